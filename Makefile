@@ -1,0 +1,36 @@
+# What each target does is in the script of its name; `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help tools lint test property fuzz bench build services services-down clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+tools: ## install Redis, Kafka's jars and the linters, where missing
+	@scripts/install-tools.sh
+
+lint: tools ## gofmt, vet, staticcheck, doc comments
+	@scripts/lint.sh
+
+test: lint ## everything: lint, all tests with the race detector, real servers
+	@scripts/test.sh
+
+property: ## the property tests alone
+	go test -run Property ./...
+
+fuzz: ## every fuzz target for FUZZTIME (default 10s)
+	@scripts/fuzz.sh
+
+bench: tools ## benchmarks on real servers, medians of at least three repeats
+	@scripts/bench.sh
+
+build: ## bin/simulate and bin/run
+	go build -o bin/ ./cmd/...
+
+services: tools ## start Redis, Redis Cluster and Kafka for a developer
+	@scripts/services-up.sh
+
+services-down: ## stop them; their data stay in .services/
+	@scripts/services-down.sh
+
+clean: services-down ## remove what was built, all runs, and the services' data
+	rm -rf bin runs .services/data

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Runs go test with the race detector over everything, real servers included, and then looks for
+# processes and files that the tests left behind. Arguments go to go test (default: ./...).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/lib.sh
+
+[ $# -gt 0 ] || set -- ./...
+mark=SLUICE_TEST_RUN=$$-$(date +%s)
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test-XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+
+# leftovers prints the processes that carry this run's mark or work in its folder; zombies have
+# neither. (Redis overwrites its environment with its title, hence the folder.)
+leftovers() {
+  {
+    grep -lzxF "$mark" /proc/[0-9]*/environ
+    find /proc/[0-9]* -maxdepth 1 -name cwd -lname "$tmp/*"
+  } 2>/dev/null | cut -d / -f 3 | sort -u
+}
+
+# Servers end a moment after the test binary that started them.
+none_left() {
+  local pids files pid
+  for _ in $(seq 50); do
+    pids=$(leftovers || true)
+    files=$(find "$tmp" -mindepth 1 -maxdepth 1 -name 'sluice-*')
+    [ -n "$pids$files" ] || return 0
+    sleep 0.2
+  done
+  say "left behind by the tests 10s after their end:" $files
+  for pid in $pids; do
+    say "  process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+    kill -9 "$pid" || true
+  done
+  return 1
+}
+
+rc=0
+env "$mark" TMPDIR="$tmp" go test -race -p 2 -timeout 15m "$@" || rc=$?
+none_left || rc=1
+exit "$rc"
