@@ -1,0 +1,58 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Bytes is a number of bytes.
+type Bytes int64
+
+// NoSegmentLimit is the MaxSegmentBytes that never cuts a segment off.
+const NoSegmentLimit Bytes = 0
+
+// NoSegmentAge is the MaxSegmentAge under which steady traffic keeps a segment open for ever.
+const NoSegmentAge time.Duration = 0
+
+// Options say when a segment is complete and how large it may grow.
+type Options struct {
+	// Timeout is how long after its last write a segment without a root is due.
+	Timeout time.Duration
+	// RootTimeout is how long after its last write a segment that has seen a root is due.
+	RootTimeout time.Duration
+	// MaxSegmentAge is how long after its first span a segment is due at the latest.
+	// NoSegmentAge switches it off.
+	MaxSegmentAge time.Duration
+	// MaxSegmentBytes is the size, in payload bytes, over which newcomers form a segment of their
+	// own, and over which a segment is written in chunks. NoSegmentLimit switches it off.
+	MaxSegmentBytes Bytes
+	// LateWindow is how long a flushed segment is remembered. Only 0 is implemented.
+	LateWindow time.Duration
+}
+
+// DefaultOptions returns 60 s, 10 s, no age limit, 10 MiB.
+func DefaultOptions() Options {
+	return Options{
+		Timeout:         60 * time.Second,
+		RootTimeout:     10 * time.Second,
+		MaxSegmentAge:   NoSegmentAge,
+		MaxSegmentBytes: 10 << 20,
+	}
+}
+
+// Validate returns every fault of the options, joined, or nil.
+func (o Options) Validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	fault(o.Timeout <= 0, "timeout %v must be positive", o.Timeout)
+	fault(o.RootTimeout <= 0, "root_timeout %v must be positive", o.RootTimeout)
+	fault(o.MaxSegmentAge < 0, "max_segment_age %v must not be negative (0 switches it off)", o.MaxSegmentAge)
+	fault(o.MaxSegmentBytes < 0, "max_segment_bytes %d must not be negative (0 switches it off)", o.MaxSegmentBytes)
+	fault(o.LateWindow != 0, "late_window %v is not supported yet: only 0", o.LateWindow)
+	return errors.Join(faults...)
+}
