@@ -1,0 +1,230 @@
+package codec
+
+import (
+	"strconv"
+
+	"sluice/buffer"
+)
+
+// JSON reads and writes spans as JSON. It holds nothing but its limit, so it is safe for
+// concurrent use.
+type JSON struct {
+	limit buffer.Bytes
+}
+
+var (
+	_ buffer.Decoder     = (*JSON)(nil)
+	_ buffer.Encoder     = (*JSON)(nil)
+	_ buffer.PartEncoder = (*JSON)(nil)
+)
+
+// New returns a codec that writes a segment as several messages if its written spans sum up to
+// more than limit; buffer.NoSegmentLimit never does.
+func New(limit buffer.Bytes) *JSON { return &JSON{limit: limit} }
+
+// Decode reads one span. The error is an *Error: the message is no JSON object, nests deeper than
+// 9,998 levels, lacks a required field, or has a field of a wrong type or an id that is not
+// lower-case hex digits of the right number.
+//
+// Integers are numbers without fraction and exponent that fit into 64 bits with a sign; the three
+// times are numbers that fit into a float64. The name may be null as well as absent.
+func (c *JSON) Decode(value []byte) (buffer.Decoded, error) {
+	var r reader
+	if err := r.scan(value); err != nil {
+		return buffer.Decoded{}, err
+	}
+	decoded := buffer.Decoded{Span: buffer.Span{Size: len(value), Payload: value}}
+	decoded.Organization = r.integer(organizationID)
+	decoded.Project = buffer.ProjectID(r.integer(projectID))
+	r.id(traceID, decoded.Trace[:])
+	links := r.links()
+	r.number(startTimestamp)
+	r.number(endTimestamp)
+	r.number(received)
+	r.integer(retentionDays)
+	r.string(status)
+	r.stringOrNull(name)
+	if r.err != nil {
+		return buffer.Decoded{}, r.err
+	}
+	decoded.ID = links.ID
+	decoded.Parent = links.EffectiveParent()
+	decoded.Root = links.Root()
+	return decoded, nil
+}
+
+// reader reads the fields of a message that was scanned, and keeps the first error.
+type reader struct {
+	message
+	err error
+	// parent and segment are what the links point to; here they need no allocation.
+	parent, segment buffer.SpanID
+}
+
+// take returns the text of a field's value, and false if the field is absent.
+func (r *reader) take(f field) ([]byte, bool) {
+	text := r.text(r.fields[f])
+	return text, len(text) > 0
+}
+
+func (r *reader) wrong(f field, want string) {
+	if r.err == nil {
+		r.err = wrong(fieldNames[f], want, r.text(r.fields[f]))
+	}
+}
+
+// null tells whether the field is absent or null.
+func (r *reader) null(f field) bool {
+	text, ok := r.take(f)
+	return !ok || text[0] == 'n'
+}
+
+func (r *reader) integer(f field) int64 {
+	text, ok := r.take(f)
+	if !ok {
+		r.wrong(f, "an integer")
+		return 0
+	}
+	n, ok := parseInt(text)
+	if !ok {
+		r.wrong(f, "an integer of 64 bits, without fraction and exponent")
+	}
+	return n
+}
+
+// digitsSafe is the number of digits that never overflow an int64.
+const digitsSafe = 18
+
+// parseInt reads a JSON value as an int64.
+func parseInt(text []byte) (int64, bool) {
+	digits := text
+	if text[0] == '-' {
+		digits = text[1:]
+	}
+	if len(digits) > digitsSafe {
+		n, err := strconv.ParseInt(string(text), 10, 64)
+		return n, err == nil
+	}
+	n := int64(0)
+	for _, c := range digits {
+		if c -= '0'; c > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(c)
+	}
+	if len(digits) < len(text) {
+		n = -n
+	}
+	return n, true
+}
+
+// number checks that a field is a number that fits into a float64.
+func (r *reader) number(f field) {
+	const want = "a number (an integer will do)"
+	text, ok := r.take(f)
+	if !ok || text[0] != '-' && text[0]-'0' > 9 {
+		r.wrong(f, want)
+		return
+	}
+	// The largest float64 has 309 digits, so a number as short as this is only too large with
+	// an exponent.
+	const shortMax = 300
+	if len(text) > shortMax || hasExponent(text) {
+		if _, err := strconv.ParseFloat(string(text), 64); err != nil {
+			r.wrong(f, want+" that fits into a float64")
+		}
+	}
+}
+
+func hasExponent(number []byte) bool {
+	for _, c := range number {
+		if c|0x20 == 'e' {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) string(f field) {
+	if text, ok := r.take(f); !ok || text[0] != '"' {
+		r.wrong(f, "a string")
+	}
+}
+
+func (r *reader) stringOrNull(f field) {
+	if text, _ := r.take(f); !r.null(f) && text[0] != '"' {
+		r.wrong(f, "a string or null")
+	}
+}
+
+// id reads lower-case hex digits, two for each byte of dst.
+func (r *reader) id(f field, dst []byte) {
+	if text, ok := r.take(f); !ok || !parseID(dst, text) {
+		r.wrong(f, idWanted(dst))
+	}
+}
+
+func idWanted(dst []byte) string {
+	return "a string of " + strconv.Itoa(2*len(dst)) + " lower-case hex digits"
+}
+
+// parseID reads a JSON value as an id.
+func parseID(dst, text []byte) bool {
+	if len(text) < 2 || text[0] != '"' {
+		return false
+	}
+	var buf buffered
+	digits := text[1 : len(text)-1]
+	if len(digits) != 2*len(dst) {
+		if digits = unescape(digits, &buf); len(digits) != 2*len(dst) {
+			return false
+		}
+	}
+	bad := byte(0)
+	for i := range dst {
+		hi, lo := hexValues[digits[2*i]], hexValues[digits[2*i+1]]
+		bad |= hi | lo
+		dst[i] = hi<<4 | lo
+	}
+	return bad < 16
+}
+
+// links reads the fields from which the span's place in its trace follows.
+func (r *reader) links() (links buffer.Links) {
+	r.id(spanID, links.ID[:])
+	if !r.null(parentSpanID) {
+		links.HasParent = true
+		if text, _ := r.take(parentSpanID); !empty(text) {
+			r.id(parentSpanID, r.parent[:])
+			links.Parent = &r.parent
+		}
+	}
+	if text, _ := r.take(isSegment); !r.null(isSegment) {
+		links.IsSegment = text[0] == 't'
+		if !links.IsSegment && text[0] != 'f' {
+			r.wrong(isSegment, "true, false or null")
+		}
+	}
+	if text, _ := r.take(attributes); !r.null(attributes) && text[0] != '{' {
+		r.wrong(attributes, "an object or null")
+	}
+	if text := r.segmentID(); !empty(text) {
+		links.Segment = &r.segment
+		if !parseID(r.segment[:], text) && r.err == nil {
+			r.err = wrong(segmentName, idWanted(r.segment[:]), text)
+		}
+	}
+	return links
+}
+
+// segmentID returns the text of the segment attribute, nil if there is none.
+func (r *reader) segmentID() []byte {
+	text, err := r.message.segmentID()
+	if err != nil && r.err == nil {
+		r.err = err
+	}
+	return text
+}
+
+// empty tells whether a value is absent or an empty string.
+func empty(text []byte) bool { return len(text) == 0 || string(text) == `""` }

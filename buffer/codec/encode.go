@@ -1,0 +1,122 @@
+package codec
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"sluice/buffer"
+)
+
+// ErrNoSpans is the error of a segment that holds nothing.
+var ErrNoSpans = errors.New("a segment without spans cannot be written")
+
+// ErrNoPayload is the error of a span whose bytes are not known.
+var ErrNoPayload = errors.New("span has no payload to write")
+
+// Encode writes the spans as
+//
+//	{"flush_id":"<32 hex>","spans":[...]}
+//
+// with "skip_enrichment":true before the spans if the written spans are over the limit together,
+// so that the segment may be in several messages (also if it is a single span). Each span is its
+// payload byte for byte but for two fields:
+//
+//   - The attribute sentry.segment.id becomes {"type":"string","value":"<segment>"} if it is
+//     missing, null or empty; another value stays. Missing or null attributes become an object.
+//   - is_segment becomes what span.IsSegment says.
+//
+// A field that is there is written over where it stands, the last one if it stands twice; a new one
+// is added at the end of its object.
+//
+// Errors: ErrNoSpans; ErrNoPayload, or an *Error if a payload is none that Decode accepts, wrapped
+// with the span's id and position.
+func (c *JSON) Encode(g buffer.Generation, spans []buffer.Span) ([]buffer.Chunk, error) {
+	return c.encode(g, spans, skipNone)
+}
+
+// EncodePart is Encode for some of a segment's spans: its messages have "skip_enrichment":true in
+// any case.
+func (c *JSON) EncodePart(g buffer.Generation, spans []buffer.Span) ([]buffer.Chunk, error) {
+	return c.encode(g, spans, skipEnrichment)
+}
+
+// encode writes spans; skip is what the message has before them if it is the only one.
+func (c *JSON) encode(
+	g buffer.Generation, spans []buffer.Span, skip string,
+) ([]buffer.Chunk, error) {
+	if len(spans) == 0 {
+		return nil, fmt.Errorf("encode segment %v of trace %v: %w", g.Segment, g.Trace, ErrNoSpans)
+	}
+	splices := make([]splice, len(spans))
+	total := 0
+	for i := range spans {
+		if err := splices[i].plan(&spans[i], g.Segment); err != nil {
+			return nil, fmt.Errorf("encode span %v of segment %v, trace %v, read at %v: %w",
+				spans[i].ID, g.Segment, g.Trace, spans[i].Position, err)
+		}
+		total += splices[i].size
+	}
+	w := writer{generation: g, skip: skip}
+	hex.Encode(w.segment[:], g.Segment[:])
+	if c.limit == buffer.NoSegmentLimit || buffer.Bytes(total) <= c.limit {
+		return []buffer.Chunk{w.chunk(0, 1, spans, splices)}, nil
+	}
+	w.skip = skipEnrichment
+	ranges := c.ranges(splices)
+	chunks := make([]buffer.Chunk, len(ranges))
+	for i, r := range ranges {
+		chunks[i] = w.chunk(i, len(ranges), spans[r[0]:r[1]:r[1]], splices[r[0]:r[1]])
+	}
+	return chunks, nil
+}
+
+func (c *JSON) ranges(splices []splice) [][2]int {
+	sizes := make([]int, len(splices))
+	for i := range splices {
+		sizes[i] = splices[i].size
+	}
+	return buffer.Chunks(sizes, c.limit)
+}
+
+// The pieces of a message around its spans.
+const (
+	opening        = `{"flush_id":"`
+	afterID        = `",`
+	skipNone       = ``
+	skipEnrichment = `"skip_enrichment":true,`
+	beforeSpans    = `"spans":[`
+	ending         = `]}`
+)
+
+// writer writes the messages of one segment.
+type writer struct {
+	generation buffer.Generation
+	segment    [16]byte // in text form
+	skip       string
+}
+
+// chunk writes one message, of the exact size that its buffer is made with.
+func (w *writer) chunk(
+	index, count int, spans []buffer.Span, splices []splice,
+) buffer.Chunk {
+	id := buffer.FlushID(w.generation, index, spans)
+	size := len(opening) + len(id) + len(afterID) + len(w.skip) + len(beforeSpans) + len(ending)
+	for i := range splices {
+		size += splices[i].size + len(",")
+	}
+	value := make([]byte, 0, size-len(","))
+	value = append(value, opening...)
+	value = append(value, id...)
+	value = append(value, afterID...)
+	value = append(value, w.skip...)
+	value = append(value, beforeSpans...)
+	for i := range splices {
+		if i > 0 {
+			value = append(value, ',')
+		}
+		value = splices[i].append(value, spans[i].Payload, w.segment[:])
+	}
+	value = append(value, ending...)
+	return buffer.Chunk{Index: index, Count: count, FlushID: id, Spans: spans, Value: value}
+}

@@ -1,0 +1,225 @@
+package codec
+
+// field is a field of a span that counts.
+type field uint8
+
+const (
+	organizationID field = iota
+	projectID
+	traceID
+	spanID
+	parentSpanID
+	startTimestamp
+	endTimestamp
+	received
+	retentionDays
+	status
+	name
+	isSegment
+	attributes
+	fieldCount
+)
+
+var fieldNames = [fieldCount]string{
+	"organization_id", "project_id", "trace_id", "span_id", "parent_span_id", "start_timestamp",
+	"end_timestamp", "received", "retention_days", "status", "name", "is_segment", "attributes",
+}
+
+// segmentAttribute is the attribute that names a span's segment.
+const segmentAttribute = "sentry.segment.id"
+
+// segmentName is how errors call it.
+const segmentName = "attributes." + segmentAttribute
+
+// fieldOf returns the field with that name, or fieldCount.
+func fieldOf(key []byte) field {
+	switch string(key) {
+	case "organization_id":
+		return organizationID
+	case "project_id":
+		return projectID
+	case "trace_id":
+		return traceID
+	case "span_id":
+		return spanID
+	case "parent_span_id":
+		return parentSpanID
+	case "start_timestamp":
+		return startTimestamp
+	case "end_timestamp":
+		return endTimestamp
+	case "received":
+		return received
+	case "retention_days":
+		return retentionDays
+	case "status":
+		return status
+	case "name":
+		return name
+	case "is_segment":
+		return isSegment
+	case "attributes":
+		return attributes
+	}
+	return fieldCount
+}
+
+// extent is where a value lies in a message: [from, to), or the zero value if there is none.
+type extent struct{ from, to int }
+
+func (e extent) none() bool { return e.to == 0 }
+
+// message is a span's message, scanned: its grammar is right, and the last value of each field
+// that counts is known.
+type message struct {
+	scanner
+	fields [fieldCount]extent
+	// segment is the value of the segment attribute in the last of the attributes.
+	segment extent
+	// closing is the offset of the bracket that ends the message's object.
+	closing int
+	// bare tells that the message's object is empty, bareAttributes that the attributes are.
+	bare, bareAttributes bool
+}
+
+// text returns the bytes of a value, empty if there is none.
+func (m *message) text(e extent) []byte { return m.data[e.from:e.to] }
+
+// scan reads the message.
+func (m *message) scan(data []byte) error {
+	m.data = data
+	if c := m.peek(); c != '{' {
+		return m.noObject()
+	}
+	if !m.span() || !m.end() {
+		return m.err()
+	}
+	return nil
+}
+
+// noObject is the error of a message that is something else, or nothing.
+func (m *message) noObject() error {
+	from := m.pos
+	if !m.value() || !m.end() {
+		return m.err()
+	}
+	return &Error{Reason: "is " + found(m.data[from:]) + ", want an object"}
+}
+
+// span passes the message's object.
+func (m *message) span() bool {
+	if !m.enter() {
+		return false
+	}
+	if m.bare = m.peek() == '}'; m.bare {
+		m.closing = m.pos
+		return m.leave('}')
+	}
+	for {
+		key, ok := m.key()
+		if !ok || !m.field(fieldOf(key)) {
+			return false
+		}
+		if !m.comma() {
+			m.closing = m.pos
+			return m.leave('}')
+		}
+	}
+}
+
+// field passes the value of a field.
+func (m *message) field(f field) bool {
+	from := m.pos
+	if f == attributes {
+		m.segment = extent{}
+		if m.at('{') {
+			if !m.attributes() {
+				return false
+			}
+			m.fields[f] = extent{from, m.pos}
+			return true
+		}
+	}
+	if !m.value() {
+		return false
+	}
+	if f != fieldCount {
+		m.fields[f] = extent{from, m.pos}
+	}
+	return true
+}
+
+// attributes passes the attributes' object.
+func (m *message) attributes() bool {
+	if !m.enter() {
+		return false
+	}
+	if m.bareAttributes = m.peek() == '}'; m.bareAttributes {
+		return m.leave('}')
+	}
+	for {
+		key, ok := m.key()
+		if !ok {
+			return false
+		}
+		from, segment := m.pos, string(key) == segmentAttribute
+		if !m.value() {
+			return false
+		}
+		if segment {
+			m.segment = extent{from, m.pos}
+		}
+		if !m.comma() {
+			return m.leave('}')
+		}
+	}
+}
+
+// segmentID returns the string that the segment attribute holds, with its quotes; empty if there
+// is none: absent, null, or a value form without a value or with null. The error is about an
+// attribute of another type.
+func (m *message) segmentID() ([]byte, error) {
+	const want = `a string or {"type":"string","value":"..."}`
+	text := m.text(m.segment)
+	value := text
+	if len(text) > 0 && text[0] == '{' {
+		kind, held := m.valueForm()
+		if k := m.text(kind); len(k) > 0 && k[0] != 'n' && !isString(k) {
+			return nil, wrong(segmentName, want, text)
+		}
+		value = m.text(held)
+	}
+	switch {
+	case len(value) == 0 || value[0] == 'n':
+		return nil, nil
+	case value[0] != '"':
+		return nil, wrong(segmentName, want, text)
+	}
+	return value, nil
+}
+
+func isString(kind []byte) bool {
+	return kind[0] == '"' && string(unescape(kind[1:len(kind)-1], new(buffered))) == "string"
+}
+
+// valueForm finds the type and the value in a segment attribute that is an object. Its grammar is
+// known to be right.
+func (m *message) valueForm() (kind, value extent) {
+	s := scanner{data: m.data[:m.segment.to], pos: m.segment.from}
+	s.enter()
+	for s.peek() != '}' {
+		key, _ := s.key()
+		// Here the key is recognised first: its buffer is used again by keys inside the value.
+		isType, isValue := string(key) == "type", string(key) == "value"
+		from := s.pos
+		s.value()
+		if isType {
+			kind = extent{from, s.pos}
+		}
+		if isValue {
+			value = extent{from, s.pos}
+		}
+		s.comma()
+	}
+	return kind, value
+}

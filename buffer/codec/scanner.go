@@ -1,0 +1,291 @@
+package codec
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
+
+// nestingMax is how deep arrays and objects may nest in a message: as deep as encoding/json reads,
+// less the object and the array of the output message around it, so that whatever is accepted can
+// be written and read again.
+const nestingMax = 10_000 - 2
+
+// scanner checks the grammar of JSON from pos on. Its methods return false at the first fault;
+// pos is then where the fault is, and fault says what would be right there.
+type scanner struct {
+	data  []byte
+	pos   int
+	depth int
+	fault string
+	// escapes counts the backslashes in strings; buf holds the last key that had some.
+	escapes int
+	buf     buffered
+}
+
+func (s *scanner) fail(want string) bool {
+	s.fault = want
+	return false
+}
+
+// err is the error of a scan that failed.
+func (s *scanner) err() error {
+	if s.pos >= len(s.data) {
+		return &Error{Reason: fmt.Sprintf("ends after %d bytes, want %s", len(s.data), s.fault)}
+	}
+	return &Error{Reason: fmt.Sprintf("has %q at offset %d, want %s",
+		s.data[s.pos], s.pos, s.fault)}
+}
+
+// peek skips white space and returns the next byte, or 0 at the end; 0 begins no token.
+func (s *scanner) peek() byte {
+	for s.pos < len(s.data) {
+		c := s.data[s.pos]
+		if c > ' ' || c != ' ' && c != '\n' && c != '\r' && c != '\t' {
+			return c
+		}
+		s.pos++
+	}
+	return 0
+}
+
+// end checks that nothing follows but white space.
+func (s *scanner) end() bool {
+	s.peek()
+	return s.pos == len(s.data) || s.fail("the end of the message")
+}
+
+// value passes a value of any kind.
+func (s *scanner) value() bool {
+	switch c := s.peek(); c {
+	case '"':
+		return s.string()
+	case '{':
+		return s.object()
+	case '[':
+		return s.array()
+	case 't':
+		return s.literal("true")
+	case 'f':
+		return s.literal("false")
+	case 'n':
+		return s.literal("null")
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return s.number()
+	}
+	return s.fail("a value")
+}
+
+// enter passes the bracket that opens an object or array.
+func (s *scanner) enter() bool {
+	if s.depth++; s.depth > nestingMax {
+		return s.fail(fmt.Sprintf("no more than %d levels of nesting", nestingMax))
+	}
+	s.pos++
+	return true
+}
+
+// leave passes the bracket that closes an object or array, after an element without a comma.
+func (s *scanner) leave(closing byte) bool {
+	if !s.at(closing) {
+		return s.fail("a comma or " + string(rune(closing)))
+	}
+	s.depth--
+	s.pos++
+	return true
+}
+
+// comma passes the comma after an element, if there is one.
+func (s *scanner) comma() bool {
+	if s.peek() != ',' {
+		return false
+	}
+	s.pos++
+	return true
+}
+
+func (s *scanner) object() bool {
+	if !s.enter() {
+		return false
+	}
+	if s.peek() == '}' {
+		return s.leave('}')
+	}
+	for {
+		if _, ok := s.key(); !ok || !s.value() {
+			return false
+		}
+		if !s.comma() {
+			return s.leave('}')
+		}
+	}
+}
+
+func (s *scanner) array() bool {
+	if !s.enter() {
+		return false
+	}
+	if s.peek() == ']' {
+		return s.leave(']')
+	}
+	for {
+		if !s.value() {
+			return false
+		}
+		if !s.comma() {
+			return s.leave(']')
+		}
+	}
+}
+
+// key passes a key and the colon after it, and the white space before the value. It returns what
+// the key means, as far as that is needed to recognise the keys that count.
+func (s *scanner) key() ([]byte, bool) {
+	if s.peek() != '"' {
+		return nil, s.fail("a key in double quotes")
+	}
+	from, escapes := s.pos+1, s.escapes
+	if !s.string() {
+		return nil, false
+	}
+	key := s.data[from : s.pos-1]
+	if s.peek() != ':' {
+		return nil, s.fail("a colon after the key")
+	}
+	s.pos++
+	s.peek()
+	if s.escapes != escapes {
+		key = unescape(key, &s.buf)
+	}
+	return key, true
+}
+
+func (s *scanner) literal(text string) bool {
+	if rest := s.data[s.pos:]; len(rest) >= len(text) && string(rest[:len(text)]) == text {
+		s.pos += len(text)
+		return true
+	}
+	return s.fail(text)
+}
+
+// number passes a number: an optional minus, digits without a leading zero, an optional fraction,
+// an optional exponent.
+func (s *scanner) number() bool {
+	if s.data[s.pos] == '-' {
+		s.pos++
+	}
+	if s.at('0') {
+		s.pos++
+	} else if !s.digits() {
+		return false
+	}
+	if s.at('.') {
+		s.pos++
+		if !s.digits() {
+			return false
+		}
+	}
+	if s.at('e') || s.at('E') {
+		s.pos++
+		if s.at('+') || s.at('-') {
+			s.pos++
+		}
+		return s.digits()
+	}
+	return true
+}
+
+func (s *scanner) at(c byte) bool { return s.pos < len(s.data) && s.data[s.pos] == c }
+
+// digits passes one digit or more.
+func (s *scanner) digits() bool {
+	from := s.pos
+	for s.pos < len(s.data) && s.data[s.pos]-'0' <= 9 {
+		s.pos++
+	}
+	return s.pos > from || s.fail("a digit")
+}
+
+// string passes a string, from quote to quote.
+func (s *scanner) string() bool {
+	s.pos++
+	for {
+		s.pos = plain(s.data, s.pos)
+		switch {
+		case s.pos == len(s.data):
+			return s.fail("the closing quote of a string")
+		case s.data[s.pos] == '"':
+			s.pos++
+			return true
+		case s.data[s.pos] != '\\':
+			return s.fail("no control character inside a string")
+		case !s.escape():
+			return false
+		}
+	}
+}
+
+// plain returns the offset, from i on, of the next byte that means something inside a string: a
+// quote, a backslash, or a control character, which is an error.
+//
+// It looks at eight bytes at a time. For a byte b of the word, (b - n) &^ b has the high bit set
+// if b < n; a borrow can set it wrongly only above a byte where it is set rightly, so the lowest
+// one that is set is right. Equality with a character is "less than 1" after an exclusive or.
+func plain(data []byte, i int) int {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	for ; i+8 <= len(data); i += 8 {
+		word := binary.LittleEndian.Uint64(data[i:])
+		quote, backslash := word^('"'*ones), word^('\\'*ones)
+		special := ((word-' '*ones)&^word | (quote-ones)&^quote |
+			(backslash-ones)&^backslash) & highs
+		if special != 0 {
+			return i + bits.TrailingZeros64(special)/8
+		}
+	}
+	for i < len(data) && data[i] >= ' ' && data[i] != '"' && data[i] != '\\' {
+		i++
+	}
+	return i
+}
+
+// escape passes a backslash and what it escapes. Like encoding/json it accepts half of a surrogate
+// pair.
+func (s *scanner) escape() bool {
+	s.escapes++
+	s.pos++
+	if s.pos == len(s.data) {
+		return s.fail("an escaped character")
+	}
+	switch s.data[s.pos] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.pos++
+		return true
+	case 'u':
+		s.pos++
+		for range 4 {
+			if s.pos == len(s.data) || !isHex(s.data[s.pos]) {
+				return s.fail("four hex digits after \\u")
+			}
+			s.pos++
+		}
+		return true
+	}
+	return s.fail(`one of "\/bfnrtu after a backslash`)
+}
+
+func isHex(c byte) bool { return hexValues[c] < 16 || 'A' <= c && c <= 'F' }
+
+// hexValues holds the value of each lower-case hex digit, and more than 15 for other characters.
+// Digits of an id are random, so a branch on each would be mispredicted half the time.
+var hexValues = func() (values [256]byte) {
+	for i := range values {
+		values[i] = 0xff
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		values[c] = byte(i)
+	}
+	return values
+}()
