@@ -1,0 +1,130 @@
+// Package memstore is the reference Store: the buffer protocol in memory, as plainly as it can be
+// said. Every other Store is compared with it, answer by answer.
+//
+// It trades speed for directness in one place above all: where another Store has to find out which
+// generation holds a span, this one keeps a pointer.
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"sluice/buffer"
+)
+
+// Store keeps everything in memory. It is safe for concurrent use.
+type Store struct {
+	options buffer.Options
+
+	mu     sync.Mutex
+	traces map[buffer.TraceKey]*trace
+	shards map[buffer.Shard]*shard
+}
+
+var _ buffer.Store = (*Store)(nil)
+
+// New returns an empty store. Of the options it heeds MaxSegmentBytes.
+func New(options buffer.Options) *Store {
+	return &Store{
+		options: options,
+		traces:  make(map[buffer.TraceKey]*trace),
+		shards:  make(map[buffer.Shard]*shard),
+	}
+}
+
+// Attach implements buffer.Store.
+func (s *Store) Attach(
+	_ context.Context, delivery buffer.Delivery, batches []buffer.TraceBatch,
+) ([]buffer.Attached, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answers := make([]buffer.Attached, len(batches))
+	for i := range batches {
+		key := batches[i].TraceKey
+		t, ok := s.traces[key]
+		if !ok {
+			t = newTrace(key)
+			s.traces[key] = t
+		}
+		answers[i] = t.attach(delivery, batches[i].Subtrees, s.options.MaxSegmentBytes)
+		s.forgetIfEmpty(t)
+	}
+	return answers, nil
+}
+
+// Claim implements buffer.Store.
+func (s *Store) Claim(
+	_ context.Context, owner buffer.Owner, generations []buffer.Generation,
+) ([]buffer.Claim, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	claims := make([]buffer.Claim, len(generations))
+	for i, name := range generations {
+		if t, ok := s.traces[name.TraceKey]; ok {
+			claims[i] = t.claim(owner, name)
+		}
+	}
+	return claims, nil
+}
+
+// Load implements buffer.Store.
+func (s *Store) Load(
+	_ context.Context, owner buffer.Owner, generations []buffer.Generation,
+) ([]buffer.Loaded, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	loaded := make([]buffer.Loaded, len(generations))
+	for i, name := range generations {
+		if t, ok := s.traces[name.TraceKey]; ok {
+			loaded[i] = t.load(owner, name)
+		}
+	}
+	return loaded, nil
+}
+
+// Ack implements buffer.Store.
+func (s *Store) Ack(
+	_ context.Context, owner buffer.Owner, flushed []buffer.Flushed,
+) ([]buffer.AckResult, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	results := make([]buffer.AckResult, len(flushed))
+	for i := range flushed {
+		if t, ok := s.traces[flushed[i].TraceKey]; ok {
+			results[i] = t.ack(owner, flushed[i])
+			s.forgetIfEmpty(t)
+		}
+	}
+	return results, nil
+}
+
+func (s *Store) forgetIfEmpty(t *trace) {
+	if len(t.segments) == 0 {
+		delete(s.traces, t.key)
+	}
+}
+
+// Leftovers describes, in sorted lines, everything the store holds but epochs and shard clocks. It
+// is empty when all was flushed.
+func (s *Store) Leftovers(context.Context) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lines []string
+	for _, t := range s.traces { //order-free: the lines are sorted below
+		lines = append(lines, fmt.Sprintf("trace %d:%v: %d redirects, %d segments",
+			t.key.Project, t.key.Trace, len(t.held), len(t.segments)))
+	}
+	for n, sh := range s.shards { //order-free: the lines are sorted below
+		for _, due := range sh.sorted() {
+			lines = append(lines, fmt.Sprintf("shard %d: queued %v", n, due))
+		}
+		for name := range maps.Keys(sh.leased) { //order-free: the lines are sorted below
+			lines = append(lines, fmt.Sprintf("shard %d: leased %v", n, name))
+		}
+	}
+	slices.Sort(lines)
+	return lines, nil
+}

@@ -1,0 +1,273 @@
+package memstore
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"sluice/buffer"
+)
+
+// trace is the state of one trace.
+type trace struct {
+	key buffer.TraceKey
+	// held has an entry for every span that is stored, so it also tells which spans are known.
+	held     map[buffer.SpanID]*redirect
+	segments map[buffer.SpanID]*segment
+	// calls counts the attaches; spans of one call arrived together.
+	calls int
+}
+
+// redirect is where a stored span leads.
+type redirect struct {
+	// target is the segment that the span's parent resolved to when it was stored; the span's own
+	// id if it heads a segment. Never a cycle: a target is always the end of a chain.
+	target buffer.SpanID
+	// generation holds the span.
+	generation *generation
+	// cutOff is true if the span went to another segment than its target because of its size.
+	cutOff bool
+}
+
+// segment exists as long as it has a generation.
+type segment struct {
+	hasRoot  bool
+	live     *generation // nil if there is none
+	inFlight map[buffer.DeliveryID]*generation
+}
+
+// generation is live while owner is nil, frozen afterwards.
+type generation struct {
+	name     buffer.Generation
+	owner    *buffer.Owner
+	first    buffer.Instant
+	bytes    int64
+	arrivals []arrival
+}
+
+type arrival struct {
+	call int
+	span buffer.Span
+}
+
+func newTrace(key buffer.TraceKey) *trace {
+	return &trace{
+		key:      key,
+		held:     make(map[buffer.SpanID]*redirect),
+		segments: make(map[buffer.SpanID]*segment),
+	}
+}
+
+// resolve follows redirects from id to the segment where they end.
+func (t *trace) resolve(id buffer.SpanID) buffer.SpanID {
+	for {
+		r, ok := t.held[id]
+		if !ok || r.target == id {
+			return id
+		}
+		id = r.target
+	}
+}
+
+// compress lets every span on the way from id to its end lead there at once, unless one of them
+// was cut off: a Store without pointers finds the generation of the spans behind it by that
+// detour.
+func (t *trace) compress(id, end buffer.SpanID) {
+	var way []*redirect
+	for id != end {
+		r := t.held[id]
+		if r.cutOff {
+			return
+		}
+		way = append(way, r)
+		id = r.target
+	}
+	for _, r := range way {
+		r.target = end
+	}
+}
+
+func (t *trace) segment(id buffer.SpanID) *segment {
+	s, ok := t.segments[id]
+	if !ok {
+		s = &segment{inFlight: make(map[buffer.DeliveryID]*generation)}
+		t.segments[id] = s
+	}
+	return s
+}
+
+func (t *trace) forgetIfEmpty(id buffer.SpanID) {
+	if s := t.segments[id]; s != nil && s.live == nil && len(s.inFlight) == 0 {
+		delete(t.segments, id)
+	}
+}
+
+func (t *trace) attach(
+	delivery buffer.Delivery, subtrees []buffer.Subtree, limit buffer.Bytes,
+) buffer.Attached {
+	t.calls++
+	var answer buffer.Attached
+	touched := make(map[*generation]bool)
+	for _, subtree := range subtrees {
+		var fresh []buffer.Span
+		seen := make(map[buffer.SpanID]bool)
+		for _, span := range subtree.Spans {
+			if r, ok := t.held[span.ID]; ok {
+				answer.Duplicates++
+				touched[r.generation] = true
+			} else if seen[span.ID] {
+				answer.Duplicates++
+			} else {
+				seen[span.ID] = true
+				fresh = append(fresh, span)
+			}
+		}
+		if len(fresh) > 0 {
+			answer.Stored += len(fresh)
+			g := t.add(delivery, subtree.Parent, fresh, limit, &answer.Merged)
+			touched[g] = true
+		}
+	}
+	for g := range touched { //order-free: sorted below
+		s := t.segments[g.name.Segment]
+		if s != nil && s.live == g {
+			answer.Live = append(answer.Live,
+				buffer.LiveGeneration{Generation: g.name, HasRoot: s.hasRoot, First: g.first})
+		}
+	}
+	slices.SortFunc(answer.Live, func(a, b buffer.LiveGeneration) int {
+		return compare(a.Generation, b.Generation)
+	})
+	slices.SortFunc(answer.Merged, compare)
+	return answer
+}
+
+// add stores spans, none of which is known, below the parent, and returns the generation that
+// holds them.
+func (t *trace) add(
+	delivery buffer.Delivery, parent buffer.SpanID, spans []buffer.Span, limit buffer.Bytes,
+	merged *[]buffer.Generation,
+) *generation {
+	target := t.resolve(parent)
+	t.compress(parent, target)
+
+	var newcomers int64
+	var children []*generation // live generations of the segments that newcomers head
+	for i := range spans {
+		newcomers += int64(spans[i].Size)
+		child := t.segments[spans[i].ID]
+		if spans[i].ID != target && child != nil && child.live != nil {
+			newcomers += child.live.bytes
+			children = append(children, child.live)
+		}
+	}
+	var size int64
+	if s := t.segments[target]; s != nil && s.live != nil {
+		size = s.live.bytes
+	}
+	destination, cutOff := target, false
+	if limit != buffer.NoSegmentLimit && size+newcomers > int64(limit) {
+		destination, cutOff = buffer.CutOffSegment(t.key, target, spans[0].ID), true
+	}
+
+	s := t.segment(destination)
+	if s.live == nil {
+		s.live = &generation{
+			name:  buffer.Generation{TraceKey: t.key, Segment: destination, ID: delivery.ID},
+			first: delivery.Clock,
+		}
+	}
+	for _, child := range children {
+		s.hasRoot = s.hasRoot || t.segments[child.name.Segment].hasRoot
+		t.merge(child, s.live)
+		*merged = append(*merged, child.name)
+	}
+	for _, span := range spans {
+		s.live.arrivals = append(s.live.arrivals, arrival{call: t.calls, span: span})
+		s.live.bytes += int64(span.Size)
+		s.hasRoot = s.hasRoot || span.Root
+		t.held[span.ID] = &redirect{target: target, generation: s.live, cutOff: cutOff}
+	}
+	return s.live
+}
+
+// merge moves everything of one live generation into another. They differ: a span that resolves to
+// itself is its own target, and no segment pulls itself in.
+func (t *trace) merge(from, into *generation) {
+	for _, a := range from.arrivals {
+		t.held[a.span.ID].generation = into
+	}
+	into.arrivals = append(into.arrivals, from.arrivals...)
+	into.bytes += from.bytes
+	into.first = min(into.first, from.first)
+	t.segments[from.name.Segment].live = nil
+	t.forgetIfEmpty(from.name.Segment)
+}
+
+func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
+	s := t.segments[name.Segment]
+	if s == nil {
+		return buffer.Claim{State: buffer.ClaimGone}
+	}
+	g := s.inFlight[name.ID]
+	if g == nil && s.live != nil && s.live.name.ID == name.ID {
+		g = s.live
+		s.live, s.inFlight[name.ID] = nil, g
+		g.owner = &owner
+	}
+	switch {
+	case g == nil:
+		return buffer.Claim{State: buffer.ClaimGone}
+	case g.owner.Shard != owner.Shard:
+		return buffer.Claim{State: buffer.ClaimBusy}
+	case g.owner.Epoch > owner.Epoch:
+		return buffer.Claim{State: buffer.ClaimStale}
+	}
+	g.owner = &owner
+	return buffer.Claim{State: buffer.ClaimOwned, Spans: len(g.arrivals), Bytes: g.bytes}
+}
+
+// inFlight returns the generation if somebody has claimed it.
+func (t *trace) inFlight(name buffer.Generation) *generation {
+	if s := t.segments[name.Segment]; s != nil {
+		return s.inFlight[name.ID]
+	}
+	return nil
+}
+
+func (t *trace) load(owner buffer.Owner, name buffer.Generation) buffer.Loaded {
+	g := t.inFlight(name)
+	if g == nil || *g.owner != owner {
+		return buffer.Loaded{}
+	}
+	arrivals := slices.Clone(g.arrivals)
+	slices.SortStableFunc(arrivals, func(a, b arrival) int {
+		return cmp.Or(cmp.Compare(a.call, b.call), a.span.Position.Compare(b.span.Position))
+	})
+	spans := make([]buffer.Span, len(arrivals))
+	for i, a := range arrivals {
+		spans[i] = a.span
+	}
+	return buffer.Loaded{Owned: true, Spans: spans}
+}
+
+func (t *trace) ack(owner buffer.Owner, flushed buffer.Flushed) buffer.AckResult {
+	g := t.inFlight(flushed.Generation)
+	switch {
+	case g == nil:
+		return buffer.AckGone
+	case *g.owner != owner:
+		return buffer.AckStale
+	}
+	for _, id := range flushed.Spans {
+		delete(t.held, id)
+	}
+	delete(t.segments[flushed.Segment].inFlight, flushed.ID)
+	t.forgetIfEmpty(flushed.Segment)
+	return buffer.AckDone
+}
+
+// compare orders the generations of one trace by segment, then by id.
+func compare(a, b buffer.Generation) int {
+	return cmp.Or(bytes.Compare(a.Segment[:], b.Segment[:]), a.ID.Compare(b.ID))
+}
