@@ -1,0 +1,187 @@
+package redisstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/redis/rueidis"
+
+	"sluice/buffer"
+)
+
+// Attach implements buffer.Store.
+func (s *Store) Attach(
+	ctx context.Context, delivery buffer.Delivery, traces []buffer.TraceBatch,
+) ([]buffer.Attached, error) {
+	if len(traces) == 0 {
+		return nil, nil
+	}
+	calls := s.newCalls(
+		string(appendInstant(appendDelivery(nil, delivery.ID), delivery.Clock)),
+		strconv.FormatInt(int64(s.config.MaxSegmentBytes), 10),
+		strconv.Itoa(len(s.tracePrefix)),
+	)
+	w := attachWriter{
+		arena: make([]byte, 0, attachSize(traces)),
+		seen:  make(map[buffer.SpanID]struct{}),
+	}
+	for i := range traces {
+		subtrees, frames := w.write(s, traces[i].Subtrees)
+		cut := bestCut(len(frames))
+		calls.add(s.traceKey(traces[i].TraceKey), subtrees, frames[:cut], frames[cut:])
+	}
+	answers := make([]buffer.Attached, len(traces))
+	err := calls.run(ctx, s.scripts.attach, func(first, n int, result rueidis.RedisResult) error {
+		texts, err := result.AsStrSlice()
+		if err := complete(len(texts), n, err); err != nil {
+			return err
+		}
+		for i, text := range texts {
+			answers[first+i] = readAttached(traces[first+i].TraceKey, text)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("attach %d traces: %w", len(traces), err)
+	}
+	return answers, nil
+}
+
+// attachWriter writes the arguments of attach.lua, one after the other.
+type attachWriter struct {
+	arena   []byte
+	lengths []int           // of the frames of the last trace
+	ids     []buffer.SpanID // of the last trace
+	seen    map[buffer.SpanID]struct{}
+	scratch []byte
+}
+
+// attachSize is about what the arguments of these traces take.
+func attachSize(traces []buffer.TraceBatch) int {
+	size := 0
+	for i := range traces {
+		for _, subtree := range traces[i].Subtrees {
+			size += 64
+			for n := range subtree.Spans {
+				size += 64 + len(subtree.Spans[n].Payload)
+			}
+		}
+	}
+	return size
+}
+
+// write returns the subtrees of one trace, and their frames, in the form that attach.lua says.
+func (w *attachWriter) write(s *Store, subtrees []buffer.Subtree) (meta, frames string) {
+	start := len(w.arena)
+	w.lengths = w.lengths[:0]
+	for _, subtree := range subtrees {
+		before := len(w.arena)
+		w.arena = appendFrame(w.arena, subtree, s.compressor, &w.scratch)
+		w.lengths = append(w.lengths, len(w.arena)-before)
+	}
+	end := len(w.arena)
+	w.writeSubtrees(subtrees)
+	return rueidis.BinaryString(w.arena[end:]), rueidis.BinaryString(w.arena[start:end])
+}
+
+func (w *attachWriter) writeSubtrees(subtrees []buffer.Subtree) {
+	w.ids = w.ids[:0]
+	var size uint64
+	var root byte
+	for _, subtree := range subtrees {
+		for i := range subtree.Spans {
+			span := &subtree.Spans[i]
+			w.ids = append(w.ids, span.ID)
+			size += uint64(span.Size)
+			root |= flag(span.Root)
+		}
+	}
+	dst := appendUint24(w.arena, len(w.ids))
+	dst = appendUint56(dst, size)
+	dst = append(dst, root, flag(w.distinct()))
+	dst = appendUint24(dst, len(subtrees))
+	for _, id := range w.ids {
+		dst = append(dst, id[:]...)
+	}
+	for i, subtree := range subtrees {
+		dst = append(dst, subtree.Parent[:]...)
+		dst = appendUint24(dst, len(subtree.Spans))
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(w.lengths[i]))
+	}
+	for _, subtree := range subtrees {
+		for i := range subtree.Spans {
+			span := &subtree.Spans[i]
+			dst = appendUint56(dst, uint64(span.Size))
+			dst = append(dst, flag(span.Root))
+		}
+	}
+	w.arena = dst
+}
+
+// distinct tells whether no id occurs twice. buffer.Group sees to that, but others may call.
+func (w *attachWriter) distinct() bool {
+	const few = 24
+	if len(w.ids) <= few {
+		for i := range w.ids {
+			if slices.Contains(w.ids[:i], w.ids[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	clear(w.seen)
+	for _, id := range w.ids {
+		if _, ok := w.seen[id]; ok {
+			return false
+		}
+		w.seen[id] = struct{}{}
+	}
+	return true
+}
+
+func flag(on bool) byte {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// readAttached reads what attach.lua answers for one trace.
+func readAttached(key buffer.TraceKey, text string) buffer.Attached {
+	const liveLen = generationLen + 1 + 8
+	answer := buffer.Attached{
+		Stored:     int(leUint32(text)),
+		Duplicates: int(leUint32(text[4:])),
+	}
+	n := int(leUint32(text[8:]))
+	text = text[12:]
+	if n > 0 {
+		answer.Live = make([]buffer.LiveGeneration, n)
+	}
+	for i := range answer.Live {
+		answer.Live[i] = buffer.LiveGeneration{
+			Generation: readGeneration(key, text),
+			HasRoot:    text[generationLen] == 1,
+			First:      readInstant(text[generationLen+1:]),
+		}
+		text = text[liveLen:]
+	}
+	for ; len(text) > 0; text = text[generationLen:] {
+		answer.Merged = append(answer.Merged, readGeneration(key, text))
+	}
+	slices.SortFunc(answer.Live, func(a, b buffer.LiveGeneration) int {
+		return compareInTrace(a.Generation, b.Generation)
+	})
+	slices.SortFunc(answer.Merged, compareInTrace)
+	return answer
+}
+
+// compareInTrace orders the generations of one trace by segment, then by id.
+func compareInTrace(a, b buffer.Generation) int {
+	return cmp.Or(bytes.Compare(a.Segment[:], b.Segment[:]), a.ID.Compare(b.ID))
+}

@@ -1,0 +1,126 @@
+package redisstore_test
+
+import (
+	"testing"
+
+	"sluice/buffer"
+	"sluice/buffer/redisstore"
+	"sluice/internal/servers"
+	"sluice/internal/workload1"
+)
+
+// BenchmarkSteps reports where Redis' time goes: the CPU time of its main thread, in microseconds
+// per span of workload W1, for every step of the protocol.
+func BenchmarkSteps(b *testing.B) {
+	config := redisstore.DefaultConfig()
+	config.Addresses = []string{servers.RedisAddr(b)}
+	config.Namespace = "steps:"
+	store, err := redisstore.Open(b.Context(), config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	gauge := newGauge(b, config.Addresses[0])
+	defer gauge.client.Close()
+	workload := workload1.W1(1)
+	batches := workload.Batches()
+
+	spent := make(map[string]float64)
+	timed := func(step string, do func() error) {
+		before := gauge.cpu()
+		if err := do(); err != nil {
+			b.Fatal(err)
+		}
+		spent[step] += gauge.cpu() - before
+	}
+	runs := 0
+	for b.Loop() {
+		runStepByStep(b, store, batches, timed)
+		runs++
+	}
+	for step, seconds := range spent {
+		b.ReportMetric(seconds*1e6/float64(workload.Spans*runs), "redis-"+step+"-us/span")
+	}
+}
+
+// runStepByStep does each step for the whole workload before the next.
+func runStepByStep(
+	b *testing.B, store *redisstore.Store, batches [][]buffer.Span,
+	timed func(step string, do func() error),
+) {
+	ctx := b.Context()
+	fenced, err := store.Fence(ctx, 0, buffer.AnyEpoch)
+	if err != nil {
+		b.Fatal(err)
+	}
+	updates := make([]buffer.QueueUpdate, len(batches))
+	timed("attach", func() error {
+		return each(batches, func(i int) error {
+			traces, _ := buffer.Group(batches[i])
+			answers, err := store.Attach(ctx, delivery(i), traces)
+			for _, answer := range answers {
+				for _, live := range answer.Live {
+					updates[i].Due = append(updates[i].Due, buffer.Due{Generation: live.Generation})
+				}
+			}
+			return err
+		})
+	})
+	timed("enqueue", func() error {
+		return each(updates, func(i int) error { return store.Enqueue(ctx, 0, updates[i]) })
+	})
+	var names [][]buffer.Generation
+	timed("lease", func() error {
+		for {
+			leased, err := store.Lease(ctx, fenced.Owner, buffer.Seconds(1), 500)
+			if err != nil || len(leased.Due) == 0 {
+				return err
+			}
+			page := make([]buffer.Generation, len(leased.Due))
+			for i, due := range leased.Due {
+				page[i] = due.Generation
+			}
+			names = append(names, page)
+		}
+	})
+	timed("claim", func() error {
+		return each(names, func(i int) error {
+			_, err := store.Claim(ctx, fenced.Owner, names[i])
+			return err
+		})
+	})
+	flushed := make([][]buffer.Flushed, len(names))
+	timed("load", func() error {
+		return each(names, func(i int) error {
+			loaded, err := store.Load(ctx, fenced.Owner, names[i])
+			for n, l := range loaded {
+				f := buffer.Flushed{Generation: names[i][n]}
+				for _, span := range l.Spans {
+					f.Spans = append(f.Spans, span.ID)
+				}
+				flushed[i] = append(flushed[i], f)
+			}
+			return err
+		})
+	})
+	timed("ack", func() error {
+		return each(flushed, func(i int) error {
+			_, err := store.Ack(ctx, fenced.Owner, flushed[i])
+			return err
+		})
+	})
+	timed("release", func() error {
+		return each(names, func(i int) error {
+			return store.Release(ctx, fenced.Owner, buffer.Release{Done: names[i]})
+		})
+	})
+}
+
+func each[T any](list []T, do func(i int) error) error {
+	for i := range list {
+		if err := do(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/rueidis"
+)
+
+// callBytesMax is how much one script call carries before the next one is begun. What a single
+// trace brings is never split.
+const callBytesMax = 1 << 20
+
+// calls puts several traces into one script call, which saves Redis most of what a call costs. In
+// a cluster the traces of a call would have to be in one slot; there only what concerns the same
+// trace is put together.
+type calls struct {
+	store  *Store
+	common []string // arguments before those of the traces
+	list   []call
+	firsts []int // the index of each call's first trace
+	traces int
+	bytes  int // of the last call
+}
+
+func (s *Store) newCalls(common ...string) *calls {
+	return &calls{store: s, common: common}
+}
+
+// add adds a trace with its arguments to the last call, or begins another.
+func (c *calls) add(key string, args ...string) {
+	size := 0
+	for _, arg := range args {
+		size += len(arg)
+	}
+	if !c.fits(key, size) {
+		width := c.store.config.TracesPerCall
+		if c.store.cluster {
+			width = 1
+		}
+		next := call{
+			keys: make([]string, 0, width),
+			args: make([]string, 0, len(c.common)+width*len(args)),
+		}
+		next.args = append(next.args, c.common...)
+		c.list = append(c.list, next)
+		c.firsts = append(c.firsts, c.traces)
+		c.bytes = 0
+	}
+	last := &c.list[len(c.list)-1]
+	last.keys = append(last.keys, key)
+	last.args = append(last.args, args...)
+	c.traces++
+	c.bytes += size
+}
+
+func (c *calls) fits(key string, size int) bool {
+	if len(c.list) == 0 || c.bytes+size > callBytesMax {
+		return false
+	}
+	keys := c.list[len(c.list)-1].keys
+	return len(keys) < c.store.config.TracesPerCall && (!c.store.cluster || keys[0] == key)
+}
+
+// run runs the calls and hands over every answer with the index of its first trace, and how many
+// traces it is for. It returns the first error, classified; the other calls may have been carried
+// out all the same.
+func (c *calls) run(
+	ctx context.Context, what script, each func(first, n int, result rueidis.RedisResult) error,
+) error {
+	for i, result := range c.store.run(ctx, what, c.list) {
+		if err := result.Error(); err != nil {
+			return classify(ctx, err)
+		}
+		if err := each(c.firsts[i], len(c.list[i].keys), result); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete returns the error of reading an answer, or that it is not for as many traces as asked.
+func complete(got, want int, err error) error {
+	if err == nil && got != want {
+		return fmt.Errorf("%d answers, want %d", got, want)
+	}
+	return err
+}

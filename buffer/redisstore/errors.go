@@ -1,0 +1,66 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"sluice/buffer"
+)
+
+// passing are the first words of those errors of Redis that pass by themselves.
+var passing = map[string]bool{
+	"LOADING": true, "CLUSTERDOWN": true, "TRYAGAIN": true, "MASTERDOWN": true, "READONLY": true,
+	"BUSY": true, "MISCONF": true, "NOREPLICAS": true, "NOSCRIPT": true, "MOVED": true, "ASK": true,
+}
+
+// earlyMax is how much earlier than a context's deadline the client may give up.
+const earlyMax = 20 * time.Millisecond
+
+func isTimeout(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// classify turns an error of the client into one of those that buffer.Store promises. An error of
+// the caller's own context stays what it is.
+func classify(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := ctx.Err(); cause != nil {
+		return cause
+	}
+	// The client times the context's deadline itself, and may be a little early.
+	deadline, ok := ctx.Deadline()
+	if ok && isTimeout(err) && time.Until(deadline) < earlyMax {
+		return context.DeadlineExceeded
+	}
+	reply, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		if rueidis.IsParseErr(err) {
+			return err
+		}
+		// Not Redis' own words: the connection was refused, broken or closed, or is too slow.
+		return fmt.Errorf("%w: %w", buffer.ErrUnavailable, err)
+	}
+	return classifyReply(reply.Error())
+}
+
+// classifyReply does so with Redis' own words.
+func classifyReply(text string) error {
+	word, rest, _ := strings.Cut(text, " ")
+	switch {
+	case word == "STALE":
+		return fmt.Errorf("%w: %s", buffer.ErrStale, rest)
+	case word == "OOM":
+		return fmt.Errorf("%w: %s", buffer.ErrFull, text)
+	case passing[word]:
+		return fmt.Errorf("%w: %s", buffer.ErrUnavailable, text)
+	}
+	return errors.New(text)
+}

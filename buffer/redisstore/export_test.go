@@ -1,0 +1,64 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"strings"
+
+	"sluice/buffer"
+)
+
+// Fork returns a store on the same connections with a namespace of its own.
+func (s *Store) Fork(namespace string, limit buffer.Bytes) *Store {
+	fork := *s
+	fork.config.Namespace = namespace
+	fork.config.MaxSegmentBytes = limit
+	fork.tracePrefix = namespace + "t:"
+	return &fork
+}
+
+// Cramped makes the scripts take every trace for a giant one: nothing stays in field '0', and
+// every list is cut into pieces.
+func (s *Store) Cramped() *Store {
+	small := strings.NewReplacer(
+		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = 60, 150",
+		"PIECE = 4000", "PIECE = 4",
+	)
+	all := &s.scripts
+	for _, step := range []*script{
+		&all.attach, &all.claim, &all.ack,
+		&all.enqueue, &all.fence, &all.lease, &all.release,
+	} {
+		step.text = small.Replace(step.text)
+		sum := sha1.Sum([]byte(step.text))
+		step.sha = hex.EncodeToString(sum[:])
+	}
+	return s
+}
+
+// Wipe deletes everything in the store's namespace.
+func (s *Store) Wipe(ctx context.Context) error {
+	keys, err := s.keys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := s.client.Do(ctx, s.client.B().Unlink().Key(key).Build()).Error(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Do sends a command to every node.
+func (s *Store) Do(ctx context.Context, words ...string) error {
+	addresses, clients := s.nodes()
+	for _, address := range addresses {
+		client := clients[address]
+		if err := client.Do(ctx, client.B().Arbitrary(words...).Build()).Error(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package redisstore_test
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"sluice/buffer"
+	"sluice/buffer/redisstore"
+)
+
+func giantID(n int) (id buffer.SpanID) {
+	binary.BigEndian.PutUint64(id[:], uint64(n)*0x9E3779B97F4A7C15+1)
+	return id
+}
+
+// flushed leases, claims, loads, acknowledges and releases all there is, and returns the loaded
+// generations.
+func flushed(t *testing.T, store *redisstore.Store) (all []buffer.Loaded) {
+	t.Helper()
+	fenced, err := store.Fence(t.Context(), 0, buffer.AnyEpoch)
+	must(t, err)
+	for {
+		leased, err := store.Lease(t.Context(), fenced.Owner, buffer.Seconds(10_000), 5000)
+		must(t, err)
+		if len(leased.Due) == 0 {
+			return all
+		}
+		var names []buffer.Generation
+		for _, due := range leased.Due {
+			names = append(names, due.Generation)
+		}
+		_, err = store.Claim(t.Context(), fenced.Owner, names)
+		must(t, err)
+		loaded, err := store.Load(t.Context(), fenced.Owner, names)
+		must(t, err)
+		acks := make([]buffer.Flushed, len(names))
+		for i := range names {
+			acks[i].Generation = names[i]
+			for _, span := range loaded[i].Spans {
+				acks[i].Spans = append(acks[i].Spans, span.ID)
+			}
+		}
+		results, err := store.Ack(t.Context(), fenced.Owner, acks)
+		must(t, err)
+		for i, result := range results {
+			if result != buffer.AckDone {
+				t.Fatalf("ack of %v is %v, want done", names[i], result)
+			}
+		}
+		must(t, store.Release(t.Context(), fenced.Owner, buffer.Release{Done: names}))
+		all = append(all, loaded...)
+	}
+}
+
+// attachAll attaches and enqueues spans in batches of 1,000, and delivers every tenth batch twice.
+func attachAll(t *testing.T, store *redisstore.Store, spans []buffer.Span) {
+	t.Helper()
+	clock := buffer.Seconds(1)
+	for n := 0; n*1000 < len(spans); n++ {
+		batch := spans[n*1000 : min(len(spans), (n+1)*1000)]
+		for again := range 2 {
+			if again == 1 && n%10 != 0 {
+				continue
+			}
+			traces, _ := buffer.Group(batch)
+			answers, err := store.Attach(t.Context(), delivery(2*n+again), traces)
+			must(t, err)
+			if want := len(batch) * (1 - again); answers[0].Stored != want {
+				t.Fatalf("batch %d, delivery %d: %d stored, want %d", n, again, answers[0].Stored, want)
+			}
+			update := buffer.QueueUpdate{Clock: clock, Wall: clock, Merged: answers[0].Merged}
+			for _, live := range answers[0].Live {
+				update.Due = append(update.Due, buffer.Due{Generation: live.Generation, Deadline: clock})
+			}
+			must(t, store.Enqueue(t.Context(), 0, update))
+		}
+	}
+}
+
+func giantTrace(n int, parent func(i int) buffer.SpanID) []buffer.Span {
+	spans := make([]buffer.Span, n)
+	for i := range spans {
+		spans[i] = buffer.Span{
+			TraceKey: buffer.TraceKey{Project: 1, Trace: buffer.TraceID{7}},
+			ID:       giantID(i), Parent: parent(i), Root: i == 0,
+			Size: 500, Position: buffer.Position{Offset: int64(i)},
+		}
+	}
+	return spans
+}
+
+func TestGiantTraces(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		spans, segments int
+		parent          func(i int) buffer.SpanID
+	}{
+		{"one segment", 100_000, 1, func(i int) buffer.SpanID { return giantID(i / 3) }},
+		{"one chain, children first", 5_000, 1, func(i int) buffer.SpanID { return giantID(i + 1) }},
+		{"headless segments", 10_000, 10_000, func(i int) buffer.SpanID { return giantID(-1 - i) }},
+	} {
+		for _, p := range places[1:3] {
+			t.Run(c.name+" on "+p.name, func(t *testing.T) {
+				store := p.open(t).Fork(namespace(), buffer.NoSegmentLimit)
+				wiped(t, store)
+				attachAll(t, store, giantTrace(c.spans, c.parent))
+				loaded := flushed(t, store)
+				if len(loaded) != c.segments {
+					t.Errorf("%d segments, want %d", len(loaded), c.segments)
+				}
+				total := 0
+				for _, l := range loaded {
+					total += len(l.Spans)
+					for i, span := range l.Spans[1:] {
+						if span.Position.Offset <= l.Spans[i].Position.Offset {
+							t.Fatalf("span %v comes after %v", span.Position, l.Spans[i].Position)
+						}
+					}
+				}
+				if total != c.spans {
+					t.Errorf("%d spans flushed, want %d", total, c.spans)
+				}
+				if left, err := store.Leftovers(t.Context()); err != nil || len(left) > 0 {
+					t.Errorf("left over: %q, %v", left, err)
+				}
+			})
+		}
+	}
+}

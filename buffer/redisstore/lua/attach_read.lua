@@ -1,0 +1,121 @@
+-- What Attach knows of a trace while it works: read on demand, changed in memory, and written by
+-- attach_write.lua at the end.
+
+local function open(key, s, meta)
+  local t = {
+    key = key, meta = meta, s = s or '', groups = 1, calls = 0, generations = 0,
+    redirects_spilled = false, segments_spilled = false,
+    segments = {}, order = {}, records = {}, -- records understood, or false; ids; records as read
+    fetched = {}, retargeted = {}, compressed = false, -- spilled redirects; new targets of spans
+    fresh = {}, added = {}, -- spans of this call: id -> subtree; subtrees that store something
+    duplicates = {}, merged = {}, stored = 0, whole = true,
+    set = {}, del = {}, -- fields to write, fields to delete
+  }
+  if not s then return t end
+  local spilled = byte(s, 8)
+  t.calls, t.generations = u32(s, 1), u24(s, 5)
+  t.redirects_spilled, t.segments_spilled = spilled % 2 == 1, spilled >= 2
+  t.groups = HEAD + u24(s, 9)
+  local p = HEAD
+  while p < t.groups do
+    local id, length = sub(s, p, p + 7), u24(s, p + 8)
+    t.records[id] = sub(s, p + 11, p + 10 + length)
+    t.order[#t.order + 1] = id
+    p = p + 11 + length
+  end
+  return t
+end
+
+-- put notes a field to write.
+local function put(t, field, value)
+  local set = t.set
+  local n = #set
+  set[n + 1], set[n + 2] = field, value
+end
+
+-- redirect returns the redirect of a span that was stored before, as it was read, or nil.
+local function redirect(t, id)
+  local p = group_of(t.s, t.groups, id)
+  if p then return sub(t.s, p, p + 13) end
+  if not t.redirects_spilled then return nil end
+  local r = t.fetched[id]
+  if r == nil then
+    r = call('HGET', t.key, id)
+    t.fetched[id] = r
+  end
+  return r or nil
+end
+
+local function segment(t, id)
+  local s = t.segments[id]
+  if s ~= nil then return s end
+  local record = t.records[id]
+  if not record and t.segments_spilled then
+    record = call('HGET', t.key, 's' .. id)
+    if record then
+      t.records[id] = record
+      t.order[#t.order + 1] = id
+    end
+  end
+  if not record then
+    t.segments[id] = false
+    return false
+  end
+  local flags = byte(record, 1)
+  s = { id = id, root = flags % 2 == 1 }
+  if flags >= 2 then
+    local last = 35 + 6 * u24(record, 33)
+    s.live = {
+      segment = s, id = sub(record, 2, 13), first = sub(record, 14, 21),
+      count = u32(record, 22), bytes = u56(record, 26), blobs = sub(record, 36, last),
+    }
+    s.tail = sub(record, last + 1)
+  else
+    s.tail = sub(record, 2)
+  end
+  t.segments[id] = s
+  return s
+end
+
+-- walk follows redirects from an id to the segment where they end. Further results: the holders
+-- met on the way, or nil; the ids on the way.
+local function walk(t, id)
+  local holders, way = nil, {}
+  while true do
+    local target, holder
+    local f = t.fresh[id]
+    if f then
+      target, holder = f.target, f.holder
+    else
+      local value = redirect(t, id)
+      if not value then break end
+      target = sub(value, 1, 8)
+      if #value > 14 then holder = sub(value, 15) end
+    end
+    target = t.retargeted[id] or target
+    if holder then
+      holders = holders or {}
+      holders[#holders + 1] = holder
+    end
+    if target == id then break end
+    way[#way + 1] = id
+    id = target
+  end
+  return id, holders, way
+end
+
+-- compress lets every span on the way lead to its end at once, unless one of them was cut off: the
+-- spans behind that are found by its holder.
+local function compress(t, last, holders, way)
+  if holders then return end
+  for i = 1, #way - 1 do
+    t.retargeted[way[i]] = last
+    t.compressed = true
+  end
+end
+
+-- final is the generation that a generation became part of, or itself.
+local function final(g)
+  while g.into do g = g.into end
+  return g
+end

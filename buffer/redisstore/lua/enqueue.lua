@@ -1,0 +1,21 @@
+-- Enqueue: sets deadlines, drops merged generations, advances the clock.
+--
+-- KEYS     queue, leased, owner
+-- ARGV     now, drift, n, n times (score, generation), merged generations ...
+--          or the wall-clock time of a tick alone
+--
+-- allow-oom: it follows an attach that found room, and spans that no queue names would wait for
+-- their redelivery.
+
+if #ARGV == 1 then
+  if tonumber(ARGV[1]) > tonumber(call('HGET', owner, 'seen') or '0') then
+    call('HSET', owner, 'seen', ARGV[1])
+  end
+  return 1
+end
+local last = 3 + 2 * tonumber(ARGV[3])
+each_piece(arguments(4, last), 'ZADD', queue)
+each_piece(arguments(last + 1), 'ZREM', queue)
+call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2])
+call('HINCRBY', owner, 'inputs', 1)
+return 1

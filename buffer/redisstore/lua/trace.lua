@@ -1,0 +1,139 @@
+-- The state of one trace: how it is laid out in its hash, read and written. Every step on a trace
+-- begins with these lines.
+--
+-- Field '0' is the trace itself, in one string, so that a step on a usual trace reads one field
+-- and writes one:
+--
+--   calls u32 | generations u24 | spilled u8 | length of segments u24 | segments | groups
+--
+--   calls        counts the attaches that stored something; it names blobs and orders spans
+--   generations  live and in flight, of all segments; with the last one the whole key goes
+--   spilled      1: redirects, 2: segments have outgrown this field, see below
+--   segment      id (8) | length u24 | record
+--   record       flags u8 (1: has root, 2: has a live generation) | live | in flight ...
+--   live         generation (12) | first (8) | count u32 | bytes u56 | n u24 | n blobs
+--   in flight    generation (12) | shard (4) | epoch (8) | count u32 | bytes u56 | n u24 | n blobs
+--   blob         call u32 | index u16, the index within its call
+--   group        target segment (8) | blob (6) | n u16 | n span ids: the redirects of these spans
+--
+-- A field named by the 8 bytes of a span id is a redirect that is in no group, target (8) | blob
+-- (6): in a trace of many spans, or of a span that was cut off; the latter has its holder (8) at
+-- the end. A field 's' + id is a segment record of a trace of many segments. A field 'b' + blob is
+-- a blob, or its first part; then 'c' + blob is the rest.
+--
+-- Numbers are little endian. Generation, shard, epoch and first are the client's bytes, compared
+-- but not understood here; epoch and first are big endian, so that they compare bytewise.
+--
+-- What costs time here is making strings: Lua hashes every byte of every new one, some 2 ns
+-- a byte, a table costs 100 ns, a call of Redis 300. Hence one field, and no parsing ahead.
+
+local byte, char, sub, find = string.byte, string.char, string.sub, string.find
+local floor, min, concat, call = math.floor, math.min, table.concat, redis.call
+
+-- Bytes of groups and of segment records in field '0': beyond, searching and rewriting them costs
+-- more than fields of their own.
+local GROUPS_MAX, SEGMENTS_MAX = 2048, 4096
+-- Redis' Lua cannot unpack more than some 8,000 values.
+local PIECE = 4000
+-- Where the segments begin in field '0'.
+local HEAD = 12
+
+local function u24(s, i)
+  local a, b, c = byte(s, i, i + 2)
+  return a + b * 256 + c * 65536
+end
+
+local function u32(s, i)
+  local a, b, c, d = byte(s, i, i + 3)
+  return a + b * 256 + c * 65536 + d * 16777216
+end
+
+local function u56(s, i)
+  local a, b, c, d, e, f, g = byte(s, i, i + 6)
+  return a + b * 256 + c * 65536 + d * 16777216 + (e + f * 256 + g * 65536) * 4294967296
+end
+
+local function p24(n)
+  return char(n % 256, floor(n / 256) % 256, floor(n / 65536))
+end
+
+local function p32(n)
+  return char(n % 256, floor(n / 256) % 256, floor(n / 65536) % 256, floor(n / 16777216))
+end
+
+-- p32_56 is p32(n) .. p56(m).
+local function p32_56(n, m)
+  local low = m % 16777216
+  local high = (m - low) / 16777216
+  return char(n % 256, floor(n / 256) % 256, floor(n / 65536) % 256, floor(n / 16777216),
+    low % 256, floor(low / 256) % 256, floor(low / 65536),
+    high % 256, floor(high / 256) % 256, floor(high / 65536) % 256, floor(high / 16777216))
+end
+
+-- less compares big-endian strings of the same length. Lua's own < follows a locale.
+local function less(a, b)
+  for i = 1, #a do
+    local x, y = byte(a, i), byte(b, i)
+    if x ~= y then return x < y end
+  end
+  return false
+end
+
+-- head makes what comes before the segments in field '0'.
+local function head(calls, generations, spilled, length)
+  return char(calls % 256, floor(calls / 256) % 256, floor(calls / 65536) % 256,
+    floor(calls / 16777216), generations % 256, floor(generations / 256) % 256,
+    floor(generations / 65536), spilled,
+    length % 256, floor(length / 256) % 256, floor(length / 65536))
+end
+
+-- group_of returns where the group of a span begins, or nil. An id may stand by chance across
+-- others, so a match counts only in its place.
+local function group_of(s, groups, id)
+  local i = find(s, id, groups, true)
+  local p = groups
+  while i do
+    while true do
+      local low, high = byte(s, p + 14, p + 15)
+      local next = p + 16 + 8 * (low + 256 * high)
+      if i < next then
+        if i >= p + 16 and (i - p) % 8 == 0 then return p end
+        break
+      end
+      p = next
+    end
+    i = find(s, id, i + 1, true)
+  end
+end
+
+-- record_at returns where the segment stands in field '0' and where the next one does, or nil.
+local function record_at(s, groups, id)
+  local p = HEAD
+  while p < groups do
+    local next = p + 11 + u24(s, p + 8)
+    if sub(s, p, p + 7) == id then return p, next end
+    p = next
+  end
+end
+
+-- in_flight returns where in a record the generation stands, and the bytes it takes, or nil.
+local function in_flight(record, generation)
+  local p = 2
+  if byte(record, 1) >= 2 then p = 36 + 6 * u24(record, 33) end
+  while p <= #record do
+    local length = 38 + 6 * u24(record, p + 35)
+    if sub(record, p, p + 11) == generation then return p, length end
+    p = p + length
+  end
+end
+
+-- each_piece calls the command on a key with a list that may be too long for one call.
+local function each_piece(command, key, list)
+  local n = #list
+  if n == 0 then return end
+  if n <= PIECE then
+    call(command, key, unpack(list))
+    return
+  end
+  for i = 1, n, PIECE do call(command, key, unpack(list, i, min(i + PIECE - 1, n))) end
+end

@@ -1,0 +1,99 @@
+package redisstore_test
+
+import (
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"sluice/buffer"
+	"sluice/internal/servers"
+)
+
+// A batch that comes again in another cut stores only what is new of each subtree, and what is
+// loaded is every span once, whatever was masked.
+func TestRedeliveryInOtherCuts(t *testing.T) {
+	for _, p := range places {
+		t.Run(p.name, func(t *testing.T) {
+			store := p.open(t).Fork(namespace(), buffer.NoSegmentLimit)
+			wiped(t, store)
+			whole := traceSpans(1, 9)[0].Subtrees[0]
+			var all [][]buffer.Span
+			for _, cut := range [][]int{{4}, {2, 4, 6}, {0, 2, 5}, {1, 3, 5, 7, 8}} {
+				var spans []buffer.Span
+				for _, i := range cut {
+					spans = append(spans, whole.Spans[i])
+				}
+				all = append(all, spans)
+			}
+			stored := 0
+			for n, spans := range all {
+				traces, _ := buffer.Group(spans)
+				answers, err := store.Attach(t.Context(), delivery(n), traces)
+				must(t, err)
+				stored += answers[0].Stored
+				update := buffer.QueueUpdate{Merged: answers[0].Merged}
+				for _, live := range answers[0].Live {
+					update.Due = append(update.Due, buffer.Due{Generation: live.Generation})
+				}
+				must(t, store.Enqueue(t.Context(), 0, update))
+			}
+			if stored != len(whole.Spans) {
+				t.Errorf("%d spans stored, want %d", stored, len(whole.Spans))
+			}
+			loaded := flushed(t, store)
+			if len(loaded) != 1 {
+				t.Fatalf("%d segments, want 1", len(loaded))
+			}
+			want := make([]buffer.Span, 0, len(whole.Spans))
+			for _, i := range []int{4, 2, 6, 0, 5, 1, 3, 7, 8} {
+				want = append(want, whole.Spans[i])
+			}
+			if diff := gocmp.Diff(want, loaded[0].Spans); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMemoryAsksEveryNodeOnce(t *testing.T) {
+	server := servers.Redis(t, "--maxmemory", "64mb")
+	for _, c := range []struct {
+		addresses []string
+		maximum   int64
+	}{
+		{[]string{server.Addr}, 64 << 20},
+		{servers.RedisCluster(t), 0},
+	} {
+		nodes, err := open(t, config(c.addresses...)).Memory(t.Context())
+		must(t, err)
+		if len(nodes) != len(c.addresses) {
+			t.Errorf("%d nodes answer, want %d", len(nodes), len(c.addresses))
+		}
+		for _, node := range nodes {
+			if node.Used < 1<<16 || node.Max != c.maximum || node.Node == "" {
+				t.Errorf("memory %+v, want a maximum of %d", node, c.maximum)
+			}
+		}
+	}
+	nodes, err := places[0].open(t).Memory(t.Context())
+	if must(t, err); len(nodes) != 1 || nodes[0].Max != 0 {
+		t.Errorf("memory of miniredis is %+v", nodes)
+	}
+}
+
+func TestSlicesSeparateQueues(t *testing.T) {
+	one := config(servers.RedisAddr(t))
+	other := one
+	other.Slice = "b"
+	a, b := &cycle{t: t, store: open(t, one)}, &cycle{t: t, store: open(t, other)}
+	wiped(t, a.store)
+	must(t, a.attach(1))
+	must(t, a.enqueue())
+	must(t, b.fence())
+	leased, err := b.store.Lease(t.Context(), b.owner, buffer.Seconds(10), 10)
+	if must(t, err); len(leased.Due) > 0 {
+		t.Errorf("another slice's queue hands out %v", leased.Due)
+	}
+	must(t, a.fence())
+	must(t, a.lease())
+}

@@ -1,0 +1,235 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/redis/rueidis"
+
+	"sluice/buffer"
+)
+
+// Store is a buffer.Store on Redis. It is safe for concurrent use.
+type Store struct {
+	config      Config
+	tracePrefix string
+	client      rueidis.Client
+	cluster     bool
+	fake        bool // miniredis
+	scripts     scripts
+
+	compressor   *zstd.Encoder // nil for none
+	decompressor *zstd.Decoder
+}
+
+var _ buffer.Store = (*Store)(nil)
+
+// MinVersion is the oldest major version of Redis that has what the scripts need.
+const MinVersion = 7
+
+// redirectionsMax is how often a call follows a cluster that moves slots before it counts as
+// unavailable.
+const redirectionsMax = 16
+
+// compressWindow bounds the memory of a compressor; most blobs are smaller by far.
+const compressWindow = 256 << 10
+
+// Open connects to Redis and refuses servers on which spans could get lost. It returns an error
+// that wraps buffer.ErrUnavailable if no address answers.
+func Open(ctx context.Context, config Config) (*Store, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	server, err := config.probe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		config:      config,
+		tracePrefix: config.Namespace + "t:",
+		cluster:     server.mode == "cluster",
+		fake:        server.name == "miniredis",
+	}
+	s.scripts = newScripts(!s.fake)
+	if s.client, err = rueidis.NewClient(config.options(s.cluster)); err != nil {
+		return nil, fmt.Errorf("redis %s: %w", strings.Join(config.Addresses, ","),
+			classify(ctx, err))
+	}
+	if err := s.prepare(ctx); err != nil {
+		s.client.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) prepare(ctx context.Context) error {
+	if err := s.checkNodes(ctx); err != nil {
+		return err
+	}
+	var err error
+	if s.decompressor, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0)); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	if s.config.Compression {
+		s.compressor, err = zstd.NewWriter(nil,
+			zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(compressWindow))
+		if err != nil {
+			return fmt.Errorf("redis: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close ends all connections. Calls in flight fail.
+func (s *Store) Close() {
+	s.client.Close()
+	s.decompressor.Close()
+}
+
+// options are the client's. A node of a cluster is asked as a single server too, when probed.
+func (c Config) options(cluster bool) rueidis.ClientOption {
+	return rueidis.ClientOption{
+		InitAddress:       c.Addresses,
+		Username:          c.Username,
+		Password:          c.Password,
+		TLSConfig:         c.TLS,
+		Dialer:            net.Dialer{Timeout: c.DialTimeout},
+		ConnWriteTimeout:  c.AnswerTimeout,
+		DisableCache:      true,
+		ForceSingleClient: !cluster,
+		PipelineMultiplex: 1,
+		// Waiting and trying again is the caller's, who can say so; the client would do it
+		// for ever with what only reads.
+		DisableRetry:  true,
+		ClusterOption: rueidis.ClusterOption{MaxMovedRedirections: redirectionsMax},
+	}
+}
+
+// server is what a server says of itself.
+type server struct {
+	name, version, mode string
+}
+
+// probe asks the addresses in order what they are, and returns the first answer.
+func (c Config) probe(ctx context.Context) (server, error) {
+	var faults []error
+	for _, address := range c.Addresses {
+		one := c
+		one.Addresses = []string{address}
+		found, err := one.probeOne(ctx)
+		if err == nil {
+			return found, c.acceptable(address, found)
+		}
+		faults = append(faults, fmt.Errorf("redis %s: %w", address, err))
+	}
+	return server{}, errors.Join(faults...)
+}
+
+func (c Config) probeOne(ctx context.Context) (server, error) {
+	client, err := rueidis.NewClient(c.options(false))
+	if err != nil {
+		return server{}, classify(ctx, err)
+	}
+	defer client.Close()
+	answer, err := client.Do(ctx, client.B().Arbitrary("HELLO", "3").Build()).AsMap()
+	if err != nil {
+		return server{}, classify(ctx, err)
+	}
+	text := func(field string) string {
+		message := answer[field]
+		value, _ := message.ToString()
+		return value
+	}
+	return server{name: text("server"), version: text("version"), mode: text("mode")}, nil
+}
+
+// acceptable tells whether a server is one that the store can work with.
+func (c Config) acceptable(address string, found server) error {
+	if found.name == "miniredis" {
+		return nil
+	}
+	major, err := majorVersion(found.version)
+	switch {
+	case err != nil:
+		return fmt.Errorf("redis %s: %w", address, err)
+	case major < MinVersion:
+		return fmt.Errorf("redis %s is version %s, want %d or later",
+			address, found.version, MinVersion)
+	case found.mode == "sentinel":
+		return fmt.Errorf("redis %s is a sentinel, want the server it watches", address)
+	case found.mode != "cluster" && len(c.Addresses) > 1:
+		return fmt.Errorf("redis %s is a single server, so %d addresses cannot be one store: "+
+			"give one address, or the nodes of one cluster", address, len(c.Addresses))
+	}
+	return nil
+}
+
+func majorVersion(version string) (int, error) {
+	text, _, _ := strings.Cut(version, ".")
+	major, err := strconv.Atoi(text)
+	if err != nil || major < 0 {
+		return 0, fmt.Errorf("version %q is not one of Redis, want %d.0.0 or later", version, MinVersion)
+	}
+	return major, nil
+}
+
+// nodes returns the addresses of all nodes, sorted, and a client for each.
+func (s *Store) nodes() ([]string, map[string]rueidis.Client) {
+	nodes := s.client.Nodes()
+	return slices.Sorted(maps.Keys(nodes)), nodes
+}
+
+// checkNodes refuses nodes that would throw spans away when they are full.
+func (s *Store) checkNodes(ctx context.Context) error {
+	if s.fake {
+		return nil
+	}
+	var faults []error
+	addresses, clients := s.nodes()
+	for _, address := range addresses {
+		policy, err := evictionPolicy(ctx, clients[address])
+		switch {
+		case err != nil:
+			faults = append(faults, fmt.Errorf("redis %s: %w", address, err))
+		case policy != "noeviction":
+			faults = append(faults, fmt.Errorf("redis %s has maxmemory-policy %s, which would throw "+
+				"spans away: set it to noeviction (CONFIG SET maxmemory-policy noeviction)",
+				address, policy))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// evictionPolicy asks INFO, and CONFIG where INFO is not allowed or does not tell.
+func evictionPolicy(ctx context.Context, node rueidis.Client) (string, error) {
+	info, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
+	if err == nil {
+		if policy, ok := infoField(info, "maxmemory_policy"); ok {
+			return policy, nil
+		}
+	}
+	ask := node.B().ConfigGet().Parameter("maxmemory-policy").Build()
+	settings, err2 := node.Do(ctx, ask).AsStrMap()
+	if policy, ok := settings["maxmemory-policy"]; err2 == nil && ok {
+		return policy, nil
+	}
+	return "", fmt.Errorf("cannot find out its maxmemory-policy: the user must be allowed INFO or "+
+		"CONFIG GET: %w", errors.Join(classify(ctx, err), classify(ctx, err2)))
+}
+
+// infoField finds "name:value" among the lines of INFO.
+func infoField(info, name string) (string, bool) {
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value), true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,128 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/sha1"
+	_ "embed" // the scripts
+	"encoding/hex"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+//go:embed lua/trace.lua
+var traceLua string
+
+//go:embed lua/quick.lua
+var quickLua string
+
+//go:embed lua/flush.lua
+var flushLua string
+
+//go:embed lua/shard.lua
+var shardLua string
+
+//go:embed lua/attach_read.lua
+var attachReadLua string
+
+//go:embed lua/attach_write.lua
+var attachWriteLua string
+
+//go:embed lua/attach.lua
+var attachLua string
+
+//go:embed lua/claim.lua
+var claimLua string
+
+//go:embed lua/ack.lua
+var ackLua string
+
+//go:embed lua/enqueue.lua
+var enqueueLua string
+
+//go:embed lua/fence.lua
+var fenceLua string
+
+//go:embed lua/lease.lua
+var leaseLua string
+
+//go:embed lua/release.lua
+var releaseLua string
+
+// script is the text of one step and the name under which a server caches it.
+type script struct {
+	text, sha string
+}
+
+// scripts are the steps. Those that make room run without room.
+type scripts struct {
+	attach, claim, ack             script
+	enqueue, fence, lease, release script
+}
+
+const (
+	noFlags  = "#!lua\n"
+	allowOOM = "#!lua flags=allow-oom\n"
+)
+
+// newScripts makes the scripts. A server that does not know the line "#!lua" gets them without it;
+// of those we know only miniredis, which never is out of memory.
+func newScripts(shebang bool) scripts {
+	text := func(flags string, parts ...string) script {
+		whole := strings.Join(parts, "\n")
+		if shebang {
+			whole = flags + whole
+		}
+		sum := sha1.Sum([]byte(whole))
+		return script{text: whole, sha: hex.EncodeToString(sum[:])}
+	}
+	return scripts{
+		attach:  text(noFlags, traceLua, quickLua, attachReadLua, attachWriteLua, attachLua),
+		claim:   text(allowOOM, traceLua, flushLua, claimLua),
+		ack:     text(allowOOM, traceLua, flushLua, ackLua),
+		enqueue: text(allowOOM, shardLua, enqueueLua),
+		fence:   text(allowOOM, shardLua, fenceLua),
+		lease:   text(allowOOM, shardLua, leaseLua),
+		release: text(allowOOM, shardLua, releaseLua),
+	}
+}
+
+// call is one run of a script.
+type call struct {
+	keys, args []string
+}
+
+// run runs a script several times, in one pipeline for each server, and returns the answers in
+// order. A server that does not have the script in its cache, because it was restarted or another
+// took over, is given it.
+func (s *Store) run(ctx context.Context, what script, calls []call) []rueidis.RedisResult {
+	commands := make(rueidis.Commands, len(calls))
+	for i, c := range calls {
+		commands[i] = s.client.B().Evalsha().Sha1(what.sha).
+			Numkeys(int64(len(c.keys))).Key(c.keys...).Arg(c.args...).Build()
+	}
+	results := s.client.DoMulti(ctx, commands...)
+	var missed []int
+	for i := range results {
+		if err, ok := rueidis.IsRedisErr(results[i].Error()); ok && err.IsNoScript() {
+			missed = append(missed, i)
+		}
+	}
+	if len(missed) == 0 {
+		return results
+	}
+	commands = make(rueidis.Commands, len(missed))
+	for n, i := range missed {
+		commands[n] = s.client.B().Eval().Script(what.text).
+			Numkeys(int64(len(calls[i].keys))).Key(calls[i].keys...).Arg(calls[i].args...).Build()
+	}
+	for n, result := range s.client.DoMulti(ctx, commands...) {
+		results[missed[n]] = result
+	}
+	return results
+}
+
+// run1 runs a script once.
+func (s *Store) run1(ctx context.Context, what script, c call) rueidis.RedisResult {
+	return s.run(ctx, what, []call{c})[0]
+}

@@ -1,0 +1,83 @@
+package redisstore
+
+import (
+	"bytes"
+	"errors"
+
+	"sluice/buffer"
+)
+
+// What Load reads of the state that lua/trace.lua describes. Everything else reads and writes it in
+// Redis.
+
+const (
+	stateField    = "0"
+	segmentPrefix = "s"
+	blobPrefix    = "b"
+	restPrefix    = "c"
+
+	stateHead     = 11 // calls, generations, spilled, length of segments
+	segmentHead   = 11 // id, length
+	liveHead      = 34 // generation, first, count, bytes, n
+	inFlightHead  = 38 // generation, owner, count, bytes, n
+	blobNameLen   = 6
+	spilledPlace  = 7
+	segmentsPlace = 8
+)
+
+var errState = errors.New("trace is damaged")
+
+// segmentRecord returns the record of a segment in the state of its trace; nil if there is none.
+// With spilled the record is in a field of its own.
+func segmentRecord(state []byte, segment buffer.SpanID) (record []byte, spilled bool, err error) {
+	r := &reader{rest: state}
+	head := r.bytes(stateHead)
+	if r.fault != nil {
+		return nil, false, errState
+	}
+	if head[spilledPlace] >= 2 {
+		return nil, true, nil
+	}
+	for r.rest = r.bytes(uint24(head[segmentsPlace:])); len(r.rest) > 0; {
+		head := r.bytes(segmentHead)
+		if r.fault != nil {
+			break
+		}
+		record := r.bytes(uint24(head[len(segment):]))
+		if bytes.Equal(head[:len(segment)], segment[:]) && r.fault == nil {
+			return record, false, nil
+		}
+	}
+	if r.fault != nil {
+		return nil, false, errState
+	}
+	return nil, false, nil
+}
+
+// claimedBlobs returns the names of the blobs of a generation that is in flight under the owner;
+// nil if it is not.
+func claimedBlobs(record []byte, id buffer.DeliveryID, owner buffer.Owner) ([]byte, error) {
+	r := &reader{rest: record}
+	if r.byte() >= 2 {
+		if head := r.bytes(liveHead); head != nil {
+			r.bytes(blobNameLen * uint24(head[liveHead-3:]))
+		}
+	}
+	want := appendOwner(appendDelivery(nil, id), owner)
+	for r.fault == nil && len(r.rest) > 0 {
+		head := r.bytes(inFlightHead)
+		if head == nil {
+			break
+		}
+		blobs := r.bytes(blobNameLen * uint24(head[inFlightHead-3:]))
+		if r.fault == nil && bytes.HasPrefix(head, want) {
+			return blobs, nil
+		}
+	}
+	if r.fault != nil {
+		return nil, errState
+	}
+	return nil, nil
+}
+
+func uint24(b []byte) uint64 { return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 }

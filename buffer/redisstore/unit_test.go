@@ -1,0 +1,221 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+
+	"sluice/buffer"
+)
+
+func TestValidateJoinsAllFaults(t *testing.T) {
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Errorf("the default is refused: %v", err)
+	}
+	err := Config{
+		Addresses: []string{"nowhere"}, Username: "u", Namespace: "a{", Slice: "}",
+		MaxSegmentBytes: -1,
+	}.Validate()
+	for _, want := range []string{
+		`"nowhere"`, `user "u"`, `namespace "a{"`, `slice "}"`, "max_segment_bytes -1",
+		"dial timeout 0s", "answer timeout 0s", "traces per call 0",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the faults %v do not name %s", err, want)
+		}
+	}
+	if err := (Config{}).Validate(); !strings.Contains(err.Error(), "no address") {
+		t.Errorf("no address: %v", err)
+	}
+}
+
+func TestVersions(t *testing.T) {
+	for version, ok := range map[string]bool{
+		"7.0.15": true, "7.2": true, "8": true, "255.255.255": true, "10.1.0-rc1": true,
+		"6.2.14": false, "5.0": false, "": false, "seven": false, "-7.0": false,
+	} {
+		found := server{name: "redis", version: version, mode: "standalone"}
+		err := DefaultConfig().acceptable("host:1", found)
+		if (err == nil) != ok {
+			t.Errorf("version %q: %v", version, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "host:1") {
+			t.Errorf("version %q: the error %q does not name the node", version, err)
+		}
+	}
+	if err := DefaultConfig().acceptable("h:1", server{name: "miniredis", version: "0"}); err != nil {
+		t.Errorf("miniredis is refused: %v", err)
+	}
+	if err := DefaultConfig().acceptable("h:1", server{version: "7.0", mode: "sentinel"}); err == nil {
+		t.Error("a sentinel is accepted")
+	}
+}
+
+func TestClassify(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	if err := classify(t.Context(), refused); !errors.Is(err, buffer.ErrUnavailable) {
+		t.Errorf("a refused connection is %v", err)
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := classify(canceled, refused); err != context.Canceled {
+		t.Errorf("a cancelled context is %v", err)
+	}
+	if err := classify(t.Context(), nil); err != nil {
+		t.Errorf("no error is %v", err)
+	}
+	for text, want := range map[string]error{
+		"OOM command not allowed":     buffer.ErrFull,
+		"STALE the shard is at":       buffer.ErrStale,
+		"LOADING Redis is loading":    buffer.ErrUnavailable,
+		"CLUSTERDOWN The cluster":     buffer.ErrUnavailable,
+		"TRYAGAIN Multiple keys":      buffer.ErrUnavailable,
+		"MASTERDOWN Link with MASTER": buffer.ErrUnavailable,
+		"READONLY You can't write":    buffer.ErrUnavailable,
+		"MISCONF Redis is configured": buffer.ErrUnavailable,
+		"ERR unknown command":         nil,
+		"WRONGTYPE Operation":         nil,
+	} {
+		err := classifyReply(text)
+		for _, sentinel := range []error{buffer.ErrFull, buffer.ErrStale, buffer.ErrUnavailable} {
+			if errors.Is(err, sentinel) != (sentinel == want) {
+				t.Errorf("%q is %v, want %v", text, err, want)
+			}
+		}
+	}
+}
+
+func randomSubtree(random *rand.Rand) buffer.Subtree {
+	subtree := buffer.Subtree{Parent: buffer.SpanID{9}}
+	for range 1 + random.IntN(5) {
+		span := buffer.Span{
+			ID: buffer.SpanID{byte(random.IntN(256))}, Parent: buffer.SpanID{byte(random.IntN(10))},
+			Root: random.IntN(2) == 0, Size: random.IntN(1e9),
+			Position: buffer.Position{
+				Partition: int32(random.IntN(3)) - 1, Offset: random.Int64() - random.Int64(),
+			},
+		}
+		if n := random.IntN(400); n > 0 {
+			span.Payload = []byte(strings.Repeat(fmt.Sprint(n), n)[:n])
+		} else if random.IntN(2) == 0 {
+			span.Payload = []byte{}
+		}
+		if random.IntN(2) == 0 {
+			span.Size = len(span.Payload)
+		}
+		subtree.Spans = append(subtree.Spans, span)
+	}
+	return subtree
+}
+
+func testStore(t testing.TB) *Store {
+	decompressor, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(decompressor.Close)
+	return &Store{decompressor: decompressor}
+}
+
+func TestFramesReadBack(t *testing.T) {
+	compressor, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, random := testStore(t), rand.New(rand.NewPCG(1, 2))
+	var scratch []byte
+	for range 300 {
+		var blob []byte
+		var want []buffer.Span
+		for range 1 + random.IntN(3) {
+			subtree := randomSubtree(random)
+			mask := make([]byte, len(subtree.Spans))
+			for i, span := range subtree.Spans {
+				if mask[i] = byte(random.IntN(4)); mask[i] != 0 {
+					mask[i] = 1
+					want = append(want, span)
+				}
+			}
+			blob = appendUint24(append(blob, frameMask), len(mask))
+			blob = append(blob, mask...)
+			with := compressor
+			if random.IntN(2) == 0 {
+				with = nil
+			}
+			blob = appendFrame(blob, subtree, with, &scratch)
+		}
+		got, err := s.readBlob(nil, buffer.TraceKey{}, string(blob))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Fatalf("-want +got\n%s", diff)
+		}
+	}
+}
+
+func FuzzDamagedBlob(f *testing.F) {
+	random := rand.New(rand.NewPCG(3, 4))
+	var scratch []byte
+	for range 5 {
+		f.Add(string(appendFrame(nil, randomSubtree(random), nil, &scratch)))
+	}
+	f.Add(string([]byte{frameMask, 1, 0, 0, 0}))
+	s := testStore(f)
+	f.Fuzz(func(t *testing.T, blob string) {
+		// It must neither panic nor allocate without bound, whatever it returns.
+		if spans, _ := s.readBlob(nil, buffer.TraceKey{}, blob); len(spans) > len(blob) {
+			t.Errorf("%d spans in %d bytes", len(spans), len(blob))
+		}
+		state := []byte(blob)
+		if record, _, err := segmentRecord(state, buffer.SpanID{}); err == nil && record != nil {
+			_, _ = claimedBlobs(record, buffer.DeliveryID{}, buffer.Owner{})
+		}
+	})
+}
+
+func TestCutFillsAnAllocation(t *testing.T) {
+	for n := 1; n < 300_000; n += 1 + n/97 {
+		cut := bestCut(n)
+		if cut == n {
+			continue
+		}
+		if cut <= 0 || cut > n {
+			t.Fatalf("%d bytes are cut at %d", n, cut)
+		}
+		if waste := allocated(cut) - cut - header(cut); waste != 0 {
+			t.Errorf("%d bytes are cut at %d, which leaves %d bytes unused", n, cut, waste)
+		}
+		if both := allocated(cut) + fieldBytes + allocated(n-cut); both >= allocated(n) {
+			t.Errorf("%d bytes cut at %d take %d, whole %d", n, cut, both, allocated(n))
+		}
+	}
+}
+
+func TestNamesCompareAsNumbers(t *testing.T) {
+	numbers := []int64{-1 << 62, -300, -1, 0, 1, 255, 256, 1 << 40, 1<<62 + 1}
+	for i, n := range numbers {
+		id := buffer.DeliveryID{Partition: int32(i) - 4, Number: n}
+		if back := readDelivery(string(appendDelivery(nil, id))); back != id {
+			t.Errorf("%v reads back as %v", id, back)
+		}
+		g := buffer.Generation{
+			TraceKey: buffer.TraceKey{Project: buffer.ProjectID(n), Trace: buffer.TraceID{1, 2}},
+			Segment:  buffer.SpanID{3}, ID: id,
+		}
+		if back, err := readMember(member(g)); err != nil || back != g {
+			t.Errorf("%v reads back as %v, %v", g, back, err)
+		}
+		if i > 0 && string(appendInstant(nil, buffer.Instant(numbers[i-1]))) >=
+			string(appendInstant(nil, buffer.Instant(n))) {
+			t.Errorf("instant %d does not come before %d", numbers[i-1], n)
+		}
+	}
+}
