@@ -1,0 +1,117 @@
+package purity
+
+import "strings"
+
+// module is the path that the project's own packages start with.
+const module = "sluice"
+
+// purePackages decide, and are used unchanged in every world. They may import one another, the
+// standard library without what impureStd lists, and pureThirdParty.
+var purePackages = []string{
+	"buffer", "buffer/codec", "buffer/memstore", "flusher", "internal/ingest", "scenarios",
+	"internal/editdistance",
+}
+
+// impureStd are the packages of the standard library through which a pure package could reach the
+// machine, each with everything below it.
+var impureStd = []string{
+	"crypto/rand", "database/sql", "hash/maphash", "net", "os", "plugin", "runtime", "syscall",
+	"testing", "unsafe", "C",
+}
+
+// pureThirdParty may be imported by pure packages: codecs and parsers, no drivers.
+var pureThirdParty = []string{
+	"github.com/cespare/xxhash/v2",
+	"github.com/goccy/go-yaml",
+	"github.com/invopop/jsonschema",
+	"github.com/klauspost/compress",
+}
+
+// layers order the project's packages; an import goes to the same layer or a lower one. The
+// longest entry that a package's path starts with is its own.
+var layers = map[string]int{
+	"internal/proptest":     0, // tools of the tests: they know nothing of the project
+	"internal/servers":      0,
+	"internal/purity":       0,
+	"internal/lockbuf":      0,
+	"internal/editdistance": 0,
+	"buffer":                1,
+	"flusher":               2,
+	"internal/ingest":       3,
+	"scenarios":             3,
+	"internal":              4, // adapters and glue
+	"internal/harness":      5,
+	"sim":                   5,
+	"reports":               5,
+	"cmd":                   6,
+}
+
+// notInProduction is what cmd/run must not reach by any path. (miniredis and kfake are not here:
+// cmd/run --embedded runs them.)
+var notInProduction = []string{
+	module + "/sim",
+	module + "/internal/harness",
+	module + "/reports",
+	module + "/buffer/storetest",
+	module + "/internal/proptest",
+	module + "/internal/servers",
+	module + "/internal/lockbuf",
+	"testing",
+	"github.com/leanovate/gopter",
+	"go.uber.org/goleak",
+}
+
+// production is the program that runs beside nobody's test.
+const production = module + "/cmd/run"
+
+// wallClock are functions, as "package.Name" or "package.Type.Name", that read or wait for the
+// time of day.
+var wallClock = set(
+	"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc",
+	"time.Tick", "time.NewTimer", "time.NewTicker",
+	"context.WithTimeout", "context.WithTimeoutCause",
+	"context.WithDeadline", "context.WithDeadlineCause",
+)
+
+// concurrency are functions that start goroutines or wait for them; go and select statements and
+// channel operations are found as such. (A mutex is free: it is held for moments, never over a
+// port's call.)
+var concurrency = set(
+	"sync.WaitGroup.Go", "sync.WaitGroup.Wait", "sync.Cond.Wait", "context.AfterFunc",
+)
+
+// seededRand are the functions of math/rand and math/rand/v2 that use no global source; all others
+// do.
+var seededRand = set("New", "NewSource", "NewPCG", "NewChaCha8", "NewZipf")
+
+// mapOrder are functions that hand out a map's entries in its order.
+var mapOrder = set(
+	"maps.All", "maps.Keys", "maps.Values", "sync.Map.Range",
+	"reflect.Value.MapKeys", "reflect.Value.MapRange", "reflect.Value.Seq", "reflect.Value.Seq2",
+)
+
+// orderGone are functions whose direct argument may come in any order.
+var orderGone = set(
+	"slices.Sorted", "slices.SortedFunc", "slices.SortedStableFunc", "maps.Collect", "maps.Insert",
+)
+
+// orderFree marks a loop over a map; a reason must follow.
+const orderFree = "//order-free:"
+
+func set(names ...string) map[string]bool {
+	s := make(map[string]bool, len(names))
+	for _, n := range names {
+		s[n] = true
+	}
+	return s
+}
+
+// within says whether path is one of the roots or below one.
+func within(path string, roots []string) bool {
+	for _, root := range roots {
+		if path == root || strings.HasPrefix(path, root+"/") {
+			return true
+		}
+	}
+	return false
+}
