@@ -1,0 +1,118 @@
+package flusher
+
+import (
+	"context"
+	"slices"
+
+	"sluice/buffer"
+)
+
+// Assign makes exactly these shards the ones that are flushed here, dealt to workers by ShardMap
+// in the order of their numbers. It returns at once. Workers whose shards change finish what they
+// have in flight, end, and are started again, which costs no budget; the others are left alone.
+// No shards stops all workers. A shard that is listed twice ends Run with an error.
+//
+// A worker one of whose shards another owner took meanwhile is restarted too, if the shard is
+// (again) assigned to it.
+func (s *Supervisor) Assign(shards []buffer.Shard) {
+	shards = slices.Clone(shards)
+	slices.Sort(shards)
+	var dealt [][]buffer.Shard
+	if len(shards) > 0 {
+		var err error
+		if dealt, err = ShardMap(shards, s.cfg.Processes); err != nil {
+			s.fail(err)
+			return
+		}
+	}
+	for _, k := range s.deal(dealt) {
+		s.tell(Event{Kind: EventAssigned, Worker: k.worker, Shards: k.shards})
+	}
+}
+
+// job is what a keeper's worker is to do: an assignment, told from later ones by its revision.
+type job struct {
+	worker   int
+	shards   []buffer.Shard
+	revision int
+}
+
+// deal gives each keeper its shards, and returns those that changed.
+func (s *Supervisor) deal(dealt [][]buffer.Shard) []job {
+	now := s.ports.Clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.keepers) < len(dealt) {
+		s.keepers = append(s.keepers, newKeeper(s, len(s.keepers)))
+	}
+	var changed []job
+	for i, k := range s.keepers {
+		var shards []buffer.Shard
+		if i < len(dealt) {
+			shards = dealt[i]
+		}
+		if slices.Equal(shards, k.job.shards) && !overlap(shards, k.status.Lost) {
+			continue
+		}
+		if k.downSince.IsZero() || len(k.job.shards) == 0 {
+			k.downSince = now // without shards nothing was down
+		}
+		k.job.shards = shards
+		k.job.revision++
+		changed = append(changed, k.job)
+	}
+	return changed
+}
+
+// overlap tells whether two lists have a shard in common.
+func overlap(a, b []buffer.Shard) bool {
+	return slices.ContainsFunc(a, func(shard buffer.Shard) bool {
+		return slices.Contains(b, shard)
+	})
+}
+
+// current tells whether a job is still the one to do.
+func (k *keeper) current(ctx context.Context, j job) bool {
+	k.sup.mu.Lock()
+	defer k.sup.mu.Unlock()
+	return ctx.Err() == nil && k.sup.fatal == nil && k.job.revision == j.revision
+}
+
+// assignment waits until the worker has shards. It returns false when the supervisor ends.
+func (k *keeper) assignment(ctx context.Context) (job, bool) {
+	for {
+		k.sup.mu.Lock()
+		j := k.job
+		k.sup.mu.Unlock()
+		if ctx.Err() != nil || k.sup.fault() != nil {
+			k.set(StateStopped)
+			return job{}, false
+		}
+		if len(j.shards) > 0 {
+			return j, true
+		}
+		k.set(StateStopped)
+		k.reap()
+		k.nap(ctx)
+	}
+}
+
+// reserve takes shards for a worker that is about to start, unless the worker of another keeper
+// may still live on one of them.
+func (k *keeper) reserve(shards []buffer.Shard) bool {
+	k.sup.mu.Lock()
+	defer k.sup.mu.Unlock()
+	for _, other := range k.sup.keepers {
+		if other != k && overlap(other.reserved, shards) {
+			return false
+		}
+	}
+	k.reserved = shards
+	return true
+}
+
+func (k *keeper) unreserve() {
+	k.sup.mu.Lock()
+	defer k.sup.mu.Unlock()
+	k.reserved = nil
+}

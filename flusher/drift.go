@@ -1,0 +1,71 @@
+package flusher
+
+import (
+	"time"
+
+	"sluice/buffer"
+)
+
+// Drift turns wall-clock time into the time of one shard:
+//
+//	shard's now = wall + offset
+//
+// where the offset is that of the shard's own input, never of another's: a lagging partition is
+// not flushed by the clock of one that leads.
+//
+// A new owner does not know how far the input has moved on while nobody flushed, and to take the
+// wall clock for the shard's would flush, after a restart in a backlog, every segment whose spans
+// are still being read. So the clock goes on from where it was last seen, and the time without an
+// owner does not count, until new input tells the offset. A shard without any input has the wall
+// clock's time.
+//
+// An input that ticks says with each tick that nothing more had come until then. When the ticks
+// stop (Kafka is away, the reader was killed), spans may be waiting to be read, and the clock runs
+// on for unseenMax only, and goes on from there when the input is seen again: what comes after an
+// outage may be late, too. So the time of an outage does not count either, and segments do not come
+// out in fragments after it.
+type Drift struct {
+	offset time.Duration
+	inputs uint64         // that offset accounts for
+	seen   buffer.Instant // wall-clock time of the last tick; 0: the input does not tick
+}
+
+// unseenMax is how far a shard's clock runs beyond the last tick of its input: some ticks may be
+// late, but it must stay below the time-outs that matter.
+const unseenMax = 2 * time.Second
+
+// ResumeDrift returns the drift of a shard that was just fenced, at wall.
+func ResumeDrift(clock buffer.ShardClock, wall buffer.Instant) Drift {
+	if clock.Inputs == 0 {
+		return Drift{seen: clock.Seen}
+	}
+	d := Drift{offset: clock.Now.Sub(wall), inputs: clock.Inputs}
+	if clock.Seen != 0 {
+		// Not seen for longer: it stands where it was last seen until it is.
+		d.seen = max(clock.Seen, wall.Add(-unseenMax))
+	}
+	return d
+}
+
+// Adopt takes over the drift that new input brought, if there was any since the last call. A count
+// below the known one means that the store lost its data and began anew, which is news too.
+func (d *Drift) Adopt(clock buffer.ShardClock) {
+	if stood := clock.Seen.Sub(d.seen) - unseenMax; d.seen != 0 && stood > 0 {
+		d.offset -= stood
+	}
+	if clock.Seen > d.seen || clock.Seen == 0 {
+		d.seen = clock.Seen
+	}
+	if clock.Inputs == d.inputs {
+		return
+	}
+	d.offset, d.inputs = clock.Drift, clock.Inputs
+}
+
+// Now returns the shard's now at wall.
+func (d *Drift) Now(wall buffer.Instant) buffer.Instant {
+	if d.seen != 0 {
+		wall = min(wall, d.seen.Add(unseenMax))
+	}
+	return wall.Add(d.offset)
+}

@@ -1,0 +1,169 @@
+package flusher
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"sluice/buffer"
+)
+
+// EventKind is what an Event reports.
+type EventKind uint8
+
+// The events of a supervisor. Those of one failure come in this order: failed, killed, stopped,
+// fenced, started, healthy.
+const (
+	// EventAssigned: a worker's shards are now these (none: it is to end).
+	EventAssigned EventKind = iota
+	// EventFailed: a worker is dead, hung, or did not start. Cause says which, with the exit code
+	// or the signal.
+	EventFailed
+	// EventRestart: the failure was counted, and the budget allows the restart.
+	EventRestart
+	// EventExhausted: the failure was one more than the budget allows.
+	EventExhausted
+	// EventStopping: a worker was asked to finish what is in flight and end.
+	EventStopping
+	// EventKilled: a worker is being ended by force.
+	EventKilled
+	// EventWaiting: a killed worker is still not proven stopped. It comes ever more rarely.
+	EventWaiting
+	// EventStopped: a worker is proven stopped.
+	EventStopped
+	// EventStray: a worker that cannot be killed did not end; it lives on without its shards.
+	EventStray
+	// EventStrayEnded: a stray ended after all.
+	EventStrayEnded
+	// EventFenceFailed: the store refused or could not be reached; it is tried until it works.
+	EventFenceFailed
+	// EventFenced: the shards have a new owner, and what the last one had leased is due.
+	EventFenced
+	// EventStarted: a worker was started.
+	EventStarted
+	// EventHealthy: it gives signs of life.
+	EventHealthy
+	// EventBackpressureOn: a worker's leases return all they may.
+	EventBackpressureOn
+	// EventBackpressureOff: they no longer do.
+	EventBackpressureOff
+	// EventGateClosed: the input of these shards is to pause. Cause says why.
+	EventGateClosed
+	// EventGateOpened: the input of these shards may go on.
+	EventGateOpened
+	// EventMemoryFailed: the memory of the Redis nodes cannot be read; the last answer stays.
+	EventMemoryFailed
+	// EventEnded: the supervisor ends; every worker has ended.
+	EventEnded
+)
+
+var eventNames = [...]string{
+	"assigned", "failed", "restart", "budget exhausted", "stopping", "killed", "waiting", "stopped",
+	"stray", "stray ended", "fence failed", "fenced", "started", "healthy", "backpressure on",
+	"backpressure off", "gate closed", "gate opened", "memory unknown", "ended",
+}
+
+// String returns the kind's name, as it stands in logs and results.
+func (k EventKind) String() string {
+	if int(k) < len(eventNames) {
+		return eventNames[k]
+	}
+	return "unknown"
+}
+
+// NoWorker is the Worker of an event that concerns none or all.
+const NoWorker = -1
+
+// Event is one transition of the supervisor or of a worker: for a reader, a switch and a log.
+type Event struct {
+	At     time.Time
+	Kind   EventKind
+	Worker int
+	// Shards that it concerns, in order.
+	Shards []buffer.Shard
+	// Start is which start of the worker it concerns, from 1; 0 if none.
+	Start int
+	// Restarts is how many restarts the worker has used.
+	Restarts int
+	// Cause says why, in words, where there is a why.
+	Cause string
+}
+
+// String returns the event as one line, without the time.
+func (e Event) String() string {
+	var text strings.Builder
+	if e.Worker == NoWorker {
+		text.WriteString("supervisor")
+	} else {
+		fmt.Fprintf(&text, "worker %d", e.Worker)
+		if e.Start > 0 {
+			fmt.Fprintf(&text, ".%d", e.Start)
+		}
+	}
+	fmt.Fprintf(&text, ": %v", e.Kind)
+	if len(e.Shards) > 0 {
+		fmt.Fprintf(&text, " shards %s", shardList(e.Shards))
+	}
+	if e.Kind == EventRestart || e.Kind == EventExhausted {
+		fmt.Fprintf(&text, " after %d restarts", e.Restarts)
+	}
+	if e.Cause != "" {
+		fmt.Fprintf(&text, ": %s", e.Cause)
+	}
+	return text.String()
+}
+
+// Level returns how loudly the event is to be logged.
+func (e Event) Level() slog.Level {
+	switch e.Kind {
+	case EventExhausted:
+		return slog.LevelError
+	case EventFailed, EventKilled, EventWaiting, EventStray, EventFenceFailed, EventMemoryFailed,
+		EventGateClosed:
+		return slog.LevelWarn
+	case EventFenced, EventStopping:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// Attrs returns the event for a structured log whose message is Kind; the time is left to the log.
+func (e Event) Attrs() []slog.Attr {
+	var attrs []slog.Attr
+	if e.Worker != NoWorker {
+		attrs = append(attrs, slog.Int("worker", e.Worker))
+	}
+	if e.Start > 0 {
+		attrs = append(attrs, slog.Int("start", e.Start))
+	}
+	if len(e.Shards) > 0 {
+		attrs = append(attrs, slog.Any("shards", e.Shards))
+	}
+	if e.Kind == EventRestart || e.Kind == EventExhausted {
+		attrs = append(attrs, slog.Int("restarts", e.Restarts))
+	}
+	if e.Cause != "" {
+		attrs = append(attrs, slog.String("cause", e.Cause))
+	}
+	return attrs
+}
+
+func shardList(shards []buffer.Shard) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(shards), " ", ","), "[]")
+}
+
+// describe says in words how a worker ended.
+func (e Exit) describe() string {
+	var text string
+	switch {
+	case e.Signal != "":
+		text = "killed by signal " + e.Signal
+	default:
+		text = fmt.Sprintf("exited with code %d", e.Code)
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}

@@ -1,0 +1,112 @@
+package flusher_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/flusher"
+)
+
+func TestSupervisorClosesTheShardsConcerned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 2)
+		s.scripts = func(spec flusher.WorkerSpec) script {
+			if spec.Worker == 0 {
+				return script{full: [2]time.Duration{time.Minute, 90 * time.Second}}
+			}
+			return script{}
+		}
+		s.run(4)
+		time.Sleep(69 * time.Second)
+		if closed := s.sup.Closed(); len(closed) != 0 {
+			t.Errorf("closed %v after 9 s of backpressure", closed)
+		}
+		if w := s.sup.Workers()[0]; w.State != flusher.StateBackpressure {
+			t.Errorf("state %v, want backpressure", w.State)
+		}
+		time.Sleep(2 * time.Second)
+		reason := "worker 0 is under backpressure for more than 10s"
+		want := fmt.Sprintf("map[0:%s 2:%s]", reason, reason)
+		if got := fmt.Sprint(s.sup.Closed()); got != want {
+			t.Errorf("closed %s, want %s", got, want)
+		}
+		time.Sleep(20 * time.Second)
+		if closed := s.sup.Closed(); len(closed) != 0 {
+			t.Errorf("closed %v after it was over", closed)
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+		if !inOrder(s.story(0), []string{"backpressure on", "backpressure off"}) {
+			t.Errorf("events %s", s.story(0))
+		}
+		var gate []string
+		for _, e := range s.events {
+			if e.Kind == flusher.EventGateClosed || e.Kind == flusher.EventGateOpened {
+				gate = append(gate, fmt.Sprintf("%v%v", e.Kind, e.Shards))
+			}
+		}
+		want = "gate closed[0] gate closed[2] gate opened[0] gate opened[2]"
+		if got := strings.Join(gate, " "); got != want {
+			t.Errorf("events %s, want %s", got, want)
+		}
+	})
+}
+
+// meter is a memory meter that can be set.
+type meter struct {
+	mu    sync.Mutex
+	nodes []flusher.NodeMemory
+	err   error
+}
+
+func (m *meter) Memory(context.Context) ([]flusher.NodeMemory, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.nodes, m.err
+}
+
+func (m *meter) set(err error, nodes ...flusher.NodeMemory) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.nodes, m.err = nodes, err
+}
+
+func TestSupervisorHeedsTheFullestNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 2)
+		s.cfg.MaxMemory = 0.8
+		m := &meter{}
+		s.runWith(flusher.SupervisorPorts{Memory: m})
+		s.sup.Assign(shardRange(2))
+		eventually(t, time.Second, "two healthy workers", s.healthy(2))
+		m.set(nil, flusher.NodeMemory{Node: "a", Used: 1, Max: 100},
+			flusher.NodeMemory{Node: "b", Used: 95, Max: 100})
+		time.Sleep(2 * time.Second)
+		if closed := s.sup.Closed(); len(closed) != 2 || !strings.Contains(closed[1], "node b uses 95%") {
+			t.Errorf("closed %v, want both because of b", closed)
+		}
+		m.set(errors.New("no answer"))
+		time.Sleep(time.Minute)
+		if closed := s.sup.Closed(); len(closed) != 2 {
+			t.Errorf("closed %v while nobody knows better", closed)
+		}
+		m.set(nil, flusher.NodeMemory{Node: "b", Used: 10, Max: 100})
+		time.Sleep(2 * time.Second)
+		if closed := s.sup.Closed(); len(closed) != 0 {
+			t.Errorf("closed %v with room again", closed)
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+		if n := strings.Count(s.story(flusher.NoWorker), "memory unknown"); n != 1 {
+			t.Errorf("told %d times that the memory is unknown, want once", n)
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package flusher
+
+import (
+	"fmt"
+	"time"
+)
+
+// Health is the judgement of a worker at one moment.
+type Health uint8
+
+// What a worker can be.
+const (
+	// HealthStarting means that it has not reported a cycle yet, and still has time.
+	HealthStarting Health = iota
+	// HealthHealthy means that it gives signs of life.
+	HealthHealthy
+	// HealthUnstarted means that it took longer to start than it may.
+	HealthUnstarted
+	// HealthHung means that it has given no sign of life for longer than it may.
+	HealthHung
+	// HealthDead means that it has ended.
+	HealthDead
+)
+
+var healthNames = [...]string{"starting", "healthy", "start too slow", "hung", "dead"}
+
+// String returns the health's name, as it stands in logs.
+func (h Health) String() string {
+	if int(h) < len(healthNames) {
+		return healthNames[h]
+	}
+	return "unknown"
+}
+
+// startFactor is how many times MaxUnhealthy a start may take.
+const startFactor = 2
+
+// Vitals are what a worker is judged by.
+type Vitals struct {
+	// Started is when the worker was started, Beat when its last report arrived (Started if there
+	// was none).
+	Started, Beat time.Time
+	// Stage is the stage of that report.
+	Stage Stage
+	// Exited is true if the worker is proven stopped.
+	Exited bool
+}
+
+// Judge returns the health of a worker at now: a pure function of what is known of it, asked on a
+// timer, so that a worker that dies on an idle input is noticed all the same. Slow is not hung:
+// any report counts, and a worker reports with each stage and each acknowledged record.
+func Judge(v Vitals, now time.Time, maxUnhealthy time.Duration) Health {
+	switch {
+	case v.Exited:
+		return HealthDead
+	case v.Stage == StageStarting && now.Sub(v.Started) > startFactor*maxUnhealthy:
+		return HealthUnstarted
+	case v.Stage == StageStarting:
+		return HealthStarting
+	case now.Sub(v.Beat) > maxUnhealthy:
+		return HealthHung
+	}
+	return HealthHealthy
+}
+
+// describe says in words why the judgement is a failure.
+func (h Health) describe(v Vitals, now time.Time) string {
+	switch h {
+	case HealthUnstarted:
+		return fmt.Sprintf("not healthy %v after its start", now.Sub(v.Started).Round(time.Millisecond))
+	case HealthHung:
+		return fmt.Sprintf("hang: no sign of life for %v in stage %v",
+			now.Sub(v.Beat).Round(time.Millisecond), v.Stage)
+	}
+	return h.String()
+}
+
+// watcher excuses workers for the time in which nobody could have heard of them. A supervisor that
+// was itself frozen finds, when it wakes, only old beats, and must not kill everybody for it.
+type watcher struct {
+	looked  time.Time // when it last looked
+	excused time.Time // nothing counts that was before
+}
+
+// look returns the vitals as they are to be judged at now. The interval is that of the looks.
+func (w *watcher) look(v Vitals, now time.Time, interval, maxUnhealthy time.Duration) Vitals {
+	if gap := now.Sub(w.looked); gap > maxUnhealthy/2 && gap > 2*interval {
+		w.excused = now
+	}
+	w.looked = now
+	if w.excused.After(v.Beat) {
+		v.Beat = w.excused
+	}
+	if w.excused.After(v.Started) {
+		v.Started = w.excused
+	}
+	return v
+}

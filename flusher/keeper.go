@@ -1,0 +1,196 @@
+package flusher
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/buffer"
+)
+
+const (
+	// fenceRetryMin and fenceRetryMax are the first and the longest pause before a Fence is tried
+	// again that the store did not answer.
+	fenceRetryMin = 50 * time.Millisecond
+	fenceRetryMax = 5 * time.Second
+	// firstNotice is when a killed worker that is not proven stopped is first reported; each
+	// further report takes twice as long.
+	firstNotice = time.Second
+)
+
+// keeper keeps one worker alive. The fields below mu are guarded by the supervisor's.
+type keeper struct {
+	sup    *Supervisor
+	worker int
+
+	// Of the keeper's own task alone.
+	handle  Handle // nil: none runs
+	started time.Time
+	watcher watcher
+	lostAt  time.Time // when the worker first reported a lost shard
+	inARow  int       // failures without a healthy worker in between
+	closing bool      // Stop was called
+
+	// Guarded by sup.mu.
+	job          job
+	reserved     []buffer.Shard // on which a worker of this keeper may live
+	state        State
+	starts       int
+	budget       Budget
+	causes       []string
+	strays       []Handle
+	healthySince time.Time
+	downSince    time.Time
+	failed       bool
+	beat         time.Time
+	status       Status
+	totals       Totals
+}
+
+func newKeeper(s *Supervisor, worker int) *keeper {
+	return &keeper{
+		sup: s, worker: worker, job: job{worker: worker},
+		budget: Budget{Max: s.cfg.RestartBudget, Window: s.cfg.RestartWindow},
+	}
+}
+
+// fence makes new owners of the shards, once no other worker lives on them. It is tried until the
+// store answers, at no cost to the budget; false means that the job is outdated.
+//
+// Each shard is fenced twice. A worker that fences itself (worker.sure) and does not hear the
+// answer can then take the epoch that follows its own for its own: none that was fenced here has
+// it. What happens between the two fences is undone by the second.
+func (k *keeper) fence(ctx context.Context, j job) ([]buffer.Fenced, bool) {
+	k.set(StateStarting)
+	for !k.reserve(j.shards) {
+		k.nap(ctx)
+		if !k.current(ctx, j) {
+			return nil, false
+		}
+	}
+	owners := make([]buffer.Fenced, len(j.shards))
+	for i, shard := range j.shards {
+		for range 2 {
+			fenced, ok := k.fenceOnce(ctx, j, shard)
+			if !ok {
+				k.unreserve()
+				return nil, false
+			}
+			owners[i] = fenced
+		}
+	}
+	k.tell(EventFenced, j.shards, "")
+	return owners, true
+}
+
+// fenceOnce fences a shard, and reports once if it has to be tried again.
+func (k *keeper) fenceOnce(
+	ctx context.Context, j job, shard buffer.Shard,
+) (buffer.Fenced, bool) {
+	for attempt := 0; ; attempt++ {
+		fenced, err := k.sup.ports.Store.Fence(ctx, shard, buffer.AnyEpoch)
+		if err == nil {
+			return fenced, true
+		}
+		if !k.current(ctx, j) {
+			return buffer.Fenced{}, false
+		}
+		if attempt == 0 {
+			k.tell(EventFenceFailed, []buffer.Shard{shard}, err.Error())
+		}
+		_ = k.sup.ports.Clock.Sleep(ctx, backoff(fenceRetryMin, fenceRetryMax, attempt))
+	}
+}
+
+// start starts a worker, and returns why it could not.
+func (k *keeper) start(ctx context.Context, owners []buffer.Fenced) (failure string) {
+	shards := make([]buffer.Shard, len(owners))
+	for i, fenced := range owners {
+		shards[i] = fenced.Owner.Shard
+	}
+	now := k.sup.ports.Clock.Now()
+	k.sup.mu.Lock()
+	k.starts++
+	k.state, k.status, k.beat = StateStarting, Status{}, now
+	spec := WorkerSpec{Worker: k.worker, Owners: owners, Start: k.starts}
+	k.sup.mu.Unlock()
+	k.started, k.watcher, k.lostAt, k.closing = now, watcher{looked: now}, time.Time{}, false
+	// The end of ctx asks workers to finish; it must not end them by itself.
+	handle, err := k.sup.ports.Spawner.Start(context.WithoutCancel(ctx), spec)
+	if err != nil {
+		return "cannot be started: " + err.Error()
+	}
+	k.handle = handle
+	k.tell(EventStarted, shards, "")
+	return ""
+}
+
+// count counts a failure against the budget, which decides whether there is a next start.
+func (k *keeper) count(failure string) error {
+	now := k.sup.ports.Clock.Now()
+	k.inARow++
+	k.sup.mu.Lock()
+	k.causes = append(k.causes, failure)
+	k.downSince, k.failed = now, true
+	err := k.budget.Spend(now)
+	shards, causes := k.job.shards, strings.Join(k.causes, "; ")
+	k.sup.mu.Unlock()
+	k.tell(EventFailed, shards, failure)
+	if err != nil {
+		k.tell(EventExhausted, shards, failure)
+		return fmt.Errorf("worker %d (shards %s): %w; it failed because of: %s",
+			k.worker, shardList(shards), err, causes)
+	}
+	k.tell(EventRestart, shards, failure)
+	return nil
+}
+
+// backOff waits before a restart if the last one did not help either.
+func (k *keeper) backOff(ctx context.Context, j job) {
+	if k.inARow < 2 || k.sup.cfg.RestartBackoff == 0 {
+		return
+	}
+	now := k.sup.ports.Clock.Now()
+	until := now.Add(backoff(k.sup.cfg.RestartBackoff, k.sup.cfg.MaxUnhealthy, k.inARow-2))
+	for k.current(ctx, j) && k.sup.ports.Clock.Now().Before(until) {
+		k.nap(ctx)
+	}
+}
+
+// nap sleeps until it is time to look again. It is cut short when the supervisor begins to end,
+// but not afterwards, when there is still a worker to wait for.
+func (k *keeper) nap(ctx context.Context) { k.napFor(ctx, k.sup.cfg.CheckEvery) }
+
+func (k *keeper) napFor(ctx context.Context, d time.Duration) {
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	_ = k.sup.ports.Clock.Sleep(ctx, d) // its error is the end of ctx, which every caller checks
+}
+
+func (k *keeper) set(state State) {
+	k.sup.mu.Lock()
+	defer k.sup.mu.Unlock()
+	k.state = state
+	if state != StateHealthy && state != StateBackpressure {
+		k.healthySince = time.Time{}
+	}
+}
+
+func (k *keeper) tell(kind EventKind, shards []buffer.Shard, cause string) {
+	k.sup.mu.Lock()
+	event := Event{
+		Kind: kind, Worker: k.worker, Shards: shards, Cause: cause,
+		Start: k.starts, Restarts: k.budget.Restarts(),
+	}
+	k.sup.mu.Unlock()
+	k.sup.tell(event)
+}
+
+// shards returns the shards that the worker was started with, for events.
+func (k *keeper) shards() []buffer.Shard {
+	k.sup.mu.Lock()
+	defer k.sup.mu.Unlock()
+	return k.reserved
+}

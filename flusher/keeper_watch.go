@@ -1,0 +1,117 @@
+package flusher
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// watch judges the worker on a timer until it fails, and returns why; or until the job is
+// outdated, and returns "".
+func (k *keeper) watch(ctx context.Context, j job) (failure string) {
+	for k.current(ctx, j) {
+		if failure := k.look(); failure != "" {
+			return failure
+		}
+		k.reap()
+		k.nap(ctx)
+	}
+	return ""
+}
+
+// look judges the worker once, and returns why it is to be replaced, if it is.
+func (k *keeper) look() (failure string) {
+	now := k.sup.ports.Clock.Now()
+	// In this order: the last report of a worker is in before it is proven stopped.
+	exit, exited := k.handle.Exited()
+	status, beat := k.handle.Status()
+	k.fresh()
+	vitals := k.watcher.look(
+		Vitals{Started: k.started, Beat: beat, Stage: status.Stage, Exited: exited},
+		now, k.sup.cfg.CheckEvery, k.sup.cfg.MaxUnhealthy)
+	health := Judge(vitals, now, k.sup.cfg.MaxUnhealthy)
+	k.note(health, status, beat, now)
+	switch health {
+	case HealthDead:
+		return k.lastWords(exit, status)
+	case HealthHung, HealthUnstarted:
+		return health.describe(vitals, now)
+	}
+	return k.fencedOff(status, now)
+}
+
+// lastWords says how a worker ended that was not asked to.
+func (k *keeper) lastWords(exit Exit, status Status) string {
+	if status.Stage == StageStarting {
+		return "ended while starting: " + exit.describe()
+	}
+	return exit.describe()
+}
+
+// fencedOff returns a failure if the worker has been without some of its shards for too long. A
+// rebalance explains it for a moment; after that a shard would go without anybody who flushes it.
+func (k *keeper) fencedOff(status Status, now time.Time) (failure string) {
+	switch {
+	case len(status.Lost) == 0:
+		return ""
+	case k.lostAt.IsZero():
+		k.lostAt = now
+	}
+	if now.Sub(k.lostAt) < k.sup.cfg.LostAfter {
+		return ""
+	}
+	return fmt.Sprintf("another owner has taken shards %s for %v",
+		shardList(status.Lost), now.Sub(k.lostAt).Round(time.Millisecond))
+}
+
+// note files what was seen, and reports what is new about it.
+func (k *keeper) note(health Health, status Status, beat, now time.Time) {
+	k.sup.mu.Lock()
+	before := k.state
+	k.status, k.beat = status, beat
+	switch {
+	case health == HealthDead:
+		k.state = StateDead
+	case health == HealthHung, health == HealthUnstarted:
+		k.state = StateHung
+	case k.closing:
+		k.state = StateStopping
+	case health == HealthStarting:
+		k.state = StateStarting
+	case status.BackpressureSince.IsZero():
+		k.state = StateHealthy
+	default:
+		k.state = StateBackpressure
+	}
+	after, shards := k.state, k.job.shards
+	up, wasUp := isUp(after), isUp(before)
+	switch {
+	case !up:
+		k.healthySince = time.Time{}
+	case k.healthySince.IsZero():
+		k.healthySince, k.downSince, k.failed = now, time.Time{}, false
+	}
+	k.sup.mu.Unlock()
+	if up {
+		k.inARow = 0
+	}
+	if up && !wasUp {
+		k.tell(EventHealthy, shards, "")
+	}
+	if after == StateBackpressure && before != StateBackpressure {
+		k.tell(EventBackpressureOn, shards, "")
+	}
+	if before == StateBackpressure && after != StateBackpressure {
+		k.tell(EventBackpressureOff, shards, "")
+	}
+}
+
+func isUp(state State) bool { return state == StateHealthy || state == StateBackpressure }
+
+// fresh passes the worker's freshness samples on.
+func (k *keeper) fresh() {
+	samples := k.handle.DrainFresh()
+	if len(samples) > 0 && k.sup.ports.Fresh != nil {
+		k.sup.ports.Fresh(k.worker, samples)
+	}
+}

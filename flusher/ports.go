@@ -1,0 +1,138 @@
+package flusher
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sluice/buffer"
+)
+
+// Clock is where the core gets its time from.
+type Clock interface {
+	// Now returns the wall-clock time, with a monotonic reading where there is one.
+	Now() time.Time
+	// Sleep returns nil after d, or the context's error as soon as it is done.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Timeouts is a Clock that can bound a wait. A worker uses it to give a sign of life while an
+// acknowledgement takes its time; with a Clock that is not one, a broker that is away for longer
+// than MaxUnhealthy makes a worker look hung.
+type Timeouts interface {
+	// WithTimeout returns a context that ends with its parent or after d, whichever is first.
+	WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+}
+
+// Tasks is the only way in which the core gets concurrency: goroutines on the wall clock,
+// coroutines of one event loop in the virtual world.
+type Tasks interface {
+	// Go starts fn as a concurrent task of that name.
+	Go(name string, fn func()) Task
+}
+
+// Task is a task that was started.
+type Task interface {
+	// Wait returns when the task's function has returned.
+	Wait()
+	// Done tells without blocking whether it has.
+	Done() bool
+}
+
+// Record is a message to produce.
+type Record struct {
+	Topic   string
+	Key     []byte
+	Value   []byte
+	Headers []Header
+}
+
+// Header is a header of a message.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// ErrRecordTooLarge means that the broker refuses a record because of its size, now and for ever.
+var ErrRecordTooLarge = errors.New("record is larger than the broker accepts")
+
+// Producer sends records to Kafka with acks=all and without reordering or duplicating on retry.
+type Producer interface {
+	// Produce hands a record over and returns at once, or blocks while as many are in flight as
+	// the producer allows. The record must not be changed until the future is done.
+	Produce(ctx context.Context, record Record) Future
+	// Flush returns when every record handed over is done, or with the context's error.
+	Flush(ctx context.Context) error
+}
+
+// Future is the outcome of a Produce.
+type Future interface {
+	// Wait returns nil once the broker has acknowledged the record, ErrRecordTooLarge (wrapped)
+	// if it never will, another error if the record's fate is unknown or it was refused, or the
+	// context's error.
+	Wait(ctx context.Context) error
+}
+
+// Message is a message of the input topic.
+type Message struct {
+	Position buffer.Position
+	// Time is the message's Kafka timestamp.
+	Time time.Time
+	// LeaderEpoch goes with the offset when it is committed.
+	LeaderEpoch int32
+	Key, Value  []byte
+}
+
+// Batch is what Poll returned for one partition: messages in the order of their offsets.
+type Batch struct {
+	Partition int32
+	Messages  []Message
+}
+
+// Source is the consumer group's side of the input topic.
+type Source interface {
+	// Poll waits for messages, at most limit per partition and at most wait long; it may return
+	// none. Changes of the assignment are reported before the first messages that follow them.
+	// An error is one that will not pass by polling again.
+	Poll(ctx context.Context, limit int, wait time.Duration) (Fetch, error)
+	// Pause stops Poll from returning messages of these partitions; Resume ends that.
+	Pause(partitions ...int32)
+	Resume(partitions ...int32)
+	// Commit records that everything up to and including these messages need not be read again:
+	// per partition the last message. An error means that it may be read again.
+	Commit(ctx context.Context, last []Message) error
+	// Released tells the source that nothing of these revoked partitions is in work any more,
+	// so that the group may give them to another member.
+	Released(partitions ...int32)
+}
+
+// Fetch is the answer of Poll.
+type Fetch struct {
+	// Revoked partitions are no longer this member's as soon as Released was called; lost ones
+	// already belong to another, and nothing of them can be committed.
+	Revoked, Lost []int32
+	// Assigned partitions are new.
+	Assigned []int32
+	// Batches holds messages, at most one batch per partition.
+	Batches []Batch
+	// InTouch is true if the source has heard of its servers just now, so that what it does not
+	// return has not come yet.
+	InTouch bool
+}
+
+// Gate tells the ingest loop which shards must not be read on for now.
+type Gate interface {
+	// Closed returns the shards whose input is to pause, each with the reason in words. Nil or
+	// empty means that all may go on.
+	Closed() map[buffer.Shard]string
+	// Full tells whether the store is fuller than it should be. The clocks of shards whose input
+	// pauses must go on then: what they make due, and only that, makes room.
+	Full() bool
+}
+
+// Assigner takes over the flushing of shards: the supervisor.
+type Assigner interface {
+	// Assign makes exactly these shards the ones that are flushed here. It returns at once; the
+	// workers follow as soon as they can.
+	Assign(shards []buffer.Shard)
+}

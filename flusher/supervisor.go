@@ -1,0 +1,211 @@
+package flusher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"sluice/buffer"
+)
+
+// Fencer is the part of the buffer.Store that a supervisor needs.
+type Fencer interface {
+	Fence(ctx context.Context, shard buffer.Shard, last buffer.Epoch) (buffer.Fenced, error)
+}
+
+// MemoryMeter tells how full the Redis nodes are: each node is asked once.
+type MemoryMeter interface {
+	Memory(ctx context.Context) ([]NodeMemory, error)
+}
+
+// SupervisorPorts are a supervisor's side effects.
+type SupervisorPorts struct {
+	Clock   Clock
+	Tasks   Tasks
+	Spawner Spawner
+	Store   Fencer
+	// Memory is asked only if MaxMemory is below MemoryOff, and may be nil otherwise.
+	Memory MemoryMeter
+	// Events hears of every transition, in the order of each worker's. It is called from several
+	// tasks and must not block. Optional.
+	Events func(Event)
+	// Fresh hears the workers' freshness samples, on the same terms. Optional.
+	Fresh func(worker int, samples []time.Duration)
+}
+
+// ErrStrays means that more workers that cannot be killed live on than is put up with.
+var ErrStrays = errors.New("too many stray workers")
+
+// Supervisor keeps the workers of the assigned shards alive. See the package's documentation.
+type Supervisor struct {
+	cfg   Config
+	ports SupervisorPorts
+
+	mu      sync.Mutex // held for moments, never while a port is called
+	keepers []*keeper  // by worker; it only grows, so budgets and totals outlive assignments
+	running bool
+	ending  bool
+	endBy   time.Time // when workers are killed; zero: never
+	fatal   error
+	nodes   []NodeMemory
+	closed  map[buffer.Shard]string
+}
+
+var (
+	_ Assigner = (*Supervisor)(nil)
+	_ Gate     = (*Supervisor)(nil)
+)
+
+// NewSupervisor returns a supervisor without shards. Its errors are the config's faults.
+func NewSupervisor(cfg Config, ports SupervisorPorts) (*Supervisor, error) {
+	err := cfg.Validate()
+	if cfg.MaxMemory < MemoryOff && ports.Memory == nil {
+		err = errors.Join(err, fmt.Errorf("max_memory is %v, but the memory of the store cannot "+
+			"be read: want 1.0 (off)", cfg.MaxMemory))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("supervisor: %w", err)
+	}
+	return &Supervisor{cfg: cfg, ports: ports}, nil
+}
+
+// Run supervises until ctx is done or a fault ends it: a restart budget that is used up
+// (ErrBudget), too many strays (ErrStrays), or a list of shards that makes no sense. It returns
+// when every worker has ended, in every case: within ShutdownTimeout they may finish what is in
+// flight, then they are killed, and each is waited for until it is proven stopped. The error is
+// nil if ctx was the reason. Run may be called once.
+func (s *Supervisor) Run(ctx context.Context) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	// The keepers' own context: they must not see the end before its time is known, or one would
+	// let its worker finish that is to be killed at once.
+	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var tasks []Task
+	if s.cfg.MaxMemory < MemoryOff {
+		tasks = append(tasks, s.ports.Tasks.Go("memory", func() { s.watchMemory(keeping) }))
+	}
+	kept := 0
+	for ctx.Err() == nil && s.fault() == nil {
+		for _, k := range s.newKeepers(kept) {
+			tasks = append(tasks, s.ports.Tasks.Go(
+				fmt.Sprintf("keeper %d", k.worker), func() { k.keep(keeping) }))
+			kept++
+		}
+		s.judgeGate()
+		_ = s.ports.Clock.Sleep(ctx, s.cfg.CheckEvery) // its error ends the loop
+	}
+	s.end()
+	cancel() // wakes the keepers
+	for _, task := range tasks {
+		task.Wait()
+	}
+	return s.ended()
+}
+
+// keep is the life of one worker after another of the same index: judge, count, kill, wait until
+// it is proven stopped, fence, start, wait until healthy. Each keeper is a task of its own, so
+// that one that waits keeps no other from its work. It returns when the supervisor ends, and its
+// worker has ended.
+func (k *keeper) keep(ctx context.Context) {
+	for {
+		job, ok := k.assignment(ctx)
+		if !ok {
+			return
+		}
+		owners, ok := k.fence(ctx, job)
+		if !ok {
+			continue
+		}
+		failure := k.start(ctx, owners)
+		if failure == "" {
+			failure = k.watch(ctx, job)
+		}
+		if failure == "" { // other shards, or none, or the end
+			k.stop(ctx)
+			continue
+		}
+		err := k.count(failure)
+		k.kill(ctx)
+		if err != nil {
+			k.sup.fail(err)
+			return
+		}
+		k.backOff(ctx, job)
+	}
+}
+
+func (s *Supervisor) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running {
+		return errors.New("supervisor: Run was called twice")
+	}
+	s.running = true
+	return nil
+}
+
+func (s *Supervisor) newKeepers(from int) []*keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.keepers[from:])
+}
+
+// fail notes the first fault that ends the supervisor.
+func (s *Supervisor) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fatal == nil {
+		s.fatal = err
+	}
+}
+
+func (s *Supervisor) fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fatal
+}
+
+// end starts the shutdown's time.
+func (s *Supervisor) end() {
+	now := s.ports.Clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ending = true
+	if s.cfg.ShutdownTimeout != NoTimeout {
+		s.endBy = now.Add(s.cfg.ShutdownTimeout)
+	}
+}
+
+// ended returns what Run returns, when all keepers have.
+func (s *Supervisor) ended() error {
+	err := s.fault()
+	strays := 0
+	for _, k := range s.newKeepers(0) {
+		k.reap()
+		strays += k.strayCount()
+	}
+	if strays > 0 && !errors.Is(err, ErrStrays) {
+		err = errors.Join(err, fmt.Errorf("%w: %d did not end with the supervisor",
+			ErrStrays, strays))
+	}
+	event := Event{Kind: EventEnded, Worker: NoWorker}
+	if err != nil {
+		event.Cause = err.Error()
+		err = fmt.Errorf("supervisor: %w", err)
+	}
+	s.tell(event)
+	return err
+}
+
+// tell reports an event. The lock must not be held: the listener may ask for the state.
+func (s *Supervisor) tell(event Event) {
+	if s.ports.Events != nil {
+		event.At = s.ports.Clock.Now()
+		s.ports.Events(event)
+	}
+}

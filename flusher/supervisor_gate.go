@@ -1,0 +1,85 @@
+package flusher
+
+import (
+	"context"
+	"maps"
+
+	"sluice/buffer"
+)
+
+// Closed returns the shards whose input is to pause, each with the reason in words, as of the last
+// time the supervisor looked.
+func (s *Supervisor) Closed() map[buffer.Shard]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.closed)
+}
+
+// Full tells whether a Redis node uses more than MaxMemory of its memory.
+func (s *Supervisor) Full() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gateRule().full(s.nodes) != ""
+}
+
+func (s *Supervisor) gateRule() GateRule {
+	return GateRule{After: s.cfg.BackpressureAfter, MaxMemory: s.cfg.MaxMemory}
+}
+
+// judgeGate decides which shards are closed from now on, and reports what changed.
+func (s *Supervisor) judgeGate() {
+	now := s.ports.Clock.Now()
+	s.mu.Lock()
+	loads := make([]Load, len(s.keepers))
+	workers := make(map[buffer.Shard]int)
+	for i, k := range s.keepers {
+		loads[i] = Load{
+			Worker: k.worker, Shards: k.job.shards, DownSince: k.downSince, Failed: k.failed,
+			BackpressureSince: k.status.BackpressureSince,
+		}
+		for _, shard := range k.job.shards {
+			workers[shard] = k.worker
+		}
+	}
+	before, after := s.closed, s.gateRule().Close(loads, s.nodes, now)
+	s.closed = after
+	s.mu.Unlock()
+	for _, shard := range SortedShards(after) {
+		if before[shard] != after[shard] {
+			s.tell(Event{
+				Kind: EventGateClosed, Worker: workers[shard], Shards: []buffer.Shard{shard},
+				Cause: after[shard],
+			})
+		}
+	}
+	for _, shard := range SortedShards(before) {
+		if _, still := after[shard]; still {
+			continue
+		}
+		worker, assigned := workers[shard]
+		if !assigned {
+			worker = NoWorker
+		}
+		s.tell(Event{Kind: EventGateOpened, Worker: worker, Shards: []buffer.Shard{shard}})
+	}
+}
+
+// watchMemory asks the Redis nodes how full they are. What cannot be asked stays as it was, and is
+// reported once.
+func (s *Supervisor) watchMemory(ctx context.Context) {
+	failing := false
+	for ctx.Err() == nil {
+		nodes, err := s.ports.Memory.Memory(ctx)
+		switch {
+		case err == nil:
+			failing = false
+			s.mu.Lock()
+			s.nodes = nodes
+			s.mu.Unlock()
+		case !failing && ctx.Err() == nil:
+			failing = true
+			s.tell(Event{Kind: EventMemoryFailed, Worker: NoWorker, Cause: err.Error()})
+		}
+		_ = s.ports.Clock.Sleep(ctx, s.cfg.MemoryEvery) // its error ends the loop
+	}
+}

@@ -1,0 +1,231 @@
+package flusher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/buffer"
+)
+
+// ErrFenced means that later owners have taken all shards of a worker. It wraps buffer.ErrStale.
+var ErrFenced = fmt.Errorf("worker has lost all its shards to later owners: %w", buffer.ErrStale)
+
+// RunWorker flushes the shards of spec until it is told not to. It returns nil once stop is done
+// and all that was claimed is flushed; the error of ctx as soon as that is done, leaving the rest
+// to the next owner; ErrFenced when later owners have all its shards; and any error of the store
+// that will not pass. Servers that do not answer are waited for. stop is to be derived from ctx.
+func RunWorker(
+	ctx, stop context.Context, cfg WorkerConfig, ports WorkerPorts, spec WorkerSpec,
+) error {
+	w, err := newWorker(ctx, stop, cfg, ports, spec)
+	if err != nil {
+		return err
+	}
+	err = w.run()
+	w.report(StageStopped)
+	return err
+}
+
+// worker is a worker's state. It is one sequence: nothing here is shared.
+type worker struct {
+	ctx, stop context.Context
+	cfg       WorkerConfig
+	ports     WorkerPorts
+	spec      WorkerSpec
+	limit     int      // of segments per shard and cycle
+	timeouts  Timeouts // nil if the clock has none
+
+	shards []*shard
+	// claimed segments are frozen and wait for their turn to be loaded; flying ones are handed to
+	// the producer. Both are in the order of shards.
+	claimed, flying []*segment
+
+	bound   context.Context // of a wait for an acknowledgement, or nil
+	unbound context.CancelFunc
+
+	status       Status
+	store, kafka trouble
+}
+
+// shard is a shard of a worker.
+type shard struct {
+	owner buffer.Owner
+	drift Drift
+	// holding counts what is leased and not released, as far as the worker knows.
+	holding int
+	// unsure is true after the answer of a Lease was lost: the store may have leased more.
+	unsure bool
+	// lost is true once a later owner was seen. Nothing of the shard is touched after that.
+	lost bool
+	// fullSince is when a lease first returned all it may; zero if the last did not.
+	fullSince time.Time
+}
+
+// segment is a generation on its way through the worker.
+type segment struct {
+	buffer.Due
+	shard *shard
+	// size is the number of payload bytes, as Claim told.
+	size int64
+	// spans are held from load to produce only; ids until the generation is acknowledged.
+	spans   []buffer.Span
+	ids     []buffer.SpanID
+	outputs []*output
+	// acked is the shard's now when the last output was acknowledged.
+	acked buffer.Instant
+}
+
+func newWorker(
+	ctx, stop context.Context, cfg WorkerConfig, ports WorkerPorts, spec WorkerSpec,
+) (*worker, error) {
+	err := cfg.Validate()
+	if len(spec.Owners) == 0 {
+		err = errors.Join(err, errors.New("no shards, so there is nothing to flush"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("worker %d: %w", spec.Worker, err)
+	}
+	w := &worker{
+		ctx: ctx, stop: stop, cfg: cfg, ports: ports, spec: spec,
+		limit: (cfg.MaxFlushSegments + len(spec.Owners) - 1) / len(spec.Owners),
+		store: trouble{kind: "store"}, kafka: trouble{kind: "kafka"},
+	}
+	wall := buffer.InstantOf(ports.Clock.Now())
+	for _, fenced := range spec.Owners {
+		w.shards = append(w.shards, &shard{
+			owner: fenced.Owner, drift: ResumeDrift(fenced.Clock, wall),
+		})
+	}
+	w.timeouts, _ = ports.Clock.(Timeouts)
+	w.report(StageStarting)
+	return w, nil
+}
+
+// run is the worker's life. The stages of two batches overlap by order alone: the next one is on
+// its way to Kafka before the acknowledgements of the last one are awaited.
+func (w *worker) run() error {
+	for {
+		if len(w.claimed) == 0 && w.stop.Err() == nil {
+			leased, err := w.lease()
+			if err != nil {
+				return err
+			}
+			if err := w.claim(leased); err != nil {
+				return err
+			}
+		}
+		next, err := w.load(w.portion())
+		if err != nil {
+			return err
+		}
+		if err := w.produce(next); err != nil {
+			return err
+		}
+		if err := w.finish(w.flying); err != nil {
+			return err
+		}
+		w.flying = held(next)
+		if done, err := w.pause(); done {
+			return err
+		}
+	}
+}
+
+// finish waits until Kafka has a batch, and only then lets the store forget it.
+func (w *worker) finish(batch []*segment) error {
+	if err := w.wait(batch); err != nil {
+		return err
+	}
+	acked, err := w.ack(held(batch))
+	if err != nil {
+		return err
+	}
+	return w.release(acked)
+}
+
+// pause ends a cycle: it sleeps if there is nothing to do, and tells whether the worker is done.
+func (w *worker) pause() (done bool, err error) {
+	w.claimed, w.flying = held(w.claimed), held(w.flying)
+	stopping := w.stop.Err() != nil
+	switch {
+	case w.ctx.Err() != nil:
+		return true, w.ctx.Err()
+	case w.lostAll() && stopping:
+		return true, nil
+	case w.lostAll():
+		return true, fmt.Errorf("worker %d: %w", w.spec.Worker, ErrFenced)
+	case len(w.claimed) > 0 || len(w.flying) > 0:
+		return false, nil
+	case stopping:
+		return true, nil
+	}
+	// Nothing was due, or all that was is busy elsewhere.
+	w.report(StageIdle)
+	// An error means that stop is done, which the next cycle sees.
+	_ = w.ports.Clock.Sleep(w.stop, w.cfg.IdleSleep)
+	return false, nil
+}
+
+func (w *worker) lostAll() bool { return len(w.status.Lost) == len(w.shards) }
+
+// lose stops all work on a shard that has a later owner. What the worker holds of it is the
+// successor's: due for it at once, and taken over unchanged.
+func (w *worker) lose(s *shard) {
+	if s.lost {
+		return
+	}
+	s.lost, s.holding = true, 0
+	s.fullSince = time.Time{}
+	w.status.Lost = append(w.status.Lost, s.owner.Shard)
+	w.pressure()
+}
+
+// report is a sign of life.
+func (w *worker) report(stage Stage) {
+	w.status.Stage = stage
+	w.status.Beats++
+	w.ports.Reporter.Report(w.status)
+}
+
+// now returns a shard's now.
+func (w *worker) now(s *shard) buffer.Instant {
+	return s.drift.Now(buffer.InstantOf(w.ports.Clock.Now()))
+}
+
+// held returns the segments whose shards are not lost.
+func held(batch []*segment) []*segment {
+	kept := batch[:0]
+	for _, seg := range batch {
+		if !seg.shard.lost {
+			kept = append(kept, seg)
+		}
+	}
+	return kept
+}
+
+// byShard yields the parts of a batch, which is in the order of shards, that belong to one shard.
+func byShard(batch []*segment) func(yield func(*shard, []*segment) bool) {
+	return func(yield func(*shard, []*segment) bool) {
+		for len(batch) > 0 {
+			n := 1
+			for n < len(batch) && batch[n].shard == batch[0].shard {
+				n++
+			}
+			if !yield(batch[0].shard, batch[:n]) {
+				return
+			}
+			batch = batch[n:]
+		}
+	}
+}
+
+// names returns the names of the segments' generations.
+func names(batch []*segment) []buffer.Generation {
+	list := make([]buffer.Generation, len(batch))
+	for i, seg := range batch {
+		list[i] = seg.Generation
+	}
+	return list
+}

@@ -1,0 +1,105 @@
+package flusher
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/buffer"
+)
+
+// WorkerConfig bounds a worker.
+type WorkerConfig struct {
+	// MaxFlushSegments is how many segments a cycle takes at most, shared evenly by the worker's
+	// shards: each leases the quotient, rounded up. Default 500.
+	MaxFlushSegments int
+	// MaxFlushBytes is how many payload bytes are loaded at a time; what was leased beyond them
+	// waits, claimed. Two such portions are in work at once. A segment that is larger alone is
+	// loaded alone. Default 32 MiB.
+	MaxFlushBytes buffer.Bytes
+	// IdleSleep is how long a worker sleeps when nothing is due and nothing in flight. Default
+	// 100 ms.
+	IdleSleep time.Duration
+	// RetryMin and RetryMax are the first and the longest pause before a step is tried again that
+	// a server did not answer; each pause is twice the last. Default 50 ms and 5 s.
+	RetryMin, RetryMax time.Duration
+	// BeatEvery is how long a worker waits for an acknowledgement, or pauses before it tries again,
+	// until it gives a sign of life and waits on: a slow server is not a hang. It must be well
+	// below the supervisor's MaxUnhealthy. Default 1 s.
+	BeatEvery time.Duration
+	// OutputTopic takes the segments. Default "buffered-segments".
+	OutputTopic string
+	// DeadLetterTopic takes single spans that the broker refuses as too large, or that cannot be
+	// encoded. Default "ingest-spans-dlq".
+	DeadLetterTopic string
+	// InputTopic is where spans come from, for the headers of dead letters. Default "": unknown.
+	InputTopic string
+}
+
+// DefaultWorkerConfig returns the defaults named at the fields.
+func DefaultWorkerConfig() WorkerConfig {
+	return WorkerConfig{
+		MaxFlushSegments: 500,
+		MaxFlushBytes:    32 << 20,
+		IdleSleep:        100 * time.Millisecond,
+		RetryMin:         50 * time.Millisecond,
+		RetryMax:         5 * time.Second,
+		BeatEvery:        time.Second,
+		OutputTopic:      "buffered-segments",
+		DeadLetterTopic:  "ingest-spans-dlq",
+	}
+}
+
+// Validate returns every fault of the config, joined, or nil.
+func (c WorkerConfig) Validate() error {
+	var f faults
+	f.when(c.MaxFlushSegments < 1, "max_flush_segments %d must be 1 or more", c.MaxFlushSegments)
+	f.when(c.MaxFlushBytes < 1, "max flush bytes %d must be 1 or more", c.MaxFlushBytes)
+	f.when(c.IdleSleep <= 0, "idle sleep %v must be positive", c.IdleSleep)
+	f.when(c.RetryMin <= 0, "retry pause %v must be positive", c.RetryMin)
+	f.when(c.RetryMax < c.RetryMin, "longest retry pause %v must not be below the first, %v",
+		c.RetryMax, c.RetryMin)
+	f.when(c.BeatEvery <= 0, "beat interval %v must be positive", c.BeatEvery)
+	f.when(c.OutputTopic == "", "output topic is missing")
+	f.when(c.DeadLetterTopic == "", "dead-letter topic is missing")
+	f.when(c.OutputTopic != "" && c.OutputTopic == c.DeadLetterTopic,
+		"output topic and dead-letter topic are both %q", c.OutputTopic)
+	return errors.Join(f...)
+}
+
+// WorkerPorts are a worker's side effects.
+type WorkerPorts struct {
+	// Clock should be a Timeouts, too.
+	Clock    Clock
+	Store    buffer.Store
+	Producer Producer
+	Encoder  buffer.Encoder
+	Reporter Reporter
+	// Trouble hears once that a server does not answer, and once that it does again. Optional. It
+	// must not block.
+	Trouble func(Trouble)
+}
+
+// Trouble is a server that does not do its part, or that does again.
+type Trouble struct {
+	At     time.Time
+	Worker int
+	// Step is what could not be done: "lease", "claim", ..., "produce".
+	Step string
+	// Err is the first attempt's error.
+	Err error
+	// Attempts failed so far: 1 at the beginning.
+	Attempts int
+	// Over is true if the step has succeeded now, after Lasted.
+	Over   bool
+	Lasted time.Duration
+}
+
+// String returns the trouble as one line, without the time.
+func (t Trouble) String() string {
+	if t.Over {
+		return fmt.Sprintf("worker %d: %s works again after %v and %d attempts",
+			t.Worker, t.Step, t.Lasted.Round(time.Millisecond), t.Attempts)
+	}
+	return fmt.Sprintf("worker %d: %s fails, trying until it works: %v", t.Worker, t.Step, t.Err)
+}

@@ -1,0 +1,185 @@
+package flusher
+
+import (
+	"errors"
+	"time"
+
+	"sluice/buffer"
+)
+
+// lease takes what is due on each shard, oldest deadline first.
+func (w *worker) lease() ([]*segment, error) {
+	var leased []*segment
+	for _, s := range w.shards {
+		if ok, err := w.sure(s); err != nil {
+			return nil, err
+		} else if !ok {
+			continue
+		}
+		w.report(StageLease)
+		asked := w.now(s)
+		answer, err := w.ports.Store.Lease(w.ctx, s.owner, asked, w.limit)
+		if err != nil {
+			if done, fatal := w.judge(StageLease, s, err); fatal != nil {
+				return nil, fatal
+			} else if !done {
+				// Not tried again as it is: it may have leased all the same, see sure.
+				s.unsure = true
+				w.fails(&w.store, StageLease.String(), err)
+			}
+			continue
+		}
+		w.works(&w.store)
+		s.drift.Adopt(answer.Clock)
+		w.measure(s, len(answer.Due))
+		s.holding += len(answer.Due)
+		due, early := dueBy(answer.Due, asked, w.now(s))
+		for _, due := range due {
+			leased = append(leased, &segment{Due: due, shard: s})
+		}
+		if err := w.letGo(s, buffer.Release{Back: early}); err != nil {
+			return nil, err
+		}
+	}
+	w.pressure()
+	return leased, nil
+}
+
+// dueBy parts what was leased by a clock that news of the input have set back from asked to now:
+// what is not due by the new one was taken too early, while its later spans are still being read.
+func dueBy(leased []buffer.Due, asked, now buffer.Instant) (due, early []buffer.Due) {
+	if now >= asked {
+		return leased, nil
+	}
+	for _, d := range leased {
+		if d.Deadline > now {
+			early = append(early, d)
+		} else {
+			due = append(due, d)
+		}
+	}
+	return due, early
+}
+
+// sure tells whether the worker knows what it holds of a shard, so that it may lease more.
+//
+// A Lease whose answer was lost may have moved segments from the queue to what is leased, where
+// nobody but this owner would look for them, and it does not know of them: without a fence they
+// would stay there as long as the worker lives. So it succeeds itself: once it holds nothing else
+// of the shard, it fences the shard if the epoch is still its own. All that was leased is due
+// again, and a Lease that was only delayed is refused when it arrives.
+//
+// The answer of that Fence may be lost, too. Then the next try is refused, and the epoch last+1 is
+// either the worker's own or an intruder's. It can be taken for the worker's own because a
+// supervisor fences twice (Supervisor.fence): no owner that a supervisor made ever has the epoch
+// last+1, so nobody else uses it. If the shard is at a later epoch, the next Lease is refused, and
+// the shard is lost.
+func (w *worker) sure(s *shard) (bool, error) {
+	switch {
+	case s.lost:
+		return false, nil
+	case !s.unsure:
+		return true, nil
+	case s.holding > 0:
+		return false, nil
+	}
+	last, repeated := s.owner.Epoch, false
+	ok, err := w.try(StageLease, s, func() error {
+		fenced, err := w.ports.Store.Fence(w.ctx, s.owner.Shard, last)
+		switch {
+		case err == nil:
+			s.owner = fenced.Owner
+			s.drift.Adopt(fenced.Clock)
+		case repeated && errors.Is(err, buffer.ErrStale):
+			s.owner.Epoch = last + 1
+			return nil
+		}
+		repeated = true
+		return err
+	})
+	s.unsure = !ok
+	return ok, err
+}
+
+// claim freezes what was leased. What another shard's owner has in flight goes back to the queue;
+// what no longer exists is released.
+func (w *worker) claim(leased []*segment) error {
+	for s, part := range byShard(leased) {
+		var claims []buffer.Claim
+		ok, err := w.try(StageClaim, s, func() (err error) {
+			claims, err = w.ports.Store.Claim(w.ctx, s.owner, names(part))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if err := w.sort(s, part, claims); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sort deals with the answers of a Claim.
+func (w *worker) sort(s *shard, part []*segment, claims []buffer.Claim) error {
+	var release buffer.Release
+	var owned []*segment
+	for i, claim := range claims {
+		seg := part[i]
+		switch claim.State {
+		case buffer.ClaimOwned:
+			seg.size = claim.Bytes
+			owned = append(owned, seg)
+		case buffer.ClaimBusy:
+			// Behind all that is due already, or it would be leased first again and again.
+			seg.Deadline = max(seg.Deadline, w.now(s))
+			release.Back = append(release.Back, seg.Due)
+		case buffer.ClaimGone:
+			release.Done = append(release.Done, seg.Generation)
+		case buffer.ClaimStale:
+			w.lose(s)
+			return nil
+		}
+	}
+	w.claimed = append(w.claimed, owned...)
+	return w.letGo(s, release)
+}
+
+// letGo releases segments of a shard, if there are any.
+func (w *worker) letGo(s *shard, release buffer.Release) error {
+	n := len(release.Done) + len(release.Back)
+	if n == 0 {
+		return nil
+	}
+	ok, err := w.try(StageRelease, s, func() error {
+		return w.ports.Store.Release(w.ctx, s.owner, release)
+	})
+	if ok {
+		s.holding -= n
+	}
+	return err
+}
+
+// measure notes whether a lease returned all it may.
+func (w *worker) measure(s *shard, n int) {
+	switch {
+	case n < w.limit:
+		s.fullSince = time.Time{}
+	case s.fullSince.IsZero():
+		s.fullSince = w.ports.Clock.Now()
+	}
+}
+
+// pressure sets the worker's backpressure to the one of its shard that has lasted longest.
+func (w *worker) pressure() {
+	w.status.BackpressureSince = time.Time{}
+	for _, s := range w.shards {
+		since := &w.status.BackpressureSince
+		if !s.fullSince.IsZero() && (since.IsZero() || s.fullSince.Before(*since)) {
+			*since = s.fullSince
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package flusher
+
+import (
+	"encoding/hex"
+	"strconv"
+
+	"sluice/buffer"
+)
+
+// The headers of output records and dead letters.
+const (
+	HeaderSegment    = "segment_id"
+	HeaderProject    = "project_id"
+	HeaderTrace      = "trace_id"
+	HeaderGeneration = "generation"
+	HeaderChunkIndex = "chunk_index"
+	HeaderChunkCount = "chunk_count"
+	// HeaderChunkPart is set on the parts of a chunk that the broker refused as too large: the
+	// chunk's index, and the way to the part. "2.0.1" is the second half of the first half of
+	// chunk 2. The index and count of chunks are within the part then.
+	HeaderChunkPart = "chunk_part"
+	// The rest is set on dead letters, by the same names as on those of the ingest loop. The topic
+	// is that of the input, and left out if the worker does not know it.
+	HeaderError     = "error"
+	HeaderSpan      = "span_id"
+	HeaderTopic     = "topic"
+	HeaderPartition = "partition"
+	HeaderOffset    = "offset"
+	// HeaderValueBytes is set on dead letters whose payload not even the dead-letter topic takes:
+	// how long it was.
+	HeaderValueBytes = "value-bytes"
+)
+
+// output is an output record, or a dead letter.
+type output struct {
+	record Record
+	future Future
+	// from and to bound the segment's spans that the record holds.
+	from, to int
+	// chunk is the index of the chunk; part is what HeaderChunkPart says, or empty.
+	chunk int
+	part  string
+	// deadLetter is true for a span that goes to the dead-letter topic.
+	deadLetter bool
+	done       bool
+}
+
+// portion takes as much of what is claimed as may be loaded at once.
+func (w *worker) portion() []*segment {
+	w.claimed = held(w.claimed)
+	n, sum := 0, int64(0)
+	for n < len(w.claimed) {
+		sum += w.claimed[n].size
+		if n > 0 && sum > int64(w.cfg.MaxFlushBytes) {
+			break
+		}
+		n++
+	}
+	portion := w.claimed[:n:n]
+	w.claimed = w.claimed[n:]
+	return portion
+}
+
+// load reads the spans of claimed segments.
+func (w *worker) load(batch []*segment) ([]*segment, error) {
+	var loaded []*segment
+	for s, part := range byShard(batch) {
+		var answers []buffer.Loaded
+		ok, err := w.try(StageLoad, s, func() (err error) {
+			answers, err = w.ports.Store.Load(w.ctx, s.owner, names(part))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		var gone buffer.Release
+		for i, answer := range answers {
+			if !answer.Owned {
+				// Claimed and yet not ours: a successor has it, and Release will be refused; or
+				// the store lost its data, and there is nothing to flush.
+				gone.Done = append(gone.Done, part[i].Generation)
+				continue
+			}
+			part[i].spans = answer.Spans
+			loaded = append(loaded, part[i])
+		}
+		if err := w.letGo(s, gone); err != nil {
+			return nil, err
+		}
+	}
+	return held(loaded), nil
+}
+
+// produce writes segments as records and hands them to the producer.
+func (w *worker) produce(batch []*segment) error {
+	for _, seg := range batch {
+		w.report(StageProduce)
+		w.assemble(seg)
+		for _, out := range seg.outputs {
+			out.future = w.ports.Producer.Produce(w.ctx, out.record)
+		}
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// assemble writes a segment as records, and lets go of its spans: should one of them be needed
+// again, it is still in the store.
+func (w *worker) assemble(seg *segment) {
+	seg.ids = make([]buffer.SpanID, len(seg.spans))
+	for i := range seg.spans {
+		seg.ids[i] = seg.spans[i].ID
+	}
+	seg.outputs = w.encode(seg, seg.spans, 0, "")
+	seg.spans = nil
+}
+
+// encode writes spans that begin at an index of the segment as one record per chunk. A span that
+// cannot be written must not keep the others, nor the worker, in a loop: it is found by halving,
+// and becomes a dead letter.
+func (w *worker) encode(seg *segment, spans []buffer.Span, from int, part string) []*output {
+	if len(spans) == 0 {
+		return nil
+	}
+	chunks, err := w.write(seg.Generation, spans, part != "")
+	if err != nil {
+		return w.halve(seg, spans, from, part, err)
+	}
+	outputs := make([]*output, len(chunks))
+	for i, chunk := range chunks {
+		out := &output{
+			from: from, to: from + len(chunk.Spans), chunk: chunk.Index, part: part,
+		}
+		out.record = Record{
+			Topic:   w.cfg.OutputTopic,
+			Key:     hex.AppendEncode(nil, seg.Trace[:]),
+			Value:   chunk.Value,
+			Headers: chunkHeaders(seg.Generation, chunk, part),
+		}
+		outputs[i] = out
+		from = out.to
+	}
+	return outputs
+}
+
+// write calls the encoder, which marks a part of a segment as one if it can.
+func (w *worker) write(
+	g buffer.Generation, spans []buffer.Span, part bool,
+) ([]buffer.Chunk, error) {
+	if encoder, ok := w.ports.Encoder.(buffer.PartEncoder); ok && part {
+		return encoder.EncodePart(g, spans)
+	}
+	return w.ports.Encoder.Encode(g, spans)
+}
+
+func chunkHeaders(g buffer.Generation, chunk buffer.Chunk, part string) []Header {
+	headers := append(identity(g),
+		Header{HeaderChunkIndex, strconv.AppendInt(nil, int64(chunk.Index), 10)},
+		Header{HeaderChunkCount, strconv.AppendInt(nil, int64(chunk.Count), 10)},
+	)
+	if part != "" {
+		headers = append(headers, Header{HeaderChunkPart, []byte(part)})
+	}
+	return headers
+}
+
+// identity returns the headers that name a generation.
+func identity(g buffer.Generation) []Header {
+	headers := make([]Header, 0, 8)
+	return append(headers,
+		Header{HeaderSegment, hex.AppendEncode(nil, g.Segment[:])},
+		Header{HeaderProject, strconv.AppendInt(nil, int64(g.Project), 10)},
+		Header{HeaderTrace, hex.AppendEncode(nil, g.Trace[:])},
+		Header{HeaderGeneration, []byte(g.ID.String())},
+	)
+}

@@ -1,0 +1,112 @@
+package flusher
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/buffer"
+)
+
+// trouble remembers that a server fails, so that it is said once.
+type trouble struct {
+	kind     string
+	since    time.Time
+	step     string
+	first    error
+	attempts int
+}
+
+// fails notes a failed attempt.
+func (w *worker) fails(t *trouble, step string, err error) {
+	t.attempts++
+	if t.attempts > 1 {
+		return
+	}
+	t.since, t.step, t.first = w.ports.Clock.Now(), step, err
+	w.tell(Trouble{At: t.since, Step: step, Err: err, Attempts: 1})
+}
+
+// works notes that a server does its part.
+func (w *worker) works(t *trouble) {
+	if t.attempts == 0 {
+		return
+	}
+	now := w.ports.Clock.Now()
+	w.tell(Trouble{
+		At: now, Step: t.step, Err: t.first, Attempts: t.attempts,
+		Over: true, Lasted: now.Sub(t.since),
+	})
+	t.attempts = 0
+}
+
+func (w *worker) tell(t Trouble) {
+	t.Worker = w.spec.Worker
+	if w.ports.Trouble != nil {
+		w.ports.Trouble(t)
+	}
+}
+
+// try repeats a step of the store on a shard until it is done, which every step allows. It
+// returns false if there is nothing left to do: a later owner has the shard, or the worker is to
+// stop and holds nothing of it that could be finished. An error is one that ends the worker.
+//
+// A worker that waits for a dead store is alive, so each attempt is a sign of life.
+func (w *worker) try(stage Stage, on *shard, do func() error) (bool, error) {
+	for attempt := 0; ; attempt++ {
+		w.report(stage)
+		err := do()
+		if err == nil {
+			w.works(&w.store)
+			return true, nil
+		}
+		if done, err := w.judge(stage, on, err); done {
+			return false, err
+		}
+		w.fails(&w.store, stage.String(), err)
+		if on.holding == 0 && w.stop.Err() != nil {
+			return false, nil
+		}
+		if err := w.backOff(attempt); err != nil {
+			return false, err
+		}
+	}
+}
+
+// judge tells whether an error of the store ends the step, and the worker if it returns one.
+func (w *worker) judge(stage Stage, on *shard, err error) (done bool, fatal error) {
+	switch {
+	case w.ctx.Err() != nil:
+		return true, w.ctx.Err()
+	case errors.Is(err, buffer.ErrStale):
+		w.lose(on)
+		return true, nil
+	case !buffer.Retryable(err):
+		return true, fmt.Errorf("worker %d: %v on shard %d: %w",
+			w.spec.Worker, stage, on.owner.Shard, err)
+	}
+	return false, nil
+}
+
+// backOff sleeps after the failure of an attempt, counted from 0. A long pause is no hang.
+func (w *worker) backOff(attempt int) error {
+	left := backoff(w.cfg.RetryMin, w.cfg.RetryMax, attempt)
+	for {
+		slice := min(left, w.cfg.BeatEvery)
+		if err := w.ports.Clock.Sleep(w.ctx, slice); err != nil {
+			return err
+		}
+		if left -= slice; left <= 0 {
+			return nil
+		}
+		w.report(w.status.Stage)
+	}
+}
+
+// backoff returns low doubled n times, at most high.
+func backoff(low, high time.Duration, n int) time.Duration {
+	for ; n > 0 && low < high; n-- {
+		low *= 2
+	}
+	return min(low, high)
+}

@@ -1,0 +1,102 @@
+package flusher
+
+import (
+	"cmp"
+	"strconv"
+
+	"sluice/buffer"
+)
+
+// split replaces a record that no broker will take by smaller ones, down to single spans, and a
+// single span by a dead letter, and hands them to the producer. What it does follows from the
+// segment and the broker's limit alone, so an owner that repeats the segment repeats the parts.
+func (w *worker) split(seg *segment, out *output, cause error) ([]*output, error) {
+	out.done = true
+	spans, err := w.reload(seg)
+	if err != nil || len(spans) < out.to {
+		return nil, err
+	}
+	spans = spans[out.from:out.to]
+	var parts []*output
+	if out.deadLetter {
+		parts = []*output{w.deadLetter(seg, &spans[0], out.from, cause, true)}
+	} else {
+		parts = w.halve(seg, spans, out.from, cmp.Or(out.part, strconv.Itoa(out.chunk)), cause)
+	}
+	for _, part := range parts {
+		part.future = w.ports.Producer.Produce(w.ctx, part.record)
+	}
+	return parts, nil
+}
+
+// reload reads the spans of a segment again: they are frozen, and so the same. It returns none if
+// the shard was lost.
+func (w *worker) reload(seg *segment) ([]buffer.Span, error) {
+	var answers []buffer.Loaded
+	ok, err := w.try(StageLoad, seg.shard, func() (err error) {
+		answers, err = w.ports.Store.Load(w.ctx, seg.shard.owner,
+			[]buffer.Generation{seg.Generation})
+		return err
+	})
+	if err != nil || !ok {
+		return nil, err
+	}
+	if !answers[0].Owned {
+		// Between Claim and Ack only a successor can have taken it.
+		w.lose(seg.shard)
+	}
+	return answers[0].Spans, nil
+}
+
+// halve writes spans that do not do as one record as two parts, or as a dead letter if there is
+// but one.
+func (w *worker) halve(
+	seg *segment, spans []buffer.Span, from int, part string, cause error,
+) []*output {
+	if len(spans) == 1 {
+		return []*output{w.deadLetter(seg, &spans[0], from, cause, false)}
+	}
+	middle := len(spans) / 2
+	return append(
+		w.encode(seg, spans[:middle], from, subPart(part, 0)),
+		w.encode(seg, spans[middle:], from+middle, subPart(part, 1))...)
+}
+
+func subPart(part string, half int) string {
+	if part == "" {
+		return strconv.Itoa(half)
+	}
+	return part + "." + strconv.Itoa(half)
+}
+
+// deadLetter writes a span for the dead-letter topic: its own bytes, or, if not even that topic
+// takes them, none (bare), with headers that say what is missing.
+func (w *worker) deadLetter(
+	seg *segment, span *buffer.Span, at int, cause error, bare bool,
+) *output {
+	out := &output{from: at, to: at + 1, deadLetter: true}
+	out.record = Record{
+		Topic: w.cfg.DeadLetterTopic,
+		Key:   []byte(seg.Trace.String()),
+		Value: span.Payload,
+		Headers: append(identity(seg.Generation),
+			Header{HeaderSpan, []byte(span.ID.String())},
+			Header{HeaderError, []byte(cause.Error())},
+			Header{HeaderPartition, strconv.AppendInt(nil, int64(span.Position.Partition), 10)},
+			Header{HeaderOffset, strconv.AppendInt(nil, span.Position.Offset, 10)},
+		),
+	}
+	if w.cfg.InputTopic != "" {
+		out.record.Headers = append(out.record.Headers,
+			Header{HeaderTopic, []byte(w.cfg.InputTopic)})
+	}
+	if bare {
+		out.record.Value = nil
+		out.record.Headers = append(out.record.Headers,
+			Header{HeaderValueBytes, strconv.AppendInt(nil, int64(span.Size), 10)})
+	}
+	return out
+}
+
+// bare tells whether the record has no payload that could be left out.
+func (o *output) bare() bool { return o.deadLetter && o.record.Value == nil }
