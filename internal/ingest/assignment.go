@@ -1,0 +1,124 @@
+package ingest
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+)
+
+// reassign follows the changes of the assignment.
+func (l *Loop) reassign(ctx context.Context, fetch flusher.Fetch) {
+	if len(fetch.Revoked)+len(fetch.Lost)+len(fetch.Assigned) == 0 {
+		return
+	}
+	l.leave(fetch.Revoked, false)
+	l.leave(fetch.Lost, true)
+	for _, number := range fetch.Assigned {
+		l.join(ctx, number)
+	}
+	l.say(PartitionsRevoked, fetch.Revoked)
+	l.say(PartitionsLost, fetch.Lost)
+	l.say(PartitionsAssigned, fetch.Assigned)
+}
+
+// assign tells the assigner which shards are to be flushed, when that has changed. New ones go
+// together when each is ready, since a worker starts again for every change of its shards.
+func (l *Loop) assign(now time.Time) {
+	ready := true
+	for _, p := range l.partitions {
+		p.ready = p.ready || now.Sub(p.joined) >= l.config.AssignWait
+		ready = ready && p.ready
+	}
+	var shards []buffer.Shard
+	for _, p := range l.partitions {
+		p.flushed = p.flushed || ready
+		if p.flushed {
+			shards = append(shards, buffer.Shard(p.number))
+		}
+	}
+	if !slices.Equal(shards, l.assigned) {
+		l.assigned = shards
+		l.ports.Assigner.Assign(slices.Clone(shards))
+	}
+}
+
+func (l *Loop) say(kind EventKind, partitions []int32) {
+	if len(partitions) > 0 {
+		l.ports.event(Event{Kind: kind, Partitions: slices.Sorted(slices.Values(partitions))})
+	}
+}
+
+// find returns the partition of that number, or nil.
+func (l *Loop) find(number int32) *partition {
+	if i, ok := slices.BinarySearchFunc(l.partitions, number, byNumber); ok {
+		return l.partitions[i]
+	}
+	return nil
+}
+
+func byNumber(p *partition, number int32) int { return int(p.number - number) }
+
+// join begins a tenure. A batch of an earlier one that is still in work goes first.
+func (l *Loop) join(ctx context.Context, number int32) {
+	at, there := slices.BinarySearchFunc(l.partitions, number, byNumber)
+	if there {
+		return
+	}
+	var earlier *batch
+	for _, p := range l.leaving {
+		if p.number == number {
+			earlier = p.tail()
+		}
+	}
+	l.partitions = slices.Insert(l.partitions, at,
+		newPartition(ctx, number, earlier, l.ports.Clock.Now()))
+	l.ledger.update(number, func(c *PartitionCounters) { c.Assigned = true })
+}
+
+// leave ends the tenure of partitions: what is pending is dropped, what is in work goes on unless
+// the partition is lost.
+func (l *Loop) leave(numbers []int32, lost bool) {
+	for _, number := range numbers {
+		at, there := slices.BinarySearchFunc(l.partitions, number, byNumber)
+		if !there {
+			continue
+		}
+		p := l.partitions[at]
+		l.partitions = slices.Delete(l.partitions, at, at+1)
+		l.leaving = append(l.leaving, p)
+		p.pending = nil
+		if lost {
+			p.lost = true
+			p.cancel()
+		}
+		l.ledger.update(number, func(c *PartitionCounters) { c.Assigned, c.Paused = false, "" })
+	}
+}
+
+// release lets revoked partitions go of which nothing is in work and everything is committed. A
+// batch that cannot get into the store for now is not waited for: another member has more luck.
+func (l *Loop) release() {
+	l.leaving = slices.DeleteFunc(l.leaving, func(p *partition) bool {
+		if len(p.inWork) > 0 {
+			if l.trouble.of(p.number) != nil {
+				p.cancel()
+			}
+			return false
+		}
+		if p.uncommitted() && p.tries < commitTriesMax || l.commit.holds(p) {
+			return false
+		}
+		p.cancel()
+		if p.uncommitted() {
+			l.ports.event(Event{Kind: CommitGivenUp, Partitions: []int32{p.number}})
+		}
+		if !p.lost {
+			l.ports.Source.Released(p.number)
+			l.ports.event(Event{Kind: PartitionsReleased, Partitions: []int32{p.number}})
+		}
+		return true
+	})
+}

@@ -1,0 +1,160 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sluice/buffer"
+	"sluice/flusher"
+)
+
+// errSkipped is the error of a batch whose predecessor failed.
+var errSkipped = errors.New("the batch before it failed")
+
+// batch is a run of messages of one partition on its way into the store.
+type batch struct {
+	number   int32
+	messages []flusher.Message
+	delivery buffer.DeliveryID
+	wall     buffer.Instant // when it was read
+	before   *batch         // of the same tenure; nil if it is the first, or done
+	earlier  *batch         // the last of an earlier tenure; nil for all but the first
+	spans    []buffer.Span  // scratch, of the partition
+
+	task flusher.Task
+	// What follows is the task's until it is done.
+	err     error
+	clock   buffer.Instant
+	tally   PartitionCounters
+	dropped map[string]uint64
+	letters []*letter
+}
+
+// run brings the batch into the store. When it returns nil the batch's offset may be committed.
+func (l *Loop) run(ctx context.Context, b *batch) error {
+	l.decode(ctx, b)
+	traces, duplicates := buffer.Group(b.spans)
+	b.tally.Duplicates += uint64(duplicates)
+	if err := b.takeTurn(); err != nil {
+		return err
+	}
+	if err := l.keep(ctx, b, traces); err != nil {
+		return err
+	}
+	for _, letter := range b.letters {
+		if err := l.deliver(ctx, b.number, letter); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeTurn waits for the batch before this one: the last write sets the deadline, so batches of a
+// partition keep their order. Whether a batch of an earlier tenure succeeded does not matter, for
+// this tenure began behind what was committed.
+func (b *batch) takeTurn() error {
+	if b.earlier != nil {
+		b.earlier.task.Wait()
+		b.earlier = nil
+	}
+	if b.before == nil {
+		return nil
+	}
+	b.before.task.Wait()
+	failed := b.before.err != nil
+	b.before = nil // else every batch would hold all those before it
+	if failed {
+		return errSkipped
+	}
+	return nil
+}
+
+// decode reads the messages: spans, dead letters (which are sent at once), dropped ones.
+func (l *Loop) decode(ctx context.Context, b *batch) {
+	rules := l.ports.killSwitch()
+	for i := range b.messages {
+		m := &b.messages[i]
+		decoded, err := l.ports.Decoder.Decode(m.Value)
+		if err != nil {
+			letter := l.deadLetter(m, err)
+			l.send(ctx, letter)
+			b.letters = append(b.letters, letter)
+			continue
+		}
+		decoded.Position = m.Position
+		if rule, dropped := rules.Match(decoded.Organization, &decoded.Span); dropped {
+			b.drop(rules.Text(rule))
+			continue
+		}
+		if clock := buffer.Seconds(m.Time.Unix()); len(b.spans) == 0 || clock < b.clock {
+			b.clock = clock
+		}
+		b.tally.Bytes += uint64(decoded.Size)
+		b.spans = append(b.spans, decoded.Span)
+	}
+	b.tally.Messages = uint64(len(b.messages))
+	b.tally.Spans = uint64(len(b.spans))
+	b.tally.DeadLetters = uint64(len(b.letters))
+	if len(b.letters) > 0 {
+		l.ports.event(Event{
+			Kind: DeadLettered, Partitions: []int32{b.number}, Err: b.letters[0].cause,
+			Reason: fmt.Sprintf("%d, the first at offset %d", len(b.letters), b.letters[0].offset),
+		})
+	}
+}
+
+func (b *batch) drop(rule string) {
+	if b.dropped == nil {
+		b.dropped = make(map[string]uint64)
+	}
+	b.dropped[rule]++
+	b.tally.Dropped++
+}
+
+// keep attaches the traces, then enqueues the live generations. Both are tried until they succeed.
+func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) error {
+	if len(traces) == 0 {
+		return nil
+	}
+	var attached []buffer.Attached
+	err := l.store(ctx, b.number, "attach", func() (err error) {
+		attached, err = l.ports.Store.Attach(ctx,
+			buffer.Delivery{ID: b.delivery, Clock: b.clock}, traces)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	update := l.update(b, attached)
+	b.tally.Batches = 1
+	return l.store(ctx, b.number, "enqueue", func() error {
+		return l.ports.Store.Enqueue(ctx, buffer.Shard(b.number), update)
+	})
+}
+
+// update sets the deadline of every live generation that holds a span of the batch.
+func (l *Loop) update(b *batch, attached []buffer.Attached) buffer.QueueUpdate {
+	live, merged := 0, 0
+	for i := range attached {
+		live += len(attached[i].Live)
+		merged += len(attached[i].Merged)
+	}
+	update := buffer.QueueUpdate{
+		Clock:  b.clock,
+		Wall:   b.wall,
+		Due:    make([]buffer.Due, 0, live),
+		Merged: make([]buffer.Generation, 0, merged),
+	}
+	for i := range attached {
+		for _, g := range attached[i].Live {
+			update.Due = append(update.Due, buffer.Due{
+				Generation: g.Generation,
+				Deadline:   buffer.Deadline(b.clock, g, l.config.Options),
+			})
+		}
+		update.Merged = append(update.Merged, attached[i].Merged...)
+		b.tally.Duplicates += uint64(attached[i].Duplicates)
+	}
+	return update
+}

@@ -1,0 +1,78 @@
+package ingest
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"sluice/flusher"
+)
+
+// commit is the one commit that may be in flight.
+type commit struct {
+	task       flusher.Task // nil if none is
+	partitions []*partition // whose offsets it commits
+	last       []flusher.Message
+	err        error // the task's until it is done
+
+	started time.Time
+	failing bool // the last one failed
+}
+
+// holds tells whether the partition's offset is being committed.
+func (c *commit) holds(p *partition) bool {
+	return c.task != nil && slices.Contains(c.partitions, p)
+}
+
+// commitDone takes note of a commit that is done, and starts the next one if there is something to
+// commit: for each partition the last message of the batches that are done without a gap.
+func (l *Loop) commitDone(ctx context.Context, now time.Time) {
+	c := &l.commit
+	if c.task != nil {
+		if !c.task.Done() {
+			return
+		}
+		l.commitEnded(c)
+	}
+	if now.Sub(c.started) < l.config.CommitInterval && len(l.leaving) == 0 && !l.draining {
+		return
+	}
+	if c.failing && now.Sub(c.started) < l.config.RetryMax {
+		return
+	}
+	c.partitions, c.last = nil, nil
+	for _, p := range l.all() {
+		if p.uncommitted() {
+			c.partitions = append(c.partitions, p)
+			c.last = append(c.last, p.done)
+		}
+	}
+	if len(c.last) == 0 {
+		return
+	}
+	c.started = now
+	last := c.last
+	c.task = l.ports.Tasks.Go("commit", func() { c.err = l.ports.Source.Commit(ctx, last) })
+}
+
+func (l *Loop) commitEnded(c *commit) {
+	c.task = nil
+	l.ledger.commit(c.err != nil)
+	switch {
+	case c.err != nil && !c.failing:
+		l.ports.event(Event{Kind: CommitFailed, Err: c.err})
+	case c.err == nil && c.failing:
+		l.ports.event(Event{Kind: CommitResumed})
+	}
+	c.failing = c.err != nil
+	for i, p := range c.partitions {
+		if c.err != nil {
+			p.tries++
+			continue
+		}
+		p.committed = c.last[i].Position.Offset
+		l.ledger.update(p.number, func(counters *PartitionCounters) {
+			counters.Next = p.committed + 1
+		})
+	}
+}

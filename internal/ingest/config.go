@@ -1,0 +1,113 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/buffer"
+)
+
+// Config says how the loop cuts batches and how patient it is.
+type Config struct {
+	// InputTopic is where the messages come from; it stands in the headers of dead letters.
+	InputTopic string
+	// DeadLetterTopic receives the messages that cannot be decoded.
+	DeadLetterTopic string
+	// Options set the deadlines.
+	Options buffer.Options
+	// MaxBatch is the largest number of messages in a batch of a partition that keeps up. Default
+	// 1000.
+	MaxBatch int
+	// BatchGrowth is how many times MaxBatch a batch may hold if that much came in while the
+	// batches before it were in work: the fuller the batches, the less each span costs the store.
+	// 1 for no growth. Default 4.
+	BatchGrowth int
+	// MaxBatchWait is how long a batch that is not full waits for more after the one before it
+	// was started. A message that finds its partition idle for so long waits for nothing. Never
+	// more than a twentieth of the shortest time-out, since what waits can be overtaken by its
+	// segment's flush. Default 1 s.
+	MaxBatchWait time.Duration
+	// PollWait is how long one poll waits for messages, and how late a change of the gate is
+	// noticed at the most. Default 100 ms.
+	PollWait time.Duration
+	// BusyWait is the same while batches are in work: how late the end of one is noticed. Default
+	// 2 ms.
+	BusyWait time.Duration
+	// CommitInterval is the least time between two commits. Default 50 ms.
+	CommitInterval time.Duration
+	// AssignWait is how long the flushing of a new partition waits for its first batches at the
+	// most: until a batch is in the store that was not full, or catchUpMax of them. If the owner
+	// before died, they hold what it had stored and not committed. Stored once more before the
+	// flush they are recognised; after it they would open segments of their own. Default 500 ms;
+	// 0 waits for nothing.
+	AssignWait time.Duration
+	// TickEvery is how often each shard hears that its input is in touch with the source. Default
+	// 500 ms; well below the 2 s after which the shard's clock stops without.
+	TickEvery time.Duration
+	// RetryMin and RetryMax bound the wait between two tries of a step that fails for now; it
+	// doubles from the one to the other. Default 10 ms and 1 s.
+	RetryMin, RetryMax time.Duration
+}
+
+// commitTriesMax is how often the last offsets of a partition that leaves are tried to commit.
+// After that they stay uncommitted, and the next owner reads a few spans twice.
+const commitTriesMax = 3
+
+// catchUpMax is how many batches of a partition can have been stored and not committed when its
+// owner died: those of a commit interval at full rate.
+const catchUpMax = 4
+
+// DefaultConfig returns the defaults for these topics.
+func DefaultConfig(inputTopic, deadLetterTopic string) Config {
+	return Config{
+		InputTopic:      inputTopic,
+		DeadLetterTopic: deadLetterTopic,
+		Options:         buffer.DefaultOptions(),
+		MaxBatch:        1000,
+		BatchGrowth:     4,
+		MaxBatchWait:    time.Second,
+		PollWait:        100 * time.Millisecond,
+		BusyWait:        2 * time.Millisecond,
+		CommitInterval:  50 * time.Millisecond,
+		AssignWait:      500 * time.Millisecond,
+		TickEvery:       500 * time.Millisecond,
+		RetryMin:        10 * time.Millisecond,
+		RetryMax:        time.Second,
+	}
+}
+
+// Validate returns every fault of the config, joined, or nil.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	fault(c.InputTopic == "", "no input topic is named")
+	fault(c.DeadLetterTopic == "", "no dead-letter topic is named")
+	fault(c.DeadLetterTopic != "" && c.DeadLetterTopic == c.InputTopic,
+		"dead-letter topic %q must not be the input topic", c.DeadLetterTopic)
+	fault(c.MaxBatch <= 0, "max_batch %d must be positive", c.MaxBatch)
+	fault(c.BatchGrowth < 1, "batch growth %d must be 1 or more", c.BatchGrowth)
+	fault(c.MaxBatchWait < 0, "max_batch_wait %v must not be negative", c.MaxBatchWait)
+	fault(c.PollWait <= 0, "poll wait %v must be positive", c.PollWait)
+	fault(c.BusyWait <= 0, "busy wait %v must be positive", c.BusyWait)
+	fault(c.CommitInterval < 0, "commit interval %v must not be negative", c.CommitInterval)
+	fault(c.AssignWait < 0, "assign wait %v must not be negative", c.AssignWait)
+	fault(c.TickEvery <= 0, "tick interval %v must be positive", c.TickEvery)
+	fault(c.RetryMin <= 0, "least retry wait %v must be positive", c.RetryMin)
+	fault(c.RetryMax < c.RetryMin, "longest retry wait %v must not be below the least, %v",
+		c.RetryMax, c.RetryMin)
+	faults = append(faults, c.Options.Validate())
+	return errors.Join(faults...)
+}
+
+// grownBatch is the largest number of messages in any batch.
+func (c Config) grownBatch() int { return c.MaxBatch * c.BatchGrowth }
+
+// batchWait is MaxBatchWait as far as the time-outs allow it.
+func (c Config) batchWait() time.Duration {
+	return min(c.MaxBatchWait, c.Options.RootTimeout/20, c.Options.Timeout/20)
+}

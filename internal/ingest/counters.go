@@ -1,0 +1,105 @@
+package ingest
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"sluice/buffer"
+)
+
+// Counters are what the loop has done since it was made. They only grow.
+type Counters struct {
+	// Partitions that were ever assigned, by number.
+	Partitions []PartitionCounters
+	// Rules counts the spans that the kill switch dropped, by the text of the rule.
+	Rules map[string]uint64
+	// Commits and CommitErrors count the calls.
+	Commits, CommitErrors uint64
+}
+
+// PartitionCounters are the counters of one partition.
+type PartitionCounters struct {
+	Partition int32
+	// Assigned is true while the partition is this member's.
+	Assigned bool
+	// Paused is why its input pauses, or empty.
+	Paused string
+	// Messages were read; of them Spans were stored or recognised, Dropped fell to the kill
+	// switch, and DeadLetters could not be decoded.
+	Messages, Spans, Dropped, DeadLetters uint64
+	// Bytes is the sum of the spans' sizes.
+	Bytes uint64
+	// Duplicates counts the spans that were in the same batch or in the store already.
+	Duplicates uint64
+	// Batches were enqueued; Retries counts the tries that failed for now.
+	Batches, Retries uint64
+	// Next is the offset behind the last committed message; 0 before the first commit.
+	Next int64
+	// Clock and Wall are those of the last batch: their difference is how far behind the input
+	// is read.
+	Clock, Wall buffer.Instant
+}
+
+// ledger keeps the counters; the loop and its tasks write, anyone reads.
+type ledger struct {
+	mu         sync.Mutex
+	partitions map[int32]*PartitionCounters
+	rules      map[string]uint64
+
+	commits, commitErrors uint64
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		partitions: make(map[int32]*PartitionCounters),
+		rules:      make(map[string]uint64),
+	}
+}
+
+// update changes the counters of a partition under the lock.
+func (l *ledger) update(number int32, change func(*PartitionCounters)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	counters := l.partitions[number]
+	if counters == nil {
+		counters = &PartitionCounters{Partition: number}
+		l.partitions[number] = counters
+	}
+	change(counters)
+}
+
+// drop counts spans that fell to rules.
+func (l *ledger) drop(byRule map[string]uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	//order-free: sums
+	for rule, spans := range byRule {
+		l.rules[rule] += spans
+	}
+}
+
+// commit counts a commit.
+func (l *ledger) commit(failed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.commits++
+	if failed {
+		l.commitErrors++
+	}
+}
+
+// Counters returns a copy of the counters. It may be called at any time.
+func (l *Loop) Counters() Counters {
+	l.ledger.mu.Lock()
+	defer l.ledger.mu.Unlock()
+	counters := Counters{
+		Rules:        maps.Clone(l.ledger.rules),
+		Commits:      l.ledger.commits,
+		CommitErrors: l.ledger.commitErrors,
+	}
+	for _, number := range slices.Sorted(maps.Keys(l.ledger.partitions)) {
+		counters.Partitions = append(counters.Partitions, *l.ledger.partitions[number])
+	}
+	return counters
+}

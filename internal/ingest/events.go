@@ -1,0 +1,66 @@
+package ingest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// EventKind is what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	// PartitionsAssigned, PartitionsRevoked and PartitionsLost are changes of the assignment;
+	// PartitionsReleased says that nothing of revoked ones is in work any more.
+	PartitionsAssigned EventKind = "partitions assigned"
+	PartitionsRevoked  EventKind = "partitions revoked"
+	PartitionsLost     EventKind = "partitions lost"
+	PartitionsReleased EventKind = "partitions released"
+	// InputPaused and InputResumed are changes of the gate, with its reason.
+	InputPaused  EventKind = "input paused"
+	InputResumed EventKind = "input resumed"
+	// TroubleBegan says that a step fails for now and is tried again, once for all partitions;
+	// TroubleEnded that every one of them went through.
+	TroubleBegan EventKind = "trouble, trying again"
+	TroubleEnded EventKind = "trouble is over"
+	// CommitFailed says that offsets could not be committed, once until CommitResumed.
+	CommitFailed  EventKind = "commit failed, trying again"
+	CommitResumed EventKind = "commits work again"
+	// CommitGivenUp says that a partition left with offsets that could not be committed: its next
+	// owner reads some spans again.
+	CommitGivenUp EventKind = "commit given up"
+	// DeadLettered says how many messages of a batch could not be decoded, with the offset and
+	// the error of the first.
+	DeadLettered EventKind = "dead letters"
+	// DeadLetterCut says that a message is too large for the dead-letter topic too, so that only
+	// its headers were sent; DeadLetterLost that not even those were taken.
+	DeadLetterCut  EventKind = "dead letter without its value"
+	DeadLetterLost EventKind = "dead letter refused"
+)
+
+// Event is something that an operator must know.
+type Event struct {
+	Kind EventKind
+	// Partitions concerned, sorted; nil if it is all of them.
+	Partitions []int32
+	// Reason in words, or empty.
+	Reason string
+	// Err is the cause, or nil.
+	Err error
+}
+
+// String returns the event's text form: kind, partitions, reason, cause.
+func (e Event) String() string {
+	var text strings.Builder
+	text.WriteString(string(e.Kind))
+	if len(e.Partitions) > 0 {
+		fmt.Fprintf(&text, " %v", e.Partitions)
+	}
+	if e.Reason != "" {
+		text.WriteString(": " + e.Reason)
+	}
+	if e.Err != nil {
+		text.WriteString(": " + e.Err.Error())
+	}
+	return text.String()
+}

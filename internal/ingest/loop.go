@@ -1,0 +1,255 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+)
+
+// Loop reads the partitions that are assigned to this member into the store.
+type Loop struct {
+	config Config
+	ports  Ports
+	ledger *ledger
+
+	trouble *trouble
+	// partitions are those assigned, by number; leaving those that were revoked or lost, and of
+	// which something is in work.
+	partitions []*partition
+	leaving    []*partition
+	assigned   []buffer.Shard // what the assigner was told
+	commit     commit
+	ticker     ticker
+	draining   bool
+	delivered  int64 // the number of the last delivery
+}
+
+// New returns a loop that runs nothing yet. The error names every fault of the config and every
+// port that is missing.
+func New(config Config, ports Ports) (*Loop, error) {
+	if err := errors.Join(config.Validate(), ports.validate()); err != nil {
+		return nil, err
+	}
+	return &Loop{config: config, ports: ports, ledger: newLedger(), trouble: newTrouble()}, nil
+}
+
+// Run reads until stop is done, then finishes what is in work, commits it and returns nil. When ctx
+// is done it gives up at once and returns ctx's error; stop must end with ctx. Any other error is
+// one that trying again does not cure, of the source or of the store; what was not committed will
+// be delivered again.
+//
+// Run may be called once.
+func (l *Loop) Run(ctx, stop context.Context) error {
+	err := l.read(ctx, stop)
+	for _, p := range l.all() {
+		p.cancel()
+	}
+	for _, p := range l.all() {
+		for _, b := range p.inWork {
+			b.task.Wait()
+		}
+	}
+	if l.commit.task != nil {
+		l.commit.task.Wait()
+	}
+	if l.ticker.task != nil {
+		l.ticker.task.Wait()
+	}
+	return err
+}
+
+func (l *Loop) read(ctx, stop context.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if stop.Err() != nil {
+			l.drain()
+		}
+		now := l.ports.Clock.Now()
+		if err := l.collect(); err != nil {
+			return err
+		}
+		l.assign(now)
+		l.commitDone(ctx, now)
+		l.release()
+		if l.draining && l.idle() {
+			return nil
+		}
+		l.watchGate()
+		l.tick(ctx, now)
+		wait := l.start(now)
+		if err := l.poll(ctx, stop, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// all returns every partition of which something may be in work.
+func (l *Loop) all() []*partition {
+	return append(append([]*partition(nil), l.partitions...), l.leaving...)
+}
+
+// drain lets go of what is not in work; it is delivered again.
+func (l *Loop) drain() {
+	l.draining = true
+	for _, p := range l.partitions {
+		p.pending = nil
+	}
+}
+
+// idle tells whether nothing is in work and nothing is left to commit.
+func (l *Loop) idle() bool {
+	if l.commit.task != nil || len(l.leaving) > 0 {
+		return false
+	}
+	for _, p := range l.partitions {
+		if len(p.inWork) > 0 || p.uncommitted() && p.tries < commitTriesMax {
+			return false
+		}
+	}
+	return true
+}
+
+// collect takes note of the batches that are done. Its error ends the loop.
+func (l *Loop) collect() error {
+	for _, p := range l.all() {
+		for b := p.finished(); b != nil; b = p.finished() {
+			switch {
+			case b.err == nil:
+				p.settle(b, l.config.MaxBatch)
+				l.count(b)
+			case p.ctx.Err() != nil:
+				// Given up with its partition, or with everything.
+			case !errors.Is(b.err, errSkipped):
+				return b.err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Loop) count(b *batch) {
+	l.ledger.update(b.number, func(c *PartitionCounters) {
+		c.Messages += b.tally.Messages
+		c.Spans += b.tally.Spans
+		c.Bytes += b.tally.Bytes
+		c.Duplicates += b.tally.Duplicates
+		c.Dropped += b.tally.Dropped
+		c.DeadLetters += b.tally.DeadLetters
+		c.Batches += b.tally.Batches
+		if b.tally.Batches > 0 {
+			c.Clock, c.Wall = b.clock, b.wall
+		}
+	})
+	l.ledger.drop(b.dropped)
+}
+
+// start starts the batches that are due, and returns how long the poll may wait.
+func (l *Loop) start(now time.Time) time.Duration {
+	wait := l.config.PollWait
+	for _, p := range l.partitions {
+		for {
+			due, in := p.due(now, l.config.MaxBatch, l.config.batchWait())
+			if !due {
+				wait = min(wait, in)
+				break
+			}
+			b := p.cut(now, l.config.grownBatch())
+			b.delivery = l.delivery(p, now)
+			b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.run(p.ctx, b) })
+		}
+		l.hold(p)
+	}
+	if l.busy() {
+		wait = min(wait, l.config.BusyWait)
+	}
+	return wait
+}
+
+// delivery names the next batch of a partition. Numbers follow the wall clock, in microseconds, so
+// that they also grow from one run of the program to the next.
+func (l *Loop) delivery(p *partition, now time.Time) buffer.DeliveryID {
+	l.delivered = max(l.delivered+1, now.UnixMicro())
+	return buffer.DeliveryID{Partition: p.number, Number: l.delivered}
+}
+
+// busy tells whether something will be done soon that the loop has to see.
+func (l *Loop) busy() bool {
+	if l.commit.task != nil || len(l.leaving) > 0 {
+		return true
+	}
+	for _, p := range l.partitions {
+		if len(p.inWork) > 0 || p.uncommitted() {
+			return true
+		}
+	}
+	return false
+}
+
+// hold pauses the partition at the source while it is full or its gate is closed.
+func (l *Loop) hold(p *partition) {
+	paused := l.draining || p.reason != "" || p.full(l.config.grownBatch())
+	if paused == p.paused {
+		return
+	}
+	p.paused = paused
+	if paused {
+		l.ports.Source.Pause(p.number)
+	} else {
+		l.ports.Source.Resume(p.number)
+	}
+}
+
+// poll takes what the source has. A poll that waits ends with stop.
+func (l *Loop) poll(ctx, stop context.Context, wait time.Duration) error {
+	until := stop
+	if l.draining {
+		until = ctx
+	}
+	fetch, err := l.ports.Source.Poll(until, l.config.MaxBatch, wait)
+	if err != nil {
+		if until.Err() != nil {
+			return nil // the loop looks at both contexts next
+		}
+		return err
+	}
+	l.ticker.inTouch = fetch.InTouch
+	l.reassign(ctx, fetch)
+	l.accept(fetch.Batches)
+	return nil
+}
+
+func (l *Loop) accept(batches []flusher.Batch) {
+	if l.draining || len(batches) == 0 {
+		return
+	}
+	now := l.ports.Clock.Now()
+	for _, polled := range batches {
+		if p := l.find(polled.Partition); p != nil && len(polled.Messages) > 0 {
+			p.accept(polled.Messages, now)
+		}
+	}
+}
+
+// watchGate pauses the input of the shards whose gate is closed, and says so when that changes.
+func (l *Loop) watchGate() {
+	closed := l.ports.Gate.Closed()
+	for _, p := range l.partitions {
+		reason := closed[buffer.Shard(p.number)]
+		if reason == p.reason {
+			continue
+		}
+		switch {
+		case p.reason == "":
+			l.ports.event(Event{Kind: InputPaused, Partitions: []int32{p.number}, Reason: reason})
+		case reason == "":
+			l.ports.event(Event{Kind: InputResumed, Partitions: []int32{p.number}})
+		}
+		p.reason = reason
+		l.ledger.update(p.number, func(c *PartitionCounters) { c.Paused = reason })
+	}
+}

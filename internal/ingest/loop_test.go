@@ -1,0 +1,239 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+)
+
+func TestSpansAreStoredQueuedAndCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(0, 1)
+		r.broker.append(0, time.Now(), "x b a", "x a a", "y c c")
+		r.broker.append(1, time.Now(), "z d d", "z e d", "z e d")
+		settle(time.Second)
+		if r.broker.committedAt(0) != 3 || r.broker.committedAt(1) != 3 {
+			t.Errorf("committed %v, want 3 and 3", r.broker.committed)
+		}
+		r.end()
+		if got := held(t, r.store, 0, 1); got != "x:a,b y:c z:d,e" {
+			t.Errorf("the store holds %q", got)
+		}
+		if got := r.assigner.last(); fmt.Sprint(got) != "[0 1]" {
+			t.Errorf("shards %v are flushed, want 0 and 1", got)
+		}
+		got := r.loop.Counters().Partitions
+		if len(got) != 2 || got[0].Messages != 3 || got[0].Spans != 3 || got[0].Bytes != 15 ||
+			got[1].Duplicates != 1 || got[1].Next != 3 || !got[0].Assigned {
+			t.Errorf("counters %+v", got)
+		}
+	})
+}
+
+func TestLoneSpanDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(0)
+		settle(time.Minute)
+		r.broker.append(0, time.Now(), "x a a")
+		settle(r.config.CommitInterval + 2*r.config.BusyWait)
+		if got := r.broker.committedAt(0); got != 1 {
+			t.Errorf("committed %d, want 1 at once", got)
+		}
+		r.end()
+	})
+}
+
+func TestTrickleIsBatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(0)
+		for i := range 1000 { // 10 s of a span every 10 ms
+			r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root", i))
+			settle(10 * time.Millisecond)
+		}
+		r.end()
+		got := r.loop.Counters().Partitions[0]
+		want := 10 * time.Second / r.config.batchWait()
+		if got.Spans != 1000 || got.Batches < uint64(want)*8/10 || got.Batches > uint64(want)*12/10 {
+			t.Errorf("%d spans in %d batches, want 1000 in about %d", got.Spans, got.Batches, want)
+		}
+	})
+}
+
+// A partition that lags takes larger batches, up to MaxBatch times BatchGrowth.
+func TestBatchesAreCutAtMaxBatch(t *testing.T) {
+	for growth, want := range map[int][2]uint64{1: {10, 10}, 4: {3, 6}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.config.MaxBatch, r.config.BatchGrowth = 10, growth
+			for i := range 95 {
+				r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root", i))
+			}
+			r.start(0)
+			settle(5 * time.Second)
+			r.end()
+			got := r.loop.Counters().Partitions[0]
+			if got.Batches < want[0] || got.Batches > want[1] || got.Next != 95 {
+				t.Errorf("growth %d: %d batches up to %d, want %d to %d up to 95",
+					growth, got.Batches, got.Next, want[0], want[1])
+			}
+		})
+	}
+}
+
+func TestClockOfABatchIsItsSmallestTimestampInWholeSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		at := time.Unix(1_700_000_000, 0)
+		r.broker.append(0, at.Add(1900*time.Millisecond), "x a a")
+		r.broker.append(0, at.Add(900*time.Millisecond), "x b a")
+		r.broker.append(0, at.Add(-time.Hour), "bad") // no span, no clock
+		r.start(0)
+		settle(time.Second)
+		r.end()
+		fenced, err := r.store.Fence(t.Context(), 0, buffer.AnyEpoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := buffer.InstantOf(at); fenced.Clock.Now != want {
+			t.Errorf("the shard's clock is %d, want %d", fenced.Clock.Now, want)
+		}
+		leased, err := r.store.Lease(t.Context(), fenced.Owner, buffer.InstantOf(at.Add(time.Hour)), 9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := buffer.InstantOf(at.Add(r.config.Options.RootTimeout))
+		if len(leased.Due) != 1 || leased.Due[0].Deadline != want {
+			t.Errorf("due %v, want one at %d", leased.Due, want)
+		}
+	})
+}
+
+func TestBadMessageBecomesADeadLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.append(3, time.Now(), "x a a", "not a span at all", "x b a")
+		r.start(3)
+		settle(time.Second)
+		r.end()
+		letters := r.broker.deadLetters()
+		if len(letters) != 1 {
+			t.Fatalf("%d dead letters, want 1", len(letters))
+		}
+		got := letters[0].Topic + " " + string(letters[0].Key) + " " + string(letters[0].Value)
+		for _, h := range letters[0].Headers {
+			got += fmt.Sprintf(" %s=%s", h.Key, h.Value)
+		}
+		want := `spans-dlq key not a span at all error="not a span at all" is not ` +
+			`"trace span parent" topic=spans partition=3 offset=1`
+		if got != want {
+			t.Errorf("dead letter\n %s, want\n %s", got, want)
+		}
+		if want := "dead letters [3]: 1, the first at offset 1: "; r.journal.count(want) != 1 {
+			t.Errorf("journal lacks %q:\n%s", want, r.journal)
+		}
+		if spans := held(t, r.store, 3); spans != "x:a,b" {
+			t.Errorf("the rest of the batch did not go on: %q", spans)
+		}
+	})
+}
+
+func TestOffsetWaitsForTheDeadLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		away := errors.New("broker is away")
+		r.broker.refuse = func(flusher.Record) error { return away }
+		r.broker.append(0, time.Now(), "x a a", "bad")
+		r.start(0)
+		settle(time.Minute)
+		if got := r.broker.committedAt(0); got != 0 {
+			t.Fatalf("committed %d while the dead letter was not acknowledged", got)
+		}
+		r.broker.mu.Lock()
+		r.broker.refuse = func(flusher.Record) error { return nil }
+		r.broker.mu.Unlock()
+		settle(2 * time.Second)
+		if got := r.broker.committedAt(0); got != 2 {
+			t.Errorf("committed %d, want 2", got)
+		}
+		r.end()
+		if began, over := r.journal.count("trying again"), r.journal.count("over"); began+over != 2 {
+			t.Errorf("said more than once:\n%s", r.journal)
+		}
+	})
+}
+
+func TestDeadLetterThatIsTooLargeGoesWithoutItsValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.refuse = func(record flusher.Record) error {
+			if len(record.Value) > 100 {
+				return fmt.Errorf("%w: 100", flusher.ErrRecordTooLarge)
+			}
+			return nil
+		}
+		r.broker.append(0, time.Now(), strings.Repeat("long ", 100), "x a a")
+		r.start(0)
+		settle(time.Second)
+		r.end()
+		letters := r.broker.deadLetters()
+		if len(letters) != 1 || letters[0].Value != nil || r.broker.committedAt(0) != 2 {
+			t.Fatalf("dead letters %v, committed %d", letters, r.broker.committedAt(0))
+		}
+		last := letters[0].Headers[len(letters[0].Headers)-1]
+		if last.Key != HeaderValueBytes || string(last.Value) != "500" {
+			t.Errorf("last header %s=%s, want the size of the value", last.Key, last.Value)
+		}
+	})
+}
+
+func TestKillSwitchDropsBeforeTheStoreAndIsReloaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var rules atomic.Pointer[buffer.KillSwitch]
+		organization := int64('x')
+		kill, err := buffer.NewKillSwitch([]buffer.Rule{{Organization: &organization}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules.Store(kill)
+		r.ports.KillSwitch = rules.Load
+		r.broker.append(0, time.Now(), "x a a", "y a a", "x b a")
+		r.broker.append(1, time.Now(), "x c a")
+		r.start(0, 1)
+		settle(time.Second)
+		rules.Store(nil)
+		r.broker.append(0, time.Now(), "x d a")
+		settle(time.Second)
+		r.end()
+		if got := held(t, r.store, 0, 1); got != "x:d y:a" {
+			t.Errorf("the store holds %q", got)
+		}
+		counters := r.loop.Counters()
+		zero, one := counters.Partitions[0], counters.Partitions[1]
+		if zero.Dropped != 2 || one.Dropped != 1 || zero.Next != 4 || one.Next != 1 {
+			t.Errorf("counters %+v", counters)
+		}
+		if got := counters.Rules["organization_id=120"]; got != 3 {
+			t.Errorf("counted %v by rule, want 3", counters.Rules)
+		}
+	})
+}
+
+func TestEveryPortMustBeThere(t *testing.T) {
+	_, err := New(Config{}, Ports{})
+	for _, part := range []string{"Clock", "Gate", "input topic", "max_batch", "root_timeout"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("New = %v, which does not name %s", err, part)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package ingest
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+)
+
+// inWorkMax is how many batches of a partition are in work: one in the store, and one that is
+// decoded and waits for it.
+const inWorkMax = 2
+
+// noOffset is the offset of a message that is not there.
+const noOffset = -1
+
+// partition is one tenure of a partition: from its assignment until nothing of it is in work.
+type partition struct {
+	number int32
+	ctx    context.Context // of its batches
+	cancel context.CancelFunc
+
+	pending []flusher.Message // polled and not in a batch
+	since   time.Time         // when the first of pending was polled
+	started time.Time         // when the last batch was started
+	inWork  []*batch          // oldest first
+	last    *batch            // the last that was started; its successor waits for it
+	earlier *batch            // the last of an earlier tenure, until there is a first of this one
+	scratch [][]buffer.Span   // of batches that are done
+
+	joined  time.Time // when it was assigned
+	settled int       // batches that are in the store
+	ready   bool      // what was delivered again is in the store, so it may be flushed
+	flushed bool      // the assigner knows of it
+
+	done      flusher.Message // the last message of the last batch that is done
+	committed int64           // offset of the last message that is committed
+	tries     int             // of committing done that failed
+
+	readable time.Time // since when nothing keeps it from being read; zero if something does
+	caughtUp bool      // a batch was stored since
+
+	paused bool   // at the source
+	reason string // why the gate is closed, or empty
+	lost   bool   // it is another member's: nothing of it can be committed
+}
+
+func newPartition(
+	ctx context.Context, number int32, earlier *batch, now time.Time,
+) *partition {
+	p := &partition{number: number, earlier: earlier, joined: now, committed: noOffset}
+	p.done.Position.Offset = noOffset
+	p.ctx, p.cancel = context.WithCancel(ctx)
+	return p
+}
+
+// tail returns the last batch that was started, in this tenure or an earlier one.
+func (p *partition) tail() *batch {
+	if p.last == nil {
+		return p.earlier
+	}
+	return p.last
+}
+
+// uncommitted tells whether there is an offset to commit.
+func (p *partition) uncommitted() bool {
+	return !p.lost && p.done.Position.Offset > p.committed
+}
+
+// full tells whether the source is to hold back what comes next.
+func (p *partition) full(maxBatch int) bool { return len(p.pending) >= maxBatch }
+
+// accept adds what was polled.
+func (p *partition) accept(messages []flusher.Message, now time.Time) {
+	if len(p.pending) == 0 {
+		p.pending, p.since = messages, now
+		return
+	}
+	p.pending = append(p.pending, messages...)
+}
+
+// due tells whether a batch is to be started, and if not, in how long one will be; never if
+// something else has to happen first.
+func (p *partition) due(now time.Time, maxBatch int, wait time.Duration) (bool, time.Duration) {
+	switch {
+	case len(p.pending) == 0, p.reason != "", len(p.inWork) >= inWorkMax:
+		return false, never
+	case len(p.pending) >= maxBatch:
+		return true, 0
+	case len(p.inWork) > 0:
+		return false, never
+	}
+	rest := p.started.Add(wait).Sub(now)
+	return rest <= 0, rest
+}
+
+// never is longer than any wait.
+const never = time.Duration(1<<63 - 1)
+
+// cut takes a batch from what is pending.
+func (p *partition) cut(now time.Time, maxBatch int) *batch {
+	n := min(maxBatch, len(p.pending))
+	b := &batch{
+		number:   p.number,
+		messages: p.pending[:n:n],
+		wall:     buffer.InstantOf(p.since),
+		before:   p.last,
+		earlier:  p.earlier,
+	}
+	p.earlier = nil
+	p.pending = p.pending[n:]
+	p.since = now
+	if last := len(p.scratch) - 1; last >= 0 {
+		b.spans, p.scratch = p.scratch[last][:0], p.scratch[:last]
+	}
+	p.started = now
+	p.last = b
+	p.inWork = append(p.inWork, b)
+	return b
+}
+
+// finished takes the oldest batch in work if it is done.
+func (p *partition) finished() *batch {
+	if len(p.inWork) == 0 || !p.inWork[0].task.Done() {
+		return nil
+	}
+	b := p.inWork[0]
+	p.inWork = append(p.inWork[:0], p.inWork[1:]...)
+	return b
+}
+
+// settle notes that a batch is in the store.
+func (p *partition) settle(b *batch, maxBatch int) {
+	p.settled++
+	if len(b.messages) < maxBatch || p.settled >= catchUpMax {
+		p.ready = true
+	}
+	p.done = b.messages[len(b.messages)-1]
+	p.done.Key, p.done.Value = nil, nil
+	p.tries = 0
+	p.caughtUp = !p.readable.IsZero()
+	clear(b.spans) // lets go of the payloads
+	p.scratch = append(p.scratch, b.spans)
+	b.messages, b.spans = nil, nil
+}
+
+func (p *partition) taskName() string { return "ingest " + strconv.Itoa(int(p.number)) }

@@ -1,0 +1,124 @@
+package ingest
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/buffer"
+)
+
+// seen returns when the shard's input was last seen.
+func (r *rig) seen(shard buffer.Shard) buffer.Instant {
+	r.t.Helper()
+	fenced, err := r.store.Fence(r.t.Context(), shard, buffer.AnyEpoch)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return fenced.Clock.Seen
+}
+
+func TestShardsAreToldWhetherTheirInputIsInTouch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.start(0, 3)
+		settle(5 * time.Second)
+		now := buffer.InstantOf(time.Now())
+		for _, shard := range []buffer.Shard{0, 3} {
+			if seen := r.seen(shard); now.Sub(seen) > 2*r.config.TickEvery {
+				t.Errorf("the input of shard %d was last seen %v ago", shard, now.Sub(seen))
+			}
+		}
+		if seen := r.seen(1); seen != 0 {
+			t.Errorf("a shard that is not assigned was ticked at %d", seen)
+		}
+		r.broker.inTouch.Store(false)
+		settle(5 * time.Second)
+		if seen := r.seen(0); buffer.InstantOf(time.Now()).Sub(seen) < 4*time.Second {
+			t.Error("shard 0 is ticked although the source is not in touch")
+		}
+		r.end()
+	})
+}
+
+func TestATickThatFailsIsFollowedByTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		down := &switchable{err: buffer.ErrUnavailable}
+		r.steps.before = down.of
+		r.start(0)
+		settle(5 * time.Second)
+		if seen := r.seen(0); seen != 0 {
+			t.Fatalf("a store that is away was ticked at %d", seen)
+		}
+		down.off.Store(true)
+		settle(2 * time.Second)
+		if seen := r.seen(0); buffer.InstantOf(time.Now()).Sub(seen) > 2*r.config.TickEvery {
+			t.Errorf("the input was last seen at %d, though the store is back", seen)
+		}
+		r.end()
+	})
+}
+
+func TestAPausedInputDoesNotTickUnlessTheStoreIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.start(0)
+		settle(3 * time.Second)
+		r.gate.set(map[buffer.Shard]string{0: "worker 0 is down"})
+		settle(5 * time.Second)
+		if ago := buffer.InstantOf(time.Now()).Sub(r.seen(0)); ago < 4*time.Second {
+			t.Errorf("the input of a paused partition was seen %v ago", ago)
+		}
+		r.gate.full.Store(true)
+		settle(2 * time.Second)
+		if ago := buffer.InstantOf(time.Now()).Sub(r.seen(0)); ago > 2*r.config.TickEvery {
+			t.Errorf("with a full store, the input was last seen %v ago", ago)
+		}
+		r.gate.full.Store(false)
+		settle(3 * time.Second)
+
+		// Once it goes on, what has gathered is read before the clock goes on.
+		r.gate.set(nil)
+		settle(settleWait / 2)
+		if ago := buffer.InstantOf(time.Now()).Sub(r.seen(0)); ago < 2*time.Second {
+			t.Errorf("the input was seen %v ago, before anything was read", ago)
+		}
+		r.broker.append(0, time.Now().Add(-5*time.Second), "x a a")
+		settle(r.config.TickEvery + 100*time.Millisecond)
+		if ago := buffer.InstantOf(time.Now()).Sub(r.seen(0)); ago > 2*r.config.TickEvery {
+			t.Errorf("the input was last seen %v ago, though a batch was read", ago)
+		}
+		r.end()
+	})
+}
+
+func TestABatchThatWaitsForTheStoreHoldsItsClock(t *testing.T) {
+	for cause, held := range map[error]bool{buffer.ErrUnavailable: true, buffer.ErrFull: false} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.broker.inTouch.Store(true)
+			r.start(0)
+			settle(2 * time.Second)
+			away := &switchable{err: cause}
+			r.steps.before = func(call string) error {
+				if call != "attach" { // ticks would arrive
+					return nil
+				}
+				return away.of(call)
+			}
+			r.broker.append(0, time.Now(), "x a a")
+			settle(10 * time.Second)
+			ago := buffer.InstantOf(time.Now()).Sub(r.seen(0))
+			if got := ago > 5*time.Second; got != held {
+				t.Errorf("%v: the input was last seen %v ago", cause, ago)
+			}
+			away.off.Store(true)
+			settle(3 * time.Second)
+			r.end()
+		})
+	}
+}

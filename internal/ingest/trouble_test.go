@@ -1,0 +1,249 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+)
+
+// switchable is an error that can be switched off.
+type switchable struct {
+	off atomic.Bool
+	err error
+}
+
+func (s *switchable) of(string) error {
+	if s.off.Load() {
+		return nil
+	}
+	return s.err
+}
+
+func TestStoreTroubleIsWaitedForAndSaidOnce(t *testing.T) {
+	for _, cause := range []error{buffer.ErrFull, buffer.ErrUnavailable} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			down := &switchable{err: fmt.Errorf("node 1: %w", cause)}
+			r.steps.before = down.of
+			for p := range int32(4) {
+				r.broker.append(p, time.Now(), "x a a", "bad")
+			}
+			r.start(0, 1, 2, 3)
+			settle(20 * time.Second)
+			if got := r.broker.committedAt(0); got != 0 {
+				t.Fatalf("committed %d while the store was away", got)
+			}
+			down.off.Store(true)
+			settle(5 * time.Second)
+			for p := range int32(4) {
+				if got := r.broker.committedAt(p); got != 2 {
+					t.Errorf("partition %d is committed up to %d, want 2", p, got)
+				}
+			}
+			r.end()
+			began, over := r.journal.count("trying again"), r.journal.count("trouble is over")
+			if began != 1 || over != 1 {
+				t.Errorf("trouble began %d times and ended %d times, want once:\n%s", began, over, r.journal)
+			}
+			if got := len(r.broker.deadLetters()); got != 4 {
+				t.Errorf("%d dead letters, want those 4 that are no spans", got)
+			}
+			if got := r.loop.Counters().Partitions[0].Retries; got < 20 || got > 40 {
+				t.Errorf("%d retries in 20 s with waits of at most 1 s", got)
+			}
+		})
+	}
+}
+
+func TestBrokenInvariantEndsTheLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		broken := errors.New("script is broken")
+		r.steps.before = func(string) error { return broken }
+		r.broker.append(0, time.Now(), "x a a")
+		r.broker.append(1, time.Now(), "y a a")
+		r.start(0, 1)
+		err := <-r.ended
+		if !errors.Is(err, broken) {
+			t.Errorf("Run = %v, want %v", err, broken)
+		}
+		r.kill()
+	})
+}
+
+func TestOnePartitionInTroubleDoesNotStopTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.config.MaxBatch = 10
+		full := atomic.Int64{}
+		r.ports.Store = shardFull{r.steps, 0, &full}
+		for i := range 1000 {
+			value := fmt.Sprintf("x s%d root", i)
+			r.broker.append(0, time.Now(), value)
+			r.broker.append(1, time.Now(), value)
+		}
+		r.start(0, 1)
+		settle(30 * time.Second)
+		if zero, one := r.broker.committedAt(0), r.broker.committedAt(1); zero != 0 || one != 1000 {
+			t.Errorf("committed %d and %d, want 0 and 1000", zero, one)
+		}
+		if !r.broker.isPaused(0) {
+			t.Error("the full partition is not paused: it would be read without end")
+		}
+		full.Store(1)
+		settle(30 * time.Second)
+		if zero := r.broker.committedAt(0); zero != 1000 {
+			t.Errorf("committed %d, want all of it once there is room", zero)
+		}
+		r.end()
+	})
+}
+
+// shardFull has no room in the queue of one shard until passed is set.
+type shardFull struct {
+	buffer.Store
+	shard  buffer.Shard
+	passed *atomic.Int64
+}
+
+func (s shardFull) Enqueue(ctx context.Context, n buffer.Shard, u buffer.QueueUpdate) error {
+	if n == s.shard && s.passed.Load() == 0 {
+		return buffer.ErrFull
+	}
+	return s.Store.Enqueue(ctx, n, u)
+}
+
+func TestGatePausesItsPartitionsOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.gate.set(map[buffer.Shard]string{1: "redis is at 91% of its memory"})
+		r.start(0, 1)
+		r.broker.append(0, time.Now(), "x a a")
+		r.broker.append(1, time.Now(), "y a a")
+		settle(time.Minute)
+		if zero, one := r.broker.committedAt(0), r.broker.committedAt(1); zero != 1 || one != 0 {
+			t.Errorf("committed %d and %d, want 1 and 0", zero, one)
+		}
+		if got := r.loop.Counters().Partitions[1].Paused; got != "redis is at 91% of its memory" {
+			t.Errorf("paused for %q", got)
+		}
+		r.gate.set(nil)
+		settle(time.Second)
+		if one := r.broker.committedAt(1); one != 1 {
+			t.Errorf("committed %d, want 1 after the gate opened", one)
+		}
+		r.end()
+		want := "partitions assigned [0 1]\ninput paused [1]: redis is at 91% of its memory\n" +
+			"input resumed [1]"
+		if r.journal.String() != want {
+			t.Errorf("journal:\n%s\nwant:\n%s", r.journal, want)
+		}
+	})
+}
+
+func TestFailedCommitIsTriedAgainAndSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.commitError = errors.New("coordinator is away")
+		r.start(0)
+		for range 10 {
+			r.broker.append(0, time.Now(), "x a a")
+			settle(time.Second)
+		}
+		r.broker.mu.Lock()
+		r.broker.commitError = nil
+		r.broker.mu.Unlock()
+		settle(2 * time.Second)
+		if got := r.broker.committedAt(0); got != 10 {
+			t.Errorf("committed %d, want 10", got)
+		}
+		r.end()
+		failed, again := r.journal.count("commit failed"), r.journal.count("commits work")
+		if failed != 1 || again != 1 {
+			t.Errorf("failed said %d times, resumed %d times:\n%s", failed, again, r.journal)
+		}
+	})
+}
+
+func TestSourceErrorEndsTheLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		fenced := errors.New("another member has this instance id")
+		r.broker.before = func(call string) error {
+			if call == "poll" && r.broker.committedAt(0) > 0 {
+				return fenced
+			}
+			return nil
+		}
+		r.broker.append(0, time.Now(), "x a a")
+		r.start(0)
+		if err := <-r.ended; !errors.Is(err, fenced) {
+			t.Errorf("Run = %v, want %v", err, fenced)
+		}
+		r.kill()
+	})
+}
+
+func TestStopFinishesWhatIsInWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		down := &switchable{err: buffer.ErrUnavailable}
+		r.steps.before = down.of
+		r.broker.append(0, time.Now(), "x a a")
+		r.start(0)
+		settle(time.Second)
+		r.stop()
+		settle(10 * time.Second)
+		r.broker.append(0, time.Now(), "x b a") // comes too late
+		down.off.Store(true)
+		if err := <-r.ended; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+		if got := r.broker.committedAt(0); got != 1 {
+			t.Errorf("committed %d, want what was in work and no more", got)
+		}
+		r.kill()
+	})
+}
+
+func TestEndOfTheContextIsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.steps.before = (&switchable{err: buffer.ErrUnavailable}).of
+		r.broker.append(0, time.Now(), "x a a")
+		r.start(0)
+		settle(time.Second)
+		began := time.Now()
+		r.kill()
+		if err := <-r.ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run = %v, want the context's error", err)
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+func TestStopGivesUpACommitThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.commitError = errors.New("coordinator is away")
+		r.broker.append(0, time.Now(), "x a a")
+		r.start(0)
+		settle(time.Second)
+		r.stop()
+		if err := <-r.ended; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+		r.kill()
+	})
+}
+
+var _ flusher.Source = (*broker)(nil)
