@@ -1,0 +1,274 @@
+package kafkaio
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/flusher"
+)
+
+// assignment is what a member holds: its partitions, what is held back of each, and the changes
+// that Poll has not reported yet. The group's callbacks and the loop meet here.
+type assignment struct {
+	heldBytesMax int
+	// fetch makes the client fetch a partition, or stop to. It is called under mu, so that the
+	// client never stays told otherwise than throttled says, also not over a loss.
+	fetch func(number int32, on bool)
+
+	mu         sync.Mutex
+	partitions map[int32]*partition
+	order      []int32 // keys of partitions, sorted: the order in which Poll serves them
+	changes    []flusher.Fetch
+	wake       func() // ends the Poll that waits, nil if none does
+}
+
+// partition is one that the member owns, or has been told to let go of.
+type partition struct {
+	held   []flusher.Message // fetched and not polled
+	bytes  int               // of keys and values in held
+	paused bool              // by the loop
+	// throttled partitions are not fetched, since held is full.
+	throttled bool
+	// released is closed when nothing of a revoked partition is in work; nil while it is owned.
+	released chan struct{}
+}
+
+// active tells whether Poll may return messages of the partition.
+func (p *partition) active() bool { return !p.paused && p.released == nil }
+
+func newAssignment(heldBytesMax int, fetch func(number int32, on bool)) *assignment {
+	return &assignment{
+		heldBytesMax: heldBytesMax, fetch: fetch, partitions: make(map[int32]*partition),
+	}
+}
+
+// throttle sets whether the partition is fetched. The caller holds mu.
+func (a *assignment) throttle(number int32, p *partition, throttled bool) {
+	if p.throttled != throttled {
+		p.throttled = throttled
+		a.fetch(number, !throttled)
+	}
+}
+
+// assign adds partitions. Their messages are held back until the change is reported.
+func (a *assignment) assign(numbers []int32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, number := range numbers {
+		a.partitions[number] = &partition{}
+	}
+	a.change(flusher.Fetch{Assigned: sorted(numbers)})
+}
+
+// revoke drops what is held of the partitions and returns, for those that the member has, the
+// channels that are closed when they are released.
+func (a *assignment) revoke(numbers []int32) []<-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var revoked []int32
+	var released []<-chan struct{}
+	for _, number := range sorted(numbers) {
+		p := a.partitions[number]
+		if p == nil || p.released != nil {
+			continue
+		}
+		a.throttle(number, p, false)
+		*p = partition{released: make(chan struct{})}
+		revoked = append(revoked, number)
+		released = append(released, p.released)
+	}
+	if len(revoked) > 0 {
+		a.change(flusher.Fetch{Revoked: revoked})
+	}
+	return released
+}
+
+// lose forgets partitions that belong to another member already.
+func (a *assignment) lose(numbers []int32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var lost []int32
+	for _, number := range sorted(numbers) {
+		if a.forget(number) {
+			lost = append(lost, number)
+		}
+	}
+	if len(lost) > 0 {
+		a.change(flusher.Fetch{Lost: lost})
+	}
+}
+
+// expire ends the tenure of revoked partitions that were not released: nothing of them can be
+// committed any more.
+func (a *assignment) expire(numbers []int32) { a.release(numbers) }
+
+// release ends the tenure of revoked partitions.
+func (a *assignment) release(numbers []int32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, number := range numbers {
+		if p := a.partitions[number]; p != nil && p.released != nil {
+			a.forget(number)
+		}
+	}
+}
+
+// forget removes a partition and tells whether it was there. The caller holds mu.
+func (a *assignment) forget(number int32) bool {
+	p := a.partitions[number]
+	if p == nil {
+		return false
+	}
+	if p.released != nil {
+		close(p.released)
+	}
+	a.throttle(number, p, false)
+	delete(a.partitions, number)
+	a.reorder()
+	return true
+}
+
+// change queues a report and ends the Poll that waits. The caller holds mu.
+func (a *assignment) change(c flusher.Fetch) {
+	a.changes = append(a.changes, c)
+	a.reorder()
+	a.wakeUp()
+}
+
+func (a *assignment) reorder() {
+	a.order = a.order[:0]
+	for number := range a.partitions {
+		a.order = append(a.order, number)
+	}
+	slices.Sort(a.order)
+}
+
+func (a *assignment) wakeUp() {
+	if a.wake != nil {
+		a.wake()
+		a.wake = nil
+	}
+}
+
+// await registers how to end the Poll that is about to wait. It is false if there is something
+// to return already.
+func (a *assignment) await(wake func()) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.changes) > 0 || a.ready() {
+		return false
+	}
+	a.wake = wake
+	return true
+}
+
+// awake says that Poll waits no more.
+func (a *assignment) awake() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wake = nil
+}
+
+// ready tells whether an active partition holds messages. The caller holds mu.
+func (a *assignment) ready() bool {
+	for _, p := range a.partitions {
+		if p.active() && len(p.held) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// hungry tells whether some active partition holds nothing, or there is no partition: only then is
+// more taken from the client. What it may not take on stays in the client, which fetches no more
+// meanwhile; a partition that is throttled instead would have to be fetched twice.
+func (a *assignment) hungry() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.partitions {
+		if p.active() && len(p.held) == 0 {
+			return true
+		}
+	}
+	return len(a.partitions) == 0
+}
+
+// take returns the next change, or else at most limit messages of each active partition.
+func (a *assignment) take(limit int) flusher.Fetch {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var fetch flusher.Fetch
+	if len(a.changes) > 0 {
+		fetch, a.changes = a.changes[0], a.changes[1:]
+		return fetch
+	}
+	for _, number := range a.order {
+		p := a.partitions[number]
+		if !p.active() || len(p.held) == 0 {
+			continue
+		}
+		n := min(limit, len(p.held))
+		batch := flusher.Batch{Partition: number, Messages: p.held[:n:n]}
+		p.held = p.held[n:]
+		for i := range batch.Messages {
+			p.bytes -= messageBytes(&batch.Messages[i])
+		}
+		if len(p.held) == 0 {
+			p.held = nil
+		}
+		if p.bytes <= a.heldBytesMax/2 {
+			a.throttle(number, p, false)
+		}
+		fetch.Batches = append(fetch.Batches, batch)
+	}
+	return fetch
+}
+
+// add holds fetched records. When that is enough, the partition is fetched no more for now.
+func (a *assignment) add(number int32, records []*kgo.Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.partitions[number]
+	if p == nil || p.released != nil {
+		return // fetched before the partition was taken away; its next owner reads them
+	}
+	p.held = slices.Grow(p.held, len(records))
+	for _, record := range records {
+		p.held = append(p.held, message(record))
+		p.bytes += len(record.Key) + len(record.Value)
+	}
+	if p.bytes > a.heldBytesMax {
+		a.throttle(number, p, true)
+	}
+}
+
+// pause sets whether Poll holds back the partitions.
+func (a *assignment) pause(numbers []int32, paused bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, number := range numbers {
+		p := a.partitions[number]
+		if p == nil {
+			continue
+		}
+		p.paused = paused
+		if p.active() {
+			a.wakeUp()
+		}
+	}
+}
+
+// has tells whether offsets of the partition may be committed.
+func (a *assignment) has(number int32) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.partitions[number] != nil
+}
+
+func sorted(numbers []int32) []int32 {
+	out := slices.Clone(numbers)
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,159 @@
+package kafkaio
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// Mechanism is how a client proves who it is.
+type Mechanism string
+
+// The mechanisms. NoSASL is the zero value.
+const (
+	NoSASL      Mechanism = ""
+	Plain       Mechanism = "plain"
+	ScramSHA256 Mechanism = "scram-sha-256"
+	ScramSHA512 Mechanism = "scram-sha-512"
+)
+
+// SASL is a login. The zero value means none.
+type SASL struct {
+	Mechanism Mechanism
+	User      string
+	Password  Secret
+}
+
+// Config says how to reach a cluster: what every client of it has in common.
+type Config struct {
+	// Brokers are "host:port" addresses, of which one must answer.
+	Brokers []string
+	// ClientID names the client in the brokers' logs and quotas.
+	ClientID string
+	// TLS is used for every connection; nil means plain text.
+	TLS *tls.Config
+	// SASL is the login; the zero value means none.
+	SASL SASL
+	// Dial replaces the way connections are made, for tests; nil means TCP. Not together with TLS.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// CheckTimeout bounds each question that is asked at start. Default 10 s.
+	CheckTimeout time.Duration
+	// Hooks observe the clients (metrics).
+	Hooks []kgo.Hook
+	// Log receives what an operator must know; nil means slog.Default().
+	Log *slog.Logger
+}
+
+// DefaultConfig returns a config for these brokers: plain text, no login.
+func DefaultConfig(brokers ...string) Config {
+	return Config{Brokers: brokers, ClientID: "sluice", CheckTimeout: 10 * time.Second}
+}
+
+// Validate returns every fault of the config, joined, or nil.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	fault(len(c.Brokers) == 0, "no kafka broker is named: want host:port")
+	for _, broker := range c.Brokers {
+		_, port, err := net.SplitHostPort(broker)
+		fault(err != nil || port == "", "kafka broker %q is not host:port", broker)
+	}
+	fault(c.CheckTimeout <= 0, "kafka check timeout %v must be positive", c.CheckTimeout)
+	fault(c.Dial != nil && c.TLS != nil, "kafka dial and tls exclude each other")
+	if _, err := c.SASL.mechanism(); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// mechanism returns nil if there is no login.
+func (s SASL) mechanism() (sasl.Mechanism, error) {
+	if s.Mechanism == NoSASL {
+		if s.User != "" || s.Password != "" {
+			return nil, errors.New("kafka user or password without a sasl mechanism: " +
+				"want plain, scram-sha-256 or scram-sha-512")
+		}
+		return nil, nil
+	}
+	if s.User == "" || s.Password == "" {
+		return nil, fmt.Errorf("kafka sasl %s needs a user and a password", s.Mechanism)
+	}
+	switch s.Mechanism {
+	case Plain:
+		return plain.Auth{User: s.User, Pass: string(s.Password)}.AsMechanism(), nil
+	case ScramSHA256:
+		return scram.Auth{User: s.User, Pass: string(s.Password)}.AsSha256Mechanism(), nil
+	case ScramSHA512:
+		return scram.Auth{User: s.User, Pass: string(s.Password)}.AsSha512Mechanism(), nil
+	}
+	return nil, fmt.Errorf("kafka sasl mechanism %q is unknown: want plain, scram-sha-256 or "+
+		"scram-sha-512", s.Mechanism)
+}
+
+// options are those of every client of the cluster. role tells the clients apart in the log.
+func (c Config) options(role string) []kgo.Opt {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(c.ClientID),
+		kgo.WithHooks(newHealth(c.log().With("client", role))),
+		kgo.WithHooks(c.Hooks...),
+		// The client's own 5 s each would be added to every outage and every change of a leader.
+		kgo.MetadataMinAge(metadataAgeMin),
+		kgo.RetryBackoffFn(backoff),
+		// Telemetry would be one more connection that fails when brokers are away.
+		kgo.DisableClientMetrics(),
+	}
+	if c.TLS != nil {
+		opts = append(opts, kgo.DialTLSConfig(c.TLS.Clone()))
+	}
+	if c.Dial != nil {
+		opts = append(opts, kgo.Dialer(c.Dial))
+	}
+	if mechanism, err := c.SASL.mechanism(); err == nil && mechanism != nil {
+		opts = append(opts, kgo.SASL(mechanism))
+	}
+	return opts
+}
+
+const (
+	// metadataAgeMin is how often a client asks at most who leads a partition.
+	metadataAgeMin = 250 * time.Millisecond
+	// backoffMin and backoffMax bound the wait between two attempts; it doubles from the one to
+	// the other, and a tenth of it is random, so that clients do not come back in step.
+	backoffMin = 50 * time.Millisecond
+	backoffMax = time.Second
+)
+
+// backoff returns how long to wait after so many failed attempts in a row.
+func backoff(attempts int) time.Duration {
+	wait := backoffMax
+	if attempts < 6 {
+		wait = min(backoffMin<<max(attempts-1, 0), backoffMax)
+	}
+	return wait - rand.N(wait/10)
+}
+
+func (c Config) log() *slog.Logger {
+	if c.Log == nil {
+		return slog.Default()
+	}
+	return c.Log
+}
+
+// where names the cluster in errors.
+func (c Config) where() string { return "kafka " + strings.Join(c.Brokers, ",") }

@@ -1,0 +1,76 @@
+package kafkaio
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// onAssigned is called by the client before it fetches new partitions.
+func (s *Source) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
+	if numbers := assigned[s.cfg.Topic]; len(numbers) > 0 {
+		s.assignment.assign(numbers)
+	}
+}
+
+// onRevoked is called by the client when the group asks for partitions. The group gets them when
+// it returns.
+func (s *Source) onRevoked(ctx context.Context, _ *kgo.Client, revoked map[string][]int32) {
+	numbers := revoked[s.cfg.Topic]
+	if len(numbers) == 0 {
+		return
+	}
+	released := s.assignment.revoke(numbers)
+	deadline := time.NewTimer(s.cfg.ReleaseTimeout())
+	defer deadline.Stop()
+	for _, done := range released {
+		select {
+		case <-done:
+		case <-s.closed:
+			return
+		case <-ctx.Done():
+			return
+		case <-deadline.C:
+			s.log.Error("revoked partitions were not released in time; their spans will be read "+
+				"again by the next owner", "partitions", numbers, "after", s.cfg.ReleaseTimeout())
+			s.assignment.expire(numbers)
+			return
+		}
+	}
+}
+
+// onLost is called by the client when the group has given partitions away without asking.
+func (s *Source) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	if numbers := lost[s.cfg.Topic]; len(numbers) > 0 {
+		s.assignment.lose(numbers)
+	}
+}
+
+// passing are errors of a group that the client answers by joining again. Kafka counts them as
+// not retriable, since the same request would fail again.
+var passing = []error{
+	kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.RebalanceInProgress, kerr.MemberIDRequired,
+	kerr.FencedMemberEpoch, kerr.StaleMemberEpoch, kerr.OffsetOutOfRange, kerr.UnknownTopicID,
+}
+
+// fatal tells whether an error of a fetch or of the group will not pass by trying again. Only what
+// the brokers refuse for good is: a network can come back.
+func fatal(err error) bool {
+	if errors.Is(err, kgo.ErrClientClosed) {
+		return true
+	}
+	var tooLarge *kgo.ErrDecompressTooLarge
+	if errors.As(err, &tooLarge) {
+		return true // the client has stopped to read the partition
+	}
+	for _, pass := range passing {
+		if errors.Is(err, pass) {
+			return false
+		}
+	}
+	var broker *kerr.Error
+	return errors.As(err, &broker) && !broker.Retriable
+}

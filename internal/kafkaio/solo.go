@@ -1,0 +1,121 @@
+package kafkaio
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/flusher"
+)
+
+// solo judges records alone that were refused in a batch. A broker refuses a batch as a whole, so
+// with a limit below what the client believes (it was lowered, or the client may not read it) a
+// small record would be taken for one that is too large, and end in the dead-letter topic:
+//
+//	topic takes 500 kB, client batches to 1 MB
+//	batch of 900 records of 1 kB: MESSAGE_TOO_LARGE for each of them
+//	each alone: taken
+type solo struct {
+	cfg         Config
+	compression kgo.Opt
+
+	turn chan struct{} // holds one: who has it may produce
+
+	mu      sync.Mutex
+	client  *kgo.Client // made when it is first needed
+	closed  bool
+	pending []*future // not yet judged
+}
+
+func newSolo(cfg Config, compression kgo.Opt) *solo {
+	s := &solo{cfg: cfg, compression: compression, turn: make(chan struct{}, 1)}
+	s.turn <- struct{}{}
+	return s
+}
+
+// judge finishes the future with the outcome of sending the record in a batch of its own:
+// flusher.ErrRecordTooLarge if the broker does not take it like that either. It returns at once.
+func (s *solo) judge(ctx context.Context, record *kgo.Record, f *future) {
+	s.mu.Lock()
+	s.pending = append(s.pending, f)
+	s.mu.Unlock()
+	go func() {
+		err := s.produce(ctx, record)
+		s.mu.Lock()
+		s.pending = slices.DeleteFunc(s.pending, func(p *future) bool { return p == f })
+		s.mu.Unlock()
+		f.finish(err)
+	}()
+}
+
+func (s *solo) produce(ctx context.Context, record *kgo.Record) error {
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-s.turn:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { s.turn <- struct{}{} }()
+	again := &kgo.Record{
+		Topic: record.Topic, Key: record.Key, Value: record.Value, Headers: record.Headers,
+	}
+	err = client.ProduceSync(ctx, again).FirstErr()
+	switch {
+	case isTooLarge(err):
+		return fmt.Errorf("%w: topic %s, value of %d bytes: %w",
+			flusher.ErrRecordTooLarge, record.Topic, len(record.Value), err)
+	case err != nil:
+		return fmt.Errorf("produce to %s: %w", record.Topic, err)
+	}
+	return nil
+}
+
+func (s *solo) connect() (*kgo.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, kgo.ErrClientClosed
+	}
+	if s.client == nil {
+		client, err := kgo.NewClient(append(s.cfg.options("producer"), s.compression,
+			kgo.RequiredAcks(kgo.AllISRAcks()),
+			kgo.ProducerBatchMaxBytes(batchBytesMax),
+			kgo.ProducerLinger(0))...)
+		if err != nil {
+			return nil, fmt.Errorf("%s: producer: %w", s.cfg.where(), err)
+		}
+		s.client = client
+	}
+	return s.client, nil
+}
+
+// wait returns when every record that was to be judged is, or with the context's error.
+func (s *solo) wait(ctx context.Context) error {
+	s.mu.Lock()
+	pending := slices.Clone(s.pending)
+	s.mu.Unlock()
+	for _, f := range pending {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (s *solo) close() {
+	s.mu.Lock()
+	s.closed = true
+	client := s.client
+	s.mu.Unlock()
+	if client != nil {
+		client.Close()
+	}
+}

@@ -1,0 +1,257 @@
+package kafkaio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"sluice/buffer"
+	"sluice/flusher"
+)
+
+// ErrNotAssigned means that offsets were not committed, since the partition is another member's.
+var ErrNotAssigned = errors.New("partition is not assigned to this member any more")
+
+// Source reads a topic as a member of a consumer group. Rebalances are cooperative: a partition
+// that is not asked for goes on being read.
+//
+// A revoked partition leaves in this order, so that its next owner starts behind everything that
+// was read here:
+//
+//	the group asks for it        callback begins, nothing of it is polled any more
+//	Poll reports it in Revoked   the loop finishes what is in work, and commits
+//	Released                     callback returns, the group gives it away
+//
+// A loop that does not release in ReleaseTimeout is not waited for: the partition goes, and later
+// commits of it are refused.
+type Source struct {
+	cfg        SourceConfig
+	client     *kgo.Client
+	assignment *assignment
+	touch      *touch
+	fetching   *saidOnce
+	log        *slog.Logger
+	closing    sync.Once
+	closed     chan struct{} // by Close: callbacks wait no more
+}
+
+var _ flusher.Source = (*Source)(nil)
+
+// NewSource joins the group. It does not wait for an assignment.
+func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
+	if err := errors.Join(cfg.Validate(), sc.Validate()); err != nil {
+		return nil, err
+	}
+	log := cfg.log().With("topic", sc.Topic, "group", sc.Group)
+	s := &Source{
+		cfg:      sc,
+		touch:    newTouch(),
+		fetching: &saidOnce{log: log},
+		log:      log,
+		closed:   make(chan struct{}),
+	}
+	s.assignment = newAssignment(sc.HeldBytesMax, s.fetch)
+	opts := append(cfg.options("source"),
+		kgo.WithHooks(s.touch),
+		kgo.ConsumeTopics(sc.Topic),
+		kgo.ConsumerGroup(sc.Group),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.DisableAutoCommit(),
+		kgo.SessionTimeout(sc.SessionTimeout),
+		kgo.HeartbeatInterval(sc.SessionTimeout/5),
+		kgo.RebalanceTimeout(sc.RebalanceTimeout),
+		kgo.FetchMaxWait(sc.FetchWait),
+		kgo.FetchMaxBytes(sc.FetchBytesMax),
+		kgo.FetchMaxPartitionBytes(sc.FetchPartitionBytesMax),
+		kgo.OnPartitionsAssigned(s.onAssigned),
+		kgo.OnPartitionsRevoked(s.onRevoked),
+		kgo.OnPartitionsLost(s.onLost),
+	)
+	if sc.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(sc.InstanceID))
+	}
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: source: %w", cfg.where(), err)
+	}
+	s.client = client
+	return s, nil
+}
+
+// Poll returns a change of the assignment alone, or what there is of each partition.
+func (s *Source) Poll(ctx context.Context, limit int, wait time.Duration) (flusher.Fetch, error) {
+	if s.assignment.hungry() {
+		if err := s.absorb(s.buffered()); err != nil {
+			return flusher.Fetch{}, err
+		}
+	}
+	fetch, err := s.serve(ctx, limit)
+	if err != nil || !empty(fetch) {
+		return fetch, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if s.assignment.await(cancel) {
+		var fetches kgo.Fetches
+		if s.assignment.hungry() {
+			fetches = s.client.PollRecords(bounded, 0)
+		} else {
+			<-bounded.Done() // all partitions pause
+		}
+		s.assignment.awake()
+		if err := s.absorb(fetches); err != nil {
+			return flusher.Fetch{}, err
+		}
+	}
+	return s.serve(ctx, limit)
+}
+
+// buffered returns what the client holds, without waiting: that is what a nil context asks for.
+func (s *Source) buffered() kgo.Fetches {
+	var none context.Context
+	return s.client.PollRecords(none, 0)
+}
+
+func empty(f flusher.Fetch) bool {
+	return len(f.Batches)+len(f.Assigned)+len(f.Revoked)+len(f.Lost) == 0
+}
+
+// serve returns what is held, or the context's error if there is nothing.
+func (s *Source) serve(ctx context.Context, limit int) (flusher.Fetch, error) {
+	fetch := s.assignment.take(limit)
+	fetch.InTouch = s.touch.well()
+	if empty(fetch) {
+		return fetch, ctx.Err()
+	}
+	return fetch, nil
+}
+
+// fetch makes the client fetch a partition, or stop to.
+func (s *Source) fetch(number int32, on bool) {
+	partition := map[string][]int32{s.cfg.Topic: {number}}
+	if on {
+		s.client.ResumeFetchPartitions(partition)
+	} else {
+		s.client.PauseFetchPartitions(partition)
+	}
+}
+
+// absorb holds what the client fetched. Its error is one that will not pass.
+func (s *Source) absorb(fetches kgo.Fetches) error {
+	var fatal error
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if p.Err != nil {
+			fatal = errors.Join(fatal, s.judge(p.Topic, p.Partition, p.Err))
+		}
+		if len(p.Records) == 0 {
+			return
+		}
+		s.fetching.well("kafka is read again")
+		s.assignment.add(p.Partition, p.Records)
+	})
+	return fatal
+}
+
+// judge returns the error of a fetch if it is fatal. What passes by itself is said once.
+func (s *Source) judge(topic string, number int32, err error) error {
+	var loss *kgo.ErrDataLoss
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return nil // the end of the wait
+	case errors.As(err, &loss):
+		s.log.Error("kafka lost messages that were not read yet; going on where it continues",
+			"partition", number, "error", err)
+		return nil
+	case errors.Is(err, kerr.FencedInstanceID):
+		return fmt.Errorf("consumer group %s: another member has joined as instance %q: %w",
+			s.cfg.Group, s.cfg.InstanceID, err)
+	case fatal(err):
+		if topic == "" {
+			return fmt.Errorf("consumer group %s: %w", s.cfg.Group, err)
+		}
+		return fmt.Errorf("read topic %s, partition %d: %w", topic, number, err)
+	}
+	s.fetching.trouble("kafka cannot be read", err)
+	return nil
+}
+
+// Pause holds back what is fetched of these partitions, and fetches no more when HeldBytesMax of
+// one is held.
+func (s *Source) Pause(partitions ...int32) { s.assignment.pause(partitions, true) }
+
+// Resume ends Pause, also for a Poll that waits.
+func (s *Source) Resume(partitions ...int32) { s.assignment.pause(partitions, false) }
+
+// Commit commits the offsets behind these messages. Partitions that are not this member's are left
+// out and named in the error, which wraps ErrNotAssigned.
+func (s *Source) Commit(ctx context.Context, last []flusher.Message) error {
+	offsets := make(map[int32]kgo.EpochOffset, len(last))
+	var faults []error
+	for _, m := range last {
+		if !s.assignment.has(m.Position.Partition) {
+			faults = append(faults, fmt.Errorf("partition %d: %w", m.Position.Partition, ErrNotAssigned))
+			continue
+		}
+		offsets[m.Position.Partition] = kgo.EpochOffset{
+			Epoch: m.LeaderEpoch, Offset: m.Position.Offset + 1,
+		}
+	}
+	if len(offsets) == 0 {
+		return errors.Join(faults...)
+	}
+	s.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{s.cfg.Topic: offsets},
+		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
+			faults = append(faults, err)
+			faults = append(faults, commitFaults(answer)...)
+		})
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("commit offsets of %s: %w", s.cfg.Topic, err)
+	}
+	return nil
+}
+
+func commitFaults(answer *kmsg.OffsetCommitResponse) []error {
+	if answer == nil {
+		return nil
+	}
+	var faults []error
+	for _, topic := range answer.Topics {
+		for _, p := range topic.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				faults = append(faults, fmt.Errorf("partition %d: %w", p.Partition, err))
+			}
+		}
+	}
+	return faults
+}
+
+// Released lets revoked partitions go.
+func (s *Source) Released(partitions ...int32) { s.assignment.release(partitions) }
+
+// Close leaves the group, unless the membership is static. Commit before. It may be called again.
+func (s *Source) Close() {
+	s.closing.Do(func() { close(s.closed) })
+	s.client.Close()
+}
+
+// message converts a record; key and value are not copied.
+func message(record *kgo.Record) flusher.Message {
+	return flusher.Message{
+		Position:    buffer.Position{Partition: record.Partition, Offset: record.Offset},
+		Time:        record.Timestamp,
+		LeaderEpoch: record.LeaderEpoch,
+		Key:         record.Key,
+		Value:       record.Value,
+	}
+}
+
+func messageBytes(m *flusher.Message) int { return len(m.Key) + len(m.Value) }

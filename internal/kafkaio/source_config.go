@@ -1,0 +1,71 @@
+package kafkaio
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// SourceConfig says what a source reads, as which member of which group, and how much it holds.
+type SourceConfig struct {
+	// Topic is the input topic, Group the consumer group.
+	Topic, Group string
+	// InstanceID makes the membership static: a member that comes back with the same id within
+	// SessionTimeout gets its partitions back without a rebalance. Empty means dynamic.
+	InstanceID string
+	// SessionTimeout is how long the group waits for a member that fell silent: how long the
+	// partitions of a killed program are not read, unless it comes back with the same InstanceID.
+	// Default 15 s, of which the heartbeat takes a fifth.
+	SessionTimeout time.Duration
+	// RebalanceTimeout is how long the group waits for a member to let go of partitions. Default
+	// 60 s; the source gives up a little earlier, see ReleaseTimeout.
+	RebalanceTimeout time.Duration
+	// FetchWait is how long a broker waits for news before it answers a fetch. Default 500 ms.
+	FetchWait time.Duration
+	// FetchBytesMax bounds one answer of a broker, FetchPartitionBytesMax what is in it of one
+	// partition (both on the wire). Default 32 MiB and 1 MiB.
+	FetchBytesMax, FetchPartitionBytesMax int32
+	// HeldBytesMax is how many bytes of one partition are held here before its fetching pauses.
+	// Default 4 MiB.
+	HeldBytesMax int
+}
+
+// DefaultSourceConfig returns the defaults for a member of the group.
+func DefaultSourceConfig(topic, group string) SourceConfig {
+	return SourceConfig{
+		Topic:                  topic,
+		Group:                  group,
+		SessionTimeout:         15 * time.Second,
+		RebalanceTimeout:       60 * time.Second,
+		FetchWait:              500 * time.Millisecond,
+		FetchBytesMax:          32 << 20,
+		FetchPartitionBytesMax: 1 << 20,
+		HeldBytesMax:           4 << 20,
+	}
+}
+
+// ReleaseTimeout is how long a revoked partition may stay in work: nine tenths of
+// RebalanceTimeout, so that the member can still join again in time.
+func (c SourceConfig) ReleaseTimeout() time.Duration { return c.RebalanceTimeout / 10 * 9 }
+
+// Validate returns every fault of the config, joined, or nil.
+func (c SourceConfig) Validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	fault(c.Topic == "", "no input topic is named")
+	fault(c.Group == "", "no consumer group is named")
+	fault(c.SessionTimeout <= 0, "session timeout %v must be positive", c.SessionTimeout)
+	fault(c.RebalanceTimeout <= 0, "rebalance timeout %v must be positive", c.RebalanceTimeout)
+	fault(c.FetchWait <= 0, "fetch wait %v must be positive", c.FetchWait)
+	fault(c.FetchPartitionBytesMax <= 0, "fetch bytes per partition %d must be positive",
+		c.FetchPartitionBytesMax)
+	fault(c.FetchBytesMax < c.FetchPartitionBytesMax,
+		"fetch bytes %d must not be below those of one partition, %d",
+		c.FetchBytesMax, c.FetchPartitionBytesMax)
+	fault(c.HeldBytesMax <= 0, "held bytes %d must be positive", c.HeldBytesMax)
+	return errors.Join(faults...)
+}

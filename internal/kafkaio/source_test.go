@@ -1,0 +1,317 @@
+package kafkaio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"sluice/flusher"
+)
+
+const pollWait = 50 * time.Millisecond
+
+// source joins the group; the test's end leaves it.
+func source(t *testing.T, cfg Config, change func(*SourceConfig)) *Source {
+	t.Helper()
+	sc := DefaultSourceConfig("spans", "group")
+	sc.FetchWait = 50 * time.Millisecond
+	if change != nil {
+		change(&sc)
+	}
+	s, err := NewSource(cfg, sc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// poll polls until n messages are there, and returns them by partition.
+func poll(t *testing.T, s *Source, limit, n int) map[int32][]flusher.Message {
+	t.Helper()
+	got := make(map[int32][]flusher.Message)
+	eventually(t, fmt.Sprintf("%d messages", n), func() bool {
+		fetch, err := s.Poll(t.Context(), limit, pollWait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range fetch.Batches {
+			if len(b.Messages) > limit {
+				t.Fatalf("%d messages of partition %d, limit is %d", len(b.Messages), b.Partition, limit)
+			}
+			got[b.Partition] = append(got[b.Partition], b.Messages...)
+			n -= len(b.Messages)
+		}
+		return n <= 0
+	})
+	return got
+}
+
+// assigned polls until the source has a change of the assignment.
+func assigned(t *testing.T, s *Source) flusher.Fetch {
+	t.Helper()
+	var change flusher.Fetch
+	eventually(t, "a change of the assignment", func() bool {
+		fetch, err := s.Poll(t.Context(), 1, pollWait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change = fetch
+		return len(fetch.Assigned)+len(fetch.Revoked)+len(fetch.Lost) > 0
+	})
+	return change
+}
+
+func TestSourceReadsInOrderWithinTheLimit(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(3, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	load(t, cfg, "spans", 0, 100, 0, 1, 2)
+	s := source(t, cfg, nil)
+	first := assigned(t, s)
+	if slices.Sort(first.Assigned); !slices.Equal(first.Assigned, []int32{0, 1, 2}) ||
+		len(first.Batches) > 0 {
+		t.Errorf("first %+v, want the assignment alone", first)
+	}
+	for p, messages := range poll(t, s, 7, 300) {
+		for i, m := range messages {
+			if string(m.Value) != fmt.Sprintf("%d/%d", p, i) || m.Position.Offset != int64(i) ||
+				m.Position.Partition != p || m.Time.IsZero() {
+				t.Fatalf("partition %d, message %d is %s %+v", p, i, m.Value, m.Position)
+			}
+		}
+	}
+}
+
+func TestCommittedOffsetIsWhereTheNextMemberBegins(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(2, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	load(t, cfg, "spans", 0, 10, 0, 1)
+	first, err := NewSource(cfg, DefaultSourceConfig("spans", "group"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := poll(t, first, 100, 20)
+	if err := first.Commit(bounded(t), []flusher.Message{got[0][6], got[1][9]}); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	next := poll(t, source(t, cfg, nil), 100, 3)
+	if len(next[0]) != 3 || string(next[0][0].Value) != "0/7" || len(next[1]) != 0 {
+		t.Errorf("the next member reads %v", next)
+	}
+}
+
+func TestCommitFailureIsAnErrorAndPasses(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(2, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	load(t, cfg, "spans", 0, 10, 0, 1)
+	s := source(t, cfg, nil)
+	got := poll(t, s, 100, 20)
+	last := []flusher.Message{got[0][9], got[1][9]}
+	cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.OffsetCommit}, Partitions: []int32{1}, Err: kerr.OffsetMetadataTooLarge,
+	})
+	err := s.Commit(bounded(t), last)
+	if !errors.Is(err, kerr.OffsetMetadataTooLarge) || !strings.Contains(err.Error(), "partition 1") {
+		t.Errorf("Commit = %v, want the cause and the partition", err)
+	}
+	if err := s.Commit(bounded(t), last); err != nil {
+		t.Errorf("Commit = %v after it passed", err)
+	}
+	other := got[0][9]
+	other.Position.Partition = 7
+	if err := s.Commit(bounded(t), []flusher.Message{other}); !errors.Is(err, ErrNotAssigned) {
+		t.Errorf("Commit = %v of a partition that is not ours", err)
+	}
+}
+
+func TestPausedPartitionIsHeldBack(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(2, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	load(t, cfg, "spans", 0, 50, 0, 1)
+	s := source(t, cfg, nil)
+	assigned(t, s)
+	s.Pause(0)
+	if got := poll(t, s, 10, 50); len(got[0]) > 0 || len(got[1]) != 50 {
+		t.Errorf("read %d of the paused partition and %d of the other", len(got[0]), len(got[1]))
+	}
+	eventually(t, "all of it is held", func() bool {
+		if fetch, err := s.Poll(t.Context(), 10, pollWait); err != nil || !empty(fetch) {
+			t.Fatalf("Poll = %+v, %v", fetch, err)
+		}
+		s.assignment.mu.Lock()
+		defer s.assignment.mu.Unlock()
+		return len(s.assignment.partitions[0].held) == 50
+	})
+	waiting := make(chan flusher.Fetch, 1)
+	go func() {
+		fetch, _ := s.Poll(t.Context(), 100, patience)
+		waiting <- fetch
+	}()
+	eventually(t, "Poll waits", func() bool {
+		s.assignment.mu.Lock()
+		defer s.assignment.mu.Unlock()
+		return s.assignment.wake != nil
+	})
+	s.Resume(0)
+	select {
+	case fetch := <-waiting: // Resume ends a Poll that waits
+		if len(fetch.Batches) != 1 || string(fetch.Batches[0].Messages[0].Value) != "0/0" {
+			t.Errorf("after Resume: %+v", fetch)
+		}
+	case <-time.After(patience / 2):
+		t.Error("Poll does not return what was resumed")
+	}
+}
+
+// A paused partition that keeps being produced to must not fill the memory, nor lose a message.
+func TestHeldBytesAreBounded(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(2, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	s := source(t, cfg, func(sc *SourceConfig) {
+		sc.FetchPartitionBytesMax = 2_000
+		sc.HeldBytesMax = 5_000
+	})
+	assigned(t, s)
+	s.Pause(0)
+	for i := range 20 {
+		load(t, cfg, "spans", i*100, 100, 0, 1)
+		poll(t, s, 1000, 100)
+	}
+	s.assignment.mu.Lock()
+	held := s.assignment.partitions[0].bytes
+	s.assignment.mu.Unlock()
+	if held < 5_000 || held > 9_000 {
+		t.Errorf("%d bytes are held, want little more than 5000", held)
+	}
+	s.Resume(0)
+	got := poll(t, s, 1000, 2000)[0]
+	for i, m := range got {
+		if want := fmt.Sprintf("0/%d", i); string(m.Value) != want {
+			t.Fatalf("message %d is %s", i, m.Value)
+		}
+	}
+}
+
+// When all partitions pause, as at full load, what was fetched stays in the client, so that nothing
+// is fetched twice.
+func TestNothingIsTakenWhileAllPartitionsPause(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(2, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	s := source(t, cfg, nil)
+	assigned(t, s)
+	s.Pause(0, 1)
+	load(t, cfg, "spans", 0, 100, 0, 1)
+	for range 5 {
+		if fetch, err := s.Poll(t.Context(), 10, pollWait); err != nil || !empty(fetch) {
+			t.Fatalf("Poll = %+v, %v", fetch, err)
+		}
+	}
+	s.assignment.mu.Lock()
+	held := len(s.assignment.partitions[0].held) + len(s.assignment.partitions[1].held)
+	s.assignment.mu.Unlock()
+	if held > 0 {
+		t.Errorf("%d messages were taken from the client", held)
+	}
+	waiting := make(chan flusher.Fetch, 1)
+	go func() {
+		fetch, _ := s.Poll(t.Context(), 100, patience)
+		waiting <- fetch
+	}()
+	eventually(t, "Poll waits", func() bool {
+		s.assignment.mu.Lock()
+		defer s.assignment.mu.Unlock()
+		return s.assignment.wake != nil
+	})
+	s.Resume(0)
+	select {
+	case <-waiting: // to look again
+	case <-time.After(patience / 2):
+		t.Error("Poll does not see what was resumed")
+	}
+	poll(t, s, 100, 100)
+}
+
+func TestPollEndsWithItsContext(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(1, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	s := source(t, cfg, nil)
+	assigned(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	go cancel()
+	if _, err := s.Poll(ctx, 1, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("Poll = %v, want the context's error", err)
+	}
+}
+
+func TestOutageOfTheSourceIsSaidOnce(t *testing.T) {
+	network := newOutage()
+	cluster := fake(t, kfake.SeedTopics(1, "spans"))
+	cfg, book := configFor(cluster.ListenAddrs()...)
+	load(t, cfg, "spans", 0, 10, 0)
+	cfg.Dial = network.dial
+	s := source(t, cfg, nil)
+	poll(t, s, 100, 10)
+	network.cut()
+	eventually(t, "several attempts", func() bool {
+		if _, err := s.Poll(t.Context(), 100, pollWait); err != nil {
+			t.Fatal(err)
+		}
+		return network.refused() > 5
+	})
+	network.mend()
+	back, _ := configFor(cluster.ListenAddrs()...)
+	load(t, back, "spans", 10, 10, 0)
+	if got := poll(t, s, 100, 10)[0]; string(got[0].Value) != "0/10" {
+		t.Errorf("reads on at %s", got[0].Value)
+	}
+	if gone, back := book.count("cannot be reached"), book.count("is back"); gone != 1 || back != 1 {
+		t.Errorf("said %d and %d times:\n%s", gone, back, book)
+	}
+}
+
+func TestPassingFetchErrorsAreNoErrors(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(1, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	cluster.Fault(
+		kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: 2},
+		kfake.Fault{
+			Keys: []kmsg.Key{kmsg.JoinGroup}, TopLevel: true, Err: kerr.CoordinatorLoadInProgress,
+		},
+		kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, TopLevel: true, Err: kerr.UnknownMemberID},
+	)
+	load(t, cfg, "spans", 0, 10, 0)
+	s := source(t, cfg, func(sc *SourceConfig) { sc.SessionTimeout = 6 * time.Second })
+	poll(t, s, 100, 10)
+}
+
+func TestRefusalForGoodIsAnError(t *testing.T) {
+	faults := map[*kerr.Error]kfake.Fault{
+		kerr.GroupAuthorizationFailed: {Keys: []kmsg.Key{kmsg.JoinGroup}, TopLevel: true},
+		kerr.TopicAuthorizationFailed: {Keys: []kmsg.Key{kmsg.Fetch}},
+	}
+	for cause, fault := range faults {
+		cluster := fake(t, kfake.SeedTopics(1, "spans"))
+		cfg, _ := configFor(cluster.ListenAddrs()...)
+		load(t, cfg, "spans", 0, 10, 0)
+		fault.Err, fault.Count = cause, -1
+		cluster.Fault(fault)
+		s := source(t, cfg, nil)
+		var err error
+		eventually(t, cause.Message, func() bool {
+			_, err = s.Poll(t.Context(), 100, pollWait)
+			return err != nil
+		})
+		if !errors.Is(err, cause) {
+			t.Errorf("Poll = %v, want %v", err, cause)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package spawn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"sluice/buffer"
+	"sluice/flusher"
+)
+
+// ProcessConfig says how worker processes are started.
+type ProcessConfig struct {
+	// Run is the name under which what a worker does is registered.
+	Run string
+	// Settings are handed to every worker, as JSON.
+	Settings []byte
+	// Threads is GOMAXPROCS of a worker. Default 1: a worker is a sequence of stages, and the
+	// number of workers is what scales.
+	Threads int
+	// GCPercent is GOGC of a worker. Default 200: half the collections for some memory.
+	GCPercent int
+	// MemoryMax is GOMEMLIMIT of a worker: towards it, collections become more frequent. Default
+	// 512 MiB; NoMemoryMax for none.
+	MemoryMax buffer.Bytes
+	// Clock tells when reports arrived.
+	Clock flusher.Clock
+	// Log receives the workers' logs, each with the worker's number. Its level is theirs too.
+	Log *slog.Logger
+}
+
+// NoMemoryMax leaves a worker's memory to the machine.
+const NoMemoryMax buffer.Bytes = 0
+
+// DefaultProcessConfig returns the defaults for workers of that name.
+func DefaultProcessConfig(run string, clock flusher.Clock) ProcessConfig {
+	return ProcessConfig{
+		Run:       run,
+		Settings:  []byte("null"),
+		Threads:   1,
+		GCPercent: 200,
+		MemoryMax: 512 << 20,
+		Clock:     clock,
+		Log:       slog.Default(),
+	}
+}
+
+// Validate returns every fault of the config, joined, or nil.
+func (c ProcessConfig) Validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	_, unknown := lookUp(c.Run)
+	fault(unknown != nil, "%w", unknown)
+	fault(c.Threads < 1, "worker threads %d must be at least 1", c.Threads)
+	fault(c.GCPercent < 1, "worker GC percent %d must be at least 1", c.GCPercent)
+	fault(c.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)", c.MemoryMax)
+	fault(c.Clock == nil, "no clock")
+	fault(c.Log == nil, "no log")
+	return errors.Join(faults...)
+}
+
+// Processes starts each worker as an OS process.
+type Processes struct {
+	cfg  ProcessConfig
+	path string
+	env  []string
+
+	mu     sync.Mutex
+	live   map[*Process]struct{}
+	closed bool
+}
+
+var _ flusher.Spawner = (*Processes)(nil)
+
+// NewProcesses returns a spawner of worker processes.
+func NewProcesses(cfg ProcessConfig) (*Processes, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program's own file: %w", err)
+	}
+	if runtime.GOOS == "linux" {
+		// The file may have been replaced by a newer one while this process runs; a worker of
+		// another version is not wanted.
+		path = "/proc/self/exe"
+	}
+	return &Processes{
+		cfg:  cfg,
+		path: path,
+		env:  cfg.environment(os.Environ()),
+		live: make(map[*Process]struct{}),
+	}, nil
+}
+
+// environment is the parent's without what configures the parent, secrets among it.
+func (c ProcessConfig) environment(parents []string) []string {
+	var env []string
+	for _, variable := range parents {
+		name, _, _ := strings.Cut(variable, "=")
+		switch {
+		case strings.HasPrefix(name, "SLUICE_"):
+		case name == "GOMAXPROCS" || name == "GOGC" || name == "GOMEMLIMIT":
+		default:
+			env = append(env, variable)
+		}
+	}
+	env = append(env, "GOMAXPROCS="+strconv.Itoa(c.Threads), "GOGC="+strconv.Itoa(c.GCPercent))
+	if c.MemoryMax != NoMemoryMax {
+		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(int64(c.MemoryMax), 10))
+	}
+	return env
+}
+
+// Start starts a worker process. The context bounds nothing: the process ends by Stop, by Kill, by
+// itself, or with its parent.
+func (s *Processes) Start(ctx context.Context, spec flusher.WorkerSpec) (flusher.Handle, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fmt.Errorf("start worker %d: %w", spec.Worker, errClosed)
+	}
+	p, err := startProcess(s.command(spec), s.cfg, spec)
+	if err != nil {
+		return nil, fmt.Errorf("start worker %d: %w", spec.Worker, err)
+	}
+	s.live[p] = struct{}{}
+	go func() {
+		<-p.exited
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.live, p)
+	}()
+	return p, nil
+}
+
+var errClosed = errors.New("the spawner is closed")
+
+func (s *Processes) command(spec flusher.WorkerSpec) *exec.Cmd {
+	cmd := exec.Command(s.path, marker, s.cfg.Run, strconv.Itoa(spec.Worker))
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = s.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// Pids returns the process numbers of the workers that run, by worker. A worker has more than one
+// only between its kill and the proof that it stopped; the youngest is returned then.
+func (s *Processes) Pids() map[int]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pids := make(map[int]int, len(s.live))
+	youngest := make(map[int]int, len(s.live))
+	for p := range s.live {
+		if p.spec.Start >= youngest[p.spec.Worker] {
+			youngest[p.spec.Worker] = p.spec.Start
+			pids[p.spec.Worker] = p.Pid()
+		}
+	}
+	return pids
+}
+
+// Usage returns what each worker that runs has used of the machine, by worker, as of its last
+// report.
+func (s *Processes) Usage() map[int]Usage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	usage := make(map[int]Usage, len(s.live))
+	for p := range s.live {
+		usage[p.spec.Worker] = p.Usage()
+	}
+	return usage
+}
+
+// Close kills every worker that still runs and returns when all are proven stopped. No worker can
+// be started afterwards.
+func (s *Processes) Close() {
+	s.mu.Lock()
+	s.closed = true
+	left := make([]*Process, 0, len(s.live))
+	for p := range s.live {
+		left = append(left, p)
+	}
+	s.mu.Unlock()
+	for _, p := range left {
+		p.Kill()
+	}
+	for _, p := range left {
+		<-p.exited
+	}
+}
