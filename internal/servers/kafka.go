@@ -1,0 +1,201 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const (
+	kafkaReadyMax  = 60 * time.Second
+	kafkaFormatMax = 60 * time.Second
+	kafkaStopMax   = 30 * time.Second
+)
+
+// KafkaServer is one Kafka 4.1 process, broker and controller in one, on a loopback port that
+// stays the same over restarts, as do its data. It creates no topics by itself. Not safe for
+// concurrent use.
+type KafkaServer struct {
+	// Addr is "127.0.0.1:port".
+	Addr string
+
+	dir    string
+	java   []string
+	config string
+	proc   *process
+}
+
+// quickJava has Java compile little: a start costs 2.7 s of processor time instead of 4.3, and full
+// speed is never reached. That suits tests.
+const quickJava = "-XX:TieredStopAtLevel=1"
+
+// StartKafka starts a Kafka server, with further options for Java, and returns when it answers a
+// metadata request (about 5 s, 350 MB). It is made to run long and fast, as benchmarks want it.
+func StartKafka(options ...string) (*KafkaServer, error) {
+	java, err := kafkaJava()
+	if err != nil {
+		return nil, err
+	}
+	java = append(java, options...)
+	g, err := theGuard()
+	if err != nil {
+		return nil, err
+	}
+	return retryPorts(func() (*KafkaServer, error) {
+		dir, err := g.dir("kafka")
+		if err != nil {
+			return nil, fmt.Errorf("start kafka: %w", err)
+		}
+		s := &KafkaServer{dir: dir, java: java, config: filepath.Join(dir, "server.properties")}
+		if err := s.configure(); err != nil {
+			return nil, err
+		}
+		if err := s.format(); err != nil {
+			return nil, err
+		}
+		if err := s.Start(); err != nil {
+			return nil, errors.Join(err, s.end())
+		}
+		return s, nil
+	})
+}
+
+// configure writes the server's properties on fresh ports.
+func (s *KafkaServer) configure() error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	controller, err := freePort()
+	if err != nil {
+		return err
+	}
+	s.Addr = loopback(port)
+	text := kafkaProperties(s.Addr, loopback(controller), filepath.Join(s.dir, "data"))
+	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("start kafka: %w", err)
+	}
+	return nil
+}
+
+// format prepares the data folder, once in the server's life.
+func (s *KafkaServer) format() error {
+	argv := append(append([]string{}, s.java...), quickJava,
+		"kafka.tools.StorageTool", "format", "--standalone", "-t", kafkaClusterID, "-c", s.config)
+	proc, err := startProcess("kafka-format", s.dir, argv...)
+	if err != nil {
+		return err
+	}
+	if !proc.waitExit(kafkaFormatMax) {
+		late := fmt.Errorf("format kafka's data: not done after %s", kafkaFormatMax)
+		return errors.Join(late, proc.kill())
+	}
+	if proc.status != 0 {
+		return fmt.Errorf("format kafka's data: %s:\n%s", exitCause(proc.status), proc.tail())
+	}
+	return nil
+}
+
+// Start starts the server again after Stop or Kill, on the same port with the same data, and
+// returns when it answers.
+func (s *KafkaServer) Start() error {
+	if s.proc != nil && s.proc.running() {
+		return fmt.Errorf("start kafka on %s: it is running", s.Addr)
+	}
+	argv := append(append([]string{}, s.java...), "kafka.Kafka", s.config)
+	proc, err := startProcess("kafka", s.dir, argv...)
+	if err != nil {
+		return err
+	}
+	s.proc = proc
+	return proc.waitReady(kafkaReadyMax, s.answers)
+}
+
+// answers asks for the metadata, as a client of the test will do next.
+func (s *KafkaServer) answers() error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Addr), kgo.RetryTimeout(time.Second))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	brokers, err := kadm.NewClient(client).ListBrokers(ctx)
+	if err == nil && len(brokers) == 0 {
+		err = fmt.Errorf("kafka %s names no broker yet", s.Addr)
+	}
+	return err
+}
+
+func (s *KafkaServer) end() error {
+	if s.proc == nil {
+		return nil
+	}
+	return s.proc.kill()
+}
+
+// Stop ends the server in good order.
+func (s *KafkaServer) Stop() error { return s.proc.terminate(kafkaStopMax) }
+
+// Kill ends the server with SIGKILL; its data stay for Start.
+func (s *KafkaServer) Kill() error { return s.proc.kill() }
+
+// Freeze stops the process with SIGSTOP: connections stay open and nothing answers.
+func (s *KafkaServer) Freeze() error { return s.proc.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on.
+func (s *KafkaServer) Thaw() error { return s.proc.signal(syscall.SIGCONT) }
+
+// Running says whether the process is there (frozen counts as there).
+func (s *KafkaServer) Running() bool { return s.proc.running() }
+
+// Pid is the number of the process started last.
+func (s *KafkaServer) Pid() int { return s.proc.pid }
+
+// LogTail is the end of the server's output, for messages of failed tests.
+func (s *KafkaServer) LogTail() string { return s.proc.tail() }
+
+// kafkaJava is the command line up to the main class, or ErrMissing.
+func kafkaJava() ([]string, error) {
+	if _, err := exec.LookPath("java"); err != nil {
+		return nil, fmt.Errorf("java 17, which Kafka needs, is %w", ErrMissing)
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, fmt.Errorf("kafka is %w (%w)", ErrMissing, err)
+	}
+	libs := filepath.Join(root, ".services", "kafka", "libs")
+	stamps, err := filepath.Glob(filepath.Join(libs, ".complete-*"))
+	if err != nil || len(stamps) == 0 {
+		return nil, fmt.Errorf("kafka (%s) is %w", libs, ErrMissing)
+	}
+	return []string{
+		"java", "-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto",
+		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+		"-cp", filepath.Join(libs, "*"),
+	}, nil
+}
+
+// moduleRoot walks up from the working directory: tests run in their package's folder.
+func moduleRoot() (string, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no go.mod in %s or above", start)
+		}
+	}
+}

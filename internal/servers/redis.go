@@ -1,0 +1,163 @@
+package servers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ErrMissing is wrapped by every error that says that a server's program is not installed.
+var ErrMissing = errors.New("not installed: run `make tools`")
+
+const (
+	redisReadyMax = 20 * time.Second
+	redisStopMax  = 10 * time.Second
+)
+
+// RedisServer is one Redis process on a loopback port that stays the same over restarts. It has no
+// persistence unless its arguments ask for it. Not safe for concurrent use.
+type RedisServer struct {
+	// Addr is "127.0.0.1:port".
+	Addr string
+
+	port int
+	dir  string
+	args []string
+	proc *process
+}
+
+// StartRedis starts a Redis 7 server with further arguments in the words of redis-server
+// ("--maxmemory", "64mb") and returns when it answers.
+func StartRedis(args ...string) (*RedisServer, error) {
+	return startRedisWith(func() ([]string, error) { return args, nil })
+}
+
+// startRedisWith asks for the arguments anew at every try, as they may name a port too.
+func startRedisWith(args func() ([]string, error)) (*RedisServer, error) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		return nil, fmt.Errorf("redis-server is %w", ErrMissing)
+	}
+	g, err := theGuard()
+	if err != nil {
+		return nil, err
+	}
+	return retryPorts(func() (*RedisServer, error) {
+		dir, err := g.dir("redis")
+		if err != nil {
+			return nil, fmt.Errorf("start redis: %w", err)
+		}
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		given, err := args()
+		if err != nil {
+			return nil, err
+		}
+		s := &RedisServer{Addr: loopback(port), port: port, dir: dir, args: given}
+		if err := s.Start(); err != nil {
+			return nil, errors.Join(err, s.end())
+		}
+		return s, nil
+	})
+}
+
+// end kills what a failed start may have left.
+func (s *RedisServer) end() error {
+	if s.proc == nil {
+		return nil
+	}
+	return s.proc.kill()
+}
+
+// Start starts the server again after Stop or Kill, on the same port, with whatever its folder
+// holds, and returns when it answers and has loaded its data.
+func (s *RedisServer) Start() error {
+	if s.proc != nil && s.proc.running() {
+		return fmt.Errorf("start redis on %s: it is running", s.Addr)
+	}
+	argv := []string{
+		"redis-server", "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--daemonize", "no",
+		"--dir", s.dir, "--save", "", "--appendonly", "no",
+	}
+	proc, err := startProcess("redis", s.dir, append(argv, s.args...)...)
+	if err != nil {
+		return err
+	}
+	s.proc = proc
+	return proc.waitReady(redisReadyMax, func() error {
+		_, err := redisDo(s.Addr, "PING") // an error while LOADING
+		return err
+	})
+}
+
+// Stop ends the server in good order, without saving.
+func (s *RedisServer) Stop() error { return s.proc.terminate(redisStopMax) }
+
+// Kill ends the server with SIGKILL. It returns when the process is gone.
+func (s *RedisServer) Kill() error { return s.proc.kill() }
+
+// Restart stops the server and starts it again on the same port, with all its data or, as after a
+// failover to an empty node, with none.
+func (s *RedisServer) Restart(keepData bool) error {
+	if keepData {
+		if _, err := redisDo(s.Addr, "SAVE"); err != nil {
+			return err
+		}
+		if err := s.Kill(); err != nil { // a stop in good order could save again, or less
+			return err
+		}
+		return s.Start()
+	}
+	if err := s.Kill(); err != nil {
+		return err
+	}
+	if err := s.forget(); err != nil {
+		return err
+	}
+	return s.Start()
+}
+
+// forget removes the data from the server's folder: everything but the log and what a node of a
+// cluster knows of the others.
+func (s *RedisServer) forget() error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return fmt.Errorf("empty redis %s: %w", s.Addr, err)
+	}
+	for _, e := range entries {
+		path := filepath.Join(s.dir, e.Name())
+		if path == s.proc.log || e.Name() == "nodes.conf" {
+			continue
+		}
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("empty redis %s: %w", s.Addr, err)
+		}
+	}
+	return nil
+}
+
+// Do sends one command on a connection of its own and returns the answer as text, an array's
+// elements in lines, nil as "". It is for what a test does to the server ("CONFIG", "SET",
+// "maxmemory", "1mb") or looks up in it, not for what it measures.
+func (s *RedisServer) Do(words ...string) (string, error) { return redisDo(s.Addr, words...) }
+
+// Freeze stops the process with SIGSTOP: connections stay open and nothing answers.
+func (s *RedisServer) Freeze() error { return s.proc.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on.
+func (s *RedisServer) Thaw() error { return s.proc.signal(syscall.SIGCONT) }
+
+// Running says whether the process is there (frozen counts as there).
+func (s *RedisServer) Running() bool { return s.proc.running() }
+
+// Pid is the number of the process started last.
+func (s *RedisServer) Pid() int { return s.proc.pid }
+
+// LogTail is the end of the server's output, for messages of failed tests.
+func (s *RedisServer) LogTail() string { return s.proc.tail() }
