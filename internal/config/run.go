@@ -1,0 +1,202 @@
+// Package config reads what cmd/run is told: flags, environment variables, and a YAML file, in this
+// order of precedence. A wrong word is an error that says which one would be right.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"sluice/buffer"
+	"sluice/internal/kafkaio"
+	"sluice/internal/pipeline"
+)
+
+// Run is everything that cmd/run needs to know. No secret in it prints itself.
+type Run struct {
+	// Pipeline is complete but for logs, hooks and the kill switch.
+	Pipeline pipeline.Config
+	// KillSwitchFile holds rules for spans to drop; empty for none.
+	KillSwitchFile string
+	// HTTP is the address to serve on; empty for none.
+	HTTP string
+	// LogLevel is the least level that is logged; LogFormat is "auto", "text" or "json".
+	LogLevel  slog.Level
+	LogFormat string
+	// Embedded brings servers and a load of EmbeddedRate spans per second along.
+	Embedded     bool
+	EmbeddedRate int
+	// Duration is after how long the program ends by itself; 0: never.
+	Duration time.Duration
+}
+
+// What --embedded takes instead of the defaults, so that there is soon something to see.
+const (
+	embeddedTimeout     = duration(4 * time.Second)
+	embeddedRootTimeout = duration(2 * time.Second)
+	embeddedHTTP        = "127.0.0.1:0"
+)
+
+// hurry changes defaults for --embedded, where no other value is given.
+func (f *flags) hurry(given func(flag string) bool) {
+	if !f.Embedded {
+		return
+	}
+	if !given("timeout") {
+		f.Timeout = embeddedTimeout
+	}
+	if !given("root-timeout") {
+		f.RootTimeout = embeddedRootTimeout
+	}
+	if !given("http") {
+		f.HTTP = embeddedHTTP // a free port, whatever else runs here
+	}
+}
+
+// run turns flags into a configuration. The error is a *UsageError, or about a secret's file.
+func (f *flags) run() (Run, error) {
+	if err := errors.Join(noURL("redis", f.Redis), noURL("kafka", f.Kafka)); err != nil {
+		return Run{}, &UsageError{Err: err}
+	}
+	c := pipeline.DefaultConfig()
+	f.redis(&c.Redis)
+	f.kafka(&c.Kafka)
+	f.topics(&c)
+	f.buffering(&c)
+	f.flushing(&c)
+	if err := f.secrets(&c); err != nil {
+		return Run{}, err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.LogLevel)); err != nil {
+		return Run{}, err
+	}
+	if f.EmbeddedRate < 1 {
+		return Run{}, &UsageError{
+			Err: fmt.Errorf("--embedded-rate: %d spans per second: want 1 or more", f.EmbeddedRate),
+		}
+	}
+	if err := c.Validate(); err != nil {
+		return Run{}, &UsageError{Err: err}
+	}
+	return Run{
+		Pipeline:       c,
+		KillSwitchFile: f.KillSwitch,
+		HTTP:           string(f.HTTP),
+		LogLevel:       level,
+		LogFormat:      f.LogFormat,
+		Embedded:       f.Embedded,
+		EmbeddedRate:   f.EmbeddedRate,
+		Duration:       time.Duration(f.Duration),
+	}, nil
+}
+
+// noURL refuses addresses that may hold a password, and does not repeat them.
+func noURL(flag string, addresses []string) error {
+	for _, address := range addresses {
+		if strings.ContainsAny(address, "@/") {
+			return fmt.Errorf("--%s: an address looks like a URL: want host:port, the user in "+
+				"--%s-user, and the password in $%s%s_PASSWORD", flag, flag, envPrefix,
+				strings.ToUpper(flag))
+		}
+	}
+	return nil
+}
+
+func (f *flags) redis(r *pipeline.Redis) {
+	r.Addresses = f.Redis
+	r.User = f.RedisUser
+	r.TLS = pipeline.TLS{
+		Enabled: f.RedisTLS, CAFile: f.RedisTLSCA, CertFile: f.RedisTLSCert, KeyFile: f.RedisTLSKey,
+		ServerName: f.RedisTLSName,
+	}
+	r.Namespace, r.Slice = f.RedisNamespace, f.Slice
+	r.Compression = f.RedisCompression
+}
+
+func (f *flags) kafka(k *pipeline.Kafka) {
+	k.Brokers = f.Kafka
+	k.SASL = kafkaio.SASL{User: f.KafkaUser}
+	if f.KafkaSASL != "none" {
+		k.SASL.Mechanism = kafkaio.Mechanism(f.KafkaSASL)
+	}
+	k.TLS = pipeline.TLS{
+		Enabled: f.KafkaTLS, CAFile: f.KafkaTLSCA, CertFile: f.KafkaTLSCert, KeyFile: f.KafkaTLSKey,
+		ServerName: f.KafkaTLSName,
+	}
+}
+
+func (f *flags) topics(c *pipeline.Config) {
+	c.InputTopic, c.OutputTopic, c.DeadLetterTopic = f.InputTopic, f.OutputTopic, f.DLQTopic
+	if f.DLQTopic == "" {
+		c.DeadLetterTopic = pipeline.DeadLetterTopicOf(f.InputTopic)
+	}
+	c.CreateTopics = f.CreateTopics
+	c.Partitions, c.Replication = int32(f.Partitions), int16(f.Replication)
+	c.Group, c.InstanceID = f.Group, f.InstanceID
+}
+
+func (f *flags) buffering(c *pipeline.Config) {
+	o := &c.Options
+	o.Timeout, o.RootTimeout = time.Duration(f.Timeout), time.Duration(f.RootTimeout)
+	o.MaxSegmentAge = time.Duration(f.MaxSegmentAge)
+	o.LateWindow = time.Duration(f.LateWindow)
+	o.MaxSegmentBytes = buffer.Bytes(f.MaxSegmentBytes)
+	c.Ingest.MaxBatch, c.Ingest.MaxBatchWait = f.MaxBatch, time.Duration(f.MaxBatchWait)
+}
+
+func (f *flags) flushing(c *pipeline.Config) {
+	s := &c.Flusher
+	s.Processes = int(f.FlusherProcesses)
+	s.MaxUnhealthy = time.Duration(f.MaxUnhealthy)
+	s.CheckEvery = min(s.CheckEvery, max(s.MaxUnhealthy/10, time.Millisecond))
+	s.BackpressureAfter = time.Duration(f.BackpressureAfter)
+	s.RestartBudget = f.RestartBudget
+	s.MaxMemory = float64(f.MaxMemory)
+	s.ShutdownTimeout = time.Duration(f.ShutdownTimeout)
+	c.Mode = pipeline.Mode(f.FlusherMode)
+	c.Worker.MaxFlushSegments = f.MaxFlushSegments
+	c.Limits.Threads, c.Limits.MemoryMax = f.WorkerThreads, buffer.Bytes(f.WorkerMemory)
+}
+
+// secrets come from a variable or a file, never from the command line, which everyone can read.
+func (f *flags) secrets(c *pipeline.Config) error {
+	redis, err1 := secret("redis-password", f.RedisPasswordFile)
+	kafka, err2 := secret("kafka-password", f.KafkaPasswordFile)
+	c.Redis.Password, c.Kafka.SASL.Password = redis, kafka
+	return errors.Join(err1, err2)
+}
+
+// secretBytesMax bounds a password; what is longer is not one.
+const secretBytesMax = 64 << 10
+
+// secret reads SLUICE_NAME, or the file that --NAME-file names.
+func secret(name, file string) (kafkaio.Secret, error) {
+	variable := envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	value, set := os.LookupEnv(variable)
+	set = set && value != ""
+	switch {
+	case set && file != "":
+		return "", &UsageError{Err: fmt.Errorf("both $%s and --%s-file are given: want one",
+			variable, name)}
+	case file == "":
+		return kafkaio.Secret(value), nil
+	}
+	info, err := os.Stat(file)
+	if err == nil && info.Size() > secretBytesMax {
+		return "", &UsageError{Err: fmt.Errorf("--%s-file: %s has %d bytes: that is no password",
+			name, file, info.Size())}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("--%s-file: %w", name, err)
+	}
+	word := strings.TrimRight(string(text), "\r\n")
+	if word == "" {
+		return "", &UsageError{Err: fmt.Errorf("--%s-file: %s is empty", name, file)}
+	}
+	return kafkaio.Secret(word), nil
+}

@@ -1,0 +1,234 @@
+package httpapi
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sluice/flusher"
+	"sluice/internal/ingest"
+	"sluice/internal/pipeline"
+	"sluice/internal/spawn"
+)
+
+// Source is where the collector reads: a pipeline.
+type Source interface {
+	Workers() []flusher.WorkerState
+	Counters() ingest.Counters
+	Freshness() []pipeline.Freshness
+	Usage() map[int]spawn.Usage
+	// Memory asks the Redis nodes, so it takes a while.
+	Memory(ctx context.Context) ([]flusher.NodeMemory, error)
+}
+
+// memoryWaitMax bounds how long a scrape waits for Redis.
+const memoryWaitMax = 2 * time.Second
+
+// Collector turns what a pipeline knows into metrics, at the moment of each scrape.
+type Collector struct{ source Source }
+
+var _ prometheus.Collector = (*Collector)(nil)
+
+// NewCollector returns the collector of a pipeline.
+func NewCollector(source Source) *Collector { return &Collector{source: source} }
+
+// metric is one kind of metric.
+type metric struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+}
+
+func counter(name, help string, labels ...string) metric {
+	return metric{prometheus.NewDesc("sluice_"+name, help, labels, nil), prometheus.CounterValue}
+}
+
+func gauge(name, help string, labels ...string) metric {
+	return metric{prometheus.NewDesc("sluice_"+name, help, labels, nil), prometheus.GaugeValue}
+}
+
+// emit sends one sample.
+func (m metric) emit(out chan<- prometheus.Metric, value float64, labels ...string) {
+	out <- prometheus.MustNewConstMetric(m.desc, m.kind, value, labels...)
+}
+
+var (
+	workerState = gauge("worker_state",
+		"1 for the state that the worker is in.", "worker", "state")
+	workerShard = gauge("worker_shard",
+		"1 for each shard that the worker flushes.", "worker", "shard")
+	workerStarts = counter("worker_starts_total",
+		"Starts of the worker, the first one too.", "worker")
+	workerRestarts = counter("worker_restarts_total",
+		"Restarts that counted against the worker's budget.", "worker")
+	workerStrays = gauge("worker_strays",
+		"Earlier workers of this number that were given up and have not ended.", "worker")
+	workerBeat = gauge("worker_last_beat_timestamp_seconds",
+		"When the worker last gave a sign of life, in Unix time.", "worker")
+	workerPressure = gauge("worker_backpressure_seconds",
+		"For how long the worker has not kept up; 0 if it does.", "worker")
+	workerSegments = counter("worker_segments_total",
+		"Segments that were flushed and acknowledged.", "worker")
+	workerSpans = counter("worker_spans_total",
+		"Spans in them.", "worker")
+	workerBytes = counter("worker_bytes_total",
+		"Payload bytes in them.", "worker")
+	workerRecords = counter("worker_records_total",
+		"Output records that Kafka acknowledged.", "worker")
+	workerLetters = counter("worker_dead_letters_total",
+		"Spans that no broker would take.", "worker")
+	workerCPU = counter("worker_cpu_seconds_total",
+		"Processor time of the worker process; starts again with each process.", "worker")
+	workerRSS = gauge("worker_resident_memory_bytes",
+		"Resident memory of the worker process.", "worker")
+
+	shardAssigned = gauge("shard_assigned",
+		"1 while the shard's partition is assigned to this program.", "shard")
+	shardPaused = gauge("shard_input_paused",
+		"1 while the shard's input pauses; /readyz says why.", "shard")
+	shardMessages = counter("shard_messages_total",
+		"Messages that were read.", "shard")
+	shardSpans = counter("shard_spans_total",
+		"Spans that were stored, or recognised as stored before.", "shard")
+	shardBytes = counter("shard_bytes_total",
+		"Payload bytes of these spans.", "shard")
+	shardDuplicates = counter("shard_duplicates_total",
+		"Spans that were stored before.", "shard")
+	shardDropped = counter("shard_dropped_total",
+		"Spans that the kill switch dropped.", "shard")
+	shardLetters = counter("shard_dead_letters_total",
+		"Messages that are no span.", "shard")
+	shardBatches = counter("shard_batches_total",
+		"Batches that were stored.", "shard")
+	shardRetries = counter("shard_retries_total",
+		"Steps that failed for now and were tried again.", "shard")
+	shardCommitted = gauge("shard_committed_offset",
+		"Offset behind the last message that was committed.", "shard")
+	shardBehind = gauge("shard_input_lag_seconds",
+		"How far the last batch was behind the wall clock when it was read.", "shard")
+
+	ruleDropped = counter("kill_switch_dropped_total",
+		"Spans that a rule of the kill switch dropped.", "rule")
+	commits      = counter("commits_total", "Commits of offsets that were tried.")
+	commitErrors = counter("commit_errors_total", "Commits of offsets that failed.")
+
+	nodeUsed = gauge("redis_memory_used_bytes", "Memory that a Redis node uses.", "node")
+	nodeMax  = gauge("redis_memory_max_bytes",
+		"Memory that a Redis node may use; 0 if it has no limit.", "node")
+
+	freshness = prometheus.NewDesc("sluice_freshness_seconds",
+		"Time from a segment's deadline, in its shard's clock, to its acknowledged record.",
+		[]string{"worker"}, nil)
+)
+
+// Describe sends nothing: what there is depends on the assignment.
+func (c *Collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect asks the pipeline.
+func (c *Collector) Collect(out chan<- prometheus.Metric) {
+	now := time.Now()
+	for _, w := range c.source.Workers() {
+		collectWorker(out, w, now)
+	}
+	for worker, u := range c.source.Usage() {
+		label := strconv.Itoa(worker)
+		workerCPU.emit(out, u.CPU.Seconds(), label)
+		workerRSS.emit(out, float64(u.RSS), label)
+	}
+	counters := c.source.Counters()
+	for _, p := range counters.Partitions {
+		collectShard(out, p)
+	}
+	for rule, spans := range counters.Rules {
+		ruleDropped.emit(out, float64(spans), rule)
+	}
+	commits.emit(out, float64(counters.Commits))
+	commitErrors.emit(out, float64(counters.CommitErrors))
+	for _, f := range c.source.Freshness() {
+		collectFreshness(out, f)
+	}
+	c.collectMemory(out)
+}
+
+// states are all that a worker can be in, so that each has a line from the start.
+var states = []flusher.State{
+	flusher.StateStopped, flusher.StateStarting, flusher.StateHealthy, flusher.StateBackpressure,
+	flusher.StateHung, flusher.StateDead, flusher.StateRestarting, flusher.StateStopping,
+}
+
+func collectWorker(out chan<- prometheus.Metric, w flusher.WorkerState, now time.Time) {
+	label := strconv.Itoa(w.Worker)
+	for _, state := range states {
+		workerState.emit(out, truth(state == w.State), label, state.String())
+	}
+	for _, shard := range w.Shards {
+		workerShard.emit(out, 1, label, shardLabel(int32(shard)))
+	}
+	workerStarts.emit(out, float64(w.Starts), label)
+	workerRestarts.emit(out, float64(w.Restarts), label)
+	workerStrays.emit(out, float64(w.Strays), label)
+	if !w.Beat.IsZero() {
+		workerBeat.emit(out, float64(w.Beat.UnixMilli())/1000, label)
+	}
+	pressure := 0.0
+	if since := w.Status.BackpressureSince; !since.IsZero() {
+		pressure = max(now.Sub(since).Seconds(), 0)
+	}
+	workerPressure.emit(out, pressure, label)
+	workerSegments.emit(out, float64(w.Totals.Segments), label)
+	workerSpans.emit(out, float64(w.Totals.Spans), label)
+	workerBytes.emit(out, float64(w.Totals.Bytes), label)
+	workerRecords.emit(out, float64(w.Totals.Records), label)
+	workerLetters.emit(out, float64(w.Totals.DeadLetters), label)
+}
+
+func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {
+	label := shardLabel(p.Partition)
+	shardAssigned.emit(out, truth(p.Assigned), label)
+	shardPaused.emit(out, truth(p.Assigned && p.Paused != ""), label)
+	shardMessages.emit(out, float64(p.Messages), label)
+	shardSpans.emit(out, float64(p.Spans), label)
+	shardBytes.emit(out, float64(p.Bytes), label)
+	shardDuplicates.emit(out, float64(p.Duplicates), label)
+	shardDropped.emit(out, float64(p.Dropped), label)
+	shardLetters.emit(out, float64(p.DeadLetters), label)
+	shardBatches.emit(out, float64(p.Batches), label)
+	shardRetries.emit(out, float64(p.Retries), label)
+	shardCommitted.emit(out, float64(p.Next), label)
+	if p.Batches > 0 {
+		shardBehind.emit(out, p.Wall.Sub(p.Clock).Seconds(), label)
+	}
+}
+
+func collectFreshness(out chan<- prometheus.Metric, f pipeline.Freshness) {
+	buckets := make(map[float64]uint64, len(f.Buckets))
+	for i, count := range f.Buckets {
+		buckets[pipeline.FreshnessBounds[i].Seconds()] = count
+	}
+	out <- prometheus.MustNewConstHistogram(freshness, f.Count, f.Sum.Seconds(), buckets,
+		strconv.Itoa(f.Worker))
+}
+
+// collectMemory leaves the nodes out while Redis does not answer; /readyz says so.
+func (c *Collector) collectMemory(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), memoryWaitMax)
+	defer cancel()
+	nodes, err := c.source.Memory(ctx)
+	if err != nil {
+		return
+	}
+	for _, node := range nodes {
+		nodeUsed.emit(out, float64(node.Used), node.Node)
+		nodeMax.emit(out, float64(node.Max), node.Node)
+	}
+}
+
+func shardLabel(shard int32) string { return strconv.Itoa(int(shard)) }
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

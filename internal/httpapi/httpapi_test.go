@@ -1,0 +1,209 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/internal/ingest"
+	"sluice/internal/pipeline"
+	"sluice/internal/spawn"
+)
+
+// fixed is a pipeline that stands still.
+type fixed struct {
+	alive, ready []string
+	memory       error
+}
+
+func (f fixed) Alive() []string { return f.alive }
+func (f fixed) Ready() []string { return f.ready }
+
+func (f fixed) Workers() []flusher.WorkerState {
+	return []flusher.WorkerState{
+		{Worker: 0, Shards: []buffer.Shard{0, 2}, State: flusher.StateHealthy, Starts: 1,
+			Totals: flusher.Totals{Segments: 3, Spans: 60, Bytes: 30000, Records: 3}},
+		{Worker: 1, Shards: []buffer.Shard{1}, State: flusher.StateHung, Starts: 3, Restarts: 2},
+	}
+}
+
+func (f fixed) Counters() ingest.Counters {
+	return ingest.Counters{
+		Partitions: []ingest.PartitionCounters{{
+			Partition: 1, Assigned: true, Paused: "worker 1 is down", Messages: 70, Spans: 66,
+			Batches: 1, Clock: 1000, Wall: 3500,
+		}},
+		Rules:   map[string]uint64{"organization_id=1": 4},
+		Commits: 5,
+	}
+}
+
+func (f fixed) Freshness() []pipeline.Freshness {
+	buckets := make([]uint64, len(pipeline.FreshnessBounds))
+	buckets[len(buckets)-1] = 3
+	return []pipeline.Freshness{{Worker: 0, Buckets: buckets, Count: 3, Sum: 6 * time.Second}}
+}
+
+func (f fixed) Usage() map[int]spawn.Usage {
+	return map[int]spawn.Usage{0: {CPU: 1500 * time.Millisecond, RSS: 1 << 20}}
+}
+
+func (f fixed) Memory(context.Context) ([]flusher.NodeMemory, error) {
+	return []flusher.NodeMemory{{Node: "r:1", Used: 50, Max: 100}}, f.memory
+}
+
+func registry(t *testing.T, f fixed) *prometheus.Registry {
+	t.Helper()
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(NewCollector(f))
+	return r
+}
+
+func get(t *testing.T, h http.Handler, path string) (int, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+	return w.Code, w.Body.String()
+}
+
+func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
+	code, text := get(t, Handler(fixed{}, registry(t, fixed{})), "/metrics")
+	for _, want := range []string{
+		`sluice_worker_state{state="healthy",worker="0"} 1`,
+		`sluice_worker_state{state="healthy",worker="1"} 0`,
+		`sluice_worker_state{state="hung",worker="1"} 1`,
+		`sluice_worker_shard{shard="2",worker="0"} 1`,
+		`sluice_worker_restarts_total{worker="1"} 2`,
+		`sluice_worker_spans_total{worker="0"} 60`,
+		`sluice_worker_cpu_seconds_total{worker="0"} 1.5`,
+		`sluice_shard_input_paused{shard="1"} 1`,
+		`sluice_shard_spans_total{shard="1"} 66`,
+		`sluice_shard_input_lag_seconds{shard="1"} 2.5`,
+		`sluice_kill_switch_dropped_total{rule="organization_id=1"} 4`,
+		`sluice_freshness_seconds_bucket{worker="0",le="300"} 3`,
+		`sluice_freshness_seconds_sum{worker="0"} 6`,
+		`sluice_redis_memory_used_bytes{node="r:1"} 50`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("no %s", want)
+		}
+	}
+	if code != http.StatusOK {
+		t.Errorf("status %d:\n%s", code, text)
+	}
+}
+
+func TestMetricsPassTheLinter(t *testing.T) {
+	families, err := registry(t, fixed{}).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v: %v", err, problems)
+	}
+}
+
+func TestRedisThatIsAwayTakesOnlyItsOwnMetrics(t *testing.T) {
+	f := fixed{memory: errors.New("away")}
+	_, text := get(t, Handler(f, registry(t, f)), "/metrics")
+	if strings.Contains(text, "redis_memory") || !strings.Contains(text, "sluice_worker_spans_total") {
+		t.Errorf("metrics without redis:\n%s", text)
+	}
+}
+
+func TestHealthSaysWhatIsWrong(t *testing.T) {
+	well := fixed{}
+	busy := fixed{ready: []string{"worker 1 (shards [1]) is hung", "input of partition 1 pauses"}}
+	over := fixed{alive: []string{"the pipeline has ended"}}
+	cases := []struct {
+		name, path string
+		health     fixed
+		code       int
+		body       string
+	}{
+		{"all is well", "/healthz", well, 200, "ok\n"},
+		{"all is well", "/readyz", well, 200, "ok\n"},
+		{"what passes is no reason to restart", "/healthz", busy, 200, "ok\n"},
+		{"each cause on a line", "/readyz", busy, 503,
+			"worker 1 (shards [1]) is hung\ninput of partition 1 pauses\n"},
+		{"the end", "/healthz", over, 503, "the pipeline has ended\n"},
+		{"the end", "/readyz", over, 503, "the pipeline has ended\n"},
+	}
+	for _, c := range cases {
+		t.Run(c.name+c.path, func(t *testing.T) {
+			code, body := get(t, Handler(c.health, registry(t, c.health)), c.path)
+			if code != c.code || body != c.body {
+				t.Errorf("%d %q, want %d %q", code, body, c.code, c.body)
+			}
+		})
+	}
+}
+
+func TestListenServesAndEnds(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	s, err := Listen("127.0.0.1:0", fixed{}, registry(t, fixed{}), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/", "/debug/pprof/", "/debug/pprof/heap"} {
+		answer, err := http.Get("http://" + s.Addr() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", path, answer.Status)
+		}
+	}
+	if _, err := Listen(s.Addr(), fixed{}, registry(t, fixed{}), log); err == nil ||
+		!strings.Contains(err.Error(), s.Addr()) {
+		t.Errorf("%v does not name the address in use", err)
+	}
+	s.Close()
+	if _, err := http.Get("http://" + s.Addr() + "/healthz"); err == nil {
+		t.Error("it still answers after Close")
+	}
+}
+
+// kafkaio makes a second client of the same hooks for a record that is refused in a batch.
+func TestKafkaHooksSurviveASecondClient(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	r := prometheus.NewRegistry()
+	hooks := KafkaHooks(r)
+	source, letters := hooks("source"), hooks("dead-letters")
+	for _, h := range [][]kgo.Hook{source, source, letters} {
+		client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.WithHooks(h...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		if err := client.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, text := get(t, Handler(fixed{}, r), "/metrics")
+	for _, client := range []string{"source", "dead-letters"} {
+		if !strings.Contains(text, `sluice_kafka_connects_total{client="`+client+`"`) {
+			t.Errorf("no connections of %s in\n%s", client, text)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Health says what is wrong.
+type Health interface {
+	// Alive returns why the program cannot go on, and had better be started again; nil if it can.
+	Alive() []string
+	// Ready returns what keeps it from doing its work now; nil if nothing does.
+	Ready() []string
+}
+
+const (
+	headerWait   = 5 * time.Second
+	closeWaitMax = time.Second
+)
+
+// Server serves one program.
+type Server struct {
+	listener net.Listener
+	http     *http.Server
+	done     chan struct{}
+}
+
+// Listen serves on the address from now on. The error names the address.
+func Listen(
+	address string, health Health, metrics prometheus.Gatherer, log *slog.Logger,
+) (*Server, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("serve http on %s: %w", address, err)
+	}
+	s := &Server{
+		listener: listener,
+		http: &http.Server{
+			Handler:           Handler(health, metrics),
+			ReadHeaderTimeout: headerWait,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		},
+		done: make(chan struct{}),
+	}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("http server ended", "error", err)
+		}
+	}()
+	return s, nil
+}
+
+// Addr is the address that is served on, with the port that was chosen if it was 0.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Close ends the server; answers that are being written have a second.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeWaitMax)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close()
+	}
+	<-s.done
+}
+
+// Handler is the server's handler alone.
+func Handler(health Health, metrics prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, // what can be told is better than nothing
+	}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, health.Alive())
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, append(health.Alive(), health.Ready()...))
+	})
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	// Not /debug/pprof/cmdline: nothing secret is in the command line, and nobody needs it here.
+	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound)
+	mux.HandleFunc("GET /{$}", index)
+	return mux
+}
+
+// answer writes ok, or one line for each thing that is wrong.
+func answer(w http.ResponseWriter, wrong []string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if len(wrong) == 0 {
+		_, _ = fmt.Fprintln(w, "ok")
+		return
+	}
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = fmt.Fprintln(w, strings.Join(wrong, "\n"))
+}
+
+func index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprint(w, "/metrics\n/healthz\n/readyz\n/debug/pprof/\n")
+}

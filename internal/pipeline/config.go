@@ -1,0 +1,203 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/internal/ingest"
+	"sluice/internal/kafkaio"
+)
+
+// Mode is what workers are.
+type Mode string
+
+// The modes.
+const (
+	// ModeProcess makes every worker an OS process of its own.
+	ModeProcess Mode = "process"
+	// ModeGoroutine keeps workers in this process: a hung one cannot be killed, only fenced off.
+	ModeGoroutine Mode = "goroutine"
+)
+
+// Config is everything that a pipeline is made with.
+//
+// Its memory is bounded by names: beside the Go runtime, this process holds for each assigned
+// partition at most Source.HeldBytesMax of fetched messages and three batches of Ingest.MaxBatch
+// times Ingest.BatchGrowth messages (waiting, decoded, in the store), one fetch of
+// Source.FetchBytesMax per broker, and dead letters up to Producer.BufferedBytesMax. A worker holds
+// two portions of Worker.MaxFlushBytes as loaded and as encoded, and Limits.MemoryMax is where its
+// collector works against further growth.
+type Config struct {
+	Redis Redis
+	Kafka Kafka
+
+	// InputTopic is read, OutputTopic takes the segments, DeadLetterTopic what is no span and what
+	// no broker takes. Default "ingest-spans", "buffered-segments", "ingest-spans-dlq".
+	InputTopic, OutputTopic, DeadLetterTopic string
+	// Group is the consumer group. Default "sluice".
+	Group string
+	// InstanceID makes the membership static, so that a restart moves no partition. Empty: dynamic.
+	InstanceID string
+
+	// CreateTopics creates missing topics at start, with Partitions partitions (the dead-letter
+	// topic too) and Replication replicas. The default of both is kafkaio.BrokerDefault.
+	CreateTopics bool
+	Partitions   int32
+	Replication  int16
+
+	// Options are those of buffer and codec.
+	Options buffer.Options
+
+	// Mode is what workers are. Default ModeProcess.
+	Mode   Mode
+	Limits WorkerLimits
+
+	// Flusher is the supervisor's part.
+	Flusher flusher.Config
+	// Worker is each worker's part; OutputTopic and DeadLetterTopic of it are those above, and what
+	// it waits for without a sign of life is at most a quarter of Flusher.MaxUnhealthy.
+	Worker flusher.WorkerConfig
+	// Ingest is the loop's part; topics and options of it are those above.
+	Ingest ingest.Config
+	// Source is the consumer's part; topic, group and instance id of it are those above.
+	Source kafkaio.SourceConfig
+	// Producer is the part of each producer: one here for dead letters, one per worker. Its topics
+	// are those above.
+	Producer kafkaio.ProducerConfig
+
+	// KillSwitch returns the rules of the moment. Nil drops nothing.
+	KillSwitch func() *buffer.KillSwitch
+	// Events hears every transition of the supervisor, IngestEvents what an operator must know of
+	// the input; both are logged before. They must not block. Nil: nobody listens.
+	Events       func(flusher.Event)
+	IngestEvents func(ingest.Event)
+	// Fresh hears of each worker how long after their deadlines segments were acknowledged, as
+	// Freshness sums it up. It must not block. Nil: nobody listens.
+	Fresh func(worker int, samples []time.Duration)
+	// Hooks returns what observes a Kafka client of this process (metrics): "source" and
+	// "dead-letters". Nil: nothing does.
+	Hooks func(client string) []kgo.Hook
+	// Log receives what an operator must know, the workers' logs too. Nil: slog.Default().
+	Log *slog.Logger
+}
+
+// WorkerLimits bound each worker process. They mean nothing for goroutines.
+type WorkerLimits struct {
+	// Threads is how many threads run Go code at a time (GOMAXPROCS). Default 1: a worker is a
+	// sequence of stages, and the number of workers is what scales.
+	Threads int
+	// GCPercent is GOGC: higher costs memory and saves CPU. Default 200.
+	GCPercent int
+	// MemoryMax is where the collector works against further growth (GOMEMLIMIT). Default 512 MiB;
+	// spawn.NoMemoryMax for none.
+	MemoryMax buffer.Bytes
+}
+
+// DefaultConfig returns the defaults named at the fields, with servers on their usual local ports.
+func DefaultConfig() Config {
+	const input, output = "ingest-spans", "buffered-segments"
+	dead := DeadLetterTopicOf(input)
+	c := Config{
+		Redis:           DefaultRedis(),
+		Kafka:           DefaultKafka(),
+		InputTopic:      input,
+		OutputTopic:     output,
+		DeadLetterTopic: dead,
+		Group:           "sluice",
+		Partitions:      kafkaio.BrokerDefault,
+		Replication:     kafkaio.BrokerDefault,
+		Options:         buffer.DefaultOptions(),
+		Mode:            ModeProcess,
+		Limits:          WorkerLimits{Threads: 1, GCPercent: 200, MemoryMax: 512 << 20},
+		Flusher:         flusher.DefaultConfig(),
+		Worker:          flusher.DefaultWorkerConfig(),
+		Ingest:          ingest.DefaultConfig(input, dead),
+		Source:          kafkaio.DefaultSourceConfig(input, "sluice"),
+		Producer:        kafkaio.DefaultProducerConfig(output, dead),
+	}
+	// A quarter of the client's own default: this much can be in flight in each worker.
+	c.Producer.BufferedBytesMax = 64 << 20
+	return c
+}
+
+// DeadLetterTopicOf is the name of the dead-letter topic of an input topic if none is given.
+func DeadLetterTopicOf(input string) string { return input + "-dlq" }
+
+// Validate returns every fault of the config, joined, or nil.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	fault(c.Mode != ModeProcess && c.Mode != ModeGoroutine,
+		"flusher mode %q is unknown: want %q or %q", c.Mode, ModeProcess, ModeGoroutine)
+	fault(c.OutputTopic == c.InputTopic, "output topic and input topic are both %q", c.InputTopic)
+	fault(c.Partitions < 1 && c.Partitions != kafkaio.BrokerDefault,
+		"partitions %d must be 1 or more (%d: the broker's default)", c.Partitions,
+		kafkaio.BrokerDefault)
+	fault(c.Replication < 1 && c.Replication != kafkaio.BrokerDefault,
+		"replication %d must be 1 or more (%d: the broker's default)", c.Replication,
+		kafkaio.BrokerDefault)
+	fault(c.Mode == ModeProcess && c.Limits.Threads < 1,
+		"worker threads %d must be 1 or more", c.Limits.Threads)
+	fault(c.Mode == ModeProcess && c.Limits.GCPercent < 1,
+		"worker GC percent %d must be 1 or more", c.Limits.GCPercent)
+	fault(c.Limits.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)",
+		c.Limits.MemoryMax)
+	return errors.Join(append(faults, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(),
+		c.worker().Validate(), c.ingest().Validate(), c.source().Validate(),
+		c.Producer.Validate())...)
+}
+
+func (c Config) worker() flusher.WorkerConfig {
+	w := c.Worker
+	w.InputTopic, w.OutputTopic, w.DeadLetterTopic = c.InputTopic, c.OutputTopic, c.DeadLetterTopic
+	// A worker that waits for a server must not be taken for one that hangs.
+	w.BeatEvery = min(w.BeatEvery, c.Flusher.MaxUnhealthy/4)
+	w.RetryMax = min(w.RetryMax, c.Flusher.MaxUnhealthy/4)
+	w.RetryMin = min(w.RetryMin, w.RetryMax)
+	return w
+}
+
+func (c Config) ingest() ingest.Config {
+	i := c.Ingest
+	i.InputTopic, i.DeadLetterTopic, i.Options = c.InputTopic, c.DeadLetterTopic, c.Options
+	return i
+}
+
+func (c Config) source() kafkaio.SourceConfig {
+	s := c.Source
+	s.Topic, s.Group, s.InstanceID = c.InputTopic, c.Group, c.InstanceID
+	return s
+}
+
+func (c Config) producer(topics ...string) kafkaio.ProducerConfig {
+	p := c.Producer
+	p.Topics = topics
+	return p
+}
+
+func (c Config) topics() []string {
+	return []string{c.InputTopic, c.OutputTopic, c.DeadLetterTopic}
+}
+
+func (c Config) log() *slog.Logger {
+	if c.Log == nil {
+		return slog.Default()
+	}
+	return c.Log
+}
+
+// answerMax is how long a worker waits for a server to answer while it connects: well inside the
+// time after which it would count as hung.
+func (c Config) answerMax() time.Duration {
+	return min(10*time.Second, max(c.Flusher.MaxUnhealthy/4, 100*time.Millisecond))
+}

@@ -1,0 +1,309 @@
+// Package pipeline wires the parts together: input topic, buffer in Redis, workers, output topic.
+// cmd/run is a shell around it, and so is the harness on the wall clock.
+//
+// A program that uses it calls spawn.MaybeWorker first in main: worker processes are the program
+// itself, started again.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/buffer"
+	"sluice/buffer/codec"
+	"sluice/buffer/redisstore"
+	"sluice/flusher"
+	"sluice/internal/ingest"
+	"sluice/internal/kafkaio"
+	"sluice/internal/spawn"
+	"sluice/internal/wall"
+)
+
+// Pipeline is a pipeline whose servers have answered.
+type Pipeline struct {
+	cfg        Config
+	log        *slog.Logger
+	kafka      kafkaio.Config
+	store      *redisstore.Store
+	letters    *kafkaio.Producer
+	spawner    spawner
+	supervisor *flusher.Supervisor
+	health     *health
+	freshness  freshness
+
+	source *kafkaio.Source
+	loop   *ingest.Loop
+}
+
+// spawner is what processes and goroutines have in common.
+type spawner interface {
+	flusher.Spawner
+	Pids() map[int]int
+	Usage() map[int]spawn.Usage
+	Close()
+}
+
+// Open connects to the servers, checks that they are fit and that the topics are there (or creates
+// them), and reads nothing yet. Errors name the server's address and the cause.
+func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	p := &Pipeline{cfg: cfg, log: cfg.log(), health: newHealth()}
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
+	if p.kafka, err = cfg.Kafka.connection(p.log); err != nil {
+		return nil, err
+	}
+	if err := p.checkServers(ctx); err != nil {
+		return nil, err
+	}
+	p.letters, err = kafkaio.NewProducer(ctx, p.client("dead-letters"),
+		cfg.producer(cfg.DeadLetterTopic))
+	if err != nil {
+		return nil, err
+	}
+	if p.spawner, err = cfg.spawner(p.log); err != nil {
+		return nil, err
+	}
+	p.supervisor, err = flusher.NewSupervisor(cfg.Flusher, flusher.SupervisorPorts{
+		Clock:   wall.Clock{},
+		Tasks:   wall.Tasks{},
+		Spawner: p.spawner,
+		Store:   p.store,
+		Memory:  memory{p.store},
+		Events:  p.onFlusher,
+		Fresh:   p.onFresh,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, p.join()
+}
+
+// client is what a Kafka client of that name is made with.
+func (p *Pipeline) client(name string) kafkaio.Config {
+	c := p.kafka
+	c.Hooks = []kgo.Hook{p.health}
+	if p.cfg.Hooks != nil {
+		c.Hooks = append(c.Hooks, p.cfg.Hooks(name)...)
+	}
+	return c
+}
+
+// checkServers looks at both servers, so that both errors are seen at once.
+func (p *Pipeline) checkServers(ctx context.Context) error {
+	kafka := make(chan error, 1)
+	go func() { kafka <- p.checkTopics(ctx) }()
+	var err error
+	p.store, err = p.cfg.Redis.open(ctx, p.cfg.Options.MaxSegmentBytes, p.kafka.CheckTimeout)
+	return errors.Join(err, <-kafka)
+}
+
+func (p *Pipeline) checkTopics(ctx context.Context) error {
+	if !p.cfg.CreateTopics {
+		return kafkaio.Check(ctx, p.kafka, p.cfg.topics()...)
+	}
+	created, err := kafkaio.CreateTopics(ctx, p.kafka, p.cfg.Partitions, p.cfg.Replication,
+		p.cfg.topics()...)
+	if len(created) > 0 {
+		p.log.Info("topics created", "topics", created)
+	}
+	return err
+}
+
+func (c Config) spawner(log *slog.Logger) (spawner, error) {
+	settings, err := c.settings()
+	if err != nil {
+		return nil, err
+	}
+	if c.Mode == ModeGoroutine {
+		return spawn.NewGoroutines(spawn.GoroutineConfig{
+			Run: workerName, Settings: settings, Clock: wall.Clock{}, Log: log,
+		})
+	}
+	pc := spawn.DefaultProcessConfig(workerName, wall.Clock{})
+	pc.Settings, pc.Log = settings, log
+	pc.Threads, pc.GCPercent, pc.MemoryMax = c.Limits.Threads, c.Limits.GCPercent, c.Limits.MemoryMax
+	return spawn.NewProcesses(pc)
+}
+
+// join makes the loop and its source. The source joins the group at once, and the group waits only
+// so long for a member that does not poll: Run is to follow.
+func (p *Pipeline) join() (err error) {
+	if p.source, err = kafkaio.NewSource(p.client("source"), p.cfg.source()); err != nil {
+		return err
+	}
+	p.loop, err = ingest.New(p.cfg.ingest(), ingest.Ports{
+		Clock:       wall.Clock{},
+		Tasks:       wall.Tasks{},
+		Source:      p.source,
+		Store:       p.store,
+		Decoder:     codec.New(p.cfg.Options.MaxSegmentBytes),
+		DeadLetters: p.letters,
+		Gate:        p.supervisor,
+		Assigner:    p.supervisor,
+		KillSwitch:  p.cfg.KillSwitch,
+		Events:      p.onIngest,
+	})
+	return err
+}
+
+// Run moves spans until stop is done, then finishes what is in flight and returns nil. When ctx is
+// done it gives up at once, and returns nil too if stop was done before. Any other error is one
+// that does not pass by itself. In every case each worker process has ended. stop is to be derived
+// from ctx; finishing takes Flusher.ShutdownTimeout at most. Run may be called once.
+func (p *Pipeline) Run(ctx, stop context.Context) error {
+	defer p.health.end()
+	// Whichever part ends first, for whatever reason, ends the other.
+	stop, stopBoth := context.WithCancel(stop)
+	defer stopBoth()
+	loopCtx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	go func() {
+		<-stop.Done()
+		p.bound(loopCtx, giveUp)
+	}()
+	defer context.AfterFunc(ctx, p.spawner.Close)()
+	supervised := make(chan error, 1)
+	go func() {
+		defer stopBoth()
+		supervised <- p.supervisor.Run(stop)
+	}()
+	loopStop, endLoop := context.WithCancel(loopCtx)
+	defer endLoop()
+	defer context.AfterFunc(stop, endLoop)()
+	err := p.loop.Run(loopCtx, loopStop)
+	if errors.Is(err, context.Canceled) {
+		err = p.givenUp(ctx)
+	}
+	stopBoth()
+	return errors.Join(err, <-supervised)
+}
+
+// bound gives up on what is in flight when the shutdown has taken its time.
+func (p *Pipeline) bound(loopCtx context.Context, giveUp context.CancelFunc) {
+	timeout := p.cfg.Flusher.ShutdownTimeout
+	if timeout == flusher.NoTimeout {
+		return
+	}
+	if (wall.Clock{}).Sleep(loopCtx, timeout) == nil {
+		giveUp()
+	}
+}
+
+// givenUp says that what was read is not all stored. It is no error: Kafka delivers it again.
+func (p *Pipeline) givenUp(ctx context.Context) error {
+	if ctx.Err() == nil {
+		p.log.Warn("the shutdown took too long: what was not stored will be read again",
+			"after", p.cfg.Flusher.ShutdownTimeout)
+	}
+	return nil
+}
+
+// Close ends every worker and every connection. It is to be called once, after Run has returned,
+// or instead of it.
+func (p *Pipeline) Close() {
+	if p.spawner != nil {
+		p.spawner.Close()
+	}
+	if p.source != nil {
+		p.source.Close()
+	}
+	if p.letters != nil {
+		p.letters.Close()
+	}
+	if p.store != nil {
+		p.store.Close()
+	}
+}
+
+// Supervisor returns the supervisor of the workers.
+func (p *Pipeline) Supervisor() *flusher.Supervisor { return p.supervisor }
+
+// Workers returns the state of every worker there ever was.
+func (p *Pipeline) Workers() []flusher.WorkerState { return p.supervisor.Workers() }
+
+// Counters returns what was done with the input so far.
+func (p *Pipeline) Counters() ingest.Counters { return p.loop.Counters() }
+
+// Pids returns the process numbers of the workers that run, by worker; none for goroutines.
+func (p *Pipeline) Pids() map[int]int { return p.spawner.Pids() }
+
+// Usage returns what each worker process that runs has used so far, by worker.
+func (p *Pipeline) Usage() map[int]spawn.Usage { return p.spawner.Usage() }
+
+// Memory asks every Redis node how full it is.
+func (p *Pipeline) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {
+	return memory{p.store}.Memory(ctx)
+}
+
+// Leftovers describes what Redis holds beside epochs and clocks: nothing when all was flushed. It
+// reads all names, so it is for tests and the harness.
+func (p *Pipeline) Leftovers(ctx context.Context) ([]string, error) { return p.store.Leftovers(ctx) }
+
+// memory is the store's nodes for the supervisor.
+type memory struct{ store *redisstore.Store }
+
+// Memory is part of flusher.MemoryMeter.
+func (m memory) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {
+	nodes, err := m.store.Memory(ctx)
+	out := make([]flusher.NodeMemory, len(nodes))
+	for i, n := range nodes {
+		out[i] = flusher.NodeMemory{Node: n.Node, Used: n.Used, Max: n.Max}
+	}
+	return out, err
+}
+
+var _ buffer.Store = (*redisstore.Store)(nil)
+
+// onFlusher logs an event of the supervisor and passes it on.
+func (p *Pipeline) onFlusher(e flusher.Event) {
+	p.log.LogAttrs(context.Background(), e.Level(), e.Kind.String(), e.Attrs()...)
+	if p.cfg.Events != nil {
+		p.cfg.Events(e)
+	}
+}
+
+// onFresh sums freshness samples up and passes them on.
+func (p *Pipeline) onFresh(worker int, samples []time.Duration) {
+	p.freshness.add(worker, samples)
+	if p.cfg.Fresh != nil {
+		p.cfg.Fresh(worker, samples)
+	}
+}
+
+// onIngest logs an event of the input and passes it on.
+func (p *Pipeline) onIngest(e ingest.Event) {
+	p.health.note(e, time.Now())
+	level := slog.LevelInfo
+	switch e.Kind {
+	case ingest.TroubleBegan, ingest.CommitFailed, ingest.CommitGivenUp, ingest.InputPaused,
+		ingest.PartitionsLost, ingest.DeadLettered, ingest.DeadLetterCut:
+		level = slog.LevelWarn
+	case ingest.DeadLetterLost:
+		level = slog.LevelError
+	}
+	var attrs []slog.Attr
+	if len(e.Partitions) > 0 {
+		attrs = append(attrs, slog.Any("partitions", e.Partitions))
+	}
+	if e.Reason != "" {
+		attrs = append(attrs, slog.String("reason", e.Reason))
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", fmt.Sprint(e.Err)))
+	}
+	p.log.LogAttrs(context.Background(), level, string(e.Kind), attrs...)
+	if p.cfg.IngestEvents != nil {
+		p.cfg.IngestEvents(e)
+	}
+}

@@ -1,0 +1,151 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"sluice/buffer"
+	"sluice/buffer/redisstore"
+	"sluice/internal/kafkaio"
+)
+
+// Redis says where the buffer is.
+type Redis struct {
+	// Addresses are "host:port": one server, or nodes of one cluster.
+	Addresses []string
+	// User and Password are those of an ACL user; a password alone is the default user's.
+	User     string
+	Password kafkaio.Secret
+	TLS      TLS
+	// Namespace is put before every key; Slice separates queues.
+	Namespace, Slice string
+	// Compression stores spans compressed with zstd where that pays.
+	Compression bool
+}
+
+// DefaultRedis returns a single server on the usual local port.
+func DefaultRedis() Redis {
+	d := redisstore.DefaultConfig()
+	return Redis{Addresses: d.Addresses, Namespace: d.Namespace, Compression: d.Compression}
+}
+
+// Validate returns every fault, joined, or nil. It reads no file.
+func (r Redis) Validate() error {
+	return errors.Join(r.config(buffer.NoSegmentLimit).Validate(), r.TLS.validate("redis"))
+}
+
+// config returns the store's own configuration, without TLS.
+func (r Redis) config(max buffer.Bytes) redisstore.Config {
+	c := redisstore.DefaultConfig()
+	c.Addresses = r.Addresses
+	c.Username, c.Password = r.User, string(r.Password)
+	c.Namespace, c.Slice = r.Namespace, r.Slice
+	c.Compression = r.Compression
+	c.MaxSegmentBytes = max
+	return c
+}
+
+// open connects to the store. A single answer takes answerMax at most.
+func (r Redis) open(
+	ctx context.Context, max buffer.Bytes, answerMax time.Duration,
+) (*redisstore.Store, error) {
+	c := r.config(max)
+	c.DialTimeout = min(c.DialTimeout, answerMax)
+	var err error
+	if c.TLS, err = r.TLS.Load(); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	return redisstore.Open(ctx, c)
+}
+
+// Kafka says where the topics are.
+type Kafka struct {
+	// Brokers are "host:port", of which one must answer.
+	Brokers []string
+	// ClientID names the clients in the brokers' logs. Default "sluice".
+	ClientID string
+	SASL     kafkaio.SASL
+	TLS      TLS
+}
+
+// DefaultKafka returns a broker on the usual local port.
+func DefaultKafka() Kafka {
+	return Kafka{Brokers: []string{"127.0.0.1:9092"}, ClientID: "sluice"}
+}
+
+// Validate returns every fault, joined, or nil. It reads no file.
+func (k Kafka) Validate() error {
+	return errors.Join(k.config().Validate(), k.TLS.validate("kafka"))
+}
+
+// config returns the clients' own configuration, without TLS.
+func (k Kafka) config() kafkaio.Config {
+	c := kafkaio.DefaultConfig(k.Brokers...)
+	c.ClientID, c.SASL = k.ClientID, k.SASL
+	return c
+}
+
+// connection returns what every client of this process is made with.
+func (k Kafka) connection(log *slog.Logger) (kafkaio.Config, error) {
+	c := k.config()
+	c.Log = log
+	var err error
+	if c.TLS, err = k.TLS.Load(); err != nil {
+		return c, fmt.Errorf("kafka: %w", err)
+	}
+	return c, nil
+}
+
+// TLS says how to talk to a server privately. The zero value is plain text. It names files, which
+// each process reads for itself.
+type TLS struct {
+	Enabled bool
+	// CAFile holds the certificates (PEM) that sign the server's. Empty: the system's.
+	CAFile string
+	// CertFile and KeyFile hold this client's certificate and key (PEM). Empty: none.
+	CertFile, KeyFile string
+	// ServerName is what the server's certificate must be for. Empty: the host that was dialled.
+	ServerName string
+}
+
+func (t TLS) validate(server string) error {
+	if !t.Enabled && t != (TLS{}) {
+		return fmt.Errorf("%s: TLS files or a server name are given, but TLS is not switched on", server)
+	}
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		return fmt.Errorf("%s: a client certificate needs both a certificate file and a key file", server)
+	}
+	return nil
+}
+
+// Load reads the files. It returns nil for plain text.
+func (t TLS) Load() (*tls.Config, error) {
+	if !t.Enabled {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read CA certificates: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no PEM certificate", t.CAFile)
+		}
+	}
+	if t.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("client certificate: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}

@@ -1,0 +1,170 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sluice/buffer"
+	"sluice/buffer/codec"
+	"sluice/buffer/redisstore"
+	"sluice/flusher"
+	"sluice/internal/kafkaio"
+	"sluice/internal/spawn"
+	"sluice/internal/wall"
+)
+
+// workerName is the name under which a pipeline's worker is registered.
+const workerName = "flusher"
+
+func init() { spawn.Register(workerName, runWorker) }
+
+// workerSettings are what a worker is told over its pipe. The passwords stand apart, since
+// kafkaio.Secret does not print itself, in JSON neither.
+type workerSettings struct {
+	Redis           Redis
+	RedisPassword   string
+	Kafka           Kafka
+	KafkaPassword   string
+	MaxSegmentBytes buffer.Bytes
+	Worker          flusher.WorkerConfig
+	Producer        kafkaio.ProducerConfig
+	AnswerMax       time.Duration
+}
+
+// settings returns the worker's part of the configuration.
+func (c Config) settings() ([]byte, error) {
+	text, err := json.Marshal(workerSettings{
+		Redis:           c.Redis,
+		RedisPassword:   string(c.Redis.Password),
+		Kafka:           c.Kafka,
+		KafkaPassword:   string(c.Kafka.SASL.Password),
+		MaxSegmentBytes: c.Options.MaxSegmentBytes,
+		Worker:          c.worker(),
+		Producer:        c.producer(c.OutputTopic, c.DeadLetterTopic),
+		AnswerMax:       c.answerMax(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode the workers' settings: %w", err)
+	}
+	return text, nil
+}
+
+func readSettings(text []byte) (workerSettings, error) {
+	var s workerSettings
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("decode the worker's settings: %w", err)
+	}
+	s.Redis.Password = kafkaio.Secret(s.RedisPassword)
+	s.Kafka.SASL.Password = kafkaio.Secret(s.KafkaPassword)
+	return s, nil
+}
+
+// runWorker is the life of a worker, as a process or as a goroutine.
+func runWorker(ctx, stop context.Context, job spawn.Job) error {
+	s, err := readSettings(job.Settings)
+	if err != nil {
+		return err
+	}
+	w := connector{settings: s, job: job, clock: wall.Clock{}}
+	store, err := connect(ctx, stop, &w, "redis", w.openStore)
+	if store == nil {
+		return err
+	}
+	defer store.Close()
+	producer, err := connect(ctx, stop, &w, "kafka", w.openProducer)
+	if producer == nil {
+		return err
+	}
+	defer producer.Close()
+	return flusher.RunWorker(ctx, stop, s.Worker, flusher.WorkerPorts{
+		Clock:    w.clock,
+		Store:    store,
+		Producer: producer,
+		Encoder:  codec.New(s.MaxSegmentBytes),
+		Reporter: job.Reporter,
+		Trouble:  func(t flusher.Trouble) { logTrouble(job.Log, t) },
+	}, job.Spec)
+}
+
+// connector connects a worker to its servers.
+type connector struct {
+	settings workerSettings
+	job      spawn.Job
+	clock    wall.Clock
+	status   flusher.Status
+}
+
+// connect opens a connection and tries again until the server answers. That a server is away is no
+// fault of the worker, so after the first attempt it gives signs of life, as it does later on in
+// the same case: it would not help to start it again. A nil result comes with the error, or with
+// none if the worker was told to stop.
+func connect[T any](
+	ctx, stop context.Context, w *connector, server string, open func(context.Context) (*T, error),
+) (*T, error) {
+	pause := w.settings.Worker.RetryMin
+	began := w.clock.Now()
+	for attempt := 1; ; attempt++ {
+		opened, err := open(ctx)
+		if err == nil {
+			if attempt > 1 {
+				w.job.Log.Info(server+" answers again", "after", w.clock.Now().Sub(began), "attempts", attempt)
+			}
+			return opened, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if stop.Err() != nil {
+			return nil, nil // nothing is in flight yet
+		}
+		if !retryable(server, err) {
+			return nil, err
+		}
+		if attempt == 1 {
+			w.job.Log.Warn(server+" does not answer a starting worker, trying on", "error", err)
+		}
+		w.beat()
+		if w.clock.Sleep(stop, pause) != nil {
+			return nil, ctx.Err()
+		}
+		pause = min(2*pause, w.settings.Worker.RetryMax)
+	}
+}
+
+// retryable: what Redis answers tells whether waiting helps. Kafka was there when the program
+// started, with the same settings.
+func retryable(server string, err error) bool {
+	return server == "kafka" || buffer.Retryable(err)
+}
+
+// beat is a sign of life before the core gives its own.
+func (w *connector) beat() {
+	w.status.Beats++
+	w.status.Stage = flusher.StageIdle
+	w.job.Reporter.Report(w.status)
+}
+
+func (w *connector) openStore(ctx context.Context) (*redisstore.Store, error) {
+	return w.settings.Redis.open(ctx, w.settings.MaxSegmentBytes, w.settings.AnswerMax)
+}
+
+func (w *connector) openProducer(ctx context.Context) (*kafkaio.Producer, error) {
+	kafka, err := w.settings.Kafka.connection(w.job.Log)
+	if err != nil {
+		return nil, err
+	}
+	kafka.CheckTimeout = w.settings.AnswerMax
+	return kafkaio.NewProducer(ctx, kafka, w.settings.Producer)
+}
+
+// logTrouble says that a server does not do its part, and that it does again.
+func logTrouble(log *slog.Logger, t flusher.Trouble) {
+	if t.Over {
+		log.Info(t.Step+" works again", "after", t.Lasted.Round(time.Millisecond), "attempts", t.Attempts)
+		return
+	}
+	log.Warn(t.Step+" fails, trying until it works", "error", t.Err)
+}
