@@ -1,0 +1,88 @@
+// Command run is the production program: spans in, segments out.
+//
+//	run --redis HOST:PORT --kafka HOST:PORT     with servers
+//	run --embedded                              with nothing at all, to see it work
+//	run --help                                  all flags, by variable and file too
+//
+// The first Ctrl-C (SIGINT, SIGTERM) stops reading, finishes what is in flight and ends; the second
+// ends at once. Nothing is lost either way: what is not committed is read again. SIGHUP reads the
+// kill switch again. Exit codes: 0 after a stop that was asked for; 1 if a server or a topic is
+// missing, or the restart budget is used up; 2 for a wrong flag, variable or file; 130 if it was
+// ended at once.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"sluice/internal/config"
+	"sluice/internal/spawn"
+)
+
+// Exit codes.
+const (
+	codeDone   = 0
+	codeFailed = 1
+	codeUsage  = 2
+	codeAtOnce = 130
+)
+
+func main() {
+	spawn.MaybeWorker()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main with the process around it left out.
+func run(args []string, stdout io.Writer, stderr *os.File) int {
+	cfg, err := config.Parse(args, version(), stdout)
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		return codeDone
+	case err != nil:
+		return report(stderr, err)
+	}
+	screen := newScreen(stderr)
+	log := newLogger(screen, cfg)
+	for _, name := range config.UnknownVariables(os.Environ()) {
+		log.Warn("the variable is no flag, and does nothing", "variable", name)
+	}
+	p := program{cfg: cfg, log: log, screen: screen, signals: notify()}
+	code, err := p.run()
+	if err != nil {
+		screen.clear()
+		return report(stderr, err)
+	}
+	return code
+}
+
+// report prints what went wrong, a line each, and returns the exit code.
+func report(stderr io.Writer, err error) int {
+	for line := range strings.Lines(err.Error()) {
+		_, _ = fmt.Fprintln(stderr, "run: "+strings.TrimRight(line, "\n"))
+	}
+	var usage *config.UsageError
+	if errors.As(err, &usage) {
+		_, _ = fmt.Fprintln(stderr, "run: see run --help for all flags")
+		return codeUsage
+	}
+	return codeFailed
+}
+
+// version is what the toolchain noted in the file.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	text := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			text += " " + s.Value
+		}
+	}
+	return strings.TrimSpace(text + " " + info.GoVersion)
+}

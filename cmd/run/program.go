@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"sluice/internal/config"
+	"sluice/internal/httpapi"
+	"sluice/internal/kafkaio"
+	"sluice/internal/pipeline"
+)
+
+// closeMax bounds how long connections may take to say good-bye: a server that is away must not
+// keep the program.
+const closeMax = 3 * time.Second
+
+// program is one run.
+type program struct {
+	cfg     config.Run
+	log     *slog.Logger
+	screen  *screen
+	signals <-chan os.Signal
+}
+
+// notify returns the signals that end the program. The channel is made before anything else starts,
+// so that none is missed.
+func notify() <-chan os.Signal {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	return signals
+}
+
+// run returns when all is over. The exit code counts if there is no error.
+func (p *program) run() (int, error) {
+	ctx, atOnce := context.WithCancel(context.Background())
+	defer atOnce()
+	stop, drain := context.WithCancel(ctx)
+	defer drain()
+	done := make(chan struct{})
+	ended := make(chan error, 1)
+	go func() {
+		defer close(done)
+		ended <- p.live(ctx, stop, drain)
+	}()
+	forced := p.obey(done, drain, atOnce)
+	if forced {
+		// Whatever still hangs on a server is not waited for. The workers follow this process.
+		select {
+		case <-done:
+		case <-time.After(closeMax):
+		}
+		return codeAtOnce, nil
+	}
+	return codeDone, <-ended
+}
+
+// obey follows the signals until done: the first one drains, the second ends at once.
+func (p *program) obey(done <-chan struct{}, drain, atOnce func()) (forced bool) {
+	for drains := 0; ; drains++ {
+		select {
+		case <-done:
+			return false
+		case s := <-p.signals:
+			if drains > 0 {
+				p.log.Warn("ending at once", "signal", s.String())
+				atOnce()
+				return true
+			}
+			p.log.Info("finishing what is in flight; once more ends at once", "signal", s.String(),
+				"at_most", p.patience())
+			drain()
+		}
+	}
+}
+
+// patience says how long draining may take.
+func (p *program) patience() string {
+	if d := p.cfg.Pipeline.Flusher.ShutdownTimeout; d >= 0 {
+		return d.String()
+	}
+	return "as long as it takes"
+}
+
+// live is the run itself.
+func (p *program) live(ctx, stop context.Context, drain func()) error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	c := p.cfg.Pipeline
+	c.Log, c.Hooks = p.log, httpapi.KafkaHooks(registry)
+	if p.cfg.KillSwitchFile != "" {
+		k, err := config.OpenKillSwitch(p.cfg.KillSwitchFile, p.log)
+		if err != nil {
+			return err
+		}
+		c.KillSwitch = k.Rules
+		defer p.watch(ctx, k)()
+	}
+	var demo *demo
+	if p.cfg.Embedded {
+		var err error
+		if demo, err = newDemo(&c, p.cfg); err != nil {
+			return fmt.Errorf("embedded servers: %w", err)
+		}
+		defer demo.close()
+	}
+	line, err := pipeline.Open(stop, c)
+	if err != nil {
+		if errors.Is(err, context.Canceled) && stop.Err() != nil {
+			return nil // it was told to end before it began
+		}
+		var missing *kafkaio.MissingTopicsError
+		if errors.As(err, &missing) {
+			err = fmt.Errorf("%w (--create-topics lets it)", err)
+		}
+		return err
+	}
+	registry.MustRegister(httpapi.NewCollector(line))
+	server, err := p.serve(line, registry)
+	if err != nil {
+		p.close(line)
+		return err
+	}
+	if server != nil {
+		defer server.Close()
+	}
+	return p.move(ctx, stop, drain, line, demo)
+}
+
+// move runs the pipeline until it is told to stop.
+func (p *program) move(
+	ctx, stop context.Context, drain func(), line *pipeline.Pipeline, demo *demo,
+) error {
+	p.log.Info("spans are read", "input", p.cfg.Pipeline.InputTopic,
+		"output", p.cfg.Pipeline.OutputTopic, "group", p.cfg.Pipeline.Group)
+	if demo != nil {
+		defer demo.start(stop, drain, p, line)()
+	} else if p.cfg.Duration > 0 {
+		defer time.AfterFunc(p.cfg.Duration, drain).Stop()
+	}
+	err := line.Run(ctx, stop)
+	p.close(line)
+	p.log.Info("ended")
+	return err
+}
+
+// close says good-bye to the servers, as long as they listen.
+func (p *program) close(line *pipeline.Pipeline) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		line.Close()
+	}()
+	select {
+	case <-done:
+	case <-time.After(closeMax):
+		p.log.Warn("a server does not answer to the good-bye", "after", closeMax)
+	}
+}
+
+// serve starts the HTTP server, if one is wanted.
+func (p *program) serve(
+	line *pipeline.Pipeline, registry *prometheus.Registry,
+) (*httpapi.Server, error) {
+	if p.cfg.HTTP == "" {
+		return nil, nil
+	}
+	server, err := httpapi.Listen(p.cfg.HTTP, line, registry, p.log)
+	if err != nil {
+		return nil, fmt.Errorf("--http: %w (another address, or off)", err)
+	}
+	p.log.Info("http is served", "address", "http://"+server.Addr())
+	return server, nil
+}
+
+// watch follows the kill switch's file, and SIGHUP, until the returned function is called.
+func (p *program) watch(ctx context.Context, k *config.KillSwitch) func() {
+	ctx, cancel := context.WithCancel(ctx)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.Watch(ctx, hup)
+	}()
+	return func() {
+		signal.Stop(hup)
+		cancel()
+		<-done
+	}
+}

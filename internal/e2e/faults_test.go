@@ -1,0 +1,210 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/internal/ledger"
+	"sluice/internal/servers"
+)
+
+// workload is 40,000 spans within 16 seconds.
+const workload = `
+name: e2e
+seed: 7
+duration: 16s
+topology: {partitions: 8}
+workload:
+  rate: constant 2500/s
+  traces_at_once: 100
+  spans_per_trace: uniform 5..35
+  disorder: 0.2
+`
+
+// options make segments complete within seconds, and a hang noticed within three.
+var options = []string{"--flusher-processes", "4", "--timeout", "6s", "--root-timeout", "3s",
+	"--max-batch-wait", "100ms", "--max-unhealthy", "3s", "--shutdown-timeout", "20s"}
+
+// redisNodes is a Redis of the test's own: one server, or the masters of a cluster.
+type redisNodes []*servers.RedisServer
+
+func (n redisNodes) addrs() string {
+	var addrs []string
+	for _, node := range n {
+		addrs = append(addrs, node.Addr)
+	}
+	return strings.Join(addrs, ",")
+}
+
+// empty tells whether there are only epochs and clocks left.
+func (n redisNodes) empty() error {
+	for _, node := range n {
+		keys, err := node.Do("KEYS", "*")
+		if err != nil {
+			return err
+		}
+		for _, key := range strings.Fields(keys) {
+			if !strings.HasSuffix(key, ":owner") {
+				return fmt.Errorf("redis %s still has %q", node.Addr, keys)
+			}
+		}
+	}
+	return nil
+}
+
+func (n redisNodes) do(t *testing.T, words ...string) {
+	t.Helper()
+	for _, node := range n {
+		if answer, err := node.Do(words...); err != nil {
+			t.Fatalf("%v on %s: %s %v", words, node.Addr, answer, err)
+		}
+	}
+}
+
+// onEach runs a test on one Redis and on a cluster of three.
+func onEach(t *testing.T, test func(t *testing.T, redis redisNodes)) {
+	t.Run("redis", func(t *testing.T) { test(t, redisNodes{servers.Redis(t)}) })
+	t.Run("cluster", func(t *testing.T) { test(t, redisNodes(servers.NewRedisCluster(t))) })
+}
+
+// One worker is frozen, one killed, then the program itself, and started again.
+func TestFrozenKilledAndStartedAgain(t *testing.T) {
+	onEach(t, func(t *testing.T, redis redisNodes) {
+		tr := newTraffic(t, servers.KafkaAddr(t), workload)
+		args := append(slices.Concat(options, tr.args()), "--redis", redis.addrs())
+		first := start(t, args...)
+		tr.send()
+
+		sentAtLeast(tr, 8_000)
+		workers := first.workers()
+		if len(workers) != 4 {
+			t.Fatalf("%d workers, want 4", len(workers))
+		}
+		first.signal(workers[1], syscall.SIGSTOP)
+		first.signal(workers[2], syscall.SIGKILL)
+		until(t, 20*time.Second, "both workers have successors", func() error {
+			now := first.workers()
+			if slices.Contains(now, workers[1]) || slices.Contains(now, workers[2]) || len(now) != 4 {
+				return fmt.Errorf("workers %v, before %v", now, workers)
+			}
+			return nil
+		})
+
+		sentAtLeast(tr, 25_000)
+		workers = first.workers()
+		first.signal(workers[0], syscall.SIGSTOP) // an orphan that is frozen
+		first.signal(first.pid(), syscall.SIGKILL)
+		<-first.done
+		until(t, 10*time.Second, "the other workers have ended by themselves", func() error {
+			return gone(workers[1:])
+		})
+		second := start(t, args...)
+		second.signal(workers[0], syscall.SIGCONT)
+		until(t, 10*time.Second, "the frozen orphan has ended once it woke up", func() error {
+			return gone(workers[:1])
+		})
+
+		tr.settled(2 * time.Minute)
+		finish(t, tr, second, redis)
+	})
+}
+
+// finish waits until Redis is empty, ends the program, and checks the account.
+func finish(
+	t *testing.T, tr *traffic, p *program, redis redisNodes, allowed ...ledger.Finding,
+) {
+	t.Helper()
+	until(t, 30*time.Second, "redis holds only epochs and clocks", redis.empty)
+	workers := p.workers()
+	p.drain(30 * time.Second)
+	if err := errors.Join(gone(workers), gone([]int{p.pid()})); err != nil {
+		t.Error(err)
+	}
+	tr.unread()
+	tr.account(allowed...)
+}
+
+func sentAtLeast(tr *traffic, n int64) {
+	tr.t.Helper()
+	until(tr.t, time.Minute, fmt.Sprintf("%d spans are sent", n), func() error {
+		if sent, _ := tr.ledger.Counts(); sent < n {
+			return fmt.Errorf("%d", sent)
+		}
+		return nil
+	})
+}
+
+// outage is how long a server is away or full.
+const outage = 20 * time.Second
+
+// Redis is full for a while: input pauses, resumes, and nothing is lost. Time goes on meanwhile, or
+// nothing would become due and make room; so segments whose spans wait to be read are flushed in
+// parts.
+func TestRedisFull(t *testing.T) {
+	onEach(t, func(t *testing.T, redis redisNodes) {
+		tr := newTraffic(t, servers.KafkaAddr(t), workload)
+		p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
+		tr.send()
+		sentAtLeast(tr, 8_000)
+		redis.do(t, "CONFIG", "SET", "maxmemory", strconv.Itoa(1<<20))
+		until(t, outage, "the program says that Redis is full", func() error {
+			if !p.logged("full") {
+				return errors.New("it does not")
+			}
+			return nil
+		})
+		hold(outage)
+		stored := messagesStored(t, p)
+		hold(time.Second)
+		if again := messagesStored(t, p); again != stored {
+			t.Errorf("input went on from %s to %s messages while Redis was full", stored, again)
+		}
+		redis.do(t, "CONFIG", "SET", "maxmemory", "0")
+		tr.settled(2 * time.Minute)
+		finish(t, tr, p, redis, ledger.Split)
+	})
+}
+
+// messagesStored returns what the metrics say of the input that was stored.
+func messagesStored(t *testing.T, p *program) string {
+	t.Helper()
+	_, body, err := p.get("/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored []string
+	for line := range strings.Lines(body) {
+		if strings.HasPrefix(line, "sluice_shard_spans_total") {
+			stored = append(stored, strings.TrimSpace(line))
+		}
+	}
+	if len(stored) == 0 {
+		t.Fatalf("no sluice_shard_spans_total in the metrics:\n%s", body)
+	}
+	return strings.Join(stored, " ")
+}
+
+// Kafka is stopped for a while.
+func TestKafkaStopped(t *testing.T) {
+	kafka := servers.NewKafka(t)
+	redis := redisNodes{servers.Redis(t)}
+	tr := newTraffic(t, kafka.Addr, workload)
+	p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
+	tr.send()
+	sentAtLeast(tr, 8_000)
+	if err := kafka.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	hold(outage)
+	if err := kafka.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tr.settled(3 * time.Minute)
+	finish(t, tr, p, redis)
+}

@@ -1,0 +1,197 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/internal/lockbuf"
+)
+
+// binary builds cmd/run once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "sluice-e2e")
+	if err != nil {
+		return "", err
+	}
+	built.dir = dir
+	path := filepath.Join(dir, "run")
+	out, err := exec.Command("go", "build", "-o", path, "sluice/cmd/run").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build cmd/run: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// built holds the folder of the binary, which TestMain removes.
+var built struct{ dir string }
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir) // a temporary folder; nothing depends on its removal
+	}
+	os.Exit(code)
+}
+
+// program is cmd/run as a child process.
+type program struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	http string
+	done chan error
+
+	log lockbuf.Buffer
+}
+
+// start starts the program and waits until it is ready.
+func start(t *testing.T, args ...string) *program {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{t: t, http: freeAddr(t), done: make(chan error, 1)}
+	p.cmd = exec.Command(path, append(args, "--http", p.http)...)
+	p.cmd.Stderr, p.cmd.Stdout = &p.log, &p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.done <- p.cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill() // it has ended already unless the test failed
+		if t.Failed() {
+			t.Logf("log of process %d, its end:\n%s", p.pid(), p.tail())
+		}
+	})
+	until(t, time.Minute, "the program is ready", func() error { return p.ready() })
+	return p
+}
+
+func (p *program) pid() int { return p.cmd.Process.Pid }
+
+func (p *program) tail() string {
+	text := p.log.String()
+	return text[max(0, len(text)-12_000):]
+}
+
+// logged tells whether a line of the log has all the words.
+func (p *program) logged(words ...string) bool {
+	for line := range strings.Lines(p.log.String()) {
+		all := true
+		for _, word := range words {
+			all = all && strings.Contains(line, word)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *program) get(path string) (int, string, error) {
+	answer, err := http.Get("http://" + p.http + path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(body), err
+}
+
+func (p *program) ready() error {
+	code, body, err := p.get("/readyz")
+	if err == nil && code != http.StatusOK {
+		err = fmt.Errorf("%d: %s", code, body)
+	}
+	return err
+}
+
+// workers returns the process ids of the workers: the program's children.
+func (p *program) workers() []int { return children(p.t, p.pid()) }
+
+// drain asks the program to end, and waits until it has.
+func (p *program) drain(within time.Duration) {
+	p.t.Helper()
+	p.signal(p.pid(), syscall.SIGTERM)
+	select {
+	case err := <-p.done:
+		if err != nil {
+			p.t.Errorf("the program ended with %v", err)
+		}
+	case <-time.After(within):
+		p.t.Fatalf("the program did not end within %v of SIGTERM", within)
+	}
+}
+
+func (p *program) signal(pid int, sig syscall.Signal) {
+	p.t.Helper()
+	if err := syscall.Kill(pid, sig); err != nil {
+		p.t.Fatalf("send %v to %d: %v", sig, pid, err)
+	}
+}
+
+// children returns the processes whose parent is pid.
+func children(t *testing.T, pid int) []int {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []int
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has just ended
+		}
+		// pid (name) state ppid ...; the name may hold anything.
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if parent, _ := strconv.Atoi(fields[1]); parent == pid && fields[0] != "Z" {
+			child, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			found = append(found, child)
+		}
+	}
+	return found
+}
+
+// gone tells whether none of the processes runs any more.
+func gone(pids []int) error {
+	for _, pid := range pids {
+		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
+			state := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))[0]
+			if state != "Z" {
+				return fmt.Errorf("process %d is still there, state %s", pid, state)
+			}
+		}
+	}
+	return nil
+}
+
+// until polls until the condition has no error any more.
+func until(t *testing.T, within time.Duration, what string, condition func() error) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		err := condition()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s: %v", within, what, err)
+		}
+		hold(100 * time.Millisecond)
+	}
+}
+
+// hold lets an outage, or the time between two looks, last so long.
+func hold(d time.Duration) { <-time.After(d) }
