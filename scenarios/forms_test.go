@@ -1,0 +1,113 @@
+package scenarios
+
+import (
+	"encoding"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestFormsParseBack reads one-line forms and expects them to print as they were.
+func TestFormsParseBack(t *testing.T) {
+	forms := map[string]func() encoding.TextUnmarshaler{}
+	add := func(make func() encoding.TextUnmarshaler, texts ...string) {
+		for _, text := range texts {
+			forms[text] = make
+		}
+	}
+	add(func() encoding.TextUnmarshaler { return new(Rate) },
+		"constant 2000/s", "ramp 1000/s to 20000/s", "step 1000/s, 5000/s at 5s, 0/s at 8s",
+		"sine 5000/s +- 2000/s every 10s", "burst 1000/s to 20000/s for 1s every 5s", "constant 0.5/s")
+	add(func() encoding.TextUnmarshaler { return new(Spread) },
+		"20", "uniform 5..40", "geometric mean 20.5 max 500")
+	add(func() encoding.TextUnmarshaler { return new(Fault) },
+		"at 5s hang worker 1", "at 5s hang worker 1 for 3s", "at 0s crash worker 0",
+		"when 20000 spans flushed crash worker 2", "when 1 spans sent crash worker 2",
+		"when worker 1 restarted hang worker 3 for 100ms")
+	add(func() encoding.TextUnmarshaler { return new(Late) }, "never", "0.01 by 300ms")
+	add(func() encoding.TextUnmarshaler { return new(Processes) }, "3", "per-shard")
+	add(func() encoding.TextUnmarshaler { return new(Count) }, "unlimited", "0", "12")
+	for text, make := range forms {
+		value := make()
+		if err := value.UnmarshalText([]byte(text)); err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		got, err := value.(encoding.TextMarshaler).MarshalText()
+		if err != nil || string(got) != text {
+			t.Errorf("%q prints as %q, %v", text, got, err)
+		}
+	}
+}
+
+func TestFaultFields(t *testing.T) {
+	var got Fault
+	const text = "when worker 1 restarted hang worker 3 for 100ms"
+	if err := got.UnmarshalText([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	want := Fault{When: Moment{Kind: MomentRestarted, Worker: 1}, Kind: FaultHang, Worker: 3,
+		For: 100 * time.Millisecond}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMomentReached(t *testing.T) {
+	for _, c := range []struct {
+		moment        Moment
+		elapsed       time.Duration
+		sent, flushed int64
+		restarts      []int
+		want          bool
+	}{
+		{Moment{Kind: MomentAt, At: 2 * time.Second}, 1999 * time.Millisecond, 9, 9, nil, false},
+		{Moment{Kind: MomentAt, At: 2 * time.Second}, 2 * time.Second, 0, 0, nil, true},
+		{Moment{Kind: MomentSent, Spans: 10}, 0, 9, 10, nil, false},
+		{Moment{Kind: MomentSent, Spans: 10}, 0, 10, 0, nil, true},
+		{Moment{Kind: MomentFlushed, Spans: 10}, 0, 10, 9, nil, false},
+		{Moment{Kind: MomentFlushed, Spans: 10}, 0, 0, 10, nil, true},
+		{Moment{Kind: MomentRestarted, Worker: 1}, 0, 0, 0, []int{1, 0}, false},
+		{Moment{Kind: MomentRestarted, Worker: 1}, 0, 0, 0, []int{0, 1}, true},
+		{Moment{Kind: MomentRestarted, Worker: 1}, 0, 0, 0, nil, false},
+	} {
+		if got := c.moment.Reached(c.elapsed, c.sent, c.flushed, c.restarts); got != c.want {
+			t.Errorf("%v at %v, %d sent, %d flushed, restarts %v: %v, want %v",
+				c.moment, c.elapsed, c.sent, c.flushed, c.restarts, got, c.want)
+		}
+	}
+}
+
+func TestSpreadStaysInBoundsAndKeepsItsMean(t *testing.T) {
+	for _, text := range []string{"7", "uniform 5..40", "geometric mean 20 max 500"} {
+		var s Spread
+		if err := s.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		const draws = 100_000
+		sum, least, greatest := 0, 1<<30, 0
+		for i := range draws {
+			n := s.At((float64(i) + 0.5) / draws)
+			sum, least, greatest = sum+n, min(least, n), max(greatest, n)
+		}
+		if least < s.Low || greatest > s.High {
+			t.Errorf("%s: sizes from %d to %d", text, least, greatest)
+		}
+		if mean := float64(sum) / draws; mean < s.Mean*0.99 || mean > s.Mean*1.01 {
+			t.Errorf("%s: mean is %v, want %v", text, mean, s.Mean)
+		}
+	}
+}
+
+func TestWorkers(t *testing.T) {
+	for _, c := range []struct {
+		processes        Processes
+		partitions, want int
+	}{{1, 8, 1}, {4, 8, 4}, {9, 8, 8}, {PerShard, 8, 8}} {
+		topology := Topology{Partitions: c.partitions, FlusherProcesses: c.processes}
+		if got := topology.Workers(); got != c.want {
+			t.Errorf("%+v: %d workers, want %d", topology, got, c.want)
+		}
+	}
+}

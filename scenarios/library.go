@@ -1,0 +1,50 @@
+package scenarios
+
+import (
+	"embed"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+//go:embed library/*.yaml
+var library embed.FS
+
+// List returns the names of the library's scenarios, sorted.
+func List() []string {
+	entries, err := library.ReadDir("library")
+	if err != nil {
+		panic("the embedded library cannot be read: " + err.Error())
+	}
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = strings.TrimSuffix(entry.Name(), ".yaml")
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Load returns the library's scenario of that name or, if nameOrFile looks like a path (it has a
+// slash or ends in .yaml or .yml), the one in that file, read by readFile. The error for an
+// unknown name holds the names that are known; that for a bad file is Problems.
+func Load(nameOrFile string, readFile func(path string) ([]byte, error)) (Scenario, error) {
+	ext := path.Ext(nameOrFile)
+	if strings.Contains(nameOrFile, "/") || ext == ".yaml" || ext == ".yml" {
+		text, err := readFile(nameOrFile)
+		if err != nil {
+			return Scenario{}, fmt.Errorf("read scenario: %w", err)
+		}
+		return Read(nameOrFile, text)
+	}
+	if !slices.Contains(List(), nameOrFile) {
+		return Scenario{}, fmt.Errorf("unknown scenario %q%s, or the path of a .yaml file",
+			nameOrFile, hint(nameOrFile, List()))
+	}
+	file := "library/" + nameOrFile + ".yaml"
+	text, err := library.ReadFile(file)
+	if err != nil {
+		return Scenario{}, err
+	}
+	return Read(file, text)
+}

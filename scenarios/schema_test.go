@@ -1,0 +1,145 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+// node is as much of JSON Schema as the scenario's schema uses.
+type node struct {
+	Type        string
+	Properties  map[string]*node
+	Additional  any `json:"additionalProperties"`
+	Items       *node
+	AnyOf       []*node
+	Pattern     string
+	Description string
+	Required    []string
+}
+
+func schema(t *testing.T) *node {
+	t.Helper()
+	text, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := &node{}
+	if err := json.Unmarshal(text, root); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// check returns what is wrong with a value.
+func (n *node) check(path string, value any) []string {
+	if len(n.AnyOf) > 0 {
+		var all []string
+		for _, option := range n.AnyOf {
+			faults := option.check(path, value)
+			if len(faults) == 0 {
+				return nil
+			}
+			all = append(all, faults...)
+		}
+		return all
+	}
+	var faults []string
+	switch v := value.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			property := n.Properties[key]
+			if property == nil {
+				faults = append(faults, fmt.Sprintf("%s.%s is unknown", path, key))
+				continue
+			}
+			faults = append(faults, property.check(path+"."+key, inner)...)
+		}
+	case []any:
+		for i, inner := range v {
+			if n.Items == nil {
+				return []string{path + " is no list"}
+			}
+			faults = append(faults, n.Items.check(fmt.Sprintf("%s[%d]", path, i), inner)...)
+		}
+	case string:
+		if n.Type != "string" || n.Pattern != "" && !regexp.MustCompile(n.Pattern).MatchString(v) {
+			faults = append(faults, fmt.Sprintf("%s: %q does not match %s %s", path, v, n.Type, n.Pattern))
+		}
+	case nil:
+	default:
+		if n.Type != "number" && n.Type != "integer" {
+			faults = append(faults, fmt.Sprintf("%s: %v is no %s", path, v, n.Type))
+		}
+	}
+	return faults
+}
+
+// TestTheLibraryMatchesTheSchema checks the library, as it is written and as it is printed.
+func TestTheLibraryMatchesTheSchema(t *testing.T) {
+	root := schema(t)
+	for _, name := range List() {
+		written, err := library.ReadFile("library/" + name + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Load(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{string(written), s.String()} {
+			var value map[string]any
+			if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+				t.Fatal(err)
+			}
+			if faults := root.check(name, value); len(faults) > 0 {
+				t.Errorf("%s", strings.Join(faults, "\n"))
+			}
+		}
+	}
+}
+
+// TestTheSchemaSeesWhatTheReaderSees: what is wrong by its form alone is wrong in the schema, too.
+func TestTheSchemaSeesWhatTheReaderSees(t *testing.T) {
+	root := schema(t)
+	for _, name := range []string{"unknown-key", "wrong-unit", "faults", "shape", "rate", "kinds"} {
+		text, err := os.ReadFile(filepath.Join("testdata", "errors", name+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value map[string]any
+		if err := yaml.Unmarshal(text, &value); err != nil {
+			t.Fatal(err)
+		}
+		if len(root.check(name, value)) == 0 {
+			t.Errorf("%s matches the schema", name)
+		}
+	}
+}
+
+func TestEveryKeyIsDescribed(t *testing.T) {
+	var walk func(path string, n *node)
+	walk = func(path string, n *node) {
+		if path != "" && n.Description == "" {
+			t.Errorf("%s has no description", path)
+		}
+		if n.Properties != nil && n.Additional != false {
+			t.Errorf("%q takes other keys: %v", path, n.Additional)
+		}
+		for key, property := range n.Properties {
+			walk(path+"."+key, property)
+		}
+	}
+	root := schema(t)
+	walk("", root)
+	if !slices.Equal(root.Required, []string{"name"}) || len(root.Properties) != 9 {
+		t.Errorf("%d keys, required %v", len(root.Properties), root.Required)
+	}
+}
