@@ -1,0 +1,311 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"sluice/buffer"
+	"sluice/internal/load"
+	"sluice/scenarios"
+)
+
+func recipe() *load.Recipe { return load.NewRecipe(scenarios.Default().Workload, 4, 11) }
+
+// system is a stand-in for the flusher that writes what a flusher must write, in the plainest way.
+type system struct {
+	*load.Recipe
+	ledger *Ledger
+	n      int
+}
+
+func newSystem() *system {
+	r := recipe()
+	return &system{Recipe: r, ledger: New(r)}
+}
+
+// send enters all spans of the trace with that root.
+func (s *system) send(root uint64) {
+	for i := range s.Size(root) {
+		s.ledger.Sent(root+uint64(i), root)
+	}
+}
+
+// record returns the record of those places of the trace, under the segment named after head.
+func (s *system) record(root uint64, head int, places ...int) Record {
+	segment := s.ID(root + uint64(head))
+	spans := make([]string, len(places))
+	for i, place := range places {
+		spans[i] = s.span(root, place, segment)
+	}
+	s.n++
+	return Record{
+		Where: fmt.Sprintf("output 0@%d", s.n),
+		Key:   []byte(s.Trace(root).String()),
+		Value: fmt.Appendf(nil, `{"flush_id":"%032x","spans":[%s]}`, s.n, strings.Join(spans, ",")),
+		Headers: []Header{
+			{Key: HeaderSegment, Value: []byte(segment.String())},
+			{Key: HeaderTrace, Value: []byte(s.Trace(root).String())},
+			{Key: HeaderProject, Value: fmt.Append(nil, int64(s.Project(root)))},
+			{Key: HeaderGeneration, Value: []byte("1-2")},
+			{Key: HeaderChunkIndex, Value: []byte("0")},
+			{Key: HeaderChunkCount, Value: []byte("1")},
+		},
+	}
+}
+
+func (s *system) span(root uint64, place int, segment buffer.SpanID) string {
+	text := string(s.Append(nil, root, place))
+	attribute := `"sentry.segment.id":{"type":"string","value":"` + segment.String() + `"}`
+	switch {
+	case strings.Contains(text, `"attributes":{`):
+		text = strings.Replace(text, `"attributes":{`, `"attributes":{`+attribute+`,`, 1)
+	case strings.Contains(text, `"attributes":null`):
+		text = strings.Replace(text, `"attributes":null`, `"attributes":{`+attribute+`}`, 1)
+	default:
+		text = strings.TrimSuffix(text, "}") + `,"attributes":{` + attribute + `}}`
+	}
+	flag := fmt.Sprintf(`"is_segment":%v`, place == 0 || s.ID(root+uint64(place)) == segment)
+	for _, was := range []string{"null", "true", "false"} {
+		if strings.Contains(text, `"is_segment":`+was) {
+			return strings.Replace(text, `"is_segment":`+was, flag, 1)
+		}
+	}
+	return strings.TrimSuffix(text, "}") + "," + flag + "}"
+}
+
+func places(from, to int) []int {
+	var list []int
+	for i := from; i < to; i++ {
+		list = append(list, i)
+	}
+	return list
+}
+
+// edit returns the record with one text in its value replaced by another.
+func edit(t *testing.T, r Record, old, new string) Record {
+	t.Helper()
+	if !bytes.Contains(r.Value, []byte(old)) {
+		t.Fatalf("%q is not in %s", old, r.Value)
+	}
+	r.Value = bytes.Replace(r.Value, []byte(old), []byte(new), 1)
+	return r
+}
+
+func reheader(r Record, key, value string) Record {
+	headers := append([]Header(nil), r.Headers...)
+	for i := range headers {
+		if headers[i].Key == key {
+			headers[i].Value = []byte(value)
+		}
+	}
+	r.Headers = headers
+	return r
+}
+
+func TestARightRunHasNoFindings(t *testing.T) {
+	s := newSystem()
+	root := uint64(0)
+	for range 100 {
+		s.send(root)
+		r := s.record(root, 0, places(0, s.Size(root))...)
+		if !json.Valid(r.Value) {
+			t.Fatalf("the stand-in writes no JSON: %s", r.Value)
+		}
+		s.ledger.Output(r)
+		root += uint64(s.Size(root))
+	}
+	b := s.ledger.Balance(0)
+	if b.Findings != [findings]Found{} {
+		t.Errorf("findings: %v", b.Findings)
+	}
+	if b.Sent != int64(root) || b.Flushed != b.Sent || b.Lost != 0 || b.Records != 100 {
+		t.Errorf("balance is %+v", b)
+	}
+}
+
+// TestPlantedFaults plants one fault each and expects exactly the finding for it.
+func TestPlantedFaults(t *testing.T) {
+	const size = 20
+	all := places(0, size)
+	for _, c := range []struct {
+		name  string
+		plant func(t *testing.T, s *system) []Record
+		want  map[Finding]int64
+		lost  int64
+	}{
+		{"loss", func(t *testing.T, s *system) []Record {
+			return []Record{s.record(0, 0, places(0, size-2)...)}
+		}, nil, 2},
+		{"repeat", func(t *testing.T, s *system) []Record {
+			r := s.record(0, 0, all...)
+			return []Record{r, r}
+		}, map[Finding]int64{Repeated: size}, 0},
+		{"repeat with other bytes", func(t *testing.T, s *system) []Record {
+			r := s.record(0, 0, all...)
+			return []Record{r, edit(t, r, `},{"organization_id"`, `}, {"organization_id"`)}
+		}, map[Finding]int64{Differing: 1, Duplicated: size}, 0},
+		{"repeat lacks a span", func(t *testing.T, s *system) []Record {
+			r, short := s.record(0, 0, all...), s.record(0, 0, places(0, size-1)...)
+			return []Record{r, edit(t, short, fmt.Sprintf("%032x", 2), fmt.Sprintf("%032x", 1))}
+		}, map[Finding]int64{Differing: 1, Duplicated: size - 1}, 0},
+		{"duplicate", func(t *testing.T, s *system) []Record {
+			return []Record{s.record(0, 0, all...), s.record(0, 0, 3)}
+		}, map[Finding]int64{Duplicated: 1}, 0},
+		{"unknown span", func(t *testing.T, s *system) []Record {
+			return []Record{s.record(0, 0, append(all, 999)...)}
+		}, map[Finding]int64{Unknown: 1}, 0},
+		{"wrong field", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"retention_days":90`, `"retention_days":30`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"missing field", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"retention_days":90,`, ``)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"added field", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"retention_days":90,`,
+				`"retention_days":90,"x":1,`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"flag set twice", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":false`,
+				`"is_segment":false,"is_segment":false`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"wrong flag", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":true`, `"is_segment":false`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"wrong attribute", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"type":"integer"`, `"type":"string"`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"no segment attribute", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"sentry.segment.id"`, `"sentry.segment"`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"split", func(t *testing.T, s *system) []Record {
+			parent := s.Parent(0, size-1)
+			if parent == 0 {
+				t.Fatal("the trace is flat; take another seed")
+			}
+			return []Record{s.record(0, 0, places(0, size-1)...), s.record(0, parent, size-1)}
+		}, map[Finding]int64{Split: 1}, 0},
+		{"misplaced", func(t *testing.T, s *system) []Record {
+			return []Record{s.record(0, size-1, all...)}
+		}, map[Finding]int64{Misplaced: size - 1, Split: 1}, 0},
+		{"cut off", func(t *testing.T, s *system) []Record {
+			r := s.record(0, 0, 18, 19)
+			key := buffer.TraceKey{Project: s.Project(0), Trace: s.Trace(0)}
+			id := buffer.CutOffSegment(key, s.ID(0), s.ID(18)).String()
+			r.Value = bytes.ReplaceAll(r.Value, []byte(s.ID(0).String()+`"}`), []byte(id+`"}`))
+			return []Record{s.record(0, 0, places(0, 18)...), reheader(r, HeaderSegment, id)}
+		}, map[Finding]int64{CutOff: 2}, 0},
+		{"other trace", func(t *testing.T, s *system) []Record {
+			r := reheader(s.record(0, 0, all...), HeaderTrace, s.Trace(20).String())
+			r.Key = []byte(s.Trace(20).String())
+			return []Record{r}
+		}, map[Finding]int64{Misplaced: size}, 0},
+		{"no JSON", func(t *testing.T, s *system) []Record {
+			r := s.record(0, 0, all...)
+			r.Value = r.Value[:len(r.Value)-1]
+			return []Record{r}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"no header", func(t *testing.T, s *system) []Record {
+			return []Record{reheader(s.record(0, 0, all...), HeaderGeneration, "")}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"no spans", func(t *testing.T, s *system) []Record {
+			return []Record{s.record(0, 0, all...), s.record(0, 0)}
+		}, map[Finding]int64{Malformed: 1}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystem()
+			if s.Size(0) != size {
+				t.Fatalf("trace has %d spans", s.Size(0))
+			}
+			s.send(0)
+			for _, r := range c.plant(t, s) {
+				s.ledger.Output(r)
+			}
+			b := s.ledger.Balance(0)
+			for kind := range findings {
+				if got := b.Of(kind); got.Count != c.want[kind] {
+					t.Errorf("%v: %v, want %d", kind, got, c.want[kind])
+				}
+			}
+			if b.Lost != c.lost || int(min(c.lost, lossesNamed)) != len(b.Losses) {
+				t.Errorf("lost %d: %v, want %d", b.Lost, b.Losses, c.lost)
+			}
+		})
+	}
+}
+
+func TestDeadLettersAndBufferedSpansAreNotLost(t *testing.T) {
+	s := newSystem()
+	s.send(0)
+	s.ledger.Output(s.record(0, 0, places(0, 15)...))
+	letter := Record{Where: "dlq 0@1", Value: s.Append(nil, 0, 15)}
+	s.ledger.DeadLetter(letter)
+	s.ledger.DeadLetter(letter)
+	s.ledger.DeadLetter(Record{Where: "dlq 0@2", Headers: []Header{
+		{Key: HeaderSpan, Value: []byte(s.ID(16).String())}}})
+	b := s.ledger.Balance(2)
+	if b.Flushed != 15 || b.Dropped[DeadLettered] != 2 || b.Buffered != 2 || b.Lost != 1 {
+		t.Errorf("balance is %+v", b)
+	}
+	if sent, settled := s.ledger.Counts(); sent != 20 || settled != 17 {
+		t.Errorf("counts are %d, %d", sent, settled)
+	}
+	s.ledger.DeadLetter(Record{Where: "dlq 0@3", Value: []byte("{")})
+	if got := s.ledger.Balance(0).Of(Unknown); got.Count != 1 {
+		t.Errorf("a dead letter of nothing that was sent: %v", got)
+	}
+}
+
+// TestBitsetAgainstAMap compares the set with a dumb twin.
+func TestBitsetAgainstAMap(t *testing.T) {
+	const seed = 5
+	random := rand.New(rand.NewPCG(seed, seed))
+	var set, other bitset
+	twin := map[uint64]bool{}
+	for range 2000 {
+		n := random.Uint64N(5000)
+		if set.set(n) == twin[n] {
+			t.Fatalf("set(%d) with seed %d", n, seed)
+		}
+		twin[n] = true
+	}
+	for range 500 {
+		other.set(random.Uint64N(6000))
+	}
+	var last uint64
+	var any bool
+	var minus int64
+	for n := range uint64(5100) {
+		if twin[n] {
+			last, any = n, true
+			if !other.has(n) {
+				minus++
+			}
+		}
+		if set.has(n) != twin[n] {
+			t.Fatalf("has(%d) is wrong", n)
+		}
+		if got, ok := set.upTo(n); got != last || ok != any {
+			t.Fatalf("upTo(%d) is %d, %v, want %d, %v", n, got, ok, last, any)
+		}
+	}
+	got, first := set.minus(3, &other)
+	if got != minus || len(first) != 3 || !twin[first[0]] || other.has(first[0]) ||
+		set.count != int64(len(twin)) {
+		t.Errorf("minus is %d, %v, want %d", got, first, minus)
+	}
+}
+
+func BenchmarkOutput(b *testing.B) {
+	s := newSystem()
+	s.send(0)
+	r := s.record(0, 0, places(0, 20)...)
+	b.SetBytes(int64(len(r.Value)))
+	for b.Loop() {
+		s.ledger.Output(r)
+	}
+	b.ReportMetric(float64(b.N)*20/b.Elapsed().Seconds(), "spans/s")
+}

@@ -1,0 +1,231 @@
+package load
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"time"
+
+	"sluice/scenarios"
+)
+
+// Message is one message of the input topic.
+type Message struct {
+	// Seq is the number of the span, Root that of the first span of its trace.
+	Seq, Root uint64
+	// Repeat is true if the span was sent before.
+	Repeat bool
+	// At is when the message is due, since the start of the load.
+	At time.Duration
+	// Partition to send it to.
+	Partition int32
+	// Key is the trace id in hex, Value the span. They stay valid, and must not be changed.
+	Key, Value []byte
+}
+
+// Generator yields the messages of a run in the order in which they are due.
+type Generator struct {
+	*Recipe
+	pacer Pacer
+	total int64 // spans by the pacer; what is open then is sent to its end
+
+	choose, shuffle, delay, repeat *rand.Rand
+
+	open    []openTrace
+	next    uint64 // the number of the next trace's root
+	late    queue  // spans held back, until a time
+	again   queue  // spans to repeat, until a count of messages
+	sent    int64  // messages so far
+	at      time.Duration
+	segment [2]pacePoint
+	arena   []byte
+}
+
+// openTrace is a trace of which not all spans were sent.
+type openTrace struct {
+	root  uint64
+	size  int
+	done  int
+	order []int32 // nil: as they are
+}
+
+type held struct {
+	root      uint64
+	index     int
+	due       time.Duration
+	dueNumber int64
+}
+
+// pacePoint is a point of the pacer's curve.
+type pacePoint struct {
+	message int64
+	at      time.Duration
+}
+
+// paceStep is how many messages lie between two exact points of the curve. Times between them are
+// on a straight line if the points are at most straightMax apart, which is as fine as a sender is.
+const (
+	paceStep    = 64
+	straightMax = 5 * time.Millisecond
+)
+
+// repeatWithin is how many messages later a repeated span follows at most. It must come while its
+// segment is still buffered, since what was flushed is forgotten.
+const repeatWithin = 64
+
+// tailRate is how many spans per second the open traces are finished with at least, once the load
+// is over.
+const tailRate = 1000
+
+// NewGenerator returns the generator of a scenario's load.
+func NewGenerator(s scenarios.Scenario) *Generator {
+	pacer := NewPacer(s.Workload.Rate, s.Duration)
+	return &Generator{
+		Recipe:  NewRecipe(s.Workload, s.Topology.Partitions, s.Seed),
+		pacer:   pacer,
+		total:   pacer.Total(),
+		choose:  Stream(s.Seed, "interleave"),
+		shuffle: Stream(s.Seed, "disorder"),
+		delay:   Stream(s.Seed, "late"),
+		repeat:  Stream(s.Seed, "duplicates"),
+		open:    make([]openTrace, 0, s.Workload.TracesAtOnce),
+	}
+}
+
+// Pacer returns the load shape.
+func (g *Generator) Pacer() Pacer { return g.pacer }
+
+// Next fills in the next message, or returns false after the last.
+func (g *Generator) Next(m *Message) bool {
+	at := g.due(g.sent + 1)
+	span, isRepeat, ok := g.pick(at)
+	if !ok {
+		return false
+	}
+	g.at = max(at, g.at, span.due)
+	g.sent++
+	*m = Message{
+		Seq: span.root + uint64(span.index), Root: span.root, Repeat: isRepeat, At: g.at,
+		Partition: g.Partition(span.root),
+	}
+	g.write(m, span)
+	if share := g.work.Duplicates; share > 0 && !isRepeat && g.repeat.Float64() < share {
+		span.dueNumber = g.sent + g.repeat.Int64N(repeatWithin) + 1
+		g.again.push(span)
+	}
+	return true
+}
+
+// pick returns the span that is next at a time.
+func (g *Generator) pick(at time.Duration) (span held, isRepeat, ok bool) {
+	for {
+		if span, ok := g.again.peek(); ok && span.dueNumber <= g.sent {
+			g.again.pop()
+			return span, true, true
+		}
+		if span, ok := g.late.peek(); ok && span.due <= at {
+			g.late.pop()
+			span.due = 0
+			return span, false, true
+		}
+		span, ok := g.advance()
+		if !ok {
+			return g.rest()
+		}
+		if share := g.work.Late.Share; share == 0 || g.delay.Float64() >= share {
+			return span, false, true
+		}
+		span.due = at + g.work.Late.By
+		g.late.push(span)
+	}
+}
+
+// rest returns what was held back, when there is nothing else.
+func (g *Generator) rest() (span held, isRepeat, ok bool) {
+	if span, ok := g.late.pop(); ok {
+		return span, false, true
+	}
+	span, ok = g.again.pop()
+	return span, true, ok
+}
+
+// advance takes the next span of a random open trace; a finished one makes room for a new one.
+func (g *Generator) advance() (held, bool) {
+	opening := g.sent < g.total
+	if !opening && len(g.open) == 0 {
+		return held{}, false
+	}
+	places := len(g.open)
+	if opening {
+		places = cap(g.open)
+	}
+	at := g.choose.IntN(places)
+	if at >= len(g.open) {
+		at = len(g.open)
+		g.open = append(g.open, g.newTrace())
+	}
+	trace := &g.open[at]
+	index := trace.done
+	if trace.order != nil {
+		index = int(trace.order[index])
+	}
+	span := held{root: trace.root, index: index}
+	trace.done++
+	if trace.done == trace.size {
+		last := len(g.open) - 1
+		g.open[at] = g.open[last]
+		g.open = g.open[:last]
+	}
+	return span, true
+}
+
+func (g *Generator) newTrace() openTrace {
+	trace := openTrace{root: g.next, size: g.Size(g.next)}
+	g.next += uint64(trace.size)
+	if share := g.work.Disorder; share > 0 && g.shuffle.Float64() < share {
+		trace.order = make([]int32, trace.size)
+		for i, n := range g.shuffle.Perm(trace.size) {
+			trace.order[i] = int32(n)
+		}
+	}
+	return trace
+}
+
+// due returns when the message of that number, from 1, is due.
+func (g *Generator) due(n int64) time.Duration {
+	if n > g.total {
+		over := g.pacer.over
+		rate := max(g.pacer.Rate(over), tailRate)
+		return over + time.Duration(float64(n-g.total)/rate*float64(time.Second))
+	}
+	from, to := &g.segment[0], &g.segment[1]
+	if n > to.message {
+		*from = *to
+		to.message = min(n-1+paceStep, g.total)
+		to.at = g.pacer.At(to.message)
+	}
+	if to.at-from.at > straightMax {
+		return g.pacer.At(n)
+	}
+	part := float64(n-from.message) / float64(to.message-from.message)
+	return from.at + time.Duration(part*float64(to.at-from.at))
+}
+
+// arenaBytes is how much memory is taken at a time for messages.
+const arenaBytes = 1 << 18
+
+func (g *Generator) write(m *Message, span held) {
+	const keyBytes = 32
+	if cap(g.arena)-len(g.arena) < keyBytes+2*g.work.SpanBytes.High+spanSlack {
+		g.arena = make([]byte, 0, max(arenaBytes, keyBytes+2*g.work.SpanBytes.High+spanSlack))
+	}
+	start := len(g.arena)
+	trace := g.Trace(span.root)
+	g.arena = hex.AppendEncode(g.arena, trace[:])
+	middle := len(g.arena)
+	g.arena = g.Append(g.arena, span.root, span.index)
+	m.Key = g.arena[start:middle:middle]
+	m.Value = g.arena[middle:len(g.arena):len(g.arena)]
+}
+
+// spanSlack is more than the fields of a message take beyond its padding.
+const spanSlack = 1024

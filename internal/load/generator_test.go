@@ -1,0 +1,132 @@
+package load
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"testing"
+	"time"
+
+	"sluice/scenarios"
+)
+
+func busy() scenarios.Scenario {
+	s := scenarios.Default()
+	s.Duration = 2 * time.Second
+	s.Workload.Rate = scenarios.Rate{Shape: scenarios.ShapeRamp, From: 1000, To: 12_000}
+	s.Workload.SpansPerTrace = scenarios.Spread{Kind: scenarios.SpreadUniform, Low: 1, High: 40}
+	s.Workload.Disorder = 0.3
+	s.Workload.Duplicates = 0.05
+	s.Workload.Late = scenarios.Late{Share: 0.05, By: 100 * time.Millisecond}
+	return s
+}
+
+func digest(s scenarios.Scenario) string {
+	g, hash := NewGenerator(s), sha256.New()
+	for m := (Message{}); g.Next(&m); {
+		fmt.Fprintf(hash, "%d %d %v %v %d %s %s\n",
+			m.Seq, m.Root, m.Repeat, m.At, m.Partition, m.Key, m.Value)
+	}
+	return fmt.Sprintf("%x", hash.Sum(nil))
+}
+
+func TestSameSeedSameLoad(t *testing.T) {
+	s := busy()
+	one, two := digest(s), digest(s)
+	s.Seed++
+	if other := digest(s); one != two || one == other {
+		t.Errorf("digests are %s, %s, and %s with another seed", one, two, other)
+	}
+}
+
+// TestEverySpanIsSentOnce checks the whole load: each span of each trace once, apart from repeats,
+// in due time, to its trace's partition.
+func TestEverySpanIsSentOnce(t *testing.T) {
+	s := busy()
+	g := NewGenerator(s)
+	sent := map[uint64]int{}
+	size := map[uint64]int{}
+	var repeats, messages, swaps int
+	var last time.Duration
+	for m := (Message{}); g.Next(&m); messages++ {
+		sent[m.Seq]++
+		if m.Repeat {
+			repeats++
+		} else {
+			if m.Seq > m.Root && sent[m.Root] == 0 {
+				swaps++
+			}
+			size[m.Root]++
+		}
+		if (sent[m.Seq] > 1) != m.Repeat {
+			t.Fatalf("span %d was sent %d times, repeat is %v", m.Seq, sent[m.Seq], m.Repeat)
+		}
+		if m.At < last {
+			t.Fatalf("message %d is due at %v, after one at %v", messages, m.At, last)
+		}
+		last = m.At
+		if want := g.Append(nil, m.Root, int(m.Seq-m.Root)); !bytes.Equal(want, m.Value) {
+			t.Fatalf("value is %s, want %s", m.Value, want)
+		}
+		if m.Partition != g.Partition(m.Root) || string(m.Key) != g.Trace(m.Root).String() {
+			t.Fatalf("key or partition of %+v", m)
+		}
+	}
+	for root, n := range size {
+		if n != g.Size(root) {
+			t.Errorf("trace of %d has %d spans, want %d", root, n, g.Size(root))
+		}
+	}
+	for seq := range uint64(len(sent)) {
+		if sent[seq] == 0 {
+			t.Errorf("span %d was never sent", seq)
+		}
+	}
+	share := float64(repeats) / float64(messages)
+	if share < 0.03 || share > 0.07 || swaps == 0 {
+		t.Errorf("%d repeats and %d spans before their root in %d messages", repeats, swaps, messages)
+	}
+	total := int(NewPacer(s.Workload.Rate, s.Duration).Total())
+	if messages < total || messages > total+s.Workload.TracesAtOnce*45 {
+		t.Errorf("%d messages, the pacer says %d", messages, total)
+	}
+}
+
+func TestMessagesAreDueAsThePacerSays(t *testing.T) {
+	for _, shape := range shapes {
+		s := scenarios.Default()
+		s.Duration = 7 * time.Second
+		if err := s.Workload.Rate.UnmarshalText([]byte(shape)); err != nil {
+			t.Fatal(err)
+		}
+		g := NewGenerator(s)
+		n := int64(0)
+		for m := (Message{}); g.Next(&m) && n < g.total; {
+			if n++; n%29 != 0 {
+				continue
+			}
+			if off := m.At - g.pacer.At(n); off < -straightMax || off > straightMax {
+				t.Errorf("%s: message %d is due at %v, want %v", shape, n, m.At, g.pacer.At(n))
+				break
+			}
+		}
+	}
+}
+
+func TestLateSpansAreHeldBack(t *testing.T) {
+	s := busy()
+	s.Workload.Disorder, s.Workload.Duplicates = 0, 0
+	s.Workload.Rate = scenarios.Rate{Shape: scenarios.ShapeConstant, From: 5000}
+	g := NewGenerator(s)
+	done := map[uint64]uint64{} // trace -> greatest number sent
+	late, messages := 0, 0
+	for m := (Message{}); g.Next(&m); messages++ {
+		if m.Seq < done[m.Root] {
+			late++
+		}
+		done[m.Root] = max(done[m.Root], m.Seq)
+	}
+	if share := float64(late) / float64(messages); share < 0.02 || share > 0.06 {
+		t.Errorf("%d of %d spans came late", late, messages)
+	}
+}

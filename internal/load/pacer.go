@@ -1,0 +1,101 @@
+package load
+
+import (
+	"math"
+	"sort"
+	"time"
+
+	"sluice/scenarios"
+)
+
+// Pacer is a load shape over a duration: a pure function from time to the number of spans due.
+//
+// With t in seconds since the start and T the duration, the rate r(t) in spans per second and the
+// hits H(t), its integral from 0 to t, are
+//
+//	constant  r = a                          H = a t
+//	ramp      r = a + (b-a) t/T              H = a t + (b-a) t^2/(2T)
+//	step      r = a_i from t_i on            H = sum of a_i times the part of [0,t] in step i
+//	sine      r = a + s sin(2 pi t/P)        H = a t + s P/(2 pi) (1 - cos(2 pi t/P))
+//	burst     r = b in the last F of each    H = n (a (P-F) + b F) + a min(u, P-F) + b max(0, u+F-P)
+//	          period P, else a               with n whole periods before t, and u = t - n P
+//
+// Before 0 and after T nothing is due.
+type Pacer struct {
+	shape scenarios.Rate
+	over  time.Duration
+}
+
+// NewPacer returns the pacer of a shape over a duration.
+func NewPacer(shape scenarios.Rate, over time.Duration) Pacer { return Pacer{shape, over} }
+
+// Rate returns r(t) in spans per second.
+func (p Pacer) Rate(t time.Duration) float64 {
+	if t < 0 || t > p.over {
+		return 0
+	}
+	s := p.shape
+	a, b := float64(s.From), float64(s.To)
+	switch s.Shape {
+	case scenarios.ShapeRamp:
+		return a + (b-a)*t.Seconds()/p.over.Seconds()
+	case scenarios.ShapeStep:
+		for _, step := range s.Steps {
+			if t >= step.At {
+				a = float64(step.Rate)
+			}
+		}
+	case scenarios.ShapeSine:
+		return a + float64(s.Swing)*math.Sin(2*math.Pi*t.Seconds()/s.Every.Seconds())
+	case scenarios.ShapeBurst:
+		if t%s.Every >= s.Every-s.For {
+			return b
+		}
+	}
+	return a
+}
+
+// Hits returns H(t), the number of spans due by t; it never falls.
+func (p Pacer) Hits(t time.Duration) float64 {
+	t = min(max(t, 0), p.over)
+	s, x := p.shape, t.Seconds()
+	a, b := float64(s.From), float64(s.To)
+	switch s.Shape {
+	case scenarios.ShapeRamp:
+		return a*x + (b-a)*x*x/(2*p.over.Seconds())
+	case scenarios.ShapeStep:
+		hits, since := 0.0, time.Duration(0)
+		for _, step := range s.Steps {
+			if step.At >= t {
+				break
+			}
+			hits += a * (step.At - since).Seconds()
+			a, since = float64(step.Rate), step.At
+		}
+		return hits + a*(t-since).Seconds()
+	case scenarios.ShapeSine:
+		turn := s.Every.Seconds() / (2 * math.Pi)
+		return a*x + float64(s.Swing)*turn*(1-math.Cos(x/turn))
+	case scenarios.ShapeBurst:
+		rest := (s.Every - s.For).Seconds()
+		whole := float64(t / s.Every)
+		u := (t % s.Every).Seconds()
+		return whole*(a*rest+b*s.For.Seconds()) + a*min(u, rest) + b*max(0, u-rest)
+	}
+	return a * x
+}
+
+// Total returns how many spans are due in all.
+func (p Pacer) Total() int64 { return int64(p.Hits(p.over)) }
+
+// At returns the first time, to the microsecond, at which n spans are due: the inverse of Hits.
+// For more than Total it is the duration.
+func (p Pacer) At(n int64) time.Duration {
+	if n > p.Total() {
+		return p.over
+	}
+	micros := sort.Search(int(p.over.Microseconds()), func(us int) bool {
+		return p.Hits(time.Duration(us)*time.Microsecond) >= float64(n)
+	})
+	return time.Duration(micros) * time.Microsecond
+}

@@ -1,0 +1,124 @@
+package load
+
+import (
+	"encoding/binary"
+	"math"
+	"sort"
+
+	"sluice/buffer"
+	"sluice/scenarios"
+)
+
+// Recipe says what every span of a run looks like. Spans are numbered from 0; a trace has numbers
+// in a row, of which the first, the root's, names the trace. Nothing is kept per span.
+type Recipe struct {
+	work       scenarios.Workload
+	key        [keys]uint64
+	partitions []float64 // cumulative share of the traces, by partition
+	padding    string
+}
+
+// What the keys are for: each turns a number into random bits of its own.
+const (
+	keyID = iota
+	keyTraceHigh
+	keyTraceLow
+	keySize
+	keyParent
+	keyBytes
+	keyPartition
+	keyProject
+	keyStyle
+	keys
+)
+
+// NewRecipe returns the recipe of a workload on an input topic of so many partitions.
+func NewRecipe(work scenarios.Workload, partitions int, seed uint64) *Recipe {
+	r := &Recipe{work: work, partitions: make([]float64, partitions)}
+	random := Stream(seed, "recipe")
+	for i := range r.key {
+		r.key[i] = random.Uint64()
+	}
+	sum := 0.0
+	for i := range r.partitions {
+		sum += math.Pow(float64(i+1), -work.KeySkew)
+		r.partitions[i] = sum
+	}
+	for i := range r.partitions {
+		r.partitions[i] /= sum
+	}
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,./"
+	padding := make([]byte, 1<<16)
+	for i := range padding {
+		padding[i] = letters[random.IntN(len(letters))]
+	}
+	r.padding = string(padding)
+	return r
+}
+
+func (r *Recipe) random(key int, n uint64) uint64 { return mix(mix(n^r.key[key]) + r.key[key]) }
+
+// ID returns the id of a span: a bijection of its number.
+func (r *Recipe) ID(seq uint64) buffer.SpanID {
+	var id buffer.SpanID
+	binary.BigEndian.PutUint64(id[:], mix(seq^r.key[keyID]))
+	return id
+}
+
+// Seq is the inverse of ID. An id that ID never returned gives a number that was never sent.
+func (r *Recipe) Seq(id buffer.SpanID) uint64 {
+	return unmix(binary.BigEndian.Uint64(id[:])) ^ r.key[keyID]
+}
+
+// Trace returns the id of the trace with that root.
+func (r *Recipe) Trace(root uint64) buffer.TraceID {
+	var id buffer.TraceID
+	binary.BigEndian.PutUint64(id[:8], r.random(keyTraceHigh, root))
+	binary.BigEndian.PutUint64(id[8:], mix(root^r.key[keyTraceLow]))
+	return id
+}
+
+// Project returns the project of the trace with that root, from 1.
+func (r *Recipe) Project(root uint64) buffer.ProjectID {
+	return buffer.ProjectID(1 + below(r.random(keyProject, root), uint64(r.work.Projects)))
+}
+
+// Partition returns where the trace with that root is sent.
+func (r *Recipe) Partition(root uint64) int32 {
+	u := unit(r.random(keyPartition, root))
+	at := sort.Search(len(r.partitions), func(i int) bool { return r.partitions[i] > u })
+	return int32(min(at, len(r.partitions)-1))
+}
+
+// Size returns the number of spans of the trace with that root.
+func (r *Recipe) Size(root uint64) int {
+	return r.work.SpansPerTrace.At(unit(r.random(keySize, root)))
+}
+
+// Parent returns the place in the trace of a span's parent, which is a random earlier one that is
+// not on the lowest level. The root has none; index must be at least 1.
+func (r *Recipe) Parent(root uint64, index int) int {
+	parent := int(below(r.random(keyParent, root+uint64(index)), uint64(index)))
+	for r.level(root, parent) >= r.work.Depth {
+		parent = r.Parent(root, parent)
+	}
+	return parent
+}
+
+// level returns how many parents a span has above it.
+func (r *Recipe) level(root uint64, index int) int {
+	level := 0
+	for index > 0 {
+		index = r.Parent(root, index)
+		level++
+	}
+	return level
+}
+
+// Ancestor tells whether the first span is above the second in the trace, or the same.
+func (r *Recipe) Ancestor(root uint64, ancestor, index int) bool {
+	for index > ancestor && index > 0 {
+		index = r.Parent(root, index)
+	}
+	return index == ancestor
+}
