@@ -1,0 +1,194 @@
+package reports
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+)
+
+// Event is something that happened in a run: a line of events.ndjson.
+type Event struct {
+	// T is when, in seconds since the start of the load; before that it is negative.
+	T float64 `json:"t"`
+	// Kind is what it is about.
+	Kind EventKind `json:"kind"`
+	// Worker it concerns; NoWorker for none.
+	Worker int `json:"worker"`
+	// State of the worker from now on, for EventWorker.
+	State State `json:"state,omitempty"`
+	// Fault is the text of the fault that begins or ends.
+	Fault string `json:"fault,omitempty"`
+	// Shards concerned, if not all of the worker.
+	Shards []int `json:"shards,omitempty"`
+	// Text says in words what happened, and why.
+	Text string `json:"text,omitempty"`
+}
+
+// NoWorker is the Worker of an event that concerns none or all.
+const NoWorker = -1
+
+// EventKind is what an event is about.
+type EventKind string
+
+// The kinds of event.
+const (
+	// EventPhase: the run enters its next phase, named by Text.
+	EventPhase EventKind = "phase"
+	// EventFaultBegin and EventFaultEnd bound a fault and its direct effect: a crash ends when the
+	// worker's successor is healthy.
+	EventFaultBegin EventKind = "fault begin"
+	EventFaultEnd   EventKind = "fault end"
+	// EventWorker: a worker changes its state.
+	EventWorker EventKind = "worker"
+	// EventRestart: a worker failed and is replaced. Text says why.
+	EventRestart EventKind = "restart"
+	// EventGateClosed and EventGateOpened: the input of shards pauses and goes on.
+	EventGateClosed EventKind = "gate closed"
+	EventGateOpened EventKind = "gate opened"
+	// EventNote is anything else that explains a run.
+	EventNote EventKind = "note"
+)
+
+// State is what a worker is, as its lane in the chart shows it.
+type State string
+
+// The states of a worker.
+const (
+	StateStarting     State = "starting"
+	StateHealthy      State = "healthy"
+	StateBackpressure State = "backpressure"
+	StateHung         State = "hung"
+	StateDead         State = "dead"
+	StateRestarting   State = "restarting"
+	StateStopped      State = "stopped"
+)
+
+// States returns all states, in the order of a worker's life.
+func States() []State {
+	return []State{StateStarting, StateHealthy, StateBackpressure, StateHung, StateDead,
+		StateRestarting, StateStopped}
+}
+
+// Sample is the state of a run at one time: a line of samples.csv. Counts grow from the start.
+type Sample struct {
+	// T is when, in seconds since the start of the load.
+	T float64 `json:"t"`
+	// Sent counts spans, Flushed those that came out or were dropped on purpose, Repeated those that
+	// came out again.
+	Sent     int64 `json:"sent"`
+	Flushed  int64 `json:"flushed"`
+	Repeated int64 `json:"repeated"`
+	// OutBytes counts the bytes of output records.
+	OutBytes int64 `json:"out_bytes"`
+	// Paused is how many shards' input is paused.
+	Paused int `json:"paused"`
+	// WorkersLive is how many worker processes exist.
+	WorkersLive int `json:"workers_live"`
+	// WorkerBytesMax is the greatest resident memory of a worker; 0 if not known.
+	WorkerBytesMax int64 `json:"worker_bytes_max"`
+}
+
+// Buffered returns the spans that were sent and neither came out nor were dropped.
+func (s Sample) Buffered() int64 { return s.Sent - s.Flushed }
+
+// WriteEvents writes events as JSON, one a line.
+func WriteEvents(w io.Writer, events []Event) error {
+	buffered := bufio.NewWriter(w)
+	encoder := json.NewEncoder(buffered)
+	for i := range events {
+		if err := encoder.Encode(&events[i]); err != nil {
+			return fmt.Errorf("write event %d: %w", i, err)
+		}
+	}
+	return buffered.Flush()
+}
+
+// ReadEvents reads what WriteEvents wrote. The error names the line.
+func ReadEvents(r io.Reader) ([]Event, error) {
+	var events []Event
+	decoder := json.NewDecoder(r)
+	decoder.DisallowUnknownFields()
+	for {
+		var e Event
+		switch err := decoder.Decode(&e); {
+		case errors.Is(err, io.EOF):
+			return events, nil
+		case err != nil:
+			return nil, fmt.Errorf("event in line %d: %w", len(events)+1, err)
+		}
+		events = append(events, e)
+	}
+}
+
+// WriteCSV writes a table of structs, the columns named by their json tags. Fields are numbers,
+// strings and booleans.
+func WriteCSV[T any](w io.Writer, rows []T) error {
+	out := csv.NewWriter(w)
+	kind := reflect.TypeFor[T]()
+	line := make([]string, kind.NumField())
+	for i := range line {
+		line[i] = kind.Field(i).Tag.Get("json")
+	}
+	if err := out.Write(line); err != nil {
+		return err
+	}
+	for i := range rows {
+		row := reflect.ValueOf(&rows[i]).Elem()
+		for j := range line {
+			if field := row.Field(j); field.CanFloat() {
+				line[j] = strconv.FormatFloat(field.Float(), 'f', -1, 64)
+			} else {
+				line[j] = fmt.Sprint(field.Interface())
+			}
+		}
+		if err := out.Write(line); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// ReadSamples reads what WriteCSV wrote of samples. The error names the line.
+func ReadSamples(r io.Reader) ([]Sample, error) {
+	lines, err := csv.NewReader(r).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	kind := reflect.TypeFor[Sample]()
+	var samples []Sample
+	for n, line := range lines {
+		var s Sample
+		row := reflect.ValueOf(&s).Elem()
+		for j, text := range line {
+			if j >= kind.NumField() || len(line) != kind.NumField() {
+				return nil, fmt.Errorf("line %d has %d columns, want %d", n+1, len(line), kind.NumField())
+			}
+			if n == 0 {
+				if want := kind.Field(j).Tag.Get("json"); text != want {
+					return nil, fmt.Errorf("column %d is %q, want %q", j+1, text, want)
+				}
+				continue
+			}
+			value, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				return nil, fmt.Errorf("line %d, column %s: %q is not a number",
+					n+1, kind.Field(j).Tag.Get("json"), text)
+			}
+			if field := row.Field(j); field.CanFloat() {
+				field.SetFloat(value)
+			} else {
+				field.SetInt(int64(value))
+			}
+		}
+		if n > 0 {
+			samples = append(samples, s)
+		}
+	}
+	return samples, nil
+}

@@ -1,0 +1,110 @@
+package reports
+
+import "slices"
+
+// Verdict is a three-valued judgement: unknown means that the run could not tell.
+type Verdict string
+
+// The verdicts.
+const (
+	Passed   Verdict = "passed"
+	Violated Verdict = "violated"
+	Unknown  Verdict = "unknown"
+)
+
+// Result is the outcome of a run: result.json.
+type Result struct {
+	Scenario string `json:"scenario"`
+	// World is fakes, real or virtual.
+	World string `json:"world"`
+	Seed  uint64 `json:"seed"`
+	// Verdict of the whole run: passed, or the class of what was violated first: safety, liveness,
+	// expectation, unknown, environment.
+	Verdict string `json:"verdict"`
+	// Digest of the run's input: scenario, seed and load. On the wall clock two runs with the same
+	// digest had the same load and the same faults, not the same interleaving.
+	Digest       string          `json:"digest"`
+	Invariants   []Judgement     `json:"invariants"`
+	Expectations []Judgement     `json:"expectations"`
+	Ledger       Ledger          `json:"ledger"`
+	Workers      []WorkerSummary `json:"workers"`
+	Throughput   Throughput      `json:"throughput"`
+	Freshness    Quantiles       `json:"freshness_seconds"`
+	Run          RunSummary      `json:"run"`
+	// Replay is the command that does the same again.
+	Replay string `json:"replay"`
+	// Cause says in words what stopped a run that has no verdict.
+	Cause string `json:"cause,omitempty"`
+}
+
+// Judgement is the verdict on one invariant or expectation.
+type Judgement struct {
+	Name    string  `json:"name"`
+	Verdict Verdict `json:"verdict"`
+	// Detail names the first violating event, or says why the verdict is unknown, or what was
+	// measured.
+	Detail string `json:"detail"`
+}
+
+// Ledger is the account of the spans.
+type Ledger struct {
+	Sent       int64            `json:"sent"`
+	Flushed    int64            `json:"flushed"`
+	Duplicates int64            `json:"duplicates"`
+	Lost       int64            `json:"lost"`
+	Buffered   int64            `json:"buffered"`
+	Dropped    map[string]int64 `json:"dropped"`
+	// Messages sent, and Records that came out with distinct flush ids.
+	Messages int64 `json:"messages"`
+	Records  int64 `json:"records"`
+	// Findings counts what was found in the output, by kind.
+	Findings map[string]int64 `json:"findings"`
+}
+
+// WorkerSummary is what became of one worker.
+type WorkerSummary struct {
+	Worker   int      `json:"worker"`
+	Shards   []int    `json:"shards"`
+	Restarts int      `json:"restarts"`
+	Causes   []string `json:"causes"`
+}
+
+// Throughput is flushed spans and output bytes per second: over the time of the load, or over that
+// from the first output record to the last if it is longer. So it is the load's rate as long as the
+// system keeps up, and the system's when it does not.
+type Throughput struct {
+	SpansPerSecond float64 `json:"spans_per_second"`
+	BytesPerSecond float64 `json:"bytes_per_second"`
+}
+
+// Quantiles of a distribution, in seconds.
+type Quantiles struct {
+	P50 float64 `json:"p50"`
+	P90 float64 `json:"p90"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+	// Count is how many values there were; without any the quantiles mean nothing.
+	Count int64 `json:"count"`
+}
+
+// RunSummary is what the run took.
+type RunSummary struct {
+	VirtualSeconds float64 `json:"virtual_seconds"`
+	WallSeconds    float64 `json:"wall_seconds"`
+	Events         int     `json:"events"`
+	// DrainSeconds is how long after the load's end the last span came out.
+	DrainSeconds float64 `json:"drain_seconds"`
+}
+
+// First returns the first judgement that is not passed.
+func First(lists ...[]Judgement) (Judgement, bool) {
+	for _, verdict := range []Verdict{Violated, Unknown} {
+		for _, list := range lists {
+			at := slices.IndexFunc(list, func(j Judgement) bool { return j.Verdict == verdict })
+			if at >= 0 {
+				return list[at], true
+			}
+		}
+	}
+	return Judgement{}, false
+}
