@@ -1,0 +1,129 @@
+// Command simulate runs scenarios: it drives the flusher with a load, breaks it on purpose, proves
+// with an exact ledger what became of every span, and draws what happened.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"sluice/internal/harness"
+	"sluice/internal/spawn"
+	"sluice/scenarios"
+)
+
+func main() {
+	// The workers are this program, started again.
+	spawn.MaybeWorker()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// commands is the command line.
+type commands struct {
+	Run      runCommand      `cmd:"" help:"Run a scenario and judge what came of it."`
+	Sweep    sweepCommand    `cmd:"" help:"Run a scenario with several process counts."`
+	List     listCommand     `cmd:"" help:"List the scenarios of the library."`
+	Validate validateCommand `cmd:"" help:"Check a scenario and print it with all defaults."`
+	Schema   schemaCommand   `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
+}
+
+const description = "Run the flusher under load and faults, and prove what came of every span."
+
+const examples = `Examples:
+  simulate run hang
+  simulate run crash --seed 7 --out runs/mine
+  simulate run my.yaml --world real --redis 127.0.0.1:6379 --kafka 127.0.0.1:9092
+  simulate sweep steady --processes 1,2,4 --repeat 3 --rate "constant 20000/s"
+  simulate validate my.yaml
+
+Exit codes: 0 passed, 1 environment, 2 usage or bad scenario, 10 safety violated,
+11 liveness violated, 13 expectation missed, 14 unknown.`
+
+// streams are where a command writes.
+type streams struct {
+	out, err io.Writer
+	// program is how this program is called in a replay command.
+	program string
+}
+
+// usageError is a fault of the command line or of a scenario.
+type usageError struct{ error }
+
+// Unwrap returns the fault.
+func (e usageError) Unwrap() error { return e.error }
+
+// exitError ends the program with a code, and says nothing more.
+type exitError int
+
+// Error names the code.
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// run is main, with its exit code.
+func run(args []string, out, errs io.Writer) int {
+	cli := &commands{}
+	ended := false
+	parser, err := kong.New(cli, kong.Name("simulate"), kong.Writers(out, errs),
+		kong.Description(description+"\n\n"+examples),
+		kong.Exit(func(int) { ended = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(errs, "simulate:", err)
+		return harness.ExitUsage
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if ended { // help was asked for
+		return harness.ExitPassed
+	}
+	if err != nil {
+		fmt.Fprintf(errs, "simulate: %v\nTry simulate --help.\n", err)
+		return harness.ExitUsage
+	}
+	// The first signal ends the run cleanly, a second one ends the program.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return exitCode(parsed.Run(&streams{out: out, err: errs, program: programName()}), errs)
+}
+
+func exitCode(err error, errs io.Writer) int {
+	var exit exitError
+	var usage usageError
+	var problems scenarios.Problems
+	switch {
+	case err == nil:
+		return harness.ExitPassed
+	case errors.As(err, &exit):
+		return int(exit)
+	case errors.As(err, &problems):
+		fmt.Fprintln(errs, problems)
+		return harness.ExitUsage
+	}
+	fmt.Fprintln(errs, "simulate:", err)
+	if errors.As(err, &usage) {
+		return harness.ExitUsage
+	}
+	return harness.ExitEnvironment
+}
+
+// programName is how the program was started, as far as it can be told.
+func programName() string {
+	self, err := os.Executable()
+	if err != nil || strings.Contains(self, "go-build") {
+		return "go run ./cmd/simulate"
+	}
+	if filepath.IsAbs(os.Args[0]) {
+		return filepath.Base(os.Args[0])
+	}
+	return os.Args[0]
+}

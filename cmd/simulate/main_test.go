@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sluice/internal/harness"
+	"sluice/internal/spawn"
+)
+
+func TestMain(m *testing.M) {
+	// The workers are this test binary, started again.
+	spawn.MaybeWorker()
+	os.Exit(m.Run())
+}
+
+// call runs the program with arguments and returns its exit code and what it wrote.
+func call(args ...string) (code int, out, errs string) {
+	var o, e bytes.Buffer
+	code = run(args, &o, &e)
+	return code, o.String(), e.String()
+}
+
+// scenario writes a scenario file and returns its path.
+func scenario(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "mine.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const quick = `name: quick
+duration: 500ms
+topology: {partitions: 2, flusher_processes: 2}
+pipeline: {timeout: 3s, root_timeout: 2s, max_batch_wait: 50ms}
+workload: {rate: constant 400/s, traces_at_once: 5}
+`
+
+// TestUsage: whatever is wrong with the command line ends with exit code 2 and the words that
+// would be right.
+func TestUsage(t *testing.T) {
+	t.Setenv("SLUICE_REDIS", "")
+	t.Setenv("SLUICE_KAFKA", "")
+	taken := t.TempDir()
+	if err := os.WriteFile(filepath.Join(taken, "thesis.txt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	bad := scenario(t, "name: mine\ntopolgy:\n  partitions: 8\n")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"rnu"}, "unexpected argument rnu"},
+		{[]string{"run", "hnag"}, "did you mean hang?"},
+		{[]string{"run", "hang", "--sede", "1"}, "--sede"},
+		{[]string{"run", "hang", "--world", "virtual"}, "not there yet"},
+		{[]string{"run", "hang", "--world", "moon"}, "fakes, real"},
+		{[]string{"run", "hang", "--world", "real"}, "SLUICE_REDIS"},
+		{[]string{"run", "hang", "--duration", "2s"}, "after the load has ended"},
+		{[]string{"run", "hang", "--rate", "20/s"}, "write constant 20/s"},
+		{[]string{"run", "hang", "--out", taken}, "name another by --out"},
+		{[]string{"run", bad}, "mine.yaml:2:1: unknown key \"topolgy\"; did you mean topology?"},
+		{[]string{"run", "none.yaml"}, "none.yaml"},
+		{[]string{"validate", bad}, ":2:1:"},
+		{[]string{"sweep", "steady", "--processes", "0"}, "1 to 8"},
+		{[]string{"sweep", "steady", "--processes", "9"}, "1 to 8"},
+		{[]string{"sweep", "steady", "--repeat", "0"}, "at least one run"},
+	} {
+		code, out, errs := call(c.args...)
+		if code != harness.ExitUsage || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: exit code %d, %q %q, want %q", c.args, code, out, errs, c.want)
+		}
+	}
+}
+
+func TestHelpAndList(t *testing.T) {
+	for _, args := range [][]string{nil, {"--help"}, {"run", "--help"}} {
+		if code, out, _ := call(args...); code != 0 || !strings.Contains(out, "Usage: simulate") {
+			t.Errorf("%v: exit code %d, %q", args, code, out)
+		}
+	}
+	code, out, _ := call("list")
+	for _, want := range []string{"steady", "ramp", "hang", "crash", "at 4s hang worker 1"} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("list: exit code %d, no %q in %q", code, want, out)
+		}
+	}
+}
+
+func TestSchemaIsJSON(t *testing.T) {
+	code, out, _ := call("schema")
+	if code != 0 || !json.Valid([]byte(out)) || !strings.Contains(out, "flusher_processes") {
+		t.Errorf("exit code %d, %q", code, out)
+	}
+}
+
+func TestValidatePrintsWhatItAccepts(t *testing.T) {
+	code, out, errs := call("validate", scenario(t, quick))
+	if code != 0 || !strings.Contains(out, "span_bytes: 500\n") {
+		t.Fatalf("exit code %d, %q, %q", code, out, errs)
+	}
+	if code, again, _ := call("validate", scenario(t, out)); code != 0 || again != out {
+		t.Errorf("what was printed is printed as %q, exit code %d", again, code)
+	}
+}
+
+func TestNoServerIsTheEnvironmentsFault(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	code, _, errs := call("run", "steady", "--world", "real", "--redis", "127.0.0.1:1", "--kafka",
+		"127.0.0.1:1", "--out", out)
+	if code != harness.ExitEnvironment || !strings.Contains(errs, "127.0.0.1:1") {
+		t.Errorf("exit code %d, %q", code, errs)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("there are results of a run that could not be made")
+	}
+}
+
+// TestRun runs a scenario that passes, and the same with an expectation that cannot be met.
+func TestRun(t *testing.T) {
+	path, dir := scenario(t, quick), filepath.Join(t.TempDir(), "out")
+	code, out, errs := call("run", path, "--seed", "7", "--out", dir)
+	if code != 0 || !strings.HasSuffix(out, "\nverdict: passed\n") {
+		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, harness.FileResult))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var result map[string]any
+	if err := json.Unmarshal(text, &result); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"scenario", "world", "seed", "verdict", "digest", "invariants",
+		"ledger.sent", "ledger.flushed", "ledger.duplicates", "ledger.lost", "ledger.buffered",
+		"ledger.dropped", "workers", "throughput.spans_per_second", "throughput.bytes_per_second",
+		"freshness_seconds.p50", "freshness_seconds.p90", "freshness_seconds.p99",
+		"freshness_seconds.max", "run.virtual_seconds", "run.wall_seconds", "run.events"} {
+		value := any(result)
+		for _, key := range strings.Split(path, ".") {
+			object, _ := value.(map[string]any)
+			value = object[key]
+		}
+		if value == nil {
+			t.Errorf("result.json has no %s", path)
+		}
+	}
+	if result["verdict"] != "passed" || fmt.Sprint(result["seed"]) != "7" {
+		t.Errorf("result is %s", text)
+	}
+
+	strict := scenario(t, quick+"expectations: {throughput_min: 1000000/s}\n")
+	code, out, _ = call("run", strict, "--quiet", "--out", dir, "--rate", "constant 300/s")
+	start := "verdict: expectation missed (throughput_min); replay: "
+	end := " run " + strict + " --seed 1 --rate \"constant 300/s\" --world fakes\n"
+	if code != harness.ExitExpectation || !strings.HasPrefix(out, start) ||
+		!strings.HasSuffix(out, end) {
+		t.Errorf("exit code %d, %q, want %q...%q", code, out, start, end)
+	}
+}
+
+func TestSweep(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sweep")
+	code, out, errs := call("sweep", scenario(t, quick), "--processes", "1,2", "--repeat", "1",
+		"--out", dir)
+	if code != 0 || !strings.HasSuffix(out, "\nverdict: passed\n") ||
+		!strings.Contains(errs, "2 processes, repeat 1 of 1") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	if _, err := os.Stat(filepath.Join(dir, harness.ChartSweep+".png")); err != nil {
+		t.Error(err)
+	}
+}

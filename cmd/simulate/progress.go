@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"sluice/internal/harness"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// progress shows a run while it goes on: on a terminal one line that is written again and again,
+// elsewhere only what happens.
+type progress struct {
+	to       io.Writer
+	terminal bool
+	name     string
+	seconds  float64
+
+	mu   sync.Mutex
+	last reports.Sample
+	rate [2]float64
+	line bool // a line is there to be written over
+	over bool
+}
+
+func newProgress(to io.Writer, s scenarios.Scenario) *progress {
+	p := &progress{to: to, name: s.Name, seconds: s.Duration.Seconds()}
+	if file, ok := to.(*os.File); ok {
+		info, err := file.Stat()
+		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return p
+}
+
+// clearLine takes the cursor to the start of the line and empties it.
+const clearLine = "\r\x1b[K"
+
+// letters stand for the states of workers.
+var letters = map[reports.State]string{
+	reports.StateStarting: "s", reports.StateHealthy: "+", reports.StateBackpressure: "B",
+	reports.StateHung: "H", reports.StateDead: "D", reports.StateRestarting: "R",
+	reports.StateStopped: ".",
+}
+
+func (p *progress) show(now harness.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
+	if now.Event != nil {
+		p.event(*now.Event)
+		return
+	}
+	if !p.terminal {
+		return
+	}
+	if dt := now.Sample.T - p.last.T; dt > 0.45 {
+		p.rate = [2]float64{float64(now.Sample.Sent-p.last.Sent) / dt,
+			float64(now.Sample.Flushed-p.last.Flushed) / dt}
+		p.last = now.Sample
+	}
+	var states strings.Builder
+	for _, state := range now.States {
+		states.WriteString(letters[state])
+	}
+	fmt.Fprintf(p.to, "%s%s %-5s %5.1f of %.0f s  in %6.0f/s  out %6.0f/s  buffered %7d  workers %s",
+		clearLine, p.name, now.Phase, now.Sample.T, p.seconds, p.rate[0], p.rate[1],
+		now.Sample.Buffered(), states.String())
+	p.line = true
+}
+
+// event writes what a reader wants to know of.
+func (p *progress) event(e reports.Event) {
+	text := ""
+	switch e.Kind {
+	case reports.EventFaultBegin:
+		text = fmt.Sprintf("fault: %s (%s)", e.Fault, e.Text)
+	case reports.EventFaultEnd:
+		text = "fault over: " + e.Fault
+	case reports.EventRestart:
+		text = fmt.Sprintf("worker %d is replaced: %s", e.Worker, e.Text)
+	case reports.EventGateClosed:
+		text = fmt.Sprintf("input of shards %v pauses: %s", e.Shards, e.Text)
+	case reports.EventGateOpened:
+		text = fmt.Sprintf("input of shards %v goes on", e.Shards)
+	case reports.EventNote:
+		text = e.Text
+	default:
+		return
+	}
+	p.clear()
+	fmt.Fprintf(p.to, "%6.1f s  %s\n", e.T, text)
+}
+
+func (p *progress) clear() {
+	if p.line {
+		fmt.Fprint(p.to, clearLine)
+		p.line = false
+	}
+}
+
+// end takes the line away; nothing is shown after that.
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	p.over = true
+}

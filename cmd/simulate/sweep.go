@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"sluice/internal/harness"
+	"sluice/reports"
+)
+
+// sweepCommand is "simulate sweep".
+type sweepCommand struct {
+	scenarioFlags
+	worldFlags
+	Processes []int  `help:"Process counts to run with." default:"1,2,4"`
+	Repeat    int    `help:"How often to run with each count." default:"3"`
+	Out       string `help:"Directory of the results." placeholder:"runs/NAME-sweep"`
+}
+
+// Run runs the sweep.
+func (c *sweepCommand) Run(ctx context.Context, to *streams) error {
+	s, err := c.load()
+	if err != nil {
+		return err
+	}
+	if c.Repeat < 1 || len(c.Processes) == 0 {
+		return usageError{errors.New("--repeat and --processes must ask for at least one run")}
+	}
+	cfg := harness.SweepConfig{Processes: c.Processes, Repeat: c.Repeat}
+	for _, n := range c.Processes {
+		if n < 1 || n > s.Topology.Partitions {
+			return usageError{fmt.Errorf("--processes %d must be 1 to %d, the number of partitions",
+				n, s.Topology.Partitions)}
+		}
+	}
+	if cfg.Config, err = c.config(s, to.err); err != nil {
+		return err
+	}
+	dir := c.Out
+	if dir == "" {
+		dir = filepath.Join("runs", s.Name+"-sweep")
+	}
+	if err := harness.CheckDirectory(dir, harness.FileSweep); err != nil {
+		return usageError{err}
+	}
+	cfg.Ran = func(r reports.SweepRun) {
+		verdict := r.Verdict
+		if r.Reason != "" {
+			verdict += " (" + r.Reason + ")"
+		}
+		fmt.Fprintf(to.err, "%d processes, repeat %d of %d: %.0f spans/s, %s\n",
+			r.Processes, r.Repeat, c.Repeat, r.SpansPerSecond, verdict)
+	}
+	result, err := harness.Sweep(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := result.Write(dir, s); err != nil {
+		return err
+	}
+	err = result.WriteText(to.out, dir)
+	if err == nil && result.Code != harness.ExitPassed {
+		err = exitError(result.Code)
+	}
+	return err
+}

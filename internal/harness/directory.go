@@ -1,0 +1,130 @@
+package harness
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sluice/reports"
+)
+
+// The files of a run's directory.
+const (
+	FileScenario = "scenario.yaml"
+	FileResult   = "result.json"
+	FileEvents   = "events.ndjson"
+	FileSamples  = "samples.csv"
+	FileReplay   = "replay.sh"
+	FileReport   = "report.html"
+	// ChartTimeline is written as PNG and SVG.
+	ChartTimeline = "timeline"
+)
+
+// ErrNotARun means that a directory holds something else than the results of a run.
+var ErrNotARun = errors.New("not the directory of a run")
+
+// CheckDirectory returns an error if results cannot be written to the directory without destroying
+// something else: it must not exist, be empty, or hold an earlier run, known by one of the files.
+func CheckDirectory(dir string, marks ...string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at output directory: %w", err)
+	}
+	for _, mark := range marks {
+		if _, err := os.Stat(filepath.Join(dir, mark)); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is %w: it has files, but no %s; name another by --out",
+		dir, ErrNotARun, marks[0])
+}
+
+// Write writes the run's directory. It is complete or not there: the files are written beside it,
+// and take the place of an earlier run in one step.
+func (o *Outcome) Write(dir string) error {
+	return replaceDirectory(dir, func(dir string) error {
+		timeline := reports.NewTimeline(o.Events, o.Samples)
+		timeline.Title = o.Scenario.Name + ": " + o.Result.Verdict
+		timeline.Subtitle = o.Summary()
+		return errors.Join(
+			writeFile(dir, FileScenario, func(w io.Writer) error {
+				_, err := io.WriteString(w, o.Scenario.String())
+				return err
+			}),
+			writeFile(dir, FileResult, func(w io.Writer) error { return writeJSON(w, o.Result) }),
+			writeFile(dir, FileEvents, func(w io.Writer) error {
+				return reports.WriteEvents(w, o.Events)
+			}),
+			writeFile(dir, FileSamples, func(w io.Writer) error {
+				return reports.WriteCSV(w, o.Samples)
+			}),
+			writeFile(dir, FileReplay, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "#!/bin/sh\n# The same load and the same faults again.\n%s\n",
+					o.Result.Replay)
+				return err
+			}),
+			timeline.Chart().Save(dir, ChartTimeline),
+			writeFile(dir, FileReport, func(w io.Writer) error {
+				return reports.Page{
+					Result: o.Result, Description: o.Scenario.Description,
+					Chart: timeline.Chart(), Events: o.Events, Scenario: o.Scenario.String(),
+				}.Write(w)
+			}),
+		)
+	})
+}
+
+// replaceDirectory lets fill write into a new directory, which then takes the place of dir.
+func replaceDirectory(dir string, fill func(dir string) error) error {
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return fmt.Errorf("make output directory: %w", err)
+	}
+	fresh, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+"-*")
+	if err != nil {
+		return fmt.Errorf("make output directory: %w", err)
+	}
+	defer os.RemoveAll(fresh) // nothing is left there if all went well
+	if err := os.Chmod(fresh, 0o755); err != nil {
+		return fmt.Errorf("make output directory: %w", err)
+	}
+	if err := fill(fresh); err != nil {
+		return fmt.Errorf("write results: %w", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove the earlier results: %w", err)
+	}
+	if err := os.Rename(fresh, dir); err != nil {
+		return fmt.Errorf("put results into place: %w", err)
+	}
+	return nil
+}
+
+func writeFile(dir, name string, write func(io.Writer) error) error {
+	file, err := os.Create(filepath.Join(dir, name))
+	if err != nil {
+		return err
+	}
+	err = write(file)
+	if err2 := file.Close(); err == nil {
+		err = err2
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}

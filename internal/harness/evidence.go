@@ -1,0 +1,59 @@
+package harness
+
+import (
+	"time"
+
+	"sluice/internal/ledger"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// evidence is everything that is known of a run when it is over. Judging reads it and nothing
+// else.
+type evidence struct {
+	scenario scenarios.Scenario
+
+	events  []reports.Event
+	moves   []move
+	looks   []look
+	samples []reports.Sample
+	balance ledger.Balance
+	fresh   reports.Quantiles
+
+	// loadSeconds is how long sending took, firstSeconds and lastSeconds when the first and the
+	// last span came out, all since the start of the load.
+	loadSeconds, firstSeconds, lastSeconds float64
+	// behind is how late the generator was at most: an open loop that lags is none.
+	behind  time.Duration
+	sendErr error
+	// drained is true if every span had come out before drain_max; stuck says why not.
+	drained bool
+	stuck   []string
+	// endedEarly is true if the pipeline ended before it was told to, pipelineErr why.
+	endedEarly  bool
+	pipelineErr error
+	// stopTooLong is true if the pipeline had to be ended by force.
+	stopTooLong bool
+	// interrupted is true if somebody ended the run before its end.
+	interrupted bool
+	// childrenLeft is how many worker processes were left when the pipeline had ended.
+	childrenLeft int
+	// leftovers is what was left in the store; leftoversErr that this is not known.
+	leftovers    []string
+	leftoversErr error
+	// finishErr means that not all of the output could be read.
+	finishErr error
+	// missedFaults never came.
+	missedFaults []scenarios.Fault
+}
+
+// watched returns the looks from the start of the load until the pipeline was told to stop.
+func (e *evidence) watched() []look {
+	var looks []look
+	for _, l := range e.looks {
+		if l.Phase == PhaseLoad || l.Phase == PhaseDrain {
+			looks = append(looks, l)
+		}
+	}
+	return looks
+}

@@ -1,0 +1,46 @@
+package harness
+
+import (
+	"sluice/flusher"
+	"sluice/reports"
+)
+
+// restartBudget: each worker is restarted at most as often as its budget says, each restart follows
+// a failure, and the budget is given as used up only when it is.
+var restartBudget = invariant{"restart budget", safety, judgeRestartBudget}
+
+func judgeRestartBudget(e *evidence) (reports.Verdict, string) {
+	budget := e.scenario.Pipeline.RestartBudget
+	failures, restarts := map[int]int{}, map[int]int{}
+	total := 0
+	for _, m := range e.moves {
+		switch m.Kind {
+		case flusher.EventFailed:
+			failures[m.Worker]++
+		case flusher.EventRestart:
+			restarts[m.Worker]++
+			total++
+			if restarts[m.Worker] > budget {
+				return violated("at %.1fs worker %d was restarted for the %dth time, its budget is %d",
+					m.T, m.Worker, restarts[m.Worker], budget)
+			}
+			if restarts[m.Worker] > failures[m.Worker] {
+				return violated("at %.1fs worker %d was restarted without a failure", m.T, m.Worker)
+			}
+		case flusher.EventExhausted:
+			if restarts[m.Worker] != budget {
+				return violated("at %.1fs the budget of worker %d was used up after %d restarts of %d",
+					m.T, m.Worker, restarts[m.Worker], budget)
+			}
+		}
+	}
+	for _, l := range e.looks {
+		for _, w := range l.States {
+			if w.Restarts > budget {
+				return violated("at %.1fs worker %d had %d restarts, its budget is %d",
+					l.T, w.Worker, w.Restarts, budget)
+			}
+		}
+	}
+	return passed("%s, %d allowed per worker", plural(total, "restart"), budget)
+}

@@ -1,0 +1,35 @@
+package harness
+
+import (
+	"strings"
+
+	"sluice/reports"
+)
+
+// drains: when the load and the faults are over, everything comes out within drain_max, and the
+// pipeline stops when it is told to. If not, the reason is named.
+var drains = invariant{"liveness", liveness, judgeDrains}
+
+func judgeDrains(e *evidence) (reports.Verdict, string) {
+	switch {
+	case e.endedEarly:
+		return violated("the pipeline ended by itself: %v", e.pipelineErr)
+	case e.interrupted:
+		return unknown("the run was interrupted")
+	case e.sendErr != nil:
+		return unknown("the load could not be sent: %v", e.sendErr)
+	case !e.drained:
+		missing := e.balance.Sent - e.balance.Flushed
+		reason := "nothing says why"
+		if len(e.stuck) > 0 {
+			reason = strings.Join(e.stuck, "; ")
+		}
+		return violated("%v after the load %d spans had not come out: %s",
+			e.scenario.Expectations.DrainMax, missing, reason)
+	case e.stopTooLong:
+		return violated("the pipeline did not stop within %v", shutdownMax)
+	case e.pipelineErr != nil:
+		return violated("the pipeline ended with an error: %v", e.pipelineErr)
+	}
+	return passed("all spans were out %.1fs after the load", max(0, e.lastSeconds-e.loadSeconds))
+}

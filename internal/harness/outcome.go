@@ -1,0 +1,164 @@
+package harness
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/internal/ledger"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// Exit codes of a run, as cmd/simulate returns them.
+const (
+	ExitPassed      = 0
+	ExitEnvironment = 1
+	ExitUsage       = 2
+	ExitSafety      = 10
+	ExitLiveness    = 11
+	ExitExpectation = 13
+	ExitUnknown     = 14
+)
+
+// verdicts names the verdict of a run by its exit code.
+var verdicts = map[int]string{
+	ExitPassed: "passed", ExitSafety: "safety violated", ExitLiveness: "liveness violated",
+	ExitExpectation: "expectation missed", ExitUnknown: "unknown",
+}
+
+// Outcome is a run that is over.
+type Outcome struct {
+	Result   reports.Result
+	Scenario scenarios.Scenario
+	// Code is the exit code that goes with the verdict.
+	Code    int
+	Events  []reports.Event
+	Samples []reports.Sample
+	// Litter says what of the run could not be removed from the servers, or is nil.
+	Litter error
+	// Interrupted is true if the run was ended from outside.
+	Interrupted bool
+}
+
+// leftoversMax is how long reading what is left in the store may take.
+const leftoversMax = 10 * time.Second
+
+// outcome gathers the rest of the evidence and judges it.
+func (r *run) outcome(e *evidence, began time.Time) *Outcome {
+	ctx, cancel := context.WithTimeout(context.Background(), leftoversMax)
+	defer cancel()
+	e.leftovers, e.leftoversErr = r.pipeline.Leftovers(ctx)
+	e.events, e.moves = r.record.record()
+	e.looks, e.samples = r.observer.seen()
+	e.fresh = r.record.fresh.quantiles()
+	e.balance = r.ledger.Balance(0)
+	if !e.drained && len(e.leftovers) > 0 {
+		// Which spans those are is not known; they are not lost as long as the store holds them.
+		e.balance = r.ledger.Balance(e.balance.Lost)
+	}
+	o := judge(e)
+	o.Result.World = string(r.cfg.World)
+	o.Result.Workers = summarize(e)
+	o.Result.Run.WallSeconds = time.Since(began).Seconds()
+	o.Result.Expectations = judgeExpectations(e, &o.Result)
+	o.Code = o.code()
+	o.Result.Verdict = verdicts[o.Code]
+	return o
+}
+
+// judge returns the outcome with the verdicts on all invariants.
+func judge(e *evidence) *Outcome {
+	o := &Outcome{
+		Scenario: e.scenario, Events: e.events, Samples: e.samples, Interrupted: e.interrupted,
+	}
+	b := e.balance
+	// What the time-outs held back at first is not counted against the throughput.
+	span := max(e.loadSeconds, e.lastSeconds-e.firstSeconds, 1e-3)
+	o.Result = reports.Result{
+		Scenario: e.scenario.Name, Seed: e.scenario.Seed, Digest: digest(e.scenario),
+		Ledger: reports.Ledger{
+			Sent: b.Sent, Flushed: b.Flushed, Duplicates: b.Duplicates(), Lost: b.Lost,
+			Buffered: b.Buffered, Dropped: b.Dropped, Messages: b.Messages, Records: b.Records,
+			Findings: map[string]int64{},
+		},
+		Throughput: reports.Throughput{
+			SpansPerSecond: float64(b.Flushed) / span, BytesPerSecond: float64(b.Bytes) / span,
+		},
+		Freshness: e.fresh,
+		Run: reports.RunSummary{Events: len(e.events),
+			DrainSeconds: max(0, e.lastSeconds-e.loadSeconds)},
+	}
+	for kind := ledger.Malformed; kind <= ledger.Duplicated; kind++ {
+		if n := b.Of(kind).Count; n > 0 {
+			o.Result.Ledger.Findings[kind.String()] = n
+		}
+	}
+	for _, inv := range invariants() {
+		verdict, detail := inv.judge(e)
+		o.Result.Invariants = append(o.Result.Invariants,
+			reports.Judgement{Name: inv.name, Verdict: verdict, Detail: detail})
+	}
+	return o
+}
+
+// code returns the exit code: the gravest of what is not passed.
+func (o *Outcome) code() int {
+	worst := ExitPassed
+	for i, inv := range invariants() {
+		worst = graver(worst, inv.code(o.Result.Invariants[i].Verdict))
+	}
+	for _, x := range o.Result.Expectations {
+		if x.Verdict == reports.Violated {
+			worst = graver(worst, ExitExpectation)
+		}
+	}
+	return worst
+}
+
+// graver returns the graver of two exit codes: safety, liveness, unknown, expectation, passed. What
+// is not known may hide anything, so it weighs more than a limit that was missed.
+func graver(a, b int) int {
+	order := []int{ExitPassed, ExitExpectation, ExitUnknown, ExitLiveness, ExitSafety}
+	if slices.Index(order, a) >= slices.Index(order, b) {
+		return a
+	}
+	return b
+}
+
+// digest is that of what was asked for: the resolved scenario, from which load and faults follow.
+func digest(s scenarios.Scenario) string {
+	sum := sha256.Sum256([]byte(s.String()))
+	return hex.EncodeToString(sum[:8])
+}
+
+// summarize says what became of each worker, as of the last look at which it had shards.
+func summarize(e *evidence) []reports.WorkerSummary {
+	list := []reports.WorkerSummary{}
+	for _, l := range e.looks {
+		for _, w := range l.States {
+			for w.Worker >= len(list) {
+				list = append(list, reports.WorkerSummary{Worker: len(list), Shards: []int{},
+					Causes: []string{}})
+			}
+			s := &list[w.Worker]
+			if len(w.Shards) > 0 {
+				s.Shards = numbers(w.Shards)
+			}
+			s.Restarts = w.Restarts
+			s.Causes = append([]string{}, w.Causes...)
+		}
+	}
+	return list
+}
+
+// Summary is one line about the run for the charts: world, seed, spans, workers.
+func (o *Outcome) Summary() string {
+	return fmt.Sprintf("world %s, seed %d, %d spans, %d workers on %d shards; %.0f spans/s; "+
+		"freshness p99 %.2f s",
+		o.Result.World, o.Result.Seed, o.Result.Ledger.Sent, o.Scenario.Topology.Workers(),
+		o.Scenario.Topology.Partitions, o.Result.Throughput.SpansPerSecond, o.Result.Freshness.P99)
+}

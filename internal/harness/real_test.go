@@ -1,0 +1,76 @@
+package harness
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/redis/rueidis"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/internal/servers"
+)
+
+// TestRealServers runs with faults on real servers, and expects that nothing of it stays there.
+func TestRealServers(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		redis func() []string
+	}{
+		{"Redis", func() []string { return []string{servers.RedisAddr(t)} }},
+		{"Redis Cluster", func() []string { return servers.RedisCluster(t) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := short(t, `
+faults:
+  - at 1s hang worker 1
+  - when 1500 spans sent crash worker 2
+expectations:
+  restarts_min: 2
+`)
+			cfg := Config{Scenario: s, World: WorldReal, Redis: c.redis(),
+				Kafka: strings.Split(servers.KafkaAddr(t), ","), Log: testLog(t)}
+			outcome, err := Run(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expectPassed(t, outcome)
+			expectNothingLeft(t, cfg)
+		})
+	}
+}
+
+func expectNothingLeft(t *testing.T, cfg Config) {
+	t.Helper()
+	const mark = "sluice-sim-short"
+	client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Kafka...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	topics, err := admin.ListTopics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := admin.ListGroups(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(topics.Names(), groups.Groups()...) {
+		if strings.Contains(name, mark) {
+			t.Errorf("%s is left in Kafka", name)
+		}
+	}
+	redis, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: cfg.Redis, DisableCache: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer redis.Close()
+	for address, node := range redis.Nodes() {
+		keys, err := node.Do(t.Context(), node.B().Keys().Pattern(mark+"*").Build()).AsStrSlice()
+		if err != nil || len(keys) > 0 {
+			t.Errorf("node %s still holds %v: %v", address, keys, err)
+		}
+	}
+}

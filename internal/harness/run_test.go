@@ -1,0 +1,269 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// short is a scenario of some seconds with all that a load can have.
+func short(t *testing.T, faults string) scenarios.Scenario {
+	t.Helper()
+	s, err := scenarios.Read("short.yaml", []byte(`
+name: short
+duration: 4s
+topology: {partitions: 6, flusher_processes: 3}
+pipeline:
+  timeout: 3s
+  root_timeout: 2s
+  max_batch_wait: 100ms
+  max_unhealthy: 4s
+workload:
+  rate: constant 1000/s
+  traces_at_once: 20
+  spans_per_trace: uniform 1..30
+  span_bytes: uniform 450..900
+  disorder: 0.2
+  late: 0.02 by 200ms
+  duplicates: 0.02
+`+faults))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestHangAndCrash freezes one worker for good and one for a moment, and kills a third twice.
+func TestHangAndCrash(t *testing.T) {
+	s := short(t, `
+faults:
+  - at 1s hang worker 1
+  - at 1s hang worker 0 for 300ms
+  - when 1500 spans sent crash worker 2
+  - when worker 2 restarted crash worker 2
+expectations:
+  restarts_min: 3
+`)
+	outcome, err := Run(t.Context(), Config{Scenario: s, World: WorldFakes, Log: testLog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectPassed(t, outcome)
+	r := outcome.Result
+	if r.Ledger.Sent < 3900 || r.Ledger.Flushed != r.Ledger.Sent ||
+		r.Ledger.Messages <= r.Ledger.Sent {
+		t.Errorf("ledger is %+v", r.Ledger)
+	}
+	restarts := []int{r.Workers[0].Restarts, r.Workers[1].Restarts, r.Workers[2].Restarts}
+	if restarts[1] < 1 || restarts[2] < 2 { // more, if the machine stands still for long
+		t.Fatalf("restarts are %v, want 0, 1, 2", restarts)
+	}
+	if !strings.HasPrefix(r.Workers[1].Causes[0], "hang") ||
+		!strings.Contains(r.Workers[2].Causes[0], "SIGKILL") {
+		t.Errorf("causes are %q and %q", r.Workers[1].Causes, r.Workers[2].Causes)
+	}
+	checkDirectory(t, outcome)
+	states := map[reports.State]bool{}
+	for _, lane := range reports.NewTimeline(outcome.Events, outcome.Samples).Lanes {
+		for _, bar := range lane.Bars {
+			states[bar.State] = true
+		}
+	}
+	for _, want := range []reports.State{reports.StateHung, reports.StateRestarting,
+		reports.StateHealthy} {
+		if !states[want] {
+			t.Errorf("the lanes show %v, and no %s", states, want)
+		}
+	}
+}
+
+func TestGoroutineWorkers(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	s := short(t, "")
+	s.Topology.FlusherMode = scenarios.ModeGoroutine
+	s.Duration = time.Second
+	outcome, err := Run(t.Context(), Config{Scenario: s, World: WorldFakes, Log: testLog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectPassed(t, outcome)
+}
+
+// TestABudgetThatIsUsedUp kills a worker more often than its budget allows: the pipeline must give
+// up, and the run must say so.
+func TestABudgetThatIsUsedUp(t *testing.T) {
+	s := short(t, `
+faults:
+  - at 500ms crash worker 1
+  - when worker 1 restarted crash worker 1
+`)
+	s.Pipeline.RestartBudget = 1
+	outcome, err := Run(t.Context(), Config{Scenario: s, World: WorldFakes, Log: testLog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if outcome.Code != ExitLiveness {
+		t.Errorf("exit code is %d", outcome.Code)
+	}
+	for _, j := range outcome.Result.Invariants {
+		want := map[string]reports.Verdict{"liveness": reports.Violated, "conservation": reports.Unknown}
+		verdict, ok := want[j.Name]
+		if !ok {
+			verdict = reports.Passed
+		}
+		if j.Verdict != verdict {
+			t.Errorf("%s is %s: %s", j.Name, j.Verdict, j.Detail)
+		}
+	}
+	const start = "verdict: liveness violated (liveness); replay:"
+	if line := outcome.Verdict(); !strings.HasPrefix(line, start) {
+		t.Errorf("the last line is %q, want %s...", line, start)
+	}
+}
+
+// TestInterrupted ends a run from outside: it has a result, of which nothing is known, and no
+// process is left.
+func TestInterrupted(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cfg := Config{Scenario: short(t, ""), World: WorldFakes, Log: testLog(t)}
+	before := newCensus()
+	cfg.Progress = func(p Progress) {
+		if p.Event == nil && p.Sample.Sent > 500 {
+			cancel()
+		}
+	}
+	outcome, err := Run(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if outcome.Code != ExitUnknown || !outcome.Interrupted {
+		t.Errorf("exit code is %d, interrupted is %v", outcome.Code, outcome.Interrupted)
+	}
+	if live := before.count(); live != 0 {
+		t.Errorf("%d processes are left", live)
+	}
+}
+
+func TestSweep(t *testing.T) {
+	s := short(t, "")
+	s.Duration = 500 * time.Millisecond
+	var ran []reports.SweepRun
+	result, err := Sweep(t.Context(), SweepConfig{
+		Config:    Config{Scenario: s, World: WorldFakes, Log: testLog(t)},
+		Processes: []int{1, 2}, Repeat: 2, Ran: func(r reports.SweepRun) { ran = append(ran, r) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Rows) != 2 || len(ran) != 4 || result.Rows[1].Repeats != 2 ||
+		result.Code != ExitPassed || result.Rows[0].Median <= 0 || ran[0].Seed == ran[3].Seed {
+		t.Errorf("result is %+v, ran %+v", result, ran)
+	}
+	dir := filepath.Join(t.TempDir(), "sweep")
+	if err := result.Write(dir, s); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{FileScenario, FileSweep, FileSweepRows, FileSweepRuns,
+		ChartSweep + ".png", ChartSweep + ".svg"} {
+		expectFile(t, filepath.Join(dir, name))
+	}
+	var text bytes.Buffer
+	err = result.WriteText(&text, dir)
+	if err != nil || !strings.HasSuffix(text.String(), "verdict: passed\n") {
+		t.Errorf("text is %q, %v", text.String(), err)
+	}
+}
+
+func TestNoServers(t *testing.T) {
+	s := short(t, "")
+	_, err := Run(t.Context(), Config{Scenario: s, World: WorldReal, Redis: []string{"127.0.0.1:1"},
+		Kafka: []string{"127.0.0.1:1"}, Log: testLog(t)})
+	var environment *EnvironmentError
+	if !errors.As(err, &environment) || !strings.Contains(err.Error(), "127.0.0.1:1") {
+		t.Errorf("error is %v", err)
+	}
+	for _, world := range []World{WorldReal, "virtual"} {
+		if err := (Config{Scenario: s, World: world}).Validate(); err == nil {
+			t.Errorf("world %s without servers is accepted", world)
+		}
+	}
+}
+
+func expectPassed(t *testing.T, o *Outcome) {
+	t.Helper()
+	var text bytes.Buffer
+	if err := o.WriteText(&text, ""); err != nil {
+		t.Fatal(err)
+	}
+	if o.Code != ExitPassed || o.Result.Verdict != "passed" {
+		t.Errorf("exit code %d:\n%s", o.Code, &text)
+	}
+	if !strings.HasSuffix(text.String(), "\nverdict: passed\n") {
+		t.Errorf("the text ends otherwise:\n%s", &text)
+	}
+}
+
+// checkDirectory writes the outcome twice, and reads it back.
+func checkDirectory(t *testing.T, o *Outcome) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "out", "run")
+	for range 2 {
+		if err := CheckDirectory(dir, FileResult); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Write(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{FileScenario, FileResult, FileReplay, FileEvents, FileSamples,
+		ChartTimeline + ".png", ChartTimeline + ".svg"} {
+		expectFile(t, filepath.Join(dir, name))
+	}
+	s, err := scenarios.Load(filepath.Join(dir, FileScenario), os.ReadFile)
+	if err != nil || s.String() != o.Scenario.String() {
+		t.Errorf("the scenario reads back as\n%s%v", s, err)
+	}
+	file, err := os.Open(filepath.Join(dir, FileEvents))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if events, err := reports.ReadEvents(file); err != nil || len(events) != len(o.Events) {
+		t.Errorf("%d events read back of %d: %v", len(events), len(o.Events), err)
+	}
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "thesis.txt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckDirectory(other, FileResult); !errors.Is(err, ErrNotARun) {
+		t.Errorf("a directory with other files: %v", err)
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(dir)); len(entries) != 1 {
+		t.Errorf("beside the directory there are %v", entries)
+	}
+}
+
+func expectFile(t *testing.T, path string) {
+	t.Helper()
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		t.Errorf("%s is missing or empty: %v", path, err)
+	}
+}
+
+// testLog writes the pipeline's log to the test's.
+func testLog(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}

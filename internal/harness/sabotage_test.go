@@ -1,0 +1,114 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/reports"
+)
+
+// TestSabotage damages the servers behind the system's back while a run goes on. The harness must
+// find the damage, and name it.
+func TestSabotage(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		damage    func(t *testing.T, redis *miniredis.Miniredis, kafka string)
+		invariant string
+		detail    string
+		also      string // may be violated as well
+	}{
+		// If spans of the trace are still to come, their root is gone.
+		{"a trace that Redis loses", loseTrace, "conservation", "spans are lost", "segment integrity"},
+		{"a record under another flush id", repeatOtherwise, "duplicates", "duplicated span", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			redis := miniredis.RunT(t)
+			kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer kafka.Close()
+			s := short(t, "")
+			s.Expectations.DrainMax = 6 * time.Second
+			s.Workload.Duplicates = 0 // they would excuse what comes out twice
+			var once sync.Once
+			outcome, err := Run(t.Context(), Config{
+				Scenario: s, World: WorldReal, Redis: []string{redis.Addr()}, Kafka: kafka.ListenAddrs(),
+				Log: testLog(t),
+				Progress: func(p Progress) {
+					if p.Event == nil && p.Sample.Flushed > 100 {
+						once.Do(func() { c.damage(t, redis, kafka.ListenAddrs()[0]) })
+					}
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if outcome.Code != ExitSafety {
+				t.Errorf("exit code %d: %s", outcome.Code, outcome.Verdict())
+			}
+			for _, j := range outcome.Result.Invariants {
+				found := j.Name == c.invariant
+				if found && (j.Verdict != reports.Violated || !strings.Contains(j.Detail, c.detail)) ||
+					!found && j.Name != "liveness" && j.Name != c.also && j.Verdict == reports.Violated {
+					t.Errorf("%s is %s: %s", j.Name, j.Verdict, j.Detail)
+				}
+			}
+		})
+	}
+}
+
+// loseTrace deletes the state of one trace.
+func loseTrace(t *testing.T, redis *miniredis.Miniredis, _ string) {
+	for _, key := range redis.Keys() {
+		if strings.Contains(key, ":t:") {
+			redis.Del(key)
+			return
+		}
+	}
+	t.Error("Redis holds no trace")
+}
+
+// repeatOtherwise sends an output record once more, under another flush id.
+func repeatOtherwise(t *testing.T, _ *miniredis.Miniredis, kafka string) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	client, err := kgo.NewClient(kgo.SeedBrokers(kafka))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer client.Close()
+	topics, err := kadm.NewClient(client).ListTopics(ctx)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, topic := range topics.Names() {
+		if strings.HasSuffix(topic, "-segments") {
+			client.AddConsumeTopics(topic)
+		}
+	}
+	records := client.PollRecords(ctx, 1).Records()
+	if len(records) == 0 {
+		t.Error("there is no output")
+		return
+	}
+	r := records[0]
+	const start = len(`{"flush_id":"`)
+	value := bytes.Clone(r.Value)
+	value[start] ^= 1 // another hex digit
+	again := &kgo.Record{Topic: r.Topic, Key: r.Key, Value: value, Headers: r.Headers}
+	if err := client.ProduceSync(ctx, again).FirstErr(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,131 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// SweepConfig is one scenario with several process counts.
+type SweepConfig struct {
+	Config
+	// Processes are the counts, Repeat how often each is run. Each repeat has a seed of its own,
+	// one higher than the last, the same for all counts.
+	Processes []int
+	Repeat    int
+	// Ran hears of each run when it is over.
+	Ran func(reports.SweepRun)
+}
+
+// SweepResult is a sweep with the worst exit code of its runs.
+type SweepResult struct {
+	reports.Sweep
+	Code int
+}
+
+// Sweep runs the scenario with each process count. The counts take turns, so that whatever else
+// happens on the machine meets all of them alike. If a run cannot be made, what was measured so
+// far comes with the error.
+func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
+	var runs []reports.SweepRun
+	worst := ExitPassed
+	result := func() SweepResult {
+		return SweepResult{reports.NewSweep(cfg.Scenario.Name, string(cfg.World), runs), worst}
+	}
+	for repeat := range cfg.Repeat {
+		for _, processes := range cfg.Processes {
+			one := cfg.Config
+			one.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
+			one.Scenario.Seed += uint64(repeat)
+			outcome, err := Run(ctx, one)
+			if err == nil && outcome.Interrupted {
+				err = errors.New("interrupted")
+			}
+			if err != nil {
+				return result(), fmt.Errorf("run %d with %d processes: %w", repeat+1, processes, err)
+			}
+			run := reports.SweepRun{
+				Processes: processes, Repeat: repeat + 1, Seed: one.Scenario.Seed,
+				Verdict:        outcome.Result.Verdict,
+				KeptUp:         outcome.keptUp(),
+				SpansPerSecond: outcome.Result.Throughput.SpansPerSecond,
+				BytesPerSecond: outcome.Result.Throughput.BytesPerSecond,
+				FreshnessP99:   outcome.Result.Freshness.P99,
+				DrainSeconds:   outcome.Result.Run.DrainSeconds,
+			}
+			if j, ok := reports.First(outcome.Result.Invariants, outcome.Result.Expectations); ok {
+				run.Reason = j.Name + ": " + j.Detail
+			}
+			runs = append(runs, run)
+			worst = graver(worst, outcome.Code)
+			if cfg.Ran != nil {
+				cfg.Ran(run)
+			}
+		}
+	}
+	return result(), nil
+}
+
+// Bounds of a run in which the flushers kept up.
+const (
+	// freshMax is how long 99 % of the segments may have waited for a flusher.
+	freshMax = time.Second
+	// drainSlack is how much longer than the longest time-out the drain may have taken.
+	drainSlack = 3 * time.Second
+)
+
+// keptUp tells whether the flushers, and the way to them, were faster than the load: nothing waited
+// long, and at its end there was no more to drain than waited for its deadline.
+func (o *Outcome) keptUp() bool {
+	timeout := max(o.Scenario.Pipeline.Timeout, o.Scenario.Pipeline.RootTimeout)
+	return o.Result.Freshness.P99 <= freshMax.Seconds() &&
+		o.Result.Run.DrainSeconds <= (timeout+drainSlack).Seconds()
+}
+
+// The files of a sweep's directory, beside the scenario.
+const (
+	FileSweep     = "sweep.json"
+	FileSweepRows = "sweep.csv"
+	FileSweepRuns = "runs.csv"
+	// ChartSweep is written as PNG and SVG.
+	ChartSweep = "throughput"
+)
+
+// Write writes the sweep's directory, complete or not at all.
+func (s SweepResult) Write(dir string, scenario scenarios.Scenario) error {
+	return replaceDirectory(dir, func(dir string) error {
+		return errors.Join(
+			writeFile(dir, FileScenario, func(w io.Writer) error {
+				_, err := io.WriteString(w, scenario.String())
+				return err
+			}),
+			writeFile(dir, FileSweep, func(w io.Writer) error { return writeJSON(w, s.Sweep) }),
+			writeFile(dir, FileSweepRows, func(w io.Writer) error { return reports.WriteCSV(w, s.Rows) }),
+			writeFile(dir, FileSweepRuns, func(w io.Writer) error { return reports.WriteCSV(w, s.Runs) }),
+			s.Chart().Save(dir, ChartSweep),
+		)
+	})
+}
+
+// WriteText writes the table for a reader.
+func (s SweepResult) WriteText(w io.Writer, dir string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "processes\tleast/s\tmedian/s\tgreatest/s\tspeedup\tp99 fresh s\tpassed\t"+
+		"load was the limit\t")
+	for _, r := range s.Rows {
+		fmt.Fprintf(t, "%d\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t%d of %d\t%d of %d\t\n", r.Processes, r.Least,
+			r.Median, r.Greatest, r.Speedup, r.FreshnessP99, r.Passed, r.Repeats, r.KeptUp, r.Repeats)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	verdict := "verdict: " + verdicts[s.Code]
+	_, err := fmt.Fprintf(w, "Results  %s\n%s\n", dir, verdict)
+	return err
+}
