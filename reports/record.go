@@ -19,6 +19,9 @@ type Event struct {
 	Kind EventKind `json:"kind"`
 	// Worker it concerns; NoWorker for none.
 	Worker int `json:"worker"`
+	// Consumer is the instance of the pipeline that the worker belongs to, from 0. Most runs have
+	// one; a second one joins for a rebalance.
+	Consumer int `json:"consumer,omitempty"`
 	// State of the worker from now on, for EventWorker.
 	State State `json:"state,omitempty"`
 	// Fault is the text of the fault that begins or ends.
@@ -91,6 +94,26 @@ type Sample struct {
 	WorkersLive int `json:"workers_live"`
 	// WorkerBytesMax is the greatest resident memory of a worker; 0 if not known.
 	WorkerBytesMax int64 `json:"worker_bytes_max"`
+	// Backlog counts messages of the input topic that were sent and whose offsets are not
+	// committed yet.
+	Backlog int64 `json:"backlog"`
+	// RedisBytes is the memory used by the fullest node of Redis, RedisBytesMax what it may use; 0
+	// if not known, or without limit.
+	RedisBytes    int64 `json:"redis_bytes"`
+	RedisBytesMax int64 `json:"redis_bytes_max"`
+	// FreshP50, FreshP90 and FreshP99 are the freshness in seconds of what was flushed in the last
+	// second, by worker processes of any consumer; all 0 if nothing was.
+	FreshP50 float64 `json:"fresh_p50"`
+	FreshP90 float64 `json:"fresh_p90"`
+	FreshP99 float64 `json:"fresh_p99"`
+	// The processor time used so far, in seconds: by Redis and Kafka where the harness started
+	// them, by the workers, by the consumers without their workers, and by the harness itself (with
+	// the fakes, which live in it). 0 if not known.
+	CPURedis    float64 `json:"cpu_redis"`
+	CPUKafka    float64 `json:"cpu_kafka"`
+	CPUWorkers  float64 `json:"cpu_workers"`
+	CPUConsumer float64 `json:"cpu_consumer"`
+	CPUHarness  float64 `json:"cpu_harness"`
 }
 
 // Buffered returns the spans that were sent and neither came out nor were dropped.

@@ -106,6 +106,15 @@ type Workload struct {
 	Late Late `yaml:"late"`
 	// Duplicates is the share of spans, 0 to 1, that arrive a second time soon after. Default 0.
 	Duplicates float64 `yaml:"duplicates"`
+	// Headless is the share of traces, 0 to 1, whose root never arrives: such a segment is named
+	// after the parent that nobody saw, and waits for timeout. Default 0.
+	Headless float64 `yaml:"headless"`
+	// Bad is how many messages that are no span arrive per span, 0 to 1. Each must come out in the
+	// dead-letter topic, and nowhere else. Default 0.
+	Bad float64 `yaml:"bad"`
+	// Producers is how many clients share the sending, each on a connection of its own; a trace
+	// stays with one of them. Default 1.
+	Producers int `yaml:"producers"`
 	// KeySkew is the exponent of Zipf's law by which traces fall on partitions: 0 is even, at 1
 	// partition k gets 1/(k+1) of what partition 0 gets. Default 0.
 	KeySkew float64 `yaml:"key_skew"`
@@ -160,6 +169,7 @@ func Default() Scenario {
 			Depth:         8,
 			SpanBytes:     Fixed(500),
 			Projects:      4,
+			Producers:     1,
 		},
 		Expectations: Expectations{
 			WorkerRestartsMax: Unlimited,

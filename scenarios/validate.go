@@ -68,6 +68,9 @@ func (p Pipeline) validate(c *checker) {
 	c.expect(p.MaxBatch >= 1, "pipeline.max_batch", "%d must be 1 or more", p.MaxBatch)
 }
 
+// producersMax bounds the clients that send the load of a run on one machine.
+const producersMax = 16
+
 // spanBytesMin is the size of a span's message without any padding, with room to spare.
 const spanBytesMin = 400
 
@@ -81,6 +84,10 @@ func (w Workload) validate(c *checker) {
 	c.expect(w.Projects >= 1, "workload.projects", "%d must be 1 or more", w.Projects)
 	c.share("workload.disorder", w.Disorder)
 	c.share("workload.duplicates", w.Duplicates)
+	c.share("workload.headless", w.Headless)
+	c.share("workload.bad", w.Bad)
+	c.expect(w.Producers >= 1 && w.Producers <= producersMax, "workload.producers",
+		"%d must be 1 to %d", w.Producers, producersMax)
 	c.expect(w.KeySkew >= 0 && w.KeySkew <= 10, "workload.key_skew", "%v must be 0 to 10", w.KeySkew)
 }
 
