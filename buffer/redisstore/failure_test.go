@@ -237,8 +237,12 @@ func TestClusterNodeRestarted(t *testing.T) {
 			must(t, nodes[i/4].Restart(true))
 		}
 	}
-	eventually(t, func() error { _, err := c.store.Leftovers(t.Context()); return err })
-	c.expectEmpty()
+	// Each node is asked over several connections; one that broke with the restart may fail once more.
+	var left []string
+	eventually(t, func() (err error) { left, err = c.store.Leftovers(t.Context()); return err })
+	if len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
 }
 
 func TestOpenRefusals(t *testing.T) {
