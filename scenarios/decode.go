@@ -16,6 +16,7 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 	bytesType    = reflect.TypeFor[buffer.Bytes]()
 	modeType     = reflect.TypeFor[Mode]()
+	endType      = reflect.TypeFor[End]()
 )
 
 // into reads a node into what target points to. Faults are collected, and the rest is read on.
@@ -25,15 +26,20 @@ func (r *reader) into(node ast.Node, path string, target any) {
 
 func (r *reader) value(node ast.Node, path string, v reflect.Value) {
 	r.places[path] = startOf(node)
-	_, isText := v.Addr().Interface().(encoding.TextUnmarshaler)
 	switch {
-	case isText || v.Kind() != reflect.Struct && v.Kind() != reflect.Slice:
+	case isForm(v) || v.Kind() != reflect.Struct && v.Kind() != reflect.Slice:
 		r.scalar(node, path, v)
 	case v.Kind() == reflect.Slice:
 		r.list(node, path, v)
 	default:
 		r.mapping(node, path, v)
 	}
+}
+
+// isForm tells whether a value is one line of text with a grammar of its own.
+func isForm(v reflect.Value) bool {
+	_, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
+	return ok
 }
 
 func (r *reader) mapping(node ast.Node, path string, v reflect.Value) {
@@ -126,6 +132,10 @@ func (r *reader) scalar(node ast.Node, path string, v reflect.Value) {
 	case v.Type() == modeType:
 		w := &words{list: []string{text}}
 		v.SetString(w.choice("mode", string(ModeProcess), string(ModeGoroutine)))
+		err = w.err
+	case v.Type() == endType:
+		w := &words{list: []string{text}}
+		v.SetString(w.choice("end", string(EndDrained), string(EndBudget)))
 		err = w.err
 	default:
 		r.plain(node, path, text, v)

@@ -2,154 +2,179 @@ package scenarios
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
+
+	"sluice/buffer"
 )
 
-// Fault is something that is broken on purpose, at a time or on a condition:
+// Fault is something that is broken on purpose: a moment, a verb, a target, and what the verb
+// takes. Its text form is one line:
 //
-//	at 5s hang worker 1                      frozen (SIGSTOP) until somebody kills it
-//	at 5s hang worker 1 for 3s               and woken (SIGCONT) after that
-//	at 5s crash worker 2                     killed (SIGKILL)
+//	at 5s hang worker 1                        frozen (SIGSTOP) until somebody kills it
+//	at 5s hang worker 1 for 3s                 and woken (SIGCONT) after that
 //	when 20000 spans flushed crash worker 2
-//	when worker 1 restarted hang worker 1    as soon as its successor is healthy
+//	every 10s from 5s crash any worker
+//	randomly every 8s black-hole redis answers for 500ms
 //
-// Times count from the start of the load. Each fault happens once.
+// Times count from the start of the load, and so does a run's plan: see Scenario.Plan. Verbs lists
+// what can be done to what.
 type Fault struct {
-	// When is the moment.
+	// When is the moment, or the moments.
 	When Moment
-	// Kind is what happens.
-	Kind FaultKind
-	// Worker is the index of the worker it happens to, from 0.
-	Worker int
-	// For is how long it lasts; ForGood if nobody ends it.
+	// Verb is what happens.
+	Verb Verb
+	// Target is what it happens to.
+	Target Target
+	// Direction is the half of a connection that a network fault hits; BothDirections for the whole.
+	Direction Direction
+	// By is the delay of slow, the time a slow start takes, or how far the clock jumps (back, if it is
+	// negative). 0 for other verbs.
+	By time.Duration
+	// To is the rate in bytes per second to which throttle brings a connection. 0 for other verbs.
+	To buffer.Bytes
+	// For is how long it lasts; ForGood if nobody ends it but the system, or the end of the load.
 	For time.Duration
 }
 
-// ForGood is the length of a fault that nobody ends but the system itself.
+// ForGood is the length of a fault that nobody ends: the system must, or the healing at the end of
+// the load.
 const ForGood time.Duration = 0
 
-// FaultKind is a kind of fault.
-type FaultKind string
+// Direction is a half of the connections between the pipeline and a server.
+type Direction string
 
-// The faults that can be injected.
+// The directions.
 const (
-	// FaultHang freezes a worker process: it keeps its connections and does nothing.
-	FaultHang FaultKind = "hang"
-	// FaultCrash kills a worker process without warning.
-	FaultCrash FaultKind = "crash"
+	// BothDirections hits all that goes over a connection.
+	BothDirections Direction = ""
+	// Requests go to the server: what is lost of them has had no effect.
+	Requests Direction = "requests"
+	// Answers come from the server: what is lost of them has had its effect all the same.
+	Answers Direction = "answers"
 )
 
-// FaultKinds returns the faults that can be injected.
-func FaultKinds() []string { return []string{string(FaultHang), string(FaultCrash)} }
-
-// planned are the first words of faults that the design names and no world can inject yet.
-var planned = []string{
-	"resume", "crash-loop", "slow-start", "consumer", "rebalance", "redis", "kafka", "network",
-	"clock",
-}
-
-// Moment is when a fault happens: exactly one of its conditions.
-type Moment struct {
-	// Kind says which of the other fields counts.
-	Kind MomentKind
-	// At is the time since the start of the load.
-	At time.Duration
-	// Spans is the number of spans sent or flushed.
-	Spans int64
-	// Worker is the one that was restarted.
-	Worker int
-}
-
-// MomentKind is a kind of moment.
-type MomentKind string
-
-// The kinds of moment.
-const (
-	MomentAt        MomentKind = "at"
-	MomentSent      MomentKind = "sent"
-	MomentFlushed   MomentKind = "flushed"
-	MomentRestarted MomentKind = "restarted"
-)
-
-// String returns the text form: "at 5s", "when 20000 spans flushed", "when worker 1 restarted".
-func (m Moment) String() string {
-	switch m.Kind {
-	case MomentSent, MomentFlushed:
-		return fmt.Sprintf("when %d spans %s", m.Spans, m.Kind)
-	case MomentRestarted:
-		return fmt.Sprintf("when worker %d restarted", m.Worker)
-	}
-	return fmt.Sprintf("at %v", m.At)
-}
-
-// Reached tells whether the moment has come: elapsed since the start of the load, with so many
-// spans sent and flushed, and restarts per worker.
-func (m Moment) Reached(elapsed time.Duration, sent, flushed int64, restarts []int) bool {
-	switch m.Kind {
-	case MomentSent:
-		return sent >= m.Spans
-	case MomentFlushed:
-		return flushed >= m.Spans
-	case MomentRestarted:
-		return m.Worker < len(restarts) && restarts[m.Worker] > 0
-	}
-	return elapsed >= m.At
-}
-
-// UnmarshalText reads one of the forms above.
+// UnmarshalText reads the text form.
 func (f *Fault) UnmarshalText(text []byte) error {
 	w := &words{list: strings.Fields(string(text))}
 	fault := Fault{When: w.moment()}
-	kind := w.peek()
-	if w.err == nil && slices.Contains(planned, kind) {
-		return fmt.Errorf("fault %q is known but not available yet; available: %s",
-			kind, strings.Join(FaultKinds(), ", "))
-	}
-	fault.Kind = FaultKind(w.choice("fault", FaultKinds()...))
-	w.literal("worker")
-	fault.Worker = int(w.number("a worker's index"))
-	if fault.Kind == FaultHang && w.peek() == "for" {
-		w.literal("for")
-		fault.For = w.duration()
-		if w.err == nil && fault.For <= 0 {
-			w.err = fmt.Errorf("a hang must last longer than 0s")
-		}
+	use, ok := w.verb()
+	if ok {
+		fault.Verb = use.Verb
+		w.arguments(&fault, use)
 	}
 	w.end()
 	if w.err != nil {
-		return fmt.Errorf("fault %q: %w; forms: at 5s hang worker 1 for 3s, "+
-			"when 20000 spans flushed crash worker 2", text, w.err)
+		example := "at 5s hang worker 1 for 3s"
+		if ok {
+			example = use.Example
+		}
+		return fmt.Errorf("fault %q: %w; the form is like: %s", text, w.err, example)
 	}
 	*f = fault
 	return nil
 }
 
-func (w *words) moment() Moment {
-	if w.choice("moment", "at", "when") == "at" {
-		return Moment{Kind: MomentAt, At: w.duration()}
+// arguments reads what follows the verb.
+func (w *words) arguments(f *Fault, use *Usage) {
+	f.Target = w.target(use)
+	if use.takes(argDirection) {
+		if next := Direction(w.peek()); next == Requests || next == Answers {
+			f.Direction = next
+			w.at++
+		}
 	}
-	if w.peek() == "worker" {
-		w.literal("worker")
-		worker := w.number("a worker's index")
-		w.literal("restarted")
-		return Moment{Kind: MomentRestarted, Worker: int(worker)}
+	if use.takes(argBy) {
+		w.literal("by")
+		if use.Verb == VerbJump {
+			f.By = w.shift()
+		} else {
+			f.By = w.length()
+		}
 	}
-	spans := w.number("a number of spans")
-	w.literal("spans")
-	kind := w.choice("condition", string(MomentSent), string(MomentFlushed))
-	return Moment{Kind: MomentKind(kind), Spans: spans}
+	if use.takes(argTo) {
+		w.literal("to")
+		f.To = w.bytesPerSecond()
+	}
+	switch {
+	case use.takes(argFor):
+		w.literal("for")
+		f.For = w.length()
+	case use.takes(argMaybeFor) && w.peek() == "for":
+		w.literal("for")
+		f.For = w.length()
+	}
 }
 
 // MarshalText writes what UnmarshalText reads.
 func (f Fault) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
 // String returns the text form.
-func (f Fault) String() string {
-	text := fmt.Sprintf("%v %s worker %d", f.When, f.Kind, f.Worker)
-	if f.For != ForGood {
-		text += " for " + f.For.String()
+func (f Fault) String() string { return f.When.String() + " " + f.What() }
+
+// What is the text form without the moment: "hang worker 1 for 3s".
+func (f Fault) What() string {
+	parts := []string{string(f.Verb)}
+	if f.Target.Kind != TargetGroup {
+		parts = append(parts, f.Target.String())
 	}
-	return text
+	if f.Direction != BothDirections {
+		parts = append(parts, string(f.Direction))
+	}
+	if f.By != 0 {
+		parts = append(parts, "by", f.By.String())
+	}
+	if f.To != 0 {
+		parts = append(parts, "to", formatBytes(f.To)+"/s")
+	}
+	if f.For != ForGood {
+		parts = append(parts, "for", f.For.String())
+	}
+	return strings.Join(parts, " ")
 }
+
+// length reads a duration over 0.
+func (w *words) length() time.Duration {
+	d := w.duration()
+	if w.err == nil && d <= 0 {
+		w.err = fmt.Errorf("%v must be longer than 0s", d)
+	}
+	return d
+}
+
+// shift reads a duration with a sign, other than 0.
+func (w *words) shift() time.Duration {
+	text := w.next("a duration such as 30s or -30s")
+	if w.err != nil {
+		return 0
+	}
+	var d time.Duration
+	d, w.err = parseDuration(text)
+	if w.err == nil && d == 0 {
+		w.err = fmt.Errorf("a jump by 0s does nothing")
+	}
+	return d
+}
+
+// bytesPerSecond reads a size followed by /s.
+func (w *words) bytesPerSecond() buffer.Bytes {
+	text := w.next("a rate such as 100KiB/s")
+	if w.err != nil {
+		return 0
+	}
+	size, ok := strings.CutSuffix(text, "/s")
+	if !ok {
+		w.err = fmt.Errorf("rate %q has no unit: write %s/s for bytes per second", text, text)
+		return 0
+	}
+	var b buffer.Bytes
+	b, w.err = parseBytes(size)
+	if w.err == nil && b < throttleMin {
+		w.err = fmt.Errorf("a rate of %q is below %s/s: black-hole is the fault that lets nothing through",
+			text, formatBytes(throttleMin))
+	}
+	return b
+}
+
+// throttleMin is the least rate to which a connection can be brought: the proxy counts in kB/s.
+const throttleMin buffer.Bytes = 1000

@@ -24,7 +24,21 @@ func TestFormsParseBack(t *testing.T) {
 	add(func() encoding.TextUnmarshaler { return new(Fault) },
 		"at 5s hang worker 1", "at 5s hang worker 1 for 3s", "at 0s crash worker 0",
 		"when 20000 spans flushed crash worker 2", "when 1 spans sent crash worker 2",
-		"when worker 1 restarted hang worker 3 for 100ms")
+		"when worker 1 restarted hang worker 3 for 100ms", "every 10s from 5s crash any worker",
+		"every 10s crash all workers", "randomly every 8s hang any worker for 2s",
+		"randomly every 8s from 20s slow redis node 2 answers by 20ms for 3s",
+		"at 5s throttle kafka requests to 200KiB/s for 3s", "at 5s throttle redis to 1500B/s",
+		"at 5s rebalance for 5s", "at 5s crash consumer", "at 5s crash consumer for 1s",
+		"at 5s jump clock by -30s for 5s", "at 5s jump partition 3 by 1m0s", "at 5s wipe redis",
+		"at 5s black-hole kafka for 2s", "at 5s fail partition 3 for 2s", "at 1s cut redis",
+		"at 5s slow-start worker 1 by 2s for 10s", "at 5s crash-loop worker 1 for 5s",
+		"when 20000 spans sent resume worker 1")
+	for _, use := range Uses() {
+		add(func() encoding.TextUnmarshaler { return new(Fault) }, use.Example)
+	}
+	add(func() encoding.TextUnmarshaler { return new(Limit) }, "ledger.lost = 0",
+		"freshness_seconds.p99 <= 2.5s", "workers.1.restarts >= 1", "ledger.dropped.wiped < 100",
+		"throughput.bytes_per_second > 1MiB/s")
 	add(func() encoding.TextUnmarshaler { return new(Late) }, "never", "0.01 by 300ms")
 	add(func() encoding.TextUnmarshaler { return new(Processes) }, "3", "per-shard")
 	add(func() encoding.TextUnmarshaler { return new(Count) }, "unlimited", "0", "12")
@@ -47,8 +61,8 @@ func TestFaultFields(t *testing.T) {
 	if err := got.UnmarshalText([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
-	want := Fault{When: Moment{Kind: MomentRestarted, Worker: 1}, Kind: FaultHang, Worker: 3,
-		For: 100 * time.Millisecond}
+	want := Fault{When: Moment{Kind: MomentRestarted, Worker: 1}, Verb: VerbHang,
+		Target: Target{TargetWorker, 3}, For: 100 * time.Millisecond}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -29,22 +29,30 @@ func List() []string {
 // slash or ends in .yaml or .yml), the one in that file, read by readFile. The error for an
 // unknown name holds the names that are known; that for a bad file is Problems.
 func Load(nameOrFile string, readFile func(path string) ([]byte, error)) (Scenario, error) {
+	s, _, err := LoadWith(nameOrFile, readFile)
+	return s, err
+}
+
+// LoadWith is Load with the changes of ReadWith.
+func LoadWith(
+	nameOrFile string, readFile func(path string) ([]byte, error), sets ...string,
+) (Scenario, Places, error) {
 	ext := path.Ext(nameOrFile)
 	if strings.Contains(nameOrFile, "/") || ext == ".yaml" || ext == ".yml" {
 		text, err := readFile(nameOrFile)
 		if err != nil {
-			return Scenario{}, fmt.Errorf("read scenario: %w", err)
+			return Scenario{}, nil, fmt.Errorf("read scenario: %w", err)
 		}
-		return Read(nameOrFile, text)
+		return ReadWith(nameOrFile, text, sets...)
 	}
 	if !slices.Contains(List(), nameOrFile) {
-		return Scenario{}, fmt.Errorf("unknown scenario %q%s, or the path of a .yaml file",
+		return Scenario{}, nil, fmt.Errorf("unknown scenario %q%s, or the path of a .yaml file",
 			nameOrFile, hint(nameOrFile, List()))
 	}
 	file := "library/" + nameOrFile + ".yaml"
 	text, err := library.ReadFile(file)
 	if err != nil {
-		return Scenario{}, err
+		return Scenario{}, nil, err
 	}
-	return Read(file, text)
+	return ReadWith(file, text, sets...)
 }

@@ -1,11 +1,9 @@
 package scenarios
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
@@ -16,9 +14,16 @@ import (
 // and hold a value of its kind. What is left out gets its default. The error is Problems, with
 // everything that is wrong.
 func Read(file string, text []byte) (Scenario, error) {
+	s, _, err := ReadWith(file, text)
+	return s, err
+}
+
+// ReadWith reads a scenario file and changes it by lines "path=value", as a command line gives them:
+// "workload.rate=constant 9000/s". It also returns where each key was written.
+func ReadWith(file string, text []byte, sets ...string) (Scenario, Places, error) {
 	tree, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return Scenario{}, syntaxProblem(file, err)
+		return Scenario{}, nil, syntaxProblem(file, err)
 	}
 	r := &reader{file: file, places: map[string]*token.Position{}}
 	s := Default()
@@ -32,13 +37,22 @@ func Read(file string, text []byte) (Scenario, error) {
 		r.into(tree.Docs[0].Body, "", &s)
 	}
 	if len(r.problems) > 0 {
-		return Scenario{}, r.problems
+		return Scenario{}, nil, r.problems
+	}
+	places := Places{"": {File: file}}
+	for path, at := range r.places {
+		places[path] = Place{file, at.Line, at.Column}
+	}
+	for _, set := range sets {
+		if err := s.set(set, places); err != nil {
+			return Scenario{}, nil, err
+		}
 	}
 	s.resolve()
 	if err := s.Validate(); err != nil {
-		return Scenario{}, r.place(err)
+		return Scenario{}, nil, places.Of(err)
 	}
-	return s, nil
+	return s, places, nil
 }
 
 // reader collects the problems and the places of what was read.
@@ -67,30 +81,6 @@ func startOf(at ast.Node) *token.Position {
 		return node.Key.GetToken().Position
 	}
 	return at.GetToken().Position
-}
-
-// place gives problems found by Validate the place of the key they name, or of the nearest key
-// above it if the file has left it out.
-func (r *reader) place(err error) error {
-	var problems Problems
-	if !errors.As(err, &problems) {
-		return err
-	}
-	for i := range problems {
-		p := &problems[i]
-		p.File = r.file
-		for path := p.Path; ; {
-			if at, ok := r.places[path]; ok {
-				p.Line, p.Column = at.Line, at.Column
-				break
-			}
-			if path == "" {
-				break
-			}
-			path = path[:max(0, strings.LastIndexAny(path, ".["))]
-		}
-	}
-	return problems
 }
 
 var syntaxPlace = regexp.MustCompile(`(?s)^\[(\d+):(\d+)\] ([^\n]*)`)

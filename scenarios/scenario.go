@@ -140,9 +140,26 @@ type Expectations struct {
 	SplitSpansMax Count `yaml:"split_spans_max"`
 	// DrainMax is how long after the end of the load everything must be flushed. Default 30s.
 	DrainMax time.Duration `yaml:"drain_max"`
+	// End is how the consumer must end: drained, told to at the end of the run, or budget: by itself,
+	// because a worker's restart budget is used up. It is started again then, once the faults are
+	// over, and everything must come out. Default drained.
+	End End `yaml:"end"`
+	// Figures are limits on figures of result.json, each a line: freshness_seconds.p99 <= 2s.
+	Figures []Limit `yaml:"figures"`
 	// WorkerMemoryMax is what a worker process may hold resident. Default 512MiB.
 	WorkerMemoryMax buffer.Bytes `yaml:"worker_memory_max"`
 }
+
+// End is how a consumer ends.
+type End string
+
+// The ends.
+const (
+	// EndDrained: it runs until it is told to stop, and drains.
+	EndDrained End = "drained"
+	// EndBudget: it gives up by itself, since a worker failed once more than its budget allows.
+	EndBudget End = "budget"
+)
 
 // Default returns the scenario that an empty file stands for, apart from its name.
 func Default() Scenario {
@@ -175,6 +192,7 @@ func Default() Scenario {
 			WorkerRestartsMax: Unlimited,
 			RepeatedSpansMax:  Unset,
 			DrainMax:          30 * time.Second,
+			End:               EndDrained,
 			WorkerMemoryMax:   512 << 20,
 		},
 	}

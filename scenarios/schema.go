@@ -37,10 +37,12 @@ var forms = map[reflect.Type]struct{ pattern, example string }{
 		`|sine ` + perSecond + ` \+- ` + perSecond + ` every ` + durationPattern +
 		`|burst ` + perSecond + ` to ` + perSecond + ` for ` + durationPattern + ` every ` +
 		durationPattern + `)$`, "constant 2000/s"},
+	endType:                  {`^(drained|budget)$`, string(EndDrained)},
+	reflect.TypeFor[Limit](): {`^[a-z0-9_.*-]+ (<=|>=|<|>|=) \S+$`, "ledger.lost = 0"},
 	reflect.TypeFor[Fault](): {`^(at ` + durationPattern +
-		`|when ([0-9]+ spans (sent|flushed)|worker [0-9]+ restarted))` +
-		` (crash worker [0-9]+|hang worker [0-9]+( for ` + durationPattern + `)?)$`,
-		"at 5s hang worker 1"},
+		`|(randomly )?every ` + durationPattern + `( from ` + durationPattern + `)?` +
+		`|when ([0-9]+ spans (sent|flushed)|worker [0-9]+ restarted)) (` +
+		strings.Join(Verbs(), "|") + `)( .*)?$`, "at 5s hang worker 1"},
 }
 
 // Schema returns the JSON Schema of a scenario file, for editors: the keys with their descriptions,

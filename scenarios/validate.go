@@ -102,16 +102,40 @@ func (s Scenario) validateFault(c *checker, path string, f Fault) {
 		c.expect(n < workers, path, "there is no worker %d: the topology has %d, numbered 0 to %d",
 			n, workers, workers-1)
 	}
-	worker(f.Worker)
 	switch f.When.Kind {
-	case MomentAt:
+	case MomentAt, MomentEvery, MomentRandomly:
 		c.expect(f.When.At < s.Duration, path, "at %v is after the load has ended: duration is %v",
 			f.When.At, s.Duration)
 	case MomentRestarted:
 		worker(f.When.Worker)
 	}
-	c.expect(s.Topology.FlusherMode == ModeProcess, path,
-		"only a worker that is a process can %s: set flusher_mode to %s", f.Kind, ModeProcess)
+	switch f.Target.Kind {
+	case TargetWorker:
+		worker(f.Target.N)
+	case TargetPartition:
+		c.expect(f.Target.N < s.Topology.Partitions, path,
+			"there is no partition %d: the topology has %d, numbered 0 to %d",
+			f.Target.N, s.Topology.Partitions, s.Topology.Partitions-1)
+	}
+	if f.Target.isWorker() {
+		c.expect(s.Topology.FlusherMode == ModeProcess, path,
+			"only a worker that is a process can %s: set flusher_mode to %s", f.Verb, ModeProcess)
+	}
+}
+
+// CheckFaults asks of every fault whether a world can do it; can returns why not, in words. The
+// error is Problems that name the faults; Places.Of adds where they stand.
+func (s Scenario) CheckFaults(can func(Fault) error) error {
+	c := &checker{}
+	for i, fault := range s.Faults {
+		if err := can(fault); err != nil {
+			c.expect(false, fmt.Sprintf("faults[%d]", i), "%s: %v", fault.What(), err)
+		}
+	}
+	if len(c.problems) == 0 {
+		return nil
+	}
+	return c.problems
 }
 
 func (e Expectations) validate(c *checker) {

@@ -145,6 +145,16 @@ func parseBytes(text string) (buffer.Bytes, error) {
 	return buffer.Bytes(value * unit), nil
 }
 
+// formatBytes writes what parseBytes reads, with the largest unit that divides it.
+func formatBytes(b buffer.Bytes) string {
+	for _, u := range byteUnits {
+		if n := buffer.Bytes(u.bytes); b >= n && b%n == 0 {
+			return strconv.FormatInt(int64(b/n), 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(b), 10) + "B"
+}
+
 // Late is how many spans are held back, and for how long: "never", or "0.01 by 300ms". A late span
 // that comes after its segment was flushed opens a segment of its own.
 type Late struct {

@@ -43,8 +43,16 @@ type effect struct {
 func newInjector(
 	s scenarios.Scenario, w workers, l *ledger.Ledger, r *recorder,
 ) *injector {
-	return &injector{faults: s.Faults, workers: w, ledger: l, record: r, signal: syscall.Kill,
-		done: make([]bool, len(s.Faults))}
+	return &injector{faults: faultsOf(s.Plan()), workers: w, ledger: l, record: r, signal: syscall.Kill,
+		done: make([]bool, len(s.Plan()))}
+}
+
+func faultsOf(plan []scenarios.Occurrence) []scenarios.Fault {
+	faults := make([]scenarios.Fault, len(plan))
+	for i, occurrence := range plan {
+		faults[i] = occurrence.Fault
+	}
+	return faults
 }
 
 // injectEvery is how often the conditions are looked at.
@@ -88,28 +96,28 @@ func (i *injector) step(now time.Time, elapsed time.Duration) {
 
 // inject hits the worker, and returns false if it is not there for now.
 func (i *injector) inject(now time.Time, fault scenarios.Fault, states []flusher.WorkerState) bool {
-	pid, running := i.workers.Pids()[fault.Worker]
-	if !running || fault.Worker >= len(states) || pid <= 0 {
+	pid, running := i.workers.Pids()[fault.Target.N]
+	if !running || fault.Target.N >= len(states) || pid <= 0 {
 		return false
 	}
 	hit := syscall.SIGKILL
 	state := reports.StateDead
-	if fault.Kind == scenarios.FaultHang {
+	if fault.Verb == scenarios.VerbHang {
 		hit, state = syscall.SIGSTOP, reports.StateHung
 	}
 	if i.signal(pid, hit) != nil {
 		return false
 	}
-	e := &effect{fault: fault, pid: pid, start: states[fault.Worker].Starts}
+	e := &effect{fault: fault, pid: pid, start: states[fault.Target.N].Starts}
 	if fault.For != scenarios.ForGood {
 		e.resume = now.Add(fault.For)
 	}
 	i.active = append(i.active, e)
 	i.record.note(reports.Event{
-		Kind: reports.EventFaultBegin, Worker: fault.Worker, Fault: fault.String(),
+		Kind: reports.EventFaultBegin, Worker: fault.Target.N, Fault: fault.String(),
 		Text: fmt.Sprintf("signal %v to process %d", hit, pid),
 	})
-	i.record.worker(fault.Worker, state, fault.String())
+	i.record.worker(fault.Target.N, state, fault.String())
 	return true
 }
 
@@ -118,7 +126,7 @@ func (i *injector) inject(now time.Time, fault scenarios.Fault, states []flusher
 func (i *injector) end(now time.Time, states []flusher.WorkerState) {
 	var lasting []*effect
 	for _, e := range i.active {
-		worker := states[e.fault.Worker]
+		worker := states[e.fault.Target.N]
 		healthy := worker.State == flusher.StateHealthy || worker.State == flusher.StateBackpressure
 		woken := !e.resume.IsZero() && !now.Before(e.resume) && i.wake(e, worker.Starts)
 		if !woken && !(healthy && worker.Starts > e.start) {
@@ -126,7 +134,7 @@ func (i *injector) end(now time.Time, states []flusher.WorkerState) {
 			continue
 		}
 		i.record.note(reports.Event{
-			Kind: reports.EventFaultEnd, Worker: e.fault.Worker, Fault: e.fault.String(),
+			Kind: reports.EventFaultEnd, Worker: e.fault.Target.N, Fault: e.fault.String(),
 		})
 	}
 	i.active = lasting
@@ -135,13 +143,13 @@ func (i *injector) end(now time.Time, states []flusher.WorkerState) {
 // wake continues a frozen worker, if it is still the one that was frozen.
 func (i *injector) wake(e *effect, starts int) bool {
 	e.resume = time.Time{}
-	if starts != e.start || i.workers.Pids()[e.fault.Worker] != e.pid {
+	if starts != e.start || i.workers.Pids()[e.fault.Target.N] != e.pid {
 		return false
 	}
 	if i.signal(e.pid, syscall.SIGCONT) != nil {
 		return false
 	}
-	i.record.worker(e.fault.Worker, reports.StateHealthy, "woken")
+	i.record.worker(e.fault.Target.N, reports.StateHealthy, "woken")
 	return true
 }
 

@@ -1,0 +1,167 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Verb is what a fault does.
+type Verb string
+
+// The verbs. Verbs has what each takes and means.
+const (
+	VerbHang      Verb = "hang"
+	VerbResume    Verb = "resume"
+	VerbCrash     Verb = "crash"
+	VerbCrashLoop Verb = "crash-loop"
+	VerbSlowStart Verb = "slow-start"
+	VerbStop      Verb = "stop"
+	VerbRebalance Verb = "rebalance"
+	VerbSlow      Verb = "slow"
+	VerbThrottle  Verb = "throttle"
+	VerbCut       Verb = "cut"
+	VerbRefuse    Verb = "refuse"
+	VerbBlackHole Verb = "black-hole"
+	VerbPause     Verb = "pause"
+	VerbFill      Verb = "fill"
+	VerbWipe      Verb = "wipe"
+	VerbFail      Verb = "fail"
+	VerbJump      Verb = "jump"
+)
+
+// argument is something that a verb takes after its target.
+type argument int
+
+const (
+	argDirection argument = iota // may be given
+	argBy                        // must
+	argTo                        // must
+	argFor                       // must
+	argMaybeFor                  // may
+)
+
+// Usage is what a verb can be used for.
+type Usage struct {
+	Verb Verb
+	// Targets are what it can happen to.
+	Targets []TargetKind
+	// Means says in a sentence what happens.
+	Means string
+	// Example is one whole fault.
+	Example string
+
+	arguments []argument
+}
+
+func (u *Usage) takes(a argument) bool { return slices.Contains(u.arguments, a) }
+
+var (
+	workerTargets = []TargetKind{TargetWorker, TargetAnyWorker, TargetAllWorkers}
+	serverTargets = []TargetKind{TargetRedis, TargetKafka}
+)
+
+// uses has a row per meaning of a verb; a verb that means the same for all its targets has one.
+var uses = []Usage{
+	{VerbHang, workerTargets, "The worker process is frozen (SIGSTOP): it keeps its connections and " +
+		"does nothing. Without an end the supervisor must notice and kill it.",
+		"at 5s hang worker 1 for 3s", []argument{argMaybeFor}},
+	{VerbHang, []TargetKind{TargetConsumer}, "The consumer is frozen with all its workers.",
+		"at 5s hang consumer for 3s", []argument{argFor}},
+	{VerbHang, serverTargets, "The server's process is frozen: connections stay open and nothing " +
+		"answers.", "at 5s hang redis node 1 for 2s", []argument{argFor}},
+	{VerbResume, append(slices.Clone(workerTargets), TargetConsumer), "What was frozen goes on " +
+		"(SIGCONT), if nobody has killed it since.", "when 20000 spans sent resume worker 1", nil},
+	{VerbCrash, workerTargets, "The worker process is killed without warning (SIGKILL).",
+		"at 5s crash any worker", nil},
+	{VerbCrash, []TargetKind{TargetConsumer}, "The consumer is killed (SIGKILL), and is started again " +
+		"at once, or after that time. Its workers must end by themselves.",
+		"at 5s crash consumer for 1s", []argument{argMaybeFor}},
+	{VerbCrash, []TargetKind{TargetKafka}, "The broker is killed (SIGKILL) and started again with its " +
+		"data after that time.", "at 5s crash kafka for 3s", []argument{argFor}},
+	{VerbCrashLoop, workerTargets, "Each process of the worker is killed as soon as it was started, " +
+		"until that time is over.", "at 5s crash-loop worker 1 for 5s", []argument{argFor}},
+	{VerbSlowStart, workerTargets, "Each process of the worker that starts within that time is frozen " +
+		"for a while before it does anything.", "at 5s slow-start worker 1 by 2s for 10s",
+		[]argument{argBy, argFor}},
+	{VerbStop, []TargetKind{TargetConsumer}, "The consumer is told to end, as by SIGTERM, and drains; it " +
+		"is started again after that time.", "at 5s stop consumer for 2s", []argument{argFor}},
+	{VerbStop, serverTargets, "The server is stopped and started again with its data after that time.",
+		"at 5s stop kafka for 5s", []argument{argFor}},
+	{VerbRebalance, []TargetKind{TargetGroup}, "A second consumer joins the group, takes over a part of " +
+		"the partitions, and leaves after that time.", "at 5s rebalance for 5s", []argument{argFor}},
+	{VerbSlow, serverTargets, "All that goes over the network to the server, or comes from it, is delayed.",
+		"at 5s slow redis answers by 20ms for 3s", []argument{argDirection, argBy, argMaybeFor}},
+	{VerbThrottle, serverTargets, "The network to the server lets through only so many bytes per second " +
+		"and connection.", "at 5s throttle kafka requests to 200KiB/s for 3s",
+		[]argument{argDirection, argTo, argMaybeFor}},
+	{VerbCut, serverTargets, "All connections to the server are closed once; new ones can be opened.",
+		"every 2s cut redis", nil},
+	{VerbRefuse, serverTargets, "All connections to the server are closed, and new ones are refused.",
+		"at 5s refuse kafka for 3s", []argument{argFor}},
+	{VerbBlackHole, serverTargets, "The network swallows what goes to the server, or what comes from it, " +
+		"or both; then the connections are closed. An answer that is lost has had its effect.",
+		"at 5s black-hole redis answers for 2s", []argument{argDirection, argFor}},
+	{VerbPause, []TargetKind{TargetRedis}, "Redis answers nobody for that time (CLIENT PAUSE).",
+		"at 5s pause redis for 1s", []argument{argFor}},
+	{VerbFill, []TargetKind{TargetRedis}, "Redis' memory limit is set to what it uses (maxmemory), so " +
+		"that it takes nothing more until that time is over.", "at 5s fill redis for 5s",
+		[]argument{argFor}},
+	{VerbWipe, []TargetKind{TargetRedis}, "Redis ends and is started again without its data, at once or " +
+		"after that time. What Redis alone held is lost, and the ledger says so.", "at 5s wipe redis",
+		[]argument{argMaybeFor}},
+	{VerbFail, []TargetKind{TargetKafka, TargetPartition}, "The broker answers every produce request " +
+		"of the pipeline, or those for that partition of the output topic, with an error.",
+		"at 5s fail kafka for 3s", []argument{argFor}},
+	{VerbJump, []TargetKind{TargetClock, TargetPartition}, "The producers' clock is set forward or back: " +
+		"the timestamps of all messages, or of those of that partition.",
+		"at 5s jump clock by -30s for 5s", []argument{argBy, argMaybeFor}},
+}
+
+// Uses returns what can be done to what, a row per meaning of a verb.
+func Uses() []Usage { return slices.Clone(uses) }
+
+// Verbs returns all verbs.
+func Verbs() []string {
+	var list []string
+	for _, u := range uses {
+		if !slices.Contains(list, string(u.Verb)) {
+			list = append(list, string(u.Verb))
+		}
+	}
+	return list
+}
+
+// verb reads a verb, and finds what it is used for by the first word of the target behind it. On
+// a wrong target the first use comes with the error, for its example.
+func (w *words) verb() (*Usage, bool) {
+	verb := Verb(w.choice("fault", Verbs()...))
+	if w.err != nil {
+		return nil, false
+	}
+	next := w.peek()
+	var targets []string
+	var first *Usage
+	for i := range uses {
+		use := &uses[i]
+		if use.Verb != verb {
+			continue
+		}
+		if first == nil {
+			first = use
+		}
+		for _, kind := range use.Targets {
+			if kind == TargetGroup || kind.word() == next {
+				return use, true
+			}
+			targets = append(targets, kind.form())
+		}
+	}
+	if next == "" {
+		w.err = fmt.Errorf("a target is missing after %q: %s", verb, strings.Join(targets, ", "))
+	} else {
+		w.err = fmt.Errorf("%s cannot happen to %q; it can to: %s", verb, next,
+			strings.Join(targets, ", "))
+	}
+	return first, true
+}
