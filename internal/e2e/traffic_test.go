@@ -111,8 +111,12 @@ func (tr *traffic) enter(r *kgo.Record) {
 
 // send sends the load, each message when it is due, in the background.
 func (tr *traffic) send() {
+	// It is back as soon as the broker is. With the client's own pauses, of some seconds, its spans
+	// would come after the time-out of their segments, whose clocks run again by then.
+	const pause = 100 * time.Millisecond
 	client := tr.client(kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.MaxBufferedRecords(1_000_000), kgo.MaxBufferedBytes(1<<30))
+		kgo.MaxBufferedRecords(1_000_000), kgo.MaxBufferedBytes(1<<30),
+		kgo.MetadataMinAge(pause), kgo.RetryBackoffFn(func(int) time.Duration { return pause }))
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() {
