@@ -71,6 +71,9 @@ type Config struct {
 	// are those above.
 	Producer kafkaio.ProducerConfig
 
+	// Variant names a registered variant of the wiring. Default none, as production wants it.
+	Variant string
+
 	// KillSwitch returns the rules of the moment. Nil drops nothing.
 	KillSwitch func() *buffer.KillSwitch
 	// Events hears every transition of the supervisor, IngestEvents what an operator must know of
@@ -152,7 +155,8 @@ func (c Config) Validate() error {
 		"worker GC percent %d must be 1 or more", c.Limits.GCPercent)
 	fault(c.Limits.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)",
 		c.Limits.MemoryMax)
-	return errors.Join(append(faults, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(),
+	_, unknown := variant(c.Variant)
+	return errors.Join(append(faults, unknown, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(),
 		c.worker().Validate(), c.ingest().Validate(), c.source().Validate(),
 		c.Producer.Validate())...)
 }

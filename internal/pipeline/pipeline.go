@@ -34,6 +34,7 @@ type Pipeline struct {
 	spawner    spawner
 	supervisor *flusher.Supervisor
 	health     *health
+	variant    Variant
 	freshness  freshness
 
 	source *kafkaio.Source
@@ -55,6 +56,9 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 		return nil, err
 	}
 	p := &Pipeline{cfg: cfg, log: cfg.log(), health: newHealth()}
+	if p.variant, err = variant(cfg.Variant); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			p.Close()
@@ -77,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 	p.supervisor, err = flusher.NewSupervisor(cfg.Flusher, flusher.SupervisorPorts{
 		Clock:   wall.Clock{},
 		Tasks:   wall.Tasks{},
-		Spawner: p.spawner,
+		Spawner: wrap[flusher.Spawner](p.spawner, p.variant.Spawner),
 		Store:   p.store,
 		Memory:  memory{p.store},
 		Events:  p.onFlusher,
@@ -145,7 +149,7 @@ func (p *Pipeline) join() (err error) {
 	p.loop, err = ingest.New(p.cfg.ingest(), ingest.Ports{
 		Clock:       wall.Clock{},
 		Tasks:       wall.Tasks{},
-		Source:      p.source,
+		Source:      wrap[flusher.Source](p.source, p.variant.Source),
 		Store:       p.store,
 		Decoder:     codec.New(p.cfg.Options.MaxSegmentBytes),
 		DeadLetters: p.letters,

@@ -32,6 +32,7 @@ type workerSettings struct {
 	Worker          flusher.WorkerConfig
 	Producer        kafkaio.ProducerConfig
 	AnswerMax       time.Duration
+	Variant         string
 }
 
 // settings returns the worker's part of the configuration.
@@ -45,6 +46,7 @@ func (c Config) settings() ([]byte, error) {
 		Worker:          c.worker(),
 		Producer:        c.producer(c.OutputTopic, c.DeadLetterTopic),
 		AnswerMax:       c.answerMax(),
+		Variant:         c.Variant,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the workers' settings: %w", err)
@@ -68,6 +70,10 @@ func runWorker(ctx, stop context.Context, job spawn.Job) error {
 	if err != nil {
 		return err
 	}
+	changed, err := variant(s.Variant)
+	if err != nil {
+		return err
+	}
 	w := connector{settings: s, job: job, clock: wall.Clock{}}
 	store, err := connect(ctx, stop, &w, "redis", w.openStore)
 	if store == nil {
@@ -82,7 +88,7 @@ func runWorker(ctx, stop context.Context, job spawn.Job) error {
 	return flusher.RunWorker(ctx, stop, s.Worker, flusher.WorkerPorts{
 		Clock:    w.clock,
 		Store:    store,
-		Producer: producer,
+		Producer: wrap[flusher.Producer](producer, changed.Producer),
 		Encoder:  codec.New(s.MaxSegmentBytes),
 		Reporter: job.Reporter,
 		Trouble:  func(t flusher.Trouble) { logTrouble(job.Log, t) },

@@ -1,0 +1,38 @@
+package defects
+
+import (
+	"context"
+
+	"sluice/flusher"
+	"sluice/internal/pipeline"
+)
+
+// ackFirst: a record counts as produced when it was handed over, so its segment is deleted while
+// the record is still on its way; a worker that dies then takes it along.
+var ackFirst = Defect{
+	Name:   "ack-first",
+	Wrong:  "a worker deletes a segment before Kafka has acknowledged its record",
+	Caught: "conservation",
+	Shown:  "crash",
+	// While Kafka is silent records pile up, each of them acknowledged to nobody but the worker.
+	Changes: []string{
+		"faults=[at 3s black-hole kafka requests for 4s, at 5s crash all workers]",
+	},
+	variant: pipeline.Variant{
+		Producer: func(p flusher.Producer) flusher.Producer { return hasty{p} },
+	},
+}
+
+// hasty is a Producer whose futures are done at once.
+type hasty struct{ flusher.Producer }
+
+// Produce hands the record over and forgets it.
+func (h hasty) Produce(ctx context.Context, record flusher.Record) flusher.Future {
+	h.Producer.Produce(context.WithoutCancel(ctx), record)
+	return settled{}
+}
+
+type settled struct{}
+
+// Wait claims that the broker has the record.
+func (settled) Wait(context.Context) error { return nil }

@@ -1,0 +1,44 @@
+package defects
+
+import (
+	"context"
+	"time"
+
+	"sluice/flusher"
+	"sluice/internal/pipeline"
+)
+
+// commitFirst: offsets are committed as soon as messages were read, so what is not in the store yet
+// when the consumer dies is in no place at all.
+var commitFirst = Defect{
+	Name:   "commit-first",
+	Wrong:  "offsets are committed before the spans are in the store",
+	Caught: "conservation",
+	Shown:  "consumer-crash",
+	Changes: []string{
+		"faults=[at 4s black-hole redis requests for 3s, at 5s crash consumer]",
+	},
+	variant: pipeline.Variant{
+		Source: func(s flusher.Source) flusher.Source { return eager{s} },
+	},
+}
+
+// eager is a Source that commits what it returns.
+type eager struct{ flusher.Source }
+
+// Poll commits first.
+func (e eager) Poll(
+	ctx context.Context, limit int, wait time.Duration,
+) (flusher.Fetch, error) {
+	fetch, err := e.Source.Poll(ctx, limit, wait)
+	var last []flusher.Message
+	for _, batch := range fetch.Batches {
+		if n := len(batch.Messages); n > 0 {
+			last = append(last, batch.Messages[n-1])
+		}
+	}
+	if len(last) > 0 {
+		_ = e.Commit(ctx, last) // one that fails does no harm
+	}
+	return fetch, err
+}
