@@ -54,6 +54,27 @@ type Usage struct {
 	arguments []argument
 }
 
+// Form is how the use is written behind the moment, with what may be left out in brackets.
+func (u *Usage) Form() string {
+	forms := make([]string, len(u.Targets))
+	for i, kind := range u.Targets {
+		forms[i] = kind.form()
+	}
+	text := string(u.Verb)
+	if targets := strings.Join(forms, "|"); targets != "" {
+		text += " " + targets
+	}
+	for _, a := range u.arguments {
+		text += " " + argumentForms[a]
+	}
+	return text
+}
+
+var argumentForms = map[argument]string{
+	argDirection: "[requests|answers]", argBy: "by DURATION", argTo: "to SIZE/s",
+	argFor: "for DURATION", argMaybeFor: "[for DURATION]",
+}
+
 func (u *Usage) takes(a argument) bool { return slices.Contains(u.arguments, a) }
 
 var (

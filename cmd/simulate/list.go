@@ -2,43 +2,107 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
+	"sluice/internal/defects"
+	"sluice/internal/harness"
 	"sluice/scenarios"
 )
 
 // listCommand is "simulate list".
-type listCommand struct{}
+type listCommand struct {
+	What string `arg:"" optional:"" enum:"scenarios,faults,defects" default:"scenarios" help:"What to list: scenarios, faults or defects."`
+}
 
-// Run lists the library.
+// Run lists what there is.
 func (c *listCommand) Run(to *streams) error {
+	switch c.What {
+	case "faults":
+		return listFaults(to.out)
+	case "defects":
+		return listDefects(to.out)
+	}
+	return listScenarios(to.out)
+}
+
+func listScenarios(to io.Writer) error {
 	for _, name := range scenarios.List() {
 		s, err := scenarios.Load(name, nil)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(to.out, "%-8s %s\n", name, strings.TrimSpace(s.Description))
-		fmt.Fprintf(to.out, "%-8s %v, %v, %d workers on %d shards", "", s.Workload.Rate, s.Duration,
-			s.Topology.Workers(), s.Topology.Partitions)
+		fmt.Fprintf(to, "%s\n    %s\n", name, strings.TrimSpace(s.Description))
+		fmt.Fprintf(to, "    %v, %v, %d workers on %d shards; worlds: %s\n", s.Workload.Rate, s.Duration,
+			s.Topology.Workers(), s.Topology.Partitions, strings.Join(worldsOf(s), ", "))
 		for _, fault := range s.Faults {
-			fmt.Fprintf(to.out, "; %v", fault)
+			fmt.Fprintf(to, "    %v\n", fault)
 		}
-		fmt.Fprintln(to.out)
+	}
+	return nil
+}
+
+// worldsOf returns the flags of the worlds that can do all that a scenario asks for.
+func worldsOf(s scenarios.Scenario) []string {
+	var worlds []string
+	for _, w := range []struct {
+		flags string
+		cfg   harness.Config
+	}{
+		{"fakes", harness.Config{World: harness.WorldFakes}},
+		{"real", harness.Config{World: harness.WorldReal}},
+		{"real --servers start", harness.Config{World: harness.WorldReal,
+			Servers: harness.ServersStart}},
+	} {
+		if s.CheckFaults(w.cfg.Can) == nil {
+			worlds = append(worlds, w.flags)
+		}
+	}
+	return worlds
+}
+
+func listFaults(to io.Writer) error {
+	for _, use := range scenarios.Uses() {
+		fmt.Fprintf(to, "%s\n    %s\n", use.Form(), use.Means)
+	}
+	return nil
+}
+
+func listDefects(to io.Writer) error {
+	for _, d := range defects.All() {
+		fmt.Fprintf(to, "%s\n    %s: violates %s\n    simulate run %s --defect %s", d.Name, d.Wrong,
+			d.Caught, d.Shown, d.Name)
+		for _, change := range d.Changes {
+			fmt.Fprintf(to, " --set %q", change)
+		}
+		fmt.Fprintln(to)
 	}
 	return nil
 }
 
 // validateCommand is "simulate validate".
 type validateCommand struct {
-	Scenario string `arg:"" help:"A .yaml file, or the name of a scenario of the library."`
+	Scenario string   `arg:"" help:"A .yaml file, or the name of a scenario of the library."`
+	World    string   `help:"Also check that this world can do every fault." placeholder:"fakes"`
+	Servers  string   `help:"For world real: whether its servers are to be started." placeholder:"start"`
+	Set      []string `help:"Change a key first, as run does." placeholder:"PATH=VALUE" sep:"none"`
 }
 
 // Run checks the scenario.
 func (c *validateCommand) Run(to *streams) error {
-	s, err := scenarios.Load(c.Scenario, os.ReadFile)
+	s, places, err := scenarios.LoadWith(c.Scenario, os.ReadFile, c.Set...)
 	if err != nil {
 		return usageError{err}
+	}
+	if c.World != "" {
+		cfg := harness.Config{World: harness.World(c.World), Servers: harness.Servers(c.Servers)}
+		if err := cfg.ValidateWorld(); err != nil {
+			return usageError{err}
+		}
+		if err := s.CheckFaults(cfg.Can); err != nil {
+			return usageError{places.Of(err)}
+		}
 	}
 	_, err = fmt.Fprint(to.out, s)
 	return err

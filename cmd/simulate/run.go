@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,15 +19,18 @@ import (
 
 // worldFlags say where a scenario runs.
 type worldFlags struct {
-	World string   `help:"Where to run: fakes (in this program) or real." default:"fakes"`
-	Redis []string `help:"Redis, host:port; several are a cluster." env:"SLUICE_REDIS"`
-	Kafka []string `help:"Kafka, host:port." env:"SLUICE_KAFKA"`
-	Log   bool     `help:"Write the pipeline's log to standard error."`
+	World   string   `help:"Where to run: fakes (in this program) or real." default:"fakes"`
+	Servers string   `help:"For world real: start its servers with one Redis (start) or a cluster (start-cluster)." placeholder:"start"`
+	Redis   []string `help:"For world real: a Redis that is there, host:port; several are a cluster." env:"SLUICE_REDIS"`
+	Kafka   []string `help:"For world real: a Kafka that is there, host:port." env:"SLUICE_KAFKA"`
+	Defect  string   `help:"Put a failure into the pipeline that the harness must catch; see list." placeholder:"NAME"`
+	Log     bool     `help:"Write the pipeline's log to standard error."`
 }
 
-func (f worldFlags) config(s scenarios.Scenario, errs io.Writer) (harness.Config, error) {
-	cfg := harness.Config{Scenario: s, World: harness.World(f.World)}
-	if cfg.World == harness.WorldReal {
+func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
+	cfg := harness.Config{Scenario: s.Scenario, World: harness.World(f.World),
+		Servers: harness.Servers(f.Servers), Defect: f.Defect}
+	if cfg.World == harness.WorldReal && cfg.Servers == harness.ServersGiven {
 		cfg.Redis, cfg.Kafka = f.Redis, f.Kafka
 	}
 	if f.Log {
@@ -36,7 +40,7 @@ func (f worldFlags) config(s scenarios.Scenario, errs io.Writer) (harness.Config
 		return cfg, usageError{errors.New("world virtual is not there yet; there are fakes and real")}
 	}
 	if err := cfg.Validate(); err != nil {
-		return cfg, usageError{err}
+		return cfg, usageError{s.places.Of(err)}
 	}
 	return cfg, nil
 }
@@ -44,8 +48,14 @@ func (f worldFlags) config(s scenarios.Scenario, errs io.Writer) (harness.Config
 // replay returns the flags that name the same world again.
 func (f worldFlags) replay() string {
 	text := " --world " + f.World
-	if harness.World(f.World) == harness.WorldReal {
+	switch {
+	case f.Servers != "":
+		text += " --servers " + f.Servers
+	case harness.World(f.World) == harness.WorldReal:
 		text += " --redis " + strings.Join(f.Redis, ",") + " --kafka " + strings.Join(f.Kafka, ",")
+	}
+	if f.Defect != "" {
+		text += " --defect " + f.Defect
 	}
 	return text
 }
@@ -56,37 +66,50 @@ type scenarioFlags struct {
 	Seed     *uint64         `help:"Root of all random choices, instead of the scenario's."`
 	Duration *time.Duration  `help:"How long load arrives, instead of the scenario's."`
 	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of its own."`
+	Set      []string        `help:"Change a key: --set workload.late='0.1 by 5s'. May be repeated." placeholder:"PATH=VALUE" sep:"none"`
 }
 
-func (f scenarioFlags) load() (scenarios.Scenario, error) {
-	s, err := scenarios.Load(f.Scenario, os.ReadFile)
-	if err != nil {
-		return s, usageError{err}
-	}
+// scenario is one that was read, and where each of its keys was written.
+type scenario struct {
+	scenarios.Scenario
+	places scenarios.Places
+}
+
+// sets returns all changes in the form of --set.
+func (f scenarioFlags) sets() []string {
+	sets := slices.Clone(f.Set)
 	if f.Seed != nil {
-		s.Seed = *f.Seed
+		sets = append(sets, "seed="+strconv.FormatUint(*f.Seed, 10))
 	}
 	if f.Duration != nil {
-		s.Duration = *f.Duration
+		sets = append(sets, "duration="+f.Duration.String())
 	}
 	if f.Rate != nil {
-		s.Workload.Rate = *f.Rate
+		sets = append(sets, "workload.rate="+f.Rate.String())
 	}
-	if err := s.Validate(); err != nil {
-		return s, usageError{fmt.Errorf("%s with the flags given:\n%w", f.Scenario, err)}
+	return sets
+}
+
+func (f scenarioFlags) load() (scenario, error) {
+	s, places, err := scenarios.LoadWith(f.Scenario, os.ReadFile, f.sets()...)
+	if err != nil {
+		return scenario{}, usageError{err}
 	}
-	return s, nil
+	return scenario{s, places}, nil
 }
 
 // replay returns the command that runs the same scenario again: the flags that were given, with
 // the seed, if there is one more than that.
-func (f scenarioFlags) replay(s scenarios.Scenario) string {
-	text := " " + f.Scenario + " --seed " + strconv.FormatUint(s.Seed, 10)
+func (f scenarioFlags) replay(seed uint64) string {
+	text := " " + f.Scenario + " --seed " + strconv.FormatUint(seed, 10)
 	if f.Duration != nil {
 		text += " --duration " + f.Duration.String()
 	}
 	if f.Rate != nil {
 		text += " --rate " + strconv.Quote(f.Rate.String())
+	}
+	for _, set := range f.Set {
+		text += " --set " + strconv.Quote(set)
 	}
 	return text
 }
@@ -117,7 +140,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) error {
 		return usageError{err}
 	}
 	if !c.Quiet {
-		shown := newProgress(to.err, s)
+		shown := newProgress(to.err, s.Scenario)
 		cfg.Progress = shown.show
 		defer shown.end()
 	}
@@ -125,7 +148,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) error {
 	if err != nil {
 		return err
 	}
-	outcome.Result.Replay = to.program + " run" + c.scenarioFlags.replay(s) + c.worldFlags.replay()
+	outcome.Result.Replay = to.program + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
 	if err := outcome.Write(dir); err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := result.Write(dir, s); err != nil {
+	if err := result.Write(dir, s.Scenario); err != nil {
 		return err
 	}
 	err = result.WriteText(to.out, dir)

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
+	"sluice/internal/defects"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -21,6 +21,19 @@ const (
 	WorldReal World = "real"
 )
 
+// Servers says where the servers of WorldReal come from.
+type Servers string
+
+// The origins of servers.
+const (
+	// ServersGiven are there already, at the addresses of the config.
+	ServersGiven Servers = ""
+	// ServersStart are started by the run, one Redis and one Kafka, and stopped at its end.
+	ServersStart Servers = "start"
+	// ServersStartCluster is the same with a Redis Cluster of three nodes.
+	ServersStartCluster Servers = "start-cluster"
+)
+
 // Config is one run.
 type Config struct {
 	Scenario scenarios.Scenario
@@ -28,6 +41,10 @@ type Config struct {
 	// Redis and Kafka are the addresses of WorldReal's servers, "host:port" each. Several of Redis
 	// are the nodes of one cluster.
 	Redis, Kafka []string
+	// Servers says whether WorldReal's servers are given or started. Default given.
+	Servers Servers
+	// Defect names a failure that is put into the pipeline, to see it caught. Default none.
+	Defect string
 	// Log receives the pipeline's log. Nil: nothing is logged.
 	Log *slog.Logger
 	// Progress hears of the run ten times a second, and of what happens at once. Nil: nobody does.
@@ -46,23 +63,42 @@ type Progress struct {
 	Event *reports.Event
 }
 
-// Validate returns every fault of the config, joined, or nil.
+// Validate returns every fault of the config, joined, or nil. What the world cannot do of the
+// scenario is scenarios.Problems.
 func (c Config) Validate() error {
-	err := c.Scenario.Validate()
-	switch c.World {
-	case WorldFakes:
-	case WorldReal:
+	if err := errors.Join(c.Scenario.Validate(), c.ValidateWorld()); err != nil {
+		return err
+	}
+	if c.Defect != "" {
+		if _, err := defects.Find(c.Defect); err != nil {
+			return err
+		}
+	}
+	if c.World == WorldReal && c.Servers == ServersGiven {
+		const hint = ", or have servers started by --servers start"
 		if len(c.Redis) == 0 {
-			err = errors.Join(err, errors.New("world real needs a Redis: give --redis or SLUICE_REDIS"))
+			return errors.New("world real needs a Redis: give --redis or SLUICE_REDIS" + hint)
 		}
 		if len(c.Kafka) == 0 {
-			err = errors.Join(err, errors.New("world real needs a Kafka: give --kafka or SLUICE_KAFKA"))
+			return errors.New("world real needs a Kafka: give --kafka or SLUICE_KAFKA" + hint)
 		}
-	default:
-		err = errors.Join(err, fmt.Errorf("world %q is not one of %s", c.World,
-			strings.Join([]string{string(WorldFakes), string(WorldReal)}, ", ")))
 	}
-	return err
+	return c.Scenario.CheckFaults(c.Can)
+}
+
+// ValidateWorld checks World and Servers alone.
+func (c Config) ValidateWorld() error {
+	switch {
+	case c.World != WorldFakes && c.World != WorldReal:
+		return fmt.Errorf("world %q is not one of %s, %s", c.World, WorldFakes, WorldReal)
+	case c.Servers != ServersGiven && c.Servers != ServersStart && c.Servers != ServersStartCluster:
+		return fmt.Errorf("servers %q is not one of %s, %s", c.Servers, ServersStart,
+			ServersStartCluster)
+	case c.Servers != ServersGiven && c.World != WorldReal:
+		return fmt.Errorf("--servers %s is for --world real: world %s has its servers inside of "+
+			"the program", c.Servers, c.World)
+	}
+	return nil
 }
 
 // EnvironmentError means that the run could not be made, or not to its end, because something

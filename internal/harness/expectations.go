@@ -54,7 +54,7 @@ func judgeExpectations(e *evidence, r *reports.Result) []reports.Judgement {
 	repeated := e.balance.Of(ledger.Repeated).Count
 	add("repeated_spans_max", x.RepeatedSpansMax.Allows(repeated), "%d spans came out again, limit %s",
 		repeated, text(x.RepeatedSpansMax))
-	return list
+	return append(list, judgeFigures(x.Figures, r)...)
 }
 
 func prefixed(prefix, text string) string {
