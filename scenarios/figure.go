@@ -32,7 +32,7 @@ var figures = []string{
 	"throughput.spans_per_second", "throughput.bytes_per_second",
 	"freshness_seconds.p50", "freshness_seconds.p90", "freshness_seconds.p99",
 	"freshness_seconds.max", "freshness_seconds.count",
-	"run.virtual_seconds", "run.wall_seconds", "run.events", "run.drain_seconds",
+	"pauses", "run.virtual_seconds", "run.wall_seconds", "run.events", "run.drain_seconds",
 }
 
 var relations = []string{"<=", ">=", "<", ">", "="}
