@@ -26,8 +26,8 @@ func call(args ...string) (code int, out, errs string) {
 	return code, o.String(), e.String()
 }
 
-// scenario writes a scenario file and returns its path.
-func scenario(t *testing.T, text string) string {
+// scenarioFile writes a scenario file and returns its path.
+func scenarioFile(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "mine.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -52,7 +52,7 @@ func TestUsage(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(taken, "thesis.txt"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	bad := scenario(t, "name: mine\ntopolgy:\n  partitions: 8\n")
+	bad := scenarioFile(t, "name: mine\ntopolgy:\n  partitions: 8\n")
 	for _, c := range []struct {
 		args []string
 		want string
@@ -102,11 +102,11 @@ func TestSchemaIsJSON(t *testing.T) {
 }
 
 func TestValidatePrintsWhatItAccepts(t *testing.T) {
-	code, out, errs := call("validate", scenario(t, quick))
+	code, out, errs := call("validate", scenarioFile(t, quick))
 	if code != 0 || !strings.Contains(out, "span_bytes: 500\n") {
 		t.Fatalf("exit code %d, %q, %q", code, out, errs)
 	}
-	if code, again, _ := call("validate", scenario(t, out)); code != 0 || again != out {
+	if code, again, _ := call("validate", scenarioFile(t, out)); code != 0 || again != out {
 		t.Errorf("what was printed is printed as %q, exit code %d", again, code)
 	}
 }
@@ -125,7 +125,7 @@ func TestNoServerIsTheEnvironmentsFault(t *testing.T) {
 
 // TestRun runs a scenario that passes, and the same with an expectation that cannot be met.
 func TestRun(t *testing.T) {
-	path, dir := scenario(t, quick), filepath.Join(t.TempDir(), "out")
+	path, dir := scenarioFile(t, quick), filepath.Join(t.TempDir(), "out")
 	code, out, errs := call("run", path, "--seed", "7", "--out", dir)
 	if code != 0 || !strings.HasSuffix(out, "\nverdict: passed\n") {
 		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
@@ -156,7 +156,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("result is %s", text)
 	}
 
-	strict := scenario(t, quick+"expectations: {throughput_min: 1000000/s}\n")
+	strict := scenarioFile(t, quick+"expectations: {throughput_min: 1000000/s}\n")
 	code, out, _ = call("run", strict, "--quiet", "--out", dir, "--rate", "constant 300/s")
 	start := "verdict: expectation missed (throughput_min); replay: "
 	end := " run " + strict + " --seed 1 --rate \"constant 300/s\" --world fakes\n"
@@ -168,7 +168,7 @@ func TestRun(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sweep")
-	code, out, errs := call("sweep", scenario(t, quick), "--processes", "1,2", "--repeat", "1",
+	code, out, errs := call("sweep", scenarioFile(t, quick), "--processes", "1,2", "--repeat", "1",
 		"--out", dir)
 	if code != 0 || !strings.HasSuffix(out, "\nverdict: passed\n") ||
 		!strings.Contains(errs, "2 processes, repeat 1 of 1") {

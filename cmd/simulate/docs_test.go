@@ -1,0 +1,164 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+
+	"sluice/internal/harness"
+	"sluice/scenarios"
+)
+
+var update = flag.Bool("update", false, "write the generated parts of docs/scenarios.md anew")
+
+const docs = "../../docs/scenarios.md"
+
+func readDocs(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// leaves returns the keys of a scenario that hold no further keys, with their defaults.
+func leaves(t *testing.T) map[string]string {
+	t.Helper()
+	s := scenarios.Default()
+	var tree map[string]any
+	if err := yaml.Unmarshal([]byte(s.String()), &tree); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	var walk func(path string, value any)
+	walk = func(path string, value any) {
+		inner, isKeys := value.(map[string]any)
+		if !isKeys {
+			found[path] = fmt.Sprint(value)
+			return
+		}
+		for key, v := range inner {
+			walk(strings.TrimPrefix(path+"."+key, "."), v)
+		}
+	}
+	walk("", tree)
+	return found
+}
+
+var keyRow = regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\| [^|]* \\| ([^|]*) \\| `([^|]*)` \\| [^|]+ \\|$")
+
+// TestDocsHaveEveryKey: each key has a row with its default, and an example that is accepted.
+func TestDocsHaveEveryKey(t *testing.T) {
+	want := leaves(t)
+	for _, row := range keyRow.FindAllStringSubmatch(readDocs(t), -1) {
+		key, given, example := row[1], strings.Trim(row[2], "` "), row[3]
+		written, known := want[key]
+		if !known {
+			t.Errorf("%s stands in the docs, but is no key, or stands there twice", key)
+			continue
+		}
+		delete(want, key)
+		// Some defaults are said in words.
+		if key != "expectations.repeated_spans_max" && given != "none" && given != written {
+			t.Errorf("the default of %s is %q, the docs say %q", key, written, given)
+		}
+		if _, _, err := scenarios.LoadWith("steady", nil, key+"="+example); err != nil {
+			t.Errorf("the example of %s is not accepted: %v", key, err)
+		}
+	}
+	for key := range want {
+		t.Errorf("the docs have no row for %s", key)
+	}
+}
+
+// TestDocsTables compares what the docs list of faults and scenarios with what there is.
+func TestDocsTables(t *testing.T) {
+	text := readDocs(t)
+	fresh := between(t, text, "| fault | fakes |", faultRows(t))
+	fresh = between(t, fresh, "| scenario | worlds |", scenarioRows(t))
+	if *update {
+		if err := os.WriteFile(docs, []byte(fresh), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(fresh, text); diff != "" {
+		t.Errorf("run go test ./cmd/simulate -run DocsTables -update: -want +got:\n%s", diff)
+	}
+}
+
+// between replaces the rows of the table whose head begins like that.
+func between(t *testing.T, text, head, rows string) string {
+	t.Helper()
+	before, rest, ok := strings.Cut(text, head)
+	title, rest, ok2 := strings.Cut(rest, "\n")
+	ruler, rest, ok3 := strings.Cut(rest, "\n")
+	if !ok || !ok2 || !ok3 {
+		t.Fatalf("the docs have no table that begins %q", head)
+	}
+	for strings.HasPrefix(rest, "|") {
+		_, rest, _ = strings.Cut(rest, "\n")
+	}
+	return before + head + title + "\n" + ruler + "\n" + rows + rest
+}
+
+func faultRows(t *testing.T) string {
+	var rows strings.Builder
+	for _, use := range scenarios.Uses() {
+		var fault scenarios.Fault
+		if err := fault.UnmarshalText([]byte(use.Example)); err != nil {
+			t.Fatal(err)
+		}
+		form := strings.ReplaceAll(use.Form(), "|", ", ")
+		fmt.Fprintf(&rows, "| `%s` |", form)
+		for _, w := range []harness.Config{
+			{World: harness.WorldFakes},
+			{World: harness.WorldReal, Servers: harness.ServersStartCluster},
+			{World: harness.WorldReal},
+		} {
+			if w.Can(fault) == nil {
+				rows.WriteString(" yes |")
+			} else {
+				rows.WriteString(" |")
+			}
+		}
+		fmt.Fprintf(&rows, " %s `%s` |\n", use.Means, use.Example)
+	}
+	return rows.String()
+}
+
+func scenarioRows(t *testing.T) string {
+	var rows strings.Builder
+	for _, name := range scenarios.List() {
+		s, err := scenarios.Load(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&rows, "| `%s` | %s | %s |\n", name, strings.Join(worldsOf(s), ", "),
+			strings.TrimSpace(s.Description))
+	}
+	return rows.String()
+}
+
+// TestDocsExamplesRun runs each whole scenario that stands in the docs.
+func TestDocsExamplesRun(t *testing.T) {
+	blocks := regexp.MustCompile("(?s)```yaml\n(name:.*?)```").FindAllStringSubmatch(readDocs(t), -1)
+	if len(blocks) == 0 {
+		t.Fatal("the docs have no example")
+	}
+	for _, block := range blocks {
+		code, out, errs := call("run", scenarioFile(t, block[1]), "--out",
+			filepath.Join(t.TempDir(), "out"))
+		if code != harness.ExitPassed {
+			t.Errorf("exit code %d\n%s\n%s", code, out, errs)
+		}
+	}
+}
