@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"syscall"
@@ -13,53 +14,91 @@ import (
 	"sluice/scenarios"
 )
 
-// workers is what the harness asks the pipeline about its workers.
-type workers interface {
+// errBusy means that a fault cannot happen just now, since its target is not there or in the same
+// trouble already: it is tried again.
+var errBusy = errors.New("its target is not there just now")
+
+// system is what the injector does to the consumers of a run.
+type system interface {
+	// Workers and Pids are those of the first consumer; none while it is down.
 	Workers() []flusher.WorkerState
 	Pids() map[int]int
+	// crash kills the first consumer, stop lets it drain and returns when it has ended, restart
+	// starts it again. freeze and thaw reach its workers, too. errBusy if it is not in a state for
+	// that.
+	crash() error
+	stop() error
+	restart() error
+	freeze() error
+	thaw() error
+	// join starts a second consumer, leave ends it in good order.
+	join() (leave func() error, err error)
+	signal(pid int, signal syscall.Signal) error
+}
+
+// servers is what the injector does to Redis, Kafka and the network. The end of a fault is a
+// function, or nil if there is nothing to end.
+type servers interface {
+	inject(scenarios.Fault) (undo func() error, err error)
+	heal() error
 }
 
 // injector breaks what the scenario says, when it says so.
 type injector struct {
-	faults  []scenarios.Fault
-	workers workers
+	plan    []scenarios.Occurrence
+	system  system
+	servers servers
+	jump    func(partition int, by time.Duration)
 	ledger  *ledger.Ledger
 	record  *recorder
-	signal  func(pid int, signal syscall.Signal) error
+
+	busy sync.WaitGroup // faults that are being injected or ended
 
 	mu     sync.Mutex
-	done   []bool
+	state  []progress // by occurrence
+	causes []error    // why an occurrence failed
 	active []*effect
+	healed bool
 }
+
+// progress is how far an occurrence has come.
+type progress int
+
+const (
+	waiting progress = iota
+	beginning
+	happened
+	failed
+)
 
 // effect is a fault that was injected and whose direct effect lasts.
 type effect struct {
-	fault  scenarios.Fault
-	pid    int
-	start  int // of the worker that was hit
-	resume time.Time
+	fault scenarios.Fault
+	// until is when it is ended; zero if only over tells, or the healing.
+	until time.Time
+	// over tells whether the system has overcome it by itself; nil if it never does.
+	over func() bool
+	// step does what has to be done again and again; nil for most.
+	step func(now time.Time)
+	// undo ends it; nil if there is nothing to end.
+	undo func() error
 }
 
-func newInjector(
-	s scenarios.Scenario, w workers, l *ledger.Ledger, r *recorder,
+// allPartitions is the partition of a clock that jumps for all.
+const allPartitions = -1
+
+func newInjector(s scenarios.Scenario, sys system, srv servers, jump func(int, time.Duration),
+	l *ledger.Ledger, r *recorder,
 ) *injector {
-	return &injector{faults: faultsOf(s.Plan()), workers: w, ledger: l, record: r, signal: syscall.Kill,
-		done: make([]bool, len(s.Plan()))}
-}
-
-func faultsOf(plan []scenarios.Occurrence) []scenarios.Fault {
-	faults := make([]scenarios.Fault, len(plan))
-	for i, occurrence := range plan {
-		faults[i] = occurrence.Fault
-	}
-	return faults
+	plan := s.Plan()
+	return &injector{plan: plan, system: sys, servers: srv, jump: jump, ledger: l, record: r,
+		state: make([]progress, len(plan)), causes: make([]error, len(plan))}
 }
 
 // injectEvery is how often the conditions are looked at.
 const injectEvery = 10 * time.Millisecond
 
-// run injects faults until ctx is done; a frozen worker whose time is over is woken even then, by
-// heal.
+// run injects faults until ctx is done.
 func (i *injector) run(ctx context.Context, start time.Time) {
 	ticker := time.NewTicker(injectEvery)
 	defer ticker.Stop()
@@ -77,91 +116,131 @@ func (i *injector) run(ctx context.Context, start time.Time) {
 func (i *injector) step(now time.Time, elapsed time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	states := i.workers.Workers()
+	if i.healed {
+		return
+	}
 	sent, settled := i.ledger.Counts()
-	restarts := make([]int, len(states))
-	for w, state := range states {
-		// A restart counts for a condition when the successor is healthy.
-		if state.State == flusher.StateHealthy || state.State == flusher.StateBackpressure {
-			restarts[w] = state.Restarts
+	restarts := i.restarts()
+	for n, occurrence := range i.plan {
+		if i.state[n] == waiting && occurrence.When.Reached(elapsed, sent, settled, restarts) {
+			i.state[n] = beginning
+			i.busy.Go(func() { i.begin(n, occurrence.Fault) })
 		}
 	}
-	for n, fault := range i.faults {
-		if !i.done[n] && fault.When.Reached(elapsed, sent, settled, restarts) {
-			i.done[n] = i.inject(now, fault, states)
-		}
-	}
-	i.end(now, states)
-}
-
-// inject hits the worker, and returns false if it is not there for now.
-func (i *injector) inject(now time.Time, fault scenarios.Fault, states []flusher.WorkerState) bool {
-	pid, running := i.workers.Pids()[fault.Target.N]
-	if !running || fault.Target.N >= len(states) || pid <= 0 {
-		return false
-	}
-	hit := syscall.SIGKILL
-	state := reports.StateDead
-	if fault.Verb == scenarios.VerbHang {
-		hit, state = syscall.SIGSTOP, reports.StateHung
-	}
-	if i.signal(pid, hit) != nil {
-		return false
-	}
-	e := &effect{fault: fault, pid: pid, start: states[fault.Target.N].Starts}
-	if fault.For != scenarios.ForGood {
-		e.resume = now.Add(fault.For)
-	}
-	i.active = append(i.active, e)
-	i.record.note(reports.Event{
-		Kind: reports.EventFaultBegin, Worker: fault.Target.N, Fault: fault.String(),
-		Text: fmt.Sprintf("signal %v to process %d", hit, pid),
-	})
-	i.record.worker(fault.Target.N, state, fault.String())
-	return true
-}
-
-// end wakes those whose time is over, and notes the end of effects: woken, or replaced by a healthy
-// successor.
-func (i *injector) end(now time.Time, states []flusher.WorkerState) {
 	var lasting []*effect
 	for _, e := range i.active {
-		worker := states[e.fault.Target.N]
-		healthy := worker.State == flusher.StateHealthy || worker.State == flusher.StateBackpressure
-		woken := !e.resume.IsZero() && !now.Before(e.resume) && i.wake(e, worker.Starts)
-		if !woken && !(healthy && worker.Starts > e.start) {
+		if e.step != nil {
+			e.step(now)
+		}
+		over := e.over != nil && e.over()
+		if !over && (e.until.IsZero() || now.Before(e.until)) {
 			lasting = append(lasting, e)
 			continue
 		}
-		i.record.note(reports.Event{
-			Kind: reports.EventFaultEnd, Worker: e.fault.Target.N, Fault: e.fault.String(),
-		})
+		i.busy.Go(func() { i.end(e) })
 	}
 	i.active = lasting
 }
 
-// wake continues a frozen worker, if it is still the one that was frozen.
-func (i *injector) wake(e *effect, starts int) bool {
-	e.resume = time.Time{}
-	if starts != e.start || i.workers.Pids()[e.fault.Target.N] != e.pid {
-		return false
+// restarts returns those of each worker. One counts for a condition when the successor is healthy.
+func (i *injector) restarts() []int {
+	states := i.system.Workers()
+	restarts := make([]int, len(states))
+	for w, state := range states {
+		if isWell(state) {
+			restarts[w] = state.Restarts
+		}
 	}
-	if i.signal(e.pid, syscall.SIGCONT) != nil {
-		return false
-	}
-	i.record.worker(e.fault.Target.N, reports.StateHealthy, "woken")
-	return true
+	return restarts
 }
 
-// missed returns the faults whose moment never came.
-func (i *injector) missed() []scenarios.Fault {
+func isWell(w flusher.WorkerState) bool {
+	return w.State == flusher.StateHealthy || w.State == flusher.StateBackpressure
+}
+
+// retryAfter is how long a fault whose target is busy waits for its next try.
+const retryAfter = 100 * time.Millisecond
+
+// begin injects a fault, which may take its time.
+func (i *injector) begin(n int, fault scenarios.Fault) {
+	at := time.Now()
+	e, err := i.hit(fault)
+	if errors.Is(err, errBusy) {
+		time.Sleep(retryAfter)
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	var missed []scenarios.Fault
-	for n, done := range i.done {
-		if !done {
-			missed = append(missed, i.faults[n])
+	switch {
+	case errors.Is(err, errBusy):
+		i.state[n], i.causes[n] = waiting, err
+		return
+	case err != nil:
+		i.state[n], i.causes[n] = failed, err
+		i.record.note(reports.Event{Kind: reports.EventNote, Worker: reports.NoWorker,
+			Text: fmt.Sprintf("fault %q could not be injected: %v", fault, err)})
+		return
+	}
+	i.state[n] = happened
+	i.record.noteAt(at, reports.Event{Kind: reports.EventFaultBegin, Worker: workerOf(fault),
+		Fault: fault.String()})
+	e.fault = fault
+	if fault.For != scenarios.ForGood {
+		e.until = time.Now().Add(fault.For)
+	}
+	i.active = append(i.active, e)
+}
+
+// end undoes an effect, and says so.
+func (i *injector) end(e *effect) {
+	if e.undo != nil {
+		if err := e.undo(); err != nil {
+			i.record.note(reports.Event{Kind: reports.EventNote, Worker: reports.NoWorker,
+				Text: fmt.Sprintf("fault %q could not be ended: %v", e.fault, err)})
 		}
+	}
+	i.record.note(reports.Event{Kind: reports.EventFaultEnd, Worker: workerOf(e.fault),
+		Fault: e.fault.String()})
+}
+
+func workerOf(f scenarios.Fault) int {
+	if f.Target.Kind == scenarios.TargetWorker {
+		return f.Target.N
+	}
+	return reports.NoWorker
+}
+
+// heal ends every fault, and lets no other begin: what is frozen goes on, what is stopped starts.
+// It returns when all that was being done is done.
+func (i *injector) heal() error {
+	i.mu.Lock()
+	i.healed = true
+	i.mu.Unlock()
+	i.busy.Wait() // what was beginning is active now
+	i.mu.Lock()
+	active := i.active
+	i.active = nil
+	i.mu.Unlock()
+	for _, e := range active {
+		i.end(e)
+	}
+	return i.servers.heal()
+}
+
+// missed returns why faults did not happen that should have: those whose moment never came, or
+// could not be injected. Whether a random fault finds its target is left to chance.
+func (i *injector) missed() []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var missed []string
+	for n, occurrence := range i.plan {
+		cause := i.causes[n]
+		switch {
+		case i.state[n] == happened:
+			continue
+		case cause == nil:
+			cause = errors.New("its moment never came")
+		}
+		missed = append(missed, fmt.Sprintf("%v: %v", occurrence.Fault, cause))
 	}
 	return missed
 }
