@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs every scenario of the library that a world can do, JOBS at a time (default 3), and says of each
+# how it ended; the whole output follows for one that did not pass. Arguments are flags of "simulate
+# run": scripts/library.sh --world real --servers start.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/lib.sh
+
+[ $# -gt 0 ] || set -- --world fakes
+work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-library-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+go build -o "$work/simulate" ./cmd/simulate
+
+# one NAME FLAG... runs a scenario and leaves its exit code in a file.
+one() {
+  local name=$1 rc=0 began=$SECONDS verdict
+  shift
+  "$work/simulate" run "$name" "$@" --out "$work/$name" >"$work/$name.log" 2>&1 || rc=$?
+  verdict=$(tail -n 1 "$work/$name.log")
+  printf '%-20s %3ds  %s\n' "$name" $((SECONDS - began)) "$verdict"
+  if [ "$rc" != 0 ]; then
+    sed "s/^/    $name: /" "$work/$name.log"
+    touch "$work/$name.failed"
+  fi
+}
+export -f one
+export work
+
+names=()
+left_out=()
+for file in scenarios/library/*.yaml; do
+  name=$(basename "$file" .yaml)
+  if "$work/simulate" validate "$name" "$@" >/dev/null 2>"$work/why"; then
+    names+=("$name")
+  else
+    left_out+=("$name: $(head -n 1 "$work/why")")
+  fi
+done
+printf '%s\n' "${names[@]}" | xargs -P "${JOBS:-3}" -I NAME bash -c 'one "$@"' one NAME "$@"
+for reason in "${left_out[@]}"; do say "cannot be done here: $reason"; done
+failed=$(find "$work" -name '*.failed' | wc -l)
+echo "library ($*): $((${#names[@]} - failed)) passed, $failed failed"
+[ "$failed" = 0 ]
