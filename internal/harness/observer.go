@@ -2,6 +2,8 @@ package harness
 
 import (
 	"context"
+	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,29 +13,41 @@ import (
 	"sluice/reports"
 )
 
-// look is the state of the workers at one moment.
+// look is the state of the consumers and their workers at one moment.
 type look struct {
-	T      float64
-	Phase  string
+	T     float64
+	Phase string
+	// Consumers that run, in the order of their indices.
+	Consumers []consumerLook
+	// Orphans are worker processes whose consumer is gone and that could end: they are not frozen.
+	Orphans int
+	// Unknown is true on a system that cannot be asked for its processes.
+	Unknown bool
+}
+
+// consumerLook is the state of one consumer that runs.
+type consumerLook struct {
+	Consumer, Life int
+	// Heard is how old what it said of itself is, in seconds: it cannot say anything while it is
+	// frozen or starts.
+	Heard  float64
 	States []flusher.WorkerState
-	// Live is how many worker processes the operating system knows; processesUnknown if it cannot
-	// be asked.
+	// Live is how many worker processes it has, by the operating system.
 	Live int
 	// Closed are the shards whose input is to pause.
 	Closed []buffer.Shard
 }
 
-// processesUnknown is the Live of a system on which processes cannot be counted.
-const processesUnknown = -1
-
 // observer looks at the system ten times a second and keeps what it sees.
 type observer struct {
-	subject  workers
-	gate     flusher.Gate
+	fleet    *fleet
+	world    *world
+	sender   *sender
 	ledger   *ledger.Ledger
 	record   *recorder
-	census   census
 	progress func(Progress)
+
+	workersCPU, consumersCPU, harnessCPU cpuMeter
 
 	mu      sync.Mutex
 	phase   string
@@ -66,28 +80,57 @@ func (o *observer) enter(phase string) {
 }
 
 func (o *observer) look(now time.Time) {
-	states := o.subject.Workers()
-	closed := flusher.SortedShards(o.gate.Closed())
-	live := o.census.count()
-	memory := residentMax(o.subject.Pids())
-	sent, settled := o.ledger.Counts()
-	repeated, bytes := o.ledger.Traffic()
+	consumers, workerPids, consumerPids := o.fleet.look(now)
+	l := look{Consumers: consumers}
+	processes, ok := marked(o.fleet.mark)
+	l.Unknown = !ok
+	live := 0
+	for _, p := range processes {
+		if slices.Contains(consumerPids, p.pid) {
+			continue
+		}
+		live++
+		at := slices.Index(consumerPids, p.parent)
+		switch {
+		case at >= 0:
+			l.Consumers[at].Live++
+		case !p.frozen:
+			l.Orphans++
+		}
+	}
+	sample := o.sample(live, workerPids, consumerPids)
+	paused := 0
+	for _, c := range consumers {
+		paused += len(c.Closed)
+	}
+	sample.Paused = paused
 
 	o.mu.Lock()
 	o.record.mu.Lock()
 	t, loading := o.record.seconds(now), !o.record.zero.IsZero()
 	o.record.mu.Unlock()
-	sample := reports.Sample{T: t, Sent: sent, Flushed: settled, Repeated: repeated, OutBytes: bytes,
-		Paused: len(closed), WorkersLive: max(live, 0), WorkerBytesMax: memory}
+	sample.T, l.T, l.Phase = t, t, o.phase
 	if loading {
 		o.samples = append(o.samples, sample)
 	}
-	o.looks = append(o.looks, look{T: t, Phase: o.phase, States: states, Live: live, Closed: closed})
+	o.looks = append(o.looks, l)
 	phase := o.phase
 	o.mu.Unlock()
 	if o.progress != nil {
 		o.progress(Progress{Phase: phase, Sample: sample, States: o.record.statesNow()})
 	}
+}
+
+// sample measures what the charts show.
+func (o *observer) sample(live int, workerPids, consumerPids []int) reports.Sample {
+	sent, settled := o.ledger.Counts()
+	repeated, bytes := o.ledger.Traffic()
+	s := reports.Sample{Sent: sent, Flushed: settled, Repeated: repeated, OutBytes: bytes,
+		WorkersLive: live, WorkerBytesMax: residentMax(workerPids)}
+	s.CPUWorkers = o.workersCPU.seconds(workerPids)
+	s.CPUConsumer = o.consumersCPU.seconds(consumerPids)
+	s.CPUHarness = o.harnessCPU.seconds([]int{os.Getpid()})
+	return s
 }
 
 func (o *observer) seen() ([]look, []reports.Sample) {

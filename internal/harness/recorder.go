@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +19,7 @@ type recorder struct {
 	zero   time.Time // the start of the load, once it is known
 	events []recorded
 	moves  []move
-	states []reports.State // by worker
+	states map[who]reports.State
 	fresh  *freshness
 }
 
@@ -28,17 +29,22 @@ type recorded struct {
 	event reports.Event
 }
 
-// move is a transition of the supervisor, as it was reported.
+// move is a transition of a supervisor, as it was reported.
 type move struct {
 	T float64
+	// Consumer whose supervisor it is, and which of its lives.
+	Consumer, Life int
 	flusher.Event
 }
+
+// who is a worker of a consumer, or the consumer itself: worker reports.NoWorker.
+type who struct{ consumer, worker int }
 
 func newRecorder(listen func(reports.Event)) *recorder {
 	if listen == nil {
 		listen = func(reports.Event) {}
 	}
-	return &recorder{listen: listen, fresh: newFreshness()}
+	return &recorder{listen: listen, fresh: newFreshness(), states: map[who]reports.State{}}
 }
 
 // begin makes now the time from which all others are counted, also those of earlier events.
@@ -58,21 +64,21 @@ func (r *recorder) seconds(at time.Time) float64 {
 }
 
 // note records an event that happens now.
-func (r *recorder) note(e reports.Event) {
-	now := time.Now()
+func (r *recorder) note(e reports.Event) { r.noteAt(time.Now(), e) }
+
+// noteAt records an event that happened a moment ago.
+func (r *recorder) noteAt(at time.Time, e reports.Event) {
 	r.mu.Lock()
-	e.T = r.seconds(now)
-	if e.Kind == reports.EventWorker {
-		for len(r.states) <= e.Worker {
-			r.states = append(r.states, "")
-		}
-		if r.states[e.Worker] == e.State {
+	e.T = r.seconds(at)
+	if e.Kind == reports.EventWorker || e.Kind == reports.EventConsumer {
+		subject := who{e.Consumer, e.Worker}
+		if r.states[subject] == e.State {
 			r.mu.Unlock()
 			return
 		}
-		r.states[e.Worker] = e.State
+		r.states[subject] = e.State
 	}
-	r.events = append(r.events, recorded{now, e})
+	r.events = append(r.events, recorded{at, e})
 	r.mu.Unlock()
 	r.listen(e)
 }
@@ -81,65 +87,92 @@ func (r *recorder) phase(name string) {
 	r.note(reports.Event{Kind: reports.EventPhase, Worker: reports.NoWorker, Text: name})
 }
 
+// worker records what a worker of the first consumer is from now on.
 func (r *recorder) worker(worker int, state reports.State, text string) {
-	r.note(reports.Event{Kind: reports.EventWorker, Worker: worker, State: state, Text: text})
+	r.workerOf(first, worker, state, text)
 }
 
-// supervisor records a transition of the supervisor.
-func (r *recorder) supervisor(e flusher.Event) {
+func (r *recorder) workerOf(consumer, worker int, state reports.State, text string) {
+	r.note(reports.Event{Kind: reports.EventWorker, Consumer: consumer, Worker: worker, State: state,
+		Text: text})
+}
+
+// consumer records what a consumer is from now on.
+func (r *recorder) consumer(index int, state reports.State, text string) {
+	r.note(reports.Event{Kind: reports.EventConsumer, Consumer: index, Worker: reports.NoWorker,
+		State: state, Text: text})
+}
+
+// orphaned records that the workers of a consumer have lost it.
+func (r *recorder) orphaned(consumer int, text string) {
 	r.mu.Lock()
-	r.moves = append(r.moves, move{Event: e})
+	var workers []int
+	for subject, state := range r.states {
+		if subject.consumer == consumer && subject.worker != reports.NoWorker &&
+			state != reports.StateStopped {
+			workers = append(workers, subject.worker)
+		}
+	}
 	r.mu.Unlock()
+	slices.Sort(workers)
+	for _, worker := range workers {
+		r.workerOf(consumer, worker, reports.StateDead, text)
+	}
+}
+
+// supervisor records a transition of a consumer's supervisor.
+func (r *recorder) supervisor(consumer, life int, e flusher.Event) {
+	r.mu.Lock()
+	r.moves = append(r.moves, move{Consumer: consumer, Life: life, Event: e})
+	r.mu.Unlock()
+	note := func(kind reports.EventKind, text string) {
+		r.note(reports.Event{Kind: kind, Consumer: consumer, Worker: e.Worker,
+			Shards: numbers(e.Shards), Text: text})
+	}
+	worker := func(state reports.State, text string) { r.workerOf(consumer, e.Worker, state, text) }
 	switch e.Kind {
 	case flusher.EventFailed:
 		state := reports.StateDead
 		if strings.HasPrefix(e.Cause, "hang") {
 			state = reports.StateHung
 		}
-		r.worker(e.Worker, state, e.Cause)
+		worker(state, e.Cause)
 	case flusher.EventRestart:
-		r.note(reports.Event{Kind: reports.EventRestart, Worker: e.Worker, Text: e.Cause})
+		note(reports.EventRestart, e.Cause)
 	case flusher.EventKilled:
-		r.worker(e.Worker, reports.StateDead, "killed")
+		worker(reports.StateDead, "killed")
 	case flusher.EventStopped:
-		r.stopped(e)
+		r.stopped(consumer, e)
 	case flusher.EventStarted:
 		if e.Start > 1 {
-			r.worker(e.Worker, reports.StateRestarting, "started again")
+			worker(reports.StateRestarting, "started again")
 		} else {
-			r.worker(e.Worker, reports.StateStarting, "")
+			worker(reports.StateStarting, "")
 		}
 	case flusher.EventHealthy, flusher.EventBackpressureOff:
-		r.worker(e.Worker, reports.StateHealthy, "")
+		worker(reports.StateHealthy, "")
 	case flusher.EventBackpressureOn:
-		r.worker(e.Worker, reports.StateBackpressure, "")
+		worker(reports.StateBackpressure, "")
 	case flusher.EventGateClosed:
-		r.gate(reports.EventGateClosed, e)
+		note(reports.EventGateClosed, e.Cause)
 	case flusher.EventGateOpened:
-		r.gate(reports.EventGateOpened, e)
+		note(reports.EventGateOpened, e.Cause)
 	case flusher.EventExhausted, flusher.EventStray, flusher.EventFenceFailed,
-		flusher.EventMemoryFailed, flusher.EventEnded:
-		r.note(reports.Event{Kind: reports.EventNote, Worker: e.Worker, Text: e.String()})
+		flusher.EventMemoryFailed:
+		note(reports.EventNote, e.String())
 	}
 }
 
 // stopped tells a worker that is to be replaced from one that was told to end.
-func (r *recorder) stopped(e flusher.Event) {
+func (r *recorder) stopped(consumer int, e flusher.Event) {
 	r.mu.Lock()
-	failed := false
-	if e.Worker < len(r.states) {
-		failed = r.states[e.Worker] == reports.StateDead || r.states[e.Worker] == reports.StateHung
-	}
+	state := r.states[who{consumer, e.Worker}]
 	r.mu.Unlock()
-	if failed {
-		r.worker(e.Worker, reports.StateRestarting, "proven stopped")
+	if state == reports.StateDead || state == reports.StateHung {
+		r.workerOf(consumer, e.Worker, reports.StateRestarting, "proven stopped")
 	} else {
-		r.worker(e.Worker, reports.StateStopped, e.Cause)
+		r.workerOf(consumer, e.Worker, reports.StateStopped, e.Cause)
 	}
-}
-
-func (r *recorder) gate(kind reports.EventKind, e flusher.Event) {
-	r.note(reports.Event{Kind: kind, Worker: e.Worker, Shards: numbers(e.Shards), Text: e.Cause})
 }
 
 func numbers(shards []buffer.Shard) []int {
@@ -150,10 +183,18 @@ func numbers(shards []buffer.Shard) []int {
 	return list
 }
 
+// statesNow returns the states of the first consumer's workers, by worker.
 func (r *recorder) statesNow() []reports.State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]reports.State(nil), r.states...)
+	var states []reports.State
+	for worker := 0; ; worker++ {
+		state, known := r.states[who{first, worker}]
+		if !known {
+			return states
+		}
+		states = append(states, state)
+	}
 }
 
 // record returns everything, with times since the start of the load.

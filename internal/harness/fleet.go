@@ -1,0 +1,360 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"sluice/flusher"
+	"sluice/internal/instance"
+	"sluice/internal/pipeline"
+	"sluice/reports"
+)
+
+// fleet is the consumers of a run. The first is there from its begin to its end, but for the faults
+// that end it; another joins for a rebalance.
+type fleet struct {
+	config pipeline.Config
+	mark   string
+	log    io.Writer
+	record *recorder
+
+	mu        sync.Mutex
+	consumers []*consumer
+}
+
+// consumer is one member of the group, over all its lives.
+type consumer struct {
+	index int
+	// life counts its starts, from 1; 0 before the first.
+	life     int
+	instance *instance.Instance // of the last life
+	frozen   bool
+	// asked is true once somebody ended this life, or told it to end.
+	asked bool
+}
+
+func (c *consumer) up() bool { return c.instance != nil && !c.instance.Ended() }
+
+// first is the consumer that faults happen to.
+const first = 0
+
+// start starts a life of a consumer, the next one of those there are or a new one, and returns when
+// its servers have answered.
+func (f *fleet) start(ctx context.Context, index int) error {
+	f.mu.Lock()
+	if index == len(f.consumers) {
+		f.consumers = append(f.consumers, &consumer{index: index})
+	}
+	c := f.consumers[index]
+	c.life++
+	life := c.life
+	f.mu.Unlock()
+	f.record.consumer(index, reports.StateStarting, fmt.Sprintf("life %d", life))
+	cfg := f.config
+	if index == first {
+		// A static member gets its partitions back at once. The others leave for good.
+		cfg.InstanceID = cfg.Group + "-first"
+	}
+	i, err := instance.Start(ctx, instance.Config{
+		Pipeline: cfg, Mark: f.mark, Log: f.log,
+		Events: func(e flusher.Event) { f.record.supervisor(index, life, e) },
+		Fresh:  func(_ int, samples []time.Duration) { f.record.fresh.add(samples) },
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.frozen, c.asked = false, err != nil
+	if err != nil {
+		f.record.consumer(index, reports.StateDead, err.Error())
+		return err
+	}
+	c.instance = i
+	f.record.consumer(index, reports.StateHealthy, "")
+	go f.mourn(c, i)
+	return nil
+}
+
+// mourn notes the end of a life.
+func (f *fleet) mourn(c *consumer, i *instance.Instance) {
+	<-i.Done()
+	state, text := reports.StateStopped, "drained"
+	if err := i.Err(); err != nil {
+		state, text = reports.StateDead, err.Error()
+	}
+	f.record.consumer(c.index, state, text)
+	if state == reports.StateDead {
+		f.record.orphaned(c.index, text)
+	}
+}
+
+// get returns a consumer that runs, or errBusy.
+func (f *fleet) get(index int) (*consumer, error) {
+	if index >= len(f.consumers) || !f.consumers[index].up() {
+		return nil, errBusy
+	}
+	return f.consumers[index], nil
+}
+
+// Workers returns those of the first consumer; none while it is down.
+func (f *fleet) Workers() []flusher.WorkerState {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.get(first)
+	if err != nil {
+		return nil
+	}
+	return c.instance.Look().Workers
+}
+
+// Pids returns the processes of the first consumer's workers; none while it is down.
+func (f *fleet) Pids() map[int]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.get(first)
+	if err != nil {
+		return nil
+	}
+	return maps.Clone(c.instance.Look().Pids)
+}
+
+// life returns how often the first consumer was started.
+func (f *fleet) life() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.consumers) == 0 {
+		return 0
+	}
+	return f.consumers[first].life
+}
+
+func (f *fleet) signal(pid int, signal syscall.Signal) error { return syscall.Kill(pid, signal) }
+
+// crash kills the first consumer. Its workers end by themselves.
+func (f *fleet) crash() error {
+	f.mu.Lock()
+	c, err := f.get(first)
+	if err != nil || c.asked {
+		f.mu.Unlock()
+		return errBusy
+	}
+	c.asked = true
+	f.mu.Unlock()
+	c.instance.Kill()
+	<-c.instance.Done()
+	return nil
+}
+
+// stop lets the first consumer drain, and returns when it has ended.
+func (f *fleet) stop() error {
+	f.mu.Lock()
+	c, err := f.get(first)
+	if err != nil || c.asked || c.frozen {
+		f.mu.Unlock()
+		return errBusy
+	}
+	c.asked = true
+	f.mu.Unlock()
+	return f.drain(c)
+}
+
+// restartMax bounds the start of a consumer whose servers may be away.
+const restartMax = 60 * time.Second
+
+// restartEvery is how long to wait between two tries.
+const restartEvery = 250 * time.Millisecond
+
+// restart starts the first consumer again, and tries until its servers answer: cmd/run ends with an
+// error then, and whatever looks after it starts it again.
+func (f *fleet) restart() error {
+	ctx, cancel := context.WithTimeout(context.Background(), restartMax)
+	defer cancel()
+	for {
+		err := f.start(ctx, first)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(restartEvery):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// freeze stops the first consumer, and then its workers.
+func (f *fleet) freeze() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.get(first)
+	if err != nil || c.asked || c.frozen || c.instance.Signal(syscall.SIGSTOP) != nil {
+		return errBusy
+	}
+	c.frozen = true
+	for _, pid := range c.instance.Look().Pids {
+		_ = syscall.Kill(pid, syscall.SIGSTOP) // one that has just ended needs none
+	}
+	f.record.consumer(first, reports.StateHung, "frozen")
+	return nil
+}
+
+// thaw lets the workers of the first consumer go on, and then itself, so that it finds them well.
+func (f *fleet) thaw() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.get(first)
+	if err != nil || !c.frozen {
+		return nil // it was ended meanwhile
+	}
+	c.frozen = false
+	for _, pid := range c.instance.Look().Pids {
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+	}
+	f.record.consumer(first, reports.StateHealthy, "woken")
+	return c.instance.Signal(syscall.SIGCONT)
+}
+
+// join starts a second consumer; leave lets it drain.
+func (f *fleet) join() (leave func() error, err error) {
+	f.mu.Lock()
+	index := len(f.consumers)
+	for i, c := range f.consumers[1:] {
+		if !c.up() && c.asked {
+			index = i + 1
+			break
+		}
+	}
+	f.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), restartMax)
+	defer cancel()
+	if f.start(ctx, index) != nil {
+		return nil, errBusy // the servers are away, most likely
+	}
+	return func() error {
+		f.mu.Lock()
+		c, err := f.get(index)
+		if err == nil {
+			c.asked = true
+		}
+		f.mu.Unlock()
+		if err != nil {
+			return nil // it has ended already, and that was seen
+		}
+		return f.drain(c)
+	}, nil
+}
+
+// drainMax is how long a consumer may take to drain, beyond its own bound on that.
+const drainSlackMax = shutdownMax + 5*time.Second
+
+// drain tells a consumer to end, and returns when it has; it is ended by force if it takes too long.
+func (f *fleet) drain(c *consumer) error {
+	c.instance.Stop()
+	select {
+	case <-c.instance.Done():
+		return nil
+	case <-time.After(drainSlackMax):
+		c.instance.Kill()
+		<-c.instance.Done()
+		return fmt.Errorf("consumer %d did not end within %v", c.index, drainSlackMax)
+	}
+}
+
+// drainAll lets every consumer drain at the end of a run. forced is true if one had to be ended by
+// force; err is what the first that did not drain in good order said.
+func (f *fleet) drainAll() (forced bool, err error) {
+	f.mu.Lock()
+	consumers := slices.Clone(f.consumers)
+	for _, c := range consumers {
+		c.asked = c.asked || c.up()
+	}
+	f.mu.Unlock()
+	for _, c := range consumers {
+		if !c.up() {
+			continue
+		}
+		if f.drain(c) != nil {
+			forced = true
+		} else if err == nil {
+			err = c.instance.Err()
+		}
+	}
+	return forced, err
+}
+
+// fallen returns why a consumer ended though nobody had asked it to; ok is false if none did.
+func (f *fleet) fallen() (err error, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.consumers {
+		if c.life > 0 && !c.asked && c.instance != nil && c.instance.Ended() {
+			return c.instance.Err(), true
+		}
+	}
+	return nil, false
+}
+
+// revive starts the first consumer again if it is down.
+func (f *fleet) revive() error {
+	f.mu.Lock()
+	_, err := f.get(first)
+	f.mu.Unlock()
+	if err == nil {
+		return nil
+	}
+	return f.restart()
+}
+
+// look returns how the consumers that run stand, with the processes of their workers, and their own
+// in the order of the looks.
+func (f *fleet) look(now time.Time) (looks []consumerLook, workerPids, consumerPids []int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.consumers {
+		if !c.up() {
+			continue
+		}
+		l := c.instance.Look()
+		looks = append(looks, consumerLook{Consumer: c.index, Life: c.life,
+			Heard: now.Sub(l.At).Seconds(), States: l.Workers, Closed: l.Closed})
+		consumerPids = append(consumerPids, c.instance.Pid())
+		workerPids = slices.AppendSeq(workerPids, maps.Values(l.Pids))
+	}
+	return looks, workerPids, consumerPids
+}
+
+// ready says what keeps spans from moving, in words.
+func (f *fleet) ready() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var words []string
+	for _, c := range f.consumers {
+		if c.up() {
+			words = append(words, c.instance.Look().Ready...)
+		} else if c.index == first {
+			words = append(words, "the consumer is down")
+		}
+	}
+	return words
+}
+
+// killAll ends every consumer and worker at once.
+func (f *fleet) killAll() {
+	f.mu.Lock()
+	consumers := slices.Clone(f.consumers)
+	for _, c := range consumers {
+		c.asked = true
+	}
+	f.mu.Unlock()
+	for _, c := range consumers {
+		if c.up() {
+			c.instance.Kill()
+			<-c.instance.Done()
+		}
+	}
+	endAll(f.mark)
+}
