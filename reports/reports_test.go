@@ -92,12 +92,22 @@ func charts() map[string]Chart {
 		}
 		runs = append(runs, run)
 	}
-	return map[string]Chart{
+	list := map[string]Chart{
 		"timeline": timeline.Chart(),
 		"sweep":    NewSweep("steady", "fakes", runs).Chart(),
 		"empty":    NewTimeline(nil, nil).Chart(),
 		"one":      NewSweep("steady", "fakes", runs[:1]).Chart(),
 	}
+	mix := NewTimeline(mixed())
+	mix.Title, mix.Subtitle = "mix: passed", "world real, seed 7, 7500000 spans, 2 consumers"
+	list["mix-timeline"] = mix.Chart()
+	for _, chart := range timeline.Charts() {
+		list[chart.Name] = chart.Chart
+	}
+	for _, chart := range mix.Charts() {
+		list["mix-"+chart.Name], list["mix-"+chart.Name+"-narrow"] = chart.Chart, chart.Narrow
+	}
+	return list
 }
 
 func TestChartsRender(t *testing.T) {
