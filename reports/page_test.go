@@ -5,6 +5,8 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -63,6 +65,11 @@ func written(t *testing.T, p Page) string {
 // The page says everything, and what comes from outside cannot become markup.
 func TestPage(t *testing.T) {
 	page := written(t, violated())
+	if *keep != "" {
+		if err := os.WriteFile(filepath.Join(*keep, "report.html"), []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, want := range []string{
 		`class="violated">safety violated</h1>`, "<strong>conservation</strong> is",
 		"3 spans lost, the first is 18223", "process limit", "freshness_p99_max",

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what `make test` needs beyond Go, Java and Maven: Redis and Chromium from the
-# distribution's packages, Kafka's jars by Maven, the linters. Each step looks first and does nothing that is done already.
+# distribution's packages, Kafka's jars by Maven, the linters. Each step looks first and does nothing
+# that is done already.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib.sh
