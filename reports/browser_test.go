@@ -62,8 +62,8 @@ func chromium(t *testing.T, page string, args ...string) (stdout, stderr string)
 	return out.String(), log.String()
 }
 
-// expectGone waits until no process has the mark in its environment: the watchers for crashes, which
-// leave the process group. Those that stay are killed, and a failure.
+// expectGone waits until no process has the mark in its environment: the watchers for crashes,
+// which leave the process group. Those that stay are killed, and a failure.
 func expectGone(t *testing.T, mark string) {
 	t.Helper()
 	var left []int
@@ -181,11 +181,13 @@ type layout struct {
 
 // probe frames a page in a window of a given width, and measures it: the page itself runs no
 // script.
-const probe = `<!doctype html><body><iframe style="width:%dpx;height:900px;border:0" srcdoc="%s"></iframe>
+const probe = `<!doctype html><body>
+<iframe style="width:%dpx;height:900px;border:0" srcdoc="%s"></iframe>
 <pre id="layout"></pre><script>onload = () => {
   const frame = document.querySelector("iframe"), page = frame.contentDocument
   const charts = [...page.querySelectorAll("figure")].map(figure => {
-    const shown = [...figure.querySelectorAll("svg")].filter(s => s.getBoundingClientRect().width > 0)
+    const all = [...figure.querySelectorAll("svg")]
+    const shown = all.filter(s => s.getBoundingClientRect().width > 0)
     const box = shown.length == 1 ? shown[0].getBoundingClientRect() : {width: 0, height: 0}
     return {ID: figure.id, Width: box.width, Height: box.height,
       Texts: shown.length == 1 ? shown[0].querySelectorAll("text").length : 0}

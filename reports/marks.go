@@ -31,8 +31,8 @@ const (
 func markStyle() draw.TextStyle { return textStyle(8.5, faultInk, false, alignment{-1, 0}) }
 
 // placeMarks labels faults as long as there is room, so that no label covers another, nor the line
-// from another down to its fault. If not all texts have room, each label has its fault's number, and
-// the rest is but the number, or nothing.
+// from another down to its fault. If not all texts have room, each label has its fault's number,
+// and the rest is but the number, or nothing.
 func placeMarks(faults []FaultBar, p panel) []mark {
 	marks, all := tryMarks(faults, p, false)
 	if !all {
@@ -119,7 +119,8 @@ func marksHeight(marks []mark) vg.Length {
 	return markGap + vg.Length(rowsOf(marks)*markRowHeight)
 }
 
-// paintMarks draws the labels above the panel whose upper edge is at y, each with a line down to it.
+// paintMarks draws the labels above the panel whose upper edge is at y, each with a line down to
+// it.
 func paintMarks(p panel, marks []mark, y vg.Length) {
 	lowest := markRows - rowsOf(marks)
 	for _, m := range marks {

@@ -46,10 +46,11 @@ func violated() Page {
 				Limit: "it handed messages over up to 412 ms late, with 1.9 of 2 cores in use"},
 			Run: RunSummary{WallSeconds: 312.4, DrainSeconds: 6.3},
 		},
-		Decisive:    Judgement{Name: "conservation", Verdict: Violated, Detail: "3 spans lost, the first is 18223"},
+		Decisive: Judgement{Name: "conservation", Verdict: Violated,
+			Detail: "3 spans lost, the first is 18223"},
 		Description: "Everything at once, drawn from the seed. " + foreign,
 		Timeline:    NewTimeline(events, samples), Events: events,
-		Scenario: "name: mix\nduration: 5m\n# " + foreign + "\nfaults:\n  - at random crash all workers\n",
+		Scenario: "name: mix\nduration: 5m\n# " + foreign + "\n",
 	}
 }
 
@@ -139,7 +140,9 @@ func TestNumbersForReaders(t *testing.T) {
 			t.Errorf("thousands(%d) is %q, want %q", n, got, want)
 		}
 	}
-	for v, want := range map[float64]string{0: "0 ms", 0.0612: "61 ms", 3.214: "3.21 s", 125: "125 s"} {
+	for v, want := range map[float64]string{
+		0: "0 ms", 0.0612: "61 ms", 3.214: "3.21 s", 125: "125 s",
+	} {
 		if got := seconds(v); got != want {
 			t.Errorf("seconds(%v) is %q, want %q", v, got, want)
 		}

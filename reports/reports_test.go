@@ -113,7 +113,10 @@ func charts() map[string]Chart {
 		list[chart.Name] = chart.Chart
 	}
 	for _, chart := range mix.Charts() {
-		list["mix-"+chart.Name], list["mix-"+chart.Name+"-narrow"] = chart.Chart, chart.Narrow
+		list["mix-"+chart.Name+"-narrow"] = chart.Narrow
+		if *keep != "" { // slow to draw as PNG, and in the page as SVG
+			list["mix-"+chart.Name] = chart.Chart
+		}
 	}
 	return list
 }

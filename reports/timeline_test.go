@@ -58,9 +58,9 @@ func TestLanes(t *testing.T) {
 		events []Event
 		want   string
 	}{
-		"one consumer":        {[]Event{worker(0, 1), worker(0, 0)}, "worker 0, worker 1"},
-		"one that only ran":   {append(calm, worker(0, 0)), "worker 0"},
-		"two without events":  {[]Event{worker(1, 0), worker(0, 0)}, "c0 worker 0, c1 worker 0"},
+		"one consumer":       {[]Event{worker(0, 1), worker(0, 0)}, "worker 0, worker 1"},
+		"one that only ran":  {append(calm, worker(0, 0)), "worker 0"},
+		"two without events": {[]Event{worker(1, 0), worker(0, 0)}, "c0 worker 0, c1 worker 0"},
 		"a second one joined": {append(consumer(1, StateStarting), worker(0, 0), worker(1, 0)),
 			"c0 worker 0, consumer 1, c1 worker 0"},
 		"the only one died": {append(consumer(0, StateStarting, StateDead), worker(0, 3)),
@@ -108,8 +108,9 @@ func TestPanelsSayWhatIsNotKnown(t *testing.T) {
 		"not known: Redis, Kafka, consumer, harness"; got != want {
 		t.Errorf("cpu has note %q, want %q", got, want)
 	}
-	for limit, want := range map[int64]string{0: "without limit", 1500: "dashed: what it may use, 1.5k",
-		5000: "the limit of 5k is far above"} {
+	for limit, want := range map[int64]string{
+		0: "without limit", 1500: "dashed: what it may use, 1.5k", 5000: "the limit of 5k is far above",
+	} {
 		for i := range some {
 			some[i].RedisBytesMax = limit
 		}
@@ -172,7 +173,8 @@ func TestFaultLabelsLeaveEachOtherRoom(t *testing.T) {
 func TestFaultOnManyHasOneLabel(t *testing.T) {
 	var faults []FaultBar
 	for worker := range 3 {
-		faults = append(faults, FaultBar{From: 5, To: 6, Worker: worker, Fault: "at 5s crash all workers"})
+		faults = append(faults,
+			FaultBar{From: 5, To: 6, Worker: worker, Fault: "at 5s crash all workers"})
 	}
 	marks := placeMarks(faults, stack{Timeline: Timeline{To: 10}, width: wideWidth}.base())
 	if len(marks) != 1 || marks[0].text != "at 5s crash all workers (3 hit)" {
