@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -30,14 +31,22 @@ func (c Chart) WritePNG(w io.Writer) error {
 	return err
 }
 
-// WriteSVG writes the chart as SVG. Its fonts are not embedded: a viewer without them takes others
-// of the same family.
+// family is that of the charts' text in SVG, and what a viewer without it is to take: the first two
+// have the same widths.
+const family = "Liberation Sans"
+
+// WriteSVG writes the chart as SVG. Its fonts are not embedded.
 func (c Chart) WriteSVG(w io.Writer) error {
 	canvas := vgsvg.New(c.width, c.height)
 	drawing := draw.New(canvas)
 	drawing.FillPolygon(paper, []vg.Point{{}, {X: c.width}, {X: c.width, Y: c.height}, {Y: c.height}})
 	c.paint(drawing)
-	_, err := canvas.WriteTo(w)
+	var picture bytes.Buffer
+	if _, err := canvas.WriteTo(&picture); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.ReplaceAll(picture.Bytes(), []byte("font-family:"+family+";"),
+		[]byte("font-family:"+family+",Arial,Helvetica,sans-serif;")))
 	return err
 }
 

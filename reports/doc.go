@@ -2,6 +2,7 @@
 //
 // A run records once, as it happens: Event values in events.ndjson, Sample values in samples.csv,
 // and at its end a Result in result.json. Every view is derived from these files later: NewTimeline
-// gives rates over time with the faults and one lane per worker, NewSweepTable gives throughput
-// against process count. The charts draw such a view and decide nothing.
+// gives rates, backlog, memory, freshness and use of processors over time, with the faults and one
+// lane per worker; NewSweep gives throughput against process count. The charts draw such a view and
+// decide nothing; a Page puts it all together.
 package reports

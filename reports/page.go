@@ -12,15 +12,24 @@ import (
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+//go:embed page.css
+var pageStyle string
 
-// Page is the report of one run as a page that stands alone: report.html.
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"seconds": seconds, "thousands": thousands,
+}).Parse(pageText))
+
+// Page is the report of one run as a page that stands alone: report.html. It needs no script and
+// nothing from elsewhere.
 type Page struct {
 	Result Result
 	// Description is what the scenario shows.
 	Description string
-	// Chart is the picture at the top: the timeline.
-	Chart Chart
+	// Decisive is the judgement that decided the verdict. Without a name it is the first one that
+	// is not passed.
+	Decisive Judgement
+	// Timeline that the charts show. Its title is not used.
+	Timeline Timeline
 	// Events of the run, in order.
 	Events []Event
 	// Scenario is the resolved scenario file.
@@ -29,24 +38,56 @@ type Page struct {
 
 // Write writes the page.
 func (p Page) Write(w io.Writer) error {
-	class := "failed"
-	switch p.Result.Verdict {
-	case string(Passed), string(Unknown):
-		class = p.Result.Verdict
+	view := pageView{Page: p, Style: template.CSS(pageStyle), Class: p.class(),
+		Account: p.Result.Ledger.equation(),
+		Figures: p.Result.figures(), Durations: p.Result.durations()}
+	if p.Result.Verdict != string(Passed) {
+		view.Decisive = p.decisive()
 	}
-	var picture bytes.Buffer
-	if err := p.Chart.WriteSVG(&picture); err != nil {
-		return fmt.Errorf("draw the chart of the page: %w", err)
+	p.Timeline.Title = ""
+	for _, chart := range p.Timeline.Charts() {
+		wide, err := inline(chart.Chart, "wide", chart.Heading)
+		if err != nil {
+			return err
+		}
+		narrow, err := inline(chart.Narrow, "narrow", chart.Heading)
+		if err != nil {
+			return err
+		}
+		view.Charts = append(view.Charts, pageChart{chart.Name, chart.Heading, wide, narrow})
 	}
-	// A page has no place for the XML declaration in front of the element.
-	_, element, _ := strings.Cut(picture.String(), "<svg")
-	data := struct {
-		Page
-		Class string
-		Chart template.HTML
-	}{p, class, template.HTML("<svg" + element)}
-	if err := pageTemplate.Execute(w, data); err != nil {
+	view.Faults, view.Events = p.faults(), p.events()
+	if err := pageTemplate.Execute(w, view); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
+}
+
+// class is the style of the verdict.
+func (p Page) class() string {
+	switch p.Result.Verdict {
+	case string(Passed), string(Unknown):
+		return p.Result.Verdict
+	}
+	return "violated"
+}
+
+func (p Page) decisive() Judgement {
+	if p.Decisive.Name != "" {
+		return p.Decisive
+	}
+	first, _ := First(p.Result.Invariants, p.Result.Expectations)
+	return first
+}
+
+// inline returns a chart as an element of a page.
+func inline(chart Chart, class, label string) (template.HTML, error) {
+	var picture bytes.Buffer
+	if err := chart.WriteSVG(&picture); err != nil {
+		return "", fmt.Errorf("draw the chart %s of the page: %w", label, err)
+	}
+	// A page has no place for the XML declaration in front of the element.
+	_, element, _ := strings.Cut(picture.String(), "<svg")
+	return template.HTML(fmt.Sprintf(`<svg class=%q role="img" aria-label="%s"%s`, class,
+		template.HTMLEscapeString(label), element)), nil
 }

@@ -33,55 +33,39 @@ func (p panel) rectangle(c color.Color, x0, x1, y0, y1 vg.Length) {
 	p.c.FillPolygon(c, []vg.Point{{X: x0, Y: y0}, {X: x1, Y: y0}, {X: x1, Y: y1}, {X: x0, Y: y1}})
 }
 
-// fitY makes the y axis reach from 0 to a round number at or over the greatest value.
-func (p *panel) fitY(greatest float64) {
+// fitY makes the y axis reach from 0 to a round number at or over the greatest value, and at least
+// so far.
+func (p *panel) fitY(greatest, least float64) {
 	p.yMin = 0
-	step := roundStep(max(greatest, 1), 4)
-	p.yMax = step * math.Ceil(max(greatest, 1)*1.02/step)
+	greatest = max(greatest, least)
+	step := roundStep(greatest, 4)
+	p.yMax = step * math.Ceil(greatest*1.02/step)
 }
 
-// gridY draws the horizontal rules with their labels, and the name of the axis above them.
-func (p panel) gridY(name string) {
+// gridY draws the horizontal rules with their labels.
+func (p panel) gridY() {
 	step := roundStep(p.yMax, 4)
 	label := textStyle(9, faint, false, alignment{1, 0})
 	for v := p.yMin; v <= p.yMax+step/2; v += step {
 		p.c.StrokeLine2(line(rule, 0.75), p.left, p.y(v), p.right, p.y(v))
 		p.text(label, p.left-6, p.y(v), short(v))
 	}
-	p.text(textStyle(9.5, ink, true, alignment{-1, 1}), p.left, p.high+5, name)
 }
 
 // ticksX draws the labels of the time axis below the panel.
-func (p panel) ticksX(name string) {
-	step := roundStep(p.xMax-p.xMin, 10)
+func (p panel) ticksX() {
+	const room = 50 // for a label and some space
+	step := roundStep(p.xMax-p.xMin, min(int((p.right-p.left)/room), 10))
 	label := textStyle(9, faint, false, alignment{0, -1})
 	for v := math.Ceil(p.xMin/step) * step; v <= p.xMax+step/1000; v += step {
 		p.c.StrokeLine2(line(faint, 0.75), p.x(v), p.low, p.x(v), p.low-3)
 		p.text(label, p.x(v), p.low-5, short(v))
 	}
-	p.text(textStyle(9, faint, false, alignment{1, -1}), p.right, p.low-18, name)
 }
 
-func (p panel) curve(style draw.LineStyle, xs, ys []float64) {
-	points := make([]vg.Point, len(xs))
-	for i := range xs {
-		points[i] = vg.Point{X: p.x(xs[i]), Y: p.y(min(max(ys[i], p.yMin), p.yMax))}
-	}
-	if len(points) > 1 {
-		p.c.StrokeLines(style, points)
-	}
-}
-
-// area fills what is below a curve.
-func (p panel) area(c color.Color, xs, ys []float64) {
-	if len(xs) < 2 {
-		return
-	}
-	points := []vg.Point{{X: p.x(xs[0]), Y: p.low}}
-	for i := range xs {
-		points = append(points, vg.Point{X: p.x(xs[i]), Y: p.y(ys[i])})
-	}
-	p.c.FillPolygon(c, append(points, vg.Point{X: p.x(xs[len(xs)-1]), Y: p.low}))
+// heading names the axis above the panel.
+func (p panel) heading(name string) {
+	p.text(textStyle(9.5, ink, true, alignment{-1, 1}), p.left, p.high+5, name)
 }
 
 // roundStep returns the least of 1, 2, 5 times a power of ten that divides a range into at most so
@@ -101,6 +85,8 @@ func roundStep(reach float64, steps int) float64 {
 func short(v float64) string {
 	v = math.Round(v*1e6)/1e6 + 0 // a negative zero reads as 0
 	switch size := math.Abs(v); {
+	case size >= 1e9:
+		return strconv.FormatFloat(v/1e9, 'g', 4, 64) + "G"
 	case size >= 1e6:
 		return strconv.FormatFloat(v/1e6, 'g', 4, 64) + "M"
 	case size >= 1e3:

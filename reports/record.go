@@ -22,7 +22,7 @@ type Event struct {
 	// Consumer is the instance of the pipeline that the worker belongs to, from 0. Most runs have
 	// one; a second one joins for a rebalance.
 	Consumer int `json:"consumer,omitempty"`
-	// State of the worker from now on, for EventWorker.
+	// State of the worker or consumer from now on, for EventWorker and EventConsumer.
 	State State `json:"state,omitempty"`
 	// Fault is the text of the fault that begins or ends.
 	Fault string `json:"fault,omitempty"`
@@ -48,6 +48,9 @@ const (
 	EventFaultEnd   EventKind = "fault end"
 	// EventWorker: a worker changes its state.
 	EventWorker EventKind = "worker"
+	// EventConsumer: a whole consumer, named by Consumer, changes its state; Worker is NoWorker. It
+	// is never in backpressure, which is a matter of its workers.
+	EventConsumer EventKind = "consumer"
 	// EventRestart: a worker failed and is replaced. Text says why.
 	EventRestart EventKind = "restart"
 	// EventGateClosed and EventGateOpened: the input of shards pauses and goes on.
@@ -57,10 +60,10 @@ const (
 	EventNote EventKind = "note"
 )
 
-// State is what a worker is, as its lane in the chart shows it.
+// State is what a worker or a consumer is, as its lane in the chart shows it.
 type State string
 
-// The states of a worker.
+// The states of a worker or a consumer.
 const (
 	StateStarting     State = "starting"
 	StateHealthy      State = "healthy"

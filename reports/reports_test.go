@@ -19,7 +19,7 @@ import (
 
 var (
 	update = flag.Bool("update", false, "write the golden files anew")
-	keep   = flag.String("keep", "", "directory in which to keep the charts, to look at them")
+	keep   = flag.String("keep", "", "directory in which to keep charts and page, to look at them")
 )
 
 // recorded is a run of 14 s in which worker 1 hangs at 4 s and is replaced at 7 s, and worker 2 is
@@ -73,6 +73,14 @@ func recorded() ([]Event, []Sample) {
 		if t > 5.8 && t < 7 {
 			s.Paused = 2
 		}
+		s.Backlog, s.RedisBytes, s.RedisBytesMax = int64(i%7), 2e6+100*s.Buffered(), 64<<20
+		if t > 2 {
+			s.FreshP50, s.FreshP90, s.FreshP99 = 0.05, 0.125, 0.5
+		}
+		s.CPURedis, s.CPUWorkers, s.CPUHarness = t/4, t/2, t
+		if t > 5 {
+			s.CPUKafka = t - 5
+		}
 		samples = append(samples, s)
 	}
 	return events, samples
@@ -92,12 +100,25 @@ func charts() map[string]Chart {
 		}
 		runs = append(runs, run)
 	}
-	return map[string]Chart{
+	list := map[string]Chart{
 		"timeline": timeline.Chart(),
 		"sweep":    NewSweep("steady", "fakes", runs).Chart(),
 		"empty":    NewTimeline(nil, nil).Chart(),
 		"one":      NewSweep("steady", "fakes", runs[:1]).Chart(),
 	}
+	mix := NewTimeline(mixed())
+	mix.Title, mix.Subtitle = "mix: passed", "world real, seed 7, 7500000 spans, 2 consumers"
+	list["mix-timeline"] = mix.Chart()
+	for _, chart := range timeline.Charts() {
+		list[chart.Name] = chart.Chart
+	}
+	for _, chart := range mix.Charts() {
+		list["mix-"+chart.Name+"-narrow"] = chart.Narrow
+		if *keep != "" { // slow to draw as PNG, and in the page as SVG
+			list["mix-"+chart.Name] = chart.Chart
+		}
+	}
+	return list
 }
 
 func TestChartsRender(t *testing.T) {
@@ -143,7 +164,9 @@ func TestChartsRender(t *testing.T) {
 // TestViews compares what is derived from a recorded run with golden files.
 func TestViews(t *testing.T) {
 	timeline := NewTimeline(recorded())
-	timeline.Rates = timeline.Rates[38:80:80]
+	// A part is enough: from the fault on, and from the first second on.
+	timeline.Rates, timeline.Backlog = timeline.Rates[38:80:80], timeline.Backlog[38:50:50]
+	timeline.Freshness, timeline.CPU = timeline.Freshness[18:24:24], timeline.CPU[:60:60]
 	var runs []SweepRun
 	for i, rate := range []float64{7600, 4100, 4300, 3900, 8000} {
 		runs = append(runs, SweepRun{Processes: []int{2, 1, 1, 1, 2}[i], Repeat: i, Verdict: "passed",
@@ -232,7 +255,7 @@ func TestRoundStep(t *testing.T) {
 		}
 	}
 	for v, want := range map[float64]string{
-		0: "0", 2500: "2.5k", 12000: "12k", 1.5e6: "1.5M", 0.5: "0.5",
+		0: "0", 2500: "2.5k", 12000: "12k", 1.5e6: "1.5M", 0.5: "0.5", 4e9: "4G",
 	} {
 		if got := short(v); got != want {
 			t.Errorf("short(%v) is %s, want %s", v, got, want)

@@ -30,7 +30,10 @@ type Result struct {
 	Workers      []WorkerSummary `json:"workers"`
 	Throughput   Throughput      `json:"throughput"`
 	Freshness    Quantiles       `json:"freshness_seconds"`
-	Run          RunSummary      `json:"run"`
+	// Faults in the order of their begin, and then those whose moment never came.
+	Faults  []FaultSummary `json:"faults"`
+	Harness HarnessSummary `json:"harness"`
+	Run     RunSummary     `json:"run"`
 	// Replay is the command that does the same again.
 	Replay string `json:"replay"`
 	// Cause says in words what stopped a run that has no verdict.
@@ -94,6 +97,31 @@ type RunSummary struct {
 	Events         int     `json:"events"`
 	// DrainSeconds is how long after the load's end the last span came out.
 	DrainSeconds float64 `json:"drain_seconds"`
+}
+
+// FaultSummary is a fault and how long its direct effect lasted.
+type FaultSummary struct {
+	// Fault is its text in the scenario file.
+	Fault string `json:"fault"`
+	// From and To are when its effect began and ended, in seconds since the start of the load. A
+	// fault that never ended has the end of the run; both are 0 for one that was not injected.
+	From float64 `json:"from"`
+	To   float64 `json:"to"`
+	// Injected is false for a fault whose moment never came.
+	Injected bool `json:"injected"`
+}
+
+// HarnessSummary is what the harness itself did and took, so that its own limits are not mistaken
+// for those of the system.
+type HarnessSummary struct {
+	// BehindSeconds is how late a message was handed over at most, against the moment that the
+	// load's rate gave it.
+	BehindSeconds float64 `json:"behind_seconds"`
+	// CPUSeconds is the processor time of the harness, with the fakes, which live in it; 0 if not
+	// known.
+	CPUSeconds float64 `json:"cpu_seconds"`
+	// Limit says in words why the harness and not the system was the limit; empty if it was not.
+	Limit string `json:"limit"`
 }
 
 // First returns the first judgement that is not passed.

@@ -35,11 +35,12 @@ func (s Sweep) paint(c draw.Canvas) {
 		p.xMax = max(p.xMax, float64(row.Processes))
 	}
 	p.xMax += 0.5
-	p.fitY(greatest)
+	p.fitY(greatest, 1)
 	p.text(textStyle(15, ink, true, alignment{-1, -1}), p.left, sweepHeight-12,
 		fmt.Sprintf("%s: throughput by flusher processes", s.Scenario))
 	p.text(textStyle(9.5, faint, false, alignment{-1, -1}), p.left, sweepHeight-32, s.subtitle())
-	p.gridY("spans per second")
+	p.gridY()
+	p.heading("spans per second")
 	s.paintIdeal(p)
 	p.band(xs, low, high)
 	p.curve(line(rateIn, 2), xs, mid)
@@ -51,9 +52,8 @@ func (s Sweep) paint(c draw.Canvas) {
 		p.text(textStyle(9, faint, false, alignment{0, -1}), p.x(x), p.low-5, short(x))
 	}
 	p.text(textStyle(9, faint, false, alignment{1, -1}), p.right, p.low-18, "flusher processes")
-	paintLegend(p, p.high+10, alignment{1, 0}, []legendEntry{
-		{rateIn, "median"}, {bandColor, "least to greatest"}, {faultInk, "not passed"},
-	})
+	legend := legend{{rateIn, "median"}, {bandColor, "least to greatest"}, {faultInk, "not passed"}}
+	legend.paint(p, p.right-legend.width(), p.high+10)
 }
 
 func (s Sweep) subtitle() string {

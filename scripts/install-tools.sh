@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs beyond Go, Java and Maven: Redis from the distribution's packages,
-# Kafka's jars by Maven, the linters. Each step looks first and does nothing that is done already.
+# Installs what `make test` needs beyond Go, Java and Maven: Redis and Chromium from the
+# distribution's packages, Kafka's jars by Maven, the linters. Each step looks first and does nothing
+# that is done already.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib.sh
@@ -41,6 +42,13 @@ install_redis() {
   [ "${version:-0}" -ge 7 ] || die "redis-server is version ${version:-unknown}, want 7 or later"
 }
 
+# Chromium opens the report of a run in a test. Without a font it would draw no text.
+install_chromium() {
+  command -v chromium >/dev/null && return
+  say "installing chromium"
+  apt_install chromium fonts-liberation
+}
+
 check_java() {
   command -v java >/dev/null || die "no java: want $java_min or later (openjdk-17-jre-headless)"
   local major
@@ -76,6 +84,7 @@ install_modules() { go mod download; }
 
 install_modules
 install_redis
+install_chromium
 check_java
 install_kafka
 install_linters

@@ -20,8 +20,8 @@ const (
 	FileSamples  = "samples.csv"
 	FileReplay   = "replay.sh"
 	FileReport   = "report.html"
-	// ChartTimeline is written as PNG and SVG.
-	ChartTimeline = "timeline"
+	// ChartTimeline, and the charts of reports.Timeline.Charts, are written as PNG and SVG.
+	ChartTimeline = reports.ChartTimeline
 )
 
 // ErrNotARun means that a directory holds something else than the results of a run.
@@ -70,15 +70,25 @@ func (o *Outcome) Write(dir string) error {
 					o.Result.Replay)
 				return err
 			}),
-			timeline.Chart().Save(dir, ChartTimeline),
+			saveCharts(dir, timeline),
 			writeFile(dir, FileReport, func(w io.Writer) error {
+				decisive, _ := o.decisive()
 				return reports.Page{
-					Result: o.Result, Description: o.Scenario.Description,
-					Chart: timeline.Chart(), Events: o.Events, Scenario: o.Scenario.String(),
+					Result: o.Result, Description: o.Scenario.Description, Decisive: decisive,
+					Timeline: timeline, Events: o.Events, Scenario: o.Scenario.String(),
 				}.Write(w)
 			}),
 		)
 	})
+}
+
+// saveCharts writes the run at a glance, and one chart for each thing to look at.
+func saveCharts(dir string, timeline reports.Timeline) error {
+	err := timeline.Chart().Save(dir, ChartTimeline)
+	for _, chart := range timeline.Charts() {
+		err = errors.Join(err, chart.Chart.Save(dir, chart.Name))
+	}
+	return err
 }
 
 // replaceDirectory lets fill write into a new directory, which then takes the place of dir.

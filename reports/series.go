@@ -1,0 +1,113 @@
+package reports
+
+// RatePoint is the rates around one time.
+type RatePoint struct {
+	T        float64 `json:"t"`
+	In       float64 `json:"in_spans_per_second"`
+	Out      float64 `json:"out_spans_per_second"`
+	Buffered float64 `json:"buffered_spans"`
+	Paused   int     `json:"paused_shards"`
+}
+
+// BacklogPoint is what waits in Kafka and what Redis holds at one time.
+type BacklogPoint struct {
+	T float64 `json:"t"`
+	// Messages of the input topic whose offsets are not committed yet.
+	Messages int64 `json:"messages"`
+	// RedisBytes is used by the fullest node, which may use RedisBytesMax; 0 if not known, or
+	// without limit.
+	RedisBytes    int64 `json:"redis_bytes"`
+	RedisBytesMax int64 `json:"redis_bytes_max"`
+}
+
+// FreshPoint is the freshness in seconds of what was flushed just before a time; all 0 if nothing
+// was.
+type FreshPoint struct {
+	T   float64 `json:"t"`
+	P50 float64 `json:"p50"`
+	P90 float64 `json:"p90"`
+	P99 float64 `json:"p99"`
+}
+
+// CPUPoint is how many cores were used around one time; 0 if not known.
+type CPUPoint struct {
+	T        float64 `json:"t"`
+	Redis    float64 `json:"redis_cores"`
+	Kafka    float64 `json:"kafka_cores"`
+	Workers  float64 `json:"workers_cores"`
+	Consumer float64 `json:"consumer_cores"`
+	Harness  float64 `json:"harness_cores"`
+}
+
+// rateWindow is the time over which a rate is taken, in seconds: deadlines are whole seconds of the
+// input's clock, so what comes out comes in pulses a second apart.
+const rateWindow = 1.0
+
+// windowStarts returns for each sample the one from which its rates are taken, itself at first.
+func windowStarts(samples []Sample) []int {
+	starts := make([]int, len(samples))
+	first := 0
+	for i, s := range samples {
+		for first < i && samples[first+1].T <= s.T-rateWindow {
+			first++
+		}
+		starts[i] = first
+	}
+	return starts
+}
+
+// rates takes for each sample the growth over the window before it.
+func rates(samples []Sample) []RatePoint {
+	points := make([]RatePoint, 0, len(samples))
+	for i, start := range windowStarts(samples) {
+		s, past := samples[i], samples[start]
+		p := RatePoint{T: s.T, Buffered: float64(s.Buffered()), Paused: s.Paused}
+		if s.T > past.T {
+			p.In = float64(s.Sent-past.Sent) / (s.T - past.T)
+			p.Out = float64(s.Flushed-past.Flushed) / (s.T - past.T)
+		}
+		points = append(points, p)
+	}
+	return points
+}
+
+func backlog(samples []Sample) []BacklogPoint {
+	points := make([]BacklogPoint, 0, len(samples))
+	for _, s := range samples {
+		points = append(points, BacklogPoint{T: s.T, Messages: s.Backlog, RedisBytes: s.RedisBytes,
+			RedisBytesMax: s.RedisBytesMax})
+	}
+	return points
+}
+
+func freshness(samples []Sample) []FreshPoint {
+	points := make([]FreshPoint, 0, len(samples))
+	for _, s := range samples {
+		points = append(points, FreshPoint{T: s.T, P50: s.FreshP50, P90: s.FreshP90, P99: s.FreshP99})
+	}
+	return points
+}
+
+// coresWindow is the shortest time over which use of processors is taken, in seconds: the kernel
+// counts it in hundredths, which over a tenth of a second is noise.
+const coresWindow = rateWindow / 2
+
+// cores takes the growth of the processor times over the window before each sample.
+func cores(samples []Sample) []CPUPoint {
+	points := make([]CPUPoint, 0, len(samples))
+	for i, start := range windowStarts(samples) {
+		s, past := samples[i], samples[start]
+		if s.T-past.T < coresWindow {
+			continue
+		}
+		// A process that was replaced counts from 0 again: that is no time given back.
+		used := func(now, then float64) float64 { return max(0, now-then) / (s.T - past.T) }
+		points = append(points, CPUPoint{
+			T: s.T, Redis: used(s.CPURedis, past.CPURedis), Kafka: used(s.CPUKafka, past.CPUKafka),
+			Workers:  used(s.CPUWorkers, past.CPUWorkers),
+			Consumer: used(s.CPUConsumer, past.CPUConsumer),
+			Harness:  used(s.CPUHarness, past.CPUHarness),
+		})
+	}
+	return points
+}
