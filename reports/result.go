@@ -30,7 +30,11 @@ type Result struct {
 	Workers      []WorkerSummary `json:"workers"`
 	Throughput   Throughput      `json:"throughput"`
 	Freshness    Quantiles       `json:"freshness_seconds"`
-	Run          RunSummary      `json:"run"`
+	// Latency of a span is the time from the moment it was due to be sent, by the load's own plan,
+	// to when its first record was read from the output topic. So it holds the time-outs that the
+	// segment waited for, and every delay at the door.
+	Latency Quantiles  `json:"latency_seconds"`
+	Run     RunSummary `json:"run"`
 	// Replay is the command that does the same again.
 	Replay string `json:"replay"`
 	// Cause says in words what stopped a run that has no verdict.

@@ -19,6 +19,7 @@ type evidence struct {
 	samples []reports.Sample
 	balance ledger.Balance
 	fresh   reports.Quantiles
+	latency reports.Quantiles
 
 	// loadSeconds is how long sending took, firstSeconds and lastSeconds when the first and the
 	// last span came out, all since the start of the load.
