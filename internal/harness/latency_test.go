@@ -40,7 +40,9 @@ func TestLatencyCountsFromWhenASpanWasDue(t *testing.T) {
 	expectQuantiles(t, "a very late one", l.sample(), latencyMax.Seconds(), latencyMax.Seconds(), 1)
 }
 
-func expectQuantiles(t *testing.T, what string, q reports.Quantiles, p50, most float64, count int64) {
+func expectQuantiles(
+	t *testing.T, what string, q reports.Quantiles, p50, most float64, count int64,
+) {
 	t.Helper()
 	near := func(a, b float64) bool { return math.Abs(a-b) <= 0.01*b }
 	if !near(q.P50, p50) || !near(q.Max, most) || q.Count != count {

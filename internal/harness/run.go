@@ -176,6 +176,7 @@ func (r *run) loadAndDrain(ctx, watching context.Context, tasks *sync.WaitGroup)
 	e.sendErr = r.sender.run(loading, start)
 	e.loadSeconds = time.Since(start).Seconds()
 	e.behind = time.Duration(r.sender.behind.Load())
+	e.limit, e.limited = r.sender.limit()
 	r.observer.enter(PhaseDrain)
 	e.drained = r.awaitDrained(ctx)
 	if first, last := r.collector.bounds(); !last.IsZero() {
