@@ -30,10 +30,16 @@ type Result struct {
 	Workers      []WorkerSummary `json:"workers"`
 	Throughput   Throughput      `json:"throughput"`
 	Freshness    Quantiles       `json:"freshness_seconds"`
+	// Latency of a span is the time from the moment it was due to be sent, by the load's own plan,
+	// to when its first record was read from the output topic. So it holds the time-outs that the
+	// segment waited for, and every delay at the door.
+	Latency Quantiles `json:"latency_seconds"`
 	// Faults in the order of their begin, and then those whose moment never came.
 	Faults  []FaultSummary `json:"faults"`
 	Harness HarnessSummary `json:"harness"`
-	Run     RunSummary     `json:"run"`
+	// Pauses counts the times that the input of a shard was paused.
+	Pauses int        `json:"pauses"`
+	Run    RunSummary `json:"run"`
 	// Replay is the command that does the same again.
 	Replay string `json:"replay"`
 	// Cause says in words what stopped a run that has no verdict.

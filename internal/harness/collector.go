@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/internal/ledger"
@@ -17,6 +18,7 @@ import (
 type collector struct {
 	client  *kgo.Client
 	ledger  *ledger.Ledger
+	latency *latency
 	servers *endpoints
 
 	mu     sync.Mutex
@@ -26,18 +28,21 @@ type collector struct {
 	failed error
 }
 
-func newCollector(s *endpoints, l *ledger.Ledger) (*collector, error) {
+func newCollector(s *endpoints, l *ledger.Ledger, late *latency) (*collector, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(s.kafka...),
 		kgo.ConsumeTopics(s.output, s.letters),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.MetadataMinAge(50*time.Millisecond),
+		// An outage must not last longer for the reader than for the system.
+		kgo.RetryBackoffFn(func(int) time.Duration { return sendBackoff }),
 	)
 	if err != nil {
 		return nil, err
 	}
-	c := &collector{client: client, ledger: l, servers: s, next: map[string]map[int32]int64{}}
+	c := &collector{client: client, ledger: l, latency: late, servers: s,
+		next: map[string]map[int32]int64{}}
 	c.next[s.output], c.next[s.letters] = map[int32]int64{}, map[int32]int64{}
 	return c, nil
 }
@@ -47,10 +52,13 @@ func (c *collector) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		fetches := c.client.PollRecords(ctx, 10_000)
 		fetches.EachError(func(topic string, partition int32, err error) {
-			if !errors.Is(err, context.Canceled) {
+			// Nothing is lost by an outage: the client asks again, and finish waits for the end.
+			if !errors.Is(err, context.Canceled) && !kgo.IsRetryableBrokerErr(err) &&
+				!kerr.IsRetriable(err) {
 				c.fail(fmt.Errorf("read %s, partition %d: %w", topic, partition, err))
 			}
 		})
+		c.latency.reading(time.Now())
 		fetches.EachRecord(c.enter)
 	}
 }

@@ -19,12 +19,16 @@ type evidence struct {
 	samples []reports.Sample
 	balance ledger.Balance
 	fresh   reports.Quantiles
+	latency reports.Quantiles
 
 	// loadSeconds is how long sending took, firstSeconds and lastSeconds when the first and the
 	// last span came out, all since the start of the load.
 	loadSeconds, firstSeconds, lastSeconds float64
 	// behind is how late the generator was at most: an open loop that lags is none.
-	behind  time.Duration
+	behind time.Duration
+	// limit says why it was late, if it was; limited is true if the harness was the limit.
+	limit   string
+	limited bool
 	sendErr error
 	// drained is true if every span had come out before drain_max; stuck says why not.
 	drained bool

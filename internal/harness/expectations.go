@@ -32,8 +32,8 @@ func judgeExpectations(e *evidence, r *reports.Result) []reports.Judgement {
 		add("faults injected", len(missed) == 0, "%d of %d%s", len(e.scenario.Faults)-len(missed),
 			len(e.scenario.Faults), prefixed(", missing: ", strings.Join(missed, "; ")))
 	}
-	add("open loop", e.behind <= behindMax, "the load was at most %v behind its time, limit %v",
-		e.behind.Round(time.Millisecond), behindMax)
+	add("open loop", e.behind <= behindMax, "the load was at most %v behind its time, limit %v%s",
+		e.behind.Round(time.Millisecond), behindMax, prefixed("; ", e.limit))
 	restarts, worst, worstWorker := 0, 0, 0
 	for _, w := range r.Workers {
 		restarts += w.Restarts
@@ -45,8 +45,12 @@ func judgeExpectations(e *evidence, r *reports.Result) []reports.Judgement {
 		plural(restarts, "restart"), x.RestartsMin)
 	add("worker_restarts_max", x.WorkerRestartsMax.Allows(int64(worst)),
 		"worker %d had %s, limit %s", worstWorker, plural(worst, "restart"), text(x.WorkerRestartsMax))
+	whose := ""
+	if e.limited {
+		whose = "; the harness was the limit, not the system"
+	}
 	add("throughput_min", r.Throughput.SpansPerSecond >= float64(x.ThroughputMin),
-		"%.0f/s, expected %v or more", r.Throughput.SpansPerSecond, x.ThroughputMin)
+		"%.0f/s, expected %v or more%s", r.Throughput.SpansPerSecond, x.ThroughputMin, whose)
 	if x.FreshnessP99Max > 0 {
 		add("freshness_p99_max", r.Freshness.P99 <= x.FreshnessP99Max.Seconds(),
 			"%.3fs, limit %v", r.Freshness.P99, x.FreshnessP99Max)

@@ -35,10 +35,5 @@ func (f *freshness) add(_ int, samples []time.Duration) {
 func (f *freshness) quantiles() reports.Quantiles {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at := func(percent float64) float64 { return float64(f.hist.ValueAtQuantile(percent)) / 1e6 }
-	if f.hist.TotalCount() == 0 {
-		return reports.Quantiles{}
-	}
-	return reports.Quantiles{P50: at(50), P90: at(90), P99: at(99), Max: float64(f.hist.Max()) / 1e6,
-		Count: f.hist.TotalCount()}
+	return quantilesOf(f.hist)
 }

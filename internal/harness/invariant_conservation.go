@@ -9,35 +9,45 @@ import (
 )
 
 // conservation: sent = flushed + buffered + dropped by reason, span by span; and what came out is
-// what was sent. When all has come out, the store is empty.
+// what was sent. Every message that is no span comes out as a dead letter, and nothing else does.
+// When all has come out, the store is empty.
 var conservation = invariant{"conservation", safety, judgeConservation}
 
 func judgeConservation(e *evidence) (reports.Verdict, string) {
 	b := e.balance
-	for _, kind := range []ledger.Finding{ledger.Malformed, ledger.Unknown, ledger.Altered} {
+	for _, kind := range []ledger.Finding{ledger.Malformed, ledger.Unknown, ledger.Altered,
+		ledger.Leaked, ledger.Refused} {
 		if found := b.Of(kind); found.Count > 0 {
 			return violated("%v: %v", kind, found)
 		}
 	}
+	lost, what := b.Lost+b.BadLost, fmt.Sprintf("%d spans", b.Lost)
+	if b.BadLost > 0 {
+		what = fmt.Sprintf("%d spans and %d bad messages", b.Lost, b.BadLost)
+	}
 	switch {
 	case e.finishErr != nil:
 		return unknown("%v", e.finishErr)
-	case b.Lost > 0 && e.drained:
+	case lost > 0 && e.drained:
 		// Each span had come out before the end; this cannot be.
-		return violated("%d spans are lost: %s", b.Lost, strings.Join(b.Losses, "; "))
-	case b.Lost > 0 && e.leftoversErr == nil && len(e.leftovers) == 0 && e.sendErr == nil &&
+		return violated("%s are lost: %s", what, strings.Join(b.Losses, "; "))
+	case lost > 0 && e.leftoversErr == nil && len(e.leftovers) == 0 && e.sendErr == nil &&
 		!e.interrupted && !e.endedEarly && !e.stopTooLong:
-		return violated("%d of %d spans are lost: they did not come out in time, and the store is "+
-			"empty: %s", b.Lost, b.Sent, strings.Join(b.Losses, "; "))
-	case b.Lost > 0 || b.Buffered > 0:
-		return unknown("%d spans did not come out; the store still holds %s", b.Lost+b.Buffered,
+		return violated("%s are lost, of %d and %d: they did not come out in time, and the store is "+
+			"empty: %s", what, b.Sent, b.BadSent, strings.Join(b.Losses, "; "))
+	case lost > 0 || b.Buffered > 0:
+		return unknown("%d messages did not come out; the store still holds %s", lost+b.Buffered,
 			describe(e.leftovers))
 	case e.leftoversErr != nil:
 		return unknown("what is left in the store cannot be read: %v", e.leftoversErr)
 	case len(e.leftovers) > 0:
 		return violated("everything came out, but the store still holds %s", describe(e.leftovers))
 	}
-	return passed("%d spans sent, %d flushed, %d dropped", b.Sent, b.Flushed, b.Sent-b.Flushed)
+	bad := ""
+	if b.BadSent > 0 {
+		bad = fmt.Sprintf("; %d bad messages sent, all of them dead letters", b.BadSent)
+	}
+	return passed("%d spans sent, %d flushed, %d dropped%s", b.Sent, b.Flushed, b.Sent-b.Flushed, bad)
 }
 
 // describe names the first few of a list.

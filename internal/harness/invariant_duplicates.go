@@ -27,6 +27,9 @@ func judgeDuplicates(e *evidence) (reports.Verdict, string) {
 	if repeated.Count > 0 && !disturbed(e) {
 		return violated("spans came out again though no worker failed: %v", repeated)
 	}
+	if found := b.Of(ledger.RepeatedLetter); found.Count > 0 && !disturbed(e) {
+		return violated("%v though no worker failed: %v", ledger.RepeatedLetter, found)
+	}
 	return passed("%d spans came out again, each in an exact repeat", repeated.Count)
 }
 

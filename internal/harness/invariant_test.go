@@ -127,6 +127,10 @@ var plants = []plant{
 	{"an altered span", find(ledger.Altered), "conservation", reports.Violated, ExitSafety},
 	{"an unknown span", find(ledger.Unknown), "conservation", reports.Violated, ExitSafety},
 	{"a malformed record", find(ledger.Malformed), "conservation", reports.Violated, ExitSafety},
+	{"a lost bad message", func(e *evidence) { e.balance.BadSent, e.balance.BadLost = 7, 1 },
+		"conservation", reports.Violated, ExitSafety},
+	{"a bad message in the output", find(ledger.Leaked), "conservation", reports.Violated, ExitSafety},
+	{"a span refused", find(ledger.Refused), "conservation", reports.Violated, ExitSafety},
 	{"something left in the store", func(e *evidence) { e.leftovers = []string{"t:1"} },
 		"conservation", reports.Violated, ExitSafety},
 	{"an output that cannot be read", func(e *evidence) { e.finishErr = errors.New("planted") },
@@ -137,6 +141,10 @@ var plants = []plant{
 	{"a repeat that differs", find(ledger.Differing), "duplicates", reports.Violated, ExitSafety},
 	{"a repeat without a fault", func(e *evidence) { find(ledger.Repeated)(e); e.events = nil },
 		"duplicates", reports.Violated, ExitSafety},
+	{"a repeated letter without a fault", func(e *evidence) {
+		find(ledger.RepeatedLetter)(e)
+		e.events = nil
+	}, "duplicates", reports.Violated, ExitSafety},
 	{"a misplaced span", find(ledger.Misplaced), "segment integrity", reports.Violated, ExitSafety},
 	{"a split segment", find(ledger.Split), "segment integrity", reports.Violated, ExitSafety},
 	{"a shard with two workers", each(3, 3.1, func(l *look) {

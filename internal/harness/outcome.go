@@ -54,7 +54,7 @@ func (r *run) outcome(e *evidence, began time.Time) *Outcome {
 	e.leftovers, e.leftoversErr = r.pipeline.Leftovers(ctx)
 	e.events, e.moves = r.record.record()
 	e.looks, e.samples = r.observer.seen()
-	e.fresh = r.record.fresh.quantiles()
+	e.fresh, e.latency = r.record.fresh.quantiles(), r.latency.quantiles()
 	e.balance = r.ledger.Balance(0)
 	if !e.drained && len(e.leftovers) > 0 {
 		// Which spans those are is not known; they are not lost as long as the store holds them.
@@ -88,13 +88,13 @@ func judge(e *evidence) *Outcome {
 		Throughput: reports.Throughput{
 			SpansPerSecond: float64(b.Flushed) / span, BytesPerSecond: float64(b.Bytes) / span,
 		},
-		Freshness: e.fresh,
+		Freshness: e.fresh, Latency: e.latency,
 		Run: reports.RunSummary{Events: len(e.events),
 			DrainSeconds: max(0, e.lastSeconds-e.loadSeconds)},
 	}
-	for kind := ledger.Malformed; kind <= ledger.Duplicated; kind++ {
-		if n := b.Of(kind).Count; n > 0 {
-			o.Result.Ledger.Findings[kind.String()] = n
+	for kind, found := range b.Findings {
+		if found.Count > 0 {
+			o.Result.Ledger.Findings[ledger.Finding(kind).String()] = found.Count
 		}
 	}
 	for _, inv := range invariants() {

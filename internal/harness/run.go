@@ -41,6 +41,7 @@ type run struct {
 	servers   *endpoints
 	pipeline  *pipeline.Pipeline
 	ledger    *ledger.Ledger
+	latency   *latency
 	sender    *sender
 	collector *collector
 	record    *recorder
@@ -80,7 +81,8 @@ func Run(ctx context.Context, cfg Config) (out *Outcome, err error) {
 // open connects everything, and starts nothing yet.
 func (r *run) open(ctx context.Context) (err error) {
 	generator := load.NewGenerator(r.cfg.Scenario)
-	r.ledger = ledger.New(generator.Recipe)
+	r.ledger, r.latency = ledger.New(generator.Recipe), newLatency()
+	r.ledger.InputTopic, r.ledger.FirstOut = r.servers.input, r.latency.out
 	r.record = newRecorder(r.announce)
 	defer func() {
 		if err != nil {
@@ -90,10 +92,11 @@ func (r *run) open(ctx context.Context) (err error) {
 	if r.pipeline, err = pipeline.Open(ctx, r.config()); err != nil {
 		return environment("open the pipeline", err)
 	}
-	if r.sender, err = newSender(r.servers, generator, r.ledger); err != nil {
+	r.sender, err = newSender(r.servers, r.cfg.Scenario, generator, r.ledger, r.latency)
+	if err != nil {
 		return environment("open the load generator", err)
 	}
-	if r.collector, err = newCollector(r.servers, r.ledger); err != nil {
+	if r.collector, err = newCollector(r.servers, r.ledger, r.latency); err != nil {
 		return environment("open the output", err)
 	}
 	r.injector = newInjector(r.cfg.Scenario, r.pipeline, r.ledger, r.record)
@@ -173,6 +176,7 @@ func (r *run) loadAndDrain(ctx, watching context.Context, tasks *sync.WaitGroup)
 	e.sendErr = r.sender.run(loading, start)
 	e.loadSeconds = time.Since(start).Seconds()
 	e.behind = time.Duration(r.sender.behind.Load())
+	e.limit, e.limited = r.sender.limit()
 	r.observer.enter(PhaseDrain)
 	e.drained = r.awaitDrained(ctx)
 	if first, last := r.collector.bounds(); !last.IsZero() {
@@ -230,12 +234,12 @@ func (r *run) awaitReady(ctx context.Context) error {
 	}
 }
 
-// awaitDrained returns true when every span sent has come out or was dropped, and false when it
-// has taken too long, or the pipeline or the run has ended.
+// awaitDrained returns true when every span and bad message sent has come out, was dropped or is
+// excused, and false when it has taken too long, or the pipeline or the run has ended.
 func (r *run) awaitDrained(ctx context.Context) bool {
 	deadline := time.Now().Add(r.cfg.Scenario.Expectations.DrainMax)
 	for {
-		if sent, settled := r.ledger.Counts(); settled == sent {
+		if r.ledger.Pending() == 0 {
 			return true
 		}
 		select {

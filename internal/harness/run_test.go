@@ -100,6 +100,38 @@ func TestGoroutineWorkers(t *testing.T) {
 	expectPassed(t, outcome)
 }
 
+// TestHeadlessTracesAndBadMessages lets several producers send, among others, traces without a root
+// and messages that are no spans, while a worker is killed.
+func TestHeadlessTracesAndBadMessages(t *testing.T) {
+	s := short(t, `
+  headless: 0.2
+  bad: 0.1
+  producers: 3
+faults:
+  - at 1s crash worker 1
+`)
+	s.Duration = 2 * time.Second
+	outcome, err := Run(t.Context(), Config{Scenario: s, World: WorldFakes, Log: testLog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectPassed(t, outcome)
+	r := outcome.Result
+	bad := r.Ledger.Messages - r.Ledger.Sent // and a few repeats
+	if r.Ledger.Flushed != r.Ledger.Sent || bad < r.Ledger.Sent/20 {
+		t.Errorf("ledger is %+v", r.Ledger)
+	}
+	for _, j := range r.Invariants {
+		if j.Name == "conservation" && !strings.Contains(j.Detail, "bad messages sent, all of them") {
+			t.Errorf("conservation says %q", j.Detail)
+		}
+	}
+	// A span waits at least for a time-out, of which the clock cuts off a second.
+	if q := r.Latency; q.Count != r.Ledger.Flushed || q.P50 < 0.5 || q.Max < q.P99 {
+		t.Errorf("latency is %+v", q)
+	}
+}
+
 // TestABudgetThatIsUsedUp kills a worker more often than its budget allows: the pipeline must give
 // up, and the run must say so.
 func TestABudgetThatIsUsedUp(t *testing.T) {

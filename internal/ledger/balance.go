@@ -1,23 +1,24 @@
 package ledger
 
-import (
-	"fmt"
-	"maps"
-	"slices"
-)
+import "fmt"
 
-// Balance is the account: Sent = Flushed + Dropped + Buffered + Lost, in spans.
+// Balance is the account: Sent = Flushed + Dropped + Buffered + Lost, in spans, and
+// BadSent = BadLettered + BadLost, in bad messages.
 type Balance struct {
-	// Messages sent, and the spans they hold: fewer, if some were sent twice.
+	// Messages sent, and the spans they hold: fewer, if some were sent twice or are bad.
 	Messages, Sent int64
 	// Flushed spans came out at least once.
 	Flushed int64
-	// Dropped spans were let go on purpose, by reason.
+	// Dropped spans never came out, by the reason: they were let go on purpose, or excused.
 	Dropped map[string]int64
 	// Buffered spans are still in the store, or not read yet.
 	Buffered int64
-	// Lost spans are nowhere; Losses names the first few.
-	Lost   int64
+	// Lost spans are nowhere.
+	Lost int64
+	// BadSent messages are no spans. BadLettered ones came out in the dead-letter topic at least
+	// once, BadLost ones did not.
+	BadSent, BadLettered, BadLost int64
+	// Losses names the first few spans and bad messages that are lost.
 	Losses []string
 	// Records came out with so many distinct flush ids; Bytes is the size of all records.
 	Records, Bytes int64
@@ -25,7 +26,7 @@ type Balance struct {
 	Findings [findings]Found
 }
 
-// lossesNamed is how many lost spans are named.
+// lossesNamed is how many lost spans are named, and how many bad messages.
 const lossesNamed = 5
 
 // Duplicates returns how many times a span came out that had come out before.
@@ -38,46 +39,46 @@ func (b Balance) Of(kind Finding) Found { return b.Findings[kind] }
 
 // Balance closes the account, with so many spans known to be buffered still.
 func (l *Ledger) Balance(buffered int64) Balance {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.out.Lock()
+	defer l.out.Unlock()
+	l.in.Lock()
+	defer l.in.Unlock()
 	b := Balance{
 		Messages: l.messages, Sent: l.sent.count, Flushed: l.flushed.count,
+		BadSent: l.badSent.count, BadLettered: l.badLettered.count,
 		Records: int64(len(l.records)), Bytes: l.bytes,
 		Dropped: map[string]int64{}, Findings: l.findings,
 	}
-	accounted := []*bitset{&l.flushed}
-	for _, reason := range slices.Sorted(maps.Keys(l.dropped)) {
-		b.Dropped[reason] = l.dropped[reason].count
-		accounted = append(accounted, l.dropped[reason])
+	drop := func(reason string, set, but *bitset) {
+		if n, _ := set.minus(0, but); n > 0 {
+			b.Dropped[reason] += n
+		}
 	}
-	missing, first := l.sent.minus(lossesNamed, accounted...)
+	for reason, set := range l.dropped {
+		drop(reason, set, &l.flushed)
+	}
+	for reason, set := range l.excused {
+		drop(reason, set, &l.settled)
+	}
+	missing, first := l.sent.minus(lossesNamed, &l.settled, &l.excusable)
 	b.Buffered = min(buffered, missing)
 	b.Lost = missing - b.Buffered
 	if b.Lost > 0 {
 		for _, seq := range first {
-			root, _ := l.roots.upTo(seq)
-			b.Losses = append(b.Losses, fmt.Sprintf("span %d (%v) of trace %v, partition %d",
-				seq, l.recipe.ID(seq), l.recipe.Trace(root), l.recipe.Partition(root)))
+			b.Losses = append(b.Losses, fmt.Sprintf("span %d (%v) of %s", seq, l.recipe.ID(seq),
+				l.traceOf(seq)))
 		}
+	}
+	b.BadLost, first = l.badSent.minus(lossesNamed, &l.badLettered)
+	for _, seq := range first {
+		b.Losses = append(b.Losses, fmt.Sprintf("bad message %v after span %d of %s",
+			l.recipe.BadKey(seq), seq, l.traceOf(seq)))
 	}
 	return b
 }
 
-// Counts returns the spans sent, and those of them that came out or were dropped. It is cheap.
-func (l *Ledger) Counts() (sent, settled int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	settled = l.flushed.count
-	for _, dropped := range l.dropped {
-		settled += dropped.count
-	}
-	return l.sent.count, settled
-}
-
-// Traffic returns how many spans came out again so far, and the bytes of all output records. It is
-// cheap.
-func (l *Ledger) Traffic() (repeated, bytes int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.findings[Repeated].Count + l.findings[Duplicated].Count, l.bytes
+// traceOf names the trace of a span that was sent. in must be locked.
+func (l *Ledger) traceOf(seq uint64) string {
+	root, _ := l.roots.upTo(seq)
+	return fmt.Sprintf("trace %v, partition %d", l.recipe.Trace(root), l.recipe.Partition(root))
 }

@@ -48,15 +48,36 @@ func (b *bitset) upTo(n uint64) (uint64, bool) {
 // minus returns how many numbers are in b and in none of the others, and the first few of them.
 func (b *bitset) minus(few int, others ...*bitset) (count int64, first []uint64) {
 	for i, word := range b.words {
-		for _, other := range others {
-			if i < len(other.words) {
-				word &^= other.words[i]
-			}
-		}
+		word = without64(word, i, others)
 		count += int64(bits.OnesCount64(word))
 		for ; word != 0 && len(first) < few; word &= word - 1 {
 			first = append(first, uint64(i)*64+uint64(bits.TrailingZeros64(word)))
 		}
 	}
 	return count, first
+}
+
+// add adds the numbers of another set that are in none of the others, and returns how many of them
+// are new.
+func (b *bitset) add(from *bitset, but ...*bitset) (added int64) {
+	for len(b.words) < len(from.words) {
+		b.words = append(b.words, 0)
+	}
+	for i, word := range from.words {
+		word = without64(word, i, but) &^ b.words[i]
+		b.words[i] |= word
+		added += int64(bits.OnesCount64(word))
+	}
+	b.count += added
+	return added
+}
+
+// without64 takes the word of that index of each set out of a word.
+func without64(word uint64, i int, sets []*bitset) uint64 {
+	for _, set := range sets {
+		if i < len(set.words) {
+			word &^= set.words[i]
+		}
+	}
+	return word
 }

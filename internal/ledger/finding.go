@@ -12,7 +12,8 @@ const (
 	// Unknown: a span that was never sent.
 	Unknown
 	// Altered: a span whose fields are not those that were sent, or not those that the flusher
-	// must set.
+	// must set; or a dead letter that is not, byte by byte, what was sent, or that does not say why
+	// it is one and where it stood.
 	Altered
 	// Misplaced: a span under a segment id that is none of its ancestors, or in the wrong trace.
 	Misplaced
@@ -27,12 +28,20 @@ const (
 	Differing
 	// Duplicated: a span that came out before in a record of another flush_id.
 	Duplicated
+	// Leaked: a bad message that came out as a span.
+	Leaked
+	// Refused: a span in the dead-letter topic that was taken for a bad message.
+	Refused
+	// RepeatedLetter: a dead letter of what was in the dead-letter topic before. Faults may cause
+	// it.
+	RepeatedLetter
 	findings
 )
 
 var findingNames = [findings]string{
 	"malformed record", "unknown span", "altered span", "misplaced span", "split span",
 	"cut-off span", "repeated span", "differing repeat", "duplicated span",
+	"bad message taken for a span", "span taken for a bad message", "repeated dead letter",
 }
 
 // String returns the finding's name, as it stands in results.

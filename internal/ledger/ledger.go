@@ -2,33 +2,57 @@ package ledger
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"sync"
 
 	"sluice/buffer"
 	"sluice/internal/load"
 )
 
-// Ledger is the account of a run. It is safe for concurrent use.
+// Ledger is the account of a run. It is safe for concurrent use; its fields must be set before.
 type Ledger struct {
+	// InputTopic is what dead letters must name as their source. Empty: they must name one.
+	InputTopic string
+	// FirstOut, if not nil, is told the number of each span when it comes out for the first time.
+	// The ledger is locked meanwhile.
+	FirstOut func(seq uint64)
+
 	recipe *load.Recipe
 
-	mu       sync.Mutex
+	// in guards what was sent, and out the rest. Who enters what is sent holds in for an instant
+	// only, so that it does not wait while a record is checked. Of both, out is taken first.
+	in       sync.Mutex
 	sent     bitset // spans, not messages
-	roots    bitset // the first span of each trace of which something was sent
-	flushed  bitset
-	dropped  map[string]*bitset // by reason
-	records  map[string]checksum
+	roots    bitset // the first span of each trace of which something was sent; it may be headless
+	badSent  bitset // spans that a bad message followed
 	messages int64
-	bytes    int64 // of the values of output records
-	findings [findings]Found
 
+	out         sync.Mutex
+	flushed     bitset
+	dropped     map[string]*bitset // by reason
+	settled     bitset             // flushed or dropped
+	excused     map[string]*bitset // by reason; no span for two
+	excusable   bitset             // all of excused
+	open        int64              // of excusable, those that have not settled
+	badLettered bitset
+	cutOffs     map[buffer.SpanID]bool // segments that were seen to be cut off
+	records     map[flushID]checksum
+	bytes       int64 // of the values of output records
+	findings    [findings]Found
+	scratch
+}
+
+// scratch is memory for one record at a time.
+type scratch struct {
 	sentBuffer         []byte
 	fields, attributes [2][]member
 	spans              []member
+	known              []identity
 }
 
-type checksum [16]byte
+type (
+	flushID  [16]byte
+	checksum [16]byte
+)
 
 // Record is a message of the output topic or the dead-letter topic.
 type Record struct {
@@ -56,6 +80,10 @@ const (
 	HeaderChunkCount = "chunk_count"
 	HeaderChunkPart  = "chunk_part"
 	HeaderSpan       = "span_id"
+	HeaderError      = "error"
+	HeaderTopic      = "topic"
+	HeaderPartition  = "partition"
+	HeaderOffset     = "offset"
 )
 
 // Reasons for which a span is dropped on purpose.
@@ -66,25 +94,38 @@ const (
 
 // New returns the empty ledger of a run whose spans follow a recipe.
 func New(recipe *load.Recipe) *Ledger {
-	return &Ledger{recipe: recipe, records: map[string]checksum{}, dropped: map[string]*bitset{}}
+	return &Ledger{
+		recipe: recipe, records: map[flushID]checksum{}, cutOffs: map[buffer.SpanID]bool{},
+		dropped: map[string]*bitset{}, excused: map[string]*bitset{},
+	}
 }
 
 // Sent records that a message is about to be sent: a span of the trace with that root. It must be
 // called before the system can see the span.
 func (l *Ledger) Sent(seq, root uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.in.Lock()
 	l.messages++
 	l.sent.set(seq)
 	l.roots.set(root)
+	l.in.Unlock()
+}
+
+// SentBad records that the bad message that follows a span of the trace with that root is about to
+// be sent.
+func (l *Ledger) SentBad(seq, root uint64) {
+	l.in.Lock()
+	l.messages++
+	l.badSent.set(seq)
+	l.roots.set(root)
+	l.in.Unlock()
 }
 
 // Output checks an output record and enters its spans. Each record must be entered once.
 func (l *Ledger) Output(r Record) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.out.Lock()
+	defer l.out.Unlock()
 	l.bytes += int64(len(r.Value))
-	in, err := l.open(r)
+	in, err := l.unpack(r)
 	if err != nil {
 		l.found(Malformed, r.Where, "%v", err)
 		return
@@ -94,43 +135,53 @@ func (l *Ledger) Output(r Record) {
 	first, repeated := l.records[in.flushID]
 	switch {
 	case repeated && first != sum:
-		l.found(Differing, r.Where, "flush_id %s came before with other content", in.flushID)
+		l.found(Differing, r.Where, "flush_id %x came before with other content", in.flushID)
 	case !repeated:
 		l.records[in.flushID] = sum
 	}
+	l.identify(l.spans)
 	for i := range l.spans {
-		l.span(r.Where, &in, l.spans[i].value, repeated && first == sum)
+		if l.known[i].err != nil {
+			l.found(l.known[i].kind, r.Where, "%v", l.known[i].err)
+			continue
+		}
+		l.span(r.Where, &in, l.spans[i].value, l.known[i], repeated && first == sum)
 	}
 }
 
 // span checks one span of a record and enters it.
-func (l *Ledger) span(where string, in *envelope, value []byte, repeat bool) {
-	seq, root, err := l.identify(value)
-	if err != nil {
-		l.found(Unknown, where, "%v", err)
-		return
-	}
-	if l.flushed.set(seq) {
+func (l *Ledger) span(where string, in *envelope, value []byte, is identity, repeat bool) {
+	seq := is.seq
+	switch {
+	case l.flushed.set(seq):
+		l.settle(seq)
 		if repeat {
 			l.found(Altered, where, "span %d is new in a record that came before", seq)
 		}
-	} else if repeat {
-		l.found(Repeated, where, "span %d with flush_id %s", seq, in.flushID)
-	} else {
-		l.found(Duplicated, where, "span %d came out before, now with flush_id %s", seq, in.flushID)
+		if l.FirstOut != nil {
+			l.FirstOut(seq)
+		}
+	case repeat:
+		l.found(Repeated, where, "span %d with flush_id %x", seq, in.flushID)
+	default:
+		l.found(Duplicated, where, "span %d came out before, now with flush_id %x", seq, in.flushID)
 	}
-	l.place(where, in, seq, root)
-	if err := l.compare(value, in, seq, root); err != nil {
+	l.place(where, in, seq, is.root)
+	if err := l.compare(value, in, seq, is.root); err != nil {
 		l.found(Altered, where, "span %d (%v): %v", seq, l.recipe.ID(seq), err)
 	}
 }
 
-// place checks that a span is in its trace, and under its root or at least an ancestor.
+// place checks that a span is in its trace, and under its root or at least an ancestor. Whether the
+// root itself was sent does not matter: a headless segment has its name, too.
 func (l *Ledger) place(where string, in *envelope, seq, root uint64) {
-	trace, project := l.recipe.Trace(root), l.recipe.Project(root)
-	if in.trace != trace || in.project != project {
+	if in.root != root || !in.ofRoot {
+		in.root, in.ofRoot = root, true
+		in.rootTrace, in.rootProject = l.recipe.Trace(root), l.recipe.Project(root)
+	}
+	if in.trace != in.rootTrace || in.project != in.rootProject {
 		l.found(Misplaced, where, "span %d of trace %v, project %d, came out in %v, project %d",
-			seq, trace, project, in.trace, in.project)
+			seq, in.rootTrace, in.rootProject, in.trace, in.project)
 		return
 	}
 	head := l.recipe.Seq(in.segment)
@@ -147,56 +198,20 @@ func (l *Ledger) place(where string, in *envelope, seq, root uint64) {
 }
 
 // isCutOff tells whether the record's segment is what a size cut-off names newcomers to the trace's
-// segment, the first of which must be in the segment's first record.
+// segment, the first of which must be in the first record that comes out of it.
 func (l *Ledger) isCutOff(in *envelope, root uint64) bool {
 	if in.cutOff == cutOffUnknown {
 		in.cutOff = cutOffNo
 		key := buffer.TraceKey{Project: in.project, Trace: in.trace}
 		target := l.recipe.ID(root)
-		for _, span := range l.spans {
-			seq, _, err := l.identify(span.value)
-			if err == nil && buffer.CutOffSegment(key, target, l.recipe.ID(seq)) == in.segment {
+		for i := range l.known {
+			if l.cutOffs[in.segment] || l.known[i].err == nil &&
+				buffer.CutOffSegment(key, target, l.recipe.ID(l.known[i].seq)) == in.segment {
 				in.cutOff = cutOffYes
+				l.cutOffs[in.segment] = true
 				break
 			}
 		}
 	}
 	return in.cutOff == cutOffYes
-}
-
-// DeadLetter enters a record of the dead-letter topic. Its span counts as dropped.
-func (l *Ledger) DeadLetter(r Record) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	seq, _, err := l.identify(r.Value)
-	if err != nil {
-		id, err2 := buffer.ParseSpanID(header(r.Headers, HeaderSpan))
-		seq = l.recipe.Seq(id)
-		if err2 != nil || !l.sent.has(seq) {
-			l.found(Unknown, r.Where, "dead letter: %v", err)
-			return
-		}
-	}
-	if l.dropped[DeadLettered] == nil {
-		l.dropped[DeadLettered] = &bitset{}
-	}
-	l.dropped[DeadLettered].set(seq)
-}
-
-// identify returns the number of a written span and of its root.
-func (l *Ledger) identify(value []byte) (seq, root uint64, err error) {
-	text, ok := stringField(value, "span_id")
-	if !ok {
-		return 0, 0, fmt.Errorf("%q has no span_id", clip(value))
-	}
-	id, err := buffer.ParseSpanID(text)
-	if err != nil {
-		return 0, 0, err
-	}
-	seq = l.recipe.Seq(id)
-	if !l.sent.has(seq) {
-		return 0, 0, fmt.Errorf("span %v was never sent", id)
-	}
-	root, _ = l.roots.upTo(seq)
-	return seq, root, nil
 }

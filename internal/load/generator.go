@@ -3,22 +3,28 @@ package load
 import (
 	"encoding/hex"
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"sluice/buffer"
 	"sluice/scenarios"
 )
 
 // Message is one message of the input topic.
 type Message struct {
-	// Seq is the number of the span, Root that of the first span of its trace.
+	// Seq is the number of the span, Root that of the first span of its trace. Those of a bad
+	// message are those of the span that it follows.
 	Seq, Root uint64
+	// Bad is true if the message is no span.
+	Bad bool
 	// Repeat is true if the span was sent before.
 	Repeat bool
 	// At is when the message is due, since the start of the load.
 	At time.Duration
 	// Partition to send it to.
 	Partition int32
-	// Key is the trace id in hex, Value the span. They stay valid, and must not be changed.
+	// Key is the trace id in hex, Value the span; those of a bad message are BadKey and AppendBad.
+	// They stay valid, and must not be changed.
 	Key, Value []byte
 }
 
@@ -31,10 +37,12 @@ type Generator struct {
 	choose, shuffle, delay, repeat *rand.Rand
 
 	open    []openTrace
+	bad     held   // the span that a bad message follows, if any
+	isBad   bool   // there is one
 	next    uint64 // the number of the next trace's root
 	late    queue  // spans held back, until a time
 	again   queue  // spans to repeat, until a count of messages
-	sent    int64  // messages so far
+	sent    int64  // messages so far, apart from bad ones
 	at      time.Duration
 	segment [2]pacePoint
 	arena   []byte
@@ -43,9 +51,9 @@ type Generator struct {
 // openTrace is a trace of which not all spans were sent.
 type openTrace struct {
 	root  uint64
-	size  int
-	done  int
-	order []int32 // nil: as they are
+	order []int32 // of places in the trace; nil: as they are
+	size  int     // of the order
+	done  int     // in the order
 }
 
 type held struct {
@@ -94,8 +102,18 @@ func NewGenerator(s scenarios.Scenario) *Generator {
 // Pacer returns the load shape.
 func (g *Generator) Pacer() Pacer { return g.pacer }
 
-// Next fills in the next message, or returns false after the last.
+// Next fills in the next message, or returns false after the last. Messages come in the order in
+// which they are due. Bad messages come beside the rate, with the span that they follow.
 func (g *Generator) Next(m *Message) bool {
+	if g.isBad {
+		g.isBad = false
+		*m = Message{
+			Seq: g.bad.root + uint64(g.bad.index), Root: g.bad.root, Bad: true, At: g.at,
+			Partition: g.Partition(g.bad.root),
+		}
+		g.write(m, g.bad)
+		return true
+	}
 	at := g.due(g.sent + 1)
 	span, isRepeat, ok := g.pick(at)
 	if !ok {
@@ -108,6 +126,9 @@ func (g *Generator) Next(m *Message) bool {
 		Partition: g.Partition(span.root),
 	}
 	g.write(m, span)
+	if !isRepeat && g.BadAfter(m.Seq) {
+		g.bad, g.isBad = span, true
+	}
 	if share := g.work.Duplicates; share > 0 && !isRepeat && g.repeat.Float64() < share {
 		span.dueNumber = g.sent + g.repeat.Int64N(repeatWithin) + 1
 		g.again.push(span)
@@ -187,7 +208,20 @@ func (g *Generator) newTrace() openTrace {
 			trace.order[i] = int32(n)
 		}
 	}
+	if g.Headless(trace.root) {
+		trace.leaveOutRoot()
+	}
 	return trace
+}
+
+// leaveOutRoot takes the root out of the order.
+func (t *openTrace) leaveOutRoot() {
+	if t.order == nil {
+		t.done = 1
+		return
+	}
+	t.order = slices.DeleteFunc(t.order, func(place int32) bool { return place == 0 })
+	t.size = len(t.order)
 }
 
 // due returns when the message of that number, from 1, is due.
@@ -213,16 +247,23 @@ func (g *Generator) due(n int64) time.Duration {
 // arenaBytes is how much memory is taken at a time for messages.
 const arenaBytes = 1 << 18
 
+// traceDigits is the length of a message's key.
+const traceDigits = 2 * len(buffer.TraceID{})
+
+// write fills in key and value of a span's message, or of the bad one that follows it.
 func (g *Generator) write(m *Message, span held) {
-	const keyBytes = 32
-	if cap(g.arena)-len(g.arena) < keyBytes+2*g.work.SpanBytes.High+spanSlack {
-		g.arena = make([]byte, 0, max(arenaBytes, keyBytes+2*g.work.SpanBytes.High+spanSlack))
+	most := traceDigits + 2*g.work.SpanBytes.High + spanSlack
+	if cap(g.arena)-len(g.arena) < most {
+		g.arena = make([]byte, 0, max(arenaBytes, most))
+	}
+	key, appendValue := g.Trace(span.root), g.Append
+	if m.Bad {
+		key, appendValue = g.BadKey(m.Seq), g.AppendBad
 	}
 	start := len(g.arena)
-	trace := g.Trace(span.root)
-	g.arena = hex.AppendEncode(g.arena, trace[:])
+	g.arena = hex.AppendEncode(g.arena, key[:])
 	middle := len(g.arena)
-	g.arena = g.Append(g.arena, span.root, span.index)
+	g.arena = appendValue(g.arena, span.root, span.index)
 	m.Key = g.arena[start:middle:middle]
 	m.Value = g.arena[middle:len(g.arena):len(g.arena)]
 }

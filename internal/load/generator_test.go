@@ -18,14 +18,15 @@ func busy() scenarios.Scenario {
 	s.Workload.Disorder = 0.3
 	s.Workload.Duplicates = 0.05
 	s.Workload.Late = scenarios.Late{Share: 0.05, By: 100 * time.Millisecond}
+	s.Workload.Headless, s.Workload.Bad = 0.1, 0.05
 	return s
 }
 
 func digest(s scenarios.Scenario) string {
 	g, hash := NewGenerator(s), sha256.New()
 	for m := (Message{}); g.Next(&m); {
-		fmt.Fprintf(hash, "%d %d %v %v %d %s %s\n",
-			m.Seq, m.Root, m.Repeat, m.At, m.Partition, m.Key, m.Value)
+		fmt.Fprintf(hash, "%d %d %v %v %v %d %s %s\n",
+			m.Seq, m.Root, m.Repeat, m.Bad, m.At, m.Partition, m.Key, m.Value)
 	}
 	return fmt.Sprintf("%x", hash.Sum(nil))
 }
@@ -39,21 +40,36 @@ func TestSameSeedSameLoad(t *testing.T) {
 	}
 }
 
-// TestEverySpanIsSentOnce checks the whole load: each span of each trace once, apart from repeats,
-// in due time, to its trace's partition.
+// TestEverySpanIsSentOnce checks the whole load: each span of each trace once, apart from repeats
+// and roots of headless traces, in due time, to its trace's partition; and each bad message once,
+// after its span.
 func TestEverySpanIsSentOnce(t *testing.T) {
 	s := busy()
 	g := NewGenerator(s)
 	sent := map[uint64]int{}
 	size := map[uint64]int{}
-	var repeats, messages, swaps int
+	var repeats, messages, swaps, bad, headless int
 	var last time.Duration
-	for m := (Message{}); g.Next(&m); messages++ {
+	var before uint64
+	for m := (Message{}); g.Next(&m); before = m.Seq {
+		if m.At < last {
+			t.Fatalf("message %d is due at %v, after one at %v", messages, m.At, last)
+		}
+		last = m.At
+		checkMessage(t, g, &m)
+		if m.Bad {
+			if bad++; before != m.Seq || !g.BadAfter(m.Seq) || sent[m.Seq] != 1 {
+				t.Fatalf("a bad message follows span %d, which was sent %d times, after span %d",
+					m.Seq, sent[m.Seq], before)
+			}
+			continue
+		}
+		messages++
 		sent[m.Seq]++
 		if m.Repeat {
 			repeats++
 		} else {
-			if m.Seq > m.Root && sent[m.Root] == 0 {
+			if m.Seq > m.Root && sent[m.Root] == 0 && !g.Headless(m.Root) {
 				swaps++
 			}
 			size[m.Root]++
@@ -61,26 +77,29 @@ func TestEverySpanIsSentOnce(t *testing.T) {
 		if (sent[m.Seq] > 1) != m.Repeat {
 			t.Fatalf("span %d was sent %d times, repeat is %v", m.Seq, sent[m.Seq], m.Repeat)
 		}
-		if m.At < last {
-			t.Fatalf("message %d is due at %v, after one at %v", messages, m.At, last)
-		}
-		last = m.At
-		if want := g.Append(nil, m.Root, int(m.Seq-m.Root)); !bytes.Equal(want, m.Value) {
-			t.Fatalf("value is %s, want %s", m.Value, want)
-		}
-		if m.Partition != g.Partition(m.Root) || string(m.Key) != g.Trace(m.Root).String() {
-			t.Fatalf("key or partition of %+v", m)
-		}
 	}
+	wantBad := 0
 	for root, n := range size {
-		if n != g.Size(root) {
-			t.Errorf("trace of %d has %d spans, want %d", root, n, g.Size(root))
+		want := g.Size(root)
+		if g.Headless(root) {
+			headless++
+			want--
+		}
+		if n != want || (sent[root] == 0) != g.Headless(root) {
+			t.Errorf("%d spans of the trace of %d were sent, want %d; its root %d times",
+				n, root, want, sent[root])
+		}
+		for seq := root; seq < root+uint64(g.Size(root)); seq++ {
+			if sent[seq] > 0 && g.BadAfter(seq) {
+				wantBad++
+			}
 		}
 	}
-	for seq := range uint64(len(sent)) {
-		if sent[seq] == 0 {
-			t.Errorf("span %d was never sent", seq)
-		}
+	if bad != wantBad || bad < messages/25 || bad > messages/17 {
+		t.Errorf("%d bad messages beside %d others, want %d", bad, messages, wantBad)
+	}
+	if share := float64(headless) / float64(len(size)); share < 0.05 || share > 0.15 {
+		t.Errorf("%d of %d traces are headless", headless, len(size))
 	}
 	share := float64(repeats) / float64(messages)
 	if share < 0.03 || share > 0.07 || swaps == 0 {
@@ -89,6 +108,20 @@ func TestEverySpanIsSentOnce(t *testing.T) {
 	total := int(NewPacer(s.Workload.Rate, s.Duration).Total())
 	if messages < total || messages > total+s.Workload.TracesAtOnce*45 {
 		t.Errorf("%d messages, the pacer says %d", messages, total)
+	}
+}
+
+func checkMessage(t *testing.T, g *Generator, m *Message) {
+	t.Helper()
+	key, value := g.Trace(m.Root), g.Append
+	if m.Bad {
+		key, value = g.BadKey(m.Seq), g.AppendBad
+	}
+	if want := value(nil, m.Root, int(m.Seq-m.Root)); !bytes.Equal(want, m.Value) {
+		t.Fatalf("value is %s, want %s", m.Value, want)
+	}
+	if m.Partition != g.Partition(m.Root) || string(m.Key) != key.String() {
+		t.Fatalf("key or partition of %+v", m)
 	}
 }
 
@@ -115,7 +148,7 @@ func TestMessagesAreDueAsThePacerSays(t *testing.T) {
 
 func TestLateSpansAreHeldBack(t *testing.T) {
 	s := busy()
-	s.Workload.Disorder, s.Workload.Duplicates = 0, 0
+	s.Workload.Disorder, s.Workload.Duplicates, s.Workload.Bad = 0, 0, 0
 	s.Workload.Rate = scenarios.Rate{Shape: scenarios.ShapeConstant, From: 5000}
 	g := NewGenerator(s)
 	done := map[uint64]uint64{} // trace -> greatest number sent

@@ -56,9 +56,25 @@ func (r *Recipe) style(seq uint64) style {
 // run: the system goes by the Kafka timestamp.
 const epoch = 1_700_000_000
 
+// Marks are where in a message the fields stand that a flusher must set, as offsets from the
+// message's first byte. A field that is not there has a To of 0.
+type Marks struct {
+	// FlagFrom and FlagTo bound the value of is_segment.
+	FlagFrom, FlagTo int
+	// AttributesFrom and AttributesTo bound the value of attributes: an object that is not empty,
+	// or null.
+	AttributesFrom, AttributesTo int
+}
+
 // Append appends the message of a span: the one at that place in the trace with that root. It has
 // as many bytes as the workload asks for, or a little more if its fields need them.
 func (r *Recipe) Append(dst []byte, root uint64, index int) []byte {
+	dst, _ = r.AppendMarked(dst, root, index)
+	return dst
+}
+
+// AppendMarked is Append, and tells where what stands.
+func (r *Recipe) AppendMarked(dst []byte, root uint64, index int) (_ []byte, marks Marks) {
 	seq := root + uint64(index)
 	s := r.style(seq)
 	start := len(dst)
@@ -79,31 +95,40 @@ func (r *Recipe) Append(dst []byte, root uint64, index int) []byte {
 	default:
 		dst = append(dst, '"')
 	}
-	switch {
-	case s.segment == styleSegmentNull:
-		dst = append(dst, `,"is_segment":null`...)
-	case s.segment == styleSegmentGiven && index == 0:
-		dst = append(dst, `,"is_segment":true`...)
-	case s.segment == styleSegmentGiven:
-		dst = append(dst, `,"is_segment":false`...)
+	if s.segment != styleSegmentAbsent {
+		flag := "null"
+		if s.segment == styleSegmentGiven {
+			flag = strconv.FormatBool(index == 0)
+		}
+		dst = append(dst, `,"is_segment":`...)
+		marks.FlagFrom = len(dst) - start
+		dst = append(dst, flag...)
+		marks.FlagTo = len(dst) - start
 	}
 	dst = appendTime(dst, `,"start_timestamp":`, seq)
 	dst = appendTime(dst, `,"end_timestamp":`, seq+17)
 	dst = appendTime(dst, `,"received":`, seq+4000)
 	dst = append(dst, `,"retention_days":90,"status":"ok","name":"`...)
 	dst = append(dst, names[s.name]...)
+	dst = append(dst, '"')
 	switch s.attributes {
+	case styleAttributes:
+		dst = append(dst, `,"attributes":`...)
+		marks.AttributesFrom = len(dst) - start
+		dst = append(dst, `{"seq":{"type":"integer","value":`...)
+		dst = strconv.AppendUint(dst, seq, 10)
+		dst = append(dst, `},"note":{"type":"string","value":"`...)
+		dst = append(r.pad(dst, start, seq, len(`"}}}`)), `"}}`...)
+		marks.AttributesTo = len(dst) - start
+		return append(dst, '}'), marks
 	case styleAttributesNull:
-		dst = append(dst, `","attributes":null,"note":"`...)
-		return append(r.pad(dst, start, seq, len(`"}`)), `"}`...)
-	case styleAttributesAbsent:
-		dst = append(dst, `","note":"`...)
-		return append(r.pad(dst, start, seq, len(`"}`)), `"}`...)
+		dst = append(dst, `,"attributes":`...)
+		marks.AttributesFrom = len(dst) - start
+		dst = append(dst, "null"...)
+		marks.AttributesTo = len(dst) - start
 	}
-	dst = append(dst, `","attributes":{"seq":{"type":"integer","value":`...)
-	dst = strconv.AppendUint(dst, seq, 10)
-	dst = append(dst, `},"note":{"type":"string","value":"`...)
-	return append(r.pad(dst, start, seq, len(`"}}}`)), `"}}}`...)
+	dst = append(dst, `,"note":"`...)
+	return append(r.pad(dst, start, seq, len(`"}`)), `"}`...), marks
 }
 
 func (r *Recipe) appendID(dst []byte, seq uint64) []byte {

@@ -29,6 +29,11 @@ const (
 	keyPartition
 	keyProject
 	keyStyle
+	keyHeadless
+	keyBad
+	keyBadKey
+	keyBadCheck
+	keyBadKind
 	keys
 )
 
@@ -95,24 +100,34 @@ func (r *Recipe) Size(root uint64) int {
 	return r.work.SpansPerTrace.At(unit(r.random(keySize, root)))
 }
 
+// Headless tells whether the root of that trace is never sent. A trace of one span never lacks it,
+// for there would be nothing of it.
+func (r *Recipe) Headless(root uint64) bool {
+	share := r.work.Headless
+	return share > 0 && unit(r.random(keyHeadless, root)) < share && r.Size(root) > 1
+}
+
 // Parent returns the place in the trace of a span's parent, which is a random earlier one that is
 // not on the lowest level. The root has none; index must be at least 1.
+//
+// The draw alone, which knows no lowest level, makes a chain up to the root. A span whose chain is
+// no longer than the depth hangs where it was drawn; any other hangs on the first of its chain that
+// is above the lowest level.
 func (r *Recipe) Parent(root uint64, index int) int {
-	parent := int(below(r.random(keyParent, root+uint64(index)), uint64(index)))
-	for r.level(root, parent) >= r.work.Depth {
-		parent = r.Parent(root, parent)
+	level := 0
+	for at := index; at > 0; at = r.drawn(root, at) {
+		level++
+	}
+	parent := r.drawn(root, index)
+	for ; level > r.work.Depth; level-- {
+		parent = r.drawn(root, parent)
 	}
 	return parent
 }
 
-// level returns how many parents a span has above it.
-func (r *Recipe) level(root uint64, index int) int {
-	level := 0
-	for index > 0 {
-		index = r.Parent(root, index)
-		level++
-	}
-	return level
+// drawn returns the place that was drawn for the parent of a span.
+func (r *Recipe) drawn(root uint64, index int) int {
+	return int(below(r.random(keyParent, root+uint64(index)), uint64(index)))
 }
 
 // Ancestor tells whether the first span is above the second in the trace, or the same.

@@ -90,12 +90,34 @@ func TestParentsComeEarlierAndNotTooDeep(t *testing.T) {
 			if !r.Ancestor(50, parent, index) || !r.Ancestor(50, 0, index) || r.Ancestor(50, index, parent) {
 				t.Fatalf("Ancestor is wrong for %d and %d", parent, index)
 			}
-			deepest = max(deepest, r.level(50, index))
+			if want := plainParent(r, 50, index); parent != want {
+				t.Fatalf("parent of %d is %d, want %d", index, parent, want)
+			}
+			deepest = max(deepest, level(r, 50, index))
 		}
 		if deepest != work.Depth {
 			t.Errorf("depth is %d, want %d", deepest, work.Depth)
 		}
 	}
+}
+
+// level returns how many parents a span has above it.
+func level(r *Recipe, root uint64, index int) int {
+	level := 0
+	for ; index > 0; index = r.Parent(root, index) {
+		level++
+	}
+	return level
+}
+
+// plainParent is Parent in so many words: the one drawn, or the parent of that if it is on the
+// lowest level.
+func plainParent(r *Recipe, root uint64, index int) int {
+	parent := r.drawn(root, index)
+	for level(r, root, parent) >= r.work.Depth {
+		parent = r.Parent(root, parent)
+	}
+	return parent
 }
 
 func TestKeySkew(t *testing.T) {

@@ -1,0 +1,70 @@
+package ledger
+
+// settle notes that it is known what became of a span.
+func (l *Ledger) settle(seq uint64) {
+	if l.settled.set(seq) && l.excusable.has(seq) {
+		l.open--
+	}
+}
+
+// drop enters a span that was let go for a reason, and tells whether that is new.
+func (l *Ledger) drop(reason string, seq uint64) bool {
+	if l.dropped[reason] == nil {
+		l.dropped[reason] = &bitset{}
+	}
+	l.settle(seq)
+	return l.dropped[reason].set(seq)
+}
+
+// Excuse says that just now something was destroyed that may have held, alone, any span that was
+// sent by now and has not come out: if such a span never comes out, it was dropped for that reason.
+// A span that is sent later has no excuse. If several times could excuse a span, the first does.
+// Bad messages have none: nothing but Kafka ever holds them.
+func (l *Ledger) Excuse(reason string) {
+	l.out.Lock()
+	defer l.out.Unlock()
+	l.in.Lock()
+	defer l.in.Unlock()
+	if l.excused[reason] == nil {
+		l.excused[reason] = &bitset{}
+	}
+	added := l.excused[reason].add(&l.sent, &l.settled, &l.excusable)
+	l.excusable.add(l.excused[reason])
+	l.open += added
+}
+
+// Pending returns how many spans and bad messages are still to come out: those of which it is not
+// known what became of them, apart from spans that have an excuse. It is cheap.
+func (l *Ledger) Pending() int64 {
+	l.out.Lock()
+	defer l.out.Unlock()
+	l.in.Lock()
+	defer l.in.Unlock()
+	return l.sent.count + l.badSent.count - l.settled.count - l.badLettered.count - l.open
+}
+
+// Excusable returns how many spans have an excuse for not having come out. They may come out yet:
+// what was destroyed need not have held them. It is cheap.
+func (l *Ledger) Excusable() int64 {
+	l.out.Lock()
+	defer l.out.Unlock()
+	return l.open
+}
+
+// Counts returns the spans sent, and those of them that came out or were dropped. Neither bad
+// messages nor excuses count. It is cheap.
+func (l *Ledger) Counts() (sent, settled int64) {
+	l.out.Lock()
+	defer l.out.Unlock()
+	l.in.Lock()
+	defer l.in.Unlock()
+	return l.sent.count, l.settled.count
+}
+
+// Traffic returns how many spans came out again so far, and the bytes of all output records. It is
+// cheap.
+func (l *Ledger) Traffic() (repeated, bytes int64) {
+	l.out.Lock()
+	defer l.out.Unlock()
+	return l.findings[Repeated].Count + l.findings[Duplicated].Count, l.bytes
+}

@@ -1,0 +1,126 @@
+package ledger
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"sluice/internal/load"
+	"sluice/scenarios"
+)
+
+// TestExcuse destroys what is buffered twice while three traces are sent: only what was under way
+// then has an excuse.
+func TestExcuse(t *testing.T) {
+	const wiped, lostTail = "redis wiped", "failover lost the tail"
+	s := newSystem()
+	var out []uint64
+	s.ledger.FirstOut = func(seq uint64) { out = append(out, seq) }
+	expect := func(when string, pending, excusable int64) {
+		t.Helper()
+		if p, e := s.ledger.Pending(), s.ledger.Excusable(); p != pending || e != excusable {
+			t.Errorf("%s: %d pending, %d excusable, want %d, %d", when, p, e, pending, excusable)
+		}
+	}
+	s.send(0)
+	s.ledger.Output(s.record(0, 0, places(0, 5)...))
+	s.ledger.SentBad(3, 0)
+	expect("before", 16, 0)
+	s.ledger.Excuse(wiped)
+	expect("after the first fault", 1, 15)
+	s.send(20)
+	expect("with another trace", 21, 15)
+	s.ledger.Output(s.record(0, 0, places(5, 8)...)) // the fault had not reached these
+	s.ledger.DeadLetter(s.letter(0, 8))
+	s.ledger.Output(s.record(20, 0, places(0, 15)...))
+	expect("with some of both out", 6, 11)
+	s.ledger.Excuse(lostTail)
+	s.ledger.Excuse(wiped) // excuses nothing new
+	expect("after the second fault", 1, 16)
+	s.send(40)
+	s.ledger.Output(s.record(40, 0, places(0, 18)...))
+	s.ledger.Output(s.record(20, 0, 15))
+	expect("at the end", 3, 15)
+
+	b := s.ledger.Balance(1)
+	want := map[string]int64{wiped: 11, lostTail: 4, DeadLettered: 1}
+	if b.Sent != 60 || b.Flushed != 42 || !maps.Equal(b.Dropped, want) || b.Buffered != 1 ||
+		b.Lost != 1 || b.BadLost != 1 || len(b.Losses) != 3 {
+		t.Errorf("balance is %+v, want %v dropped", b, want)
+	}
+	expectFindings(t, b, nil)
+	if sent, settled := s.ledger.Counts(); sent != 60 || settled != 43 {
+		t.Errorf("counts are %d, %d", sent, settled)
+	}
+	if slices.Sort(out); len(out) != 42 || len(slices.Compact(out)) != 42 {
+		t.Errorf("%d spans were told to be out, in all %v", len(out), out)
+	}
+}
+
+// TestASpanThatSettlesTwiceCountsOnce: it came out and is a dead letter as well.
+func TestASpanThatSettlesTwiceCountsOnce(t *testing.T) {
+	s := newSystem()
+	s.send(0)
+	s.ledger.Output(s.record(0, 0, places(0, 15)...))
+	s.ledger.DeadLetter(s.letter(0, 3))
+	s.ledger.DeadLetter(s.letter(0, 15))
+	s.ledger.Output(s.record(0, 0, 15))
+	if sent, settled := s.ledger.Counts(); sent != 20 || settled != 16 {
+		t.Errorf("counts are %d, %d", sent, settled)
+	}
+	b := s.ledger.Balance(0)
+	if b.Flushed != 16 || b.Dropped[DeadLettered] != 0 || b.Lost != 4 {
+		t.Errorf("balance is %+v", b)
+	}
+}
+
+// TestHeadless sends traces without their root: they belong under its id, and nowhere else.
+func TestHeadless(t *testing.T) {
+	const size = 20
+	work := scenarios.Default().Workload
+	work.Headless = 1
+	rest := places(1, size)
+	for _, c := range []struct {
+		name  string
+		plant func(t *testing.T, s *system) []Record
+		want  map[Finding]int64
+	}{
+		{"as it must be", func(_ *testing.T, s *system) []Record {
+			return []Record{s.record(0, 0, rest...)}
+		}, nil},
+		{"with a root that was never sent", func(_ *testing.T, s *system) []Record {
+			return []Record{s.record(0, 0, places(0, size)...)}
+		}, map[Finding]int64{Unknown: 1}},
+		{"with a flag", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, rest...), `"is_segment":false`, `"is_segment":true`)}
+		}, map[Finding]int64{Altered: 1}},
+		{"under a span that is no ancestor", func(_ *testing.T, s *system) []Record {
+			return []Record{s.record(0, 0, places(1, size-1)...), s.record(0, 1, size-1)}
+		}, map[Finding]int64{Misplaced: 1}},
+		{"under another trace's root", func(_ *testing.T, s *system) []Record {
+			r := s.record(0, size, rest...)
+			return []Record{r}
+		}, map[Finding]int64{Misplaced: size - 1}},
+		{"in parts", func(t *testing.T, s *system) []Record {
+			parent := s.Parent(0, size-1)
+			return []Record{s.record(0, 0, places(1, size-1)...), s.record(0, parent, size-1)}
+		}, map[Finding]int64{Split: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := load.NewRecipe(work, 4, 11)
+			s := &system{Recipe: r, ledger: New(r)}
+			if last := size - 1; !r.Headless(0) || r.Parent(0, last) == 0 || r.Ancestor(0, 1, last) {
+				t.Fatal("the trace has not the form that is needed; take another seed")
+			}
+			s.send(0)
+			for _, record := range c.plant(t, s) {
+				s.ledger.Output(record)
+			}
+			b := s.ledger.Balance(0)
+			expectFindings(t, b, c.want)
+			if b.Sent != size-1 || b.Flushed != b.Sent || b.Lost != 0 {
+				t.Errorf("balance is %+v", b)
+			}
+		})
+	}
+}
