@@ -51,7 +51,7 @@ func startRedisWith(args func() ([]string, error)) (*RedisServer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("start redis: %w", err)
 		}
-		port, err := freePort()
+		port, err := FreePort()
 		if err != nil {
 			return nil, err
 		}
