@@ -27,13 +27,12 @@ type collector struct {
 }
 
 func newCollector(s *endpoints, l *ledger.Ledger) (*collector, error) {
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(s.kafka...),
+	client, err := kgo.NewClient(append(s.harnessOpts(),
 		kgo.ConsumeTopics(s.output, s.letters),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.MetadataMinAge(50*time.Millisecond),
-	)
+	)...)
 	if err != nil {
 		return nil, err
 	}

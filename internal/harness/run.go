@@ -38,7 +38,7 @@ const (
 // run is a run in progress.
 type run struct {
 	cfg       Config
-	servers   *endpoints
+	servers   *world
 	pipeline  *pipeline.Pipeline
 	ledger    *ledger.Ledger
 	sender    *sender
@@ -59,7 +59,7 @@ func Run(ctx context.Context, cfg Config) (out *Outcome, err error) {
 		return nil, err
 	}
 	began := time.Now()
-	s, err := openWorld(cfg)
+	s, err := openWorld(ctx, cfg)
 	if err != nil {
 		return nil, environment("open world "+string(cfg.World), err)
 	}
@@ -90,10 +90,10 @@ func (r *run) open(ctx context.Context) (err error) {
 	if r.pipeline, err = pipeline.Open(ctx, r.config()); err != nil {
 		return environment("open the pipeline", err)
 	}
-	if r.sender, err = newSender(r.servers, generator, r.ledger); err != nil {
+	if r.sender, err = newSender(&r.servers.endpoints, generator, r.ledger); err != nil {
 		return environment("open the load generator", err)
 	}
-	if r.collector, err = newCollector(r.servers, r.ledger); err != nil {
+	if r.collector, err = newCollector(&r.servers.endpoints, r.ledger); err != nil {
 		return environment("open the output", err)
 	}
 	r.injector = newInjector(r.cfg.Scenario, r.pipeline, r.ledger, r.record)
@@ -275,6 +275,7 @@ func (r *run) config() pipeline.Config {
 	s, c := r.cfg.Scenario, pipeline.DefaultConfig()
 	c.Redis.Addresses, c.Redis.Namespace = r.servers.redis, r.servers.namespace
 	c.Kafka.Brokers = r.servers.kafka
+	c.Redis.Routes, c.Kafka.Routes = r.servers.redisRoutes, r.servers.kafkaRoutes
 	c.InputTopic, c.OutputTopic = r.servers.input, r.servers.output
 	c.DeadLetterTopic = r.servers.letters
 	c.Group = r.servers.group

@@ -30,14 +30,13 @@ type sender struct {
 const inFlightMax = 1 << 20
 
 func newSender(s *endpoints, g *load.Generator, l *ledger.Ledger) (*sender, error) {
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(s.kafka...),
+	client, err := kgo.NewClient(append(s.harnessOpts(),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(2*time.Millisecond),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.MaxBufferedRecords(inFlightMax),
 		kgo.RecordDeliveryTimeout(time.Minute),
-	)
+	)...)
 	if err != nil {
 		return nil, err
 	}
