@@ -37,6 +37,8 @@ type Topology struct {
 	FlusherProcesses Processes `yaml:"flusher_processes"`
 	// FlusherMode is process or goroutine. Default process.
 	FlusherMode Mode `yaml:"flusher_mode"`
+	// OutputRecordMax is the largest record that the output topic takes; 0: the broker's default.
+	OutputRecordMax buffer.Bytes `yaml:"output_record_max"`
 }
 
 // Mode is what a worker is to the operating system.

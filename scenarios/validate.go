@@ -47,6 +47,8 @@ func (t Topology) validate(c *checker) {
 		"%d must be 1 or more, or per-shard", int(t.FlusherProcesses))
 	c.expect(t.FlusherMode == ModeProcess || t.FlusherMode == ModeGoroutine, "topology.flusher_mode",
 		"mode %q must be %s or %s", t.FlusherMode, ModeProcess, ModeGoroutine)
+	c.expect(t.OutputRecordMax >= 0, "topology.output_record_max", "%d must not be negative",
+		t.OutputRecordMax)
 }
 
 func (p Pipeline) validate(c *checker) {

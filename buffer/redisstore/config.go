@@ -15,6 +15,9 @@ type Config struct {
 	// Addresses are "host:port". One is a single server or a node of a cluster, several are nodes
 	// of one cluster.
 	Addresses []string
+	// Routes are addresses to dial in place of others, where the one that a node goes by is not the
+	// way to it: a forwarded port, a proxy. Nodes that the cluster names are routed too. Nil: none.
+	Routes map[string]string
 	// Username and Password are those of an ACL user; both empty for none. Password alone is the
 	// default user's.
 	Username, Password string
@@ -62,8 +65,10 @@ func (c Config) Validate() error {
 	}
 	fault(len(c.Addresses) == 0, "no address: give at least one \"host:port\"")
 	for _, address := range c.Addresses {
-		host, port, ok := cutLast(address, ":")
-		fault(!ok || host == "" || port == "", "address %q is not \"host:port\"", address)
+		faults = append(faults, validateAddress(address))
+	}
+	for address, way := range c.Routes {
+		faults = append(faults, validateAddress(address), validateAddress(way))
 	}
 	fault(c.Username != "" && c.Password == "", "user %q has no password", c.Username)
 	fault(strings.ContainsAny(c.Namespace, "{}"), "namespace %q must not contain braces", c.Namespace)

@@ -96,6 +96,7 @@ func (s *Store) Close() {
 // options are the client's. A node of a cluster is asked as a single server too, when probed.
 func (c Config) options(cluster bool) rueidis.ClientOption {
 	return rueidis.ClientOption{
+		DialCtxFn:         c.dial,
 		InitAddress:       c.Addresses,
 		Username:          c.Username,
 		Password:          c.Password,

@@ -29,15 +29,14 @@ type collector struct {
 }
 
 func newCollector(s *endpoints, l *ledger.Ledger, late *latency) (*collector, error) {
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(s.kafka...),
+	client, err := kgo.NewClient(append(s.harnessOpts(),
 		kgo.ConsumeTopics(s.output, s.letters),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.MetadataMinAge(50*time.Millisecond),
 		// An outage must not last longer for the reader than for the system.
 		kgo.RetryBackoffFn(func(int) time.Duration { return sendBackoff }),
-	)
+	)...)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ type World string
 const (
 	// WorldFakes has a Redis and a Kafka inside of this process, listening on the loopback.
 	WorldFakes World = "fakes"
-	// WorldReal has servers that somebody else started.
+	// WorldReal has Redis, or Redis Cluster, and Kafka.
 	WorldReal World = "real"
 )
 
@@ -38,8 +38,8 @@ const (
 type Config struct {
 	Scenario scenarios.Scenario
 	World    World
-	// Redis and Kafka are the addresses of WorldReal's servers, "host:port" each. Several of Redis
-	// are the nodes of one cluster.
+	// Redis and Kafka are the addresses of ServersGiven, "host:port" each. Several of Redis are the
+	// nodes of one cluster.
 	Redis, Kafka []string
 	// Servers says whether WorldReal's servers are given or started. Default given.
 	Servers Servers
@@ -74,6 +74,10 @@ func (c Config) Validate() error {
 			return err
 		}
 	}
+	if c.Servers != ServersGiven && len(c.Redis)+len(c.Kafka) > 0 {
+		return errors.New("servers are started, so no addresses of others can be used: leave out " +
+			"--redis and --kafka, or --servers")
+	}
 	if c.World == WorldReal && c.Servers == ServersGiven {
 		const hint = ", or have servers started by --servers start"
 		if len(c.Redis) == 0 {
@@ -85,6 +89,10 @@ func (c Config) Validate() error {
 	}
 	return c.Scenario.CheckFaults(c.Can)
 }
+
+// Can returns why the world cannot do a fault, in words that say what could, or nil. It starts
+// nothing.
+func (c Config) Can(f scenarios.Fault) error { return canDo(c, f) }
 
 // ValidateWorld checks World and Servers alone.
 func (c Config) ValidateWorld() error {

@@ -38,7 +38,7 @@ const (
 // run is a run in progress.
 type run struct {
 	cfg       Config
-	servers   *endpoints
+	servers   *world
 	pipeline  *pipeline.Pipeline
 	ledger    *ledger.Ledger
 	latency   *latency
@@ -60,7 +60,7 @@ func Run(ctx context.Context, cfg Config) (out *Outcome, err error) {
 		return nil, err
 	}
 	began := time.Now()
-	s, err := openWorld(cfg)
+	s, err := openWorld(ctx, cfg)
 	if err != nil {
 		return nil, environment("open world "+string(cfg.World), err)
 	}
@@ -279,6 +279,7 @@ func (r *run) config() pipeline.Config {
 	s, c := r.cfg.Scenario, pipeline.DefaultConfig()
 	c.Redis.Addresses, c.Redis.Namespace = r.servers.redis, r.servers.namespace
 	c.Kafka.Brokers = r.servers.kafka
+	c.Redis.Routes, c.Kafka.Routes = r.servers.redisRoutes, r.servers.kafkaRoutes
 	c.InputTopic, c.OutputTopic = r.servers.input, r.servers.output
 	c.DeadLetterTopic = r.servers.letters
 	c.Group = r.servers.group

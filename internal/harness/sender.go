@@ -62,8 +62,7 @@ func newSender(
 	}
 	count := sc.Workload.Producers
 	for range count {
-		client, err := kgo.NewClient(
-			kgo.SeedBrokers(s.kafka...),
+		client, err := kgo.NewClient(append(s.harnessOpts(),
 			kgo.RecordPartitioner(kgo.ManualPartitioner()),
 			kgo.ProducerLinger(2*time.Millisecond),
 			kgo.ProducerBatchCompression(kgo.NoCompression()),
@@ -74,7 +73,7 @@ func newSender(
 			kgo.UnknownTopicRetries(-1),
 			kgo.MetadataMinAge(sendMetadataAge),
 			kgo.RetryBackoffFn(func(int) time.Duration { return sendBackoff }),
-		)
+		)...)
 		if err != nil {
 			out.close()
 			return nil, err

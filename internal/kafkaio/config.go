@@ -39,13 +39,17 @@ type SASL struct {
 type Config struct {
 	// Brokers are "host:port" addresses, of which one must answer.
 	Brokers []string
+	// Routes are addresses to dial in place of others, where the one that a broker announces is not
+	// the way to it: a forwarded port, a proxy. Nil: none.
+	Routes map[string]string
 	// ClientID names the client in the brokers' logs and quotas.
 	ClientID string
 	// TLS is used for every connection; nil means plain text.
 	TLS *tls.Config
 	// SASL is the login; the zero value means none.
 	SASL SASL
-	// Dial replaces the way connections are made, for tests; nil means TCP. Not together with TLS.
+	// Dial replaces the way connections are made, for tests; nil means TCP. Not together with TLS or
+	// Routes.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// CheckTimeout bounds each question that is asked at start. Default 10 s.
 	CheckTimeout time.Duration
@@ -69,12 +73,20 @@ func (c Config) Validate() error {
 		}
 	}
 	fault(len(c.Brokers) == 0, "no kafka broker is named: want host:port")
+	hostPort := func(address string) {
+		_, port, err := net.SplitHostPort(address)
+		fault(err != nil || port == "", "kafka broker %q is not host:port", address)
+	}
 	for _, broker := range c.Brokers {
-		_, port, err := net.SplitHostPort(broker)
-		fault(err != nil || port == "", "kafka broker %q is not host:port", broker)
+		hostPort(broker)
+	}
+	for broker, way := range c.Routes {
+		hostPort(broker)
+		hostPort(way)
 	}
 	fault(c.CheckTimeout <= 0, "kafka check timeout %v must be positive", c.CheckTimeout)
 	fault(c.Dial != nil && c.TLS != nil, "kafka dial and tls exclude each other")
+	fault(c.Dial != nil && len(c.Routes) > 0, "kafka dial and routes exclude each other")
 	if _, err := c.SASL.mechanism(); err != nil {
 		faults = append(faults, err)
 	}
@@ -118,11 +130,13 @@ func (c Config) options(role string) []kgo.Opt {
 		// Telemetry would be one more connection that fails when brokers are away.
 		kgo.DisableClientMetrics(),
 	}
-	if c.TLS != nil {
-		opts = append(opts, kgo.DialTLSConfig(c.TLS.Clone()))
-	}
-	if c.Dial != nil {
+	switch {
+	case c.Dial != nil:
 		opts = append(opts, kgo.Dialer(c.Dial))
+	case len(c.Routes) > 0:
+		opts = append(opts, kgo.Dialer(c.dialRoute))
+	case c.TLS != nil:
+		opts = append(opts, kgo.DialTLSConfig(c.TLS.Clone()))
 	}
 	if mechanism, err := c.SASL.mechanism(); err == nil && mechanism != nil {
 		opts = append(opts, kgo.SASL(mechanism))

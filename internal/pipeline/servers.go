@@ -19,6 +19,8 @@ import (
 type Redis struct {
 	// Addresses are "host:port": one server, or nodes of one cluster.
 	Addresses []string
+	// Routes are addresses to dial in place of others, as redisstore.Config has them. Nil: none.
+	Routes map[string]string
 	// User and Password are those of an ACL user; a password alone is the default user's.
 	User     string
 	Password kafkaio.Secret
@@ -43,7 +45,7 @@ func (r Redis) Validate() error {
 // config returns the store's own configuration, without TLS.
 func (r Redis) config(max buffer.Bytes) redisstore.Config {
 	c := redisstore.DefaultConfig()
-	c.Addresses = r.Addresses
+	c.Addresses, c.Routes = r.Addresses, r.Routes
 	c.Username, c.Password = r.User, string(r.Password)
 	c.Namespace, c.Slice = r.Namespace, r.Slice
 	c.Compression = r.Compression
@@ -68,6 +70,8 @@ func (r Redis) open(
 type Kafka struct {
 	// Brokers are "host:port", of which one must answer.
 	Brokers []string
+	// Routes are addresses to dial in place of others, as kafkaio.Config has them. Nil: none.
+	Routes map[string]string
 	// ClientID names the clients in the brokers' logs. Default "sluice".
 	ClientID string
 	SASL     kafkaio.SASL
@@ -87,7 +91,7 @@ func (k Kafka) Validate() error {
 // config returns the clients' own configuration, without TLS.
 func (k Kafka) config() kafkaio.Config {
 	c := kafkaio.DefaultConfig(k.Brokers...)
-	c.ClientID, c.SASL = k.ClientID, k.SASL
+	c.ClientID, c.SASL, c.Routes = k.ClientID, k.SASL, k.Routes
 	return c
 }
 

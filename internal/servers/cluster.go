@@ -42,7 +42,7 @@ func StartRedisCluster(args ...string) (RedisClusterServers, error) {
 	var c RedisClusterServers
 	for range clusterMasters {
 		s, err := startRedisWith(func() ([]string, error) {
-			bus, err := freePort() // else it is port+10000, which nobody looked at
+			bus, err := FreePort() // else it is port+10000, which nobody looked at
 			return append([]string{
 				"--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
 				"--cluster-port", strconv.Itoa(bus),

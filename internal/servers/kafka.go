@@ -70,11 +70,11 @@ func StartKafka(options ...string) (*KafkaServer, error) {
 
 // configure writes the server's properties on fresh ports.
 func (s *KafkaServer) configure() error {
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return err
 	}
-	controller, err := freePort()
+	controller, err := FreePort()
 	if err != nil {
 		return err
 	}

@@ -26,8 +26,9 @@ func retryPorts[S any](start func() (S, error)) (S, error) {
 	}
 }
 
-// freePort finds a loopback port that nobody listens on.
-func freePort() (int, error) {
+// FreePort finds a port of 127.0.0.1 that nobody listens on, and that no outgoing connection gets,
+// so that whoever stops listening on it can do so again.
+func FreePort() (int, error) {
 	for range 200 {
 		port := portMin + rand.IntN(portMax-portMin)
 		l, err := net.Listen("tcp", loopback(port))

@@ -51,7 +51,7 @@ func startRedisWith(args func() ([]string, error)) (*RedisServer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("start redis: %w", err)
 		}
-		port, err := freePort()
+		port, err := FreePort()
 		if err != nil {
 			return nil, err
 		}
@@ -105,22 +105,28 @@ func (s *RedisServer) Kill() error { return s.proc.kill() }
 // Restart stops the server and starts it again on the same port, with all its data or, as after a
 // failover to an empty node, with none.
 func (s *RedisServer) Restart(keepData bool) error {
-	if keepData {
-		if _, err := redisDo(s.Addr, "SAVE"); err != nil {
-			return err
-		}
-		if err := s.Kill(); err != nil { // a stop in good order could save again, or less
-			return err
-		}
-		return s.Start()
-	}
-	if err := s.Kill(); err != nil {
-		return err
-	}
-	if err := s.forget(); err != nil {
+	if err := s.Halt(keepData); err != nil {
 		return err
 	}
 	return s.Start()
+}
+
+// Halt ends the server such that Start finds all its data, or none. Nothing that it has answered
+// to is missing from the data, as it takes no command after it began to save them.
+func (s *RedisServer) Halt(keepData bool) error {
+	if !keepData {
+		if err := s.Kill(); err != nil {
+			return err
+		}
+		return s.forget()
+	}
+	// The connection ends with the server, which is an error here. If it does not end, it is one.
+	_, err := redisDo(s.Addr, "SHUTDOWN", "SAVE")
+	if !s.proc.waitExit(redisStopMax) {
+		late := fmt.Errorf("stop redis %s with its data: it is still there after %s", s.Addr, redisStopMax)
+		return errors.Join(late, err)
+	}
+	return nil
 }
 
 // forget removes the data from the server's folder: everything but the log and what a node of a

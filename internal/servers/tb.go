@@ -2,7 +2,9 @@ package servers
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 )
@@ -127,6 +129,17 @@ func Kafka(tb TB) *KafkaServer {
 		ended(tb, s.Thaw())
 	})
 	return s
+}
+
+// Need ends a test that starts servers by another way, as the calls above do where these cannot be
+// had.
+func Need(tb TB) {
+	tb.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		must(tb, fmt.Errorf("redis-server is %w", ErrMissing))
+	}
+	_, err := kafkaJava()
+	must(tb, err)
 }
 
 // NewKafka starts a Kafka for this test alone.

@@ -1,0 +1,123 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"sync"
+
+	"github.com/redis/rueidis"
+)
+
+// redisMemory returns what the fullest node of Redis uses and what it may use, in bytes; a max of 0
+// means that it has no limit. Both are 0 for a Redis that does not tell.
+func (w *world) redisMemory(ctx context.Context) (used, max int64, err error) {
+	if w.cfg.World == WorldFakes {
+		return 0, 0, nil
+	}
+	client, err := w.redisClient()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, node := range client.Nodes() {
+		info, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
+		if err != nil {
+			return 0, 0, err
+		}
+		u, m := infoNumber(info, "used_memory"), infoNumber(info, "maxmemory")
+		if fuller(u, m, used, max) {
+			used, max = u, m
+		}
+	}
+	return used, max, nil
+}
+
+// fuller compares two nodes: by shares, if both have limits.
+func fuller(used, max, otherUsed, otherMax int64) bool {
+	if (max > 0) != (otherMax > 0) {
+		return max > 0
+	}
+	if max > 0 {
+		return float64(used)/float64(max) > float64(otherUsed)/float64(otherMax)
+	}
+	return used > otherUsed
+}
+
+// redisClient is the harness's own, which goes past the proxies.
+func (w *world) redisClient() (rueidis.Client, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil, errClosed
+	}
+	if w.client != nil {
+		return w.client, nil
+	}
+	client, err := w.dialRedis()
+	if err != nil {
+		return nil, errors.Join(errors.New("ask redis for its memory"), err)
+	}
+	w.client = client
+	return client, nil
+}
+
+// cpu returns the seconds of processor time that servers of this run have used so far; 0 for those
+// that it did not start.
+func (w *world) cpu() (redis, kafka float64) { return w.backend.seconds() }
+
+// usage sums up the processor time of a server over its restarts.
+type usage struct {
+	mu        sync.Mutex
+	pid       int // 0: not running
+	past, now float64
+}
+
+func (u *usage) began(pid int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.pid = pid
+}
+
+// ended comes when the process has ended; what it used since it was last asked is not known.
+func (u *usage) ended() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.past, u.now, u.pid = u.past+u.now, 0, 0
+}
+
+func (u *usage) seconds() float64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.look()
+	return u.past + u.now
+}
+
+func (u *usage) look() {
+	if u.pid == 0 {
+		return
+	}
+	if stat, err := os.ReadFile("/proc/" + strconv.Itoa(u.pid) + "/stat"); err == nil {
+		u.now = max(u.now, processorSeconds(stat))
+	}
+}
+
+// ticksPerSecond is the unit of processor time in stat files, the same on all of Linux.
+const ticksPerSecond = 100
+
+// processorSeconds reads the processor time of a process from its stat file; 0 if it is none. After
+// the name in brackets come the state, ten more fields, and the ticks in user and system mode.
+func processorSeconds(stat []byte) float64 {
+	const user, system = 11, 12
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) <= system {
+		return 0
+	}
+	u, err := strconv.ParseFloat(string(fields[user]), 64)
+	s, err2 := strconv.ParseFloat(string(fields[system]), 64)
+	if err != nil || err2 != nil {
+		return 0
+	}
+	return (u + s) / ticksPerSecond
+}

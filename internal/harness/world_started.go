@@ -1,0 +1,139 @@
+package harness
+
+import (
+	"errors"
+	"sync"
+
+	"sluice/internal/servers"
+)
+
+// clusterNodes is how many nodes a cluster has that the harness starts.
+const clusterNodes = 3
+
+// started are servers that the harness started for this run.
+type started struct {
+	redis []*redisNode
+	kafka *kafkaNode
+}
+
+// redisNode is one of Redis' servers, kafkaNode the broker.
+type (
+	redisNode = node[*servers.RedisServer]
+	kafkaNode = node[*servers.KafkaServer]
+)
+
+// node guards a server's process, of which only one at a time may do something.
+type node[S process] struct {
+	server S
+	usage  usage
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// process is what both kinds of server have.
+type process interface {
+	Start() error
+	Kill() error
+	Freeze() error
+	Thaw() error
+	Pid() int
+}
+
+func newNode[S process](server S) *node[S] {
+	n := &node[S]{server: server}
+	n.usage.began(server.Pid())
+	return n
+}
+
+// locked does something with the server, unless it was stopped for good.
+func (n *node[S]) locked(do func() error) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return errClosed
+	}
+	return do()
+}
+
+func (n *node[S]) freeze() error { return n.locked(n.server.Freeze) }
+
+func (n *node[S]) thaw() error { return n.locked(n.server.Thaw) }
+
+// end ends the process in some way.
+func (n *node[S]) end(how func() error) error {
+	return n.locked(func() error {
+		n.usage.seconds()
+		err := how()
+		if err == nil {
+			n.usage.ended()
+		}
+		return err
+	})
+}
+
+// start starts the process again.
+func (n *node[S]) start() error {
+	return n.locked(func() error {
+		if err := n.server.Start(); err != nil {
+			return err
+		}
+		n.usage.began(n.server.Pid())
+		return nil
+	})
+}
+
+// close ends the process for good.
+func (n *node[S]) close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed = true
+	return n.server.Kill()
+}
+
+func startServers(kind Servers, e *endpoints) (*started, error) {
+	s := &started{}
+	var nodes []*servers.RedisServer
+	var err error
+	if kind == ServersStartCluster {
+		nodes, err = servers.StartRedisCluster()
+	} else {
+		var one *servers.RedisServer
+		one, err = servers.StartRedis()
+		nodes = append(nodes, one)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, server := range nodes {
+		s.redis = append(s.redis, newNode(server))
+		e.redis = append(e.redis, server.Addr)
+	}
+	server, err := servers.StartKafka()
+	if err != nil {
+		return nil, errors.Join(err, s.close(nil))
+	}
+	s.kafka = newNode(server)
+	e.kafka = []string{server.Addr}
+	return s, nil
+}
+
+// seconds implements backend.
+func (s *started) seconds() (redis, kafka float64) {
+	for _, n := range s.redis {
+		redis += n.usage.seconds()
+	}
+	return redis, s.kafka.usage.seconds()
+}
+
+// close ends all processes at once: nobody needs their data any more.
+func (s *started) close(*world) error {
+	var errs []error
+	for _, n := range s.redis {
+		errs = append(errs, n.close())
+	}
+	if s.kafka != nil {
+		errs = append(errs, s.kafka.close())
+	}
+	return errors.Join(errs...)
+}

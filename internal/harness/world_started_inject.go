@@ -1,0 +1,166 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/scenarios"
+)
+
+// inject implements backend. While a server suffers one of these faults it suffers no other: what
+// is down cannot be filled, nor what is frozen told to save.
+func (s *started) inject(w *world, f scenarios.Fault) (func() error, error) {
+	release, err := w.claim(w.targets(f.Target))
+	if err != nil {
+		return nil, err
+	}
+	var end func() error
+	if f.Target.Kind == scenarios.TargetRedis {
+		nodes := s.redis
+		if f.Target.N != scenarios.AllNodes {
+			nodes = nodes[f.Target.N : f.Target.N+1]
+		}
+		end, err = eachNode(nodes, f)
+	} else {
+		end, err = breakKafka(s.kafka, w, f)
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return func() error {
+		err := end()
+		if err == nil {
+			release()
+		}
+		return err
+	}, nil
+}
+
+// eachNode does a fault to some nodes of Redis, to all or none.
+func eachNode(nodes []*redisNode, f scenarios.Fault) (func() error, error) {
+	var ends []func() error
+	end := func() error {
+		var errs, left = []error(nil), []func() error(nil)
+		for _, one := range ends {
+			if err := one(); err != nil {
+				errs, left = append(errs, err), append(left, one)
+			}
+		}
+		ends = left // for the next time
+		return errors.Join(errs...)
+	}
+	for _, n := range nodes {
+		one, err := breakRedis(n, f)
+		if err != nil {
+			return nil, errors.Join(err, end())
+		}
+		ends = append(ends, one)
+	}
+	return end, nil
+}
+
+func breakRedis(n *redisNode, f scenarios.Fault) (func() error, error) {
+	switch f.Verb {
+	case scenarios.VerbHang:
+		return n.thaw, n.freeze()
+	case scenarios.VerbStop, scenarios.VerbWipe:
+		keepData := f.Verb == scenarios.VerbStop
+		return n.start, n.end(func() error { return n.server.Halt(keepData) })
+	case scenarios.VerbPause:
+		return pauseRedis(n, f.For)
+	case scenarios.VerbFill:
+		return fillRedis(n)
+	}
+	return nil, fmt.Errorf("the harness knows no %s of Redis", f.Verb)
+}
+
+// pauseRedis has Redis answer nobody. It does not answer to an end of the pause either, so that can
+// only be waited for.
+func pauseRedis(n *redisNode, length time.Duration) (func() error, error) {
+	over := time.Now().Add(length)
+	ms := strconv.FormatInt(max(1, length.Milliseconds()), 10)
+	_, err := n.server.Do("CLIENT", "PAUSE", ms, "ALL")
+	return func() error {
+		time.Sleep(time.Until(over))
+		_, err := n.server.Do("PING")
+		return err
+	}, err
+}
+
+// fillRedis sets the memory limit to what is used.
+func fillRedis(n *redisNode) (func() error, error) {
+	info, err := n.server.Do("INFO", "memory")
+	if err != nil {
+		return nil, err
+	}
+	used, limit := infoNumber(info, "used_memory"), infoNumber(info, "maxmemory")
+	if used == 0 {
+		return nil, fmt.Errorf("redis %s does not say what memory it uses", n.server.Addr)
+	}
+	set := func(bytes int64) error {
+		_, err := n.server.Do("CONFIG", "SET", "maxmemory", strconv.FormatInt(bytes, 10))
+		return err
+	}
+	return func() error { return set(limit) }, set(used)
+}
+
+// infoNumber finds a number in INFO; 0 if it is not there.
+func infoNumber(info, name string) int64 {
+	for line := range strings.Lines(info) {
+		if text, ok := strings.CutPrefix(line, name+":"); ok {
+			number, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64) // 0 if it is none
+			return number
+		}
+	}
+	return 0
+}
+
+func breakKafka(n *kafkaNode, w *world, f scenarios.Fault) (func() error, error) {
+	switch f.Verb {
+	case scenarios.VerbHang:
+		return n.thaw, n.freeze()
+	case scenarios.VerbStop:
+		return n.start, n.end(n.server.Stop)
+	case scenarios.VerbCrash:
+		return n.start, n.end(n.server.Kill)
+	case scenarios.VerbFail:
+		fail := kadm.AlterConfig{Op: kadm.SetConfig, Name: replicasMin, Value: kadm.StringPtr("2")}
+		heal := kadm.AlterConfig{Op: kadm.DeleteConfig, Name: replicasMin}
+		return func() error { return w.alterOutput(heal) }, w.alterOutput(fail)
+	}
+	return nil, fmt.Errorf("the harness knows no %s of Kafka", f.Verb)
+}
+
+// replicasMin is the setting with which a broker takes no record of a topic: it wants more replicas
+// than there are.
+const replicasMin = "min.insync.replicas"
+
+// alterMax bounds a change of a topic.
+const alterMax = 10 * time.Second
+
+// alterOutput changes a setting of the output topic.
+func (w *world) alterOutput(setting kadm.AlterConfig) error {
+	ctx, cancel := context.WithTimeout(context.Background(), alterMax)
+	defer cancel()
+	client, err := kgo.NewClient(w.harnessOpts()...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	answers, err := kadm.NewClient(client).AlterTopicConfigs(ctx, []kadm.AlterConfig{setting}, w.output)
+	if err == nil {
+		_, err = answers.On(w.output, func(r *kadm.AlterConfigsResponse) error { return r.Err })
+	}
+	if err != nil {
+		return fmt.Errorf("change %s of topic %s: %w", setting.Name, w.output, err)
+	}
+	return nil
+}
