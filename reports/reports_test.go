@@ -113,8 +113,10 @@ func charts() map[string]Chart {
 		list[chart.Name] = chart.Chart
 	}
 	for _, chart := range mix.Charts() {
-		list["mix-"+chart.Name+"-narrow"] = chart.Narrow
-		if *keep != "" { // slow to draw as PNG, and in the page as SVG
+		if *keep != "" || chart.Name == ChartBacklog { // all are slow to draw; the page has them as SVG
+			list["mix-"+chart.Name+"-narrow"] = chart.Narrow
+		}
+		if *keep != "" {
 			list["mix-"+chart.Name] = chart.Chart
 		}
 	}

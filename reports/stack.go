@@ -24,18 +24,19 @@ type strip struct {
 
 // Measures of a stack, in points.
 const (
-	wideWidth   = 900
-	narrowWidth = 330 // for a telephone, where a wide picture would be too small to read
-	marginLeft  = 70
-	narrowLeft  = 60
-	marginRight = 24
-	titleHeight = 72 // of the sweep's chart, with title, subtitle and legend
-	headHeight  = 44 // title and subtitle
-	topMargin   = 8
-	nameHeight  = 18
-	legendRow   = 15
-	stripGap    = 12
-	axisHeight  = 34
+	wideWidth    = 900
+	narrowWidth  = 330 // for a telephone, where a wide picture would be too small to read
+	marginLeft   = 70
+	narrowLeft   = 60
+	marginRight  = 24
+	titleHeight  = 72 // of the sweep's chart, with title, subtitle and legend
+	headHeight   = 44 // title and subtitle
+	topMargin    = 8
+	bottomMargin = 6
+	nameHeight   = 18
+	legendRow    = 15
+	stripGap     = 12
+	axisHeight   = 34
 )
 
 // stack draws strips above each other over one time axis, with the faults shaded in each.
@@ -52,7 +53,7 @@ func (s stack) chart() Chart {
 		return cmp.Compare(a.order(), b.order())
 	})
 	marks := placeMarks(s.Faults, base)
-	height := vg.Length(topMargin)
+	height := vg.Length(topMargin + bottomMargin)
 	if s.Title != "" {
 		height += headHeight
 	}
