@@ -30,25 +30,31 @@ type evidence struct {
 	limit   string
 	limited bool
 	sendErr error
+	// start is when the load began.
+	start time.Time
+	// healErr says what of the faults could not be ended when the load was over.
+	healErr error
 	// drained is true if every span had come out before drain_max; stuck says why not.
 	drained bool
 	stuck   []string
-	// endedEarly is true if the pipeline ended before it was told to, pipelineErr why.
-	endedEarly  bool
+	// endedEarly is true if a consumer ended though nobody had ended it, endedErr is why.
+	endedEarly bool
+	endedErr   error
+	// pipelineErr is what a consumer said that did not drain in good order at the end of the run;
+	// stopTooLong is true if one had to be ended by force.
 	pipelineErr error
-	// stopTooLong is true if the pipeline had to be ended by force.
 	stopTooLong bool
 	// interrupted is true if somebody ended the run before its end.
 	interrupted bool
-	// childrenLeft is how many worker processes were left when the pipeline had ended.
-	childrenLeft int
+	// left is how many processes of the run were left when all consumers had ended.
+	left int
 	// leftovers is what was left in the store; leftoversErr that this is not known.
 	leftovers    []string
 	leftoversErr error
 	// finishErr means that not all of the output could be read.
 	finishErr error
-	// missedFaults never came.
-	missedFaults []scenarios.Fault
+	// missedFaults did not happen, each with the reason.
+	missedFaults []string
 }
 
 // watched returns the looks from the start of the load until the pipeline was told to stop.

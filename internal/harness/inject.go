@@ -14,10 +14,6 @@ import (
 	"sluice/scenarios"
 )
 
-// errBusy means that a fault cannot happen just now, since its target is not there or in the same
-// trouble already: it is tried again.
-var errBusy = errors.New("its target is not there just now")
-
 // system is what the injector does to the consumers of a run.
 type system interface {
 	// Workers and Pids are those of the first consumer; none while it is down.

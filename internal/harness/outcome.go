@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/flusher"
 	"sluice/internal/ledger"
 	"sluice/reports"
 	"sluice/scenarios"
@@ -49,9 +50,7 @@ const leftoversMax = 10 * time.Second
 
 // outcome gathers the rest of the evidence and judges it.
 func (r *run) outcome(e *evidence, began time.Time) *Outcome {
-	ctx, cancel := context.WithTimeout(context.Background(), leftoversMax)
-	defer cancel()
-	e.leftovers, e.leftoversErr = r.pipeline.Leftovers(ctx)
+	e.leftovers, e.leftoversErr = r.leftovers(context.Background())
 	e.events, e.moves = r.record.record()
 	e.looks, e.samples = r.observer.seen()
 	e.fresh, e.latency = r.record.fresh.quantiles(), r.latency.quantiles()
@@ -64,6 +63,7 @@ func (r *run) outcome(e *evidence, began time.Time) *Outcome {
 	o.Result.World = string(r.cfg.World)
 	o.Result.Workers = summarize(e)
 	o.Result.Run.WallSeconds = time.Since(began).Seconds()
+	o.Result.Harness = r.summarizeHarness(e)
 	o.Result.Expectations = judgeExpectations(e, &o.Result)
 	o.Code = o.code()
 	o.Result.Verdict = verdicts[o.Code]
@@ -89,6 +89,7 @@ func judge(e *evidence) *Outcome {
 			SpansPerSecond: float64(b.Flushed) / span, BytesPerSecond: float64(b.Bytes) / span,
 		},
 		Freshness: e.fresh, Latency: e.latency,
+		Faults: reports.FaultsOf(e.events), Pauses: len(pausesOf(e.moves, watchedUntil(e))),
 		Run: reports.RunSummary{Events: len(e.events),
 			DrainSeconds: max(0, e.lastSeconds-e.loadSeconds)},
 	}
@@ -135,24 +136,51 @@ func digest(s scenarios.Scenario) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// summarize says what became of each worker, as of the last look at which it had shards.
+// summarize says what became of each worker of the first consumer, as of the last look at which it
+// had shards; its restarts are those of all lives of the consumer.
 func summarize(e *evidence) []reports.WorkerSummary {
 	list := []reports.WorkerSummary{}
+	type key struct{ life, worker int }
+	last := map[key]flusher.WorkerState{}
+	lives := 0
 	for _, l := range e.looks {
-		for _, w := range l.States {
-			for w.Worker >= len(list) {
-				list = append(list, reports.WorkerSummary{Worker: len(list), Shards: []int{},
-					Causes: []string{}})
+		for _, c := range l.Consumers {
+			if c.Consumer != first {
+				continue
 			}
-			s := &list[w.Worker]
-			if len(w.Shards) > 0 {
-				s.Shards = numbers(w.Shards)
+			lives = max(lives, c.Life)
+			for _, w := range c.States {
+				for w.Worker >= len(list) {
+					list = append(list, reports.WorkerSummary{Worker: len(list), Shards: []int{},
+						Causes: []string{}})
+				}
+				if len(w.Shards) > 0 {
+					list[w.Worker].Shards = numbers(w.Shards)
+				}
+				last[key{c.Life, w.Worker}] = w
 			}
-			s.Restarts = w.Restarts
-			s.Causes = append([]string{}, w.Causes...)
+		}
+	}
+	for life := range lives {
+		for i := range list {
+			w := last[key{life + 1, i}]
+			list[i].Restarts += w.Restarts
+			list[i].Causes = append(list[i].Causes, w.Causes...)
 		}
 	}
 	return list
+}
+
+// summarizeHarness says what the harness itself took, and whether it was the limit.
+func (r *run) summarizeHarness(e *evidence) reports.HarnessSummary {
+	h := reports.HarnessSummary{BehindSeconds: e.behind.Seconds(), Limit: e.limit}
+	if n := len(e.samples); n > 0 {
+		h.CPUSeconds = e.samples[n-1].CPUHarness
+	}
+	if !e.limited {
+		h.Limit = ""
+	}
+	return h
 }
 
 // Summary is one line about the run for the charts: world, seed, spans, workers.

@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
+	"sluice/buffer/redisstore"
 	"sluice/flusher"
 	"sluice/internal/ledger"
 	"sluice/internal/load"
 	"sluice/internal/pipeline"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // The phases of a run.
@@ -39,7 +40,7 @@ const (
 type run struct {
 	cfg       Config
 	servers   *world
-	pipeline  *pipeline.Pipeline
+	fleet     *fleet
 	ledger    *ledger.Ledger
 	latency   *latency
 	sender    *sender
@@ -47,9 +48,6 @@ type run struct {
 	record    *recorder
 	observer  *observer
 	injector  *injector
-
-	ended chan struct{} // closed when the pipeline has ended
-	err   error         // with what it ended
 }
 
 // Run runs the scenario once. An EnvironmentError means that there is no result; with a context
@@ -70,45 +68,41 @@ func Run(ctx context.Context, cfg Config) (out *Outcome, err error) {
 			out.Litter = err2
 		}
 	}()
-	r := &run{cfg: cfg, servers: s, ended: make(chan struct{})}
-	if err := r.open(ctx); err != nil {
+	r := &run{cfg: cfg, servers: s}
+	defer r.close()
+	if err := r.open(); err != nil {
 		return nil, err
 	}
-	defer r.close()
 	return r.through(ctx, began)
 }
 
-// open connects everything, and starts nothing yet.
-func (r *run) open(ctx context.Context) (err error) {
+// open makes everything, and starts nothing yet.
+func (r *run) open() (err error) {
 	generator := load.NewGenerator(r.cfg.Scenario)
 	r.ledger, r.latency = ledger.New(generator.Recipe), newLatency()
 	r.ledger.InputTopic, r.ledger.FirstOut = r.servers.input, r.latency.out
 	r.record = newRecorder(r.announce)
-	defer func() {
-		if err != nil {
-			r.close()
-		}
-	}()
-	if r.pipeline, err = pipeline.Open(ctx, r.config()); err != nil {
-		return environment("open the pipeline", err)
-	}
-	r.sender, err = newSender(r.servers, r.cfg.Scenario, generator, r.ledger, r.latency)
+	// The name of the run's topics is no other run's.
+	r.fleet = &fleet{config: r.config(), mark: "SIMULATION=" + r.servers.group, log: r.cfg.Log,
+		record: r.record}
+	r.sender, err = newSender(&r.servers.endpoints, r.cfg.Scenario, generator, r.ledger, r.latency)
 	if err != nil {
 		return environment("open the load generator", err)
 	}
-	if r.collector, err = newCollector(r.servers, r.ledger, r.latency); err != nil {
+	r.collector, err = newCollector(&r.servers.endpoints, r.ledger, r.latency)
+	if err != nil {
 		return environment("open the output", err)
 	}
-	r.injector = newInjector(r.cfg.Scenario, r.pipeline, r.ledger, r.record)
-	r.observer = &observer{subject: r.pipeline, gate: r.pipeline.Supervisor(), ledger: r.ledger,
-		record: r.record, progress: r.cfg.Progress, census: newCensus()}
+	jump := func(partition int, by time.Duration) { r.sender.jump(int32(partition), by) }
+	r.injector = newInjector(r.cfg.Scenario, r.fleet, r.servers, jump, r.ledger, r.record)
+	r.observer = &observer{fleet: r.fleet, world: r.servers, collector: r.collector,
+		sender: r.sender, ledger: r.ledger, record: r.record, progress: r.cfg.Progress}
 	return nil
 }
 
+// close ends whatever runs, also a process that everybody has lost track of.
 func (r *run) close() {
-	if r.pipeline != nil {
-		r.pipeline.Close()
-	}
+	r.fleet.killAll()
 	if r.sender != nil {
 		r.sender.close()
 	}
@@ -128,32 +122,23 @@ func (r *run) announce(e reports.Event) {
 func (r *run) through(ctx context.Context, began time.Time) (*Outcome, error) {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
-	// The collector outlives the pipeline, whose last records it is to see.
+	// The collector outlives the consumers, whose last records it is to see.
 	reading, endReading := context.WithCancel(context.WithoutCancel(ctx))
 	defer endReading()
 	watching, endWatching := context.WithCancel(reading)
 	defer endWatching()
-	hard, giveUp := context.WithCancel(reading)
-	defer giveUp()
-	stop, stopPipeline := context.WithCancel(hard)
-	defer stopPipeline()
 
 	r.observer.enter(PhaseStart)
 	tasks.Go(func() { r.collector.run(reading) })
-	tasks.Go(func() {
-		defer close(r.ended)
-		r.err = r.pipeline.Run(hard, stop)
-	})
-	if err := r.awaitReady(ctx); err != nil {
-		stopPipeline()
-		<-r.ended
+	if err := r.startConsumer(ctx); err != nil {
 		return nil, err
 	}
-	e := r.loadAndDrain(ctx, watching, &tasks)
+	e := &evidence{scenario: r.cfg.Scenario}
+	r.load(ctx, watching, &tasks, e)
+	r.drain(ctx, e)
 	r.observer.enter(PhaseStop)
-	stopPipeline()
-	r.awaitEnd(e, giveUp)
-	e.childrenLeft = r.observer.census.count()
+	e.stopTooLong, e.pipelineErr = r.fleet.drainAll()
+	e.left = r.awaitGone()
 	endWatching()
 	r.observer.look(time.Now()) // the very last state
 	e.finishErr = r.finish(ctx)
@@ -161,90 +146,92 @@ func (r *run) through(ctx context.Context, began time.Time) (*Outcome, error) {
 	return r.outcome(e, began), nil
 }
 
-// loadAndDrain is the safety phase, in which load arrives and faults happen, and the liveness
-// phase, in which everything must come out.
-func (r *run) loadAndDrain(ctx, watching context.Context, tasks *sync.WaitGroup) *evidence {
-	e := &evidence{scenario: r.cfg.Scenario}
-	start := time.Now()
-	r.record.begin(start)
-	r.observer.enter(PhaseLoad)
-	tasks.Go(func() { r.observer.run(watching) })
-	tasks.Go(func() { r.injector.run(watching, start) })
-	loading, endLoad := context.WithCancel(ctx)
-	defer endLoad()
-	defer r.whenEnded(endLoad)()
-	e.sendErr = r.sender.run(loading, start)
-	e.loadSeconds = time.Since(start).Seconds()
-	e.behind = time.Duration(r.sender.behind.Load())
-	e.limit, e.limited = r.sender.limit()
-	r.observer.enter(PhaseDrain)
-	e.drained = r.awaitDrained(ctx)
-	if first, last := r.collector.bounds(); !last.IsZero() {
-		e.firstSeconds, e.lastSeconds = first.Sub(start).Seconds(), last.Sub(start).Seconds()
+// startConsumer returns when the first consumer's workers are healthy.
+func (r *run) startConsumer(ctx context.Context) error {
+	if err := r.fleet.start(ctx, first); err != nil {
+		return environment("start the consumer", err)
 	}
-	if !e.drained {
-		e.stuck = r.pipeline.Ready()
-	}
-	select {
-	case <-r.ended:
-		e.endedEarly = true
-	default:
-	}
-	e.interrupted = ctx.Err() != nil
-	return e
-}
-
-// whenEnded calls a function should the pipeline end by itself; the result calls that off.
-func (r *run) whenEnded(call func()) func() {
-	done := make(chan struct{})
-	go func() {
-		select {
-		case <-r.ended:
-			call()
-		case <-done:
-		}
-	}()
-	return func() { close(done) }
-}
-
-// awaitReady returns when all workers are healthy.
-func (r *run) awaitReady(ctx context.Context) error {
 	deadline := time.Now().Add(readyMax + 2*r.cfg.Scenario.Pipeline.MaxUnhealthy)
 	for {
-		states, healthy := r.pipeline.Workers(), 0
-		for _, state := range states {
+		healthy, want := 0, r.cfg.Scenario.Topology.Workers()
+		for _, state := range r.fleet.Workers() {
 			if state.State == flusher.StateHealthy {
 				healthy++
 			}
 		}
-		if want := r.cfg.Scenario.Topology.Workers(); healthy == want {
+		if healthy == want {
 			return nil
 		}
-		select {
-		case <-r.ended:
-			return environment("start the pipeline", errors.Join(r.err, errors.New("it ended at once")))
-		case <-ctx.Done():
-			return environment("start the pipeline", ctx.Err())
-		case <-time.After(pollEvery):
+		if err, ended := r.fleet.fallen(); ended {
+			return environment("start the consumer", errors.Join(err, errors.New("it ended at once")))
 		}
-		if time.Now().After(deadline) {
-			return environment("start the pipeline", fmt.Errorf("%d of %d workers are healthy after %v: %v",
-				healthy, r.cfg.Scenario.Topology.Workers(), readyMax, r.pipeline.Ready()))
+		select {
+		case <-ctx.Done():
+			return environment("start the consumer", ctx.Err())
+		case now := <-time.After(pollEvery):
+			if now.After(deadline) {
+				return environment("start the consumer", fmt.Errorf(
+					"%d of %d workers are healthy after %v: %v", healthy, want, readyMax, r.fleet.ready()))
+			}
 		}
 	}
 }
 
+// load is the safety phase, in which load arrives and faults happen.
+func (r *run) load(ctx, watching context.Context, tasks *sync.WaitGroup, e *evidence) {
+	start := time.Now()
+	r.record.begin(start)
+	r.observer.enter(PhaseLoad)
+	loading, endLoad := context.WithCancel(ctx)
+	defer endLoad()
+	tasks.Go(func() { r.observer.run(watching) })
+	tasks.Go(func() { r.injector.run(loading, start) })
+	e.start = start
+	e.sendErr = r.sender.run(loading, start)
+	e.loadSeconds = time.Since(start).Seconds()
+	e.behind = time.Duration(r.sender.behind.Load())
+	e.limit, e.limited = r.sender.limit()
+}
+
+// drain is the liveness phase: the faults are healed, and everything must come out.
+func (r *run) drain(ctx context.Context, e *evidence) {
+	if err := r.injector.heal(); err != nil {
+		e.healErr = err
+	}
+	r.observer.enter(PhaseDrain)
+	_, e.endedEarly = r.fleet.fallen()
+	if e.endedEarly {
+		e.endedErr, _ = r.fleet.fallen()
+	}
+	if ctx.Err() == nil && (!e.endedEarly || e.scenario.Expectations.End == scenarios.EndBudget) {
+		e.healErr = errors.Join(e.healErr, r.fleet.revive())
+	}
+	e.drained = r.awaitDrained(ctx)
+	if first, last := r.collector.bounds(); !last.IsZero() {
+		e.firstSeconds, e.lastSeconds = first.Sub(e.start).Seconds(), last.Sub(e.start).Seconds()
+	}
+	if !e.drained {
+		e.stuck = r.fleet.ready()
+	}
+	if err, ended := r.fleet.fallen(); ended {
+		e.endedEarly, e.endedErr = true, err
+	}
+	e.interrupted = ctx.Err() != nil
+}
+
 // awaitDrained returns true when every span and bad message sent has come out, was dropped or is
-// excused, and false when it has taken too long, or the pipeline or the run has ended.
+// excused, and nothing is left in the store that may still come out; and false when that has taken
+// too long, or the consumer or the run has ended.
 func (r *run) awaitDrained(ctx context.Context) bool {
 	deadline := time.Now().Add(r.cfg.Scenario.Expectations.DrainMax)
 	for {
-		if r.ledger.Pending() == 0 {
+		if r.ledger.Pending() == 0 && r.settled(ctx) {
 			return true
 		}
-		select {
-		case <-r.ended:
+		if _, ended := r.fleet.fallen(); ended {
 			return false
+		}
+		select {
 		case <-ctx.Done():
 			return false
 		case now := <-time.After(pollEvery):
@@ -255,16 +242,43 @@ func (r *run) awaitDrained(ctx context.Context) bool {
 	}
 }
 
-// awaitEnd waits for the pipeline to stop, and ends it by force if it takes too long.
-func (r *run) awaitEnd(e *evidence, giveUp context.CancelFunc) {
-	select {
-	case <-r.ended:
-	case <-time.After(shutdownMax + time.Second):
-		e.stopTooLong = true
-		giveUp()
-		<-r.ended
+// settled tells whether what a wipe of Redis has spared is out as well: those that are excused may
+// still be on their way.
+func (r *run) settled(ctx context.Context) bool {
+	if r.ledger.Excusable() == 0 {
+		return true
 	}
-	e.pipelineErr = r.err
+	left, err := r.leftovers(ctx)
+	return err == nil && len(left) == 0
+}
+
+// goneMax is how long the workers of a consumer that has ended may take to end.
+const goneMax = 5 * time.Second
+
+// awaitGone returns how many processes of the run are left when all had their time to end.
+func (r *run) awaitGone() int {
+	deadline := time.Now().Add(goneMax)
+	for {
+		left, _ := marked(r.fleet.mark)
+		if len(left) == 0 || time.Now().After(deadline) {
+			return len(left)
+		}
+		time.Sleep(pollEvery)
+	}
+}
+
+// leftovers describes what the store holds beside epochs and clocks.
+func (r *run) leftovers(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, leftoversMax)
+	defer cancel()
+	c := redisstore.DefaultConfig()
+	c.Addresses, c.Namespace = r.servers.redis, r.servers.namespace
+	store, err := redisstore.Open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	return store.Leftovers(ctx)
 }
 
 // finish reads the output to its end and looks what is left in the store.
@@ -283,7 +297,7 @@ func (r *run) config() pipeline.Config {
 	c.InputTopic, c.OutputTopic = r.servers.input, r.servers.output
 	c.DeadLetterTopic = r.servers.letters
 	c.Group = r.servers.group
-	c.CreateTopics, c.Partitions = true, int32(s.Topology.Partitions)
+	c.Partitions = int32(s.Topology.Partitions)
 	c.Mode = pipeline.Mode(s.Topology.FlusherMode)
 	c.Options.Timeout, c.Options.RootTimeout = s.Pipeline.Timeout, s.Pipeline.RootTimeout
 	c.Options.MaxSegmentAge = s.Pipeline.MaxSegmentAge
@@ -296,10 +310,8 @@ func (r *run) config() pipeline.Config {
 	c.Flusher.ShutdownTimeout = shutdownMax
 	c.Worker.MaxFlushSegments = s.Pipeline.MaxFlushSegments
 	c.Ingest.MaxBatch, c.Ingest.MaxBatchWait = s.Pipeline.MaxBatch, s.Pipeline.MaxBatchWait
-	c.Events, c.Fresh = r.record.supervisor, r.record.fresh.add
-	c.Log = r.cfg.Log
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	// The least that Kafka allows: a killed consumer's partitions are not to wait for long.
+	c.Source.SessionTimeout = 6 * time.Second
+	c.Variant = r.cfg.Defect
 	return c
 }

@@ -75,8 +75,9 @@ type backend interface {
 	close(w *world) error
 }
 
-// errBusy means that a fault cannot happen right now: its server is down, or suffers another one.
-var errBusy = errors.New("the server suffers another fault")
+// errBusy means that a fault cannot happen right now, since its target is down or suffers another
+// one: it is tried again.
+var errBusy = errors.New("its target is down just now, or suffers another fault")
 
 // errClosed means that a fault comes after the end of the world.
 var errClosed = errors.New("the world is closed")
