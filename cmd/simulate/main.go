@@ -16,12 +16,14 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sluice/internal/harness"
+	"sluice/internal/instance"
 	"sluice/internal/spawn"
 	"sluice/scenarios"
 )
 
 func main() {
-	// The workers are this program, started again.
+	// The consumers are this program, started again, and so are their workers.
+	instance.MaybeRun()
 	spawn.MaybeWorker()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }

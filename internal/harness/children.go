@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// process is one that the run started: a consumer or a worker.
-type process struct {
+// runProcess is one that the run started: a consumer or a worker.
+type runProcess struct {
 	pid, parent int
 	// frozen by SIGSTOP: it can do nothing, not even end.
 	frozen bool
@@ -19,7 +19,7 @@ type process struct {
 // marked returns the processes that have a variable in their environment, and have not ended, by
 // asking the operating system: so it also sees one that everybody has lost track of. ok is false on
 // a system that cannot be asked.
-func marked(mark string) (list []process, ok bool) {
+func marked(mark string) (list []runProcess, ok bool) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, false
@@ -40,7 +40,7 @@ func marked(mark string) (list []process, ok bool) {
 			continue // it has just ended
 		}
 		if parent, state, is := parseStat(stat); is && state != 'Z' && state != 'X' {
-			list = append(list, process{pid, parent, state == 'T'})
+			list = append(list, runProcess{pid, parent, state == 'T'})
 		}
 	}
 	return list, ok

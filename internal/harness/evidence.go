@@ -1,8 +1,10 @@
 package harness
 
 import (
+	"slices"
 	"time"
 
+	"sluice/flusher"
 	"sluice/internal/ledger"
 	"sluice/reports"
 	"sluice/scenarios"
@@ -55,6 +57,11 @@ type evidence struct {
 	finishErr error
 	// missedFaults did not happen, each with the reason.
 	missedFaults []string
+}
+
+// exhausted tells whether a consumer gave up because a restart budget was used up.
+func (e *evidence) exhausted() bool {
+	return slices.ContainsFunc(e.moves, func(m move) bool { return m.Kind == flusher.EventExhausted })
 }
 
 // watched returns the looks from the start of the load until the pipeline was told to stop.

@@ -24,13 +24,10 @@ func judgeExpectations(e *evidence, r *reports.Result) []reports.Judgement {
 		list = append(list, reports.Judgement{Name: name, Verdict: verdict,
 			Detail: fmt.Sprintf(format, args...)})
 	}
-	var missed []string
-	for _, fault := range e.missedFaults {
-		missed = append(missed, fault.String())
-	}
-	if len(e.scenario.Faults) > 0 {
-		add("faults injected", len(missed) == 0, "%d of %d%s", len(e.scenario.Faults)-len(missed),
-			len(e.scenario.Faults), prefixed(", missing: ", strings.Join(missed, "; ")))
+	if planned := len(e.scenario.Plan()); planned > 0 {
+		add("faults injected", len(e.missedFaults) == 0, "%d of %d%s",
+			planned-len(e.missedFaults), planned,
+			prefixed(", missing: ", strings.Join(e.missedFaults, "; ")))
 	}
 	add("open loop", e.behind <= behindMax, "the load was at most %v behind its time, limit %v%s",
 		e.behind.Round(time.Millisecond), behindMax, prefixed("; ", e.limit))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/flusher"
+	"sluice/internal/ingest"
 	"sluice/internal/instance"
 	"sluice/internal/pipeline"
 	"sluice/reports"
@@ -320,11 +321,22 @@ func (f *fleet) look(now time.Time) (looks []consumerLook, workerPids, consumerP
 		}
 		l := c.instance.Look()
 		looks = append(looks, consumerLook{Consumer: c.index, Life: c.life,
-			Heard: now.Sub(l.At).Seconds(), States: l.Workers, Closed: l.Closed})
+			Heard: now.Sub(l.At).Seconds(), States: l.Workers, Closed: l.Closed,
+			Committed: committed(l.Counters)})
 		consumerPids = append(consumerPids, c.instance.Pid())
 		workerPids = slices.AppendSeq(workerPids, maps.Values(l.Pids))
 	}
 	return looks, workerPids, consumerPids
+}
+
+func committed(c ingest.Counters) map[int32]int64 {
+	offsets := map[int32]int64{}
+	for _, p := range c.Partitions {
+		if p.Next > 0 {
+			offsets[p.Partition] = p.Next
+		}
+	}
+	return offsets
 }
 
 // ready says what keeps spans from moving, in words.

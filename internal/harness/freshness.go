@@ -13,7 +13,9 @@ import (
 type freshness struct {
 	mu     sync.Mutex
 	hist   *hdrhistogram.Histogram
-	recent *hdrhistogram.Histogram // since the last sample
+	recent *hdrhistogram.Histogram // since that time
+	since  time.Time
+	shown  reports.Quantiles
 }
 
 // freshnessMax is the greatest value that is told apart from greater ones.
@@ -43,10 +45,17 @@ func (f *freshness) quantiles() reports.Quantiles {
 	return quantilesOf(f.hist)
 }
 
-// sample returns the distribution of what came in since it was called last.
-func (f *freshness) sample() reports.Quantiles {
+// latelyWindow is how far back lately looks.
+const latelyWindow = time.Second
+
+// lately returns the distribution of what came in within the last second or so: it begins anew each
+// time that a window is full, and says the same until the next one is.
+func (f *freshness) lately() reports.Quantiles {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	defer f.recent.Reset()
-	return quantilesOf(f.recent)
+	if now := time.Now(); now.Sub(f.since) >= latelyWindow {
+		f.shown, f.since = quantilesOf(f.recent), now
+		f.recent.Reset()
+	}
+	return f.shown
 }

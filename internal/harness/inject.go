@@ -32,9 +32,9 @@ type system interface {
 	signal(pid int, signal syscall.Signal) error
 }
 
-// servers is what the injector does to Redis, Kafka and the network. The end of a fault is a
+// breakable is what the injector does to Redis, Kafka and the network. The end of a fault is a
 // function, or nil if there is nothing to end.
-type servers interface {
+type breakable interface {
 	inject(scenarios.Fault) (undo func() error, err error)
 	heal() error
 }
@@ -43,7 +43,7 @@ type servers interface {
 type injector struct {
 	plan    []scenarios.Occurrence
 	system  system
-	servers servers
+	servers breakable
 	jump    func(partition int, by time.Duration)
 	ledger  *ledger.Ledger
 	record  *recorder
@@ -51,17 +51,17 @@ type injector struct {
 	busy sync.WaitGroup // faults that are being injected or ended
 
 	mu     sync.Mutex
-	state  []progress // by occurrence
-	causes []error    // why an occurrence failed
+	state  []stage // by occurrence
+	causes []error // why an occurrence failed
 	active []*effect
 	healed bool
 }
 
-// progress is how far an occurrence has come.
-type progress int
+// stage is how far an occurrence has come.
+type stage int
 
 const (
-	waiting progress = iota
+	waiting stage = iota
 	beginning
 	happened
 	failed
@@ -83,12 +83,12 @@ type effect struct {
 // allPartitions is the partition of a clock that jumps for all.
 const allPartitions = -1
 
-func newInjector(s scenarios.Scenario, sys system, srv servers, jump func(int, time.Duration),
+func newInjector(s scenarios.Scenario, sys system, srv breakable, jump func(int, time.Duration),
 	l *ledger.Ledger, r *recorder,
 ) *injector {
 	plan := s.Plan()
 	return &injector{plan: plan, system: sys, servers: srv, jump: jump, ledger: l, record: r,
-		state: make([]progress, len(plan)), causes: make([]error, len(plan))}
+		state: make([]stage, len(plan)), causes: make([]error, len(plan))}
 }
 
 // injectEvery is how often the conditions are looked at.

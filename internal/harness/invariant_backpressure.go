@@ -15,12 +15,12 @@ var backpressure = invariant{"backpressure", liveness, judgeBackpressure}
 
 func judgeBackpressure(e *evidence) (reports.Verdict, string) {
 	end := watchedUntil(e)
-	troubles := troublesOf(e.moves, end)
-	pauses := pausesOf(e.moves, end)
+	troubles := troublesOf(e, end)
+	pauses := pausesOf(e, end)
 	for _, p := range pauses {
 		// A full Redis pauses all shards, whatever their workers do.
 		if e.scenario.Pipeline.MaxMemory == flusher.MemoryOff {
-			if verdict, reason := justified(p, troubles, end); verdict != reports.Passed {
+			if verdict, reason := justified(p, troubles); verdict != reports.Passed {
 				return verdict, reason
 			}
 		}
@@ -41,31 +41,59 @@ func judgeBackpressure(e *evidence) (reports.Verdict, string) {
 // supervisor, which a loaded machine can draw out.
 const gateSlack = 2 * time.Second
 
+// slot is the place of a worker in one life of a consumer.
+type slot struct{ consumer, life, worker int }
+
+func (m move) slot() slot { return slot{m.Consumer, m.Life, m.Worker} }
+
 // trouble is a time in which a worker gave reason to pause its input: from its failure, or from the
 // begin of its backpressure, until it is healthy and keeps up.
 type trouble struct {
-	worker   int
+	slot
 	from, to float64
 	what     string
 }
 
-// shards returns those that the worker has.
+// shards returns those that the worker had then.
 func (t trouble) shards(e *evidence) []buffer.Shard {
-	for i := len(e.looks) - 1; i >= 0; i-- {
-		for _, w := range e.looks[i].States {
-			if w.Worker == t.worker && len(w.Shards) > 0 {
-				return w.Shards
+	var shards []buffer.Shard
+	for _, l := range e.looks {
+		if l.T < t.from {
+			continue
+		}
+		if l.T > t.to {
+			break
+		}
+		for _, c := range l.Consumers {
+			for _, w := range c.States {
+				if (slot{c.Consumer, c.Life, w.Worker}) == t.slot && len(w.Shards) > 0 {
+					shards = w.Shards
+				}
 			}
 		}
 	}
-	return nil
+	return shards
 }
 
 // pause is a time in which the input of a shard was paused.
 type pause struct {
+	slot
 	shard    buffer.Shard
-	worker   int
 	from, to float64
+	// lasting is true if it was never seen to end.
+	lasting bool
+}
+
+// lifeEnds returns when each life of a consumer was last seen, cut off at the end: what lasted then
+// ended with it.
+func lifeEnds(e *evidence, end float64) map[slot]float64 {
+	ends := map[slot]float64{}
+	for _, l := range e.looks {
+		for _, c := range l.Consumers {
+			ends[slot{c.Consumer, c.Life, 0}] = min(l.T, end)
+		}
+	}
+	return ends
 }
 
 func watchedUntil(e *evidence) float64 {
@@ -75,51 +103,59 @@ func watchedUntil(e *evidence) float64 {
 	return 0
 }
 
-// troublesOf follows each worker through the events. What lasts is cut off at the end.
-func troublesOf(moves []move, end float64) []trouble {
-	open := map[int]trouble{}
+// troublesOf follows each worker through the events. What lasts is cut off at the end of its
+// consumer's life. A worker that is told to end has no trouble any more.
+func troublesOf(e *evidence, end float64) []trouble {
+	open := map[slot]trouble{}
 	var list []trouble
-	for _, m := range moves {
-		t, is := open[m.Worker]
+	shut := func(at slot, t float64) {
+		if trouble, is := open[at]; is {
+			trouble.to = t
+			list = append(list, trouble)
+			delete(open, at)
+		}
+	}
+	for _, m := range e.moves {
+		at := m.slot()
+		_, is := open[at]
 		switch m.Kind {
 		case flusher.EventFailed, flusher.EventBackpressureOn, flusher.EventStarted:
 			if !is && m.T < end {
-				open[m.Worker] = trouble{worker: m.Worker, from: m.T, what: m.Kind.String()}
+				open[at] = trouble{slot: at, from: m.T, what: m.Kind.String()}
 			}
-		case flusher.EventHealthy, flusher.EventBackpressureOff:
-			if is {
-				t.to = m.T
-				list = append(list, t)
-				delete(open, m.Worker)
-			}
+		case flusher.EventHealthy, flusher.EventBackpressureOff, flusher.EventStopping:
+			shut(at, m.T)
 		}
 	}
-	for worker := range 1 + slices.MaxFunc(append(moves, move{}), byWorker).Worker {
-		if t, is := open[worker]; is {
-			t.to = end
-			list = append(list, t)
-		}
+	ends := lifeEnds(e, end)
+	for _, m := range e.moves {
+		shut(m.slot(), ends[slot{m.Consumer, m.Life, 0}])
 	}
 	return list
 }
 
-func byWorker(a, b move) int { return a.Worker - b.Worker }
-
-// pausesOf returns the times in which the gate was closed. What lasts is cut off at the end; what
-// begins after it belongs to the shutdown.
-func pausesOf(moves []move, end float64) []pause {
+// pausesOf returns the times in which the gate was closed. What lasts is cut off at the end of the
+// consumer's life; what begins after the end of the run belongs to the shutdown.
+func pausesOf(e *evidence, end float64) []pause {
+	type gate struct {
+		consumer, life int
+		shard          buffer.Shard
+	}
 	var list []pause
-	open := map[buffer.Shard]int{}
-	for _, m := range moves {
+	open := map[gate]int{}
+	ends := lifeEnds(e, end)
+	for _, m := range e.moves {
 		for _, shard := range m.Shards {
-			at, is := open[shard]
+			g := gate{m.Consumer, m.Life, shard}
+			at, is := open[g]
 			switch {
 			case m.Kind == flusher.EventGateClosed && !is && m.T < end:
-				open[shard] = len(list)
-				list = append(list, pause{shard: shard, worker: m.Worker, from: m.T, to: end})
+				open[g] = len(list)
+				list = append(list, pause{slot: m.slot(), shard: shard, from: m.T,
+					to: ends[slot{m.Consumer, m.Life, 0}], lasting: true})
 			case m.Kind == flusher.EventGateOpened && is:
-				list[at].to = m.T
-				delete(open, shard)
+				list[at].to, list[at].lasting = m.T, false
+				delete(open, g)
 			}
 		}
 	}
@@ -127,17 +163,17 @@ func pausesOf(moves []move, end float64) []pause {
 }
 
 // justified checks that a pause begins and ends with a trouble of the shard's own worker.
-func justified(p pause, troubles []trouble, end float64) (reports.Verdict, string) {
+func justified(p pause, troubles []trouble) (reports.Verdict, string) {
 	covered := p.from
 	for _, t := range troubles {
-		if t.worker == p.worker && t.from <= covered+gateSlack.Seconds() {
+		if t.slot == p.slot && t.from <= covered+gateSlack.Seconds() {
 			covered = max(covered, t.to)
 		}
 	}
 	if p.to-covered <= gateSlack.Seconds() {
 		return passed("")
 	}
-	if p.to >= end {
+	if p.lasting {
 		return violated("the input of shard %d was paused at %.1fs and never resumed, though worker %d "+
 			"was well from %.1fs on", p.shard, p.from, p.worker, covered)
 	}
@@ -148,6 +184,7 @@ func justified(p pause, troubles []trouble, end float64) (reports.Verdict, strin
 // engaged tells whether the shard's input paused in time for a trouble that lasts.
 func engaged(pauses []pause, shard buffer.Shard, t trouble, after float64) bool {
 	return slices.ContainsFunc(pauses, func(p pause) bool {
-		return p.shard == shard && p.from <= t.from+after && p.to > t.from
+		return p.shard == shard && p.consumer == t.consumer && p.life == t.life &&
+			p.from <= t.from+after && p.to > t.from
 	})
 }

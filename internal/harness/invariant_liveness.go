@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // drains: when the load and the faults are over, everything comes out within drain_max, and the
@@ -11,9 +12,15 @@ import (
 var drains = invariant{"liveness", liveness, judgeDrains}
 
 func judgeDrains(e *evidence) (reports.Verdict, string) {
+	exhausted := e.exhausted()
 	switch {
-	case e.endedEarly:
-		return violated("the pipeline ended by itself: %v", e.pipelineErr)
+	case e.scenario.Expectations.End == scenarios.EndBudget && !exhausted && !e.interrupted:
+		return violated("the consumer should have ended since a worker's restart budget is used up, " +
+			"and did not")
+	case e.endedEarly && !(exhausted && e.scenario.Expectations.End == scenarios.EndBudget):
+		return violated("the consumer ended by itself: %v", e.endedErr)
+	case e.healErr != nil:
+		return unknown("not every fault could be ended: %v", e.healErr)
 	case e.interrupted:
 		return unknown("the run was interrupted")
 	case e.sendErr != nil:
@@ -27,9 +34,9 @@ func judgeDrains(e *evidence) (reports.Verdict, string) {
 		return violated("%v after the load %d spans had not come out: %s",
 			e.scenario.Expectations.DrainMax, missing, reason)
 	case e.stopTooLong:
-		return violated("the pipeline did not stop within %v", shutdownMax)
+		return violated("a consumer did not stop within %v", shutdownMax)
 	case e.pipelineErr != nil:
-		return violated("the pipeline ended with an error: %v", e.pipelineErr)
+		return violated("a consumer ended with an error: %v", e.pipelineErr)
 	}
 	return passed("all spans were out %.1fs after the load", max(0, e.lastSeconds-e.loadSeconds))
 }

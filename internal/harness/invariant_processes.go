@@ -1,31 +1,71 @@
 package harness
 
 import (
+	"fmt"
+	"strings"
+
 	"sluice/reports"
 	"sluice/scenarios"
 )
 
-// processLimit: there are never more worker processes than were asked for, by the count of the
-// operating system; and none is left at the end.
+// processLimit: a consumer never has more worker processes than were asked for, by the count of the
+// operating system; those whose consumer is gone end by themselves, as soon as they are not frozen;
+// and no process is left at the end.
 var processLimit = invariant{"process limit", safety, judgeProcessLimit}
+
+// orphanMax is how long a worker may outlive its consumer, in seconds.
+const orphanMax = 5.0
 
 func judgeProcessLimit(e *evidence) (reports.Verdict, string) {
 	limit := e.scenario.Topology.Workers()
 	if e.scenario.Topology.FlusherMode == scenarios.ModeGoroutine {
 		limit = 0
 	}
-	most := 0
+	most, orphansSince := 0, -1.0
 	for _, l := range e.looks {
-		if l.Live == processesUnknown {
+		if l.Unknown {
 			return unknown("processes cannot be counted on this system")
 		}
-		if l.Live > limit {
-			return violated("at %.1fs there were %d worker processes, the limit is %d", l.T, l.Live, limit)
+		for _, c := range l.Consumers {
+			if c.Live > limit {
+				return violated("at %.1fs %s had %d worker processes, the limit is %d%s", l.T,
+					nameConsumer(c.Consumer), c.Live, limit, e.since(l.T, c.Consumer))
+			}
+			most = max(most, c.Live)
 		}
-		most = max(most, l.Live)
+		switch {
+		case l.Orphans == 0:
+			orphansSince = -1
+		case orphansSince < 0:
+			orphansSince = l.T
+		case l.T-orphansSince > orphanMax:
+			return violated("at %.1fs there were %d worker processes whose consumer is gone since %.1fs",
+				l.T, l.Orphans, orphansSince)
+		}
 	}
-	if e.childrenLeft > 0 {
-		return violated("%d worker processes were left when the pipeline had ended", e.childrenLeft)
+	if e.left > 0 {
+		return violated("%d processes were left when every consumer had ended", e.left)
 	}
-	return passed("at most %d worker processes at a time, limit %d, none left", most, limit)
+	return passed("at most %d worker processes of a consumer at a time, limit %d, none left", most, limit)
+}
+
+func nameConsumer(index int) string {
+	if index == first {
+		return "the consumer"
+	}
+	return fmt.Sprintf("consumer %d", index)
+}
+
+// since names what happened to a consumer's workers just before a moment: the event that shows how
+// it came to that.
+func (e *evidence) since(t float64, consumer int) string {
+	text := ""
+	for _, event := range e.events {
+		telling := event.Kind == reports.EventFaultBegin || event.Kind == reports.EventRestart
+		if event.T <= t && telling && (event.Consumer == consumer || event.Kind != reports.EventRestart) {
+			what := strings.TrimSpace(event.Fault + " " + event.Text)
+			text = fmt.Sprintf("; just before, at %.1fs: %s: %s", event.T, event.Kind, what)
+		}
+	}
+	return text
 }

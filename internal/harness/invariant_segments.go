@@ -52,7 +52,7 @@ func cameLate(e *evidence) string {
 		return "max_segment_age cuts segments"
 	}
 	const blocked = 0.5 // of the wait
-	for _, p := range pausesOf(e.moves, watchedUntil(e)) {
+	for _, p := range pausesOf(e, watchedUntil(e)) {
 		if lasted := p.to - p.from; lasted >= blocked*wait {
 			return fmt.Sprintf("the input of shard %d was paused for %.1fs at %.1fs",
 				p.shard, lasted, p.from)

@@ -36,18 +36,21 @@ type consumerLook struct {
 	Live int
 	// Closed are the shards whose input is to pause.
 	Closed []buffer.Shard
+	// Committed are the offsets behind what was committed in this life, by partition.
+	Committed map[int32]int64
 }
 
 // observer looks at the system ten times a second and keeps what it sees.
 type observer struct {
 	fleet    *fleet
 	world    *world
-	sender   *sender
 	ledger   *ledger.Ledger
 	record   *recorder
 	progress func(Progress)
 
+	memory                               memoryMeter
 	workersCPU, consumersCPU, harnessCPU cpuMeter
+	committed                            map[int32]int64 // by partition, the offset behind it
 
 	mu      sync.Mutex
 	phase   string
@@ -60,6 +63,9 @@ const sampleEvery = 100 * time.Millisecond
 
 // run looks until ctx is done.
 func (o *observer) run(ctx context.Context) {
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	tasks.Go(func() { o.memory.run(ctx, o.world) })
 	ticker := time.NewTicker(sampleEvery)
 	defer ticker.Stop()
 	for {
@@ -99,11 +105,10 @@ func (o *observer) look(now time.Time) {
 		}
 	}
 	sample := o.sample(live, workerPids, consumerPids)
-	paused := 0
 	for _, c := range consumers {
-		paused += len(c.Closed)
+		sample.Paused += len(c.Closed)
 	}
-	sample.Paused = paused
+	sample.Backlog = o.backlog(consumers)
 
 	o.mu.Lock()
 	o.record.mu.Lock()
@@ -130,7 +135,29 @@ func (o *observer) sample(live int, workerPids, consumerPids []int) reports.Samp
 	s.CPUWorkers = o.workersCPU.seconds(workerPids)
 	s.CPUConsumer = o.consumersCPU.seconds(consumerPids)
 	s.CPUHarness = o.harnessCPU.seconds([]int{os.Getpid()})
+	s.CPURedis, s.CPUKafka = o.world.cpu()
+	s.RedisBytes, s.RedisBytesMax = o.memory.last()
+	fresh := o.record.fresh.lately()
+	s.FreshP50, s.FreshP90, s.FreshP99 = fresh.P50, fresh.P90, fresh.P99
 	return s
+}
+
+// backlog returns how many messages were sent and are not committed yet, as far as the consumers
+// have said. What a consumer knows of offsets ends with it, so the greatest is kept.
+func (o *observer) backlog(consumers []consumerLook) int64 {
+	if o.committed == nil {
+		o.committed = map[int32]int64{}
+	}
+	for _, c := range consumers {
+		for partition, next := range c.Committed {
+			o.committed[partition] = max(o.committed[partition], next)
+		}
+	}
+	backlog := o.ledger.Messages()
+	for _, next := range o.committed {
+		backlog -= next
+	}
+	return max(backlog, 0)
 }
 
 func (o *observer) seen() ([]look, []reports.Sample) {

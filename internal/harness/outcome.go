@@ -89,7 +89,7 @@ func judge(e *evidence) *Outcome {
 			SpansPerSecond: float64(b.Flushed) / span, BytesPerSecond: float64(b.Bytes) / span,
 		},
 		Freshness: e.fresh, Latency: e.latency,
-		Faults: reports.FaultsOf(e.events), Pauses: len(pausesOf(e.moves, watchedUntil(e))),
+		Faults: reports.FaultsOf(e.events), Pauses: len(pausesOf(e, watchedUntil(e))),
 		Run: reports.RunSummary{Events: len(e.events),
 			DrainSeconds: max(0, e.lastSeconds-e.loadSeconds)},
 	}

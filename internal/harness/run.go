@@ -95,8 +95,8 @@ func (r *run) open() (err error) {
 	}
 	jump := func(partition int, by time.Duration) { r.sender.jump(int32(partition), by) }
 	r.injector = newInjector(r.cfg.Scenario, r.fleet, r.servers, jump, r.ledger, r.record)
-	r.observer = &observer{fleet: r.fleet, world: r.servers, collector: r.collector,
-		sender: r.sender, ledger: r.ledger, record: r.record, progress: r.cfg.Progress}
+	r.observer = &observer{fleet: r.fleet, world: r.servers, ledger: r.ledger,
+		record: r.record, progress: r.cfg.Progress}
 	return nil
 }
 
@@ -186,11 +186,29 @@ func (r *run) load(ctx, watching context.Context, tasks *sync.WaitGroup, e *evid
 	defer endLoad()
 	tasks.Go(func() { r.observer.run(watching) })
 	tasks.Go(func() { r.injector.run(loading, start) })
+	if r.cfg.Scenario.Expectations.End != scenarios.EndBudget {
+		tasks.Go(func() { r.whenFallen(loading, endLoad) })
+	}
 	e.start = start
 	e.sendErr = r.sender.run(loading, start)
 	e.loadSeconds = time.Since(start).Seconds()
 	e.behind = time.Duration(r.sender.behind.Load())
 	e.limit, e.limited = r.sender.limit()
+}
+
+// whenFallen ends the load of a consumer that ended though nobody had ended it.
+func (r *run) whenFallen(loading context.Context, endLoad context.CancelFunc) {
+	for {
+		if _, ended := r.fleet.fallen(); ended {
+			endLoad()
+			return
+		}
+		select {
+		case <-loading.Done():
+			return
+		case <-time.After(pollEvery):
+		}
+	}
 }
 
 // drain is the liveness phase: the faults are healed, and everything must come out.

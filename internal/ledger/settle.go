@@ -61,6 +61,13 @@ func (l *Ledger) Counts() (sent, settled int64) {
 	return l.sent.count, l.settled.count
 }
 
+// Messages returns how many messages were sent so far, bad ones and repeats among them. It is cheap.
+func (l *Ledger) Messages() int64 {
+	l.in.Lock()
+	defer l.in.Unlock()
+	return l.messages
+}
+
 // Traffic returns how many spans came out again so far, and the bytes of all output records. It is
 // cheap.
 func (l *Ledger) Traffic() (repeated, bytes int64) {
