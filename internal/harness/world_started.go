@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -91,11 +92,11 @@ func (n *node[S]) close() error {
 	return n.server.Kill()
 }
 
-func startServers(kind Servers, e *endpoints) (*started, error) {
+func startServers(ctx context.Context, c Config, e *endpoints) (*started, error) {
 	s := &started{}
 	var nodes []*servers.RedisServer
 	var err error
-	if kind == ServersCluster {
+	if c.Servers == ServersCluster {
 		nodes, err = servers.StartRedisCluster()
 	} else {
 		var one *servers.RedisServer
@@ -115,6 +116,11 @@ func startServers(kind Servers, e *endpoints) (*started, error) {
 	}
 	s.kafka = newNode(server)
 	e.kafka = []string{server.Addr}
+	if c.failsProduce() {
+		if err := server.AddAbsentBroker(ctx); err != nil {
+			return nil, errors.Join(err, s.close(nil))
+		}
+	}
 	return s, nil
 }
 
