@@ -104,7 +104,7 @@ func openWorld(ctx context.Context, c Config) (*world, error) {
 	case c.World == WorldFakes:
 		w.backend, err = openFakes(&w.endpoints)
 	case c.Servers != ServersGiven:
-		w.backend, err = startServers(c.Servers, &w.endpoints)
+		w.backend, err = startServers(ctx, c, &w.endpoints)
 	default:
 		w.backend = given{}
 	}

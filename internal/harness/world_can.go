@@ -48,9 +48,6 @@ func canDo(c Config, f scenarios.Fault) error {
 		return nil
 	case c.Servers == ServersGiven:
 		return errors.New("world real does that only to servers of its own: use --servers start")
-	case onPartition:
-		return errors.New("a broker takes all partitions of a topic or none: use fail kafka, or " +
-			"--world fakes")
 	}
 	return nil
 }
@@ -67,4 +64,11 @@ func (c Config) redisNodes() int {
 		return clusterNodes
 	}
 	return len(c.Redis)
+}
+
+// failsProduce tells whether the scenario has the broker answer produce requests with errors.
+func (c Config) failsProduce() bool {
+	return slices.ContainsFunc(c.Scenario.Faults, func(f scenarios.Fault) bool {
+		return f.Verb == scenarios.VerbFail
+	})
 }

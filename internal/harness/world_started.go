@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -91,11 +92,15 @@ func (n *node[S]) close() error {
 	return n.server.Kill()
 }
 
-func startServers(kind Servers, e *endpoints) (*started, error) {
+func startServers(ctx context.Context, c Config, e *endpoints) (*started, error) {
 	s := &started{}
 	var nodes []*servers.RedisServer
 	var err error
+<<<<<<< HEAD
 	if kind == ServersStartCluster {
+=======
+	if c.Servers == ServersCluster {
+>>>>>>> wt-net
 		nodes, err = servers.StartRedisCluster()
 	} else {
 		var one *servers.RedisServer
@@ -115,6 +120,11 @@ func startServers(kind Servers, e *endpoints) (*started, error) {
 	}
 	s.kafka = newNode(server)
 	e.kafka = []string{server.Addr}
+	if c.failsProduce() {
+		if err := server.AddAbsentBroker(ctx); err != nil {
+			return nil, errors.Join(err, s.close(nil))
+		}
+	}
 	return s, nil
 }
 

@@ -1,15 +1,11 @@
 package harness
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/scenarios"
 )
@@ -132,35 +128,11 @@ func breakKafka(n *kafkaNode, w *world, f scenarios.Fault) (func() error, error)
 	case scenarios.VerbCrash:
 		return n.start, n.end(n.server.Kill)
 	case scenarios.VerbFail:
-		fail := kadm.AlterConfig{Op: kadm.SetConfig, Name: replicasMin, Value: kadm.StringPtr("2")}
-		heal := kadm.AlterConfig{Op: kadm.DeleteConfig, Name: replicasMin}
-		return func() error { return w.alterOutput(heal) }, w.alterOutput(fail)
+		partitions := w.partitions()
+		if f.Target.Kind == scenarios.TargetPartition {
+			partitions = []int32{int32(f.Target.N)}
+		}
+		return func() error { return w.replicate(partitions, false) }, w.replicate(partitions, true)
 	}
 	return nil, fmt.Errorf("the harness knows no %s of Kafka", f.Verb)
-}
-
-// replicasMin is the setting with which a broker takes no record of a topic: it wants more replicas
-// than there are.
-const replicasMin = "min.insync.replicas"
-
-// alterMax bounds a change of a topic.
-const alterMax = 10 * time.Second
-
-// alterOutput changes a setting of the output topic.
-func (w *world) alterOutput(setting kadm.AlterConfig) error {
-	ctx, cancel := context.WithTimeout(context.Background(), alterMax)
-	defer cancel()
-	client, err := kgo.NewClient(w.harnessOpts()...)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	answers, err := kadm.NewClient(client).AlterTopicConfigs(ctx, []kadm.AlterConfig{setting}, w.output)
-	if err == nil {
-		_, err = answers.On(w.output, func(r *kadm.AlterConfigsResponse) error { return r.Err })
-	}
-	if err != nil {
-		return fmt.Errorf("change %s of topic %s: %w", setting.Name, w.output, err)
-	}
-	return nil
 }

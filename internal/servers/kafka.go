@@ -27,10 +27,11 @@ type KafkaServer struct {
 	// Addr is "127.0.0.1:port".
 	Addr string
 
-	dir    string
-	java   []string
-	config string
-	proc   *process
+	controller string // its listener's address
+	dir        string
+	java       []string
+	config     string
+	proc       *process
 }
 
 // quickJava has Java compile little: a start costs 2.7 s of processor time instead of 4.3, and full
@@ -79,7 +80,8 @@ func (s *KafkaServer) configure() error {
 		return err
 	}
 	s.Addr = loopback(port)
-	text := kafkaProperties(s.Addr, loopback(controller), filepath.Join(s.dir, "data"))
+	s.controller = loopback(controller)
+	text := kafkaProperties(s.Addr, s.controller, filepath.Join(s.dir, "data"))
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("start kafka: %w", err)
 	}

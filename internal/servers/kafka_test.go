@@ -94,3 +94,45 @@ func TestKafkaCreatesNoTopicByItself(t *testing.T) {
 		t.Errorf("a topic that nobody created gives %v, want %v", err, kerr.UnknownTopicOrPartition)
 	}
 }
+
+// TestAbsentBrokerLeavesTooFewReplicas takes a partition's second replica away and gives it back,
+// over a restart too.
+func TestAbsentBrokerLeavesTooFewReplicas(t *testing.T) {
+	t.Parallel()
+	s := NewKafka(t)
+	check(t, s.AddAbsentBroker(t.Context()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Addr), kgo.DefaultProduceTopic(topic),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	check(t, err)
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	_, err = admin.CreateTopic(t.Context(), 2, 1,
+		map[string]*string{"min.insync.replicas": kadm.StringPtr("2")}, topic)
+	check(t, err)
+	produce := func(partition int32, retries int) error {
+		once, err := kgo.NewClient(kgo.SeedBrokers(s.Addr), kgo.RecordRetries(retries),
+			kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableIdempotentWrite())
+		check(t, err)
+		defer once.Close()
+		return once.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: partition,
+			Value: []byte("x")}).FirstErr()
+	}
+	for range 2 {
+		check(t, produce(1, 100))
+		take := kadm.AlterPartitionAssignmentsReq{}
+		take.Assign(topic, 1, []int32{1, AbsentBroker})
+		answer, err := admin.AlterPartitionAssignments(t.Context(), take)
+		check(t, errors.Join(err, answer.Error()))
+		eventually(t, "the partition has too few replicas", func() bool {
+			return errors.Is(produce(1, 0), kerr.NotEnoughReplicas)
+		})
+		check(t, produce(0, 100))
+		give := kadm.AlterPartitionAssignmentsReq{}
+		give.CancelAssign(topic, 1)
+		answer, err = admin.AlterPartitionAssignments(t.Context(), give)
+		check(t, errors.Join(err, answer.Error()))
+		check(t, produce(1, 100))
+		check(t, s.Kill())
+		check(t, s.Start())
+	}
+}
