@@ -96,11 +96,7 @@ func startServers(ctx context.Context, c Config, e *endpoints) (*started, error)
 	s := &started{}
 	var nodes []*servers.RedisServer
 	var err error
-<<<<<<< HEAD
-	if kind == ServersStartCluster {
-=======
-	if c.Servers == ServersCluster {
->>>>>>> wt-net
+	if c.Servers == ServersStartCluster {
 		nodes, err = servers.StartRedisCluster()
 	} else {
 		var one *servers.RedisServer
