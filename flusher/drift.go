@@ -21,28 +21,26 @@ import (
 //
 // An input that ticks says with each tick that nothing more had come until then. When the ticks
 // stop (Kafka is away, the reader was killed), spans may be waiting to be read, and the clock runs
-// on for unseenMax only, and goes on from there when the input is seen again: what comes after an
+// on for the unseen time only, and goes on from there when the input is seen again: what comes after an
 // outage may be late, too. So the time of an outage does not count either, and segments do not come
 // out in fragments after it.
 type Drift struct {
 	offset time.Duration
 	inputs uint64         // that offset accounts for
 	seen   buffer.Instant // wall-clock time of the last tick; 0: the input does not tick
+	unseen time.Duration  // how far the clock runs beyond the last tick
 }
 
-// unseenMax is how far a shard's clock runs beyond the last tick of its input: some ticks may be
-// late, but it must stay below the time-outs that matter.
-const unseenMax = 2 * time.Second
-
-// ResumeDrift returns the drift of a shard that was just fenced, at wall.
-func ResumeDrift(clock buffer.ShardClock, wall buffer.Instant) Drift {
+// ResumeDrift returns the drift of a shard that was just fenced, at wall, whose clock runs beyond
+// the last tick of its input by unseen at most.
+func ResumeDrift(clock buffer.ShardClock, wall buffer.Instant, unseen time.Duration) Drift {
 	if clock.Inputs == 0 {
-		return Drift{seen: clock.Seen}
+		return Drift{seen: clock.Seen, unseen: unseen}
 	}
-	d := Drift{offset: clock.Now.Sub(wall), inputs: clock.Inputs}
+	d := Drift{offset: clock.Now.Sub(wall), inputs: clock.Inputs, unseen: unseen}
 	if clock.Seen != 0 {
 		// Not seen for longer: it stands where it was last seen until it is.
-		d.seen = max(clock.Seen, wall.Add(-unseenMax))
+		d.seen = max(clock.Seen, wall.Add(-unseen))
 	}
 	return d
 }
@@ -50,7 +48,7 @@ func ResumeDrift(clock buffer.ShardClock, wall buffer.Instant) Drift {
 // Adopt takes over the drift that new input brought, if there was any since the last call. A count
 // below the known one means that the store lost its data and began anew, which is news too.
 func (d *Drift) Adopt(clock buffer.ShardClock) {
-	if stood := clock.Seen.Sub(d.seen) - unseenMax; d.seen != 0 && stood > 0 {
+	if stood := clock.Seen.Sub(d.seen) - d.unseen; d.seen != 0 && stood > 0 {
 		d.offset -= stood
 	}
 	if clock.Seen > d.seen || clock.Seen == 0 {
@@ -65,7 +63,7 @@ func (d *Drift) Adopt(clock buffer.ShardClock) {
 // Now returns the shard's now at wall.
 func (d *Drift) Now(wall buffer.Instant) buffer.Instant {
 	if d.seen != 0 {
-		wall = min(wall, d.seen.Add(unseenMax))
+		wall = min(wall, d.seen.Add(d.unseen))
 	}
 	return wall.Add(d.offset)
 }

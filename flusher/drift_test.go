@@ -49,7 +49,7 @@ func TestDrift(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			drift := flusher.ResumeDrift(test.fenced, at(test.wall))
+			drift := flusher.ResumeDrift(test.fenced, at(test.wall), 2*time.Second)
 			if test.adopted != nil {
 				drift.Adopt(*test.adopted)
 			}

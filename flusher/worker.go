@@ -95,7 +95,7 @@ func newWorker(
 	wall := buffer.InstantOf(ports.Clock.Now())
 	for _, fenced := range spec.Owners {
 		w.shards = append(w.shards, &shard{
-			owner: fenced.Owner, drift: ResumeDrift(fenced.Clock, wall),
+			owner: fenced.Owner, drift: ResumeDrift(fenced.Clock, wall, cfg.UnseenMax),
 		})
 	}
 	w.timeouts, _ = ports.Clock.(Timeouts)

@@ -27,6 +27,11 @@ type WorkerConfig struct {
 	// until it gives a sign of life and waits on: a slow server is not a hang. It must be well
 	// below the supervisor's MaxUnhealthy. Default 1 s.
 	BeatEvery time.Duration
+	// UnseenMax is how far a shard's clock runs beyond the last sign that its input is in touch with
+	// its source: some signs may be late, but what is less than a time-out away from its deadline
+	// must not become due by it while spans wait to be read. Default 2 s, for time-outs well above
+	// that.
+	UnseenMax time.Duration
 	// OutputTopic takes the segments. Default "buffered-segments".
 	OutputTopic string
 	// DeadLetterTopic takes single spans that the broker refuses as too large, or that cannot be
@@ -45,6 +50,7 @@ func DefaultWorkerConfig() WorkerConfig {
 		RetryMin:         50 * time.Millisecond,
 		RetryMax:         5 * time.Second,
 		BeatEvery:        time.Second,
+		UnseenMax:        2 * time.Second,
 		OutputTopic:      "buffered-segments",
 		DeadLetterTopic:  "ingest-spans-dlq",
 	}
@@ -60,6 +66,7 @@ func (c WorkerConfig) Validate() error {
 	f.when(c.RetryMax < c.RetryMin, "longest retry pause %v must not be below the first, %v",
 		c.RetryMax, c.RetryMin)
 	f.when(c.BeatEvery <= 0, "beat interval %v must be positive", c.BeatEvery)
+	f.when(c.UnseenMax <= 0, "unseen time %v must be positive", c.UnseenMax)
 	f.when(c.OutputTopic == "", "output topic is missing")
 	f.when(c.DeadLetterTopic == "", "dead-letter topic is missing")
 	f.when(c.OutputTopic != "" && c.OutputTopic == c.DeadLetterTopic,

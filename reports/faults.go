@@ -21,7 +21,8 @@ func FaultsOf(events []Event) []FaultSummary {
 	}
 	list := []FaultSummary{}
 	for _, bar := range faultBars(events, end) {
-		list = append(list, FaultSummary{Fault: bar.Fault, From: bar.From, To: bar.To, Injected: true})
+		list = append(list, FaultSummary{Fault: bar.Fault, Worker: bar.Worker, From: bar.From,
+			To: bar.To, Injected: true})
 	}
 	return list
 }

@@ -109,6 +109,8 @@ type RunSummary struct {
 type FaultSummary struct {
 	// Fault is its text in the scenario file.
 	Fault string `json:"fault"`
+	// Worker that it hit; NoWorker if it was all of them, or none.
+	Worker int `json:"worker"`
 	// From and To are when its effect began and ended, in seconds since the start of the load. A
 	// fault that never ended has the end of the run; both are 0 for one that was not injected.
 	From float64 `json:"from"`

@@ -23,8 +23,9 @@ func TestFaultsArePairedInOrder(t *testing.T) {
 		begin(5, 1, "all"), begin(5, 2, "all"), end(7, 2, "all"), end(9, 1, "all"),
 		end(9.5, NoWorker, "never begun"), {T: 10, Kind: EventNote, Worker: NoWorker},
 	}
-	want := []FaultSummary{{"slow", 1, 2, true}, {"slow", 3, 6, true}, {"slow", 4, 10, true},
-		{"all", 5, 9, true}, {"all", 5, 7, true}}
+	want := []FaultSummary{{"slow", NoWorker, 1, 2, true}, {"slow", NoWorker, 3, 6, true},
+		{"slow", NoWorker, 4, 10, true},
+		{"all", 1, 5, 9, true}, {"all", 2, 5, 7, true}}
 	if diff := cmp.Diff(want, FaultsOf(events)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -32,6 +32,9 @@ var figures = []string{
 	"throughput.spans_per_second", "throughput.bytes_per_second",
 	"freshness_seconds.p50", "freshness_seconds.p90", "freshness_seconds.p99",
 	"freshness_seconds.max", "freshness_seconds.count",
+	"latency_seconds.p50", "latency_seconds.p90", "latency_seconds.p99", "latency_seconds.max",
+	"latency_seconds.count",
+	"harness.behind_seconds", "harness.cpu_seconds",
 	"pauses", "run.virtual_seconds", "run.wall_seconds", "run.events", "run.drain_seconds",
 }
 

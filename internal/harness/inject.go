@@ -19,6 +19,8 @@ type system interface {
 	// Workers and Pids are those of the first consumer; none while it is down.
 	Workers() []flusher.WorkerState
 	Pids() map[int]int
+	// life counts its starts.
+	life() int
 	// crash kills the first consumer, stop lets it drain and returns when it has ended, restart
 	// starts it again. freeze and thaw reach its workers, too. errBusy if it is not in a state for
 	// that.
@@ -47,6 +49,7 @@ type injector struct {
 	jump    func(partition int, by time.Duration)
 	ledger  *ledger.Ledger
 	record  *recorder
+	now     func() time.Time
 
 	busy sync.WaitGroup // faults that are being injected or ended
 
@@ -88,7 +91,7 @@ func newInjector(s scenarios.Scenario, sys system, srv breakable, jump func(int,
 ) *injector {
 	plan := s.Plan()
 	return &injector{plan: plan, system: sys, servers: srv, jump: jump, ledger: l, record: r,
-		state: make([]stage, len(plan)), causes: make([]error, len(plan))}
+		now: time.Now, state: make([]stage, len(plan)), causes: make([]error, len(plan))}
 }
 
 // injectEvery is how often the conditions are looked at.
@@ -159,7 +162,7 @@ const retryAfter = 100 * time.Millisecond
 
 // begin injects a fault, which may take its time.
 func (i *injector) begin(n int, fault scenarios.Fault) {
-	at := time.Now()
+	at := i.now()
 	e, err := i.hit(fault)
 	if errors.Is(err, errBusy) {
 		time.Sleep(retryAfter)
@@ -181,7 +184,7 @@ func (i *injector) begin(n int, fault scenarios.Fault) {
 		Fault: fault.String()})
 	e.fault = fault
 	if fault.For != scenarios.ForGood {
-		e.until = time.Now().Add(fault.For)
+		e.until = i.now().Add(fault.For)
 	}
 	i.active = append(i.active, e)
 }

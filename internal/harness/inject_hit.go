@@ -82,15 +82,16 @@ func (i *injector) hitConsumer(f scenarios.Fault) (*effect, error) {
 	return e, err
 }
 
-// hit worker is a process that a fault happened to.
+// victim is a process that a fault happened to.
 type victim struct {
 	worker, pid int
-	start       int // of the worker, when it was hit
+	// life of the consumer, and start of the worker in it, when it was hit.
+	life, start int
 }
 
 // victims returns the processes that a fault is for, or errBusy if one of them is not there.
 func (i *injector) victims(f scenarios.Fault) ([]victim, error) {
-	states, pids := i.system.Workers(), i.system.Pids()
+	life, states, pids := i.system.life(), i.system.Workers(), i.system.Pids()
 	var list []victim
 	for _, state := range states {
 		if f.Target.Kind == scenarios.TargetWorker && state.Worker != f.Target.N {
@@ -100,7 +101,7 @@ func (i *injector) victims(f scenarios.Fault) ([]victim, error) {
 		if pid <= 0 {
 			return nil, errBusy
 		}
-		list = append(list, victim{state.Worker, pid, state.Starts})
+		list = append(list, victim{state.Worker, pid, life, state.Starts})
 	}
 	if len(list) == 0 {
 		return nil, errBusy
@@ -110,10 +111,10 @@ func (i *injector) victims(f scenarios.Fault) ([]victim, error) {
 
 // replaced tells whether each victim has a healthy successor.
 func (i *injector) replaced(list []victim) bool {
-	states := i.system.Workers()
+	life, states := i.system.life(), i.system.Workers()
 	for _, v := range list {
-		if v.worker >= len(states) || states[v.worker].Starts == v.start ||
-			!isWell(states[v.worker]) {
+		if v.worker >= len(states) || !isWell(states[v.worker]) ||
+			life == v.life && states[v.worker].Starts == v.start {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"slices"
 	"time"
 
 	"sluice/buffer"
@@ -19,9 +20,9 @@ const (
 	// say of themselves is a little old, and the one that lets go tells the group before its workers
 	// have ended.
 	handover = 3.0
-	// uncovered is how long, in seconds, a shard may be seen without a worker once a consumer was
-	// ended, frozen or joined, or was out of touch with Kafka: the group waits for a member that fell
-	// silent (6 s here), and then everything is assigned and started.
+	// uncovered is how long, in seconds, a shard may be seen without a worker after a fault that hit
+	// more than a worker: the group waits for a member that fell silent (6 s here), and then
+	// everything is assigned and started. While such a fault lasts, nothing is expected.
 	uncovered = 20.0
 )
 
@@ -29,7 +30,11 @@ func judgeShardCoverage(e *evidence) (reports.Verdict, string) {
 	looks := e.watched()
 	alone := isAlone(e)
 	shared, lacking := map[buffer.Shard]float64{}, map[buffer.Shard]float64{}
+	faults := reports.FaultsOf(e.events)
 	for _, l := range looks {
+		if suffers(faults, l.T) {
+			clear(lacking)
+		}
 		owners := map[buffer.Shard]int{}
 		for _, c := range l.Consumers {
 			if verdict, reason := covers(e, l, c, owners); verdict != reports.Passed {
@@ -76,6 +81,13 @@ func isAlone(e *evidence) bool {
 		}
 	}
 	return true
+}
+
+// suffers tells whether a fault lasts at a moment that may take away every worker.
+func suffers(faults []reports.FaultSummary, t float64) bool {
+	return slices.ContainsFunc(faults, func(f reports.FaultSummary) bool {
+		return f.Worker == reports.NoWorker && f.From <= t && t <= f.To
+	})
 }
 
 // lasts keeps since when something holds of a shard, and tells whether that is too long.

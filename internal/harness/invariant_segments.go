@@ -48,6 +48,10 @@ func cameLate(e *evidence) string {
 	if s.Workload.Late.Share > 0 && s.Workload.Late.By.Seconds() >= wait {
 		return "the load holds spans back for longer than a segment waits"
 	}
+	if e.balance.Of(ledger.CutOff).Count > 0 {
+		return "segments were cut off by size, and a segment that is full is flushed while spans of " +
+			"its trace still come"
+	}
 	if s.Pipeline.MaxSegmentAge > 0 {
 		return "max_segment_age cuts segments"
 	}

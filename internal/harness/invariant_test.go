@@ -29,7 +29,7 @@ func clean() *evidence {
 	}
 	at := func(t float64, worker int, kinds ...flusher.EventKind) {
 		for _, kind := range kinds {
-			e.moves = append(e.moves, move{t, flusher.Event{Kind: kind, Worker: worker}})
+			e.moves = append(e.moves, moveOf(t, kind, worker))
 		}
 	}
 	at(-1, 0, flusher.EventFenced, flusher.EventStarted, flusher.EventHealthy)
@@ -41,17 +41,19 @@ func clean() *evidence {
 	e.moves = append(e.moves, gateMove(4.5, flusher.EventGateOpened, 1),
 		gateMove(4.5, flusher.EventGateOpened, 3))
 	for i := range 120 {
-		l := look{T: float64(i) / 10, Phase: PhaseLoad, Live: 2, States: []flusher.WorkerState{
+		c := consumerLook{Life: 1, Live: 2, States: []flusher.WorkerState{
 			{Worker: 0, Shards: []buffer.Shard{0, 2}, State: flusher.StateHealthy},
 			{Worker: 1, Shards: []buffer.Shard{1, 3}, State: flusher.StateHealthy},
 		}}
+		l := look{T: float64(i) / 10, Phase: PhaseLoad}
 		if l.T >= 4.05 && l.T < 4.45 {
-			l.States[1].State, l.Live = flusher.StateRestarting, 1
-			l.Closed = []buffer.Shard{1, 3}
+			c.States[1].State, c.Live = flusher.StateRestarting, 1
+			c.Closed = []buffer.Shard{1, 3}
 		}
 		if l.T > 4.4 {
-			l.States[1].Restarts = 1
+			c.States[1].Restarts = 1
 		}
+		l.Consumers = []consumerLook{c}
 		if l.T >= 10 {
 			l.Phase = PhaseDrain
 		}
@@ -60,8 +62,12 @@ func clean() *evidence {
 	return e
 }
 
+func moveOf(t float64, kind flusher.EventKind, worker int, shards ...buffer.Shard) move {
+	return move{T: t, Life: 1, Event: flusher.Event{Kind: kind, Worker: worker, Shards: shards}}
+}
+
 func gateMove(t float64, kind flusher.EventKind, shard buffer.Shard) move {
-	return move{t, flusher.Event{Kind: kind, Worker: 1, Shards: []buffer.Shard{shard}}}
+	return moveOf(t, kind, 1, shard)
 }
 
 func TestACleanRunPassesAllInvariants(t *testing.T) {
@@ -94,9 +100,35 @@ func each(from, to float64, change func(l *look)) func(e *evidence) {
 	return func(e *evidence) {
 		for i := range e.looks {
 			if e.looks[i].T >= from && e.looks[i].T < to {
-				e.looks[i].States = slices.Clone(e.looks[i].States)
 				change(&e.looks[i])
 			}
+		}
+	}
+}
+
+// theFirst changes the looks at the first consumer.
+func theFirst(from, to float64, change func(c *consumerLook)) func(e *evidence) {
+	return each(from, to, func(l *look) {
+		l.Consumers = slices.Clone(l.Consumers)
+		c := &l.Consumers[first]
+		c.States = slices.Clone(c.States)
+		change(c)
+	})
+}
+
+// second adds a second consumer with one worker.
+func second(from, to float64, shards ...buffer.Shard) func(e *evidence) {
+	return each(from, to, func(l *look) {
+		l.Consumers = append(slices.Clone(l.Consumers), consumerLook{Consumer: 1, Life: 1, Live: 1,
+			States: []flusher.WorkerState{{Shards: shards, State: flusher.StateHealthy}}})
+	})
+}
+
+// all plants several.
+func all(plants ...func(e *evidence)) func(e *evidence) {
+	return func(e *evidence) {
+		for _, plant := range plants {
+			plant(e)
 		}
 	}
 }
@@ -147,37 +179,50 @@ var plants = []plant{
 	}, "duplicates", reports.Violated, ExitSafety},
 	{"a misplaced span", find(ledger.Misplaced), "segment integrity", reports.Violated, ExitSafety},
 	{"a split segment", find(ledger.Split), "segment integrity", reports.Violated, ExitSafety},
-	{"a shard with two workers", each(3, 3.1, func(l *look) {
-		l.States[0].Shards = []buffer.Shard{0, 1, 2}
+	{"a shard with two workers", theFirst(3, 3.1, func(c *consumerLook) {
+		c.States[0].Shards = []buffer.Shard{0, 1, 2}
 	}), "shard coverage", reports.Violated, ExitSafety},
-	{"a shard without a worker", each(3, 3.1, func(l *look) {
-		l.States[0].Shards = []buffer.Shard{0}
+	{"a shard without a worker", theFirst(3, 3.1, func(c *consumerLook) {
+		c.States[0].Shards = []buffer.Shard{0}
 	}), "shard coverage", reports.Violated, ExitSafety},
-	{"an uneven load", each(3, 3.1, func(l *look) {
-		l.States[0].Shards, l.States[1].Shards = []buffer.Shard{0, 1, 2}, []buffer.Shard{3}
+	{"an uneven load", theFirst(3, 3.1, func(c *consumerLook) {
+		c.States[0].Shards, c.States[1].Shards = []buffer.Shard{0, 1, 2}, []buffer.Shard{3}
 	}), "shard coverage", reports.Violated, ExitSafety},
 	{"a start before the stop", without(flusher.EventStopped, 0), "shard coverage", reports.Violated,
 		ExitSafety},
 	{"a start without a fence", without(flusher.EventFenced, 4), "shard coverage", reports.Violated,
 		ExitSafety},
-	{"one process too many", each(5, 5.1, func(l *look) { l.Live = 3 }), "process limit",
+	{"a shard that two consumers have for long", second(2, 6, 1), "shard coverage", reports.Violated,
+		ExitSafety},
+	{"a shard that nobody reads for long", all(second(0, 20), theFirst(0, 20,
+		func(c *consumerLook) { c.States[0].Shards = []buffer.Shard{0} }),
+		func(e *evidence) {
+			for i := range e.looks {
+				e.looks[i].T *= 4
+			}
+		}), "shard coverage", reports.Violated, ExitSafety},
+	{"a worker that outlives its consumer", each(3, 9, func(l *look) { l.Orphans = 1 }),
+		"process limit", reports.Violated, ExitSafety},
+	{"one process too many", theFirst(5, 5.1, func(c *consumerLook) { c.Live = 3 }), "process limit",
 		reports.Violated, ExitSafety},
-	{"a process left over", func(e *evidence) { e.childrenLeft = 1 }, "process limit",
+	{"a process left over", func(e *evidence) { e.left = 1 }, "process limit",
 		reports.Violated, ExitSafety},
-	{"processes that cannot be counted", each(0, 20, func(l *look) { l.Live = processesUnknown }),
+	{"processes that cannot be counted", each(0, 20, func(l *look) { l.Unknown = true }),
 		"process limit", reports.Unknown, ExitUnknown},
 	{"one restart too many", func(e *evidence) {
 		for range 2 {
-			e.moves = append(e.moves, move{11.5, flusher.Event{Kind: flusher.EventFailed, Worker: 1}})
+			e.moves = append(e.moves, moveOf(11.5, flusher.EventFailed, 1))
 		}
-		e.moves = append(e.moves, move{11.5, flusher.Event{Kind: flusher.EventRestart, Worker: 1}})
+		e.moves = append(e.moves, moveOf(11.5, flusher.EventRestart, 1))
 	}, "restart budget", reports.Violated, ExitSafety},
-	{"one restart too many by the state", each(8, 9, func(l *look) { l.States[1].Restarts = 2 }),
+	{"one restart too many by the state", theFirst(8, 9, func(c *consumerLook) {
+		c.States[1].Restarts = 2
+	}),
 		"restart budget", reports.Violated, ExitSafety},
 	{"a restart without a failure", without(flusher.EventFailed, 0), "restart budget",
 		reports.Violated, ExitSafety},
 	{"a budget given up too early", func(e *evidence) {
-		e.moves = append(e.moves, move{7, flusher.Event{Kind: flusher.EventExhausted, Worker: 0}})
+		e.moves = append(e.moves, moveOf(7, flusher.EventExhausted, 0))
 	}, "restart budget", reports.Violated, ExitSafety},
 	{"a worker that grew", func(e *evidence) {
 		e.samples = append(e.samples, reports.Sample{T: 5, WorkerBytesMax: 513 << 20})
@@ -215,10 +260,15 @@ var plants = []plant{
 		e.leftovers = []string{"t:1"}
 	}, "liveness", reports.Violated, ExitLiveness},
 	{"a pipeline that gave up", func(e *evidence) {
-		e.endedEarly, e.pipelineErr = true, errors.New("planted")
+		e.endedEarly, e.endedErr = true, errors.New("planted")
 	}, "liveness", reports.Violated, ExitLiveness},
 	{"a pipeline that does not stop", func(e *evidence) { e.stopTooLong = true }, "liveness",
 		reports.Violated, ExitLiveness},
+	{"a budget that should have been used up", func(e *evidence) {
+		e.scenario.Expectations.End = scenarios.EndBudget
+	}, "liveness", reports.Violated, ExitLiveness},
+	{"a fault that could not be ended", func(e *evidence) { e.healErr = errors.New("planted") },
+		"liveness", reports.Unknown, ExitUnknown},
 	{"an interrupted run", func(e *evidence) { e.interrupted = true }, "liveness", reports.Unknown,
 		ExitUnknown},
 	{"a load that was not sent", func(e *evidence) { e.sendErr = errors.New("planted") }, "liveness",
@@ -298,7 +348,8 @@ func TestLateSpansMaySplit(t *testing.T) {
 
 func TestExpectations(t *testing.T) {
 	var fault scenarios.Fault
-	if err := fault.UnmarshalText([]byte("at 4s crash worker 1")); err != nil {
+	const faultText = "at 4s crash worker 1"
+	if err := fault.UnmarshalText([]byte(faultText)); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -308,7 +359,7 @@ func TestExpectations(t *testing.T) {
 		"nothing": {func(e *evidence, r *reports.Result) {}, ""},
 		"fault that never came": {func(e *evidence, r *reports.Result) {
 			e.scenario.Faults = []scenarios.Fault{fault}
-			e.missedFaults = e.scenario.Faults
+			e.missedFaults = []string{faultText + ": its moment never came"}
 		}, "faults injected"},
 		"slow generator": {func(e *evidence, r *reports.Result) {
 			e.behind = behindMax + time.Millisecond

@@ -64,6 +64,10 @@ func (r *run) outcome(e *evidence, began time.Time) *Outcome {
 	o.Result.Workers = summarize(e)
 	o.Result.Run.WallSeconds = time.Since(began).Seconds()
 	o.Result.Harness = r.summarizeHarness(e)
+	for _, missed := range e.missedFaults {
+		o.Result.Faults = append(o.Result.Faults,
+			reports.FaultSummary{Fault: missed, Worker: reports.NoWorker})
+	}
 	o.Result.Expectations = judgeExpectations(e, &o.Result)
 	o.Code = o.code()
 	o.Result.Verdict = verdicts[o.Code]

@@ -201,6 +201,8 @@ func (r *recorder) statesNow() []reports.State {
 func (r *recorder) record() ([]reports.Event, []move) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	// What takes a while is noted when it is done, with the time of its begin.
+	slices.SortStableFunc(r.events, func(a, b recorded) int { return a.at.Compare(b.at) })
 	events := make([]reports.Event, len(r.events))
 	for i, e := range r.events {
 		events[i] = e.event

@@ -1,10 +1,12 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,26 +19,70 @@ import (
 	"sluice/scenarios"
 )
 
-// fakeWorkers are workers as the pipeline shows them.
-type fakeWorkers struct {
+// fakeSystem is the consumers as an injector sees them; what is done to them is written down.
+type fakeSystem struct {
+	mu     sync.Mutex
 	states []flusher.WorkerState
 	pids   map[int]int
+	lives  int
+	down   bool
+	done   []string
 }
 
-func (w *fakeWorkers) Workers() []flusher.WorkerState { return w.states }
-func (w *fakeWorkers) Pids() map[int]int              { return w.pids }
+func (f *fakeSystem) Workers() []flusher.WorkerState { return f.states }
+func (f *fakeSystem) Pids() map[int]int              { return f.pids }
+func (f *fakeSystem) life() int                      { return f.lives }
 
-// rig is an injector whose signals are written down.
+func (f *fakeSystem) note(what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done = append(f.done, what)
+	return nil
+}
+
+func (f *fakeSystem) crash() error {
+	if f.down {
+		return errBusy
+	}
+	f.down = true
+	return f.note("crash")
+}
+
+func (f *fakeSystem) restart() error {
+	f.down = false
+	return f.note("restart")
+}
+
+func (f *fakeSystem) stop() error   { return f.note("stop") }
+func (f *fakeSystem) freeze() error { return f.note("freeze") }
+func (f *fakeSystem) thaw() error   { return f.note("thaw") }
+
+func (f *fakeSystem) join() (func() error, error) {
+	return func() error { return f.note("leave") }, f.note("join")
+}
+
+func (f *fakeSystem) signal(pid int, signal syscall.Signal) error {
+	return f.note(fmt.Sprintf("%v %d", signal, pid))
+}
+
+// inject and heal make it the servers, too.
+func (f *fakeSystem) inject(fault scenarios.Fault) (func() error, error) {
+	return func() error { return f.note("end " + fault.What()) }, f.note(fault.What())
+}
+
+func (f *fakeSystem) heal() error { return f.note("heal") }
+
+// rig is an injector whose deeds are written down.
 type rig struct {
 	*injector
-	workers *fakeWorkers
-	signals []string
-	start   time.Time
+	*fakeSystem
+	start time.Time
 }
 
 func newRig(t *testing.T, faults ...string) *rig {
 	t.Helper()
 	s := scenarios.Default()
+	s.Topology.FlusherProcesses = 2
 	for _, text := range faults {
 		var fault scenarios.Fault
 		if err := fault.UnmarshalText([]byte(text)); err != nil {
@@ -44,26 +90,25 @@ func newRig(t *testing.T, faults ...string) *rig {
 		}
 		s.Faults = append(s.Faults, fault)
 	}
-	r := &rig{start: time.Now(), workers: &fakeWorkers{pids: map[int]int{0: 100, 1: 101},
-		states: []flusher.WorkerState{
-			{Worker: 0, State: flusher.StateHealthy, Starts: 1},
-			{Worker: 1, State: flusher.StateHealthy, Starts: 1},
-		}}}
-	r.injector = newInjector(s, r.workers, ledger.New(load.NewRecipe(s.Workload, 1, 1)),
+	f := &fakeSystem{pids: map[int]int{0: 100, 1: 101}, lives: 1, states: []flusher.WorkerState{
+		{Worker: 0, State: flusher.StateHealthy, Starts: 1},
+		{Worker: 1, State: flusher.StateHealthy, Starts: 1},
+	}}
+	r := &rig{start: time.Now(), fakeSystem: f}
+	jump := func(partition int, by time.Duration) { _ = f.note(fmt.Sprintf("jump %d %v", partition, by)) }
+	r.injector = newInjector(s, f, f, jump, ledger.New(load.NewRecipe(s.Workload, 1, 1)),
 		newRecorder(nil))
-	r.signal = func(pid int, signal syscall.Signal) error {
-		r.signals = append(r.signals, fmt.Sprintf("%v %d", signal, pid))
-		return nil
-	}
 	return r
 }
 
-// at takes a step at a time since the start, and expects all signals so far.
+// at takes a step at a time since the start, and expects all deeds so far.
 func (r *rig) at(t *testing.T, elapsed time.Duration, want ...string) {
 	t.Helper()
-	r.step(r.start.Add(elapsed), elapsed)
-	if !slices.Equal(r.signals, want) {
-		t.Fatalf("at %v the signals are %q, want %q", elapsed, r.signals, want)
+	r.now = func() time.Time { return r.start.Add(elapsed) }
+	r.step(r.now(), elapsed)
+	r.busy.Wait()
+	if !slices.Equal(r.done, want) {
+		t.Fatalf("at %v the deeds are %q, want %q", elapsed, r.done, want)
 	}
 }
 
@@ -79,9 +124,10 @@ func TestInjectorHangsAndWakes(t *testing.T) {
 	r.at(t, 3*time.Second, stopped+" 101", continued+" 101")
 	r.at(t, 9*time.Second, stopped+" 101", continued+" 101")
 	events, _ := r.record.record()
-	if n := len(events); n != 4 || events[0].Kind != reports.EventFaultBegin ||
-		events[1].State != reports.StateHung || events[2].State != reports.StateHealthy ||
-		events[3].Kind != reports.EventFaultEnd {
+	// The begin has the time of the rig, the others that of the wall.
+	if n := len(events); n != 4 || events[3].Kind != reports.EventFaultBegin ||
+		events[0].State != reports.StateHung || events[1].State != reports.StateHealthy ||
+		events[2].Kind != reports.EventFaultEnd {
 		t.Errorf("events are %+v", events)
 	}
 }
@@ -91,7 +137,7 @@ func TestInjectorHangsAndWakes(t *testing.T) {
 func TestInjectorWakesNobodyElse(t *testing.T) {
 	r := newRig(t, "at 1s hang worker 1 for 2s")
 	r.at(t, time.Second, stopped+" 101")
-	r.workers.pids[1], r.workers.states[1].Starts = 102, 2
+	r.pids[1], r.states[1].Starts = 102, 2
 	r.at(t, 4*time.Second, stopped+" 101")
 	if len(r.active) != 0 {
 		t.Error("the fault lasts though the successor is healthy")
@@ -101,19 +147,19 @@ func TestInjectorWakesNobodyElse(t *testing.T) {
 func TestInjectorWaitsForItsWorkerAndCondition(t *testing.T) {
 	r := newRig(t, "at 1s crash worker 1", "when worker 1 restarted crash worker 1",
 		"when 2 spans sent crash worker 0")
-	delete(r.workers.pids, 1)
+	delete(r.pids, 1)
 	r.at(t, time.Second)
-	r.workers.pids[1] = 101
+	r.pids[1] = 101
 	r.at(t, 2*time.Second, killed+" 101")
-	r.workers.states[1] = flusher.WorkerState{
+	r.states[1] = flusher.WorkerState{
 		Worker: 1, State: flusher.StateStarting, Starts: 2, Restarts: 1,
 	}
-	r.workers.pids[1] = 102
+	r.pids[1] = 102
 	r.at(t, 3*time.Second, killed+" 101")
 	if missed := r.missed(); len(missed) != 2 {
 		t.Errorf("missed are %v", missed)
 	}
-	r.workers.states[1].State = flusher.StateHealthy
+	r.states[1].State = flusher.StateHealthy
 	r.at(t, 4*time.Second, killed+" 101", killed+" 102")
 	r.ledger.Sent(0, 0)
 	r.ledger.Sent(1, 0)
@@ -123,12 +169,76 @@ func TestInjectorWaitsForItsWorkerAndCondition(t *testing.T) {
 	}
 }
 
+func TestInjectorReachesEverything(t *testing.T) {
+	r := newRig(t, "at 1s crash consumer for 1s", "at 1s slow redis by 20ms for 2s",
+		"at 4s rebalance for 1s", "at 6s jump partition 3 by -5s for 1s", "at 8s hang consumer for 1s",
+		"at 10s black-hole kafka for 9s", "at 10s hang all workers")
+	r.at(t, 999*time.Millisecond)
+	r.step(r.start.Add(time.Second), time.Second)
+	r.busy.Wait()
+	slices.Sort(r.done) // both begin at once
+	r.at(t, 1900*time.Millisecond, "crash", "slow redis by 20ms for 2s")
+	r.at(t, 2900*time.Millisecond, "crash", "slow redis by 20ms for 2s", "restart")
+	so := append(slices.Clone(r.done), "end slow redis by 20ms for 2s")
+	r.at(t, 3900*time.Millisecond, so...)
+	for _, c := range []struct {
+		at   time.Duration
+		deed string
+	}{{4000, "join"}, {5000, "leave"}, {6000, "jump 3 -5s"}, {7000, "jump 3 0s"}, {8000, "freeze"},
+		{9000, "thaw"}} {
+		so = append(so, c.deed)
+		r.at(t, c.at*time.Millisecond, so...)
+	}
+	r.step(r.start.Add(10*time.Second), 10*time.Second)
+	if err := r.injector.heal(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"stopped (signal) 100", "stopped (signal) 101",
+		"black-hole kafka for 9s", "end black-hole kafka for 9s", "continued 100", "continued 101",
+		"heal"} {
+		if !slices.Contains(r.done, want) {
+			t.Errorf("in the end the deeds are %q, without %q", r.done, want)
+		}
+	}
+	r.step(r.start.Add(time.Hour), time.Hour)
+	if r.done[len(r.done)-1] != "heal" {
+		t.Errorf("after the healing there is %q", r.done[len(r.done)-1])
+	}
+	if missed := r.missed(); len(missed) != 0 {
+		t.Errorf("missed are %q", missed)
+	}
+}
+
+func TestInjectorKillsInALoop(t *testing.T) {
+	r := newRig(t, "at 1s crash-loop worker 1 for 2s")
+	r.at(t, time.Second)
+	r.at(t, 1010*time.Millisecond, killed+" 101")
+	r.at(t, 1020*time.Millisecond, killed+" 101")
+	r.pids[1] = 102
+	r.at(t, 1500*time.Millisecond, killed+" 101", killed+" 102")
+	r.pids[1] = 103
+	r.at(t, 3100*time.Millisecond, killed+" 101", killed+" 102", killed+" 103")
+	r.pids[1] = 104
+	r.at(t, 3200*time.Millisecond, killed+" 101", killed+" 102", killed+" 103")
+}
+
+func TestInjectorSlowsStarts(t *testing.T) {
+	r := newRig(t, "at 1s slow-start worker 1 by 2s for 9s")
+	r.at(t, time.Second)
+	r.at(t, 1100*time.Millisecond) // the process that runs is left alone
+	r.pids[1] = 102
+	r.at(t, 2*time.Second, stopped+" 102")
+	r.at(t, 3900*time.Millisecond, stopped+" 102")
+	r.at(t, 4*time.Second, stopped+" 102", continued+" 102")
+	r.at(t, 5*time.Second, stopped+" 102", continued+" 102")
+}
+
 func TestRecorderFollowsAWorker(t *testing.T) {
 	var heard int
 	r := newRecorder(func(reports.Event) { heard++ })
 	tell := func(kinds ...flusher.EventKind) {
 		for _, kind := range kinds {
-			r.supervisor(flusher.Event{Kind: kind, At: time.Now(), Worker: 0, Start: 1,
+			r.supervisor(first, 1, flusher.Event{Kind: kind, At: time.Now(), Worker: 0, Start: 1,
 				Cause: "hang: planted", Shards: []buffer.Shard{3}})
 		}
 	}
@@ -178,13 +288,23 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-// TestCensusCountsChildren starts a process, and expects it to be counted until it has ended.
-func TestCensusCountsChildren(t *testing.T) {
-	before := newCensus()
-	if before.count() == processesUnknown {
-		t.Skip("this system has no /proc")
+// TestMarkedProcessesAreFound starts a process with a mark, and expects it to be found until it has
+// ended.
+func TestMarkedProcessesAreFound(t *testing.T) {
+	mark := fmt.Sprintf("SIMULATION=test-%d", os.Getpid())
+	find := func() []runProcess {
+		t.Helper()
+		list, ok := marked(mark)
+		if !ok {
+			t.Skip("this system has no /proc to ask")
+		}
+		return list
+	}
+	if list := find(); len(list) != 0 {
+		t.Errorf("before the start there are %v", list)
 	}
 	child := exec.Command("cat") // it ends when its input does
+	child.Env = append(os.Environ(), mark)
 	in, err := child.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -192,20 +312,23 @@ func TestCensusCountsChildren(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if live := before.count(); live != 1 {
-		t.Errorf("%d children, want 1", live)
+	list := find()
+	if len(list) != 1 || list[0].pid != child.Process.Pid || list[0].parent != os.Getpid() {
+		t.Errorf("found are %v", list)
 	}
-	if memory := residentMax(map[int]int{0: os.Getpid()}); memory < 1<<20 {
+	if memory := residentMax([]int{os.Getpid()}); memory < 1<<20 {
 		t.Errorf("this process holds %d bytes", memory)
 	}
-	if err := in.Close(); err != nil {
-		t.Fatal(err)
+	var meter cpuMeter
+	if used := meter.seconds([]int{os.Getpid(), child.Process.Pid}); used <= 0 {
+		t.Errorf("this process has used %v seconds", used)
 	}
-	if err := child.Wait(); err != nil {
-		t.Fatal(err)
+	if killed := endAll(mark); killed != 1 {
+		t.Errorf("%d processes were killed", killed)
 	}
-	if live := before.count(); live != 0 {
-		t.Errorf("%d children are left", live)
+	_ = errors.Join(in.Close(), child.Wait()) // it was killed
+	if list := find(); len(list) != 0 {
+		t.Errorf("after the end there are %v", list)
 	}
 }
 
@@ -215,7 +338,7 @@ func TestFreshnessQuantiles(t *testing.T) {
 		t.Errorf("without values: %+v", q)
 	}
 	for i := range 100 {
-		f.add(0, []time.Duration{time.Duration(i+1) * 10 * time.Millisecond, -time.Second})
+		f.add([]time.Duration{time.Duration(i+1) * 10 * time.Millisecond, -time.Second})
 	}
 	q := f.quantiles()
 	if q.Count != 200 || q.Max < 0.999 || q.Max > 1.001 || q.P90 < 0.79 || q.P90 > 0.81 {

@@ -168,12 +168,14 @@ func (c Config) worker() flusher.WorkerConfig {
 	w.BeatEvery = min(w.BeatEvery, c.Flusher.MaxUnhealthy/4)
 	w.RetryMax = min(w.RetryMax, c.Flusher.MaxUnhealthy/4)
 	w.RetryMin = min(w.RetryMin, w.RetryMax)
+	w.UnseenMax = min(w.UnseenMax, c.Options.RootTimeout/4, c.Options.Timeout/4)
 	return w
 }
 
 func (c Config) ingest() ingest.Config {
 	i := c.Ingest
 	i.InputTopic, i.DeadLetterTopic, i.Options = c.InputTopic, c.DeadLetterTopic, c.Options
+	i.TickEvery = min(i.TickEvery, c.worker().UnseenMax/4)
 	return i
 }
 
