@@ -99,15 +99,7 @@ func openWorld(ctx context.Context, c Config) (*world, error) {
 		network: netfault.Open(), own: netfault.Open(),
 		busy: map[string]bool{},
 	}
-	var err error
-	switch {
-	case c.World == WorldFakes:
-		w.backend, err = openFakes(&w.endpoints)
-	case c.Servers != ServersGiven:
-		w.backend, err = startServers(ctx, c, &w.endpoints)
-	default:
-		w.backend = given{}
-	}
+	err := w.openBackend(ctx)
 	if err == nil {
 		err = w.openNetwork(ctx)
 	}
@@ -118,6 +110,27 @@ func openWorld(ctx context.Context, c Config) (*world, error) {
 		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
+}
+
+// openBackend starts or finds the servers. Without any the world has no backend to close.
+func (w *world) openBackend(ctx context.Context) error {
+	switch {
+	case w.cfg.World == WorldFakes:
+		fakes, err := openFakes(&w.endpoints)
+		if err != nil {
+			return err
+		}
+		w.backend = fakes
+	case w.cfg.Servers != ServersGiven:
+		started, err := startServers(ctx, w.cfg, &w.endpoints)
+		if err != nil {
+			return err
+		}
+		w.backend = started
+	default:
+		w.backend = given{}
+	}
+	return nil
 }
 
 // openNetwork puts proxies where the scenario has faults for them; a way that nothing happens on is

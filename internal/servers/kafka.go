@@ -172,7 +172,8 @@ func kafkaJava() ([]string, error) {
 	}
 	root, err := moduleRoot()
 	if err != nil {
-		return nil, fmt.Errorf("kafka is %w (%w)", ErrMissing, err)
+		return nil, fmt.Errorf("kafka is %w (its jars are looked for from Sluice's own folder down: %w)",
+			ErrMissing, err)
 	}
 	libs := filepath.Join(root, ".services", "kafka", "libs")
 	stamps, err := filepath.Glob(filepath.Join(libs, ".complete-*"))
