@@ -79,7 +79,7 @@ func (p *progress) event(e reports.Event) {
 	text := ""
 	switch e.Kind {
 	case reports.EventFaultBegin:
-		text = fmt.Sprintf("fault: %s (%s)", e.Fault, e.Text)
+		text = "fault: " + e.Fault
 	case reports.EventFaultEnd:
 		text = "fault over: " + e.Fault
 	case reports.EventRestart:

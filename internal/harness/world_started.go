@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"sluice/internal/servers"
+	"sluice/scenarios"
 )
 
 // clusterNodes is how many nodes a cluster has that the harness starts.
@@ -92,6 +93,18 @@ func (n *node[S]) close() error {
 	return n.server.Kill()
 }
 
+// quickUpTo is up to which rate, in spans per second, Kafka is better off with a quick start than with
+// full speed later.
+const quickUpTo = 10_000
+
+// javaOptions are those of the broker of a scenario.
+func javaOptions(s scenarios.Scenario) []string {
+	if s.Workload.Rate.Peak() <= quickUpTo {
+		return []string{servers.QuickJava}
+	}
+	return nil
+}
+
 func startServers(ctx context.Context, c Config, e *endpoints) (*started, error) {
 	s := &started{}
 	var nodes []*servers.RedisServer
@@ -110,7 +123,7 @@ func startServers(ctx context.Context, c Config, e *endpoints) (*started, error)
 		s.redis = append(s.redis, newNode(server))
 		e.redis = append(e.redis, server.Addr)
 	}
-	server, err := servers.StartKafka()
+	server, err := servers.StartKafka(javaOptions(c.Scenario)...)
 	if err != nil {
 		return nil, errors.Join(err, s.close(nil))
 	}

@@ -34,9 +34,9 @@ type KafkaServer struct {
 	proc       *process
 }
 
-// quickJava has Java compile little: a start costs 2.7 s of processor time instead of 4.3, and full
+// QuickJava has Java compile little: a start costs 2.7 s of processor time instead of 4.3, and full
 // speed is never reached. That suits tests.
-const quickJava = "-XX:TieredStopAtLevel=1"
+const QuickJava = "-XX:TieredStopAtLevel=1"
 
 // StartKafka starts a Kafka server, with further options for Java, and returns when it answers a
 // metadata request (about 5 s, 350 MB). It is made to run long and fast, as benchmarks want it.
@@ -90,7 +90,7 @@ func (s *KafkaServer) configure() error {
 
 // format prepares the data folder, once in the server's life.
 func (s *KafkaServer) format() error {
-	argv := append(append([]string{}, s.java...), quickJava,
+	argv := append(append([]string{}, s.java...), QuickJava,
 		"kafka.tools.StorageTool", "format", "--standalone", "-t", kafkaClusterID, "-c", s.config)
 	proc, err := startProcess("kafka-format", s.dir, argv...)
 	if err != nil {

@@ -47,7 +47,7 @@ var (
 		start: func() (RedisClusterServers, error) { return StartRedisCluster() },
 	}
 	sharedKafka = shared[*KafkaServer]{
-		start: func() (*KafkaServer, error) { return StartKafka(quickJava) },
+		start: func() (*KafkaServer, error) { return StartKafka(QuickJava) },
 	}
 )
 
@@ -145,7 +145,7 @@ func Need(tb TB) {
 // NewKafka starts a Kafka for this test alone.
 func NewKafka(tb TB) *KafkaServer {
 	tb.Helper()
-	s, err := StartKafka(quickJava)
+	s, err := StartKafka(QuickJava)
 	must(tb, err)
 	tb.Cleanup(func() { ended(tb, s.Kill()) })
 	return s
