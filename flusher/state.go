@@ -1,6 +1,7 @@
 package flusher
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -44,6 +45,16 @@ func (s State) String() string {
 
 // MarshalText returns the state's name.
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *State) UnmarshalText(text []byte) error {
+	at := slices.Index(stateNames[:], string(text))
+	if at < 0 {
+		return fmt.Errorf("worker state %q is not one of %q", text, stateNames)
+	}
+	*s = State(at)
+	return nil
+}
 
 // Totals are the counters of a worker summed over all its starts, as far as was reported: what a
 // killed worker did after its last report is not in them.

@@ -72,19 +72,19 @@ type Config struct {
 	Producer kafkaio.ProducerConfig
 
 	// KillSwitch returns the rules of the moment. Nil drops nothing.
-	KillSwitch func() *buffer.KillSwitch
+	KillSwitch func() *buffer.KillSwitch `json:"-"`
 	// Events hears every transition of the supervisor, IngestEvents what an operator must know of
 	// the input; both are logged before. They must not block. Nil: nobody listens.
-	Events       func(flusher.Event)
-	IngestEvents func(ingest.Event)
+	Events       func(flusher.Event) `json:"-"`
+	IngestEvents func(ingest.Event)  `json:"-"`
 	// Fresh hears of each worker how long after their deadlines segments were acknowledged, as
 	// Freshness sums it up. It must not block. Nil: nobody listens.
-	Fresh func(worker int, samples []time.Duration)
+	Fresh func(worker int, samples []time.Duration) `json:"-"`
 	// Hooks returns what observes a Kafka client of this process (metrics): "source" and
 	// "dead-letters". Nil: nothing does.
-	Hooks func(client string) []kgo.Hook
+	Hooks func(client string) []kgo.Hook `json:"-"`
 	// Log receives what an operator must know, the workers' logs too. Nil: slog.Default().
-	Log *slog.Logger
+	Log *slog.Logger `json:"-"`
 }
 
 // WorkerLimits bound each worker process. They mean nothing for goroutines.
