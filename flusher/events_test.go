@@ -37,3 +37,20 @@ func TestEventText(t *testing.T) {
 		}
 	}
 }
+
+func TestStateSurvivesText(t *testing.T) {
+	for want := flusher.StateStopped; want <= flusher.StateStopping; want++ {
+		text, err := want.MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got flusher.State
+		if err := got.UnmarshalText(text); err != nil || got != want {
+			t.Errorf("%q reads as %v, %v", text, got, err)
+		}
+	}
+	var s flusher.State
+	if err := s.UnmarshalText([]byte("asleep")); err == nil {
+		t.Error("a state that there is not was read")
+	}
+}

@@ -46,11 +46,11 @@ func (s State) String() string {
 // MarshalText returns the state's name.
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads what MarshalText writes.
+// UnmarshalText reads what MarshalText wrote.
 func (s *State) UnmarshalText(text []byte) error {
 	at := slices.Index(stateNames[:], string(text))
 	if at < 0 {
-		return fmt.Errorf("%q is no state of a worker: want one of %q", text, stateNames)
+		return fmt.Errorf("worker state %q is not one of %q", text, stateNames)
 	}
 	*s = State(at)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,7 @@ func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
 		cfg.Redis, cfg.Kafka = f.Redis, f.Kafka
 	}
 	if f.Log {
-		cfg.Log = errs
+		cfg.Log = slog.New(slog.NewTextHandler(errs, nil))
 	}
 	if f.World == "virtual" {
 		return cfg, usageError{errors.New("world virtual is not there yet; there are fakes and real")}

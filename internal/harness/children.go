@@ -3,59 +3,8 @@ package harness
 import (
 	"bytes"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
-	"syscall"
 )
-
-// runProcess is one that the run started: a consumer or a worker.
-type runProcess struct {
-	pid, parent int
-	// frozen by SIGSTOP: it can do nothing, not even end.
-	frozen bool
-}
-
-// marked returns the processes that have a variable in their environment, and have not ended, by
-// asking the operating system: so it also sees one that everybody has lost track of. ok is false on
-// a system that cannot be asked.
-func marked(mark string) (list []runProcess, ok bool) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, false
-	}
-	self := os.Getpid()
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		ok = ok || pid == self
-		environment, err := os.ReadFile("/proc/" + entry.Name() + "/environ")
-		if err != nil || !slices.Contains(strings.Split(string(environment), "\x00"), mark) {
-			continue
-		}
-		stat, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
-		if err != nil {
-			continue // it has just ended
-		}
-		if parent, state, is := parseStat(stat); is && state != 'Z' && state != 'X' {
-			list = append(list, runProcess{pid, parent, state == 'T'})
-		}
-	}
-	return list, ok
-}
-
-// end kills what is left of a run, frozen or not.
-func endAll(mark string) (killed int) {
-	list, _ := marked(mark)
-	for _, p := range list {
-		if syscall.Kill(p.pid, syscall.SIGKILL) == nil {
-			killed++
-		}
-	}
-	return killed
-}
 
 // residentMax returns the greatest resident memory of processes, in bytes; 0 if it is not known. It
 // asks for what they hold now: the greatest ever, as the kernel keeps it, begins with what the
@@ -75,18 +24,8 @@ func residentMax(pids []int) int64 {
 	return most
 }
 
-// parseStat reads the state and the parent of a process from its stat file: "pid (name) state
-// parent ...". The name may hold anything, also brackets.
-func parseStat(stat []byte) (parent int, state byte, ok bool) {
-	fields := statFields(stat)
-	if len(fields) < 2 || len(fields[0]) != 1 {
-		return 0, 0, false
-	}
-	parent, err := strconv.Atoi(string(fields[1]))
-	return parent, fields[0][0], err == nil
-}
-
-// statFields returns what stands behind the name.
+// statFields returns what stands behind the name in a process's stat file: "pid (name) state parent
+// ...". The name may hold anything, also brackets.
 func statFields(stat []byte) [][]byte {
 	_, rest, found := bytes.Cut(stat[max(bytes.LastIndexByte(stat, ')'), 0):], []byte(") "))
 	if !found {

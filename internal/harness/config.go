@@ -3,7 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 
 	"sluice/internal/defects"
 	"sluice/reports"
@@ -45,8 +45,8 @@ type Config struct {
 	Servers Servers
 	// Defect names a failure that is put into the pipeline, to see it caught. Default none.
 	Defect string
-	// Log receives the consumers' logs, a JSON line a record. Nil: nothing is logged.
-	Log io.Writer
+	// Log receives the consumers' logs. Nil: nothing is logged.
+	Log *slog.Logger
 	// Progress hears of the run ten times a second, and of what happens at once. Nil: nobody does.
 	Progress func(Progress)
 }

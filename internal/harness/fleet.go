@@ -3,7 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
-	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -22,11 +22,29 @@ import (
 type fleet struct {
 	config pipeline.Config
 	mark   string
-	log    io.Writer
+	log    *slog.Logger
 	record *recorder
 
 	mu        sync.Mutex
 	consumers []*consumer
+
+	scanning sync.Mutex
+	scanner  *instance.Scanner
+}
+
+// newFleet returns the consumers of a run, of which none is started yet. The mark is no other run's.
+func newFleet(c pipeline.Config, log *slog.Logger, r *recorder) *fleet {
+	mark := "SIMULATION=" + c.Group
+	return &fleet{config: c, mark: mark, log: log, record: r, scanner: instance.NewScanner(mark)}
+}
+
+// processes returns all that the run started and that have not ended, consumers and workers, by
+// asking the operating system: so it also sees one that everybody has lost track of. ok is false on
+// a system that cannot be asked.
+func (f *fleet) processes() (list []instance.Process, ok bool) {
+	f.scanning.Lock()
+	defer f.scanning.Unlock()
+	return f.scanner.Scan()
 }
 
 // consumer is one member of the group, over all its lives.
@@ -40,7 +58,16 @@ type consumer struct {
 	asked bool
 }
 
-func (c *consumer) up() bool { return c.instance != nil && !c.instance.Ended() }
+func (c *consumer) up() bool { return c.instance != nil && !ended(c.instance) }
+
+func ended(i *instance.Instance) bool {
+	select {
+	case <-i.Done():
+		return true
+	default:
+		return false
+	}
+}
 
 // first is the consumer that faults happen to.
 const first = 0
@@ -292,7 +319,7 @@ func (f *fleet) fallen() (err error, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, c := range f.consumers {
-		if c.life > 0 && !c.asked && c.instance != nil && c.instance.Ended() {
+		if c.life > 0 && !c.asked && c.instance != nil && ended(c.instance) {
 			return c.instance.Err(), true
 		}
 	}
@@ -368,5 +395,8 @@ func (f *fleet) killAll() {
 			<-c.instance.Done()
 		}
 	}
-	endAll(f.mark)
+	list, _ := f.processes()
+	for _, p := range list {
+		_ = syscall.Kill(p.Pid, syscall.SIGKILL) // frozen or not; it may have just ended
+	}
 }

@@ -88,19 +88,19 @@ func (o *observer) enter(phase string) {
 func (o *observer) look(now time.Time) {
 	consumers, workerPids, consumerPids := o.fleet.look(now)
 	l := look{Consumers: consumers}
-	processes, ok := marked(o.fleet.mark)
+	processes, ok := o.fleet.processes()
 	l.Unknown = !ok
 	live := 0
 	for _, p := range processes {
-		if slices.Contains(consumerPids, p.pid) {
+		if slices.Contains(consumerPids, p.Pid) {
 			continue
 		}
 		live++
-		at := slices.Index(consumerPids, p.parent)
+		at := slices.Index(consumerPids, p.Parent)
 		switch {
 		case at >= 0:
 			l.Consumers[at].Live++
-		case !p.frozen:
+		case !p.Stopped:
 			l.Orphans++
 		}
 	}

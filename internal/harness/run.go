@@ -82,9 +82,7 @@ func (r *run) open() (err error) {
 	r.ledger, r.latency = ledger.New(generator.Recipe), newLatency()
 	r.ledger.InputTopic, r.ledger.FirstOut = r.servers.input, r.latency.out
 	r.record = newRecorder(r.announce)
-	// The name of the run's topics is no other run's.
-	r.fleet = &fleet{config: r.config(), mark: "SIMULATION=" + r.servers.group, log: r.cfg.Log,
-		record: r.record}
+	r.fleet = newFleet(r.config(), r.cfg.Log, r.record)
 	r.sender, err = newSender(&r.servers.endpoints, r.cfg.Scenario, generator, r.ledger, r.latency)
 	if err != nil {
 		return environment("open the load generator", err)
@@ -277,7 +275,7 @@ const goneMax = 5 * time.Second
 func (r *run) awaitGone() int {
 	deadline := time.Now().Add(goneMax)
 	for {
-		left, _ := marked(r.fleet.mark)
+		left, _ := r.fleet.processes()
 		if len(left) == 0 || time.Now().After(deadline) {
 			return len(left)
 		}

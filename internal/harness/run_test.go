@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -297,4 +297,6 @@ func expectFile(t *testing.T, path string) {
 }
 
 // testLog writes the consumers' logs to the test's.
-func testLog(t *testing.T) io.Writer { return t.Output() }
+func testLog(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}

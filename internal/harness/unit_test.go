@@ -1,10 +1,8 @@
 package harness
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"sync"
 	"syscall"
@@ -269,66 +267,20 @@ func TestRecorderFollowsAWorker(t *testing.T) {
 	}
 }
 
-func TestParseStat(t *testing.T) {
-	for text, want := range map[string]struct {
-		parent int
-		state  byte
-		ok     bool
-	}{
-		"12 (a) S 7 12 12 0":         {7, 'S', true},
-		"12 (odd ) R 9 (name) Z 7 1": {7, 'Z', true},
-		"12 (a) S":                   {0, 0, false},
-		"":                           {0, 0, false},
-		"12 (a) S x 12":              {0, 'S', false},
-	} {
-		parent, state, ok := parseStat([]byte(text))
-		if ok != want.ok || ok && (parent != want.parent || state != want.state) {
-			t.Errorf("%q: %d, %c, %v", text, parent, state, ok)
-		}
-	}
-}
-
-// TestMarkedProcessesAreFound starts a process with a mark, and expects it to be found until it has
-// ended.
-func TestMarkedProcessesAreFound(t *testing.T) {
-	mark := fmt.Sprintf("SIMULATION=test-%d", os.Getpid())
-	find := func() []runProcess {
-		t.Helper()
-		list, ok := marked(mark)
-		if !ok {
-			t.Skip("this system has no /proc to ask")
-		}
-		return list
-	}
-	if list := find(); len(list) != 0 {
-		t.Errorf("before the start there are %v", list)
-	}
-	child := exec.Command("cat") // it ends when its input does
-	child.Env = append(os.Environ(), mark)
-	in, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	list := find()
-	if len(list) != 1 || list[0].pid != child.Process.Pid || list[0].parent != os.Getpid() {
-		t.Errorf("found are %v", list)
-	}
-	if memory := residentMax([]int{os.Getpid()}); memory < 1<<20 {
+func TestProcessesAreMeasured(t *testing.T) {
+	self := []int{os.Getpid()}
+	if memory := residentMax(self); memory < 1<<20 {
 		t.Errorf("this process holds %d bytes", memory)
 	}
 	var meter cpuMeter
-	if used := meter.seconds([]int{os.Getpid(), child.Process.Pid}); used <= 0 {
-		t.Errorf("this process has used %v seconds", used)
+	for used := 0.0; used == 0; used = meter.seconds(self) { // until the first tick
+		if t.Context().Err() != nil {
+			t.Fatal("this process has used no time")
+		}
 	}
-	if killed := endAll(mark); killed != 1 {
-		t.Errorf("%d processes were killed", killed)
-	}
-	_ = errors.Join(in.Close(), child.Wait()) // it was killed
-	if list := find(); len(list) != 0 {
-		t.Errorf("after the end there are %v", list)
+	const nobody = 1 << 30
+	if before, after := meter.seconds(self), meter.seconds([]int{nobody}); after < before {
+		t.Errorf("%v s were used, then %v", before, after)
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,69 +17,133 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/child"
 	"sluice/internal/ingest"
 	"sluice/internal/pipeline"
 )
 
-// Config says what a consumer runs, and who hears of it.
+// Config is what an instance is started with. Its functions are called one at a time, in the order
+// in which things happened in the child.
 type Config struct {
-	// Pipeline is the configuration; its functions and its log are not used.
+	// Pipeline is what runs. Its functions and its Log are not used.
 	Pipeline pipeline.Config
-	// Mark is a variable, NAME=VALUE, that the consumer and its workers have in their environment, so
-	// that all processes of a run can be found. The name must not begin with SLUICE_, which workers
-	// do not inherit.
+	// Mark is a KEY=VALUE for the child's environment, which its workers inherit: by it every
+	// process of a run is found. Workers do not inherit what begins with SLUICE_.
 	Mark string
-	// Log receives the log, a JSON line a record. Nil: nothing is logged.
-	Log io.Writer
-	// Events, Ingest and Fresh hear what pipeline.Config says of theirs, in order, one call at a
-	// time. Nil: nobody does.
+	// Log receives the child's log, and its workers'. Its level is theirs too. Nil: discarded.
+	Log *slog.Logger
+	// Events hears each transition of the child's supervisor, Ingest what happens to its input,
+	// and Fresh how fresh its workers' segments were. Nil: nobody listens.
 	Events func(flusher.Event)
 	Ingest func(ingest.Event)
 	Fresh  func(worker int, samples []time.Duration)
 }
 
-// Instance is a consumer process.
+// Validate returns every fault of the config, joined, or nil. The pipeline's own are the child's to
+// find.
+func (c Config) Validate() error {
+	key, _, ok := strings.Cut(c.Mark, "=")
+	if !ok || key == "" || strings.HasPrefix(key, "SLUICE_") {
+		return fmt.Errorf("mark %q must be KEY=VALUE, and must not begin with SLUICE_", c.Mark)
+	}
+	return nil
+}
+
+// Look is what the child told last.
+type Look struct {
+	// Workers are the states of all workers there ever were, by index; Pids the process numbers of
+	// those that run, none for goroutines.
+	Workers []flusher.WorkerState
+	Pids    map[int]int
+	// Closed are the shards whose input is to pause.
+	Closed []buffer.Shard
+	// Ready says what keeps spans from moving, in words; nil if all is well.
+	Ready    []string
+	Counters ingest.Counters
+	// At is when this arrived; zero if nothing did yet.
+	At time.Time
+}
+
+// Instance is a pipeline in a child process.
 type Instance struct {
 	cfg    Config
 	cmd    *exec.Cmd
-	orders *os.File
-	opened chan struct{} // closed when its servers have answered
+	log    *child.Forwarder
+	stop   chan struct{} // holds one: the child is to be told
+	opened chan struct{}
+	exited chan struct{} // the process was waited for
 	done   chan struct{}
-	err    error // written before done is closed
 
-	mu       sync.Mutex
-	look     Look
-	lastWord string
-	tail     []byte // of the standard error
+	lastWord string // written by the reader of reports, read after it ended
+	err      error  // written before done is closed, as is crashed
+	crashed  bool
+
+	mu   sync.Mutex
+	look Look
 }
 
-// Start starts a consumer and returns when its servers have answered, or with its own words why it
-// ended before that.
+// Start starts a child, and returns when its servers have answered, with an instance that runs; or
+// with the child's own words. When ctx is done before, the child is killed; later it bounds
+// nothing.
 func Start(ctx context.Context, cfg Config) (*Instance, error) {
-	settings, err := cfg.Pipeline.Portable()
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("start an instance: %w", err)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	settings, err := cfg.Pipeline.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("start an instance: %w", err)
+	}
+	i := &Instance{
+		cfg:    cfg,
+		log:    child.NewForwarder("consumer", cfg.Log),
+		stop:   make(chan struct{}, 1),
+		opened: make(chan struct{}),
+		exited: make(chan struct{}),
+		done:   make(chan struct{}),
+	}
+	if i.cmd, err = command(cfg.Mark); err != nil {
+		return nil, fmt.Errorf("start an instance: %w", err)
+	}
+	ends, err := child.Connect(i.cmd)
+	if err != nil {
+		return nil, fmt.Errorf("start an instance: %w", err)
+	}
+	go i.order(ends.Orders, begin{Config: settings, LogLevel: child.LevelOf(cfg.Log)})
+	go i.reap(ends)
+	return i.awaitOpened(ctx)
+}
+
+func command(mark string) (*exec.Cmd, error) {
+	path, err := child.Program()
 	if err != nil {
 		return nil, err
 	}
-	path, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this program's own file: %w", err)
+	cmd := exec.Command(path, marker, mark)
+	cmd.Args[0] = os.Args[0]
+	for _, variable := range os.Environ() {
+		// What configures the harness, secrets among it, is none of the pipeline's.
+		if !strings.HasPrefix(variable, "SLUICE_") {
+			cmd.Env = append(cmd.Env, variable)
+		}
 	}
-	if runtime.GOOS == "linux" {
-		path = "/proc/self/exe" // the file may have been replaced while this process runs
-	}
-	i := &Instance{cfg: cfg, opened: make(chan struct{}), done: make(chan struct{})}
-	i.cmd = exec.Command(path, marker, cfg.Pipeline.Group)
-	i.cmd.Args[0] = os.Args[0]
-	i.cmd.Env = environment(cfg.Mark)
-	i.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := i.begin(settings); err != nil {
-		return nil, fmt.Errorf("start a consumer: %w", err)
-	}
+	cmd.Env = append(cmd.Env, mark)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd, nil
+}
+
+func (i *Instance) awaitOpened(ctx context.Context) (*Instance, error) {
 	select {
 	case <-i.opened:
 		return i, nil
 	case <-i.done:
+		if i.err == nil {
+			return nil, errors.New("the instance ended before its servers had answered")
+		}
 		return nil, i.err
 	case <-ctx.Done():
 		i.Kill()
@@ -88,184 +152,130 @@ func Start(ctx context.Context, cfg Config) (*Instance, error) {
 	}
 }
 
-// environment is this process's own without what configures it.
-func environment(mark string) []string {
-	var env []string
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "SLUICE_") {
-			env = append(env, variable)
-		}
+// order writes orders, in a goroutine of its own: a frozen child does not read. It closes the pipe
+// when the child has exited, not before.
+func (i *Instance) order(pipe *os.File, first begin) {
+	defer func() { _ = pipe.Close() }()
+	enc := json.NewEncoder(pipe)
+	if err := enc.Encode(order{Begin: &first}); err != nil {
+		<-i.exited // it died early, and its exit says why
+		return
 	}
-	return append(env, mark)
+	select {
+	case <-i.stop:
+		_ = enc.Encode(order{Stop: true})
+		<-i.exited
+	case <-i.exited:
+	}
 }
 
-// begin starts the process with its pipes and gives it its first order.
-func (i *Instance) begin(settings []byte) error {
-	orders, ordersOut, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer orders.Close()
-	reportsIn, reports, err := os.Pipe()
-	if err != nil {
-		return errors.Join(err, ordersOut.Close())
-	}
-	defer reports.Close()
-	stderrIn, stderr, err := os.Pipe()
-	if err != nil {
-		return errors.Join(err, ordersOut.Close(), reportsIn.Close())
-	}
-	defer stderr.Close()
-	i.cmd.Stdin, i.cmd.ExtraFiles, i.cmd.Stderr = orders, []*os.File{reports}, stderr
-	if err := i.cmd.Start(); err != nil {
-		return errors.Join(err, ordersOut.Close(), reportsIn.Close(), stderrIn.Close())
-	}
-	i.orders = ordersOut
-	// In the background: what is sent may be more than the pipe holds.
-	go func() {
-		// One that cannot be told has ended, and says why.
-		_ = json.NewEncoder(ordersOut).Encode(order{Begin: settings, Log: i.cfg.Log != nil})
-	}()
-	go i.reap(reportsIn, stderrIn)
-	return nil
-}
-
-// drainMax bounds the wait for a dead consumer's pipes to end: a frozen worker that it left behind
-// may hold one open.
-const drainMax = time.Second
-
-// reap reads what the consumer says, waits for its end, and then tells of it.
-func (i *Instance) reap(reports, stderr *os.File) {
+// reap reads what the child says, waits for its end, and then tells of it.
+func (i *Instance) reap(ends child.Pipes) {
 	var readers sync.WaitGroup
-	readers.Go(func() { i.readReports(reports) })
-	readers.Go(func() { i.readLog(stderr) })
+	readers.Go(func() { i.readReports(ends.Reports) })
+	readers.Go(func() { i.log.Run(ends.Stderr) })
 	err := i.cmd.Wait()
-	deadline := time.Now().Add(drainMax)
-	_ = reports.SetReadDeadline(deadline)
-	_ = stderr.SetReadDeadline(deadline)
-	readers.Wait()
-	_ = errors.Join(reports.Close(), stderr.Close(), i.orders.Close()) // all was read
+	close(i.exited)
+	ends.Drain(&readers)
 	i.err = i.judge(err)
+	i.crashed = i.err != nil && i.lastWord == ""
 	close(i.done)
 }
 
 func (i *Instance) readReports(pipe io.Reader) {
-	decoder := json.NewDecoder(bufio.NewReader(pipe))
+	dec := json.NewDecoder(bufio.NewReader(pipe))
+	opened := false
 	for {
 		var r report
-		if decoder.Decode(&r) != nil {
-			return // a consumer that was killed may have left half a line
+		if err := dec.Decode(&r); err != nil {
+			// A child that was killed may have left half a line.
+			_, _ = io.Copy(io.Discard, pipe)
+			return
 		}
 		i.take(r)
+		// The first state says that the servers answered.
+		if r.State != nil && !opened {
+			opened = true
+			close(i.opened)
+		}
 	}
 }
 
+// take files a report, and tells who is to hear of it.
 func (i *Instance) take(r report) {
 	switch {
-	case r.Event != nil:
-		if i.cfg.Events != nil {
-			i.cfg.Events(*r.Event)
+	case r.State != nil:
+		i.mu.Lock()
+		i.look = Look{
+			Workers: r.State.Workers, Pids: r.State.Pids, Closed: r.State.Closed,
+			Ready: r.State.Ready, Counters: r.State.Counters, At: time.Now(),
 		}
-	case r.Ingest != nil:
-		if i.cfg.Ingest != nil {
-			i.cfg.Ingest(r.Ingest.event())
-		}
-	case r.Fresh != nil:
-		if i.cfg.Fresh != nil {
-			i.cfg.Fresh(r.Fresh.Worker, r.Fresh.Samples)
-		}
-	case r.Open:
-		close(i.opened)
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if r.Look != nil {
-		i.look = *r.Look
-		i.look.At = time.Now()
-	}
-	if r.LastWord != "" {
+		i.mu.Unlock()
+	case r.Event != nil && i.cfg.Events != nil:
+		i.cfg.Events(*r.Event)
+	case r.Ingest != nil && i.cfg.Ingest != nil:
+		i.cfg.Ingest(r.Ingest.event())
+	case r.Fresh != nil && i.cfg.Fresh != nil:
+		i.cfg.Fresh(r.Fresh.Worker, r.Fresh.Samples)
+	case r.LastWord != "":
 		i.lastWord = r.LastWord
 	}
 }
 
-// tailBytes is how much of the standard error is kept for the error of one that crashed.
-const tailBytes = 4 << 10
-
-func (i *Instance) readLog(pipe io.Reader) {
-	in := bufio.NewReader(pipe)
-	for {
-		line, err := in.ReadBytes('\n')
-		if len(line) > 0 {
-			i.mu.Lock()
-			i.tail = append(i.tail, line...)
-			i.tail = i.tail[max(0, len(i.tail)-tailBytes):]
-			i.mu.Unlock()
-			if i.cfg.Log != nil {
-				_, _ = i.cfg.Log.Write(line) // a log that cannot be written has nobody to be told
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// judge tells how the consumer ended.
+// judge tells how the child ended.
 func (i *Instance) judge(waited error) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.lastWord != "" {
-		return errors.New(i.lastWord)
-	}
-	state := i.cmd.ProcessState
-	if state == nil {
+	var failed *exec.ExitError
+	if waited != nil && !errors.As(waited, &failed) {
 		return fmt.Errorf("wait for the consumer: %w", waited)
 	}
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return fmt.Errorf("the consumer was ended by %s", unix.SignalName(status.Signal()))
+	state := i.cmd.ProcessState
+	status, ok := state.Sys().(syscall.WaitStatus)
+	switch {
+	case ok && status.Signaled():
+		return fmt.Errorf("killed by signal %s", unix.SignalName(status.Signal()))
+	case state.ExitCode() == codeFinished:
+		return nil
+	case i.lastWord != "":
+		return errors.New(i.lastWord)
 	}
-	if code := state.ExitCode(); code != codeFinished {
-		return fmt.Errorf("the consumer ended with exit code %d without a word; its log ends:\n%s",
-			code, i.tail)
-	}
-	return nil
+	return fmt.Errorf("exited with code %d: %w", state.ExitCode(), i.log.LastWord())
 }
 
-// Pid returns the number of the process.
+// Pid returns the number of the child's process.
 func (i *Instance) Pid() int { return i.cmd.Process.Pid }
 
-// Look returns the last look that arrived; the zero Look before the first.
+// Look returns what the child told last.
 func (i *Instance) Look() Look {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.look
 }
 
-// Stop asks the consumer to finish what is in flight and end, as SIGTERM does to cmd/run. It never
-// blocks.
+// Stop asks the child to drain, as SIGTERM does with cmd/run. It never blocks.
 func (i *Instance) Stop() {
-	go func() { _ = json.NewEncoder(i.orders).Encode(order{Stop: true}) }()
-}
-
-// Kill ends the consumer with SIGKILL, a frozen one too. It never blocks.
-func (i *Instance) Kill() { _ = i.cmd.Process.Kill() }
-
-// Signal sends a signal, or returns an error if the consumer has ended.
-func (i *Instance) Signal(signal syscall.Signal) error { return i.cmd.Process.Signal(signal) }
-
-// Done is closed when the process has ended and all it said was heard.
-func (i *Instance) Done() <-chan struct{} { return i.done }
-
-// Ended tells without blocking whether Done is closed.
-func (i *Instance) Ended() bool {
 	select {
-	case <-i.done:
-		return true
+	case i.stop <- struct{}{}:
 	default:
-		return false
 	}
 }
 
-// Err returns, once Done is closed, nil for one that drained in good order, and otherwise how and
-// why it ended.
+// Kill ends the child with SIGKILL, a frozen one too; its workers end with it. It never blocks.
+func (i *Instance) Kill() {
+	// The only error is that the process is gone.
+	_ = i.cmd.Process.Kill()
+}
+
+// Signal sends a signal to the child's process, not to its workers. The error is os.ErrProcessDone
+// if it has ended.
+func (i *Instance) Signal(signal syscall.Signal) error { return i.cmd.Process.Signal(signal) }
+
+// Done is closed when the process has ended and all that it wrote was read.
+func (i *Instance) Done() <-chan struct{} { return i.done }
+
+// Err returns how the child ended: nil if it drained in good order. It is to be asked for after
+// Done.
 func (i *Instance) Err() error { return i.err }
+
+// Crashed tells whether the child was ended by a signal or a panic, so that its workers may outlive
+// it for a moment. It is to be asked for after Done.
+func (i *Instance) Crashed() bool { return i.crashed }

@@ -1,7 +1,9 @@
 package instance
 
 import (
+	"encoding/json"
 	"errors"
+	"log/slog"
 	"time"
 
 	"sluice/buffer"
@@ -9,10 +11,11 @@ import (
 	"sluice/internal/ingest"
 )
 
-// marker is the hidden first argument of a consumer process.
+// marker is the hidden first argument of the child. The one after it, the mark, is there for
+// whoever reads the process list.
 const marker = "__consumer"
 
-// Exit codes of a consumer process. A panic of the Go runtime is 2.
+// Exit codes of the child. A panic of the Go runtime is 2.
 const (
 	codeFinished = 0
 	codeFailed   = 1
@@ -20,25 +23,51 @@ const (
 	codeOrphan   = 65
 )
 
-// order is a line from the harness.
+// order is a line from harness to child. The first one begins, a later one stops.
 type order struct {
-	// Begin is the configuration, in the first order.
-	Begin []byte `json:"begin,omitempty"`
-	// Log is false if nobody reads the log.
-	Log  bool `json:"log,omitempty"`
-	Stop bool `json:"stop,omitempty"`
+	Begin *begin `json:"begin,omitempty"`
+	Stop  bool   `json:"stop,omitempty"`
 }
 
-// report is a line to the harness: one of its fields is set.
+type begin struct {
+	// Config is what pipeline.Config.Encode made.
+	Config   json.RawMessage `json:"config"`
+	LogLevel slog.Level      `json:"log_level"`
+}
+
+// report is a line from child to harness: one of its fields is set.
 type report struct {
-	// Open is true once the pipeline's servers have answered.
-	Open   bool           `json:"open,omitempty"`
 	Event  *flusher.Event `json:"event,omitempty"`
-	Ingest *ingestEvent   `json:"ingest,omitempty"`
+	Ingest *input         `json:"ingest,omitempty"`
 	Fresh  *fresh         `json:"fresh,omitempty"`
-	Look   *Look          `json:"look,omitempty"`
-	// LastWord is the error with which the consumer ends.
+	// State comes only when the servers have answered.
+	State *state `json:"state,omitempty"`
+	// LastWord is the error that the child ends with.
 	LastWord string `json:"last_word,omitempty"`
+}
+
+// input is an ingest.Event; its error crosses as words.
+type input struct {
+	Kind       ingest.EventKind `json:"kind"`
+	Partitions []int32          `json:"partitions,omitempty"`
+	Reason     string           `json:"reason,omitempty"`
+	Err        string           `json:"err,omitempty"`
+}
+
+func fromEvent(e ingest.Event) *input {
+	in := &input{Kind: e.Kind, Partitions: e.Partitions, Reason: e.Reason}
+	if e.Err != nil {
+		in.Err = e.Err.Error()
+	}
+	return in
+}
+
+func (in *input) event() ingest.Event {
+	e := ingest.Event{Kind: in.Kind, Partitions: in.Partitions, Reason: in.Reason}
+	if in.Err != "" {
+		e.Err = errors.New(in.Err)
+	}
+	return e
 }
 
 type fresh struct {
@@ -46,39 +75,11 @@ type fresh struct {
 	Samples []time.Duration `json:"samples"`
 }
 
-// Look is how a consumer stood at one moment.
-type Look struct {
-	// At is when the harness heard of it.
-	At time.Time `json:"-"`
-	// Workers are all there ever were, Pids the processes of those that run.
-	Workers []flusher.WorkerState `json:"workers"`
-	Pids    map[int]int           `json:"pids"`
-	// Closed are the shards whose input is to pause, in order.
-	Closed []buffer.Shard `json:"closed"`
-	// Ready says what keeps spans from moving, in words; nil if all is well.
-	Ready    []string        `json:"ready"`
-	Counters ingest.Counters `json:"counters"`
-}
-
-// ingestEvent is an ingest.Event whose error is a text.
-type ingestEvent struct {
-	ingest.Event
-	Err string `json:"err,omitempty"`
-}
-
-func (e ingestEvent) event() ingest.Event {
-	out := e.Event
-	if e.Err != "" {
-		out.Err = errors.New(e.Err)
-	}
-	return out
-}
-
-func portable(e ingest.Event) *ingestEvent {
-	out := &ingestEvent{Event: e}
-	if e.Err != nil {
-		out.Err = e.Err.Error()
-	}
-	out.Event.Err = nil
-	return out
+// state is what a Look is made of.
+type state struct {
+	Workers  []flusher.WorkerState `json:"workers"`
+	Pids     map[int]int           `json:"pids"`
+	Closed   []buffer.Shard        `json:"closed"`
+	Ready    []string              `json:"ready"`
+	Counters ingest.Counters       `json:"counters"`
 }

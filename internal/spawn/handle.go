@@ -11,16 +11,12 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"sluice/flusher"
+	"sluice/internal/child"
 )
-
-// drainMax bounds the wait for a dead worker's pipes to end. They end with it, unless something
-// it started holds them open; nothing should.
-const drainMax = time.Second
 
 // Process is a worker process.
 type Process struct {
@@ -28,7 +24,7 @@ type Process struct {
 	spec flusher.WorkerSpec
 	cmd  *exec.Cmd
 	stop chan struct{} // holds one: the worker is to be told
-	log  *forwarder
+	log  *child.Forwarder
 
 	exited   chan struct{} // closed after the process was waited for
 	exit     flusher.Exit  // written before exited is closed
@@ -36,9 +32,6 @@ type Process struct {
 }
 
 var _ flusher.Handle = (*Process)(nil)
-
-// pipes are the parent's ends.
-type pipes struct{ orders, reports, stderr *os.File }
 
 func startProcess(cmd *exec.Cmd, cfg ProcessConfig, spec flusher.WorkerSpec) (*Process, error) {
 	p := &Process{
@@ -48,54 +41,22 @@ func startProcess(cmd *exec.Cmd, cfg ProcessConfig, spec flusher.WorkerSpec) (*P
 		stop:   make(chan struct{}, 1),
 		exited: make(chan struct{}),
 	}
-	ends, err := connect(cmd)
+	ends, err := child.Connect(cmd)
 	if err != nil {
 		return nil, err
 	}
-	p.log = newForwarder(cfg.Log.With("worker", spec.Worker))
-	level := levelOf(cfg.Log)
+	p.log = child.NewForwarder("worker", cfg.Log.With("worker", spec.Worker))
+	level := child.LevelOf(cfg.Log)
 	first := order{Begin: &begin{Settings: cfg.Settings, Spec: spec, LogLevel: level}}
-	go p.command(ends.orders, first)
+	go p.command(ends.Orders, first)
 	go p.reap(ends)
 	return p, nil
-}
-
-// connect starts the process with its three pipes.
-func connect(cmd *exec.Cmd) (_ pipes, err error) {
-	var ours, theirs []*os.File
-	defer func() {
-		closeAll(theirs)
-		if err != nil {
-			closeAll(ours)
-		}
-	}()
-	for i := range 3 {
-		r, w, err := os.Pipe()
-		if err != nil {
-			return pipes{}, err
-		}
-		if i == 0 {
-			r, w = w, r // the parent writes orders and reads the rest
-		}
-		ours, theirs = append(ours, r), append(theirs, w)
-	}
-	cmd.Stdin, cmd.ExtraFiles, cmd.Stderr = theirs[0], []*os.File{theirs[1]}, theirs[2]
-	if err := cmd.Start(); err != nil {
-		return pipes{}, err
-	}
-	return pipes{orders: ours[0], reports: ours[1], stderr: ours[2]}, nil
-}
-
-func closeAll(files []*os.File) {
-	for _, f := range files {
-		_ = f.Close()
-	}
 }
 
 // command writes orders, in a goroutine of its own: a frozen worker does not read, and the
 // supervisor must not wait for it. It closes the pipe when the worker has exited, not before.
 func (p *Process) command(pipe *os.File, first order) {
-	defer closeAll([]*os.File{pipe})
+	defer func() { _ = pipe.Close() }()
 	enc := json.NewEncoder(pipe)
 	if err := enc.Encode(first); err != nil {
 		<-p.exited // it died early, and its exit says why
@@ -110,16 +71,12 @@ func (p *Process) command(pipe *os.File, first order) {
 }
 
 // reap reads what the worker says, waits for its end, and then tells of it.
-func (p *Process) reap(ends pipes) {
+func (p *Process) reap(ends child.Pipes) {
 	var readers sync.WaitGroup
-	readers.Go(func() { p.readReports(ends.reports) })
-	readers.Go(func() { p.log.run(ends.stderr) })
+	readers.Go(func() { p.readReports(ends.Reports) })
+	readers.Go(func() { p.log.Run(ends.Stderr) })
 	err := p.cmd.Wait()
-	deadline := time.Now().Add(drainMax)
-	_ = ends.reports.SetReadDeadline(deadline)
-	_ = ends.stderr.SetReadDeadline(deadline)
-	readers.Wait()
-	closeAll([]*os.File{ends.reports, ends.stderr})
+	ends.Drain(&readers)
 	p.exit = p.judge(err)
 	close(p.exited)
 }
@@ -155,7 +112,7 @@ func (p *Process) judge(waited error) flusher.Exit {
 	case p.lastWord != "":
 		exit.Err = errors.New(p.lastWord)
 	case exit.Signal == "" && exit.Code != codeFinished:
-		exit.Err = p.log.lastWord()
+		exit.Err = p.log.LastWord()
 	}
 	return exit
 }

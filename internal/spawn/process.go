@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/child"
 )
 
 // ProcessConfig says how worker processes are started.
@@ -89,14 +89,9 @@ func NewProcesses(cfg ProcessConfig) (*Processes, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	path, err := os.Executable()
+	path, err := child.Program()
 	if err != nil {
-		return nil, fmt.Errorf("find this program's own file: %w", err)
-	}
-	if runtime.GOOS == "linux" {
-		// The file may have been replaced by a newer one while this process runs; a worker of
-		// another version is not wanted.
-		path = "/proc/self/exe"
+		return nil, err
 	}
 	return &Processes{
 		cfg:  cfg,

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"sluice/flusher"
+	"sluice/internal/child"
 )
 
 // MaybeWorker runs the worker and never returns if this process was started as one. It is to be
@@ -29,10 +30,8 @@ func workerMain(name string) int {
 	// The parent alone ends its workers. (SIGHUP: it means "reload" to the parent, and the kernel
 	// sends it to a group that is orphaned while it is frozen; the end of stdin comes with that.)
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	// Without blocking, so that a last report to a parent that does not read can be given up.
-	_ = syscall.SetNonblock(3, true)
-	reports := os.NewFile(3, "reports")
-	if err := errors.Join(wantPipe(os.Stdin), wantPipe(reports)); err != nil {
+	reports, err := child.Reports()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s is how this program starts itself; it is not for the command "+
 			"line: %v\n", marker, err)
 		return codeMisused
@@ -52,21 +51,6 @@ func workerMain(name string) int {
 		return codeFailed
 	}
 	return codeFinished
-}
-
-// wantPipe refuses anything but a pipe.
-func wantPipe(f *os.File) error {
-	if f == nil {
-		return errors.New("no report pipe")
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Mode()&os.ModeNamedPipe == 0 {
-		return fmt.Errorf("%s is no pipe", f.Name())
-	}
-	return nil
 }
 
 // begun waits for the first order.

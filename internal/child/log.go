@@ -1,4 +1,4 @@
-package spawn
+package child
 
 import (
 	"bufio"
@@ -16,23 +16,28 @@ import (
 )
 
 const (
-	// logLineMax is where a longer line of a worker's stderr is cut in two, in bytes.
+	// logLineMax is where a longer line of a child's stderr is cut in two, in bytes.
 	logLineMax = 64 << 10
 	// crashBytesMax bounds what is kept of the stack traces that a crash writes.
 	crashBytesMax = 32 << 10
 )
 
-// forwarder passes a worker's log on. Lines that are no log records come from the Go runtime, when
+// Forwarder passes a child's log on. Lines that are no log records come from the Go runtime, when
 // it crashes; they are kept together and logged as one.
-type forwarder struct {
+type Forwarder struct {
+	what  string
 	log   *slog.Logger
 	crash strings.Builder
 }
 
-func newForwarder(log *slog.Logger) *forwarder { return &forwarder{log: log} }
+// NewForwarder returns a forwarder to that log; what names the child in the log's own words, such
+// as "worker".
+func NewForwarder(what string, log *slog.Logger) *Forwarder {
+	return &Forwarder{what: what, log: log}
+}
 
-// run reads until the end: a pipe that nobody reads would stop the worker.
-func (f *forwarder) run(stderr io.Reader) {
+// Run reads until the end: a pipe that nobody reads would stop the child.
+func (f *Forwarder) Run(stderr io.Reader) {
 	in := bufio.NewReaderSize(stderr, logLineMax)
 	for {
 		line, err := in.ReadSlice('\n')
@@ -42,11 +47,11 @@ func (f *forwarder) run(stderr io.Reader) {
 		}
 	}
 	if f.crash.Len() > 0 {
-		f.log.Error("worker crashed", "stderr", f.crash.String())
+		f.log.Error(f.what+" crashed", "stderr", f.crash.String())
 	}
 }
 
-func (f *forwarder) line(line []byte) {
+func (f *Forwarder) line(line []byte) {
 	if len(line) == 0 && f.crash.Len() == 0 {
 		return
 	}
@@ -60,7 +65,7 @@ func (f *forwarder) line(line []byte) {
 			f.crash.WriteString(text + "\n")
 		}
 	default:
-		f.log.Warn("worker wrote to stderr", "line", text)
+		f.log.Warn(f.what+" wrote to stderr", "line", text)
 	}
 }
 
@@ -69,8 +74,8 @@ func isCrash(line string) bool {
 		strings.HasPrefix(line, "SIG") || strings.HasPrefix(line, "runtime: ")
 }
 
-// forward logs a record of the worker as one of ours, with the time at which it was written.
-func (f *forwarder) forward(line []byte) bool {
+// forward logs a record of the child as one of ours, with the time at which it was written.
+func (f *Forwarder) forward(line []byte) bool {
 	var record struct {
 		Time  time.Time   `json:"time"`
 		Level *slog.Level `json:"level"`
@@ -103,9 +108,9 @@ func decodeExact(line []byte, into any) error {
 	return dec.Decode(into)
 }
 
-// lastWord is what a worker's exit says if the worker itself could not: the first line of the
-// crash. It is to be asked for after run returned.
-func (f *forwarder) lastWord() error {
+// LastWord is what a child's exit says if the child itself could not: the first line of the crash.
+// It is to be asked for after Run returned.
+func (f *Forwarder) LastWord() error {
 	line, _, _ := strings.Cut(f.crash.String(), "\n")
 	if line == "" {
 		return errors.New("it ended without a word")
@@ -113,8 +118,8 @@ func (f *forwarder) lastWord() error {
 	return fmt.Errorf("it crashed: %s", line)
 }
 
-// levelOf finds the lowest level that a logger writes.
-func levelOf(log *slog.Logger) slog.Level {
+// LevelOf finds the lowest level that a logger writes, which is the one that a child needs.
+func LevelOf(log *slog.Logger) slog.Level {
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
 		if log.Enabled(context.Background(), level) {
 			return level
