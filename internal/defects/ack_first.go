@@ -16,7 +16,8 @@ var ackFirst = Defect{
 	Shown:  "crash",
 	// While Kafka is silent records pile up, each of them acknowledged to nobody but the worker.
 	Changes: []string{
-		"faults=[at 3s black-hole kafka requests for 4s, at 5s crash all workers]",
+		"duration=6s", "expectations.drain_max=8s",
+		"faults=[at 2s black-hole kafka requests for 3s, at 4s crash all workers]",
 	},
 	variant: pipeline.Variant{
 		Producer: func(p flusher.Producer) flusher.Producer { return hasty{p} },

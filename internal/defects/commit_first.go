@@ -16,7 +16,9 @@ var commitFirst = Defect{
 	Caught: "conservation",
 	Shown:  "consumer-crash",
 	Changes: []string{
-		"faults=[at 4s black-hole redis requests for 3s, at 5s crash consumer]",
+		"duration=6s", "expectations.drain_max=10s",
+		"pipeline.timeout=4s", "pipeline.root_timeout=2s",
+		"faults=[at 2s black-hole redis requests for 3s, at 3s crash consumer]",
 	},
 	variant: pipeline.Variant{
 		Source: func(s flusher.Source) flusher.Source { return eager{s} },

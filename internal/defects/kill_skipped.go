@@ -15,6 +15,9 @@ var killSkipped = Defect{
 	Wrong:  "a hung worker is replaced without being killed",
 	Caught: "process limit",
 	Shown:  "hang",
+	Changes: []string{
+		"duration=6s", "faults=[at 1s hang worker 1]",
+	},
 	variant: pipeline.Variant{
 		Spawner: func(s flusher.Spawner) flusher.Spawner { return careless{s} },
 	},

@@ -1,7 +1,9 @@
 package harness
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"sluice/flusher"
@@ -20,6 +22,8 @@ type evidence struct {
 	looks   []look
 	samples []reports.Sample
 	balance ledger.Balance
+	// lostDue is when the first of the spans that are lost was due to be sent.
+	lostDue time.Duration
 	fresh   reports.Quantiles
 	latency reports.Quantiles
 
@@ -62,6 +66,43 @@ type evidence struct {
 // exhausted tells whether a consumer gave up because a restart budget was used up.
 func (e *evidence) exhausted() bool {
 	return slices.ContainsFunc(e.moves, func(m move) bool { return m.Kind == flusher.EventExhausted })
+}
+
+// since names what happened from a moment on that may explain a violation: the first few faults,
+// restarts and ends of consumers, each with its time.
+func (e *evidence) since(t float64) string {
+	const few = 3
+	var list []string
+	for _, event := range e.events {
+		fell := event.Kind == reports.EventConsumer && event.State == reports.StateDead
+		if event.T < t || event.Kind != reports.EventFaultBegin && event.Kind != reports.EventRestart &&
+			!fell {
+			continue
+		}
+		if len(list) == few {
+			list = append(list, "...")
+			break
+		}
+		list = append(list, fmt.Sprintf("at %.1fs %s: %s", event.T, event.Kind,
+			strings.TrimSpace(event.Fault+" "+event.Text)))
+	}
+	if len(list) == 0 {
+		return "; nothing was broken since then"
+	}
+	return "; since then: " + strings.Join(list, "; ")
+}
+
+// before is since for what happened last before a moment.
+func (e *evidence) before(t float64) string {
+	text := ""
+	for _, event := range e.events {
+		if event.T <= t &&
+			(event.Kind == reports.EventFaultBegin || event.Kind == reports.EventRestart) {
+			text = fmt.Sprintf("; before that, at %.1fs %s: %s", event.T, event.Kind,
+				strings.TrimSpace(event.Fault+" "+event.Text))
+		}
+	}
+	return text
 }
 
 // watched returns the looks from the start of the load until the pipeline was told to stop.

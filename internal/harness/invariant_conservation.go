@@ -25,16 +25,21 @@ func judgeConservation(e *evidence) (reports.Verdict, string) {
 	if b.BadLost > 0 {
 		what = fmt.Sprintf("%d spans and %d bad messages", b.Lost, b.BadLost)
 	}
+	sent := ""
+	if b.Lost > 0 {
+		sent = fmt.Sprintf("; the first was due to be sent at %.1fs%s", e.lostDue.Seconds(),
+			e.since(e.lostDue.Seconds()))
+	}
 	switch {
 	case e.finishErr != nil:
 		return unknown("%v", e.finishErr)
 	case lost > 0 && e.drained:
 		// Each span had come out before the end; this cannot be.
-		return violated("%s are lost: %s", what, strings.Join(b.Losses, "; "))
+		return violated("%s are lost: %s%s", what, strings.Join(b.Losses, "; "), sent)
 	case lost > 0 && e.leftoversErr == nil && len(e.leftovers) == 0 && e.sendErr == nil &&
 		!e.interrupted && !e.endedEarly && !e.stopTooLong:
 		return violated("%s are lost, of %d and %d: they did not come out in time, and the store is "+
-			"empty: %s", what, b.Sent, b.BadSent, strings.Join(b.Losses, "; "))
+			"empty: %s%s", what, b.Sent, b.BadSent, strings.Join(b.Losses, "; "), sent)
 	case lost > 0 || b.Buffered > 0:
 		return unknown("%d messages did not come out; the store still holds %s", lost+b.Buffered,
 			describe(e.leftovers))

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"fmt"
-	"strings"
 
 	"sluice/reports"
 	"sluice/scenarios"
@@ -29,7 +28,7 @@ func judgeProcessLimit(e *evidence) (reports.Verdict, string) {
 		for _, c := range l.Consumers {
 			if c.Live > limit {
 				return violated("at %.1fs %s had %d worker processes, the limit is %d%s", l.T,
-					nameConsumer(c.Consumer), c.Live, limit, e.since(l.T, c.Consumer))
+					nameConsumer(c.Consumer), c.Live, limit, e.before(l.T))
 			}
 			most = max(most, c.Live)
 		}
@@ -54,18 +53,4 @@ func nameConsumer(index int) string {
 		return "the consumer"
 	}
 	return fmt.Sprintf("consumer %d", index)
-}
-
-// since names what happened to a consumer's workers just before a moment: the event that shows how
-// it came to that.
-func (e *evidence) since(t float64, consumer int) string {
-	text := ""
-	for _, event := range e.events {
-		telling := event.Kind == reports.EventFaultBegin || event.Kind == reports.EventRestart
-		if event.T <= t && telling && (event.Consumer == consumer || event.Kind != reports.EventRestart) {
-			what := strings.TrimSpace(event.Fault + " " + event.Text)
-			text = fmt.Sprintf("; just before, at %.1fs: %s: %s", event.T, event.Kind, what)
-		}
-	}
-	return text
 }

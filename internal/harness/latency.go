@@ -76,6 +76,16 @@ func (l *latency) out(seq uint64) {
 	_ = l.recent.RecordValue(late.Microseconds())
 }
 
+// dueAt returns when a span was due to be sent, since the start of the load; 0 if nobody said so.
+func (l *latency) dueAt(seq uint64) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seq/latencyChunk >= uint64(len(l.due)) || l.due[seq/latencyChunk] == nil {
+		return 0
+	}
+	return time.Duration(l.due[seq/latencyChunk][seq%latencyChunk]) * time.Millisecond
+}
+
 // quantiles returns the distribution over all spans that have come out.
 func (l *latency) quantiles() reports.Quantiles {
 	l.mu.Lock()

@@ -3,6 +3,7 @@ package harness
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -28,6 +29,7 @@ faults:
 expectations:
   restarts_min: 2
 `)
+			s.Duration = 7 * time.Second // the hang must be recognised before it is healed
 			cfg := Config{Scenario: s, World: WorldReal, Redis: c.redis(),
 				Kafka: strings.Split(servers.KafkaAddr(t), ","), Log: testLog(t)}
 			outcome, err := Run(t.Context(), cfg)

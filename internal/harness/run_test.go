@@ -55,6 +55,7 @@ faults:
 expectations:
   restarts_min: 3
 `)
+	s.Duration = 7 * time.Second // the hang must be recognised before it is healed
 	outcome, err := Run(t.Context(), Config{Scenario: s, World: WorldFakes, Log: testLog(t)})
 	if err != nil {
 		t.Fatal(err)

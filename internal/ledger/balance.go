@@ -20,6 +20,8 @@ type Balance struct {
 	BadSent, BadLettered, BadLost int64
 	// Losses names the first few spans and bad messages that are lost.
 	Losses []string
+	// FirstLost is the number of the first lost span; it means nothing if Lost is 0.
+	FirstLost uint64
 	// Records came out with so many distinct flush ids; Bytes is the size of all records.
 	Records, Bytes int64
 	// Findings by kind.
@@ -64,6 +66,7 @@ func (l *Ledger) Balance(buffered int64) Balance {
 	b.Buffered = min(buffered, missing)
 	b.Lost = missing - b.Buffered
 	if b.Lost > 0 {
+		b.FirstLost = first[0]
 		for _, seq := range first {
 			b.Losses = append(b.Losses, fmt.Sprintf("span %d (%v) of %s", seq, l.recipe.ID(seq),
 				l.traceOf(seq)))

@@ -1,0 +1,69 @@
+package harness
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"sluice/internal/defects"
+	"sluice/internal/servers"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// TestDefectsAreCaught puts each failure back, in both worlds: the harness must say that its
+// invariant is violated, with the event that shows it, and must not say so without the failure.
+func TestDefectsAreCaught(t *testing.T) {
+	for _, world := range []Config{
+		{World: WorldFakes}, {World: WorldReal, Servers: ServersStart},
+	} {
+		t.Run(string(world.World), func(t *testing.T) {
+			for _, d := range defects.All() {
+				t.Run(d.Name, func(t *testing.T) {
+					t.Parallel() // most of it is waiting
+					catch(t, world, d)
+				})
+			}
+		})
+	}
+}
+
+func catch(t *testing.T, cfg Config, d defects.Defect) {
+	s, _, err := scenarios.LoadWith(d.Shown, os.ReadFile, d.Changes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Scenario, cfg.Log, cfg.Defect = s, testLog(t), d.Name
+	for _, with := range []bool{true, false} {
+		if !with {
+			cfg.Defect = ""
+		}
+		outcome := runOn(t, cfg)
+		for _, j := range outcome.Result.Invariants {
+			if j.Name != d.Caught {
+				continue
+			}
+			if with && (j.Verdict != reports.Violated || outcome.Code != ExitSafety ||
+				!strings.Contains(j.Detail, "at ")) {
+				t.Errorf("with the defect %s is %s: %s", j.Name, j.Verdict, j.Detail)
+			}
+			if !with && j.Verdict != reports.Passed {
+				t.Errorf("without the defect %s is %s: %s", j.Name, j.Verdict, j.Detail)
+			}
+		}
+	}
+}
+
+// runOn runs a scenario, or ends the test: it is skipped where the servers cannot be had.
+func runOn(t *testing.T, cfg Config) *Outcome {
+	t.Helper()
+	outcome, err := Run(t.Context(), cfg)
+	if errors.Is(err, servers.ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skipf("real servers left out: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome
+}
