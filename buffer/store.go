@@ -28,7 +28,9 @@ import (
 // the shard, ErrFull if the store has no room, or ErrUnavailable if it cannot be reached. Retryable
 // says which of them are worth another try of the same call; every step may be repeated.
 type Store interface {
-	// Attach adds the subtrees of one batch. The answers are in the order of the traces.
+	// Attach adds the subtrees of one batch. The answers are in the order of the traces. With an
+	// error there may be answers, too: those of traces that are Done all the same, which need not be
+	// attached again. They should not be: what was flushed meanwhile would not be recognised.
 	Attach(ctx context.Context, delivery Delivery, traces []TraceBatch) ([]Attached, error)
 
 	// Enqueue sets the deadlines of live generations, drops merged ones from the queue and
@@ -73,6 +75,8 @@ type Attached struct {
 	Merged []Generation
 	// Stored and Duplicates count the spans of the batch that were new and that were not.
 	Stored, Duplicates int
+	// Done is true if this is an answer, and not the place of one that did not come.
+	Done bool
 }
 
 // LiveGeneration is a generation that still collects spans.

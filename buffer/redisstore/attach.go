@@ -47,7 +47,7 @@ func (s *Store) Attach(
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("attach %d traces: %w", len(traces), err)
+		return answers, fmt.Errorf("attach %d traces: %w", len(traces), err)
 	}
 	return answers, nil
 }
@@ -157,6 +157,7 @@ func readAttached(key buffer.TraceKey, text string) buffer.Attached {
 	answer := buffer.Attached{
 		Stored:     int(leUint32(text)),
 		Duplicates: int(leUint32(text[4:])),
+		Done:       true,
 	}
 	n := int(leUint32(text[8:]))
 	text = text[12:]

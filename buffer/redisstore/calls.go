@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -64,19 +65,21 @@ func (c *calls) fits(key string, size int) bool {
 
 // run runs the calls and hands over every answer with the index of its first trace, and how many
 // traces it is for. It returns the first error, classified; the other calls may have been carried
-// out all the same.
+// out all the same, and their answers are handed over.
 func (c *calls) run(
 	ctx context.Context, what script, each func(first, n int, result rueidis.RedisResult) error,
 ) error {
+	var first error
 	for i, result := range c.store.run(ctx, what, c.list) {
-		if err := result.Error(); err != nil {
-			return classify(ctx, err)
+		err := result.Error()
+		if err != nil {
+			err = classify(ctx, err)
+		} else {
+			err = each(c.firsts[i], len(c.list[i].keys), result)
 		}
-		if err := each(c.firsts[i], len(c.list[i].keys), result); err != nil {
-			return err
-		}
+		first = cmp.Or(first, err)
 	}
-	return nil
+	return first
 }
 
 // complete returns the error of reading an answer, or that it is not for as many traces as asked.

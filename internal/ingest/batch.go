@@ -117,10 +117,17 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 	if len(traces) == 0 {
 		return nil
 	}
-	var attached []buffer.Attached
-	err := l.store(ctx, b.number, "attach", func() (err error) {
-		attached, err = l.ports.Store.Attach(ctx,
-			buffer.Delivery{ID: b.delivery, Clock: b.clock}, traces)
+	attached := make([]buffer.Attached, 0, len(traces))
+	delivery := buffer.Delivery{ID: b.delivery, Clock: b.clock}
+	err := l.store(ctx, b.number, "attach", func() error {
+		answers, err := l.ports.Store.Attach(ctx, delivery, traces)
+		if err == nil {
+			attached = append(attached, answers...)
+			return nil
+		}
+		// A store that is full takes what it has room for. Attached again after its segment was
+		// flushed it would come out a second time.
+		attached, traces = divide(attached, answers, traces)
 		return err
 	})
 	if err != nil {
@@ -131,6 +138,25 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 	return l.store(ctx, b.number, "enqueue", func() error {
 		return l.ports.Store.Enqueue(ctx, buffer.Shard(b.number), update)
 	})
+}
+
+// divide adds the answers that did come to those of earlier tries, and returns the traces that have
+// none yet.
+func divide(
+	attached, answers []buffer.Attached, traces []buffer.TraceBatch,
+) ([]buffer.Attached, []buffer.TraceBatch) {
+	if len(answers) == 0 {
+		return attached, traces
+	}
+	var rest []buffer.TraceBatch
+	for i, answer := range answers {
+		if answer.Done {
+			attached = append(attached, answer)
+		} else {
+			rest = append(rest, traces[i])
+		}
+	}
+	return attached, rest
 }
 
 // update sets the deadline of every live generation that holds a span of the batch.

@@ -274,6 +274,11 @@ func (b *broker) deadLetters() []flusher.Record {
 type faultyStore struct {
 	buffer.Store
 	before, after func(call string) error
+	// room is how many more traces are taken; nil for all. Without room for all the store is full,
+	// and answers for those that it took.
+	room *atomic.Int64
+	// taken counts how often each trace was attached.
+	taken map[buffer.TraceKey]int
 }
 
 func (s faultyStore) Attach(
@@ -282,8 +287,24 @@ func (s faultyStore) Attach(
 	if err := s.before("attach"); err != nil {
 		return nil, err
 	}
+	all := traces
+	if s.room != nil {
+		traces = traces[:min(int(s.room.Load()), len(traces))]
+		s.room.Add(-int64(len(traces)))
+	}
 	attached, err := s.Store.Attach(ctx, delivery, traces)
-	return attached, errors.Join(err, s.after("attach"))
+	for _, trace := range traces {
+		if s.taken != nil {
+			s.taken[trace.TraceKey]++
+		}
+	}
+	if lost := errors.Join(err, s.after("attach")); lost != nil {
+		return nil, lost
+	}
+	if len(traces) < len(all) {
+		return append(attached, make([]buffer.Attached, len(all)-len(traces))...), buffer.ErrFull
+	}
+	return attached, nil
 }
 
 func (s faultyStore) Enqueue(

@@ -62,6 +62,39 @@ func TestStoreTroubleIsWaitedForAndSaidOnce(t *testing.T) {
 	}
 }
 
+// TestWhatAFullStoreTookIsNotAttachedAgain: it may have been flushed meanwhile, and would come out a
+// second time.
+func TestWhatAFullStoreTookIsNotAttachedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.steps.room, r.steps.taken = new(atomic.Int64), map[buffer.TraceKey]int{}
+		r.steps.room.Store(2)
+		r.broker.append(0, time.Now(), "x a a", "y b b", "z c c")
+		r.start(0)
+		settle(5 * time.Second)
+		if got := r.broker.committedAt(0); got != 0 {
+			t.Fatalf("committed %d while the store was full", got)
+		}
+		r.steps.room.Store(9)
+		settle(5 * time.Second)
+		if got := r.broker.committedAt(0); got != 3 {
+			t.Errorf("committed up to %d, want 3", got)
+		}
+		r.end()
+		if len(r.steps.taken) != 3 {
+			t.Errorf("%d traces were attached, want 3", len(r.steps.taken))
+		}
+		for trace, times := range r.steps.taken {
+			if times != 1 {
+				t.Errorf("trace %v was attached %d times", trace, times)
+			}
+		}
+		if got, want := held(t, r.store, 0), "x:a y:b z:c"; got != want {
+			t.Errorf("the store holds %q, want %q", got, want)
+		}
+	})
+}
+
 func TestBrokenInvariantEndsTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
