@@ -53,12 +53,14 @@ func (r Redis) config(max buffer.Bytes) redisstore.Config {
 	return c
 }
 
-// open connects to the store. A single answer takes answerMax at most.
+// open connects to the store. An answer is waited for no longer than answerMax: a worker that waits
+// for a Redis that hangs must show that it lives before it counts as hung itself.
 func (r Redis) open(
 	ctx context.Context, max buffer.Bytes, answerMax time.Duration,
 ) (*redisstore.Store, error) {
 	c := r.config(max)
 	c.DialTimeout = min(c.DialTimeout, answerMax)
+	c.AnswerTimeout = min(c.AnswerTimeout, answerMax)
 	var err error
 	if c.TLS, err = r.TLS.Load(); err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
