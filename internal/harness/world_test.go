@@ -269,7 +269,8 @@ func openBench(t *testing.T, cfg Config, cases []faultCase) bench {
 				t.Errorf("%s still answers", address)
 			}
 		}
-		goleak.VerifyNone(t, leaks)
+		// A client of a cluster sleeps on for 5 s when it is closed.
+		goleak.VerifyNone(t, leaks, goleak.IgnoreTopFunction("time.Sleep"))
 	})
 	return bench{t, w}
 }
@@ -315,8 +316,13 @@ func (b bench) refusesLargeRecords(t *testing.T) {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), answerMax)
 	defer cancel()
-	for size, want := range map[int]error{9_000: nil, 11_000: kerr.MessageTooLarge} {
-		for topic, want := range map[string]error{b.w.output: want, b.w.input: nil} {
+	for _, size := range []int{9_000, 11_000, 9_000} {
+		tooLarge := map[string]bool{b.w.output: size > 10_000}
+		for _, topic := range []string{b.w.output, b.w.input} {
+			var want error
+			if tooLarge[topic] {
+				want = kerr.MessageTooLarge
+			}
 			err := client.ProduceSync(ctx, &kgo.Record{Topic: topic,
 				Value: make([]byte, size)}).FirstErr()
 			if !errors.Is(err, want) {
