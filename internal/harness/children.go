@@ -7,7 +7,8 @@ import (
 )
 
 // children returns this process's children that have not ended, by asking the operating system, so
-// that it also sees a worker that the supervisor has lost track of. ok is false on a system that
+// that it also sees a worker that the supervisor has lost track of. Servers that the harness started
+// are no children here: they have sessions of their own, workers have not. ok is false on a system that
 // cannot be asked.
 func children() (pids map[int]bool, ok bool) {
 	entries, err := os.ReadDir("/proc")
@@ -15,6 +16,7 @@ func children() (pids map[int]bool, ok bool) {
 		return nil, false
 	}
 	self := os.Getpid()
+	own, _ := os.ReadFile("/proc/self/stat")
 	pids = map[int]bool{}
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
@@ -26,15 +28,15 @@ func children() (pids map[int]bool, ok bool) {
 			continue // it has just ended
 		}
 		ok = ok || pid == self
-		if parent, state, is := parseStat(stat); is && parent == self && state != 'Z' && state != 'X' {
+		parent, state, is := parseStat(stat)
+		if is && parent == self && state != 'Z' && state != 'X' && session(stat) == session(own) {
 			pids[pid] = true
 		}
 	}
 	return pids, ok
 }
 
-// census counts the children that came after it was made: the workers. The harness itself starts no
-// other processes.
+// census counts the children that came after it was made: the workers.
 type census struct{ before map[int]bool }
 
 func newCensus() census {
@@ -85,4 +87,14 @@ func parseStat(stat []byte) (parent int, state byte, ok bool) {
 	}
 	parent, err := strconv.Atoi(string(fields[1]))
 	return parent, fields[0][0], err == nil
+}
+
+// session reads the session of a process from its stat file, the fourth field after the name; "" if
+// it is none.
+func session(stat []byte) string {
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 4 {
+		return ""
+	}
+	return string(fields[3])
 }
