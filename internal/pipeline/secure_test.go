@@ -24,8 +24,9 @@ import (
 	"sluice/internal/pipeline/pipelinetest"
 )
 
-// certificate makes a certificate for 127.0.0.1 that signs itself, and the file that clients need.
-func certificate(t *testing.T) (server *tls.Config, caFile string) {
+// certificate makes a certificate for 127.0.0.1, or for names instead, that signs itself, and the
+// file that clients need.
+func certificate(t *testing.T, names ...string) (server *tls.Config, caFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -36,6 +37,9 @@ func certificate(t *testing.T) (server *tls.Config, caFile string) {
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	if len(names) > 0 {
+		template.IPAddresses, template.DNSNames = nil, names
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -82,6 +86,40 @@ func TestLoginsReachTheWorkers(t *testing.T) {
 	w.CheckNothingLost(t, pipelinetest.NoRepeats)
 	w.CheckEmpty(t)
 	refusesWrongLogins(t, w)
+}
+
+// Redis goes by a name that leads nowhere, and that its certificate is for; the broker that is named
+// leads nowhere either.
+func TestRoutesReachTheWorkers(t *testing.T) {
+	const redisName, kafkaName = "redis.invalid:6379", "127.0.0.1:1"
+	redisTLS, redisCA := certificate(t, "redis.invalid")
+	redis, err := miniredis.RunTLS(redisTLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(redis.Close)
+	kafkaTLS, kafkaCA := certificate(t)
+	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.TLS(kafkaTLS))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	w := pipelinetest.On(t, []string{redisName}, kafka.ListenAddrs(), func(c *pipeline.Config) {
+		c.Redis.TLS = pipeline.TLS{Enabled: true, CAFile: redisCA}
+		c.Redis.Routes = map[string]string{redisName: redis.Addr()}
+		c.Kafka.TLS = pipeline.TLS{Enabled: true, CAFile: kafkaCA}
+	})
+	cfg := w.Config()
+	cfg.Mode = pipeline.ModeProcess
+	cfg.Kafka.Brokers = []string{kafkaName}
+	cfg.Kafka.Routes = map[string]string{kafkaName: kafka.ListenAddrs()[0]}
+	p := start(t, cfg)
+	if err := w.Send(t.Context(), 1000, 2000); err != nil {
+		t.Fatal(err)
+	}
+	w.AwaitSettled(t)
+	p.end(t)
+	w.CheckNothingLost(t, pipelinetest.NoRepeats)
 }
 
 // refusesWrongLogins: each error names the server, and no password.
