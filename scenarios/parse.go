@@ -40,6 +40,7 @@ func ReadWith(file string, text []byte, sets ...string) (Scenario, Places, error
 		return Scenario{}, nil, r.problems
 	}
 	places := Places{"": {File: file}}
+	//order-free: each goes to its own place
 	for path, at := range r.places {
 		places[path] = Place{file, at.Line, at.Column}
 	}

@@ -40,6 +40,7 @@ func (p Places) Of(err error) error {
 
 // override makes a flag the place of a key and of all that is below it.
 func (p Places) override(path, file string) {
+	//order-free: each is judged by itself
 	for key := range p {
 		if strings.HasPrefix(key, path+".") || strings.HasPrefix(key, path+"[") {
 			delete(p, key)

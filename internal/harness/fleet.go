@@ -160,7 +160,17 @@ func (f *fleet) life() int {
 	return f.consumers[first].life
 }
 
-func (f *fleet) signal(pid int, signal syscall.Signal) error { return syscall.Kill(pid, signal) }
+// signal sends a signal to a worker of the first consumer, if the process is still that: what the
+// consumer said of it is a little old, and its number may be another's by now.
+func (f *fleet) signal(pid int, signal syscall.Signal) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.get(first)
+	if err != nil || !instance.IsChild(pid, c.instance.Pid()) {
+		return errBusy
+	}
+	return syscall.Kill(pid, signal)
+}
 
 // crash kills the first consumer. Its workers end by themselves.
 func (f *fleet) crash() error {

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/internal/kafkaio"
@@ -130,9 +132,18 @@ func (w *world) removeTopics(ctx context.Context) error {
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	_, err = admin.DeleteTopics(ctx, w.input, w.output, w.letters)
-	_, err2 := admin.DeleteGroup(ctx, w.group)
-	return errors.Join(err, err2)
+	topics, err := admin.DeleteTopics(ctx, w.input, w.output, w.letters)
+	return errors.Join(cmp.Or(err, topics.Error()), emptyGroup(ctx, client, w.group),
+		deleteGroup(ctx, admin, w.group))
+}
+
+// deleteGroup deletes a group that has no members; that there is none is no error.
+func deleteGroup(ctx context.Context, admin *kadm.Client, group string) error {
+	answer, err := admin.DeleteGroup(ctx, group)
+	if err = cmp.Or(err, answer.Err); errors.Is(err, kerr.GroupIDNotFound) {
+		return nil
+	}
+	return err
 }
 
 func (w *world) removeKeys(ctx context.Context) error {
