@@ -96,7 +96,9 @@ func (r Result) figures() []figure {
 // durations are the distributions that have values.
 func (r Result) durations() []duration {
 	list := []duration{{"freshness", "from a segment's deadline, in its shard's clock, to its " +
-		"acknowledged record: what the flusher adds", r.Freshness}}
+		"acknowledged record: what the flusher adds", r.Freshness},
+		{"latency", "from the moment a span was due to be sent to when it was read from the output: with " +
+			"the time-outs that were asked for, and every delay on the way", r.Latency}}
 	return slices.DeleteFunc(list, func(d duration) bool { return d.Count == 0 })
 }
 

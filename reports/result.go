@@ -66,6 +66,10 @@ type Ledger struct {
 	// Messages sent, and Records that came out with distinct flush ids.
 	Messages int64 `json:"messages"`
 	Records  int64 `json:"records"`
+	// BadSent counts the messages that are no spans, BadLettered those of them that came out in the
+	// dead-letter topic.
+	BadSent     int64 `json:"bad_sent"`
+	BadLettered int64 `json:"bad_lettered"`
 	// Findings counts what was found in the output, by kind.
 	Findings map[string]int64 `json:"findings"`
 }

@@ -27,7 +27,7 @@ func Figures() []string { return slices.Clone(figures) }
 
 var figures = []string{
 	"ledger.sent", "ledger.flushed", "ledger.duplicates", "ledger.lost", "ledger.buffered",
-	"ledger.dropped.*", "ledger.messages", "ledger.records", "ledger.findings.*",
+	"ledger.dropped.*", "ledger.bad_sent", "ledger.bad_lettered", "ledger.messages", "ledger.records", "ledger.findings.*",
 	"workers.*.restarts",
 	"throughput.spans_per_second", "throughput.bytes_per_second",
 	"freshness_seconds.p50", "freshness_seconds.p90", "freshness_seconds.p99",

@@ -68,9 +68,12 @@ func (p *progress) show(now harness.Progress) {
 	for _, state := range now.States {
 		states.WriteString(letters[state])
 	}
-	fmt.Fprintf(p.to, "%s%s %-5s %5.1f of %.0f s  in %6.0f/s  out %6.0f/s  buffered %7d  workers %s",
-		clearLine, p.name, now.Phase, now.Sample.T, p.seconds, p.rate[0], p.rate[1],
-		now.Sample.Buffered(), states.String())
+	fmt.Fprintf(p.to, "%s%s %-5s %5.1f of %.0f s  in %6.0f/s  out %6.0f/s  backlog %6d  "+
+		"buffered %7d  workers %s", clearLine, p.name, now.Phase, now.Sample.T, p.seconds, p.rate[0],
+		p.rate[1], now.Sample.Backlog, now.Sample.Buffered(), states.String())
+	if len(now.Faults) > 0 {
+		fmt.Fprintf(p.to, "  fault: %s", strings.Join(now.Faults, ", "))
+	}
 	p.line = true
 }
 
@@ -88,6 +91,8 @@ func (p *progress) event(e reports.Event) {
 		text = fmt.Sprintf("input of shards %v pauses: %s", e.Shards, e.Text)
 	case reports.EventGateOpened:
 		text = fmt.Sprintf("input of shards %v goes on", e.Shards)
+	case reports.EventConsumer:
+		text = strings.TrimSuffix(fmt.Sprintf("consumer %d is %s: %s", e.Consumer, e.State, e.Text), ": ")
 	case reports.EventNote:
 		text = e.Text
 	default:

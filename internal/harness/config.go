@@ -57,8 +57,10 @@ type Progress struct {
 	Phase string
 	// Sample is the latest; Seconds of it are those since the load began.
 	Sample reports.Sample
-	// States are those of the workers, by worker.
+	// States are those of the first consumer's workers, by worker.
 	States []reports.State
+	// Faults are those whose effect lasts, in the order of their begin.
+	Faults []string
 	// Event is set if something happened just now.
 	Event *reports.Event
 }

@@ -225,6 +225,17 @@ func (i *injector) heal() error {
 	return i.servers.heal()
 }
 
+// lasting returns the faults whose effect lasts.
+func (i *injector) lasting() []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var faults []string
+	for _, e := range i.active {
+		faults = append(faults, e.fault.What())
+	}
+	return faults
+}
+
 // missed returns why faults did not happen that should have: those whose moment never came, or
 // could not be injected. Whether a random fault finds its target is left to chance.
 func (i *injector) missed() []string {

@@ -46,6 +46,7 @@ type observer struct {
 	world    *world
 	ledger   *ledger.Ledger
 	record   *recorder
+	lasting  func() []string // faults
 	progress func(Progress)
 
 	memory                               memoryMeter
@@ -122,7 +123,8 @@ func (o *observer) look(now time.Time) {
 	phase := o.phase
 	o.mu.Unlock()
 	if o.progress != nil {
-		o.progress(Progress{Phase: phase, Sample: sample, States: o.record.statesNow()})
+		o.progress(Progress{Phase: phase, Sample: sample, States: o.record.statesNow(),
+			Faults: o.lasting()})
 	}
 }
 

@@ -90,7 +90,7 @@ func judge(e *evidence) *Outcome {
 		Ledger: reports.Ledger{
 			Sent: b.Sent, Flushed: b.Flushed, Duplicates: b.Duplicates(), Lost: b.Lost,
 			Buffered: b.Buffered, Dropped: b.Dropped, Messages: b.Messages, Records: b.Records,
-			Findings: map[string]int64{},
+			Findings: map[string]int64{}, BadSent: b.BadSent, BadLettered: b.BadLettered,
 		},
 		Throughput: reports.Throughput{
 			SpansPerSecond: float64(b.Flushed) / span, BytesPerSecond: float64(b.Bytes) / span,

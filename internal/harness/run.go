@@ -94,7 +94,7 @@ func (r *run) open() (err error) {
 	jump := func(partition int, by time.Duration) { r.sender.jump(int32(partition), by) }
 	r.injector = newInjector(r.cfg.Scenario, r.fleet, r.servers, jump, r.ledger, r.record)
 	r.observer = &observer{fleet: r.fleet, world: r.servers, ledger: r.ledger,
-		record: r.record, progress: r.cfg.Progress}
+		record: r.record, lasting: r.injector.lasting, progress: r.cfg.Progress}
 	return nil
 }
 

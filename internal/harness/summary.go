@@ -23,11 +23,21 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 	row("Spans", "sent %d, flushed %d, lost %d, buffered %d%s, came out again %d", r.Ledger.Sent,
 		r.Ledger.Flushed, r.Ledger.Lost, r.Ledger.Buffered, dropped(r.Ledger.Dropped),
 		r.Ledger.Duplicates)
-	row("Messages", "%d in, %d out with distinct flush ids", r.Ledger.Messages, r.Ledger.Records)
+	bad := ""
+	if r.Ledger.BadSent > 0 {
+		bad = fmt.Sprintf("; %d were no spans, of which %d are dead letters", r.Ledger.BadSent,
+			r.Ledger.BadLettered)
+	}
+	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records, bad)
 	row("Throughput", "%.0f spans/s, %.2f MB/s; drained %.1f s after the load",
 		r.Throughput.SpansPerSecond, r.Throughput.BytesPerSecond/1e6, r.Run.DrainSeconds)
 	row("Freshness", "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s", r.Freshness.P50,
 		r.Freshness.P90, r.Freshness.P99, r.Freshness.Max)
+	row("Latency", "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s from when a span was due to be sent",
+		r.Latency.P50, r.Latency.P90, r.Latency.P99, r.Latency.Max)
+	if r.Harness.Limit != "" {
+		row("Harness", "it was the limit, not the system: %s", r.Harness.Limit)
+	}
 	for _, worker := range r.Workers {
 		restarts := "no restart"
 		if worker.Restarts > 0 {
