@@ -90,7 +90,7 @@ var uses = []Usage{
 	{VerbHang, []TargetKind{TargetConsumer}, "The consumer is frozen with all its workers.",
 		"at 5s hang consumer for 3s", []argument{argFor}},
 	{VerbHang, serverTargets, "The server's process is frozen: connections stay open and nothing " +
-		"answers.", "at 5s hang redis node 1 for 2s", []argument{argFor}},
+		"answers.", "at 5s hang redis for 2s", []argument{argFor}},
 	{VerbResume, append(slices.Clone(workerTargets), TargetConsumer), "What was frozen goes on " +
 		"(SIGCONT), if nobody has killed it since.", "when 20000 spans sent resume worker 1", nil},
 	{VerbCrash, workerTargets, "The worker process is killed without warning (SIGKILL).",

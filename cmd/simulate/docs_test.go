@@ -53,7 +53,8 @@ func leaves(t *testing.T) map[string]string {
 	return found
 }
 
-var keyRow = regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\| [^|]* \\| ([^|]*) \\| `([^|]*)` \\| [^|]+ \\|$")
+// keyRow is a row: key, unit, default, example, what it is.
+var keyRow = regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\|[^|\n]*\\|([^|\n]*)\\| `([^|\n]*)` \\| [^|\n]+ \\|$")
 
 // TestDocsHaveEveryKey: each key has a row with its default, and an example that is accepted.
 func TestDocsHaveEveryKey(t *testing.T) {
