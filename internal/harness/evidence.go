@@ -59,8 +59,9 @@ type evidence struct {
 	leftoversErr error
 	// finishErr means that not all of the output could be read.
 	finishErr error
-	// missedFaults did not happen, each with the reason.
-	missedFaults []string
+	// missedFaults did not happen, each with the reason; nor did skippedFaults, which are random ones
+	// that did not find their target.
+	missedFaults, skippedFaults []string
 }
 
 // exhausted tells whether a consumer gave up because a restart budget was used up.

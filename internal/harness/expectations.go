@@ -25,8 +25,12 @@ func judgeExpectations(e *evidence, r *reports.Result) []reports.Judgement {
 			Detail: fmt.Sprintf(format, args...)})
 	}
 	if planned := len(e.scenario.Plan()); planned > 0 {
-		add("faults injected", len(e.missedFaults) == 0, "%d of %d%s",
-			planned-len(e.missedFaults), planned,
+		skipped := ""
+		if n := len(e.skippedFaults); n > 0 {
+			skipped = fmt.Sprintf(", %d random ones did not find their target in time", n)
+		}
+		add("faults injected", len(e.missedFaults) == 0, "%d of %d%s%s",
+			planned-len(e.missedFaults)-len(e.skippedFaults), planned, skipped,
 			prefixed(", missing: ", strings.Join(e.missedFaults, "; ")))
 	}
 	add("open loop", e.behind <= behindMax, "the load was at most %v behind its time, limit %v%s",

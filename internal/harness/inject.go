@@ -44,6 +44,7 @@ type breakable interface {
 // injector breaks what the scenario says, when it says so.
 type injector struct {
 	plan    []scenarios.Occurrence
+	random  []bool // by occurrence: it is one of those drawn from the seed
 	system  system
 	servers breakable
 	jump    func(partition int, by time.Duration)
@@ -90,7 +91,11 @@ func newInjector(s scenarios.Scenario, sys system, srv breakable, jump func(int,
 	l *ledger.Ledger, r *recorder,
 ) *injector {
 	plan := s.Plan()
-	return &injector{plan: plan, system: sys, servers: srv, jump: jump, ledger: l, record: r,
+	random := make([]bool, len(plan))
+	for n, occurrence := range plan {
+		random[n] = s.Faults[occurrence.Index].When.Kind == scenarios.MomentRandomly
+	}
+	return &injector{plan: plan, random: random, system: sys, servers: srv, jump: jump, ledger: l, record: r,
 		now: time.Now, state: make([]stage, len(plan)), causes: make([]error, len(plan))}
 }
 
@@ -123,7 +128,7 @@ func (i *injector) step(now time.Time, elapsed time.Duration) {
 	for n, occurrence := range i.plan {
 		if i.state[n] == waiting && occurrence.When.Reached(elapsed, sent, settled, restarts) {
 			i.state[n] = beginning
-			i.busy.Go(func() { i.begin(n, occurrence.Fault) })
+			i.busy.Go(func() { i.begin(n, occurrence.Fault, elapsed) })
 		}
 	}
 	var lasting []*effect
@@ -157,11 +162,15 @@ func isWell(w flusher.WorkerState) bool {
 	return w.State == flusher.StateHealthy || w.State == flusher.StateBackpressure
 }
 
-// retryAfter is how long a fault whose target is busy waits for its next try.
-const retryAfter = 100 * time.Millisecond
+const (
+	// retryAfter is how long a fault whose target is busy waits for its next try.
+	retryAfter = 100 * time.Millisecond
+	// randomPatience is how long a random fault is tried: with many of them they would pile up.
+	randomPatience = 2 * time.Second
+)
 
-// begin injects a fault, which may take its time.
-func (i *injector) begin(n int, fault scenarios.Fault) {
+// begin injects a fault, which may take its time, so long after the start of the load.
+func (i *injector) begin(n int, fault scenarios.Fault, elapsed time.Duration) {
 	at := i.now()
 	e, err := i.hit(fault)
 	if errors.Is(err, errBusy) {
@@ -172,6 +181,9 @@ func (i *injector) begin(n int, fault scenarios.Fault) {
 	switch {
 	case errors.Is(err, errBusy):
 		i.state[n], i.causes[n] = waiting, err
+		if i.random[n] && elapsed > fault.When.At+randomPatience {
+			i.state[n] = failed
+		}
 		return
 	case err != nil:
 		i.state[n], i.causes[n] = failed, err
@@ -236,12 +248,12 @@ func (i *injector) lasting() []string {
 	return faults
 }
 
-// missed returns why faults did not happen that should have: those whose moment never came, or
-// could not be injected. Whether a random fault finds its target is left to chance.
-func (i *injector) missed() []string {
+// missed returns why faults did not happen that should have: those whose moment never came, or that
+// could not be injected. Whether a random fault finds its target is left to chance; those that did
+// not are apart.
+func (i *injector) missed() (missed, chance []string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	var missed []string
 	for n, occurrence := range i.plan {
 		cause := i.causes[n]
 		switch {
@@ -250,7 +262,12 @@ func (i *injector) missed() []string {
 		case cause == nil:
 			cause = errors.New("its moment never came")
 		}
-		missed = append(missed, fmt.Sprintf("%v: %v", occurrence.Fault, cause))
+		text := fmt.Sprintf("%v: %v", occurrence.Fault, cause)
+		if i.random[n] {
+			chance = append(chance, text)
+		} else {
+			missed = append(missed, text)
+		}
 	}
-	return missed
+	return missed, chance
 }

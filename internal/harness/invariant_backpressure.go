@@ -27,6 +27,9 @@ func judgeBackpressure(e *evidence) (reports.Verdict, string) {
 	}
 	after := e.scenario.Pipeline.BackpressureAfter.Seconds() + gateSlack.Seconds()
 	for _, trouble := range troubles {
+		if trouble.dismissed {
+			continue // its shards went to another consumer
+		}
 		for _, shard := range trouble.shards(e) {
 			if trouble.to-trouble.from > after && !engaged(pauses, shard, trouble, after) {
 				return violated("worker %d was in trouble (%s) from %.1fs to %.1fs, but the input of shard %d "+
@@ -52,6 +55,8 @@ type trouble struct {
 	slot
 	from, to float64
 	what     string
+	// dismissed is true if the worker was ended in it and not started again.
+	dismissed bool
 }
 
 // shards returns those that the worker had then.
@@ -103,10 +108,12 @@ func watchedUntil(e *evidence) float64 {
 	return 0
 }
 
-// troublesOf follows each worker through the events. What lasts is cut off at the end of its
-// consumer's life. A worker that is told to end has no trouble any more.
+// troublesOf follows each worker through the events: from a failure, a start, or being told to end for
+// other shards, until it is healthy. What lasts is cut off at the end of its consumer's life, or of
+// its own if it was not started again.
 func troublesOf(e *evidence, end float64) []trouble {
 	open := map[slot]trouble{}
+	ended := map[slot]float64{} // when the worker was last proven stopped, until it is started again
 	var list []trouble
 	shut := func(at slot, t float64) {
 		if trouble, is := open[at]; is {
@@ -119,17 +126,32 @@ func troublesOf(e *evidence, end float64) []trouble {
 		at := m.slot()
 		_, is := open[at]
 		switch m.Kind {
-		case flusher.EventFailed, flusher.EventBackpressureOn, flusher.EventStarted:
+		case flusher.EventFailed, flusher.EventBackpressureOn, flusher.EventStarted,
+			flusher.EventStopping:
 			if !is && m.T < end {
 				open[at] = trouble{slot: at, from: m.T, what: m.Kind.String()}
 			}
-		case flusher.EventHealthy, flusher.EventBackpressureOff, flusher.EventStopping:
+		case flusher.EventHealthy, flusher.EventBackpressureOff:
 			shut(at, m.T)
+		}
+		switch m.Kind {
+		case flusher.EventStopped:
+			ended[at] = m.T
+		case flusher.EventStarted:
+			delete(ended, at)
 		}
 	}
 	ends := lifeEnds(e, end)
 	for _, m := range e.moves {
-		shut(m.slot(), ends[slot{m.Consumer, m.Life, 0}])
+		at := m.slot()
+		if t, is := ended[at]; is {
+			if trouble, lasts := open[at]; lasts {
+				trouble.dismissed = true
+				open[at] = trouble
+			}
+			shut(at, min(t, end))
+		}
+		shut(at, ends[slot{m.Consumer, m.Life, 0}])
 	}
 	return list
 }

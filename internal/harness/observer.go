@@ -91,9 +91,14 @@ func (o *observer) look(now time.Time) {
 	l := look{Consumers: consumers}
 	processes, ok := o.fleet.processes()
 	l.Unknown = !ok
-	live := 0
+	// The children of the harness are consumers, also one that starts and is not known yet.
+	self, live := os.Getpid(), 0
+	starting := map[int]bool{}
 	for _, p := range processes {
-		if slices.Contains(consumerPids, p.Pid) {
+		starting[p.Pid] = p.Parent == self
+	}
+	for _, p := range processes {
+		if p.Parent == self {
 			continue
 		}
 		live++
@@ -101,7 +106,7 @@ func (o *observer) look(now time.Time) {
 		switch {
 		case at >= 0:
 			l.Consumers[at].Live++
-		case !p.Stopped:
+		case !p.Stopped && !starting[p.Parent]:
 			l.Orphans++
 		}
 	}

@@ -67,7 +67,7 @@ func (r *run) outcome(e *evidence, began time.Time) *Outcome {
 	o.Result.Workers = summarize(e)
 	o.Result.Run.WallSeconds = time.Since(began).Seconds()
 	o.Result.Harness = r.summarizeHarness(e)
-	for _, missed := range e.missedFaults {
+	for _, missed := range slices.Concat(e.missedFaults, e.skippedFaults) {
 		o.Result.Faults = append(o.Result.Faults,
 			reports.FaultSummary{Fault: missed, Worker: reports.NoWorker})
 	}

@@ -140,7 +140,7 @@ func (r *run) through(ctx context.Context, began time.Time) (*Outcome, error) {
 	endWatching()
 	r.observer.look(time.Now()) // the very last state
 	e.finishErr = r.finish(ctx)
-	e.missedFaults = r.injector.missed()
+	e.missedFaults, e.skippedFaults = r.injector.missed()
 	return r.outcome(e, began), nil
 }
 

@@ -154,7 +154,7 @@ func TestInjectorWaitsForItsWorkerAndCondition(t *testing.T) {
 	}
 	r.pids[1] = 102
 	r.at(t, 3*time.Second, killed+" 101")
-	if missed := r.missed(); len(missed) != 2 {
+	if missed, _ := r.missed(); len(missed) != 2 {
 		t.Errorf("missed are %v", missed)
 	}
 	r.states[1].State = flusher.StateHealthy
@@ -162,7 +162,7 @@ func TestInjectorWaitsForItsWorkerAndCondition(t *testing.T) {
 	r.ledger.Sent(0, 0)
 	r.ledger.Sent(1, 0)
 	r.at(t, 5*time.Second, killed+" 101", killed+" 102", killed+" 100")
-	if missed := r.missed(); len(missed) != 0 {
+	if missed, _ := r.missed(); len(missed) != 0 {
 		t.Errorf("missed are %v", missed)
 	}
 }
@@ -202,7 +202,7 @@ func TestInjectorReachesEverything(t *testing.T) {
 	if r.done[len(r.done)-1] != "heal" {
 		t.Errorf("after the healing there is %q", r.done[len(r.done)-1])
 	}
-	if missed := r.missed(); len(missed) != 0 {
+	if missed, _ := r.missed(); len(missed) != 0 {
 		t.Errorf("missed are %q", missed)
 	}
 }
