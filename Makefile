@@ -1,6 +1,6 @@
 # What each target does is in the script of its name; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help tools lint test property fuzz bench build services services-down clean
+.PHONY: help tools lint test library property fuzz bench build services services-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -11,8 +11,16 @@ tools: ## install Redis, Kafka's jars and the linters, where missing
 lint: tools ## gofmt, vet, staticcheck, doc comments
 	@scripts/lint.sh
 
-test: lint ## everything: lint, all tests with the race detector, real servers
+test: lint ## everything: lint, all tests with the race detector, every scenario, real servers
 	@scripts/test.sh
+	@scripts/library.sh --world fakes
+	@scripts/library.sh --world real --servers start
+	go run ./cmd/simulate run redis-down --quiet --world real --servers start-cluster \
+	  --set 'faults=[at 4s stop redis node 2 for 3s]' --out runs/cluster-node-down
+
+library: tools ## every scenario of the library, on fakes and on real servers
+	@scripts/library.sh --world fakes
+	@scripts/library.sh --world real --servers start
 
 property: ## the property tests alone
 	go test -run Property ./...

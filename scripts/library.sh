@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every scenario of the library that a world can do, JOBS at a time (default 3), and says of each
+# Runs every scenario of the library that a world can do, JOBS at a time (default 4), and says of each
 # how it ended; the whole output follows for one that did not pass. Arguments are flags of "simulate
 # run": scripts/library.sh --world real --servers start.
 set -euo pipefail
@@ -36,7 +36,7 @@ for file in scenarios/library/*.yaml; do
     left_out+=("$name: $(head -n 1 "$work/why")")
   fi
 done
-printf '%s\n' "${names[@]}" | xargs -P "${JOBS:-3}" -I NAME bash -c 'one "$@"' one NAME "$@"
+printf '%s\n' "${names[@]}" | xargs -P "${JOBS:-4}" -I NAME bash -c 'one "$@"' one NAME "$@"
 for reason in "${left_out[@]}"; do say "cannot be done here: $reason"; done
 failed=$(find "$work" -name '*.failed' | wc -l)
 echo "library ($*): $((${#names[@]} - failed)) passed, $failed failed"
