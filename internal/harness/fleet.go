@@ -53,6 +53,8 @@ type consumer struct {
 	// life counts its starts, from 1; 0 before the first.
 	life     int
 	instance *instance.Instance // of the last life
+	// starting is true while its next life begins.
+	starting bool
 	frozen   bool
 	// asked is true once somebody ended this life, or told it to end.
 	asked bool
@@ -80,6 +82,11 @@ func (f *fleet) start(ctx context.Context, index int) error {
 		f.consumers = append(f.consumers, &consumer{index: index})
 	}
 	c := f.consumers[index]
+	if c.starting || c.up() {
+		f.mu.Unlock()
+		return errBusy
+	}
+	c.starting = true
 	c.life++
 	life := c.life
 	f.mu.Unlock()
@@ -96,7 +103,7 @@ func (f *fleet) start(ctx context.Context, index int) error {
 	})
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c.frozen, c.asked = false, err != nil
+	c.starting, c.frozen, c.asked = false, false, err != nil
 	if err != nil {
 		f.record.consumer(index, reports.StateDead, err.Error())
 		return err
@@ -122,7 +129,7 @@ func (f *fleet) mourn(c *consumer, i *instance.Instance) {
 
 // get returns a consumer that runs, or errBusy.
 func (f *fleet) get(index int) (*consumer, error) {
-	if index >= len(f.consumers) || !f.consumers[index].up() {
+	if index >= len(f.consumers) || !f.consumers[index].up() || f.consumers[index].starting {
 		return nil, errBusy
 	}
 	return f.consumers[index], nil
@@ -261,7 +268,7 @@ func (f *fleet) join() (leave func() error, err error) {
 	f.mu.Lock()
 	index := len(f.consumers)
 	for i, c := range f.consumers[1:] {
-		if !c.up() && c.asked {
+		if !c.up() && !c.starting {
 			index = i + 1
 			break
 		}

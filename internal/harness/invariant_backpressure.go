@@ -31,7 +31,7 @@ func judgeBackpressure(e *evidence) (reports.Verdict, string) {
 			continue // its shards went to another consumer
 		}
 		for _, shard := range trouble.shards(e) {
-			if trouble.to-trouble.from > after && !engaged(pauses, shard, trouble, after) {
+			if trouble.to-trouble.counts > after && !engaged(pauses, shard, trouble, after) {
 				return violated("worker %d was in trouble (%s) from %.1fs to %.1fs, but the input of shard %d "+
 					"went on", trouble.worker, trouble.what, trouble.from, trouble.to, shard)
 			}
@@ -55,6 +55,8 @@ type trouble struct {
 	slot
 	from, to float64
 	what     string
+	// counts is from when on it counts for the gate: later than from if the shards changed.
+	counts float64
 	// dismissed is true if the worker was ended in it and not started again.
 	dismissed bool
 }
@@ -129,7 +131,13 @@ func troublesOf(e *evidence, end float64) []trouble {
 		case flusher.EventFailed, flusher.EventBackpressureOn, flusher.EventStarted,
 			flusher.EventStopping:
 			if !is && m.T < end {
-				open[at] = trouble{slot: at, from: m.T, what: m.Kind.String()}
+				open[at] = trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
+			}
+		case flusher.EventAssigned:
+			// Other shards: how long they have had no worker counts from now.
+			if t, lasts := open[at]; lasts && t.what != flusher.EventFailed.String() {
+				t.counts = m.T
+				open[at] = t
 			}
 		case flusher.EventHealthy, flusher.EventBackpressureOff:
 			shut(at, m.T)
@@ -167,6 +175,15 @@ func pausesOf(e *evidence, end float64) []pause {
 	open := map[gate]int{}
 	ends := lifeEnds(e, end)
 	for _, m := range e.moves {
+		if m.Kind == flusher.EventAssigned {
+			// The gate of a shard that the worker does not have any more is of no concern.
+			for g, at := range open {
+				if list[at].slot == m.slot() && !slices.Contains(m.Shards, g.shard) {
+					list[at].to, list[at].lasting = m.T, false
+					delete(open, g)
+				}
+			}
+		}
 		for _, shard := range m.Shards {
 			g := gate{m.Consumer, m.Life, shard}
 			at, is := open[g]
@@ -207,6 +224,6 @@ func justified(p pause, troubles []trouble) (reports.Verdict, string) {
 func engaged(pauses []pause, shard buffer.Shard, t trouble, after float64) bool {
 	return slices.ContainsFunc(pauses, func(p pause) bool {
 		return p.shard == shard && p.consumer == t.consumer && p.life == t.life &&
-			p.from <= t.from+after && p.to > t.from
+			p.from <= t.counts+after && p.to > t.counts
 	})
 }

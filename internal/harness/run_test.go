@@ -263,8 +263,13 @@ func checkDirectory(t *testing.T, o *Outcome) {
 		}
 	}
 	for _, name := range []string{FileScenario, FileResult, FileReplay, FileEvents, FileSamples,
-		ChartTimeline + ".png", ChartTimeline + ".svg"} {
+		FileReport} {
 		expectFile(t, filepath.Join(dir, name))
+	}
+	for _, chart := range []string{reports.ChartTimeline, reports.ChartRates, reports.ChartBacklog,
+		reports.ChartFreshness, reports.ChartCPU, reports.ChartWorkers} {
+		expectFile(t, filepath.Join(dir, chart+".png"))
+		expectFile(t, filepath.Join(dir, chart+".svg"))
 	}
 	s, err := scenarios.Load(filepath.Join(dir, FileScenario), os.ReadFile)
 	if err != nil || s.String() != o.Scenario.String() {
