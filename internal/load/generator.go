@@ -91,10 +91,10 @@ func NewGenerator(s scenarios.Scenario) *Generator {
 		Recipe:  NewRecipe(s.Workload, s.Topology.Partitions, s.Seed),
 		pacer:   pacer,
 		total:   pacer.Total(),
-		choose:  Stream(s.Seed, "interleave"),
-		shuffle: Stream(s.Seed, "disorder"),
-		delay:   Stream(s.Seed, "late"),
-		repeat:  Stream(s.Seed, "duplicates"),
+		choose:  scenarios.Stream(s.Seed, "interleave"),
+		shuffle: scenarios.Stream(s.Seed, "disorder"),
+		delay:   scenarios.Stream(s.Seed, "late"),
+		repeat:  scenarios.Stream(s.Seed, "duplicates"),
 		open:    make([]openTrace, 0, s.Workload.TracesAtOnce),
 	}
 }

@@ -40,7 +40,7 @@ const (
 // NewRecipe returns the recipe of a workload on an input topic of so many partitions.
 func NewRecipe(work scenarios.Workload, partitions int, seed uint64) *Recipe {
 	r := &Recipe{work: work, partitions: make([]float64, partitions)}
-	random := Stream(seed, "recipe")
+	random := scenarios.Stream(seed, "recipe")
 	for i := range r.key {
 		r.key[i] = random.Uint64()
 	}
