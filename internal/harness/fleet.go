@@ -364,7 +364,7 @@ func (f *fleet) look(now time.Time) (looks []consumerLook, workerPids, consumerP
 			continue
 		}
 		l := c.instance.Look()
-		looks = append(looks, consumerLook{Consumer: c.index, Life: c.life,
+		looks = append(looks, consumerLook{Consumer: c.index, Life: c.life, Ending: c.asked,
 			Heard: now.Sub(l.At).Seconds(), States: l.Workers, Closed: l.Closed,
 			Committed: committed(l.Counters)})
 		consumerPids = append(consumerPids, c.instance.Pid())

@@ -91,13 +91,15 @@ type pause struct {
 	lasting bool
 }
 
-// lifeEnds returns when each life of a consumer was last seen, cut off at the end: what lasted then
-// ended with it.
+// lifeEnds returns when each life of a consumer was last seen before it was told to end, cut off at
+// the end: what lasted then ended with it. One that drains opens no gate any more.
 func lifeEnds(e *evidence, end float64) map[slot]float64 {
 	ends := map[slot]float64{}
 	for _, l := range e.looks {
 		for _, c := range l.Consumers {
-			ends[slot{c.Consumer, c.Life, 0}] = min(l.T, end)
+			if !c.Ending {
+				ends[slot{c.Consumer, c.Life, 0}] = min(l.T, end)
+			}
 		}
 	}
 	return ends

@@ -28,6 +28,8 @@ type look struct {
 // consumerLook is the state of one consumer that runs.
 type consumerLook struct {
 	Consumer, Life int
+	// Ending is true once it was told to end.
+	Ending bool
 	// Heard is how old what it said of itself is, in seconds: it cannot say anything while it is
 	// frozen or starts.
 	Heard  float64
