@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice/internal/ledger"
@@ -26,7 +27,7 @@ func judgeConservation(e *evidence) (reports.Verdict, string) {
 		what = fmt.Sprintf("%d spans and %d bad messages", b.Lost, b.BadLost)
 	}
 	sent := ""
-	if b.Lost > 0 {
+	if b.Lost+b.Buffered > 0 {
 		sent = fmt.Sprintf("; the first was due to be sent at %.1fs%s", e.lostDue.Seconds(),
 			e.since(e.lostDue.Seconds()))
 	}
@@ -40,6 +41,10 @@ func judgeConservation(e *evidence) (reports.Verdict, string) {
 		!e.interrupted && !e.endedEarly && !e.stopTooLong:
 		return violated("%s are lost, of %d and %d: they did not come out in time, and the store is "+
 			"empty: %s%s", what, b.Sent, b.BadSent, strings.Join(b.Losses, "; "), sent)
+	case e.stranded():
+		return violated("%d spans are lost: the store still holds %s, but no queue names it, and their "+
+			"messages are committed: nothing will ever bring them out: %s%s", b.Lost+b.Buffered,
+			describe(e.leftovers), strings.Join(b.Losses, "; "), sent)
 	case lost > 0 || b.Buffered > 0:
 		return unknown("%d messages did not come out; the store still holds %s", lost+b.Buffered,
 			describe(e.leftovers))
@@ -53,6 +58,18 @@ func judgeConservation(e *evidence) (reports.Verdict, string) {
 		bad = fmt.Sprintf("; %d bad messages sent, all of them dead letters", b.BadSent)
 	}
 	return passed("%d spans sent, %d flushed, %d dropped%s", b.Sent, b.Flushed, b.Sent-b.Flushed, bad)
+}
+
+// stranded tells whether what is left in the store can never come out: every message is committed, so
+// none is delivered again, and no queue names anything.
+func (e *evidence) stranded() bool {
+	if e.drained || e.interrupted || e.endedEarly || e.stopTooLong || e.sendErr != nil ||
+		len(e.leftovers) == 0 || len(e.samples) == 0 || e.samples[len(e.samples)-1].Backlog > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(e.leftovers, func(key string) bool {
+		return strings.HasSuffix(key, "}:queue") || strings.HasSuffix(key, "}:leased")
+	})
 }
 
 // describe names the first few of a list.

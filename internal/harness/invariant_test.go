@@ -257,8 +257,12 @@ var plants = []plant{
 	}, "backpressure", reports.Violated, ExitLiveness},
 	{"a drain that does not end", func(e *evidence) {
 		e.drained, e.balance.Flushed, e.balance.Buffered = false, 990, 10
-		e.leftovers = []string{"t:1"}
+		e.leftovers = []string{"x:t:1", "x:{3}:queue"}
 	}, "liveness", reports.Violated, ExitLiveness},
+	{"spans that no queue names", func(e *evidence) {
+		e.drained, e.balance.Flushed, e.balance.Buffered = false, 990, 10
+		e.leftovers = []string{"x:t:1"}
+	}, "conservation", reports.Violated, ExitSafety},
 	{"a pipeline that gave up", func(e *evidence) {
 		e.endedEarly, e.endedErr = true, errors.New("planted")
 	}, "liveness", reports.Violated, ExitLiveness},

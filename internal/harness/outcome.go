@@ -59,7 +59,7 @@ func (r *run) outcome(e *evidence, began time.Time) *Outcome {
 		// Which spans those are is not known; they are not lost as long as the store holds them.
 		e.balance = r.ledger.Balance(e.balance.Lost)
 	}
-	if e.balance.Lost > 0 {
+	if e.balance.Lost+e.balance.Buffered > 0 {
 		e.lostDue = r.latency.dueAt(e.balance.FirstLost)
 	}
 	o := judge(e)

@@ -18,9 +18,9 @@ type Balance struct {
 	// BadSent messages are no spans. BadLettered ones came out in the dead-letter topic at least
 	// once, BadLost ones did not.
 	BadSent, BadLettered, BadLost int64
-	// Losses names the first few spans and bad messages that are lost.
+	// Losses names the first few spans that are lost or buffered, and bad messages that are lost.
 	Losses []string
-	// FirstLost is the number of the first lost span; it means nothing if Lost is 0.
+	// FirstLost is the number of the first span that is lost or buffered; it means nothing if none is.
 	FirstLost uint64
 	// Records came out with so many distinct flush ids; Bytes is the size of all records.
 	Records, Bytes int64
@@ -65,7 +65,7 @@ func (l *Ledger) Balance(buffered int64) Balance {
 	missing, first := l.sent.minus(lossesNamed, &l.settled, &l.excusable)
 	b.Buffered = min(buffered, missing)
 	b.Lost = missing - b.Buffered
-	if b.Lost > 0 {
+	if missing > 0 {
 		b.FirstLost = first[0]
 		for _, seq := range first {
 			b.Losses = append(b.Losses, fmt.Sprintf("span %d (%v) of %s", seq, l.recipe.ID(seq),

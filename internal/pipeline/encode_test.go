@@ -52,6 +52,12 @@ func fill(t *testing.T, name string, v reflect.Value) {
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(t, name, v.Index(0))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(t, name, key)
+		fill(t, name, value)
+		v.SetMapIndex(key, value)
 	case reflect.Func, reflect.Pointer: // Log
 	default:
 		t.Fatalf("%s is a %v: say here how it is filled", name, v.Kind())
