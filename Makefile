@@ -14,13 +14,13 @@ lint: tools ## gofmt, vet, staticcheck, doc comments
 test: lint ## everything: lint, all tests with the race detector, every scenario, real servers
 	@scripts/test.sh
 	@scripts/library.sh --world fakes
-	@scripts/library.sh --world real --servers start
+	@JOBS=3 scripts/library.sh --world real --servers start
 	go run ./cmd/simulate run redis-down --quiet --world real --servers start-cluster \
 	  --set 'faults=[at 4s stop redis node 2 for 3s]' --out runs/cluster-node-down
 
 library: tools ## every scenario of the library, on fakes and on real servers
 	@scripts/library.sh --world fakes
-	@scripts/library.sh --world real --servers start
+	@JOBS=3 scripts/library.sh --world real --servers start
 
 property: ## the property tests alone
 	go test -run Property ./...

@@ -17,6 +17,7 @@ var ackFirst = Defect{
 	// While Kafka is silent records pile up, each of them acknowledged to nobody but the worker.
 	Changes: []string{
 		"duration=6s", "expectations.drain_max=8s",
+		"pipeline.timeout=4s", "pipeline.root_timeout=2s",
 		"faults=[at 2s black-hole kafka requests for 3s, at 4s crash all workers]",
 	},
 	variant: pipeline.Variant{
