@@ -33,7 +33,10 @@ type endpoints struct {
 
 // harnessOpts are those of each Kafka client of the harness.
 func (s *endpoints) harnessOpts() []kgo.Opt {
-	opts := []kgo.Opt{kgo.SeedBrokers(s.kafka...)}
+	opts := []kgo.Opt{kgo.SeedBrokers(s.kafka...),
+		// A broker that is being stopped closes connections that it has just accepted, which the client
+		// takes for a missing login and for final.
+		kgo.AlwaysRetryEOF()}
 	if len(s.ownRoutes) == 0 {
 		return opts
 	}
