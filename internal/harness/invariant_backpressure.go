@@ -136,8 +136,13 @@ func troublesOf(e *evidence, end float64) []trouble {
 				open[at] = trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
 			}
 		case flusher.EventAssigned:
-			// Other shards: how long they have had no worker counts from now.
-			if t, lasts := open[at]; lasts && t.what != flusher.EventFailed.String() {
+			// How long new shards have had no worker counts from now. Before it is started they are
+			// fenced, which takes its time while Redis is away.
+			t, lasts := open[at]
+			switch {
+			case !lasts && m.T < end && len(m.Shards) > 0:
+				open[at] = trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
+			case lasts && t.what != flusher.EventFailed.String():
 				t.counts = m.T
 				open[at] = t
 			}
