@@ -18,10 +18,9 @@ func isNetwork(v scenarios.Verb) bool {
 // of the network: nothing comes through for a while and then everything, or nobody is let in.
 func isDoneByNetwork(f scenarios.Fault) bool {
 	switch f.Verb {
-	case scenarios.VerbHang, scenarios.VerbPause:
+	case scenarios.VerbHang, scenarios.VerbPause, scenarios.VerbStop, scenarios.VerbCrash,
+		scenarios.VerbWipe:
 		return true
-	case scenarios.VerbStop, scenarios.VerbCrash:
-		return f.Target.Kind == scenarios.TargetKafka
 	}
 	return false
 }

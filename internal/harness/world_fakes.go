@@ -2,7 +2,6 @@ package harness
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -10,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"sluice/internal/netfault"
-	"sluice/internal/servers"
 	"sluice/scenarios"
 )
 
@@ -22,14 +20,7 @@ type fakes struct {
 
 func openFakes(s *endpoints) (*fakes, error) {
 	f := &fakes{redis: miniredis.NewMiniRedis()}
-	// Not any port: it must come back to it when it was stopped.
-	err := retry(func() error {
-		port, err := servers.FreePort()
-		if err != nil {
-			return err
-		}
-		return f.redis.StartAddr(fmt.Sprintf("127.0.0.1:%d", port))
-	})
+	err := f.redis.StartAddr("127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start the fake Redis: %w", err)
 	}
@@ -41,7 +32,8 @@ func openFakes(s *endpoints) (*fakes, error) {
 	return f, nil
 }
 
-// inject implements backend.
+// inject implements backend. A fake that is stopped lives on behind a way that nobody gets through:
+// closed in the middle of a script, miniredis answers with the script's own collapse.
 func (s *fakes) inject(w *world, f scenarios.Fault) (func() error, error) {
 	switch {
 	case isDoneByNetwork(f):
@@ -49,32 +41,15 @@ func (s *fakes) inject(w *world, f scenarios.Fault) (func() error, error) {
 		if f.Target.Kind == scenarios.TargetKafka {
 			over = append(over, w.own)
 		}
-		return w.breakNetwork(f, over...)
-	case f.Verb == scenarios.VerbStop, f.Verb == scenarios.VerbWipe:
-		return s.stopRedis(w, f.Verb == scenarios.VerbStop)
+		end, err := w.breakNetwork(f, over...)
+		if err == nil && f.Verb == scenarios.VerbWipe {
+			s.redis.FlushAll()
+		}
+		return end, err
 	case f.Verb == scenarios.VerbFail:
 		return s.failProduce(w, f.Target), nil
 	}
 	return nil, fmt.Errorf("world fakes knows no %s of a server", f.Verb)
-}
-
-// stopRedis stops it and, at its end, starts it again, with its data or without.
-func (s *fakes) stopRedis(w *world, keepData bool) (func() error, error) {
-	release, err := w.claim(w.redis)
-	if err != nil {
-		return nil, err
-	}
-	s.redis.Close()
-	if !keepData {
-		s.redis.FlushAll()
-	}
-	return func() error {
-		if err := retry(s.redis.Restart); err != nil {
-			return fmt.Errorf("start the fake Redis again: %w", err)
-		}
-		release()
-		return nil
-	}, nil
 }
 
 // failProduce answers produce requests to the output topic as a broker does that has lost too many
@@ -100,15 +75,4 @@ func (s *fakes) close(*world) error {
 	s.kafka.Close()
 	s.redis.Close()
 	return nil
-}
-
-// retryMax bounds the wait for a port that somebody else may have taken for a moment.
-const retryMax = 5 * time.Second
-
-func retry(start func() error) error {
-	for deadline := time.Now().Add(retryMax); ; time.Sleep(10 * time.Millisecond) {
-		if err := start(); err == nil || time.Now().After(deadline) {
-			return err
-		}
-	}
 }

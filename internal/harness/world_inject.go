@@ -94,7 +94,7 @@ func breakWay(n *netfault.Net, upstream string, f scenarios.Fault) (netfault.Und
 		return n.BlackHole(upstream, direction)
 	case scenarios.VerbCut:
 		return nil, n.Cut(upstream)
-	case scenarios.VerbRefuse, scenarios.VerbStop, scenarios.VerbCrash:
+	case scenarios.VerbRefuse, scenarios.VerbStop, scenarios.VerbCrash, scenarios.VerbWipe:
 		return n.Refuse(upstream)
 	case scenarios.VerbHang, scenarios.VerbPause:
 		return n.Hold(upstream, direction)
