@@ -126,7 +126,7 @@ var uses = []Usage{
 	{VerbPause, []TargetKind{TargetRedis}, "Redis answers nobody for that time (CLIENT PAUSE).",
 		"at 5s pause redis for 1s", []argument{argFor}},
 	{VerbFill, []TargetKind{TargetRedis}, "Redis' memory limit is set to what it uses (maxmemory), so " +
-		"that it takes nothing more until that time is over.", "at 5s fill redis for 5s",
+		"that it takes nothing more until that time is over. The fake refuses what needs room.", "at 5s fill redis for 5s",
 		[]argument{argFor}},
 	{VerbWipe, []TargetKind{TargetRedis}, "Redis ends and is started again without its data, at once or " +
 		"after that time. What Redis alone held is lost, and the ledger says so.", "at 5s wipe redis",

@@ -87,6 +87,24 @@ func newScripts(shebang bool) scripts {
 	}
 }
 
+// plain are the scripts as a server without "#!lua" gets them.
+var plain = newScripts(false)
+
+// NeedsRoom tells whether a command of miniredis is the step that a full Redis refuses, Attach. With
+// it a fake, which has no memory limit, can be full.
+func NeedsRoom(command string, args ...string) bool {
+	if len(args) == 0 {
+		return false
+	}
+	switch strings.ToUpper(command) {
+	case "EVALSHA":
+		return args[0] == plain.attach.sha
+	case "EVAL":
+		return args[0] == plain.attach.text
+	}
+	return false
+}
+
 // call is one run of a script.
 type call struct {
 	keys, args []string

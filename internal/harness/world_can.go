@@ -40,9 +40,6 @@ func canDo(c Config, f scenarios.Fault) error {
 	switch {
 	case isNetwork(f.Verb):
 		return nil
-	case c.World == WorldFakes && f.Verb == scenarios.VerbFill:
-		return errors.New("the Redis of world fakes has no memory limit: use --world real with " +
-			"--servers start")
 	case c.World == WorldFakes:
 		return nil
 	case c.Servers == ServersGiven:

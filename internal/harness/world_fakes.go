@@ -4,10 +4,12 @@ import (
 	"fmt"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"sluice/buffer/redisstore"
 	"sluice/internal/netfault"
 	"sluice/scenarios"
 )
@@ -46,10 +48,32 @@ func (s *fakes) inject(w *world, f scenarios.Fault) (func() error, error) {
 			s.redis.FlushAll()
 		}
 		return end, err
+	case f.Verb == scenarios.VerbFill:
+		return s.fill(w)
 	case f.Verb == scenarios.VerbFail:
 		return s.failProduce(w, f.Target), nil
 	}
 	return nil, fmt.Errorf("world fakes knows no %s of a server", f.Verb)
+}
+
+// fill refuses what needs room, in the words of a Redis at its limit.
+func (s *fakes) fill(w *world) (func() error, error) {
+	release, err := w.claim(w.redis)
+	if err != nil {
+		return nil, err
+	}
+	s.redis.Server().SetPreHook(func(p *server.Peer, command string, args ...string) bool {
+		if !redisstore.NeedsRoom(command, args...) {
+			return false
+		}
+		p.WriteError("OOM command not allowed when used memory > 'maxmemory'.")
+		return true
+	})
+	return func() error {
+		s.redis.Server().SetPreHook(nil)
+		release()
+		return nil
+	}, nil
 }
 
 // failProduce answers produce requests to the output topic as a broker does that has lost too many

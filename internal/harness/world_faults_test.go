@@ -274,7 +274,7 @@ func TestWhatNoWorldSkips(t *testing.T) {
 		what string
 		want string // of the reason; "" if it can
 	}{
-		{Config{World: WorldFakes}, "fill redis for 1s", "--world real"},
+		{Config{World: WorldFakes}, "fill redis for 1s", ""},
 		{Config{World: WorldFakes}, "stop redis node 1 for 1s", "no node 1"},
 		{Config{World: WorldFakes}, "jump clock by 1s", ""},
 		{Config{World: WorldReal, Servers: ServersStart}, "fail partition 1 for 1s", ""},
