@@ -15,7 +15,8 @@ func isNetwork(v scenarios.Verb) bool {
 }
 
 // isDoneByNetwork tells whether a fault of a fake server looks, to all that use it, the same as one
-// of the network: nothing comes through for a while and then everything, or nobody is let in.
+// of the network: nothing comes through for a while and then everything, or nobody is let in. (A
+// Redis that is stopped is cut off first, and then really closed.)
 func isDoneByNetwork(f scenarios.Fault) bool {
 	switch f.Verb {
 	case scenarios.VerbHang, scenarios.VerbPause, scenarios.VerbStop, scenarios.VerbCrash,
