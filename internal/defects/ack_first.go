@@ -14,11 +14,11 @@ var ackFirst = Defect{
 	Wrong:  "a worker deletes a segment before Kafka has acknowledged its record",
 	Caught: "conservation",
 	Shown:  "crash",
-	// While Kafka is silent records pile up, each of them acknowledged to nobody but the worker.
+	// While Kafka takes nothing records pile up, each of them acknowledged to nobody but the worker.
 	Changes: []string{
-		"duration=6s", "expectations.drain_max=8s",
-		"pipeline.timeout=4s", "pipeline.root_timeout=2s",
-		"faults=[at 2s black-hole kafka requests for 3s, at 4s crash all workers]",
+		"duration=8s", "expectations.drain_max=45s",
+		"pipeline.timeout=2s", "pipeline.root_timeout=1s",
+		"faults=[at 2s fail kafka for 5s, at 6s crash all workers]",
 	},
 	variant: pipeline.Variant{
 		Producer: func(p flusher.Producer) flusher.Producer { return hasty{p} },

@@ -16,7 +16,7 @@ var commitFirst = Defect{
 	Caught: "conservation",
 	Shown:  "consumer-crash",
 	Changes: []string{
-		"duration=6s", "expectations.drain_max=10s",
+		"duration=6s", "expectations.drain_max=45s",
 		"pipeline.timeout=4s", "pipeline.root_timeout=2s",
 		"faults=[at 2s black-hole redis requests for 3s, at 3s crash consumer]",
 	},

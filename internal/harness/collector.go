@@ -133,4 +133,11 @@ func (c *collector) bounds() (first, last time.Time) {
 	return c.first, c.last
 }
 
+// quiet returns for how long nothing has been read.
+func (c *collector) quiet(now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return now.Sub(c.last)
+}
+
 func (c *collector) close() { c.client.Close() }

@@ -41,8 +41,10 @@ type evidence struct {
 	// healErr says what of the faults could not be ended when the load was over.
 	healErr error
 	// drained is true if every span had come out before drain_max; stuck says why not.
-	drained bool
-	stuck   []string
+	// drainSeconds is how long that was waited for.
+	drained      bool
+	stuck        []string
+	drainSeconds float64
 	// endedEarly is true if a consumer ended though nobody had ended it, endedErr is why.
 	endedEarly bool
 	endedErr   error
@@ -52,11 +54,10 @@ type evidence struct {
 	stopTooLong bool
 	// interrupted is true if somebody ended the run before its end.
 	interrupted bool
-	// left is how many processes of the run were left when all consumers had ended.
-	left int
-	// leftovers is what was left in the store; leftoversErr that this is not known.
-	leftovers    []string
-	leftoversErr error
+	// survivors is how many processes of the run were left when all consumers had ended.
+	survivors int
+	// left is what the store and the input held then.
+	left remains
 	// finishErr means that not all of the output could be read.
 	finishErr error
 	// missedFaults did not happen, each with the reason; nor did skippedFaults, which are random ones

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"sluice/internal/ledger"
@@ -37,21 +36,21 @@ func judgeConservation(e *evidence) (reports.Verdict, string) {
 	case lost > 0 && e.drained:
 		// Each span had come out before the end; this cannot be.
 		return violated("%s are lost: %s%s", what, strings.Join(b.Losses, "; "), sent)
-	case lost > 0 && e.leftoversErr == nil && len(e.leftovers) == 0 && e.sendErr == nil &&
-		!e.interrupted && !e.endedEarly && !e.stopTooLong:
-		return violated("%s are lost, of %d and %d: they did not come out in time, and the store is "+
-			"empty: %s%s", what, b.Sent, b.BadSent, strings.Join(b.Losses, "; "), sent)
-	case e.stranded():
+	case lost > 0 && len(e.left.keys) == 0 && e.final():
+		return violated("%s are lost, of %d and %d: they did not come out, their messages are "+
+			"committed, and the store is empty: %s%s", what, b.Sent, b.BadSent,
+			strings.Join(b.Losses, "; "), sent)
+	case lost+b.Buffered > 0 && len(e.left.keys) > 0 && e.final():
 		return violated("%d spans are lost: the store still holds %s, but no queue names it, and their "+
 			"messages are committed: nothing will ever bring them out: %s%s", b.Lost+b.Buffered,
-			describe(e.leftovers), strings.Join(b.Losses, "; "), sent)
+			describe(e.left.keys), strings.Join(b.Losses, "; "), sent)
+	case e.left.err != nil:
+		return unknown("what is left in the input and the store is not known: %v", e.left.err)
 	case lost > 0 || b.Buffered > 0:
-		return unknown("%d messages did not come out; the store still holds %s", lost+b.Buffered,
-			describe(e.leftovers))
-	case e.leftoversErr != nil:
-		return unknown("what is left in the store cannot be read: %v", e.leftoversErr)
-	case len(e.leftovers) > 0:
-		return violated("everything came out, but the store still holds %s", describe(e.leftovers))
+		return unknown("%d messages did not come out; %d of the input are not committed, and the store "+
+			"still holds %s", lost+b.Buffered, e.left.waiting, describe(e.left.keys))
+	case len(e.left.keys) > 0:
+		return violated("everything came out, but the store still holds %s", describe(e.left.keys))
 	}
 	bad := ""
 	if b.BadSent > 0 {
@@ -60,16 +59,10 @@ func judgeConservation(e *evidence) (reports.Verdict, string) {
 	return passed("%d spans sent, %d flushed, %d dropped%s", b.Sent, b.Flushed, b.Sent-b.Flushed, bad)
 }
 
-// stranded tells whether what is left in the store can never come out: every message is committed, so
-// none is delivered again, and no queue names anything.
-func (e *evidence) stranded() bool {
-	if e.drained || e.interrupted || e.endedEarly || e.stopTooLong || e.sendErr != nil ||
-		len(e.leftovers) == 0 || len(e.samples) == 0 || e.samples[len(e.samples)-1].Backlog > 0 {
-		return false
-	}
-	return !slices.ContainsFunc(e.leftovers, func(key string) bool {
-		return strings.HasSuffix(key, "}:queue") || strings.HasSuffix(key, "}:leased")
-	})
+// final tells whether a run that ended in good order has left nothing that could still come out.
+func (e *evidence) final() bool {
+	return !e.drained && !e.interrupted && !e.endedEarly && !e.stopTooLong && e.sendErr == nil &&
+		e.left.hopeless()
 }
 
 // describe names the first few of a list.

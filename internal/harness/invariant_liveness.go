@@ -31,8 +31,11 @@ func judgeDrains(e *evidence) (reports.Verdict, string) {
 		if len(e.stuck) > 0 {
 			reason = strings.Join(e.stuck, "; ")
 		}
-		return violated("%v after the load %d spans had not come out: %s",
-			e.scenario.Expectations.DrainMax, missing, reason)
+		if e.left.hopeless() {
+			reason = "none is left in the input or the store that could"
+		}
+		return violated("%.1fs after the load %d spans had not come out: %s",
+			e.drainSeconds, missing, reason)
 	case e.stopTooLong:
 		return violated("a consumer did not stop within %v", shutdownMax)
 	case e.pipelineErr != nil:

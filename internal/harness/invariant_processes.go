@@ -42,8 +42,8 @@ func judgeProcessLimit(e *evidence) (reports.Verdict, string) {
 				l.T, l.Orphans, orphansSince)
 		}
 	}
-	if e.left > 0 {
-		return violated("%d processes were left when every consumer had ended", e.left)
+	if e.survivors > 0 {
+		return violated("%d processes were left when every consumer had ended", e.survivors)
 	}
 	return passed("at most %d worker processes of a consumer at a time, limit %d, none left", most, limit)
 }

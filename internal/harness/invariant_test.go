@@ -163,11 +163,11 @@ var plants = []plant{
 		"conservation", reports.Violated, ExitSafety},
 	{"a bad message in the output", find(ledger.Leaked), "conservation", reports.Violated, ExitSafety},
 	{"a span refused", find(ledger.Refused), "conservation", reports.Violated, ExitSafety},
-	{"something left in the store", func(e *evidence) { e.leftovers = []string{"t:1"} },
+	{"something left in the store", func(e *evidence) { e.left.keys = []string{"t:1"} },
 		"conservation", reports.Violated, ExitSafety},
 	{"an output that cannot be read", func(e *evidence) { e.finishErr = errors.New("planted") },
 		"conservation", reports.Unknown, ExitUnknown},
-	{"a store that cannot be read", func(e *evidence) { e.leftoversErr = errors.New("planted") },
+	{"a store that cannot be read", func(e *evidence) { e.left.err = errors.New("planted") },
 		"conservation", reports.Unknown, ExitUnknown},
 	{"a duplicate", find(ledger.Duplicated), "duplicates", reports.Violated, ExitSafety},
 	{"a repeat that differs", find(ledger.Differing), "duplicates", reports.Violated, ExitSafety},
@@ -205,7 +205,7 @@ var plants = []plant{
 		"process limit", reports.Violated, ExitSafety},
 	{"one process too many", theFirst(5, 5.1, func(c *consumerLook) { c.Live = 3 }), "process limit",
 		reports.Violated, ExitSafety},
-	{"a process left over", func(e *evidence) { e.left = 1 }, "process limit",
+	{"a process left over", func(e *evidence) { e.survivors = 1 }, "process limit",
 		reports.Violated, ExitSafety},
 	{"processes that cannot be counted", each(0, 20, func(l *look) { l.Unknown = true }),
 		"process limit", reports.Unknown, ExitUnknown},
@@ -257,12 +257,15 @@ var plants = []plant{
 	}, "backpressure", reports.Violated, ExitLiveness},
 	{"a drain that does not end", func(e *evidence) {
 		e.drained, e.balance.Flushed, e.balance.Buffered = false, 990, 10
-		e.leftovers = []string{"x:t:1", "x:{3}:queue"}
+		e.left.keys = []string{"x:t:1", "x:{3}:queue"}
 	}, "liveness", reports.Violated, ExitLiveness},
 	{"spans that no queue names", func(e *evidence) {
 		e.drained, e.balance.Flushed, e.balance.Buffered = false, 990, 10
-		e.leftovers = []string{"x:t:1"}
+		e.left.keys = []string{"x:t:1"}
 	}, "conservation", reports.Violated, ExitSafety},
+	{"spans that wait in the input", func(e *evidence) {
+		e.drained, e.balance.Flushed, e.balance.Lost, e.left.waiting = false, 990, 10, 10
+	}, "conservation", reports.Unknown, ExitLiveness},
 	{"a pipeline that gave up", func(e *evidence) {
 		e.endedEarly, e.endedErr = true, errors.New("planted")
 	}, "liveness", reports.Violated, ExitLiveness},

@@ -45,17 +45,17 @@ type Outcome struct {
 	Interrupted bool
 }
 
-// leftoversMax is how long reading what is left in the store may take.
-const leftoversMax = 10 * time.Second
+// remainsMax is how long asking the servers what is left may take.
+const remainsMax = 10 * time.Second
 
 // outcome gathers the rest of the evidence and judges it.
 func (r *run) outcome(e *evidence, began time.Time) *Outcome {
-	e.leftovers, e.leftoversErr = r.leftovers(context.Background())
+	e.left = r.remains(context.Background())
 	e.events, e.moves = r.record.record()
 	e.looks, e.samples = r.observer.seen()
 	e.fresh, e.latency = r.record.fresh.quantiles(), r.latency.quantiles()
 	e.balance = r.ledger.Balance(0)
-	if !e.drained && len(e.leftovers) > 0 {
+	if !e.drained && len(e.left.keys) > 0 {
 		// Which spans those are is not known; they are not lost as long as the store holds them.
 		e.balance = r.ledger.Balance(e.balance.Lost)
 	}

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"sluice/buffer/redisstore"
 	"sluice/flusher"
 	"sluice/internal/ledger"
 	"sluice/internal/load"
@@ -32,8 +31,11 @@ const (
 	shutdownMax = 20 * time.Second
 	// finishMax is how long reading the output to its end may take.
 	finishMax = 20 * time.Second
-	// settleEvery is how often the harness looks whether the store is empty.
+	// settleEvery is how often the harness looks what is left in the store and the input.
 	settleEvery = 200 * time.Millisecond
+	// hopelessFor is how long nothing that could still come out must be left, and nothing come out,
+	// before the harness waits no longer. It covers the way from the output to the ledger.
+	hopelessFor = 3 * time.Second
 	// pollEvery is how often the harness looks whether a phase is over.
 	pollEvery = 10 * time.Millisecond
 )
@@ -138,7 +140,7 @@ func (r *run) through(ctx context.Context, began time.Time) (*Outcome, error) {
 	r.drain(ctx, e)
 	r.observer.enter(PhaseStop)
 	e.stopTooLong, e.pipelineErr = r.fleet.drainAll()
-	e.left = r.awaitGone()
+	e.survivors = r.awaitGone()
 	endWatching()
 	r.observer.look(time.Now()) // the very last state
 	e.finishErr = r.finish(ctx)
@@ -224,7 +226,9 @@ func (r *run) drain(ctx context.Context, e *evidence) {
 	if ctx.Err() == nil && (!e.endedEarly || e.scenario.Expectations.End == scenarios.EndBudget) {
 		e.healErr = errors.Join(e.healErr, r.fleet.revive())
 	}
+	began := time.Now()
 	e.drained = r.awaitDrained(ctx)
+	e.drainSeconds = time.Since(began).Seconds()
 	if first, last := r.collector.bounds(); !last.IsZero() {
 		e.firstSeconds, e.lastSeconds = first.Sub(e.start).Seconds(), last.Sub(e.start).Seconds()
 	}
@@ -239,36 +243,44 @@ func (r *run) drain(ctx context.Context, e *evidence) {
 
 // awaitDrained returns true when every span and bad message sent has come out, was dropped or is
 // excused, and nothing is left in the store that may still come out; and false when that has taken
-// too long, or the consumer or the run has ended.
+// too long, or cannot happen any more, or the consumer or the run has ended.
 func (r *run) awaitDrained(ctx context.Context) bool {
-	deadline := time.Now().Add(r.cfg.Scenario.Expectations.DrainMax)
-	for asked := time.Now(); ; {
-		if r.ledger.Pending() == 0 && time.Since(asked) >= settleEvery {
-			if r.settled(ctx) {
+	began := time.Now()
+	asked := began
+	var hopeless time.Time // since when nothing is left that could come out
+	for {
+		now := time.Now()
+		settled := r.ledger.Pending() == 0
+		if !settled && r.collector.quiet(now) < hopelessFor {
+			hopeless = time.Time{}
+		} else if now.Sub(asked) >= settleEvery {
+			// What a wipe of Redis has spared may still be on its way, and a queue may name a generation
+			// that was flushed before, until its time has come.
+			switch left := r.remains(ctx); {
+			case settled && left.err == nil && len(left.keys) == 0:
 				return true
+			case settled || !left.hopeless():
+				hopeless = time.Time{}
+			case hopeless.IsZero():
+				hopeless = now
+			case now.Sub(hopeless) >= hopelessFor:
+				return false
 			}
 			asked = time.Now()
 		}
 		if _, ended := r.fleet.fallen(); ended {
 			return false
 		}
+		if now.Sub(began) > r.cfg.Scenario.Expectations.DrainMax {
+			// What is left then is judged for itself.
+			return r.ledger.Pending() == 0 && r.ledger.Excusable() == 0
+		}
 		select {
 		case <-ctx.Done():
 			return false
-		case now := <-time.After(pollEvery):
-			if now.After(deadline) {
-				// What is left then is judged for itself.
-				return r.ledger.Pending() == 0 && r.ledger.Excusable() == 0
-			}
+		case <-time.After(pollEvery):
 		}
 	}
-}
-
-// settled tells whether the store is empty, too: what a wipe of Redis has spared may still be on its
-// way, and a queue may name a generation that was flushed before, until its time has come.
-func (r *run) settled(ctx context.Context) bool {
-	left, err := r.leftovers(ctx)
-	return err == nil && len(left) == 0
 }
 
 // goneMax is how long the workers of a consumer that has ended may take to end.
@@ -284,20 +296,6 @@ func (r *run) awaitGone() int {
 		}
 		time.Sleep(pollEvery)
 	}
-}
-
-// leftovers describes what the store holds beside epochs and clocks.
-func (r *run) leftovers(ctx context.Context) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, leftoversMax)
-	defer cancel()
-	c := redisstore.DefaultConfig()
-	c.Addresses, c.Namespace = r.servers.redis, r.servers.namespace
-	store, err := redisstore.Open(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	defer store.Close()
-	return store.Leftovers(ctx)
 }
 
 // finish reads the output to its end and looks what is left in the store.

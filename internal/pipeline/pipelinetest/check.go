@@ -3,6 +3,7 @@ package pipelinetest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,14 +67,17 @@ func (w *World) Counts() (sent, settled int64) { return w.ledger.Counts() }
 // Balance closes the account.
 func (w *World) Balance() ledger.Balance { return w.ledger.Balance(0) }
 
-// AwaitSettled waits until every span that was sent has come out, and fails the test if they do
-// not.
+// AwaitSettled waits until every span that was sent has come out and Redis holds nothing of this world
+// but epochs and clocks, and fails the test with what is missing if that takes too long. A pipeline
+// must run meanwhile: when an answer of Redis was lost, a queue may name a segment that has been
+// flushed, until its time has come.
 func (w *World) AwaitSettled(tb testing.TB) {
 	tb.Helper()
 	w.Await(tb, func() bool {
 		sent, settled := w.Counts()
 		return settled >= sent
 	})
+	w.CheckEmpty(tb)
 }
 
 // AwaitOut waits until so many spans came out.
@@ -121,13 +125,14 @@ func (w *World) CheckNothingLost(tb testing.TB, repeats Repeats) {
 	}
 }
 
-// CheckEmpty fails the test unless Redis holds nothing of this world but epochs and clocks.
+// CheckEmpty waits until Redis holds nothing of this world but epochs and clocks, and fails the test
+// with the names of what is left if that takes too long.
 func (w *World) CheckEmpty(tb testing.TB) {
 	tb.Helper()
 	from := w.Config().Redis
 	c := redisstore.DefaultConfig()
 	c.Addresses, c.Namespace = w.Redis, from.Namespace
-	c.Username, c.Password = from.User, string(from.Password)
+	c.Routes, c.Username, c.Password = from.Routes, from.User, string(from.Password)
 	var err error
 	if c.TLS, err = from.TLS.Load(); err != nil {
 		tb.Fatal(err)
@@ -138,11 +143,16 @@ func (w *World) CheckEmpty(tb testing.TB) {
 	}
 	defer store.Close()
 	var left []string
-	w.Await(tb, func() bool { // the last release may still be under way
-		left, err = store.Leftovers(tb.Context())
-		return err != nil || len(left) == 0
-	})
-	if err != nil {
-		tb.Fatal(err)
+	for deadline := time.Now().Add(settleMax); ; {
+		if left, err = store.Leftovers(tb.Context()); err != nil {
+			tb.Fatal(err)
+		}
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("after %v redis still holds %d keys: %s", settleMax, len(left), strings.Join(left, ", "))
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }

@@ -1,0 +1,77 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"sluice/buffer/redisstore"
+)
+
+// remains is what may still come out of the system.
+type remains struct {
+	// keys are those of the store beside epochs and clocks.
+	keys []string
+	// waiting counts the messages of the input that the group has not committed.
+	waiting int64
+	// err means that one of them is not known.
+	err error
+}
+
+// hopeless tells whether nothing will ever come out again: every message is committed, so none is
+// delivered again, and no queue of the store names anything.
+func (r remains) hopeless() bool {
+	return r.err == nil && r.waiting == 0 && !slices.ContainsFunc(r.keys, func(key string) bool {
+		return strings.HasSuffix(key, "}:queue") || strings.HasSuffix(key, "}:leased")
+	})
+}
+
+// remains asks the servers. The input is asked first: a message is committed after its span is in
+// the store.
+func (r *run) remains(ctx context.Context) (left remains) {
+	ctx, cancel := context.WithTimeout(ctx, remainsMax)
+	defer cancel()
+	if left.waiting, left.err = r.waiting(ctx); left.err != nil {
+		return left
+	}
+	c := redisstore.DefaultConfig()
+	c.Addresses, c.Namespace = r.servers.redis, r.servers.namespace
+	var store *redisstore.Store
+	if store, left.err = redisstore.Open(ctx, c); left.err != nil {
+		return left
+	}
+	defer store.Close()
+	left.keys, left.err = store.Leftovers(ctx)
+	return left
+}
+
+// waiting returns how many messages of the input the group has not committed.
+func (r *run) waiting(ctx context.Context) (int64, error) {
+	admin := kadm.NewClient(r.collector.client)
+	committed, err := admin.FetchOffsetsForTopics(ctx, r.servers.group, r.servers.input)
+	if err == nil {
+		err = committed.Error()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ask for the offsets of group %s: %w", r.servers.group, err)
+	}
+	ends, err := admin.ListEndOffsets(ctx, r.servers.input)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find the end of the input: %w", err)
+	}
+	waiting := int64(0)
+	ends.Each(func(end kadm.ListedOffset) {
+		done := int64(0)
+		if o, ok := committed.Lookup(end.Topic, end.Partition); ok {
+			done = max(done, o.At)
+		}
+		waiting += end.Offset - done
+	})
+	return waiting, nil
+}
