@@ -99,7 +99,8 @@ func (p *progress) event(e reports.Event) {
 		return
 	}
 	p.clear()
-	fmt.Fprintf(p.to, "%6.1f s  %s\n", e.T, text)
+	// A reason may be several errors, each in its line.
+	fmt.Fprintf(p.to, "%6.1f s  %s\n", e.T, strings.ReplaceAll(text, "\n", "; "))
 }
 
 func (p *progress) clear() {
