@@ -140,6 +140,9 @@ type Expectations struct {
 	// SplitSpansMax is how many spans may come out under another ancestor than their root:
 	// in a part of the segment that was flushed by itself. Default 0.
 	SplitSpansMax Count `yaml:"split_spans_max"`
+	// DuplicatedSpansMax is how many spans may come out again under another flush_id, though they were
+	// sent once: their messages were delivered again after their segment was flushed. Default 0.
+	DuplicatedSpansMax Count `yaml:"duplicated_spans_max"`
 	// DrainMax is how long after the end of the load everything must be flushed. Default 30s.
 	DrainMax time.Duration `yaml:"drain_max"`
 	// End is how the consumer must end: drained, told to at the end of the run, or budget: by itself,

@@ -178,7 +178,8 @@ func (tr *traffic) account(allowed ...ledger.Finding) {
 		tr.t.Errorf("spans were dropped: %v", b.Dropped)
 	}
 	for _, kind := range []ledger.Finding{ledger.Malformed, ledger.Unknown, ledger.Altered,
-		ledger.Misplaced, ledger.Split, ledger.CutOff, ledger.Differing, ledger.Duplicated} {
+		ledger.Misplaced, ledger.Split, ledger.CutOff, ledger.Differing, ledger.Duplicated,
+		ledger.Resent} {
 		if found := b.Of(kind); found.Count > 0 && !slices.Contains(allowed, kind) {
 			tr.t.Errorf("%v: %v", kind, found)
 		}

@@ -170,6 +170,8 @@ var plants = []plant{
 	{"a store that cannot be read", func(e *evidence) { e.left.err = errors.New("planted") },
 		"conservation", reports.Unknown, ExitUnknown},
 	{"a duplicate", find(ledger.Duplicated), "duplicates", reports.Violated, ExitSafety},
+	{"a span sent twice that comes out twice, for no reason", find(ledger.Resent), "duplicates",
+		reports.Violated, ExitSafety},
 	{"a repeat that differs", find(ledger.Differing), "duplicates", reports.Violated, ExitSafety},
 	{"a repeat without a fault", func(e *evidence) { find(ledger.Repeated)(e); e.events = nil },
 		"duplicates", reports.Violated, ExitSafety},
@@ -343,12 +345,32 @@ func TestLateSpansMaySplit(t *testing.T) {
 		if name == "limit" {
 			continue
 		}
+		find(ledger.Resent)(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Passed {
+			t.Errorf("%s: spans that were sent twice are %s: %s", name, verdict, reason)
+		}
 		find(ledger.Duplicated)(e)
-		for share, want := range map[float64]reports.Verdict{0: reports.Violated, 0.1: reports.Passed} {
-			e.scenario.Workload.Duplicates = share
-			if verdict, reason := duplicates.judge(e); verdict != want {
-				t.Errorf("%s: with a share of %v duplicates are %s: %s", name, share, verdict, reason)
-			}
+		if verdict, reason := duplicates.judge(e); verdict != reports.Violated {
+			t.Errorf("%s: duplicates are %s: %s", name, verdict, reason)
+		}
+	}
+}
+
+// TestDuplicatesNeedALimitAndACause: a span that was sent once may come out under two flush ids if
+// the scenario says so, and its message can have been delivered twice.
+func TestDuplicatesNeedALimitAndACause(t *testing.T) {
+	for _, c := range []struct {
+		limit    scenarios.Count
+		assigned float64
+		want     reports.Verdict
+	}{{0, 5, reports.Violated}, {1, 0, reports.Violated}, {1, 5, reports.Passed}} {
+		e := clean()
+		find(ledger.Duplicated)(e)
+		e.scenario.Expectations.DuplicatedSpansMax = c.limit
+		e.moves = append(e.moves, move{T: c.assigned,
+			Event: flusher.Event{Kind: flusher.EventAssigned, Shards: []buffer.Shard{1}}})
+		if verdict, reason := duplicates.judge(e); verdict != c.want {
+			t.Errorf("%+v: duplicates are %s: %s", c, verdict, reason)
 		}
 	}
 }

@@ -33,7 +33,12 @@ const lossesNamed = 5
 
 // Duplicates returns how many times a span came out that had come out before.
 func (b Balance) Duplicates() int64 {
-	return b.Findings[Repeated].Count + b.Findings[Duplicated].Count
+	return repeatsIn(&b.Findings)
+}
+
+// repeatsIn adds up the spans that had come out before.
+func repeatsIn(f *[findings]Found) int64 {
+	return f[Repeated].Count + f[Duplicated].Count + f[Resent].Count
 }
 
 // Of returns what was found of a kind.

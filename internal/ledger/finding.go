@@ -26,8 +26,11 @@ const (
 	Repeated
 	// Differing: a record with the flush_id of another and other bytes.
 	Differing
-	// Duplicated: a span that came out before in a record of another flush_id.
+	// Duplicated: a span that came out before in a record of another flush_id, though it was sent once,
+	// or came out so twice before.
 	Duplicated
+	// Resent: a span that was sent twice, and came out a second time in a record of another flush_id.
+	Resent
 	// Leaked: a bad message that came out as a span.
 	Leaked
 	// Refused: a span in the dead-letter topic that was taken for a bad message.
@@ -41,7 +44,7 @@ const (
 var findingNames = [findings]string{
 	"malformed record", "unknown span", "altered span", "misplaced span", "split span",
 	"cut-off span", "repeated span", "differing repeat", "duplicated span",
-	"bad message taken for a span", "span taken for a bad message", "repeated dead letter",
+	"resent span", "bad message taken for a span", "span taken for a bad message", "repeated dead letter",
 }
 
 // String returns the finding's name, as it stands in results.

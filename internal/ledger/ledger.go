@@ -22,12 +22,14 @@ type Ledger struct {
 	// only, so that it does not wait while a record is checked. Of both, out is taken first.
 	in       sync.Mutex
 	sent     bitset // spans, not messages
+	twice    bitset // of sent, what was sent more than once
 	roots    bitset // the first span of each trace of which something was sent; it may be headless
 	badSent  bitset // spans that a bad message followed
 	messages int64
 
 	out         sync.Mutex
 	flushed     bitset
+	resent      bitset             // of twice, what came out under a second flush_id
 	dropped     map[string]*bitset // by reason
 	settled     bitset             // flushed or dropped
 	excused     map[string]*bitset // by reason; no span for two
@@ -101,11 +103,13 @@ func New(recipe *load.Recipe) *Ledger {
 }
 
 // Sent records that a message is about to be sent: a span of the trace with that root. It must be
-// called before the system can see the span.
+// called before the system can see the span, and once more for a span that is sent once more.
 func (l *Ledger) Sent(seq, root uint64) {
 	l.in.Lock()
 	l.messages++
-	l.sent.set(seq)
+	if !l.sent.set(seq) {
+		l.twice.set(seq)
+	}
 	l.roots.set(root)
 	l.in.Unlock()
 }
@@ -164,12 +168,23 @@ func (l *Ledger) span(where string, in *envelope, value []byte, is identity, rep
 	case repeat:
 		l.found(Repeated, where, "span %d with flush_id %x", seq, in.flushID)
 	default:
-		l.found(Duplicated, where, "span %d came out before, now with flush_id %x", seq, in.flushID)
+		kind := Duplicated
+		if l.sentTwice(seq) && l.resent.set(seq) {
+			kind = Resent
+		}
+		l.found(kind, where, "span %d came out before, now with flush_id %x", seq, in.flushID)
 	}
 	l.place(where, in, seq, is.root)
 	if err := l.compare(value, in, seq, is.root); err != nil {
 		l.found(Altered, where, "span %d (%v): %v", seq, l.recipe.ID(seq), err)
 	}
+}
+
+// sentTwice tells whether a span was sent more than once.
+func (l *Ledger) sentTwice(seq uint64) bool {
+	l.in.Lock()
+	defer l.in.Unlock()
+	return l.twice.has(seq)
 }
 
 // place checks that a span is in its trace, and under its root or at least an ancestor. Whether the

@@ -157,6 +157,14 @@ func TestPlantedFaults(t *testing.T) {
 		{"duplicate", func(t *testing.T, s *system) []Record {
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3)}
 		}, map[Finding]int64{Duplicated: 1}, 0},
+		{"sent twice", func(t *testing.T, s *system) []Record {
+			s.ledger.Sent(3, 0)
+			return []Record{s.record(0, 0, all...), s.record(0, 0, 3)}
+		}, map[Finding]int64{Resent: 1}, 0},
+		{"sent twice, and out three times", func(t *testing.T, s *system) []Record {
+			s.ledger.Sent(3, 0)
+			return []Record{s.record(0, 0, all...), s.record(0, 0, 3), s.record(0, 0, 3, 4)}
+		}, map[Finding]int64{Resent: 1, Duplicated: 2}, 0},
 		{"unknown span", func(t *testing.T, s *system) []Record {
 			return []Record{s.record(0, 0, append(all, 999)...)}
 		}, map[Finding]int64{Unknown: 1}, 0},

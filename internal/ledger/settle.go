@@ -73,5 +73,5 @@ func (l *Ledger) Messages() int64 {
 func (l *Ledger) Traffic() (repeated, bytes int64) {
 	l.out.Lock()
 	defer l.out.Unlock()
-	return l.findings[Repeated].Count + l.findings[Duplicated].Count, l.bytes
+	return repeatsIn(&l.findings), l.bytes
 }

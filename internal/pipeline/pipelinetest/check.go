@@ -114,7 +114,7 @@ func (w *World) CheckNothingLost(tb testing.TB, repeats Repeats) {
 	}
 	for _, kind := range []ledger.Finding{
 		ledger.Malformed, ledger.Unknown, ledger.Altered, ledger.Misplaced, ledger.Split,
-		ledger.Differing, ledger.Duplicated,
+		ledger.Differing, ledger.Duplicated, ledger.Resent,
 	} {
 		if found := b.Of(kind); found.Count > 0 {
 			tb.Errorf("%v: %v", kind, found)
