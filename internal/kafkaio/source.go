@@ -52,7 +52,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	log := cfg.log().With("topic", sc.Topic, "group", sc.Group)
 	s := &Source{
 		cfg:      sc,
-		touch:    newTouch(),
+		touch:    newTouch(sc.FetchWait),
 		fetching: &saidOnce{log: log},
 		log:      log,
 		closed:   make(chan struct{}),

@@ -7,13 +7,17 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// touch knows whether the brokers answer.
+// touch knows whether the brokers answer, and whether what they have is read: a member that has just
+// joined, or whose brokers have just come back, may wait for seconds for its first records.
 type touch struct {
+	fetchAgeMax time.Duration // how old the last answer to a fetch may be
 	mu     sync.Mutex
 	down   map[string]bool // addresses that could not be reached at the last attempt
 	answer time.Time       // when any broker last answered
+	fetch  time.Time       // when one last answered a fetch; zero if none has
 }
 
 var (
@@ -21,16 +25,25 @@ var (
 	_ kgo.HookBrokerRead    = (*touch)(nil)
 )
 
-func newTouch() *touch { return &touch{down: make(map[string]bool)} }
+// newTouch returns a touch for fetches that a broker answers within a time, if it can.
+func newTouch(fetchWait time.Duration) *touch {
+	return &touch{fetchAgeMax: fetchWait + fetchLateMax, down: make(map[string]bool)}
+}
+
+// fetchLateMax is how late the answer to a fetch may be while the source counts as in touch.
+const fetchLateMax = 2 * time.Second
 
 // answerAgeMax is how old the last answer may be while a broker cannot be reached.
 const answerAgeMax = time.Second
 
-// well tells whether the brokers answer. One that cannot be reached may have left the cluster for
+// well tells whether the brokers answer, fetches among others. One that cannot be reached may have left the cluster for
 // good, so it only counts while the others are silent, too.
 func (t *touch) well() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if time.Since(t.fetch) > t.fetchAgeMax {
+		return false
+	}
 	return len(t.down) == 0 || time.Since(t.answer) < answerAgeMax
 }
 
@@ -48,9 +61,12 @@ func (t *touch) OnBrokerConnect(
 	delete(t.down, address)
 }
 
+// fetchKey is the number of the fetch request in Kafka's protocol.
+var fetchKey = kmsg.Fetch.Int16()
+
 // OnBrokerRead is called by the client with every answer.
 func (t *touch) OnBrokerRead(
-	_ kgo.BrokerMetadata, _ int16, _ int, _, _ time.Duration, err error,
+	_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error,
 ) {
 	if err != nil {
 		return
@@ -58,4 +74,7 @@ func (t *touch) OnBrokerRead(
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.answer = time.Now()
+	if key == fetchKey {
+		t.fetch = t.answer
+	}
 }
