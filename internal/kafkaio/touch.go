@@ -14,10 +14,10 @@ import (
 // joined, or whose brokers have just come back, may wait for seconds for its first records.
 type touch struct {
 	fetchAgeMax time.Duration // how old the last answer to a fetch may be
-	mu     sync.Mutex
-	down   map[string]bool // addresses that could not be reached at the last attempt
-	answer time.Time       // when any broker last answered
-	fetch  time.Time       // when one last answered a fetch; zero if none has
+	mu          sync.Mutex
+	down        map[string]bool // addresses that could not be reached at the last attempt
+	answer      time.Time       // when any broker last answered
+	fetch       time.Time       // when one last answered a fetch; zero if none has
 }
 
 var (
