@@ -39,7 +39,6 @@ func TestSabotage(t *testing.T) {
 			defer kafka.Close()
 			s := short(t, "")
 			s.Expectations.DrainMax = 6 * time.Second
-			s.Workload.Duplicates = 0 // they would excuse what comes out twice
 			var once sync.Once
 			outcome, err := Run(t.Context(), Config{
 				Scenario: s, World: WorldReal, Redis: []string{redis.Addr()}, Kafka: kafka.ListenAddrs(),

@@ -36,8 +36,8 @@ const fetchLateMax = 2 * time.Second
 // answerAgeMax is how old the last answer may be while a broker cannot be reached.
 const answerAgeMax = time.Second
 
-// well tells whether the brokers answer, fetches among others. One that cannot be reached may have left the cluster for
-// good, so it only counts while the others are silent, too.
+// well tells whether the brokers answer, fetches among others. One that cannot be reached may have
+// left the cluster for good, so it only counts while the others are silent, too.
 func (t *touch) well() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
