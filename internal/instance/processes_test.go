@@ -51,7 +51,18 @@ func TestScanFindsTheMark(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// Its environment can be seen for sure once it does something: Start returns a little earlier.
+		if _, err := in.Write([]byte{'x'}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Read(make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
 		list, _ := scanner.Scan()
