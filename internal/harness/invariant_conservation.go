@@ -36,21 +36,21 @@ func judgeConservation(e *evidence) (reports.Verdict, string) {
 	case lost > 0 && e.drained:
 		// Each span had come out before the end; this cannot be.
 		return violated("%s are lost: %s%s", what, strings.Join(b.Losses, "; "), sent)
-	case lost > 0 && len(e.left.keys) == 0 && e.final():
+	case lost > 0 && e.left.store.Empty() && e.final():
 		return violated("%s are lost, of %d and %d: they did not come out, their messages are "+
 			"committed, and the store is empty: %s%s", what, b.Sent, b.BadSent,
 			strings.Join(b.Losses, "; "), sent)
-	case lost+b.Buffered > 0 && len(e.left.keys) > 0 && e.final():
-		return violated("%d spans are lost: the store still holds %s, but no queue names it, and their "+
+	case lost+b.Buffered > 0 && !e.left.store.Empty() && e.final():
+		return violated("%d spans are lost: the store still holds %v, but no queue names it, and their "+
 			"messages are committed: nothing will ever bring them out: %s%s", b.Lost+b.Buffered,
-			describe(e.left.keys), strings.Join(b.Losses, "; "), sent)
+			e.left.store, strings.Join(b.Losses, "; "), sent)
 	case e.left.err != nil:
 		return unknown("what is left in the input and the store is not known: %v", e.left.err)
 	case lost > 0 || b.Buffered > 0:
 		return unknown("%d messages did not come out; %d of the input are not committed, and the store "+
-			"still holds %s", lost+b.Buffered, e.left.waiting, describe(e.left.keys))
-	case len(e.left.keys) > 0:
-		return violated("everything came out, but the store still holds %s", describe(e.left.keys))
+			"still holds %v", lost+b.Buffered, e.left.waiting, e.left.store)
+	case !e.left.store.Empty():
+		return violated("everything came out, but the store still holds %v", e.left.store)
 	}
 	bad := ""
 	if b.BadSent > 0 {
@@ -63,17 +63,4 @@ func judgeConservation(e *evidence) (reports.Verdict, string) {
 func (e *evidence) final() bool {
 	return !e.drained && !e.interrupted && !e.endedEarly && !e.stopTooLong && e.sendErr == nil &&
 		e.left.hopeless()
-}
-
-// describe names the first few of a list.
-func describe(list []string) string {
-	const few = 3
-	if len(list) == 0 {
-		return "nothing"
-	}
-	text := fmt.Sprintf("%d things: %s", len(list), strings.Join(list[:min(few, len(list))], ", "))
-	if len(list) > few {
-		text += ", ..."
-	}
-	return text
 }

@@ -163,7 +163,7 @@ var plants = []plant{
 		"conservation", reports.Violated, ExitSafety},
 	{"a bad message in the output", find(ledger.Leaked), "conservation", reports.Violated, ExitSafety},
 	{"a span refused", find(ledger.Refused), "conservation", reports.Violated, ExitSafety},
-	{"something left in the store", func(e *evidence) { e.left.keys = []string{"t:1"} },
+	{"something left in the store", func(e *evidence) { e.left.store = held() },
 		"conservation", reports.Violated, ExitSafety},
 	{"an output that cannot be read", func(e *evidence) { e.finishErr = errors.New("planted") },
 		"conservation", reports.Unknown, ExitUnknown},
@@ -259,11 +259,12 @@ var plants = []plant{
 	}, "backpressure", reports.Violated, ExitLiveness},
 	{"a drain that does not end", func(e *evidence) {
 		e.drained, e.balance.Flushed, e.balance.Buffered = false, 990, 10
-		e.left.keys = []string{"x:t:1", "x:{3}:queue"}
+		e.left.store = held()
+		e.left.store.Shards = []buffer.ShardLeftovers{{Shard: 3, Queued: make([]buffer.Due, 1)}}
 	}, "liveness", reports.Violated, ExitLiveness},
 	{"spans that no queue names", func(e *evidence) {
 		e.drained, e.balance.Flushed, e.balance.Buffered = false, 990, 10
-		e.left.keys = []string{"x:t:1"}
+		e.left.store = held()
 	}, "conservation", reports.Violated, ExitSafety},
 	{"spans that wait in the input", func(e *evidence) {
 		e.drained, e.balance.Flushed, e.balance.Lost, e.left.waiting = false, 990, 10, 10
@@ -435,3 +436,6 @@ func TestTheGravestVerdictDecides(t *testing.T) {
 		}
 	}
 }
+
+// held is a store that holds a trace which no shard names.
+func held() buffer.Leftovers { return buffer.Leftovers{Held: make([]buffer.TraceKey, 1)} }

@@ -55,7 +55,7 @@ func (r *run) outcome(e *evidence, began time.Time) *Outcome {
 	e.looks, e.samples = r.observer.seen()
 	e.fresh, e.latency = r.record.fresh.quantiles(), r.latency.quantiles()
 	e.balance = r.ledger.Balance(0)
-	if !e.drained && len(e.left.keys) > 0 {
+	if !e.drained && !e.left.store.Empty() {
 		// Which spans those are is not known; they are not lost as long as the store holds them.
 		e.balance = r.ledger.Balance(e.balance.Lost)
 	}

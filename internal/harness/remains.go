@@ -4,19 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"sluice/buffer"
 	"sluice/buffer/redisstore"
 )
 
 // remains is what may still come out of the system.
 type remains struct {
-	// keys are those of the store beside epochs and clocks.
-	keys []string
+	// store is what the store holds.
+	store buffer.Leftovers
 	// waiting counts the messages of the input that the group has not committed.
 	waiting int64
 	// err means that one of them is not known.
@@ -26,9 +25,7 @@ type remains struct {
 // hopeless tells whether nothing will ever come out again: every message is committed, so none is
 // delivered again, and no queue of the store names anything.
 func (r remains) hopeless() bool {
-	return r.err == nil && r.waiting == 0 && !slices.ContainsFunc(r.keys, func(key string) bool {
-		return strings.HasSuffix(key, "}:queue") || strings.HasSuffix(key, "}:leased")
-	})
+	return r.err == nil && r.waiting == 0 && !r.store.Named()
 }
 
 // remains asks the servers. The input is asked first: a message is committed after its span is in
@@ -46,7 +43,7 @@ func (r *run) remains(ctx context.Context) (left remains) {
 		return left
 	}
 	defer store.Close()
-	left.keys, left.err = store.Leftovers(ctx)
+	left.store, left.err = store.Leftovers(ctx)
 	return left
 }
 

@@ -257,7 +257,7 @@ func (r *run) awaitDrained(ctx context.Context) bool {
 			// What a wipe of Redis has spared may still be on its way, and a queue may name a generation
 			// that was flushed before, until its time has come.
 			switch left := r.remains(ctx); {
-			case settled && left.err == nil && len(left.keys) == 0:
+			case settled && left.err == nil && left.store.Empty():
 				return true
 			case settled || !left.hopeless():
 				hopeless = time.Time{}
