@@ -16,8 +16,8 @@ import (
 
 	"sluice/buffer/codec"
 	"sluice/buffer/redisstore"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 	"sluice/internal/kafkaio"
 	"sluice/internal/spawn"
 	"sluice/internal/wall"

@@ -8,7 +8,7 @@ const module = "sluice"
 // purePackages decide, and are used unchanged in every world. They may import one another, the
 // standard library without what impureStd lists, and pureThirdParty.
 var purePackages = []string{
-	"buffer", "buffer/codec", "buffer/memstore", "flusher", "internal/ingest", "scenarios",
+	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer/ingest", "scenarios",
 	"internal/editdistance",
 }
 
@@ -37,7 +37,7 @@ var layers = map[string]int{
 	"internal/editdistance": 0,
 	"buffer":                1,
 	"flusher":               2,
-	"internal/ingest":       3,
+	"consumer":              3,
 	"scenarios":             3,
 	"internal":              4, // adapters and glue
 	"internal/harness":      5,
