@@ -47,10 +47,10 @@ func TestRemains(t *testing.T) {
 	wants := func(when string, waiting int64, keys int, hopeless bool) {
 		t.Helper()
 		left := r.remains(t.Context())
-		if left.err != nil || left.waiting != waiting || len(left.keys) != keys ||
-			left.hopeless() != hopeless {
+		if left.Err != nil || left.Waiting != waiting || len(left.Keys) != keys ||
+			left.Hopeless() != hopeless {
 			t.Errorf("%s: %+v (%v), hopeless %v; want %d waiting, %d keys, hopeless %v", when, left,
-				left.err, left.hopeless(), waiting, keys, hopeless)
+				left.Err, left.Hopeless(), waiting, keys, hopeless)
 		}
 	}
 	wants("nothing is committed", 10, 0, false)
@@ -74,7 +74,7 @@ func TestRemains(t *testing.T) {
 		redis.Del(key)
 	}
 	redis.Close()
-	if left := r.remains(t.Context()); left.err == nil || left.hopeless() {
-		t.Errorf("without redis: %+v, hopeless %v", left, left.hopeless())
+	if left := r.remains(t.Context()); left.Err == nil || left.Hopeless() {
+		t.Errorf("without redis: %+v, hopeless %v", left, left.Hopeless())
 	}
 }
