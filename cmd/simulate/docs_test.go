@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/scenarios"
 )
 
@@ -158,7 +159,7 @@ func TestDocsExamplesRun(t *testing.T) {
 	for _, block := range blocks {
 		code, out, errs := call("run", scenarioFile(t, block[1]), "--out",
 			filepath.Join(t.TempDir(), "out"))
-		if code != harness.ExitPassed {
+		if code != judge.ExitPassed {
 			t.Errorf("exit code %d\n%s\n%s", code, out, errs)
 		}
 	}

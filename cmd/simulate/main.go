@@ -15,8 +15,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"sluice/internal/harness"
 	"sluice/internal/instance"
+	"sluice/internal/judge"
 	"sluice/internal/spawn"
 	"sluice/scenarios"
 )
@@ -77,18 +77,18 @@ func run(args []string, out, errs io.Writer) int {
 		kong.Exit(func(int) { ended = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(errs, "simulate:", err)
-		return harness.ExitUsage
+		return judge.ExitUsage
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	parsed, err := parser.Parse(args)
 	if ended { // help was asked for
-		return harness.ExitPassed
+		return judge.ExitPassed
 	}
 	if err != nil {
 		fmt.Fprintf(errs, "simulate: %v\nTry simulate --help.\n", err)
-		return harness.ExitUsage
+		return judge.ExitUsage
 	}
 	// The first signal ends the run cleanly, a second one ends the program.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -104,18 +104,18 @@ func exitCode(err error, errs io.Writer) int {
 	var problems scenarios.Problems
 	switch {
 	case err == nil:
-		return harness.ExitPassed
+		return judge.ExitPassed
 	case errors.As(err, &exit):
 		return int(exit)
 	case errors.As(err, &problems):
 		fmt.Fprintln(errs, problems)
-		return harness.ExitUsage
+		return judge.ExitUsage
 	}
 	fmt.Fprintln(errs, "simulate:", err)
 	if errors.As(err, &usage) {
-		return harness.ExitUsage
+		return judge.ExitUsage
 	}
-	return harness.ExitEnvironment
+	return judge.ExitEnvironment
 }
 
 // programName is how the program was started, as far as it can be told.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/scenarios"
 )
 
@@ -149,7 +150,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) error {
 		return err
 	}
 	outcome.Result.Replay = to.program + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
-	if err := outcome.Write(dir); err != nil {
+	if err := harness.Write(outcome, dir); err != nil {
 		return err
 	}
 	if c.Quiet {
@@ -157,7 +158,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) error {
 	} else {
 		err = outcome.WriteText(to.out, dir)
 	}
-	if err == nil && outcome.Code != harness.ExitPassed {
+	if err == nil && outcome.Code != judge.ExitPassed {
 		err = exitError(outcome.Code)
 	}
 	return err

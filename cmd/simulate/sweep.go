@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/reports"
 )
 
@@ -61,7 +62,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) error {
 		return err
 	}
 	err = result.WriteText(to.out, dir)
-	if err == nil && result.Code != harness.ExitPassed {
+	if err == nil && result.Code != judge.ExitPassed {
 		err = exitError(result.Code)
 	}
 	return err

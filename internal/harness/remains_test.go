@@ -50,10 +50,10 @@ func TestRemains(t *testing.T) {
 	wants := func(when string, waiting int64, held int, hopeless bool) {
 		t.Helper()
 		left := r.remains(t.Context())
-		if left.err != nil || left.waiting != waiting || len(left.store.Held) != held ||
-			left.hopeless() != hopeless {
+		if left.Err != nil || left.Waiting != waiting || len(left.Store.Held) != held ||
+			left.Hopeless() != hopeless {
 			t.Errorf("%s: %+v (%v), hopeless %v; want %d waiting, %d held, hopeless %v", when, left,
-				left.err, left.hopeless(), waiting, held, hopeless)
+				left.Err, left.Hopeless(), waiting, held, hopeless)
 		}
 	}
 	wants("nothing is committed", 10, 0, false)
@@ -92,7 +92,7 @@ func TestRemains(t *testing.T) {
 		buffer.Release{Done: []buffer.Generation{named}}))
 	wants("a span is in no queue any more", 0, 1, true)
 	redis.Close()
-	if left := r.remains(t.Context()); left.err == nil || left.hopeless() {
-		t.Errorf("without redis: %+v, hopeless %v", left, left.hopeless())
+	if left := r.remains(t.Context()); left.Err == nil || left.Hopeless() {
+		t.Errorf("without redis: %+v, hopeless %v", left, left.Hopeless())
 	}
 }

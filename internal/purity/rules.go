@@ -40,6 +40,7 @@ var layers = map[string]int{
 	"consumer":              3,
 	"scenarios":             3,
 	"internal":              4, // adapters and glue
+	"internal/judge":        5,
 	"internal/harness":      5,
 	"sim":                   5,
 	"reports":               5,
@@ -50,6 +51,7 @@ var layers = map[string]int{
 // cmd/run --embedded runs them.)
 var notInProduction = []string{
 	module + "/sim",
+	module + "/internal/judge",
 	module + "/internal/harness",
 	module + "/reports",
 	module + "/buffer/storetest",

@@ -1,4 +1,4 @@
-package harness
+package judge
 
 import (
 	"sluice/flusher"
@@ -9,11 +9,11 @@ import (
 // says, each restart follows a failure, and the budget is given as used up only when it is.
 var restartBudget = invariant{"restart budget", safety, judgeRestartBudget}
 
-func judgeRestartBudget(e *evidence) (reports.Verdict, string) {
-	budget := e.scenario.Pipeline.RestartBudget
+func judgeRestartBudget(e *Evidence) (reports.Verdict, string) {
+	budget := e.Scenario.Pipeline.RestartBudget
 	failures, restarts := map[slot]int{}, map[slot]int{}
 	total := 0
-	for _, m := range e.moves {
+	for _, m := range e.Moves {
 		at := m.slot()
 		switch m.Kind {
 		case flusher.EventFailed:
@@ -35,7 +35,7 @@ func judgeRestartBudget(e *evidence) (reports.Verdict, string) {
 			}
 		}
 	}
-	for _, l := range e.looks {
+	for _, l := range e.Looks {
 		for _, c := range l.Consumers {
 			for _, w := range c.States {
 				if w.Restarts > budget {

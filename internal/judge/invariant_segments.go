@@ -1,4 +1,4 @@
-package harness
+package judge
 
 import (
 	"fmt"
@@ -12,15 +12,15 @@ import (
 // that late; and never under anything else.
 var segmentIntegrity = invariant{"segment integrity", safety, judgeSegmentIntegrity}
 
-func judgeSegmentIntegrity(e *evidence) (reports.Verdict, string) {
-	if found := e.balance.Of(ledger.Misplaced); found.Count > 0 {
+func judgeSegmentIntegrity(e *Evidence) (reports.Verdict, string) {
+	if found := e.Balance.Of(ledger.Misplaced); found.Count > 0 {
 		return violated("%v: %v", ledger.Misplaced, found)
 	}
-	split := e.balance.Of(ledger.Split)
+	split := e.Balance.Of(ledger.Split)
 	if split.Count == 0 {
-		return passed("%d spans, each under its root", e.balance.Flushed)
+		return passed("%d spans, each under its root", e.Balance.Flushed)
 	}
-	if e.scenario.Expectations.SplitSpansMax.Allows(split.Count) {
+	if e.Scenario.Expectations.SplitSpansMax.Allows(split.Count) {
 		return passed("%d spans under another ancestor than their root, as split_spans_max allows",
 			split.Count)
 	}
@@ -37,8 +37,8 @@ const clockStep = 1.0
 // cameLate returns why spans may have arrived after their segment was flushed, or "": the load
 // holds some back for as long as a segment waits; or the way in was blocked for so long that what
 // the system knew of the input's clock was out of date by a good part of that.
-func cameLate(e *evidence) string {
-	s := e.scenario
+func cameLate(e *Evidence) string {
+	s := e.Scenario
 	timeout := min(s.Pipeline.RootTimeout, s.Pipeline.Timeout).Seconds()
 	wait := timeout - clockStep
 	if wait <= 0 {
@@ -48,7 +48,7 @@ func cameLate(e *evidence) string {
 	if s.Workload.Late.Share > 0 && s.Workload.Late.By.Seconds() >= wait {
 		return "the load holds spans back for longer than a segment waits"
 	}
-	if e.balance.Of(ledger.CutOff).Count > 0 {
+	if e.Balance.Of(ledger.CutOff).Count > 0 {
 		return "segments were cut off by size, and a segment that is full is flushed while spans of " +
 			"its trace still come"
 	}
@@ -62,7 +62,7 @@ func cameLate(e *evidence) string {
 				p.shard, lasted, p.from)
 		}
 	}
-	if behind := e.behind.Seconds(); behind >= blocked*wait {
+	if behind := e.Behind.Seconds(); behind >= blocked*wait {
 		return fmt.Sprintf("the load was %.1fs behind its time", behind)
 	}
 	looks := e.watched()

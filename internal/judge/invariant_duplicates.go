@@ -1,4 +1,4 @@
-package harness
+package judge
 
 import (
 	"cmp"
@@ -17,15 +17,15 @@ import (
 // the scenario says.
 var duplicates = invariant{"duplicates", safety, judgeDuplicates}
 
-func judgeDuplicates(e *evidence) (reports.Verdict, string) {
-	b := e.balance
+func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
+	b := e.Balance
 	if found := b.Of(ledger.Differing); found.Count > 0 {
 		return violated("%v: %v", ledger.Differing, found)
 	}
 	note := ""
 	if found := b.Of(ledger.Duplicated); found.Count > 0 {
 		cause := deliveredAgain(e)
-		if !e.scenario.Expectations.DuplicatedSpansMax.Allows(found.Count) || cause == "" {
+		if !e.Scenario.Expectations.DuplicatedSpansMax.Allows(found.Count) || cause == "" {
 			return violated("%v: %v", ledger.Duplicated, found)
 		}
 		note = fmt.Sprintf("; %d came out under two flush ids, as duplicated_spans_max allows: %s",
@@ -51,18 +51,18 @@ func judgeDuplicates(e *evidence) (reports.Verdict, string) {
 
 // deliveredAgain returns when a partition got a new owner while load came, or "": what the last one
 // had not committed was delivered again.
-func deliveredAgain(e *evidence) string {
-	for _, m := range e.moves {
+func deliveredAgain(e *Evidence) string {
+	for _, m := range e.Moves {
 		if m.Kind == flusher.EventAssigned && m.T > 0 && len(m.Shards) > 0 {
-			return fmt.Sprintf("shards %v were assigned anew at %.1fs", numbers(m.Shards), m.T)
+			return fmt.Sprintf("shards %v were assigned anew at %.1fs", ShardNumbers(m.Shards), m.T)
 		}
 	}
 	return ""
 }
 
 // disturbed tells whether anything happened that may repeat records: a fault, or a restart.
-func disturbed(e *evidence) bool {
-	for _, event := range e.events {
+func disturbed(e *Evidence) bool {
+	for _, event := range e.Events {
 		if event.Kind == reports.EventFaultBegin || event.Kind == reports.EventRestart {
 			return true
 		}

@@ -1,4 +1,4 @@
-package harness
+package judge
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 const behindMax = 5 * time.Second
 
 // judgeExpectations compares the run with the limits of its scenario.
-func judgeExpectations(e *evidence, r *reports.Result) []reports.Judgement {
-	x := e.scenario.Expectations
+func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
+	x := e.Scenario.Expectations
 	var list []reports.Judgement
 	add := func(name string, ok bool, format string, args ...any) {
 		verdict := reports.Passed
@@ -24,17 +24,17 @@ func judgeExpectations(e *evidence, r *reports.Result) []reports.Judgement {
 		list = append(list, reports.Judgement{Name: name, Verdict: verdict,
 			Detail: fmt.Sprintf(format, args...)})
 	}
-	if planned := len(e.scenario.Plan()); planned > 0 {
+	if planned := len(e.Scenario.Plan()); planned > 0 {
 		skipped := ""
-		if n := len(e.skippedFaults); n > 0 {
+		if n := len(e.SkippedFaults); n > 0 {
 			skipped = fmt.Sprintf(", %d random ones did not find their target in time", n)
 		}
-		add("faults injected", len(e.missedFaults) == 0, "%d of %d%s%s",
-			planned-len(e.missedFaults)-len(e.skippedFaults), planned, skipped,
-			prefixed(", missing: ", strings.Join(e.missedFaults, "; ")))
+		add("faults injected", len(e.MissedFaults) == 0, "%d of %d%s%s",
+			planned-len(e.MissedFaults)-len(e.SkippedFaults), planned, skipped,
+			prefixed(", missing: ", strings.Join(e.MissedFaults, "; ")))
 	}
-	add("open loop", e.behind <= behindMax, "the load was at most %v behind its time, limit %v%s",
-		e.behind.Round(time.Millisecond), behindMax, prefixed("; ", e.limit))
+	add("open loop", e.Behind <= behindMax, "the load was at most %v behind its time, limit %v%s",
+		e.Behind.Round(time.Millisecond), behindMax, prefixed("; ", e.Limit))
 	restarts, worst, worstWorker := 0, 0, 0
 	for _, w := range r.Workers {
 		restarts += w.Restarts
@@ -47,7 +47,7 @@ func judgeExpectations(e *evidence, r *reports.Result) []reports.Judgement {
 	add("worker_restarts_max", x.WorkerRestartsMax.Allows(int64(worst)),
 		"worker %d had %s, limit %s", worstWorker, plural(worst, "restart"), text(x.WorkerRestartsMax))
 	whose := ""
-	if e.limited {
+	if e.Limited {
 		whose = "; the harness was the limit, not the system"
 	}
 	add("throughput_min", r.Throughput.SpansPerSecond >= float64(x.ThroughputMin),
@@ -56,7 +56,7 @@ func judgeExpectations(e *evidence, r *reports.Result) []reports.Judgement {
 		add("freshness_p99_max", r.Freshness.P99 <= x.FreshnessP99Max.Seconds(),
 			"%.3fs, limit %v", r.Freshness.P99, x.FreshnessP99Max)
 	}
-	repeated := e.balance.Of(ledger.Repeated).Count
+	repeated := e.Balance.Of(ledger.Repeated).Count
 	add("repeated_spans_max", x.RepeatedSpansMax.Allows(repeated), "%d spans came out again, limit %s",
 		repeated, text(x.RepeatedSpansMax))
 	return append(list, judgeFigures(x.Figures, r)...)

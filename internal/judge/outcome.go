@@ -1,12 +1,10 @@
-package harness
+package judge
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"time"
 
 	"sluice/flusher"
 	"sluice/internal/ledger"
@@ -25,8 +23,8 @@ const (
 	ExitUnknown     = 14
 )
 
-// verdicts names the verdict of a run by its exit code.
-var verdicts = map[int]string{
+// Verdicts name the verdict of a run by its exit code.
+var Verdicts = map[int]string{
 	ExitPassed: "passed", ExitSafety: "safety violated", ExitLiveness: "liveness violated",
 	ExitExpectation: "expectation missed", ExitUnknown: "unknown",
 }
@@ -45,48 +43,17 @@ type Outcome struct {
 	Interrupted bool
 }
 
-// remainsMax is how long asking the servers what is left may take.
-const remainsMax = 10 * time.Second
-
-// outcome gathers the rest of the evidence and judges it.
-func (r *run) outcome(e *evidence, began time.Time) *Outcome {
-	e.left = r.remains(context.Background())
-	e.events, e.moves = r.record.record()
-	e.looks, e.samples = r.observer.seen()
-	e.fresh, e.latency = r.record.fresh.quantiles(), r.latency.quantiles()
-	e.balance = r.ledger.Balance(0)
-	if !e.drained && !e.left.store.Empty() {
-		// Which spans those are is not known; they are not lost as long as the store holds them.
-		e.balance = r.ledger.Balance(e.balance.Lost)
-	}
-	if e.balance.Lost+e.balance.Buffered > 0 {
-		e.lostDue = r.latency.dueAt(e.balance.FirstLost)
-	}
-	o := judge(e)
-	o.Result.World = string(r.cfg.World)
-	o.Result.Workers = summarize(e)
-	o.Result.Run.WallSeconds = time.Since(began).Seconds()
-	o.Result.Harness = r.summarizeHarness(e)
-	for _, missed := range slices.Concat(e.missedFaults, e.skippedFaults) {
-		o.Result.Faults = append(o.Result.Faults,
-			reports.FaultSummary{Fault: missed, Worker: reports.NoWorker})
-	}
-	o.Result.Expectations = judgeExpectations(e, &o.Result)
-	o.Code = o.code()
-	o.Result.Verdict = verdicts[o.Code]
-	return o
-}
-
-// judge returns the outcome with the verdicts on all invariants.
-func judge(e *evidence) *Outcome {
+// Judge judges a run: its invariants, its expectations, and what follows for the whole.
+func Judge(e *Evidence) *Outcome {
 	o := &Outcome{
-		Scenario: e.scenario, Events: e.events, Samples: e.samples, Interrupted: e.interrupted,
+		Scenario: e.Scenario, Events: e.Events, Samples: e.Samples, Interrupted: e.Interrupted,
 	}
-	b := e.balance
+	b := e.Balance
 	// What the time-outs held back at first is not counted against the throughput.
-	span := max(e.loadSeconds, e.lastSeconds-e.firstSeconds, 1e-3)
+	span := max(e.LoadSeconds, e.LastSeconds-e.FirstSeconds, 1e-3)
 	o.Result = reports.Result{
-		Scenario: e.scenario.Name, Seed: e.scenario.Seed, Digest: digest(e.scenario),
+		Scenario: e.Scenario.Name, World: e.World, Seed: e.Scenario.Seed, Digest: digest(e.Scenario),
+		Workers: summarize(e), Harness: summarizeHarness(e),
 		Ledger: reports.Ledger{
 			Sent: b.Sent, Flushed: b.Flushed, Duplicates: b.Duplicates(), Lost: b.Lost,
 			Buffered: b.Buffered, Dropped: b.Dropped, Messages: b.Messages, Records: b.Records,
@@ -95,21 +62,28 @@ func judge(e *evidence) *Outcome {
 		Throughput: reports.Throughput{
 			SpansPerSecond: float64(b.Flushed) / span, BytesPerSecond: float64(b.Bytes) / span,
 		},
-		Freshness: e.fresh, Latency: e.latency,
-		Faults: reports.FaultsOf(e.events), Pauses: len(pausesOf(e, watchedUntil(e))),
-		Run: reports.RunSummary{Events: len(e.events),
-			DrainSeconds: max(0, e.lastSeconds-e.loadSeconds)},
+		Freshness: e.Freshness, Latency: e.Latency,
+		Faults: reports.FaultsOf(e.Events), Pauses: len(pausesOf(e, watchedUntil(e))),
+		Run: reports.RunSummary{WallSeconds: e.WallSeconds, Events: len(e.Events),
+			DrainSeconds: max(0, e.LastSeconds-e.LoadSeconds)},
 	}
 	for kind, found := range b.Findings {
 		if found.Count > 0 {
 			o.Result.Ledger.Findings[ledger.Finding(kind).String()] = found.Count
 		}
 	}
+	for _, missed := range slices.Concat(e.MissedFaults, e.SkippedFaults) {
+		o.Result.Faults = append(o.Result.Faults,
+			reports.FaultSummary{Fault: missed, Worker: reports.NoWorker})
+	}
 	for _, inv := range invariants() {
 		verdict, detail := inv.judge(e)
 		o.Result.Invariants = append(o.Result.Invariants,
 			reports.Judgement{Name: inv.name, Verdict: verdict, Detail: detail})
 	}
+	o.Result.Expectations = judgeExpectations(e, &o.Result)
+	o.Code = o.code()
+	o.Result.Verdict = Verdicts[o.Code]
 	return o
 }
 
@@ -117,19 +91,19 @@ func judge(e *evidence) *Outcome {
 func (o *Outcome) code() int {
 	worst := ExitPassed
 	for i, inv := range invariants() {
-		worst = graver(worst, inv.code(o.Result.Invariants[i].Verdict))
+		worst = Graver(worst, inv.code(o.Result.Invariants[i].Verdict))
 	}
 	for _, x := range o.Result.Expectations {
 		if x.Verdict == reports.Violated {
-			worst = graver(worst, ExitExpectation)
+			worst = Graver(worst, ExitExpectation)
 		}
 	}
 	return worst
 }
 
-// graver returns the graver of two exit codes: safety, liveness, unknown, expectation, passed. What
+// Graver returns the graver of two exit codes: safety, liveness, unknown, expectation, passed. What
 // is not known may hide anything, so it weighs more than a limit that was missed.
-func graver(a, b int) int {
+func Graver(a, b int) int {
 	order := []int{ExitPassed, ExitExpectation, ExitUnknown, ExitLiveness, ExitSafety}
 	if slices.Index(order, a) >= slices.Index(order, b) {
 		return a
@@ -145,14 +119,14 @@ func digest(s scenarios.Scenario) string {
 
 // summarize says what became of each worker of the first consumer, as of the last look at which it
 // had shards; its restarts are those of all lives of the consumer.
-func summarize(e *evidence) []reports.WorkerSummary {
+func summarize(e *Evidence) []reports.WorkerSummary {
 	list := []reports.WorkerSummary{}
 	type key struct{ life, worker int }
 	last := map[key]flusher.WorkerState{}
 	lives := 0
-	for _, l := range e.looks {
+	for _, l := range e.Looks {
 		for _, c := range l.Consumers {
-			if c.Consumer != first {
+			if c.Consumer != FirstConsumer {
 				continue
 			}
 			lives = max(lives, c.Life)
@@ -162,7 +136,7 @@ func summarize(e *evidence) []reports.WorkerSummary {
 						Causes: []string{}})
 				}
 				if len(w.Shards) > 0 {
-					list[w.Worker].Shards = numbers(w.Shards)
+					list[w.Worker].Shards = ShardNumbers(w.Shards)
 				}
 				last[key{c.Life, w.Worker}] = w
 			}
@@ -179,12 +153,12 @@ func summarize(e *evidence) []reports.WorkerSummary {
 }
 
 // summarizeHarness says what the harness itself took, and whether it was the limit.
-func (r *run) summarizeHarness(e *evidence) reports.HarnessSummary {
-	h := reports.HarnessSummary{BehindSeconds: e.behind.Seconds(), Limit: e.limit}
-	if n := len(e.samples); n > 0 {
-		h.CPUSeconds = e.samples[n-1].CPUHarness
+func summarizeHarness(e *Evidence) reports.HarnessSummary {
+	h := reports.HarnessSummary{BehindSeconds: e.Behind.Seconds(), Limit: e.Limit}
+	if n := len(e.Samples); n > 0 {
+		h.CPUSeconds = e.Samples[n-1].CPUHarness
 	}
-	if !e.limited {
+	if !e.Limited {
 		h.Limit = ""
 	}
 	return h

@@ -1,4 +1,4 @@
-package harness
+package judge
 
 import (
 	"sluice/reports"
@@ -9,13 +9,13 @@ import (
 // memory of the harness, so nothing can be said of them.
 var memoryBound = invariant{"memory bound", safety, judgeMemoryBound}
 
-func judgeMemoryBound(e *evidence) (reports.Verdict, string) {
-	if e.scenario.Topology.FlusherMode == scenarios.ModeGoroutine {
+func judgeMemoryBound(e *Evidence) (reports.Verdict, string) {
+	if e.Scenario.Topology.FlusherMode == scenarios.ModeGoroutine {
 		return passed("workers are goroutines: there is no process to bound")
 	}
-	limit := int64(e.scenario.Expectations.WorkerMemoryMax)
+	limit := int64(e.Scenario.Expectations.WorkerMemoryMax)
 	most, at := int64(0), 0.0
-	for _, s := range e.samples {
+	for _, s := range e.Samples {
 		if s.WorkerBytesMax > most {
 			most, at = s.WorkerBytesMax, s.T
 		}

@@ -1,4 +1,4 @@
-package harness
+package judge
 
 import (
 	"fmt"
@@ -70,14 +70,14 @@ func (o *Outcome) Verdict() string {
 		return "verdict: passed"
 	}
 	name := ""
-	if j, ok := o.decisive(); ok {
+	if j, ok := o.Decisive(); ok {
 		name = " (" + j.Name + ")"
 	}
 	return fmt.Sprintf("verdict: %s%s; replay: %s", o.Result.Verdict, name, o.Result.Replay)
 }
 
-// decisive returns the first judgement that has the weight of the verdict.
-func (o *Outcome) decisive() (reports.Judgement, bool) {
+// Decisive returns the first judgement that has the weight of the verdict.
+func (o *Outcome) Decisive() (reports.Judgement, bool) {
 	for i, inv := range invariants() {
 		if o.Code != ExitPassed && inv.code(o.Result.Invariants[i].Verdict) == o.Code {
 			return o.Result.Invariants[i], true

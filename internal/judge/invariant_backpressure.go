@@ -1,4 +1,4 @@
-package harness
+package judge
 
 import (
 	"slices"
@@ -13,19 +13,19 @@ import (
 // backpressure_after; for no other shards; and goes on when that is over.
 var backpressure = invariant{"backpressure", liveness, judgeBackpressure}
 
-func judgeBackpressure(e *evidence) (reports.Verdict, string) {
+func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	end := watchedUntil(e)
 	troubles := troublesOf(e, end)
 	pauses := pausesOf(e, end)
 	for _, p := range pauses {
 		// A full Redis pauses all shards, whatever their workers do.
-		if e.scenario.Pipeline.MaxMemory == flusher.MemoryOff {
+		if e.Scenario.Pipeline.MaxMemory == flusher.MemoryOff {
 			if verdict, reason := justified(p, troubles); verdict != reports.Passed {
 				return verdict, reason
 			}
 		}
 	}
-	after := e.scenario.Pipeline.BackpressureAfter.Seconds() + gateSlack.Seconds()
+	after := e.Scenario.Pipeline.BackpressureAfter.Seconds() + gateSlack.Seconds()
 	for _, trouble := range troubles {
 		if trouble.dismissed {
 			continue // its shards went to another consumer
@@ -47,7 +47,7 @@ const gateSlack = 2 * time.Second
 // slot is the place of a worker in one life of a consumer.
 type slot struct{ consumer, life, worker int }
 
-func (m move) slot() slot { return slot{m.Consumer, m.Life, m.Worker} }
+func (m Move) slot() slot { return slot{m.Consumer, m.Life, m.Worker} }
 
 // trouble is a time in which a worker gave reason to pause its input: from its failure, or from the
 // begin of its backpressure, until it is healthy and keeps up.
@@ -62,9 +62,9 @@ type trouble struct {
 }
 
 // shards returns those that the worker had then.
-func (t trouble) shards(e *evidence) []buffer.Shard {
+func (t trouble) shards(e *Evidence) []buffer.Shard {
 	var shards []buffer.Shard
-	for _, l := range e.looks {
+	for _, l := range e.Looks {
 		if l.T < t.from {
 			continue
 		}
@@ -93,9 +93,9 @@ type pause struct {
 
 // lifeEnds returns when each life of a consumer was last seen before it was told to end, cut off at
 // the end: what lasted then ended with it. One that drains opens no gate any more.
-func lifeEnds(e *evidence, end float64) map[slot]float64 {
+func lifeEnds(e *Evidence, end float64) map[slot]float64 {
 	ends := map[slot]float64{}
-	for _, l := range e.looks {
+	for _, l := range e.Looks {
 		for _, c := range l.Consumers {
 			if !c.Ending {
 				ends[slot{c.Consumer, c.Life, 0}] = min(l.T, end)
@@ -105,7 +105,7 @@ func lifeEnds(e *evidence, end float64) map[slot]float64 {
 	return ends
 }
 
-func watchedUntil(e *evidence) float64 {
+func watchedUntil(e *Evidence) float64 {
 	if looks := e.watched(); len(looks) > 0 {
 		return looks[len(looks)-1].T
 	}
@@ -115,7 +115,7 @@ func watchedUntil(e *evidence) float64 {
 // troublesOf follows each worker through the events: from a failure, a start, or being told to end for
 // other shards, until it is healthy. What lasts is cut off at the end of its consumer's life, or of
 // its own if it was not started again.
-func troublesOf(e *evidence, end float64) []trouble {
+func troublesOf(e *Evidence, end float64) []trouble {
 	open := map[slot]trouble{}
 	ended := map[slot]float64{} // when the worker was last proven stopped, until it is started again
 	var list []trouble
@@ -126,7 +126,7 @@ func troublesOf(e *evidence, end float64) []trouble {
 			delete(open, at)
 		}
 	}
-	for _, m := range e.moves {
+	for _, m := range e.Moves {
 		at := m.slot()
 		_, is := open[at]
 		switch m.Kind {
@@ -157,7 +157,7 @@ func troublesOf(e *evidence, end float64) []trouble {
 		}
 	}
 	ends := lifeEnds(e, end)
-	for _, m := range e.moves {
+	for _, m := range e.Moves {
 		at := m.slot()
 		if t, is := ended[at]; is {
 			if trouble, lasts := open[at]; lasts {
@@ -173,7 +173,7 @@ func troublesOf(e *evidence, end float64) []trouble {
 
 // pausesOf returns the times in which the gate was closed. What lasts is cut off at the end of the
 // consumer's life; what begins after the end of the run belongs to the shutdown.
-func pausesOf(e *evidence, end float64) []pause {
+func pausesOf(e *Evidence, end float64) []pause {
 	type gate struct {
 		consumer, life int
 		shard          buffer.Shard
@@ -181,7 +181,7 @@ func pausesOf(e *evidence, end float64) []pause {
 	var list []pause
 	open := map[gate]int{}
 	ends := lifeEnds(e, end)
-	for _, m := range e.moves {
+	for _, m := range e.Moves {
 		if m.Kind == flusher.EventAssigned {
 			// The gate of a shard that the worker does not have any more is of no concern.
 			for g, at := range open {

@@ -1,4 +1,4 @@
-package harness
+package judge
 
 import (
 	"fmt"
@@ -19,7 +19,7 @@ type invariant struct {
 	name  string
 	class class
 	// judge returns the verdict with its reason: the first violating event, or what is not known.
-	judge func(*evidence) (reports.Verdict, string)
+	judge func(*Evidence) (reports.Verdict, string)
 }
 
 // code returns the exit code that goes with a verdict on the invariant.

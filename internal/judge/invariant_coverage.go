@@ -1,4 +1,4 @@
-package harness
+package judge
 
 import (
 	"slices"
@@ -26,11 +26,11 @@ const (
 	uncovered = 20.0
 )
 
-func judgeShardCoverage(e *evidence) (reports.Verdict, string) {
+func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	looks := e.watched()
 	alone := isAlone(e)
 	shared, lacking := map[buffer.Shard]float64{}, map[buffer.Shard]float64{}
-	faults := reports.FaultsOf(e.events)
+	faults := reports.FaultsOf(e.Events)
 	for _, l := range looks {
 		if suffers(faults, l.T) {
 			clear(lacking)
@@ -41,7 +41,7 @@ func judgeShardCoverage(e *evidence) (reports.Verdict, string) {
 				return verdict, reason
 			}
 		}
-		for shard := range buffer.Shard(e.scenario.Topology.Partitions) {
+		for shard := range buffer.Shard(e.Scenario.Topology.Partitions) {
 			if t, long := lasts(shared, shard, owners[shard] > 1, l.T, handover); long {
 				return violated("at %.1fs shard %d belonged to workers of %d consumers, since %.1fs",
 					l.T, shard, owners[shard], t)
@@ -50,32 +50,32 @@ func judgeShardCoverage(e *evidence) (reports.Verdict, string) {
 			if alone {
 				allowed = 0
 			}
-			t, long := lasts(lacking, shard, owners[shard] == 0 && !e.endedEarly, l.T, allowed)
+			t, long := lasts(lacking, shard, owners[shard] == 0 && !e.EndedEarly, l.T, allowed)
 			if long {
 				return violated("at %.1fs shard %d belonged to no worker, since %.1fs", l.T, shard, t)
 			}
 		}
 	}
-	if verdict, reason := succession(e.moves); verdict != reports.Passed {
+	if verdict, reason := succession(e.Moves); verdict != reports.Passed {
 		return verdict, reason
 	}
 	if len(looks) == 0 {
 		return unknown("the run was over before anybody looked")
 	}
-	return passed("%d shards, looked at %d times", e.scenario.Topology.Partitions, len(looks))
+	return passed("%d shards, looked at %d times", e.Scenario.Topology.Partitions, len(looks))
 }
 
 // isAlone tells whether the one consumer had all partitions all the time: nothing happened to it, or
 // to its way to Kafka.
-func isAlone(e *evidence) bool {
-	for _, l := range e.looks {
+func isAlone(e *Evidence) bool {
+	for _, l := range e.Looks {
 		for _, c := range l.Consumers {
-			if c.Consumer != first || c.Life > 1 || c.Heard > time.Second.Seconds() {
+			if c.Consumer != FirstConsumer || c.Life > 1 || c.Heard > time.Second.Seconds() {
 				return false
 			}
 		}
 	}
-	for _, event := range e.events {
+	for _, event := range e.Events {
 		if event.Kind == reports.EventFaultBegin && event.Worker == reports.NoWorker {
 			return false
 		}
@@ -108,10 +108,10 @@ func lasts(
 
 // covers checks the shards of one consumer, and counts the owner of each.
 func covers(
-	e *evidence, l look, c consumerLook, owners map[buffer.Shard]int,
+	e *Evidence, l Look, c ConsumerLook, owners map[buffer.Shard]int,
 ) (reports.Verdict, string) {
 	owner := map[buffer.Shard]int{}
-	least, greatest := e.scenario.Topology.Partitions, 0
+	least, greatest := e.Scenario.Topology.Partitions, 0
 	for _, w := range c.States {
 		for _, shard := range w.Shards {
 			if other, taken := owner[shard]; taken {
@@ -126,7 +126,7 @@ func covers(
 	// A consumer that has handed over all has idle workers; one with shards spreads them evenly over
 	// as many workers as it may have.
 	idle := len(owner) < len(c.States)
-	if greatest-least > 1 && !e.endedEarly && !idle {
+	if greatest-least > 1 && !e.EndedEarly && !idle {
 		return violated("at %.1fs a worker of %s has %d shards and another %d", l.T,
 			nameConsumer(c.Consumer), greatest, least)
 	}
@@ -136,7 +136,7 @@ func covers(
 // succession checks the order in which workers of one life of a consumer follow each other: stopped,
 // fenced, started. A stray, which cannot be killed, is replaced without being stopped, but never
 // without a fence.
-func succession(moves []move) (reports.Verdict, string) {
+func succession(moves []Move) (reports.Verdict, string) {
 	type state struct{ running, fenced bool }
 	states := map[slot]*state{}
 	for _, m := range moves {

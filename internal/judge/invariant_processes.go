@@ -1,4 +1,4 @@
-package harness
+package judge
 
 import (
 	"fmt"
@@ -15,13 +15,13 @@ var processLimit = invariant{"process limit", safety, judgeProcessLimit}
 // orphanMax is how long a worker may outlive its consumer, in seconds.
 const orphanMax = 5.0
 
-func judgeProcessLimit(e *evidence) (reports.Verdict, string) {
-	limit := e.scenario.Topology.Workers()
-	if e.scenario.Topology.FlusherMode == scenarios.ModeGoroutine {
+func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
+	limit := e.Scenario.Topology.Workers()
+	if e.Scenario.Topology.FlusherMode == scenarios.ModeGoroutine {
 		limit = 0
 	}
 	most, orphansSince := 0, -1.0
-	for _, l := range e.looks {
+	for _, l := range e.Looks {
 		if l.Unknown {
 			return unknown("processes cannot be counted on this system")
 		}
@@ -42,14 +42,14 @@ func judgeProcessLimit(e *evidence) (reports.Verdict, string) {
 				l.T, l.Orphans, orphansSince)
 		}
 	}
-	if e.survivors > 0 {
-		return violated("%d processes were left when every consumer had ended", e.survivors)
+	if e.Survivors > 0 {
+		return violated("%d processes were left when every consumer had ended", e.Survivors)
 	}
 	return passed("at most %d worker processes of a consumer at a time, limit %d, none left", most, limit)
 }
 
 func nameConsumer(index int) string {
-	if index == first {
+	if index == FirstConsumer {
 		return "the consumer"
 	}
 	return fmt.Sprintf("consumer %d", index)
