@@ -1,11 +1,11 @@
 # Checks how Markdown files wrap: prints each line over 100 columns, and each line under 80 that had
-# room for the first word of the next. Free are code between ``` fences, rows of tables, and a line
-# that is one word, as a link may be; a code span counts as one word.
+# room for the next line's first word. Exempt are code between ``` fences, rows of tables, and a
+# line of a single word, such as a link. A code span counts as one word.
 
-# width counts characters in whatever locale: UTF-8's continuation bytes are none.
+# width counts characters, not bytes, in any locale: it leaves out UTF-8's continuation bytes.
 function width(s) { gsub(/[\200-\277]/, "", s); return length(s) }
 
-# words replaces the spaces in code spans, so that splitting does not see them.
+# words returns a line without its list marker and with no spaces inside code spans.
 function words(s,    part, n, i, out) {
   n = split(s, part, "`")
   for (i = 1; i <= n; i++) {
