@@ -20,7 +20,7 @@ type Timeline struct {
 	// number: 1 is the first.
 	Faults []FaultBar
 	// Lanes, one per worker, ordered by consumer and worker; above them, in a run in which something
-	// became of a consumer, one for it.
+	// happened to a consumer, one for it.
 	Lanes []Lane
 }
 

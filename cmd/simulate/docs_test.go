@@ -64,7 +64,7 @@ func TestDocsHaveEveryKey(t *testing.T) {
 		key, given, example := row[1], strings.Trim(row[2], "` "), row[3]
 		written, known := want[key]
 		if !known {
-			t.Errorf("%s stands in the docs, but is no key, or stands there twice", key)
+			t.Errorf("%s is in the docs, but is not a key, or is there twice", key)
 			continue
 		}
 		delete(want, key)

@@ -30,14 +30,14 @@ func main() {
 
 // commands is the command line.
 type commands struct {
-	Run      runCommand      `cmd:"" help:"Run a scenario and judge what came of it."`
+	Run      runCommand      `cmd:"" help:"Run a scenario and judge the outcome."`
 	Sweep    sweepCommand    `cmd:"" help:"Run a scenario with several process counts."`
-	List     listCommand     `cmd:"" help:"List the scenarios of the library."`
+	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
 	Validate validateCommand `cmd:"" help:"Check a scenario and print it with all defaults."`
 	Schema   schemaCommand   `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
 }
 
-const description = "Run the flusher under load and faults, and prove what came of every span."
+const description = "Run the flusher under load and faults, and account for every span."
 
 const examples = `Examples:
   simulate run hang
@@ -56,13 +56,13 @@ type streams struct {
 	program string
 }
 
-// usageError is a fault of the command line or of a scenario.
+// usageError is a mistake on the command line or in a scenario.
 type usageError struct{ error }
 
 // Unwrap returns the fault.
 func (e usageError) Unwrap() error { return e.error }
 
-// exitError ends the program with a code, and says nothing more.
+// exitError ends the program with a code and no further message.
 type exitError int
 
 // Error names the code.
@@ -118,7 +118,7 @@ func exitCode(err error, errs io.Writer) int {
 	return judge.ExitEnvironment
 }
 
-// programName is how the program was started, as far as it can be told.
+// programName is how the program was started, as far as it can tell.
 func programName() string {
 	self, err := os.Executable()
 	if err != nil || strings.Contains(self, "go-build") {

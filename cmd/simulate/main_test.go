@@ -63,7 +63,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"rnu"}, "unexpected argument rnu"},
 		{[]string{"run", "hnag"}, "did you mean hang?"},
 		{[]string{"run", "hang", "--sede", "1"}, "--sede"},
-		{[]string{"run", "hang", "--world", "virtual"}, "not there yet"},
+		{[]string{"run", "hang", "--world", "virtual"}, "not available yet"},
 		{[]string{"run", "hang", "--world", "moon"}, "fakes, real"},
 		{[]string{"run", "hang", "--world", "real"}, "SLUICE_REDIS"},
 		{[]string{"run", "hang", "--duration", "2s"}, "after the load has ended"},

@@ -16,7 +16,7 @@ type sweepCommand struct {
 	scenarioFlags
 	worldFlags
 	Processes []int  `help:"Process counts to run with." default:"1,2,4"`
-	Repeat    int    `help:"How often to run with each count." default:"3"`
+	Repeat    int    `help:"How many times to run each count." default:"3"`
 	Out       string `help:"Directory of the results." placeholder:"runs/NAME-sweep"`
 }
 
