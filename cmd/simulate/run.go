@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/internal/harness"
+	"sluice/internal/yamlfile"
 	"sluice/scenarios"
 )
 
@@ -72,7 +73,7 @@ type scenarioFlags struct {
 // scenario is one that was read, and where each of its keys was written.
 type scenario struct {
 	scenarios.Scenario
-	places scenarios.Places
+	places yamlfile.Places
 }
 
 // sets returns all changes in the form of --set.
