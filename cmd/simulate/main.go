@@ -18,7 +18,7 @@ import (
 	"sluice/internal/instance"
 	"sluice/internal/judge"
 	"sluice/internal/spawn"
-	"sluice/scenarios"
+	"sluice/internal/yamlfile"
 )
 
 func main() {
@@ -101,7 +101,7 @@ func run(args []string, out, errs io.Writer) int {
 func exitCode(err error, errs io.Writer) int {
 	var exit exitError
 	var usage usageError
-	var problems scenarios.Problems
+	var problems yamlfile.Problems
 	switch {
 	case err == nil:
 		return judge.ExitPassed

@@ -15,6 +15,7 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/yamlfile"
 	"sluice/scenarios"
 )
 
@@ -73,7 +74,7 @@ type scenarioFlags struct {
 // scenario is a scenario with the place of each of its keys in the file.
 type scenario struct {
 	scenarios.Scenario
-	places scenarios.Places
+	places yamlfile.Places
 }
 
 // sets returns all changes in the form of --set.
