@@ -190,7 +190,7 @@ func TestDeadLetterThatIsTooLargeGoesWithoutItsValue(t *testing.T) {
 			t.Fatalf("dead letters %v, committed %d", letters, r.broker.committedAt(0))
 		}
 		last := letters[0].Headers[len(letters[0].Headers)-1]
-		if last.Key != HeaderValueBytes || string(last.Value) != "500" {
+		if last.Key != flusher.HeaderValueBytes || string(last.Value) != "500" {
 			t.Errorf("last header %s=%s, want the size of the value", last.Key, last.Value)
 		}
 	})
