@@ -103,7 +103,7 @@ func (l *Loop) leave(numbers []int32, lost bool) {
 func (l *Loop) release() {
 	l.leaving = slices.DeleteFunc(l.leaving, func(p *partition) bool {
 		if len(p.inWork) > 0 {
-			if l.trouble.of(p.number) != nil {
+			if l.troubles.Of(input(p.number)) != nil {
 				p.cancel()
 			}
 			return false

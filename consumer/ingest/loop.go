@@ -15,7 +15,7 @@ type Loop struct {
 	ports  Ports
 	ledger *ledger
 
-	trouble *trouble
+	troubles *flusher.Troubles
 	// partitions are those assigned, by number; leaving those that were revoked or lost, and of
 	// which something is in work.
 	partitions []*partition
@@ -33,7 +33,9 @@ func New(config Config, ports Ports) (*Loop, error) {
 	if err := errors.Join(config.Validate(), ports.validate()); err != nil {
 		return nil, err
 	}
-	return &Loop{config: config, ports: ports, ledger: newLedger(), trouble: newTrouble()}, nil
+	l := &Loop{config: config, ports: ports, ledger: newLedger()}
+	l.troubles = flusher.NewTroubles(ports.Clock, l.hear)
+	return l, nil
 }
 
 // Run reads until stop is done, then finishes what is in work, commits it and returns nil. When ctx
