@@ -75,7 +75,7 @@ func serve(first *begin, orders *json.Decoder, out *outbox) error {
 		return state{
 			Workers:  p.Workers(),
 			Pids:     p.Pids(),
-			Closed:   flusher.SortedShards(p.Supervisor().Closed()),
+			Closed:   flusher.SortedShards(p.Closed()),
 			Ready:    p.Ready(),
 			Counters: p.Counters(),
 		}

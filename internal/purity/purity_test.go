@@ -130,7 +130,14 @@ func TestPlantedImports(t *testing.T) {
 		{"cmd/simulate", "sluice/cmd/run", "its own"},
 		{"cmd/simulate", "sluice/cmd/run/internal/flags", "its own"},
 
+		{"consumer", "sluice/flusher", ""},
+		{"consumer/ingest", "sluice/scenarios", "layer"},
+		{"consumer", "sluice/internal/wall", "layer"},
+		{"consumer", "sluice/sim", "layer"},
+		{"flusher", "sluice/consumer", "layer"},
+
 		{"flusher", "sluice/buffer/redisstore", "only pure ones"},
+		{"consumer", "sluice/buffer/redisstore", "only pure ones"},
 		{"scenarios", "sluice/internal/servers", "only pure ones"},
 		{"consumer/ingest", "github.com/twmb/franz-go/pkg/kgo", "third-party"},
 		{"buffer", "github.com/redis/rueidis", "third-party"},

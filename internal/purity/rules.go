@@ -8,8 +8,8 @@ const module = "sluice"
 // purePackages decide, and are used unchanged in every world. They may import one another, the
 // standard library without what impureStd lists, and pureThirdParty.
 var purePackages = []string{
-	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer/ingest", "scenarios",
-	"internal/options", "internal/yamlfile",
+	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
+	"scenarios", "internal/options", "internal/yamlfile",
 }
 
 // impureStd are the packages of the standard library through which a pure package could reach the
@@ -39,7 +39,7 @@ var layers = map[string]int{
 	"internal/yamlfile": 1,
 	"flusher":           2,
 	"consumer":          3,
-	"scenarios":         3,
+	"scenarios":         4,
 	"internal":          4, // adapters and glue
 	"internal/judge":    5,
 	"internal/harness":  5,
