@@ -75,7 +75,7 @@ func (l *Loop) join(ctx context.Context, number int32) {
 	}
 	l.partitions = slices.Insert(l.partitions, at,
 		newPartition(ctx, number, earlier, l.ports.Clock.Now()))
-	l.ledger.update(number, func(c *PartitionCounters) { c.Assigned = true })
+	l.ledger.assign(number, true)
 }
 
 // leave ends the tenure of partitions: what is pending is dropped, what is in work goes on unless
@@ -94,7 +94,7 @@ func (l *Loop) leave(numbers []int32, lost bool) {
 			p.lost = true
 			p.cancel()
 		}
-		l.ledger.update(number, func(c *PartitionCounters) { c.Assigned, c.Paused = false, "" })
+		l.ledger.assign(number, false)
 	}
 }
 

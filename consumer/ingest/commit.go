@@ -68,8 +68,6 @@ func (l *Loop) commitEnded(c *commit) {
 			continue
 		}
 		p.committed = c.last[i].Position.Offset
-		l.ledger.update(p.number, func(counters *PartitionCounters) {
-			counters.Next = p.committed + 1
-		})
+		l.ledger.moveOn(p.number, p.committed+1)
 	}
 }

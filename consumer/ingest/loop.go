@@ -123,7 +123,7 @@ func (l *Loop) collect() error {
 			switch {
 			case b.err == nil:
 				p.settle(b, l.config.MaxBatch)
-				l.count(b)
+				l.ledger.add(b)
 			case p.ctx.Err() != nil:
 				// Given up with its partition, or with everything.
 			case !errors.Is(b.err, errSkipped):
@@ -132,22 +132,6 @@ func (l *Loop) collect() error {
 		}
 	}
 	return nil
-}
-
-func (l *Loop) count(b *batch) {
-	l.ledger.update(b.number, func(c *PartitionCounters) {
-		c.Messages += b.tally.Messages
-		c.Spans += b.tally.Spans
-		c.Bytes += b.tally.Bytes
-		c.Duplicates += b.tally.Duplicates
-		c.Dropped += b.tally.Dropped
-		c.DeadLetters += b.tally.DeadLetters
-		c.Batches += b.tally.Batches
-		if b.tally.Batches > 0 {
-			c.Clock, c.Wall = b.clock, b.wall
-		}
-	})
-	l.ledger.drop(b.dropped)
 }
 
 // start starts the batches that are due, and returns how long the poll may wait.
@@ -252,6 +236,6 @@ func (l *Loop) watchGate() {
 			l.ports.event(Event{Kind: InputResumed, Partitions: []int32{p.number}})
 		}
 		p.reason = reason
-		l.ledger.update(p.number, func(c *PartitionCounters) { c.Paused = reason })
+		l.ledger.pause(p.number, reason)
 	}
 }

@@ -27,7 +27,7 @@ func (l *Loop) persist(
 			err = fmt.Errorf("%s of partition %d: %w", step, number, err)
 		default:
 			l.troubles.Fails(of, step, err)
-			l.ledger.update(number, func(c *PartitionCounters) { c.Retries++ })
+			l.ledger.retry(number)
 			wait := flusher.Backoff(l.config.RetryMin, l.config.RetryMax, attempt)
 			if err = l.ports.Clock.Sleep(ctx, wait); err == nil {
 				continue

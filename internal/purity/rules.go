@@ -78,7 +78,7 @@ var wallClock = set(
 
 // concurrency are functions that start goroutines or wait for them; go and select statements and
 // channel operations are found as such. (A mutex is free: it is held for moments, never over a
-// port's call.)
+// port's call, which locks.go checks.)
 var concurrency = set(
 	"sync.WaitGroup.Go", "sync.WaitGroup.Wait", "sync.Cond.Wait", "context.AfterFunc",
 )
