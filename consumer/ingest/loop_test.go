@@ -75,6 +75,10 @@ func TestBatchesAreCutAtMaxBatch(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t)
 			r.config.MaxBatch, r.config.BatchGrowth = 10, growth
+			r.steps.before = func(string) error { // so that more is polled meanwhile
+				time.Sleep(10 * time.Millisecond)
+				return nil
+			}
 			for i := range 95 {
 				r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root", i))
 			}
