@@ -7,13 +7,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"sluice/buffer"
 	"sluice/consumer"
 	"sluice/flusher"
 )
 
-// soon is how long an end "at once" may take: some looks of the supervisor.
-const soon = time.Second
+const (
+	// soon is how long an end "at once" may take: some looks of the supervisor.
+	soon    = time.Second
+	forever = 10 * time.Hour
+)
 
 func TestStopDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -35,12 +37,12 @@ func TestStopDrains(t *testing.T) {
 	})
 }
 
-// The store is away, and the workers do not end by themselves.
-func stuck(t *testing.T, timeout time.Duration) *rig {
+// stuck runs a rig whose workers do not end by themselves, and whose store is away for so long.
+func stuck(t *testing.T, timeout, away time.Duration) *rig {
 	r := newRig(t)
 	r.cfg.Flusher.ShutdownTimeout = timeout
-	r.attach = func() error { return buffer.ErrUnavailable }
-	r.drains = 10 * time.Hour
+	r.away = time.Now().Add(away)
+	r.drains = forever
 	r.run()
 	return r
 }
@@ -49,7 +51,7 @@ func TestShutdownTimeoutBoundsTheDrain(t *testing.T) {
 	for _, timeout := range []time.Duration{0, 30 * time.Second} {
 		t.Run(timeout.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := stuck(t, timeout)
+				r := stuck(t, timeout, forever)
 				r.stop()
 				took, err := r.end()
 				if err != nil {
@@ -73,13 +75,7 @@ func TestWithoutTimeoutTheDrainTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.cfg.Flusher.ShutdownTimeout = flusher.NoTimeout
-		back := time.Now().Add(2 * time.Minute)
-		r.attach = func() error {
-			if time.Now().Before(back) {
-				return buffer.ErrUnavailable
-			}
-			return nil
-		}
+		r.away = time.Now().Add(2 * time.Minute)
 		r.drains = 3 * time.Minute
 		r.run()
 		r.stop()
@@ -100,11 +96,11 @@ func TestEndOfContextEndsAllAtOnce(t *testing.T) {
 	for _, phase := range []string{"reading", "draining", "workers"} {
 		t.Run(phase, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := stuck(t, flusher.NoTimeout)
+				away := forever
 				if phase == "workers" {
-					r.attach = nil
-					time.Sleep(5 * time.Second)
+					away = 0
 				}
+				r := stuck(t, flusher.NoTimeout, away)
 				if phase != "reading" {
 					r.stop()
 					time.Sleep(time.Minute)
@@ -116,7 +112,7 @@ func TestEndOfContextEndsAllAtOnce(t *testing.T) {
 					t.Errorf("took %v with error %v, want none and at once", took, err)
 				}
 				if r.killed() != 2 || r.gaveUp() != "" {
-					t.Errorf("%d workers killed, gave up %q, want 2 and nothing said", r.killed(), r.gaveUp())
+					t.Errorf("%d workers killed, gave up %q, want 2 and \"\"", r.killed(), r.gaveUp())
 				}
 			})
 		})

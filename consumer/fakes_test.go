@@ -22,8 +22,8 @@ type rig struct {
 	t     *testing.T
 	cfg   consumer.Config
 	ports consumer.Ports
-	// attach is the store's answer to an Attach; nil: it is done.
-	attach func() error
+	// away is until when the store is.
+	away time.Time
 	// pollErr is the source's answer instead of messages.
 	pollErr error
 	// drains is how long a worker takes to end after Stop; dies when it ends by itself, 0: never.
@@ -169,7 +169,8 @@ func (r *rig) Poll(ctx context.Context, _ int, wait time.Duration) (flusher.Fetc
 		Value: binary.BigEndian.AppendUint64(nil, uint64(r.read)),
 	}
 	r.read++
-	return flusher.Fetch{Batches: []flusher.Batch{{Messages: []flusher.Message{m}}}, InTouch: true}, nil
+	batch := flusher.Batch{Messages: []flusher.Message{m}}
+	return flusher.Fetch{Batches: []flusher.Batch{batch}, InTouch: true}, nil
 }
 
 func (r *rig) Pause(partitions ...int32)  { r.pause(partitions, true) }
@@ -214,7 +215,7 @@ func (r *rig) killAll() {
 	}
 }
 
-// store is a memstore whose Attach may fail.
+// store is a memstore that is away for a time, as Attach has it.
 type store struct {
 	buffer.Store
 	r *rig
@@ -223,10 +224,8 @@ type store struct {
 func (s store) Attach(
 	ctx context.Context, delivery buffer.Delivery, traces []buffer.TraceBatch,
 ) ([]buffer.Attached, error) {
-	if s.r.attach != nil {
-		if err := s.r.attach(); err != nil {
-			return nil, err
-		}
+	if time.Now().Before(s.r.away) {
+		return nil, buffer.ErrUnavailable
 	}
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()

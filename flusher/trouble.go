@@ -85,9 +85,10 @@ func (r *Troubles) Fails(of Operation, step string, err error) {
 	r.tell()
 }
 
-// Works notes that an operation succeeded, GiveUp that it is not tried any more. Neither means
-// anything unless it failed before.
-func (r *Troubles) Works(of Operation)  { r.end(of, false) }
+// Works notes that an operation succeeded. It means nothing unless it failed before.
+func (r *Troubles) Works(of Operation) { r.end(of, false) }
+
+// GiveUp notes that an operation is not tried any more, on the same terms.
 func (r *Troubles) GiveUp(of Operation) { r.end(of, true) }
 
 func (r *Troubles) end(of Operation, givenUp bool) {

@@ -44,7 +44,8 @@ func TestTroubleIsSaidOnceAndItsEndOnce(t *testing.T) {
 		time.Sleep(time.Second)
 		var all []string
 		for _, t := range r.All() {
-			all = append(all, fmt.Sprintf("%s %d %s: %v (%d)", t.Name, t.Partition, t.Step, t.Err, t.Attempts))
+			all = append(all,
+				fmt.Sprintf("%s %d %s: %v (%d)", t.Name, t.Partition, t.Step, t.Err, t.Attempts))
 		}
 		want := "kafka -1 produce: refused (1); input 1 attach: away (2); input 2 attach: full (1)"
 		if got := strings.Join(all, "; "); got != want {

@@ -40,7 +40,9 @@ func TestHealthInWords(t *testing.T) {
 
 func TestInputTroubleInWords(t *testing.T) {
 	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	trouble := func(name string, partition int32, age time.Duration, step, err string) flusher.Trouble {
+	trouble := func(
+		name string, partition int32, age time.Duration, step, err string,
+	) flusher.Trouble {
 		return flusher.Trouble{
 			Operation: flusher.Operation{Name: name, Partition: partition},
 			Since:     now.Add(-age), Step: step, Err: errors.New(err),

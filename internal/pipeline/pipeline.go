@@ -1,5 +1,5 @@
-// Package pipeline wires a consumer to the wall clock: input topic, buffer in Redis, workers, output
-// topic. cmd/run is a shell around it, and so is the harness on the wall clock.
+// Package pipeline wires a consumer to the wall clock: input topic, buffer in Redis, workers,
+// output topic. cmd/run is a shell around it, and so is the harness on the wall clock.
 //
 // A program that uses it calls spawn.MaybeWorker first in main: worker processes are the program
 // itself, started again.

@@ -1,8 +1,8 @@
 // Package purity checks two promises of the layout, on the sources themselves, as a test:
 //
 //   - Imports point one way: cmd -> {sim, internal/harness, reports} -> adapters -> {scenarios,
-//     consumer} -> flusher -> buffer; production (cmd/run and all that it imports) has nothing of the
-//     simulator, the harness, or the tests.
+//     consumer} -> flusher -> buffer; production (cmd/run and all that it imports) has nothing of
+//     the simulator, the harness, or the tests.
 //   - The packages that decide are pure: the same calls give the same answers in any world and at
 //     any time of day. They have no driver, no wall clock, no global randomness, no concurrency
 //     of their own, no map order that could reach a decision, and call no port while they hold a

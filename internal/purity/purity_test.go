@@ -75,7 +75,9 @@ func TestPlantedImpurities(t *testing.T) {
 	for _, g := range got {
 		t.Errorf("found and not planted: %s", g)
 	}
-	for _, rule := range []string{ruleClock, ruleRandom, ruleConcurrency, ruleMapOrder, ruleMark, ruleLock} {
+	for _, rule := range []string{
+		ruleClock, ruleRandom, ruleConcurrency, ruleMapOrder, ruleMark, ruleLock,
+	} {
 		if !strings.Contains(strings.Join(want, "\n"), rule) {
 			t.Errorf("no planted violation of the rule %q", rule)
 		}
