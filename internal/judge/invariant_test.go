@@ -333,7 +333,7 @@ func TestLateSpansMaySplit(t *testing.T) {
 			e.Scenario.Pipeline.RootTimeout = 1900 * time.Millisecond
 		},
 		"clock":   func(e *Evidence) { e.Scenario.Pipeline.RootTimeout = time.Second },
-		"behind":  func(e *Evidence) { e.Behind = 5 * time.Second },
+		"behind":  func(e *Evidence) { e.Behind = 5 },
 		"stopped": func(e *Evidence) { e.Looks = append(e.Looks[:20], e.Looks[80:]...) },
 	} {
 		e := clean()
