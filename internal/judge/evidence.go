@@ -18,6 +18,8 @@ type Evidence struct {
 	Scenario scenarios.Scenario
 	// World is where the run was made, for the result.
 	World string
+	// Slacks are what that world grants.
+	Slacks Slacks
 
 	Events  []reports.Event
 	Moves   []Move
