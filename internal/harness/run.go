@@ -129,7 +129,7 @@ func (r *run) through(ctx context.Context, began time.Time) (*judge.Outcome, err
 	if err := r.startConsumer(ctx); err != nil {
 		return nil, err
 	}
-	e := &judge.Evidence{Scenario: r.cfg.Scenario, World: string(r.cfg.World)}
+	e := &judge.Evidence{Scenario: r.cfg.Scenario, World: string(r.cfg.World), Slacks: WallSlacks()}
 	r.load(ctx, watching, &tasks, e)
 	r.drain(ctx, e)
 	r.observer.enter(reports.PhaseStop)
@@ -193,7 +193,7 @@ func (r *run) load(ctx, watching context.Context, tasks *sync.WaitGroup, e *judg
 	r.start = start
 	e.SendErr = r.sender.run(loading, start)
 	e.LoadSeconds = time.Since(start).Seconds()
-	e.Behind = time.Duration(r.sender.behind.Load())
+	e.Behind = time.Duration(r.sender.behind.Load()).Seconds()
 	e.Limit, e.Limited = r.sender.limit()
 }
 
@@ -316,7 +316,7 @@ func (r *run) gather(e *judge.Evidence) {
 		e.Balance = r.ledger.Balance(e.Balance.Lost)
 	}
 	if e.Balance.Lost+e.Balance.Buffered > 0 {
-		e.LostDue = r.latency.dueAt(e.Balance.FirstLost)
+		e.LostDue = r.latency.dueAt(e.Balance.FirstLost).Seconds()
 	}
 }
 

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"slices"
-	"time"
 
 	"sluice/buffer"
 	"sluice/flusher"
@@ -20,12 +19,12 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	for _, p := range pauses {
 		// A full Redis pauses all shards, whatever their workers do.
 		if e.Scenario.Pipeline.MaxMemory == flusher.MemoryOff {
-			if verdict, reason := justified(p, troubles); verdict != reports.Passed {
+			if verdict, reason := justified(p, troubles, e.Slacks.Gate); verdict != reports.Passed {
 				return verdict, reason
 			}
 		}
 	}
-	after := e.Scenario.Pipeline.BackpressureAfter.Seconds() + gateSlack.Seconds()
+	after := e.Scenario.Pipeline.BackpressureAfter.Seconds() + e.Slacks.Gate
 	for _, trouble := range troubles {
 		if trouble.dismissed {
 			continue // its shards went to another consumer
@@ -39,10 +38,6 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	}
 	return passed("input of shards paused %s, and resumed each time", plural(len(pauses), "time"))
 }
-
-// gateSlack is how much later than its cause the gate may close or open. It takes some turns of the
-// supervisor, which a loaded machine can draw out.
-const gateSlack = 2 * time.Second
 
 // slot is the place of a worker in one life of a consumer.
 type slot struct{ consumer, life, worker int }
@@ -208,15 +203,16 @@ func pausesOf(e *Evidence, end float64) []pause {
 	return list
 }
 
-// justified checks that a pause begins and ends with a trouble of the shard's own worker.
-func justified(p pause, troubles []trouble) (reports.Verdict, string) {
+// justified checks that a pause begins and ends with a trouble of the shard's own worker, but for
+// the slack.
+func justified(p pause, troubles []trouble, slack float64) (reports.Verdict, string) {
 	covered := p.from
 	for _, t := range troubles {
-		if t.slot == p.slot && t.from <= covered+gateSlack.Seconds() {
+		if t.slot == p.slot && t.from <= covered+slack {
 			covered = max(covered, t.to)
 		}
 	}
-	if p.to-covered <= gateSlack.Seconds() {
+	if p.to-covered <= slack {
 		return passed("")
 	}
 	if p.lasting {

@@ -27,8 +27,8 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 	}
 	sent := ""
 	if b.Lost+b.Buffered > 0 {
-		sent = fmt.Sprintf("; the first was due to be sent at %.1fs%s", e.LostDue.Seconds(),
-			e.since(e.LostDue.Seconds()))
+		sent = fmt.Sprintf("; the first was due to be sent at %.1fs%s", e.LostDue,
+			e.since(e.LostDue))
 	}
 	switch {
 	case e.FinishErr != nil:

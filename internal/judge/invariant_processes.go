@@ -12,15 +12,12 @@ import (
 // and no process is left at the end.
 var processLimit = invariant{"process limit", safety, judgeProcessLimit}
 
-// orphanMax is how long a worker may outlive its consumer, in seconds.
-const orphanMax = 5.0
-
 func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
 	limit := e.Scenario.Topology.Workers()
 	if e.Scenario.Topology.FlusherMode == scenarios.ModeGoroutine {
 		limit = 0
 	}
-	most, orphansSince := 0, -1.0
+	most, orphaned := 0, spell{}
 	for _, l := range e.Looks {
 		if l.Unknown {
 			return unknown("processes cannot be counted on this system")
@@ -32,14 +29,9 @@ func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
 			}
 			most = max(most, c.Live)
 		}
-		switch {
-		case l.Orphans == 0:
-			orphansSince = -1
-		case orphansSince < 0:
-			orphansSince = l.T
-		case l.T-orphansSince > orphanMax:
+		if orphaned.lasts(l.Orphans > 0, l.T, e.Slacks.Orphan) {
 			return violated("at %.1fs there were %d worker processes whose consumer is gone since %.1fs",
-				l.T, l.Orphans, orphansSince)
+				l.T, l.Orphans, orphaned.from)
 		}
 	}
 	if e.Survivors > 0 {

@@ -62,8 +62,8 @@ func cameLate(e *Evidence) string {
 				p.shard, lasted, p.from)
 		}
 	}
-	if behind := e.Behind.Seconds(); behind >= blocked*wait {
-		return fmt.Sprintf("the load was %.1fs behind its time", behind)
+	if e.Behind >= blocked*wait {
+		return fmt.Sprintf("the load was %.1fs behind its time", e.Behind)
 	}
 	looks := e.watched()
 	for i := 1; i < len(looks); i++ {

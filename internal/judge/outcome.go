@@ -154,7 +154,7 @@ func summarize(e *Evidence) []reports.WorkerSummary {
 
 // summarizeHarness says what the harness itself took, and whether it was the limit.
 func summarizeHarness(e *Evidence) reports.HarnessSummary {
-	h := reports.HarnessSummary{BehindSeconds: e.Behind.Seconds(), Limit: e.Limit}
+	h := reports.HarnessSummary{BehindSeconds: e.Behind, Limit: e.Limit}
 	if n := len(e.Samples); n > 0 {
 		h.CPUSeconds = e.Samples[n-1].CPUHarness
 	}
