@@ -129,7 +129,8 @@ func (r *run) through(ctx context.Context, began time.Time) (*judge.Outcome, err
 	if err := r.startConsumer(ctx); err != nil {
 		return nil, err
 	}
-	e := &judge.Evidence{Scenario: r.cfg.Scenario, World: string(r.cfg.World), Slacks: WallSlacks()}
+	e := &judge.Evidence{Scenario: r.cfg.Scenario, World: string(r.cfg.World), Slacks: WallSlacks(),
+		Unmeasured: WallUnmeasured(r.cfg.Scenario)}
 	r.load(ctx, watching, &tasks, e)
 	r.drain(ctx, e)
 	r.observer.enter(reports.PhaseStop)

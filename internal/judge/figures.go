@@ -7,16 +7,20 @@ import (
 	"strings"
 
 	"sluice/reports"
-	"sluice/scenarios"
 )
 
-// judgeFigures compares figures of the result with the limits of the scenario.
-func judgeFigures(limits []scenarios.Limit, r *reports.Result) []reports.Judgement {
+// judgeFigures compares figures of the result with the limits of the scenario. One that the world
+// does not measure is unknown, since the scenario asks for it.
+func judgeFigures(e *Evidence, r *reports.Result) []reports.Judgement {
+	limits := e.Scenario.Expectations.Figures
 	list := make([]reports.Judgement, 0, len(limits))
 	for _, limit := range limits {
 		j := reports.Judgement{Name: limit.String(), Verdict: reports.Violated}
 		value, err := figure(r, limit.Figure)
+		why, unmeasured := e.Unmeasured[measureOf[limit.Figure]]
 		switch {
+		case unmeasured:
+			j.Verdict, j.Detail = reports.Unknown, "it is not measured in this world: "+why
 		case err != nil:
 			j.Verdict, j.Detail = reports.Unknown, err.Error()
 		case limit.Holds(value):

@@ -10,7 +10,7 @@ import (
 
 // backpressure: input pauses for the shards of a worker that is down, or lags for longer than
 // backpressure_after; for no other shards; and goes on when that is over.
-var backpressure = invariant{"backpressure", liveness, judgeBackpressure}
+var backpressure = invariant{"backpressure", ExitLiveness, judgeBackpressure}
 
 func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	end := watchedUntil(e)

@@ -12,7 +12,7 @@ import (
 // most; over all consumers each shard belongs to some worker, but for the time that a consumer which
 // was ended, or joined, takes to come or to hand over; a worker is started only when the one before
 // it is proven stopped and its shards are fenced, so no shard has two owners that count.
-var shardCoverage = invariant{"shard coverage", safety, judgeShardCoverage}
+var shardCoverage = invariant{"shard coverage", ExitSafety, judgeShardCoverage}
 
 func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	looks := e.watched()

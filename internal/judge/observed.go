@@ -27,7 +27,7 @@ type Look struct {
 	Consumers []ConsumerLook
 	// Orphans are worker processes whose consumer is gone and that could end: they are not frozen.
 	Orphans int
-	// Unknown is true on a system that cannot be asked for its processes.
+	// Unknown is true if the processes could not be counted.
 	Unknown bool
 }
 

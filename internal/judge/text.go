@@ -76,16 +76,6 @@ func (o *Outcome) Verdict() string {
 	return fmt.Sprintf("verdict: %s%s; replay: %s", o.Result.Verdict, name, o.Result.Replay)
 }
 
-// Decisive returns the first judgement that has the weight of the verdict.
-func (o *Outcome) Decisive() (reports.Judgement, bool) {
-	for i, inv := range invariants() {
-		if o.Code != ExitPassed && inv.code(o.Result.Invariants[i].Verdict) == o.Code {
-			return o.Result.Invariants[i], true
-		}
-	}
-	return reports.First(o.Result.Expectations)
-}
-
 // plural counts things: "1 restart", "2 restarts".
 func plural(n int, thing string) string {
 	if n == 1 {
@@ -100,6 +90,8 @@ func mark(v reports.Verdict) string {
 		return "ok  "
 	case reports.Violated:
 		return "FAIL"
+	case reports.NotMeasured:
+		return "-   "
 	}
 	return "?   "
 }
