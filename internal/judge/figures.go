@@ -49,7 +49,7 @@ func figure(r *reports.Result, path string) (float64, error) {
 		switch v := at.(type) {
 		case map[string]any:
 			at = nil
-			for name, inner := range v {
+			for name, inner := range v { //order-free: no two names differ by spaces alone
 				if strings.ReplaceAll(name, " ", "_") == key {
 					at = inner
 				}

@@ -179,7 +179,7 @@ func pausesOf(e *Evidence, end float64) []pause {
 	for _, m := range e.Moves {
 		if m.Kind == flusher.EventAssigned {
 			// The gate of a shard that the worker does not have any more is of no concern.
-			for g, at := range open {
+			for g, at := range open { //order-free: each gate is shut by itself
 				if list[at].slot == m.slot() && !slices.Contains(m.Shards, g.shard) {
 					list[at].to, list[at].lasting = m.T, false
 					delete(open, g)
