@@ -34,8 +34,8 @@ func judgeFigures(e *Evidence, r *reports.Result) []reports.Judgement {
 	return list
 }
 
-// figure returns the figure at a path of result.json. Reasons and findings that did not occur are 0;
-// spaces in their names are written as underscores.
+// figure returns the figure at a path of result.json. Reasons and findings that did not occur are
+// 0; spaces in their names are written as underscores.
 func figure(r *reports.Result, path string) (float64, error) {
 	text, err := json.Marshal(r)
 	if err != nil {

@@ -107,9 +107,9 @@ func watchedUntil(e *Evidence) float64 {
 	return 0
 }
 
-// troublesOf follows each worker through the events: from a failure, a start, or being told to end for
-// other shards, until it is healthy. What lasts is cut off at the end of its consumer's life, or of
-// its own if it was not started again.
+// troublesOf follows each worker through the events: from a failure, a start, or being told to end
+// for other shards, until it is healthy. What lasts is cut off at the end of its consumer's life,
+// or of its own if it was not started again.
 func troublesOf(e *Evidence, end float64) []trouble {
 	open := map[slot]trouble{}
 	ended := map[slot]float64{} // when the worker was last proven stopped, until it is started again

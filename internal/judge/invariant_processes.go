@@ -40,7 +40,8 @@ func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
 	if e.Survivors > 0 {
 		return violated("%d processes were left when every consumer had ended", e.Survivors)
 	}
-	return passed("at most %d worker processes of a consumer at a time, limit %d, none left", most, limit)
+	return passed("at most %d worker processes of a consumer at a time, limit %d, none left", most,
+		limit)
 }
 
 func nameConsumer(index int) string {

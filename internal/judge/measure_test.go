@@ -84,7 +84,8 @@ func expectJudged(t *testing.T, e *Evidence, name string, verdict reports.Verdic
 	if err := o.WriteText(&text, ""); err != nil {
 		t.Fatal(err)
 	}
-	if want := "-    " + name; strings.Contains(text.String(), want) != (verdict == reports.NotMeasured) {
+	marked := strings.Contains(text.String(), "-    "+name)
+	if marked != (verdict == reports.NotMeasured) {
 		t.Errorf("%s is %s, but the text is\n%s", name, verdict, &text)
 	}
 }

@@ -28,13 +28,15 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 		bad = fmt.Sprintf("; %d were no spans, of which %d are dead letters", r.Ledger.BadSent,
 			r.Ledger.BadLettered)
 	}
-	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records, bad)
+	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records,
+		bad)
 	row("Throughput", "%.0f spans/s, %.2f MB/s; drained %.1f s after the load",
 		r.Throughput.SpansPerSecond, r.Throughput.BytesPerSecond/1e6, r.Run.DrainSeconds)
-	row("Freshness", "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s", r.Freshness.P50,
-		r.Freshness.P90, r.Freshness.P99, r.Freshness.Max)
-	row("Latency", "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s from when a span was due to be sent",
-		r.Latency.P50, r.Latency.P90, r.Latency.P99, r.Latency.Max)
+	quantiles := func(name string, q reports.Quantiles, from string) {
+		row(name, "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s%s", q.P50, q.P90, q.P99, q.Max, from)
+	}
+	quantiles("Freshness", r.Freshness, "")
+	quantiles("Latency", r.Latency, " from when a span was due to be sent")
 	if r.Harness.Limit != "" {
 		row("Harness", "it was the limit, not the system: %s", r.Harness.Limit)
 	}
