@@ -20,6 +20,9 @@ type Evidence struct {
 	World string
 	// Slacks are what that world grants.
 	Slacks Slacks
+	// Unmeasured says of what that world cannot measure why not. What is not in it and was not
+	// measured all the same makes a verdict unknown.
+	Unmeasured map[Measure]string
 
 	Events  []reports.Event
 	Moves   []Move

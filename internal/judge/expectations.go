@@ -56,7 +56,7 @@ func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
 	repeated := e.Balance.Of(ledger.Repeated).Count
 	add("repeated_spans_max", x.RepeatedSpansMax.Allows(repeated), "%d spans came out again, limit %s",
 		repeated, text(x.RepeatedSpansMax))
-	return append(list, judgeFigures(x.Figures, r)...)
+	return append(list, judgeFigures(e, r)...)
 }
 
 func prefixed(prefix, text string) string {

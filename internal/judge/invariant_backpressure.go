@@ -10,7 +10,7 @@ import (
 
 // backpressure: input pauses for the shards of a worker that is down, or lags for longer than
 // backpressure_after; for no other shards; and goes on when that is over.
-var backpressure = invariant{"backpressure", liveness, judgeBackpressure}
+var backpressure = invariant{"backpressure", ExitLiveness, judgeBackpressure}
 
 func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	end := watchedUntil(e)
@@ -107,9 +107,9 @@ func watchedUntil(e *Evidence) float64 {
 	return 0
 }
 
-// troublesOf follows each worker through the events: from a failure, a start, or being told to end for
-// other shards, until it is healthy. What lasts is cut off at the end of its consumer's life, or of
-// its own if it was not started again.
+// troublesOf follows each worker through the events: from a failure, a start, or being told to end
+// for other shards, until it is healthy. What lasts is cut off at the end of its consumer's life,
+// or of its own if it was not started again.
 func troublesOf(e *Evidence, end float64) []trouble {
 	open := map[slot]trouble{}
 	ended := map[slot]float64{} // when the worker was last proven stopped, until it is started again
@@ -179,7 +179,7 @@ func pausesOf(e *Evidence, end float64) []pause {
 	for _, m := range e.Moves {
 		if m.Kind == flusher.EventAssigned {
 			// The gate of a shard that the worker does not have any more is of no concern.
-			for g, at := range open {
+			for g, at := range open { //order-free: each gate is shut by itself
 				if list[at].slot == m.slot() && !slices.Contains(m.Shards, g.shard) {
 					list[at].to, list[at].lasting = m.T, false
 					delete(open, g)

@@ -9,10 +9,10 @@ import (
 )
 
 // shardCoverage: within a consumer each shard belongs to one worker, and loads differ by one at
-// most; over all consumers each shard belongs to some worker, but for the time that a consumer which
-// was ended, or joined, takes to come or to hand over; a worker is started only when the one before
-// it is proven stopped and its shards are fenced, so no shard has two owners that count.
-var shardCoverage = invariant{"shard coverage", safety, judgeShardCoverage}
+// most; over all consumers each shard belongs to some worker, but for the time that a consumer
+// which was ended, or joined, takes to come or to hand over; a worker is started only when the one
+// before it is proven stopped and its shards are fenced, so no shard has two owners that count.
+var shardCoverage = invariant{"shard coverage", ExitSafety, judgeShardCoverage}
 
 func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	looks := e.watched()
@@ -53,8 +53,8 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	return passed("%d shards, looked at %d times", partitions, len(looks))
 }
 
-// isAlone tells whether the one consumer had all partitions all the time: nothing happened to it, or
-// to its way to Kafka.
+// isAlone tells whether the one consumer had all partitions all the time: nothing happened to it,
+// or to its way to Kafka.
 func isAlone(e *Evidence) bool {
 	for _, l := range e.Looks {
 		for _, c := range l.Consumers {
@@ -105,9 +105,9 @@ func covers(
 	return passed("")
 }
 
-// succession checks the order in which workers of one life of a consumer follow each other: stopped,
-// fenced, started. A stray, which cannot be killed, is replaced without being stopped, but never
-// without a fence.
+// succession checks the order in which workers of one life of a consumer follow each other:
+// stopped, fenced, started. A stray, which cannot be killed, is replaced without being stopped, but
+// never without a fence.
 func succession(moves []Move) (reports.Verdict, string) {
 	type state struct{ running, fenced bool }
 	states := map[slot]*state{}

@@ -10,9 +10,12 @@ import (
 // processLimit: a consumer never has more worker processes than were asked for, by the count of the
 // operating system; those whose consumer is gone end by themselves, as soon as they are not frozen;
 // and no process is left at the end.
-var processLimit = invariant{"process limit", safety, judgeProcessLimit}
+var processLimit = invariant{"process limit", ExitSafety, judgeProcessLimit}
 
 func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
+	if why, not := e.Unmeasured[Processes]; not {
+		return reports.NotMeasured, why
+	}
 	limit := e.Scenario.Topology.Workers()
 	if e.Scenario.Topology.FlusherMode == scenarios.ModeGoroutine {
 		limit = 0
@@ -20,7 +23,7 @@ func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
 	most, orphaned := 0, spell{}
 	for _, l := range e.Looks {
 		if l.Unknown {
-			return unknown("processes cannot be counted on this system")
+			return unknown("at %.1fs the processes could not be counted", l.T)
 		}
 		for _, c := range l.Consumers {
 			if c.Live > limit {
@@ -37,7 +40,8 @@ func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
 	if e.Survivors > 0 {
 		return violated("%d processes were left when every consumer had ended", e.Survivors)
 	}
-	return passed("at most %d worker processes of a consumer at a time, limit %d, none left", most, limit)
+	return passed("at most %d worker processes of a consumer at a time, limit %d, none left", most,
+		limit)
 }
 
 func nameConsumer(index int) string {

@@ -10,7 +10,7 @@ import (
 // segmentIntegrity: a span comes out under the segment id of its root. Only a span that arrives
 // after its segment was flushed may come out under another ancestor, so only if spans can have been
 // that late; and never under anything else.
-var segmentIntegrity = invariant{"segment integrity", safety, judgeSegmentIntegrity}
+var segmentIntegrity = invariant{"segment integrity", ExitSafety, judgeSegmentIntegrity}
 
 func judgeSegmentIntegrity(e *Evidence) (reports.Verdict, string) {
 	if found := e.Balance.Of(ledger.Misplaced); found.Count > 0 {

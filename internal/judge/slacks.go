@@ -14,7 +14,8 @@ type Slacks struct {
 	// worker: the group waits for a member that fell silent, and then everything is assigned and
 	// started. While such a fault lasts, nothing is expected.
 	Uncovered float64
-	// Silence is how old what a consumer says of itself may be before it may have lost its partitions.
+	// Silence is how old what a consumer says of itself may be before it may have lost its
+	// partitions.
 	Silence float64
 	// Orphan is how long a worker may outlive its consumer.
 	Orphan float64

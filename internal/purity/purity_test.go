@@ -117,6 +117,8 @@ func TestPlantedImports(t *testing.T) {
 		{"flusher", "sluice/buffer", ""},
 		{"scenarios", "sluice/flusher", ""},
 		{"internal/harness", "sluice/internal/kafkaio", ""},
+		{"internal/judge", "sluice/internal/ledger", ""},
+		{"internal/judge", "sluice/reports", ""},
 		{"cmd/simulate", "sluice/sim", ""},
 		{"cmd/run", "sluice/cmd/run/internal/flags", ""},
 
@@ -132,6 +134,11 @@ func TestPlantedImports(t *testing.T) {
 
 		{"flusher", "sluice/buffer/redisstore", "only pure ones"},
 		{"scenarios", "sluice/internal/servers", "only pure ones"},
+		{"internal/judge", "sluice/internal/kafkaio", "only pure ones"},
+		{"internal/judge", "sluice/internal/harness", "only pure ones"},
+		{"internal/ledger", "sluice/reports", "layer"},
+		{"internal/judge", "os", "ports"},
+		{"internal/judge", "gonum.org/v1/plot", "third-party"},
 		{"consumer/ingest", "github.com/twmb/franz-go/pkg/kgo", "third-party"},
 		{"buffer", "github.com/redis/rueidis", "third-party"},
 		{"buffer/memstore", "github.com/alicebob/miniredis/v2", "third-party"},
