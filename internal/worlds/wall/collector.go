@@ -1,4 +1,4 @@
-package harness
+package wall
 
 import (
 	"context"
@@ -11,24 +11,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/internal/harness"
 	"sluice/internal/ledger"
 )
 
 // collector reads the output and dead-letter topics into the ledger, each record once.
 type collector struct {
 	client  *kgo.Client
-	ledger  *ledger.Ledger
-	latency *latency
+	sink    *harness.Sink
 	servers *endpoints
 
 	mu     sync.Mutex
 	next   map[string]map[int32]int64 // by topic and partition: the offset after the last read
-	first  time.Time                  // when the first span came out, and the last
-	last   time.Time
 	failed error
 }
 
-func newCollector(s *endpoints, l *ledger.Ledger, late *latency) (*collector, error) {
+func newCollector(s *endpoints, sink *harness.Sink) (*collector, error) {
 	client, err := kgo.NewClient(append(s.harnessOpts(),
 		kgo.ConsumeTopics(s.output, s.letters),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -40,8 +38,7 @@ func newCollector(s *endpoints, l *ledger.Ledger, late *latency) (*collector, er
 	if err != nil {
 		return nil, err
 	}
-	c := &collector{client: client, ledger: l, latency: late, servers: s,
-		next: map[string]map[int32]int64{}}
+	c := &collector{client: client, sink: sink, servers: s, next: map[string]map[int32]int64{}}
 	c.next[s.output], c.next[s.letters] = map[int32]int64{}, map[int32]int64{}
 	return c, nil
 }
@@ -57,12 +54,12 @@ func (c *collector) run(ctx context.Context) {
 				c.fail(fmt.Errorf("read %s, partition %d: %w", topic, partition, err))
 			}
 		})
-		c.latency.reading(time.Now())
-		fetches.EachRecord(c.enter)
+		now := time.Now()
+		fetches.EachRecord(func(r *kgo.Record) { c.enter(now, r) })
 	}
 }
 
-func (c *collector) enter(r *kgo.Record) {
+func (c *collector) enter(now time.Time, r *kgo.Record) {
 	in := ledger.Record{Key: r.Key, Value: r.Value}
 	in.Headers = make([]ledger.Header, len(r.Headers))
 	for i, h := range r.Headers {
@@ -70,18 +67,14 @@ func (c *collector) enter(r *kgo.Record) {
 	}
 	if r.Topic == c.servers.letters {
 		in.Where = fmt.Sprintf("dead letter %d@%d", r.Offset, r.Partition)
-		c.ledger.DeadLetter(in)
+		c.sink.DeadLetter(now, in)
 	} else {
 		in.Where = fmt.Sprintf("output record %d@%d", r.Offset, r.Partition)
-		c.ledger.Output(in)
+		c.sink.Output(now, in)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.next[r.Topic][r.Partition] = r.Offset + 1
-	c.last = time.Now()
-	if c.first.IsZero() {
-		c.first = c.last
-	}
 }
 
 func (c *collector) fail(err error) {
@@ -124,20 +117,6 @@ func (c *collector) finish(ctx context.Context) error {
 			return fmt.Errorf("read the output to its end: %s: %w", missing, ctx.Err())
 		}
 	}
-}
-
-// bounds returns when the first and the last record was read; zero if none was.
-func (c *collector) bounds() (first, last time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.first, c.last
-}
-
-// quiet returns for how long nothing has been read.
-func (c *collector) quiet(now time.Time) time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return now.Sub(c.last)
 }
 
 func (c *collector) close() { c.client.Close() }

@@ -1,4 +1,4 @@
-package harness
+package wall
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"sluice/consumer/ingest"
 	"sluice/flusher"
+	"sluice/internal/harness"
 	"sluice/internal/instance"
 	"sluice/internal/judge"
 	"sluice/internal/pipeline"
@@ -24,7 +25,7 @@ type fleet struct {
 	config pipeline.Config
 	mark   string
 	log    *slog.Logger
-	record *recorder
+	sink   *harness.Sink
 
 	mu        sync.Mutex
 	consumers []*consumer
@@ -34,9 +35,9 @@ type fleet struct {
 }
 
 // newFleet returns the consumers of a run, of which none is started yet. The mark is no other run's.
-func newFleet(c pipeline.Config, log *slog.Logger, r *recorder) *fleet {
+func newFleet(c pipeline.Config, log *slog.Logger, sink *harness.Sink) *fleet {
 	mark := "SIMULATION=" + c.Group
-	return &fleet{config: c, mark: mark, log: log, record: r, scanner: instance.NewScanner(mark)}
+	return &fleet{config: c, mark: mark, log: log, sink: sink, scanner: instance.NewScanner(mark)}
 }
 
 // processes returns all that the run started and that have not ended, consumers and workers, by
@@ -72,9 +73,6 @@ func ended(i *instance.Instance) bool {
 	}
 }
 
-// first is the consumer that faults happen to.
-const first = judge.FirstConsumer
-
 // start starts a life of a consumer, the next one of those there are or a new one, and returns when
 // its servers have answered.
 func (f *fleet) start(ctx context.Context, index int) error {
@@ -82,151 +80,76 @@ func (f *fleet) start(ctx context.Context, index int) error {
 	if index == len(f.consumers) {
 		f.consumers = append(f.consumers, &consumer{index: index})
 	}
+	if index > len(f.consumers) {
+		f.mu.Unlock()
+		return fmt.Errorf("consumer %d cannot be the next of %d", index, len(f.consumers))
+	}
 	c := f.consumers[index]
 	if c.starting || c.up() {
 		f.mu.Unlock()
-		return errBusy
+		return harness.ErrBusy
 	}
 	c.starting = true
 	c.life++
 	life := c.life
 	f.mu.Unlock()
-	f.record.consumer(index, reports.StateStarting, fmt.Sprintf("life %d", life))
+	f.sink.Consumer(time.Now(), index, reports.StateStarting, fmt.Sprintf("life %d", life))
 	cfg := f.config
-	if index == first {
+	if index == judge.FirstConsumer {
 		// A static member gets its partitions back at once. The others leave for good.
 		cfg.InstanceID = cfg.Group + "-first"
 	}
 	i, err := instance.Start(ctx, instance.Config{
 		Pipeline: cfg, Mark: f.mark, Log: f.log,
-		Events: func(e flusher.Event) { f.record.supervisor(index, life, e) },
-		Fresh:  func(_ int, samples []time.Duration) { f.record.fresh.add(samples) },
+		Events: func(e flusher.Event) { f.sink.Supervised(index, life, e) },
+		Fresh:  func(_ int, samples []time.Duration) { f.sink.Fresh(samples) },
 	})
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	c.starting, c.frozen, c.asked = false, false, err != nil
+	if err == nil {
+		c.instance = i
+	}
+	f.mu.Unlock()
 	if err != nil {
-		f.record.consumer(index, reports.StateDead, err.Error())
+		f.sink.Consumer(time.Now(), index, reports.StateDead, err.Error())
 		return err
 	}
-	c.instance = i
-	f.record.consumer(index, reports.StateHealthy, "")
-	go f.mourn(c, i)
+	f.sink.Consumer(time.Now(), index, reports.StateHealthy, "")
+	go f.follow(c, i)
 	return nil
 }
 
-// mourn notes the end of a life.
-func (f *fleet) mourn(c *consumer, i *instance.Instance) {
+// follow tells of the end of a life.
+func (f *fleet) follow(c *consumer, i *instance.Instance) {
 	<-i.Done()
-	state, text := reports.StateStopped, "drained"
-	if err := i.Err(); err != nil {
-		state, text = reports.StateDead, err.Error()
-	}
-	f.record.consumer(c.index, state, text)
-	if state == reports.StateDead {
-		f.record.orphaned(c.index, text)
-	}
+	f.mu.Lock()
+	asked := c.asked
+	f.mu.Unlock()
+	f.sink.Ended(time.Now(), c.index, asked, i.Err())
 }
 
-// get returns a consumer that runs, or errBusy.
+// get returns a consumer that runs, or harness.ErrBusy.
 func (f *fleet) get(index int) (*consumer, error) {
 	if index >= len(f.consumers) || !f.consumers[index].up() || f.consumers[index].starting {
-		return nil, errBusy
+		return nil, harness.ErrBusy
 	}
 	return f.consumers[index], nil
 }
 
-// Workers returns those of the first consumer; none while it is down.
-func (f *fleet) Workers() []flusher.WorkerState {
+// running returns the consumers that run.
+func (f *fleet) running() []harness.Consumer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c, err := f.get(first)
-	if err != nil {
-		return nil
-	}
-	return c.instance.Look().Workers
-}
-
-// Pids returns the processes of the first consumer's workers; none while it is down.
-func (f *fleet) Pids() map[int]int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, err := f.get(first)
-	if err != nil {
-		return nil
-	}
-	return maps.Clone(c.instance.Look().Pids)
-}
-
-// life returns how often the first consumer was started.
-func (f *fleet) life() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.consumers) == 0 {
-		return 0
-	}
-	return f.consumers[first].life
-}
-
-// drainSlackMax is how long a consumer may take to drain: its own bound on that, and a little more.
-const drainSlackMax = shutdownMax + 5*time.Second
-
-// drain tells a consumer to end, and returns when it has; it is ended by force if it takes too long.
-func (f *fleet) drain(c *consumer) error {
-	c.instance.Stop()
-	select {
-	case <-c.instance.Done():
-		return nil
-	case <-time.After(drainSlackMax):
-		c.instance.Kill()
-		<-c.instance.Done()
-		return fmt.Errorf("consumer %d did not end within %v", c.index, drainSlackMax)
-	}
-}
-
-// drainAll lets every consumer drain at the end of a run. forced is true if one had to be ended by
-// force; err is what the first that did not drain in good order said.
-func (f *fleet) drainAll() (forced bool, err error) {
-	f.mu.Lock()
-	consumers := slices.Clone(f.consumers)
-	for _, c := range consumers {
-		c.asked = c.asked || c.up()
-	}
-	f.mu.Unlock()
-	for _, c := range consumers {
-		if !c.up() {
+	var list []harness.Consumer
+	for _, c := range f.consumers {
+		if !c.up() || c.starting {
 			continue
 		}
-		if f.drain(c) != nil {
-			forced = true
-		} else if err == nil {
-			err = c.instance.Err()
-		}
+		l := c.instance.Look()
+		list = append(list, harness.Consumer{Index: c.index, Life: c.life, Workers: l.Workers,
+			Processes: l.Pids, Stuck: l.Ready})
 	}
-	return forced, err
-}
-
-// fallen returns why a consumer ended though nobody had asked it to; ok is false if none did.
-func (f *fleet) fallen() (err error, ok bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, c := range f.consumers {
-		if c.life > 0 && !c.asked && c.instance != nil && ended(c.instance) {
-			return c.instance.Err(), true
-		}
-	}
-	return nil, false
-}
-
-// revive starts the first consumer again if it is down.
-func (f *fleet) revive() error {
-	f.mu.Lock()
-	_, err := f.get(first)
-	f.mu.Unlock()
-	if err == nil {
-		return nil
-	}
-	return f.restart()
+	return list
 }
 
 // look returns how the consumers that run stand, with the processes of their workers, and their own
@@ -256,21 +179,6 @@ func committed(c ingest.Counters) map[int32]int64 {
 		}
 	}
 	return offsets
-}
-
-// ready says what keeps spans from moving, in words.
-func (f *fleet) ready() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var words []string
-	for _, c := range f.consumers {
-		if c.up() {
-			words = append(words, c.instance.Look().Ready...)
-		} else if c.index == first {
-			words = append(words, "the consumer is down")
-		}
-	}
-	return words
 }
 
 // killAll ends every consumer and worker at once.

@@ -1,139 +1,110 @@
-package harness
+package wall
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"time"
 
+	"sluice/internal/harness"
 	"sluice/internal/instance"
 	"sluice/reports"
 )
 
-// What faults do to the consumers: fleet is the injector's system.
-var _ system = (*fleet)(nil)
+// What is done to the consumers and their workers on purpose.
 
-// signal sends a signal to a worker of the first consumer, if the process is still that: what the
-// consumer said of it is a little old, and its number may be another's by now.
-func (f *fleet) signal(pid int, signal syscall.Signal) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, err := f.get(first)
-	if err != nil || !instance.IsChild(pid, c.instance.Pid()) {
-		return errBusy
-	}
-	return syscall.Kill(pid, signal)
+var signals = map[harness.Act]syscall.Signal{
+	harness.ActKill: syscall.SIGKILL, harness.ActFreeze: syscall.SIGSTOP, harness.ActWake: syscall.SIGCONT,
 }
 
-// crash kills the first consumer. Its workers end by themselves.
-func (f *fleet) crash() error {
+// signal does something to a worker, if the process is still that: what the consumer said of it is a
+// little old, and its number may be another's by now.
+func (f *fleet) signal(act harness.Act, to harness.Process) error {
+	signal, ok := signals[act]
+	if !ok {
+		return fmt.Errorf("nobody can %v a worker", act)
+	}
 	f.mu.Lock()
-	c, err := f.get(first)
-	if err != nil || c.asked {
-		f.mu.Unlock()
-		return errBusy
+	defer f.mu.Unlock()
+	c, err := f.get(to.Consumer)
+	if err != nil || !instance.IsChild(to.Number, c.instance.Pid()) {
+		return harness.ErrBusy
+	}
+	return syscall.Kill(to.Number, signal)
+}
+
+// ask takes note that somebody ends a consumer, and returns it; ErrBusy if it is being ended already,
+// or, with a frozen one, if it must not be.
+func (f *fleet) ask(index int, frozenToo bool) (*consumer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.get(index)
+	if err != nil || c.asked || c.frozen && !frozenToo {
+		return nil, harness.ErrBusy
 	}
 	c.asked = true
-	f.mu.Unlock()
+	return c, nil
+}
+
+// kill kills a consumer. Its workers end by themselves.
+func (f *fleet) kill(index int) error {
+	c, err := f.ask(index, true)
+	if err != nil {
+		return err
+	}
 	c.instance.Kill()
 	<-c.instance.Done()
 	return nil
 }
 
-// stop lets the first consumer drain, and returns when it has ended.
-func (f *fleet) stop() error {
-	f.mu.Lock()
-	c, err := f.get(first)
-	if err != nil || c.asked || c.frozen {
-		f.mu.Unlock()
-		return errBusy
+// stop lets a consumer drain, and returns how it ended; it is killed when ctx is done.
+func (f *fleet) stop(ctx context.Context, index int) error {
+	c, err := f.ask(index, false)
+	if err != nil {
+		return err
 	}
-	c.asked = true
-	f.mu.Unlock()
-	return f.drain(c)
-}
-
-// restartMax bounds the start of a consumer whose servers may be away.
-const restartMax = 60 * time.Second
-
-// restartEvery is how long to wait between two tries.
-const restartEvery = 250 * time.Millisecond
-
-// restart starts the first consumer again, and tries until its servers answer: cmd/run ends with an
-// error then, and whatever looks after it starts it again.
-func (f *fleet) restart() error {
-	ctx, cancel := context.WithTimeout(context.Background(), restartMax)
-	defer cancel()
-	for {
-		err := f.start(ctx, first)
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		select {
-		case <-time.After(restartEvery):
-		case <-ctx.Done():
-			return err
-		}
+	c.instance.Stop()
+	select {
+	case <-c.instance.Done():
+		return c.instance.Err()
+	case <-ctx.Done():
+		c.instance.Kill()
+		<-c.instance.Done()
+		return ctx.Err()
 	}
 }
 
-// freeze stops the first consumer, and then its workers.
-func (f *fleet) freeze() error {
+// freeze stops a consumer, and then its workers.
+func (f *fleet) freeze(index int) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, err := f.get(first)
+	c, err := f.get(index)
 	if err != nil || c.asked || c.frozen || c.instance.Signal(syscall.SIGSTOP) != nil {
-		return errBusy
+		f.mu.Unlock()
+		return harness.ErrBusy
 	}
 	c.frozen = true
 	for _, pid := range c.instance.Look().Pids {
 		_ = syscall.Kill(pid, syscall.SIGSTOP) // one that has just ended needs none
 	}
-	f.record.consumer(first, reports.StateHung, "frozen")
+	f.mu.Unlock()
+	f.sink.Consumer(time.Now(), index, reports.StateHung, "frozen")
 	return nil
 }
 
-// thaw lets the workers of the first consumer go on, and then itself, so that it finds them well.
-func (f *fleet) thaw() error {
+// wake lets the workers of a consumer go on, and then itself, so that it finds them well.
+func (f *fleet) wake(index int) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, err := f.get(first)
+	c, err := f.get(index)
 	if err != nil || !c.frozen {
-		return nil // it was ended meanwhile
+		f.mu.Unlock()
+		return harness.ErrBusy // it was ended meanwhile
 	}
 	c.frozen = false
 	for _, pid := range c.instance.Look().Pids {
 		_ = syscall.Kill(pid, syscall.SIGCONT)
 	}
-	f.record.consumer(first, reports.StateHealthy, "woken")
-	return c.instance.Signal(syscall.SIGCONT)
-}
-
-// join starts a second consumer; leave lets it drain.
-func (f *fleet) join() (leave func() error, err error) {
-	f.mu.Lock()
-	index := len(f.consumers)
-	for i, c := range f.consumers[1:] {
-		if !c.up() && !c.starting {
-			index = i + 1
-			break
-		}
-	}
+	err = c.instance.Signal(syscall.SIGCONT)
 	f.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), restartMax)
-	defer cancel()
-	if f.start(ctx, index) != nil {
-		return nil, errBusy // the servers are away, most likely
-	}
-	return func() error {
-		f.mu.Lock()
-		c, err := f.get(index)
-		if err == nil {
-			c.asked = true
-		}
-		f.mu.Unlock()
-		if err != nil {
-			return nil // it has ended already, and that was seen
-		}
-		return f.drain(c)
-	}, nil
+	f.sink.Consumer(time.Now(), index, reports.StateHealthy, "woken")
+	return err
 }

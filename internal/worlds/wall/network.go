@@ -1,4 +1,4 @@
-package harness
+package wall
 
 import (
 	"errors"
@@ -9,51 +9,67 @@ import (
 	"sluice/scenarios"
 )
 
-// inject does a fault to the servers or the network, and returns when it is done; undo ends it, and
-// returns when what was down answers again. A nil undo means that there is nothing to end. errBusy
-// means that it cannot be done at this moment.
-func (w *world) inject(f scenarios.Fault) (undo func() error, err error) {
-	if err := w.can(f); err != nil {
-		return nil, fmt.Errorf("%s: %w", f.What(), err)
-	}
-	w.mu.Lock()
-	closed := w.closed
-	w.mu.Unlock()
-	if closed {
-		return nil, fmt.Errorf("%s: %w", f.What(), errClosed)
-	}
-	var end func() error
-	if isNetwork(f.Verb) {
-		end, err = w.breakNetwork(f, w.network)
-	} else {
-		end, err = w.backend.inject(w, f)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.What(), err)
-	}
-	return w.keep(end), nil
+// isNetwork tells whether a verb means the network between the pipeline and a server.
+func isNetwork(v scenarios.Verb) bool {
+	return slices.Contains([]scenarios.Verb{scenarios.VerbSlow, scenarios.VerbThrottle,
+		scenarios.VerbCut, scenarios.VerbRefuse, scenarios.VerbBlackHole}, v)
 }
 
-// heal ends every fault that lasts, and returns when all servers answer again.
-func (w *world) heal() error {
-	w.mu.Lock()
-	faults := slices.Clone(w.faults)
-	w.faults = nil
-	w.mu.Unlock()
-	var errs []error
-	for _, l := range faults {
-		if err := l.undo(); err != nil {
-			errs = append(errs, err)
-			w.mu.Lock()
-			w.faults = append(w.faults, l) // for the next time
-			w.mu.Unlock()
+// openNetwork puts proxies where the scenario has faults for them; a way that nothing happens on is
+// better off without one.
+func (s *System) openNetwork() (err error) {
+	var redis, kafka, everybody bool
+	for _, f := range s.setup.Scenario.Faults {
+		byBackend := s.servers.ByNetwork != nil && s.servers.ByNetwork(f)
+		onNetwork := isNetwork(f.Verb) || byBackend
+		redis = redis || onNetwork && f.Target.Kind == scenarios.TargetRedis
+		kafka = kafka || onNetwork && f.Target.Kind == scenarios.TargetKafka
+		everybody = everybody || byBackend && f.Target.Kind == scenarios.TargetKafka
+	}
+	if redis {
+		s.redisRoutes, err = openRoutes(s.network, s.redis)
+	}
+	if kafka && err == nil {
+		s.kafkaRoutes, err = openRoutes(s.network, s.kafka)
+	}
+	if everybody && err == nil {
+		s.ownRoutes, err = openRoutes(s.own, s.kafka)
+	}
+	return err
+}
+
+func openRoutes(n *netfault.Net, upstreams []string) (map[string]string, error) {
+	routes := map[string]string{}
+	for _, upstream := range upstreams {
+		way, err := n.Add(upstream)
+		if err != nil {
+			return nil, err
 		}
+		routes[upstream] = way
 	}
-	return errors.Join(errs...)
+	return routes, nil
 }
 
-// breakNetwork does a fault to all that goes over some networks to the servers it names.
-func (w *world) breakNetwork(f scenarios.Fault, over ...*netfault.Net) (func() error, error) {
+// Targets are the addresses that a fault hits.
+func (s *System) Targets(t scenarios.Target) []string {
+	switch {
+	case t.Kind != scenarios.TargetRedis:
+		return s.kafka
+	case t.N == scenarios.AllNodes:
+		return s.redis
+	case t.N < len(s.redis):
+		return s.redis[t.N : t.N+1]
+	}
+	return nil
+}
+
+// BreakNetwork does a fault to the pipeline's ways to the servers that it names; with everybody set,
+// also to the harness's own.
+func (s *System) BreakNetwork(f scenarios.Fault, everybody bool) (func() error, error) {
+	over := []*netfault.Net{s.network}
+	if everybody {
+		over = append(over, s.own)
+	}
 	var undos []netfault.Undo
 	end := func() error {
 		var errs []error
@@ -63,7 +79,7 @@ func (w *world) breakNetwork(f scenarios.Fault, over ...*netfault.Net) (func() e
 		return errors.Join(errs...)
 	}
 	for _, n := range over {
-		for _, upstream := range w.targets(f.Target) {
+		for _, upstream := range s.Targets(f.Target) {
 			undo, err := breakWay(n, upstream, f)
 			if err != nil {
 				return nil, errors.Join(err, end())

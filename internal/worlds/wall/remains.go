@@ -1,10 +1,9 @@
-package harness
+package wall
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -13,19 +12,14 @@ import (
 	"sluice/internal/judge"
 )
 
-// remainsMax is how long asking the servers what is left may take.
-const remainsMax = 10 * time.Second
-
-// remains asks the servers. The input is asked first: a message is committed after its span is in
-// the store.
-func (r *run) remains(ctx context.Context) (left judge.Remains) {
-	ctx, cancel := context.WithTimeout(ctx, remainsMax)
-	defer cancel()
-	if left.Waiting, left.Err = r.waiting(ctx); left.Err != nil {
+// Remains implements harness.System. The input is asked first: a message is committed after its span
+// is in the store.
+func (s *System) Remains(ctx context.Context) (left judge.Remains) {
+	if left.Waiting, left.Err = s.waiting(ctx); left.Err != nil {
 		return left
 	}
 	c := redisstore.DefaultConfig()
-	c.Addresses, c.Namespace = r.servers.redis, r.servers.namespace
+	c.Addresses, c.Namespace = s.redis, s.namespace
 	var store *redisstore.Store
 	if store, left.Err = redisstore.Open(ctx, c); left.Err != nil {
 		return left
@@ -36,16 +30,16 @@ func (r *run) remains(ctx context.Context) (left judge.Remains) {
 }
 
 // waiting returns how many messages of the input the group has not committed.
-func (r *run) waiting(ctx context.Context) (int64, error) {
-	admin := kadm.NewClient(r.collector.client)
-	committed, err := admin.FetchOffsetsForTopics(ctx, r.servers.group, r.servers.input)
+func (s *System) waiting(ctx context.Context) (int64, error) {
+	admin := kadm.NewClient(s.collector.client)
+	committed, err := admin.FetchOffsetsForTopics(ctx, s.group, s.input)
 	if err == nil {
 		err = committed.Error()
 	}
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // without a group nothing is committed
-		return 0, fmt.Errorf("ask for the offsets of group %s: %w", r.servers.group, err)
+		return 0, fmt.Errorf("ask for the offsets of group %s: %w", s.group, err)
 	}
-	ends, err := admin.ListEndOffsets(ctx, r.servers.input)
+	ends, err := admin.ListEndOffsets(ctx, s.input)
 	if err == nil {
 		err = ends.Error()
 	}

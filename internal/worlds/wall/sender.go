@@ -1,4 +1,4 @@
-package harness
+package wall
 
 import (
 	"context"
@@ -10,9 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"sluice/internal/ledger"
+	"sluice/internal/harness"
 	"sluice/internal/load"
-	"sluice/scenarios"
 )
 
 // sender sends the load when it is due, whether or not the system keeps up.
@@ -24,8 +23,7 @@ import (
 // that acknowledges nothing end the run, after the patience.
 type sender struct {
 	generator *load.Generator
-	ledger    *ledger.Ledger
-	latency   *latency
+	sink      *harness.Sink
 	topic     string
 	over      time.Duration // the load, since its start
 	patience  time.Duration
@@ -52,11 +50,10 @@ const (
 )
 
 // newSender connects the producers of a scenario. Its patience with a dead Kafka is drain_max.
-func newSender(
-	s *endpoints, sc scenarios.Scenario, g *load.Generator, l *ledger.Ledger, late *latency,
-) (*sender, error) {
+func newSender(s *System) (*sender, error) {
+	sc := s.setup.Scenario
 	out := &sender{
-		generator: g, ledger: l, latency: late, topic: s.input,
+		generator: s.setup.Load, sink: s.setup.Sink, topic: s.input,
 		over: sc.Duration, patience: sc.Expectations.DrainMax,
 		shifts: make([]atomic.Int64, sc.Topology.Partitions),
 	}
@@ -92,7 +89,6 @@ func (s *sender) close() {
 // run sends everything, and returns when Kafka has acknowledged it.
 func (s *sender) run(ctx context.Context, start time.Time) error {
 	s.start = start
-	s.latency.begin(start)
 	ctx, giveUp := context.WithCancelCause(ctx)
 	var sending, watching sync.WaitGroup
 	defer watching.Wait()
@@ -179,12 +175,15 @@ func (s *sender) watch(ctx context.Context, giveUp context.CancelCauseFunc) {
 	}
 }
 
-// jump shifts the Kafka timestamps of all messages from now on, or, unless partition is -1, of
-// those of one partition; 0 ends the shift. Kafka refuses, by default, what is more than an hour
+// allPartitions is the partition of a clock that jumps for all.
+const allPartitions = -1
+
+// jump shifts the Kafka timestamps of all messages from now on, or, unless partition is
+// allPartitions, of those of one partition; 0 ends the shift. Kafka refuses, by default, what is more than an hour
 // ahead of its clock.
 func (s *sender) jump(partition int32, by time.Duration) {
 	for i := range s.shifts {
-		if partition < 0 || i == int(partition) {
+		if partition == allPartitions || i == int(partition) {
 			s.shifts[i].Store(int64(by))
 		}
 	}

@@ -1,4 +1,4 @@
-package harness
+package wall
 
 import (
 	"context"
@@ -49,15 +49,7 @@ func (p *producer) run(ctx context.Context, queue <-chan []load.Message) error {
 
 // send enters a message and hands it to the client.
 func (p *producer) send(ctx context.Context, m *load.Message) {
-	switch {
-	case m.Bad:
-		p.ledger.SentBad(m.Seq, m.Root)
-	case m.Repeat:
-		p.ledger.Sent(m.Seq, m.Root)
-	default:
-		p.latency.sending(m.Seq, m.At)
-		p.ledger.Sent(m.Seq, m.Root)
-	}
+	p.sink.Sent(m)
 	record := &kgo.Record{Topic: p.topic, Partition: m.Partition, Key: m.Key, Value: m.Value}
 	if shift := p.shifts[m.Partition].Load(); shift != 0 {
 		record.Timestamp = time.Now().Add(time.Duration(shift))

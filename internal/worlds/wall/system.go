@@ -1,4 +1,4 @@
-package harness
+package wall
 
 import (
 	"context"
@@ -7,17 +7,47 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"sync"
+	"time"
 
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/internal/netfault"
+	clock "sluice/internal/wall"
+	"sluice/reports"
 	"sluice/scenarios"
 )
 
-// endpoints are the world's Redis and Kafka, with names that no other run uses.
+// Servers are the Redis and the Kafka of a run.
+type Servers struct {
+	// Redis and Kafka are their addresses, "host:port" each. Several of Redis are the nodes of one
+	// cluster.
+	Redis, Kafka []string
+	Backend      Backend
+	// ByNetwork tells which faults of a server the backend does with the network to it. Nil: none.
+	ByNetwork func(scenarios.Fault) bool
+	// Output are settings of the output topic, beside what the scenario wants of it.
+	Output map[string]int64
+	// HidesMemory is true for a Redis that does not tell what memory it uses.
+	HidesMemory bool
+	// Stay is true for servers that outlive the run: what it leaves there is removed.
+	Stay bool
+}
+
+// Backend is what a world has behind its addresses.
+type Backend interface {
+	// Break does a fault that the network alone cannot. The result ends it; nil: nothing is to end.
+	Break(s *System, f scenarios.Fault) (end func() error, err error)
+	// Seconds returns the processor time that Redis and Kafka have used; 0 where nobody can tell.
+	Seconds() (redis, kafka float64)
+	// Close stops what was started.
+	Close() error
+}
+
+// endpoints are the servers of a run, with names that no other run uses.
 type endpoints struct {
 	redis, kafka           []string
 	namespace              string
@@ -32,239 +62,210 @@ type endpoints struct {
 }
 
 // harnessOpts are those of each Kafka client of the harness.
-func (s *endpoints) harnessOpts() []kgo.Opt {
-	opts := []kgo.Opt{kgo.SeedBrokers(s.kafka...),
+func (e *endpoints) harnessOpts() []kgo.Opt {
+	opts := []kgo.Opt{kgo.SeedBrokers(e.kafka...),
 		// A broker that is being stopped closes connections that it has just accepted, which the client
 		// takes for a missing login and for final.
 		kgo.AlwaysRetryEOF()}
-	if len(s.ownRoutes) == 0 {
+	if len(e.ownRoutes) == 0 {
 		return opts
 	}
-	dialer := &net.Dialer{Timeout: dialMax}
+	dialer := &net.Dialer{Timeout: DialMax}
 	return append(opts, kgo.Dialer(
 		func(ctx context.Context, network, address string) (net.Conn, error) {
-			if way, ok := s.ownRoutes[address]; ok {
+			if way, ok := e.ownRoutes[address]; ok {
 				address = way
 			}
 			return dialer.DialContext(ctx, network, address)
 		}))
 }
 
-// world is where a run takes place: the servers, the network to them, and what is broken of both.
-// It is safe for concurrent use.
-type world struct {
+// System is a run on the wall clock: consumers as child processes, a load over the network, and
+// servers behind addresses. It is safe for concurrent use.
+type System struct {
+	clock.Clock
+	clock.Tasks
 	endpoints
-	cfg     Config
-	backend backend
+	setup   harness.Setup
+	servers Servers
 	// network carries the pipeline, own the harness: see endpoints.
 	network, own *netfault.Net
-	// made is true once there is something of the run on the servers.
-	made bool
+
+	fleet     *fleet
+	sender    *sender
+	collector *collector
+	meters    meters
+	working   sync.WaitGroup // what Close ends
+	endWork   context.CancelFunc
 
 	mu     sync.Mutex
 	busy   map[string]bool // servers on which a fault is that suffers no other, by address
-	faults []*lasting
+	made   bool            // there is something of the run on the servers
 	closed bool
-	client rueidis.Client // for redisMemory, once it was needed
+	client rueidis.Client // for their memory, once it was needed
 }
 
-// backend is what a kind of world has behind its addresses.
-type backend interface {
-	// inject does a fault that the network alone cannot. The result ends it; nil: nothing is to end.
-	inject(w *world, f scenarios.Fault) (end func() error, err error)
-	// seconds returns the processor time that Redis and Kafka have used.
-	seconds() (redis, kafka float64)
-	// close stops what was started, or removes what the run left on servers that stay.
-	close(w *world) error
-}
+var _ harness.System = (*System)(nil)
 
-// errBusy means that a fault cannot happen right now, since its target is down or suffers another
-// one: it is tried again.
-var errBusy = errors.New("its target is down just now, or suffers another fault")
+// errClosed means that the run is over.
+var errClosed = errors.New("the run is over")
 
-// errClosed means that a fault comes after the end of the world.
-var errClosed = errors.New("the world is closed")
-
-// openWorld starts or finds the servers, and makes the topics. Faults must be ones that the world
-// can do.
-func openWorld(ctx context.Context, c Config) (*world, error) {
+// Open makes the topics of a run and the clients around it. The servers are closed with the System,
+// also with one that could not be opened.
+func Open(ctx context.Context, setup harness.Setup, servers Servers) (*System, error) {
 	var unique [4]byte
-	if _, err := rand.Read(unique[:]); err != nil {
-		return nil, err
-	}
-	name := fmt.Sprintf("sluice-sim-%s-%s", c.Scenario.Name, hex.EncodeToString(unique[:]))
-	w := &world{
-		cfg: c,
+	_, _ = rand.Read(unique[:]) // it never fails
+	name := fmt.Sprintf("sluice-sim-%s-%s", setup.Scenario.Name, hex.EncodeToString(unique[:]))
+	s := &System{
+		setup: setup, servers: servers,
 		endpoints: endpoints{
-			redis: c.Redis, kafka: c.Kafka, namespace: name + ":", group: name,
+			redis: servers.Redis, kafka: servers.Kafka, namespace: name + ":", group: name,
 			input: name + "-spans", output: name + "-segments", letters: name + "-dlq",
 		},
-		network: netfault.Open(), own: netfault.Open(),
-		busy: map[string]bool{},
+		network: netfault.Open(), own: netfault.Open(), busy: map[string]bool{},
 	}
-	err := w.openBackend(ctx)
-	if err == nil {
-		err = w.openNetwork(ctx)
+	setup.Sink.Ledger.InputTopic = s.input
+	work, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.endWork = end
+	if err := s.open(ctx, work); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	if err == nil {
-		err = w.createTopics(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(err, w.close())
-	}
-	return w, nil
+	return s, nil
 }
 
-// openBackend starts or finds the servers. Without any the world has no backend to close.
-func (w *world) openBackend(ctx context.Context) error {
-	switch {
-	case w.cfg.World == WorldFakes:
-		fakes, err := openFakes(&w.endpoints)
-		if err != nil {
-			return err
-		}
-		w.backend = fakes
-	case w.cfg.Servers != ServersGiven:
-		started, err := startServers(ctx, w.cfg, &w.endpoints)
-		if err != nil {
-			return err
-		}
-		w.backend = started
-	default:
-		w.backend = given{}
+func (s *System) open(ctx, work context.Context) (err error) {
+	if err := s.openNetwork(); err != nil {
+		return err
 	}
+	if err := s.createTopics(ctx); err != nil {
+		return err
+	}
+	s.fleet = newFleet(config(s.setup, s.endpoints), s.setup.Log, s.setup.Sink)
+	if s.sender, err = newSender(s); err != nil {
+		return fmt.Errorf("open the load generator: %w", err)
+	}
+	if s.collector, err = newCollector(&s.endpoints, s.setup.Sink); err != nil {
+		return fmt.Errorf("open the output: %w", err)
+	}
+	s.working.Go(func() { s.collector.run(work) })
+	s.working.Go(func() { s.meters.memory.run(work, s) })
 	return nil
 }
 
-// openNetwork puts proxies where the scenario has faults for them; a way that nothing happens on is
-// better off without one.
-func (w *world) openNetwork(ctx context.Context) (err error) {
-	var redis, kafka, everybody bool
-	for _, f := range w.cfg.Scenario.Faults {
-		onNetwork := isNetwork(f.Verb) || w.cfg.World == WorldFakes && isDoneByNetwork(f)
-		redis = redis || onNetwork && f.Target.Kind == scenarios.TargetRedis
-		kafka = kafka || onNetwork && f.Target.Kind == scenarios.TargetKafka
-		everybody = everybody || onNetwork && !isNetwork(f.Verb) &&
-			f.Target.Kind == scenarios.TargetKafka
+// Close implements harness.System. Faults that last are no hindrance.
+func (s *System) Close() error {
+	if s.fleet != nil {
+		s.fleet.killAll()
 	}
-	if given := w.cfg.World == WorldReal && w.cfg.Servers == ServersGiven; given {
-		if err := w.findNodes(ctx, redis, kafka); err != nil {
-			return err
-		}
+	s.endWork()
+	s.working.Wait()
+	if s.sender != nil {
+		s.sender.close()
 	}
-	if redis {
-		w.redisRoutes, err = openRoutes(w.network, w.redis)
-	}
-	if kafka && err == nil {
-		w.kafkaRoutes, err = openRoutes(w.network, w.kafka)
-	}
-	if everybody && err == nil {
-		w.ownRoutes, err = openRoutes(w.own, w.kafka)
-	}
-	return err
-}
-
-func openRoutes(n *netfault.Net, upstreams []string) (map[string]string, error) {
-	routes := map[string]string{}
-	for _, upstream := range upstreams {
-		way, err := n.Add(upstream)
-		if err != nil {
-			return nil, err
-		}
-		routes[upstream] = way
-	}
-	return routes, nil
-}
-
-// targets are the addresses that a fault hits.
-func (w *world) targets(t scenarios.Target) []string {
-	switch {
-	case t.Kind != scenarios.TargetRedis:
-		return w.kafka
-	case t.N == scenarios.AllNodes:
-		return w.redis
-	case t.N < len(w.redis):
-		return w.redis[t.N : t.N+1]
-	}
-	return nil
-}
-
-// close stops what was started, and removes what the run left on servers that stay. Faults that
-// last are no hindrance.
-func (w *world) close() error {
-	w.mu.Lock()
-	w.closed = true
-	client := w.client
-	w.client = nil
-	w.mu.Unlock()
+	s.mu.Lock()
+	s.closed = true
+	client := s.client
+	s.client = nil
+	s.mu.Unlock()
 	if client != nil {
 		client.Close()
 	}
 	var err error
-	if w.backend != nil {
-		err = w.backend.close(w)
+	if s.servers.Stay && s.made {
+		err = s.removeAll()
 	}
-	w.network.Close()
-	w.own.Close()
+	if s.collector != nil {
+		s.collector.close()
+	}
+	err = errors.Join(err, s.servers.Backend.Close())
+	s.network.Close()
+	s.own.Close()
 	return err
 }
 
-// claim reserves servers for a fault that suffers no other one beside it, all or none.
-func (w *world) claim(addresses []string) (release func(), err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// Consumers implements harness.System.
+func (s *System) Consumers() []harness.Consumer { return s.fleet.running() }
+
+// Do implements harness.System.
+func (s *System) Do(ctx context.Context, act harness.Act, to harness.Process) error {
+	if to.Worker != reports.NoWorker {
+		return s.fleet.signal(act, to)
+	}
+	switch act {
+	case harness.ActStart:
+		return s.fleet.start(ctx, to.Consumer)
+	case harness.ActStop:
+		return s.fleet.stop(ctx, to.Consumer)
+	case harness.ActKill:
+		return s.fleet.kill(to.Consumer)
+	case harness.ActFreeze:
+		return s.fleet.freeze(to.Consumer)
+	case harness.ActWake:
+		return s.fleet.wake(to.Consumer)
+	}
+	return fmt.Errorf("nobody can %v a consumer", act)
+}
+
+// Send implements harness.System.
+func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
+	err := s.sender.run(ctx, start)
+	sent := harness.Sent{Err: err, Behind: time.Duration(s.sender.behind.Load()).Seconds()}
+	sent.Limit, sent.Limited = s.sender.limit()
+	return sent
+}
+
+// Finish implements harness.System.
+func (s *System) Finish(ctx context.Context) error { return s.collector.finish(ctx) }
+
+// Break implements harness.System.
+func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
+	switch {
+	case f.Verb == scenarios.VerbJump:
+		undo = s.jump(f)
+	case isNetwork(f.Verb):
+		undo, err = s.BreakNetwork(f, false)
+	default:
+		undo, err = s.servers.Backend.Break(s, f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.What(), err)
+	}
+	return undo, nil
+}
+
+// jump shifts the clock of the load.
+func (s *System) jump(f scenarios.Fault) (undo func() error) {
+	partition := allPartitions
+	if f.Target.Kind == scenarios.TargetPartition {
+		partition = int32(f.Target.N)
+	}
+	s.sender.jump(partition, f.By)
+	return func() error {
+		s.sender.jump(partition, 0)
+		return nil
+	}
+}
+
+// Claim reserves servers for a fault that suffers no other one beside it, all or none.
+func (s *System) Claim(addresses []string) (release func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, address := range addresses {
-		if w.busy[address] {
-			return nil, fmt.Errorf("%s: %w", address, errBusy)
+		if s.busy[address] {
+			return nil, fmt.Errorf("%s: %w", address, harness.ErrBusy)
 		}
 	}
 	for _, address := range addresses {
-		w.busy[address] = true
+		s.busy[address] = true
 	}
 	return func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		for _, address := range addresses {
-			delete(w.busy, address)
+			delete(s.busy, address)
 		}
 	}, nil
 }
 
-// lasting is a fault that was injected and has an end.
-type lasting struct {
-	mu   sync.Mutex
-	end  func() error
-	over bool
-}
-
-// undo ends the fault. If that fails, it can be tried again.
-func (l *lasting) undo() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.over {
-		return nil
-	}
-	err := l.end()
-	l.over = err == nil
-	return err
-}
-
-// keep remembers the end of a fault, for heal.
-func (w *world) keep(end func() error) (undo func() error) {
-	if end == nil {
-		return nil
-	}
-	l := &lasting{end: end}
-	w.mu.Lock()
-	w.faults = append(w.faults, l)
-	w.mu.Unlock()
-	return func() error {
-		err := l.undo()
-		if err == nil {
-			w.mu.Lock()
-			w.faults = slices.DeleteFunc(w.faults, func(other *lasting) bool { return other == l })
-			w.mu.Unlock()
-		}
-		return err
-	}
-}
+// Look implements harness.System.
+func (s *System) Look() (judge.Look, reports.Sample) { return s.look(time.Now()) }
