@@ -12,8 +12,9 @@ import (
 
 	"sluice/flusher"
 	"sluice/internal/ingest"
-	"sluice/internal/instance"
 	"sluice/internal/pipeline"
+	"sluice/internal/process"
+	consumerprocess "sluice/internal/process/consumer"
 	"sluice/reports"
 )
 
@@ -29,19 +30,19 @@ type fleet struct {
 	consumers []*consumer
 
 	scanning sync.Mutex
-	scanner  *instance.Scanner
+	scanner  *process.Scanner
 }
 
 // newFleet returns the consumers of a run, of which none is started yet. The mark is no other run's.
 func newFleet(c pipeline.Config, log *slog.Logger, r *recorder) *fleet {
 	mark := "SIMULATION=" + c.Group
-	return &fleet{config: c, mark: mark, log: log, record: r, scanner: instance.NewScanner(mark)}
+	return &fleet{config: c, mark: mark, log: log, record: r, scanner: process.NewScanner(mark)}
 }
 
 // processes returns all that the run started and that have not ended, consumers and workers, by
 // asking the operating system: so it also sees one that everybody has lost track of. ok is false on
 // a system that cannot be asked.
-func (f *fleet) processes() (list []instance.Process, ok bool) {
+func (f *fleet) processes() (list []process.Info, ok bool) {
 	f.scanning.Lock()
 	defer f.scanning.Unlock()
 	return f.scanner.Scan()
@@ -52,7 +53,7 @@ type consumer struct {
 	index int
 	// life counts its starts, from 1; 0 before the first.
 	life     int
-	instance *instance.Instance // of the last life
+	instance *consumerprocess.Process // of the last life
 	// starting is true while its next life begins.
 	starting bool
 	frozen   bool
@@ -62,7 +63,7 @@ type consumer struct {
 
 func (c *consumer) up() bool { return c.instance != nil && !ended(c.instance) }
 
-func ended(i *instance.Instance) bool {
+func ended(i *consumerprocess.Process) bool {
 	select {
 	case <-i.Done():
 		return true
@@ -96,7 +97,7 @@ func (f *fleet) start(ctx context.Context, index int) error {
 		// A static member gets its partitions back at once. The others leave for good.
 		cfg.InstanceID = cfg.Group + "-first"
 	}
-	i, err := instance.Start(ctx, instance.Config{
+	i, err := consumerprocess.Start(ctx, consumerprocess.Config{
 		Pipeline: cfg, Mark: f.mark, Log: f.log,
 		Events: func(e flusher.Event) { f.record.supervisor(index, life, e) },
 		Fresh:  func(_ int, samples []time.Duration) { f.record.fresh.add(samples) },
@@ -115,7 +116,7 @@ func (f *fleet) start(ctx context.Context, index int) error {
 }
 
 // mourn notes the end of a life.
-func (f *fleet) mourn(c *consumer, i *instance.Instance) {
+func (f *fleet) mourn(c *consumer, i *consumerprocess.Process) {
 	<-i.Done()
 	state, text := reports.StateStopped, "drained"
 	if err := i.Err(); err != nil {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"time"
 
-	"sluice/internal/instance"
+	"sluice/internal/process"
 	"sluice/reports"
 )
 
@@ -18,7 +18,7 @@ func (f *fleet) signal(pid int, signal syscall.Signal) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c, err := f.get(first)
-	if err != nil || !instance.IsChild(pid, c.instance.Pid()) {
+	if err != nil || !process.IsChild(pid, c.instance.Pid()) {
 		return errBusy
 	}
 	return syscall.Kill(pid, signal)

@@ -1,14 +1,14 @@
 package harness
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"os"
-	"strconv"
 	"sync"
+	"time"
 
 	"github.com/redis/rueidis"
+
+	"sluice/internal/process"
 )
 
 // redisMemory returns what the fullest node of Redis uses and what it may use, in bytes; a max of 0
@@ -71,7 +71,7 @@ func (w *world) cpu() (redis, kafka float64) { return w.backend.seconds() }
 type usage struct {
 	mu        sync.Mutex
 	pid       int // 0: not running
-	past, now float64
+	past, now time.Duration
 }
 
 func (u *usage) began(pid int) {
@@ -90,34 +90,7 @@ func (u *usage) ended() {
 func (u *usage) seconds() float64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.look()
-	return u.past + u.now
-}
-
-func (u *usage) look() {
-	if u.pid == 0 {
-		return
-	}
-	if stat, err := os.ReadFile("/proc/" + strconv.Itoa(u.pid) + "/stat"); err == nil {
-		u.now = max(u.now, processorSeconds(stat))
-	}
-}
-
-// ticksPerSecond is the unit of processor time in stat files, the same on all of Linux.
-const ticksPerSecond = 100
-
-// processorSeconds reads the processor time of a process from its stat file; 0 if it is none. After
-// the name in brackets come the state, ten more fields, and the ticks in user and system mode.
-func processorSeconds(stat []byte) float64 {
-	const user, system = 11, 12
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) <= system {
-		return 0
-	}
-	u, err := strconv.ParseFloat(string(fields[user]), 64)
-	s, err2 := strconv.ParseFloat(string(fields[system]), 64)
-	if err != nil || err2 != nil {
-		return 0
-	}
-	return (u + s) / ticksPerSecond
+	p, _ := process.Look(u.pid)
+	u.now = max(u.now, p.CPU)
+	return (u.past + u.now).Seconds()
 }

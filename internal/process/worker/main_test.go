@@ -1,4 +1,4 @@
-package spawn
+package worker
 
 import (
 	"context"
@@ -8,21 +8,23 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"sluice/flusher"
 	"sluice/internal/lockbuf"
+	"sluice/internal/process"
 	"sluice/internal/wall"
 )
 
+// testRole is what test workers do.
+var testRole = Register("test", behave)
+
 // asParent makes this test binary the program of the three-level test: test, parent, workers.
-const asParent = "SLUICE_SPAWN_TEST_PARENT"
+const asParent = "SLUICE_WORKER_TEST_PARENT"
 
 func TestMain(m *testing.M) {
-	Register("test", behave)
-	MaybeWorker()
+	process.MaybeChild()
 	if os.Getenv(asParent) != "" {
 		parentMain()
 	}
@@ -91,7 +93,7 @@ func beat(ctx, stop context.Context, reporter flusher.Reporter) error {
 func newProcesses(tb testing.TB, b behaviour) (*Processes, *lockbuf.Buffer) {
 	tb.Helper()
 	out := &lockbuf.Buffer{}
-	cfg := DefaultProcessConfig("test", wall.Clock{})
+	cfg := DefaultProcessConfig(testRole, wall.Clock{})
 	cfg.Settings, _ = json.Marshal(b)
 	cfg.Log = slog.New(slog.NewJSONHandler(out, nil))
 	s, err := NewProcesses(cfg)
@@ -137,10 +139,6 @@ func exitOf(tb testing.TB, h flusher.Handle) flusher.Exit {
 // gone tells whether no process of that number runs. A zombie is none: whoever inherits a process
 // in a test's container may not reap it.
 func gone(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
+	_, alive := process.Look(pid)
+	return !alive
 }

@@ -1,4 +1,4 @@
-package instance
+package consumer
 
 import (
 	"bufio"
@@ -15,9 +15,9 @@ import (
 
 // asHarness makes this test binary the program of the four-level test: test, harness, consumer,
 // workers. Its value is the mark. (It cannot be the mark itself, which the harness does not have.)
-const asHarness = "SLUICE_INSTANCE_TEST_HARNESS"
+const asHarness = "SLUICE_CONSUMER_TEST_HARNESS"
 
-// harnessMain is the second level: it reads a config, starts an instance, says so, and waits to be
+// harnessMain is the second level: it reads a config, starts a consumer, says so, and waits to be
 // killed. When its stdin ends the test is gone.
 func harnessMain() {
 	in := bufio.NewReader(os.Stdin)
@@ -46,7 +46,7 @@ func harness(config string) error {
 // TestNothingSurvivesKillOfTheHarness kills the harness with SIGKILL and expects every process of
 // its run to end, by the mark.
 func TestNothingSurvivesKillOfTheHarness(t *testing.T) {
-	mark := fmt.Sprintf("INSTANCE_TEST=orphan-%d", os.Getpid())
+	mark := fmt.Sprintf("CONSUMER_TEST=orphan-%d", os.Getpid())
 	text, err := config(t).Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -82,12 +82,4 @@ func TestNothingSurvivesKillOfTheHarness(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "all are gone", func() bool { return marked(t, mark) == 0 })
-}
-
-func TestTheHiddenArgumentIsNotForTheCommandLine(t *testing.T) {
-	cmd := exec.Command("/proc/self/exe", marker)
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != codeMisused || !strings.Contains(string(out), "starts itself") {
-		t.Errorf("%v: %s", err, out)
-	}
 }

@@ -1,21 +1,23 @@
-package spawn
+package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
 
 	"sluice/flusher"
+	"sluice/internal/process"
 )
 
 // GoroutineConfig says how workers in goroutines are started.
 type GoroutineConfig struct {
-	// Run is the name under which what a worker does is registered.
-	Run string
+	// Role is what a worker does.
+	Role *Role
 	// Settings are handed to every worker, as JSON.
-	Settings []byte
+	Settings json.RawMessage
 	// Clock tells when reports arrived.
 	Clock flusher.Clock
 	// Log is the workers', each with the worker's number.
@@ -25,7 +27,6 @@ type GoroutineConfig struct {
 // Goroutines starts each worker as a goroutine of this process.
 type Goroutines struct {
 	cfg GoroutineConfig
-	run Run
 	// all ends with Close.
 	all    context.Context
 	endAll context.CancelFunc
@@ -35,14 +36,10 @@ var _ flusher.Spawner = (*Goroutines)(nil)
 
 // NewGoroutines returns a spawner of workers in goroutines.
 func NewGoroutines(cfg GoroutineConfig) (*Goroutines, error) {
-	run, err := lookUp(cfg.Run)
-	if err != nil {
-		return nil, err
+	if cfg.Role == nil || cfg.Clock == nil || cfg.Log == nil {
+		return nil, errors.New("start workers as goroutines: no role, no clock or no log")
 	}
-	if cfg.Clock == nil || cfg.Log == nil {
-		return nil, errors.New("spawn goroutines: no clock or no log")
-	}
-	g := &Goroutines{cfg: cfg, run: run}
+	g := &Goroutines{cfg: cfg}
 	g.all, g.endAll = context.WithCancel(context.Background())
 	return g, nil
 }
@@ -55,7 +52,7 @@ func (s *Goroutines) Close() { s.endAll() }
 func (s *Goroutines) Pids() map[int]int { return nil }
 
 // Usage returns nothing, as nobody can tell.
-func (s *Goroutines) Usage() map[int]Usage { return nil }
+func (s *Goroutines) Usage() map[int]process.Usage { return nil }
 
 // Start starts a worker in a goroutine. The context bounds nothing, as with processes.
 func (s *Goroutines) Start(ctx context.Context, spec flusher.WorkerSpec) (flusher.Handle, error) {
@@ -76,7 +73,7 @@ func (s *Goroutines) Start(ctx context.Context, spec flusher.WorkerSpec) (flushe
 		Reporter: g.inbox,
 		Log:      s.cfg.Log.With("worker", spec.Worker),
 	}
-	go g.live(own, stop, s.run, job)
+	go g.live(own, stop, s.cfg.Role.run, job)
 	return g, nil
 }
 
@@ -101,7 +98,7 @@ func (g *goroutine) live(ctx, stop context.Context, run Run, job Job) {
 		}
 	}()
 	if err := run(ctx, stop, job); err != nil {
-		g.exit = flusher.Exit{Code: codeFailed, Err: err}
+		g.exit = flusher.Exit{Code: process.CodeFailed, Err: err}
 	}
 }
 

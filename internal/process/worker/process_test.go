@@ -1,4 +1,4 @@
-package spawn
+package worker
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/process"
 )
 
 func owners(shard buffer.Shard) []buffer.Fenced {
@@ -40,9 +41,9 @@ func TestExitCause(t *testing.T) {
 		code int
 		err  string
 	}{
-		{"fail", codeFailed, "disk on fire"},
+		{"fail", process.CodeFailed, "disk on fire"},
 		{"panic", 2, "panic: planted"},
-		{"dance", codeFailed, `"dance" is unknown`},
+		{"dance", process.CodeFailed, `"dance" is unknown`},
 	}
 	for _, c := range cases {
 		t.Run(c.do, func(t *testing.T) {
@@ -79,7 +80,7 @@ func freeze(t *testing.T, pid int) {
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the worker is stopped", func() bool { return stateOf(pid) == "T" })
+	eventually(t, "the worker is stopped", func() bool { p, _ := process.Look(pid); return p.Stopped })
 }
 
 func TestAFrozenWorkerIsSilentAndBeatsAgainWhenItWakes(t *testing.T) {
@@ -189,8 +190,8 @@ func TestCloseKillsWhatIsLeft(t *testing.T) {
 }
 
 func TestConfigFaultsAreAllNamed(t *testing.T) {
-	err := ProcessConfig{Run: "tset", MemoryMax: -1}.Validate()
-	for _, want := range []string{`"tset"`, `["test"]`, "threads 0", "GC percent 0", "memory -1", "no clock"} {
+	err := ProcessConfig{MemoryMax: -1}.Validate()
+	for _, want := range []string{"no role", "threads 0", "GC percent 0", "memory -1", "no clock"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)
 		}

@@ -1,4 +1,4 @@
-package child
+package process
 
 import (
 	"bufio"
@@ -22,22 +22,16 @@ const (
 	crashBytesMax = 32 << 10
 )
 
-// Forwarder passes a child's log on. Lines that are no log records come from the Go runtime, when
+// forwarder passes a child's log on. Lines that are no log records come from the Go runtime, when
 // it crashes; they are kept together and logged as one.
-type Forwarder struct {
-	what  string
+type forwarder struct {
+	what  string // the child in the log's own words, such as "worker"
 	log   *slog.Logger
 	crash strings.Builder
 }
 
-// NewForwarder returns a forwarder to that log; what names the child in the log's own words, such
-// as "worker".
-func NewForwarder(what string, log *slog.Logger) *Forwarder {
-	return &Forwarder{what: what, log: log}
-}
-
-// Run reads until the end: a pipe that nobody reads would stop the child.
-func (f *Forwarder) Run(stderr io.Reader) {
+// run reads until the end: a pipe that nobody reads would stop the child.
+func (f *forwarder) run(stderr io.Reader) {
 	in := bufio.NewReaderSize(stderr, logLineMax)
 	for {
 		line, err := in.ReadSlice('\n')
@@ -51,7 +45,7 @@ func (f *Forwarder) Run(stderr io.Reader) {
 	}
 }
 
-func (f *Forwarder) line(line []byte) {
+func (f *forwarder) line(line []byte) {
 	if len(line) == 0 && f.crash.Len() == 0 {
 		return
 	}
@@ -75,7 +69,7 @@ func isCrash(line string) bool {
 }
 
 // forward logs a record of the child as one of ours, with the time at which it was written.
-func (f *Forwarder) forward(line []byte) bool {
+func (f *forwarder) forward(line []byte) bool {
 	var record struct {
 		Time  time.Time   `json:"time"`
 		Level *slog.Level `json:"level"`
@@ -108,9 +102,9 @@ func decodeExact(line []byte, into any) error {
 	return dec.Decode(into)
 }
 
-// LastWord is what a child's exit says if the child itself could not: the first line of the crash.
-// It is to be asked for after Run returned.
-func (f *Forwarder) LastWord() error {
+// lastWord is what a child's exit says if the child itself could not: the first line of the crash.
+// It is to be asked for after run returned.
+func (f *forwarder) lastWord() error {
 	line, _, _ := strings.Cut(f.crash.String(), "\n")
 	if line == "" {
 		return errors.New("it ended without a word")
@@ -118,8 +112,8 @@ func (f *Forwarder) LastWord() error {
 	return fmt.Errorf("it crashed: %s", line)
 }
 
-// LevelOf finds the lowest level that a logger writes, which is the one that a child needs.
-func LevelOf(log *slog.Logger) slog.Level {
+// levelOf finds the lowest level that a logger writes, which is the one that a child needs.
+func levelOf(log *slog.Logger) slog.Level {
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
 		if log.Enabled(context.Background(), level) {
 			return level

@@ -1,10 +1,11 @@
-package spawn
+package worker
 
 import (
 	"sync"
 	"time"
 
 	"sluice/flusher"
+	"sluice/internal/process"
 )
 
 // freshSamplesMax bounds the freshness samples that wait to be fetched or sent; the oldest are
@@ -20,7 +21,7 @@ type inbox struct {
 	status flusher.Status
 	at     time.Time
 	fresh  []time.Duration
-	usage  Usage
+	usage  process.Usage
 }
 
 var _ flusher.Reporter = (*inbox)(nil)
@@ -59,7 +60,7 @@ func (b *inbox) DrainFresh() []time.Duration {
 }
 
 // Usage returns what the worker process said it had used, with its last report.
-func (b *inbox) Usage() Usage {
+func (b *inbox) Usage() process.Usage {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.usage

@@ -1,4 +1,4 @@
-package spawn
+package worker
 
 import (
 	"encoding/json"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sluice/flusher"
+	"sluice/internal/process"
 	"sluice/internal/wall"
 )
 
@@ -14,7 +15,7 @@ func newGoroutines(t *testing.T, do string) *Goroutines {
 	t.Helper()
 	settings, _ := json.Marshal(behaviour{Do: do})
 	s, err := NewGoroutines(GoroutineConfig{
-		Run: "test", Settings: settings, Clock: wall.Clock{}, Log: slog.New(slog.DiscardHandler),
+		Role: testRole, Settings: settings, Clock: wall.Clock{}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +35,7 @@ func TestGoroutineStopAndKill(t *testing.T) {
 	}
 	h = start(t, newGoroutines(t, "beat"))
 	h.Kill()
-	if exit := exitOf(t, h); exit.Code != codeFailed || exit.Err == nil {
+	if exit := exitOf(t, h); exit.Code != process.CodeFailed || exit.Err == nil {
 		t.Errorf("exit %+v after Kill, want the context's error", exit)
 	}
 }
@@ -46,9 +47,9 @@ func TestGoroutineCrashIsAnExit(t *testing.T) {
 	}
 }
 
-func TestUnknownRun(t *testing.T) {
-	_, err := NewGoroutines(GoroutineConfig{Run: "tset"})
-	if err == nil || !strings.Contains(err.Error(), `["test"]`) {
-		t.Errorf("%v does not say what would be right", err)
+func TestGoroutinesNeedARole(t *testing.T) {
+	_, err := NewGoroutines(GoroutineConfig{Clock: wall.Clock{}, Log: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "no role") {
+		t.Errorf("%v does not say what is missing", err)
 	}
 }

@@ -1,4 +1,4 @@
-package child
+package process
 
 import (
 	"errors"
@@ -15,8 +15,8 @@ import (
 // started holds them open; nothing should.
 const drainMax = time.Second
 
-// Program is the path by which this program starts itself.
-func Program() (string, error) {
+// program is the path by which this program starts itself.
+func program() (string, error) {
 	if runtime.GOOS == "linux" {
 		// The file may have been replaced by a newer one while this process runs; a child of another
 		// version is not wanted.
@@ -29,11 +29,11 @@ func Program() (string, error) {
 	return path, nil
 }
 
-// Pipes are the parent's ends.
-type Pipes struct{ Orders, Reports, Stderr *os.File }
+// pipes are the parent's ends.
+type pipes struct{ orders, reports, stderr *os.File }
 
-// Connect starts the process with its three pipes.
-func Connect(cmd *exec.Cmd) (_ Pipes, err error) {
+// connect starts the process with its three pipes.
+func connect(cmd *exec.Cmd) (_ pipes, err error) {
 	var ours, theirs []*os.File
 	defer func() {
 		closeAll(theirs)
@@ -44,7 +44,7 @@ func Connect(cmd *exec.Cmd) (_ Pipes, err error) {
 	for i := range 3 {
 		r, w, err := os.Pipe()
 		if err != nil {
-			return Pipes{}, err
+			return pipes{}, err
 		}
 		if i == 0 {
 			r, w = w, r // the parent writes orders and reads the rest
@@ -53,9 +53,9 @@ func Connect(cmd *exec.Cmd) (_ Pipes, err error) {
 	}
 	cmd.Stdin, cmd.ExtraFiles, cmd.Stderr = theirs[0], []*os.File{theirs[1]}, theirs[2]
 	if err := cmd.Start(); err != nil {
-		return Pipes{}, err
+		return pipes{}, err
 	}
-	return Pipes{Orders: ours[0], Reports: ours[1], Stderr: ours[2]}, nil
+	return pipes{orders: ours[0], reports: ours[1], stderr: ours[2]}, nil
 }
 
 func closeAll(files []*os.File) {
@@ -64,19 +64,19 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// Drain waits for the readers of Reports and Stderr to come to the end of what a dead child wrote,
+// drain waits for the readers of reports and stderr to come to the end of what a dead child wrote,
 // and closes both.
-func (p Pipes) Drain(readers *sync.WaitGroup) {
+func (p pipes) drain(readers *sync.WaitGroup) {
 	deadline := time.Now().Add(drainMax)
-	_ = p.Reports.SetReadDeadline(deadline)
-	_ = p.Stderr.SetReadDeadline(deadline)
+	_ = p.reports.SetReadDeadline(deadline)
+	_ = p.stderr.SetReadDeadline(deadline)
 	readers.Wait()
-	closeAll([]*os.File{p.Reports, p.Stderr})
+	closeAll([]*os.File{p.reports, p.stderr})
 }
 
-// Reports returns the child's end of its pipe to the parent. It is an error if this process has no
+// reportPipe returns the child's end of its pipe to the parent. It is an error if this process has no
 // such pipes: somebody started it who is not its parent program.
-func Reports() (*os.File, error) {
+func reportPipe() (*os.File, error) {
 	const fd = 3
 	// Without blocking, so that a last report to a parent that does not read can be given up; and
 	// not for what this process itself starts.

@@ -1,4 +1,4 @@
-package instance
+package consumer
 
 import (
 	"context"
@@ -14,20 +14,19 @@ import (
 	"sluice/internal/ingest"
 	"sluice/internal/pipeline"
 	"sluice/internal/pipeline/pipelinetest"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 	"sluice/internal/wall"
 )
 
 func TestMain(m *testing.M) {
-	MaybeRun()
-	spawn.MaybeWorker()
+	process.MaybeChild()
 	if os.Getenv(asHarness) != "" {
 		harnessMain()
 	}
 	os.Exit(m.Run())
 }
 
-// heard is what an instance told.
+// heard is what a consumer told.
 type heard struct {
 	mu     sync.Mutex
 	events []flusher.Event
@@ -46,23 +45,23 @@ func (h *heard) kinds(worker int) []flusher.EventKind {
 	return kinds
 }
 
-// running is an instance in a test, with what it told.
+// running is a consumer in a test, with what it told.
 type running struct {
-	*Instance
+	*Process
 	heard *heard
 	mark  string
 }
 
-// run starts an instance of two worker processes on fakes, and waits until they are healthy.
+// run starts a consumer of two worker processes on fakes, and waits until they are healthy.
 func run(t *testing.T, change func(*pipeline.Config)) *running {
 	t.Helper()
-	r := &running{heard: &heard{}, mark: fmt.Sprintf("INSTANCE_TEST=%s-%d", t.Name(), os.Getpid())}
+	r := &running{heard: &heard{}, mark: fmt.Sprintf("CONSUMER_TEST=%s-%d", t.Name(), os.Getpid())}
 	c := config(t)
 	if change != nil {
 		change(&c)
 	}
 	var err error
-	r.Instance, err = Start(t.Context(), Config{
+	r.Process, err = Start(t.Context(), Config{
 		Pipeline: c, Mark: r.mark,
 		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Events: func(e flusher.Event) {
@@ -103,7 +102,7 @@ func config(t *testing.T) pipeline.Config {
 // marked returns how many processes have the mark.
 func marked(t *testing.T, mark string) int {
 	t.Helper()
-	list, ok := NewScanner(mark).Scan()
+	list, ok := process.NewScanner(mark).Scan()
 	if !ok {
 		t.Skip("this system has no /proc")
 	}

@@ -1,4 +1,4 @@
-package spawn
+package worker
 
 import (
 	"bufio"
@@ -8,18 +8,18 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 
 	"sluice/flusher"
+	"sluice/internal/process"
 	"sluice/internal/wall"
 )
 
 // parentMain is the middle level: it starts two workers, tells their numbers when both beat, and
 // waits to be killed. When its stdin ends the test is gone.
 func parentMain() {
-	cfg := DefaultProcessConfig("test", wall.Clock{})
+	cfg := DefaultProcessConfig(testRole, wall.Clock{})
 	cfg.Settings, _ = json.Marshal(behaviour{Do: "beat"})
 	s, err := NewProcesses(cfg)
 	if err != nil {
@@ -128,25 +128,7 @@ func TestWorkersIgnoreTheTerminalsSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it runs on", func() bool {
-		state := stateOf(f.workers[0])
-		return state == "R" || state == "S"
+		p, alive := process.Look(f.workers[0])
+		return alive && !p.Stopped
 	})
-}
-
-func TestTheHiddenArgumentIsNotForTheCommandLine(t *testing.T) {
-	cmd := exec.Command("/proc/self/exe", marker, "test", "0")
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != codeMisused || !strings.Contains(string(out), "starts itself") {
-		t.Errorf("%v: %s", err, out)
-	}
-}
-
-// stateOf is the letter of a process's state in the process list.
-func stateOf(pid int) string {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return state[:1]
 }

@@ -1,4 +1,4 @@
-package instance
+package consumer
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"sluice/flusher"
 	"sluice/internal/pipeline"
+	"sluice/internal/process"
 )
 
 func TestStopDrainsInGoodOrder(t *testing.T) {
@@ -76,15 +77,15 @@ func TestKillTakesTheWorkersAlong(t *testing.T) {
 	eventually(t, "the workers are gone", func() bool { return marked(t, r.mark) == 0 })
 }
 
-func TestAFrozenInstanceIsSilentAndGoesOn(t *testing.T) {
+func TestAFrozenConsumerIsSilentAndGoesOn(t *testing.T) {
 	r := run(t, nil)
 	if err := r.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	scanner := NewScanner(r.mark)
+	scanner := process.NewScanner(r.mark)
 	eventually(t, "it is seen stopped, its workers are not", func() bool {
 		list, _ := scanner.Scan()
-		return len(list) == 3 && !slices.ContainsFunc(list, func(p Process) bool {
+		return len(list) == 3 && !slices.ContainsFunc(list, func(p process.Info) bool {
 			return p.Stopped != (p.Pid == r.Pid())
 		})
 	})
@@ -98,8 +99,8 @@ func TestAFrozenInstanceIsSilentAndGoesOn(t *testing.T) {
 	}
 }
 
-// TestAnInstanceEndsByItself when a worker fails once more than its budget allows.
-func TestAnInstanceEndsByItself(t *testing.T) {
+// TestAConsumerEndsByItself when a worker fails once more than its budget allows.
+func TestAConsumerEndsByItself(t *testing.T) {
 	r := run(t, func(c *pipeline.Config) { c.Flusher.RestartBudget = 0 })
 	if err := syscall.Kill(r.Look().Pids[1], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -124,7 +125,7 @@ func TestStartSaysWhyNot(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	c := pipeline.DefaultConfig()
 	c.Redis.Addresses, c.Kafka.Brokers = []string{"127.0.0.1:1"}, []string{"127.0.0.1:1"}
-	_, err := Start(t.Context(), Config{Pipeline: c, Mark: "INSTANCE_TEST=1"})
+	_, err := Start(t.Context(), Config{Pipeline: c, Mark: "CONSUMER_TEST=1"})
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("servers that are not there: %v", err)
 	}
@@ -136,7 +137,7 @@ func TestStartSaysWhyNot(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Start(ctx, Config{Pipeline: c, Mark: "INSTANCE_TEST=1"}); err == nil {
+	if _, err := Start(ctx, Config{Pipeline: c, Mark: "CONSUMER_TEST=1"}); err == nil {
 		t.Error("it was started though the context is done")
 	}
 }

@@ -1,28 +1,25 @@
-package spawn
+package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/exec"
 	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 
 	"sluice/buffer"
 	"sluice/flusher"
-	"sluice/internal/child"
+	"sluice/internal/process"
 )
 
 // ProcessConfig says how worker processes are started.
 type ProcessConfig struct {
-	// Run is the name under which what a worker does is registered.
-	Run string
+	// Role is what a worker does.
+	Role *Role
 	// Settings are handed to every worker, as JSON.
-	Settings []byte
+	Settings json.RawMessage
 	// Threads is GOMAXPROCS of a worker. Default 1: a worker is a sequence of stages, and the
 	// number of workers is what scales.
 	Threads int
@@ -40,11 +37,11 @@ type ProcessConfig struct {
 // NoMemoryMax leaves a worker's memory to the machine.
 const NoMemoryMax buffer.Bytes = 0
 
-// DefaultProcessConfig returns the defaults for workers of that name.
-func DefaultProcessConfig(run string, clock flusher.Clock) ProcessConfig {
+// DefaultProcessConfig returns the defaults for workers of that role.
+func DefaultProcessConfig(role *Role, clock flusher.Clock) ProcessConfig {
 	return ProcessConfig{
-		Run:       run,
-		Settings:  []byte("null"),
+		Role:      role,
+		Settings:  json.RawMessage("null"),
 		Threads:   1,
 		GCPercent: 200,
 		MemoryMax: 512 << 20,
@@ -61,8 +58,7 @@ func (c ProcessConfig) Validate() error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	_, unknown := lookUp(c.Run)
-	fault(unknown != nil, "%w", unknown)
+	fault(c.Role == nil, "no role")
 	fault(c.Threads < 1, "worker threads %d must be at least 1", c.Threads)
 	fault(c.GCPercent < 1, "worker GC percent %d must be at least 1", c.GCPercent)
 	fault(c.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)", c.MemoryMax)
@@ -73,9 +69,8 @@ func (c ProcessConfig) Validate() error {
 
 // Processes starts each worker as an OS process.
 type Processes struct {
-	cfg  ProcessConfig
-	path string
-	env  []string
+	cfg ProcessConfig
+	env []string
 
 	mu     sync.Mutex
 	live   map[*Process]struct{}
@@ -84,40 +79,30 @@ type Processes struct {
 
 var _ flusher.Spawner = (*Processes)(nil)
 
+// Process is a worker process.
+type Process struct {
+	*process.Process
+	*inbox
+	spec flusher.WorkerSpec
+}
+
+var _ flusher.Handle = (*Process)(nil)
+
 // NewProcesses returns a spawner of worker processes.
 func NewProcesses(cfg ProcessConfig) (*Processes, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	path, err := child.Program()
-	if err != nil {
-		return nil, err
+	limit := "off"
+	if cfg.MemoryMax != NoMemoryMax {
+		limit = strconv.FormatInt(int64(cfg.MemoryMax), 10)
 	}
 	return &Processes{
-		cfg:  cfg,
-		path: path,
-		env:  cfg.environment(os.Environ()),
+		cfg: cfg,
+		env: []string{"GOMAXPROCS=" + strconv.Itoa(cfg.Threads), "GOGC=" + strconv.Itoa(cfg.GCPercent),
+			"GOMEMLIMIT=" + limit},
 		live: make(map[*Process]struct{}),
 	}, nil
-}
-
-// environment is the parent's without what configures the parent, secrets among it.
-func (c ProcessConfig) environment(parents []string) []string {
-	var env []string
-	for _, variable := range parents {
-		name, _, _ := strings.Cut(variable, "=")
-		switch {
-		case strings.HasPrefix(name, "SLUICE_"):
-		case name == "GOMAXPROCS" || name == "GOGC" || name == "GOMEMLIMIT":
-		default:
-			env = append(env, variable)
-		}
-	}
-	env = append(env, "GOMAXPROCS="+strconv.Itoa(c.Threads), "GOGC="+strconv.Itoa(c.GCPercent))
-	if c.MemoryMax != NoMemoryMax {
-		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(int64(c.MemoryMax), 10))
-	}
-	return env
 }
 
 // Start starts a worker process. The context bounds nothing: the process ends by Stop, by Kill, by
@@ -131,13 +116,19 @@ func (s *Processes) Start(ctx context.Context, spec flusher.WorkerSpec) (flusher
 	if s.closed {
 		return nil, fmt.Errorf("start worker %d: %w", spec.Worker, errClosed)
 	}
-	p, err := startProcess(s.command(spec), s.cfg, spec)
+	p := &Process{inbox: newInbox(s.cfg.Clock.Now), spec: spec}
+	var err error
+	p.Process, err = s.cfg.Role.process.Start(process.Options{
+		Arguments:   []string{strconv.Itoa(spec.Worker)},
+		Environment: s.env,
+		Log:         s.cfg.Log.With("worker", spec.Worker),
+	}, settings{s.cfg.Settings, spec}, p.take)
 	if err != nil {
 		return nil, fmt.Errorf("start worker %d: %w", spec.Worker, err)
 	}
 	s.live[p] = struct{}{}
 	go func() {
-		<-p.exited
+		<-p.Done()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.live, p)
@@ -147,13 +138,18 @@ func (s *Processes) Start(ctx context.Context, spec flusher.WorkerSpec) (flusher
 
 var errClosed = errors.New("the spawner is closed")
 
-func (s *Processes) command(spec flusher.WorkerSpec) *exec.Cmd {
-	cmd := exec.Command(s.path, marker, s.cfg.Run, strconv.Itoa(spec.Worker))
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = s.env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return cmd
+// Exited tells whether the process was waited for, and how it ended.
+func (p *Process) Exited() (flusher.Exit, bool) {
+	select {
+	case <-p.Done():
+		return flusher.Exit(p.Exit()), true
+	default:
+		return flusher.Exit{}, false
+	}
 }
+
+// CanKill is true.
+func (p *Process) CanKill() bool { return true }
 
 // Pids returns the process numbers of the workers that run, by worker. A worker has more than one
 // only between its kill and the proof that it stopped; the youngest is returned then.
@@ -173,10 +169,10 @@ func (s *Processes) Pids() map[int]int {
 
 // Usage returns what each worker that runs has used of the machine, by worker, as of its last
 // report.
-func (s *Processes) Usage() map[int]Usage {
+func (s *Processes) Usage() map[int]process.Usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	usage := make(map[int]Usage, len(s.live))
+	usage := make(map[int]process.Usage, len(s.live))
 	for p := range s.live {
 		usage[p.spec.Worker] = p.Usage()
 	}
@@ -197,6 +193,6 @@ func (s *Processes) Close() {
 		p.Kill()
 	}
 	for _, p := range left {
-		<-p.exited
+		<-p.Done()
 	}
 }
