@@ -294,17 +294,6 @@ func TestWhatNoWorldSkips(t *testing.T) {
 	}
 }
 
-func TestProcessorSeconds(t *testing.T) {
-	for stat, want := range map[string]float64{
-		"7 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20": 3,
-		"7 (a) S 1 2": 0, "": 0,
-	} {
-		if got := processorSeconds([]byte(stat)); got != want {
-			t.Errorf("%q has %v s, want %v", stat, got, want)
-		}
-	}
-}
-
 func TestFullerNode(t *testing.T) {
 	for _, c := range []struct {
 		used, max, otherUsed, otherMax int64

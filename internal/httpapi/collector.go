@@ -10,7 +10,7 @@ import (
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/pipeline"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 )
 
 // Source is where the collector reads: a pipeline.
@@ -18,7 +18,7 @@ type Source interface {
 	Workers() []flusher.WorkerState
 	Counters() ingest.Counters
 	Freshness() []pipeline.Freshness
-	Usage() map[int]spawn.Usage
+	Usage() map[int]process.Usage
 	// Memory asks the Redis nodes, so it takes a while.
 	Memory(ctx context.Context) ([]flusher.NodeMemory, error)
 }

@@ -20,7 +20,7 @@ import (
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/pipeline"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 )
 
 // fixed is a pipeline that stands still.
@@ -57,8 +57,8 @@ func (f fixed) Freshness() []pipeline.Freshness {
 	return []pipeline.Freshness{{Worker: 0, Buckets: buckets, Count: 3, Sum: 6 * time.Second}}
 }
 
-func (f fixed) Usage() map[int]spawn.Usage {
-	return map[int]spawn.Usage{0: {CPU: 1500 * time.Millisecond, RSS: 1 << 20}}
+func (f fixed) Usage() map[int]process.Usage {
+	return map[int]process.Usage{0: {CPU: 1500 * time.Millisecond, RSS: 1 << 20}}
 }
 
 func (f fixed) Memory(context.Context) ([]flusher.NodeMemory, error) {

@@ -1,7 +1,7 @@
 // Package pipeline wires the parts together: input topic, buffer in Redis, workers, output topic.
 // cmd/run is a shell around it, and so is the harness on the wall clock.
 //
-// A program that uses it calls spawn.MaybeWorker first in main: worker processes are the program
+// A program that uses it calls process.MaybeChild first in main: worker processes are the program
 // itself, started again.
 package pipeline
 
@@ -19,7 +19,8 @@ import (
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
+	"sluice/internal/process/worker"
 	"sluice/internal/wall"
 )
 
@@ -44,7 +45,7 @@ type Pipeline struct {
 type spawner interface {
 	flusher.Spawner
 	Pids() map[int]int
-	Usage() map[int]spawn.Usage
+	Usage() map[int]process.Usage
 	Close()
 }
 
@@ -129,14 +130,14 @@ func (c Config) spawner(log *slog.Logger) (spawner, error) {
 		return nil, err
 	}
 	if c.Mode == ModeGoroutine {
-		return spawn.NewGoroutines(spawn.GoroutineConfig{
-			Run: workerName, Settings: settings, Clock: wall.Clock{}, Log: log,
+		return worker.NewGoroutines(worker.GoroutineConfig{
+			Role: workerRole, Settings: settings, Clock: wall.Clock{}, Log: log,
 		})
 	}
-	pc := spawn.DefaultProcessConfig(workerName, wall.Clock{})
+	pc := worker.DefaultProcessConfig(workerRole, wall.Clock{})
 	pc.Settings, pc.Log = settings, log
 	pc.Threads, pc.GCPercent, pc.MemoryMax = c.Limits.Threads, c.Limits.GCPercent, c.Limits.MemoryMax
-	return spawn.NewProcesses(pc)
+	return worker.NewProcesses(pc)
 }
 
 // join makes the loop and its source. The source joins the group at once, and the group waits only
@@ -242,7 +243,7 @@ func (p *Pipeline) Counters() ingest.Counters { return p.loop.Counters() }
 func (p *Pipeline) Pids() map[int]int { return p.spawner.Pids() }
 
 // Usage returns what each worker process that runs has used so far, by worker.
-func (p *Pipeline) Usage() map[int]spawn.Usage { return p.spawner.Usage() }
+func (p *Pipeline) Usage() map[int]process.Usage { return p.spawner.Usage() }
 
 // Memory asks every Redis node how full it is.
 func (p *Pipeline) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {

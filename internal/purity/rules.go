@@ -43,12 +43,15 @@ var layers = map[string]int{
 	"flusher":               2,
 	"consumer":              3,
 	"scenarios":             3,
+	"internal/process":      3, // what a process does comes from above, by a role
 	"internal":              4, // adapters and glue
 	"internal/judge":        5,
 	"internal/harness":      5,
 	"sim":                   5,
 	"reports":               5,
 	"cmd":                   6,
+
+	"internal/process/consumer": 4, // a whole pipeline is below it
 }
 
 // notInProduction is what cmd/run must not reach by any path. (miniredis and kfake are not here:
@@ -57,6 +60,7 @@ var notInProduction = []string{
 	module + "/sim",
 	module + "/internal/judge",
 	module + "/internal/harness",
+	module + "/internal/process/consumer",
 	module + "/reports",
 	module + "/buffer/storetest",
 	module + "/internal/proptest",

@@ -13,9 +13,10 @@ import (
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/harness"
-	"sluice/internal/instance"
 	"sluice/internal/judge"
 	"sluice/internal/pipeline"
+	"sluice/internal/process"
+	consumerprocess "sluice/internal/process/consumer"
 	"sluice/reports"
 )
 
@@ -31,19 +32,19 @@ type fleet struct {
 	consumers []*consumer
 
 	scanning sync.Mutex
-	scanner  *instance.Scanner
+	scanner  *process.Scanner
 }
 
 // newFleet returns the consumers of a run, of which none is started yet. The mark is no other run's.
 func newFleet(c pipeline.Config, log *slog.Logger, sink *harness.Sink) *fleet {
 	mark := "SIMULATION=" + c.Group
-	return &fleet{config: c, mark: mark, log: log, sink: sink, scanner: instance.NewScanner(mark)}
+	return &fleet{config: c, mark: mark, log: log, sink: sink, scanner: process.NewScanner(mark)}
 }
 
 // processes returns all that the run started and that have not ended, consumers and workers, by
 // asking the operating system: so it also sees one that everybody has lost track of. ok is false on
 // a system that cannot be asked.
-func (f *fleet) processes() (list []instance.Process, ok bool) {
+func (f *fleet) processes() (list []process.Info, ok bool) {
 	f.scanning.Lock()
 	defer f.scanning.Unlock()
 	return f.scanner.Scan()
@@ -54,17 +55,19 @@ type consumer struct {
 	index int
 	// life counts its starts, from 1; 0 before the first.
 	life     int
-	instance *instance.Instance // of the last life
+	instance *consumerprocess.Process // of the last life
 	// starting is true while its next life begins.
 	starting bool
 	frozen   bool
-	// asked is true once somebody ended this life, or told it to end.
+	// asked is true once somebody ended this life, or asked it to end.
 	asked bool
+	// over is closed when the end of this life was told.
+	over chan struct{}
 }
 
 func (c *consumer) up() bool { return c.instance != nil && !ended(c.instance) }
 
-func ended(i *instance.Instance) bool {
+func ended(i *consumerprocess.Process) bool {
 	select {
 	case <-i.Done():
 		return true
@@ -99,7 +102,7 @@ func (f *fleet) start(ctx context.Context, index int) error {
 		// A static member gets its partitions back at once. The others leave for good.
 		cfg.InstanceID = cfg.Group + "-first"
 	}
-	i, err := instance.Start(ctx, instance.Config{
+	i, err := consumerprocess.Start(ctx, consumerprocess.Config{
 		Pipeline: cfg, Mark: f.mark, Log: f.log,
 		Events: func(e flusher.Event) { f.sink.Supervised(index, life, e) },
 		Fresh:  func(_ int, samples []time.Duration) { f.sink.Fresh(samples) },
@@ -107,20 +110,22 @@ func (f *fleet) start(ctx context.Context, index int) error {
 	f.mu.Lock()
 	c.starting, c.frozen, c.asked = false, false, err != nil
 	if err == nil {
-		c.instance = i
+		c.instance, c.over = i, make(chan struct{})
 	}
+	over := c.over
 	f.mu.Unlock()
 	if err != nil {
 		f.sink.Consumer(time.Now(), index, reports.StateDead, err.Error())
 		return err
 	}
 	f.sink.Consumer(time.Now(), index, reports.StateHealthy, "")
-	go f.follow(c, i)
+	go f.follow(c, i, over)
 	return nil
 }
 
 // follow tells of the end of a life.
-func (f *fleet) follow(c *consumer, i *instance.Instance) {
+func (f *fleet) follow(c *consumer, i *consumerprocess.Process, over chan<- struct{}) {
+	defer close(over)
 	<-i.Done()
 	f.mu.Lock()
 	asked := c.asked
@@ -192,7 +197,7 @@ func (f *fleet) killAll() {
 	for _, c := range consumers {
 		if c.up() {
 			c.instance.Kill()
-			<-c.instance.Done()
+			<-c.over
 		}
 	}
 	list, _ := f.processes()

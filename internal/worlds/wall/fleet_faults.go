@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"sluice/internal/harness"
-	"sluice/internal/instance"
+	"sluice/internal/process"
 	"sluice/reports"
 )
 
@@ -27,7 +27,7 @@ func (f *fleet) signal(act harness.Act, to harness.Process) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c, err := f.get(to.Consumer)
-	if err != nil || !instance.IsChild(to.Number, c.instance.Pid()) {
+	if err != nil || !process.IsChild(to.Number, c.instance.Pid()) {
 		return harness.ErrBusy
 	}
 	return syscall.Kill(to.Number, signal)
@@ -53,7 +53,7 @@ func (f *fleet) kill(index int) error {
 		return err
 	}
 	c.instance.Kill()
-	<-c.instance.Done()
+	<-c.over
 	return nil
 }
 
@@ -65,11 +65,11 @@ func (f *fleet) stop(ctx context.Context, index int) error {
 	}
 	c.instance.Stop()
 	select {
-	case <-c.instance.Done():
+	case <-c.over:
 		return c.instance.Err()
 	case <-ctx.Done():
 		c.instance.Kill()
-		<-c.instance.Done()
+		<-c.over
 		return ctx.Err()
 	}
 }

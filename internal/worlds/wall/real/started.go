@@ -25,7 +25,7 @@ type (
 )
 
 // node guards a server's process, of which only one at a time may do something.
-type node[S process] struct {
+type node[S serverProcess] struct {
 	server S
 	usage  usage
 
@@ -33,8 +33,8 @@ type node[S process] struct {
 	closed bool
 }
 
-// process is what both kinds of server have.
-type process interface {
+// serverProcess is what both kinds of server have.
+type serverProcess interface {
 	Start() error
 	Kill() error
 	Freeze() error
@@ -42,7 +42,7 @@ type process interface {
 	Pid() int
 }
 
-func newNode[S process](server S) *node[S] {
+func newNode[S serverProcess](server S) *node[S] {
 	n := &node[S]{server: server}
 	n.usage.began(server.Pid())
 	return n
