@@ -9,8 +9,24 @@ import (
 	"sluice/scenarios"
 )
 
-// isNetwork tells whether a verb means the network between the pipeline and a server.
-func isNetwork(v scenarios.Verb) bool {
+// OnServers tells whether a fault is one of servers, or of the network to them.
+func OnServers(f scenarios.Fault) bool {
+	kind := f.Target.Kind
+	return kind == scenarios.TargetRedis || kind == scenarios.TargetKafka ||
+		kind == scenarios.TargetPartition && f.Verb == scenarios.VerbFail
+}
+
+// CheckNode returns an error if a fault names a node of Redis that is not there.
+func CheckNode(f scenarios.Fault, nodes int) error {
+	if f.Target.Kind == scenarios.TargetRedis && f.Target.N >= nodes {
+		return fmt.Errorf("there is no node %d: Redis has %d here, numbered from 0; --servers "+
+			"start-cluster starts three", f.Target.N, nodes)
+	}
+	return nil
+}
+
+// IsNetwork tells whether a verb means the network between the pipeline and a server.
+func IsNetwork(v scenarios.Verb) bool {
 	return slices.Contains([]scenarios.Verb{scenarios.VerbSlow, scenarios.VerbThrottle,
 		scenarios.VerbCut, scenarios.VerbRefuse, scenarios.VerbBlackHole}, v)
 }
@@ -21,7 +37,7 @@ func (s *System) openNetwork() (err error) {
 	var redis, kafka, everybody bool
 	for _, f := range s.setup.Scenario.Faults {
 		byBackend := s.servers.ByNetwork != nil && s.servers.ByNetwork(f)
-		onNetwork := isNetwork(f.Verb) || byBackend
+		onNetwork := IsNetwork(f.Verb) || byBackend
 		redis = redis || onNetwork && f.Target.Kind == scenarios.TargetRedis
 		kafka = kafka || onNetwork && f.Target.Kind == scenarios.TargetKafka
 		everybody = everybody || byBackend && f.Target.Kind == scenarios.TargetKafka

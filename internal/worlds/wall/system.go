@@ -222,7 +222,7 @@ func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 	switch {
 	case f.Verb == scenarios.VerbJump:
 		undo = s.jump(f)
-	case isNetwork(f.Verb):
+	case IsNetwork(f.Verb):
 		undo, err = s.BreakNetwork(f, false)
 	default:
 		undo, err = s.servers.Backend.Break(s, f)
@@ -235,7 +235,7 @@ func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 
 // jump shifts the clock of the load.
 func (s *System) jump(f scenarios.Fault) (undo func() error) {
-	partition := allPartitions
+	partition := int32(allPartitions)
 	if f.Target.Kind == scenarios.TargetPartition {
 		partition = int32(f.Target.N)
 	}

@@ -153,3 +153,12 @@ func (s *System) Output() string { return s.output }
 
 // Redis are the addresses of Redis.
 func (s *System) Redis() []string { return s.redis }
+
+// Partitions are those of each topic.
+func (s *System) Partitions() []int32 {
+	all := make([]int32, s.setup.Scenario.Topology.Partitions)
+	for p := range all {
+		all[p] = int32(p)
+	}
+	return all
+}

@@ -1,6 +1,9 @@
-package harness
+// Package fakes is the world whose Redis and Kafka live inside of this process, listening on the
+// loopback: miniredis and franz-go's kfake. It needs nothing installed.
+package fakes
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -11,10 +14,55 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"sluice/buffer/redisstore"
-	"sluice/internal/netfault"
+	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/internal/servers"
+	"sluice/internal/worlds/wall"
 	"sluice/scenarios"
 )
+
+// World is the world. The zero value is ready for use.
+type World struct{}
+
+var _ harness.World = World{}
+
+// Name implements harness.World.
+func (World) Name() string { return "fakes" }
+
+// Validate implements harness.World: there is nothing to set.
+func (World) Validate() error { return nil }
+
+// Can implements harness.World.
+func (World) Can(f scenarios.Fault) error { return wall.CheckNode(f, 1) }
+
+// Grants implements harness.World.
+func (World) Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]string) {
+	return wall.Grants(s)
+}
+
+// Open implements harness.World.
+func (World) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
+	f, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return wall.Open(ctx, setup, wall.Servers{
+		Redis: []string{f.redis.Addr()}, Kafka: f.kafka.ListenAddrs(), Backend: f,
+		ByNetwork: isDoneByNetwork, HidesMemory: true,
+	})
+}
+
+// isDoneByNetwork tells whether a fault of a fake server looks, to all that use it, the same as one
+// of the network: nothing comes through for a while and then everything, or nobody is let in. (A
+// Redis that is stopped is cut off first, and then really closed.)
+func isDoneByNetwork(f scenarios.Fault) bool {
+	switch f.Verb {
+	case scenarios.VerbHang, scenarios.VerbPause, scenarios.VerbStop, scenarios.VerbCrash,
+		scenarios.VerbWipe:
+		return true
+	}
+	return false
+}
 
 // fakes are a Redis and a Kafka in this process.
 type fakes struct {
@@ -22,7 +70,7 @@ type fakes struct {
 	kafka *kfake.Cluster
 }
 
-func openFakes(s *endpoints) (*fakes, error) {
+func open() (*fakes, error) {
 	f := &fakes{redis: miniredis.NewMiniRedis()}
 	// Not any port: it must come back to it when it was stopped.
 	err := retry(func() error {
@@ -39,38 +87,33 @@ func openFakes(s *endpoints) (*fakes, error) {
 		f.redis.Close()
 		return nil, fmt.Errorf("start the fake Kafka: %w", err)
 	}
-	s.redis, s.kafka = []string{f.redis.Addr()}, f.kafka.ListenAddrs()
 	return f, nil
 }
 
-// inject implements backend.
-func (s *fakes) inject(w *world, f scenarios.Fault) (func() error, error) {
+// Break implements wall.Backend.
+func (s *fakes) Break(on *wall.System, f scenarios.Fault) (func() error, error) {
 	stops := f.Verb == scenarios.VerbStop || f.Verb == scenarios.VerbWipe
 	switch {
 	case stops && f.Target.Kind == scenarios.TargetRedis:
-		return s.stopRedis(w, f)
+		return s.stopRedis(on, f)
 	case isDoneByNetwork(f):
-		over := []*netfault.Net{w.network}
-		if f.Target.Kind == scenarios.TargetKafka {
-			over = append(over, w.own)
-		}
-		return w.breakNetwork(f, over...)
+		return on.BreakNetwork(f, f.Target.Kind == scenarios.TargetKafka)
 	case f.Verb == scenarios.VerbFill:
-		return s.fill(w)
+		return s.fill(on)
 	case f.Verb == scenarios.VerbFail:
-		return s.failProduce(w, f.Target), nil
+		return s.failProduce(on.Output(), f.Target), nil
 	}
 	return nil, fmt.Errorf("world fakes knows no %s of a server", f.Verb)
 }
 
 // stopRedis stops it and, at its end, starts it again, with its data or without. The pipeline is cut
 // off first: closed in the middle of a script, miniredis answers with the script's own collapse.
-func (s *fakes) stopRedis(w *world, f scenarios.Fault) (func() error, error) {
-	release, err := w.claim(w.redis)
+func (s *fakes) stopRedis(on *wall.System, f scenarios.Fault) (func() error, error) {
+	release, err := on.Claim(on.Redis())
 	if err != nil {
 		return nil, err
 	}
-	admit, err := w.breakNetwork(f, w.network)
+	admit, err := on.BreakNetwork(f, false)
 	if err != nil {
 		release()
 		return nil, err
@@ -101,8 +144,8 @@ func (s *fakes) awaitQuiet() {
 }
 
 // fill refuses what needs room, in the words of a Redis at its limit.
-func (s *fakes) fill(w *world) (func() error, error) {
-	release, err := w.claim(w.redis)
+func (s *fakes) fill(on *wall.System) (func() error, error) {
+	release, err := on.Claim(on.Redis())
 	if err != nil {
 		return nil, err
 	}
@@ -122,9 +165,9 @@ func (s *fakes) fill(w *world) (func() error, error) {
 
 // failProduce answers produce requests to the output topic as a broker does that has lost too many
 // replicas: the client is to try again.
-func (s *fakes) failProduce(w *world, t scenarios.Target) func() error {
+func (s *fakes) failProduce(topic string, t scenarios.Target) func() error {
 	fault := kfake.Fault{
-		Keys: []kmsg.Key{kmsg.Produce}, Topic: w.output, Err: kerr.NotEnoughReplicas, Count: -1,
+		Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.NotEnoughReplicas, Count: -1,
 	}
 	if t.Kind == scenarios.TargetPartition {
 		fault.Partitions = []int32{int32(t.N)}
@@ -147,10 +190,11 @@ func retry(start func() error) error {
 	}
 }
 
-func (s *fakes) seconds() (redis, kafka float64) { return 0, 0 }
+// Seconds implements wall.Backend: nobody can tell.
+func (s *fakes) Seconds() (redis, kafka float64) { return 0, 0 }
 
-// close implements backend.
-func (s *fakes) close(*world) error {
+// Close implements wall.Backend.
+func (s *fakes) Close() error {
 	s.kafka.Close()
 	s.redis.Close()
 	return nil

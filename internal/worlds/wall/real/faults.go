@@ -1,19 +1,24 @@
-package harness
+package real
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"sluice/internal/servers"
+	"sluice/internal/worlds/wall"
 	"sluice/scenarios"
 )
 
-// inject implements backend. While a server suffers one of these faults it suffers no other: what
+// Break implements wall.Backend. While a server suffers one of these faults it suffers no other: what
 // is down cannot be filled, nor what is frozen told to save.
-func (s *started) inject(w *world, f scenarios.Fault) (func() error, error) {
-	release, err := w.claim(w.targets(f.Target))
+func (s *started) Break(on *wall.System, f scenarios.Fault) (func() error, error) {
+	release, err := on.Claim(on.Targets(f.Target))
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +30,7 @@ func (s *started) inject(w *world, f scenarios.Fault) (func() error, error) {
 		}
 		end, err = eachNode(nodes, f)
 	} else {
-		end, err = breakKafka(s.kafka, w, f)
+		end, err = breakKafka(s.kafka, on, f)
 	}
 	if err != nil {
 		release()
@@ -119,7 +124,7 @@ func infoNumber(info, name string) int64 {
 	return 0
 }
 
-func breakKafka(n *kafkaNode, w *world, f scenarios.Fault) (func() error, error) {
+func breakKafka(n *kafkaNode, on *wall.System, f scenarios.Fault) (func() error, error) {
 	switch f.Verb {
 	case scenarios.VerbHang:
 		return n.thaw, n.freeze()
@@ -128,11 +133,32 @@ func breakKafka(n *kafkaNode, w *world, f scenarios.Fault) (func() error, error)
 	case scenarios.VerbCrash:
 		return n.start, n.end(n.server.Kill)
 	case scenarios.VerbFail:
-		partitions := w.partitions()
+		partitions := on.Partitions()
 		if f.Target.Kind == scenarios.TargetPartition {
 			partitions = []int32{int32(f.Target.N)}
 		}
-		return func() error { return w.replicate(partitions, false) }, w.replicate(partitions, true)
+		return func() error { return replicate(on, partitions, false) }, replicate(on, partitions, true)
 	}
 	return nil, fmt.Errorf("the harness knows no %s of Kafka", f.Verb)
+}
+
+// replicate puts a second replica of partitions of the output topic on the broker that is never
+// there, or takes it away. With it there are fewer replicas in sync than the topic wants, and the
+// broker takes no record.
+func replicate(on *wall.System, partitions []int32, absent bool) error {
+	changes := kadm.AlterPartitionAssignmentsReq{}
+	for _, p := range partitions {
+		if absent {
+			changes.Assign(on.Output(), p, []int32{servers.FirstBroker, servers.AbsentBroker})
+		} else {
+			changes.CancelAssign(on.Output(), p)
+		}
+	}
+	return on.Administer(context.Background(), func(ctx context.Context, admin *kadm.Client) error {
+		answers, err := admin.AlterPartitionAssignments(ctx, changes)
+		if err = errors.Join(err, answers.Error()); err != nil {
+			return fmt.Errorf("change the replicas of topic %s: %w", on.Output(), err)
+		}
+		return nil
+	})
 }

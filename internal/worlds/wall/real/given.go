@@ -1,4 +1,4 @@
-package harness
+package real
 
 import (
 	"context"
@@ -6,59 +6,52 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/internal/worlds/wall"
 	"sluice/scenarios"
 )
 
 // given are servers that somebody else started.
 type given struct{}
 
-func (given) inject(_ *world, f scenarios.Fault) (func() error, error) {
+// Break implements wall.Backend.
+func (given) Break(_ *wall.System, f scenarios.Fault) (func() error, error) {
 	return nil, fmt.Errorf("%s is not for servers of others", f.Verb)
 }
 
-func (given) seconds() (redis, kafka float64) { return 0, 0 }
+// Seconds implements wall.Backend: nobody can tell.
+func (given) Seconds() (redis, kafka float64) { return 0, 0 }
 
-// close removes all that the run left there.
-func (given) close(w *world) error {
-	if !w.made {
-		return nil
-	}
-	return w.removeAll()
-}
+// Close implements wall.Backend: they stay.
+func (given) Close() error { return nil }
 
 // findNodes adds to the given addresses those that the servers go by themselves, as clients will
 // dial these: the nodes of a cluster, and the brokers.
-func (w *world) findNodes(ctx context.Context, redis, kafka bool) error {
-	ctx, cancel := context.WithTimeout(ctx, dialMax)
+func findNodes(ctx context.Context, to *wall.Servers) error {
+	ctx, cancel := context.WithTimeout(ctx, wall.DialMax)
 	defer cancel()
-	if redis {
-		client, err := w.dialRedis()
-		if err != nil {
-			return fmt.Errorf("ask redis for its nodes: %w", err)
-		}
-		w.redis = union(w.redis, slices.Sorted(maps.Keys(client.Nodes())))
-		client.Close()
+	redis, err := wall.DialRedis(to.Redis)
+	if err != nil {
+		return fmt.Errorf("ask redis for its nodes: %w", err)
 	}
-	if kafka {
-		client, err := kgo.NewClient(w.harnessOpts()...)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		brokers, err := kadm.NewClient(client).ListBrokers(ctx)
-		if err != nil {
-			return fmt.Errorf("ask kafka for its brokers: %w", err)
-		}
-		var addresses []string
-		for _, b := range brokers {
-			addresses = append(addresses, fmt.Sprintf("%s:%d", b.Host, b.Port))
-		}
-		w.kafka = union(w.kafka, addresses)
+	to.Redis = union(to.Redis, slices.Sorted(maps.Keys(redis.Nodes())))
+	redis.Close()
+	client, err := kgo.NewClient(kgo.SeedBrokers(to.Kafka...))
+	if err != nil {
+		return err
 	}
+	defer client.Close()
+	brokers, err := kadm.NewClient(client).ListBrokers(ctx)
+	if err != nil {
+		return fmt.Errorf("ask kafka for its brokers: %w", err)
+	}
+	var addresses []string
+	for _, b := range brokers {
+		addresses = append(addresses, fmt.Sprintf("%s:%d", b.Host, b.Port))
+	}
+	to.Kafka = union(to.Kafka, addresses)
 	return nil
 }
 
@@ -72,8 +65,4 @@ func union(first, second []string) []string {
 		}
 	}
 	return all
-}
-
-func (w *world) dialRedis() (rueidis.Client, error) {
-	return rueidis.NewClient(rueidis.ClientOption{InitAddress: w.redis, DisableCache: true})
 }

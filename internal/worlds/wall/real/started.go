@@ -1,4 +1,4 @@
-package harness
+package real
 
 import (
 	"context"
@@ -6,8 +6,12 @@ import (
 	"sync"
 
 	"sluice/internal/servers"
+	"sluice/internal/worlds/wall"
 	"sluice/scenarios"
 )
+
+// errStopped means that a fault comes after the end of the servers.
+var errStopped = errors.New("the servers are stopped for good")
 
 // clusterNodes is how many nodes a cluster has that the harness starts.
 const clusterNodes = 3
@@ -27,7 +31,7 @@ type (
 // node guards a server's process, of which only one at a time may do something.
 type node[S serverProcess] struct {
 	server S
-	usage  usage
+	usage  wall.Usage
 
 	mu     sync.Mutex
 	closed bool
@@ -44,7 +48,7 @@ type serverProcess interface {
 
 func newNode[S serverProcess](server S) *node[S] {
 	n := &node[S]{server: server}
-	n.usage.began(server.Pid())
+	n.usage.Began(server.Pid())
 	return n
 }
 
@@ -53,7 +57,7 @@ func (n *node[S]) locked(do func() error) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return errClosed
+		return errStopped
 	}
 	return do()
 }
@@ -65,10 +69,10 @@ func (n *node[S]) thaw() error { return n.locked(n.server.Thaw) }
 // end ends the process in some way.
 func (n *node[S]) end(how func() error) error {
 	return n.locked(func() error {
-		n.usage.seconds()
+		n.usage.Seconds()
 		err := how()
 		if err == nil {
-			n.usage.ended()
+			n.usage.Ended()
 		}
 		return err
 	})
@@ -80,7 +84,7 @@ func (n *node[S]) start() error {
 		if err := n.server.Start(); err != nil {
 			return err
 		}
-		n.usage.began(n.server.Pid())
+		n.usage.Began(n.server.Pid())
 		return nil
 	})
 }
@@ -105,11 +109,15 @@ func javaOptions(s scenarios.Scenario) []string {
 	return nil
 }
 
-func startServers(ctx context.Context, c Config, e *endpoints) (*started, error) {
+// start starts the servers. What was started before an error is in the result, to be closed.
+func (w World) start(
+	ctx context.Context, scenario scenarios.Scenario,
+) (*started, wall.Servers, error) {
 	s := &started{}
+	to := wall.Servers{Backend: s}
 	var nodes []*servers.RedisServer
 	var err error
-	if c.Servers == ServersStartCluster {
+	if w.Servers == StartCluster {
 		nodes, err = servers.StartRedisCluster()
 	} else {
 		var one *servers.RedisServer
@@ -117,36 +125,35 @@ func startServers(ctx context.Context, c Config, e *endpoints) (*started, error)
 		nodes = append(nodes, one)
 	}
 	if err != nil {
-		return nil, err
+		return s, to, err
 	}
 	for _, server := range nodes {
 		s.redis = append(s.redis, newNode(server))
-		e.redis = append(e.redis, server.Addr)
+		to.Redis = append(to.Redis, server.Addr)
 	}
-	server, err := servers.StartKafka(javaOptions(c.Scenario)...)
+	server, err := servers.StartKafka(javaOptions(scenario)...)
 	if err != nil {
-		return nil, errors.Join(err, s.close(nil))
+		return s, to, err
 	}
 	s.kafka = newNode(server)
-	e.kafka = []string{server.Addr}
-	if c.failsProduce() {
-		if err := server.AddAbsentBroker(ctx); err != nil {
-			return nil, errors.Join(err, s.close(nil))
-		}
+	to.Kafka = []string{server.Addr}
+	if failsProduce(scenario) {
+		to.Output = map[string]int64{"min.insync.replicas": 2} // see replicate
+		err = server.AddAbsentBroker(ctx)
 	}
-	return s, nil
+	return s, to, err
 }
 
-// seconds implements backend.
-func (s *started) seconds() (redis, kafka float64) {
+// Seconds implements wall.Backend.
+func (s *started) Seconds() (redis, kafka float64) {
 	for _, n := range s.redis {
-		redis += n.usage.seconds()
+		redis += n.usage.Seconds()
 	}
-	return redis, s.kafka.usage.seconds()
+	return redis, s.kafka.usage.Seconds()
 }
 
-// close ends all processes at once: nobody needs their data any more.
-func (s *started) close(*world) error {
+// Close implements wall.Backend: it ends all processes at once: nobody needs their data any more.
+func (s *started) Close() error {
 	var errs []error
 	for _, n := range s.redis {
 		errs = append(errs, n.close())

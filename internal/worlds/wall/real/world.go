@@ -1,71 +1,116 @@
-package harness
+// Package real is the world of a real Redis, or Redis Cluster, and a real Kafka: given ones, or such
+// as are started for the run.
+package real
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/internal/worlds/wall"
 	"sluice/scenarios"
 )
 
-// isNetwork tells whether a verb means the network between the pipeline and a server.
-func isNetwork(v scenarios.Verb) bool {
-	return slices.Contains([]scenarios.Verb{scenarios.VerbSlow, scenarios.VerbThrottle,
-		scenarios.VerbCut, scenarios.VerbRefuse, scenarios.VerbBlackHole}, v)
+// Origin says where the servers come from.
+type Origin string
+
+// The origins of servers.
+const (
+	// Given are there already, at the addresses of the World.
+	Given Origin = ""
+	// Start starts one Redis and one Kafka for the run, and stops them at its end.
+	Start Origin = "start"
+	// StartCluster is the same with a Redis Cluster of three nodes.
+	StartCluster Origin = "start-cluster"
+)
+
+// World is the world.
+type World struct {
+	Servers Origin
+	// Redis and Kafka are the addresses of given servers, "host:port" each. Several of Redis are the
+	// nodes of one cluster.
+	Redis, Kafka []string
 }
 
-// isDoneByNetwork tells whether a fault of a fake server looks, to all that use it, the same as one
-// of the network: nothing comes through for a while and then everything, or nobody is let in. (A
-// Redis that is stopped is cut off first, and then really closed.)
-func isDoneByNetwork(f scenarios.Fault) bool {
-	switch f.Verb {
-	case scenarios.VerbHang, scenarios.VerbPause, scenarios.VerbStop, scenarios.VerbCrash,
-		scenarios.VerbWipe:
-		return true
-	}
-	return false
-}
+var _ harness.World = World{}
 
-// canDo returns why the world of a config cannot do a fault to its servers or the network, in words
-// that say what could; nil if it can, and for faults of anything else.
-func canDo(c Config, f scenarios.Fault) error {
-	kind := f.Target.Kind
-	onPartition := kind == scenarios.TargetPartition && f.Verb == scenarios.VerbFail
-	if kind != scenarios.TargetRedis && kind != scenarios.TargetKafka && !onPartition {
-		return nil
-	}
-	if nodes := c.redisNodes(); kind == scenarios.TargetRedis && f.Target.N >= nodes {
-		return fmt.Errorf("there is no node %d: Redis has %d here, numbered from 0; --servers start-cluster "+
-			"starts three", f.Target.N, nodes)
-	}
+// Name implements harness.World.
+func (World) Name() string { return "real" }
+
+// Validate implements harness.World.
+func (w World) Validate() error {
 	switch {
-	case isNetwork(f.Verb):
+	case w.Servers != Given && w.Servers != Start && w.Servers != StartCluster:
+		return fmt.Errorf("servers %q is not one of %s, %s", w.Servers, Start, StartCluster)
+	case w.Servers != Given && len(w.Redis)+len(w.Kafka) > 0:
+		return errors.New("servers are started, so no addresses of others can be used: leave out " +
+			"--redis and --kafka, or --servers")
+	case w.Servers == Given && len(w.Redis) == 0:
+		return errors.New("world real needs a Redis: give --redis or SLUICE_REDIS, or have servers " +
+			"started by --servers start")
+	case w.Servers == Given && len(w.Kafka) == 0:
+		return errors.New("world real needs a Kafka: give --kafka or SLUICE_KAFKA, or have servers " +
+			"started by --servers start")
+	}
+	return nil
+}
+
+// Can implements harness.World.
+func (w World) Can(f scenarios.Fault) error {
+	if !wall.OnServers(f) {
 		return nil
-	case c.World == WorldFakes:
-		return nil
-	case c.Servers == ServersGiven:
+	}
+	if err := wall.CheckNode(f, w.nodes()); err != nil {
+		return err
+	}
+	if w.Servers == Given && !wall.IsNetwork(f.Verb) {
 		return errors.New("world real does that only to servers of its own: use --servers start")
 	}
 	return nil
 }
 
-// can is canDo for this world.
-func (w *world) can(f scenarios.Fault) error { return canDo(w.cfg, f) }
-
-// redisNodes is how many nodes the Redis of the config has, as far as it tells.
-func (c Config) redisNodes() int {
-	switch {
-	case c.World == WorldFakes, c.Servers == ServersStart:
+// nodes is how many nodes the Redis has, as far as the World tells.
+func (w World) nodes() int {
+	switch w.Servers {
+	case Start:
 		return 1
-	case c.Servers == ServersStartCluster:
+	case StartCluster:
 		return clusterNodes
 	}
-	return len(c.Redis)
+	return len(w.Redis)
+}
+
+// Grants implements harness.World.
+func (World) Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]string) {
+	return wall.Grants(s)
+}
+
+// Open implements harness.World.
+func (w World) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
+	servers := wall.Servers{Redis: w.Redis, Kafka: w.Kafka, Backend: given{}, Stay: true}
+	if w.Servers == Given {
+		if slices.ContainsFunc(setup.Scenario.Faults, func(f scenarios.Fault) bool {
+			return wall.IsNetwork(f.Verb)
+		}) {
+			if err := findNodes(ctx, &servers); err != nil {
+				return nil, err
+			}
+		}
+		return wall.Open(ctx, setup, servers)
+	}
+	s, servers, err := w.start(ctx, setup.Scenario)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return wall.Open(ctx, setup, servers)
 }
 
 // failsProduce tells whether the scenario has the broker answer produce requests with errors.
-func (c Config) failsProduce() bool {
-	return slices.ContainsFunc(c.Scenario.Faults, func(f scenarios.Fault) bool {
+func failsProduce(s scenarios.Scenario) bool {
+	return slices.ContainsFunc(s.Faults, func(f scenarios.Fault) bool {
 		return f.Verb == scenarios.VerbFail
 	})
 }
