@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 	"sluice/internal/instance"
 	"sluice/internal/judge"
 	"sluice/internal/pipeline"

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -125,7 +124,7 @@ func (r *recorder) supervisor(consumer, life int, e flusher.Event) {
 	switch e.Kind {
 	case flusher.EventFailed:
 		state := reports.StateDead
-		if strings.HasPrefix(e.Cause, "hang") {
+		if e.State == flusher.StateHung {
 			state = reports.StateHung
 		}
 		worker(state, e.Cause)

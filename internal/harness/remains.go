@@ -31,7 +31,7 @@ func (r *run) remains(ctx context.Context) (left judge.Remains) {
 		return left
 	}
 	defer store.Close()
-	left.Keys, left.Err = store.Leftovers(ctx)
+	left.Store, left.Err = store.Leftovers(ctx)
 	return left
 }
 

@@ -257,7 +257,7 @@ func (r *run) awaitDrained(ctx context.Context) bool {
 			// What a wipe of Redis has spared may still be on its way, and a queue may name a generation
 			// that was flushed before, until its time has come.
 			switch left := r.remains(ctx); {
-			case settled && left.Err == nil && len(left.Keys) == 0:
+			case settled && left.Err == nil && left.Store.Empty():
 				return true
 			case settled || !left.Hopeless():
 				hopeless = time.Time{}
@@ -312,7 +312,7 @@ func (r *run) gather(e *judge.Evidence) {
 	e.Looks, e.Samples = r.observer.seen()
 	e.Freshness, e.Latency = r.record.fresh.quantiles(), r.latency.quantiles()
 	e.Balance = r.ledger.Balance(0)
-	if !e.Drained && len(e.Left.Keys) > 0 {
+	if !e.Drained && !e.Left.Store.Empty() {
 		// Which spans those are is not known; they are not lost as long as the store holds them.
 		e.Balance = r.ledger.Balance(e.Balance.Lost)
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 	"sluice/internal/pipeline"
 	"sluice/internal/spawn"
 )

@@ -18,9 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/child"
-	"sluice/internal/ingest"
 	"sluice/internal/pipeline"
 )
 

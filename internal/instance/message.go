@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 )
 
 // marker is the hidden first argument of the child. The one after it, the mark, is there for

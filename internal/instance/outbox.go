@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 )
 
 const (

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 )
 
 // TestNoEventIsLostOnASlowHarness: a pipe that nobody reads must block nobody, and must bring every

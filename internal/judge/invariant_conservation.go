@@ -36,21 +36,21 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 	case lost > 0 && e.Drained:
 		// Each span had come out before the end; this cannot be.
 		return violated("%s are lost: %s%s", what, strings.Join(b.Losses, "; "), sent)
-	case lost > 0 && len(e.Left.Keys) == 0 && e.final():
+	case lost > 0 && e.Left.Store.Empty() && e.final():
 		return violated("%s are lost, of %d and %d: they did not come out, their messages are "+
 			"committed, and the store is empty: %s%s", what, b.Sent, b.BadSent,
 			strings.Join(b.Losses, "; "), sent)
-	case lost+b.Buffered > 0 && len(e.Left.Keys) > 0 && e.final():
-		return violated("%d spans are lost: the store still holds %s, but no queue names it, and their "+
+	case lost+b.Buffered > 0 && !e.Left.Store.Empty() && e.final():
+		return violated("%d spans are lost: the store still holds %v, but no queue names it, and their "+
 			"messages are committed: nothing will ever bring them out: %s%s", b.Lost+b.Buffered,
-			describe(e.Left.Keys), strings.Join(b.Losses, "; "), sent)
+			e.Left.Store, strings.Join(b.Losses, "; "), sent)
 	case e.Left.Err != nil:
 		return unknown("what is left in the input and the store is not known: %v", e.Left.Err)
 	case lost > 0 || b.Buffered > 0:
 		return unknown("%d messages did not come out; %d of the input are not committed, and the store "+
-			"still holds %s", lost+b.Buffered, e.Left.Waiting, describe(e.Left.Keys))
-	case len(e.Left.Keys) > 0:
-		return violated("everything came out, but the store still holds %s", describe(e.Left.Keys))
+			"still holds %v", lost+b.Buffered, e.Left.Waiting, e.Left.Store)
+	case !e.Left.Store.Empty():
+		return violated("everything came out, but the store still holds %v", e.Left.Store)
 	}
 	bad := ""
 	if b.BadSent > 0 {
@@ -63,17 +63,4 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 func (e *Evidence) final() bool {
 	return !e.Drained && !e.Interrupted && !e.EndedEarly && e.ForcedAfter == 0 && e.SendErr == nil &&
 		e.Left.Hopeless()
-}
-
-// describe names the first few of a list.
-func describe(list []string) string {
-	const few = 3
-	if len(list) == 0 {
-		return "nothing"
-	}
-	text := fmt.Sprintf("%d things: %s", len(list), strings.Join(list[:min(few, len(list))], ", "))
-	if len(list) > few {
-		text += ", ..."
-	}
-	return text
 }

@@ -166,7 +166,7 @@ var plants = []plant{
 		"conservation", reports.Violated, ExitSafety},
 	{"a bad message in the output", find(ledger.Leaked), "conservation", reports.Violated, ExitSafety},
 	{"a span refused", find(ledger.Refused), "conservation", reports.Violated, ExitSafety},
-	{"something left in the store", func(e *Evidence) { e.Left.Keys = []string{"t:1"} },
+	{"something left in the store", func(e *Evidence) { e.Left.Store = held() },
 		"conservation", reports.Violated, ExitSafety},
 	{"an output that cannot be read", func(e *Evidence) { e.FinishErr = errors.New("planted") },
 		"conservation", reports.Unknown, ExitUnknown},
@@ -262,11 +262,12 @@ var plants = []plant{
 	}, "backpressure", reports.Violated, ExitLiveness},
 	{"a drain that does not end", func(e *Evidence) {
 		e.Drained, e.Balance.Flushed, e.Balance.Buffered = false, 990, 10
-		e.Left.Keys = []string{"x:t:1", "x:{3}:queue"}
+		e.Left.Store = held()
+		e.Left.Store.Shards = []buffer.ShardLeftovers{{Shard: 3, Queued: make([]buffer.Due, 1)}}
 	}, "liveness", reports.Violated, ExitLiveness},
 	{"spans that no queue names", func(e *Evidence) {
 		e.Drained, e.Balance.Flushed, e.Balance.Buffered = false, 990, 10
-		e.Left.Keys = []string{"x:t:1"}
+		e.Left.Store = held()
 	}, "conservation", reports.Violated, ExitSafety},
 	{"spans that wait in the input", func(e *Evidence) {
 		e.Drained, e.Balance.Flushed, e.Balance.Lost, e.Left.Waiting = false, 990, 10, 10
@@ -388,3 +389,6 @@ func TestTheGravestVerdictDecides(t *testing.T) {
 		}
 	}
 }
+
+// held is a store that holds a trace which no shard names.
+func held() buffer.Leftovers { return buffer.Leftovers{Held: make([]buffer.TraceKey, 1)} }

@@ -1,9 +1,6 @@
 package judge
 
 import (
-	"slices"
-	"strings"
-
 	"sluice/buffer"
 	"sluice/flusher"
 )
@@ -50,8 +47,8 @@ type ConsumerLook struct {
 
 // Remains is what may still come out of the system.
 type Remains struct {
-	// Keys are those of the store beside epochs and clocks.
-	Keys []string
+	// Store is what the store holds.
+	Store buffer.Leftovers
 	// Waiting counts the messages of the input that the group has not committed.
 	Waiting int64
 	// Err means that one of them is not known.
@@ -61,9 +58,7 @@ type Remains struct {
 // Hopeless tells whether nothing will ever come out again: every message is committed, so none is
 // delivered again, and no queue of the store names anything.
 func (r Remains) Hopeless() bool {
-	return r.Err == nil && r.Waiting == 0 && !slices.ContainsFunc(r.Keys, func(key string) bool {
-		return strings.HasSuffix(key, "}:queue") || strings.HasSuffix(key, "}:leased")
-	})
+	return r.Err == nil && r.Waiting == 0 && !r.Store.Named()
 }
 
 // ShardNumbers returns shards as reports count them.

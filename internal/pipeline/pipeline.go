@@ -14,11 +14,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"sluice/buffer"
 	"sluice/buffer/codec"
 	"sluice/buffer/redisstore"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 	"sluice/internal/kafkaio"
 	"sluice/internal/spawn"
 	"sluice/internal/wall"
@@ -250,10 +249,6 @@ func (p *Pipeline) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {
 	return memory{p.store}.Memory(ctx)
 }
 
-// Leftovers describes what Redis holds beside epochs and clocks: nothing when all was flushed. It
-// reads all names, so it is for tests and the harness.
-func (p *Pipeline) Leftovers(ctx context.Context) ([]string, error) { return p.store.Leftovers(ctx) }
-
 // memory is the store's nodes for the supervisor.
 type memory struct{ store *redisstore.Store }
 
@@ -266,8 +261,6 @@ func (m memory) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {
 	}
 	return out, err
 }
-
-var _ buffer.Store = (*redisstore.Store)(nil)
 
 // onFlusher logs an event of the supervisor and passes it on.
 func (p *Pipeline) onFlusher(e flusher.Event) {

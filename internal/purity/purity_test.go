@@ -139,7 +139,7 @@ func TestPlantedImports(t *testing.T) {
 		{"internal/ledger", "sluice/reports", "layer"},
 		{"internal/judge", "os", "ports"},
 		{"internal/judge", "gonum.org/v1/plot", "third-party"},
-		{"internal/ingest", "github.com/twmb/franz-go/pkg/kgo", "third-party"},
+		{"consumer/ingest", "github.com/twmb/franz-go/pkg/kgo", "third-party"},
 		{"buffer", "github.com/redis/rueidis", "third-party"},
 		{"buffer/memstore", "github.com/alicebob/miniredis/v2", "third-party"},
 		{"flusher", "golang.org/x/sys/unix", "third-party"},

@@ -8,7 +8,7 @@ const module = "sluice"
 // purePackages decide, and are used unchanged in every world. They may import one another, the
 // standard library without what impureStd lists, and pureThirdParty; and what alsoImported says.
 var purePackages = []string{
-	"buffer", "buffer/codec", "buffer/memstore", "flusher", "internal/ingest", "scenarios",
+	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer/ingest", "scenarios",
 	"internal/editdistance", "internal/load", "internal/ledger", "internal/judge",
 }
 
@@ -41,7 +41,7 @@ var layers = map[string]int{
 	"internal/editdistance": 0,
 	"buffer":                1,
 	"flusher":               2,
-	"internal/ingest":       3,
+	"consumer":              3,
 	"scenarios":             3,
 	"internal":              4, // adapters and glue
 	"internal/judge":        5,

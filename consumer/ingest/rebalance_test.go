@@ -11,6 +11,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/wall"
 )
 
 func TestRevokedPartitionIsCommittedThenReleased(t *testing.T) {
@@ -200,12 +201,12 @@ func TestBatchBehindOneThatWasGivenUpIsSkipped(t *testing.T) {
 
 // sleeper calls ends when a context ends a sleep.
 type sleeper struct {
-	wallClock
+	wall.Clock
 	ends func()
 }
 
 func (s sleeper) Sleep(ctx context.Context, d time.Duration) error {
-	err := s.wallClock.Sleep(ctx, d)
+	err := s.Clock.Sleep(ctx, d)
 	if err != nil {
 		s.ends()
 	}

@@ -15,47 +15,6 @@ import (
 	"sluice/flusher"
 )
 
-// wallClock is real time; in a synctest bubble that is the bubble's.
-type wallClock struct{}
-
-func (wallClock) Now() time.Time { return time.Now() }
-
-func (wallClock) Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// goroutines are tasks on goroutines.
-type goroutines struct{}
-
-type goroutine chan struct{}
-
-func (goroutines) Go(_ string, fn func()) flusher.Task {
-	done := make(goroutine)
-	go func() {
-		defer close(done)
-		fn()
-	}()
-	return done
-}
-
-func (g goroutine) Wait() { <-g }
-
-func (g goroutine) Done() bool {
-	select {
-	case <-g:
-		return true
-	default:
-		return false
-	}
-}
-
 // text decodes "trace span parent": single letters, where a span that is its own parent is a root
 // and "bad" is none.
 type text struct{}

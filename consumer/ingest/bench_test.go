@@ -10,6 +10,7 @@ import (
 	"sluice/buffer/codec"
 	"sluice/buffer/memstore"
 	"sluice/flusher"
+	"sluice/internal/wall"
 	"sluice/internal/workload1"
 )
 
@@ -109,7 +110,7 @@ func runOnce(b *testing.B, batches [][]flusher.Message, store buffer.Store, last
 	stopped, stop := context.WithCancel(ctx)
 	defer stop()
 	loop, err := New(DefaultConfig("spans", "dlq"), Ports{
-		Clock: wallClock{}, Tasks: goroutines{}, Store: store, Decoder: codec.New(0),
+		Clock: wall.Clock{}, Tasks: wall.Tasks{}, Store: store, Decoder: codec.New(0),
 		Source: &endless{batches: batches, done: stop, last: last}, DeadLetters: newBroker(),
 		Gate: &gate{}, Assigner: &assigner{},
 	})
