@@ -8,6 +8,8 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"sluice/buffer/redisstore"
+	"sluice/flusher"
 	"sluice/internal/process"
 )
 
@@ -21,28 +23,9 @@ func (w *world) redisMemory(ctx context.Context) (used, max int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	for _, node := range client.Nodes() {
-		info, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
-		if err != nil {
-			return 0, 0, err
-		}
-		u, m := infoNumber(info, "used_memory"), infoNumber(info, "maxmemory")
-		if fuller(u, m, used, max) {
-			used, max = u, m
-		}
-	}
-	return used, max, nil
-}
-
-// fuller compares two nodes: by shares, if both have limits.
-func fuller(used, max, otherUsed, otherMax int64) bool {
-	if (max > 0) != (otherMax > 0) {
-		return max > 0
-	}
-	if max > 0 {
-		return float64(used)/float64(max) > float64(otherUsed)/float64(otherMax)
-	}
-	return used > otherUsed
+	nodes, err := redisstore.Memory(ctx, client)
+	fullest, _ := flusher.Fullest(nodes)
+	return fullest.Used, fullest.Max, err
 }
 
 // redisClient is the harness's own, which goes past the proxies.

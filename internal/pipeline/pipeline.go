@@ -84,7 +84,7 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 		Tasks:   wall.Tasks{},
 		Spawner: wrap[flusher.Spawner](p.spawner, p.variant.Spawner),
 		Store:   p.store,
-		Memory:  memory{p.store},
+		Memory:  p.store,
 		Events:  p.onFlusher,
 		Fresh:   p.onFresh,
 	})
@@ -247,26 +247,13 @@ func (p *Pipeline) Pids() map[int]int { return p.spawner.Pids() }
 func (p *Pipeline) Usage() map[int]process.Usage { return p.spawner.Usage() }
 
 // Memory asks every Redis node how full it is.
-func (p *Pipeline) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {
-	return memory{p.store}.Memory(ctx)
+func (p *Pipeline) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
+	return p.store.Memory(ctx)
 }
 
 // Leftovers describes what Redis holds beside epochs and clocks: nothing when all was flushed. It
 // reads all names, so it is for tests and the harness.
 func (p *Pipeline) Leftovers(ctx context.Context) ([]string, error) { return p.store.Leftovers(ctx) }
-
-// memory is the store's nodes for the supervisor.
-type memory struct{ store *redisstore.Store }
-
-// Memory is part of flusher.MemoryMeter.
-func (m memory) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {
-	nodes, err := m.store.Memory(ctx)
-	out := make([]flusher.NodeMemory, len(nodes))
-	for i, n := range nodes {
-		out[i] = flusher.NodeMemory{Node: n.Node, Used: n.Used, Max: n.Max}
-	}
-	return out, err
-}
 
 var _ buffer.Store = (*redisstore.Store)(nil)
 
