@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sluice/buffer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/pipeline"
@@ -20,7 +21,7 @@ type Source interface {
 	Freshness() []pipeline.Freshness
 	Usage() map[int]process.Usage
 	// Memory asks the Redis nodes, so it takes a while.
-	Memory(ctx context.Context) ([]flusher.NodeMemory, error)
+	Memory(ctx context.Context) ([]buffer.NodeMemory, error)
 }
 
 // memoryWaitMax bounds how long a scrape waits for Redis.

@@ -61,8 +61,8 @@ func (f fixed) Usage() map[int]process.Usage {
 	return map[int]process.Usage{0: {CPU: 1500 * time.Millisecond, RSS: 1 << 20}}
 }
 
-func (f fixed) Memory(context.Context) ([]flusher.NodeMemory, error) {
-	return []flusher.NodeMemory{{Node: "r:1", Used: 50, Max: 100}}, f.memory
+func (f fixed) Memory(context.Context) ([]buffer.NodeMemory, error) {
+	return []buffer.NodeMemory{{Node: "r:1", Used: 50, Max: 100}}, f.memory
 }
 
 func registry(t *testing.T, f fixed) *prometheus.Registry {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/buffer"
 	"sluice/buffer/codec"
 	"sluice/buffer/redisstore"
 	"sluice/consumer/ingest"
@@ -83,7 +84,7 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 		Tasks:   wall.Tasks{},
 		Spawner: wrap[flusher.Spawner](p.spawner, p.variant.Spawner),
 		Store:   p.store,
-		Memory:  memory{p.store},
+		Memory:  p.store,
 		Events:  p.onFlusher,
 		Fresh:   p.onFresh,
 	})
@@ -246,21 +247,8 @@ func (p *Pipeline) Pids() map[int]int { return p.spawner.Pids() }
 func (p *Pipeline) Usage() map[int]process.Usage { return p.spawner.Usage() }
 
 // Memory asks every Redis node how full it is.
-func (p *Pipeline) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {
-	return memory{p.store}.Memory(ctx)
-}
-
-// memory is the store's nodes for the supervisor.
-type memory struct{ store *redisstore.Store }
-
-// Memory is part of flusher.MemoryMeter.
-func (m memory) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {
-	nodes, err := m.store.Memory(ctx)
-	out := make([]flusher.NodeMemory, len(nodes))
-	for i, n := range nodes {
-		out[i] = flusher.NodeMemory{Node: n.Node, Used: n.Used, Max: n.Max}
-	}
-	return out, err
+func (p *Pipeline) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
+	return p.store.Memory(ctx)
 }
 
 // onFlusher logs an event of the supervisor and passes it on.

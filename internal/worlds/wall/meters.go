@@ -10,6 +10,8 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"sluice/buffer/redisstore"
+	"sluice/flusher"
 	"sluice/internal/judge"
 	"sluice/internal/process"
 	"sluice/reports"
@@ -100,17 +102,9 @@ func (s *System) redisMemory(ctx context.Context) (used, max int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	for _, node := range client.Nodes() {
-		info, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
-		if err != nil {
-			return 0, 0, err
-		}
-		u, m := infoNumber(info, "used_memory"), infoNumber(info, "maxmemory")
-		if fuller(u, m, used, max) {
-			used, max = u, m
-		}
-	}
-	return used, max, nil
+	nodes, err := redisstore.Memory(ctx, client)
+	fullest, _ := flusher.Fullest(nodes)
+	return fullest.Used, fullest.Max, err
 }
 
 // redisClient is the harness's own, which goes past the proxies.

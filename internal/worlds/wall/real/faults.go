@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"sluice/buffer/redisstore"
 	"sluice/internal/servers"
 	"sluice/internal/worlds/wall"
 	"sluice/scenarios"
@@ -102,26 +102,15 @@ func fillRedis(n *redisNode) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	used, limit := infoNumber(info, "used_memory"), infoNumber(info, "maxmemory")
-	if used == 0 {
-		return nil, fmt.Errorf("redis %s does not say what memory it uses", n.server.Addr)
+	used, limit, err := redisstore.ReadMemory(info)
+	if err != nil {
+		return nil, fmt.Errorf("redis %s: %w", n.server.Addr, err)
 	}
 	set := func(bytes int64) error {
 		_, err := n.server.Do("CONFIG", "SET", "maxmemory", strconv.FormatInt(bytes, 10))
 		return err
 	}
 	return func() error { return set(limit) }, set(used)
-}
-
-// infoNumber finds a number in INFO; 0 if it is not there.
-func infoNumber(info, name string) int64 {
-	for line := range strings.Lines(info) {
-		if text, ok := strings.CutPrefix(line, name+":"); ok {
-			number, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64) // 0 if it is none
-			return number
-		}
-	}
-	return 0
 }
 
 func breakKafka(n *kafkaNode, on *wall.System, f scenarios.Fault) (func() error, error) {
