@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/internal/harness"
+	"sluice/internal/worlds/wall/fakes"
+	"sluice/internal/worlds/wall/real"
 	"sluice/internal/judge"
 	"sluice/scenarios"
 )
@@ -121,10 +123,8 @@ func faultRows(t *testing.T) string {
 		}
 		form := strings.ReplaceAll(use.Form(), "|", ", ")
 		fmt.Fprintf(&rows, "| `%s` |", form)
-		for _, w := range []harness.Config{
-			{World: harness.WorldFakes},
-			{World: harness.WorldReal, Servers: harness.ServersStartCluster},
-			{World: harness.WorldReal},
+		for _, w := range []harness.World{
+			fakes.World{}, real.World{Servers: real.StartCluster}, real.World{},
 		} {
 			if w.Can(fault) == nil {
 				rows.WriteString(" yes |")

@@ -25,6 +25,7 @@ type injector struct {
 	state  []progress // by occurrence
 	causes []error    // why an occurrence failed
 	active []*effect
+	undone []*effect // whose undo failed; healing tries again
 	healed bool
 }
 
@@ -188,17 +189,18 @@ func (i *injector) begin(n int, fault scenarios.Fault, elapsed time.Duration) {
 	}
 }
 
-// end undoes an effect, and says so.
-func (i *injector) end(e *effect) error {
-	var err error
+// end undoes an effect, and says so. What cannot be undone is kept for the healing.
+func (i *injector) end(e *effect) {
 	if e.undo != nil {
-		if err = e.undo(); err != nil {
+		if err := e.undo(); err != nil {
 			i.note(fmt.Sprintf("fault %q could not be ended: %v", e.fault, err))
+			i.mu.Lock()
+			i.undone = append(i.undone, e)
+			i.mu.Unlock()
 		}
 	}
 	i.sink.record.note(i.system.Now(), reports.Event{Kind: reports.EventFaultEnd,
 		Worker: workerOf(e.fault), Fault: e.fault.String()})
-	return err
 }
 
 func (i *injector) note(text string) {
@@ -223,10 +225,13 @@ func (i *injector) heal() error {
 	for _, task := range tasks {
 		task.Wait()
 	}
-	var errs []error
 	for _, e := range i.effects() { // also what was beginning
 		i.take(e)
-		errs = append(errs, i.end(e))
+		i.end(e)
+	}
+	var errs []error
+	for _, e := range i.undone {
+		errs = append(errs, e.undo())
 	}
 	return errors.Join(errs...)
 }

@@ -27,6 +27,14 @@ const (
 	StartCluster Origin = "start-cluster"
 )
 
+// Validate returns an error if it is not one of them.
+func (o Origin) Validate() error {
+	if o != Given && o != Start && o != StartCluster {
+		return fmt.Errorf("servers %q is not one of %s, %s", o, Start, StartCluster)
+	}
+	return nil
+}
+
 // World is the world.
 type World struct {
 	Servers Origin
@@ -42,9 +50,9 @@ func (World) Name() string { return "real" }
 
 // Validate implements harness.World.
 func (w World) Validate() error {
-	switch {
-	case w.Servers != Given && w.Servers != Start && w.Servers != StartCluster:
-		return fmt.Errorf("servers %q is not one of %s, %s", w.Servers, Start, StartCluster)
+	switch err := w.Servers.Validate(); {
+	case err != nil:
+		return err
 	case w.Servers != Given && len(w.Redis)+len(w.Kafka) > 0:
 		return errors.New("servers are started, so no addresses of others can be used: leave out " +
 			"--redis and --kafka, or --servers")
