@@ -212,3 +212,11 @@ var (
 func Retryable(err error) bool {
 	return errors.Is(err, ErrFull) || errors.Is(err, ErrUnavailable)
 }
+
+// NodeMemory is how full one node of a store is. In a cluster each is asked, never averaged.
+type NodeMemory struct {
+	// Node names the node, as an address.
+	Node string
+	// Used and Max are bytes. A Max of 0 means that the node has no limit, and is never full.
+	Used, Max int64
+}

@@ -9,31 +9,23 @@ import (
 	"sluice/buffer"
 )
 
-// NodeMemory is how full one Redis node is. In a cluster each is asked once, never averaged.
-type NodeMemory struct {
-	// Node names the node, as an address.
-	Node string
-	// Used and Max are bytes. A Max of 0 means that the node has no limit, and is never full.
-	Used, Max int64
-}
-
 // MemoryOff is the share of a node's memory above which no node can be: it switches the check off.
 const MemoryOff = 1.0
 
 // Fullest returns the node with the highest share of its memory in use, and that share. Without a
-// node that has a limit the share is 0.
-func Fullest(nodes []NodeMemory) (NodeMemory, float64) {
-	var fullest NodeMemory
-	var highest float64
+// node that has a limit it is the one that uses most, and the share is 0.
+func Fullest(nodes []buffer.NodeMemory) (fullest buffer.NodeMemory, share float64) {
 	for _, node := range nodes {
-		if node.Max <= 0 {
-			continue
-		}
-		if share := float64(node.Used) / float64(node.Max); share > highest {
-			fullest, highest = node, share
+		if node.Max > 0 {
+			used := float64(node.Used) / float64(node.Max)
+			if fullest.Max == 0 || used > share {
+				fullest, share = node, used
+			}
+		} else if fullest.Max == 0 && node.Used > fullest.Used {
+			fullest = node
 		}
 	}
-	return fullest, highest
+	return fullest, share
 }
 
 // Load is what the gate knows of one worker.
@@ -62,7 +54,7 @@ type GateRule struct {
 // that is down or lags closes its own shards and no others; a full node closes all, since any
 // trace may live there. It looks at nothing but its arguments, so what closes a shard also opens
 // it when it is over.
-func (r GateRule) Close(loads []Load, nodes []NodeMemory, now time.Time) map[buffer.Shard]string {
+func (r GateRule) Close(loads []Load, nodes []buffer.NodeMemory, now time.Time) map[buffer.Shard]string {
 	closed := make(map[buffer.Shard]string)
 	full := r.full(nodes)
 	for _, load := range loads {
@@ -78,7 +70,7 @@ func (r GateRule) Close(loads []Load, nodes []NodeMemory, now time.Time) map[buf
 }
 
 // full returns why the nodes close all shards, or "".
-func (r GateRule) full(nodes []NodeMemory) string {
+func (r GateRule) full(nodes []buffer.NodeMemory) string {
 	node, share := Fullest(nodes)
 	if r.MaxMemory >= MemoryOff || share <= r.MaxMemory {
 		return ""

@@ -9,6 +9,10 @@ import (
 	"sluice/flusher"
 )
 
+func memoryOf(node string, used, max int64) buffer.NodeMemory {
+	return buffer.NodeMemory{Node: node, Used: used, Max: max}
+}
+
 func TestGate(t *testing.T) {
 	now := time.Unix(10_000, 0)
 	ago := func(seconds int) time.Time { return now.Add(-time.Duration(seconds) * time.Second) }
@@ -22,7 +26,7 @@ func TestGate(t *testing.T) {
 	tests := []struct {
 		name  string
 		load  flusher.Load
-		nodes []flusher.NodeMemory
+		nodes []buffer.NodeMemory
 		max   float64
 		want  string
 	}{
@@ -41,17 +45,17 @@ func TestGate(t *testing.T) {
 			load(func(l *flusher.Load) { l.DownSince = ago(11) }), nil, 1,
 			both("worker 1 is not up after 10s")},
 		{"one full node among empty ones", load(func(*flusher.Load) {}),
-			[]flusher.NodeMemory{{"a", 1, 100}, {"b", 90, 100}, {"c", 1, 100}}, 0.8,
+			[]buffer.NodeMemory{memoryOf("a", 1, 100), memoryOf("b", 90, 100), memoryOf("c", 1, 100)}, 0.8,
 			"map[0:redis node b uses 90% of its memory, above max_memory 80%" +
 				" 1:redis node b uses 90% of its memory, above max_memory 80%" +
 				" 2:redis node b uses 90% of its memory, above max_memory 80%" +
 				" 3:redis node b uses 90% of its memory, above max_memory 80%]"},
 		{"exactly at the limit", load(func(*flusher.Load) {}),
-			[]flusher.NodeMemory{{"a", 80, 100}}, 0.8, "map[]"},
+			[]buffer.NodeMemory{memoryOf("a", 80, 100)}, 0.8, "map[]"},
 		{"a node without limit", load(func(*flusher.Load) {}),
-			[]flusher.NodeMemory{{"a", 1 << 40, 0}}, 0.1, "map[]"},
+			[]buffer.NodeMemory{memoryOf("a", 1<<40, 0)}, 0.1, "map[]"},
 		{"off", load(func(*flusher.Load) {}),
-			[]flusher.NodeMemory{{"a", 200, 100}}, flusher.MemoryOff, "map[]"},
+			[]buffer.NodeMemory{memoryOf("a", 200, 100)}, flusher.MemoryOff, "map[]"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -61,5 +65,27 @@ func TestGate(t *testing.T) {
 				t.Errorf("closed\n%s\nwant\n%s", got, test.want)
 			}
 		})
+	}
+}
+
+// TestFullest: a node with a limit goes before one without, then the share counts, then the bytes.
+func TestFullest(t *testing.T) {
+	for _, c := range []struct {
+		nodes []buffer.NodeMemory
+		want  string
+		share float64
+	}{
+		{nil, "", 0},
+		{[]buffer.NodeMemory{memoryOf("a", 5, 10), memoryOf("b", 8, 100)}, "a", 0.5},
+		{[]buffer.NodeMemory{memoryOf("a", 8, 100), memoryOf("b", 5, 10)}, "b", 0.5},
+		{[]buffer.NodeMemory{memoryOf("a", 9, 0), memoryOf("b", 8, 0)}, "a", 0},
+		{[]buffer.NodeMemory{memoryOf("a", 8, 0), memoryOf("b", 9, 0)}, "b", 0},
+		{[]buffer.NodeMemory{memoryOf("a", 9, 0), memoryOf("b", 1, 10)}, "b", 0.1},
+		{[]buffer.NodeMemory{memoryOf("a", 1, 10), memoryOf("b", 9, 0)}, "a", 0.1},
+		{[]buffer.NodeMemory{memoryOf("a", 0, 10), memoryOf("b", 9, 0)}, "a", 0},
+	} {
+		if got, share := flusher.Fullest(c.nodes); got.Node != c.want || share != c.share {
+			t.Errorf("of %v it is %q with %v, want %q with %v", c.nodes, got.Node, share, c.want, c.share)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/buffer"
 	"sluice/flusher"
 )
 
@@ -62,17 +63,17 @@ func TestSupervisorClosesTheShardsConcerned(t *testing.T) {
 // meter is a memory meter that can be set.
 type meter struct {
 	mu    sync.Mutex
-	nodes []flusher.NodeMemory
+	nodes []buffer.NodeMemory
 	err   error
 }
 
-func (m *meter) Memory(context.Context) ([]flusher.NodeMemory, error) {
+func (m *meter) Memory(context.Context) ([]buffer.NodeMemory, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.nodes, m.err
 }
 
-func (m *meter) set(err error, nodes ...flusher.NodeMemory) {
+func (m *meter) set(err error, nodes ...buffer.NodeMemory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.nodes, m.err = nodes, err
@@ -86,8 +87,8 @@ func TestSupervisorHeedsTheFullestNode(t *testing.T) {
 		s.runWith(flusher.SupervisorPorts{Memory: m})
 		s.sup.Assign(shardRange(2))
 		eventually(t, time.Second, "two healthy workers", s.healthy(2))
-		m.set(nil, flusher.NodeMemory{Node: "a", Used: 1, Max: 100},
-			flusher.NodeMemory{Node: "b", Used: 95, Max: 100})
+		m.set(nil, buffer.NodeMemory{Node: "a", Used: 1, Max: 100},
+			buffer.NodeMemory{Node: "b", Used: 95, Max: 100})
 		time.Sleep(2 * time.Second)
 		if closed := s.sup.Closed(); len(closed) != 2 || !strings.Contains(closed[1], "node b uses 95%") {
 			t.Errorf("closed %v, want both because of b", closed)
@@ -97,7 +98,7 @@ func TestSupervisorHeedsTheFullestNode(t *testing.T) {
 		if closed := s.sup.Closed(); len(closed) != 2 {
 			t.Errorf("closed %v while nobody knows better", closed)
 		}
-		m.set(nil, flusher.NodeMemory{Node: "b", Used: 10, Max: 100})
+		m.set(nil, buffer.NodeMemory{Node: "b", Used: 10, Max: 100})
 		time.Sleep(2 * time.Second)
 		if closed := s.sup.Closed(); len(closed) != 0 {
 			t.Errorf("closed %v with room again", closed)

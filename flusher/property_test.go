@@ -244,7 +244,7 @@ func TestPropertyBackpressure(t *testing.T) {
 			return now.Add(-time.Duration(r.IntN(2*after+2)) * time.Second)
 		}
 		rule := flusher.GateRule{After: time.Duration(after) * time.Second, MaxMemory: r.Float64()}
-		nodes := []flusher.NodeMemory{
+		nodes := []buffer.NodeMemory{
 			{Node: "a", Used: r.Int64N(50), Max: 100}, {Node: "b", Used: r.Int64N(100), Max: 100},
 		}
 		full := float64(max(nodes[0].Used, nodes[1].Used))/100 > rule.MaxMemory

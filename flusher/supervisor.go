@@ -18,7 +18,7 @@ type Fencer interface {
 
 // MemoryMeter tells how full the Redis nodes are: each node is asked once.
 type MemoryMeter interface {
-	Memory(ctx context.Context) ([]NodeMemory, error)
+	Memory(ctx context.Context) ([]buffer.NodeMemory, error)
 }
 
 // SupervisorPorts are a supervisor's side effects.
@@ -50,7 +50,7 @@ type Supervisor struct {
 	ending  bool
 	endBy   time.Time // when workers are killed; zero: never
 	fatal   error
-	nodes   []NodeMemory
+	nodes   []buffer.NodeMemory
 	closed  map[buffer.Shard]string
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -27,6 +28,7 @@ func violated() Page {
 				{Name: "drains", Verdict: Violated, Detail: "12 spans are still buffered"},
 				{Name: "conservation", Verdict: Violated, Detail: "3 spans lost, the first is 18223"},
 				{Name: "process limit", Verdict: Passed, Detail: "at most 8 processes at once"},
+				{Name: "memory bound", Verdict: NotMeasured, Detail: "workers are goroutines"},
 			},
 			Expectations: []Judgement{{Name: "freshness_p99_max", Verdict: Unknown,
 				Detail: "nothing was flushed in the last minute"}},
@@ -105,6 +107,18 @@ func TestPage(t *testing.T) {
 
 // What decided comes from the judgements if the page is not told, and only where there is something
 // to explain.
+// TestPageStylesEachVerdict: a verdict of two words is one class, and the style knows each.
+func TestPageStylesEachVerdict(t *testing.T) {
+	page := written(t, violated())
+	for _, v := range []Verdict{Passed, Violated, Unknown, NotMeasured} {
+		class := strings.ReplaceAll(string(v), " ", "-")
+		cell := fmt.Sprintf(`<td class="verdict %s">%s<`, class, v)
+		if !strings.Contains(page, cell) || !strings.Contains(page, "."+class+" {") {
+			t.Errorf("verdict %q has no cell %s, or no style", v, cell)
+		}
+	}
+}
+
 func TestPageNamesWhatDecided(t *testing.T) {
 	p := violated()
 	p.Decisive = Judgement{}

@@ -1,16 +1,24 @@
 package reports
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// Verdict is a three-valued judgement: unknown means that the run could not tell.
+// Verdict is a judgement on one property of a run: unknown means that the run should have told and
+// did not, not measured that its world cannot tell. What is not measured counts as passed.
 type Verdict string
 
 // The verdicts.
 const (
-	Passed   Verdict = "passed"
-	Violated Verdict = "violated"
-	Unknown  Verdict = "unknown"
+	Passed      Verdict = "passed"
+	Violated    Verdict = "violated"
+	Unknown     Verdict = "unknown"
+	NotMeasured Verdict = "not measured"
 )
+
+// Class is the verdict as one word, for the style of a page.
+func (v Verdict) Class() string { return strings.ReplaceAll(string(v), " ", "-") }
 
 // Result is the outcome of a run: result.json.
 type Result struct {
@@ -50,8 +58,8 @@ type Result struct {
 type Judgement struct {
 	Name    string  `json:"name"`
 	Verdict Verdict `json:"verdict"`
-	// Detail names the first violating event, or says why the verdict is unknown, or what was
-	// measured.
+	// Detail names the first violating event, or says why the verdict is unknown or the property not
+	// measured, or what was measured.
 	Detail string `json:"detail"`
 }
 
@@ -136,7 +144,7 @@ type HarnessSummary struct {
 	Limit string `json:"limit"`
 }
 
-// First returns the first judgement that is not passed.
+// First returns the first judgement that is violated, or unknown if none is.
 func First(lists ...[]Judgement) (Judgement, bool) {
 	for _, verdict := range []Verdict{Violated, Unknown} {
 		for _, list := range lists {

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,43 +13,51 @@ import (
 	"sluice/buffer"
 )
 
-// NodeMemory is the memory of one node.
-type NodeMemory struct {
-	// Node is the node's address.
-	Node string
-	// Used is what the node uses, in bytes, and Max what it may use; 0 means without limit.
-	Used, Max int64
-}
-
 // Memory asks every node once, and returns the answers ordered by address. miniredis does not
 // know, and is reported as using nothing, without limit.
-func (s *Store) Memory(ctx context.Context) ([]NodeMemory, error) {
-	addresses, clients := s.nodes()
-	nodes := make([]NodeMemory, 0, len(addresses))
-	for _, address := range addresses {
-		node := NodeMemory{Node: address}
-		if !s.fake {
-			if err := node.ask(ctx, clients[address]); err != nil {
-				return nil, fmt.Errorf("memory of redis %s: %w", address, err)
-			}
+func (s *Store) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
+	if !s.fake {
+		return Memory(ctx, s.client)
+	}
+	addresses, _ := s.nodes()
+	nodes := make([]buffer.NodeMemory, len(addresses))
+	for i, address := range addresses {
+		nodes[i].Node = address
+	}
+	return nodes, nil
+}
+
+// Memory asks every node of a client once, and returns the answers ordered by address.
+func Memory(ctx context.Context, client rueidis.Client) ([]buffer.NodeMemory, error) {
+	clients := client.Nodes()
+	nodes := make([]buffer.NodeMemory, 0, len(clients))
+	for _, address := range slices.Sorted(maps.Keys(clients)) {
+		one := clients[address]
+		info, err := one.Do(ctx, one.B().Info().Section("memory").Build()).ToString()
+		node := buffer.NodeMemory{Node: address}
+		if err != nil {
+			err = classify(ctx, err)
+		} else {
+			node.Used, node.Max, err = ReadMemory(info)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("memory of redis %s: %w", address, err)
 		}
 		nodes = append(nodes, node)
 	}
 	return nodes, nil
 }
 
-func (n *NodeMemory) ask(ctx context.Context, client rueidis.Client) error {
-	info, err := client.Do(ctx, client.B().Info().Section("memory").Build()).ToString()
-	if err != nil {
-		return classify(ctx, err)
-	}
-	for name, value := range map[string]*int64{"used_memory": &n.Used, "maxmemory": &n.Max} {
+// ReadMemory reads what a node uses, and what it may use (0: no limit), in bytes, from the answer
+// of INFO memory.
+func ReadMemory(info string) (used, limit int64, err error) {
+	for name, value := range map[string]*int64{"used_memory": &used, "maxmemory": &limit} {
 		text, _ := infoField(info, name)
 		if *value, err = strconv.ParseInt(text, 10, 64); err != nil {
-			return fmt.Errorf("%s in INFO is %q, want a number of bytes", name, text)
+			return 0, 0, fmt.Errorf("%s in INFO is %q, want a number of bytes", name, text)
 		}
 	}
-	return nil
+	return used, limit, nil
 }
 
 // Leftovers implements buffer.Inspector. The queues are those of the store's slice; traces belong to

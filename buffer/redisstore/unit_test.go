@@ -219,3 +219,15 @@ func TestNamesCompareAsNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestReadMemory(t *testing.T) {
+	const info = "# Memory\r\nused_memory:1048576\r\nused_memory_rss:9\r\nmaxmemory:2097152\r\n"
+	if used, limit, err := ReadMemory(info); used != 1<<20 || limit != 2<<20 || err != nil {
+		t.Errorf("%d of %d, %v", used, limit, err)
+	}
+	for _, bad := range []string{"", "used_memory:1\r\n", "used_memory:x\r\nmaxmemory:0\r\n"} {
+		if _, _, err := ReadMemory(bad); err == nil {
+			t.Errorf("%q is read without an error", bad)
+		}
+	}
+}

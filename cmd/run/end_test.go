@@ -99,7 +99,7 @@ func TestKilledProgramLosesNothing(t *testing.T) {
 var served = regexp.MustCompile(`"address":"(http://[^"]+)"`)
 
 // ask returns an answer of the program's HTTP server.
-func ask(t testing.TB, p *process, path string) (int, string) {
+func ask(t testing.TB, p *launched, path string) (int, string) {
 	t.Helper()
 	p.says(t, "serving http")
 	base := served.FindStringSubmatch(p.out.String())[1]

@@ -20,7 +20,7 @@ import (
 	"strings"
 
 	"sluice/internal/config"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 )
 
 // Exit codes.
@@ -32,7 +32,7 @@ const (
 )
 
 func main() {
-	spawn.MaybeWorker()
+	process.MaybeChild()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -12,31 +12,31 @@ import (
 	"time"
 
 	"sluice/internal/lockbuf"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 )
 
 // asProgram makes this test binary the program. The program itself does not read it.
 const asProgram = "RUN_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
-	spawn.MaybeWorker()
+	process.MaybeChild()
 	if os.Getenv(asProgram) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }
 
-// process is the program as a child process.
-type process struct {
+// launched is the program as a child process.
+type launched struct {
 	cmd  *exec.Cmd
 	out  *lockbuf.Buffer
 	done chan struct{}
 }
 
 // launch starts the program with no variables of its own but those given, as NAME=value.
-func launch(t testing.TB, variables []string, args ...string) *process {
+func launch(t testing.TB, variables []string, args ...string) *launched {
 	t.Helper()
-	p := &process{cmd: exec.Command("/proc/self/exe", args...), out: &lockbuf.Buffer{}}
+	p := &launched{cmd: exec.Command("/proc/self/exe", args...), out: &lockbuf.Buffer{}}
 	p.done = make(chan struct{})
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "SLUICE_") {
@@ -63,7 +63,7 @@ func launch(t testing.TB, variables []string, args ...string) *process {
 }
 
 // code waits for the end and returns the exit code.
-func (p *process) code(t testing.TB) int {
+func (p *launched) code(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.done:
@@ -74,7 +74,7 @@ func (p *process) code(t testing.TB) int {
 }
 
 // wants fails the test unless the program ends with this code and these words.
-func (p *process) wants(t testing.TB, code int, words ...string) {
+func (p *launched) wants(t testing.TB, code int, words ...string) {
 	t.Helper()
 	if got := p.code(t); got != code {
 		t.Errorf("exit code %d, want %d", got, code)
@@ -86,7 +86,7 @@ func (p *process) wants(t testing.TB, code int, words ...string) {
 	}
 }
 
-func (p *process) signal(t testing.TB, s syscall.Signal) {
+func (p *launched) signal(t testing.TB, s syscall.Signal) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func (p *process) signal(t testing.TB, s syscall.Signal) {
 }
 
 // says waits until the program has written something.
-func (p *process) says(t testing.TB, words string) {
+func (p *launched) says(t testing.TB, words string) {
 	t.Helper()
 	eventually(t, "it says "+strconv.Quote(words), func() bool {
 		return strings.Contains(p.out.String(), words)
@@ -102,7 +102,7 @@ func (p *process) says(t testing.TB, words string) {
 }
 
 // workers returns the numbers of the worker processes.
-func (p *process) workers(t testing.TB) []int {
+func (p *launched) workers(t testing.TB) []int {
 	t.Helper()
 	path := fmt.Sprintf("/proc/%d/task", p.cmd.Process.Pid)
 	threads, err := os.ReadDir(path)

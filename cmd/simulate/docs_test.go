@@ -14,6 +14,8 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/worlds/wall/fakes"
+	"sluice/internal/worlds/wall/real"
 	"sluice/scenarios"
 )
 
@@ -121,10 +123,8 @@ func faultRows(t *testing.T) string {
 		}
 		form := strings.ReplaceAll(use.Form(), "|", ", ")
 		fmt.Fprintf(&rows, "| `%s` |", form)
-		for _, w := range []harness.Config{
-			{World: harness.WorldFakes},
-			{World: harness.WorldReal, Servers: harness.ServersStartCluster},
-			{World: harness.WorldReal},
+		for _, w := range []harness.World{
+			fakes.World{}, real.World{Servers: real.StartCluster}, real.World{},
 		} {
 			if w.Can(fault) == nil {
 				rows.WriteString(" yes |")

@@ -8,6 +8,8 @@ import (
 
 	"sluice/internal/defects"
 	"sluice/internal/harness"
+	"sluice/internal/worlds/wall/fakes"
+	"sluice/internal/worlds/wall/real"
 	"sluice/scenarios"
 )
 
@@ -48,14 +50,13 @@ func worldsOf(s scenarios.Scenario) []string {
 	var worlds []string
 	for _, w := range []struct {
 		flags string
-		cfg   harness.Config
+		world harness.World
 	}{
-		{"fakes", harness.Config{World: harness.WorldFakes}},
-		{"real", harness.Config{World: harness.WorldReal}},
-		{"real --servers start", harness.Config{World: harness.WorldReal,
-			Servers: harness.ServersStart}},
+		{"fakes", fakes.World{}},
+		{"real", real.World{}},
+		{"real --servers start", real.World{Servers: real.Start}},
 	} {
-		if s.CheckFaults(w.cfg.Can) == nil {
+		if s.CheckFaults(w.world.Can) == nil {
 			worlds = append(worlds, w.flags)
 		}
 	}
@@ -96,11 +97,11 @@ func (c *validateCommand) Run(to *streams) error {
 		return usageError{err}
 	}
 	if c.World != "" {
-		cfg := harness.Config{World: harness.World(c.World), Servers: harness.Servers(c.Servers)}
-		if err := cfg.ValidateWorld(); err != nil {
+		world, err := worldFlags{World: c.World, Servers: c.Servers}.world()
+		if err != nil {
 			return usageError{err}
 		}
-		if err := s.CheckFaults(cfg.Can); err != nil {
+		if err := s.CheckFaults(world.Can); err != nil {
 			return usageError{places.Of(err)}
 		}
 	}

@@ -15,16 +15,14 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"sluice/internal/instance"
 	"sluice/internal/judge"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 	"sluice/internal/yamlfile"
 )
 
 func main() {
 	// The consumers are this program, started again, and so are their workers.
-	instance.MaybeRun()
-	spawn.MaybeWorker()
+	process.MaybeChild()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 

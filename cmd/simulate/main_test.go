@@ -10,15 +10,13 @@ import (
 	"testing"
 
 	"sluice/internal/harness"
-	"sluice/internal/instance"
 	"sluice/internal/judge"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 )
 
 func TestMain(m *testing.M) {
 	// The consumers are this test binary, started again, and so are their workers.
-	instance.MaybeRun()
-	spawn.MaybeWorker()
+	process.MaybeChild()
 	os.Exit(m.Run())
 }
 

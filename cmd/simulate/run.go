@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +14,8 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/worlds/wall/fakes"
+	"sluice/internal/worlds/wall/real"
 	"sluice/internal/yamlfile"
 	"sluice/scenarios"
 )
@@ -30,21 +31,36 @@ type worldFlags struct {
 }
 
 func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
-	cfg := harness.Config{Scenario: s.Scenario, World: harness.World(f.World),
-		Servers: harness.Servers(f.Servers), Defect: f.Defect}
-	if cfg.World == harness.WorldReal && cfg.Servers == harness.ServersGiven {
-		cfg.Redis, cfg.Kafka = f.Redis, f.Kafka
-	}
+	cfg := harness.Config{Scenario: s.Scenario, Defect: f.Defect}
 	if f.Log {
 		cfg.Log = slog.New(slog.NewTextHandler(errs, nil))
 	}
-	if f.World == "virtual" {
-		return cfg, usageError{errors.New("world virtual is not available yet: use fakes or real")}
+	var err error
+	if cfg.World, err = f.world(); err != nil {
+		return cfg, usageError{err}
 	}
 	if err := cfg.Validate(); err != nil {
 		return cfg, usageError{s.places.Of(err)}
 	}
 	return cfg, nil
+}
+
+// world returns the world that the flags name.
+func (f worldFlags) world() (harness.World, error) {
+	w := real.World{Servers: real.Origin(f.Servers)}
+	if w.Servers == real.Given {
+		w.Redis, w.Kafka = f.Redis, f.Kafka
+	}
+	switch {
+	case f.World == w.Name():
+		return w, w.Servers.Validate()
+	case f.World != fakes.World{}.Name():
+		return nil, fmt.Errorf("world %q is not one of %s, %s", f.World, fakes.World{}.Name(), w.Name())
+	case f.Servers != "":
+		return nil, fmt.Errorf("--servers %s is for --world real: world %s has its servers inside of "+
+			"the program", f.Servers, f.World)
+	}
+	return fakes.World{}, nil
 }
 
 // replay returns the flags that name the same world again.
@@ -53,7 +69,7 @@ func (f worldFlags) replay() string {
 	switch {
 	case f.Servers != "":
 		text += " --servers " + f.Servers
-	case harness.World(f.World) == harness.WorldReal:
+	case f.World == real.World{}.Name():
 		text += " --redis " + strings.Join(f.Redis, ",") + " --kafka " + strings.Join(f.Kafka, ",")
 	}
 	if f.Defect != "" {

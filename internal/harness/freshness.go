@@ -50,10 +50,10 @@ const latelyWindow = time.Second
 
 // lately returns the distribution of what came in within the last second or so: it begins anew each
 // time that a window is full, and says the same until the next one is.
-func (f *freshness) lately() reports.Quantiles {
+func (f *freshness) lately(now time.Time) reports.Quantiles {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now := time.Now(); now.Sub(f.since) >= latelyWindow {
+	if now.Sub(f.since) >= latelyWindow {
 		f.shown, f.since = quantilesOf(f.recent), now
 		f.recent.Reset()
 	}

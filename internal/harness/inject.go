@@ -5,67 +5,35 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"syscall"
 	"time"
 
 	"sluice/flusher"
-	"sluice/internal/ledger"
 	"sluice/reports"
 	"sluice/scenarios"
 )
 
-// system is what the injector does to the consumers of a run.
-type system interface {
-	// Workers and Pids are those of the first consumer; none while it is down.
-	Workers() []flusher.WorkerState
-	Pids() map[int]int
-	// life counts its starts.
-	life() int
-	// crash kills the first consumer, stop lets it drain and returns when it has ended, restart
-	// starts it again. freeze and thaw reach its workers, too. errBusy if it is not in a state for
-	// that.
-	crash() error
-	stop() error
-	restart() error
-	freeze() error
-	thaw() error
-	// join starts a second consumer, leave ends it in good order.
-	join() (leave func() error, err error)
-	signal(pid int, signal syscall.Signal) error
-}
-
-// breakable is what the injector does to Redis, Kafka and the network. The end of a fault is a
-// function, or nil if there is nothing to end.
-type breakable interface {
-	inject(scenarios.Fault) (undo func() error, err error)
-	heal() error
-}
-
-// injector breaks what the scenario says, when it says so.
+// injector breaks what the scenario says, when it says so. Its conditions and effects are looked at
+// by one task; each fault begins and ends in a task of its own, since both may take their time.
 type injector struct {
-	plan    []scenarios.Occurrence
-	random  []bool // by occurrence: it is one of those drawn from the seed
-	system  system
-	servers breakable
-	jump    func(partition int, by time.Duration)
-	ledger  *ledger.Ledger
-	record  *recorder
-	now     func() time.Time
+	plan   []scenarios.Occurrence
+	random []bool // by occurrence: it is one of those drawn from the seed
+	system System
+	sink   *Sink
 
-	busy sync.WaitGroup // faults that are being injected or ended
-
-	mu     sync.Mutex
-	state  []stage // by occurrence
-	causes []error // why an occurrence failed
+	mu     sync.Mutex // held for moments, never while something is called
+	tasks  []flusher.Task
+	state  []progress // by occurrence
+	causes []error    // why an occurrence failed
 	active []*effect
+	undone []*effect // whose undo failed; healing tries again
 	healed bool
 }
 
-// stage is how far an occurrence has come.
-type stage int
+// progress is how far an occurrence has come.
+type progress int
 
 const (
-	waiting stage = iota
+	waiting progress = iota
 	beginning
 	happened
 	failed
@@ -84,19 +52,14 @@ type effect struct {
 	undo func() error
 }
 
-// allPartitions is the partition of a clock that jumps for all.
-const allPartitions = -1
-
-func newInjector(s scenarios.Scenario, sys system, srv breakable, jump func(int, time.Duration),
-	l *ledger.Ledger, r *recorder,
-) *injector {
+func newInjector(s scenarios.Scenario, system System, sink *Sink) *injector {
 	plan := s.Plan()
 	random := make([]bool, len(plan))
 	for n, occurrence := range plan {
 		random[n] = s.Faults[occurrence.Index].When.Kind == scenarios.MomentRandomly
 	}
-	return &injector{plan: plan, random: random, system: sys, servers: srv, jump: jump, ledger: l, record: r,
-		now: time.Now, state: make([]stage, len(plan)), causes: make([]error, len(plan))}
+	return &injector{plan: plan, random: random, system: system, sink: sink,
+		state: make([]progress, len(plan)), causes: make([]error, len(plan))}
 }
 
 // injectEvery is how often the conditions are looked at.
@@ -104,51 +67,75 @@ const injectEvery = 10 * time.Millisecond
 
 // run injects faults until ctx is done.
 func (i *injector) run(ctx context.Context, start time.Time) {
-	ticker := time.NewTicker(injectEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			i.step(now, now.Sub(start))
-		}
+	for i.system.Sleep(ctx, injectEvery) == nil {
+		now := i.system.Now()
+		i.step(now, now.Sub(start))
 	}
 }
 
 // step does what is due at one moment.
 func (i *injector) step(now time.Time, elapsed time.Duration) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.healed {
-		return
-	}
-	sent, settled := i.ledger.Counts()
+	sent, settled := i.sink.Ledger.Counts()
 	restarts := i.restarts()
 	for n, occurrence := range i.plan {
-		if i.state[n] == waiting && occurrence.When.Reached(elapsed, sent, settled, restarts) {
-			i.state[n] = beginning
-			i.busy.Go(func() { i.begin(n, occurrence.Fault, elapsed) })
+		if i.reached(n, occurrence.When.Reached(elapsed, sent, settled, restarts)) {
+			i.start("fault begins", func() { i.begin(n, occurrence.Fault, elapsed) })
 		}
 	}
-	var lasting []*effect
-	for _, e := range i.active {
+	for _, e := range i.effects() {
 		if e.step != nil {
 			e.step(now)
 		}
-		over := e.over != nil && e.over()
-		if !over && (e.until.IsZero() || now.Before(e.until)) {
-			lasting = append(lasting, e)
-			continue
+		if e.over != nil && e.over() || !e.until.IsZero() && !now.Before(e.until) {
+			if i.take(e) {
+				i.start("fault ends", func() { i.end(e) })
+			}
 		}
-		i.busy.Go(func() { i.end(e) })
 	}
-	i.active = lasting
+}
+
+// reached tells whether an occurrence that waits is to begin, and takes note of it.
+func (i *injector) reached(n int, now bool) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !now || i.healed || i.state[n] != waiting {
+		return false
+	}
+	i.state[n] = beginning
+	return true
+}
+
+// start starts a task that heal waits for.
+func (i *injector) start(name string, do func()) {
+	task := i.system.Go(name, do)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.tasks = append(i.tasks, task)
+}
+
+// effects returns those that last.
+func (i *injector) effects() []*effect {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return append([]*effect(nil), i.active...)
+}
+
+// take takes an effect out of those that last, to end it; false if somebody else has.
+func (i *injector) take(e *effect) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for at, other := range i.active {
+		if other == e {
+			i.active = append(i.active[:at:at], i.active[at+1:]...)
+			return true
+		}
+	}
+	return false
 }
 
 // restarts returns those of each worker. One counts for a condition when the successor is healthy.
 func (i *injector) restarts() []int {
-	states := i.system.Workers()
+	states := first(i.system).Workers
 	restarts := make([]int, len(states))
 	for w, state := range states {
 		if isWell(state) {
@@ -171,46 +158,54 @@ const (
 
 // begin injects a fault, which may take its time, so long after the start of the load.
 func (i *injector) begin(n int, fault scenarios.Fault, elapsed time.Duration) {
-	at := i.now()
+	at := i.system.Now()
 	e, err := i.hit(fault)
-	if errors.Is(err, errBusy) {
-		time.Sleep(retryAfter)
+	busy := errors.Is(err, ErrBusy)
+	switch {
+	case busy:
+		_ = i.system.Sleep(context.Background(), retryAfter) // it has no end but this
+	case err != nil:
+		i.note(fmt.Sprintf("fault %q could not be injected: %v", fault, err))
+	default:
+		i.sink.record.note(at, reports.Event{Kind: reports.EventFaultBegin, Worker: workerOf(fault),
+			Fault: fault.String()})
+		e.fault = fault
+		if fault.For != scenarios.ForGood {
+			e.until = i.system.Now().Add(fault.For)
+		}
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch {
-	case errors.Is(err, errBusy):
+	case busy && i.random[n] && elapsed > fault.When.At+randomPatience:
+		i.state[n], i.causes[n] = failed, err
+	case busy:
 		i.state[n], i.causes[n] = waiting, err
-		if i.random[n] && elapsed > fault.When.At+randomPatience {
-			i.state[n] = failed
-		}
-		return
 	case err != nil:
 		i.state[n], i.causes[n] = failed, err
-		i.record.note(reports.Event{Kind: reports.EventNote, Worker: reports.NoWorker,
-			Text: fmt.Sprintf("fault %q could not be injected: %v", fault, err)})
-		return
+	default:
+		i.state[n] = happened
+		i.active = append(i.active, e)
 	}
-	i.state[n] = happened
-	i.record.noteAt(at, reports.Event{Kind: reports.EventFaultBegin, Worker: workerOf(fault),
-		Fault: fault.String()})
-	e.fault = fault
-	if fault.For != scenarios.ForGood {
-		e.until = i.now().Add(fault.For)
-	}
-	i.active = append(i.active, e)
 }
 
-// end undoes an effect, and says so.
+// end undoes an effect, and says so. What cannot be undone is kept for the healing.
 func (i *injector) end(e *effect) {
 	if e.undo != nil {
 		if err := e.undo(); err != nil {
-			i.record.note(reports.Event{Kind: reports.EventNote, Worker: reports.NoWorker,
-				Text: fmt.Sprintf("fault %q could not be ended: %v", e.fault, err)})
+			i.note(fmt.Sprintf("fault %q could not be ended: %v", e.fault, err))
+			i.mu.Lock()
+			i.undone = append(i.undone, e)
+			i.mu.Unlock()
 		}
 	}
-	i.record.note(reports.Event{Kind: reports.EventFaultEnd, Worker: workerOf(e.fault),
-		Fault: e.fault.String()})
+	i.sink.record.note(i.system.Now(), reports.Event{Kind: reports.EventFaultEnd,
+		Worker: workerOf(e.fault), Fault: e.fault.String()})
+}
+
+func (i *injector) note(text string) {
+	i.sink.record.note(i.system.Now(), reports.Event{Kind: reports.EventNote,
+		Worker: reports.NoWorker, Text: text})
 }
 
 func workerOf(f scenarios.Fault) int {
@@ -221,28 +216,30 @@ func workerOf(f scenarios.Fault) int {
 }
 
 // heal ends every fault, and lets no other begin: what is frozen goes on, what is stopped starts.
-// It returns when all that was being done is done.
+// It returns when all that was being done is done, with what could not be ended.
 func (i *injector) heal() error {
 	i.mu.Lock()
 	i.healed = true
+	tasks := i.tasks
 	i.mu.Unlock()
-	i.busy.Wait() // what was beginning is active now
-	i.mu.Lock()
-	active := i.active
-	i.active = nil
-	i.mu.Unlock()
-	for _, e := range active {
+	for _, task := range tasks {
+		task.Wait()
+	}
+	for _, e := range i.effects() { // also what was beginning
+		i.take(e)
 		i.end(e)
 	}
-	return i.servers.heal()
+	var errs []error
+	for _, e := range i.undone {
+		errs = append(errs, e.undo())
+	}
+	return errors.Join(errs...)
 }
 
 // lasting returns the faults whose effect lasts.
 func (i *injector) lasting() []string {
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	var faults []string
-	for _, e := range i.active {
+	for _, e := range i.effects() {
 		faults = append(faults, e.fault.What())
 	}
 	return faults

@@ -1,8 +1,9 @@
 package harness
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"sluice/reports"
@@ -17,41 +18,25 @@ func (i *injector) hit(f scenarios.Fault) (*effect, error) {
 	case scenarios.TargetConsumer:
 		return i.hitConsumer(f)
 	case scenarios.TargetGroup:
-		leave, err := i.system.join()
-		return &effect{undo: leave}, err
-	}
-	if f.Verb == scenarios.VerbJump {
-		return i.hitClock(f), nil
+		return i.join()
 	}
 	return i.hitServer(f)
-}
-
-func (i *injector) hitClock(f scenarios.Fault) *effect {
-	partition := allPartitions
-	if f.Target.Kind == scenarios.TargetPartition {
-		partition = f.Target.N
-	}
-	i.jump(partition, f.By)
-	return &effect{undo: func() error {
-		i.jump(partition, 0)
-		return nil
-	}}
 }
 
 // Wiped is the reason under which the ledger counts the spans that went with Redis' data.
 const Wiped = "wiped"
 
 func (i *injector) hitServer(f scenarios.Fault) (*effect, error) {
-	undo, err := i.servers.inject(f)
+	undo, err := i.system.Break(f)
 	if err != nil {
 		return nil, err
 	}
 	e := &effect{undo: undo}
 	if f.Verb == scenarios.VerbWipe {
-		i.ledger.Excuse(Wiped)
+		i.sink.Ledger.Excuse(Wiped)
 	}
 	if f.For == scenarios.ForGood && endsAtOnce(f.Verb) {
-		e.over = func() bool { return true }
+		e.over = atOnce
 	}
 	return e, nil
 }
@@ -59,62 +44,98 @@ func (i *injector) hitServer(f scenarios.Fault) (*effect, error) {
 // endsAtOnce tells of a fault without a length whether it is over when it has happened.
 func endsAtOnce(v scenarios.Verb) bool { return v == scenarios.VerbWipe || v == scenarios.VerbCut }
 
+func atOnce() bool { return true }
+
+// join starts another consumer, which drains when the fault is over.
+func (i *injector) join() (*effect, error) {
+	index := firstConsumer + 1
+	for _, c := range i.system.Consumers() {
+		if c.Index == index {
+			index++
+		}
+	}
+	ctx, cancel := i.system.WithTimeout(context.Background(), restartMax)
+	defer cancel()
+	if i.system.Do(ctx, ActStart, consumerAt(index)) != nil {
+		return nil, ErrBusy // the servers are away, most likely
+	}
+	return &effect{undo: func() error {
+		// One that has ended already was seen to.
+		return notBusy(i.do(ActStop, consumerAt(index)))
+	}}, nil
+}
+
+// do does something that takes as long as the system lets it.
+func (i *injector) do(act Act, to Process) error {
+	ctx, cancel := i.system.WithTimeout(context.Background(), ShutdownMax+stopSlack)
+	defer cancel()
+	err := i.system.Do(ctx, act, to)
+	if ctx.Err() != nil && act == ActStop {
+		return fmt.Errorf("consumer %d did not end within %v", to.Consumer, ShutdownMax+stopSlack)
+	}
+	return err
+}
+
 func (i *injector) hitConsumer(f scenarios.Fault) (*effect, error) {
-	e := &effect{undo: i.system.restart}
-	var err error
+	e := &effect{undo: func() error { return restart(i.system) }}
+	act := ActKill
 	switch f.Verb {
 	case scenarios.VerbCrash:
-		err = i.system.crash()
 		if f.For == scenarios.ForGood {
-			e.over = func() bool { return true } // it is started again at once
+			e.over = atOnce // it is started again at once
 		}
 	case scenarios.VerbStop:
-		err = i.system.stop()
+		act = ActStop
 	case scenarios.VerbHang:
-		err = i.system.freeze()
-		e.undo = i.system.thaw
+		act = ActFreeze
+		e.undo = func() error { return i.wakeConsumer() }
 	case scenarios.VerbResume:
-		err = i.system.thaw()
-		e.undo, e.over = nil, func() bool { return true }
+		e.undo, e.over = nil, atOnce
+		return e, i.wakeConsumer()
 	default:
-		err = fmt.Errorf("a consumer cannot %s", f.Verb)
+		return nil, fmt.Errorf("a consumer cannot %s", f.Verb)
 	}
-	return e, err
+	return e, i.do(act, consumerAt(firstConsumer))
+}
+
+// wakeConsumer lets the first consumer go on, unless it was ended meanwhile.
+func (i *injector) wakeConsumer() error {
+	return notBusy(i.do(ActWake, consumerAt(firstConsumer)))
 }
 
 // victim is a process that a fault happened to.
 type victim struct {
-	worker, pid int
+	Process
 	// life of the consumer, and start of the worker in it, when it was hit.
 	life, start int
 }
 
-// victims returns the processes that a fault is for, or errBusy if one of them is not there.
+// victims returns the processes that a fault is for, or ErrBusy if one of them is not there.
 func (i *injector) victims(f scenarios.Fault) ([]victim, error) {
-	life, states, pids := i.system.life(), i.system.Workers(), i.system.Pids()
+	c := first(i.system)
 	var list []victim
-	for _, state := range states {
-		if f.Target.Kind == scenarios.TargetWorker && state.Worker != f.Target.N {
+	for _, state := range c.Workers {
+		if !isTarget(f, state.Worker) {
 			continue
 		}
-		pid := pids[state.Worker]
-		if pid <= 0 {
-			return nil, errBusy
+		number := c.Processes[state.Worker]
+		if number <= 0 {
+			return nil, ErrBusy
 		}
-		list = append(list, victim{state.Worker, pid, life, state.Starts})
+		list = append(list, victim{Process{c.Index, state.Worker, number}, c.Life, state.Starts})
 	}
 	if len(list) == 0 {
-		return nil, errBusy
+		return nil, ErrBusy
 	}
 	return list, nil
 }
 
 // replaced tells whether each victim has a healthy successor.
 func (i *injector) replaced(list []victim) bool {
-	life, states := i.system.life(), i.system.Workers()
+	c := first(i.system)
 	for _, v := range list {
-		if v.worker >= len(states) || !isWell(states[v.worker]) ||
-			life == v.life && states[v.worker].Starts == v.start {
+		if v.Worker >= len(c.Workers) || !isWell(c.Workers[v.Worker]) ||
+			c.Life == v.life && c.Workers[v.Worker].Starts == v.start {
 			return false
 		}
 	}
@@ -131,12 +152,12 @@ func (i *injector) hitWorkers(f scenarios.Fault) (*effect, error) {
 	case scenarios.VerbHang:
 		e.over = func() bool { return i.replaced(list) }
 		e.undo = func() error { return i.wake(list) }
-		err = i.send(list, syscall.SIGSTOP, reports.StateHung, f)
+		err = i.strike(list, ActFreeze, reports.StateHung, f)
 	case scenarios.VerbCrash:
 		e.over = func() bool { return i.replaced(list) }
-		err = i.send(list, syscall.SIGKILL, reports.StateDead, f)
+		err = i.strike(list, ActKill, reports.StateDead, f)
 	case scenarios.VerbResume:
-		e.over = func() bool { return true }
+		e.over = atOnce
 		err = i.wake(list)
 	case scenarios.VerbCrashLoop:
 		e.step = i.crashLoop(f)
@@ -148,26 +169,25 @@ func (i *injector) hitWorkers(f scenarios.Fault) (*effect, error) {
 	return e, err
 }
 
-// send signals the victims, and shows in their lanes what they are now.
-func (i *injector) send(
-	list []victim, signal syscall.Signal, state reports.State, f scenarios.Fault,
+// strike kills or freezes the victims, and shows in their lanes what they are now.
+func (i *injector) strike(
+	list []victim, act Act, state reports.State, f scenarios.Fault,
 ) error {
 	for _, v := range list {
-		if i.system.signal(v.pid, signal) != nil {
-			return errBusy // it has just ended
+		if i.do(act, v.Process) != nil {
+			return ErrBusy // it has just ended
 		}
-		i.record.worker(v.worker, state, f.String())
+		i.sink.record.worker(i.system.Now(), v.Worker, state, f.String())
 	}
 	return nil
 }
 
-// wake continues those that are still there. One that was killed meanwhile is none of ours: its
-// number may be another's.
+// wake lets those go on that are still there. One that was killed meanwhile is left alone: its
+// number may belong to another process.
 func (i *injector) wake(list []victim) error {
-	pids := i.system.Pids()
 	for _, v := range list {
-		if pids[v.worker] == v.pid && i.system.signal(v.pid, syscall.SIGCONT) == nil {
-			i.record.worker(v.worker, reports.StateHealthy, "woken")
+		if first(i.system).Processes[v.Worker] == v.Number && i.do(ActWake, v.Process) == nil {
+			i.sink.record.worker(i.system.Now(), v.Worker, reports.StateHealthy, "woken")
 		}
 	}
 	return nil
@@ -177,12 +197,24 @@ func (i *injector) wake(list []victim) error {
 func (i *injector) crashLoop(f scenarios.Fault) func(time.Time) {
 	killed := map[int]bool{}
 	return func(time.Time) {
-		for worker, pid := range i.system.Pids() {
-			if pid > 0 && isTarget(f, worker) && !killed[pid] {
-				killed[pid] = i.system.signal(pid, syscall.SIGKILL) == nil
+		for _, p := range i.targets(f) {
+			if !killed[p.Number] {
+				killed[p.Number] = i.do(ActKill, p) == nil
 			}
 		}
 	}
+}
+
+// targets returns the processes of the fault's target, in the order of workers.
+func (i *injector) targets(f scenarios.Fault) []Process {
+	var list []Process
+	c := first(i.system)
+	for _, state := range c.Workers {
+		if number := c.Processes[state.Worker]; number > 0 && isTarget(f, state.Worker) {
+			list = append(list, Process{c.Index, state.Worker, number})
+		}
+	}
+	return list
 }
 
 // slowStart freezes every process of the target that is new, each for a while.
@@ -191,38 +223,38 @@ func (i *injector) slowStart(
 ) (step func(time.Time), undo func() error) {
 	wakeAt := map[int]time.Time{} // by process; zero for those that are not slowed down
 	for _, v := range old {
-		wakeAt[v.pid] = time.Time{}
+		wakeAt[v.Number] = time.Time{}
 	}
 	wake := func(now time.Time) {
-		pids := i.system.Pids()
-		for pid, at := range wakeAt {
-			if !at.IsZero() && !now.Before(at) {
-				for _, p := range pids {
-					if p == pid {
-						_ = i.system.signal(pid, syscall.SIGCONT) // it may have ended
-					}
-				}
-				wakeAt[pid] = time.Time{}
+		for _, p := range i.targets(f) {
+			if at := wakeAt[p.Number]; !at.IsZero() && !now.Before(at) {
+				_ = i.do(ActWake, p) // it may have ended
+				wakeAt[p.Number] = time.Time{}
 			}
 		}
 	}
 	step = func(now time.Time) {
-		for worker, pid := range i.system.Pids() {
-			if _, seen := wakeAt[pid]; seen || pid <= 0 || !isTarget(f, worker) {
-				continue
-			}
-			if i.system.signal(pid, syscall.SIGSTOP) == nil {
-				wakeAt[pid] = now.Add(f.By)
+		for _, p := range i.targets(f) {
+			if _, seen := wakeAt[p.Number]; !seen && i.do(ActFreeze, p) == nil {
+				wakeAt[p.Number] = now.Add(f.By)
 			}
 		}
 		wake(now)
 	}
 	return step, func() error {
-		wake(time.Now().Add(f.By))
+		wake(i.system.Now().Add(f.By))
 		return nil
 	}
 }
 
 func isTarget(f scenarios.Fault, worker int) bool {
 	return f.Target.Kind == scenarios.TargetAllWorkers || worker == f.Target.N
+}
+
+// notBusy is an error but ErrBusy.
+func notBusy(err error) error {
+	if errors.Is(err, ErrBusy) {
+		return nil
+	}
+	return err
 }

@@ -4,13 +4,11 @@ import (
 	"os"
 	"testing"
 
-	"sluice/internal/instance"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 )
 
 func TestMain(m *testing.M) {
 	// The consumers are this test binary, started again, and so are their workers.
-	instance.MaybeRun()
-	spawn.MaybeWorker()
+	process.MaybeChild()
 	os.Exit(m.Run())
 }

@@ -54,11 +54,8 @@ func (r *recorder) seconds(at time.Time) float64 {
 	return at.Sub(r.zero).Seconds()
 }
 
-// note records an event that happens now.
-func (r *recorder) note(e reports.Event) { r.noteAt(time.Now(), e) }
-
-// noteAt records an event that happened a moment ago.
-func (r *recorder) noteAt(at time.Time, e reports.Event) {
+// note records an event.
+func (r *recorder) note(at time.Time, e reports.Event) {
 	r.mu.Lock()
 	e.T = r.seconds(at)
 	if e.Kind == reports.EventWorker || e.Kind == reports.EventConsumer {
@@ -74,28 +71,30 @@ func (r *recorder) noteAt(at time.Time, e reports.Event) {
 	r.listen(e)
 }
 
-func (r *recorder) phase(name string) {
-	r.note(reports.Event{Kind: reports.EventPhase, Worker: reports.NoWorker, Text: name})
+func (r *recorder) phase(at time.Time, name string) {
+	r.note(at, reports.Event{Kind: reports.EventPhase, Worker: reports.NoWorker, Text: name})
 }
 
 // worker records what a worker of the first consumer is from now on.
-func (r *recorder) worker(worker int, state reports.State, text string) {
-	r.workerOf(first, worker, state, text)
+func (r *recorder) worker(at time.Time, worker int, state reports.State, text string) {
+	r.workerOf(at, firstConsumer, worker, state, text)
 }
 
-func (r *recorder) workerOf(consumer, worker int, state reports.State, text string) {
-	r.note(reports.Event{Kind: reports.EventWorker, Consumer: consumer, Worker: worker, State: state,
+func (r *recorder) workerOf(
+	at time.Time, consumer, worker int, state reports.State, text string,
+) {
+	r.note(at, reports.Event{Kind: reports.EventWorker, Consumer: consumer, Worker: worker, State: state,
 		Text: text})
 }
 
 // consumer records what a consumer is from now on.
-func (r *recorder) consumer(index int, state reports.State, text string) {
-	r.note(reports.Event{Kind: reports.EventConsumer, Consumer: index, Worker: reports.NoWorker,
+func (r *recorder) consumer(at time.Time, index int, state reports.State, text string) {
+	r.note(at, reports.Event{Kind: reports.EventConsumer, Consumer: index, Worker: reports.NoWorker,
 		State: state, Text: text})
 }
 
 // orphaned records that the workers of a consumer have lost it.
-func (r *recorder) orphaned(consumer int, text string) {
+func (r *recorder) orphaned(at time.Time, consumer int, text string) {
 	r.mu.Lock()
 	var workers []int
 	for subject, state := range r.states {
@@ -107,7 +106,7 @@ func (r *recorder) orphaned(consumer int, text string) {
 	r.mu.Unlock()
 	slices.Sort(workers)
 	for _, worker := range workers {
-		r.workerOf(consumer, worker, reports.StateDead, text)
+		r.workerOf(at, consumer, worker, reports.StateDead, text)
 	}
 }
 
@@ -117,10 +116,12 @@ func (r *recorder) supervisor(consumer, life int, e flusher.Event) {
 	r.moves = append(r.moves, judge.Move{Consumer: consumer, Life: life, Event: e})
 	r.mu.Unlock()
 	note := func(kind reports.EventKind, text string) {
-		r.note(reports.Event{Kind: kind, Consumer: consumer, Worker: e.Worker,
+		r.note(e.At, reports.Event{Kind: kind, Consumer: consumer, Worker: e.Worker,
 			Shards: judge.ShardNumbers(e.Shards), Text: text})
 	}
-	worker := func(state reports.State, text string) { r.workerOf(consumer, e.Worker, state, text) }
+	worker := func(state reports.State, text string) {
+		r.workerOf(e.At, consumer, e.Worker, state, text)
+	}
 	switch e.Kind {
 	case flusher.EventFailed:
 		state := reports.StateDead
@@ -160,9 +161,9 @@ func (r *recorder) stopped(consumer int, e flusher.Event) {
 	state := r.states[who{consumer, e.Worker}]
 	r.mu.Unlock()
 	if state == reports.StateDead || state == reports.StateHung {
-		r.workerOf(consumer, e.Worker, reports.StateRestarting, "proven stopped")
+		r.workerOf(e.At, consumer, e.Worker, reports.StateRestarting, "proven stopped")
 	} else {
-		r.workerOf(consumer, e.Worker, reports.StateStopped, e.Cause)
+		r.workerOf(e.At, consumer, e.Worker, reports.StateStopped, e.Cause)
 	}
 }
 
@@ -172,7 +173,7 @@ func (r *recorder) statesNow() []reports.State {
 	defer r.mu.Unlock()
 	var states []reports.State
 	for worker := 0; ; worker++ {
-		state, known := r.states[who{first, worker}]
+		state, known := r.states[who{firstConsumer, worker}]
 		if !known {
 			return states
 		}

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"sluice/flusher"
 	"sluice/internal/judge"
-	"sluice/internal/ledger"
 	"sluice/internal/load"
-	"sluice/internal/pipeline"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -20,10 +17,13 @@ import (
 const (
 	// readyMax is how long the workers may take to become healthy at first.
 	readyMax = 30 * time.Second
-	// shutdownMax is how long the pipeline may take to stop.
-	shutdownMax = 20 * time.Second
-	// finishMax is how long reading the output to its end may take.
-	finishMax = 20 * time.Second
+	// ShutdownMax is how long a consumer may take to stop, and stopSlack how much later than that it
+	// is killed.
+	ShutdownMax = 20 * time.Second
+	stopSlack   = 5 * time.Second
+	// finishMax is how long reading the output to its end may take, and remainsMax asking what is left.
+	finishMax  = 20 * time.Second
+	remainsMax = 10 * time.Second
 	// settleEvery is how often the harness looks what is left in the store and the input.
 	settleEvery = 200 * time.Millisecond
 	// hopelessFor is how long nothing that could still come out must be left, and nothing come out,
@@ -31,21 +31,22 @@ const (
 	hopelessFor = 3 * time.Second
 	// pollEvery is how often the harness looks whether a phase is over.
 	pollEvery = 10 * time.Millisecond
+	// goneMax is how long the workers of a consumer that has ended may take to end.
+	goneMax = 5 * time.Second
+	// restartMax bounds the start of a consumer whose servers may be away; restartEvery is how long to
+	// wait between two tries.
+	restartMax   = 60 * time.Second
+	restartEvery = 250 * time.Millisecond
 )
 
 // run is a run in progress.
 type run struct {
-	cfg       Config
-	servers   *world
-	fleet     *fleet
-	ledger    *ledger.Ledger
-	latency   *latency
-	sender    *sender
-	collector *collector
-	record    *recorder
-	observer  *observer
-	injector  *injector
-	start     time.Time // of the load
+	cfg      Config
+	system   System
+	sink     *Sink
+	observer *observer
+	injector *injector
+	start    time.Time // of the load
 }
 
 // Run runs the scenario once. An EnvironmentError means that there is no result; with a context
@@ -55,107 +56,67 @@ func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	began := time.Now()
-	s, err := openWorld(ctx, cfg)
+	r := &run{cfg: cfg}
+	generator := load.NewGenerator(cfg.Scenario)
+	r.sink = NewSink(generator, r.announce)
+	r.system, err = cfg.World.Open(ctx, Setup{
+		Scenario: cfg.Scenario, Load: generator, Sink: r.sink, Defect: cfg.Defect, Log: cfg.log(),
+	})
 	if err != nil {
-		return nil, environment("open world "+string(cfg.World), err)
+		return nil, environment("open world "+cfg.World.Name(), err)
 	}
 	defer func() {
 		// What cannot be removed is said, but takes no verdict away.
-		if err2 := s.close(); err2 != nil && out != nil {
-			out.Litter = err2
+		if left := r.system.Close(); left != nil && out != nil {
+			out.Litter = left
 		}
 	}()
-	r := &run{cfg: cfg, servers: s}
-	defer r.close()
-	if err := r.open(); err != nil {
-		return nil, err
-	}
-	return r.through(ctx, began)
-}
-
-// open makes everything, and starts nothing yet.
-func (r *run) open() (err error) {
-	generator := load.NewGenerator(r.cfg.Scenario)
-	r.ledger, r.latency = ledger.New(generator.Recipe), newLatency()
-	r.ledger.InputTopic, r.ledger.FirstOut = r.servers.input, r.latency.out
-	r.record = newRecorder(r.announce)
-	r.fleet = newFleet(r.config(), r.cfg.Log, r.record)
-	r.sender, err = newSender(&r.servers.endpoints, r.cfg.Scenario, generator, r.ledger, r.latency)
-	if err != nil {
-		return environment("open the load generator", err)
-	}
-	r.collector, err = newCollector(&r.servers.endpoints, r.ledger, r.latency)
-	if err != nil {
-		return environment("open the output", err)
-	}
-	jump := func(partition int, by time.Duration) { r.sender.jump(int32(partition), by) }
-	r.injector = newInjector(r.cfg.Scenario, r.fleet, r.servers, jump, r.ledger, r.record)
-	r.observer = &observer{fleet: r.fleet, world: r.servers, ledger: r.ledger,
-		record: r.record, lasting: r.injector.lasting, progress: r.cfg.Progress}
-	return nil
-}
-
-// close ends whatever runs, also a process that everybody has lost track of.
-func (r *run) close() {
-	r.fleet.killAll()
-	if r.sender != nil {
-		r.sender.close()
-	}
-	if r.collector != nil {
-		r.collector.close()
-	}
+	r.injector = newInjector(cfg.Scenario, r.system, r.sink)
+	r.observer = newObserver(r)
+	return r.through(ctx)
 }
 
 // announce passes an event on to whoever watches the run.
 func (r *run) announce(e reports.Event) {
 	if r.cfg.Progress != nil {
-		r.cfg.Progress(Progress{Event: &e, States: r.record.statesNow()})
+		r.cfg.Progress(Progress{Event: &e, States: r.sink.record.statesNow()})
 	}
 }
 
 // through takes the run through its phases.
-func (r *run) through(ctx context.Context, began time.Time) (*judge.Outcome, error) {
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	// The collector outlives the consumers, whose last records it is to see.
-	reading, endReading := context.WithCancel(context.WithoutCancel(ctx))
-	defer endReading()
-	watching, endWatching := context.WithCancel(reading)
-	defer endWatching()
-
+func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
+	began := r.system.Now()
 	r.observer.enter(reports.PhaseStart)
-	tasks.Go(func() { r.collector.run(reading) })
 	if err := r.startConsumer(ctx); err != nil {
 		return nil, err
 	}
-	e := &judge.Evidence{Scenario: r.cfg.Scenario, World: string(r.cfg.World)}
-	r.load(ctx, watching, &tasks, e)
+	e := &judge.Evidence{Scenario: r.cfg.Scenario, World: r.cfg.World.Name()}
+	e.Slacks, e.Unmeasured = r.cfg.World.Grants(r.cfg.Scenario)
+	watching, endWatching := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWatching()
+	observing := r.load(ctx, watching, e)
 	r.drain(ctx, e)
 	r.observer.enter(reports.PhaseStop)
-	forced, err := r.fleet.drainAll()
-	if e.PipelineErr = err; forced {
-		e.ForcedAfter = shutdownMax.Seconds()
-	}
-	e.Survivors = r.awaitGone()
+	r.stop(ctx, e)
 	endWatching()
-	r.observer.look(time.Now()) // the very last state
-	e.FinishErr = r.finish(ctx)
-	e.MissedFaults, e.SkippedFaults = r.injector.missed()
-	r.gather(e)
-	e.WallSeconds = time.Since(began).Seconds()
+	observing.Wait()
+	r.observer.look() // the very last state
+	r.finish(ctx, e)
+	e.WallSeconds = r.system.Now().Sub(began).Seconds()
 	return judge.Judge(e), nil
 }
 
 // startConsumer returns when the first consumer's workers are healthy.
 func (r *run) startConsumer(ctx context.Context) error {
-	if err := r.fleet.start(ctx, first); err != nil {
-		return environment("start the consumer", err)
+	const what = "start the consumer"
+	if err := r.system.Do(ctx, ActStart, consumerAt(firstConsumer)); err != nil {
+		return environment(what, err)
 	}
-	deadline := time.Now().Add(readyMax + 2*r.cfg.Scenario.Pipeline.MaxUnhealthy)
-	for {
-		healthy, want := 0, r.cfg.Scenario.Topology.Workers()
-		for _, state := range r.fleet.Workers() {
+	within := readyMax + 2*r.cfg.Scenario.Pipeline.MaxUnhealthy
+	deadline := r.system.Now().Add(within)
+	for want := r.cfg.Scenario.Topology.Workers(); ; {
+		healthy := 0
+		for _, state := range first(r.system).Workers {
 			if state.State == flusher.StateHealthy {
 				healthy++
 			}
@@ -163,94 +124,118 @@ func (r *run) startConsumer(ctx context.Context) error {
 		if healthy == want {
 			return nil
 		}
-		if err, ended := r.fleet.fallen(); ended {
-			return environment("start the consumer", errors.Join(err, errors.New("it ended at once")))
+		if err, ended := r.sink.fallen(); ended {
+			return environment(what, errors.Join(err, errors.New("it ended at once")))
 		}
-		select {
-		case <-ctx.Done():
-			return environment("start the consumer", ctx.Err())
-		case now := <-time.After(pollEvery):
-			if now.After(deadline) {
-				return environment("start the consumer", fmt.Errorf(
-					"%d of %d workers are healthy after %v: %v", healthy, want, readyMax, r.fleet.ready()))
-			}
+		if r.system.Now().After(deadline) {
+			return environment(what, fmt.Errorf("%d of %d workers are healthy after %v: %v", healthy, want,
+				within, r.stuck()))
+		}
+		if err := r.system.Sleep(ctx, pollEvery); err != nil {
+			return environment(what, err)
 		}
 	}
 }
 
-// load is the safety phase, in which load arrives and faults happen.
-func (r *run) load(ctx, watching context.Context, tasks *sync.WaitGroup, e *judge.Evidence) {
-	start := time.Now()
-	r.record.begin(start)
+// first returns the first consumer; the zero Consumer while it is down.
+func first(s System) Consumer {
+	if list := s.Consumers(); len(list) > 0 && list[0].Index == firstConsumer {
+		return list[0]
+	}
+	return Consumer{}
+}
+
+// stuck says what keeps spans from moving, in words.
+func (r *run) stuck() []string {
+	var words []string
+	list := r.system.Consumers()
+	for _, c := range list {
+		words = append(words, c.Stuck...)
+	}
+	if len(list) == 0 || list[0].Index != firstConsumer {
+		words = append(words, "the consumer is down")
+	}
+	return words
+}
+
+// load is the safety phase, in which load arrives and faults happen. The observer looks until
+// watching is done.
+func (r *run) load(ctx, watching context.Context, e *judge.Evidence) (observing flusher.Task) {
+	r.start = r.system.Now()
+	r.sink.begin(r.start)
 	r.observer.enter(reports.PhaseLoad)
 	loading, endLoad := context.WithCancel(ctx)
 	defer endLoad()
-	tasks.Go(func() { r.observer.run(watching) })
-	tasks.Go(func() { r.injector.run(loading, start) })
+	observing = r.system.Go("observer", func() { r.observer.watch(watching) })
+	injecting := r.system.Go("injector", func() { r.injector.run(loading, r.start) })
 	if r.cfg.Scenario.Expectations.End != scenarios.EndBudget {
-		tasks.Go(func() { r.whenFallen(loading, endLoad) })
+		r.sink.whenFallen(endLoad)
 	}
-	r.start = start
-	e.SendErr = r.sender.run(loading, start)
-	e.LoadSeconds = time.Since(start).Seconds()
-	e.Behind = time.Duration(r.sender.behind.Load())
-	e.Limit, e.Limited = r.sender.limit()
-}
-
-// whenFallen ends the load of a consumer that ended though nobody had ended it.
-func (r *run) whenFallen(loading context.Context, endLoad context.CancelFunc) {
-	for {
-		if _, ended := r.fleet.fallen(); ended {
-			endLoad()
-			return
-		}
-		select {
-		case <-loading.Done():
-			return
-		case <-time.After(pollEvery):
-		}
-	}
+	sent := r.system.Send(loading, r.start)
+	e.Behind, e.Limit, e.Limited, e.SendErr = sent.Behind, sent.Limit, sent.Limited, sent.Err
+	e.LoadSeconds = r.system.Now().Sub(r.start).Seconds()
+	endLoad()
+	injecting.Wait()
+	return observing
 }
 
 // drain is the liveness phase: the faults are healed, and everything must come out.
 func (r *run) drain(ctx context.Context, e *judge.Evidence) {
-	if err := r.injector.heal(); err != nil {
-		e.HealErr = err
-	}
+	e.HealErr = r.injector.heal()
 	r.observer.enter(reports.PhaseDrain)
-	_, e.EndedEarly = r.fleet.fallen()
-	if e.EndedEarly {
-		e.EndedErr, _ = r.fleet.fallen()
-	}
+	e.EndedErr, e.EndedEarly = r.sink.fallen()
 	if ctx.Err() == nil && (!e.EndedEarly || e.Scenario.Expectations.End == scenarios.EndBudget) {
-		e.HealErr = errors.Join(e.HealErr, r.fleet.revive())
+		e.HealErr = errors.Join(e.HealErr, r.revive())
 	}
-	began := time.Now()
+	began := r.system.Now()
 	e.Drained = r.awaitDrained(ctx)
-	e.DrainSeconds = time.Since(began).Seconds()
-	if first, last := r.collector.bounds(); !last.IsZero() {
+	e.DrainSeconds = r.system.Now().Sub(began).Seconds()
+	if first, last := r.sink.outputs(); !last.IsZero() {
 		e.FirstSeconds, e.LastSeconds = first.Sub(r.start).Seconds(), last.Sub(r.start).Seconds()
 	}
 	if !e.Drained {
-		e.Stuck = r.fleet.ready()
+		e.Stuck = r.stuck()
 	}
-	if err, ended := r.fleet.fallen(); ended {
+	if err, ended := r.sink.fallen(); ended {
 		e.EndedEarly, e.EndedErr = true, err
 	}
 	e.Interrupted = ctx.Err() != nil
+}
+
+// revive starts the first consumer again if it is down.
+func (r *run) revive() error {
+	if first(r.system).Life > 0 {
+		return nil
+	}
+	r.sink.forgive()
+	return restart(r.system)
+}
+
+// restart starts the first consumer again, and tries until its servers answer: cmd/run ends with an
+// error then, and whatever looks after it starts it again.
+func restart(s System) error {
+	ctx, cancel := s.WithTimeout(context.Background(), restartMax)
+	defer cancel()
+	for {
+		err := s.Do(ctx, ActStart, consumerAt(firstConsumer))
+		if err == nil || s.Sleep(ctx, restartEvery) != nil {
+			return err
+		}
+	}
 }
 
 // awaitDrained returns true when every span and bad message sent has come out, was dropped or is
 // excused, and nothing is left in the store that may still come out; and false when that has taken
 // too long, or cannot happen any more, or the consumer or the run has ended.
 func (r *run) awaitDrained(ctx context.Context) bool {
-	began := time.Now()
+	began := r.system.Now()
 	asked := began
 	var hopeless time.Time // since when nothing is left that could come out
 	for {
-		now := time.Now()
-		settled := r.ledger.Pending() == 0
-		if !settled && r.collector.quiet(now) < hopelessFor {
+		now := r.system.Now()
+		settled := r.sink.Ledger.Pending() == 0
+		_, last := r.sink.outputs()
+		if !settled && now.Sub(last) < hopelessFor {
 			hopeless = time.Time{}
 		} else if now.Sub(asked) >= settleEvery {
 			// What a wipe of Redis has spared may still be on its way, and a queue may name a generation
@@ -265,85 +250,67 @@ func (r *run) awaitDrained(ctx context.Context) bool {
 			case now.Sub(hopeless) >= hopelessFor:
 				return false
 			}
-			asked = time.Now()
+			asked = r.system.Now()
 		}
-		if _, ended := r.fleet.fallen(); ended {
+		if _, ended := r.sink.fallen(); ended {
 			return false
 		}
 		if now.Sub(began) > r.cfg.Scenario.Expectations.DrainMax {
 			// What is left then is judged for itself.
-			return r.ledger.Pending() == 0 && r.ledger.Excusable() == 0
+			return r.sink.Ledger.Pending() == 0 && r.sink.Ledger.Excusable() == 0
 		}
-		select {
-		case <-ctx.Done():
+		if r.system.Sleep(ctx, pollEvery) != nil {
 			return false
-		case <-time.After(pollEvery):
 		}
 	}
 }
 
-// goneMax is how long the workers of a consumer that has ended may take to end.
-const goneMax = 5 * time.Second
-
-// awaitGone returns how many processes of the run are left when all had their time to end.
-func (r *run) awaitGone() int {
-	deadline := time.Now().Add(goneMax)
-	for {
-		left, _ := r.fleet.processes()
-		if len(left) == 0 || time.Now().After(deadline) {
-			return len(left)
-		}
-		time.Sleep(pollEvery)
-	}
-}
-
-// finish reads the output to its end and looks what is left in the store.
-func (r *run) finish(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishMax)
+func (r *run) remains(ctx context.Context) judge.Remains {
+	ctx, cancel := r.system.WithTimeout(ctx, remainsMax)
 	defer cancel()
-	return r.collector.finish(ctx)
+	return r.system.Remains(ctx)
 }
 
-// gather adds what the record holds to the evidence.
-func (r *run) gather(e *judge.Evidence) {
-	e.Left = r.remains(context.Background())
-	e.Events, e.Moves = r.record.record()
-	e.Looks, e.Samples = r.observer.seen()
-	e.Freshness, e.Latency = r.record.fresh.quantiles(), r.latency.quantiles()
-	e.Balance = r.ledger.Balance(0)
+// stop lets every consumer drain, and waits until all processes are gone.
+func (r *run) stop(ctx context.Context, e *judge.Evidence) {
+	for _, c := range r.system.Consumers() {
+		stopping, cancel := r.system.WithTimeout(context.WithoutCancel(ctx), ShutdownMax+stopSlack)
+		err := r.system.Do(stopping, ActStop, consumerAt(c.Index))
+		if stopping.Err() != nil {
+			e.ForcedAfter = ShutdownMax.Seconds()
+		} else if e.PipelineErr == nil && !errors.Is(err, ErrBusy) { // it has just ended
+			e.PipelineErr = err
+		}
+		cancel()
+	}
+	deadline := r.system.Now().Add(goneMax)
+	for {
+		look, _ := r.system.Look()
+		e.Survivors = look.Processes
+		if e.Survivors == 0 || r.system.Now().After(deadline) {
+			return
+		}
+		_ = r.system.Sleep(context.Background(), pollEvery) // it has no end but this
+	}
+}
+
+// finish reads the output to its end, and adds what is known then to the evidence.
+func (r *run) finish(ctx context.Context, e *judge.Evidence) {
+	ctx = context.WithoutCancel(ctx)
+	reading, cancel := r.system.WithTimeout(ctx, finishMax)
+	defer cancel()
+	e.FinishErr = r.system.Finish(reading)
+	e.Left = r.remains(ctx)
+	e.MissedFaults, e.SkippedFaults = r.injector.missed()
+	e.Events, e.Moves = r.sink.record.record()
+	e.Looks, e.Samples = r.observer.looks, r.observer.samples
+	e.Freshness, e.Latency = r.sink.record.fresh.quantiles(), r.sink.latency.quantiles()
+	e.Balance = r.sink.Ledger.Balance(0)
 	if !e.Drained && !e.Left.Store.Empty() {
 		// Which spans those are is not known; they are not lost as long as the store holds them.
-		e.Balance = r.ledger.Balance(e.Balance.Lost)
+		e.Balance = r.sink.Ledger.Balance(e.Balance.Lost)
 	}
 	if e.Balance.Lost+e.Balance.Buffered > 0 {
-		e.LostDue = r.latency.dueAt(e.Balance.FirstLost)
+		e.LostDue = r.sink.latency.dueAt(e.Balance.FirstLost).Seconds()
 	}
-}
-
-// config returns the pipeline of the scenario.
-func (r *run) config() pipeline.Config {
-	s, c := r.cfg.Scenario, pipeline.DefaultConfig()
-	c.Redis.Addresses, c.Redis.Namespace = r.servers.redis, r.servers.namespace
-	c.Kafka.Brokers = r.servers.kafka
-	c.Redis.Routes, c.Kafka.Routes = r.servers.redisRoutes, r.servers.kafkaRoutes
-	c.InputTopic, c.OutputTopic = r.servers.input, r.servers.output
-	c.DeadLetterTopic = r.servers.letters
-	c.Group = r.servers.group
-	c.Partitions = int32(s.Topology.Partitions)
-	c.Mode = pipeline.Mode(s.Topology.FlusherMode)
-	c.Options.Timeout, c.Options.RootTimeout = s.Pipeline.Timeout, s.Pipeline.RootTimeout
-	c.Options.MaxSegmentAge = s.Pipeline.MaxSegmentAge
-	c.Options.MaxSegmentBytes = s.Pipeline.MaxSegmentBytes
-	c.Flusher.Processes = s.Topology.Workers()
-	c.Flusher.MaxUnhealthy = s.Pipeline.MaxUnhealthy
-	c.Flusher.BackpressureAfter = s.Pipeline.BackpressureAfter
-	c.Flusher.RestartBudget = s.Pipeline.RestartBudget
-	c.Flusher.MaxMemory = s.Pipeline.MaxMemory
-	c.Flusher.ShutdownTimeout = shutdownMax
-	c.Worker.MaxFlushSegments = s.Pipeline.MaxFlushSegments
-	c.Ingest.MaxBatch, c.Ingest.MaxBatchWait = s.Pipeline.MaxBatch, s.Pipeline.MaxBatchWait
-	// The least that Kafka allows: a killed consumer's partitions are not to wait for long.
-	c.Source.SessionTimeout = 6 * time.Second
-	c.Variant = r.cfg.Defect
-	return c
 }

@@ -100,6 +100,11 @@ func TestGoroutineWorkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectPassed(t, outcome)
+	for _, j := range outcome.Result.Invariants {
+		if (j.Name == "memory bound") != (j.Verdict == reports.NotMeasured) {
+			t.Errorf("%s is %s: %s", j.Name, j.Verdict, j.Detail)
+		}
+	}
 }
 
 // TestHeadlessTracesAndBadMessages lets several producers send, among others, traces without a root

@@ -37,7 +37,7 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 	var runs []reports.SweepRun
 	worst := judge.ExitPassed
 	result := func() SweepResult {
-		return SweepResult{reports.NewSweep(cfg.Scenario.Name, string(cfg.World), runs), worst}
+		return SweepResult{reports.NewSweep(cfg.Scenario.Name, cfg.World.Name(), runs), worst}
 	}
 	for repeat := range cfg.Repeat {
 		for _, processes := range cfg.Processes {

@@ -2,269 +2,132 @@ package harness
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"net"
-	"slices"
-	"sync"
+	"log/slog"
+	"time"
 
-	"github.com/redis/rueidis"
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"sluice/internal/netfault"
+	"sluice/flusher"
+	"sluice/internal/judge"
+	"sluice/internal/load"
+	"sluice/reports"
 	"sluice/scenarios"
 )
 
-// endpoints are the world's Redis and Kafka, with names that no other run uses.
-type endpoints struct {
-	redis, kafka           []string
-	namespace              string
-	input, output, letters string
-	group                  string
-
-	// redisRoutes and kafkaRoutes are the pipeline's ways to the servers: network faults stand on
-	// them. Empty: there are none.
-	redisRoutes, kafkaRoutes map[string]string
-	// ownRoutes are the harness's own to Kafka, for faults that hit everybody. Empty: there are none.
-	ownRoutes map[string]string
+// World is where a scenario runs: it says what can happen there, and sets it up.
+type World interface {
+	// Name is what results and the command line call it.
+	Name() string
+	// Validate returns every fault of the world's own settings, joined, or nil.
+	Validate() error
+	// Can returns why the world cannot do a fault, in words that say what could, or nil. It starts
+	// nothing.
+	Can(scenarios.Fault) error
+	// Grants are what the judge allows for this world, and what it does not measure there.
+	Grants(scenarios.Scenario) (judge.Slacks, map[judge.Measure]string)
+	// Open starts or finds the servers of a run. No consumer runs yet. Nothing is left of a System
+	// that could not be opened.
+	Open(context.Context, Setup) (System, error)
 }
 
-// harnessOpts are those of each Kafka client of the harness.
-func (s *endpoints) harnessOpts() []kgo.Opt {
-	opts := []kgo.Opt{kgo.SeedBrokers(s.kafka...),
-		// A broker that is being stopped closes connections that it has just accepted, which the client
-		// takes for a missing login and for final.
-		kgo.AlwaysRetryEOF()}
-	if len(s.ownRoutes) == 0 {
-		return opts
-	}
-	dialer := &net.Dialer{Timeout: dialMax}
-	return append(opts, kgo.Dialer(
-		func(ctx context.Context, network, address string) (net.Conn, error) {
-			if way, ok := s.ownRoutes[address]; ok {
-				address = way
-			}
-			return dialer.DialContext(ctx, network, address)
-		}))
+// Setup is what a System is opened for.
+type Setup struct {
+	Scenario scenarios.Scenario
+	// Load is what Send sends.
+	Load *load.Generator
+	// Sink hears what is sent, what comes out, and what happens.
+	Sink *Sink
+	// Defect names a failure that is put into the pipeline. Empty: none.
+	Defect string
+	// Log receives the consumers' logs. It is never nil.
+	Log *slog.Logger
 }
 
-// world is where a run takes place: the servers, the network to them, and what is broken of both.
-// It is safe for concurrent use.
-type world struct {
-	endpoints
-	cfg     Config
-	backend backend
-	// network carries the pipeline, own the harness: see endpoints.
-	network, own *netfault.Net
-	// made is true once there is something of the run on the servers.
-	made bool
+// System is one run's consumers and servers, and the load on them. Its time and its concurrency are
+// the run's: everything in the run that waits or goes on beside something else does so by it.
+//
+// A fault that cannot happen just now, since its target is down or suffers another one, is ErrBusy.
+type System interface {
+	flusher.Clock
+	flusher.Tasks
 
-	mu     sync.Mutex
-	busy   map[string]bool // servers on which a fault is that suffers no other, by address
-	faults []*lasting
-	closed bool
-	client rueidis.Client // for redisMemory, once it was needed
+	// Consumers are those that run, in the order of their indices.
+	Consumers() []Consumer
+	// Do does something to a process of the run, and returns when it is done.
+	Do(ctx context.Context, act Act, to Process) error
+	// Break does a fault to the servers, the network, or the load's clock, and returns when it is
+	// done. Undo ends it, and returns when what was down answers again; if it fails it can be tried
+	// again. A nil undo means that there is nothing to end.
+	Break(f scenarios.Fault) (undo func() error, err error)
+	// Send sends the load, each message when it is due after the start, and returns when all was taken
+	// or ctx is done.
+	Send(ctx context.Context, start time.Time) Sent
+	// Look looks at every process of the run, and measures what the world can. Of the look it leaves
+	// the time and the phase open, of the sample what the ledger knows.
+	Look() (judge.Look, reports.Sample)
+	// Remains tells what can still come out.
+	Remains(ctx context.Context) judge.Remains
+	// Finish returns when the sink has all that ever came out.
+	Finish(ctx context.Context) error
+	// Close ends every process at once, stops the servers, and removes what the run left on those that
+	// stay. The error says what could not be removed.
+	Close() error
 }
 
-// backend is what a kind of world has behind its addresses.
-type backend interface {
-	// inject does a fault that the network alone cannot. The result ends it; nil: nothing is to end.
-	inject(w *world, f scenarios.Fault) (end func() error, err error)
-	// seconds returns the processor time that Redis and Kafka have used.
-	seconds() (redis, kafka float64)
-	// close stops what was started, or removes what the run left on servers that stay.
-	close(w *world) error
+// ErrBusy means that something cannot be done right now.
+var ErrBusy = errors.New("its target is down just now, or suffers another fault")
+
+// Consumer is a member of the group that runs.
+type Consumer struct {
+	Index int
+	// Life counts its starts, from 1.
+	Life int
+	// Workers are the states of all its workers there ever were, by index.
+	Workers []flusher.WorkerState
+	// Processes are the numbers of the worker processes that run, by worker. A number belongs to one
+	// process at a time. None for goroutines.
+	Processes map[int]int
+	// Stuck says what keeps spans from moving, in words; empty if all is well.
+	Stuck []string
 }
 
-// errBusy means that a fault cannot happen right now, since its target is down or suffers another
-// one: it is tried again.
-var errBusy = errors.New("its target is down just now, or suffers another fault")
-
-// errClosed means that a fault comes after the end of the world.
-var errClosed = errors.New("the world is closed")
-
-// openWorld starts or finds the servers, and makes the topics. Faults must be ones that the world
-// can do.
-func openWorld(ctx context.Context, c Config) (*world, error) {
-	var unique [4]byte
-	if _, err := rand.Read(unique[:]); err != nil {
-		return nil, err
-	}
-	name := fmt.Sprintf("sluice-sim-%s-%s", c.Scenario.Name, hex.EncodeToString(unique[:]))
-	w := &world{
-		cfg: c,
-		endpoints: endpoints{
-			redis: c.Redis, kafka: c.Kafka, namespace: name + ":", group: name,
-			input: name + "-spans", output: name + "-segments", letters: name + "-dlq",
-		},
-		network: netfault.Open(), own: netfault.Open(),
-		busy: map[string]bool{},
-	}
-	err := w.openBackend(ctx)
-	if err == nil {
-		err = w.openNetwork(ctx)
-	}
-	if err == nil {
-		err = w.createTopics(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(err, w.close())
-	}
-	return w, nil
+// Process names a process of a run: a consumer, or one of its workers.
+type Process struct {
+	Consumer int
+	// Worker is NoWorker for the consumer itself.
+	Worker int
+	// Number is the worker process's, as Consumer.Processes has it: what has another by now is left
+	// alone, and is ErrBusy.
+	Number int
 }
 
-// openBackend starts or finds the servers. Without any the world has no backend to close.
-func (w *world) openBackend(ctx context.Context) error {
-	switch {
-	case w.cfg.World == WorldFakes:
-		fakes, err := openFakes(&w.endpoints)
-		if err != nil {
-			return err
-		}
-		w.backend = fakes
-	case w.cfg.Servers != ServersGiven:
-		started, err := startServers(ctx, w.cfg, &w.endpoints)
-		if err != nil {
-			return err
-		}
-		w.backend = started
-	default:
-		w.backend = given{}
-	}
-	return nil
-}
+// consumerAt is the process of a consumer.
+func consumerAt(index int) Process { return Process{Consumer: index, Worker: reports.NoWorker} }
 
-// openNetwork puts proxies where the scenario has faults for them; a way that nothing happens on is
-// better off without one.
-func (w *world) openNetwork(ctx context.Context) (err error) {
-	var redis, kafka, everybody bool
-	for _, f := range w.cfg.Scenario.Faults {
-		onNetwork := isNetwork(f.Verb) || w.cfg.World == WorldFakes && isDoneByNetwork(f)
-		redis = redis || onNetwork && f.Target.Kind == scenarios.TargetRedis
-		kafka = kafka || onNetwork && f.Target.Kind == scenarios.TargetKafka
-		everybody = everybody || onNetwork && !isNetwork(f.Verb) &&
-			f.Target.Kind == scenarios.TargetKafka
-	}
-	if given := w.cfg.World == WorldReal && w.cfg.Servers == ServersGiven; given {
-		if err := w.findNodes(ctx, redis, kafka); err != nil {
-			return err
-		}
-	}
-	if redis {
-		w.redisRoutes, err = openRoutes(w.network, w.redis)
-	}
-	if kafka && err == nil {
-		w.kafkaRoutes, err = openRoutes(w.network, w.kafka)
-	}
-	if everybody && err == nil {
-		w.ownRoutes, err = openRoutes(w.own, w.kafka)
-	}
-	return err
-}
+// Act is what can be done to a process.
+type Act uint8
 
-func openRoutes(n *netfault.Net, upstreams []string) (map[string]string, error) {
-	routes := map[string]string{}
-	for _, upstream := range upstreams {
-		way, err := n.Add(upstream)
-		if err != nil {
-			return nil, err
-		}
-		routes[upstream] = way
-	}
-	return routes, nil
-}
+const (
+	// ActStart begins a consumer's next life, and is done when its servers have answered.
+	ActStart Act = iota
+	// ActStop lets a consumer drain, and is done when it has ended. When ctx is done it is killed.
+	ActStop
+	// ActKill ends a process by force. The workers of a killed consumer end by themselves.
+	ActKill
+	// ActFreeze stops a process, a consumer together with its workers; ActWake lets it go on.
+	ActFreeze
+	ActWake
+)
 
-// targets are the addresses that a fault hits.
-func (w *world) targets(t scenarios.Target) []string {
-	switch {
-	case t.Kind != scenarios.TargetRedis:
-		return w.kafka
-	case t.N == scenarios.AllNodes:
-		return w.redis
-	case t.N < len(w.redis):
-		return w.redis[t.N : t.N+1]
-	}
-	return nil
-}
+// String returns the act in words.
+func (a Act) String() string { return [...]string{"start", "stop", "kill", "freeze", "wake"}[a] }
 
-// close stops what was started, and removes what the run left on servers that stay. Faults that
-// last are no hindrance.
-func (w *world) close() error {
-	w.mu.Lock()
-	w.closed = true
-	client := w.client
-	w.client = nil
-	w.mu.Unlock()
-	if client != nil {
-		client.Close()
-	}
-	var err error
-	if w.backend != nil {
-		err = w.backend.close(w)
-	}
-	w.network.Close()
-	w.own.Close()
-	return err
-}
-
-// claim reserves servers for a fault that suffers no other one beside it, all or none.
-func (w *world) claim(addresses []string) (release func(), err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, address := range addresses {
-		if w.busy[address] {
-			return nil, fmt.Errorf("%s: %w", address, errBusy)
-		}
-	}
-	for _, address := range addresses {
-		w.busy[address] = true
-	}
-	return func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for _, address := range addresses {
-			delete(w.busy, address)
-		}
-	}, nil
-}
-
-// lasting is a fault that was injected and has an end.
-type lasting struct {
-	mu   sync.Mutex
-	end  func() error
-	over bool
-}
-
-// undo ends the fault. If that fails, it can be tried again.
-func (l *lasting) undo() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.over {
-		return nil
-	}
-	err := l.end()
-	l.over = err == nil
-	return err
-}
-
-// keep remembers the end of a fault, for heal.
-func (w *world) keep(end func() error) (undo func() error) {
-	if end == nil {
-		return nil
-	}
-	l := &lasting{end: end}
-	w.mu.Lock()
-	w.faults = append(w.faults, l)
-	w.mu.Unlock()
-	return func() error {
-		err := l.undo()
-		if err == nil {
-			w.mu.Lock()
-			w.faults = slices.DeleteFunc(w.faults, func(other *lasting) bool { return other == l })
-			w.mu.Unlock()
-		}
-		return err
-	}
+// Sent is what became of the load.
+type Sent struct {
+	// Behind is how late a message was at most, in seconds: an open loop that lags is none.
+	Behind float64
+	// Limit says why, if it was; Limited is true if the harness itself was the limit of the run.
+	Limit   string
+	Limited bool
+	// Err means that not everything was sent.
+	Err error
 }

@@ -3,7 +3,6 @@ package harness
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -290,29 +289,6 @@ func TestWhatNoWorldSkips(t *testing.T) {
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("world %s, servers %q: %s: %v, want %q", c.cfg.World, c.cfg.Servers, c.what, err,
 				c.want)
-		}
-	}
-}
-
-func TestProcessorSeconds(t *testing.T) {
-	for stat, want := range map[string]float64{
-		"7 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20": 3,
-		"7 (a) S 1 2": 0, "": 0,
-	} {
-		if got := processorSeconds([]byte(stat)); got != want {
-			t.Errorf("%q has %v s, want %v", stat, got, want)
-		}
-	}
-}
-
-func TestFullerNode(t *testing.T) {
-	for _, c := range []struct {
-		used, max, otherUsed, otherMax int64
-		want                           bool
-	}{{5, 10, 8, 100, true}, {8, 100, 5, 10, false}, {9, 0, 8, 0, true}, {9, 0, 1, 10, false},
-		{1, 10, 9, 0, true}, {0, 0, 0, 0, false}} {
-		if fuller(c.used, c.max, c.otherUsed, c.otherMax) != c.want {
-			t.Errorf("%s is not %v", fmt.Sprintln(c), c.want)
 		}
 	}
 }

@@ -7,10 +7,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sluice/buffer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/pipeline"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 )
 
 // Source is what the collector reads from: a pipeline.
@@ -18,9 +19,9 @@ type Source interface {
 	Workers() []flusher.WorkerState
 	Counters() ingest.Counters
 	Freshness() []pipeline.Freshness
-	Usage() map[int]spawn.Usage
+	Usage() map[int]process.Usage
 	// Memory asks the Redis nodes, so it takes a while.
-	Memory(ctx context.Context) ([]flusher.NodeMemory, error)
+	Memory(ctx context.Context) ([]buffer.NodeMemory, error)
 }
 
 // memoryWaitMax bounds how long a scrape waits for Redis.

@@ -20,7 +20,7 @@ import (
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/pipeline"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 )
 
 // fixed is a pipeline that stands still.
@@ -57,12 +57,12 @@ func (f fixed) Freshness() []pipeline.Freshness {
 	return []pipeline.Freshness{{Worker: 0, Buckets: buckets, Count: 3, Sum: 6 * time.Second}}
 }
 
-func (f fixed) Usage() map[int]spawn.Usage {
-	return map[int]spawn.Usage{0: {CPU: 1500 * time.Millisecond, RSS: 1 << 20}}
+func (f fixed) Usage() map[int]process.Usage {
+	return map[int]process.Usage{0: {CPU: 1500 * time.Millisecond, RSS: 1 << 20}}
 }
 
-func (f fixed) Memory(context.Context) ([]flusher.NodeMemory, error) {
-	return []flusher.NodeMemory{{Node: "r:1", Used: 50, Max: 100}}, f.memory
+func (f fixed) Memory(context.Context) ([]buffer.NodeMemory, error) {
+	return []buffer.NodeMemory{{Node: "r:1", Used: 50, Max: 100}}, f.memory
 }
 
 func registry(t *testing.T, f fixed) *prometheus.Registry {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"sluice/flusher"
 	"sluice/internal/ledger"
@@ -13,11 +12,17 @@ import (
 )
 
 // Evidence is everything that is known of a run when it is over. Judging reads it and nothing
-// else.
+// else. Its times are seconds since the start of the load, negative before it, and its durations
+// are in seconds.
 type Evidence struct {
 	Scenario scenarios.Scenario
 	// World is where the run was made, for the result.
 	World string
+	// Slacks are what that world grants.
+	Slacks Slacks
+	// Unmeasured says of what that world cannot measure why not. What is not in it and was not
+	// measured all the same makes a verdict unknown.
+	Unmeasured map[Measure]string
 
 	Events  []reports.Event
 	Moves   []Move
@@ -25,18 +30,18 @@ type Evidence struct {
 	Samples []reports.Sample
 	Balance ledger.Balance
 	// LostDue is when the first of the spans that are lost was due to be sent.
-	LostDue time.Duration
+	LostDue float64
 	// Freshness is how long after its deadline a segment was acknowledged, Latency how long after it
 	// was due to be sent a span came out.
 	Freshness, Latency reports.Quantiles
 
 	// LoadSeconds is how long sending took, FirstSeconds and LastSeconds when the first and the
-	// last span came out, all since the start of the load.
+	// last span came out.
 	LoadSeconds, FirstSeconds, LastSeconds float64
 	// WallSeconds is how long the whole run took.
 	WallSeconds float64
 	// Behind is how late the generator was at most: an open loop that lags is none.
-	Behind time.Duration
+	Behind float64
 	// Limit says why it was late, if it was; Limited is true if the harness was the limit.
 	Limit   string
 	Limited bool

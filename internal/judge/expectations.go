@@ -3,14 +3,10 @@ package judge
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"sluice/internal/ledger"
 	"sluice/reports"
 )
-
-// behindMax is how late the generator may be before its load is not the one that was asked for.
-const behindMax = 5 * time.Second
 
 // judgeExpectations compares the run with the limits of its scenario.
 func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
@@ -33,8 +29,9 @@ func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
 			planned-len(e.MissedFaults)-len(e.SkippedFaults), planned, skipped,
 			prefixed(", missing: ", strings.Join(e.MissedFaults, "; ")))
 	}
-	add("open loop", e.Behind <= behindMax, "the load was at most %v behind its time, limit %v%s",
-		e.Behind.Round(time.Millisecond), behindMax, prefixed("; ", e.Limit))
+	add("open loop", e.Behind <= e.Slacks.Behind,
+		"the load was at most %.3fs behind its time, limit %vs%s", e.Behind, e.Slacks.Behind,
+		prefixed("; ", e.Limit))
 	restarts, worst, worstWorker := 0, 0, 0
 	for _, w := range r.Workers {
 		restarts += w.Restarts
@@ -59,7 +56,7 @@ func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
 	repeated := e.Balance.Of(ledger.Repeated).Count
 	add("repeated_spans_max", x.RepeatedSpansMax.Allows(repeated), "%d spans came out again, limit %s",
 		repeated, text(x.RepeatedSpansMax))
-	return append(list, judgeFigures(x.Figures, r)...)
+	return append(list, judgeFigures(e, r)...)
 }
 
 func prefixed(prefix, text string) string {

@@ -7,16 +7,20 @@ import (
 	"strings"
 
 	"sluice/reports"
-	"sluice/scenarios"
 )
 
-// judgeFigures compares figures of the result with the limits of the scenario.
-func judgeFigures(limits []scenarios.Limit, r *reports.Result) []reports.Judgement {
+// judgeFigures compares figures of the result with the limits of the scenario. One that the world
+// does not measure is unknown, since the scenario asks for it.
+func judgeFigures(e *Evidence, r *reports.Result) []reports.Judgement {
+	limits := e.Scenario.Expectations.Figures
 	list := make([]reports.Judgement, 0, len(limits))
 	for _, limit := range limits {
 		j := reports.Judgement{Name: limit.String(), Verdict: reports.Violated}
 		value, err := figure(r, limit.Figure)
+		why, unmeasured := e.Unmeasured[measureOf[limit.Figure]]
 		switch {
+		case unmeasured:
+			j.Verdict, j.Detail = reports.Unknown, "it is not measured in this world: "+why
 		case err != nil:
 			j.Verdict, j.Detail = reports.Unknown, err.Error()
 		case limit.Holds(value):
@@ -30,8 +34,8 @@ func judgeFigures(limits []scenarios.Limit, r *reports.Result) []reports.Judgeme
 	return list
 }
 
-// figure returns the figure at a path of result.json. Reasons and findings that did not occur are 0;
-// spaces in their names are written as underscores.
+// figure returns the figure at a path of result.json. Reasons and findings that did not occur are
+// 0; spaces in their names are written as underscores.
 func figure(r *reports.Result, path string) (float64, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -45,7 +49,7 @@ func figure(r *reports.Result, path string) (float64, error) {
 		switch v := at.(type) {
 		case map[string]any:
 			at = nil
-			for name, inner := range v {
+			for name, inner := range v { //order-free: no two names differ by spaces alone
 				if strings.ReplaceAll(name, " ", "_") == key {
 					at = inner
 				}

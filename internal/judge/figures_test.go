@@ -49,6 +49,7 @@ func TestEveryFigureCanBeExpected(t *testing.T) {
 }
 
 func TestFigures(t *testing.T) {
+	e := clean()
 	r := &reports.Result{
 		Ledger: reports.Ledger{Sent: 10, Dropped: map[string]int64{"dead_lettered": 2},
 			Findings: map[string]int64{"split span": 3}},
@@ -69,7 +70,8 @@ func TestFigures(t *testing.T) {
 		if err := limit.UnmarshalText([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		if got := judgeFigures([]scenarios.Limit{limit}, r)[0]; got.Verdict != want {
+		e.Scenario.Expectations.Figures = []scenarios.Limit{limit}
+		if got := judgeFigures(e, r)[0]; got.Verdict != want {
 			t.Errorf("%s is %s (%s), want %s", text, got.Verdict, got.Detail, want)
 		}
 	}

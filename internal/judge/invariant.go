@@ -6,33 +6,24 @@ import (
 	"sluice/reports"
 )
 
-// class is what a violation means for the run.
-type class int
-
-const (
-	safety class = iota
-	liveness
-)
-
 // invariant is a property that every run must have, whatever is broken on the way.
 type invariant struct {
-	name  string
-	class class
+	name string
+	// exit is the code of a violation: ExitSafety, or ExitLiveness.
+	exit int
 	// judge returns the verdict with its reason: the first violating event, or what is not known.
 	judge func(*Evidence) (reports.Verdict, string)
 }
 
-// code returns the exit code that goes with a verdict on the invariant.
-func (i invariant) code(verdict reports.Verdict) int {
-	switch {
-	case verdict == reports.Unknown:
+// exitOf returns the exit code that goes with a verdict, of which a violation has this one.
+func exitOf(verdict reports.Verdict, violation int) int {
+	switch verdict {
+	case reports.Violated:
+		return violation
+	case reports.Unknown:
 		return ExitUnknown
-	case verdict == reports.Passed:
-		return ExitPassed
-	case i.class == liveness:
-		return ExitLiveness
 	}
-	return ExitSafety
+	return ExitPassed
 }
 
 // invariants are all of them, in the order in which they are reported.

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"slices"
-	"time"
 
 	"sluice/buffer"
 	"sluice/flusher"
@@ -11,7 +10,7 @@ import (
 
 // backpressure: input pauses for the shards of a worker that is down, or lags for longer than
 // backpressure_after; for no other shards; and goes on when that is over.
-var backpressure = invariant{"backpressure", liveness, judgeBackpressure}
+var backpressure = invariant{"backpressure", ExitLiveness, judgeBackpressure}
 
 func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	end := watchedUntil(e)
@@ -20,12 +19,12 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	for _, p := range pauses {
 		// A full Redis pauses all shards, whatever their workers do.
 		if e.Scenario.Pipeline.MaxMemory == flusher.MemoryOff {
-			if verdict, reason := justified(p, troubles); verdict != reports.Passed {
+			if verdict, reason := justified(p, troubles, e.Slacks.Gate); verdict != reports.Passed {
 				return verdict, reason
 			}
 		}
 	}
-	after := e.Scenario.Pipeline.BackpressureAfter.Seconds() + gateSlack.Seconds()
+	after := e.Scenario.Pipeline.BackpressureAfter.Seconds() + e.Slacks.Gate
 	for _, trouble := range troubles {
 		if trouble.dismissed {
 			continue // its shards went to another consumer
@@ -39,10 +38,6 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	}
 	return passed("input of shards paused %s, and resumed each time", plural(len(pauses), "time"))
 }
-
-// gateSlack is how much later than its cause the gate may close or open. It takes some turns of the
-// supervisor, which a loaded machine can draw out.
-const gateSlack = 2 * time.Second
 
 // slot is the place of a worker in one life of a consumer.
 type slot struct{ consumer, life, worker int }
@@ -112,9 +107,9 @@ func watchedUntil(e *Evidence) float64 {
 	return 0
 }
 
-// troublesOf follows each worker through the events: from a failure, a start, or being told to end for
-// other shards, until it is healthy. What lasts is cut off at the end of its consumer's life, or of
-// its own if it was not started again.
+// troublesOf follows each worker through the events: from a failure, a start, or being told to end
+// for other shards, until it is healthy. What lasts is cut off at the end of its consumer's life,
+// or of its own if it was not started again.
 func troublesOf(e *Evidence, end float64) []trouble {
 	open := map[slot]trouble{}
 	ended := map[slot]float64{} // when the worker was last proven stopped, until it is started again
@@ -184,7 +179,7 @@ func pausesOf(e *Evidence, end float64) []pause {
 	for _, m := range e.Moves {
 		if m.Kind == flusher.EventAssigned {
 			// The gate of a shard that the worker does not have any more is of no concern.
-			for g, at := range open {
+			for g, at := range open { //order-free: each gate is shut by itself
 				if list[at].slot == m.slot() && !slices.Contains(m.Shards, g.shard) {
 					list[at].to, list[at].lasting = m.T, false
 					delete(open, g)
@@ -208,15 +203,16 @@ func pausesOf(e *Evidence, end float64) []pause {
 	return list
 }
 
-// justified checks that a pause begins and ends with a trouble of the shard's own worker.
-func justified(p pause, troubles []trouble) (reports.Verdict, string) {
+// justified checks that a pause begins and ends with a trouble of the shard's own worker, but for
+// the slack.
+func justified(p pause, troubles []trouble, slack float64) (reports.Verdict, string) {
 	covered := p.from
 	for _, t := range troubles {
-		if t.slot == p.slot && t.from <= covered+gateSlack.Seconds() {
+		if t.slot == p.slot && t.from <= covered+slack {
 			covered = max(covered, t.to)
 		}
 	}
-	if p.to-covered <= gateSlack.Seconds() {
+	if p.to-covered <= slack {
 		return passed("")
 	}
 	if p.lasting {

@@ -11,7 +11,7 @@ import (
 // conservation: sent = flushed + buffered + dropped by reason, span by span; and what came out is
 // what was sent. Every message that is no span comes out as a dead letter, and nothing else does.
 // When all has come out, the store is empty.
-var conservation = invariant{"conservation", safety, judgeConservation}
+var conservation = invariant{"conservation", ExitSafety, judgeConservation}
 
 func judgeConservation(e *Evidence) (reports.Verdict, string) {
 	b := e.Balance
@@ -27,8 +27,8 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 	}
 	sent := ""
 	if b.Lost+b.Buffered > 0 {
-		sent = fmt.Sprintf("; the first was due to be sent at %.1fs%s", e.LostDue.Seconds(),
-			e.since(e.LostDue.Seconds()))
+		sent = fmt.Sprintf("; the first was due to be sent at %.1fs%s", e.LostDue,
+			e.since(e.LostDue))
 	}
 	switch {
 	case e.FinishErr != nil:

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"slices"
-	"time"
 
 	"sluice/buffer"
 	"sluice/flusher"
@@ -10,26 +9,19 @@ import (
 )
 
 // shardCoverage: within a consumer each shard belongs to one worker, and loads differ by one at
-// most; over all consumers each shard belongs to some worker, but for the time that a consumer which
-// was ended, or joined, takes to come or to hand over; a worker is started only when the one before
-// it is proven stopped and its shards are fenced, so no shard has two owners that count.
-var shardCoverage = invariant{"shard coverage", safety, judgeShardCoverage}
-
-const (
-	// handover is how long, in seconds, a shard may be seen with workers of two consumers: what they
-	// say of themselves is a little old, and the one that lets go tells the group before its workers
-	// have ended.
-	handover = 3.0
-	// uncovered is how long, in seconds, a shard may be seen without a worker after a fault that hit
-	// more than a worker: the group waits for a member that fell silent (6 s here), and then
-	// everything is assigned and started. While such a fault lasts, nothing is expected.
-	uncovered = 20.0
-)
+// most; over all consumers each shard belongs to some worker, but for the time that a consumer
+// which was ended, or joined, takes to come or to hand over; a worker is started only when the one
+// before it is proven stopped and its shards are fenced, so no shard has two owners that count.
+var shardCoverage = invariant{"shard coverage", ExitSafety, judgeShardCoverage}
 
 func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	looks := e.watched()
-	alone := isAlone(e)
-	shared, lacking := map[buffer.Shard]float64{}, map[buffer.Shard]float64{}
+	partitions := e.Scenario.Topology.Partitions
+	shared, lacking := make([]spell, partitions), make([]spell, partitions)
+	allowed := e.Slacks.Uncovered
+	if isAlone(e) {
+		allowed = 0
+	}
 	faults := reports.FaultsOf(e.Events)
 	for _, l := range looks {
 		if suffers(faults, l.T) {
@@ -41,18 +33,14 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 				return verdict, reason
 			}
 		}
-		for shard := range buffer.Shard(e.Scenario.Topology.Partitions) {
-			if t, long := lasts(shared, shard, owners[shard] > 1, l.T, handover); long {
+		for shard := range buffer.Shard(partitions) {
+			if shared[shard].lasts(owners[shard] > 1, l.T, e.Slacks.Handover) {
 				return violated("at %.1fs shard %d belonged to workers of %d consumers, since %.1fs",
-					l.T, shard, owners[shard], t)
+					l.T, shard, owners[shard], shared[shard].from)
 			}
-			allowed := uncovered
-			if alone {
-				allowed = 0
-			}
-			t, long := lasts(lacking, shard, owners[shard] == 0 && !e.EndedEarly, l.T, allowed)
-			if long {
-				return violated("at %.1fs shard %d belonged to no worker, since %.1fs", l.T, shard, t)
+			if lacking[shard].lasts(owners[shard] == 0 && !e.EndedEarly, l.T, allowed) {
+				return violated("at %.1fs shard %d belonged to no worker, since %.1fs", l.T, shard,
+					lacking[shard].from)
 			}
 		}
 	}
@@ -62,15 +50,15 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	if len(looks) == 0 {
 		return unknown("the run was over before anybody looked")
 	}
-	return passed("%d shards, looked at %d times", e.Scenario.Topology.Partitions, len(looks))
+	return passed("%d shards, looked at %d times", partitions, len(looks))
 }
 
-// isAlone tells whether the one consumer had all partitions all the time: nothing happened to it, or
-// to its way to Kafka.
+// isAlone tells whether the one consumer had all partitions all the time: nothing happened to it,
+// or to its way to Kafka.
 func isAlone(e *Evidence) bool {
 	for _, l := range e.Looks {
 		for _, c := range l.Consumers {
-			if c.Consumer != FirstConsumer || c.Life > 1 || c.Heard > time.Second.Seconds() {
+			if c.Consumer != FirstConsumer || c.Life > 1 || c.Heard > e.Slacks.Silence {
 				return false
 			}
 		}
@@ -88,22 +76,6 @@ func suffers(faults []reports.FaultSummary, t float64) bool {
 	return slices.ContainsFunc(faults, func(f reports.FaultSummary) bool {
 		return f.Worker == reports.NoWorker && f.From <= t && t <= f.To
 	})
-}
-
-// lasts keeps since when something holds of a shard, and tells whether that is too long.
-func lasts(
-	since map[buffer.Shard]float64, shard buffer.Shard, holds bool, t, allowed float64,
-) (from float64, long bool) {
-	from, was := since[shard]
-	switch {
-	case !holds:
-		delete(since, shard)
-		return t, false
-	case !was:
-		since[shard] = t
-		from = t
-	}
-	return from, t-from > allowed || allowed == 0
 }
 
 // covers checks the shards of one consumer, and counts the owner of each.
@@ -133,9 +105,9 @@ func covers(
 	return passed("")
 }
 
-// succession checks the order in which workers of one life of a consumer follow each other: stopped,
-// fenced, started. A stray, which cannot be killed, is replaced without being stopped, but never
-// without a fence.
+// succession checks the order in which workers of one life of a consumer follow each other:
+// stopped, fenced, started. A stray, which cannot be killed, is replaced without being stopped, but
+// never without a fence.
 func succession(moves []Move) (reports.Verdict, string) {
 	type state struct{ running, fenced bool }
 	states := map[slot]*state{}

@@ -11,11 +11,11 @@ import (
 
 // duplicates: a span that comes out again does so in a record that repeats one that came before,
 // byte by byte and under the same flush_id, so that a reader can tell; and only faults cause that.
-// What was flushed is forgotten, though. So a span that was sent twice comes out under two flush ids
-// if the second arrives after the first was flushed; and so does one whose message is delivered again
-// then, since the partition has got a new owner before it was committed. How many of these may be,
-// the scenario says.
-var duplicates = invariant{"duplicates", safety, judgeDuplicates}
+// What was flushed is forgotten, though. So a span that was sent twice comes out under two flush
+// ids if the second arrives after the first was flushed; and so does one whose message is delivered
+// again then, since the partition has got a new owner before it was committed. How many of these
+// may be, the scenario says.
+var duplicates = invariant{"duplicates", ExitSafety, judgeDuplicates}
 
 func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 	b := e.Balance

@@ -9,7 +9,7 @@ import (
 
 // drains: when the load and the faults are over, everything comes out within drain_max, and the
 // pipeline stops when it is told to. If not, the reason is named.
-var drains = invariant{"liveness", liveness, judgeDrains}
+var drains = invariant{"liveness", ExitLiveness, judgeDrains}
 
 func judgeDrains(e *Evidence) (reports.Verdict, string) {
 	exhausted := e.exhausted()

@@ -1,17 +1,13 @@
 package judge
 
-import (
-	"sluice/reports"
-	"sluice/scenarios"
-)
+import "sluice/reports"
 
-// memoryBound: no worker process holds more memory than worker_memory_max. Goroutines share the
-// memory of the harness, so nothing can be said of them.
-var memoryBound = invariant{"memory bound", safety, judgeMemoryBound}
+// memoryBound: no worker process holds more memory than worker_memory_max.
+var memoryBound = invariant{"memory bound", ExitSafety, judgeMemoryBound}
 
 func judgeMemoryBound(e *Evidence) (reports.Verdict, string) {
-	if e.Scenario.Topology.FlusherMode == scenarios.ModeGoroutine {
-		return passed("workers are goroutines: there is no process to bound")
+	if why, not := e.Unmeasured[WorkerMemory]; not {
+		return reports.NotMeasured, why
 	}
 	limit := int64(e.Scenario.Expectations.WorkerMemoryMax)
 	most, at := int64(0), 0.0

@@ -10,7 +10,7 @@ import (
 // segmentIntegrity: a span comes out under the segment id of its root. Only a span that arrives
 // after its segment was flushed may come out under another ancestor, so only if spans can have been
 // that late; and never under anything else.
-var segmentIntegrity = invariant{"segment integrity", safety, judgeSegmentIntegrity}
+var segmentIntegrity = invariant{"segment integrity", ExitSafety, judgeSegmentIntegrity}
 
 func judgeSegmentIntegrity(e *Evidence) (reports.Verdict, string) {
 	if found := e.Balance.Of(ledger.Misplaced); found.Count > 0 {
@@ -62,8 +62,8 @@ func cameLate(e *Evidence) string {
 				p.shard, lasted, p.from)
 		}
 	}
-	if behind := e.Behind.Seconds(); behind >= blocked*wait {
-		return fmt.Sprintf("the load was %.1fs behind its time", behind)
+	if e.Behind >= blocked*wait {
+		return fmt.Sprintf("the load was %.1fs behind its time", e.Behind)
 	}
 	looks := e.watched()
 	for i := 1; i < len(looks); i++ {

@@ -13,6 +13,9 @@ import (
 	"sluice/scenarios"
 )
 
+// slacks grant something of each kind.
+var slacks = Slacks{Gate: 2, Handover: 3, Uncovered: 20, Silence: 1, Orphan: 5, Behind: 5}
+
 // clean returns the evidence of a run of 10 s with 2 workers on 4 shards, in which worker 1 was
 // killed at 4 s and replaced, and nothing went wrong.
 func clean() *Evidence {
@@ -21,7 +24,7 @@ func clean() *Evidence {
 	s.Topology.Partitions, s.Topology.FlusherProcesses = 4, 2
 	s.Pipeline.BackpressureAfter, s.Pipeline.RestartBudget = 2*time.Second, 1
 	s.Expectations.RepeatedSpansMax = scenarios.Unlimited
-	e := &Evidence{Scenario: s, Drained: true, LoadSeconds: 10, LastSeconds: 12,
+	e := &Evidence{Scenario: s, Slacks: slacks, Drained: true, LoadSeconds: 10, LastSeconds: 12,
 		Balance: ledger.Balance{Sent: 1000, Flushed: 1000, Dropped: map[string]int64{}},
 		Events: []reports.Event{{T: 4, Kind: reports.EventFaultBegin, Worker: 1,
 			Fault: "at 4s crash worker 1"}},
@@ -334,7 +337,7 @@ func TestLateSpansMaySplit(t *testing.T) {
 			e.Scenario.Pipeline.RootTimeout = 1900 * time.Millisecond
 		},
 		"clock":   func(e *Evidence) { e.Scenario.Pipeline.RootTimeout = time.Second },
-		"behind":  func(e *Evidence) { e.Behind = 5 * time.Second },
+		"behind":  func(e *Evidence) { e.Behind = 5 },
 		"stopped": func(e *Evidence) { e.Looks = append(e.Looks[:20], e.Looks[80:]...) },
 	} {
 		e := clean()

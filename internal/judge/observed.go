@@ -24,7 +24,9 @@ type Look struct {
 	Consumers []ConsumerLook
 	// Orphans are worker processes whose consumer is gone and that could end: they are not frozen.
 	Orphans int
-	// Unknown is true on a system that cannot be asked for its processes.
+	// Processes counts all of the run that have not ended, consumers and workers, frozen or not.
+	Processes int
+	// Unknown is true if the processes could not be counted.
 	Unknown bool
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 
 	"sluice/flusher"
@@ -90,15 +91,36 @@ func Judge(e *Evidence) *Outcome {
 // code returns the exit code: the gravest of what is not passed.
 func (o *Outcome) code() int {
 	worst := ExitPassed
-	for i, inv := range invariants() {
-		worst = Graver(worst, inv.code(o.Result.Invariants[i].Verdict))
-	}
-	for _, x := range o.Result.Expectations {
-		if x.Verdict == reports.Violated {
-			worst = Graver(worst, ExitExpectation)
-		}
+	for _, code := range o.judged() {
+		worst = Graver(worst, code)
 	}
 	return worst
+}
+
+// judged returns each judgement with the exit code that goes with it.
+func (o *Outcome) judged() iter.Seq2[reports.Judgement, int] {
+	return func(yield func(reports.Judgement, int) bool) {
+		for i, inv := range invariants() {
+			if j := o.Result.Invariants[i]; !yield(j, exitOf(j.Verdict, inv.exit)) {
+				return
+			}
+		}
+		for _, j := range o.Result.Expectations {
+			if !yield(j, exitOf(j.Verdict, ExitExpectation)) {
+				return
+			}
+		}
+	}
+}
+
+// Decisive returns the first judgement that has the weight of the verdict; none if the run passed.
+func (o *Outcome) Decisive() (reports.Judgement, bool) {
+	for j, code := range o.judged() {
+		if code == o.Code && code != ExitPassed {
+			return j, true
+		}
+	}
+	return reports.Judgement{}, false
 }
 
 // Graver returns the graver of two exit codes: safety, liveness, unknown, expectation, passed. What
@@ -154,7 +176,7 @@ func summarize(e *Evidence) []reports.WorkerSummary {
 
 // summarizeHarness says what the harness itself took, and whether it was the limit.
 func summarizeHarness(e *Evidence) reports.HarnessSummary {
-	h := reports.HarnessSummary{BehindSeconds: e.Behind.Seconds(), Limit: e.Limit}
+	h := reports.HarnessSummary{BehindSeconds: e.Behind, Limit: e.Limit}
 	if n := len(e.Samples); n > 0 {
 		h.CPUSeconds = e.Samples[n-1].CPUHarness
 	}

@@ -28,13 +28,15 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 		bad = fmt.Sprintf("; %d were no spans, of which %d are dead letters", r.Ledger.BadSent,
 			r.Ledger.BadLettered)
 	}
-	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records, bad)
+	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records,
+		bad)
 	row("Throughput", "%.0f spans/s, %.2f MB/s; drained %.1f s after the load",
 		r.Throughput.SpansPerSecond, r.Throughput.BytesPerSecond/1e6, r.Run.DrainSeconds)
-	row("Freshness", "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s", r.Freshness.P50,
-		r.Freshness.P90, r.Freshness.P99, r.Freshness.Max)
-	row("Latency", "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s from when a span was due to be sent",
-		r.Latency.P50, r.Latency.P90, r.Latency.P99, r.Latency.Max)
+	quantiles := func(name string, q reports.Quantiles, from string) {
+		row(name, "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s%s", q.P50, q.P90, q.P99, q.Max, from)
+	}
+	quantiles("Freshness", r.Freshness, "")
+	quantiles("Latency", r.Latency, " from when a span was due to be sent")
 	if r.Harness.Limit != "" {
 		row("Harness", "it was the limit, not the system: %s", r.Harness.Limit)
 	}
@@ -76,16 +78,6 @@ func (o *Outcome) Verdict() string {
 	return fmt.Sprintf("verdict: %s%s; replay: %s", o.Result.Verdict, name, o.Result.Replay)
 }
 
-// Decisive returns the first judgement that has the weight of the verdict.
-func (o *Outcome) Decisive() (reports.Judgement, bool) {
-	for i, inv := range invariants() {
-		if o.Code != ExitPassed && inv.code(o.Result.Invariants[i].Verdict) == o.Code {
-			return o.Result.Invariants[i], true
-		}
-	}
-	return reports.First(o.Result.Expectations)
-}
-
 // plural counts things: "1 restart", "2 restarts".
 func plural(n int, thing string) string {
 	if n == 1 {
@@ -100,6 +92,8 @@ func mark(v reports.Verdict) string {
 		return "ok  "
 	case reports.Violated:
 		return "FAIL"
+	case reports.NotMeasured:
+		return "-   "
 	}
 	return "?   "
 }

@@ -61,10 +61,10 @@ func (l *Ledger) Balance(buffered int64) Balance {
 			b.Dropped[reason] += n
 		}
 	}
-	for reason, set := range l.dropped {
+	for reason, set := range l.dropped { //order-free: sums
 		drop(reason, set, &l.flushed)
 	}
-	for reason, set := range l.excused {
+	for reason, set := range l.excused { //order-free: sums
 		drop(reason, set, &l.settled)
 	}
 	missing, first := l.sent.minus(lossesNamed, &l.settled, &l.excusable)

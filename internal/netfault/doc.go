@@ -9,9 +9,7 @@
 //	undo, err := net.Slow("127.0.0.1:6379", netfault.Answers, 20*time.Millisecond)
 //	err = undo()
 //
-// The proxies are toxiproxy's, which accepts, dials, and carries the bytes. What happens to the
-// bytes is one toxic of ours, the valve, which is always there and reads its settings as they are.
-// Toxiproxy's own toxics come and go by interrupting the flow, which waits for as long as a server
-// that is frozen takes nothing, and leaves goroutines behind where a connection breaks with bytes
-// under way; so a fault could neither be started nor ended beside another one.
+// A proxy accepts, dials, and carries the bytes of each direction through a pipe that reads its
+// effects as they are at each moment. So a fault starts and ends at once, beside any other one, also
+// while a frozen server takes nothing, and leaves nothing behind.
 package netfault

@@ -1,65 +1,38 @@
 package netfault
 
 import (
-	"fmt"
-	"strings"
+	"context"
+	"net"
 	"sync"
 	"time"
-
-	"github.com/Shopify/toxiproxy/v2"
-
-	"sluice/internal/servers"
 )
 
 // door is the proxy to one server.
 type door struct {
-	address           string
-	proxy             *toxiproxy.Proxy
+	upstream, address string
 	requests, answers *half
 
 	mu       sync.Mutex
 	refusals int // faults that keep it shut
 	closed   bool
+	opened   *opening // nil while it is shut
 }
 
-// openTries is how many ports are tried, should others take them between the look and the use.
-const openTries = 5
-
-func openDoor(server *toxiproxy.ApiServer, upstream string) (*door, error) {
-	for try := 1; ; try++ {
-		port, err := servers.FreePort()
-		if err != nil {
-			return nil, err
-		}
-		d := &door{
-			address:  fmt.Sprintf("127.0.0.1:%d", port),
-			requests: newHalf(), answers: newHalf(),
-		}
-		d.proxy = toxiproxy.NewProxy(server, upstream, d.address, upstream)
-		if err = d.install("upstream", d.requests); err != nil {
-			return nil, err
-		}
-		if err = d.install("downstream", d.answers); err != nil {
-			return nil, err
-		}
-		if err = d.proxy.Start(); err == nil {
-			return d, nil
-		}
-		if try == openTries {
-			return nil, err
-		}
-	}
+// opening is the time from when a door lets connections in until it closes them all.
+type opening struct {
+	listener net.Listener
+	ctx      context.Context
+	end      context.CancelFunc
+	work     sync.WaitGroup
 }
 
-// install puts the valve into a direction, before there are connections.
-func (d *door) install(direction string, h *half) error {
-	toxic, err := d.proxy.Toxics.AddToxicJson(strings.NewReader(
-		fmt.Sprintf(`{"name": %q, "type": %q, "stream": %[1]q}`, direction, valveType)))
-	if err != nil {
-		return err
+func openDoor(upstream string) (*door, error) {
+	d := &door{upstream: upstream, address: "127.0.0.1:0", requests: newHalf(), answers: newHalf()}
+	if err := d.open(); err != nil {
+		return nil, err
 	}
-	toxic.Toxic.(*valve).half = h
-	return nil
+	d.address = d.opened.listener.Addr().String()
+	return d, nil
 }
 
 func (d *door) halves(direction Direction) []*half {
@@ -72,11 +45,70 @@ func (d *door) halves(direction Direction) []*half {
 	return []*half{d.requests, d.answers}
 }
 
-// shut closes the listener and all connections.
+// open lets connections in.
+func (d *door) open() error {
+	listener, err := net.Listen("tcp", d.address)
+	if err != nil {
+		return err
+	}
+	o := &opening{listener: listener}
+	o.ctx, o.end = context.WithCancel(context.Background())
+	d.opened = o
+	o.work.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			o.work.Go(func() { d.connect(o, client) })
+		}
+	})
+	return nil
+}
+
+// dialMax bounds the wait for a server that does not answer a connection.
+const dialMax = 10 * time.Second
+
+// connect carries the bytes of a connection until one of its ends closes it, or the door does.
+func (d *door) connect(o *opening, client net.Conn) {
+	defer client.Close()
+	dialer := net.Dialer{Timeout: dialMax}
+	server, err := dialer.DialContext(o.ctx, "tcp", d.upstream)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	ctx, end := context.WithCancel(o.ctx)
+	defer end()
+	// Closing both is what wakes whoever reads or writes.
+	defer context.AfterFunc(ctx, func() {
+		client.Close()
+		server.Close()
+	})()
+	var both sync.WaitGroup
+	for _, way := range []*pipe{
+		newPipe(d.requests, client, server), newPipe(d.answers, server, client),
+	} {
+		for _, carry := range []func(context.Context) error{way.read, way.write} {
+			both.Go(func() {
+				if carry(ctx) != nil {
+					end()
+				}
+			})
+		}
+	}
+	both.Wait()
+}
+
+// shut closes the listener and all connections, and returns when nothing goes through any more.
 func (d *door) shut() {
-	d.proxy.Stop()
-	d.requests.drop()
-	d.answers.drop()
+	if d.opened == nil {
+		return
+	}
+	d.opened.listener.Close()
+	d.opened.end()
+	d.opened.work.Wait()
+	d.opened = nil
 }
 
 // reopenMax bounds the wait for the port, should somebody have taken it.
@@ -84,7 +116,7 @@ const reopenMax = 5 * time.Second
 
 func (d *door) reopen() error {
 	for deadline := time.Now().Add(reopenMax); ; time.Sleep(10 * time.Millisecond) {
-		err := d.proxy.Start()
+		err := d.open()
 		if err == nil || time.Now().After(deadline) {
 			return err
 		}
@@ -121,12 +153,10 @@ func (d *door) admit() error {
 	return d.reopen()
 }
 
-// close shuts the door for good, and returns when nothing goes through it any more.
+// close shuts the door for good.
 func (d *door) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
-	d.proxy.Stop()
-	d.requests.end()
-	d.answers.end()
+	d.shut()
 }

@@ -3,6 +3,7 @@ package netfault
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,17 +18,18 @@ type effect struct {
 type half struct {
 	mu      sync.Mutex
 	effects []*effect
-	sum     effect
-	changed chan struct{} // closed when sum is another one
+	sum     atomic.Pointer[sum]
+}
 
-	gone chan struct{} // closed when the connections of now are closed
-	live int           // valves at work
-	idle sync.Cond     // live has become 0
+// sum is what all effects are together.
+type sum struct {
+	effect
+	changed chan struct{} // closed when it is another one
 }
 
 func newHalf() *half {
-	h := &half{changed: make(chan struct{}), gone: make(chan struct{})}
-	h.idle.L = &h.mu
+	h := &half{}
+	h.sum.Store(&sum{changed: make(chan struct{})})
 	return h
 }
 
@@ -45,59 +47,19 @@ func (h *half) remove(e *effect) {
 	h.total()
 }
 
-// total sums the effects up and tells the valves.
+// total sums the effects up and tells the pipes.
 func (h *half) total() {
-	h.sum = effect{}
+	total := &sum{changed: make(chan struct{})}
 	for _, e := range h.effects {
-		h.sum.delay += e.delay
-		if e.rate > 0 && (h.sum.rate == 0 || e.rate < h.sum.rate) {
-			h.sum.rate = e.rate
+		total.delay += e.delay
+		if e.rate > 0 && (total.rate == 0 || e.rate < total.rate) {
+			total.rate = e.rate
 		}
-		h.sum.swallow = h.sum.swallow || e.swallow
-		h.sum.hold = h.sum.hold || e.hold
+		total.swallow = total.swallow || e.swallow
+		total.hold = total.hold || e.hold
 	}
-	close(h.changed)
-	h.changed = make(chan struct{})
+	close(h.sum.Swap(total).changed)
 }
 
-// now returns the sum of the effects, and what is closed when it changes.
-func (h *half) now() (effect, <-chan struct{}) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.sum, h.changed
-}
-
-// enter counts a valve in, and returns what is closed when its connection is.
-func (h *half) enter() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.live++
-	return h.gone
-}
-
-func (h *half) leave() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.live--; h.live == 0 {
-		h.idle.Broadcast()
-	}
-}
-
-// drop tells the valves that their connections are closed.
-func (h *half) drop() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	close(h.gone)
-	h.gone = make(chan struct{})
-}
-
-// end is drop for the last time: a valve that comes later ends at once. It returns when none is at
-// work.
-func (h *half) end() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	close(h.gone)
-	for h.live > 0 {
-		h.idle.Wait()
-	}
-}
+// now returns the sum of the effects.
+func (h *half) now() *sum { return h.sum.Load() }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Shopify/toxiproxy/v2/stream"
 	"go.uber.org/goleak"
 )
 
@@ -196,7 +195,7 @@ func TestSlowAddsUp(t *testing.T) {
 		check(t, undo())
 		check(t, undo()) // nothing any more
 	}
-	if now, _ := n.doors[e.address].requests.now(); now != (effect{}) {
+	if now := n.doors[e.address].requests.now().effect; now != (effect{}) {
 		t.Errorf("when all is undone, %+v is left", now)
 	}
 }
@@ -204,18 +203,26 @@ func TestSlowAddsUp(t *testing.T) {
 // TestDelaysOverlap: what came together leaves together; it is not one delay after the other.
 func TestDelaysOverlap(t *testing.T) {
 	const by = time.Minute
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	go func() {
+		_, _ = io.Copy(io.Discard, theirs)
+		theirs.Close()
+	}()
 	came := time.Now().Add(-by)
-	p := pipe{queue: []*stream.StreamChunk{{Data: []byte("a"), Timestamp: came},
-		{Data: []byte("b"), Timestamp: came}, {Data: []byte("c"), Timestamp: came.Add(by)}}, held: 3}
+	p := newPipe(newHalf(), nil, ours)
+	p.queue = []chunk{{data: []byte("a"), came: came}, {data: []byte("b"), came: came},
+		{data: []byte("c"), came: came.Add(by)}}
+	p.held = 3
 	for _, want := range []string{"a", "b"} {
-		piece, wait := p.next(effect{delay: by})
-		if string(piece.Data) != want || wait > 0 {
-			t.Fatalf("%q is due in %v, want %q at once", piece.Data, wait, want)
+		e := effect{delay: by}
+		if head := p.queue[0]; string(head.data) != want || p.due(e) > 0 {
+			t.Fatalf("%q is due in %v, want %q at once", head.data, p.due(e), want)
 		}
-		p.sent(piece, effect{delay: by})
+		check(t, p.send(e))
 	}
-	if piece, wait := p.next(effect{delay: by}); wait <= 0 || p.held != 1 {
-		t.Errorf("%q came later and is due in %v", piece.Data, wait)
+	if wait := p.due(effect{delay: by}); wait <= 0 || p.held != 1 {
+		t.Errorf("%q came later and is due in %v", p.queue[0].data, wait)
 	}
 }
 

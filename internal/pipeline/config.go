@@ -98,7 +98,7 @@ type WorkerLimits struct {
 	// GCPercent is GOGC: higher costs memory and saves CPU. Default 200.
 	GCPercent int
 	// MemoryMax is where the collector works against further growth (GOMEMLIMIT). Default 512 MiB;
-	// spawn.NoMemoryMax for none.
+	// worker.NoMemoryMax for none.
 	MemoryMax buffer.Bytes
 }
 

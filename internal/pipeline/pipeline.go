@@ -1,7 +1,7 @@
 // Package pipeline wires a consumer to the wall clock: input topic, buffer in Redis, workers,
 // output topic. cmd/run is a shell around it, and so is the harness on the wall clock.
 //
-// A program that uses it calls spawn.MaybeWorker first in main: worker processes are the program
+// A program that uses it calls process.MaybeChild first in main: worker processes are the program
 // itself, started again.
 package pipeline
 
@@ -14,13 +14,15 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/buffer"
 	"sluice/buffer/codec"
 	"sluice/buffer/redisstore"
 	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
+	"sluice/internal/process/worker"
 	"sluice/internal/wall"
 )
 
@@ -44,7 +46,7 @@ type Pipeline struct {
 type spawner interface {
 	flusher.Spawner
 	Pids() map[int]int
-	Usage() map[int]spawn.Usage
+	Usage() map[int]process.Usage
 	Close()
 }
 
@@ -117,14 +119,14 @@ func (c Config) spawner(log *slog.Logger) (spawner, error) {
 		return nil, err
 	}
 	if c.Mode == ModeGoroutine {
-		return spawn.NewGoroutines(spawn.GoroutineConfig{
-			Run: workerName, Settings: settings, Clock: wall.Clock{}, Log: log,
+		return worker.NewGoroutines(worker.GoroutineConfig{
+			Role: workerRole, Settings: settings, Clock: wall.Clock{}, Log: log,
 		})
 	}
-	pc := spawn.DefaultProcessConfig(workerName, wall.Clock{})
+	pc := worker.DefaultProcessConfig(workerRole, wall.Clock{})
 	pc.Settings, pc.Log = settings, log
 	pc.Threads, pc.GCPercent, pc.MemoryMax = c.Limits.Threads, c.Limits.GCPercent, c.Limits.MemoryMax
-	return spawn.NewProcesses(pc)
+	return worker.NewProcesses(pc)
 }
 
 // join makes the source and the consumer. The source joins the group at once, and the group waits
@@ -143,7 +145,7 @@ func (p *Pipeline) join() (err error) {
 		DeadLetters:  p.letters,
 		Spawner:      wrap[flusher.Spawner](p.spawner, p.variant.Spawner),
 		KillWorkers:  p.spawner.Close,
-		Memory:       memory{p.store},
+		Memory:       p.store,
 		KillSwitch:   p.cfg.KillSwitch,
 		Events:       p.onFlusher,
 		IngestEvents: p.onIngest,
@@ -179,24 +181,11 @@ func (p *Pipeline) Close() {
 func (p *Pipeline) Pids() map[int]int { return p.spawner.Pids() }
 
 // Usage returns what each worker process that runs has used so far, by worker.
-func (p *Pipeline) Usage() map[int]spawn.Usage { return p.spawner.Usage() }
+func (p *Pipeline) Usage() map[int]process.Usage { return p.spawner.Usage() }
 
 // Memory asks every Redis node how full it is.
-func (p *Pipeline) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {
-	return memory{p.store}.Memory(ctx)
-}
-
-// memory is the store's nodes for the supervisor.
-type memory struct{ store *redisstore.Store }
-
-// Memory is part of flusher.MemoryMeter.
-func (m memory) Memory(ctx context.Context) ([]flusher.NodeMemory, error) {
-	nodes, err := m.store.Memory(ctx)
-	out := make([]flusher.NodeMemory, len(nodes))
-	for i, n := range nodes {
-		out[i] = flusher.NodeMemory{Node: n.Node, Used: n.Used, Max: n.Max}
-	}
-	return out, err
+func (p *Pipeline) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
+	return p.store.Memory(ctx)
 }
 
 // onFlusher logs an event of the supervisor and passes it on.

@@ -11,11 +11,11 @@ import (
 
 	"sluice/internal/pipeline"
 	"sluice/internal/pipeline/pipelinetest"
-	"sluice/internal/spawn"
+	"sluice/internal/process"
 )
 
 func TestMain(m *testing.M) {
-	spawn.MaybeWorker()
+	process.MaybeChild()
 	os.Exit(m.Run())
 }
 

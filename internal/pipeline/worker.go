@@ -12,14 +12,12 @@ import (
 	"sluice/buffer/redisstore"
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
-	"sluice/internal/spawn"
+	"sluice/internal/process/worker"
 	"sluice/internal/wall"
 )
 
-// workerName is the name under which a pipeline's worker is registered.
-const workerName = "flusher"
-
-func init() { spawn.Register(workerName, runWorker) }
+// workerRole is a pipeline's worker.
+var workerRole = worker.Register("worker", runWorker)
 
 // workerSettings are what a worker is told over its pipe. The passwords stand apart, since
 // kafkaio.Secret does not print itself, in JSON neither.
@@ -65,7 +63,7 @@ func readSettings(text []byte) (workerSettings, error) {
 }
 
 // runWorker is the life of a worker, as a process or as a goroutine.
-func runWorker(ctx, stop context.Context, job spawn.Job) error {
+func runWorker(ctx, stop context.Context, job worker.Job) error {
 	s, err := readSettings(job.Settings)
 	if err != nil {
 		return err
@@ -99,7 +97,7 @@ func runWorker(ctx, stop context.Context, job spawn.Job) error {
 // connector connects a worker to its servers.
 type connector struct {
 	settings workerSettings
-	job      spawn.Job
+	job      worker.Job
 	clock    wall.Clock
 	troubles *flusher.Troubles
 	status   flusher.Status

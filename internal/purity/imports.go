@@ -51,7 +51,7 @@ func badImport(own, imported string) string {
 		return "what is below a program is its own"
 	case !pure:
 		return ""
-	case inProject && !slices.Contains(purePackages, target):
+	case inProject && !slices.Contains(purePackages, target) && alsoImported[own] != target:
 		return "a pure package imports of the project only pure ones"
 	case inProject:
 		return ""

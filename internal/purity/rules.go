@@ -6,11 +6,16 @@ import "strings"
 const module = "sluice"
 
 // purePackages decide, and are used unchanged in every world. They may import one another, the
-// standard library without what impureStd lists, and pureThirdParty.
+// standard library without what impureStd lists, and pureThirdParty; and what alsoImported says.
 var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
-	"scenarios", "internal/options", "internal/yamlfile",
+	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
+	"internal/judge",
 }
+
+// alsoImported is the one package that is not pure and may be imported by a pure one, for the types
+// of its record: reports draws, and saves what it has drawn.
+var alsoImported = map[string]string{"internal/judge": "reports"}
 
 // impureStd are the packages of the standard library through which a pure package could reach the
 // machine, each with everything below it.
@@ -40,12 +45,15 @@ var layers = map[string]int{
 	"flusher":           2,
 	"consumer":          3,
 	"scenarios":         4,
+	"internal/process":  3, // what a process does comes from above, by a role
 	"internal":          4, // adapters and glue
 	"internal/judge":    5,
 	"internal/harness":  5,
 	"sim":               5,
 	"reports":           5,
 	"cmd":               6,
+
+	"internal/process/consumer": 4, // a whole pipeline is below it
 }
 
 // notInProduction is what cmd/run must not reach by any path. (miniredis and kfake are not here:
@@ -54,6 +62,7 @@ var notInProduction = []string{
 	module + "/sim",
 	module + "/internal/judge",
 	module + "/internal/harness",
+	module + "/internal/process/consumer",
 	module + "/reports",
 	module + "/buffer/storetest",
 	module + "/internal/proptest",

@@ -144,7 +144,7 @@ func (w *World) client(tb testing.TB, c pipeline.Config, opts ...kgo.Opt) *kgo.C
 // Config returns a configuration for this world: goroutine workers, two of them, and time-outs
 // short enough for a test but longer than a busy machine keeps a program waiting: input that stops
 // for longer than root_timeout is overtaken by its segment's flush, and the trace is split.
-// Processes are for tests whose TestMain calls spawn.MaybeWorker.
+// Processes are for tests whose TestMain calls process.MaybeChild.
 func (w *World) Config() pipeline.Config {
 	c := pipeline.DefaultConfig()
 	c.Redis.Addresses, c.Redis.Namespace = w.Redis, w.name+":"

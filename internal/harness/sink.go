@@ -1,0 +1,148 @@
+package harness
+
+import (
+	"sync"
+	"time"
+
+	"sluice/flusher"
+	"sluice/internal/judge"
+	"sluice/internal/ledger"
+	"sluice/internal/load"
+	"sluice/reports"
+)
+
+// Sink hears from a System what it sends, what comes out, and what happens. Its methods may be called
+// from several tasks at once; times are the System's.
+type Sink struct {
+	// Ledger is the account of all messages.
+	Ledger  *ledger.Ledger
+	latency *latency
+	record  *recorder
+
+	mu          sync.Mutex
+	first, last time.Time // when the first record came out, and the last
+	fell        *fall     // nil as long as every end of a consumer was asked for
+	onFall      func()
+}
+
+// fall is the end of a consumer that nobody asked for.
+type fall struct{ err error }
+
+// NewSink returns the sink of a load. Listen hears of every event.
+func NewSink(of *load.Generator, listen func(reports.Event)) *Sink {
+	s := &Sink{Ledger: ledger.New(of.Recipe), latency: newLatency(), record: newRecorder(listen)}
+	s.Ledger.FirstOut = s.latency.out
+	return s
+}
+
+// begin says when the load starts.
+func (s *Sink) begin(start time.Time) {
+	s.latency.begin(start)
+	s.record.begin(start)
+}
+
+// Sent notes a message that is about to be sent.
+func (s *Sink) Sent(m *load.Message) {
+	switch {
+	case m.Bad:
+		s.Ledger.SentBad(m.Seq, m.Root)
+		return
+	case !m.Repeat:
+		s.latency.sending(m.Seq, m.At)
+	}
+	s.Ledger.Sent(m.Seq, m.Root)
+}
+
+// Output notes a record of the output topic, DeadLetter one of the dead-letter topic.
+func (s *Sink) Output(at time.Time, r ledger.Record) {
+	s.came(at)
+	s.Ledger.Output(r)
+}
+
+// DeadLetter notes a record of the dead-letter topic.
+func (s *Sink) DeadLetter(at time.Time, r ledger.Record) {
+	s.came(at)
+	s.Ledger.DeadLetter(r)
+}
+
+func (s *Sink) came(at time.Time) {
+	s.latency.reading(at)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = at
+	if s.first.IsZero() {
+		s.first = at
+	}
+}
+
+// outputs returns when the first and the last record came out; zero if none did.
+func (s *Sink) outputs() (first, last time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first, s.last
+}
+
+// Supervised notes a transition of a consumer's supervisor.
+func (s *Sink) Supervised(consumer, life int, e flusher.Event) {
+	s.record.supervisor(consumer, life, e)
+}
+
+// Fresh notes how long after their deadlines segments were acknowledged.
+func (s *Sink) Fresh(samples []time.Duration) { s.record.fresh.add(samples) }
+
+// Consumer notes what a consumer is from now on.
+func (s *Sink) Consumer(at time.Time, consumer int, state reports.State, text string) {
+	s.record.consumer(at, consumer, state, text)
+}
+
+// Ended notes that a life of a consumer is over, with its error, or nil if it drained in good order.
+// Asked is false if nobody had ended it or asked it to.
+func (s *Sink) Ended(at time.Time, consumer int, asked bool, err error) {
+	if err == nil {
+		s.record.consumer(at, consumer, reports.StateStopped, "drained")
+	} else {
+		s.record.consumer(at, consumer, reports.StateDead, err.Error())
+		s.record.orphaned(at, consumer, err.Error())
+	}
+	if asked {
+		return
+	}
+	s.mu.Lock()
+	s.fell = &fall{err}
+	then := s.onFall
+	s.mu.Unlock()
+	if then != nil {
+		then()
+	}
+}
+
+// whenFallen has a function called when a consumer ends that nobody asked to.
+func (s *Sink) whenFallen(do func()) {
+	s.mu.Lock()
+	s.onFall = do
+	already := s.fell != nil
+	s.mu.Unlock()
+	if already {
+		do()
+	}
+}
+
+// forgive forgets it: the consumer is started again.
+func (s *Sink) forgive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fell = nil
+}
+
+// fallen returns why a consumer ended though nobody had asked it to; ok is false if none did.
+func (s *Sink) fallen() (err error, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fell == nil {
+		return nil, false
+	}
+	return s.fell.err, true
+}
+
+// firstConsumer is the one that faults happen to.
+const firstConsumer = judge.FirstConsumer

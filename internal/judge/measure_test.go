@@ -1,0 +1,106 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// TestWhatAWorldCannotMeasure: what it says it cannot measure is no fault of the run, unless the
+// scenario asks for it. What it just did not measure is not known.
+func TestWhatAWorldCannotMeasure(t *testing.T) {
+	for name, c := range map[string]struct {
+		missing func(e *Evidence)
+		measure Measure
+		judged  string
+		asked   bool // what is not measured is asked for
+	}{
+		"memory": {
+			missing: func(e *Evidence) { e.Samples = nil },
+			measure: WorkerMemory, judged: "memory bound",
+		},
+		"processes": {
+			missing: each(0, 20, func(l *Look) { l.Unknown = true }),
+			measure: Processes, judged: "process limit",
+		},
+		"processor time": {
+			missing: func(*Evidence) {}, measure: ProcessorTime,
+			judged: "harness.cpu_seconds <= 10s", asked: true,
+		},
+		"virtual time": {
+			missing: func(*Evidence) {}, measure: VirtualTime,
+			judged: "run.virtual_seconds <= 10s", asked: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := clean()
+			c.missing(e)
+			e.Unmeasured = map[Measure]string{c.measure: "planted"}
+			if o := Judge(e); o.Code != ExitPassed {
+				t.Errorf("exit code %d though nobody asked: %s", o.Code, o.Verdict())
+			}
+			if c.asked {
+				var limit scenarios.Limit
+				if err := limit.UnmarshalText([]byte(c.judged)); err != nil {
+					t.Fatal(err)
+				}
+				e.Scenario.Expectations.Figures = []scenarios.Limit{limit}
+				expectJudged(t, e, c.judged, reports.Unknown, ExitUnknown)
+				e.Unmeasured = nil
+				expectJudged(t, e, c.judged, reports.Passed, ExitPassed)
+				return
+			}
+			expectJudged(t, e, c.judged, reports.NotMeasured, ExitPassed)
+			e.Unmeasured = nil
+			expectJudged(t, e, c.judged, reports.Unknown, ExitUnknown)
+		})
+	}
+}
+
+// expectJudged judges the evidence, and expects a verdict on one property and the exit code of all.
+func expectJudged(t *testing.T, e *Evidence, name string, verdict reports.Verdict, code int) {
+	t.Helper()
+	o := Judge(e)
+	found := false
+	for j, own := range o.judged() {
+		if j.Name != name {
+			continue
+		}
+		found = true
+		if j.Verdict != verdict || own != code || o.Code != code {
+			t.Errorf("%s is %s with exit codes %d and %d, want %s with %d", name, j.Verdict, own, o.Code,
+				verdict, code)
+		}
+		if planted := strings.HasSuffix(j.Detail, "planted"); planted != (e.Unmeasured != nil) {
+			t.Errorf("%s is %s: %s", name, j.Verdict, j.Detail)
+		}
+	}
+	if decisive, _ := o.Decisive(); !found || code != ExitPassed && decisive.Name != name {
+		t.Errorf("%s: found %v, decisive is %s", name, found, decisive.Name)
+	}
+	var text strings.Builder
+	if err := o.WriteText(&text, ""); err != nil {
+		t.Fatal(err)
+	}
+	marked := strings.Contains(text.String(), "-    "+name)
+	if marked != (verdict == reports.NotMeasured) {
+		t.Errorf("%s is %s, but the text is\n%s", name, verdict, &text)
+	}
+}
+
+// TestWhatIsNotKnownDecides over an expectation that was missed.
+func TestWhatIsNotKnownDecides(t *testing.T) {
+	e := clean()
+	e.Behind = 9
+	e.Unmeasured = map[Measure]string{VirtualTime: "planted"}
+	var limit scenarios.Limit
+	if err := limit.UnmarshalText([]byte("run.virtual_seconds > 0")); err != nil {
+		t.Fatal(err)
+	}
+	e.Scenario.Expectations.Figures = []scenarios.Limit{limit}
+	if o := Judge(e); !strings.HasPrefix(o.Verdict(), "verdict: unknown (run.virtual_seconds > 0)") {
+		t.Errorf("the last line is %q", o.Verdict())
+	}
+}

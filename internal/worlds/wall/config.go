@@ -1,0 +1,35 @@
+package wall
+
+import (
+	"time"
+
+	"sluice/internal/harness"
+	"sluice/internal/pipeline"
+)
+
+// config returns the pipeline of a scenario.
+func config(setup harness.Setup, e endpoints) pipeline.Config {
+	s, c := setup.Scenario, pipeline.DefaultConfig()
+	c.Redis.Addresses, c.Redis.Namespace = e.redis, e.namespace
+	c.Kafka.Brokers = e.kafka
+	c.Redis.Routes, c.Kafka.Routes = e.redisRoutes, e.kafkaRoutes
+	c.InputTopic, c.OutputTopic, c.DeadLetterTopic = e.input, e.output, e.letters
+	c.Group = e.group
+	c.Partitions = int32(s.Topology.Partitions)
+	c.Mode = pipeline.Mode(s.Topology.FlusherMode)
+	c.Options.Timeout, c.Options.RootTimeout = s.Pipeline.Timeout, s.Pipeline.RootTimeout
+	c.Options.MaxSegmentAge = s.Pipeline.MaxSegmentAge
+	c.Options.MaxSegmentBytes = s.Pipeline.MaxSegmentBytes
+	c.Flusher.Processes = s.Topology.Workers()
+	c.Flusher.MaxUnhealthy = s.Pipeline.MaxUnhealthy
+	c.Flusher.BackpressureAfter = s.Pipeline.BackpressureAfter
+	c.Flusher.RestartBudget = s.Pipeline.RestartBudget
+	c.Flusher.MaxMemory = s.Pipeline.MaxMemory
+	c.Flusher.ShutdownTimeout = harness.ShutdownMax
+	c.Worker.MaxFlushSegments = s.Pipeline.MaxFlushSegments
+	c.Ingest.MaxBatch, c.Ingest.MaxBatchWait = s.Pipeline.MaxBatch, s.Pipeline.MaxBatchWait
+	// The least that Kafka allows: a killed consumer's partitions are not to wait for long.
+	c.Source.SessionTimeout = 6 * time.Second
+	c.Variant = setup.Defect
+	return c
+}

@@ -1,0 +1,110 @@
+package wall
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+
+	"sluice/internal/harness"
+	"sluice/internal/process"
+	"sluice/reports"
+)
+
+// What is done to the consumers and their workers on purpose.
+
+var signals = map[harness.Act]syscall.Signal{
+	harness.ActKill: syscall.SIGKILL, harness.ActFreeze: syscall.SIGSTOP, harness.ActWake: syscall.SIGCONT,
+}
+
+// signal does something to a worker, if the process is still that: what the consumer said of it is a
+// little old, and its number may be another's by now.
+func (f *fleet) signal(act harness.Act, to harness.Process) error {
+	signal, ok := signals[act]
+	if !ok {
+		return fmt.Errorf("nobody can %v a worker", act)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.get(to.Consumer)
+	if err != nil || !process.IsChild(to.Number, c.instance.Pid()) {
+		return harness.ErrBusy
+	}
+	return syscall.Kill(to.Number, signal)
+}
+
+// ask takes note that somebody ends a consumer, and returns it; ErrBusy if it is being ended already,
+// or, with a frozen one, if it must not be.
+func (f *fleet) ask(index int, frozenToo bool) (*consumer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.get(index)
+	if err != nil || c.asked || c.frozen && !frozenToo {
+		return nil, harness.ErrBusy
+	}
+	c.asked = true
+	return c, nil
+}
+
+// kill kills a consumer. Its workers end by themselves.
+func (f *fleet) kill(index int) error {
+	c, err := f.ask(index, true)
+	if err != nil {
+		return err
+	}
+	c.instance.Kill()
+	<-c.over
+	return nil
+}
+
+// stop lets a consumer drain, and returns how it ended; it is killed when ctx is done.
+func (f *fleet) stop(ctx context.Context, index int) error {
+	c, err := f.ask(index, false)
+	if err != nil {
+		return err
+	}
+	c.instance.Stop()
+	select {
+	case <-c.over:
+		return c.instance.Err()
+	case <-ctx.Done():
+		c.instance.Kill()
+		<-c.over
+		return ctx.Err()
+	}
+}
+
+// freeze stops a consumer, and then its workers.
+func (f *fleet) freeze(index int) error {
+	f.mu.Lock()
+	c, err := f.get(index)
+	if err != nil || c.asked || c.frozen || c.instance.Signal(syscall.SIGSTOP) != nil {
+		f.mu.Unlock()
+		return harness.ErrBusy
+	}
+	c.frozen = true
+	for _, pid := range c.instance.Look().Pids {
+		_ = syscall.Kill(pid, syscall.SIGSTOP) // one that has just ended needs none
+	}
+	f.mu.Unlock()
+	f.sink.Consumer(time.Now(), index, reports.StateHung, "frozen")
+	return nil
+}
+
+// wake lets the workers of a consumer go on, and then itself, so that it finds them well.
+func (f *fleet) wake(index int) error {
+	f.mu.Lock()
+	c, err := f.get(index)
+	if err != nil || !c.frozen {
+		f.mu.Unlock()
+		return harness.ErrBusy // it was ended meanwhile
+	}
+	c.frozen = false
+	for _, pid := range c.instance.Look().Pids {
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+	}
+	err = c.instance.Signal(syscall.SIGCONT)
+	f.mu.Unlock()
+	f.sink.Consumer(time.Now(), index, reports.StateHealthy, "woken")
+	return err
+}

@@ -1,0 +1,186 @@
+package wall
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"sluice/buffer/redisstore"
+	"sluice/flusher"
+	"sluice/internal/judge"
+	"sluice/internal/process"
+	"sluice/reports"
+)
+
+// meters measure what the processes and servers of a run use. Only the memory's is for several
+// goroutines.
+type meters struct {
+	memory                  memoryMeter
+	workers, consumers, own cpuMeter
+}
+
+// look asks the operating system, and the consumers for what they said last.
+func (s *System) look(now time.Time) (judge.Look, reports.Sample) {
+	consumers, workerPids, consumerPids := s.fleet.look(now)
+	l := judge.Look{Consumers: consumers}
+	processes, ok := s.fleet.processes()
+	l.Unknown, l.Processes = !ok, len(processes)
+	// The children of the harness are consumers, also one that starts and is not known yet.
+	self, live := os.Getpid(), 0
+	starting := map[int]bool{}
+	for _, p := range processes {
+		starting[p.Pid] = p.Parent == self
+	}
+	for _, p := range processes {
+		if p.Parent == self {
+			continue
+		}
+		live++
+		at := slices.Index(consumerPids, p.Parent)
+		switch {
+		case at >= 0:
+			l.Consumers[at].Live++
+		case !p.Stopped && !starting[p.Parent]:
+			l.Orphans++
+		}
+	}
+	sample := reports.Sample{WorkersLive: live, WorkerBytesMax: residentMax(workerPids)}
+	sample.CPUWorkers = s.meters.workers.seconds(workerPids)
+	sample.CPUConsumer = s.meters.consumers.seconds(consumerPids)
+	sample.CPUHarness = s.meters.own.seconds([]int{self})
+	sample.CPURedis, sample.CPUKafka = s.servers.Backend.Seconds()
+	sample.RedisBytes, sample.RedisBytesMax = s.meters.memory.last()
+	return l, sample
+}
+
+// memoryMeter asks Redis how full it is, beside the looks: a Redis that does not answer must not keep
+// the harness from looking.
+type memoryMeter struct {
+	mu        sync.Mutex
+	used, max int64
+}
+
+const (
+	// memoryEvery is how often Redis is asked.
+	memoryEvery = 500 * time.Millisecond
+	// memoryAnswerMax is how long it may take to answer.
+	memoryAnswerMax = 2 * time.Second
+)
+
+// run asks until ctx is done.
+func (m *memoryMeter) run(ctx context.Context, s *System) {
+	for ctx.Err() == nil && !s.servers.HidesMemory {
+		asking, cancel := context.WithTimeout(ctx, memoryAnswerMax)
+		used, most, err := s.redisMemory(asking)
+		cancel()
+		if err != nil {
+			used, most = 0, 0 // not known
+		}
+		m.mu.Lock()
+		m.used, m.max = used, most
+		m.mu.Unlock()
+		_ = s.Sleep(ctx, memoryEvery) // its error ends the loop
+	}
+}
+
+// last returns the last answer; 0 if there was none.
+func (m *memoryMeter) last() (used, most int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used, m.max
+}
+
+// redisMemory returns what the fullest node of Redis uses and what it may use, in bytes; a max of 0
+// means that it has no limit.
+func (s *System) redisMemory(ctx context.Context) (used, max int64, err error) {
+	client, err := s.redisClient()
+	if err != nil {
+		return 0, 0, err
+	}
+	nodes, err := redisstore.Memory(ctx, client)
+	fullest, _ := flusher.Fullest(nodes)
+	return fullest.Used, fullest.Max, err
+}
+
+// redisClient is the harness's own, which goes past the proxies.
+func (s *System) redisClient() (rueidis.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errClosed
+	}
+	if s.client != nil {
+		return s.client, nil
+	}
+	client, err := DialRedis(s.redis)
+	if err != nil {
+		return nil, fmt.Errorf("ask redis for its memory: %w", err)
+	}
+	s.client = client
+	return client, nil
+}
+
+// Usage sums up the processor time of a server over its restarts.
+type Usage struct {
+	mu        sync.Mutex
+	pid       int // 0: not running
+	past, now time.Duration
+}
+
+// Began comes when the process runs.
+func (u *Usage) Began(pid int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.pid = pid
+}
+
+// Ended comes when the process has ended; what it used since it was last asked is not known.
+func (u *Usage) Ended() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.past, u.now, u.pid = u.past+u.now, 0, 0
+}
+
+// Seconds returns what was used so far.
+func (u *Usage) Seconds() float64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	p, _ := process.Look(u.pid)
+	u.now = max(u.now, p.CPU)
+	return (u.past + u.now).Seconds()
+}
+
+// residentMax returns the greatest resident memory of processes, in bytes; 0 if it is not known.
+func residentMax(pids []int) int64 {
+	var most int64
+	for _, pid := range pids {
+		p, _ := process.Look(pid) // nothing of one that has just ended
+		most = max(most, p.RSS)
+	}
+	return most
+}
+
+// cpuMeter adds up the processor time of processes that come and go.
+type cpuMeter struct{ last map[int]time.Duration }
+
+// seconds returns the processor time used so far by these processes and by those that it was asked
+// about before.
+func (m *cpuMeter) seconds(pids []int) float64 {
+	if m.last == nil {
+		m.last = map[int]time.Duration{}
+	}
+	for _, pid := range pids {
+		p, _ := process.Look(pid)
+		m.last[pid] = max(m.last[pid], p.CPU) // what one that has just ended had used is known
+	}
+	var sum time.Duration
+	for _, used := range m.last {
+		sum += used
+	}
+	return sum.Seconds()
+}

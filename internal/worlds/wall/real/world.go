@@ -1,0 +1,124 @@
+// Package real is the world of a real Redis, or Redis Cluster, and a real Kafka: given ones, or such
+// as are started for the run.
+package real
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/internal/worlds/wall"
+	"sluice/scenarios"
+)
+
+// Origin says where the servers come from.
+type Origin string
+
+// The origins of servers.
+const (
+	// Given are there already, at the addresses of the World.
+	Given Origin = ""
+	// Start starts one Redis and one Kafka for the run, and stops them at its end.
+	Start Origin = "start"
+	// StartCluster is the same with a Redis Cluster of three nodes.
+	StartCluster Origin = "start-cluster"
+)
+
+// Validate returns an error if it is not one of them.
+func (o Origin) Validate() error {
+	if o != Given && o != Start && o != StartCluster {
+		return fmt.Errorf("servers %q is not one of %s, %s", o, Start, StartCluster)
+	}
+	return nil
+}
+
+// World is the world.
+type World struct {
+	Servers Origin
+	// Redis and Kafka are the addresses of given servers, "host:port" each. Several of Redis are the
+	// nodes of one cluster.
+	Redis, Kafka []string
+}
+
+var _ harness.World = World{}
+
+// Name implements harness.World.
+func (World) Name() string { return "real" }
+
+// Validate implements harness.World.
+func (w World) Validate() error {
+	switch err := w.Servers.Validate(); {
+	case err != nil:
+		return err
+	case w.Servers != Given && len(w.Redis)+len(w.Kafka) > 0:
+		return errors.New("servers are started, so no addresses of others can be used: leave out " +
+			"--redis and --kafka, or --servers")
+	case w.Servers == Given && len(w.Redis) == 0:
+		return errors.New("world real needs a Redis: give --redis or SLUICE_REDIS, or have servers " +
+			"started by --servers start")
+	case w.Servers == Given && len(w.Kafka) == 0:
+		return errors.New("world real needs a Kafka: give --kafka or SLUICE_KAFKA, or have servers " +
+			"started by --servers start")
+	}
+	return nil
+}
+
+// Can implements harness.World.
+func (w World) Can(f scenarios.Fault) error {
+	if !wall.OnServers(f) {
+		return nil
+	}
+	if err := wall.CheckNode(f, w.nodes()); err != nil {
+		return err
+	}
+	if w.Servers == Given && !wall.IsNetwork(f.Verb) {
+		return errors.New("world real does that only to servers of its own: use --servers start")
+	}
+	return nil
+}
+
+// nodes is how many nodes the Redis has, as far as the World tells.
+func (w World) nodes() int {
+	switch w.Servers {
+	case Start:
+		return 1
+	case StartCluster:
+		return clusterNodes
+	}
+	return len(w.Redis)
+}
+
+// Grants implements harness.World.
+func (World) Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]string) {
+	return wall.Grants(s)
+}
+
+// Open implements harness.World.
+func (w World) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
+	servers := wall.Servers{Redis: w.Redis, Kafka: w.Kafka, Backend: given{}, Stay: true}
+	if w.Servers == Given {
+		if slices.ContainsFunc(setup.Scenario.Faults, func(f scenarios.Fault) bool {
+			return wall.IsNetwork(f.Verb)
+		}) {
+			if err := findNodes(ctx, &servers); err != nil {
+				return nil, err
+			}
+		}
+		return wall.Open(ctx, setup, servers)
+	}
+	s, servers, err := w.start(ctx, setup.Scenario)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return wall.Open(ctx, setup, servers)
+}
+
+// failsProduce tells whether the scenario has the broker answer produce requests with errors.
+func failsProduce(s scenarios.Scenario) bool {
+	return slices.ContainsFunc(s.Faults, func(f scenarios.Fault) bool {
+		return f.Verb == scenarios.VerbFail
+	})
+}

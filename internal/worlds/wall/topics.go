@@ -1,0 +1,164 @@
+package wall
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/internal/kafkaio"
+)
+
+// DialMax bounds connecting to a server.
+const DialMax = 10 * time.Second
+
+// createTopics makes the run's topics, the output topic with what the scenario wants of it.
+func (s *System) createTopics(ctx context.Context) error {
+	c := kafkaio.DefaultConfig(s.kafka...)
+	c.Routes = s.ownRoutes
+	topology := s.setup.Scenario.Topology
+	made, err := kafkaio.CreateTopics(ctx, c, int32(topology.Partitions), kafkaio.BrokerDefault,
+		s.input, s.output, s.letters)
+	s.made = len(made) > 0
+	if err != nil {
+		return err
+	}
+	settings := maps.Clone(s.servers.Output)
+	if topology.OutputRecordMax > 0 {
+		if settings == nil {
+			settings = map[string]int64{}
+		}
+		// What the broker judges is a batch; one with a single record is a little larger than that.
+		settings["max.message.bytes"] = int64(topology.OutputRecordMax)
+	}
+	return s.setOutput(ctx, settings)
+}
+
+// setOutput changes settings of the output topic.
+func (s *System) setOutput(ctx context.Context, settings map[string]int64) error {
+	var changes []kadm.AlterConfig
+	for name, value := range settings {
+		changes = append(changes, kadm.AlterConfig{
+			Op: kadm.SetConfig, Name: name, Value: kadm.StringPtr(strconv.FormatInt(value, 10)),
+		})
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return s.Administer(ctx, func(ctx context.Context, admin *kadm.Client) error {
+		answers, err := admin.AlterTopicConfigs(ctx, changes, s.output)
+		if err == nil {
+			_, err = answers.On(s.output, func(r *kadm.AlterConfigsResponse) error { return r.Err })
+		}
+		if err != nil {
+			return fmt.Errorf("set %v of topic %s: %w", settings, s.output, err)
+		}
+		return nil
+	})
+}
+
+// administerMax bounds a change of topics.
+const administerMax = 10 * time.Second
+
+// Administer does something to topics, with a client of its own.
+func (s *System) Administer(
+	ctx context.Context, do func(ctx context.Context, admin *kadm.Client) error,
+) error {
+	ctx, cancel := context.WithTimeout(ctx, administerMax)
+	defer cancel()
+	client, err := kgo.NewClient(s.harnessOpts()...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return do(ctx, kadm.NewClient(client))
+}
+
+// removeMax is how long the removal may take.
+const removeMax = 20 * time.Second
+
+// removeAll deletes the run's topics, group and keys.
+func (s *System) removeAll() error {
+	ctx, cancel := context.WithTimeout(context.Background(), removeMax)
+	defer cancel()
+	err := errors.Join(s.removeTopics(ctx), s.removeKeys(ctx))
+	if err != nil {
+		err = fmt.Errorf("remove what the run left on the servers: %w", err)
+	}
+	return err
+}
+
+func (s *System) removeTopics(ctx context.Context) error {
+	client, err := kgo.NewClient(s.harnessOpts()...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	topics, err := admin.DeleteTopics(ctx, s.input, s.output, s.letters)
+	return errors.Join(cmp.Or(err, topics.Error()), emptyGroup(ctx, client, s.group),
+		deleteGroup(ctx, admin, s.group))
+}
+
+// deleteGroup deletes a group that has no members; that there is none is no error.
+func deleteGroup(ctx context.Context, admin *kadm.Client, group string) error {
+	answer, err := admin.DeleteGroup(ctx, group)
+	if err = cmp.Or(err, answer.Err); errors.Is(err, kerr.GroupIDNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (s *System) removeKeys(ctx context.Context) error {
+	client, err := DialRedis(s.redis)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	var errs []error
+	for _, node := range client.Nodes() {
+		for cursor := uint64(0); ; {
+			page, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(s.namespace+"*").
+				Count(1000).Build()).AsScanEntry()
+			if err != nil {
+				errs = append(errs, err)
+				break
+			}
+			for _, key := range page.Elements {
+				errs = append(errs, client.Do(ctx, client.B().Unlink().Key(key).Build()).Error())
+			}
+			if cursor = page.Cursor; cursor == 0 {
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// DialRedis connects to a server, or the nodes of a cluster, without any proxy.
+func DialRedis(addresses []string) (rueidis.Client, error) {
+	return rueidis.NewClient(rueidis.ClientOption{InitAddress: addresses, DisableCache: true})
+}
+
+// Output is the name of the output topic.
+func (s *System) Output() string { return s.output }
+
+// Redis are the addresses of Redis.
+func (s *System) Redis() []string { return s.redis }
+
+// Partitions are those of each topic.
+func (s *System) Partitions() []int32 {
+	all := make([]int32, s.setup.Scenario.Topology.Partitions)
+	for p := range all {
+		all[p] = int32(p)
+	}
+	return all
+}
