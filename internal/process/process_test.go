@@ -38,7 +38,7 @@ func TestForwarder(t *testing.T) {
 	out := &lockbuf.Buffer{}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	f := &forwarder{what: "worker", log: log}
-	f.run(strings.NewReader(`{"time":"2026-01-02T03:04:05Z","level":"WARN","msg":"m","n":123456789012}
+	f.run(strings.NewReader(`{"time":"2026-01-02T03:04:05Z","level":"WARN","msg":"m","n":1234567890123456789}
 {"level":"DEBUG","msg":"too low"}
 
 a line
@@ -46,7 +46,7 @@ panic: planted
 
 goroutine 1 [running]:
 `))
-	want := `{"time":"2026-01-02T03:04:05Z","level":"WARN","msg":"m","n":123456789012}` + "\n"
+	want := `{"time":"2026-01-02T03:04:05Z","level":"WARN","msg":"m","n":1234567890123456789}` + "\n"
 	text := out.String()
 	if !strings.HasPrefix(text, want) {
 		t.Errorf("the record is not passed on as it was:\n%s", text)
