@@ -8,7 +8,7 @@ help: ## list the targets
 tools: ## install Redis, Kafka's jars and the linters, where missing
 	@scripts/install-tools.sh
 
-lint: tools ## gofmt, vet, staticcheck, doc comments
+lint: tools ## gofmt, vet, staticcheck, doc comments, how the documents wrap
 	@scripts/lint.sh
 
 test: lint ## everything: lint, all tests with the race detector, every scenario, real servers

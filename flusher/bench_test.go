@@ -61,7 +61,7 @@ func (b *bench) join() error {
 	return b.err
 }
 
-func (b *bench) empty() bool { return len(leftovers(b.t, b.store)) == 0 }
+func (b *bench) empty() bool { return leftovers(b.t, b.store).Empty() }
 
 // faultyStore passes calls on, unless hook returns an error for one. after is false before the
 // call has had its effect and true when it has.

@@ -27,9 +27,8 @@
 //   - It reports with each stage, each attempt, each acknowledged record, and each BeatEvery that
 //     it waits or pauses. A worker that is silent for MaxUnhealthy is therefore hung, not slow.
 //
-// What the world owes a worker: a [Clock] that is a [Timeouts], too; a Store and a Producer whose
-// calls return within less than MaxUnhealthy, except for Future.Wait; BeatEvery well below
-// MaxUnhealthy.
+// What the world owes a worker: a Store and a Producer whose calls return within less than
+// MaxUnhealthy, except for Future.Wait; BeatEvery well below MaxUnhealthy.
 //
 // # Supervisor
 //

@@ -86,6 +86,11 @@ type Event struct {
 	Start int
 	// Restarts is how many restarts the worker has used.
 	Restarts int
+	// State is what the worker is from now on; zero if the event concerns no worker.
+	State State
+	// Health is the judgement that a failure is about, in EventFailed, EventRestart and
+	// EventExhausted; zero in all others.
+	Health Health
 	// Cause says why, in words, where there is a why.
 	Cause string
 }

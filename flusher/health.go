@@ -18,11 +18,15 @@ const (
 	HealthUnstarted
 	// HealthHung means that it has given no sign of life for longer than it may.
 	HealthHung
-	// HealthDead means that it has ended.
+	// HealthDead means that it has ended, or could not be started.
 	HealthDead
+	// HealthSuperseded means that another owner has kept some of its shards for too long.
+	HealthSuperseded
 )
 
-var healthNames = [...]string{"starting", "healthy", "start too slow", "hung", "dead"}
+var healthNames = [...]string{
+	"starting", "healthy", "start too slow", "hung", "dead", "superseded",
+}
 
 // String returns the health's name, as it stands in logs.
 func (h Health) String() string {
@@ -61,6 +65,20 @@ func Judge(v Vitals, now time.Time, maxUnhealthy time.Duration) Health {
 		return HealthHung
 	}
 	return HealthHealthy
+}
+
+// state is what a worker is that fails with this judgement.
+func (h Health) state() State {
+	if h == HealthHung || h == HealthUnstarted {
+		return StateHung
+	}
+	return StateDead
+}
+
+// failure is why a worker is to be replaced. The zero value means that it is not.
+type failure struct {
+	health Health
+	words  string
 }
 
 // describe says in words why the judgement is a failure.

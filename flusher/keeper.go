@@ -104,7 +104,7 @@ func (k *keeper) fenceOnce(
 }
 
 // start starts a worker, and returns why it could not.
-func (k *keeper) start(ctx context.Context, owners []buffer.Fenced) (failure string) {
+func (k *keeper) start(ctx context.Context, owners []buffer.Fenced) failure {
 	shards := make([]buffer.Shard, len(owners))
 	for i, fenced := range owners {
 		shards[i] = fenced.Owner.Shard
@@ -119,30 +119,31 @@ func (k *keeper) start(ctx context.Context, owners []buffer.Fenced) (failure str
 	// The end of ctx asks workers to finish; it must not end them by itself.
 	handle, err := k.sup.ports.Spawner.Start(context.WithoutCancel(ctx), spec)
 	if err != nil {
-		return "cannot be started: " + err.Error()
+		return failure{HealthDead, "cannot be started: " + err.Error()}
 	}
 	k.handle = handle
 	k.tell(EventStarted, shards, "")
-	return ""
+	return failure{}
 }
 
 // count counts a failure against the budget, which decides whether there is a next start.
-func (k *keeper) count(failure string) error {
+func (k *keeper) count(f failure) error {
 	now := k.sup.ports.Clock.Now()
 	k.inARow++
 	k.sup.mu.Lock()
-	k.causes = append(k.causes, failure)
+	k.causes = append(k.causes, f.words)
+	k.state, k.healthySince = f.health.state(), time.Time{}
 	k.downSince, k.failed = now, true
 	err := k.budget.Spend(now)
 	shards, causes := k.job.shards, strings.Join(k.causes, "; ")
 	k.sup.mu.Unlock()
-	k.tell(EventFailed, shards, failure)
+	k.tellFailure(EventFailed, shards, f)
 	if err != nil {
-		k.tell(EventExhausted, shards, failure)
+		k.tellFailure(EventExhausted, shards, f)
 		return fmt.Errorf("worker %d (shards %s): %w; it failed because of: %s",
 			k.worker, shardList(shards), err, causes)
 	}
-	k.tell(EventRestart, shards, failure)
+	k.tellFailure(EventRestart, shards, f)
 	return nil
 }
 
@@ -179,10 +180,14 @@ func (k *keeper) set(state State) {
 }
 
 func (k *keeper) tell(kind EventKind, shards []buffer.Shard, cause string) {
+	k.tellFailure(kind, shards, failure{words: cause})
+}
+
+func (k *keeper) tellFailure(kind EventKind, shards []buffer.Shard, f failure) {
 	k.sup.mu.Lock()
 	event := Event{
-		Kind: kind, Worker: k.worker, Shards: shards, Cause: cause,
-		Start: k.starts, Restarts: k.budget.Restarts(),
+		Kind: kind, Worker: k.worker, Shards: shards, Cause: f.words, Health: f.health,
+		Start: k.starts, Restarts: k.budget.Restarts(), State: k.state,
 	}
 	k.sup.mu.Unlock()
 	k.sup.tell(event)

@@ -29,7 +29,7 @@ func (k *keeper) stop(ctx context.Context) {
 			k.tell(EventStopping, k.shards(), "")
 			k.handle.Stop()
 		}
-		if failure := k.look(); failure != "" {
+		if k.look() != (failure{}) {
 			k.kill(ctx)
 			return
 		}

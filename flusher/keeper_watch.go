@@ -7,20 +7,20 @@ import (
 )
 
 // watch judges the worker on a timer until it fails, and returns why; or until the job is
-// outdated, and returns "".
-func (k *keeper) watch(ctx context.Context, j job) (failure string) {
+// outdated.
+func (k *keeper) watch(ctx context.Context, j job) failure {
 	for k.current(ctx, j) {
-		if failure := k.look(); failure != "" {
-			return failure
+		if f := k.look(); f != (failure{}) {
+			return f
 		}
 		k.reap()
 		k.nap(ctx)
 	}
-	return ""
+	return failure{}
 }
 
 // look judges the worker once, and returns why it is to be replaced, if it is.
-func (k *keeper) look() (failure string) {
+func (k *keeper) look() failure {
 	now := k.sup.ports.Clock.Now()
 	// In this order: the last report of a worker is in before it is proven stopped.
 	exit, exited := k.handle.Exited()
@@ -33,9 +33,9 @@ func (k *keeper) look() (failure string) {
 	k.note(health, status, beat, now)
 	switch health {
 	case HealthDead:
-		return k.lastWords(exit, status)
+		return failure{health, k.lastWords(exit, status)}
 	case HealthHung, HealthUnstarted:
-		return health.describe(vitals, now)
+		return failure{health, health.describe(vitals, now)}
 	}
 	return k.fencedOff(status, now)
 }
@@ -50,18 +50,18 @@ func (k *keeper) lastWords(exit Exit, status Status) string {
 
 // fencedOff returns a failure if the worker has been without some of its shards for too long. A
 // rebalance explains it for a moment; after that a shard would go without anybody who flushes it.
-func (k *keeper) fencedOff(status Status, now time.Time) (failure string) {
+func (k *keeper) fencedOff(status Status, now time.Time) failure {
 	switch {
 	case len(status.Lost) == 0:
-		return ""
+		return failure{}
 	case k.lostAt.IsZero():
 		k.lostAt = now
 	}
 	if now.Sub(k.lostAt) < k.sup.cfg.LostAfter {
-		return ""
+		return failure{}
 	}
-	return fmt.Sprintf("another owner has taken shards %s for %v",
-		shardList(status.Lost), now.Sub(k.lostAt).Round(time.Millisecond))
+	return failure{HealthSuperseded, fmt.Sprintf("another owner has taken shards %s for %v",
+		shardList(status.Lost), now.Sub(k.lostAt).Round(time.Millisecond))}
 }
 
 // note files what was seen, and reports what is new about it.
@@ -70,10 +70,8 @@ func (k *keeper) note(health Health, status Status, beat, now time.Time) {
 	before := k.state
 	k.status, k.beat = status, beat
 	switch {
-	case health == HealthDead:
-		k.state = StateDead
-	case health == HealthHung, health == HealthUnstarted:
-		k.state = StateHung
+	case health == HealthDead, health == HealthHung, health == HealthUnstarted:
+		k.state = health.state()
 	case k.closing:
 		k.state = StateStopping
 	case health == HealthStarting:

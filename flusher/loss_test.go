@@ -149,11 +149,11 @@ func (w *lossWorld) shardOf(number int) buffer.Shard { return buffer.Shard(numbe
 func (w *lossWorld) drain(t *testing.T) error {
 	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(time.Second) {
 		left := leftovers(t, w.store)
-		if len(left) == 0 {
+		if left.Empty() {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("still in the store 5m after the faults: %s", strings.Join(left, "; "))
+			return fmt.Errorf("still in the store 5m after the faults: %v", left)
 		}
 	}
 }

@@ -14,12 +14,6 @@ type Clock interface {
 	Now() time.Time
 	// Sleep returns nil after d, or the context's error as soon as it is done.
 	Sleep(ctx context.Context, d time.Duration) error
-}
-
-// Timeouts is a Clock that can bound a wait. A worker uses it to give a sign of life while an
-// acknowledgement takes its time; with a Clock that is not one, a broker that is away for longer
-// than MaxUnhealthy makes a worker look hung.
-type Timeouts interface {
 	// WithTimeout returns a context that ends with its parent or after d, whichever is first.
 	WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 }

@@ -230,6 +230,15 @@ func (th *theatre) story(worker int) string {
 	return strings.Join(kinds, ", ")
 }
 
+// of returns the events of these kinds.
+func (th *theatre) of(kinds ...flusher.EventKind) []flusher.Event {
+	th.mu.Lock()
+	defer th.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(th.events), func(e flusher.Event) bool {
+		return !slices.Contains(kinds, e.Kind)
+	})
+}
+
 func shardsOf(spec flusher.WorkerSpec) []buffer.Shard {
 	shards := make([]buffer.Shard, len(spec.Owners))
 	for i, fenced := range spec.Owners {

@@ -121,15 +121,15 @@ func (k *keeper) keep(ctx context.Context) {
 		if !ok {
 			continue
 		}
-		failure := k.start(ctx, owners)
-		if failure == "" {
-			failure = k.watch(ctx, job)
+		f := k.start(ctx, owners)
+		if f == (failure{}) {
+			f = k.watch(ctx, job)
 		}
-		if failure == "" { // other shards, or none, or the end
+		if f == (failure{}) { // other shards, or none, or the end
 			k.stop(ctx)
 			continue
 		}
-		err := k.count(failure)
+		err := k.count(f)
 		k.kill(ctx)
 		if err != nil {
 			k.sup.fail(err)

@@ -58,21 +58,28 @@ func TestSupervisorReplacesWhatFails(t *testing.T) {
 		script script
 		within time.Duration // from the start of the failure's cause to the next healthy worker
 		cause  string
+		health flusher.Health
+		state  flusher.State
 	}{
 		{"exit code", script{dies: time.Minute, exit: flusher.Exit{Code: 3, Err: errDeath}},
-			61 * time.Second, "exited with code 3: boom"},
+			61 * time.Second, "exited with code 3: boom", flusher.HealthDead, flusher.StateDead},
 		{"signal", script{dies: time.Minute, exit: flusher.Exit{Code: -1, Signal: "SIGSEGV"}},
-			61 * time.Second, "killed by signal SIGSEGV"},
+			61 * time.Second, "killed by signal SIGSEGV", flusher.HealthDead, flusher.StateDead},
 		{"exit that nobody asked for", script{dies: time.Minute}, 61 * time.Second,
-			"exited with code 0"},
+			"exited with code 0", flusher.HealthDead, flusher.StateDead},
 		{"hang", script{beats: time.Minute}, 121 * time.Second,
-			"hang: no sign of life for 1m0.1s in stage idle"},
+			"hang: no sign of life for 1m0.1s in stage idle", flusher.HealthHung, flusher.StateHung},
 		{"hang that takes long to die", script{beats: time.Minute, falls: 5 * time.Minute},
-			7 * time.Minute, "hang: "},
+			7 * time.Minute, "hang: ", flusher.HealthHung, flusher.StateHung},
 		{"ended while starting", script{healthy: never, dies: 2 * time.Second,
-			exit: flusher.Exit{Code: 1}}, 3 * time.Second, "ended while starting: exited with code 1"},
-		{"start too slow", script{healthy: never}, 121 * time.Second, "not healthy 2m0"},
-		{"cannot be started", script{refuse: errDeath}, time.Second, "cannot be started: boom"},
+			exit: flusher.Exit{Code: 1}}, 3 * time.Second, "ended while starting: exited with code 1",
+			flusher.HealthDead, flusher.StateDead},
+		{"start too slow", script{healthy: never}, 121 * time.Second, "not healthy 2m0",
+			flusher.HealthUnstarted, flusher.StateHung},
+		{"cannot be started", script{refuse: errDeath}, time.Second, "cannot be started: boom",
+			flusher.HealthDead, flusher.StateDead},
+		{"another owner has a shard", script{lost: []buffer.Shard{2}}, 10 * time.Second,
+			"another owner has taken shards 2 for 5s", flusher.HealthSuperseded, flusher.StateDead},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -93,6 +100,16 @@ func TestSupervisorReplacesWhatFails(t *testing.T) {
 				}
 				if w[1].Restarts != 0 || s.last(1).wasStopped() {
 					t.Errorf("worker 1 was touched: %+v", w[1])
+				}
+				failures := s.of(flusher.EventFailed, flusher.EventRestart)
+				if len(failures) != 2 {
+					t.Errorf("events of the failure: %v", failures)
+				}
+				for _, e := range failures {
+					if e.Health != test.health || e.State != test.state {
+						t.Errorf("%v: health %v, state %v; want %v and %v", e, e.Health, e.State,
+							test.health, test.state)
+					}
 				}
 				want := []string{"failed", "restart", "fenced", "started", "healthy"}
 				if !inOrder(s.story(0), want) {

@@ -34,8 +34,7 @@ type worker struct {
 	cfg       WorkerConfig
 	ports     WorkerPorts
 	spec      WorkerSpec
-	limit     int      // of segments per shard and cycle
-	timeouts  Timeouts // nil if the clock has none
+	limit     int // of segments per shard and cycle
 
 	shards []*shard
 	// claimed segments are frozen and wait for their turn to be loaded; flying ones are handed to
@@ -98,7 +97,6 @@ func newWorker(
 			owner: fenced.Owner, drift: ResumeDrift(fenced.Clock, wall, cfg.UnseenMax),
 		})
 	}
-	w.timeouts, _ = ports.Clock.(Timeouts)
 	w.report(StageStarting)
 	return w, nil
 }

@@ -76,7 +76,6 @@ func (c WorkerConfig) Validate() error {
 
 // WorkerPorts are a worker's side effects.
 type WorkerPorts struct {
-	// Clock should be a Timeouts, too.
 	Clock    Clock
 	Store    buffer.Store
 	Producer Producer

@@ -82,14 +82,11 @@ func (w *worker) acknowledged(out *output) {
 
 // await waits for a future, and gives a sign of life each time BeatEvery has passed.
 func (w *worker) await(future Future) error {
-	if w.timeouts == nil {
-		return future.Wait(w.ctx)
-	}
 	for {
 		// One context serves many futures: it is made anew only when it has ended.
 		if w.bound == nil || w.bound.Err() != nil {
 			w.unbind()
-			w.bound, w.unbound = w.timeouts.WithTimeout(w.ctx, w.cfg.BeatEvery)
+			w.bound, w.unbound = w.ports.Clock.WithTimeout(w.ctx, w.cfg.BeatEvery)
 		}
 		err := future.Wait(w.bound)
 		expired := w.bound.Err()

@@ -239,13 +239,13 @@ func (f feed) put(t testing.TB, shard buffer.Shard, numbers ...int) {
 
 func newStore() *memstore.Store { return memstore.New(buffer.DefaultOptions()) }
 
-func leftovers(t testing.TB, store *memstore.Store) []string {
+func leftovers(t testing.TB, store *memstore.Store) buffer.Leftovers {
 	t.Helper()
-	lines, err := store.Leftovers(t.Context())
+	left, err := store.Leftovers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lines
+	return left
 }
 
 // fence makes owners of the shards, as a supervisor does.

@@ -31,7 +31,7 @@ func (c Chart) WritePNG(w io.Writer) error {
 	return err
 }
 
-// family is that of the charts' text in SVG, and what a viewer without it is to take: the first two
+// family is that of the charts' text in SVG, and what a viewer without it should use: the first two
 // have the same widths.
 const family = "Liberation Sans"
 

@@ -50,7 +50,7 @@ func (p panel) runs(xs, ys []float64) [][]vg.Point {
 // thinStep is the width in points of a stripe in which thin leaves four points.
 const thinStep = 0.5
 
-// thin leaves of the points in each stripe the first, the lowest, the highest and the last: the
+// thin keeps of the points in each stripe the first, the lowest, the highest and the last: the
 // picture is the same, and its size does not grow with the length of the run.
 func thin(points []vg.Point) []vg.Point {
 	kept := make([]vg.Point, 0, len(points))

@@ -13,7 +13,7 @@ type FaultBar struct {
 	Fault, How string
 }
 
-// FaultsOf returns the faults that were injected, in the order of their begin.
+// FaultsOf returns the faults that were injected, in the order in which they began.
 func FaultsOf(events []Event) []FaultSummary {
 	end := 0.0
 	for _, e := range events {

@@ -21,7 +21,7 @@ type StateBar struct {
 }
 
 // lanes are ordered by consumer, each with its workers below. Consumers get lanes of their own only
-// where something became of one.
+// where something happened to one.
 func lanes(events []Event, from, end float64) []Lane {
 	type key struct{ consumer, worker int }
 	byKey := map[key]*Lane{}
@@ -74,8 +74,8 @@ func consumersMatter(events []Event) bool {
 	return false
 }
 
-// who names a worker or consumer as long as that says which: in a run with one consumer, "worker
-// 1"; in one with several "c1 worker 0", and "consumer 1" for all of it.
+// who names a worker or consumer, no longer than it takes to say which: in a run with one consumer
+// "worker 1"; in one with several "c1 worker 0", and "consumer 1" for all of it.
 func who(consumer, worker int, several bool) string {
 	switch {
 	case worker == NoWorker:

@@ -12,7 +12,7 @@ const (
 func (t Timeline) lanesStrip() strip {
 	const name = "workers"
 	if len(t.Lanes) == 0 {
-		return silent(name, "none was seen")
+		return silent(name, "none seen")
 	}
 	s := strip{name: name, height: vg.Length(len(t.Lanes))*(laneHeight+laneGap) - laneGap}
 	for _, state := range States() {
@@ -36,7 +36,7 @@ func (l Lane) paint(p panel, y vg.Length, several bool) {
 	p.rectangle(laneBack, p.left, p.right, low, y)
 	for _, bar := range l.Bars {
 		x0, x1 := p.x(bar.From), p.x(bar.To)
-		// What lasts less than a dot is still to be seen.
+		// What lasts less than a dot must still be visible.
 		p.rectangle(stateColors[bar.State], x0, max(x1, x0+0.8), low, y)
 	}
 	style := textStyle(9, ink, l.Worker == NoWorker, alignment{1, 0})

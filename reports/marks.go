@@ -32,7 +32,7 @@ func markStyle() draw.TextStyle { return textStyle(8.5, faultInk, false, alignme
 
 // placeMarks labels faults as long as there is room, so that no label covers another, nor the line
 // from another down to its fault. If not all texts have room, each label has its fault's number,
-// and the rest is but the number, or nothing.
+// and a text without room is cut to the number, or left out.
 func placeMarks(faults []FaultBar, p panel) []mark {
 	marks, all := tryMarks(faults, p, false)
 	if !all {

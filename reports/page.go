@@ -19,8 +19,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"seconds": seconds, "thousands": thousands,
 }).Parse(pageText))
 
-// Page is the report of one run as a page that stands alone: report.html. It needs no script and
-// nothing from elsewhere.
+// Page is the report of one run as a self-contained page, report.html: no scripts, and nothing
+// loaded from elsewhere.
 type Page struct {
 	Result Result
 	// Description is what the scenario shows.
@@ -86,7 +86,7 @@ func inline(chart Chart, class, label string) (template.HTML, error) {
 	if err := chart.WriteSVG(&picture); err != nil {
 		return "", fmt.Errorf("draw the chart %s of the page: %w", label, err)
 	}
-	// A page has no place for the XML declaration in front of the element.
+	// The XML declaration in front of the element does not belong in a page.
 	_, element, _ := strings.Cut(picture.String(), "<svg")
 	return template.HTML(fmt.Sprintf(`<svg class=%q role="img" aria-label="%s"%s`, class,
 		template.HTMLEscapeString(label), element)), nil

@@ -97,7 +97,7 @@ func TestPage(t *testing.T) {
 			if _, err := decoder.Token(); errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
-				t.Fatalf("a picture is no XML: %v", err)
+				t.Fatalf("a picture is not XML: %v", err)
 			}
 		}
 	}

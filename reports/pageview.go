@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// pageView is what the template shows: the page with everything put into words.
+// pageView is what the template shows: the page with every value as text.
 type pageView struct {
 	Page
 	Style     template.CSS
@@ -88,8 +88,8 @@ func (r Result) figures() []figure {
 		{thousands(int64(r.Throughput.SpansPerSecond + 0.5)), "spans per second"},
 		{fmt.Sprintf("%.2f MB", r.Throughput.BytesPerSecond/1e6), "output per second"},
 		{seconds(r.Freshness.P99), "freshness p99"},
-		{seconds(r.Run.DrainSeconds), "drained after the load"},
-		{seconds(r.Harness.BehindSeconds), "sent late at most"},
+		{seconds(r.Run.DrainSeconds), "to drain after the load"},
+		{seconds(r.Harness.BehindSeconds), "sent late by at most"},
 	}
 }
 
@@ -97,8 +97,8 @@ func (r Result) figures() []figure {
 func (r Result) durations() []duration {
 	list := []duration{{"freshness", "from a segment's deadline, in its shard's clock, to its " +
 		"acknowledged record: what the flusher adds", r.Freshness},
-		{"latency", "from the moment a span was due to be sent to when it was read from the output: with " +
-			"the time-outs that were asked for, and every delay on the way", r.Latency}}
+		{"latency", "from when a span was due to be sent until it was read from the output: " +
+			"includes the configured time-outs and every delay on the way", r.Latency}}
 	return slices.DeleteFunc(list, func(d duration) bool { return d.Count == 0 })
 }
 

@@ -33,8 +33,8 @@ func (p panel) rectangle(c color.Color, x0, x1, y0, y1 vg.Length) {
 	p.c.FillPolygon(c, []vg.Point{{X: x0, Y: y0}, {X: x1, Y: y0}, {X: x1, Y: y1}, {X: x0, Y: y1}})
 }
 
-// fitY makes the y axis reach from 0 to a round number at or over the greatest value, and at least
-// so far.
+// fitY makes the y axis run from 0 to a round number at or above the greatest value, or least if
+// that is greater.
 func (p *panel) fitY(greatest, least float64) {
 	p.yMin = 0
 	greatest = max(greatest, least)
@@ -68,8 +68,8 @@ func (p panel) heading(name string) {
 	p.text(textStyle(9.5, ink, true, alignment{-1, 1}), p.left, p.high+5, name)
 }
 
-// roundStep returns the least of 1, 2, 5 times a power of ten that divides a range into at most so
-// many steps.
+// roundStep returns the least of 1, 2, 5 times a power of ten that divides a range into at most
+// that many steps.
 func roundStep(reach float64, steps int) float64 {
 	rough := reach / float64(steps)
 	power := math.Pow(10, math.Floor(math.Log10(rough)))

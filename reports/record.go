@@ -53,14 +53,14 @@ const (
 	EventConsumer EventKind = "consumer"
 	// EventRestart: a worker failed and is replaced. Text says why.
 	EventRestart EventKind = "restart"
-	// EventGateClosed and EventGateOpened: the input of shards pauses and goes on.
+	// EventGateClosed and EventGateOpened: the input of shards is paused and resumed.
 	EventGateClosed EventKind = "gate closed"
 	EventGateOpened EventKind = "gate opened"
 	// EventNote is anything else that explains a run.
 	EventNote EventKind = "note"
 )
 
-// State is what a worker or a consumer is, as its lane in the chart shows it.
+// State is that of a worker or a consumer, as its lane in the chart shows it.
 type State string
 
 // The states of a worker or a consumer.
@@ -101,7 +101,7 @@ type Sample struct {
 	// committed yet.
 	Backlog int64 `json:"backlog"`
 	// RedisBytes is the memory used by the fullest node of Redis, RedisBytesMax what it may use; 0
-	// if not known, or without limit.
+	// if not known, or if it has no limit.
 	RedisBytes    int64 `json:"redis_bytes"`
 	RedisBytesMax int64 `json:"redis_bytes_max"`
 	// FreshP50, FreshP90 and FreshP99 are the freshness in seconds of what was flushed in the last

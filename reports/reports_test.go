@@ -152,7 +152,7 @@ func TestChartsRender(t *testing.T) {
 				break
 			}
 			if err != nil {
-				t.Fatalf("%s is no XML: %v", name, err)
+				t.Fatalf("%s is not XML: %v", name, err)
 			}
 		}
 		if *keep != "" {

@@ -31,16 +31,16 @@ type Result struct {
 	Throughput   Throughput      `json:"throughput"`
 	Freshness    Quantiles       `json:"freshness_seconds"`
 	// Latency of a span is the time from the moment it was due to be sent, by the load's own plan,
-	// to when its first record was read from the output topic. So it holds the time-outs that the
-	// segment waited for, and every delay at the door.
+	// to when its first record was read from the output topic. So it includes the time-outs that
+	// the segment waited for, and any delay in sending.
 	Latency Quantiles `json:"latency_seconds"`
-	// Faults in the order of their begin, and then those whose moment never came.
+	// Faults in the order in which they began, and then those whose moment never came.
 	Faults  []FaultSummary `json:"faults"`
 	Harness HarnessSummary `json:"harness"`
 	// Pauses counts the times that the input of a shard was paused.
 	Pauses int        `json:"pauses"`
 	Run    RunSummary `json:"run"`
-	// Replay is the command that does the same again.
+	// Replay is the command that runs the same again.
 	Replay string `json:"replay"`
 	// Cause says in words what stopped a run that has no verdict.
 	Cause string `json:"cause,omitempty"`
@@ -66,7 +66,7 @@ type Ledger struct {
 	// Messages sent, and Records that came out with distinct flush ids.
 	Messages int64 `json:"messages"`
 	Records  int64 `json:"records"`
-	// BadSent counts the messages that are no spans, BadLettered those of them that came out in the
+	// BadSent counts the messages that are not spans, BadLettered those of them that came out in the
 	// dead-letter topic.
 	BadSent     int64 `json:"bad_sent"`
 	BadLettered int64 `json:"bad_lettered"`

@@ -15,7 +15,7 @@ type BacklogPoint struct {
 	// Messages of the input topic whose offsets are not committed yet.
 	Messages int64 `json:"messages"`
 	// RedisBytes is used by the fullest node, which may use RedisBytesMax; 0 if not known, or
-	// without limit.
+	// if it has no limit.
 	RedisBytes    int64 `json:"redis_bytes"`
 	RedisBytesMax int64 `json:"redis_bytes_max"`
 }
@@ -100,7 +100,7 @@ func cores(samples []Sample) []CPUPoint {
 		if s.T-past.T < coresWindow {
 			continue
 		}
-		// A process that was replaced counts from 0 again: that is no time given back.
+		// A process that was replaced counts from 0 again: that is not negative use.
 		used := func(now, then float64) float64 { return max(0, now-then) / (s.T - past.T) }
 		points = append(points, CPUPoint{
 			T: s.T, Redis: used(s.CPURedis, past.CPURedis), Kafka: used(s.CPUKafka, past.CPUKafka),

@@ -34,7 +34,7 @@ func column[P any](points []P, value func(P) float64) []float64 {
 	return list
 }
 
-// known makes values that are 0 because nothing is known NaN.
+// known turns values that are 0 because nothing is known into NaN.
 func known(v float64) float64 {
 	if v == 0 {
 		return math.NaN()
@@ -46,7 +46,7 @@ func known(v float64) float64 {
 func greatest(columns ...[]float64) float64 {
 	top := 0.0
 	for _, y := range slices.Concat(columns...) {
-		if y > top { // never so for NaN
+		if y > top { // never true for NaN
 			top = y
 		}
 	}
@@ -88,7 +88,7 @@ func (t Timeline) bufferedStrip() strip {
 	xs := column(t.Rates, func(r RatePoint) float64 { return r.T })
 	ys := column(t.Rates, func(r RatePoint) float64 { return r.Buffered })
 	if greatest(ys) == 0 {
-		return silent(name, "none was seen")
+		return silent(name, "none seen")
 	}
 	s := strip{name: name, height: lowPanel}
 	if slices.ContainsFunc(t.Rates, func(r RatePoint) bool { return r.Paused > 0 }) {
@@ -113,7 +113,7 @@ func (t Timeline) backlogStrip() strip {
 	xs := column(t.Backlog, func(b BacklogPoint) float64 { return b.T })
 	ys := column(t.Backlog, func(b BacklogPoint) float64 { return float64(b.Messages) })
 	if greatest(ys) == 0 {
-		return silent(name, "no backlog was seen")
+		return silent(name, "none seen")
 	}
 	return strip{name: name, height: lowPanel, paint: func(p panel) {
 		p.fitY(greatest(ys), 1)
@@ -123,7 +123,7 @@ func (t Timeline) backlogStrip() strip {
 	}}
 }
 
-// limitReach is how many times the greatest use a limit may be to be in the picture.
+// limitReach is how many times the greatest use a limit may be and still be drawn.
 const limitReach = 4
 
 func (t Timeline) memoryStrip() strip {
@@ -138,11 +138,11 @@ func (t Timeline) memoryStrip() strip {
 	top, most := greatest(used), greatest(limit)
 	switch {
 	case most == 0:
-		s.note = "without limit"
+		s.note = "no limit"
 	case most > limitReach*top:
-		s.note = "the limit of " + short(most) + " is far above"
+		s.note = "limit " + short(most) + ", off the chart"
 	default:
-		s.note = "dashed: what it may use, " + short(most)
+		s.note = "dashed: limit " + short(most)
 		top = max(top, most)
 	}
 	s.paint = func(p panel) {

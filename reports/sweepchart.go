@@ -18,7 +18,7 @@ const (
 
 // Chart draws throughput against the number of processes: the median of the repeats as a line, the
 // spread from the least to the greatest as a band, and each repeat as a dot, hollow if it shows no
-// limit of the flushers. The dashed line is what the first count would give in proportion.
+// limit of the flushers. The dashed line scales the first count linearly.
 func (s Sweep) Chart() Chart {
 	return Chart{width: sweepWidth, height: sweepHeight, paint: s.paint}
 }
@@ -62,7 +62,7 @@ func (s Sweep) subtitle() string {
 		repeats = max(repeats, row.Repeats)
 	}
 	return fmt.Sprintf("world %s, %d repeats each; hollow: the load was the limit, not the flushers; "+
-		"dashed: in proportion to the first", s.World, repeats)
+		"dashed: linear scaling from the first", s.World, repeats)
 }
 
 var bandColor = rgb(0xC9, 0xDC, 0xF0)
@@ -77,7 +77,7 @@ func (s Sweep) paintIdeal(p panel) {
 	p.c.StrokeLine2(line(faint, 1, 4, 3), p.x(0), p.y(0), p.x(end), p.y(slope*end))
 }
 
-// band fills what is between two curves, with a stroke where the curves are but a point.
+// band fills what is between two curves, with a stroke where the curves are a single point.
 func (p panel) band(xs, low, high []float64) {
 	var points []vg.Point
 	for i := range xs {

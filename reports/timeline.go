@@ -20,7 +20,7 @@ type Timeline struct {
 	// number: 1 is the first.
 	Faults []FaultBar
 	// Lanes, one per worker, ordered by consumer and worker; above them, in a run in which something
-	// became of a consumer, one for it.
+	// happened to a consumer, one for it.
 	Lanes []Lane
 }
 
@@ -46,8 +46,13 @@ func NewTimeline(events []Event, samples []Sample) Timeline {
 // leadIn is how much of the time before the load is drawn at most, in seconds.
 const leadIn = 2
 
-// PhaseDrain is the text of the phase event at which the load ends.
-const PhaseDrain = "drain"
+// The phases of a run, as the texts of their events. The load lasts from PhaseLoad to PhaseDrain.
+const (
+	PhaseStart = "start"
+	PhaseLoad  = "load"
+	PhaseDrain = "drain"
+	PhaseStop  = "stop"
+)
 
 // several says whether the run had more than one consumer.
 func (t Timeline) several() bool {

@@ -110,7 +110,7 @@ func TestPanelsSayWhatIsNotKnown(t *testing.T) {
 		t.Errorf("cpu has note %q, want %q", got, want)
 	}
 	for limit, want := range map[int64]string{
-		0: "without limit", 1500: "dashed: what it may use, 1.5k", 5000: "the limit of 5k is far above",
+		0: "no limit", 1500: "dashed: limit 1.5k", 5000: "limit 5k, off the chart",
 	} {
 		for i := range some {
 			some[i].RedisBytesMax = limit
@@ -121,7 +121,7 @@ func TestPanelsSayWhatIsNotKnown(t *testing.T) {
 	}
 }
 
-// A counter that starts again is no negative use.
+// A counter that starts again is not negative use.
 func TestCoresOfACounterThatStartsAgain(t *testing.T) {
 	var samples []Sample
 	for i := range 40 {

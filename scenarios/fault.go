@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/options"
 )
 
 // Fault is something that is broken on purpose: a moment, a verb, a target, and what the verb
@@ -96,11 +97,7 @@ func (w *words) arguments(f *Fault, use *Usage) {
 		w.literal("to")
 		f.To = w.bytesPerSecond()
 	}
-	switch {
-	case use.takes(argFor):
-		w.literal("for")
-		f.For = w.length()
-	case use.takes(argMaybeFor) && w.peek() == "for":
+	if use.takes(argFor) || use.takes(argMaybeFor) && w.peek() == "for" {
 		w.literal("for")
 		f.For = w.length()
 	}
@@ -125,7 +122,7 @@ func (f Fault) What() string {
 		parts = append(parts, "by", f.By.String())
 	}
 	if f.To != 0 {
-		parts = append(parts, "to", formatBytes(f.To)+"/s")
+		parts = append(parts, "to", options.FormatSize(f.To)+"/s")
 	}
 	if f.For != ForGood {
 		parts = append(parts, "for", f.For.String())
@@ -144,12 +141,7 @@ func (w *words) length() time.Duration {
 
 // shift reads a duration with a sign, other than 0.
 func (w *words) shift() time.Duration {
-	text := w.next("a duration such as 30s or -30s")
-	if w.err != nil {
-		return 0
-	}
-	var d time.Duration
-	d, w.err = parseDuration(text)
+	d := read(w, "a duration such as 30s or -30s", options.ParseSignedDuration)
 	if w.err == nil && d == 0 {
 		w.err = fmt.Errorf("a jump by 0s does nothing")
 	}
@@ -168,10 +160,10 @@ func (w *words) bytesPerSecond() buffer.Bytes {
 		return 0
 	}
 	var b buffer.Bytes
-	b, w.err = parseBytes(size)
+	b, w.err = options.ParseSize(size)
 	if w.err == nil && b < throttleMin {
 		w.err = fmt.Errorf("a rate of %q is below %s/s: black-hole is the fault that lets nothing through",
-			text, formatBytes(throttleMin))
+			text, options.FormatSize(throttleMin))
 	}
 	return b
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sluice/internal/options"
 )
 
 // Limit is what one figure of result.json must be: "freshness_seconds.p99 <= 2s". The value is a
@@ -27,7 +29,8 @@ func Figures() []string { return slices.Clone(figures) }
 
 var figures = []string{
 	"ledger.sent", "ledger.flushed", "ledger.duplicates", "ledger.lost", "ledger.buffered",
-	"ledger.dropped.*", "ledger.bad_sent", "ledger.bad_lettered", "ledger.messages", "ledger.records", "ledger.findings.*",
+	"ledger.dropped.*", "ledger.bad_sent", "ledger.bad_lettered", "ledger.messages",
+	"ledger.records", "ledger.findings.*",
 	"workers.*.restarts",
 	"throughput.spans_per_second", "throughput.bytes_per_second",
 	"freshness_seconds.p50", "freshness_seconds.p90", "freshness_seconds.p99",
@@ -52,7 +55,7 @@ func (l *Limit) UnmarshalText(text []byte) error {
 		return matchFigure(pattern, limit.Figure)
 	})
 	if !known {
-		return fmt.Errorf("unknown figure %q%s", limit.Figure, hint(limit.Figure, figures))
+		return fmt.Errorf("unknown figure %q%s", limit.Figure, options.Hint(limit.Figure, figures))
 	}
 	var err error
 	if limit.Value, err = figureValue(limit.Figure, limit.Written); err != nil {
@@ -70,22 +73,20 @@ func matchFigure(pattern, figure string) bool {
 
 // figureValue reads the value of a figure in its own unit.
 func figureValue(figure, text string) (float64, error) {
-	value, err := strconv.ParseFloat(text, 64)
-	if err == nil {
+	number := text
+	if strings.HasSuffix(figure, "per_second") {
+		number = strings.TrimSuffix(text, "/s")
+	}
+	if value, err := strconv.ParseFloat(number, 64); err == nil {
 		return value, nil
 	}
 	switch {
-	case strings.Contains(figure, "seconds") && !strings.Contains(figure, "per_second"):
-		d, err := parseDuration(text)
+	case strings.Contains(figure, "seconds"):
+		d, err := options.ParseDuration(text)
 		return d.Seconds(), err
 	case strings.Contains(figure, "bytes"):
-		b, err := parseBytes(strings.TrimSuffix(text, "/s"))
+		b, err := options.ParseSize(number)
 		return float64(b), err
-	}
-	if number, ok := strings.CutSuffix(text, "/s"); ok && strings.HasSuffix(figure, "per_second") {
-		if value, err := strconv.ParseFloat(number, 64); err == nil {
-			return value, nil
-		}
 	}
 	return 0, fmt.Errorf("%q is not a value of %s: write a number", text, figure)
 }

@@ -6,6 +6,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"sluice/internal/options"
+	"sluice/internal/yamlfile"
 )
 
 //go:embed library/*.yaml
@@ -27,7 +30,7 @@ func List() []string {
 
 // Load returns the library's scenario of that name or, if nameOrFile looks like a path (it has a
 // slash or ends in .yaml or .yml), the one in that file, read by readFile. The error for an
-// unknown name holds the names that are known; that for a bad file is Problems.
+// unknown name holds the names that are known; that for a bad file is yamlfile.Problems.
 func Load(nameOrFile string, readFile func(path string) ([]byte, error)) (Scenario, error) {
 	s, _, err := LoadWith(nameOrFile, readFile)
 	return s, err
@@ -36,7 +39,7 @@ func Load(nameOrFile string, readFile func(path string) ([]byte, error)) (Scenar
 // LoadWith is Load with the changes of ReadWith.
 func LoadWith(
 	nameOrFile string, readFile func(path string) ([]byte, error), sets ...string,
-) (Scenario, Places, error) {
+) (Scenario, yamlfile.Places, error) {
 	ext := path.Ext(nameOrFile)
 	if strings.Contains(nameOrFile, "/") || ext == ".yaml" || ext == ".yml" {
 		text, err := readFile(nameOrFile)
@@ -47,7 +50,7 @@ func LoadWith(
 	}
 	if !slices.Contains(List(), nameOrFile) {
 		return Scenario{}, nil, fmt.Errorf("unknown scenario %q%s, or the path of a .yaml file",
-			nameOrFile, hint(nameOrFile, List()))
+			nameOrFile, options.Hint(nameOrFile, List()))
 	}
 	file := "library/" + nameOrFile + ".yaml"
 	text, err := library.ReadFile(file)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sluice/internal/yamlfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -30,8 +32,8 @@ func TestReadErrors(t *testing.T) {
 			if err == nil {
 				t.Fatal("the file was accepted")
 			}
-			if problems := (Problems{}); !errors.As(err, &problems) {
-				t.Fatalf("error is %T, want Problems", err)
+			if problems := (yamlfile.Problems{}); !errors.As(err, &problems) {
+				t.Fatalf("error is %T, want yamlfile.Problems", err)
 			}
 			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
 			if *update {

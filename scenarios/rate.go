@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"sluice/internal/options"
 )
 
 // Rate is a load shape, the number of spans per second over the time of a run:
@@ -73,7 +75,7 @@ func (r *Rate) UnmarshalText(text []byte) error {
 		if _, err := parsePerSecond(shape); err == nil {
 			return fmt.Errorf("a rate starts with its shape: write constant %s", shape)
 		}
-		return fmt.Errorf("unknown load shape %q%s", shape, hint(shape, Shapes()))
+		return fmt.Errorf("unknown load shape %q%s", shape, options.Hint(shape, Shapes()))
 	}
 	rate := Rate{Shape: Shape(shape)}
 	w := &words{list: strings.Fields(strings.ReplaceAll(rest, ",", " , "))}

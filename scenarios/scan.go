@@ -2,9 +2,12 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/internal/options"
 )
 
 // words reads a one-line form word by word. After the first fault the rest reads as zero.
@@ -51,36 +54,25 @@ func (w *words) choice(what string, choices ...string) string {
 	if w.err != nil {
 		return ""
 	}
-	for _, c := range choices {
-		if got == c {
-			return got
-		}
+	if !slices.Contains(choices, got) {
+		w.err = fmt.Errorf("unknown %s %q%s", what, got, options.Hint(got, choices))
+		return ""
 	}
-	w.err = fmt.Errorf("unknown %s %q%s", what, got, hint(got, choices))
-	return ""
+	return got
 }
 
-func (w *words) rate() PerSecond {
-	text := w.next("a rate such as 2000/s")
-	if w.err != nil {
-		return 0
+// read reads the next word with parse; what says what was expected there.
+func read[T any](w *words, what string, parse func(string) (T, error)) (value T) {
+	if text := w.next(what); w.err == nil {
+		value, w.err = parse(text)
 	}
-	var r PerSecond
-	r, w.err = parsePerSecond(text)
-	return r
+	return value
 }
+
+func (w *words) rate() PerSecond { return read(w, "a rate such as 2000/s", parsePerSecond) }
 
 func (w *words) duration() time.Duration {
-	text := w.next("a duration such as 5s")
-	if w.err != nil {
-		return 0
-	}
-	var d time.Duration
-	d, w.err = parseDuration(text)
-	if w.err == nil && d < 0 {
-		w.err = fmt.Errorf("duration %q is negative", text)
-	}
-	return d
+	return read(w, "a duration such as 5s", options.ParseDuration)
 }
 
 func (w *words) number(what string) int64 {

@@ -52,6 +52,13 @@ const (
 	ModeGoroutine Mode = "goroutine"
 )
 
+// UnmarshalText reads process or goroutine.
+func (m *Mode) UnmarshalText(text []byte) error {
+	w := &words{list: []string{string(text)}}
+	*m = Mode(w.choice("mode", string(ModeProcess), string(ModeGoroutine)))
+	return w.err
+}
+
 // Workers returns how many workers the topology has: as many as were asked for, but never more
 // than shards.
 func (t Topology) Workers() int {
@@ -68,9 +75,9 @@ type Pipeline struct {
 	// RootTimeout is how long after its last span a segment with a root is flushed.
 	RootTimeout time.Duration `yaml:"root_timeout"`
 	// MaxSegmentAge is how long after its first span a segment is flushed at the latest; 0s: off.
-	MaxSegmentAge time.Duration `yaml:"max_segment_age"`
+	MaxSegmentAge time.Duration `yaml:"max_segment_age" off:"0s"`
 	// MaxSegmentBytes is the payload over which a segment is cut off; 0: off.
-	MaxSegmentBytes buffer.Bytes `yaml:"max_segment_bytes"`
+	MaxSegmentBytes buffer.Bytes `yaml:"max_segment_bytes" off:"0"`
 	// MaxFlushSegments is how many segments a worker takes per cycle.
 	MaxFlushSegments int `yaml:"max_flush_segments"`
 	// MaxUnhealthy is how long a worker may be silent; twice that while it starts.
@@ -80,7 +87,7 @@ type Pipeline struct {
 	// RestartBudget is how many restarts a worker has.
 	RestartBudget int `yaml:"restart_budget"`
 	// MaxMemory is the share of a Redis node's memory over which input pauses; 1: off.
-	MaxMemory float64 `yaml:"max_memory"`
+	MaxMemory float64 `yaml:"max_memory" off:"1"`
 	// MaxBatch is how many spans the ingest loop takes at a time per partition.
 	MaxBatch int `yaml:"max_batch"`
 	// MaxBatchWait is how long the ingest loop waits for a batch to fill.
@@ -133,7 +140,7 @@ type Expectations struct {
 	// that from the first record out to the last if it is longer. Default 0/s.
 	ThroughputMin PerSecond `yaml:"throughput_min"`
 	// FreshnessP99Max is the freshness that 99 % of the segments must keep. Default 0s: any.
-	FreshnessP99Max time.Duration `yaml:"freshness_p99_max"`
+	FreshnessP99Max time.Duration `yaml:"freshness_p99_max" off:"0s"`
 	// RepeatedSpansMax is how many spans may come out again in a repeated record. Default
 	// unlimited with faults, 0 without.
 	RepeatedSpansMax Count `yaml:"repeated_spans_max"`
@@ -165,6 +172,13 @@ const (
 	// EndBudget: it gives up by itself, since a worker failed once more than its budget allows.
 	EndBudget End = "budget"
 )
+
+// UnmarshalText reads drained or budget.
+func (e *End) UnmarshalText(text []byte) error {
+	w := &words{list: []string{string(text)}}
+	*e = End(w.choice("end", string(EndDrained), string(EndBudget)))
+	return w.err
+}
 
 // Default returns the scenario that an empty file stands for, apart from its name.
 func Default() Scenario {

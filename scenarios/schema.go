@@ -9,27 +9,33 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/invopop/jsonschema"
+
+	"sluice/buffer"
 )
 
 // Patterns of the one-line forms. They let an editor complain early; Read is what decides.
 const (
 	numberPattern   = `[0-9]+(\.[0-9]+)?`
+	sharePattern    = numberPattern + `%?`
 	durationPattern = `([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+`
 	perSecond       = numberPattern + `/s`
 )
 
 // forms are the types that are one line of text, with what they may look like.
 var forms = map[reflect.Type]struct{ pattern, example string }{
-	durationType:                 {`^(0|` + durationPattern + `)$`, "10s"},
-	bytesType:                    {`^` + numberPattern + ` ?(B|kB|MB|GB|KiB|MiB|GiB)?$`, "10MiB"},
-	modeType:                     {`^(process|goroutine)$`, string(ModeProcess)},
+	reflect.TypeFor[time.Duration](): {`^(0|off|` + durationPattern + `)$`, "10s"},
+	reflect.TypeFor[buffer.Bytes](): {
+		`^(off|` + numberPattern + ` ?(([KkMmGg][Ii]?)?[Bb])?)$`, "10MiB"},
+	reflect.TypeFor[float64]():   {`^(off|` + sharePattern + `)$`, "0.8"},
+	reflect.TypeFor[Mode]():      {`^(process|goroutine)$`, string(ModeProcess)},
 	reflect.TypeFor[Processes](): {`^([1-9][0-9]*|per-shard)$`, "per-shard"},
 	reflect.TypeFor[Count]():     {`^([0-9]+|unlimited)$`, "unlimited"},
 	reflect.TypeFor[PerSecond](): {`^` + perSecond + `$`, "2000/s"},
 	reflect.TypeFor[Late](): {
-		`^(never|` + numberPattern + ` by ` + durationPattern + `)$`, "0.01 by 300ms"},
+		`^(never|` + sharePattern + ` by ` + durationPattern + `)$`, "0.01 by 300ms"},
 	reflect.TypeFor[Spread](): {`^([0-9]+|uniform [0-9]+\.\.[0-9]+|geometric mean ` + numberPattern +
 		` max [0-9]+)$`, "uniform 5..40"},
 	reflect.TypeFor[Rate](): {`^(constant ` + perSecond + `|ramp ` + perSecond + ` to ` + perSecond +
@@ -37,7 +43,7 @@ var forms = map[reflect.Type]struct{ pattern, example string }{
 		`|sine ` + perSecond + ` \+- ` + perSecond + ` every ` + durationPattern +
 		`|burst ` + perSecond + ` to ` + perSecond + ` for ` + durationPattern + ` every ` +
 		durationPattern + `)$`, "constant 2000/s"},
-	endType:                  {`^(drained|budget)$`, string(EndDrained)},
+	reflect.TypeFor[End]():   {`^(drained|budget)$`, string(EndDrained)},
 	reflect.TypeFor[Limit](): {`^[a-z0-9_.*-]+ (<=|>=|<|>|=) \S+$`, "ledger.lost = 0"},
 	reflect.TypeFor[Fault](): {`^(at ` + durationPattern +
 		`|(randomly )?every ` + durationPattern + `( from ` + durationPattern + `)?` +

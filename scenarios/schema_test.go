@@ -143,3 +143,24 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 		t.Errorf("%d keys, required %v", len(root.Properties), root.Required)
 	}
 }
+
+// TestTheSchemaTakesTheWordsOfOptions: an editor must not complain of what the reader accepts.
+func TestTheSchemaTakesTheWordsOfOptions(t *testing.T) {
+	const text = `
+name: words
+pipeline: {max_memory: 80%, max_segment_bytes: 512KB, max_segment_age: off}
+topology: {output_record_max: 1.5 kib}
+workload: {disorder: 10%, late: 1% by 300ms, bad: 0.1}
+expectations: {freshness_p99_max: off, worker_memory_max: 1000000}
+`
+	if _, err := Read("words", []byte(text)); err != nil {
+		t.Error(err)
+	}
+	var value map[string]any
+	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	if faults := schema(t).check("words", value); len(faults) > 0 {
+		t.Error(strings.Join(faults, "\n"))
+	}
+}

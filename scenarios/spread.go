@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"sluice/internal/options"
 )
 
 // Spread is a distribution of sizes:
@@ -87,7 +89,7 @@ func (s Spread) String() string {
 	case SpreadUniform:
 		return fmt.Sprintf("uniform %d..%d", s.Low, s.High)
 	case SpreadGeometric:
-		return fmt.Sprintf("geometric mean %s max %d", strconv.FormatFloat(s.Mean, 'f', -1, 64), s.High)
+		return fmt.Sprintf("geometric mean %s max %d", options.FormatNumber(s.Mean), s.High)
 	}
 	return strconv.Itoa(s.Low)
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"regexp"
 	"time"
+
+	"sluice/internal/yamlfile"
 )
 
 var namePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
@@ -12,7 +14,7 @@ var namePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 // partitionsMax bounds the input topic of a run on one machine.
 const partitionsMax = 256
 
-// Validate returns Problems with everything that does not fit together, or nil. It changes
+// Validate returns yamlfile.Problems with everything that does not fit together, or nil. It changes
 // nothing.
 func (s Scenario) Validate() error {
 	c := &checker{}
@@ -32,11 +34,11 @@ func (s Scenario) Validate() error {
 	return c.problems
 }
 
-type checker struct{ problems Problems }
+type checker struct{ problems yamlfile.Problems }
 
 func (c *checker) expect(ok bool, path, format string, args ...any) {
 	if !ok {
-		c.problems = append(c.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+		c.problems = append(c.problems, yamlfile.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -57,11 +59,14 @@ func (p Pipeline) validate(c *checker) {
 	}
 	positive("timeout", p.Timeout)
 	positive("root_timeout", p.RootTimeout)
-	positive("max_unhealthy", p.MaxUnhealthy)
-	positive("backpressure_after", p.BackpressureAfter)
-	positive("max_batch_wait", p.MaxBatchWait)
-	c.expect(p.MaxSegmentAge >= 0, "pipeline.max_segment_age", "%v must not be negative",
-		p.MaxSegmentAge)
+	notNegative := func(key string, d time.Duration) {
+		c.expect(d >= 0, "pipeline."+key, "%v must not be negative", d)
+	}
+	notNegative("max_segment_age", p.MaxSegmentAge)
+	notNegative("backpressure_after", p.BackpressureAfter)
+	notNegative("max_batch_wait", p.MaxBatchWait)
+	c.expect(p.MaxUnhealthy >= time.Millisecond, "pipeline.max_unhealthy", "%v must be 1ms or more",
+		p.MaxUnhealthy)
 	c.expect(p.MaxFlushSegments >= 1, "pipeline.max_flush_segments", "%d must be 1 or more",
 		p.MaxFlushSegments)
 	c.expect(p.RestartBudget >= 0, "pipeline.restart_budget", "%d must be 0 or more", p.RestartBudget)
@@ -126,7 +131,7 @@ func (s Scenario) validateFault(c *checker, path string, f Fault) {
 }
 
 // CheckFaults asks of every fault whether a world can do it; can returns why not, in words. The
-// error is Problems that name the faults; Places.Of adds where they stand.
+// error is yamlfile.Problems that name the faults; yamlfile.Places.Of adds where they stand.
 func (s Scenario) CheckFaults(can func(Fault) error) error {
 	c := &checker{}
 	for i, fault := range s.Faults {

@@ -1,13 +1,12 @@
 package scenarios
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	"sluice/buffer"
+	"sluice/internal/options"
 )
 
 // Processes is a number of flusher processes.
@@ -18,16 +17,9 @@ const PerShard Processes = -1
 
 // UnmarshalText reads a number of at least 1, or per-shard.
 func (p *Processes) UnmarshalText(text []byte) error {
-	if string(text) == "per-shard" {
-		*p = PerShard
-		return nil
-	}
-	n, err := strconv.Atoi(string(text))
-	if err != nil || n < 1 {
-		return fmt.Errorf("%q is not a number of processes: write 1 or more, or per-shard", text)
-	}
-	*p = Processes(n)
-	return nil
+	n, err := options.Or(string(text), "per-shard", PerShard, options.Count[Processes](1))
+	*p = n
+	return err
 }
 
 // MarshalText writes what UnmarshalText reads.
@@ -53,16 +45,9 @@ func (c Count) Allows(n int64) bool { return c == Unlimited || n <= int64(c) }
 
 // UnmarshalText reads a number of at least 0, or unlimited.
 func (c *Count) UnmarshalText(text []byte) error {
-	if string(text) == "unlimited" {
-		*c = Unlimited
-		return nil
-	}
-	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil || n < 0 {
-		return fmt.Errorf("%q is not a limit: write 0 or more, or unlimited", text)
-	}
-	*c = Count(n)
-	return nil
+	n, err := options.Or(string(text), "unlimited", Unlimited, options.Count[Count](0))
+	*c = n
+	return err
 }
 
 // MarshalText writes what UnmarshalText reads.
@@ -95,7 +80,7 @@ func (r PerSecond) MarshalText() ([]byte, error) { return []byte(r.String()), ni
 
 // String returns the form 2000/s.
 func (r PerSecond) String() string {
-	return strconv.FormatFloat(float64(r), 'f', -1, 64) + "/s"
+	return options.FormatNumber(float64(r)) + "/s"
 }
 
 // rateMax is more spans per second than any one machine sends.
@@ -104,55 +89,6 @@ const rateMax = 100e6
 func parsePerSecond(text string) (PerSecond, error) {
 	var r PerSecond
 	return r, r.UnmarshalText([]byte(text))
-}
-
-func parseDuration(text string) (time.Duration, error) {
-	if text == "0" {
-		return 0, nil
-	}
-	if _, err := strconv.ParseFloat(text, 64); err == nil {
-		return 0, fmt.Errorf("duration %q has no unit: write %ss for seconds or %sms for milliseconds",
-			text, text, text)
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a duration: write 1500ms, 10s or 2m30s", text)
-	}
-	return d, nil
-}
-
-// byteUnits are the units of sizes, the longer ones first where one ends in another.
-var byteUnits = []struct {
-	name  string
-	bytes float64
-}{
-	{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
-	{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"B", 1},
-}
-
-func parseBytes(text string) (buffer.Bytes, error) {
-	number, unit := text, 1.0
-	for _, u := range byteUnits {
-		if n, ok := strings.CutSuffix(text, u.name); ok {
-			number, unit = strings.TrimSpace(n), u.bytes
-			break
-		}
-	}
-	value, err := strconv.ParseFloat(number, 64)
-	if err != nil || !(value >= 0 && value*unit < 1<<60) {
-		return 0, fmt.Errorf("%q is not a size: write a number of bytes, or 512KiB, 10MiB, 1GiB", text)
-	}
-	return buffer.Bytes(value * unit), nil
-}
-
-// formatBytes writes what parseBytes reads, with the largest unit that divides it.
-func formatBytes(b buffer.Bytes) string {
-	for _, u := range byteUnits {
-		if n := buffer.Bytes(u.bytes); b >= n && b%n == 0 {
-			return strconv.FormatInt(int64(b/n), 10) + u.name
-		}
-	}
-	return strconv.FormatInt(int64(b), 10) + "B"
 }
 
 // Late is how many spans are held back, and for how long: "never", or "0.01 by 300ms". A late span
@@ -170,20 +106,16 @@ func (l *Late) UnmarshalText(text []byte) error {
 		*l = Late{}
 		return nil
 	}
-	share, by, ok := strings.Cut(string(text), " by ")
-	s, err1 := strconv.ParseFloat(share, 64)
-	if !ok || err1 != nil || !(s >= 0 && s <= 1) {
-		return fmt.Errorf("%q does not say which share of the spans is late and by how much: "+
-			"write never, or 0.01 by 300ms", text)
+	w := &words{list: strings.Fields(string(text))}
+	late := Late{Share: read(w, "a share such as 0.01", options.ParseShare)}
+	w.literal("by")
+	late.By = w.length()
+	w.end()
+	if w.err != nil {
+		return fmt.Errorf("%q does not say which share of the spans is late and by how much: %w; "+
+			"write never, or 0.01 by 300ms", text, w.err)
 	}
-	d, err := parseDuration(strings.TrimSpace(by))
-	if err == nil && d <= 0 {
-		err = errors.New("late spans must be late by more than 0s")
-	}
-	if err != nil {
-		return err
-	}
-	*l = Late{Share: s, By: d}
+	*l = late
 	return nil
 }
 
@@ -192,5 +124,5 @@ func (l Late) MarshalText() ([]byte, error) {
 	if l.Share == 0 {
 		return []byte("never"), nil
 	}
-	return []byte(strconv.FormatFloat(l.Share, 'f', -1, 64) + " by " + l.By.String()), nil
+	return []byte(options.FormatNumber(l.Share) + " by " + l.By.String()), nil
 }

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 count=${COUNT:-3}
 [ $# -gt 0 ] || set -- ./...
-[ "$count" -ge 3 ] || { echo "error: COUNT=$count: a median wants at least 3 repeats" >&2; exit 2; }
+[ "$count" -ge 3 ] || { echo "error: COUNT=$count: a median needs at least 3 repeats" >&2; exit 2; }
 
 # The whole pipeline (Kafka -> Redis -> Kafka) is BenchmarkPipeline in internal/bench; "ratio" in
 # its figures is that to a pass-through of the same records in the same run.

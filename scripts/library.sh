@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every scenario of the library that a world can do, JOBS at a time (default 4), and says of each
-# how it ended; the whole output follows for one that did not pass. Arguments are flags of "simulate
+# Runs every scenario of the library that a world can do, JOBS at a time (default 4), and says how
+# each ended; for one that did not pass, the whole output follows. Arguments are flags of "simulate
 # run": scripts/library.sh --world real --servers start.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -37,7 +37,7 @@ for file in scenarios/library/*.yaml; do
   fi
 done
 printf '%s\n' "${names[@]}" | xargs -P "${JOBS:-4}" -I NAME bash -c 'one "$@"' one NAME "$@"
-for reason in "${left_out[@]}"; do say "cannot be done here: $reason"; done
+for reason in "${left_out[@]}"; do say "not possible here: $reason"; done
 failed=$(find "$work" -name '*.failed' | wc -l)
 echo "library ($*): $((${#names[@]} - failed)) passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks form: gofmt, vet, staticcheck, and a doc comment on every exported name. All four run, then
-# the result is given.
+# Checks form: gofmt, vet, staticcheck, a doc comment on every exported name, and how the documents
+# wrap. All five run, then the result is given.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib.sh
@@ -20,9 +20,14 @@ check() {
 }
 
 unformatted() { git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l; }
+badly_wrapped() {
+  git ls-files -z --cached --others --exclude-standard '*.md' ':!*/testdata/*' |
+    xargs -0 awk -f scripts/wrap.awk
+}
 
 check gofmt unformatted
 check vet go vet ./...
 check staticcheck "$tools/staticcheck" ./...
 check revive "$tools/revive" -config revive.toml ./...
+check wrap badly_wrapped
 exit "$rc"

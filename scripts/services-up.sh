@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts the servers of a developer, unless they run: Redis on 16379, a Redis Cluster on
+# Starts a developer's servers unless they are running: Redis on 16379, a Redis Cluster on
 # 17001-17003, Kafka on 19092, all on loopback. Prints the variables that name them to tests and
 # programs.
 set -euo pipefail

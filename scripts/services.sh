@@ -13,8 +13,8 @@ data_of() { mkdir -p "$services/data/$1" && printf '%s' "$services/data/$1"; }
 log_of() { printf '%s' "$(data_of "$1")/output.log"; }
 pid_of() { cat "$services/run/$1.pid" 2>/dev/null; }
 
-# running NAME: the recorded process lives and works in the server's folder, so it is not another
-# one that got its number since.
+# running NAME: the recorded process is alive and works in the server's folder, so it is not
+# another one that has been given its number since.
 running() {
   local pid
   pid=$(pid_of "$1") && [ "$(readlink "/proc/$pid/cwd")" = "$(data_of "$1")" ]

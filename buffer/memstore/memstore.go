@@ -7,9 +7,6 @@ package memstore
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
 	"sluice/buffer"
@@ -24,7 +21,10 @@ type Store struct {
 	shards map[buffer.Shard]*shard
 }
 
-var _ buffer.Store = (*Store)(nil)
+var (
+	_ buffer.Store     = (*Store)(nil)
+	_ buffer.Inspector = (*Store)(nil)
+)
 
 // New returns an empty store. Of the options it heeds MaxSegmentBytes.
 func New(options buffer.Options) *Store {
@@ -107,24 +107,21 @@ func (s *Store) forgetIfEmpty(t *trace) {
 	}
 }
 
-// Leftovers describes, in sorted lines, everything the store holds but epochs and shard clocks. It
-// is empty when all was flushed.
-func (s *Store) Leftovers(context.Context) ([]string, error) {
+// Leftovers implements buffer.Inspector.
+func (s *Store) Leftovers(context.Context) (buffer.Leftovers, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var lines []string
-	for _, t := range s.traces { //order-free: the lines are sorted below
-		lines = append(lines, fmt.Sprintf("trace %d:%v: %d redirects, %d segments",
-			t.key.Project, t.key.Trace, len(t.held), len(t.segments)))
+	var left buffer.Leftovers
+	for key := range s.traces { //order-free: sorted below
+		left.Held = append(left.Held, key)
 	}
-	for n, sh := range s.shards { //order-free: the lines are sorted below
-		for _, due := range sh.sorted() {
-			lines = append(lines, fmt.Sprintf("shard %d: queued %v", n, due))
+	for n, sh := range s.shards { //order-free: sorted below
+		shard := buffer.ShardLeftovers{Shard: n, Queued: sh.sorted()}
+		for name, deadline := range sh.leased { //order-free: sorted below
+			shard.Leased = append(shard.Leased, buffer.Due{Generation: name, Deadline: deadline})
 		}
-		for name := range maps.Keys(sh.leased) { //order-free: the lines are sorted below
-			lines = append(lines, fmt.Sprintf("shard %d: leased %v", n, name))
-		}
+		left.Shards = append(left.Shards, shard)
 	}
-	slices.Sort(lines)
-	return lines, nil
+	left.Sort()
+	return left, nil
 }

@@ -1,8 +1,6 @@
 package memstore
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -154,12 +152,7 @@ func (sh *shard) sorted() []buffer.Due {
 			}
 			return 1
 		}
-		return cmp.Or(
-			cmp.Compare(a.Deadline, b.Deadline),
-			cmp.Compare(a.Project, b.Project),
-			bytes.Compare(a.Trace[:], b.Trace[:]),
-			compare(a.Generation, b.Generation),
-		)
+		return a.Compare(b)
 	})
 	return queue
 }

@@ -1,7 +1,6 @@
 package memstore
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 
@@ -136,9 +135,9 @@ func (t *trace) attach(
 		}
 	}
 	slices.SortFunc(answer.Live, func(a, b buffer.LiveGeneration) int {
-		return compare(a.Generation, b.Generation)
+		return a.Generation.Compare(b.Generation)
 	})
-	slices.SortFunc(answer.Merged, compare)
+	slices.SortFunc(answer.Merged, buffer.Generation.Compare)
 	return answer
 }
 
@@ -265,9 +264,4 @@ func (t *trace) ack(owner buffer.Owner, flushed buffer.Flushed) buffer.AckResult
 	delete(t.segments[flushed.Segment].inFlight, flushed.ID)
 	t.forgetIfEmpty(flushed.Segment)
 	return buffer.AckDone
-}
-
-// compare orders the generations of one trace by segment, then by id.
-func compare(a, b buffer.Generation) int {
-	return cmp.Or(bytes.Compare(a.Segment[:], b.Segment[:]), a.ID.Compare(b.ID))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -113,8 +114,8 @@ func (c *cycle) steps() []func() error {
 func (c *cycle) expectEmpty() {
 	c.t.Helper()
 	left, err := c.store.Leftovers(c.t.Context())
-	if err != nil || len(left) > 0 {
-		c.t.Errorf("left over: %q, %v", left, err)
+	if err != nil || !left.Empty() {
+		c.t.Errorf("left over: %v, %v", left, err)
 	}
 }
 
@@ -158,8 +159,8 @@ func TestOutOfMemoryStopsOnlyAttach(t *testing.T) {
 	}
 	after, err := c.store.Leftovers(t.Context())
 	must(t, err)
-	if len(before) != 1 || len(after) != 1 {
-		t.Errorf("a refused attach left %q, before it %q", after, before)
+	if len(before.Held) != 1 || !reflect.DeepEqual(before, after) {
+		t.Errorf("a refused attach left %v, before it %v", after, before)
 	}
 	c.names = name
 	for _, step := range c.steps()[1:] {
@@ -238,9 +239,9 @@ func TestClusterNodeRestarted(t *testing.T) {
 		}
 	}
 	// Each node is asked over several connections; one that broke with the restart may fail once more.
-	var left []string
+	var left buffer.Leftovers
 	eventually(t, func() (err error) { left, err = c.store.Leftovers(t.Context()); return err })
-	if len(left) > 0 {
+	if !left.Empty() {
 		t.Errorf("left over: %v", left)
 	}
 }

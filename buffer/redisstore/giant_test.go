@@ -120,8 +120,8 @@ func TestGiantTraces(t *testing.T) {
 				if total != c.spans {
 					t.Errorf("%d spans flushed, want %d", total, c.spans)
 				}
-				if left, err := store.Leftovers(t.Context()); err != nil || len(left) > 0 {
-					t.Errorf("left over: %q, %v", left, err)
+				if left, err := store.Leftovers(t.Context()); err != nil || !left.Empty() {
+					t.Errorf("left over: %v, %v", left, err)
 				}
 			})
 		}

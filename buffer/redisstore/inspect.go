@@ -60,13 +60,85 @@ func ReadMemory(info string) (used, limit int64, err error) {
 	return used, limit, nil
 }
 
-// Leftovers names, in sorted lines, every key of the store but the owners and clocks of shards. It
-// is empty when all was flushed. It reads all names, so it is for tests.
-func (s *Store) Leftovers(ctx context.Context) ([]string, error) {
+// Leftovers implements buffer.Inspector. The queues are those of the store's slice; traces belong to
+// all slices.
+func (s *Store) Leftovers(ctx context.Context) (buffer.Leftovers, error) {
+	var left buffer.Leftovers
 	keys, err := s.keys(ctx)
-	return slices.DeleteFunc(keys, func(key string) bool {
-		return strings.HasSuffix(key, "}:owner")
-	}), err
+	if err != nil {
+		return left, err
+	}
+	shards := map[buffer.Shard]*buffer.ShardLeftovers{}
+	queues := s.config.Namespace + "{s:"
+	for _, key := range keys {
+		if name, ok := strings.CutPrefix(key, s.tracePrefix); ok {
+			trace, err := parseTraceKey(name)
+			if err != nil {
+				return left, fmt.Errorf("key %q: %w", key, err)
+			}
+			left.Held = append(left.Held, trace)
+		} else if !strings.HasPrefix(key, queues) {
+			return left, fmt.Errorf("key %q is not one of the store's", key)
+		} else if shard, list, ok := s.parseShardKey(key); ok {
+			if shards[shard] == nil {
+				shards[shard] = &buffer.ShardLeftovers{Shard: shard}
+			}
+			if err := s.readNamed(ctx, key, list, shards[shard]); err != nil {
+				return left, fmt.Errorf("read %s: %w", key, err)
+			}
+		}
+	}
+	for _, shard := range shards {
+		left.Shards = append(left.Shards, *shard)
+	}
+	left.Sort()
+	return left, nil
+}
+
+// parseShardKey tells which list of which shard of this slice a key is.
+func (s *Store) parseShardKey(key string) (shard buffer.Shard, list string, ok bool) {
+	rest, ok := strings.CutPrefix(key, s.config.Namespace+"{s:"+s.config.Slice+":")
+	number, list, _ := strings.Cut(rest, "}:")
+	n, err := strconv.ParseInt(number, 10, 32)
+	return buffer.Shard(n), list, ok && err == nil
+}
+
+// readNamed reads what a list of a shard names: its queue or its leased.
+func (s *Store) readNamed(
+	ctx context.Context, key, list string, to *buffer.ShardLeftovers,
+) (err error) {
+	switch list {
+	case "queue":
+		to.Queued, err = s.readQueue(ctx, key)
+	case "leased":
+		to.Leased, err = s.readHash(ctx, key)
+	}
+	return err
+}
+
+func (s *Store) readQueue(ctx context.Context, key string) ([]buffer.Due, error) {
+	entries, err := s.client.Do(ctx,
+		s.client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()).AsZScores()
+	if err != nil {
+		return nil, classify(ctx, err)
+	}
+	texts := make([]string, 0, 2*len(entries))
+	for _, e := range entries {
+		texts = append(texts, e.Member, strconv.FormatFloat(e.Score, 'f', -1, 64))
+	}
+	return readDue(texts)
+}
+
+func (s *Store) readHash(ctx context.Context, key string) ([]buffer.Due, error) {
+	entries, err := s.client.Do(ctx, s.client.B().Hgetall().Key(key).Build()).AsStrMap()
+	if err != nil {
+		return nil, classify(ctx, err)
+	}
+	texts := make([]string, 0, 2*len(entries))
+	for name, score := range entries {
+		texts = append(texts, name, score)
+	}
+	return readDue(texts)
 }
 
 // keys returns every key of the store's namespace, sorted.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"sluice/buffer"
 )
@@ -84,6 +85,18 @@ func (s *Store) traceKey(key buffer.TraceKey) string {
 	dst = strconv.AppendInt(dst, int64(key.Project), 10)
 	dst = append(dst, ':')
 	return string(hex.AppendEncode(dst, key.Trace[:]))
+}
+
+// parseTraceKey reads what traceKey put behind the prefix.
+func parseTraceKey(text string) (key buffer.TraceKey, err error) {
+	project, trace, _ := strings.Cut(text, ":")
+	n, err := strconv.ParseInt(project, 10, 64)
+	if err != nil {
+		return key, fmt.Errorf("project %q is not a number", project)
+	}
+	key.Project = buffer.ProjectID(n)
+	key.Trace, err = buffer.ParseTraceID(trace)
+	return key, err
 }
 
 // shardKeys are the keys of a shard: queue, leased, owner. They share a slot.

@@ -29,7 +29,10 @@ type Store struct {
 	decompressor *zstd.Decoder
 }
 
-var _ buffer.Store = (*Store)(nil)
+var (
+	_ buffer.Store     = (*Store)(nil)
+	_ buffer.Inspector = (*Store)(nil)
+)
 
 // MinVersion is the oldest major version of Redis that has what the scripts need.
 const MinVersion = 7

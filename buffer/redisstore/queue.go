@@ -114,17 +114,23 @@ func readLeased(answer []string) (leased buffer.Leased, err error) {
 	if leased.Clock, err = readClock(answer); err != nil {
 		return leased, err
 	}
-	for rest := answer[clockTexts:]; len(rest) >= 2; rest = rest[2:] {
+	leased.Due, err = readDue(answer[clockTexts:])
+	return leased, err
+}
+
+// readDue reads pairs of a generation and its score.
+func readDue(texts []string) (list []buffer.Due, err error) {
+	for ; len(texts) >= 2; texts = texts[2:] {
 		var due buffer.Due
-		if due.Generation, err = readMember(rest[0]); err != nil {
-			return leased, err
+		if due.Generation, err = readMember(texts[0]); err != nil {
+			return list, err
 		}
-		if due.Deadline, err = readScore(rest[1]); err != nil {
-			return leased, err
+		if due.Deadline, err = readScore(texts[1]); err != nil {
+			return list, err
 		}
-		leased.Due = append(leased.Due, due)
+		list = append(list, due)
 	}
-	return leased, nil
+	return list, nil
 }
 
 // Release implements buffer.Store.

@@ -4,7 +4,6 @@ package storetest
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -20,8 +19,7 @@ import (
 // Store is a Store that can tell what it holds.
 type Store interface {
 	buffer.Store
-	// Leftovers describes everything the store holds but epochs and shard clocks, a line each.
-	Leftovers(ctx context.Context) ([]string, error)
+	buffer.Inspector
 }
 
 // Factory opens an empty store that is gone when the test ends.

@@ -74,6 +74,7 @@ func Differential(
 	for _, s := range steps {
 		d.step(s)
 	}
+	d.sameLeftovers()
 	d.finish()
 	return d.log, d.fault
 }
@@ -353,10 +354,21 @@ func (d *differential) nothingLost() {
 	}
 }
 
+// sameLeftovers compares what both say they hold. (same would compare their summaries alone.)
+func (d *differential) sameLeftovers() {
+	want, err1 := d.reference.Leftovers(d.ctx)
+	got, err2 := d.candidate.Leftovers(d.ctx)
+	if err := errors.Join(err1, err2); err != nil {
+		d.fail(fmt.Errorf("leftovers: %w", err))
+	} else if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		d.fail(fmt.Errorf("leftovers differ (-reference +candidate):\n%s", diff))
+	}
+}
+
 func (d *differential) nothingLeft(name string, store Store) {
 	left, err := store.Leftovers(d.ctx)
-	if err != nil || len(left) > 0 {
-		d.fail(fmt.Errorf("%s still holds %q (%v)", name, left, err))
+	if err != nil || !left.Empty() {
+		d.fail(fmt.Errorf("%s still holds %v (%v)", name, left, err))
 	}
 }
 

@@ -297,8 +297,8 @@ func (r *runner) ack(s step) {
 func (r *runner) expectEmpty() {
 	left, err := r.store.Leftovers(r.ctx)
 	r.must(err)
-	if len(left) > 0 {
-		r.errorf("the store still holds %q", left)
+	if !left.Empty() {
+		r.errorf("the store still holds %v", left)
 	}
 }
 

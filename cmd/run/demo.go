@@ -74,7 +74,7 @@ func (d *demo) close() {
 }
 
 // start sends the load and shows the rates until stop is done. The returned function waits for the
-// end of both, and shows the sum.
+// end of both, and logs the sum.
 func (d *demo) start(
 	stop context.Context, drain func(), p *program, line *pipeline.Pipeline,
 ) func() {
@@ -82,7 +82,7 @@ func (d *demo) start(
 	go func() {
 		defer close(done)
 		d.load(stop)
-		// The load's time is over: what it sent is to come out before the end.
+		// The load is over: what it sent should come out before the program ends.
 		patience := p.cfg.Pipeline.Options.Timeout + drainSlack
 		d.await(stop, patience, func() bool { return flushed(line).Spans >= d.sent.Load() })
 		drain()
@@ -129,7 +129,7 @@ func (d *demo) load(stop context.Context) {
 	_ = d.client.Flush(stop)
 }
 
-// await polls until the condition holds, for so long at most.
+// await polls until the condition holds, or patience is used up.
 func (d *demo) await(stop context.Context, patience time.Duration, holds func() bool) {
 	until := time.Now().Add(patience)
 	for !holds() && time.Now().Before(until) && sleep(stop, 50*time.Millisecond) {

@@ -31,7 +31,7 @@ func send(t *testing.T, w *pipelinetest.World, spans, perSecond int) func() {
 	}
 }
 
-// The program is told to end while spans are in flight, and another one finishes the work.
+// The program is asked to stop while spans are in flight, and another one finishes the work.
 func TestFirstSignalDrains(t *testing.T) {
 	t.Parallel()
 	w := pipelinetest.Fakes(t)
@@ -69,9 +69,9 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		}
 	}
 	p.signal(t, syscall.SIGINT)
-	p.says(t, "once more ends at once")
+	p.says(t, "a second signal exits at once")
 	p.signal(t, syscall.SIGINT)
-	p.wants(t, codeAtOnce, "ending at once")
+	p.wants(t, codeAtOnce, "exiting at once")
 	eventually(t, "the workers are gone", func() bool {
 		return gone(workers[0]) && gone(workers[1])
 	})
@@ -101,7 +101,7 @@ var served = regexp.MustCompile(`"address":"(http://[^"]+)"`)
 // ask returns an answer of the program's HTTP server.
 func ask(t testing.TB, p *launched, path string) (int, string) {
 	t.Helper()
-	p.says(t, "http is served")
+	p.says(t, "serving http")
 	base := served.FindStringSubmatch(p.out.String())[1]
 	answer, err := http.Get(base + path)
 	if err != nil {

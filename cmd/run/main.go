@@ -1,14 +1,14 @@
 // Command run is the production program: spans in, segments out.
 //
 //	run --redis HOST:PORT --kafka HOST:PORT     with servers
-//	run --embedded                              with nothing at all, to see it work
+//	run --embedded                              without any servers, to try it
 //	run --help                                  all flags, by variable and file too
 //
-// The first Ctrl-C (SIGINT, SIGTERM) stops reading, finishes what is in flight and ends; the second
-// ends at once. Nothing is lost either way: what is not committed is read again. SIGHUP reads the
-// kill switch again. Exit codes: 0 after a stop that was asked for; 1 if a server or a topic is
-// missing, or the restart budget is used up; 2 for a wrong flag, variable or file; 130 if it was
-// ended at once.
+// The first Ctrl-C (SIGINT, SIGTERM) stops reading, finishes what is in flight and exits; the
+// second exits at once. Nothing is lost either way: what is not committed is read again. SIGHUP
+// reloads the kill switch. Exit codes: 0 after a requested stop; 1 if a server or a topic is
+// missing, or the restart budget is used up; 2 for a bad flag, variable or file; 130 if a second
+// signal ended it.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is main with the process around it left out.
+// run is main without the process around it.
 func run(args []string, stdout io.Writer, stderr *os.File) int {
 	cfg, err := config.Parse(args, version(), stdout)
 	switch {
@@ -48,7 +48,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	screen := newScreen(stderr)
 	log := newLogger(screen, cfg)
 	for _, name := range config.UnknownVariables(os.Environ()) {
-		log.Warn("the variable is no flag, and does nothing", "variable", name)
+		log.Warn("unknown variable, ignored", "variable", name)
 	}
 	p := program{cfg: cfg, log: log, screen: screen, signals: notify()}
 	code, err := p.run()
@@ -59,7 +59,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	return code
 }
 
-// report prints what went wrong, a line each, and returns the exit code.
+// report prints each error on its own line, and returns the exit code.
 func report(stderr io.Writer, err error) int {
 	for line := range strings.Lines(err.Error()) {
 		_, _ = fmt.Fprintln(stderr, "run: "+strings.TrimRight(line, "\n"))
@@ -72,7 +72,7 @@ func report(stderr io.Writer, err error) int {
 	return codeFailed
 }
 
-// version is what the toolchain noted in the file.
+// version is what the toolchain recorded in the binary.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -19,8 +19,8 @@ import (
 	"sluice/internal/pipeline"
 )
 
-// closeMax bounds how long connections may take to say good-bye: a server that is away must not
-// keep the program.
+// closeMax bounds how long closing the connections may take: a server that is down must not keep
+// the program from exiting.
 const closeMax = 3 * time.Second
 
 // program is one run.
@@ -39,7 +39,7 @@ func notify() <-chan os.Signal {
 	return signals
 }
 
-// run returns when all is over. The exit code counts if there is no error.
+// run returns when everything has ended. The exit code counts if there is no error.
 func (p *program) run() (int, error) {
 	ctx, atOnce := context.WithCancel(context.Background())
 	defer atOnce()
@@ -53,7 +53,7 @@ func (p *program) run() (int, error) {
 	}()
 	forced := p.obey(done, drain, atOnce)
 	if forced {
-		// Whatever still hangs on a server is not waited for. The workers follow this process.
+		// Do not wait for what is stuck on a server. The workers end with this process.
 		select {
 		case <-done:
 		case <-time.After(closeMax):
@@ -71,11 +71,11 @@ func (p *program) obey(done <-chan struct{}, drain, atOnce func()) (forced bool)
 			return false
 		case s := <-p.signals:
 			if drains > 0 {
-				p.log.Warn("ending at once", "signal", s.String())
+				p.log.Warn("exiting at once", "signal", s.String())
 				atOnce()
 				return true
 			}
-			p.log.Info("finishing what is in flight; once more ends at once", "signal", s.String(),
+			p.log.Info("finishing what is in flight; a second signal exits at once", "signal", s.String(),
 				"at_most", p.patience())
 			drain()
 		}
@@ -116,11 +116,11 @@ func (p *program) live(ctx, stop context.Context, drain func()) error {
 	line, err := pipeline.Open(stop, c)
 	if err != nil {
 		if errors.Is(err, context.Canceled) && stop.Err() != nil {
-			return nil // it was told to end before it began
+			return nil // asked to stop before it had started
 		}
 		var missing *kafkaio.MissingTopicsError
 		if errors.As(err, &missing) {
-			err = fmt.Errorf("%w (--create-topics lets it)", err)
+			err = fmt.Errorf("%w (--create-topics does that)", err)
 		}
 		return err
 	}
@@ -136,11 +136,11 @@ func (p *program) live(ctx, stop context.Context, drain func()) error {
 	return p.move(ctx, stop, drain, line, demo)
 }
 
-// move runs the pipeline until it is told to stop.
+// move runs the pipeline until it is asked to stop.
 func (p *program) move(
 	ctx, stop context.Context, drain func(), line *pipeline.Pipeline, demo *demo,
 ) error {
-	p.log.Info("spans are read", "input", p.cfg.Pipeline.InputTopic,
+	p.log.Info("reading spans", "input", p.cfg.Pipeline.InputTopic,
 		"output", p.cfg.Pipeline.OutputTopic, "group", p.cfg.Pipeline.Group)
 	if demo != nil {
 		defer demo.start(stop, drain, p, line)()
@@ -153,7 +153,7 @@ func (p *program) move(
 	return err
 }
 
-// close says good-bye to the servers, as long as they listen.
+// close closes the connections, but waits only closeMax for a server that does not answer.
 func (p *program) close(line *pipeline.Pipeline) {
 	done := make(chan struct{})
 	go func() {
@@ -163,7 +163,7 @@ func (p *program) close(line *pipeline.Pipeline) {
 	select {
 	case <-done:
 	case <-time.After(closeMax):
-		p.log.Warn("a server does not answer to the good-bye", "after", closeMax)
+		p.log.Warn("gave up closing connections: a server does not answer", "after", closeMax)
 	}
 }
 
@@ -178,7 +178,7 @@ func (p *program) serve(
 	if err != nil {
 		return nil, fmt.Errorf("--http: %w (another address, or off)", err)
 	}
-	p.log.Info("http is served", "address", "http://"+server.Addr())
+	p.log.Info("serving http", "address", "http://"+server.Addr())
 	return server, nil
 }
 

@@ -14,7 +14,7 @@ import (
 	"sluice/internal/process"
 )
 
-// asProgram makes this test binary the program. It is no variable of the program's own.
+// asProgram makes this test binary the program. The program itself does not read it.
 const asProgram = "RUN_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {

@@ -33,7 +33,7 @@ func stored(line *pipeline.Pipeline) uint64 {
 	return sum
 }
 
-// moment is what the rates are the differences of.
+// moment is a reading; the rates are the difference of two.
 type moment struct {
 	at      time.Time
 	in      uint64
@@ -54,7 +54,7 @@ func (p *program) showRates(stop context.Context, d *demo, line *pipeline.Pipeli
 	}
 }
 
-// rates writes the live line.
+// rates formats the live line.
 func rates(age time.Duration, last, now moment, workers []flusher.WorkerState) string {
 	seconds := now.at.Sub(last.at).Seconds()
 	perSecond := func(n uint64) string { return grouped(uint64(float64(n)/seconds + 0.5)) }
@@ -65,7 +65,7 @@ func rates(age time.Duration, last, now moment, workers []flusher.WorkerState) s
 		perSecond(now.out.Segments-min(last.out.Segments, now.out.Segments)),
 		grouped(now.in-min(now.out.Spans, now.in)))
 	if late, ok := freshnessP99(now.samples); ok {
-		fmt.Fprintf(&text, "  p99 fresh within %v", late)
+		fmt.Fprintf(&text, "  freshness p99 within %v", late)
 	}
 	for _, w := range workers {
 		fmt.Fprintf(&text, "  worker %d %v", w.Worker, w.State)

@@ -9,14 +9,14 @@ import (
 	"sluice/internal/config"
 )
 
-// screen is stderr: the log, and below it one line that is written over again and again. Where
-// stderr is no terminal each such line is printed once.
+// screen is stderr: the log, and below it one line that is overwritten again and again. Where
+// stderr is not a terminal, each such line is printed once.
 type screen struct {
 	out      io.Writer
 	terminal bool
 
 	mu   sync.Mutex
-	line string // the live line that stands there now
+	line string // the live line now on the screen
 }
 
 func newScreen(f *os.File) *screen {
@@ -56,7 +56,7 @@ func (s *screen) show(line string) {
 	s.line = line
 }
 
-// clear takes the live line away.
+// clear removes the live line.
 func (s *screen) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

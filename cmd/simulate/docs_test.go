@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/scenarios"
 )
 
@@ -63,7 +64,7 @@ func TestDocsHaveEveryKey(t *testing.T) {
 		key, given, example := row[1], strings.Trim(row[2], "` "), row[3]
 		written, known := want[key]
 		if !known {
-			t.Errorf("%s stands in the docs, but is no key, or stands there twice", key)
+			t.Errorf("%s is in the docs, but is not a key, or is there twice", key)
 			continue
 		}
 		delete(want, key)
@@ -158,7 +159,7 @@ func TestDocsExamplesRun(t *testing.T) {
 	for _, block := range blocks {
 		code, out, errs := call("run", scenarioFile(t, block[1]), "--out",
 			filepath.Join(t.TempDir(), "out"))
-		if code != harness.ExitPassed {
+		if code != judge.ExitPassed {
 			t.Errorf("exit code %d\n%s\n%s", code, out, errs)
 		}
 	}

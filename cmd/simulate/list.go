@@ -16,7 +16,7 @@ type listCommand struct {
 	What string `arg:"" optional:"" enum:"scenarios,faults,defects" default:"scenarios" help:"What to list: scenarios, faults or defects."`
 }
 
-// Run lists what there is.
+// Run prints the list.
 func (c *listCommand) Run(to *streams) error {
 	switch c.What {
 	case "faults":
@@ -43,7 +43,7 @@ func listScenarios(to io.Writer) error {
 	return nil
 }
 
-// worldsOf returns the flags of the worlds that can do all that a scenario asks for.
+// worldsOf returns the flags of the worlds that support every fault of a scenario.
 func worldsOf(s scenarios.Scenario) []string {
 	var worlds []string
 	for _, w := range []struct {
@@ -84,9 +84,9 @@ func listDefects(to io.Writer) error {
 // validateCommand is "simulate validate".
 type validateCommand struct {
 	Scenario string   `arg:"" help:"A .yaml file, or the name of a scenario of the library."`
-	World    string   `help:"Also check that this world can do every fault." placeholder:"fakes"`
-	Servers  string   `help:"For world real: whether its servers are to be started." placeholder:"start"`
-	Set      []string `help:"Change a key first, as run does." placeholder:"PATH=VALUE" sep:"none"`
+	World    string   `help:"Also check that this world supports every fault." placeholder:"fakes"`
+	Servers  string   `help:"For world real: how its servers are started, as in run." placeholder:"start"`
+	Set      []string `help:"Change a key first, as in run." placeholder:"PATH=VALUE" sep:"none"`
 }
 
 // Run checks the scenario.

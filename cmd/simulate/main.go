@@ -15,9 +15,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/internal/process"
-	"sluice/scenarios"
+	"sluice/internal/yamlfile"
 )
 
 func main() {
@@ -28,14 +28,14 @@ func main() {
 
 // commands is the command line.
 type commands struct {
-	Run      runCommand      `cmd:"" help:"Run a scenario and judge what came of it."`
+	Run      runCommand      `cmd:"" help:"Run a scenario and judge the outcome."`
 	Sweep    sweepCommand    `cmd:"" help:"Run a scenario with several process counts."`
-	List     listCommand     `cmd:"" help:"List the scenarios of the library."`
+	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
 	Validate validateCommand `cmd:"" help:"Check a scenario and print it with all defaults."`
 	Schema   schemaCommand   `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
 }
 
-const description = "Run the flusher under load and faults, and prove what came of every span."
+const description = "Run the flusher under load and faults, and account for every span."
 
 const examples = `Examples:
   simulate run hang
@@ -54,13 +54,13 @@ type streams struct {
 	program string
 }
 
-// usageError is a fault of the command line or of a scenario.
+// usageError is a mistake on the command line or in a scenario.
 type usageError struct{ error }
 
 // Unwrap returns the fault.
 func (e usageError) Unwrap() error { return e.error }
 
-// exitError ends the program with a code, and says nothing more.
+// exitError ends the program with a code and no further message.
 type exitError int
 
 // Error names the code.
@@ -75,18 +75,18 @@ func run(args []string, out, errs io.Writer) int {
 		kong.Exit(func(int) { ended = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(errs, "simulate:", err)
-		return harness.ExitUsage
+		return judge.ExitUsage
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	parsed, err := parser.Parse(args)
 	if ended { // help was asked for
-		return harness.ExitPassed
+		return judge.ExitPassed
 	}
 	if err != nil {
 		fmt.Fprintf(errs, "simulate: %v\nTry simulate --help.\n", err)
-		return harness.ExitUsage
+		return judge.ExitUsage
 	}
 	// The first signal ends the run cleanly, a second one ends the program.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -99,24 +99,24 @@ func run(args []string, out, errs io.Writer) int {
 func exitCode(err error, errs io.Writer) int {
 	var exit exitError
 	var usage usageError
-	var problems scenarios.Problems
+	var problems yamlfile.Problems
 	switch {
 	case err == nil:
-		return harness.ExitPassed
+		return judge.ExitPassed
 	case errors.As(err, &exit):
 		return int(exit)
 	case errors.As(err, &problems):
 		fmt.Fprintln(errs, problems)
-		return harness.ExitUsage
+		return judge.ExitUsage
 	}
 	fmt.Fprintln(errs, "simulate:", err)
 	if errors.As(err, &usage) {
-		return harness.ExitUsage
+		return judge.ExitUsage
 	}
-	return harness.ExitEnvironment
+	return judge.ExitEnvironment
 }
 
-// programName is how the program was started, as far as it can be told.
+// programName is how the program was started, as far as it can tell.
 func programName() string {
 	self, err := os.Executable()
 	if err != nil || strings.Contains(self, "go-build") {

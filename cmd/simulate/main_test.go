@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/internal/process"
 )
 
@@ -60,7 +61,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"rnu"}, "unexpected argument rnu"},
 		{[]string{"run", "hnag"}, "did you mean hang?"},
 		{[]string{"run", "hang", "--sede", "1"}, "--sede"},
-		{[]string{"run", "hang", "--world", "virtual"}, "not there yet"},
+		{[]string{"run", "hang", "--world", "virtual"}, "not available yet"},
 		{[]string{"run", "hang", "--world", "moon"}, "fakes, real"},
 		{[]string{"run", "hang", "--world", "real"}, "SLUICE_REDIS"},
 		{[]string{"run", "hang", "--duration", "2s"}, "after the load has ended"},
@@ -74,7 +75,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"sweep", "steady", "--repeat", "0"}, "at least one run"},
 	} {
 		code, out, errs := call(c.args...)
-		if code != harness.ExitUsage || !strings.Contains(errs, c.want) {
+		if code != judge.ExitUsage || !strings.Contains(errs, c.want) {
 			t.Errorf("%v: exit code %d, %q %q, want %q", c.args, code, out, errs, c.want)
 		}
 	}
@@ -115,7 +116,7 @@ func TestNoServerIsTheEnvironmentsFault(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	code, _, errs := call("run", "steady", "--world", "real", "--redis", "127.0.0.1:1", "--kafka",
 		"127.0.0.1:1", "--out", out)
-	if code != harness.ExitEnvironment || !strings.Contains(errs, "127.0.0.1:1") {
+	if code != judge.ExitEnvironment || !strings.Contains(errs, "127.0.0.1:1") {
 		t.Errorf("exit code %d, %q", code, errs)
 	}
 	if _, err := os.Stat(out); err == nil {
@@ -160,7 +161,7 @@ func TestRun(t *testing.T) {
 	code, out, _ = call("run", strict, "--quiet", "--out", dir, "--rate", "constant 300/s")
 	start := "verdict: expectation missed (throughput_min); replay: "
 	end := " run " + strict + " --seed 1 --rate \"constant 300/s\" --world fakes\n"
-	if code != harness.ExitExpectation || !strings.HasPrefix(out, start) ||
+	if code != judge.ExitExpectation || !strings.HasPrefix(out, start) ||
 		!strings.HasSuffix(out, end) {
 		t.Errorf("exit code %d, %q, want %q...%q", code, out, start, end)
 	}

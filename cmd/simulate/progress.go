@@ -12,8 +12,8 @@ import (
 	"sluice/scenarios"
 )
 
-// progress shows a run while it goes on: on a terminal one line that is written again and again,
-// elsewhere only what happens.
+// progress shows a run as it happens: on a terminal in one line that is overwritten again and
+// again, elsewhere by its events only.
 type progress struct {
 	to       io.Writer
 	terminal bool
@@ -23,7 +23,7 @@ type progress struct {
 	mu   sync.Mutex
 	last reports.Sample
 	rate [2]float64
-	line bool // a line is there to be written over
+	line bool // there is a line to overwrite
 	over bool
 }
 
@@ -36,7 +36,7 @@ func newProgress(to io.Writer, s scenarios.Scenario) *progress {
 	return p
 }
 
-// clearLine takes the cursor to the start of the line and empties it.
+// clearLine moves the cursor to the start of the line and clears it.
 const clearLine = "\r\x1b[K"
 
 // letters stand for the states of workers.
@@ -77,20 +77,20 @@ func (p *progress) show(now harness.Progress) {
 	p.line = true
 }
 
-// event writes what a reader wants to know of.
+// event prints the events that a reader wants to know about.
 func (p *progress) event(e reports.Event) {
 	text := ""
 	switch e.Kind {
 	case reports.EventFaultBegin:
 		text = "fault: " + e.Fault
 	case reports.EventFaultEnd:
-		text = "fault over: " + e.Fault
+		text = "fault ended: " + e.Fault
 	case reports.EventRestart:
-		text = fmt.Sprintf("worker %d is replaced: %s", e.Worker, e.Text)
+		text = fmt.Sprintf("replacing worker %d: %s", e.Worker, e.Text)
 	case reports.EventGateClosed:
-		text = fmt.Sprintf("input of shards %v pauses: %s", e.Shards, e.Text)
+		text = fmt.Sprintf("input of shards %v paused: %s", e.Shards, e.Text)
 	case reports.EventGateOpened:
-		text = fmt.Sprintf("input of shards %v goes on", e.Shards)
+		text = fmt.Sprintf("input of shards %v resumed", e.Shards)
 	case reports.EventConsumer:
 		text = strings.TrimSuffix(fmt.Sprintf("consumer %d is %s: %s", e.Consumer, e.State, e.Text), ": ")
 	case reports.EventNote:
@@ -99,7 +99,7 @@ func (p *progress) event(e reports.Event) {
 		return
 	}
 	p.clear()
-	// A reason may be several errors, each in its line.
+	// A reason may be several errors, one per line.
 	fmt.Fprintf(p.to, "%6.1f s  %s\n", e.T, strings.ReplaceAll(text, "\n", "; "))
 }
 
@@ -110,7 +110,7 @@ func (p *progress) clear() {
 	}
 }
 
-// end takes the line away; nothing is shown after that.
+// end removes the line; nothing is shown afterwards.
 func (p *progress) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

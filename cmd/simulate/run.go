@@ -14,16 +14,18 @@ import (
 	"time"
 
 	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/internal/yamlfile"
 	"sluice/scenarios"
 )
 
 // worldFlags say where a scenario runs.
 type worldFlags struct {
 	World   string   `help:"Where to run: fakes (in this program) or real." default:"fakes"`
-	Servers string   `help:"For world real: start its servers with one Redis (start) or a cluster (start-cluster)." placeholder:"start"`
-	Redis   []string `help:"For world real: a Redis that is there, host:port; several are a cluster." env:"SLUICE_REDIS"`
-	Kafka   []string `help:"For world real: a Kafka that is there, host:port." env:"SLUICE_KAFKA"`
-	Defect  string   `help:"Put a failure into the pipeline that the harness must catch; see list." placeholder:"NAME"`
+	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster)." placeholder:"start"`
+	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
+	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
+	Defect  string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME"`
 	Log     bool     `help:"Write the pipeline's log to standard error."`
 }
 
@@ -37,7 +39,7 @@ func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
 		cfg.Log = slog.New(slog.NewTextHandler(errs, nil))
 	}
 	if f.World == "virtual" {
-		return cfg, usageError{errors.New("world virtual is not there yet; there are fakes and real")}
+		return cfg, usageError{errors.New("world virtual is not available yet: use fakes or real")}
 	}
 	if err := cfg.Validate(); err != nil {
 		return cfg, usageError{s.places.Of(err)}
@@ -63,16 +65,16 @@ func (f worldFlags) replay() string {
 // scenarioFlags name a scenario and change it.
 type scenarioFlags struct {
 	Scenario string          `arg:"" help:"Name of a scenario of the library, or a .yaml file."`
-	Seed     *uint64         `help:"Root of all random choices, instead of the scenario's."`
-	Duration *time.Duration  `help:"How long load arrives, instead of the scenario's."`
-	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of its own."`
+	Seed     *uint64         `help:"Root seed of all random choices, instead of the scenario's."`
+	Duration *time.Duration  `help:"Duration of the load, instead of the scenario's."`
+	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's."`
 	Set      []string        `help:"Change a key: --set workload.late='0.1 by 5s'. May be repeated." placeholder:"PATH=VALUE" sep:"none"`
 }
 
-// scenario is one that was read, and where each of its keys was written.
+// scenario is a scenario with the place of each of its keys in the file.
 type scenario struct {
 	scenarios.Scenario
-	places scenarios.Places
+	places yamlfile.Places
 }
 
 // sets returns all changes in the form of --set.
@@ -119,7 +121,7 @@ type runCommand struct {
 	scenarioFlags
 	worldFlags
 	Out   string `help:"Directory of the results." placeholder:"runs/NAME-SEED"`
-	Quiet bool   `short:"q" help:"Write the verdict only."`
+	Quiet bool   `short:"q" help:"Print only the verdict."`
 }
 
 // Run runs the scenario.
@@ -149,7 +151,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) error {
 		return err
 	}
 	outcome.Result.Replay = to.program + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
-	if err := outcome.Write(dir); err != nil {
+	if err := harness.Write(outcome, dir); err != nil {
 		return err
 	}
 	if c.Quiet {
@@ -157,7 +159,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) error {
 	} else {
 		err = outcome.WriteText(to.out, dir)
 	}
-	if err == nil && outcome.Code != harness.ExitPassed {
+	if err == nil && outcome.Code != judge.ExitPassed {
 		err = exitError(outcome.Code)
 	}
 	return err

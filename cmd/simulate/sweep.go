@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/reports"
 )
 
@@ -15,7 +16,7 @@ type sweepCommand struct {
 	scenarioFlags
 	worldFlags
 	Processes []int  `help:"Process counts to run with." default:"1,2,4"`
-	Repeat    int    `help:"How often to run with each count." default:"3"`
+	Repeat    int    `help:"How many times to run each count." default:"3"`
 	Out       string `help:"Directory of the results." placeholder:"runs/NAME-sweep"`
 }
 
@@ -61,7 +62,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) error {
 		return err
 	}
 	err = result.WriteText(to.out, dir)
-	if err == nil && result.Code != harness.ExitPassed {
+	if err == nil && result.Code != judge.ExitPassed {
 		err = exitError(result.Code)
 	}
 	return err

@@ -104,12 +104,12 @@ func TestWrongWordsSayWhichWouldBeRight(t *testing.T) {
 	bare(t)
 	cases := []struct{ arg, want string }{
 		{"--root-timout=2s", `did you mean "--root-timeout"?`},
-		{"--root-timeout=2", `"2" has no unit: want for example 2s`},
-		{"--root-timeout=soon", "want a number with a unit"},
+		{"--root-timeout=2", `"2" has no unit: write 2s`},
+		{"--root-timeout=soon", "write a number with a unit"},
 		{"--timeout=-1s", "negative"},
 		{"--timeout=0s", "timeout 0s must be positive"},
 		{"--flusher-mode=thread", `must be one of "process","goroutine"`},
-		{"--flusher-processes=0", "want a number from 1, or per-shard"},
+		{"--flusher-processes=0", "write 1 or more, or per-shard"},
 		{"--max-segment-bytes=10MX", "10MiB"},
 		{"--max-segment-bytes=0.3B", "whole number of bytes"},
 		{"--max-memory=3", "0.8 or 80%"},
@@ -143,15 +143,15 @@ func TestWrongWordsSayWhichWouldBeRight(t *testing.T) {
 func TestFaultsOfAFileHaveTheirPlace(t *testing.T) {
 	bare(t)
 	cases := []struct{ name, text, want string }{
-		{"unknown key", "redis: a:1\n  \nroot-timout: 1s\n", `:3:1: unknown key "root-timout", did you mean "root-timeout"?`},
-		{"no unit", "group: g\ntimeout: 5\n", `:2:1: --timeout: "5" has no unit`},
-		{"twice", "max-batch: 1\nmax_batch: 2\n", `:2:1: "max-batch" stands there already, at`},
-		{"a mapping", "redis:\n  host: a\n", `wants a single value`},
-		{"empty", "redis:\n", `"redis" wants a single value`},
-		{"a list", "- redis\n", `:1:1: want flags by name`},
+		{"unknown key", "redis: a:1\n  \nroot-timout: 1s\n", `:3:1: unknown key "root-timout"; did you mean root-timeout?`},
+		{"no unit", "group: g\ntimeout: 5\n", `:2:10: --timeout: duration "5" has no unit`},
+		{"twice", "max-batch: 1\nmax_batch: 2\n", `:2:1: key "max_batch" stands here a second time; the first is at`},
+		{"a mapping", "redis:\n  host: a\n", `:2:3: redis: a single value, or a list of them, belongs here`},
+		{"empty", "redis:\n", `redis: a single value, or a list of them, belongs here, not nothing`},
+		{"a list", "- redis\n", `:1:1: keys belong here (redis, redis-user, redis-password-file, ...), not a list`},
 		{"no YAML", "redis: [a\n", `:1:`},
-		{"a password", "redis-password: hunter2\n", `did you mean "redis-password-file"?`},
-		{"all faults", "a: 1\ntimeout: 1\n", `:2:1: --timeout`},
+		{"a password", "redis-password: hunter2\n", `did you mean redis-password-file?`},
+		{"all faults", "a: 1\ntimeout: 1\n", `:2:10: --timeout`},
 		{"config in it", "config: x\n", `unknown key "config"`},
 	}
 	for _, c := range cases {
@@ -225,7 +225,7 @@ func TestHelpNamesEveryFlagItsVariableAndNoSecret(t *testing.T) {
 func TestUnknownVariables(t *testing.T) {
 	got := UnknownVariables([]string{"SLUICE_TIMOUT=1s", "SLUICE_TIMEOUT=1s", "HOME=/",
 		"SLUICE_REDIS_PASSWORD=x"})
-	if len(got) != 1 || got[0] != `SLUICE_TIMOUT, did you mean "SLUICE_TIMEOUT"?` {
+	if len(got) != 1 || got[0] != `SLUICE_TIMOUT; did you mean SLUICE_TIMEOUT?` {
 		t.Errorf("unknown %q", got)
 	}
 }

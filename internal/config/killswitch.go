@@ -8,9 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"sluice/buffer"
+	"sluice/internal/yamlfile"
 )
 
 // killSwitchCheck is how often the file is looked at.
@@ -31,7 +30,7 @@ type fileVersion struct {
 }
 
 // OpenKillSwitch reads the rules: a YAML list of mappings with organization_id, project_id,
-// trace_id (in quotes) and partition. A file that cannot be used is a *UsageError.
+// trace_id and partition. A file that cannot be used is a *UsageError.
 func OpenKillSwitch(path string, log *slog.Logger) (*KillSwitch, error) {
 	k := &KillSwitch{path: path, log: log, version: versionOf(path)}
 	rules, err := readRules(path)
@@ -92,9 +91,8 @@ func readRules(path string) (*buffer.KillSwitch, error) {
 		return nil, err
 	}
 	var rules []buffer.Rule
-	if err := yaml.UnmarshalWithOptions(text, &rules, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("%w (want a list of rules with organization_id, project_id, "+
-			"trace_id in quotes, or partition)", yamlError(path, err))
+	if _, err := yamlfile.Read(path, text, &rules); err != nil {
+		return nil, err
 	}
 	k, err := buffer.NewKillSwitch(rules)
 	if err != nil {

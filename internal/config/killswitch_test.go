@@ -78,9 +78,9 @@ func TestKillSwitchSeesAChange(t *testing.T) {
 
 func TestBadKillSwitchAtStart(t *testing.T) {
 	cases := []struct{ text, want string }{
-		{"- organisation_id: 3\n", ":1:"},
+		{"- organisation_id: 3\n", `:1:3: [0]: unknown key "organisation_id"; did you mean organization_id?`},
 		{"- {}\n", "would drop every span"},
-		{"organization_id: 3\n", "want a list of rules"},
+		{"organization_id: 3\n", ":1:1: a list belongs here"},
 		{"- trace_id: \"12\"\n", "32 lower-case hex digits"},
 	}
 	for _, c := range cases {

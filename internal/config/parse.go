@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"sluice/internal/options"
+	"sluice/internal/yamlfile"
 )
 
 // UsageError means that what the user wrote is wrong; it says what would be right. Programs end
@@ -43,7 +46,10 @@ func Parse(args []string, version string, out io.Writer) (Run, error) {
 	}
 	file := &fileResolver{}
 	if path := configPath(args); path != "" {
-		file.settings, err = readFile(path, flagNames(parser))
+		text, err := readBounded(path)
+		if err == nil {
+			file.settings, err = yamlfile.ReadSettings(path, text, flagNames(parser))
+		}
 		if err := errors.Join(err, file.check(version)); err != nil {
 			return Run{}, &UsageError{Err: fmt.Errorf("--config: %w", err)}
 		}
@@ -60,6 +66,20 @@ func Parse(args []string, version string, out io.Writer) (Run, error) {
 	}
 	f.hurry(func(name string) bool { return given(parsed, name) })
 	return f.run()
+}
+
+// fileBytesMax bounds a file of settings or rules.
+const fileBytesMax = 1 << 20
+
+func readBounded(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > fileBytesMax {
+		return nil, fmt.Errorf("%s has %d bytes: want at most %d", path, info.Size(), fileBytesMax)
+	}
+	return os.ReadFile(path)
 }
 
 // given tells whether a flag was set, by whatever means.
@@ -113,7 +133,7 @@ func flagNames(parser *kong.Kong) []string {
 }
 
 // fileResolver hands the file's settings to kong, where no flag and no variable is set.
-type fileResolver struct{ settings []setting }
+type fileResolver struct{ settings []yamlfile.Setting }
 
 var _ kong.Resolver = (*fileResolver)(nil)
 
@@ -128,8 +148,8 @@ func (r *fileResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (
 		}
 	}
 	for _, s := range r.settings {
-		if s.flag == flag.Name {
-			return strings.Join(s.values, ","), nil
+		if s.Key == flag.Name {
+			return strings.Join(s.Values, ","), nil
 		}
 	}
 	return nil, nil
@@ -144,9 +164,9 @@ func (r *fileResolver) check(version string) error {
 		if err != nil {
 			return err
 		}
-		_, err = parser.Parse([]string{"--" + s.flag + "=" + strings.Join(s.values, ",")})
+		_, err = parser.Parse([]string{"--" + s.Key + "=" + strings.Join(s.Values, ",")})
 		if err != nil && !fromEnvironment(err) {
-			faults = append(faults, fmt.Errorf("%s: %w", s.at, err))
+			faults = append(faults, fmt.Errorf("%v: %w", s.At, err))
 		}
 	}
 	return errors.Join(faults...)
@@ -155,7 +175,7 @@ func (r *fileResolver) check(version string) error {
 // fromEnvironment tells whether kong complains about a variable, not about the setting.
 func fromEnvironment(err error) bool { return strings.Contains(err.Error(), "(from envar ") }
 
-// UnknownVariables returns the variables that look like a flag's, and are none: a misspelt one
+// UnknownVariables returns the variables that look like a flag's, but are not: a misspelt one
 // would otherwise do nothing, in silence. environ is as os.Environ returns it.
 func UnknownVariables(environ []string) []string {
 	parser, err := newParser(&flags{}, "", io.Discard, new(bool))
@@ -172,7 +192,7 @@ func UnknownVariables(environ []string) []string {
 		if !strings.HasPrefix(name, envPrefix) || slices.Contains(known, name) {
 			continue
 		}
-		unknown = append(unknown, name+didYouMean(name, known))
+		unknown = append(unknown, name+options.DidYouMean(name, known))
 	}
 	return unknown
 }

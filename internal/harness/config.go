@@ -66,7 +66,7 @@ type Progress struct {
 }
 
 // Validate returns every fault of the config, joined, or nil. What the world cannot do of the
-// scenario is scenarios.Problems.
+// scenario is yamlfile.Problems.
 func (c Config) Validate() error {
 	if err := errors.Join(c.Scenario.Validate(), c.ValidateWorld()); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sluice/internal/defects"
+	"sluice/internal/judge"
 	"sluice/internal/servers"
 	"sluice/reports"
 	"sluice/scenarios"
@@ -44,7 +45,7 @@ func catch(t *testing.T, cfg Config, d defects.Defect) {
 			if j.Name != d.Caught {
 				continue
 			}
-			if with && (j.Verdict != reports.Violated || outcome.Code != ExitSafety ||
+			if with && (j.Verdict != reports.Violated || outcome.Code != judge.ExitSafety ||
 				!strings.Contains(j.Detail, "at ")) {
 				t.Errorf("with the defect %s is %s: %s", j.Name, j.Verdict, j.Detail)
 			}
@@ -56,7 +57,7 @@ func catch(t *testing.T, cfg Config, d defects.Defect) {
 }
 
 // runOn runs a scenario, or ends the test: it is skipped where the servers cannot be had.
-func runOn(t *testing.T, cfg Config) *Outcome {
+func runOn(t *testing.T, cfg Config) *judge.Outcome {
 	t.Helper()
 	outcome, err := Run(t.Context(), cfg)
 	if errors.Is(err, servers.ErrMissing) && os.Getenv("CI") != "true" {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"sluice/internal/judge"
 	"sluice/reports"
 )
 
@@ -46,9 +47,9 @@ func CheckDirectory(dir string, marks ...string) error {
 		dir, ErrNotARun, marks[0])
 }
 
-// Write writes the run's directory. It is complete or not there: the files are written beside it,
+// Write writes the directory of a run. It is complete or not there: the files are written beside it,
 // and take the place of an earlier run in one step.
-func (o *Outcome) Write(dir string) error {
+func Write(o *judge.Outcome, dir string) error {
 	return replaceDirectory(dir, func(dir string) error {
 		timeline := reports.NewTimeline(o.Events, o.Samples)
 		timeline.Title = o.Scenario.Name + ": " + o.Result.Verdict
@@ -72,7 +73,7 @@ func (o *Outcome) Write(dir string) error {
 			}),
 			saveCharts(dir, timeline),
 			writeFile(dir, FileReport, func(w io.Writer) error {
-				decisive, _ := o.decisive()
+				decisive, _ := o.Decisive()
 				return reports.Page{
 					Result: o.Result, Description: o.Scenario.Description, Decisive: decisive,
 					Timeline: timeline, Events: o.Events, Scenario: o.Scenario.String(),

@@ -11,6 +11,6 @@
 //	injector  when which fault happens, and when it ends
 //	observer  looks ten times a second; recorder: what happens, as it happens
 //
-// What is watched is recorded as it happens, and judged afterwards from the record alone: each
-// invariant is one pure function in a file of its own, with a test that plants a fault in a record.
+// What is watched is recorded as it happens, and judged afterwards from the record alone, by package
+// judge.
 package harness

@@ -10,8 +10,9 @@ import (
 	"syscall"
 	"time"
 
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
+	"sluice/internal/judge"
 	"sluice/internal/pipeline"
 	"sluice/internal/process"
 	consumerprocess "sluice/internal/process/consumer"
@@ -73,7 +74,7 @@ func ended(i *consumerprocess.Process) bool {
 }
 
 // first is the consumer that faults happen to.
-const first = 0
+const first = judge.FirstConsumer
 
 // start starts a life of a consumer, the next one of those there are or a new one, and returns when
 // its servers have answered.
@@ -231,7 +232,7 @@ func (f *fleet) revive() error {
 
 // look returns how the consumers that run stand, with the processes of their workers, and their own
 // in the order of the looks.
-func (f *fleet) look(now time.Time) (looks []consumerLook, workerPids, consumerPids []int) {
+func (f *fleet) look(now time.Time) (looks []judge.ConsumerLook, workerPids, consumerPids []int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, c := range f.consumers {
@@ -239,7 +240,7 @@ func (f *fleet) look(now time.Time) (looks []consumerLook, workerPids, consumerP
 			continue
 		}
 		l := c.instance.Look()
-		looks = append(looks, consumerLook{Consumer: c.index, Life: c.life, Ending: c.asked,
+		looks = append(looks, judge.ConsumerLook{Consumer: c.index, Life: c.life, Ending: c.asked,
 			Heard: now.Sub(l.At).Seconds(), States: l.Workers, Closed: l.Closed,
 			Committed: committed(l.Counters)})
 		consumerPids = append(consumerPids, c.instance.Pid())

@@ -7,40 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"sluice/buffer"
-	"sluice/flusher"
+	"sluice/internal/judge"
 	"sluice/internal/ledger"
 	"sluice/reports"
 )
-
-// look is the state of the consumers and their workers at one moment.
-type look struct {
-	T     float64
-	Phase string
-	// Consumers that run, in the order of their indices.
-	Consumers []consumerLook
-	// Orphans are worker processes whose consumer is gone and that could end: they are not frozen.
-	Orphans int
-	// Unknown is true on a system that cannot be asked for its processes.
-	Unknown bool
-}
-
-// consumerLook is the state of one consumer that runs.
-type consumerLook struct {
-	Consumer, Life int
-	// Ending is true once it was told to end.
-	Ending bool
-	// Heard is how old what it said of itself is, in seconds: it cannot say anything while it is
-	// frozen or starts.
-	Heard  float64
-	States []flusher.WorkerState
-	// Live is how many worker processes it has, by the operating system.
-	Live int
-	// Closed are the shards whose input is to pause.
-	Closed []buffer.Shard
-	// Committed are the offsets behind what was committed in this life, by partition.
-	Committed map[int32]int64
-}
 
 // observer looks at the system ten times a second and keeps what it sees.
 type observer struct {
@@ -57,7 +27,7 @@ type observer struct {
 
 	mu      sync.Mutex
 	phase   string
-	looks   []look
+	looks   []judge.Look
 	samples []reports.Sample
 }
 
@@ -90,7 +60,7 @@ func (o *observer) enter(phase string) {
 
 func (o *observer) look(now time.Time) {
 	consumers, workerPids, consumerPids := o.fleet.look(now)
-	l := look{Consumers: consumers}
+	l := judge.Look{Consumers: consumers}
 	processes, ok := o.fleet.processes()
 	l.Unknown = !ok
 	// The children of the harness are consumers, also one that starts and is not known yet.
@@ -153,7 +123,7 @@ func (o *observer) sample(live int, workerPids, consumerPids []int) reports.Samp
 
 // backlog returns how many messages were sent and are not committed yet, as far as the consumers
 // have said. What a consumer knows of offsets ends with it, so the greatest is kept.
-func (o *observer) backlog(consumers []consumerLook) int64 {
+func (o *observer) backlog(consumers []judge.ConsumerLook) int64 {
 	if o.committed == nil {
 		o.committed = map[int32]int64{}
 	}
@@ -169,8 +139,8 @@ func (o *observer) backlog(consumers []consumerLook) int64 {
 	return max(backlog, 0)
 }
 
-func (o *observer) seen() ([]look, []reports.Sample) {
+func (o *observer) seen() ([]judge.Look, []reports.Sample) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return append([]look(nil), o.looks...), append([]reports.Sample(nil), o.samples...)
+	return append([]judge.Look(nil), o.looks...), append([]reports.Sample(nil), o.samples...)
 }

@@ -2,12 +2,11 @@ package harness
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/judge"
 	"sluice/reports"
 )
 
@@ -18,7 +17,7 @@ type recorder struct {
 	mu     sync.Mutex
 	zero   time.Time // the start of the load, once it is known
 	events []recorded
-	moves  []move
+	moves  []judge.Move
 	states map[who]reports.State
 	fresh  *freshness
 }
@@ -27,14 +26,6 @@ type recorder struct {
 type recorded struct {
 	at    time.Time
 	event reports.Event
-}
-
-// move is a transition of a supervisor, as it was reported.
-type move struct {
-	T float64
-	// Consumer whose supervisor it is, and which of its lives.
-	Consumer, Life int
-	flusher.Event
 }
 
 // who is a worker of a consumer, or the consumer itself: worker reports.NoWorker.
@@ -123,17 +114,17 @@ func (r *recorder) orphaned(consumer int, text string) {
 // supervisor records a transition of a consumer's supervisor.
 func (r *recorder) supervisor(consumer, life int, e flusher.Event) {
 	r.mu.Lock()
-	r.moves = append(r.moves, move{Consumer: consumer, Life: life, Event: e})
+	r.moves = append(r.moves, judge.Move{Consumer: consumer, Life: life, Event: e})
 	r.mu.Unlock()
 	note := func(kind reports.EventKind, text string) {
 		r.note(reports.Event{Kind: kind, Consumer: consumer, Worker: e.Worker,
-			Shards: numbers(e.Shards), Text: text})
+			Shards: judge.ShardNumbers(e.Shards), Text: text})
 	}
 	worker := func(state reports.State, text string) { r.workerOf(consumer, e.Worker, state, text) }
 	switch e.Kind {
 	case flusher.EventFailed:
 		state := reports.StateDead
-		if strings.HasPrefix(e.Cause, "hang") {
+		if e.State == flusher.StateHung {
 			state = reports.StateHung
 		}
 		worker(state, e.Cause)
@@ -175,14 +166,6 @@ func (r *recorder) stopped(consumer int, e flusher.Event) {
 	}
 }
 
-func numbers(shards []buffer.Shard) []int {
-	list := make([]int, len(shards))
-	for i, shard := range shards {
-		list[i] = int(shard)
-	}
-	return list
-}
-
 // statesNow returns the states of the first consumer's workers, by worker.
 func (r *recorder) statesNow() []reports.State {
 	r.mu.Lock()
@@ -198,7 +181,7 @@ func (r *recorder) statesNow() []reports.State {
 }
 
 // record returns everything, with times since the start of the load.
-func (r *recorder) record() ([]reports.Event, []move) {
+func (r *recorder) record() ([]reports.Event, []judge.Move) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// What takes a while is noted when it is done, with the time of its begin.
@@ -208,7 +191,7 @@ func (r *recorder) record() ([]reports.Event, []move) {
 		events[i] = e.event
 		events[i].T = r.seconds(e.at)
 	}
-	moves := append([]move(nil), r.moves...)
+	moves := append([]judge.Move(nil), r.moves...)
 	for i := range moves {
 		moves[i].T = r.seconds(moves[i].At)
 	}

@@ -4,49 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"sluice/buffer/redisstore"
+	"sluice/internal/judge"
 )
 
-// remains is what may still come out of the system.
-type remains struct {
-	// keys are those of the store beside epochs and clocks.
-	keys []string
-	// waiting counts the messages of the input that the group has not committed.
-	waiting int64
-	// err means that one of them is not known.
-	err error
-}
-
-// hopeless tells whether nothing will ever come out again: every message is committed, so none is
-// delivered again, and no queue of the store names anything.
-func (r remains) hopeless() bool {
-	return r.err == nil && r.waiting == 0 && !slices.ContainsFunc(r.keys, func(key string) bool {
-		return strings.HasSuffix(key, "}:queue") || strings.HasSuffix(key, "}:leased")
-	})
-}
+// remainsMax is how long asking the servers what is left may take.
+const remainsMax = 10 * time.Second
 
 // remains asks the servers. The input is asked first: a message is committed after its span is in
 // the store.
-func (r *run) remains(ctx context.Context) (left remains) {
+func (r *run) remains(ctx context.Context) (left judge.Remains) {
 	ctx, cancel := context.WithTimeout(ctx, remainsMax)
 	defer cancel()
-	if left.waiting, left.err = r.waiting(ctx); left.err != nil {
+	if left.Waiting, left.Err = r.waiting(ctx); left.Err != nil {
 		return left
 	}
 	c := redisstore.DefaultConfig()
 	c.Addresses, c.Namespace = r.servers.redis, r.servers.namespace
 	var store *redisstore.Store
-	if store, left.err = redisstore.Open(ctx, c); left.err != nil {
+	if store, left.Err = redisstore.Open(ctx, c); left.Err != nil {
 		return left
 	}
 	defer store.Close()
-	left.keys, left.err = store.Leftovers(ctx)
+	left.Store, left.Err = store.Leftovers(ctx)
 	return left
 }
 

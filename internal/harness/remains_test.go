@@ -7,6 +7,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/buffer"
+	"sluice/buffer/redisstore"
 )
 
 // A run is hopeless once the group has committed all of the input and no queue names anything, and
@@ -44,13 +47,13 @@ func TestRemains(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wants := func(when string, waiting int64, keys int, hopeless bool) {
+	wants := func(when string, waiting int64, held int, hopeless bool) {
 		t.Helper()
 		left := r.remains(t.Context())
-		if left.err != nil || left.waiting != waiting || len(left.keys) != keys ||
-			left.hopeless() != hopeless {
-			t.Errorf("%s: %+v (%v), hopeless %v; want %d waiting, %d keys, hopeless %v", when, left,
-				left.err, left.hopeless(), waiting, keys, hopeless)
+		if left.Err != nil || left.Waiting != waiting || len(left.Store.Held) != held ||
+			left.Hopeless() != hopeless {
+			t.Errorf("%s: %+v (%v), hopeless %v; want %d waiting, %d held, hopeless %v", when, left,
+				left.Err, left.Hopeless(), waiting, held, hopeless)
 		}
 	}
 	wants("nothing is committed", 10, 0, false)
@@ -59,22 +62,37 @@ func TestRemains(t *testing.T) {
 	commit(0, 5)
 	commit(1, 5)
 	wants("all is committed", 0, 0, true)
-	for key, value := range map[string]string{"run:t:1": "span", "run:{1}:owner": "2", "other:{1}:queue": "x"} {
-		if err := redis.Set(key, value); err != nil {
+	c := redisstore.DefaultConfig()
+	c.Addresses, c.Namespace = []string{redis.Addr()}, "run"
+	store, err := redisstore.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	step := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	span := buffer.Span{ID: buffer.SpanID{1}, Parent: buffer.SpanID{1}, Root: true, Size: 1}
+	delivery := buffer.Delivery{ID: buffer.DeliveryID{Partition: 1, Number: 1}}
+	attached, err := store.Attach(t.Context(), delivery, []buffer.TraceBatch{
+		{Subtrees: []buffer.Subtree{{Parent: span.ID, Spans: []buffer.Span{span}}}}})
+	step(attached, err)
 	wants("a span is in no queue", 0, 1, true)
-	for _, name := range []string{"queue", "leased"} {
-		key := "run:{1}:" + name
-		if err := redis.Set(key, "x"); err != nil {
-			t.Fatal(err)
-		}
-		wants("a span is in "+name, 0, 2, false)
-		redis.Del(key)
-	}
+	named := attached[0].Live[0].Generation
+	step(nil, store.Enqueue(t.Context(), 1, buffer.QueueUpdate{Due: []buffer.Due{{Generation: named}}}))
+	wants("a span is queued", 0, 1, false)
+	fenced, err := store.Fence(t.Context(), 1, buffer.AnyEpoch)
+	step(fenced, err)
+	step(store.Lease(t.Context(), fenced.Owner, buffer.Seconds(1), 1))
+	wants("a span is leased", 0, 1, false)
+	step(nil, store.Release(t.Context(), fenced.Owner,
+		buffer.Release{Done: []buffer.Generation{named}}))
+	wants("a span is in no queue any more", 0, 1, true)
 	redis.Close()
-	if left := r.remains(t.Context()); left.err == nil || left.hopeless() {
-		t.Errorf("without redis: %+v, hopeless %v", left, left.hopeless())
+	if left := r.remains(t.Context()); left.Err == nil || left.Hopeless() {
+		t.Errorf("without redis: %+v, hopeless %v", left, left.Hopeless())
 	}
 }

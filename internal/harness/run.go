@@ -8,19 +8,12 @@ import (
 	"time"
 
 	"sluice/flusher"
+	"sluice/internal/judge"
 	"sluice/internal/ledger"
 	"sluice/internal/load"
 	"sluice/internal/pipeline"
 	"sluice/reports"
 	"sluice/scenarios"
-)
-
-// The phases of a run.
-const (
-	PhaseStart = "start"
-	PhaseLoad  = "load"
-	PhaseDrain = reports.PhaseDrain
-	PhaseStop  = "stop"
 )
 
 // Time that the phases around the load may take, beside what the scenario says.
@@ -52,12 +45,13 @@ type run struct {
 	record    *recorder
 	observer  *observer
 	injector  *injector
+	start     time.Time // of the load
 }
 
 // Run runs the scenario once. An EnvironmentError means that there is no result; with a context
 // that is done before the end there is one, with verdict unknown. In every case nothing is left
 // behind: no process, no topic, no key.
-func Run(ctx context.Context, cfg Config) (out *Outcome, err error) {
+func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -121,7 +115,7 @@ func (r *run) announce(e reports.Event) {
 }
 
 // through takes the run through its phases.
-func (r *run) through(ctx context.Context, began time.Time) (*Outcome, error) {
+func (r *run) through(ctx context.Context, began time.Time) (*judge.Outcome, error) {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	// The collector outlives the consumers, whose last records it is to see.
@@ -130,22 +124,27 @@ func (r *run) through(ctx context.Context, began time.Time) (*Outcome, error) {
 	watching, endWatching := context.WithCancel(reading)
 	defer endWatching()
 
-	r.observer.enter(PhaseStart)
+	r.observer.enter(reports.PhaseStart)
 	tasks.Go(func() { r.collector.run(reading) })
 	if err := r.startConsumer(ctx); err != nil {
 		return nil, err
 	}
-	e := &evidence{scenario: r.cfg.Scenario}
+	e := &judge.Evidence{Scenario: r.cfg.Scenario, World: string(r.cfg.World)}
 	r.load(ctx, watching, &tasks, e)
 	r.drain(ctx, e)
-	r.observer.enter(PhaseStop)
-	e.stopTooLong, e.pipelineErr = r.fleet.drainAll()
-	e.survivors = r.awaitGone()
+	r.observer.enter(reports.PhaseStop)
+	forced, err := r.fleet.drainAll()
+	if e.PipelineErr = err; forced {
+		e.ForcedAfter = shutdownMax.Seconds()
+	}
+	e.Survivors = r.awaitGone()
 	endWatching()
 	r.observer.look(time.Now()) // the very last state
-	e.finishErr = r.finish(ctx)
-	e.missedFaults, e.skippedFaults = r.injector.missed()
-	return r.outcome(e, began), nil
+	e.FinishErr = r.finish(ctx)
+	e.MissedFaults, e.SkippedFaults = r.injector.missed()
+	r.gather(e)
+	e.WallSeconds = time.Since(began).Seconds()
+	return judge.Judge(e), nil
 }
 
 // startConsumer returns when the first consumer's workers are healthy.
@@ -180,10 +179,10 @@ func (r *run) startConsumer(ctx context.Context) error {
 }
 
 // load is the safety phase, in which load arrives and faults happen.
-func (r *run) load(ctx, watching context.Context, tasks *sync.WaitGroup, e *evidence) {
+func (r *run) load(ctx, watching context.Context, tasks *sync.WaitGroup, e *judge.Evidence) {
 	start := time.Now()
 	r.record.begin(start)
-	r.observer.enter(PhaseLoad)
+	r.observer.enter(reports.PhaseLoad)
 	loading, endLoad := context.WithCancel(ctx)
 	defer endLoad()
 	tasks.Go(func() { r.observer.run(watching) })
@@ -191,11 +190,11 @@ func (r *run) load(ctx, watching context.Context, tasks *sync.WaitGroup, e *evid
 	if r.cfg.Scenario.Expectations.End != scenarios.EndBudget {
 		tasks.Go(func() { r.whenFallen(loading, endLoad) })
 	}
-	e.start = start
-	e.sendErr = r.sender.run(loading, start)
-	e.loadSeconds = time.Since(start).Seconds()
-	e.behind = time.Duration(r.sender.behind.Load())
-	e.limit, e.limited = r.sender.limit()
+	r.start = start
+	e.SendErr = r.sender.run(loading, start)
+	e.LoadSeconds = time.Since(start).Seconds()
+	e.Behind = time.Duration(r.sender.behind.Load())
+	e.Limit, e.Limited = r.sender.limit()
 }
 
 // whenFallen ends the load of a consumer that ended though nobody had ended it.
@@ -214,31 +213,31 @@ func (r *run) whenFallen(loading context.Context, endLoad context.CancelFunc) {
 }
 
 // drain is the liveness phase: the faults are healed, and everything must come out.
-func (r *run) drain(ctx context.Context, e *evidence) {
+func (r *run) drain(ctx context.Context, e *judge.Evidence) {
 	if err := r.injector.heal(); err != nil {
-		e.healErr = err
+		e.HealErr = err
 	}
-	r.observer.enter(PhaseDrain)
-	_, e.endedEarly = r.fleet.fallen()
-	if e.endedEarly {
-		e.endedErr, _ = r.fleet.fallen()
+	r.observer.enter(reports.PhaseDrain)
+	_, e.EndedEarly = r.fleet.fallen()
+	if e.EndedEarly {
+		e.EndedErr, _ = r.fleet.fallen()
 	}
-	if ctx.Err() == nil && (!e.endedEarly || e.scenario.Expectations.End == scenarios.EndBudget) {
-		e.healErr = errors.Join(e.healErr, r.fleet.revive())
+	if ctx.Err() == nil && (!e.EndedEarly || e.Scenario.Expectations.End == scenarios.EndBudget) {
+		e.HealErr = errors.Join(e.HealErr, r.fleet.revive())
 	}
 	began := time.Now()
-	e.drained = r.awaitDrained(ctx)
-	e.drainSeconds = time.Since(began).Seconds()
+	e.Drained = r.awaitDrained(ctx)
+	e.DrainSeconds = time.Since(began).Seconds()
 	if first, last := r.collector.bounds(); !last.IsZero() {
-		e.firstSeconds, e.lastSeconds = first.Sub(e.start).Seconds(), last.Sub(e.start).Seconds()
+		e.FirstSeconds, e.LastSeconds = first.Sub(r.start).Seconds(), last.Sub(r.start).Seconds()
 	}
-	if !e.drained {
-		e.stuck = r.fleet.ready()
+	if !e.Drained {
+		e.Stuck = r.fleet.ready()
 	}
 	if err, ended := r.fleet.fallen(); ended {
-		e.endedEarly, e.endedErr = true, err
+		e.EndedEarly, e.EndedErr = true, err
 	}
-	e.interrupted = ctx.Err() != nil
+	e.Interrupted = ctx.Err() != nil
 }
 
 // awaitDrained returns true when every span and bad message sent has come out, was dropped or is
@@ -257,9 +256,9 @@ func (r *run) awaitDrained(ctx context.Context) bool {
 			// What a wipe of Redis has spared may still be on its way, and a queue may name a generation
 			// that was flushed before, until its time has come.
 			switch left := r.remains(ctx); {
-			case settled && left.err == nil && len(left.keys) == 0:
+			case settled && left.Err == nil && left.Store.Empty():
 				return true
-			case settled || !left.hopeless():
+			case settled || !left.Hopeless():
 				hopeless = time.Time{}
 			case hopeless.IsZero():
 				hopeless = now
@@ -303,6 +302,22 @@ func (r *run) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishMax)
 	defer cancel()
 	return r.collector.finish(ctx)
+}
+
+// gather adds what the record holds to the evidence.
+func (r *run) gather(e *judge.Evidence) {
+	e.Left = r.remains(context.Background())
+	e.Events, e.Moves = r.record.record()
+	e.Looks, e.Samples = r.observer.seen()
+	e.Freshness, e.Latency = r.record.fresh.quantiles(), r.latency.quantiles()
+	e.Balance = r.ledger.Balance(0)
+	if !e.Drained && !e.Left.Store.Empty() {
+		// Which spans those are is not known; they are not lost as long as the store holds them.
+		e.Balance = r.ledger.Balance(e.Balance.Lost)
+	}
+	if e.Balance.Lost+e.Balance.Buffered > 0 {
+		e.LostDue = r.latency.dueAt(e.Balance.FirstLost)
+	}
 }
 
 // config returns the pipeline of the scenario.

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/internal/judge"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -146,7 +147,7 @@ faults:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if outcome.Code != ExitLiveness {
+	if outcome.Code != judge.ExitLiveness {
 		t.Errorf("exit code is %d", outcome.Code)
 	}
 	for _, j := range outcome.Result.Invariants {
@@ -181,11 +182,11 @@ func TestInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if outcome.Code != ExitUnknown || !outcome.Interrupted {
+	if outcome.Code != judge.ExitUnknown || !outcome.Interrupted {
 		t.Errorf("exit code is %d, interrupted is %v", outcome.Code, outcome.Interrupted)
 	}
 	for _, j := range outcome.Result.Invariants {
-		if j.Name == processLimit.name && j.Verdict != reports.Passed {
+		if j.Name == "process limit" && j.Verdict != reports.Passed {
 			t.Errorf("%s is %s: %s", j.Name, j.Verdict, j.Detail)
 		}
 	}
@@ -203,7 +204,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(result.Rows) != 2 || len(ran) != 4 || result.Rows[1].Repeats != 2 ||
-		result.Code != ExitPassed || result.Rows[0].Median <= 0 || ran[0].Seed == ran[3].Seed {
+		result.Code != judge.ExitPassed || result.Rows[0].Median <= 0 || ran[0].Seed == ran[3].Seed {
 		t.Errorf("result is %+v, ran %+v", result, ran)
 	}
 	dir := filepath.Join(t.TempDir(), "sweep")
@@ -236,13 +237,13 @@ func TestNoServers(t *testing.T) {
 	}
 }
 
-func expectPassed(t *testing.T, o *Outcome) {
+func expectPassed(t *testing.T, o *judge.Outcome) {
 	t.Helper()
 	var text bytes.Buffer
 	if err := o.WriteText(&text, ""); err != nil {
 		t.Fatal(err)
 	}
-	if o.Code != ExitPassed || o.Result.Verdict != "passed" {
+	if o.Code != judge.ExitPassed || o.Result.Verdict != "passed" {
 		t.Errorf("exit code %d:\n%s", o.Code, &text)
 	}
 	if !strings.HasSuffix(text.String(), "\nverdict: passed\n") {
@@ -251,14 +252,14 @@ func expectPassed(t *testing.T, o *Outcome) {
 }
 
 // checkDirectory writes the outcome twice, and reads it back.
-func checkDirectory(t *testing.T, o *Outcome) {
+func checkDirectory(t *testing.T, o *judge.Outcome) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out", "run")
 	for range 2 {
 		if err := CheckDirectory(dir, FileResult); err != nil {
 			t.Fatal(err)
 		}
-		if err := o.Write(dir); err != nil {
+		if err := Write(o, dir); err != nil {
 			t.Fatal(err)
 		}
 	}

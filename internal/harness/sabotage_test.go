@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/internal/judge"
 	"sluice/reports"
 )
 
@@ -52,7 +53,7 @@ func TestSabotage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if outcome.Code != ExitSafety {
+			if outcome.Code != judge.ExitSafety {
 				t.Errorf("exit code %d: %s", outcome.Code, outcome.Verdict())
 			}
 			for _, j := range outcome.Result.Invariants {

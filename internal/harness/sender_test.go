@@ -17,7 +17,6 @@ import (
 
 	"sluice/internal/ledger"
 	"sluice/internal/load"
-	"sluice/reports"
 	"sluice/scenarios"
 )
 
@@ -289,20 +288,6 @@ func TestLag(t *testing.T) {
 		if text != c.text || limited != c.limited {
 			t.Errorf("%s: %q, %v", c.name, text, limited)
 		}
-	}
-}
-
-// TestTheHarnessSaysThatItWasTheLimit: where the figures that suffer from it stand.
-func TestTheHarnessSaysThatItWasTheLimit(t *testing.T) {
-	e := clean()
-	e.limit, e.limited = "planted", true
-	details := map[string]string{}
-	for _, j := range judgeExpectations(e, &reports.Result{}) {
-		details[j.Name] = j.Detail
-	}
-	if !strings.HasSuffix(details["open loop"], "; planted") ||
-		!strings.HasSuffix(details["throughput_min"], "; the harness was the limit, not the system") {
-		t.Errorf("details are %q", details)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sluice/internal/judge"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -34,7 +35,7 @@ type SweepResult struct {
 // far comes with the error.
 func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 	var runs []reports.SweepRun
-	worst := ExitPassed
+	worst := judge.ExitPassed
 	result := func() SweepResult {
 		return SweepResult{reports.NewSweep(cfg.Scenario.Name, string(cfg.World), runs), worst}
 	}
@@ -53,7 +54,7 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 			run := reports.SweepRun{
 				Processes: processes, Repeat: repeat + 1, Seed: one.Scenario.Seed,
 				Verdict:        outcome.Result.Verdict,
-				KeptUp:         outcome.keptUp(),
+				KeptUp:         keptUp(outcome),
 				SpansPerSecond: outcome.Result.Throughput.SpansPerSecond,
 				BytesPerSecond: outcome.Result.Throughput.BytesPerSecond,
 				FreshnessP99:   outcome.Result.Freshness.P99,
@@ -63,7 +64,7 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 				run.Reason = j.Name + ": " + j.Detail
 			}
 			runs = append(runs, run)
-			worst = graver(worst, outcome.Code)
+			worst = judge.Graver(worst, outcome.Code)
 			if cfg.Ran != nil {
 				cfg.Ran(run)
 			}
@@ -82,7 +83,7 @@ const (
 
 // keptUp tells whether the flushers, and the way to them, were faster than the load: nothing waited
 // long, and at its end there was no more to drain than waited for its deadline.
-func (o *Outcome) keptUp() bool {
+func keptUp(o *judge.Outcome) bool {
 	timeout := max(o.Scenario.Pipeline.Timeout, o.Scenario.Pipeline.RootTimeout)
 	return o.Result.Freshness.P99 <= freshMax.Seconds() &&
 		o.Result.Run.DrainSeconds <= (timeout+drainSlack).Seconds()
@@ -125,7 +126,7 @@ func (s SweepResult) WriteText(w io.Writer, dir string) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	verdict := "verdict: " + verdicts[s.Code]
+	verdict := "verdict: " + judge.Verdicts[s.Code]
 	_, err := fmt.Fprintf(w, "Results  %s\n%s\n", dir, verdict)
 	return err
 }

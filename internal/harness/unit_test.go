@@ -236,8 +236,9 @@ func TestRecorderFollowsAWorker(t *testing.T) {
 	r := newRecorder(func(reports.Event) { heard++ })
 	tell := func(kinds ...flusher.EventKind) {
 		for _, kind := range kinds {
+			// A start that takes too long is a hang, whatever its cause says.
 			r.supervisor(first, 1, flusher.Event{Kind: kind, At: time.Now(), Worker: 0, Start: 1,
-				Cause: "hang: planted", Shards: []buffer.Shard{3}})
+				State: flusher.StateHung, Cause: "not healthy 2m after its start", Shards: []buffer.Shard{3}})
 		}
 	}
 	tell(flusher.EventStarted, flusher.EventHealthy, flusher.EventBackpressureOn,

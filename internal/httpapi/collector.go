@@ -8,13 +8,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 	"sluice/internal/pipeline"
 	"sluice/internal/process"
 )
 
-// Source is where the collector reads: a pipeline.
+// Source is what the collector reads from: a pipeline.
 type Source interface {
 	Workers() []flusher.WorkerState
 	Counters() ingest.Counters
@@ -56,19 +56,19 @@ func (m metric) emit(out chan<- prometheus.Metric, value float64, labels ...stri
 
 var (
 	workerState = gauge("worker_state",
-		"1 for the state that the worker is in.", "worker", "state")
+		"1 for the worker's current state.", "worker", "state")
 	workerShard = gauge("worker_shard",
 		"1 for each shard that the worker flushes.", "worker", "shard")
 	workerStarts = counter("worker_starts_total",
-		"Starts of the worker, the first one too.", "worker")
+		"Starts of the worker, including the first.", "worker")
 	workerRestarts = counter("worker_restarts_total",
 		"Restarts that counted against the worker's budget.", "worker")
 	workerStrays = gauge("worker_strays",
-		"Earlier workers of this number that were given up and have not ended.", "worker")
+		"Earlier workers with this number that could not be killed and have not ended.", "worker")
 	workerBeat = gauge("worker_last_beat_timestamp_seconds",
-		"When the worker last gave a sign of life, in Unix time.", "worker")
+		"When the worker last reported, in Unix time.", "worker")
 	workerPressure = gauge("worker_backpressure_seconds",
-		"For how long the worker has not kept up; 0 if it does.", "worker")
+		"How long the worker has not kept up; 0 if it does.", "worker")
 	workerSegments = counter("worker_segments_total",
 		"Segments that were flushed and acknowledged.", "worker")
 	workerSpans = counter("worker_spans_total",
@@ -78,41 +78,41 @@ var (
 	workerRecords = counter("worker_records_total",
 		"Output records that Kafka acknowledged.", "worker")
 	workerLetters = counter("worker_dead_letters_total",
-		"Spans that no broker would take.", "worker")
+		"Spans sent to the dead-letter topic because Kafka refused them.", "worker")
 	workerCPU = counter("worker_cpu_seconds_total",
-		"Processor time of the worker process; starts again with each process.", "worker")
+		"Processor time of the worker process; starts at 0 with each process.", "worker")
 	workerRSS = gauge("worker_resident_memory_bytes",
 		"Resident memory of the worker process.", "worker")
 
 	shardAssigned = gauge("shard_assigned",
 		"1 while the shard's partition is assigned to this program.", "shard")
 	shardPaused = gauge("shard_input_paused",
-		"1 while the shard's input pauses; /readyz says why.", "shard")
+		"1 while the shard's input is paused; /readyz says why.", "shard")
 	shardMessages = counter("shard_messages_total",
-		"Messages that were read.", "shard")
+		"Messages read.", "shard")
 	shardSpans = counter("shard_spans_total",
-		"Spans that were stored, or recognised as stored before.", "shard")
+		"Spans that were stored, or were stored already.", "shard")
 	shardBytes = counter("shard_bytes_total",
 		"Payload bytes of these spans.", "shard")
 	shardDuplicates = counter("shard_duplicates_total",
-		"Spans that were stored before.", "shard")
+		"Spans that were stored already.", "shard")
 	shardDropped = counter("shard_dropped_total",
 		"Spans that the kill switch dropped.", "shard")
 	shardLetters = counter("shard_dead_letters_total",
-		"Messages that are no span.", "shard")
+		"Messages sent to the dead-letter topic because they are not spans.", "shard")
 	shardBatches = counter("shard_batches_total",
 		"Batches that were stored.", "shard")
 	shardRetries = counter("shard_retries_total",
-		"Steps that failed for now and were tried again.", "shard")
+		"Steps that failed and were retried.", "shard")
 	shardCommitted = gauge("shard_committed_offset",
-		"Offset behind the last message that was committed.", "shard")
+		"Offset after the last message that was committed.", "shard")
 	shardBehind = gauge("shard_input_lag_seconds",
 		"How far the last batch was behind the wall clock when it was read.", "shard")
 
 	ruleDropped = counter("kill_switch_dropped_total",
 		"Spans that a rule of the kill switch dropped.", "rule")
-	commits      = counter("commits_total", "Commits of offsets that were tried.")
-	commitErrors = counter("commit_errors_total", "Commits of offsets that failed.")
+	commits      = counter("commits_total", "Offset commits attempted.")
+	commitErrors = counter("commit_errors_total", "Offset commits that failed.")
 
 	nodeUsed = gauge("redis_memory_used_bytes", "Memory that a Redis node uses.", "node")
 	nodeMax  = gauge("redis_memory_max_bytes",
@@ -123,7 +123,7 @@ var (
 		[]string{"worker"}, nil)
 )
 
-// Describe sends nothing: what there is depends on the assignment.
+// Describe sends nothing: which metrics exist depends on the assignment.
 func (c *Collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect asks the pipeline.
@@ -152,7 +152,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.collectMemory(out)
 }
 
-// states are all that a worker can be in, so that each has a line from the start.
+// states are all states of a worker, so that each has a line from the start.
 var states = []flusher.State{
 	flusher.StateStopped, flusher.StateStarting, flusher.StateHealthy, flusher.StateBackpressure,
 	flusher.StateHung, flusher.StateDead, flusher.StateRestarting, flusher.StateStopping,

@@ -17,8 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 	"sluice/internal/pipeline"
 	"sluice/internal/process"
 )
@@ -137,7 +137,7 @@ func TestHealthSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"all is well", "/healthz", well, 200, "ok\n"},
 		{"all is well", "/readyz", well, 200, "ok\n"},
-		{"what passes is no reason to restart", "/healthz", busy, 200, "ok\n"},
+		{"a passing trouble is not a reason to restart", "/healthz", busy, 200, "ok\n"},
 		{"each cause on a line", "/readyz", busy, 503,
 			"worker 1 (shards [1]) is hung\ninput of partition 1 pauses\n"},
 		{"the end", "/healthz", over, 503, "the pipeline has ended\n"},

@@ -8,9 +8,9 @@ import (
 	"github.com/twmb/franz-go/plugin/kprom"
 )
 
-// KafkaHooks returns what makes the metrics of a Kafka client of this process, labelled with the
-// client's name. The workers' producers are in other processes, and are seen through the metrics of
-// the workers.
+// KafkaHooks returns the hooks that export metrics of a Kafka client in this process, labelled with
+// the client's name. The workers' producers run in other processes, and show in the workers'
+// metrics.
 func KafkaHooks(registry prometheus.Registerer) func(client string) []kgo.Hook {
 	return func(client string) []kgo.Hook {
 		return []kgo.Hook{&clientMetrics{Metrics: kprom.NewMetrics("sluice",

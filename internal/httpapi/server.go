@@ -17,9 +17,9 @@ import (
 
 // Health says what is wrong.
 type Health interface {
-	// Alive returns why the program cannot go on, and had better be started again; nil if it can.
+	// Alive returns why the program cannot continue and should be restarted; nil if it can.
 	Alive() []string
-	// Ready returns what keeps it from doing its work now; nil if nothing does.
+	// Ready returns what keeps the program from doing its work now; nil if nothing does.
 	Ready() []string
 }
 
@@ -35,7 +35,7 @@ type Server struct {
 	done     chan struct{}
 }
 
-// Listen serves on the address from now on. The error names the address.
+// Listen starts to serve on the address. The error names the address.
 func Listen(
 	address string, health Health, metrics prometheus.Gatherer, log *slog.Logger,
 ) (*Server, error) {
@@ -61,10 +61,10 @@ func Listen(
 	return s, nil
 }
 
-// Addr is the address that is served on, with the port that was chosen if it was 0.
+// Addr is the address that the server listens on, with the port that was chosen for port 0.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Close ends the server; answers that are being written have a second.
+// Close stops the server; responses in progress get a second.
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWaitMax)
 	defer cancel()
@@ -78,7 +78,7 @@ func (s *Server) Close() {
 func Handler(health Health, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, // what can be told is better than nothing
+		ErrorHandling: promhttp.ContinueOnError, // some metrics are better than none
 	}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, health.Alive())
@@ -90,7 +90,7 @@ func Handler(health Health, metrics prometheus.Gatherer) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	// Not /debug/pprof/cmdline: nothing secret is in the command line, and nobody needs it here.
+	// No /debug/pprof/cmdline: the command line holds no secret, but nobody needs it here.
 	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound)
 	mux.HandleFunc("GET /{$}", index)
 	return mux

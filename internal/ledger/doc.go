@@ -10,5 +10,5 @@
 //
 // The ledger reads output records by itself, with nothing of the code that wrote them. It knows one
 // layout by heart, that of a flusher that only puts two fields into the bytes that came in, and so
-// checks a span in less time than it takes to make it; any other layout goes the long way.
+// checks a span in less time than it takes to make it; any other layout takes the slow path.
 package ledger

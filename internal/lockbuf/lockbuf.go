@@ -1,4 +1,4 @@
-// Package lockbuf has a buffer for what a program under test writes, to be read while it does.
+// Package lockbuf is a buffer for the output of a program under test, to be read while it writes.
 package lockbuf
 
 import (

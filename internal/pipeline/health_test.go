@@ -10,7 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"sluice/internal/ingest"
+	"sluice/consumer/ingest"
 )
 
 func TestHealthInWords(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"sluice/buffer"
 	"sluice/buffer/codec"
 	"sluice/buffer/redisstore"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 	"sluice/internal/kafkaio"
 	"sluice/internal/process"
 	"sluice/internal/process/worker"
@@ -250,12 +250,6 @@ func (p *Pipeline) Usage() map[int]process.Usage { return p.spawner.Usage() }
 func (p *Pipeline) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
 	return p.store.Memory(ctx)
 }
-
-// Leftovers describes what Redis holds beside epochs and clocks: nothing when all was flushed. It
-// reads all names, so it is for tests and the harness.
-func (p *Pipeline) Leftovers(ctx context.Context) ([]string, error) { return p.store.Leftovers(ctx) }
-
-var _ buffer.Store = (*redisstore.Store)(nil)
 
 // onFlusher logs an event of the supervisor and passes it on.
 func (p *Pipeline) onFlusher(e flusher.Event) {

@@ -1,4 +1,4 @@
-// Package proptest runs gopter properties so that a failure can be had again.
+// Package proptest runs gopter properties so that a failure can be reproduced.
 //
 // Every case has a seed of its own, so a failing case is one short line, "seed:size", whatever ran
 // before it. A failure prints that line, the arguments as gopter shrank them, and the command that
@@ -10,7 +10,7 @@
 //
 //	SLUICE_SEED=7        the cases of root seed 7 instead of a fresh one
 //	SLUICE_SEED=7:31     one case alone: seed 7, size 31
-//	SLUICE_CHECKS=10000  so many cases instead of the test's own number
+//	SLUICE_CHECKS=10000  this many cases instead of the test's own number
 package proptest
 
 import (

@@ -132,7 +132,7 @@ func TestPlantedImports(t *testing.T) {
 
 		{"flusher", "sluice/buffer/redisstore", "only pure ones"},
 		{"scenarios", "sluice/internal/servers", "only pure ones"},
-		{"internal/ingest", "github.com/twmb/franz-go/pkg/kgo", "third-party"},
+		{"consumer/ingest", "github.com/twmb/franz-go/pkg/kgo", "third-party"},
 		{"buffer", "github.com/redis/rueidis", "third-party"},
 		{"buffer/memstore", "github.com/alicebob/miniredis/v2", "third-party"},
 		{"flusher", "golang.org/x/sys/unix", "third-party"},

@@ -8,8 +8,8 @@ const module = "sluice"
 // purePackages decide, and are used unchanged in every world. They may import one another, the
 // standard library without what impureStd lists, and pureThirdParty.
 var purePackages = []string{
-	"buffer", "buffer/codec", "buffer/memstore", "flusher", "internal/ingest", "scenarios",
-	"internal/editdistance",
+	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer/ingest", "scenarios",
+	"internal/options", "internal/yamlfile",
 }
 
 // impureStd are the packages of the standard library through which a pure package could reach the
@@ -30,21 +30,23 @@ var pureThirdParty = []string{
 // layers order the project's packages; an import goes to the same layer or a lower one. The
 // longest entry that a package's path starts with is its own.
 var layers = map[string]int{
-	"internal/proptest":     0, // tools of the tests: they know nothing of the project
-	"internal/servers":      0,
-	"internal/purity":       0,
-	"internal/lockbuf":      0,
-	"internal/editdistance": 0,
-	"buffer":                1,
-	"flusher":               2,
-	"internal/ingest":       3,
-	"scenarios":             3,
-	"internal/process":      3, // what a process does comes from above, by a role
-	"internal":              4, // adapters and glue
-	"internal/harness":      5,
-	"sim":                   5,
-	"reports":               5,
-	"cmd":                   6,
+	"internal/proptest": 0, // tools of the tests: they know nothing of the project
+	"internal/servers":  0,
+	"internal/purity":   0,
+	"internal/lockbuf":  0,
+	"buffer":            1,
+	"internal/options":  1,
+	"internal/yamlfile": 1,
+	"flusher":           2,
+	"consumer":          3,
+	"scenarios":         3,
+	"internal/process":  3, // what a process does comes from above, by a role
+	"internal":          4, // adapters and glue
+	"internal/judge":    5,
+	"internal/harness":  5,
+	"sim":               5,
+	"reports":           5,
+	"cmd":               6,
 
 	"internal/process/consumer": 4, // a whole pipeline is below it
 }
@@ -53,6 +55,7 @@ var layers = map[string]int{
 // cmd/run --embedded runs them.)
 var notInProduction = []string{
 	module + "/sim",
+	module + "/internal/judge",
 	module + "/internal/harness",
 	module + "/internal/process/consumer",
 	module + "/reports",

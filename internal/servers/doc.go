@@ -13,12 +13,12 @@
 //	k := servers.NewKafka(t)          // a Kafka of the test's own
 //
 // Shared servers are started once per test binary, at their first use, and end with the binary.
-// Their users keep apart by topic names and key prefixes of their own, and flush nothing.
+// Their users keep apart by topic names and key prefixes of their own, and never wipe a server.
 //
 // Where a server cannot be had (no redis-server, no Kafka jars), these calls skip the test with
 // one line that says what to install; under CI=true they fail it.
 //
-// No server outlives the program that started it, also if that is killed with kill -9: see
+// No server outlives the program that started it, even if that is killed with kill -9: see
 // guard.go.
 //
 // The package keeps no goroutine of its own between calls, so tests that look for leaked

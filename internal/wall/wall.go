@@ -12,10 +12,7 @@ import (
 // Clock is the machine's clock. The zero value is ready for use.
 type Clock struct{}
 
-var (
-	_ flusher.Clock    = Clock{}
-	_ flusher.Timeouts = Clock{}
-)
+var _ flusher.Clock = Clock{}
 
 // Now returns the time with a monotonic reading.
 func (Clock) Now() time.Time { return time.Now() }

@@ -3,12 +3,12 @@ package pipelinetest
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/buffer"
 	"sluice/buffer/redisstore"
 	"sluice/internal/ledger"
 	"sluice/internal/pipeline"
@@ -142,16 +142,16 @@ func (w *World) CheckEmpty(tb testing.TB) {
 		tb.Fatal(err)
 	}
 	defer store.Close()
-	var left []string
+	var left buffer.Leftovers
 	for deadline := time.Now().Add(settleMax); ; {
 		if left, err = store.Leftovers(tb.Context()); err != nil {
 			tb.Fatal(err)
 		}
-		if len(left) == 0 {
+		if left.Empty() {
 			return
 		}
 		if time.Now().After(deadline) {
-			tb.Fatalf("after %v redis still holds %d keys: %s", settleMax, len(left), strings.Join(left, ", "))
+			tb.Fatalf("after %v redis still holds %v", settleMax, left)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

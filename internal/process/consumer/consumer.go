@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 	"sluice/internal/pipeline"
 	"sluice/internal/process"
 )

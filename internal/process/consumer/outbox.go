@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 )
 
 const (

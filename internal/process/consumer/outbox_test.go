@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/ingest"
 )
 
 // TestNoEventIsLostOnASlowHarness: what nobody collects must bring every event in order once it is
@@ -39,8 +39,8 @@ func TestNoEventIsLostOnASlowHarness(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := events + 3; len(got) != want {
-		t.Fatalf("%d reports, want %d: the events, that of the input, freshness and one state", len(got),
-			want)
+		t.Fatalf("%d reports, want %d: the events, that of the input, freshness and one state",
+			len(got), want)
 	}
 	for i, r := range got[:events] {
 		if r.Event == nil || r.Event.Worker != i || r.Event.Kind != flusher.EventFailed {

@@ -1,0 +1,299 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/internal/wall"
+)
+
+func TestRevokedPartitionIsCommittedThenReleased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		release := make(chan struct{})
+		r.steps.before = func(call string) error {
+			if call == "enqueue" {
+				<-release
+			}
+			return nil
+		}
+		r.start(0, 1)
+		r.broker.append(0, time.Now(), "x a a")
+		settle(time.Second)
+		r.broker.change(flusher.Fetch{Revoked: []int32{0}})
+		settle(time.Second)
+		if got := r.broker.releasedNow(); len(got) != 0 {
+			t.Errorf("released %v while a batch was in work", got)
+		}
+		if got := fmt.Sprint(r.assigner.last()); got != "[1]" {
+			t.Errorf("shards %v are flushed, want 1", got)
+		}
+		close(release)
+		settle(time.Second)
+		if got, committed := fmt.Sprint(r.broker.releasedNow()), r.broker.committedAt(0); got != "[0]" ||
+			committed != 1 {
+			t.Errorf("released %v, committed %d; want [0] and 1", got, committed)
+		}
+		if r.loop.Counters().Partitions[0].Assigned {
+			t.Error("counted as assigned")
+		}
+		r.end()
+	})
+}
+
+func TestRevokedPartitionInTroubleIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.steps.before = (&switchable{err: buffer.ErrUnavailable}).of
+		r.start(0, 1)
+		r.broker.append(0, time.Now(), "x a a")
+		settle(time.Second)
+		r.broker.change(flusher.Fetch{Revoked: []int32{0}})
+		settle(2 * time.Second)
+		if got, committed := fmt.Sprint(r.broker.releasedNow()), r.broker.committedAt(0); got != "[0]" ||
+			committed != 0 {
+			t.Errorf("released %v, committed %d; want [0] and 0", got, committed)
+		}
+		r.end()
+	})
+}
+
+func TestRevokedPartitionWhoseCommitFailsIsReleased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.commitError = errors.New("coordinator is away")
+		r.start(0)
+		r.broker.append(0, time.Now(), "x a a")
+		settle(time.Second)
+		r.broker.change(flusher.Fetch{Revoked: []int32{0}})
+		settle(10 * time.Second)
+		if got := fmt.Sprint(r.broker.releasedNow()); got != "[0]" {
+			t.Errorf("released %v, want [0]", got)
+		}
+		if r.journal.count(string(CommitGivenUp)) != 1 {
+			t.Errorf("journal:\n%s", r.journal)
+		}
+		r.end()
+	})
+}
+
+func TestLostPartitionIsNeverCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		release := make(chan struct{})
+		r.steps.after = func(call string) error {
+			if call == "attach" {
+				<-release
+			}
+			return nil
+		}
+		r.start(0)
+		r.broker.append(0, time.Now(), "x a a")
+		settle(time.Second)
+		r.broker.change(flusher.Fetch{Lost: []int32{0}})
+		settle(time.Second)
+		close(release)
+		settle(10 * time.Second)
+		if got := r.broker.committedAt(0); got != 0 {
+			t.Errorf("committed %d of a lost partition", got)
+		}
+		if got := r.broker.releasedNow(); len(got) != 0 {
+			t.Errorf("released %v, which was not revoked", got)
+		}
+		r.end()
+	})
+}
+
+// The batch of the first tenure hangs in the store and is given up; that must not let the first
+// batch of the second tenure be skipped while the next one is committed.
+func TestPartitionThatComesBackWaitsForItsEarlierTenure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		release := make(chan struct{})
+		calls := 0
+		r.steps.before = func(call string) error {
+			if call != "attach" {
+				return nil
+			}
+			if calls++; calls == 1 {
+				<-release
+				return buffer.ErrUnavailable
+			}
+			return nil
+		}
+		r.start(0)
+		r.broker.append(0, time.Now(), "x a a")
+		settle(time.Second)
+		r.broker.change(flusher.Fetch{Lost: []int32{0}})
+		r.broker.change(flusher.Fetch{Assigned: []int32{0}})
+		r.broker.append(0, time.Now(), "y b b")
+		settle(time.Second)
+		if calls != 1 {
+			t.Errorf("%d batches in the store, want the second tenure to wait", calls)
+		}
+		close(release)
+		settle(time.Second)
+		r.broker.append(0, time.Now(), "z c c")
+		settle(time.Second)
+		r.end()
+		if got := held(t, r.store, 0); got != "x:a y:b z:c" || r.broker.committedAt(0) != 3 {
+			t.Errorf("the store holds %q, committed %d", got, r.broker.committedAt(0))
+		}
+	})
+}
+
+func TestRebalanceDuringShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		release := make(chan struct{})
+		r.steps.before = func(string) error {
+			<-release
+			return nil
+		}
+		r.start(0)
+		r.broker.append(0, time.Now(), "x a a")
+		settle(time.Second)
+		r.stop()
+		settle(time.Second)
+		r.broker.change(flusher.Fetch{Revoked: []int32{0}})
+		settle(time.Second)
+		close(release)
+		if err := <-r.ended; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+		got, committed := fmt.Sprint(r.broker.releasedNow()), r.broker.committedAt(0)
+		if got != "[0]" || committed != 1 {
+			t.Errorf("released %v, committed %d; want [0] and 1", got, committed)
+		}
+		r.kill()
+	})
+}
+
+// The first batch of a revoked partition is given up. The one that was decoded behind it would find
+// the store at work again; if it went in, its offset would cover the spans of the first.
+func TestBatchBehindOneThatWasGivenUpIsSkipped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.config.MaxBatch = 1
+		var down switchable
+		down.err = buffer.ErrUnavailable
+		r.steps.before = down.of
+		r.ports.Clock = sleeper{ends: func() { down.off.Store(true) }}
+		r.start(0)
+		r.broker.append(0, time.Now(), "x a a", "x b b")
+		settle(time.Second)
+		r.broker.change(flusher.Fetch{Revoked: []int32{0}})
+		settle(5 * time.Second)
+		got, committed := fmt.Sprint(r.broker.releasedNow()), r.broker.committedAt(0)
+		if got != "[0]" || committed != 0 {
+			t.Errorf("released %v, committed %d; want [0] and 0", got, committed)
+		}
+		r.end()
+	})
+}
+
+// sleeper calls ends when a context ends a sleep.
+type sleeper struct {
+	wall.Clock
+	ends func()
+}
+
+func (s sleeper) Sleep(ctx context.Context, d time.Duration) error {
+	err := s.Clock.Sleep(ctx, d)
+	if err != nil {
+		s.ends()
+	}
+	return err
+}
+
+func TestBatchesOfAPartitionKeepTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.config.MaxBatch, r.config.BatchGrowth = 1, 1
+		slow := time.Minute // the first batch takes longest
+		var order []string
+		r.steps.before = func(call string) error {
+			order = append(order, call)
+			wait := slow
+			slow /= 2
+			time.Sleep(wait)
+			return nil
+		}
+		for range 4 {
+			r.broker.append(0, time.Now(), "x a a")
+		}
+		r.start(0)
+		settle(10 * time.Minute)
+		r.end()
+		want := "[attach enqueue attach enqueue attach enqueue attach enqueue]"
+		if got := fmt.Sprint(order); got != want {
+			t.Errorf("steps %s, want %s", got, want)
+		}
+	})
+}
+
+func TestFlushingWaitsForWhatIsDeliveredAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		release := make(chan struct{})
+		r.steps.before = func(string) error {
+			<-release
+			return nil
+		}
+		r.broker.append(0, time.Now(), "x a a")
+		r.start(0, 1)
+		settle(r.config.AssignWait * 8 / 10)
+		if got := r.assigner.last(); len(got) > 0 {
+			t.Errorf("%v are flushed before their first batch is stored", got)
+		}
+		r.broker.append(1, time.Now(), "y a a")
+		close(release)
+		settle(5 * r.config.BusyWait)
+		if got := fmt.Sprint(r.assigner.calls); got != "[[0 1]]" {
+			t.Errorf("told %v, want both shards at once when their first batches are stored", got)
+		}
+		r.broker.change(flusher.Fetch{Assigned: []int32{2}}) // has no input
+		settle(r.config.AssignWait / 2)
+		if got := fmt.Sprint(r.assigner.last()); got != "[0 1]" {
+			t.Errorf("shards %v are flushed, want 0 and 1 as before", got)
+		}
+		settle(r.config.AssignWait)
+		if got := fmt.Sprint(r.assigner.last()); got != "[0 1 2]" {
+			t.Errorf("shards %v are flushed, want also 2 after the wait", got)
+		}
+		r.end()
+	})
+}
+
+func TestFlushingWaitsForABacklogOfFullBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.config.MaxBatch = 1
+		var stored atomic.Int64
+		r.steps.after = func(call string) error {
+			if call == "enqueue" {
+				if n := stored.Add(1); len(r.assigner.last()) > 0 && n < catchUpMax {
+					t.Errorf("flushed after %d batches", n)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			return nil
+		}
+		for range 20 {
+			r.broker.append(0, time.Now(), "x a a")
+		}
+		r.start(0)
+		settle(100 * time.Millisecond)
+		if n := stored.Load(); len(r.assigner.last()) == 0 || n > 15 {
+			t.Errorf("not flushed after %d batches", n)
+		}
+		r.end()
+	})
+}

@@ -1,0 +1,122 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/flusher"
+	"sluice/internal/ledger"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// Evidence is everything that is known of a run when it is over. Judging reads it and nothing
+// else.
+type Evidence struct {
+	Scenario scenarios.Scenario
+	// World is where the run was made, for the result.
+	World string
+
+	Events  []reports.Event
+	Moves   []Move
+	Looks   []Look
+	Samples []reports.Sample
+	Balance ledger.Balance
+	// LostDue is when the first of the spans that are lost was due to be sent.
+	LostDue time.Duration
+	// Freshness is how long after its deadline a segment was acknowledged, Latency how long after it
+	// was due to be sent a span came out.
+	Freshness, Latency reports.Quantiles
+
+	// LoadSeconds is how long sending took, FirstSeconds and LastSeconds when the first and the
+	// last span came out, all since the start of the load.
+	LoadSeconds, FirstSeconds, LastSeconds float64
+	// WallSeconds is how long the whole run took.
+	WallSeconds float64
+	// Behind is how late the generator was at most: an open loop that lags is none.
+	Behind time.Duration
+	// Limit says why it was late, if it was; Limited is true if the harness was the limit.
+	Limit   string
+	Limited bool
+	SendErr error
+	// HealErr says what of the faults could not be ended when the load was over.
+	HealErr error
+	// Drained is true if every span had come out before drain_max; Stuck says why not.
+	// DrainSeconds is how long that was waited for.
+	Drained      bool
+	Stuck        []string
+	DrainSeconds float64
+	// EndedEarly is true if a consumer ended though nobody had ended it, EndedErr is why.
+	EndedEarly bool
+	EndedErr   error
+	// PipelineErr is what a consumer said that did not drain in good order at the end of the run;
+	// ForcedAfter is after how many seconds one that did not stop was ended by force, 0 if none was.
+	PipelineErr error
+	ForcedAfter float64
+	// Interrupted is true if somebody ended the run before its end.
+	Interrupted bool
+	// Survivors is how many processes of the run were left when all consumers had ended.
+	Survivors int
+	// Left is what the store and the input held then.
+	Left Remains
+	// FinishErr means that not all of the output could be read.
+	FinishErr error
+	// MissedFaults did not happen, each with the reason; nor did SkippedFaults, which are random ones
+	// that did not find their target.
+	MissedFaults, SkippedFaults []string
+}
+
+// exhausted tells whether a consumer gave up because a restart budget was used up.
+func (e *Evidence) exhausted() bool {
+	return slices.ContainsFunc(e.Moves, func(m Move) bool { return m.Kind == flusher.EventExhausted })
+}
+
+// since names what happened from a moment on that may explain a violation: the first few faults,
+// restarts and ends of consumers, each with its time.
+func (e *Evidence) since(t float64) string {
+	const few = 3
+	var list []string
+	for _, event := range e.Events {
+		fell := event.Kind == reports.EventConsumer && event.State == reports.StateDead
+		if event.T < t || event.Kind != reports.EventFaultBegin && event.Kind != reports.EventRestart &&
+			!fell {
+			continue
+		}
+		if len(list) == few {
+			list = append(list, "...")
+			break
+		}
+		list = append(list, fmt.Sprintf("at %.1fs %s: %s", event.T, event.Kind,
+			strings.TrimSpace(event.Fault+" "+event.Text)))
+	}
+	if len(list) == 0 {
+		return "; nothing was broken since then"
+	}
+	return "; since then: " + strings.Join(list, "; ")
+}
+
+// before is since for what happened last before a moment.
+func (e *Evidence) before(t float64) string {
+	text := ""
+	for _, event := range e.Events {
+		if event.T <= t &&
+			(event.Kind == reports.EventFaultBegin || event.Kind == reports.EventRestart) {
+			text = fmt.Sprintf("; before that, at %.1fs %s: %s", event.T, event.Kind,
+				strings.TrimSpace(event.Fault+" "+event.Text))
+		}
+	}
+	return text
+}
+
+// watched returns the looks from the start of the load until the pipeline was told to stop.
+func (e *Evidence) watched() []Look {
+	var looks []Look
+	for _, l := range e.Looks {
+		if l.Phase == reports.PhaseLoad || l.Phase == reports.PhaseDrain {
+			looks = append(looks, l)
+		}
+	}
+	return looks
+}

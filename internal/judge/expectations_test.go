@@ -1,0 +1,75 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/ledger"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+func TestExpectations(t *testing.T) {
+	var fault scenarios.Fault
+	const faultText = "at 4s crash worker 1"
+	if err := fault.UnmarshalText([]byte(faultText)); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		plant func(e *Evidence, r *reports.Result)
+		want  string
+	}{
+		"nothing": {func(e *Evidence, r *reports.Result) {}, ""},
+		"fault that never came": {func(e *Evidence, r *reports.Result) {
+			e.Scenario.Faults = []scenarios.Fault{fault}
+			e.MissedFaults = []string{faultText + ": its moment never came"}
+		}, "faults injected"},
+		"slow generator": {func(e *Evidence, r *reports.Result) {
+			e.Behind = behindMax + time.Millisecond
+		}, "open loop"},
+		"no restart": {func(e *Evidence, r *reports.Result) { e.Scenario.Expectations.RestartsMin = 2 },
+			"restarts_min"},
+		"restarts": {func(e *Evidence, r *reports.Result) {
+			e.Scenario.Expectations.WorkerRestartsMax = 0
+		}, "worker_restarts_max"},
+		"throughput": {func(e *Evidence, r *reports.Result) {
+			e.Scenario.Expectations.ThroughputMin = 101
+		}, "throughput_min"},
+		"freshness": {func(e *Evidence, r *reports.Result) {
+			e.Scenario.Expectations.FreshnessP99Max = time.Second
+		}, "freshness_p99_max"},
+		"repeats": {func(e *Evidence, r *reports.Result) {
+			find(ledger.Repeated)(e)
+			e.Scenario.Expectations.RepeatedSpansMax = 0
+		}, "repeated_spans_max"},
+	} {
+		e := clean()
+		r := &reports.Result{Throughput: reports.Throughput{SpansPerSecond: 100},
+			Freshness: reports.Quantiles{P99: 2}, Workers: []reports.WorkerSummary{{Worker: 1, Restarts: 1}}}
+		c.plant(e, r)
+		missed := ""
+		for _, j := range judgeExpectations(e, r) {
+			if j.Verdict == reports.Violated {
+				missed += j.Name
+			}
+		}
+		if missed != c.want {
+			t.Errorf("%s: missed %q, want %q", name, missed, c.want)
+		}
+	}
+}
+
+// TestTheHarnessSaysThatItWasTheLimit: where the figures that suffer from it stand.
+func TestTheHarnessSaysThatItWasTheLimit(t *testing.T) {
+	e := clean()
+	e.Limit, e.Limited = "planted", true
+	details := map[string]string{}
+	for _, j := range judgeExpectations(e, &reports.Result{}) {
+		details[j.Name] = j.Detail
+	}
+	if !strings.HasSuffix(details["open loop"], "; planted") ||
+		!strings.HasSuffix(details["throughput_min"], "; the harness was the limit, not the system") {
+		t.Errorf("details are %q", details)
+	}
+}

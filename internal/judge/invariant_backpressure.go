@@ -1,0 +1,236 @@
+package judge
+
+import (
+	"slices"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/reports"
+)
+
+// backpressure: input pauses for the shards of a worker that is down, or lags for longer than
+// backpressure_after; for no other shards; and goes on when that is over.
+var backpressure = invariant{"backpressure", liveness, judgeBackpressure}
+
+func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
+	end := watchedUntil(e)
+	troubles := troublesOf(e, end)
+	pauses := pausesOf(e, end)
+	for _, p := range pauses {
+		// A full Redis pauses all shards, whatever their workers do.
+		if e.Scenario.Pipeline.MaxMemory == flusher.MemoryOff {
+			if verdict, reason := justified(p, troubles); verdict != reports.Passed {
+				return verdict, reason
+			}
+		}
+	}
+	after := e.Scenario.Pipeline.BackpressureAfter.Seconds() + gateSlack.Seconds()
+	for _, trouble := range troubles {
+		if trouble.dismissed {
+			continue // its shards went to another consumer
+		}
+		for _, shard := range trouble.shards(e) {
+			if trouble.to-trouble.counts > after && !engaged(pauses, shard, trouble, after) {
+				return violated("worker %d was in trouble (%s) from %.1fs to %.1fs, but the input of shard %d "+
+					"went on", trouble.worker, trouble.what, trouble.from, trouble.to, shard)
+			}
+		}
+	}
+	return passed("input of shards paused %s, and resumed each time", plural(len(pauses), "time"))
+}
+
+// gateSlack is how much later than its cause the gate may close or open. It takes some turns of the
+// supervisor, which a loaded machine can draw out.
+const gateSlack = 2 * time.Second
+
+// slot is the place of a worker in one life of a consumer.
+type slot struct{ consumer, life, worker int }
+
+func (m Move) slot() slot { return slot{m.Consumer, m.Life, m.Worker} }
+
+// trouble is a time in which a worker gave reason to pause its input: from its failure, or from the
+// begin of its backpressure, until it is healthy and keeps up.
+type trouble struct {
+	slot
+	from, to float64
+	what     string
+	// counts is from when on it counts for the gate: later than from if the shards changed.
+	counts float64
+	// dismissed is true if the worker was ended in it and not started again.
+	dismissed bool
+}
+
+// shards returns those that the worker had then.
+func (t trouble) shards(e *Evidence) []buffer.Shard {
+	var shards []buffer.Shard
+	for _, l := range e.Looks {
+		if l.T < t.from {
+			continue
+		}
+		if l.T > t.to {
+			break
+		}
+		for _, c := range l.Consumers {
+			for _, w := range c.States {
+				if (slot{c.Consumer, c.Life, w.Worker}) == t.slot && len(w.Shards) > 0 {
+					shards = w.Shards
+				}
+			}
+		}
+	}
+	return shards
+}
+
+// pause is a time in which the input of a shard was paused.
+type pause struct {
+	slot
+	shard    buffer.Shard
+	from, to float64
+	// lasting is true if it was never seen to end.
+	lasting bool
+}
+
+// lifeEnds returns when each life of a consumer was last seen before it was told to end, cut off at
+// the end: what lasted then ended with it. One that drains opens no gate any more.
+func lifeEnds(e *Evidence, end float64) map[slot]float64 {
+	ends := map[slot]float64{}
+	for _, l := range e.Looks {
+		for _, c := range l.Consumers {
+			if !c.Ending {
+				ends[slot{c.Consumer, c.Life, 0}] = min(l.T, end)
+			}
+		}
+	}
+	return ends
+}
+
+func watchedUntil(e *Evidence) float64 {
+	if looks := e.watched(); len(looks) > 0 {
+		return looks[len(looks)-1].T
+	}
+	return 0
+}
+
+// troublesOf follows each worker through the events: from a failure, a start, or being told to end for
+// other shards, until it is healthy. What lasts is cut off at the end of its consumer's life, or of
+// its own if it was not started again.
+func troublesOf(e *Evidence, end float64) []trouble {
+	open := map[slot]trouble{}
+	ended := map[slot]float64{} // when the worker was last proven stopped, until it is started again
+	var list []trouble
+	shut := func(at slot, t float64) {
+		if trouble, is := open[at]; is {
+			trouble.to = t
+			list = append(list, trouble)
+			delete(open, at)
+		}
+	}
+	for _, m := range e.Moves {
+		at := m.slot()
+		_, is := open[at]
+		switch m.Kind {
+		case flusher.EventFailed, flusher.EventBackpressureOn, flusher.EventStarted,
+			flusher.EventStopping:
+			if !is && m.T < end {
+				open[at] = trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
+			}
+		case flusher.EventAssigned:
+			// How long new shards have had no worker counts from now. Before it is started they are
+			// fenced, which takes its time while Redis is away.
+			t, lasts := open[at]
+			switch {
+			case !lasts && m.T < end && len(m.Shards) > 0:
+				open[at] = trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
+			case lasts && t.what != flusher.EventFailed.String():
+				t.counts = m.T
+				open[at] = t
+			}
+		case flusher.EventHealthy, flusher.EventBackpressureOff:
+			shut(at, m.T)
+		}
+		switch m.Kind {
+		case flusher.EventStopped:
+			ended[at] = m.T
+		case flusher.EventStarted:
+			delete(ended, at)
+		}
+	}
+	ends := lifeEnds(e, end)
+	for _, m := range e.Moves {
+		at := m.slot()
+		if t, is := ended[at]; is {
+			if trouble, lasts := open[at]; lasts {
+				trouble.dismissed = true
+				open[at] = trouble
+			}
+			shut(at, min(t, end))
+		}
+		shut(at, ends[slot{m.Consumer, m.Life, 0}])
+	}
+	return list
+}
+
+// pausesOf returns the times in which the gate was closed. What lasts is cut off at the end of the
+// consumer's life; what begins after the end of the run belongs to the shutdown.
+func pausesOf(e *Evidence, end float64) []pause {
+	type gate struct {
+		consumer, life int
+		shard          buffer.Shard
+	}
+	var list []pause
+	open := map[gate]int{}
+	ends := lifeEnds(e, end)
+	for _, m := range e.Moves {
+		if m.Kind == flusher.EventAssigned {
+			// The gate of a shard that the worker does not have any more is of no concern.
+			for g, at := range open {
+				if list[at].slot == m.slot() && !slices.Contains(m.Shards, g.shard) {
+					list[at].to, list[at].lasting = m.T, false
+					delete(open, g)
+				}
+			}
+		}
+		for _, shard := range m.Shards {
+			g := gate{m.Consumer, m.Life, shard}
+			at, is := open[g]
+			switch {
+			case m.Kind == flusher.EventGateClosed && !is && m.T < end:
+				open[g] = len(list)
+				list = append(list, pause{slot: m.slot(), shard: shard, from: m.T,
+					to: ends[slot{m.Consumer, m.Life, 0}], lasting: true})
+			case m.Kind == flusher.EventGateOpened && is:
+				list[at].to, list[at].lasting = m.T, false
+				delete(open, g)
+			}
+		}
+	}
+	return list
+}
+
+// justified checks that a pause begins and ends with a trouble of the shard's own worker.
+func justified(p pause, troubles []trouble) (reports.Verdict, string) {
+	covered := p.from
+	for _, t := range troubles {
+		if t.slot == p.slot && t.from <= covered+gateSlack.Seconds() {
+			covered = max(covered, t.to)
+		}
+	}
+	if p.to-covered <= gateSlack.Seconds() {
+		return passed("")
+	}
+	if p.lasting {
+		return violated("the input of shard %d was paused at %.1fs and never resumed, though worker %d "+
+			"was well from %.1fs on", p.shard, p.from, p.worker, covered)
+	}
+	return violated("the input of shard %d was paused from %.1fs to %.1fs, though worker %d was well "+
+		"from %.1fs on", p.shard, p.from, p.to, p.worker, covered)
+}
+
+// engaged tells whether the shard's input paused in time for a trouble that lasts.
+func engaged(pauses []pause, shard buffer.Shard, t trouble, after float64) bool {
+	return slices.ContainsFunc(pauses, func(p pause) bool {
+		return p.shard == shard && p.consumer == t.consumer && p.life == t.life &&
+			p.from <= t.counts+after && p.to > t.counts
+	})
+}

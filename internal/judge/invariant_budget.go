@@ -1,0 +1,49 @@
+package judge
+
+import (
+	"sluice/flusher"
+	"sluice/reports"
+)
+
+// restartBudget: in each life of a consumer each worker is restarted at most as often as its budget
+// says, each restart follows a failure, and the budget is given as used up only when it is.
+var restartBudget = invariant{"restart budget", safety, judgeRestartBudget}
+
+func judgeRestartBudget(e *Evidence) (reports.Verdict, string) {
+	budget := e.Scenario.Pipeline.RestartBudget
+	failures, restarts := map[slot]int{}, map[slot]int{}
+	total := 0
+	for _, m := range e.Moves {
+		at := m.slot()
+		switch m.Kind {
+		case flusher.EventFailed:
+			failures[at]++
+		case flusher.EventRestart:
+			restarts[at]++
+			total++
+			if restarts[at] > budget {
+				return violated("at %.1fs worker %d was restarted for the %dth time, its budget is %d",
+					m.T, m.Worker, restarts[at], budget)
+			}
+			if restarts[at] > failures[at] {
+				return violated("at %.1fs worker %d was restarted without a failure", m.T, m.Worker)
+			}
+		case flusher.EventExhausted:
+			if restarts[at] != budget {
+				return violated("at %.1fs the budget of worker %d was used up after %d restarts of %d",
+					m.T, m.Worker, restarts[at], budget)
+			}
+		}
+	}
+	for _, l := range e.Looks {
+		for _, c := range l.Consumers {
+			for _, w := range c.States {
+				if w.Restarts > budget {
+					return violated("at %.1fs worker %d had %d restarts, its budget is %d",
+						l.T, w.Worker, w.Restarts, budget)
+				}
+			}
+		}
+	}
+	return passed("%s, %d allowed per worker", plural(total, "restart"), budget)
+}

@@ -1,0 +1,66 @@
+package judge
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice/internal/ledger"
+	"sluice/reports"
+)
+
+// conservation: sent = flushed + buffered + dropped by reason, span by span; and what came out is
+// what was sent. Every message that is no span comes out as a dead letter, and nothing else does.
+// When all has come out, the store is empty.
+var conservation = invariant{"conservation", safety, judgeConservation}
+
+func judgeConservation(e *Evidence) (reports.Verdict, string) {
+	b := e.Balance
+	for _, kind := range []ledger.Finding{ledger.Malformed, ledger.Unknown, ledger.Altered,
+		ledger.Leaked, ledger.Refused} {
+		if found := b.Of(kind); found.Count > 0 {
+			return violated("%v: %v", kind, found)
+		}
+	}
+	lost, what := b.Lost+b.BadLost, fmt.Sprintf("%d spans", b.Lost)
+	if b.BadLost > 0 {
+		what = fmt.Sprintf("%d spans and %d bad messages", b.Lost, b.BadLost)
+	}
+	sent := ""
+	if b.Lost+b.Buffered > 0 {
+		sent = fmt.Sprintf("; the first was due to be sent at %.1fs%s", e.LostDue.Seconds(),
+			e.since(e.LostDue.Seconds()))
+	}
+	switch {
+	case e.FinishErr != nil:
+		return unknown("%v", e.FinishErr)
+	case lost > 0 && e.Drained:
+		// Each span had come out before the end; this cannot be.
+		return violated("%s are lost: %s%s", what, strings.Join(b.Losses, "; "), sent)
+	case lost > 0 && e.Left.Store.Empty() && e.final():
+		return violated("%s are lost, of %d and %d: they did not come out, their messages are "+
+			"committed, and the store is empty: %s%s", what, b.Sent, b.BadSent,
+			strings.Join(b.Losses, "; "), sent)
+	case lost+b.Buffered > 0 && !e.Left.Store.Empty() && e.final():
+		return violated("%d spans are lost: the store still holds %v, but no queue names it, and their "+
+			"messages are committed: nothing will ever bring them out: %s%s", b.Lost+b.Buffered,
+			e.Left.Store, strings.Join(b.Losses, "; "), sent)
+	case e.Left.Err != nil:
+		return unknown("what is left in the input and the store is not known: %v", e.Left.Err)
+	case lost > 0 || b.Buffered > 0:
+		return unknown("%d messages did not come out; %d of the input are not committed, and the store "+
+			"still holds %v", lost+b.Buffered, e.Left.Waiting, e.Left.Store)
+	case !e.Left.Store.Empty():
+		return violated("everything came out, but the store still holds %v", e.Left.Store)
+	}
+	bad := ""
+	if b.BadSent > 0 {
+		bad = fmt.Sprintf("; %d bad messages sent, all of them dead letters", b.BadSent)
+	}
+	return passed("%d spans sent, %d flushed, %d dropped%s", b.Sent, b.Flushed, b.Sent-b.Flushed, bad)
+}
+
+// final tells whether a run that ended in good order has left nothing that could still come out.
+func (e *Evidence) final() bool {
+	return !e.Drained && !e.Interrupted && !e.EndedEarly && e.ForcedAfter == 0 && e.SendErr == nil &&
+		e.Left.Hopeless()
+}

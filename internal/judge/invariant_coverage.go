@@ -1,0 +1,166 @@
+package judge
+
+import (
+	"slices"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/reports"
+)
+
+// shardCoverage: within a consumer each shard belongs to one worker, and loads differ by one at
+// most; over all consumers each shard belongs to some worker, but for the time that a consumer which
+// was ended, or joined, takes to come or to hand over; a worker is started only when the one before
+// it is proven stopped and its shards are fenced, so no shard has two owners that count.
+var shardCoverage = invariant{"shard coverage", safety, judgeShardCoverage}
+
+const (
+	// handover is how long, in seconds, a shard may be seen with workers of two consumers: what they
+	// say of themselves is a little old, and the one that lets go tells the group before its workers
+	// have ended.
+	handover = 3.0
+	// uncovered is how long, in seconds, a shard may be seen without a worker after a fault that hit
+	// more than a worker: the group waits for a member that fell silent (6 s here), and then
+	// everything is assigned and started. While such a fault lasts, nothing is expected.
+	uncovered = 20.0
+)
+
+func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
+	looks := e.watched()
+	alone := isAlone(e)
+	shared, lacking := map[buffer.Shard]float64{}, map[buffer.Shard]float64{}
+	faults := reports.FaultsOf(e.Events)
+	for _, l := range looks {
+		if suffers(faults, l.T) {
+			clear(lacking)
+		}
+		owners := map[buffer.Shard]int{}
+		for _, c := range l.Consumers {
+			if verdict, reason := covers(e, l, c, owners); verdict != reports.Passed {
+				return verdict, reason
+			}
+		}
+		for shard := range buffer.Shard(e.Scenario.Topology.Partitions) {
+			if t, long := lasts(shared, shard, owners[shard] > 1, l.T, handover); long {
+				return violated("at %.1fs shard %d belonged to workers of %d consumers, since %.1fs",
+					l.T, shard, owners[shard], t)
+			}
+			allowed := uncovered
+			if alone {
+				allowed = 0
+			}
+			t, long := lasts(lacking, shard, owners[shard] == 0 && !e.EndedEarly, l.T, allowed)
+			if long {
+				return violated("at %.1fs shard %d belonged to no worker, since %.1fs", l.T, shard, t)
+			}
+		}
+	}
+	if verdict, reason := succession(e.Moves); verdict != reports.Passed {
+		return verdict, reason
+	}
+	if len(looks) == 0 {
+		return unknown("the run was over before anybody looked")
+	}
+	return passed("%d shards, looked at %d times", e.Scenario.Topology.Partitions, len(looks))
+}
+
+// isAlone tells whether the one consumer had all partitions all the time: nothing happened to it, or
+// to its way to Kafka.
+func isAlone(e *Evidence) bool {
+	for _, l := range e.Looks {
+		for _, c := range l.Consumers {
+			if c.Consumer != FirstConsumer || c.Life > 1 || c.Heard > time.Second.Seconds() {
+				return false
+			}
+		}
+	}
+	for _, event := range e.Events {
+		if event.Kind == reports.EventFaultBegin && event.Worker == reports.NoWorker {
+			return false
+		}
+	}
+	return true
+}
+
+// suffers tells whether a fault lasts at a moment that may take away every worker.
+func suffers(faults []reports.FaultSummary, t float64) bool {
+	return slices.ContainsFunc(faults, func(f reports.FaultSummary) bool {
+		return f.Worker == reports.NoWorker && f.From <= t && t <= f.To
+	})
+}
+
+// lasts keeps since when something holds of a shard, and tells whether that is too long.
+func lasts(
+	since map[buffer.Shard]float64, shard buffer.Shard, holds bool, t, allowed float64,
+) (from float64, long bool) {
+	from, was := since[shard]
+	switch {
+	case !holds:
+		delete(since, shard)
+		return t, false
+	case !was:
+		since[shard] = t
+		from = t
+	}
+	return from, t-from > allowed || allowed == 0
+}
+
+// covers checks the shards of one consumer, and counts the owner of each.
+func covers(
+	e *Evidence, l Look, c ConsumerLook, owners map[buffer.Shard]int,
+) (reports.Verdict, string) {
+	owner := map[buffer.Shard]int{}
+	least, greatest := e.Scenario.Topology.Partitions, 0
+	for _, w := range c.States {
+		for _, shard := range w.Shards {
+			if other, taken := owner[shard]; taken {
+				return violated("at %.1fs shard %d belongs to worker %d and to worker %d of %s",
+					l.T, shard, other, w.Worker, nameConsumer(c.Consumer))
+			}
+			owner[shard] = w.Worker
+			owners[shard]++
+		}
+		least, greatest = min(least, len(w.Shards)), max(greatest, len(w.Shards))
+	}
+	// A consumer that has handed over all has idle workers; one with shards spreads them evenly over
+	// as many workers as it may have.
+	idle := len(owner) < len(c.States)
+	if greatest-least > 1 && !e.EndedEarly && !idle {
+		return violated("at %.1fs a worker of %s has %d shards and another %d", l.T,
+			nameConsumer(c.Consumer), greatest, least)
+	}
+	return passed("")
+}
+
+// succession checks the order in which workers of one life of a consumer follow each other: stopped,
+// fenced, started. A stray, which cannot be killed, is replaced without being stopped, but never
+// without a fence.
+func succession(moves []Move) (reports.Verdict, string) {
+	type state struct{ running, fenced bool }
+	states := map[slot]*state{}
+	for _, m := range moves {
+		at := m.slot()
+		s := states[at]
+		if s == nil {
+			s = &state{}
+			states[at] = s
+		}
+		switch m.Kind {
+		case flusher.EventStopped, flusher.EventStray:
+			s.running = false
+		case flusher.EventFenced:
+			s.fenced = true
+		case flusher.EventStarted:
+			if s.running {
+				return violated("at %.1fs worker %d was started again though the one before it "+
+					"was not proven stopped", m.T, m.Worker)
+			}
+			if !s.fenced {
+				return violated("at %.1fs worker %d was started without a fence", m.T, m.Worker)
+			}
+			s.running, s.fenced = true, false
+		}
+	}
+	return passed("")
+}

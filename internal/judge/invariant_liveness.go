@@ -1,0 +1,45 @@
+package judge
+
+import (
+	"strings"
+
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// drains: when the load and the faults are over, everything comes out within drain_max, and the
+// pipeline stops when it is told to. If not, the reason is named.
+var drains = invariant{"liveness", liveness, judgeDrains}
+
+func judgeDrains(e *Evidence) (reports.Verdict, string) {
+	exhausted := e.exhausted()
+	switch {
+	case e.Scenario.Expectations.End == scenarios.EndBudget && !exhausted && !e.Interrupted:
+		return violated("the consumer should have ended since a worker's restart budget is used up, " +
+			"and did not")
+	case e.EndedEarly && !(exhausted && e.Scenario.Expectations.End == scenarios.EndBudget):
+		return violated("the consumer ended by itself: %v", e.EndedErr)
+	case e.HealErr != nil:
+		return unknown("not every fault could be ended: %v", e.HealErr)
+	case e.Interrupted:
+		return unknown("the run was interrupted")
+	case e.SendErr != nil:
+		return unknown("the load could not be sent: %v", e.SendErr)
+	case !e.Drained:
+		missing := e.Balance.Sent - e.Balance.Flushed
+		reason := "nothing says why"
+		if len(e.Stuck) > 0 {
+			reason = strings.Join(e.Stuck, "; ")
+		}
+		if e.Left.Hopeless() {
+			reason = "none is left in the input or the store that could"
+		}
+		return violated("%.1fs after the load %d spans had not come out: %s",
+			e.DrainSeconds, missing, reason)
+	case e.ForcedAfter > 0:
+		return violated("a consumer did not stop within %vs", e.ForcedAfter)
+	case e.PipelineErr != nil:
+		return violated("a consumer ended with an error: %v", e.PipelineErr)
+	}
+	return passed("all spans were out %.1fs after the load", max(0, e.LastSeconds-e.LoadSeconds))
+}

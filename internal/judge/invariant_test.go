@@ -1,0 +1,391 @@
+package judge
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/internal/ledger"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// clean returns the evidence of a run of 10 s with 2 workers on 4 shards, in which worker 1 was
+// killed at 4 s and replaced, and nothing went wrong.
+func clean() *Evidence {
+	s := scenarios.Default()
+	s.Name = "clean"
+	s.Topology.Partitions, s.Topology.FlusherProcesses = 4, 2
+	s.Pipeline.BackpressureAfter, s.Pipeline.RestartBudget = 2*time.Second, 1
+	s.Expectations.RepeatedSpansMax = scenarios.Unlimited
+	e := &Evidence{Scenario: s, Drained: true, LoadSeconds: 10, LastSeconds: 12,
+		Balance: ledger.Balance{Sent: 1000, Flushed: 1000, Dropped: map[string]int64{}},
+		Events: []reports.Event{{T: 4, Kind: reports.EventFaultBegin, Worker: 1,
+			Fault: "at 4s crash worker 1"}},
+		Samples: []reports.Sample{{T: 1, WorkerBytesMax: 50 << 20}},
+	}
+	at := func(t float64, worker int, kinds ...flusher.EventKind) {
+		for _, kind := range kinds {
+			e.Moves = append(e.Moves, moveOf(t, kind, worker))
+		}
+	}
+	at(-1, 0, flusher.EventFenced, flusher.EventStarted, flusher.EventHealthy)
+	at(-1, 1, flusher.EventFenced, flusher.EventStarted, flusher.EventHealthy)
+	at(4, 1, flusher.EventFailed, flusher.EventRestart, flusher.EventKilled, flusher.EventStopped)
+	e.Moves = append(e.Moves, gateMove(4, flusher.EventGateClosed, 1),
+		gateMove(4, flusher.EventGateClosed, 3))
+	at(4.5, 1, flusher.EventFenced, flusher.EventStarted, flusher.EventHealthy)
+	e.Moves = append(e.Moves, gateMove(4.5, flusher.EventGateOpened, 1),
+		gateMove(4.5, flusher.EventGateOpened, 3))
+	for i := range 120 {
+		c := ConsumerLook{Life: 1, Live: 2, States: []flusher.WorkerState{
+			{Worker: 0, Shards: []buffer.Shard{0, 2}, State: flusher.StateHealthy},
+			{Worker: 1, Shards: []buffer.Shard{1, 3}, State: flusher.StateHealthy},
+		}}
+		l := Look{T: float64(i) / 10, Phase: reports.PhaseLoad}
+		if l.T >= 4.05 && l.T < 4.45 {
+			c.States[1].State, c.Live = flusher.StateRestarting, 1
+			c.Closed = []buffer.Shard{1, 3}
+		}
+		if l.T > 4.4 {
+			c.States[1].Restarts = 1
+		}
+		l.Consumers = []ConsumerLook{c}
+		if l.T >= 10 {
+			l.Phase = reports.PhaseDrain
+		}
+		e.Looks = append(e.Looks, l)
+	}
+	return e
+}
+
+func moveOf(t float64, kind flusher.EventKind, worker int, shards ...buffer.Shard) Move {
+	return Move{T: t, Life: 1, Event: flusher.Event{Kind: kind, Worker: worker, Shards: shards}}
+}
+
+func gateMove(t float64, kind flusher.EventKind, shard buffer.Shard) Move {
+	return moveOf(t, kind, 1, shard)
+}
+
+func TestACleanRunPassesAllInvariants(t *testing.T) {
+	o := Judge(clean())
+	for _, j := range o.Result.Invariants {
+		if j.Verdict != reports.Passed {
+			t.Errorf("%s is %s: %s", j.Name, j.Verdict, j.Detail)
+		}
+	}
+	if code := o.Code; code != ExitPassed {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// plant is a fault put into the evidence of a clean run, with the one invariant that must see it.
+type plant struct {
+	name      string
+	plant     func(e *Evidence)
+	invariant string
+	verdict   reports.Verdict
+	code      int
+}
+
+func find(kind ledger.Finding) func(e *Evidence) {
+	return func(e *Evidence) { e.Balance.Findings[kind] = ledger.Found{Count: 1, First: "planted"} }
+}
+
+// each changes the looks from a second to another.
+func each(from, to float64, change func(l *Look)) func(e *Evidence) {
+	return func(e *Evidence) {
+		for i := range e.Looks {
+			if e.Looks[i].T >= from && e.Looks[i].T < to {
+				change(&e.Looks[i])
+			}
+		}
+	}
+}
+
+// theFirst changes the looks at the first consumer.
+func theFirst(from, to float64, change func(c *ConsumerLook)) func(e *Evidence) {
+	return each(from, to, func(l *Look) {
+		l.Consumers = slices.Clone(l.Consumers)
+		c := &l.Consumers[FirstConsumer]
+		c.States = slices.Clone(c.States)
+		change(c)
+	})
+}
+
+// second adds a second consumer with one worker.
+func second(from, to float64, shards ...buffer.Shard) func(e *Evidence) {
+	return each(from, to, func(l *Look) {
+		l.Consumers = append(slices.Clone(l.Consumers), ConsumerLook{Consumer: 1, Life: 1, Live: 1,
+			States: []flusher.WorkerState{{Shards: shards, State: flusher.StateHealthy}}})
+	})
+}
+
+// all plants several.
+func all(plants ...func(e *Evidence)) func(e *Evidence) {
+	return func(e *Evidence) {
+		for _, plant := range plants {
+			plant(e)
+		}
+	}
+}
+
+func without(kind flusher.EventKind, after float64) func(e *Evidence) {
+	return func(e *Evidence) {
+		e.Moves = slices.DeleteFunc(e.Moves, func(m Move) bool { return m.Kind == kind && m.T >= after })
+	}
+}
+
+// later moves what happened between a second and 6 s to a later one.
+func later(from, to float64) func(e *Evidence) {
+	return func(e *Evidence) {
+		for i := range e.Moves {
+			if e.Moves[i].T > from && e.Moves[i].T < 6 {
+				e.Moves[i].T = to
+			}
+		}
+	}
+}
+
+var plants = []plant{
+	{"a lost span", func(e *Evidence) { e.Balance.Flushed, e.Balance.Lost = 999, 1 },
+		"conservation", reports.Violated, ExitSafety},
+	{"a span that never came out", func(e *Evidence) {
+		e.Balance.Flushed, e.Balance.Lost, e.Drained = 999, 1, false
+	}, "conservation", reports.Violated, ExitSafety},
+	{"an altered span", find(ledger.Altered), "conservation", reports.Violated, ExitSafety},
+	{"an unknown span", find(ledger.Unknown), "conservation", reports.Violated, ExitSafety},
+	{"a malformed record", find(ledger.Malformed), "conservation", reports.Violated, ExitSafety},
+	{"a lost bad message", func(e *Evidence) { e.Balance.BadSent, e.Balance.BadLost = 7, 1 },
+		"conservation", reports.Violated, ExitSafety},
+	{"a bad message in the output", find(ledger.Leaked), "conservation", reports.Violated, ExitSafety},
+	{"a span refused", find(ledger.Refused), "conservation", reports.Violated, ExitSafety},
+	{"something left in the store", func(e *Evidence) { e.Left.Store = held() },
+		"conservation", reports.Violated, ExitSafety},
+	{"an output that cannot be read", func(e *Evidence) { e.FinishErr = errors.New("planted") },
+		"conservation", reports.Unknown, ExitUnknown},
+	{"a store that cannot be read", func(e *Evidence) { e.Left.Err = errors.New("planted") },
+		"conservation", reports.Unknown, ExitUnknown},
+	{"a duplicate", find(ledger.Duplicated), "duplicates", reports.Violated, ExitSafety},
+	{"a span sent twice that comes out twice, for no reason", find(ledger.Resent), "duplicates",
+		reports.Violated, ExitSafety},
+	{"a repeat that differs", find(ledger.Differing), "duplicates", reports.Violated, ExitSafety},
+	{"a repeat without a fault", func(e *Evidence) { find(ledger.Repeated)(e); e.Events = nil },
+		"duplicates", reports.Violated, ExitSafety},
+	{"a repeated letter without a fault", func(e *Evidence) {
+		find(ledger.RepeatedLetter)(e)
+		e.Events = nil
+	}, "duplicates", reports.Violated, ExitSafety},
+	{"a misplaced span", find(ledger.Misplaced), "segment integrity", reports.Violated, ExitSafety},
+	{"a split segment", find(ledger.Split), "segment integrity", reports.Violated, ExitSafety},
+	{"a shard with two workers", theFirst(3, 3.1, func(c *ConsumerLook) {
+		c.States[0].Shards = []buffer.Shard{0, 1, 2}
+	}), "shard coverage", reports.Violated, ExitSafety},
+	{"a shard without a worker", theFirst(3, 3.1, func(c *ConsumerLook) {
+		c.States[0].Shards = []buffer.Shard{0}
+	}), "shard coverage", reports.Violated, ExitSafety},
+	{"an uneven load", theFirst(3, 3.1, func(c *ConsumerLook) {
+		c.States[0].Shards, c.States[1].Shards = []buffer.Shard{0, 1, 2}, []buffer.Shard{3}
+	}), "shard coverage", reports.Violated, ExitSafety},
+	{"a start before the stop", without(flusher.EventStopped, 0), "shard coverage", reports.Violated,
+		ExitSafety},
+	{"a start without a fence", without(flusher.EventFenced, 4), "shard coverage", reports.Violated,
+		ExitSafety},
+	{"a shard that two consumers have for long", second(2, 6, 1), "shard coverage", reports.Violated,
+		ExitSafety},
+	{"a shard that nobody reads for long", all(second(0, 20), theFirst(0, 20,
+		func(c *ConsumerLook) { c.States[0].Shards = []buffer.Shard{0} }),
+		func(e *Evidence) {
+			for i := range e.Looks {
+				e.Looks[i].T *= 4
+			}
+		}), "shard coverage", reports.Violated, ExitSafety},
+	{"a worker that outlives its consumer", each(3, 9, func(l *Look) { l.Orphans = 1 }),
+		"process limit", reports.Violated, ExitSafety},
+	{"one process too many", theFirst(5, 5.1, func(c *ConsumerLook) { c.Live = 3 }), "process limit",
+		reports.Violated, ExitSafety},
+	{"a process left over", func(e *Evidence) { e.Survivors = 1 }, "process limit",
+		reports.Violated, ExitSafety},
+	{"processes that cannot be counted", each(0, 20, func(l *Look) { l.Unknown = true }),
+		"process limit", reports.Unknown, ExitUnknown},
+	{"one restart too many", func(e *Evidence) {
+		for range 2 {
+			e.Moves = append(e.Moves, moveOf(11.5, flusher.EventFailed, 1))
+		}
+		e.Moves = append(e.Moves, moveOf(11.5, flusher.EventRestart, 1))
+	}, "restart budget", reports.Violated, ExitSafety},
+	{"one restart too many by the state", theFirst(8, 9, func(c *ConsumerLook) {
+		c.States[1].Restarts = 2
+	}),
+		"restart budget", reports.Violated, ExitSafety},
+	{"a restart without a failure", without(flusher.EventFailed, 0), "restart budget",
+		reports.Violated, ExitSafety},
+	{"a budget given up too early", func(e *Evidence) {
+		e.Moves = append(e.Moves, moveOf(7, flusher.EventExhausted, 0))
+	}, "restart budget", reports.Violated, ExitSafety},
+	{"a worker that grew", func(e *Evidence) {
+		e.Samples = append(e.Samples, reports.Sample{T: 5, WorkerBytesMax: 513 << 20})
+	}, "memory bound", reports.Violated, ExitSafety},
+	{"memory that nobody measured", func(e *Evidence) { e.Samples = nil }, "memory bound",
+		reports.Unknown, ExitUnknown},
+	{"a gate that does not close", func(e *Evidence) {
+		without(flusher.EventGateClosed, 0)(e)
+		later(4.2, 9)(e)
+	}, "backpressure", reports.Violated, ExitLiveness},
+	{"a gate that closes late", func(e *Evidence) {
+		later(4.2, 9)(e)
+		for i := range e.Moves {
+			if e.Moves[i].Kind == flusher.EventGateClosed {
+				e.Moves[i].T = 8.5
+			}
+		}
+	}, "backpressure", reports.Violated, ExitLiveness},
+	{"a gate that does not open", without(flusher.EventGateOpened, 0), "backpressure",
+		reports.Violated, ExitLiveness},
+	{"a gate that opens late", func(e *Evidence) {
+		for i := range e.Moves {
+			if e.Moves[i].Kind == flusher.EventGateOpened {
+				e.Moves[i].T = 7
+			}
+		}
+	}, "backpressure", reports.Violated, ExitLiveness},
+	{"a gate for the wrong worker", func(e *Evidence) {
+		closed, opened := gateMove(3, flusher.EventGateClosed, 0), gateMove(8, flusher.EventGateOpened, 0)
+		closed.Worker, opened.Worker = 0, 0
+		e.Moves = append(e.Moves, closed, opened)
+	}, "backpressure", reports.Violated, ExitLiveness},
+	{"a drain that does not end", func(e *Evidence) {
+		e.Drained, e.Balance.Flushed, e.Balance.Buffered = false, 990, 10
+		e.Left.Store = held()
+		e.Left.Store.Shards = []buffer.ShardLeftovers{{Shard: 3, Queued: make([]buffer.Due, 1)}}
+	}, "liveness", reports.Violated, ExitLiveness},
+	{"spans that no queue names", func(e *Evidence) {
+		e.Drained, e.Balance.Flushed, e.Balance.Buffered = false, 990, 10
+		e.Left.Store = held()
+	}, "conservation", reports.Violated, ExitSafety},
+	{"spans that wait in the input", func(e *Evidence) {
+		e.Drained, e.Balance.Flushed, e.Balance.Lost, e.Left.Waiting = false, 990, 10, 10
+	}, "conservation", reports.Unknown, ExitLiveness},
+	{"a pipeline that gave up", func(e *Evidence) {
+		e.EndedEarly, e.EndedErr = true, errors.New("planted")
+	}, "liveness", reports.Violated, ExitLiveness},
+	{"a pipeline that does not stop", func(e *Evidence) { e.ForcedAfter = 20 }, "liveness",
+		reports.Violated, ExitLiveness},
+	{"a budget that should have been used up", func(e *Evidence) {
+		e.Scenario.Expectations.End = scenarios.EndBudget
+	}, "liveness", reports.Violated, ExitLiveness},
+	{"a fault that could not be ended", func(e *Evidence) { e.HealErr = errors.New("planted") },
+		"liveness", reports.Unknown, ExitUnknown},
+	{"an interrupted run", func(e *Evidence) { e.Interrupted = true }, "liveness", reports.Unknown,
+		ExitUnknown},
+	{"a load that was not sent", func(e *Evidence) { e.SendErr = errors.New("planted") }, "liveness",
+		reports.Unknown, ExitUnknown},
+}
+
+// TestPlantedFaults plants each fault and expects its invariant to see it, and the exit code of
+// that.
+func TestPlantedFaults(t *testing.T) {
+	caught := map[string]bool{}
+	for _, p := range plants {
+		t.Run(p.name, func(t *testing.T) {
+			e := clean()
+			p.plant(e)
+			o := Judge(e)
+			for _, j := range o.Result.Invariants {
+				if j.Name == p.invariant && j.Verdict != p.verdict {
+					t.Errorf("%s is %s, want %s: %s", j.Name, j.Verdict, p.verdict, j.Detail)
+				}
+				if j.Name != p.invariant && j.Verdict == reports.Violated &&
+					!(p.invariant == "liveness" || j.Name == "liveness") {
+					t.Errorf("%s is violated, too: %s", j.Name, j.Detail)
+				}
+				if j.Detail == "" {
+					t.Errorf("%s has no detail", j.Name)
+				}
+			}
+			if code := o.Code; code != p.code {
+				t.Errorf("exit code %d, want %d", code, p.code)
+			}
+			if p.verdict == reports.Violated {
+				caught[p.invariant] = true
+			}
+		})
+	}
+	for _, inv := range invariants() {
+		if !caught[inv.name] {
+			t.Errorf("no plant violates %s", inv.name)
+		}
+	}
+}
+
+// TestLateSpansMaySplit: where spans can have come after their segment's flush, a split is none of
+// the system's faults.
+func TestLateSpansMaySplit(t *testing.T) {
+	for name, plant := range map[string]func(e *Evidence){
+		"held back": func(e *Evidence) {
+			e.Scenario.Workload.Late = scenarios.Late{Share: 0.1, By: 10 * time.Second}
+		},
+		"age":   func(e *Evidence) { e.Scenario.Pipeline.MaxSegmentAge = time.Second },
+		"limit": func(e *Evidence) { e.Scenario.Expectations.SplitSpansMax = 1 },
+		"paused": func(e *Evidence) {
+			e.Scenario.Pipeline.RootTimeout = 1900 * time.Millisecond
+		},
+		"clock":   func(e *Evidence) { e.Scenario.Pipeline.RootTimeout = time.Second },
+		"behind":  func(e *Evidence) { e.Behind = 5 * time.Second },
+		"stopped": func(e *Evidence) { e.Looks = append(e.Looks[:20], e.Looks[80:]...) },
+	} {
+		e := clean()
+		find(ledger.Split)(e)
+		plant(e)
+		if verdict, reason := segmentIntegrity.judge(e); verdict != reports.Passed {
+			t.Errorf("%s: %s: %s", name, verdict, reason)
+		}
+		if name == "limit" {
+			continue
+		}
+		find(ledger.Resent)(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Passed {
+			t.Errorf("%s: spans that were sent twice are %s: %s", name, verdict, reason)
+		}
+		find(ledger.Duplicated)(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Violated {
+			t.Errorf("%s: duplicates are %s: %s", name, verdict, reason)
+		}
+	}
+}
+
+// TestDuplicatesNeedALimitAndACause: a span that was sent once may come out under two flush ids if
+// the scenario says so, and its message can have been delivered twice.
+func TestDuplicatesNeedALimitAndACause(t *testing.T) {
+	for _, c := range []struct {
+		limit    scenarios.Count
+		assigned float64
+		want     reports.Verdict
+	}{{0, 5, reports.Violated}, {1, 0, reports.Violated}, {1, 5, reports.Passed}} {
+		e := clean()
+		find(ledger.Duplicated)(e)
+		e.Scenario.Expectations.DuplicatedSpansMax = c.limit
+		e.Moves = append(e.Moves, Move{T: c.assigned,
+			Event: flusher.Event{Kind: flusher.EventAssigned, Shards: []buffer.Shard{1}}})
+		if verdict, reason := duplicates.judge(e); verdict != c.want {
+			t.Errorf("%+v: duplicates are %s: %s", c, verdict, reason)
+		}
+	}
+}
+
+func TestTheGravestVerdictDecides(t *testing.T) {
+	for _, c := range [][3]int{
+		{ExitPassed, ExitExpectation, ExitExpectation}, {ExitExpectation, ExitUnknown, ExitUnknown},
+		{ExitLiveness, ExitUnknown, ExitLiveness}, {ExitLiveness, ExitSafety, ExitSafety},
+	} {
+		if a, b := Graver(c[0], c[1]), Graver(c[1], c[0]); a != c[2] || b != c[2] {
+			t.Errorf("graver of %d and %d is %d and %d, want %d", c[0], c[1], a, b, c[2])
+		}
+	}
+}
+
+// held is a store that holds a trace which no shard names.
+func held() buffer.Leftovers { return buffer.Leftovers{Held: make([]buffer.TraceKey, 1)} }

@@ -1,0 +1,71 @@
+package judge
+
+import (
+	"sluice/buffer"
+	"sluice/flusher"
+)
+
+// FirstConsumer is the index of the consumer that faults happen to.
+const FirstConsumer = 0
+
+// Move is a transition of a supervisor, as it was reported.
+type Move struct {
+	T float64
+	// Consumer whose supervisor it is, and which of its lives.
+	Consumer, Life int
+	flusher.Event
+}
+
+// Look is the state of the consumers and their workers at one moment.
+type Look struct {
+	T     float64
+	Phase string
+	// Consumers that run, in the order of their indices.
+	Consumers []ConsumerLook
+	// Orphans are worker processes whose consumer is gone and that could end: they are not frozen.
+	Orphans int
+	// Unknown is true on a system that cannot be asked for its processes.
+	Unknown bool
+}
+
+// ConsumerLook is the state of one consumer that runs.
+type ConsumerLook struct {
+	Consumer, Life int
+	// Ending is true once it was told to end.
+	Ending bool
+	// Heard is how old what it said of itself is, in seconds: it cannot say anything while it is
+	// frozen or starts.
+	Heard  float64
+	States []flusher.WorkerState
+	// Live is how many worker processes it has, by the operating system.
+	Live int
+	// Closed are the shards whose input is to pause.
+	Closed []buffer.Shard
+	// Committed are the offsets behind what was committed in this life, by partition.
+	Committed map[int32]int64
+}
+
+// Remains is what may still come out of the system.
+type Remains struct {
+	// Store is what the store holds.
+	Store buffer.Leftovers
+	// Waiting counts the messages of the input that the group has not committed.
+	Waiting int64
+	// Err means that one of them is not known.
+	Err error
+}
+
+// Hopeless tells whether nothing will ever come out again: every message is committed, so none is
+// delivered again, and no queue of the store names anything.
+func (r Remains) Hopeless() bool {
+	return r.Err == nil && r.Waiting == 0 && !r.Store.Named()
+}
+
+// ShardNumbers returns shards as reports count them.
+func ShardNumbers(shards []buffer.Shard) []int {
+	list := make([]int, len(shards))
+	for i, shard := range shards {
+		list[i] = int(shard)
+	}
+	return list
+}

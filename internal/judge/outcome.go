@@ -1,0 +1,173 @@
+package judge
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"sluice/flusher"
+	"sluice/internal/ledger"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// Exit codes of a run, as cmd/simulate returns them.
+const (
+	ExitPassed      = 0
+	ExitEnvironment = 1
+	ExitUsage       = 2
+	ExitSafety      = 10
+	ExitLiveness    = 11
+	ExitExpectation = 13
+	ExitUnknown     = 14
+)
+
+// Verdicts name the verdict of a run by its exit code.
+var Verdicts = map[int]string{
+	ExitPassed: "passed", ExitSafety: "safety violated", ExitLiveness: "liveness violated",
+	ExitExpectation: "expectation missed", ExitUnknown: "unknown",
+}
+
+// Outcome is a run that is over.
+type Outcome struct {
+	Result   reports.Result
+	Scenario scenarios.Scenario
+	// Code is the exit code that goes with the verdict.
+	Code    int
+	Events  []reports.Event
+	Samples []reports.Sample
+	// Litter says what of the run could not be removed from the servers, or is nil.
+	Litter error
+	// Interrupted is true if the run was ended from outside.
+	Interrupted bool
+}
+
+// Judge judges a run: its invariants, its expectations, and what follows for the whole.
+func Judge(e *Evidence) *Outcome {
+	o := &Outcome{
+		Scenario: e.Scenario, Events: e.Events, Samples: e.Samples, Interrupted: e.Interrupted,
+	}
+	b := e.Balance
+	// What the time-outs held back at first is not counted against the throughput.
+	span := max(e.LoadSeconds, e.LastSeconds-e.FirstSeconds, 1e-3)
+	o.Result = reports.Result{
+		Scenario: e.Scenario.Name, World: e.World, Seed: e.Scenario.Seed, Digest: digest(e.Scenario),
+		Workers: summarize(e), Harness: summarizeHarness(e),
+		Ledger: reports.Ledger{
+			Sent: b.Sent, Flushed: b.Flushed, Duplicates: b.Duplicates(), Lost: b.Lost,
+			Buffered: b.Buffered, Dropped: b.Dropped, Messages: b.Messages, Records: b.Records,
+			Findings: map[string]int64{}, BadSent: b.BadSent, BadLettered: b.BadLettered,
+		},
+		Throughput: reports.Throughput{
+			SpansPerSecond: float64(b.Flushed) / span, BytesPerSecond: float64(b.Bytes) / span,
+		},
+		Freshness: e.Freshness, Latency: e.Latency,
+		Faults: reports.FaultsOf(e.Events), Pauses: len(pausesOf(e, watchedUntil(e))),
+		Run: reports.RunSummary{WallSeconds: e.WallSeconds, Events: len(e.Events),
+			DrainSeconds: max(0, e.LastSeconds-e.LoadSeconds)},
+	}
+	for kind, found := range b.Findings {
+		if found.Count > 0 {
+			o.Result.Ledger.Findings[ledger.Finding(kind).String()] = found.Count
+		}
+	}
+	for _, missed := range slices.Concat(e.MissedFaults, e.SkippedFaults) {
+		o.Result.Faults = append(o.Result.Faults,
+			reports.FaultSummary{Fault: missed, Worker: reports.NoWorker})
+	}
+	for _, inv := range invariants() {
+		verdict, detail := inv.judge(e)
+		o.Result.Invariants = append(o.Result.Invariants,
+			reports.Judgement{Name: inv.name, Verdict: verdict, Detail: detail})
+	}
+	o.Result.Expectations = judgeExpectations(e, &o.Result)
+	o.Code = o.code()
+	o.Result.Verdict = Verdicts[o.Code]
+	return o
+}
+
+// code returns the exit code: the gravest of what is not passed.
+func (o *Outcome) code() int {
+	worst := ExitPassed
+	for i, inv := range invariants() {
+		worst = Graver(worst, inv.code(o.Result.Invariants[i].Verdict))
+	}
+	for _, x := range o.Result.Expectations {
+		if x.Verdict == reports.Violated {
+			worst = Graver(worst, ExitExpectation)
+		}
+	}
+	return worst
+}
+
+// Graver returns the graver of two exit codes: safety, liveness, unknown, expectation, passed. What
+// is not known may hide anything, so it weighs more than a limit that was missed.
+func Graver(a, b int) int {
+	order := []int{ExitPassed, ExitExpectation, ExitUnknown, ExitLiveness, ExitSafety}
+	if slices.Index(order, a) >= slices.Index(order, b) {
+		return a
+	}
+	return b
+}
+
+// digest is that of what was asked for: the resolved scenario, from which load and faults follow.
+func digest(s scenarios.Scenario) string {
+	sum := sha256.Sum256([]byte(s.String()))
+	return hex.EncodeToString(sum[:8])
+}
+
+// summarize says what became of each worker of the first consumer, as of the last look at which it
+// had shards; its restarts are those of all lives of the consumer.
+func summarize(e *Evidence) []reports.WorkerSummary {
+	list := []reports.WorkerSummary{}
+	type key struct{ life, worker int }
+	last := map[key]flusher.WorkerState{}
+	lives := 0
+	for _, l := range e.Looks {
+		for _, c := range l.Consumers {
+			if c.Consumer != FirstConsumer {
+				continue
+			}
+			lives = max(lives, c.Life)
+			for _, w := range c.States {
+				for w.Worker >= len(list) {
+					list = append(list, reports.WorkerSummary{Worker: len(list), Shards: []int{},
+						Causes: []string{}})
+				}
+				if len(w.Shards) > 0 {
+					list[w.Worker].Shards = ShardNumbers(w.Shards)
+				}
+				last[key{c.Life, w.Worker}] = w
+			}
+		}
+	}
+	for life := range lives {
+		for i := range list {
+			w := last[key{life + 1, i}]
+			list[i].Restarts += w.Restarts
+			list[i].Causes = append(list[i].Causes, w.Causes...)
+		}
+	}
+	return list
+}
+
+// summarizeHarness says what the harness itself took, and whether it was the limit.
+func summarizeHarness(e *Evidence) reports.HarnessSummary {
+	h := reports.HarnessSummary{BehindSeconds: e.Behind.Seconds(), Limit: e.Limit}
+	if n := len(e.Samples); n > 0 {
+		h.CPUSeconds = e.Samples[n-1].CPUHarness
+	}
+	if !e.Limited {
+		h.Limit = ""
+	}
+	return h
+}
+
+// Summary is one line about the run for the charts: world, seed, spans, workers.
+func (o *Outcome) Summary() string {
+	return fmt.Sprintf("world %s, seed %d, %d spans, %d workers on %d shards; %.0f spans/s; "+
+		"freshness p99 %.2f s",
+		o.Result.World, o.Result.Seed, o.Result.Ledger.Sent, o.Scenario.Topology.Workers(),
+		o.Scenario.Topology.Partitions, o.Result.Throughput.SpansPerSecond, o.Result.Freshness.P99)
+}

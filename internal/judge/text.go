@@ -1,0 +1,113 @@
+package judge
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"sluice/reports"
+)
+
+// WriteText writes the outcome for a reader, figures first and the verdict in the last line, with
+// the command that replays the run if it did not pass.
+func (o *Outcome) WriteText(w io.Writer, dir string) error {
+	r := &o.Result
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("Scenario", "%s, world %s, seed %d, %.1f s", r.Scenario, r.World, r.Seed, r.Run.WallSeconds)
+	row("Spans", "sent %d, flushed %d, lost %d, buffered %d%s, came out again %d", r.Ledger.Sent,
+		r.Ledger.Flushed, r.Ledger.Lost, r.Ledger.Buffered, dropped(r.Ledger.Dropped),
+		r.Ledger.Duplicates)
+	bad := ""
+	if r.Ledger.BadSent > 0 {
+		bad = fmt.Sprintf("; %d were no spans, of which %d are dead letters", r.Ledger.BadSent,
+			r.Ledger.BadLettered)
+	}
+	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records, bad)
+	row("Throughput", "%.0f spans/s, %.2f MB/s; drained %.1f s after the load",
+		r.Throughput.SpansPerSecond, r.Throughput.BytesPerSecond/1e6, r.Run.DrainSeconds)
+	row("Freshness", "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s", r.Freshness.P50,
+		r.Freshness.P90, r.Freshness.P99, r.Freshness.Max)
+	row("Latency", "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s from when a span was due to be sent",
+		r.Latency.P50, r.Latency.P90, r.Latency.P99, r.Latency.Max)
+	if r.Harness.Limit != "" {
+		row("Harness", "it was the limit, not the system: %s", r.Harness.Limit)
+	}
+	for _, worker := range r.Workers {
+		restarts := "no restart"
+		if worker.Restarts > 0 {
+			restarts = plural(worker.Restarts, "restart") + ": " + strings.Join(worker.Causes, "; ")
+		}
+		row(fmt.Sprintf("Worker %d", worker.Worker), "shards %s; %s",
+			strings.Trim(strings.ReplaceAll(fmt.Sprint(worker.Shards), " ", ","), "[]"), restarts)
+	}
+	for _, list := range [][]reports.Judgement{r.Invariants, r.Expectations} {
+		for _, j := range list {
+			row(mark(j.Verdict)+" "+j.Name, "%s", j.Detail)
+		}
+	}
+	if o.Litter != nil {
+		row("Left behind", "%v", o.Litter)
+	}
+	if dir != "" {
+		row("Results", "%s", dir)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, o.Verdict())
+	return err
+}
+
+// Verdict is the last line: "verdict: passed", or what was violated and how to see it again.
+func (o *Outcome) Verdict() string {
+	if o.Code == ExitPassed {
+		return "verdict: passed"
+	}
+	name := ""
+	if j, ok := o.Decisive(); ok {
+		name = " (" + j.Name + ")"
+	}
+	return fmt.Sprintf("verdict: %s%s; replay: %s", o.Result.Verdict, name, o.Result.Replay)
+}
+
+// Decisive returns the first judgement that has the weight of the verdict.
+func (o *Outcome) Decisive() (reports.Judgement, bool) {
+	for i, inv := range invariants() {
+		if o.Code != ExitPassed && inv.code(o.Result.Invariants[i].Verdict) == o.Code {
+			return o.Result.Invariants[i], true
+		}
+	}
+	return reports.First(o.Result.Expectations)
+}
+
+// plural counts things: "1 restart", "2 restarts".
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+func mark(v reports.Verdict) string {
+	switch v {
+	case reports.Passed:
+		return "ok  "
+	case reports.Violated:
+		return "FAIL"
+	}
+	return "?   "
+}
+
+func dropped(byReason map[string]int64) string {
+	text := ""
+	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
+		text += fmt.Sprintf(", %s %d", strings.ReplaceAll(reason, "_", "-"), byReason[reason])
+	}
+	return text
+}

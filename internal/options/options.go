@@ -1,0 +1,131 @@
+// Package options is the vocabulary in which options are written, the same in a scenario, a
+// configuration file, an environment variable and a flag: durations, sizes, shares, counts, and
+// the words that stand for a value, such as off. An error says what would be right.
+package options
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/buffer"
+)
+
+// Off is the word that switches an option off, where that has a meaning.
+const Off = "off"
+
+// Or reads the word as the value that it stands for, and everything else with parse, whose error
+// then names the word, too.
+func Or[T any](text, word string, value T, parse func(string) (T, error)) (T, error) {
+	if text == word {
+		return value, nil
+	}
+	v, err := parse(text)
+	if err != nil {
+		err = fmt.Errorf("%w, or %s", err, word)
+	}
+	return v, err
+}
+
+// ParseDuration reads "60s", "1m30s", "250ms" or "0". time.Duration.String is its inverse.
+func ParseDuration(text string) (time.Duration, error) {
+	d, err := ParseSignedDuration(text)
+	if err == nil && d < 0 {
+		return 0, fmt.Errorf("%q is negative: write 0s or more", text)
+	}
+	return d, err
+}
+
+// ParseSignedDuration also reads "-30s".
+func ParseSignedDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err == nil {
+		return d, nil
+	}
+	if _, err := time.ParseDuration(text + "s"); err == nil {
+		return 0, fmt.Errorf("duration %q has no unit: write %ss for seconds or %sms for milliseconds",
+			text, text, text)
+	}
+	return 0, fmt.Errorf("%q is not a duration: write a number with a unit, "+
+		"such as 10s, 250ms or 1m30s", text)
+}
+
+// sizeUnits has the longer units first where one ends in another.
+var sizeUnits = []struct {
+	name  string
+	bytes float64
+}{
+	{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
+	{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"B", 1},
+}
+
+// ParseSize reads "10MiB", "512KB" or "10485760"; a unit may be in upper or lower case.
+func ParseSize(text string) (buffer.Bytes, error) {
+	number, unit := text, 1.0
+	for _, u := range sizeUnits {
+		if at := len(text) - len(u.name); at >= 0 && strings.EqualFold(text[at:], u.name) {
+			number, unit = strings.TrimSpace(text[:at]), u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	size := n * unit
+	switch {
+	case err != nil || !(size >= 0 && size < 1<<60):
+		return 0, fmt.Errorf("%q is not a size: write a number of bytes, or 512KB, 10MiB, 1GiB", text)
+	case size != math.Trunc(size):
+		return 0, fmt.Errorf("%q is not a whole number of bytes", text)
+	}
+	return buffer.Bytes(size), nil
+}
+
+// FormatSize writes what ParseSize reads, with the largest unit that divides it.
+func FormatSize(b buffer.Bytes) string {
+	for _, u := range sizeUnits {
+		if n := buffer.Bytes(u.bytes); b >= n && b%n == 0 {
+			return strconv.FormatInt(int64(b/n), 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(b), 10) + "B"
+}
+
+// ParseNumber reads "0.8" or "80%".
+func ParseNumber(text string) (float64, error) {
+	number, percent := strings.CutSuffix(text, "%")
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || math.IsNaN(n) {
+		return 0, fmt.Errorf("%q is not a number without a unit: write for example 0.8 or 80%%", text)
+	}
+	if percent {
+		n /= 100
+	}
+	return n, nil
+}
+
+// FormatNumber writes what ParseNumber reads.
+func FormatNumber(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+// ParseShare reads a number from 0 to 1.
+func ParseShare(text string) (float64, error) {
+	n, err := ParseNumber(text)
+	if err != nil || n < 0 || n > 1 {
+		return 0, fmt.Errorf("%q is not a share: write for example 0.8 or 80%%", text)
+	}
+	return n, nil
+}
+
+// Count returns the reader of whole numbers of at least low.
+func Count[T ~int | ~int16 | ~int64](low T) func(text string) (T, error) {
+	return func(text string) (T, error) {
+		n, err := strconv.ParseInt(text, 0, 64)
+		switch {
+		case err != nil || n < int64(low):
+			return 0, fmt.Errorf("%q is not a count: write %d or more", text, low)
+		case int64(T(n)) != n:
+			return 0, fmt.Errorf("%q is too large for this count", text)
+		}
+		return T(n), nil
+	}
+}

@@ -1,0 +1,80 @@
+package options
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/buffer"
+)
+
+// text makes a reader return its value in words.
+func text[T any](parse func(string) (T, error)) func(string) (string, error) {
+	return func(word string) (string, error) {
+		v, err := parse(word)
+		return fmt.Sprint(v), err
+	}
+}
+
+func TestWords(t *testing.T) {
+	duration, size, share := text(ParseDuration), text(ParseSize), text(ParseShare)
+	count := text(Count[int16](1))
+	perShard := text(func(word string) (int, error) { return Or(word, "per-shard", -1, Count(1)) })
+	cases := []struct {
+		parse      func(string) (string, error)
+		word, want string // want is the value, or a part of the error after a "!"
+	}{
+		{duration, "90s", "1m30s"}, {duration, "1m30s", "1m30s"}, {duration, "0", "0s"},
+		{duration, "1.5ms", "1.5ms"},
+		{duration, "10", "!write 10s for seconds or 10ms for milliseconds"},
+		{duration, "1h30", `!"1h30" has no unit`},
+		{duration, "2 sec", "!such as 10s, 250ms or 1m30s"}, {duration, "", "!not a duration"},
+		{duration, "inf", "!not a duration"},
+		{duration, "-1s", "!negative"}, {text(ParseSignedDuration), "-1s", "-1s"},
+
+		{size, "10485760", "10485760"}, {size, "10MiB", "10485760"}, {size, "512KB", "512000"},
+		{size, "512kb", "512000"}, {size, "1.5 KiB", "1536"}, {size, "7b", "7"}, {size, "0", "0"},
+		{size, "1e6", "1000000"},
+		{size, "10MX", "!512KB, 10MiB"}, {size, "-1", "!not a size"}, {size, "B", "!not a size"},
+		{size, "inf", "!not a size"}, {size, "2000000000GiB", "!not a size"},
+		{size, "0.3B", "!whole number of bytes"},
+
+		{share, "0.8", "0.8"}, {share, "80%", "0.8"}, {share, "100%", "1"}, {share, "0", "0"},
+		{share, "3", "!0.8 or 80%"}, {share, "120%", "!0.8 or 80%"}, {share, "nan", "!0.8 or 80%"},
+		{share, "80 %", "!0.8 or 80%"}, {text(ParseNumber), "150%", "1.5"},
+
+		{count, "1", "1"}, {count, "0", "!write 1 or more"}, {count, "1.5", "!not a count"},
+		{count, "40000", "!too large"}, {count, "1_000", "1000"},
+
+		{perShard, "3", "3"}, {perShard, "per-shard", "-1"}, {perShard, "0", "!1 or more, or per-shard"},
+	}
+	for _, c := range cases {
+		got, err := c.parse(c.word)
+		if part, fails := strings.CutPrefix(c.want, "!"); fails {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%q: %s, %v, want an error with %q", c.word, got, err, part)
+			}
+		} else if err != nil || got != c.want {
+			t.Errorf("%q: %s, %v, want %s", c.word, got, err, c.want)
+		}
+	}
+}
+
+func TestWhatIsPrintedIsRead(t *testing.T) {
+	for _, b := range []buffer.Bytes{0, 1, 999, 1000, 1024, 1536, 512_000, 10 << 20, 3e9, 1<<60 - 512} {
+		if got, err := ParseSize(FormatSize(b)); err != nil || got != b {
+			t.Errorf("%d prints as %s, which is %d, %v", b, FormatSize(b), got, err)
+		}
+	}
+	for _, d := range []time.Duration{0, 1, 1500 * time.Millisecond, time.Hour} {
+		if got, err := ParseDuration(d.String()); err != nil || got != d {
+			t.Errorf("%v is read as %v, %v", d, got, err)
+		}
+	}
+	for _, n := range []float64{0, 0.1, 1e-9, 12345.678} {
+		if got, err := ParseNumber(FormatNumber(n)); err != nil || got != n {
+			t.Errorf("%v prints as %s, which is %v, %v", n, FormatNumber(n), got, err)
+		}
+	}
+}
