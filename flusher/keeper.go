@@ -99,7 +99,7 @@ func (k *keeper) fenceOnce(
 		if attempt == 0 {
 			k.tell(EventFenceFailed, []buffer.Shard{shard}, err.Error())
 		}
-		_ = k.sup.ports.Clock.Sleep(ctx, backoff(fenceRetryMin, fenceRetryMax, attempt))
+		_ = k.sup.ports.Clock.Sleep(ctx, Backoff(fenceRetryMin, fenceRetryMax, attempt))
 	}
 }
 
@@ -153,7 +153,7 @@ func (k *keeper) backOff(ctx context.Context, j job) {
 		return
 	}
 	now := k.sup.ports.Clock.Now()
-	until := now.Add(backoff(k.sup.cfg.RestartBackoff, k.sup.cfg.MaxUnhealthy, k.inARow-2))
+	until := now.Add(Backoff(k.sup.cfg.RestartBackoff, k.sup.cfg.MaxUnhealthy, k.inARow-2))
 	for k.current(ctx, j) && k.sup.ports.Clock.Now().Before(until) {
 		k.nap(ctx)
 	}

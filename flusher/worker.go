@@ -44,8 +44,8 @@ type worker struct {
 	bound   context.Context // of a wait for an acknowledgement, or nil
 	unbound context.CancelFunc
 
-	status       Status
-	store, kafka trouble
+	status   Status
+	troubles *Troubles
 }
 
 // shard is a shard of a worker.
@@ -88,8 +88,8 @@ func newWorker(
 	}
 	w := &worker{
 		ctx: ctx, stop: stop, cfg: cfg, ports: ports, spec: spec,
-		limit: (cfg.MaxFlushSegments + len(spec.Owners) - 1) / len(spec.Owners),
-		store: trouble{kind: "store"}, kafka: trouble{kind: "kafka"},
+		limit:    (cfg.MaxFlushSegments + len(spec.Owners) - 1) / len(spec.Owners),
+		troubles: NewTroubles(ports.Clock, ports.Trouble),
 	}
 	wall := buffer.InstantOf(ports.Clock.Now())
 	for _, fenced := range spec.Owners {

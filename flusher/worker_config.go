@@ -2,7 +2,6 @@ package flusher
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"sluice/buffer"
@@ -84,28 +83,4 @@ type WorkerPorts struct {
 	// Trouble hears once that a server does not answer, and once that it does again. Optional. It
 	// must not block.
 	Trouble func(Trouble)
-}
-
-// Trouble is a server that does not do its part, or that does again.
-type Trouble struct {
-	At     time.Time
-	Worker int
-	// Step is what could not be done: "lease", "claim", ..., "produce".
-	Step string
-	// Err is the first attempt's error.
-	Err error
-	// Attempts failed so far: 1 at the beginning.
-	Attempts int
-	// Over is true if the step has succeeded now, after Lasted.
-	Over   bool
-	Lasted time.Duration
-}
-
-// String returns the trouble as one line, without the time.
-func (t Trouble) String() string {
-	if t.Over {
-		return fmt.Sprintf("worker %d: %s works again after %v and %d attempts",
-			t.Worker, t.Step, t.Lasted.Round(time.Millisecond), t.Attempts)
-	}
-	return fmt.Sprintf("worker %d: %s fails, trying until it works: %v", t.Worker, t.Step, t.Err)
 }

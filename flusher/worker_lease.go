@@ -25,11 +25,11 @@ func (w *worker) lease() ([]*segment, error) {
 			} else if !done {
 				// Not tried again as it is: it may have leased all the same, see sure.
 				s.unsure = true
-				w.fails(&w.store, StageLease.String(), err)
+				w.troubles.Fails(withStore, StageLease.String(), err)
 			}
 			continue
 		}
-		w.works(&w.store)
+		w.troubles.Works(withStore)
 		s.drift.Adopt(answer.Clock)
 		w.measure(s, len(answer.Due))
 		s.holding += len(answer.Due)

@@ -2,12 +2,11 @@ package flusher
 
 import (
 	"encoding/hex"
-	"strconv"
 
 	"sluice/buffer"
 )
 
-// The headers of output records and dead letters.
+// The headers of output records.
 const (
 	HeaderSegment    = "segment_id"
 	HeaderProject    = "project_id"
@@ -19,16 +18,8 @@ const (
 	// chunk's index, and the way to the part. "2.0.1" is the second half of the first half of
 	// chunk 2. The index and count of chunks are within the part then.
 	HeaderChunkPart = "chunk_part"
-	// The rest is set on dead letters, by the same names as on those of the ingest loop. The topic
-	// is that of the input, and left out if the worker does not know it.
-	HeaderError     = "error"
-	HeaderSpan      = "span_id"
-	HeaderTopic     = "topic"
-	HeaderPartition = "partition"
-	HeaderOffset    = "offset"
-	// HeaderValueBytes is set on dead letters whose payload not even the dead-letter topic takes:
-	// how long it was.
-	HeaderValueBytes = "value-bytes"
+	// HeaderSpan is set on dead letters of a worker, beside what names the generation.
+	HeaderSpan = "span_id"
 )
 
 // output is an output record, or a dead letter.
@@ -160,8 +151,8 @@ func (w *worker) write(
 
 func chunkHeaders(g buffer.Generation, chunk buffer.Chunk, part string) []Header {
 	headers := append(identity(g),
-		Header{HeaderChunkIndex, strconv.AppendInt(nil, int64(chunk.Index), 10)},
-		Header{HeaderChunkCount, strconv.AppendInt(nil, int64(chunk.Count), 10)},
+		Header{HeaderChunkIndex, decimal(int64(chunk.Index))},
+		Header{HeaderChunkCount, decimal(int64(chunk.Count))},
 	)
 	if part != "" {
 		headers = append(headers, Header{HeaderChunkPart, []byte(part)})
@@ -171,10 +162,10 @@ func chunkHeaders(g buffer.Generation, chunk buffer.Chunk, part string) []Header
 
 // identity returns the headers that name a generation.
 func identity(g buffer.Generation) []Header {
-	headers := make([]Header, 0, 8)
+	headers := make([]Header, 0, 10)
 	return append(headers,
 		Header{HeaderSegment, hex.AppendEncode(nil, g.Segment[:])},
-		Header{HeaderProject, strconv.AppendInt(nil, int64(g.Project), 10)},
+		Header{HeaderProject, decimal(int64(g.Project))},
 		Header{HeaderTrace, hex.AppendEncode(nil, g.Trace[:])},
 		Header{HeaderGeneration, []byte(g.ID.String())},
 	)

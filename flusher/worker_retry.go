@@ -3,49 +3,15 @@ package flusher
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"sluice/buffer"
 )
 
-// trouble remembers that a server fails, so that it is said once.
-type trouble struct {
-	kind     string
-	since    time.Time
-	step     string
-	first    error
-	attempts int
-}
-
-// fails notes a failed attempt.
-func (w *worker) fails(t *trouble, step string, err error) {
-	t.attempts++
-	if t.attempts > 1 {
-		return
-	}
-	t.since, t.step, t.first = w.ports.Clock.Now(), step, err
-	w.tell(Trouble{At: t.since, Step: step, Err: err, Attempts: 1})
-}
-
-// works notes that a server does its part.
-func (w *worker) works(t *trouble) {
-	if t.attempts == 0 {
-		return
-	}
-	now := w.ports.Clock.Now()
-	w.tell(Trouble{
-		At: now, Step: t.step, Err: t.first, Attempts: t.attempts,
-		Over: true, Lasted: now.Sub(t.since),
-	})
-	t.attempts = 0
-}
-
-func (w *worker) tell(t Trouble) {
-	t.Worker = w.spec.Worker
-	if w.ports.Trouble != nil {
-		w.ports.Trouble(t)
-	}
-}
+// What a worker's troubles are with.
+var (
+	withStore = Operation{Name: "store", Partition: NoPartition}
+	withKafka = Operation{Name: "kafka", Partition: NoPartition}
+)
 
 // try repeats a step of the store on a shard until it is done, which every step allows. It
 // returns false if there is nothing left to do: a later owner has the shard, or the worker is to
@@ -57,13 +23,13 @@ func (w *worker) try(stage Stage, on *shard, do func() error) (bool, error) {
 		w.report(stage)
 		err := do()
 		if err == nil {
-			w.works(&w.store)
+			w.troubles.Works(withStore)
 			return true, nil
 		}
 		if done, err := w.judge(stage, on, err); done {
 			return false, err
 		}
-		w.fails(&w.store, stage.String(), err)
+		w.troubles.Fails(withStore, stage.String(), err)
 		if on.holding == 0 && w.stop.Err() != nil {
 			return false, nil
 		}
@@ -90,7 +56,7 @@ func (w *worker) judge(stage Stage, on *shard, err error) (done bool, fatal erro
 
 // backOff sleeps after the failure of an attempt, counted from 0. A long pause is no hang.
 func (w *worker) backOff(attempt int) error {
-	left := backoff(w.cfg.RetryMin, w.cfg.RetryMax, attempt)
+	left := Backoff(w.cfg.RetryMin, w.cfg.RetryMax, attempt)
 	for {
 		slice := min(left, w.cfg.BeatEvery)
 		if err := w.ports.Clock.Sleep(w.ctx, slice); err != nil {
@@ -101,12 +67,4 @@ func (w *worker) backOff(attempt int) error {
 		}
 		w.report(w.status.Stage)
 	}
-}
-
-// backoff returns low doubled n times, at most high.
-func backoff(low, high time.Duration, n int) time.Duration {
-	for ; n > 0 && low < high; n-- {
-		low *= 2
-	}
-	return min(low, high)
 }

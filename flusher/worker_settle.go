@@ -58,7 +58,7 @@ func (w *worker) waitFor(seg *segment) (failed []*output, err error) {
 			}
 			seg.outputs = append(seg.outputs, parts...)
 		default:
-			w.fails(&w.kafka, StageProduce.String(), err)
+			w.troubles.Fails(withKafka, StageProduce.String(), err)
 			failed = append(failed, out)
 		}
 	}
@@ -71,7 +71,7 @@ func (w *worker) waitFor(seg *segment) (failed []*output, err error) {
 // acknowledged counts a record that Kafka has.
 func (w *worker) acknowledged(out *output) {
 	out.done = true
-	w.works(&w.kafka)
+	w.troubles.Works(withKafka)
 	if out.deadLetter {
 		w.status.DeadLetters++
 	} else {

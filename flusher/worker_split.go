@@ -79,21 +79,12 @@ func (w *worker) deadLetter(
 		Topic: w.cfg.DeadLetterTopic,
 		Key:   []byte(seg.Trace.String()),
 		Value: span.Payload,
-		Headers: append(identity(seg.Generation),
-			Header{HeaderSpan, []byte(span.ID.String())},
-			Header{HeaderError, []byte(cause.Error())},
-			Header{HeaderPartition, strconv.AppendInt(nil, int64(span.Position.Partition), 10)},
-			Header{HeaderOffset, strconv.AppendInt(nil, span.Position.Offset, 10)},
-		),
-	}
-	if w.cfg.InputTopic != "" {
-		out.record.Headers = append(out.record.Headers,
-			Header{HeaderTopic, []byte(w.cfg.InputTopic)})
+		Headers: append(
+			append(identity(seg.Generation), Header{HeaderSpan, []byte(span.ID.String())}),
+			DeadLetterHeaders(cause, w.cfg.InputTopic, span.Position)...),
 	}
 	if bare {
-		out.record.Value = nil
-		out.record.Headers = append(out.record.Headers,
-			Header{HeaderValueBytes, strconv.AppendInt(nil, int64(span.Size), 10)})
+		out.record.LeaveOut(span.Size)
 	}
 	return out
 }

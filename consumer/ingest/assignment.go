@@ -75,7 +75,7 @@ func (l *Loop) join(ctx context.Context, number int32) {
 	}
 	l.partitions = slices.Insert(l.partitions, at,
 		newPartition(ctx, number, earlier, l.ports.Clock.Now()))
-	l.ledger.update(number, func(c *PartitionCounters) { c.Assigned = true })
+	l.ledger.assign(number, true)
 }
 
 // leave ends the tenure of partitions: what is pending is dropped, what is in work goes on unless
@@ -94,7 +94,7 @@ func (l *Loop) leave(numbers []int32, lost bool) {
 			p.lost = true
 			p.cancel()
 		}
-		l.ledger.update(number, func(c *PartitionCounters) { c.Assigned, c.Paused = false, "" })
+		l.ledger.assign(number, false)
 	}
 }
 
@@ -103,7 +103,7 @@ func (l *Loop) leave(numbers []int32, lost bool) {
 func (l *Loop) release() {
 	l.leaving = slices.DeleteFunc(l.leaving, func(p *partition) bool {
 		if len(p.inWork) > 0 {
-			if l.trouble.of(p.number) != nil {
+			if l.troubles.Of(input(p.number)) != nil {
 				p.cancel()
 			}
 			return false

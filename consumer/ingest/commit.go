@@ -16,7 +16,6 @@ type commit struct {
 	err        error // the task's until it is done
 
 	started time.Time
-	failing bool // the last one failed
 }
 
 // holds tells whether the partition's offset is being committed.
@@ -37,7 +36,7 @@ func (l *Loop) commitDone(ctx context.Context, now time.Time) {
 	if now.Sub(c.started) < l.config.CommitInterval && len(l.leaving) == 0 && !l.draining {
 		return
 	}
-	if c.failing && now.Sub(c.started) < l.config.RetryMax {
+	if l.troubles.Of(committing) != nil && now.Sub(c.started) < l.config.RetryMax {
 		return
 	}
 	c.partitions, c.last = nil, nil
@@ -58,21 +57,17 @@ func (l *Loop) commitDone(ctx context.Context, now time.Time) {
 func (l *Loop) commitEnded(c *commit) {
 	c.task = nil
 	l.ledger.commit(c.err != nil)
-	switch {
-	case c.err != nil && !c.failing:
-		l.ports.event(Event{Kind: CommitFailed, Err: c.err})
-	case c.err == nil && c.failing:
-		l.ports.event(Event{Kind: CommitResumed})
+	if c.err != nil {
+		l.troubles.Fails(committing, OperationCommit, c.err)
+	} else {
+		l.troubles.Works(committing)
 	}
-	c.failing = c.err != nil
 	for i, p := range c.partitions {
 		if c.err != nil {
 			p.tries++
 			continue
 		}
 		p.committed = c.last[i].Position.Offset
-		l.ledger.update(p.number, func(counters *PartitionCounters) {
-			counters.Next = p.committed + 1
-		})
+		l.ledger.moveOn(p.number, p.committed+1)
 	}
 }

@@ -57,26 +57,63 @@ func newLedger() *ledger {
 	}
 }
 
-// update changes the counters of a partition under the lock.
-func (l *ledger) update(number int32, change func(*PartitionCounters)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// of returns the counters of a partition. It is called under the lock.
+func (l *ledger) of(number int32) *PartitionCounters {
 	counters := l.partitions[number]
 	if counters == nil {
 		counters = &PartitionCounters{Partition: number}
 		l.partitions[number] = counters
 	}
-	change(counters)
+	return counters
 }
 
-// drop counts spans that fell to rules.
-func (l *ledger) drop(byRule map[string]uint64) {
+// add counts a batch that is in the store.
+func (l *ledger) add(b *batch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	c := l.of(b.number)
+	c.Messages += b.tally.Messages
+	c.Spans += b.tally.Spans
+	c.Bytes += b.tally.Bytes
+	c.Duplicates += b.tally.Duplicates
+	c.Dropped += b.tally.Dropped
+	c.DeadLetters += b.tally.DeadLetters
+	c.Batches += b.tally.Batches
+	if b.tally.Batches > 0 {
+		c.Clock, c.Wall = b.clock, b.wall
+	}
 	//order-free: sums
-	for rule, spans := range byRule {
+	for rule, spans := range b.dropped {
 		l.rules[rule] += spans
 	}
+}
+
+// assign notes whether a partition is this member's; one that is not does not pause either.
+func (l *ledger) assign(number int32, assigned bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of(number).Assigned, l.of(number).Paused = assigned, ""
+}
+
+// pause notes why the input of a partition pauses; empty if it does not.
+func (l *ledger) pause(number int32, reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of(number).Paused = reason
+}
+
+// retry counts a try that failed for now.
+func (l *ledger) retry(number int32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of(number).Retries++
+}
+
+// moveOn notes the offset behind the last committed message.
+func (l *ledger) moveOn(number int32, next int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of(number).Next = next
 }
 
 // commit counts a commit.

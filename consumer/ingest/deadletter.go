@@ -3,18 +3,8 @@ package ingest
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"sluice/flusher"
-)
-
-// Headers of a dead letter.
-const (
-	HeaderError      = "error"
-	HeaderTopic      = "topic"
-	HeaderPartition  = "partition"
-	HeaderOffset     = "offset"
-	HeaderValueBytes = "value-bytes" // only if the value was too large to be sent along
 )
 
 // letter is a message that could not be decoded, on its way to the dead-letter topic.
@@ -33,20 +23,13 @@ func (l *Loop) deadLetter(m *flusher.Message, cause error) *letter {
 		offset: m.Position.Offset,
 		cause:  cause,
 		record: flusher.Record{
-			Topic: l.config.DeadLetterTopic,
-			Key:   m.Key,
-			Value: m.Value,
-			Headers: []flusher.Header{
-				{Key: HeaderError, Value: []byte(cause.Error())},
-				{Key: HeaderTopic, Value: []byte(l.config.InputTopic)},
-				{Key: HeaderPartition, Value: decimal(int64(m.Position.Partition))},
-				{Key: HeaderOffset, Value: decimal(m.Position.Offset)},
-			},
+			Topic:   l.config.DeadLetterTopic,
+			Key:     m.Key,
+			Value:   m.Value,
+			Headers: flusher.DeadLetterHeaders(cause, l.config.InputTopic, m.Position),
 		},
 	}
 }
-
-func decimal(n int64) []byte { return strconv.AppendInt(nil, n, 10) }
 
 // send hands the letter over without waiting for it.
 func (l *Loop) send(ctx context.Context, letter *letter) {
@@ -71,9 +54,7 @@ func (l *Loop) deliver(ctx context.Context, number int32, letter *letter) error 
 		return err
 	}
 	l.ports.event(Event{Kind: DeadLetterCut, Partitions: []int32{number}, Err: err})
-	letter.record.Value = nil
-	letter.record.Headers = append(letter.record.Headers,
-		flusher.Header{Key: HeaderValueBytes, Value: decimal(int64(letter.size))})
+	letter.record.LeaveOut(letter.size)
 	err = l.persist(ctx, number, "dead letter", cures, try)
 	if err == nil || ctx.Err() != nil {
 		return err

@@ -36,6 +36,8 @@ const (
 	// its headers were sent; DeadLetterLost that not even those were taken.
 	DeadLetterCut  EventKind = "dead letter without its value"
 	DeadLetterLost EventKind = "dead letter refused"
+	// ShutdownCut says that the loop was given up while something was in work.
+	ShutdownCut EventKind = "the shutdown took too long: what was not stored will be read again"
 )
 
 // Event is something that an operator must know.

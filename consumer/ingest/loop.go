@@ -15,7 +15,7 @@ type Loop struct {
 	ports  Ports
 	ledger *ledger
 
-	trouble *trouble
+	troubles *flusher.Troubles
 	// partitions are those assigned, by number; leaving those that were revoked or lost, and of
 	// which something is in work.
 	partitions []*partition
@@ -33,7 +33,9 @@ func New(config Config, ports Ports) (*Loop, error) {
 	if err := errors.Join(config.Validate(), ports.validate()); err != nil {
 		return nil, err
 	}
-	return &Loop{config: config, ports: ports, ledger: newLedger(), trouble: newTrouble()}, nil
+	l := &Loop{config: config, ports: ports, ledger: newLedger()}
+	l.troubles = flusher.NewTroubles(ports.Clock, l.hear)
+	return l, nil
 }
 
 // Run reads until stop is done, then finishes what is in work, commits it and returns nil. When ctx
@@ -121,7 +123,7 @@ func (l *Loop) collect() error {
 			switch {
 			case b.err == nil:
 				p.settle(b, l.config.MaxBatch)
-				l.count(b)
+				l.ledger.add(b)
 			case p.ctx.Err() != nil:
 				// Given up with its partition, or with everything.
 			case !errors.Is(b.err, errSkipped):
@@ -130,22 +132,6 @@ func (l *Loop) collect() error {
 		}
 	}
 	return nil
-}
-
-func (l *Loop) count(b *batch) {
-	l.ledger.update(b.number, func(c *PartitionCounters) {
-		c.Messages += b.tally.Messages
-		c.Spans += b.tally.Spans
-		c.Bytes += b.tally.Bytes
-		c.Duplicates += b.tally.Duplicates
-		c.Dropped += b.tally.Dropped
-		c.DeadLetters += b.tally.DeadLetters
-		c.Batches += b.tally.Batches
-		if b.tally.Batches > 0 {
-			c.Clock, c.Wall = b.clock, b.wall
-		}
-	})
-	l.ledger.drop(b.dropped)
 }
 
 // start starts the batches that are due, and returns how long the poll may wait.
@@ -250,6 +236,6 @@ func (l *Loop) watchGate() {
 			l.ports.event(Event{Kind: InputResumed, Partitions: []int32{p.number}})
 		}
 		p.reason = reason
-		l.ledger.update(p.number, func(c *PartitionCounters) { c.Paused = reason })
+		l.ledger.pause(p.number, reason)
 	}
 }

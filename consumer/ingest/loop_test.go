@@ -75,6 +75,10 @@ func TestBatchesAreCutAtMaxBatch(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t)
 			r.config.MaxBatch, r.config.BatchGrowth = 10, growth
+			r.steps.before = func(string) error { // so that more is polled meanwhile
+				time.Sleep(10 * time.Millisecond)
+				return nil
+			}
 			for i := range 95 {
 				r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root", i))
 			}
@@ -190,7 +194,7 @@ func TestDeadLetterThatIsTooLargeGoesWithoutItsValue(t *testing.T) {
 			t.Fatalf("dead letters %v, committed %d", letters, r.broker.committedAt(0))
 		}
 		last := letters[0].Headers[len(letters[0].Headers)-1]
-		if last.Key != HeaderValueBytes || string(last.Value) != "500" {
+		if last.Key != flusher.HeaderValueBytes || string(last.Value) != "500" {
 			t.Errorf("last header %s=%s, want the size of the value", last.Key, last.Value)
 		}
 	})

@@ -3,9 +3,9 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"sluice/buffer"
+	"sluice/flusher"
 )
 
 // persist does a step until it succeeds. It gives up only when the context ends, or on an error
@@ -14,27 +14,27 @@ func (l *Loop) persist(
 	ctx context.Context, number int32, step string,
 	cures func(error) bool, try func() error,
 ) error {
-	wait := l.config.RetryMin
-	for {
+	of := input(number)
+	for attempt := 0; ; attempt++ {
 		err := try()
 		switch {
 		case err == nil:
-			l.trouble.end(number, "", l.ports.event)
+			l.troubles.Works(of)
 			return nil
 		case ctx.Err() != nil:
-			l.trouble.end(number, "given up", l.ports.event)
-			return ctx.Err()
+			err = ctx.Err()
 		case !cures(err):
-			l.trouble.end(number, "given up", l.ports.event)
-			return fmt.Errorf("%s of partition %d: %w", step, number, err)
+			err = fmt.Errorf("%s of partition %d: %w", step, number, err)
+		default:
+			l.troubles.Fails(of, step, err)
+			l.ledger.retry(number)
+			wait := flusher.Backoff(l.config.RetryMin, l.config.RetryMax, attempt)
+			if err = l.ports.Clock.Sleep(ctx, wait); err == nil {
+				continue
+			}
 		}
-		l.trouble.begin(number, step, err, l.ports.event)
-		l.ledger.update(number, func(c *PartitionCounters) { c.Retries++ })
-		if err := l.ports.Clock.Sleep(ctx, wait); err != nil {
-			l.trouble.end(number, "given up", l.ports.event)
-			return err
-		}
-		wait = min(2*wait, l.config.RetryMax)
+		l.troubles.GiveUp(of)
+		return err
 	}
 }
 
@@ -43,41 +43,37 @@ func (l *Loop) store(ctx context.Context, number int32, step string, try func() 
 	return l.persist(ctx, number, step, buffer.Retryable, try)
 }
 
-// trouble knows which partitions have a batch that fails for now. A server that is away is
-// everyone's trouble, so it is said once.
-type trouble struct {
-	mu         sync.Mutex
-	partitions map[int32]error // by what
+// The names of what can be in trouble: the input of a partition, and committing.
+const (
+	OperationInput  = "input"
+	OperationCommit = "commit"
+)
+
+var committing = flusher.Operation{Name: OperationCommit, Partition: flusher.NoPartition}
+
+func input(number int32) flusher.Operation {
+	return flusher.Operation{Name: OperationInput, Partition: number}
 }
 
-func newTrouble() *trouble { return &trouble{partitions: make(map[int32]error)} }
+// Troubles returns what fails for now. It may be called at any time.
+func (l *Loop) Troubles() []flusher.Trouble { return l.troubles.All() }
 
-// begin says that a step fails, if none did before.
-func (t *trouble) begin(number int32, step string, err error, say func(Event)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.partitions) == 0 {
-		say(Event{Kind: TroubleBegan, Partitions: []int32{number}, Reason: step, Err: err})
+// hear makes events of troubles. A server that is away is every partition's trouble, so that is
+// said once.
+func (l *Loop) hear(t flusher.Trouble) {
+	partitions := []int32{t.Partition}
+	switch {
+	case t.Operation == committing && t.Over:
+		l.ports.event(Event{Kind: CommitResumed})
+	case t.Operation == committing:
+		l.ports.event(Event{Kind: CommitFailed, Err: t.Err})
+	case t.Others > 0:
+	case !t.Over:
+		l.ports.event(
+			Event{Kind: TroubleBegan, Partitions: partitions, Reason: t.Step, Err: t.Err})
+	case t.GivenUp:
+		l.ports.event(Event{Kind: TroubleEnded, Partitions: partitions, Reason: "given up"})
+	default:
+		l.ports.event(Event{Kind: TroubleEnded, Partitions: partitions})
 	}
-	t.partitions[number] = err
-}
-
-// end says that it works again, or was given up, if this was the last that did not.
-func (t *trouble) end(number int32, reason string, say func(Event)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.partitions[number] == nil {
-		return
-	}
-	delete(t.partitions, number)
-	if len(t.partitions) == 0 {
-		say(Event{Kind: TroubleEnded, Partitions: []int32{number}, Reason: reason})
-	}
-}
-
-// of returns why the partition's batch fails for now, or nil.
-func (t *trouble) of(number int32) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.partitions[number]
 }

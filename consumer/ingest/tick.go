@@ -43,7 +43,7 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 	full := l.ports.Gate.Full()
 	var shards []buffer.Shard
 	for _, p := range l.partitions {
-		trouble := l.trouble.of(p.number)
+		trouble := l.troubles.Of(input(p.number))
 		readable := t.inTouch && p.reason == "" && trouble == nil
 		if p.current(now, readable) || full || errors.Is(trouble, buffer.ErrFull) {
 			shards = append(shards, buffer.Shard(p.number))

@@ -10,67 +10,75 @@ import (
 	"sluice/scenarios"
 )
 
+// Words of each kind, right ones and wrong ones; every option is also given those of anyKind.
+const (
+	anyKind   = "off none unlimited 80% 512KB 0 7 -1"
+	counts    = "0x10 1_000 007 1e3 1.5 40000"
+	durations = "0s 90s 1m30s 250ms 1.5s -1s +5s -0 1h30 1d 10us"
+	sizes     = "512kb 10MiB 1.5KiB 1.1MiB 0.3B 10485760 1e6 1GiB 10MX 7b B"
+	shares    = "0.8 .8 1. 1e-1 100% 120% 0% 0.0 1.5 inf nan 80_%"
+	processOf = "per-shard 1 1.5 perShard"
+	modes     = "process goroutine thread"
+)
+
 // sameOptions are the keys of a scenario that are flags of cmd/run, too, with what both make of one.
 var sameOptions = map[string]struct {
+	words    string
 	run      func(Run) any
 	scenario func(scenarios.Scenario) any
 }{
-	"topology.flusher_processes": {
+	"topology.flusher_processes": {processOf,
 		func(r Run) any { return r.Pipeline.Flusher.Processes },
 		func(s scenarios.Scenario) any { return int(s.Topology.FlusherProcesses) }},
-	"topology.flusher_mode": {
+	"topology.flusher_mode": {modes,
 		func(r Run) any { return string(r.Pipeline.Mode) },
 		func(s scenarios.Scenario) any { return string(s.Topology.FlusherMode) }},
-	"pipeline.timeout": {
+	"pipeline.timeout": {durations,
 		func(r Run) any { return r.Pipeline.Options.Timeout },
 		func(s scenarios.Scenario) any { return s.Pipeline.Timeout }},
-	"pipeline.root_timeout": {
+	"pipeline.root_timeout": {durations,
 		func(r Run) any { return r.Pipeline.Options.RootTimeout },
 		func(s scenarios.Scenario) any { return s.Pipeline.RootTimeout }},
-	"pipeline.max_segment_age": {
+	"pipeline.max_segment_age": {durations,
 		func(r Run) any { return r.Pipeline.Options.MaxSegmentAge },
 		func(s scenarios.Scenario) any { return s.Pipeline.MaxSegmentAge }},
-	"pipeline.max_segment_bytes": {
+	"pipeline.max_segment_bytes": {sizes,
 		func(r Run) any { return r.Pipeline.Options.MaxSegmentBytes },
 		func(s scenarios.Scenario) any { return s.Pipeline.MaxSegmentBytes }},
-	"pipeline.max_flush_segments": {
+	"pipeline.max_flush_segments": {counts,
 		func(r Run) any { return r.Pipeline.Worker.MaxFlushSegments },
 		func(s scenarios.Scenario) any { return s.Pipeline.MaxFlushSegments }},
-	"pipeline.max_unhealthy": {
+	"pipeline.max_unhealthy": {durations,
 		func(r Run) any { return r.Pipeline.Flusher.MaxUnhealthy },
 		func(s scenarios.Scenario) any { return s.Pipeline.MaxUnhealthy }},
-	"pipeline.backpressure_after": {
+	"pipeline.backpressure_after": {durations,
 		func(r Run) any { return r.Pipeline.Flusher.BackpressureAfter },
 		func(s scenarios.Scenario) any { return s.Pipeline.BackpressureAfter }},
-	"pipeline.restart_budget": {
+	"pipeline.restart_budget": {counts,
 		func(r Run) any { return r.Pipeline.Flusher.RestartBudget },
 		func(s scenarios.Scenario) any { return s.Pipeline.RestartBudget }},
-	"pipeline.max_memory": {
+	"pipeline.max_memory": {shares,
 		func(r Run) any { return r.Pipeline.Flusher.MaxMemory },
 		func(s scenarios.Scenario) any { return s.Pipeline.MaxMemory }},
-	"pipeline.max_batch": {
+	"pipeline.max_batch": {counts,
 		func(r Run) any { return r.Pipeline.Ingest.MaxBatch },
 		func(s scenarios.Scenario) any { return s.Pipeline.MaxBatch }},
-	"pipeline.max_batch_wait": {
+	"pipeline.max_batch_wait": {durations,
 		func(r Run) any { return r.Pipeline.Ingest.MaxBatchWait },
 		func(s scenarios.Scenario) any { return s.Pipeline.MaxBatchWait }},
 }
 
-// TestTheSameWordsEverywhere gives every word to every option, in a scenario's file, by --set, in a
+// TestTheSameWordsEverywhere gives the options words, in a scenario's file, by --set, in a
 // configuration file, by a variable and by a flag: all five must make the same of it.
 func TestTheSameWordsEverywhere(t *testing.T) {
 	bare(t)
-	words := strings.Fields(`off none unlimited per-shard broker process goroutine thread true
-		0 1 7 007 0x10 1_000 40000 -1 -0 0.8 .8 1. 1e-1 1e6 80% 100% 120% 0% 0.0 1.5 inf nan
-		0s 90s 1m30s 250ms 1.5s -1s +5s 5 1h30 1d 10us
-		512KB 512kb 10MiB 1.5KiB 1.1MiB 0.3B 10485760 1GiB 10MX 7b B`)
-	words = append(words, "10 MiB", "5 s", "2 sec", "80 %")
 	accepted := map[string][]string{}
 	for key, option := range sameOptions {
 		section, name, _ := strings.Cut(key, ".")
 		flag := strings.ReplaceAll(name, "_", "-")
 		variable := envPrefix + strings.ToUpper(name)
-		for _, word := range words {
+		for word := range strings.FieldsSeq(anyKind + " " + option.words) {
+			word = strings.ReplaceAll(word, "_%", " %")
 			text := func(r Run, err error) string {
 				if err != nil {
 					return "refused"
@@ -110,7 +118,7 @@ func TestTheSameWordsEverywhere(t *testing.T) {
 		"topology.flusher_mode":      {"goroutine goroutine"},
 		"pipeline.timeout":           {"90s 1m30s", "250ms 250ms"},
 		"pipeline.max_segment_age":   {"off 0s"},
-		"pipeline.max_segment_bytes": {"off 0", "512KB 512000", "10 MiB 10485760"},
+		"pipeline.max_segment_bytes": {"off 0", "512KB 512000", "10MiB 10485760"},
 		"pipeline.max_memory":        {"off 1", "80% 0.8"},
 	} {
 		for _, want := range some {

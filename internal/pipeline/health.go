@@ -24,8 +24,6 @@ const brokerMemory = time.Minute
 type health struct {
 	mu      sync.Mutex
 	ended   bool
-	store   string             // trouble of the input with the store
-	commits string             // trouble with committing
 	brokers map[string]refusal // by address
 }
 
@@ -53,23 +51,6 @@ func (h *health) OnBrokerConnect(
 	h.brokers[address] = refusal{why: err.Error(), at: time.Now()}
 }
 
-// note keeps what an event says about the servers.
-func (h *health) note(e ingest.Event, now time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	since := now.UTC().Format(time.RFC3339)
-	switch e.Kind {
-	case ingest.TroubleBegan:
-		h.store = fmt.Sprintf("input waits since %s: %s: %v", since, e.Reason, e.Err)
-	case ingest.TroubleEnded:
-		h.store = ""
-	case ingest.CommitFailed:
-		h.commits = fmt.Sprintf("offsets cannot be committed since %s: %v", since, e.Err)
-	case ingest.CommitResumed:
-		h.commits = ""
-	}
-}
-
 func (h *health) end() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -89,13 +70,24 @@ func (h *health) words() []string {
 			wrong = append(wrong, fmt.Sprintf("kafka broker %s cannot be reached: %s", address, r.why))
 		}
 	}
-	if h.store != "" {
-		wrong = append(wrong, h.store)
-	}
-	if h.commits != "" {
-		wrong = append(wrong, h.commits)
-	}
 	return wrong
+}
+
+// troubleWords returns what of the input fails for now: one line for all partitions, with the
+// longest of their troubles, and one for commits.
+func troubleWords(troubles []flusher.Trouble) []string {
+	var waits, commits []string
+	for _, t := range troubles {
+		since := t.Since.UTC().Format(time.RFC3339)
+		switch {
+		case t.Name == ingest.OperationCommit:
+			commits = append(commits,
+				fmt.Sprintf("offsets cannot be committed since %s: %v", since, t.Err))
+		case waits == nil:
+			waits = append(waits, fmt.Sprintf("input waits since %s: %s: %v", since, t.Step, t.Err))
+		}
+	}
+	return append(waits, commits...)
 }
 
 // Alive returns why the pipeline cannot go on, or nil. Nothing that passes by itself is a reason.
@@ -111,8 +103,8 @@ func (p *Pipeline) Alive() []string {
 // Ready returns what keeps spans from moving now, in words, one cause each; nil if all is well. A
 // member of the group without partitions is ready: another member has them.
 func (p *Pipeline) Ready() []string {
-	wrong := p.health.words()
-	for _, w := range p.supervisor.Workers() {
+	wrong := append(p.health.words(), troubleWords(p.Troubles())...)
+	for _, w := range p.Workers() {
 		switch w.State {
 		case flusher.StateHealthy, flusher.StateStopped, flusher.StateBackpressure:
 		default:

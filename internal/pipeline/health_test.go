@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/consumer/ingest"
+	"sluice/flusher"
 )
 
 func TestHealthInWords(t *testing.T) {
@@ -23,16 +25,8 @@ func TestHealthInWords(t *testing.T) {
 			}
 		}
 		broker := kgo.BrokerMetadata{Host: "k", Port: 9092}
-		now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 		wants("")
 		h.OnBrokerConnect(broker, 0, nil, errors.New("refused"))
-		h.note(ingest.Event{Kind: ingest.TroubleBegan, Reason: "attach", Err: errors.New("full")}, now)
-		h.note(ingest.Event{Kind: ingest.CommitFailed, Err: errors.New("no answer")}, now)
-		wants("kafka broker k:9092 cannot be reached: refused; " +
-			"input waits since 2030-01-02T03:04:05Z: attach: full; " +
-			"offsets cannot be committed since 2030-01-02T03:04:05Z: no answer")
-		h.note(ingest.Event{Kind: ingest.TroubleEnded}, now)
-		h.note(ingest.Event{Kind: ingest.CommitResumed}, now)
 		wants("kafka broker k:9092 cannot be reached: refused")
 		h.OnBrokerConnect(broker, 0, nil, nil)
 		wants("")
@@ -42,6 +36,33 @@ func TestHealthInWords(t *testing.T) {
 		h.end()
 		wants("the pipeline has ended")
 	})
+}
+
+func TestInputTroubleInWords(t *testing.T) {
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	trouble := func(
+		name string, partition int32, age time.Duration, step, err string,
+	) flusher.Trouble {
+		return flusher.Trouble{
+			Operation: flusher.Operation{Name: name, Partition: partition},
+			Since:     now.Add(-age), Step: step, Err: errors.New(err),
+		}
+	}
+	got := troubleWords([]flusher.Trouble{
+		trouble(ingest.OperationCommit, flusher.NoPartition, 2*time.Second, "commit", "no answer"),
+		trouble(ingest.OperationInput, 3, time.Second, "attach", "full"),
+		trouble(ingest.OperationInput, 1, 0, "enqueue", "away"),
+	})
+	want := []string{
+		"input waits since 2030-01-02T03:04:04Z: attach: full",
+		"offsets cannot be committed since 2030-01-02T03:04:03Z: no answer",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("wrong is %q, want %q", got, want)
+	}
+	if words := troubleWords(nil); len(words) > 0 {
+		t.Errorf("without trouble wrong is %q", words)
+	}
 }
 
 func TestFreshnessBuckets(t *testing.T) {

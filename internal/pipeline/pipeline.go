@@ -1,5 +1,5 @@
-// Package pipeline wires the parts together: input topic, buffer in Redis, workers, output topic.
-// cmd/run is a shell around it, and so is the harness on the wall clock.
+// Package pipeline wires a consumer to the wall clock: input topic, buffer in Redis, workers,
+// output topic. cmd/run is a shell around it, and so is the harness on the wall clock.
 //
 // A program that uses it calls process.MaybeChild first in main: worker processes are the program
 // itself, started again.
@@ -17,6 +17,7 @@ import (
 	"sluice/buffer"
 	"sluice/buffer/codec"
 	"sluice/buffer/redisstore"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
@@ -25,21 +26,20 @@ import (
 	"sluice/internal/wall"
 )
 
-// Pipeline is a pipeline whose servers have answered.
+// Pipeline is a consumer on the wall clock, whose servers have answered.
 type Pipeline struct {
-	cfg        Config
-	log        *slog.Logger
-	kafka      kafkaio.Config
-	store      *redisstore.Store
-	letters    *kafkaio.Producer
-	spawner    spawner
-	supervisor *flusher.Supervisor
-	health     *health
-	variant    Variant
-	freshness  freshness
+	*consumer.Consumer
 
-	source *kafkaio.Source
-	loop   *ingest.Loop
+	cfg       Config
+	log       *slog.Logger
+	kafka     kafkaio.Config
+	store     *redisstore.Store
+	letters   *kafkaio.Producer
+	spawner   spawner
+	health    *health
+	variant   Variant
+	freshness freshness
+	source    *kafkaio.Source
 }
 
 // spawner is what processes and goroutines have in common.
@@ -77,18 +77,6 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 		return nil, err
 	}
 	if p.spawner, err = cfg.spawner(p.log); err != nil {
-		return nil, err
-	}
-	p.supervisor, err = flusher.NewSupervisor(cfg.Flusher, flusher.SupervisorPorts{
-		Clock:   wall.Clock{},
-		Tasks:   wall.Tasks{},
-		Spawner: wrap[flusher.Spawner](p.spawner, p.variant.Spawner),
-		Store:   p.store,
-		Memory:  p.store,
-		Events:  p.onFlusher,
-		Fresh:   p.onFresh,
-	})
-	if err != nil {
 		return nil, err
 	}
 	return p, p.join()
@@ -141,77 +129,35 @@ func (c Config) spawner(log *slog.Logger) (spawner, error) {
 	return worker.NewProcesses(pc)
 }
 
-// join makes the loop and its source. The source joins the group at once, and the group waits only
-// so long for a member that does not poll: Run is to follow.
+// join makes the source and the consumer. The source joins the group at once, and the group waits
+// only so long for a member that does not poll: Run is to follow.
 func (p *Pipeline) join() (err error) {
 	if p.source, err = kafkaio.NewSource(p.client("source"), p.cfg.source()); err != nil {
 		return err
 	}
-	p.loop, err = ingest.New(p.cfg.ingest(), ingest.Ports{
-		Clock:       wall.Clock{},
-		Tasks:       wall.Tasks{},
-		Source:      wrap[flusher.Source](p.source, p.variant.Source),
-		Store:       p.store,
-		Decoder:     codec.New(p.cfg.Options.MaxSegmentBytes),
-		DeadLetters: p.letters,
-		Gate:        p.supervisor,
-		Assigner:    p.supervisor,
-		KillSwitch:  p.cfg.KillSwitch,
-		Events:      p.onIngest,
+	cfg := consumer.Config{Flusher: p.cfg.Flusher, Ingest: p.cfg.ingest()}
+	p.Consumer, err = consumer.New(cfg, consumer.Ports{
+		Clock:        wall.Clock{},
+		Tasks:        wall.Tasks{},
+		Source:       wrap[flusher.Source](p.source, p.variant.Source),
+		Store:        p.store,
+		Decoder:      codec.New(p.cfg.Options.MaxSegmentBytes),
+		DeadLetters:  p.letters,
+		Spawner:      wrap[flusher.Spawner](p.spawner, p.variant.Spawner),
+		KillWorkers:  p.spawner.Close,
+		Memory:       p.store,
+		KillSwitch:   p.cfg.KillSwitch,
+		Events:       p.onFlusher,
+		IngestEvents: p.onIngest,
+		Fresh:        p.onFresh,
 	})
 	return err
 }
 
-// Run moves spans until stop is done, then finishes what is in flight and returns nil. When ctx is
-// done it gives up at once, and returns nil too if stop was done before. Any other error is one
-// that does not pass by itself. In every case each worker process has ended. stop is to be derived
-// from ctx; finishing takes Flusher.ShutdownTimeout at most. Run may be called once.
+// Run runs the consumer, whose contract is Run's; after that nothing is alive or ready.
 func (p *Pipeline) Run(ctx, stop context.Context) error {
 	defer p.health.end()
-	// Whichever part ends first, for whatever reason, ends the other.
-	stop, stopBoth := context.WithCancel(stop)
-	defer stopBoth()
-	loopCtx, giveUp := context.WithCancel(ctx)
-	defer giveUp()
-	go func() {
-		<-stop.Done()
-		p.bound(loopCtx, giveUp)
-	}()
-	defer context.AfterFunc(ctx, p.spawner.Close)()
-	supervised := make(chan error, 1)
-	go func() {
-		defer stopBoth()
-		supervised <- p.supervisor.Run(stop)
-	}()
-	loopStop, endLoop := context.WithCancel(loopCtx)
-	defer endLoop()
-	defer context.AfterFunc(stop, endLoop)()
-	err := p.loop.Run(loopCtx, loopStop)
-	if errors.Is(err, context.Canceled) {
-		err = p.givenUp(ctx)
-	}
-	stopBoth()
-	return errors.Join(err, <-supervised)
-}
-
-// bound gives up on what is in flight when the shutdown has taken its time.
-func (p *Pipeline) bound(loopCtx context.Context, giveUp context.CancelFunc) {
-	timeout := p.cfg.Flusher.ShutdownTimeout
-	if timeout == flusher.NoTimeout {
-		return
-	}
-	if (wall.Clock{}).Sleep(loopCtx, timeout) == nil {
-		giveUp()
-	}
-}
-
-// givenUp says that what was read is not all stored. It is no error: Kafka delivers it again.
-func (p *Pipeline) givenUp(ctx context.Context) error {
-	if ctx.Err() == nil {
-		p.log.Warn("the shutdown took too long: what was not stored will be read again",
-			"after", p.cfg.Flusher.ShutdownTimeout)
-	}
-	return nil
+	return p.Consumer.Run(ctx, stop)
 }
 
 // Close ends every worker and every connection. It is to be called once, after Run has returned,
@@ -230,15 +176,6 @@ func (p *Pipeline) Close() {
 		p.store.Close()
 	}
 }
-
-// Supervisor returns the supervisor of the workers.
-func (p *Pipeline) Supervisor() *flusher.Supervisor { return p.supervisor }
-
-// Workers returns the state of every worker there ever was.
-func (p *Pipeline) Workers() []flusher.WorkerState { return p.supervisor.Workers() }
-
-// Counters returns what was done with the input so far.
-func (p *Pipeline) Counters() ingest.Counters { return p.loop.Counters() }
 
 // Pids returns the process numbers of the workers that run, by worker; none for goroutines.
 func (p *Pipeline) Pids() map[int]int { return p.spawner.Pids() }
@@ -269,11 +206,11 @@ func (p *Pipeline) onFresh(worker int, samples []time.Duration) {
 
 // onIngest logs an event of the input and passes it on.
 func (p *Pipeline) onIngest(e ingest.Event) {
-	p.health.note(e, time.Now())
 	level := slog.LevelInfo
 	switch e.Kind {
 	case ingest.TroubleBegan, ingest.CommitFailed, ingest.CommitGivenUp, ingest.InputPaused,
-		ingest.PartitionsLost, ingest.DeadLettered, ingest.DeadLetterCut:
+		ingest.PartitionsLost, ingest.DeadLettered, ingest.DeadLetterCut,
+		ingest.ShutdownCut:
 		level = slog.LevelWarn
 	case ingest.DeadLetterLost:
 		level = slog.LevelError

@@ -72,7 +72,8 @@ func runWorker(ctx, stop context.Context, job worker.Job) error {
 	if err != nil {
 		return err
 	}
-	w := connector{settings: s, job: job, clock: wall.Clock{}}
+	say := func(t flusher.Trouble) { logTrouble(job.Log, t) }
+	w := connector{settings: s, job: job, troubles: flusher.NewTroubles(wall.Clock{}, say)}
 	store, err := connect(ctx, stop, &w, "redis", w.openStore)
 	if store == nil {
 		return err
@@ -89,7 +90,7 @@ func runWorker(ctx, stop context.Context, job worker.Job) error {
 		Producer: wrap[flusher.Producer](producer, changed.Producer),
 		Encoder:  codec.New(s.MaxSegmentBytes),
 		Reporter: job.Reporter,
-		Trouble:  func(t flusher.Trouble) { logTrouble(job.Log, t) },
+		Trouble:  say,
 	}, job.Spec)
 }
 
@@ -98,6 +99,7 @@ type connector struct {
 	settings workerSettings
 	job      worker.Job
 	clock    wall.Clock
+	troubles *flusher.Troubles
 	status   flusher.Status
 }
 
@@ -108,14 +110,11 @@ type connector struct {
 func connect[T any](
 	ctx, stop context.Context, w *connector, server string, open func(context.Context) (*T, error),
 ) (*T, error) {
-	pause := w.settings.Worker.RetryMin
-	began := w.clock.Now()
-	for attempt := 1; ; attempt++ {
+	of := flusher.Operation{Name: server, Partition: flusher.NoPartition}
+	for attempt := 0; ; attempt++ {
 		opened, err := open(ctx)
 		if err == nil {
-			if attempt > 1 {
-				w.job.Log.Info(server+" answers again", "after", w.clock.Now().Sub(began), "attempts", attempt)
-			}
+			w.troubles.Works(of)
 			return opened, nil
 		}
 		if ctx.Err() != nil {
@@ -127,14 +126,12 @@ func connect[T any](
 		if !retryable(server, err) {
 			return nil, err
 		}
-		if attempt == 1 {
-			w.job.Log.Warn(server+" does not answer a starting worker, trying on", "error", err)
-		}
+		w.troubles.Fails(of, "connection to "+server, err)
 		w.beat()
+		pause := flusher.Backoff(w.settings.Worker.RetryMin, w.settings.Worker.RetryMax, attempt)
 		if w.clock.Sleep(stop, pause) != nil {
 			return nil, ctx.Err()
 		}
-		pause = min(2*pause, w.settings.Worker.RetryMax)
 	}
 }
 

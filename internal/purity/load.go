@@ -89,6 +89,7 @@ func typecheck(dir string, paths ...string) ([]typed, error) {
 
 func check(p listed, fset *token.FileSet, imports types.Importer) (typed, error) {
 	t := typed{path: p.ImportPath, fset: fset, info: &types.Info{
+		Defs:  map[*ast.Ident]types.Object{},
 		Uses:  map[*ast.Ident]types.Object{},
 		Types: map[ast.Expr]types.TypeAndValue{},
 	}}

@@ -2,6 +2,7 @@ package purity
 
 import (
 	"fmt"
+	"go/token"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ func TestPlantedImpurities(t *testing.T) {
 	}
 	var got []string
 	for _, f := range checkSource(checked[0]) {
-		got = append(got, fmt.Sprintf("line %3d: %s", f.at.Line, f.rule))
+		got = append(got, place(f.at, 0)+f.rule)
 	}
 	want := wanted(checked[0])
 	slices.Sort(got)
@@ -74,7 +75,9 @@ func TestPlantedImpurities(t *testing.T) {
 	for _, g := range got {
 		t.Errorf("found and not planted: %s", g)
 	}
-	for _, rule := range []string{ruleClock, ruleRandom, ruleConcurrency, ruleMapOrder, ruleMark} {
+	for _, rule := range []string{
+		ruleClock, ruleRandom, ruleConcurrency, ruleMapOrder, ruleMark, ruleLock,
+	} {
 		if !strings.Contains(strings.Join(want, "\n"), rule) {
 			t.Errorf("no planted violation of the rule %q", rule)
 		}
@@ -86,22 +89,26 @@ func wanted(t typed) (want []string) {
 	for _, f := range t.files {
 		for _, group := range f.Comments {
 			for _, c := range group.List {
-				line := t.fset.Position(c.Pos()).Line
+				at, next := t.fset.Position(c.Pos()), 0
 				rules, ok := strings.CutPrefix(c.Text, "// want: ")
 				if !ok {
 					rules, ok = strings.CutPrefix(c.Text, "// want next: ")
-					line++
+					next = 1
 				}
 				if !ok {
 					continue
 				}
 				for rule := range strings.SplitSeq(rules, ", ") {
-					want = append(want, fmt.Sprintf("line %3d: %s", line, rule))
+					want = append(want, place(at, next)+rule)
 				}
 			}
 		}
 	}
 	return want
+}
+
+func place(at token.Position, next int) string {
+	return fmt.Sprintf("%s:%d: ", filepath.Base(at.Filename), at.Line+next)
 }
 
 func TestPlantedImports(t *testing.T) {
@@ -130,7 +137,14 @@ func TestPlantedImports(t *testing.T) {
 		{"cmd/simulate", "sluice/cmd/run", "its own"},
 		{"cmd/simulate", "sluice/cmd/run/internal/flags", "its own"},
 
+		{"consumer", "sluice/flusher", ""},
+		{"consumer/ingest", "sluice/scenarios", "layer"},
+		{"consumer", "sluice/internal/wall", "layer"},
+		{"consumer", "sluice/sim", "layer"},
+		{"flusher", "sluice/consumer", "layer"},
+
 		{"flusher", "sluice/buffer/redisstore", "only pure ones"},
+		{"consumer", "sluice/buffer/redisstore", "only pure ones"},
 		{"scenarios", "sluice/internal/servers", "only pure ones"},
 		{"consumer/ingest", "github.com/twmb/franz-go/pkg/kgo", "third-party"},
 		{"buffer", "github.com/redis/rueidis", "third-party"},

@@ -15,6 +15,7 @@ const (
 	ruleConcurrency = "concurrency"
 	ruleMapOrder    = "map order"
 	ruleMark        = "mark without reason"
+	ruleLock        = "port under a lock"
 )
 
 // blocks is what is wrong with channels: the simulated world cannot see the wait, and would stand.
@@ -44,6 +45,7 @@ func checkSource(t typed) []finding {
 		s.readMarks(f)
 		ast.Inspect(f, s.visit)
 	}
+	s.checkLocks()
 	return s.findings
 }
 

@@ -37,7 +37,7 @@ func serve(
 		return state{
 			Workers:  p.Workers(),
 			Pids:     p.Pids(),
-			Closed:   flusher.SortedShards(p.Supervisor().Closed()),
+			Closed:   flusher.SortedShards(p.Closed()),
 			Ready:    p.Ready(),
 			Counters: p.Counters(),
 		}

@@ -1,0 +1,138 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/buffer"
+	"sluice/consumer/ingest"
+	"sluice/flusher"
+)
+
+// Config is what a consumer is made with.
+type Config struct {
+	Flusher flusher.Config
+	Ingest  ingest.Config
+}
+
+// Ports are a consumer's side effects: those of its two parts, without the ones that they are to
+// each other.
+type Ports struct {
+	Clock   flusher.Clock
+	Tasks   flusher.Tasks
+	Source  flusher.Source
+	Store   buffer.Store
+	Decoder buffer.Decoder
+	// DeadLetters takes messages that cannot be decoded.
+	DeadLetters flusher.Producer
+	Spawner     flusher.Spawner
+	// KillWorkers ends every worker of the spawner by force. It may wait until they have ended.
+	KillWorkers func()
+	// Memory may be nil if Flusher.MaxMemory is MemoryOff.
+	Memory flusher.MemoryMeter
+	// KillSwitch, Events, IngestEvents and Fresh are optional.
+	KillSwitch   func() *buffer.KillSwitch
+	Events       func(flusher.Event)
+	IngestEvents func(ingest.Event)
+	Fresh        func(worker int, samples []time.Duration)
+}
+
+// Consumer reads partitions into the store, and has its shards flushed.
+type Consumer struct {
+	ports      Ports
+	timeout    time.Duration // of the shutdown
+	supervisor *flusher.Supervisor
+	loop       *ingest.Loop
+}
+
+// New returns a consumer that runs nothing yet. The error names every fault of the config and every
+// port of the ingest loop that is missing.
+func New(cfg Config, ports Ports) (*Consumer, error) {
+	supervisor, err := flusher.NewSupervisor(cfg.Flusher, flusher.SupervisorPorts{
+		Clock: ports.Clock, Tasks: ports.Tasks, Spawner: ports.Spawner, Store: ports.Store,
+		Memory: ports.Memory, Events: ports.Events, Fresh: ports.Fresh,
+	})
+	loop, loopErr := ingest.New(cfg.Ingest, ingest.Ports{
+		Clock: ports.Clock, Tasks: ports.Tasks, Source: ports.Source, Store: ports.Store,
+		Decoder: ports.Decoder, DeadLetters: ports.DeadLetters, KillSwitch: ports.KillSwitch,
+		Events: ports.IngestEvents, Gate: supervisor, Assigner: supervisor,
+	})
+	if err := errors.Join(err, loopErr); err != nil {
+		return nil, err
+	}
+	return &Consumer{
+		ports: ports, timeout: cfg.Flusher.ShutdownTimeout, supervisor: supervisor, loop: loop,
+	}, nil
+}
+
+// Run moves spans until stop is done, then finishes what is in flight and returns nil. When ctx is
+// done it gives up at once, and returns nil too if stop was done before. Any other error is one
+// that does not pass by itself. In every case each worker has ended. stop is to be derived from
+// ctx; finishing takes Flusher.ShutdownTimeout at most. Run may be called once.
+func (c *Consumer) Run(ctx, stop context.Context) error {
+	// Whichever part ends first, for whatever reason, ends the other.
+	stop, stopBoth := context.WithCancel(stop)
+	defer stopBoth()
+	running, end := context.WithCancel(ctx)
+	defer end()
+	reading, giveUp := context.WithCancel(running)
+	defer giveUp()
+	draining, drain := context.WithCancel(reading)
+	defer drain()
+	shutdown := c.ports.Tasks.Go("shutdown", func() {
+		c.await(stop)
+		drain()
+		if c.timeout != flusher.NoTimeout && c.ports.Clock.Sleep(reading, c.timeout) == nil {
+			giveUp()
+		}
+		c.await(running)
+		if ctx.Err() != nil {
+			c.ports.KillWorkers()
+		}
+	})
+	var fatal error
+	supervised := c.ports.Tasks.Go("supervisor", func() {
+		defer stopBoth()
+		fatal = c.supervisor.Run(stop)
+	})
+	err := c.loop.Run(reading, draining)
+	if errors.Is(err, context.Canceled) {
+		err = c.givenUp(ctx)
+	}
+	stopBoth()
+	supervised.Wait()
+	end()
+	shutdown.Wait()
+	return errors.Join(err, fatal)
+}
+
+// await returns when the context is done.
+func (c *Consumer) await(ctx context.Context) {
+	const long = 24 * time.Hour
+	for c.ports.Clock.Sleep(ctx, long) == nil {
+	}
+}
+
+// givenUp says that what was read is not all stored. It is no error: Kafka delivers it again.
+func (c *Consumer) givenUp(ctx context.Context) error {
+	if ctx.Err() == nil && c.ports.IngestEvents != nil {
+		c.ports.IngestEvents(ingest.Event{
+			Kind: ingest.ShutdownCut, Reason: fmt.Sprintf("after %v", c.timeout),
+		})
+	}
+	return nil
+}
+
+// Workers returns the state of every worker there ever was.
+func (c *Consumer) Workers() []flusher.WorkerState { return c.supervisor.Workers() }
+
+// Closed returns the shards whose input pauses, each with the reason in words.
+func (c *Consumer) Closed() map[buffer.Shard]string { return c.supervisor.Closed() }
+
+// Counters returns what was done with the input so far.
+func (c *Consumer) Counters() ingest.Counters { return c.loop.Counters() }
+
+// Troubles returns what of the input fails for now.
+func (c *Consumer) Troubles() []flusher.Trouble { return c.loop.Troubles() }

@@ -1,0 +1,177 @@
+package flusher
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// NoPartition is the Partition of an operation that concerns all of them.
+const NoPartition = -1
+
+// Operation is what is tried until it works. Failures of the same one are one trouble.
+type Operation struct {
+	// Name of the server or of the work: "store", "kafka", "input".
+	Name string
+	// Partition, or NoPartition.
+	Partition int32
+}
+
+// Trouble is an operation that fails for now, or one that did until now.
+type Trouble struct {
+	Operation
+	// Step is what failed first: "lease", "claim", ..., "produce".
+	Step string
+	// Since is when that was.
+	Since time.Time
+	// Err is the last attempt's error.
+	Err error
+	// Attempts failed so far: 1 at the beginning.
+	Attempts int
+	// Over is true once it has ended, after Lasted: the operation works, or was given up.
+	Over, GivenUp bool
+	Lasted        time.Duration
+	// Others is how many other partitions of the same name were in trouble at that moment.
+	Others int
+}
+
+// String returns the trouble as one line, without the time.
+func (t Trouble) String() string {
+	switch {
+	case t.GivenUp:
+		return fmt.Sprintf("%s is given up after %v and %d attempts",
+			t.Step, t.Lasted.Round(time.Millisecond), t.Attempts)
+	case t.Over:
+		return fmt.Sprintf("%s works again after %v and %d attempts",
+			t.Step, t.Lasted.Round(time.Millisecond), t.Attempts)
+	}
+	return fmt.Sprintf("%s fails, trying until it works: %v", t.Step, t.Err)
+}
+
+// Troubles is the register of what fails for now. It says of each trouble that it began, and that
+// it is over, each once, in this order. Its methods may be called from several tasks.
+type Troubles struct {
+	clock Clock
+	say   func(Trouble)
+
+	mu     sync.Mutex // never held while a port is called
+	open   map[Operation]*Trouble
+	unsaid []Trouble
+	saying bool
+}
+
+// NewTroubles returns an empty register. What it says must not block; nil: nobody listens.
+func NewTroubles(clock Clock, say func(Trouble)) *Troubles {
+	return &Troubles{clock: clock, say: say, open: make(map[Operation]*Trouble)}
+}
+
+// Fails notes a failed attempt.
+func (r *Troubles) Fails(of Operation, step string, err error) {
+	now := r.clock.Now()
+	r.mu.Lock()
+	t := r.open[of]
+	if t == nil {
+		t = &Trouble{Operation: of, Step: step, Since: now, Others: r.named(of.Name)}
+		r.open[of] = t
+	}
+	t.Attempts++
+	t.Err = err
+	if t.Attempts == 1 {
+		r.unsaid = append(r.unsaid, *t)
+	}
+	r.mu.Unlock()
+	r.tell()
+}
+
+// Works notes that an operation succeeded. It means nothing unless it failed before.
+func (r *Troubles) Works(of Operation) { r.end(of, false) }
+
+// GiveUp notes that an operation is not tried any more, on the same terms.
+func (r *Troubles) GiveUp(of Operation) { r.end(of, true) }
+
+func (r *Troubles) end(of Operation, givenUp bool) {
+	if r.Of(of) == nil {
+		return
+	}
+	now := r.clock.Now()
+	r.mu.Lock()
+	if t := r.open[of]; t != nil {
+		delete(r.open, of)
+		t.Over, t.GivenUp = true, givenUp
+		t.Lasted, t.Others = now.Sub(t.Since), r.named(of.Name)
+		r.unsaid = append(r.unsaid, *t)
+	}
+	r.mu.Unlock()
+	r.tell()
+}
+
+// named counts the troubles of a name. It is called under the lock.
+func (r *Troubles) named(name string) int {
+	n := 0
+	//order-free: counts
+	for of := range r.open {
+		if of.Name == name {
+			n++
+		}
+	}
+	return n
+}
+
+// tell says what is unsaid. Whoever comes meanwhile leaves it to the one who is saying, or an end
+// could be heard before its beginning.
+func (r *Troubles) tell() {
+	for {
+		r.mu.Lock()
+		if r.saying || len(r.unsaid) == 0 {
+			r.mu.Unlock()
+			return
+		}
+		next := r.unsaid[0]
+		r.unsaid = r.unsaid[1:]
+		r.saying = true
+		r.mu.Unlock()
+		if r.say != nil {
+			r.say(next)
+		}
+		r.mu.Lock()
+		r.saying = false
+		r.mu.Unlock()
+	}
+}
+
+// Of returns the last error of an operation that fails for now, or nil.
+func (r *Troubles) Of(of Operation) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t := r.open[of]; t != nil {
+		return t.Err
+	}
+	return nil
+}
+
+// All returns what fails for now, the longest trouble first.
+func (r *Troubles) All() []Trouble {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]Trouble, 0, len(r.open))
+	//order-free: sorted below
+	for _, t := range r.open {
+		all = append(all, *t)
+	}
+	slices.SortFunc(all, func(a, b Trouble) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Name, b.Name),
+			cmp.Compare(a.Partition, b.Partition))
+	})
+	return all
+}
+
+// Backoff returns how long to wait after a failed attempt, counted from 0: low, doubled with each
+// further one, at most high.
+func Backoff(low, high time.Duration, attempt int) time.Duration {
+	for ; attempt > 0 && low < high; attempt-- {
+		low *= 2
+	}
+	return min(low, high)
+}
