@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -128,12 +127,8 @@ func (p *launched) workers(t testing.TB) []int {
 
 // gone tells whether a process has ended, reaped or not.
 func gone(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
+	_, alive := process.Look(pid)
+	return !alive
 }
 
 // eventually polls until the condition holds, and fails the test if it never does.

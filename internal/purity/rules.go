@@ -44,8 +44,8 @@ var layers = map[string]int{
 	"internal/yamlfile": 1,
 	"flusher":           2,
 	"consumer":          3,
-	"scenarios":         4,
 	"internal/process":  3, // what a process does comes from above, by a role
+	"scenarios":         4,
 	"internal":          4, // adapters and glue
 	"internal/judge":    5,
 	"internal/harness":  5,

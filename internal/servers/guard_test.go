@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // envChild makes this test binary a program that starts servers and then ends in the way the
@@ -114,12 +116,12 @@ func runChild(t *testing.T, how string) (root string, pids []int) {
 
 // gone says whether the process has ended, waited for or not.
 func gone(pid int) bool {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	p, err := procfs.NewProc(pid)
 	if err != nil {
-		return syscall.Kill(pid, 0) == syscall.ESRCH
+		return true
 	}
-	_, rest, _ := strings.Cut(string(stat), ") ") // after the program's name comes the state
-	return strings.HasPrefix(rest, "Z")
+	stat, err := p.Stat()
+	return err != nil || stat.State == "Z"
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {

@@ -50,7 +50,9 @@ func behave(ctx, stop context.Context, job Job) error {
 	case "flood":
 		for n := uint64(1); stop.Err() == nil; n++ {
 			job.Reporter.Report(flusher.Status{Stage: flusher.StageIdle, Beats: n})
-			job.Reporter.Fresh([]time.Duration{time.Duration(n)})
+			job.Reporter.Fresh(make([]time.Duration, 20))
+			// A worker has one thread, and what writes the reports needs it too.
+			_ = wall.Clock{}.Sleep(stop, 50*time.Microsecond)
 		}
 		return nil
 	case "silent":

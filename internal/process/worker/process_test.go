@@ -80,7 +80,10 @@ func freeze(t *testing.T, pid int) {
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the worker is stopped", func() bool { p, _ := process.Look(pid); return p.Stopped })
+	eventually(t, "the worker is stopped", func() bool {
+		p, _ := process.Look(pid)
+		return p.Stopped
+	})
 }
 
 func TestAFrozenWorkerIsSilentAndBeatsAgainWhenItWakes(t *testing.T) {
