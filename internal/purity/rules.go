@@ -10,7 +10,7 @@ const module = "sluice"
 var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
-	"internal/judge",
+	"internal/judge", "internal/check",
 }
 
 // alsoImported is the one package that is not pure and may be imported by a pure one, for the types
@@ -38,6 +38,7 @@ var layers = map[string]int{
 	"internal/proptest": 0, // tools of the tests: they know nothing of the project
 	"internal/servers":  0,
 	"internal/purity":   0,
+	"internal/check":    0,
 	"internal/lockbuf":  0,
 	"buffer":            1,
 	"internal/options":  1,
