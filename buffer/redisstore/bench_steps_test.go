@@ -5,7 +5,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
-	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 	"sluice/internal/workload1"
 )
 
@@ -13,7 +13,7 @@ import (
 // per span of workload W1, for every step of the protocol.
 func BenchmarkSteps(b *testing.B) {
 	config := redisstore.DefaultConfig()
-	config.Addresses = []string{servers.RedisAddr(b)}
+	config.Addresses = []string{servertest.RedisAddr(b)}
 	config.Namespace = "steps:"
 	store, err := redisstore.Open(b.Context(), config)
 	if err != nil {

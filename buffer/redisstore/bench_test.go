@@ -12,7 +12,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
-	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 	"sluice/internal/workload1"
 )
 
@@ -25,7 +25,7 @@ import (
 //	write-ratio, flush-ratio       rate beside that of a plain hash per trace, in the same run
 //	redis-us-ratio                 CPU time beside that of the plain hash, write and flush
 func BenchmarkW1(b *testing.B) {
-	addr := servers.RedisAddr(b)
+	addr := servertest.RedisAddr(b)
 	var batches [][]buffer.TraceBatch
 	for _, spans := range workload1.W1(1).Batches() {
 		traces, _ := buffer.Group(spans)

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/flusher"
-	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 	"sluice/internal/workload1"
 )
 
@@ -33,7 +33,7 @@ func report(b *testing.B, cpu time.Duration, messages int) {
 
 // BenchmarkRealSource reads 200,000 spans of 500 bytes in four partitions, as the ingest loop does.
 func BenchmarkRealSource(b *testing.B) {
-	cfg := DefaultConfig(strings.Split(servers.KafkaAddr(b), ",")...)
+	cfg := DefaultConfig(strings.Split(servertest.KafkaAddr(b), ",")...)
 	topic := fmt.Sprintf("bench-source-%d", time.Now().UnixNano())
 	if _, err := CreateTopics(b.Context(), cfg, 4, 1, topic); err != nil {
 		b.Fatal(err)
@@ -97,7 +97,7 @@ func fillTopic(b *testing.B, cfg Config, topic string) (messages int) {
 
 // BenchmarkRealProducer writes segments of 20 spans of 500 bytes, 500 at a time, as a worker does.
 func BenchmarkRealProducer(b *testing.B) {
-	cfg := DefaultConfig(strings.Split(servers.KafkaAddr(b), ",")...)
+	cfg := DefaultConfig(strings.Split(servertest.KafkaAddr(b), ",")...)
 	topic := fmt.Sprintf("bench-producer-%d", time.Now().UnixNano())
 	if _, err := CreateTopics(b.Context(), cfg, 4, 1, topic); err != nil {
 		b.Fatal(err)
