@@ -167,8 +167,8 @@ func TestChartsRender(t *testing.T) {
 func TestViews(t *testing.T) {
 	timeline := NewTimeline(recorded())
 	// A part is enough: from the fault on, and from the first second on.
-	timeline.Rates, timeline.Backlog = timeline.Rates[38:80:80], timeline.Backlog[38:50:50]
-	timeline.Freshness, timeline.CPU = timeline.Freshness[18:24:24], timeline.CPU[:60:60]
+	timeline.Rates, timeline.CPU = timeline.Rates[38:80:80], timeline.CPU[:60:60]
+	timeline.Samples = nil // which are not derived
 	var runs []SweepRun
 	for i, rate := range []float64{7600, 4100, 4300, 3900, 8000} {
 		runs = append(runs, SweepRun{Processes: []int{2, 1, 1, 1, 2}[i], Repeat: i, Verdict: "passed",
