@@ -5,8 +5,8 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
+	"sluice/internal/benchload"
 	"sluice/internal/servers/servertest"
-	"sluice/internal/workload1"
 )
 
 // BenchmarkSteps reports where Redis' time goes: the CPU time of its main thread, in microseconds
@@ -22,7 +22,7 @@ func BenchmarkSteps(b *testing.B) {
 	defer store.Close()
 	gauge := newGauge(b, config.Addresses[0])
 	defer gauge.client.Close()
-	workload := workload1.W1(1)
+	workload := benchload.W1(1)
 	batches := workload.Batches()
 
 	spent := make(map[string]float64)

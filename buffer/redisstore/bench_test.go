@@ -12,8 +12,8 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
+	"sluice/internal/benchload"
 	"sluice/internal/servers/servertest"
-	"sluice/internal/workload1"
 )
 
 // BenchmarkW1 writes the whole of workload W1 to a real Redis and flushes it again, one call after
@@ -27,7 +27,7 @@ import (
 func BenchmarkW1(b *testing.B) {
 	addr := servertest.RedisAddr(b)
 	var batches [][]buffer.TraceBatch
-	for _, spans := range workload1.W1(1).Batches() {
+	for _, spans := range benchload.W1(1).Batches() {
 		traces, _ := buffer.Group(spans)
 		batches = append(batches, traces)
 	}

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/internal/lockbuf"
+	"sluice/internal/syncbuf"
 )
 
 // binary builds cmd/run once for all tests.
@@ -51,7 +51,7 @@ type program struct {
 	http string
 	done chan error
 
-	log lockbuf.Buffer
+	log syncbuf.Buffer
 }
 
 // start starts the program and waits until it is ready.

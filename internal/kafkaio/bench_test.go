@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/flusher"
+	"sluice/internal/benchload"
 	"sluice/internal/servers/servertest"
-	"sluice/internal/workload1"
 )
 
 // cpuTime is what this process, without the servers, has used of all cores.
@@ -80,7 +80,7 @@ func fillTopic(b *testing.B, cfg Config, topic string) (messages int) {
 		b.Fatal(err)
 	}
 	defer client.Close()
-	load := workload1.W1(1)
+	load := benchload.W1(1)
 	for _, spans := range load.Batches() {
 		for i := range spans {
 			client.Produce(b.Context(), &kgo.Record{
@@ -102,7 +102,7 @@ func BenchmarkRealProducer(b *testing.B) {
 	if _, err := CreateTopics(b.Context(), cfg, 4, 1, topic); err != nil {
 		b.Fatal(err)
 	}
-	load := workload1.W1(1)
+	load := benchload.W1(1)
 	load.Spans = 10_000
 	var values [][]byte
 	for _, spans := range load.Batches() {

@@ -28,7 +28,7 @@ import (
 	"sluice/internal/load"
 	"sluice/internal/pipeline"
 	"sluice/internal/servers/servertest"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 	"sluice/scenarios"
 )
 
@@ -189,7 +189,7 @@ func (w *World) Send(ctx context.Context, spans, perSecond int) error {
 		if wait <= 2*time.Millisecond {
 			return timestamp, nil
 		}
-		return timestamp, wall.Clock{}.Sleep(ctx, wait)
+		return timestamp, wallclock.Clock{}.Sleep(ctx, wait)
 	})
 }
 
