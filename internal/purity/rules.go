@@ -35,24 +35,25 @@ var pureThirdParty = []string{
 // layers order the project's packages; an import goes to the same layer or a lower one. The
 // longest entry that a package's path starts with is its own.
 var layers = map[string]int{
-	"internal/proptest": 0, // tools of the tests: they know nothing of the project
-	"internal/servers":  0,
-	"internal/purity":   0,
-	"internal/check":    0,
-	"internal/syncbuf":  0,
-	"buffer":            1,
-	"internal/options":  1,
-	"internal/yamlfile": 1,
-	"flusher":           2,
-	"consumer":          3,
-	"scenarios":         4,
-	"internal/process":  3, // what a process does comes from above, by a role
-	"internal":          4, // adapters and glue
-	"internal/judge":    5,
-	"internal/harness":  5,
-	"sim":               5,
-	"reports":           5,
-	"cmd":               6,
+	"internal/proptest":   0, // tools of the tests: they know nothing of the project
+	"internal/servers":    0,
+	"internal/purity":     0,
+	"internal/check":      0,
+	"internal/statusline": 0,
+	"internal/syncbuf":    0,
+	"buffer":              1,
+	"internal/options":    1,
+	"internal/yamlfile":   1,
+	"flusher":             2,
+	"consumer":            3,
+	"scenarios":           4,
+	"internal/process":    3, // what a process does comes from above, by a role
+	"internal":            4, // adapters and glue
+	"internal/judge":      5,
+	"internal/harness":    5,
+	"sim":                 5,
+	"reports":             5,
+	"cmd":                 6,
 
 	"internal/process/consumer": 4, // a whole pipeline is below it
 }
