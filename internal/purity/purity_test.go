@@ -141,7 +141,7 @@ func TestPlantedImports(t *testing.T) {
 
 		{"consumer", "sluice/flusher", ""},
 		{"consumer/ingest", "sluice/scenarios", "layer"},
-		{"consumer", "sluice/internal/wall", "layer"},
+		{"consumer", "sluice/internal/wallclock", "layer"},
 		{"consumer", "sluice/sim", "layer"},
 		{"flusher", "sluice/consumer", "layer"},
 

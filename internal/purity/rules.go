@@ -10,7 +10,7 @@ const module = "sluice"
 var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
-	"internal/judge",
+	"internal/judge", "internal/check",
 }
 
 // alsoImported is the one package that is not pure and may be imported by a pure one, for the types
@@ -35,23 +35,25 @@ var pureThirdParty = []string{
 // layers order the project's packages; an import goes to the same layer or a lower one. The
 // longest entry that a package's path starts with is its own.
 var layers = map[string]int{
-	"internal/proptest": 0, // tools of the tests: they know nothing of the project
-	"internal/servers":  0,
-	"internal/purity":   0,
-	"internal/lockbuf":  0,
-	"buffer":            1,
-	"internal/options":  1,
-	"internal/yamlfile": 1,
-	"flusher":           2,
-	"consumer":          3,
-	"internal/process":  3, // what a process does comes from above, by a role
-	"scenarios":         4,
-	"internal":          4, // adapters and glue
-	"internal/judge":    5,
-	"internal/harness":  5,
-	"sim":               5,
-	"reports":           5,
-	"cmd":               6,
+	"internal/proptest":   0, // tools of the tests: they know nothing of the project
+	"internal/servers":    0,
+	"internal/purity":     0,
+	"internal/check":      0,
+	"internal/statusline": 0,
+	"internal/syncbuf":    0,
+	"buffer":              1,
+	"internal/options":    1,
+	"internal/yamlfile":   1,
+	"flusher":             2,
+	"consumer":            3,
+	"scenarios":           4,
+	"internal/process":    3, // what a process does comes from above, by a role
+	"internal":            4, // adapters and glue
+	"internal/judge":      5,
+	"internal/harness":    5,
+	"sim":                 5,
+	"reports":             5,
+	"cmd":                 6,
 
 	"internal/process/consumer": 4, // a whole pipeline is below it
 }
@@ -67,7 +69,7 @@ var notInProduction = []string{
 	module + "/buffer/storetest",
 	module + "/internal/proptest",
 	module + "/internal/servers",
-	module + "/internal/lockbuf",
+	module + "/internal/syncbuf",
 	"testing",
 	"github.com/leanovate/gopter",
 	"go.uber.org/goleak",
