@@ -18,6 +18,7 @@ import (
 	"sluice/internal/worlds/wall/real"
 	"sluice/internal/yamlfile"
 	"sluice/scenarios"
+	"sluice/sim"
 )
 
 // worldFlags say where a scenario runs.
@@ -54,11 +55,15 @@ func (f worldFlags) world() (harness.World, error) {
 	switch {
 	case f.World == w.Name():
 		return w, w.Servers.Validate()
-	case f.World != fakes.World{}.Name():
-		return nil, fmt.Errorf("world %q is not one of %s, %s", f.World, fakes.World{}.Name(), w.Name())
+	case f.World != (fakes.World{}).Name() && f.World != (sim.World{}).Name():
+		return nil, fmt.Errorf("world %q is not one of %s, %s, %s", f.World, sim.World{}.Name(),
+			fakes.World{}.Name(), w.Name())
 	case f.Servers != "":
 		return nil, fmt.Errorf("--servers %s is for --world real: world %s has its servers inside of "+
 			"the program", f.Servers, f.World)
+	}
+	if f.World == (sim.World{}).Name() {
+		return sim.World{}, nil
 	}
 	return fakes.World{}, nil
 }

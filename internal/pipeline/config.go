@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/buffer"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
@@ -157,26 +158,16 @@ func (c Config) Validate() error {
 		c.Limits.MemoryMax)
 	_, unknown := variant(c.Variant)
 	return errors.Join(append(faults, unknown, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(),
-		c.worker().Validate(), c.ingest().Validate(), c.source().Validate(),
+		c.own().Worker.Validate(), c.own().Ingest.Validate(), c.source().Validate(),
 		c.Producer.Validate())...)
 }
 
-func (c Config) worker() flusher.WorkerConfig {
-	w := c.Worker
+// own are the consumer's own, with the topics.
+func (c Config) own() consumer.Settings {
+	w, i := c.Worker, c.Ingest
 	w.InputTopic, w.OutputTopic, w.DeadLetterTopic = c.InputTopic, c.OutputTopic, c.DeadLetterTopic
-	// A worker that waits for a server must not be taken for one that hangs.
-	w.BeatEvery = min(w.BeatEvery, c.Flusher.MaxUnhealthy/4)
-	w.RetryMax = min(w.RetryMax, c.Flusher.MaxUnhealthy/4)
-	w.RetryMin = min(w.RetryMin, w.RetryMax)
-	w.UnseenMax = min(w.UnseenMax, c.Options.RootTimeout/4, c.Options.Timeout/4)
-	return w
-}
-
-func (c Config) ingest() ingest.Config {
-	i := c.Ingest
-	i.InputTopic, i.DeadLetterTopic, i.Options = c.InputTopic, c.DeadLetterTopic, c.Options
-	i.TickEvery = min(i.TickEvery, c.worker().UnseenMax/4)
-	return i
+	i.InputTopic, i.DeadLetterTopic = c.InputTopic, c.DeadLetterTopic
+	return consumer.Settings{Options: c.Options, Flusher: c.Flusher, Worker: w, Ingest: i}.Bounded()
 }
 
 func (c Config) source() kafkaio.SourceConfig {
@@ -200,10 +191,4 @@ func (c Config) log() *slog.Logger {
 		return slog.Default()
 	}
 	return c.Log
-}
-
-// answerMax is how long a worker waits for a server to answer while it connects: well inside the
-// time after which it would count as hung.
-func (c Config) answerMax() time.Duration {
-	return min(10*time.Second, max(c.Flusher.MaxUnhealthy/4, 100*time.Millisecond))
 }

@@ -135,7 +135,7 @@ func (p *Pipeline) join() (err error) {
 	if p.source, err = kafkaio.NewSource(p.client("source"), p.cfg.source()); err != nil {
 		return err
 	}
-	cfg := consumer.Config{Flusher: p.cfg.Flusher, Ingest: p.cfg.ingest()}
+	cfg := consumer.Config{Flusher: p.cfg.Flusher, Ingest: p.cfg.own().Ingest}
 	p.Consumer, err = consumer.New(cfg, consumer.Ports{
 		Clock:        wall.Clock{},
 		Tasks:        wall.Tasks{},

@@ -41,9 +41,9 @@ func (c Config) settings() ([]byte, error) {
 		Kafka:           c.Kafka,
 		KafkaPassword:   string(c.Kafka.SASL.Password),
 		MaxSegmentBytes: c.Options.MaxSegmentBytes,
-		Worker:          c.worker(),
+		Worker:          c.own().Worker,
 		Producer:        c.producer(c.OutputTopic, c.DeadLetterTopic),
-		AnswerMax:       c.answerMax(),
+		AnswerMax:       c.own().AnswerMax(),
 		Variant:         c.Variant,
 	})
 	if err != nil {
