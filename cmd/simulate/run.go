@@ -167,10 +167,12 @@ func (c *runCommand) Run(ctx context.Context, to *streams) error {
 		cfg.Progress = shown.show
 		defer shown.end()
 	}
+	began := time.Now()
 	outcome, err := harness.Run(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	outcome.Result.Run.WallSeconds = time.Since(began).Seconds()
 	outcome.Result.Replay = to.program + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
 	if err := harness.Write(outcome, dir); err != nil {
 		return err

@@ -68,6 +68,8 @@ type System interface {
 	Remains(ctx context.Context) judge.Remains
 	// Finish returns when the sink has all that ever came out.
 	Finish(ctx context.Context) error
+	// Digest stands for all that happened, in its order, where a run can be had again; "" elsewhere.
+	Digest() string
 	// Close ends every process at once, stops the servers, and removes what the run left on those that
 	// stay. The error says what could not be removed.
 	Close() error

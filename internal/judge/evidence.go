@@ -38,8 +38,10 @@ type Evidence struct {
 	// LoadSeconds is how long sending took, FirstSeconds and LastSeconds when the first and the
 	// last span came out.
 	LoadSeconds, FirstSeconds, LastSeconds float64
-	// WallSeconds is how long the whole run took.
-	WallSeconds float64
+	// Seconds is how long the whole run took by the world's clock.
+	Seconds float64
+	// Digest stands for all that happened; "" if the run cannot be had again.
+	Digest string
 	// Behind is how late the generator was at most: an open loop that lags is none.
 	Behind float64
 	// Limit says why it was late, if it was; Limited is true if the harness was the limit.

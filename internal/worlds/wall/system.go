@@ -217,6 +217,9 @@ func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
 // Finish implements harness.System.
 func (s *System) Finish(ctx context.Context) error { return s.collector.finish(ctx) }
 
+// Digest implements harness.System: a run on the wall clock cannot be had again.
+func (s *System) Digest() string { return "" }
+
 // Break implements harness.System.
 func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 	switch {
