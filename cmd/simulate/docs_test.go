@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
-	"sluice/internal/judge"
 	"sluice/scenarios"
 )
 
