@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -54,6 +55,8 @@ func (f worldFlags) world() (harness.World, error) {
 	switch {
 	case f.World == w.Name():
 		return w, w.Servers.Validate()
+	case f.World == "virtual":
+		return nil, errors.New("world virtual is not there yet; there are fakes and real")
 	case f.World != fakes.World{}.Name():
 		return nil, fmt.Errorf("world %q is not one of %s, %s", f.World, fakes.World{}.Name(), w.Name())
 	case f.Servers != "":
