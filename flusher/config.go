@@ -1,9 +1,9 @@
 package flusher
 
 import (
-	"errors"
-	"fmt"
 	"time"
+
+	"sluice/internal/check"
 )
 
 // NoTimeout is the ShutdownTimeout that waits for ever. (0 means at once.)
@@ -75,38 +75,29 @@ func DefaultConfig() Config {
 
 // Validate returns every fault of the config, joined, or nil.
 func (c Config) Validate() error {
-	var f faults
-	f.when(c.Processes < 1 && c.Processes != PerShard,
+	var f check.Faults
+	f.When(c.Processes < 1 && c.Processes != PerShard,
 		"flusher processes %d: want 1 or more, or one per shard", c.Processes)
-	f.when(c.MaxUnhealthy <= 0, "max_unhealthy %v must be positive", c.MaxUnhealthy)
-	f.when(c.BackpressureAfter < 0, "backpressure_after %v must not be negative",
+	f.When(c.MaxUnhealthy <= 0, "max_unhealthy %v must be positive", c.MaxUnhealthy)
+	f.When(c.BackpressureAfter < 0, "backpressure_after %v must not be negative",
 		c.BackpressureAfter)
-	f.when(c.RestartBudget < 0, "restart_budget %d must not be negative", c.RestartBudget)
-	f.when(c.RestartWindow < 0, "restart window %v must not be negative (0: no window)",
+	f.When(c.RestartBudget < 0, "restart_budget %d must not be negative", c.RestartBudget)
+	f.When(c.RestartWindow < 0, "restart window %v must not be negative (0: no window)",
 		c.RestartWindow)
-	f.when(c.RestartBackoff < 0, "restart backoff %v must not be negative (0: none)",
+	f.When(c.RestartBackoff < 0, "restart backoff %v must not be negative (0: none)",
 		c.RestartBackoff)
-	f.when(!(c.MaxMemory > 0 && c.MaxMemory <= MemoryOff),
+	f.When(!(c.MaxMemory > 0 && c.MaxMemory <= MemoryOff),
 		"max_memory %v must be above 0 and at most 1.0 (off)", c.MaxMemory)
-	f.when(c.MaxStrays < 0, "max strays %d must not be negative", c.MaxStrays)
-	f.when(c.StrayAfter < 0, "stray after %v must not be negative", c.StrayAfter)
-	f.when(c.LostAfter < 0, "lost after %v must not be negative", c.LostAfter)
-	f.when(c.StopTimeout < 0 && c.StopTimeout != NoTimeout,
+	f.When(c.MaxStrays < 0, "max strays %d must not be negative", c.MaxStrays)
+	f.When(c.StrayAfter < 0, "stray after %v must not be negative", c.StrayAfter)
+	f.When(c.LostAfter < 0, "lost after %v must not be negative", c.LostAfter)
+	f.When(c.StopTimeout < 0 && c.StopTimeout != NoTimeout,
 		"stop timeout %v must not be negative", c.StopTimeout)
-	f.when(c.ShutdownTimeout < 0 && c.ShutdownTimeout != NoTimeout,
+	f.When(c.ShutdownTimeout < 0 && c.ShutdownTimeout != NoTimeout,
 		"shutdown timeout %v must not be negative (0: at once)", c.ShutdownTimeout)
-	f.when(c.CheckEvery <= 0, "check interval %v must be positive", c.CheckEvery)
-	f.when(c.CheckEvery > c.MaxUnhealthy && c.MaxUnhealthy > 0,
+	f.When(c.CheckEvery <= 0, "check interval %v must be positive", c.CheckEvery)
+	f.When(c.CheckEvery > c.MaxUnhealthy && c.MaxUnhealthy > 0,
 		"check interval %v must not be above max_unhealthy %v", c.CheckEvery, c.MaxUnhealthy)
-	f.when(c.MemoryEvery <= 0, "memory interval %v must be positive", c.MemoryEvery)
-	return errors.Join(f...)
-}
-
-// faults collects what is wrong with a config.
-type faults []error
-
-func (f *faults) when(bad bool, format string, args ...any) {
-	if bad {
-		*f = append(*f, fmt.Errorf(format, args...))
-	}
+	f.When(c.MemoryEvery <= 0, "memory interval %v must be positive", c.MemoryEvery)
+	return f.Err()
 }

@@ -33,7 +33,7 @@
 // # Supervisor
 //
 // A [Supervisor] keeps the workers of the assigned shards alive: judge, count, kill, wait until
-// proven stopped, fence, start, wait until healthy (supervisor.go). Each worker has a keeper, a
+// proven stopped, fence, start, wait until healthy (keeper.go). Each worker has a keeper, a
 // task of its own that sleeps CheckEvery between two looks, so that judging needs no input and no
 // worker waits for another's restart.
 //

@@ -71,7 +71,7 @@ func dueBy(leased []buffer.Due, asked, now buffer.Instant) (due, early []buffer.
 //
 // The answer of that Fence may be lost, too. Then the next try is refused, and the epoch last+1 is
 // either the worker's own or an intruder's. It can be taken for the worker's own because a
-// supervisor fences twice (Supervisor.fence): no owner that a supervisor made ever has the epoch
+// supervisor fences twice (keeper.fence): no owner that a supervisor made ever has the epoch
 // last+1, so nobody else uses it. If the shard is at a later epoch, the next Lease is refused, and
 // the shard is lost.
 func (w *worker) sure(s *shard) (bool, error) {

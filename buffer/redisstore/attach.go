@@ -36,7 +36,7 @@ func (s *Store) Attach(
 		calls.add(s.traceKey(traces[i].TraceKey), subtrees, frames[:cut], frames[cut:])
 	}
 	answers := make([]buffer.Attached, len(traces))
-	err := calls.run(ctx, s.scripts.attach, func(first, n int, result rueidis.RedisResult) error {
+	err := calls.send(ctx, s.scripts.attach, func(first, n int, result rueidis.RedisResult) error {
 		texts, err := result.AsStrSlice()
 		if err := complete(len(texts), n, err); err != nil {
 			return err

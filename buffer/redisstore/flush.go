@@ -21,7 +21,7 @@ func (s *Store) Claim(
 		calls.add(s.traceKey(g.TraceKey), string(appendGeneration(nil, g)))
 	}
 	claims := make([]buffer.Claim, len(generations))
-	err := calls.run(ctx, s.scripts.claim, func(first, n int, result rueidis.RedisResult) error {
+	err := calls.send(ctx, s.scripts.claim, func(first, n int, result rueidis.RedisResult) error {
 		texts, err := result.AsStrSlice()
 		if err := complete(len(texts), n, err); err != nil {
 			return err
@@ -59,7 +59,7 @@ func (s *Store) Ack(
 		calls.add(s.traceKey(f.TraceKey), rueidis.BinaryString(text))
 	}
 	results := make([]buffer.AckResult, len(flushed))
-	err := calls.run(ctx, s.scripts.ack, func(first, n int, result rueidis.RedisResult) error {
+	err := calls.send(ctx, s.scripts.ack, func(first, n int, result rueidis.RedisResult) error {
 		text, err := result.ToString()
 		if err := complete(len(text), n, err); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"strings"
 )
 
 // dial connects to a node, by its route if it has one. Its certificate must be for the node all the
@@ -32,7 +33,7 @@ func (c Config) dial(
 
 // validateAddress wants "host:port".
 func validateAddress(address string) error {
-	if host, port, ok := cutLast(address, ":"); !ok || host == "" || port == "" {
+	if at := strings.LastIndexByte(address, ':'); at < 1 || at == len(address)-1 {
 		return fmt.Errorf("redis: address %q is not \"host:port\"", address)
 	}
 	return nil

@@ -110,10 +110,10 @@ type call struct {
 	keys, args []string
 }
 
-// run runs a script several times, in one pipeline for each server, and returns the answers in
+// eval runs a script several times, in one pipeline for each server, and returns the answers in
 // order. A server that does not have the script in its cache, because it was restarted or another
 // took over, is given it.
-func (s *Store) run(ctx context.Context, what script, calls []call) []rueidis.RedisResult {
+func (s *Store) eval(ctx context.Context, what script, calls []call) []rueidis.RedisResult {
 	commands := make(rueidis.Commands, len(calls))
 	for i, c := range calls {
 		commands[i] = s.client.B().Evalsha().Sha1(what.sha).
@@ -140,7 +140,7 @@ func (s *Store) run(ctx context.Context, what script, calls []call) []rueidis.Re
 	return results
 }
 
-// run1 runs a script once.
-func (s *Store) run1(ctx context.Context, what script, c call) rueidis.RedisResult {
-	return s.run(ctx, what, []call{c})[0]
+// evalOne runs a script once.
+func (s *Store) evalOne(ctx context.Context, what script, c call) rueidis.RedisResult {
+	return s.eval(ctx, what, []call{c})[0]
 }

@@ -96,7 +96,7 @@ func (d *demo) start(
 		drain()
 		<-done
 		<-rates
-		p.screen.clear()
+		p.screen.Clear()
 		p.log.Info(d.sum(line))
 	}
 }

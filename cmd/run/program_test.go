@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"sluice/internal/lockbuf"
 	"sluice/internal/process"
+	"sluice/internal/syncbuf"
 )
 
 // asProgram makes this test binary the program. The program itself does not read it.
@@ -28,14 +28,14 @@ func TestMain(m *testing.M) {
 // launched is the program as a child process.
 type launched struct {
 	cmd  *exec.Cmd
-	out  *lockbuf.Buffer
+	out  *syncbuf.Buffer
 	done chan struct{}
 }
 
 // launch starts the program with no variables of its own but those given, as NAME=value.
 func launch(t testing.TB, variables []string, args ...string) *launched {
 	t.Helper()
-	p := &launched{cmd: exec.Command("/proc/self/exe", args...), out: &lockbuf.Buffer{}}
+	p := &launched{cmd: exec.Command("/proc/self/exe", args...), out: &syncbuf.Buffer{}}
 	p.done = make(chan struct{})
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "SLUICE_") {

@@ -17,6 +17,7 @@ import (
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/scenarios"
+	"sluice/sim"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of docs/scenarios.md anew")
@@ -86,7 +87,7 @@ func TestDocsHaveEveryKey(t *testing.T) {
 // TestDocsTables compares what the docs list of faults and scenarios with what there is.
 func TestDocsTables(t *testing.T) {
 	text := readDocs(t)
-	fresh := between(t, text, "| fault | fakes |", faultRows(t))
+	fresh := between(t, text, "| fault | virtual |", faultRows(t))
 	fresh = between(t, fresh, "| scenario | worlds |", scenarioRows(t))
 	if *update {
 		if err := os.WriteFile(docs, []byte(fresh), 0o644); err != nil {
@@ -124,7 +125,7 @@ func faultRows(t *testing.T) string {
 		form := strings.ReplaceAll(use.Form(), "|", ", ")
 		fmt.Fprintf(&rows, "| `%s` |", form)
 		for _, w := range []harness.World{
-			fakes.World{}, real.World{Servers: real.StartCluster}, real.World{},
+			sim.World{}, fakes.World{}, real.World{Servers: real.StartCluster}, real.World{},
 		} {
 			if w.Can(fault) == nil {
 				rows.WriteString(" yes |")

@@ -11,6 +11,7 @@ import (
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/scenarios"
+	"sluice/sim"
 )
 
 // listCommand is "simulate list".
@@ -52,6 +53,7 @@ func worldsOf(s scenarios.Scenario) []string {
 		flags string
 		world harness.World
 	}{
+		{"virtual", sim.World{}},
 		{"fakes", fakes.World{}},
 		{"real", real.World{}},
 		{"real --servers start", real.World{Servers: real.Start}},

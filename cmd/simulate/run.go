@@ -23,7 +23,7 @@ import (
 
 // worldFlags say where a scenario runs.
 type worldFlags struct {
-	World   string   `help:"Where to run: fakes (in this program) or real." default:"fakes"`
+	World   string   `help:"Where to run: virtual (simulated time), fakes (servers in this program) or real." default:"virtual"`
 	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster)." placeholder:"start"`
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`

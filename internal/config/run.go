@@ -56,8 +56,8 @@ func (f *flags) hurry(given func(flag string) bool) {
 	}
 }
 
-// run turns flags into a configuration. The error is a *UsageError, or about a secret's file.
-func (f *flags) run() (Run, error) {
+// resolve turns flags into a configuration. The error is a *UsageError, or about a secret's file.
+func (f *flags) resolve() (Run, error) {
 	if err := errors.Join(noURL("redis", f.Redis), noURL("kafka", f.Kafka)); err != nil {
 		return Run{}, &UsageError{Err: err}
 	}

@@ -15,8 +15,8 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"sluice/internal/lockbuf"
 	"sluice/internal/process"
+	"sluice/internal/syncbuf"
 )
 
 // binary builds cmd/run once for all tests.
@@ -52,7 +52,7 @@ type program struct {
 	http string
 	done chan error
 
-	log lockbuf.Buffer
+	log syncbuf.Buffer
 }
 
 // start starts the program and waits until it is ready.

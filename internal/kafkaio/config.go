@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/check"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -66,16 +68,11 @@ func DefaultConfig(brokers ...string) Config {
 
 // Validate returns every fault of the config, joined, or nil.
 func (c Config) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	fault(len(c.Brokers) == 0, "no kafka broker is named: want host:port")
+	var f check.Faults
+	f.When(len(c.Brokers) == 0, "no kafka broker is named: want host:port")
 	hostPort := func(address string) {
 		_, port, err := net.SplitHostPort(address)
-		fault(err != nil || port == "", "kafka broker %q is not host:port", address)
+		f.When(err != nil || port == "", "kafka broker %q is not host:port", address)
 	}
 	for _, broker := range c.Brokers {
 		hostPort(broker)
@@ -84,13 +81,12 @@ func (c Config) Validate() error {
 		hostPort(broker)
 		hostPort(way)
 	}
-	fault(c.CheckTimeout <= 0, "kafka check timeout %v must be positive", c.CheckTimeout)
-	fault(c.Dial != nil && c.TLS != nil, "kafka dial and tls exclude each other")
-	fault(c.Dial != nil && len(c.Routes) > 0, "kafka dial and routes exclude each other")
-	if _, err := c.SASL.mechanism(); err != nil {
-		faults = append(faults, err)
-	}
-	return errors.Join(faults...)
+	f.When(c.CheckTimeout <= 0, "kafka check timeout %v must be positive", c.CheckTimeout)
+	f.When(c.Dial != nil && c.TLS != nil, "kafka dial and tls exclude each other")
+	f.When(c.Dial != nil && len(c.Routes) > 0, "kafka dial and routes exclude each other")
+	_, err := c.SASL.mechanism()
+	f.Add(err)
+	return f.Err()
 }
 
 // mechanism returns nil if there is no login.

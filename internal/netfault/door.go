@@ -2,9 +2,12 @@ package netfault
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"time"
+
+	"sluice/internal/servers"
 )
 
 // door is the proxy to one server.
@@ -15,24 +18,70 @@ type door struct {
 	mu       sync.Mutex
 	refusals int // faults that keep it shut
 	closed   bool
-	opened   *opening // nil while it is shut
+	shut     func() // closes the listener and all connections, if they are open
 }
 
-// opening is the time from when a door lets connections in until it closes them all.
-type opening struct {
-	listener net.Listener
-	ctx      context.Context
-	end      context.CancelFunc
-	work     sync.WaitGroup
-}
+// openTries is how many ports are tried, should others take them between the look and the use.
+const openTries = 5
 
 func openDoor(upstream string) (*door, error) {
-	d := &door{upstream: upstream, address: "127.0.0.1:0", requests: newHalf(), answers: newHalf()}
-	if err := d.open(); err != nil {
-		return nil, err
+	for try := 1; ; try++ {
+		port, err := servers.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		d := &door{
+			upstream: upstream, address: fmt.Sprintf("127.0.0.1:%d", port),
+			requests: newHalf(), answers: newHalf(),
+		}
+		if err = d.open(); err == nil || try == openTries {
+			return d, err
+		}
 	}
-	d.address = d.opened.listener.Addr().String()
-	return d, nil
+}
+
+// open lets connections in until shut is called.
+func (d *door) open() error {
+	listener, err := net.Listen("tcp", d.address)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { d.serve(ctx, client) })
+		}
+	})
+	d.shut = func() {
+		listener.Close()
+		cancel()
+		serving.Wait()
+	}
+	return nil
+}
+
+// serve carries a connection's bytes to the server and back. It closes both ends when one is
+// closed, or when ctx ends.
+func (d *door) serve(ctx context.Context, client net.Conn) {
+	defer client.Close()
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", d.upstream)
+	if err != nil {
+		return
+	}
+	stop := context.AfterFunc(ctx, func() {
+		client.Close()
+		server.Close()
+	})
+	defer stop()
+	var requests sync.WaitGroup
+	requests.Go(func() { d.requests.carry(ctx, client, server) })
+	d.answers.carry(ctx, server, client)
+	requests.Wait()
 }
 
 func (d *door) halves(direction Direction) []*half {
@@ -45,95 +94,11 @@ func (d *door) halves(direction Direction) []*half {
 	return []*half{d.requests, d.answers}
 }
 
-// open lets connections in.
-func (d *door) open() error {
-	listener, err := net.Listen("tcp", d.address)
-	if err != nil {
-		return err
-	}
-	o := &opening{listener: listener}
-	o.ctx, o.end = context.WithCancel(context.Background())
-	d.opened = o
-	o.work.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			o.work.Go(func() { d.connect(o, client) })
-		}
-	})
-	return nil
-}
-
-// dialMax bounds the wait for a server that does not answer a connection.
-const dialMax = 10 * time.Second
-
-// connect carries the bytes of a connection until one of its ends closes it, or the door does.
-func (d *door) connect(o *opening, client net.Conn) {
-	defer client.Close()
-	dialer := net.Dialer{Timeout: dialMax}
-	server, err := dialer.DialContext(o.ctx, "tcp", d.upstream)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	ctx, end := context.WithCancel(o.ctx)
-	defer end()
-	// Closing both is what wakes whoever reads or writes.
-	defer context.AfterFunc(ctx, func() {
-		client.Close()
-		server.Close()
-	})()
-	var both sync.WaitGroup
-	for _, way := range []*pipe{
-		newPipe(d.requests, client, server), newPipe(d.answers, server, client),
-	} {
-		for _, carry := range []func(context.Context) error{way.read, way.write} {
-			both.Go(func() {
-				if carry(ctx) != nil {
-					end()
-				}
-			})
-		}
-	}
-	both.Wait()
-}
-
-// shut closes the listener and all connections, and returns when nothing goes through any more.
-func (d *door) shut() {
-	if d.opened == nil {
-		return
-	}
-	d.opened.listener.Close()
-	d.opened.end()
-	d.opened.work.Wait()
-	d.opened = nil
-}
-
-// reopenMax bounds the wait for the port, should somebody have taken it.
-const reopenMax = 5 * time.Second
-
-func (d *door) reopen() error {
-	for deadline := time.Now().Add(reopenMax); ; time.Sleep(10 * time.Millisecond) {
-		err := d.open()
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
-	}
-}
-
 // cut closes all connections, calls a function while there is none, and lets new ones in.
 func (d *door) cut(between func()) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.refusals > 0 || d.closed {
-		between()
-		return nil
-	}
-	d.shut()
+	d.refuse()
 	between()
-	return d.reopen()
+	return d.admit()
 }
 
 func (d *door) refuse() {
@@ -144,16 +109,24 @@ func (d *door) refuse() {
 	}
 }
 
+// reopenMax bounds the wait for the port, should somebody have taken it.
+const reopenMax = 5 * time.Second
+
 func (d *door) admit() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.refusals--; d.refusals > 0 || d.closed {
 		return nil
 	}
-	return d.reopen()
+	for deadline := time.Now().Add(reopenMax); ; time.Sleep(10 * time.Millisecond) {
+		err := d.open()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
-// close shuts the door for good.
+// close shuts the door for good, and returns when nothing goes through it any more.
 func (d *door) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -3,7 +3,6 @@ package netfault
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -14,23 +13,30 @@ type effect struct {
 	swallow, hold bool
 }
 
+// heldMax is how many bytes may be held back.
+func (e effect) heldMax() int {
+	if e.rate > 0 {
+		return heldThrottled
+	}
+	return heldMax
+}
+
+// piece is how many bytes a throttled connection gets at a time.
+func (e effect) piece() int {
+	return max(1, int(e.rate/int64(time.Second/pieceEvery)))
+}
+
 // half is one direction of all connections to a server, with the effects that last.
 type half struct {
 	mu      sync.Mutex
 	effects []*effect
-	sum     atomic.Pointer[sum]
-}
-
-// sum is what all effects are together.
-type sum struct {
-	effect
-	changed chan struct{} // closed when it is another one
+	sum     effect
+	changed chan struct{} // closed when sum is another one
+	pipes   map[*pipe]struct{}
 }
 
 func newHalf() *half {
-	h := &half{}
-	h.sum.Store(&sum{changed: make(chan struct{})})
-	return h
+	return &half{changed: make(chan struct{}), pipes: map[*pipe]struct{}{}}
 }
 
 func (h *half) add(e *effect) {
@@ -49,17 +55,43 @@ func (h *half) remove(e *effect) {
 
 // total sums the effects up and tells the pipes.
 func (h *half) total() {
-	total := &sum{changed: make(chan struct{})}
+	h.sum = effect{}
 	for _, e := range h.effects {
-		total.delay += e.delay
-		if e.rate > 0 && (total.rate == 0 || e.rate < total.rate) {
-			total.rate = e.rate
+		h.sum.delay += e.delay
+		if e.rate > 0 && (h.sum.rate == 0 || e.rate < h.sum.rate) {
+			h.sum.rate = e.rate
 		}
-		total.swallow = total.swallow || e.swallow
-		total.hold = total.hold || e.hold
+		h.sum.swallow = h.sum.swallow || e.swallow
+		h.sum.hold = h.sum.hold || e.hold
 	}
-	close(h.sum.Swap(total).changed)
+	close(h.changed)
+	h.changed = make(chan struct{})
+	past := time.Unix(1, 0)
+	for p := range h.pipes {
+		_ = p.from.SetReadDeadline(past) // it fails on a closed connection, which waits for nothing
+		_ = p.to.SetWriteDeadline(past)
+	}
 }
 
-// now returns the sum of the effects.
-func (h *half) now() *sum { return h.sum.Load() }
+// plan returns the sum of the effects, what a pipe is to send next under them and when, if
+// anything, and what is closed when they change. A read ends when that is due.
+func (h *half) plan(p *pipe) (now effect, piece []byte, due time.Time, changed <-chan struct{}) {
+	h.mu.Lock() // so that the deadlines set here do not overwrite those that total sets
+	defer h.mu.Unlock()
+	piece, due = p.next(h.sum)
+	_ = p.from.SetReadDeadline(due)
+	_ = p.to.SetWriteDeadline(time.Time{})
+	return h.sum, piece, due, h.changed
+}
+
+func (h *half) enter(p *pipe) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pipes[p] = struct{}{}
+}
+
+func (h *half) leave(p *pipe) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.pipes, p)
+}

@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -12,6 +10,7 @@ import (
 	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
+	"sluice/internal/check"
 	"sluice/internal/kafkaio"
 )
 
@@ -135,31 +134,27 @@ func DeadLetterTopicOf(input string) string { return input + "-dlq" }
 
 // Validate returns every fault of the config, joined, or nil.
 func (c Config) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	fault(c.Mode != ModeProcess && c.Mode != ModeGoroutine,
+	var f check.Faults
+	f.When(c.Mode != ModeProcess && c.Mode != ModeGoroutine,
 		"flusher mode %q is unknown: want %q or %q", c.Mode, ModeProcess, ModeGoroutine)
-	fault(c.OutputTopic == c.InputTopic, "output topic and input topic are both %q", c.InputTopic)
-	fault(c.Partitions < 1 && c.Partitions != kafkaio.BrokerDefault,
+	f.When(c.OutputTopic == c.InputTopic, "output topic and input topic are both %q", c.InputTopic)
+	f.When(c.Partitions < 1 && c.Partitions != kafkaio.BrokerDefault,
 		"partitions %d must be 1 or more (%d: the broker's default)", c.Partitions,
 		kafkaio.BrokerDefault)
-	fault(c.Replication < 1 && c.Replication != kafkaio.BrokerDefault,
+	f.When(c.Replication < 1 && c.Replication != kafkaio.BrokerDefault,
 		"replication %d must be 1 or more (%d: the broker's default)", c.Replication,
 		kafkaio.BrokerDefault)
-	fault(c.Mode == ModeProcess && c.Limits.Threads < 1,
+	f.When(c.Mode == ModeProcess && c.Limits.Threads < 1,
 		"worker threads %d must be 1 or more", c.Limits.Threads)
-	fault(c.Mode == ModeProcess && c.Limits.GCPercent < 1,
+	f.When(c.Mode == ModeProcess && c.Limits.GCPercent < 1,
 		"worker GC percent %d must be 1 or more", c.Limits.GCPercent)
-	fault(c.Limits.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)",
+	f.When(c.Limits.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)",
 		c.Limits.MemoryMax)
 	_, unknown := variant(c.Variant)
-	return errors.Join(append(faults, unknown, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(),
-		c.own().Worker.Validate(), c.own().Ingest.Validate(), c.source().Validate(),
-		c.Producer.Validate())...)
+	own := c.own()
+	f.Add(unknown, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(), own.Worker.Validate(),
+		own.Ingest.Validate(), c.source().Validate(), c.Producer.Validate())
+	return f.Err()
 }
 
 // own are the consumer's own, with the topics.

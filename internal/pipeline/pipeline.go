@@ -23,7 +23,7 @@ import (
 	"sluice/internal/kafkaio"
 	"sluice/internal/process"
 	"sluice/internal/process/worker"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // Pipeline is a consumer on the wall clock, whose servers have answered.
@@ -120,10 +120,10 @@ func (c Config) spawner(log *slog.Logger) (spawner, error) {
 	}
 	if c.Mode == ModeGoroutine {
 		return worker.NewGoroutines(worker.GoroutineConfig{
-			Role: workerRole, Settings: settings, Clock: wall.Clock{}, Log: log,
+			Role: workerRole, Settings: settings, Clock: wallclock.Clock{}, Log: log,
 		})
 	}
-	pc := worker.DefaultProcessConfig(workerRole, wall.Clock{})
+	pc := worker.DefaultProcessConfig(workerRole, wallclock.Clock{})
 	pc.Settings, pc.Log = settings, log
 	pc.Threads, pc.GCPercent, pc.MemoryMax = c.Limits.Threads, c.Limits.GCPercent, c.Limits.MemoryMax
 	return worker.NewProcesses(pc)
@@ -137,8 +137,8 @@ func (p *Pipeline) join() (err error) {
 	}
 	cfg := consumer.Config{Flusher: p.cfg.Flusher, Ingest: p.cfg.own().Ingest}
 	p.Consumer, err = consumer.New(cfg, consumer.Ports{
-		Clock:        wall.Clock{},
-		Tasks:        wall.Tasks{},
+		Clock:        wallclock.Clock{},
+		Tasks:        wallclock.Tasks{},
 		Source:       wrap[flusher.Source](p.source, p.variant.Source),
 		Store:        p.store,
 		Decoder:      codec.New(p.cfg.Options.MaxSegmentBytes),

@@ -13,7 +13,7 @@ import (
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
 	"sluice/internal/process/worker"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // workerRole is a pipeline's worker.
@@ -73,7 +73,7 @@ func runWorker(ctx, stop context.Context, job worker.Job) error {
 		return err
 	}
 	say := func(t flusher.Trouble) { logTrouble(job.Log, t) }
-	w := connector{settings: s, job: job, troubles: flusher.NewTroubles(wall.Clock{}, say)}
+	w := connector{settings: s, job: job, troubles: flusher.NewTroubles(wallclock.Clock{}, say)}
 	store, err := connect(ctx, stop, &w, "redis", w.openStore)
 	if store == nil {
 		return err
@@ -98,7 +98,7 @@ func runWorker(ctx, stop context.Context, job worker.Job) error {
 type connector struct {
 	settings workerSettings
 	job      worker.Job
-	clock    wall.Clock
+	clock    wallclock.Clock
 	troubles *flusher.Troubles
 	status   flusher.Status
 }

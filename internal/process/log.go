@@ -30,8 +30,8 @@ type forwarder struct {
 	crash strings.Builder
 }
 
-// run reads until the end: a pipe that nobody reads would stop the child.
-func (f *forwarder) run(stderr io.Reader) {
+// follow reads until the end: a pipe that nobody reads would stop the child.
+func (f *forwarder) follow(stderr io.Reader) {
 	in := bufio.NewReaderSize(stderr, logLineMax)
 	for {
 		line, err := in.ReadSlice('\n')
@@ -103,7 +103,7 @@ func decodeExact(line []byte, into any) error {
 }
 
 // lastWord is what a child's exit says if the child itself could not: the first line of the crash.
-// It is to be asked for after run returned.
+// It is to be asked for after follow returned.
 func (f *forwarder) lastWord() error {
 	line, _, _ := strings.Cut(f.crash.String(), "\n")
 	if line == "" {

@@ -38,7 +38,7 @@ func newParent[R any](pipe *os.File, rhythm Rhythm, log *slog.Logger) *Parent[R]
 // asked for less often; what waits meanwhile is collect's to bound.
 func (p *Parent[R]) Report(collect func() []R) {
 	p.collect = collect
-	go p.run()
+	go p.sendReports()
 }
 
 // Ring says that there is something to collect.
@@ -49,7 +49,7 @@ func (p *Parent[R]) Ring() {
 	}
 }
 
-func (p *Parent[R]) run() {
+func (p *Parent[R]) sendReports() {
 	defer close(p.done)
 	var beat <-chan time.Time
 	if p.rhythm.Beat > 0 {

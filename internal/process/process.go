@@ -109,7 +109,7 @@ func (p *Process) order(pipe *os.File, first []byte) {
 func (p *Process) reap(ends pipes, read func(reports io.Reader)) {
 	var readers sync.WaitGroup
 	readers.Go(func() { read(ends.reports) })
-	readers.Go(func() { p.log.run(ends.stderr) })
+	readers.Go(func() { p.log.follow(ends.stderr) })
 	err := p.cmd.Wait()
 	ends.drain(&readers)
 	p.exit = p.judge(err)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/internal/lockbuf"
+	"sluice/internal/syncbuf"
 )
 
 // run starts a child and returns what it reported and how it ended.
@@ -35,11 +35,11 @@ func TestWhatAChildReportsLastIsHeard(t *testing.T) {
 // TestForwarder: records keep their level and numbers, other lines are named as such, and a crash
 // is one record with its first line as the last word.
 func TestForwarder(t *testing.T) {
-	out := &lockbuf.Buffer{}
+	out := &syncbuf.Buffer{}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	f := &forwarder{what: "worker", log: log}
 	record := `{"time":"2026-01-02T03:04:05Z","level":"WARN","msg":"m","n":1234567890123456789}` + "\n"
-	f.run(strings.NewReader(record + `{"level":"DEBUG","msg":"too low"}
+	f.follow(strings.NewReader(record + `{"level":"DEBUG","msg":"too low"}
 
 a line
 panic: planted

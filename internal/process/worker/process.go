@@ -11,6 +11,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/check"
 	"sluice/internal/process"
 )
 
@@ -52,19 +53,14 @@ func DefaultProcessConfig(role *Role, clock flusher.Clock) ProcessConfig {
 
 // Validate returns every fault of the config, joined, or nil.
 func (c ProcessConfig) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	fault(c.Role == nil, "no role")
-	fault(c.Threads < 1, "worker threads %d must be at least 1", c.Threads)
-	fault(c.GCPercent < 1, "worker GC percent %d must be at least 1", c.GCPercent)
-	fault(c.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)", c.MemoryMax)
-	fault(c.Clock == nil, "no clock")
-	fault(c.Log == nil, "no log")
-	return errors.Join(faults...)
+	var f check.Faults
+	f.When(c.Role == nil, "no role")
+	f.When(c.Threads < 1, "worker threads %d must be at least 1", c.Threads)
+	f.When(c.GCPercent < 1, "worker GC percent %d must be at least 1", c.GCPercent)
+	f.When(c.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)", c.MemoryMax)
+	f.When(c.Clock == nil, "no clock")
+	f.When(c.Log == nil, "no log")
+	return f.Err()
 }
 
 // Processes starts each worker as an OS process.

@@ -107,19 +107,20 @@ func (f *fleet) start(ctx context.Context, index int) error {
 		Events: func(e flusher.Event) { f.sink.Supervised(index, life, e) },
 		Fresh:  func(_ int, samples []time.Duration) { f.sink.Fresh(samples) },
 	})
-	f.mu.Lock()
-	c.starting, c.frozen, c.asked = false, false, err != nil
-	if err == nil {
-		c.instance, c.over = i, make(chan struct{})
-	}
-	over := c.over
-	f.mu.Unlock()
+	// What it is now is told first: from then on others may do something to it.
 	if err != nil {
 		f.sink.Consumer(time.Now(), index, reports.StateDead, err.Error())
+	} else {
+		f.sink.Consumer(time.Now(), index, reports.StateHealthy, "")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.starting, c.frozen, c.asked = false, false, err != nil
+	if err != nil {
 		return err
 	}
-	f.sink.Consumer(time.Now(), index, reports.StateHealthy, "")
-	go f.follow(c, i, over)
+	c.instance, c.over = i, make(chan struct{})
+	go f.follow(c, i, c.over)
 	return nil
 }
 

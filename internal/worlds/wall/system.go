@@ -16,7 +16,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/netfault"
-	clock "sluice/internal/wall"
+	clock "sluice/internal/wallclock"
 	"sluice/reports"
 	"sluice/scenarios"
 )

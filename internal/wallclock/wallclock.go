@@ -1,5 +1,5 @@
-// Package wall is the wall-clock world's side of the flusher's ports for time and concurrency.
-package wall
+// Package wallclock is the wall-clock world's side of the flusher's ports for time and concurrency.
+package wallclock
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package workload1
+package benchload
 
 import (
 	"encoding/json"

@@ -1,7 +1,7 @@
-// Package workload1 makes W1, the load that speed is measured with: 200,000 spans of 500 bytes in
+// Package benchload makes W1, the load that speed is measured with: 200,000 spans of 500 bytes in
 // traces of 20 spans with random earlier parents, 200 traces at a time interleaved at random, in
 // batches of 1,000. Equal seeds give equal spans.
-package workload1
+package benchload
 
 import (
 	"encoding/binary"

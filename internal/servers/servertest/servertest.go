@@ -1,12 +1,27 @@
-package servers
+// Package servertest hands real servers to tests: one call per need.
+//
+//	addr := servertest.RedisAddr(t)      // one Redis: shared, or $SLUICE_REDIS
+//	addrs := servertest.RedisCluster(t)  // three masters: shared, or $SLUICE_REDIS_CLUSTER
+//	addr := servertest.KafkaAddr(t)      // shared, or $SLUICE_KAFKA
+//	r := servertest.Redis(t)             // a Redis of the test's own, to stop, freeze, restart
+//	c := servertest.NewRedisCluster(t)   // a cluster of the test's own
+//	k := servertest.Kafka(t)             // the shared Kafka with its controls
+//	k := servertest.NewKafka(t)          // a Kafka of the test's own
+//
+// Shared servers are started once per test binary, at their first use, and end with the binary.
+// Their users keep apart by topic names and key prefixes of their own, and never wipe a server.
+//
+// Where a server cannot be had (no redis-server, no Kafka jars), these calls skip the test with
+// one line that says what to install; under CI=true they fail it.
+package servertest
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
+
+	"sluice/internal/servers"
 )
 
 // Names of the environment variables that name servers to use instead of starting some, where a
@@ -17,8 +32,7 @@ const (
 	EnvKafka        = "SLUICE_KAFKA"         // addresses with commas between
 )
 
-// TB is what the calls for tests need of testing.TB, so that programs do not link the testing
-// package.
+// TB is what the calls need of testing.TB.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -27,28 +41,18 @@ type TB interface {
 	Errorf(format string, args ...any)
 }
 
-// shared starts a server at its first use and hands out the same one, or the same error, ever
-// after.
-type shared[S any] struct {
-	start func() (S, error)
-	once  sync.Once
-	value S
-	err   error
-}
-
-func (s *shared[S]) get() (S, error) {
-	s.once.Do(func() { s.value, s.err = s.start() })
-	return s.value, s.err
-}
-
+// The servers that the tests of a binary share: started at the first use, and the same one, or the
+// same error, ever after.
 var (
-	sharedRedis   = shared[*RedisServer]{start: func() (*RedisServer, error) { return StartRedis() }}
-	sharedCluster = shared[RedisClusterServers]{
-		start: func() (RedisClusterServers, error) { return StartRedisCluster() },
-	}
-	sharedKafka = shared[*KafkaServer]{
-		start: func() (*KafkaServer, error) { return StartKafka(QuickJava) },
-	}
+	sharedRedis = sync.OnceValues(func() (*servers.RedisServer, error) {
+		return servers.StartRedis()
+	})
+	sharedCluster = sync.OnceValues(func() (servers.RedisClusterServers, error) {
+		return servers.StartRedisCluster()
+	})
+	sharedKafka = sync.OnceValues(func() (*servers.KafkaServer, error) {
+		return servers.StartKafka(servers.QuickJava)
+	})
 )
 
 // RedisAddr is the address of a single Redis that tests share: $SLUICE_REDIS, or one started for
@@ -62,16 +66,16 @@ func RedisAddr(tb TB) string {
 		}
 		return named[0]
 	}
-	s, err := sharedRedis.get()
+	s, err := sharedRedis()
 	must(tb, err)
 	return s.Addr
 }
 
 // Redis starts a Redis for this test alone, with further arguments in the words of redis-server,
 // and stops it when the test ends.
-func Redis(tb TB, args ...string) *RedisServer {
+func Redis(tb TB, args ...string) *servers.RedisServer {
 	tb.Helper()
-	s, err := StartRedis(args...)
+	s, err := servers.StartRedis(args...)
 	must(tb, err)
 	tb.Cleanup(func() { ended(tb, s.Kill()) })
 	return s
@@ -84,15 +88,15 @@ func RedisCluster(tb TB) []string {
 	if named := fromEnv(EnvRedisCluster); len(named) > 0 {
 		return named
 	}
-	c, err := sharedCluster.get()
+	c, err := sharedCluster()
 	must(tb, err)
-	return c.Addrs()
+	return Addrs(c)
 }
 
 // NewRedisCluster starts a three-node Redis Cluster for this test alone.
-func NewRedisCluster(tb TB, args ...string) RedisClusterServers {
+func NewRedisCluster(tb TB, args ...string) servers.RedisClusterServers {
 	tb.Helper()
-	c, err := StartRedisCluster(args...)
+	c, err := servers.StartRedisCluster(args...)
 	must(tb, err)
 	tb.Cleanup(func() {
 		for _, s := range c {
@@ -109,17 +113,17 @@ func KafkaAddr(tb TB) string {
 	if named := fromEnv(EnvKafka); len(named) > 0 {
 		return strings.Join(named, ",")
 	}
-	s, err := sharedKafka.get()
+	s, err := sharedKafka()
 	must(tb, err)
 	return s.Addr
 }
 
 // Kafka is the Kafka that this binary's tests share, with its controls; it starts quickly and is
-// not made for throughput (benchmarks want StartKafka). A test that stops or freezes it must not
+// not made for throughput (benchmarks want servers.StartKafka). A test that stops or freezes it must not
 // run in parallel with others; at the end of the test it runs again.
-func Kafka(tb TB) *KafkaServer {
+func Kafka(tb TB) *servers.KafkaServer {
 	tb.Helper()
-	s, err := sharedKafka.get()
+	s, err := sharedKafka()
 	must(tb, err)
 	tb.Cleanup(func() {
 		if !s.Running() {
@@ -135,17 +139,13 @@ func Kafka(tb TB) *KafkaServer {
 // had.
 func Need(tb TB) {
 	tb.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		must(tb, fmt.Errorf("redis-server is %w", ErrMissing))
-	}
-	_, err := kafkaJava()
-	must(tb, err)
+	must(tb, servers.Installed())
 }
 
 // NewKafka starts a Kafka for this test alone.
-func NewKafka(tb TB) *KafkaServer {
+func NewKafka(tb TB) *servers.KafkaServer {
 	tb.Helper()
-	s, err := StartKafka(QuickJava)
+	s, err := servers.StartKafka(servers.QuickJava)
 	must(tb, err)
 	tb.Cleanup(func() { ended(tb, s.Kill()) })
 	return s
@@ -157,7 +157,7 @@ func must(tb TB, err error) {
 	tb.Helper()
 	switch {
 	case err == nil:
-	case errors.Is(err, ErrMissing) && os.Getenv("CI") != "true":
+	case errors.Is(err, servers.ErrMissing) && os.Getenv("CI") != "true":
 		tb.Skipf("real server left out: %v", err)
 	default:
 		tb.Fatalf("real server: %v", err)
@@ -180,4 +180,22 @@ func fromEnv(name string) []string {
 		}
 	}
 	return addrs
+}
+
+// Addrs are the addresses of a cluster's nodes.
+func Addrs(c servers.RedisClusterServers) []string {
+	addrs := make([]string, len(c))
+	for i, s := range c {
+		addrs[i] = s.Addr
+	}
+	return addrs
+}
+
+// Restart stops a Redis and starts it again on the same port, with all its data or, as after a
+// failover to an empty node, with none.
+func Restart(s *servers.RedisServer, keepData bool) error {
+	if err := s.Halt(keepData); err != nil {
+		return err
+	}
+	return s.Start()
 }

@@ -1,5 +1,5 @@
-// Package lockbuf is a buffer for the output of a program under test, to be read while it writes.
-package lockbuf
+// Package syncbuf is a buffer for the output of a program under test, to be read while it writes.
+package syncbuf
 
 import (
 	"bytes"

@@ -1,10 +1,12 @@
-package servers
+package servertest
 
 import (
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"sluice/internal/servers"
 )
 
 // fakeTB notes how a test would have ended.
@@ -19,7 +21,7 @@ func (f *fakeTB) Errorf(s string, a ...any)   { f.failed = fmt.Sprintf(s, a...) 
 var _ TB = (testing.TB)(nil)
 
 func TestMissingServerSkipsHereAndFailsInCI(t *testing.T) {
-	missing := fmt.Errorf("redis-server is %w", ErrMissing)
+	missing := fmt.Errorf("redis-server is %w", servers.ErrMissing)
 	broken := errors.New("would not start")
 	tests := []struct {
 		ci              string
@@ -63,5 +65,18 @@ func TestNamedServersAreUsed(t *testing.T) {
 	RedisAddr(&tb)
 	if !strings.Contains(tb.failed, EnvRedisCluster) {
 		t.Errorf("two addresses for one Redis: %q does not name %s", tb.failed, EnvRedisCluster)
+	}
+}
+
+func TestSharedKafkaRunsAgainForTheNextTest(t *testing.T) {
+	var stopped *servers.KafkaServer
+	t.Run("stops it", func(t *testing.T) {
+		stopped = Kafka(t)
+		if err := stopped.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if s := Kafka(t); s != stopped || !s.Running() {
+		t.Errorf("next test: the same server %v, running %v; want both", s == stopped, s.Running())
 	}
 }
