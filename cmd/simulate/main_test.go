@@ -159,7 +159,7 @@ func TestRun(t *testing.T) {
 	strict := scenarioFile(t, quick+"expectations: {throughput_min: 1000000/s}\n")
 	code, out, _ = call("run", strict, "--quiet", "--out", dir, "--rate", "constant 300/s")
 	start := "verdict: expectation missed (throughput_min); replay: "
-	end := " run " + strict + " --seed 1 --rate \"constant 300/s\" --world fakes\n"
+	end := " run " + strict + " --seed 1 --rate \"constant 300/s\" --world virtual\n"
 	if code != judge.ExitExpectation || !strings.HasPrefix(out, start) ||
 		!strings.HasSuffix(out, end) {
 		t.Errorf("exit code %d, %q, want %q...%q", code, out, start, end)
