@@ -30,7 +30,6 @@ type member struct {
 	next    map[int32]int64
 	paused  map[int32]bool
 	news    flusher.Fetch // changes that it has not heard of
-	turn    int32         // where the next fetch begins
 }
 
 var _ flusher.Source = (*member)(nil)

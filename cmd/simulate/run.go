@@ -19,6 +19,7 @@ import (
 	"sluice/internal/yamlfile"
 	"sluice/scenarios"
 	"sluice/sim"
+	"sluice/sim/kernel"
 )
 
 // worldFlags say where a scenario runs.
@@ -146,7 +147,8 @@ type runCommand struct {
 }
 
 // Run runs the scenario.
-func (c *runCommand) Run(ctx context.Context, to *streams) error {
+func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
+	defer kernel.Catch(&err) // a virtual run that can get nowhere says who waits for what
 	s, err := c.load()
 	if err != nil {
 		return err
