@@ -110,13 +110,13 @@ func (c Config) options(cluster bool) rueidis.ClientOption {
 		ForceSingleClient: !cluster,
 		PipelineMultiplex: 1,
 		// Waiting and trying again is the caller's, who can say so; the client would do it
-		// for ever with what only reads.
+		// forever with what only reads.
 		DisableRetry:  true,
 		ClusterOption: rueidis.ClusterOption{MaxMovedRedirections: redirectionsMax},
 	}
 }
 
-// server is what a server says of itself.
+// server is what a server says about itself.
 type server struct {
 	name, version, mode string
 }

@@ -2,7 +2,6 @@ package kafkaio
 
 import (
 	"net"
-	"strconv"
 	"sync"
 	"time"
 
@@ -51,14 +50,13 @@ func (t *touch) well() bool {
 func (t *touch) OnBrokerConnect(
 	meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error,
 ) {
-	address := net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {
-		t.down[address] = true
+		t.down[addressOf(meta)] = true
 		return
 	}
-	delete(t.down, address)
+	delete(t.down, addressOf(meta))
 }
 
 // fetchKey is the number of the fetch request in Kafka's protocol.
