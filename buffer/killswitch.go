@@ -103,7 +103,7 @@ func (c *compiledRule) match(organization int64, span *Span) bool {
 }
 
 // NewKillSwitch returns the kill switch of these rules. The error joins every fault: a rule
-// without fields, which would drop everything, a trace id that is none, a negative partition. No
+// without fields, which would drop everything, a bad trace id, a negative partition. No
 // rules give a kill switch that matches nothing.
 func NewKillSwitch(rules []Rule) (*KillSwitch, error) {
 	k := &KillSwitch{rules: make([]compiledRule, 0, len(rules))}

@@ -11,7 +11,7 @@ import (
 type Occurrence struct {
 	// Index is that of the fault in Scenario.Faults.
 	Index int
-	// Fault happens once: its moment is no repeated one, and its target is drawn.
+	// Fault happens once: its moment is not a repeated one, and its target is drawn.
 	Fault
 }
 

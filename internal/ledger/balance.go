@@ -15,7 +15,7 @@ type Balance struct {
 	Buffered int64
 	// Lost spans are nowhere.
 	Lost int64
-	// BadSent messages are no spans. BadLettered ones came out in the dead-letter topic at least
+	// BadSent messages are not spans. BadLettered ones came out in the dead-letter topic at least
 	// once, BadLost ones did not.
 	BadSent, BadLettered, BadLost int64
 	// Losses names the first few spans that are lost or buffered, and bad messages that are lost.

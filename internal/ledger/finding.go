@@ -19,7 +19,7 @@ const (
 	Misplaced
 	// Split: a span under the id of an ancestor that is not its root.
 	Split
-	// CutOff: a span in a segment that a size cut-off made. It is no fault.
+	// CutOff: a span in a segment that a size cut-off made. It is not a fault.
 	CutOff
 	// Repeated: a span in a record that is a repeat, byte by byte, of one that came before. Faults
 	// may cause it.

@@ -19,7 +19,7 @@ type valve struct{ half *half }
 // Bounds of what a pipe holds back; the rest stays with the sender, as in a network.
 const (
 	heldMax = 4 << 20
-	// heldThrottled is less, so that a slow connection is no long one.
+	// heldThrottled is less, so that a slow connection does not become a long one.
 	heldThrottled = 64 << 10
 )
 
@@ -128,7 +128,7 @@ func (p *pipe) sent(piece *stream.StreamChunk, e effect) {
 }
 
 // drain closes what is behind the valve, which closes the connection, and lets what is before it come
-// to its end: toxiproxy does not, and would wait for ever to hand over what nobody takes.
+// to its end: toxiproxy does not, and would wait forever to hand over what nobody takes.
 func drain(stub *toxics.ToxicStub, open bool) {
 	stub.Close()
 	for open {

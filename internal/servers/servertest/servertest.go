@@ -171,7 +171,7 @@ func ended(tb TB, err error) {
 	}
 }
 
-// fromEnv splits a list at its commas; an empty variable is none.
+// fromEnv splits a list at its commas; an empty variable names none.
 func fromEnv(name string) []string {
 	var addrs []string
 	for addr := range strings.SplitSeq(os.Getenv(name), ",") {
