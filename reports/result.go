@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -141,4 +142,17 @@ type HarnessSummary struct {
 	CPUSeconds float64 `json:"cpu_seconds"`
 	// Limit says in words why the harness and not the system was the limit; empty if it was not.
 	Limit string `json:"limit"`
+}
+
+// First returns the first judgement that is violated, or unknown if none is.
+func First(lists ...[]Judgement) (Judgement, bool) {
+	for _, verdict := range []Verdict{Violated, Unknown} {
+		for _, list := range lists {
+			at := slices.IndexFunc(list, func(j Judgement) bool { return j.Verdict == verdict })
+			if at >= 0 {
+				return list[at], true
+			}
+		}
+	}
+	return Judgement{}, false
 }
