@@ -55,7 +55,9 @@ type GateRule struct {
 // that is down or lags closes its own shards and no others; a full node closes all, since any
 // trace may live there. It looks at nothing but its arguments, so what closes a shard also opens
 // it when it is over.
-func (r GateRule) Close(loads []Load, nodes []buffer.NodeMemory, now time.Time) map[buffer.Shard]string {
+func (r GateRule) Close(
+	loads []Load, nodes []buffer.NodeMemory, now time.Time,
+) map[buffer.Shard]string {
 	closed := make(map[buffer.Shard]string)
 	full := r.full(nodes)
 	for _, load := range loads {

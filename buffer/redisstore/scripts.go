@@ -62,8 +62,8 @@ func newScripts(shebang bool) scripts {
 // plain are the scripts as a server without "#!lua" gets them.
 var plain = newScripts(false)
 
-// NeedsRoom tells whether a command of miniredis is the step that a full Redis refuses, Attach. With
-// it a fake, which has no memory limit, can be full.
+// NeedsRoom tells whether a command of miniredis is the step that a full Redis refuses, Attach.
+// With it a fake, which has no memory limit, can be full.
 func NeedsRoom(command string, args ...string) bool {
 	if len(args) == 0 {
 		return false

@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// touch knows whether the brokers answer, and whether what they have is read: a member that has just
-// joined, or whose brokers have just come back, may wait for seconds for its first records.
+// touch knows whether the brokers answer, and whether what they have is read: a member that has
+// just joined, or whose brokers have just come back, may wait for seconds for its first records.
 type touch struct {
 	fetchAgeMax time.Duration // how old the last answer to a fetch may be
 	mu          sync.Mutex

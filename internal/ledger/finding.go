@@ -26,8 +26,8 @@ const (
 	Repeated
 	// Differing: a record with the flush_id of another and other bytes.
 	Differing
-	// Duplicated: a span that came out before in a record of another flush_id, though it was sent once,
-	// or came out so twice before.
+	// Duplicated: a span that came out before in a record of another flush_id, though it was sent
+	// once, or came out so twice before.
 	Duplicated
 	// Resent: a span that was sent twice, and came out a second time in a record of another flush_id.
 	Resent

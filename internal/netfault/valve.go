@@ -127,8 +127,8 @@ func (p *pipe) sent(piece *stream.StreamChunk, e effect) {
 	}
 }
 
-// drain closes what is behind the valve, which closes the connection, and lets what is before it come
-// to its end: toxiproxy does not, and would wait forever to hand over what nobody takes.
+// drain closes what is behind the valve, which closes the connection, and lets what is before it
+// come to its end: toxiproxy does not, and would wait forever to hand over what nobody takes.
 func drain(stub *toxics.ToxicStub, open bool) {
 	stub.Close()
 	for open {

@@ -32,8 +32,8 @@ func TestWhatAChildReportsLastIsHeard(t *testing.T) {
 	}
 }
 
-// TestForwarder: records keep their level and numbers, other lines are named as such, and a crash is
-// one record with its first line as the last word.
+// TestForwarder: records keep their level and numbers, other lines are named as such, and a crash
+// is one record with its first line as the last word.
 func TestForwarder(t *testing.T) {
 	out := &syncbuf.Buffer{}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelInfo}))

@@ -1,4 +1,5 @@
-// Package route dials servers by other addresses than the ones they go by: a forwarded port, a proxy.
+// Package route dials servers by other addresses than the ones they go by: a forwarded port, a
+// proxy.
 package route
 
 import (
