@@ -42,7 +42,7 @@ type Evidence struct {
 	Seconds float64
 	// Digest stands for all that happened; "" if the run cannot be had again.
 	Digest string
-	// Behind is how late the generator was at most: an open loop that lags is none.
+	// Behind is how late the generator was at most: an open loop that lags is not open.
 	Behind float64
 	// Limit says why it was late, if it was; Limited is true if the harness was the limit.
 	Limit   string
@@ -117,7 +117,7 @@ func (e *Evidence) before(t float64) string {
 	return text
 }
 
-// watched returns the looks from the start of the load until the pipeline was told to stop.
+// watched returns the looks from the start of the load until the pipeline was asked to stop.
 func (e *Evidence) watched() []Look {
 	var looks []Look
 	for _, l := range e.Looks {

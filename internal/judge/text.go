@@ -29,7 +29,7 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 		r.Ledger.Duplicates)
 	bad := ""
 	if r.Ledger.BadSent > 0 {
-		bad = fmt.Sprintf("; %d were no spans, of which %d are dead letters", r.Ledger.BadSent,
+		bad = fmt.Sprintf("; %d were not spans, of which %d are dead letters", r.Ledger.BadSent,
 			r.Ledger.BadLettered)
 	}
 	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records,

@@ -85,11 +85,8 @@ const (
 	HeaderOffset     = "offset"
 )
 
-// Reasons for which a span is dropped on purpose.
-const (
-	// DeadLettered spans went to the dead-letter topic.
-	DeadLettered = "dead_lettered"
-)
+// DeadLettered is the reason for which spans are dropped that went to the dead-letter topic.
+const DeadLettered = "dead_lettered"
 
 // New returns the empty ledger of a run whose spans follow a recipe.
 func New(recipe *load.Recipe) *Ledger {

@@ -12,6 +12,7 @@ import (
 	"sluice/flusher"
 	"sluice/internal/check"
 	"sluice/internal/kafkaio"
+	"sluice/internal/process/worker"
 )
 
 // Mode is what workers are.
@@ -37,8 +38,8 @@ type Config struct {
 	Redis Redis
 	Kafka Kafka
 
-	// InputTopic is read, OutputTopic takes the segments, DeadLetterTopic what is no span and what
-	// no broker takes. Default "ingest-spans", "buffered-segments", "ingest-spans-dlq".
+	// InputTopic is read, OutputTopic takes the segments, DeadLetterTopic what is not a span and what
+	// no broker accepts. Default "ingest-spans", "buffered-segments", "ingest-spans-dlq".
 	InputTopic, OutputTopic, DeadLetterTopic string
 	// Group is the consumer group. Default "sluice".
 	Group string
@@ -55,8 +56,9 @@ type Config struct {
 	Options buffer.Options
 
 	// Mode is what workers are. Default ModeProcess.
-	Mode   Mode
-	Limits WorkerLimits
+	Mode Mode
+	// Limits bound each worker process. They mean nothing for goroutines.
+	Limits worker.Limits
 
 	// Flusher is the supervisor's part.
 	Flusher flusher.Config
@@ -90,18 +92,6 @@ type Config struct {
 	Log *slog.Logger `json:"-"`
 }
 
-// WorkerLimits bound each worker process. They mean nothing for goroutines.
-type WorkerLimits struct {
-	// Threads is how many threads run Go code at a time (GOMAXPROCS). Default 1: a worker is a
-	// sequence of stages, and the number of workers is what scales.
-	Threads int
-	// GCPercent is GOGC: higher costs memory and saves CPU. Default 200.
-	GCPercent int
-	// MemoryMax is where the collector works against further growth (GOMEMLIMIT). Default 512 MiB;
-	// worker.NoMemoryMax for none.
-	MemoryMax buffer.Bytes
-}
-
 // DefaultConfig returns the defaults named at the fields, with servers on their usual local ports.
 func DefaultConfig() Config {
 	const input, output = "ingest-spans", "buffered-segments"
@@ -117,7 +107,7 @@ func DefaultConfig() Config {
 		Replication:     kafkaio.BrokerDefault,
 		Options:         buffer.DefaultOptions(),
 		Mode:            ModeProcess,
-		Limits:          WorkerLimits{Threads: 1, GCPercent: 200, MemoryMax: 512 << 20},
+		Limits:          worker.DefaultLimits(),
 		Flusher:         flusher.DefaultConfig(),
 		Worker:          flusher.DefaultWorkerConfig(),
 		Ingest:          ingest.DefaultConfig(input, dead),
@@ -144,12 +134,9 @@ func (c Config) Validate() error {
 	f.When(c.Replication < 1 && c.Replication != kafkaio.BrokerDefault,
 		"replication %d must be 1 or more (%d: the broker's default)", c.Replication,
 		kafkaio.BrokerDefault)
-	f.When(c.Mode == ModeProcess && c.Limits.Threads < 1,
-		"worker threads %d must be 1 or more", c.Limits.Threads)
-	f.When(c.Mode == ModeProcess && c.Limits.GCPercent < 1,
-		"worker GC percent %d must be 1 or more", c.Limits.GCPercent)
-	f.When(c.Limits.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)",
-		c.Limits.MemoryMax)
+	if c.Mode != ModeGoroutine {
+		f.Add(c.Limits.Validate())
+	}
 	_, unknown := variant(c.Variant)
 	own := c.own()
 	f.Add(unknown, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(), own.Worker.Validate(),

@@ -48,6 +48,7 @@ var layers = map[string]int{
 	"internal/servers":    0,
 	"internal/purity":     0,
 	"internal/check":      0,
+	"internal/route":      0,
 	"internal/statusline": 0,
 	"internal/syncbuf":    0,
 	"buffer":              1,
