@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,6 +92,7 @@ type scenarioFlags struct {
 	Seed     *uint64         `help:"Root seed of all random choices, instead of the scenario's."`
 	Duration *time.Duration  `help:"Duration of the load, instead of the scenario's."`
 	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's."`
+	NoFaults bool            `help:"Leave all faults out, and what is expected of them: a control run."`
 	Set      []string        `help:"Change a key: --set workload.late='0.1 by 5s'. May be repeated." placeholder:"PATH=VALUE" sep:"none"`
 }
 
@@ -102,6 +105,9 @@ type scenario struct {
 // sets returns all changes in the form of --set.
 func (f scenarioFlags) sets() []string {
 	sets := slices.Clone(f.Set)
+	if f.NoFaults {
+		sets = append(sets, "faults=[]", "expectations.restarts_min=0", "expectations.end=drained")
+	}
 	if f.Seed != nil {
 		sets = append(sets, "seed="+strconv.FormatUint(*f.Seed, 10))
 	}
@@ -125,12 +131,20 @@ func (f scenarioFlags) load() (scenario, error) {
 // replay returns the command that runs the same scenario again: the flags that were given, with
 // the seed, if there is one more than that.
 func (f scenarioFlags) replay(seed uint64) string {
-	text := " " + f.Scenario + " --seed " + strconv.FormatUint(seed, 10)
+	return " " + f.Scenario + " --seed " + strconv.FormatUint(seed, 10) + f.changes()
+}
+
+// changes returns the flags that change the scenario, but for the seed.
+func (f scenarioFlags) changes() string {
+	text := ""
 	if f.Duration != nil {
 		text += " --duration " + f.Duration.String()
 	}
 	if f.Rate != nil {
 		text += " --rate " + strconv.Quote(f.Rate.String())
+	}
+	if f.NoFaults {
+		text += " --no-faults"
 	}
 	for _, set := range f.Set {
 		text += " --set " + strconv.Quote(set)
@@ -142,13 +156,18 @@ func (f scenarioFlags) replay(seed uint64) string {
 type runCommand struct {
 	scenarioFlags
 	worldFlags
-	Out   string `help:"Directory of the results." placeholder:"runs/NAME-SEED"`
-	Quiet bool   `short:"q" help:"Print only the verdict."`
+	Seeds            *seedRange `help:"Run with each seed of a range, on all cores, and print a table; the scenario may be all." placeholder:"1..1000"`
+	CheckDeterminism bool       `help:"Run twice, and fail with exit code 12 if not the same happened."`
+	Out              string     `help:"Directory of the results." placeholder:"runs/NAME-SEED"`
+	Quiet            bool       `short:"q" help:"Print only the verdict."`
 }
 
 // Run runs the scenario.
 func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	defer kernel.Catch(&err) // a virtual run that can get nowhere says who waits for what
+	if c.Seeds != nil {
+		return c.runSeeds(ctx, to)
+	}
 	s, err := c.load()
 	if err != nil {
 		return err
@@ -156,6 +175,9 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	cfg, err := c.config(s, to.err)
 	if err != nil {
 		return err
+	}
+	if c.CheckDeterminism {
+		return c.runTwice(ctx, to, cfg)
 	}
 	dir := c.Out
 	if dir == "" {
@@ -176,16 +198,43 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	outcome.Result.Run.WallSeconds = time.Since(began).Seconds()
 	outcome.Result.Replay = to.program + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
-	if err := harness.Write(outcome, dir); err != nil {
-		return err
-	}
+	// The verdict comes first: a disk that is full must not take it along.
 	if c.Quiet {
 		_, err = fmt.Fprintln(to.out, outcome.Verdict())
 	} else {
 		err = outcome.WriteText(to.out, dir)
 	}
-	if err == nil && outcome.Code != judge.ExitPassed {
+	if written := harness.Write(outcome, dir); written != nil {
+		fmt.Fprintln(to.err, "simulate: the results are not complete:", written)
+		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
+	}
+	if outcome.Code != judge.ExitPassed {
 		err = exitError(outcome.Code)
 	}
 	return err
+}
+
+// runTwice runs the scenario twice, and names the first event that differs.
+func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Config) error {
+	first, err := harness.Run(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	second, err := harness.Run(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if first.Result.Digest == second.Result.Digest && cfg.World.Name() == (sim.World{}).Name() {
+		_, err := fmt.Fprintf(to.out, "verdict: deterministic; digest %s\n", first.Result.Digest)
+		return err
+	}
+	where := "what is recorded is the same, and yet the digests differ"
+	for i, e := range first.Events {
+		if i >= len(second.Events) || !reflect.DeepEqual(e, second.Events[i]) {
+			where = fmt.Sprintf("the first difference is event %d, at %.3f s: %s %s", i, e.T, e.Kind, e.Text)
+			break
+		}
+	}
+	_, err = fmt.Fprintf(to.out, "verdict: not deterministic; %s\n", where)
+	return cmp.Or(err, error(exitError(judge.ExitNotDeterministic)))
 }

@@ -21,8 +21,10 @@ const (
 	ExitUsage       = 2
 	ExitSafety      = 10
 	ExitLiveness    = 11
-	ExitExpectation = 13
-	ExitUnknown     = 14
+	// ExitNotDeterministic means that two runs that must be the same were not.
+	ExitNotDeterministic = 12
+	ExitExpectation      = 13
+	ExitUnknown          = 14
 )
 
 // Verdicts name the verdict of a run by its exit code.
