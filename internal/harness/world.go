@@ -113,8 +113,9 @@ const (
 	ActStop
 	// ActKill ends a process by force. The workers of a killed consumer end by themselves.
 	ActKill
-	// ActFreeze stops a process, a consumer together with its workers; ActWake lets it go on.
+	// ActFreeze stops a process, a consumer together with its workers, where it stands.
 	ActFreeze
+	// ActWake lets it go on.
 	ActWake
 )
 

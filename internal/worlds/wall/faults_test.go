@@ -114,8 +114,8 @@ var serverCases = []faultCase{
 	}, func(b bench) { b.takes(b.s.Output(), 2) }},
 }
 
-// openBench opens a run whose scenario has all the cases' faults, and sees to it that nothing is left
-// of it: no server, unless they are those of others.
+// openBench opens a run whose scenario has all the cases' faults, and sees to it that nothing is
+// left of it: no server, unless they were given.
 func openBench(t *testing.T, world harness.World, given bool, cases []faultCase) bench {
 	t.Helper()
 	leaks := goleak.IgnoreCurrent()
