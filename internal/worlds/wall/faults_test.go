@@ -3,6 +3,7 @@ package wall_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -241,8 +242,12 @@ func (b bench) heals(t *testing.T, cases []faultCase) {
 
 func TestFaultsOnStartedServers(t *testing.T) {
 	full := faultCase{"fill redis for 1s", nil, func(b bench) {
-		if err := b.set(0, "{06S}"+strings.Repeat("k", 1000)); err == nil ||
-			!strings.Contains(err.Error(), "OOM") {
+		// Buffers of connections were in use when the limit was set: there may be a little room.
+		err := error(nil)
+		for n := 0; err == nil && n < 50; n++ {
+			err = b.set(0, fmt.Sprint("{06S}", strings.Repeat("k", 1000), n))
+		}
+		if err == nil || !strings.Contains(err.Error(), "OOM") {
 			b.t.Errorf("SET in full memory: %v", err)
 		}
 		if used, max, err := b.s.RedisMemory(b.t.Context()); err != nil || max == 0 || used < max/2 {
