@@ -65,8 +65,8 @@ func (i *injector) join() (*effect, error) {
 	}}, nil
 }
 
-// do does something that takes as long as the system lets it. How a consumer ended that was to stop
-// is not its error, but the consumer's.
+// do does something that takes as long as the system lets it. An error with which a consumer ended
+// that was asked to stop is the consumer's, and not do's.
 func (i *injector) do(act Act, to Process) error {
 	ctx, cancel := i.system.WithTimeout(context.Background(), ShutdownMax+stopSlack)
 	defer cancel()

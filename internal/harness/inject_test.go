@@ -130,7 +130,8 @@ func TestInjectorTriesAFailedEndAgain(t *testing.T) {
 	}
 }
 
-// TestInjectorLeavesItToTheConsumerHowItEnds: one that is to stop and ends with an error has stopped.
+// TestInjectorLeavesItToTheConsumerHowItEnds: one that is asked to stop and ends with an error has
+// stopped.
 func TestInjectorLeavesItToTheConsumerHowItEnds(t *testing.T) {
 	r := newRig(t, "at 1s stop consumer for 1s", "at 3s rebalance for 1s")
 	r.fails["stop consumer 0"] = []error{errors.New("planted: Redis is away")}

@@ -93,7 +93,10 @@ func quantilesOf(h *hdrhistogram.Histogram) reports.Quantiles {
 	if h.TotalCount() == 0 {
 		return reports.Quantiles{}
 	}
-	at := func(percent float64) float64 { return float64(h.ValueAtQuantile(percent)) / 1e6 }
-	return reports.Quantiles{P50: at(50), P90: at(90), P99: at(99), Max: float64(h.Max()) / 1e6,
-		Count: h.TotalCount()}
+	return reports.Quantiles{P50: secondsAt(h, 50), P90: secondsAt(h, 90), P99: secondsAt(h, 99),
+		Max: float64(h.Max()) / 1e6, Count: h.TotalCount()}
+}
+
+func secondsAt(h *hdrhistogram.Histogram, percent float64) float64 {
+	return float64(h.ValueAtQuantile(percent)) / 1e6
 }

@@ -22,7 +22,7 @@ func newTestSink() (*Sink, *load.Generator) {
 	return NewSink(g, nil), g
 }
 
-// TestSinkEntersWhatIsSent: a span that is sent again was due when it was first, and what is no span
+// TestSinkEntersWhatIsSent: a span that is sent again is due when it first was, and what is no span
 // is due at no time.
 func TestSinkEntersWhatIsSent(t *testing.T) {
 	s, g := newTestSink()
@@ -142,7 +142,8 @@ func TestAConsumerThatEndsUnaskedEndsTheLoad(t *testing.T) {
 			rig := newRig(t)
 			s := scenarios.Default()
 			s.Expectations.End = c.end
-			r := &run{cfg: Config{Scenario: s}, system: rig.fakeSystem, sink: rig.sink, injector: rig.injector}
+			r := &run{cfg: Config{Scenario: s}, system: rig.fakeSystem, sink: rig.sink,
+				injector: rig.injector}
 			r.observer = newObserver(r)
 			rig.send = func(context.Context) {
 				rig.sink.Ended(rig.Now(), firstConsumer, c.asked, errors.New("planted"))

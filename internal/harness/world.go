@@ -115,9 +115,9 @@ const (
 	ActStop
 	// ActKill ends a process by force. The workers of a killed consumer end by themselves.
 	ActKill
-	// ActFreeze stops a process, a consumer together with its workers.
+	// ActFreeze stops a process, a consumer together with its workers, where it stands.
 	ActFreeze
-	// ActWake lets a frozen process go on.
+	// ActWake lets it go on.
 	ActWake
 )
 

@@ -37,12 +37,13 @@ func isExempt(importPath, file string) bool {
 
 // watchedImports are a package's imports without those that only its exempt files have.
 func (p listed) watchedImports() ([]string, error) {
-	if !slices.ContainsFunc(p.GoFiles, func(name string) bool { return isExempt(p.ImportPath, name) }) {
+	exempt := func(name string) bool { return isExempt(p.ImportPath, name) }
+	if !slices.ContainsFunc(p.GoFiles, exempt) {
 		return p.Imports, nil
 	}
 	var watched []string
 	for _, name := range p.GoFiles {
-		if isExempt(p.ImportPath, name) {
+		if exempt(name) {
 			continue
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil,

@@ -69,7 +69,8 @@ var layers = map[string]int{
 	"internal/process/consumer": 4, // a whole pipeline is below it
 }
 
-// worlds holds those a run can take place in: only programs and tests import them, and none another.
+// worlds holds those a run can take place in: only programs and tests import them, and none imports
+// another.
 const worlds = "internal/worlds"
 
 // notInProduction is what cmd/run must not reach by any path. (miniredis and kfake are not here:

@@ -40,9 +40,12 @@ type bench struct {
 }
 
 // redis asks a server of Redis one question. pipeline tells whether by the pipeline's way.
-func (b bench) redis(node int, pipeline bool, within time.Duration, words ...string) (string, error) {
+func (b bench) redis(
+	node int, pipeline bool, within time.Duration, words ...string,
+) (string, error) {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{b.s.RedisAddr(node, pipeline)}, ForceSingleClient: true, DisableCache: true, DisableRetry: true,
+		InitAddress: []string{b.s.RedisAddr(node, pipeline)}, ForceSingleClient: true,
+		DisableCache: true, DisableRetry: true,
 		Dialer: net.Dialer{Timeout: within}, ConnWriteTimeout: within,
 	})
 	if err != nil {

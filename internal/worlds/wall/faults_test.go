@@ -3,6 +3,7 @@ package wall_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -114,8 +115,8 @@ var serverCases = []faultCase{
 	}, func(b bench) { b.takes(b.s.Output(), 2) }},
 }
 
-// openBench opens a run whose scenario has all the cases' faults, and sees to it that nothing is left
-// of it: no server, unless they are those of others.
+// openBench opens a run whose scenario has all the cases' faults, and sees to it that nothing is
+// left of it: no server, unless they were given.
 func openBench(t *testing.T, world harness.World, given bool, cases []faultCase) bench {
 	t.Helper()
 	leaks := goleak.IgnoreCurrent()
@@ -241,8 +242,12 @@ func (b bench) heals(t *testing.T, cases []faultCase) {
 
 func TestFaultsOnStartedServers(t *testing.T) {
 	full := faultCase{"fill redis for 1s", nil, func(b bench) {
-		if err := b.set(0, "{06S}"+strings.Repeat("k", 1000)); err == nil ||
-			!strings.Contains(err.Error(), "OOM") {
+		// Buffers of connections were in use when the limit was set: there may be a little room.
+		err := error(nil)
+		for n := 0; err == nil && n < 50; n++ {
+			err = b.set(0, fmt.Sprint("{06S}", strings.Repeat("k", 1000), n))
+		}
+		if err == nil || !strings.Contains(err.Error(), "OOM") {
 			b.t.Errorf("SET in full memory: %v", err)
 		}
 		if used, max, err := b.s.RedisMemory(b.t.Context()); err != nil || max == 0 || used < max/2 {
