@@ -9,9 +9,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/buffer"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
+	"sluice/internal/process/worker"
 )
 
 // Mode is what workers are.
@@ -71,8 +73,11 @@ type Config struct {
 	// are those above.
 	Producer kafkaio.ProducerConfig
 
-	// Variant names a registered variant of the wiring. Default none, as production wants it.
-	Variant string
+	// Wrap changes the ports that the consumer gets. Workers returns what workers are in place of
+	// RunWorker alone, and the settings of that role, which hold those of RunWorker. The harness uses
+	// both. Nil: as they are.
+	Wrap    func(*consumer.Ports)                                     `json:"-"`
+	Workers func(own []byte) (role *worker.Role, all []byte, _ error) `json:"-"`
 
 	// KillSwitch returns the rules of the moment. Nil drops nothing.
 	KillSwitch func() *buffer.KillSwitch `json:"-"`
@@ -155,8 +160,7 @@ func (c Config) Validate() error {
 		"worker GC percent %d must be 1 or more", c.Limits.GCPercent)
 	fault(c.Limits.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)",
 		c.Limits.MemoryMax)
-	_, unknown := variant(c.Variant)
-	return errors.Join(append(faults, unknown, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(),
+	return errors.Join(append(faults, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(),
 		c.worker().Validate(), c.ingest().Validate(), c.source().Validate(),
 		c.Producer.Validate())...)
 }

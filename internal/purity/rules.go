@@ -10,7 +10,7 @@ const module = "sluice"
 var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
-	"internal/judge",
+	"internal/judge", "internal/portfault", "internal/defects",
 }
 
 // alsoImported is the one package that is not pure and may be imported by a pure one, for the types
@@ -63,6 +63,8 @@ var notInProduction = []string{
 	module + "/internal/judge",
 	module + "/internal/harness",
 	module + "/internal/process/consumer",
+	module + "/internal/defects",
+	module + "/internal/portfault",
 	module + "/reports",
 	module + "/buffer/storetest",
 	module + "/internal/proptest",

@@ -30,6 +30,5 @@ func config(setup harness.Setup, e endpoints) pipeline.Config {
 	c.Ingest.MaxBatch, c.Ingest.MaxBatchWait = s.Pipeline.MaxBatch, s.Pipeline.MaxBatchWait
 	// The least that Kafka allows: a killed consumer's partitions are not to wait for long.
 	c.Source.SessionTimeout = 6 * time.Second
-	c.Variant = setup.Defect
 	return c
 }
