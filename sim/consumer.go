@@ -86,18 +86,23 @@ func (c *consumer) open() (err error) {
 	c.member = c.kafka.group.join(c.process, static)
 	store := client{redis: c.redis, conn: c.redis.connect(), answerMax: 10 * time.Second}
 	life, index := c.life, c.index
-	c.consumer, err = core.New(core.Config{Flusher: settings.Flusher, Ingest: settings.Ingest},
-		core.Ports{
-			Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,
-			Decoder:     codec.New(settings.Options.MaxSegmentBytes),
-			DeadLetters: c.kafka.newProducer(c.process), Spawner: c.spawner,
-			KillWorkers: c.spawner.killAll, Memory: c.redis,
-			Events: func(e flusher.Event) {
-				c.Note(e.String())
-				c.setup.Sink.Supervised(index, life, e)
-			},
-			Fresh: func(_ int, samples []time.Duration) { c.setup.Sink.Fresh(samples) },
-		})
+	ports := core.Ports{
+		Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,
+		Decoder:     codec.New(settings.Options.MaxSegmentBytes),
+		DeadLetters: c.kafka.newProducer(c.process), Spawner: c.spawner,
+		KillWorkers: c.spawner.killAll, Memory: c.redis,
+		Events: func(e flusher.Event) {
+			c.Note(e.String())
+			c.setup.Sink.Supervised(index, life, e)
+		},
+		Fresh: func(_ int, samples []time.Duration) { c.setup.Sink.Fresh(samples) },
+	}
+	planted := c.setup.Planted
+	if life > 1 {
+		planted = planted.Again()
+	}
+	planted.Consumer(&ports, c.process.Kill)
+	c.consumer, err = core.New(core.Config{Flusher: settings.Flusher, Ingest: settings.Ingest}, ports)
 	if err != nil {
 		return err
 	}

@@ -58,13 +58,19 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 	s.workers = append(s.workers, w)
 	w.process.Go("worker", func() {
 		_ = s.Sleep(w.ctx, s.costs.Start)
-		err := flusher.RunWorker(w.ctx, stop, s.settings.Worker, flusher.WorkerPorts{
+		ports := flusher.WorkerPorts{
 			Clock:    s.Kernel,
 			Store:    client{redis: s.redis, conn: s.redis.connect(), answerMax: s.settings.AnswerMax()},
 			Producer: s.kafka.newProducer(w.process),
 			Encoder:  codec.New(s.settings.Options.MaxSegmentBytes),
 			Reporter: w,
-		}, spec)
+		}
+		planted := s.setup.Planted
+		if spec.Start > 1 {
+			planted = planted.Again()
+		}
+		planted.Worker(&ports, w.process.Kill)
+		err := flusher.RunWorker(w.ctx, stop, s.settings.Worker, ports, spec)
 		if !s.Alive() {
 			return
 		}

@@ -44,9 +44,5 @@ func (World) Grants(scenarios.Scenario) (judge.Slacks, map[judge.Measure]string)
 
 // Open implements harness.World.
 func (World) Open(_ context.Context, setup harness.Setup) (harness.System, error) {
-	if setup.Defect != "" {
-		return nil, fmt.Errorf("defect %s cannot be planted in the virtual world yet: use --world fakes",
-			setup.Defect)
-	}
 	return open(setup, DefaultCosts())
 }

@@ -14,6 +14,7 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/portfault"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/scenarios"
@@ -88,6 +89,7 @@ func TestDocsHaveEveryKey(t *testing.T) {
 func TestDocsTables(t *testing.T) {
 	text := readDocs(t)
 	fresh := between(t, text, "| fault | virtual |", faultRows(t))
+	fresh = between(t, fresh, "| fault | what happens |", portFaultRows())
 	fresh = between(t, fresh, "| scenario | worlds |", scenarioRows(t))
 	if *update {
 		if err := os.WriteFile(docs, []byte(fresh), 0o644); err != nil {
@@ -136,6 +138,22 @@ func faultRows(t *testing.T) string {
 		fmt.Fprintf(&rows, " %s `%s` |\n", use.Means, use.Example)
 	}
 	return rows.String()
+}
+
+func portFaultRows() string {
+	var rows strings.Builder
+	for _, form := range portfault.Forms() {
+		fmt.Fprintf(&rows, "| `%s` | %s |\n", form.Form, form.Means)
+	}
+	return rows.String()
+}
+
+// TestDocsExplainPortFaults in the words of list faults, but for how they wrap.
+func TestDocsExplainPortFaults(t *testing.T) {
+	text := strings.Join(strings.Fields(readDocs(t)), " ")
+	if !strings.Contains(text, portfault.Words()) {
+		t.Errorf("the docs do not say %q", portfault.Words())
+	}
 }
 
 func scenarioRows(t *testing.T) string {

@@ -16,6 +16,7 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/portfault"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/internal/yamlfile"
@@ -31,6 +32,7 @@ type worldFlags struct {
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
 	Defect  string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME"`
+	Ports   []string `name:"port-fault" help:"Break calls of a port: --port-fault 'lose store.ack every 10'; see list faults. May be repeated." placeholder:"FAULT" sep:"none"`
 	Log     bool     `help:"Write the pipeline's log to standard error."`
 }
 
@@ -40,6 +42,9 @@ func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
 		cfg.Log = slog.New(slog.NewTextHandler(errs, nil))
 	}
 	var err error
+	if cfg.PortFaults, err = portfault.Parse(strings.Join(f.Ports, "\n")); err != nil {
+		return cfg, usageError{err}
+	}
 	if cfg.World, err = f.world(); err != nil {
 		return cfg, usageError{err}
 	}
@@ -82,6 +87,9 @@ func (f worldFlags) replay() string {
 	}
 	if f.Defect != "" {
 		text += " --defect " + f.Defect
+	}
+	for _, fault := range f.Ports {
+		text += " --port-fault " + strconv.Quote(strings.ReplaceAll(fault, "\n", ", "))
 	}
 	return text
 }

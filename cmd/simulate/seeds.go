@@ -69,8 +69,10 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 		return usageError{errors.New("--seeds is for --world virtual: elsewhere runs disturb each other")}
 	}
 	var tallies []*tally
+	var cfg harness.Config
 	for _, s := range list {
-		if _, err := c.config(s, to.err); err != nil {
+		var err error
+		if cfg, err = c.config(s, to.err); err != nil {
 			return err
 		}
 		tallies = append(tallies, &tally{name: s.Name, codes: map[int]int{}})
@@ -84,7 +86,9 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for j := range jobs {
-				outcome, err := c.runOne(ctx, j.scenario)
+				one := cfg
+				one.Scenario = j.scenario
+				outcome, err := runOne(ctx, one)
 				if ctx.Err() != nil {
 					continue
 				}
@@ -113,11 +117,9 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 }
 
 // runOne is one run; a failure of the kernel is its error.
-func (c *runCommand) runOne(
-	ctx context.Context, s scenarios.Scenario,
-) (outcome *judge.Outcome, err error) {
+func runOne(ctx context.Context, cfg harness.Config) (outcome *judge.Outcome, err error) {
 	defer kernel.Catch(&err)
-	return harness.Run(ctx, harness.Config{Scenario: s, World: sim.World{}, Defect: c.Defect})
+	return harness.Run(ctx, cfg)
 }
 
 // add counts a run, and keeps the one with the lowest seed of those that did not pass.

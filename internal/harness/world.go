@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/flusher"
+	"sluice/internal/defects"
 	"sluice/internal/judge"
 	"sluice/internal/load"
 	"sluice/reports"
@@ -36,8 +37,8 @@ type Setup struct {
 	Load *load.Generator
 	// Sink hears what is sent, what comes out, and what happens.
 	Sink *Sink
-	// Defect names a failure that is put into the pipeline. Empty: none.
-	Defect string
+	// Planted is put around the ports of each consumer and of its workers.
+	Planted defects.Planted
 	// Log receives the consumers' logs. It is never nil.
 	Log *slog.Logger
 }

@@ -73,8 +73,11 @@ type Config struct {
 	// are those above.
 	Producer kafkaio.ProducerConfig
 
-	// Variant names a registered variant of the wiring. Default none, as production wants it.
-	Variant string
+	// Wrap changes the ports that the consumer gets. Workers returns what workers are in place of
+	// RunWorker alone, and the settings of that role, which hold those of RunWorker. The harness uses
+	// both. Nil: as they are.
+	Wrap    func(*consumer.Ports)                                     `json:"-"`
+	Workers func(own []byte) (role *worker.Role, all []byte, _ error) `json:"-"`
 
 	// KillSwitch returns the rules of the moment. Nil drops nothing.
 	KillSwitch func() *buffer.KillSwitch `json:"-"`
@@ -137,9 +140,8 @@ func (c Config) Validate() error {
 	if c.Mode != ModeGoroutine {
 		f.Add(c.Limits.Validate())
 	}
-	_, unknown := variant(c.Variant)
 	own := c.own()
-	f.Add(unknown, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(), own.Worker.Validate(),
+	f.Add(c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(), own.Worker.Validate(),
 		own.Ingest.Validate(), c.source().Validate(), c.Producer.Validate())
 	return f.Err()
 }

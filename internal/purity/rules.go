@@ -10,7 +10,7 @@ const module = "sluice"
 var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
-	"internal/judge", "internal/harness", "internal/check",
+	"internal/judge", "internal/harness", "internal/check", "internal/portfault", "internal/defects",
 }
 
 // exemptFiles are files of pure packages that no rule is for, each with the reason.
@@ -19,10 +19,9 @@ var exemptFiles = map[string]string{
 }
 
 // alsoImported are packages that are not pure and may be imported by a pure one: reports, for the
-// types of its record, draws, and saves what it has drawn; defects, for their names, wrap ports.
+// types of its record, draws, and saves what it has drawn.
 var alsoImported = map[string][]string{
-	"internal/judge":   {"reports"},
-	"internal/harness": {"reports", "internal/defects"},
+	"internal/judge": {"reports"}, "internal/harness": {"reports"},
 }
 
 // impureStd are the packages of the standard library through which a pure package could reach the
@@ -81,6 +80,8 @@ var notInProduction = []string{
 	module + "/internal/harness",
 	module + "/internal/worlds",
 	module + "/internal/process/consumer",
+	module + "/internal/defects",
+	module + "/internal/portfault",
 	module + "/reports",
 	module + "/buffer/storetest",
 	module + "/internal/proptest",

@@ -21,6 +21,5 @@ func config(setup harness.Setup, e endpoints) pipeline.Config {
 	c.Options, c.Flusher, c.Worker, c.Ingest = own.Options, own.Flusher, own.Worker, own.Ingest
 	// The least that Kafka allows: a killed consumer's partitions are not to wait for long.
 	c.Source.SessionTimeout = 6 * time.Second
-	c.Variant = setup.Defect
 	return c
 }

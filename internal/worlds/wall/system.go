@@ -140,7 +140,7 @@ func (s *System) open(ctx, work context.Context) (err error) {
 	if err := s.createTopics(ctx); err != nil {
 		return err
 	}
-	s.fleet = newFleet(config(s.setup, s.endpoints), s.setup.Log, s.setup.Sink)
+	s.fleet = newFleet(config(s.setup, s.endpoints), s.setup)
 	if s.sender, err = newSender(s); err != nil {
 		return fmt.Errorf("open the load generator: %w", err)
 	}
