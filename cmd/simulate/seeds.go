@@ -36,6 +36,7 @@ func (r *seedRange) UnmarshalText(text []byte) error {
 
 // tally is what became of one scenario's seeds.
 type tally struct {
+	name    string // on the command line
 	config  harness.Config
 	codes   map[int]int // by exit code
 	worst   *judge.Outcome
@@ -69,12 +70,12 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 		return usageError{errors.New("--seeds is for --world virtual: elsewhere runs disturb each other")}
 	}
 	var tallies []*tally
-	for _, s := range list {
+	for i, s := range list {
 		cfg, err := c.config(s, to.err)
 		if err != nil {
 			return err
 		}
-		tallies = append(tallies, &tally{config: cfg, codes: map[int]int{}})
+		tallies = append(tallies, &tally{name: names[i], config: cfg, codes: map[int]int{}})
 	}
 	jobs := make(chan job)
 	total := int(c.Seeds.to-c.Seeds.from+1) * len(list)
@@ -147,7 +148,7 @@ func (c *runCommand) report(to *streams, tallies []*tally, done, total int) erro
 			why, _ := row.worst.Decisive()
 			first = fmt.Sprintf("seed %d: %s: %s", row.seed, why.Name, why.Detail)
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\n", row.config.Scenario.Name, row.codes[judge.ExitPassed],
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\n", row.name, row.codes[judge.ExitPassed],
 			row.codes[judge.ExitSafety]+row.codes[judge.ExitLiveness], row.codes[judge.ExitExpectation],
 			row.codes[judge.ExitUnknown], row.codes[judge.ExitEnvironment], first)
 		for outcome := range row.codes {
@@ -162,8 +163,8 @@ func (c *runCommand) report(to *streams, tallies []*tally, done, total int) erro
 	}
 	for _, row := range tallies {
 		if row.worst != nil || row.failure != nil {
-			fmt.Fprintf(to.out, "replay: %s run %s --seed %d%s%s\n", to.program,
-				row.config.Scenario.Name, row.seed, c.changes(), c.worldFlags.replay())
+			fmt.Fprintf(to.out, "replay: %s run %s --seed %d%s%s\n", to.program, row.name,
+				row.seed, c.changes(), c.worldFlags.replay())
 			break
 		}
 	}
