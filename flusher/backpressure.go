@@ -3,6 +3,7 @@ package flusher
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -97,10 +98,5 @@ func (r GateRule) reason(load Load, now time.Time) string {
 
 // SortedShards returns the shards of a gate's answer in order.
 func SortedShards(closed map[buffer.Shard]string) []buffer.Shard {
-	shards := make([]buffer.Shard, 0, len(closed))
-	for shard := range closed { //order-free: sorted below
-		shards = append(shards, shard)
-	}
-	slices.Sort(shards)
-	return shards
+	return slices.Sorted(maps.Keys(closed))
 }

@@ -6,7 +6,7 @@ import (
 	"sluice/internal/check"
 )
 
-// NoTimeout is the ShutdownTimeout that waits for ever. (0 means at once.)
+// NoTimeout is the ShutdownTimeout that waits forever. (0 means at once.)
 const NoTimeout time.Duration = -1
 
 // Config is what a supervisor is made with.
@@ -22,7 +22,7 @@ type Config struct {
 	// RestartBudget is exactly how many restarts each worker may have; the failure after the last
 	// ends the supervisor with an error. 0 allows none. Default 10.
 	RestartBudget int
-	// RestartWindow is how long a restart counts. Default NoWindow: for ever.
+	// RestartWindow is how long a restart counts. Default NoWindow: forever.
 	RestartWindow time.Duration
 	// RestartBackoff is how long the second of two restarts in a row waits if the worker did not
 	// become healthy in between; it doubles with each further one, up to MaxUnhealthy. The first
@@ -31,21 +31,21 @@ type Config struct {
 	// MaxMemory is the share of a Redis node's memory above which all input pauses. Default
 	// MemoryOff.
 	MaxMemory float64
-	// MaxStrays is how many workers that cannot be killed and did not end are put up with; one
+	// MaxStrays is how many workers that cannot be killed and did not end are tolerated; one
 	// more ends the supervisor with an error. Default 2.
 	MaxStrays int
-	// StrayAfter is how long a worker that cannot be killed may take to end after it was told to,
+	// StrayAfter is how long a worker that cannot be killed may take to end after it was asked to,
 	// before its successor is fenced in beside it. Default 5 s.
 	StrayAfter time.Duration
-	// LostAfter is how long a worker may go on after another owner has taken one of its shards,
+	// LostAfter is how long a worker may continue after another owner has taken one of its shards,
 	// before it is replaced: a rebalance is the usual reason, and brings an assignment without the
 	// shard within that time. Default 5 s.
 	LostAfter time.Duration
 	// StopTimeout is how long a worker whose shards changed may take to finish what is in flight.
-	// NoTimeout waits for ever. Default 30 s.
+	// NoTimeout waits forever. Default 30 s.
 	StopTimeout time.Duration
 	// ShutdownTimeout is how long workers may take to finish what is in flight at the end, before
-	// they are killed: 0 kills them at once, NoTimeout waits for ever. Default 30 s.
+	// they are killed: 0 kills them at once, NoTimeout waits forever. Default 30 s.
 	ShutdownTimeout time.Duration
 	// CheckEvery is how often workers are judged. Default 100 ms.
 	CheckEvery time.Duration

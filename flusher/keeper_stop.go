@@ -121,7 +121,7 @@ func (k *keeper) stray(waited time.Duration) {
 		total += len(other.strays)
 	}
 	k.sup.mu.Unlock()
-	k.tell(EventStray, shards, fmt.Sprintf("does not end %v after it was told to", waited))
+	k.tell(EventStray, shards, fmt.Sprintf("has not ended %v after it was asked to", waited))
 	if total > k.sup.cfg.MaxStrays {
 		k.sup.fail(fmt.Errorf("%w: %d live on beside their successors, at most %d may; the last "+
 			"is of worker %d", ErrStrays, total, k.sup.cfg.MaxStrays, k.worker))

@@ -36,7 +36,7 @@ type SupervisorPorts struct {
 	Fresh func(worker int, samples []time.Duration)
 }
 
-// ErrStrays means that more workers that cannot be killed live on than is put up with.
+// ErrStrays means that more workers that cannot be killed live on than are tolerated.
 var ErrStrays = errors.New("too many stray workers")
 
 // Supervisor keeps the workers of the assigned shards alive. See the package's documentation.

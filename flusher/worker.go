@@ -12,7 +12,7 @@ import (
 // ErrFenced means that later owners have taken all shards of a worker. It wraps buffer.ErrStale.
 var ErrFenced = fmt.Errorf("worker has lost all its shards to later owners: %w", buffer.ErrStale)
 
-// RunWorker flushes the shards of spec until it is told not to. It returns nil once stop is done
+// RunWorker flushes the shards of spec until it is asked to stop. It returns nil once stop is done
 // and all that was claimed is flushed; the error of ctx as soon as that is done, leaving the rest
 // to the next owner; ErrFenced when later owners have all its shards; and any error of the store
 // that will not pass. Servers that do not answer are waited for. stop is to be derived from ctx.

@@ -9,7 +9,7 @@ import (
 
 // wait returns when Kafka has acknowledged every record of a batch. A record whose fate is unknown
 // or that was refused is produced again, byte for byte, until it is: nothing is acknowledged to
-// the store on a guess. One that is too large for ever is split.
+// the store on a guess. One that no broker will ever take is split.
 func (w *worker) wait(batch []*segment) error {
 	defer w.unbind()
 	for attempt := 0; ; attempt++ {

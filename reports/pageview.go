@@ -16,7 +16,6 @@ type pageView struct {
 	Style     template.CSS
 	Class     string
 	Account   string
-	Decisive  Judgement
 	Figures   []figure
 	Durations []duration
 	Charts    []pageChart

@@ -59,7 +59,9 @@ func greatest(ys []float64) float64 {
 
 // curves is a strip with some curves over the same times, the y axis reaching to least at least. It
 // is silent if all of them are 0 or not known, for the reason none.
-func curves(name, none string, height vg.Length, least float64, xs []float64, list ...series) strip {
+func curves(
+	name, none string, height vg.Length, least float64, xs []float64, list ...series,
+) strip {
 	s := strip{name: name, height: height}
 	top := 0.0
 	for _, one := range list {
@@ -141,7 +143,8 @@ func (t Timeline) memoryStrip() strip {
 		note = "dashed: limit " + short(most)
 		list = append(list, series{style: line(ink, 1.2, 6, 3), ys: limit})
 	}
-	s := curves("bytes in the fullest Redis", "not known in this world", lowPanel, 1, t.times(), list...)
+	s := curves("bytes in the fullest Redis", "not known in this world", lowPanel, 1, t.times(),
+		list...)
 	if s.paint != nil {
 		s.note = note
 	}
@@ -158,7 +161,8 @@ func (t Timeline) freshnessStrip() strip {
 			return value(s)
 		})
 	}
-	return curves("freshness in seconds", "not known, or nothing was flushed", tallPanel, 0.1, t.times(),
+	return curves("freshness in seconds", "not known, or nothing was flushed", tallPanel, 0.1,
+		t.times(),
 		series{"p99", line(freshP99, 1.6), quantile(func(s Sample) float64 { return s.FreshP99 }), nil},
 		series{"p90", line(freshP90, 1.6), quantile(func(s Sample) float64 { return s.FreshP90 }), nil},
 		series{"p50", line(freshP50, 1.6), quantile(func(s Sample) float64 { return s.FreshP50 }), nil})

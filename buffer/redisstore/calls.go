@@ -82,6 +82,23 @@ func (c *calls) send(
 	return first
 }
 
+// sendTexts is send for a script that answers with a text for each trace, handed over with its
+// index.
+func (c *calls) sendTexts(
+	ctx context.Context, what script, each func(trace int, text string),
+) error {
+	return c.send(ctx, what, func(first, n int, result rueidis.RedisResult) error {
+		texts, err := result.AsStrSlice()
+		if err := complete(len(texts), n, err); err != nil {
+			return err
+		}
+		for i, text := range texts {
+			each(first+i, text)
+		}
+		return nil
+	})
+}
+
 // complete returns the error of reading an answer, or that it is not for as many traces as asked.
 func complete(got, want int, err error) error {
 	if err == nil && got != want {

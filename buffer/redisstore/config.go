@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"crypto/tls"
+	"fmt"
 	"strings"
 	"time"
 
@@ -74,4 +75,12 @@ func (c Config) Validate() error {
 	f.When(c.AnswerTimeout <= 0, "redis: answer timeout %v must be positive", c.AnswerTimeout)
 	f.When(c.TracesPerCall < 1, "redis: traces per call %d must be at least 1", c.TracesPerCall)
 	return f.Err()
+}
+
+// validateAddress wants "host:port".
+func validateAddress(address string) error {
+	if at := strings.LastIndexByte(address, ':'); at < 1 || at == len(address)-1 {
+		return fmt.Errorf("redis: address %q is not \"host:port\"", address)
+	}
+	return nil
 }

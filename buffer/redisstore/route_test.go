@@ -10,8 +10,8 @@ import (
 	"sluice/internal/servers/servertest"
 )
 
-// TestRoutesLeadToEveryNode: one node is named, the others are learned from the cluster, and each is
-// reached by its proxy alone.
+// TestRoutesLeadToEveryNode: one node is named, the others are learned from the cluster, and each
+// is reached by its proxy alone.
 func TestRoutesLeadToEveryNode(t *testing.T) {
 	nodes := servertest.RedisCluster(t)
 	network := netfault.Open()

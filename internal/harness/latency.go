@@ -18,7 +18,6 @@ type latency struct {
 	received time.Time
 	due      [][]uint32 // milliseconds since start, by the number of the span, in chunks
 	all      *hdrhistogram.Histogram
-	recent   *hdrhistogram.Histogram // since the last sample
 }
 
 const (
@@ -29,10 +28,7 @@ const (
 )
 
 func newLatency() *latency {
-	histogram := func() *hdrhistogram.Histogram {
-		return hdrhistogram.New(1, latencyMax.Microseconds(), 3)
-	}
-	return &latency{all: histogram(), recent: histogram()}
+	return &latency{all: hdrhistogram.New(1, latencyMax.Microseconds(), 3)}
 }
 
 // begin says when the load starts.
@@ -73,7 +69,6 @@ func (l *latency) out(seq uint64) {
 	due := time.Duration(l.due[seq/latencyChunk][seq%latencyChunk]) * time.Millisecond
 	late := min(max(l.received.Sub(l.start)-due, time.Microsecond), latencyMax)
 	_ = l.all.RecordValue(late.Microseconds()) // it is inside of the bounds
-	_ = l.recent.RecordValue(late.Microseconds())
 }
 
 // dueAt returns when a span was due to be sent, since the start of the load; 0 if nobody said so.
@@ -93,20 +88,15 @@ func (l *latency) quantiles() reports.Quantiles {
 	return quantilesOf(l.all)
 }
 
-// sample returns the distribution over the spans that have come out since it was called last.
-func (l *latency) sample() reports.Quantiles {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer l.recent.Reset()
-	return quantilesOf(l.recent)
-}
-
 // quantilesOf returns the quantiles of microseconds, in seconds.
 func quantilesOf(h *hdrhistogram.Histogram) reports.Quantiles {
 	if h.TotalCount() == 0 {
 		return reports.Quantiles{}
 	}
-	at := func(percent float64) float64 { return float64(h.ValueAtQuantile(percent)) / 1e6 }
-	return reports.Quantiles{P50: at(50), P90: at(90), P99: at(99), Max: float64(h.Max()) / 1e6,
-		Count: h.TotalCount()}
+	return reports.Quantiles{P50: secondsAt(h, 50), P90: secondsAt(h, 90), P99: secondsAt(h, 99),
+		Max: float64(h.Max()) / 1e6, Count: h.TotalCount()}
+}
+
+func secondsAt(h *hdrhistogram.Histogram, percent float64) float64 {
+	return float64(h.ValueAtQuantile(percent)) / 1e6
 }

@@ -30,9 +30,7 @@ type fall struct{ err error }
 
 // NewSink returns the sink of a load. Listen hears of every event.
 func NewSink(of *load.Generator, listen func(reports.Event)) *Sink {
-	s := &Sink{Ledger: ledger.New(of.Recipe), latency: newLatency(), record: newRecorder(listen)}
-	s.Ledger.FirstOut = s.latency.out
-	return s
+	return &Sink{Ledger: ledger.New(of.Recipe), latency: newLatency(), record: newRecorder(listen)}
 }
 
 // begin says when the load starts.
@@ -56,7 +54,9 @@ func (s *Sink) Sent(m *load.Message) {
 // Output notes a record of the output topic, DeadLetter one of the dead-letter topic.
 func (s *Sink) Output(at time.Time, r ledger.Record) {
 	s.came(at)
-	s.Ledger.Output(r)
+	for _, seq := range s.Ledger.Output(r) {
+		s.latency.out(seq)
+	}
 }
 
 // DeadLetter notes a record of the dead-letter topic.

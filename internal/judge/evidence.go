@@ -38,9 +38,11 @@ type Evidence struct {
 	// LoadSeconds is how long sending took, FirstSeconds and LastSeconds when the first and the
 	// last span came out.
 	LoadSeconds, FirstSeconds, LastSeconds float64
-	// WallSeconds is how long the whole run took.
-	WallSeconds float64
-	// Behind is how late the generator was at most: an open loop that lags is none.
+	// Seconds is how long the whole run took by the world's clock.
+	Seconds float64
+	// Digest stands for all that happened; "" if the run cannot be had again.
+	Digest string
+	// Behind is how late the generator was at most: an open loop that lags is not open.
 	Behind float64
 	// Limit says why it was late, if it was; Limited is true if the harness was the limit.
 	Limit   string
@@ -115,7 +117,7 @@ func (e *Evidence) before(t float64) string {
 	return text
 }
 
-// watched returns the looks from the start of the load until the pipeline was told to stop.
+// watched returns the looks from the start of the load until the pipeline was asked to stop.
 func (e *Evidence) watched() []Look {
 	var looks []Look
 	for _, l := range e.Looks {

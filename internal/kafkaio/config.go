@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sluice/internal/check"
+	"sluice/internal/route"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -140,7 +141,15 @@ func (c Config) options(role string) []kgo.Opt {
 	return opts
 }
 
+// dialRoute connects to a broker, by its route if it has one.
+func (c Config) dialRoute(ctx context.Context, _, address string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: min(dialMax, c.CheckTimeout)}
+	return route.Dial(ctx, c.Routes, address, dialer, c.TLS)
+}
+
 const (
+	// dialMax bounds connecting to a broker, as the client itself does where it dials.
+	dialMax = 10 * time.Second
 	// metadataAgeMin is how often a client asks at most who leads a partition.
 	metadataAgeMin = 250 * time.Millisecond
 	// backoffMin and backoffMax bound the wait between two attempts; it doubles from the one to

@@ -14,7 +14,7 @@ import (
 // segmentAttribute is the attribute that names a span's segment.
 const segmentAttribute = "sentry.segment.id"
 
-// envelope is what a record says of itself.
+// envelope is what a record says about itself.
 type envelope struct {
 	flushID flushID
 	segment buffer.SpanID

@@ -12,9 +12,6 @@ import (
 type Ledger struct {
 	// InputTopic is what dead letters must name as their source. Empty: they must name one.
 	InputTopic string
-	// FirstOut, if not nil, is told the number of each span when it comes out for the first time.
-	// The ledger is locked meanwhile.
-	FirstOut func(seq uint64)
 
 	recipe *load.Recipe
 
@@ -88,11 +85,8 @@ const (
 	HeaderOffset     = "offset"
 )
 
-// Reasons for which a span is dropped on purpose.
-const (
-	// DeadLettered spans went to the dead-letter topic.
-	DeadLettered = "dead_lettered"
-)
+// DeadLettered is the reason for which spans are dropped that went to the dead-letter topic.
+const DeadLettered = "dead_lettered"
 
 // New returns the empty ledger of a run whose spans follow a recipe.
 func New(recipe *load.Recipe) *Ledger {
@@ -124,15 +118,16 @@ func (l *Ledger) SentBad(seq, root uint64) {
 	l.in.Unlock()
 }
 
-// Output checks an output record and enters its spans. Each record must be entered once.
-func (l *Ledger) Output(r Record) {
+// Output checks an output record and enters its spans, and returns the numbers of those that came out
+// for the first time. Each record must be entered once.
+func (l *Ledger) Output(r Record) (firsts []uint64) {
 	l.out.Lock()
 	defer l.out.Unlock()
 	l.bytes += int64(len(r.Value))
 	in, err := l.unpack(r)
 	if err != nil {
 		l.found(Malformed, r.Where, "%v", err)
-		return
+		return nil
 	}
 	full := sha256.Sum256(r.Value)
 	sum := checksum(full[:len(checksum{})])
@@ -149,21 +144,27 @@ func (l *Ledger) Output(r Record) {
 			l.found(l.known[i].kind, r.Where, "%v", l.known[i].err)
 			continue
 		}
-		l.span(r.Where, &in, l.spans[i].value, l.known[i], repeated && first == sum)
+		if l.span(r.Where, &in, l.spans[i].value, l.known[i], repeated && first == sum) {
+			if firsts == nil {
+				firsts = make([]uint64, 0, len(l.spans)-i)
+			}
+			firsts = append(firsts, l.known[i].seq)
+		}
 	}
+	return firsts
 }
 
-// span checks one span of a record and enters it.
-func (l *Ledger) span(where string, in *envelope, value []byte, is identity, repeat bool) {
+// span checks one span of a record and enters it. It tells whether it came out for the first time.
+func (l *Ledger) span(
+	where string, in *envelope, value []byte, is identity, repeat bool,
+) (first bool) {
 	seq := is.seq
 	switch {
 	case l.flushed.set(seq):
+		first = true
 		l.settle(seq)
 		if repeat {
 			l.found(Altered, where, "span %d is new in a record that came before", seq)
-		}
-		if l.FirstOut != nil {
-			l.FirstOut(seq)
 		}
 	case repeat:
 		l.found(Repeated, where, "span %d with flush_id %x", seq, in.flushID)
@@ -178,6 +179,7 @@ func (l *Ledger) span(where string, in *envelope, value []byte, is identity, rep
 	if err := l.compare(value, in, seq, is.root); err != nil {
 		l.found(Altered, where, "span %d (%v): %v", seq, l.recipe.ID(seq), err)
 	}
+	return first
 }
 
 // sentTwice tells whether a span was sent more than once.

@@ -2,11 +2,10 @@ package ledger
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"strconv"
 
 	"sluice/buffer"
+	"sluice/internal/check"
 )
 
 // DeadLetter enters a record of the dead-letter topic: a bad message, or a span, which counts as
@@ -79,21 +78,23 @@ func (l *Ledger) spanLetter(r Record) {
 // source checks that a dead letter says what is wrong with it and where it stood. Of the offset
 // only its form is known.
 func (l *Ledger) source(r Record, root uint64) error {
-	var errs []error
-	want := func(ok bool, key, what string) {
-		if !ok {
-			errs = append(errs, fmt.Errorf("header %s is %q, want %s", key, header(r.Headers, key), what))
-		}
-	}
-	want(header(r.Headers, HeaderError) != "", HeaderError, "what is wrong")
 	topic := header(r.Headers, HeaderTopic)
-	want(topic != "" && (l.InputTopic == "" || topic == l.InputTopic), HeaderTopic,
-		"the input topic "+l.InputTopic)
 	partition := strconv.Itoa(int(l.recipe.Partition(root)))
-	want(header(r.Headers, HeaderPartition) == partition, HeaderPartition, partition)
 	offset, err := strconv.ParseInt(header(r.Headers, HeaderOffset), 10, 64)
-	want(err == nil && offset >= 0, HeaderOffset, "an offset")
-	return errors.Join(errs...)
+	var f check.Faults
+	for _, c := range []struct {
+		ok        bool
+		key, want string
+	}{
+		{header(r.Headers, HeaderError) != "", HeaderError, "what is wrong"},
+		{topic != "" && (l.InputTopic == "" || topic == l.InputTopic), HeaderTopic,
+			"the input topic " + l.InputTopic},
+		{header(r.Headers, HeaderPartition) == partition, HeaderPartition, partition},
+		{err == nil && offset >= 0, HeaderOffset, "an offset"},
+	} {
+		f.When(!c.ok, "header %s is %q, want %s", c.key, header(r.Headers, c.key), c.want)
+	}
+	return f.Err()
 }
 
 // rootOf returns the root of the trace of a span that was sent.

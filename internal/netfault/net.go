@@ -63,7 +63,7 @@ func (n *Net) Routes() map[string]string {
 // Slow delays everything that goes over connections to the server.
 func (n *Net) Slow(upstream string, d Direction, by time.Duration) (Undo, error) {
 	if by <= 0 {
-		return nil, fmt.Errorf("a delay of %v is none", by)
+		return nil, fmt.Errorf("a delay of %v delays nothing", by)
 	}
 	return n.set(upstream, d, effect{delay: by}, nil)
 }
@@ -77,7 +77,7 @@ func (n *Net) Throttle(upstream string, d Direction, bytesPerSecond int64) (Undo
 }
 
 // BlackHole swallows what is sent. When it is undone, all connections are closed: a stream with a
-// gap must not go on.
+// gap must not continue.
 func (n *Net) BlackHole(upstream string, d Direction) (Undo, error) {
 	return n.set(upstream, d, effect{swallow: true}, (*door).cut)
 }

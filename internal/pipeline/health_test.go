@@ -100,11 +100,11 @@ func TestConfigFaultsAreAllNamed(t *testing.T) {
 func TestWaitsAreShorterThanAHang(t *testing.T) {
 	c := DefaultConfig()
 	c.Flusher.MaxUnhealthy = time.Second
-	w := c.worker()
+	w := c.own().Worker
 	if most := c.Flusher.MaxUnhealthy / 2; w.BeatEvery > most || w.RetryMax > most ||
-		w.RetryMin > w.RetryMax || c.answerMax() > most {
+		w.RetryMin > w.RetryMax || c.own().AnswerMax() > most {
 		t.Errorf("beat %v, retry %v to %v, answer %v: want well below %v", w.BeatEvery, w.RetryMin,
-			w.RetryMax, c.answerMax(), c.Flusher.MaxUnhealthy)
+			w.RetryMax, c.own().AnswerMax(), c.Flusher.MaxUnhealthy)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestClocksStopBeforeATimeout(t *testing.T) {
 	} {
 		c := DefaultConfig()
 		c.Options.Timeout, c.Options.RootTimeout = timeouts[0], timeouts[1]
-		unseen, tick := c.worker().UnseenMax, c.ingest().TickEvery
+		unseen, tick := c.own().Worker.UnseenMax, c.own().Ingest.TickEvery
 		if unseen > time.Second/2 || tick > unseen/2 {
 			t.Errorf("with time-outs %v clocks run on for %v and tick every %v: want well below",
 				timeouts, unseen, tick)

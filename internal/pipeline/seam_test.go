@@ -17,6 +17,7 @@ import (
 	"sluice/buffer"
 	"sluice/internal/pipeline"
 	"sluice/internal/pipeline/pipelinetest"
+	"sluice/internal/process/worker"
 )
 
 // The tests of this file are about the wiring: what the configuration says arrives where it is used.
@@ -113,10 +114,10 @@ func TestLimitsReachTheWorkers(t *testing.T) {
 	w := pipelinetest.Fakes(t)
 	c := w.Config()
 	c.Mode = pipeline.ModeProcess
-	c.Limits = pipeline.WorkerLimits{Threads: 2, GCPercent: 150, MemoryMax: 123 << 20}
+	c.Limits = worker.Limits{Threads: 2, GCPercent: 150, MemoryMax: 123 << 20}
 	p := start(t, c)
 	w.Await(t, func() bool { return flushedShards(p) == w.Partitions })
-	for worker, pid := range p.Pids() {
+	for number, pid := range p.Pids() {
 		process, err := procfs.NewProc(pid)
 		if err != nil {
 			t.Fatal(err)
@@ -127,7 +128,7 @@ func TestLimitsReachTheWorkers(t *testing.T) {
 		}
 		for _, want := range []string{"GOMAXPROCS=2", "GOGC=150", "GOMEMLIMIT=128974848"} {
 			if !slices.Contains(environment, want) {
-				t.Errorf("worker %d lacks %s", worker, want)
+				t.Errorf("worker %d lacks %s", number, want)
 			}
 		}
 	}

@@ -22,7 +22,7 @@ const (
 	crashBytesMax = 32 << 10
 )
 
-// forwarder passes a child's log on. Lines that are no log records come from the Go runtime, when
+// forwarder passes a child's log on. Lines that are not log records come from the Go runtime, when
 // it crashes; they are kept together and logged as one.
 type forwarder struct {
 	what  string // the child in the log's own words, such as "worker"
@@ -68,7 +68,7 @@ func isCrash(line string) bool {
 		strings.HasPrefix(line, "SIG") || strings.HasPrefix(line, "runtime: ")
 }
 
-// forward logs a record of the child as one of ours, with the time at which it was written.
+// forward logs a record of the child as the parent's own, with the time at which it was written.
 func (f *forwarder) forward(line []byte) bool {
 	var record struct {
 		Time  time.Time   `json:"time"`
@@ -95,7 +95,7 @@ func (f *forwarder) forward(line []byte) bool {
 	return true
 }
 
-// decodeExact keeps numbers as they are written: a count of spans is no float.
+// decodeExact keeps numbers as they are written: a count of spans is not a float.
 func decodeExact(line []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.UseNumber()
@@ -107,7 +107,7 @@ func decodeExact(line []byte, into any) error {
 func (f *forwarder) lastWord() error {
 	line, _, _ := strings.Cut(f.crash.String(), "\n")
 	if line == "" {
-		return errors.New("it ended without a word")
+		return errors.New("it ended without saying why")
 	}
 	return fmt.Errorf("it crashed: %s", line)
 }

@@ -102,7 +102,7 @@ func (p *Parent[R]) write(lines ...line[R]) {
 // close sends what is left, and the last word if there is one.
 func (p *Parent[R]) close(err error) {
 	// Set from here, in case a write to a parent that does not read is under way. A pipe that cannot
-	// do that is no reason to keep the child.
+	// do that must not keep the child.
 	_ = p.pipe.SetWriteDeadline(time.Now().Add(p.rhythm.Farewell))
 	if p.collect != nil {
 		close(p.end)

@@ -96,7 +96,7 @@ func wantPipe(f *os.File) error {
 		return err
 	}
 	if info.Mode()&os.ModeNamedPipe == 0 {
-		return fmt.Errorf("%s is no pipe", f.Name())
+		return fmt.Errorf("%s is not a pipe", f.Name())
 	}
 	return nil
 }

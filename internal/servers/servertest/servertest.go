@@ -119,8 +119,8 @@ func KafkaAddr(tb TB) string {
 }
 
 // Kafka is the Kafka that this binary's tests share, with its controls; it starts quickly and is
-// not made for throughput (benchmarks want servers.StartKafka). A test that stops or freezes it must not
-// run in parallel with others; at the end of the test it runs again.
+// not made for throughput (benchmarks want servers.StartKafka). A test that stops or freezes it
+// must not run in parallel with others; at the end of the test it runs again.
 func Kafka(tb TB) *servers.KafkaServer {
 	tb.Helper()
 	s, err := sharedKafka()
@@ -171,7 +171,7 @@ func ended(tb TB, err error) {
 	}
 }
 
-// fromEnv splits a list at its commas; an empty variable is none.
+// fromEnv splits a list at its commas; an empty variable names none.
 func fromEnv(name string) []string {
 	var addrs []string
 	for addr := range strings.SplitSeq(os.Getenv(name), ",") {

@@ -140,7 +140,7 @@ func (s *System) open(ctx, work context.Context) (err error) {
 	if err := s.createTopics(ctx); err != nil {
 		return err
 	}
-	s.fleet = newFleet(config(s.setup, s.endpoints), s.setup.Log, s.setup.Sink)
+	s.fleet = newFleet(config(s.setup, s.endpoints), s.setup)
 	if s.sender, err = newSender(s); err != nil {
 		return fmt.Errorf("open the load generator: %w", err)
 	}
@@ -216,6 +216,9 @@ func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
 
 // Finish implements harness.System.
 func (s *System) Finish(ctx context.Context) error { return s.collector.finish(ctx) }
+
+// Digest implements harness.System: a run on the wall clock cannot be had again.
+func (s *System) Digest() string { return "" }
 
 // Break implements harness.System.
 func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {

@@ -1,4 +1,4 @@
-package harness
+package wall_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/internal/worlds/wall"
 	"sluice/scenarios"
 )
 
@@ -32,20 +33,19 @@ const (
 	silenceMin = 300 * time.Millisecond
 )
 
-// bench is a world under test, with plain clients beside it.
+// bench is a run under test, with plain clients beside it.
 type bench struct {
 	t *testing.T
-	w *world
+	s *wall.System
 }
 
 // redis asks a server of Redis one question. pipeline tells whether by the pipeline's way.
-func (b bench) redis(node int, pipeline bool, within time.Duration, words ...string) (string, error) {
-	address := b.w.redis[node]
-	if way, ok := b.w.redisRoutes[address]; ok && pipeline {
-		address = way
-	}
+func (b bench) redis(
+	node int, pipeline bool, within time.Duration, words ...string,
+) (string, error) {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{address}, ForceSingleClient: true, DisableCache: true, DisableRetry: true,
+		InitAddress: []string{b.s.RedisAddr(node, pipeline)}, ForceSingleClient: true,
+		DisableCache: true, DisableRetry: true,
 		Dialer: net.Dialer{Timeout: within}, ConnWriteTimeout: within,
 	})
 	if err != nil {
@@ -75,11 +75,7 @@ func (b bench) redisIsSilent(node int, pipeline bool) {
 // kafka returns a client as the pipeline has it, or as the harness has it.
 func (b bench) kafka(pipeline bool, opts ...kgo.Opt) *kgo.Client {
 	b.t.Helper()
-	e := b.w.endpoints
-	if pipeline {
-		e.ownRoutes = e.kafkaRoutes
-	}
-	client, err := kgo.NewClient(slices.Concat(e.harnessOpts(), opts)...)
+	client, err := kgo.NewClient(slices.Concat(b.s.KafkaOpts(pipeline), opts)...)
 	if err != nil {
 		b.t.Fatal(err)
 	}
