@@ -158,6 +158,40 @@ func TestFaultOfTheInputEndsTheWorkers(t *testing.T) {
 	})
 }
 
+// What a worker says goes to the supervisor, and from there to the loop and to whoever listens.
+func TestThePartsHearOfEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.run()
+		lag := func(lags bool) (paused bool) {
+			r.mu.Lock()
+			r.lags = lags
+			r.mu.Unlock()
+			time.Sleep(r.cfg.Flusher.BackpressureAfter + soon)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.paused
+		}
+		if !lag(true) {
+			t.Error("the input does not pause for a worker under backpressure")
+		}
+		if lag(false) {
+			t.Error("the input pauses though all is well")
+		}
+		r.stop()
+		if _, err := r.end(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		kinds := make(map[flusher.EventKind]bool)
+		for _, e := range r.events {
+			kinds[e.Kind] = true
+		}
+		if !kinds[flusher.EventStarted] || !kinds[flusher.EventGateClosed] || r.fresh == 0 {
+			t.Errorf("heard of %v and of %d samples", kinds, r.fresh)
+		}
+	})
+}
+
 func TestFaultsOfBothPartsAreNamed(t *testing.T) {
 	r := newRig(t)
 	r.cfg.Flusher.Processes = 0

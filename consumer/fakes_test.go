@@ -38,6 +38,9 @@ type rig struct {
 	committed int64
 	workers   []*worker
 	closed    bool // no worker is started any more
+	lags      bool // the workers do
+	events    []flusher.Event
+	fresh     int // samples
 	tasks     map[string]flusher.Task
 	input     []ingest.Event
 
@@ -55,6 +58,16 @@ func newRig(t *testing.T) *rig {
 	r.ports = consumer.Ports{
 		Clock: wallclock.Clock{}, Tasks: r, Source: r, Decoder: decoder{}, DeadLetters: r,
 		Store: store{memstore.New(buffer.DefaultOptions()), r}, Spawner: r, KillWorkers: r.killAll,
+		Events: func(e flusher.Event) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.events = append(r.events, e)
+		},
+		Fresh: func(_ int, samples []time.Duration) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.fresh += len(samples)
+		},
 		IngestEvents: func(e ingest.Event) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -204,7 +217,7 @@ func (r *rig) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Handle,
 	if r.closed {
 		return nil, errors.New("the spawner is closed")
 	}
-	w := &worker{spec: spec, drains: r.drains}
+	w := &worker{rig: r, spec: spec, drains: r.drains}
 	if r.dies > 0 {
 		w.ends = time.Now().Add(r.dies)
 	}
@@ -257,6 +270,7 @@ func (decoder) Decode(value []byte) (d buffer.Decoded, err error) {
 
 // worker is a worker that gives signs of life and does nothing: what it is follows from the time.
 type worker struct {
+	rig    *rig
 	spec   flusher.WorkerSpec
 	drains time.Duration
 
@@ -266,10 +280,16 @@ type worker struct {
 }
 
 func (w *worker) Status() (flusher.Status, time.Time) {
-	return flusher.Status{Stage: flusher.StageIdle, Beats: 1}, time.Now()
+	status := flusher.Status{Stage: flusher.StageIdle, Beats: 1}
+	w.rig.mu.Lock()
+	defer w.rig.mu.Unlock()
+	if w.rig.lags {
+		status.BackpressureSince = w.rig.began
+	}
+	return status, time.Now()
 }
 
-func (w *worker) DrainFresh() []time.Duration { return nil }
+func (w *worker) DrainFresh() []time.Duration { return []time.Duration{time.Second} }
 func (w *worker) CanKill() bool               { return true }
 
 func (w *worker) Stop() {

@@ -93,6 +93,9 @@ func TestSupervisorHeedsTheFullestNode(t *testing.T) {
 		if closed := s.sup.Closed(); len(closed) != 2 || !strings.Contains(closed[1], "node b uses 95%") {
 			t.Errorf("closed %v, want both because of b", closed)
 		}
+		if !s.sup.Full() {
+			t.Error("node b is not said to be full")
+		}
 		m.set(errors.New("no answer"))
 		time.Sleep(time.Minute)
 		if closed := s.sup.Closed(); len(closed) != 2 {
@@ -100,8 +103,8 @@ func TestSupervisorHeedsTheFullestNode(t *testing.T) {
 		}
 		m.set(nil, buffer.NodeMemory{Node: "b", Used: 10, Max: 100})
 		time.Sleep(2 * time.Second)
-		if closed := s.sup.Closed(); len(closed) != 0 {
-			t.Errorf("closed %v with room again", closed)
+		if closed := s.sup.Closed(); len(closed) != 0 || s.sup.Full() {
+			t.Errorf("closed %v, or full, with room again", closed)
 		}
 		if err := s.end(); err != nil {
 			t.Error(err)

@@ -31,6 +31,10 @@ type script struct {
 	// full is from when to when it is under backpressure.
 	full [2]time.Duration
 	lost []buffer.Shard
+	// quiet is from when to when none of its reports arrives.
+	quiet [2]time.Duration
+	// late makes it tell its freshness once, when it has ended.
+	late bool
 	// ends is when a test may let it die that wants everybody to.
 	ends time.Duration
 }
@@ -43,6 +47,7 @@ type puppet struct {
 	mu              sync.Mutex
 	begun           time.Time
 	stopped, killed time.Time
+	told            bool // freshness
 }
 
 func (p *puppet) Status() (flusher.Status, time.Time) {
@@ -56,6 +61,9 @@ func (p *puppet) Status() (flusher.Status, time.Time) {
 	beat := now
 	if p.beats > 0 && age > p.beats {
 		beat = p.begun.Add(p.beats)
+	}
+	if p.quiet[1] > 0 && age >= p.quiet[0] && age <= p.quiet[1] {
+		beat = p.begun.Add(p.quiet[0])
 	}
 	if end, ended := p.end(); ended && beat.After(end) {
 		beat = end
@@ -114,8 +122,15 @@ func (p *puppet) Kill() {
 	p.killed = time.Now()
 }
 
-func (p *puppet) DrainFresh() []time.Duration { return []time.Duration{time.Second} }
-func (p *puppet) CanKill() bool               { return !p.cannotKill }
+func (p *puppet) CanKill() bool { return !p.cannotKill }
+
+func (p *puppet) DrainFresh() []time.Duration {
+	if _, exited := p.Exited(); p.late && (!exited || p.told) {
+		return nil
+	}
+	p.told = true
+	return []time.Duration{time.Second}
+}
 
 // wasStopped and wasKilled tell whether the worker was told to end.
 func (p *puppet) wasStopped() bool { p.mu.Lock(); defer p.mu.Unlock(); return !p.stopped.IsZero() }
@@ -282,7 +297,10 @@ func (s *stage) run(n int) {
 
 func (s *stage) runWith(ports flusher.SupervisorPorts) {
 	s.t.Helper()
-	ports.Clock, ports.Tasks, ports.Spawner, ports.Store = wallclock.Clock{}, wallclock.Tasks{}, s, s
+	if ports.Clock == nil {
+		ports.Clock = wallclock.Clock{}
+	}
+	ports.Tasks, ports.Spawner, ports.Store = wallclock.Tasks{}, s, s
 	ports.Events = s.hear
 	ports.Fresh = func(_ int, samples []time.Duration) {
 		s.mu.Lock()

@@ -207,6 +207,9 @@ func TestWorkerRepeatsRecordsOfUnknownFate(t *testing.T) {
 		if len(records) != 4 {
 			t.Fatalf("%d records, want the first and three repeats", len(records))
 		}
+		if len(b.troubles) != 2 || !b.troubles[1].Over || b.troubles[1].Attempts != 3 {
+			t.Errorf("told of %v, want Kafka's trouble once and its end once", b.troubles)
+		}
 		for _, r := range records {
 			if string(r.Value) != string(records[0].Value) {
 				t.Errorf("repeat %q differs from %q", r.Value, records[0].Value)

@@ -190,6 +190,9 @@ func TestWorkerPutsAsideWhatCannotBeWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		records := b.broker.all()
+		if key := string(records[1].Key); key != traceOf(12).Trace.String() {
+			t.Errorf("the dead letter's key is %q, want the trace", key)
+		}
 		if len(records) != 3 || records[1].Topic != b.cfg.DeadLetterTopic ||
 			!strings.Contains(header(records[1], flusher.HeaderError), "cannot be written") ||
 			header(records[1], flusher.HeaderTopic) != "spans" ||

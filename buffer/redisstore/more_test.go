@@ -1,8 +1,13 @@
 package redisstore_test
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
+	"github.com/alicebob/miniredis/v2"
+	miniserver "github.com/alicebob/miniredis/v2/server"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"sluice/buffer"
@@ -77,6 +82,27 @@ func TestLoadBelievesTheSecondLook(t *testing.T) {
 		t.Errorf("the old owner %v loads %+v", old, loaded[0])
 	}
 	must(t, c.load())
+}
+
+// A server that takes calls and does not answer them is given up after AnswerTimeout, not after the
+// client's own time, and not only when the caller has had enough.
+func TestASilentServerIsUnavailable(t *testing.T) {
+	server := miniredis.RunT(t)
+	settings := config(server.Addr())
+	settings.AnswerTimeout = 100 * time.Millisecond
+	c := &cycle{t: t, store: open(t, settings)}
+	thaw := make(chan struct{})
+	defer close(thaw)
+	server.Server().SetPreHook(func(*miniserver.Peer, string, ...string) bool {
+		<-thaw
+		return false
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err := c.store.Attach(ctx, delivery(1), traceSpans(1, 1))
+	if !errors.Is(err, buffer.ErrUnavailable) {
+		t.Errorf("a call without an answer gives %v, want %v", err, buffer.ErrUnavailable)
+	}
 }
 
 func TestMemoryAsksEveryNodeOnce(t *testing.T) {

@@ -28,6 +28,9 @@ var places = []place{
 	{"miniredis", func(t testing.TB) *redisstore.Store {
 		return open(t, config(miniredis.RunT(t).Addr()))
 	}},
+	{"miniredis with every trace a giant", func(t testing.TB) *redisstore.Store {
+		return open(t, config(miniredis.RunT(t).Addr())).Cramped()
+	}},
 	{"Redis", func(t testing.TB) *redisstore.Store {
 		return open(t, config(servertest.RedisAddr(t)))
 	}},

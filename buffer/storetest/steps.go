@@ -24,6 +24,7 @@ func Steps(t *testing.T, open Factory) {
 		"claim":                       (*hand).claims,
 		"take-over":                   (*hand).takeOver,
 		"merged":                      (*hand).merged,
+		"what is merged is inherited": (*hand).inherited,
 		"arrival":                     (*hand).arrival,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -37,6 +38,7 @@ type hand struct {
 	t          *testing.T
 	store      Store
 	deliveries int64
+	now        buffer.Instant // the clock of the batches
 }
 
 func (h *hand) must(err error) {
@@ -53,14 +55,16 @@ func (h *hand) stale(what string, err error) {
 	}
 }
 
-// attach stores spans of trace 1, each given as its id and its parent's, and returns the answer.
+// attach stores spans of trace 1, each given as its id and its parent's, and returns the answer. One
+// that is its own parent is a root, and so is 99.
 func (h *hand) attach(pairs ...[2]byte) buffer.Attached {
 	h.t.Helper()
 	spans := make([]buffer.Span, len(pairs))
 	for i, pair := range pairs {
 		spans[i] = buffer.Span{
 			TraceKey: buffer.TraceKey{Project: 1, Trace: buffer.TraceID{1}},
-			ID:       buffer.SpanID{pair[0]}, Parent: buffer.SpanID{pair[1]}, Root: pair[0] == pair[1],
+			ID:       buffer.SpanID{pair[0]}, Parent: buffer.SpanID{pair[1]},
+			Root: pair[0] == pair[1] || pair[0] == 99,
 			Size: 10, Payload: []byte{pair[0]},
 			Position: buffer.Position{Offset: int64(pair[0])},
 		}
@@ -68,7 +72,7 @@ func (h *hand) attach(pairs ...[2]byte) buffer.Attached {
 	traces, _ := buffer.Group(spans)
 	h.deliveries++
 	answers, err := h.store.Attach(h.t.Context(), buffer.Delivery{
-		Clock: 100, ID: buffer.DeliveryID{Number: h.deliveries}}, traces)
+		Clock: h.now, ID: buffer.DeliveryID{Number: h.deliveries}}, traces)
 	h.must(err)
 	return answers[0]
 }
@@ -299,6 +303,18 @@ func (h *hand) merged() {
 	h.lease(o, 1000, 9, due(answer.Live[0].Generation, 1000))
 	h.claim(o, child, buffer.Claim{})
 	h.claim(o, answer.Live[0].Generation, owned(2))
+}
+
+// What a segment has seen, a root, and since when there is something of it, is not forgotten when it
+// becomes part of another.
+func (h *hand) inherited() {
+	h.now = 100
+	h.attach([2]byte{99, 2}) // a root that names another segment
+	h.now = 200
+	live := h.attach([2]byte{2, 1}).Live
+	if len(live) != 1 || !live[0].HasRoot || live[0].First != 100 {
+		h.t.Errorf("live %+v, want one with a root, since 100", live)
+	}
 }
 
 // Spans come out by attach, and those of one attach by offset, wherever they were in between.

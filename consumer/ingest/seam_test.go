@@ -277,3 +277,59 @@ func TestWhatTheStoreHasIsCountedAsDuplicateOnce(t *testing.T) {
 		}
 	})
 }
+
+// What waits for others to share its batch was read before them: the shard's drift is counted from
+// then.
+func TestABatchWasReadWhenItsFirstMessageWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.config.Options.Timeout, r.config.Options.RootTimeout = time.Hour, time.Hour
+		r.start(0)
+		r.broker.append(0, time.Now(), "x a a")
+		settle(100 * time.Millisecond)
+		read := buffer.InstantOf(time.Now())
+		r.broker.append(0, time.Now(), "x b a")
+		settle(2 * r.config.MaxBatchWait)
+		if got := r.loop.Counters().Partitions[0].Wall; got != read {
+			t.Errorf("read at %d, want %d", got, read)
+		}
+		r.end()
+	})
+}
+
+func TestMergedGenerationsLeaveTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(0)
+		for _, span := range []string{"x c b", "x b a"} { // b pulls in what is filed below it
+			r.broker.append(0, time.Now(), span)
+			settle(2 * time.Second)
+		}
+		r.end()
+		left, err := r.store.Leftovers(t.Context())
+		if err != nil || len(left.Shards) != 1 || len(left.Shards[0].Queued) != 1 {
+			t.Errorf("left %v, %v, want one generation in the queue", left, err)
+		}
+	})
+}
+
+func TestOneRoundOfTicksAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		release := make(chan struct{})
+		var ticks atomic.Int64
+		r.steps.before = func(string) error {
+			ticks.Add(1)
+			<-release
+			return nil
+		}
+		r.start(0)
+		settle(10 * time.Second)
+		if n := ticks.Load(); n != 1 {
+			t.Errorf("%d ticks under way, want one until it is answered", n)
+		}
+		close(release)
+		r.end()
+	})
+}

@@ -140,6 +140,69 @@ func TestSourceGoesOnWithTheOldestThatIsLeft(t *testing.T) {
 	}
 }
 
+func TestCommitsSayTheLeaderEpoch(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(1, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	load(t, cfg, "spans", 0, 10, 0)
+	s := source(t, cfg, nil)
+	last := poll(t, s, 100, 10)[0][9]
+	if err := s.Commit(bounded(t), []flusher.Message{last}); err != nil {
+		t.Fatal(err)
+	}
+	var committed kadm.OffsetResponses
+	err := ask(bounded(t), cfg, func(ctx context.Context, admin *kadm.Client) (err error) {
+		committed, err = admin.FetchOffsets(ctx, "group")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, _ := committed.Lookup("spans", 0)
+	if at.At != 10 || at.LeaderEpoch != last.LeaderEpoch || last.LeaderEpoch < 0 {
+		t.Errorf("committed %d in epoch %d, want 10 in that of the message, %d",
+			at.At, at.LeaderEpoch, last.LeaderEpoch)
+	}
+}
+
+func TestTheGroupIsToldTheTimeouts(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(1, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	joins := make(chan kmsg.JoinGroupRequest, 100)
+	cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.JoinGroup}, Observe: true, Count: -1,
+		When: func(request kmsg.Request) bool {
+			joins <- *request.(*kmsg.JoinGroupRequest)
+			return true
+		},
+	})
+	source(t, cfg, func(sc *SourceConfig) {
+		sc.SessionTimeout, sc.RebalanceTimeout = 12*time.Second, 34*time.Second
+	})
+	if join := <-joins; join.SessionTimeoutMillis != 12_000 || join.RebalanceTimeoutMillis != 34_000 {
+		t.Errorf("joined with a session of %d ms and a rebalance of %d ms, want 12 and 34 s",
+			join.SessionTimeoutMillis, join.RebalanceTimeoutMillis)
+	}
+}
+
+func TestPollSaysWhetherItIsInTouch(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(1, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	network := newOutage()
+	cfg.Dial = network.dial
+	s := source(t, cfg, nil)
+	is := func(inTouch bool) func() bool {
+		return func() bool {
+			fetch, err := s.Poll(t.Context(), 10, pollWait)
+			return err == nil && fetch.InTouch == inTouch
+		}
+	}
+	eventually(t, "in touch", is(true))
+	network.cut()
+	eventually(t, "not in touch without a network", is(false))
+	network.mend()
+	eventually(t, "in touch again", is(true))
+}
+
 func TestCommitFailureIsAnErrorAndPasses(t *testing.T) {
 	cluster := fake(t, kfake.SeedTopics(2, "spans"))
 	cfg, _ := configFor(cluster.ListenAddrs()...)

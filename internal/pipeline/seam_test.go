@@ -2,7 +2,9 @@ package pipeline_test
 
 import (
 	"fmt"
+	"net"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -132,6 +134,34 @@ func TestLimitsReachTheWorkers(t *testing.T) {
 			}
 		}
 	}
+	p.end(t)
+}
+
+// hook hears of the connections of a client.
+type hook struct{ heard func() }
+
+func (h hook) OnBrokerConnect(kgo.BrokerMetadata, time.Duration, net.Conn, error) { h.heard() }
+
+func TestHooksReachTheClients(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.Fakes(t)
+	c := w.Config()
+	var mu sync.Mutex
+	heard := make(map[string]bool)
+	c.Hooks = func(client string) []kgo.Hook {
+		return []kgo.Hook{hook{func() {
+			mu.Lock()
+			defer mu.Unlock()
+			heard[client] = true
+		}}}
+	}
+	p := start(t, c)
+	w.SendRaw(t, 0, []byte("no span"))
+	w.Await(t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return heard["source"] && heard["dead-letters"]
+	})
 	p.end(t)
 }
 

@@ -64,6 +64,28 @@ func without(kinds []flusher.EventKind, some ...flusher.EventKind) []flusher.Eve
 	return slices.DeleteFunc(kinds, func(k flusher.EventKind) bool { return slices.Contains(some, k) })
 }
 
+// A drain that waits for frozen workers says so for as long as it does.
+func TestTheHarnessHearsWhatIsNotReady(t *testing.T) {
+	r := run(t, func(c *pipeline.Config) { c.Flusher.ShutdownTimeout = flusher.NoTimeout })
+	if ready := r.Look().Ready; len(ready) > 0 {
+		t.Errorf("ready says %q though all is well", ready)
+	}
+	for _, pid := range r.Look().Pids {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Stop()
+	eventually(t, "a worker is stopping", func() bool {
+		return slices.ContainsFunc(r.Look().Workers, func(w flusher.WorkerState) bool {
+			return w.State == flusher.StateStopping
+		})
+	})
+	if ready := strings.Join(r.Look().Ready, "; "); !strings.Contains(ready, "is stopping") {
+		t.Errorf("ready says %q, want that a worker is stopping", ready)
+	}
+}
+
 func TestKillTakesTheWorkersAlong(t *testing.T) {
 	r := run(t, nil)
 	if err := r.Signal(syscall.SIGSTOP); err != nil { // a frozen one, too

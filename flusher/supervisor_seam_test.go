@@ -1,0 +1,94 @@
+package flusher_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/flusher"
+	"sluice/internal/wallclock"
+)
+
+// What a worker says after it was last looked at, at its end, is heard all the same.
+func TestSupervisorHearsTheLastOfAWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 1)
+		s.scripts = func(flusher.WorkerSpec) script { return script{late: true, drains: time.Second} }
+		s.run(1)
+		eventually(t, time.Second, "a healthy worker", s.healthy(1))
+		s.sup.Assign(nil)
+		time.Sleep(5 * time.Second)
+		if got := s.sup.Workers()[0].Totals.Spans; s.fresh != 1 || got != 5 {
+			t.Errorf("%d samples and %d spans of a worker that ended, want 1 and 5", s.fresh, got)
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A failure closes the gate until the worker is healthy again. It is not held against the next
+// start, which may take its time.
+func TestSupervisorForgetsAFailureThatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 1)
+		s.scripts = func(spec flusher.WorkerSpec) script {
+			if spec.Start == 1 {
+				return script{dies: 2 * time.Second}
+			}
+			return script{healthy: 3 * time.Second}
+		}
+		s.run(1)
+		time.Sleep(10 * time.Second)
+		before := len(s.of(flusher.EventGateClosed))
+		s.sup.Assign(nil)
+		time.Sleep(2 * time.Second)
+		s.sup.Assign(shardRange(1))
+		time.Sleep(10 * time.Second)
+		if n := len(s.of(flusher.EventGateClosed)); before != 1 || n != 1 {
+			t.Errorf("the gate closed %d times, %d after the failure was over: want 1 and none",
+				before, n-before)
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// frozenClock sleeps through the time from from to to.
+type frozenClock struct {
+	wallclock.Clock
+	from, to time.Time
+}
+
+func (c frozenClock) Sleep(ctx context.Context, d time.Duration) error {
+	wakes := time.Now().Add(d)
+	if wakes.After(c.from) && wakes.Before(c.to) {
+		d = time.Until(c.to)
+		ctx = context.WithoutCancel(ctx)
+	}
+	return c.Clock.Sleep(ctx, d)
+}
+
+// A supervisor that was frozen finds old reports when it wakes, and kills nobody for it.
+func TestSupervisorExcusesItsOwnAbsence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 1)
+		s.scripts = func(flusher.WorkerSpec) script {
+			return script{quiet: [2]time.Duration{10 * time.Second, 5*time.Minute + time.Second}}
+		}
+		now := time.Now()
+		s.runWith(flusher.SupervisorPorts{Clock: frozenClock{
+			from: now.Add(10 * time.Second), to: now.Add(5 * time.Minute),
+		}})
+		s.sup.Assign(shardRange(1))
+		time.Sleep(10 * time.Minute)
+		if w := s.sup.Workers()[0]; w.Restarts != 0 || w.State != flusher.StateHealthy {
+			t.Errorf("the worker is %v after %d restarts, because of %q", w.State, w.Restarts, w.Causes)
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
