@@ -1,6 +1,6 @@
 # What each target does is in the script of its name; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help tools lint test library property fuzz bench build services services-down clean
+.PHONY: help tools lint test library property mutants fuzz bench build services services-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ library: tools ## every scenario of the library, on fakes and on real servers
 
 property: ## the property tests alone
 	go test -run Property ./...
+
+mutants: tools ## break the program on purpose, a change at a time: do the tests notice?
+	go run ./internal/mutants
 
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@scripts/fuzz.sh

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/internal/wallclock"
 )
@@ -89,6 +90,34 @@ func TestSupervisorExcusesItsOwnAbsence(t *testing.T) {
 		}
 		if err := s.end(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// sure relies on it: the epoch after a worker's own is never another's.
+func TestSupervisorFencesTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 2)
+		s.scripts = func(spec flusher.WorkerSpec) script {
+			return script{dies: map[int]time.Duration{1: 5 * time.Second}[spec.Start]}
+		}
+		s.run(3)
+		time.Sleep(20 * time.Second)
+		if err := s.end(); err != nil {
+			t.Fatal(err)
+		}
+		starts := make(map[buffer.Shard]buffer.Epoch)
+		for _, p := range s.puppets {
+			for _, fenced := range p.spec.Owners {
+				starts[fenced.Owner.Shard]++
+				if want := 2 * starts[fenced.Owner.Shard]; fenced.Owner.Epoch != want {
+					t.Errorf("worker %d.%d owns %v, want epoch %d", p.spec.Worker, p.spec.Start,
+						fenced.Owner, want)
+				}
+			}
+		}
+		if starts[0] != 2 {
+			t.Errorf("%d starts on shard 0, want 2", starts[0])
 		}
 	})
 }

@@ -55,8 +55,8 @@ func (h *hand) stale(what string, err error) {
 	}
 }
 
-// attach stores spans of trace 1, each given as its id and its parent's, and returns the answer. One
-// that is its own parent is a root, and so is 99.
+// attach stores spans of trace 1, each given as its id and its parent's, and returns the answer.
+// One that is its own parent is a root, and so is 99.
 func (h *hand) attach(pairs ...[2]byte) buffer.Attached {
 	h.t.Helper()
 	spans := make([]buffer.Span, len(pairs))
@@ -305,8 +305,8 @@ func (h *hand) merged() {
 	h.claim(o, answer.Live[0].Generation, owned(2))
 }
 
-// What a segment has seen, a root, and since when there is something of it, is not forgotten when it
-// becomes part of another.
+// What a segment has seen, a root, and since when there is something of it, is not forgotten when
+// it becomes part of another.
 func (h *hand) inherited() {
 	h.now = 100
 	h.attach([2]byte{99, 2}) // a root that names another segment

@@ -16,8 +16,8 @@ type mutant struct {
 	equivalent string
 }
 
-// hunk replaces lines of a file. Lines are compared without the space around them, and must stand in
-// the file once.
+// hunk replaces lines of a file. Lines are compared without the space around them, and must stand
+// in the file once.
 type hunk struct {
 	file     string
 	old, new []string
@@ -86,7 +86,8 @@ func (m *mutant) add(line string) error {
 }
 
 func (m *mutant) validate() error {
-	if len(m.hunks) == 0 || slices.ContainsFunc(m.hunks, func(h hunk) bool { return len(h.old) == 0 }) {
+	empty := func(h hunk) bool { return len(h.old) == 0 }
+	if len(m.hunks) == 0 || slices.ContainsFunc(m.hunks, empty) {
 		return errors.New("it changes nothing: want a file and lines of it")
 	}
 	if (len(m.tests) > 0) == (m.equivalent != "") {

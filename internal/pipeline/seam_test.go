@@ -17,12 +17,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/internal/pipeline"
 	"sluice/internal/pipeline/pipelinetest"
 	"sluice/internal/process/worker"
 )
 
-// The tests of this file are about the wiring: what the configuration says arrives where it is used.
+// The tests of this file are about the wiring: what the configuration says arrives where it is
+// used.
 
 // fakes returns a world of fakes that a test can spoil.
 func fakes(t *testing.T) (*pipelinetest.World, *miniredis.Miniredis, *kfake.Cluster) {
@@ -158,11 +160,14 @@ func TestHooksReachTheClients(t *testing.T) {
 	p := start(t, c)
 	w.SendRaw(t, 0, []byte("no span"))
 	w.Await(t, func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return heard["source"] && heard["dead-letters"]
+		return slices.ContainsFunc(p.Counters().Partitions, func(c ingest.PartitionCounters) bool {
+			return c.DeadLetters == 1
+		})
 	})
 	p.end(t)
+	if !heard["source"] || !heard["dead-letters"] {
+		t.Errorf("hooks of %v heard of a connection, want both clients'", heard)
+	}
 }
 
 // A worker that cannot connect for now is alive: to start it again would not help, and would cost
