@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"sluice/flusher"
-	"sluice/internal/process"
 	"sluice/internal/wallclock"
 )
 
@@ -113,22 +112,28 @@ func TestAFrozenWorkerEndsWhenItWakesWithoutItsParent(t *testing.T) {
 }
 
 func TestWorkersIgnoreTheTerminalsSignals(t *testing.T) {
-	f := newFamily(t)
+	s, _ := newProcesses(t, behaviour{Do: "beat"})
+	h := start(t, s)
+	eventually(t, "the worker beats", func() bool { st, _ := h.Status(); return st.Beats > 3 })
+	pid := h.(*Process).Pid()
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		if err := syscall.Kill(f.workers[0], s); err != nil {
+		if err := syscall.Kill(pid, s); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if group, err := syscall.Getpgid(f.workers[0]); err != nil || group != f.workers[0] {
-		t.Errorf("the worker's process group is %d (%v), want its own, %d", group, err, f.workers[0])
+	if group, err := syscall.Getpgid(pid); err != nil || group != pid {
+		t.Errorf("the worker's process group is %d (%v), want its own, %d", group, err, pid)
 	}
-	// The signals are delivered before the process can be stopped and seen stopped.
-	freeze(t, f.workers[0])
-	if err := syscall.Kill(f.workers[0], syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "it runs on", func() bool {
-		p, alive := process.Look(f.workers[0])
-		return alive && !p.Stopped
+	// Some more beats take longer than a signal needs to end a process.
+	st, _ := h.Status()
+	before := st.Beats
+	eventually(t, "it beats on, or has ended", func() bool {
+		st, _ := h.Status()
+		_, exited := h.Exited()
+		return exited || st.Beats > before+20
 	})
+	h.Stop()
+	if exit := exitOf(t, h); exit != (flusher.Exit{}) {
+		t.Errorf("exit %+v, want that it ends when it is told to", exit)
+	}
 }
