@@ -55,7 +55,7 @@ func badImport(own, imported string) string {
 		return "a pure package imports of the project only pure ones"
 	case inProject:
 		return ""
-	case within(imported, impureStd):
+	case within(imported, impureStd) && alsoImported[own] != imported:
 		return "a pure package reaches the machine through ports only"
 	case isStandard(imported), within(imported, pureThirdParty):
 		return ""

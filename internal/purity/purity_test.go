@@ -164,6 +164,12 @@ func TestPlantedImports(t *testing.T) {
 		{"buffer", "hash/maphash", "ports"},
 		{"buffer", "crypto/rand", "ports"},
 		{"flusher", "runtime", "ports"},
+		{"flusher", "runtime/debug", "ports"},
+		{"sim/kernel", "sluice/flusher", ""},
+		{"sim/kernel", "runtime/debug", ""},
+		{"sim/kernel", "runtime", "ports"},
+		{"sim/kernel", "sluice/scenarios", "layer"},
+		{"sim/kernel", "sluice/sim", "layer"},
 		{"flusher", "testing", "ports"},
 	}
 	for _, tt := range tests {

@@ -10,12 +10,13 @@ const module = "sluice"
 var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
-	"internal/judge",
+	"internal/judge", "sim/kernel",
 }
 
-// alsoImported is the one package that is not pure and may be imported by a pure one, for the types
-// of its record: reports draws, and saves what it has drawn.
-var alsoImported = map[string]string{"internal/judge": "reports"}
+// alsoImported is what is not pure and may be imported by a pure package: by the judge reports, for
+// the types of its record (reports draws, and saves what it has drawn); by the kernel the stack of a
+// task that has panicked.
+var alsoImported = map[string]string{"internal/judge": "reports", "sim/kernel": "runtime/debug"}
 
 // impureStd are the packages of the standard library through which a pure package could reach the
 // machine, each with everything below it.
@@ -50,6 +51,7 @@ var layers = map[string]int{
 	"internal/judge":    5,
 	"internal/harness":  5,
 	"sim":               5,
+	"sim/kernel":        3,
 	"reports":           5,
 	"cmd":               6,
 
