@@ -11,8 +11,13 @@ import (
 // it has: the context wins if both are.
 func (k *Kernel) Sleep(ctx context.Context, d time.Duration) error {
 	t := k.enter()
-	if err := Err(ctx); err != nil || d <= 0 {
-		return err
+	if ctx.Done() != nil {
+		if err := Err(ctx); err != nil {
+			return err
+		}
+	}
+	if d <= 0 {
+		return nil
 	}
 	return k.sleep(t, ctx, k.in(d), nil)
 }
@@ -22,15 +27,20 @@ func (k *Kernel) sleep(t *Task, ctx context.Context, until int64, on any) error 
 	if k.agenda.empty(until) && k.alone(t) {
 		// Nothing else can happen before, so nobody needs to be asked to let it.
 		key := k.next()<<slotBits | uint64(t.slot)
-		k.next() // park's
 		k.now = until
 		k.happen(key)
 		return nil
 	}
-	k.attend(t, ctx)
+	done := ctx.Done()
+	if done != nil {
+		k.attend(t, ctx, done)
+	}
 	k.schedule(t, until)
 	t.until = until
 	k.park(t, on)
+	if done == nil {
+		return nil
+	}
 	return Err(ctx)
 }
 
