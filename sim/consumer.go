@@ -82,7 +82,11 @@ func (c *consumer) open() (err error) {
 	if c.index == judge.FirstConsumer {
 		static = "first" // it gets its partitions back at once; the others leave for good
 	}
-	c.spawner = &spawner{System: c.System, parent: c.process, settings: settings}
+	c.spawner = &spawner{System: c.System, parent: c.process, settings: settings,
+		planted: c.setup.Planted}
+	if c.life > 1 {
+		c.spawner.planted = c.setup.Planted.Again()
+	}
 	c.member = c.kafka.group.join(c.process, static)
 	store := client{redis: c.redis, conn: c.redis.connect(), answerMax: 10 * time.Second}
 	life, index := c.life, c.index
@@ -97,11 +101,7 @@ func (c *consumer) open() (err error) {
 		},
 		Fresh: func(_ int, samples []time.Duration) { c.setup.Sink.Fresh(samples) },
 	}
-	planted := c.setup.Planted
-	if life > 1 {
-		planted = planted.Again()
-	}
-	planted.Consumer(&ports, c.process.Kill)
+	c.spawner.planted.Consumer(&ports, c.process.Kill)
 	c.consumer, err = core.New(core.Config{Flusher: settings.Flusher, Ingest: settings.Ingest}, ports)
 	if err != nil {
 		return err

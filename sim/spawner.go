@@ -8,6 +8,7 @@ import (
 	"sluice/buffer/codec"
 	core "sluice/consumer"
 	"sluice/flusher"
+	"sluice/internal/defects"
 	"sluice/internal/harness"
 	"sluice/scenarios"
 	"sluice/sim/kernel"
@@ -18,6 +19,7 @@ type spawner struct {
 	*System
 	parent   *kernel.Process
 	settings core.Settings
+	planted  defects.Planted
 	workers  []*worker // that were started, in order
 }
 
@@ -56,6 +58,10 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 	w.ctx, w.kill = s.WithCancel(context.Background())
 	stop, w.stop = s.WithCancel(w.ctx)
 	s.workers = append(s.workers, w)
+	planted := s.planted
+	if spec.Start > 1 {
+		planted = planted.Again()
+	}
 	w.process.Go("worker", func() {
 		_ = s.Sleep(w.ctx, s.costs.Start)
 		ports := flusher.WorkerPorts{
@@ -64,10 +70,6 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 			Producer: s.kafka.newProducer(w.process),
 			Encoder:  codec.New(s.settings.Options.MaxSegmentBytes),
 			Reporter: w,
-		}
-		planted := s.setup.Planted
-		if spec.Start > 1 {
-			planted = planted.Again()
 		}
 		planted.Worker(&ports, w.process.Kill)
 		err := flusher.RunWorker(w.ctx, stop, s.settings.Worker, ports, spec)

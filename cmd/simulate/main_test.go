@@ -173,6 +173,16 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestSeedsReplay: the replay of a seed that did not pass has all that its run had.
+func TestSeedsReplay(t *testing.T) {
+	strict := scenarioFile(t, quick+"expectations: {throughput_min: 1000000/s}\n")
+	code, out, errs := call("run", strict, "--seeds", "3..4", "--port-fault", "lose store.ack 9")
+	want := " run " + strict + " --seed 3 --world virtual --port-fault \"lose store.ack 9\"\n"
+	if code != judge.ExitExpectation || !strings.Contains(out, want) {
+		t.Errorf("exit code %d, %q %q, want %q", code, out, errs, want)
+	}
+}
+
 func TestSweep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sweep")
 	code, out, errs := call("sweep", scenarioFile(t, quick), "--processes", "1,2", "--repeat", "1",

@@ -36,7 +36,8 @@ func (r *seedRange) UnmarshalText(text []byte) error {
 
 // tally is what became of one scenario's seeds.
 type tally struct {
-	name    string
+	name    string // on the command line
+	config  harness.Config
 	codes   map[int]int // by exit code
 	worst   *judge.Outcome
 	failure error // of a run that has no verdict
@@ -45,8 +46,8 @@ type tally struct {
 
 // job is one run of a sweep over seeds.
 type job struct {
-	of       *tally
-	scenario scenarios.Scenario
+	of   *tally
+	seed uint64
 }
 
 // runSeeds runs scenarios with each seed of a range, on all cores, and prints what became of them.
@@ -69,13 +70,12 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 		return usageError{errors.New("--seeds is for --world virtual: elsewhere runs disturb each other")}
 	}
 	var tallies []*tally
-	var cfg harness.Config
-	for _, s := range list {
-		var err error
-		if cfg, err = c.config(s, to.err); err != nil {
+	for i, s := range list {
+		cfg, err := c.config(s, to.err)
+		if err != nil {
 			return err
 		}
-		tallies = append(tallies, &tally{name: s.Name, codes: map[int]int{}})
+		tallies = append(tallies, &tally{name: names[i], config: cfg, codes: map[int]int{}})
 	}
 	jobs := make(chan job)
 	total := int(c.Seeds.to-c.Seeds.from+1) * len(list)
@@ -86,14 +86,12 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for j := range jobs {
-				one := cfg
-				one.Scenario = j.scenario
-				outcome, err := runOne(ctx, one)
+				outcome, err := runSeed(ctx, j.of.config, j.seed)
 				if ctx.Err() != nil {
 					continue
 				}
 				mu.Lock()
-				j.of.add(j.scenario.Seed, outcome, err)
+				j.of.add(j.seed, outcome, err)
 				if done++; line.Terminal {
 					line.Show(fmt.Sprintf("%d of %d runs", done, total))
 				}
@@ -102,10 +100,9 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 		})
 	}
 	for seed := c.Seeds.from; seed <= c.Seeds.to && ctx.Err() == nil; seed++ {
-		for i, s := range list {
-			s.Seed = seed
+		for _, of := range tallies {
 			select {
-			case jobs <- job{tallies[i], s.Scenario}:
+			case jobs <- job{of, seed}:
 			case <-ctx.Done():
 			}
 		}
@@ -116,9 +113,12 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 	return c.report(to, tallies, done, total)
 }
 
-// runOne is one run; a failure of the kernel is its error.
-func runOne(ctx context.Context, cfg harness.Config) (outcome *judge.Outcome, err error) {
+// runSeed is one run; a failure of the kernel is its error.
+func runSeed(
+	ctx context.Context, cfg harness.Config, seed uint64,
+) (outcome *judge.Outcome, err error) {
 	defer kernel.Catch(&err)
+	cfg.Scenario.Seed = seed
 	return harness.Run(ctx, cfg)
 }
 
@@ -163,8 +163,8 @@ func (c *runCommand) report(to *streams, tallies []*tally, done, total int) erro
 	}
 	for _, row := range tallies {
 		if row.worst != nil || row.failure != nil {
-			fmt.Fprintf(to.out, "replay: %s run %s --seed %d%s\n", to.program, row.name, row.seed,
-				c.changes())
+			fmt.Fprintf(to.out, "replay: %s run %s --seed %d%s%s\n", to.program, row.name,
+				row.seed, c.changes(), c.worldFlags.replay())
 			break
 		}
 	}

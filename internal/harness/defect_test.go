@@ -12,12 +12,15 @@ import (
 	"sluice/internal/worlds/wall/real"
 	"sluice/reports"
 	"sluice/scenarios"
+	"sluice/sim"
 )
 
-// TestDefectsAreCaught puts each failure back, in both worlds: the harness must say that its
+// TestDefectsAreCaught puts each failure back, in all worlds: the harness must say that its
 // invariant is violated, with the event that shows it, and must not say so without the failure.
 func TestDefectsAreCaught(t *testing.T) {
-	for _, world := range []harness.World{fakes.World{}, real.World{Servers: real.Start}} {
+	for _, world := range []harness.World{
+		sim.World{}, fakes.World{}, real.World{Servers: real.Start},
+	} {
 		t.Run(world.Name(), func(t *testing.T) {
 			for _, d := range defects.All() {
 				t.Run(d.Name, func(t *testing.T) {

@@ -71,8 +71,7 @@ func impureImport(own, imported string) string {
 	switch {
 	case !slices.Contains(purePackages, own):
 		return ""
-	case inProject && !slices.Contains(purePackages, target) &&
-		!slices.Contains(alsoImported[own], target):
+	case inProject && !slices.Contains(purePackages, target) && target != alsoImported[own]:
 		return "a pure package imports of the project only pure ones"
 	case inProject:
 		return ""
