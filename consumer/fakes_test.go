@@ -3,6 +3,7 @@ package consumer_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -36,6 +37,7 @@ type rig struct {
 	stored    int64 // of them, the last and all before it
 	committed int64
 	workers   []*worker
+	over      bool // all were killed: no more starts
 	tasks     map[string]flusher.Task
 	input     []ingest.Event
 
@@ -199,6 +201,9 @@ func (r *rig) Flush(context.Context) error                            { return n
 func (r *rig) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Handle, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.over {
+		return nil, errors.New("the workers were killed")
+	}
 	w := &worker{spec: spec, drains: r.drains}
 	if r.dies > 0 {
 		w.ends = time.Now().Add(r.dies)
@@ -210,6 +215,7 @@ func (r *rig) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Handle,
 func (r *rig) killAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.over = true
 	for _, w := range r.workers {
 		w.Kill()
 	}
