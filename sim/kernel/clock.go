@@ -24,7 +24,7 @@ func (k *Kernel) Sleep(ctx context.Context, d time.Duration) error {
 
 // sleep waits until an instant that is to come, or the context has ended.
 func (k *Kernel) sleep(t *Task, ctx context.Context, until int64, on any) error {
-	if k.agenda.empty(until) && k.alone(t) {
+	if k.agenda.empty(until) && !k.wakeEnded() {
 		// Nothing else can happen before, so nobody needs to be asked to let it.
 		key := k.next()<<slotBits | uint64(t.slot)
 		k.now = until
@@ -43,9 +43,6 @@ func (k *Kernel) sleep(t *Task, ctx context.Context, until int64, on any) error 
 	}
 	return Err(ctx)
 }
-
-// alone tells whether the running task may go on without asking the others.
-func (k *Kernel) alone(t *Task) bool { return !t.process.frozen && !k.wakeEnded() }
 
 // in returns the instant after d.
 func (k *Kernel) in(d time.Duration) int64 {

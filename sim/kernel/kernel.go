@@ -121,7 +121,6 @@ func (k *Kernel) Close() {
 	if k.running.next != nil {
 		panic("kernel: Close is called by a task")
 	}
-	k.running = k.main // also if a timer's function has panicked
 	k.root.kill(true)
 	k.agenda = agenda{}
 }

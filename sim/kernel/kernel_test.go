@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,8 @@ import (
 
 func TestConfig(t *testing.T) {
 	_, err := kernel.New(kernel.Config{})
-	if err == nil || !strings.Contains(err.Error(), "start") || !strings.Contains(err.Error(), "events max") {
+	text := fmt.Sprint(err)
+	if !strings.Contains(text, "start") || !strings.Contains(text, "events max") {
 		t.Errorf("got %v, want both faults", err)
 	}
 }

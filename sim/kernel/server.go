@@ -17,9 +17,9 @@ type Server struct {
 // NewServer returns a server that has nothing to do; reports say that somebody waits for its name.
 func (k *Kernel) NewServer(name string) *Server { return &Server{k: k, name: name} }
 
-// Serve returns nil when the request, which takes cost of the server's time, has been served, or why
-// the context has ended. A request whose sender has gone, whether by its context or because it was
-// killed, is served nevertheless: it has been sent.
+// Serve returns nil when the request, which takes cost of the server's time, has been served, or
+// why the context has ended. A request whose sender has gone, whether by its context or because it
+// was killed, is served nevertheless: it has been sent.
 func (s *Server) Serve(ctx context.Context, cost time.Duration) error {
 	k := s.k
 	t := k.enter()
