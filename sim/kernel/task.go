@@ -146,7 +146,7 @@ func (k *Kernel) refuse(t *Task) {
 func (k *Kernel) park(t *Task, on any) {
 	t.on, t.since, t.parked = on, k.now, true
 	if !t.yield(struct{}{}) {
-		k.refuse(t)
+		panic(errKilled)
 	}
 }
 
