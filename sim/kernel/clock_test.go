@@ -2,7 +2,6 @@ package kernel_test
 
 import (
 	"context"
-	"errors"
 	"math"
 	"runtime"
 	"testing"
@@ -184,8 +183,8 @@ func TestTimeout(t *testing.T) {
 		t.Error("ended too early")
 	}
 	r.pass(2)
-	if ctx.Err() != context.DeadlineExceeded || !errors.Is(context.Cause(child), context.DeadlineExceeded) ||
-		kernel.Err(child) != context.DeadlineExceeded {
+	want := context.DeadlineExceeded
+	if ctx.Err() != want || kernel.Err(child) != want || context.Cause(child) != want {
 		t.Errorf("ended with %v, the child with %v", ctx.Err(), context.Cause(child))
 	}
 	select {
@@ -195,6 +194,18 @@ func TestTimeout(t *testing.T) {
 	}
 	if after := runtime.NumGoroutine(); after > before {
 		t.Errorf("%d goroutines, before %d", after, before)
+	}
+}
+
+// TestWithoutEnd: the end of time is never reached, nor passed.
+func TestWithoutEnd(t *testing.T) {
+	r := newRig(t)
+	r.pass(5)
+	ctx, cancel := r.WithTimeout(context.Background(), math.MaxInt64)
+	defer cancel()
+	r.After(5, cancel)
+	if err := r.Sleep(ctx, math.MaxInt64); err != context.Canceled || r.Elapsed() != 10 {
+		t.Errorf("got %v after %v", err, r.Elapsed())
 	}
 }
 
@@ -230,4 +241,7 @@ func TestOneTaskManyContexts(t *testing.T) {
 	}
 	r.pass(100)
 	r.want("30ns done", "30ns done", "30ns done")
+	if n := r.Watches(); n != 0 {
+		t.Errorf("%d contexts are still known", n)
+	}
 }

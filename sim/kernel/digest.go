@@ -26,14 +26,13 @@ func (d *digest) add(word uint64) {
 
 func (d *digest) text(s string) {
 	d.add(uint64(len(s)))
-	var last [8]byte
+	var last [8]byte // of what is shorter, the rest is what was before: no difference is lost
 	for len(s) >= len(last) {
 		copy(last[:], s)
 		d.add(binary.LittleEndian.Uint64(last[:]))
 		s = s[len(last):]
 	}
 	if len(s) > 0 {
-		last = [8]byte{}
 		copy(last[:], s)
 		d.add(binary.LittleEndian.Uint64(last[:]))
 	}

@@ -121,7 +121,6 @@ func (k *Kernel) Close() {
 	if k.running.next != nil {
 		panic("kernel: Close is called by a task")
 	}
-	k.running = k.main // also if a timer's function has panicked
 	k.root.kill(true)
 	k.agenda = agenda{}
 }
@@ -129,7 +128,7 @@ func (k *Kernel) Close() {
 // schedule resumes the task at an instant, and at no other.
 func (k *Kernel) schedule(t *Task, at int64) {
 	t.wake = k.next()<<slotBits | uint64(t.slot)
-	k.agenda.add(event{at: at, key: t.wake}, k.now)
+	k.agenda.add(event{at: at, key: t.wake})
 }
 
 // next returns a number greater than all before it.
@@ -162,12 +161,25 @@ func (k *Kernel) drive(struct{}) bool {
 			continue
 		}
 		k.happen(key)
-		if t == k.main {
+		if t.listed {
 			k.unwait(t)
-			t.parked = false
-			return true
 		}
-		k.resume(t)
+		t.wake, t.parked = 0, false
+		switch {
+		case t.next != nil:
+			k.running = t
+			t.next()
+		case t == k.main:
+			return true
+		default:
+			k.drop(t)
+			k.running = k.timers
+			t.fn()
+		}
+		k.running = k.main
+		if k.failure != nil {
+			panic(k.failure)
+		}
 	}
 }
 
@@ -189,24 +201,4 @@ func (k *Kernel) happen(key uint64) {
 		k.fail(&Failure{Kind: EventsMax})
 	}
 	k.digest.add(uint64(k.now) + key*prime3)
-}
-
-// resume lets a task run until it waits again, or calls a timer's function.
-func (k *Kernel) resume(t *Task) {
-	t.wake = 0
-	if t.next == nil {
-		k.drop(t)
-		k.running = k.timers
-		t.fn()
-	} else {
-		if t.listed {
-			k.unwait(t)
-		}
-		k.running, t.parked = t, false
-		t.next()
-	}
-	k.running = k.main
-	if k.failure != nil {
-		panic(k.failure)
-	}
 }

@@ -26,8 +26,8 @@ type Process struct {
 // a task.
 func (k *Kernel) Process(name string) *Process { return k.root.Process(name) }
 
-// Process returns a new child of the process, which dies with it: at once, or, if it is frozen then,
-// when it is woken.
+// Process returns a new child of the process, which dies with it: at once, or, if it is frozen
+// then, when it is woken.
 func (p *Process) Process(name string) *Process {
 	child := &Process{k: p.k, name: name, parent: p, dead: p.dead}
 	if !p.dead {

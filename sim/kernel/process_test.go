@@ -11,12 +11,13 @@ import (
 // TestKillInEachState: the process is gone at once, whatever its task was doing, and what unwinds
 // has no effect.
 func TestKillInEachState(t *testing.T) {
+	background := context.Background()
 	states := map[string]func(r *rig, p *kernel.Process){
 		"not begun":  func(*rig, *kernel.Process) {},
 		"sleeping":   func(r *rig, _ *kernel.Process) { r.nap(100) },
 		"in a wait":  func(r *rig, _ *kernel.Process) { r.Go("other", func() { r.nap(100) }).Wait() },
-		"in a cond":  func(r *rig, _ *kernel.Process) { _ = r.NewCond("c").Wait(context.Background()) },
-		"served":     func(r *rig, _ *kernel.Process) { _ = r.NewServer("s").Serve(context.Background(), 100) },
+		"in a cond":  func(r *rig, _ *kernel.Process) { _ = r.NewCond("c").Wait(background) },
+		"served":     func(r *rig, _ *kernel.Process) { _ = r.NewServer("s").Serve(background, 100) },
 		"frozen":     func(_ *rig, p *kernel.Process) { p.Freeze() },
 		"both":       func(r *rig, p *kernel.Process) { r.After(1, p.Freeze); r.nap(2) },
 		"in a death": func(r *rig, _ *kernel.Process) { r.Process("other").Wait() },

@@ -14,8 +14,8 @@ import (
 	"sluice/sim/kernel"
 )
 
-// TestPropertyAsItsTwin: random programs of sleeps, waits, cancellations, kills and freezes have the
-// log that the dumb twin gives them, and one digest.
+// TestPropertyAsItsTwin: random programs of sleeps, waits, cancellations, kills and freezes have
+// the log that the dumb twin gives them, and one digest.
 func TestPropertyAsItsTwin(t *testing.T) {
 	proptest.Check(t, "twin", prop.ForAll(func(words []uint32) (bool, error) {
 		p := newProgram(words)

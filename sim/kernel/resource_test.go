@@ -45,18 +45,23 @@ func TestSignalIsNotLost(t *testing.T) {
 	r.want("1ns <nil>")
 }
 
-// TestSignalOfTheDead does nothing.
-func TestSignalOfTheDead(t *testing.T) {
+// TestTheDead signal nothing, and are not served.
+func TestTheDead(t *testing.T) {
 	r := newRig(t)
 	c := r.NewCond("answer")
 	r.Go("t", func() { _ = c.Wait(context.Background()); r.log("signalled") })
 	p := r.Process("p")
+	s := r.NewServer("redis")
 	p.Go("t", func() {
 		defer c.Signal()
+		defer func() { _ = s.Serve(context.Background(), 100) }()
 		r.nap(100)
 	})
 	r.pass(1)
 	p.Kill()
+	if s.Backlog() > 0 {
+		t.Error("the dead are served")
+	}
 	r.pass(1)
 	r.want()
 }

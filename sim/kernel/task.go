@@ -8,7 +8,7 @@ import (
 
 // Task is a coroutine of a process. A timer is one that has no coroutine, only a function.
 type Task struct {
-	// What every event touches is the first cache line: with thousands of tasks, what a processor
+	// What every event touches comes first, in 64 bytes: with thousands of tasks, what a processor
 	// waits for is memory.
 
 	// wake is the key of the event that resumes the task; 0: none does.
@@ -20,7 +20,6 @@ type Task struct {
 	// stopped.
 	parked bool
 	listed bool // it is in a list
-	done   bool
 	frozen bool // its process is
 	dead   bool // its process is
 	// What it waits for, since when and until when.
@@ -29,8 +28,9 @@ type Task struct {
 
 	order     uint64 // the number of its waiting, if it does so with a context
 	signalled bool   // by a Cond
-	queue     node   // in the list of what it waits for
-	sleeper   node   // in the list of the watch on its context
+	done      bool
+	queue     node // in the list of what it waits for
+	sleeper   node // in the list of the watch on its context
 	watch     *watch
 
 	process *Process
@@ -122,7 +122,8 @@ func (t *Task) Done() bool { return t.done }
 // String returns the task's name, as "process/task".
 func (t *Task) String() string { return t.process.name + "/" + t.name }
 
-// enter returns the running task. It ends one whose process is dead, and everything after a failure.
+// enter returns the running task. It ends one whose process is dead, and everything after a
+// failure.
 func (k *Kernel) enter() *Task {
 	t := k.running
 	if t.dead || k.failure != nil {
@@ -145,7 +146,7 @@ func (k *Kernel) refuse(t *Task) {
 func (k *Kernel) park(t *Task, on any) {
 	t.on, t.since, t.parked = on, k.now, true
 	if !t.yield(struct{}{}) {
-		k.refuse(t)
+		panic(errKilled)
 	}
 }
 

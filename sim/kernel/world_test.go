@@ -15,8 +15,8 @@ import (
 	"sluice/sim/kernel"
 )
 
-// The world of this file is the smallest one in which the real consumer, supervisor and workers run:
-// a store that takes time, an input of a constant rate, an output that counts each span, and a
+// The world of this file is the smallest one in which the real consumer, supervisor and workers
+// run: a store that takes time, an input of a constant rate, an output that counts each span, and a
 // process for the consumer and for each of its workers.
 const (
 	worldRate       = 2000 // spans/s
@@ -40,8 +40,8 @@ type world struct {
 	restarts int
 }
 
-// runWorld sends load for as long as is said, freezes workers meanwhile, and stops the consumer when
-// all has come out.
+// runWorld sends load for as long as is said, freezes workers meanwhile, and stops the consumer
+// when all has come out.
 func runWorld(tb testing.TB, load time.Duration, freezes ...time.Duration) *world {
 	tb.Helper()
 	k, err := kernel.New(kernel.DefaultConfig())
@@ -85,10 +85,12 @@ func runWorld(tb testing.TB, load time.Duration, freezes ...time.Duration) *worl
 // TestWorld: a frozen worker is replaced, every span comes out, and the run is the same each time.
 func TestWorld(t *testing.T) {
 	var digest string
+	defer func() { t.Log("digest", digest) }()
 	for range 3 {
 		w := runWorld(t, time.Minute, 7*time.Second, 21*time.Second)
 		if w.sent != 60*worldRate || len(w.out) != w.sent || w.restarts != 2 {
-			t.Errorf("%d of %d spans came out, %d restarts, want all and 2", len(w.out), w.sent, w.restarts)
+			t.Errorf("%d of %d spans came out, %d restarts, want all and 2",
+				len(w.out), w.sent, w.restarts)
 		}
 		if digest == "" {
 			digest = w.Digest()
@@ -173,7 +175,9 @@ type acknowledgement struct {
 	at time.Duration
 }
 
-func (a acknowledgement) Wait(ctx context.Context) error { return a.k.Sleep(ctx, a.at-a.k.Elapsed()) }
+func (a acknowledgement) Wait(ctx context.Context) error {
+	return a.k.Sleep(ctx, a.at-a.k.Elapsed())
+}
 
 // Encode writes the numbers of the spans.
 func (w *world) Encode(_ buffer.Generation, spans []buffer.Span) ([]buffer.Chunk, error) {
