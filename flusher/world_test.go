@@ -137,10 +137,11 @@ type inbox struct {
 	status  flusher.Status
 	at      time.Time
 	fresh   []time.Duration
-	silence time.Duration // the longest between two reports
+	silence time.Duration   // the longest between two reports
+	records map[uint64]bool // the counts of records that were reported
 }
 
-func newInbox() *inbox { return &inbox{at: time.Now()} }
+func newInbox() *inbox { return &inbox{at: time.Now(), records: make(map[uint64]bool)} }
 
 func (i *inbox) Report(status flusher.Status) {
 	i.mu.Lock()
@@ -148,6 +149,7 @@ func (i *inbox) Report(status flusher.Status) {
 	now := time.Now()
 	i.silence = max(i.silence, now.Sub(i.at))
 	i.status, i.at = status, now
+	i.records[status.Records] = true
 }
 
 func (i *inbox) Fresh(samples []time.Duration) {

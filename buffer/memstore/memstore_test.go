@@ -20,3 +20,5 @@ func TestConformance(t *testing.T) {
 		ShardMap: flusher.ShardMap,
 	})
 }
+
+func TestSteps(t *testing.T) { storetest.Steps(t, open) }

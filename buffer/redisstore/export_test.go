@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"github.com/redis/rueidis"
+
 	"sluice/buffer"
 )
 
@@ -61,4 +63,26 @@ func (s *Store) Do(ctx context.Context, words ...string) error {
 		}
 	}
 	return nil
+}
+
+// Watched returns a store on the same connections that calls before with the number of each round
+// of commands, from 1, when it is about to be sent.
+func (s *Store) Watched(before func(round int)) *Store {
+	watched := *s
+	watched.client = &watchedClient{Client: s.client, before: before}
+	return &watched
+}
+
+type watchedClient struct {
+	rueidis.Client
+	before func(round int)
+	rounds int
+}
+
+func (c *watchedClient) DoMulti(
+	ctx context.Context, commands ...rueidis.Completed,
+) []rueidis.RedisResult {
+	c.rounds++
+	c.before(c.rounds)
+	return c.Client.DoMulti(ctx, commands...)
 }

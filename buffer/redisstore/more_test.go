@@ -55,6 +55,30 @@ func TestRedeliveryInOtherCuts(t *testing.T) {
 	}
 }
 
+// A generation is taken over between the two looks of a Load: what the second one reads may be
+// another's by then, so the old owner is given nothing.
+func TestLoadBelievesTheSecondLook(t *testing.T) {
+	store := places[0].open(t)
+	c := &cycle{t: t, store: store}
+	for _, step := range []func() error{
+		func() error { return c.attach(1) }, c.enqueue, c.fence, c.lease, c.claim,
+	} {
+		must(t, step())
+	}
+	old := c.owner
+	watched := store.Watched(func(round int) {
+		if round == 2 {
+			must(t, c.fence())
+			must(t, c.claim())
+		}
+	})
+	loaded, err := watched.Load(t.Context(), old, c.names)
+	if must(t, err); loaded[0].Owned || len(loaded[0].Spans) > 0 {
+		t.Errorf("the old owner %v loads %+v", old, loaded[0])
+	}
+	must(t, c.load())
+}
+
 func TestMemoryAsksEveryNodeOnce(t *testing.T) {
 	server := servertest.Redis(t, "--maxmemory", "64mb")
 	for _, c := range []struct {

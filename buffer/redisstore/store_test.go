@@ -101,6 +101,16 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+func TestSteps(t *testing.T) {
+	for _, p := range places {
+		t.Run(p.name, func(t *testing.T) {
+			store := p.open(t)
+			wiped(t, store)
+			storetest.Steps(t, fork(store))
+		})
+	}
+}
+
 func TestPropertyOrderIndependence(t *testing.T) {
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) {

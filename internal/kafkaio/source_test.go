@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -106,6 +107,36 @@ func TestCommittedOffsetIsWhereTheNextMemberBegins(t *testing.T) {
 	next := poll(t, source(t, cfg, nil), 100, 3)
 	if len(next[0]) != 3 || string(next[0][0].Value) != "0/7" || len(next[1]) != 0 {
 		t.Errorf("the next member reads %v", next)
+	}
+}
+
+// What was committed is gone from the log, as after an outage that outlasted the topic's retention:
+// the group goes on with the oldest message that is left, not behind the newest.
+func TestSourceGoesOnWithTheOldestThatIsLeft(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(1, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	load(t, cfg, "spans", 0, 30, 0)
+	first, err := NewSource(cfg, DefaultSourceConfig("spans", "group"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := poll(t, first, 100, 30)
+	if err := first.Commit(bounded(t), got[0][9:10]); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	var upTo kadm.Offsets
+	upTo.AddOffset("spans", 0, 20, -1)
+	err = ask(bounded(t), cfg, func(ctx context.Context, admin *kadm.Client) error {
+		answers, err := admin.DeleteRecords(ctx, upTo)
+		return errors.Join(err, answers.Error())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := poll(t, source(t, cfg, nil), 100, 10)
+	if len(next[0]) != 10 || next[0][0].Position.Offset != 20 {
+		t.Errorf("the next member reads %v, want 20 to 29", next[0])
 	}
 }
 

@@ -99,11 +99,27 @@ func TestConfigFaultsAreAllNamed(t *testing.T) {
 // A worker that waits for a server gives signs of life more often than it would be taken for hung.
 func TestWaitsAreShorterThanAHang(t *testing.T) {
 	c := DefaultConfig()
-	c.Flusher.MaxUnhealthy = 2 * time.Second
+	c.Flusher.MaxUnhealthy = time.Second
 	w := c.own().Worker
 	if most := c.Flusher.MaxUnhealthy / 2; w.BeatEvery > most || w.RetryMax > most ||
-		c.own().AnswerMax() > most {
-		t.Errorf("beat %v, retry %v, answer %v: want well below %v", w.BeatEvery, w.RetryMax,
-			c.own().AnswerMax(), c.Flusher.MaxUnhealthy)
+		w.RetryMin > w.RetryMax || c.own().AnswerMax() > most {
+		t.Errorf("beat %v, retry %v to %v, answer %v: want well below %v", w.BeatEvery, w.RetryMin,
+			w.RetryMax, c.own().AnswerMax(), c.Flusher.MaxUnhealthy)
+	}
+}
+
+// A clock that is not seen stops well before it makes due what was not, whatever the time-outs, and
+// ticks are seen in time.
+func TestClocksStopBeforeATimeout(t *testing.T) {
+	for _, timeouts := range [][2]time.Duration{
+		{time.Second, time.Minute}, {time.Minute, time.Second},
+	} {
+		c := DefaultConfig()
+		c.Options.Timeout, c.Options.RootTimeout = timeouts[0], timeouts[1]
+		unseen, tick := c.own().Worker.UnseenMax, c.own().Ingest.TickEvery
+		if unseen > time.Second/2 || tick > unseen/2 {
+			t.Errorf("with time-outs %v clocks run on for %v and tick every %v: want well below",
+				timeouts, unseen, tick)
+		}
 	}
 }

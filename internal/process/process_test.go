@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/syncbuf"
 )
@@ -29,6 +30,34 @@ func TestWhatAChildReportsLastIsHeard(t *testing.T) {
 	if _, exit := run(t, settings{Word: "no way on"}, log); exit.Code != CodeFailed ||
 		exit.Err == nil || exit.Err.Error() != "no way on" {
 		t.Errorf("exit %+v of a child that ends before it reports, want its last word", exit)
+	}
+}
+
+// A child that has ended counts as ended when its last report is taken, not before: whoever sees the
+// end looks at the report next.
+func TestAChildHasEndedWhenItsLastReportIsTaken(t *testing.T) {
+	started := make(chan *Process, 1)
+	early, taken := false, false
+	p, err := echo.Start(Options{Log: slog.New(slog.DiscardHandler)}, settings{Say: []string{"last"}},
+		func(string) {
+			p := <-started
+			for there := true; there; _, there = Look(p.Pid()) {
+				time.Sleep(time.Millisecond)
+			}
+			select {
+			case <-p.Done():
+				early = true
+			case <-time.After(100 * time.Millisecond): // enough for whoever does not wait
+			}
+			taken = true
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	started <- p
+	<-p.Done()
+	if early || !taken {
+		t.Errorf("ended before the report was taken: %v; taken: %v", early, taken)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +64,9 @@ func behave(ctx, stop context.Context, job Job) error {
 		job.Log.Warn("from the worker", "spans", 123456789, "shard", job.Spec.Owners[0].Owner.Shard)
 		fmt.Fprintln(os.Stderr, "a line that is no record")
 		return nil
+	case "limits":
+		return fmt.Errorf("threads %d, GC percent %d, memory %d", runtime.GOMAXPROCS(0),
+			debug.SetGCPercent(-1), debug.SetMemoryLimit(-1))
 	case "fail":
 		return errors.New("no way on: disk on fire")
 	case "panic":

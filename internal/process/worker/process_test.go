@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"fmt"
+	"math"
 	"strings"
 	"syscall"
 	"testing"
@@ -177,6 +179,28 @@ func TestSecretsAreInNoArgumentAndNoEnvironment(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "hunter2") {
 		t.Errorf("the secret is in the log:\n%s", out)
+	}
+}
+
+func TestLimitsReachTheWorkers(t *testing.T) {
+	for _, c := range []struct {
+		max  buffer.Bytes
+		want string
+	}{
+		{123 << 20, "threads 2, GC percent 150, memory 128974848"},
+		{NoMemoryMax, fmt.Sprintf("threads 2, GC percent 150, memory %d", int64(math.MaxInt64))},
+	} {
+		s, _ := newProcesses(t, behaviour{Do: "limits"})
+		cfg := s.cfg
+		cfg.Threads, cfg.GCPercent, cfg.MemoryMax = 2, 150, c.max
+		limited, err := NewProcesses(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(limited.Close)
+		if exit := exitOf(t, start(t, limited)); exit.Err == nil || exit.Err.Error() != c.want {
+			t.Errorf("limits are %v, want %s", exit.Err, c.want)
+		}
 	}
 }
 

@@ -1,0 +1,313 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"sluice/buffer"
+)
+
+// Steps checks what the contract says of single steps and the conformance cases cannot see: what
+// owners are handed, told and refused.
+func Steps(t *testing.T, open Factory) {
+	t.Helper()
+	for name, check := range map[string]func(*hand){
+		"fence makes due at once":     (*hand).fenceMakesDue,
+		"fence of a known epoch":      (*hand).fenceIsConditional,
+		"old owners are refused":      (*hand).oldOwners,
+		"clock":                       (*hand).clock,
+		"what is leased stays leased": (*hand).leasedOnce,
+		"what comes back keeps later": (*hand).backKeepsLater,
+		"leases are oldest first":     (*hand).oldestFirst,
+		"claim":                       (*hand).claims,
+		"take-over":                   (*hand).takeOver,
+		"merged":                      (*hand).merged,
+		"arrival":                     (*hand).arrival,
+	} {
+		t.Run(name, func(t *testing.T) {
+			check(&hand{t: t, store: open(t, buffer.DefaultOptions())})
+		})
+	}
+}
+
+// hand makes steps, none of which may fail.
+type hand struct {
+	t          *testing.T
+	store      Store
+	deliveries int64
+}
+
+func (h *hand) must(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *hand) stale(what string, err error) {
+	h.t.Helper()
+	if !errors.Is(err, buffer.ErrStale) {
+		h.t.Errorf("%s: %v, want that the owner is stale", what, err)
+	}
+}
+
+// attach stores spans of trace 1, each given as its id and its parent's, and returns the answer.
+func (h *hand) attach(pairs ...[2]byte) buffer.Attached {
+	h.t.Helper()
+	spans := make([]buffer.Span, len(pairs))
+	for i, pair := range pairs {
+		spans[i] = buffer.Span{
+			TraceKey: buffer.TraceKey{Project: 1, Trace: buffer.TraceID{1}},
+			ID:       buffer.SpanID{pair[0]}, Parent: buffer.SpanID{pair[1]}, Root: pair[0] == pair[1],
+			Size: 10, Payload: []byte{pair[0]},
+			Position: buffer.Position{Offset: int64(pair[0])},
+		}
+	}
+	traces, _ := buffer.Group(spans)
+	h.deliveries++
+	answers, err := h.store.Attach(h.t.Context(), buffer.Delivery{
+		Clock: 100, ID: buffer.DeliveryID{Number: h.deliveries}}, traces)
+	h.must(err)
+	return answers[0]
+}
+
+// queue sets a deadline in a shard's queue.
+func (h *hand) queue(shard buffer.Shard, g buffer.Generation, deadline buffer.Instant) {
+	h.t.Helper()
+	h.must(h.store.Enqueue(h.t.Context(), shard, buffer.QueueUpdate{
+		Clock: 100, Wall: 100, Due: []buffer.Due{{Generation: g, Deadline: deadline}},
+	}))
+}
+
+// one stores a root, queues it in shard 0, and returns its generation.
+func (h *hand) one(id byte, deadline buffer.Instant) buffer.Generation {
+	h.t.Helper()
+	g := h.attach([2]byte{id, id}).Live[0].Generation
+	h.queue(0, g, deadline)
+	return g
+}
+
+func (h *hand) fence(shard buffer.Shard) buffer.Fenced {
+	h.t.Helper()
+	fenced, err := h.store.Fence(h.t.Context(), shard, buffer.AnyEpoch)
+	h.must(err)
+	return fenced
+}
+
+// lease expects to be handed these, in that order.
+func (h *hand) lease(o buffer.Owner, now buffer.Instant, limit int, want ...buffer.Due) {
+	h.t.Helper()
+	leased, err := h.store.Lease(h.t.Context(), o, now, limit)
+	h.must(err)
+	if !slices.Equal(leased.Due, want) {
+		h.t.Errorf("lease at %d: %v, want %v", now, leased.Due, want)
+	}
+}
+
+func (h *hand) claim(o buffer.Owner, g buffer.Generation, want buffer.Claim) {
+	h.t.Helper()
+	claims, err := h.store.Claim(h.t.Context(), o, []buffer.Generation{g})
+	h.must(err)
+	if claims[0] != want {
+		h.t.Errorf("claim of %v by %v: %+v, want %+v", g, o, claims[0], want)
+	}
+}
+
+func (h *hand) load(o buffer.Owner, g buffer.Generation, want ...byte) {
+	h.t.Helper()
+	loaded, err := h.store.Load(h.t.Context(), o, []buffer.Generation{g})
+	h.must(err)
+	var got []byte
+	for _, span := range loaded[0].Spans {
+		got = append(got, span.ID[0])
+	}
+	if loaded[0].Owned != (len(want) > 0) || !slices.Equal(got, want) {
+		h.t.Errorf("load of %v by %v: %v %v, want %v", g, o, loaded[0].Owned, got, want)
+	}
+}
+
+func (h *hand) ack(o buffer.Owner, g buffer.Generation, want buffer.AckResult, spans ...byte) {
+	h.t.Helper()
+	flushed := buffer.Flushed{Generation: g}
+	for _, id := range spans {
+		flushed.Spans = append(flushed.Spans, buffer.SpanID{id})
+	}
+	results, err := h.store.Ack(h.t.Context(), o, []buffer.Flushed{flushed})
+	h.must(err)
+	if results[0] != want {
+		h.t.Errorf("ack of %v by %v: %v, want %v", g, o, results[0], want)
+	}
+}
+
+func due(g buffer.Generation, deadline buffer.Instant) buffer.Due {
+	return buffer.Due{Generation: g, Deadline: deadline}
+}
+
+func owned(spans int) buffer.Claim {
+	return buffer.Claim{State: buffer.ClaimOwned, Spans: spans, Bytes: 10 * int64(spans)}
+}
+
+// What was leased is due whatever the clock says, before all else, and keeps its own deadline, also
+// when that happens twice.
+func (h *hand) fenceMakesDue() {
+	late, early := h.one(1, 9000), h.one(2, 1000)
+	h.lease(h.fence(0).Owner, 9000, 9, due(early, 1000), due(late, 9000))
+	o := h.fence(0).Owner
+	h.must(h.store.Release(h.t.Context(), o, buffer.Release{})) // nothing is leased: nothing happens
+	h.lease(o, 0, 9, due(early, 1000), due(late, 9000))
+	h.must(h.store.Release(h.t.Context(), o, buffer.Release{Done: []buffer.Generation{early}}))
+	other := h.one(3, 500)
+	o = h.fence(0).Owner
+	h.lease(o, 1000, 9, due(late, 9000), due(other, 500))
+}
+
+func (h *hand) fenceIsConditional() {
+	first, second := h.fence(0).Owner, h.fence(0).Owner
+	_, err := h.store.Fence(h.t.Context(), 0, first.Epoch)
+	h.stale("fence of an old epoch", err)
+	h.lease(second, 0, 9)
+	third, err := h.store.Fence(h.t.Context(), 0, second.Epoch)
+	h.must(err)
+	if third.Owner.Epoch != second.Epoch+1 || second.Epoch != first.Epoch+1 {
+		h.t.Errorf("epochs %v, %v, %v, want each the next", first, second, third.Owner)
+	}
+}
+
+func (h *hand) oldOwners() {
+	g := h.one(1, 1000)
+	old := h.fence(0).Owner
+	o := h.fence(0).Owner
+	_, err := h.store.Lease(h.t.Context(), old, 1000, 9)
+	h.stale("lease", err)
+	h.lease(o, 1000, 9, due(g, 1000))
+	h.stale("release", h.store.Release(h.t.Context(), old, buffer.Release{
+		Back: []buffer.Due{due(g, 1000)}}))
+	h.lease(o, 1000, 9)
+}
+
+func (h *hand) clock() {
+	wants := func(want buffer.ShardClock) {
+		h.t.Helper()
+		if got := h.fence(0).Clock; got != want {
+			h.t.Errorf("clock %+v, want %+v", got, want)
+		}
+	}
+	lease := func(now buffer.Instant) {
+		h.t.Helper()
+		h.lease(h.fence(0).Owner, now, 9)
+	}
+	tick := func(wall buffer.Instant) {
+		h.t.Helper()
+		h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Tick: true, Wall: wall}))
+	}
+	lease(70)
+	wants(buffer.ShardClock{}) // without input it has none
+	tick(5000)
+	tick(4000)
+	wants(buffer.ShardClock{Seen: 5000})
+	h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: 3000, Wall: 5000}))
+	wants(buffer.ShardClock{Now: 3000, Drift: -2 * time.Second, Inputs: 1, Seen: 5000})
+	lease(3500)
+	lease(3200)
+	wants(buffer.ShardClock{Now: 3500, Drift: -2 * time.Second, Inputs: 1, Seen: 5000})
+	h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: 2500, Wall: 6000}))
+	wants(buffer.ShardClock{Now: 2500, Drift: -3500 * time.Millisecond, Inputs: 2, Seen: 5000})
+}
+
+// A write that comes while the generation is leased queues it again. It is handed out when it was
+// released, and not before.
+func (h *hand) leasedOnce() {
+	g := h.one(1, 1000)
+	o := h.fence(0).Owner
+	h.lease(o, 1000, 9, due(g, 1000))
+	h.queue(0, g, 2000)
+	other := h.one(2, 3000)
+	h.lease(o, 3000, 1, due(other, 3000))
+	h.must(h.store.Release(h.t.Context(), o, buffer.Release{Done: []buffer.Generation{g}}))
+	h.lease(o, 1999, 9)
+	h.lease(o, 3000, 9, due(g, 2000))
+}
+
+// A deadline that was set while the generation was leased is not overwritten by its return.
+func (h *hand) backKeepsLater() {
+	g := h.one(1, 1000)
+	o := h.fence(0).Owner
+	h.lease(o, 1000, 9, due(g, 1000))
+	h.queue(0, g, 5000)
+	h.must(h.store.Release(h.t.Context(), o, buffer.Release{Back: []buffer.Due{due(g, 1000)}}))
+	h.lease(o, 4999, 9)
+	h.lease(o, 5000, 9, due(g, 5000))
+	h.must(h.store.Release(h.t.Context(), o, buffer.Release{Back: []buffer.Due{due(g, 6000)}}))
+	h.lease(o, 5999, 9)
+	h.lease(o, 6000, 9, due(g, 6000))
+}
+
+func (h *hand) oldestFirst() {
+	a, b, c := h.one(1, 3000), h.one(2, 1000), h.one(3, 2000)
+	o := h.fence(0).Owner
+	h.lease(o, 999, 9)
+	h.lease(o, 3000, 2, due(b, 1000), due(c, 2000))
+	h.lease(o, 3000, 2, due(a, 3000))
+}
+
+func (h *hand) claims() {
+	g := h.one(1, 1000)
+	o, other := h.fence(0).Owner, h.fence(1).Owner
+	h.claim(o, buffer.Generation{TraceKey: g.TraceKey, Segment: g.Segment}, buffer.Claim{})
+	h.claim(o, g, owned(1))
+	h.claim(o, g, owned(1)) // again: its answer may have been lost
+	h.claim(other, g, buffer.Claim{State: buffer.ClaimBusy})
+	h.load(other, g)
+	h.ack(other, g, buffer.AckStale, 1)
+	next := h.attach([2]byte{2, 1}) // follows by itself
+	if len(next.Live) != 1 || next.Live[0].Generation == g {
+		h.t.Errorf("live %v beside what is in flight, want another generation", next.Live)
+	}
+	h.load(o, g, 1)
+	h.ack(o, g, buffer.AckDone, 1)
+	h.ack(o, g, buffer.AckGone, 1)
+	h.load(o, g)
+	h.claim(o, g, buffer.Claim{})
+	h.claim(o, next.Live[0].Generation, owned(1))
+}
+
+func (h *hand) takeOver() {
+	g := h.one(1, 1000)
+	old, o := h.fence(0).Owner, h.fence(0).Owner
+	h.claim(old, g, owned(1)) // it was leased before, and the claim comes late
+	h.claim(o, g, owned(1))
+	h.claim(old, g, buffer.Claim{State: buffer.ClaimStale})
+	h.load(old, g)
+	h.ack(old, g, buffer.AckStale, 1)
+	h.load(o, g, 1)
+	h.ack(o, g, buffer.AckDone, 1)
+}
+
+// What became part of another is dropped from the queue, and cannot be claimed.
+func (h *hand) merged() {
+	child := h.attach([2]byte{3, 2}).Live[0].Generation
+	h.queue(0, child, 1000)
+	answer := h.attach([2]byte{2, 1})
+	if !slices.Equal(answer.Merged, []buffer.Generation{child}) {
+		h.t.Fatalf("merged %v, want %v", answer.Merged, child)
+	}
+	h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: 100, Wall: 100,
+		Merged: answer.Merged, Due: []buffer.Due{due(answer.Live[0].Generation, 1000)}}))
+	o := h.fence(0).Owner
+	h.lease(o, 1000, 9, due(answer.Live[0].Generation, 1000))
+	h.claim(o, child, buffer.Claim{})
+	h.claim(o, answer.Live[0].Generation, owned(2))
+}
+
+// Spans come out by attach, and those of one attach by offset, wherever they were in between.
+func (h *hand) arrival() {
+	h.attach([2]byte{9, 8})
+	h.attach([2]byte{3, 1}, [2]byte{7, 8}, [2]byte{5, 1})
+	h.attach([2]byte{8, 1})
+	g := h.attach([2]byte{1, 1}).Live[0].Generation
+	o := h.fence(0).Owner
+	h.claim(o, g, owned(6))
+	h.load(o, g, 9, 3, 5, 7, 8, 1)
+}
