@@ -13,12 +13,14 @@ lint: tools ## gofmt, vet, staticcheck, doc comments, how the documents wrap
 
 test: lint ## everything: lint, all tests with the race detector, every scenario, real servers
 	@scripts/test.sh
+	go run ./cmd/simulate run all --seeds 1..2
 	@scripts/library.sh --world fakes
 	@JOBS=3 scripts/library.sh --world real --servers start
 	go run ./cmd/simulate run redis-down --quiet --world real --servers start-cluster \
 	  --set 'faults=[at 4s stop redis node 2 for 3s]' --out runs/cluster-node-down
 
-library: tools ## every scenario of the library, on fakes and on real servers
+library: tools ## every scenario of the library, in virtual time, on fakes and on real servers
+	go run ./cmd/simulate run all --seeds 1..2
 	@scripts/library.sh --world fakes
 	@JOBS=3 scripts/library.sh --world real --servers start
 

@@ -28,9 +28,8 @@ type Ports struct {
 	// DeadLetters takes messages that cannot be decoded.
 	DeadLetters flusher.Producer
 	Spawner     flusher.Spawner
-	// KillWorkers ends every worker of the spawner by force, and lets none live that is started
-	// later: a keeper may see the first death before it sees the end. It may wait until they have
-	// ended.
+	// KillWorkers ends every worker of the spawner by force, and from then on the spawner refuses to
+	// start any. It may wait until they have ended.
 	KillWorkers func()
 	// Memory may be nil if Flusher.MaxMemory is MemoryOff.
 	Memory flusher.MemoryMeter

@@ -37,7 +37,7 @@ type rig struct {
 	stored    int64 // of them, the last and all before it
 	committed int64
 	workers   []*worker
-	closed    bool // no worker is started any more
+	over      bool // all were killed: no more starts
 	lags      bool // the workers do
 	events    []flusher.Event
 	fresh     int // samples
@@ -214,8 +214,8 @@ func (r *rig) Flush(context.Context) error                            { return n
 func (r *rig) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Handle, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
-		return nil, errors.New("the spawner is closed")
+	if r.over {
+		return nil, errors.New("the workers were killed")
 	}
 	w := &worker{rig: r, spec: spec, drains: r.drains}
 	if r.dies > 0 {
@@ -228,7 +228,7 @@ func (r *rig) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Handle,
 func (r *rig) killAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.closed = true
+	r.over = true
 	for _, w := range r.workers {
 		w.Kill()
 	}

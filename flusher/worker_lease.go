@@ -65,10 +65,9 @@ func dueBy(leased []buffer.Due, asked, now buffer.Instant) (due, early []buffer.
 //
 // A Lease whose answer was lost may have moved segments from the queue to what is leased, where
 // nobody but this owner would look for them, and it does not know of them: without a fence they
-// would stay there as long as the worker lives. So it succeeds itself: it fences the shard if the
-// epoch is still its own. All that was leased is due again, and a Lease that was only delayed is
-// refused when it arrives. It holds nothing else of the shard then: what it leased before that
-// Lease was finished in the same cycle.
+// would stay there as long as the worker lives. So it succeeds itself: once it holds nothing else
+// of the shard, it fences the shard if the epoch is still its own. All that was leased is due
+// again, and a Lease that was only delayed is refused when it arrives.
 //
 // The answer of that Fence may be lost, too. Then the next try is refused, and the epoch last+1 is
 // either the worker's own or an intruder's. It can be taken for the worker's own because a
@@ -81,6 +80,8 @@ func (w *worker) sure(s *shard) (bool, error) {
 		return false, nil
 	case !s.unsure:
 		return true, nil
+	case s.holding > 0:
+		return false, nil
 	}
 	last, repeated := s.owner.Epoch, false
 	ok, err := w.try(StageLease, s, func() error {

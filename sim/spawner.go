@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,6 +22,7 @@ type spawner struct {
 	settings core.Settings
 	planted  defects.Planted
 	workers  []*worker // that were started, in order
+	over     bool      // all were killed: none is started after that
 }
 
 var _ flusher.Spawner = (*spawner)(nil)
@@ -50,6 +52,9 @@ var (
 
 // Start implements flusher.Spawner.
 func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Handle, error) {
+	if s.over {
+		return nil, errors.New("sim: every worker was killed")
+	}
 	s.System.numbers++
 	w := &worker{System: s.System, spec: spec, number: s.System.numbers, at: s.Now(),
 		canKill: s.setup.Scenario.Topology.FlusherMode != scenarios.ModeGoroutine}
@@ -176,7 +181,10 @@ func (s *spawner) each(do func(*kernel.Process)) {
 	}
 }
 
-func (s *spawner) killAll() { s.each((*kernel.Process).Kill) }
+func (s *spawner) killAll() {
+	s.over = true
+	s.each((*kernel.Process).Kill)
+}
 
 // live counts the processes that run.
 func (s *spawner) live() (n int) {

@@ -77,12 +77,13 @@ func (i *injector) run(ctx context.Context, start time.Time) {
 func (i *injector) step(now time.Time, elapsed time.Duration) {
 	sent, settled := i.sink.Ledger.Counts()
 	restarts := i.restarts()
+	last := i.effects() // before any begins: whether its task is already through is chance
 	for n, occurrence := range i.plan {
 		if i.reached(n, occurrence.When.Reached(elapsed, sent, settled, restarts)) {
 			i.start("fault begins", func() { i.begin(n, occurrence.Fault, elapsed) })
 		}
 	}
-	for _, e := range i.effects() {
+	for _, e := range last {
 		if e.step != nil {
 			e.step(now)
 		}

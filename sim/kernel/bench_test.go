@@ -41,6 +41,8 @@ func background(*Kernel, int) context.Context { return context.Background() }
 
 func BenchmarkSleep(b *testing.B) {
 	b.Run("1", func(b *testing.B) { benchmarkSleepers(b, 1, background) })
+	b.Run("10", func(b *testing.B) { benchmarkSleepers(b, 10, background) })
+	b.Run("100", func(b *testing.B) { benchmarkSleepers(b, 100, background) })
 	b.Run("1000", func(b *testing.B) { benchmarkSleepers(b, 1000, background) })
 	b.Run("1000-one-context", func(b *testing.B) {
 		one, cancel := context.WithCancel(context.Background())

@@ -9,33 +9,37 @@ import (
 
 // Sleep returns nil after d, at once if d is not positive, or why the context has ended as soon as
 // it has: the context wins if both are.
-func (k *Kernel) Sleep(ctx context.Context, d time.Duration) error {
-	t := k.enter()
-	if err := Err(ctx); err != nil || d <= 0 {
-		return err
-	}
-	return k.sleep(t, ctx, k.in(d), nil)
-}
+func (k *Kernel) Sleep(ctx context.Context, d time.Duration) error { return k.sleep(ctx, d, nil) }
 
-// sleep waits until an instant that is to come, or the context has ended.
-func (k *Kernel) sleep(t *Task, ctx context.Context, until int64, on any) error {
-	if k.agenda.empty(until) && k.alone(t) {
-		// Nothing else can happen before, so nobody needs to be asked to let it.
-		key := k.next()<<slotBits | uint64(t.slot)
-		k.next() // park's
-		k.now = until
-		k.happen(key)
+// sleep is Sleep that is served by on, or by nobody.
+func (k *Kernel) sleep(ctx context.Context, d time.Duration, on any) error {
+	t, done := k.enter(), ctx.Done()
+	if done != nil {
+		if err := Err(ctx); err != nil {
+			return err
+		}
+	}
+	if d <= 0 {
 		return nil
 	}
-	k.attend(t, ctx)
+	until := k.in(d)
+	if k.agenda.empty(until) && !k.wakeEnded() {
+		// Nothing else can happen before, so nobody needs to be asked to let it.
+		k.now = until
+		k.happen(k.next()<<slotBits | uint64(t.slot))
+		return nil
+	}
+	if done != nil {
+		k.attend(t, ctx, done)
+	}
 	k.schedule(t, until)
 	t.until = until
 	k.park(t, on)
+	if done == nil {
+		return nil
+	}
 	return Err(ctx)
 }
-
-// alone tells whether the running task may go on without asking the others.
-func (k *Kernel) alone(t *Task) bool { return !t.process.frozen && !k.wakeEnded() }
 
 // in returns the instant after d.
 func (k *Kernel) in(d time.Duration) int64 {

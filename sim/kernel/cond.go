@@ -28,7 +28,9 @@ func (c *Cond) Wait(ctx context.Context) error {
 	}
 	t.signalled = false
 	c.waiters.add(&t.queue)
-	k.attend(t, ctx)
+	if done := ctx.Done(); done != nil {
+		k.attend(t, ctx, done)
+	}
 	k.park(t, c)
 	if t.signalled {
 		return nil

@@ -26,14 +26,13 @@ func (d *digest) add(word uint64) {
 
 func (d *digest) text(s string) {
 	d.add(uint64(len(s)))
-	var last [8]byte
+	var last [8]byte // of what is shorter, the rest is what was before: no difference is lost
 	for len(s) >= len(last) {
 		copy(last[:], s)
 		d.add(binary.LittleEndian.Uint64(last[:]))
 		s = s[len(last):]
 	}
 	if len(s) > 0 {
-		last = [8]byte{}
 		copy(last[:], s)
 		d.add(binary.LittleEndian.Uint64(last[:]))
 	}
@@ -53,9 +52,12 @@ func (k *Kernel) Note(what string, numbers ...int64) {
 // Digest returns a text that stands for everything that happened so far, in its order: two runs of
 // one world with one seed have the same.
 func (k *Kernel) Digest() string {
-	d := k.digest
-	for range 4 { // the last words have reached every bit
-		d.add(d.a ^ d.b>>32)
-	}
-	return fmt.Sprintf("%016x%016x", d.a, d.b)
+	return fmt.Sprintf("%016x%016x", spread(k.digest.a), spread(k.digest.b))
+}
+
+// spread lets every bit reach every other one (the finalizer of MurmurHash3).
+func spread(lane uint64) uint64 {
+	lane = (lane ^ lane>>33) * 0xFF51AFD7ED558CCD
+	lane = (lane ^ lane>>33) * 0xC4CEB9FE1A85EC53
+	return lane ^ lane>>33
 }

@@ -109,17 +109,17 @@ func (k *Kernel) describe(f *Failure) {
 func (k *Kernel) waiting() []Waiting {
 	var tasks []*Task
 	for _, t := range k.slots {
-		if t != nil && t != k.running && (t.next != nil || t == k.main) {
+		if t != nil && t.parked {
 			tasks = append(tasks, t)
 		}
 	}
 	slices.SortFunc(tasks, func(a, b *Task) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.slot, b.slot))
+		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.slot, b.slot))
 	})
 	all := make([]Waiting, len(tasks))
 	for i, t := range tasks {
 		all[i] = Waiting{
-			Task: t.String(), For: t.waitsFor(), Since: time.Duration(t.since), Frozen: t.process.frozen,
+			Task: t.String(), For: t.waitsFor(), Since: time.Duration(t.since), Frozen: t.frozen,
 		}
 	}
 	return all
@@ -144,7 +144,7 @@ func (t *Task) waitsFor() string {
 	case *Server:
 		return "is served by " + on.name + " until " + until
 	}
-	if t.order == 0 {
+	if t.yield == nil {
 		return "is about to begin"
 	}
 	return "sleeps until " + until

@@ -82,7 +82,9 @@ func New(cfg Config) (*Kernel, error) {
 	k.root = &Process{k: k, name: mainName}
 	k.main = k.newTask(k.root, mainName)
 	k.running = k.main
+	k.main.yield = k.drive
 	k.timers = &Task{k: k, process: k.root, name: "timers"}
+	k.timers.yield = func(struct{}) bool { panic("kernel: a timer's function waits") }
 	return k, nil
 }
 
@@ -103,9 +105,12 @@ func (k *Kernel) Events() uint64 { return k.events }
 // the world is started with [Process.Go].
 func (k *Kernel) Go(name string, fn func()) flusher.Task { return k.root.Go(name, fn) }
 
+// Main returns the process of what is nobody else's: it is neither killed nor frozen.
+func (k *Kernel) Main() *Process { return k.root }
+
 // Alive tells whether the running task's process is. A model asks before each effect: what unwinds
 // after a kill may have none.
-func (k *Kernel) Alive() bool { return !k.running.process.dead }
+func (k *Kernel) Alive() bool { return !k.running.dead }
 
 // Running names the task that runs, as "process/task".
 func (k *Kernel) Running() string { return k.running.String() }
@@ -113,7 +118,7 @@ func (k *Kernel) Running() string { return k.running.String() }
 // Close unwinds every task. The kernel cannot be used after that. It is called from outside, and
 // may be called after a failure.
 func (k *Kernel) Close() {
-	if k.running != k.main {
+	if k.running.next != nil {
 		panic("kernel: Close is called by a task")
 	}
 	k.root.kill(true)
@@ -123,7 +128,7 @@ func (k *Kernel) Close() {
 // schedule resumes the task at an instant, and at no other.
 func (k *Kernel) schedule(t *Task, at int64) {
 	t.wake = k.next()<<slotBits | uint64(t.slot)
-	k.agenda.add(event{at: at, key: t.wake}, k.now)
+	k.agenda.add(event{at: at, key: t.wake})
 }
 
 // next returns a number greater than all before it.
@@ -138,8 +143,8 @@ func (k *Kernel) ready(t *Task) {
 	k.schedule(t, k.now)
 }
 
-// drive makes events happen until main is resumed.
-func (k *Kernel) drive() {
+// drive makes events happen until main is resumed. It is how main yields.
+func (k *Kernel) drive(struct{}) bool {
 	for {
 		key, any := k.agenda.take(k.now)
 		if !any {
@@ -150,17 +155,31 @@ func (k *Kernel) drive() {
 		if t == nil || t.wake != key {
 			continue // it was resumed by something else, or is no more
 		}
-		if t.process.frozen {
+		if t.frozen {
 			k.unwait(t)
 			t.process.held = append(t.process.held, t)
 			continue
 		}
 		k.happen(key)
-		if t == k.main {
+		if t.listed {
 			k.unwait(t)
-			return
 		}
-		k.resume(t)
+		t.wake, t.parked = 0, false
+		switch {
+		case t.next != nil:
+			k.running = t
+			t.next()
+		case t == k.main:
+			return true
+		default:
+			k.drop(t)
+			k.running = k.timers
+			t.fn()
+		}
+		k.running = k.main
+		if k.failure != nil {
+			panic(k.failure)
+		}
 	}
 }
 
@@ -181,24 +200,5 @@ func (k *Kernel) happen(key uint64) {
 	if k.events++; k.events > k.eventsMax {
 		k.fail(&Failure{Kind: EventsMax})
 	}
-	k.digest.add(uint64(k.now))
-	k.digest.add(key)
-}
-
-// resume lets a task run until it waits again, or calls a timer's function.
-func (k *Kernel) resume(t *Task) {
-	t.wake = 0
-	if t.next == nil {
-		k.drop(t)
-		k.running = k.timers
-		t.fn()
-	} else {
-		k.unwait(t)
-		k.running = t
-		t.next()
-	}
-	k.running = k.main
-	if k.failure != nil {
-		panic(k.failure)
-	}
+	k.digest.add(uint64(k.now) + key*prime3)
 }

@@ -12,6 +12,7 @@ type node struct {
 
 func (l *list) add(n *node) {
 	n.in, n.prev, n.next = l, l.last, nil
+	n.task.listed = true
 	if l.last == nil {
 		l.first = n
 	} else {

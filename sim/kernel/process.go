@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 
@@ -16,7 +17,7 @@ type Process struct {
 	tasks    []*Task
 	held     []*Task // resumed while the process was frozen, in order
 	waiters  list    // for its death
-	frozen   bool
+	frozen   bool    // as each of its tasks is
 	dead     bool
 	orphan   bool // its parent has died while it was frozen
 }
@@ -25,8 +26,8 @@ type Process struct {
 // a task.
 func (k *Kernel) Process(name string) *Process { return k.root.Process(name) }
 
-// Process returns a new child of the process, which dies with it: at once, or, if it is frozen then,
-// when it is woken.
+// Process returns a new child of the process, which dies with it: at once, or, if it is frozen
+// then, when it is woken.
 func (p *Process) Process(name string) *Process {
 	child := &Process{k: p.k, name: name, parent: p, dead: p.dead}
 	if !p.dead {
@@ -43,7 +44,7 @@ func (p *Process) Go(name string, fn func()) flusher.Task {
 		return &Task{k: k, name: name, process: p, done: true}
 	}
 	t := k.newTask(p, name)
-	t.fn, t.parked, t.since = fn, true, k.now
+	t.fn, t.parked, t.since, t.born = fn, true, k.now, k.next()
 	t.next, t.stop = iter.Pull(t.run)
 	t.index = len(p.tasks)
 	p.tasks = append(p.tasks, t)
@@ -69,8 +70,8 @@ func (p *Process) Kill() {
 		panic("kernel: the main process is killed")
 	}
 	p.kill(false)
-	if p.k.running.process.dead {
-		panic(errKilled)
+	if t := p.k.running; t.dead {
+		p.k.refuse(t)
 	}
 }
 
@@ -80,6 +81,7 @@ func (p *Process) kill(all bool) {
 		return
 	}
 	tasks := p.die(nil, all)
+	slices.SortFunc(tasks, func(a, b *Task) int { return cmp.Compare(a.born, b.born) })
 	for _, t := range tasks {
 		p.k.end(t)
 	}
@@ -97,10 +99,15 @@ func (p *Process) die(tasks []*Task, all bool) []*Task {
 	if p.parent != nil && !p.parent.dead {
 		p.parent.children = slices.DeleteFunc(p.parent.children, func(c *Process) bool { return c == p })
 	}
-	tasks = append(tasks, p.tasks...)
+	for _, t := range p.tasks {
+		t.dead, t.frozen = true, false
+		tasks = append(tasks, t)
+	}
 	for _, child := range p.children {
 		if child.frozen && !all {
-			child.orphan = true
+			root := p.k.root
+			child.orphan, child.parent = true, root
+			root.children = append(root.children, child)
 			continue
 		}
 		tasks = child.die(tasks, all)
@@ -121,7 +128,7 @@ func (p *Process) Freeze() {
 	if p.dead || p.frozen {
 		return
 	}
-	p.frozen = true
+	p.freeze(true)
 	if t.process == p {
 		k.schedule(t, k.now)
 		k.park(t, p)
@@ -133,7 +140,7 @@ func (p *Process) Wake() {
 	if !p.frozen {
 		return
 	}
-	p.frozen = false
+	p.freeze(false)
 	if p.orphan {
 		p.kill(false)
 		return
@@ -143,6 +150,13 @@ func (p *Process) Wake() {
 	}
 	clear(p.held)
 	p.held = p.held[:0]
+}
+
+func (p *Process) freeze(frozen bool) {
+	p.frozen = frozen
+	for _, t := range p.tasks {
+		t.frozen = frozen
+	}
 }
 
 // Wait returns when the process is dead.

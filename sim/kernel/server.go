@@ -17,20 +17,16 @@ type Server struct {
 // NewServer returns a server that has nothing to do; reports say that somebody waits for its name.
 func (k *Kernel) NewServer(name string) *Server { return &Server{k: k, name: name} }
 
-// Serve returns nil when the request, which takes cost of the server's time, has been served, or why
-// the context has ended. A request whose sender has gone, whether by its context or because it was
-// killed, is served nevertheless: it has been sent.
+// Serve returns nil when the request, which takes cost of the server's time, has been served, or
+// why the context has ended. A request whose sender has gone, whether by its context or because it
+// was killed, is served nevertheless: it has been sent.
 func (s *Server) Serve(ctx context.Context, cost time.Duration) error {
-	k := s.k
-	t := k.enter()
+	s.k.enter()
 	if err := Err(ctx); err != nil {
 		return err
 	}
 	s.Stall(cost)
-	if s.free <= k.now {
-		return nil
-	}
-	return k.sleep(t, ctx, s.free, s)
+	return s.k.sleep(ctx, s.Backlog(), s)
 }
 
 // Stall takes the server's time for something that nobody waits for.

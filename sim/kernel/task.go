@@ -8,40 +8,46 @@ import (
 
 // Task is a coroutine of a process. A timer is one that has no coroutine, only a function.
 type Task struct {
-	// What every event touches comes first, in few cache lines.
+	// What every event touches comes first, in 64 bytes: with thousands of tasks, what a processor
+	// waits for is memory.
 
 	// wake is the key of the event that resumes the task; 0: none does.
-	wake    uint64
-	process *Process
-	slot    uint32
+	wake  uint64
+	next  func() (struct{}, bool)
+	yield func(struct{}) bool
+	slot  uint32
 	// parked is true while the coroutine waits in yield, or has not begun: only then can it be
 	// stopped.
-	parked    bool
-	done      bool
-	signalled bool // by a Cond
-	next      func() (struct{}, bool)
-	yield     func(struct{}) bool
-	// What it waits for, since when and until when, and the number of its waiting.
+	parked bool
+	listed bool // it is in a list
+	frozen bool // its process is
+	dead   bool // its process is
+	// What it waits for, since when and until when.
 	on           any
 	since, until int64
-	order        uint64
-	queue        node // in the list of what it waits for
-	sleeper      node // in the list of the watch on its context
-	watch        *watch
 
+	order     uint64 // the number of its waiting, if it does so with a context
+	signalled bool   // by a Cond
+	done      bool
+	queue     node // in the list of what it waits for
+	sleeper   node // in the list of the watch on its context
+	watch     *watch
+
+	process *Process
 	k       *Kernel
 	name    string
 	fn      func()
 	stop    func()
-	index   int  // in process.tasks
-	waiters list // for its end
+	index   int    // in process.tasks
+	born    uint64 // its number
+	waiters list   // for its end
 }
 
 // errKilled unwinds a task whose process is dead. No other value does.
 var errKilled = errors.New("the process is dead")
 
 func (k *Kernel) newTask(p *Process, name string) *Task {
-	t := &Task{k: k, name: name, process: p}
+	t := &Task{k: k, name: name, process: p, frozen: p.frozen, dead: p.dead}
 	t.queue.task, t.sleeper.task = t, t
 	if last := len(k.free) - 1; last >= 0 {
 		t.slot, k.free = k.free[last], k.free[:last]
@@ -65,7 +71,6 @@ func (k *Kernel) drop(t *Task) {
 
 // run is the coroutine.
 func (t *Task) run(yield func(struct{}) bool) {
-	t.parked = false
 	t.yield = yield
 	defer t.finish()
 	t.fn()
@@ -75,7 +80,7 @@ func (t *Task) run(yield func(struct{}) bool) {
 // nothing is heard any more, not even a panic.
 func (t *Task) finish() {
 	k := t.k
-	if cause := recover(); cause != nil && !t.process.dead && k.failure == nil {
+	if cause := recover(); cause != nil && !t.dead && k.failure == nil {
 		k.failure = &Failure{Kind: Panic, Task: t.String(), Cause: cause, Stack: debug.Stack()}
 		k.describe(k.failure)
 	}
@@ -83,6 +88,7 @@ func (t *Task) finish() {
 		t.process.remove(t)
 		k.end(t)
 	}
+	k.running = k.main // after a runtime.Goexit, nobody else says so
 }
 
 // end makes it known that a task is over.
@@ -97,7 +103,7 @@ func (k *Kernel) end(t *Task) {
 // unwind stops a coroutine where it is parked: its deferred calls run now.
 func (k *Kernel) unwind(t *Task) {
 	was := k.running
-	k.running = t
+	k.running, t.parked = t, false
 	t.stop()
 	k.running = was
 }
@@ -116,38 +122,40 @@ func (t *Task) Done() bool { return t.done }
 // String returns the task's name, as "process/task".
 func (t *Task) String() string { return t.process.name + "/" + t.name }
 
-// enter returns the running task. It ends one whose process is dead, and everything after a failure.
+// enter returns the running task. It ends one whose process is dead, and everything after a
+// failure.
 func (k *Kernel) enter() *Task {
 	t := k.running
-	if t.process.dead {
-		panic(errKilled)
-	}
-	if k.failure != nil {
-		panic(k.failure)
+	if t.dead || k.failure != nil {
+		k.refuse(t)
 	}
 	return t
 }
 
+// refuse ends a task that must not go on.
+//
+//go:noinline
+func (k *Kernel) refuse(t *Task) {
+	if t.dead {
+		panic(errKilled)
+	}
+	panic(k.failure)
+}
+
 // park lets others run until the running task is resumed.
 func (k *Kernel) park(t *Task, on any) {
-	t.on, t.since, t.order = on, k.now, k.next()
-	switch t {
-	case k.main:
-		k.drive()
-		return
-	case k.timers:
-		panic("kernel: a timer's function waits")
-	}
-	t.parked = true
-	going := t.yield(struct{}{})
-	t.parked = false
-	if !going {
+	t.on, t.since, t.parked = on, k.now, true
+	if !t.yield(struct{}{}) {
 		panic(errKilled)
 	}
 }
 
 // unwait takes the task out of the lists in which it waits.
 func (k *Kernel) unwait(t *Task) {
+	if !t.listed {
+		return
+	}
+	t.listed = false
 	if t.queue.in != nil {
 		t.queue.remove()
 	}

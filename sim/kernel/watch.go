@@ -20,11 +20,7 @@ type watch struct {
 
 // attend makes the end of the context ready the task. A task keeps its watch, since it will mostly
 // wait with the same context again.
-func (k *Kernel) attend(t *Task, ctx context.Context) {
-	done := ctx.Done()
-	if done == nil {
-		return
-	}
+func (k *Kernel) attend(t *Task, ctx context.Context, done <-chan struct{}) {
 	if t.watch == nil || t.watch.done != done {
 		k.unwatch(t)
 		w := k.watches[done]
@@ -41,6 +37,7 @@ func (k *Kernel) attend(t *Task, ctx context.Context) {
 		w.index = len(*active)
 		*active = append(*active, w)
 	}
+	t.order = k.next()
 	w.sleepers.add(&t.sleeper)
 }
 

@@ -1,0 +1,4 @@
+package kernel
+
+// Watches returns how many contexts the kernel knows.
+func (k *Kernel) Watches() int { return len(k.watches) }

@@ -1,0 +1,93 @@
+package kernel_test
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+func TestCond(t *testing.T) {
+	r := newRig(t)
+	c := r.NewCond("answer")
+	ctx, cancel := r.WithTimeout(context.Background(), 3)
+	defer cancel()
+	for _, name := range []string{"a", "b", "c", "d"} {
+		with := context.Background()
+		if name == "b" {
+			with = ctx
+		}
+		r.Go(name, func() { r.log("%s: %v", name, c.Wait(with)) })
+	}
+	r.pass(1)
+	if !c.Signal() {
+		t.Error("nobody was there")
+	}
+	r.pass(4)
+	c.Broadcast()
+	if c.Signal() {
+		t.Error("somebody was there")
+	}
+	r.pass(1)
+	if err := c.Wait(ctx); err != context.DeadlineExceeded {
+		t.Errorf("an ended context gives %v", err)
+	}
+	r.want("1ns a: <nil>", "3ns b: context deadline exceeded", "5ns c: <nil>", "5ns d: <nil>")
+}
+
+// TestSignalIsNotLost: who is signalled and whose context ends in one instant has the signal.
+func TestSignalIsNotLost(t *testing.T) {
+	r := newRig(t)
+	c := r.NewCond("answer")
+	ctx, cancel := context.WithCancel(context.Background())
+	r.Go("t", func() { r.log("%v", c.Wait(ctx)) })
+	r.After(1, func() { c.Signal(); cancel() })
+	r.pass(2)
+	r.want("1ns <nil>")
+}
+
+// TestTheDead signal nothing, and are not served.
+func TestTheDead(t *testing.T) {
+	r := newRig(t)
+	c := r.NewCond("answer")
+	r.Go("t", func() { _ = c.Wait(context.Background()); r.log("signalled") })
+	p := r.Process("p")
+	s := r.NewServer("redis")
+	p.Go("t", func() {
+		defer c.Signal()
+		defer func() { _ = s.Serve(context.Background(), 100) }()
+		r.nap(100)
+	})
+	r.pass(1)
+	p.Kill()
+	if s.Backlog() > 0 {
+		t.Error("the dead are served")
+	}
+	r.pass(1)
+	r.want()
+}
+
+func TestServer(t *testing.T) {
+	r := newRig(t)
+	s := r.NewServer("redis")
+	ctx, cancel := context.WithCancel(context.Background())
+	for i, cost := range []time.Duration{10, 20, 5, 0} {
+		with := context.Background()
+		if i == 1 {
+			with = ctx
+		}
+		r.Go("client", func() { r.log("%d: %v", i, s.Serve(with, cost)) })
+	}
+	r.After(12, cancel)
+	r.pass(15)
+	if s.Backlog() != 20 || s.Busy() != 15 {
+		t.Errorf("backlog %v, busy %v, want 20 and 15", s.Backlog(), s.Busy())
+	}
+	r.pass(85)
+	if s.Backlog() != 0 || s.Busy() != 35 {
+		t.Errorf("backlog %v, busy %v, want 0 and 35", s.Backlog(), s.Busy())
+	}
+	if s.Serve(context.Background(), 0) != nil || s.Serve(ctx, 1) != context.Canceled {
+		t.Error("no time, or no context, has a wrong answer")
+	}
+	r.want("10ns 0: <nil>", "12ns 1: context canceled", "35ns 2: <nil>", "35ns 3: <nil>")
+}
