@@ -89,7 +89,8 @@ type Source interface {
 	// none. Changes of the assignment are reported before the first messages that follow them.
 	// An error is one that will not pass by polling again.
 	Poll(ctx context.Context, limit int, wait time.Duration) (Fetch, error)
-	// Pause stops Poll from returning messages of these partitions; Resume ends that.
+	// Pause stops Poll from returning messages of these partitions; Resume ends that, and so does
+	// the end of the assignment: one that is assigned again is not paused.
 	Pause(partitions ...int32)
 	Resume(partitions ...int32)
 	// Commit records that everything up to and including these messages need not be read again:

@@ -26,6 +26,7 @@ type member struct {
 	static  string         // the instance id; "" for a dynamic member
 	silent  time.Time      // since when it is not heard of; zero while it is
 	gone    bool           // the group has given it up
+	lost    bool           // because it fell silent: it joins again when it hears of that
 	wanted  map[int32]bool // partitions that it is to give back
 	next    map[int32]int64
 	paused  map[int32]bool
@@ -82,9 +83,9 @@ func (g *group) join(p *kernel.Process, static string) *member {
 	return m
 }
 
-// leave takes a member out; lost ones hear of it when they come back.
+// leave takes a member out. Lost ones hear of it when they come back, and join again.
 func (g *group) leave(m *member, lost bool) {
-	m.gone = true
+	m.gone, m.lost = true, lost
 	g.members = slices.DeleteFunc(g.members, func(other *member) bool { return other == m })
 	for partition, owner := range g.owners {
 		if owner == m {
@@ -97,10 +98,19 @@ func (g *group) leave(m *member, lost bool) {
 	g.balance()
 }
 
+// again joins a member that was lost: what it is given comes after the news of what it has lost.
+func (m *member) again() {
+	m.gone, m.lost, m.silent = false, false, time.Time{}
+	clear(m.wanted)
+	m.members = append(m.members, m)
+	m.balance()
+}
+
 // give makes a member the owner of a partition.
 func (g *group) give(partition int32, m *member) {
 	g.owners[partition] = m
 	m.next[partition] = g.committed[partition]
+	delete(m.paused, partition)
 	m.news.Assigned = append(m.news.Assigned, partition)
 	g.come.Broadcast()
 }
@@ -156,6 +166,10 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 		}
 		fetch := m.news
 		m.news = flusher.Fetch{}
+		if m.lost && m.up() {
+			m.again()
+			return fetch, nil // messages come behind the news of what it is given
+		}
 		fetch.InTouch = m.up() && !m.gone
 		if fetch.InTouch {
 			fetch.Batches = m.fetch(limit)
