@@ -172,7 +172,7 @@ func TestOutOfMemoryStopsOnlyAttach(t *testing.T) {
 }
 
 func TestForgottenScripts(t *testing.T) {
-	for _, p := range places[:3] {
+	for _, p := range []place{onMiniredis, onRedis, onCluster} {
 		t.Run(p.name, func(t *testing.T) {
 			c := &cycle{t: t, store: p.open(t)}
 			wiped(t, c.store)

@@ -63,7 +63,7 @@ func TestRedeliveryInOtherCuts(t *testing.T) {
 // A generation is taken over between the two looks of a Load: what the second one reads may be
 // another's by then, so the old owner is given nothing.
 func TestLoadBelievesTheSecondLook(t *testing.T) {
-	store := places[0].open(t)
+	store := onMiniredis.open(t)
 	c := &cycle{t: t, store: store}
 	for _, step := range []func() error{
 		func() error { return c.attach(1) }, c.enqueue, c.fence, c.lease, c.claim,
@@ -125,7 +125,7 @@ func TestMemoryAsksEveryNodeOnce(t *testing.T) {
 			}
 		}
 	}
-	nodes, err := places[0].open(t).Memory(t.Context())
+	nodes, err := onMiniredis.open(t).Memory(t.Context())
 	if must(t, err); len(nodes) != 1 || nodes[0].Max != 0 {
 		t.Errorf("memory of miniredis is %+v", nodes)
 	}

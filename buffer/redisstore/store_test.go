@@ -24,18 +24,22 @@ type place struct {
 	open func(t testing.TB) *redisstore.Store
 }
 
-var places = []place{
-	{"miniredis", func(t testing.TB) *redisstore.Store {
+var (
+	onMiniredis = place{"miniredis", func(t testing.TB) *redisstore.Store {
 		return open(t, config(miniredis.RunT(t).Addr()))
-	}},
+	}}
+	onRedis = place{"Redis", func(t testing.TB) *redisstore.Store {
+		return open(t, config(servertest.RedisAddr(t)))
+	}}
+	onCluster = place{"Redis Cluster", func(t testing.TB) *redisstore.Store {
+		return open(t, config(servertest.RedisCluster(t)...))
+	}}
+)
+
+var places = []place{
+	onMiniredis, onRedis, onCluster,
 	{"miniredis with every trace a giant", func(t testing.TB) *redisstore.Store {
 		return open(t, config(miniredis.RunT(t).Addr())).Cramped()
-	}},
-	{"Redis", func(t testing.TB) *redisstore.Store {
-		return open(t, config(servertest.RedisAddr(t)))
-	}},
-	{"Redis Cluster", func(t testing.TB) *redisstore.Store {
-		return open(t, config(servertest.RedisCluster(t)...))
 	}},
 	{"Redis with every trace a giant", func(t testing.TB) *redisstore.Store {
 		return open(t, config(servertest.RedisAddr(t))).Cramped()
