@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -53,8 +52,7 @@ func (r *rig) account(tb testing.TB, in *input, output string) (last time.Time) 
 }
 
 func entry(r *kgo.Record) ledger.Record {
-	out := ledger.Record{Where: fmt.Sprintf("%d@%d", r.Partition, r.Offset), Key: r.Key,
-		Value: r.Value}
+	out := ledger.Record{Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value}
 	for _, h := range r.Headers {
 		out.Headers = append(out.Headers, ledger.Header{Key: h.Key, Value: h.Value})
 	}

@@ -97,7 +97,7 @@ func (tr *traffic) read() {
 
 func (tr *traffic) enter(r *kgo.Record) {
 	record := ledger.Record{
-		Where: fmt.Sprintf("%s %d@%d", r.Topic, r.Partition, r.Offset), Key: r.Key, Value: r.Value,
+		Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value,
 	}
 	for _, h := range r.Headers {
 		record.Headers = append(record.Headers, ledger.Header{Key: h.Key, Value: h.Value})

@@ -9,12 +9,14 @@ import (
 
 // segmentIntegrity: a span comes out under the segment id of its root. Only a span that arrives
 // after its segment was flushed may come out under another ancestor, so only if spans can have been
-// that late; and never under anything else.
+// that late; and never under anything else. Its record is on the partition of its trace's key.
 var segmentIntegrity = invariant{"segment integrity", ExitSafety, judgeSegmentIntegrity}
 
 func judgeSegmentIntegrity(e *Evidence) (reports.Verdict, string) {
-	if found := e.Balance.Of(ledger.Misplaced); found.Count > 0 {
-		return violated("%v: %v", ledger.Misplaced, found)
+	for _, kind := range []ledger.Finding{ledger.Misplaced, ledger.Strayed} {
+		if found := e.Balance.Of(kind); found.Count > 0 {
+			return violated("%v: %v", kind, found)
+		}
 	}
 	split := e.Balance.Of(ledger.Split)
 	if split.Count == 0 {

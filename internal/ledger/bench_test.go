@@ -40,8 +40,7 @@ func flushedSegment(tb testing.TB, r *load.Recipe, root uint64) Record {
 		tb.Fatalf("%d chunks, %v", len(chunks), err)
 	}
 	return Record{
-		Where: fmt.Sprintf("output of trace %d", root),
-		Key:   []byte(r.Trace(root).String()), Value: chunks[0].Value,
+		Key: []byte(r.Trace(root).String()), Value: chunks[0].Value,
 		Headers: []Header{
 			{Key: HeaderSegment, Value: []byte(r.ID(root).String())},
 			{Key: HeaderTrace, Value: []byte(r.Trace(root).String())},

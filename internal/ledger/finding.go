@@ -38,6 +38,8 @@ const (
 	// RepeatedLetter: a dead letter of what was in the dead-letter topic before. Faults may cause
 	// it.
 	RepeatedLetter
+	// Strayed: a record on another partition than its key says.
+	Strayed
 	findings
 )
 
@@ -45,6 +47,7 @@ var findingNames = [findings]string{
 	"malformed record", "unknown span", "altered span", "misplaced span", "split span",
 	"cut-off span", "repeated span", "differing repeat", "duplicated span",
 	"resent span", "bad message taken for a span", "span taken for a bad message", "repeated dead letter",
+	"stray record",
 }
 
 // String returns the finding's name, as it stands in results.
@@ -69,10 +72,10 @@ func (f Found) String() string {
 	return fmt.Sprintf("%d, first: %s", f.Count, f.First)
 }
 
-func (l *Ledger) found(kind Finding, where, format string, args ...any) {
+func (l *Ledger) found(kind Finding, r *Record, format string, args ...any) {
 	f := &l.findings[kind]
 	f.Count++
 	if f.Count == 1 {
-		f.First = where + ": " + fmt.Sprintf(format, args...)
+		f.First = r.String() + ": " + fmt.Sprintf(format, args...)
 	}
 }

@@ -67,3 +67,11 @@ func (l *Ledger) lookUp(is *identity) {
 		is.err = fmt.Errorf("the bad message after span %d came out as a span", after)
 	}
 }
+
+// firstSpan names the first span of a record.
+func (l *Ledger) firstSpan() string {
+	if first := l.known[0]; first.err == nil {
+		return fmt.Sprint(first.seq)
+	}
+	return "unknown"
+}

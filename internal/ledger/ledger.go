@@ -12,6 +12,9 @@ import (
 type Ledger struct {
 	// InputTopic is what dead letters must name as their source. Empty: they must name one.
 	InputTopic string
+	// Partitions are those of the output topic and of the dead-letter topic. 0: nobody knows, and
+	// where a record stands is not judged.
+	Partitions int
 	// FirstOut, if not nil, is told the number of each span when it comes out for the first time.
 	// The ledger is locked meanwhile.
 	FirstOut func(seq uint64)
@@ -56,44 +59,6 @@ type (
 	checksum [16]byte
 )
 
-// Record is a message of the output topic or the dead-letter topic.
-type Record struct {
-	// Where names the record in words, such as "output 3@1207" for offset 1207 of partition 3.
-	Where string
-	// Key, Value and Headers are the message's own.
-	Key, Value []byte
-	Headers    []Header
-}
-
-// Header is a header of a message.
-type Header struct {
-	Key   string
-	Value []byte
-}
-
-// The headers of the data contract. They are named here once more, so that a flusher that renames
-// one is found out.
-const (
-	HeaderSegment    = "segment_id"
-	HeaderProject    = "project_id"
-	HeaderTrace      = "trace_id"
-	HeaderGeneration = "generation"
-	HeaderChunkIndex = "chunk_index"
-	HeaderChunkCount = "chunk_count"
-	HeaderChunkPart  = "chunk_part"
-	HeaderSpan       = "span_id"
-	HeaderError      = "error"
-	HeaderTopic      = "topic"
-	HeaderPartition  = "partition"
-	HeaderOffset     = "offset"
-)
-
-// Reasons for which a span is dropped on purpose.
-const (
-	// DeadLettered spans went to the dead-letter topic.
-	DeadLettered = "dead_lettered"
-)
-
 // New returns the empty ledger of a run whose spans follow a recipe.
 func New(recipe *load.Recipe) *Ledger {
 	return &Ledger{
@@ -131,7 +96,7 @@ func (l *Ledger) Output(r Record) {
 	l.bytes += int64(len(r.Value))
 	in, err := l.unpack(r)
 	if err != nil {
-		l.found(Malformed, r.Where, "%v", err)
+		l.found(Malformed, &r, "%v", err)
 		return
 	}
 	full := sha256.Sum256(r.Value)
@@ -139,44 +104,48 @@ func (l *Ledger) Output(r Record) {
 	first, repeated := l.records[in.flushID]
 	switch {
 	case repeated && first != sum:
-		l.found(Differing, r.Where, "flush_id %x came before with other content", in.flushID)
+		l.found(Differing, &r, "flush_id %x came before with other content", in.flushID)
 	case !repeated:
 		l.records[in.flushID] = sum
 	}
 	l.identify(l.spans)
+	if at, ok := l.rightPlace(&r); !ok {
+		l.found(Strayed, &r, "the key of trace %v belongs on partition %d; the first span is %s",
+			in.trace, at, l.firstSpan())
+	}
 	for i := range l.spans {
 		if l.known[i].err != nil {
-			l.found(l.known[i].kind, r.Where, "%v", l.known[i].err)
+			l.found(l.known[i].kind, &r, "%v", l.known[i].err)
 			continue
 		}
-		l.span(r.Where, &in, l.spans[i].value, l.known[i], repeated && first == sum)
+		l.span(&r, &in, l.spans[i].value, l.known[i], repeated && first == sum)
 	}
 }
 
 // span checks one span of a record and enters it.
-func (l *Ledger) span(where string, in *envelope, value []byte, is identity, repeat bool) {
+func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity, repeat bool) {
 	seq := is.seq
 	switch {
 	case l.flushed.set(seq):
 		l.settle(seq)
 		if repeat {
-			l.found(Altered, where, "span %d is new in a record that came before", seq)
+			l.found(Altered, r, "span %d is new in a record that came before", seq)
 		}
 		if l.FirstOut != nil {
 			l.FirstOut(seq)
 		}
 	case repeat:
-		l.found(Repeated, where, "span %d with flush_id %x", seq, in.flushID)
+		l.found(Repeated, r, "span %d with flush_id %x", seq, in.flushID)
 	default:
 		kind := Duplicated
 		if l.sentTwice(seq) && l.resent.set(seq) {
 			kind = Resent
 		}
-		l.found(kind, where, "span %d came out before, now with flush_id %x", seq, in.flushID)
+		l.found(kind, r, "span %d came out before, now with flush_id %x", seq, in.flushID)
 	}
-	l.place(where, in, seq, is.root)
+	l.place(r, in, seq, is.root)
 	if err := l.compare(value, in, seq, is.root); err != nil {
-		l.found(Altered, where, "span %d (%v): %v", seq, l.recipe.ID(seq), err)
+		l.found(Altered, r, "span %d (%v): %v", seq, l.recipe.ID(seq), err)
 	}
 }
 
@@ -189,13 +158,13 @@ func (l *Ledger) sentTwice(seq uint64) bool {
 
 // place checks that a span is in its trace, and under its root or at least an ancestor. Whether the
 // root itself was sent does not matter: a headless segment has its name, too.
-func (l *Ledger) place(where string, in *envelope, seq, root uint64) {
+func (l *Ledger) place(r *Record, in *envelope, seq, root uint64) {
 	if in.root != root || !in.ofRoot {
 		in.root, in.ofRoot = root, true
 		in.rootTrace, in.rootProject = l.recipe.Trace(root), l.recipe.Project(root)
 	}
 	if in.trace != in.rootTrace || in.project != in.rootProject {
-		l.found(Misplaced, where, "span %d of trace %v, project %d, came out in %v, project %d",
+		l.found(Misplaced, r, "span %d of trace %v, project %d, came out in %v, project %d",
 			seq, in.rootTrace, in.rootProject, in.trace, in.project)
 		return
 	}
@@ -203,11 +172,11 @@ func (l *Ledger) place(where string, in *envelope, seq, root uint64) {
 	switch {
 	case head == root:
 	case head > root && head <= seq && l.recipe.Ancestor(root, int(head-root), int(seq-root)):
-		l.found(Split, where, "span %d under its ancestor %d, its root is %d", seq, head, root)
+		l.found(Split, r, "span %d under its ancestor %d, its root is %d", seq, head, root)
 	case l.isCutOff(in, root):
-		l.found(CutOff, where, "span %d in segment %v", seq, in.segment)
+		l.found(CutOff, r, "span %d in segment %v", seq, in.segment)
 	default:
-		l.found(Misplaced, where, "span %d under segment %v, its root is %d (%v)",
+		l.found(Misplaced, r, "span %d under segment %v, its root is %d (%v)",
 			seq, in.segment, root, l.recipe.ID(root))
 	}
 }

@@ -45,9 +45,9 @@ func (s *system) record(root uint64, head int, places ...int) Record {
 	}
 	s.n++
 	return Record{
-		Where: fmt.Sprintf("output 0@%d", s.n),
-		Key:   []byte(s.Trace(root).String()),
-		Value: fmt.Appendf(nil, `{"flush_id":"%032x","spans":[%s]}`, s.n, strings.Join(spans, ",")),
+		Offset: int64(s.n),
+		Key:    []byte(s.Trace(root).String()),
+		Value:  fmt.Appendf(nil, `{"flush_id":"%032x","spans":[%s]}`, s.n, strings.Join(spans, ",")),
 		Headers: []Header{
 			{Key: HeaderSegment, Value: []byte(segment.String())},
 			{Key: HeaderTrace, Value: []byte(s.Trace(root).String())},
@@ -258,10 +258,10 @@ func TestDeadLettersAndBufferedSpansAreNotLost(t *testing.T) {
 	s := newSystem()
 	s.send(0)
 	s.ledger.Output(s.record(0, 0, places(0, 15)...))
-	letter := Record{Where: "dlq 0@1", Value: s.Append(nil, 0, 15)}
+	letter := Record{Offset: 1, Value: s.Append(nil, 0, 15)}
 	s.ledger.DeadLetter(letter)
 	s.ledger.DeadLetter(letter)
-	s.ledger.DeadLetter(Record{Where: "dlq 0@2", Headers: []Header{
+	s.ledger.DeadLetter(Record{Offset: 2, Headers: []Header{
 		{Key: HeaderSpan, Value: []byte(s.ID(16).String())}}})
 	b := s.ledger.Balance(2)
 	if b.Flushed != 15 || b.Dropped[DeadLettered] != 2 || b.Buffered != 2 || b.Lost != 1 {
@@ -270,7 +270,7 @@ func TestDeadLettersAndBufferedSpansAreNotLost(t *testing.T) {
 	if sent, settled := s.ledger.Counts(); sent != 20 || settled != 17 {
 		t.Errorf("counts are %d, %d", sent, settled)
 	}
-	s.ledger.DeadLetter(Record{Where: "dlq 0@3", Value: []byte("{")})
+	s.ledger.DeadLetter(Record{Offset: 3, Value: []byte("{")})
 	if got := s.ledger.Balance(0).Of(Unknown); got.Count != 1 {
 		t.Errorf("a dead letter of nothing that was sent: %v", got)
 	}

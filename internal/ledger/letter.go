@@ -14,6 +14,10 @@ import (
 func (l *Ledger) DeadLetter(r Record) {
 	l.out.Lock()
 	defer l.out.Unlock()
+	r.letter = true
+	if at, ok := l.rightPlace(&r); !ok {
+		l.found(Strayed, &r, "key %q belongs on partition %d", clip(r.Key), at)
+	}
 	if key, err := buffer.ParseTraceID(string(r.Key)); err == nil {
 		if seq, ok := l.recipe.BadSeq(key); ok && l.wasBad(seq) {
 			l.badLetter(r, seq)
@@ -32,15 +36,15 @@ func (l *Ledger) wasBad(seq uint64) bool {
 // badLetter enters the bad message that followed a span. It must be what was sent, byte by byte.
 func (l *Ledger) badLetter(r Record, seq uint64) {
 	if !l.badLettered.set(seq) {
-		l.found(RepeatedLetter, r.Where, "the bad message after span %d", seq)
+		l.found(RepeatedLetter, &r, "the bad message after span %d", seq)
 	}
 	root := l.rootOf(seq)
 	l.sentBuffer = l.recipe.AppendBad(l.sentBuffer[:0], root, int(seq-root))
 	if !bytes.Equal(r.Value, l.sentBuffer) {
-		l.found(Altered, r.Where, "the bad message after span %d is %q, sent was %q", seq,
+		l.found(Altered, &r, "the bad message after span %d is %q, sent was %q", seq,
 			clip(r.Value), clip(l.sentBuffer))
 	} else if err := l.source(r, root); err != nil {
-		l.found(Altered, r.Where, "the bad message after span %d: %v", seq, err)
+		l.found(Altered, &r, "the bad message after span %d: %v", seq, err)
 	}
 }
 
@@ -60,19 +64,19 @@ func (l *Ledger) spanLetter(r Record) {
 		is = l.identifyOne(r.Value)
 	}
 	if is.err != nil {
-		l.found(is.kind, r.Where, "dead letter: %v", is.err)
+		l.found(is.kind, &r, "dead letter: %v", is.err)
 		return
 	}
 	if !named {
-		l.found(Refused, r.Where, "span %d: %s", is.seq, header(r.Headers, HeaderError))
+		l.found(Refused, &r, "span %d: %s", is.seq, header(r.Headers, HeaderError))
 	}
 	l.sentBuffer = l.recipe.Append(l.sentBuffer[:0], is.root, int(is.seq-is.root))
 	if len(r.Value) > 0 && !bytes.Equal(r.Value, l.sentBuffer) {
-		l.found(Altered, r.Where, "dead letter of span %d is %s, sent was %s", is.seq, clip(r.Value),
+		l.found(Altered, &r, "dead letter of span %d is %s, sent was %s", is.seq, clip(r.Value),
 			clip(l.sentBuffer))
 	}
 	if !l.drop(DeadLettered, is.seq) {
-		l.found(RepeatedLetter, r.Where, "span %d", is.seq)
+		l.found(RepeatedLetter, &r, "span %d", is.seq)
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 func (s *system) bad(root uint64, place int) Record {
 	s.n++
 	return Record{
-		Where: fmt.Sprintf("dead letter 0@%d", s.n),
-		Key:   []byte(s.BadKey(root + uint64(place)).String()),
-		Value: s.AppendBad(nil, root, place),
+		Offset: int64(s.n),
+		Key:    []byte(s.BadKey(root + uint64(place)).String()),
+		Value:  s.AppendBad(nil, root, place),
 		Headers: []Header{
 			{Key: HeaderError, Value: []byte("field status is missing")},
 			{Key: HeaderTopic, Value: []byte("in")},

@@ -125,6 +125,7 @@ func Open(ctx context.Context, setup harness.Setup, servers Servers) (*System, e
 		network: netfault.Open(), own: netfault.Open(), busy: map[string]bool{},
 	}
 	setup.Sink.Ledger.InputTopic = s.input
+	setup.Sink.Ledger.Partitions = setup.Scenario.Topology.Partitions
 	work, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.endWork = end
 	if err := s.open(ctx, work); err != nil {
