@@ -45,7 +45,7 @@ func flushedSegment(tb testing.TB, r *load.Recipe, root uint64) Record {
 			{Key: HeaderSegment, Value: []byte(r.ID(root).String())},
 			{Key: HeaderTrace, Value: []byte(r.Trace(root).String())},
 			{Key: HeaderProject, Value: fmt.Append(nil, int64(r.Project(root)))},
-			{Key: HeaderGeneration, Value: []byte("1-2")},
+			{Key: HeaderGeneration, Value: fmt.Appendf(nil, "%d-2", r.Partition(root))},
 			{Key: HeaderChunkIndex, Value: []byte("0")},
 			{Key: HeaderChunkCount, Value: []byte("1")},
 		},

@@ -2,127 +2,14 @@ package ledger
 
 import (
 	"bytes"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
 
-	"sluice/buffer"
 	"sluice/internal/load"
 )
 
 // segmentAttribute is the attribute that names a span's segment.
 const segmentAttribute = "sentry.segment.id"
-
-// envelope is what a record says of itself.
-type envelope struct {
-	flushID flushID
-	segment buffer.SpanID
-	trace   buffer.TraceID
-	project buffer.ProjectID
-	cutOff  cutOff
-	// attribute is how the segment attribute of the record's spans must be written.
-	attribute []byte
-	// The trace and project of the root that was asked for last, if any was.
-	ofRoot      bool
-	root        uint64
-	rootTrace   buffer.TraceID
-	rootProject buffer.ProjectID
-}
-
-type cutOff int
-
-const (
-	cutOffUnknown cutOff = iota
-	cutOffNo
-	cutOffYes
-)
-
-// The usual record: these parts around the flush id and the spans.
-const (
-	recordHead   = `{"flush_id":"`
-	recordMiddle = `","spans":`
-	recordTail   = `}`
-)
-
-// split finds the flush id and the spans of a record, which it leaves in l.spans, and whether it
-// says that enrichment is to be skipped.
-func (l *Ledger) split(value []byte) (id []byte, skip bool, err error) {
-	l.spans = l.spans[:0]
-	const from = len(recordHead) + 2*len(flushID{})
-	if n := len(value); n > from && bytes.HasPrefix(value, []byte(recordHead)) &&
-		bytes.HasPrefix(value[from:], []byte(recordMiddle)) && value[n-1] == recordTail[0] {
-		// The spans are taken apart without looking for their end first.
-		if l.spans, err = elements(l.spans, value[from+len(recordMiddle):n-1]); err == nil {
-			return value[len(recordHead):from], false, nil
-		}
-	}
-	if l.fields[0], err = members(l.fields[0][:0], value); err != nil {
-		return nil, false, err
-	}
-	for _, field := range l.fields[0] {
-		switch string(field.key) {
-		case "flush_id":
-			id = bytes.Trim(field.value, `"`)
-		case "spans":
-			if l.spans, err = elements(l.spans[:0], field.value); err != nil {
-				return nil, false, fmt.Errorf("spans: %w", err)
-			}
-		case "skip_enrichment":
-			skip = string(field.value) == "true"
-		default:
-			return nil, false, fmt.Errorf("unknown field %q", field.key)
-		}
-	}
-	return id, skip, nil
-}
-
-// unpack reads the envelope of a record, and leaves its spans in l.spans.
-func (l *Ledger) unpack(r Record) (envelope, error) {
-	var in envelope
-	id, skip, err := l.split(r.Value)
-	if err != nil {
-		return in, err
-	}
-	if err := in.read(r.Headers); err != nil {
-		return in, fmt.Errorf("headers: %w", err)
-	}
-	chunks := header(r.Headers, HeaderChunkCount)
-	n, err := hex.Decode(in.flushID[:], id[:min(len(id), 2*len(in.flushID))])
-	switch {
-	case err != nil || n != len(in.flushID) || len(id) != 2*n:
-		return in, fmt.Errorf("flush_id %q is not 32 hex digits", clip(id))
-	case len(l.spans) == 0:
-		return in, errors.New("there are no spans")
-	case string(r.Key) != in.trace.String():
-		return in, fmt.Errorf("key %q is not the trace id %v", r.Key, in.trace)
-	case skip != (chunks != "1") && header(r.Headers, HeaderChunkPart) == "":
-		return in, fmt.Errorf("skip_enrichment is %v in one of %s chunks", skip, chunks)
-	}
-	return in, nil
-}
-
-// read reads the headers.
-func (in *envelope) read(headers []Header) error {
-	var errs [4]error
-	in.segment, errs[0] = buffer.ParseSpanID(header(headers, HeaderSegment))
-	in.trace, errs[1] = buffer.ParseTraceID(header(headers, HeaderTrace))
-	project, err := strconv.ParseInt(header(headers, HeaderProject), 10, 64)
-	in.project, errs[2] = buffer.ProjectID(project), err
-	_, errs[3] = buffer.ParseDeliveryID(header(headers, HeaderGeneration))
-	in.attribute = fmt.Appendf(nil, `"%s":{"type":"string","value":"%v"}`, segmentAttribute,
-		in.segment)
-	return errors.Join(errs[:]...)
-}
-
-func header(headers []Header, key string) string {
-	for _, h := range headers {
-		if h.Key == key {
-			return string(h.Value)
-		}
-	}
-	return ""
-}
 
 // compare checks a span that came out against the one that was sent: the same fields in the same
 // order and the same bytes, but for is_segment and the segment attribute, which must be right.

@@ -41,7 +41,8 @@ type Ledger struct {
 	badLettered bitset
 	cutOffs     map[buffer.SpanID]bool // segments that were seen to be cut off
 	records     map[flushID]checksum
-	bytes       int64 // of the values of output records
+	chunks      map[chunked]int64 // their count, where there is more than one
+	bytes       int64             // of the values of output records
 	findings    [findings]Found
 	scratch
 }
@@ -63,6 +64,7 @@ type (
 func New(recipe *load.Recipe) *Ledger {
 	return &Ledger{
 		recipe: recipe, records: map[flushID]checksum{}, cutOffs: map[buffer.SpanID]bool{},
+		chunks:  map[chunked]int64{},
 		dropped: map[string]*bitset{}, excused: map[string]*bitset{},
 	}
 }
@@ -94,7 +96,7 @@ func (l *Ledger) Output(r Record) {
 	l.out.Lock()
 	defer l.out.Unlock()
 	l.bytes += int64(len(r.Value))
-	in, err := l.unpack(r)
+	in, err := l.unpack(&r)
 	if err != nil {
 		l.found(Malformed, &r, "%v", err)
 		return
@@ -162,6 +164,10 @@ func (l *Ledger) place(r *Record, in *envelope, seq, root uint64) {
 	if in.root != root || !in.ofRoot {
 		in.root, in.ofRoot = root, true
 		in.rootTrace, in.rootProject = l.recipe.Trace(root), l.recipe.Project(root)
+		if p := l.recipe.Partition(root); in.generation.Partition != p {
+			l.found(Malformed, r, "generation %v began on another partition than that of span %d, %d",
+				in.generation, seq, p)
+		}
 	}
 	if in.trace != in.rootTrace || in.project != in.rootProject {
 		l.found(Misplaced, r, "span %d of trace %v, project %d, came out in %v, project %d",

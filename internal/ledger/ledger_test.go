@@ -52,7 +52,7 @@ func (s *system) record(root uint64, head int, places ...int) Record {
 			{Key: HeaderSegment, Value: []byte(segment.String())},
 			{Key: HeaderTrace, Value: []byte(s.Trace(root).String())},
 			{Key: HeaderProject, Value: fmt.Append(nil, int64(s.Project(root)))},
-			{Key: HeaderGeneration, Value: []byte("1-2")},
+			{Key: HeaderGeneration, Value: fmt.Appendf(nil, "%d-2", s.Partition(root))},
 			{Key: HeaderChunkIndex, Value: []byte("0")},
 			{Key: HeaderChunkCount, Value: []byte("1")},
 		},
@@ -77,6 +77,13 @@ func (s *system) span(root uint64, place int, segment buffer.SpanID) string {
 		}
 	}
 	return strings.TrimSuffix(text, "}") + "," + flag + "}"
+}
+
+// chunk is record for a chunk of the trace's segment.
+func (s *system) chunk(index, count int, places ...int) Record {
+	r := reheader(s.record(0, 0, places...), HeaderChunkIndex, fmt.Sprint(index))
+	r.Value = bytes.Replace(r.Value, []byte(`"spans":`), []byte(`"skip_enrichment":true,"spans":`), 1)
+	return reheader(r, HeaderChunkCount, fmt.Sprint(count))
 }
 
 func places(from, to int) []int {
@@ -148,8 +155,8 @@ func TestPlantedFaults(t *testing.T) {
 		}, map[Finding]int64{Repeated: size}, 0},
 		{"repeat with other bytes", func(t *testing.T, s *system) []Record {
 			r := s.record(0, 0, all...)
-			return []Record{r, edit(t, r, `},{"organization_id"`, `}, {"organization_id"`)}
-		}, map[Finding]int64{Differing: 1, Duplicated: size}, 0},
+			return []Record{r, edit(t, r, `"is_segment":false`, `"is_segment":true`)}
+		}, map[Finding]int64{Differing: 1, Duplicated: size, Altered: 1}, 0},
 		{"repeat lacks a span", func(t *testing.T, s *system) []Record {
 			r, short := s.record(0, 0, all...), s.record(0, 0, places(0, size-1)...)
 			return []Record{r, edit(t, short, fmt.Sprintf("%032x", 2), fmt.Sprintf("%032x", 1))}
@@ -232,6 +239,32 @@ func TestPlantedFaults(t *testing.T) {
 		{"no header", func(t *testing.T, s *system) []Record {
 			return []Record{reheader(s.record(0, 0, all...), HeaderGeneration, "")}
 		}, map[Finding]int64{Malformed: 1}, size},
+		{"a space between spans", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `},{"organization_id"`,
+				`}, {"organization_id"`)}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"a space in the record", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"spans":`, `"spans": `)}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"a flush id in capitals", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"flush_id":"0`, `"flush_id":"A`)}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"enrichment skipped", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"spans":`, `"skip_enrichment":true,"spans":`)}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"a chunk that does not skip enrichment", func(t *testing.T, s *system) []Record {
+			return []Record{reheader(s.record(0, 0, all...), HeaderChunkCount, "2")}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"chunks of one generation that disagree", func(t *testing.T, s *system) []Record {
+			first, second := s.chunk(0, 2, places(0, 10)...), s.chunk(1, 3, places(10, size)...)
+			return []Record{first, second}
+		}, map[Finding]int64{Malformed: 1}, size - 10},
+		{"chunks", func(t *testing.T, s *system) []Record {
+			return []Record{s.chunk(0, 2, places(0, 10)...), s.chunk(1, 2, places(10, size)...)}
+		}, nil, 0},
+		{"a generation of another partition", func(t *testing.T, s *system) []Record {
+			return []Record{reheader(s.record(0, 0, all...), HeaderGeneration, "9-2")}
+		}, map[Finding]int64{Malformed: 1}, 0},
 		{"no spans", func(t *testing.T, s *system) []Record {
 			return []Record{s.record(0, 0, all...), s.record(0, 0)}
 		}, map[Finding]int64{Malformed: 1}, 0},

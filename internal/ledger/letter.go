@@ -52,7 +52,7 @@ func (l *Ledger) badLetter(r Record, seq uint64) {
 // did not take it, without its value. A worker says which span it is; the way in, which knows no
 // spans in what it refuses, does not.
 func (l *Ledger) spanLetter(r Record) {
-	id, err := buffer.ParseSpanID(header(r.Headers, HeaderSpan))
+	id, err := buffer.ParseSpanID(string(header(r.Headers, HeaderSpan)))
 	named := err == nil
 	var is identity
 	if named && len(r.Value) == 0 {
@@ -89,13 +89,13 @@ func (l *Ledger) source(r Record, root uint64) error {
 			errs = append(errs, fmt.Errorf("header %s is %q, want %s", key, header(r.Headers, key), what))
 		}
 	}
-	want(header(r.Headers, HeaderError) != "", HeaderError, "what is wrong")
-	topic := header(r.Headers, HeaderTopic)
+	want(len(header(r.Headers, HeaderError)) > 0, HeaderError, "what is wrong")
+	topic := string(header(r.Headers, HeaderTopic))
 	want(topic != "" && (l.InputTopic == "" || topic == l.InputTopic), HeaderTopic,
 		"the input topic "+l.InputTopic)
 	partition := strconv.Itoa(int(l.recipe.Partition(root)))
-	want(header(r.Headers, HeaderPartition) == partition, HeaderPartition, partition)
-	offset, err := strconv.ParseInt(header(r.Headers, HeaderOffset), 10, 64)
+	want(string(header(r.Headers, HeaderPartition)) == partition, HeaderPartition, partition)
+	offset, err := decimal(r.Headers, HeaderOffset)
 	want(err == nil && offset >= 0, HeaderOffset, "an offset")
 	return errors.Join(errs...)
 }

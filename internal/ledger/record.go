@@ -49,6 +49,7 @@ const (
 	HeaderTopic      = "topic"
 	HeaderPartition  = "partition"
 	HeaderOffset     = "offset"
+	HeaderValueBytes = "value-bytes"
 )
 
 // Reasons for which a span is dropped on purpose.
