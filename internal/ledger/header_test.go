@@ -1,14 +1,18 @@
 package ledger
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
 
 // TestHeadersAreJudgedWhole damages the headers of a right record, one at a time.
 func TestHeadersAreJudgedWhole(t *testing.T) {
 	for _, c := range []struct{ key, value string }{
 		{HeaderSegment, ""}, {HeaderSegment, "B1E653A877706E0A"}, {HeaderSegment, "b1e6"},
 		{HeaderTrace, "b1e6"}, {HeaderProject, "+1"}, {HeaderProject, "01"}, {HeaderProject, "-0"},
-		{HeaderProject, "one"}, {HeaderGeneration, "0-0"}, {HeaderGeneration, "seven"},
-		{HeaderGeneration, "0-+7"}, {HeaderGeneration, "00-7"}, {HeaderGeneration, ""},
+		{HeaderProject, "one"}, {HeaderGeneration, "P-0"}, {HeaderGeneration, "0-0"}, {HeaderGeneration, "seven"},
+		{HeaderGeneration, "P-+7"}, {HeaderGeneration, "0P-7"}, {HeaderGeneration, ""},
 		{HeaderChunkIndex, "seven"}, {HeaderChunkIndex, ""}, {HeaderChunkIndex, "-1"},
 		{HeaderChunkIndex, "1"}, {HeaderChunkIndex, "00"}, {HeaderChunkCount, "0"},
 		{HeaderChunkCount, "1.0"}, {HeaderChunkCount, " 1"},
@@ -17,6 +21,7 @@ func TestHeadersAreJudgedWhole(t *testing.T) {
 	} {
 		s := newSystem()
 		s.send(0)
+		c.value = strings.Replace(c.value, "P", fmt.Sprint(s.Partition(0)), 1)
 		right := s.record(0, 0, places(0, 20)...)
 		damaged := right
 		if header(right.Headers, c.key) != nil {

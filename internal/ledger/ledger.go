@@ -50,6 +50,7 @@ type Ledger struct {
 // scratch is memory for one record at a time.
 type scratch struct {
 	sentBuffer         []byte
+	restored           []byte // what came out, without the fields that the flusher set
 	fields, attributes [2][]member
 	spans              []member
 	known              []identity

@@ -189,6 +189,25 @@ func TestPlantedFaults(t *testing.T) {
 			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":false`,
 				`"is_segment":false,"is_segment":false`)}
 		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space before a field", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"retention_days"`, ` "retention_days"`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space before the flag", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":false`, `"is_segment": false`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space in a flag that is put in", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":false}`, `"is_segment": false}`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space in attributes that are put in", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"attributes":{"sentry.segment.id":{"type":"string","value":"`+s.ID(0).String()+`"}}`, `"attributes":{"sentry.segment.id":{"type":"string","value":"`+s.ID(0).String()+`"} }`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space in the attributes", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"sentry.segment.id"`, ` "sentry.segment.id"`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space at the end", func(t *testing.T, s *system) []Record {
+			r := s.record(0, 0, all...)
+			return []Record{edit(t, r, `}]}`, ` }]}`)}
+		}, map[Finding]int64{Altered: 1}, 0},
 		{"wrong flag", func(t *testing.T, s *system) []Record {
 			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":true`, `"is_segment":false`)}
 		}, map[Finding]int64{Altered: 1}, 0},
