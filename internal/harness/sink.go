@@ -53,6 +53,13 @@ func (s *Sink) Sent(m *load.Message) {
 	s.Ledger.Sent(m.Seq, m.Root)
 }
 
+// Placed notes at which offset a message stands, if it may become a dead letter.
+func (s *Sink) Placed(m *load.Message, offset int64) {
+	if m.Bad || !m.Repeat && len(m.Value) >= s.Ledger.RecordBytesMax/2 {
+		s.Ledger.Placed(m.Seq, m.Bad, offset)
+	}
+}
+
 // Output notes a record of the output topic, DeadLetter one of the dead-letter topic.
 func (s *Sink) Output(at time.Time, r ledger.Record) {
 	s.came(at)

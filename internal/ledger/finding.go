@@ -33,7 +33,7 @@ const (
 	Resent
 	// Leaked: a bad message that came out as a span.
 	Leaked
-	// Refused: a span in the dead-letter topic that was taken for a bad message.
+	// Refused: a span in the dead-letter topic that is not bad, and that a record would have taken.
 	Refused
 	// RepeatedLetter: a dead letter of what was in the dead-letter topic before. Faults may cause
 	// it.
@@ -46,7 +46,7 @@ const (
 var findingNames = [findings]string{
 	"malformed record", "unknown span", "altered span", "misplaced span", "split span",
 	"cut-off span", "repeated span", "differing repeat", "duplicated span",
-	"resent span", "bad message taken for a span", "span taken for a bad message", "repeated dead letter",
+	"resent span", "bad message taken for a span", "good span in the dead-letter topic", "repeated dead letter",
 	"stray record",
 }
 

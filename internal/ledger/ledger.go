@@ -15,6 +15,9 @@ type Ledger struct {
 	// Partitions are those of the output topic and of the dead-letter topic. 0: nobody knows, and
 	// where a record stands is not judged.
 	Partitions int
+	// RecordBytesMax is how large a record the output topic takes, LetterBytesMax how large a one the
+	// dead-letter topic takes. 0: nobody knows, and whether a span is too large is not judged.
+	RecordBytesMax, LetterBytesMax int
 	// FirstOut, if not nil, is told the number of each span when it comes out for the first time.
 	// The ledger is locked meanwhile.
 	FirstOut func(seq uint64)
@@ -41,6 +44,7 @@ type Ledger struct {
 	badLettered bitset
 	cutOffs     map[buffer.SpanID]bool // segments that were seen to be cut off
 	records     map[flushID]checksum
+	offsets     map[placed]place
 	chunks      map[chunked]int64 // their count, where there is more than one
 	bytes       int64             // of the values of output records
 	findings    [findings]Found
@@ -65,7 +69,7 @@ type (
 func New(recipe *load.Recipe) *Ledger {
 	return &Ledger{
 		recipe: recipe, records: map[flushID]checksum{}, cutOffs: map[buffer.SpanID]bool{},
-		chunks:  map[chunked]int64{},
+		chunks: map[chunked]int64{}, offsets: map[placed]place{},
 		dropped: map[string]*bitset{}, excused: map[string]*bitset{},
 	}
 }

@@ -57,8 +57,11 @@ func (p *producer) send(ctx context.Context, m *load.Message) {
 	handed := time.Since(p.start)
 	p.handed(handed - m.At)
 	p.acks.sent()
-	p.client.Produce(ctx, record, func(_ *kgo.Record, err error) {
+	p.client.Produce(ctx, record, func(r *kgo.Record, err error) {
 		p.acks.received(handed, time.Since(p.start), err)
+		if err == nil {
+			p.sink.Placed(m, r.Offset)
+		}
 	})
 	if took := time.Since(p.start) - handed; took > fullAfter {
 		p.full.add(handed, handed+took)

@@ -1,6 +1,7 @@
 package wall
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -107,6 +108,9 @@ type System struct {
 
 var _ harness.System = (*System)(nil)
 
+// brokerRecordMax is how large a batch Kafka takes by default.
+const brokerRecordMax = 1 << 20
+
 // errClosed means that the run is over.
 var errClosed = errors.New("the run is over")
 
@@ -124,8 +128,10 @@ func Open(ctx context.Context, setup harness.Setup, servers Servers) (*System, e
 		},
 		network: netfault.Open(), own: netfault.Open(), busy: map[string]bool{},
 	}
-	setup.Sink.Ledger.InputTopic = s.input
-	setup.Sink.Ledger.Partitions = setup.Scenario.Topology.Partitions
+	topology, ledger := setup.Scenario.Topology, setup.Sink.Ledger
+	ledger.InputTopic, ledger.Partitions = s.input, topology.Partitions
+	ledger.LetterBytesMax = brokerRecordMax
+	ledger.RecordBytesMax = cmp.Or(int(topology.OutputRecordMax), brokerRecordMax)
 	work, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.endWork = end
 	if err := s.open(ctx, work); err != nil {
