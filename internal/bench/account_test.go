@@ -16,7 +16,7 @@ func (r *rig) account(tb testing.TB, in *input, output string) (last time.Time) 
 	tb.Helper()
 	book := ledger.New(in.recipe)
 	for _, m := range in.sent {
-		book.Sent(m[0], m[1])
+		book.Sent(m[0], m[1], 0)
 	}
 	client := r.client(tb, kgo.ConsumeTopics(output),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))

@@ -129,7 +129,7 @@ func (tr *traffic) send() {
 			if early := m.At - time.Since(begin); early > time.Millisecond {
 				hold(early)
 			}
-			tr.ledger.Sent(m.Seq, m.Root)
+			tr.ledger.Sent(m.Seq, m.Root, m.At)
 			client.Produce(ctx, &kgo.Record{Topic: tr.input, Partition: m.Partition,
 				Key: m.Key, Value: m.Value}, func(_ *kgo.Record, err error) {
 				if err != nil && ctx.Err() == nil {

@@ -311,6 +311,6 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 		e.Balance = r.sink.Ledger.Balance(e.Balance.Lost)
 	}
 	if e.Balance.Lost+e.Balance.Buffered > 0 {
-		e.LostDue = r.sink.latency.dueAt(e.Balance.FirstLost).Seconds()
+		e.LostDue = r.sink.Ledger.Due(e.Balance.FirstLost).Seconds()
 	}
 }

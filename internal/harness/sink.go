@@ -43,14 +43,11 @@ func (s *Sink) begin(start time.Time) {
 
 // Sent notes a message that is about to be sent.
 func (s *Sink) Sent(m *load.Message) {
-	switch {
-	case m.Bad:
+	if m.Bad {
 		s.Ledger.SentBad(m.Seq, m.Root)
 		return
-	case !m.Repeat:
-		s.latency.sending(m.Seq, m.At)
 	}
-	s.Ledger.Sent(m.Seq, m.Root)
+	s.Ledger.Sent(m.Seq, m.Root, m.At)
 }
 
 // Placed notes at which offset a message stands, if it may become a dead letter.

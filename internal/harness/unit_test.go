@@ -159,8 +159,8 @@ func TestInjectorWaitsForItsWorkerAndCondition(t *testing.T) {
 	}
 	r.states[1].State = flusher.StateHealthy
 	r.at(t, 4*time.Second, killed+" 101", killed+" 102")
-	r.ledger.Sent(0, 0)
-	r.ledger.Sent(1, 0)
+	r.ledger.Sent(0, 0, 0)
+	r.ledger.Sent(1, 0, 0)
 	r.at(t, 5*time.Second, killed+" 101", killed+" 102", killed+" 100")
 	if missed, _ := r.missed(); len(missed) != 0 {
 		t.Errorf("missed are %v", missed)

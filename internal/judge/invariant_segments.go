@@ -9,11 +9,12 @@ import (
 
 // segmentIntegrity: a span comes out under the segment id of its root. Only a span that arrives
 // after its segment was flushed may come out under another ancestor, so only if spans can have been
-// that late; and never under anything else. Its record is on the partition of its trace's key.
+// that late; and never under anything else. Its record is on the partition of its trace's key,
+// and holds its spans in the order in which they were delivered.
 var segmentIntegrity = invariant{"segment integrity", ExitSafety, judgeSegmentIntegrity}
 
 func judgeSegmentIntegrity(e *Evidence) (reports.Verdict, string) {
-	for _, kind := range []ledger.Finding{ledger.Misplaced, ledger.Strayed} {
+	for _, kind := range []ledger.Finding{ledger.Misplaced, ledger.Strayed, ledger.Disordered} {
 		if found := e.Balance.Of(kind); found.Count > 0 {
 			return violated("%v: %v", kind, found)
 		}

@@ -184,6 +184,7 @@ var plants = []plant{
 	}, "duplicates", reports.Violated, ExitSafety},
 	{"a misplaced span", find(ledger.Misplaced), "segment integrity", reports.Violated, ExitSafety},
 	{"a stray record", find(ledger.Strayed), "segment integrity", reports.Violated, ExitSafety},
+	{"a span out of order", find(ledger.Disordered), "segment integrity", reports.Violated, ExitSafety},
 	{"a split segment", find(ledger.Split), "segment integrity", reports.Violated, ExitSafety},
 	{"a shard with two workers", theFirst(3, 3.1, func(c *ConsumerLook) {
 		c.States[0].Shards = []buffer.Shard{0, 1, 2}

@@ -66,7 +66,7 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		g.Next(&m)
-		l.Sent(m.Seq, m.Root)
+		l.Sent(m.Seq, m.Root, m.At)
 	}
 	report(b, 1)
 }
@@ -93,7 +93,7 @@ func benchmarkOutput(b *testing.B, timed bool) {
 	send := func(spans int) {
 		for range spans {
 			g.Next(&m)
-			l.Sent(m.Seq, m.Root)
+			l.Sent(m.Seq, m.Root, m.At)
 		}
 	}
 	b.ReportAllocs()

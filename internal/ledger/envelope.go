@@ -18,6 +18,7 @@ type envelope struct {
 	generation buffer.DeliveryID
 	chunk      chunk
 	cutOff     cutOff
+	latest     identity // of the spans so far, that which was delivered last
 	// attribute is how the segment attribute of the record's spans must be written.
 	attribute []byte
 	// The trace and project of the root that was asked for last, if any was.

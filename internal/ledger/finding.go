@@ -40,6 +40,8 @@ const (
 	RepeatedLetter
 	// Strayed: a record on another partition than its key says.
 	Strayed
+	// Disordered: a span behind one of its trace that was delivered later.
+	Disordered
 	findings
 )
 
@@ -47,7 +49,7 @@ var findingNames = [findings]string{
 	"malformed record", "unknown span", "altered span", "misplaced span", "split span",
 	"cut-off span", "repeated span", "differing repeat", "duplicated span",
 	"resent span", "bad message taken for a span", "good span in the dead-letter topic", "repeated dead letter",
-	"stray record",
+	"stray record", "span out of order",
 }
 
 // String returns the finding's name, as it stands in results.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"time"
 
 	"sluice/buffer"
 	"sluice/internal/load"
@@ -11,6 +12,7 @@ import (
 // it is none that was sent, which is a finding of that kind.
 type identity struct {
 	seq, root uint64
+	due       time.Duration // to be sent
 	err       error
 	kind      Finding
 }
@@ -58,6 +60,7 @@ func (l *Ledger) numberOf(value []byte) identity {
 func (l *Ledger) lookUp(is *identity) {
 	if l.sent.has(is.seq) {
 		is.root, _ = l.roots.upTo(is.seq)
+		is.due = l.due.of(is.seq)
 		return
 	}
 	is.kind = Unknown

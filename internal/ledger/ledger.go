@@ -3,6 +3,7 @@ package ledger
 import (
 	"crypto/sha256"
 	"sync"
+	"time"
 
 	"sluice/buffer"
 	"sluice/internal/load"
@@ -18,9 +19,9 @@ type Ledger struct {
 	// RecordBytesMax is how large a record the output topic takes, LetterBytesMax how large a one the
 	// dead-letter topic takes. 0: nobody knows, and whether a span is too large is not judged.
 	RecordBytesMax, LetterBytesMax int
-	// FirstOut, if not nil, is told the number of each span when it comes out for the first time.
-	// The ledger is locked meanwhile.
-	FirstOut func(seq uint64)
+	// FirstOut, if not nil, is told of each span that comes out for the first time when it was due to
+	// be sent. The ledger is locked meanwhile.
+	FirstOut func(due time.Duration)
 
 	recipe *load.Recipe
 
@@ -28,6 +29,7 @@ type Ledger struct {
 	// only, so that it does not wait while a record is checked. Of both, out is taken first.
 	in       sync.Mutex
 	sent     bitset // spans, not messages
+	due      dues   // when, by number of the span
 	twice    bitset // of sent, what was sent more than once
 	roots    bitset // the first span of each trace of which something was sent; it may be headless
 	badSent  bitset // spans that a bad message followed
@@ -74,12 +76,15 @@ func New(recipe *load.Recipe) *Ledger {
 	}
 }
 
-// Sent records that a message is about to be sent: a span of the trace with that root. It must be
-// called before the system can see the span, and once more for a span that is sent once more.
-func (l *Ledger) Sent(seq, root uint64) {
+// Sent records that a message is about to be sent: a span of the trace with that root, due so long
+// after the start of the load. It must be called before the system can see the span, in the order
+// in which the spans of a trace are sent, and once more for a span that is sent once more.
+func (l *Ledger) Sent(seq, root uint64, due time.Duration) {
 	l.in.Lock()
 	l.messages++
-	if !l.sent.set(seq) {
+	if l.sent.set(seq) {
+		l.due.set(seq, due)
+	} else {
 		l.twice.set(seq)
 	}
 	l.roots.set(root)
@@ -134,12 +139,13 @@ func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity, repeat
 	seq := is.seq
 	switch {
 	case l.flushed.set(seq):
+		l.inOrder(r, in, is)
 		l.settle(seq)
 		if repeat {
 			l.found(Altered, r, "span %d is new in a record that came before", seq)
 		}
 		if l.FirstOut != nil {
-			l.FirstOut(seq)
+			l.FirstOut(is.due)
 		}
 	case repeat:
 		l.found(Repeated, r, "span %d with flush_id %x", seq, in.flushID)
@@ -153,6 +159,19 @@ func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity, repeat
 	l.place(r, in, seq, is.root)
 	if err := l.compare(value, in, seq, is.root); err != nil {
 		l.found(Altered, r, "span %d (%v): %v", seq, l.recipe.ID(seq), err)
+	}
+}
+
+// inOrder checks that a span that comes out for the first time was not delivered before one that
+// stands before it: all spans of a trace are of one partition. What Redis may have lost and Kafka
+// delivered again has no place.
+func (l *Ledger) inOrder(r *Record, in *envelope, is identity) {
+	if is.due < in.latest.due && !l.excusable.has(is.seq) && !l.excusable.has(in.latest.seq) {
+		l.found(Disordered, r, "span %d (%v), due at %v, stands behind span %d, due at %v", is.seq,
+			l.recipe.ID(is.seq), is.due, in.latest.seq, in.latest.due)
+	}
+	if is.due >= in.latest.due {
+		in.latest = is
 	}
 }
 

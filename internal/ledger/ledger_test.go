@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/buffer"
 	"sluice/internal/load"
@@ -31,7 +33,7 @@ func newSystem() *system {
 func (s *system) send(root uint64) {
 	for i := range s.Size(root) {
 		if i > 0 || !s.Headless(root) {
-			s.ledger.Sent(root+uint64(i), root)
+			s.ledger.Sent(root+uint64(i), root, time.Duration(i)*time.Millisecond)
 		}
 	}
 }
@@ -165,11 +167,11 @@ func TestPlantedFaults(t *testing.T) {
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3)}
 		}, map[Finding]int64{Duplicated: 1}, 0},
 		{"sent twice", func(t *testing.T, s *system) []Record {
-			s.ledger.Sent(3, 0)
+			s.ledger.Sent(3, 0, time.Second)
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3)}
 		}, map[Finding]int64{Resent: 1}, 0},
 		{"sent twice, and out three times", func(t *testing.T, s *system) []Record {
-			s.ledger.Sent(3, 0)
+			s.ledger.Sent(3, 0, time.Second)
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3), s.record(0, 0, 3, 4)}
 		}, map[Finding]int64{Resent: 1, Duplicated: 2}, 0},
 		{"unknown span", func(t *testing.T, s *system) []Record {
@@ -250,6 +252,18 @@ func TestPlantedFaults(t *testing.T) {
 			r.Key = []byte(s.Trace(20).String())
 			return []Record{r}
 		}, map[Finding]int64{Misplaced: size}, 0},
+		{"reversed", func(t *testing.T, s *system) []Record {
+			reversed := slices.Clone(all)
+			slices.Reverse(reversed)
+			return []Record{s.record(0, 0, reversed...)}
+		}, map[Finding]int64{Disordered: size - 1}, 0},
+		{"two spans swapped", func(t *testing.T, s *system) []Record {
+			return []Record{s.record(0, 0, append([]int{1, 0}, all[2:]...)...)}
+		}, map[Finding]int64{Disordered: 1}, 0},
+		{"a span that comes again, behind newer ones", func(t *testing.T, s *system) []Record {
+			s.ledger.Sent(3, 0, time.Second)
+			return []Record{s.record(0, 0, all[:5]...), s.record(0, 0, append(all[5:], 3)...)}
+		}, map[Finding]int64{Resent: 1}, 0},
 		{"no JSON", func(t *testing.T, s *system) []Record {
 			r := s.record(0, 0, all...)
 			r.Value = r.Value[:len(r.Value)-1]
