@@ -58,7 +58,7 @@ func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 	}
 	r := &run{cfg: cfg}
 	generator := load.NewGenerator(cfg.Scenario)
-	r.sink = NewSink(generator, r.announce)
+	r.sink = NewSink(cfg.Scenario, generator, r.announce)
 	r.system, err = cfg.World.Open(ctx, Setup{
 		Scenario: cfg.Scenario, Load: generator, Sink: r.sink, Defect: cfg.Defect, Log: cfg.log(),
 	})

@@ -9,6 +9,7 @@ import (
 	"sluice/internal/ledger"
 	"sluice/internal/load"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // Sink hears from a System what it sends, what comes out, and what happens. Its methods may be called
@@ -17,6 +18,8 @@ type Sink struct {
 	// Ledger is the account of all messages.
 	Ledger  *ledger.Ledger
 	latency *latency
+	start   time.Time // of the load
+	late    judge.Lateness
 	record  *recorder
 
 	mu          sync.Mutex
@@ -28,21 +31,25 @@ type Sink struct {
 // fall is the end of a consumer that nobody asked for.
 type fall struct{ err error }
 
-// NewSink returns the sink of a load. Listen hears of every event.
-func NewSink(of *load.Generator, listen func(reports.Event)) *Sink {
-	s := &Sink{Ledger: ledger.New(of.Recipe), latency: newLatency(), record: newRecorder(listen)}
+// NewSink returns the sink of a scenario's load. Listen hears of every event.
+func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Event)) *Sink {
+	s := &Sink{Ledger: ledger.New(by.Recipe), late: judge.LatenessOf(of), latency: newLatency(), record: newRecorder(listen)}
 	s.Ledger.FirstOut = s.latency.out
 	return s
 }
 
 // begin says when the load starts.
 func (s *Sink) begin(start time.Time) {
+	s.start = start
 	s.latency.begin(start)
 	s.record.begin(start)
 }
 
 // Sent notes a message that is about to be sent.
-func (s *Sink) Sent(m *load.Message) {
+func (s *Sink) Sent(at time.Time, m *load.Message) {
+	if late := s.start.Add(m.At); m.Late && s.late.Held || at.Sub(late) >= s.late.Behind {
+		s.Ledger.Late(m.Root)
+	}
 	if m.Bad {
 		s.Ledger.SentBad(m.Seq, m.Root)
 		return
@@ -60,12 +67,14 @@ func (s *Sink) Placed(m *load.Message, offset int64) {
 // Output notes a record of the output topic, DeadLetter one of the dead-letter topic.
 func (s *Sink) Output(at time.Time, r ledger.Record) {
 	s.came(at)
+	r.At = at.Sub(s.start)
 	s.Ledger.Output(r)
 }
 
 // DeadLetter notes a record of the dead-letter topic.
 func (s *Sink) DeadLetter(at time.Time, r ledger.Record) {
 	s.came(at)
+	r.At = at.Sub(s.start)
 	s.Ledger.DeadLetter(r)
 }
 

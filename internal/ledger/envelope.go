@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"sluice/buffer"
 )
@@ -18,7 +19,10 @@ type envelope struct {
 	generation buffer.DeliveryID
 	chunk      chunk
 	cutOff     cutOff
-	latest     identity // of the spans so far, that which was delivered last
+	// repeats is true if the record came before, at firstAt.
+	repeats bool
+	firstAt time.Duration
+	latest  identity // of the spans so far, that which was delivered last
 	// attribute is how the segment attribute of the record's spans must be written.
 	attribute []byte
 	// The trace and project of the root that was asked for last, if any was.

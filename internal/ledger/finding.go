@@ -78,6 +78,11 @@ func (l *Ledger) found(kind Finding, r *Record, format string, args ...any) {
 	f := &l.findings[kind]
 	f.Count++
 	if f.Count == 1 {
-		f.First = r.String() + ": " + fmt.Sprintf(format, args...)
+		f.First = wording(r, format, args...)
 	}
+}
+
+// wording says where and what.
+func wording(r *Record, format string, args ...any) string {
+	return r.String() + ": " + fmt.Sprintf(format, args...)
 }

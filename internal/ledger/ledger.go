@@ -31,6 +31,7 @@ type Ledger struct {
 	sent     bitset // spans, not messages
 	due      dues   // when, by number of the span
 	twice    bitset // of sent, what was sent more than once
+	late     bitset // the first span of each trace of which something was late
 	roots    bitset // the first span of each trace of which something was sent; it may be headless
 	badSent  bitset // spans that a bad message followed
 	messages int64
@@ -45,10 +46,13 @@ type Ledger struct {
 	open        int64              // of excusable, those that have not settled
 	badLettered bitset
 	cutOffs     map[buffer.SpanID]bool // segments that were seen to be cut off
-	records     map[flushID]checksum
+	records     map[flushID]seen
 	offsets     map[placed]place
 	chunks      map[chunked]int64 // their count, where there is more than one
-	bytes       int64             // of the values of output records
+	cutRoots    bitset            // the first span of each trace of which something was cut off
+	incidents   map[incidentKey]*Incident
+	uncounted   [findings]int64 // incidents that were not kept
+	bytes       int64           // of the values of output records
 	findings    [findings]Found
 	scratch
 }
@@ -67,11 +71,18 @@ type (
 	checksum [16]byte
 )
 
+// seen is what is kept of a record.
+type seen struct {
+	sum checksum
+	at  uint32 // when it was read, in milliseconds since the start of the load
+}
+
 // New returns the empty ledger of a run whose spans follow a recipe.
 func New(recipe *load.Recipe) *Ledger {
 	return &Ledger{
-		recipe: recipe, records: map[flushID]checksum{}, cutOffs: map[buffer.SpanID]bool{},
-		chunks: map[chunked]int64{}, offsets: map[placed]place{},
+		recipe: recipe, records: map[flushID]seen{}, cutOffs: map[buffer.SpanID]bool{},
+		incidents: map[incidentKey]*Incident{},
+		chunks:    map[chunked]int64{}, offsets: map[placed]place{},
 		dropped: map[string]*bitset{}, excused: map[string]*bitset{},
 	}
 }
@@ -115,11 +126,13 @@ func (l *Ledger) Output(r Record) {
 	sum := checksum(full[:len(checksum{})])
 	first, repeated := l.records[in.flushID]
 	switch {
-	case repeated && first != sum:
+	case repeated && first.sum != sum:
 		l.found(Differing, &r, "flush_id %x came before with other content", in.flushID)
 	case !repeated:
-		l.records[in.flushID] = sum
+		first = seen{sum, uint32(max(r.At, 0).Milliseconds())}
+		l.records[in.flushID] = first
 	}
+	in.repeats, in.firstAt = repeated && first.sum == sum, time.Duration(first.at)*time.Millisecond
 	l.identify(l.spans)
 	if at, ok := l.rightPlace(&r); !ok {
 		l.found(Strayed, &r, "the key of trace %v belongs on partition %d; the first span is %s",
@@ -130,33 +143,35 @@ func (l *Ledger) Output(r Record) {
 			l.found(l.known[i].kind, &r, "%v", l.known[i].err)
 			continue
 		}
-		l.span(&r, &in, l.spans[i].value, l.known[i], repeated && first == sum)
+		l.span(&r, &in, l.spans[i].value, l.known[i])
 	}
 }
 
 // span checks one span of a record and enters it.
-func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity, repeat bool) {
+func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity) {
 	seq := is.seq
 	switch {
 	case l.flushed.set(seq):
 		l.inOrder(r, in, is)
 		l.settle(seq)
-		if repeat {
+		if in.repeats {
 			l.found(Altered, r, "span %d is new in a record that came before", seq)
 		}
 		if l.FirstOut != nil {
 			l.FirstOut(is.due)
 		}
-	case repeat:
-		l.found(Repeated, r, "span %d with flush_id %x", seq, in.flushID)
+	case in.repeats:
+		l.happened(Repeated, r, in.firstAt, is, "span %d with flush_id %x, first at %.1fs and again at %.1fs",
+			seq, in.flushID, in.firstAt.Seconds(), r.At.Seconds())
 	default:
 		kind := Duplicated
 		if l.sentTwice(seq) && l.resent.set(seq) {
 			kind = Resent
 		}
-		l.found(kind, r, "span %d came out before, now with flush_id %x", seq, in.flushID)
+		l.happened(kind, r, is.due, is, "span %d came out before, and at %.1fs with flush_id %x", seq,
+			r.At.Seconds(), in.flushID)
 	}
-	l.place(r, in, seq, is.root)
+	l.place(r, in, is)
 	if err := l.compare(value, in, seq, is.root); err != nil {
 		l.found(Altered, r, "span %d (%v): %v", seq, l.recipe.ID(seq), err)
 	}
@@ -184,7 +199,8 @@ func (l *Ledger) sentTwice(seq uint64) bool {
 
 // place checks that a span is in its trace, and under its root or at least an ancestor. Whether the
 // root itself was sent does not matter: a headless segment has its name, too.
-func (l *Ledger) place(r *Record, in *envelope, seq, root uint64) {
+func (l *Ledger) place(r *Record, in *envelope, is identity) {
+	seq, root := is.seq, is.root
 	if in.root != root || !in.ofRoot {
 		in.root, in.ofRoot = root, true
 		in.rootTrace, in.rootProject = l.recipe.Trace(root), l.recipe.Project(root)
@@ -202,7 +218,8 @@ func (l *Ledger) place(r *Record, in *envelope, seq, root uint64) {
 	switch {
 	case head == root:
 	case head > root && head <= seq && l.recipe.Ancestor(root, int(head-root), int(seq-root)):
-		l.found(Split, r, "span %d under its ancestor %d, its root is %d", seq, head, root)
+		l.happened(Split, r, is.due, is, "span %d at %.1fs under its ancestor %d, its root is %d", seq,
+			r.At.Seconds(), head, root)
 	case l.isCutOff(in, root):
 		l.found(CutOff, r, "span %d in segment %v", seq, in.segment)
 	default:
@@ -223,6 +240,7 @@ func (l *Ledger) isCutOff(in *envelope, root uint64) bool {
 				buffer.CutOffSegment(key, target, l.recipe.ID(l.known[i].seq)) == in.segment {
 				in.cutOff = cutOffYes
 				l.cutOffs[in.segment] = true
+				l.cutRoots.set(root)
 				break
 			}
 		}

@@ -34,10 +34,12 @@ func (l *Ledger) wasBad(seq uint64) bool {
 
 // badLetter enters the bad message that followed a span. It must be what was sent, byte by byte.
 func (l *Ledger) badLetter(r Record, seq uint64) {
-	if !l.badLettered.set(seq) {
-		l.found(RepeatedLetter, &r, "the bad message after span %d", seq)
-	}
 	root := l.rootOf(seq)
+	if !l.badLettered.set(seq) {
+		is := identity{seq: seq, root: root, due: l.Due(seq)}
+		l.happened(RepeatedLetter, &r, is.due, is, "the bad message after span %d, again at %.1fs", seq,
+			r.At.Seconds())
+	}
 	l.sentBuffer = l.recipe.AppendBad(l.sentBuffer[:0], root, int(seq-root))
 	err := errors.Join(
 		whole(r.Headers, badHeaders, letterMay),
@@ -77,7 +79,7 @@ func (l *Ledger) spanLetter(r Record) {
 		l.found(Altered, &r, "dead letter of span %d: %v", is.seq, err)
 	}
 	if !l.drop(DeadLettered, is.seq) {
-		l.found(RepeatedLetter, &r, "span %d", is.seq)
+		l.happened(RepeatedLetter, &r, is.due, is, "span %d, again at %.1fs", is.seq, r.At.Seconds())
 	}
 }
 

@@ -17,8 +17,8 @@ type Message struct {
 	Seq, Root uint64
 	// Bad is true if the message is no span.
 	Bad bool
-	// Repeat is true if the span was sent before.
-	Repeat bool
+	// Repeat is true if the span was sent before, Late if it was held back.
+	Repeat, Late bool
 	// At is when the message is due, since the start of the load.
 	At time.Duration
 	// Partition to send it to.
@@ -61,6 +61,7 @@ type held struct {
 	index     int
 	due       time.Duration
 	dueNumber int64
+	late      bool
 }
 
 // pacePoint is a point of the pacer's curve.
@@ -122,7 +123,7 @@ func (g *Generator) Next(m *Message) bool {
 	g.at = max(at, g.at, span.due)
 	g.sent++
 	*m = Message{
-		Seq: span.root + uint64(span.index), Root: span.root, Repeat: isRepeat, At: g.at,
+		Seq: span.root + uint64(span.index), Root: span.root, Repeat: isRepeat, Late: span.late, At: g.at,
 		Partition: g.Partition(span.root),
 	}
 	g.write(m, span)
@@ -155,7 +156,7 @@ func (g *Generator) pick(at time.Duration) (span held, isRepeat, ok bool) {
 		if share := g.work.Late.Share; share == 0 || g.delay.Float64() >= share {
 			return span, false, true
 		}
-		span.due = at + g.work.Late.By
+		span.due, span.late = at+g.work.Late.By, true
 		g.late.push(span)
 	}
 }

@@ -49,7 +49,7 @@ func (p *producer) run(ctx context.Context, queue <-chan []load.Message) error {
 
 // send enters a message and hands it to the client.
 func (p *producer) send(ctx context.Context, m *load.Message) {
-	p.sink.Sent(m)
+	p.sink.Sent(time.Now(), m)
 	record := &kgo.Record{Topic: p.topic, Partition: m.Partition, Key: m.Key, Value: m.Value}
 	if shift := p.shifts[m.Partition].Load(); shift != 0 {
 		record.Timestamp = time.Now().Add(time.Duration(shift))
