@@ -44,6 +44,13 @@ func (l *latency) reading(at time.Time) {
 	l.received = at
 }
 
+// receivedAt returns what reading was told last.
+func (l *latency) receivedAt() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.received
+}
+
 // out enters a span that was due then and has come out for the first time.
 func (l *latency) out(due time.Duration) {
 	l.mu.Lock()

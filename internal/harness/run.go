@@ -304,7 +304,8 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.MissedFaults, e.SkippedFaults = r.injector.missed()
 	e.Events, e.Moves = r.sink.record.record()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
-	e.Freshness, e.Latency = r.sink.record.fresh.quantiles(), r.sink.latency.quantiles()
+	e.Freshness, e.FreshnessSeen, e.Ahead = r.sink.record.fresh.both()
+	e.Latency = r.sink.latency.quantiles()
 	e.Balance = r.sink.Ledger.Balance(0)
 	if !e.Drained && !e.Left.Store.Empty() {
 		// Which spans those are is not known; they are not lost as long as the store holds them.

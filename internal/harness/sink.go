@@ -20,6 +20,7 @@ type Sink struct {
 	latency *latency
 	start   time.Time // of the load
 	late    judge.Lateness
+	options scenarios.Pipeline
 	record  *recorder
 
 	mu          sync.Mutex
@@ -33,8 +34,8 @@ type fall struct{ err error }
 
 // NewSink returns the sink of a scenario's load. Listen hears of every event.
 func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Event)) *Sink {
-	s := &Sink{Ledger: ledger.New(by.Recipe), late: judge.LatenessOf(of), latency: newLatency(), record: newRecorder(listen)}
-	s.Ledger.FirstOut = s.latency.out
+	s := &Sink{Ledger: ledger.New(by.Recipe), late: judge.LatenessOf(of), options: of.Pipeline, latency: newLatency(), record: newRecorder(listen)}
+	s.Ledger.FirstOut, s.Ledger.SegmentOut = s.latency.out, s.segment
 	return s
 }
 
@@ -100,8 +101,27 @@ func (s *Sink) Supervised(consumer, life int, e flusher.Event) {
 	s.record.supervisor(consumer, life, e)
 }
 
-// Fresh notes how long after their deadlines segments were acknowledged.
-func (s *Sink) Fresh(samples []time.Duration) { s.record.fresh.add(samples) }
+// Fresh notes how long after their deadlines segments were acknowledged, as a worker says.
+func (s *Sink) Fresh(at time.Time, consumer, worker int, samples []time.Duration) {
+	s.record.fresh.add(at.Sub(s.start).Seconds(), consumer, worker, samples)
+}
+
+// segment notes how long after its deadline a segment was read, of which the first and the last
+// span were due then: its time-out counts from the last, by a clock of whole seconds, but no
+// segment grows older than it may.
+func (s *Sink) segment(first, last time.Duration, rooted bool) {
+	timeout := s.options.Timeout
+	if rooted {
+		timeout = s.options.RootTimeout
+	}
+	deadline := s.start.Add(last).Truncate(time.Second).Add(timeout)
+	if age := s.options.MaxSegmentAge; age > 0 {
+		if old := s.start.Add(first).Truncate(time.Second).Add(age); old.Before(deadline) {
+			deadline = old
+		}
+	}
+	s.record.fresh.see(s.latency.receivedAt().Sub(deadline))
+}
 
 // Consumer notes what a consumer is from now on.
 func (s *Sink) Consumer(at time.Time, consumer int, state reports.State, text string) {

@@ -31,9 +31,12 @@ type Evidence struct {
 	Balance ledger.Balance
 	// LostDue is when the first of the spans that are lost was due to be sent.
 	LostDue float64
-	// Freshness is how long after its deadline a segment was acknowledged, Latency how long after it
-	// was due to be sent a span came out.
-	Freshness, Latency reports.Quantiles
+	// Freshness is how long after its deadline a segment was acknowledged, as workers say;
+	// FreshnessSeen how long after what must have been its deadline it was read; Latency how long
+	// after it was due to be sent a span came out.
+	Freshness, FreshnessSeen, Latency reports.Quantiles
+	// Ahead are segments that were acknowledged before their deadline, as workers say.
+	Ahead Ahead
 
 	// LoadSeconds is how long sending took, FirstSeconds and LastSeconds when the first and the
 	// last span came out.

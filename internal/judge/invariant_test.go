@@ -27,7 +27,9 @@ func clean() *Evidence {
 	s.Pipeline.MaxUnhealthy = time.Second
 	s.Expectations.RepeatedSpansMax = scenarios.Unlimited
 	e := &Evidence{Scenario: s, Slacks: slacks, Drained: true, LoadSeconds: 10, LastSeconds: 12,
-		Balance: ledger.Balance{Sent: 1000, Flushed: 1000, Dropped: map[string]int64{}},
+		Balance:       ledger.Balance{Sent: 1000, Flushed: 1000, Dropped: map[string]int64{}},
+		Freshness:     reports.Quantiles{P50: 0.1, P90: 0.2, P99: 0.3, Max: 0.4, Count: 50},
+		FreshnessSeen: reports.Quantiles{P50: 0.2, P90: 0.3, P99: 0.4, Max: 0.5, Count: 50},
 		Events: []reports.Event{{T: 4, Kind: reports.EventFaultBegin, Worker: 1,
 			Fault: "at 4s crash worker 1"}},
 		Samples: []reports.Sample{{T: 1, WorkerBytesMax: 50 << 20}},
@@ -243,6 +245,14 @@ var plants = []plant{
 	{"a stray record", find(ledger.Strayed), "segment integrity", reports.Violated, ExitSafety},
 	{"a span out of order", find(ledger.Disordered), "segment integrity", reports.Violated, ExitSafety},
 	{"a split segment", find(ledger.Split), "segment integrity", reports.Violated, ExitSafety},
+	{"a segment acknowledged before its deadline", func(e *Evidence) { e.Ahead.Add(3, 0, 1, -2) },
+		"freshness", reports.Violated, ExitSafety},
+	{"a worker that says it is fresh", func(e *Evidence) { e.FreshnessSeen.P99, e.FreshnessSeen.Max = 9, 9 },
+		"freshness", reports.Violated, ExitSafety},
+	{"a worker that says it is late", func(e *Evidence) { e.Freshness.Max = 9 }, "freshness",
+		reports.Violated, ExitSafety},
+	{"workers that say nothing of freshness", func(e *Evidence) { e.Freshness.Count = 0 }, "freshness",
+		reports.Unknown, ExitUnknown},
 	{"a shard with two workers", theFirst(3, 3.1, func(c *ConsumerLook) {
 		c.States[0].Shards = []buffer.Shard{0, 1, 2}
 	}), "shard coverage", reports.Violated, ExitSafety},

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -25,6 +26,29 @@ func TestDueIsKeptPerSpan(t *testing.T) {
 	s.ledger.Sent(1, 0, 1<<62)
 	if got := s.ledger.Due(1); got < 11*time.Hour {
 		t.Errorf("the end of all times is %v", got)
+	}
+}
+
+// TestSegmentOutTellsOfWholeSegments: of what comes out for the first time, in one record.
+func TestSegmentOutTellsOfWholeSegments(t *testing.T) {
+	type told struct {
+		first, last time.Duration
+		rooted      bool
+	}
+	var got []told
+	s := newSystem()
+	s.send(0)
+	s.ledger.SegmentOut = func(first, last time.Duration, rooted bool) {
+		got = append(got, told{first, last, rooted})
+	}
+	record := s.record(0, 0, 0, 1, 4)
+	s.ledger.Output(record)
+	s.ledger.Output(record)
+	s.ledger.Output(s.record(0, 0, 1, 5, 6))
+	s.ledger.Output(s.chunk(0, 2, 7, 8))
+	const ms = time.Millisecond
+	if want := []told{{0, 4 * ms, true}, {5 * ms, 6 * ms, false}}; !slices.Equal(got, want) {
+		t.Errorf("told of %v, want %v", got, want)
 	}
 }
 

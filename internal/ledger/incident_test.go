@@ -22,6 +22,7 @@ func TestIncidentsNameShardAndTime(t *testing.T) {
 	first := s.record(0, 0, places(0, 10)...)
 	s.ledger.Output(at(40, first))
 	s.ledger.Output(at(42.25, first))
+	s.ledger.Output(at(42.5, first))
 	s.ledger.Output(at(42.75, s.record(0, s.Parent(0, 19), 19)))
 	s.ledger.Output(at(43, s.record(0, 0, 3)))
 	s.ledger.Output(at(44, s.record(0, 0, 4)))
@@ -32,7 +33,7 @@ func TestIncidentsNameShardAndTime(t *testing.T) {
 		from, to float64
 		spans    int64
 	}{
-		{Repeated, 40, 42.25, 10}, {Split, 5, 42.75, 1}, {Resent, 5, 43, 1}, {Duplicated, 9, 44, 1},
+		{Repeated, 40, 42.5, 20}, {Split, 5, 42.75, 1}, {Resent, 5, 43, 1}, {Duplicated, 9, 44, 1},
 		{RepeatedLetter, 9, 46, 1},
 	}
 	got := s.ledger.Balance(0).Incidents

@@ -22,6 +22,10 @@ type Ledger struct {
 	// FirstOut, if not nil, is told of each span that comes out for the first time when it was due to
 	// be sent. The ledger is locked meanwhile.
 	FirstOut func(due time.Duration)
+	// SegmentOut, likewise, is told of each record that holds a whole generation, and something that
+	// comes out for the first time: when the first and the last of that were due, and whether the
+	// root of the trace is in it.
+	SegmentOut func(first, last time.Duration, rooted bool)
 
 	recipe *load.Recipe
 
@@ -145,6 +149,9 @@ func (l *Ledger) Output(r Record) {
 		}
 		l.span(&r, &in, l.spans[i].value, l.known[i])
 	}
+	if l.SegmentOut != nil && in.fresh && in.chunk.count == 1 && in.chunk.part == "" {
+		l.SegmentOut(in.earliest, in.latest.due, in.rooted)
+	}
 }
 
 // span checks one span of a record and enters it.
@@ -188,6 +195,10 @@ func (l *Ledger) inOrder(r *Record, in *envelope, is identity) {
 	if is.due >= in.latest.due {
 		in.latest = is
 	}
+	if !in.fresh || is.due < in.earliest {
+		in.earliest = is.due
+	}
+	in.fresh, in.rooted = true, in.rooted || is.seq == is.root
 }
 
 // sentTwice tells whether a span was sent more than once.

@@ -77,10 +77,6 @@ const (
 	straightMax = 5 * time.Millisecond
 )
 
-// repeatWithin is how many messages later a repeated span follows at most. It must come while its
-// segment is still buffered, since what was flushed is forgotten.
-const repeatWithin = 64
-
 // tailRate is how many spans per second the open traces are finished with at least, once the load
 // is over.
 const tailRate = 1000
@@ -131,7 +127,7 @@ func (g *Generator) Next(m *Message) bool {
 		g.bad, g.isBad = span, true
 	}
 	if share := g.work.Duplicates; share > 0 && !isRepeat && g.repeat.Float64() < share {
-		span.dueNumber = g.sent + g.repeat.Int64N(repeatWithin) + 1
+		span.dueNumber = g.sent + g.repeat.Int64N(scenarios.RepeatWithin) + 1
 		g.again.push(span)
 	}
 	return true

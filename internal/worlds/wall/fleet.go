@@ -105,7 +105,9 @@ func (f *fleet) start(ctx context.Context, index int) error {
 	i, err := consumerprocess.Start(ctx, consumerprocess.Config{
 		Pipeline: cfg, Mark: f.mark, Log: f.log,
 		Events: func(e flusher.Event) { f.sink.Supervised(index, life, e) },
-		Fresh:  func(_ int, samples []time.Duration) { f.sink.Fresh(samples) },
+		Fresh: func(worker int, samples []time.Duration) {
+			f.sink.Fresh(time.Now(), index, worker, samples)
+		},
 	})
 	f.mu.Lock()
 	c.starting, c.frozen, c.asked = false, false, err != nil
