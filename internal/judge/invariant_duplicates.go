@@ -53,5 +53,8 @@ func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 			note += ": " + what
 		}
 	}
+	if b.Flushed == 0 {
+		return unknown("no span came out")
+	}
 	return passed("%d spans came out again in an exact repeat%s", b.Of(ledger.Repeated).Count, note)
 }

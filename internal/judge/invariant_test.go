@@ -27,7 +27,7 @@ func clean() *Evidence {
 	s.Pipeline.MaxUnhealthy = time.Second
 	s.Expectations.RepeatedSpansMax = scenarios.Unlimited
 	e := &Evidence{Scenario: s, Slacks: slacks, Drained: true, LoadSeconds: 10, LastSeconds: 12,
-		Balance:       ledger.Balance{Sent: 1000, Flushed: 1000, Dropped: map[string]int64{}},
+		Balance:       ledger.Balance{Messages: 1000, Sent: 1000, Flushed: 1000, Dropped: map[string]int64{}},
 		Freshness:     reports.Quantiles{P50: 0.1, P90: 0.2, P99: 0.3, Max: 0.4, Count: 50},
 		FreshnessSeen: reports.Quantiles{P50: 0.2, P90: 0.3, P99: 0.4, Max: 0.5, Count: 50},
 		Events: []reports.Event{{T: 4, Kind: reports.EventFaultBegin, Worker: 1,
@@ -164,6 +164,12 @@ func faulty(fault string, from, to float64) func(e *Evidence) {
 	}
 }
 
+// nothing makes it a run in which nothing was sent.
+func nothing(e *Evidence) {
+	e.Balance = ledger.Balance{}
+	e.Freshness, e.FreshnessSeen = reports.Quantiles{}, reports.Quantiles{}
+}
+
 // paused makes the pause of shards 1 and 3, half a second, matter.
 func paused(e *Evidence) { e.Scenario.Pipeline.RootTimeout = 1900 * time.Millisecond }
 
@@ -203,6 +209,11 @@ var plants = []plant{
 		"conservation", reports.Unknown, ExitUnknown},
 	{"a store that cannot be read", func(e *Evidence) { e.Left.Err = errors.New("planted") },
 		"conservation", reports.Unknown, ExitUnknown},
+	{"nothing was sent", nothing, "conservation", reports.Unknown, ExitUnknown},
+	{"nothing was sent, says liveness", nothing, "liveness", reports.Unknown, ExitUnknown},
+	{"nothing came out, says duplicates", nothing, "duplicates", reports.Unknown, ExitUnknown},
+	{"nothing came out, says segment integrity", nothing, "segment integrity", reports.Unknown, ExitUnknown},
+	{"nothing came out, says freshness", nothing, "freshness", reports.Unknown, ExitUnknown},
 	{"a duplicate", find(ledger.Duplicated), "duplicates", reports.Violated, ExitSafety},
 	{"a span sent twice that comes out twice, for no reason", find(ledger.Resent), "duplicates",
 		reports.Violated, ExitSafety},
