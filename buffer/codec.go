@@ -1,6 +1,6 @@
 package buffer
 
-// Decoder reads an input message. It is the only thing on the way in that knows how a span is
+// Decoder reads an input message. On the way in, nothing else knows how a span is
 // written.
 type Decoder interface {
 	// Decode reads one message. The span's Payload is the value itself, not a copy; its Position
@@ -16,7 +16,7 @@ type Decoded struct {
 	Organization int64
 }
 
-// Encoder writes a segment. It is the only thing on the way out that knows how a span is written.
+// Encoder writes a segment. On the way out, nothing else knows how a span is written.
 type Encoder interface {
 	// Encode writes the spans of a generation, in their order, as one message, or as several if
 	// their written size is over the limit that the encoder was made with. Equal spans give equal

@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -101,19 +102,10 @@ func ParsePosition(text string) (Position, error) {
 
 // Compare orders positions by partition, then by offset.
 func (p Position) Compare(q Position) int {
-	switch {
-	case p.Partition != q.Partition:
-		if p.Partition < q.Partition {
-			return -1
-		}
-		return 1
-	case p.Offset != q.Offset:
-		if p.Offset < q.Offset {
-			return -1
-		}
-		return 1
+	if order := cmp.Compare(p.Partition, q.Partition); order != 0 {
+		return order
 	}
-	return 0
+	return cmp.Compare(p.Offset, q.Offset)
 }
 
 // DeliveryID names one delivery of one batch: its partition, and a number that grows from delivery

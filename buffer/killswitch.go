@@ -41,29 +41,20 @@ func (r Rule) String() string {
 
 // compile checks the rule and reads its ids.
 func (r Rule) compile() (compiledRule, error) {
-	c := compiledRule{text: r.String()}
-	if r == (Rule{}) {
+	c := compiledRule{
+		organization: copied(r.Organization), project: copied(r.Project),
+		partition: copied(r.Partition), text: r.String(),
+	}
+	switch {
+	case r == (Rule{}):
 		return c, errors.New("it has no field and would drop every span; " +
 			"give organization_id, project_id, trace_id or partition")
-	}
-	if r.Organization != nil {
-		c.fields, c.organization = c.fields|byOrganization, *r.Organization
-	}
-	if r.Project != nil {
-		c.fields, c.project = c.fields|byProject, ProjectID(*r.Project)
-	}
-	if r.Partition != nil {
-		if *r.Partition < 0 {
-			return c, fmt.Errorf("partition %d is negative; partitions start at 0", *r.Partition)
-		}
-		c.fields, c.partition = c.fields|byPartition, *r.Partition
-	}
-	if r.Trace != nil {
-		var err error
-		c.fields |= byTrace
-		if c.trace, err = ParseTraceID(*r.Trace); err != nil {
-			return c, err
-		}
+	case r.Partition != nil && *r.Partition < 0:
+		return c, fmt.Errorf("partition %d is negative; partitions start at 0", *r.Partition)
+	case r.Trace != nil:
+		trace, err := ParseTraceID(*r.Trace)
+		c.trace = &trace
+		return c, err
 	}
 	return c, nil
 }
@@ -74,36 +65,32 @@ type KillSwitch struct {
 	rules []compiledRule
 }
 
-// ruleFields are the fields that a rule has.
-type ruleFields uint8
-
-const (
-	byOrganization ruleFields = 1 << iota
-	byProject
-	byTrace
-	byPartition
-)
-
-// compiledRule is a rule whose ids were read. It copies the values, so that whoever made the Rule
-// may change it later.
+// compiledRule is a rule whose ids were read; nil matches every span. It copies the values, so that
+// whoever made the Rule may change it later.
 type compiledRule struct {
-	fields       ruleFields
-	organization int64
-	project      ProjectID
-	trace        TraceID
-	partition    int32
-	text         string
+	organization, project *int64
+	trace                 *TraceID
+	partition             *int32
+	text                  string
+}
+
+func copied[T any](value *T) *T {
+	if value == nil {
+		return nil
+	}
+	v := *value
+	return &v
 }
 
 func (c *compiledRule) match(organization int64, span *Span) bool {
-	return (c.fields&byOrganization == 0 || c.organization == organization) &&
-		(c.fields&byProject == 0 || c.project == span.Project) &&
-		(c.fields&byTrace == 0 || c.trace == span.Trace) &&
-		(c.fields&byPartition == 0 || c.partition == span.Position.Partition)
+	return (c.organization == nil || *c.organization == organization) &&
+		(c.project == nil || ProjectID(*c.project) == span.Project) &&
+		(c.trace == nil || *c.trace == span.Trace) &&
+		(c.partition == nil || *c.partition == span.Position.Partition)
 }
 
 // NewKillSwitch returns the kill switch of these rules. The error joins every fault: a rule
-// without fields, which would drop everything, a trace id that is none, a negative partition. No
+// without fields, which would drop everything, a bad trace id, a negative partition. No
 // rules give a kill switch that matches nothing.
 func NewKillSwitch(rules []Rule) (*KillSwitch, error) {
 	k := &KillSwitch{rules: make([]compiledRule, 0, len(rules))}

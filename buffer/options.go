@@ -1,9 +1,9 @@
 package buffer
 
 import (
-	"errors"
-	"fmt"
 	"time"
+
+	"sluice/internal/check"
 )
 
 // Bytes is a number of bytes.
@@ -12,7 +12,7 @@ type Bytes int64
 // NoSegmentLimit is the MaxSegmentBytes that never cuts a segment off.
 const NoSegmentLimit Bytes = 0
 
-// NoSegmentAge is the MaxSegmentAge under which steady traffic keeps a segment open for ever.
+// NoSegmentAge is the MaxSegmentAge under which steady traffic keeps a segment open forever.
 const NoSegmentAge time.Duration = 0
 
 // Options say when a segment is complete and how large it may grow.
@@ -43,16 +43,13 @@ func DefaultOptions() Options {
 
 // Validate returns every fault of the options, joined, or nil.
 func (o Options) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	fault(o.Timeout <= 0, "timeout %v must be positive", o.Timeout)
-	fault(o.RootTimeout <= 0, "root_timeout %v must be positive", o.RootTimeout)
-	fault(o.MaxSegmentAge < 0, "max_segment_age %v must not be negative (0 switches it off)", o.MaxSegmentAge)
-	fault(o.MaxSegmentBytes < 0, "max_segment_bytes %d must not be negative (0 switches it off)", o.MaxSegmentBytes)
-	fault(o.LateWindow != 0, "late_window %v is not supported yet: only 0", o.LateWindow)
-	return errors.Join(faults...)
+	var f check.Faults
+	f.When(o.Timeout <= 0, "timeout %v must be positive", o.Timeout)
+	f.When(o.RootTimeout <= 0, "root_timeout %v must be positive", o.RootTimeout)
+	f.When(o.MaxSegmentAge < 0, "max_segment_age %v must not be negative (0 switches it off)",
+		o.MaxSegmentAge)
+	f.When(o.MaxSegmentBytes < 0, "max_segment_bytes %d must not be negative (0 switches it off)",
+		o.MaxSegmentBytes)
+	f.When(o.LateWindow != 0, "late_window %v is not supported yet: only 0", o.LateWindow)
+	return f.Err()
 }

@@ -115,7 +115,7 @@ func (c *Consumer) await(ctx context.Context) {
 	}
 }
 
-// givenUp says that what was read is not all stored. It is no error: Kafka delivers it again.
+// givenUp says that what was read is not all stored. It is not an error: Kafka delivers it again.
 func (c *Consumer) givenUp(ctx context.Context) error {
 	if ctx.Err() == nil && c.ports.IngestEvents != nil {
 		c.ports.IngestEvents(ingest.Event{

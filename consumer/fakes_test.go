@@ -14,7 +14,7 @@ import (
 	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // rig is a consumer of two partitions on fakes of its ports, in the time of a synctest bubble.
@@ -51,7 +51,7 @@ func newRig(t *testing.T) *rig {
 	}
 	r.cfg.Flusher.Processes = 2
 	r.ports = consumer.Ports{
-		Clock: wall.Clock{}, Tasks: r, Source: r, Decoder: decoder{}, DeadLetters: r,
+		Clock: wallclock.Clock{}, Tasks: r, Source: r, Decoder: decoder{}, DeadLetters: r,
 		Store: store{memstore.New(buffer.DefaultOptions()), r}, Spawner: r, KillWorkers: r.killAll,
 		IngestEvents: func(e ingest.Event) {
 			r.mu.Lock()
@@ -141,7 +141,7 @@ func (r *rig) wantCommitted() {
 }
 
 func (r *rig) Go(name string, fn func()) flusher.Task {
-	task := wall.Tasks{}.Go(name, fn)
+	task := wallclock.Tasks{}.Go(name, fn)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tasks[fmt.Sprint(len(r.tasks), " ", name)] = task

@@ -3,6 +3,7 @@ package flusher
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -54,7 +55,9 @@ type GateRule struct {
 // that is down or lags closes its own shards and no others; a full node closes all, since any
 // trace may live there. It looks at nothing but its arguments, so what closes a shard also opens
 // it when it is over.
-func (r GateRule) Close(loads []Load, nodes []buffer.NodeMemory, now time.Time) map[buffer.Shard]string {
+func (r GateRule) Close(
+	loads []Load, nodes []buffer.NodeMemory, now time.Time,
+) map[buffer.Shard]string {
 	closed := make(map[buffer.Shard]string)
 	full := r.full(nodes)
 	for _, load := range loads {
@@ -95,10 +98,5 @@ func (r GateRule) reason(load Load, now time.Time) string {
 
 // SortedShards returns the shards of a gate's answer in order.
 func SortedShards(closed map[buffer.Shard]string) []buffer.Shard {
-	shards := make([]buffer.Shard, 0, len(closed))
-	for shard := range closed { //order-free: sorted below
-		shards = append(shards, shard)
-	}
-	slices.Sort(shards)
-	return shards
+	return slices.Sorted(maps.Keys(closed))
 }

@@ -10,7 +10,7 @@ import (
 	"sluice/buffer"
 	"sluice/buffer/memstore"
 	"sluice/flusher"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // bench is one worker over a memstore, in a bubble.
@@ -48,7 +48,7 @@ func (b *bench) start(owners ...buffer.Fenced) {
 	go func() {
 		defer close(b.ended)
 		b.err = flusher.RunWorker(ctx, stop, b.cfg, flusher.WorkerPorts{
-			Clock: wall.Clock{}, Store: b.faulty, Producer: b.broker, Encoder: b.encoder,
+			Clock: wallclock.Clock{}, Store: b.faulty, Producer: b.broker, Encoder: b.encoder,
 			Reporter: b.inbox, Trouble: func(t flusher.Trouble) { b.troubles = append(b.troubles, t) },
 		}, flusher.WorkerSpec{Worker: 3, Owners: owners, Start: 1})
 	}()

@@ -17,7 +17,7 @@ var ErrBudget = errors.New("restart budget is used up")
 type Budget struct {
 	// Max is how many restarts are allowed; 0 allows none.
 	Max int
-	// Window is how long a restart counts. NoWindow means for ever.
+	// Window is how long a restart counts. NoWindow means forever.
 	Window time.Duration
 
 	spent []time.Time // the restarts that count, oldest first

@@ -1,12 +1,12 @@
 package flusher
 
 import (
-	"errors"
-	"fmt"
 	"time"
+
+	"sluice/internal/check"
 )
 
-// NoTimeout is the ShutdownTimeout that waits for ever. (0 means at once.)
+// NoTimeout is the ShutdownTimeout that waits forever. (0 means at once.)
 const NoTimeout time.Duration = -1
 
 // Config is what a supervisor is made with.
@@ -22,7 +22,7 @@ type Config struct {
 	// RestartBudget is exactly how many restarts each worker may have; the failure after the last
 	// ends the supervisor with an error. 0 allows none. Default 10.
 	RestartBudget int
-	// RestartWindow is how long a restart counts. Default NoWindow: for ever.
+	// RestartWindow is how long a restart counts. Default NoWindow: forever.
 	RestartWindow time.Duration
 	// RestartBackoff is how long the second of two restarts in a row waits if the worker did not
 	// become healthy in between; it doubles with each further one, up to MaxUnhealthy. The first
@@ -31,21 +31,21 @@ type Config struct {
 	// MaxMemory is the share of a Redis node's memory above which all input pauses. Default
 	// MemoryOff.
 	MaxMemory float64
-	// MaxStrays is how many workers that cannot be killed and did not end are put up with; one
+	// MaxStrays is how many workers that cannot be killed and did not end are tolerated; one
 	// more ends the supervisor with an error. Default 2.
 	MaxStrays int
-	// StrayAfter is how long a worker that cannot be killed may take to end after it was told to,
+	// StrayAfter is how long a worker that cannot be killed may take to end after it was asked to,
 	// before its successor is fenced in beside it. Default 5 s.
 	StrayAfter time.Duration
-	// LostAfter is how long a worker may go on after another owner has taken one of its shards,
+	// LostAfter is how long a worker may continue after another owner has taken one of its shards,
 	// before it is replaced: a rebalance is the usual reason, and brings an assignment without the
 	// shard within that time. Default 5 s.
 	LostAfter time.Duration
 	// StopTimeout is how long a worker whose shards changed may take to finish what is in flight.
-	// NoTimeout waits for ever. Default 30 s.
+	// NoTimeout waits forever. Default 30 s.
 	StopTimeout time.Duration
 	// ShutdownTimeout is how long workers may take to finish what is in flight at the end, before
-	// they are killed: 0 kills them at once, NoTimeout waits for ever. Default 30 s.
+	// they are killed: 0 kills them at once, NoTimeout waits forever. Default 30 s.
 	ShutdownTimeout time.Duration
 	// CheckEvery is how often workers are judged. Default 100 ms.
 	CheckEvery time.Duration
@@ -75,38 +75,29 @@ func DefaultConfig() Config {
 
 // Validate returns every fault of the config, joined, or nil.
 func (c Config) Validate() error {
-	var f faults
-	f.when(c.Processes < 1 && c.Processes != PerShard,
+	var f check.Faults
+	f.When(c.Processes < 1 && c.Processes != PerShard,
 		"flusher processes %d: want 1 or more, or one per shard", c.Processes)
-	f.when(c.MaxUnhealthy <= 0, "max_unhealthy %v must be positive", c.MaxUnhealthy)
-	f.when(c.BackpressureAfter < 0, "backpressure_after %v must not be negative",
+	f.When(c.MaxUnhealthy <= 0, "max_unhealthy %v must be positive", c.MaxUnhealthy)
+	f.When(c.BackpressureAfter < 0, "backpressure_after %v must not be negative",
 		c.BackpressureAfter)
-	f.when(c.RestartBudget < 0, "restart_budget %d must not be negative", c.RestartBudget)
-	f.when(c.RestartWindow < 0, "restart window %v must not be negative (0: no window)",
+	f.When(c.RestartBudget < 0, "restart_budget %d must not be negative", c.RestartBudget)
+	f.When(c.RestartWindow < 0, "restart window %v must not be negative (0: no window)",
 		c.RestartWindow)
-	f.when(c.RestartBackoff < 0, "restart backoff %v must not be negative (0: none)",
+	f.When(c.RestartBackoff < 0, "restart backoff %v must not be negative (0: none)",
 		c.RestartBackoff)
-	f.when(!(c.MaxMemory > 0 && c.MaxMemory <= MemoryOff),
+	f.When(!(c.MaxMemory > 0 && c.MaxMemory <= MemoryOff),
 		"max_memory %v must be above 0 and at most 1.0 (off)", c.MaxMemory)
-	f.when(c.MaxStrays < 0, "max strays %d must not be negative", c.MaxStrays)
-	f.when(c.StrayAfter < 0, "stray after %v must not be negative", c.StrayAfter)
-	f.when(c.LostAfter < 0, "lost after %v must not be negative", c.LostAfter)
-	f.when(c.StopTimeout < 0 && c.StopTimeout != NoTimeout,
+	f.When(c.MaxStrays < 0, "max strays %d must not be negative", c.MaxStrays)
+	f.When(c.StrayAfter < 0, "stray after %v must not be negative", c.StrayAfter)
+	f.When(c.LostAfter < 0, "lost after %v must not be negative", c.LostAfter)
+	f.When(c.StopTimeout < 0 && c.StopTimeout != NoTimeout,
 		"stop timeout %v must not be negative", c.StopTimeout)
-	f.when(c.ShutdownTimeout < 0 && c.ShutdownTimeout != NoTimeout,
+	f.When(c.ShutdownTimeout < 0 && c.ShutdownTimeout != NoTimeout,
 		"shutdown timeout %v must not be negative (0: at once)", c.ShutdownTimeout)
-	f.when(c.CheckEvery <= 0, "check interval %v must be positive", c.CheckEvery)
-	f.when(c.CheckEvery > c.MaxUnhealthy && c.MaxUnhealthy > 0,
+	f.When(c.CheckEvery <= 0, "check interval %v must be positive", c.CheckEvery)
+	f.When(c.CheckEvery > c.MaxUnhealthy && c.MaxUnhealthy > 0,
 		"check interval %v must not be above max_unhealthy %v", c.CheckEvery, c.MaxUnhealthy)
-	f.when(c.MemoryEvery <= 0, "memory interval %v must be positive", c.MemoryEvery)
-	return errors.Join(f...)
-}
-
-// faults collects what is wrong with a config.
-type faults []error
-
-func (f *faults) when(bad bool, format string, args ...any) {
-	if bad {
-		*f = append(*f, fmt.Errorf(format, args...))
-	}
+	f.When(c.MemoryEvery <= 0, "memory interval %v must be positive", c.MemoryEvery)
+	return f.Err()
 }

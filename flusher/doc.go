@@ -33,7 +33,7 @@
 // # Supervisor
 //
 // A [Supervisor] keeps the workers of the assigned shards alive: judge, count, kill, wait until
-// proven stopped, fence, start, wait until healthy (supervisor.go). Each worker has a keeper, a
+// proven stopped, fence, start, wait until healthy (keeper.go). Each worker has a keeper, a
 // task of its own that sleeps CheckEvery between two looks, so that judging needs no input and no
 // worker waits for another's restart.
 //
@@ -48,7 +48,8 @@
 //     assignment gives any of it back; only a RestartWindow does.
 //   - A failure is: a worker that ended without being asked, whatever its exit code; a hang; a
 //     start that took twice MaxUnhealthy, or could not be made; a shard that another owner has
-//     kept for LostAfter. A store that cannot be fenced is none: that is tried until it works.
+//     kept for LostAfter. A store that cannot be fenced is not a failure: that is
+//     tried until it works.
 //   - Input pauses ([Supervisor.Closed]) for the shards of a worker that is down after a failure,
 //     that is not up after BackpressureAfter, or that was under backpressure for longer; and for
 //     all shards while a Redis node is fuller than MaxMemory.

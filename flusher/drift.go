@@ -15,15 +15,15 @@ import (
 //
 // A new owner does not know how far the input has moved on while nobody flushed, and to take the
 // wall clock for the shard's would flush, after a restart in a backlog, every segment whose spans
-// are still being read. So the clock goes on from where it was last seen, and the time without an
+// are still being read. So the clock continues from where it was last seen, and the time without an
 // owner does not count, until new input tells the offset. A shard without any input has the wall
 // clock's time.
 //
 // An input that ticks says with each tick that nothing more had come until then. When the ticks
-// stop (Kafka is away, the reader was killed), spans may be waiting to be read, and the clock runs
-// on for the unseen time only, and goes on from there when the input is seen again: what comes after an
-// outage may be late, too. So the time of an outage does not count either, and segments do not come
-// out in fragments after it.
+// stop (Kafka is away, the reader was killed), spans may be waiting to be read, and the clock keeps
+// running for the unseen time only, and continues from there when the input is seen again: what
+// comes after an outage may be late, too. So the time of an outage does not count either, and
+// segments do not come out in fragments after it.
 type Drift struct {
 	offset time.Duration
 	inputs uint64         // that offset accounts for

@@ -50,7 +50,7 @@ const (
 	EventBackpressureOff
 	// EventGateClosed: the input of these shards is to pause. Cause says why.
 	EventGateClosed
-	// EventGateOpened: the input of these shards may go on.
+	// EventGateOpened: the input of these shards may be read again.
 	EventGateOpened
 	// EventMemoryFailed: the memory of the Redis nodes cannot be read; the last answer stays.
 	EventMemoryFailed
@@ -65,12 +65,7 @@ var eventNames = [...]string{
 }
 
 // String returns the kind's name, as it stands in logs and results.
-func (k EventKind) String() string {
-	if int(k) < len(eventNames) {
-		return eventNames[k]
-	}
-	return "unknown"
-}
+func (k EventKind) String() string { return nameOf(eventNames[:], int(k)) }
 
 // NoWorker is the Worker of an event that concerns none or all.
 const NoWorker = -1
@@ -119,7 +114,7 @@ func (e Event) String() string {
 	return text.String()
 }
 
-// Level returns how loudly the event is to be logged.
+// Level returns at which level the event is to be logged.
 func (e Event) Level() slog.Level {
 	switch e.Kind {
 	case EventExhausted:

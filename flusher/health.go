@@ -29,12 +29,7 @@ var healthNames = [...]string{
 }
 
 // String returns the health's name, as it stands in logs.
-func (h Health) String() string {
-	if int(h) < len(healthNames) {
-		return healthNames[h]
-	}
-	return "unknown"
-}
+func (h Health) String() string { return nameOf(healthNames[:], int(h)) }
 
 // startFactor is how many times MaxUnhealthy a start may take.
 const startFactor = 2

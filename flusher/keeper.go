@@ -55,6 +55,38 @@ func newKeeper(s *Supervisor, worker int) *keeper {
 	}
 }
 
+// keep is the life of one worker after another of the same index: judge, count, kill, wait until
+// it is proven stopped, fence, start, wait until healthy. Each keeper is a task of its own, so
+// that one that waits keeps no other from its work. It returns when the supervisor ends, and its
+// worker has ended.
+func (k *keeper) keep(ctx context.Context) {
+	for {
+		job, ok := k.assignment(ctx)
+		if !ok {
+			return
+		}
+		owners, ok := k.fence(ctx, job)
+		if !ok {
+			continue
+		}
+		f := k.start(ctx, owners)
+		if f == (failure{}) {
+			f = k.watch(ctx, job)
+		}
+		if f == (failure{}) { // other shards, or none, or the end
+			k.stop(ctx)
+			continue
+		}
+		err := k.count(f)
+		k.kill(ctx)
+		if err != nil {
+			k.sup.fail(err)
+			return
+		}
+		k.backOff(ctx, job)
+	}
+}
+
 // fence makes new owners of the shards, once no other worker lives on them. It is tried until the
 // store answers, at no cost to the budget; false means that the job is outdated.
 //

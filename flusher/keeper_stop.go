@@ -78,7 +78,7 @@ func (k *keeper) kill(ctx context.Context) {
 		}
 		k.napFor(ctx, k.proofEvery(waited))
 	}
-	k.tell(EventStopped, k.bury(), exit.describe())
+	k.tell(EventStopped, k.retire(), exit.describe())
 }
 
 // proofEvery is how often a worker that is to end is looked at: at first more often than one that
@@ -90,8 +90,8 @@ func (k *keeper) proofEvery(waited time.Duration) time.Duration {
 	return max(k.sup.cfg.CheckEvery/10, time.Millisecond)
 }
 
-// bury adds up what a worker did, and gives its shards free, which it returns.
-func (k *keeper) bury() []buffer.Shard {
+// retire adds up what a worker did, frees its shards, and returns them.
+func (k *keeper) retire() []buffer.Shard {
 	status, beat := k.handle.Status()
 	k.fresh()
 	k.handle = nil
@@ -113,7 +113,7 @@ func (k *keeper) bury() []buffer.Shard {
 // records, and nothing else.
 func (k *keeper) stray(waited time.Duration) {
 	handle := k.handle
-	shards := k.bury()
+	shards := k.retire()
 	k.sup.mu.Lock()
 	k.strays = append(k.strays, handle)
 	total := 0
@@ -121,15 +121,15 @@ func (k *keeper) stray(waited time.Duration) {
 		total += len(other.strays)
 	}
 	k.sup.mu.Unlock()
-	k.tell(EventStray, shards, fmt.Sprintf("does not end %v after it was told to", waited))
+	k.tell(EventStray, shards, fmt.Sprintf("has not ended %v after it was asked to", waited))
 	if total > k.sup.cfg.MaxStrays {
 		k.sup.fail(fmt.Errorf("%w: %d live on beside their successors, at most %d may; the last "+
 			"is of worker %d", ErrStrays, total, k.sup.cfg.MaxStrays, k.worker))
 	}
 }
 
-// reap forgets strays that have ended after all.
-func (k *keeper) reap() {
+// dropEndedStrays forgets strays that have ended after all.
+func (k *keeper) dropEndedStrays() {
 	k.sup.mu.Lock()
 	strays := slices.Clone(k.strays)
 	k.sup.mu.Unlock()

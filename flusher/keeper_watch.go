@@ -13,7 +13,7 @@ func (k *keeper) watch(ctx context.Context, j job) failure {
 		if f := k.look(); f != (failure{}) {
 			return f
 		}
-		k.reap()
+		k.dropEndedStrays()
 		k.nap(ctx)
 	}
 	return failure{}

@@ -19,7 +19,7 @@ import (
 	"sluice/buffer/memstore"
 	"sluice/flusher"
 	"sluice/internal/proptest"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // lossWorld is a pipeline of real workers under faults until calm.
@@ -55,7 +55,7 @@ func (w *lossWorld) run(t *testing.T, processes, spans int) error {
 	ended := make(chan error, 1)
 	for range max(1, w.members) {
 		sup, err := flusher.NewSupervisor(w.config(processes), flusher.SupervisorPorts{
-			Clock: wall.Clock{}, Tasks: wall.Tasks{}, Spawner: w, Store: w.store,
+			Clock: wallclock.Clock{}, Tasks: wallclock.Tasks{}, Spawner: w, Store: w.store,
 		})
 		if err != nil {
 			cancel()

@@ -10,7 +10,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // A mortal is a real worker that dies, hangs, freezes and loses answers at any of its calls of a
@@ -69,7 +69,7 @@ func (m *mortal) live(stop context.Context, spec flusher.WorkerSpec) {
 	cfg.BeatEvery = time.Second
 	store := m.world.store
 	err := flusher.RunWorker(context.Background(), stop, cfg, flusher.WorkerPorts{
-		Clock: wall.Clock{}, Store: &mortalStore{Store: store, m: m}, Producer: mortalProducer{m},
+		Clock: wallclock.Clock{}, Store: &mortalStore{Store: store, m: m}, Producer: mortalProducer{m},
 		Encoder: textEncoder{limit: 3}, Reporter: m,
 	}, spec)
 	m.exit = flusher.Exit{Err: err}

@@ -6,7 +6,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // endless is a store that always has segments of 20 spans due, at no cost.
@@ -81,7 +81,7 @@ func BenchmarkWorkerOverhead(b *testing.B) {
 		ctx, stop := context.WithCancel(b.Context())
 		e.cycles, e.stop = 20, stop
 		err := flusher.RunWorker(b.Context(), ctx, flusher.DefaultWorkerConfig(), flusher.WorkerPorts{
-			Clock: wall.Clock{}, Store: e, Producer: plain{}, Encoder: plain{}, Reporter: newInbox(),
+			Clock: wallclock.Clock{}, Store: e, Producer: plain{}, Encoder: plain{}, Reporter: newInbox(),
 		}, flusher.WorkerSpec{Owners: []buffer.Fenced{{Owner: buffer.Owner{Epoch: 1}}}})
 		if err != nil {
 			b.Fatal(err)

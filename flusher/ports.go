@@ -47,7 +47,7 @@ type Header struct {
 	Value []byte
 }
 
-// ErrRecordTooLarge means that the broker refuses a record because of its size, now and for ever.
+// ErrRecordTooLarge means that the broker refuses a record because of its size, now and always.
 var ErrRecordTooLarge = errors.New("record is larger than the broker accepts")
 
 // Producer sends records to Kafka with acks=all and without reordering or duplicating on retry.
@@ -114,13 +114,13 @@ type Fetch struct {
 	InTouch bool
 }
 
-// Gate tells the ingest loop which shards must not be read on for now.
+// Gate tells the ingest loop which shards are not to be read for now.
 type Gate interface {
 	// Closed returns the shards whose input is to pause, each with the reason in words. Nil or
-	// empty means that all may go on.
+	// empty means that all may be read.
 	Closed() map[buffer.Shard]string
 	// Full tells whether the store is fuller than it should be. The clocks of shards whose input
-	// pauses must go on then: what they make due, and only that, makes room.
+	// pauses must keep running then: what they make due, and only that, makes room.
 	Full() bool
 }
 

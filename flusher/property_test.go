@@ -16,7 +16,7 @@ import (
 	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/internal/proptest"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // seeds generates what a case is drawn from where the drawing is a story and not a value: the
@@ -295,7 +295,7 @@ func releases(t *testing.T, processes int, r *rand.Rand) error {
 	s.run(2 * processes)
 	defer func() { s.cancel(); <-s.done }()
 	for time.Since(begun) < 3*time.Minute {
-		_ = wall.Clock{}.Sleep(t.Context(), 700*time.Millisecond)
+		_ = wallclock.Clock{}.Sleep(t.Context(), 700*time.Millisecond)
 		closed := s.sup.Closed()
 		for shard := range buffer.Shard(2 * processes) {
 			life := lives[int(shard)%processes].full

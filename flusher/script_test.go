@@ -12,7 +12,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 const never = 1000 * time.Hour
@@ -282,7 +282,7 @@ func (s *stage) run(n int) {
 
 func (s *stage) runWith(ports flusher.SupervisorPorts) {
 	s.t.Helper()
-	ports.Clock, ports.Tasks, ports.Spawner, ports.Store = wall.Clock{}, wall.Tasks{}, s, s
+	ports.Clock, ports.Tasks, ports.Spawner, ports.Store = wallclock.Clock{}, wallclock.Tasks{}, s, s
 	ports.Events = s.hear
 	ports.Fresh = func(_ int, samples []time.Duration) {
 		s.mu.Lock()

@@ -36,9 +36,12 @@ var stateNames = [...]string{
 }
 
 // String returns the state's name, as it stands in metrics, results and charts.
-func (s State) String() string {
-	if int(s) < len(stateNames) {
-		return stateNames[s]
+func (s State) String() string { return nameOf(stateNames[:], int(s)) }
+
+// nameOf returns the name of a value, which may come from a program that knows more of them.
+func nameOf(names []string, value int) string {
+	if value < len(names) {
+		return names[value]
 	}
 	return "unknown"
 }

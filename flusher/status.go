@@ -29,14 +29,9 @@ var stageNames = [...]string{
 }
 
 // String returns the stage's name, as it stands in logs, metrics and results.
-func (s Stage) String() string {
-	if int(s) < len(stageNames) {
-		return stageNames[s]
-	}
-	return "unknown"
-}
+func (s Stage) String() string { return nameOf(stageNames[:], int(s)) }
 
-// Status is what a worker reports of itself. Counters only grow during the life of one worker.
+// Status is what a worker reports about itself. Counters only grow during the life of one worker.
 type Status struct {
 	Stage Stage `json:"stage"`
 	// Beats counts the signs of life: one with every stage and every acknowledged record.
@@ -53,7 +48,7 @@ type Status struct {
 	// to the dead-letter topic because no broker would take them.
 	Records     uint64 `json:"records"`
 	DeadLetters uint64 `json:"dead_letters"`
-	// Lost holds the shards that a later owner has taken. The worker goes on with the others.
+	// Lost holds the shards that a later owner has taken. The worker keeps working on the others.
 	Lost []buffer.Shard `json:"lost,omitempty"`
 }
 

@@ -36,7 +36,7 @@ type SupervisorPorts struct {
 	Fresh func(worker int, samples []time.Duration)
 }
 
-// ErrStrays means that more workers that cannot be killed live on than is put up with.
+// ErrStrays means that more workers that cannot be killed live on than are tolerated.
 var ErrStrays = errors.New("too many stray workers")
 
 // Supervisor keeps the workers of the assigned shards alive. See the package's documentation.
@@ -107,38 +107,6 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	return s.ended()
 }
 
-// keep is the life of one worker after another of the same index: judge, count, kill, wait until
-// it is proven stopped, fence, start, wait until healthy. Each keeper is a task of its own, so
-// that one that waits keeps no other from its work. It returns when the supervisor ends, and its
-// worker has ended.
-func (k *keeper) keep(ctx context.Context) {
-	for {
-		job, ok := k.assignment(ctx)
-		if !ok {
-			return
-		}
-		owners, ok := k.fence(ctx, job)
-		if !ok {
-			continue
-		}
-		f := k.start(ctx, owners)
-		if f == (failure{}) {
-			f = k.watch(ctx, job)
-		}
-		if f == (failure{}) { // other shards, or none, or the end
-			k.stop(ctx)
-			continue
-		}
-		err := k.count(f)
-		k.kill(ctx)
-		if err != nil {
-			k.sup.fail(err)
-			return
-		}
-		k.backOff(ctx, job)
-	}
-}
-
 func (s *Supervisor) begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,7 +154,7 @@ func (s *Supervisor) ended() error {
 	err := s.fault()
 	strays := 0
 	for _, k := range s.newKeepers(0) {
-		k.reap()
+		k.dropEndedStrays()
 		strays += k.strayCount()
 	}
 	if strays > 0 && !errors.Is(err, ErrStrays) {

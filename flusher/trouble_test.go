@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sluice/flusher"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // saidTroubles is what a register said.
@@ -30,7 +30,7 @@ func (s *saidTroubles) want(t *testing.T, lines ...string) {
 func TestTroubleIsSaidOnceAndItsEndOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said saidTroubles
-		r := flusher.NewTroubles(wall.Clock{}, said.add)
+		r := flusher.NewTroubles(wallclock.Clock{}, said.add)
 		kafka := flusher.Operation{Name: "kafka", Partition: flusher.NoPartition}
 		one := flusher.Operation{Name: "input", Partition: 1}
 		two := flusher.Operation{Name: "input", Partition: 2}
@@ -78,14 +78,14 @@ func TestTroublesAreSaidInOrderAndWithoutTheLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said saidTroubles
 		var r *flusher.Troubles
-		r = flusher.NewTroubles(wall.Clock{}, func(t flusher.Trouble) {
+		r = flusher.NewTroubles(wallclock.Clock{}, func(t flusher.Trouble) {
 			_ = r.All()
 			time.Sleep(time.Minute)
 			said.add(t)
 		})
 		one := flusher.Operation{Name: "input", Partition: 1}
 		two := flusher.Operation{Name: "input", Partition: 2}
-		slow := wall.Tasks{}.Go("slow", func() { r.Fails(one, "attach", errors.New("full")) })
+		slow := wallclock.Tasks{}.Go("slow", func() { r.Fails(one, "attach", errors.New("full")) })
 		synctest.Wait()
 		began := time.Now()
 		r.Fails(two, "attach", errors.New("full"))

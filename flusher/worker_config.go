@@ -1,10 +1,10 @@
 package flusher
 
 import (
-	"errors"
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/check"
 )
 
 // WorkerConfig bounds a worker.
@@ -57,20 +57,20 @@ func DefaultWorkerConfig() WorkerConfig {
 
 // Validate returns every fault of the config, joined, or nil.
 func (c WorkerConfig) Validate() error {
-	var f faults
-	f.when(c.MaxFlushSegments < 1, "max_flush_segments %d must be 1 or more", c.MaxFlushSegments)
-	f.when(c.MaxFlushBytes < 1, "max flush bytes %d must be 1 or more", c.MaxFlushBytes)
-	f.when(c.IdleSleep <= 0, "idle sleep %v must be positive", c.IdleSleep)
-	f.when(c.RetryMin <= 0, "retry pause %v must be positive", c.RetryMin)
-	f.when(c.RetryMax < c.RetryMin, "longest retry pause %v must not be below the first, %v",
+	var f check.Faults
+	f.When(c.MaxFlushSegments < 1, "max_flush_segments %d must be 1 or more", c.MaxFlushSegments)
+	f.When(c.MaxFlushBytes < 1, "max flush bytes %d must be 1 or more", c.MaxFlushBytes)
+	f.When(c.IdleSleep <= 0, "idle sleep %v must be positive", c.IdleSleep)
+	f.When(c.RetryMin <= 0, "retry pause %v must be positive", c.RetryMin)
+	f.When(c.RetryMax < c.RetryMin, "longest retry pause %v must not be below the first, %v",
 		c.RetryMax, c.RetryMin)
-	f.when(c.BeatEvery <= 0, "beat interval %v must be positive", c.BeatEvery)
-	f.when(c.UnseenMax <= 0, "unseen time %v must be positive", c.UnseenMax)
-	f.when(c.OutputTopic == "", "output topic is missing")
-	f.when(c.DeadLetterTopic == "", "dead-letter topic is missing")
-	f.when(c.OutputTopic != "" && c.OutputTopic == c.DeadLetterTopic,
+	f.When(c.BeatEvery <= 0, "beat interval %v must be positive", c.BeatEvery)
+	f.When(c.UnseenMax <= 0, "unseen time %v must be positive", c.UnseenMax)
+	f.When(c.OutputTopic == "", "output topic is missing")
+	f.When(c.DeadLetterTopic == "", "dead-letter topic is missing")
+	f.When(c.OutputTopic != "" && c.OutputTopic == c.DeadLetterTopic,
 		"output topic and dead-letter topic are both %q", c.OutputTopic)
-	return errors.Join(f...)
+	return f.Err()
 }
 
 // WorkerPorts are a worker's side effects.

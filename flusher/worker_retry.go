@@ -54,7 +54,7 @@ func (w *worker) judge(stage Stage, on *shard, err error) (done bool, fatal erro
 	return false, nil
 }
 
-// backOff sleeps after the failure of an attempt, counted from 0. A long pause is no hang.
+// backOff sleeps after the failure of an attempt, counted from 0. A long pause is not a hang.
 func (w *worker) backOff(attempt int) error {
 	left := Backoff(w.cfg.RetryMin, w.cfg.RetryMax, attempt)
 	for {

@@ -15,7 +15,7 @@ import (
 	"sluice/buffer"
 	"sluice/buffer/memstore"
 	"sluice/flusher"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // textEncoder writes a segment as "flush_id segment: span span ...": one span per word, cut into
@@ -125,7 +125,7 @@ func (f *ack) Wait(ctx context.Context) error {
 		if left <= 0 {
 			return f.err
 		}
-		if err := (wall.Clock{}).Sleep(ctx, left); err != nil {
+		if err := (wallclock.Clock{}).Sleep(ctx, left); err != nil {
 			return err
 		}
 	}

@@ -11,11 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"sluice/internal/process"
 )
 
 // browserMax is how long Chromium may take for one page.
@@ -66,33 +67,18 @@ func chromium(t *testing.T, page string, args ...string) (stdout, stderr string)
 // which leave the process group. Those that stay are killed, and a failure.
 func expectGone(t *testing.T, mark string) {
 	t.Helper()
-	var left []int
+	scanner := process.NewScanner(mark)
+	var left []process.Info
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		if left = marked(mark); len(left) == 0 {
+		if left, _ = scanner.Scan(); len(left) == 0 {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	for _, pid := range left {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	for _, p := range left {
+		_ = syscall.Kill(p.Pid, syscall.SIGKILL)
 	}
 	t.Errorf("chromium left processes behind: %v", left)
-}
-
-func marked(mark string) []int {
-	var list []int
-	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil || !slices.Contains(strings.Split(string(text), "\x00"), mark) {
-			continue // it has ended meanwhile, or is another user's
-		}
-		var pid int
-		if _, err := fmt.Sscanf(path, "/proc/%d/", &pid); err == nil {
-			list = append(list, pid)
-		}
-	}
-	return list
 }
 
 // complaints are the lines of Chromium's log that come from the page.

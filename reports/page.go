@@ -25,8 +25,7 @@ type Page struct {
 	Result Result
 	// Description is what the scenario shows.
 	Description string
-	// Decisive is the judgement that decided the verdict. Without a name it is the first one that
-	// is not passed.
+	// Decisive is the judgement that decided the verdict; without a name there is none.
 	Decisive Judgement
 	// Timeline that the charts show. Its title is not used.
 	Timeline Timeline
@@ -38,13 +37,10 @@ type Page struct {
 
 // Write writes the page.
 func (p Page) Write(w io.Writer) error {
+	p.Timeline.Title = ""
 	view := pageView{Page: p, Style: template.CSS(pageStyle), Class: p.class(),
 		Account: p.Result.Ledger.equation(),
 		Figures: p.Result.figures(), Durations: p.Result.durations()}
-	if p.Result.Verdict != string(Passed) {
-		view.Decisive = p.decisive()
-	}
-	p.Timeline.Title = ""
 	for _, chart := range p.Timeline.Charts() {
 		wide, err := inline(chart.Chart, "wide", chart.Heading)
 		if err != nil {
@@ -70,14 +66,6 @@ func (p Page) class() string {
 		return p.Result.Verdict
 	}
 	return "violated"
-}
-
-func (p Page) decisive() Judgement {
-	if p.Decisive.Name != "" {
-		return p.Decisive
-	}
-	first, _ := First(p.Result.Invariants, p.Result.Expectations)
-	return first
 }
 
 // inline returns a chart as an element of a page.

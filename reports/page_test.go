@@ -121,11 +121,10 @@ func TestPageStylesEachVerdict(t *testing.T) {
 
 func TestPageNamesWhatDecided(t *testing.T) {
 	p := violated()
-	p.Decisive = Judgement{}
-	if page := written(t, p); !strings.Contains(page, "<strong>drains</strong> is") {
-		t.Error("the first violated judgement is not named")
+	if page := written(t, p); !strings.Contains(page, "<strong>conservation</strong> is") {
+		t.Error("the decisive judgement is not named")
 	}
-	p.Result.Verdict = string(Passed)
+	p.Decisive, p.Result.Verdict = Judgement{}, string(Passed)
 	if page := written(t, p); strings.Contains(page, `id="decisive"`) {
 		t.Error("a page that passed names what decided")
 	}

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"sluice/internal/options"
 )
 
 // pageView is what the template shows: the page with every value as text.
@@ -14,7 +16,6 @@ type pageView struct {
 	Style     template.CSS
 	Class     string
 	Account   string
-	Decisive  Judgement
 	Figures   []figure
 	Durations []duration
 	Charts    []pageChart
@@ -127,10 +128,4 @@ func seconds(v float64) string {
 }
 
 // thousands writes a number with thin spaces.
-func thousands(n int64) string {
-	text := fmt.Sprint(n)
-	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
-		text = text[:at] + "\u202f" + text[at:]
-	}
-	return text
-}
+func thousands(n int64) string { return options.FormatGrouped(n, "\u202f") }

@@ -29,8 +29,9 @@ type Result struct {
 	// Verdict of the whole run: passed, or the class of what was violated first: safety, liveness,
 	// expectation, unknown, environment.
 	Verdict string `json:"verdict"`
-	// Digest of the run's input: scenario, seed and load. On the wall clock two runs with the same
-	// digest had the same load and the same faults, not the same interleaving.
+	// Digest of all that happened, in the virtual world: two runs with the same digest were the same,
+	// event by event. On the wall clock it is that of the run's input: two runs with the same digest
+	// had the same load and the same faults, not the same interleaving.
 	Digest       string          `json:"digest"`
 	Invariants   []Judgement     `json:"invariants"`
 	Expectations []Judgement     `json:"expectations"`

@@ -2,31 +2,9 @@ package reports
 
 // RatePoint is the rates around one time.
 type RatePoint struct {
-	T        float64 `json:"t"`
-	In       float64 `json:"in_spans_per_second"`
-	Out      float64 `json:"out_spans_per_second"`
-	Buffered float64 `json:"buffered_spans"`
-	Paused   int     `json:"paused_shards"`
-}
-
-// BacklogPoint is what waits in Kafka and what Redis holds at one time.
-type BacklogPoint struct {
-	T float64 `json:"t"`
-	// Messages of the input topic whose offsets are not committed yet.
-	Messages int64 `json:"messages"`
-	// RedisBytes is used by the fullest node, which may use RedisBytesMax; 0 if not known, or
-	// if it has no limit.
-	RedisBytes    int64 `json:"redis_bytes"`
-	RedisBytesMax int64 `json:"redis_bytes_max"`
-}
-
-// FreshPoint is the freshness in seconds of what was flushed just before a time; all 0 if nothing
-// was.
-type FreshPoint struct {
 	T   float64 `json:"t"`
-	P50 float64 `json:"p50"`
-	P90 float64 `json:"p90"`
-	P99 float64 `json:"p99"`
+	In  float64 `json:"in_spans_per_second"`
+	Out float64 `json:"out_spans_per_second"`
 }
 
 // CPUPoint is how many cores were used around one time; 0 if not known.
@@ -61,29 +39,12 @@ func rates(samples []Sample) []RatePoint {
 	points := make([]RatePoint, 0, len(samples))
 	for i, start := range windowStarts(samples) {
 		s, past := samples[i], samples[start]
-		p := RatePoint{T: s.T, Buffered: float64(s.Buffered()), Paused: s.Paused}
+		p := RatePoint{T: s.T}
 		if s.T > past.T {
 			p.In = float64(s.Sent-past.Sent) / (s.T - past.T)
 			p.Out = float64(s.Flushed-past.Flushed) / (s.T - past.T)
 		}
 		points = append(points, p)
-	}
-	return points
-}
-
-func backlog(samples []Sample) []BacklogPoint {
-	points := make([]BacklogPoint, 0, len(samples))
-	for _, s := range samples {
-		points = append(points, BacklogPoint{T: s.T, Messages: s.Backlog, RedisBytes: s.RedisBytes,
-			RedisBytesMax: s.RedisBytesMax})
-	}
-	return points
-}
-
-func freshness(samples []Sample) []FreshPoint {
-	points := make([]FreshPoint, 0, len(samples))
-	for _, s := range samples {
-		points = append(points, FreshPoint{T: s.T, P50: s.FreshP50, P90: s.FreshP90, P99: s.FreshP99})
 	}
 	return points
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
 
 // Heights of the panels, in points.
@@ -17,9 +18,12 @@ const (
 
 // series is one curve of a panel. A value that is not known is NaN.
 type series struct {
+	// name in the legend; without one the curve explains itself.
 	name  string
-	color color.Color
+	style draw.LineStyle
 	ys    []float64
+	// fill is the colour of what is below the curve, or nil.
+	fill color.Color
 }
 
 // silent is a strip that says in words why there is nothing to draw.
@@ -43,9 +47,9 @@ func known(v float64) float64 {
 }
 
 // greatest of the values, and 0.
-func greatest(columns ...[]float64) float64 {
+func greatest(ys []float64) float64 {
 	top := 0.0
-	for _, y := range slices.Concat(columns...) {
+	for _, y := range ys {
 		if y > top { // never true for NaN
 			top = y
 		}
@@ -53,54 +57,63 @@ func greatest(columns ...[]float64) float64 {
 	return top
 }
 
-// curves is a strip with some curves over the same times, the y axis reaching to least at least.
-func curves(name string, height vg.Length, least float64, xs []float64, list []series) strip {
+// curves is a strip with some curves over the same times, the y axis reaching to least at least. It
+// is silent if all of them are 0 or not known, for the reason none.
+func curves(
+	name, none string, height vg.Length, least float64, xs []float64, list ...series,
+) strip {
 	s := strip{name: name, height: height}
-	var all [][]float64
+	top := 0.0
 	for _, one := range list {
-		all = append(all, one.ys)
-		s.legend = append(s.legend, legendEntry{one.color, one.name})
+		top = max(top, greatest(one.ys))
+		if one.name != "" {
+			s.legend = append(s.legend, legendEntry{one.style.Color, one.name})
+		}
 	}
-	top := greatest(all...)
+	if top == 0 {
+		return silent(name, none)
+	}
 	s.paint = func(p panel) {
 		p.fitY(top, least)
+		for _, one := range list {
+			if one.fill != nil {
+				p.area(one.fill, xs, one.ys)
+			}
+		}
 		p.gridY()
 		for _, one := range list {
-			p.curve(line(one.color, 1.6), xs, one.ys)
+			p.curve(one.style, xs, one.ys)
 		}
 	}
 	return s
 }
 
 func (t Timeline) ratesStrip() strip {
-	in := column(t.Rates, func(r RatePoint) float64 { return r.In })
-	out := column(t.Rates, func(r RatePoint) float64 { return r.Out })
-	if greatest(in, out) == 0 {
-		return silent("spans per second", "none came in or out")
-	}
-	xs := column(t.Rates, func(r RatePoint) float64 { return r.T })
-	return curves("spans per second", tallPanel, 1, xs,
-		[]series{{"in", rateIn, in}, {"out", rateOut, out}})
+	column := func(value func(RatePoint) float64) []float64 { return column(t.Rates, value) }
+	return curves("spans per second", "none came in or out", tallPanel, 1,
+		column(func(r RatePoint) float64 { return r.T }),
+		series{"in", line(rateIn, 1.6), column(func(r RatePoint) float64 { return r.In }), nil},
+		series{"out", line(rateOut, 1.6), column(func(r RatePoint) float64 { return r.Out }), nil})
 }
 
+// sampled takes one value of each sample.
+func (t Timeline) sampled(value func(Sample) float64) []float64 { return column(t.Samples, value) }
+
+func (t Timeline) times() []float64 { return t.sampled(func(s Sample) float64 { return s.T }) }
+
 func (t Timeline) bufferedStrip() strip {
-	const name = "spans buffered"
-	xs := column(t.Rates, func(r RatePoint) float64 { return r.T })
-	ys := column(t.Rates, func(r RatePoint) float64 { return r.Buffered })
-	if greatest(ys) == 0 {
-		return silent(name, "none seen")
+	xs, ys := t.times(), t.sampled(func(s Sample) float64 { return float64(s.Buffered()) })
+	s := curves("spans buffered", "none seen", lowPanel, 1, xs,
+		series{style: line(bufferInk, 1.4), ys: ys, fill: bufferSet})
+	paint := s.paint
+	if paint == nil || !slices.ContainsFunc(t.Samples, func(s Sample) bool { return s.Paused > 0 }) {
+		return s
 	}
-	s := strip{name: name, height: lowPanel}
-	if slices.ContainsFunc(t.Rates, func(r RatePoint) bool { return r.Paused > 0 }) {
-		s.legend = legend{{pauseSet, "input of some shard paused"}}
-	}
+	s.legend = legend{{pauseSet, "input of some shard paused"}}
 	s.paint = func(p panel) {
-		p.fitY(greatest(ys), 1)
-		p.area(bufferSet, xs, ys)
-		p.gridY()
-		p.curve(line(bufferInk, 1.4), xs, ys)
-		for i := 1; i < len(t.Rates); i++ {
-			if t.Rates[i].Paused > 0 {
+		paint(p)
+		for i := 1; i < len(xs); i++ {
+			if t.Samples[i].Paused > 0 {
 				p.rectangle(pauseSet, p.x(xs[i-1]), p.x(xs[i]), p.low, p.low+4)
 			}
 		}
@@ -109,101 +122,74 @@ func (t Timeline) bufferedStrip() strip {
 }
 
 func (t Timeline) backlogStrip() strip {
-	const name = "messages not committed"
-	xs := column(t.Backlog, func(b BacklogPoint) float64 { return b.T })
-	ys := column(t.Backlog, func(b BacklogPoint) float64 { return float64(b.Messages) })
-	if greatest(ys) == 0 {
-		return silent(name, "none seen")
-	}
-	return strip{name: name, height: lowPanel, paint: func(p panel) {
-		p.fitY(greatest(ys), 1)
-		p.area(backlogSet, xs, ys)
-		p.gridY()
-		p.curve(line(rateIn, 1.4), xs, ys)
-	}}
+	return curves("messages not committed", "none seen", lowPanel, 1, t.times(), series{
+		style: line(rateIn, 1.4), fill: backlogSet,
+		ys: t.sampled(func(s Sample) float64 { return float64(s.Backlog) }),
+	})
 }
 
 // limitReach is how many times the greatest use a limit may be and still be drawn.
 const limitReach = 4
 
 func (t Timeline) memoryStrip() strip {
-	const name = "bytes in the fullest Redis"
-	xs := column(t.Backlog, func(b BacklogPoint) float64 { return b.T })
-	used := column(t.Backlog, func(b BacklogPoint) float64 { return known(float64(b.RedisBytes)) })
-	limit := column(t.Backlog, func(b BacklogPoint) float64 { return known(float64(b.RedisBytesMax)) })
-	if greatest(used) == 0 {
-		return silent(name, "not known in this world")
-	}
-	s := strip{name: name, height: lowPanel, legend: legend{{memoryInk, "used"}}}
-	top, most := greatest(used), greatest(limit)
+	used := t.sampled(func(s Sample) float64 { return known(float64(s.RedisBytes)) })
+	limit := t.sampled(func(s Sample) float64 { return known(float64(s.RedisBytesMax)) })
+	list := []series{{"used", line(memoryInk, 1.4), used, memorySet}}
+	note, most := "no limit", greatest(limit)
 	switch {
-	case most == 0:
-		s.note = "no limit"
-	case most > limitReach*top:
-		s.note = "limit " + short(most) + ", off the chart"
-	default:
-		s.note = "dashed: limit " + short(most)
-		top = max(top, most)
+	case most > limitReach*greatest(used):
+		note = "limit " + short(most) + ", off the chart"
+	case most > 0:
+		note = "dashed: limit " + short(most)
+		list = append(list, series{style: line(ink, 1.2, 6, 3), ys: limit})
 	}
-	s.paint = func(p panel) {
-		p.fitY(top, 1)
-		p.area(memorySet, xs, used)
-		p.gridY()
-		p.curve(line(memoryInk, 1.4), xs, used)
-		if most <= top {
-			p.curve(line(ink, 1.2, 6, 3), xs, limit)
-		}
+	s := curves("bytes in the fullest Redis", "not known in this world", lowPanel, 1, t.times(),
+		list...)
+	if s.paint != nil {
+		s.note = note
 	}
 	return s
 }
 
 func (t Timeline) freshnessStrip() strip {
-	const name = "freshness in seconds"
 	// Where nothing was flushed all three are 0; otherwise a 0 is a value.
-	at := func(value func(FreshPoint) float64) []float64 {
-		return column(t.Freshness, func(f FreshPoint) float64 {
-			if f.P50 == 0 && f.P90 == 0 && f.P99 == 0 {
+	quantile := func(value func(Sample) float64) []float64 {
+		return t.sampled(func(s Sample) float64 {
+			if s.FreshP50 == 0 && s.FreshP90 == 0 && s.FreshP99 == 0 {
 				return math.NaN()
 			}
-			return value(f)
+			return value(s)
 		})
 	}
-	p50 := at(func(f FreshPoint) float64 { return f.P50 })
-	p90 := at(func(f FreshPoint) float64 { return f.P90 })
-	p99 := at(func(f FreshPoint) float64 { return f.P99 })
-	if greatest(p50, p90, p99) == 0 {
-		return silent(name, "not known, or nothing was flushed")
-	}
-	xs := column(t.Freshness, func(f FreshPoint) float64 { return f.T })
-	s := curves(name, tallPanel, 0.1, xs,
-		[]series{{"p99", freshP99, p99}, {"p90", freshP90, p90}, {"p50", freshP50, p50}})
-	return s
+	return curves("freshness in seconds", "not known, or nothing was flushed", tallPanel, 0.1,
+		t.times(),
+		series{"p99", line(freshP99, 1.6), quantile(func(s Sample) float64 { return s.FreshP99 }), nil},
+		series{"p90", line(freshP90, 1.6), quantile(func(s Sample) float64 { return s.FreshP90 }), nil},
+		series{"p50", line(freshP50, 1.6), quantile(func(s Sample) float64 { return s.FreshP50 }), nil})
 }
 
 func (t Timeline) cpuStrip() strip {
-	const name = "cores used"
-	of := func(value func(CPUPoint) float64) []float64 { return column(t.CPU, value) }
-	all := []series{
-		{"Redis", cpuRedis, of(func(c CPUPoint) float64 { return c.Redis })},
-		{"Kafka", cpuKafka, of(func(c CPUPoint) float64 { return c.Kafka })},
-		{"workers", cpuWorkers, of(func(c CPUPoint) float64 { return c.Workers })},
-		{"consumer", cpuConsumer, of(func(c CPUPoint) float64 { return c.Consumer })},
-		{"harness", cpuHarness, of(func(c CPUPoint) float64 { return c.Harness })},
+	of := func(name string, c color.Color, value func(CPUPoint) float64) series {
+		return series{name, line(c, 1.6), column(t.CPU, value), nil}
 	}
 	var seen []series
 	var missing []string
-	for _, one := range all {
+	for _, one := range []series{
+		of("Redis", cpuRedis, func(c CPUPoint) float64 { return c.Redis }),
+		of("Kafka", cpuKafka, func(c CPUPoint) float64 { return c.Kafka }),
+		of("workers", cpuWorkers, func(c CPUPoint) float64 { return c.Workers }),
+		of("consumer", cpuConsumer, func(c CPUPoint) float64 { return c.Consumer }),
+		of("harness", cpuHarness, func(c CPUPoint) float64 { return c.Harness }),
+	} {
 		if greatest(one.ys) > 0 {
 			seen = append(seen, one)
 		} else {
 			missing = append(missing, one.name)
 		}
 	}
-	if len(seen) == 0 {
-		return silent(name, "not known in this world")
-	}
-	s := curves(name, tallPanel, 0.2, column(t.CPU, func(c CPUPoint) float64 { return c.T }), seen)
-	if len(missing) > 0 {
+	s := curves("cores used", "not known in this world", tallPanel, 0.2,
+		column(t.CPU, func(c CPUPoint) float64 { return c.T }), seen...)
+	if len(seen) > 0 && len(missing) > 0 {
 		s.note = "not known: " + strings.Join(missing, ", ")
 	}
 	return s

@@ -8,14 +8,12 @@ type Timeline struct {
 	From, To float64
 	// LoadEnds is when the load ended; 0 if it did not.
 	LoadEnds float64
-	// Rates in spans per second, and the buffered spans.
+	// Rates in spans per second.
 	Rates []RatePoint
-	// Backlog and memory of Redis.
-	Backlog []BacklogPoint
-	// Freshness of what was flushed.
-	Freshness []FreshPoint
 	// CPU in cores used.
 	CPU []CPUPoint
+	// Samples as they were recorded, for what is drawn as it is.
+	Samples []Sample
 	// Faults in the order of their begin. Where a chart has no room for a fault's text, it has its
 	// number: 1 is the first.
 	Faults []FaultBar
@@ -26,8 +24,7 @@ type Timeline struct {
 
 // NewTimeline derives the timeline from what was recorded.
 func NewTimeline(events []Event, samples []Sample) Timeline {
-	t := Timeline{Rates: rates(samples), Backlog: backlog(samples), Freshness: freshness(samples),
-		CPU: cores(samples)}
+	t := Timeline{Rates: rates(samples), CPU: cores(samples), Samples: samples}
 	if len(samples) > 0 {
 		t.From, t.To = samples[0].T, samples[len(samples)-1].T
 	}

@@ -1,6 +1,6 @@
 // Package scenarios is the language in which a run is asked for: what the system looks like, which
-// load it gets, what is broken on the way, and what is expected of it. One file means the same in
-// every world.
+// load it gets, what is broken while it runs, and what is expected of it. One file means the same
+// in every world.
 //
 // Read turns a YAML file into a Scenario, or says with file, line and column what is wrong and
 // what would be right; String prints the Scenario with everything that was left out filled in, and

@@ -11,15 +11,15 @@ import (
 type Occurrence struct {
 	// Index is that of the fault in Scenario.Faults.
 	Index int
-	// Fault happens once: its moment is no repeated one, and its target is drawn.
+	// Fault happens once: its moment is not a repeated one, and its target is drawn.
 	Fault
 }
 
 // occurrencesMax bounds how often one fault of a scenario happens.
 const occurrencesMax = 10_000
 
-// Plan returns every time that a fault happens, as far as the seed and the scenario tell: those at a
-// time in the order of their times, then those on a condition. Repeated faults happen while load
+// Plan returns every time that a fault happens, as far as the seed and the scenario tell: those at
+// a time in the order of their times, then those on a condition. Repeated faults happen while load
 // arrives; the gaps of random ones follow an exponential distribution, so that a fault is equally
 // likely at any time.
 func (s Scenario) Plan() []Occurrence {

@@ -23,7 +23,7 @@ type Scenario struct {
 	Pipeline Pipeline `yaml:"pipeline"`
 	// Workload is what arrives.
 	Workload Workload `yaml:"workload"`
-	// Faults are what is broken on the way, each in the one-line form of Fault.
+	// Faults are what is broken during the run, each in the one-line form of Fault.
 	Faults []Fault `yaml:"faults"`
 	// Expectations are what the run must reach, beyond the invariants that hold in every run.
 	Expectations Expectations `yaml:"expectations"`
@@ -118,7 +118,7 @@ type Workload struct {
 	// Headless is the share of traces, 0 to 1, whose root never arrives: such a segment is named
 	// after the parent that nobody saw, and waits for timeout. Default 0.
 	Headless float64 `yaml:"headless"`
-	// Bad is how many messages that are no span arrive per span, 0 to 1. Each must come out in the
+	// Bad is how many messages that are not spans arrive per span, 0 to 1. Each must come out in the
 	// dead-letter topic, and nowhere else. Default 0.
 	Bad float64 `yaml:"bad"`
 	// Producers is how many clients share the sending, each on a connection of its own; a trace
@@ -152,7 +152,7 @@ type Expectations struct {
 	DuplicatedSpansMax Count `yaml:"duplicated_spans_max"`
 	// DrainMax is how long after the end of the load everything must be flushed. Default 30s.
 	DrainMax time.Duration `yaml:"drain_max"`
-	// End is how the consumer must end: drained, told to at the end of the run, or budget: by itself,
+	// End is how the consumer must end: drained, asked to at the end of the run, or budget: by itself,
 	// because a worker's restart budget is used up. It is started again then, once the faults are
 	// over, and everything must come out. Default drained.
 	End End `yaml:"end"`
@@ -167,7 +167,7 @@ type End string
 
 // The ends.
 const (
-	// EndDrained: it runs until it is told to stop, and drains.
+	// EndDrained: it runs until it is asked to stop, and drains.
 	EndDrained End = "drained"
 	// EndBudget: it gives up by itself, since a worker failed once more than its budget allows.
 	EndBudget End = "budget"

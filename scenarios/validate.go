@@ -28,10 +28,7 @@ func (s Scenario) Validate() error {
 		s.validateFault(c, fmt.Sprintf("faults[%d]", i), fault)
 	}
 	s.Expectations.validate(c)
-	if len(c.problems) == 0 {
-		return nil
-	}
-	return c.problems
+	return c.problems.Err()
 }
 
 type checker struct{ problems yamlfile.Problems }
@@ -139,10 +136,7 @@ func (s Scenario) CheckFaults(can func(Fault) error) error {
 			c.expect(false, fmt.Sprintf("faults[%d]", i), "%s: %v", fault.What(), err)
 		}
 	}
-	if len(c.problems) == 0 {
-		return nil
-	}
-	return c.problems
+	return c.problems.Err()
 }
 
 func (e Expectations) validate(c *checker) {

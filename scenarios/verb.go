@@ -91,7 +91,7 @@ var uses = []Usage{
 		"at 5s hang consumer for 3s", []argument{argFor}},
 	{VerbHang, serverTargets, "The server's process is frozen: connections stay open and nothing " +
 		"answers.", "at 5s hang redis for 2s", []argument{argFor}},
-	{VerbResume, append(slices.Clone(workerTargets), TargetConsumer), "What was frozen goes on " +
+	{VerbResume, append(slices.Clone(workerTargets), TargetConsumer), "What was frozen is woken " +
 		"(SIGCONT), if nobody has killed it since.", "when 20000 spans sent resume worker 1", nil},
 	{VerbCrash, workerTargets, "The worker process is killed without warning (SIGKILL).",
 		"at 5s crash any worker", nil},
@@ -105,7 +105,7 @@ var uses = []Usage{
 	{VerbSlowStart, workerTargets, "Each process of the worker that starts within that time is frozen " +
 		"for a while before it does anything.", "at 5s slow-start worker 1 by 2s for 10s",
 		[]argument{argBy, argFor}},
-	{VerbStop, []TargetKind{TargetConsumer}, "The consumer is told to end, as by SIGTERM, and drains; it " +
+	{VerbStop, []TargetKind{TargetConsumer}, "The consumer is asked to stop, as by SIGTERM, and drains; it " +
 		"is started again after that time.", "at 5s stop consumer for 2s", []argument{argFor}},
 	{VerbStop, serverTargets, "The server is stopped and started again with its data after that time.",
 		"at 5s stop kafka for 5s", []argument{argFor}},

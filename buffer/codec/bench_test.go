@@ -5,12 +5,12 @@ import (
 	"testing"
 
 	"sluice/buffer"
-	"sluice/internal/workload1"
+	"sluice/internal/benchload"
 )
 
 // spans500 are spans of 500 bytes: the workload that speed is measured with, in one segment of 20.
 func spans500() []buffer.Span {
-	load := workload1.W1(1)
+	load := benchload.W1(1)
 	load.Spans, load.Interleaved = 20, 1
 	return load.Batches()[0]
 }

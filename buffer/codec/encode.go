@@ -29,7 +29,7 @@ var ErrNoPayload = errors.New("span has no payload to write")
 // A field that is there is written over where it stands, the last one if it stands twice; a new one
 // is added at the end of its object.
 //
-// Errors: ErrNoSpans; ErrNoPayload, or an *Error if a payload is none that Decode accepts, wrapped
+// Errors: ErrNoSpans; ErrNoPayload, or an *Error if Decode does not accept a payload, wrapped
 // with the span's id and position.
 func (c *JSON) Encode(g buffer.Generation, spans []buffer.Span) ([]buffer.Chunk, error) {
 	return c.encode(g, spans, skipNone)

@@ -1,6 +1,9 @@
 package redisstore
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // Redis allocates with jemalloc, whose sizes lie up to a quarter apart: a blob of some spans of
 // one size wastes 60 bytes a span on average and 200 at worst. So a blob may be stored in two
@@ -44,18 +47,10 @@ func header(n int) int {
 func allocated(n int) int {
 	need := n + header(n)
 	all := sizes()
-	low, high := 0, len(all)
-	for low < high {
-		if middle := (low + high) / 2; all[middle] < need {
-			low = middle + 1
-		} else {
-			high = middle
-		}
+	if at, _ := slices.BinarySearch(all, need); at < len(all) {
+		return all[at]
 	}
-	if low == len(all) {
-		return need
-	}
-	return all[low]
+	return need
 }
 
 // bestCut returns where a blob of n bytes is best cut in two; n if it is better left whole.

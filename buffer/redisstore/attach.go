@@ -36,15 +36,8 @@ func (s *Store) Attach(
 		calls.add(s.traceKey(traces[i].TraceKey), subtrees, frames[:cut], frames[cut:])
 	}
 	answers := make([]buffer.Attached, len(traces))
-	err := calls.run(ctx, s.scripts.attach, func(first, n int, result rueidis.RedisResult) error {
-		texts, err := result.AsStrSlice()
-		if err := complete(len(texts), n, err); err != nil {
-			return err
-		}
-		for i, text := range texts {
-			answers[first+i] = readAttached(traces[first+i].TraceKey, text)
-		}
-		return nil
+	err := calls.sendTexts(ctx, s.scripts.attach, func(i int, text string) {
+		answers[i] = readAttached(traces[i].TraceKey, text)
 	})
 	if err != nil {
 		return answers, fmt.Errorf("attach %d traces: %w", len(traces), err)

@@ -5,15 +5,15 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
-	"sluice/internal/servers"
-	"sluice/internal/workload1"
+	"sluice/internal/benchload"
+	"sluice/internal/servers/servertest"
 )
 
 // BenchmarkSteps reports where Redis' time goes: the CPU time of its main thread, in microseconds
 // per span of workload W1, for every step of the protocol.
 func BenchmarkSteps(b *testing.B) {
 	config := redisstore.DefaultConfig()
-	config.Addresses = []string{servers.RedisAddr(b)}
+	config.Addresses = []string{servertest.RedisAddr(b)}
 	config.Namespace = "steps:"
 	store, err := redisstore.Open(b.Context(), config)
 	if err != nil {
@@ -22,7 +22,7 @@ func BenchmarkSteps(b *testing.B) {
 	defer store.Close()
 	gauge := newGauge(b, config.Addresses[0])
 	defer gauge.client.Close()
-	workload := workload1.W1(1)
+	workload := benchload.W1(1)
 	batches := workload.Batches()
 
 	spent := make(map[string]float64)

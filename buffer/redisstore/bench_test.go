@@ -12,8 +12,8 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
-	"sluice/internal/servers"
-	"sluice/internal/workload1"
+	"sluice/internal/benchload"
+	"sluice/internal/servers/servertest"
 )
 
 // BenchmarkW1 writes the whole of workload W1 to a real Redis and flushes it again, one call after
@@ -25,9 +25,9 @@ import (
 //	write-ratio, flush-ratio       rate beside that of a plain hash per trace, in the same run
 //	redis-us-ratio                 CPU time beside that of the plain hash, write and flush
 func BenchmarkW1(b *testing.B) {
-	addr := servers.RedisAddr(b)
+	addr := servertest.RedisAddr(b)
 	var batches [][]buffer.TraceBatch
-	for _, spans := range workload1.W1(1).Batches() {
+	for _, spans := range benchload.W1(1).Batches() {
 		traces, _ := buffer.Group(spans)
 		batches = append(batches, traces)
 	}

@@ -63,14 +63,14 @@ func (c *calls) fits(key string, size int) bool {
 	return len(keys) < c.store.config.TracesPerCall && (!c.store.cluster || keys[0] == key)
 }
 
-// run runs the calls and hands over every answer with the index of its first trace, and how many
+// send makes the calls and hands over every answer with the index of its first trace, and how many
 // traces it is for. It returns the first error, classified; the other calls may have been carried
 // out all the same, and their answers are handed over.
-func (c *calls) run(
+func (c *calls) send(
 	ctx context.Context, what script, each func(first, n int, result rueidis.RedisResult) error,
 ) error {
 	var first error
-	for i, result := range c.store.run(ctx, what, c.list) {
+	for i, result := range c.store.eval(ctx, what, c.list) {
 		err := result.Error()
 		if err != nil {
 			err = classify(ctx, err)
@@ -80,6 +80,23 @@ func (c *calls) run(
 		first = cmp.Or(first, err)
 	}
 	return first
+}
+
+// sendTexts is send for a script that answers with a text for each trace, handed over with its
+// index.
+func (c *calls) sendTexts(
+	ctx context.Context, what script, each func(trace int, text string),
+) error {
+	return c.send(ctx, what, func(first, n int, result rueidis.RedisResult) error {
+		texts, err := result.AsStrSlice()
+		if err := complete(len(texts), n, err); err != nil {
+			return err
+		}
+		for i, text := range texts {
+			each(first+i, text)
+		}
+		return nil
+	})
 }
 
 // complete returns the error of reading an answer, or that it is not for as many traces as asked.

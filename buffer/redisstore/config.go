@@ -2,12 +2,12 @@ package redisstore
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/check"
 )
 
 // Config says where the store is and how it keeps spans.
@@ -57,33 +57,30 @@ func DefaultConfig() Config {
 
 // Validate returns every fault of the configuration, joined, or nil.
 func (c Config) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf("redis: "+format, args...))
-		}
-	}
-	fault(len(c.Addresses) == 0, "no address: give at least one \"host:port\"")
+	var f check.Faults
+	f.When(len(c.Addresses) == 0, "redis: no address: give at least one \"host:port\"")
 	for _, address := range c.Addresses {
-		faults = append(faults, validateAddress(address))
+		f.Add(validateAddress(address))
 	}
 	for address, way := range c.Routes {
-		faults = append(faults, validateAddress(address), validateAddress(way))
+		f.Add(validateAddress(address), validateAddress(way))
 	}
-	fault(c.Username != "" && c.Password == "", "user %q has no password", c.Username)
-	fault(strings.ContainsAny(c.Namespace, "{}"), "namespace %q must not contain braces", c.Namespace)
-	fault(strings.ContainsAny(c.Slice, "{}"), "slice %q must not contain braces", c.Slice)
-	fault(c.MaxSegmentBytes < 0, "max_segment_bytes %d must not be negative (0 switches it off)",
-		c.MaxSegmentBytes)
-	fault(c.DialTimeout <= 0, "dial timeout %v must be positive", c.DialTimeout)
-	fault(c.AnswerTimeout <= 0, "answer timeout %v must be positive", c.AnswerTimeout)
-	fault(c.TracesPerCall < 1, "traces per call %d must be at least 1", c.TracesPerCall)
-	return errors.Join(faults...)
+	f.When(c.Username != "" && c.Password == "", "redis: user %q has no password", c.Username)
+	f.When(strings.ContainsAny(c.Namespace, "{}"), "redis: namespace %q must not contain braces",
+		c.Namespace)
+	f.When(strings.ContainsAny(c.Slice, "{}"), "redis: slice %q must not contain braces", c.Slice)
+	f.When(c.MaxSegmentBytes < 0, "redis: max_segment_bytes %d must not be negative "+
+		"(0 switches it off)", c.MaxSegmentBytes)
+	f.When(c.DialTimeout <= 0, "redis: dial timeout %v must be positive", c.DialTimeout)
+	f.When(c.AnswerTimeout <= 0, "redis: answer timeout %v must be positive", c.AnswerTimeout)
+	f.When(c.TracesPerCall < 1, "redis: traces per call %d must be at least 1", c.TracesPerCall)
+	return f.Err()
 }
 
-func cutLast(text, separator string) (before, after string, found bool) {
-	if at := strings.LastIndex(text, separator); at >= 0 {
-		return text[:at], text[at+len(separator):], true
+// validateAddress wants "host:port".
+func validateAddress(address string) error {
+	if at := strings.LastIndexByte(address, ':'); at < 1 || at == len(address)-1 {
+		return fmt.Errorf("redis: address %q is not \"host:port\"", address)
 	}
-	return text, "", false
+	return nil
 }

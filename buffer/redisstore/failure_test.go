@@ -11,7 +11,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
-	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 )
 
 // cycle is one segment on its way through the store, step by step.
@@ -147,7 +147,7 @@ func eventually(t *testing.T, step func() error) {
 }
 
 func TestOutOfMemoryStopsOnlyAttach(t *testing.T) {
-	server := servers.Redis(t)
+	server := servertest.Redis(t)
 	c := &cycle{t: t, store: open(t, config(server.Addr))}
 	must(t, c.attach(1))
 	name := c.names
@@ -186,17 +186,17 @@ func TestForgottenScripts(t *testing.T) {
 }
 
 func TestRestartBetweenAnySteps(t *testing.T) {
-	server := servers.Redis(t)
+	server := servertest.Redis(t)
 	c := &cycle{t: t, store: open(t, config(server.Addr))}
 	for _, step := range c.steps() {
-		must(t, server.Restart(true))
+		must(t, servertest.Restart(server, true))
 		eventually(t, step)
 	}
 	c.expectEmpty()
 }
 
 func TestDeadServerIsUnavailable(t *testing.T) {
-	server := servers.Redis(t)
+	server := servertest.Redis(t)
 	c := &cycle{t: t, store: open(t, config(server.Addr))}
 	must(t, c.attach(1))
 	must(t, c.fence())
@@ -209,7 +209,7 @@ func TestDeadServerIsUnavailable(t *testing.T) {
 }
 
 func TestFrozenServer(t *testing.T) {
-	server := servers.Redis(t)
+	server := servertest.Redis(t)
 	settings := config(server.Addr)
 	settings.AnswerTimeout = 300 * time.Millisecond
 	c := &cycle{t: t, store: open(t, settings)}
@@ -230,12 +230,12 @@ func TestFrozenServer(t *testing.T) {
 }
 
 func TestClusterNodeRestarted(t *testing.T) {
-	nodes := servers.NewRedisCluster(t)
-	c := &cycle{t: t, store: open(t, config(nodes.Addrs()...))}
+	nodes := servertest.NewRedisCluster(t)
+	c := &cycle{t: t, store: open(t, config(servertest.Addrs(nodes)...))}
 	for i, step := range c.steps() {
 		eventually(t, step)
 		if i == 0 || i == 4 { // attached; claimed
-			must(t, nodes[i/4].Restart(true))
+			must(t, servertest.Restart(nodes[i/4], true))
 		}
 	}
 	// Each node is asked over several connections; one that broke with the restart may fail once more.
@@ -251,10 +251,10 @@ func TestOpenRefusals(t *testing.T) {
 	must(t, err)
 	dead := listener.Addr().String()
 	must(t, listener.Close())
-	evicting := servers.Redis(t, "--maxmemory-policy", "allkeys-lru").Addr
-	locked := servers.Redis(t).Addr
+	evicting := servertest.Redis(t, "--maxmemory-policy", "allkeys-lru").Addr
+	locked := servertest.Redis(t).Addr
 	must(t, open(t, config(locked)).Do(t.Context(), "CONFIG", "SET", "requirepass", "secret"))
-	single := servers.RedisAddr(t)
+	single := servertest.RedisAddr(t)
 	for _, c := range []struct {
 		name      string
 		addresses []string
@@ -287,7 +287,7 @@ func TestOpenRefusals(t *testing.T) {
 
 // A user who may not ask INFO or CONFIG is served as long as the other is allowed.
 func TestRestrictedUsers(t *testing.T) {
-	server := servers.Redis(t)
+	server := servertest.Redis(t)
 	admin := open(t, config(server.Addr))
 	for user, c := range map[string]struct {
 		rules string

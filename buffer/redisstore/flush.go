@@ -21,19 +21,12 @@ func (s *Store) Claim(
 		calls.add(s.traceKey(g.TraceKey), string(appendGeneration(nil, g)))
 	}
 	claims := make([]buffer.Claim, len(generations))
-	err := calls.run(ctx, s.scripts.claim, func(first, n int, result rueidis.RedisResult) error {
-		texts, err := result.AsStrSlice()
-		if err := complete(len(texts), n, err); err != nil {
-			return err
+	err := calls.sendTexts(ctx, s.scripts.claim, func(i int, text string) {
+		claims[i] = buffer.Claim{
+			State: buffer.ClaimState(text[0]),
+			Spans: int(leUint32(text[1:])),
+			Bytes: int64(leUint56(text[5:])),
 		}
-		for i, text := range texts {
-			claims[first+i] = buffer.Claim{
-				State: buffer.ClaimState(text[0]),
-				Spans: int(leUint32(text[1:])),
-				Bytes: int64(leUint56(text[5:])),
-			}
-		}
-		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim %d generations: %w", len(generations), err)
@@ -59,7 +52,7 @@ func (s *Store) Ack(
 		calls.add(s.traceKey(f.TraceKey), rueidis.BinaryString(text))
 	}
 	results := make([]buffer.AckResult, len(flushed))
-	err := calls.run(ctx, s.scripts.ack, func(first, n int, result rueidis.RedisResult) error {
+	err := calls.send(ctx, s.scripts.ack, func(first, n int, result rueidis.RedisResult) error {
 		text, err := result.ToString()
 		if err := complete(len(text), n, err); err != nil {
 			return err

@@ -46,29 +46,16 @@ var errFrame = errors.New("blob is damaged")
 func appendFrame(
 	dst []byte, subtree buffer.Subtree, compressor *zstd.Encoder, scratch *[]byte,
 ) []byte {
-	if compressor == nil {
-		return appendRaw(dst, subtree, scratch)
-	}
-	body := appendBody((*scratch)[:0], subtree)
-	packed := len(body)
+	kind, body := frameRaw, appendBody((*scratch)[:0], subtree)
 	*scratch = body
-	if len(body) >= compressMin {
+	if compressor != nil && len(body) >= compressMin {
 		*scratch = compressor.EncodeAll(body, body)
-		body, packed = (*scratch)[:packed], len(*scratch)-packed
-	}
-	kind := frameRaw
-	if packed < len(body)-len(body)/8 {
-		kind, body = frameZstd, (*scratch)[len(body):]
+		body = (*scratch)[:len(body)] // which may have moved
+		if packed := (*scratch)[len(body):]; len(packed) < len(body)-len(body)/8 {
+			kind, body = frameZstd, packed
+		}
 	}
 	dst = append(dst, kind)
-	dst = binary.AppendUvarint(dst, uint64(len(body)))
-	return append(dst, body...)
-}
-
-func appendRaw(dst []byte, subtree buffer.Subtree, scratch *[]byte) []byte {
-	body := appendBody((*scratch)[:0], subtree)
-	*scratch = body
-	dst = append(dst, frameRaw)
 	dst = binary.AppendUvarint(dst, uint64(len(body)))
 	return append(dst, body...)
 }

@@ -6,7 +6,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"sluice/buffer"
-	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 )
 
 // A batch that comes again in another cut stores only what is new of each subtree, and what is
@@ -56,13 +56,13 @@ func TestRedeliveryInOtherCuts(t *testing.T) {
 }
 
 func TestMemoryAsksEveryNodeOnce(t *testing.T) {
-	server := servers.Redis(t, "--maxmemory", "64mb")
+	server := servertest.Redis(t, "--maxmemory", "64mb")
 	for _, c := range []struct {
 		addresses []string
 		maximum   int64
 	}{
 		{[]string{server.Addr}, 64 << 20},
-		{servers.RedisCluster(t), 0},
+		{servertest.RedisCluster(t), 0},
 	} {
 		nodes, err := open(t, config(c.addresses...)).Memory(t.Context())
 		must(t, err)
@@ -82,7 +82,7 @@ func TestMemoryAsksEveryNodeOnce(t *testing.T) {
 }
 
 func TestSlicesSeparateQueues(t *testing.T) {
-	one := config(servers.RedisAddr(t))
+	one := config(servertest.RedisAddr(t))
 	other := one
 	other.Slice = "b"
 	a, b := &cycle{t: t, store: open(t, one)}, &cycle{t: t, store: open(t, other)}

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"sluice/buffer"
+	"sluice/internal/route"
 )
 
 // Store is a buffer.Store on Redis. It is safe for concurrent use.
@@ -99,7 +101,11 @@ func (s *Store) Close() {
 // options are the client's. A node of a cluster is asked as a single server too, when probed.
 func (c Config) options(cluster bool) rueidis.ClientOption {
 	return rueidis.ClientOption{
-		DialCtxFn:         c.dial,
+		DialCtxFn: func(
+			ctx context.Context, address string, dialer *net.Dialer, private *tls.Config,
+		) (net.Conn, error) {
+			return route.Dial(ctx, c.Routes, address, dialer, private)
+		},
 		InitAddress:       c.Addresses,
 		Username:          c.Username,
 		Password:          c.Password,
@@ -110,13 +116,13 @@ func (c Config) options(cluster bool) rueidis.ClientOption {
 		ForceSingleClient: !cluster,
 		PipelineMultiplex: 1,
 		// Waiting and trying again is the caller's, who can say so; the client would do it
-		// for ever with what only reads.
+		// forever with what only reads.
 		DisableRetry:  true,
 		ClusterOption: rueidis.ClusterOption{MaxMovedRedirections: redirectionsMax},
 	}
 }
 
-// server is what a server says of itself.
+// server is what a server says about itself.
 type server struct {
 	name, version, mode string
 }

@@ -39,7 +39,7 @@ func epochText(e buffer.Epoch) string { return strconv.FormatUint(uint64(e), 10)
 func (s *Store) Enqueue(
 	ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate,
 ) error {
-	result := s.run1(ctx, s.scripts.enqueue,
+	result := s.evalOne(ctx, s.scripts.enqueue,
 		call{keys: s.shardKeys(shard), args: enqueueArgs(update)})
 	if err := classify(ctx, result.Error()); err != nil {
 		return fmt.Errorf("enqueue %d generations on shard %d: %w", len(update.Due), shard, err)
@@ -74,7 +74,7 @@ func (s *Store) Fence(
 	if last != buffer.AnyEpoch {
 		text = epochText(last)
 	}
-	answer, err := s.run1(ctx, s.scripts.fence,
+	answer, err := s.evalOne(ctx, s.scripts.fence,
 		call{keys: s.shardKeys(shard), args: []string{text}}).AsStrSlice()
 	if err != nil {
 		return buffer.Fenced{}, fmt.Errorf("fence shard %d: %w", shard, classify(ctx, err))
@@ -95,7 +95,7 @@ func (s *Store) Fence(
 func (s *Store) Lease(
 	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
 ) (buffer.Leased, error) {
-	answer, err := s.run1(ctx, s.scripts.lease, call{
+	answer, err := s.evalOne(ctx, s.scripts.lease, call{
 		keys: s.shardKeys(owner.Shard),
 		args: []string{epochText(owner.Epoch), score(now), strconv.Itoa(limit)},
 	}).AsStrSlice()
@@ -143,7 +143,7 @@ func (s *Store) Release(ctx context.Context, owner buffer.Owner, release buffer.
 	for _, due := range release.Back {
 		args = append(args, score(due.Deadline), member(due.Generation))
 	}
-	result := s.run1(ctx, s.scripts.release, call{keys: s.shardKeys(owner.Shard), args: args})
+	result := s.evalOne(ctx, s.scripts.release, call{keys: s.shardKeys(owner.Shard), args: args})
 	if err := classify(ctx, result.Error()); err != nil {
 		return fmt.Errorf("release %d generations of shard %d under epoch %d: %w",
 			len(release.Done)+len(release.Back), owner.Shard, owner.Epoch, err)

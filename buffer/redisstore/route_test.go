@@ -7,13 +7,13 @@ import (
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
 	"sluice/internal/netfault"
-	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 )
 
-// TestRoutesLeadToEveryNode: one node is named, the others are learned from the cluster, and each is
-// reached by its proxy alone.
+// TestRoutesLeadToEveryNode: one node is named, the others are learned from the cluster, and each
+// is reached by its proxy alone.
 func TestRoutesLeadToEveryNode(t *testing.T) {
-	nodes := servers.RedisCluster(t)
+	nodes := servertest.RedisCluster(t)
 	network := netfault.Open()
 	t.Cleanup(network.Close)
 	for _, node := range nodes {

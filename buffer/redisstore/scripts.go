@@ -3,51 +3,15 @@ package redisstore
 import (
 	"context"
 	"crypto/sha1"
-	_ "embed" // the scripts
+	"embed"
 	"encoding/hex"
 	"strings"
 
 	"github.com/redis/rueidis"
 )
 
-//go:embed lua/trace.lua
-var traceLua string
-
-//go:embed lua/quick.lua
-var quickLua string
-
-//go:embed lua/flush.lua
-var flushLua string
-
-//go:embed lua/shard.lua
-var shardLua string
-
-//go:embed lua/attach_read.lua
-var attachReadLua string
-
-//go:embed lua/attach_write.lua
-var attachWriteLua string
-
-//go:embed lua/attach.lua
-var attachLua string
-
-//go:embed lua/claim.lua
-var claimLua string
-
-//go:embed lua/ack.lua
-var ackLua string
-
-//go:embed lua/enqueue.lua
-var enqueueLua string
-
-//go:embed lua/fence.lua
-var fenceLua string
-
-//go:embed lua/lease.lua
-var leaseLua string
-
-//go:embed lua/release.lua
-var releaseLua string
+//go:embed lua/*.lua
+var lua embed.FS
 
 // script is the text of one step and the name under which a server caches it.
 type script struct {
@@ -68,7 +32,15 @@ const (
 // newScripts makes the scripts. A server that does not know the line "#!lua" gets them without it;
 // of those we know only miniredis, which never is out of memory.
 func newScripts(shebang bool) scripts {
-	text := func(flags string, parts ...string) script {
+	text := func(flags string, names ...string) script {
+		parts := make([]string, len(names))
+		for i, name := range names {
+			part, err := lua.ReadFile("lua/" + name + ".lua")
+			if err != nil {
+				panic("an embedded script cannot be read: " + err.Error())
+			}
+			parts[i] = string(part)
+		}
 		whole := strings.Join(parts, "\n")
 		if shebang {
 			whole = flags + whole
@@ -77,21 +49,21 @@ func newScripts(shebang bool) scripts {
 		return script{text: whole, sha: hex.EncodeToString(sum[:])}
 	}
 	return scripts{
-		attach:  text(noFlags, traceLua, quickLua, attachReadLua, attachWriteLua, attachLua),
-		claim:   text(allowOOM, traceLua, flushLua, claimLua),
-		ack:     text(allowOOM, traceLua, flushLua, ackLua),
-		enqueue: text(allowOOM, shardLua, enqueueLua),
-		fence:   text(allowOOM, shardLua, fenceLua),
-		lease:   text(allowOOM, shardLua, leaseLua),
-		release: text(allowOOM, shardLua, releaseLua),
+		attach:  text(noFlags, "trace", "quick", "attach_read", "attach_write", "attach"),
+		claim:   text(allowOOM, "trace", "flush", "claim"),
+		ack:     text(allowOOM, "trace", "flush", "ack"),
+		enqueue: text(allowOOM, "shard", "enqueue"),
+		fence:   text(allowOOM, "shard", "fence"),
+		lease:   text(allowOOM, "shard", "lease"),
+		release: text(allowOOM, "shard", "release"),
 	}
 }
 
 // plain are the scripts as a server without "#!lua" gets them.
 var plain = newScripts(false)
 
-// NeedsRoom tells whether a command of miniredis is the step that a full Redis refuses, Attach. With
-// it a fake, which has no memory limit, can be full.
+// NeedsRoom tells whether a command of miniredis is the step that a full Redis refuses, Attach.
+// With it a fake, which has no memory limit, can be full.
 func NeedsRoom(command string, args ...string) bool {
 	if len(args) == 0 {
 		return false
@@ -110,10 +82,10 @@ type call struct {
 	keys, args []string
 }
 
-// run runs a script several times, in one pipeline for each server, and returns the answers in
+// eval runs a script several times, in one pipeline for each server, and returns the answers in
 // order. A server that does not have the script in its cache, because it was restarted or another
 // took over, is given it.
-func (s *Store) run(ctx context.Context, what script, calls []call) []rueidis.RedisResult {
+func (s *Store) eval(ctx context.Context, what script, calls []call) []rueidis.RedisResult {
 	commands := make(rueidis.Commands, len(calls))
 	for i, c := range calls {
 		commands[i] = s.client.B().Evalsha().Sha1(what.sha).
@@ -140,7 +112,7 @@ func (s *Store) run(ctx context.Context, what script, calls []call) []rueidis.Re
 	return results
 }
 
-// run1 runs a script once.
-func (s *Store) run1(ctx context.Context, what script, c call) rueidis.RedisResult {
-	return s.run(ctx, what, []call{c})[0]
+// evalOne runs a script once.
+func (s *Store) evalOne(ctx context.Context, what script, c call) rueidis.RedisResult {
+	return s.eval(ctx, what, []call{c})[0]
 }

@@ -15,7 +15,7 @@ import (
 	"sluice/buffer/redisstore"
 	"sluice/buffer/storetest"
 	"sluice/flusher"
-	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 )
 
 // place is a kind of server that the store is tried on.
@@ -29,16 +29,16 @@ var places = []place{
 		return open(t, config(miniredis.RunT(t).Addr()))
 	}},
 	{"Redis", func(t testing.TB) *redisstore.Store {
-		return open(t, config(servers.RedisAddr(t)))
+		return open(t, config(servertest.RedisAddr(t)))
 	}},
 	{"Redis Cluster", func(t testing.TB) *redisstore.Store {
-		return open(t, config(servers.RedisCluster(t)...))
+		return open(t, config(servertest.RedisCluster(t)...))
 	}},
 	{"Redis with every trace a giant", func(t testing.TB) *redisstore.Store {
-		return open(t, config(servers.RedisAddr(t))).Cramped()
+		return open(t, config(servertest.RedisAddr(t))).Cramped()
 	}},
 	{"Redis with compression", func(t testing.TB) *redisstore.Store {
-		c := config(servers.RedisAddr(t))
+		c := config(servertest.RedisAddr(t))
 		c.Compression = true
 		return open(t, c)
 	}},

@@ -13,6 +13,7 @@ import (
 	"sluice/internal/config"
 	"sluice/internal/load"
 	"sluice/internal/pipeline"
+	"sluice/internal/wallclock"
 	"sluice/scenarios"
 )
 
@@ -96,7 +97,7 @@ func (d *demo) start(
 		drain()
 		<-done
 		<-rates
-		p.screen.clear()
+		p.screen.Clear()
 		p.log.Info(d.sum(line))
 	}
 }
@@ -138,14 +139,7 @@ func (d *demo) await(stop context.Context, patience time.Duration, holds func() 
 
 // sleep returns false if stop is done first.
 func sleep(stop context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-stop.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	return wallclock.Clock{}.Sleep(stop, d) == nil
 }
 
 // sum says what became of the load.

@@ -15,12 +15,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"strings"
 
 	"sluice/internal/config"
 	"sluice/internal/process"
+	"sluice/internal/statusline"
 )
 
 // Exit codes.
@@ -37,7 +39,7 @@ func main() {
 }
 
 // run is main without the process around it.
-func run(args []string, stdout io.Writer, stderr *os.File) int {
+func run(args []string, stdout, stderr io.Writer) int {
 	cfg, err := config.Parse(args, version(), stdout)
 	switch {
 	case errors.Is(err, config.ErrHelp):
@@ -45,7 +47,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	case err != nil:
 		return report(stderr, err)
 	}
-	screen := newScreen(stderr)
+	screen := statusline.New(stderr)
 	log := newLogger(screen, cfg)
 	for _, name := range config.UnknownVariables(os.Environ()) {
 		log.Warn("unknown variable, ignored", "variable", name)
@@ -53,7 +55,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	p := program{cfg: cfg, log: log, screen: screen, signals: notify()}
 	code, err := p.run()
 	if err != nil {
-		screen.clear()
+		screen.Clear()
 		return report(stderr, err)
 	}
 	return code
@@ -85,4 +87,13 @@ func version() string {
 		}
 	}
 	return strings.TrimSpace(text + " " + info.GoVersion)
+}
+
+// newLogger logs text on a terminal and JSON elsewhere, unless told otherwise.
+func newLogger(s *statusline.Line, cfg config.Run) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "text" || cfg.LogFormat == "auto" && s.Terminal {
+		return slog.New(slog.NewTextHandler(s, options))
+	}
+	return slog.New(slog.NewJSONHandler(s, options))
 }

@@ -17,6 +17,7 @@ import (
 	"sluice/internal/httpapi"
 	"sluice/internal/kafkaio"
 	"sluice/internal/pipeline"
+	"sluice/internal/statusline"
 )
 
 // closeMax bounds how long closing the connections may take: a server that is down must not keep
@@ -27,7 +28,7 @@ const closeMax = 3 * time.Second
 type program struct {
 	cfg     config.Run
 	log     *slog.Logger
-	screen  *screen
+	screen  *statusline.Line
 	signals <-chan os.Signal
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"sluice/internal/lockbuf"
 	"sluice/internal/process"
+	"sluice/internal/syncbuf"
 )
 
 // asProgram makes this test binary the program. The program itself does not read it.
@@ -29,14 +28,14 @@ func TestMain(m *testing.M) {
 // launched is the program as a child process.
 type launched struct {
 	cmd  *exec.Cmd
-	out  *lockbuf.Buffer
+	out  *syncbuf.Buffer
 	done chan struct{}
 }
 
 // launch starts the program with no variables of its own but those given, as NAME=value.
 func launch(t testing.TB, variables []string, args ...string) *launched {
 	t.Helper()
-	p := &launched{cmd: exec.Command("/proc/self/exe", args...), out: &lockbuf.Buffer{}}
+	p := &launched{cmd: exec.Command("/proc/self/exe", args...), out: &syncbuf.Buffer{}}
 	p.done = make(chan struct{})
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "SLUICE_") {
@@ -128,12 +127,8 @@ func (p *launched) workers(t testing.TB) []int {
 
 // gone tells whether a process has ended, reaped or not.
 func gone(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
+	_, alive := process.Look(pid)
+	return !alive
 }
 
 // eventually polls until the condition holds, and fails the test if it never does.

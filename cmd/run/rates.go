@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"sluice/flusher"
+	"sluice/internal/options"
 	"sluice/internal/pipeline"
 )
 
@@ -49,7 +49,7 @@ func (p *program) showRates(stop context.Context, d *demo, line *pipeline.Pipeli
 		now := moment{
 			at: time.Now(), in: stored(line), out: flushed(line), samples: line.Freshness(),
 		}
-		p.screen.show(rates(now.at.Sub(began), last, now, line.Workers()))
+		p.screen.Show(rates(now.at.Sub(began), last, now, line.Workers()))
 		last = now
 	}
 }
@@ -92,10 +92,4 @@ func freshnessP99(workers []pipeline.Freshness) (time.Duration, bool) {
 }
 
 // grouped writes a number with commas between thousands.
-func grouped(n uint64) string {
-	text := strconv.FormatUint(n, 10)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
+func grouped(n uint64) string { return options.FormatGrouped(int64(n), ",") }

@@ -57,7 +57,7 @@ func TestMissingTopicIsNamedOrCreated(t *testing.T) {
 
 func TestBadFlagsEndWithTwo(t *testing.T) {
 	t.Parallel()
-	launch(t, nil, "--root-timeout=2").wants(t, codeUsage, "want for example 2s", "run --help")
+	launch(t, nil, "--root-timeout=2").wants(t, codeUsage, "write 2s for seconds or 2ms", "run --help")
 	launch(t, []string{"SLUICE_RESTART_BUDGET=ten"}).wants(t, codeUsage, "SLUICE_RESTART_BUDGET")
 	launch(t, nil, "--kill-switch=nosuch", "--embedded").wants(t, codeUsage, "nosuch")
 	launch(t, nil, "--help").wants(t, codeDone, "$SLUICE_REDIS_PASSWORD")

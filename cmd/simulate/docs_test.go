@@ -14,9 +14,11 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/portfault"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/scenarios"
+	"sluice/sim"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of docs/scenarios.md anew")
@@ -86,7 +88,8 @@ func TestDocsHaveEveryKey(t *testing.T) {
 // TestDocsTables compares what the docs list of faults and scenarios with what there is.
 func TestDocsTables(t *testing.T) {
 	text := readDocs(t)
-	fresh := between(t, text, "| fault | fakes |", faultRows(t))
+	fresh := between(t, text, "| fault | virtual |", faultRows(t))
+	fresh = between(t, fresh, "| fault | what happens |", portFaultRows())
 	fresh = between(t, fresh, "| scenario | worlds |", scenarioRows(t))
 	if *update {
 		if err := os.WriteFile(docs, []byte(fresh), 0o644); err != nil {
@@ -124,7 +127,7 @@ func faultRows(t *testing.T) string {
 		form := strings.ReplaceAll(use.Form(), "|", ", ")
 		fmt.Fprintf(&rows, "| `%s` |", form)
 		for _, w := range []harness.World{
-			fakes.World{}, real.World{Servers: real.StartCluster}, real.World{},
+			sim.World{}, fakes.World{}, real.World{Servers: real.StartCluster}, real.World{},
 		} {
 			if w.Can(fault) == nil {
 				rows.WriteString(" yes |")
@@ -135,6 +138,22 @@ func faultRows(t *testing.T) string {
 		fmt.Fprintf(&rows, " %s `%s` |\n", use.Means, use.Example)
 	}
 	return rows.String()
+}
+
+func portFaultRows() string {
+	var rows strings.Builder
+	for _, form := range portfault.Forms() {
+		fmt.Fprintf(&rows, "| `%s` | %s |\n", form.Form, form.Means)
+	}
+	return rows.String()
+}
+
+// TestDocsExplainPortFaults in the words of list faults, but for how they wrap.
+func TestDocsExplainPortFaults(t *testing.T) {
+	text := strings.Join(strings.Fields(readDocs(t)), " ")
+	if !strings.Contains(text, portfault.Words()) {
+		t.Errorf("the docs do not say %q", portfault.Words())
+	}
 }
 
 func scenarioRows(t *testing.T) string {

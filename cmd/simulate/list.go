@@ -8,9 +8,11 @@ import (
 
 	"sluice/internal/defects"
 	"sluice/internal/harness"
+	"sluice/internal/portfault"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/scenarios"
+	"sluice/sim"
 )
 
 // listCommand is "simulate list".
@@ -52,6 +54,7 @@ func worldsOf(s scenarios.Scenario) []string {
 		flags string
 		world harness.World
 	}{
+		{"virtual", sim.World{}},
 		{"fakes", fakes.World{}},
 		{"real", real.World{}},
 		{"real --servers start", real.World{Servers: real.Start}},
@@ -67,6 +70,11 @@ func listFaults(to io.Writer) error {
 	for _, use := range scenarios.Uses() {
 		fmt.Fprintf(to, "%s\n    %s\n", use.Form(), use.Means)
 	}
+	fmt.Fprintf(to, "\nAt ports, with run --port-fault FAULT in any scenario:\n\n")
+	for _, form := range portfault.Forms() {
+		fmt.Fprintf(to, "%s\n    %s\n", form.Form, form.Means)
+	}
+	fmt.Fprintf(to, "\n%s\n", portfault.Words())
 	return nil
 }
 

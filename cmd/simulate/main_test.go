@@ -61,11 +61,15 @@ func TestUsage(t *testing.T) {
 		{[]string{"rnu"}, "unexpected argument rnu"},
 		{[]string{"run", "hnag"}, "did you mean hang?"},
 		{[]string{"run", "hang", "--sede", "1"}, "--sede"},
-		{[]string{"run", "hang", "--world", "virtual"}, "not available yet"},
-		{[]string{"run", "hang", "--world", "moon"}, "fakes, real"},
+		{[]string{"run", "hang", "--world", "moon"}, "virtual, fakes, real"},
 		{[]string{"run", "hang", "--world", "real"}, "SLUICE_REDIS"},
 		{[]string{"run", "hang", "--duration", "2s"}, "after the load has ended"},
 		{[]string{"run", "hang", "--rate", "20/s"}, "write constant 20/s"},
+		{[]string{"run", "hang", "--defect", "kill-skiped"}, "did you mean kill-skipped?"},
+		{[]string{"run", "hang", "--port-fault", "lose store.akc every 10"}, "did you mean store.ack?"},
+		{[]string{"run", "hang", "--port-fault", "crash after store.attach 3"}, "at a port of workers"},
+		{[]string{"run", "steady", "--port-fault", "crash after store.ack", "--set",
+			"topology.flusher_mode=goroutine"}, "topology.flusher_mode to process"},
 		{[]string{"run", "hang", "--out", taken}, "name another by --out"},
 		{[]string{"run", bad}, "mine.yaml:2:1: unknown key \"topolgy\"; did you mean topology?"},
 		{[]string{"run", "none.yaml"}, "none.yaml"},
@@ -158,12 +162,24 @@ func TestRun(t *testing.T) {
 	}
 
 	strict := scenarioFile(t, quick+"expectations: {throughput_min: 1000000/s}\n")
-	code, out, _ = call("run", strict, "--quiet", "--out", dir, "--rate", "constant 300/s")
+	code, out, _ = call("run", strict, "--quiet", "--out", dir, "--rate", "constant 300/s",
+		"--port-fault", "slow store.load by 1ms\nlose store.ack 9")
 	start := "verdict: expectation missed (throughput_min); replay: "
-	end := " run " + strict + " --seed 1 --rate \"constant 300/s\" --world fakes\n"
+	end := " run " + strict + " --seed 1 --rate \"constant 300/s\" --world virtual" +
+		" --port-fault \"slow store.load by 1ms, lose store.ack 9\"\n"
 	if code != judge.ExitExpectation || !strings.HasPrefix(out, start) ||
 		!strings.HasSuffix(out, end) {
 		t.Errorf("exit code %d, %q, want %q...%q", code, out, start, end)
+	}
+}
+
+// TestSeedsReplay: the replay of a seed that did not pass has all that its run had.
+func TestSeedsReplay(t *testing.T) {
+	strict := scenarioFile(t, quick+"expectations: {throughput_min: 1000000/s}\n")
+	code, out, errs := call("run", strict, "--seeds", "3..4", "--port-fault", "lose store.ack 9")
+	want := " run " + strict + " --seed 3 --world virtual --port-fault \"lose store.ack 9\"\n"
+	if code != judge.ExitExpectation || !strings.Contains(out, want) {
+		t.Errorf("exit code %d, %q %q, want %q", code, out, errs, want)
 	}
 }
 

@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 
 	"sluice/internal/harness"
+	"sluice/internal/statusline"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -15,29 +15,19 @@ import (
 // progress shows a run as it happens: on a terminal in one line that is overwritten again and
 // again, elsewhere by its events only.
 type progress struct {
-	to       io.Writer
-	terminal bool
-	name     string
-	seconds  float64
+	line    *statusline.Line
+	name    string
+	seconds float64
 
 	mu   sync.Mutex
 	last reports.Sample
 	rate [2]float64
-	line bool // there is a line to overwrite
 	over bool
 }
 
 func newProgress(to io.Writer, s scenarios.Scenario) *progress {
-	p := &progress{to: to, name: s.Name, seconds: s.Duration.Seconds()}
-	if file, ok := to.(*os.File); ok {
-		info, err := file.Stat()
-		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	return p
+	return &progress{line: statusline.New(to), name: s.Name, seconds: s.Duration.Seconds()}
 }
-
-// clearLine moves the cursor to the start of the line and clears it.
-const clearLine = "\r\x1b[K"
 
 // letters stand for the states of workers.
 var letters = map[reports.State]string{
@@ -56,7 +46,7 @@ func (p *progress) show(now harness.Progress) {
 		p.event(*now.Event)
 		return
 	}
-	if !p.terminal {
+	if !p.line.Terminal {
 		return
 	}
 	if dt := now.Sample.T - p.last.T; dt > 0.45 {
@@ -64,17 +54,16 @@ func (p *progress) show(now harness.Progress) {
 			float64(now.Sample.Flushed-p.last.Flushed) / dt}
 		p.last = now.Sample
 	}
-	var states strings.Builder
+	text := fmt.Sprintf("%s %-5s %5.1f of %.0f s  in %6.0f/s  out %6.0f/s  backlog %6d  "+
+		"buffered %7d  workers ", p.name, now.Phase, now.Sample.T, p.seconds, p.rate[0], p.rate[1],
+		now.Sample.Backlog, now.Sample.Buffered())
 	for _, state := range now.States {
-		states.WriteString(letters[state])
+		text += letters[state]
 	}
-	fmt.Fprintf(p.to, "%s%s %-5s %5.1f of %.0f s  in %6.0f/s  out %6.0f/s  backlog %6d  "+
-		"buffered %7d  workers %s", clearLine, p.name, now.Phase, now.Sample.T, p.seconds, p.rate[0],
-		p.rate[1], now.Sample.Backlog, now.Sample.Buffered(), states.String())
 	if len(now.Faults) > 0 {
-		fmt.Fprintf(p.to, "  fault: %s", strings.Join(now.Faults, ", "))
+		text += "  fault: " + strings.Join(now.Faults, ", ")
 	}
-	p.line = true
+	p.line.Show(text)
 }
 
 // event prints the events that a reader wants to know about.
@@ -98,22 +87,14 @@ func (p *progress) event(e reports.Event) {
 	default:
 		return
 	}
-	p.clear()
 	// A reason may be several errors, one per line.
-	fmt.Fprintf(p.to, "%6.1f s  %s\n", e.T, strings.ReplaceAll(text, "\n", "; "))
-}
-
-func (p *progress) clear() {
-	if p.line {
-		fmt.Fprint(p.to, clearLine)
-		p.line = false
-	}
+	fmt.Fprintf(p.line, "%6.1f s  %s\n", e.T, strings.ReplaceAll(text, "\n", "; "))
 }
 
 // end removes the line; nothing is shown afterwards.
 func (p *progress) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.clear()
+	p.line.Clear()
 	p.over = true
 }

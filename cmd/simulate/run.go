@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,19 +16,23 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/portfault"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/internal/yamlfile"
 	"sluice/scenarios"
+	"sluice/sim"
+	"sluice/sim/kernel"
 )
 
 // worldFlags say where a scenario runs.
 type worldFlags struct {
-	World   string   `help:"Where to run: fakes (in this program) or real." default:"fakes"`
+	World   string   `help:"Where to run: virtual (simulated time), fakes (servers in this program) or real." default:"virtual"`
 	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster)." placeholder:"start"`
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
 	Defect  string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME"`
+	Ports   []string `name:"port-fault" help:"Break calls of a port: --port-fault 'lose store.ack every 10'; see list faults. May be repeated." placeholder:"FAULT" sep:"none"`
 	Log     bool     `help:"Write the pipeline's log to standard error."`
 }
 
@@ -36,6 +42,9 @@ func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
 		cfg.Log = slog.New(slog.NewTextHandler(errs, nil))
 	}
 	var err error
+	if cfg.PortFaults, err = portfault.Parse(strings.Join(f.Ports, "\n")); err != nil {
+		return cfg, usageError{err}
+	}
 	if cfg.World, err = f.world(); err != nil {
 		return cfg, usageError{err}
 	}
@@ -54,11 +63,15 @@ func (f worldFlags) world() (harness.World, error) {
 	switch {
 	case f.World == w.Name():
 		return w, w.Servers.Validate()
-	case f.World != fakes.World{}.Name():
-		return nil, fmt.Errorf("world %q is not one of %s, %s", f.World, fakes.World{}.Name(), w.Name())
+	case f.World != (fakes.World{}).Name() && f.World != (sim.World{}).Name():
+		return nil, fmt.Errorf("world %q is not one of %s, %s, %s", f.World, sim.World{}.Name(),
+			fakes.World{}.Name(), w.Name())
 	case f.Servers != "":
 		return nil, fmt.Errorf("--servers %s is for --world real: world %s has its servers inside of "+
 			"the program", f.Servers, f.World)
+	}
+	if f.World == (sim.World{}).Name() {
+		return sim.World{}, nil
 	}
 	return fakes.World{}, nil
 }
@@ -75,6 +88,9 @@ func (f worldFlags) replay() string {
 	if f.Defect != "" {
 		text += " --defect " + f.Defect
 	}
+	for _, fault := range f.Ports {
+		text += " --port-fault " + strconv.Quote(strings.ReplaceAll(fault, "\n", ", "))
+	}
 	return text
 }
 
@@ -84,6 +100,7 @@ type scenarioFlags struct {
 	Seed     *uint64         `help:"Root seed of all random choices, instead of the scenario's."`
 	Duration *time.Duration  `help:"Duration of the load, instead of the scenario's."`
 	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's."`
+	NoFaults bool            `help:"Leave all faults out, and what is expected of them: a control run."`
 	Set      []string        `help:"Change a key: --set workload.late='0.1 by 5s'. May be repeated." placeholder:"PATH=VALUE" sep:"none"`
 }
 
@@ -96,6 +113,9 @@ type scenario struct {
 // sets returns all changes in the form of --set.
 func (f scenarioFlags) sets() []string {
 	sets := slices.Clone(f.Set)
+	if f.NoFaults {
+		sets = append(sets, "faults=[]", "expectations.restarts_min=0", "expectations.end=drained")
+	}
 	if f.Seed != nil {
 		sets = append(sets, "seed="+strconv.FormatUint(*f.Seed, 10))
 	}
@@ -119,12 +139,20 @@ func (f scenarioFlags) load() (scenario, error) {
 // replay returns the command that runs the same scenario again: the flags that were given, with
 // the seed, if there is one more than that.
 func (f scenarioFlags) replay(seed uint64) string {
-	text := " " + f.Scenario + " --seed " + strconv.FormatUint(seed, 10)
+	return " " + f.Scenario + " --seed " + strconv.FormatUint(seed, 10) + f.changes()
+}
+
+// changes returns the flags that change the scenario, but for the seed.
+func (f scenarioFlags) changes() string {
+	text := ""
 	if f.Duration != nil {
 		text += " --duration " + f.Duration.String()
 	}
 	if f.Rate != nil {
 		text += " --rate " + strconv.Quote(f.Rate.String())
+	}
+	if f.NoFaults {
+		text += " --no-faults"
 	}
 	for _, set := range f.Set {
 		text += " --set " + strconv.Quote(set)
@@ -136,12 +164,18 @@ func (f scenarioFlags) replay(seed uint64) string {
 type runCommand struct {
 	scenarioFlags
 	worldFlags
-	Out   string `help:"Directory of the results." placeholder:"runs/NAME-SEED"`
-	Quiet bool   `short:"q" help:"Print only the verdict."`
+	Seeds            *seedRange `help:"Run with each seed of a range, on all cores, and print a table; the scenario may be all." placeholder:"1..1000"`
+	CheckDeterminism bool       `help:"Run twice, and fail with exit code 12 if not the same happened."`
+	Out              string     `help:"Directory of the results." placeholder:"runs/NAME-SEED"`
+	Quiet            bool       `short:"q" help:"Print only the verdict."`
 }
 
 // Run runs the scenario.
-func (c *runCommand) Run(ctx context.Context, to *streams) error {
+func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
+	defer kernel.Catch(&err) // a virtual run that can get nowhere says who waits for what
+	if c.Seeds != nil {
+		return c.runSeeds(ctx, to)
+	}
 	s, err := c.load()
 	if err != nil {
 		return err
@@ -149,6 +183,9 @@ func (c *runCommand) Run(ctx context.Context, to *streams) error {
 	cfg, err := c.config(s, to.err)
 	if err != nil {
 		return err
+	}
+	if c.CheckDeterminism {
+		return c.runTwice(ctx, to, cfg)
 	}
 	dir := c.Out
 	if dir == "" {
@@ -162,21 +199,50 @@ func (c *runCommand) Run(ctx context.Context, to *streams) error {
 		cfg.Progress = shown.show
 		defer shown.end()
 	}
+	began := time.Now()
 	outcome, err := harness.Run(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	outcome.Result.Run.WallSeconds = time.Since(began).Seconds()
 	outcome.Result.Replay = to.program + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
-	if err := harness.Write(outcome, dir); err != nil {
-		return err
-	}
+	// The verdict comes first: a disk that is full must not take it along.
 	if c.Quiet {
 		_, err = fmt.Fprintln(to.out, outcome.Verdict())
 	} else {
 		err = outcome.WriteText(to.out, dir)
 	}
-	if err == nil && outcome.Code != judge.ExitPassed {
+	if written := harness.Write(outcome, dir); written != nil {
+		fmt.Fprintln(to.err, "simulate: the results are not complete:", written)
+		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
+	}
+	if outcome.Code != judge.ExitPassed {
 		err = exitError(outcome.Code)
 	}
 	return err
+}
+
+// runTwice runs the scenario twice, and names the first event that differs.
+func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Config) error {
+	first, err := harness.Run(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	second, err := harness.Run(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if first.Result.Digest == second.Result.Digest && cfg.World.Name() == (sim.World{}).Name() {
+		_, err := fmt.Fprintf(to.out, "verdict: deterministic; digest %s\n", first.Result.Digest)
+		return err
+	}
+	where := "what is recorded is the same, and yet the digests differ"
+	for i, e := range first.Events {
+		if i >= len(second.Events) || !reflect.DeepEqual(e, second.Events[i]) {
+			where = fmt.Sprintf("the first difference is event %d, at %.3f s: %s %s", i, e.T, e.Kind, e.Text)
+			break
+		}
+	}
+	_, err = fmt.Fprintf(to.out, "verdict: not deterministic; %s\n", where)
+	return cmp.Or(err, error(exitError(judge.ExitNotDeterministic)))
 }

@@ -9,6 +9,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/reports"
+	"sluice/sim/kernel"
 )
 
 // sweepCommand is "simulate sweep".
@@ -21,7 +22,8 @@ type sweepCommand struct {
 }
 
 // Run runs the sweep.
-func (c *sweepCommand) Run(ctx context.Context, to *streams) error {
+func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
+	defer kernel.Catch(&err)
 	s, err := c.load()
 	if err != nil {
 		return err

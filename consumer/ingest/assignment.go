@@ -78,7 +78,7 @@ func (l *Loop) join(ctx context.Context, number int32) {
 	l.ledger.assign(number, true)
 }
 
-// leave ends the tenure of partitions: what is pending is dropped, what is in work goes on unless
+// leave ends the tenure of partitions: what is pending is dropped, what is in work continues unless
 // the partition is lost.
 func (l *Loop) leave(numbers []int32, lost bool) {
 	for _, number := range numbers {

@@ -31,8 +31,8 @@ type batch struct {
 	letters []*letter
 }
 
-// run brings the batch into the store. When it returns nil the batch's offset may be committed.
-func (l *Loop) run(ctx context.Context, b *batch) error {
+// ingest brings the batch into the store. When it returns nil the batch's offset may be committed.
+func (l *Loop) ingest(ctx context.Context, b *batch) error {
 	l.decode(ctx, b)
 	traces, duplicates := buffer.Group(b.spans)
 	b.tally.Duplicates += uint64(duplicates)

@@ -10,8 +10,8 @@ import (
 	"sluice/buffer/codec"
 	"sluice/buffer/memstore"
 	"sluice/flusher"
-	"sluice/internal/wall"
-	"sluice/internal/workload1"
+	"sluice/internal/benchload"
+	"sluice/internal/wallclock"
 )
 
 // endless delivers batches of the workload to one partition until there are no more.
@@ -66,7 +66,7 @@ func BenchmarkLoop(b *testing.B) {
 		"nowhere":  func() buffer.Store { return nowhere{} },
 		"memstore": func() buffer.Store { return memstore.New(buffer.DefaultOptions()) },
 	}
-	load := workload1.W1(1)
+	load := benchload.W1(1)
 	load.Spans = 100_000
 	var batches [][]flusher.Message
 	var offset int64
@@ -110,7 +110,7 @@ func runOnce(b *testing.B, batches [][]flusher.Message, store buffer.Store, last
 	stopped, stop := context.WithCancel(ctx)
 	defer stop()
 	loop, err := New(DefaultConfig("spans", "dlq"), Ports{
-		Clock: wall.Clock{}, Tasks: wall.Tasks{}, Store: store, Decoder: codec.New(0),
+		Clock: wallclock.Clock{}, Tasks: wallclock.Tasks{}, Store: store, Decoder: codec.New(0),
 		Source: &endless{batches: batches, done: stop, last: last}, DeadLetters: newBroker(),
 		Gate: &gate{}, Assigner: &assigner{},
 	})

@@ -1,11 +1,10 @@
 package ingest
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/check"
 )
 
 // Config says how the loop cuts batches and how patient it is.
@@ -79,29 +78,24 @@ func DefaultConfig(inputTopic, deadLetterTopic string) Config {
 
 // Validate returns every fault of the config, joined, or nil.
 func (c Config) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	fault(c.InputTopic == "", "no input topic is named")
-	fault(c.DeadLetterTopic == "", "no dead-letter topic is named")
-	fault(c.DeadLetterTopic != "" && c.DeadLetterTopic == c.InputTopic,
+	var f check.Faults
+	f.When(c.InputTopic == "", "no input topic is named")
+	f.When(c.DeadLetterTopic == "", "no dead-letter topic is named")
+	f.When(c.DeadLetterTopic != "" && c.DeadLetterTopic == c.InputTopic,
 		"dead-letter topic %q must not be the input topic", c.DeadLetterTopic)
-	fault(c.MaxBatch <= 0, "max_batch %d must be positive", c.MaxBatch)
-	fault(c.BatchGrowth < 1, "batch growth %d must be 1 or more", c.BatchGrowth)
-	fault(c.MaxBatchWait < 0, "max_batch_wait %v must not be negative", c.MaxBatchWait)
-	fault(c.PollWait <= 0, "poll wait %v must be positive", c.PollWait)
-	fault(c.BusyWait <= 0, "busy wait %v must be positive", c.BusyWait)
-	fault(c.CommitInterval < 0, "commit interval %v must not be negative", c.CommitInterval)
-	fault(c.AssignWait < 0, "assign wait %v must not be negative", c.AssignWait)
-	fault(c.TickEvery <= 0, "tick interval %v must be positive", c.TickEvery)
-	fault(c.RetryMin <= 0, "least retry wait %v must be positive", c.RetryMin)
-	fault(c.RetryMax < c.RetryMin, "longest retry wait %v must not be below the least, %v",
+	f.When(c.MaxBatch <= 0, "max_batch %d must be positive", c.MaxBatch)
+	f.When(c.BatchGrowth < 1, "batch growth %d must be 1 or more", c.BatchGrowth)
+	f.When(c.MaxBatchWait < 0, "max_batch_wait %v must not be negative", c.MaxBatchWait)
+	f.When(c.PollWait <= 0, "poll wait %v must be positive", c.PollWait)
+	f.When(c.BusyWait <= 0, "busy wait %v must be positive", c.BusyWait)
+	f.When(c.CommitInterval < 0, "commit interval %v must not be negative", c.CommitInterval)
+	f.When(c.AssignWait < 0, "assign wait %v must not be negative", c.AssignWait)
+	f.When(c.TickEvery <= 0, "tick interval %v must be positive", c.TickEvery)
+	f.When(c.RetryMin <= 0, "least retry wait %v must be positive", c.RetryMin)
+	f.When(c.RetryMax < c.RetryMin, "longest retry wait %v must not be below the least, %v",
 		c.RetryMax, c.RetryMin)
-	faults = append(faults, c.Options.Validate())
-	return errors.Join(faults...)
+	f.Add(c.Options.Validate())
+	return f.Err()
 }
 
 // grownBatch is the largest number of messages in any batch.

@@ -38,7 +38,7 @@ func (l *Loop) send(ctx context.Context, letter *letter) {
 
 // deliver returns when the letter is acknowledged. One that is too large for the dead-letter topic
 // too goes without its value; if even that is refused it is given up, for it would block the
-// partition for ever.
+// partition forever.
 func (l *Loop) deliver(ctx context.Context, number int32, letter *letter) error {
 	cures := func(err error) bool { return !errors.Is(err, flusher.ErrRecordTooLarge) }
 	try := func() error {

@@ -3,7 +3,7 @@
 //
 // Per partition, and in this order:
 //
-//  1. A batch is cut from what was polled. A message that is no span becomes a dead letter, one
+//  1. A batch is cut from what was polled. A message that is not a span becomes a dead letter, one
 //     that the kill switch names is dropped.
 //  2. The spans are grouped, attached to their traces, and the deadlines of the live generations
 //     are enqueued in the partition's shard.

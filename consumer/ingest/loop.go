@@ -146,7 +146,7 @@ func (l *Loop) start(now time.Time) time.Duration {
 			}
 			b := p.cut(now, l.config.grownBatch())
 			b.delivery = l.delivery(p, now)
-			b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.run(p.ctx, b) })
+			b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.ingest(p.ctx, b) })
 		}
 		l.hold(p)
 	}

@@ -1,10 +1,9 @@
 package ingest
 
 import (
-	"errors"
-
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/check"
 )
 
 // Ports are what the loop acts on. All but KillSwitch and Events are needed.
@@ -24,12 +23,8 @@ type Ports struct {
 }
 
 func (p Ports) validate() error {
-	var faults []error
-	need := func(there bool, name string) {
-		if !there {
-			faults = append(faults, errors.New("ingest: port "+name+" is missing"))
-		}
-	}
+	var f check.Faults
+	need := func(there bool, name string) { f.When(!there, "ingest: port %s is missing", name) }
 	need(p.Clock != nil, "Clock")
 	need(p.Tasks != nil, "Tasks")
 	need(p.Source != nil, "Source")
@@ -38,7 +33,7 @@ func (p Ports) validate() error {
 	need(p.DeadLetters != nil, "DeadLetters")
 	need(p.Gate != nil, "Gate")
 	need(p.Assigner != nil, "Assigner")
-	return errors.Join(faults...)
+	return f.Err()
 }
 
 func (p Ports) killSwitch() *buffer.KillSwitch {

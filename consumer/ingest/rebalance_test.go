@@ -11,7 +11,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 func TestRevokedPartitionIsCommittedThenReleased(t *testing.T) {
@@ -201,7 +201,7 @@ func TestBatchBehindOneThatWasGivenUpIsSkipped(t *testing.T) {
 
 // sleeper calls ends when a context ends a sleep.
 type sleeper struct {
-	wall.Clock
+	wallclock.Clock
 	ends func()
 }
 

@@ -13,7 +13,7 @@ import (
 	"sluice/buffer"
 	"sluice/buffer/memstore"
 	"sluice/flusher"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // rig is a loop with everything around it. Its tests run in synctest bubbles.
@@ -47,7 +47,7 @@ func newRig(t *testing.T) *rig {
 	r.store = memstore.New(r.config.Options)
 	r.steps = &faultyStore{Store: r.store, before: none, after: none}
 	r.ports = Ports{
-		Clock: wall.Clock{}, Tasks: wall.Tasks{}, Source: r.broker, Store: r.steps,
+		Clock: wallclock.Clock{}, Tasks: wallclock.Tasks{}, Source: r.broker, Store: r.steps,
 		Decoder: text{}, DeadLetters: r.broker, Gate: r.gate, Assigner: r.assigner,
 		Events: r.journal.add,
 	}

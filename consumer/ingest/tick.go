@@ -59,8 +59,9 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 	update := buffer.QueueUpdate{Tick: true, Wall: buffer.InstantOf(now)}
 	t.task = l.ports.Tasks.Go("ingest tick", func() {
 		for _, shard := range shards {
-			// A tick that fails is not tried again: the next one says the same, and more.
-			if err := l.ports.Store.Enqueue(ctx, shard, update); err != nil {
+			// A tick that fails is not tried again: the next one says the same, and more. It keeps no
+			// other shard from its own: that may be on another node, and would never come due.
+			if l.ports.Store.Enqueue(ctx, shard, update) != nil && ctx.Err() != nil {
 				return
 			}
 		}

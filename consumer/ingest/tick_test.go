@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +58,29 @@ func TestATickThatFailsIsFollowedByTheNext(t *testing.T) {
 		settle(2 * time.Second)
 		if seen := r.seen(0); buffer.InstantOf(time.Now()).Sub(seen) > 2*r.config.TickEvery {
 			t.Errorf("the input was last seen at %d, though the store is back", seen)
+		}
+		r.end()
+	})
+}
+
+// TestATickThatFailsKeepsNoOtherShardFromItsOwn: else those behind it never come due.
+func TestATickThatFailsKeepsNoOtherShardFromItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		var ticks atomic.Int64
+		r.steps.before = func(call string) error {
+			if call == "enqueue" && ticks.Add(1)%3 == 0 { // another shard's each time
+				return buffer.ErrUnavailable
+			}
+			return nil
+		}
+		r.start(0, 1, 2, 3)
+		settle(5 * time.Second)
+		for shard := range buffer.Shard(4) {
+			if ago := buffer.InstantOf(time.Now()).Sub(r.seen(shard)); ago > 3*r.config.TickEvery {
+				t.Errorf("the input of shard %d was last seen %v ago", shard, ago)
+			}
 		}
 		r.end()
 	})

@@ -173,7 +173,7 @@ func (r *rig) sample(b *testing.B, p *program) figures {
 	f.redis, f.kafka = must(cpuOf(r.redis.Pid())), must(cpuOf(r.kafka.Pid()))
 	f.others = must(busy()) - f.program - f.workers - f.redis - f.kafka
 	for _, pid := range append(pids, own) {
-		most, err := memory(pid, "VmHWM")
+		most, err := residentMost(pid)
 		must(0, err)
 		f.rss += most
 	}

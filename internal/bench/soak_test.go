@@ -95,7 +95,7 @@ func watch(t *testing.T, p *program) (samples [][]float64) {
 		}
 		var now []float64
 		for _, pid := range append([]int{own}, pids...) {
-			rss, err := memory(pid, "VmRSS")
+			rss, err := resident(pid)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, p.tail())
 			}

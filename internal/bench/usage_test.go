@@ -1,101 +1,72 @@
 package bench
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
+
+	"sluice/internal/process"
 )
-
-// tick is the unit in which the kernel counts processor time (USER_HZ, fixed on Linux).
-const tick = 10 * time.Millisecond
-
-// stat returns the fields of /proc/PID/stat behind the name, which may hold anything; the first is
-// the state.
-func stat(pid int) ([]string, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil, err
-	}
-	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])), nil
-}
 
 // cpuOf returns what processes have used of all cores so far, user and system.
 func cpuOf(pids ...int) (time.Duration, error) {
 	var sum time.Duration
 	for _, pid := range pids {
-		fields, err := stat(pid)
-		if err != nil {
-			return 0, err
+		p, alive := process.Look(pid)
+		if !alive {
+			return 0, fmt.Errorf("processor time of %d: it has ended", pid)
 		}
-		user, err1 := strconv.ParseInt(fields[11], 10, 64)
-		system, err2 := strconv.ParseInt(fields[12], 10, 64)
-		if err := errors.Join(err1, err2); err != nil {
-			return 0, fmt.Errorf("processor time of %d: %w", pid, err)
-		}
-		sum += time.Duration(user+system) * tick
+		sum += p.CPU
 	}
 	return sum, nil
 }
 
 // busy returns what everything on the machine has used of all cores so far.
 func busy() (time.Duration, error) {
-	text, err := os.ReadFile("/proc/stat")
+	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return 0, err
 	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	var sum time.Duration
-	for i, field := range strings.Fields(line)[1:9] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("/proc/stat: %q: %w", line, err)
-		}
-		if i != 3 && i != 4 { // idle, iowait
-			sum += time.Duration(n) * tick
-		}
+	stat, err := fs.Stat()
+	if err != nil {
+		return 0, err
 	}
-	return sum, nil
+	cpu := stat.CPUTotal
+	used := cpu.User + cpu.Nice + cpu.System + cpu.IRQ + cpu.SoftIRQ + cpu.Steal
+	return time.Duration(used * float64(time.Second)), nil
 }
 
-// memory returns a line of /proc/PID/status, such as VmRSS or VmHWM (the most so far), in bytes.
-func memory(pid int, name string) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+// residentMost returns the most memory that a process has held so far, in bytes.
+func residentMost(pid int) (int64, error) {
+	p, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0, err
 	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, name+":"); ok {
-			n, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
-			return n << 10, err
-		}
+	status, err := p.NewStatus()
+	return int64(status.VmHWM), err
+}
+
+// resident returns the memory that a process holds, in bytes.
+func resident(pid int) (int64, error) {
+	p, alive := process.Look(pid)
+	if !alive {
+		return 0, fmt.Errorf("memory of %d: it has ended", pid)
 	}
-	return 0, fmt.Errorf("process %d: no %s", pid, name)
+	return p.RSS, nil
 }
 
 // children returns the processes whose parent is pid.
 func children(pid int) ([]int, error) {
-	paths, err := filepath.Glob("/proc/[0-9]*/stat")
+	all, err := procfs.AllProcs()
 	if err != nil {
 		return nil, err
 	}
 	var found []int
-	for _, path := range paths {
-		child, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err != nil {
-			return nil, err
-		}
-		fields, err := stat(child)
-		if err != nil {
-			continue // it has just ended
-		}
-		if fields[1] == strconv.Itoa(pid) && fields[0] != "Z" {
-			found = append(found, child)
+	for _, one := range all {
+		if p, alive := process.Look(one.PID); alive && p.Parent == pid {
+			found = append(found, p.Pid)
 		}
 	}
 	return found, nil

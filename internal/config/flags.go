@@ -1,12 +1,16 @@
 package config
 
-import "github.com/alecthomas/kong"
+import (
+	"github.com/alecthomas/kong"
+
+	"sluice/internal/pipeline"
+)
 
 // flags is the command line, the environment and the file in one: every field is a flag of the
 // name that kong derives, a variable SLUICE_..., and a key of the file.
 type flags struct {
 	Config  string           `placeholder:"FILE" help:"YAML file with any of these flags by name."`
-	Version kong.VersionFlag `env:"-" help:"Print the version and end."`
+	Version kong.VersionFlag `env:"-" help:"Print the version and exit."`
 
 	redisFlags `group:"Redis"`
 	kafkaFlags `group:"Kafka"`
@@ -21,11 +25,7 @@ type redisFlags struct {
 	Redis             []string `default:"127.0.0.1:6379" help:"Redis server; several addresses are nodes of one cluster."`
 	RedisUser         string   `placeholder:"NAME" help:"ACL user. Its password comes from $$SLUICE_REDIS_PASSWORD or a file."`
 	RedisPasswordFile string   `placeholder:"FILE" help:"File that holds the password."`
-	RedisTLS          bool     `name:"redis-tls" help:"Connect with TLS."`
-	RedisTLSCA        string   `name:"redis-tls-ca" placeholder:"FILE" help:"CA certificates (PEM); default: the system's."`
-	RedisTLSCert      string   `name:"redis-tls-cert" placeholder:"FILE" help:"Client certificate (PEM)."`
-	RedisTLSKey       string   `name:"redis-tls-key" placeholder:"FILE" help:"Key of the client certificate (PEM)."`
-	RedisTLSName      string   `name:"redis-tls-server-name" placeholder:"NAME" help:"Name in the server's certificate, if not the host's."`
+	RedisTLS          tlsFlags `embed:"" prefix:"redis-"`
 	RedisNamespace    string   `default:"sluice:" help:"Put before every key."`
 	RedisCompression  bool     `help:"Keep spans compressed: less memory and network, more CPU."`
 }
@@ -35,18 +35,29 @@ type kafkaFlags struct {
 	KafkaSASL         string   `name:"kafka-sasl" enum:"none,plain,scram-sha-256,scram-sha-512" default:"none" help:"Login: none, plain, scram-sha-256 or scram-sha-512."`
 	KafkaUser         string   `placeholder:"NAME" help:"User of the login. Its password comes from $$SLUICE_KAFKA_PASSWORD or a file."`
 	KafkaPasswordFile string   `placeholder:"FILE" help:"File that holds the password."`
-	KafkaTLS          bool     `name:"kafka-tls" help:"Connect with TLS."`
-	KafkaTLSCA        string   `name:"kafka-tls-ca" placeholder:"FILE" help:"CA certificates (PEM); default: the system's."`
-	KafkaTLSCert      string   `name:"kafka-tls-cert" placeholder:"FILE" help:"Client certificate (PEM)."`
-	KafkaTLSKey       string   `name:"kafka-tls-key" placeholder:"FILE" help:"Key of the client certificate (PEM)."`
-	KafkaTLSName      string   `name:"kafka-tls-server-name" placeholder:"NAME" help:"Name in the server's certificate, if not the host's."`
+	KafkaTLS          tlsFlags `embed:"" prefix:"kafka-"`
+}
+
+// tlsFlags are those of one server.
+type tlsFlags struct {
+	TLS  bool   `name:"tls" help:"Connect with TLS."`
+	CA   string `name:"tls-ca" placeholder:"FILE" help:"CA certificates (PEM); default: the system's."`
+	Cert string `name:"tls-cert" placeholder:"FILE" help:"Client certificate (PEM)."`
+	Key  string `name:"tls-key" placeholder:"FILE" help:"Key of the client certificate (PEM)."`
+	Name string `name:"tls-server-name" placeholder:"NAME" help:"Name in the server's certificate, if not the host's."`
+}
+
+func (f tlsFlags) config() pipeline.TLS {
+	return pipeline.TLS{
+		Enabled: f.TLS, CAFile: f.CA, CertFile: f.Cert, KeyFile: f.Key, ServerName: f.Name,
+	}
 }
 
 type topicFlags struct {
 	InputTopic   string `default:"ingest-spans" help:"Spans in."`
 	OutputTopic  string `default:"buffered-segments" help:"Segments out."`
-	DLQTopic     string `name:"dlq-topic" placeholder:"TOPIC" help:"Messages that are no span, and records that no broker takes (default: the input topic's name with -dlq)."`
-	CreateTopics bool   `help:"Create topics that are missing, instead of ending with an error."`
+	DLQTopic     string `name:"dlq-topic" placeholder:"TOPIC" help:"Messages that are not spans, and records that no broker accepts (default: the input topic's name with -dlq)."`
+	CreateTopics bool   `help:"Create topics that are missing, instead of exiting with an error."`
 	Partitions   count  `default:"broker" help:"Partitions of created topics; broker for the broker's default."`
 	Replication  count  `default:"broker" help:"Replicas of created topics; broker for the broker's default."`
 	Group        string `default:"sluice" help:"Consumer group."`
@@ -54,12 +65,12 @@ type topicFlags struct {
 }
 
 type bufferOpts struct {
-	Timeout         duration         `default:"60s" help:"A segment without a root is due so long after its last span."`
-	RootTimeout     duration         `default:"10s" help:"A segment with a root is due so long after its last span."`
+	Timeout         duration         `default:"60s" help:"How long after its last span a segment without a root is due."`
+	RootTimeout     duration         `default:"10s" help:"How long after its last span a segment with a root is due."`
 	MaxSegmentBytes size             `default:"10MiB" help:"Beyond this size newcomers form a segment of their own; off for no limit."`
-	MaxSegmentAge   optionalDuration `default:"off" help:"A segment is due so long after its first span at the latest; off for no limit."`
-	LateWindow      duration         `default:"0s" help:"How long a flushed segment is remembered; only 0 is there yet."`
-	MaxBatch        int              `default:"1000" help:"Most spans in a batch; up to four times as many while a partition lags."`
+	MaxSegmentAge   optionalDuration `default:"off" help:"How long after its first span a segment is due at the latest; off for no limit."`
+	LateWindow      duration         `default:"0s" help:"How long a flushed segment is remembered; only 0 is supported yet."`
+	MaxBatch        int              `default:"1000" help:"Maximum spans in a batch; up to four times as many while a partition lags."`
 	MaxBatchWait    duration         `default:"1s" help:"Longest wait for a batch to fill up."`
 	Slice           string           `placeholder:"NAME" help:"Separates the queues, not the data, of pipelines that share a Redis."`
 	KillSwitch      string           `placeholder:"FILE" help:"YAML list of rules for spans to drop; read again when it changes and at SIGHUP."`
@@ -68,24 +79,24 @@ type bufferOpts struct {
 type flushFlags struct {
 	FlusherProcesses  processes `default:"1" help:"Workers that flush; per-shard for one per partition."`
 	FlusherMode       string    `enum:"process,goroutine" default:"process" help:"What a worker is: an OS process, or a goroutine."`
-	MaxFlushSegments  int       `default:"500" help:"Most segments of a worker's cycle."`
-	MaxUnhealthy      duration  `default:"60s" help:"A worker without a sign of life for so long is hung; a start may take twice that."`
-	BackpressureAfter duration  `default:"10s" help:"Input pauses when its worker has lagged for so long."`
-	RestartBudget     int       `default:"10" help:"Restarts that each worker may have; one more failure ends the program."`
-	MaxMemory         share     `default:"off" help:"Input pauses when a Redis node uses more of its memory."`
+	MaxFlushSegments  int       `default:"500" help:"Maximum segments in a worker's cycle."`
+	MaxUnhealthy      duration  `default:"60s" help:"How long a worker may give no sign of life before it counts as hung; a start may take twice that."`
+	BackpressureAfter duration  `default:"10s" help:"How long a worker may lag before its input pauses."`
+	RestartBudget     int       `default:"10" help:"Restarts allowed per worker; one more failure ends the program."`
+	MaxMemory         share     `default:"off" help:"Input pauses when a Redis node uses more than this share of its memory."`
 	WorkerThreads     int       `default:"1" help:"CPUs that each worker process may use (GOMAXPROCS)."`
-	WorkerMemory      size      `default:"512MiB" help:"Memory that each worker process tries to keep (GOMEMLIMIT); off for no limit."`
-	ShutdownTimeout   patience  `default:"30s" help:"Longest time to finish what is in flight at the end; 0: at once, none: as long as it takes."`
+	WorkerMemory      size      `default:"512MiB" help:"Memory that each worker process tries to stay within (GOMEMLIMIT); off for no limit."`
+	ShutdownTimeout   patience  `default:"30s" help:"How long to wait for what is in flight at shutdown; 0: not at all, none: as long as it takes."`
 }
 
 type operation struct {
-	HTTP      listen `name:"http" default:"127.0.0.1:8080" help:"Serve /metrics, /healthz, /readyz and /debug/pprof here; off for nowhere."`
-	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
+	HTTP      listen `name:"http" default:"127.0.0.1:8080" help:"Serve /metrics, /healthz, /readyz and /debug/pprof here; off to serve nothing."`
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Lowest level that is logged: debug, info, warn or error."`
 	LogFormat string `enum:"auto,text,json" default:"auto" help:"text, json, or auto: text on a terminal and json elsewhere."`
 }
 
 type demoFlags struct {
-	Embedded     bool             `help:"Bring Redis, Kafka and a load along, all inside this program, and show the rates; with time-outs of 4s and 2s and a free HTTP port, unless others are given."`
+	Embedded     bool             `help:"Run Redis, Kafka and a load inside this program, and show the rates; with time-outs of 4s and 2s and a free HTTP port, unless others are given."`
 	EmbeddedRate int              `default:"2000" help:"Spans per second of the embedded load."`
-	Duration     optionalDuration `default:"off" help:"End by itself after so long."`
+	Duration     optionalDuration `default:"off" help:"Stop after this time."`
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"sluice/buffer"
-	"sluice/internal/lockbuf"
+	"sluice/internal/syncbuf"
 )
 
 // drops tells whether a span of the organization is dropped.
@@ -22,7 +22,7 @@ func drops(k *KillSwitch, organization int64) bool {
 
 func TestKillSwitchIsReadAgain(t *testing.T) {
 	path := write(t, "kill.yaml", "- organization_id: 1\n")
-	log := &lockbuf.Buffer{}
+	log := &syncbuf.Buffer{}
 	synctest.Test(t, func(t *testing.T) {
 		k, err := OpenKillSwitch(path, slog.New(slog.NewTextHandler(log, nil)))
 		if err != nil {

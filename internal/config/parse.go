@@ -65,7 +65,7 @@ func Parse(args []string, version string, out io.Writer) (Run, error) {
 		return Run{}, &UsageError{Err: err}
 	}
 	f.hurry(func(name string) bool { return given(parsed, name) })
-	return f.run()
+	return f.resolve()
 }
 
 // fileBytesMax bounds a file of settings or rules.

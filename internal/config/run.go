@@ -56,8 +56,8 @@ func (f *flags) hurry(given func(flag string) bool) {
 	}
 }
 
-// run turns flags into a configuration. The error is a *UsageError, or about a secret's file.
-func (f *flags) run() (Run, error) {
+// resolve turns flags into a configuration. The error is a *UsageError, or about a secret's file.
+func (f *flags) resolve() (Run, error) {
 	if err := errors.Join(noURL("redis", f.Redis), noURL("kafka", f.Kafka)); err != nil {
 		return Run{}, &UsageError{Err: err}
 	}
@@ -109,10 +109,7 @@ func noURL(flag string, addresses []string) error {
 func (f *flags) redis(r *pipeline.Redis) {
 	r.Addresses = f.Redis
 	r.User = f.RedisUser
-	r.TLS = pipeline.TLS{
-		Enabled: f.RedisTLS, CAFile: f.RedisTLSCA, CertFile: f.RedisTLSCert, KeyFile: f.RedisTLSKey,
-		ServerName: f.RedisTLSName,
-	}
+	r.TLS = f.RedisTLS.config()
 	r.Namespace, r.Slice = f.RedisNamespace, f.Slice
 	r.Compression = f.RedisCompression
 }
@@ -123,10 +120,7 @@ func (f *flags) kafka(k *pipeline.Kafka) {
 	if f.KafkaSASL != "none" {
 		k.SASL.Mechanism = kafkaio.Mechanism(f.KafkaSASL)
 	}
-	k.TLS = pipeline.TLS{
-		Enabled: f.KafkaTLS, CAFile: f.KafkaTLSCA, CertFile: f.KafkaTLSCert, KeyFile: f.KafkaTLSKey,
-		ServerName: f.KafkaTLSName,
-	}
+	k.TLS = f.KafkaTLS.config()
 }
 
 func (f *flags) topics(c *pipeline.Config) {
@@ -187,7 +181,7 @@ func secret(name, file string) (kafkaio.Secret, error) {
 	}
 	info, err := os.Stat(file)
 	if err == nil && info.Size() > secretBytesMax {
-		return "", &UsageError{Err: fmt.Errorf("--%s-file: %s has %d bytes: that is no password",
+		return "", &UsageError{Err: fmt.Errorf("--%s-file: %s has %d bytes: that is not a password",
 			name, file, info.Size())}
 	}
 	text, err := os.ReadFile(file)

@@ -24,7 +24,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 // String returns the text form of time.Duration.
 func (d duration) String() string { return time.Duration(d).String() }
 
-// patience is a duration, or none: waiting for ever.
+// patience is a duration, or none: waiting forever.
 type patience time.Duration
 
 // UnmarshalText reads a duration or "none".
@@ -97,7 +97,7 @@ func (l *listen) UnmarshalText(text []byte) error {
 	}
 	_, port, found := strings.Cut(word, ":")
 	if !found || port == "" {
-		return fmt.Errorf("%q is not an address: want host:port, as 127.0.0.1:8080, or off", word)
+		return fmt.Errorf("%q is not an address: want host:port, such as 127.0.0.1:8080, or off", word)
 	}
 	*l = listen(word)
 	return nil

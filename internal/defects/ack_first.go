@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"sluice/flusher"
-	"sluice/internal/pipeline"
 )
 
 // ackFirst: a record counts as produced when it was handed over, so its segment is deleted while
@@ -22,9 +21,7 @@ var ackFirst = Defect{
 		"pipeline.timeout=2s", "pipeline.root_timeout=1s",
 		"faults=[at 3s fail kafka for 6s, at 8s crash all workers]",
 	},
-	variant: pipeline.Variant{
-		Producer: func(p flusher.Producer) flusher.Producer { return hasty{p} },
-	},
+	worker: func(p *flusher.WorkerPorts) { p.Producer = hasty{p.Producer} },
 }
 
 // hasty is a Producer whose futures are done at once.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
+	"sluice/consumer"
 	"sluice/flusher"
-	"sluice/internal/pipeline"
 )
 
 // commitFirst: offsets are committed as soon as messages were read, so what is not in the store yet
@@ -20,9 +20,7 @@ var commitFirst = Defect{
 		"pipeline.timeout=4s", "pipeline.root_timeout=2s",
 		"faults=[at 2s black-hole redis requests for 3s, at 3s crash consumer]",
 	},
-	variant: pipeline.Variant{
-		Source: func(s flusher.Source) flusher.Source { return eager{s} },
-	},
+	consumer: func(p *consumer.Ports) { p.Source = eager{p.Source} },
 }
 
 // eager is a Source that commits what it returns.

@@ -1,23 +1,23 @@
-// Package defects puts failures back that the harness must catch. Each is a wrapper around a real
-// part of the pipeline, registered as a variant of its wiring; no part knows that it is wrapped, and
+// Package defects puts failures back that the harness must catch. Each is a wrapper around a port
+// of a consumer or of a worker, which any world can take; no part knows that it is wrapped, and
 // production does not link this package.
 //
-// A program that imports it can run any scenario with one of them:
+// Any scenario can be run with one of them:
 //
 //	simulate run hang --defect kill-skipped
 package defects
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
-	"sluice/internal/pipeline"
+	"sluice/consumer"
+	"sluice/flusher"
+	"sluice/internal/options"
+	"sluice/internal/portfault"
 )
 
-// Defect is one failure.
+// Defect is one failure. The zero value is none.
 type Defect struct {
-	// Name is also that of the pipeline's variant.
 	Name string
 	// Wrong says in a sentence what goes wrong.
 	Wrong string
@@ -28,29 +28,66 @@ type Defect struct {
 	Shown   string
 	Changes []string
 
-	variant pipeline.Variant
-}
-
-// all defects, by name.
-var all = []Defect{ackFirst, commitFirst, killSkipped}
-
-func init() {
-	for _, d := range all {
-		pipeline.RegisterVariant(d.Name, d.variant)
-	}
+	// consumer and worker wrap ports of a consumer, and of each worker in its own process. Nil: none.
+	consumer func(*consumer.Ports)
+	worker   func(*flusher.WorkerPorts)
 }
 
 // All returns every defect, by name.
-func All() []Defect { return slices.Clone(all) }
+func All() []Defect { return []Defect{ackFirst, commitFirst, deleteBeforeQueue, killSkipped} }
 
-// Find returns the defect of that name.
+// Find returns the defect of that name; without a name, none.
 func Find(name string) (Defect, error) {
+	if name == "" {
+		return Defect{}, nil
+	}
 	var names []string
-	for _, d := range all {
+	for _, d := range All() {
 		if d.Name == name {
 			return d, nil
 		}
 		names = append(names, d.Name)
 	}
-	return Defect{}, fmt.Errorf("unknown defect %q; known: %s", name, strings.Join(names, ", "))
+	return Defect{}, fmt.Errorf("unknown defect %q%s", name, options.Hint(name, names))
+}
+
+// MarshalText returns the name.
+func (d Defect) MarshalText() ([]byte, error) { return []byte(d.Name), nil }
+
+// UnmarshalText finds the defect of that name.
+func (d *Defect) UnmarshalText(name []byte) (err error) {
+	*d, err = Find(string(name))
+	return err
+}
+
+// Planted is what is around the ports of a consumer and its workers. The zero value is nothing. It
+// crosses to other processes as JSON.
+type Planted struct {
+	Defect Defect
+	Faults portfault.List
+}
+
+// Any tells whether it is anything.
+func (p Planted) Any() bool { return p.Defect.Name != "" || len(p.Faults) > 0 }
+
+// Consumer wraps the ports of a consumer. Crash ends its process.
+func (p Planted) Consumer(ports *consumer.Ports, crash func()) {
+	p.Faults.Consumer(ports, crash)
+	if p.Defect.consumer != nil {
+		p.Defect.consumer(ports)
+	}
+}
+
+// Worker wraps the ports of a worker. Crash ends its process.
+func (p Planted) Worker(ports *flusher.WorkerPorts, crash func()) {
+	p.Faults.Worker(ports, crash)
+	if p.Defect.worker != nil {
+		p.Defect.worker(ports)
+	}
+}
+
+// Again returns what is planted into a process that takes the place of another.
+func (p Planted) Again() Planted {
+	p.Faults = p.Faults.Again()
+	return p
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 
+	"sluice/consumer"
 	"sluice/flusher"
-	"sluice/internal/pipeline"
 )
 
 // killSkipped: the kill before a restart is skipped and taken for done, so a hung worker lives on
@@ -18,9 +18,7 @@ var killSkipped = Defect{
 	Changes: []string{
 		"duration=6s", "faults=[at 1s hang worker 1]",
 	},
-	variant: pipeline.Variant{
-		Spawner: func(s flusher.Spawner) flusher.Spawner { return careless{s} },
-	},
+	consumer: func(p *consumer.Ports) { p.Spawner = careless{p.Spawner} },
 }
 
 // careless is a Spawner whose workers are never killed.

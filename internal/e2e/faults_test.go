@@ -12,6 +12,7 @@ import (
 
 	"sluice/internal/ledger"
 	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 )
 
 // workload is 40,000 spans within 16 seconds.
@@ -69,14 +70,14 @@ func (n redisNodes) do(t *testing.T, words ...string) {
 
 // onEach runs a test on one Redis and on a cluster of three.
 func onEach(t *testing.T, test func(t *testing.T, redis redisNodes)) {
-	t.Run("redis", func(t *testing.T) { test(t, redisNodes{servers.Redis(t)}) })
-	t.Run("cluster", func(t *testing.T) { test(t, redisNodes(servers.NewRedisCluster(t))) })
+	t.Run("redis", func(t *testing.T) { test(t, redisNodes{servertest.Redis(t)}) })
+	t.Run("cluster", func(t *testing.T) { test(t, redisNodes(servertest.NewRedisCluster(t))) })
 }
 
 // One worker is frozen, one killed, then the program itself, and started again.
 func TestFrozenKilledAndStartedAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, redis redisNodes) {
-		tr := newTraffic(t, servers.KafkaAddr(t), workload)
+		tr := newTraffic(t, servertest.KafkaAddr(t), workload)
 		args := append(slices.Concat(options, tr.args()), "--redis", redis.addrs())
 		first := start(t, args...)
 		tr.send()
@@ -148,7 +149,7 @@ const outage = 20 * time.Second
 // parts.
 func TestRedisFull(t *testing.T) {
 	onEach(t, func(t *testing.T, redis redisNodes) {
-		tr := newTraffic(t, servers.KafkaAddr(t), workload)
+		tr := newTraffic(t, servertest.KafkaAddr(t), workload)
 		p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
 		tr.send()
 		sentAtLeast(tr, 8_000)
@@ -192,8 +193,8 @@ func messagesStored(t *testing.T, p *program) string {
 
 // Kafka is stopped for a while.
 func TestKafkaStopped(t *testing.T) {
-	kafka := servers.NewKafka(t)
-	redis := redisNodes{servers.Redis(t)}
+	kafka := servertest.NewKafka(t)
+	redis := redisNodes{servertest.Redis(t)}
 	tr := newTraffic(t, kafka.Addr, workload)
 	p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
 	tr.send()

@@ -1,21 +1,22 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"sluice/internal/lockbuf"
+	"github.com/prometheus/procfs"
+
+	"sluice/internal/process"
+	"sluice/internal/syncbuf"
 )
 
 // binary builds cmd/run once for all tests.
@@ -51,7 +52,7 @@ type program struct {
 	http string
 	done chan error
 
-	log lockbuf.Buffer
+	log syncbuf.Buffer
 }
 
 // start starts the program and waits until it is ready.
@@ -144,21 +145,14 @@ func (p *program) signal(pid int, sig syscall.Signal) {
 // children returns the processes whose parent is pid.
 func children(t *testing.T, pid int) []int {
 	t.Helper()
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	all, err := procfs.AllProcs()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var found []int
-	for _, path := range stats {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // it has just ended
-		}
-		// pid (name) state ppid ...; the name may hold anything.
-		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-		if parent, _ := strconv.Atoi(fields[1]); parent == pid && fields[0] != "Z" {
-			child, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			found = append(found, child)
+	for _, one := range all {
+		if p, alive := process.Look(one.PID); alive && p.Parent == pid {
+			found = append(found, p.Pid)
 		}
 	}
 	return found
@@ -167,11 +161,8 @@ func children(t *testing.T, pid int) []int {
 // gone tells whether none of the processes runs any more.
 func gone(pids []int) error {
 	for _, pid := range pids {
-		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
-			state := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))[0]
-			if state != "Z" {
-				return fmt.Errorf("process %d is still there, state %s", pid, state)
-			}
+		if p, alive := process.Look(pid); alive {
+			return fmt.Errorf("process %d is still there: %+v", pid, p)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"sluice/internal/defects"
+	"sluice/internal/portfault"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -16,6 +17,9 @@ type Config struct {
 	World    World
 	// Defect names a failure that is put into the pipeline, to see it caught. Default none.
 	Defect string
+	// PortFaults happen at the ports of each consumer and its workers, from the start to the end of
+	// the run.
+	PortFaults portfault.List
 	// Log receives the consumers' logs. Nil: nothing is logged.
 	Log *slog.Logger
 	// Progress hears of the run ten times a second, and of what happens at once. Nil: nobody does.
@@ -45,12 +49,30 @@ func (c Config) Validate() error {
 	if err := errors.Join(c.Scenario.Validate(), c.World.Validate()); err != nil {
 		return err
 	}
-	if c.Defect != "" {
-		if _, err := defects.Find(c.Defect); err != nil {
-			return err
+	if _, err := defects.Find(c.Defect); err != nil {
+		return err
+	}
+	for _, f := range c.PortFaults {
+		if err := c.canCrash(f); err != nil {
+			return fmt.Errorf("port fault %q: %w", f, err)
 		}
 	}
 	return c.Scenario.CheckFaults(c.World.Can)
+}
+
+// canCrash returns why a port fault would end more than it says, or nil.
+func (c Config) canCrash(f portfault.Fault) error {
+	switch {
+	case !f.Crashes():
+		return nil
+	case f.Port.OfConsumer():
+		return errors.New("a consumer that ends by itself ends the run: write it at a port of workers, " +
+			"or inject the scenario's fault crash consumer")
+	case c.Scenario.Topology.FlusherMode == scenarios.ModeGoroutine:
+		return errors.New("workers in goroutines cannot crash by themselves: set topology.flusher_mode " +
+			"to process")
+	}
+	return nil
 }
 
 func (c Config) log() *slog.Logger {

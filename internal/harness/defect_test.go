@@ -1,25 +1,27 @@
-package harness
+package harness_test
 
 import (
-	"errors"
 	"os"
 	"strings"
 	"testing"
 
 	"sluice/internal/defects"
+	"sluice/internal/harness"
 	"sluice/internal/judge"
-	"sluice/internal/servers"
+	"sluice/internal/worlds/wall/fakes"
+	"sluice/internal/worlds/wall/real"
 	"sluice/reports"
 	"sluice/scenarios"
+	"sluice/sim"
 )
 
-// TestDefectsAreCaught puts each failure back, in both worlds: the harness must say that its
+// TestDefectsAreCaught puts each failure back, in all worlds: the harness must say that its
 // invariant is violated, with the event that shows it, and must not say so without the failure.
 func TestDefectsAreCaught(t *testing.T) {
-	for _, world := range []Config{
-		{World: WorldFakes}, {World: WorldReal, Servers: ServersStart},
+	for _, world := range []harness.World{
+		sim.World{}, fakes.World{}, real.World{Servers: real.Start},
 	} {
-		t.Run(string(world.World), func(t *testing.T) {
+		t.Run(world.Name(), func(t *testing.T) {
 			for _, d := range defects.All() {
 				t.Run(d.Name, func(t *testing.T) {
 					t.Parallel() // most of it is waiting
@@ -30,12 +32,12 @@ func TestDefectsAreCaught(t *testing.T) {
 	}
 }
 
-func catch(t *testing.T, cfg Config, d defects.Defect) {
+func catch(t *testing.T, world harness.World, d defects.Defect) {
 	s, _, err := scenarios.LoadWith(d.Shown, os.ReadFile, d.Changes...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Scenario, cfg.Log, cfg.Defect = s, testLog(t), d.Name
+	cfg := harness.Config{Scenario: s, World: world, Defect: d.Name}
 	for _, with := range []bool{true, false} {
 		if !with {
 			cfg.Defect = ""
@@ -54,17 +56,4 @@ func catch(t *testing.T, cfg Config, d defects.Defect) {
 			}
 		}
 	}
-}
-
-// runOn runs a scenario, or ends the test: it is skipped where the servers cannot be had.
-func runOn(t *testing.T, cfg Config) *judge.Outcome {
-	t.Helper()
-	outcome, err := Run(t.Context(), cfg)
-	if errors.Is(err, servers.ErrMissing) && os.Getenv("CI") != "true" {
-		t.Skipf("real servers left out: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return outcome
 }

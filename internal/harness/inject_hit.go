@@ -65,15 +65,19 @@ func (i *injector) join() (*effect, error) {
 	}}, nil
 }
 
-// do does something that takes as long as the system lets it.
+// do does something that takes as long as the system lets it. An error with which a consumer ended
+// that was asked to stop is the consumer's, and not do's.
 func (i *injector) do(act Act, to Process) error {
 	ctx, cancel := i.system.WithTimeout(context.Background(), ShutdownMax+stopSlack)
 	defer cancel()
 	err := i.system.Do(ctx, act, to)
-	if ctx.Err() != nil && act == ActStop {
+	switch {
+	case act != ActStop || errors.Is(err, ErrBusy):
+		return err
+	case ctx.Err() != nil:
 		return fmt.Errorf("consumer %d did not end within %v", to.Consumer, ShutdownMax+stopSlack)
 	}
-	return err
+	return nil
 }
 
 func (i *injector) hitConsumer(f scenarios.Fault) (*effect, error) {
@@ -174,10 +178,11 @@ func (i *injector) strike(
 	list []victim, act Act, state reports.State, f scenarios.Fault,
 ) error {
 	for _, v := range list {
+		at := i.system.Now() // before the supervisor's, which may see it at once
 		if i.do(act, v.Process) != nil {
 			return ErrBusy // it has just ended
 		}
-		i.sink.record.worker(i.system.Now(), v.Worker, state, f.String())
+		i.sink.record.worker(at, v.Worker, state, f.String())
 	}
 	return nil
 }

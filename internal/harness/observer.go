@@ -27,7 +27,7 @@ func newObserver(r *run) *observer {
 // sampleEvery is how often the observer looks.
 const sampleEvery = 100 * time.Millisecond
 
-// run looks until ctx is done.
+// watch looks until ctx is done.
 func (o *observer) watch(ctx context.Context) {
 	for next := o.of.start; ; {
 		next = next.Add(sampleEvery)
@@ -49,8 +49,9 @@ func (o *observer) enter(phase string) {
 }
 
 func (o *observer) look() {
+	now := o.of.system.Now()
 	l, sample := o.of.system.Look()
-	l.T = o.of.system.Now().Sub(o.of.start).Seconds()
+	l.T = now.Sub(o.of.start).Seconds()
 	o.mu.Lock()
 	l.Phase = o.phase
 	o.mu.Unlock()

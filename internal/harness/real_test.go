@@ -1,4 +1,4 @@
-package harness
+package harness_test
 
 import (
 	"strings"
@@ -9,7 +9,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"sluice/internal/servers"
+	"sluice/internal/harness"
+	"sluice/internal/servers/servertest"
+	"sluice/internal/worlds/wall/real"
 )
 
 // TestRealServers runs with faults on real servers, and expects that nothing of it stays there.
@@ -18,8 +20,8 @@ func TestRealServers(t *testing.T) {
 		name  string
 		redis func() []string
 	}{
-		{"Redis", func() []string { return []string{servers.RedisAddr(t)} }},
-		{"Redis Cluster", func() []string { return servers.RedisCluster(t) }},
+		{"Redis", func() []string { return []string{servertest.RedisAddr(t)} }},
+		{"Redis Cluster", func() []string { return servertest.RedisCluster(t) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := short(t, `
@@ -30,22 +32,17 @@ expectations:
   restarts_min: 2
 `)
 			s.Duration = 7 * time.Second // the hang must be recognised before it is healed
-			cfg := Config{Scenario: s, World: WorldReal, Redis: c.redis(),
-				Kafka: strings.Split(servers.KafkaAddr(t), ","), Log: testLog(t)}
-			outcome, err := Run(t.Context(), cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			expectPassed(t, outcome)
-			expectNothingLeft(t, cfg)
+			world := real.World{Redis: c.redis(), Kafka: strings.Split(servertest.KafkaAddr(t), ",")}
+			expectPassed(t, runOn(t, harness.Config{Scenario: s, World: world}))
+			expectNothingLeft(t, world)
 		})
 	}
 }
 
-func expectNothingLeft(t *testing.T, cfg Config) {
+func expectNothingLeft(t *testing.T, on real.World) {
 	t.Helper()
 	const mark = "sluice-sim-short"
-	client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Kafka...))
+	client, err := kgo.NewClient(kgo.SeedBrokers(on.Kafka...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +61,7 @@ func expectNothingLeft(t *testing.T, cfg Config) {
 			t.Errorf("%s is left in Kafka", name)
 		}
 	}
-	redis, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: cfg.Redis, DisableCache: true})
+	redis, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: on.Redis, DisableCache: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (r *recorder) consumer(at time.Time, index int, state reports.State, text s
 func (r *recorder) orphaned(at time.Time, consumer int, text string) {
 	r.mu.Lock()
 	var workers []int
-	for subject, state := range r.states {
+	for subject, state := range r.states { //order-free: sorted below
 		if subject.consumer == consumer && subject.worker != reports.NoWorker &&
 			state != reports.StateStopped {
 			workers = append(workers, subject.worker)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/flusher"
+	"sluice/internal/defects"
 	"sluice/internal/judge"
 	"sluice/internal/load"
 	"sluice/reports"
@@ -59,8 +60,13 @@ func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 	r := &run{cfg: cfg}
 	generator := load.NewGenerator(cfg.Scenario)
 	r.sink = NewSink(cfg.Scenario, generator, r.announce)
+	defect, err := defects.Find(cfg.Defect)
+	if err != nil {
+		return nil, err
+	}
 	r.system, err = cfg.World.Open(ctx, Setup{
-		Scenario: cfg.Scenario, Load: generator, Sink: r.sink, Defect: cfg.Defect, Log: cfg.log(),
+		Scenario: cfg.Scenario, Load: generator, Sink: r.sink, Log: cfg.log(),
+		Planted: defects.Planted{Defect: defect, Faults: cfg.PortFaults},
 	})
 	if err != nil {
 		return nil, environment("open world "+cfg.World.Name(), err)
@@ -102,7 +108,7 @@ func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
 	observing.Wait()
 	r.observer.look() // the very last state
 	r.finish(ctx, e)
-	e.WallSeconds = r.system.Now().Sub(began).Seconds()
+	e.Seconds, e.Digest = r.system.Now().Sub(began).Seconds(), r.system.Digest()
 	return judge.Judge(e), nil
 }
 
@@ -164,6 +170,10 @@ func (r *run) load(ctx, watching context.Context, e *judge.Evidence) (observing 
 	r.start = r.system.Now()
 	r.sink.begin(r.start)
 	r.observer.enter(reports.PhaseLoad)
+	for _, f := range r.cfg.PortFaults {
+		r.sink.record.note(r.start, reports.Event{Kind: reports.EventFaultBegin, Worker: reports.NoWorker,
+			Fault: f.String()})
+	}
 	loading, endLoad := context.WithCancel(ctx)
 	defer endLoad()
 	observing = r.system.Go("observer", func() { r.observer.watch(watching) })

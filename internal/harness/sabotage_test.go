@@ -1,4 +1,4 @@
-package harness
+package harness_test
 
 import (
 	"bytes"
@@ -13,7 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/worlds/wall/real"
 	"sluice/reports"
 )
 
@@ -41,18 +43,15 @@ func TestSabotage(t *testing.T) {
 			s := short(t, "")
 			s.Expectations.DrainMax = 6 * time.Second
 			var once sync.Once
-			outcome, err := Run(t.Context(), Config{
-				Scenario: s, World: WorldReal, Redis: []string{redis.Addr()}, Kafka: kafka.ListenAddrs(),
-				Log: testLog(t),
-				Progress: func(p Progress) {
+			outcome := runOn(t, harness.Config{
+				Scenario: s,
+				World:    real.World{Redis: []string{redis.Addr()}, Kafka: kafka.ListenAddrs()},
+				Progress: func(p harness.Progress) {
 					if p.Event == nil && p.Sample.Flushed > 100 {
 						once.Do(func() { c.damage(t, redis, kafka.ListenAddrs()[0]) })
 					}
 				},
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
 			if outcome.Code != judge.ExitSafety {
 				t.Errorf("exit code %d: %s", outcome.Code, outcome.Verdict())
 			}

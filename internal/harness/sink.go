@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -18,12 +19,12 @@ type Sink struct {
 	// Ledger is the account of all messages.
 	Ledger  *ledger.Ledger
 	latency *latency
-	start   time.Time // of the load
 	late    judge.Lateness
 	options scenarios.Pipeline
 	record  *recorder
 
 	mu          sync.Mutex
+	start       time.Time // of the load
 	first, last time.Time // when the first record came out, and the last
 	fell        *fall     // nil as long as every end of a consumer was asked for
 	onFall      func()
@@ -34,21 +35,22 @@ type fall struct{ err error }
 
 // NewSink returns the sink of a scenario's load. Listen hears of every event.
 func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Event)) *Sink {
-	s := &Sink{Ledger: ledger.New(by.Recipe), late: judge.LatenessOf(of), options: of.Pipeline, latency: newLatency(), record: newRecorder(listen)}
-	s.Ledger.FirstOut, s.Ledger.SegmentOut = s.latency.out, s.segment
-	return s
+	return &Sink{Ledger: ledger.New(by.Recipe), latency: newLatency(), record: newRecorder(listen),
+		late: judge.LatenessOf(of), options: of.Pipeline}
 }
 
 // begin says when the load starts.
 func (s *Sink) begin(start time.Time) {
+	s.mu.Lock()
 	s.start = start
+	s.mu.Unlock()
 	s.latency.begin(start)
 	s.record.begin(start)
 }
 
 // Sent notes a message that is about to be sent.
 func (s *Sink) Sent(at time.Time, m *load.Message) {
-	if late := s.start.Add(m.At); m.Late && s.late.Held || at.Sub(late) >= s.late.Behind {
+	if m.Late && s.late.Held || s.since(at)-m.At >= s.late.Behind {
 		s.Ledger.Late(m.Root)
 	}
 	if m.Bad {
@@ -68,14 +70,20 @@ func (s *Sink) Placed(m *load.Message, offset int64) {
 // Output notes a record of the output topic, DeadLetter one of the dead-letter topic.
 func (s *Sink) Output(at time.Time, r ledger.Record) {
 	s.came(at)
-	r.At = at.Sub(s.start)
-	s.Ledger.Output(r)
+	r.At = s.since(at)
+	out := s.Ledger.Output(r)
+	for _, due := range out.Due {
+		s.latency.out(due)
+	}
+	if out.Whole {
+		s.segment(at, out)
+	}
 }
 
 // DeadLetter notes a record of the dead-letter topic.
 func (s *Sink) DeadLetter(at time.Time, r ledger.Record) {
 	s.came(at)
-	r.At = at.Sub(s.start)
+	r.At = s.since(at)
 	s.Ledger.DeadLetter(r)
 }
 
@@ -103,24 +111,31 @@ func (s *Sink) Supervised(consumer, life int, e flusher.Event) {
 
 // Fresh notes how long after their deadlines segments were acknowledged, as a worker says.
 func (s *Sink) Fresh(at time.Time, consumer, worker int, samples []time.Duration) {
-	s.record.fresh.add(at.Sub(s.start).Seconds(), consumer, worker, samples)
+	s.record.fresh.add(s.since(at).Seconds(), consumer, worker, samples)
 }
 
-// segment notes how long after its deadline a segment was read, of which the first and the last
-// span were due then: its time-out counts from the last, by a clock of whole seconds, but no
-// segment grows older than it may.
-func (s *Sink) segment(first, last time.Duration, rooted bool) {
+// since counts from the start of the load.
+func (s *Sink) since(at time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return at.Sub(s.start)
+}
+
+// segment notes how long after its deadline a segment was read: its time-out counts from its last
+// span, by a clock of whole seconds, but no segment grows older than it may.
+func (s *Sink) segment(at time.Time, out ledger.Out) {
 	timeout := s.options.Timeout
-	if rooted {
+	if out.Rooted {
 		timeout = s.options.RootTimeout
 	}
-	deadline := s.start.Add(last).Truncate(time.Second).Add(timeout)
+	start := at.Add(-s.since(at))
+	deadline := start.Add(out.Last).Truncate(time.Second).Add(timeout)
 	if age := s.options.MaxSegmentAge; age > 0 {
-		if old := s.start.Add(first).Truncate(time.Second).Add(age); old.Before(deadline) {
+		if old := start.Add(slices.Min(out.Due)).Truncate(time.Second).Add(age); old.Before(deadline) {
 			deadline = old
 		}
 	}
-	s.record.fresh.see(s.latency.receivedAt().Sub(deadline))
+	s.record.fresh.see(at.Sub(deadline))
 }
 
 // Consumer notes what a consumer is from now on.
@@ -176,6 +191,9 @@ func (s *Sink) fallen() (err error, ok bool) {
 	}
 	return s.fell.err, true
 }
+
+// BrokerRecordMax is how large a batch Kafka takes by default.
+const BrokerRecordMax = 1 << 20
 
 // firstConsumer is the one that faults happen to.
 const firstConsumer = judge.FirstConsumer

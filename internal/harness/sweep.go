@@ -89,31 +89,6 @@ func keptUp(o *judge.Outcome) bool {
 		o.Result.Run.DrainSeconds <= (timeout+drainSlack).Seconds()
 }
 
-// The files of a sweep's directory, beside the scenario.
-const (
-	FileSweep     = "sweep.json"
-	FileSweepRows = "sweep.csv"
-	FileSweepRuns = "runs.csv"
-	// ChartSweep is written as PNG and SVG.
-	ChartSweep = "throughput"
-)
-
-// Write writes the sweep's directory, complete or not at all.
-func (s SweepResult) Write(dir string, scenario scenarios.Scenario) error {
-	return replaceDirectory(dir, func(dir string) error {
-		return errors.Join(
-			writeFile(dir, FileScenario, func(w io.Writer) error {
-				_, err := io.WriteString(w, scenario.String())
-				return err
-			}),
-			writeFile(dir, FileSweep, func(w io.Writer) error { return writeJSON(w, s.Sweep) }),
-			writeFile(dir, FileSweepRows, func(w io.Writer) error { return reports.WriteCSV(w, s.Rows) }),
-			writeFile(dir, FileSweepRuns, func(w io.Writer) error { return reports.WriteCSV(w, s.Runs) }),
-			s.Chart().Save(dir, ChartSweep),
-		)
-	})
-}
-
 // WriteText writes the table for a reader.
 func (s SweepResult) WriteText(w io.Writer, dir string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

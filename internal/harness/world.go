@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/flusher"
+	"sluice/internal/defects"
 	"sluice/internal/judge"
 	"sluice/internal/load"
 	"sluice/reports"
@@ -36,8 +37,8 @@ type Setup struct {
 	Load *load.Generator
 	// Sink hears what is sent, what comes out, and what happens.
 	Sink *Sink
-	// Defect names a failure that is put into the pipeline. Empty: none.
-	Defect string
+	// Planted is put around the ports of each consumer and of its workers.
+	Planted defects.Planted
 	// Log receives the consumers' logs. It is never nil.
 	Log *slog.Logger
 }
@@ -68,6 +69,8 @@ type System interface {
 	Remains(ctx context.Context) judge.Remains
 	// Finish returns when the sink has all that ever came out.
 	Finish(ctx context.Context) error
+	// Digest stands for all that happened, in its order, where a run can be had again; "" elsewhere.
+	Digest() string
 	// Close ends every process at once, stops the servers, and removes what the run left on those that
 	// stay. The error says what could not be removed.
 	Close() error
@@ -113,8 +116,9 @@ const (
 	ActStop
 	// ActKill ends a process by force. The workers of a killed consumer end by themselves.
 	ActKill
-	// ActFreeze stops a process, a consumer together with its workers; ActWake lets it go on.
+	// ActFreeze stops a process, a consumer together with its workers, where it stands.
 	ActFreeze
+	// ActWake lets it go on.
 	ActWake
 )
 

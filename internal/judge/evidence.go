@@ -41,9 +41,11 @@ type Evidence struct {
 	// LoadSeconds is how long sending took, FirstSeconds and LastSeconds when the first and the
 	// last span came out.
 	LoadSeconds, FirstSeconds, LastSeconds float64
-	// WallSeconds is how long the whole run took.
-	WallSeconds float64
-	// Behind is how late the generator was at most: an open loop that lags is none.
+	// Seconds is how long the whole run took by the world's clock.
+	Seconds float64
+	// Digest stands for all that happened; "" if the run cannot be had again.
+	Digest string
+	// Behind is how late the generator was at most: an open loop that lags is not open.
 	Behind float64
 	// Limit says why it was late, if it was; Limited is true if the harness was the limit.
 	Limit   string
@@ -74,6 +76,12 @@ type Evidence struct {
 	// MissedFaults did not happen, each with the reason; nor did SkippedFaults, which are random ones
 	// that did not find their target.
 	MissedFaults, SkippedFaults []string
+}
+
+// silent tells whether nothing came out that should have.
+func (e *Evidence) silent() bool {
+	return e.Balance.Flushed == 0 &&
+		!(e.Scenario.Expectations.End == scenarios.EndBudget && e.exhausted())
 }
 
 // exhausted tells whether a consumer gave up because a restart budget was used up.
@@ -118,7 +126,7 @@ func (e *Evidence) before(t float64) string {
 	return text
 }
 
-// watched returns the looks from the start of the load until the pipeline was told to stop.
+// watched returns the looks from the start of the load until the pipeline was asked to stop.
 func (e *Evidence) watched() []Look {
 	var looks []Look
 	for _, l := range e.Looks {

@@ -79,5 +79,5 @@ func figure(r *reports.Result, path string) (float64, error) {
 	case nil:
 		return 0, nil
 	}
-	return 0, fmt.Errorf("%s is no number", path)
+	return 0, fmt.Errorf("%s is not a number", path)
 }

@@ -6,7 +6,7 @@ import (
 	"sluice/reports"
 )
 
-// invariant is a property that every run must have, whatever is broken on the way.
+// invariant is a property that every run must have, whatever is broken while it runs.
 type invariant struct {
 	name string
 	// exit is the code of a violation: ExitSafety, or ExitLiveness.

@@ -9,7 +9,7 @@ import (
 )
 
 // backpressure: input pauses for the shards of a worker that is down, or lags for longer than
-// backpressure_after; for no other shards; and goes on when that is over.
+// backpressure_after; for no other shards; and resumes when that is over.
 var backpressure = invariant{"backpressure", ExitLiveness, judgeBackpressure}
 
 func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
@@ -32,7 +32,7 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 		for _, shard := range trouble.shards(e) {
 			if trouble.to-trouble.counts > after && !engaged(pauses, shard, trouble, after) {
 				return violated("worker %d was in trouble (%s) from %.1fs to %.1fs, but the input of shard %d "+
-					"went on", trouble.worker, trouble.what, trouble.from, trouble.to, shard)
+					"did not pause", trouble.worker, trouble.what, trouble.from, trouble.to, shard)
 			}
 		}
 	}
@@ -86,8 +86,8 @@ type pause struct {
 	lasting bool
 }
 
-// lifeEnds returns when each life of a consumer was last seen before it was told to end, cut off at
-// the end: what lasted then ended with it. One that drains opens no gate any more.
+// lifeEnds returns when each life of a consumer was last seen before it was asked to stop, cut off
+// at the end: what lasted then ended with it. One that drains opens no gate any more.
 func lifeEnds(e *Evidence, end float64) map[slot]float64 {
 	ends := map[slot]float64{}
 	for _, l := range e.Looks {
@@ -107,9 +107,9 @@ func watchedUntil(e *Evidence) float64 {
 	return 0
 }
 
-// troublesOf follows each worker through the events: from a failure, a start, or being told to end
-// for other shards, until it is healthy. What lasts is cut off at the end of its consumer's life,
-// or of its own if it was not started again.
+// troublesOf follows each worker through the events: from a failure, a start, or being asked to
+// stop for other shards, until it is healthy. What lasts is cut off at the end of its consumer's
+// life, or of its own if it was not started again.
 func troublesOf(e *Evidence, end float64) []trouble {
 	open := map[slot]trouble{}
 	ended := map[slot]float64{} // when the worker was last proven stopped, until it is started again

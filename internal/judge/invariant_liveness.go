@@ -8,15 +8,15 @@ import (
 )
 
 // drains: when the load and the faults are over, everything comes out within drain_max, and the
-// pipeline stops when it is told to. If not, the reason is named.
+// pipeline stops when it is asked to. If not, the reason is named.
 var drains = invariant{"liveness", ExitLiveness, judgeDrains}
 
 func judgeDrains(e *Evidence) (reports.Verdict, string) {
 	exhausted := e.exhausted()
 	switch {
 	case e.Scenario.Expectations.End == scenarios.EndBudget && !exhausted && !e.Interrupted:
-		return violated("the consumer should have ended since a worker's restart budget is used up, " +
-			"and did not")
+		return violated("the consumer should have ended because a worker's restart budget is used up, " +
+			"but did not")
 	case e.EndedEarly && !(exhausted && e.Scenario.Expectations.End == scenarios.EndBudget):
 		return violated("the consumer ended by itself: %v", e.EndedErr)
 	case e.HealErr != nil:

@@ -33,9 +33,9 @@ type Look struct {
 // ConsumerLook is the state of one consumer that runs.
 type ConsumerLook struct {
 	Consumer, Life int
-	// Ending is true once it was told to end.
+	// Ending is true once it was asked to stop.
 	Ending bool
-	// Heard is how old what it said of itself is, in seconds: it cannot say anything while it is
+	// Heard is how old its last report about itself is, in seconds: it cannot say anything while it is
 	// frozen or starts.
 	Heard  float64
 	States []flusher.WorkerState

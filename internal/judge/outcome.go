@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -20,8 +21,10 @@ const (
 	ExitUsage       = 2
 	ExitSafety      = 10
 	ExitLiveness    = 11
-	ExitExpectation = 13
-	ExitUnknown     = 14
+	// ExitNotDeterministic means that two runs that must be the same were not.
+	ExitNotDeterministic = 12
+	ExitExpectation      = 13
+	ExitUnknown          = 14
 )
 
 // Verdicts name the verdict of a run by its exit code.
@@ -53,7 +56,8 @@ func Judge(e *Evidence) *Outcome {
 	// What the time-outs held back at first is not counted against the throughput.
 	span := max(e.LoadSeconds, e.LastSeconds-e.FirstSeconds, 1e-3)
 	o.Result = reports.Result{
-		Scenario: e.Scenario.Name, World: e.World, Seed: e.Scenario.Seed, Digest: digest(e.Scenario),
+		Scenario: e.Scenario.Name, World: e.World, Seed: e.Scenario.Seed,
+		Digest:  cmp.Or(e.Digest, digest(e.Scenario)),
 		Workers: summarize(e), Harness: summarizeHarness(e),
 		Ledger: reports.Ledger{
 			Sent: b.Sent, Flushed: b.Flushed, Duplicates: b.Duplicates(), Lost: b.Lost,
@@ -65,8 +69,13 @@ func Judge(e *Evidence) *Outcome {
 		},
 		Freshness: e.Freshness, Latency: e.Latency,
 		Faults: reports.FaultsOf(e.Events), Pauses: len(pausesOf(e, watchedUntil(e))),
-		Run: reports.RunSummary{WallSeconds: e.WallSeconds, Events: len(e.Events),
+		Run: reports.RunSummary{Events: len(e.Events),
 			DrainSeconds: max(0, e.LastSeconds-e.LoadSeconds)},
+	}
+	if _, onWall := e.Unmeasured[VirtualTime]; onWall {
+		o.Result.Run.WallSeconds = e.Seconds
+	} else {
+		o.Result.Run.VirtualSeconds = e.Seconds
 	}
 	for kind, found := range b.Findings {
 		if found.Count > 0 {

@@ -1,8 +1,8 @@
 package judge
 
 // Slacks are what a world grants the system, or the harness, beyond what the contract says, because
-// its clock goes on while neither can do anything about it: a loaded machine, a message on its way,
-// a look that is a little old. All are in seconds; 0 grants nothing.
+// its clock keeps running while neither can do anything about it: a loaded machine, a message on
+// its way, a look that is a little old. All are in seconds; 0 grants nothing.
 type Slacks struct {
 	// Gate is how much later than its cause a gate may close or open.
 	Gate float64

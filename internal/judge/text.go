@@ -19,13 +19,17 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...))
 	}
-	row("Scenario", "%s, world %s, seed %d, %.1f s", r.Scenario, r.World, r.Seed, r.Run.WallSeconds)
+	took := fmt.Sprintf("%.1f s", r.Run.WallSeconds)
+	if r.Run.VirtualSeconds > 0 {
+		took = fmt.Sprintf("%.1f virtual s in %s, digest %s", r.Run.VirtualSeconds, took, r.Digest)
+	}
+	row("Scenario", "%s, world %s, seed %d, %s", r.Scenario, r.World, r.Seed, took)
 	row("Spans", "sent %d, flushed %d, lost %d, buffered %d%s, came out again %d", r.Ledger.Sent,
 		r.Ledger.Flushed, r.Ledger.Lost, r.Ledger.Buffered, dropped(r.Ledger.Dropped),
 		r.Ledger.Duplicates)
 	bad := ""
 	if r.Ledger.BadSent > 0 {
-		bad = fmt.Sprintf("; %d were no spans, of which %d are dead letters", r.Ledger.BadSent,
+		bad = fmt.Sprintf("; %d were not spans, of which %d are dead letters", r.Ledger.BadSent,
 			r.Ledger.BadLettered)
 	}
 	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records,

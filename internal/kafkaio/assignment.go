@@ -1,6 +1,7 @@
 package kafkaio
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -59,7 +60,7 @@ func (a *assignment) assign(numbers []int32) {
 	for _, number := range numbers {
 		a.partitions[number] = &partition{}
 	}
-	a.change(flusher.Fetch{Assigned: sorted(numbers)})
+	a.change(flusher.Fetch{Assigned: slices.Sorted(slices.Values(numbers))})
 }
 
 // revoke drops what is held of the partitions and returns, for those that the member has, the
@@ -69,7 +70,7 @@ func (a *assignment) revoke(numbers []int32) []<-chan struct{} {
 	defer a.mu.Unlock()
 	var revoked []int32
 	var released []<-chan struct{}
-	for _, number := range sorted(numbers) {
+	for _, number := range slices.Sorted(slices.Values(numbers)) {
 		p := a.partitions[number]
 		if p == nil || p.released != nil {
 			continue
@@ -90,7 +91,7 @@ func (a *assignment) lose(numbers []int32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var lost []int32
-	for _, number := range sorted(numbers) {
+	for _, number := range slices.Sorted(slices.Values(numbers)) {
 		if a.forget(number) {
 			lost = append(lost, number)
 		}
@@ -99,10 +100,6 @@ func (a *assignment) lose(numbers []int32) {
 		a.change(flusher.Fetch{Lost: lost})
 	}
 }
-
-// expire ends the tenure of revoked partitions that were not released: nothing of them can be
-// committed any more.
-func (a *assignment) expire(numbers []int32) { a.release(numbers) }
 
 // release ends the tenure of revoked partitions.
 func (a *assignment) release(numbers []int32) {
@@ -137,13 +134,7 @@ func (a *assignment) change(c flusher.Fetch) {
 	a.wakeUp()
 }
 
-func (a *assignment) reorder() {
-	a.order = a.order[:0]
-	for number := range a.partitions {
-		a.order = append(a.order, number)
-	}
-	slices.Sort(a.order)
-}
+func (a *assignment) reorder() { a.order = slices.Sorted(maps.Keys(a.partitions)) }
 
 func (a *assignment) wakeUp() {
 	if a.wake != nil {
@@ -265,10 +256,4 @@ func (a *assignment) has(number int32) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.partitions[number] != nil
-}
-
-func sorted(numbers []int32) []int32 {
-	out := slices.Clone(numbers)
-	slices.Sort(out)
-	return out
 }

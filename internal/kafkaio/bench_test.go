@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/flusher"
-	"sluice/internal/servers"
-	"sluice/internal/workload1"
+	"sluice/internal/benchload"
+	"sluice/internal/servers/servertest"
 )
 
 // cpuTime is what this process, without the servers, has used of all cores.
@@ -33,7 +33,7 @@ func report(b *testing.B, cpu time.Duration, messages int) {
 
 // BenchmarkRealSource reads 200,000 spans of 500 bytes in four partitions, as the ingest loop does.
 func BenchmarkRealSource(b *testing.B) {
-	cfg := DefaultConfig(strings.Split(servers.KafkaAddr(b), ",")...)
+	cfg := DefaultConfig(strings.Split(servertest.KafkaAddr(b), ",")...)
 	topic := fmt.Sprintf("bench-source-%d", time.Now().UnixNano())
 	if _, err := CreateTopics(b.Context(), cfg, 4, 1, topic); err != nil {
 		b.Fatal(err)
@@ -80,7 +80,7 @@ func fillTopic(b *testing.B, cfg Config, topic string) (messages int) {
 		b.Fatal(err)
 	}
 	defer client.Close()
-	load := workload1.W1(1)
+	load := benchload.W1(1)
 	for _, spans := range load.Batches() {
 		for i := range spans {
 			client.Produce(b.Context(), &kgo.Record{
@@ -97,12 +97,12 @@ func fillTopic(b *testing.B, cfg Config, topic string) (messages int) {
 
 // BenchmarkRealProducer writes segments of 20 spans of 500 bytes, 500 at a time, as a worker does.
 func BenchmarkRealProducer(b *testing.B) {
-	cfg := DefaultConfig(strings.Split(servers.KafkaAddr(b), ",")...)
+	cfg := DefaultConfig(strings.Split(servertest.KafkaAddr(b), ",")...)
 	topic := fmt.Sprintf("bench-producer-%d", time.Now().UnixNano())
 	if _, err := CreateTopics(b.Context(), cfg, 4, 1, topic); err != nil {
 		b.Fatal(err)
 	}
-	load := workload1.W1(1)
+	load := benchload.W1(1)
 	load.Spans = 10_000
 	var values [][]byte
 	for _, spans := range load.Batches() {

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/check"
+	"sluice/internal/route"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -66,16 +69,11 @@ func DefaultConfig(brokers ...string) Config {
 
 // Validate returns every fault of the config, joined, or nil.
 func (c Config) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	fault(len(c.Brokers) == 0, "no kafka broker is named: want host:port")
+	var f check.Faults
+	f.When(len(c.Brokers) == 0, "no kafka broker is named: want host:port")
 	hostPort := func(address string) {
 		_, port, err := net.SplitHostPort(address)
-		fault(err != nil || port == "", "kafka broker %q is not host:port", address)
+		f.When(err != nil || port == "", "kafka broker %q is not host:port", address)
 	}
 	for _, broker := range c.Brokers {
 		hostPort(broker)
@@ -84,13 +82,12 @@ func (c Config) Validate() error {
 		hostPort(broker)
 		hostPort(way)
 	}
-	fault(c.CheckTimeout <= 0, "kafka check timeout %v must be positive", c.CheckTimeout)
-	fault(c.Dial != nil && c.TLS != nil, "kafka dial and tls exclude each other")
-	fault(c.Dial != nil && len(c.Routes) > 0, "kafka dial and routes exclude each other")
-	if _, err := c.SASL.mechanism(); err != nil {
-		faults = append(faults, err)
-	}
-	return errors.Join(faults...)
+	f.When(c.CheckTimeout <= 0, "kafka check timeout %v must be positive", c.CheckTimeout)
+	f.When(c.Dial != nil && c.TLS != nil, "kafka dial and tls exclude each other")
+	f.When(c.Dial != nil && len(c.Routes) > 0, "kafka dial and routes exclude each other")
+	_, err := c.SASL.mechanism()
+	f.Add(err)
+	return f.Err()
 }
 
 // mechanism returns nil if there is no login.
@@ -144,7 +141,15 @@ func (c Config) options(role string) []kgo.Opt {
 	return opts
 }
 
+// dialRoute connects to a broker, by its route if it has one.
+func (c Config) dialRoute(ctx context.Context, _, address string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: min(dialMax, c.CheckTimeout)}
+	return route.Dial(ctx, c.Routes, address, dialer, c.TLS)
+}
+
 const (
+	// dialMax bounds connecting to a broker, as the client itself does where it dials.
+	dialMax = 10 * time.Second
 	// metadataAgeMin is how often a client asks at most who leads a partition.
 	metadataAgeMin = 250 * time.Millisecond
 	// backoffMin and backoffMax bound the wait between two attempts; it doubles from the one to

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/flusher"
-	"sluice/internal/lockbuf"
+	"sluice/internal/syncbuf"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,7 +37,7 @@ func fake(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 }
 
 // logbook collects log lines.
-type logbook struct{ lockbuf.Buffer }
+type logbook struct{ syncbuf.Buffer }
 
 func (l *logbook) count(part string) int { return strings.Count(l.String(), part) }
 

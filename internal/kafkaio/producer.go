@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/flusher"
+	"sluice/internal/check"
 )
 
 // ProducerConfig bounds a producer and says how it batches.
@@ -41,19 +42,13 @@ func DefaultProducerConfig(topics ...string) ProducerConfig {
 
 // Validate returns every fault of the config, joined, or nil.
 func (c ProducerConfig) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	fault(c.BufferedRecordsMax <= 0, "buffered records %d must be positive", c.BufferedRecordsMax)
-	fault(c.BufferedBytesMax <= 0, "buffered bytes %d must be positive", c.BufferedBytesMax)
-	fault(c.Linger < 0 || c.Linger > time.Minute, "linger %v must be 0 to 1m", c.Linger)
-	if _, err := codec(c.Compression); err != nil {
-		faults = append(faults, err)
-	}
-	return errors.Join(faults...)
+	var f check.Faults
+	f.When(c.BufferedRecordsMax <= 0, "buffered records %d must be positive", c.BufferedRecordsMax)
+	f.When(c.BufferedBytesMax <= 0, "buffered bytes %d must be positive", c.BufferedBytesMax)
+	f.When(c.Linger < 0 || c.Linger > time.Minute, "linger %v must be 0 to 1m", c.Linger)
+	_, err := codec(c.Compression)
+	f.Add(err)
+	return f.Err()
 }
 
 func codec(name string) (kgo.CompressionCodec, error) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"sluice/flusher"
-	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 )
 
 // topicsFor creates topics of this test alone on the shared server.
@@ -23,7 +23,7 @@ func topicsFor(t *testing.T, cfg Config, partitions int32, names ...string) []st
 }
 
 func TestRealKafkaRoundTrip(t *testing.T) {
-	cfg, _ := configFor(strings.Split(servers.KafkaAddr(t), ",")...)
+	cfg, _ := configFor(strings.Split(servertest.KafkaAddr(t), ",")...)
 	topics := topicsFor(t, cfg, 3, "spans", "segments")
 	if err := Check(bounded(t), cfg, topics...); err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestRealKafkaRoundTrip(t *testing.T) {
 }
 
 func TestRealKafkaRefusesWhatIsTooLarge(t *testing.T) {
-	cfg, _ := configFor(strings.Split(servers.KafkaAddr(t), ",")...)
+	cfg, _ := configFor(strings.Split(servertest.KafkaAddr(t), ",")...)
 	topic := topicsFor(t, cfg, 1, "segments")[0]
 	p := producer(t, cfg, topic)
 	largest := record(topic, p.RecordBytesMax(topic)-100)
@@ -76,7 +76,7 @@ func TestRealKafkaRefusesWhatIsTooLarge(t *testing.T) {
 }
 
 func TestRealKafkaRebalance(t *testing.T) {
-	cfg, _ := configFor(strings.Split(servers.KafkaAddr(t), ",")...)
+	cfg, _ := configFor(strings.Split(servertest.KafkaAddr(t), ",")...)
 	topic := topicsFor(t, cfg, 4, "spans")[0]
 	rebalance(t, cfg, topic, 0, 1, 2, 3)
 }
@@ -84,7 +84,7 @@ func TestRealKafkaRebalance(t *testing.T) {
 // The server dies and comes back with its data: no record is lost or doubled, and the source reads
 // on where it committed, whether or not the member lost its partitions meanwhile.
 func TestRealKafkaOutage(t *testing.T) {
-	server := servers.NewKafka(t)
+	server := servertest.NewKafka(t)
 	cfg, book := configFor(server.Addr)
 	topics := topicsFor(t, cfg, 2, "spans", "segments")
 	load(t, cfg, topics[0], 0, 10, 0, 1)

@@ -36,7 +36,7 @@ func (s *Source) onRevoked(ctx context.Context, _ *kgo.Client, revoked map[strin
 		case <-deadline.C:
 			s.log.Error("revoked partitions were not released in time; their spans will be read "+
 				"again by the next owner", "partitions", numbers, "after", s.cfg.ReleaseTimeout())
-			s.assignment.expire(numbers)
+			s.assignment.release(numbers) // nothing of them can be committed any more
 			return
 		}
 	}

@@ -20,7 +20,7 @@ import (
 var ErrNotAssigned = errors.New("partition is not assigned to this member any more")
 
 // Source reads a topic as a member of a consumer group. Rebalances are cooperative: a partition
-// that is not asked for goes on being read.
+// that is not asked for is read all the while.
 //
 // A revoked partition leaves in this order, so that its next owner starts behind everything that
 // was read here:
@@ -36,7 +36,7 @@ type Source struct {
 	client     *kgo.Client
 	assignment *assignment
 	touch      *touch
-	fetching   *saidOnce
+	troubles   *flusher.Troubles
 	log        *slog.Logger
 	closing    sync.Once
 	closed     chan struct{} // by Close: callbacks wait no more
@@ -53,7 +53,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	s := &Source{
 		cfg:      sc,
 		touch:    newTouch(sc.FetchWait),
-		fetching: &saidOnce{log: log},
+		troubles: newFetching(log),
 		log:      log,
 		closed:   make(chan struct{}),
 	}
@@ -155,7 +155,7 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 		if len(p.Records) == 0 {
 			return
 		}
-		s.fetching.well("kafka is read again")
+		s.troubles.Works(fetching)
 		s.assignment.add(p.Partition, p.Records)
 	})
 	return fatal
@@ -168,7 +168,7 @@ func (s *Source) judge(topic string, number int32, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return nil // the end of the wait
 	case errors.As(err, &loss):
-		s.log.Error("kafka lost messages that were not read yet; going on where it continues",
+		s.log.Error("kafka lost messages that were not read yet; continuing where it resumes",
 			"partition", number, "error", err)
 		return nil
 	case errors.Is(err, kerr.FencedInstanceID):
@@ -180,7 +180,7 @@ func (s *Source) judge(topic string, number int32, err error) error {
 		}
 		return fmt.Errorf("read topic %s, partition %d: %w", topic, number, err)
 	}
-	s.fetching.trouble("kafka cannot be read", err)
+	s.troubles.Fails(fetching, "fetch", err)
 	return nil
 }
 

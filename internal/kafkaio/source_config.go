@@ -1,9 +1,9 @@
 package kafkaio
 
 import (
-	"errors"
-	"fmt"
 	"time"
+
+	"sluice/internal/check"
 )
 
 // SourceConfig says what a source reads, as which member of which group, and how much it holds.
@@ -50,22 +50,17 @@ func (c SourceConfig) ReleaseTimeout() time.Duration { return c.RebalanceTimeout
 
 // Validate returns every fault of the config, joined, or nil.
 func (c SourceConfig) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	fault(c.Topic == "", "no input topic is named")
-	fault(c.Group == "", "no consumer group is named")
-	fault(c.SessionTimeout <= 0, "session timeout %v must be positive", c.SessionTimeout)
-	fault(c.RebalanceTimeout <= 0, "rebalance timeout %v must be positive", c.RebalanceTimeout)
-	fault(c.FetchWait <= 0, "fetch wait %v must be positive", c.FetchWait)
-	fault(c.FetchPartitionBytesMax <= 0, "fetch bytes per partition %d must be positive",
+	var f check.Faults
+	f.When(c.Topic == "", "no input topic is named")
+	f.When(c.Group == "", "no consumer group is named")
+	f.When(c.SessionTimeout <= 0, "session timeout %v must be positive", c.SessionTimeout)
+	f.When(c.RebalanceTimeout <= 0, "rebalance timeout %v must be positive", c.RebalanceTimeout)
+	f.When(c.FetchWait <= 0, "fetch wait %v must be positive", c.FetchWait)
+	f.When(c.FetchPartitionBytesMax <= 0, "fetch bytes per partition %d must be positive",
 		c.FetchPartitionBytesMax)
-	fault(c.FetchBytesMax < c.FetchPartitionBytesMax,
+	f.When(c.FetchBytesMax < c.FetchPartitionBytesMax,
 		"fetch bytes %d must not be below those of one partition, %d",
 		c.FetchBytesMax, c.FetchPartitionBytesMax)
-	fault(c.HeldBytesMax <= 0, "held bytes %d must be positive", c.HeldBytesMax)
-	return errors.Join(faults...)
+	f.When(c.HeldBytesMax <= 0, "held bytes %d must be positive", c.HeldBytesMax)
+	return f.Err()
 }

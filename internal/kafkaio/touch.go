@@ -2,7 +2,6 @@ package kafkaio
 
 import (
 	"net"
-	"strconv"
 	"sync"
 	"time"
 
@@ -10,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// touch knows whether the brokers answer, and whether what they have is read: a member that has just
-// joined, or whose brokers have just come back, may wait for seconds for its first records.
+// touch knows whether the brokers answer, and whether what they have is read: a member that has
+// just joined, or whose brokers have just come back, may wait for seconds for its first records.
 type touch struct {
 	fetchAgeMax time.Duration // how old the last answer to a fetch may be
 	mu          sync.Mutex
@@ -51,14 +50,13 @@ func (t *touch) well() bool {
 func (t *touch) OnBrokerConnect(
 	meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error,
 ) {
-	address := net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {
-		t.down[address] = true
+		t.down[addressOf(meta)] = true
 		return
 	}
-	delete(t.down, address)
+	delete(t.down, addressOf(meta))
 }
 
 // fetchKey is the number of the fetch request in Kafka's protocol.

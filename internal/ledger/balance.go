@@ -15,7 +15,7 @@ type Balance struct {
 	Buffered int64
 	// Lost spans are nowhere.
 	Lost int64
-	// BadSent messages are no spans. BadLettered ones came out in the dead-letter topic at least
+	// BadSent messages are not spans. BadLettered ones came out in the dead-letter topic at least
 	// once, BadLost ones did not.
 	BadSent, BadLettered, BadLost int64
 	// Losses names the first few spans that are lost or buffered, and bad messages that are lost.
@@ -61,16 +61,11 @@ func (l *Ledger) Balance(buffered int64) Balance {
 		Dropped: map[string]int64{}, Findings: l.findings,
 		Incidents: l.unexplained(), Uncounted: l.uncounted,
 	}
-	drop := func(reason string, set, but *bitset) {
-		if n, _ := set.minus(0, but); n > 0 {
-			b.Dropped[reason] += n
-		}
-	}
 	for reason, set := range l.dropped { //order-free: sums
-		drop(reason, set, &l.flushed)
+		b.drop(reason, set, &l.flushed)
 	}
 	for reason, set := range l.excused { //order-free: sums
-		drop(reason, set, &l.settled)
+		b.drop(reason, set, &l.settled)
 	}
 	missing, first := l.sent.minus(lossesNamed, &l.settled, &l.excusable)
 	b.Buffered = min(buffered, missing)
@@ -88,6 +83,13 @@ func (l *Ledger) Balance(buffered int64) Balance {
 			l.recipe.BadKey(seq), seq, l.traceOf(seq)))
 	}
 	return b
+}
+
+// drop adds the spans of a set that are not in another.
+func (b *Balance) drop(reason string, set, but *bitset) {
+	if n, _ := set.minus(0, but); n > 0 {
+		b.Dropped[reason] += n
+	}
 }
 
 // traceOf names the trace of a span that was sent. in must be locked.

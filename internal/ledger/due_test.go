@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"slices"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -29,26 +29,26 @@ func TestDueIsKeptPerSpan(t *testing.T) {
 	}
 }
 
-// TestSegmentOutTellsOfWholeSegments: of what comes out for the first time, in one record.
-func TestSegmentOutTellsOfWholeSegments(t *testing.T) {
-	type told struct {
-		first, last time.Duration
-		rooted      bool
-	}
-	var got []told
+// TestOutputTellsWhatCameOutForTheFirstTime: when that was due, and whether it is a whole segment.
+func TestOutputTellsWhatCameOutForTheFirstTime(t *testing.T) {
+	const ms = time.Millisecond
+	type dues = []time.Duration
 	s := newSystem()
 	s.send(0)
-	s.ledger.SegmentOut = func(first, last time.Duration, rooted bool) {
-		got = append(got, told{first, last, rooted})
-	}
 	record := s.record(0, 0, 0, 1, 4)
-	s.ledger.Output(record)
-	s.ledger.Output(record)
-	s.ledger.Output(s.record(0, 0, 1, 5, 6))
-	s.ledger.Output(s.chunk(0, 2, 7, 8))
-	const ms = time.Millisecond
-	if want := []told{{0, 4 * ms, true}, {5 * ms, 6 * ms, false}}; !slices.Equal(got, want) {
-		t.Errorf("told of %v, want %v", got, want)
+	for i, c := range []struct {
+		record Record
+		want   Out
+	}{
+		{record, Out{Due: dues{0, ms, 4 * ms}, Last: 4 * ms, Rooted: true, Whole: true}},
+		{record, Out{}},
+		{s.record(0, 0, 1, 5, 6), Out{Due: dues{5 * ms, 6 * ms}, Last: 6 * ms, Whole: true}},
+		{s.chunk(0, 2, 7, 8), Out{Due: dues{7 * ms, 8 * ms}, Last: 8 * ms}},
+		{reheader(s.record(0, 0, 9), HeaderTrace, ""), Out{}},
+	} {
+		if got := s.ledger.Output(c.record); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("record %d brought %+v, want %+v", i, got, c.want)
+		}
 	}
 }
 

@@ -22,12 +22,9 @@ type envelope struct {
 	// repeats is true if the record came before, at firstAt.
 	repeats bool
 	firstAt time.Duration
-	// Of the spans so far that come out for the first time: whether there is one, when the earliest
-	// was due, which was delivered last, and whether one is the root.
-	fresh    bool
-	earliest time.Duration
-	latest   identity
-	rooted   bool
+	// latest is which of the spans so far that come out for the first time was delivered last.
+	latest identity
+	out    Out
 	// attribute is how the segment attribute of the record's spans must be written.
 	attribute []byte
 	// The trace and project of the root that was asked for last, if any was.

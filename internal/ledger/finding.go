@@ -19,15 +19,15 @@ const (
 	Misplaced
 	// Split: a span under the id of an ancestor that is not its root.
 	Split
-	// CutOff: a span in a segment that a size cut-off made. It is no fault.
+	// CutOff: a span in a segment that a size cut-off made. It is not a fault.
 	CutOff
 	// Repeated: a span in a record that is a repeat, byte by byte, of one that came before. Faults
 	// may cause it.
 	Repeated
 	// Differing: a record with the flush_id of another and other bytes.
 	Differing
-	// Duplicated: a span that came out before in a record of another flush_id, though it was sent once,
-	// or came out so twice before.
+	// Duplicated: a span that came out before in a record of another flush_id, though it was sent
+	// once, or came out so twice before.
 	Duplicated
 	// Resent: a span that was sent twice, and came out a second time in a record of another flush_id.
 	Resent

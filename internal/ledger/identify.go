@@ -9,7 +9,7 @@ import (
 )
 
 // identity says which span a written one is: its number and that of its trace's root. With an err,
-// it is none that was sent, which is a finding of that kind.
+// no such span was sent, which is a finding of that kind.
 type identity struct {
 	seq, root uint64
 	due       time.Duration // to be sent
@@ -43,7 +43,7 @@ func (l *Ledger) identifyOne(value []byte) identity {
 	return is
 }
 
-// numberOf reads the number of a written span, which may be none that was sent.
+// numberOf reads the number of a written span, which may never have been sent.
 func (l *Ledger) numberOf(value []byte) identity {
 	text, ok := stringField(value, "span_id")
 	if !ok {

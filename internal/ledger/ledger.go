@@ -19,13 +19,6 @@ type Ledger struct {
 	// RecordBytesMax is how large a record the output topic takes, LetterBytesMax how large a one the
 	// dead-letter topic takes. 0: nobody knows, and whether a span is too large is not judged.
 	RecordBytesMax, LetterBytesMax int
-	// FirstOut, if not nil, is told of each span that comes out for the first time when it was due to
-	// be sent. The ledger is locked meanwhile.
-	FirstOut func(due time.Duration)
-	// SegmentOut, likewise, is told of each record that holds a whole generation, and something that
-	// comes out for the first time: when the first and the last of that were due, and whether the
-	// root of the trace is in it.
-	SegmentOut func(first, last time.Duration, rooted bool)
 
 	recipe *load.Recipe
 
@@ -116,15 +109,26 @@ func (l *Ledger) SentBad(seq, root uint64) {
 	l.in.Unlock()
 }
 
+// Out is what an output record brought.
+type Out struct {
+	// Due is when the spans were due that came out for the first time, Last when that of them was
+	// which was delivered last, and Rooted tells whether the root of the trace is among them.
+	Due    []time.Duration
+	Last   time.Duration
+	Rooted bool
+	// Whole is true if there are any, and the record holds a whole generation.
+	Whole bool
+}
+
 // Output checks an output record and enters its spans. Each record must be entered once.
-func (l *Ledger) Output(r Record) {
+func (l *Ledger) Output(r Record) Out {
 	l.out.Lock()
 	defer l.out.Unlock()
 	l.bytes += int64(len(r.Value))
 	in, err := l.unpack(&r)
 	if err != nil {
 		l.found(Malformed, &r, "%v", err)
-		return
+		return Out{}
 	}
 	full := sha256.Sum256(r.Value)
 	sum := checksum(full[:len(checksum{})])
@@ -149,9 +153,9 @@ func (l *Ledger) Output(r Record) {
 		}
 		l.span(&r, &in, l.spans[i].value, l.known[i])
 	}
-	if l.SegmentOut != nil && in.fresh && in.chunk.count == 1 && in.chunk.part == "" {
-		l.SegmentOut(in.earliest, in.latest.due, in.rooted)
-	}
+	in.out.Last = in.latest.due
+	in.out.Whole = len(in.out.Due) > 0 && in.chunk.count == 1 && in.chunk.part == ""
+	return in.out
 }
 
 // span checks one span of a record and enters it.
@@ -163,9 +167,6 @@ func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity) {
 		l.settle(seq)
 		if in.repeats {
 			l.found(Altered, r, "span %d is new in a record that came before", seq)
-		}
-		if l.FirstOut != nil {
-			l.FirstOut(is.due)
 		}
 	case in.repeats:
 		l.happened(Repeated, r, in.firstAt, is, "span %d with flush_id %x, first at %.1fs and again at %.1fs",
@@ -195,10 +196,11 @@ func (l *Ledger) inOrder(r *Record, in *envelope, is identity) {
 	if is.due >= in.latest.due {
 		in.latest = is
 	}
-	if !in.fresh || is.due < in.earliest {
-		in.earliest = is.due
+	if in.out.Due == nil {
+		in.out.Due = make([]time.Duration, 0, len(l.spans))
 	}
-	in.fresh, in.rooted = true, in.rooted || is.seq == is.root
+	in.out.Due = append(in.out.Due, is.due)
+	in.out.Rooted = in.out.Rooted || is.seq == is.root
 }
 
 // sentTwice tells whether a span was sent more than once.

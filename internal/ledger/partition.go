@@ -7,12 +7,16 @@ func (l *Ledger) rightPlace(r *Record) (partition int32, ok bool) {
 	if l.Partitions == 0 {
 		return r.Partition, true
 	}
-	partition = int32(murmur2(r.Key)&0x7fffffff) % int32(l.Partitions)
+	partition = PartitionOf(r.Key, l.Partitions)
 	return partition, partition == r.Partition
 }
 
-// murmur2 is the hash by which Kafka's own clients choose a partition, with their seed. A reader
-// that joins by key relies on it.
+// PartitionOf returns the one of so many partitions that Kafka's own clients choose for a key.
+func PartitionOf(key []byte, partitions int) int32 {
+	return int32(murmur2(key)&0x7fffffff) % int32(partitions)
+}
+
+// murmur2 is the hash by which they choose, with their seed. A reader that joins by key relies on it.
 func murmur2(key []byte) uint32 {
 	const m, seed = 0x5bd1e995, 0x9747b28c
 	h := seed ^ uint32(len(key))

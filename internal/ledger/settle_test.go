@@ -3,7 +3,6 @@ package ledger
 import (
 	"maps"
 	"testing"
-	"time"
 
 	"sluice/internal/load"
 	"sluice/scenarios"
@@ -15,7 +14,7 @@ func TestExcuse(t *testing.T) {
 	const wiped, lostTail = "redis wiped", "failover lost the tail"
 	s := newSystem()
 	out := 0
-	s.ledger.FirstOut = func(time.Duration) { out++ }
+	output := func(r Record) { out += len(s.ledger.Output(r).Due) }
 	expect := func(when string, pending, excusable int64) {
 		t.Helper()
 		if p, e := s.ledger.Pending(), s.ledger.Excusable(); p != pending || e != excusable {
@@ -23,23 +22,23 @@ func TestExcuse(t *testing.T) {
 		}
 	}
 	s.send(0)
-	s.ledger.Output(s.record(0, 0, places(0, 5)...))
+	output(s.record(0, 0, places(0, 5)...))
 	s.ledger.SentBad(3, 0)
 	expect("before", 16, 0)
 	s.ledger.Excuse(wiped)
 	expect("after the first fault", 1, 15)
 	s.send(20)
 	expect("with another trace", 21, 15)
-	s.ledger.Output(s.record(0, 0, places(5, 8)...)) // the fault had not reached these
+	output(s.record(0, 0, places(5, 8)...)) // the fault had not reached these
 	s.ledger.DeadLetter(s.letter(0, 8))
-	s.ledger.Output(s.record(20, 0, places(0, 15)...))
+	output(s.record(20, 0, places(0, 15)...))
 	expect("with some of both out", 6, 11)
 	s.ledger.Excuse(lostTail)
 	s.ledger.Excuse(wiped) // excuses nothing new
 	expect("after the second fault", 1, 16)
 	s.send(40)
-	s.ledger.Output(s.record(40, 0, places(0, 18)...))
-	s.ledger.Output(s.record(20, 0, 15))
+	output(s.record(40, 0, places(0, 18)...))
+	output(s.record(20, 0, 15))
 	expect("at the end", 3, 15)
 
 	b := s.ledger.Balance(1)

@@ -8,10 +8,10 @@ import (
 	"sluice/buffer"
 )
 
-// A bad message is no span, and belongs in the dead-letter topic. At most one follows each span, so
-// the span's number is also that of the bad message, and every byte of it follows from the seed and
-// that number, as with spans. Its key, which no trace has, tells which it is, whatever became of
-// its value.
+// A bad message is not a span, and belongs in the dead-letter topic. At most one follows each span,
+// so the span's number is also that of the bad message, and every byte of it follows from the seed
+// and that number, as with spans. Its key, which no trace has, tells which it is, whatever became
+// of its value.
 
 // badSpan is set in the number from which a bad message's span id is made, so that it is nobody's.
 const badSpan = 1 << 63
@@ -181,7 +181,7 @@ func (r *Recipe) badField(field int, root, seq uint64) string {
 	return `"ok"`
 }
 
-// spoils turn the digits of an id into what is none.
+// spoils turn the digits of an id into something that is not an id.
 var spoils = [...]func(digits string) string{
 	func(digits string) string { return digits[:len(digits)-1] },
 	func(digits string) string { return digits + "0" },

@@ -15,7 +15,7 @@ type Message struct {
 	// Seq is the number of the span, Root that of the first span of its trace. Those of a bad
 	// message are those of the span that it follows.
 	Seq, Root uint64
-	// Bad is true if the message is no span.
+	// Bad is true if the message is not a span.
 	Bad bool
 	// Repeat is true if the span was sent before, Late if it was held back.
 	Repeat, Late bool

@@ -1,65 +1,87 @@
 package netfault
 
 import (
+	"context"
 	"fmt"
-	"strings"
+	"net"
 	"sync"
 	"time"
-
-	"github.com/Shopify/toxiproxy/v2"
 
 	"sluice/internal/servers"
 )
 
 // door is the proxy to one server.
 type door struct {
-	address           string
-	proxy             *toxiproxy.Proxy
+	upstream, address string
 	requests, answers *half
 
 	mu       sync.Mutex
 	refusals int // faults that keep it shut
 	closed   bool
+	shut     func() // closes the listener and all connections, if they are open
 }
 
 // openTries is how many ports are tried, should others take them between the look and the use.
 const openTries = 5
 
-func openDoor(server *toxiproxy.ApiServer, upstream string) (*door, error) {
+func openDoor(upstream string) (*door, error) {
 	for try := 1; ; try++ {
 		port, err := servers.FreePort()
 		if err != nil {
 			return nil, err
 		}
 		d := &door{
-			address:  fmt.Sprintf("127.0.0.1:%d", port),
+			upstream: upstream, address: fmt.Sprintf("127.0.0.1:%d", port),
 			requests: newHalf(), answers: newHalf(),
 		}
-		d.proxy = toxiproxy.NewProxy(server, upstream, d.address, upstream)
-		if err = d.install("upstream", d.requests); err != nil {
-			return nil, err
-		}
-		if err = d.install("downstream", d.answers); err != nil {
-			return nil, err
-		}
-		if err = d.proxy.Start(); err == nil {
-			return d, nil
-		}
-		if try == openTries {
-			return nil, err
+		if err = d.open(); err == nil || try == openTries {
+			return d, err
 		}
 	}
 }
 
-// install puts the valve into a direction, before there are connections.
-func (d *door) install(direction string, h *half) error {
-	toxic, err := d.proxy.Toxics.AddToxicJson(strings.NewReader(
-		fmt.Sprintf(`{"name": %q, "type": %q, "stream": %[1]q}`, direction, valveType)))
+// open lets connections in until shut is called.
+func (d *door) open() error {
+	listener, err := net.Listen("tcp", d.address)
 	if err != nil {
 		return err
 	}
-	toxic.Toxic.(*valve).half = h
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { d.serve(ctx, client) })
+		}
+	})
+	d.shut = func() {
+		listener.Close()
+		cancel()
+		serving.Wait()
+	}
 	return nil
+}
+
+// serve carries a connection's bytes to the server and back. It closes both ends when one is
+// closed, or when ctx ends.
+func (d *door) serve(ctx context.Context, client net.Conn) {
+	defer client.Close()
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", d.upstream)
+	if err != nil {
+		return
+	}
+	stop := context.AfterFunc(ctx, func() {
+		client.Close()
+		server.Close()
+	})
+	defer stop()
+	var requests sync.WaitGroup
+	requests.Go(func() { d.requests.carry(ctx, client, server) })
+	d.answers.carry(ctx, server, client)
+	requests.Wait()
 }
 
 func (d *door) halves(direction Direction) []*half {
@@ -72,36 +94,11 @@ func (d *door) halves(direction Direction) []*half {
 	return []*half{d.requests, d.answers}
 }
 
-// shut closes the listener and all connections.
-func (d *door) shut() {
-	d.proxy.Stop()
-	d.requests.drop()
-	d.answers.drop()
-}
-
-// reopenMax bounds the wait for the port, should somebody have taken it.
-const reopenMax = 5 * time.Second
-
-func (d *door) reopen() error {
-	for deadline := time.Now().Add(reopenMax); ; time.Sleep(10 * time.Millisecond) {
-		err := d.proxy.Start()
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
-	}
-}
-
 // cut closes all connections, calls a function while there is none, and lets new ones in.
 func (d *door) cut(between func()) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.refusals > 0 || d.closed {
-		between()
-		return nil
-	}
-	d.shut()
+	d.refuse()
 	between()
-	return d.reopen()
+	return d.admit()
 }
 
 func (d *door) refuse() {
@@ -112,13 +109,21 @@ func (d *door) refuse() {
 	}
 }
 
+// reopenMax bounds the wait for the port, should somebody have taken it.
+const reopenMax = 5 * time.Second
+
 func (d *door) admit() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.refusals--; d.refusals > 0 || d.closed {
 		return nil
 	}
-	return d.reopen()
+	for deadline := time.Now().Add(reopenMax); ; time.Sleep(10 * time.Millisecond) {
+		err := d.open()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // close shuts the door for good, and returns when nothing goes through it any more.
@@ -126,7 +131,5 @@ func (d *door) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
-	d.proxy.Stop()
-	d.requests.end()
-	d.answers.end()
+	d.shut()
 }

@@ -13,22 +13,30 @@ type effect struct {
 	swallow, hold bool
 }
 
+// heldMax is how many bytes may be held back.
+func (e effect) heldMax() int {
+	if e.rate > 0 {
+		return heldThrottled
+	}
+	return heldMax
+}
+
+// piece is how many bytes a throttled connection gets at a time.
+func (e effect) piece() int {
+	return max(1, int(e.rate/int64(time.Second/pieceEvery)))
+}
+
 // half is one direction of all connections to a server, with the effects that last.
 type half struct {
 	mu      sync.Mutex
 	effects []*effect
 	sum     effect
 	changed chan struct{} // closed when sum is another one
-
-	gone chan struct{} // closed when the connections of now are closed
-	live int           // valves at work
-	idle sync.Cond     // live has become 0
+	pipes   map[*pipe]struct{}
 }
 
 func newHalf() *half {
-	h := &half{changed: make(chan struct{}), gone: make(chan struct{})}
-	h.idle.L = &h.mu
-	return h
+	return &half{changed: make(chan struct{}), pipes: map[*pipe]struct{}{}}
 }
 
 func (h *half) add(e *effect) {
@@ -45,7 +53,7 @@ func (h *half) remove(e *effect) {
 	h.total()
 }
 
-// total sums the effects up and tells the valves.
+// total sums the effects up and tells the pipes.
 func (h *half) total() {
 	h.sum = effect{}
 	for _, e := range h.effects {
@@ -58,46 +66,32 @@ func (h *half) total() {
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})
-}
-
-// now returns the sum of the effects, and what is closed when it changes.
-func (h *half) now() (effect, <-chan struct{}) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.sum, h.changed
-}
-
-// enter counts a valve in, and returns what is closed when its connection is.
-func (h *half) enter() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.live++
-	return h.gone
-}
-
-func (h *half) leave() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.live--; h.live == 0 {
-		h.idle.Broadcast()
+	past := time.Unix(1, 0)
+	for p := range h.pipes {
+		_ = p.from.SetReadDeadline(past) // it fails on a closed connection, which waits for nothing
+		_ = p.to.SetWriteDeadline(past)
 	}
 }
 
-// drop tells the valves that their connections are closed.
-func (h *half) drop() {
-	h.mu.Lock()
+// plan returns the sum of the effects, what a pipe is to send next under them and when, if
+// anything, and what is closed when they change. A read ends when that is due.
+func (h *half) plan(p *pipe) (now effect, piece []byte, due time.Time, changed <-chan struct{}) {
+	h.mu.Lock() // so that the deadlines set here do not overwrite those that total sets
 	defer h.mu.Unlock()
-	close(h.gone)
-	h.gone = make(chan struct{})
+	piece, due = p.next(h.sum)
+	_ = p.from.SetReadDeadline(due)
+	_ = p.to.SetWriteDeadline(time.Time{})
+	return h.sum, piece, due, h.changed
 }
 
-// end is drop for the last time: a valve that comes later ends at once. It returns when none is at
-// work.
-func (h *half) end() {
+func (h *half) enter(p *pipe) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	close(h.gone)
-	for h.live > 0 {
-		h.idle.Wait()
-	}
+	h.pipes[p] = struct{}{}
+}
+
+func (h *half) leave(p *pipe) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.pipes, p)
 }

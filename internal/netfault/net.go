@@ -6,15 +6,10 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/Shopify/toxiproxy/v2"
-	"github.com/rs/zerolog"
 )
 
 // Net is a network of proxies. It is safe for concurrent use.
 type Net struct {
-	server *toxiproxy.ApiServer // holds the proxies' settings; it does not listen
-
 	mu    sync.Mutex
 	doors map[string]*door // by upstream
 }
@@ -36,11 +31,7 @@ const (
 type Undo func() error
 
 // Open returns a network without proxies.
-func Open() *Net {
-	// Toxiproxy logs every connection that breaks, which is what it is here for.
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	return &Net{server: server, doors: map[string]*door{}}
-}
+func Open() *Net { return &Net{doors: map[string]*door{}} }
 
 // Add opens a proxy to a server, "host:port", and returns the address to dial instead. A server
 // that has one already keeps it.
@@ -50,7 +41,7 @@ func (n *Net) Add(upstream string) (string, error) {
 	if d, ok := n.doors[upstream]; ok {
 		return d.address, nil
 	}
-	d, err := openDoor(n.server, upstream)
+	d, err := openDoor(upstream)
 	if err != nil {
 		return "", fmt.Errorf("open a proxy to %s: %w", upstream, err)
 	}
@@ -72,7 +63,7 @@ func (n *Net) Routes() map[string]string {
 // Slow delays everything that goes over connections to the server.
 func (n *Net) Slow(upstream string, d Direction, by time.Duration) (Undo, error) {
 	if by <= 0 {
-		return nil, fmt.Errorf("a delay of %v is none", by)
+		return nil, fmt.Errorf("a delay of %v delays nothing", by)
 	}
 	return n.set(upstream, d, effect{delay: by}, nil)
 }
@@ -86,7 +77,7 @@ func (n *Net) Throttle(upstream string, d Direction, bytesPerSecond int64) (Undo
 }
 
 // BlackHole swallows what is sent. When it is undone, all connections are closed: a stream with a
-// gap must not go on.
+// gap must not continue.
 func (n *Net) BlackHole(upstream string, d Direction) (Undo, error) {
 	return n.set(upstream, d, effect{swallow: true}, (*door).cut)
 }

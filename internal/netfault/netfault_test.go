@@ -2,16 +2,18 @@ package netfault
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/Shopify/toxiproxy/v2/stream"
 	"go.uber.org/goleak"
 )
 
@@ -76,6 +78,12 @@ func (e *echo) received() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return string(e.got)
+}
+
+func (e *echo) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.got = nil
 }
 
 // through returns a network with a proxy to the server.
@@ -163,12 +171,16 @@ func TestBytesPassUnchanged(t *testing.T) {
 		t.Errorf("added again as %s, %v, routes %v; want %s", again, err, n.Routes(), way)
 	}
 	conn := dial(t, way)
-	sent := make([]byte, 8<<20)
-	_, _ = rand.Read(sent) // it never fails
-	go func() { _, _ = conn.Write(sent) }()
-	got := make([]byte, len(sent))
-	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(sent, got) {
-		t.Errorf("what came back differs: %v", err)
+	for range 2 {
+		sent := make([]byte, 8<<20)
+		_, _ = rand.Read(sent) // it never fails
+		go func() { _, _ = conn.Write(sent) }()
+		got := make([]byte, len(sent))
+		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(sent, got) {
+			t.Errorf("what came back differs: %v", err)
+		}
+		_, err := n.Slow(e.address, Both, time.Millisecond) // now in a queue
+		check(t, err)
 	}
 }
 
@@ -196,8 +208,8 @@ func TestSlowAddsUp(t *testing.T) {
 		check(t, undo())
 		check(t, undo()) // nothing any more
 	}
-	if now, _ := n.doors[e.address].requests.now(); now != (effect{}) {
-		t.Errorf("when all is undone, %+v is left", now)
+	if left := n.doors[e.address].requests.sum; left != (effect{}) {
+		t.Errorf("when all is undone, %+v is left", left)
 	}
 }
 
@@ -205,17 +217,18 @@ func TestSlowAddsUp(t *testing.T) {
 func TestDelaysOverlap(t *testing.T) {
 	const by = time.Minute
 	came := time.Now().Add(-by)
-	p := pipe{queue: []*stream.StreamChunk{{Data: []byte("a"), Timestamp: came},
-		{Data: []byte("b"), Timestamp: came}, {Data: []byte("c"), Timestamp: came.Add(by)}}, held: 3}
+	p := pipe{held: 3, queue: []chunk{
+		{[]byte("a"), came}, {[]byte("b"), came}, {[]byte("c"), came.Add(by)},
+	}}
 	for _, want := range []string{"a", "b"} {
-		piece, wait := p.next(effect{delay: by})
-		if string(piece.Data) != want || wait > 0 {
-			t.Fatalf("%q is due in %v, want %q at once", piece.Data, wait, want)
+		piece, due := p.next(effect{delay: by})
+		if string(piece) != want || due.After(time.Now()) {
+			t.Fatalf("%q is due at %v, want %q at once", piece, due, want)
 		}
-		p.sent(piece, effect{delay: by})
+		p.sent(len(piece), effect{delay: by})
 	}
-	if piece, wait := p.next(effect{delay: by}); wait <= 0 || p.held != 1 {
-		t.Errorf("%q came later and is due in %v", piece.Data, wait)
+	if piece, due := p.next(effect{delay: by}); !due.After(time.Now()) || p.held != 1 {
+		t.Errorf("%q came later and is due at %v", piece, due)
 	}
 }
 
@@ -281,6 +294,76 @@ func TestHoldKeepsEverything(t *testing.T) {
 	}
 }
 
+// TestHoldThatIsFull: a pipe that takes no more still sees its fault end, and its connection cut.
+func TestHoldThatIsFull(t *testing.T) {
+	e := newEcho(t)
+	n, way := through(t, e.address)
+	conn := dial(t, way)
+	undo, err := n.Hold(e.address, Requests)
+	check(t, err)
+	kept := fill(t, conn)
+	check(t, undo())
+	check(t, conn.SetReadDeadline(time.Now().Add(long)))
+	if came, err := io.CopyN(io.Discard, conn, kept); err != nil {
+		t.Fatalf("%d bytes of %d came back: %v", came, kept, err)
+	}
+	_, err = n.Hold(e.address, Requests)
+	check(t, err)
+	fill(t, conn)
+	check(t, n.Cut(e.address))
+	expectClosed(t, conn)
+}
+
+// fill sends until nothing more is taken, and returns how many bytes were.
+func fill(t testing.TB, conn net.Conn) int64 {
+	t.Helper()
+	check(t, conn.SetWriteDeadline(time.Now().Add(time.Second)))
+	taken, err := conn.Write(make([]byte, 64<<20))
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("%v: it is all taken, so the test shows nothing", err)
+	}
+	return int64(taken)
+}
+
+// TestWhatIsUnderWayArrives: a client that sends and leaves is still heard.
+func TestWhatIsUnderWayArrives(t *testing.T) {
+	e := newEcho(t)
+	n, way := through(t, e.address)
+	_, err := n.Slow(e.address, Requests, brief)
+	check(t, err)
+	conn := dial(t, way)
+	send(t, conn, "last words")
+	conn.Close()
+	eventually(t, "the last words arrive", func() bool { return e.received() == "last words" })
+}
+
+// TestEitherEndCloses: who closes its end of a connection closes the other's.
+func TestEitherEndCloses(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer listener.Close()
+	_, way := through(t, listener.Addr().String())
+	for _, leaver := range []string{"client", "server"} {
+		client := dial(t, way)
+		server, err := listener.Accept()
+		check(t, err)
+		defer server.Close()
+		if leaver == "client" {
+			client.Close()
+			expectClosed(t, server)
+		} else {
+			server.Close()
+			expectClosed(t, client)
+		}
+	}
+}
+
+func (h *half) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.pipes)
+}
+
 func TestCutClosesOnce(t *testing.T) {
 	e := newEcho(t)
 	n, way := through(t, e.address)
@@ -289,8 +372,59 @@ func TestCutClosesOnce(t *testing.T) {
 		send(t, conn, "ping")
 		expect(t, conn, "ping")
 		check(t, n.Cut(e.address))
+		if left := n.doors[e.address].requests.count(); left > 0 {
+			t.Errorf("%d connections are left", left)
+		}
 		expectClosed(t, conn)
 	}
+}
+
+// TestCutsUnderLoad: connections that break with bytes under way leave nothing behind.
+func TestCutsUnderLoad(t *testing.T) {
+	e := newEcho(t)
+	n, way := through(t, e.address)
+	idle := runtime.NumGoroutine()
+	ctx, stop := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	var echoed atomic.Int64
+	for range 8 {
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				talk(ctx, way, &echoed)
+			}
+		})
+	}
+	for range 50 {
+		before := echoed.Load()
+		eventually(t, "blocks come back", func() bool { return echoed.Load() >= before+20 })
+		check(t, n.Cut(e.address))
+		e.forget()
+	}
+	stop()
+	clients.Wait()
+	eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= idle })
+}
+
+// talk sends blocks and counts those that come back, over one connection, until it breaks.
+func talk(ctx context.Context, address string, echoed *atomic.Int64) {
+	conn, err := net.DialTimeout("tcp", address, long)
+	if err != nil {
+		return // a cut shuts the door for a moment
+	}
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		for block := make([]byte, 10<<10); err == nil; {
+			_, err = conn.Write(block)
+		}
+	})
+	for block := make([]byte, 10<<10); ; echoed.Add(1) {
+		if _, err := io.ReadFull(conn, block); err != nil {
+			break
+		}
+	}
+	conn.Close()
+	sender.Wait()
 }
 
 func TestRefusalsEndWithTheLast(t *testing.T) {
@@ -322,8 +456,8 @@ func TestUnknownServer(t *testing.T) {
 }
 
 // TestFaultsOnAPeerThatTakesNothing: a frozen server, with more under way to it than its buffers
-// take, must keep no fault from starting and ending, nor Close from closing. TestMain looks for what
-// is left behind.
+// take, must keep no fault from starting and ending, nor Close from closing. TestMain looks for
+// what is left behind.
 func TestFaultsOnAPeerThatTakesNothing(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
@@ -333,19 +467,20 @@ func TestFaultsOnAPeerThatTakesNothing(t *testing.T) {
 	way, err := n.Add(upstream)
 	check(t, err)
 	conn := dial(t, way)
-	check(t, conn.SetWriteDeadline(time.Now().Add(time.Second)))
-	if _, err := conn.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("%v: the server takes it all, so the test shows nothing", err)
-	}
+	fill(t, conn)
 	slow, err := n.Slow(upstream, Both, time.Millisecond)
 	check(t, err)
 	swallow, err := n.BlackHole(upstream, Both)
 	check(t, err)
+	check(t, conn.SetWriteDeadline(time.Now().Add(long)))
+	if _, err := conn.Write(make([]byte, 64<<20)); err != nil {
+		t.Errorf("a black hole takes everything: %v", err)
+	}
 	check(t, slow())
 	check(t, swallow())
 	expectClosed(t, conn)
 	second := dial(t, way)
-	_, _ = second.Write(make([]byte, 1<<20)) // it may take it or not
+	fill(t, second)
 	_, err = n.Refuse(upstream)
 	check(t, err)
 	n.Close()

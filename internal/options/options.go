@@ -107,6 +107,15 @@ func ParseNumber(text string) (float64, error) {
 // FormatNumber writes what ParseNumber reads.
 func FormatNumber(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
+// FormatGrouped writes a whole number with a separator between thousands.
+func FormatGrouped(n int64, separator string) string {
+	text := strconv.FormatInt(n, 10)
+	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
+		text = text[:at] + separator + text[at:]
+	}
+	return text
+}
+
 // ParseShare reads a number from 0 to 1.
 func ParseShare(text string) (float64, error) {
 	n, err := ParseNumber(text)

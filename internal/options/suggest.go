@@ -23,8 +23,8 @@ func Hint(word string, known []string) string {
 	}
 }
 
-// DidYouMean returns "; did you mean ...?" with the known words that begin with word or, if that
-// is none or many, with the one that is the fewest edits away, if they are few for its length.
+// DidYouMean returns "; did you mean ...?" with the known words that begin with word or, if there
+// are none or many, with the one that is the fewest edits away, if they are few for its length.
 func DidYouMean(word string, known []string) string {
 	word = strings.ToLower(word)
 	var longer []string

@@ -1,17 +1,18 @@
 package pipeline
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/buffer"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
+	"sluice/internal/check"
 	"sluice/internal/kafkaio"
+	"sluice/internal/process/worker"
 )
 
 // Mode is what workers are.
@@ -37,8 +38,8 @@ type Config struct {
 	Redis Redis
 	Kafka Kafka
 
-	// InputTopic is read, OutputTopic takes the segments, DeadLetterTopic what is no span and what
-	// no broker takes. Default "ingest-spans", "buffered-segments", "ingest-spans-dlq".
+	// InputTopic is read, OutputTopic takes the segments, DeadLetterTopic what is not a span and what
+	// no broker accepts. Default "ingest-spans", "buffered-segments", "ingest-spans-dlq".
 	InputTopic, OutputTopic, DeadLetterTopic string
 	// Group is the consumer group. Default "sluice".
 	Group string
@@ -55,8 +56,9 @@ type Config struct {
 	Options buffer.Options
 
 	// Mode is what workers are. Default ModeProcess.
-	Mode   Mode
-	Limits WorkerLimits
+	Mode Mode
+	// Limits bound each worker process. They mean nothing for goroutines.
+	Limits worker.Limits
 
 	// Flusher is the supervisor's part.
 	Flusher flusher.Config
@@ -71,8 +73,11 @@ type Config struct {
 	// are those above.
 	Producer kafkaio.ProducerConfig
 
-	// Variant names a registered variant of the wiring. Default none, as production wants it.
-	Variant string
+	// Wrap changes the ports that the consumer gets. Workers returns what workers are in place of
+	// RunWorker alone, and the settings of that role, which hold those of RunWorker. The harness uses
+	// both. Nil: as they are.
+	Wrap    func(*consumer.Ports)                                     `json:"-"`
+	Workers func(own []byte) (role *worker.Role, all []byte, _ error) `json:"-"`
 
 	// KillSwitch returns the rules of the moment. Nil drops nothing.
 	KillSwitch func() *buffer.KillSwitch `json:"-"`
@@ -90,18 +95,6 @@ type Config struct {
 	Log *slog.Logger `json:"-"`
 }
 
-// WorkerLimits bound each worker process. They mean nothing for goroutines.
-type WorkerLimits struct {
-	// Threads is how many threads run Go code at a time (GOMAXPROCS). Default 1: a worker is a
-	// sequence of stages, and the number of workers is what scales.
-	Threads int
-	// GCPercent is GOGC: higher costs memory and saves CPU. Default 200.
-	GCPercent int
-	// MemoryMax is where the collector works against further growth (GOMEMLIMIT). Default 512 MiB;
-	// worker.NoMemoryMax for none.
-	MemoryMax buffer.Bytes
-}
-
 // DefaultConfig returns the defaults named at the fields, with servers on their usual local ports.
 func DefaultConfig() Config {
 	const input, output = "ingest-spans", "buffered-segments"
@@ -117,7 +110,7 @@ func DefaultConfig() Config {
 		Replication:     kafkaio.BrokerDefault,
 		Options:         buffer.DefaultOptions(),
 		Mode:            ModeProcess,
-		Limits:          WorkerLimits{Threads: 1, GCPercent: 200, MemoryMax: 512 << 20},
+		Limits:          worker.DefaultLimits(),
 		Flusher:         flusher.DefaultConfig(),
 		Worker:          flusher.DefaultWorkerConfig(),
 		Ingest:          ingest.DefaultConfig(input, dead),
@@ -134,49 +127,31 @@ func DeadLetterTopicOf(input string) string { return input + "-dlq" }
 
 // Validate returns every fault of the config, joined, or nil.
 func (c Config) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	fault(c.Mode != ModeProcess && c.Mode != ModeGoroutine,
+	var f check.Faults
+	f.When(c.Mode != ModeProcess && c.Mode != ModeGoroutine,
 		"flusher mode %q is unknown: want %q or %q", c.Mode, ModeProcess, ModeGoroutine)
-	fault(c.OutputTopic == c.InputTopic, "output topic and input topic are both %q", c.InputTopic)
-	fault(c.Partitions < 1 && c.Partitions != kafkaio.BrokerDefault,
+	f.When(c.OutputTopic == c.InputTopic, "output topic and input topic are both %q", c.InputTopic)
+	f.When(c.Partitions < 1 && c.Partitions != kafkaio.BrokerDefault,
 		"partitions %d must be 1 or more (%d: the broker's default)", c.Partitions,
 		kafkaio.BrokerDefault)
-	fault(c.Replication < 1 && c.Replication != kafkaio.BrokerDefault,
+	f.When(c.Replication < 1 && c.Replication != kafkaio.BrokerDefault,
 		"replication %d must be 1 or more (%d: the broker's default)", c.Replication,
 		kafkaio.BrokerDefault)
-	fault(c.Mode == ModeProcess && c.Limits.Threads < 1,
-		"worker threads %d must be 1 or more", c.Limits.Threads)
-	fault(c.Mode == ModeProcess && c.Limits.GCPercent < 1,
-		"worker GC percent %d must be 1 or more", c.Limits.GCPercent)
-	fault(c.Limits.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)",
-		c.Limits.MemoryMax)
-	_, unknown := variant(c.Variant)
-	return errors.Join(append(faults, unknown, c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(),
-		c.worker().Validate(), c.ingest().Validate(), c.source().Validate(),
-		c.Producer.Validate())...)
+	if c.Mode != ModeGoroutine {
+		f.Add(c.Limits.Validate())
+	}
+	own := c.own()
+	f.Add(c.Redis.Validate(), c.Kafka.Validate(), c.Flusher.Validate(), own.Worker.Validate(),
+		own.Ingest.Validate(), c.source().Validate(), c.Producer.Validate())
+	return f.Err()
 }
 
-func (c Config) worker() flusher.WorkerConfig {
-	w := c.Worker
+// own are the consumer's own, with the topics.
+func (c Config) own() consumer.Settings {
+	w, i := c.Worker, c.Ingest
 	w.InputTopic, w.OutputTopic, w.DeadLetterTopic = c.InputTopic, c.OutputTopic, c.DeadLetterTopic
-	// A worker that waits for a server must not be taken for one that hangs.
-	w.BeatEvery = min(w.BeatEvery, c.Flusher.MaxUnhealthy/4)
-	w.RetryMax = min(w.RetryMax, c.Flusher.MaxUnhealthy/4)
-	w.RetryMin = min(w.RetryMin, w.RetryMax)
-	w.UnseenMax = min(w.UnseenMax, c.Options.RootTimeout/4, c.Options.Timeout/4)
-	return w
-}
-
-func (c Config) ingest() ingest.Config {
-	i := c.Ingest
-	i.InputTopic, i.DeadLetterTopic, i.Options = c.InputTopic, c.DeadLetterTopic, c.Options
-	i.TickEvery = min(i.TickEvery, c.worker().UnseenMax/4)
-	return i
+	i.InputTopic, i.DeadLetterTopic = c.InputTopic, c.DeadLetterTopic
+	return consumer.Settings{Options: c.Options, Flusher: c.Flusher, Worker: w, Ingest: i}.Bounded()
 }
 
 func (c Config) source() kafkaio.SourceConfig {
@@ -200,10 +175,4 @@ func (c Config) log() *slog.Logger {
 		return slog.Default()
 	}
 	return c.Log
-}
-
-// answerMax is how long a worker waits for a server to answer while it connects: well inside the
-// time after which it would count as hung.
-func (c Config) answerMax() time.Duration {
-	return min(10*time.Second, max(c.Flusher.MaxUnhealthy/4, 100*time.Millisecond))
 }

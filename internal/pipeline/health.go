@@ -90,7 +90,7 @@ func troubleWords(troubles []flusher.Trouble) []string {
 	return append(waits, commits...)
 }
 
-// Alive returns why the pipeline cannot go on, or nil. Nothing that passes by itself is a reason.
+// Alive returns why the pipeline cannot continue, or nil. What passes by itself is not a reason.
 func (p *Pipeline) Alive() []string {
 	p.health.mu.Lock()
 	defer p.health.mu.Unlock()

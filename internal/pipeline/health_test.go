@@ -100,10 +100,10 @@ func TestConfigFaultsAreAllNamed(t *testing.T) {
 func TestWaitsAreShorterThanAHang(t *testing.T) {
 	c := DefaultConfig()
 	c.Flusher.MaxUnhealthy = 2 * time.Second
-	w := c.worker()
+	w := c.own().Worker
 	if most := c.Flusher.MaxUnhealthy / 2; w.BeatEvery > most || w.RetryMax > most ||
-		c.answerMax() > most {
+		c.own().AnswerMax() > most {
 		t.Errorf("beat %v, retry %v, answer %v: want well below %v", w.BeatEvery, w.RetryMax,
-			c.answerMax(), c.Flusher.MaxUnhealthy)
+			c.own().AnswerMax(), c.Flusher.MaxUnhealthy)
 	}
 }

@@ -23,7 +23,7 @@ import (
 	"sluice/internal/kafkaio"
 	"sluice/internal/process"
 	"sluice/internal/process/worker"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // Pipeline is a consumer on the wall clock, whose servers have answered.
@@ -37,7 +37,6 @@ type Pipeline struct {
 	letters   *kafkaio.Producer
 	spawner   spawner
 	health    *health
-	variant   Variant
 	freshness freshness
 	source    *kafkaio.Source
 }
@@ -57,9 +56,6 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 		return nil, err
 	}
 	p := &Pipeline{cfg: cfg, log: cfg.log(), health: newHealth()}
-	if p.variant, err = variant(cfg.Variant); err != nil {
-		return nil, err
-	}
 	defer func() {
 		if err != nil {
 			p.Close()
@@ -118,12 +114,18 @@ func (c Config) spawner(log *slog.Logger) (spawner, error) {
 	if err != nil {
 		return nil, err
 	}
+	role := workerRole
+	if c.Workers != nil {
+		if role, settings, err = c.Workers(settings); err != nil {
+			return nil, err
+		}
+	}
 	if c.Mode == ModeGoroutine {
 		return worker.NewGoroutines(worker.GoroutineConfig{
-			Role: workerRole, Settings: settings, Clock: wall.Clock{}, Log: log,
+			Role: role, Settings: settings, Clock: wallclock.Clock{}, Log: log,
 		})
 	}
-	pc := worker.DefaultProcessConfig(workerRole, wall.Clock{})
+	pc := worker.DefaultProcessConfig(role, wallclock.Clock{})
 	pc.Settings, pc.Log = settings, log
 	pc.Threads, pc.GCPercent, pc.MemoryMax = c.Limits.Threads, c.Limits.GCPercent, c.Limits.MemoryMax
 	return worker.NewProcesses(pc)
@@ -135,22 +137,26 @@ func (p *Pipeline) join() (err error) {
 	if p.source, err = kafkaio.NewSource(p.client("source"), p.cfg.source()); err != nil {
 		return err
 	}
-	cfg := consumer.Config{Flusher: p.cfg.Flusher, Ingest: p.cfg.ingest()}
-	p.Consumer, err = consumer.New(cfg, consumer.Ports{
-		Clock:        wall.Clock{},
-		Tasks:        wall.Tasks{},
-		Source:       wrap[flusher.Source](p.source, p.variant.Source),
+	cfg := consumer.Config{Flusher: p.cfg.Flusher, Ingest: p.cfg.own().Ingest}
+	ports := consumer.Ports{
+		Clock:        wallclock.Clock{},
+		Tasks:        wallclock.Tasks{},
+		Source:       p.source,
 		Store:        p.store,
 		Decoder:      codec.New(p.cfg.Options.MaxSegmentBytes),
 		DeadLetters:  p.letters,
-		Spawner:      wrap[flusher.Spawner](p.spawner, p.variant.Spawner),
+		Spawner:      p.spawner,
 		KillWorkers:  p.spawner.Close,
 		Memory:       p.store,
 		KillSwitch:   p.cfg.KillSwitch,
 		Events:       p.onFlusher,
 		IngestEvents: p.onIngest,
 		Fresh:        p.onFresh,
-	})
+	}
+	if p.cfg.Wrap != nil {
+		p.cfg.Wrap(&ports)
+	}
+	p.Consumer, err = consumer.New(cfg, ports)
 	return err
 }
 

@@ -13,11 +13,13 @@ import (
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
 	"sluice/internal/process/worker"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // workerRole is a pipeline's worker.
-var workerRole = worker.Register("worker", runWorker)
+var workerRole = worker.Register("worker", func(ctx, stop context.Context, job worker.Job) error {
+	return RunWorker(ctx, stop, job, nil)
+})
 
 // workerSettings are what a worker is told over its pipe. The passwords stand apart, since
 // kafkaio.Secret does not print itself, in JSON neither.
@@ -30,7 +32,6 @@ type workerSettings struct {
 	Worker          flusher.WorkerConfig
 	Producer        kafkaio.ProducerConfig
 	AnswerMax       time.Duration
-	Variant         string
 }
 
 // settings returns the worker's part of the configuration.
@@ -41,10 +42,9 @@ func (c Config) settings() ([]byte, error) {
 		Kafka:           c.Kafka,
 		KafkaPassword:   string(c.Kafka.SASL.Password),
 		MaxSegmentBytes: c.Options.MaxSegmentBytes,
-		Worker:          c.worker(),
+		Worker:          c.own().Worker,
 		Producer:        c.producer(c.OutputTopic, c.DeadLetterTopic),
-		AnswerMax:       c.answerMax(),
-		Variant:         c.Variant,
+		AnswerMax:       c.own().AnswerMax(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the workers' settings: %w", err)
@@ -62,18 +62,17 @@ func readSettings(text []byte) (workerSettings, error) {
 	return s, nil
 }
 
-// runWorker is the life of a worker, as a process or as a goroutine.
-func runWorker(ctx, stop context.Context, job worker.Job) error {
+// RunWorker is the life of a worker, as a process or as a goroutine. Wrap changes the ports that it
+// gets; nil leaves them as they are.
+func RunWorker(
+	ctx, stop context.Context, job worker.Job, wrap func(*flusher.WorkerPorts),
+) error {
 	s, err := readSettings(job.Settings)
 	if err != nil {
 		return err
 	}
-	changed, err := variant(s.Variant)
-	if err != nil {
-		return err
-	}
 	say := func(t flusher.Trouble) { logTrouble(job.Log, t) }
-	w := connector{settings: s, job: job, troubles: flusher.NewTroubles(wall.Clock{}, say)}
+	w := connector{settings: s, job: job, troubles: flusher.NewTroubles(wallclock.Clock{}, say)}
 	store, err := connect(ctx, stop, &w, "redis", w.openStore)
 	if store == nil {
 		return err
@@ -84,21 +83,25 @@ func runWorker(ctx, stop context.Context, job worker.Job) error {
 		return err
 	}
 	defer producer.Close()
-	return flusher.RunWorker(ctx, stop, s.Worker, flusher.WorkerPorts{
+	ports := flusher.WorkerPorts{
 		Clock:    w.clock,
 		Store:    store,
-		Producer: wrap[flusher.Producer](producer, changed.Producer),
+		Producer: producer,
 		Encoder:  codec.New(s.MaxSegmentBytes),
 		Reporter: job.Reporter,
 		Trouble:  say,
-	}, job.Spec)
+	}
+	if wrap != nil {
+		wrap(&ports)
+	}
+	return flusher.RunWorker(ctx, stop, s.Worker, ports, job.Spec)
 }
 
 // connector connects a worker to its servers.
 type connector struct {
 	settings workerSettings
 	job      worker.Job
-	clock    wall.Clock
+	clock    wallclock.Clock
 	troubles *flusher.Troubles
 	status   flusher.Status
 }

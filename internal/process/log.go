@@ -22,7 +22,7 @@ const (
 	crashBytesMax = 32 << 10
 )
 
-// forwarder passes a child's log on. Lines that are no log records come from the Go runtime, when
+// forwarder passes a child's log on. Lines that are not log records come from the Go runtime, when
 // it crashes; they are kept together and logged as one.
 type forwarder struct {
 	what  string // the child in the log's own words, such as "worker"
@@ -30,8 +30,8 @@ type forwarder struct {
 	crash strings.Builder
 }
 
-// run reads until the end: a pipe that nobody reads would stop the child.
-func (f *forwarder) run(stderr io.Reader) {
+// follow reads until the end: a pipe that nobody reads would stop the child.
+func (f *forwarder) follow(stderr io.Reader) {
 	in := bufio.NewReaderSize(stderr, logLineMax)
 	for {
 		line, err := in.ReadSlice('\n')
@@ -68,7 +68,7 @@ func isCrash(line string) bool {
 		strings.HasPrefix(line, "SIG") || strings.HasPrefix(line, "runtime: ")
 }
 
-// forward logs a record of the child as one of ours, with the time at which it was written.
+// forward logs a record of the child as the parent's own, with the time at which it was written.
 func (f *forwarder) forward(line []byte) bool {
 	var record struct {
 		Time  time.Time   `json:"time"`
@@ -95,7 +95,7 @@ func (f *forwarder) forward(line []byte) bool {
 	return true
 }
 
-// decodeExact keeps numbers as they are written: a count of spans is no float.
+// decodeExact keeps numbers as they are written: a count of spans is not a float.
 func decodeExact(line []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.UseNumber()
@@ -103,11 +103,11 @@ func decodeExact(line []byte, into any) error {
 }
 
 // lastWord is what a child's exit says if the child itself could not: the first line of the crash.
-// It is to be asked for after run returned.
+// It is to be asked for after follow returned.
 func (f *forwarder) lastWord() error {
 	line, _, _ := strings.Cut(f.crash.String(), "\n")
 	if line == "" {
-		return errors.New("it ended without a word")
+		return errors.New("it ended without saying why")
 	}
 	return fmt.Errorf("it crashed: %s", line)
 }

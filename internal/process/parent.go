@@ -38,7 +38,7 @@ func newParent[R any](pipe *os.File, rhythm Rhythm, log *slog.Logger) *Parent[R]
 // asked for less often; what waits meanwhile is collect's to bound.
 func (p *Parent[R]) Report(collect func() []R) {
 	p.collect = collect
-	go p.run()
+	go p.sendReports()
 }
 
 // Ring says that there is something to collect.
@@ -49,7 +49,7 @@ func (p *Parent[R]) Ring() {
 	}
 }
 
-func (p *Parent[R]) run() {
+func (p *Parent[R]) sendReports() {
 	defer close(p.done)
 	var beat <-chan time.Time
 	if p.rhythm.Beat > 0 {
@@ -102,7 +102,7 @@ func (p *Parent[R]) write(lines ...line[R]) {
 // close sends what is left, and the last word if there is one.
 func (p *Parent[R]) close(err error) {
 	// Set from here, in case a write to a parent that does not read is under way. A pipe that cannot
-	// do that is no reason to keep the child.
+	// do that must not keep the child.
 	_ = p.pipe.SetWriteDeadline(time.Now().Add(p.rhythm.Farewell))
 	if p.collect != nil {
 		close(p.end)

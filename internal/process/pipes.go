@@ -74,8 +74,8 @@ func (p pipes) drain(readers *sync.WaitGroup) {
 	closeAll([]*os.File{p.reports, p.stderr})
 }
 
-// reportPipe returns the child's end of its pipe to the parent. It is an error if this process has no
-// such pipes: somebody started it who is not its parent program.
+// reportPipe returns the child's end of its pipe to the parent. It is an error if this process has
+// no such pipes: somebody started it who is not its parent program.
 func reportPipe() (*os.File, error) {
 	const fd = 3
 	// Without blocking, so that a last report to a parent that does not read can be given up; and
@@ -96,7 +96,7 @@ func wantPipe(f *os.File) error {
 		return err
 	}
 	if info.Mode()&os.ModeNamedPipe == 0 {
-		return fmt.Errorf("%s is no pipe", f.Name())
+		return fmt.Errorf("%s is not a pipe", f.Name())
 	}
 	return nil
 }

@@ -90,8 +90,8 @@ func command(arguments, environment []string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// order writes orders, in a goroutine of its own: a frozen child does not read, and nobody must wait
-// for it. It closes the pipe when the child has ended, not before.
+// order writes orders, in a goroutine of its own: a frozen child does not read, and nobody must
+// wait for it. It closes the pipe when the child has ended, not before.
 func (p *Process) order(pipe *os.File, first []byte) {
 	defer func() { _ = pipe.Close() }()
 	enc := json.NewEncoder(pipe)
@@ -109,7 +109,7 @@ func (p *Process) order(pipe *os.File, first []byte) {
 func (p *Process) reap(ends pipes, read func(reports io.Reader)) {
 	var readers sync.WaitGroup
 	readers.Go(func() { read(ends.reports) })
-	readers.Go(func() { p.log.run(ends.stderr) })
+	readers.Go(func() { p.log.follow(ends.stderr) })
 	err := p.cmd.Wait()
 	ends.drain(&readers)
 	p.exit = p.judge(err)
@@ -166,7 +166,8 @@ func (p *Process) Stop() {
 	}
 }
 
-// Kill ends the child with SIGKILL, a frozen one too; its own children end with it. It never blocks.
+// Kill ends the child with SIGKILL, a frozen one too; its own children end with it. It never
+// blocks.
 func (p *Process) Kill() {
 	// The only error is that the process is gone.
 	_ = p.cmd.Process.Kill()

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/internal/lockbuf"
+	"sluice/internal/syncbuf"
 )
 
 // run starts a child and returns what it reported and how it ended.
@@ -32,23 +32,22 @@ func TestWhatAChildReportsLastIsHeard(t *testing.T) {
 	}
 }
 
-// TestForwarder: records keep their level and numbers, other lines are named as such, and a crash is
-// one record with its first line as the last word.
+// TestForwarder: records keep their level and numbers, other lines are named as such, and a crash
+// is one record with its first line as the last word.
 func TestForwarder(t *testing.T) {
-	out := &lockbuf.Buffer{}
+	out := &syncbuf.Buffer{}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	f := &forwarder{what: "worker", log: log}
-	f.run(strings.NewReader(`{"time":"2026-01-02T03:04:05Z","level":"WARN","msg":"m","n":123456789012}
-{"level":"DEBUG","msg":"too low"}
+	record := `{"time":"2026-01-02T03:04:05Z","level":"WARN","msg":"m","n":1234567890123456789}` + "\n"
+	f.follow(strings.NewReader(record + `{"level":"DEBUG","msg":"too low"}
 
 a line
 panic: planted
 
 goroutine 1 [running]:
 `))
-	want := `{"time":"2026-01-02T03:04:05Z","level":"WARN","msg":"m","n":123456789012}` + "\n"
 	text := out.String()
-	if !strings.HasPrefix(text, want) {
+	if !strings.HasPrefix(text, record) {
 		t.Errorf("the record is not passed on as it was:\n%s", text)
 	}
 	for _, want := range []string{`"msg":"worker wrote to stderr","line":"a line"`,

@@ -123,7 +123,7 @@ func (r *Role[S, R]) main() int {
 	return CodeFinished
 }
 
-// follow obeys the parent, and ends the process without a word when there is none any more: what
+// follow obeys the parent, and ends the process silently when the parent is gone: what
 // is in flight then is the next owner's, and its own children end with it.
 func follow(orders *json.Decoder, stop context.CancelFunc) {
 	for {

@@ -111,6 +111,50 @@ func TestScanFindsTheMark(t *testing.T) {
 	}
 }
 
+// TestAnotherProcessOfTheSameNumberIsAskedAgain, and the same one is not.
+func TestAnotherProcessOfTheSameNumberIsAskedAgain(t *testing.T) {
+	const mark = "PROCESS_TEST=again"
+	cmd := exec.Command("cat")
+	cmd.Env = []string{mark, "PATH=" + os.Getenv("PATH")}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	}()
+	scanner := NewScanner(mark)
+	found := func() bool {
+		list, ok := scanner.Scan()
+		if !ok {
+			t.Skip("this system has no /proc")
+		}
+		return len(list) == 1
+	}
+	for !found() { // not before its environment is its own
+		if t.Context().Err() != nil {
+			t.Fatal("it was never found")
+		}
+	}
+	k := scanner.known[cmd.Process.Pid]
+	k.marked = false
+	scanner.known[cmd.Process.Pid] = k
+	if found() {
+		t.Error("a process that is known was asked again")
+	}
+	if k.folder, err = os.Stat("/proc/self"); err != nil {
+		t.Fatal(err)
+	}
+	scanner.known[cmd.Process.Pid] = k
+	if !found() {
+		t.Error("another process of a number that is known was not asked")
+	}
+}
+
 func BenchmarkScan(b *testing.B) {
 	scanner := NewScanner("PROCESS_TEST=none")
 	for b.Loop() {

@@ -1,12 +1,15 @@
 // Package purity checks two promises of the layout, on the sources themselves, as a test:
 //
-//   - Imports point one way: cmd -> {sim, internal/harness, reports} -> adapters -> {scenarios,
-//     consumer} -> flusher -> buffer; production (cmd/run and all that it imports) has nothing of
-//     the simulator, the harness, or the tests.
+//   - Imports point one way: cmd -> {sim, worlds} -> harness -> {judge, reports} -> adapters ->
+//     {scenarios, consumer} -> flusher -> buffer; production (cmd/run and all that it imports) has
+//     nothing of the simulator, the harness, its worlds, or the tests. A world is imported by
+//     programs and tests alone, and by no other world.
 //   - The packages that decide are pure: the same calls give the same answers in any world and at
 //     any time of day. They have no driver, no wall clock, no global randomness, no concurrency
 //     of their own, no map order that could reach a decision, and call no port while they hold a
 //     lock: a port may wait, or come back for the same lock.
+//
+// A file of a pure package that writes to the disk can be exempt, by its name in rules.go.
 //
 // Names are resolved by the type checker, so a renamed or dotted import hides nothing. Test files
 // are free. What the type checker cannot see, and this package therefore does not promise: what a

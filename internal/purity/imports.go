@@ -22,8 +22,16 @@ func checkImports(packages []listed) []string {
 			fault("%s is in no layer: give it one in rules.go", own)
 			continue
 		}
+		watched, err := p.watchedImports()
+		if err != nil {
+			fault("%s: %v", own, err)
+		}
 		for _, imported := range p.Imports {
-			if why := badImport(own, imported); why != "" {
+			why := badDirection(own, imported)
+			if why == "" && slices.Contains(watched, imported) {
+				why = impureImport(own, imported)
+			}
+			if why != "" {
 				fault("%s imports %s: %s", own, imported, why)
 			}
 		}
@@ -40,18 +48,30 @@ func checkImports(packages []listed) []string {
 	return faults
 }
 
-// badImport says what is wrong with one import, or nothing.
-func badImport(own, imported string) string {
+// badDirection says what is wrong with one import between the project's packages, or nothing.
+func badDirection(own, imported string) string {
 	target, inProject := inModule(imported)
-	pure := slices.Contains(purePackages, own)
 	switch {
-	case inProject && layerOf(target) > layerOf(own):
-		return fmt.Sprintf("layer %d must not know layer %d", layerOf(own), layerOf(target))
-	case inProject && within(target, []string{"cmd"}) && programOf(target) != programOf(own):
-		return "what is below a program is its own"
-	case !pure:
+	case !inProject:
 		return ""
-	case inProject && !slices.Contains(purePackages, target) && alsoImported[own] != target:
+	case layerOf(target) > layerOf(own):
+		return fmt.Sprintf("layer %d must not know layer %d", layerOf(own), layerOf(target))
+	case within(target, []string{"cmd"}) && programOf(target) != programOf(own):
+		return "what is below a program is its own"
+	case within(target, []string{worlds}) && !within(own, []string{"cmd", target}) &&
+		!within(target, []string{own}):
+		return "only programs and tests know a world; another world does not"
+	}
+	return ""
+}
+
+// impureImport says what is wrong with one import if the package is to be pure, or nothing.
+func impureImport(own, imported string) string {
+	target, inProject := inModule(imported)
+	switch {
+	case !slices.Contains(purePackages, own):
+		return ""
+	case inProject && !slices.Contains(purePackages, target) && target != alsoImported[own]:
 		return "a pure package imports of the project only pure ones"
 	case inProject:
 		return ""

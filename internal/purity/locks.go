@@ -25,8 +25,8 @@ const callers = "the caller's"
 // variable of a function type calls. A function literal that is handed to a call runs there.
 type locker struct {
 	*source
-	decls  map[*types.Func]*ast.FuncDecl
-	ports  map[*types.Func]string // what a function calls under its caller's lock, or ""
+	decls  map[types.Object]*ast.BlockStmt // of functions, and of literals that a variable names
+	ports  map[types.Object]string         // what they call under their caller's lock, or ""
 	report func(call *ast.CallExpr, what string, h held)
 	frames []*frame
 	inline map[*ast.FuncLit]bool
@@ -41,7 +41,7 @@ type frame struct {
 // checkLocks finds the calls of ports under a lock. Package-level literals hold none.
 func (s *source) checkLocks() {
 	l := &locker{
-		source: s, decls: map[*types.Func]*ast.FuncDecl{}, ports: map[*types.Func]string{},
+		source: s, decls: map[types.Object]*ast.BlockStmt{}, ports: map[types.Object]string{},
 		inline: map[*ast.FuncLit]bool{},
 	}
 	said := map[*ast.CallExpr]bool{} // the body of a loop is followed twice
@@ -55,7 +55,8 @@ func (s *source) checkLocks() {
 	for _, f := range s.files {
 		for _, d := range f.Decls {
 			if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil {
-				l.decls[s.info.Defs[d.Name].(*types.Func)] = d
+				l.decls[s.info.Defs[d.Name]] = d.Body
+				l.nameLiterals(d.Body)
 				bodies = append(bodies, d)
 			}
 		}
@@ -63,6 +64,24 @@ func (s *source) checkLocks() {
 	for _, d := range bodies {
 		l.block(d.Body.List, held{})
 	}
+}
+
+// nameLiterals notes the function literals that a variable is made with: f := func() {...}. It is
+// followed like a function. (One that is assigned later is not known.)
+func (l *locker) nameLiterals(in ast.Node) {
+	ast.Inspect(in, func(n ast.Node) bool {
+		if made, ok := n.(*ast.AssignStmt); ok && len(made.Lhs) == len(made.Rhs) {
+			for i, value := range made.Rhs {
+				literal, isLiteral := value.(*ast.FuncLit)
+				if name, isName := made.Lhs[i].(*ast.Ident); isLiteral && isName {
+					if v := l.info.Defs[name]; v != nil {
+						l.decls[v] = literal.Body
+					}
+				}
+			}
+		}
+		return true
+	})
 }
 
 // block follows statements; it tells what is held behind them, or nil if nothing comes there.
@@ -238,6 +257,9 @@ func (l *locker) port(call *ast.CallExpr) string {
 		return "call of a function value"
 	}
 	fn, ok := l.info.Uses[id].(*types.Func)
+	if v := l.info.Uses[id]; !ok && l.decls[v] != nil {
+		return l.through(v)
+	}
 	if !ok {
 		return "call of the function value " + id.Name
 	}
@@ -252,13 +274,13 @@ func (l *locker) port(call *ast.CallExpr) string {
 }
 
 // through says which port a function of the package calls while its caller holds a lock.
-func (l *locker) through(fn *types.Func) string {
+func (l *locker) through(fn types.Object) string {
 	if what, known := l.ports[fn]; known {
 		return what
 	}
 	l.ports[fn] = "" // also for its calls of itself
-	d := l.decls[fn]
-	if d == nil {
+	body := l.decls[fn]
+	if body == nil {
 		return ""
 	}
 	inner := *l
@@ -268,7 +290,7 @@ func (l *locker) through(fn *types.Func) string {
 			l.ports[fn] = what + " in " + fn.Name()
 		}
 	}
-	inner.block(d.Body.List, held{callers: true})
+	inner.block(body.List, held{callers: true})
 	return l.ports[fn]
 }
 

@@ -18,15 +18,6 @@ const (
 // RedisServer that can be stopped, frozen and restarted; the others notice after 2 s.
 type RedisClusterServers []*RedisServer
 
-// Addrs are the nodes' addresses.
-func (c RedisClusterServers) Addrs() []string {
-	addrs := make([]string, len(c))
-	for i, s := range c {
-		addrs[i] = s.Addr
-	}
-	return addrs
-}
-
 // Stop ends all nodes.
 func (c RedisClusterServers) Stop() error {
 	var faults []error

@@ -1,4 +1,4 @@
-package servers
+package servers_test
 
 import (
 	"bufio"
@@ -12,6 +12,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/prometheus/procfs"
+
+	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 )
 
 // envChild makes this test binary a program that starts servers and then ends in the way the
@@ -27,21 +32,21 @@ func TestMain(m *testing.M) {
 
 // child prints the folder, then the processes it has: the guard first, then the servers.
 func child(how string) {
-	single, err := StartRedis()
+	single, err := servers.StartRedis()
 	exitOn(err)
-	cluster, err := StartRedisCluster()
+	cluster, err := servers.StartRedisCluster()
 	exitOn(err)
-	g, err := theGuard()
+	root, guard, err := servers.Guard()
 	exitOn(err)
-	frozen, err := StartRedis()
+	frozen, err := servers.StartRedis()
 	exitOn(err)
 	exitOn(frozen.Freeze())
-	stopped, err := StartRedis()
+	stopped, err := servers.StartRedis()
 	exitOn(err)
 	exitOn(stopped.Stop())
-	fmt.Println(g.root)
-	fmt.Println(g.pid)
-	for _, s := range append([]*RedisServer{single, frozen, stopped}, cluster...) {
+	fmt.Println(root)
+	fmt.Println(guard)
+	for _, s := range append([]*servers.RedisServer{single, frozen, stopped}, cluster...) {
 		fmt.Println(s.Pid())
 	}
 	fmt.Println("end")
@@ -63,9 +68,7 @@ func exitOn(err error) {
 }
 
 func TestNoServerOutlivesItsProgram(t *testing.T) {
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		must(t, fmt.Errorf("redis-server is %w", ErrMissing))
-	}
+	servertest.Redis(t) // or the test is skipped
 	for _, how := range []string{"exit", "panic", "kill -9"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
@@ -114,12 +117,12 @@ func runChild(t *testing.T, how string) (root string, pids []int) {
 
 // gone says whether the process has ended, waited for or not.
 func gone(pid int) bool {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	p, err := procfs.NewProc(pid)
 	if err != nil {
-		return syscall.Kill(pid, 0) == syscall.ESRCH
+		return true
 	}
-	_, rest, _ := strings.Cut(string(stat), ") ") // after the program's name comes the state
-	return strings.HasPrefix(rest, "Z")
+	stat, err := p.Stat()
+	return err != nil || stat.State == "Z"
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {
@@ -133,7 +136,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 func TestEndedServersAreForgotten(t *testing.T) {
-	s := Redis(t)
+	s := servertest.Redis(t)
 	check(t, s.Kill())
 	if err := s.Freeze(); err == nil {
 		t.Error("a signal to an ended server gave no error")
@@ -146,10 +149,10 @@ func TestEndedServersAreForgotten(t *testing.T) {
 }
 
 func TestServersWriteOnlyInTheirFolder(t *testing.T) {
-	s := Redis(t)
+	s := servertest.Redis(t)
 	ask(t, s.Addr, "SET", "k", "v")
 	ask(t, s.Addr, "SAVE")
-	if _, err := os.Stat(filepath.Join(s.dir, "dump.rdb")); err != nil {
+	if _, err := os.Stat(filepath.Join(servers.Dir(s), "dump.rdb")); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat("dump.rdb"); !os.IsNotExist(err) {

@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -24,14 +24,10 @@ const (
 // stays the same over restarts, as do its data. It creates no topics by itself. Not safe for
 // concurrent use.
 type KafkaServer struct {
-	// Addr is "127.0.0.1:port".
-	Addr string
-
+	server
 	controller string // its listener's address
-	dir        string
 	java       []string
 	config     string
-	proc       *process
 }
 
 // QuickJava has Java compile little: a start costs 2.7 s of processor time instead of 4.3, and full
@@ -55,7 +51,8 @@ func StartKafka(options ...string) (*KafkaServer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("start kafka: %w", err)
 		}
-		s := &KafkaServer{dir: dir, java: java, config: filepath.Join(dir, "server.properties")}
+		s := &KafkaServer{server: server{dir: dir, stopMax: kafkaStopMax}, java: java,
+			config: filepath.Join(dir, "server.properties")}
 		if err := s.configure(); err != nil {
 			return nil, err
 		}
@@ -63,7 +60,7 @@ func StartKafka(options ...string) (*KafkaServer, error) {
 			return nil, err
 		}
 		if err := s.Start(); err != nil {
-			return nil, errors.Join(err, s.end())
+			return nil, errors.Join(err, s.Kill())
 		}
 		return s, nil
 	})
@@ -90,7 +87,7 @@ func (s *KafkaServer) configure() error {
 
 // format prepares the data folder, once in the server's life.
 func (s *KafkaServer) format() error {
-	argv := append(append([]string{}, s.java...), QuickJava,
+	argv := append(slices.Clone(s.java), QuickJava,
 		"kafka.tools.StorageTool", "format", "--standalone", "-t", kafkaClusterID, "-c", s.config)
 	proc, err := startProcess("kafka-format", s.dir, argv...)
 	if err != nil {
@@ -109,16 +106,8 @@ func (s *KafkaServer) format() error {
 // Start starts the server again after Stop or Kill, on the same port with the same data, and
 // returns when it answers.
 func (s *KafkaServer) Start() error {
-	if s.proc != nil && s.proc.running() {
-		return fmt.Errorf("start kafka on %s: it is running", s.Addr)
-	}
-	argv := append(append([]string{}, s.java...), "kafka.Kafka", s.config)
-	proc, err := startProcess("kafka", s.dir, argv...)
-	if err != nil {
-		return err
-	}
-	s.proc = proc
-	return proc.waitReady(kafkaReadyMax, s.answers)
+	argv := append(slices.Clone(s.java), "kafka.Kafka", s.config)
+	return s.launch("kafka", kafkaReadyMax, s.answers, argv...)
 }
 
 // answers asks for the metadata, as a client of the test will do next.
@@ -136,34 +125,6 @@ func (s *KafkaServer) answers() error {
 	}
 	return err
 }
-
-func (s *KafkaServer) end() error {
-	if s.proc == nil {
-		return nil
-	}
-	return s.proc.kill()
-}
-
-// Stop ends the server in good order.
-func (s *KafkaServer) Stop() error { return s.proc.terminate(kafkaStopMax) }
-
-// Kill ends the server with SIGKILL; its data stay for Start.
-func (s *KafkaServer) Kill() error { return s.proc.kill() }
-
-// Freeze stops the process with SIGSTOP: connections stay open and nothing answers.
-func (s *KafkaServer) Freeze() error { return s.proc.signal(syscall.SIGSTOP) }
-
-// Thaw lets a frozen process go on.
-func (s *KafkaServer) Thaw() error { return s.proc.signal(syscall.SIGCONT) }
-
-// Running says whether the process is there (frozen counts as there).
-func (s *KafkaServer) Running() bool { return s.proc.running() }
-
-// Pid is the number of the process started last.
-func (s *KafkaServer) Pid() int { return s.proc.pid }
-
-// LogTail is the end of the server's output, for messages of failed tests.
-func (s *KafkaServer) LogTail() string { return s.proc.tail() }
 
 // kafkaJava is the command line up to the main class, or ErrMissing.
 func kafkaJava() ([]string, error) {

@@ -1,10 +1,13 @@
-package servers
+package servers_test
 
 import (
 	"context"
 	"errors"
 	"testing"
 	"time"
+
+	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -41,7 +44,7 @@ func readOne(t *testing.T, client *kgo.Client) string {
 
 func TestKafkaKeepsPortAndRecordsOverOutages(t *testing.T) {
 	t.Parallel()
-	s := NewKafka(t)
+	s := servertest.NewKafka(t)
 	client := kafkaClient(t, s.Addr)
 	_, err := kadm.NewClient(client).CreateTopic(t.Context(), 2, 1, nil, topic)
 	check(t, err)
@@ -71,19 +74,8 @@ func TestKafkaKeepsPortAndRecordsOverOutages(t *testing.T) {
 	}
 }
 
-func TestSharedKafkaRunsAgainForTheNextTest(t *testing.T) {
-	var stopped *KafkaServer
-	t.Run("stops it", func(t *testing.T) {
-		stopped = Kafka(t)
-		check(t, stopped.Stop())
-	})
-	if s := Kafka(t); s != stopped || !s.Running() {
-		t.Errorf("next test: the same server %v, running %v; want both", s == stopped, s.Running())
-	}
-}
-
 func TestKafkaCreatesNoTopicByItself(t *testing.T) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(KafkaAddr(t)))
+	client, err := kgo.NewClient(kgo.SeedBrokers(servertest.KafkaAddr(t)))
 	check(t, err)
 	defer client.Close()
 	_, err = kadm.NewClient(client).ListEndOffsets(t.Context(), "servers-never-created")
@@ -99,7 +91,7 @@ func TestKafkaCreatesNoTopicByItself(t *testing.T) {
 // over a restart too.
 func TestAbsentBrokerLeavesTooFewReplicas(t *testing.T) {
 	t.Parallel()
-	s := NewKafka(t)
+	s := servertest.NewKafka(t)
 	check(t, s.AddAbsentBroker(t.Context()))
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Addr), kgo.DefaultProduceTopic(topic),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -120,7 +112,7 @@ func TestAbsentBrokerLeavesTooFewReplicas(t *testing.T) {
 	for range 2 {
 		check(t, produce(1, 100))
 		take := kadm.AlterPartitionAssignmentsReq{}
-		take.Assign(topic, 1, []int32{1, AbsentBroker})
+		take.Assign(topic, 1, []int32{1, servers.AbsentBroker})
 		answer, err := admin.AlterPartitionAssignments(t.Context(), take)
 		check(t, errors.Join(err, answer.Error()))
 		eventually(t, "the partition has too few replicas", func() bool {

@@ -1,10 +1,13 @@
-package servers
+package servers_test
 
 import (
 	"errors"
 	"net"
 	"strings"
 	"testing"
+
+	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 )
 
 func TestTakenPortIsTriedAgainAndOtherFaultsAreNot(t *testing.T) {
@@ -23,7 +26,7 @@ func TestTakenPortIsTriedAgainAndOtherFaultsAreNot(t *testing.T) {
 	}
 	for _, tt := range tests {
 		tries := 0
-		_, err := retryPorts(func() (int, error) {
+		_, err := servers.RetryPorts(func() (int, error) {
 			tries++
 			if tries <= len(tt.faults) {
 				return 0, tt.faults[tries-1]
@@ -39,9 +42,9 @@ func TestTakenPortIsTriedAgainAndOtherFaultsAreNot(t *testing.T) {
 // TestServersSayThatTheirPortIsTaken holds the servers' words to what retryPorts looks for.
 func TestServersSayThatTheirPortIsTaken(t *testing.T) {
 	t.Parallel()
-	r := Redis(t)
+	r := servertest.Redis(t)
 	refusesTaken(t, r.Addr, r.Stop, r.Start)
-	k := NewKafka(t)
+	k := servertest.NewKafka(t)
 	refusesTaken(t, k.Addr, k.Stop, k.Start)
 }
 

@@ -15,7 +15,7 @@ import (
 // pollEvery is the pause between two looks at something that has no way to call back.
 const pollEvery = 5 * time.Millisecond
 
-// gateScript becomes the server only after it was told to: a program that dies between starting
+// gateScript becomes the server only when it is told to: a program that dies between starting
 // the process and naming it to the guard closes the pipe, and the process ends without ever having
 // been a server.
 const gateScript = `read -r go && exec "$@" </dev/null`

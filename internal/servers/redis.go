@@ -4,15 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 )
-
-// ErrMissing is wrapped by every error that says that a server's program is not installed.
-var ErrMissing = errors.New("not installed: run `make tools`")
 
 const (
 	redisReadyMax = 20 * time.Second
@@ -22,13 +17,9 @@ const (
 // RedisServer is one Redis process on a loopback port that stays the same over restarts. It has no
 // persistence unless its arguments ask for it. Not safe for concurrent use.
 type RedisServer struct {
-	// Addr is "127.0.0.1:port".
-	Addr string
-
+	server
 	port int
-	dir  string
 	args []string
-	proc *process
 }
 
 // StartRedis starts a Redis 7 server with further arguments in the words of redis-server
@@ -39,8 +30,8 @@ func StartRedis(args ...string) (*RedisServer, error) {
 
 // startRedisWith asks for the arguments anew at every try, as they may name a port too.
 func startRedisWith(args func() ([]string, error)) (*RedisServer, error) {
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		return nil, fmt.Errorf("redis-server is %w", ErrMissing)
+	if err := redisInstalled(); err != nil {
+		return nil, err
 	}
 	g, err := theGuard()
 	if err != nil {
@@ -59,56 +50,27 @@ func startRedisWith(args func() ([]string, error)) (*RedisServer, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := &RedisServer{Addr: loopback(port), port: port, dir: dir, args: given}
+		s := &RedisServer{
+			server: server{Addr: loopback(port), dir: dir, stopMax: redisStopMax}, port: port, args: given,
+		}
 		if err := s.Start(); err != nil {
-			return nil, errors.Join(err, s.end())
+			return nil, errors.Join(err, s.Kill())
 		}
 		return s, nil
 	})
 }
 
-// end kills what a failed start may have left.
-func (s *RedisServer) end() error {
-	if s.proc == nil {
-		return nil
-	}
-	return s.proc.kill()
-}
-
 // Start starts the server again after Stop or Kill, on the same port, with whatever its folder
 // holds, and returns when it answers and has loaded its data.
 func (s *RedisServer) Start() error {
-	if s.proc != nil && s.proc.running() {
-		return fmt.Errorf("start redis on %s: it is running", s.Addr)
-	}
 	argv := []string{
 		"redis-server", "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--daemonize", "no",
 		"--dir", s.dir, "--save", "", "--appendonly", "no",
 	}
-	proc, err := startProcess("redis", s.dir, append(argv, s.args...)...)
-	if err != nil {
-		return err
-	}
-	s.proc = proc
-	return proc.waitReady(redisReadyMax, func() error {
+	return s.launch("redis", redisReadyMax, func() error {
 		_, err := redisDo(s.Addr, "PING") // an error while LOADING
 		return err
-	})
-}
-
-// Stop ends the server in good order, without saving.
-func (s *RedisServer) Stop() error { return s.proc.terminate(redisStopMax) }
-
-// Kill ends the server with SIGKILL. It returns when the process is gone.
-func (s *RedisServer) Kill() error { return s.proc.kill() }
-
-// Restart stops the server and starts it again on the same port, with all its data or, as after a
-// failover to an empty node, with none.
-func (s *RedisServer) Restart(keepData bool) error {
-	if err := s.Halt(keepData); err != nil {
-		return err
-	}
-	return s.Start()
+	}, append(argv, s.args...)...)
 }
 
 // Halt ends the server such that Start finds all its data, or none. Nothing that it has answered
@@ -152,18 +114,3 @@ func (s *RedisServer) forget() error {
 // elements in lines, nil as "". It is for what a test does to the server ("CONFIG", "SET",
 // "maxmemory", "1mb") or looks up in it, not for what it measures.
 func (s *RedisServer) Do(words ...string) (string, error) { return redisDo(s.Addr, words...) }
-
-// Freeze stops the process with SIGSTOP: connections stay open and nothing answers.
-func (s *RedisServer) Freeze() error { return s.proc.signal(syscall.SIGSTOP) }
-
-// Thaw lets a frozen process go on.
-func (s *RedisServer) Thaw() error { return s.proc.signal(syscall.SIGCONT) }
-
-// Running says whether the process is there (frozen counts as there).
-func (s *RedisServer) Running() bool { return s.proc.running() }
-
-// Pid is the number of the process started last.
-func (s *RedisServer) Pid() int { return s.proc.pid }
-
-// LogTail is the end of the server's output, for messages of failed tests.
-func (s *RedisServer) LogTail() string { return s.proc.tail() }

@@ -1,14 +1,17 @@
-package servers
+package servers_test
 
 import (
 	"strings"
 	"testing"
+
+	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
 )
 
 // ask sends one command and fails the test on an error.
 func ask(t *testing.T, addr string, words ...string) string {
 	t.Helper()
-	answer, err := redisDo(addr, words...)
+	answer, err := servers.RedisDo(addr, words...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,32 +26,32 @@ func check(t *testing.T, err error) {
 }
 
 func TestRedisRestartKeepsPortAndTheDataAskedFor(t *testing.T) {
-	s := Redis(t, "--maxmemory", "64mb")
+	s := servertest.Redis(t, "--maxmemory", "64mb")
 	if info := ask(t, s.Addr, "INFO", "memory"); !strings.Contains(info, "maxmemory_human:64.00M") {
 		t.Errorf("the argument --maxmemory 64mb did not arrive:\n%s", info)
 	}
 	ask(t, s.Addr, "SET", "k", "v")
 	addr, pid := s.Addr, s.Pid()
-	check(t, s.Restart(true))
+	check(t, servertest.Restart(s, true))
 	if s.Addr != addr || s.Pid() == pid {
 		t.Errorf("restarted as %s, process %d; was %s, process %d", s.Addr, s.Pid(), addr, pid)
 	}
 	if got := ask(t, s.Addr, "GET", "k"); got != "v" {
 		t.Errorf("after a restart with data, k = %q, want v", got)
 	}
-	check(t, s.Restart(false))
+	check(t, servertest.Restart(s, false))
 	if got := ask(t, s.Addr, "DBSIZE"); got != "0" {
 		t.Errorf("after a restart without data there are %s keys", got)
 	}
 }
 
 func TestRedisStopsAndStartsAgain(t *testing.T) {
-	s := Redis(t)
+	s := servertest.Redis(t)
 	check(t, s.Stop())
 	if s.Running() {
 		t.Error("running after Stop")
 	}
-	if _, err := redisDo(s.Addr, "PING"); err == nil {
+	if _, err := servers.RedisDo(s.Addr, "PING"); err == nil {
 		t.Error("answers after Stop")
 	}
 	check(t, s.Start())
@@ -59,11 +62,11 @@ func TestRedisStopsAndStartsAgain(t *testing.T) {
 }
 
 func TestFrozenRedisKeepsSilentAndGoesOn(t *testing.T) {
-	s := Redis(t)
+	s := servertest.Redis(t)
 	check(t, s.Freeze())
 	answered := make(chan error, 1)
 	go func() {
-		_, err := redisDo(s.Addr, "PING")
+		_, err := servers.RedisDo(s.Addr, "PING")
 		answered <- err
 	}()
 	check(t, s.Thaw())
@@ -78,49 +81,49 @@ func TestFrozenRedisKeepsSilentAndGoesOn(t *testing.T) {
 }
 
 func TestRedisThatCannotStartSaysWhy(t *testing.T) {
-	_, err := StartRedis("--no-such-option", "1")
+	_, err := servers.StartRedis("--no-such-option", "1")
 	if err == nil || !strings.Contains(err.Error(), "no-such-option") {
 		t.Errorf("error %v does not quote what Redis said of the bad option", err)
 	}
 }
 
 func TestRedisClusterServesAllSlots(t *testing.T) {
-	addrs := RedisCluster(t)
-	if len(addrs) != clusterMasters {
-		t.Fatalf("%d addresses, want %d", len(addrs), clusterMasters)
+	addrs := servertest.RedisCluster(t)
+	if len(addrs) != servers.ClusterMasters {
+		t.Fatalf("%d addresses, want %d", len(addrs), servers.ClusterMasters)
 	}
 	for _, addr := range addrs {
-		check(t, clusterWell(addr))
+		check(t, servers.ClusterWell(addr))
 	}
 	moved := 0
 	for _, addr := range addrs { // the same key on every node: one has it, the others point there
-		if _, err := redisDo(addr, "SET", "{servers-test}k", "v"); err != nil {
+		if _, err := servers.RedisDo(addr, "SET", "{servers-test}k", "v"); err != nil {
 			if !strings.Contains(err.Error(), "MOVED") {
 				t.Fatal(err)
 			}
 			moved++
 		}
 	}
-	if moved != clusterMasters-1 {
-		t.Errorf("%d of %d nodes answered MOVED, want all but one", moved, clusterMasters)
+	if moved != servers.ClusterMasters-1 {
+		t.Errorf("%d of %d nodes answered MOVED, want all but one", moved, servers.ClusterMasters)
 	}
 }
 
 func TestSharedClusterIsTheSameForAll(t *testing.T) {
-	a, b := RedisCluster(t), RedisCluster(t)
+	a, b := servertest.RedisCluster(t), servertest.RedisCluster(t)
 	if strings.Join(a, ",") != strings.Join(b, ",") {
 		t.Errorf("two calls gave two clusters: %v and %v", a, b)
 	}
 }
 
 func TestClusterNodeComesBackWithItsSlots(t *testing.T) {
-	c := NewRedisCluster(t)
+	c := servertest.NewRedisCluster(t)
 	node := c[0]
 	const key = "{06S}k" // slot 0, the first node's
 	_, err := node.Do("SET", key, "v")
 	check(t, err)
 	for _, keep := range []bool{true, false} {
-		check(t, node.Restart(keep))
+		check(t, servertest.Restart(node, keep))
 		check(t, c.WaitWell())
 		got, err := node.Do("EXISTS", key)
 		check(t, err)
@@ -131,7 +134,7 @@ func TestClusterNodeComesBackWithItsSlots(t *testing.T) {
 }
 
 func TestDoGivesEveryKindOfAnswerAsText(t *testing.T) {
-	s := Redis(t)
+	s := servertest.Redis(t)
 	tests := []struct {
 		words []string
 		want  string

@@ -56,7 +56,7 @@ func redisAnswer(in *bufio.Reader) (string, error) {
 		return "", errors.New(rest)
 	case '$', '*':
 	default:
-		return "", fmt.Errorf("answer %q is no Redis answer", line)
+		return "", fmt.Errorf("answer %q is not a Redis answer", line)
 	}
 	size, err := strconv.Atoi(rest)
 	if err != nil {

@@ -31,6 +31,14 @@ func (p Problem) String() string {
 // Problems is the error of a file that cannot be used: everything that is wrong with it.
 type Problems []Problem
 
+// Err returns the problems as an error, nil if there are none.
+func (p Problems) Err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return p
+}
+
 // Error returns one line per problem.
 func (p Problems) Error() string {
 	lines := make([]string, len(p))

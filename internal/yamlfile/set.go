@@ -37,7 +37,7 @@ func (p Places) Set(target any, text string) error {
 		path, v, off = join(path, known[i]), v.Field(i), offOf(v.Type(), i)
 	}
 	r.value(root, path, v, off)
-	if err := r.err(); err != nil {
+	if err := r.problems.Err(); err != nil {
 		return err
 	}
 	p.override(path, r.file)

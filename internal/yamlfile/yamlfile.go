@@ -26,7 +26,7 @@ func Read(file string, text []byte, target any) (Places, error) {
 		return nil, err
 	}
 	r.value(root, "", reflect.ValueOf(target).Elem(), "")
-	return r.places, r.err()
+	return r.places, r.problems.Err()
 }
 
 // Setting is a key of a file without further keys, and its values as they are written: one, or
@@ -63,7 +63,7 @@ func ReadSettings(file string, text []byte, known []string) ([]Setting, error) {
 		}
 		settings = append(settings, s)
 	})
-	return settings, r.err()
+	return settings, r.problems.Err()
 }
 
 // reader collects the problems and the places of what was read.
@@ -73,13 +73,6 @@ type reader struct {
 	places   Places
 	// oneLine is true for a flag, whose problems have no line.
 	oneLine bool
-}
-
-func (r *reader) err() error {
-	if len(r.problems) == 0 {
-		return nil
-	}
-	return r.problems
 }
 
 var byteOrderMark = []byte("\ufeff")

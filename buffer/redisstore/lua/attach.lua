@@ -84,7 +84,7 @@ local function store(t, u)
   u.generation = g
 end
 
--- subtree reads one, from the places of its ids, of itself, of its details and of its frame; adds
+-- subtree reads one, from the places of its ids, its start, its details and of its frame; adds
 -- it; and returns where the next one's are.
 local function subtree(t, ids, at, details, frame)
   local meta = t.meta

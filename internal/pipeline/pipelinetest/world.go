@@ -27,8 +27,8 @@ import (
 	"sluice/internal/ledger"
 	"sluice/internal/load"
 	"sluice/internal/pipeline"
-	"sluice/internal/servers"
-	"sluice/internal/wall"
+	"sluice/internal/servers/servertest"
+	"sluice/internal/wallclock"
 	"sluice/scenarios"
 )
 
@@ -69,15 +69,15 @@ func Fakes(tb testing.TB) *World {
 // Real returns a world on a single Redis and Kafka.
 func Real(tb testing.TB) *World {
 	tb.Helper()
-	redis := servers.RedisAddr(tb)
-	return On(tb, []string{redis}, strings.Split(servers.KafkaAddr(tb), ","))
+	redis := servertest.RedisAddr(tb)
+	return On(tb, []string{redis}, strings.Split(servertest.KafkaAddr(tb), ","))
 }
 
 // Cluster returns a world on Redis Cluster and Kafka.
 func Cluster(tb testing.TB) *World {
 	tb.Helper()
-	redis := servers.RedisCluster(tb)
-	return On(tb, redis, strings.Split(servers.KafkaAddr(tb), ","))
+	redis := servertest.RedisCluster(tb)
+	return On(tb, redis, strings.Split(servertest.KafkaAddr(tb), ","))
 }
 
 // On returns a world on these servers, whose Config is changed by the tweaks: logins, for example.
@@ -189,7 +189,7 @@ func (w *World) Send(ctx context.Context, spans, perSecond int) error {
 		if wait <= 2*time.Millisecond {
 			return timestamp, nil
 		}
-		return timestamp, wall.Clock{}.Sleep(ctx, wait)
+		return timestamp, wallclock.Clock{}.Sleep(ctx, wait)
 	})
 }
 

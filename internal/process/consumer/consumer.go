@@ -12,6 +12,7 @@ import (
 	"sluice/buffer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
+	"sluice/internal/defects"
 	"sluice/internal/pipeline"
 	"sluice/internal/process"
 )
@@ -21,6 +22,8 @@ import (
 type Config struct {
 	// Pipeline is what runs. Its functions and its Log are not used.
 	Pipeline pipeline.Config
+	// Planted is what the consumer and its workers run with, to see it caught, or survived.
+	Planted defects.Planted
 	// Mark is a KEY=VALUE for the consumer's environment, which its workers inherit: by it every
 	// process of a run is found. Workers do not inherit what begins with SLUICE_.
 	Mark string
@@ -77,7 +80,7 @@ func Start(ctx context.Context, cfg Config) (*Process, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	settings, err := cfg.Pipeline.Encode()
+	encoded, err := cfg.Pipeline.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("start a consumer: %w", err)
 	}
@@ -86,7 +89,7 @@ func Start(ctx context.Context, cfg Config) (*Process, error) {
 		Arguments:   []string{cfg.Mark},
 		Environment: []string{cfg.Mark},
 		Log:         cfg.Log,
-	}, settings, p.take)
+	}, settings{encoded, cfg.Planted}, p.take)
 	if err != nil {
 		return nil, fmt.Errorf("start a consumer: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 	"sluice/internal/pipeline"
 	"sluice/internal/pipeline/pipelinetest"
 	"sluice/internal/process"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 func TestMain(m *testing.M) {
@@ -117,6 +117,6 @@ func eventually(tb testing.TB, what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			tb.Fatalf("not within 30 s: %s", what)
 		}
-		_ = wall.Clock{}.Sleep(context.Background(), 5*time.Millisecond)
+		_ = wallclock.Clock{}.Sleep(context.Background(), 5*time.Millisecond)
 	}
 }

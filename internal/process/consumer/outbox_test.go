@@ -39,8 +39,8 @@ func TestNoEventIsLostOnASlowHarness(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := events + 3; len(got) != want {
-		t.Fatalf("%d reports, want %d: the events, that of the input, freshness and one state", len(got),
-			want)
+		t.Fatalf("%d reports, want %d: the events, that of the input, freshness and one state",
+			len(got), want)
 	}
 	for i, r := range got[:events] {
 		if r.Event == nil || r.Event.Worker != i || r.Event.Kind != flusher.EventFailed {
@@ -52,7 +52,7 @@ func TestNoEventIsLostOnASlowHarness(t *testing.T) {
 		t.Errorf("the input's event is %v", e)
 	}
 	if f := got[events+1].Fresh; f == nil || f.Worker != 1 || len(f.Samples) != freshMax {
-		t.Errorf("freshness is %+v, want the last %d samples", f, freshMax)
+		t.Errorf("freshness is not the last %d samples of worker 1", freshMax)
 	}
 	if s := got[events+2].State; s == nil || s.Workers[0].State != flusher.StateHung {
 		t.Errorf("the state is %+v", s)

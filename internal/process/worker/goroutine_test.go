@@ -8,14 +8,14 @@ import (
 
 	"sluice/flusher"
 	"sluice/internal/process"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 func newGoroutines(t *testing.T, do string) *Goroutines {
 	t.Helper()
 	settings, _ := json.Marshal(behaviour{Do: do})
 	s, err := NewGoroutines(GoroutineConfig{
-		Role: testRole, Settings: settings, Clock: wall.Clock{}, Log: slog.New(slog.DiscardHandler),
+		Role: testRole, Settings: settings, Clock: wallclock.Clock{}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestGoroutineCrashIsAnExit(t *testing.T) {
 }
 
 func TestGoroutinesNeedARole(t *testing.T) {
-	_, err := NewGoroutines(GoroutineConfig{Clock: wall.Clock{}, Log: slog.New(slog.DiscardHandler)})
+	_, err := NewGoroutines(GoroutineConfig{Clock: wallclock.Clock{}, Log: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "no role") {
 		t.Errorf("%v does not say what is missing", err)
 	}

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"sluice/flusher"
-	"sluice/internal/lockbuf"
 	"sluice/internal/process"
-	"sluice/internal/wall"
+	"sluice/internal/syncbuf"
+	"sluice/internal/wallclock"
 )
 
 // testRole is what test workers do.
@@ -50,7 +50,9 @@ func behave(ctx, stop context.Context, job Job) error {
 	case "flood":
 		for n := uint64(1); stop.Err() == nil; n++ {
 			job.Reporter.Report(flusher.Status{Stage: flusher.StageIdle, Beats: n})
-			job.Reporter.Fresh([]time.Duration{time.Duration(n)})
+			job.Reporter.Fresh(make([]time.Duration, 20))
+			// A worker has one thread, and what writes the reports needs it too.
+			_ = wallclock.Clock{}.Sleep(stop, 50*time.Microsecond)
 		}
 		return nil
 	case "silent":
@@ -79,7 +81,7 @@ func behave(ctx, stop context.Context, job Job) error {
 
 // beat reports until it is told to stop, and once more then.
 func beat(ctx, stop context.Context, reporter flusher.Reporter) error {
-	clock := wall.Clock{}
+	clock := wallclock.Clock{}
 	for n := uint64(2); ; n++ {
 		if clock.Sleep(stop, 5*time.Millisecond) != nil {
 			reporter.Report(flusher.Status{Stage: flusher.StageStopped, Beats: n, Spans: 42})
@@ -90,10 +92,10 @@ func beat(ctx, stop context.Context, reporter flusher.Reporter) error {
 }
 
 // newProcesses returns a spawner whose workers do as told, and its log.
-func newProcesses(tb testing.TB, b behaviour) (*Processes, *lockbuf.Buffer) {
+func newProcesses(tb testing.TB, b behaviour) (*Processes, *syncbuf.Buffer) {
 	tb.Helper()
-	out := &lockbuf.Buffer{}
-	cfg := DefaultProcessConfig(testRole, wall.Clock{})
+	out := &syncbuf.Buffer{}
+	cfg := DefaultProcessConfig(testRole, wallclock.Clock{})
 	cfg.Settings, _ = json.Marshal(b)
 	cfg.Log = slog.New(slog.NewJSONHandler(out, nil))
 	s, err := NewProcesses(cfg)
@@ -121,7 +123,7 @@ func eventually(tb testing.TB, what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			tb.Fatalf("not within 20 s: %s", what)
 		}
-		_ = wall.Clock{}.Sleep(context.Background(), 2*time.Millisecond)
+		_ = wallclock.Clock{}.Sleep(context.Background(), 2*time.Millisecond)
 	}
 }
 

@@ -13,13 +13,13 @@ import (
 
 	"sluice/flusher"
 	"sluice/internal/process"
-	"sluice/internal/wall"
+	"sluice/internal/wallclock"
 )
 
 // parentMain is the middle level: it starts two workers, tells their numbers when both beat, and
 // waits to be killed. When its stdin ends the test is gone.
 func parentMain() {
-	cfg := DefaultProcessConfig(testRole, wall.Clock{})
+	cfg := DefaultProcessConfig(testRole, wallclock.Clock{})
 	cfg.Settings, _ = json.Marshal(behaviour{Do: "beat"})
 	s, err := NewProcesses(cfg)
 	if err != nil {
@@ -33,7 +33,7 @@ func parentMain() {
 			os.Exit(1)
 		}
 		for st, _ := h.Status(); st.Beats == 0; st, _ = h.Status() {
-			_ = wall.Clock{}.Sleep(context.Background(), 1e6)
+			_ = wallclock.Clock{}.Sleep(context.Background(), 1e6)
 		}
 		fmt.Println(h.(*Process).Pid())
 	}

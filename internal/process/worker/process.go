@@ -11,6 +11,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/check"
 	"sluice/internal/process"
 )
 
@@ -20,18 +21,36 @@ type ProcessConfig struct {
 	Role *Role
 	// Settings are handed to every worker, as JSON.
 	Settings json.RawMessage
-	// Threads is GOMAXPROCS of a worker. Default 1: a worker is a sequence of stages, and the
-	// number of workers is what scales.
-	Threads int
-	// GCPercent is GOGC of a worker. Default 200: half the collections for some memory.
-	GCPercent int
-	// MemoryMax is GOMEMLIMIT of a worker: towards it, collections become more frequent. Default
-	// 512 MiB; NoMemoryMax for none.
-	MemoryMax buffer.Bytes
+	// Limits are each worker's.
+	Limits
 	// Clock tells when reports arrived.
 	Clock flusher.Clock
 	// Log receives the workers' logs, each with the worker's number. Its level is theirs too.
 	Log *slog.Logger
+}
+
+// Limits bound a worker process.
+type Limits struct {
+	// Threads is how many threads run Go code at a time (GOMAXPROCS). Default 1: a worker is a
+	// sequence of stages, and the number of workers is what scales.
+	Threads int
+	// GCPercent is GOGC: higher costs memory and saves CPU. Default 200.
+	GCPercent int
+	// MemoryMax is where the collector works against further growth (GOMEMLIMIT). Default 512 MiB;
+	// NoMemoryMax for none.
+	MemoryMax buffer.Bytes
+}
+
+// DefaultLimits returns the defaults named at the fields.
+func DefaultLimits() Limits { return Limits{Threads: 1, GCPercent: 200, MemoryMax: 512 << 20} }
+
+// Validate returns every fault of the limits, joined, or nil.
+func (l Limits) Validate() error {
+	var f check.Faults
+	f.When(l.Threads < 1, "worker threads %d must be 1 or more", l.Threads)
+	f.When(l.GCPercent < 1, "worker GC percent %d must be 1 or more", l.GCPercent)
+	f.When(l.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)", l.MemoryMax)
+	return f.Err()
 }
 
 // NoMemoryMax leaves a worker's memory to the machine.
@@ -40,31 +59,22 @@ const NoMemoryMax buffer.Bytes = 0
 // DefaultProcessConfig returns the defaults for workers of that role.
 func DefaultProcessConfig(role *Role, clock flusher.Clock) ProcessConfig {
 	return ProcessConfig{
-		Role:      role,
-		Settings:  json.RawMessage("null"),
-		Threads:   1,
-		GCPercent: 200,
-		MemoryMax: 512 << 20,
-		Clock:     clock,
-		Log:       slog.Default(),
+		Role:     role,
+		Settings: json.RawMessage("null"),
+		Limits:   DefaultLimits(),
+		Clock:    clock,
+		Log:      slog.Default(),
 	}
 }
 
 // Validate returns every fault of the config, joined, or nil.
 func (c ProcessConfig) Validate() error {
-	var faults []error
-	fault := func(bad bool, format string, args ...any) {
-		if bad {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
-	fault(c.Role == nil, "no role")
-	fault(c.Threads < 1, "worker threads %d must be at least 1", c.Threads)
-	fault(c.GCPercent < 1, "worker GC percent %d must be at least 1", c.GCPercent)
-	fault(c.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)", c.MemoryMax)
-	fault(c.Clock == nil, "no clock")
-	fault(c.Log == nil, "no log")
-	return errors.Join(faults...)
+	var f check.Faults
+	f.When(c.Role == nil, "no role")
+	f.Add(c.Limits.Validate())
+	f.When(c.Clock == nil, "no clock")
+	f.When(c.Log == nil, "no log")
+	return f.Err()
 }
 
 // Processes starts each worker as an OS process.

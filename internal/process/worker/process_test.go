@@ -80,7 +80,10 @@ func freeze(t *testing.T, pid int) {
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the worker is stopped", func() bool { p, _ := process.Look(pid); return p.Stopped })
+	eventually(t, "the worker is stopped", func() bool {
+		p, _ := process.Look(pid)
+		return p.Stopped
+	})
 }
 
 func TestAFrozenWorkerIsSilentAndBeatsAgainWhenItWakes(t *testing.T) {
@@ -190,7 +193,7 @@ func TestCloseKillsWhatIsLeft(t *testing.T) {
 }
 
 func TestConfigFaultsAreAllNamed(t *testing.T) {
-	err := ProcessConfig{MemoryMax: -1}.Validate()
+	err := ProcessConfig{Limits: Limits{MemoryMax: -1}}.Validate()
 	for _, want := range []string{"no role", "threads 0", "GC percent 0", "memory -1", "no clock"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)

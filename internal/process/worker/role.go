@@ -27,7 +27,7 @@ type Job struct {
 	Log      *slog.Logger
 }
 
-// Run is the life of a worker. It returns nil after it was told to stop, by the second context,
+// Run is the life of a worker. It returns nil after it was asked to stop, by the second context,
 // and finished what was in flight; or early with an error. The first context ends it at once.
 type Run func(ctx, stop context.Context, job Job) error
 

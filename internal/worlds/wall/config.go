@@ -17,19 +17,9 @@ func config(setup harness.Setup, e endpoints) pipeline.Config {
 	c.Group = e.group
 	c.Partitions = int32(s.Topology.Partitions)
 	c.Mode = pipeline.Mode(s.Topology.FlusherMode)
-	c.Options.Timeout, c.Options.RootTimeout = s.Pipeline.Timeout, s.Pipeline.RootTimeout
-	c.Options.MaxSegmentAge = s.Pipeline.MaxSegmentAge
-	c.Options.MaxSegmentBytes = s.Pipeline.MaxSegmentBytes
-	c.Flusher.Processes = s.Topology.Workers()
-	c.Flusher.MaxUnhealthy = s.Pipeline.MaxUnhealthy
-	c.Flusher.BackpressureAfter = s.Pipeline.BackpressureAfter
-	c.Flusher.RestartBudget = s.Pipeline.RestartBudget
-	c.Flusher.MaxMemory = s.Pipeline.MaxMemory
-	c.Flusher.ShutdownTimeout = harness.ShutdownMax
-	c.Worker.MaxFlushSegments = s.Pipeline.MaxFlushSegments
-	c.Ingest.MaxBatch, c.Ingest.MaxBatchWait = s.Pipeline.MaxBatch, s.Pipeline.MaxBatchWait
+	own := harness.Settings(s)
+	c.Options, c.Flusher, c.Worker, c.Ingest = own.Options, own.Flusher, own.Worker, own.Ingest
 	// The least that Kafka allows: a killed consumer's partitions are not to wait for long.
 	c.Source.SessionTimeout = 6 * time.Second
-	c.Variant = setup.Defect
 	return c
 }

@@ -12,6 +12,7 @@ import (
 
 	"sluice/consumer/ingest"
 	"sluice/flusher"
+	"sluice/internal/defects"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/pipeline"
@@ -23,10 +24,11 @@ import (
 // fleet is the consumers of a run. The first is there from its begin to its end, but for the faults
 // that end it; another joins for a rebalance.
 type fleet struct {
-	config pipeline.Config
-	mark   string
-	log    *slog.Logger
-	sink   *harness.Sink
+	config  pipeline.Config
+	mark    string
+	planted defects.Planted
+	log     *slog.Logger
+	sink    *harness.Sink
 
 	mu        sync.Mutex
 	consumers []*consumer
@@ -36,9 +38,10 @@ type fleet struct {
 }
 
 // newFleet returns the consumers of a run, of which none is started yet. The mark is no other run's.
-func newFleet(c pipeline.Config, log *slog.Logger, sink *harness.Sink) *fleet {
+func newFleet(c pipeline.Config, setup harness.Setup) *fleet {
 	mark := "SIMULATION=" + c.Group
-	return &fleet{config: c, mark: mark, log: log, sink: sink, scanner: process.NewScanner(mark)}
+	return &fleet{config: c, mark: mark, planted: setup.Planted, log: setup.Log, sink: setup.Sink,
+		scanner: process.NewScanner(mark)}
 }
 
 // processes returns all that the run started and that have not ended, consumers and workers, by
@@ -102,26 +105,31 @@ func (f *fleet) start(ctx context.Context, index int) error {
 		// A static member gets its partitions back at once. The others leave for good.
 		cfg.InstanceID = cfg.Group + "-first"
 	}
+	planted := f.planted
+	if life > 1 {
+		planted = planted.Again()
+	}
 	i, err := consumerprocess.Start(ctx, consumerprocess.Config{
-		Pipeline: cfg, Mark: f.mark, Log: f.log,
+		Pipeline: cfg, Planted: planted, Mark: f.mark, Log: f.log,
 		Events: func(e flusher.Event) { f.sink.Supervised(index, life, e) },
 		Fresh: func(worker int, samples []time.Duration) {
 			f.sink.Fresh(time.Now(), index, worker, samples)
 		},
 	})
-	f.mu.Lock()
-	c.starting, c.frozen, c.asked = false, false, err != nil
-	if err == nil {
-		c.instance, c.over = i, make(chan struct{})
-	}
-	over := c.over
-	f.mu.Unlock()
+	// What it is now is told first: from then on others may do something to it.
 	if err != nil {
 		f.sink.Consumer(time.Now(), index, reports.StateDead, err.Error())
+	} else {
+		f.sink.Consumer(time.Now(), index, reports.StateHealthy, "")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.starting, c.frozen, c.asked = false, false, err != nil
+	if err != nil {
 		return err
 	}
-	f.sink.Consumer(time.Now(), index, reports.StateHealthy, "")
-	go f.follow(c, i, over)
+	c.instance, c.over = i, make(chan struct{})
+	go f.follow(c, i, c.over)
 	return nil
 }
 

@@ -17,15 +17,18 @@ import (
 	"sluice/reports"
 )
 
-// meters measure what the processes and servers of a run use. Only the memory's is for several
-// goroutines.
+// meters measure what the processes and servers of a run use.
 type meters struct {
-	memory                  memoryMeter
+	memory memoryMeter
+
+	mu                      sync.Mutex // held for a whole look
 	workers, consumers, own cpuMeter
 }
 
 // look asks the operating system, and the consumers for what they said last.
 func (s *System) look(now time.Time) (judge.Look, reports.Sample) {
+	s.meters.mu.Lock()
+	defer s.meters.mu.Unlock()
 	consumers, workerPids, consumerPids := s.fleet.look(now)
 	l := judge.Look{Consumers: consumers}
 	processes, ok := s.fleet.processes()

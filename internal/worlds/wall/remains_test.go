@@ -33,10 +33,10 @@ func TestRemains(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := &run{
-		servers: &world{endpoints: endpoints{
+	s := &System{
+		endpoints: endpoints{
 			redis: []string{redis.Addr()}, namespace: "run", input: "in", group: "readers",
-		}},
+		},
 		collector: &collector{client: client},
 	}
 	commit := func(partition int32, at int64) {
@@ -49,7 +49,7 @@ func TestRemains(t *testing.T) {
 	}
 	wants := func(when string, waiting int64, held int, hopeless bool) {
 		t.Helper()
-		left := r.remains(t.Context())
+		left := s.Remains(t.Context())
 		if left.Err != nil || left.Waiting != waiting || len(left.Store.Held) != held ||
 			left.Hopeless() != hopeless {
 			t.Errorf("%s: %+v (%v), hopeless %v; want %d waiting, %d held, hopeless %v", when, left,
@@ -92,7 +92,7 @@ func TestRemains(t *testing.T) {
 		buffer.Release{Done: []buffer.Generation{named}}))
 	wants("a span is in no queue any more", 0, 1, true)
 	redis.Close()
-	if left := r.remains(t.Context()); left.Err == nil || left.Hopeless() {
+	if left := s.Remains(t.Context()); left.Err == nil || left.Hopeless() {
 		t.Errorf("without redis: %+v, hopeless %v", left, left.Hopeless())
 	}
 }

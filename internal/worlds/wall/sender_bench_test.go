@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"sluice/internal/ledger"
+	"sluice/internal/harness"
 	"sluice/internal/load"
 	"sluice/internal/servers"
 	"sluice/scenarios"
@@ -50,7 +50,7 @@ func BenchmarkSender(b *testing.B) {
 			s.Workload.Producers = producers
 			sent, began := int64(0), processTime(b)
 			for b.Loop() {
-				sent += sendAll(b, s, &endpoints{kafka: []string{kafka.Addr}, input: topic})
+				sent += sendAll(b, s, endpoints{kafka: []string{kafka.Addr}, input: topic})
 			}
 			spent := processTime(b) - began
 			b.ReportMetric(float64(spent.Nanoseconds())/float64(sent), "cpu-ns/span")
@@ -61,10 +61,11 @@ func BenchmarkSender(b *testing.B) {
 }
 
 // sendAll sends the load of a scenario, and returns how many spans that were.
-func sendAll(b *testing.B, sc scenarios.Scenario, e *endpoints) int64 {
+func sendAll(b *testing.B, sc scenarios.Scenario, e endpoints) int64 {
 	g := load.NewGenerator(sc)
-	l := ledger.New(g.Recipe)
-	s, err := newSender(e, sc, g, l, newLatency())
+	sink := harness.NewSink(sc, g, nil)
+	s, err := newSender(&System{endpoints: e,
+		setup: harness.Setup{Scenario: sc, Load: g, Sink: sink}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func sendAll(b *testing.B, sc scenarios.Scenario, e *endpoints) int64 {
 	if err := s.run(b.Context(), time.Now()); err != nil {
 		b.Fatal(err)
 	}
-	sent, _ := l.Counts()
+	sent, _ := sink.Ledger.Counts()
 	return sent
 }
 

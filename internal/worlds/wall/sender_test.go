@@ -15,7 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
-	"sluice/internal/ledger"
+	"sluice/internal/harness"
 	"sluice/internal/load"
 	"sluice/scenarios"
 )
@@ -39,8 +39,10 @@ func newSending(t *testing.T, s scenarios.Scenario) *sending {
 	t.Cleanup(kafka.Close)
 	g := load.NewGenerator(s)
 	out := &sending{kafka: kafka, addrs: kafka.ListenAddrs()}
-	out.sender, err = newSender(&endpoints{kafka: out.addrs, input: "in"}, s, g,
-		ledger.New(g.Recipe), newLatency())
+	out.sender, err = newSender(&System{
+		endpoints: endpoints{kafka: out.addrs, input: "in"},
+		setup:     harness.Setup{Scenario: s, Load: g, Sink: harness.NewSink(s, g, nil)},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +124,7 @@ func TestTheSameIsSentByAnyNumberOfProducers(t *testing.T) {
 					busy++
 				}
 			}
-			balance := sending.ledger.Balance(0)
+			balance := sending.sink.Ledger.Balance(0)
 			if balance.Messages != int64(messages) || balance.BadSent == 0 || busy != producers {
 				t.Errorf("%d messages arrived, %d producers sent; balance is %+v", messages, busy, balance)
 			}
@@ -152,7 +154,7 @@ func TestAnOutageDelaysTheLoad(t *testing.T) {
 	if err := sending.run(t.Context(), start); err != nil {
 		t.Fatal(err)
 	}
-	if arrived, sent := len(sending.received(t)), sending.ledger.Balance(0).Messages; int64(arrived) !=
+	if arrived, sent := len(sending.received(t)), sending.sink.Ledger.Balance(0).Messages; int64(arrived) !=
 		sent {
 		t.Errorf("%d messages arrived of %d", arrived, sent)
 	}

@@ -17,7 +17,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/netfault"
-	clock "sluice/internal/wall"
+	clock "sluice/internal/wallclock"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -108,9 +108,6 @@ type System struct {
 
 var _ harness.System = (*System)(nil)
 
-// brokerRecordMax is how large a batch Kafka takes by default.
-const brokerRecordMax = 1 << 20
-
 // errClosed means that the run is over.
 var errClosed = errors.New("the run is over")
 
@@ -130,8 +127,8 @@ func Open(ctx context.Context, setup harness.Setup, servers Servers) (*System, e
 	}
 	topology, ledger := setup.Scenario.Topology, setup.Sink.Ledger
 	ledger.InputTopic, ledger.Partitions = s.input, topology.Partitions
-	ledger.LetterBytesMax = brokerRecordMax
-	ledger.RecordBytesMax = cmp.Or(int(topology.OutputRecordMax), brokerRecordMax)
+	ledger.LetterBytesMax = harness.BrokerRecordMax
+	ledger.RecordBytesMax = cmp.Or(int(topology.OutputRecordMax), harness.BrokerRecordMax)
 	work, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.endWork = end
 	if err := s.open(ctx, work); err != nil {
@@ -147,7 +144,7 @@ func (s *System) open(ctx, work context.Context) (err error) {
 	if err := s.createTopics(ctx); err != nil {
 		return err
 	}
-	s.fleet = newFleet(config(s.setup, s.endpoints), s.setup.Log, s.setup.Sink)
+	s.fleet = newFleet(config(s.setup, s.endpoints), s.setup)
 	if s.sender, err = newSender(s); err != nil {
 		return fmt.Errorf("open the load generator: %w", err)
 	}
@@ -223,6 +220,9 @@ func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
 
 // Finish implements harness.System.
 func (s *System) Finish(ctx context.Context) error { return s.collector.finish(ctx) }
+
+// Digest implements harness.System: a run on the wall clock cannot be had again.
+func (s *System) Digest() string { return "" }
 
 // Break implements harness.System.
 func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {

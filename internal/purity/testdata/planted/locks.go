@@ -186,5 +186,17 @@ func generic[S store](s S, lock sync.Locker, call func() func()) {
 	s.Get()
 }
 
-var _ = []any{(*keeper).held, (*keeper).deferred, (*keeper).branches, (*keeper).loops,
+// literals are followed where a variable was made with one, and not where it only may hold one.
+func (k *keeper) literals(other func()) {
+	count := func() int { return k.n }
+	tell := func() { k.say("x") }
+	k.mu.Lock()
+	k.n = count()
+	tell()  // want: port under a lock
+	other() // want: port under a lock
+	k.mu.Unlock()
+	tell()
+}
+
+var _ = []any{(*keeper).literals, (*keeper).held, (*keeper).deferred, (*keeper).branches, (*keeper).loops,
 	(*keeper).switches, (*keeper).helped, generic[store]}

@@ -1,0 +1,78 @@
+package defects_test
+
+import (
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/internal/portfault"
+	"sluice/internal/process"
+	"sluice/internal/worlds/wall/fakes"
+	"sluice/reports"
+	"sluice/scenarios"
+	"sluice/sim"
+)
+
+func TestMain(m *testing.M) {
+	// The consumers are this test binary, started again, and so are their workers.
+	process.MaybeChild()
+	os.Exit(m.Run())
+}
+
+// TestPortFaultsAreSurvived: whole runs with calls that fail, whose answers are lost and in which
+// workers die lose nothing, and repeat no more than the faults excuse. That a worker dies proves
+// that the faults reach the processes of workers.
+func TestPortFaultsAreSurvived(t *testing.T) {
+	texts := []string{
+		"lose store.ack every 2, lose store.attach every 3, lose producer.produce every 5",
+		"refuse store.enqueue every 3, refuse source.commit every 2, crash after store.ack 2",
+		"slow store.load by 20ms, crash before store.release 1, lose store.fence every 2",
+	}
+	for _, world := range []harness.World{sim.World{}, fakes.World{}} {
+		for _, text := range texts {
+			t.Run(world.Name()+": "+text, func(t *testing.T) {
+				t.Parallel() // most of it is waiting
+				survive(t, world, text)
+			})
+		}
+	}
+}
+
+func survive(t *testing.T, world harness.World, text string) {
+	s, _, err := scenarios.LoadWith("steady", nil, "duration=4s", "workload.rate=constant 500/s",
+		"workload.traces_at_once=10", "pipeline.timeout=4s", "pipeline.root_timeout=3s",
+		"expectations.freshness_p99_max=off",
+		"expectations.throughput_min=0/s", "expectations.repeated_spans_max=unlimited",
+		"expectations.worker_restarts_max=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(text, "crash") {
+		s.Expectations.RestartsMin = 1
+	}
+	cfg := harness.Config{
+		Scenario: s, World: world,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+	if cfg.PortFaults, err = portfault.Parse(text); err != nil {
+		t.Fatal(err)
+	}
+	outcome, err := harness.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if outcome.Code != judge.ExitPassed || outcome.Result.Ledger.Lost > 0 {
+		t.Errorf("%s; %+v", outcome.Verdict(), outcome.Result.Ledger)
+	}
+	for _, f := range cfg.PortFaults {
+		if !slices.ContainsFunc(outcome.Result.Faults, func(s reports.FaultSummary) bool {
+			return s.Fault == f.String()
+		}) {
+			t.Errorf("the result does not name %q: %+v", f, outcome.Result.Faults)
+		}
+	}
+}

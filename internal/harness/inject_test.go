@@ -1,0 +1,186 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/flusher"
+	"sluice/reports"
+)
+
+const stopped, continued, killed = "freeze", "wake", "kill"
+
+func TestInjectorHangsAndWakes(t *testing.T) {
+	r := newRig(t, "at 1s hang worker 1 for 2s")
+	r.at(t, 999*time.Millisecond)
+	r.at(t, time.Second, stopped+" 101")
+	r.at(t, 2999*time.Millisecond, stopped+" 101")
+	r.at(t, 3*time.Second, stopped+" 101", continued+" 101")
+	r.at(t, 9*time.Second, stopped+" 101", continued+" 101")
+	events, _ := r.sink.record.record()
+	if n := len(events); n != 4 || events[0].State != reports.StateHung ||
+		events[1].Kind != reports.EventFaultBegin || events[2].State != reports.StateHealthy ||
+		events[3].Kind != reports.EventFaultEnd {
+		t.Errorf("events are %+v", events)
+	}
+}
+
+// TestInjectorWakesNobodyElse: the frozen worker was replaced meanwhile; its process number may
+// belong to somebody else.
+func TestInjectorWakesNobodyElse(t *testing.T) {
+	r := newRig(t, "at 1s hang worker 1 for 2s")
+	r.at(t, time.Second, stopped+" 101")
+	r.first.Processes[1], r.first.Workers[1].Starts = 102, 2
+	r.at(t, 4*time.Second, stopped+" 101")
+	if len(r.active) != 0 {
+		t.Error("the fault lasts though the successor is healthy")
+	}
+}
+
+func TestInjectorWaitsForItsWorkerAndCondition(t *testing.T) {
+	r := newRig(t, "at 1s crash worker 1", "when worker 1 restarted crash worker 1",
+		"when 2 spans sent crash worker 0")
+	delete(r.first.Processes, 1)
+	r.at(t, time.Second)
+	r.first.Processes[1] = 101
+	r.at(t, 2*time.Second, killed+" 101")
+	r.first.Workers[1] = flusher.WorkerState{
+		Worker: 1, State: flusher.StateStarting, Starts: 2, Restarts: 1,
+	}
+	r.first.Processes[1] = 102
+	r.at(t, 3*time.Second, killed+" 101")
+	if missed, _ := r.missed(); len(missed) != 2 {
+		t.Errorf("missed are %v", missed)
+	}
+	r.first.Workers[1].State = flusher.StateHealthy
+	r.at(t, 4*time.Second, killed+" 101", killed+" 102")
+	r.sink.Ledger.Sent(0, 0, 0)
+	r.sink.Ledger.Sent(1, 0, 0)
+	r.at(t, 5*time.Second, killed+" 101", killed+" 102", killed+" 100")
+	if missed, _ := r.missed(); len(missed) != 0 {
+		t.Errorf("missed are %v", missed)
+	}
+}
+
+func TestInjectorReachesEverything(t *testing.T) {
+	r := newRig(t, "at 1s crash consumer for 1s", "at 1s slow redis by 20ms for 2s",
+		"at 4s rebalance for 1s", "at 6s jump partition 3 by -5s for 1s", "at 8s hang consumer for 1s",
+		"at 10s black-hole kafka for 9s", "at 10s hang all workers", "at 11s stop consumer for 9s")
+	r.at(t, 999*time.Millisecond)
+	r.step(time.Second)
+	r.wait()
+	slices.Sort(r.done) // both begin at once
+	r.at(t, 1900*time.Millisecond, "kill consumer 0", "slow redis by 20ms for 2s")
+	r.at(t, 2900*time.Millisecond, "kill consumer 0", "slow redis by 20ms for 2s", "start consumer 0")
+	so := append(slices.Clone(r.done), "end slow redis by 20ms for 2s")
+	r.at(t, 3900*time.Millisecond, so...)
+	for _, c := range []struct {
+		at   time.Duration
+		deed string
+	}{{4000, "start consumer 1"}, {5000, "stop consumer 1"}, {6000, "jump partition 3 by -5s for 1s"},
+		{7000, "end jump partition 3 by -5s for 1s"}, {8000, "freeze consumer 0"},
+		{9000, "wake consumer 0"}} {
+		so = append(so, c.deed)
+		r.at(t, c.at*time.Millisecond, so...)
+	}
+	r.step(10 * time.Second)
+	if err := r.heal(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"freeze 100", "freeze 101", "black-hole kafka for 9s",
+		"end black-hole kafka for 9s", "wake 100", "wake 101"} {
+		if !slices.Contains(r.done, want) {
+			t.Errorf("in the end the deeds are %q, without %q", r.done, want)
+		}
+	}
+	r.at(t, time.Hour, slices.Clone(r.done)...) // after the healing there is no more
+	missed, _ := r.missed()
+	if len(missed) != 1 || missed[0] != "at 11s stop consumer for 9s: its moment never came" {
+		t.Errorf("missed are %q", missed)
+	}
+}
+
+// TestInjectorTriesAFailedEndAgain: what could not be undone is said, and undone by the healing.
+func TestInjectorTriesAFailedEndAgain(t *testing.T) {
+	for _, c := range []struct {
+		times int
+		want  string
+	}{{1, ""}, {2, "planted 2"}} {
+		r := newRig(t, "at 1s slow redis by 20ms for 1s")
+		for n := range c.times {
+			const end = "end slow redis by 20ms for 1s"
+			r.fails[end] = append(r.fails[end], fmt.Errorf("planted %d", n+1))
+		}
+		r.at(t, time.Second, "slow redis by 20ms for 1s")
+		r.at(t, 2*time.Second, "slow redis by 20ms for 1s")
+		notes := r.heard(reports.EventNote)
+		if len(notes) != 1 || !strings.Contains(notes[0].Text, "could not be ended: planted 1") ||
+			len(r.heard(reports.EventFaultEnd)) != 1 {
+			t.Errorf("notes are %+v", notes)
+		}
+		err := r.heal()
+		ended := slices.Contains(r.done, "end slow redis by 20ms for 1s")
+		if ended != (c.want == "") || ended != (err == nil) || err != nil && err.Error() != c.want {
+			t.Errorf("with %d failures the deeds are %q, and the healing says %v", c.times, r.done, err)
+		}
+	}
+}
+
+// TestInjectorLeavesItToTheConsumerHowItEnds: one that is asked to stop and ends with an error has
+// stopped.
+func TestInjectorLeavesItToTheConsumerHowItEnds(t *testing.T) {
+	r := newRig(t, "at 1s stop consumer for 1s", "at 3s rebalance for 1s")
+	r.fails["stop consumer 0"] = []error{errors.New("planted: Redis is away")}
+	r.fails["stop consumer 1"] = []error{errors.New("planted: Redis is away")}
+	r.at(t, time.Second)
+	r.at(t, 2*time.Second, "start consumer 0")
+	r.at(t, 3*time.Second, "start consumer 0", "start consumer 1")
+	r.at(t, 4*time.Second, "start consumer 0", "start consumer 1")
+	missed, _ := r.missed()
+	if notes := r.heard(reports.EventNote); len(notes)+len(missed) > 0 || len(r.up) != 1 {
+		t.Errorf("notes are %+v, missed are %q; %v run", notes, missed, r.up)
+	}
+	if err := r.heal(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestInjectorForcesAConsumerThatDoesNotStop: its fault could not be injected.
+func TestInjectorForcesAConsumerThatDoesNotStop(t *testing.T) {
+	r := newRig(t, "at 1s stop consumer for 1s")
+	r.ended = true
+	r.step(time.Second)
+	r.wait()
+	missed, _ := r.missed()
+	if len(missed) != 1 || !strings.Contains(missed[0], "consumer 0 did not end within 25s") {
+		t.Errorf("missed are %q", missed)
+	}
+}
+
+func TestInjectorKillsInALoop(t *testing.T) {
+	r := newRig(t, "at 1s crash-loop worker 1 for 2s")
+	r.at(t, time.Second)
+	r.at(t, 1010*time.Millisecond, killed+" 101")
+	r.at(t, 1020*time.Millisecond, killed+" 101")
+	r.first.Processes[1] = 102
+	r.at(t, 1500*time.Millisecond, killed+" 101", killed+" 102")
+	r.first.Processes[1] = 103
+	r.at(t, 3100*time.Millisecond, killed+" 101", killed+" 102", killed+" 103")
+	r.first.Processes[1] = 104
+	r.at(t, 3200*time.Millisecond, killed+" 101", killed+" 102", killed+" 103")
+}
+
+func TestInjectorSlowsStarts(t *testing.T) {
+	r := newRig(t, "at 1s slow-start worker 1 by 2s for 9s")
+	r.at(t, time.Second)
+	r.at(t, 1100*time.Millisecond) // the process that runs is left alone
+	r.first.Processes[1] = 102
+	r.at(t, 2*time.Second, stopped+" 102")
+	r.at(t, 3900*time.Millisecond, stopped+" 102")
+	r.at(t, 4*time.Second, stopped+" 102", continued+" 102")
+	r.at(t, 5*time.Second, stopped+" 102", continued+" 102")
+}

@@ -1,0 +1,73 @@
+package harness
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/reports"
+)
+
+func TestRecorderFollowsAWorker(t *testing.T) {
+	var heard int
+	r := newRecorder(func(reports.Event) { heard++ })
+	tell := func(kinds ...flusher.EventKind) {
+		for _, kind := range kinds {
+			// A start that takes too long is a hang, whatever its cause says.
+			r.supervisor(firstConsumer, 1, flusher.Event{Kind: kind, At: time.Now(), Worker: 0, Start: 1,
+				State: flusher.StateHung, Cause: "not healthy 2m after its start", Shards: []buffer.Shard{3}})
+		}
+	}
+	tell(flusher.EventStarted, flusher.EventHealthy, flusher.EventBackpressureOn,
+		flusher.EventBackpressureOff, flusher.EventFailed, flusher.EventRestart, flusher.EventKilled,
+		flusher.EventGateClosed, flusher.EventStopped, flusher.EventFenced)
+	r.begin(time.Now().Add(time.Second))
+	tell(flusher.EventStarted, flusher.EventHealthy, flusher.EventGateOpened, flusher.EventStopping,
+		flusher.EventStopped)
+	events, moves := r.record()
+	var got []reports.State
+	for _, e := range events {
+		if e.Kind == reports.EventWorker {
+			got = append(got, e.State)
+		}
+		if e.T >= 0 {
+			t.Errorf("an event before the load is at %v", e.T)
+		}
+	}
+	want := []reports.State{reports.StateStarting, reports.StateHealthy, reports.StateBackpressure,
+		reports.StateHealthy, reports.StateHung, reports.StateDead, reports.StateRestarting,
+		reports.StateStarting, reports.StateHealthy, reports.StateStopped}
+	if !slices.Equal(got, want) {
+		t.Errorf("states are %v, want %v", got, want)
+	}
+	if len(moves) != 15 || heard != len(events) || len(events) != len(want)+3 {
+		t.Errorf("%d moves, %d events, %d heard", len(moves), len(events), heard)
+	}
+}
+
+func TestFreshnessQuantiles(t *testing.T) {
+	f := newFreshness()
+	if said, seen, ahead := f.both(); said != (reports.Quantiles{}) || seen != said || ahead.Count > 0 {
+		t.Errorf("without values: %+v, %+v, %+v", said, seen, ahead)
+	}
+	for i := range 100 {
+		f.add(float64(i), 1, 2, []time.Duration{time.Duration(i+1) * 10 * time.Millisecond, -time.Second})
+		f.see(time.Duration(i+1) * 20 * time.Millisecond)
+	}
+	said, seen, ahead := f.both()
+	for _, c := range []struct {
+		q    reports.Quantiles
+		most float64
+	}{{said, 1}, {seen, 2}} {
+		if q := c.q; q.Count != 100 || math.Abs(q.Max-c.most) > 0.002 || math.Abs(q.P90-0.9*c.most) > 0.02 {
+			t.Errorf("quantiles are %+v", q)
+		}
+	}
+	if ahead.Count != 100 || !strings.Contains(ahead.First, "at 0.0s worker 2") {
+		t.Errorf("of those before their deadline it knows %+v", ahead)
+	}
+}

@@ -1,0 +1,167 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"sluice/flusher"
+	"sluice/internal/judge"
+	"sluice/internal/ledger"
+	"sluice/internal/load"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+func newTestSink() (*Sink, *load.Generator) {
+	s := scenarios.Default()
+	s.Workload.Bad, s.Workload.Duplicates = 0.1, 0.1
+	g := load.NewGenerator(s)
+	return NewSink(s, g, nil), g
+}
+
+// TestSinkEntersWhatIsSent: a span that is sent again is due when it first was, and what is no span
+// is due at no time.
+func TestSinkEntersWhatIsSent(t *testing.T) {
+	s, g := newTestSink()
+	start := time.Now()
+	s.begin(start)
+	var spans, bad, repeats int64
+	for range 1000 {
+		var m load.Message
+		g.Next(&m)
+		before := s.Ledger.Due(m.Seq)
+		switch {
+		case m.Bad:
+			bad++
+		case m.Repeat:
+			repeats++
+			m.At += time.Hour
+		default:
+			spans++
+			before = m.At.Truncate(10 * time.Microsecond)
+		}
+		s.Sent(start, &m)
+		if at := s.Ledger.Due(m.Seq); at != before {
+			t.Fatalf("message %d is due at %v, want %v", m.Seq, at, before)
+		}
+	}
+	balance := s.Ledger.Balance(0)
+	if balance.Sent != spans || balance.BadSent != bad || balance.Messages != 1000 ||
+		bad*repeats == 0 {
+		t.Errorf("%d spans, %d bad messages and %d repeats were sent; balance is %+v", spans, bad,
+			repeats, balance)
+	}
+}
+
+func TestSinkKnowsWhenRecordsCameOut(t *testing.T) {
+	s, _ := newTestSink()
+	if first, last := s.outputs(); !first.IsZero() || !last.IsZero() {
+		t.Errorf("without records: %v, %v", first, last)
+	}
+	start := time.Now()
+	s.Output(start, ledger.Record{})
+	s.Output(start.Add(time.Second), ledger.Record{})
+	s.DeadLetter(start.Add(2*time.Second), ledger.Record{})
+	if first, last := s.outputs(); first != start || last != start.Add(2*time.Second) {
+		t.Errorf("the first came %v after the start, the last %v", first.Sub(start), last.Sub(start))
+	}
+	found := int64(0)
+	for _, f := range s.Ledger.Balance(0).Findings {
+		found += f.Count
+	}
+	if found != 3 {
+		t.Errorf("%d of 3 bad records came to the ledger", found)
+	}
+}
+
+// TestSinkRecordsTheEndOfAConsumer: its workers are lost with one that did not drain.
+func TestSinkRecordsTheEndOfAConsumer(t *testing.T) {
+	for _, c := range []struct {
+		err              error
+		consumer, worker reports.State
+	}{
+		{nil, reports.StateStopped, reports.StateHealthy},
+		{errors.New("planted"), reports.StateDead, reports.StateDead},
+	} {
+		s, _ := newTestSink()
+		s.Supervised(1, 1, flusher.Event{Kind: flusher.EventHealthy, At: time.Now(), Worker: 2})
+		s.Ended(time.Now(), 1, true, c.err)
+		states := s.record.states
+		if got := states[who{1, reports.NoWorker}]; got != c.consumer {
+			t.Errorf("with error %v the consumer is %s", c.err, got)
+		}
+		if got := states[who{1, 2}]; got != c.worker {
+			t.Errorf("with error %v the worker is %s", c.err, got)
+		}
+	}
+}
+
+func TestSinkTellsOfAConsumerThatFell(t *testing.T) {
+	s, _ := newTestSink()
+	told := 0
+	s.whenFallen(func() { told++ })
+	s.Ended(time.Now(), 0, true, errors.New("planted"))
+	if _, fallen := s.fallen(); fallen || told != 0 {
+		t.Error("one that was ended has fallen")
+	}
+	s.Ended(time.Now(), 0, false, nil) // also in good order: nobody had asked for it
+	if err, fallen := s.fallen(); !fallen || err != nil || told != 1 {
+		t.Errorf("fallen is %v, with %v; told %d times", fallen, err, told)
+	}
+	s.whenFallen(func() { told++ }) // it is too late already
+	if told != 2 {
+		t.Errorf("told %d times", told)
+	}
+	s.forgive()
+	if _, fallen := s.fallen(); fallen {
+		t.Error("it is not forgotten")
+	}
+	planted := errors.New("planted")
+	s.Ended(time.Now(), 0, false, planted)
+	if err, fallen := s.fallen(); !fallen || !errors.Is(err, planted) || told != 3 {
+		t.Errorf("fallen is %v, with %v; told %d times", fallen, err, told)
+	}
+}
+
+// TestAConsumerThatEndsUnaskedEndsTheLoad, unless the scenario is about that.
+func TestAConsumerThatEndsUnaskedEndsTheLoad(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		asked bool
+		end   scenarios.End
+		ends  bool
+	}{
+		{"unasked", false, scenarios.EndDrained, true},
+		{"asked", true, scenarios.EndDrained, false},
+		{"expected", false, scenarios.EndBudget, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rig := newRig(t)
+			s := scenarios.Default()
+			s.Expectations.End = c.end
+			r := &run{cfg: Config{Scenario: s}, system: rig.fakeSystem, sink: rig.sink,
+				injector: rig.injector}
+			r.observer = newObserver(r)
+			rig.send = func(context.Context) {
+				rig.sink.Ended(rig.Now(), firstConsumer, c.asked, errors.New("planted"))
+			}
+			watching, endWatching := context.WithCancel(t.Context())
+			var e judge.Evidence
+			observing := r.load(t.Context(), watching, &e)
+			endWatching()
+			observing.Wait()
+			if (e.SendErr != nil) != c.ends {
+				t.Errorf("the load ended with %v", e.SendErr)
+			}
+			phases := rig.heard(reports.EventPhase)
+			if !slices.ContainsFunc(phases, func(e reports.Event) bool {
+				return e.Text == reports.PhaseLoad && e.T == 0
+			}) {
+				t.Errorf("phases are %+v", phases)
+			}
+		})
+	}
+}

@@ -1,0 +1,141 @@
+// Package portfault breaks calls of the core's ports: before they have an effect, after it, or by
+// making them slow. A fault is a value with a text form that parses back; faults compose as a list:
+//
+//	refuse store.attach 3..5          the calls fail, and had no effect
+//	lose store.ack every 10           the calls have their effect, and their answers are lost
+//	slow producer.produce by 50ms     the calls begin later
+//	crash before store.release 2      the process dies instead of making the call
+//	crash after store.ack 50          the process dies when the call has had its effect
+//
+// Calls are counted for each port of each process, from 1. Without a number all are meant.
+//
+// A List wraps the ports of a consumer or a worker, in any world: it sleeps by their Clock, and the
+// world says what a crash is. Nothing that is wrapped knows it.
+package portfault
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Kind is what a fault does.
+type Kind string
+
+// The kinds.
+const (
+	// Refuse makes a call fail before it has any effect. A poll finds nothing instead: one that fails
+	// is final.
+	Refuse Kind = "refuse"
+	// Lose makes a call fail after it had its effect.
+	Lose Kind = "lose"
+	// Slow makes a call begin later.
+	Slow Kind = "slow"
+	// CrashBefore and CrashAfter end the process before the call has any effect, or after it.
+	CrashBefore Kind = "crash before"
+	CrashAfter  Kind = "crash after"
+)
+
+// Port is a call of the core to the outside.
+type Port string
+
+// The ports. Dead letters of a consumer are apart from what its workers produce.
+const (
+	StoreAttach  Port = "store.attach"
+	StoreEnqueue Port = "store.enqueue"
+	StoreFence   Port = "store.fence"
+	StoreLease   Port = "store.lease"
+	StoreClaim   Port = "store.claim"
+	StoreLoad    Port = "store.load"
+	StoreAck     Port = "store.ack"
+	StoreRelease Port = "store.release"
+	Produce      Port = "producer.produce"
+	DeadLetter   Port = "dead-letters.produce"
+	SourcePoll   Port = "source.poll"
+	SourceCommit Port = "source.commit"
+)
+
+var ports = []Port{
+	StoreAttach, StoreEnqueue, StoreFence, StoreLease, StoreClaim, StoreLoad, StoreAck, StoreRelease,
+	Produce, DeadLetter, SourcePoll, SourceCommit,
+}
+
+// OfConsumer tells whether consumers call the port; workers call the others, and StoreFence, too.
+func (p Port) OfConsumer() bool {
+	return slices.Contains([]Port{
+		StoreAttach, StoreEnqueue, StoreFence, DeadLetter, SourcePoll, SourceCommit,
+	}, p)
+}
+
+// Calls says which calls of a port a fault hits. The zero value is all of them.
+type Calls struct {
+	// From and To are the first and the last one.
+	From, To int
+	// Every hits each one whose number it divides.
+	Every int
+}
+
+func (c Calls) hit(n int) bool {
+	if c.Every > 0 {
+		return n%c.Every == 0
+	}
+	return c.From == 0 || c.From <= n && n <= c.To
+}
+
+// String returns the calls as they are parsed; empty for all.
+func (c Calls) String() string {
+	switch {
+	case c.Every > 0:
+		return fmt.Sprintf("every %d", c.Every)
+	case c.From == c.To && c.From > 0:
+		return fmt.Sprint(c.From)
+	case c.From > 0:
+		return fmt.Sprintf("%d..%d", c.From, c.To)
+	}
+	return ""
+}
+
+// Fault is what happens to some calls of a port.
+type Fault struct {
+	Kind  Kind
+	Port  Port
+	Calls Calls
+	// By is how much later a slow call begins; 0 for the other kinds.
+	By time.Duration
+}
+
+// Crashes tells whether the fault ends a process.
+func (f Fault) Crashes() bool { return f.Kind == CrashBefore || f.Kind == CrashAfter }
+
+// String returns the text that Parse reads.
+func (f Fault) String() string {
+	text := string(f.Kind) + " " + string(f.Port)
+	if calls := f.Calls.String(); calls != "" {
+		text += " " + calls
+	}
+	if f.Kind == Slow {
+		text += " by " + f.By.String()
+	}
+	return text
+}
+
+// List is faults that happen side by side. Those that hit the same call do so in its order, until
+// one refuses it.
+type List []Fault
+
+// String returns the text that Parse reads.
+func (l List) String() string {
+	texts := make([]string, len(l))
+	for i, f := range l {
+		texts[i] = f.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+// Again returns the faults of a process that takes the place of another: calls that are given by
+// their numbers were those of the first. So one that crashed at its second call does not crash there
+// for ever.
+func (l List) Again() List {
+	return slices.DeleteFunc(slices.Clone(l), func(f Fault) bool { return f.Calls.From > 0 })
+}

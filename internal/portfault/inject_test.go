@@ -1,0 +1,312 @@
+package portfault
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/buffer"
+	"sluice/buffer/memstore"
+	"sluice/consumer"
+	"sluice/flusher"
+)
+
+// rig is what faults are between: callers of ports, and the store, broker and source behind them.
+// All that happens behind is in its log, in order.
+type rig struct {
+	consumer consumer.Ports
+	worker   flusher.WorkerPorts
+	log      []string
+}
+
+// newRig returns a consumer and a worker with the same faults.
+func newRig(t *testing.T, faults string) *rig {
+	t.Helper()
+	list, err := Parse(faults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{}
+	crash := func() { r.note("crash") }
+	r.consumer = consumer.Ports{
+		Clock: clock{log: r}, Store: logged{log: r}, Source: input{log: r},
+		DeadLetters: broker{r, DeadLetter},
+	}
+	r.worker = flusher.WorkerPorts{
+		Clock: clock{log: r}, Store: logged{log: r}, Producer: broker{r, Produce},
+	}
+	list.Consumer(&r.consumer, crash)
+	list.Worker(&r.worker, crash)
+	return r
+}
+
+func (r *rig) note(what string) { r.log = append(r.log, what) }
+
+// call calls a port once, and tells whether there was an answer.
+func (r *rig) call(ctx context.Context, port Port) (answer bool, err error) {
+	switch port {
+	case StoreAttach:
+		a, err := r.consumer.Store.Attach(ctx, buffer.Delivery{}, nil)
+		return a != nil, err
+	case StoreEnqueue:
+		return false, r.consumer.Store.Enqueue(ctx, 0, buffer.QueueUpdate{})
+	case StoreFence:
+		a, err := r.consumer.Store.Fence(ctx, 0, buffer.AnyEpoch)
+		return a.Owner.Epoch > 0, err
+	case StoreLease:
+		a, err := r.worker.Store.Lease(ctx, buffer.Owner{}, 0, 1)
+		return a.Due != nil, err
+	case StoreClaim:
+		a, err := r.worker.Store.Claim(ctx, buffer.Owner{}, nil)
+		return a != nil, err
+	case StoreLoad:
+		a, err := r.worker.Store.Load(ctx, buffer.Owner{}, nil)
+		return a != nil, err
+	case StoreAck:
+		a, err := r.worker.Store.Ack(ctx, buffer.Owner{}, nil)
+		return a != nil, err
+	case StoreRelease:
+		return false, r.worker.Store.Release(ctx, buffer.Owner{}, buffer.Release{})
+	case Produce:
+		return false, r.worker.Producer.Produce(ctx, flusher.Record{}).Wait(ctx)
+	case DeadLetter:
+		return false, r.consumer.DeadLetters.Produce(ctx, flusher.Record{}).Wait(ctx)
+	case SourcePoll:
+		a, err := r.consumer.Source.Poll(ctx, 1, time.Second)
+		return a.InTouch, err
+	case SourceCommit:
+		return false, r.consumer.Source.Commit(ctx, nil)
+	}
+	panic("no port " + port)
+}
+
+type clock struct {
+	flusher.Clock
+	log *rig
+}
+
+func (c clock) Sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.log.note("sleep " + d.String())
+	return nil
+}
+
+// logged is a Store that answers everything with something.
+type logged struct{ log *rig }
+
+func (l logged) Attach(
+	context.Context, buffer.Delivery, []buffer.TraceBatch,
+) ([]buffer.Attached, error) {
+	l.log.note(string(StoreAttach))
+	return []buffer.Attached{{}}, nil
+}
+
+func (l logged) Enqueue(context.Context, buffer.Shard, buffer.QueueUpdate) error {
+	l.log.note(string(StoreEnqueue))
+	return nil
+}
+
+func (l logged) Fence(context.Context, buffer.Shard, buffer.Epoch) (buffer.Fenced, error) {
+	l.log.note(string(StoreFence))
+	return buffer.Fenced{Owner: buffer.Owner{Epoch: 1}}, nil
+}
+
+func (l logged) Lease(
+	context.Context, buffer.Owner, buffer.Instant, int,
+) (buffer.Leased, error) {
+	l.log.note(string(StoreLease))
+	return buffer.Leased{Due: []buffer.Due{{}}}, nil
+}
+
+func (l logged) Claim(
+	context.Context, buffer.Owner, []buffer.Generation,
+) ([]buffer.Claim, error) {
+	l.log.note(string(StoreClaim))
+	return []buffer.Claim{{}}, nil
+}
+
+func (l logged) Load(
+	context.Context, buffer.Owner, []buffer.Generation,
+) ([]buffer.Loaded, error) {
+	l.log.note(string(StoreLoad))
+	return []buffer.Loaded{{}}, nil
+}
+
+func (l logged) Ack(
+	context.Context, buffer.Owner, []buffer.Flushed,
+) ([]buffer.AckResult, error) {
+	l.log.note(string(StoreAck))
+	return []buffer.AckResult{0}, nil
+}
+
+func (l logged) Release(context.Context, buffer.Owner, buffer.Release) error {
+	l.log.note(string(StoreRelease))
+	return nil
+}
+
+type input struct {
+	flusher.Source
+	log *rig
+}
+
+func (i input) Poll(context.Context, int, time.Duration) (flusher.Fetch, error) {
+	i.log.note(string(SourcePoll))
+	return flusher.Fetch{InTouch: true}, nil
+}
+
+func (i input) Commit(context.Context, []flusher.Message) error {
+	i.log.note(string(SourceCommit))
+	return nil
+}
+
+type broker struct {
+	log  *rig
+	port Port
+}
+
+func (b broker) Produce(context.Context, flusher.Record) flusher.Future {
+	b.log.note(string(b.port))
+	return refused{nil}
+}
+
+func (b broker) Flush(context.Context) error { return nil }
+
+// TestEachKindAtEachPort: what the caller sees, what gets through, and in which order.
+func TestEachKindAtEachPort(t *testing.T) {
+	for _, port := range ports {
+		through := string(port)
+		for _, c := range []struct {
+			fault string
+			fails bool
+			want  []string
+		}{
+			{"refuse ", true, nil},
+			{"lose ", true, []string{through}},
+			{"slow ", false, []string{"sleep 50ms", through}},
+			{"crash before ", true, []string{"crash"}},
+			{"crash after ", true, []string{through, "crash"}},
+		} {
+			text := c.fault + through
+			switch {
+			case c.fault == "slow ":
+				text += " by 50ms"
+			case port == SourcePoll && c.fault == "lose ":
+				continue
+			case port == SourcePoll && len(c.want) < 2: // that it waits is all there is to see
+				c.fails, c.want = false, append(c.want, "sleep 1s")
+			}
+			r := newRig(t, text)
+			answer, err := r.call(t.Context(), port)
+			if !slices.Equal(r.log, c.want) || (err != nil) != c.fails {
+				t.Errorf("%s: %q happened, want %q; %v", text, r.log, c.want, err)
+			}
+			if err != nil && (!strings.Contains(err.Error(), text) || answer && port != SourcePoll) {
+				t.Errorf("%s: answer %v, error %v", text, answer, err)
+			}
+			if store := strings.HasPrefix(through, "store."); err != nil && buffer.Retryable(err) != store {
+				t.Errorf("%s: retryable: %v, want %v", text, !store, store)
+			}
+		}
+	}
+}
+
+// TestFaultsAreCountedByPortAndProcess: a consumer's fence is not a worker's, nor an attach.
+func TestFaultsAreCountedByPortAndProcess(t *testing.T) {
+	r := newRig(t, "refuse store.fence 2, refuse store.attach every 2")
+	fence := func(store buffer.Store) bool {
+		_, err := store.Fence(t.Context(), 0, buffer.AnyEpoch)
+		return err == nil
+	}
+	attach := func() bool {
+		_, err := r.consumer.Store.Attach(t.Context(), buffer.Delivery{}, nil)
+		return err == nil
+	}
+	got := []bool{
+		fence(r.consumer.Store), attach(), fence(r.worker.Store), attach(), fence(r.consumer.Store),
+		attach(), fence(r.consumer.Store), attach(), fence(r.worker.Store),
+	}
+	want := []bool{true, true, true, false, false, true, true, false, false}
+	if !slices.Equal(got, want) {
+		t.Errorf("the calls succeed: %v, want %v", got, want)
+	}
+}
+
+// TestFaultsCompose: those of one call happen in the order of the list.
+func TestFaultsCompose(t *testing.T) {
+	r := newRig(t, "slow store.ack by 1s, lose store.ack 1, slow store.ack by 2s, "+
+		"crash after store.ack, refuse store.ack 2")
+	_, first := r.call(t.Context(), StoreAck)
+	_, second := r.call(t.Context(), StoreAck)
+	want := []string{"sleep 1s", "sleep 2s", "store.ack", "crash", "sleep 1s", "sleep 2s"}
+	if !slices.Equal(r.log, want) || first == nil || second == nil {
+		t.Errorf("%q happened, want %q; %v, %v", r.log, want, first, second)
+	}
+}
+
+// TestSlowCallEndsWithItsContext, and has no effect then.
+func TestSlowCallEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, port := range []Port{StoreAck, Produce, SourceCommit, SourcePoll} {
+		r := newRig(t, "slow "+string(port)+" by 1h")
+		if _, err := r.call(ctx, port); !errors.Is(err, context.Canceled) || len(r.log) > 0 {
+			t.Errorf("%s: %v, and %q happened", port, err, r.log)
+		}
+	}
+}
+
+// TestLostAnswersHaveTheirEffect in a store: it holds what the caller was told nothing of, and the
+// repetition finds it there.
+func TestLostAnswersHaveTheirEffect(t *testing.T) {
+	for _, c := range []struct {
+		fault              string
+		held, stored, same int
+	}{
+		{"refuse store.attach 1", 0, 1, 0},
+		{"lose store.attach 1", 1, 0, 1},
+	} {
+		kept := memstore.New(buffer.DefaultOptions())
+		list, err := Parse(c.fault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports := consumer.Ports{Clock: clock{}, Store: kept}
+		list.Consumer(&ports, nil)
+		trace := buffer.TraceKey{Project: 1}
+		id := buffer.SpanID{1}
+		span := buffer.Span{TraceKey: trace, ID: id, Parent: id, Root: true, Size: 1}
+		batch := []buffer.TraceBatch{{TraceKey: trace, Subtrees: []buffer.Subtree{
+			{Parent: span.ID, Spans: []buffer.Span{span}},
+		}}}
+		attach := func() ([]buffer.Attached, error) {
+			return ports.Store.Attach(t.Context(), buffer.Delivery{ID: buffer.DeliveryID{Number: 1}}, batch)
+		}
+		if _, err := attach(); !buffer.Retryable(err) {
+			t.Errorf("%s: %v", c.fault, err)
+		}
+		left, err := kept.Leftovers(t.Context())
+		if err != nil || len(left.Held) != c.held {
+			t.Errorf("%s: the store holds %v, %v, want %d traces", c.fault, left, err, c.held)
+		}
+		again, err := attach()
+		if err != nil || again[0].Stored != c.stored || again[0].Duplicates != c.same {
+			t.Errorf("%s: the second time it is %+v, %v", c.fault, again, err)
+		}
+	}
+}
+
+// TestNoFaultsWrapNothing: without faults the ports are the world's own.
+func TestNoFaultsWrapNothing(t *testing.T) {
+	r := newRig(t, "")
+	if _, own := r.consumer.Store.(logged); !own {
+		t.Errorf("the store is a %T", r.consumer.Store)
+	}
+	if _, own := r.worker.Producer.(broker); !own {
+		t.Errorf("the producer is a %T", r.worker.Producer)
+	}
+}

@@ -1,0 +1,25 @@
+package servers
+
+// What the tests look into.
+const ClusterMasters = clusterMasters
+
+// What the tests ask servers with.
+var (
+	RedisDo     = redisDo
+	ClusterWell = clusterWell
+)
+
+// RetryPorts is retryPorts for a start that returns a number.
+func RetryPorts(start func() (int, error)) (int, error) { return retryPorts(start) }
+
+// Guard returns the servers' folder and the guard's process.
+func Guard() (root string, pid int, err error) {
+	g, err := theGuard()
+	if err != nil {
+		return "", 0, err
+	}
+	return g.root, g.pid, nil
+}
+
+// Dir is the folder of a server.
+func Dir(s *RedisServer) string { return s.dir }

@@ -1,0 +1,211 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/buffer/codec"
+	core "sluice/consumer"
+	"sluice/flusher"
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/reports"
+	"sluice/sim/kernel"
+)
+
+// consumer is a member of the group, over all its lives.
+type consumer struct {
+	*System
+	index int
+	// life counts its starts, from 1; 0 before the first.
+	life     int
+	starting bool
+	asked    bool // somebody ended this life, or asked it to end
+	frozenAt time.Time
+
+	// Of this life.
+	process  *kernel.Process
+	consumer *core.Consumer
+	member   *member
+	spawner  *spawner
+	stop     context.CancelFunc
+	ended    bool
+	err      error
+	over     *kernel.Cond
+}
+
+func (c *consumer) up() bool { return c.process != nil && !c.process.Dead() }
+
+// start begins a life of a consumer.
+func (s *System) start(ctx context.Context, index int) error {
+	for index >= len(s.members) {
+		s.members = append(s.members, &consumer{System: s, index: len(s.members),
+			spawner: &spawner{System: s}, over: s.NewCond("the end of a consumer")})
+	}
+	c := s.members[index]
+	if c.starting || c.up() {
+		return harness.ErrBusy
+	}
+	c.life++
+	sink := s.setup.Sink
+	sink.Consumer(s.Now(), index, reports.StateStarting, fmt.Sprintf("life %d", c.life))
+	c.process = s.Process(fmt.Sprintf("consumer %d.%d", index, c.life))
+	c.starting, c.asked, c.ended, c.err = true, false, false, nil
+	err := s.Sleep(ctx, s.costs.Start)
+	if err == nil {
+		err = s.ping(ctx)
+	}
+	if err == nil {
+		err = c.open()
+	}
+	c.starting = false
+	if err != nil {
+		c.asked = true
+		c.process.Kill()
+		sink.Consumer(s.Now(), index, reports.StateDead, err.Error())
+		return err
+	}
+	sink.Consumer(s.Now(), index, reports.StateHealthy, "")
+	return nil
+}
+
+// open wires the consumer, and lets it run in its process.
+func (c *consumer) open() (err error) {
+	settings := harness.Settings(c.setup.Scenario)
+	settings.Ingest.InputTopic, settings.Ingest.DeadLetterTopic = inputTopic, letterTopic
+	settings.Worker.InputTopic = inputTopic
+	settings.Worker.OutputTopic, settings.Worker.DeadLetterTopic = outputTopic, letterTopic
+	settings = settings.Bounded()
+	static := ""
+	if c.index == judge.FirstConsumer {
+		static = "first" // it gets its partitions back at once; the others leave for good
+	}
+	c.spawner = &spawner{System: c.System, parent: c.process, settings: settings,
+		planted: c.setup.Planted}
+	if c.life > 1 {
+		c.spawner.planted = c.setup.Planted.Again()
+	}
+	c.member = c.kafka.group.join(c.process, static)
+	store := client{redis: c.redis, conn: c.redis.connect(), answerMax: 10 * time.Second}
+	life, index := c.life, c.index
+	ports := core.Ports{
+		Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,
+		Decoder:     codec.New(settings.Options.MaxSegmentBytes),
+		DeadLetters: c.kafka.newProducer(c.process), Spawner: c.spawner,
+		KillWorkers: c.spawner.killAll, Memory: c.redis,
+		Events: func(e flusher.Event) {
+			c.Note(e.String())
+			c.setup.Sink.Supervised(index, life, e)
+		},
+		Fresh: func(worker int, samples []time.Duration) {
+			c.setup.Sink.Fresh(c.Now(), index, worker, samples)
+		},
+	}
+	c.spawner.planted.Consumer(&ports, c.process.Kill)
+	c.consumer, err = core.New(core.Config{Flusher: settings.Flusher, Ingest: settings.Ingest}, ports)
+	if err != nil {
+		return err
+	}
+	stop, cancel := c.WithCancel(context.Background())
+	c.stop = cancel
+	c.process.Go("consumer", func() {
+		err := c.consumer.Run(context.Background(), stop)
+		if !c.Alive() {
+			return
+		}
+		if c.member.static == "" {
+			c.kafka.group.leave(c.member, false)
+		}
+		c.end(err)
+		c.process.Kill()
+	})
+	return nil
+}
+
+// end tells of the end of a life, once.
+func (c *consumer) end(err error) {
+	if c.ended {
+		return
+	}
+	c.ended, c.err = true, err
+	c.setup.Sink.Ended(c.Now(), c.index, c.asked, err)
+	c.over.Broadcast()
+}
+
+var errKilled = errors.New("killed by signal SIGKILL")
+
+// do does something to the consumer.
+func (c *consumer) do(ctx context.Context, act harness.Act) error {
+	switch act {
+	case harness.ActKill:
+		if c.asked {
+			return harness.ErrBusy
+		}
+		c.kill()
+		return nil
+	case harness.ActStop:
+		if c.asked || c.process.Frozen() {
+			return harness.ErrBusy
+		}
+		c.asked = true
+		c.stop()
+		for !c.ended {
+			if err := c.over.Wait(ctx); err != nil {
+				c.kill()
+				return err
+			}
+		}
+		return c.err
+	case harness.ActFreeze:
+		if c.asked || c.process.Frozen() {
+			return harness.ErrBusy
+		}
+		c.frozenAt = c.Now()
+		c.process.Freeze()
+		c.spawner.each((*kernel.Process).Freeze)
+		c.setup.Sink.Consumer(c.Now(), c.index, reports.StateHung, "frozen")
+		return nil
+	case harness.ActWake:
+		if !c.process.Frozen() {
+			return harness.ErrBusy
+		}
+		c.spawner.each((*kernel.Process).Wake)
+		c.process.Wake()
+		c.setup.Sink.Consumer(c.Now(), c.index, reports.StateHealthy, "woken")
+		return nil
+	}
+	return fmt.Errorf("nobody can %v a consumer", act)
+}
+
+// kill ends the process. Its workers end with it, frozen ones too: the kernel continues what is
+// stopped in a group that has lost its parent.
+func (c *consumer) kill() {
+	c.asked = true
+	c.process.Kill()
+	c.spawner.each(func(p *kernel.Process) {
+		p.Wake()
+		p.Kill()
+	})
+	c.end(errKilled)
+}
+
+// stuck says what keeps spans from moving, in words.
+func (c *consumer) stuck() []string {
+	var words []string
+	for _, t := range c.consumer.Troubles() {
+		words = append(words, t.String())
+	}
+	for _, w := range c.consumer.Workers() {
+		if w.State != flusher.StateHealthy && w.State != flusher.StateStopped {
+			words = append(words, fmt.Sprintf("worker %d (shards %v) is %v", w.Worker, w.Shards, w.State))
+		}
+	}
+	for _, p := range c.consumer.Counters().Partitions {
+		if p.Assigned && p.Paused != "" {
+			words = append(words, fmt.Sprintf("input of partition %d is paused: %s", p.Partition, p.Paused))
+		}
+	}
+	return words
+}

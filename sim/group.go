@@ -1,0 +1,257 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/flusher"
+	"sluice/sim/kernel"
+)
+
+// group is the consumer group of the input topic: cooperative and sticky, with static members.
+type group struct {
+	*kafka
+	members   []*member // in the order in which they joined
+	committed []int64   // by partition: the offset behind it
+	owners    []*member // by partition; nil for none
+}
+
+// member is a client in the group. It is a flusher.Source.
+type member struct {
+	*group
+	conn    *conn
+	process *kernel.Process
+	static  string         // the instance id; "" for a dynamic member
+	silent  time.Time      // since when it is not heard of; zero while it is
+	gone    bool           // the group has given it up
+	wanted  map[int32]bool // partitions that it is to give back
+	next    map[int32]int64
+	paused  map[int32]bool
+	news    flusher.Fetch // changes that it has not heard of
+}
+
+var _ flusher.Source = (*member)(nil)
+
+func newGroup(b *kafka, partitions int) *group {
+	g := &group{kafka: b, committed: make([]int64, partitions), owners: make([]*member, partitions)}
+	b.k.Go("group coordinator", g.watch)
+	return g
+}
+
+// watchEvery is how often the coordinator looks for members that fell silent.
+const watchEvery = 100 * time.Millisecond
+
+func (g *group) watch() {
+	for g.k.Sleep(context.Background(), watchEvery) == nil {
+		for _, m := range slices.Clone(g.members) {
+			switch now := g.k.Now(); {
+			case !g.up():
+				m.silent = time.Time{} // nobody is heard of: that is nobody's fault
+			case !m.process.Dead() && !m.process.Frozen():
+				m.silent = time.Time{}
+			case m.silent.IsZero():
+				m.silent = now
+			case now.Sub(m.silent) >= g.costs.Session:
+				g.leave(m, true)
+			}
+		}
+	}
+}
+
+// join adds a member. A static one that comes again takes over what it had at once.
+func (g *group) join(p *kernel.Process, static string) *member {
+	m := &member{group: g, conn: g.connect(), process: p, static: static, wanted: map[int32]bool{},
+		next: map[int32]int64{}, paused: map[int32]bool{}}
+	for at, old := range g.members {
+		if static == "" || old.static != static {
+			continue
+		}
+		old.gone = true
+		g.members[at] = m
+		for partition, owner := range g.owners {
+			if owner == old {
+				g.give(int32(partition), m)
+			}
+		}
+		return m
+	}
+	g.members = append(g.members, m)
+	g.balance()
+	return m
+}
+
+// leave takes a member out; lost ones hear of it when they come back.
+func (g *group) leave(m *member, lost bool) {
+	m.gone = true
+	g.members = slices.DeleteFunc(g.members, func(other *member) bool { return other == m })
+	for partition, owner := range g.owners {
+		if owner == m {
+			g.owners[partition] = nil
+			if lost {
+				m.news.Lost = append(m.news.Lost, int32(partition))
+			}
+		}
+	}
+	g.balance()
+}
+
+// give makes a member the owner of a partition.
+func (g *group) give(partition int32, m *member) {
+	g.owners[partition] = m
+	m.next[partition] = g.committed[partition]
+	m.news.Assigned = append(m.news.Assigned, partition)
+	g.come.Broadcast()
+}
+
+// balance gives free partitions to those who have the fewest, and asks those who have too many for
+// the last of theirs: it is given on when nothing of it is in work any more.
+func (g *group) balance() {
+	if len(g.members) == 0 {
+		return
+	}
+	has := map[*member][]int32{}
+	for partition, owner := range g.owners {
+		if owner != nil && !owner.wanted[int32(partition)] {
+			has[owner] = append(has[owner], int32(partition))
+		}
+	}
+	quota := func(at int) int {
+		n := len(g.owners) / len(g.members)
+		if at < len(g.owners)%len(g.members) {
+			n++
+		}
+		return n
+	}
+	for at, m := range g.members {
+		for list := has[m]; len(list) > quota(at); list = list[:len(list)-1] {
+			partition := list[len(list)-1]
+			m.wanted[partition] = true
+			m.news.Revoked = append(m.news.Revoked, partition)
+			has[m] = list[:len(list)-1]
+		}
+	}
+	for partition, owner := range g.owners {
+		if owner != nil {
+			continue
+		}
+		for at, m := range g.members {
+			if len(has[m]) < quota(at) {
+				has[m] = append(has[m], int32(partition))
+				g.give(int32(partition), m)
+				break
+			}
+		}
+	}
+	g.come.Broadcast()
+}
+
+// Poll implements flusher.Source.
+func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flusher.Fetch, error) {
+	until := m.k.Now().Add(wait)
+	for {
+		if err := ctx.Err(); err != nil {
+			return flusher.Fetch{}, err
+		}
+		fetch := m.news
+		m.news = flusher.Fetch{}
+		fetch.InTouch = m.up() && !m.gone
+		if fetch.InTouch {
+			fetch.Batches = m.fetch(limit)
+		}
+		left := until.Sub(m.k.Now())
+		if left <= 0 || len(fetch.Batches)+len(fetch.Assigned)+len(fetch.Revoked)+len(fetch.Lost) > 0 {
+			if len(fetch.Batches) > 0 {
+				_ = m.k.Sleep(ctx, m.travel(fetch.Batches))
+			}
+			return fetch, nil
+		}
+		bound, cancel := m.k.WithTimeout(ctx, left)
+		_ = m.come.Wait(bound) // the loop looks why it has ended
+		cancel()
+	}
+}
+
+// travel is how long an answer with messages takes.
+func (m *member) travel(batches []flusher.Batch) time.Duration {
+	bytes := 0
+	for _, b := range batches {
+		for i := range b.Messages {
+			bytes += len(b.Messages[i].Key) + len(b.Messages[i].Value)
+		}
+	}
+	return m.costs.Fetch + 2*m.hop + m.slow[requests] + m.slow[answers] + m.conn.pass(answers, bytes)
+}
+
+// fetch takes what has come of the partitions that are not paused.
+func (m *member) fetch(limit int) []flusher.Batch {
+	var batches []flusher.Batch
+	for partition, owner := range m.owners {
+		p := int32(partition)
+		log := m.input[p]
+		if owner != m || m.paused[p] || m.wanted[p] || m.next[p] >= int64(len(log)) {
+			continue
+		}
+		until := min(m.next[p]+int64(limit), int64(len(log)))
+		batches = append(batches, flusher.Batch{Partition: p,
+			Messages: slices.Clone(log[m.next[p]:until])})
+		m.next[p] = until
+	}
+	return batches
+}
+
+// Pause implements flusher.Source.
+func (m *member) Pause(partitions ...int32) {
+	for _, p := range partitions {
+		m.paused[p] = true
+	}
+}
+
+// Resume implements flusher.Source.
+func (m *member) Resume(partitions ...int32) {
+	for _, p := range partitions {
+		delete(m.paused, p)
+	}
+	m.come.Broadcast()
+}
+
+// commitMax is how long a commit may take.
+const commitMax = 10 * time.Second
+
+// Commit implements flusher.Source.
+func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
+	bound, cancel := m.k.WithTimeout(ctx, commitMax)
+	defer cancel()
+	var failed error
+	err := m.conn.ask(bound, 0, small, func() int {
+		for _, message := range last {
+			p := message.Position.Partition
+			if m.owners[p] != m {
+				failed = fmt.Errorf("commit partition %d: %w", p, errNotMember)
+				continue
+			}
+			m.committed[p] = max(m.committed[p], message.Position.Offset+1)
+			m.k.Note("commit", int64(p), m.committed[p])
+		}
+		return small
+	})
+	if err == nil {
+		err = failed
+	}
+	return err
+}
+
+// Released implements flusher.Source.
+func (m *member) Released(partitions ...int32) {
+	if !m.k.Alive() {
+		return
+	}
+	for _, p := range partitions {
+		delete(m.wanted, p)
+		if m.owners[p] == m {
+			m.owners[p] = nil
+		}
+	}
+	m.balance()
+}

@@ -1,0 +1,2 @@
+// Package kernel is a placeholder.
+package kernel

@@ -1,0 +1,242 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/scenarios"
+	"sluice/sim/kernel"
+)
+
+// errBroken is the error of a request whose connection broke, so that nobody knows what became of it.
+var errBroken = errors.New("the connection broke")
+
+// request is one on its way to a server, there, or on its way back.
+type request struct {
+	serve func() int // its effect at the server, and how many bytes the answer has
+	cost  time.Duration
+	from  *conn
+	done  bool
+	err   error
+	cond  *kernel.Cond
+}
+
+// link carries requests to a server and answers back. A request that has been sent has its effect
+// whatever becomes of who sent it.
+type link struct {
+	k      *kernel.Kernel
+	name   string
+	hop    time.Duration
+	server *kernel.Server
+
+	slow             [2]time.Duration // requests, answers
+	rates            [2][]int64       // bytes per second and connection, of the faults that last
+	swallow          [2]int           // faults that swallow them
+	refused          int              // faults that let no connection through
+	frozen           int              // faults under which the server does nothing
+	under            []*request       // on the way or waiting, in order
+	waits            []*request       // at a server that is frozen
+	thawed, admitted *kernel.Cond
+}
+
+const (
+	requests = 0
+	answers  = 1
+)
+
+func newLink(k *kernel.Kernel, name string, hop time.Duration) *link {
+	return &link{k: k, name: name, hop: hop, server: k.NewServer(name),
+		thawed: k.NewCond(name + " is frozen"), admitted: k.NewCond(name + " is down")}
+}
+
+// up tells whether the server answers.
+func (l *link) up() bool {
+	return l.refused == 0 && l.frozen == 0 && l.swallow == [2]int{}
+}
+
+// conn is a client's connection, or the few that it has as one.
+type conn struct {
+	*link
+	free [2]time.Time // when the next byte may go, of a direction that is throttled
+}
+
+func (l *link) connect() *conn { return &conn{link: l} }
+
+// pass returns how long some bytes take in a direction, after those before them.
+func (c *conn) pass(direction, bytes int) time.Duration {
+	if len(c.rates[direction]) == 0 {
+		return 0
+	}
+	now := c.k.Now()
+	if c.free[direction].Before(now) {
+		c.free[direction] = now
+	}
+	took := time.Duration(float64(bytes) / float64(slices.Min(c.rates[direction])) * float64(time.Second))
+	c.free[direction] = c.free[direction].Add(took)
+	return c.free[direction].Sub(now)
+}
+
+// ask sends a request of some bytes, whose serve has its effect at the server after cost of its time
+// and returns the bytes of the answer; it returns when that has come. An error means that none did:
+// errBroken, or the context's.
+func (c *conn) ask(ctx context.Context, cost time.Duration, bytes int, serve func() int) error {
+	l := c.link
+	if !l.k.Alive() {
+		return errBroken // what unwinds does nothing
+	}
+	if l.refused > 0 {
+		if err := l.k.Sleep(ctx, l.hop); err != nil {
+			return err
+		}
+		return fmt.Errorf("%s: connection refused", l.name)
+	}
+	r := &request{serve: serve, cost: cost, from: c, cond: l.k.NewCond(l.name)}
+	l.under = append(l.under, r)
+	l.k.After(l.hop+l.slow[requests]+c.pass(requests, bytes), func() { l.arrive(r) })
+	for !r.done {
+		if err := r.cond.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	return r.err
+}
+
+// arrive is what happens to a request at the server's door.
+func (l *link) arrive(r *request) {
+	switch {
+	case r.done: // its connection broke
+	case l.swallow[requests] > 0: // and so nobody will ever hear of it
+	case l.frozen > 0:
+		l.waits = append(l.waits, r)
+	default:
+		l.server.Stall(r.cost)
+		l.k.After(l.server.Backlog(), func() { l.serve(r) })
+	}
+}
+
+func (l *link) serve(r *request) {
+	if r.done {
+		return
+	}
+	if l.frozen > 0 {
+		l.waits = append(l.waits, r)
+		return
+	}
+	bytes := r.serve()
+	if l.swallow[answers] > 0 {
+		return
+	}
+	l.k.After(l.hop+l.slow[answers]+r.from.pass(answers, bytes), func() { l.finish(r, nil) })
+}
+
+func (l *link) finish(r *request, err error) {
+	if r.done {
+		return
+	}
+	r.done, r.err = true, err
+	if at := slices.Index(l.under, r); at >= 0 {
+		l.under = slices.Delete(l.under, at, at+1)
+	}
+	r.cond.Broadcast()
+}
+
+// cut breaks all connections.
+func (l *link) cut() {
+	broken := l.under
+	l.under, l.waits = nil, nil
+	for _, r := range broken {
+		l.finish(r, fmt.Errorf("%s: %w", l.name, errBroken))
+	}
+}
+
+// refuse lets nobody through until it is undone.
+func (l *link) refuse() (undo func() error) {
+	l.refused++
+	l.cut()
+	return func() error {
+		if l.refused--; l.refused == 0 {
+			l.admitted.Broadcast()
+		}
+		return nil
+	}
+}
+
+// freeze stops the server until it is undone: what came meanwhile is served then.
+func (l *link) freeze() (undo func() error) {
+	l.frozen++
+	return func() error {
+		if l.frozen--; l.frozen > 0 {
+			return nil
+		}
+		waited := l.waits
+		l.waits = nil
+		for _, r := range waited {
+			l.arrive(r)
+		}
+		l.thawed.Broadcast()
+		return nil
+	}
+}
+
+// halves are the directions that a fault hits.
+func halves(d scenarios.Direction) []int {
+	switch d {
+	case scenarios.Requests:
+		return []int{requests}
+	case scenarios.Answers:
+		return []int{answers}
+	}
+	return []int{requests, answers}
+}
+
+// breakDown does a fault of the network, or of a server as such, and returns what ends it; ok is false
+// for one that it does not know.
+func (l *link) breakDown(f scenarios.Fault) (undo func() error, ok bool) {
+	sides := halves(f.Direction)
+	switch f.Verb {
+	case scenarios.VerbSlow:
+		for _, side := range sides {
+			l.slow[side] += f.By
+		}
+		return func() error {
+			for _, side := range sides {
+				l.slow[side] -= f.By
+			}
+			return nil
+		}, true
+	case scenarios.VerbThrottle:
+		for _, side := range sides {
+			l.rates[side] = append(l.rates[side], int64(f.To))
+		}
+		return func() error {
+			for _, side := range sides {
+				at := slices.Index(l.rates[side], int64(f.To))
+				l.rates[side] = slices.Delete(l.rates[side], at, at+1)
+			}
+			return nil
+		}, true
+	case scenarios.VerbBlackHole:
+		for _, side := range sides {
+			l.swallow[side]++
+		}
+		return func() error {
+			for _, side := range sides {
+				l.swallow[side]--
+			}
+			l.cut() // a stream with a gap must not go on
+			l.admitted.Broadcast()
+			return nil
+		}, true
+	case scenarios.VerbCut:
+		l.cut()
+		return nil, true
+	case scenarios.VerbRefuse, scenarios.VerbStop, scenarios.VerbCrash:
+		return l.refuse(), true
+	case scenarios.VerbHang, scenarios.VerbPause:
+		return l.freeze(), true
+	}
+	return nil, false
+}

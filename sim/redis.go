@@ -1,0 +1,199 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/buffer"
+	"sluice/buffer/memstore"
+	"sluice/scenarios"
+	"sluice/sim/kernel"
+)
+
+// redis is one server over the reference store. Each call is one request, and has its effect at one
+// moment.
+type redis struct {
+	*link
+	own     *conn // of what belongs to no process
+	costs   Costs
+	options buffer.Options
+	store   *memstore.Store
+	full    int // faults under which it has no room
+}
+
+func newRedis(k *kernel.Kernel, costs Costs, options buffer.Options) *redis {
+	l := newLink(k, "redis", costs.Hop)
+	return &redis{link: l, own: l.connect(), costs: costs, options: options,
+		store: memstore.New(options)}
+}
+
+// Break does a fault to the server or to the way to it.
+func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
+	switch f.Verb {
+	case scenarios.VerbFill:
+		r.full++
+		return func() error {
+			r.full--
+			return nil
+		}, nil
+	case scenarios.VerbWipe:
+		r.store = memstore.New(r.options)
+		return r.refuse(), nil
+	}
+	undo, ok := r.breakDown(f)
+	if !ok {
+		return nil, fmt.Errorf("world virtual knows no %s of redis", f.Verb)
+	}
+	return undo, nil
+}
+
+// Memory implements flusher.MemoryMeter: a node is full, or it has room.
+func (r *redis) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
+	node := buffer.NodeMemory{Node: "redis"}
+	err := r.own.ask(ctx, r.costs.RedisCall, small, func() int {
+		if r.full > 0 {
+			node.Used, node.Max = 1, 1
+		}
+		return small
+	})
+	return []buffer.NodeMemory{node}, err
+}
+
+// small is how many bytes a request or an answer has that carries no spans.
+const small = 100
+
+// client is a process's way to the store.
+type client struct {
+	*redis
+	conn *conn
+	// answerMax is how long it waits for an answer.
+	answerMax time.Duration
+}
+
+var _ buffer.Store = client{}
+
+// call makes one call, which costs the server its time per call and the given one beside it.
+func call[T any](
+	ctx context.Context, c client, cost time.Duration, bytes int,
+	do func(context.Context) (T, error),
+) (T, error) {
+	var answer T
+	var failed error
+	waiting, cancel := c.k.WithTimeout(ctx, c.answerMax)
+	defer cancel()
+	err := c.conn.ask(waiting, c.costs.RedisCall+cost, bytes, func() int {
+		answer, failed = do(context.Background())
+		return answerBytes(answer)
+	})
+	switch {
+	case ctx.Err() != nil:
+		return *new(T), ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return *new(T), fmt.Errorf("no answer within %v: %w", c.answerMax, buffer.ErrUnavailable)
+	case err != nil:
+		return *new(T), fmt.Errorf("%w: %w", buffer.ErrUnavailable, err)
+	}
+	return answer, failed
+}
+
+// answerBytes is how many bytes an answer has.
+func answerBytes(answer any) int {
+	bytes := small
+	if loaded, ok := answer.([]buffer.Loaded); ok {
+		for _, l := range loaded {
+			for i := range l.Spans {
+				bytes += l.Spans[i].Size
+			}
+		}
+	}
+	return bytes
+}
+
+// each is the cost of some spans.
+func each(n int, cost time.Duration) time.Duration { return time.Duration(n) * cost }
+
+// Attach implements buffer.Store.
+func (c client) Attach(
+	ctx context.Context, delivery buffer.Delivery, traces []buffer.TraceBatch,
+) ([]buffer.Attached, error) {
+	spans, bytes := 0, small
+	for _, t := range traces {
+		for _, s := range t.Subtrees {
+			spans += len(s.Spans)
+			for i := range s.Spans {
+				bytes += s.Spans[i].Size
+			}
+		}
+	}
+	return call(ctx, c, each(spans, c.costs.RedisAttach), bytes,
+		func(ctx context.Context) ([]buffer.Attached, error) {
+			if c.full > 0 {
+				return nil, buffer.ErrFull
+			}
+			return c.store.Attach(ctx, delivery, traces)
+		})
+}
+
+// Enqueue implements buffer.Store.
+func (c client) Enqueue(ctx context.Context, n buffer.Shard, update buffer.QueueUpdate) error {
+	_, err := call(ctx, c, 0, small, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.store.Enqueue(ctx, n, update)
+	})
+	return err
+}
+
+// Fence implements buffer.Store.
+func (c client) Fence(
+	ctx context.Context, n buffer.Shard, last buffer.Epoch,
+) (buffer.Fenced, error) {
+	return call(ctx, c, 0, small, func(ctx context.Context) (buffer.Fenced, error) {
+		return c.store.Fence(ctx, n, last)
+	})
+}
+
+// Lease implements buffer.Store.
+func (c client) Lease(
+	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
+) (buffer.Leased, error) {
+	return call(ctx, c, 0, small, func(ctx context.Context) (buffer.Leased, error) {
+		return c.store.Lease(ctx, owner, now, limit)
+	})
+}
+
+// Claim implements buffer.Store.
+func (c client) Claim(
+	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
+) ([]buffer.Claim, error) {
+	return call(ctx, c, each(len(list), c.costs.RedisFlush), small,
+		func(ctx context.Context) ([]buffer.Claim, error) { return c.store.Claim(ctx, owner, list) })
+}
+
+// Load implements buffer.Store.
+func (c client) Load(
+	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
+) ([]buffer.Loaded, error) {
+	return call(ctx, c, each(len(list), c.costs.RedisFlush), small,
+		func(ctx context.Context) ([]buffer.Loaded, error) { return c.store.Load(ctx, owner, list) })
+}
+
+// Ack implements buffer.Store.
+func (c client) Ack(
+	ctx context.Context, owner buffer.Owner, flushed []buffer.Flushed,
+) ([]buffer.AckResult, error) {
+	spans := 0
+	for _, f := range flushed {
+		spans += len(f.Spans)
+	}
+	return call(ctx, c, each(spans, c.costs.RedisFlush), small,
+		func(ctx context.Context) ([]buffer.AckResult, error) { return c.store.Ack(ctx, owner, flushed) })
+}
+
+// Release implements buffer.Store.
+func (c client) Release(ctx context.Context, owner buffer.Owner, release buffer.Release) error {
+	_, err := call(ctx, c, 0, small, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.store.Release(ctx, owner, release)
+	})
+	return err
+}

@@ -1,0 +1,195 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sluice/buffer/codec"
+	core "sluice/consumer"
+	"sluice/flusher"
+	"sluice/internal/defects"
+	"sluice/internal/harness"
+	"sluice/scenarios"
+	"sluice/sim/kernel"
+)
+
+// spawner starts the workers of one life of a consumer, each as a child process.
+type spawner struct {
+	*System
+	parent   *kernel.Process
+	settings core.Settings
+	planted  defects.Planted
+	workers  []*worker // that were started, in order
+}
+
+var _ flusher.Spawner = (*spawner)(nil)
+
+// worker is a worker process. It is the flusher.Handle of its parent, and its own Reporter.
+type worker struct {
+	*System
+	spec    flusher.WorkerSpec
+	number  int
+	process *kernel.Process
+	canKill bool
+	ctx     context.Context
+	kill    context.CancelFunc // of a goroutine
+	stop    context.CancelFunc
+
+	status flusher.Status
+	at     time.Time
+	fresh  []time.Duration
+	over   bool
+	exit   flusher.Exit
+}
+
+var (
+	_ flusher.Handle   = (*worker)(nil)
+	_ flusher.Reporter = (*worker)(nil)
+)
+
+// Start implements flusher.Spawner.
+func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Handle, error) {
+	s.System.numbers++
+	w := &worker{System: s.System, spec: spec, number: s.System.numbers, at: s.Now(),
+		canKill: s.setup.Scenario.Topology.FlusherMode != scenarios.ModeGoroutine}
+	w.process = s.parent.Process(fmt.Sprintf("worker %d.%d", spec.Worker, spec.Start))
+	var stop context.Context
+	w.ctx, w.kill = s.WithCancel(context.Background())
+	stop, w.stop = s.WithCancel(w.ctx)
+	s.workers = append(s.workers, w)
+	planted := s.planted
+	if spec.Start > 1 {
+		planted = planted.Again()
+	}
+	w.process.Go("worker", func() {
+		_ = s.Sleep(w.ctx, s.costs.Start)
+		ports := flusher.WorkerPorts{
+			Clock:    s.Kernel,
+			Store:    client{redis: s.redis, conn: s.redis.connect(), answerMax: s.settings.AnswerMax()},
+			Producer: s.kafka.newProducer(w.process),
+			Encoder:  codec.New(s.settings.Options.MaxSegmentBytes),
+			Reporter: w,
+		}
+		planted.Worker(&ports, w.process.Kill)
+		err := flusher.RunWorker(w.ctx, stop, s.settings.Worker, ports, spec)
+		if !s.Alive() {
+			return
+		}
+		w.over = true
+		if err != nil {
+			w.exit = flusher.Exit{Code: 1, Err: err}
+		}
+		w.process.Kill()
+	})
+	return w, nil
+}
+
+// Report implements flusher.Reporter.
+func (w *worker) Report(status flusher.Status) {
+	if w.Alive() {
+		w.status, w.at = status, w.Now()
+	}
+}
+
+// Fresh implements flusher.Reporter.
+func (w *worker) Fresh(samples []time.Duration) {
+	if w.Alive() {
+		w.fresh = append(w.fresh, samples...)
+	}
+}
+
+// Status implements flusher.Handle.
+func (w *worker) Status() (flusher.Status, time.Time) { return w.status, w.at }
+
+// DrainFresh implements flusher.Handle.
+func (w *worker) DrainFresh() []time.Duration {
+	fresh := w.fresh
+	w.fresh = nil
+	return fresh
+}
+
+// Stop implements flusher.Handle.
+func (w *worker) Stop() { w.stop() }
+
+// Kill implements flusher.Handle.
+func (w *worker) Kill() {
+	if !w.canKill {
+		w.kill()
+		return
+	}
+	w.process.Kill()
+}
+
+// CanKill implements flusher.Handle.
+func (w *worker) CanKill() bool { return w.canKill }
+
+// Exited implements flusher.Handle.
+func (w *worker) Exited() (flusher.Exit, bool) {
+	switch {
+	case !w.process.Dead():
+		return flusher.Exit{}, false
+	case w.over:
+		return w.exit, true
+	}
+	return flusher.Exit{Code: -1, Signal: "SIGKILL"}, true
+}
+
+// do does something to a worker process.
+func (s *spawner) do(act harness.Act, number int) error {
+	for _, w := range s.workers {
+		if w.number != number || w.process.Dead() {
+			continue
+		}
+		switch act {
+		case harness.ActKill:
+			w.process.Kill()
+		case harness.ActFreeze:
+			w.process.Freeze()
+		case harness.ActWake:
+			w.process.Wake()
+		default:
+			return fmt.Errorf("nobody can %v a worker", act)
+		}
+		return nil
+	}
+	return harness.ErrBusy
+}
+
+// numbers are those of the processes that run, by worker; of two the youngest's.
+func (s *spawner) numbers() map[int]int {
+	numbers := map[int]int{}
+	for _, w := range s.workers {
+		if !w.process.Dead() && w.canKill {
+			numbers[w.spec.Worker] = w.number
+		}
+	}
+	return numbers
+}
+
+// each does something with every process that runs.
+func (s *spawner) each(do func(*kernel.Process)) {
+	for _, w := range s.workers {
+		if !w.process.Dead() {
+			do(w.process)
+		}
+	}
+}
+
+func (s *spawner) killAll() { s.each((*kernel.Process).Kill) }
+
+// live counts the processes that run.
+func (s *spawner) live() (n int) {
+	s.each(func(*kernel.Process) { n++ })
+	return n
+}
+
+// loose counts those of them that could end.
+func (s *spawner) loose() (n int) {
+	s.each(func(p *kernel.Process) {
+		if !p.Frozen() {
+			n++
+		}
+	})
+	return n
+}

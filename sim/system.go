@@ -1,0 +1,201 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"sluice/flusher"
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/internal/load"
+	"sluice/reports"
+	"sluice/scenarios"
+	"sluice/sim/kernel"
+)
+
+// System is a run in virtual time. It belongs to one goroutine.
+type System struct {
+	*kernel.Kernel
+	setup   harness.Setup
+	costs   Costs
+	redis   *redis
+	kafka   *kafka
+	members []*consumer
+	numbers int // of worker processes
+	shifts  []time.Duration
+}
+
+var _ harness.System = (*System)(nil)
+
+// eventsMax is how many events a run may have: a run that gets nowhere ends.
+const eventsMax = 2_000_000_000
+
+func open(setup harness.Setup, costs Costs) (*System, error) {
+	cfg := kernel.DefaultConfig()
+	cfg.EventsMax = eventsMax
+	k, err := kernel.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	topology, ledger := setup.Scenario.Topology, setup.Sink.Ledger
+	ledger.InputTopic, ledger.Partitions = inputTopic, topology.Partitions
+	ledger.RecordBytesMax = cmp.Or(int(topology.OutputRecordMax), harness.BrokerRecordMax)
+	return &System{
+		Kernel: k, setup: setup, costs: costs,
+		redis:  newRedis(k, costs, harness.Settings(setup.Scenario).Options),
+		kafka:  newKafka(k, costs, setup.Scenario, setup.Sink),
+		shifts: make([]time.Duration, setup.Scenario.Topology.Partitions),
+	}, nil
+}
+
+// Close implements harness.System.
+func (s *System) Close() error {
+	s.Kernel.Close()
+	return nil
+}
+
+// Consumers implements harness.System.
+func (s *System) Consumers() []harness.Consumer {
+	var list []harness.Consumer
+	for _, c := range s.members {
+		if c.up() && !c.starting {
+			list = append(list, harness.Consumer{Index: c.index, Life: c.life,
+				Workers: c.consumer.Workers(), Processes: c.spawner.numbers(), Stuck: c.stuck()})
+		}
+	}
+	return list
+}
+
+// Do implements harness.System.
+func (s *System) Do(ctx context.Context, act harness.Act, to harness.Process) error {
+	if act == harness.ActStart {
+		return s.start(ctx, to.Consumer)
+	}
+	if to.Consumer >= len(s.members) || !s.members[to.Consumer].up() {
+		return harness.ErrBusy
+	}
+	c := s.members[to.Consumer]
+	if to.Worker != reports.NoWorker {
+		return c.spawner.do(act, to.Number)
+	}
+	if c.starting {
+		return harness.ErrBusy
+	}
+	return c.do(ctx, act)
+}
+
+// Break implements harness.System.
+func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
+	s.Note("fault " + f.What())
+	switch {
+	case f.Verb == scenarios.VerbJump:
+		s.jump(f, f.By)
+		return func() error {
+			s.jump(f, 0)
+			return nil
+		}, nil
+	case f.Target.Kind == scenarios.TargetRedis:
+		return s.redis.Break(f)
+	}
+	return s.kafka.Break(f)
+}
+
+// jump shifts the timestamps of what is sent from now on.
+func (s *System) jump(f scenarios.Fault, by time.Duration) {
+	for p := range s.shifts {
+		if f.Target.Kind != scenarios.TargetPartition || p == f.Target.N {
+			s.shifts[p] = by
+		}
+	}
+}
+
+// tick is how finely the load is sent.
+const tick = time.Millisecond
+
+// Send implements harness.System. What the broker does not take waits, and keeps its time.
+func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
+	var m load.Message
+	more := s.setup.Load.Next(&m)
+	for more {
+		for !s.kafka.up() {
+			if err := s.Sleep(ctx, resend); err != nil {
+				return harness.Sent{Err: err}
+			}
+		}
+		elapsed := s.Now().Sub(start)
+		for ; more && m.At <= elapsed; more = s.setup.Load.Next(&m) {
+			s.setup.Sink.Sent(s.Now(), &m)
+			at := start.Add(m.At).Add(s.shifts[m.Partition])
+			s.kafka.add(m.Partition, at, append([]byte(nil), m.Key...), append([]byte(nil), m.Value...))
+			s.setup.Sink.Placed(&m, int64(len(s.kafka.input[m.Partition])-1))
+		}
+		s.kafka.come.Broadcast()
+		if !more {
+			break
+		}
+		if err := s.Sleep(ctx, max(tick, m.At-elapsed)); err != nil {
+			return harness.Sent{Err: err}
+		}
+	}
+	return harness.Sent{}
+}
+
+// Finish implements harness.System: the sink has had everything at once.
+func (s *System) Finish(context.Context) error { return nil }
+
+// Remains implements harness.System.
+func (s *System) Remains(ctx context.Context) (left judge.Remains) {
+	for p, log := range s.kafka.input {
+		left.Waiting += int64(len(log)) - s.kafka.group.committed[p]
+	}
+	left.Store, left.Err = s.redis.store.Leftovers(ctx)
+	return left
+}
+
+// Look implements harness.System.
+func (s *System) Look() (judge.Look, reports.Sample) {
+	var l judge.Look
+	var sample reports.Sample
+	for _, c := range s.members {
+		live := c.spawner.live()
+		sample.WorkersLive += live
+		l.Processes += live
+		if !c.up() {
+			l.Orphans += c.spawner.loose()
+			continue
+		}
+		l.Processes++
+		if c.starting {
+			continue
+		}
+		look := judge.ConsumerLook{Consumer: c.index, Life: c.life, Ending: c.asked,
+			States: c.consumer.Workers(), Live: live, Closed: flusher.SortedShards(c.consumer.Closed()),
+			Committed: map[int32]int64{}}
+		if c.process.Frozen() {
+			look.Heard = s.Now().Sub(c.frozenAt).Seconds()
+		}
+		for _, p := range c.consumer.Counters().Partitions {
+			if p.Next > 0 {
+				look.Committed[p.Partition] = p.Next
+			}
+		}
+		l.Consumers = append(l.Consumers, look)
+	}
+	return l, sample
+}
+
+// ping returns an error unless both servers answer.
+func (s *System) ping(ctx context.Context) error {
+	answer := func() int { return small }
+	bound, cancel := s.WithTimeout(ctx, harness.Settings(s.setup.Scenario).AnswerMax())
+	defer cancel()
+	if err := s.redis.own.ask(bound, s.costs.RedisCall, small, answer); err != nil {
+		return fmt.Errorf("redis does not answer: %w", err)
+	}
+	if err := s.kafka.connect().ask(bound, s.costs.Fetch, small, answer); err != nil {
+		return fmt.Errorf("kafka does not answer: %w", err)
+	}
+	return nil
+}

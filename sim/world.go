@@ -1,0 +1,50 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/scenarios"
+)
+
+// World is the world. The zero value is ready for use.
+type World struct{}
+
+var _ harness.World = World{}
+
+// Name implements harness.World.
+func (World) Name() string { return "virtual" }
+
+// Validate implements harness.World: there is nothing to set.
+func (World) Validate() error { return nil }
+
+// Can implements harness.World.
+func (World) Can(f scenarios.Fault) error {
+	if f.Target.Kind == scenarios.TargetRedis && f.Target.N > 0 {
+		return fmt.Errorf("world virtual has one Redis, so there is no node %d", f.Target.N)
+	}
+	return nil
+}
+
+// Grants implements harness.World. What a consumer does takes turns that are as long as its settings
+// say, in virtual time, too.
+func (World) Grants(scenarios.Scenario) (judge.Slacks, map[judge.Measure]string) {
+	return judge.Slacks{
+			Gate:     1, // turns of the supervisor and of a worker, and a look
+			Handover: 0.5,
+			// The group waits 6 s for a member that fell silent; then all is started.
+			Uncovered: 10, Silence: 0.2, Orphan: 0.1,
+			// A record is read when the broker takes it, and its worker may be ended before it hears that.
+			Reading: 0.1,
+		}, map[judge.Measure]string{
+			judge.WorkerMemory:  "its workers are coroutines: there is no process to bound",
+			judge.ProcessorTime: "its processes use no processor",
+		}
+}
+
+// Open implements harness.World.
+func (World) Open(_ context.Context, setup harness.Setup) (harness.System, error) {
+	return open(setup, DefaultCosts())
+}
