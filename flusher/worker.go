@@ -12,7 +12,7 @@ import (
 // ErrFenced means that later owners have taken all shards of a worker. It wraps buffer.ErrStale.
 var ErrFenced = fmt.Errorf("worker has lost all its shards to later owners: %w", buffer.ErrStale)
 
-// RunWorker flushes the shards of spec until it is told not to. It returns nil once stop is done
+// RunWorker flushes the shards of spec until it is asked to stop. It returns nil once stop is done
 // and all that was claimed is flushed; the error of ctx as soon as that is done, leaving the rest
 // to the next owner; ErrFenced when later owners have all its shards; and any error of the store
 // that will not pass. Servers that do not answer are waited for. stop is to be derived from ctx.
@@ -72,8 +72,10 @@ type segment struct {
 	spans   []buffer.Span
 	ids     []buffer.SpanID
 	outputs []*output
-	// acked is the shard's now when the last output was acknowledged.
-	acked buffer.Instant
+	// since is when it became due, as the shard's clock stood when it was leased, and acked when the
+	// last output was acknowledged. Both are by the worker's own clock: the shard's may be set back in
+	// between, when it turns out that spans wait to be read.
+	since, acked time.Time
 }
 
 func newWorker(

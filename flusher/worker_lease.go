@@ -33,9 +33,12 @@ func (w *worker) lease() ([]*segment, error) {
 		s.drift.Adopt(answer.Clock)
 		w.measure(s, len(answer.Due))
 		s.holding += len(answer.Due)
-		due, early := dueBy(answer.Due, asked, w.now(s))
+		now, wall := w.now(s), w.ports.Clock.Now()
+		due, early := dueBy(answer.Due, asked, now)
 		for _, due := range due {
-			leased = append(leased, &segment{Due: due, shard: s})
+			// What the last owner had leased is due whatever its deadline is.
+			late := max(0, now.Sub(due.Deadline))
+			leased = append(leased, &segment{Due: due, shard: s, since: wall.Add(-late)})
 		}
 		if err := w.letGo(s, buffer.Release{Back: early}); err != nil {
 			return nil, err
@@ -71,7 +74,7 @@ func dueBy(leased []buffer.Due, asked, now buffer.Instant) (due, early []buffer.
 //
 // The answer of that Fence may be lost, too. Then the next try is refused, and the epoch last+1 is
 // either the worker's own or an intruder's. It can be taken for the worker's own because a
-// supervisor fences twice (Supervisor.fence): no owner that a supervisor made ever has the epoch
+// supervisor fences twice (keeper.fence): no owner that a supervisor made ever has the epoch
 // last+1, so nobody else uses it. If the shard is at a later epoch, the next Lease is refused, and
 // the shard is lost.
 func (w *worker) sure(s *shard) (bool, error) {
