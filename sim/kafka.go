@@ -33,7 +33,7 @@ type kafka struct {
 const (
 	inputTopic  = "spans"
 	outputTopic = "segments"
-	letterTopic = "dead-letters"
+	letterTopic = "dlq"
 )
 
 func newKafka(k *kernel.Kernel, costs Costs, s scenarios.Scenario, sink *harness.Sink) *kafka {

@@ -84,5 +84,5 @@ func (l *Ledger) found(kind Finding, r *Record, format string, args ...any) {
 
 // wording says where and what.
 func wording(r *Record, format string, args ...any) string {
-	return r.String() + ": " + fmt.Sprintf(format, args...)
+	return fmt.Sprintf("%v, read at %.1fs: %s", r, r.At.Seconds(), fmt.Sprintf(format, args...))
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -71,10 +72,20 @@ func (l *Ledger) lookUp(is *identity) {
 	}
 }
 
+// spanIn names the first span in a record that cannot be read.
+func (l *Ledger) spanIn(value []byte) string {
+	_, text, _ := bytes.Cut(value, []byte(`"span_id":"`))
+	id, err := buffer.ParseSpanID(string(text[:min(len(text), 2*len(buffer.SpanID{}))]))
+	if err != nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("span %d (%v)", l.recipe.Seq(id), id)
+}
+
 // firstSpan names the first span of a record.
 func (l *Ledger) firstSpan() string {
 	if first := l.known[0]; first.err == nil {
-		return fmt.Sprint(first.seq)
+		return fmt.Sprintf("span %d", first.seq)
 	}
 	return "unknown"
 }

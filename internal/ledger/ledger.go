@@ -127,7 +127,7 @@ func (l *Ledger) Output(r Record) Out {
 	l.bytes += int64(len(r.Value))
 	in, err := l.unpack(&r)
 	if err != nil {
-		l.found(Malformed, &r, "%v", err)
+		l.found(Malformed, &r, "%v; the first span is %s", err, l.spanIn(r.Value))
 		return Out{}
 	}
 	full := sha256.Sum256(r.Value)
@@ -169,15 +169,14 @@ func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity) {
 			l.found(Altered, r, "span %d is new in a record that came before", seq)
 		}
 	case in.repeats:
-		l.happened(Repeated, r, in.firstAt, is, "span %d with flush_id %x, first at %.1fs and again at %.1fs",
-			seq, in.flushID, in.firstAt.Seconds(), r.At.Seconds())
+		l.happened(Repeated, r, in.firstAt, is, "span %d with flush_id %x, first read at %.1fs", seq, in.flushID,
+			in.firstAt.Seconds())
 	default:
 		kind := Duplicated
 		if l.sentTwice(seq) && l.resent.set(seq) {
 			kind = Resent
 		}
-		l.happened(kind, r, is.due, is, "span %d came out before, and at %.1fs with flush_id %x", seq,
-			r.At.Seconds(), in.flushID)
+		l.happened(kind, r, is.due, is, "span %d came out before, now with flush_id %x", seq, in.flushID)
 	}
 	l.place(r, in, is)
 	if err := l.compare(value, in, seq, is.root); err != nil {
@@ -231,8 +230,7 @@ func (l *Ledger) place(r *Record, in *envelope, is identity) {
 	switch {
 	case head == root:
 	case head > root && head <= seq && l.recipe.Ancestor(root, int(head-root), int(seq-root)):
-		l.happened(Split, r, is.due, is, "span %d at %.1fs under its ancestor %d, its root is %d", seq,
-			r.At.Seconds(), head, root)
+		l.happened(Split, r, is.due, is, "span %d under its ancestor %d, its root is %d", seq, head, root)
 	case l.isCutOff(in, root):
 		l.found(CutOff, r, "span %d in segment %v", seq, in.segment)
 	default:

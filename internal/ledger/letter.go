@@ -37,8 +37,7 @@ func (l *Ledger) badLetter(r Record, seq uint64) {
 	root := l.rootOf(seq)
 	if !l.badLettered.set(seq) {
 		is := identity{seq: seq, root: root, due: l.Due(seq)}
-		l.happened(RepeatedLetter, &r, is.due, is, "the bad message after span %d, again at %.1fs", seq,
-			r.At.Seconds())
+		l.happened(RepeatedLetter, &r, is.due, is, "the bad message after span %d", seq)
 	}
 	l.sentBuffer = l.recipe.AppendBad(l.sentBuffer[:0], root, int(seq-root))
 	err := errors.Join(
@@ -79,7 +78,7 @@ func (l *Ledger) spanLetter(r Record) {
 		l.found(Altered, &r, "dead letter of span %d: %v", is.seq, err)
 	}
 	if !l.drop(DeadLettered, is.seq) {
-		l.happened(RepeatedLetter, &r, is.due, is, "span %d, again at %.1fs", is.seq, r.At.Seconds())
+		l.happened(RepeatedLetter, &r, is.due, is, "span %d", is.seq)
 	}
 }
 
