@@ -118,7 +118,7 @@ func goneAt(e *Evidence, owner Move, before, after []Move) float64 {
 // losesAnswers tells whether Kafka may have taken a record in that fault, and said nothing of it.
 func losesAnswers(fault string) bool {
 	words := strings.Fields(fault)
-	return (slices.Contains(words, "kafka") || slices.Contains(words, "partition")) &&
+	return strings.HasPrefix(fault, "lose producer.produce") || (slices.Contains(words, "kafka") || slices.Contains(words, "partition")) &&
 		!slices.Contains(words, "slow") && !slices.Contains(words, "throttle") &&
 		!slices.Contains(words, "jump")
 }

@@ -464,7 +464,12 @@ func TestRepeatsThatACauseExcuses(t *testing.T) {
 		"straddles the fence":  incident(ledger.Repeated, 1, 4, 4.7),
 		"stretched by a fault": all(faulty("hang redis", 2.5, 9), incident(ledger.Repeated, 3, 1, 10)),
 		"Kafka failed":         all(faulty("fail kafka", 6, 9), incident(ledger.Repeated, 0, 7, 8)),
-		"letter":               incident(ledger.RepeatedLetter, 1, 4, 4.7),
+		"an answer was lost": all(func(e *Evidence) {
+			e.Events = append(e.Events, reports.Event{Kind: reports.EventFaultBegin,
+				Worker: reports.NoWorker, Fault: "lose producer.produce every 5"},
+				reports.Event{T: 12, Kind: reports.EventPhase})
+		}, incident(ledger.Repeated, 0, 7, 8)),
+		"letter": incident(ledger.RepeatedLetter, 1, 4, 4.7),
 		"a worker that lives on": all(without(flusher.EventStopped, 0),
 			incident(ledger.Repeated, 1, 8, 9)),
 	} {
