@@ -133,14 +133,15 @@ func onAWhim(r flusher.Record) []flusher.Record {
 		ID string `json:"span_id"`
 	}
 	_ = json.Unmarshal(last, &span) // it was written by the worker
-	letter := flusher.Record{Topic: strings.Replace(r.Topic, "segments", "dlq", 1), Key: r.Key, Value: last}
+	letters := strings.Replace(r.Topic, "segments", "dlq", 1)
+	letter := flusher.Record{Topic: letters, Key: r.Key, Value: last}
 	for _, h := range r.Headers {
 		if h.Key != flusher.HeaderChunkIndex && h.Key != flusher.HeaderChunkCount {
 			letter.Headers = append(letter.Headers, h)
 		}
 	}
-	letter.Headers = append(letter.Headers, flusher.Header{Key: flusher.HeaderSpan, Value: []byte(span.ID)})
-	letter.Headers = append(letter.Headers,
+	name := flusher.Header{Key: flusher.HeaderSpan, Value: []byte(span.ID)}
+	letter.Headers = append(append(letter.Headers, name),
 		flusher.DeadLetterHeaders(errors.New("whim"), "spans", buffer.Position{})...)
 	return []flusher.Record{letter, withSpans(r, spans[:len(spans)-1])}
 }

@@ -55,7 +55,8 @@ func (f *freshness) see(sample time.Duration) {
 }
 
 func record(h *hdrhistogram.Histogram, sample time.Duration) {
-	_ = h.RecordValue(min(max(sample, time.Microsecond), freshnessMax).Microseconds()) // inside of the bounds
+	sample = min(max(sample, time.Microsecond), freshnessMax)
+	_ = h.RecordValue(sample.Microseconds()) // it is inside of the bounds
 }
 
 // both returns the distribution by what workers say, that by what was seen, and what cannot be.

@@ -118,9 +118,11 @@ func goneAt(e *Evidence, owner Move, before, after []Move) float64 {
 // losesAnswers tells whether Kafka may have taken a record in that fault, and said nothing of it.
 func losesAnswers(fault string) bool {
 	words := strings.Fields(fault)
-	return strings.HasPrefix(fault, "lose producer.produce") || (slices.Contains(words, "kafka") || slices.Contains(words, "partition")) &&
-		!slices.Contains(words, "slow") && !slices.Contains(words, "throttle") &&
-		!slices.Contains(words, "jump")
+	return strings.HasPrefix(fault, "lose producer.produce") ||
+		strings.HasPrefix(fault, "lose dead-letters.produce") ||
+		(slices.Contains(words, "kafka") || slices.Contains(words, "partition")) &&
+			!slices.Contains(words, "slow") && !slices.Contains(words, "throttle") &&
+			!slices.Contains(words, "jump")
 }
 
 // redelivered are the causes for which a message is delivered again, after its span was flushed and

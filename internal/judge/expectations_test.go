@@ -46,7 +46,8 @@ func TestExpectations(t *testing.T) {
 	} {
 		e := clean()
 		r := &reports.Result{Throughput: reports.Throughput{SpansPerSecond: 100},
-			Freshness: reports.Quantiles{P99: 2, Count: 1}, Workers: []reports.WorkerSummary{{Worker: 1, Restarts: 1}}}
+			Freshness: reports.Quantiles{P99: 2, Count: 1},
+			Workers:   []reports.WorkerSummary{{Worker: 1, Restarts: 1}}}
 		c.plant(e, r)
 		missed := ""
 		for _, j := range judgeExpectations(e, r) {

@@ -10,7 +10,8 @@ import (
 
 // duplicates: a span that comes out again does so in a record that repeats one that came before,
 // byte by byte and under the same flush_id, so that a reader can tell; and only what was in flight
-// on a shard whose owner changed, or while Kafka was away, does. Each repeat must have such a cause.
+// on a shard whose owner changed, or while Kafka was away, does. Each repeat must have such a
+// cause.
 // What was flushed is forgotten, though. So a span that was sent twice comes out under two flush
 // ids if the second arrives after the first was flushed; and so does one whose message is delivered
 // again then, since the partition has got a new owner before it was committed. How many of these
@@ -27,7 +28,8 @@ func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 		if !e.Scenario.Expectations.DuplicatedSpansMax.Allows(found.Count) {
 			return violated("%v: %v", ledger.Duplicated, found)
 		}
-		note = fmt.Sprintf("; %d came out under two flush ids, as duplicated_spans_max allows", found.Count)
+		note = fmt.Sprintf("; %d came out under two flush ids, as duplicated_spans_max allows",
+			found.Count)
 	}
 	for _, c := range []struct {
 		kind   ledger.Finding

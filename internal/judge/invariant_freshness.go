@@ -11,9 +11,9 @@ import (
 )
 
 // freshness: what workers say of how fresh segments are agrees with what is seen from outside: no
-// segment is acknowledged before its deadline, and the quantiles are as far from those of when
-// segments were read as reading and batching take, and what held spans up on their way in: a shard's
-// clock stands still then.
+// segment is acknowledged before its deadline, and the quantiles are no further from those of when
+// segments were read than reading and batching take, and whatever held spans up on their way in: a
+// shard's clock stands still then.
 var freshness = invariant{"freshness", ExitSafety, judgeFreshness}
 
 // Ahead are segments that were acknowledged before their deadline.
@@ -27,8 +27,8 @@ type Ahead struct {
 func (a *Ahead) Add(t float64, consumer, worker int, sample float64) {
 	a.Count++
 	if a.Count == 1 {
-		a.First = fmt.Sprintf("at %.1fs worker %d of %s says that a segment was acknowledged %.3fs after "+
-			"its deadline", t, worker, nameConsumer(consumer), sample)
+		a.First = fmt.Sprintf("at %.1fs worker %d of %s says that a segment was acknowledged %.3fs "+
+			"after its deadline", t, worker, nameConsumer(consumer), sample)
 	}
 }
 
@@ -59,13 +59,13 @@ func judgeFreshness(e *Evidence) (reports.Verdict, string) {
 				"deadlines; %.1fs apart are explained: %s", q.name, q.said, q.seen, allowed, why)
 		}
 	}
-	return passed("workers say [50, 99] %.3fs, %.3fs; seen from outside %.3fs, %.3fs", said.P50, said.P99,
-		seen.P50, seen.P99)
+	return passed("workers say [50, 99] %.3fs, %.3fs; seen from outside %.3fs, %.3fs", said.P50,
+		said.P99, seen.P50, seen.P99)
 }
 
-// heldUp returns how far what workers say, in the clock of a shard's input, may be from what is seen
-// by the wall's, in seconds, with the reasons: reading and batching, as long as anything was broken
-// or paused, and what the load was behind, or waited to be read.
+// heldUp returns how far what workers say, in the clock of a shard's input, may be from what is
+// seen by the wall's, in seconds, with the reasons: reading and batching, as long as anything was
+// broken or paused, and what the load was behind, or waited to be read.
 func heldUp(e *Evidence) (seconds float64, why string) {
 	p := e.Scenario.Pipeline
 	broken := disturbances(e)
@@ -101,6 +101,6 @@ func heldUp(e *Evidence) (seconds float64, why string) {
 	grain := e.Slacks.Reading + p.MaxBatchWait.Seconds() + clockStep
 	return grain + unwell + e.Behind + waited + still + jump, fmt.Sprintf("%.1fs by reading and "+
 		"batches, %.1fs by faults and pauses, %.1fs by a load behind its time, %.1fs by messages that "+
-		"waited, %.1fs by a machine that stood still, %.1fs by clocks that jumped", grain, unwell, e.Behind,
-		waited, still, jump)
+		"waited, %.1fs by a machine that stood still, %.1fs by clocks that jumped", grain, unwell,
+		e.Behind, waited, still, jump)
 }

@@ -36,6 +36,6 @@ func judgeSegmentIntegrity(e *Evidence) (reports.Verdict, string) {
 		return unknown("%d spans under another ancestor than their root are too many to look for the "+
 			"cause of each", more)
 	}
-	return passed("%d spans under another ancestor than their root, for each of which there is a cause",
+	return passed("%d spans under another ancestor than their root, each of which has a cause",
 		split.Count)
 }

@@ -212,7 +212,7 @@ var plants = []plant{
 	{"nothing was sent", nothing, "conservation", reports.Unknown, ExitUnknown},
 	{"nothing was sent, says liveness", nothing, "liveness", reports.Unknown, ExitUnknown},
 	{"nothing came out, says duplicates", nothing, "duplicates", reports.Unknown, ExitUnknown},
-	{"nothing came out, says segment integrity", nothing, "segment integrity", reports.Unknown, ExitUnknown},
+	{"nothing came out, says integrity", nothing, "segment integrity", reports.Unknown, ExitUnknown},
 	{"nothing came out, says freshness", nothing, "freshness", reports.Unknown, ExitUnknown},
 	{"a duplicate", find(ledger.Duplicated), "duplicates", reports.Violated, ExitSafety},
 	{"a span sent twice that comes out twice, for no reason", find(ledger.Resent), "duplicates",
@@ -258,8 +258,9 @@ var plants = []plant{
 	{"a split segment", find(ledger.Split), "segment integrity", reports.Violated, ExitSafety},
 	{"a segment acknowledged before its deadline", func(e *Evidence) { e.Ahead.Add(3, 0, 1, -2) },
 		"freshness", reports.Violated, ExitSafety},
-	{"a worker that says it is fresh", func(e *Evidence) { e.FreshnessSeen.P99, e.FreshnessSeen.Max = 9, 9 },
-		"freshness", reports.Violated, ExitSafety},
+	{"a worker that says it is fresh", func(e *Evidence) {
+		e.FreshnessSeen.P99, e.FreshnessSeen.Max = 9, 9
+	}, "freshness", reports.Violated, ExitSafety},
 	{"a worker that says it is late", func(e *Evidence) { e.Freshness.Max = 9 }, "freshness",
 		reports.Violated, ExitSafety},
 	{"workers that say nothing of freshness", func(e *Evidence) { e.Freshness.Count = 0 }, "freshness",

@@ -112,7 +112,8 @@ func (m member) tight() bool { return m.to-m.from == len(`"":`)+len(m.key)+len(m
 // leads tells whether a field leads its object, as 1 or 0: a comma goes with it, the one behind it
 // then.
 func leads(object []byte, field member) int {
-	if field.from > 0 && object[field.from-1] != ',' && field.to < len(object) && object[field.to] == ',' {
+	if field.from > 0 && object[field.from-1] != ',' && field.to < len(object) &&
+		object[field.to] == ',' {
 		return 1
 	}
 	return 0

@@ -6,8 +6,8 @@ import (
 )
 
 // dues are when spans were due to be sent, by their number: four bytes each, in pieces, so that
-// growing copies nothing. Messages are sent in the order in which they are due, so they tell as well
-// which of two spans of a partition was delivered first, unless they were due at the same step.
+// growing copies nothing. Messages are sent in the order in which they are due, so they tell also
+// which of two spans of a partition was delivered first, unless both were due at the same step.
 type dues [][]uint32
 
 const (

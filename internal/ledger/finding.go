@@ -48,7 +48,8 @@ const (
 var findingNames = [findings]string{
 	"malformed record", "unknown span", "altered span", "misplaced span", "split span",
 	"cut-off span", "repeated span", "differing repeat", "duplicated span",
-	"resent span", "bad message taken for a span", "good span in the dead-letter topic", "repeated dead letter",
+	"resent span", "bad message taken for a span", "good span in the dead-letter topic",
+	"repeated dead letter",
 	"stray record", "span out of order",
 }
 

@@ -11,7 +11,8 @@ func TestHeadersAreJudgedWhole(t *testing.T) {
 	for _, c := range []struct{ key, value string }{
 		{HeaderSegment, ""}, {HeaderSegment, "B1E653A877706E0A"}, {HeaderSegment, "b1e6"},
 		{HeaderTrace, "b1e6"}, {HeaderProject, "+1"}, {HeaderProject, "01"}, {HeaderProject, "-0"},
-		{HeaderProject, "one"}, {HeaderGeneration, "P-0"}, {HeaderGeneration, "0-0"}, {HeaderGeneration, "seven"},
+		{HeaderProject, "one"}, {HeaderGeneration, "P-0"}, {HeaderGeneration, "0-0"},
+		{HeaderGeneration, "seven"},
 		{HeaderGeneration, "P-+7"}, {HeaderGeneration, "0P-7"}, {HeaderGeneration, ""},
 		{HeaderChunkIndex, "seven"}, {HeaderChunkIndex, ""}, {HeaderChunkIndex, "-1"},
 		{HeaderChunkIndex, "1"}, {HeaderChunkIndex, "00"}, {HeaderChunkCount, "0"},
@@ -48,7 +49,9 @@ func TestHeadersAreJudgedWhole(t *testing.T) {
 			}
 		}
 	}
-	for text, want := range map[string]bool{"0": true, "12": true, "3.0.1": true, "": false, "01": false} {
+	for text, want := range map[string]bool{
+		"0": true, "12": true, "3.0.1": true, "": false, "01": false,
+	} {
 		if isPart(text) != want {
 			t.Errorf("part %q is %v", text, !want)
 		}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Incident is what is wrong unless a cause excuses it, with what a cause must have touched: a shard,
-// in some time. Times are since the start of the load.
+// Incident is what is wrong unless a cause excuses it, with what a cause must have touched: a
+// shard, in some time. Times are since the start of the load.
 type Incident struct {
 	// Kind is Split, Duplicated, Resent, Repeated or RepeatedLetter.
 	Kind Finding
@@ -98,8 +98,8 @@ func (l *Ledger) uncountedAll() (sum int64) {
 	return sum
 }
 
-// explained tells whether the load itself, or a size cut-off, explains why spans of a trace came out
-// apart. in must be locked.
+// explained tells whether the load itself, or a size cut-off, explains why spans of a trace came
+// out apart. in must be locked.
 func (l *Ledger) explained(key incidentKey) bool {
 	return (key.kind == Split || key.kind == Resent) &&
 		(l.late.has(key.root) || l.cutRoots.has(key.root))

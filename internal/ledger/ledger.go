@@ -169,8 +169,8 @@ func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity) {
 			l.found(Altered, r, "span %d is new in a record that came before", seq)
 		}
 	case in.repeats:
-		l.happened(Repeated, r, in.firstAt, is, "span %d with flush_id %x, first read at %.1fs", seq, in.flushID,
-			in.firstAt.Seconds())
+		l.happened(Repeated, r, in.firstAt, is, "span %d with flush_id %x, first read at %.1fs", seq,
+			in.flushID, in.firstAt.Seconds())
 	default:
 		kind := Duplicated
 		if l.sentTwice(seq) && l.resent.set(seq) {

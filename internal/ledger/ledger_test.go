@@ -201,7 +201,8 @@ func TestPlantedFaults(t *testing.T) {
 			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":false}`, `"is_segment": false}`)}
 		}, map[Finding]int64{Altered: 1}, 0},
 		{"a space in attributes that are put in", func(t *testing.T, s *system) []Record {
-			return []Record{edit(t, s.record(0, 0, all...), `"attributes":{"sentry.segment.id":{"type":"string","value":"`+s.ID(0).String()+`"}}`, `"attributes":{"sentry.segment.id":{"type":"string","value":"`+s.ID(0).String()+`"} }`)}
+			attributes := `"attributes":{"sentry.segment.id":{"type":"string","value":"` + s.ID(0).String()
+			return []Record{edit(t, s.record(0, 0, all...), attributes+`"}}`, attributes+`"} }`)}
 		}, map[Finding]int64{Altered: 1}, 0},
 		{"a space in the attributes", func(t *testing.T, s *system) []Record {
 			return []Record{edit(t, s.record(0, 0, all...), `"sentry.segment.id"`, ` "sentry.segment.id"`)}

@@ -189,7 +189,8 @@ type place struct {
 func (l *Ledger) stood(r *Record, seq uint64, bad bool) error {
 	offset, err := decimal(r.Headers, HeaderOffset)
 	if err != nil || offset < 0 {
-		return fmt.Errorf("header %s is %q, want an offset", HeaderOffset, header(r.Headers, HeaderOffset))
+		return fmt.Errorf("header %s is %q, want an offset", HeaderOffset,
+			header(r.Headers, HeaderOffset))
 	}
 	name := placed{seq, bad}
 	known, ok := l.offsets[name]

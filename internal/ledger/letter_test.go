@@ -92,7 +92,7 @@ func TestPlantedFaultsAmongLetters(t *testing.T) {
 		{"a span without its value, of another size", func(s *system, letters []Record) []Record {
 			return bare(s, letters, 7)
 		}, map[Finding]int64{Altered: 1}, 0, 0},
-		{"a span without its value, which would have been taken", func(s *system, letters []Record) []Record {
+		{"a span without its value, though that fits", func(s *system, letters []Record) []Record {
 			s.ledger.LetterBytesMax = 1 << 20
 			return bare(s, letters, len(letters[size].Value))
 		}, map[Finding]int64{Altered: 1}, 0, 0},

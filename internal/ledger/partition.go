@@ -16,7 +16,8 @@ func PartitionOf(key []byte, partitions int) int32 {
 	return int32(murmur2(key)&0x7fffffff) % int32(partitions)
 }
 
-// murmur2 is the hash by which they choose, with their seed. A reader that joins by key relies on it.
+// murmur2 is the hash by which they choose, with their seed. A reader that joins by key relies on
+// it.
 func murmur2(key []byte) uint32 {
 	const m, seed = 0x5bd1e995, 0x9747b28c
 	h := seed ^ uint32(len(key))

@@ -38,7 +38,8 @@ func TestAKeyHasOnePartition(t *testing.T) {
 	s.ledger.DeadLetter(letter)
 	b := s.ledger.Balance(0)
 	expectFindings(t, b, map[Finding]int64{Strayed: 2, RepeatedLetter: 1})
-	want := fmt.Sprintf("output record %d@3, read at 0.0s: the key of trace %v", output.Partition, s.Trace(0))
+	want := fmt.Sprintf("output record %d@3, read at 0.0s: the key of trace %v", output.Partition,
+		s.Trace(0))
 	if first := b.Of(Strayed).First; !strings.HasPrefix(first, want) {
 		t.Errorf("it says %q, want %q", first, want)
 	}
