@@ -72,8 +72,10 @@ type segment struct {
 	spans   []buffer.Span
 	ids     []buffer.SpanID
 	outputs []*output
-	// acked is the shard's now when the last output was acknowledged.
-	acked buffer.Instant
+	// since is when it became due, as the shard's clock stood when it was leased, and acked when the
+	// last output was acknowledged. Both are by the worker's own clock: the shard's may be set back in
+	// between, when it turns out that spans wait to be read.
+	since, acked time.Time
 }
 
 func newWorker(

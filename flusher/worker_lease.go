@@ -33,9 +33,12 @@ func (w *worker) lease() ([]*segment, error) {
 		s.drift.Adopt(answer.Clock)
 		w.measure(s, len(answer.Due))
 		s.holding += len(answer.Due)
-		due, early := dueBy(answer.Due, asked, w.now(s))
+		now, wall := w.now(s), w.ports.Clock.Now()
+		due, early := dueBy(answer.Due, asked, now)
 		for _, due := range due {
-			leased = append(leased, &segment{Due: due, shard: s})
+			// What the last owner had leased is due whatever its deadline is.
+			late := max(0, now.Sub(due.Deadline))
+			leased = append(leased, &segment{Due: due, shard: s, since: wall.Add(-late)})
 		}
 		if err := w.letGo(s, buffer.Release{Back: early}); err != nil {
 			return nil, err

@@ -62,8 +62,8 @@ func (w *worker) waitFor(seg *segment) (failed []*output, err error) {
 			failed = append(failed, out)
 		}
 	}
-	if len(failed) == 0 && seg.acked == 0 {
-		seg.acked = w.now(seg.shard)
+	if len(failed) == 0 && seg.acked.IsZero() {
+		seg.acked = w.ports.Clock.Now()
 	}
 	return failed, nil
 }
@@ -141,7 +141,7 @@ func (w *worker) release(batch []*segment) error {
 		}
 		fresh := make([]time.Duration, len(part))
 		for i, seg := range part {
-			fresh[i] = seg.acked.Sub(seg.Deadline)
+			fresh[i] = seg.acked.Sub(seg.since)
 			w.status.Segments++
 			w.status.Spans += uint64(len(seg.ids))
 			w.status.Bytes += uint64(seg.size)

@@ -86,6 +86,35 @@ func TestWorkerPutsBackWhatItLeasedTooEarly(t *testing.T) {
 	})
 }
 
+// The clock of a shard is set back while a segment of it is on its way to Kafka: how fresh that was
+// does not depend on it.
+func TestFreshnessDoesNotGoBackWithTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.broker.delay = 500 * time.Millisecond
+		b.feed.put(t, 0, 10)
+		owners := fence(t, b.store, 0)
+		time.Sleep(time.Second)
+		wall := buffer.InstantOf(time.Now())
+		b.faulty.set(func(step string, after bool) error {
+			if step != "load" || after {
+				return nil
+			}
+			return b.store.Enqueue(t.Context(), 0,
+				buffer.QueueUpdate{Clock: wall.Add(-time.Minute), Wall: wall})
+		})
+		b.start(owners...)
+		eventually(t, 2*time.Second, "store is empty", b.empty)
+		if err := b.join(); err != nil {
+			t.Fatal(err)
+		}
+		fresh := b.inbox.drain()
+		if len(fresh) != 1 || fresh[0] < b.broker.delay || fresh[0] > 2*time.Second {
+			t.Errorf("freshness %v, want one that has waited %v for Kafka", fresh, b.broker.delay)
+		}
+	})
+}
+
 func TestWorkerOverlapsBatchesAndBoundsThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

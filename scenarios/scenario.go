@@ -226,3 +226,7 @@ func (s *Scenario) resolve() {
 		}
 	}
 }
+
+// RepeatWithin is how many messages later a span that is sent twice follows at most. It must come
+// while its segment is still buffered, since what was flushed is forgotten.
+const RepeatWithin = 64

@@ -99,7 +99,9 @@ func (c *consumer) open() (err error) {
 			c.Note(e.String())
 			c.setup.Sink.Supervised(index, life, e)
 		},
-		Fresh: func(_ int, samples []time.Duration) { c.setup.Sink.Fresh(samples) },
+		Fresh: func(worker int, samples []time.Duration) {
+			c.setup.Sink.Fresh(c.Now(), index, worker, samples)
+		},
 	}
 	c.spawner.planted.Consumer(&ports, c.process.Kill)
 	c.consumer, err = core.New(core.Config{Flusher: settings.Flusher, Ingest: settings.Ingest}, ports)

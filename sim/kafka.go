@@ -33,7 +33,7 @@ type kafka struct {
 const (
 	inputTopic  = "spans"
 	outputTopic = "segments"
-	letterTopic = "dead-letters"
+	letterTopic = "dlq"
 )
 
 func newKafka(k *kernel.Kernel, costs Costs, s scenarios.Scenario, sink *harness.Sink) *kafka {
@@ -199,9 +199,8 @@ func (p *producer) settle(batch []*sending) {
 // lost is sent again, and recognised: the producer is idempotent.
 func (b *kafka) take(s *sending) bool {
 	size := size(s.record)
-	partition := int32(0)
+	partition := ledger.PartitionOf(s.record.Key, len(b.input))
 	if s.record.Topic == outputTopic {
-		partition = partitionOf(s.record.Key, len(b.input))
 		if b.largest > 0 && size > b.largest {
 			s.done, s.err = true, fmt.Errorf("%d bytes: %w", size, flusher.ErrRecordTooLarge)
 			return true
@@ -211,16 +210,14 @@ func (b *kafka) take(s *sending) bool {
 		}
 	}
 	s.done = true
-	r := ledger.Record{Key: s.record.Key, Value: s.record.Value}
+	r := ledger.Record{Partition: partition, Offset: b.offset, Key: s.record.Key, Value: s.record.Value}
 	for _, h := range s.record.Headers {
 		r.Headers = append(r.Headers, ledger.Header{Key: h.Key, Value: h.Value})
 	}
 	b.k.Note(s.record.Topic, int64(partition), b.offset, int64(size))
 	if s.record.Topic == letterTopic {
-		r.Where = fmt.Sprintf("dead letter %d@%d", partition, b.offset)
 		b.sink.DeadLetter(b.k.Now(), r)
 	} else {
-		r.Where = fmt.Sprintf("output record %d@%d", partition, b.offset)
 		b.sink.Output(b.k.Now(), r)
 	}
 	b.offset++
@@ -234,15 +231,6 @@ func size(r flusher.Record) int {
 		bytes += len(h.Key) + len(h.Value)
 	}
 	return bytes
-}
-
-// partitionOf spreads keys over partitions (FNV-1a).
-func partitionOf(key []byte, partitions int) int32 {
-	hash := uint32(2166136261)
-	for _, c := range key {
-		hash = (hash ^ uint32(c)) * 16777619
-	}
-	return int32(hash % uint32(partitions))
 }
 
 var errNotMember = errors.New("the group has given the partition to another member")

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -38,7 +39,9 @@ func open(setup harness.Setup, costs Costs) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	setup.Sink.Ledger.InputTopic = inputTopic
+	topology, ledger := setup.Scenario.Topology, setup.Sink.Ledger
+	ledger.InputTopic, ledger.Partitions = inputTopic, topology.Partitions
+	ledger.RecordBytesMax = cmp.Or(int(topology.OutputRecordMax), harness.BrokerRecordMax)
 	return &System{
 		Kernel: k, setup: setup, costs: costs,
 		redis:  newRedis(k, costs, harness.Settings(setup.Scenario).Options),
@@ -123,9 +126,10 @@ func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
 		}
 		elapsed := s.Now().Sub(start)
 		for ; more && m.At <= elapsed; more = s.setup.Load.Next(&m) {
-			s.setup.Sink.Sent(&m)
+			s.setup.Sink.Sent(s.Now(), &m)
 			at := start.Add(m.At).Add(s.shifts[m.Partition])
 			s.kafka.add(m.Partition, at, append([]byte(nil), m.Key...), append([]byte(nil), m.Value...))
+			s.setup.Sink.Placed(&m, int64(len(s.kafka.input[m.Partition])-1))
 		}
 		s.kafka.come.Broadcast()
 		if !more {

@@ -36,6 +36,8 @@ func (World) Grants(scenarios.Scenario) (judge.Slacks, map[judge.Measure]string)
 			Handover: 0.5,
 			// The group waits 6 s for a member that fell silent; then all is started.
 			Uncovered: 10, Silence: 0.2, Orphan: 0.1,
+			// A record is read when the broker takes it, and its worker may be ended before it hears that.
+			Reading: 0.1,
 		}, map[judge.Measure]string{
 			judge.WorkerMemory:  "its workers are coroutines: there is no process to bound",
 			judge.ProcessorTime: "its processes use no processor",

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -17,7 +16,7 @@ func (r *rig) account(tb testing.TB, in *input, output string) (last time.Time) 
 	tb.Helper()
 	book := ledger.New(in.recipe)
 	for _, m := range in.sent {
-		book.Sent(m[0], m[1])
+		book.Sent(m[0], m[1], 0)
 	}
 	client := r.client(tb, kgo.ConsumeTopics(output),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -53,8 +52,7 @@ func (r *rig) account(tb testing.TB, in *input, output string) (last time.Time) 
 }
 
 func entry(r *kgo.Record) ledger.Record {
-	out := ledger.Record{Where: fmt.Sprintf("%d@%d", r.Partition, r.Offset), Key: r.Key,
-		Value: r.Value}
+	out := ledger.Record{Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value}
 	for _, h := range r.Headers {
 		out.Headers = append(out.Headers, ledger.Header{Key: h.Key, Value: h.Value})
 	}

@@ -34,7 +34,9 @@ type Defect struct {
 }
 
 // All returns every defect, by name.
-func All() []Defect { return []Defect{ackFirst, commitFirst, deleteBeforeQueue, killSkipped} }
+func All() []Defect {
+	return append([]Defect{ackFirst, commitFirst, deleteBeforeQueue, killSkipped}, Damages()...)
+}
 
 // Find returns the defect of that name; without a name, none.
 func Find(name string) (Defect, error) {

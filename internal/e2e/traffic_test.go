@@ -97,7 +97,7 @@ func (tr *traffic) read() {
 
 func (tr *traffic) enter(r *kgo.Record) {
 	record := ledger.Record{
-		Where: fmt.Sprintf("%s %d@%d", r.Topic, r.Partition, r.Offset), Key: r.Key, Value: r.Value,
+		Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value,
 	}
 	for _, h := range r.Headers {
 		record.Headers = append(record.Headers, ledger.Header{Key: h.Key, Value: h.Value})
@@ -129,7 +129,7 @@ func (tr *traffic) send() {
 			if early := m.At - time.Since(begin); early > time.Millisecond {
 				hold(early)
 			}
-			tr.ledger.Sent(m.Seq, m.Root)
+			tr.ledger.Sent(m.Seq, m.Root, m.At)
 			client.Produce(ctx, &kgo.Record{Topic: tr.input, Partition: m.Partition,
 				Key: m.Key, Value: m.Value}, func(_ *kgo.Record, err error) {
 				if err != nil && ctx.Err() == nil {

@@ -149,7 +149,7 @@ func newRig(t *testing.T, faults ...string) *rig {
 			{Worker: 0, State: flusher.StateHealthy, Starts: 1},
 			{Worker: 1, State: flusher.StateHealthy, Starts: 1},
 		}}}
-	r.injector = newInjector(s, r.fakeSystem, NewSink(load.NewGenerator(s), nil))
+	r.injector = newInjector(s, r.fakeSystem, NewSink(s, load.NewGenerator(s), nil))
 	return r
 }
 

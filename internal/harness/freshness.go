@@ -6,16 +6,20 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"sluice/internal/judge"
 	"sluice/reports"
 )
 
-// freshness is the distribution of how long after its deadline a segment was acknowledged.
+// freshness is the distribution of how long after its deadline a segment was acknowledged: by what
+// workers say, and by what was seen from outside.
 type freshness struct {
 	mu     sync.Mutex
 	hist   *hdrhistogram.Histogram
 	recent *hdrhistogram.Histogram // since that time
 	since  time.Time
 	shown  reports.Quantiles
+	seen   *hdrhistogram.Histogram
+	ahead  judge.Ahead
 }
 
 // freshnessMax is the greatest value that is told apart from greater ones.
@@ -25,24 +29,41 @@ func newFreshness() *freshness {
 	histogram := func() *hdrhistogram.Histogram {
 		return hdrhistogram.New(1, freshnessMax.Microseconds(), 3)
 	}
-	return &freshness{hist: histogram(), recent: histogram()}
+	return &freshness{hist: histogram(), recent: histogram(), seen: histogram()}
 }
 
-// add enters what a worker of any consumer reports.
-func (f *freshness) add(samples []time.Duration) {
+// add enters what a worker of a consumer says, so many seconds after the start of the load. A
+// segment that was acknowledged before its deadline is evidence, and no sample.
+func (f *freshness) add(t float64, consumer, worker int, samples []time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, sample := range samples {
-		sample = min(max(sample, time.Microsecond), freshnessMax)
-		_ = f.hist.RecordValue(sample.Microseconds()) // it is inside of the bounds
-		_ = f.recent.RecordValue(sample.Microseconds())
+		if sample < 0 {
+			f.ahead.Add(t, consumer, worker, sample.Seconds())
+			continue
+		}
+		record(f.hist, sample)
+		record(f.recent, sample)
 	}
 }
 
-func (f *freshness) quantiles() reports.Quantiles {
+// see enters a segment that was read so long after what must have been its deadline.
+func (f *freshness) see(sample time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return quantilesOf(f.hist)
+	record(f.seen, sample)
+}
+
+func record(h *hdrhistogram.Histogram, sample time.Duration) {
+	sample = min(max(sample, time.Microsecond), freshnessMax)
+	_ = h.RecordValue(sample.Microseconds()) // it is inside of the bounds
+}
+
+// both returns the distribution by what workers say, that by what was seen, and what cannot be.
+func (f *freshness) both() (said, seen reports.Quantiles, ahead judge.Ahead) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return quantilesOf(f.hist), quantilesOf(f.seen), f.ahead
 }
 
 // latelyWindow is how far back lately looks.

@@ -58,8 +58,8 @@ func TestInjectorWaitsForItsWorkerAndCondition(t *testing.T) {
 	}
 	r.first.Workers[1].State = flusher.StateHealthy
 	r.at(t, 4*time.Second, killed+" 101", killed+" 102")
-	r.sink.Ledger.Sent(0, 0)
-	r.sink.Ledger.Sent(1, 0)
+	r.sink.Ledger.Sent(0, 0, 0)
+	r.sink.Ledger.Sent(1, 0, 0)
 	r.at(t, 5*time.Second, killed+" 101", killed+" 102", killed+" 100")
 	if missed, _ := r.missed(); len(missed) != 0 {
 		t.Errorf("missed are %v", missed)

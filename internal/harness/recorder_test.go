@@ -1,7 +1,9 @@
 package harness
 
 import (
+	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,14 +51,23 @@ func TestRecorderFollowsAWorker(t *testing.T) {
 
 func TestFreshnessQuantiles(t *testing.T) {
 	f := newFreshness()
-	if q := f.quantiles(); q != (reports.Quantiles{}) {
-		t.Errorf("without values: %+v", q)
+	if said, seen, ahead := f.both(); said != (reports.Quantiles{}) || seen != said || ahead.Count > 0 {
+		t.Errorf("without values: %+v, %+v, %+v", said, seen, ahead)
 	}
 	for i := range 100 {
-		f.add([]time.Duration{time.Duration(i+1) * 10 * time.Millisecond, -time.Second})
+		f.add(float64(i), 1, 2, []time.Duration{time.Duration(i+1) * 10 * time.Millisecond, -time.Second})
+		f.see(time.Duration(i+1) * 20 * time.Millisecond)
 	}
-	q := f.quantiles()
-	if q.Count != 200 || q.Max < 0.999 || q.Max > 1.001 || q.P90 < 0.79 || q.P90 > 0.81 {
-		t.Errorf("quantiles are %+v", q)
+	said, seen, ahead := f.both()
+	for _, c := range []struct {
+		q    reports.Quantiles
+		most float64
+	}{{said, 1}, {seen, 2}} {
+		if q := c.q; q.Count != 100 || math.Abs(q.Max-c.most) > 0.002 || math.Abs(q.P90-0.9*c.most) > 0.02 {
+			t.Errorf("quantiles are %+v", q)
+		}
+	}
+	if ahead.Count != 100 || !strings.Contains(ahead.First, "at 0.0s worker 2") {
+		t.Errorf("of those before their deadline it knows %+v", ahead)
 	}
 }

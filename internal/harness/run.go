@@ -59,7 +59,7 @@ func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 	}
 	r := &run{cfg: cfg}
 	generator := load.NewGenerator(cfg.Scenario)
-	r.sink = NewSink(generator, r.announce)
+	r.sink = NewSink(cfg.Scenario, generator, r.announce)
 	defect, err := defects.Find(cfg.Defect)
 	if err != nil {
 		return nil, err
@@ -314,13 +314,14 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.MissedFaults, e.SkippedFaults = r.injector.missed()
 	e.Events, e.Moves = r.sink.record.record()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
-	e.Freshness, e.Latency = r.sink.record.fresh.quantiles(), r.sink.latency.quantiles()
+	e.Freshness, e.FreshnessSeen, e.Ahead = r.sink.record.fresh.both()
+	e.Latency = r.sink.latency.quantiles()
 	e.Balance = r.sink.Ledger.Balance(0)
 	if !e.Drained && !e.Left.Store.Empty() {
 		// Which spans those are is not known; they are not lost as long as the store holds them.
 		e.Balance = r.sink.Ledger.Balance(e.Balance.Lost)
 	}
 	if e.Balance.Lost+e.Balance.Buffered > 0 {
-		e.LostDue = r.sink.latency.dueAt(e.Balance.FirstLost).Seconds()
+		e.LostDue = r.sink.Ledger.Due(e.Balance.FirstLost).Seconds()
 	}
 }

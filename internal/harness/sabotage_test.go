@@ -31,7 +31,9 @@ func TestSabotage(t *testing.T) {
 	}{
 		// If spans of the trace are still to come, their root is gone.
 		{"a trace that Redis loses", loseTrace, "conservation", "spans are lost", "segment integrity"},
-		{"a record under another flush id", repeatOtherwise, "duplicates", "duplicated span", ""},
+		{"a record under another flush id", again(underAnotherID), "duplicates", "duplicated span", ""},
+		{"a record on another partition", again(elsewhere), "segment integrity", "stray record",
+			"duplicates"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			redis := miniredis.RunT(t)
@@ -77,41 +79,57 @@ func loseTrace(t *testing.T, redis *miniredis.Miniredis, _ string) {
 	t.Error("Redis holds no trace")
 }
 
-// repeatOtherwise sends an output record once more, under another flush id.
-func repeatOtherwise(t *testing.T, _ *miniredis.Miniredis, kafka string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	client, err := kgo.NewClient(kgo.SeedBrokers(kafka))
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	defer client.Close()
-	topics, err := kadm.NewClient(client).ListTopics(ctx)
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	for _, topic := range topics.Names() {
-		if strings.HasSuffix(topic, "-segments") {
-			client.AddConsumeTopics(topic)
+// again sends an output record once more, changed.
+func again(change func(r *kgo.Record)) func(*testing.T, *miniredis.Miniredis, string) {
+	return func(t *testing.T, _ *miniredis.Miniredis, kafka string) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		client, err := kgo.NewClient(kgo.SeedBrokers(kafka),
+			kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer client.Close()
+		topics, err := kadm.NewClient(client).ListTopics(ctx)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for _, topic := range topics.Names() {
+			if strings.HasSuffix(topic, "-segments") {
+				client.AddConsumeTopics(topic)
+			}
+		}
+		records := client.PollRecords(ctx, 1).Records()
+		if len(records) == 0 {
+			t.Error("there is no output")
+			return
+		}
+		r := records[0]
+		repeat := &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key,
+			Value: bytes.Clone(r.Value), Headers: r.Headers}
+		change(repeat)
+		if err := client.ProduceSync(ctx, repeat).FirstErr(); err != nil {
+			t.Error(err)
 		}
 	}
-	records := client.PollRecords(ctx, 1).Records()
-	if len(records) == 0 {
-		t.Error("there is no output")
-		return
-	}
-	r := records[0]
+}
+
+func underAnotherID(r *kgo.Record) {
 	const start = len(`{"flush_id":"`)
-	value := bytes.Clone(r.Value)
-	if value[start] == '0' { // another hex digit
-		value[start] = '1'
+	if r.Value[start] == '0' { // another hex digit
+		r.Value[start] = '1'
 	} else {
-		value[start] = '0'
+		r.Value[start] = '0'
 	}
-	again := &kgo.Record{Topic: r.Topic, Key: r.Key, Value: value, Headers: r.Headers}
-	if err := client.ProduceSync(ctx, again).FirstErr(); err != nil {
-		t.Error(err)
+}
+
+// elsewhere moves a record to one of the first two partitions, on which it was not.
+func elsewhere(r *kgo.Record) {
+	if r.Partition == 0 {
+		r.Partition = 1
+	} else {
+		r.Partition = 0
 	}
 }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"sluice/internal/ledger"
 	"sluice/internal/load"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // Sink hears from a System what it sends, what comes out, and what happens. Its methods may be called
@@ -17,9 +19,12 @@ type Sink struct {
 	// Ledger is the account of all messages.
 	Ledger  *ledger.Ledger
 	latency *latency
+	late    judge.Lateness
+	options scenarios.Pipeline
 	record  *recorder
 
 	mu          sync.Mutex
+	start       time.Time // of the load
 	first, last time.Time // when the first record came out, and the last
 	fell        *fall     // nil as long as every end of a consumer was asked for
 	onFall      func()
@@ -28,40 +33,57 @@ type Sink struct {
 // fall is the end of a consumer that nobody asked for.
 type fall struct{ err error }
 
-// NewSink returns the sink of a load. Listen hears of every event.
-func NewSink(of *load.Generator, listen func(reports.Event)) *Sink {
-	return &Sink{Ledger: ledger.New(of.Recipe), latency: newLatency(), record: newRecorder(listen)}
+// NewSink returns the sink of a scenario's load. Listen hears of every event.
+func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Event)) *Sink {
+	return &Sink{Ledger: ledger.New(by.Recipe), latency: newLatency(), record: newRecorder(listen),
+		late: judge.LatenessOf(of), options: of.Pipeline}
 }
 
 // begin says when the load starts.
 func (s *Sink) begin(start time.Time) {
+	s.mu.Lock()
+	s.start = start
+	s.mu.Unlock()
 	s.latency.begin(start)
 	s.record.begin(start)
 }
 
 // Sent notes a message that is about to be sent.
-func (s *Sink) Sent(m *load.Message) {
-	switch {
-	case m.Bad:
+func (s *Sink) Sent(at time.Time, m *load.Message) {
+	if m.Late && s.late.Held || s.since(at)-m.At >= s.late.Behind {
+		s.Ledger.Late(m.Root)
+	}
+	if m.Bad {
 		s.Ledger.SentBad(m.Seq, m.Root)
 		return
-	case !m.Repeat:
-		s.latency.sending(m.Seq, m.At)
 	}
-	s.Ledger.Sent(m.Seq, m.Root)
+	s.Ledger.Sent(m.Seq, m.Root, m.At)
+}
+
+// Placed notes at which offset a message stands, if it may become a dead letter.
+func (s *Sink) Placed(m *load.Message, offset int64) {
+	if m.Bad || !m.Repeat && len(m.Value) >= s.Ledger.RecordBytesMax/2 {
+		s.Ledger.Placed(m.Seq, m.Bad, offset)
+	}
 }
 
 // Output notes a record of the output topic, DeadLetter one of the dead-letter topic.
 func (s *Sink) Output(at time.Time, r ledger.Record) {
 	s.came(at)
-	for _, seq := range s.Ledger.Output(r) {
-		s.latency.out(seq)
+	r.At = s.since(at)
+	out := s.Ledger.Output(r)
+	for _, due := range out.Due {
+		s.latency.out(due)
+	}
+	if out.Whole {
+		s.segment(at, out)
 	}
 }
 
 // DeadLetter notes a record of the dead-letter topic.
 func (s *Sink) DeadLetter(at time.Time, r ledger.Record) {
 	s.came(at)
+	r.At = s.since(at)
 	s.Ledger.DeadLetter(r)
 }
 
@@ -87,8 +109,34 @@ func (s *Sink) Supervised(consumer, life int, e flusher.Event) {
 	s.record.supervisor(consumer, life, e)
 }
 
-// Fresh notes how long after their deadlines segments were acknowledged.
-func (s *Sink) Fresh(samples []time.Duration) { s.record.fresh.add(samples) }
+// Fresh notes how long after their deadlines segments were acknowledged, as a worker says.
+func (s *Sink) Fresh(at time.Time, consumer, worker int, samples []time.Duration) {
+	s.record.fresh.add(s.since(at).Seconds(), consumer, worker, samples)
+}
+
+// since counts from the start of the load.
+func (s *Sink) since(at time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return at.Sub(s.start)
+}
+
+// segment notes how long after its deadline a segment was read: its time-out counts from its last
+// span, by a clock of whole seconds, but no segment grows older than it may.
+func (s *Sink) segment(at time.Time, out ledger.Out) {
+	timeout := s.options.Timeout
+	if out.Rooted {
+		timeout = s.options.RootTimeout
+	}
+	start := at.Add(-s.since(at))
+	deadline := start.Add(out.Last).Truncate(time.Second).Add(timeout)
+	if age := s.options.MaxSegmentAge; age > 0 {
+		if old := start.Add(slices.Min(out.Due)).Truncate(time.Second).Add(age); old.Before(deadline) {
+			deadline = old
+		}
+	}
+	s.record.fresh.see(at.Sub(deadline))
+}
 
 // Consumer notes what a consumer is from now on.
 func (s *Sink) Consumer(at time.Time, consumer int, state reports.State, text string) {
@@ -143,6 +191,9 @@ func (s *Sink) fallen() (err error, ok bool) {
 	}
 	return s.fell.err, true
 }
+
+// BrokerRecordMax is how large a batch Kafka takes by default.
+const BrokerRecordMax = 1 << 20
 
 // firstConsumer is the one that faults happen to.
 const firstConsumer = judge.FirstConsumer

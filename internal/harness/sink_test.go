@@ -19,7 +19,7 @@ func newTestSink() (*Sink, *load.Generator) {
 	s := scenarios.Default()
 	s.Workload.Bad, s.Workload.Duplicates = 0.1, 0.1
 	g := load.NewGenerator(s)
-	return NewSink(g, nil), g
+	return NewSink(s, g, nil), g
 }
 
 // TestSinkEntersWhatIsSent: a span that is sent again is due when it first was, and what is no span
@@ -32,7 +32,7 @@ func TestSinkEntersWhatIsSent(t *testing.T) {
 	for range 1000 {
 		var m load.Message
 		g.Next(&m)
-		before := s.latency.dueAt(m.Seq)
+		before := s.Ledger.Due(m.Seq)
 		switch {
 		case m.Bad:
 			bad++
@@ -41,10 +41,10 @@ func TestSinkEntersWhatIsSent(t *testing.T) {
 			m.At += time.Hour
 		default:
 			spans++
-			before = m.At.Truncate(time.Millisecond)
+			before = m.At.Truncate(10 * time.Microsecond)
 		}
-		s.Sent(&m)
-		if at := s.latency.dueAt(m.Seq); at != before {
+		s.Sent(start, &m)
+		if at := s.Ledger.Due(m.Seq); at != before {
 			t.Fatalf("message %d is due at %v, want %v", m.Seq, at, before)
 		}
 	}

@@ -31,9 +31,12 @@ type Evidence struct {
 	Balance ledger.Balance
 	// LostDue is when the first of the spans that are lost was due to be sent.
 	LostDue float64
-	// Freshness is how long after its deadline a segment was acknowledged, Latency how long after it
-	// was due to be sent a span came out.
-	Freshness, Latency reports.Quantiles
+	// Freshness is how long after its deadline a segment was acknowledged, as workers say;
+	// FreshnessSeen how long after what must have been its deadline it was read; Latency how long
+	// after it was due to be sent a span came out.
+	Freshness, FreshnessSeen, Latency reports.Quantiles
+	// Ahead are segments that were acknowledged before their deadline, as workers say.
+	Ahead Ahead
 
 	// LoadSeconds is how long sending took, FirstSeconds and LastSeconds when the first and the
 	// last span came out.
@@ -73,6 +76,12 @@ type Evidence struct {
 	// MissedFaults did not happen, each with the reason; nor did SkippedFaults, which are random ones
 	// that did not find their target.
 	MissedFaults, SkippedFaults []string
+}
+
+// silent tells whether nothing came out that should have.
+func (e *Evidence) silent() bool {
+	return e.Balance.Flushed == 0 &&
+		!(e.Scenario.Expectations.End == scenarios.EndBudget && e.exhausted())
 }
 
 // exhausted tells whether a consumer gave up because a restart budget was used up.

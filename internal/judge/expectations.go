@@ -49,7 +49,10 @@ func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
 	}
 	add("throughput_min", r.Throughput.SpansPerSecond >= float64(x.ThroughputMin),
 		"%.0f/s, expected %v or more%s", r.Throughput.SpansPerSecond, x.ThroughputMin, whose)
-	if x.FreshnessP99Max > 0 {
+	if x.FreshnessP99Max > 0 && r.Freshness.Count == 0 {
+		list = append(list, reports.Judgement{Name: "freshness_p99_max", Verdict: reports.Unknown,
+			Detail: noSample})
+	} else if x.FreshnessP99Max > 0 {
 		add("freshness_p99_max", r.Freshness.P99 <= x.FreshnessP99Max.Seconds(),
 			"%.3fs, limit %v", r.Freshness.P99, x.FreshnessP99Max)
 	}

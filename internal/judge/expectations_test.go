@@ -46,7 +46,8 @@ func TestExpectations(t *testing.T) {
 	} {
 		e := clean()
 		r := &reports.Result{Throughput: reports.Throughput{SpansPerSecond: 100},
-			Freshness: reports.Quantiles{P99: 2}, Workers: []reports.WorkerSummary{{Worker: 1, Restarts: 1}}}
+			Freshness: reports.Quantiles{P99: 2, Count: 1},
+			Workers:   []reports.WorkerSummary{{Worker: 1, Restarts: 1}}}
 		c.plant(e, r)
 		missed := ""
 		for _, j := range judgeExpectations(e, r) {
@@ -56,6 +57,17 @@ func TestExpectations(t *testing.T) {
 		}
 		if missed != c.want {
 			t.Errorf("%s: missed %q, want %q", name, missed, c.want)
+		}
+	}
+}
+
+// TestALimitWithoutASampleIsUnknown: nothing is not fresh.
+func TestALimitWithoutASampleIsUnknown(t *testing.T) {
+	e := clean()
+	e.Scenario.Expectations.FreshnessP99Max = time.Second
+	for _, j := range judgeExpectations(e, &reports.Result{}) {
+		if j.Name == "freshness_p99_max" && j.Verdict != reports.Unknown {
+			t.Errorf("it is %s: %s", j.Verdict, j.Detail)
 		}
 	}
 }

@@ -23,6 +23,8 @@ func judgeFigures(e *Evidence, r *reports.Result) []reports.Judgement {
 			j.Verdict, j.Detail = reports.Unknown, "it is not measured in this world: "+why
 		case err != nil:
 			j.Verdict, j.Detail = reports.Unknown, err.Error()
+		case unsampled(r, limit.Figure):
+			j.Verdict, j.Detail = reports.Unknown, noSample
 		case limit.Holds(value):
 			j.Verdict = reports.Passed
 			fallthrough
@@ -32,6 +34,15 @@ func judgeFigures(e *Evidence, r *reports.Result) []reports.Judgement {
 		list = append(list, j)
 	}
 	return list
+}
+
+const noSample = "there is no sample"
+
+// unsampled tells whether a figure is a quantile of nothing.
+func unsampled(r *reports.Result, path string) bool {
+	of, quantile, _ := strings.Cut(path, ".")
+	return quantile != "count" && (of == "freshness_seconds" && r.Freshness.Count == 0 ||
+		of == "latency_seconds" && r.Latency.Count == 0)
 }
 
 // figure returns the figure at a path of result.json. Reasons and findings that did not occur are

@@ -54,7 +54,7 @@ func TestFigures(t *testing.T) {
 		Ledger: reports.Ledger{Sent: 10, Dropped: map[string]int64{"dead_lettered": 2},
 			Findings: map[string]int64{"split span": 3}},
 		Workers:   []reports.WorkerSummary{{Worker: 0}, {Worker: 1, Restarts: 4}},
-		Freshness: reports.Quantiles{P99: 1.5},
+		Freshness: reports.Quantiles{P99: 1.5, Count: 1},
 	}
 	for text, want := range map[string]reports.Verdict{
 		"ledger.sent = 10":                  reports.Passed,
@@ -65,6 +65,8 @@ func TestFigures(t *testing.T) {
 		"workers.1.restarts >= 4":           reports.Passed,
 		"workers.2.restarts >= 4":           reports.Unknown,
 		"freshness_seconds.p99 <= 1500ms":   reports.Passed,
+		"latency_seconds.p99 <= 1500ms":     reports.Unknown,
+		"latency_seconds.count = 0":         reports.Passed,
 	} {
 		var limit scenarios.Limit
 		if err := limit.UnmarshalText([]byte(text)); err != nil {

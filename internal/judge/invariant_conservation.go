@@ -33,6 +33,8 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 	switch {
 	case e.FinishErr != nil:
 		return unknown("%v", e.FinishErr)
+	case b.Sent+b.BadSent == 0:
+		return unknown("nothing was sent")
 	case lost > 0 && e.Drained:
 		// Each span had come out before the end; this cannot be.
 		return violated("%s are lost: %s%s", what, strings.Join(b.Losses, "; "), sent)

@@ -36,6 +36,8 @@ func judgeDrains(e *Evidence) (reports.Verdict, string) {
 		}
 		return violated("%.1fs after the load %d spans had not come out: %s",
 			e.DrainSeconds, missing, reason)
+	case e.Balance.Messages == 0:
+		return unknown("nothing was sent")
 	case e.ForcedAfter > 0:
 		return violated("a consumer did not stop within %vs", e.ForcedAfter)
 	case e.PipelineErr != nil:

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"testing"
@@ -14,7 +15,7 @@ import (
 )
 
 // slacks grant something of each kind.
-var slacks = Slacks{Gate: 2, Handover: 3, Uncovered: 20, Silence: 1, Orphan: 5, Behind: 5}
+var slacks = Slacks{Gate: 2, Handover: 3, Uncovered: 20, Silence: 1, Orphan: 5, Reading: 0.5, Behind: 5}
 
 // clean returns the evidence of a run of 10 s with 2 workers on 4 shards, in which worker 1 was
 // killed at 4 s and replaced, and nothing went wrong.
@@ -23,16 +24,20 @@ func clean() *Evidence {
 	s.Name = "clean"
 	s.Topology.Partitions, s.Topology.FlusherProcesses = 4, 2
 	s.Pipeline.BackpressureAfter, s.Pipeline.RestartBudget = 2*time.Second, 1
+	s.Pipeline.MaxUnhealthy = time.Second
 	s.Expectations.RepeatedSpansMax = scenarios.Unlimited
 	e := &Evidence{Scenario: s, Slacks: slacks, Drained: true, LoadSeconds: 10, LastSeconds: 12,
-		Balance: ledger.Balance{Sent: 1000, Flushed: 1000, Dropped: map[string]int64{}},
+		Balance:       ledger.Balance{Messages: 1000, Sent: 1000, Flushed: 1000, Dropped: map[string]int64{}},
+		Freshness:     reports.Quantiles{P50: 0.1, P90: 0.2, P99: 0.3, Max: 0.4, Count: 50},
+		FreshnessSeen: reports.Quantiles{P50: 0.2, P90: 0.3, P99: 0.4, Max: 0.5, Count: 50},
 		Events: []reports.Event{{T: 4, Kind: reports.EventFaultBegin, Worker: 1,
 			Fault: "at 4s crash worker 1"}},
 		Samples: []reports.Sample{{T: 1, WorkerBytesMax: 50 << 20}},
 	}
 	at := func(t float64, worker int, kinds ...flusher.EventKind) {
 		for _, kind := range kinds {
-			e.Moves = append(e.Moves, moveOf(t, kind, worker))
+			e.Moves = append(e.Moves,
+				moveOf(t, kind, worker, buffer.Shard(worker), buffer.Shard(worker+2)))
 		}
 	}
 	at(-1, 0, flusher.EventFenced, flusher.EventStarted, flusher.EventHealthy)
@@ -95,7 +100,17 @@ type plant struct {
 }
 
 func find(kind ledger.Finding) func(e *Evidence) {
-	return func(e *Evidence) { e.Balance.Findings[kind] = ledger.Found{Count: 1, First: "planted"} }
+	return incident(kind, 1, 2, 2.5)
+}
+
+// incident plants a finding, for a shard and the seconds in which it began and was read.
+func incident(kind ledger.Finding, shard int32, from, to float64) func(e *Evidence) {
+	second := float64(time.Second)
+	return func(e *Evidence) {
+		e.Balance.Findings[kind] = ledger.Found{Count: 1, First: "planted"}
+		e.Balance.Incidents = append(e.Balance.Incidents, ledger.Incident{Kind: kind, Shard: shard,
+			From: time.Duration(from * second), To: time.Duration(to * second), Spans: 1, First: "planted"})
+	}
 }
 
 // each changes the looks from a second to another.
@@ -136,6 +151,28 @@ func all(plants ...func(e *Evidence)) func(e *Evidence) {
 	}
 }
 
+// faulty adds a fault that lasts.
+func faulty(fault string, from, to float64) func(e *Evidence) {
+	return func(e *Evidence) {
+		for t, kind := range map[float64]reports.EventKind{
+			from: reports.EventFaultBegin, to: reports.EventFaultEnd,
+		} {
+			e.Events = append(e.Events, reports.Event{T: t, Kind: kind, Worker: reports.NoWorker,
+				Fault: "at 1s " + fault})
+		}
+		slices.SortFunc(e.Events, func(a, b reports.Event) int { return cmp.Compare(a.T, b.T) })
+	}
+}
+
+// nothing makes it a run in which nothing was sent.
+func nothing(e *Evidence) {
+	e.Balance = ledger.Balance{}
+	e.Freshness, e.FreshnessSeen = reports.Quantiles{}, reports.Quantiles{}
+}
+
+// paused makes the pause of shards 1 and 3, half a second, matter.
+func paused(e *Evidence) { e.Scenario.Pipeline.RootTimeout = 1900 * time.Millisecond }
+
 func without(kind flusher.EventKind, after float64) func(e *Evidence) {
 	return func(e *Evidence) {
 		e.Moves = slices.DeleteFunc(e.Moves, func(m Move) bool { return m.Kind == kind && m.T >= after })
@@ -172,18 +209,62 @@ var plants = []plant{
 		"conservation", reports.Unknown, ExitUnknown},
 	{"a store that cannot be read", func(e *Evidence) { e.Left.Err = errors.New("planted") },
 		"conservation", reports.Unknown, ExitUnknown},
+	{"nothing was sent", nothing, "conservation", reports.Unknown, ExitUnknown},
+	{"nothing was sent, says liveness", nothing, "liveness", reports.Unknown, ExitUnknown},
+	{"nothing came out, says duplicates", nothing, "duplicates", reports.Unknown, ExitUnknown},
+	{"nothing came out, says integrity", nothing, "segment integrity", reports.Unknown, ExitUnknown},
+	{"nothing came out, says freshness", nothing, "freshness", reports.Unknown, ExitUnknown},
 	{"a duplicate", find(ledger.Duplicated), "duplicates", reports.Violated, ExitSafety},
 	{"a span sent twice that comes out twice, for no reason", find(ledger.Resent), "duplicates",
 		reports.Violated, ExitSafety},
 	{"a repeat that differs", find(ledger.Differing), "duplicates", reports.Violated, ExitSafety},
-	{"a repeat without a fault", func(e *Evidence) { find(ledger.Repeated)(e); e.Events = nil },
+	{"a repeat before the fault", find(ledger.Repeated), "duplicates", reports.Violated, ExitSafety},
+	{"a repeat of what came out long before the fault", incident(ledger.Repeated, 1, 0, 4.7),
 		"duplicates", reports.Violated, ExitSafety},
-	{"a repeated letter without a fault", func(e *Evidence) {
-		find(ledger.RepeatedLetter)(e)
-		e.Events = nil
-	}, "duplicates", reports.Violated, ExitSafety},
+	{"a repeat long after the fault", incident(ledger.Repeated, 1, 4.2, 10), "duplicates",
+		reports.Violated, ExitSafety},
+	{"a repeat of what came out after the fault", incident(ledger.Repeated, 1, 6, 6), "duplicates",
+		reports.Violated, ExitSafety},
+	{"a repeat on another worker's shard", incident(ledger.Repeated, 0, 4, 4.7), "duplicates",
+		reports.Violated, ExitSafety},
+	{"a repeat before Kafka failed", all(faulty("fail kafka", 8, 9), incident(ledger.Repeated, 0, 7, 7)),
+		"duplicates", reports.Violated, ExitSafety},
+	{"a repeat while Kafka is slow", all(faulty("slow kafka by 20ms", 6, 9),
+		incident(ledger.Repeated, 0, 7, 7)), "duplicates", reports.Violated, ExitSafety},
+	{"repeats that are too many", func(e *Evidence) {
+		incident(ledger.Repeated, 1, 4, 4.7)(e)
+		e.Balance.Uncounted[ledger.Repeated] = 1
+	}, "duplicates", reports.Unknown, ExitUnknown},
+	{"a repeated letter before the fault", find(ledger.RepeatedLetter), "duplicates",
+		reports.Violated, ExitSafety},
+	{"splits that are too many", func(e *Evidence) {
+		e.Balance.Findings[ledger.Split].Count, e.Balance.Uncounted[ledger.Split] = 1, 1
+	}, "segment integrity", reports.Unknown, ExitUnknown},
+	{"a split on another shard than that which paused", func(e *Evidence) {
+		paused(e)
+		incident(ledger.Split, 0, 3, 5)(e)
+	}, "segment integrity", reports.Violated, ExitSafety},
+	{"a split before the pause", func(e *Evidence) {
+		paused(e)
+		incident(ledger.Split, 1, 1, 3)(e)
+	}, "segment integrity", reports.Violated, ExitSafety},
+	{"a split long after the pause", func(e *Evidence) {
+		paused(e)
+		incident(ledger.Split, 1, 8, 9)(e)
+	}, "segment integrity", reports.Violated, ExitSafety},
 	{"a misplaced span", find(ledger.Misplaced), "segment integrity", reports.Violated, ExitSafety},
+	{"a stray record", find(ledger.Strayed), "segment integrity", reports.Violated, ExitSafety},
+	{"a span out of order", find(ledger.Disordered), "segment integrity", reports.Violated, ExitSafety},
 	{"a split segment", find(ledger.Split), "segment integrity", reports.Violated, ExitSafety},
+	{"a segment acknowledged before its deadline", func(e *Evidence) { e.Ahead.Add(3, 0, 1, -2) },
+		"freshness", reports.Violated, ExitSafety},
+	{"a worker that says it is fresh", func(e *Evidence) {
+		e.FreshnessSeen.P99, e.FreshnessSeen.Max = 9, 9
+	}, "freshness", reports.Violated, ExitSafety},
+	{"a worker that says it is late", func(e *Evidence) { e.Freshness.Max = 9 }, "freshness",
+		reports.Violated, ExitSafety},
+	{"workers that say nothing of freshness", func(e *Evidence) { e.Freshness.Count = 0 }, "freshness",
+		reports.Unknown, ExitUnknown},
 	{"a shard with two workers", theFirst(3, 3.1, func(c *ConsumerLook) {
 		c.States[0].Shards = []buffer.Shard{0, 1, 2}
 	}), "shard coverage", reports.Violated, ExitSafety},
@@ -328,20 +409,14 @@ func TestPlantedFaults(t *testing.T) {
 // the system's faults.
 func TestLateSpansMaySplit(t *testing.T) {
 	for name, plant := range map[string]func(e *Evidence){
-		"held back": func(e *Evidence) {
-			e.Scenario.Workload.Late = scenarios.Late{Share: 0.1, By: 10 * time.Second}
-		},
-		"age":   func(e *Evidence) { e.Scenario.Pipeline.MaxSegmentAge = time.Second },
-		"limit": func(e *Evidence) { e.Scenario.Expectations.SplitSpansMax = 1 },
-		"paused": func(e *Evidence) {
-			e.Scenario.Pipeline.RootTimeout = 1900 * time.Millisecond
-		},
+		"age":     func(e *Evidence) { e.Scenario.Pipeline.MaxSegmentAge = time.Second },
+		"limit":   func(e *Evidence) { e.Scenario.Expectations.SplitSpansMax = 1 },
+		"paused":  paused,
 		"clock":   func(e *Evidence) { e.Scenario.Pipeline.RootTimeout = time.Second },
-		"behind":  func(e *Evidence) { e.Behind = 5 },
 		"stopped": func(e *Evidence) { e.Looks = append(e.Looks[:20], e.Looks[80:]...) },
 	} {
 		e := clean()
-		find(ledger.Split)(e)
+		incident(ledger.Split, 1, 3, 5)(e)
 		plant(e)
 		if verdict, reason := segmentIntegrity.judge(e); verdict != reports.Passed {
 			t.Errorf("%s: %s: %s", name, verdict, reason)
@@ -349,7 +424,7 @@ func TestLateSpansMaySplit(t *testing.T) {
 		if name == "limit" {
 			continue
 		}
-		find(ledger.Resent)(e)
+		incident(ledger.Resent, 1, 3, 5)(e)
 		if verdict, reason := duplicates.judge(e); verdict != reports.Passed {
 			t.Errorf("%s: spans that were sent twice are %s: %s", name, verdict, reason)
 		}
@@ -366,15 +441,43 @@ func TestDuplicatesNeedALimitAndACause(t *testing.T) {
 	for _, c := range []struct {
 		limit    scenarios.Count
 		assigned float64
+		shard    int32
 		want     reports.Verdict
-	}{{0, 5, reports.Violated}, {1, 0, reports.Violated}, {1, 5, reports.Passed}} {
+	}{
+		{0, 5, 1, reports.Violated}, {1, 0, 1, reports.Violated}, {1, 5, 0, reports.Violated},
+		{1, 6.6, 1, reports.Violated}, {1, 5, 1, reports.Passed},
+	} {
 		e := clean()
-		find(ledger.Duplicated)(e)
+		incident(ledger.Duplicated, c.shard, 4, 6)(e)
 		e.Scenario.Expectations.DuplicatedSpansMax = c.limit
 		e.Moves = append(e.Moves, Move{T: c.assigned,
 			Event: flusher.Event{Kind: flusher.EventAssigned, Shards: []buffer.Shard{1}}})
 		if verdict, reason := duplicates.judge(e); verdict != c.want {
 			t.Errorf("%+v: duplicates are %s: %s", c, verdict, reason)
+		}
+	}
+}
+
+// TestRepeatsThatACauseExcuses: what was in flight on a shard whose worker failed, or while Kafka was
+// away; and what a worker hands over that was not stopped.
+func TestRepeatsThatACauseExcuses(t *testing.T) {
+	for name, plant := range map[string]func(e *Evidence){
+		"straddles the fence":  incident(ledger.Repeated, 1, 4, 4.7),
+		"stretched by a fault": all(faulty("hang redis", 2.5, 9), incident(ledger.Repeated, 3, 1, 10)),
+		"Kafka failed":         all(faulty("fail kafka", 6, 9), incident(ledger.Repeated, 0, 7, 8)),
+		"an answer was lost": all(func(e *Evidence) {
+			e.Events = append(e.Events, reports.Event{Kind: reports.EventFaultBegin,
+				Worker: reports.NoWorker, Fault: "lose producer.produce every 5"},
+				reports.Event{T: 12, Kind: reports.EventPhase})
+		}, incident(ledger.Repeated, 0, 7, 8)),
+		"letter": incident(ledger.RepeatedLetter, 1, 4, 4.7),
+		"a worker that lives on": all(without(flusher.EventStopped, 0),
+			incident(ledger.Repeated, 1, 8, 9)),
+	} {
+		e := clean()
+		plant(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Passed {
+			t.Errorf("%s: %s: %s", name, verdict, reason)
 		}
 	}
 }

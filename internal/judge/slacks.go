@@ -19,6 +19,8 @@ type Slacks struct {
 	Silence float64
 	// Orphan is how long a worker may outlive its consumer.
 	Orphan float64
+	// Reading is how long after it came out a record may be read.
+	Reading float64
 	// Behind is how late the generator may be before its load is not the one that was asked for.
 	Behind float64
 }

@@ -26,6 +26,10 @@ type Balance struct {
 	Records, Bytes int64
 	// Findings by kind.
 	Findings [findings]Found
+	// Incidents are those findings that a cause may excuse, and that the load does not explain, as far
+	// as they were kept; Uncounted is how many more there were, by kind.
+	Incidents []Incident
+	Uncounted [findings]int64
 }
 
 // lossesNamed is how many lost spans are named, and how many bad messages.
@@ -55,6 +59,7 @@ func (l *Ledger) Balance(buffered int64) Balance {
 		BadSent: l.badSent.count, BadLettered: l.badLettered.count,
 		Records: int64(len(l.records)), Bytes: l.bytes,
 		Dropped: map[string]int64{}, Findings: l.findings,
+		Incidents: l.unexplained(), Uncounted: l.uncounted,
 	}
 	for reason, set := range l.dropped { //order-free: sums
 		b.drop(reason, set, &l.flushed)

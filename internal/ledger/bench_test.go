@@ -40,13 +40,12 @@ func flushedSegment(tb testing.TB, r *load.Recipe, root uint64) Record {
 		tb.Fatalf("%d chunks, %v", len(chunks), err)
 	}
 	return Record{
-		Where: fmt.Sprintf("output of trace %d", root),
-		Key:   []byte(r.Trace(root).String()), Value: chunks[0].Value,
+		Key: []byte(r.Trace(root).String()), Value: chunks[0].Value,
 		Headers: []Header{
 			{Key: HeaderSegment, Value: []byte(r.ID(root).String())},
 			{Key: HeaderTrace, Value: []byte(r.Trace(root).String())},
 			{Key: HeaderProject, Value: fmt.Append(nil, int64(r.Project(root)))},
-			{Key: HeaderGeneration, Value: []byte("1-2")},
+			{Key: HeaderGeneration, Value: fmt.Appendf(nil, "%d-2", r.Partition(root))},
 			{Key: HeaderChunkIndex, Value: []byte("0")},
 			{Key: HeaderChunkCount, Value: []byte("1")},
 		},
@@ -67,7 +66,7 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		g.Next(&m)
-		l.Sent(m.Seq, m.Root)
+		l.Sent(m.Seq, m.Root, m.At)
 	}
 	report(b, 1)
 }
@@ -94,7 +93,7 @@ func benchmarkOutput(b *testing.B, timed bool) {
 	send := func(spans int) {
 		for range spans {
 			g.Next(&m)
-			l.Sent(m.Seq, m.Root)
+			l.Sent(m.Seq, m.Root, m.At)
 		}
 	}
 	b.ReportAllocs()

@@ -2,127 +2,14 @@ package ledger
 
 import (
 	"bytes"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
 
-	"sluice/buffer"
 	"sluice/internal/load"
 )
 
 // segmentAttribute is the attribute that names a span's segment.
 const segmentAttribute = "sentry.segment.id"
-
-// envelope is what a record says about itself.
-type envelope struct {
-	flushID flushID
-	segment buffer.SpanID
-	trace   buffer.TraceID
-	project buffer.ProjectID
-	cutOff  cutOff
-	// attribute is how the segment attribute of the record's spans must be written.
-	attribute []byte
-	// The trace and project of the root that was asked for last, if any was.
-	ofRoot      bool
-	root        uint64
-	rootTrace   buffer.TraceID
-	rootProject buffer.ProjectID
-}
-
-type cutOff int
-
-const (
-	cutOffUnknown cutOff = iota
-	cutOffNo
-	cutOffYes
-)
-
-// The usual record: these parts around the flush id and the spans.
-const (
-	recordHead   = `{"flush_id":"`
-	recordMiddle = `","spans":`
-	recordTail   = `}`
-)
-
-// split finds the flush id and the spans of a record, which it leaves in l.spans, and whether it
-// says that enrichment is to be skipped.
-func (l *Ledger) split(value []byte) (id []byte, skip bool, err error) {
-	l.spans = l.spans[:0]
-	const from = len(recordHead) + 2*len(flushID{})
-	if n := len(value); n > from && bytes.HasPrefix(value, []byte(recordHead)) &&
-		bytes.HasPrefix(value[from:], []byte(recordMiddle)) && value[n-1] == recordTail[0] {
-		// The spans are taken apart without looking for their end first.
-		if l.spans, err = elements(l.spans, value[from+len(recordMiddle):n-1]); err == nil {
-			return value[len(recordHead):from], false, nil
-		}
-	}
-	if l.fields[0], err = members(l.fields[0][:0], value); err != nil {
-		return nil, false, err
-	}
-	for _, field := range l.fields[0] {
-		switch string(field.key) {
-		case "flush_id":
-			id = bytes.Trim(field.value, `"`)
-		case "spans":
-			if l.spans, err = elements(l.spans[:0], field.value); err != nil {
-				return nil, false, fmt.Errorf("spans: %w", err)
-			}
-		case "skip_enrichment":
-			skip = string(field.value) == "true"
-		default:
-			return nil, false, fmt.Errorf("unknown field %q", field.key)
-		}
-	}
-	return id, skip, nil
-}
-
-// unpack reads the envelope of a record, and leaves its spans in l.spans.
-func (l *Ledger) unpack(r Record) (envelope, error) {
-	var in envelope
-	id, skip, err := l.split(r.Value)
-	if err != nil {
-		return in, err
-	}
-	if err := in.read(r.Headers); err != nil {
-		return in, fmt.Errorf("headers: %w", err)
-	}
-	chunks := header(r.Headers, HeaderChunkCount)
-	n, err := hex.Decode(in.flushID[:], id[:min(len(id), 2*len(in.flushID))])
-	switch {
-	case err != nil || n != len(in.flushID) || len(id) != 2*n:
-		return in, fmt.Errorf("flush_id %q is not 32 hex digits", clip(id))
-	case len(l.spans) == 0:
-		return in, errors.New("there are no spans")
-	case string(r.Key) != in.trace.String():
-		return in, fmt.Errorf("key %q is not the trace id %v", r.Key, in.trace)
-	case skip != (chunks != "1") && header(r.Headers, HeaderChunkPart) == "":
-		return in, fmt.Errorf("skip_enrichment is %v in one of %s chunks", skip, chunks)
-	}
-	return in, nil
-}
-
-// read reads the headers.
-func (in *envelope) read(headers []Header) error {
-	var errs [4]error
-	in.segment, errs[0] = buffer.ParseSpanID(header(headers, HeaderSegment))
-	in.trace, errs[1] = buffer.ParseTraceID(header(headers, HeaderTrace))
-	project, err := strconv.ParseInt(header(headers, HeaderProject), 10, 64)
-	in.project, errs[2] = buffer.ProjectID(project), err
-	_, errs[3] = buffer.ParseDeliveryID(header(headers, HeaderGeneration))
-	in.attribute = fmt.Appendf(nil, `"%s":{"type":"string","value":"%v"}`, segmentAttribute,
-		in.segment)
-	return errors.Join(errs[:]...)
-}
-
-func header(headers []Header, key string) string {
-	for _, h := range headers {
-		if h.Key == key {
-			return string(h.Value)
-		}
-	}
-	return ""
-}
 
 // compare checks a span that came out against the one that was sent: the same fields in the same
 // order and the same bytes, but for is_segment and the segment attribute, which must be right.
@@ -136,7 +23,9 @@ func (l *Ledger) compare(value []byte, in *envelope, seq, root uint64) error {
 	return l.compareFields(value, flag, in)
 }
 
-// compareFields is the long way of comparing, which takes any layout and says what is wrong.
+// compareFields is the long way of comparing, which takes the two fields wherever they stand among
+// the others and however the others are laid out, as long as that is how they were sent, and says
+// what is wrong.
 func (l *Ledger) compareFields(value, flag []byte, in *envelope) error {
 	var err error
 	if l.fields[0], err = members(l.fields[0][:0], value); err != nil {
@@ -145,53 +34,108 @@ func (l *Ledger) compareFields(value, flag []byte, in *envelope) error {
 	if l.fields[1], err = members(l.fields[1][:0], l.sentBuffer); err != nil {
 		return err
 	}
-	got, isSegment, nested := without(l.fields[0], "is_segment", "attributes")
-	want, _, sentNested := without(l.fields[1], "is_segment", "attributes")
-	if err := same(got, want); err != nil {
+	isSegment, nested := named(l.fields[0], "is_segment"), named(l.fields[0], "attributes")
+	if !bytes.Equal(isSegment.value, flag) {
+		return fmt.Errorf("is_segment is %q, want %s", isSegment.value, flag)
+	}
+	l.attributes[0], err = members(l.attributes[0][:0], nested.value)
+	if err != nil {
+		return fmt.Errorf("attributes: %w", err)
+	}
+	segment := named(l.attributes[0], segmentAttribute)
+	if text := nested.value[segment.from:segment.to]; !bytes.Equal(text, in.attribute) {
+		return fmt.Errorf("attribute %s is %s, want %s", segmentAttribute, clip(text), in.attribute)
+	}
+	for _, field := range []member{isSegment, nested} {
+		if sent := named(l.fields[1], string(field.key)); sent.value == nil && !field.tight() {
+			return fmt.Errorf("%s is put in as %s", field.key, clip(value[field.from:field.to]))
+		}
+	}
+	if sent := named(l.fields[1], "attributes").value; (sent == nil || sent[0] != '{') &&
+		len(nested.value) != len(`{}`)+len(in.attribute) {
+		return fmt.Errorf("attributes are put in as %s", clip(nested.value))
+	}
+	l.restored = l.restore(l.restored[:0], value, isSegment, nested, segment)
+	if bytes.Equal(l.restored, l.sentBuffer) {
+		return nil
+	}
+	if l.fields[0], err = members(l.fields[0][:0], l.restored); err != nil {
 		return err
 	}
-	if !bytes.Equal(isSegment, flag) {
-		return fmt.Errorf("is_segment is %q, want %s", isSegment, flag)
+	if err := same(l.fields[0], l.fields[1]); err != nil {
+		return err
 	}
-	return l.compareAttributes(nested, sentNested, in)
+	at := 0
+	for at < min(len(l.restored), len(l.sentBuffer)) && l.restored[at] == l.sentBuffer[at] {
+		at++
+	}
+	return fmt.Errorf("between its fields it reads %q, sent was %q", clip(l.restored[at:]),
+		clip(l.sentBuffer[at:]))
 }
 
-func (l *Ledger) compareAttributes(got, sent []byte, in *envelope) error {
-	var err error
-	if l.attributes[0], err = members(l.attributes[0][:0], got); err != nil {
-		return fmt.Errorf("attributes: %w", err)
-	}
-	l.attributes[1] = l.attributes[1][:0]
-	if sent != nil && string(sent) != "null" {
-		if l.attributes[1], err = members(l.attributes[1], sent); err != nil {
-			return fmt.Errorf("attributes: %w", err)
-		}
-	}
-	rest, segment, _ := without(l.attributes[0], segmentAttribute, "")
-	if want := `{"type":"string","value":"` + in.segment.String() + `"}`; string(segment) != want {
-		return fmt.Errorf("attribute %s is %s, want %s", segmentAttribute, clip(segment), want)
-	}
-	if err := same(rest, l.attributes[1]); err != nil {
-		return fmt.Errorf("attributes: %w", err)
-	}
-	return nil
-}
-
-// without takes two keys out of the list, in place, and returns their values. A key that stands
-// there twice stays, and so is seen to be one too many.
-func without(list []member, first, second string) (rest []member, a, b []byte) {
-	rest = list[:0]
-	for _, m := range list {
-		switch key := string(m.key); {
-		case key == first && a == nil:
-			a = m.value
-		case key == second && b == nil:
-			b = m.value
+// restore appends what a span was before the two fields were put into it. Where a field took no
+// other's place, one comma went with it.
+func (l *Ledger) restore(dst, value []byte, flag, nested, segment member) []byte {
+	sentFlag, sentNested := named(l.fields[1], "is_segment"), named(l.fields[1], "attributes")
+	from := 0
+	edit := func(field, sent member, inner []byte) {
+		switch {
+		case sent.value == nil:
+			dst = cut(dst, value, from, field)
+			from = field.to + leads(value, field)
 		default:
-			rest = append(rest, m)
+			dst = append(append(dst, value[from:field.to-len(field.value)]...), inner...)
+			from = field.to
 		}
 	}
-	return rest, a, b
+	attributes := func() {
+		inner := sentNested.value
+		if inner != nil && inner[0] == '{' {
+			inner = append(cut(nil, nested.value, 0, segment),
+				nested.value[segment.to+leads(nested.value, segment):]...)
+		}
+		edit(nested, sentNested, inner)
+	}
+	if nested.from < flag.from {
+		attributes()
+	}
+	edit(flag, sentFlag, sentFlag.value)
+	if nested.from > flag.from {
+		attributes()
+	}
+	return append(dst, value[from:]...)
+}
+
+// tight tells whether nothing but a colon stands between the key and its value.
+func (m member) tight() bool { return m.to-m.from == len(`"":`)+len(m.key)+len(m.value) }
+
+// leads tells whether a field leads its object, as 1 or 0: a comma goes with it, the one behind it
+// then.
+func leads(object []byte, field member) int {
+	if field.from > 0 && object[field.from-1] != ',' && field.to < len(object) &&
+		object[field.to] == ',' {
+		return 1
+	}
+	return 0
+}
+
+// cut appends what is before a field from an index on, without the comma that goes with the field.
+func cut(dst, object []byte, from int, field member) []byte {
+	to := field.from
+	if to > from && object[to-1] == ',' {
+		to--
+	}
+	return append(dst, object[from:to]...)
+}
+
+// named returns the first field of that name; the zero member if there is none.
+func named(list []member, key string) member {
+	for _, m := range list {
+		if string(m.key) == key {
+			return m
+		}
+	}
+	return member{}
 }
 
 func same(got, want []member) error {

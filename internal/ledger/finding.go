@@ -33,18 +33,24 @@ const (
 	Resent
 	// Leaked: a bad message that came out as a span.
 	Leaked
-	// Refused: a span in the dead-letter topic that was taken for a bad message.
+	// Refused: a span in the dead-letter topic that is not bad, and that a record would have taken.
 	Refused
 	// RepeatedLetter: a dead letter of what was in the dead-letter topic before. Faults may cause
 	// it.
 	RepeatedLetter
+	// Strayed: a record on another partition than its key says.
+	Strayed
+	// Disordered: a span behind one of its trace that was delivered later.
+	Disordered
 	findings
 )
 
 var findingNames = [findings]string{
 	"malformed record", "unknown span", "altered span", "misplaced span", "split span",
 	"cut-off span", "repeated span", "differing repeat", "duplicated span",
-	"resent span", "bad message taken for a span", "span taken for a bad message", "repeated dead letter",
+	"resent span", "bad message taken for a span", "good span in the dead-letter topic",
+	"repeated dead letter",
+	"stray record", "span out of order",
 }
 
 // String returns the finding's name, as it stands in results.
@@ -69,10 +75,15 @@ func (f Found) String() string {
 	return fmt.Sprintf("%d, first: %s", f.Count, f.First)
 }
 
-func (l *Ledger) found(kind Finding, where, format string, args ...any) {
+func (l *Ledger) found(kind Finding, r *Record, format string, args ...any) {
 	f := &l.findings[kind]
 	f.Count++
 	if f.Count == 1 {
-		f.First = where + ": " + fmt.Sprintf(format, args...)
+		f.First = wording(r, format, args...)
 	}
+}
+
+// wording says where and what.
+func wording(r *Record, format string, args ...any) string {
+	return fmt.Sprintf("%v, read at %.1fs: %s", r, r.At.Seconds(), fmt.Sprintf(format, args...))
 }

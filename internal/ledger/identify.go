@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"fmt"
+	"time"
 
 	"sluice/buffer"
 	"sluice/internal/load"
@@ -11,6 +13,7 @@ import (
 // no such span was sent, which is a finding of that kind.
 type identity struct {
 	seq, root uint64
+	due       time.Duration // to be sent
 	err       error
 	kind      Finding
 }
@@ -58,6 +61,7 @@ func (l *Ledger) numberOf(value []byte) identity {
 func (l *Ledger) lookUp(is *identity) {
 	if l.sent.has(is.seq) {
 		is.root, _ = l.roots.upTo(is.seq)
+		is.due = l.due.of(is.seq)
 		return
 	}
 	is.kind = Unknown
@@ -66,4 +70,22 @@ func (l *Ledger) lookUp(is *identity) {
 		is.kind = Leaked
 		is.err = fmt.Errorf("the bad message after span %d came out as a span", after)
 	}
+}
+
+// spanIn names the first span in a record that cannot be read.
+func (l *Ledger) spanIn(value []byte) string {
+	_, text, _ := bytes.Cut(value, []byte(`"span_id":"`))
+	id, err := buffer.ParseSpanID(string(text[:min(len(text), 2*len(buffer.SpanID{}))]))
+	if err != nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("span %d (%v)", l.recipe.Seq(id), id)
+}
+
+// firstSpan names the first span of a record.
+func (l *Ledger) firstSpan() string {
+	if first := l.known[0]; first.err == nil {
+		return fmt.Sprintf("span %d", first.seq)
+	}
+	return "unknown"
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"crypto/sha256"
 	"sync"
+	"time"
 
 	"sluice/buffer"
 	"sluice/internal/load"
@@ -12,6 +13,12 @@ import (
 type Ledger struct {
 	// InputTopic is what dead letters must name as their source. Empty: they must name one.
 	InputTopic string
+	// Partitions are those of the output topic and of the dead-letter topic. 0: nobody knows, and
+	// where a record stands is not judged.
+	Partitions int
+	// RecordBytesMax is how large a record the output topic takes, LetterBytesMax how large a one the
+	// dead-letter topic takes. 0: nobody knows, and whether a span is too large is not judged.
+	RecordBytesMax, LetterBytesMax int
 
 	recipe *load.Recipe
 
@@ -19,7 +26,9 @@ type Ledger struct {
 	// only, so that it does not wait while a record is checked. Of both, out is taken first.
 	in       sync.Mutex
 	sent     bitset // spans, not messages
+	due      dues   // when, by number of the span
 	twice    bitset // of sent, what was sent more than once
+	late     bitset // the first span of each trace of which something was late
 	roots    bitset // the first span of each trace of which something was sent; it may be headless
 	badSent  bitset // spans that a bad message followed
 	messages int64
@@ -34,8 +43,13 @@ type Ledger struct {
 	open        int64              // of excusable, those that have not settled
 	badLettered bitset
 	cutOffs     map[buffer.SpanID]bool // segments that were seen to be cut off
-	records     map[flushID]checksum
-	bytes       int64 // of the values of output records
+	records     map[flushID]seen
+	offsets     map[placed]place
+	chunks      map[chunked]int64 // their count, where there is more than one
+	cutRoots    bitset            // the first span of each trace of which something was cut off
+	incidents   map[incidentKey]*Incident
+	uncounted   [findings]int64 // incidents that were not kept
+	bytes       int64           // of the values of output records
 	findings    [findings]Found
 	scratch
 }
@@ -43,6 +57,7 @@ type Ledger struct {
 // scratch is memory for one record at a time.
 type scratch struct {
 	sentBuffer         []byte
+	restored           []byte // what came out, without the fields that the flusher set
 	fields, attributes [2][]member
 	spans              []member
 	known              []identity
@@ -53,55 +68,31 @@ type (
 	checksum [16]byte
 )
 
-// Record is a message of the output topic or the dead-letter topic.
-type Record struct {
-	// Where names the record in words, such as "output 3@1207" for offset 1207 of partition 3.
-	Where string
-	// Key, Value and Headers are the message's own.
-	Key, Value []byte
-	Headers    []Header
+// seen is what is kept of a record.
+type seen struct {
+	sum checksum
+	at  uint32 // when it was read, in milliseconds since the start of the load
 }
-
-// Header is a header of a message.
-type Header struct {
-	Key   string
-	Value []byte
-}
-
-// The headers of the data contract. They are named here once more, so that a flusher that renames
-// one is found out.
-const (
-	HeaderSegment    = "segment_id"
-	HeaderProject    = "project_id"
-	HeaderTrace      = "trace_id"
-	HeaderGeneration = "generation"
-	HeaderChunkIndex = "chunk_index"
-	HeaderChunkCount = "chunk_count"
-	HeaderChunkPart  = "chunk_part"
-	HeaderSpan       = "span_id"
-	HeaderError      = "error"
-	HeaderTopic      = "topic"
-	HeaderPartition  = "partition"
-	HeaderOffset     = "offset"
-)
-
-// DeadLettered is the reason for which spans are dropped that went to the dead-letter topic.
-const DeadLettered = "dead_lettered"
 
 // New returns the empty ledger of a run whose spans follow a recipe.
 func New(recipe *load.Recipe) *Ledger {
 	return &Ledger{
-		recipe: recipe, records: map[flushID]checksum{}, cutOffs: map[buffer.SpanID]bool{},
+		recipe: recipe, records: map[flushID]seen{}, cutOffs: map[buffer.SpanID]bool{},
+		incidents: map[incidentKey]*Incident{},
+		chunks:    map[chunked]int64{}, offsets: map[placed]place{},
 		dropped: map[string]*bitset{}, excused: map[string]*bitset{},
 	}
 }
 
-// Sent records that a message is about to be sent: a span of the trace with that root. It must be
-// called before the system can see the span, and once more for a span that is sent once more.
-func (l *Ledger) Sent(seq, root uint64) {
+// Sent records that a message is about to be sent: a span of the trace with that root, due so long
+// after the start of the load. It must be called before the system can see the span, in the order
+// in which the spans of a trace are sent, and once more for a span that is sent once more.
+func (l *Ledger) Sent(seq, root uint64, due time.Duration) {
 	l.in.Lock()
 	l.messages++
-	if !l.sent.set(seq) {
+	if l.sent.set(seq) {
+		l.due.set(seq, due)
+	} else {
 		l.twice.set(seq)
 	}
 	l.roots.set(root)
@@ -118,68 +109,97 @@ func (l *Ledger) SentBad(seq, root uint64) {
 	l.in.Unlock()
 }
 
-// Output checks an output record and enters its spans, and returns the numbers of those that came out
-// for the first time. Each record must be entered once.
-func (l *Ledger) Output(r Record) (firsts []uint64) {
+// Out is what an output record brought.
+type Out struct {
+	// Due is when the spans were due that came out for the first time, Last when that of them was
+	// which was delivered last, and Rooted tells whether the root of the trace is among them.
+	Due    []time.Duration
+	Last   time.Duration
+	Rooted bool
+	// Whole is true if there are any, and the record holds a whole generation.
+	Whole bool
+}
+
+// Output checks an output record and enters its spans. Each record must be entered once.
+func (l *Ledger) Output(r Record) Out {
 	l.out.Lock()
 	defer l.out.Unlock()
 	l.bytes += int64(len(r.Value))
-	in, err := l.unpack(r)
+	in, err := l.unpack(&r)
 	if err != nil {
-		l.found(Malformed, r.Where, "%v", err)
-		return nil
+		l.found(Malformed, &r, "%v; the first span is %s", err, l.spanIn(r.Value))
+		return Out{}
 	}
 	full := sha256.Sum256(r.Value)
 	sum := checksum(full[:len(checksum{})])
 	first, repeated := l.records[in.flushID]
 	switch {
-	case repeated && first != sum:
-		l.found(Differing, r.Where, "flush_id %x came before with other content", in.flushID)
+	case repeated && first.sum != sum:
+		l.found(Differing, &r, "flush_id %x came before with other content", in.flushID)
 	case !repeated:
-		l.records[in.flushID] = sum
+		first = seen{sum, uint32(max(r.At, 0).Milliseconds())}
+		l.records[in.flushID] = first
 	}
+	in.repeats, in.firstAt = repeated && first.sum == sum, time.Duration(first.at)*time.Millisecond
 	l.identify(l.spans)
+	if at, ok := l.rightPlace(&r); !ok {
+		l.found(Strayed, &r, "the key of trace %v belongs on partition %d; the first span is %s",
+			in.trace, at, l.firstSpan())
+	}
 	for i := range l.spans {
 		if l.known[i].err != nil {
-			l.found(l.known[i].kind, r.Where, "%v", l.known[i].err)
+			l.found(l.known[i].kind, &r, "%v", l.known[i].err)
 			continue
 		}
-		if l.span(r.Where, &in, l.spans[i].value, l.known[i], repeated && first == sum) {
-			if firsts == nil {
-				firsts = make([]uint64, 0, len(l.spans)-i)
-			}
-			firsts = append(firsts, l.known[i].seq)
-		}
+		l.span(&r, &in, l.spans[i].value, l.known[i])
 	}
-	return firsts
+	in.out.Last = in.latest.due
+	in.out.Whole = len(in.out.Due) > 0 && in.chunk.count == 1 && in.chunk.part == ""
+	return in.out
 }
 
-// span checks one span of a record and enters it. It tells whether it came out for the first time.
-func (l *Ledger) span(
-	where string, in *envelope, value []byte, is identity, repeat bool,
-) (first bool) {
+// span checks one span of a record and enters it.
+func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity) {
 	seq := is.seq
 	switch {
 	case l.flushed.set(seq):
-		first = true
+		l.inOrder(r, in, is)
 		l.settle(seq)
-		if repeat {
-			l.found(Altered, where, "span %d is new in a record that came before", seq)
+		if in.repeats {
+			l.found(Altered, r, "span %d is new in a record that came before", seq)
 		}
-	case repeat:
-		l.found(Repeated, where, "span %d with flush_id %x", seq, in.flushID)
+	case in.repeats:
+		l.happened(Repeated, r, in.firstAt, is, "span %d with flush_id %x, first read at %.1fs", seq,
+			in.flushID, in.firstAt.Seconds())
 	default:
 		kind := Duplicated
 		if l.sentTwice(seq) && l.resent.set(seq) {
 			kind = Resent
 		}
-		l.found(kind, where, "span %d came out before, now with flush_id %x", seq, in.flushID)
+		l.happened(kind, r, is.due, is, "span %d came out before, now with flush_id %x", seq, in.flushID)
 	}
-	l.place(where, in, seq, is.root)
+	l.place(r, in, is)
 	if err := l.compare(value, in, seq, is.root); err != nil {
-		l.found(Altered, where, "span %d (%v): %v", seq, l.recipe.ID(seq), err)
+		l.found(Altered, r, "span %d (%v): %v", seq, l.recipe.ID(seq), err)
 	}
-	return first
+}
+
+// inOrder checks that a span that comes out for the first time was not delivered before one that
+// stands before it: all spans of a trace are of one partition. What Redis may have lost and Kafka
+// delivered again has no place.
+func (l *Ledger) inOrder(r *Record, in *envelope, is identity) {
+	if is.due < in.latest.due && !l.excusable.has(is.seq) && !l.excusable.has(in.latest.seq) {
+		l.found(Disordered, r, "span %d (%v), due at %v, stands behind span %d, due at %v", is.seq,
+			l.recipe.ID(is.seq), is.due, in.latest.seq, in.latest.due)
+	}
+	if is.due >= in.latest.due {
+		in.latest = is
+	}
+	if in.out.Due == nil {
+		in.out.Due = make([]time.Duration, 0, len(l.spans))
+	}
+	in.out.Due = append(in.out.Due, is.due)
+	in.out.Rooted = in.out.Rooted || is.seq == is.root
 }
 
 // sentTwice tells whether a span was sent more than once.
@@ -191,13 +211,18 @@ func (l *Ledger) sentTwice(seq uint64) bool {
 
 // place checks that a span is in its trace, and under its root or at least an ancestor. Whether the
 // root itself was sent does not matter: a headless segment has its name, too.
-func (l *Ledger) place(where string, in *envelope, seq, root uint64) {
+func (l *Ledger) place(r *Record, in *envelope, is identity) {
+	seq, root := is.seq, is.root
 	if in.root != root || !in.ofRoot {
 		in.root, in.ofRoot = root, true
 		in.rootTrace, in.rootProject = l.recipe.Trace(root), l.recipe.Project(root)
+		if p := l.recipe.Partition(root); in.generation.Partition != p {
+			l.found(Malformed, r, "generation %v began on another partition than that of span %d, %d",
+				in.generation, seq, p)
+		}
 	}
 	if in.trace != in.rootTrace || in.project != in.rootProject {
-		l.found(Misplaced, where, "span %d of trace %v, project %d, came out in %v, project %d",
+		l.found(Misplaced, r, "span %d of trace %v, project %d, came out in %v, project %d",
 			seq, in.rootTrace, in.rootProject, in.trace, in.project)
 		return
 	}
@@ -205,11 +230,11 @@ func (l *Ledger) place(where string, in *envelope, seq, root uint64) {
 	switch {
 	case head == root:
 	case head > root && head <= seq && l.recipe.Ancestor(root, int(head-root), int(seq-root)):
-		l.found(Split, where, "span %d under its ancestor %d, its root is %d", seq, head, root)
+		l.happened(Split, r, is.due, is, "span %d under its ancestor %d, its root is %d", seq, head, root)
 	case l.isCutOff(in, root):
-		l.found(CutOff, where, "span %d in segment %v", seq, in.segment)
+		l.found(CutOff, r, "span %d in segment %v", seq, in.segment)
 	default:
-		l.found(Misplaced, where, "span %d under segment %v, its root is %d (%v)",
+		l.found(Misplaced, r, "span %d under segment %v, its root is %d (%v)",
 			seq, in.segment, root, l.recipe.ID(root))
 	}
 }
@@ -226,6 +251,7 @@ func (l *Ledger) isCutOff(in *envelope, root uint64) bool {
 				buffer.CutOffSegment(key, target, l.recipe.ID(l.known[i].seq)) == in.segment {
 				in.cutOff = cutOffYes
 				l.cutOffs[in.segment] = true
+				l.cutRoots.set(root)
 				break
 			}
 		}

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/buffer"
 	"sluice/internal/load"
@@ -31,7 +33,7 @@ func newSystem() *system {
 func (s *system) send(root uint64) {
 	for i := range s.Size(root) {
 		if i > 0 || !s.Headless(root) {
-			s.ledger.Sent(root+uint64(i), root)
+			s.ledger.Sent(root+uint64(i), root, time.Duration(i)*time.Millisecond)
 		}
 	}
 }
@@ -45,14 +47,14 @@ func (s *system) record(root uint64, head int, places ...int) Record {
 	}
 	s.n++
 	return Record{
-		Where: fmt.Sprintf("output 0@%d", s.n),
-		Key:   []byte(s.Trace(root).String()),
-		Value: fmt.Appendf(nil, `{"flush_id":"%032x","spans":[%s]}`, s.n, strings.Join(spans, ",")),
+		Offset: int64(s.n),
+		Key:    []byte(s.Trace(root).String()),
+		Value:  fmt.Appendf(nil, `{"flush_id":"%032x","spans":[%s]}`, s.n, strings.Join(spans, ",")),
 		Headers: []Header{
 			{Key: HeaderSegment, Value: []byte(segment.String())},
 			{Key: HeaderTrace, Value: []byte(s.Trace(root).String())},
 			{Key: HeaderProject, Value: fmt.Append(nil, int64(s.Project(root)))},
-			{Key: HeaderGeneration, Value: []byte("1-2")},
+			{Key: HeaderGeneration, Value: fmt.Appendf(nil, "%d-2", s.Partition(root))},
 			{Key: HeaderChunkIndex, Value: []byte("0")},
 			{Key: HeaderChunkCount, Value: []byte("1")},
 		},
@@ -77,6 +79,13 @@ func (s *system) span(root uint64, place int, segment buffer.SpanID) string {
 		}
 	}
 	return strings.TrimSuffix(text, "}") + "," + flag + "}"
+}
+
+// chunk is record for a chunk of the trace's segment.
+func (s *system) chunk(index, count int, places ...int) Record {
+	r := reheader(s.record(0, 0, places...), HeaderChunkIndex, fmt.Sprint(index))
+	r.Value = bytes.Replace(r.Value, []byte(`"spans":`), []byte(`"skip_enrichment":true,"spans":`), 1)
+	return reheader(r, HeaderChunkCount, fmt.Sprint(count))
 }
 
 func places(from, to int) []int {
@@ -148,8 +157,8 @@ func TestPlantedFaults(t *testing.T) {
 		}, map[Finding]int64{Repeated: size}, 0},
 		{"repeat with other bytes", func(t *testing.T, s *system) []Record {
 			r := s.record(0, 0, all...)
-			return []Record{r, edit(t, r, `},{"organization_id"`, `}, {"organization_id"`)}
-		}, map[Finding]int64{Differing: 1, Duplicated: size}, 0},
+			return []Record{r, edit(t, r, `"is_segment":false`, `"is_segment":true`)}
+		}, map[Finding]int64{Differing: 1, Duplicated: size, Altered: 1}, 0},
 		{"repeat lacks a span", func(t *testing.T, s *system) []Record {
 			r, short := s.record(0, 0, all...), s.record(0, 0, places(0, size-1)...)
 			return []Record{r, edit(t, short, fmt.Sprintf("%032x", 2), fmt.Sprintf("%032x", 1))}
@@ -158,11 +167,11 @@ func TestPlantedFaults(t *testing.T) {
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3)}
 		}, map[Finding]int64{Duplicated: 1}, 0},
 		{"sent twice", func(t *testing.T, s *system) []Record {
-			s.ledger.Sent(3, 0)
+			s.ledger.Sent(3, 0, time.Second)
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3)}
 		}, map[Finding]int64{Resent: 1}, 0},
 		{"sent twice, and out three times", func(t *testing.T, s *system) []Record {
-			s.ledger.Sent(3, 0)
+			s.ledger.Sent(3, 0, time.Second)
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3), s.record(0, 0, 3, 4)}
 		}, map[Finding]int64{Resent: 1, Duplicated: 2}, 0},
 		{"unknown span", func(t *testing.T, s *system) []Record {
@@ -181,6 +190,26 @@ func TestPlantedFaults(t *testing.T) {
 		{"flag set twice", func(t *testing.T, s *system) []Record {
 			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":false`,
 				`"is_segment":false,"is_segment":false`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space before a field", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"retention_days"`, ` "retention_days"`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space before the flag", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":false`, `"is_segment": false`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space in a flag that is put in", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":false}`, `"is_segment": false}`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space in attributes that are put in", func(t *testing.T, s *system) []Record {
+			attributes := `"attributes":{"sentry.segment.id":{"type":"string","value":"` + s.ID(0).String()
+			return []Record{edit(t, s.record(0, 0, all...), attributes+`"}}`, attributes+`"} }`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space in the attributes", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"sentry.segment.id"`, ` "sentry.segment.id"`)}
+		}, map[Finding]int64{Altered: 1}, 0},
+		{"a space at the end", func(t *testing.T, s *system) []Record {
+			r := s.record(0, 0, all...)
+			return []Record{edit(t, r, `}]}`, ` }]}`)}
 		}, map[Finding]int64{Altered: 1}, 0},
 		{"wrong flag", func(t *testing.T, s *system) []Record {
 			return []Record{edit(t, s.record(0, 0, all...), `"is_segment":true`, `"is_segment":false`)}
@@ -224,6 +253,18 @@ func TestPlantedFaults(t *testing.T) {
 			r.Key = []byte(s.Trace(20).String())
 			return []Record{r}
 		}, map[Finding]int64{Misplaced: size}, 0},
+		{"reversed", func(t *testing.T, s *system) []Record {
+			reversed := slices.Clone(all)
+			slices.Reverse(reversed)
+			return []Record{s.record(0, 0, reversed...)}
+		}, map[Finding]int64{Disordered: size - 1}, 0},
+		{"two spans swapped", func(t *testing.T, s *system) []Record {
+			return []Record{s.record(0, 0, append([]int{1, 0}, all[2:]...)...)}
+		}, map[Finding]int64{Disordered: 1}, 0},
+		{"a span that comes again, behind newer ones", func(t *testing.T, s *system) []Record {
+			s.ledger.Sent(3, 0, time.Second)
+			return []Record{s.record(0, 0, all[:5]...), s.record(0, 0, append(all[5:], 3)...)}
+		}, map[Finding]int64{Resent: 1}, 0},
 		{"no JSON", func(t *testing.T, s *system) []Record {
 			r := s.record(0, 0, all...)
 			r.Value = r.Value[:len(r.Value)-1]
@@ -232,6 +273,32 @@ func TestPlantedFaults(t *testing.T) {
 		{"no header", func(t *testing.T, s *system) []Record {
 			return []Record{reheader(s.record(0, 0, all...), HeaderGeneration, "")}
 		}, map[Finding]int64{Malformed: 1}, size},
+		{"a space between spans", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `},{"organization_id"`,
+				`}, {"organization_id"`)}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"a space in the record", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"spans":`, `"spans": `)}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"a flush id in capitals", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"flush_id":"0`, `"flush_id":"A`)}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"enrichment skipped", func(t *testing.T, s *system) []Record {
+			return []Record{edit(t, s.record(0, 0, all...), `"spans":`, `"skip_enrichment":true,"spans":`)}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"a chunk that does not skip enrichment", func(t *testing.T, s *system) []Record {
+			return []Record{reheader(s.record(0, 0, all...), HeaderChunkCount, "2")}
+		}, map[Finding]int64{Malformed: 1}, size},
+		{"chunks of one generation that disagree", func(t *testing.T, s *system) []Record {
+			first, second := s.chunk(0, 2, places(0, 10)...), s.chunk(1, 3, places(10, size)...)
+			return []Record{first, second}
+		}, map[Finding]int64{Malformed: 1}, size - 10},
+		{"chunks", func(t *testing.T, s *system) []Record {
+			return []Record{s.chunk(0, 2, places(0, 10)...), s.chunk(1, 2, places(10, size)...)}
+		}, nil, 0},
+		{"a generation of another partition", func(t *testing.T, s *system) []Record {
+			return []Record{reheader(s.record(0, 0, all...), HeaderGeneration, "9-2")}
+		}, map[Finding]int64{Malformed: 1}, 0},
 		{"no spans", func(t *testing.T, s *system) []Record {
 			return []Record{s.record(0, 0, all...), s.record(0, 0)}
 		}, map[Finding]int64{Malformed: 1}, 0},
@@ -258,10 +325,10 @@ func TestDeadLettersAndBufferedSpansAreNotLost(t *testing.T) {
 	s := newSystem()
 	s.send(0)
 	s.ledger.Output(s.record(0, 0, places(0, 15)...))
-	letter := Record{Where: "dlq 0@1", Value: s.Append(nil, 0, 15)}
+	letter := Record{Offset: 1, Value: s.Append(nil, 0, 15)}
 	s.ledger.DeadLetter(letter)
 	s.ledger.DeadLetter(letter)
-	s.ledger.DeadLetter(Record{Where: "dlq 0@2", Headers: []Header{
+	s.ledger.DeadLetter(Record{Offset: 2, Headers: []Header{
 		{Key: HeaderSpan, Value: []byte(s.ID(16).String())}}})
 	b := s.ledger.Balance(2)
 	if b.Flushed != 15 || b.Dropped[DeadLettered] != 2 || b.Buffered != 2 || b.Lost != 1 {
@@ -270,7 +337,7 @@ func TestDeadLettersAndBufferedSpansAreNotLost(t *testing.T) {
 	if sent, settled := s.ledger.Counts(); sent != 20 || settled != 17 {
 		t.Errorf("counts are %d, %d", sent, settled)
 	}
-	s.ledger.DeadLetter(Record{Where: "dlq 0@3", Value: []byte("{")})
+	s.ledger.DeadLetter(Record{Offset: 3, Value: []byte("{")})
 	if got := s.ledger.Balance(0).Of(Unknown); got.Count != 1 {
 		t.Errorf("a dead letter of nothing that was sent: %v", got)
 	}

@@ -2,10 +2,10 @@ package ledger
 
 import (
 	"bytes"
-	"strconv"
+	"errors"
+	"fmt"
 
 	"sluice/buffer"
-	"sluice/internal/check"
 )
 
 // DeadLetter enters a record of the dead-letter topic: a bad message, or a span, which counts as
@@ -13,6 +13,10 @@ import (
 func (l *Ledger) DeadLetter(r Record) {
 	l.out.Lock()
 	defer l.out.Unlock()
+	r.letter = true
+	if at, ok := l.rightPlace(&r); !ok {
+		l.found(Strayed, &r, "key %q belongs on partition %d", clip(r.Key), at)
+	}
 	if key, err := buffer.ParseTraceID(string(r.Key)); err == nil {
 		if seq, ok := l.recipe.BadSeq(key); ok && l.wasBad(seq) {
 			l.badLetter(r, seq)
@@ -30,16 +34,21 @@ func (l *Ledger) wasBad(seq uint64) bool {
 
 // badLetter enters the bad message that followed a span. It must be what was sent, byte by byte.
 func (l *Ledger) badLetter(r Record, seq uint64) {
-	if !l.badLettered.set(seq) {
-		l.found(RepeatedLetter, r.Where, "the bad message after span %d", seq)
-	}
 	root := l.rootOf(seq)
+	if !l.badLettered.set(seq) {
+		is := identity{seq: seq, root: root, due: l.Due(seq)}
+		l.happened(RepeatedLetter, &r, is.due, is, "the bad message after span %d", seq)
+	}
 	l.sentBuffer = l.recipe.AppendBad(l.sentBuffer[:0], root, int(seq-root))
-	if !bytes.Equal(r.Value, l.sentBuffer) {
-		l.found(Altered, r.Where, "the bad message after span %d is %q, sent was %q", seq,
-			clip(r.Value), clip(l.sentBuffer))
-	} else if err := l.source(r, root); err != nil {
-		l.found(Altered, r.Where, "the bad message after span %d: %v", seq, err)
+	err := errors.Join(
+		whole(r.Headers, badHeaders, letterMay),
+		l.value(&r),
+		l.source(&r, root),
+		l.stood(&r, seq, true),
+		because(&r, l.recipe.BadField(seq)),
+	)
+	if err != nil {
+		l.found(Altered, &r, "the bad message after span %d: %v", seq, err)
 	}
 }
 
@@ -47,10 +56,10 @@ func (l *Ledger) badLetter(r Record, seq uint64) {
 // did not take it, without its value. A worker says which span it is; the way in, which knows no
 // spans in what it refuses, does not.
 func (l *Ledger) spanLetter(r Record) {
-	id, err := buffer.ParseSpanID(header(r.Headers, HeaderSpan))
+	id, err := buffer.ParseSpanID(string(header(r.Headers, HeaderSpan)))
 	named := err == nil
 	var is identity
-	if named && len(r.Value) == 0 {
+	if named {
 		is.seq = l.recipe.Seq(id)
 		l.in.Lock()
 		l.lookUp(&is)
@@ -59,42 +68,147 @@ func (l *Ledger) spanLetter(r Record) {
 		is = l.identifyOne(r.Value)
 	}
 	if is.err != nil {
-		l.found(is.kind, r.Where, "dead letter: %v", is.err)
+		l.found(is.kind, &r, "dead letter: %v", is.err)
 		return
 	}
-	if !named {
-		l.found(Refused, r.Where, "span %d: %s", is.seq, header(r.Headers, HeaderError))
-	}
 	l.sentBuffer = l.recipe.Append(l.sentBuffer[:0], is.root, int(is.seq-is.root))
-	if len(r.Value) > 0 && !bytes.Equal(r.Value, l.sentBuffer) {
-		l.found(Altered, r.Where, "dead letter of span %d is %s, sent was %s", is.seq, clip(r.Value),
-			clip(l.sentBuffer))
+	if err := l.refusable(&r, named); err != nil {
+		l.found(Refused, &r, "span %d (%v): %v", is.seq, l.recipe.ID(is.seq), err)
+	} else if err := l.named(&r, is); err != nil {
+		l.found(Altered, &r, "dead letter of span %d: %v", is.seq, err)
 	}
 	if !l.drop(DeadLettered, is.seq) {
-		l.found(RepeatedLetter, r.Where, "span %d", is.seq)
+		l.happened(RepeatedLetter, &r, is.due, is, "span %d", is.seq)
 	}
 }
 
-// source checks that a dead letter says what is wrong with it and where it stood. Of the offset
-// only its form is known.
-func (l *Ledger) source(r Record, root uint64) error {
-	topic := header(r.Headers, HeaderTopic)
-	partition := strconv.Itoa(int(l.recipe.Partition(root)))
-	offset, err := strconv.ParseInt(header(r.Headers, HeaderOffset), 10, 64)
-	var f check.Faults
-	for _, c := range []struct {
-		ok        bool
-		key, want string
-	}{
-		{header(r.Headers, HeaderError) != "", HeaderError, "what is wrong"},
-		{topic != "" && (l.InputTopic == "" || topic == l.InputTopic), HeaderTopic,
-			"the input topic " + l.InputTopic},
-		{header(r.Headers, HeaderPartition) == partition, HeaderPartition, partition},
-		{err == nil && offset >= 0, HeaderOffset, "an offset"},
-	} {
-		f.When(!c.ok, "header %s is %q, want %s", c.key, header(r.Headers, c.key), c.want)
+// tooLarge is what a worker says of a span for which no record is large enough.
+const tooLarge = "larger than the broker accepts"
+
+// frameBytesMax is more than a record needs beside the bytes of its only span: headers, key, flush
+// id, the two fields, and what Kafka counts around it.
+const frameBytesMax = 1024
+
+// refusable tells why the span in l.sentBuffer has no business among dead letters: only a worker
+// sends it there, and only because no record would have taken it.
+func (l *Ledger) refusable(r *Record, named bool) error {
+	switch n := len(l.sentBuffer); {
+	case !named:
+		return fmt.Errorf("it was taken for a bad message: %q", clip(header(r.Headers, HeaderError)))
+	case l.RecordBytesMax > 0 && n+frameBytesMax <= l.RecordBytesMax:
+		return fmt.Errorf("its %d bytes fit into a record of %d; the reason is given as %q", n,
+			l.RecordBytesMax, clip(header(r.Headers, HeaderError)))
 	}
-	return f.Err()
+	return because(r, tooLarge)
+}
+
+// named checks the dead letter of a span, which is in l.sentBuffer.
+func (l *Ledger) named(r *Record, is identity) error {
+	var errs [4]error
+	var in envelope
+	in.readName(r.Headers, errs[:])
+	if trace := l.recipe.Trace(is.root); in.trace != trace || string(r.Key) != trace.String() ||
+		in.project != l.recipe.Project(is.root) {
+		return fmt.Errorf("it is of trace %v, project %d, and says %v, project %d, with key %q", trace,
+			l.recipe.Project(is.root), in.trace, in.project, clip(r.Key))
+	}
+	if p := l.recipe.Partition(is.root); in.generation.Partition != p {
+		return fmt.Errorf("generation %v began on another partition than its own, %d", in.generation, p)
+	}
+	return errors.Join(errors.Join(errs[:]...), whole(r.Headers, spanHeaders, letterMay), l.value(r),
+		l.source(r, is.root), l.stood(r, is.seq, false))
+}
+
+// value checks that a dead letter is, byte by byte, what was sent, which is in l.sentBuffer; or
+// nothing, with the size of what was left out.
+func (l *Ledger) value(r *Record) error {
+	const left = HeaderValueBytes
+	n, err := decimal(r.Headers, left)
+	switch {
+	case header(r.Headers, left) == nil && !bytes.Equal(r.Value, l.sentBuffer):
+		return fmt.Errorf("it is %q, sent was %q", clip(r.Value), clip(l.sentBuffer))
+	case header(r.Headers, left) == nil:
+		return nil
+	case err != nil || len(r.Value) > 0 || n != int64(len(l.sentBuffer)):
+		return fmt.Errorf("of %d bytes %d are there, %s is %q", len(l.sentBuffer), len(r.Value), left,
+			header(r.Headers, left))
+	case l.LetterBytesMax > 0 && n+frameBytesMax <= int64(l.LetterBytesMax):
+		return fmt.Errorf("its %d bytes were left out, though %d are taken", n, l.LetterBytesMax)
+	}
+	return nil
+}
+
+// because checks that a dead letter says why it is one, in words that name this.
+func because(r *Record, cause string) error {
+	if text := header(r.Headers, HeaderError); len(text) == 0 || !bytes.Contains(text, []byte(cause)) {
+		return fmt.Errorf("header %s is %q, want what is wrong: %q", HeaderError, clip(text), cause)
+	}
+	return nil
+}
+
+// source checks that a dead letter says where it was read.
+func (l *Ledger) source(r *Record, root uint64) error {
+	topic := string(header(r.Headers, HeaderTopic))
+	if topic == "" || l.InputTopic != "" && topic != l.InputTopic {
+		return fmt.Errorf("header %s is %q, want the input topic %s", HeaderTopic, topic, l.InputTopic)
+	}
+	partition, err := decimal(r.Headers, HeaderPartition)
+	if want := l.recipe.Partition(root); err != nil || partition != int64(want) {
+		return fmt.Errorf("header %s is %q, want %d", HeaderPartition,
+			header(r.Headers, HeaderPartition), want)
+	}
+	return nil
+}
+
+// Placed says at which offset of its partition a message stands: a bad one, or a span. It need not
+// be called for all, nor before a message comes out; a dead letter of one that it was not called
+// for is believed.
+func (l *Ledger) Placed(seq uint64, bad bool, offset int64) {
+	l.out.Lock()
+	defer l.out.Unlock()
+	name := placed{seq, bad}
+	if said, ok := l.offsets[name]; ok && said.offset != offset && said.by.letter {
+		l.misplaced(&said.by, name, said.offset, offset)
+	}
+	l.offsets[name] = place{offset: offset}
+}
+
+// placed names a message: a span, or the bad one that follows it.
+type placed struct {
+	seq uint64
+	bad bool
+}
+
+// place is an offset, and the dead letter that says so, if it is not known otherwise.
+type place struct {
+	offset int64
+	by     Record
+}
+
+// stood checks the offset that a dead letter says it was read at, now or as soon as that is known.
+func (l *Ledger) stood(r *Record, seq uint64, bad bool) error {
+	offset, err := decimal(r.Headers, HeaderOffset)
+	if err != nil || offset < 0 {
+		return fmt.Errorf("header %s is %q, want an offset", HeaderOffset,
+			header(r.Headers, HeaderOffset))
+	}
+	name := placed{seq, bad}
+	known, ok := l.offsets[name]
+	switch {
+	case !ok:
+		l.offsets[name] = place{offset, Record{Partition: r.Partition, Offset: r.Offset, letter: true}}
+	case known.offset != offset && (bad || !l.sentTwice(seq)):
+		l.misplaced(r, name, offset, known.offset)
+	}
+	return nil
+}
+
+func (l *Ledger) misplaced(r *Record, name placed, says, is int64) {
+	what := "span"
+	if name.bad {
+		what = "the bad message after span"
+	}
+	l.found(Altered, r, "%s %d was read at offset %d, and stands at %d", what, name.seq, says, is)
 }
 
 // rootOf returns the root of the trace of a span that was sent.

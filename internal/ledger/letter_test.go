@@ -14,11 +14,11 @@ import (
 func (s *system) bad(root uint64, place int) Record {
 	s.n++
 	return Record{
-		Where: fmt.Sprintf("dead letter 0@%d", s.n),
-		Key:   []byte(s.BadKey(root + uint64(place)).String()),
-		Value: s.AppendBad(nil, root, place),
+		Offset: int64(s.n),
+		Key:    []byte(s.BadKey(root + uint64(place)).String()),
+		Value:  s.AppendBad(nil, root, place),
 		Headers: []Header{
-			{Key: HeaderError, Value: []byte("field status is missing")},
+			{Key: HeaderError, Value: []byte("field " + s.BadField(root+uint64(place)) + " is missing")},
 			{Key: HeaderTopic, Value: []byte("in")},
 			{Key: HeaderPartition, Value: fmt.Append(nil, s.Partition(root))},
 			{Key: HeaderOffset, Value: []byte("17")},
@@ -32,7 +32,12 @@ func (s *system) letter(root uint64, place int) Record {
 	r.Key, r.Value = []byte(s.Trace(root).String()), s.Append(nil, root, place)
 	id := s.ID(root + uint64(place)).String()
 	r.Headers = append(r.Headers, Header{Key: HeaderSpan, Value: []byte(id)})
-	return r
+	for _, h := range s.record(root, 0, place).Headers {
+		if h.Key != HeaderChunkIndex && h.Key != HeaderChunkCount {
+			r.Headers = append(r.Headers, h)
+		}
+	}
+	return reheader(r, HeaderError, "produce: record is larger than the broker accepts")
 }
 
 // TestPlantedFaultsAmongLetters sends a trace of which all spans but the last come out, that one as
@@ -82,13 +87,64 @@ func TestPlantedFaultsAmongLetters(t *testing.T) {
 			return letters
 		}, map[Finding]int64{Refused: 1}, 0, 0},
 		{"a span without its value", func(s *system, letters []Record) []Record {
-			letters[size].Value = nil
+			return bare(s, letters, len(letters[size].Value))
+		}, nil, 0, 0},
+		{"a span without its value, of another size", func(s *system, letters []Record) []Record {
+			return bare(s, letters, 7)
+		}, map[Finding]int64{Altered: 1}, 0, 0},
+		{"a span without its value, though that fits", func(s *system, letters []Record) []Record {
+			s.ledger.LetterBytesMax = 1 << 20
+			return bare(s, letters, len(letters[size].Value))
+		}, map[Finding]int64{Altered: 1}, 0, 0},
+		{"a span that a record takes", func(s *system, letters []Record) []Record {
+			s.ledger.RecordBytesMax = len(letters[size].Value) + frameBytesMax
+			return letters
+		}, map[Finding]int64{Refused: 1}, 0, 0},
+		{"a good span on a whim", func(s *system, letters []Record) []Record {
+			letters[size] = reheader(letters[size], HeaderError, "whim")
+			return letters
+		}, map[Finding]int64{Refused: 1}, 0, 0},
+		{"a span of another trace", func(s *system, letters []Record) []Record {
+			letters[size].Key = []byte(s.Trace(size).String())
+			return letters
+		}, map[Finding]int64{Altered: 1}, 0, 0},
+		{"a span of another project", func(s *system, letters []Record) []Record {
+			letters[size] = reheader(letters[size], HeaderProject, "99")
+			return letters
+		}, map[Finding]int64{Altered: 1}, 0, 0},
+		{"a span of another generation", func(s *system, letters []Record) []Record {
+			letters[size] = reheader(letters[size], HeaderGeneration, "9-9")
+			return letters
+		}, map[Finding]int64{Altered: 1}, 0, 0},
+		{"a span with one header more", func(s *system, letters []Record) []Record {
+			letters[size].Headers = append(letters[size].Headers, Header{Key: "extra"})
+			return letters
+		}, map[Finding]int64{Altered: 1}, 0, 0},
+		{"a bad message with one header more", func(s *system, letters []Record) []Record {
+			letters[4].Headers = append(letters[4].Headers, Header{Key: HeaderSpan})
+			return letters
+		}, map[Finding]int64{Altered: 1}, 0, 0},
+		{"another error", func(s *system, letters []Record) []Record {
+			place := 0
+			for s.BadField(uint64(place)) == "" {
+				place++
+			}
+			letters[place] = reheader(letters[place], HeaderError, "whim")
+			return letters
+		}, map[Finding]int64{Altered: 1}, 0, 0},
+		{"another offset", func(s *system, letters []Record) []Record {
+			s.ledger.Placed(2, true, 16)
+			return letters
+		}, map[Finding]int64{Altered: 1}, 0, 0},
+		{"offsets", func(s *system, letters []Record) []Record {
+			s.ledger.Placed(2, true, 17)
+			s.ledger.Placed(size-1, false, 17)
 			return letters
 		}, nil, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem()
-			s.ledger.InputTopic = "in"
+			s.ledger.InputTopic, s.ledger.RecordBytesMax = "in", 1000
 			s.send(0)
 			var letters []Record
 			for place := range size {
@@ -111,6 +167,28 @@ func TestPlantedFaultsAmongLetters(t *testing.T) {
 			}
 		})
 	}
+}
+
+// bare leaves out the value of the last letter, and says that it had so many bytes.
+func bare(s *system, letters []Record, bytes int) []Record {
+	last := &letters[len(letters)-1]
+	last.Value = nil
+	last.Headers = append(last.Headers, Header{HeaderValueBytes, fmt.Append(nil, bytes)})
+	return letters
+}
+
+// TestALetterIsReadBeforeItsOffsetIsKnown tells it afterwards.
+func TestALetterIsReadBeforeItsOffsetIsKnown(t *testing.T) {
+	s := newSystem()
+	s.send(0)
+	s.ledger.SentBad(3, 0)
+	s.ledger.DeadLetter(s.bad(0, 3))
+	s.ledger.Placed(3, true, 17)
+	expectFindings(t, s.ledger.Balance(0), nil)
+	s.ledger.SentBad(4, 0)
+	s.ledger.DeadLetter(s.bad(0, 4))
+	s.ledger.Placed(4, true, 18)
+	expectFindings(t, s.ledger.Balance(0), map[Finding]int64{Altered: 1})
 }
 
 // relabel gives one letter another header.

@@ -11,7 +11,8 @@ import (
 )
 
 // TestTheShortWayAcceptsWhatTheLongWayAccepts compares both on what the real codec writes, on that
-// with small damage, and on the stand-in's layout, which only the long way knows.
+// with small damage, which neither accepts, and on the stand-in's layout, which only the long way
+// knows.
 func TestTheShortWayAcceptsWhatTheLongWayAccepts(t *testing.T) {
 	const seed = 3
 	random := rand.New(rand.NewPCG(seed, seed))
@@ -20,7 +21,7 @@ func TestTheShortWayAcceptsWhatTheLongWayAccepts(t *testing.T) {
 	root, plain, damaged, right := uint64(0), 0, 0, 0
 	for range 50 {
 		record := flushedSegment(t, r, root)
-		in, err := l.unpack(record)
+		in, err := l.unpack(&record)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,8 +45,8 @@ func TestTheShortWayAcceptsWhatTheLongWayAccepts(t *testing.T) {
 			}
 			for range 20 {
 				value := damage(random, span.value)
-				if short, _ := both(value); short {
-					t.Fatalf("seed %d: the short way accepts %s", seed, value)
+				if short, long := both(value); short || long {
+					t.Fatalf("seed %d: accepted (short way %v): %s", seed, short, value)
 				}
 				damaged++
 			}
@@ -76,9 +77,8 @@ func damage(random *rand.Rand, value []byte) []byte {
 	}
 }
 
-// TestTheUsualRecordIsReadAsAnyOther spoils the frame of a record: what the quick look at the usual
-// frame makes of it must be what the full one says.
-func TestTheUsualRecordIsReadAsAnyOther(t *testing.T) {
+// TestTheFrameOfARecordIsKnown spoils it.
+func TestTheFrameOfARecordIsKnown(t *testing.T) {
 	s := newSystem()
 	s.send(0)
 	usual := s.record(0, 0, places(0, 20)...)
@@ -87,8 +87,8 @@ func TestTheUsualRecordIsReadAsAnyOther(t *testing.T) {
 		right    bool
 	}{
 		{"", "", true},
-		{`{"flush_id"`, `{ "flush_id"`, true},
-		{`,"spans":[`, `, "spans" : [ `, true},
+		{`{"flush_id"`, `{ "flush_id"`, false},
+		{`,"spans":[`, `, "spans" : [ `, false},
 		{`{"flush_id":"00`, `{"flush_id":"0x`, false},
 		{`{"flush_id":"00`, `{"flush_id":"0`, false},
 		{`{"flush_id":"00`, `{"flush_id":"000`, false},
@@ -99,14 +99,14 @@ func TestTheUsualRecordIsReadAsAnyOther(t *testing.T) {
 	} {
 		r := usual
 		r.Value = []byte(strings.Replace(string(usual.Value), c.old, c.new, 1))
-		if _, err := s.ledger.unpack(r); (err == nil) != c.right {
+		if _, err := s.ledger.unpack(&r); (err == nil) != c.right {
 			t.Errorf("%q for %q: %v", c.new, c.old, err)
 		}
 	}
 	for _, tail := range []string{`,"skip_enrichment":true}`, `]}`, `}}`, ``} {
 		r := usual
 		r.Value = []byte(strings.TrimSuffix(string(usual.Value), "}") + tail)
-		if _, err := s.ledger.unpack(r); err == nil {
+		if _, err := s.ledger.unpack(&r); err == nil {
 			t.Errorf("the end %q is accepted", tail)
 		}
 	}

@@ -5,8 +5,12 @@ import (
 	"fmt"
 )
 
-// member is one key of an object with its value, as they are written.
-type member struct{ key, value []byte }
+// member is one key of an object with its value, as they are written. It begins and ends at these
+// indices of the object.
+type member struct {
+	key, value []byte
+	from, to   int
+}
 
 // members splits an object into its members, without looking into the values.
 func members(dst []member, object []byte) ([]member, error) {
@@ -28,7 +32,7 @@ func split(dst []member, text []byte, open, shut byte, keyed bool) ([]member, er
 		return dst, atEnd(text, at+1)
 	}
 	for {
-		var m member
+		m := member{from: at}
 		var err error
 		if keyed {
 			if m.key, at, err = take(text, at); err != nil {
@@ -43,6 +47,7 @@ func split(dst []member, text []byte, open, shut byte, keyed bool) ([]member, er
 		if m.value, at, err = take(text, at); err != nil {
 			return dst, err
 		}
+		m.to = at
 		dst = append(dst, m)
 		at = blank(text, at)
 		switch {

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"maps"
-	"slices"
 	"testing"
 
 	"sluice/internal/load"
@@ -14,8 +13,8 @@ import (
 func TestExcuse(t *testing.T) {
 	const wiped, lostTail = "redis wiped", "failover lost the tail"
 	s := newSystem()
-	var out []uint64
-	output := func(r Record) { out = append(out, s.ledger.Output(r)...) }
+	out := 0
+	output := func(r Record) { out += len(s.ledger.Output(r).Due) }
 	expect := func(when string, pending, excusable int64) {
 		t.Helper()
 		if p, e := s.ledger.Pending(), s.ledger.Excusable(); p != pending || e != excusable {
@@ -52,8 +51,8 @@ func TestExcuse(t *testing.T) {
 	if sent, settled := s.ledger.Counts(); sent != 60 || settled != 43 {
 		t.Errorf("counts are %d, %d", sent, settled)
 	}
-	if slices.Sort(out); len(out) != 42 || len(slices.Compact(out)) != 42 {
-		t.Errorf("%d spans were told to be out, in all %v", len(out), out)
+	if out != 42 {
+		t.Errorf("%d spans were told to be out", out)
 	}
 }
 

@@ -86,35 +86,60 @@ const (
 	badKinds
 )
 
+// badDraw draws what is wrong with a bad message, from its own random bits.
+type badDraw uint64
+
+// below returns the next draw, which takes what the one before left.
+func (d *badDraw) below(n int) int {
+	drawn := uint64(*d) % uint64(n)
+	*d /= badDraw(n)
+	return int(drawn)
+}
+
+// badKind returns what is wrong with the bad message after a span, with which of the required
+// fields, if it is one of them, and the draw for the rest.
+func (r *Recipe) badKind(seq uint64) (kind, field int, draw badDraw) {
+	draw = badDraw(r.random(keyBadKind, seq))
+	switch kind = draw.below(badKinds); kind {
+	case badID:
+		field = fieldTrace + draw.below(fieldSpan-fieldTrace+1)
+	case badMissing, badTyped:
+		field = draw.below(len(required))
+	}
+	return kind, field, draw
+}
+
+// BadField returns the name of the field that is wrong in the bad message that follows a span, or ""
+// if it is not one field.
+func (r *Recipe) BadField(seq uint64) string {
+	switch kind, field, _ := r.badKind(seq); kind {
+	case badID, badMissing, badTyped:
+		return required[field].name
+	}
+	return ""
+}
+
 // AppendBad appends the bad message that follows the span at that place in the trace with that
 // root.
 func (r *Recipe) AppendBad(dst []byte, root uint64, index int) []byte {
 	seq := root + uint64(index)
-	random := r.random(keyBadKind, seq)
-	draw := func(n int) int { // each draw takes what the one before left
-		drawn := random % uint64(n)
-		random /= uint64(n)
-		return int(drawn)
-	}
-	switch kind := draw(badKinds); kind {
+	switch kind, field, draw := r.badKind(seq); kind {
 	case badCut:
 		start := len(dst)
 		dst = r.Append(dst, root, index)
-		return dst[:start+1+draw(len(dst)-start-1)]
+		return dst[:start+1+draw.below(len(dst)-start-1)]
 	case badNothing:
 		return dst
 	case badNoSpan:
-		return append(dst, noObjects[draw(len(noObjects))]...)
+		return append(dst, noObjects[draw.below(len(noObjects))]...)
 	case badID:
-		field := fieldTrace + draw(fieldSpan-fieldTrace+1)
 		id := r.badField(field, root, seq)
-		return r.appendFields(dst, root, seq, field, spoil(id, draw(len(spoils))))
+		return r.appendFields(dst, root, seq, field, spoil(id, draw.below(len(spoils))))
 	case badMissing:
-		return r.appendFields(dst, root, seq, draw(len(required)), "")
+		return r.appendFields(dst, root, seq, field, "")
 	default:
-		field := draw(len(required))
 		values := mistyped[required[field].kind]
-		return r.appendFields(dst, root, seq, field, values[draw(len(values))])
+		return r.appendFields(dst, root, seq, field, values[draw.below(len(values))])
 	}
 }
 

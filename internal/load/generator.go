@@ -17,8 +17,8 @@ type Message struct {
 	Seq, Root uint64
 	// Bad is true if the message is not a span.
 	Bad bool
-	// Repeat is true if the span was sent before.
-	Repeat bool
+	// Repeat is true if the span was sent before, Late if it was held back.
+	Repeat, Late bool
 	// At is when the message is due, since the start of the load.
 	At time.Duration
 	// Partition to send it to.
@@ -61,6 +61,7 @@ type held struct {
 	index     int
 	due       time.Duration
 	dueNumber int64
+	late      bool
 }
 
 // pacePoint is a point of the pacer's curve.
@@ -75,10 +76,6 @@ const (
 	paceStep    = 64
 	straightMax = 5 * time.Millisecond
 )
-
-// repeatWithin is how many messages later a repeated span follows at most. It must come while its
-// segment is still buffered, since what was flushed is forgotten.
-const repeatWithin = 64
 
 // tailRate is how many spans per second the open traces are finished with at least, once the load
 // is over.
@@ -122,7 +119,7 @@ func (g *Generator) Next(m *Message) bool {
 	g.at = max(at, g.at, span.due)
 	g.sent++
 	*m = Message{
-		Seq: span.root + uint64(span.index), Root: span.root, Repeat: isRepeat, At: g.at,
+		Seq: span.root + uint64(span.index), Root: span.root, Repeat: isRepeat, Late: span.late, At: g.at,
 		Partition: g.Partition(span.root),
 	}
 	g.write(m, span)
@@ -130,7 +127,7 @@ func (g *Generator) Next(m *Message) bool {
 		g.bad, g.isBad = span, true
 	}
 	if share := g.work.Duplicates; share > 0 && !isRepeat && g.repeat.Float64() < share {
-		span.dueNumber = g.sent + g.repeat.Int64N(repeatWithin) + 1
+		span.dueNumber = g.sent + g.repeat.Int64N(scenarios.RepeatWithin) + 1
 		g.again.push(span)
 	}
 	return true
@@ -155,7 +152,7 @@ func (g *Generator) pick(at time.Duration) (span held, isRepeat, ok bool) {
 		if share := g.work.Late.Share; share == 0 || g.delay.Float64() >= share {
 			return span, false, true
 		}
-		span.due = at + g.work.Late.By
+		span.due, span.late = at+g.work.Late.By, true
 		g.late.push(span)
 	}
 }

@@ -152,14 +152,23 @@ func TestLateSpansAreHeldBack(t *testing.T) {
 	s.Workload.Rate = scenarios.Rate{Shape: scenarios.ShapeConstant, From: 5000}
 	g := NewGenerator(s)
 	done := map[uint64]uint64{} // trace -> greatest number sent
-	late, messages := 0, 0
+	late, marked, messages := 0, 0, 0
 	for m := (Message{}); g.Next(&m); messages++ {
 		if m.Seq < done[m.Root] {
 			late++
+			if !m.Late {
+				t.Fatalf("span %d comes behind %d and is not marked late", m.Seq, done[m.Root])
+			}
+		}
+		if m.Late {
+			marked++
 		}
 		done[m.Root] = max(done[m.Root], m.Seq)
 	}
 	if share := float64(late) / float64(messages); share < 0.02 || share > 0.06 {
 		t.Errorf("%d of %d spans came late", late, messages)
+	}
+	if share := float64(marked) / float64(messages); share < 0.02 || share > 0.06 {
+		t.Errorf("%d of %d spans are marked late", marked, messages)
 	}
 }

@@ -2,7 +2,6 @@ package pipelinetest
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -48,8 +47,7 @@ func (w *World) read(tb testing.TB, c pipeline.Config) {
 
 func (w *World) enter(r *kgo.Record, c pipeline.Config) {
 	record := ledger.Record{
-		Where: fmt.Sprintf("%s %d@%d", r.Topic, r.Partition, r.Offset),
-		Key:   r.Key, Value: r.Value,
+		Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value,
 	}
 	for _, h := range r.Headers {
 		record.Headers = append(record.Headers, ledger.Header{Key: h.Key, Value: h.Value})

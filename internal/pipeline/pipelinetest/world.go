@@ -204,7 +204,7 @@ func (w *World) send(
 		if err != nil {
 			return err
 		}
-		w.ledger.Sent(m.Seq, m.Root)
+		w.ledger.Sent(m.Seq, m.Root, m.At)
 		record := &kgo.Record{
 			Partition: m.Partition, Key: m.Key, Value: m.Value, Timestamp: timestamp,
 		}

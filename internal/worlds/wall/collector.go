@@ -60,16 +60,14 @@ func (c *collector) run(ctx context.Context) {
 }
 
 func (c *collector) enter(now time.Time, r *kgo.Record) {
-	in := ledger.Record{Key: r.Key, Value: r.Value}
+	in := ledger.Record{Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value}
 	in.Headers = make([]ledger.Header, len(r.Headers))
 	for i, h := range r.Headers {
 		in.Headers[i] = ledger.Header{Key: h.Key, Value: h.Value}
 	}
 	if r.Topic == c.servers.letters {
-		in.Where = fmt.Sprintf("dead letter %d@%d", r.Offset, r.Partition)
 		c.sink.DeadLetter(now, in)
 	} else {
-		in.Where = fmt.Sprintf("output record %d@%d", r.Offset, r.Partition)
 		c.sink.Output(now, in)
 	}
 	c.mu.Lock()

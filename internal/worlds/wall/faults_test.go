@@ -131,7 +131,7 @@ func openBench(t *testing.T, world harness.World, given bool, cases []faultCase)
 	}
 	g := load.NewGenerator(s)
 	opened, err := world.Open(t.Context(), harness.Setup{Scenario: s, Load: g,
-		Sink: harness.NewSink(g, nil), Log: slog.New(slog.DiscardHandler)})
+		Sink: harness.NewSink(s, g, nil), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,9 @@ func (f *fleet) start(ctx context.Context, index int) error {
 	i, err := consumerprocess.Start(ctx, consumerprocess.Config{
 		Pipeline: cfg, Planted: planted, Mark: f.mark, Log: f.log,
 		Events: func(e flusher.Event) { f.sink.Supervised(index, life, e) },
-		Fresh:  func(_ int, samples []time.Duration) { f.sink.Fresh(samples) },
+		Fresh: func(worker int, samples []time.Duration) {
+			f.sink.Fresh(time.Now(), index, worker, samples)
+		},
 	})
 	// What it is now is told first: from then on others may do something to it.
 	if err != nil {

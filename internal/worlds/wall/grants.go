@@ -19,6 +19,7 @@ func Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]string) {
 		Uncovered: 20,
 		Silence:   1,
 		Orphan:    5,
+		Reading:   1,
 		Behind:    5,
 	}
 	why := map[judge.Measure]string{judge.VirtualTime: "its time is that of the wall clock"}

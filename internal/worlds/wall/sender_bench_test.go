@@ -63,7 +63,7 @@ func BenchmarkSender(b *testing.B) {
 // sendAll sends the load of a scenario, and returns how many spans that were.
 func sendAll(b *testing.B, sc scenarios.Scenario, e endpoints) int64 {
 	g := load.NewGenerator(sc)
-	sink := harness.NewSink(g, nil)
+	sink := harness.NewSink(sc, g, nil)
 	s, err := newSender(&System{endpoints: e,
 		setup: harness.Setup{Scenario: sc, Load: g, Sink: sink}})
 	if err != nil {

@@ -49,7 +49,7 @@ func (p *producer) run(ctx context.Context, queue <-chan []load.Message) error {
 
 // send enters a message and hands it to the client.
 func (p *producer) send(ctx context.Context, m *load.Message) {
-	p.sink.Sent(m)
+	p.sink.Sent(time.Now(), m)
 	record := &kgo.Record{Topic: p.topic, Partition: m.Partition, Key: m.Key, Value: m.Value}
 	if shift := p.shifts[m.Partition].Load(); shift != 0 {
 		record.Timestamp = time.Now().Add(time.Duration(shift))
@@ -57,8 +57,11 @@ func (p *producer) send(ctx context.Context, m *load.Message) {
 	handed := time.Since(p.start)
 	p.handed(handed - m.At)
 	p.acks.sent()
-	p.client.Produce(ctx, record, func(_ *kgo.Record, err error) {
+	p.client.Produce(ctx, record, func(r *kgo.Record, err error) {
 		p.acks.received(handed, time.Since(p.start), err)
+		if err == nil {
+			p.sink.Placed(m, r.Offset)
+		}
 	})
 	if took := time.Since(p.start) - handed; took > fullAfter {
 		p.full.add(handed, handed+took)

@@ -41,7 +41,7 @@ func newSending(t *testing.T, s scenarios.Scenario) *sending {
 	out := &sending{kafka: kafka, addrs: kafka.ListenAddrs()}
 	out.sender, err = newSender(&System{
 		endpoints: endpoints{kafka: out.addrs, input: "in"},
-		setup:     harness.Setup{Scenario: s, Load: g, Sink: harness.NewSink(g, nil)},
+		setup:     harness.Setup{Scenario: s, Load: g, Sink: harness.NewSink(s, g, nil)},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package wall
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -124,7 +125,10 @@ func Open(ctx context.Context, setup harness.Setup, servers Servers) (*System, e
 		},
 		network: netfault.Open(), own: netfault.Open(), busy: map[string]bool{},
 	}
-	setup.Sink.Ledger.InputTopic = s.input
+	topology, ledger := setup.Scenario.Topology, setup.Sink.Ledger
+	ledger.InputTopic, ledger.Partitions = s.input, topology.Partitions
+	ledger.LetterBytesMax = harness.BrokerRecordMax
+	ledger.RecordBytesMax = cmp.Or(int(topology.OutputRecordMax), harness.BrokerRecordMax)
 	work, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.endWork = end
 	if err := s.open(ctx, work); err != nil {

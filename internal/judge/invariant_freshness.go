@@ -1,0 +1,106 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// freshness: what workers say of how fresh segments are agrees with what is seen from outside: no
+// segment is acknowledged before its deadline, and the quantiles are no further from those of when
+// segments were read than reading and batching take, and whatever held spans up on their way in: a
+// shard's clock stands still then.
+var freshness = invariant{"freshness", ExitSafety, judgeFreshness}
+
+// Ahead are segments that were acknowledged before their deadline.
+type Ahead struct {
+	Count int64
+	// First says when, who, and how long.
+	First string
+}
+
+// Add notes what a worker said at a time.
+func (a *Ahead) Add(t float64, consumer, worker int, sample float64) {
+	a.Count++
+	if a.Count == 1 {
+		a.First = fmt.Sprintf("at %.1fs worker %d of %s says that a segment was acknowledged %.3fs "+
+			"after its deadline", t, worker, nameConsumer(consumer), sample)
+	}
+}
+
+func judgeFreshness(e *Evidence) (reports.Verdict, string) {
+	said, seen := e.Freshness, e.FreshnessSeen
+	switch {
+	case e.Ahead.Count > 0:
+		return violated("%d segments, first: %s", e.Ahead.Count, e.Ahead.First)
+	case e.silent():
+		return unknown("no span came out")
+	case said.Count == 0 && e.Balance.Flushed == 0:
+		return passed("the consumer ended, as it should, before a span came out")
+	case said.Count == 0:
+		return unknown("no worker said how fresh a segment was")
+	case seen.Count == 0:
+		return passed("no segment came out in one record, so there is nothing to compare with")
+	}
+	allowed, why := heldUp(e)
+	for _, q := range []struct {
+		name       string
+		said, seen float64
+	}{
+		{"median", said.P50, seen.P50}, {"p90", said.P90, seen.P90}, {"p99", said.P99, seen.P99},
+		{"greatest", said.Max, seen.Max},
+	} {
+		if q.said > q.seen+allowed || q.said < q.seen-allowed {
+			return violated("workers say that the %s is %.3fs, segments were read %.3fs after their "+
+				"deadlines; %.1fs apart are explained: %s", q.name, q.said, q.seen, allowed, why)
+		}
+	}
+	return passed("workers say [50, 99] %.3fs, %.3fs; seen from outside %.3fs, %.3fs", said.P50,
+		said.P99, seen.P50, seen.P99)
+}
+
+// heldUp returns how far what workers say, in the clock of a shard's input, may be from what is
+// seen by the wall's, in seconds, with the reasons: reading and batching, as long as anything was
+// broken or paused, and what the load was behind, or waited to be read.
+func heldUp(e *Evidence) (seconds float64, why string) {
+	p := e.Scenario.Pipeline
+	broken := disturbances(e)
+	for _, t := range troublesOf(e, watchedUntil(e)) {
+		broken = append(broken, disturbance{stretch{t.from, t.to}, allShards})
+	}
+	slices.SortFunc(broken, func(a, b disturbance) int { return cmp.Compare(a.from, b.from) })
+	until, unwell := 0.0, 0.0
+	for _, d := range broken {
+		unwell += max(0, d.to-max(d.from, until))
+		until = max(until, d.to)
+	}
+	var backlog int64
+	for i := range e.Samples {
+		backlog = max(backlog, e.Samples[i].Backlog)
+	}
+	perMessage := e.LoadSeconds / float64(max(e.Balance.Messages, 1))
+	waited := float64(backlog) * perMessage
+	if e.Scenario.Workload.Duplicates > 0 {
+		// One that comes again sets the deadline anew.
+		waited += scenarios.RepeatWithin * perMessage
+	}
+	still := 0.0
+	for i, looks := 1, e.watched(); i < len(looks); i++ {
+		still = max(still, looks[i].T-looks[i-1].T)
+	}
+	jump := 0.0
+	for _, o := range e.Scenario.Plan() {
+		if o.Fault.Verb == scenarios.VerbJump {
+			jump += math.Abs(o.Fault.By.Seconds())
+		}
+	}
+	grain := e.Slacks.Reading + p.MaxBatchWait.Seconds() + clockStep
+	return grain + unwell + e.Behind + waited + still + jump, fmt.Sprintf("%.1fs by reading and "+
+		"batches, %.1fs by faults and pauses, %.1fs by a load behind its time, %.1fs by messages that "+
+		"waited, %.1fs by a machine that stood still, %.1fs by clocks that jumped", grain, unwell,
+		e.Behind, waited, still, jump)
+}
