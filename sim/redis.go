@@ -52,7 +52,7 @@ func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
 // Memory implements flusher.MemoryMeter: a node is full, or it has room.
 func (r *redis) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
 	node := buffer.NodeMemory{Node: "redis"}
-	err := r.own.ask(ctx, r.costs.RedisCall, small, func() int {
+	err := r.own.ask(ctx, patient, r.costs.RedisCall, small, func() int {
 		if r.full > 0 {
 			node.Used, node.Max = 1, 1
 		}
@@ -81,9 +81,7 @@ func call[T any](
 ) (T, error) {
 	var answer T
 	var failed error
-	waiting, cancel := c.k.WithTimeout(ctx, c.answerMax)
-	defer cancel()
-	err := c.conn.ask(waiting, c.costs.RedisCall+cost, bytes, func() int {
+	err := c.conn.ask(ctx, c.answerMax, c.costs.RedisCall+cost, bytes, func() int {
 		answer, failed = do(context.Background())
 		return answerBytes(answer)
 	})

@@ -128,8 +128,7 @@ func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
 		for ; more && m.At <= elapsed; more = s.setup.Load.Next(&m) {
 			s.setup.Sink.Sent(s.Now(), &m)
 			at := start.Add(m.At).Add(s.shifts[m.Partition])
-			s.kafka.add(m.Partition, at, append([]byte(nil), m.Key...), append([]byte(nil), m.Value...))
-			s.setup.Sink.Placed(&m, int64(len(s.kafka.input[m.Partition])-1))
+			s.setup.Sink.Placed(&m, s.kafka.add(m.Partition, at, m.Key, m.Value))
 		}
 		s.kafka.come.Broadcast()
 		if !more {
@@ -147,8 +146,8 @@ func (s *System) Finish(context.Context) error { return nil }
 
 // Remains implements harness.System.
 func (s *System) Remains(ctx context.Context) (left judge.Remains) {
-	for p, log := range s.kafka.input {
-		left.Waiting += int64(len(log)) - s.kafka.group.committed[p]
+	for p := range s.kafka.input {
+		left.Waiting += s.kafka.input[p].end() - s.kafka.group.committed[p]
 	}
 	left.Store, left.Err = s.redis.store.Leftovers(ctx)
 	return left
@@ -191,10 +190,10 @@ func (s *System) ping(ctx context.Context) error {
 	answer := func() int { return small }
 	bound, cancel := s.WithTimeout(ctx, harness.Settings(s.setup.Scenario).AnswerMax())
 	defer cancel()
-	if err := s.redis.own.ask(bound, s.costs.RedisCall, small, answer); err != nil {
+	if err := s.redis.own.ask(bound, patient, s.costs.RedisCall, small, answer); err != nil {
 		return fmt.Errorf("redis does not answer: %w", err)
 	}
-	if err := s.kafka.connect().ask(bound, s.costs.Fetch, small, answer); err != nil {
+	if err := s.kafka.connect().ask(bound, patient, s.costs.Fetch, small, answer); err != nil {
 		return fmt.Errorf("kafka does not answer: %w", err)
 	}
 	return nil
