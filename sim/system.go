@@ -111,8 +111,8 @@ func (s *System) jump(f scenarios.Fault, by time.Duration) {
 	}
 }
 
-// tick is how finely the load is sent.
-const tick = time.Millisecond
+// tick is how finely the load is sent: as long as the producers on the wall clock gather messages.
+const tick = 2 * time.Millisecond
 
 // Send implements harness.System. What the broker does not take waits, and keeps its time.
 func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {

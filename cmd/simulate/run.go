@@ -71,6 +71,7 @@ func (f worldFlags) world() (harness.World, error) {
 			"the program", f.Servers, f.World)
 	}
 	if f.World == (sim.World{}).Name() {
+		collectLess()
 		return sim.World{}, nil
 	}
 	return fakes.World{}, nil
