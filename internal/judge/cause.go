@@ -158,8 +158,27 @@ type disturbance struct {
 
 const allShards = -1
 
-// disturbances are the faults, and the pauses of the input of a shard.
+// disturbances are the faults, the pauses of the input of a shard, and when messages waited to be
+// read, as they do while the system catches up.
 func disturbances(e *Evidence) []disturbance {
+	list := broken(e)
+	caughtUp := len(list)
+	wait := e.Slacks.Reading + e.Scenario.Pipeline.MaxBatchWait.Seconds()
+	for i := range e.Samples {
+		t, waited := e.Samples[i].T, float64(e.Samples[i].Backlog)*e.perMessage()
+		switch last := len(list) - 1; {
+		case waited <= wait:
+		case last >= caughtUp && list[last].to >= t-waited:
+			list[last].to = t
+		default:
+			list = append(list, disturbance{stretch{t - waited, t}, allShards})
+		}
+	}
+	return list
+}
+
+// broken are the faults, and the pauses of the input of a shard.
+func broken(e *Evidence) []disturbance {
 	var list []disturbance
 	for _, f := range reports.FaultsOf(e.Events) {
 		list = append(list, disturbance{stretch{f.From, f.To}, allShards})

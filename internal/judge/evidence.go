@@ -84,6 +84,11 @@ func (e *Evidence) silent() bool {
 		!(e.Scenario.Expectations.End == scenarios.EndBudget && e.exhausted())
 }
 
+// perMessage is how long it took on average to send a message, in seconds.
+func (e *Evidence) perMessage() float64 {
+	return e.LoadSeconds / float64(max(e.Balance.Messages, 1))
+}
+
 // exhausted tells whether a consumer gave up because a restart budget was used up.
 func (e *Evidence) exhausted() bool {
 	return slices.ContainsFunc(e.Moves, func(m Move) bool { return m.Kind == flusher.EventExhausted })

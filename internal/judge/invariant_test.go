@@ -458,12 +458,22 @@ func TestDuplicatesNeedALimitAndACause(t *testing.T) {
 	}
 }
 
+// waiting has that many messages not yet read from one time to another.
+func waiting(from, to float64, messages int64) func(e *Evidence) {
+	return func(e *Evidence) {
+		for t := from; t <= to; t += 0.5 {
+			e.Samples = append(e.Samples, reports.Sample{T: t, Backlog: messages})
+		}
+	}
+}
+
 // TestRepeatsThatACauseExcuses: what was in flight on a shard whose worker failed, or while Kafka was
 // away; and what a worker hands over that was not stopped.
 func TestRepeatsThatACauseExcuses(t *testing.T) {
 	for name, plant := range map[string]func(e *Evidence){
 		"straddles the fence":  incident(ledger.Repeated, 1, 4, 4.7),
 		"stretched by a fault": all(faulty("hang redis", 2.5, 9), incident(ledger.Repeated, 3, 1, 10)),
+		"messages waited":      all(waiting(4.6, 9, 400), incident(ledger.Repeated, 3, 4, 10)),
 		"Kafka failed":         all(faulty("fail kafka", 6, 9), incident(ledger.Repeated, 0, 7, 8)),
 		"an answer was lost": all(func(e *Evidence) {
 			e.Events = append(e.Events, reports.Event{Kind: reports.EventFaultBegin,
