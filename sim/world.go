@@ -28,6 +28,9 @@ func (w World) costs() Costs {
 	return *w.Costs
 }
 
+// Hosts are the machines of the world.
+func (w World) Hosts() Hosts { return w.costs().Hosts }
+
 // Validate implements harness.World.
 func (w World) Validate() error { return w.costs().Validate() }
 
