@@ -65,7 +65,7 @@ func (r *Report) count() {
 	for _, p := range r.Points {
 		by[p.Processes] = append(by[p.Processes], p)
 	}
-	for processes, repeats := range by {
+	for processes, repeats := range by { //order-free: sorted below
 		slices.SortFunc(repeats, func(a, b Point) int { return compare(a.Throughput, b.Throughput) })
 		middle := repeats[len(repeats)/2]
 		c := Count{Processes: processes, Least: repeats[0].Throughput, Median: middle.Throughput,
