@@ -232,7 +232,7 @@ const commitMax = 10 * time.Second
 // Commit implements flusher.Source.
 func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
 	var failed error
-	err := m.conn.ask(ctx, commitMax, 0, small, func() int {
+	err := m.conn.ask(ctx, commitMax, 0, small, func() (int, time.Duration) {
 		for _, message := range last {
 			p := message.Position.Partition
 			if m.owners[p] != m {
@@ -243,7 +243,7 @@ func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
 			m.input[p].forget(m.committed[p])
 			m.k.Note("commit", int64(p), m.committed[p])
 		}
-		return small
+		return small, 0
 	})
 	if err == nil {
 		err = failed
