@@ -107,8 +107,6 @@ func (s *Store) forgetIfEmpty(t *trace) {
 	}
 }
 
-func all(buffer.Generation, entry) bool { return true }
-
 // Leftovers implements buffer.Inspector.
 func (s *Store) Leftovers(context.Context) (buffer.Leftovers, error) {
 	s.mu.Lock()
@@ -118,7 +116,7 @@ func (s *Store) Leftovers(context.Context) (buffer.Leftovers, error) {
 		left.Held = append(left.Held, key)
 	}
 	for n, sh := range s.shards { //order-free: sorted below
-		shard := buffer.ShardLeftovers{Shard: n, Queued: sh.sorted(all)}
+		shard := buffer.ShardLeftovers{Shard: n, Queued: sh.all()}
 		for name, deadline := range sh.leased { //order-free: sorted below
 			shard.Leased = append(shard.Leased, buffer.Due{Generation: name, Deadline: deadline})
 		}

@@ -161,43 +161,54 @@ func (sh *shard) take(now buffer.Instant, limit int) []buffer.Due {
 		return nil
 	}
 	sh.due = never
-	due := sh.sorted(func(name buffer.Generation, e entry) bool {
+	var list []queued
+	for name, e := range sh.queue { //order-free: sorted below
 		if _, busy := sh.leased[name]; busy || e.from() > now {
 			sh.due = min(sh.due, e.from())
-			return false
+			continue
 		}
-		return true
-	})
+		list = append(list, queued{name, e})
+	}
+	due := sorted(list)
 	if len(due) > limit {
 		due, sh.due = due[:limit:limit], always
 	}
 	return due
 }
 
-// sorted returns what is wanted of the queue in the order in which it is leased.
-func (sh *shard) sorted(wanted func(buffer.Generation, entry) bool) []buffer.Due {
-	type queued struct {
-		buffer.Due
-		entry
-	}
-	var queue []queued
+// all returns the whole queue in the order in which it is leased.
+func (sh *shard) all() []buffer.Due {
+	list := make([]queued, 0, len(sh.queue))
 	for name, e := range sh.queue { //order-free: sorted below
-		if wanted(name, e) {
-			queue = append(queue, queued{buffer.Due{Generation: name, Deadline: e.deadline}, e})
-		}
+		list = append(list, queued{name, e})
 	}
-	slices.SortFunc(queue, func(a, b queued) int {
+	return sorted(list)
+}
+
+// queued is an entry of the queue with its name.
+type queued struct {
+	buffer.Generation
+	entry
+}
+
+// sorted returns entries in the order in which they are leased.
+func sorted(list []queued) []buffer.Due {
+	slices.SortFunc(list, func(a, b queued) int {
 		if a.atOnce != b.atOnce {
 			if a.atOnce {
 				return -1
 			}
 			return 1
 		}
-		return a.Due.Compare(b.Due)
+		return a.due().Compare(b.due())
 	})
-	list := make([]buffer.Due, len(queue))
-	for i := range queue {
-		list[i] = queue[i].Due
+	all := make([]buffer.Due, len(list))
+	for i := range list {
+		all[i] = list[i].due()
 	}
-	return list
+	return all
+}
+
+func (q *queued) due() buffer.Due {
+	return buffer.Due{Generation: q.Generation, Deadline: q.deadline}
 }

@@ -113,17 +113,14 @@ func (t *trace) attach(
 	t.calls++
 	answer := buffer.Attached{Done: true}
 	var touched []*generation
-	touch := func(g *generation) {
-		if !slices.Contains(touched, g) {
-			touched = append(touched, g)
-		}
-	}
 	for _, subtree := range subtrees {
-		fresh := t.fresh(subtree.Spans, touch)
+		var fresh []buffer.Span
+		fresh, touched = t.fresh(subtree.Spans, touched)
 		answer.Duplicates += len(subtree.Spans) - len(fresh)
 		if len(fresh) > 0 {
 			answer.Stored += len(fresh)
-			touch(t.add(delivery, subtree.Parent, fresh, limit, &answer.Merged))
+			g := t.add(delivery, subtree.Parent, fresh, limit, &answer.Merged)
+			touched = with(touched, g)
 		}
 	}
 	for _, g := range touched {
@@ -140,9 +137,19 @@ func (t *trace) attach(
 	return answer
 }
 
-// fresh returns the spans that are not known, each once; touch hears of the generations of the others.
-// Of the fresh ones t.held knows from now on that they are known; where they lead is up to add.
-func (t *trace) fresh(spans []buffer.Span, touch func(*generation)) []buffer.Span {
+// with adds a generation to a list that does not have it.
+func with(list []*generation, g *generation) []*generation {
+	if slices.Contains(list, g) {
+		return list
+	}
+	return append(list, g)
+}
+
+// fresh returns the spans that are not known, each once, and touched with the generations of the
+// others. Of the fresh ones t.held knows from now on that they are known; where they lead is up to add.
+func (t *trace) fresh(
+	spans []buffer.Span, touched []*generation,
+) ([]buffer.Span, []*generation) {
 	known := 0
 	for i := range spans {
 		id := spans[i].ID
@@ -159,10 +166,10 @@ func (t *trace) fresh(spans []buffer.Span, touch func(*generation)) []buffer.Spa
 		}
 		known++
 		if r.generation != nil {
-			touch(r.generation)
+			touched = with(touched, r.generation)
 		}
 	}
-	return spans[:len(spans)-known]
+	return spans[:len(spans)-known], touched
 }
 
 // add stores spans, none of which is known, below the parent, and returns the generation that

@@ -6,7 +6,7 @@ import (
 )
 
 // A virtual run lets go of nearly all that it allocates within seconds of virtual time, and what it
-// holds is small: collecting less often costs memory and saves a fifth of the processor. Beyond a
+// holds is small: collecting less often costs memory and saves time. Beyond a
 // bound the collector works as hard as it must. What GOGC and GOMEMLIMIT say comes first.
 const (
 	garbagePercent = 400
