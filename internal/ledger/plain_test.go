@@ -110,6 +110,11 @@ func TestARecordIsReadPlainlyAsTheLongWayReadsIt(t *testing.T) {
 			t.Fatalf("seed %d: only the long way reads %s", seed, record.Value)
 		}
 		spans := slices.Clone(l.spans)
+		long := record
+		long.Value = append(bytes.Clone(record.Value[:len(record.Value)-1]), "]}"...)
+		if check(long) {
+			t.Fatalf("seed %d: accepted: %s", seed, long.Value)
+		}
 		for range 20 {
 			other := record
 			other.Value = damage(random, record.Value)
