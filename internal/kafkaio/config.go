@@ -1,6 +1,7 @@
 package kafkaio
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -168,10 +169,7 @@ func backoff(attempts int) time.Duration {
 }
 
 func (c Config) log() *slog.Logger {
-	if c.Log == nil {
-		return slog.Default()
-	}
-	return c.Log
+	return cmp.Or(c.Log, slog.Default())
 }
 
 // where names the cluster in errors.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -171,8 +172,5 @@ func (c Config) topics() []string {
 }
 
 func (c Config) log() *slog.Logger {
-	if c.Log == nil {
-		return slog.Default()
-	}
-	return c.Log
+	return cmp.Or(c.Log, slog.Default())
 }

@@ -110,7 +110,7 @@ func (p *Pipeline) checkTopics(ctx context.Context) error {
 }
 
 func (c Config) spawner(log *slog.Logger) (spawner, error) {
-	settings, err := c.settings()
+	settings, err := c.Encode()
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +120,13 @@ func (c Config) spawner(log *slog.Logger) (spawner, error) {
 			return nil, err
 		}
 	}
-	if c.Mode == ModeGoroutine {
-		return worker.NewGoroutines(worker.GoroutineConfig{
-			Role: role, Settings: settings, Clock: wallclock.Clock{}, Log: log,
-		})
+	workers := worker.Config{
+		Role: role, Settings: settings, Limits: c.Limits, Clock: wallclock.Clock{}, Log: log,
 	}
-	pc := worker.DefaultProcessConfig(role, wallclock.Clock{})
-	pc.Settings, pc.Log = settings, log
-	pc.Threads, pc.GCPercent, pc.MemoryMax = c.Limits.Threads, c.Limits.GCPercent, c.Limits.MemoryMax
-	return worker.NewProcesses(pc)
+	if c.Mode == ModeGoroutine {
+		return worker.NewGoroutines(workers)
+	}
+	return worker.NewProcesses(workers)
 }
 
 // join makes the source and the consumer. The source joins the group at once, and the group waits

@@ -100,7 +100,7 @@ func beat(ctx, stop context.Context, reporter flusher.Reporter) error {
 func newProcesses(tb testing.TB, b behaviour) (*Processes, *syncbuf.Buffer) {
 	tb.Helper()
 	out := &syncbuf.Buffer{}
-	cfg := DefaultProcessConfig(testRole, wallclock.Clock{})
+	cfg := Config{Role: testRole, Limits: DefaultLimits(), Clock: wallclock.Clock{}}
 	cfg.Settings, _ = json.Marshal(b)
 	cfg.Log = slog.New(slog.NewJSONHandler(out, nil))
 	s, err := NewProcesses(cfg)
