@@ -49,8 +49,7 @@ func readLimits(ctx context.Context, cfg Config, topics []string) (limits, error
 	}
 	err := ask(ctx, cfg, func(ctx context.Context, admin *kadm.Client) error {
 		configs, err := admin.DescribeTopicConfigs(ctx, topics...)
-		var denied *kadm.AuthError
-		if errors.As(err, &denied) {
+		if _, denied := errors.AsType[*kadm.AuthError](err); denied {
 			return nil
 		}
 		if err != nil {

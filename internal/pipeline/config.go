@@ -171,6 +171,4 @@ func (c Config) topics() []string {
 	return []string{c.InputTopic, c.OutputTopic, c.DeadLetterTopic}
 }
 
-func (c Config) log() *slog.Logger {
-	return cmp.Or(c.Log, slog.Default())
-}
+func (c Config) log() *slog.Logger { return cmp.Or(c.Log, slog.Default()) }
