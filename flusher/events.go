@@ -155,12 +155,9 @@ func shardList(shards []buffer.Shard) string {
 
 // describe says in words how a worker ended.
 func (e Exit) describe() string {
-	var text string
-	switch {
-	case e.Signal != "":
+	text := fmt.Sprintf("exited with code %d", e.Code)
+	if e.Signal != "" {
 		text = "killed by signal " + e.Signal
-	default:
-		text = fmt.Sprintf("exited with code %d", e.Code)
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()

@@ -154,8 +154,7 @@ func (s *Supervisor) ended() error {
 	err := s.fault()
 	strays := 0
 	for _, k := range s.newKeepers(0) {
-		k.dropEndedStrays()
-		strays += k.strayCount()
+		strays += k.dropEndedStrays()
 	}
 	if strays > 0 && !errors.Is(err, ErrStrays) {
 		err = errors.Join(err, fmt.Errorf("%w: %d did not end with the supervisor",

@@ -89,7 +89,7 @@ func beat(ctx, stop context.Context, reporter flusher.Reporter) error {
 	clock := wallclock.Clock{}
 	for n := uint64(2); ; n++ {
 		if clock.Sleep(stop, 5*time.Millisecond) != nil {
-			reporter.Report(flusher.Status{Stage: flusher.StageStopped, Beats: n, Spans: 42})
+			reporter.Report(flusher.Status{Stage: flusher.StageStopped, Beats: n, Totals: flusher.Totals{Spans: 42}})
 			return ctx.Err()
 		}
 		reporter.Report(flusher.Status{Stage: flusher.StageIdle, Beats: n})
