@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -119,8 +120,7 @@ func (p *program) live(ctx, stop context.Context, drain func()) error {
 		if errors.Is(err, context.Canceled) && stop.Err() != nil {
 			return nil // asked to stop before it had started
 		}
-		var missing *kafkaio.MissingTopicsError
-		if errors.As(err, &missing) {
+		if _, missing := errors.AsType[*kafkaio.MissingTopicsError](err); missing {
 			err = fmt.Errorf("%w (--create-topics does that)", err)
 		}
 		return err
@@ -188,14 +188,11 @@ func (p *program) watch(ctx context.Context, k *config.KillSwitch) func() {
 	ctx, cancel := context.WithCancel(ctx)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		k.Watch(ctx, hup)
-	}()
+	var watching sync.WaitGroup
+	watching.Go(func() { k.Watch(ctx, hup) })
 	return func() {
 		signal.Stop(hup)
 		cancel()
-		<-done
+		watching.Wait()
 	}
 }

@@ -38,7 +38,7 @@ type moment struct {
 }
 
 // showRates shows what happens, once a second, until stop is done.
-func (p *program) showRates(stop context.Context, d *demo, line *pipeline.Pipeline) {
+func (p *program) showRates(stop context.Context, line *pipeline.Pipeline) {
 	began := time.Now()
 	last := moment{at: began}
 	for sleep(stop, rateEvery) {

@@ -85,7 +85,9 @@ func connect[T any](
 		if stop.Err() != nil {
 			return nil, nil // nothing is in flight yet
 		}
-		if !retryable(server, err) {
+		// What Redis answers tells whether waiting helps. Kafka was there when the program started,
+		// with the same settings.
+		if server == "redis" && !buffer.Retryable(err) {
 			return nil, err
 		}
 		w.troubles.Fails(of, "connection to "+server, err)
@@ -95,12 +97,6 @@ func connect[T any](
 			return nil, ctx.Err()
 		}
 	}
-}
-
-// retryable: what Redis answers tells whether waiting helps. Kafka was there when the program
-// started, with the same settings.
-func retryable(server string, err error) bool {
-	return server == "kafka" || buffer.Retryable(err)
 }
 
 // beat is a sign of life before the core gives its own.
