@@ -48,13 +48,12 @@ func (p *program) run() (int, error) {
 	stop, drain := context.WithCancel(ctx)
 	defer drain()
 	done := make(chan struct{})
-	ended := make(chan error, 1)
+	var err error // written before done is closed
 	go func() {
 		defer close(done)
-		ended <- p.live(ctx, stop, drain)
+		err = p.live(ctx, stop, drain)
 	}()
-	forced := p.obey(done, drain, atOnce)
-	if forced {
+	if p.obey(done, drain, atOnce) {
 		// Do not wait for what is stuck on a server. The workers end with this process.
 		select {
 		case <-done:
@@ -62,7 +61,7 @@ func (p *program) run() (int, error) {
 		}
 		return codeAtOnce, nil
 	}
-	return codeDone, <-ended
+	return codeDone, err
 }
 
 // obey follows the signals until done: the first one drains, the second ends at once.

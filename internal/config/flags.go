@@ -6,7 +6,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sluice/buffer"
-	"sluice/internal/pipeline"
 )
 
 // flags is the command line, the environment and the file in one: every field is a flag of the
@@ -43,17 +42,11 @@ type kafkaFlags struct {
 
 // tlsFlags are those of one server.
 type tlsFlags struct {
-	TLS  bool   `name:"tls" help:"Connect with TLS."`
-	CA   string `name:"tls-ca" placeholder:"FILE" help:"CA certificates (PEM); default: the system's."`
-	Cert string `name:"tls-cert" placeholder:"FILE" help:"Client certificate (PEM)."`
-	Key  string `name:"tls-key" placeholder:"FILE" help:"Key of the client certificate (PEM)."`
-	Name string `name:"tls-server-name" placeholder:"NAME" help:"Name in the server's certificate, if not the host's."`
-}
-
-func (f tlsFlags) config() pipeline.TLS {
-	return pipeline.TLS{
-		Enabled: f.TLS, CAFile: f.CA, CertFile: f.Cert, KeyFile: f.Key, ServerName: f.Name,
-	}
+	Enabled    bool   `name:"tls" help:"Connect with TLS."`
+	CAFile     string `name:"tls-ca" placeholder:"FILE" help:"CA certificates (PEM); default: the system's."`
+	CertFile   string `name:"tls-cert" placeholder:"FILE" help:"Client certificate (PEM)."`
+	KeyFile    string `name:"tls-key" placeholder:"FILE" help:"Key of the client certificate (PEM)."`
+	ServerName string `name:"tls-server-name" placeholder:"NAME" help:"Name in the server's certificate, if not the host's."`
 }
 
 type topicFlags struct {

@@ -109,7 +109,7 @@ func noURL(flag string, addresses []string) error {
 func (f *flags) redis(r *pipeline.Redis) {
 	r.Addresses = f.Redis
 	r.User = f.RedisUser
-	r.TLS = f.RedisTLS.config()
+	r.TLS = pipeline.TLS(f.RedisTLS)
 	r.Namespace, r.Slice = f.RedisNamespace, f.Slice
 	r.Compression = f.RedisCompression
 }
@@ -120,7 +120,7 @@ func (f *flags) kafka(k *pipeline.Kafka) {
 	if f.KafkaSASL != "none" {
 		k.SASL.Mechanism = kafkaio.Mechanism(f.KafkaSASL)
 	}
-	k.TLS = f.KafkaTLS.config()
+	k.TLS = pipeline.TLS(f.KafkaTLS)
 }
 
 func (f *flags) topics(c *pipeline.Config) {
