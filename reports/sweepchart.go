@@ -65,7 +65,7 @@ func (s Sweep) subtitle() string {
 		"dashed: linear scaling from the first", s.World, repeats)
 }
 
-var bandColor = rgb(0xC9, 0xDC, 0xF0)
+var bandColor = tone(0xC9DCF0, 0x2A4361)
 
 // paintIdeal draws the line through 0 and the first row, as far as it is inside of the panel.
 func (s Sweep) paintIdeal(p panel) {
