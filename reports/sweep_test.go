@@ -23,6 +23,8 @@ func TestSweepNotes(t *testing.T) {
 				"2 and 4 processes cannot be told apart: their spreads overlap"}},
 		"one in all others": {map[int][]float64{1: {10, 40}, 2: {18, 22}, 4: {20, 30}},
 			[]string{"1, 2 and 4 processes cannot be told apart: their spreads overlap"}},
+		"one begins below a group": {map[int][]float64{1: {20, 30}, 2: {10, 40}, 4: {18, 25}},
+			[]string{"1, 2 and 4 processes cannot be told apart: their spreads overlap"}},
 		"more is worse": {map[int][]float64{1: {10, 14}, 2: {20, 22}, 8: {12, 13}},
 			[]string{"1 and 8 processes cannot be told apart: their spreads overlap"}},
 		"one kept up": {map[int][]float64{1: {0, 0}, 2: {18, 22}},
