@@ -26,7 +26,7 @@ type SweepRun struct {
 	BytesPerSecond   float64 `json:"bytes_per_second"`
 	FreshnessP99     float64 `json:"freshness_p99_seconds"`
 	DrainSeconds     float64 `json:"drain_seconds"`
-	// Cores used on average over the time of the load.
+	// Cores used on average, from the begin of the load until all was out.
 	Cores
 }
 

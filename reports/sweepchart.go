@@ -101,6 +101,9 @@ func (s Sweep) ticks(p panel) {
 	}
 }
 
+// coresName is the name of the panel of cores.
+const coresName = "cores used until all was out"
+
 // paintCores draws a bar for each count, those who used cores stacked in the order of the legend.
 func (s Sweep) paintCores(p panel, users []coreUser, missing string) {
 	top, width := 0.0, vg.Length(barMax)
@@ -117,9 +120,9 @@ func (s Sweep) paintCores(p panel, users []coreUser, missing string) {
 	}
 	p.fitY(top, 0.2)
 	p.gridY()
-	p.heading("cores used")
+	p.heading(coresName)
 	note := textStyle(9, faint, false, alignment{-1, 1})
-	p.text(note, p.left+nameStyle().Width("cores used")+legendSpace/2, p.high+5, missing)
+	p.text(note, p.left+nameStyle().Width(coresName)+legendSpace/2, p.high+5, missing)
 	var legend legend
 	for _, user := range users {
 		legend = append(legend, legendEntry{user.color, user.name})

@@ -63,8 +63,10 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 				BytesPerSecond:   outcome.Result.Throughput.BytesPerSecond,
 				FreshnessP99:     outcome.Result.Freshness.P99,
 				DrainSeconds:     outcome.Result.Run.DrainSeconds,
-				Cores:            reports.CoresDuring(outcome.Samples, 0, one.Scenario.Duration.Seconds()),
 			}
+			// Short loads are flushed in the drain, most of them.
+			run.Cores = reports.CoresDuring(outcome.Samples, 0,
+				one.Scenario.Duration.Seconds()+run.DrainSeconds)
 			if j, ok := reports.First(outcome.Result.Invariants, outcome.Result.Expectations); ok {
 				run.Reason = j.Name + ": " + j.Detail
 			}
