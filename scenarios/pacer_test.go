@@ -1,11 +1,9 @@
-package load
+package scenarios
 
 import (
 	"math"
 	"testing"
 	"time"
-
-	"sluice/scenarios"
 )
 
 var shapes = []string{
@@ -16,11 +14,11 @@ var shapes = []string{
 
 func pacer(t testing.TB, shape string, over time.Duration) Pacer {
 	t.Helper()
-	var rate scenarios.Rate
+	var rate Rate
 	if err := rate.UnmarshalText([]byte(shape)); err != nil {
 		t.Fatal(err)
 	}
-	return NewPacer(rate, over)
+	return Pacer{rate, over}
 }
 
 // TestHitsIsTheIntegralOfRate compares the formulas with a sum of small steps.
