@@ -32,6 +32,10 @@ func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
 	add("open loop", e.Behind <= e.Slacks.Behind,
 		"the load was at most %.3fs behind its time, limit %vs%s", e.Behind, e.Slacks.Behind,
 		prefixed("; ", e.Limit))
+	if p, ok := e.moving(); ok {
+		add("drain_max", false, "all would be out %.0fs after the load, limit %v", e.DrainSeconds+p.more(),
+			x.DrainMax)
+	}
 	restarts, worst, worstWorker := 0, 0, 0
 	for _, w := range r.Workers {
 		restarts += w.Restarts
