@@ -161,7 +161,7 @@ func (p *possible) restarting() []bool {
 
 // mayRestart tells whether a fault may make a worker restart. One of a server may, on a bad day.
 func (p *possible) mayRestart(f Fault, worker int) bool {
-	if f.Target.isWorker() && !f.Target.covers(Target{TargetWorker, worker}) {
+	if f.Target.isWorker() && !f.Target.Covers(Target{TargetWorker, worker}) {
 		return false
 	}
 	switch f.Verb {
@@ -173,8 +173,8 @@ func (p *possible) mayRestart(f Fault, worker int) bool {
 	return true
 }
 
-// covers tells whether what hits one target may hit another one, too.
-func (t Target) covers(other Target) bool {
+// Covers tells whether what hits one target may hit another one, too.
+func (t Target) Covers(other Target) bool {
 	switch {
 	case t.isWorker() && other.isWorker():
 		return t.Kind != TargetWorker || other.Kind != TargetWorker || t.N == other.N
@@ -202,7 +202,7 @@ func (p *possible) checkResume(path string, f Fault) {
 	for _, other := range p.Faults {
 		length := other.For
 		switch {
-		case !other.Target.covers(f.Target):
+		case !other.Target.Covers(f.Target):
 			continue
 		case other.Verb == VerbSlowStart:
 			return // whenever a worker starts
@@ -236,7 +236,7 @@ func (p *possible) checkDown(path string, f Fault) {
 		lasts := slices.Contains(downs, other.Verb) && other.For > 0 &&
 			other.When.Kind == MomentAt && other.When.At < f.When.At && other.When.At+other.For >= p.Duration
 		excludes := other.Target.Kind == TargetConsumer && f.Target.isWorker() ||
-			other.Target.covers(f.Target) && (f.Verb == VerbHang || slices.Contains(downs, f.Verb))
+			other.Target.Covers(f.Target) && (f.Verb == VerbHang || slices.Contains(downs, f.Verb))
 		if lasts && excludes {
 			p.expect(false, path, "%s is down then, and until the load ends: %q", other.Target, other)
 			return

@@ -28,7 +28,7 @@ const (
 // moving returns the pace at which spans came out in the last part of a drain that drain_max ended; ok
 // is false if none did, if nothing is left that could, or if something else is to blame.
 func (e *Evidence) moving() (p pace, ok bool) {
-	if e.Drained || e.EndedEarly || e.Interrupted || e.HealErr != nil || e.SendErr != nil {
+	if e.Drained || e.HealErr != nil || !e.whole() {
 		return pace{}, false
 	}
 	for _, l := range e.Looks {
