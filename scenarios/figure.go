@@ -71,22 +71,25 @@ func (l *Limit) UnmarshalText(text []byte) error {
 // workerNumber is what N stands for.
 var workerNumber = regexp.MustCompile(`^workers\.[0-9]+\.`)
 
-// hintOf names the figures that may be meant: similar ones, or those of the same part.
+// hintOf names the figures that may be meant: similar ones, those of the same part or of one that
+// begins alike, or else the parts.
 func hintOf(figure string) string {
 	if near := options.DidYouMean(figure, figures); near != "" {
 		return near
 	}
-	part := figure[:strings.LastIndex(figure, ".")+1]
-	var known []string
-	for _, f := range figures {
-		if part != "" && strings.HasPrefix(f, part) || strings.HasPrefix(f, figure) {
-			known = append(known, f)
+	first, _, _ := strings.Cut(figure, ".")
+	for _, start := range []string{figure[:strings.LastIndex(figure, ".")+1], first} {
+		known := slices.DeleteFunc(Figures(), func(f string) bool { return !strings.HasPrefix(f, start) })
+		if start != "" && len(known) > 0 {
+			return "; known: " + strings.Join(known, ", ")
 		}
 	}
-	if len(known) == 0 {
-		known = figures
+	var parts []string
+	for _, f := range figures {
+		part, _, _ := strings.Cut(f, ".")
+		parts = append(parts, part)
 	}
-	return "; known: " + strings.Join(known, ", ")
+	return "; a figure begins with one of " + strings.Join(slices.Compact(parts), ", ")
 }
 
 // figureValue reads the value of a figure in its own unit.

@@ -96,6 +96,6 @@ func (s Spread) String() string {
 
 // natural reads a number of at least 1.
 func natural(text string) (int, bool) {
-	n, err := strconv.ParseInt(text, 10, 32)
-	return int(n), err == nil && n >= 1
+	n, err := strconv.Atoi(text)
+	return n, err == nil && n >= 1
 }

@@ -104,7 +104,6 @@ func (s *Scenario) checkForms(c *checker) {
 	if err := w.Rate.check(); err != nil {
 		c.expect(false, "workload.rate", "%v", err)
 	}
-	c.expect(w.Rate.Peak() <= rateMax, "workload.rate", "%v is over %v", w.Rate, PerSecond(rateMax))
 	c.expect(w.SpansPerTrace.High <= sizeMax, "workload.spans_per_trace",
 		"a trace has 1 to %d spans, not %d", sizeMax, w.SpansPerTrace.High)
 	bytes := w.SpanBytes
