@@ -101,8 +101,8 @@ func (p *possible) checkExpectations() {
 		most, _ := p.rest()
 		reach := float64(p.Pacer().Total()+most) / p.Duration.Seconds()
 		p.expect(float64(x.ThroughputMin) <= reach, "expectations.throughput_min",
-			"%v cannot be reached: the load sends %.0f/s at the most, over %v", x.ThroughputMin,
-			math.Floor(reach), p.Duration)
+			"%v cannot be reached: over %v the load sends %.0f/s at the most; write no more than that",
+			x.ThroughputMin, p.Duration, math.Floor(reach))
 	}
 	if p.knows("topology", "expectations.worker_restarts_max", "expectations.restarts_min") &&
 		x.WorkerRestartsMax != Unlimited {
