@@ -66,7 +66,9 @@ func (r *PerSecond) UnmarshalText(text []byte) error {
 	number, ok := strings.CutSuffix(string(text), "/s")
 	value, err := strconv.ParseFloat(number, 64)
 	switch {
-	case err != nil || !(value >= 0 && value <= rateMax):
+	case err == nil && value > rateMax:
+		return fmt.Errorf("%s is more than %v", text, PerSecond(rateMax))
+	case err != nil || !(value >= 0):
 		return fmt.Errorf("%q is not a rate in spans per second: write 2000/s", text)
 	case !ok:
 		return fmt.Errorf("rate %q has no unit: write %s/s", text, number)
