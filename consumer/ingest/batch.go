@@ -20,6 +20,7 @@ type batch struct {
 	wall     buffer.Instant // when it was read
 	before   *batch         // of the same tenure; nil if it is the first, or done
 	earlier  *batch         // the last of an earlier tenure; nil for all but the first
+	last     bool           // nothing more had been polled
 	spans    []buffer.Span  // scratch, of the partition
 
 	task flusher.Task

@@ -24,6 +24,7 @@ type partition struct {
 
 	pending []flusher.Message // polled and not in a batch
 	since   time.Time         // when the first of pending was polled
+	more    bool              // the first of pending was too late for the clock of the last batch
 	started time.Time         // when the last batch was started
 	inWork  []*batch          // oldest first
 	last    *batch            // the last that was started; its successor waits for it
@@ -31,7 +32,7 @@ type partition struct {
 	scratch [][]buffer.Span   // of batches that are done
 
 	joined  time.Time // when it was assigned
-	settled int       // batches that are in the store
+	settled int       // messages of batches that are in the store
 	ready   bool      // what was delivered again is in the store, so it may be flushed
 	flushed bool      // the assigner knows of it
 
@@ -87,7 +88,7 @@ func (p *partition) due(now time.Time, maxBatch int, wait time.Duration) (bool, 
 	switch {
 	case len(p.pending) == 0, p.reason != "", len(p.inWork) >= inWorkMax:
 		return false, never
-	case len(p.pending) >= maxBatch:
+	case p.more, len(p.pending) >= maxBatch:
 		return true, 0
 	case len(p.inWork) > 0:
 		return false, never
@@ -99,19 +100,20 @@ func (p *partition) due(now time.Time, maxBatch int, wait time.Duration) (bool, 
 // never is longer than any wait.
 const never = time.Duration(1<<63 - 1)
 
-// cut takes a batch from what is pending.
-func (p *partition) cut(now time.Time, maxBatch int) *batch {
-	n := min(maxBatch, len(p.pending))
+// cut takes a batch from what is pending: not more than its clock can stand for.
+func (p *partition) cut(now time.Time, maxBatch int, grain time.Duration) *batch {
+	n := cutAt(p.pending, maxBatch, grain)
 	b := &batch{
 		number:   p.number,
 		messages: p.pending[:n:n],
 		wall:     buffer.InstantOf(p.since),
 		before:   p.last,
 		earlier:  p.earlier,
+		last:     n == len(p.pending),
 	}
 	p.earlier = nil
 	p.pending = p.pending[n:]
-	p.since = now
+	p.since, p.more = now, n < maxBatch && !b.last
 	if last := len(p.scratch) - 1; last >= 0 {
 		b.spans, p.scratch = p.scratch[last][:0], p.scratch[:last]
 	}
@@ -133,8 +135,8 @@ func (p *partition) finished() *batch {
 
 // settle notes that a batch is in the store.
 func (p *partition) settle(b *batch, maxBatch int) {
-	p.settled++
-	if len(b.messages) < maxBatch || p.settled >= catchUpMax {
+	p.settled += len(b.messages)
+	if b.last && len(b.messages) < maxBatch || p.settled >= catchUpMax*maxBatch {
 		p.ready = true
 	}
 	p.done = b.messages[len(b.messages)-1]
