@@ -115,3 +115,6 @@ const grainShare = 8
 func (c Config) grain() time.Duration {
 	return min(c.Options.RootTimeout, c.Options.Timeout) / grainShare
 }
+
+// longest is the time after which a segment is flushed at the latest.
+func (c Config) longest() time.Duration { return max(c.Options.RootTimeout, c.Options.Timeout) }

@@ -144,7 +144,10 @@ func (l *Loop) start(now time.Time) time.Duration {
 				wait = min(wait, in)
 				break
 			}
-			b := p.cut(now, l.config.grownBatch(), l.config.grain())
+			b := p.cut(now, l.config.grownBatch())
+			if b == nil {
+				continue
+			}
 			b.delivery = l.delivery(p, now)
 			b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.ingest(p.ctx, b) })
 		}
