@@ -127,7 +127,7 @@ func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
 		elapsed := s.Now().Sub(start)
 		for ; more && m.At <= elapsed; more = s.setup.Load.Next(&m) {
 			s.setup.Sink.Sent(s.Now(), &m)
-			at := start.Add(m.At).Add(s.shifts[m.Partition])
+			at := m.Timestamp(start.Add(m.At).Add(s.shifts[m.Partition]))
 			s.kafka.add(m.Partition, at, append([]byte(nil), m.Key...), append([]byte(nil), m.Value...))
 			s.setup.Sink.Placed(&m, int64(len(s.kafka.input[m.Partition])-1))
 		}

@@ -68,7 +68,10 @@ func (r reach) cut(most int) (n int, agreed clocks) {
 		case agreed == noClocks && !r.waited && len(r.pending)-1-n < few && r.leaps(t):
 			return 0, noClocks
 		case agreed != noClocks && r.movedOn(n, t, agreed):
-			return n, agreed
+			if !r.begins(n, t, agreed) {
+				return n, agreed
+			}
+			agreed = clocks{t, t}
 		case agreed == noClocks:
 			agreed = clocks{t, t}
 		case r.hasCompany(n, t):
@@ -116,6 +119,14 @@ func (r reach) movedOn(i int, t buffer.Instant, agreed clocks) bool {
 		return t > up && o > up || t < down && o < down
 	})
 	return 2*n > of || t > up && (2*n == of || of < few)
+}
+
+// begins tells whether the course is better begun with the message at i than with the few before it
+// that agreed, a time-out ago and more: they may be skewed, for nothing before them tells. If they
+// are not, they wait a little longer than they would have.
+func (r reach) begins(i int, t buffer.Instant, agreed clocks) bool {
+	return r.course.wall == 0 && i < few && t > agreed.to.Add(grainShare*r.grain) &&
+		r.hasCompany(i, t)
 }
 
 // hasCompany tells whether the message at i, which is apart from those that agreed while those that

@@ -69,8 +69,9 @@ func TestFlushingWaitsForABacklogThatIsCutByItsClocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		begin := time.Now().Add(-time.Hour)
-		for i := range 10 {
-			r.broker.append(0, begin.Add(time.Duration(i)*time.Minute), fmt.Sprintf("x s%d root", i))
+		for i := range 100 {
+			at := begin.Add(time.Duration(i/10) * time.Minute)
+			r.broker.append(0, at, fmt.Sprintf("x s%d root", i))
 		}
 		stored := 0
 		r.steps.after = func(call string) error {
