@@ -122,10 +122,10 @@ func (r reach) movedOn(i int, t buffer.Instant, agreed clocks) bool {
 }
 
 // begins tells whether the course is better begun with the message at i than with the few before it
-// that agreed, a time-out ago and more: they may be skewed, for nothing before them tells. If they
+// that agreed, a time-out ago and more: they may be skewed, for little before them tells. If they
 // are not, they wait a little longer than they would have.
 func (r reach) begins(i int, t buffer.Instant, agreed clocks) bool {
-	return r.course.wall == 0 && i < few && t > agreed.to.Add(grainShare*r.grain) &&
+	return len(r.before) < few && i < few && t > agreed.to.Add(grainShare*r.grain) &&
 		r.hasCompany(i, t)
 }
 

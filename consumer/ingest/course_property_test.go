@@ -144,7 +144,8 @@ func (s *stream) check(batch []flusher.Message, clock buffer.Instant) string {
 				"(batch %d to %d)", i, early, first, last)
 		}
 	}
-	for i := first; i < len(s.good); i++ {
+	// The few before a gap at the start of a tenure wait for what is behind it.
+	for i := max(first, min(few, last)); i < len(s.good); i++ {
 		if s.skewed[i] {
 			continue
 		}
