@@ -33,7 +33,8 @@ func TestABatchEndsWhereItsClockHasMovedOn(t *testing.T) {
 			at := time.Unix(1000, 0).Add(time.Duration(clock) * grain / 4)
 			pending = append(pending, flusher.Message{Time: at})
 		}
-		r := reach{course: &course{grain: grain}, pending: pending, now: buffer.Seconds(10_000), waited: true}
+		of := &course{grain: grain, before: make([]buffer.Instant, few)} // none of which says anything
+		r := reach{course: of, pending: pending, now: buffer.Seconds(10_000), waited: true}
 		if got, _ := r.cut(10); got != c.want {
 			t.Errorf("%s: %d messages of %v, want %d", c.name, got, c.clocks, c.want)
 		}
@@ -91,5 +92,88 @@ func TestFlushingWaitsForABacklogThatIsCutByItsClocks(t *testing.T) {
 			t.Errorf("not flushed after %d batches", stored)
 		}
 		r.end()
+	})
+}
+
+// Each line is batches of one message, of those around which the test is: what clock a batch gets
+// whose only message has that clock, in seconds, after others and with others behind it.
+func TestTheClockOfABatchOfOneMessage(t *testing.T) {
+	steady := []int64{100, 101, 102, 103, 104, 105, 106, 107, 108}
+	for _, c := range []struct {
+		name   string
+		before []int64
+		clock  int64
+		want   int64 // 0: waits for more
+	}{
+		{"in order", steady, 109, 109},
+		{"days old", steady, 1, 109},
+		{"no time at all", steady, 0, 109},
+		{"ahead of the wall clock", steady, 1_000_000, 109},
+		{"ahead of the course, of a backlog", steady, 5000, 0},
+		{"the first", nil, 9999, 9999},
+		{"the first, old: it may be a backlog", nil, 109, 0},
+	} {
+		course := &course{grain: 2 * time.Second}
+		feed := func(clock, wall int64) (int, buffer.Instant) {
+			m := []flusher.Message{{Time: time.Unix(clock, 0)}}
+			at := buffer.Seconds(wall)
+			n, agreed := reach{course: course, pending: m, now: buffer.Seconds(10_000), wall: at}.cut(9)
+			waited := n == 0
+			if waited {
+				n, agreed = reach{course, m, buffer.Seconds(10_000), at, true}.cut(9)
+			}
+			clockOf := course.advance(m[:n], agreed, at, true)
+			if waited && agreed != noClocks {
+				return 0, 0
+			}
+			return n, clockOf
+		}
+		wall := int64(9991)
+		for _, clock := range c.before {
+			feed(clock, wall)
+			wall++
+		}
+		if _, got := feed(c.clock, wall); got != buffer.Seconds(c.want) {
+			t.Errorf("%s: the clock is %d, want %d", c.name, got/1000, c.want)
+		}
+	}
+}
+
+// After the longest time-out without input nothing has to wait for a clock that is behind.
+func TestAnIdleInputCatchesUpWithTheWallClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.broker.append(0, time.Now().Add(-30*24*time.Hour), "x a a")
+		r.start(0)
+		settle(r.config.longest() / 2)
+		if got := r.loop.Counters().Partitions[0]; got.Wall.Sub(got.Clock) < 24*time.Hour {
+			t.Errorf("the clock is %v behind, want that of the message", got.Wall.Sub(got.Clock))
+		}
+		settle(r.config.longest())
+		r.end()
+		if got := r.loop.Counters().Partitions[0]; got.Wall != got.Clock {
+			t.Errorf("the input lag is %v, want none", got.Wall.Sub(got.Clock))
+		}
+		fenced, err := r.store.Fence(t.Context(), 0, buffer.AnyEpoch)
+		if err != nil || fenced.Clock.Drift < -time.Second {
+			t.Errorf("the shard's drift is %v, %v", fenced.Clock.Drift, err)
+		}
+	})
+}
+
+func TestSkewedMessagesAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		for i := range 20 {
+			r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root", i))
+		}
+		r.broker.append(0, time.UnixMilli(-1), "x old root")
+		r.start(0)
+		settle(time.Second)
+		r.end()
+		if got := r.loop.Counters().Partitions[0]; got.Skewed != 1 || got.Spans != 21 {
+			t.Errorf("%d of %d skewed, want 1 of 21", got.Skewed, got.Spans)
+		}
 	})
 }
