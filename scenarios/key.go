@@ -131,6 +131,8 @@ var keys = []Key{
 		low: 0.0, high: 1.0, Means: "share of traces whose root never arrives"},
 	{Path: "workload.bad", Unit: "share", Example: "0.02", Zero: "there are none",
 		low: 0.0, high: 1.0, Means: "messages that are not spans, as a share of the spans"},
+	{Path: "workload.skew", Unit: "share, time", Example: "0.1 by 720h", Means: "share of traces whose " +
+		"messages have wrong timestamps, and by how much at most; some are 0 or -1; or `never`"},
 	{Path: "workload.producers", Example: "4", low: 1, high: producersMax,
 		Means: "clients that share the sending"},
 	{Path: "workload.key_skew", Example: "1.5", Zero: "even", low: 0.0, high: 10.0,

@@ -32,6 +32,8 @@ var forms = map[reflect.Type]struct{ pattern, example string }{
 	reflect.TypeFor[PerSecond](): {`^` + perSecond + `$`, "2000/s"},
 	reflect.TypeFor[Late](): {
 		`^(never|` + sharePattern + ` by ` + durationPattern + `)$`, "0.01 by 300ms"},
+	reflect.TypeFor[Skew](): {
+		`^(never|` + sharePattern + ` by ` + durationPattern + `)$`, "0.1 by 720h"},
 	reflect.TypeFor[Spread](): {`^([0-9]+|uniform [0-9]+\.\.[0-9]+|geometric mean ` + numberPattern +
 		` max [0-9]+)$`, "uniform 5..40"},
 	reflect.TypeFor[Rate](): {`^(constant ` + perSecond + `|ramp ` + perSecond + ` to ` + perSecond +

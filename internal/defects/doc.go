@@ -35,7 +35,8 @@ type Defect struct {
 
 // All returns every defect, by name.
 func All() []Defect {
-	return append([]Defect{ackFirst, commitFirst, deleteBeforeQueue, killSkipped}, Damages()...)
+	return append([]Defect{ackFirst, commitFirst, deleteBeforeQueue, killSkipped, strayClock},
+		Damages()...)
 }
 
 // Find returns the defect of that name; without a name, none.

@@ -19,6 +19,9 @@ type Message struct {
 	Bad bool
 	// Repeat is true if the span was sent before, Late if it was held back.
 	Repeat, Late bool
+	// Skewed is true if the timestamp is wrong: by Skew, or 0 or -1 if Timeless.
+	Skewed, Timeless bool
+	Skew             time.Duration
 	// At is when the message is due, since the start of the load.
 	At time.Duration
 	// Partition to send it to.
@@ -246,6 +249,9 @@ func (g *Generator) write(m *Message, span held) {
 	most := traceDigits + 2*g.work.SpanBytes.High + spanSlack
 	if cap(g.arena)-len(g.arena) < most {
 		g.arena = make([]byte, 0, max(arenaBytes, most))
+	}
+	if m.Skewed = g.Skewed(span.root); m.Skewed {
+		m.Skew, m.Timeless = g.skew(m.Seq, span.root)
 	}
 	start := len(g.arena)
 	middle := start + traceDigits
