@@ -92,9 +92,9 @@ func listDefects(to io.Writer) error {
 
 // validateCommand is "simulate validate".
 type validateCommand struct {
-	Scenario string   `arg:"" help:"A .yaml file, or the name of a scenario of the library."`
-	World    string   `help:"Also check that this world supports every fault." placeholder:"fakes"`
-	Servers  string   `help:"For world real: how its servers are started, as in run." placeholder:"start"`
+	Scenario string   `arg:"" help:"A .yaml file, or the name of a scenario of the library." completion-predictor:"scenario"`
+	World    string   `help:"Also check that this world supports every fault." placeholder:"fakes" completion-predictor:"world"`
+	Servers  string   `help:"For world real: how its servers are started, as in run." placeholder:"start" completion-predictor:"servers"`
 	Set      []string `help:"Change a key first, as in run." placeholder:"PATH=VALUE" sep:"none"`
 }
 

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 
 	"sluice/internal/judge"
 	"sluice/internal/process"
@@ -33,6 +34,10 @@ type commands struct {
 	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
 	Validate validateCommand `cmd:"" help:"Check a scenario and print it with all defaults."`
 	Schema   schemaCommand   `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
+
+	Completion kongcompletion.Completion `cmd:"" help:"Say how to complete commands, flags and names in bash, zsh or fish."`
+
+	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
 const description = "Run the flusher under load and faults, and account for every span."
@@ -71,17 +76,20 @@ func run(args []string, out, errs io.Writer) int {
 	cli := &commands{}
 	ended := false
 	parser, err := kong.New(cli, kong.Name("simulate"), kong.Writers(out, errs),
-		kong.Description(description+"\n\n"+examples),
+		kong.Description(description+"\n\n"+examples), kong.Vars{"version": process.Version()},
 		kong.Exit(func(int) { ended = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(errs, "simulate:", err)
 		return judge.ExitUsage
 	}
+	if kongcompletion.Register(parser, predictors...); ended { // a shell asked what may come next
+		return judge.ExitPassed
+	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	parsed, err := parser.Parse(args)
-	if ended { // help was asked for
+	if ended { // help or the version was asked for
 		return judge.ExitPassed
 	}
 	if err != nil {

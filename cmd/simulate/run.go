@@ -27,11 +27,11 @@ import (
 
 // worldFlags say where a scenario runs.
 type worldFlags struct {
-	World   string   `help:"Where to run: virtual (simulated time), fakes (servers in this program) or real." default:"virtual"`
-	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster)." placeholder:"start"`
+	World   string   `help:"Where to run: virtual (simulated time), fakes (servers in this program) or real." default:"virtual" completion-predictor:"world"`
+	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster)." placeholder:"start" completion-predictor:"servers"`
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
-	Defect  string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME"`
+	Defect  string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME" completion-predictor:"defect"`
 	Ports   []string `name:"port-fault" help:"Break calls of a port: --port-fault 'lose store.ack every 10'; see list faults. May be repeated." placeholder:"FAULT" sep:"none"`
 	Log     bool     `help:"Write the pipeline's log to standard error."`
 }
@@ -96,7 +96,7 @@ func (f worldFlags) replay() string {
 
 // scenarioFlags name a scenario and change it.
 type scenarioFlags struct {
-	Scenario string          `arg:"" help:"Name of a scenario of the library, or a .yaml file."`
+	Scenario string          `arg:"" help:"Name of a scenario of the library, or a .yaml file." completion-predictor:"scenario"`
 	Seed     *uint64         `help:"Root seed of all random choices, instead of the scenario's."`
 	Duration *time.Duration  `help:"Duration of the load, instead of the scenario's."`
 	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's."`
