@@ -194,13 +194,14 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := harness.CheckDirectory(dir, harness.FileResult); err != nil {
 		return usageError{err}
 	}
+	end := func() {}
 	if !c.Quiet {
 		shown := newProgress(to.err, s.Scenario)
-		cfg.Progress = shown.show
-		defer shown.end()
+		cfg.Progress, end = shown.show, shown.end
 	}
 	began := time.Now()
 	outcome, err := harness.Run(ctx, cfg)
+	end()
 	if err != nil {
 		return err
 	}
