@@ -9,8 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -55,8 +53,6 @@ Exit codes: 0 passed, 1 environment, 2 usage or bad scenario, 10 safety violated
 // streams are where a command writes.
 type streams struct {
 	out, err io.Writer
-	// program is how this program is called in a replay command.
-	program string
 }
 
 // usageError is a mistake on the command line or in a scenario.
@@ -101,7 +97,7 @@ func run(args []string, out, errs io.Writer) int {
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return exitCode(parsed.Run(&streams{out: out, err: errs, program: programName()}), errs)
+	return exitCode(parsed.Run(&streams{out: out, err: errs}), errs)
 }
 
 func exitCode(err error, errs io.Writer) int {
@@ -122,16 +118,4 @@ func exitCode(err error, errs io.Writer) int {
 		return judge.ExitUsage
 	}
 	return judge.ExitEnvironment
-}
-
-// programName is how the program was started, as far as it can tell.
-func programName() string {
-	self, err := os.Executable()
-	if err != nil || strings.Contains(self, "go-build") {
-		return "go run ./cmd/simulate"
-	}
-	if filepath.IsAbs(os.Args[0]) {
-		return filepath.Base(os.Args[0])
-	}
-	return os.Args[0]
 }

@@ -76,24 +76,6 @@ func (f worldFlags) world() (harness.World, error) {
 	return fakes.World{}, nil
 }
 
-// replay returns the flags that name the same world again.
-func (f worldFlags) replay() string {
-	text := " --world " + f.World
-	switch {
-	case f.Servers != "":
-		text += " --servers " + f.Servers
-	case f.World == real.World{}.Name():
-		text += " --redis " + strings.Join(f.Redis, ",") + " --kafka " + strings.Join(f.Kafka, ",")
-	}
-	if f.Defect != "" {
-		text += " --defect " + f.Defect
-	}
-	for _, fault := range f.Ports {
-		text += " --port-fault " + strconv.Quote(strings.ReplaceAll(fault, "\n", ", "))
-	}
-	return text
-}
-
 // scenarioFlags name a scenario and change it.
 type scenarioFlags struct {
 	Scenario string          `arg:"" help:"Name of a scenario of the library, or a .yaml file." completion-predictor:"scenario"`
@@ -136,30 +118,6 @@ func (f scenarioFlags) load() (scenario, error) {
 	return scenario{s, places}, nil
 }
 
-// replay returns the command that runs the same scenario again: the flags that were given, with
-// the seed, if there is one more than that.
-func (f scenarioFlags) replay(seed uint64) string {
-	return " " + f.Scenario + " --seed " + strconv.FormatUint(seed, 10) + f.changes()
-}
-
-// changes returns the flags that change the scenario, but for the seed.
-func (f scenarioFlags) changes() string {
-	text := ""
-	if f.Duration != nil {
-		text += " --duration " + f.Duration.String()
-	}
-	if f.Rate != nil {
-		text += " --rate " + strconv.Quote(f.Rate.String())
-	}
-	if f.NoFaults {
-		text += " --no-faults"
-	}
-	for _, set := range f.Set {
-		text += " --set " + strconv.Quote(set)
-	}
-	return text
-}
-
 // runCommand is "simulate run".
 type runCommand struct {
 	scenarioFlags
@@ -198,6 +156,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if !c.Quiet {
 		shown := newProgress(to.err, s.Scenario)
 		cfg.Progress, end = shown.show, shown.end
+		defer end() // also when the kernel fails
 	}
 	began := time.Now()
 	outcome, err := harness.Run(ctx, cfg)
@@ -206,7 +165,8 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	outcome.Result.Run.WallSeconds = time.Since(began).Seconds()
-	outcome.Result.Replay = to.program + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
+	outcome.Result.Replay = program() + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
+	outcome.Script = replayScript(c.worldFlags)
 	// The verdict comes first: a disk that is full must not take it along.
 	if c.Quiet {
 		_, err = fmt.Fprintln(to.out, outcome.Verdict())
@@ -214,7 +174,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		err = outcome.WriteText(to.out, dir)
 	}
 	if written := harness.Write(outcome, dir); written != nil {
-		fmt.Fprintln(to.err, "simulate: the results are not complete:", written)
+		fmt.Fprintln(to.err, "simulate: there are no results:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
 	if outcome.Code != judge.ExitPassed {

@@ -163,7 +163,7 @@ func (c *runCommand) report(to *streams, tallies []*tally, done, total int) erro
 	}
 	for _, row := range tallies {
 		if row.worst != nil || row.failure != nil {
-			fmt.Fprintf(to.out, "replay: %s run %s --seed %d%s%s\n", to.program, row.name,
+			fmt.Fprintf(to.out, "replay: %s run %s --seed %d%s%s\n", program(), quote(row.name),
 				row.seed, c.changes(), c.worldFlags.replay())
 			break
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,11 +61,13 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := result.Write(dir, s.Scenario); err != nil {
-		return err
-	}
+	// As in run, a disk that is full must not take the verdict along.
 	err = result.WriteText(to.out, dir)
-	if err == nil && result.Code != judge.ExitPassed {
+	if written := result.Write(dir, s.Scenario); written != nil {
+		fmt.Fprintln(to.err, "simulate: there are no results:", written)
+		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
+	}
+	if result.Code != judge.ExitPassed {
 		err = exitError(result.Code)
 	}
 	return err

@@ -29,9 +29,24 @@ const (
 // ErrNotARun means that a directory holds something else than the results of a run.
 var ErrNotARun = errors.New("not the directory of a run")
 
-// CheckDirectory returns an error if results cannot be written to the directory without destroying
-// something else: it must not exist, be empty, or hold an earlier run, known by one of the files.
+// CheckDirectory returns an error if results cannot be written to the directory, or not without
+// destroying something else: it must not exist, be empty, or hold an earlier run, known by one of
+// the files.
 func CheckDirectory(dir string, marks ...string) error {
+	if err := onlyRuns(dir, marks); err != nil {
+		return fmt.Errorf("%w; name another by --out", err)
+	}
+	fresh, err := freshDirectory(dir)
+	if err == nil {
+		err = os.Remove(fresh)
+	}
+	if err != nil {
+		return fmt.Errorf("results cannot be written to %s: %w; name another directory by --out", dir, err)
+	}
+	return nil
+}
+
+func onlyRuns(dir string, marks []string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
@@ -44,8 +59,7 @@ func CheckDirectory(dir string, marks ...string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s is %w: it has files, but no %s; name another by --out",
-		dir, ErrNotARun, marks[0])
+	return fmt.Errorf("%s is %w: it has files, but no %s", dir, ErrNotARun, marks[0])
 }
 
 // Write writes the directory of a run. It is complete or not there: the files are written beside it,
@@ -68,10 +82,10 @@ func Write(o *judge.Outcome, dir string) error {
 				return reports.WriteCSV(w, o.Samples)
 			}),
 			writeFile(dir, FileReplay, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "#!/bin/sh\n# The same load and the same faults again.\n%s\n",
-					o.Result.Replay)
+				_, err := io.WriteString(w, o.Script)
 				return err
 			}),
+			os.Chmod(filepath.Join(dir, FileReplay), 0o755),
 			saveCharts(dir, timeline),
 			writeFile(dir, FileReport, func(w io.Writer) error {
 				decisive, _ := o.Decisive()
@@ -118,18 +132,24 @@ func saveCharts(dir string, timeline reports.Timeline) error {
 	return err
 }
 
-// replaceDirectory lets fill write into a new directory, which then takes the place of dir.
-func replaceDirectory(dir string, fill func(dir string) error) error {
+// freshDirectory makes a directory beside dir, and what is above them.
+func freshDirectory(dir string) (string, error) {
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return fmt.Errorf("make output directory: %w", err)
+		return "", err
 	}
 	fresh, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+"-*")
 	if err != nil {
-		return fmt.Errorf("make output directory: %w", err)
+		return "", err
 	}
+	return fresh, os.Chmod(fresh, 0o755)
+}
+
+// replaceDirectory lets fill write into a new directory, which then takes the place of dir.
+func replaceDirectory(dir string, fill func(dir string) error) error {
+	fresh, err := freshDirectory(dir)
 	defer os.RemoveAll(fresh) // nothing is left there if all went well
-	if err := os.Chmod(fresh, 0o755); err != nil {
+	if err != nil {
 		return fmt.Errorf("make output directory: %w", err)
 	}
 	if err := fill(fresh); err != nil {
