@@ -101,6 +101,28 @@ func TestHelpAndList(t *testing.T) {
 	}
 }
 
+// TestJSON: what prints a list prints the same for programs, and nothing else.
+func TestJSON(t *testing.T) {
+	path, out := scenarioFile(t, quick), filepath.Join(t.TempDir(), "out")
+	for _, c := range []struct {
+		args []string
+		want string // a key and its value
+	}{
+		{[]string{"list"}, `"name": "hang"`},
+		{[]string{"list", "faults"}, `"fault": "refuse PORT [CALLS]"`},
+		{[]string{"list", "defects"}, `"violates": "conservation"`},
+		{[]string{"run", path, "--out", out}, `"verdict": "passed"`},
+		{[]string{"run", path, "--seeds", "1..2"}, `"passed": 2`},
+		{[]string{"sweep", path, "--processes", "1", "--repeat", "1", "--out", out + "-sweep"},
+			`"processes": 1`},
+	} {
+		code, out, errs := call(append(c.args, "--json")...)
+		if code != 0 || !json.Valid([]byte(out)) || !strings.Contains(out, c.want) {
+			t.Errorf("%v: exit code %d, %q %q, want %s", c.args, code, out, errs, c.want)
+		}
+	}
+}
+
 func TestSchemaIsJSON(t *testing.T) {
 	code, out, _ := call("schema")
 	if code != 0 || !json.Valid([]byte(out)) || !strings.Contains(out, "flusher_processes") {

@@ -20,6 +20,7 @@ import (
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/internal/yamlfile"
+	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
 	"sluice/sim/kernel"
@@ -126,6 +127,7 @@ type runCommand struct {
 	CheckDeterminism bool       `help:"Run twice, and fail with exit code 12 if not the same happened."`
 	Out              string     `help:"Directory of the results." placeholder:"runs/NAME-SEED"`
 	Quiet            bool       `short:"q" help:"Print only the verdict."`
+	JSON             bool       `name:"json" help:"Print the result, or the table of --seeds, as JSON."`
 }
 
 // Run runs the scenario.
@@ -168,9 +170,12 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	outcome.Result.Replay = program() + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
 	outcome.Script = replayScript(c.worldFlags)
 	// The verdict comes first: a disk that is full must not take it along.
-	if c.Quiet {
+	switch {
+	case c.JSON:
+		err = reports.WriteJSON(to.out, outcome.Result)
+	case c.Quiet:
 		_, err = fmt.Fprintln(to.out, outcome.Verdict())
-	} else {
+	default:
 		err = outcome.WriteText(to.out, dir)
 	}
 	if written := harness.Write(outcome, dir); written != nil {

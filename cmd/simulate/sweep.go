@@ -20,6 +20,7 @@ type sweepCommand struct {
 	Processes []int  `help:"Process counts to run with." default:"1,2,4"`
 	Repeat    int    `help:"How many times to run each count." default:"3"`
 	Out       string `help:"Directory of the results." placeholder:"runs/NAME-sweep"`
+	JSON      bool   `name:"json" help:"Print the tables as JSON."`
 }
 
 // Run runs the sweep.
@@ -62,7 +63,11 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	// As in run, a disk that is full must not take the verdict along.
-	err = result.WriteText(to.out, dir)
+	if c.JSON {
+		err = reports.WriteJSON(to.out, result.Sweep)
+	} else {
+		err = result.WriteText(to.out, dir)
+	}
 	if written := result.Write(dir, s.Scenario); written != nil {
 		fmt.Fprintln(to.err, "simulate: there are no results:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,7 +73,7 @@ func Write(o *judge.Outcome, dir string) error {
 				_, err := io.WriteString(w, o.Scenario.String())
 				return err
 			}),
-			writeFile(dir, FileResult, func(w io.Writer) error { return writeJSON(w, o.Result) }),
+			writeFile(dir, FileResult, func(w io.Writer) error { return reports.WriteJSON(w, o.Result) }),
 			writeFile(dir, FileEvents, func(w io.Writer) error {
 				return reports.WriteEvents(w, o.Events)
 			}),
@@ -115,7 +114,7 @@ func (s SweepResult) Write(dir string, scenario scenarios.Scenario) error {
 				_, err := io.WriteString(w, scenario.String())
 				return err
 			}),
-			writeFile(dir, FileSweep, func(w io.Writer) error { return writeJSON(w, s.Sweep) }),
+			writeFile(dir, FileSweep, func(w io.Writer) error { return reports.WriteJSON(w, s.Sweep) }),
 			writeFile(dir, FileSweepRows, func(w io.Writer) error { return reports.WriteCSV(w, s.Rows) }),
 			writeFile(dir, FileSweepRuns, func(w io.Writer) error { return reports.WriteCSV(w, s.Runs) }),
 			s.Chart().Save(dir, ChartSweep),
@@ -177,11 +176,4 @@ func writeFile(dir, name string, write func(io.Writer) error) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
-}
-
-func writeJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
 }
