@@ -31,6 +31,7 @@ type commands struct {
 	Sweep    sweepCommand    `cmd:"" help:"Run a scenario with several process counts."`
 	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
 	Validate validateCommand `cmd:"" help:"Check a scenario and print it with all defaults."`
+	Clean    cleanCommand    `cmd:"" help:"Remove what killed runs left on servers."`
 	Schema   schemaCommand   `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Say how to complete commands, flags and names in bash, zsh or fish."`

@@ -156,6 +156,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	end := func() {}
 	if !c.Quiet {
+		c.mentionLitter(ctx, to.err)
 		shown := newProgress(to.err, s.Scenario)
 		cfg.Progress, end = shown.show, shown.end
 		defer end() // also when the kernel fails

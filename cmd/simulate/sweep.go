@@ -58,6 +58,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 		fmt.Fprintf(to.err, "%d processes, repeat %d of %d: %.0f spans/s, %s\n",
 			r.Processes, r.Repeat, c.Repeat, r.SpansPerSecond, verdict)
 	}
+	c.mentionLitter(ctx, to.err)
 	result, err := harness.Sweep(ctx, cfg)
 	if err != nil {
 		return err

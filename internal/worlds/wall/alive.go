@@ -1,0 +1,86 @@
+package wall
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"sluice/internal/process"
+)
+
+const (
+	// AliveMax is how long a run counts as alive after its last sign of life.
+	AliveMax = time.Minute
+	// aliveEvery is how often it gives one.
+	aliveEvery = AliveMax / 6
+)
+
+// pulse is a run's sign of life on servers that outlive it: a key that expires when nobody renews
+// it, and says whose it is.
+type pulse struct {
+	client rueidis.Client
+	key    string
+	value  string
+}
+
+// startPulse gives the first sign. It comes before anything else of the run is there.
+func startPulse(ctx context.Context, redis []string, key string) (*pulse, error) {
+	value, err := json.Marshal(process.Self())
+	if err != nil {
+		return nil, err
+	}
+	client, err := DialRedis(redis)
+	if err != nil {
+		return nil, err
+	}
+	p := &pulse{client, key, string(value)}
+	if err := p.set(ctx); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("set key %s: %w", key, err)
+	}
+	return p, nil
+}
+
+func (p *pulse) set(ctx context.Context) error {
+	return p.client.Do(ctx, p.client.B().Set().Key(p.key).Value(p.value).Ex(AliveMax).Build()).Error()
+}
+
+// run renews the sign until ctx is done. A Redis that is away for a while is asked again; one that
+// is full still renews what it holds.
+func (p *pulse) run(ctx context.Context) {
+	ticker := time.NewTicker(aliveEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		asking, cancel := context.WithTimeout(ctx, aliveEvery)
+		seconds := int64(AliveMax.Seconds())
+		held, err := p.client.Do(asking,
+			p.client.B().Expire().Key(p.key).Seconds(seconds).Build()).AsInt64()
+		if err == nil && held == 0 {
+			_ = p.set(asking) // it comes again with the next
+		}
+		cancel()
+	}
+}
+
+func (p *pulse) close() { p.client.Close() }
+
+// whyAlive says why a run counts as alive by the value of its sign, or returns "".
+func whyAlive(value string) string {
+	var of process.Identity
+	if err := json.Unmarshal([]byte(value), &of); err != nil {
+		return fmt.Sprintf("its sign of life reads %q", value)
+	}
+	if of.Ended() {
+		return ""
+	}
+	return fmt.Sprintf("process %d on %s gave a sign of life within the last %v", of.Pid, of.Host,
+		AliveMax)
+}
