@@ -77,7 +77,7 @@ func (c *cleanCommand) agreed(to *streams, list []wall.Litter) bool {
 
 func writeLitter(to io.Writer, list []wall.Litter) error {
 	if len(list) == 0 {
-		_, err := fmt.Fprintf(to, "no run has left anything there: nothing begins with %s\n", wall.Prefix)
+		_, err := fmt.Fprintln(to, "nothing is left of a run there")
 		return err
 	}
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)

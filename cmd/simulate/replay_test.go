@@ -14,10 +14,7 @@ import (
 // TestReplay: however a run was started, its replay.sh makes the same run again, from another
 // directory.
 func TestReplay(t *testing.T) {
-	built := filepath.Join(t.TempDir(), "simulate")
-	if out, err := exec.Command("go", "build", "-o", built, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	built := build(t)
 	program := func(args ...string) {
 		cmd := exec.Command("./simulate", args...)
 		cmd.Dir = filepath.Dir(built)
@@ -50,6 +47,16 @@ func TestReplay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// build returns the program.
+func build(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "simulate")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
 }
 
 // resultOf reads the result of a run.

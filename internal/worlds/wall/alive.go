@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// AliveMax is how long a run counts as alive after its last sign of life.
-	AliveMax = time.Minute
+	// aliveMax is how long a run counts as alive after its last sign of life.
+	aliveMax = time.Minute
 	// aliveEvery is how often it gives one.
-	aliveEvery = AliveMax / 6
+	aliveEvery = aliveMax / 6
 )
 
 // pulse is a run's sign of life on servers that outlive it: a key that expires when nobody renews
@@ -45,11 +45,10 @@ func startPulse(ctx context.Context, redis []string, key string) (*pulse, error)
 }
 
 func (p *pulse) set(ctx context.Context) error {
-	return p.client.Do(ctx, p.client.B().Set().Key(p.key).Value(p.value).Ex(AliveMax).Build()).Error()
+	return p.client.Do(ctx, p.client.B().Set().Key(p.key).Value(p.value).Ex(aliveMax).Build()).Error()
 }
 
-// run renews the sign until ctx is done. A Redis that is away for a while is asked again; one that
-// is full still renews what it holds.
+// run renews the sign until ctx is done.
 func (p *pulse) run(ctx context.Context) {
 	ticker := time.NewTicker(aliveEvery)
 	defer ticker.Stop()
@@ -58,16 +57,21 @@ func (p *pulse) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			asking, cancel := context.WithTimeout(ctx, aliveEvery)
+			_ = p.renew(asking) // a Redis that is away for a while is asked again
+			cancel()
 		}
-		asking, cancel := context.WithTimeout(ctx, aliveEvery)
-		seconds := int64(AliveMax.Seconds())
-		held, err := p.client.Do(asking,
-			p.client.B().Expire().Key(p.key).Seconds(seconds).Build()).AsInt64()
-		if err == nil && held == 0 {
-			_ = p.set(asking) // it comes again with the next
-		}
-		cancel()
 	}
+}
+
+// renew does not need room: a Redis that is full still renews what it holds.
+func (p *pulse) renew(ctx context.Context) error {
+	held, err := p.client.Do(ctx, p.client.B().Expire().Key(p.key).
+		Seconds(int64(aliveMax.Seconds())).Build()).AsInt64()
+	if err == nil && held == 0 {
+		err = p.set(ctx)
+	}
+	return err
 }
 
 func (p *pulse) close() { p.client.Close() }
@@ -81,6 +85,5 @@ func whyAlive(value string) string {
 	if of.Ended() {
 		return ""
 	}
-	return fmt.Sprintf("process %d on %s gave a sign of life within the last %v", of.Pid, of.Host,
-		AliveMax)
+	return fmt.Sprintf("process %d on %s gave a sign of life in the last %v", of.Pid, of.Host, aliveMax)
 }

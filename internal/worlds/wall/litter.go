@@ -136,23 +136,23 @@ func (s *Shared) sorted(ctx context.Context, found map[string]*Litter) ([]Litter
 	return list, nil
 }
 
-// alive says why a run counts as alive: it gives signs of life, or its group has members. The signs
-// of a process that is known to have ended count for nothing, and nor does what it left in the group.
+// alive says why a run counts as alive: it gives signs of life, or its group has members.
 func (s *Shared) alive(ctx context.Context, run string) (string, error) {
 	of := namesOf(run)
 	sign, err := s.redis.Do(ctx, s.redis.B().Get().Key(of.alive).Build()).ToString()
-	switch {
-	case err == nil:
-		return whyAlive(sign), nil
-	case !rueidis.IsRedisNil(err):
+	if err != nil && !rueidis.IsRedisNil(err) {
 		return "", fmt.Errorf("read key %s: %w", of.alive, err)
+	}
+	if why := whyAlive(sign); err == nil && why != "" {
+		return why, nil
 	}
 	groups, err := kadm.NewClient(s.kafka).DescribeGroups(ctx, of.group)
 	if err != nil {
 		return "", fmt.Errorf("look who is in group %s: %w", of.group, err)
 	}
 	if n := len(groups[of.group].Members); n > 0 {
-		return fmt.Sprintf("its consumer group has members: %d", n), nil
+		return fmt.Sprintf("its group has %d members; one that was killed is out after %v", n,
+			sessionTimeout), nil
 	}
 	return "", nil
 }
