@@ -35,6 +35,8 @@ type Evidence struct {
 	// FreshnessSeen how long after what must have been its deadline it was read; Latency how long
 	// after it was due to be sent a span came out.
 	Freshness, FreshnessSeen, Latency reports.Quantiles
+	// Lags are times in which segments of a shard came out late, in the order of their begins.
+	Lags []Lag
 	// Ahead are segments that were acknowledged before their deadline, as workers say.
 	Ahead Ahead
 
