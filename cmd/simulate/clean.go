@@ -82,15 +82,21 @@ func writeLitter(to io.Writer, list []wall.Litter) error {
 	}
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "scenario\tbegan\ttopics\tgroups\tkeys\t")
+	alive := ""
 	for _, l := range list {
 		state := "left behind"
 		if l.Alive != "" {
-			state = "alive: " + l.Alive
+			state = "alive"
+			alive += fmt.Sprintf("%s is alive: %s\n", l.Scenario, l.Alive)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%s\n", l.Scenario, when(l.Began), len(l.Topics),
 			len(l.Groups), l.Keys, state)
 	}
-	return t.Flush()
+	err := t.Flush()
+	if err == nil {
+		_, err = io.WriteString(to, alive)
+	}
+	return err
 }
 
 func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }

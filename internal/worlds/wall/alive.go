@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// aliveMax is how long a run counts as alive after its last sign of life.
+	// aliveMax is how long a run counts as alive after its last sign of life; whyAlive says it, too.
 	aliveMax = time.Minute
 	// aliveEvery is how often it gives one.
 	aliveEvery = aliveMax / 6
@@ -74,7 +74,16 @@ func (p *pulse) renew(ctx context.Context) error {
 	return err
 }
 
-func (p *pulse) close() { p.client.Close() }
+// close ends the signs, of which nothing is left.
+func (p *pulse) close() error {
+	defer p.client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), aliveEvery)
+	defer cancel()
+	if err := p.client.Do(ctx, p.client.B().Del().Key(p.key).Build()).Error(); err != nil {
+		return fmt.Errorf("delete key %s, which expires after %v: %w", p.key, aliveMax, err)
+	}
+	return nil
+}
 
 // whyAlive says why a run counts as alive by the value of its sign, or returns "".
 func whyAlive(value string) string {
@@ -85,5 +94,5 @@ func whyAlive(value string) string {
 	if of.Ended() {
 		return ""
 	}
-	return fmt.Sprintf("process %d on %s gave a sign of life in the last %v", of.Pid, of.Host, aliveMax)
+	return fmt.Sprintf("process %d on %s gave a sign of life in the last minute", of.Pid, of.Host)
 }

@@ -151,8 +151,8 @@ func (s *Shared) alive(ctx context.Context, run string) (string, error) {
 		return "", fmt.Errorf("look who is in group %s: %w", of.group, err)
 	}
 	if n := len(groups[of.group].Members); n > 0 {
-		return fmt.Sprintf("its group has %d members; one that was killed is out after %v", n,
-			sessionTimeout), nil
+		return fmt.Sprintf("its group has members, %d; killed ones are out after %v", n, sessionTimeout),
+			nil
 	}
 	return "", nil
 }

@@ -139,7 +139,6 @@ func (s *System) open(ctx, work context.Context) (err error) {
 		if s.pulse, err = startPulse(ctx, s.redis, s.alive); err != nil {
 			return fmt.Errorf("redis %s: %w", strings.Join(s.redis, ","), err)
 		}
-		s.made = true
 		s.working.Go(func() { s.pulse.run(work) })
 	}
 	if err := s.createTopics(ctx); err != nil {
@@ -164,9 +163,6 @@ func (s *System) Close() error {
 	}
 	s.endWork()
 	s.working.Wait()
-	if s.pulse != nil {
-		s.pulse.close()
-	}
 	if s.sender != nil {
 		s.sender.close()
 	}
@@ -181,6 +177,9 @@ func (s *System) Close() error {
 	var err error
 	if s.servers.Stay && s.made {
 		err = s.removeAll()
+	}
+	if s.pulse != nil {
+		err = errors.Join(err, s.pulse.close())
 	}
 	if s.collector != nil {
 		s.collector.close()

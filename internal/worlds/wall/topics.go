@@ -27,7 +27,7 @@ func (s *System) createTopics(ctx context.Context) error {
 	topology := s.setup.Scenario.Topology
 	made, err := kafkaio.CreateTopics(ctx, c, int32(topology.Partitions), kafkaio.BrokerDefault,
 		s.input, s.output, s.letters)
-	s.made = s.made || len(made) > 0
+	s.made = len(made) > 0
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *System) removeOwnKeys(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	return removeKeys(ctx, client, s.run+"*", func(string) bool { return true })
+	return removeKeys(ctx, client, s.namespace+"*", func(string) bool { return true })
 }
 
 func (s *System) removeOwnTopics(ctx context.Context) error {
