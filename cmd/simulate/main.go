@@ -29,6 +29,8 @@ func main() {
 type commands struct {
 	Run      runCommand      `cmd:"" help:"Run a scenario and judge the outcome."`
 	Sweep    sweepCommand    `cmd:"" help:"Run a scenario with several process counts."`
+	Capacity capacityCommand `cmd:"" help:"Find how many processes a workload needs."`
+	Fit      fitCommand      `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
 	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
 	Validate validateCommand `cmd:"" help:"Check a scenario and print it with all defaults."`
 	Clean    cleanCommand    `cmd:"" help:"Remove what killed runs left on servers."`
@@ -46,6 +48,7 @@ const examples = `Examples:
   simulate run crash --seed 7 --out runs/mine
   simulate run my.yaml --world real --redis 127.0.0.1:6379 --kafka 127.0.0.1:9092
   simulate sweep steady --processes 1,2,4 --repeat 3 --rate "constant 20000/s"
+  simulate capacity steady --target 60000/s --headroom 30%
   simulate validate my.yaml
 
 Exit codes: 0 passed, 1 environment, 2 usage or bad scenario, 10 safety violated,

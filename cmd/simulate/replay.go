@@ -22,6 +22,9 @@ func (f worldFlags) replay() string {
 	case f.World == real.World{}.Name():
 		text += " --redis " + quote(strings.Join(f.Redis, ",")) + " --kafka " + quote(strings.Join(f.Kafka, ","))
 	}
+	if f.Costs != "" {
+		text += " --costs " + quote(f.Costs)
+	}
 	if f.Defect != "" {
 		text += " --defect " + f.Defect
 	}
