@@ -70,20 +70,9 @@ type Position struct {
 	Offset    int64
 }
 
-// String returns the text form "partition-offset", which ParsePosition reads back.
+// String returns "partition@offset".
 func (p Position) String() string {
-	return strconv.FormatInt(int64(p.Partition), 10) + "-" + strconv.FormatInt(p.Offset, 10)
-}
-
-// ParsePosition reads the text form "partition-offset".
-func ParsePosition(text string) (Position, error) {
-	partition, offset, ok := strings.Cut(text, "-")
-	p, err1 := strconv.ParseInt(partition, 10, 32)
-	o, err2 := strconv.ParseInt(offset, 10, 64)
-	if !ok || err1 != nil || err2 != nil {
-		return Position{}, fmt.Errorf("position %q is not \"partition-offset\"", text)
-	}
-	return Position{Partition: int32(p), Offset: o}, nil
+	return strconv.FormatInt(int64(p.Partition), 10) + "@" + strconv.FormatInt(p.Offset, 10)
 }
 
 // Compare orders positions by partition, then by offset.
@@ -104,15 +93,19 @@ type DeliveryID struct {
 }
 
 // String returns the text form "partition-number", which ParseDeliveryID reads back.
-func (d DeliveryID) String() string { return Position{d.Partition, d.Number}.String() }
+func (d DeliveryID) String() string {
+	return strconv.FormatInt(int64(d.Partition), 10) + "-" + strconv.FormatInt(d.Number, 10)
+}
 
 // ParseDeliveryID reads the text form "partition-number".
 func ParseDeliveryID(text string) (DeliveryID, error) {
-	p, err := ParsePosition(text)
-	if err != nil {
+	partition, number, ok := strings.Cut(text, "-")
+	p, err1 := strconv.ParseInt(partition, 10, 32)
+	n, err2 := strconv.ParseInt(number, 10, 64)
+	if !ok || err1 != nil || err2 != nil {
 		return DeliveryID{}, fmt.Errorf("delivery id %q is not \"partition-number\"", text)
 	}
-	return DeliveryID{Partition: p.Partition, Number: p.Offset}, nil
+	return DeliveryID{Partition: int32(p), Number: n}, nil
 }
 
 // Compare orders ids by partition, then by number.

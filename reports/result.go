@@ -1,6 +1,8 @@
 package reports
 
 import (
+	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 )
@@ -156,4 +158,12 @@ func First(lists ...[]Judgement) (Judgement, bool) {
 		}
 	}
 	return Judgement{}, false
+}
+
+// WriteJSON writes a value for programs, and readable.
+func WriteJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
 }

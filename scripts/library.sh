@@ -9,13 +9,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ $# -gt 0 ] || set -- --world fakes
 work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-library-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-go build -o "$work/simulate" ./cmd/simulate
+go build -o bin/simulate ./cmd/simulate
 
 # one NAME FLAG... runs a scenario and leaves its exit code in a file.
 one() {
   local name=$1 rc=0 began=$SECONDS verdict
   shift
-  "$work/simulate" run "$name" "$@" --out "$work/$name" >"$work/$name.log" 2>&1 || rc=$?
+  bin/simulate run "$name" "$@" --out "$work/$name" >"$work/$name.log" 2>&1 || rc=$?
   verdict=$(tail -n 1 "$work/$name.log")
   printf '%-20s %3ds  %s\n' "$name" $((SECONDS - began)) "$verdict"
   if [ "$rc" != 0 ]; then
@@ -30,7 +30,7 @@ names=()
 left_out=()
 for file in scenarios/library/*.yaml; do
   name=$(basename "$file" .yaml)
-  if "$work/simulate" validate "$name" "$@" >/dev/null 2>"$work/why"; then
+  if bin/simulate validate "$name" "$@" >/dev/null 2>"$work/why"; then
     names+=("$name")
   else
     left_out+=("$name: $(head -n 1 "$work/why")")

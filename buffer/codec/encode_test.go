@@ -139,7 +139,7 @@ func TestEncodeErrors(t *testing.T) {
 	}
 	name := buffer.Generation{Segment: segmentB}
 	const where = "encode span aaaaaaaaaaaaaaaa of segment bbbbbbbbbbbbbbbb, " +
-		"trace 00000000000000000000000000000000, read at 3-7: "
+		"trace 00000000000000000000000000000000, read at 3@7: "
 	span := buffer.Span{ID: spanA, Position: buffer.Position{Partition: 3, Offset: 7}}
 	for _, c := range cases {
 		span.Payload = []byte(c.payload)

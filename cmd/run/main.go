@@ -17,7 +17,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"sluice/internal/config"
@@ -40,7 +39,7 @@ func main() {
 
 // run is main without the process around it.
 func run(args []string, stdout, stderr io.Writer) int {
-	cfg, err := config.Parse(args, version(), stdout)
+	cfg, err := config.Parse(args, process.Version(), stdout)
 	switch {
 	case errors.Is(err, config.ErrHelp):
 		return codeDone
@@ -71,21 +70,6 @@ func report(stderr io.Writer, err error) int {
 		return codeUsage
 	}
 	return codeFailed
-}
-
-// version is what the toolchain recorded in the binary.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	text := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			text += " " + s.Value
-		}
-	}
-	return strings.TrimSpace(text + " " + info.GoVersion)
 }
 
 // newLogger logs text on a terminal and JSON elsewhere, unless told otherwise.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"go/doc/comment"
 	"io"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"sluice/internal/portfault"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
+	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
 )
@@ -18,33 +20,79 @@ import (
 // listCommand is "simulate list".
 type listCommand struct {
 	What string `arg:"" optional:"" enum:"scenarios,faults,defects" default:"scenarios" help:"What to list: scenarios, faults or defects."`
+	JSON bool   `name:"json" help:"Print JSON."`
 }
+
+// entry is one of a list.
+type entry interface{ text(to io.Writer) }
 
 // Run prints the list.
 func (c *listCommand) Run(to *streams) error {
+	var list []entry
 	switch c.What {
 	case "faults":
-		return listFaults(to.out)
+		list = faultList()
 	case "defects":
-		return listDefects(to.out)
+		list = defectList()
+	default:
+		var err error
+		if list, err = scenarioList(); err != nil {
+			return err
+		}
 	}
-	return listScenarios(to.out)
+	if c.JSON {
+		return reports.WriteJSON(to.out, list)
+	}
+	for _, e := range list {
+		e.text(to.out)
+	}
+	if c.What == "faults" {
+		_, _ = io.WriteString(to.out, "\n"+indented(portfault.Words()))
+	}
+	return nil
 }
 
-func listScenarios(to io.Writer) error {
+// indented is a paragraph of the list, in lines that fit a terminal of 80 columns.
+func indented(text string) string {
+	printer := comment.Printer{TextPrefix: "    ", TextWidth: 75}
+	return string(printer.Text(new(comment.Parser).Parse(text)))
+}
+
+type scenarioEntry struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Rate        string   `json:"rate"`
+	Seconds     float64  `json:"duration_seconds"`
+	Workers     int      `json:"workers"`
+	Shards      int      `json:"shards"`
+	Worlds      []string `json:"worlds"` // as flags
+	Faults      []string `json:"faults"`
+}
+
+func scenarioList() ([]entry, error) {
+	var list []entry
 	for _, name := range scenarios.List() {
 		s, err := scenarios.Load(name, nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		fmt.Fprintf(to, "%s\n    %s\n", name, strings.TrimSpace(s.Description))
-		fmt.Fprintf(to, "    %v, %v, %d workers on %d shards; worlds: %s\n", s.Workload.Rate, s.Duration,
-			s.Topology.Workers(), s.Topology.Partitions, strings.Join(worldsOf(s), ", "))
+		e := scenarioEntry{Name: name, Description: strings.TrimSpace(s.Description),
+			Rate: s.Workload.Rate.String(), Seconds: s.Duration.Seconds(), Workers: s.Topology.Workers(),
+			Shards: s.Topology.Partitions, Worlds: worldsOf(s), Faults: []string{}}
 		for _, fault := range s.Faults {
-			fmt.Fprintf(to, "    %v\n", fault)
+			e.Faults = append(e.Faults, fault.String())
 		}
+		list = append(list, e)
 	}
-	return nil
+	return list, nil
+}
+
+func (e scenarioEntry) text(to io.Writer) {
+	fmt.Fprintf(to, "%s\n%s    %s, %g s, %d workers on %d shards\n    worlds: %s\n", e.Name,
+		indented(e.Description), e.Rate, e.Seconds, e.Workers, e.Shards, strings.Join(e.Worlds, ", "))
+	for _, fault := range e.Faults {
+		fmt.Fprintf(to, "    %s\n", fault)
+	}
 }
 
 // worldsOf returns the flags of the worlds that support every fault of a scenario.
@@ -66,35 +114,62 @@ func worldsOf(s scenarios.Scenario) []string {
 	return worlds
 }
 
-func listFaults(to io.Writer) error {
-	for _, use := range scenarios.Uses() {
-		fmt.Fprintf(to, "%s\n    %s\n", use.Form(), use.Means)
-	}
-	fmt.Fprintf(to, "\nAt ports, with run --port-fault FAULT in any scenario:\n\n")
-	for _, form := range portfault.Forms() {
-		fmt.Fprintf(to, "%s\n    %s\n", form.Form, form.Means)
-	}
-	fmt.Fprintf(to, "\n%s\n", portfault.Words())
-	return nil
+type faultEntry struct {
+	Fault string `json:"fault"`
+	Means string `json:"means"`
+	// Port is true for what --port-fault takes, false for the faults of a scenario.
+	Port bool `json:"port"`
 }
 
-func listDefects(to io.Writer) error {
-	for _, d := range defects.All() {
-		fmt.Fprintf(to, "%s\n    %s: violates %s\n    simulate run %s --defect %s", d.Name, d.Wrong,
-			d.Caught, d.Shown, d.Name)
-		for _, change := range d.Changes {
-			fmt.Fprintf(to, " --set %q", change)
-		}
-		fmt.Fprintln(to)
+func faultList() []entry {
+	var list []entry
+	for _, use := range scenarios.Uses() {
+		list = append(list, faultEntry{Fault: use.Form(), Means: use.Means})
 	}
-	return nil
+	for _, form := range portfault.Forms() {
+		list = append(list, faultEntry{form.Form, form.Means, true})
+	}
+	return list
+}
+
+func (e faultEntry) text(to io.Writer) {
+	form := e.Fault
+	if e.Port {
+		form = "--port-fault " + quote(e.Fault)
+	}
+	fmt.Fprintf(to, "%s\n%s", form, indented(e.Means))
+}
+
+type defectEntry struct {
+	Name string `json:"name"`
+	// Wrong is what the pipeline does with it, Violates the invariant that this violates.
+	Wrong    string `json:"wrong"`
+	Violates string `json:"violates"`
+	// Command shows it.
+	Command string `json:"command"`
+}
+
+func defectList() []entry {
+	var list []entry
+	for _, d := range defects.All() {
+		command := "simulate run " + d.Shown + " --defect " + d.Name
+		for _, change := range d.Changes {
+			command += " --set " + quote(change)
+		}
+		list = append(list, defectEntry{d.Name, d.Wrong, d.Caught, command})
+	}
+	return list
+}
+
+func (e defectEntry) text(to io.Writer) {
+	fmt.Fprintf(to, "%s\n%s    %s\n", e.Name, indented(e.Wrong+": violates "+e.Violates), e.Command)
 }
 
 // validateCommand is "simulate validate".
 type validateCommand struct {
-	Scenario string   `arg:"" help:"A .yaml file, or the name of a scenario of the library."`
-	World    string   `help:"Also check that this world supports every fault." placeholder:"fakes"`
-	Servers  string   `help:"For world real: how its servers are started, as in run." placeholder:"start"`
+	Scenario string   `arg:"" help:"A .yaml file, or the name of a scenario of the library." completion-predictor:"scenario"`
+	World    string   `help:"Also check that this world supports every fault." placeholder:"fakes" completion-predictor:"world"`
+	Servers  string   `help:"For world real: how its servers are started, as in run." placeholder:"start" completion-predictor:"servers"`
 	Set      []string `help:"Change a key first, as in run." placeholder:"PATH=VALUE" sep:"none"`
 }
 

@@ -9,11 +9,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 
 	"sluice/internal/judge"
 	"sluice/internal/process"
@@ -34,7 +33,12 @@ type commands struct {
 	Fit      fitCommand      `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
 	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
 	Validate validateCommand `cmd:"" help:"Check a scenario and print it with all defaults."`
+	Clean    cleanCommand    `cmd:"" help:"Remove what killed runs left on servers."`
 	Schema   schemaCommand   `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
+
+	Completion kongcompletion.Completion `cmd:"" help:"Say how to complete commands, flags and names in bash, zsh or fish."`
+
+	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
 const description = "Run the flusher under load and faults, and account for every span."
@@ -53,8 +57,6 @@ Exit codes: 0 passed, 1 environment, 2 usage or bad scenario, 10 safety violated
 // streams are where a command writes.
 type streams struct {
 	out, err io.Writer
-	// program is how this program is called in a replay command.
-	program string
 }
 
 // usageError is a mistake on the command line or in a scenario.
@@ -74,17 +76,20 @@ func run(args []string, out, errs io.Writer) int {
 	cli := &commands{}
 	ended := false
 	parser, err := kong.New(cli, kong.Name("simulate"), kong.Writers(out, errs),
-		kong.Description(description+"\n\n"+examples),
+		kong.Description(description+"\n\n"+examples), kong.Vars{"version": process.Version()},
 		kong.Exit(func(int) { ended = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(errs, "simulate:", err)
 		return judge.ExitUsage
 	}
+	if kongcompletion.Register(parser, predictors...); ended { // a shell asked what may come next
+		return judge.ExitPassed
+	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	parsed, err := parser.Parse(args)
-	if ended { // help was asked for
+	if ended { // help or the version was asked for
 		return judge.ExitPassed
 	}
 	if err != nil {
@@ -96,7 +101,7 @@ func run(args []string, out, errs io.Writer) int {
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return exitCode(parsed.Run(&streams{out: out, err: errs, program: programName()}), errs)
+	return exitCode(parsed.Run(&streams{out: out, err: errs}), errs)
 }
 
 func exitCode(err error, errs io.Writer) int {
@@ -117,16 +122,4 @@ func exitCode(err error, errs io.Writer) int {
 		return judge.ExitUsage
 	}
 	return judge.ExitEnvironment
-}
-
-// programName is how the program was started, as far as it can tell.
-func programName() string {
-	self, err := os.Executable()
-	if err != nil || strings.Contains(self, "go-build") {
-		return "go run ./cmd/simulate"
-	}
-	if filepath.IsAbs(os.Args[0]) {
-		return filepath.Base(os.Args[0])
-	}
-	return os.Args[0]
 }

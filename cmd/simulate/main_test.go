@@ -71,6 +71,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", "steady", "--port-fault", "crash after store.ack", "--set",
 			"topology.flusher_mode=goroutine"}, "topology.flusher_mode to process"},
 		{[]string{"run", "hang", "--out", taken}, "name another by --out"},
+		{[]string{"run", "hang", "--out", filepath.Join(taken, "thesis.txt", "out")}, "by --out"},
+		{[]string{"run", "hang", "--out", "/proc/out"}, "name another directory by --out"},
 		{[]string{"run", bad}, "mine.yaml:2:1: unknown key \"topolgy\"; did you mean topology?"},
 		{[]string{"run", "none.yaml"}, "none.yaml"},
 		{[]string{"validate", bad}, ":2:1:"},
@@ -97,6 +99,28 @@ func TestHelpAndList(t *testing.T) {
 	for _, want := range []string{"steady", "ramp", "hang", "crash", "at 4s hang worker 1"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("list: exit code %d, no %q in %q", code, want, out)
+		}
+	}
+}
+
+// TestJSON: what prints a list prints the same for programs, and nothing else.
+func TestJSON(t *testing.T) {
+	path, out := scenarioFile(t, quick), filepath.Join(t.TempDir(), "out")
+	for _, c := range []struct {
+		args []string
+		want string // a key and its value
+	}{
+		{[]string{"list"}, `"name": "hang"`},
+		{[]string{"list", "faults"}, `"fault": "refuse PORT [CALLS]"`},
+		{[]string{"list", "defects"}, `"violates": "conservation"`},
+		{[]string{"run", path, "--out", out}, `"verdict": "passed"`},
+		{[]string{"run", path, "--seeds", "1..2"}, `"passed": 2`},
+		{[]string{"sweep", path, "--processes", "1", "--repeat", "1", "--out", out + "-sweep"},
+			`"processes": 1`},
+	} {
+		code, out, errs := call(append(c.args, "--json")...)
+		if code != 0 || !json.Valid([]byte(out)) || !strings.Contains(out, c.want) {
+			t.Errorf("%v: exit code %d, %q %q, want %s", c.args, code, out, errs, c.want)
 		}
 	}
 }
@@ -167,11 +191,30 @@ func TestRun(t *testing.T) {
 	code, out, _ = call("run", strict, "--quiet", "--out", dir, "--rate", "constant 300/s",
 		"--port-fault", "slow store.load by 1ms\nlose store.ack 9")
 	start := "verdict: expectation missed (freshness_p99_max); replay: "
-	end := " run " + strict + " --seed 1 --rate \"constant 300/s\" --world virtual" +
-		" --port-fault \"slow store.load by 1ms, lose store.ack 9\"\n"
+	end := " run " + strict + " --seed 1 --rate 'constant 300/s' --world virtual" +
+		" --port-fault 'slow store.load by 1ms, lose store.ack 9'\n"
 	if code != judge.ExitExpectation || !strings.HasPrefix(out, start) ||
 		!strings.HasSuffix(out, end) {
 		t.Errorf("exit code %d, %q, want %q...%q", code, out, start, end)
+	}
+}
+
+// TestNoRoomForResults: what the run or the sweep has shown is not lost with its files.
+func TestNoRoomForResults(t *testing.T) {
+	// Its files' paths would be too long for the operating system, the directory's own is not.
+	dir := t.TempDir()
+	for len(dir) < 4080 {
+		dir = filepath.Join(dir, strings.Repeat("x", min(200, 4080-len(dir))))
+	}
+	path := scenarioFile(t, quick)
+	for _, args := range [][]string{
+		{"run", path, "--quiet"}, {"sweep", path, "--processes", "1", "--repeat", "1"},
+	} {
+		code, out, errs := call(append(args, "--out", dir)...)
+		if code != judge.ExitEnvironment || !strings.HasSuffix(out, "verdict: passed\n") ||
+			!strings.Contains(errs, "file name too long") {
+			t.Errorf("%v: exit code %d, %q, %q", args, code, out, errs)
+		}
 	}
 }
 
@@ -179,7 +222,7 @@ func TestRun(t *testing.T) {
 func TestSeedsReplay(t *testing.T) {
 	strict := scenarioFile(t, quick+"expectations: {freshness_p99_max: 1ms}\n")
 	code, out, errs := call("run", strict, "--seeds", "3..4", "--port-fault", "lose store.ack 9")
-	want := " run " + strict + " --seed 3 --world virtual --port-fault \"lose store.ack 9\"\n"
+	want := " run " + strict + " --seed 3 --world virtual --port-fault 'lose store.ack 9'\n"
 	if code != judge.ExitExpectation || !strings.Contains(out, want) {
 		t.Errorf("exit code %d, %q %q, want %q", code, out, errs, want)
 	}

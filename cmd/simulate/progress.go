@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"sluice/internal/harness"
 	"sluice/internal/statusline"
@@ -15,25 +16,25 @@ import (
 // progress shows a run as it happens: on a terminal in one line that is overwritten again and
 // again, elsewhere by its events only.
 type progress struct {
-	line    *statusline.Line
-	name    string
-	seconds float64
+	line *statusline.Line
+	load time.Duration // how long it takes
+	// drainMax is how long the drain may take.
+	drainMax time.Duration
 
-	mu   sync.Mutex
-	last reports.Sample
-	rate [2]float64
-	over bool
+	mu    sync.Mutex
+	phase string
+	since float64 // when the phase began, in seconds since the load did
+	last  reports.Sample
+	rate  [2]float64
+	over  bool
 }
 
 func newProgress(to io.Writer, s scenarios.Scenario) *progress {
-	return &progress{line: statusline.New(to), name: s.Name, seconds: s.Duration.Seconds()}
-}
-
-// letters stand for the states of workers.
-var letters = map[reports.State]string{
-	reports.StateStarting: "s", reports.StateHealthy: "+", reports.StateBackpressure: "B",
-	reports.StateHung: "H", reports.StateDead: "D", reports.StateRestarting: "R",
-	reports.StateStopped: ".",
+	p := &progress{line: statusline.New(to), load: s.Duration, drainMax: s.Expectations.DrainMax}
+	if p.line.Terminal {
+		p.line.Show("starting servers and workers")
+	}
+	return p
 }
 
 func (p *progress) show(now harness.Progress) {
@@ -54,22 +55,68 @@ func (p *progress) show(now harness.Progress) {
 			float64(now.Sample.Flushed-p.last.Flushed) / dt}
 		p.last = now.Sample
 	}
-	text := fmt.Sprintf("%s %-5s %5.1f of %.0f s  in %6.0f/s  out %6.0f/s  backlog %6d  "+
-		"buffered %7d  workers ", p.name, now.Phase, now.Sample.T, p.seconds, p.rate[0], p.rate[1],
-		now.Sample.Backlog, now.Sample.Buffered())
-	for _, state := range now.States {
-		text += letters[state]
+	p.line.Show(p.text(now))
+}
+
+// text is the line: what a narrow terminal cuts off at its end is what matters least.
+func (p *progress) text(now harness.Progress) string {
+	text := p.stage(now.Sample.T)
+	if p.phase == reports.PhaseLoad {
+		text += fmt.Sprintf("  in %5.0f/s", p.rate[0])
+	}
+	text += fmt.Sprintf("  out %5.0f/s  buffered %5d  %s", p.rate[1], now.Sample.Buffered(),
+		workers(now.States))
+	if now.Sample.Backlog > 0 {
+		text += fmt.Sprintf("  backlog %d", now.Sample.Backlog)
 	}
 	if len(now.Faults) > 0 {
 		text += "  fault: " + strings.Join(now.Faults, ", ")
 	}
-	p.line.Show(text)
+	return text
+}
+
+// stage says how far the run is, in seconds since the load began.
+func (p *progress) stage(t float64) string {
+	lasted := t - p.since
+	switch bound := p.drainMax.Seconds(); {
+	case p.phase == reports.PhaseLoad:
+		return fmt.Sprintf("load %4.1f of %g s", t, p.load.Seconds())
+	case p.phase == reports.PhaseDrain && lasted > bound:
+		return fmt.Sprintf("drain %.1f s, longer than the %g s allowed", lasted, bound)
+	case p.phase == reports.PhaseDrain:
+		return fmt.Sprintf("drain %.1f of at most %g s", lasted, bound)
+	}
+	return fmt.Sprintf("%s %.1f s", p.phase, lasted)
+}
+
+// workers counts workers by state, those first that are not well.
+func workers(states []reports.State) string {
+	count := map[reports.State]int{}
+	for _, s := range states {
+		count[s]++
+	}
+	var words []string
+	for _, s := range unwellFirst {
+		if count[s] > 0 {
+			words = append(words, fmt.Sprintf("%d %s", count[s], s))
+		}
+	}
+	return "workers " + strings.Join(words, ", ")
+}
+
+// unwellFirst are the states of workers, in the order in which a reader wants to see them.
+var unwellFirst = []reports.State{
+	reports.StateHung, reports.StateDead, reports.StateRestarting, reports.StateBackpressure,
+	reports.StateStarting, reports.StateStopped, reports.StateHealthy,
 }
 
 // event prints the events that a reader wants to know about.
 func (p *progress) event(e reports.Event) {
 	text := ""
 	switch e.Kind {
+	case reports.EventPhase:
+		p.phase, p.since = e.Text, e.T
+		return
 	case reports.EventFaultBegin:
 		text = "fault: " + e.Fault
 	case reports.EventFaultEnd:

@@ -20,6 +20,7 @@ import (
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/internal/yamlfile"
+	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
 	"sluice/sim/kernel"
@@ -27,12 +28,12 @@ import (
 
 // worldFlags say where a scenario runs.
 type worldFlags struct {
-	World   string   `help:"Where to run: virtual (simulated time), fakes (servers in this program) or real." default:"virtual"`
-	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster)." placeholder:"start"`
+	World   string   `help:"Where to run: virtual (simulated time), fakes (servers in this program) or real." default:"virtual" completion-predictor:"world"`
+	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster)." placeholder:"start" completion-predictor:"servers"`
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
 	Costs   string   `help:"For world virtual: file of what steps take, instead of the built-in costs." placeholder:"FILE"`
-	Defect  string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME"`
+	Defect  string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME" completion-predictor:"defect"`
 	Ports   []string `name:"port-fault" help:"Break calls of a port: --port-fault 'lose store.ack every 10'; see list faults. May be repeated." placeholder:"FAULT" sep:"none"`
 	Log     bool     `help:"Write the pipeline's log to standard error."`
 }
@@ -103,30 +104,9 @@ func (f worldFlags) virtual() (harness.World, error) {
 	return sim.World{Costs: &costs}, err
 }
 
-// replay returns the flags that name the same world again.
-func (f worldFlags) replay() string {
-	text := " --world " + f.World
-	switch {
-	case f.Servers != "":
-		text += " --servers " + f.Servers
-	case f.World == real.World{}.Name():
-		text += " --redis " + strings.Join(f.Redis, ",") + " --kafka " + strings.Join(f.Kafka, ",")
-	}
-	if f.Costs != "" {
-		text += " --costs " + strconv.Quote(f.Costs)
-	}
-	if f.Defect != "" {
-		text += " --defect " + f.Defect
-	}
-	for _, fault := range f.Ports {
-		text += " --port-fault " + strconv.Quote(strings.ReplaceAll(fault, "\n", ", "))
-	}
-	return text
-}
-
 // scenarioFlags name a scenario and change it.
 type scenarioFlags struct {
-	Scenario string          `arg:"" help:"Name of a scenario of the library, or a .yaml file."`
+	Scenario string          `arg:"" help:"Name of a scenario of the library, or a .yaml file." completion-predictor:"scenario"`
 	Seed     *uint64         `help:"Root seed of all random choices, instead of the scenario's."`
 	Duration *time.Duration  `help:"Duration of the load, instead of the scenario's."`
 	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's."`
@@ -171,30 +151,6 @@ func (f scenarioFlags) load(in worldFlags) (scenario, error) {
 	return scenario{s, places}, nil
 }
 
-// replay returns the command that runs the same scenario again: the flags that were given, with
-// the seed, if there is one more than that.
-func (f scenarioFlags) replay(seed uint64) string {
-	return " " + f.Scenario + " --seed " + strconv.FormatUint(seed, 10) + f.changes()
-}
-
-// changes returns the flags that change the scenario, but for the seed.
-func (f scenarioFlags) changes() string {
-	text := ""
-	if f.Duration != nil {
-		text += " --duration " + f.Duration.String()
-	}
-	if f.Rate != nil {
-		text += " --rate " + strconv.Quote(f.Rate.String())
-	}
-	if f.NoFaults {
-		text += " --no-faults"
-	}
-	for _, set := range f.Set {
-		text += " --set " + strconv.Quote(set)
-	}
-	return text
-}
-
 // runCommand is "simulate run".
 type runCommand struct {
 	scenarioFlags
@@ -203,6 +159,7 @@ type runCommand struct {
 	CheckDeterminism bool       `help:"Run twice, and fail with exit code 12 if not the same happened."`
 	Out              string     `help:"Directory of the results." placeholder:"runs/NAME-SEED"`
 	Quiet            bool       `short:"q" help:"Print only the verdict."`
+	JSON             bool       `name:"json" help:"Print the result, or the table of --seeds, as JSON."`
 }
 
 // Run runs the scenario.
@@ -229,26 +186,33 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := harness.CheckDirectory(dir, harness.FileResult); err != nil {
 		return usageError{err}
 	}
+	end := func() {}
 	if !c.Quiet {
+		c.mentionLitter(ctx, to.err)
 		shown := newProgress(to.err, s.Scenario)
-		cfg.Progress = shown.show
-		defer shown.end()
+		cfg.Progress, end = shown.show, shown.end
+		defer end() // also when the kernel fails
 	}
 	began := time.Now()
 	outcome, err := harness.Run(ctx, cfg)
+	end()
 	if err != nil {
 		return err
 	}
 	outcome.Result.Run.WallSeconds = time.Since(began).Seconds()
-	outcome.Result.Replay = to.program + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
+	outcome.Result.Replay = program() + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
+	outcome.Script = replayScript(c.worldFlags)
 	// The verdict comes first: a disk that is full must not take it along.
-	if c.Quiet {
+	switch {
+	case c.JSON:
+		err = reports.WriteJSON(to.out, outcome.Result)
+	case c.Quiet:
 		_, err = fmt.Fprintln(to.out, outcome.Verdict())
-	} else {
+	default:
 		err = outcome.WriteText(to.out, dir)
 	}
 	if written := harness.Write(outcome, dir); written != nil {
-		fmt.Fprintln(to.err, "simulate: the results are not complete:", written)
+		fmt.Fprintln(to.err, "simulate: there are no results:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
 	if outcome.Code != judge.ExitPassed {

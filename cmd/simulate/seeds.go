@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/statusline"
+	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
 	"sluice/sim/kernel"
@@ -135,50 +137,106 @@ func (t *tally) add(seed uint64, outcome *judge.Outcome, err error) {
 	}
 }
 
+// seedsTable is what became of the runs with a range of seeds.
+type seedsTable struct {
+	Scenarios []seedsRow `json:"scenarios"`
+	Verdict   string     `json:"verdict"`
+	// Runs is how many were made of all Planned ones.
+	Runs    int `json:"runs"`
+	Planned int `json:"planned"`
+}
+
+// seedsRow counts the runs of one scenario.
+type seedsRow struct {
+	Scenario string `json:"scenario"`
+	Passed   int    `json:"passed"`
+	Violated int    `json:"violated"`
+	Missed   int    `json:"missed"`
+	Unknown  int    `json:"unknown"`
+	Failed   int    `json:"failed"`
+	// First is the run with the lowest seed of those that did not pass.
+	First *seedsFailure `json:"first_that_did_not_pass,omitempty"`
+}
+
+// seedsFailure is a run that did not pass.
+type seedsFailure struct {
+	Seed   uint64 `json:"seed"`
+	Reason string `json:"reason"`
+	Replay string `json:"replay"`
+}
+
+// row sums up the tally.
+func (c *runCommand) row(t *tally) seedsRow {
+	row := seedsRow{
+		Scenario: t.name, Passed: t.codes[judge.ExitPassed],
+		Violated: t.codes[judge.ExitSafety] + t.codes[judge.ExitLiveness],
+		Missed:   t.codes[judge.ExitExpectation], Unknown: t.codes[judge.ExitUnknown],
+		Failed: t.codes[judge.ExitEnvironment],
+	}
+	reason := ""
+	switch {
+	case t.failure != nil:
+		reason = t.failure.Error()
+	case t.worst != nil:
+		why, _ := t.worst.Decisive()
+		reason = why.Name + ": " + why.Detail
+	default:
+		return row
+	}
+	flags := c.scenarioFlags
+	flags.Scenario = t.name
+	row.First = &seedsFailure{t.seed, reason,
+		program() + " run" + flags.replay(t.seed) + c.worldFlags.replay()}
+	return row
+}
+
 // report prints a row per scenario, and the first run that did not pass with its replay.
 func (c *runCommand) report(to *streams, tallies []*tally, done, total int) error {
-	t := tabwriter.NewWriter(to.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "scenario\tpassed\tviolated\tmissed\tunknown\tfailed\tfirst that did not pass")
 	code := judge.ExitPassed
-	for _, row := range tallies {
-		first := "-"
-		if row.failure != nil {
-			first = fmt.Sprintf("seed %d: %v", row.seed, row.failure)
-		} else if row.worst != nil {
-			why, _ := row.worst.Decisive()
-			first = fmt.Sprintf("seed %d: %s: %s", row.seed, why.Name, why.Detail)
-		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\n", row.name, row.codes[judge.ExitPassed],
-			row.codes[judge.ExitSafety]+row.codes[judge.ExitLiveness], row.codes[judge.ExitExpectation],
-			row.codes[judge.ExitUnknown], row.codes[judge.ExitEnvironment], first)
-		for outcome := range row.codes {
+	table := seedsTable{Verdict: "passed", Runs: done, Planned: total}
+	for _, t := range tallies {
+		table.Scenarios = append(table.Scenarios, c.row(t))
+		for outcome := range t.codes {
 			if outcome == judge.ExitEnvironment {
 				outcome = judge.ExitUnknown
 			}
 			code = judge.Graver(code, outcome)
 		}
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	for _, row := range tallies {
-		if row.worst != nil || row.failure != nil {
-			fmt.Fprintf(to.out, "replay: %s run %s --seed %d%s%s\n", to.program, row.name,
-				row.seed, c.changes(), c.worldFlags.replay())
-			break
-		}
-	}
-	verdict := "passed"
 	if code != judge.ExitPassed {
-		verdict = "not passed"
+		table.Verdict = "not passed"
 	}
 	if done < total {
-		verdict = "unknown"
+		table.Verdict = "unknown"
 		code = judge.Graver(code, judge.ExitUnknown)
 	}
-	_, err := io.WriteString(to.out, fmt.Sprintf("verdict: %s; %d of %d runs\n", verdict, done, total))
+	write := table.writeText
+	if c.JSON {
+		write = func(w io.Writer) error { return reports.WriteJSON(w, table) }
+	}
+	err := write(to.out)
 	if err == nil && code != judge.ExitPassed {
 		err = exitError(code)
 	}
+	return err
+}
+
+func (s seedsTable) writeText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "scenario\tpassed\tviolated\tmissed\tunknown\tfailed\tfirst that did not pass")
+	replay := ""
+	for _, row := range s.Scenarios {
+		first := "-"
+		if row.First != nil {
+			first = fmt.Sprintf("seed %d: %s", row.First.Seed, row.First.Reason)
+			replay = cmp.Or(replay, "replay: "+row.First.Replay+"\n")
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\n", row.Scenario, row.Passed, row.Violated,
+			row.Missed, row.Unknown, row.Failed, first)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%sverdict: %s; %d of %d runs\n", replay, s.Verdict, s.Runs, s.Planned)
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type sweepCommand struct {
 	Processes []int  `help:"Process counts to run with." default:"1,2,4"`
 	Repeat    int    `help:"How many times to run each count." default:"3"`
 	Out       string `help:"Directory of the results." placeholder:"runs/NAME-sweep"`
+	JSON      bool   `name:"json" help:"Print the tables as JSON."`
 }
 
 // Run runs the sweep.
@@ -57,15 +59,22 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 		fmt.Fprintf(to.err, "%s, repeat %d of %d: %.0f spans/s, %s\n",
 			options.FormatCount(r.Processes, "process"), r.Repeat, c.Repeat, r.SpansPerSecond, verdict)
 	}
+	c.mentionLitter(ctx, to.err)
 	result, err := harness.Sweep(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if err := result.Write(dir, s.Scenario); err != nil {
-		return err
+	// As in run, a disk that is full must not take the verdict along.
+	if c.JSON {
+		err = reports.WriteJSON(to.out, result.Sweep)
+	} else {
+		err = result.WriteText(to.out, dir)
 	}
-	err = result.WriteText(to.out, dir)
-	if err == nil && result.Code != judge.ExitPassed {
+	if written := result.Write(dir, s.Scenario); written != nil {
+		fmt.Fprintln(to.err, "simulate: there are no results:", written)
+		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
+	}
+	if result.Code != judge.ExitPassed {
 		err = exitError(result.Code)
 	}
 	return err

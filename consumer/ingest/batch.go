@@ -109,7 +109,7 @@ func (l *Loop) decode(ctx context.Context, b *batch) {
 	if len(b.letters) > 0 {
 		l.ports.event(Event{
 			Kind: DeadLettered, Partitions: []int32{b.number}, Err: b.letters[0].cause,
-			Reason: fmt.Sprintf("%d, the first at offset %d", len(b.letters), b.letters[0].offset),
+			Reason: fmt.Sprintf("%d, the first at %v", len(b.letters), b.letters[0].position),
 		})
 	}
 }

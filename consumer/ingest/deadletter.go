@@ -4,24 +4,25 @@ import (
 	"context"
 	"errors"
 
+	"sluice/buffer"
 	"sluice/flusher"
 )
 
 // letter is a message that could not be decoded, on its way to the dead-letter topic.
 type letter struct {
-	record flusher.Record
-	future flusher.Future
-	size   int // of the original value
-	offset int64
-	cause  error
+	record   flusher.Record
+	future   flusher.Future
+	size     int // of the original value
+	position buffer.Position
+	cause    error
 }
 
 // deadLetter keeps key and value, and says what is wrong and where the message stood.
 func (l *Loop) deadLetter(m *flusher.Message, cause error) *letter {
 	return &letter{
-		size:   len(m.Value),
-		offset: m.Position.Offset,
-		cause:  cause,
+		size:     len(m.Value),
+		position: m.Position,
+		cause:    cause,
 		record: flusher.Record{
 			Topic:   l.config.DeadLetterTopic,
 			Key:     m.Key,

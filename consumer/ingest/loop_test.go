@@ -142,7 +142,7 @@ func TestBadMessageBecomesADeadLetter(t *testing.T) {
 		if got != want {
 			t.Errorf("dead letter\n %s, want\n %s", got, want)
 		}
-		if want := "dead letters [3]: 1, the first at offset 1: "; r.journal.count(want) != 1 {
+		if want := "dead letters [3]: 1, the first at 3@1: "; r.journal.count(want) != 1 {
 			t.Errorf("journal lacks %q:\n%s", want, r.journal)
 		}
 		if spans := held(t, r.store, 3); spans != "x:a,b" {

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,9 +28,24 @@ const (
 // ErrNotARun means that a directory holds something else than the results of a run.
 var ErrNotARun = errors.New("not the directory of a run")
 
-// CheckDirectory returns an error if results cannot be written to the directory without destroying
-// something else: it must not exist, be empty, or hold an earlier run, known by one of the files.
+// CheckDirectory returns an error if results cannot be written to the directory, or not without
+// destroying something else: it must not exist, be empty, or hold an earlier run, known by one of
+// the files.
 func CheckDirectory(dir string, marks ...string) error {
+	if err := onlyRuns(dir, marks); err != nil {
+		return fmt.Errorf("%w; name another by --out", err)
+	}
+	fresh, err := freshDirectory(dir)
+	if err == nil {
+		err = os.Remove(fresh)
+	}
+	if err != nil {
+		return fmt.Errorf("results cannot be written to %s: %w; name another directory by --out", dir, err)
+	}
+	return nil
+}
+
+func onlyRuns(dir string, marks []string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
@@ -44,8 +58,7 @@ func CheckDirectory(dir string, marks ...string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s is %w: it has files, but no %s; name another by --out",
-		dir, ErrNotARun, marks[0])
+	return fmt.Errorf("%s is %w: it has files, but no %s", dir, ErrNotARun, marks[0])
 }
 
 // Write writes the directory of a run. It is complete or not there: the files are written beside it,
@@ -60,7 +73,7 @@ func Write(o *judge.Outcome, dir string) error {
 				_, err := io.WriteString(w, o.Scenario.String())
 				return err
 			}),
-			writeFile(dir, FileResult, func(w io.Writer) error { return writeJSON(w, o.Result) }),
+			writeFile(dir, FileResult, func(w io.Writer) error { return reports.WriteJSON(w, o.Result) }),
 			writeFile(dir, FileEvents, func(w io.Writer) error {
 				return reports.WriteEvents(w, o.Events)
 			}),
@@ -68,10 +81,10 @@ func Write(o *judge.Outcome, dir string) error {
 				return reports.WriteCSV(w, o.Samples)
 			}),
 			writeFile(dir, FileReplay, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "#!/bin/sh\n# The same load and the same faults again.\n%s\n",
-					o.Result.Replay)
+				_, err := io.WriteString(w, o.Script)
 				return err
 			}),
+			os.Chmod(filepath.Join(dir, FileReplay), 0o755),
 			saveCharts(dir, timeline),
 			writeFile(dir, FileReport, func(w io.Writer) error {
 				decisive, _ := o.Decisive()
@@ -101,7 +114,7 @@ func (s SweepResult) Write(dir string, scenario scenarios.Scenario) error {
 				_, err := io.WriteString(w, scenario.String())
 				return err
 			}),
-			writeFile(dir, FileSweep, func(w io.Writer) error { return writeJSON(w, s.Sweep) }),
+			writeFile(dir, FileSweep, func(w io.Writer) error { return reports.WriteJSON(w, s.Sweep) }),
 			writeFile(dir, FileSweepRows, func(w io.Writer) error { return reports.WriteCSV(w, s.Rows) }),
 			writeFile(dir, FileSweepRuns, func(w io.Writer) error { return reports.WriteCSV(w, s.Runs) }),
 			s.Chart().Save(dir, ChartSweep),
@@ -118,18 +131,24 @@ func saveCharts(dir string, timeline reports.Timeline) error {
 	return err
 }
 
-// replaceDirectory lets fill write into a new directory, which then takes the place of dir.
-func replaceDirectory(dir string, fill func(dir string) error) error {
+// freshDirectory makes a directory beside dir, and what is above them.
+func freshDirectory(dir string) (string, error) {
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return fmt.Errorf("make output directory: %w", err)
+		return "", err
 	}
 	fresh, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+"-*")
 	if err != nil {
-		return fmt.Errorf("make output directory: %w", err)
+		return "", err
 	}
+	return fresh, os.Chmod(fresh, 0o755)
+}
+
+// replaceDirectory lets fill write into a new directory, which then takes the place of dir.
+func replaceDirectory(dir string, fill func(dir string) error) error {
+	fresh, err := freshDirectory(dir)
 	defer os.RemoveAll(fresh) // nothing is left there if all went well
-	if err := os.Chmod(fresh, 0o755); err != nil {
+	if err != nil {
 		return fmt.Errorf("make output directory: %w", err)
 	}
 	if err := fill(fresh); err != nil {
@@ -157,11 +176,4 @@ func writeFile(dir, name string, write func(io.Writer) error) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
-}
-
-func writeJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
 }

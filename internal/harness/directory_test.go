@@ -16,6 +16,7 @@ import (
 func checkDirectory(t *testing.T, o *judge.Outcome) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out", "run")
+	o.Script = "#!/bin/sh\n"
 	for range 2 {
 		if err := harness.CheckDirectory(dir, harness.FileResult); err != nil {
 			t.Fatal(err)

@@ -41,6 +41,9 @@ type Outcome struct {
 	Code    int
 	Events  []reports.Event
 	Samples []reports.Sample
+	// Script is the shell script that makes the same run again from any working directory, with the
+	// scenario beside it.
+	Script string
 	// Litter says what of the run could not be removed from the servers, or is nil.
 	Litter error
 	// Interrupted is true if the run was ended from outside.

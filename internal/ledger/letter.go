@@ -208,7 +208,9 @@ func (l *Ledger) misplaced(r *Record, name placed, says, is int64) {
 	if name.bad {
 		what = "the bad message after span"
 	}
-	l.found(Altered, r, "%s %d was read at offset %d, and stands at %d", what, name.seq, says, is)
+	at := buffer.Position{Partition: l.recipe.Partition(l.rootOf(name.seq)), Offset: is}
+	l.found(Altered, r, "%s %d was read at %v, and stands at %v", what, name.seq,
+		buffer.Position{Partition: at.Partition, Offset: says}, at)
 }
 
 // rootOf returns the root of the trace of a span that was sent.

@@ -188,7 +188,13 @@ func TestALetterIsReadBeforeItsOffsetIsKnown(t *testing.T) {
 	s.ledger.SentBad(4, 0)
 	s.ledger.DeadLetter(s.bad(0, 4))
 	s.ledger.Placed(4, true, 18)
-	expectFindings(t, s.ledger.Balance(0), map[Finding]int64{Altered: 1})
+	b := s.ledger.Balance(0)
+	expectFindings(t, b, map[Finding]int64{Altered: 1})
+	at := s.Partition(0)
+	want := fmt.Sprintf("the bad message after span 4 was read at %d@17, and stands at %d@18", at, at)
+	if got := b.Findings[Altered].First; !strings.Contains(got, want) {
+		t.Errorf("the finding is %q, want %q", got, want)
+	}
 }
 
 // relabel gives one letter another header.

@@ -3,6 +3,8 @@ package ledger
 import (
 	"fmt"
 	"time"
+
+	"sluice/buffer"
 )
 
 // Record is a message of the output topic or the dead-letter topic.
@@ -25,7 +27,7 @@ func (r *Record) String() string {
 	if r.letter {
 		topic = "dead letter"
 	}
-	return fmt.Sprintf("%s %d@%d", topic, r.Partition, r.Offset)
+	return fmt.Sprintf("%s %v", topic, buffer.Position{Partition: r.Partition, Offset: r.Offset})
 }
 
 // Header is a header of a message.

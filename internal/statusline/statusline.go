@@ -5,6 +5,9 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"github.com/mattn/go-runewidth"
+	"golang.org/x/sys/unix"
 )
 
 // Line is a writer for the log, and the line below what it wrote. It is safe for concurrent use.
@@ -12,23 +15,37 @@ type Line struct {
 	// Terminal is true if the writer is one; anywhere else no line can be overwritten.
 	Terminal bool
 
-	to  io.Writer
-	mu  sync.Mutex
-	now string // on the screen
+	to      io.Writer
+	columns func() int // of the terminal
+	mu      sync.Mutex
+	now     string // on the screen
 }
 
-// New returns the line of a writer, which is a terminal if it is a file of that kind.
+// New returns the line of a writer, which is a terminal if it is a file of that kind. A terminal
+// that calls itself dumb (TERM) can Erase nothing, and is treated like a file.
 func New(to io.Writer) *Line {
-	l := &Line{to: to}
+	l := &Line{to: to, columns: func() int { return columnsUnknown }}
 	if file, ok := to.(*os.File); ok {
-		info, err := file.Stat()
-		l.Terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+		size := func() (*unix.Winsize, error) {
+			return unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
+		}
+		_, err := size()
+		l.Terminal = err == nil && os.Getenv("TERM") != "dumb"
+		l.columns = func() int {
+			if now, err := size(); err == nil && now.Col > 0 {
+				return int(now.Col)
+			}
+			return columnsUnknown
+		}
 	}
 	return l
 }
 
-// erase goes to the start of the line and empties it.
-const erase = "\r\x1b[K"
+// columnsUnknown is how wide a terminal is that does not tell.
+const columnsUnknown = 80
+
+// Erase goes to the start of the line and empties it.
+const Erase = "\r\x1b[K"
 
 // Write writes a piece of the log above the line.
 func (l *Line) Write(p []byte) (int, error) {
@@ -37,7 +54,7 @@ func (l *Line) Write(p []byte) (int, error) {
 	if l.now == "" {
 		return l.to.Write(p)
 	}
-	if _, err := io.WriteString(l.to, erase); err != nil {
+	if _, err := io.WriteString(l.to, Erase); err != nil {
 		return 0, err
 	}
 	n, err := l.to.Write(p)
@@ -47,7 +64,8 @@ func (l *Line) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Show replaces the line; anywhere but on a terminal it is printed once.
+// Show replaces the line, cut to what the terminal can show of it: a line that wraps cannot be
+// erased. Anywhere but on a terminal it is printed once, whole.
 func (l *Line) Show(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,8 +73,9 @@ func (l *Line) Show(text string) {
 		_, _ = io.WriteString(l.to, text+"\n")
 		return
 	}
-	_, _ = io.WriteString(l.to, erase+text)
-	l.now = text
+	// The last column stays free: some terminals wrap as soon as it is written.
+	l.now = runewidth.Truncate(text, l.columns()-1, "…")
+	_, _ = io.WriteString(l.to, Erase+l.now)
 }
 
 // Clear removes the line.
@@ -64,7 +83,7 @@ func (l *Line) Clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.now != "" {
-		_, _ = io.WriteString(l.to, erase)
+		_, _ = io.WriteString(l.to, Erase)
 		l.now = ""
 	}
 }

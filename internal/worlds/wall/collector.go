@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/buffer"
 	"sluice/internal/harness"
 	"sluice/internal/ledger"
 )
@@ -101,8 +102,9 @@ func (c *collector) finish(ctx context.Context) error {
 		failed := c.failed
 		ends.Each(func(end kadm.ListedOffset) {
 			if at := c.next[end.Topic][end.Partition]; at < end.Offset {
-				missing = fmt.Sprintf("%s, partition %d, is read up to %d of %d",
-					end.Topic, end.Partition, at, end.Offset)
+				missing = fmt.Sprintf("%s is read up to %v, and ends at %v", end.Topic,
+					buffer.Position{Partition: end.Partition, Offset: at},
+					buffer.Position{Partition: end.Partition, Offset: end.Offset})
 			}
 		})
 		c.mu.Unlock()

@@ -19,7 +19,10 @@ func config(setup harness.Setup, e endpoints) pipeline.Config {
 	c.Mode = pipeline.Mode(s.Topology.FlusherMode)
 	own := harness.Settings(s)
 	c.Options, c.Flusher, c.Worker, c.Ingest = own.Options, own.Flusher, own.Worker, own.Ingest
-	// The least that Kafka allows: a killed consumer's partitions are not to wait for long.
-	c.Source.SessionTimeout = 6 * time.Second
+	c.Source.SessionTimeout = sessionTimeout
 	return c
 }
+
+// sessionTimeout is the least that Kafka allows: a killed consumer's partitions are not to wait for
+// long.
+const sessionTimeout = 6 * time.Second

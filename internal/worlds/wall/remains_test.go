@@ -35,7 +35,8 @@ func TestRemains(t *testing.T) {
 	}
 	s := &System{
 		endpoints: endpoints{
-			redis: []string{redis.Addr()}, namespace: "run", input: "in", group: "readers",
+			redis: []string{redis.Addr()},
+			names: names{namespace: "run", input: "in", group: "readers"},
 		},
 		collector: &collector{client: client},
 	}

@@ -40,7 +40,7 @@ func newSending(t *testing.T, s scenarios.Scenario) *sending {
 	g := load.NewGenerator(s)
 	out := &sending{kafka: kafka, addrs: kafka.ListenAddrs()}
 	out.sender, err = newSender(&System{
-		endpoints: endpoints{kafka: out.addrs, input: "in"},
+		endpoints: endpoints{kafka: out.addrs, names: names{input: "in"}},
 		setup:     harness.Setup{Scenario: s, Load: g, Sink: harness.NewSink(s, g, nil)},
 	})
 	if err != nil {

@@ -3,11 +3,10 @@ package wall
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,12 +50,10 @@ type Backend interface {
 	Close() error
 }
 
-// endpoints are the servers of a run, with names that no other run uses.
+// endpoints are the servers of a run, and what it has there.
 type endpoints struct {
-	redis, kafka           []string
-	namespace              string
-	input, output, letters string
-	group                  string
+	names
+	redis, kafka []string
 
 	// redisRoutes and kafkaRoutes are the pipeline's ways to the servers: network faults stand on
 	// them. Empty: there are none.
@@ -99,6 +96,7 @@ type System struct {
 	sender    *sender
 	collector *collector
 	meters    meters
+	pulse     *pulse         // on servers that stay
 	working   sync.WaitGroup // what Close ends
 	endWork   context.CancelFunc
 
@@ -117,14 +115,10 @@ var errClosed = errors.New("the run is over")
 // Open makes the topics of a run and the clients around it. The servers are closed with the System,
 // also with one that could not be opened.
 func Open(ctx context.Context, setup harness.Setup, servers Servers) (*System, error) {
-	var unique [4]byte
-	_, _ = rand.Read(unique[:]) // it never fails
-	name := fmt.Sprintf("sluice-sim-%s-%s", setup.Scenario.Name, hex.EncodeToString(unique[:]))
 	s := &System{
 		setup: setup, servers: servers,
 		endpoints: endpoints{
-			redis: servers.Redis, kafka: servers.Kafka, namespace: name + ":", group: name,
-			input: name + "-spans", output: name + "-segments", letters: name + "-dlq",
+			names: newNames(setup.Scenario.Name, time.Now()), redis: servers.Redis, kafka: servers.Kafka,
 		},
 		network: netfault.Open(), own: netfault.Open(), busy: map[string]bool{},
 	}
@@ -143,6 +137,12 @@ func Open(ctx context.Context, setup harness.Setup, servers Servers) (*System, e
 func (s *System) open(ctx, work context.Context) (err error) {
 	if err := s.openNetwork(); err != nil {
 		return err
+	}
+	if s.servers.Stay {
+		if s.pulse, err = startPulse(ctx, s.redis, s.alive); err != nil {
+			return fmt.Errorf("redis %s: %w", strings.Join(s.redis, ","), err)
+		}
+		s.working.Go(func() { s.pulse.run(work) })
 	}
 	if err := s.createTopics(ctx); err != nil {
 		return err
@@ -183,6 +183,9 @@ func (s *System) Close() error {
 	var err error
 	if s.servers.Stay && s.made {
 		err = s.removeAll()
+	}
+	if s.pulse != nil {
+		err = errors.Join(err, s.pulse.close())
 	}
 	if s.collector != nil {
 		s.collector.close()

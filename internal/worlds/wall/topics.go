@@ -89,23 +89,30 @@ const removeMax = 20 * time.Second
 func (s *System) removeAll() error {
 	ctx, cancel := context.WithTimeout(context.Background(), removeMax)
 	defer cancel()
-	err := errors.Join(s.removeTopics(ctx), s.removeKeys(ctx))
+	err := errors.Join(s.removeOwnKeys(ctx), s.removeOwnTopics(ctx))
 	if err != nil {
-		err = fmt.Errorf("remove what the run left on the servers: %w", err)
+		err = fmt.Errorf("remove what the run left on the servers, which simulate clean can do later: %w",
+			err)
 	}
 	return err
 }
 
-func (s *System) removeTopics(ctx context.Context) error {
+func (s *System) removeOwnKeys(ctx context.Context) error {
+	client, err := DialRedis(s.redis)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return removeKeys(ctx, client, s.namespace+"*", func(string) bool { return true })
+}
+
+func (s *System) removeOwnTopics(ctx context.Context) error {
 	client, err := kgo.NewClient(s.harnessOpts()...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	admin := kadm.NewClient(client)
-	topics, err := admin.DeleteTopics(ctx, s.input, s.output, s.letters)
-	return errors.Join(cmp.Or(err, topics.Error()), emptyGroup(ctx, client, s.group),
-		deleteGroup(ctx, admin, s.group))
+	return removeTopics(ctx, client, s.group, s.input, s.output, s.letters)
 }
 
 // deleteGroup deletes a group that has no members; that there is none is no error.
@@ -115,32 +122,6 @@ func deleteGroup(ctx context.Context, admin *kadm.Client, group string) error {
 		return nil
 	}
 	return err
-}
-
-func (s *System) removeKeys(ctx context.Context) error {
-	client, err := DialRedis(s.redis)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	var errs []error
-	for _, node := range client.Nodes() {
-		for cursor := uint64(0); ; {
-			page, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(s.namespace+"*").
-				Count(1000).Build()).AsScanEntry()
-			if err != nil {
-				errs = append(errs, err)
-				break
-			}
-			for _, key := range page.Elements {
-				errs = append(errs, client.Do(ctx, client.B().Unlink().Key(key).Build()).Error())
-			}
-			if cursor = page.Cursor; cursor == 0 {
-				break
-			}
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // DialRedis connects to a server, or the nodes of a cluster, without any proxy.

@@ -33,7 +33,7 @@ func TestTrimKeepsWhatIsToBeRead(t *testing.T) {
 		}
 	}
 	s := &System{
-		endpoints: endpoints{input: "in", output: "out", letters: "letters", group: "readers"},
+		endpoints: endpoints{names: names{input: "in", output: "out", letters: "letters", group: "readers"}},
 		collector: &collector{client: client, next: map[string]map[int32]int64{"out": {}, "letters": {}}},
 	}
 	trim := &trimmer{System: s, admin: kadm.NewClient(client)}
