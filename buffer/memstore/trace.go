@@ -1,7 +1,6 @@
 package memstore
 
 import (
-	"cmp"
 	"slices"
 
 	"sluice/buffer"
@@ -240,9 +239,7 @@ func (t *trace) load(owner buffer.Owner, name buffer.Generation) buffer.Loaded {
 		return buffer.Loaded{}
 	}
 	arrivals := slices.Clone(g.arrivals)
-	slices.SortStableFunc(arrivals, func(a, b arrival) int {
-		return cmp.Or(cmp.Compare(a.call, b.call), a.span.Position.Compare(b.span.Position))
-	})
+	slices.SortStableFunc(arrivals, byArrival)
 	spans := make([]buffer.Span, len(arrivals))
 	for i, a := range arrivals {
 		spans[i] = a.span

@@ -1,0 +1,362 @@
+package explore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/sim/kernel"
+)
+
+// epoch is where the clocks of all processes begin.
+var epoch = kernel.DefaultConfig().Start
+
+// program is the code of a process. It runs on the ports of its life, whose calls wait until the
+// search answers them.
+type program interface {
+	// main is the process's first task; when it returns, the process has ended.
+	main(l *life)
+	// quiet returns a value that stands for all that the process remembers, and false while there is
+	// more to it than that: then its whole history since it was quiet stands for it.
+	quiet(l *life) (any, bool)
+	// eager tells whether a call is to be answered at once, and how: a step that nothing else can see.
+	eager(l *life, c *call) (answer, bool)
+}
+
+// answer is what a call returns.
+type answer struct {
+	Value any
+	Err   error
+}
+
+// call is a call of a port that waits for its answer.
+type call struct {
+	op       any // what is asked for: one of the types in ops.go
+	cond     *kernel.Cond
+	answer   answer
+	answered bool
+}
+
+// life is one execution of a program, driven by answers.
+type life struct {
+	program program
+	k       *kernel.Kernel
+	process *kernel.Process
+	clock   time.Time
+	calls   []*call // that wait, in the order in which they were made
+	sent    []any   // what was handed over without waiting since the last answer
+	tasks   int     // that run
+	ends    int     // of tasks
+	ended   bool
+	err     error
+	notes   notes
+	stop    func() // asks the process to end; nil: cannot
+}
+
+// notes is what ports remember of what they saw, for program.quiet.
+type notes struct {
+	numbers [8]int64
+	flags   [4]bool
+}
+
+var (
+	_ flusher.Clock = (*life)(nil)
+	_ flusher.Tasks = (*life)(nil)
+)
+
+func newLife(p program) *life {
+	k, err := kernel.New(kernel.DefaultConfig())
+	if err != nil {
+		panic(err) // the default is valid
+	}
+	l := &life{program: p, k: k, process: k.Process("process"), clock: epoch}
+	l.process.Go("main", func() {
+		p.main(l)
+		l.ended = true
+	})
+	l.settle()
+	return l
+}
+
+// settle lets the process run until each of its tasks waits for an answer.
+func (l *life) settle() {
+	for {
+		if err := l.k.Sleep(context.Background(), time.Nanosecond); err != nil {
+			panic(err) // it sleeps on a context without an end
+		}
+		if l.ended {
+			l.calls = nil
+			return
+		}
+		i := slices.IndexFunc(l.calls, func(c *call) bool {
+			a, ok := l.program.eager(l, c)
+			if ok {
+				c.answer, c.answered = a, true
+			}
+			return ok
+		})
+		if i < 0 {
+			return
+		}
+		l.wake(i)
+	}
+}
+
+// resume answers a call. Time passes only where something failed, and enough of it for whatever waits
+// to try again.
+func (l *life) resume(i int, a answer) {
+	l.sent = nil
+	c := l.calls[i]
+	c.answer, c.answered = a, true
+	if a.Err != nil {
+		l.clock = l.clock.Add(time.Second)
+	}
+	l.wake(i)
+	l.settle()
+}
+
+func (l *life) wake(i int) {
+	c := l.calls[i]
+	l.calls = slices.Delete(l.calls, i, i+1)
+	c.cond.Signal()
+}
+
+// ask waits for the answer to a call, or until the context has ended.
+func (l *life) ask(ctx context.Context, op any) (any, error) {
+	c := &call{op: op, cond: l.k.NewCond("answer")}
+	l.calls = append(l.calls, c)
+	for !c.answered {
+		if err := c.cond.Wait(ctx); err != nil {
+			l.calls = slices.DeleteFunc(l.calls, func(o *call) bool { return o == c })
+			return nil, err
+		}
+	}
+	return c.answer.Value, c.answer.Err
+}
+
+// Now returns the time of the process, which passes where something failed only.
+func (l *life) Now() time.Time { return l.clock }
+
+// Sleep waits until the search lets it go on.
+func (l *life) Sleep(ctx context.Context, d time.Duration) error {
+	if d == idlePause {
+		l.notes.numbers[recordNumber] = 0
+	}
+	_, err := l.ask(ctx, sleep{d == idlePause})
+	return err
+}
+
+// WithTimeout returns a context that ends with its parent: the search decides what takes too long.
+func (l *life) WithTimeout(
+	ctx context.Context, _ time.Duration,
+) (context.Context, context.CancelFunc) {
+	return context.WithCancel(ctx)
+}
+
+// Go starts a task of the process.
+func (l *life) Go(name string, fn func()) flusher.Task {
+	l.tasks++
+	return l.process.Go(name, func() {
+		fn()
+		l.tasks--
+		l.ends++
+	})
+}
+
+// close unwinds whatever waits.
+func (l *life) close() { l.k.Close() }
+
+// machines executes processes, once for each history: what a process does next is a function of what
+// it was started with and of the answers it got. So a number stands for its stack.
+type machines struct {
+	renamings []renaming
+	nodes     []node
+	edges     map[edgeKey]edge
+	roots     map[uint64]int32
+	quiet     map[uint64]int32
+	ops       *table
+	answers   *table
+	sends     *table
+
+	live     *life // the last that was executed, and where it stands
+	at       int32
+	executed int // answers given to real code
+}
+
+// node is a state of a process.
+type node struct {
+	program program
+	parent  int32
+	call    int32
+	answer  int32
+	calls   []int32 // numbers of ops
+	ended   bool
+	err     error
+	idle    bool                // it is quiet
+	epoch   buffer.Epoch        // of a worker that is: the one of its shard
+	holds   []buffer.Generation // that it leased since it was
+	hashes  []uint64            // by renaming
+}
+
+type edgeKey struct {
+	from         int32
+	call, answer int32
+}
+
+type edge struct {
+	to   int32
+	sent []int32 // numbers of what was handed over
+}
+
+func newMachines(rs []renaming) *machines {
+	return &machines{
+		renamings: rs, edges: make(map[edgeKey]edge), roots: make(map[uint64]int32),
+		quiet: make(map[uint64]int32), ops: newTable(rs), answers: newTable(rs), sends: newTable(rs),
+		nodes: make([]node, 1), // 0 is none
+		at:    -1,
+	}
+}
+
+// start returns the state of a process that was just started.
+func (m *machines) start(p program) int32 {
+	key := m.renamings[0].digest(p)
+	if n, ok := m.roots[key]; ok {
+		return n
+	}
+	m.drop()
+	m.live = newLife(p)
+	if len(m.live.sent) > 0 {
+		panic(fmt.Sprintf("%T hands something over before it asks for anything", p))
+	}
+	hashes := make([]uint64, len(m.renamings))
+	for i, r := range m.renamings {
+		hashes[i] = r.digest(p)
+	}
+	n := m.add(node{program: p, parent: -1, hashes: hashes})
+	m.roots[key] = n
+	return n
+}
+
+// step returns what becomes of a process when one of its calls is answered.
+func (m *machines) step(from int32, call int, reply int32) edge {
+	key := edgeKey{from, int32(call), reply}
+	if e, ok := m.edges[key]; ok {
+		return e
+	}
+	l := m.revive(from)
+	m.executed++
+	got := m.answers.values[reply].(answer)
+	l.resume(call, got)
+	var e edge
+	for _, s := range l.sent {
+		e.sent = append(e.sent, m.sends.number(s))
+	}
+	hashes := make([]uint64, len(m.renamings))
+	for i := range m.renamings {
+		h := mix(m.nodes[from].hashes[i], uint64(call))
+		hashes[i] = mix(h, m.answers.hashes[reply][i])
+	}
+	n := node{
+		program: m.nodes[from].program, parent: from, call: int32(call), answer: reply, hashes: hashes,
+		holds: m.nodes[from].holds,
+	}
+	if leased, ok := got.Value.(buffer.Leased); ok {
+		for _, due := range leased.Due {
+			n.holds = append(slices.Clip(n.holds), due.Generation)
+		}
+	}
+	e.to = m.add(n)
+	m.edges[key] = e
+	return e
+}
+
+// add returns the state in which the live process is: a new one, or, if it is quiet, the one in which
+// it remembers the same.
+func (m *machines) add(n node) int32 {
+	l := m.live
+	n.ended, n.err = l.ended, l.err
+	for _, c := range l.calls {
+		n.calls = append(n.calls, m.ops.number(c.op))
+	}
+	at := int32(len(m.nodes))
+	if memory, ok := n.program.quiet(l); ok || n.ended {
+		n.idle, n.holds, n.epoch = true, nil, buffer.Epoch(l.notes.numbers[epochNumber])
+		if n.ended {
+			memory = ended{fmt.Sprintf("%T", n.program), l.err != nil}
+		}
+		for i, r := range m.renamings {
+			n.hashes[i] = r.digest(memory)
+		}
+		if known, ok := m.quiet[n.hashes[0]]; ok {
+			m.drop()
+			return known
+		}
+		m.quiet[n.hashes[0]] = at
+	}
+	m.nodes = append(m.nodes, n)
+	m.at = at
+	return at
+}
+
+// ended is all that is to be known of a process that has ended.
+type ended struct {
+	program string
+	failed  bool
+}
+
+// revive returns a process in that state: it goes through its history again, if need be.
+func (m *machines) revive(at int32) *life {
+	if m.at == at && m.live != nil {
+		return m.live
+	}
+	m.drop()
+	var history []int32
+	n := at
+	for ; m.nodes[n].parent >= 0; n = m.nodes[n].parent {
+		history = append(history, n)
+	}
+	m.live = newLife(m.nodes[n].program)
+	for _, n := range slices.Backward(history) {
+		m.executed++
+		m.live.resume(int(m.nodes[n].call), m.answers.values[m.nodes[n].answer].(answer))
+	}
+	return m.live
+}
+
+// drop ends the live process.
+func (m *machines) drop() {
+	if m.live != nil {
+		m.live.close()
+	}
+	m.live, m.at = nil, -1
+}
+
+// table gives numbers to values: equal ones have the same.
+type table struct {
+	renamings []renaming
+	byHash    map[uint64]int32
+	values    []any
+	hashes    [][]uint64
+}
+
+func newTable(rs []renaming) *table {
+	return &table{renamings: rs, byHash: make(map[uint64]int32)}
+}
+
+func (t *table) number(v any) int32 {
+	h := t.renamings[0].digest(v)
+	if n, ok := t.byHash[h]; ok {
+		return n
+	}
+	n := int32(len(t.values))
+	hashes := make([]uint64, len(t.renamings))
+	hashes[0] = h
+	for i, r := range t.renamings[1:] {
+		hashes[i+1] = r.digest(v)
+	}
+	t.byHash[h], t.values, t.hashes = n, append(t.values, v), append(t.hashes, hashes)
+	return n
+}

@@ -1,0 +1,168 @@
+package explore
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"sluice/buffer"
+	"sluice/consumer"
+	"sluice/consumer/ingest"
+	"sluice/flusher"
+	"sluice/internal/defects"
+)
+
+// perTenure is how many offsets there is room for in the name of a generation.
+const perTenure = 64
+
+// reading is the ingest loop of one partition, from the offset that was committed.
+type reading struct {
+	sys       *system
+	Partition int32
+	Tenure    int
+	From      int64
+}
+
+// What a reader's ports remember.
+const (
+	positionNumber  = iota // the next offset that it polls
+	committedNumber        // up to where it knows that offsets are committed
+	endsNumber             // how many of its tasks had ended when it polled
+)
+
+const assignedFlag = 0
+
+func (r reading) main(l *life) {
+	l.notes.numbers[positionNumber], l.notes.numbers[committedNumber] = r.From, r.From
+	cfg := ingest.DefaultConfig("spans", "dlq")
+	cfg.MaxBatchWait, cfg.CommitInterval, cfg.AssignWait = 0, 0, 0
+	cfg.RetryMin, cfg.RetryMax, cfg.TickEvery = time.Millisecond, time.Millisecond, math.MaxInt64
+	ports := consumer.Ports{
+		Clock: l, Tasks: l, Source: source{l, r}, Store: ported{l, r.name}, Decoder: r.sys,
+		DeadLetters: outbox{l},
+	}
+	defects.Planted{Defect: r.sys.defect}.Consumer(&ports, l.process.Kill)
+	loop, err := ingest.New(cfg, ingest.Ports{
+		Clock: ports.Clock, Tasks: ports.Tasks, Source: ports.Source, Store: ports.Store,
+		Decoder: ports.Decoder, DeadLetters: ports.DeadLetters, Gate: open{}, Assigner: open{},
+	})
+	if err != nil {
+		panic(err) // the config is this package's own
+	}
+	stop, cancel := l.k.WithCancel(context.Background())
+	defer cancel()
+	l.stop = cancel
+	l.err = loop.Run(stop, stop)
+	if errors.Is(l.err, context.Canceled) {
+		l.err = nil
+	}
+}
+
+// name gives a delivery a number that tells where it began instead of when.
+func (r reading) name(d buffer.Delivery, traces []buffer.TraceBatch) buffer.Delivery {
+	first := int64(math.MaxInt64)
+	for _, t := range traces {
+		for _, sub := range t.Subtrees {
+			for _, s := range sub.Spans {
+				first = min(first, s.Position.Offset)
+			}
+		}
+	}
+	d.ID.Number = int64(r.Tenure)*perTenure + first
+	return d
+}
+
+// quiet: a reader that polls, and has nothing in work, knows where it is.
+func (r reading) quiet(l *life) (any, bool) {
+	n := &l.notes.numbers
+	if len(l.calls) != 1 || l.tasks > 0 || n[positionNumber] != n[committedNumber] {
+		return nil, false
+	}
+	if _, polls := l.calls[0].op.(poll); !polls {
+		return nil, false
+	}
+	return idleReader{r.Partition, r.Tenure, n[positionNumber]}, true
+}
+
+type idleReader struct {
+	Partition int32
+	Tenure    int
+	From      int64
+}
+
+// eager: what ended is noticed at once; to poll again changes nothing else.
+func (r reading) eager(l *life, c *call) (answer, bool) {
+	if _, polls := c.op.(poll); !polls {
+		return answer{}, false
+	}
+	if !l.notes.flags[assignedFlag] {
+		l.notes.flags[assignedFlag] = true
+		return answer{Value: fetched{Assigned: true}}, true
+	}
+	return answer{Value: fetched{}}, int64(l.ends) > l.notes.numbers[endsNumber]
+}
+
+// fetched is the answer of a poll: spans in the order of the partition.
+type fetched struct {
+	Assigned bool
+	Spans    []buffer.SpanID
+}
+
+type source struct {
+	*life
+	of reading
+}
+
+// Poll waits until the search gives it something.
+func (s source) Poll(ctx context.Context, _ int, _ time.Duration) (flusher.Fetch, error) {
+	s.notes.numbers[endsNumber] = int64(s.ends)
+	got, err := ask[fetched](ctx, s.life, poll{s.notes.numbers[positionNumber]})
+	var fetch flusher.Fetch
+	if got.Assigned {
+		fetch.Assigned = []int32{s.of.Partition}
+	}
+	if len(got.Spans) > 0 {
+		batch := flusher.Batch{Partition: s.of.Partition}
+		for _, id := range got.Spans {
+			at := &s.notes.numbers[positionNumber]
+			batch.Messages = append(batch.Messages, flusher.Message{
+				Position: buffer.Position{Partition: s.of.Partition, Offset: *at}, Time: epoch, Value: id[:],
+			})
+			*at++
+		}
+		fetch.Batches = append(fetch.Batches, batch)
+	}
+	return fetch, err
+}
+
+// Commit implements flusher.Source.
+func (s source) Commit(ctx context.Context, last []flusher.Message) error {
+	offset := last[len(last)-1].Position.Offset + 1
+	_, err := s.ask(ctx, commit{offset})
+	if err == nil {
+		s.notes.numbers[committedNumber] = offset
+	}
+	return err
+}
+
+// Pause does nothing: batches are smaller than what a partition may have waiting.
+func (source) Pause(...int32) {}
+
+// Resume neither.
+func (source) Resume(...int32) {}
+
+// Released neither: a partition that leaves is another life's at once.
+func (source) Released(...int32) {}
+
+// open is a gate that is, and nobody who flushes: workers are processes of their own.
+type open struct{}
+
+// Closed returns nothing.
+func (open) Closed() map[buffer.Shard]string { return nil }
+
+// Full returns false.
+func (open) Full() bool { return false }
+
+// Assign does nothing.
+func (open) Assign([]buffer.Shard) {}

@@ -1,0 +1,215 @@
+package explore
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/internal/defects"
+)
+
+// idlePause is how a worker's pause is told from one after a failure.
+const idlePause = 7 * time.Millisecond
+
+// ported is a store whose steps the search does.
+type ported struct {
+	*life
+	name func(buffer.Delivery, []buffer.TraceBatch) buffer.Delivery
+}
+
+var _ buffer.Store = ported{}
+
+func ask[T any](ctx context.Context, l *life, op any) (v T, err error) {
+	got, err := l.ask(ctx, op)
+	if got != nil {
+		v = got.(T)
+	}
+	return v, err
+}
+
+// Attach implements buffer.Store.
+func (p ported) Attach(
+	ctx context.Context, d buffer.Delivery, traces []buffer.TraceBatch,
+) ([]buffer.Attached, error) {
+	return ask[[]buffer.Attached](ctx, p.life, attach{p.name(d, traces), traces})
+}
+
+// Enqueue implements buffer.Store.
+func (p ported) Enqueue(ctx context.Context, shard buffer.Shard, u buffer.QueueUpdate) error {
+	_, err := p.ask(ctx, enqueue{shard, u})
+	return err
+}
+
+// Fence implements buffer.Store.
+func (p ported) Fence(
+	ctx context.Context, shard buffer.Shard, last buffer.Epoch,
+) (buffer.Fenced, error) {
+	return ask[buffer.Fenced](ctx, p.life, fence{shard, last})
+}
+
+// Lease implements buffer.Store.
+func (p ported) Lease(
+	ctx context.Context, owner buffer.Owner, _ buffer.Instant, limit int,
+) (buffer.Leased, error) {
+	p.notes.flags[sureFlag] = false
+	v, err := ask[buffer.Leased](ctx, p.life, lease{owner, limit})
+	if err == nil {
+		p.notes.flags[sureFlag], p.notes.numbers[epochNumber] = true, int64(owner.Epoch)
+	}
+	return v, err
+}
+
+// Claim implements buffer.Store.
+func (p ported) Claim(
+	ctx context.Context, owner buffer.Owner, gs []buffer.Generation,
+) ([]buffer.Claim, error) {
+	return ask[[]buffer.Claim](ctx, p.life, claim{owner, gs})
+}
+
+// Load implements buffer.Store.
+func (p ported) Load(
+	ctx context.Context, owner buffer.Owner, gs []buffer.Generation,
+) ([]buffer.Loaded, error) {
+	return ask[[]buffer.Loaded](ctx, p.life, load{owner, gs})
+}
+
+// Ack implements buffer.Store.
+func (p ported) Ack(
+	ctx context.Context, owner buffer.Owner, flushed []buffer.Flushed,
+) ([]buffer.AckResult, error) {
+	return ask[[]buffer.AckResult](ctx, p.life, ack{owner, flushed})
+}
+
+// Release implements buffer.Store.
+func (p ported) Release(ctx context.Context, owner buffer.Owner, r buffer.Release) error {
+	_, err := p.ask(ctx, release{owner, r})
+	return err
+}
+
+// What a worker's ports remember.
+const (
+	recordNumber = iota // records since it was idle
+	epochNumber         // under which it last leased
+)
+
+// sureFlag is set once the answer of the last Lease has come.
+const sureFlag = 0
+
+// flushing is a worker of one shard.
+type flushing struct {
+	sys   *system
+	Shard buffer.Shard
+	Epoch buffer.Epoch
+}
+
+func (f flushing) main(l *life) {
+	cfg := flusher.DefaultWorkerConfig()
+	cfg.MaxFlushSegments, cfg.IdleSleep, cfg.UnseenMax = f.sys.size.Lease, idlePause, math.MaxInt64
+	ports := flusher.WorkerPorts{
+		Clock: l, Store: ported{life: l}, Producer: outbox{l}, Encoder: plain{}, Reporter: silent{},
+	}
+	defects.Planted{Defect: f.sys.defect}.Worker(&ports, l.process.Kill)
+	spec := flusher.WorkerSpec{Worker: int(f.Shard), Start: 1, Owners: []buffer.Fenced{
+		{Owner: buffer.Owner{Shard: f.Shard, Epoch: f.Epoch}},
+	}}
+	stop, cancel := l.k.WithCancel(context.Background())
+	defer cancel()
+	l.stop = cancel
+	l.err = flusher.RunWorker(context.Background(), stop, cfg, ports, spec)
+	if errors.Is(l.err, flusher.ErrFenced) {
+		l.err = nil
+	}
+}
+
+// quiet: a worker that is idle holds nothing but the epoch of its shard.
+func (f flushing) quiet(l *life) (any, bool) {
+	if len(l.calls) != 1 || l.calls[0].op != (sleep{Idle: true}) || !l.notes.flags[sureFlag] {
+		return nil, false
+	}
+	return idleWorker{f.Shard, buffer.Epoch(l.notes.numbers[epochNumber])}, true
+}
+
+type idleWorker struct {
+	Shard buffer.Shard
+	Epoch buffer.Epoch
+}
+
+func (f flushing) eager(*life, *call) (answer, bool) { return answer{}, false }
+
+// record is what a worker produces.
+type record struct {
+	Topic      string
+	Generation buffer.Generation
+	Spans      []buffer.SpanID
+}
+
+// plain writes a segment so that a record can be read back without a codec.
+type plain struct{}
+
+// Encode returns one chunk.
+func (plain) Encode(g buffer.Generation, spans []buffer.Span) ([]buffer.Chunk, error) {
+	value := append([]byte(nil), g.Trace[:]...)
+	value = append(value, g.Segment[:]...)
+	value = append(value, byte(g.ID.Partition), byte(g.ID.Number>>8), byte(g.ID.Number))
+	for _, s := range spans {
+		value = append(value, s.ID[:]...)
+	}
+	return []buffer.Chunk{{Count: 1, Spans: spans, Value: value}}, nil
+}
+
+func parse(r flusher.Record) record {
+	v, read := r.Value, record{Topic: r.Topic}
+	read.Generation.Project = project
+	v = v[copy(read.Generation.Trace[:], v):]
+	v = v[copy(read.Generation.Segment[:], v):]
+	read.Generation.ID = buffer.DeliveryID{Partition: int32(v[0]), Number: int64(v[1])<<8 | int64(v[2])}
+	for v = v[3:]; len(v) > 0; {
+		var id buffer.SpanID
+		v = v[copy(id[:], v):]
+		read.Spans = append(read.Spans, id)
+	}
+	return read
+}
+
+// outbox is a Producer: what is handed over is on its way until the search lets Kafka have it, or
+// the process dies.
+type outbox struct{ *life }
+
+// Produce hands over and does not wait.
+func (o outbox) Produce(_ context.Context, r flusher.Record) flusher.Future {
+	o.notes.numbers[recordNumber]++
+	n := int(o.notes.numbers[recordNumber])
+	o.sent = append(o.sent, handed{n, parse(r)})
+	return fate{o.life, n}
+}
+
+// Flush is not called by workers.
+func (outbox) Flush(context.Context) error { return nil }
+
+// handed is a record that was handed over, with its number.
+type handed struct {
+	Number int
+	Record record
+}
+
+type fate struct {
+	l *life
+	n int
+}
+
+// Wait returns what became of the record.
+func (f fate) Wait(ctx context.Context) error {
+	_, err := f.l.ask(ctx, wait{f.n})
+	return err
+}
+
+type silent struct{}
+
+// Report says nothing to nobody.
+func (silent) Report(flusher.Status) {}
+
+// Fresh neither.
+func (silent) Fresh([]time.Duration) {}
