@@ -19,9 +19,9 @@ var epoch = kernel.DefaultConfig().Start
 type program interface {
 	// main is the process's first task; when it returns, the process has ended.
 	main(l *life)
-	// quiet returns a value that stands for all that the process remembers, and false while there is
-	// more to it than that: then its whole history since it was quiet stands for it.
-	quiet(l *life) (any, bool)
+	// memory returns a value that stands for all that the process remembers, and false while there is
+	// more to it than that: then its history since it was less stands for it.
+	memory(l *life) (any, bool)
 	// eager tells whether a call is to be answered at once, and how: a step that nothing else can see.
 	eager(l *life, c *call) (answer, bool)
 }
@@ -53,10 +53,20 @@ type life struct {
 	ended   bool
 	err     error
 	notes   notes
-	stop    func() // asks the process to end; nil: cannot
+	held    []holding // by a worker, in the order in which it was leased
+	failed  bool      // an answer was an error, since the process was idle
+	stop    func()    // asks the process to end; nil: cannot
 }
 
-// notes is what ports remember of what they saw, for program.quiet.
+// holding is a generation that a worker has leased, and how far it is with it.
+type holding struct {
+	Generation buffer.Generation
+	Claim      buffer.Claim
+	Loaded     buffer.Loaded
+	Handed     int // records
+}
+
+// notes is what ports remember of what they saw, for program.memory.
 type notes struct {
 	numbers [8]int64
 	flags   [4]bool
@@ -113,6 +123,7 @@ func (l *life) resume(i int, a answer) {
 	c.answer, c.answered = a, true
 	if a.Err != nil {
 		l.clock = l.clock.Add(time.Second)
+		l.failed = true
 	}
 	l.wake(i)
 	l.settle()
@@ -142,8 +153,8 @@ func (l *life) Now() time.Time { return l.clock }
 
 // Sleep waits until the search lets it go on.
 func (l *life) Sleep(ctx context.Context, d time.Duration) error {
-	if d == idlePause {
-		l.notes.numbers[recordNumber] = 0
+	if d == idlePause && l.notes.flags[sureFlag] {
+		l.failed, l.held = false, nil
 	}
 	_, err := l.ask(ctx, sleep{d == idlePause})
 	return err
@@ -176,7 +187,7 @@ type machines struct {
 	nodes     []node
 	edges     map[edgeKey]edge
 	roots     map[uint64]int32
-	quiet     map[uint64]int32
+	memories  map[uint64]int32
 	ops       *table
 	answers   *table
 	sends     *table
@@ -195,9 +206,9 @@ type node struct {
 	calls   []int32 // numbers of ops
 	ended   bool
 	err     error
-	idle    bool                // it is quiet
-	epoch   buffer.Epoch        // of a worker that is: the one of its shard
-	holds   []buffer.Generation // that it leased since it was
+	idle    bool                // it has nothing in work
+	epoch   buffer.Epoch        // of a worker: under which it last leased
+	holds   []buffer.Generation // of a worker: what it has leased
 	hashes  []uint64            // by renaming
 }
 
@@ -214,7 +225,7 @@ type edge struct {
 func newMachines(rs []renaming) *machines {
 	return &machines{
 		renamings: rs, edges: make(map[edgeKey]edge), roots: make(map[uint64]int32),
-		quiet: make(map[uint64]int32), ops: newTable(rs), answers: newTable(rs), sends: newTable(rs),
+		memories: make(map[uint64]int32), ops: newTable(rs), answers: newTable(rs), sends: newTable(rs),
 		nodes: make([]node, 1), // 0 is none
 		at:    -1,
 	}
@@ -261,12 +272,6 @@ func (m *machines) step(from int32, call int, reply int32) edge {
 	}
 	n := node{
 		program: m.nodes[from].program, parent: from, call: int32(call), answer: reply, hashes: hashes,
-		holds: m.nodes[from].holds,
-	}
-	if leased, ok := got.Value.(buffer.Leased); ok {
-		for _, due := range leased.Due {
-			n.holds = append(slices.Clip(n.holds), due.Generation)
-		}
 	}
 	e.to = m.add(n)
 	m.edges[key] = e
@@ -278,27 +283,45 @@ func (m *machines) step(from int32, call int, reply int32) edge {
 func (m *machines) add(n node) int32 {
 	l := m.live
 	n.ended, n.err = l.ended, l.err
+	n.idle, n.epoch = l.idle(), buffer.Epoch(l.notes.numbers[epochNumber])
+	for _, h := range l.held {
+		n.holds = append(n.holds, h.Generation)
+	}
 	for _, c := range l.calls {
 		n.calls = append(n.calls, m.ops.number(c.op))
 	}
 	at := int32(len(m.nodes))
-	if memory, ok := n.program.quiet(l); ok || n.ended {
-		n.idle, n.holds, n.epoch = true, nil, buffer.Epoch(l.notes.numbers[epochNumber])
-		if n.ended {
-			memory = ended{fmt.Sprintf("%T", n.program), l.err != nil}
-		}
+	memory, enough := any(ended{fmt.Sprintf("%T", n.program), l.err != nil}), l.ended
+	if !enough {
+		memory, enough = n.program.memory(l)
+	}
+	if enough {
 		for i, r := range m.renamings {
 			n.hashes[i] = r.digest(memory)
 		}
-		if known, ok := m.quiet[n.hashes[0]]; ok {
+		if known, ok := m.memories[n.hashes[0]]; ok {
 			m.drop()
 			return known
 		}
-		m.quiet[n.hashes[0]] = at
+		m.memories[n.hashes[0]] = at
 	}
 	m.nodes = append(m.nodes, n)
 	m.at = at
 	return at
+}
+
+// idle tells whether the process has nothing in work.
+func (l *life) idle() bool {
+	if len(l.calls) != 1 || l.tasks > 0 {
+		return false
+	}
+	switch op := l.calls[0].op.(type) {
+	case sleep:
+		return op.Idle && l.notes.flags[sureFlag]
+	case poll:
+		return op.From == l.notes.numbers[committedNumber]
+	}
+	return false
 }
 
 // ended is all that is to be known of a process that has ended.

@@ -13,8 +13,12 @@ import (
 // What processes ask for. The words are those of the port's call.
 type (
 	sleep struct{ Idle bool }
-	wait  struct{ Record int } // for the fate of a record, by its number since the process was idle
-	poll  struct{ From int64 } // an offset
+	// wait is for the fate of a record that was handed over for the how manieth time.
+	wait struct {
+		Generation buffer.Generation
+		Try        int
+	}
+	poll struct{ From int64 } // an offset
 	// commit names the offset up to which nothing is to be read again.
 	commit struct{ Offset int64 }
 

@@ -20,6 +20,7 @@ type protocol struct {
 	marks    map[buffer.SpanID]uint32 // a bit for each span
 	parts    []int                    // the component of each partition
 	shared   []bool                   // by component: several partitions
+	over     []bool                   // by component, scratch: it is finished
 	logMarks [][]uint32               // by partition and offset: those of all spans before it
 	logHash  []uint64
 
@@ -60,6 +61,11 @@ const readAgain = 1
 type flying struct {
 	Handed  handed
 	Refused bool
+}
+
+// is tells whether a record is the one that is waited for.
+func (o wait) is(f flying) bool {
+	return f.Handed.Record.Generation == o.Generation && f.Handed.Try == o.Try
 }
 
 // act is what happens to a process.
@@ -135,7 +141,7 @@ func newProtocol(sys *system, k kinds, symmetry, independence bool) *protocol {
 	for _, c := range w.parts {
 		components = max(components, c+1)
 	}
-	w.shared = make([]bool, components)
+	w.shared, w.over = make([]bool, components), make([]bool, components)
 	for p, c := range w.parts {
 		for q := range p {
 			w.shared[c] = w.shared[c] || w.parts[q] == c
@@ -181,13 +187,21 @@ func (w *protocol) first() [][]uint32 {
 func (w *protocol) key(s []uint32) (key uint64, orbit int) {
 	var keys [24]uint64
 	rs := w.machines.renamings
+	for c := range w.shared {
+		w.over[c] = w.finished(c, s)
+	}
 	for i, r := range rs {
 		h := mix(uint64(s[atFaults]), uint64(s[atFlags]))
 		for c := range w.shared {
-			at := atComponents + 2*c
-			h += mix(w.stores.all[s[at]].hashes[i], w.outputs.all[s[at+1]].hashes[i])
+			if at := atComponents + 2*c; !w.over[c] {
+				h += mix(w.stores.all[s[at]].hashes[i], w.outputs.all[s[at+1]].hashes[i])
+			}
 		}
-		for p := range w.parts {
+		for p, c := range w.parts {
+			if w.over[c] {
+				h += mix(24, uint64(r[p]))
+				continue
+			}
 			of := s[w.base+p*w.stride:][:w.stride]
 			one := mix(21, uint64(r[p]))
 			one = mix(one, w.machines.nodes[of[ofReader]].hash(i))
@@ -222,6 +236,25 @@ func (n *node) hash(i int) uint64 {
 	return n.hashes[i]
 }
 
+// finished tells whether a component has done all that there was to do, and correctly: everything is
+// read and out, and nothing left that a fault could do harm to.
+func (w *protocol) finished(c int, s []uint32) bool {
+	if !w.stores.all[s[atComponents+2*c]].empty {
+		return false
+	}
+	for p, of := range w.parts {
+		if of != c {
+			continue
+		}
+		part := s[w.base+p*w.stride:][:w.stride]
+		idle := w.machines.nodes[part[ofWorkers]].idle && part[ofWorkers+1] == 0
+		if !idle || anyOf(part[ofWorkers+perWorker:]) || !w.read(p, s) {
+			return false
+		}
+	}
+	return true
+}
+
 // open finds what can happen in a state.
 func (w *protocol) open(s []uint32) {
 	w.procs = w.procs[:0]
@@ -229,6 +262,9 @@ func (w *protocol) open(s []uint32) {
 	for p := range w.parts {
 		at := w.base + p*w.stride
 		of := s[at:][:w.stride]
+		if w.finished(w.parts[p], s) {
+			continue
+		}
 		w.openReader(p, at, of, faults)
 		if of[ofKeeper] > 0 {
 			k := w.add(proc{partition: p, kind: procKeeper})
@@ -315,11 +351,12 @@ func (w *protocol) openWorker(p, at, slot int, s, of []uint32, faults bool) {
 	v.local = w.local(p, slot, s, of, op)
 	switch op := op.(type) {
 	case sleep:
-		if !op.Idle || w.stale(p, s, n) || len(w.store(p, s).queued(buffer.Shard(p))) > 0 {
+		// To look at a queue in which nothing is changes nothing, for a worker that knows what it holds.
+		if !n.idle || w.epoch(p, s) != n.epoch || len(w.store(p, s).queued(buffer.Shard(p))) > 0 {
 			w.may(v, move{})
 		}
 	case wait:
-		at := slices.IndexFunc(box, func(f flying) bool { return f.Handed.Number == op.Record })
+		at := slices.IndexFunc(box, op.is)
 		if at < 0 {
 			w.may(v, move{})
 			if faults && has(w.kinds.workers, actLost) {
@@ -385,11 +422,6 @@ func (w *protocol) epoch(p int, s []uint32) buffer.Epoch {
 	return w.store(p, s).snapshot.Shards[buffer.Shard(p)].Epoch
 }
 
-// stale tells whether a worker has a successor.
-func (w *protocol) stale(p int, s []uint32, n *node) bool {
-	return w.epoch(p, s) != n.epoch
-}
-
 // local tells whether what a worker asks for commutes with all that other processes can do before the
 // worker moves. (A successor comes only after a fault of the worker itself.)
 func (w *protocol) local(p, slot int, s, of []uint32, op any) bool {
@@ -401,7 +433,7 @@ func (w *protocol) local(p, slot int, s, of []uint32, op any) bool {
 	case wait:
 		return true
 	case sleep:
-		return !op.Idle || w.read(p, s) // then nothing leaves the queue but by this worker
+		return w.read(p, s) // then nothing leaves the queue but by this worker
 	case lease:
 		return stale(op.Owner) || newest && w.read(p, s)
 	case release:
@@ -600,7 +632,7 @@ func (w *protocol) answer(p *proc, m move) (wrong string) {
 		}
 	case wait:
 		box := w.box(w.next[p.at+1])
-		if i := slices.IndexFunc(box, func(f flying) bool { return f.Handed.Number == op.Record }); i >= 0 {
+		if i := slices.IndexFunc(box, op.is); i >= 0 {
 			reply = w.refused
 			w.next[p.at+1] = uint32(w.boxes.number(slices.Delete(slices.Clone(box), i, i+1)))
 		}
@@ -729,15 +761,9 @@ func (w *protocol) rest(s []uint32) string {
 		}
 	}
 	for c := range w.shared {
-		snapshot := w.stores.all[s[atComponents+2*c]].snapshot
-		if len(snapshot.Traces) > 0 {
-			return fmt.Sprintf("left over: %d traces are stored, and nothing happens any more",
-				len(snapshot.Traces))
-		}
-		for n, shard := range snapshot.Shards { //order-free: one is enough
-			if len(shard.Queued)+len(shard.Leased) > 0 {
-				return fmt.Sprintf("left over: shard %d names segments, and nothing happens any more", n)
-			}
+		if store := &w.stores.all[s[atComponents+2*c]]; !store.empty {
+			left, _ := store.store.Leftovers(ctx) // the reference store is always there
+			return fmt.Sprintf("left over: %v, and nothing happens any more", left)
 		}
 	}
 	return ""

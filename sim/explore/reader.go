@@ -1,9 +1,11 @@
 package explore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"sluice/buffer"
@@ -28,6 +30,8 @@ type reading struct {
 const (
 	positionNumber  = iota // the next offset that it polls
 	committedNumber        // up to where it knows that offsets are committed
+	firstNumber            // the first offset of the last batch that it began to attach,
+	lastNumber             // and the last
 	endsNumber             // how many of its tasks had ended when it polled
 )
 
@@ -39,7 +43,7 @@ func (r reading) main(l *life) {
 	cfg.MaxBatchWait, cfg.CommitInterval, cfg.AssignWait = 0, 0, 0
 	cfg.RetryMin, cfg.RetryMax, cfg.TickEvery = time.Millisecond, time.Millisecond, math.MaxInt64
 	ports := consumer.Ports{
-		Clock: l, Tasks: l, Source: source{l, r}, Store: ported{l, r.name}, Decoder: r.sys,
+		Clock: l, Tasks: l, Source: source{l, r}, Store: ported{l, r}, Decoder: r.sys,
 		DeadLetters: outbox{l},
 	}
 	defects.Planted{Defect: r.sys.defect}.Consumer(&ports, l.process.Kill)
@@ -60,35 +64,47 @@ func (r reading) main(l *life) {
 }
 
 // name gives a delivery a number that tells where it began instead of when.
-func (r reading) name(d buffer.Delivery, traces []buffer.TraceBatch) buffer.Delivery {
-	first := int64(math.MaxInt64)
+func (r reading) name(l *life, d buffer.Delivery, traces []buffer.TraceBatch) buffer.Delivery {
+	first, last := int64(math.MaxInt64), int64(0)
 	for _, t := range traces {
 		for _, sub := range t.Subtrees {
 			for _, s := range sub.Spans {
-				first = min(first, s.Position.Offset)
+				first, last = min(first, s.Position.Offset), max(last, s.Position.Offset)
 			}
 		}
 	}
+	l.notes.numbers[firstNumber], l.notes.numbers[lastNumber] = first, last
 	d.ID.Number = int64(r.Tenure)*perTenure + first
 	return d
 }
 
-// quiet: a reader that polls, and has nothing in work, knows where it is.
-func (r reading) quiet(l *life) (any, bool) {
-	n := &l.notes.numbers
-	if len(l.calls) != 1 || l.tasks > 0 || n[positionNumber] != n[committedNumber] {
-		return nil, false
+// memory: but for a pause after a failure, which does not say what failed, what a reader asks for and
+// where its batch begins and ends says what it has in work. There is one batch of a partition at a time, and all
+// that is read behind it is the next.
+func (r reading) memory(l *life) (any, bool) {
+	m := readerMemory{
+		Partition: r.Partition, Tenure: r.Tenure,
+		Position: l.notes.numbers[positionNumber], Committed: l.notes.numbers[committedNumber],
 	}
-	if _, polls := l.calls[0].op.(poll); !polls {
-		return nil, false
+	if !l.idle() {
+		m.First, m.Last = l.notes.numbers[firstNumber], l.notes.numbers[lastNumber]
 	}
-	return idleReader{r.Partition, r.Tenure, n[positionNumber]}, true
+	for _, c := range l.calls {
+		if _, pause := c.op.(sleep); pause {
+			return nil, false
+		}
+		m.Ops = append(m.Ops, c.op)
+	}
+	slices.SortFunc(m.Ops, func(a, b any) int { return cmp.Compare(stageOf(a), stageOf(b)) })
+	return m, true
 }
 
-type idleReader struct {
-	Partition int32
-	Tenure    int
-	From      int64
+type readerMemory struct {
+	Partition           int32
+	Tenure              int
+	Position, Committed int64
+	First, Last         int64
+	Ops                 []any
 }
 
 // eager: what ended is noticed at once; to poll again changes nothing else.

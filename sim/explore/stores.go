@@ -23,6 +23,7 @@ type stored struct {
 	store    *memstore.Store
 	snapshot memstore.Snapshot
 	hashes   []uint64 // by renaming
+	empty    bool     // nothing is stored or named
 	held     map[buffer.SpanID]bool
 	ready    map[buffer.Shard][]buffer.Generation
 	unnamed  []unnamed
@@ -71,6 +72,7 @@ func (s *stores) number(of *memstore.Store) int32 {
 
 // look notes what is to be known of a content without looking at each of its parts again.
 func (s *stored) look() {
+	s.empty = len(s.snapshot.Traces) == 0
 	s.held = make(map[buffer.SpanID]bool)
 	for _, t := range s.snapshot.Traces { //order-free: into a set, and sorted below
 		for id := range t.Redirects { //order-free: into a set
@@ -90,6 +92,7 @@ func (s *stored) look() {
 	slices.SortFunc(s.unnamed, func(a, b unnamed) int { return a.name.Compare(b.name) })
 	s.ready = make(map[buffer.Shard][]buffer.Generation)
 	for n, shard := range s.snapshot.Shards { //order-free: into a map
+		s.empty = s.empty && len(shard.Queued)+len(shard.Leased) == 0
 		for _, g := range sortedGenerations(shard.Queued) {
 			if !shard.Leased[g] {
 				s.ready[n] = append(s.ready[n], g)

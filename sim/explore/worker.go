@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"sluice/buffer"
@@ -17,7 +18,7 @@ const idlePause = 7 * time.Millisecond
 // ported is a store whose steps the search does.
 type ported struct {
 	*life
-	name func(buffer.Delivery, []buffer.TraceBatch) buffer.Delivery
+	reader reading // whose batches are attached
 }
 
 var _ buffer.Store = ported{}
@@ -34,7 +35,7 @@ func ask[T any](ctx context.Context, l *life, op any) (v T, err error) {
 func (p ported) Attach(
 	ctx context.Context, d buffer.Delivery, traces []buffer.TraceBatch,
 ) ([]buffer.Attached, error) {
-	return ask[[]buffer.Attached](ctx, p.life, attach{p.name(d, traces), traces})
+	return ask[[]buffer.Attached](ctx, p.life, attach{p.reader.name(p.life, d, traces), traces})
 }
 
 // Enqueue implements buffer.Store.
@@ -59,21 +60,42 @@ func (p ported) Lease(
 	if err == nil {
 		p.notes.flags[sureFlag], p.notes.numbers[epochNumber] = true, int64(owner.Epoch)
 	}
+	for _, due := range v.Due {
+		p.held = append(p.held, holding{Generation: due.Generation})
+	}
 	return v, err
+}
+
+// at returns what is noted of a generation.
+func (l *life) holding(g buffer.Generation) *holding {
+	for i := range l.held {
+		if l.held[i].Generation == g {
+			return &l.held[i]
+		}
+	}
+	return &holding{} // it was released too early: a defect
 }
 
 // Claim implements buffer.Store.
 func (p ported) Claim(
 	ctx context.Context, owner buffer.Owner, gs []buffer.Generation,
 ) ([]buffer.Claim, error) {
-	return ask[[]buffer.Claim](ctx, p.life, claim{owner, gs})
+	v, err := ask[[]buffer.Claim](ctx, p.life, claim{owner, gs})
+	for i := range v {
+		p.holding(gs[i]).Claim = v[i]
+	}
+	return v, err
 }
 
 // Load implements buffer.Store.
 func (p ported) Load(
 	ctx context.Context, owner buffer.Owner, gs []buffer.Generation,
 ) ([]buffer.Loaded, error) {
-	return ask[[]buffer.Loaded](ctx, p.life, load{owner, gs})
+	v, err := ask[[]buffer.Loaded](ctx, p.life, load{owner, gs})
+	for i := range v {
+		p.holding(gs[i]).Loaded = v[i]
+	}
+	return v, err
 }
 
 // Ack implements buffer.Store.
@@ -86,17 +108,21 @@ func (p ported) Ack(
 // Release implements buffer.Store.
 func (p ported) Release(ctx context.Context, owner buffer.Owner, r buffer.Release) error {
 	_, err := p.ask(ctx, release{owner, r})
+	if err == nil {
+		p.held = slices.DeleteFunc(p.held, func(h holding) bool {
+			return slices.Contains(r.Done, h.Generation) || slices.ContainsFunc(r.Back,
+				func(d buffer.Due) bool { return d.Generation == h.Generation })
+		})
+	}
 	return err
 }
 
-// What a worker's ports remember.
+// epochNumber is the note under which epoch a worker last leased; sureFlag is set once the answer of
+// the last Lease has come.
 const (
-	recordNumber = iota // records since it was idle
-	epochNumber         // under which it last leased
+	epochNumber = 7
+	sureFlag    = 1
 )
-
-// sureFlag is set once the answer of the last Lease has come.
-const sureFlag = 0
 
 // flushing is a worker of one shard.
 type flushing struct {
@@ -124,17 +150,22 @@ func (f flushing) main(l *life) {
 	}
 }
 
-// quiet: a worker that is idle holds nothing but the epoch of its shard.
-func (f flushing) quiet(l *life) (any, bool) {
-	if len(l.calls) != 1 || l.calls[0].op != (sleep{Idle: true}) || !l.notes.flags[sureFlag] {
+// memory: while nothing fails a worker remembers its epoch and what it holds; and what it asks for
+// says where it is. The times and counts that it keeps decide nothing here.
+func (f flushing) memory(l *life) (any, bool) {
+	if l.failed {
 		return nil, false
 	}
-	return idleWorker{f.Shard, buffer.Epoch(l.notes.numbers[epochNumber])}, true
+	return workerMemory{
+		f.Shard, buffer.Epoch(l.notes.numbers[epochNumber]), l.calls[0].op, l.held,
+	}, true
 }
 
-type idleWorker struct {
+type workerMemory struct {
 	Shard buffer.Shard
 	Epoch buffer.Epoch
+	Op    any
+	Held  []holding
 }
 
 func (f flushing) eager(*life, *call) (answer, bool) { return answer{}, false }
@@ -180,29 +211,30 @@ type outbox struct{ *life }
 
 // Produce hands over and does not wait.
 func (o outbox) Produce(_ context.Context, r flusher.Record) flusher.Future {
-	o.notes.numbers[recordNumber]++
-	n := int(o.notes.numbers[recordNumber])
-	o.sent = append(o.sent, handed{n, parse(r)})
-	return fate{o.life, n}
+	read := parse(r)
+	h := o.holding(read.Generation)
+	h.Handed++
+	o.sent = append(o.sent, handed{h.Handed, read})
+	return fate{o.life, wait{read.Generation, h.Handed}}
 }
 
 // Flush is not called by workers.
 func (outbox) Flush(context.Context) error { return nil }
 
-// handed is a record that was handed over, with its number.
+// handed is a record that was handed over, for the how manieth time.
 type handed struct {
-	Number int
+	Try    int
 	Record record
 }
 
 type fate struct {
-	l *life
-	n int
+	l  *life
+	op wait
 }
 
 // Wait returns what became of the record.
 func (f fate) Wait(ctx context.Context) error {
-	_, err := f.l.ask(ctx, wait{f.n})
+	_, err := f.l.ask(ctx, f.op)
 	return err
 }
 
