@@ -31,7 +31,7 @@ type protocol struct {
 	zombies             int // how many workers of a shard can live on
 	procs               []proc
 	next                []uint32
-	cover               map[cell]int
+	cover               map[Cell]int
 	reduced             int   // states in which not every process moved
 	done, lost, refused int32 // numbers of answers
 }
@@ -85,8 +85,18 @@ var actNames = [...]string{
 	"answer", "lost answer", "refused", "record", "record refused", "crash", "freeze and wake",
 }
 
+func (a act) fault() bool { return a != actAnswer && a != actSend }
+
 // kinds are the acts that are faults and may happen, to readers and to workers.
 type kinds struct{ readers, workers []act }
+
+// protocolKinds and commitKinds are those of the presets.
+var (
+	protocolKinds = kinds{
+		readers: []act{actCrash, actLost}, workers: []act{actCrash, actFreeze, actLost},
+	}
+	commitKinds = kinds{readers: []act{actCrash, actLost, actRefuse}}
+)
 
 // move is one thing that can happen.
 type move struct {
@@ -115,8 +125,7 @@ const (
 	procWorker
 )
 
-// cell is a fault at a stage.
-type cell struct{ Fault, Stage string }
+var processNames = [...]string{"reader", "keeper", "worker"}
 
 func newProtocol(sys *system, k kinds, symmetry, independence bool) *protocol {
 	rs := renamings(sys.size.Workers, func(r renaming) bool {
@@ -126,7 +135,7 @@ func newProtocol(sys *system, k kinds, symmetry, independence bool) *protocol {
 	w := &protocol{
 		sys: sys, kinds: k, machines: m, stores: newStores(rs, m.ops, m.answers), boxes: newTable(rs),
 		outputs: newOutputs(rs), marks: make(map[buffer.SpanID]uint32), parts: sys.components(),
-		independence: independence, zombies: 0, cover: make(map[cell]int),
+		independence: independence, zombies: 0, cover: make(map[Cell]int),
 	}
 	for _, a := range k.workers {
 		if a == actFreeze {
@@ -301,7 +310,7 @@ func (w *protocol) add(p proc) *proc {
 func (w *protocol) may(p *proc, m move) {
 	m.proc = int8(len(w.procs) - 1)
 	p.moves = append(p.moves, m)
-	p.progress = p.progress || m.act == actAnswer || m.act == actSend
+	p.progress = p.progress || !m.act.fault()
 }
 
 func (w *protocol) openReader(p, at int, of []uint32, faults bool) {
@@ -470,7 +479,6 @@ func (w *protocol) expand(s []uint32, visit func(m move, next []uint32, wrong st
 		}
 	}
 	if w.independence && !quiet {
-		w.reduced++
 		if only := &w.procs[first]; only.local {
 			chosen = func(p *proc) bool { return p == only }
 		} else {
@@ -496,9 +504,9 @@ func (w *protocol) do(s []uint32, p *proc, m move) (wrong string) {
 	copy(w.next, s)
 	at := w.base + p.partition*w.stride
 	of := w.next[at:][:w.stride]
-	if m.act != actAnswer && m.act != actSend {
+	if m.act.fault() {
 		w.next[atFaults]--
-		w.cover[cell{actNames[m.act], w.stage(s, p, m)}]++
+		w.cover[Cell{processNames[p.kind] + ": " + actNames[m.act], w.stage(s, p, m)}]++
 	}
 	switch {
 	case p.kind == procKeeper:
@@ -825,3 +833,7 @@ func recordName(r record) string {
 	}
 	return text
 }
+
+func (w *protocol) covered() map[Cell]int { return w.cover }
+
+func (w *protocol) executed() int { return w.machines.executed + w.stores.executed }

@@ -2,7 +2,7 @@ package explore
 
 import (
 	"context"
-	"time"
+	"math/rand/v2"
 )
 
 // world is what is searched: a state is a list of numbers.
@@ -16,34 +16,35 @@ type world interface {
 	// rest says what is wrong with a state in which nothing but faults can happen.
 	rest(s []uint32) string
 	describe(s []uint32, m move) string
-}
-
-// bounds end a search early.
-type bounds struct {
-	states int // 0: unlimited
-	until  time.Time
+	covered() map[Cell]int
+	// executed is how often the code itself ran.
+	executed() int
 }
 
 // search is breadth first, so that the first violation has the shortest way.
 type search struct {
-	world    world
-	seen     map[uint64]struct{}
-	from     []int32 // by number of state: its predecessor,
-	by       []move  // and the move that led from there
-	begins   []int32 // numbers of the first states, in order
-	frontier [][]uint32
-	ids      []int32 // of the frontier
+	world     world
+	statesMax int              // 0: unlimited
+	seen      map[uint64]int32 // numbers of states, by key
+	from      []int32          // by number of state: its predecessor,
+	by        []move           // and the move that led from there
+	begins    []int32          // numbers of the first states, in order
+	frontier  [][]uint32
+	ids       []int32 // of the frontier
 
 	generated, depth, orbits int
 	wrong                    string
 	last                     int32 // the state before the violation
 	lastMove                 *move // nil: the state itself is wrong
 	exhausted                bool
-	reduced                  int
+}
+
+func newSearch(w world, statesMax int) *search {
+	return &search{world: w, statesMax: statesMax, seen: make(map[uint64]int32)}
 }
 
 // run searches until the space is exhausted, something is wrong, or a bound is reached.
-func (f *search) run(ctx context.Context, b bounds, progress func(*search)) {
+func (f *search) run(ctx context.Context, progress func(distinct, depth int)) {
 	for _, s := range f.world.first() {
 		f.reach(s, -1, move{})
 	}
@@ -52,12 +53,12 @@ func (f *search) run(ctx context.Context, b bounds, progress func(*search)) {
 		f.frontier, f.ids = nil, nil
 		for i, s := range frontier {
 			if i%1024 == 0 {
-				if ctx.Err() != nil || !b.until.IsZero() && time.Now().After(b.until) {
+				if ctx.Err() != nil {
 					return
 				}
-				progress(f)
+				progress(len(f.from), f.depth)
 			}
-			if b.states > 0 && len(f.from) >= b.states {
+			if f.statesMax > 0 && len(f.from) >= f.statesMax {
 				return
 			}
 			quiet := f.world.expand(s, func(m move, next []uint32, wrong string) {
@@ -91,7 +92,7 @@ func (f *search) reach(s []uint32, from int32, by move) {
 	if _, known := f.seen[key]; known {
 		return
 	}
-	f.seen[key] = struct{}{}
+	f.seen[key] = int32(len(f.from))
 	f.orbits += orbit
 	f.frontier = append(f.frontier, append([]uint32(nil), s...))
 	f.ids = append(f.ids, int32(len(f.from)))
@@ -122,3 +123,42 @@ func (f *search) way() []string {
 	}
 	return words
 }
+
+// walk is a run whose every choice is drawn, faults rarely. It marks the states that it reaches, and
+// returns at the end of all work.
+func (f *search) walk(random *rand.Rand, reached []bool) {
+	all := f.world.first()
+	s := all[random.IntN(len(all))]
+	for range walkMax {
+		if n, known := f.seen[first(f.world.key(s))]; known {
+			reached[n] = true
+		}
+		var steps, faults [][]uint32
+		f.world.expand(s, func(m move, next []uint32, wrong string) {
+			if wrong != "" {
+				return
+			}
+			copied := append([]uint32(nil), next...)
+			if m.act.fault() {
+				faults = append(faults, copied)
+			} else {
+				steps = append(steps, copied)
+			}
+		})
+		if len(faults) > 0 && (len(steps) == 0 || random.Float64() < walkFaults) {
+			steps = faults
+		}
+		if len(steps) == 0 {
+			return
+		}
+		s = steps[random.IntN(len(steps))]
+	}
+}
+
+const (
+	walkMax = 1000 // steps; a small system is at rest long before
+	// walkFaults is how likely a fault is at each step at which one can be.
+	walkFaults = 0.05
+)
+
+func first(key uint64, _ int) uint64 { return key }

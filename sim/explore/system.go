@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -25,9 +26,6 @@ type Size struct {
 	Lease int
 	// Scattered deals the spans of each trace to partitions in turn, instead of whole traces.
 	Scattered bool
-	// AnyOrder begins with every order in which the spans of a partition can arrive; otherwise the
-	// traces take turns, the deepest spans first.
-	AnyOrder bool
 }
 
 // DefaultSize is the system of which docs/simulation.md gives figures.
@@ -43,6 +41,28 @@ func (s Size) Validate() error {
 	f.When(s.Faults < 0 || s.Faults > 4, "%d faults: want 0 to 4", s.Faults)
 	f.When(s.Lease < 1, "%d segments at a time: want 1 or more", s.Lease)
 	return f.Err()
+}
+
+// smaller returns the sizes of smaller systems, the smallest first.
+func (s Size) smaller() []Size {
+	var all []Size
+	for faults := range s.Faults + 1 {
+		for spans := 1; spans <= s.Spans; spans++ {
+			for traces := 1; traces <= min(s.Traces, spans); traces++ {
+				for workers := 1; workers <= min(s.Workers, max(traces, spans)); workers++ {
+					smaller := s
+					smaller.Workers, smaller.Traces, smaller.Spans, smaller.Faults = workers, traces, spans, faults
+					if smaller != s {
+						all = append(all, smaller)
+					}
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Size) int {
+		return cmp.Compare(a.Workers+a.Traces+a.Spans+a.Faults, b.Workers+b.Traces+b.Spans+b.Faults)
+	})
+	return all
 }
 
 // system is a small system: what is read, and what is wrong with it.
