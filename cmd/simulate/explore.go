@@ -14,6 +14,7 @@ import (
 type exploreCommand struct {
 	Preset         string        `arg:"" help:"What takes part: protocol, commit, rebalance or supervisor."`
 	Workers        int           `help:"Workers, each with a shard of its own." default:"2"`
+	Shards         int           `help:"For the preset supervisor: shards, dealt to workers in turn; 0: as many as workers." default:"0"`
 	Traces         int           `help:"Traces, dealt to shards in turn." default:"2"`
 	Spans          int           `help:"Spans, dealt to traces in turn." default:"4"`
 	Faults         int           `help:"How many faults there are at the most." default:"2"`
@@ -39,7 +40,7 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 		Preset: c.Preset, Defect: c.Defect, StatesMax: c.MaxStates, Seeds: c.AgainstSeeds,
 		Symmetry: !c.NoSymmetry, Independence: !c.NoIndependence && c.AgainstSeeds == 0,
 		Size: explore.Size{
-			Workers: c.Workers, Traces: c.Traces, Spans: c.Spans, Faults: c.Faults, Lease: c.Lease,
+			Workers: c.Workers, Shards: c.Shards, Traces: c.Traces, Spans: c.Spans, Faults: c.Faults, Lease: c.Lease,
 			Scattered: c.Scattered,
 		},
 		Progress: func(distinct, depth int) {

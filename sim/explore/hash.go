@@ -32,12 +32,14 @@ func text(s string) uint64 {
 	return h
 }
 
-// column returns the new name of a column.
+// column returns the new name of a column, or of a shard beyond them: those are dealt to columns in
+// turn.
 func (r renaming) column(i int) uint64 {
-	if i < 0 || i >= len(r) {
+	if i < 0 {
 		return uint64(i)
 	}
-	return uint64(r[i])
+	n := len(r)
+	return uint64(r[i%n] + i/n*n)
 }
 
 var (

@@ -3,6 +3,7 @@ package explore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,7 +35,9 @@ type answer struct {
 
 // call is a call of a port that waits for its answer.
 type call struct {
-	op       any // what is asked for: one of the types in ops.go
+	op       any    // what is asked for: one of the types in ops.go
+	task     string // whose call it is
+	version  int    // what the task knows of the process
 	cond     *kernel.Cond
 	answer   answer
 	answered bool
@@ -56,6 +59,12 @@ type life struct {
 	held    []holding // by a worker, in the order in which it was leased
 	failed  bool      // an answer was an error, since the process was idle
 	stop    func()    // asks the process to end; nil: cannot
+
+	// Of a process whose tasks share what they know.
+	shared  func() any // what that is
+	version int        // grows when it changes
+	views   map[child]vital
+	history map[string][]any // of each task: what it asked for, and what it was answered
 }
 
 // holding is a generation that a worker has leased, and how far it is with it.
@@ -82,7 +91,10 @@ func newLife(p program) *life {
 	if err != nil {
 		panic(err) // the default is valid
 	}
-	l := &life{program: p, k: k, process: k.Process("process"), clock: epoch}
+	l := &life{
+		program: p, k: k, process: k.Process("process"), clock: epoch,
+		views: make(map[child]vital), history: make(map[string][]any),
+	}
 	l.process.Go("main", func() {
 		p.main(l)
 		l.ended = true
@@ -125,8 +137,31 @@ func (l *life) resume(i int, a answer) {
 		l.clock = l.clock.Add(time.Second)
 		l.failed = true
 	}
+	if l.shared == nil {
+		l.wake(i)
+		l.settle()
+		return
+	}
+	before := renaming{0}.digest(l.shared())
+	ends, calls := l.ends, len(l.calls)
 	l.wake(i)
 	l.settle()
+	changed := l.ended || before != renaming{0}.digest(l.shared()) || ends != l.ends ||
+		calls != len(l.calls) || len(l.sent) > 0
+	if changed {
+		l.version++
+	}
+	_, napped := c.op.(nap)
+	for _, next := range l.calls {
+		if next.task != c.task {
+			continue
+		}
+		next.version = l.version // it has just seen it
+		if _, naps := next.op.(nap); napped && naps && !changed {
+			return // a look that found nothing is not remembered
+		}
+	}
+	l.history[c.task] = append(l.history[c.task], c.op, a)
 }
 
 func (l *life) wake(i int) {
@@ -137,7 +172,7 @@ func (l *life) wake(i int) {
 
 // ask waits for the answer to a call, or until the context has ended.
 func (l *life) ask(ctx context.Context, op any) (any, error) {
-	c := &call{op: op, cond: l.k.NewCond("answer")}
+	c := &call{op: op, cond: l.k.NewCond("answer"), task: l.k.Running(), version: l.version}
 	l.calls = append(l.calls, c)
 	for !c.answered {
 		if err := c.cond.Wait(ctx); err != nil {
@@ -208,6 +243,8 @@ type node struct {
 	err     error
 	idle    bool                // it has nothing in work
 	epoch   buffer.Epoch        // of a worker: under which it last leased
+	stirred []bool              // by call: what the process knows has changed since
+	views   map[child]vital     // of a supervisor: its children as it last saw them
 	holds   []buffer.Generation // of a worker: what it has leased
 	hashes  []uint64            // by renaming
 }
@@ -284,11 +321,13 @@ func (m *machines) add(n node) int32 {
 	l := m.live
 	n.ended, n.err = l.ended, l.err
 	n.idle, n.epoch = l.idle(), buffer.Epoch(l.notes.numbers[epochNumber])
+	n.views = maps.Clone(l.views)
 	for _, h := range l.held {
 		n.holds = append(n.holds, h.Generation)
 	}
 	for _, c := range l.calls {
 		n.calls = append(n.calls, m.ops.number(c.op))
+		n.stirred = append(n.stirred, c.version < l.version)
 	}
 	at := int32(len(m.nodes))
 	memory, enough := any(ended{fmt.Sprintf("%T", n.program), l.err != nil}), l.ended

@@ -81,11 +81,22 @@ const (
 	actFreeze // it is taken for dead, is replaced, and goes on at any time
 )
 
-var actNames = [...]string{
-	"answer", "lost answer", "refused", "record", "record refused", "crash", "freeze and wake",
+var actNames = map[act]string{
+	actLost: "lost answer", actRefuse: "refused", actRefuseRecord: "record refused", actCrash: "crash",
+	actFreeze: "freeze and wake", actUp: "up", actDie: "ends", actWake: "wakes", actHang: "hangs",
 }
 
-func (a act) fault() bool { return a != actAnswer && a != actSend }
+// String returns the act's name.
+func (a act) String() string { return actNames[a] }
+
+// fault tells whether the act is one of those whose number is bounded.
+func (a act) fault() bool {
+	switch a {
+	case actAnswer, actSend, actUp, actDie, actWake:
+		return false
+	}
+	return true
+}
 
 // kinds are the acts that are faults and may happen, to readers and to workers.
 type kinds struct{ readers, workers []act }
@@ -506,7 +517,7 @@ func (w *protocol) do(s []uint32, p *proc, m move) (wrong string) {
 	of := w.next[at:][:w.stride]
 	if m.act.fault() {
 		w.next[atFaults]--
-		w.cover[Cell{processNames[p.kind] + ": " + actNames[m.act], w.stage(s, p, m)}]++
+		w.cover[Cell{processNames[p.kind] + ": " + m.act.String(), w.stage(s, p, m)}]++
 	}
 	switch {
 	case p.kind == procKeeper:

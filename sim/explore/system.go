@@ -15,8 +15,9 @@ const project buffer.ProjectID = 1
 
 // Size bounds a small system.
 type Size struct {
-	// Workers is also the number of shards and of partitions: each has one of each.
-	Workers int
+	// Workers is also the number of shards and of partitions: each has one of each. For the preset
+	// supervisor there may be more Shards; 0 means as many.
+	Workers, Shards int
 	// Traces are dealt to partitions in turn; Spans to traces. A trace is a chain, each span the parent
 	// of the next.
 	Traces, Spans int
@@ -31,10 +32,14 @@ type Size struct {
 // DefaultSize is the system of which docs/simulation.md gives figures.
 func DefaultSize() Size { return Size{Workers: 2, Traces: 2, Spans: 4, Faults: 2, Lease: 1} }
 
+func (s Size) shards() int { return max(s.Workers, s.Shards) }
+
 // Validate returns every fault of the size, joined, or nil.
 func (s Size) Validate() error {
 	var f check.Faults
 	f.When(s.Workers < 1 || s.Workers > 4, "%d workers: want 1 to 4", s.Workers)
+	f.When(s.Shards != 0 && (s.Shards < s.Workers || s.Shards > 8), "%d shards: want at least one for "+
+		"each of %d workers, and at most 8", s.Shards, s.Workers)
 	f.When(s.Traces < 1 || s.Traces > 8, "%d traces: want 1 to 8", s.Traces)
 	f.When(s.Spans < s.Traces || s.Spans > 12, "%d spans: want at least one for each of %d traces, and "+
 		"at most 12", s.Spans, s.Traces)
