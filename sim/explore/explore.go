@@ -53,6 +53,8 @@ func Presets() []Preset {
 			"their successors, redelivery with other cuts, lost answers", data(protocolKinds)},
 		{"commit", "the same, with faults of readers only: crashes, lost answers, calls that are refused",
 			data(commitKinds)},
+		{"rebalance", "the same, with partitions that go to another member: revoked, or lost while the one " +
+			"before still reads and flushes", data(rebalanceKinds)},
 		{"supervisor", "a supervisor over workers that start, crash, hang and wake, and starts that fail",
 			func(c Config, d defects.Defect) world {
 				return newSupervision(newSystem(c.Size, d), c.Symmetry)

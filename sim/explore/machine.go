@@ -71,6 +71,7 @@ type life struct {
 type holding struct {
 	Generation buffer.Generation
 	Claim      buffer.Claim
+	Claimed    bool
 	Loaded     buffer.Loaded
 	Handed     int // records
 }
@@ -156,7 +157,9 @@ func (l *life) resume(i int, a answer) {
 		if next.task != c.task {
 			continue
 		}
-		next.version = l.version // it has just seen it
+		if len(l.sent) == 0 {
+			next.version = l.version // it has just seen it
+		}
 		if _, naps := next.op.(nap); napped && naps && !changed {
 			return // a look that found nothing is not remembered
 		}
@@ -242,9 +245,11 @@ type node struct {
 	ended   bool
 	err     error
 	idle    bool                // it has nothing in work
+	lost    bool                // of a reader: it knows that its partition is another's
 	epoch   buffer.Epoch        // of a worker: under which it last leased
 	stirred []bool              // by call: what the process knows has changed since
 	views   map[child]vital     // of a supervisor: its children as it last saw them
+	polled  [2]int64            // of a reader: the offsets between which spans are in its memory alone
 	holds   []buffer.Generation // of a worker: what it has leased
 	hashes  []uint64            // by renaming
 }
@@ -320,8 +325,9 @@ func (m *machines) step(from int32, call int, reply int32) edge {
 func (m *machines) add(n node) int32 {
 	l := m.live
 	n.ended, n.err = l.ended, l.err
+	n.lost = l.notes.flags[lostFlag]
 	n.idle, n.epoch = l.idle(), buffer.Epoch(l.notes.numbers[epochNumber])
-	n.views = maps.Clone(l.views)
+	n.views, n.polled = maps.Clone(l.views), [2]int64{l.notes.numbers[firstNumber], l.notes.numbers[positionNumber]}
 	for _, h := range l.held {
 		n.holds = append(n.holds, h.Generation)
 	}
@@ -358,7 +364,7 @@ func (l *life) idle() bool {
 	case sleep:
 		return op.Idle && l.notes.flags[sureFlag]
 	case poll:
-		return op.From == l.notes.numbers[committedNumber]
+		return l.notes.flags[lostFlag] || op.From == l.notes.numbers[committedNumber]
 	}
 	return false
 }

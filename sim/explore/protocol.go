@@ -28,7 +28,9 @@ type protocol struct {
 	width               int // of a state
 	stride              int // of a partition
 	base                int // of partition 0
-	zombies             int // how many workers of a shard can live on
+	zombies             int // how many workers of a shard can live on,
+	strayReaders        int // and how many readers of a partition: their nodes are behind the workers'
+	workersEnd          int
 	procs               []proc
 	next                []uint32
 	cover               map[Cell]int
@@ -79,11 +81,15 @@ const (
 	actRefuseRecord
 	actCrash
 	actFreeze // it is taken for dead, is replaced, and goes on at any time
+	actRevoke // its partition is to go to another reader, once it lets go of it
+	actExpire // its partition is another reader's already; it hears of that at any time
+	actHear   // it does
 )
 
 var actNames = map[act]string{
 	actLost: "lost answer", actRefuse: "refused", actRefuseRecord: "record refused", actCrash: "crash",
-	actFreeze: "freeze and wake", actUp: "up", actDie: "ends", actWake: "wakes", actHang: "hangs",
+	actFreeze: "freeze and wake", actRevoke: "partition revoked", actExpire: "partition lost",
+	actUp: "up", actDie: "ends", actWake: "wakes", actHang: "hangs",
 }
 
 // String returns the act's name.
@@ -92,7 +98,7 @@ func (a act) String() string { return actNames[a] }
 // fault tells whether the act is one of those whose number is bounded.
 func (a act) fault() bool {
 	switch a {
-	case actAnswer, actSend, actUp, actDie, actWake:
+	case actAnswer, actSend, actHear, actUp, actDie, actWake:
 		return false
 	}
 	return true
@@ -106,7 +112,8 @@ var (
 	protocolKinds = kinds{
 		readers: []act{actCrash, actLost}, workers: []act{actCrash, actFreeze, actLost},
 	}
-	commitKinds = kinds{readers: []act{actCrash, actLost, actRefuse}}
+	commitKinds    = kinds{readers: []act{actCrash, actLost, actRefuse}}
+	rebalanceKinds = kinds{readers: []act{actRevoke, actExpire}, workers: []act{actLost}}
 )
 
 // move is one thing that can happen.
@@ -179,7 +186,12 @@ func newProtocol(sys *system, k kinds, symmetry, independence bool) *protocol {
 	}
 	w.outputs.marks = w.marks
 	w.base = atComponents + 2*components
-	w.stride = ofWorkers + perWorker*(1+w.zombies)
+	w.strayReaders = 0
+	if has(k.readers, actExpire) {
+		w.strayReaders, w.zombies = sys.size.Faults, sys.size.Faults
+	}
+	w.workersEnd = ofWorkers + perWorker*(1+w.zombies)
+	w.stride = w.workersEnd + w.strayReaders
 	w.width = w.base + w.stride*sys.size.Workers
 	w.next = make([]uint32, w.width)
 	return w
@@ -226,9 +238,12 @@ func (w *protocol) key(s []uint32) (key uint64, orbit int) {
 			one := mix(21, uint64(r[p]))
 			one = mix(one, w.machines.nodes[of[ofReader]].hash(i))
 			one = mix(one, uint64(of[ofCommitted])<<16|uint64(of[ofTenure])<<8|uint64(of[ofKeeper]))
-			for at := ofWorkers; at < len(of); at += perWorker {
+			for at := ofWorkers; at < w.workersEnd; at += perWorker {
 				one = mix(one, w.machines.nodes[of[at]].hash(i))
 				one = mix(one, w.boxes.hashes[of[at+1]][i])
+			}
+			for _, n := range of[w.workersEnd:] {
+				one = mix(one, w.machines.nodes[n].hash(i))
 			}
 			h += one
 		}
@@ -268,7 +283,7 @@ func (w *protocol) finished(c int, s []uint32) bool {
 		}
 		part := s[w.base+p*w.stride:][:w.stride]
 		idle := w.machines.nodes[part[ofWorkers]].idle && part[ofWorkers+1] == 0
-		if !idle || anyOf(part[ofWorkers+perWorker:]) || !w.read(p, s) {
+		if !idle || anyOf(part[ofWorkers+perWorker:w.workersEnd]) || !w.read(p, s) {
 			return false
 		}
 	}
@@ -286,12 +301,17 @@ func (w *protocol) open(s []uint32) {
 			continue
 		}
 		w.openReader(p, at, of, faults)
+		for i, n := range of[w.workersEnd:] {
+			if n != 0 {
+				w.openStray(p, at+w.workersEnd+i, n)
+			}
+		}
 		if of[ofKeeper] > 0 {
 			k := w.add(proc{partition: p, kind: procKeeper})
 			w.may(k, move{act: actAnswer})
-			k.local = !anyOf(of[ofWorkers:])
+			k.local = !anyOf(of[ofWorkers:w.workersEnd])
 		}
-		for slot := 0; ofWorkers+perWorker*slot < w.stride; slot++ {
+		for slot := 0; ofWorkers+perWorker*slot < w.workersEnd; slot++ {
 			if of[ofWorkers+perWorker*slot] != 0 {
 				w.openWorker(p, at, slot, s, of, faults)
 			}
@@ -331,7 +351,7 @@ func (w *protocol) openReader(p, at int, of []uint32, faults bool) {
 		call := int8(i)
 		switch op := w.machines.ops.values[number].(type) {
 		case poll:
-			for k := 1; k <= len(w.sys.logs[p])-int(op.From); k++ {
+			for k := 1; !n.lost && k <= len(w.sys.logs[p])-int(op.From); k++ {
 				w.may(r, move{call: call, choice: int8(k)})
 			}
 		case attach, enqueue:
@@ -344,6 +364,29 @@ func (w *protocol) openReader(p, at int, of []uint32, faults bool) {
 	// One that has nothing in work would begin again where it is.
 	if faults && !n.idle && has(w.kinds.readers, actCrash) {
 		w.may(r, move{act: actCrash})
+	}
+	for i, number := range n.calls {
+		if _, polls := w.machines.ops.values[number].(poll); polls && faults && !n.lost {
+			for _, a := range []act{actRevoke, actExpire} {
+				if has(w.kinds.readers, a) {
+					w.may(r, move{call: int8(i), act: a})
+				}
+			}
+		}
+	}
+}
+
+// openStray is for a reader whose partition is another's. It hears of that at any time; till then it
+// goes on with what it has.
+func (w *protocol) openStray(p, at int, node uint32) {
+	r := w.add(proc{partition: p, kind: procReader, slot: 1, at: at})
+	n := &w.machines.nodes[node]
+	for i, number := range n.calls {
+		if _, polls := w.machines.ops.values[number].(poll); !polls {
+			w.may(r, move{call: int8(i)})
+		} else if !n.lost {
+			w.may(r, move{call: int8(i), act: actHear})
+		}
 	}
 }
 
@@ -446,7 +489,7 @@ func (w *protocol) epoch(p int, s []uint32) buffer.Epoch {
 // worker moves. (A successor comes only after a fault of the worker itself.)
 func (w *protocol) local(p, slot int, s, of []uint32, op any) bool {
 	newest := slot == 0
-	alone := newest && !anyOf(of[ofWorkers+perWorker:])
+	alone := newest && !anyOf(of[ofWorkers+perWorker:w.workersEnd])
 	stale := func(o buffer.Owner) bool { return w.epoch(p, s) > o.Epoch }
 	c := w.parts[p]
 	switch op := op.(type) {
@@ -469,6 +512,11 @@ func (w *protocol) local(p, slot int, s, of []uint32, op any) bool {
 // read tells whether the partition was read to its end, for good.
 func (w *protocol) read(p int, s []uint32) bool {
 	of := s[w.base+p*w.stride:]
+	for _, n := range of[w.workersEnd:w.stride] {
+		if n != 0 {
+			return false // it may attach something again
+		}
+	}
 	return int(of[ofCommitted]) == len(w.sys.logs[p]) && w.machines.nodes[of[ofReader]].idle
 }
 
@@ -523,16 +571,15 @@ func (w *protocol) do(s []uint32, p *proc, m move) (wrong string) {
 	case p.kind == procKeeper:
 		w.fence(p.partition, of)
 	case m.act == actCrash && p.kind == procReader:
-		of[ofTenure]++
-		w.next[atFlags] |= readAgain
-		of[ofReader] = uint32(w.machines.start(reading{
-			w.sys, int32(p.partition), int(of[ofTenure]), int64(of[ofCommitted]),
-		}))
+		w.readAgain(p.partition, of)
+	case m.act == actExpire:
+		copy(of[w.workersEnd+1:], of[w.workersEnd:])
+		of[w.workersEnd] = of[ofReader]
+		w.moveOn(p.partition, of)
 	case m.act == actCrash:
 		of[ofWorkers], of[ofWorkers+1], of[ofKeeper] = 0, 0, 2
 	case m.act == actFreeze:
-		copy(of[ofWorkers+perWorker:], of[ofWorkers:w.stride-perWorker])
-		of[ofWorkers], of[ofWorkers+1], of[ofKeeper] = 0, 0, 2
+		w.replace(of)
 	case m.act == actSend:
 		wrong = w.send(p)
 	case m.act == actRefuseRecord:
@@ -569,7 +616,7 @@ func (w *protocol) alive(c int, g buffer.Generation) bool {
 	}
 	for p := range w.parts {
 		of := w.next[w.base+p*w.stride:][:w.stride]
-		for at := ofWorkers; at < len(of); at += perWorker {
+		for at := ofWorkers; at < w.workersEnd; at += perWorker {
 			if slices.Contains(w.machines.nodes[of[at]].holds, g) ||
 				slices.ContainsFunc(w.box(of[at+1]), func(f flying) bool {
 					return f.Handed.Record.Generation == g
@@ -579,6 +626,27 @@ func (w *protocol) alive(c int, g buffer.Generation) bool {
 		}
 	}
 	return false
+}
+
+// replace lets a worker live on beside its successor.
+func (w *protocol) replace(of []uint32) {
+	if of[ofWorkers] != 0 {
+		copy(of[ofWorkers+perWorker:w.workersEnd], of[ofWorkers:w.workersEnd-perWorker])
+	}
+	of[ofWorkers], of[ofWorkers+1], of[ofKeeper] = 0, 0, 2
+}
+
+// readAgain begins to read a partition where it was committed.
+func (w *protocol) readAgain(p int, of []uint32) {
+	of[ofTenure]++
+	w.next[atFlags] |= readAgain
+	of[ofReader] = uint32(w.machines.start(reading{w.sys, int32(p), int(of[ofTenure]), int64(of[ofCommitted])}))
+}
+
+// moveOn gives a partition to another member of the group, which flushes it, too.
+func (w *protocol) moveOn(p int, of []uint32) {
+	w.readAgain(p, of)
+	w.replace(of)
 }
 
 // stage returns what a process does in a state.
@@ -642,10 +710,18 @@ func (w *protocol) answer(p *proc, m move) (wrong string) {
 		e := w.stores.step(int32(*store), number, int(m.choice))
 		*store, reply = uint32(e.to), e.answer
 	case poll:
+		if m.act != actAnswer {
+			reply = w.machines.answers.number(answer{Value: fetched{
+				Revoked: m.act == actRevoke, Lost: m.act == actHear,
+			}})
+			break
+		}
 		spans := w.sys.logs[p.partition][op.From:][:m.choice]
 		reply = w.machines.answers.number(answer{Value: fetched{Spans: spans}})
 	case commit:
-		if m.act != actRefuse {
+		if p.slot > 0 { // the partition is another member's
+			m.act = actRefuse
+		} else if m.act != actRefuse {
 			of := &w.next[w.base+p.partition*w.stride+ofCommitted]
 			*of = max(*of, uint32(op.Offset))
 		}
@@ -667,6 +743,10 @@ func (w *protocol) answer(p *proc, m move) (wrong string) {
 	}
 	e := w.machines.step(int32(w.next[p.at]), int(m.call), reply)
 	w.next[p.at] = uint32(e.to)
+	if p.kind == procReader {
+		w.left(p, e)
+		return ""
+	}
 	if len(e.sent) > 0 {
 		box := slices.Clone(w.box(w.next[p.at+1]))
 		for _, sent := range e.sent {
@@ -680,6 +760,21 @@ func (w *protocol) answer(p *proc, m move) (wrong string) {
 	return ""
 }
 
+// left gives on the partition of a reader that has let go of it, and forgets one that has lost it and
+// has nothing in work.
+func (w *protocol) left(p *proc, e edge) {
+	of := w.next[w.base+p.partition*w.stride:][:w.stride]
+	n := &w.machines.nodes[e.to]
+	switch {
+	case p.slot > 0 && n.lost && n.idle:
+		i := p.at - w.base - p.partition*w.stride
+		copy(of[i:], of[i+1:])
+		of[w.stride-1] = 0
+	case p.slot == 0 && len(e.sent) > 0:
+		w.moveOn(p.partition, of)
+	}
+}
+
 // end removes a process that has ended. Only a worker with a successor may.
 func (w *protocol) end(p *proc, n *node) (wrong string) {
 	switch {
@@ -688,7 +783,7 @@ func (w *protocol) end(p *proc, n *node) (wrong string) {
 	case p.slot == 0:
 		return w.name(p) + " ends, and nobody asked it to"
 	}
-	end := w.base + (p.partition+1)*w.stride
+	end := w.base + p.partition*w.stride + w.workersEnd
 	copy(w.next[p.at:end], w.next[p.at+perWorker:end])
 	w.next[end-perWorker], w.next[end-1] = 0, 0
 	return ""
@@ -696,6 +791,8 @@ func (w *protocol) end(p *proc, n *node) (wrong string) {
 
 func (w *protocol) name(p *proc) string {
 	switch {
+	case p.kind == procReader && p.slot > 0:
+		return fmt.Sprintf("reader %d (replaced)", p.partition)
 	case p.kind == procReader:
 		return fmt.Sprintf("reader %d", p.partition)
 	case p.kind == procKeeper:
@@ -720,7 +817,11 @@ func (w *protocol) missing() string {
 	for p := range w.parts {
 		of := w.next[w.base+p*w.stride:][:w.stride]
 		committed |= w.logMarks[p][of[ofCommitted]]
-		for at := ofWorkers; at < len(of); at += perWorker {
+		there |= w.polled(p, of[ofReader])
+		for _, n := range of[w.workersEnd:] {
+			there |= w.polled(p, n)
+		}
+		for at := ofWorkers; at < w.workersEnd; at += perWorker {
 			for _, f := range w.box(of[at+1]) {
 				for _, id := range f.Handed.Record.Spans {
 					there |= w.marks[id]
@@ -742,6 +843,12 @@ func (w *protocol) missing() string {
 	return ""
 }
 
+// polled returns the spans that a reader has in its memory and is about to store.
+func (w *protocol) polled(p int, node uint32) uint32 {
+	at := w.machines.nodes[node].polled
+	return w.logMarks[p][at[1]] &^ w.logMarks[p][at[0]]
+}
+
 // stranded tells whether nobody will find a generation that no shard names.
 func (w *protocol) stranded(g unnamed, committed uint32) bool {
 	for _, id := range g.spans {
@@ -751,8 +858,16 @@ func (w *protocol) stranded(g unnamed, committed uint32) bool {
 	}
 	for p := range w.parts {
 		of := w.next[w.base+p*w.stride:][:w.stride]
-		for at := ofWorkers; at < len(of); at += perWorker {
+		for at := ofWorkers; at < w.workersEnd; at += perWorker {
 			if slices.Contains(w.machines.nodes[of[at]].holds, g.name) {
+				return false
+			}
+		}
+		if !w.machines.nodes[of[ofReader]].idle {
+			return false // it may be about to enqueue it
+		}
+		for _, n := range of[w.workersEnd:] {
+			if n != 0 {
 				return false
 			}
 		}
@@ -804,6 +919,10 @@ func (w *protocol) describe(s []uint32, m move) string {
 	case actFreeze:
 		return fmt.Sprintf("%s freezes in stage %s, is replaced, and may wake at any time", w.name(p),
 			w.stage(s, p, m))
+	case actRevoke, actExpire:
+		return fmt.Sprintf("%s: %s", w.name(p), m.act)
+	case actHear:
+		return w.name(p) + " hears that the partition is lost"
 	case actSend:
 		return fmt.Sprintf("%s: kafka has %s", w.name(p), recordName(w.box(s[p.at+1])[0].Handed.Record))
 	case actRefuseRecord:

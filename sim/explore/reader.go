@@ -35,10 +35,15 @@ const (
 	endsNumber             // how many of its tasks had ended when it polled
 )
 
-const assignedFlag = 0
+// assignedFlag is set once a reader knows of its partition, lostFlag once it knows that it is another's.
+const (
+	assignedFlag = 0
+	lostFlag     = 2
+)
 
 func (r reading) main(l *life) {
-	l.notes.numbers[positionNumber], l.notes.numbers[committedNumber] = r.From, r.From
+	n := &l.notes.numbers
+	n[positionNumber], n[committedNumber], n[firstNumber] = r.From, r.From, r.From
 	cfg := ingest.DefaultConfig("spans", "dlq")
 	cfg.MaxBatchWait, cfg.CommitInterval, cfg.AssignWait = 0, 0, 0
 	cfg.RetryMin, cfg.RetryMax, cfg.TickEvery = time.Millisecond, time.Millisecond, math.MaxInt64
@@ -85,8 +90,11 @@ func (r reading) memory(l *life) (any, bool) {
 	m := readerMemory{
 		Partition: r.Partition, Tenure: r.Tenure,
 		Position: l.notes.numbers[positionNumber], Committed: l.notes.numbers[committedNumber],
+		Lost: l.notes.flags[lostFlag],
 	}
-	if !l.idle() {
+	if l.idle() {
+		l.notes.numbers[firstNumber] = l.notes.numbers[positionNumber]
+	} else {
 		m.First, m.Last = l.notes.numbers[firstNumber], l.notes.numbers[lastNumber]
 	}
 	for _, c := range l.calls {
@@ -104,6 +112,7 @@ type readerMemory struct {
 	Tenure              int
 	Position, Committed int64
 	First, Last         int64
+	Lost                bool
 	Ops                 []any
 }
 
@@ -121,9 +130,12 @@ func (r reading) eager(l *life, c *call) (answer, bool) {
 
 // fetched is the answer of a poll: spans in the order of the partition.
 type fetched struct {
-	Assigned bool
-	Spans    []buffer.SpanID
+	Assigned, Revoked, Lost bool
+	Spans                   []buffer.SpanID
 }
+
+// released says that a partition that was revoked may be given to another reader.
+type released struct{}
 
 type source struct {
 	*life
@@ -138,6 +150,13 @@ func (s source) Poll(ctx context.Context, _ int, _ time.Duration) (flusher.Fetch
 	if got.Assigned {
 		fetch.Assigned = []int32{s.of.Partition}
 	}
+	if got.Revoked {
+		fetch.Revoked = []int32{s.of.Partition}
+	}
+	if got.Lost {
+		fetch.Lost = []int32{s.of.Partition}
+	}
+	s.notes.flags[lostFlag] = s.notes.flags[lostFlag] || got.Lost || got.Revoked
 	if len(got.Spans) > 0 {
 		batch := flusher.Batch{Partition: s.of.Partition}
 		for _, id := range got.Spans {
@@ -168,8 +187,8 @@ func (source) Pause(...int32) {}
 // Resume neither.
 func (source) Resume(...int32) {}
 
-// Released neither: a partition that leaves is another life's at once.
-func (source) Released(...int32) {}
+// Released lets another reader have the partition.
+func (s source) Released(...int32) { s.sent = append(s.sent, released{}) }
 
 // open is a gate that is, and nobody who flushes: workers are processes of their own.
 type open struct{}

@@ -66,14 +66,14 @@ func (p ported) Lease(
 	return v, err
 }
 
-// at returns what is noted of a generation.
+// holding returns what is noted of a generation.
 func (l *life) holding(g buffer.Generation) *holding {
 	for i := range l.held {
 		if l.held[i].Generation == g {
 			return &l.held[i]
 		}
 	}
-	return &holding{} // it was released too early: a defect
+	return &holding{} // a defect lets go too early
 }
 
 // Claim implements buffer.Store.
@@ -82,7 +82,8 @@ func (p ported) Claim(
 ) ([]buffer.Claim, error) {
 	v, err := ask[[]buffer.Claim](ctx, p.life, claim{owner, gs})
 	for i := range v {
-		p.holding(gs[i]).Claim = v[i]
+		h := p.holding(gs[i])
+		h.Claim, h.Claimed = v[i], true
 	}
 	return v, err
 }
@@ -110,6 +111,9 @@ func (p ported) Release(ctx context.Context, owner buffer.Owner, r buffer.Releas
 	_, err := p.ask(ctx, release{owner, r})
 	if err == nil {
 		p.held = slices.DeleteFunc(p.held, func(h holding) bool {
+			if !h.Claimed {
+				return false // it was released too early, by a defect, and is in work all the same
+			}
 			return slices.Contains(r.Done, h.Generation) || slices.ContainsFunc(r.Back,
 				func(d buffer.Due) bool { return d.Generation == h.Generation })
 		})
