@@ -19,6 +19,7 @@ const noOffset = -1
 // partition is one tenure of a partition: from its assignment until nothing of it is in work.
 type partition struct {
 	number int32
+	run    context.Context // of the loop
 	ctx    context.Context // of its batches
 	cancel context.CancelFunc
 
@@ -50,7 +51,7 @@ type partition struct {
 func newPartition(
 	ctx context.Context, number int32, earlier *batch, now time.Time,
 ) *partition {
-	p := &partition{number: number, earlier: earlier, joined: now, committed: noOffset}
+	p := &partition{number: number, run: ctx, earlier: earlier, joined: now, committed: noOffset}
 	p.done.Position.Offset = noOffset
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
@@ -106,6 +107,7 @@ func (p *partition) cut(now time.Time, maxBatch int) *batch {
 		number:   p.number,
 		messages: p.pending[:n:n],
 		wall:     buffer.InstantOf(p.since),
+		run:      p.run,
 		before:   p.last,
 		earlier:  p.earlier,
 	}
