@@ -61,10 +61,12 @@ type life struct {
 	stop    func()    // asks the process to end; nil: cannot
 
 	// Of a process whose tasks share what they know.
-	shared  func() any // what that is
-	version int        // grows when it changes
-	views   map[child]vital
-	history map[string][]any // of each task: what it asked for, and what it was answered
+	sharing  func() any // what that is
+	watching func(worker buffer.Shard) bool
+	lesson   lesson // of the last answer
+	version  int    // grows when what is shared changes
+	views    map[child]vital
+	history  map[string][]any // of each task: what it asked for, and what it was answered
 }
 
 // holding is a generation that a worker has leased, and how far it is with it.
@@ -129,8 +131,9 @@ func (l *life) settle() {
 }
 
 // resume answers a call. Time passes only where something failed, and enough of it for whatever waits
-// to try again.
-func (l *life) resume(i int, a answer) {
+// to try again. What the answer changes among tasks that share something is found out, unless it is
+// known.
+func (l *life) resume(i int, a answer, known *lesson) {
 	l.sent = nil
 	c := l.calls[i]
 	c.answer, c.answered = a, true
@@ -138,33 +141,80 @@ func (l *life) resume(i int, a answer) {
 		l.clock = l.clock.Add(time.Second)
 		l.failed = true
 	}
-	if l.shared == nil {
+	if l.sharing == nil {
 		l.wake(i)
 		l.settle()
 		return
 	}
-	before := renaming{0}.digest(l.shared())
+	var before uint64
 	ends, calls := l.ends, len(l.calls)
+	if known == nil {
+		before = renaming{0}.digest(l.sharing())
+	}
 	l.wake(i)
 	l.settle()
-	changed := l.ended || before != renaming{0}.digest(l.shared()) || ends != l.ends ||
-		calls != len(l.calls) || len(l.sent) > 0
-	if changed {
+	if known == nil {
+		changed := l.ended || before != renaming{0}.digest(l.sharing()) || ends != l.ends ||
+			calls != len(l.calls) || len(l.sent) > 0
+		known = &lesson{changed, l.learns(c, changed)}
+	}
+	l.lesson = *known
+	if l.lesson.changed {
 		l.version++
 	}
+	if next := l.callOf(c.task); next != nil && len(l.sent) == 0 {
+		next.version = l.version // it has just seen it
+	}
+	switch l.lesson.remember {
+	case rememberMore:
+		l.history[c.task] = append(l.history[c.task], c.op, a)
+	case rememberNothing:
+		l.history[c.task] = nil
+	}
+}
+
+// lesson is what an answer has changed in a process whose tasks share what they know.
+type lesson struct {
+	changed  bool
+	remember remember
+}
+
+// remember is what becomes of the history of the task that was answered.
+type remember uint8
+
+const (
+	rememberMore remember = iota
+	// rememberSame is for a look that found nothing.
+	rememberSame
+	// rememberNothing is for one that has begun to watch: it knows no more than what is shared.
+	rememberNothing
+)
+
+func (l *life) learns(c *call, changed bool) remember {
+	next := l.callOf(c.task)
+	if next == nil {
+		return rememberMore
+	}
 	_, napped := c.op.(nap)
-	for _, next := range l.calls {
-		if next.task != c.task {
-			continue
-		}
-		if len(l.sent) == 0 {
-			next.version = l.version // it has just seen it
-		}
-		if _, naps := next.op.(nap); napped && naps && !changed {
-			return // a look that found nothing is not remembered
+	if pause, naps := next.op.(nap); naps {
+		switch {
+		case l.watching(pause.Worker):
+			return rememberNothing
+		case napped && !changed:
+			return rememberSame
 		}
 	}
-	l.history[c.task] = append(l.history[c.task], c.op, a)
+	return rememberMore
+}
+
+// callOf returns the call of a task that waits, or nil.
+func (l *life) callOf(task string) *call {
+	for _, c := range l.calls {
+		if c.task == task {
+			return c
+		}
+	}
+	return nil
 }
 
 func (l *life) wake(i int) {
@@ -247,6 +297,7 @@ type node struct {
 	idle    bool                // it has nothing in work
 	lost    bool                // of a reader: it knows that its partition is another's
 	epoch   buffer.Epoch        // of a worker: under which it last leased
+	lesson  lesson              // of the answer that led here
 	stirred []bool              // by call: what the process knows has changed since
 	views   map[child]vital     // of a supervisor: its children as it last saw them
 	polled  [2]int64            // of a reader: the offsets between which spans are in its memory alone
@@ -302,7 +353,7 @@ func (m *machines) step(from int32, call int, reply int32) edge {
 	l := m.revive(from)
 	m.executed++
 	got := m.answers.values[reply].(answer)
-	l.resume(call, got)
+	l.resume(call, got, nil)
 	var e edge
 	for _, s := range l.sent {
 		e.sent = append(e.sent, m.sends.number(s))
@@ -325,6 +376,7 @@ func (m *machines) step(from int32, call int, reply int32) edge {
 func (m *machines) add(n node) int32 {
 	l := m.live
 	n.ended, n.err = l.ended, l.err
+	n.lesson = l.lesson
 	n.lost = l.notes.flags[lostFlag]
 	n.idle, n.epoch = l.idle(), buffer.Epoch(l.notes.numbers[epochNumber])
 	n.views, n.polled = maps.Clone(l.views), [2]int64{l.notes.numbers[firstNumber], l.notes.numbers[positionNumber]}
@@ -389,7 +441,8 @@ func (m *machines) revive(at int32) *life {
 	m.live = newLife(m.nodes[n].program)
 	for _, n := range slices.Backward(history) {
 		m.executed++
-		m.live.resume(int(m.nodes[n].call), m.answers.values[m.nodes[n].answer].(answer))
+		n := &m.nodes[n]
+		m.live.resume(int(n.call), m.answers.values[n.answer].(answer), &n.lesson)
 	}
 	return m.live
 }

@@ -208,7 +208,7 @@ func (w *protocol) first() [][]uint32 {
 	s[atFaults] = uint32(w.sys.size.Faults)
 	for p := range w.sys.size.Workers {
 		of := s[w.base+p*w.stride:]
-		of[ofReader] = uint32(w.machines.start(reading{w.sys, int32(p), 0, 0}))
+		of[ofReader] = uint32(w.machines.start(reading{w.sys, buffer.Shard(p), 0, 0}))
 		of[ofKeeper] = 2
 	}
 	return [][]uint32{s}
@@ -640,7 +640,7 @@ func (w *protocol) replace(of []uint32) {
 func (w *protocol) readAgain(p int, of []uint32) {
 	of[ofTenure]++
 	w.next[atFlags] |= readAgain
-	of[ofReader] = uint32(w.machines.start(reading{w.sys, int32(p), int(of[ofTenure]), int64(of[ofCommitted])}))
+	of[ofReader] = uint32(w.machines.start(reading{w.sys, buffer.Shard(p), int(of[ofTenure]), int64(of[ofCommitted])}))
 }
 
 // moveOn gives a partition to another member of the group, which flushes it, too.

@@ -21,7 +21,7 @@ const perTenure = 64
 // reading is the ingest loop of one partition, from the offset that was committed.
 type reading struct {
 	sys       *system
-	Partition int32
+	Partition buffer.Shard
 	Tenure    int
 	From      int64
 }
@@ -108,7 +108,7 @@ func (r reading) memory(l *life) (any, bool) {
 }
 
 type readerMemory struct {
-	Partition           int32
+	Partition           buffer.Shard
 	Tenure              int
 	Position, Committed int64
 	First, Last         int64
@@ -144,25 +144,26 @@ type source struct {
 
 // Poll waits until the search gives it something.
 func (s source) Poll(ctx context.Context, _ int, _ time.Duration) (flusher.Fetch, error) {
+	number := int32(s.of.Partition)
 	s.notes.numbers[endsNumber] = int64(s.ends)
 	got, err := ask[fetched](ctx, s.life, poll{s.notes.numbers[positionNumber]})
 	var fetch flusher.Fetch
 	if got.Assigned {
-		fetch.Assigned = []int32{s.of.Partition}
+		fetch.Assigned = []int32{number}
 	}
 	if got.Revoked {
-		fetch.Revoked = []int32{s.of.Partition}
+		fetch.Revoked = []int32{number}
 	}
 	if got.Lost {
-		fetch.Lost = []int32{s.of.Partition}
+		fetch.Lost = []int32{number}
 	}
 	s.notes.flags[lostFlag] = s.notes.flags[lostFlag] || got.Lost || got.Revoked
 	if len(got.Spans) > 0 {
-		batch := flusher.Batch{Partition: s.of.Partition}
+		batch := flusher.Batch{Partition: number}
 		for _, id := range got.Spans {
 			at := &s.notes.numbers[positionNumber]
 			batch.Messages = append(batch.Messages, flusher.Message{
-				Position: buffer.Position{Partition: s.of.Partition, Offset: *at}, Time: epoch, Value: id[:],
+				Position: buffer.Position{Partition: number, Offset: *at}, Time: epoch, Value: id[:],
 			})
 			*at++
 		}

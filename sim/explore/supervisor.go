@@ -76,7 +76,10 @@ func (v supervising) main(l *life) {
 	if err != nil {
 		panic(err) // the config is this package's own
 	}
-	l.shared = func() any { return supervisor.Workers() }
+	l.sharing = func() any { return shared(supervisor.Workers()) }
+	l.watching = func(worker buffer.Shard) bool {
+		return worker != nobody && supervisor.Workers()[worker].State == flusher.StateHealthy
+	}
 	shards := make([]buffer.Shard, v.sys.size.shards())
 	for i := range shards {
 		shards[i] = buffer.Shard(i)
@@ -87,10 +90,21 @@ func (v supervising) main(l *life) {
 	l.err = supervisor.Run(stop)
 }
 
+// shared returns what keepers share, by worker; why workers failed decides nothing.
+func shared(workers []flusher.WorkerState) map[buffer.Shard]flusher.WorkerState {
+	all := make(map[buffer.Shard]flusher.WorkerState, len(workers))
+	for _, w := range workers {
+		index := buffer.Shard(w.Worker)
+		w.Worker, w.Causes, w.Totals = 0, nil, flusher.Totals{}
+		all[index] = w
+	}
+	return all
+}
+
 // memory: the tasks share what the supervisor knows, and each remembers what it asked for and was
 // answered; in which order those of different tasks took turns shows in what they ask for next.
 func (v supervising) memory(l *life) (any, bool) {
-	m := supervisorMemory{Shared: l.shared(), Tasks: make(map[buffer.Shard]taskMemory)}
+	m := supervisorMemory{Shared: l.sharing(), Tasks: make(map[buffer.Shard]taskMemory)}
 	for _, c := range l.calls {
 		m.Tasks[taskOf(c.task)] = taskMemory{c.op, c.version < l.version, l.history[c.task]}
 	}
