@@ -112,9 +112,6 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err := c.Validate(); err != nil {
 		return Result{}, err
 	}
-	if c.Progress == nil {
-		c.Progress = func(int, int) {}
-	}
 	f := c.search(ctx, c.StatesMax)
 	r := Result{
 		Config: c, Generated: f.generated, Distinct: len(f.from), Depth: f.depth, Symmetric: f.orbits,

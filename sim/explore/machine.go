@@ -283,7 +283,11 @@ type machines struct {
 	live     *life // the last that was executed, and where it stands
 	at       int32
 	executed int // answers given to real code
+	merged   []merge
 }
+
+// merge is an answer after which a process remembered the same as it did in a state that was known.
+type merge struct{ from, call, answer, to int32 }
 
 // node is a state of a process.
 type node struct {
@@ -398,6 +402,9 @@ func (m *machines) add(n node) int32 {
 		}
 		if known, ok := m.memories[n.hashes[0]]; ok {
 			m.drop()
+			if n.parent >= 0 {
+				m.merged = append(m.merged, merge{n.parent, n.call, n.answer, known})
+			}
 			return known
 		}
 		m.memories[n.hashes[0]] = at

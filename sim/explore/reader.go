@@ -35,10 +35,12 @@ const (
 	endsNumber             // how many of its tasks had ended when it polled
 )
 
-// assignedFlag is set once a reader knows of its partition, lostFlag once it knows that it is another's.
+// assignedFlag is set once a reader knows of its partition, lostFlag once it knows that it is another's,
+// or, with revokedFlag, that it is to be.
 const (
 	assignedFlag = 0
 	lostFlag     = 2
+	revokedFlag  = 3
 )
 
 func (r reading) main(l *life) {
@@ -90,7 +92,7 @@ func (r reading) memory(l *life) (any, bool) {
 	m := readerMemory{
 		Partition: r.Partition, Tenure: r.Tenure,
 		Position: l.notes.numbers[positionNumber], Committed: l.notes.numbers[committedNumber],
-		Lost: l.notes.flags[lostFlag],
+		Lost: l.notes.flags[lostFlag], Revoked: l.notes.flags[revokedFlag],
 	}
 	if l.idle() {
 		l.notes.numbers[firstNumber] = l.notes.numbers[positionNumber]
@@ -112,7 +114,7 @@ type readerMemory struct {
 	Tenure              int
 	Position, Committed int64
 	First, Last         int64
-	Lost                bool
+	Lost, Revoked       bool
 	Ops                 []any
 }
 
@@ -152,6 +154,7 @@ func (s source) Poll(ctx context.Context, _ int, _ time.Duration) (flusher.Fetch
 		fetch.Assigned = []int32{number}
 	}
 	if got.Revoked {
+		s.notes.flags[revokedFlag] = true
 		fetch.Revoked = []int32{number}
 	}
 	if got.Lost {

@@ -37,6 +37,7 @@ type search struct {
 	last                     int32 // the state before the violation
 	lastMove                 *move // nil: the state itself is wrong
 	exhausted                bool
+	rests                    uint64 // a sum over the keys of the states in which only faults can happen
 }
 
 func newSearch(w world, statesMax int) *search {
@@ -56,7 +57,9 @@ func (f *search) run(ctx context.Context, progress func(distinct, depth int)) {
 				if ctx.Err() != nil {
 					return
 				}
-				progress(len(f.from), f.depth)
+				if progress != nil {
+					progress(len(f.from), f.depth)
+				}
 			}
 			if f.statesMax > 0 && len(f.from) >= f.statesMax {
 				return
@@ -73,6 +76,7 @@ func (f *search) run(ctx context.Context, progress func(distinct, depth int)) {
 				f.reach(next, ids[i], m)
 			})
 			if quiet && f.wrong == "" {
+				f.rests += mix(26, first(f.world.key(s)))
 				if wrong := f.world.rest(s); wrong != "" {
 					f.wrong, f.last = wrong, ids[i]
 				}
