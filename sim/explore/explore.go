@@ -128,10 +128,15 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	return r, nil
 }
 
-func (c Config) search(ctx context.Context, statesMax int) *search {
+// world returns what is searched.
+func (c Config) world() world {
 	d, _ := defects.Find(c.Defect) // Validate has found it
 	at := slices.IndexFunc(Presets(), func(p Preset) bool { return p.Name == c.Preset })
-	f := newSearch(Presets()[at].new(c, d), statesMax)
+	return Presets()[at].new(c, d)
+}
+
+func (c Config) search(ctx context.Context, statesMax int) *search {
+	f := newSearch(c.world(), statesMax)
 	f.run(ctx, c.Progress)
 	return f
 }

@@ -305,7 +305,8 @@ type node struct {
 	stirred []bool              // by call: what the process knows has changed since
 	views   map[child]vital     // of a supervisor: its children as it last saw them
 	polled  [2]int64            // of a reader: the offsets between which spans are in its memory alone
-	holds   []buffer.Generation // of a worker: what it has leased
+	holds   []buffer.Generation // of a worker: what it has leased,
+	loaded  []buffer.Generation // and what of that it may produce
 	hashes  []uint64            // by renaming
 }
 
@@ -386,6 +387,9 @@ func (m *machines) add(n node) int32 {
 	n.views, n.polled = maps.Clone(l.views), [2]int64{l.notes.numbers[firstNumber], l.notes.numbers[positionNumber]}
 	for _, h := range l.held {
 		n.holds = append(n.holds, h.Generation)
+		if h.Loaded.Owned {
+			n.loaded = append(n.loaded, h.Generation)
+		}
 	}
 	for _, c := range l.calls {
 		n.calls = append(n.calls, m.ops.number(c.op))

@@ -300,16 +300,16 @@ func (w *protocol) open(s []uint32) {
 		if w.finished(w.parts[p], s) {
 			continue
 		}
-		w.openReader(p, at, of, faults)
+		w.openReader(p, at, s, of, faults)
 		for i, n := range of[w.workersEnd:] {
 			if n != 0 {
 				w.openStray(p, at+w.workersEnd+i, n)
 			}
 		}
 		if of[ofKeeper] > 0 {
-			k := w.add(proc{partition: p, kind: procKeeper})
+			k := w.add(proc{partition: p, kind: procKeeper, at: at + ofKeeper})
 			w.may(k, move{act: actAnswer})
-			k.local = !anyOf(of[ofWorkers:w.workersEnd])
+			k.local = !anyOf(of[ofWorkers:w.workersEnd]) && !w.movable(s, of)
 		}
 		for slot := 0; ofWorkers+perWorker*slot < w.workersEnd; slot++ {
 			if of[ofWorkers+perWorker*slot] != 0 {
@@ -344,8 +344,8 @@ func (w *protocol) may(p *proc, m move) {
 	p.progress = p.progress || !m.act.fault()
 }
 
-func (w *protocol) openReader(p, at int, of []uint32, faults bool) {
-	r := w.add(proc{partition: p, kind: procReader, at: at + ofReader, local: true})
+func (w *protocol) openReader(p, at int, s, of []uint32, faults bool) {
+	r := w.add(proc{partition: p, kind: procReader, at: at + ofReader, local: !w.movable(s, of)})
 	n := &w.machines.nodes[of[ofReader]]
 	for i, number := range n.calls {
 		call := int8(i)
@@ -374,6 +374,12 @@ func (w *protocol) openReader(p, at int, of []uint32, faults bool) {
 			}
 		}
 	}
+}
+
+// movable tells whether the partition may go to another reader, which replaces its worker, too.
+func (w *protocol) movable(s, of []uint32) bool {
+	return (has(w.kinds.readers, actRevoke) || has(w.kinds.readers, actExpire)) &&
+		(s[atFaults] > 0 || w.machines.nodes[of[ofReader]].lost)
 }
 
 // openStray is for a reader whose partition is another's. It hears of that at any time; till then it
@@ -411,7 +417,7 @@ func (w *protocol) openWorker(p, at, slot int, s, of []uint32, faults bool) {
 	n, box := &w.machines.nodes[s[at]], w.box(s[at+1])
 	faults = faults && slot == 0
 	op := w.machines.ops.values[n.calls[0]]
-	v.local = w.local(p, slot, s, of, op)
+	v.local = !w.movable(s, of) && w.local(p, slot, s, of, op)
 	switch op := op.(type) {
 	case sleep:
 		// To look at a queue in which nothing is changes nothing, for a worker that knows what it holds.
@@ -486,7 +492,8 @@ func (w *protocol) epoch(p int, s []uint32) buffer.Epoch {
 }
 
 // local tells whether what a worker asks for commutes with all that other processes can do before the
-// worker moves. (A successor comes only after a fault of the worker itself.)
+// worker moves, in a partition that stays where it is: then a successor comes only after a fault of
+// the worker itself.
 func (w *protocol) local(p, slot int, s, of []uint32, op any) bool {
 	newest := slot == 0
 	alone := newest && !anyOf(of[ofWorkers+perWorker:w.workersEnd])
@@ -608,7 +615,8 @@ func (w *protocol) forget() {
 	}
 }
 
-// alive tells whether a generation is stored, or a worker holds it or has it on the way.
+// alive tells whether a generation is stored, or a worker has its spans or its record: else it is gone
+// for good.
 func (w *protocol) alive(c int, g buffer.Generation) bool {
 	store := &w.stores.all[w.next[atComponents+2*c]]
 	if _, stored := store.snapshot.Traces[g.TraceKey].Generations[g]; stored {
@@ -617,7 +625,7 @@ func (w *protocol) alive(c int, g buffer.Generation) bool {
 	for p := range w.parts {
 		of := w.next[w.base+p*w.stride:][:w.stride]
 		for at := ofWorkers; at < w.workersEnd; at += perWorker {
-			if slices.Contains(w.machines.nodes[of[at]].holds, g) ||
+			if slices.Contains(w.machines.nodes[of[at]].loaded, g) ||
 				slices.ContainsFunc(w.box(of[at+1]), func(f flying) bool {
 					return f.Handed.Record.Generation == g
 				}) {
