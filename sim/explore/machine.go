@@ -384,7 +384,10 @@ func (m *machines) add(n node) int32 {
 	n.lesson = l.lesson
 	n.lost = l.notes.flags[lostFlag]
 	n.idle, n.epoch = l.idle(), buffer.Epoch(l.notes.numbers[epochNumber])
-	n.views, n.polled = maps.Clone(l.views), [2]int64{l.notes.numbers[firstNumber], l.notes.numbers[positionNumber]}
+	n.views = maps.Clone(l.views)
+	if !n.idle {
+		n.polled = [2]int64{l.notes.numbers[firstNumber], l.notes.numbers[positionNumber]}
+	}
 	for _, h := range l.held {
 		n.holds = append(n.holds, h.Generation)
 		if h.Loaded.Owned {
