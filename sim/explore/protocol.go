@@ -22,7 +22,6 @@ type protocol struct {
 	shared   []bool                   // by component: several partitions
 	over     []bool                   // by component, scratch: it is finished
 	logMarks [][]uint32               // by partition and offset: those of all spans before it
-	logHash  []uint64
 
 	independence        bool
 	width               int // of a state
@@ -34,7 +33,6 @@ type protocol struct {
 	procs               []proc
 	next                []uint32
 	cover               map[Cell]int
-	reduced             int   // states in which not every process moved
 	done, lost, refused int32 // numbers of answers
 }
 

@@ -28,7 +28,6 @@ type search struct {
 	seen      map[uint64]int32 // numbers of states, by key
 	from      []int32          // by number of state: its predecessor,
 	by        []move           // and the move that led from there
-	begins    []int32          // numbers of the first states, in order
 	frontier  [][]uint32
 	ids       []int32 // of the frontier
 

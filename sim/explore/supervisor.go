@@ -37,15 +37,6 @@ type vital struct {
 // view is what a keeper sees of its worker's children when it looks.
 type view []vital
 
-func (v view) of(c child) vital {
-	for _, one := range v {
-		if one.Child == c {
-			return one
-		}
-	}
-	return vital{Child: c}
-}
-
 // What a supervisor asks for and hands over.
 type (
 	// nap is a pause before the next look, of a keeper by its worker, or of the supervisor's own loop.
