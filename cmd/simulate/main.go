@@ -29,6 +29,7 @@ func main() {
 type commands struct {
 	Run      runCommand      `cmd:"" help:"Run a scenario and judge the outcome."`
 	Sweep    sweepCommand    `cmd:"" help:"Run a scenario with several process counts."`
+	Explore  exploreCommand  `cmd:"" help:"Try every interleaving and fault of a small system."`
 	Capacity capacityCommand `cmd:"" help:"Find how many processes a workload needs."`
 	Fit      fitCommand      `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
 	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
@@ -48,6 +49,7 @@ const examples = `Examples:
   simulate run crash --seed 7 --out runs/mine
   simulate run my.yaml --world real --redis 127.0.0.1:6379 --kafka 127.0.0.1:9092
   simulate sweep steady --processes 1,2,4 --repeat 3 --rate "constant 20000/s"
+  simulate explore protocol --workers 2 --spans 4 --faults 2
   simulate capacity steady --target 60000/s --headroom 30%
   simulate validate my.yaml
 

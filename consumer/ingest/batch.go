@@ -17,13 +17,14 @@ type batch struct {
 	number   int32
 	messages []flusher.Message
 	delivery buffer.DeliveryID
-	wall     buffer.Instant // when it was read
-	before   *batch         // of the same tenure; nil if it is the first, or done
-	earlier  *batch         // the last of an earlier tenure; nil for all but the first
-	last     bool           // nothing more had been polled
-	agreed   clocks         // of the messages that are on the course
-	clock    buffer.Instant // the earliest of its spans' that is, or where the course is without one
-	spans    []buffer.Span  // scratch, of the partition
+	wall     buffer.Instant  // when it was read
+	run      context.Context // of the loop, which outlives the partition's; see keep
+	before   *batch          // of the same tenure; nil if it is the first, or done
+	earlier  *batch          // the last of an earlier tenure; nil for all but the first
+	last     bool            // nothing more had been polled
+	agreed   clocks          // of the messages that are on the course
+	clock    buffer.Instant  // the earliest of its spans' that is, or where the course is without one
+	spans    []buffer.Span   // scratch, of the partition
 
 	task flusher.Task
 	// What follows is the task's until it is done.
@@ -122,7 +123,12 @@ func (b *batch) drop(rule string) {
 	b.tally.Dropped++
 }
 
-// keep attaches the traces, then enqueues the live generations. Both are tried until they succeed.
+// keep attaches the traces, then enqueues the live generations. Both are tried until they succeed, or
+// until the partition is lost. A step that has begun is not cut short by that, and what was attached
+// is enqueued, at least tried to be: the spans may have been flushed by the partition's new owner
+// already, and then nobody would deliver them again, nor find them.
+//
+//	read a, lost; read again, flushed and committed by another; attach a, not enqueued: left over
 func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) error {
 	if len(traces) == 0 {
 		return nil
@@ -130,7 +136,7 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 	attached := make([]buffer.Attached, 0, len(traces))
 	delivery := buffer.Delivery{ID: b.delivery, Clock: b.clock}
 	err := l.store(ctx, b.number, "attach", func() error {
-		answers, err := l.ports.Store.Attach(ctx, delivery, traces)
+		answers, err := l.ports.Store.Attach(b.run, delivery, traces)
 		if err == nil {
 			attached = append(attached, answers...)
 			return nil
@@ -146,7 +152,7 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 	update := l.update(b, attached)
 	b.tally.Batches = 1
 	return l.store(ctx, b.number, "enqueue", func() error {
-		return l.ports.Store.Enqueue(ctx, buffer.Shard(b.number), update)
+		return l.ports.Store.Enqueue(b.run, buffer.Shard(b.number), update)
 	})
 }
 

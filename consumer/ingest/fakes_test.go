@@ -243,7 +243,7 @@ type faultyStore struct {
 func (s faultyStore) Attach(
 	ctx context.Context, delivery buffer.Delivery, traces []buffer.TraceBatch,
 ) ([]buffer.Attached, error) {
-	if err := s.before("attach"); err != nil {
+	if err := errors.Join(ctx.Err(), s.before("attach")); err != nil {
 		return nil, err
 	}
 	all := traces
@@ -269,7 +269,7 @@ func (s faultyStore) Attach(
 func (s faultyStore) Enqueue(
 	ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate,
 ) error {
-	if err := s.before("enqueue"); err != nil {
+	if err := errors.Join(ctx.Err(), s.before("enqueue")); err != nil {
 		return err
 	}
 	return errors.Join(s.Store.Enqueue(ctx, shard, update), s.after("enqueue"))

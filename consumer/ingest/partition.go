@@ -19,6 +19,7 @@ const noOffset = -1
 // partition is one tenure of a partition: from its assignment until nothing of it is in work.
 type partition struct {
 	number int32
+	run    context.Context // of the loop
 	ctx    context.Context // of its batches
 	cancel context.CancelFunc
 
@@ -57,7 +58,7 @@ type partition struct {
 func newPartition(
 	ctx context.Context, number int32, earlier *batch, now time.Time, c Config,
 ) *partition {
-	p := &partition{number: number, earlier: earlier, joined: now, committed: noOffset,
+	p := &partition{number: number, run: ctx, earlier: earlier, joined: now, committed: noOffset,
 		course: course{grain: c.grain()}, firstWait: c.AssignWait / 2}
 	p.done.Position.Offset = noOffset
 	p.ctx, p.cancel = context.WithCancel(ctx)
@@ -145,6 +146,7 @@ func (p *partition) cut(now time.Time, maxBatch int) *batch {
 		wall:     wall,
 		clock:    p.course.advance(p.pending[:n], agreed, wall, p.abreast),
 		agreed:   agreed,
+		run:      p.run,
 		before:   p.last,
 		earlier:  p.earlier,
 		last:     n == len(p.pending),

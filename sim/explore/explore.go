@@ -1,0 +1,195 @@
+package explore
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"sluice/internal/check"
+	"sluice/internal/defects"
+	"sluice/internal/options"
+)
+
+// Config says what is searched, and how far.
+type Config struct {
+	// Preset names what takes part; see Presets.
+	Preset string
+	Size   Size
+	// Defect is planted into the processes. Default none.
+	Defect string
+	// Symmetry takes states for one that differ in names only, and Independence leaves out orders of
+	// steps that come to the same. Default both.
+	Symmetry, Independence bool
+	// StatesMax ends the search; 0 does not.
+	StatesMax int
+	// Seeds is how many random runs of the same system are compared with what was found.
+	Seeds int
+	// Progress hears now and then how far the search is. Optional.
+	Progress func(distinct, depth int)
+}
+
+// DefaultConfig searches the default system of a preset.
+func DefaultConfig(preset string) Config {
+	return Config{Preset: preset, Size: DefaultSize(), Symmetry: true, Independence: true}
+}
+
+// Preset is a system that can be searched.
+type Preset struct {
+	Name, Means string
+	new         func(c Config, d defects.Defect) world
+}
+
+// Presets returns all presets.
+func Presets() []Preset {
+	data := func(k kinds) func(Config, defects.Defect) world {
+		return func(c Config, d defects.Defect) world {
+			return newProtocol(newSystem(c.Size, d), k, c.Symmetry, c.Independence)
+		}
+	}
+	return []Preset{
+		{"protocol", "readers, store, workers and output: crashes, workers that freeze and wake beside " +
+			"their successors, redelivery with other cuts, lost answers", data(protocolKinds)},
+		{"commit", "the same, with faults of readers only: crashes, lost answers, calls that are refused",
+			data(commitKinds)},
+		{"rebalance", "the same, with partitions that go to another member: revoked, or lost while the one " +
+			"before still reads and flushes", data(rebalanceKinds)},
+		{"supervisor", "a supervisor over workers that start, crash, hang and wake, and starts that fail",
+			func(c Config, d defects.Defect) world {
+				return newSupervision(newSystem(c.Size, d), c.Symmetry)
+			}},
+	}
+}
+
+// Validate returns every fault of the config, joined, or nil.
+func (c Config) Validate() error {
+	var f check.Faults
+	var names []string
+	for _, p := range Presets() {
+		names = append(names, p.Name)
+	}
+	f.When(!slices.Contains(names, c.Preset), "preset %q is not one of %s%s", c.Preset,
+		strings.Join(names, ", "), options.Hint(c.Preset, names))
+	f.When(c.StatesMax < 0, "%d states at most: want 1 or more, or 0 for all", c.StatesMax)
+	f.When(c.Seeds < 0, "%d seeds: want 0 or more", c.Seeds)
+	f.When(c.Seeds > 0 && c.Independence, "random runs take every order of steps: compare them with a "+
+		"search without independence")
+	_, err := defects.Find(c.Defect)
+	f.Add(err)
+	f.Add(c.Size.Validate())
+	return f.Err()
+}
+
+// Cell is a kind of fault and the stage of the process that it hit.
+type Cell struct{ Fault, Stage string }
+
+// Result is what a search has found.
+type Result struct {
+	Config Config
+	// Generated counts the successors that were looked at, Distinct the states.
+	Generated, Distinct, Depth int
+	// Symmetric counts the states that those which were kept stand for, themselves included.
+	Symmetric int
+	// Executed counts the answers that were given to processes and the steps that the store did: how
+	// often the code itself ran.
+	Executed int
+	// Exhausted is true if there are no other states.
+	Exhausted bool
+	// Wrong says what is violated, or is empty. Steps lead there in the smallest system that shows it,
+	// which is Smallest: the fewest steps there are.
+	Wrong    string
+	Smallest Size
+	Steps    []string
+	Covered  map[Cell]int
+	// Reached is how many of the states Config.Seeds random runs came to.
+	Reached int
+}
+
+// Run searches until the space is exhausted, something is wrong, a bound is reached, or the context
+// ends: what was found until then is the result.
+func Run(ctx context.Context, c Config) (Result, error) {
+	if err := c.Validate(); err != nil {
+		return Result{}, err
+	}
+	f := c.search(ctx, c.StatesMax)
+	r := Result{
+		Config: c, Generated: f.generated, Distinct: len(f.from), Depth: f.depth, Symmetric: f.orbits,
+		Exhausted: f.exhausted, Wrong: f.wrong, Smallest: c.Size, Executed: f.world.executed(),
+		Covered: f.world.covered(),
+	}
+	if f.wrong != "" {
+		r.Steps = f.way()
+		r.shrink(ctx)
+	}
+	if c.Seeds > 0 && f.exhausted {
+		r.Reached = f.walks(ctx, c.Seeds)
+	}
+	return r, nil
+}
+
+// world returns what is searched.
+func (c Config) world() world {
+	d, _ := defects.Find(c.Defect) // Validate has found it
+	at := slices.IndexFunc(Presets(), func(p Preset) bool { return p.Name == c.Preset })
+	return Presets()[at].new(c, d)
+}
+
+func (c Config) search(ctx context.Context, statesMax int) *search {
+	f := newSearch(c.world(), statesMax)
+	f.run(ctx, c.Progress)
+	return f
+}
+
+// shrinkMax is how many states are searched in each smaller system.
+const shrinkMax = 200_000
+
+// shrink looks for the same violation in smaller systems, the smallest first, without the reductions:
+// what is found there first has the fewest steps.
+func (r *Result) shrink(ctx context.Context) {
+	for _, size := range r.Config.Size.smaller() {
+		c := r.Config
+		c.Size, c.Symmetry, c.Independence = size, false, false
+		f := c.search(ctx, shrinkMax)
+		if kind(f.wrong) == kind(r.Wrong) {
+			r.Wrong, r.Smallest, r.Steps = f.wrong, size, f.way()
+			return
+		}
+	}
+}
+
+// kind is what a violation begins with.
+func kind(wrong string) string {
+	before, _, _ := strings.Cut(wrong, ":")
+	return before
+}
+
+// walks returns how many of the states so many random runs reach.
+func (f *search) walks(ctx context.Context, seeds int) int {
+	reached := make([]bool, len(f.from))
+	for seed := range seeds {
+		if ctx.Err() != nil {
+			break
+		}
+		f.walk(rand.New(rand.NewPCG(uint64(seed), 0)), reached)
+	}
+	n := 0
+	for _, was := range reached {
+		if was {
+			n++
+		}
+	}
+	return n
+}
+
+// Verdict returns the last line of a search.
+func (r Result) Verdict() string {
+	switch {
+	case r.Wrong != "":
+		return "verdict: violated; " + r.Wrong
+	case !r.Exhausted:
+		return fmt.Sprintf("verdict: unknown; the space is not exhausted, %d states in",
+			r.Distinct)
+	}
+	return "verdict: passed; the space is exhausted, and nothing in it is wrong"
+}

@@ -1,0 +1,269 @@
+package explore
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sluice/internal/defects"
+)
+
+var update = flag.Bool("update", false, "write the files under testdata")
+
+// run searches a small system.
+func run(t *testing.T, c Config) Result {
+	t.Helper()
+	r, err := Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func small(preset string, workers, traces, spans, faults int) Config {
+	c := DefaultConfig(preset)
+	c.Size = Size{Workers: workers, Traces: traces, Spans: spans, Faults: faults, Lease: 1}
+	return c
+}
+
+// TestNothingIsWrong in systems that are searched to the end.
+func TestNothingIsWrong(t *testing.T) {
+	scattered := small("protocol", 2, 1, 2, 1)
+	scattered.Size.Scattered = true
+	together := small("protocol", 1, 2, 2, 1)
+	together.Size.Lease = 2
+	for _, c := range []Config{
+		small("protocol", 1, 1, 2, 1), small("protocol", 2, 2, 2, 1), scattered, together,
+		small("commit", 1, 1, 2, 2), small("rebalance", 1, 1, 1, 1), small("supervisor", 2, 1, 1, 1),
+	} {
+		t.Run(fmt.Sprintf("%s %+v", c.Preset, c.Size), func(t *testing.T) {
+			t.Parallel()
+			r := run(t, c)
+			if !r.Exhausted || r.Wrong != "" {
+				t.Errorf("%s\n%s", r.Verdict(), strings.Join(r.Steps, "\n"))
+			}
+			if len(r.Covered) == 0 {
+				t.Error("no fault hit anything")
+			}
+		})
+	}
+}
+
+// TestReductionsChangeNoVerdict: with and without them the same states are the ends of all work, and
+// what is left out by symmetry is what the rest stands for.
+func TestReductionsChangeNoVerdict(t *testing.T) {
+	scattered := small("protocol", 2, 1, 2, 0)
+	scattered.Size.Scattered = true
+	for _, c := range []Config{
+		small("protocol", 2, 2, 2, 1), small("protocol", 1, 1, 2, 1), small("commit", 2, 2, 2, 1), scattered,
+		small("rebalance", 1, 1, 1, 1),
+	} {
+		t.Run(fmt.Sprintf("%s %+v", c.Preset, c.Size), func(t *testing.T) {
+			t.Parallel()
+			results := make(map[[2]bool]*search)
+			for _, on := range [][2]bool{{false, false}, {true, false}, {false, true}, {true, true}} {
+				c.Symmetry, c.Independence = on[0], on[1]
+				f := c.search(t.Context(), 0)
+				if !f.exhausted {
+					t.Fatalf("with symmetry, independence %v: %q", on, f.wrong)
+				}
+				results[on] = f
+			}
+			full, symmetric := results[[2]bool{false, false}], results[[2]bool{true, false}]
+			if got, want := symmetric.orbits, len(full.from); got != want {
+				t.Errorf("the symmetric states stand for %d, and there are %d", got, want)
+			}
+			for _, symmetry := range []bool{false, true} {
+				all, fewer := results[[2]bool{symmetry, false}], results[[2]bool{symmetry, true}]
+				if all.rests != fewer.rests {
+					t.Errorf("symmetry %v: with independence work ends in other states", symmetry)
+				}
+				if len(fewer.from) >= len(all.from) {
+					t.Errorf("independence leaves out nothing of %d states", len(all.from))
+				}
+			}
+			if c.Size.Workers > 1 && !c.Size.Scattered {
+				if n := len(results[[2]bool{true, true}].from); n*5 > len(full.from) {
+					t.Errorf("%d states, %d without reductions: want a fifth at most", n, len(full.from))
+				}
+			}
+		})
+	}
+}
+
+// TestDefectsAreFound by a way that is the shortest: a file under testdata.
+func TestDefectsAreFound(t *testing.T) {
+	for _, c := range []struct{ preset, defect string }{
+		{"protocol", "ack-first"}, {"protocol", "delete-before-queue"}, {"commit", "commit-first"},
+		{"supervisor", "kill-skipped"}, {"protocol", "doubled"},
+	} {
+		t.Run(c.defect, func(t *testing.T) {
+			t.Parallel()
+			cfg := DefaultConfig(c.preset)
+			cfg.Defect = c.defect
+			r := run(t, cfg)
+			if r.Wrong == "" {
+				t.Fatal("not found")
+			}
+			got := r.Wrong + "\n" + strings.Join(r.Steps, "\n") + "\n"
+			file := filepath.Join("testdata", c.defect+".txt")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if diff := cmp.Diff(string(want), got); err != nil || diff != "" {
+				t.Errorf("%v %s", err, diff)
+			}
+			cfg.Symmetry, cfg.Independence, cfg.Size = false, false, r.Smallest
+			if without := run(t, cfg); kind(without.Wrong) != kind(r.Wrong) {
+				t.Errorf("without reductions: %q, with them %q", without.Wrong, r.Wrong)
+			}
+		})
+	}
+}
+
+// TestMemoryIsEnough: processes that remember the same do the same. Each that was taken for one that
+// was known is given the answers that the other got, and must hand over, ask for and remember the same.
+func TestMemoryIsEnough(t *testing.T) {
+	for _, c := range []Config{
+		small("protocol", 1, 2, 3, 1), small("commit", 1, 1, 3, 2), small("rebalance", 1, 1, 1, 1),
+		small("supervisor", 2, 1, 1, 1),
+	} {
+		t.Run(c.Preset, func(t *testing.T) {
+			t.Parallel()
+			var m *machines
+			switch w := c.search(t.Context(), 50_000).world.(type) {
+			case *protocol:
+				m = w.machines
+			case *supervision:
+				m = w.machines
+			}
+			random := rand.New(rand.NewPCG(1, 1))
+			random.Shuffle(len(m.merged), func(i, j int) { m.merged[i], m.merged[j] = m.merged[j], m.merged[i] })
+			next := m.byNode()
+			checked := 0
+			for _, one := range m.merged {
+				for _, key := range next[one.to] {
+					if checked++; checked > 3000 {
+						return
+					}
+					if wrong := m.differs(one, key); wrong != "" {
+						t.Fatal(wrong)
+					}
+				}
+			}
+			if checked == 0 {
+				t.Error("nothing to check")
+			}
+		})
+	}
+}
+
+func (m *machines) byNode() map[int32][]edgeKey {
+	all := make(map[int32][]edgeKey)
+	for n := range int32(len(m.nodes)) {
+		for call := range int32(len(m.nodes[n].calls)) {
+			for a := range int32(len(m.answers.values)) {
+				if _, ok := m.edges[edgeKey{n, call, a}]; ok {
+					all[n] = append(all[n], edgeKey{n, call, a})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// differs takes a process the other way to what was taken for one state, gives it an answer that was
+// given there, and says what is not the same then.
+func (m *machines) differs(other merge, key edgeKey) string {
+	m.drop()
+	l := m.revive(other.from)
+	l.resume(int(other.call), m.answers.values[other.answer].(answer), nil)
+	// The order of calls may differ: they are told by what they ask for.
+	for i, c := range l.calls {
+		if m.ops.number(c.op) != m.nodes[key.from].calls[key.call] {
+			continue
+		}
+		l.resume(i, m.answers.values[key.answer].(answer), nil)
+		var sent []int32
+		for _, s := range l.sent {
+			sent = append(sent, m.sends.number(s))
+		}
+		want := m.edges[key]
+		if diff := cmp.Diff(want.sent, sent); diff != "" {
+			return "hands over something else: " + diff
+		}
+		to := &m.nodes[want.to]
+		var memory any
+		var enough bool
+		if !l.ended {
+			memory, enough = l.program.memory(l)
+		}
+		if l.ended != to.ended || enough && m.renamings[0].digest(memory) != to.hashes[0] {
+			return fmt.Sprintf("%s, answered %s:\nremembers %+v", say(c.op),
+				reply(m.answers.values[key.answer].(answer)), memory)
+		}
+		m.drop()
+		return ""
+	}
+	return fmt.Sprintf("does not ask for %s", say(m.ops.values[m.nodes[key.from].calls[key.call]]))
+}
+
+// TestSeedsReachAShare of the states, more of them a larger one.
+func TestSeedsReachAShare(t *testing.T) {
+	share := func(seeds int) int {
+		c := small("protocol", 1, 1, 1, 1)
+		c.Independence, c.Seeds = false, seeds
+		return run(t, c).Reached
+	}
+	few, many, all := share(10), share(300), run(t, small("protocol", 1, 1, 1, 1)).Distinct
+	if few == 0 || many <= few || few != share(10) {
+		t.Errorf("10 seeds reach %d, 300 reach %d of some %d", few, many, all)
+	}
+}
+
+// TestSearchEndsEarly at its bounds, and says what it found until then.
+func TestSearchEndsEarly(t *testing.T) {
+	c := DefaultConfig("protocol")
+	c.StatesMax = 100
+	if r := run(t, c); r.Exhausted || r.Distinct < 100 || r.Distinct > 200 {
+		t.Errorf("exhausted %v after %d states, want to end after 100", r.Exhausted, r.Distinct)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	r, err := Run(ended, DefaultConfig("protocol"))
+	if err != nil || r.Exhausted || !strings.Contains(r.Verdict(), "not exhausted") {
+		t.Errorf("%v, %s", err, r.Verdict())
+	}
+}
+
+func TestConfigNamesItsFaults(t *testing.T) {
+	c := DefaultConfig("protocoll")
+	c.Defect, c.Size.Workers, c.Seeds = "ack-frist", 0, 1
+	err := c.Validate()
+	for _, want := range []string{"did you mean protocol?", "did you mean ack-first?", "0 workers", "independence"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+}
+
+// TestEveryDefectIsKnown: a preset that finds none of a defect says so by passing, not by failing.
+func TestEveryDefectIsKnown(t *testing.T) {
+	for _, d := range defects.All() {
+		c := small("protocol", 1, 1, 1, 0)
+		c.Defect = d.Name
+		if _, err := Run(t.Context(), c); err != nil {
+			t.Errorf("%s: %v", d.Name, err)
+		}
+	}
+}

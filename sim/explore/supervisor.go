@@ -1,0 +1,190 @@
+package explore
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/buffer"
+	"sluice/consumer"
+	"sluice/flusher"
+	"sluice/internal/defects"
+)
+
+// supervising is a supervisor, whose keepers are tasks of one process.
+type supervising struct{ sys *system }
+
+// budget is how many restarts each worker may have: few enough for two faults to use it up.
+const budget = 1
+
+// unhealthy is how old the beat of a worker is that hangs.
+const unhealthy = time.Hour
+
+// child names a worker that was started: its index, as the shard that has its number, and its start.
+type child struct {
+	Worker buffer.Shard
+	Start  int
+}
+
+// vital is what is seen of a child.
+type vital struct {
+	Child         child
+	Up, Hung, End bool
+}
+
+// view is what a keeper sees of its worker's children when it looks.
+type view []vital
+
+// What a supervisor asks for and hands over.
+type (
+	// nap is a pause before the next look, of a keeper by its worker, or of the supervisor's own loop.
+	nap struct{ Worker buffer.Shard }
+	// spawn starts a child with shards.
+	spawn struct {
+		Child  child
+		Shards []buffer.Shard
+	}
+	// kill ends a child by force; finish asks it to.
+	kill   struct{ Child child }
+	finish struct{ Child child }
+)
+
+// nobody is the worker of the supervisor's own loop.
+const nobody buffer.Shard = -1
+
+func (v supervising) main(l *life) {
+	cfg := flusher.DefaultConfig()
+	cfg.Processes, cfg.RestartBudget, cfg.RestartBackoff = v.sys.size.Workers, budget, 0
+	cfg.BackpressureAfter, cfg.MaxUnhealthy = math.MaxInt64, unhealthy/2
+	cfg.StopTimeout, cfg.ShutdownTimeout = flusher.NoTimeout, flusher.NoTimeout
+	ports := consumer.Ports{Clock: looking{l}, Spawner: spawner{l}, Store: ported{life: l}}
+	defects.Planted{Defect: v.sys.defect}.Consumer(&ports, l.process.Kill)
+	supervisor, err := flusher.NewSupervisor(cfg, flusher.SupervisorPorts{
+		Clock: ports.Clock, Tasks: l, Spawner: ports.Spawner, Store: ports.Store,
+	})
+	if err != nil {
+		panic(err) // the config is this package's own
+	}
+	l.sharing = func() any { return shared(supervisor.Workers()) }
+	l.watching = func(worker buffer.Shard) bool {
+		return worker != nobody && supervisor.Workers()[worker].State == flusher.StateHealthy
+	}
+	shards := make([]buffer.Shard, v.sys.size.shards())
+	for i := range shards {
+		shards[i] = buffer.Shard(i)
+	}
+	supervisor.Assign(shards)
+	stop, cancel := l.k.WithCancel(context.Background())
+	defer cancel()
+	l.err = supervisor.Run(stop)
+}
+
+// shared returns what keepers share, by worker; why workers failed decides nothing.
+func shared(workers []flusher.WorkerState) map[buffer.Shard]flusher.WorkerState {
+	all := make(map[buffer.Shard]flusher.WorkerState, len(workers))
+	for _, w := range workers {
+		index := buffer.Shard(w.Worker)
+		w.Worker, w.Causes, w.Totals = 0, nil, flusher.Totals{}
+		all[index] = w
+	}
+	return all
+}
+
+// memory: the tasks share what the supervisor knows, and each remembers what it asked for and was
+// answered; in which order those of different tasks took turns shows in what they ask for next.
+func (v supervising) memory(l *life) (any, bool) {
+	m := supervisorMemory{Shared: l.sharing(), Tasks: make(map[buffer.Shard]taskMemory)}
+	for _, c := range l.calls {
+		m.Tasks[taskOf(c.task)] = taskMemory{c.op, c.version < l.version, l.history[c.task]}
+	}
+	return m, true
+}
+
+type supervisorMemory struct {
+	Shared any
+	Tasks  map[buffer.Shard]taskMemory
+}
+
+type taskMemory struct {
+	Op      any
+	Stirred bool
+	History []any
+}
+
+func (v supervising) eager(*life, *call) (answer, bool) { return answer{}, false }
+
+// taskOf returns the worker of "process/keeper 1".
+func taskOf(task string) buffer.Shard {
+	if _, n, ok := strings.Cut(task, "keeper "); ok {
+		if worker, err := strconv.Atoi(n); err == nil {
+			return buffer.Shard(worker)
+		}
+	}
+	return nobody
+}
+
+// looking is the clock of a supervisor: after each pause it sees what has become of the children.
+type looking struct{ *life }
+
+// Sleep waits until it is worth a look.
+func (c looking) Sleep(ctx context.Context, _ time.Duration) error {
+	worker := taskOf(c.k.Running())
+	seen, err := ask[view](ctx, c.life, nap{worker})
+	if err != nil {
+		return err
+	}
+	for _, v := range seen {
+		c.views[v.Child] = v
+	}
+	return nil
+}
+
+// spawner starts children of which the search decides what becomes.
+type spawner struct{ *life }
+
+// Start implements flusher.Spawner.
+func (s spawner) Start(ctx context.Context, spec flusher.WorkerSpec) (flusher.Handle, error) {
+	op := spawn{Child: child{buffer.Shard(spec.Worker), spec.Start}}
+	for _, owner := range spec.Owners {
+		op.Shards = append(op.Shards, owner.Owner.Shard)
+	}
+	if _, err := s.ask(ctx, op); err != nil {
+		return nil, err
+	}
+	return handle{s.life, op.Child}, nil
+}
+
+type handle struct {
+	*life
+	child child
+}
+
+// Status implements flusher.Handle.
+func (h handle) Status() (flusher.Status, time.Time) {
+	switch seen := h.views[h.child]; {
+	case seen.Hung:
+		return flusher.Status{Stage: flusher.StageIdle}, h.clock.Add(-unhealthy)
+	case seen.Up:
+		return flusher.Status{Stage: flusher.StageIdle}, h.clock
+	}
+	return flusher.Status{}, h.clock
+}
+
+// Exited implements flusher.Handle.
+func (h handle) Exited() (flusher.Exit, bool) {
+	return flusher.Exit{Code: 1}, h.views[h.child].End
+}
+
+// Kill implements flusher.Handle.
+func (h handle) Kill() { h.sent = append(h.sent, kill{h.child}) }
+
+// Stop implements flusher.Handle.
+func (h handle) Stop() { h.sent = append(h.sent, finish{h.child}) }
+
+// CanKill implements flusher.Handle.
+func (handle) CanKill() bool { return true }
+
+// DrainFresh implements flusher.Handle.
+func (handle) DrainFresh() []time.Duration { return nil }

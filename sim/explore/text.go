@@ -1,0 +1,84 @@
+package explore
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// WriteText writes the result as text, which took so long to find.
+func (r Result) WriteText(to io.Writer, took time.Duration) error {
+	var b strings.Builder
+	s := r.Config.Size
+	fmt.Fprintf(&b, "explore %s: %d workers, %d traces, %d spans, at most %d faults", r.Config.Preset,
+		s.Workers, s.Traces, s.Spans, s.Faults)
+	if r.Config.Defect != "" {
+		fmt.Fprintf(&b, ", defect %s", r.Config.Defect)
+	}
+	fmt.Fprintf(&b, "\nstates: %d generated, %d distinct, %d steps deep", r.Generated, r.Distinct, r.Depth)
+	if r.Exhausted {
+		b.WriteString("; that is all of them")
+	}
+	fmt.Fprintf(&b, "\ntime: %v, %.0f distinct states/s; the code itself ran %d times\n",
+		took.Round(time.Millisecond), float64(r.Distinct)/max(took.Seconds(), 1e-3), r.Executed)
+	fmt.Fprintf(&b, "reduction: symmetry %s, independence %s\n", r.symmetry(),
+		onOff(r.Config.Independence))
+	if r.Config.Seeds > 0 && r.Exhausted {
+		fmt.Fprintf(&b, "seeds: %d random runs reach %d of %d states, %.1f %%\n", r.Config.Seeds, r.Reached,
+			r.Distinct, 100*float64(r.Reached)/float64(r.Distinct))
+	}
+	b.WriteString("\nfaults by the stage of the process that they hit:\n")
+	r.coverage(&b)
+	if r.Wrong != "" {
+		s := r.Smallest
+		fmt.Fprintf(&b, "\nviolated: %s\nthe shortest way there, with %d workers, %d traces, %d spans, %d "+
+			"faults:\n", r.Wrong, s.Workers, s.Traces, s.Spans, s.Faults)
+		for i, step := range r.Steps {
+			fmt.Fprintf(&b, "%4d  %s\n", i+1, step)
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", r.Verdict())
+	_, err := io.WriteString(to, b.String())
+	return err
+}
+
+func (r Result) symmetry() string {
+	if !r.Config.Symmetry {
+		return "off"
+	}
+	return fmt.Sprintf("on, each state stands for %.2f", float64(r.Symmetric)/float64(max(r.Distinct, 1)))
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// coverage writes a row per fault, and a column per stage.
+func (r Result) coverage(b *strings.Builder) {
+	rows, columns := make(map[string]bool), make(map[string]bool)
+	for c := range r.Covered { //order-free: into sets
+		rows[c.Fault], columns[c.Stage] = true, true
+	}
+	stages := slices.Sorted(maps.Keys(columns))
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "\t%s\t\n", strings.Join(stages, "\t"))
+	for _, fault := range slices.Sorted(maps.Keys(rows)) {
+		fmt.Fprintf(t, "%s\t", fault)
+		for _, stage := range stages {
+			if n := r.Covered[Cell{fault, stage}]; n > 0 {
+				fmt.Fprintf(t, "%d\t", n)
+			} else {
+				fmt.Fprint(t, "-\t")
+			}
+		}
+		fmt.Fprintln(t)
+	}
+	_ = t.Flush() // into memory
+}
