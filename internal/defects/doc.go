@@ -28,14 +28,24 @@ type Defect struct {
 	Shown   string
 	Changes []string
 
-	// consumer and worker wrap ports of a consumer, and of each worker in its own process. Nil: none.
+	// consumer and worker wrap ports of a consumer, and of each worker in its own process; settings
+	// makes a variant of what both are made with. Nil: none.
 	consumer func(*consumer.Ports)
 	worker   func(*flusher.WorkerPorts)
+	settings func(*consumer.Settings)
 }
 
 // All returns every defect, by name.
 func All() []Defect {
-	return append([]Defect{ackFirst, commitFirst, deleteBeforeQueue, killSkipped}, Damages()...)
+	museum := []Defect{
+		ackFirst, beatBeforeProduce, blockedLog, budgetOffByOne, budgetReset, clockShared, clockZero,
+		commitFirst, crashAfterRename, deleteBeforeQueue, doubleCount, emptyShards, expiredLock,
+		healthOnSubmit, killSkipped, lostStore, meanMemory, neverIdle, partialDecision, poisonSegment,
+		pressureAllShards, pressureEveryone, pressureWrongUnit, queueABA, queueGap, scanRace,
+		serialRestart, silentGap, stateAfterFailedFetch, swallowProduceError, timeoutZero, ttlLoss,
+		wrongQueue,
+	}
+	return append(museum, Damages()...)
 }
 
 // Find returns the defect of that name; without a name, none.
@@ -71,6 +81,13 @@ type Planted struct {
 
 // Any tells whether it is anything.
 func (p Planted) Any() bool { return p.Defect.Name != "" || len(p.Faults) > 0 }
+
+// Settings makes a variant of what a consumer and its workers are made with.
+func (p Planted) Settings(s *consumer.Settings) {
+	if p.Defect.settings != nil {
+		p.Defect.settings(s)
+	}
+}
 
 // Consumer wraps the ports of a consumer. Crash ends its process.
 func (p Planted) Consumer(ports *consumer.Ports, crash func()) {

@@ -287,7 +287,7 @@ func (r *run) stop(ctx context.Context, e *judge.Evidence) {
 		stopping, cancel := r.system.WithTimeout(context.WithoutCancel(ctx), ShutdownMax+stopSlack)
 		err := r.system.Do(stopping, ActStop, consumerAt(c.Index))
 		if stopping.Err() != nil {
-			e.ForcedAfter = ShutdownMax.Seconds()
+			r.sink.force(ShutdownMax + stopSlack)
 		} else if e.PipelineErr == nil && !errors.Is(err, ErrBusy) { // it has just ended
 			e.PipelineErr = err
 		}
@@ -311,6 +311,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	defer cancel()
 	e.FinishErr = r.system.Finish(reading)
 	e.Left = r.remains(ctx)
+	e.ForcedAfter = r.sink.wasForced().Seconds()
 	e.MissedFaults, e.SkippedFaults = r.injector.missed()
 	e.Events, e.Moves = r.sink.record.record()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples

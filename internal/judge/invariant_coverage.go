@@ -6,18 +6,21 @@ import (
 	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // shardCoverage: within a consumer each shard belongs to one worker, and loads differ by one at
 // most; over all consumers each shard belongs to some worker, but for the time that a consumer
 // which was ended, or joined, takes to come or to hand over; a worker is started only when the one
-// before it is proven stopped and its shards are fenced, so no shard has two owners that count.
+// before it is proven stopped and its shards are fenced, so no shard has two owners that count; and
+// a worker that has died is soon missed.
 var shardCoverage = invariant{"shard coverage", ExitSafety, judgeShardCoverage}
 
 func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	looks := e.watched()
 	partitions := e.Scenario.Topology.Partitions
 	shared, lacking := make([]spell, partitions), make([]spell, partitions)
+	missed := map[int]*spell{}
 	allowed := e.Slacks.Uncovered
 	if isAlone(e) {
 		allowed = 0
@@ -31,6 +34,16 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 		for _, c := range l.Consumers {
 			if verdict, reason := covers(e, l, c, owners); verdict != reports.Passed {
 				return verdict, reason
+			}
+			if missed[c.Consumer] == nil {
+				missed[c.Consumer] = &spell{}
+			}
+			up := wellOf(c.States)
+			dead := e.Unmeasured[Processes] == "" && c.Heard <= e.Slacks.Silence && c.Live < up &&
+				e.Scenario.Topology.FlusherMode != scenarios.ModeGoroutine
+			if since := missed[c.Consumer]; since.lasts(dead, l.T, e.Slacks.Gate) {
+				return violated("at %.1fs %s has taken %d workers for well, since %.1fs, of which %d live",
+					l.T, nameConsumer(c.Consumer), up, since.from, c.Live)
 			}
 		}
 		for shard := range buffer.Shard(partitions) {
@@ -51,6 +64,16 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 		return unknown("the run was over before anybody looked")
 	}
 	return passed("%d shards, looked at %d times", partitions, len(looks))
+}
+
+// wellOf counts the workers that a consumer takes for well.
+func wellOf(states []flusher.WorkerState) (n int) {
+	for _, w := range states {
+		if w.State == flusher.StateHealthy || w.State == flusher.StateBackpressure {
+			n++
+		}
+	}
+	return n
 }
 
 // isAlone tells whether the one consumer had all partitions all the time: nothing happened to it,

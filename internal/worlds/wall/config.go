@@ -17,7 +17,7 @@ func config(setup harness.Setup, e endpoints) pipeline.Config {
 	c.Group = e.group
 	c.Partitions = int32(s.Topology.Partitions)
 	c.Mode = pipeline.Mode(s.Topology.FlusherMode)
-	own := harness.Settings(s)
+	own := setup.Settings()
 	c.Options, c.Flusher, c.Worker, c.Ingest = own.Options, own.Flusher, own.Worker, own.Ingest
 	// The least that Kafka allows: a killed consumer's partitions are not to wait for long.
 	c.Source.SessionTimeout = 6 * time.Second
