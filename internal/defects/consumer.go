@@ -89,12 +89,11 @@ var (
 	healthOnSubmit = Defect{
 		Name:   "health-on-submit",
 		Wrong:  "workers are looked at when input arrives: one that dies on an idle input is not missed",
-		Caught: "liveness",
-		Shown:  "crash",
+		Caught: "shard coverage",
+		Shown:  "kafka-down",
 		Changes: []string{
-			"workload.rate=step 400/s, 0/s at 3s", "duration=8s", "expectations.drain_max=20s",
-			"workload.traces_at_once=10", "faults=[at 4s crash worker 1]", "pipeline.max_unhealthy=3s",
-			"expectations.restarts_min=0", "expectations.figures=[]",
+			"faults=[at 2s stop kafka for 4s, at 3s crash worker 1]", "duration=8s",
+			"workload.rate=constant 400/s", "expectations.worker_restarts_max=1", "workload.disorder=0",
 		},
 		consumer: func(p *consumer.Ports) {
 			w := &watch{clock: p.Clock}

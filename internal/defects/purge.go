@@ -29,8 +29,8 @@ var (
 		Caught: "conservation",
 		Shown:  "kafka-slow",
 		// A clock that jumps back brings the deadline that there was before.
-		Changes: append(slices.Clone(whileInFlight), "workload.late=0.05 by 2500ms",
-			"faults=[at 1s slow kafka by 900ms, every 2s from 2s jump clock by -2s for 1s]"),
+		Changes: append(slices.Clone(whileInFlight), "workload.late=0.1 by 3s",
+			"faults=[every 3s from 2s fail kafka for 2s, every 3s from 3s jump clock by -3s for 1500ms]"),
 		worker: func(p *flusher.WorkerPorts) {
 			p.Store = &sweeper{Store: p.Store,
 				takes: func(flushed, queued buffer.Due) bool { return flushed.Deadline == queued.Deadline }}
@@ -38,11 +38,12 @@ var (
 	}
 )
 
-// whileInFlight are changes with which spans come while their segment is on its way to a slow Kafka.
+// whileInFlight are changes with which spans come while their segment is on its way to a Kafka that
+// takes nothing for a while.
 var whileInFlight = []string{
-	"faults=[at 1s slow kafka by 900ms]",
+	"faults=[every 3s from 2s fail kafka for 2s]",
 	"duration=8s", "expectations.drain_max=45s", "workload.rate=constant 300/s",
-	"workload.traces_at_once=10", "workload.late=0.3 by 2500ms",
+	"workload.traces_at_once=10", "workload.late=0.3 by 3s",
 	"pipeline.timeout=2s", "pipeline.root_timeout=2s", "expectations.split_spans_max=unlimited",
 	"expectations.worker_restarts_max=unlimited", "expectations.freshness_p99_max=off",
 }

@@ -47,6 +47,7 @@ var (
 		Changes: []string{
 			"faults=[at 2s fail kafka for 40s, at 8s stop consumer for 1s]", "duration=45s",
 			"workload.rate=constant 200/s", "expectations.repeated_spans_max=unlimited",
+			"expectations.split_spans_max=unlimited",
 		},
 		settings: func(s *consumer.Settings) { s.Flusher.ShutdownTimeout = flusher.NoTimeout },
 	}

@@ -3,6 +3,7 @@ package defects
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,7 +74,7 @@ var (
 		Wrong:   "a lease expires while its records are on their way, and somebody takes it once more",
 		Caught:  "duplicates",
 		Shown:   "kafka-slow",
-		Changes: whileInFlight,
+		Changes: append(slices.Clone(whileInFlight), "faults=[at 1s slow kafka by 900ms]"),
 		worker:  func(p *flusher.WorkerPorts) { p.Store = &lockTimeout{Store: p.Store} },
 	}
 	lostStore = Defect{

@@ -78,8 +78,9 @@ var (
 		Caught: "segment integrity",
 		Shown:  "consumer-crash",
 		Changes: []string{
-			"duration=10s", "faults=[at 4s crash consumer for 5s]", "pipeline.timeout=8s",
-			"pipeline.root_timeout=7s", "workload.traces_at_once=400",
+			"duration=10s", "pipeline.timeout=4s", "pipeline.root_timeout=4s", "pipeline.max_batch=20",
+			"faults=[at 4s crash consumer for 4s, at 7500ms slow redis by 100ms for 3s]",
+			"workload.disorder=0", "workload.rate=constant 400/s", "workload.traces_at_once=40",
 		},
 		worker: func(p *flusher.WorkerPorts) {
 			p.Store = &fromZero{Store: p.Store, clock: p.Clock, inputs: map[buffer.Shard]uint64{}}
@@ -91,7 +92,8 @@ var (
 		Caught: "segment integrity",
 		Shown:  "clock-jump",
 		Changes: []string{
-			"faults=[at 2s jump partition 1 by -8s]",
+			"faults=[at 2s jump partition 1 by -8s]", "expectations.split_spans_max=0",
+			"workload.disorder=0", "duration=8s", "workload.rate=constant 400/s",
 		},
 		worker: func(p *flusher.WorkerPorts) { p.Store = &leader{Store: p.Store} },
 	}

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"slices"
+	"strings"
 
 	"sluice/buffer"
 	"sluice/flusher"
@@ -20,7 +21,6 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	looks := e.watched()
 	partitions := e.Scenario.Topology.Partitions
 	shared, lacking := make([]spell, partitions), make([]spell, partitions)
-	missed := map[int]*spell{}
 	allowed := e.Slacks.Uncovered
 	if isAlone(e) {
 		allowed = 0
@@ -34,16 +34,6 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 		for _, c := range l.Consumers {
 			if verdict, reason := covers(e, l, c, owners); verdict != reports.Passed {
 				return verdict, reason
-			}
-			if missed[c.Consumer] == nil {
-				missed[c.Consumer] = &spell{}
-			}
-			up := wellOf(c.States)
-			dead := e.Unmeasured[Processes] == "" && c.Heard <= e.Slacks.Silence && c.Live < up &&
-				e.Scenario.Topology.FlusherMode != scenarios.ModeGoroutine
-			if since := missed[c.Consumer]; since.lasts(dead, l.T, e.Slacks.Gate) {
-				return violated("at %.1fs %s has taken %d workers for well, since %.1fs, of which %d live",
-					l.T, nameConsumer(c.Consumer), up, since.from, c.Live)
 			}
 		}
 		for shard := range buffer.Shard(partitions) {
@@ -60,20 +50,66 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	if verdict, reason := succession(e.Moves); verdict != reports.Passed {
 		return verdict, reason
 	}
+	if verdict, reason := unnoticed(e, faults); verdict != reports.Passed {
+		return verdict, reason
+	}
 	if len(looks) == 0 {
 		return unknown("the run was over before anybody looked")
 	}
 	return passed("%d shards, looked at %d times", partitions, len(looks))
 }
 
-// wellOf counts the workers that a consumer takes for well.
-func wellOf(states []flusher.WorkerState) (n int) {
-	for _, w := range states {
-		if w.State == flusher.StateHealthy || w.State == flusher.StateBackpressure {
-			n++
+// unnoticed returns the first crash of a worker that its supervisor did not notice in time, though
+// the consumer could have.
+func unnoticed(e *Evidence, faults []reports.FaultSummary) (reports.Verdict, string) {
+	for _, f := range faults {
+		by := f.From + e.Slacks.Gate
+		if f.Worker == reports.NoWorker || !strings.Contains(f.Fault, " "+string(scenarios.VerbCrash)+" ") ||
+			by > watchedUntil(e) || !awake(e, f.From, by) || !wasWell(e.Moves, f.Worker, f.From) {
+			continue
+		}
+		noticed := slices.ContainsFunc(e.Moves, func(m Move) bool {
+			return m.Consumer == FirstConsumer && m.Worker == f.Worker && m.T >= f.From && m.T <= by &&
+				m.Kind != flusher.EventGateClosed && m.Kind != flusher.EventGateOpened
+		})
+		if !noticed {
+			return violated("worker %d died at %.1fs (%s), and at %.1fs its supervisor had not noticed",
+				f.Worker, f.From, f.Fault, by)
 		}
 	}
-	return n
+	return passed("")
+}
+
+// awake tells whether the first consumer ran all the time.
+func awake(e *Evidence, from, to float64) bool {
+	for _, l := range e.Looks {
+		if l.T < from || l.T > to {
+			continue
+		}
+		at := slices.IndexFunc(l.Consumers, func(c ConsumerLook) bool {
+			return c.Consumer == FirstConsumer && !c.Ending && c.Heard <= e.Slacks.Silence
+		})
+		if at < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// wasWell tells whether a worker of the first consumer was up at a time, as far as was said.
+func wasWell(moves []Move, worker int, t float64) (well bool) {
+	for _, m := range moves {
+		if m.T > t || m.Consumer != FirstConsumer || m.Worker != worker {
+			continue
+		}
+		switch m.Kind {
+		case flusher.EventHealthy:
+			well = true
+		case flusher.EventFailed, flusher.EventStopping, flusher.EventStopped, flusher.EventStarted:
+			well = false
+		}
+	}
+	return well
 }
 
 // isAlone tells whether the one consumer had all partitions all the time: nothing happened to it,
