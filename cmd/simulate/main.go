@@ -30,6 +30,8 @@ func main() {
 type commands struct {
 	Run      runCommand      `cmd:"" help:"Run a scenario and judge the outcome."`
 	Sweep    sweepCommand    `cmd:"" help:"Run a scenario with several process counts."`
+	Replay   replayCommand   `cmd:"" help:"Make a run again from its directory, and compare."`
+	Shrink   shrinkCommand   `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
 	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
 	Validate validateCommand `cmd:"" help:"Check a scenario and print it with all defaults."`
 	Schema   schemaCommand   `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
@@ -43,9 +45,11 @@ const examples = `Examples:
   simulate run my.yaml --world real --redis 127.0.0.1:6379 --kafka 127.0.0.1:9092
   simulate sweep steady --processes 1,2,4 --repeat 3 --rate "constant 20000/s"
   simulate validate my.yaml
+  simulate replay runs/hang-1
+  simulate shrink runs/mine
 
 Exit codes: 0 passed, 1 environment, 2 usage or bad scenario, 10 safety violated,
-11 liveness violated, 13 expectation missed, 14 unknown.`
+11 liveness violated, 12 not the same again, 13 expectation missed, 14 unknown.`
 
 // streams are where a command writes.
 type streams struct {

@@ -109,7 +109,12 @@ func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
 	r.observer.look() // the very last state
 	r.finish(ctx, e)
 	e.Seconds, e.Digest = r.system.Now().Sub(began).Seconds(), r.system.Digest()
-	return judge.Judge(e), nil
+	out := judge.Judge(e)
+	out.Result.Defect = r.cfg.Defect
+	for _, f := range r.cfg.PortFaults {
+		out.Result.PortFaults = append(out.Result.PortFaults, f.String())
+	}
+	return out, nil
 }
 
 // startConsumer returns when the first consumer's workers are healthy.

@@ -287,6 +287,13 @@ var plants = []plant{
 				e.Looks[i].T *= 4
 			}
 		}), "shard coverage", reports.Violated, ExitSafety},
+	{"a crash that nobody notices", func(e *Evidence) {
+		for i := range e.Moves {
+			if m := &e.Moves[i]; m.Worker == 1 && m.T >= 4 {
+				m.T += 4
+			}
+		}
+	}, "shard coverage", reports.Violated, ExitSafety},
 	{"a worker that outlives its consumer", each(3, 9, func(l *Look) { l.Orphans = 1 }),
 		"process limit", reports.Violated, ExitSafety},
 	{"one process too many", theFirst(5, 5.1, func(c *ConsumerLook) { c.Live = 3 }), "process limit",
