@@ -6,6 +6,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"sluice/buffer"
 	"sluice/internal/judge"
 	"sluice/reports"
 )
@@ -20,6 +21,8 @@ type freshness struct {
 	shown  reports.Quantiles
 	seen   *hdrhistogram.Histogram
 	ahead  judge.Ahead
+	lags   []judge.Lag
+	lag    map[buffer.Shard]int // the index of a shard's last one
 }
 
 // freshnessMax is the greatest value that is told apart from greater ones.
@@ -29,7 +32,8 @@ func newFreshness() *freshness {
 	histogram := func() *hdrhistogram.Histogram {
 		return hdrhistogram.New(1, freshnessMax.Microseconds(), 3)
 	}
-	return &freshness{hist: histogram(), recent: histogram(), seen: histogram()}
+	return &freshness{hist: histogram(), recent: histogram(), seen: histogram(),
+		lag: map[buffer.Shard]int{}}
 }
 
 // add enters what a worker of a consumer says, so many seconds after the start of the load. A
@@ -59,11 +63,25 @@ func record(h *hdrhistogram.Histogram, sample time.Duration) {
 	_ = h.RecordValue(sample.Microseconds()) // it is inside of the bounds
 }
 
-// both returns the distribution by what workers say, that by what was seen, and what cannot be.
-func (f *freshness) both() (said, seen reports.Quantiles, ahead judge.Ahead) {
+// lagged enters that a shard's segment was read by seconds after its deadline.
+func (f *freshness) lagged(shard buffer.Shard, t, by float64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return quantilesOf(f.hist), quantilesOf(f.seen), f.ahead
+	if at, is := f.lag[shard]; is && f.lags[at].To >= t-by {
+		f.lags[at].To, f.lags[at].By = t, max(f.lags[at].By, by)
+		return
+	}
+	f.lag[shard] = len(f.lags)
+	f.lags = append(f.lags, judge.Lag{Shard: shard, From: t - by, To: t, By: by})
+}
+
+// tell adds to the evidence the distribution by what workers say, that by what was seen, and what
+// cannot be.
+func (f *freshness) tell(e *judge.Evidence) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e.Freshness, e.FreshnessSeen = quantilesOf(f.hist), quantilesOf(f.seen)
+	e.Ahead, e.Lags = f.ahead, f.lags
 }
 
 // latelyWindow is how far back lately looks.

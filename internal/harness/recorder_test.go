@@ -9,6 +9,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/judge"
 	"sluice/reports"
 )
 
@@ -49,25 +50,36 @@ func TestRecorderFollowsAWorker(t *testing.T) {
 	}
 }
 
-func TestFreshnessQuantiles(t *testing.T) {
+func TestFreshness(t *testing.T) {
 	f := newFreshness()
-	if said, seen, ahead := f.both(); said != (reports.Quantiles{}) || seen != said || ahead.Count > 0 {
-		t.Errorf("without values: %+v, %+v, %+v", said, seen, ahead)
+	var e judge.Evidence
+	if f.tell(&e); e.Freshness != (reports.Quantiles{}) || e.FreshnessSeen != e.Freshness ||
+		e.Ahead.Count > 0 || len(e.Lags) > 0 {
+		t.Errorf("without values: %+v", e)
 	}
 	for i := range 100 {
 		f.add(float64(i), 1, 2, []time.Duration{time.Duration(i+1) * 10 * time.Millisecond, -time.Second})
 		f.see(time.Duration(i+1) * 20 * time.Millisecond)
 	}
-	said, seen, ahead := f.both()
+	for _, l := range []judge.Lag{{Shard: 1, To: 5, By: 2}, {Shard: 0, To: 6, By: 3}, {Shard: 1, To: 8, By: 4},
+		{Shard: 1, To: 8.5, By: 2}, {Shard: 1, To: 12, By: 2}} {
+		f.lagged(l.Shard, l.To, l.By)
+	}
+	f.tell(&e)
 	for _, c := range []struct {
 		q    reports.Quantiles
 		most float64
-	}{{said, 1}, {seen, 2}} {
+	}{{e.Freshness, 1}, {e.FreshnessSeen, 2}} {
 		if q := c.q; q.Count != 100 || math.Abs(q.Max-c.most) > 0.002 || math.Abs(q.P90-0.9*c.most) > 0.02 {
 			t.Errorf("quantiles are %+v", q)
 		}
 	}
-	if ahead.Count != 100 || !strings.Contains(ahead.First, "at 0.0s worker 2") {
-		t.Errorf("of those before their deadline it knows %+v", ahead)
+	if e.Ahead.Count != 100 || !strings.Contains(e.Ahead.First, "at 0.0s worker 2") {
+		t.Errorf("of those before their deadline it knows %+v", e.Ahead)
+	}
+	want := []judge.Lag{{Shard: 1, From: 3, To: 8.5, By: 4}, {Shard: 0, From: 3, To: 6, By: 3},
+		{Shard: 1, From: 10, To: 12, By: 2}}
+	if !slices.Equal(e.Lags, want) {
+		t.Errorf("lags are %+v, want %+v", e.Lags, want)
 	}
 }

@@ -320,7 +320,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.MissedFaults, e.SkippedFaults = r.injector.missed()
 	e.Events, e.Moves = r.sink.record.record()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
-	e.Freshness, e.FreshnessSeen, e.Ahead = r.sink.record.fresh.both()
+	r.sink.record.fresh.tell(e)
 	e.Latency = r.sink.latency.quantiles()
 	e.Balance = r.sink.Ledger.Balance(0)
 	if !e.Drained && !e.Left.Store.Empty() {

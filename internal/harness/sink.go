@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/internal/judge"
 	"sluice/internal/ledger"
@@ -136,7 +137,11 @@ func (s *Sink) segment(at time.Time, out ledger.Out) {
 			deadline = old
 		}
 	}
-	s.record.fresh.see(at.Sub(deadline))
+	by := at.Sub(deadline)
+	s.record.fresh.see(by)
+	if by >= s.late.Behind {
+		s.record.fresh.lagged(buffer.Shard(out.Shard), s.since(at).Seconds(), by.Seconds())
+	}
 }
 
 // Consumer notes what a consumer is from now on.

@@ -158,8 +158,27 @@ type disturbance struct {
 
 const allShards = -1
 
-// disturbances are the faults, and the pauses of the input of a shard.
+// disturbances are the faults, the pauses of the input of a shard, and when messages waited to be
+// read, as they do while the system catches up.
 func disturbances(e *Evidence) []disturbance {
+	list := broken(e)
+	caughtUp := len(list)
+	wait := e.Slacks.Reading + e.Scenario.Pipeline.MaxBatchWait.Seconds()
+	for i := range e.Samples {
+		t, waited := e.Samples[i].T, float64(e.Samples[i].Backlog)*e.perMessage()
+		switch last := len(list) - 1; {
+		case waited <= wait:
+		case last >= caughtUp && list[last].to >= t-waited:
+			list[last].to = t
+		default:
+			list = append(list, disturbance{stretch{t - waited, t}, allShards})
+		}
+	}
+	return list
+}
+
+// broken are the faults, and the pauses of the input of a shard.
+func broken(e *Evidence) []disturbance {
 	var list []disturbance
 	for _, f := range reports.FaultsOf(e.Events) {
 		list = append(list, disturbance{stretch{f.From, f.To}, allShards})
@@ -220,6 +239,13 @@ func LatenessOf(s scenarios.Scenario) Lateness {
 	}
 }
 
+// Lag is a time in which segments of a shard were read after what must have been their deadlines, by
+// so many seconds at most, by no less than [Lateness.Behind] says.
+type Lag struct {
+	Shard        buffer.Shard
+	From, To, By float64
+}
+
 // shortestWait is how long a segment waits for its next span at least, in seconds.
 func shortestWait(s scenarios.Scenario) float64 {
 	return min(s.Pipeline.RootTimeout, s.Pipeline.Timeout).Seconds() - clockStep
@@ -255,6 +281,20 @@ func cameLate(e *Evidence) []cause {
 			causes = append(causes, cause{
 				what:  fmt.Sprintf("the machine stood still for %.1fs at %.1fs", gap, from),
 				first: stretch{math.Inf(-1), to + gap}, again: stretch{from, math.Inf(1)},
+			})
+		}
+	}
+	list := broken(e)
+	for _, l := range e.Lags {
+		// Where something was broken, that is what the scenario is about, and none of its excuses.
+		if !slices.ContainsFunc(list, func(d disturbance) bool {
+			return d.from <= l.To && d.to+l.By >= l.From
+		}) {
+			causes = append(causes, cause{
+				what: fmt.Sprintf("nothing was broken, but segments of shard %d were up to %.1fs late "+
+					"from %.1fs to %.1fs: machine or program were too slow", l.Shard, l.By, l.From, l.To),
+				shards: []buffer.Shard{l.Shard},
+				first:  stretch{math.Inf(-1), l.To}, again: stretch{l.From, math.Inf(1)},
 			})
 		}
 	}

@@ -35,6 +35,8 @@ type Evidence struct {
 	// FreshnessSeen how long after what must have been its deadline it was read; Latency how long
 	// after it was due to be sent a span came out.
 	Freshness, FreshnessSeen, Latency reports.Quantiles
+	// Lags are times in which segments of a shard came out late, in the order of their begins.
+	Lags []Lag
 	// Ahead are segments that were acknowledged before their deadline, as workers say.
 	Ahead Ahead
 
@@ -82,6 +84,11 @@ type Evidence struct {
 func (e *Evidence) silent() bool {
 	return e.Balance.Flushed == 0 &&
 		!(e.Scenario.Expectations.End == scenarios.EndBudget && e.exhausted())
+}
+
+// perMessage is how long it took on average to send a message, in seconds.
+func (e *Evidence) perMessage() float64 {
+	return e.LoadSeconds / float64(max(e.Balance.Messages, 1))
 }
 
 // exhausted tells whether a consumer gave up because a restart budget was used up.

@@ -68,13 +68,13 @@ func judgeFreshness(e *Evidence) (reports.Verdict, string) {
 // broken or paused, and what the load was behind, or waited to be read.
 func heldUp(e *Evidence) (seconds float64, why string) {
 	p := e.Scenario.Pipeline
-	broken := disturbances(e)
+	list := broken(e)
 	for _, t := range troublesOf(e, watchedUntil(e)) {
-		broken = append(broken, disturbance{stretch{t.from, t.to}, allShards})
+		list = append(list, disturbance{stretch{t.from, t.to}, allShards})
 	}
-	slices.SortFunc(broken, func(a, b disturbance) int { return cmp.Compare(a.from, b.from) })
+	slices.SortFunc(list, func(a, b disturbance) int { return cmp.Compare(a.from, b.from) })
 	until, unwell := 0.0, 0.0
-	for _, d := range broken {
+	for _, d := range list {
 		unwell += max(0, d.to-max(d.from, until))
 		until = max(until, d.to)
 	}
@@ -82,11 +82,10 @@ func heldUp(e *Evidence) (seconds float64, why string) {
 	for i := range e.Samples {
 		backlog = max(backlog, e.Samples[i].Backlog)
 	}
-	perMessage := e.LoadSeconds / float64(max(e.Balance.Messages, 1))
-	waited := float64(backlog) * perMessage
+	waited := float64(backlog) * e.perMessage()
 	if e.Scenario.Workload.Duplicates > 0 {
 		// One that comes again sets the deadline anew.
-		waited += scenarios.RepeatWithin * perMessage
+		waited += scenarios.RepeatWithin * e.perMessage()
 	}
 	still := 0.0
 	for i, looks := 1, e.watched(); i < len(looks); i++ {

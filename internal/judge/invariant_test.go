@@ -416,11 +416,12 @@ func TestPlantedFaults(t *testing.T) {
 // the system's faults.
 func TestLateSpansMaySplit(t *testing.T) {
 	for name, plant := range map[string]func(e *Evidence){
-		"age":     func(e *Evidence) { e.Scenario.Pipeline.MaxSegmentAge = time.Second },
-		"limit":   func(e *Evidence) { e.Scenario.Expectations.SplitSpansMax = 1 },
-		"paused":  paused,
-		"clock":   func(e *Evidence) { e.Scenario.Pipeline.RootTimeout = time.Second },
-		"stopped": func(e *Evidence) { e.Looks = append(e.Looks[:20], e.Looks[80:]...) },
+		"age":      func(e *Evidence) { e.Scenario.Pipeline.MaxSegmentAge = time.Second },
+		"limit":    func(e *Evidence) { e.Scenario.Expectations.SplitSpansMax = 1 },
+		"paused":   paused,
+		"clock":    func(e *Evidence) { e.Scenario.Pipeline.RootTimeout = time.Second },
+		"stopped":  func(e *Evidence) { e.Looks = append(e.Looks[:20], e.Looks[80:]...) },
+		"too slow": lagging(1, 2, 3.5),
 	} {
 		e := clean()
 		incident(ledger.Split, 1, 3, 5)(e)
@@ -438,6 +439,22 @@ func TestLateSpansMaySplit(t *testing.T) {
 		find(ledger.Duplicated)(e)
 		if verdict, reason := duplicates.judge(e); verdict != reports.Violated {
 			t.Errorf("%s: duplicates are %s: %s", name, verdict, reason)
+		}
+	}
+}
+
+// TestSplitsThatLatenessDoesNotExcuse: of another shard, of another time, and while something was
+// broken.
+func TestSplitsThatLatenessDoesNotExcuse(t *testing.T) {
+	for name, plant := range map[string]func(e *Evidence){
+		"shard": lagging(2, 2, 3.5), "time": lagging(1, 6, 7.5),
+		"fault": all(lagging(1, 2, 3.5), faulty("stop kafka", 1, 2)),
+	} {
+		e := clean()
+		incident(ledger.Split, 1, 3, 5)(e)
+		plant(e)
+		if verdict, reason := segmentIntegrity.judge(e); verdict != reports.Violated {
+			t.Errorf("%s: %s: %s", name, verdict, reason)
 		}
 	}
 }
@@ -465,12 +482,27 @@ func TestDuplicatesNeedALimitAndACause(t *testing.T) {
 	}
 }
 
+// lagging has segments of a shard come out late.
+func lagging(shard buffer.Shard, from, to float64) func(e *Evidence) {
+	return func(e *Evidence) { e.Lags = []Lag{{Shard: shard, From: from, To: to, By: to - from}} }
+}
+
+// waiting has that many messages not yet read from one time to another.
+func waiting(from, to float64, messages int64) func(e *Evidence) {
+	return func(e *Evidence) {
+		for t := from; t <= to; t += 0.5 {
+			e.Samples = append(e.Samples, reports.Sample{T: t, Backlog: messages})
+		}
+	}
+}
+
 // TestRepeatsThatACauseExcuses: what was in flight on a shard whose worker failed, or while Kafka was
 // away; and what a worker hands over that was not stopped.
 func TestRepeatsThatACauseExcuses(t *testing.T) {
 	for name, plant := range map[string]func(e *Evidence){
 		"straddles the fence":  incident(ledger.Repeated, 1, 4, 4.7),
 		"stretched by a fault": all(faulty("hang redis", 2.5, 9), incident(ledger.Repeated, 3, 1, 10)),
+		"messages waited":      all(waiting(4.6, 9, 400), incident(ledger.Repeated, 3, 4, 10)),
 		"Kafka failed":         all(faulty("fail kafka", 6, 9), incident(ledger.Repeated, 0, 7, 8)),
 		"an answer was lost": all(func(e *Evidence) {
 			e.Events = append(e.Events, reports.Event{Kind: reports.EventFaultBegin,

@@ -36,14 +36,15 @@ func TestOutputTellsWhatCameOutForTheFirstTime(t *testing.T) {
 	s := newSystem()
 	s.send(0)
 	record := s.record(0, 0, 0, 1, 4)
+	shard := s.ledger.recipe.Partition(0)
 	for i, c := range []struct {
 		record Record
 		want   Out
 	}{
-		{record, Out{Due: dues{0, ms, 4 * ms}, Last: 4 * ms, Rooted: true, Whole: true}},
-		{record, Out{}},
-		{s.record(0, 0, 1, 5, 6), Out{Due: dues{5 * ms, 6 * ms}, Last: 6 * ms, Whole: true}},
-		{s.chunk(0, 2, 7, 8), Out{Due: dues{7 * ms, 8 * ms}, Last: 8 * ms}},
+		{record, Out{Due: dues{0, ms, 4 * ms}, Last: 4 * ms, Rooted: true, Shard: shard, Whole: true}},
+		{record, Out{Shard: shard}},
+		{s.record(0, 0, 1, 5, 6), Out{Due: dues{5 * ms, 6 * ms}, Last: 6 * ms, Shard: shard, Whole: true}},
+		{s.chunk(0, 2, 7, 8), Out{Due: dues{7 * ms, 8 * ms}, Last: 8 * ms, Shard: shard}},
 		{reheader(s.record(0, 0, 9), HeaderTrace, ""), Out{}},
 	} {
 		if got := s.ledger.Output(c.record); !reflect.DeepEqual(got, c.want) {

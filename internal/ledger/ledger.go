@@ -116,6 +116,8 @@ type Out struct {
 	Due    []time.Duration
 	Last   time.Duration
 	Rooted bool
+	// Shard is the partition that they were sent to.
+	Shard int32
 	// Whole is true if there are any, and the record holds a whole generation.
 	Whole bool
 }
@@ -153,7 +155,7 @@ func (l *Ledger) Output(r Record) Out {
 		}
 		l.span(&r, &in, l.spans[i].value, l.known[i])
 	}
-	in.out.Last = in.latest.due
+	in.out.Last, in.out.Shard = in.latest.due, l.recipe.Partition(in.latest.root)
 	in.out.Whole = len(in.out.Due) > 0 && in.chunk.count == 1 && in.chunk.part == ""
 	return in.out
 }
