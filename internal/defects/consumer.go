@@ -267,10 +267,11 @@ const inputMax = 300 * time.Millisecond
 
 // away tells whether nobody looks at a worker.
 func (w *watch) away(h flusher.Handle) bool {
+	now := w.clock.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.input.IsZero() {
-		return w.clock.Now().Sub(w.input) > inputMax
+		return now.Sub(w.input) > inputMax
 	}
 	return w.starting != nil && w.starting != h
 }
@@ -285,8 +286,9 @@ type heard struct {
 func (h heard) Poll(ctx context.Context, limit int, wait time.Duration) (flusher.Fetch, error) {
 	fetch, err := h.Source.Poll(ctx, limit, wait)
 	if len(fetch.Batches) > 0 {
+		now := h.clock.Now()
 		h.mu.Lock()
-		h.input = h.clock.Now()
+		h.input = now
 		h.mu.Unlock()
 	}
 	return fetch, err

@@ -11,6 +11,7 @@ var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
 	"internal/judge", "internal/harness", "internal/check", "internal/portfault", "internal/defects",
+	"internal/shrink",
 }
 
 // exemptFiles are files of pure packages that no rule is for, each with the reason.
@@ -20,7 +21,9 @@ var exemptFiles = map[string]string{
 
 // alsoImported is the one package that is not pure and may be imported by pure ones, for the types
 // of its record: reports draws, and saves what it has drawn.
-var alsoImported = map[string]string{"internal/judge": "reports", "internal/harness": "reports"}
+var alsoImported = map[string]string{
+	"internal/judge": "reports", "internal/harness": "reports", "internal/shrink": "reports",
+}
 
 // impureStd are the packages of the standard library through which a pure package could reach the
 // machine, each with everything below it.
@@ -59,6 +62,7 @@ var layers = map[string]int{
 	"internal/judge":      5,
 	"reports":             5,
 	"internal/harness":    6,
+	"internal/shrink":     6,
 	"internal/worlds":     7, // a run, by the harness's interfaces
 	"sim":                 7,
 	"cmd":                 8,
@@ -76,6 +80,7 @@ var notInProduction = []string{
 	module + "/sim",
 	module + "/internal/judge",
 	module + "/internal/harness",
+	module + "/internal/shrink",
 	module + "/internal/worlds",
 	module + "/internal/process/consumer",
 	module + "/internal/defects",
