@@ -54,7 +54,8 @@ var (
 			"pipeline.max_segment_bytes=12KB", "duration=4s", "workload.rate=constant 400/s",
 		},
 		consumer: func(p *consumer.Ports) {
-			p.Store = &counting{Store: p.Store, seen: map[buffer.SpanID]bool{}}
+			p.Store = &counting{Store: p.Store, seen: map[buffer.SpanID]bool{},
+				extra: map[buffer.TraceKey]int{}}
 		},
 	}
 	meanMemory = Defect{
@@ -204,8 +205,9 @@ func (s *skipper) Poll(
 type counting struct {
 	buffer.Store
 
-	mu   sync.Mutex // batches of several partitions are in work at once
-	seen map[buffer.SpanID]bool
+	mu    sync.Mutex // batches of several partitions are in work at once
+	seen  map[buffer.SpanID]bool
+	extra map[buffer.TraceKey]int // bytes that were counted twice
 }
 
 // Attach counts what is there already.
@@ -215,15 +217,15 @@ func (c *counting) Attach(
 	c.mu.Lock()
 	for _, trace := range traces {
 		for _, subtree := range trace.Subtrees {
-			extra := 0
 			for i := range subtree.Spans {
 				span := &subtree.Spans[i]
 				if c.seen[span.ID] {
-					extra += span.Size
-				} else {
-					c.seen[span.ID] = true
-					span.Size, extra = span.Size+extra, 0
+					c.extra[trace.TraceKey] += span.Size
+					continue
 				}
+				c.seen[span.ID] = true
+				span.Size += c.extra[trace.TraceKey]
+				delete(c.extra, trace.TraceKey)
 			}
 		}
 	}

@@ -37,7 +37,9 @@ type fall struct{ err error }
 
 // NewSink returns the sink of a scenario's load. Listen hears of every event.
 func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Event)) *Sink {
-	return &Sink{Ledger: ledger.New(by.Recipe), latency: newLatency(), record: newRecorder(listen),
+	account := ledger.New(by.Recipe)
+	account.SegmentBytesMax = int(of.Pipeline.MaxSegmentBytes)
+	return &Sink{Ledger: account, latency: newLatency(), record: newRecorder(listen),
 		late: judge.LatenessOf(of), options: of.Pipeline}
 }
 
