@@ -19,6 +19,7 @@ var (
 		Caught: "segment integrity",
 		Shown:  "slow-start",
 		Changes: []string{
+			"workload.rate=constant 300/s",
 			"faults=[at 2s slow-start worker 1 by 5s for 10s, at 3s crash worker 1]",
 		},
 		consumer: func(p *consumer.Ports) {
@@ -36,10 +37,11 @@ var (
 		},
 	}
 	silentGap = Defect{
-		Name:   "silent-gap",
-		Wrong:  "messages that the log has lost meanwhile are skipped without a word",
-		Caught: "conservation",
-		Shown:  "kafka-down",
+		Name:    "silent-gap",
+		Wrong:   "messages that the log has lost meanwhile are skipped without a word",
+		Caught:  "conservation",
+		Shown:   "kafka-down",
+		Changes: []string{"workload.rate=constant 300/s"},
 		consumer: func(p *consumer.Ports) {
 			p.Source = &skipper{Source: p.Source, clock: p.Clock}
 		},
@@ -64,6 +66,7 @@ var (
 		Caught: "pauses >= 1",
 		Shown:  "redis-full",
 		Changes: []string{
+			"workload.rate=constant 300/s",
 			"pipeline.max_memory=80%", "expectations.figures=[pauses >= 1]",
 		},
 		consumer: func(p *consumer.Ports) { p.Memory = averaged{p.Memory} },
@@ -107,6 +110,7 @@ var (
 		Caught: "shard coverage",
 		Shown:  "slow-start",
 		Changes: []string{
+			"workload.rate=constant 300/s",
 			"faults=[at 2s slow-start worker 1 by 5s for 10s, at 3s crash worker 1, at 4s crash worker 2]",
 			"pipeline.max_unhealthy=4s", "pipeline.timeout=12s", "pipeline.root_timeout=10s",
 		},
@@ -194,7 +198,7 @@ func (s *skipper) Poll(
 	if !s.last.IsZero() && now.Sub(s.last) > retention {
 		for i := range fetch.Batches {
 			messages := &fetch.Batches[i].Messages
-			*messages = (*messages)[len(*messages)/2:]
+			*messages = (*messages)[(len(*messages)+1)/2:]
 		}
 	}
 	s.last = now

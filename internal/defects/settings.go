@@ -8,19 +8,21 @@ import (
 // Variants: nothing is wrapped, a setting is not what the scenario says.
 var (
 	budgetOffByOne = Defect{
-		Name:   "budget-off-by-one",
-		Wrong:  "restarts are compared with the budget before they are counted: one too many is allowed",
-		Caught: "restart budget",
-		Shown:  "crash-loop",
+		Name:    "budget-off-by-one",
+		Wrong:   "restarts are compared with the budget before they are counted: one too many is allowed",
+		Caught:  "restart budget",
+		Shown:   "crash-loop",
+		Changes: []string{"workload.rate=constant 300/s"},
 		settings: func(s *consumer.Settings) {
 			s.Flusher.RestartBudget++
 		},
 	}
 	budgetReset = Defect{
-		Name:   "budget-reset",
-		Wrong:  "each restart resets the count: a crash loop never ends",
-		Caught: "restart budget",
-		Shown:  "crash-loop",
+		Name:    "budget-reset",
+		Wrong:   "each restart resets the count: a crash loop never ends",
+		Caught:  "restart budget",
+		Shown:   "crash-loop",
+		Changes: []string{"workload.rate=constant 300/s"},
 		settings: func(s *consumer.Settings) {
 			s.Flusher.RestartWindow = 1
 		},

@@ -34,10 +34,11 @@ var (
 		worker:  func(p *flusher.WorkerPorts) { p.Store = renaming{p.Store} },
 	}
 	partialDecision = Defect{
-		Name:   "partial-decision",
-		Wrong:  "spans that cannot be read back are skipped, and the rest goes out as the whole segment",
-		Caught: "conservation",
-		Shown:  "steady",
+		Name:      "partial-decision",
+		Wrong:     "spans that cannot be read back are skipped, and the rest goes out as the whole segment",
+		Caught:    "conservation",
+		Shown:     "steady",
+		OnServers: true,
 		Changes: []string{
 			"duration=4s", "workload.rate=constant 400/s", "workload.traces_at_once=10",
 			"pipeline.timeout=3s", "pipeline.root_timeout=2s", "expectations.throughput_min=0/s",
@@ -59,10 +60,11 @@ var (
 		worker: func(p *flusher.WorkerPorts) { p.Store = resigned{p.Store} },
 	}
 	wrongQueue = Defect{
-		Name:   "wrong-queue",
-		Wrong:  "clean-up removes entries from the first queue of the worker, not the one they are in",
-		Caught: "conservation",
-		Shown:  "steady",
+		Name:      "wrong-queue",
+		Wrong:     "clean-up removes entries from the first queue of the worker, not the one they are in",
+		Caught:    "conservation",
+		Shown:     "steady",
+		OnServers: true,
 		Changes: []string{
 			"duration=4s", "workload.rate=constant 400/s", "workload.traces_at_once=10",
 			"pipeline.timeout=3s", "pipeline.root_timeout=2s", "expectations.throughput_min=0/s",
@@ -82,7 +84,7 @@ var (
 		Wrong:   "a worker does not notice that the store lost its data, and waits for work",
 		Caught:  "liveness",
 		Shown:   "redis-restart",
-		Changes: []string{"faults=[at 4s wipe redis]", "expectations.drain_max=20s"},
+		Changes: []string{"workload.rate=constant 300/s", "faults=[at 4s wipe redis]", "expectations.drain_max=20s"},
 		worker:  func(p *flusher.WorkerPorts) { p.Store = unaware{p.Store} },
 	}
 	queueGap = Defect{

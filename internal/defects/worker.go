@@ -11,10 +11,11 @@ import (
 
 var (
 	swallowProduceError = Defect{
-		Name:   "swallow-produce-error",
-		Wrong:  "a produce that failed is logged, and its segment cleaned up",
-		Caught: "conservation",
-		Shown:  "poison",
+		Name:      "swallow-produce-error",
+		Wrong:     "a produce that failed is logged, and its segment cleaned up",
+		Caught:    "conservation",
+		Shown:     "poison",
+		OnServers: true,
 		Changes: []string{
 			"workload.bad=0", "duration=4s", "expectations.drain_max=20s",
 		},
@@ -51,7 +52,8 @@ var (
 		Caught: "pauses >= 1",
 		Shown:  "backpressure",
 		// All load is on one shard of eight.
-		Changes: []string{"workload.key_skew=6", "duration=10s"},
+		Changes: []string{"workload.key_skew=6", "duration=10s",
+			"workload.rate=constant 300/s", "pipeline.max_flush_segments=8"},
 		worker: func(p *flusher.WorkerPorts) {
 			gauge := &pressure{Store: p.Store, full: map[buffer.Shard]bool{}}
 			p.Store, p.Reporter = gauge, patient{p.Reporter, gauge}

@@ -32,7 +32,11 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 		}
 		owners := map[buffer.Shard]int{}
 		for _, c := range l.Consumers {
-			if verdict, reason := covers(e, l, c, owners); verdict != reports.Passed {
+			of := owners
+			if c.Heard > e.Slacks.Silence {
+				of = map[buffer.Shard]int{} // it is frozen, and may have lost them all meanwhile
+			}
+			if verdict, reason := covers(e, l, c, of); verdict != reports.Passed {
 				return verdict, reason
 			}
 		}

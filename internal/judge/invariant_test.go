@@ -521,6 +521,21 @@ func TestRepeatsThatACauseExcuses(t *testing.T) {
 	}
 }
 
+// TestAFrozenConsumerOwnsNothing: another may have got its shards while it says nothing.
+func TestAFrozenConsumerOwnsNothing(t *testing.T) {
+	for _, c := range []struct {
+		heard float64
+		want  reports.Verdict
+	}{{0, reports.Violated}, {5, reports.Passed}} {
+		e := clean()
+		second(5, 9, 1)(e)
+		theFirst(5, 9, func(first *ConsumerLook) { first.Heard = c.heard })(e)
+		if verdict, reason := shardCoverage.judge(e); verdict != c.want {
+			t.Errorf("heard %vs ago: %s: %s", c.heard, verdict, reason)
+		}
+	}
+}
+
 func TestTheGravestVerdictDecides(t *testing.T) {
 	for _, c := range [][3]int{
 		{ExitPassed, ExitExpectation, ExitExpectation}, {ExitExpectation, ExitUnknown, ExitUnknown},
