@@ -141,6 +141,11 @@ func (r Rate) check() error {
 	return nil
 }
 
+// Constant returns the shape of a rate that does not change, in spans per second.
+func Constant(perSecond float64) Rate {
+	return Rate{Shape: ShapeConstant, From: PerSecond(perSecond)}
+}
+
 // Peak returns the highest rate of the shape.
 func (r Rate) Peak() PerSecond {
 	peak := max(r.From+r.Swing, r.To)

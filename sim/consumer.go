@@ -53,7 +53,7 @@ func (s *System) start(ctx context.Context, index int) error {
 	sink.Consumer(s.Now(), index, reports.StateStarting, fmt.Sprintf("life %d", c.life))
 	c.process = s.Process(fmt.Sprintf("consumer %d.%d", index, c.life))
 	c.starting, c.asked, c.ended, c.err = true, false, false, nil
-	err := s.Sleep(ctx, s.costs.Start)
+	err := s.Sleep(ctx, s.costs.Program.Start)
 	if err == nil {
 		err = s.ping(ctx)
 	}
@@ -88,12 +88,15 @@ func (c *consumer) open() (err error) {
 		c.spawner.planted = c.setup.Planted.Again()
 	}
 	c.member = c.kafka.group.join(c.process, static)
-	store := client{redis: c.redis, conn: c.redis.connect(), answerMax: 10 * time.Second}
+	costs := c.costs.Program
+	cpu := &processor{k: c.Kernel, host: c.on.pipeline, used: &c.on.consumers}
+	store := client{redis: c.redis, conn: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
+		perCall: costs.Call, attach: costs.Attach}
 	life, index := c.life, c.index
 	ports := core.Ports{
 		Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,
-		Decoder:     codec.New(settings.Options.MaxSegmentBytes),
-		DeadLetters: c.kafka.newProducer(c.process), Spawner: c.spawner,
+		Decoder:     decoder{codec.New(settings.Options.MaxSegmentBytes), cpu, costs},
+		DeadLetters: c.kafka.newProducer(c.process, cpu, c.costs.Worker.Record), Spawner: c.spawner,
 		KillWorkers: c.spawner.killAll, Memory: c.redis,
 		Events: func(e flusher.Event) {
 			c.Note(e.String())

@@ -1,32 +1,142 @@
 package sim
 
-import "time"
+import (
+	"fmt"
+	"time"
 
-// Costs are what steps take. The built-in ones are medians of docs/performance.md, measured on two
-// cores that servers, workers and load share.
+	"sluice/internal/yamlfile"
+)
+
+// Costs are what steps take. What is computed takes the time of a core of the host that it runs on,
+// and a duration of 0 means that the step takes none.
 type Costs struct {
-	// Hop is how long a request or an answer travels.
-	Hop time.Duration
-	// RedisCall is the server's time per call, RedisAttach and RedisFlush what each span adds to it on
-	// the way in and out.
-	RedisCall, RedisAttach, RedisFlush time.Duration
-	// Linger is how long a producer gathers records, Acknowledge how long the broker takes to
-	// acknowledge them, and Fetch to answer a fetch that has something.
-	Linger, Acknowledge, Fetch time.Duration
-	// Start is how long a process takes until it does something.
-	Start time.Duration
-	// Session is how long the group waits for a member that fell silent.
-	Session time.Duration
+	Hosts   Hosts   `yaml:"hosts"`
+	Network Network `yaml:"network"`
+	Redis   Redis   `yaml:"redis"`
+	Kafka   Kafka   `yaml:"kafka"`
+	Program Program `yaml:"program"`
+	Worker  Worker  `yaml:"worker"`
+	Harness Harness `yaml:"harness"`
 }
 
-// DefaultCosts are the built-in ones.
+// Hosts are the machines.
+type Hosts struct {
+	// Cores is how many a host has.
+	Cores int `yaml:"cores"`
+	// Shared puts everything on one host: consumers and workers, Redis, Kafka, and the load. Otherwise
+	// all consumers and workers are on one, the servers on one each, and the load costs nobody
+	// anything.
+	Shared bool `yaml:"shared"`
+}
+
+// Network is the way to a server.
+type Network struct {
+	// Hop is how long a request or an answer travels.
+	Hop time.Duration `yaml:"hop"`
+}
+
+// Redis is what its one thread takes.
+type Redis struct {
+	// Call is per call. Trace and Span are what each trace and each span of an Attach add, Segment what
+	// each segment adds to each of Claim, Load and Ack, and Flush each span to each of Load and Ack.
+	Call    time.Duration `yaml:"call"`
+	Trace   time.Duration `yaml:"trace"`
+	Span    time.Duration `yaml:"span"`
+	Segment time.Duration `yaml:"segment"`
+	Flush   time.Duration `yaml:"flush"`
+}
+
+// Kafka is what the broker takes.
+type Kafka struct {
+	// Linger is how long a producer gathers records, Acknowledge how long the broker takes until it
+	// acknowledges them, Fetch until it answers a fetch that has something: they wait, and compute
+	// nothing. Session is how long the group waits for a member that fell silent.
+	Linger      time.Duration `yaml:"linger"`
+	Acknowledge time.Duration `yaml:"acknowledge"`
+	Fetch       time.Duration `yaml:"fetch"`
+	Session     time.Duration `yaml:"session"`
+	// Message is what it computes for a message that comes in and is fetched, Record for one that comes
+	// out, KB for every 1,000 bytes of either.
+	Message time.Duration `yaml:"message"`
+	Record  time.Duration `yaml:"record"`
+	KB      time.Duration `yaml:"kb"`
+}
+
+// Program is what a consumer computes.
+type Program struct {
+	// Start is how long a process waits until it does something, also a worker.
+	Start time.Duration `yaml:"start"`
+	// Read is to take a span from Kafka, decode and group it, ReadKB for every 1,000 bytes of it; Attach
+	// is to hand it to Redis, and Call is for every call to Redis.
+	Read   time.Duration `yaml:"read"`
+	ReadKB time.Duration `yaml:"read_kb"`
+	Attach time.Duration `yaml:"attach"`
+	Call   time.Duration `yaml:"call"`
+}
+
+// Worker is what a worker computes.
+type Worker struct {
+	// Flush is to load a span from Redis and put it into its segment, FlushKB for every 1,000 bytes of
+	// it; Record is to produce a record, and Call is for every call to Redis.
+	Flush   time.Duration `yaml:"flush"`
+	FlushKB time.Duration `yaml:"flush_kb"`
+	Record  time.Duration `yaml:"record"`
+	Call    time.Duration `yaml:"call"`
+}
+
+// Harness is what the load takes on a host that it shares.
+type Harness struct {
+	// Send is to send a span, CheckKB to check every 1,000 bytes that come out.
+	Send    time.Duration `yaml:"send"`
+	CheckKB time.Duration `yaml:"check_kb"`
+}
+
+// DefaultCosts are the built-in ones, for cores of a virtual machine of 2026. Those of Redis fit what
+// its commandstats said of 500-byte spans, 1, 5 and 20 of a trace in a batch; the others are the
+// medians of docs/performance.md, of which half of what a span takes in the program and in the
+// workers is put on its bytes: scanning and copying.
 func DefaultCosts() Costs {
 	return Costs{
-		Hop:       50 * time.Microsecond,
-		RedisCall: 20 * time.Microsecond, RedisAttach: 8 * time.Microsecond,
-		RedisFlush: 1300 * time.Nanosecond, // in each of load, claim and ack
-		Linger:     2 * time.Millisecond, Acknowledge: 2 * time.Millisecond,
-		Fetch: time.Millisecond,
-		Start: 100 * time.Millisecond, Session: 6 * time.Second,
+		Hosts:   Hosts{Cores: 8},
+		Network: Network{Hop: 50 * time.Microsecond},
+		Redis: Redis{
+			Call: 10 * time.Microsecond, Trace: 22 * time.Microsecond, Span: 5 * time.Microsecond,
+			Segment: 15 * time.Microsecond, Flush: 800 * time.Nanosecond,
+		},
+		Kafka: Kafka{
+			Linger: 2 * time.Millisecond, Acknowledge: 2 * time.Millisecond, Fetch: time.Millisecond,
+			Session: 6 * time.Second, Message: 2500 * time.Nanosecond, Record: 20 * time.Microsecond,
+			KB: 800 * time.Nanosecond,
+		},
+		Program: Program{
+			Start: 100 * time.Millisecond, Read: 1500 * time.Nanosecond, ReadKB: 3 * time.Microsecond,
+			Attach: 600 * time.Nanosecond, Call: 20 * time.Microsecond,
+		},
+		Worker: Worker{
+			Flush: 1300 * time.Nanosecond, FlushKB: 4 * time.Microsecond, Record: 10 * time.Microsecond,
+			Call: 20 * time.Microsecond,
+		},
+		Harness: Harness{Send: 2500 * time.Nanosecond, CheckKB: 3600 * time.Nanosecond},
 	}
+}
+
+// ReadCosts reads a calibration file: what it leaves out keeps its built-in value. The error is
+// yamlfile.Problems.
+func ReadCosts(file string, text []byte) (Costs, error) {
+	c := DefaultCosts()
+	places, err := yamlfile.Read(file, text, &c)
+	if err != nil {
+		return c, err
+	}
+	return c, places.Of(c.Validate())
+}
+
+// Validate returns everything that is wrong with the costs, as yamlfile.Problems, or nil.
+func (c Costs) Validate() error {
+	var problems yamlfile.Problems
+	if c.Hosts.Cores < 1 {
+		problems = append(problems, yamlfile.Problem{Path: "hosts.cores",
+			Message: fmt.Sprintf("is %d, want at least 1", c.Hosts.Cores)})
+	}
+	return problems.Err()
 }

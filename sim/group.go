@@ -238,7 +238,7 @@ func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
 	bound, cancel := m.k.WithTimeout(ctx, commitMax)
 	defer cancel()
 	var failed error
-	err := m.conn.ask(bound, 0, small, func() int {
+	err := m.conn.ask(bound, 0, small, func() (int, time.Duration) {
 		for _, message := range last {
 			p := message.Position.Partition
 			if m.owners[p] != m {
@@ -248,7 +248,7 @@ func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
 			m.committed[p] = max(m.committed[p], message.Position.Offset+1)
 			m.k.Note("commit", int64(p), m.committed[p])
 		}
-		return small
+		return small, 0
 	})
 	if err == nil {
 		err = failed

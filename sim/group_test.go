@@ -26,7 +26,7 @@ func newRig(t *testing.T) rig {
 	t.Cleanup(k.Close)
 	s := scenarios.Default()
 	s.Topology.Partitions = 1
-	b := newKafka(k, DefaultCosts(), s, nil)
+	b := newKafka(k, DefaultCosts(), newHosts(k, Hosts{}), s, nil)
 	return rig{b.group.join(k.Main(), ""), t}
 }
 

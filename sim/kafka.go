@@ -17,7 +17,9 @@ import (
 // kafka is one broker: the input topic with its group, and the topics that take what comes out.
 type kafka struct {
 	*link
-	costs   Costs
+	costs   Kafka
+	on      *hosts
+	check   time.Duration // what the harness takes to check 1,000 bytes
 	sink    *harness.Sink
 	largest int           // bytes of a record that the output topic takes; 0: any
 	failing map[int32]int // faults by output partition under which it takes nothing
@@ -36,8 +38,11 @@ const (
 	letterTopic = "dlq"
 )
 
-func newKafka(k *kernel.Kernel, costs Costs, s scenarios.Scenario, sink *harness.Sink) *kafka {
-	b := &kafka{link: newLink(k, "kafka", costs.Hop), costs: costs, sink: sink,
+func newKafka(
+	k *kernel.Kernel, costs Costs, on *hosts, s scenarios.Scenario, sink *harness.Sink,
+) *kafka {
+	b := &kafka{link: newLink(k, "kafka", costs.Network.Hop, on.kafka), costs: costs.Kafka, on: on,
+		check: costs.Harness.CheckKB, sink: sink,
 		largest: int(s.Topology.OutputRecordMax), failing: map[int32]int{},
 		works: k.NewCond("kafka takes records"), input: make([][]flusher.Message, s.Topology.Partitions),
 		come: k.NewCond("input")}
@@ -72,7 +77,7 @@ func (b *kafka) Break(f scenarios.Fault) (undo func() error, err error) {
 	return undo, nil
 }
 
-// add appends a message to the input; come is to be told of it.
+// add appends a message to the input; come is to be told of it, and the broker that it took some.
 func (b *kafka) add(partition int32, at time.Time, key, value []byte) {
 	log := &b.input[partition]
 	m := flusher.Message{Time: at, Key: key, Value: value}
@@ -80,11 +85,20 @@ func (b *kafka) add(partition int32, at time.Time, key, value []byte) {
 	*log = append(*log, m)
 }
 
+// took has the broker compute what messages take that nobody waits for.
+func (b *kafka) took(messages, bytes int) {
+	cost := each(messages, b.costs.Message) + perKB(bytes, b.costs.KB)
+	b.used += cost
+	b.on.kafka.Take(cost)
+}
+
 // producer is a process's way to the topics that take what comes out. Records wait in the process
 // until its task sends them, so they die with it.
 type producer struct {
 	*kafka
 	conn  *conn
+	cpu   *processor // which computes that much for a record
+	cost  time.Duration
 	queue []*sending
 	news  *kernel.Cond
 }
@@ -97,8 +111,9 @@ type sending struct {
 	cond   *kernel.Cond
 }
 
-func (b *kafka) newProducer(p *kernel.Process) *producer {
-	out := &producer{kafka: b, conn: b.connect(), news: b.k.NewCond("records to send")}
+func (b *kafka) newProducer(p *kernel.Process, cpu *processor, cost time.Duration) *producer {
+	out := &producer{kafka: b, conn: b.connect(), cpu: cpu, cost: cost,
+		news: b.k.NewCond("records to send")}
 	p.Go("producer", out.run)
 	return out
 }
@@ -107,6 +122,7 @@ var _ flusher.Producer = (*producer)(nil)
 
 // Produce implements flusher.Producer.
 func (p *producer) Produce(_ context.Context, record flusher.Record) flusher.Future {
+	p.cpu.compute(p.cost)
 	s := &sending{record: record, cond: p.k.NewCond("acknowledgement")}
 	if p.k.Alive() {
 		p.queue = append(p.queue, s)
@@ -159,14 +175,15 @@ func (p *producer) send(ctx context.Context, batch []*sending) {
 		for _, s := range batch {
 			bytes += size(s.record)
 		}
-		err := p.conn.ask(ctx, p.costs.Acknowledge/4, bytes, func() int {
+		cost := each(len(batch), p.costs.Record) + perKB(bytes, p.costs.KB)
+		err := p.conn.ask(ctx, cost, bytes, func() (int, time.Duration) {
 			rest = nil
 			for _, s := range batch {
 				if !s.done && !p.take(s) {
 					rest = append(rest, s)
 				}
 			}
-			return small
+			return small, 0
 		})
 		if err == nil {
 			_ = p.k.Sleep(ctx, p.costs.Acknowledge)
@@ -221,6 +238,7 @@ func (b *kafka) take(s *sending) bool {
 		b.sink.Output(b.k.Now(), r)
 	}
 	b.offset++
+	b.on.load(perKB(size, b.check))
 	return true
 }
 

@@ -16,7 +16,9 @@ var errBroken = errors.New("the connection broke")
 
 // request is one on its way to a server, there, or on its way back.
 type request struct {
-	serve func() int // its effect at the server, and how many bytes the answer has
+	// serve is its effect at the server: how many bytes the answer has, and what it took of the server's
+	// time beyond cost.
+	serve func() (bytes int, more time.Duration)
 	cost  time.Duration
 	from  *conn
 	done  bool
@@ -27,10 +29,11 @@ type request struct {
 // link carries requests to a server and answers back. A request that has been sent has its effect
 // whatever becomes of who sent it.
 type link struct {
-	k      *kernel.Kernel
-	name   string
-	hop    time.Duration
-	server *kernel.Server
+	k    *kernel.Kernel
+	name string
+	hop  time.Duration
+	station
+	used time.Duration // of the server's time, for what it has served
 
 	slow             [2]time.Duration // requests, answers
 	rates            [2][]int64       // bytes per second and connection, of the faults that last
@@ -42,13 +45,19 @@ type link struct {
 	thawed, admitted *kernel.Cond
 }
 
+// station is what serves at the end of a link: a server of one thread, or any core of a host.
+type station interface {
+	// Take gives it work, and returns how long from now it will take until that is done.
+	Take(cost time.Duration) time.Duration
+}
+
 const (
 	requests = 0
 	answers  = 1
 )
 
-func newLink(k *kernel.Kernel, name string, hop time.Duration) *link {
-	return &link{k: k, name: name, hop: hop, server: k.NewServer(name),
+func newLink(k *kernel.Kernel, name string, hop time.Duration, at station) *link {
+	return &link{k: k, name: name, hop: hop, station: at,
 		thawed: k.NewCond(name + " is frozen"), admitted: k.NewCond(name + " is down")}
 }
 
@@ -79,10 +88,11 @@ func (c *conn) pass(direction, bytes int) time.Duration {
 	return c.free[direction].Sub(now)
 }
 
-// ask sends a request of some bytes, whose serve has its effect at the server after cost of its time
-// and returns the bytes of the answer; it returns when that has come. An error means that none did:
-// errBroken, or the context's.
-func (c *conn) ask(ctx context.Context, cost time.Duration, bytes int, serve func() int) error {
+// ask sends a request of some bytes, whose serve has its effect at the server after cost of its time;
+// it returns when the answer has come. An error means that none did: errBroken, or the context's.
+func (c *conn) ask(
+	ctx context.Context, cost time.Duration, bytes int, serve func() (int, time.Duration),
+) error {
 	l := c.link
 	if !l.k.Alive() {
 		return errBroken // what unwinds does nothing
@@ -112,8 +122,7 @@ func (l *link) arrive(r *request) {
 	case l.frozen > 0:
 		l.waits = append(l.waits, r)
 	default:
-		l.server.Stall(r.cost)
-		l.k.After(l.server.Backlog(), func() { l.serve(r) })
+		l.k.After(l.Take(r.cost), func() { l.serve(r) })
 	}
 }
 
@@ -125,11 +134,16 @@ func (l *link) serve(r *request) {
 		l.waits = append(l.waits, r)
 		return
 	}
-	bytes := r.serve()
+	bytes, more := r.serve()
+	l.used += r.cost + more
+	wait := time.Duration(0)
+	if more > 0 {
+		wait = l.Take(more)
+	}
 	if l.swallow[answers] > 0 {
 		return
 	}
-	l.k.After(l.hop+l.slow[answers]+r.from.pass(answers, bytes), func() { l.finish(r, nil) })
+	l.k.After(wait+l.hop+l.slow[answers]+r.from.pass(answers, bytes), func() { l.finish(r, nil) })
 }
 
 func (l *link) finish(r *request, err error) {

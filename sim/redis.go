@@ -17,15 +17,15 @@ import (
 type redis struct {
 	*link
 	own     *conn // of what belongs to no process
-	costs   Costs
+	costs   Redis
 	options buffer.Options
 	store   *memstore.Store
 	full    int // faults under which it has no room
 }
 
-func newRedis(k *kernel.Kernel, costs Costs, options buffer.Options) *redis {
-	l := newLink(k, "redis", costs.Hop)
-	return &redis{link: l, own: l.connect(), costs: costs, options: options,
+func newRedis(k *kernel.Kernel, costs Costs, on *hosts, options buffer.Options) *redis {
+	l := newLink(k, "redis", costs.Network.Hop, k.NewServer("redis", on.shared))
+	return &redis{link: l, own: l.connect(), costs: costs.Redis, options: options,
 		store: memstore.New(options)}
 }
 
@@ -52,11 +52,11 @@ func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
 // Memory implements flusher.MemoryMeter: a node is full, or it has room.
 func (r *redis) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
 	node := buffer.NodeMemory{Node: "redis"}
-	err := r.own.ask(ctx, r.costs.RedisCall, small, func() int {
+	err := r.own.ask(ctx, r.costs.Call, small, func() (int, time.Duration) {
 		if r.full > 0 {
 			node.Used, node.Max = 1, 1
 		}
-		return small
+		return small, 0
 	})
 	return []buffer.NodeMemory{node}, err
 }
@@ -70,22 +70,31 @@ type client struct {
 	conn *conn
 	// answerMax is how long it waits for an answer.
 	answerMax time.Duration
+	// cpu is the process's, which computes that much for a call, for a span that it attaches or loads,
+	// and for every 1,000 bytes of one that it loads.
+	cpu                       *processor
+	perCall, attach, load, kb time.Duration
 }
 
 var _ buffer.Store = client{}
 
-// call makes one call, which costs the server its time per call and the given one beside it.
+// call makes one call, which costs the server its time per call and the given one beside it, and that
+// of what is loaded.
 func call[T any](
 	ctx context.Context, c client, cost time.Duration, bytes int,
 	do func(context.Context) (T, error),
 ) (T, error) {
 	var answer T
 	var failed error
+	c.cpu.compute(c.perCall)
+	c.cpu.settle()
 	waiting, cancel := c.k.WithTimeout(ctx, c.answerMax)
 	defer cancel()
-	err := c.conn.ask(waiting, c.costs.RedisCall+cost, bytes, func() int {
+	spans, loaded := 0, 0
+	err := c.conn.ask(waiting, c.costs.Call+cost, bytes, func() (int, time.Duration) {
 		answer, failed = do(context.Background())
-		return answerBytes(answer)
+		spans, loaded = spansOf(answer)
+		return small + loaded, each(spans, c.costs.Flush)
 	})
 	switch {
 	case ctx.Err() != nil:
@@ -95,24 +104,21 @@ func call[T any](
 	case err != nil:
 		return *new(T), fmt.Errorf("%w: %w", buffer.ErrUnavailable, err)
 	}
+	c.cpu.compute(each(spans, c.load) + perKB(loaded, c.kb))
 	return answer, failed
 }
 
-// answerBytes is how many bytes an answer has.
-func answerBytes(answer any) int {
-	bytes := small
-	if loaded, ok := answer.([]buffer.Loaded); ok {
-		for _, l := range loaded {
-			for i := range l.Spans {
-				bytes += l.Spans[i].Size
-			}
+// spansOf counts the spans that an answer carries, and their bytes.
+func spansOf(answer any) (spans, bytes int) {
+	loaded, _ := answer.([]buffer.Loaded)
+	for _, l := range loaded {
+		spans += len(l.Spans)
+		for i := range l.Spans {
+			bytes += l.Spans[i].Size
 		}
 	}
-	return bytes
+	return spans, bytes
 }
-
-// each is the cost of some spans.
-func each(n int, cost time.Duration) time.Duration { return time.Duration(n) * cost }
 
 // Attach implements buffer.Store.
 func (c client) Attach(
@@ -127,7 +133,9 @@ func (c client) Attach(
 			}
 		}
 	}
-	return call(ctx, c, each(spans, c.costs.RedisAttach), bytes,
+	c.cpu.compute(each(spans, c.attach))
+	cost := each(len(traces), c.costs.Trace) + each(spans, c.costs.Span)
+	return call(ctx, c, cost, bytes,
 		func(ctx context.Context) ([]buffer.Attached, error) {
 			if c.full > 0 {
 				return nil, buffer.ErrFull
@@ -166,7 +174,7 @@ func (c client) Lease(
 func (c client) Claim(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Claim, error) {
-	return call(ctx, c, each(len(list), c.costs.RedisFlush), small,
+	return call(ctx, c, each(len(list), c.costs.Segment), small,
 		func(ctx context.Context) ([]buffer.Claim, error) { return c.store.Claim(ctx, owner, list) })
 }
 
@@ -174,7 +182,7 @@ func (c client) Claim(
 func (c client) Load(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Loaded, error) {
-	return call(ctx, c, each(len(list), c.costs.RedisFlush), small,
+	return call(ctx, c, each(len(list), c.costs.Segment), small,
 		func(ctx context.Context) ([]buffer.Loaded, error) { return c.store.Load(ctx, owner, list) })
 }
 
@@ -186,7 +194,7 @@ func (c client) Ack(
 	for _, f := range flushed {
 		spans += len(f.Spans)
 	}
-	return call(ctx, c, each(spans, c.costs.RedisFlush), small,
+	return call(ctx, c, each(len(flushed), c.costs.Segment)+each(spans, c.costs.Flush), small,
 		func(ctx context.Context) ([]buffer.AckResult, error) { return c.store.Ack(ctx, owner, flushed) })
 }
 

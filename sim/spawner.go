@@ -68,11 +68,14 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 		planted = planted.Again()
 	}
 	w.process.Go("worker", func() {
-		_ = s.Sleep(w.ctx, s.costs.Start)
+		_ = s.Sleep(w.ctx, s.costs.Program.Start)
+		costs := s.costs.Worker
+		cpu := &processor{k: s.Kernel, host: s.on.pipeline, used: &s.on.workers}
 		ports := flusher.WorkerPorts{
-			Clock:    s.Kernel,
-			Store:    client{redis: s.redis, conn: s.redis.connect(), answerMax: s.settings.AnswerMax()},
-			Producer: s.kafka.newProducer(w.process),
+			Clock: s.Kernel,
+			Store: client{redis: s.redis, conn: s.redis.connect(), answerMax: s.settings.AnswerMax(),
+				cpu: cpu, perCall: costs.Call, load: costs.Flush, kb: costs.FlushKB},
+			Producer: s.kafka.newProducer(w.process, cpu, costs.Record),
 			Encoder:  codec.New(s.settings.Options.MaxSegmentBytes),
 			Reporter: w,
 		}

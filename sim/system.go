@@ -20,6 +20,7 @@ type System struct {
 	*kernel.Kernel
 	setup   harness.Setup
 	costs   Costs
+	on      *hosts
 	redis   *redis
 	kafka   *kafka
 	members []*consumer
@@ -42,10 +43,11 @@ func open(setup harness.Setup, costs Costs) (*System, error) {
 	topology, ledger := setup.Scenario.Topology, setup.Sink.Ledger
 	ledger.InputTopic, ledger.Partitions = inputTopic, topology.Partitions
 	ledger.RecordBytesMax = cmp.Or(int(topology.OutputRecordMax), harness.BrokerRecordMax)
+	on := newHosts(k, costs.Hosts)
 	return &System{
-		Kernel: k, setup: setup, costs: costs,
-		redis:  newRedis(k, costs, harness.Settings(setup.Scenario).Options),
-		kafka:  newKafka(k, costs, setup.Scenario, setup.Sink),
+		Kernel: k, setup: setup, costs: costs, on: on,
+		redis:  newRedis(k, costs, on, harness.Settings(setup.Scenario).Options),
+		kafka:  newKafka(k, costs, on, setup.Scenario, setup.Sink),
 		shifts: make([]time.Duration, setup.Scenario.Topology.Partitions),
 	}, nil
 }
@@ -125,12 +127,16 @@ func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
 			}
 		}
 		elapsed := s.Now().Sub(start)
+		messages, bytes := 0, 0
 		for ; more && m.At <= elapsed; more = s.setup.Load.Next(&m) {
 			s.setup.Sink.Sent(s.Now(), &m)
 			at := start.Add(m.At).Add(s.shifts[m.Partition])
 			s.kafka.add(m.Partition, at, append([]byte(nil), m.Key...), append([]byte(nil), m.Value...))
 			s.setup.Sink.Placed(&m, int64(len(s.kafka.input[m.Partition])-1))
+			messages, bytes = messages+1, bytes+len(m.Value)
 		}
+		s.on.load(each(messages, s.costs.Harness.Send))
+		s.kafka.took(messages, bytes)
 		s.kafka.come.Broadcast()
 		if !more {
 			break
@@ -183,18 +189,21 @@ func (s *System) Look() (judge.Look, reports.Sample) {
 		}
 		l.Consumers = append(l.Consumers, look)
 	}
+	sample.CPURedis, sample.CPUKafka = s.redis.used.Seconds(), s.kafka.used.Seconds()
+	sample.CPUWorkers, sample.CPUConsumer = s.on.workers.Seconds(), s.on.consumers.Seconds()
+	sample.CPUHarness = s.on.harness.Seconds()
 	return l, sample
 }
 
 // ping returns an error unless both servers answer.
 func (s *System) ping(ctx context.Context) error {
-	answer := func() int { return small }
+	answer := func() (int, time.Duration) { return small, 0 }
 	bound, cancel := s.WithTimeout(ctx, harness.Settings(s.setup.Scenario).AnswerMax())
 	defer cancel()
-	if err := s.redis.own.ask(bound, s.costs.RedisCall, small, answer); err != nil {
+	if err := s.redis.own.ask(bound, s.costs.Redis.Call, small, answer); err != nil {
 		return fmt.Errorf("redis does not answer: %w", err)
 	}
-	if err := s.kafka.connect().ask(bound, s.costs.Fetch, small, answer); err != nil {
+	if err := s.kafka.connect().ask(bound, 0, small, answer); err != nil {
 		return fmt.Errorf("kafka does not answer: %w", err)
 	}
 	return nil

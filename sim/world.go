@@ -10,15 +10,29 @@ import (
 )
 
 // World is the world. The zero value is ready for use.
-type World struct{}
+type World struct {
+	// Costs are what steps take; nil for the built-in ones.
+	Costs *Costs
+}
 
 var _ harness.World = World{}
 
 // Name implements harness.World.
 func (World) Name() string { return "virtual" }
 
-// Validate implements harness.World: there is nothing to set.
-func (World) Validate() error { return nil }
+// costs are those of the world.
+func (w World) costs() Costs {
+	if w.Costs == nil {
+		return DefaultCosts()
+	}
+	return *w.Costs
+}
+
+// Hosts are the machines of the world.
+func (w World) Hosts() Hosts { return w.costs().Hosts }
+
+// Validate implements harness.World.
+func (w World) Validate() error { return w.costs().Validate() }
 
 // Can implements harness.World.
 func (World) Can(f scenarios.Fault) error {
@@ -30,21 +44,24 @@ func (World) Can(f scenarios.Fault) error {
 
 // Grants implements harness.World. What a consumer does takes turns that are as long as its settings
 // say, in virtual time, too.
-func (World) Grants(scenarios.Scenario) (judge.Slacks, map[judge.Measure]string) {
+func (w World) Grants(scenarios.Scenario) (judge.Slacks, map[judge.Measure]string) {
+	unmeasured := map[judge.Measure]string{
+		judge.WorkerMemory: "its workers are coroutines: there is no process to bound",
+	}
+	if !w.costs().Hosts.Shared {
+		unmeasured[judge.ProcessorTime] = "the harness is on no host of the run"
+	}
 	return judge.Slacks{
-			Gate:     1, // turns of the supervisor and of a worker, and a look
-			Handover: 0.5,
-			// The group waits 6 s for a member that fell silent; then all is started.
-			Uncovered: 10, Silence: 0.2, Orphan: 0.1,
-			// A record is read when the broker takes it, and its worker may be ended before it hears that.
-			Reading: 0.1,
-		}, map[judge.Measure]string{
-			judge.WorkerMemory:  "its workers are coroutines: there is no process to bound",
-			judge.ProcessorTime: "its processes use no processor",
-		}
+		Gate:     1, // turns of the supervisor and of a worker, and a look
+		Handover: 0.5,
+		// The group waits 6 s for a member that fell silent; then all is started.
+		Uncovered: 10, Silence: 0.2, Orphan: 0.1,
+		// A record is read when the broker takes it, and its worker may be ended before it hears that.
+		Reading: 0.1,
+	}, unmeasured
 }
 
 // Open implements harness.World.
-func (World) Open(_ context.Context, setup harness.Setup) (harness.System, error) {
-	return open(setup, DefaultCosts())
+func (w World) Open(_ context.Context, setup harness.Setup) (harness.System, error) {
+	return open(setup, w.costs())
 }

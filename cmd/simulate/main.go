@@ -32,6 +32,8 @@ type commands struct {
 	Sweep    sweepCommand    `cmd:"" help:"Run a scenario with several process counts."`
 	Replay   replayCommand   `cmd:"" help:"Make a run again from its directory, and compare."`
 	Shrink   shrinkCommand   `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
+	Capacity capacityCommand `cmd:"" help:"Find how many processes a workload needs."`
+	Fit      fitCommand      `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
 	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
 	Validate validateCommand `cmd:"" help:"Check a scenario and print it with all defaults."`
 	Schema   schemaCommand   `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
@@ -44,6 +46,7 @@ const examples = `Examples:
   simulate run crash --seed 7 --out runs/mine
   simulate run my.yaml --world real --redis 127.0.0.1:6379 --kafka 127.0.0.1:9092
   simulate sweep steady --processes 1,2,4 --repeat 3 --rate "constant 20000/s"
+  simulate capacity steady --target 60000/s --headroom 30%
   simulate validate my.yaml
   simulate replay runs/hang-1
   simulate shrink runs/mine

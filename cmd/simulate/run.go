@@ -30,6 +30,7 @@ type worldFlags struct {
 	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster)." placeholder:"start"`
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
+	Costs   string   `help:"For world virtual: file of what steps take, instead of the built-in costs." placeholder:"FILE"`
 	Defect  string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME"`
 	Ports   []string `name:"port-fault" help:"Break calls of a port: --port-fault 'lose store.ack every 10'; see list faults. May be repeated." placeholder:"FAULT" sep:"none"`
 	Log     bool     `help:"Write the pipeline's log to standard error."`
@@ -60,19 +61,35 @@ func (f worldFlags) world() (harness.World, error) {
 		w.Redis, w.Kafka = f.Redis, f.Kafka
 	}
 	switch {
-	case f.World == w.Name():
+	case f.World == w.Name() && f.Costs == "":
 		return w, w.Servers.Validate()
-	case f.World != (fakes.World{}).Name() && f.World != (sim.World{}).Name():
+	case !slices.Contains([]string{w.Name(), fakes.World{}.Name(), sim.World{}.Name()}, f.World):
 		return nil, fmt.Errorf("world %q is not one of %s, %s, %s", f.World, sim.World{}.Name(),
 			fakes.World{}.Name(), w.Name())
+	case f.Costs != "" && f.World != (sim.World{}).Name():
+		return nil, fmt.Errorf("--costs %s is for --world virtual: in world %s, steps take what they take",
+			f.Costs, f.World)
 	case f.Servers != "":
 		return nil, fmt.Errorf("--servers %s is for --world real: world %s has its servers inside of "+
 			"the program", f.Servers, f.World)
 	}
 	if f.World == (sim.World{}).Name() {
-		return sim.World{}, nil
+		return f.virtual()
 	}
 	return fakes.World{}, nil
+}
+
+// virtual is the virtual world, with the costs of a file if one is given.
+func (f worldFlags) virtual() (harness.World, error) {
+	if f.Costs == "" {
+		return sim.World{}, nil
+	}
+	text, err := os.ReadFile(f.Costs)
+	if err != nil {
+		return nil, fmt.Errorf("--costs: %w", err)
+	}
+	costs, err := sim.ReadCosts(f.Costs, text)
+	return sim.World{Costs: &costs}, err
 }
 
 // replay returns the flags that name the same world again.
@@ -83,6 +100,9 @@ func (f worldFlags) replay() string {
 		text += " --servers " + f.Servers
 	case f.World == real.World{}.Name():
 		text += " --redis " + strings.Join(f.Redis, ",") + " --kafka " + strings.Join(f.Kafka, ",")
+	}
+	if f.Costs != "" {
+		text += " --costs " + strconv.Quote(f.Costs)
 	}
 	if f.Defect != "" {
 		text += " --defect " + f.Defect

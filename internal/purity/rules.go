@@ -12,6 +12,7 @@ var purePackages = []string{
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
 	"internal/judge", "internal/harness", "internal/check", "internal/portfault", "internal/defects",
 	"internal/shrink",
+	"internal/usl", "internal/capacity",
 }
 
 // exemptFiles are files of pure packages that no rule is for, each with the reason.
@@ -23,6 +24,7 @@ var exemptFiles = map[string]string{
 // of its record: reports draws, and saves what it has drawn.
 var alsoImported = map[string]string{
 	"internal/judge": "reports", "internal/harness": "reports", "internal/shrink": "reports",
+	"internal/capacity": "reports",
 }
 
 // impureStd are the packages of the standard library through which a pure package could reach the
@@ -39,6 +41,7 @@ var pureThirdParty = []string{
 	"github.com/goccy/go-yaml",
 	"github.com/invopop/jsonschema",
 	"github.com/klauspost/compress",
+	"gonum.org/v1/gonum",
 }
 
 // layers order the project's packages; an import goes to the same layer or a lower one. The
@@ -63,6 +66,8 @@ var layers = map[string]int{
 	"reports":             5,
 	"internal/harness":    6,
 	"internal/shrink":     6,
+	"internal/usl":        0,
+	"internal/capacity":   6,
 	"internal/worlds":     7, // a run, by the harness's interfaces
 	"sim":                 7,
 	"cmd":                 8,
@@ -81,6 +86,8 @@ var notInProduction = []string{
 	module + "/internal/judge",
 	module + "/internal/harness",
 	module + "/internal/shrink",
+	module + "/internal/capacity",
+	module + "/internal/usl",
 	module + "/internal/worlds",
 	module + "/internal/process/consumer",
 	module + "/internal/defects",

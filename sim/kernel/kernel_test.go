@@ -144,7 +144,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	r := newRig(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cond, server := r.NewCond("turn"), r.NewServer("server")
+	cond, server := r.NewCond("turn"), r.NewServer("server", nil)
 	for i := range 100 {
 		r.Go("sleeper", func() {
 			for r.Sleep(ctx, time.Duration(100+i)) == nil {

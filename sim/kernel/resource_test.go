@@ -51,7 +51,7 @@ func TestTheDead(t *testing.T) {
 	c := r.NewCond("answer")
 	r.Go("t", func() { _ = c.Wait(context.Background()); r.log("signalled") })
 	p := r.Process("p")
-	s := r.NewServer("redis")
+	s := r.NewServer("redis", nil)
 	p.Go("t", func() {
 		defer c.Signal()
 		defer func() { _ = s.Serve(context.Background(), 100) }()
@@ -68,7 +68,7 @@ func TestTheDead(t *testing.T) {
 
 func TestServer(t *testing.T) {
 	r := newRig(t)
-	s := r.NewServer("redis")
+	s := r.NewServer("redis", nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	for i, cost := range []time.Duration{10, 20, 5, 0} {
 		with := context.Background()
@@ -79,15 +79,44 @@ func TestServer(t *testing.T) {
 	}
 	r.After(12, cancel)
 	r.pass(15)
-	if s.Backlog() != 20 || s.Busy() != 15 {
-		t.Errorf("backlog %v, busy %v, want 20 and 15", s.Backlog(), s.Busy())
+	if s.Backlog() != 20 {
+		t.Errorf("backlog %v, want 20", s.Backlog())
 	}
 	r.pass(85)
-	if s.Backlog() != 0 || s.Busy() != 35 {
-		t.Errorf("backlog %v, busy %v, want 0 and 35", s.Backlog(), s.Busy())
+	if s.Backlog() != 0 {
+		t.Errorf("backlog %v, want 0", s.Backlog())
 	}
 	if s.Serve(context.Background(), 0) != nil || s.Serve(ctx, 1) != context.Canceled {
 		t.Error("no time, or no context, has a wrong answer")
 	}
 	r.want("10ns 0: <nil>", "12ns 1: context canceled", "35ns 2: <nil>", "35ns 3: <nil>")
+}
+
+// TestHost: work is done by the core that is free first, and a server that shares the cores waits for
+// one.
+func TestHost(t *testing.T) {
+	r := newRig(t)
+	h := r.NewHost("host", 2)
+	s := r.NewServer("redis", h)
+	ctx, cancel := context.WithCancel(context.Background())
+	for i, cost := range []time.Duration{10, 30, 20, 5} {
+		with := context.Background()
+		if i == 2 {
+			with = ctx
+		}
+		r.Go("client", func() { r.log("%d: %v", i, h.Work(with, cost)) })
+	}
+	r.After(12, func() { cancel(); s.Take(5) })
+	r.pass(20)
+	if h.Busy() != 40 {
+		t.Errorf("busy %v, want 40ns", h.Busy())
+	}
+	if s.Backlog() != 15 {
+		t.Errorf("backlog %v, want 15ns", s.Backlog())
+	}
+	r.pass(80)
+	if h.Busy() != 70 || s.Backlog() != 0 {
+		t.Errorf("busy %v, backlog %v, want 70ns and 0s", h.Busy(), s.Backlog())
+	}
+	r.want("10ns 0: <nil>", "12ns 2: context canceled", "30ns 1: <nil>", "35ns 3: <nil>")
 }

@@ -11,11 +11,14 @@ type Server struct {
 	k    *Kernel
 	name string
 	free int64 // the instant at which all that has come is served
-	busy int64
+	host *Host
 }
 
-// NewServer returns a server that has nothing to do; reports say that somebody waits for its name.
-func (k *Kernel) NewServer(name string) *Server { return &Server{k: k, name: name} }
+// NewServer returns a server that has nothing to do, on a host whose cores it shares with others, or
+// with nil on one of its own; reports say that somebody waits for its name.
+func (k *Kernel) NewServer(name string, host *Host) *Server {
+	return &Server{k: k, name: name, host: host}
+}
 
 // Serve returns nil when the request, which takes cost of the server's time, has been served, or
 // why the context has ended. A request whose sender has gone, whether by its context or because it
@@ -25,21 +28,20 @@ func (s *Server) Serve(ctx context.Context, cost time.Duration) error {
 	if err := Err(ctx); err != nil {
 		return err
 	}
-	s.Stall(cost)
-	return s.k.sleep(ctx, s.Backlog(), s)
+	return s.k.sleep(ctx, s.Take(cost), s)
 }
 
-// Stall takes the server's time for something that nobody waits for.
-func (s *Server) Stall(d time.Duration) {
+// Take gives the server work, and returns how long from now it will take until it is done.
+func (s *Server) Take(d time.Duration) time.Duration {
 	s.free = max(s.free, s.k.now) + max(0, int64(d))
-	s.busy += max(0, int64(d))
+	if s.host != nil {
+		s.free = max(s.free, s.k.now+int64(s.host.Take(d)))
+	}
+	return s.Backlog()
 }
 
 // Backlog returns how long a request that comes now would wait.
 func (s *Server) Backlog() time.Duration { return time.Duration(max(0, s.free-s.k.now)) }
-
-// Busy returns how long the server has worked up to now.
-func (s *Server) Busy() time.Duration { return time.Duration(s.busy) - s.Backlog() }
 
 // String returns the server's name.
 func (s *Server) String() string { return s.name }

@@ -1,0 +1,253 @@
+package usl
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Point is a measured throughput.
+type Point struct {
+	// Processes is above 0, Throughput in any unit per second.
+	Processes, Throughput float64
+	// Weight is how much the point counts: 1 over the variance of its throughput; 0 counts as 1.
+	Weight float64
+}
+
+// Value is an estimate with its 95 % interval. Bound is true if it is held at 0, the least it may be.
+type Value struct {
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+	Bound bool    `json:"bound"`
+}
+
+// Fit is a fitted law.
+type Fit struct {
+	Lambda Value `json:"lambda"`
+	Sigma  Value `json:"sigma"`
+	Kappa  Value `json:"kappa"`
+	// ResidualError is the residual standard error, in the unit of the throughput where no point has a
+	// weight.
+	ResidualError float64 `json:"residual_error"`
+	// Most is the greatest measured number of processes: nothing is known of more.
+	Most float64 `json:"most"`
+}
+
+// parameters are lambda, sigma and kappa.
+const parameters = 3
+
+// PointsMin is how many points, of different numbers of processes, a fit needs.
+const PointsMin = parameters + 1
+
+// confidence is that of the intervals, by Student's t, two sides.
+const confidence = 0.95
+
+// At returns the throughput of a number of processes.
+func (f *Fit) At(n float64) float64 {
+	return law([parameters]float64{f.Lambda.Value, f.Sigma.Value, f.Kappa.Value}, n)
+}
+
+// Peak returns the number of processes with the greatest throughput; +Inf if more processes are
+// always better.
+func (f *Fit) Peak() float64 {
+	if f.Kappa.Value <= 0 {
+		return math.Inf(1)
+	}
+	return math.Sqrt(max(0, 1-f.Sigma.Value) / f.Kappa.Value)
+}
+
+// Limit returns the throughput that infinitely many processes would have if they cost nothing to keep
+// in step; +Inf without contention.
+func (f *Fit) Limit() float64 {
+	if f.Sigma.Value <= 0 {
+		return math.Inf(1)
+	}
+	return f.Lambda.Value / f.Sigma.Value
+}
+
+func law(p [parameters]float64, n float64) float64 { return p[0] * n / denominator(p, n) }
+
+func denominator(p [parameters]float64, n float64) float64 {
+	return 1 + p[1]*(n-1) + p[2]*n*(n-1)
+}
+
+// slope returns the derivatives of the law by its parameters.
+func slope(p [parameters]float64, n float64) [parameters]float64 {
+	d := denominator(p, n)
+	by := -p[0] * n / (d * d)
+	return [parameters]float64{n / d, by * (n - 1), by * n * (n - 1)}
+}
+
+// Of fits the law to points by least squares, with sigma and kappa not below 0. The error says what
+// points are missing or make no sense.
+func Of(points []Point) (*Fit, error) {
+	if err := check(points); err != nil {
+		return nil, err
+	}
+	// The best fit inside of the bounds is the best of those with some parameters held at 0.
+	var best *solution
+	for held := range 4 {
+		s := solve(points, [parameters]bool{1: held&1 != 0, 2: held&2 != 0})
+		if s.p[1] >= 0 && s.p[2] >= 0 && (best == nil || s.squares < best.squares) {
+			best = s
+		}
+	}
+	if best == nil {
+		return nil, errors.New("no law with positive parameters fits the points")
+	}
+	return best.fit(points), nil
+}
+
+func check(points []Point) error {
+	var errs []error
+	counts := map[float64]bool{}
+	for i, p := range points {
+		switch {
+		case !(p.Processes > 0) || math.IsInf(p.Processes, 0):
+			errs = append(errs, fmt.Errorf("point %d: %v processes, want more than 0", i+1, p.Processes))
+		case !(p.Throughput > 0) || math.IsInf(p.Throughput, 0):
+			errs = append(errs, fmt.Errorf("point %d: throughput %v, want more than 0", i+1, p.Throughput))
+		case !(p.Weight >= 0) || math.IsInf(p.Weight, 0):
+			errs = append(errs, fmt.Errorf("point %d: weight %v, want at least 0", i+1, p.Weight))
+		}
+		counts[p.Processes] = true
+	}
+	if len(counts) < PointsMin {
+		errs = append(errs, fmt.Errorf("points of %d numbers of processes, want at least %d for three "+
+			"parameters and their error", len(counts), PointsMin))
+	}
+	return errors.Join(errs...)
+}
+
+// solution is a law with some parameters held at 0.
+type solution struct {
+	p       [parameters]float64
+	held    [parameters]bool
+	squares float64 // the weighted sum of squared residuals
+}
+
+func weight(p Point) float64 {
+	if p.Weight == 0 {
+		return 1
+	}
+	return p.Weight
+}
+
+func squares(points []Point, p [parameters]float64) float64 {
+	sum := 0.0
+	for _, point := range points {
+		d := denominator(p, point.Processes)
+		if d <= 0 {
+			return math.Inf(1) // the law has no meaning there
+		}
+		r := point.Throughput - law(p, point.Processes)
+		sum += weight(point) * r * r
+	}
+	return sum
+}
+
+// solve finds the least squares by the method of Levenberg and Marquardt.
+func solve(points []Point, held [parameters]bool) *solution {
+	s := &solution{p: [parameters]float64{0, 0.01, 1e-5}, held: held}
+	for i := range s.p {
+		if held[i] {
+			s.p[i] = 0
+		}
+	}
+	for _, point := range points {
+		s.p[0] = max(s.p[0], point.Throughput/point.Processes)
+	}
+	s.squares = squares(points, s.p)
+	const rounds, dampingMax = 1000, 1e20
+	for damping, n := 1e-3, 0; n < rounds && damping < dampingMax; n++ {
+		normal, right := s.equations(points)
+		for i := range parameters {
+			normal.SetSym(i, i, normal.At(i, i)*(1+damping))
+		}
+		var step mat.VecDense
+		if err := step.SolveVec(normal, right); err != nil {
+			damping *= 10
+			continue
+		}
+		next := s.p
+		for i := range next {
+			next[i] += step.AtVec(i)
+		}
+		if sum := squares(points, next); sum < s.squares {
+			done := s.squares-sum <= 1e-15*s.squares
+			s.p, s.squares, damping = next, sum, max(damping/10, 1e-12)
+			if done {
+				break
+			}
+			continue
+		}
+		damping *= 10
+	}
+	return s
+}
+
+// equations are the normal equations at the solution; those of parameters that are held do nothing.
+func (s *solution) equations(points []Point) (*mat.SymDense, *mat.VecDense) {
+	normal, right := mat.NewSymDense(parameters, nil), mat.NewVecDense(parameters, nil)
+	for _, point := range points {
+		d, w := slope(s.p, point.Processes), weight(point)
+		r := point.Throughput - law(s.p, point.Processes)
+		for i := range parameters {
+			if s.held[i] {
+				continue
+			}
+			right.SetVec(i, right.AtVec(i)+w*d[i]*r)
+			for j := i; j < parameters; j++ {
+				if !s.held[j] {
+					normal.SetSym(i, j, normal.At(i, j)+w*d[i]*d[j])
+				}
+			}
+		}
+	}
+	for i, held := range s.held {
+		if held {
+			normal.SetSym(i, i, 1)
+		}
+	}
+	return normal, right
+}
+
+// fit adds the intervals.
+func (s *solution) fit(points []Point) *Fit {
+	f := &Fit{}
+	free := 0
+	for _, held := range s.held {
+		if !held {
+			free++
+		}
+	}
+	variance := 0.0
+	if left := len(points) - free; left > 0 {
+		variance = s.squares / float64(left)
+	}
+	f.ResidualError = math.Sqrt(variance)
+	for _, point := range points {
+		f.Most = max(f.Most, point.Processes)
+	}
+	quantile := distuv.StudentsT{Sigma: 1, Nu: float64(max(1, len(points)-free))}.
+		Quantile((1 + confidence) / 2)
+	normal, _ := s.equations(points)
+	var inverse mat.Dense
+	known := inverse.Inverse(normal) == nil
+	for i, v := range []*Value{&f.Lambda, &f.Sigma, &f.Kappa} {
+		*v = Value{Value: s.p[i], Low: s.p[i], High: s.p[i], Bound: s.held[i]}
+		if s.held[i] {
+			continue
+		}
+		apart := math.Inf(1)
+		if known {
+			apart = quantile * math.Sqrt(variance*inverse.At(i, i))
+		}
+		v.Low, v.High = s.p[i]-apart, s.p[i]+apart
+	}
+	return f
+}

@@ -1,0 +1,133 @@
+package usl
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+func series(values ...float64) []Point {
+	points := make([]Point, 0, len(values))
+	for i, v := range values {
+		points = append(points, Point{Processes: float64(i + 1), Throughput: v})
+	}
+	return points
+}
+
+func pairs(values ...float64) []Point {
+	points := make([]Point, 0, len(values)/2)
+	for i := 0; i < len(values); i += 2 {
+		points = append(points, Point{Processes: values[i], Throughput: values[i+1]})
+	}
+	return points
+}
+
+var raytracer = pairs(1, 20, 4, 78, 8, 130, 12, 170, 16, 190, 20, 200, 24, 210, 28, 230, 32, 260, 48, 280,
+	64, 310)
+
+// TestKnownAnswers compares with the answers of two public packages (usl for R, codahale/usl for Go),
+// intervals by Student's t with n-3 degrees of freedom.
+func TestKnownAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name                 string
+		points               []Point
+		lambda, sigma, kappa float64
+		peak                 float64
+		intervals            [3][2]float64 // 0, 0: not known
+		bound                bool
+	}{
+		{name: "specsdm91", points: pairs(1, 64.9, 18, 995.9, 36, 1652.4, 72, 1853.2, 108, 1828.9, 144, 1775,
+			216, 1702.2), lambda: 89.995, sigma: 0.0277284, kappa: 1.04366e-4, peak: 96.52,
+			intervals: [3][2]float64{{50.5, 129.5}, {0.0024, 0.0531}, {0.49e-4, 1.60e-4}}},
+		{name: "32 points", points: series(955.16, 1878.91, 2688.01, 3548.68, 4315.54, 5130.43, 5931.37,
+			6531.08, 7219.8, 7867.61, 8278.71, 8646.7, 9047.84, 9426.55, 9645.37, 9897.24, 10097.6, 10240.5,
+			10532.39, 10798.52, 11151.43, 11518.63, 11806, 12089.37, 12075.41, 12177.29, 12211.41, 12158.93,
+			12155.27, 12118.04, 12140.4, 12074.39), lambda: 995.649, sigma: 0.0267159, kappa: 7.69094e-4,
+			peak: 35.57, intervals: [3][2]float64{{937, 1054}, {0.0175, 0.0359}, {5.92e-4, 9.46e-4}}},
+		{name: "raytracer, first 6", points: raytracer[:6], lambda: 20.856, sigma: 0.024444,
+			kappa: 1.6268e-3, peak: 24.49,
+			intervals: [3][2]float64{{18.3, 23.4}, {-0.0023, 0.0512}, {0.79e-3, 2.46e-3}}},
+		{name: "raytracer", points: raytracer, lambda: 21.849, sigma: 0.05777, kappa: 0,
+			peak: math.Inf(1), bound: true},
+		{name: "exact", points: pairs(1, 1, 2, 1.8868, 4, 3.0769, 6, 3.5294, 8, 3.5398, 10, 3.3557),
+			lambda: 1, sigma: 0.02, kappa: 0.02, peak: 7},
+	} {
+		f, err := Of(c.points)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		near := func(what string, got, want, within float64) {
+			if !(math.Abs(got-want) <= within*math.Abs(want)) && got != want {
+				t.Errorf("%s: %s is %v, want %v", c.name, what, got, want)
+			}
+		}
+		near("lambda", f.Lambda.Value, c.lambda, 1e-3)
+		near("sigma", f.Sigma.Value, c.sigma, 1e-3)
+		near("kappa", f.Kappa.Value, c.kappa, 1e-3)
+		near("peak", f.Peak(), c.peak, 1e-3)
+		if f.Kappa.Bound != c.bound {
+			t.Errorf("%s: kappa at its bound: %v", c.name, f.Kappa.Bound)
+		}
+		for i, v := range []Value{f.Lambda, f.Sigma, f.Kappa} {
+			if want := c.intervals[i]; want != [2]float64{} {
+				within := 0.01 * (want[1] - want[0]) // they are known to two or three digits
+				if math.Abs(v.Low-want[0]) > within || math.Abs(v.High-want[1]) > within {
+					t.Errorf("%s: interval %d is [%v, %v], want %v", c.name, i, v.Low, v.High, want)
+				}
+			}
+		}
+	}
+}
+
+// TestCoverage: of intervals of 95 %, 93 to 97 % hold the truth.
+func TestCoverage(t *testing.T) {
+	const sets = 1000
+	random := rand.New(rand.NewPCG(1, 2))
+	truth := [parameters]float64{1000, 0.03, 0.001}
+	held := [parameters]int{}
+	for range sets {
+		var points []Point
+		for _, n := range []float64{1, 2, 4, 6, 8, 12, 16, 24, 32} {
+			points = append(points, Point{Processes: n, Throughput: law(truth, n) + 50*random.NormFloat64()})
+		}
+		f, err := Of(points)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range []Value{f.Lambda, f.Sigma, f.Kappa} {
+			if v.Low <= truth[i] && truth[i] <= v.High {
+				held[i]++
+			}
+		}
+	}
+	for i, n := range held {
+		if share := float64(n) / sets; share < 0.93 || share > 0.97 {
+			t.Errorf("the interval of parameter %d holds the truth in %.1f %% of the sets", i, 100*share)
+		}
+	}
+}
+
+// TestWeights: a point that counts for nothing does not bend the curve.
+func TestWeights(t *testing.T) {
+	points := pairs(1, 1, 2, 1.8868, 4, 3.0769, 6, 3.5294, 8, 3.5398, 10, 3.3557, 12, 30)
+	points[6].Weight = 1e-12
+	f, err := Of(points)
+	if err != nil || math.Abs(f.Sigma.Value-0.02) > 1e-4 {
+		t.Errorf("sigma is %v, %v; want 0.02", f, err)
+	}
+}
+
+func TestBadPoints(t *testing.T) {
+	for want, points := range map[string][]Point{
+		"at least 4":           series(1, 2, 3),
+		"point 2: 0 processes": pairs(1, 1, 0, 2, 3, 3, 4, 4, 5, 5),
+		"throughput -2":        pairs(1, 1, 2, -2, 3, 3, 4, 4, 5, 5),
+		"throughput NaN":       pairs(1, 1, 2, math.NaN(), 3, 3, 4, 4, 5, 5),
+	} {
+		if _, err := Of(points); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want %q", err, want)
+		}
+	}
+}

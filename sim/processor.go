@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"context"
+	"time"
+
+	"sluice/buffer"
+	"sluice/sim/kernel"
+)
+
+// hosts are the machines of a run.
+type hosts struct {
+	pipeline, kafka *kernel.Host
+	// shared is the one on which everything is, nil if there is none.
+	shared *kernel.Host
+	// What processes computed up to now, by kind; the servers know that of their own.
+	consumers, workers, harness time.Duration
+}
+
+func newHosts(k *kernel.Kernel, h Hosts) *hosts {
+	if h.Shared {
+		host := k.NewHost("host", h.Cores)
+		return &hosts{pipeline: host, kafka: host, shared: host}
+	}
+	return &hosts{pipeline: k.NewHost("host of the pipeline", h.Cores),
+		kafka: k.NewHost("host of kafka", h.Cores)}
+}
+
+// load has the harness compute something, if it is on a host with others. Nobody waits for it.
+func (h *hosts) load(cost time.Duration) {
+	if h.shared != nil {
+		h.shared.Take(cost)
+		h.harness += cost
+	}
+}
+
+// processor is what a process computes with: the cores of a host.
+type processor struct {
+	k    *kernel.Kernel
+	host *kernel.Host
+	used *time.Duration // by all processes of its kind
+	owed time.Duration  // of what was computed, and has not taken its time yet
+}
+
+// owedMax is how much is computed before it takes its time: so not every span is an event.
+const owedMax = 200 * time.Microsecond
+
+// compute takes time of a core, now or soon.
+func (p *processor) compute(cost time.Duration) {
+	if p.owed += cost; p.owed >= owedMax {
+		p.settle()
+	}
+}
+
+// settle takes the time of what was computed.
+func (p *processor) settle() {
+	cost := p.owed
+	if cost <= 0 || !p.k.Alive() {
+		return
+	}
+	p.owed = 0
+	*p.used += cost
+	_ = p.host.Work(context.Background(), cost)
+}
+
+// decoder is a consumer's, which takes the time of reading a span.
+type decoder struct {
+	buffer.Decoder
+	*processor
+	costs Program
+}
+
+// Decode implements buffer.Decoder.
+func (d decoder) Decode(value []byte) (buffer.Decoded, error) {
+	d.compute(d.costs.Read + perKB(len(value), d.costs.ReadKB))
+	return d.Decoder.Decode(value)
+}
+
+// each is the cost of some of a kind.
+func each(n int, cost time.Duration) time.Duration { return time.Duration(n) * cost }
+
+// perKB is the cost of some bytes.
+func perKB(bytes int, cost time.Duration) time.Duration { return each(bytes, cost) / 1000 }
