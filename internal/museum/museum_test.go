@@ -2,8 +2,10 @@ package museum
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,7 +22,8 @@ import (
 	"sluice/sim/kernel"
 )
 
-var update = flag.Bool("update", false, "shrink the museum's scenarios anew, and write docs/museum.md")
+var update = flag.Bool("update", false,
+	"write docs/museum.md, and shrink those of the museum's scenarios that are not there")
 
 const (
 	// seedsMax is within how many seeds each defect must be found.
@@ -75,7 +78,7 @@ func find(t *testing.T, d defects.Defect) uint64 {
 			continue
 		}
 		mustPass(t, d, s)
-		if *update {
+		if _, err := os.Stat(fileOf(d)); *update && errors.Is(err, fs.ErrNotExist) {
 			keep(t, d, s)
 		}
 		return s.Seed
@@ -186,8 +189,8 @@ in virtual time and with the least scenario that shows it; the same scenario pas
 go run ./cmd/simulate list defects
 go run ./cmd/simulate run queue-gap --defect queue-gap       # the scenario of that name, which is kept
 go test ./internal/museum                                    # all of them
-go test ./internal/museum -run Museum/defects/queue-gap -update   # shrink one anew
-go test ./internal/museum -update                            # all of them, and this page
+rm scenarios/museum/queue-gap.yaml                           # and then, to shrink it anew, ...
+go test ./internal/museum -update                            # ... which also writes this page
 ` + "```" + `
 
 The steps are those of the kept scenario's run, with their times since the begin of the load. This
