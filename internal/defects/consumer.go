@@ -37,11 +37,12 @@ var (
 		},
 	}
 	silentGap = Defect{
-		Name:    "silent-gap",
-		Wrong:   "messages that the log has lost meanwhile are skipped without a word",
-		Caught:  "conservation",
-		Shown:   "kafka-down",
-		Changes: []string{"workload.rate=constant 300/s"},
+		Name:   "silent-gap",
+		Wrong:  "messages that the log has lost meanwhile are skipped without a word",
+		Caught: "conservation",
+		Shown:  "kafka-down",
+		Changes: []string{"workload.rate=constant 300/s", "workload.traces_at_once=10",
+			"workload.disorder=0"},
 		consumer: func(p *consumer.Ports) {
 			p.Source = &skipper{Source: p.Source, clock: p.Clock}
 		},

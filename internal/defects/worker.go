@@ -80,8 +80,8 @@ var (
 		Caught: "segment integrity",
 		Shown:  "consumer-crash",
 		Changes: []string{
-			"duration=10s", "pipeline.timeout=4s", "pipeline.root_timeout=4s", "pipeline.max_batch=20",
-			"faults=[at 4s crash consumer for 4s, at 7500ms slow redis by 100ms for 3s]",
+			"duration=14s", "pipeline.timeout=4s", "pipeline.root_timeout=4s", "pipeline.max_batch=10",
+			"faults=[at 4s crash consumer for 6s, at 9s slow redis by 100ms for 6s]",
 			"workload.disorder=0", "workload.rate=constant 400/s", "workload.traces_at_once=40",
 		},
 		worker: func(p *flusher.WorkerPorts) {
