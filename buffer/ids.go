@@ -42,24 +42,10 @@ func parseHex(dst []byte, text, what string) error {
 		return fmt.Errorf("%s %q has %d characters, want %d lower-case hex digits",
 			what, text, len(text), 2*len(dst))
 	}
-	for i := range dst {
-		hi, lo := hexDigit(text[2*i]), hexDigit(text[2*i+1])
-		if hi < 0 || lo < 0 {
-			return fmt.Errorf("%s %q is not %d lower-case hex digits", what, text, 2*len(dst))
-		}
-		dst[i] = byte(hi<<4 | lo)
+	if _, err := hex.Decode(dst, []byte(text)); err != nil || strings.ContainsAny(text, "ABCDEF") {
+		return fmt.Errorf("%s %q is not %d lower-case hex digits", what, text, 2*len(dst))
 	}
 	return nil
-}
-
-func hexDigit(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	}
-	return -1
 }
 
 // Shard is the number of a queue of segments; it is the source partition.

@@ -41,10 +41,9 @@ func (r Rule) String() string {
 
 // compile checks the rule and reads its ids.
 func (r Rule) compile() (compiledRule, error) {
-	c := compiledRule{
-		organization: copied(r.Organization), project: copied(r.Project),
-		partition: copied(r.Partition), text: r.String(),
-	}
+	c := compiledRule{text: r.String(), Rule: Rule{
+		Organization: copied(r.Organization), Project: copied(r.Project), Partition: copied(r.Partition),
+	}}
 	switch {
 	case r == (Rule{}):
 		return c, errors.New("it has no field and would drop every span; " +
@@ -65,28 +64,26 @@ type KillSwitch struct {
 	rules []compiledRule
 }
 
-// compiledRule is a rule whose ids were read; nil matches every span. It copies the values, so that
-// whoever made the Rule may change it later.
+// compiledRule is a rule whose trace id was read; nil matches every span. It copies the values, so
+// that whoever made the Rule may change it later.
 type compiledRule struct {
-	organization, project *int64
-	trace                 *TraceID
-	partition             *int32
-	text                  string
+	Rule
+	trace *TraceID
+	text  string
 }
 
 func copied[T any](value *T) *T {
 	if value == nil {
 		return nil
 	}
-	v := *value
-	return &v
+	return new(*value)
 }
 
 func (c *compiledRule) match(organization int64, span *Span) bool {
-	return (c.organization == nil || *c.organization == organization) &&
-		(c.project == nil || ProjectID(*c.project) == span.Project) &&
+	return (c.Organization == nil || *c.Organization == organization) &&
+		(c.Project == nil || ProjectID(*c.Project) == span.Project) &&
 		(c.trace == nil || *c.trace == span.Trace) &&
-		(c.partition == nil || *c.partition == span.Position.Partition)
+		(c.Partition == nil || *c.Partition == span.Position.Partition)
 }
 
 // NewKillSwitch returns the kill switch of these rules. The error joins every fault: a rule

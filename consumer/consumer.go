@@ -100,7 +100,12 @@ func (c *Consumer) Run(ctx, stop context.Context) error {
 	})
 	err := c.loop.Run(reading, draining)
 	if errors.Is(err, context.Canceled) {
-		err = c.givenUp(ctx)
+		err = nil // what was read is not all stored, but Kafka delivers it again
+		if ctx.Err() == nil && c.ports.IngestEvents != nil {
+			c.ports.IngestEvents(ingest.Event{
+				Kind: ingest.ShutdownCut, Reason: fmt.Sprintf("after %v", c.timeout),
+			})
+		}
 	}
 	stopBoth()
 	supervised.Wait()
@@ -114,16 +119,6 @@ func (c *Consumer) await(ctx context.Context) {
 	const long = 24 * time.Hour
 	for c.ports.Clock.Sleep(ctx, long) == nil {
 	}
-}
-
-// givenUp says that what was read is not all stored. It is not an error: Kafka delivers it again.
-func (c *Consumer) givenUp(ctx context.Context) error {
-	if ctx.Err() == nil && c.ports.IngestEvents != nil {
-		c.ports.IngestEvents(ingest.Event{
-			Kind: ingest.ShutdownCut, Reason: fmt.Sprintf("after %v", c.timeout),
-		})
-	}
-	return nil
 }
 
 // Workers returns the state of every worker there ever was.

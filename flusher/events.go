@@ -131,21 +131,16 @@ func (e Event) Level() slog.Level {
 // Attrs returns the event for a structured log whose message is Kind; the time is left to the log.
 func (e Event) Attrs() []slog.Attr {
 	var attrs []slog.Attr
-	if e.Worker != NoWorker {
-		attrs = append(attrs, slog.Int("worker", e.Worker))
+	add := func(known bool, attr slog.Attr) {
+		if known {
+			attrs = append(attrs, attr)
+		}
 	}
-	if e.Start > 0 {
-		attrs = append(attrs, slog.Int("start", e.Start))
-	}
-	if len(e.Shards) > 0 {
-		attrs = append(attrs, slog.Any("shards", e.Shards))
-	}
-	if e.Kind == EventRestart || e.Kind == EventExhausted {
-		attrs = append(attrs, slog.Int("restarts", e.Restarts))
-	}
-	if e.Cause != "" {
-		attrs = append(attrs, slog.String("cause", e.Cause))
-	}
+	add(e.Worker != NoWorker, slog.Int("worker", e.Worker))
+	add(e.Start > 0, slog.Int("start", e.Start))
+	add(len(e.Shards) > 0, slog.Any("shards", e.Shards))
+	add(e.Kind == EventRestart || e.Kind == EventExhausted, slog.Int("restarts", e.Restarts))
+	add(e.Cause != "", slog.String("cause", e.Cause))
 	return attrs
 }
 
@@ -155,12 +150,9 @@ func shardList(shards []buffer.Shard) string {
 
 // describe says in words how a worker ended.
 func (e Exit) describe() string {
-	var text string
-	switch {
-	case e.Signal != "":
+	text := fmt.Sprintf("exited with code %d", e.Code)
+	if e.Signal != "" {
 		text = "killed by signal " + e.Signal
-	default:
-		text = fmt.Sprintf("exited with code %d", e.Code)
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()

@@ -1,9 +1,6 @@
 package flusher
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Health is the judgement of a worker at one moment.
 type Health uint8
@@ -74,18 +71,6 @@ func (h Health) state() State {
 type failure struct {
 	health Health
 	words  string
-}
-
-// describe says in words why the judgement is a failure.
-func (h Health) describe(v Vitals, now time.Time) string {
-	switch h {
-	case HealthUnstarted:
-		return fmt.Sprintf("not healthy %v after its start", now.Sub(v.Started).Round(time.Millisecond))
-	case HealthHung:
-		return fmt.Sprintf("hang: no sign of life for %v in stage %v",
-			now.Sub(v.Beat).Round(time.Millisecond), v.Stage)
-	}
-	return h.String()
 }
 
 // watcher excuses workers for the time in which nobody could have heard of them. A supervisor that

@@ -15,14 +15,9 @@ func (k *keeper) stop(ctx context.Context) {
 	since := k.sup.ports.Clock.Now()
 	for {
 		_, exited := k.handle.Exited()
-		if exited {
-			k.kill(ctx)
-			return
-		}
 		now := k.sup.ports.Clock.Now()
-		if by, ever := k.stopBy(since); ever && !now.Before(by) {
-			k.kill(ctx)
-			return
+		if by, ever := k.stopBy(since); exited || ever && !now.Before(by) {
+			break
 		}
 		if !k.closing {
 			k.closing = true
@@ -30,11 +25,11 @@ func (k *keeper) stop(ctx context.Context) {
 			k.handle.Stop()
 		}
 		if k.look() != (failure{}) {
-			k.kill(ctx)
-			return
+			break
 		}
 		k.napFor(ctx, k.proofEvery(now.Sub(since)))
 	}
+	k.kill(ctx)
 }
 
 // stopBy returns when a worker that was asked at since is killed, if ever.
@@ -98,7 +93,7 @@ func (k *keeper) retire() []buffer.Shard {
 	now := k.sup.ports.Clock.Now()
 	k.sup.mu.Lock()
 	defer k.sup.mu.Unlock()
-	k.totals = k.totals.plus(status)
+	k.totals = k.totals.Plus(status.Totals)
 	k.status, k.beat = Status{}, beat
 	k.state, k.healthySince = StateRestarting, time.Time{}
 	if k.downSince.IsZero() {
@@ -128,14 +123,15 @@ func (k *keeper) stray(waited time.Duration) {
 	}
 }
 
-// dropEndedStrays forgets strays that have ended after all.
-func (k *keeper) dropEndedStrays() {
+// dropEndedStrays forgets strays that have ended after all, and returns how many have not.
+func (k *keeper) dropEndedStrays() (left int) {
 	k.sup.mu.Lock()
 	strays := slices.Clone(k.strays)
 	k.sup.mu.Unlock()
 	for _, stray := range strays {
 		exit, exited := stray.Exited()
 		if !exited {
+			left++
 			continue
 		}
 		k.sup.mu.Lock()
@@ -143,10 +139,5 @@ func (k *keeper) dropEndedStrays() {
 		k.sup.mu.Unlock()
 		k.tell(EventStrayEnded, nil, exit.describe())
 	}
-}
-
-func (k *keeper) strayCount() int {
-	k.sup.mu.Lock()
-	defer k.sup.mu.Unlock()
-	return len(k.strays)
+	return left
 }

@@ -33,19 +33,19 @@ func (k *keeper) look() failure {
 	k.note(health, status, beat, now)
 	switch health {
 	case HealthDead:
-		return failure{health, k.lastWords(exit, status)}
-	case HealthHung, HealthUnstarted:
-		return failure{health, health.describe(vitals, now)}
+		words := exit.describe()
+		if status.Stage == StageStarting {
+			words = "ended while starting: " + words
+		}
+		return failure{health, words}
+	case HealthUnstarted:
+		return failure{health, fmt.Sprintf("not healthy %v after its start",
+			now.Sub(vitals.Started).Round(time.Millisecond))}
+	case HealthHung:
+		return failure{health, fmt.Sprintf("hang: no sign of life for %v in stage %v",
+			now.Sub(vitals.Beat).Round(time.Millisecond), vitals.Stage)}
 	}
 	return k.fencedOff(status, now)
-}
-
-// lastWords says how a worker ended that was not asked to.
-func (k *keeper) lastWords(exit Exit, status Status) string {
-	if status.Stage == StageStarting {
-		return "ended while starting: " + exit.describe()
-	}
-	return exit.describe()
 }
 
 // fencedOff returns a failure if the worker has been without some of its shards for too long. A

@@ -69,7 +69,7 @@ func (p *puppet) Status() (flusher.Status, time.Time) {
 		beat = end
 	}
 	status := flusher.Status{Stage: flusher.StageIdle, Beats: uint64(beat.Sub(p.begun)) + 1,
-		Spans: 5, Lost: p.lost}
+		Totals: flusher.Totals{Spans: 5}, Lost: p.lost}
 	if age := beat.Sub(p.begun); p.full[1] > 0 && age >= p.full[0] && age < p.full[1] {
 		status.BackpressureSince = p.begun.Add(p.full[0])
 	}

@@ -59,26 +59,6 @@ func (s *State) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Totals are the counters of a worker summed over all its starts, as far as was reported: what a
-// killed worker did after its last report is not in them.
-type Totals struct {
-	Segments    uint64 `json:"segments"`
-	Spans       uint64 `json:"spans"`
-	Bytes       uint64 `json:"bytes"`
-	Records     uint64 `json:"records"`
-	DeadLetters uint64 `json:"dead_letters"`
-}
-
-func (t Totals) plus(s Status) Totals {
-	return Totals{
-		Segments:    t.Segments + s.Segments,
-		Spans:       t.Spans + s.Spans,
-		Bytes:       t.Bytes + s.Bytes,
-		Records:     t.Records + s.Records,
-		DeadLetters: t.DeadLetters + s.DeadLetters,
-	}
-}
-
 // WorkerState is what a supervisor knows of a worker at one moment.
 type WorkerState struct {
 	Worker int            `json:"worker"`
@@ -96,7 +76,9 @@ type WorkerState struct {
 	// Beat is when the last sign of life arrived; Status is what it said, zero if no worker runs.
 	Beat   time.Time `json:"beat,omitzero"`
 	Status Status    `json:"status"`
-	Totals Totals    `json:"totals"`
+	// Totals are summed over all starts, as far as was reported: what a killed worker did after its
+	// last report is not in them.
+	Totals Totals `json:"totals"`
 }
 
 // Workers returns the state of every worker there ever was, by index.
@@ -116,7 +98,7 @@ func (s *Supervisor) Workers() []WorkerState {
 			HealthySince: k.healthySince,
 			Beat:         k.beat,
 			Status:       k.status,
-			Totals:       k.totals.plus(k.status),
+			Totals:       k.totals.Plus(k.status.Totals),
 		}
 	}
 	return states

@@ -39,6 +39,13 @@ type Status struct {
 	// BackpressureSince is when a lease of some shard first returned all it was allowed to and
 	// every later one did too; zero if the last did not.
 	BackpressureSince time.Time `json:"backpressure_since,omitzero"`
+	Totals
+	// Lost holds the shards that a later owner has taken. The worker keeps working on the others.
+	Lost []buffer.Shard `json:"lost,omitempty"`
+}
+
+// Totals are a worker's counters.
+type Totals struct {
 	// Segments, Spans and Bytes count what was acknowledged by Kafka and by the store. Bytes is
 	// the sum of the spans' sizes.
 	Segments uint64 `json:"segments"`
@@ -48,8 +55,17 @@ type Status struct {
 	// to the dead-letter topic because no broker would take them.
 	Records     uint64 `json:"records"`
 	DeadLetters uint64 `json:"dead_letters"`
-	// Lost holds the shards that a later owner has taken. The worker keeps working on the others.
-	Lost []buffer.Shard `json:"lost,omitempty"`
+}
+
+// Plus returns the sum.
+func (t Totals) Plus(u Totals) Totals {
+	return Totals{
+		Segments:    t.Segments + u.Segments,
+		Spans:       t.Spans + u.Spans,
+		Bytes:       t.Bytes + u.Bytes,
+		Records:     t.Records + u.Records,
+		DeadLetters: t.DeadLetters + u.DeadLetters,
+	}
 }
 
 // Reporter receives a worker's status. A report is a sign of life, so a worker reports only

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/buffer"
@@ -44,9 +45,10 @@ type Supervisor struct {
 	cfg   Config
 	ports SupervisorPorts
 
+	running atomic.Bool
+
 	mu      sync.Mutex // held for moments, never while a port is called
 	keepers []*keeper  // by worker; it only grows, so budgets and totals outlive assignments
-	running bool
 	ending  bool
 	endBy   time.Time // when workers are killed; zero: never
 	fatal   error
@@ -78,8 +80,8 @@ func NewSupervisor(cfg Config, ports SupervisorPorts) (*Supervisor, error) {
 // flight, then they are killed, and each is waited for until it is proven stopped. The error is
 // nil if ctx was the reason. Run may be called once.
 func (s *Supervisor) Run(ctx context.Context) error {
-	if err := s.begin(); err != nil {
-		return err
+	if s.running.Swap(true) {
+		return errors.New("supervisor: Run was called twice")
 	}
 	// The keepers' own context: they must not see the end before its time is known, or one would
 	// let its worker finish that is to be killed at once.
@@ -105,16 +107,6 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		task.Wait()
 	}
 	return s.ended()
-}
-
-func (s *Supervisor) begin() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running {
-		return errors.New("supervisor: Run was called twice")
-	}
-	s.running = true
-	return nil
 }
 
 func (s *Supervisor) newKeepers(from int) []*keeper {
@@ -154,8 +146,7 @@ func (s *Supervisor) ended() error {
 	err := s.fault()
 	strays := 0
 	for _, k := range s.newKeepers(0) {
-		k.dropEndedStrays()
-		strays += k.strayCount()
+		strays += k.dropEndedStrays()
 	}
 	if strays > 0 && !errors.Is(err, ErrStrays) {
 		err = errors.Join(err, fmt.Errorf("%w: %d did not end with the supervisor",

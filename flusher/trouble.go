@@ -26,8 +26,9 @@ type Trouble struct {
 	Step string
 	// Since is when that was.
 	Since time.Time
-	// Err is the last attempt's error.
-	Err error
+	// Err is the last attempt's error, and Last when it came.
+	Err  error
+	Last time.Time
 	// Attempts failed so far: 1 at the beginning.
 	Attempts int
 	// Over is true once it has ended, after Lasted: the operation works, or was given up.
@@ -77,7 +78,7 @@ func (r *Troubles) Fails(of Operation, step string, err error) {
 		r.open[of] = t
 	}
 	t.Attempts++
-	t.Err = err
+	t.Err, t.Last = err, now
 	if t.Attempts == 1 {
 		r.unsaid = append(r.unsaid, *t)
 	}

@@ -107,23 +107,10 @@ func (w *worker) sure(s *shard) (bool, error) {
 // claim freezes what was leased. What another shard's owner has in flight goes back to the queue;
 // what no longer exists is released.
 func (w *worker) claim(leased []*segment) error {
-	for s, part := range byShard(leased) {
-		var claims []buffer.Claim
-		ok, err := w.try(StageClaim, s, func() (err error) {
-			claims, err = w.ports.Store.Claim(w.ctx, s.owner, names(part))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		if err := w.sort(s, part, claims); err != nil {
-			return err
-		}
-	}
-	return nil
+	return perShard(w, StageClaim, leased,
+		func(s *shard, part []*segment) ([]buffer.Claim, error) {
+			return w.ports.Store.Claim(w.ctx, s.owner, names(part))
+		}, w.sort)
 }
 
 // sort deals with the answers of a Claim.

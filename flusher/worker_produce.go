@@ -55,18 +55,9 @@ func (w *worker) portion() []*segment {
 // load reads the spans of claimed segments.
 func (w *worker) load(batch []*segment) ([]*segment, error) {
 	var loaded []*segment
-	for s, part := range byShard(batch) {
-		var answers []buffer.Loaded
-		ok, err := w.try(StageLoad, s, func() (err error) {
-			answers, err = w.ports.Store.Load(w.ctx, s.owner, names(part))
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			continue
-		}
+	err := perShard(w, StageLoad, batch, w.read, func(
+		s *shard, part []*segment, answers []buffer.Loaded,
+	) error {
 		var gone buffer.Release
 		for i, answer := range answers {
 			if !answer.Owned {
@@ -78,11 +69,13 @@ func (w *worker) load(batch []*segment) ([]*segment, error) {
 			part[i].spans = answer.Spans
 			loaded = append(loaded, part[i])
 		}
-		if err := w.letGo(s, gone); err != nil {
-			return nil, err
-		}
-	}
-	return held(loaded), nil
+		return w.letGo(s, gone)
+	})
+	return held(loaded), err
+}
+
+func (w *worker) read(s *shard, part []*segment) ([]buffer.Loaded, error) {
+	return w.ports.Store.Load(w.ctx, s.owner, names(part))
 }
 
 // produce writes segments as records and hands them to the producer.
@@ -124,17 +117,14 @@ func (w *worker) encode(seg *segment, spans []buffer.Span, from int, part string
 	}
 	outputs := make([]*output, len(chunks))
 	for i, chunk := range chunks {
-		out := &output{
-			from: from, to: from + len(chunk.Spans), chunk: chunk.Index, part: part,
-		}
-		out.record = Record{
+		to := from + len(chunk.Spans)
+		outputs[i] = &output{from: from, to: to, chunk: chunk.Index, part: part, record: Record{
 			Topic:   w.cfg.OutputTopic,
 			Key:     hex.AppendEncode(nil, seg.Trace[:]),
 			Value:   chunk.Value,
 			Headers: chunkHeaders(seg.Generation, chunk, part),
-		}
-		outputs[i] = out
-		from = out.to
+		}}
+		from = to
 	}
 	return outputs
 }

@@ -39,6 +39,28 @@ func (w *worker) try(stage Stage, on *shard, do func() error) (bool, error) {
 	}
 }
 
+// perShard asks the store about the parts of a batch that are of one shard each, as try does, and
+// hands each answer on. There is none for a part whose shard is lost or left.
+func perShard[T any](
+	w *worker, stage Stage, batch []*segment, ask func(*shard, []*segment) (T, error),
+	take func(*shard, []*segment, T) error,
+) error {
+	for s, part := range byShard(batch) {
+		var answer T
+		ok, err := w.try(stage, s, func() (err error) {
+			answer, err = ask(s, part)
+			return err
+		})
+		if ok {
+			err = take(s, part, answer)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // judge tells whether an error of the store ends the step, and the worker if it returns one.
 func (w *worker) judge(stage Stage, on *shard, err error) (done bool, fatal error) {
 	switch {

@@ -2,6 +2,7 @@ package flusher
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"sluice/buffer"
@@ -107,29 +108,19 @@ func (w *worker) unbind() {
 
 // ack lets the store delete what Kafka has, and returns it.
 func (w *worker) ack(batch []*segment) ([]*segment, error) {
-	for s, part := range byShard(batch) {
+	err := perShard(w, StageAck, batch, func(s *shard, part []*segment) ([]buffer.AckResult, error) {
 		flushed := make([]buffer.Flushed, len(part))
 		for i, seg := range part {
 			flushed[i] = buffer.Flushed{Generation: seg.Generation, Spans: seg.ids}
 		}
-		var results []buffer.AckResult
-		ok, err := w.try(StageAck, s, func() (err error) {
-			results, err = w.ports.Store.Ack(w.ctx, s.owner, flushed)
-			return err
-		})
-		if err != nil {
-			return nil, err
+		return w.ports.Store.Ack(w.ctx, s.owner, flushed)
+	}, func(s *shard, _ []*segment, results []buffer.AckResult) error {
+		if slices.Contains(results, buffer.AckStale) {
+			w.lose(s)
 		}
-		if !ok {
-			continue
-		}
-		for _, result := range results {
-			if result == buffer.AckStale {
-				w.lose(s)
-			}
-		}
-	}
-	return held(batch), nil
+		return nil
+	})
+	return held(batch), err
 }
 
 // release drops what was acknowledged from what is leased, last of all: a worker that dies before

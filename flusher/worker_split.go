@@ -31,21 +31,17 @@ func (w *worker) split(seg *segment, out *output, cause error) ([]*output, error
 
 // reload reads the spans of a segment again: they are frozen, and so the same. It returns none if
 // the shard was lost.
-func (w *worker) reload(seg *segment) ([]buffer.Span, error) {
-	var answers []buffer.Loaded
-	ok, err := w.try(StageLoad, seg.shard, func() (err error) {
-		answers, err = w.ports.Store.Load(w.ctx, seg.shard.owner,
-			[]buffer.Generation{seg.Generation})
-		return err
+func (w *worker) reload(seg *segment) (spans []buffer.Span, err error) {
+	err = perShard(w, StageLoad, []*segment{seg}, w.read, func(
+		s *shard, _ []*segment, answers []buffer.Loaded,
+	) error {
+		if spans = answers[0].Spans; !answers[0].Owned {
+			// Between Claim and Ack only a successor can have taken it.
+			w.lose(s)
+		}
+		return nil
 	})
-	if err != nil || !ok {
-		return nil, err
-	}
-	if !answers[0].Owned {
-		// Between Claim and Ack only a successor can have taken it.
-		w.lose(seg.shard)
-	}
-	return answers[0].Spans, nil
+	return spans, err
 }
 
 // halve writes spans that do not do as one record as two parts, or as a dead letter if there is
@@ -74,15 +70,14 @@ func subPart(part string, half int) string {
 func (w *worker) deadLetter(
 	seg *segment, span *buffer.Span, at int, cause error, bare bool,
 ) *output {
-	out := &output{from: at, to: at + 1, deadLetter: true}
-	out.record = Record{
+	out := &output{from: at, to: at + 1, deadLetter: true, record: Record{
 		Topic: w.cfg.DeadLetterTopic,
 		Key:   []byte(seg.Trace.String()),
 		Value: span.Payload,
 		Headers: append(
 			append(identity(seg.Generation), Header{HeaderSpan, []byte(span.ID.String())}),
 			DeadLetterHeaders(cause, w.cfg.InputTopic, span.Position)...),
-	}
+	}}
 	if bare {
 		out.record.LeaveOut(span.Size)
 	}

@@ -162,6 +162,10 @@ type layout struct {
 		ID            string
 		Width, Height float64
 		Texts         int
+		// Dark is whether the background is. Text and Line are the least contrasts to it of a text
+		// and of a curve, as WCAG has it: 21 is black on white.
+		Dark       bool
+		Text, Line float64
 	}
 }
 
@@ -169,14 +173,27 @@ type layout struct {
 // script.
 const probe = `<!doctype html><body>
 <iframe style="width:%dpx;height:900px;border:0" srcdoc="%s"></iframe>
-<pre id="layout"></pre><script>onload = () => {
+<pre id="layout"></pre><script>
+const luminance = color => {
+  const [r, g, b] = color.match(/[0-9.]+/g).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+onload = () => {
   const frame = document.querySelector("iframe"), page = frame.contentDocument
   const charts = [...page.querySelectorAll("figure")].map(figure => {
     const all = [...figure.querySelectorAll("svg")]
     const shown = all.filter(s => s.getBoundingClientRect().width > 0)
     const box = shown.length == 1 ? shown[0].getBoundingClientRect() : {width: 0, height: 0}
-    return {ID: figure.id, Width: box.width, Height: box.height,
-      Texts: shown.length == 1 ? shown[0].querySelectorAll("text").length : 0}
+    const texts = shown.length == 1 ? [...shown[0].querySelectorAll("text")] : []
+    const style = e => frame.contentWindow.getComputedStyle(e)
+    const back = luminance(style(shown.length == 1 ? shown[0].querySelector("path") : figure).fill)
+    const least = colors => Math.min(21, ...colors.map(c => contrast(luminance(c), back)))
+    return {ID: figure.id, Width: box.width, Height: box.height, Texts: texts.length,
+      Dark: back < 0.1, Text: least(texts.map(t => style(t).fill)),
+      Line: least([...figure.querySelectorAll("path")].map(style)
+        .filter(s => s.stroke != "none" && parseFloat(s.strokeWidth) > 1).map(s => s.stroke))}
   })
   document.getElementById("layout").textContent = JSON.stringify({
     Heading: page.querySelector("h1,h2,h3").textContent, Width: page.documentElement.clientWidth,
@@ -184,10 +201,10 @@ const probe = `<!doctype html><body>
     Resources: frame.contentWindow.performance.getEntriesByType("resource").length, Charts: charts})
 }</script>`
 
-func measure(t *testing.T, page string, width int) (layout, []string) {
+func measure(t *testing.T, page string, width int, args ...string) (layout, []string) {
 	t.Helper()
 	path := saved(t, "frame.html", fmt.Sprintf(probe, width, html.EscapeString(page)))
-	dom, log := chromium(t, path, "--dump-dom")
+	dom, log := chromium(t, path, append(args, "--dump-dom")...)
 	_, text, _ := strings.Cut(dom, `<pre id="layout">`)
 	text, _, _ = strings.Cut(text, "</pre>")
 	var found layout
@@ -197,11 +214,20 @@ func measure(t *testing.T, page string, width int) (layout, []string) {
 	return found, complaints(log)
 }
 
-// The page fits a desk and a telephone, with one picture of each chart in sight.
+// What WCAG, level AA, asks of contrasts.
+const (
+	textContrastMin = 4.5
+	lineContrastMin = 3
+)
+
+// The page fits a desk and a telephone, with one picture of each chart in sight. The charts are dark
+// where the reader's system is, and can be read there as well.
 func TestReportFits(t *testing.T) {
 	page := written(t, violated())
 	for _, width := range []int{1280, 420} {
-		found, said := measure(t, page, width)
+		dark := width == 420
+		found, said := measure(t, page, width, map[bool]string{
+			false: "--blink-settings=preferredColorScheme=1", true: "--force-dark-mode"}[dark])
 		if found.Heading != "safety violated" || found.Width != float64(width) ||
 			found.Overflow > 0 || found.Resources > 0 || len(said) > 0 {
 			t.Errorf("at %d pixels: %+v, %q", width, found, said)
@@ -212,6 +238,9 @@ func TestReportFits(t *testing.T) {
 		for _, chart := range found.Charts {
 			if chart.Width < 0.85*float64(width) || chart.Height < 100 || chart.Texts < 5 {
 				t.Errorf("at %d pixels: %+v", width, chart)
+			}
+			if chart.Dark != dark || chart.Text < textContrastMin || chart.Line < lineContrastMin {
+				t.Errorf("in a page that is dark, %v: %+v", dark, chart)
 			}
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -20,7 +23,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 }).Parse(pageText))
 
 // Page is the report of one run as a self-contained page, report.html: no scripts, and nothing
-// loaded from elsewhere.
+// loaded from elsewhere. It is dark where the reader's system is, with its charts; the charts in
+// files of their own are always light.
 type Page struct {
 	Result Result
 	// Description is what the scenario shows.
@@ -38,7 +42,7 @@ type Page struct {
 // Write writes the page.
 func (p Page) Write(w io.Writer) error {
 	p.Timeline.Title = ""
-	view := pageView{Page: p, Style: template.CSS(pageStyle), Class: p.class(),
+	view := pageView{Page: p, Style: template.CSS(pageStyle + chartStyle()), Class: p.class(),
 		Account: p.Result.Ledger.equation(),
 		Figures: p.Result.figures(), Durations: p.Result.durations()}
 	for _, chart := range p.Timeline.Charts() {
@@ -68,7 +72,7 @@ func (p Page) class() string {
 	return "violated"
 }
 
-// inline returns a chart as an element of a page.
+// inline returns a chart as an element of a page, its colours as variables of chartStyle.
 func inline(chart Chart, class, label string) (template.HTML, error) {
 	var picture bytes.Buffer
 	if err := chart.WriteSVG(&picture); err != nil {
@@ -76,6 +80,21 @@ func inline(chart Chart, class, label string) (template.HTML, error) {
 	}
 	// The XML declaration in front of the element does not belong in a page.
 	_, element, _ := strings.Cut(picture.String(), "<svg")
+	element = painted.ReplaceAllString(element, "$1:var(--$2)")
 	return template.HTML(fmt.Sprintf(`<svg class=%q role="img" aria-label="%s"%s`, class,
 		template.HTMLEscapeString(label), element)), nil
+}
+
+// painted is how vgsvg writes that something has a colour.
+var painted = regexp.MustCompile(`\b(fill|stroke):#([0-9A-F]{6})\b`)
+
+// chartStyle gives the colours of the charts, each named by what it is on white.
+func chartStyle() string {
+	var light, dark strings.Builder
+	for _, c := range slices.Sorted(maps.Keys(darkOf)) {
+		fmt.Fprintf(&light, " --%s: %s;", c[1:], c)
+		fmt.Fprintf(&dark, " --%s: %s;", c[1:], darkOf[c])
+	}
+	return fmt.Sprintf(":root {%s }\n@media (prefers-color-scheme: dark) { :root {%s } }\n",
+		light.String(), dark.String())
 }

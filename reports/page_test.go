@@ -85,7 +85,9 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, bad := range []string{"<b>", "<?xml", "<script", "<img", "<no value>", "ZgotmplZ"} {
+	for _, bad := range []string{
+		"<b>", "<?xml", "<script", "<img", "<no value>", "ZgotmplZ", "fill:#", "stroke:#",
+	} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page has %q", bad)
 		}
@@ -105,8 +107,6 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// What decided comes from the judgements if the page is not told, and only where there is something
-// to explain.
 // TestPageStylesEachVerdict: a verdict of two words is one class, and the style knows each.
 func TestPageStylesEachVerdict(t *testing.T) {
 	page := written(t, violated())
@@ -119,6 +119,8 @@ func TestPageStylesEachVerdict(t *testing.T) {
 	}
 }
 
+// What decided comes from the judgements if the page is not told, and only where there is something
+// to explain.
 func TestPageNamesWhatDecided(t *testing.T) {
 	p := violated()
 	if page := written(t, p); !strings.Contains(page, "<strong>conservation</strong> is") {

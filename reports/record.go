@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 )
 
@@ -152,21 +153,22 @@ func ReadEvents(r io.Reader) ([]Event, error) {
 }
 
 // WriteCSV writes a table of structs, the columns named by their json tags. Fields are numbers,
-// strings and booleans.
+// strings and booleans, and embedded structs of such.
 func WriteCSV[T any](w io.Writer, rows []T) error {
 	out := csv.NewWriter(w)
-	kind := reflect.TypeFor[T]()
-	line := make([]string, kind.NumField())
-	for i := range line {
-		line[i] = kind.Field(i).Tag.Get("json")
+	fields := slices.DeleteFunc(reflect.VisibleFields(reflect.TypeFor[T]()),
+		func(f reflect.StructField) bool { return f.Anonymous })
+	line := make([]string, len(fields))
+	for i, f := range fields {
+		line[i] = f.Tag.Get("json")
 	}
 	if err := out.Write(line); err != nil {
 		return err
 	}
 	for i := range rows {
 		row := reflect.ValueOf(&rows[i]).Elem()
-		for j := range line {
-			if field := row.Field(j); field.CanFloat() {
+		for j, f := range fields {
+			if field := row.FieldByIndex(f.Index); field.CanFloat() {
 				line[j] = strconv.FormatFloat(field.Float(), 'f', -1, 64)
 			} else {
 				line[j] = fmt.Sprint(field.Interface())

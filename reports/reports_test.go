@@ -98,7 +98,8 @@ func charts() map[string]Chart {
 	var runs []SweepRun
 	for i, rate := range []float64{4100, 4300, 3900, 7600, 8000, 7900, 12100, 13000, 11200} {
 		run := SweepRun{Processes: []int{1, 2, 4}[i/3], Repeat: i % 3, Verdict: "passed",
-			SpansPerSecond: rate, FreshnessP99: 0.1 * float64(i), KeptUp: i == 4}
+			SpansPerSecond: rate, FreshnessP99: 0.1 * float64(i), KeptUp: i == 4, OfferedPerSecond: 12500}
+		run.Cores = Cores{Workers: rate / 1e4, Consumer: 0.2, Redis: rate / 3e4, Harness: 0.4}
 		if i == 8 {
 			run.Verdict = "expectation"
 		}
@@ -176,7 +177,8 @@ func TestViews(t *testing.T) {
 	var runs []SweepRun
 	for i, rate := range []float64{7600, 4100, 4300, 3900, 8000} {
 		runs = append(runs, SweepRun{Processes: []int{2, 1, 1, 1, 2}[i], Repeat: i, Verdict: "passed",
-			SpansPerSecond: rate, FreshnessP99: float64(i)})
+			SpansPerSecond: rate, FreshnessP99: float64(i), OfferedPerSecond: 9000,
+			Cores: Cores{Workers: float64(i), Kafka: 0.5}})
 	}
 	sweep := NewSweep("steady", "fakes", runs)
 	for name, view := range map[string]any{"timeline.json": timeline, "sweep.json": sweep} {

@@ -1,5 +1,10 @@
 package reports
 
+import (
+	"image/color"
+	"strings"
+)
+
 // RatePoint is the rates around one time.
 type RatePoint struct {
 	T   float64 `json:"t"`
@@ -7,9 +12,15 @@ type RatePoint struct {
 	Out float64 `json:"out_spans_per_second"`
 }
 
-// CPUPoint is how many cores were used around one time; 0 if not known.
+// CPUPoint is how many cores were used around one time.
 type CPUPoint struct {
-	T        float64 `json:"t"`
+	T float64 `json:"t"`
+	Cores
+}
+
+// Cores is how many cores were used, by whom: Consumer without its workers, and Harness with the
+// fakes, which live in it. 0 if not known.
+type Cores struct {
 	Redis    float64 `json:"redis_cores"`
 	Kafka    float64 `json:"kafka_cores"`
 	Workers  float64 `json:"workers_cores"`
@@ -61,14 +72,66 @@ func cores(samples []Sample) []CPUPoint {
 		if s.T-past.T < coresWindow {
 			continue
 		}
-		// A process that was replaced counts from 0 again: that is not negative use.
-		used := func(now, then float64) float64 { return max(0, now-then) / (s.T - past.T) }
-		points = append(points, CPUPoint{
-			T: s.T, Redis: used(s.CPURedis, past.CPURedis), Kafka: used(s.CPUKafka, past.CPUKafka),
-			Workers:  used(s.CPUWorkers, past.CPUWorkers),
-			Consumer: used(s.CPUConsumer, past.CPUConsumer),
-			Harness:  used(s.CPUHarness, past.CPUHarness),
-		})
+		points = append(points, CPUPoint{s.T, coresBetween(past, s)})
 	}
 	return points
+}
+
+// coresBetween returns what was used on average between two samples.
+func coresBetween(past, s Sample) Cores {
+	// A process that was replaced counts from 0 again: that is not negative use.
+	used := func(now, then float64) float64 { return max(0, now-then) / (s.T - past.T) }
+	return Cores{
+		Redis: used(s.CPURedis, past.CPURedis), Kafka: used(s.CPUKafka, past.CPUKafka),
+		Workers:  used(s.CPUWorkers, past.CPUWorkers),
+		Consumer: used(s.CPUConsumer, past.CPUConsumer),
+		Harness:  used(s.CPUHarness, past.CPUHarness),
+	}
+}
+
+// CoresDuring returns what was used on average in a time of the run, in seconds since the start of
+// the load.
+func CoresDuring(samples []Sample, from, to float64) Cores {
+	var during []Sample
+	for _, s := range samples {
+		if s.T >= from && s.T <= to {
+			during = append(during, s)
+		}
+	}
+	if len(during) < 2 {
+		return Cores{}
+	}
+	return coresBetween(during[0], during[len(during)-1])
+}
+
+// coreUser is who uses cores, with its colour in the charts.
+type coreUser struct {
+	name  string
+	color color.Color
+	of    func(Cores) float64
+}
+
+// coreUsers are all there are, as they are stacked: the pipeline, its servers, the harness.
+var coreUsers = []coreUser{
+	{"workers", cpuWorkers, func(c Cores) float64 { return c.Workers }},
+	{"consumer", cpuConsumer, func(c Cores) float64 { return c.Consumer }},
+	{"Redis", cpuRedis, func(c Cores) float64 { return c.Redis }},
+	{"Kafka", cpuKafka, func(c Cores) float64 { return c.Kafka }},
+	{"harness", cpuHarness, func(c Cores) float64 { return c.Harness }},
+}
+
+// coreUsersIn returns those that used any, and the names of the others in words: "not known: Redis".
+func coreUsersIn(all []Cores) (seen []coreUser, note string) {
+	var missing []string
+	for _, user := range coreUsers {
+		if greatest(column(all, user.of)) > 0 {
+			seen = append(seen, user)
+		} else {
+			missing = append(missing, user.name)
+		}
+	}
+	if len(seen) > 0 && len(missing) > 0 {
+		note = "not known: " + strings.Join(missing, ", ")
+	}
+	return seen, note
 }

@@ -4,7 +4,6 @@ import (
 	"image/color"
 	"math"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -30,8 +29,8 @@ type series struct {
 func silent(name, why string) strip { return strip{name: name, note: why} }
 
 // column takes one value of each point.
-func column[P any](points []P, value func(P) float64) []float64 {
-	list := make([]float64, len(points))
+func column[P, V any](points []P, value func(P) V) []V {
+	list := make([]V, len(points))
 	for i, p := range points {
 		list[i] = value(p)
 	}
@@ -169,28 +168,16 @@ func (t Timeline) freshnessStrip() strip {
 }
 
 func (t Timeline) cpuStrip() strip {
-	of := func(name string, c color.Color, value func(CPUPoint) float64) series {
-		return series{name, line(c, 1.6), column(t.CPU, value), nil}
-	}
-	var seen []series
-	var missing []string
-	for _, one := range []series{
-		of("Redis", cpuRedis, func(c CPUPoint) float64 { return c.Redis }),
-		of("Kafka", cpuKafka, func(c CPUPoint) float64 { return c.Kafka }),
-		of("workers", cpuWorkers, func(c CPUPoint) float64 { return c.Workers }),
-		of("consumer", cpuConsumer, func(c CPUPoint) float64 { return c.Consumer }),
-		of("harness", cpuHarness, func(c CPUPoint) float64 { return c.Harness }),
-	} {
-		if greatest(one.ys) > 0 {
-			seen = append(seen, one)
-		} else {
-			missing = append(missing, one.name)
-		}
+	cores := column(t.CPU, func(c CPUPoint) Cores { return c.Cores })
+	users, note := coreUsersIn(cores)
+	var list []series
+	for _, user := range users {
+		list = append(list, series{user.name, line(user.color, 1.6), column(cores, user.of), nil})
 	}
 	s := curves("cores used", "not known in this world", tallPanel, 0.2,
-		column(t.CPU, func(c CPUPoint) float64 { return c.T }), seen...)
-	if len(seen) > 0 && len(missing) > 0 {
-		s.note = "not known: " + strings.Join(missing, ", ")
+		column(t.CPU, func(c CPUPoint) float64 { return c.T }), list...)
+	if s.paint != nil {
+		s.note = note
 	}
 	return s
 }

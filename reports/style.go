@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"image/color"
 
 	xfont "golang.org/x/image/font"
@@ -11,46 +12,71 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// The palette. States are told apart by lightness too, so that they read without colour.
+// The palette: each colour on white, and what takes its place in a page that is dark. States are
+// told apart by lightness too, so that they read without colour.
 var (
-	ink       = rgb(0x22, 0x2B, 0x38)
-	faint     = rgb(0x6B, 0x75, 0x83)
-	rule      = rgb(0xE3, 0xE7, 0xEC)
-	paper     = rgb(0xFF, 0xFF, 0xFF)
-	laneBack  = rgb(0xF4, 0xF6, 0xF8)
-	rateIn    = rgb(0x2F, 0x6D, 0xB5)
-	rateOut   = rgb(0xE0, 0x7B, 0x1F)
-	bufferInk = rgb(0x6C, 0x5B, 0xA8)
-	bufferSet = rgb(0xDD, 0xD7, 0xEE)
+	ink       = tone(0x222B38, 0xE4E8EE)
+	faint     = tone(0x6B7583, 0x9AA6B5)
+	rule      = tone(0xE3E7EC, 0x323B48)
+	paper     = tone(0xFFFFFF, 0x1B212A)
+	laneBack  = tone(0xF4F6F8, 0x232B36)
+	rateIn    = tone(0x2F6DB5, 0x6FA8EE)
+	rateOut   = tone(0xD9731A, 0xF0954A)
+	bufferInk = tone(0x6C5BA8, 0xA99BE3)
+	bufferSet = tone(0xDDD7EE, 0x3A3560)
 	// Backlog has the colour of what comes in, which it is.
-	backlogSet  = rgb(0xD3, 0xE1, 0xF1)
-	memoryInk   = rgb(0x1F, 0x7A, 0x7A)
-	memorySet   = rgb(0xCF, 0xE6, 0xE4)
-	freshP50    = rgb(0x8F, 0xB9, 0xE3)
-	freshP90    = rgb(0x3F, 0x7F, 0xC4)
-	freshP99    = rgb(0x14, 0x3D, 0x73)
-	cpuRedis    = rgb(0xB5, 0x2A, 0x3F)
-	cpuKafka    = rgb(0x33, 0x3F, 0x50)
-	cpuWorkers  = rgb(0x3F, 0xA7, 0xA0)
-	cpuConsumer = rgb(0xE9, 0xA2, 0x3B)
-	cpuHarness  = rgb(0xA9, 0xAF, 0xB9)
-	faultSet    = color.NRGBA{R: 0xD1, G: 0x3B, B: 0x4B, A: 0x1F}
-	faultLine   = color.NRGBA{R: 0xC2, G: 0x2F, B: 0x45, A: 0xA0}
-	faultInk    = rgb(0xC2, 0x2F, 0x45)
-	pauseSet    = rgb(0xF0, 0xB4, 0x3A)
+	backlogSet  = tone(0xD3E1F1, 0x24405F)
+	memoryInk   = tone(0x1F7A7A, 0x4CB8B4)
+	memorySet   = tone(0xCFE6E4, 0x1F4746)
+	freshP50    = tone(0x6096D2, 0x4677B0)
+	freshP90    = tone(0x2F70B8, 0x7FB2F0)
+	freshP99    = tone(0x143D73, 0xD3E6FC)
+	cpuRedis    = tone(0xB52A3F, 0xEE6A7C)
+	cpuKafka    = tone(0x333F50, 0xC3CDDB)
+	cpuWorkers  = tone(0x359790, 0x55C7BF)
+	cpuConsumer = tone(0xC8801A, 0xF2B455)
+	cpuHarness  = tone(0x8B929D, 0x7C8594)
+	faultInk    = tone(0xC22F45, 0xFF8A94)
+	faultSet    = faded(faultInk, 0x1F)
+	faultLine   = faded(faultInk, 0xA0)
+	pauseSet    = tone(0xF0B43A, 0xF0B43A)
 )
 
 var stateColors = map[State]color.NRGBA{
-	StateStarting:     rgb(0xA9, 0xC8, 0xE8),
-	StateHealthy:      rgb(0x7F, 0xC2, 0x9B),
-	StateBackpressure: rgb(0xF0, 0xC4, 0x52),
-	StateHung:         rgb(0x7A, 0x5A, 0xA6),
-	StateDead:         rgb(0xB5, 0x2A, 0x3F),
-	StateRestarting:   rgb(0xEE, 0x8A, 0x4A),
-	StateStopped:      rgb(0xD5, 0xDA, 0xE0),
+	StateStarting:     tone(0xA9C8E8, 0x4F7FB5),
+	StateHealthy:      tone(0x7FC29B, 0x3C8A5E),
+	StateBackpressure: tone(0xF0C452, 0xDDB040),
+	StateHung:         tone(0x7A5AA6, 0xA98BDD),
+	StateDead:         cpuRedis,
+	StateRestarting:   tone(0xEE8A4A, 0xEE8A4A),
+	StateStopped:      tone(0xD5DAE0, 0x4A5462),
 }
 
-func rgb(r, g, b uint8) color.NRGBA { return color.NRGBA{R: r, G: g, B: b, A: 0xFF} }
+// darkOf has for each colour of the palette, as SVG has it, that of a dark page.
+var darkOf = map[string]string{}
+
+// tone is a colour of the palette: on white, and in a dark page.
+func tone(light, dark uint32) color.NRGBA {
+	c := color.NRGBA{R: uint8(light >> 16), G: uint8(light >> 8), B: uint8(light), A: 0xFF}
+	darkOf[hex(c)] = fmt.Sprintf("#%06X", dark)
+	return c
+}
+
+// faded is a colour of the palette through which what lies below is seen.
+func faded(c color.NRGBA, alpha uint8) color.NRGBA {
+	dark := darkOf[hex(c)]
+	c.A = alpha
+	darkOf[hex(c)] = dark
+	return c
+}
+
+// hex writes a colour as vgsvg does, which loses a little of one that is faded.
+func hex(c color.Color) string {
+	r, g, b, a := c.RGBA()
+	full := 255 / float64(a)
+	return fmt.Sprintf("#%02X%02X%02X", int(float64(r)*full), int(float64(g)*full),
+		int(float64(b)*full))
+}
 
 // alignment of text to its point: -1 is left or top, 0 centred, 1 right or bottom.
 type alignment struct{ x, y float64 }

@@ -2,9 +2,11 @@ package reports
 
 import (
 	"cmp"
-	"encoding/json"
-	"io"
 	"slices"
+	"strconv"
+	"strings"
+
+	"sluice/internal/options"
 )
 
 // SweepRun is one run of a sweep.
@@ -17,11 +19,15 @@ type SweepRun struct {
 	Reason string `json:"reason"`
 	// KeptUp is true if the flushers were not the limit: the throughput is the load's then, and
 	// they can do more.
-	KeptUp         bool    `json:"kept_up"`
-	SpansPerSecond float64 `json:"spans_per_second"`
-	BytesPerSecond float64 `json:"bytes_per_second"`
-	FreshnessP99   float64 `json:"freshness_p99_seconds"`
-	DrainSeconds   float64 `json:"drain_seconds"`
+	KeptUp bool `json:"kept_up"`
+	// OfferedPerSecond is the load, on average over its time; SpansPerSecond what came of it.
+	OfferedPerSecond float64 `json:"offered_spans_per_second"`
+	SpansPerSecond   float64 `json:"spans_per_second"`
+	BytesPerSecond   float64 `json:"bytes_per_second"`
+	FreshnessP99     float64 `json:"freshness_p99_seconds"`
+	DrainSeconds     float64 `json:"drain_seconds"`
+	// Cores used on average, from the begin of the load until all was out.
+	Cores
 }
 
 // SweepRow is what the repeats with one process count have in common.
@@ -32,6 +38,8 @@ type SweepRow struct {
 	Least    float64 `json:"least_spans_per_second"`
 	Median   float64 `json:"median_spans_per_second"`
 	Greatest float64 `json:"greatest_spans_per_second"`
+	// Offered is the median of the repeats' loads, in spans per second.
+	Offered float64 `json:"offered_spans_per_second"`
 	// Speedup is Median over that of the first row.
 	Speedup float64 `json:"speedup"`
 	// FreshnessP99 is the median of the repeats' 99th percentile, in seconds.
@@ -39,6 +47,8 @@ type SweepRow struct {
 	// Passed is how many repeats passed, KeptUp in how many the flushers were not the limit.
 	Passed int `json:"passed"`
 	KeptUp int `json:"kept_up"`
+	// Cores are the medians of what each used.
+	Cores
 }
 
 // Sweep is the same scenario run with several process counts, several times each.
@@ -58,10 +68,8 @@ func NewSweep(scenario, world string, runs []SweepRun) Sweep {
 	}
 	for processes, repeats := range byCount {
 		row := SweepRow{Processes: processes, Repeats: len(repeats)}
-		var rates, fresh []float64
+		of := func(value func(SweepRun) float64) []float64 { return column(repeats, value) }
 		for _, run := range repeats {
-			rates = append(rates, run.SpansPerSecond)
-			fresh = append(fresh, run.FreshnessP99)
 			if run.Verdict == string(Passed) {
 				row.Passed++
 			}
@@ -69,8 +77,18 @@ func NewSweep(scenario, world string, runs []SweepRun) Sweep {
 				row.KeptUp++
 			}
 		}
+		rates := of(func(r SweepRun) float64 { return r.SpansPerSecond })
 		row.Least, row.Greatest = slices.Min(rates), slices.Max(rates)
-		row.Median, row.FreshnessP99 = median(rates), median(fresh)
+		row.Median = median(rates)
+		row.Offered = median(of(func(r SweepRun) float64 { return r.OfferedPerSecond }))
+		row.FreshnessP99 = median(of(func(r SweepRun) float64 { return r.FreshnessP99 }))
+		row.Cores = Cores{
+			Redis:    median(of(func(r SweepRun) float64 { return r.Redis })),
+			Kafka:    median(of(func(r SweepRun) float64 { return r.Kafka })),
+			Workers:  median(of(func(r SweepRun) float64 { return r.Workers })),
+			Consumer: median(of(func(r SweepRun) float64 { return r.Consumer })),
+			Harness:  median(of(func(r SweepRun) float64 { return r.Harness })),
+		}
 		s.Rows = append(s.Rows, row)
 	}
 	slices.SortFunc(s.Rows, func(a, b SweepRow) int { return cmp.Compare(a.Processes, b.Processes) })
@@ -82,12 +100,76 @@ func NewSweep(scenario, world string, runs []SweepRun) Sweep {
 	return s
 }
 
-// WriteJSON writes the sweep as indented JSON.
-func (s Sweep) WriteJSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(s)
+// Notes says in words what the figures do not tell: what counts can do that kept up with the load,
+// and which of the others is better where their spreads overlap.
+func (s Sweep) Notes() []string {
+	var notes []string
+	limited := func(r SweepRow) bool { return r.KeptUp < r.Repeats }
+	if kept := slices.DeleteFunc(slices.Clone(s.Rows), limited); len(kept) > 0 {
+		notes = append(notes, "the load was the limit with "+counts(kept)+", which may do more")
+	}
+	for _, group := range s.alike() {
+		if slices.ContainsFunc(group, limited) {
+			notes = append(notes, counts(group)+" cannot be told apart: their spreads overlap")
+		}
+	}
+	return notes
 }
+
+// counts names the process counts of rows: "1, 2 and 4 processes".
+func counts(rows []SweepRow) string {
+	last := len(rows) - 1
+	text := options.FormatCount(rows[last].Processes, "process")
+	if last == 0 {
+		return text
+	}
+	var before []string
+	for _, row := range rows[:last] {
+		before = append(before, strconv.Itoa(row.Processes))
+	}
+	return strings.Join(before, ", ") + " and " + text
+}
+
+// alike returns the largest groups of rows whose spreads have a value in common.
+func (s Sweep) alike() [][]SweepRow {
+	var groups [][]SweepRow
+	within := func(small, large []SweepRow) bool {
+		return !slices.ContainsFunc(small, func(r SweepRow) bool { return !slices.Contains(large, r) })
+	}
+	for _, row := range s.Rows {
+		// If some spreads have a value in common, the greatest of their least values is one.
+		var group []SweepRow
+		for _, other := range s.Rows {
+			if other.Least <= row.Least && row.Least <= other.Greatest {
+				group = append(group, other)
+			}
+		}
+		if len(group) < 2 || slices.ContainsFunc(groups,
+			func(g []SweepRow) bool { return within(group, g) }) {
+			continue
+		}
+		groups = slices.DeleteFunc(groups, func(g []SweepRow) bool { return within(g, group) })
+		groups = append(groups, group)
+	}
+	return groups
+}
+
+// CoreUsers names who used cores, with the cores of each row, in the order of a chart; none in a
+// world that does not know.
+func (s Sweep) CoreUsers() (names []string, rows [][]float64) {
+	users, _ := coreUsersIn(s.cores())
+	rows = make([][]float64, len(s.Rows))
+	for _, user := range users {
+		names = append(names, user.name)
+		for i, row := range s.Rows {
+			rows[i] = append(rows[i], user.of(row.Cores))
+		}
+	}
+	return names, rows
+}
+
+// cores are those of each row.
+func (s Sweep) cores() []Cores { return column(s.Rows, func(r SweepRow) Cores { return r.Cores }) }
 
 // median sorts its argument; of an even number of values it is the mean of the middle two.
 func median(values []float64) float64 {

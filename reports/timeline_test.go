@@ -106,7 +106,7 @@ func TestPanelsSayWhatIsNotKnown(t *testing.T) {
 		}
 	}
 	if got, want := NewTimeline(nil, some).cpuStrip().note,
-		"not known: Redis, Kafka, consumer, harness"; got != want {
+		"not known: consumer, Redis, Kafka, harness"; got != want {
 		t.Errorf("cpu has note %q, want %q", got, want)
 	}
 	for limit, want := range map[int64]string{

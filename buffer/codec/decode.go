@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"strconv"
 
 	"sluice/buffer"
@@ -129,20 +130,12 @@ func (r *reader) number(f field) {
 	// The largest float64 has 309 digits, so a number as short as this is only too large with
 	// an exponent.
 	const shortMax = 300
-	if len(text) > shortMax || hasExponent(text) {
+	exponent := bytes.IndexByte(text, 'e') >= 0 || bytes.IndexByte(text, 'E') >= 0
+	if len(text) > shortMax || exponent {
 		if _, err := strconv.ParseFloat(string(text), 64); err != nil {
 			r.wrong(f, want+" that fits into a float64")
 		}
 	}
-}
-
-func hasExponent(number []byte) bool {
-	for _, c := range number {
-		if c|0x20 == 'e' {
-			return true
-		}
-	}
-	return false
 }
 
 func (r *reader) string(f field) {

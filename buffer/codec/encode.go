@@ -63,20 +63,16 @@ func (c *JSON) encode(
 		return []buffer.Chunk{w.chunk(0, 1, spans, splices)}, nil
 	}
 	w.skip = skipEnrichment
-	ranges := c.ranges(splices)
+	sizes := make([]int, len(splices))
+	for i := range splices {
+		sizes[i] = splices[i].size
+	}
+	ranges := buffer.Chunks(sizes, c.limit)
 	chunks := make([]buffer.Chunk, len(ranges))
 	for i, r := range ranges {
 		chunks[i] = w.chunk(i, len(ranges), spans[r[0]:r[1]:r[1]], splices[r[0]:r[1]])
 	}
 	return chunks, nil
-}
-
-func (c *JSON) ranges(splices []splice) [][2]int {
-	sizes := make([]int, len(splices))
-	for i := range splices {
-		sizes[i] = splices[i].size
-	}
-	return buffer.Chunks(sizes, c.limit)
 }
 
 // The pieces of a message around its spans.

@@ -73,7 +73,7 @@ func (e extent) none() bool { return e.to == 0 }
 // that counts is known.
 type message struct {
 	scanner
-	fields [fieldCount]extent
+	fields [fieldCount + 1]extent
 	// segment is the value of the segment attribute in the last of the attributes.
 	segment extent
 	// closing is the offset of the bracket that ends the message's object.
@@ -132,20 +132,15 @@ func (m *message) field(f field) bool {
 	from := m.pos
 	if f == attributes {
 		m.segment = extent{}
-		if m.at('{') {
-			if !m.attributes() {
-				return false
-			}
-			m.fields[f] = extent{from, m.pos}
-			return true
-		}
 	}
-	if !m.value() {
+	if f == attributes && m.at('{') {
+		if !m.attributes() {
+			return false
+		}
+	} else if !m.value() {
 		return false
 	}
-	if f != fieldCount {
-		m.fields[f] = extent{from, m.pos}
-	}
+	m.fields[f] = extent{from, m.pos}
 	return true
 }
 

@@ -61,9 +61,9 @@ func (s *scanner) value() bool {
 	case '"':
 		return s.string()
 	case '{':
-		return s.object()
+		return s.nested('}')
 	case '[':
-		return s.array()
+		return s.nested(']')
 	case 't':
 		return s.literal("true")
 	case 'f':
@@ -104,36 +104,25 @@ func (s *scanner) comma() bool {
 	return true
 }
 
-func (s *scanner) object() bool {
+// nested consumes an object or an array, up to its closing brace or bracket.
+func (s *scanner) nested(closing byte) bool {
 	if !s.enter() {
 		return false
 	}
-	if s.peek() == '}' {
-		return s.leave('}')
+	if s.peek() == closing {
+		return s.leave(closing)
 	}
 	for {
-		if _, ok := s.key(); !ok || !s.value() {
-			return false
+		if closing == '}' {
+			if _, ok := s.key(); !ok {
+				return false
+			}
 		}
-		if !s.comma() {
-			return s.leave('}')
-		}
-	}
-}
-
-func (s *scanner) array() bool {
-	if !s.enter() {
-		return false
-	}
-	if s.peek() == ']' {
-		return s.leave(']')
-	}
-	for {
 		if !s.value() {
 			return false
 		}
 		if !s.comma() {
-			return s.leave(']')
+			return s.leave(closing)
 		}
 	}
 }

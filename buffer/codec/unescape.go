@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -46,17 +47,8 @@ func unescape(text []byte, buf *buffered) []byte {
 }
 
 func shortEscape(c byte) byte {
-	switch c {
-	case 'b':
-		return '\b'
-	case 'f':
-		return '\f'
-	case 'n':
-		return '\n'
-	case 'r':
-		return '\r'
-	case 't':
-		return '\t'
+	if at := strings.IndexByte("bfnrt", c); at >= 0 {
+		return "\b\f\n\r\t"[at]
 	}
 	return c
 }

@@ -135,11 +135,8 @@ func (r *reader) uvarint() uint64 {
 }
 
 func (r *reader) varint() int64 {
-	n, width := binary.Varint(r.rest)
-	if r.bytes(uint64(max(width, 0))); width <= 0 {
-		r.fault = errFrame
-	}
-	return n
+	n := r.uvarint() // zigzag: the sign is the lowest bit
+	return int64(n>>1) ^ -int64(n&1)
 }
 
 func (r *reader) spanID() (id buffer.SpanID) {

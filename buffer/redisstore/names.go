@@ -109,15 +109,11 @@ func (s *Store) shardStem(shard buffer.Shard) string {
 	return fmt.Sprintf("%s{s:%s:%d}:", s.config.Namespace, s.config.Slice, shard)
 }
 
-func beUint32(s string) uint32 {
-	return uint32(s[0])<<24 | uint32(s[1])<<16 | uint32(s[2])<<8 | uint32(s[3])
-}
+func beUint32(s string) uint32 { return binary.BigEndian.Uint32([]byte(s[:4])) }
 
-func beUint64(s string) uint64 { return uint64(beUint32(s))<<32 | uint64(beUint32(s[4:])) }
+func beUint64(s string) uint64 { return binary.BigEndian.Uint64([]byte(s[:8])) }
 
-func leUint32(s string) uint32 {
-	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
-}
+func leUint32(s string) uint32 { return binary.LittleEndian.Uint32([]byte(s[:4])) }
 
 // leUint56 reads 7 bytes.
 func leUint56(s string) uint64 {

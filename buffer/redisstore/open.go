@@ -79,15 +79,13 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if s.decompressor, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0)); err != nil {
-		return fmt.Errorf("redis: %w", err)
-	}
-	if s.config.Compression {
+	s.decompressor, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0))
+	if err == nil && s.config.Compression {
 		s.compressor, err = zstd.NewWriter(nil,
 			zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(compressWindow))
-		if err != nil {
-			return fmt.Errorf("redis: %w", err)
-		}
+	}
+	if err != nil {
+		return fmt.Errorf("redis: %w", err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,24 +80,20 @@ func (d *demo) close() {
 func (d *demo) start(
 	stop context.Context, drain func(), p *program, line *pipeline.Pipeline,
 ) func() {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	var tasks sync.WaitGroup
+	tasks.Go(func() {
 		d.load(stop)
 		// The load is over: what it sent should come out before the program ends.
-		patience := p.cfg.Pipeline.Options.Timeout + drainSlack
-		d.await(stop, patience, func() bool { return flushed(line).Spans >= d.sent.Load() })
+		until := time.Now().Add(p.cfg.Pipeline.Options.Timeout + drainSlack)
+		for flushed(line).Spans < d.sent.Load() && time.Now().Before(until) &&
+			sleep(stop, 50*time.Millisecond) {
+		}
 		drain()
-	}()
-	rates := make(chan struct{})
-	go func() {
-		defer close(rates)
-		p.showRates(stop, d, line)
-	}()
+	})
+	tasks.Go(func() { p.showRates(stop, line) })
 	return func() {
 		drain()
-		<-done
-		<-rates
+		tasks.Wait()
 		p.screen.Clear()
 		p.log.Info(d.sum(line))
 	}
@@ -128,13 +125,6 @@ func (d *demo) load(stop context.Context) {
 			})
 	}
 	_ = d.client.Flush(stop)
-}
-
-// await polls until the condition holds, or patience is used up.
-func (d *demo) await(stop context.Context, patience time.Duration, holds func() bool) {
-	until := time.Now().Add(patience)
-	for !holds() && time.Now().Before(until) && sleep(stop, 50*time.Millisecond) {
-	}
 }
 
 // sleep returns false if stop is done first.

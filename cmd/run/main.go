@@ -66,8 +66,7 @@ func report(stderr io.Writer, err error) int {
 	for line := range strings.Lines(err.Error()) {
 		_, _ = fmt.Fprintln(stderr, "run: "+strings.TrimRight(line, "\n"))
 	}
-	var usage *config.UsageError
-	if errors.As(err, &usage) {
+	if _, usage := errors.AsType[*config.UsageError](err); usage {
 		_, _ = fmt.Fprintln(stderr, "run: see run --help for all flags")
 		return codeUsage
 	}

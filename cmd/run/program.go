@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -47,13 +48,12 @@ func (p *program) run() (int, error) {
 	stop, drain := context.WithCancel(ctx)
 	defer drain()
 	done := make(chan struct{})
-	ended := make(chan error, 1)
+	var err error // written before done is closed
 	go func() {
 		defer close(done)
-		ended <- p.live(ctx, stop, drain)
+		err = p.live(ctx, stop, drain)
 	}()
-	forced := p.obey(done, drain, atOnce)
-	if forced {
+	if p.obey(done, drain, atOnce) {
 		// Do not wait for what is stuck on a server. The workers end with this process.
 		select {
 		case <-done:
@@ -61,7 +61,7 @@ func (p *program) run() (int, error) {
 		}
 		return codeAtOnce, nil
 	}
-	return codeDone, <-ended
+	return codeDone, err
 }
 
 // obey follows the signals until done: the first one drains, the second ends at once.
@@ -119,8 +119,7 @@ func (p *program) live(ctx, stop context.Context, drain func()) error {
 		if errors.Is(err, context.Canceled) && stop.Err() != nil {
 			return nil // asked to stop before it had started
 		}
-		var missing *kafkaio.MissingTopicsError
-		if errors.As(err, &missing) {
+		if _, missing := errors.AsType[*kafkaio.MissingTopicsError](err); missing {
 			err = fmt.Errorf("%w (--create-topics does that)", err)
 		}
 		return err
@@ -188,14 +187,11 @@ func (p *program) watch(ctx context.Context, k *config.KillSwitch) func() {
 	ctx, cancel := context.WithCancel(ctx)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		k.Watch(ctx, hup)
-	}()
+	var watching sync.WaitGroup
+	watching.Go(func() { k.Watch(ctx, hup) })
 	return func() {
 		signal.Stop(hup)
 		cancel()
-		<-done
+		watching.Wait()
 	}
 }

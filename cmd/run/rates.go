@@ -15,11 +15,7 @@ import (
 func flushed(line *pipeline.Pipeline) flusher.Totals {
 	var sum flusher.Totals
 	for _, w := range line.Workers() {
-		sum.Segments += w.Totals.Segments
-		sum.Spans += w.Totals.Spans
-		sum.Bytes += w.Totals.Bytes
-		sum.Records += w.Totals.Records
-		sum.DeadLetters += w.Totals.DeadLetters
+		sum = sum.Plus(w.Totals)
 	}
 	return sum
 }
@@ -42,7 +38,7 @@ type moment struct {
 }
 
 // showRates shows what happens, once a second, until stop is done.
-func (p *program) showRates(stop context.Context, d *demo, line *pipeline.Pipeline) {
+func (p *program) showRates(stop context.Context, line *pipeline.Pipeline) {
 	began := time.Now()
 	last := moment{at: began}
 	for sleep(stop, rateEvery) {

@@ -142,20 +142,20 @@ func (c *capacityCommand) measure(
 	var points []capacity.Point
 	start := max(least, float64(cfg.Scenario.Workload.Rate.Peak()))
 	for _, processes := range c.Processes {
+		count := options.FormatCount(processes, "process")
 		for repeat := range c.Repeat {
 			one := cfg
 			one.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
 			one.Scenario.Seed += uint64(repeat)
 			probe := func(ctx context.Context, rate float64) (capacity.Probe, error) {
-				line.Show(fmt.Sprintf("%d processes, repeat %d of %d: %.0f spans/s", processes, repeat+1,
-					c.Repeat, rate))
+				line.Show(fmt.Sprintf("%s, repeat %d of %d: %.0f spans/s", count, repeat+1, c.Repeat, rate))
 				one.Scenario.Workload.Rate = scenarios.Constant(rate)
 				outcome, err := harness.Run(ctx, one)
 				if err == nil && outcome.Interrupted {
 					err = errors.New("interrupted")
 				}
 				if err != nil {
-					return capacity.Probe{}, fmt.Errorf("%d processes at %.0f spans/s: %w", processes, rate, err)
+					return capacity.Probe{}, fmt.Errorf("%s at %.0f spans/s: %w", count, rate, err)
 				}
 				return capacity.ProbeOf(outcome, rate, host), nil
 			}

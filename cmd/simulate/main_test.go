@@ -188,6 +188,7 @@ func TestSweep(t *testing.T) {
 	code, out, errs := call("sweep", scenarioFile(t, quick), "--processes", "1,2", "--repeat", "1",
 		"--out", dir)
 	if code != 0 || !strings.HasSuffix(out, "\nverdict: passed\n") ||
+		!strings.Contains(errs, "1 process, repeat 1 of 1") ||
 		!strings.Contains(errs, "2 processes, repeat 1 of 1") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/sim/kernel"
 )
@@ -53,8 +54,8 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 		if r.Reason != "" {
 			verdict += " (" + r.Reason + ")"
 		}
-		fmt.Fprintf(to.err, "%d processes, repeat %d of %d: %.0f spans/s, %s\n",
-			r.Processes, r.Repeat, c.Repeat, r.SpansPerSecond, verdict)
+		fmt.Fprintf(to.err, "%s, repeat %d of %d: %.0f spans/s, %s\n",
+			options.FormatCount(r.Processes, "process"), r.Repeat, c.Repeat, r.SpansPerSecond, verdict)
 	}
 	result, err := harness.Sweep(ctx, cfg)
 	if err != nil {

@@ -95,8 +95,8 @@ func (r *Report) fit() {
 	var points []usl.Point
 	for _, p := range r.Points {
 		if p.Failed == 0 {
-			r.NoFit = fmt.Sprintf("with %d processes, no rate was too high: the search ended at %.0f spans/s",
-				p.Processes, p.Throughput)
+			r.NoFit = fmt.Sprintf("with %s, no rate was too high: the search ended at %.0f spans/s",
+				processes(p.Processes), p.Throughput)
 			return
 		}
 		points = append(points, usl.Point{Processes: float64(p.Processes), Throughput: p.Throughput})
@@ -156,12 +156,7 @@ func (r *Report) next(best Count) string {
 
 func grouped(v float64) string { return options.FormatGrouped(int64(math.Round(v)), ",") }
 
-func processes(n int) string {
-	if n == 1 {
-		return "1 process"
-	}
-	return fmt.Sprintf("%d processes", n)
-}
+func processes(n int) string { return options.FormatCount(n, "process") }
 
 // Headline is the answer in a sentence or two.
 func (r *Report) Headline() string {

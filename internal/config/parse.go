@@ -94,7 +94,7 @@ func given(parsed *kong.Context, name string) bool {
 }
 
 func newParser(f *flags, version string, out io.Writer, asked *bool) (*kong.Kong, error) {
-	return kong.New(f,
+	opts := []kong.Option{
 		kong.Name("run"),
 		kong.Description(description),
 		kong.DefaultEnvars(strings.TrimSuffix(envPrefix, "_")),
@@ -102,7 +102,11 @@ func newParser(f *flags, version string, out io.Writer, asked *bool) (*kong.Kong
 		kong.Writers(out, out),
 		kong.Exit(func(int) { *asked = true }),
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 100}),
-	)
+	}
+	for name, mapper := range values {
+		opts = append(opts, kong.NamedMapper(name, mapper))
+	}
+	return kong.New(f, opts...)
 }
 
 // configPath finds --config before anything else is parsed.

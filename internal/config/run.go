@@ -35,8 +35,8 @@ type Run struct {
 
 // What --embedded takes instead of the defaults, so that there is soon something to see.
 const (
-	embeddedTimeout     = duration(4 * time.Second)
-	embeddedRootTimeout = duration(2 * time.Second)
+	embeddedTimeout     = 4 * time.Second
+	embeddedRootTimeout = 2 * time.Second
 	embeddedHTTP        = "127.0.0.1:0"
 )
 
@@ -85,12 +85,12 @@ func (f *flags) resolve() (Run, error) {
 	return Run{
 		Pipeline:       c,
 		KillSwitchFile: f.KillSwitch,
-		HTTP:           string(f.HTTP),
+		HTTP:           f.HTTP,
 		LogLevel:       level,
 		LogFormat:      f.LogFormat,
 		Embedded:       f.Embedded,
 		EmbeddedRate:   f.EmbeddedRate,
-		Duration:       time.Duration(f.Duration),
+		Duration:       f.Duration,
 	}, nil
 }
 
@@ -109,7 +109,7 @@ func noURL(flag string, addresses []string) error {
 func (f *flags) redis(r *pipeline.Redis) {
 	r.Addresses = f.Redis
 	r.User = f.RedisUser
-	r.TLS = f.RedisTLS.config()
+	r.TLS = pipeline.TLS(f.RedisTLS)
 	r.Namespace, r.Slice = f.RedisNamespace, f.Slice
 	r.Compression = f.RedisCompression
 }
@@ -120,7 +120,7 @@ func (f *flags) kafka(k *pipeline.Kafka) {
 	if f.KafkaSASL != "none" {
 		k.SASL.Mechanism = kafkaio.Mechanism(f.KafkaSASL)
 	}
-	k.TLS = f.KafkaTLS.config()
+	k.TLS = pipeline.TLS(f.KafkaTLS)
 }
 
 func (f *flags) topics(c *pipeline.Config) {
@@ -129,31 +129,30 @@ func (f *flags) topics(c *pipeline.Config) {
 		c.DeadLetterTopic = pipeline.DeadLetterTopicOf(f.InputTopic)
 	}
 	c.CreateTopics = f.CreateTopics
-	c.Partitions, c.Replication = int32(f.Partitions), int16(f.Replication)
+	c.Partitions, c.Replication = int32(f.Partitions), f.Replication
 	c.Group, c.InstanceID = f.Group, f.InstanceID
 }
 
 func (f *flags) buffering(c *pipeline.Config) {
-	o := &c.Options
-	o.Timeout, o.RootTimeout = time.Duration(f.Timeout), time.Duration(f.RootTimeout)
-	o.MaxSegmentAge = time.Duration(f.MaxSegmentAge)
-	o.LateWindow = time.Duration(f.LateWindow)
-	o.MaxSegmentBytes = buffer.Bytes(f.MaxSegmentBytes)
-	c.Ingest.MaxBatch, c.Ingest.MaxBatchWait = f.MaxBatch, time.Duration(f.MaxBatchWait)
+	c.Options = buffer.Options{
+		Timeout: f.Timeout, RootTimeout: f.RootTimeout, MaxSegmentAge: f.MaxSegmentAge,
+		MaxSegmentBytes: f.MaxSegmentBytes, LateWindow: f.LateWindow,
+	}
+	c.Ingest.MaxBatch, c.Ingest.MaxBatchWait = f.MaxBatch, f.MaxBatchWait
 }
 
 func (f *flags) flushing(c *pipeline.Config) {
 	s := &c.Flusher
-	s.Processes = int(f.FlusherProcesses)
-	s.MaxUnhealthy = time.Duration(f.MaxUnhealthy)
+	s.Processes = f.FlusherProcesses
+	s.MaxUnhealthy = f.MaxUnhealthy
 	s.CheckEvery = min(s.CheckEvery, max(s.MaxUnhealthy/10, time.Millisecond))
-	s.BackpressureAfter = time.Duration(f.BackpressureAfter)
+	s.BackpressureAfter = f.BackpressureAfter
 	s.RestartBudget = f.RestartBudget
-	s.MaxMemory = float64(f.MaxMemory)
-	s.ShutdownTimeout = time.Duration(f.ShutdownTimeout)
+	s.MaxMemory = f.MaxMemory
+	s.ShutdownTimeout = f.ShutdownTimeout
 	c.Mode = pipeline.Mode(f.FlusherMode)
 	c.Worker.MaxFlushSegments = f.MaxFlushSegments
-	c.Limits.Threads, c.Limits.MemoryMax = f.WorkerThreads, buffer.Bytes(f.WorkerMemory)
+	c.Limits.Threads, c.Limits.MemoryMax = f.WorkerThreads, f.WorkerMemory
 }
 
 // secrets come from a variable or a file, never from the command line, which everyone can read.

@@ -2,103 +2,63 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
-	"sluice/buffer"
+	"github.com/alecthomas/kong"
+
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
 	"sluice/internal/options"
 )
 
-// duration is a time with a unit, and never negative.
-type duration time.Duration
-
-// UnmarshalText reads "60s", "1m30s", "250ms", or a plain 0.
-func (d *duration) UnmarshalText(text []byte) error {
-	v, err := options.ParseDuration(string(text))
-	*d = duration(v)
-	return err
+// values are how flags are read that are not plain words or numbers, by the type in their tag.
+var values = map[string]kong.Mapper{
+	"duration":          as(options.ParseDuration),
+	"optional-duration": or(options.Off, 0, options.ParseDuration),
+	"patience":          as(parsePatience),
+	"size":              or(options.Off, 0, options.ParseSize),
+	"count":             or("broker", kafkaio.BrokerDefault, options.Count[int16](1)),
+	"processes":         or("per-shard", flusher.PerShard, options.Count[int](1)),
+	"share":             or(options.Off, flusher.MemoryOff, options.ParseShare),
+	"listen":            as(parseListen),
 }
 
-// String returns the text form of time.Duration.
-func (d duration) String() string { return time.Duration(d).String() }
+// as reads a flag of type T.
+func as[T any](parse func(text string) (T, error)) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+			return err
+		}
+		v, err := parse(text)
+		target.Set(reflect.ValueOf(v))
+		return err
+	}
+}
 
-// patience is a duration, or none: waiting forever.
-type patience time.Duration
+// or reads a flag of type T, or the word that stands for a value.
+func or[T any](word string, value T, parse func(text string) (T, error)) kong.MapperFunc {
+	return as(func(text string) (T, error) { return options.Or(text, word, value, parse) })
+}
 
-// UnmarshalText reads a duration or "none".
-func (p *patience) UnmarshalText(text []byte) error {
-	v, err := options.Or(string(text), "none", flusher.NoTimeout, options.ParseDuration)
+// parsePatience reads a duration or "none": waiting forever.
+func parsePatience(text string) (time.Duration, error) {
+	d, err := options.Or(text, "none", flusher.NoTimeout, options.ParseDuration)
 	if err != nil {
 		err = fmt.Errorf("%w to wait as long as it takes", err)
 	}
-	*p = patience(v)
-	return err
+	return d, err
 }
 
-// optionalDuration is a duration that "off" switches off.
-type optionalDuration time.Duration
-
-// UnmarshalText reads a duration or "off", which is 0.
-func (o *optionalDuration) UnmarshalText(text []byte) error {
-	v, err := options.Or(string(text), options.Off, 0, options.ParseDuration)
-	*o = optionalDuration(v)
-	return err
-}
-
-// size is a number of bytes; "off" is 0.
-type size buffer.Bytes
-
-// UnmarshalText reads "10MiB", "512KB", "10485760" or "off".
-func (s *size) UnmarshalText(text []byte) error {
-	v, err := options.Or(string(text), options.Off, 0, options.ParseSize)
-	*s = size(v)
-	return err
-}
-
-// count is a number of partitions or replicas, or the broker's default.
-type count int16
-
-// UnmarshalText reads a number from 1, or "broker".
-func (c *count) UnmarshalText(text []byte) (err error) {
-	*c, err = options.Or(string(text), "broker", kafkaio.BrokerDefault, options.Count[count](1))
-	return err
-}
-
-// processes is a number of workers, or one per shard.
-type processes int
-
-// UnmarshalText reads a number from 1, or "per-shard".
-func (p *processes) UnmarshalText(text []byte) (err error) {
-	*p, err = options.Or(string(text), "per-shard", flusher.PerShard, options.Count[processes](1))
-	return err
-}
-
-// share is a fraction of a node's memory.
-type share float64
-
-// UnmarshalText reads "0.8", "80%", or "off", which is 1.
-func (s *share) UnmarshalText(text []byte) error {
-	v, err := options.Or(string(text), options.Off, flusher.MemoryOff, options.ParseShare)
-	*s = share(v)
-	return err
-}
-
-// listen is an address to serve on, or off.
-type listen string
-
-// UnmarshalText reads "host:port", or "off" (also empty).
-func (l *listen) UnmarshalText(text []byte) error {
-	word := string(text)
-	if word == options.Off || word == "" {
-		*l = ""
-		return nil
+// parseListen reads "host:port", or "off" (also empty), which is empty.
+func parseListen(text string) (string, error) {
+	if text == options.Off || text == "" {
+		return "", nil
 	}
-	_, port, found := strings.Cut(word, ":")
-	if !found || port == "" {
-		return fmt.Errorf("%q is not an address: want host:port, such as 127.0.0.1:8080, or off", word)
+	if _, port, _ := strings.Cut(text, ":"); port == "" {
+		return "", fmt.Errorf("%q is not an address: want host:port, such as 127.0.0.1:8080, or off", text)
 	}
-	*l = listen(word)
-	return nil
+	return text, nil
 }

@@ -206,7 +206,8 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(result.Rows) != 2 || len(ran) != 4 || result.Rows[1].Repeats != 2 ||
-		result.Code != judge.ExitPassed || result.Rows[0].Median <= 0 || ran[0].Seed == ran[3].Seed {
+		result.Code != judge.ExitPassed || result.Rows[0].Median <= 0 || ran[0].Seed == ran[3].Seed ||
+		result.Rows[0].Offered <= 0 || result.Rows[0].Harness <= 0 {
 		t.Errorf("result is %+v, ran %+v", result, ran)
 	}
 	dir := filepath.Join(t.TempDir(), "sweep")
@@ -219,7 +220,9 @@ func TestSweep(t *testing.T) {
 	}
 	var text bytes.Buffer
 	err = result.WriteText(&text, dir)
-	if err != nil || !strings.HasSuffix(text.String(), "verdict: passed\n") {
+	if err != nil || !strings.HasSuffix(text.String(), "verdict: passed\n") ||
+		!strings.Contains(text.String(), "cores: workers") ||
+		!strings.Contains(text.String(), "the load was the limit with 1 and 2 processes") {
 		t.Errorf("text is %q, %v", text.String(), err)
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"sluice/internal/judge"
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -49,17 +51,22 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 				err = errors.New("interrupted")
 			}
 			if err != nil {
-				return result(), fmt.Errorf("run %d with %d processes: %w", repeat+1, processes, err)
+				return result(), fmt.Errorf("run %d with %s: %w", repeat+1,
+					options.FormatCount(processes, "process"), err)
 			}
 			run := reports.SweepRun{
 				Processes: processes, Repeat: repeat + 1, Seed: one.Scenario.Seed,
-				Verdict:        outcome.Result.Verdict,
-				KeptUp:         keptUp(outcome),
-				SpansPerSecond: outcome.Result.Throughput.SpansPerSecond,
-				BytesPerSecond: outcome.Result.Throughput.BytesPerSecond,
-				FreshnessP99:   outcome.Result.Freshness.P99,
-				DrainSeconds:   outcome.Result.Run.DrainSeconds,
+				Verdict:          outcome.Result.Verdict,
+				KeptUp:           keptUp(outcome),
+				OfferedPerSecond: float64(outcome.Result.Ledger.Sent) / one.Scenario.Duration.Seconds(),
+				SpansPerSecond:   outcome.Result.Throughput.SpansPerSecond,
+				BytesPerSecond:   outcome.Result.Throughput.BytesPerSecond,
+				FreshnessP99:     outcome.Result.Freshness.P99,
+				DrainSeconds:     outcome.Result.Run.DrainSeconds,
 			}
+			// Short loads are flushed in the drain, most of them.
+			run.Cores = reports.CoresDuring(outcome.Samples, 0,
+				one.Scenario.Duration.Seconds()+run.DrainSeconds)
 			if j, ok := reports.First(outcome.Result.Invariants, outcome.Result.Expectations); ok {
 				run.Reason = j.Name + ": " + j.Detail
 			}
@@ -89,19 +96,33 @@ func keptUp(o *judge.Outcome) bool {
 		o.Result.Run.DrainSeconds <= (timeout+drainSlack).Seconds()
 }
 
-// WriteText writes the table for a reader.
+// WriteText writes the tables for a reader: spans per second, and the cores used where they are
+// known; and what the figures do not tell apart.
 func (s SweepResult) WriteText(w io.Writer, dir string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "processes\tleast/s\tmedian/s\tgreatest/s\tspeedup\tp99 fresh s\tpassed\t"+
+	fmt.Fprintln(t, "processes\toffered/s\tleast/s\tmedian/s\tgreatest/s\tspeedup\tp99 fresh s\tpassed\t"+
 		"load was the limit\t")
 	for _, r := range s.Rows {
-		fmt.Fprintf(t, "%d\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t%d of %d\t%d of %d\t\n", r.Processes, r.Least,
-			r.Median, r.Greatest, r.Speedup, r.FreshnessP99, r.Passed, r.Repeats, r.KeptUp, r.Repeats)
+		fmt.Fprintf(t, "%d\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t%d of %d\t%d of %d\t\n", r.Processes,
+			r.Offered, r.Least, r.Median, r.Greatest, r.Speedup, r.FreshnessP99, r.Passed, r.Repeats,
+			r.KeptUp, r.Repeats)
+	}
+	if users, rows := s.CoreUsers(); len(users) > 0 {
+		fmt.Fprintf(t, "\nprocesses\tcores: %s\t\n", strings.Join(users, "\t"))
+		for i, cores := range rows {
+			fmt.Fprintf(t, "%d\t", s.Rows[i].Processes)
+			for _, used := range cores {
+				fmt.Fprintf(t, "%.2f\t", used)
+			}
+			fmt.Fprintln(t)
+		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	verdict := "verdict: " + judge.Verdicts[s.Code]
-	_, err := fmt.Fprintf(w, "Results  %s\n%s\n", dir, verdict)
+	for _, note := range s.Notes() {
+		fmt.Fprintln(w, note)
+	}
+	_, err := fmt.Fprintf(w, "Results  %s\nverdict: %s\n", dir, judge.Verdicts[s.Code])
 	return err
 }

@@ -152,15 +152,9 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	c.collectMemory(out)
 }
 
-// states are all states of a worker, so that each has a line from the start.
-var states = []flusher.State{
-	flusher.StateStopped, flusher.StateStarting, flusher.StateHealthy, flusher.StateBackpressure,
-	flusher.StateHung, flusher.StateDead, flusher.StateRestarting, flusher.StateStopping,
-}
-
 func collectWorker(out chan<- prometheus.Metric, w flusher.WorkerState, now time.Time) {
 	label := strconv.Itoa(w.Worker)
-	for _, state := range states {
+	for state := range flusher.StateStopping + 1 { // each has a line from the start
 		workerState.emit(out, truth(state == w.State), label, state.String())
 	}
 	for _, shard := range w.Shards {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,7 +33,7 @@ const (
 type Server struct {
 	listener net.Listener
 	http     *http.Server
-	done     chan struct{}
+	serving  sync.WaitGroup
 }
 
 // Listen starts to serve on the address. The error names the address.
@@ -50,14 +51,12 @@ func Listen(
 			ReadHeaderTimeout: headerWait,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},
-		done: make(chan struct{}),
 	}
-	go func() {
-		defer close(s.done)
+	s.serving.Go(func() {
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("http server ended", "error", err)
 		}
-	}()
+	})
 	return s, nil
 }
 
@@ -71,7 +70,7 @@ func (s *Server) Close() {
 	if s.http.Shutdown(ctx) != nil {
 		_ = s.http.Close()
 	}
-	<-s.done
+	s.serving.Wait()
 }
 
 // Handler is the server's handler alone.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/internal/ledger"
+	"sluice/internal/options"
 	"sluice/reports"
 )
 
@@ -40,9 +41,9 @@ func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
 		}
 	}
 	add("restarts_min", restarts >= x.RestartsMin, "%s, expected %d or more",
-		plural(restarts, "restart"), x.RestartsMin)
+		options.FormatCount(restarts, "restart"), x.RestartsMin)
 	add("worker_restarts_max", x.WorkerRestartsMax.Allows(int64(worst)),
-		"worker %d had %s, limit %s", worstWorker, plural(worst, "restart"), text(x.WorkerRestartsMax))
+		"worker %d had %s, limit %s", worstWorker, options.FormatCount(worst, "restart"), text(x.WorkerRestartsMax))
 	whose := ""
 	if e.Limited {
 		whose = "; the harness was the limit, not the system"

@@ -5,6 +5,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/options"
 	"sluice/reports"
 )
 
@@ -36,7 +37,7 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 			}
 		}
 	}
-	return passed("input of shards paused %s, and resumed each time", plural(len(pauses), "time"))
+	return passed("input of shards paused %s, and resumed each time", options.FormatCount(len(pauses), "time"))
 }
 
 // slot is the place of a worker in one life of a consumer.

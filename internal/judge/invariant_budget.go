@@ -2,6 +2,7 @@ package judge
 
 import (
 	"sluice/flusher"
+	"sluice/internal/options"
 	"sluice/reports"
 )
 
@@ -45,5 +46,5 @@ func judgeRestartBudget(e *Evidence) (reports.Verdict, string) {
 			}
 		}
 	}
-	return passed("%s, %d allowed per worker", plural(total, "restart"), budget)
+	return passed("%s, %d allowed per worker", options.FormatCount(total, "restart"), budget)
 }

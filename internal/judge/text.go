@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"sluice/internal/options"
 	"sluice/reports"
 )
 
@@ -47,7 +48,7 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 	for _, worker := range r.Workers {
 		restarts := "no restart"
 		if worker.Restarts > 0 {
-			restarts = plural(worker.Restarts, "restart") + ": " + strings.Join(worker.Causes, "; ")
+			restarts = options.FormatCount(worker.Restarts, "restart") + ": " + strings.Join(worker.Causes, "; ")
 		}
 		row(fmt.Sprintf("Worker %d", worker.Worker), "shards %s; %s",
 			strings.Trim(strings.ReplaceAll(fmt.Sprint(worker.Shards), " ", ","), "[]"), restarts)
@@ -80,14 +81,6 @@ func (o *Outcome) Verdict() string {
 		name = " (" + j.Name + ")"
 	}
 	return fmt.Sprintf("verdict: %s%s; replay: %s", o.Result.Verdict, name, o.Result.Replay)
-}
-
-// plural counts things: "1 restart", "2 restarts".
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func mark(v reports.Verdict) string {

@@ -74,7 +74,7 @@ func BenchmarkRealSource(b *testing.B) {
 }
 
 func fillTopic(b *testing.B, cfg Config, topic string) (messages int) {
-	client, err := kgo.NewClient(append(cfg.options("load"),
+	client, err := kgo.NewClient(append(cfg.options(cfg.brokers("load")),
 		kgo.ProducerBatchCompression(kgo.NoCompression()))...)
 	if err != nil {
 		b.Fatal(err)

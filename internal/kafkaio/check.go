@@ -1,14 +1,14 @@
 package kafkaio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -120,8 +120,8 @@ func ask(
 		return err
 	}
 	cause := &lastFailure{}
-	client, err := kgo.NewClient(append(cfg.quiet().options("check"),
-		kgo.WithHooks(cause),
+	cfg.Hooks = nil
+	client, err := kgo.NewClient(append(cfg.options(cause), // no log: at start the error says it
 		kgo.RequestRetries(2),
 		kgo.RetryTimeout(cfg.CheckTimeout),
 		kgo.DialTimeout(cfg.CheckTimeout),
@@ -135,9 +135,9 @@ func ask(
 	bounded, cancel := context.WithTimeout(ctx, cfg.CheckTimeout)
 	defer cancel()
 	err = question(bounded, kadm.NewClient(client))
-	var missing *MissingTopicsError
+	_, missing := errors.AsType[*MissingTopicsError](err)
 	switch {
-	case err == nil, errors.As(err, &missing):
+	case err == nil, missing:
 		return err
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -149,39 +149,23 @@ func ask(
 	return fmt.Errorf("%s: %w", cfg.where(), cause.or(err))
 }
 
-// discard logs nothing.
-var discard = slog.New(slog.DiscardHandler)
-
-// quiet returns the config without the voices of a running client: at start the error says it.
-func (c Config) quiet() Config {
-	c.Log, c.Hooks = discard, nil
-	return c
-}
-
 // lastFailure remembers why a connection could not be made.
-type lastFailure struct {
-	mu  sync.Mutex
-	err error
-}
+type lastFailure struct{ err atomic.Pointer[error] }
 
 // OnBrokerConnect is called by the client with the outcome of every attempt to connect.
 func (f *lastFailure) OnBrokerConnect(
 	meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error,
 ) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if err != nil {
 		err = fmt.Errorf("connect to %s:%d: %w", meta.Host, meta.Port, err)
 	}
-	f.err = err
+	f.err.Store(&err)
 }
 
 // or returns the failure to connect if there was one, else err.
 func (f *lastFailure) or(err error) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.err != nil {
-		return f.err
+	if failed := f.err.Load(); failed != nil {
+		return cmp.Or(*failed, err)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package kafkaio
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/flusher"
 	"sluice/internal/check"
 	"sluice/internal/route"
 
@@ -114,12 +116,12 @@ func (s SASL) mechanism() (sasl.Mechanism, error) {
 		"scram-sha-512", s.Mechanism)
 }
 
-// options are those of every client of the cluster. role tells the clients apart in the log.
-func (c Config) options(role string) []kgo.Opt {
+// options are those of every client of the cluster, whose attempts to connect are brokers' to hear.
+func (c Config) options(brokers kgo.Hook) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
-		kgo.WithHooks(newHealth(c.log().With("client", role))),
+		kgo.WithHooks(brokers),
 		kgo.WithHooks(c.Hooks...),
 		// The client's own 5 s each would be added to every outage and every change of a leader.
 		kgo.MetadataMinAge(metadataAgeMin),
@@ -160,19 +162,11 @@ const (
 
 // backoff returns how long to wait after so many failed attempts in a row.
 func backoff(attempts int) time.Duration {
-	wait := backoffMax
-	if attempts < 6 {
-		wait = min(backoffMin<<max(attempts-1, 0), backoffMax)
-	}
+	wait := flusher.Backoff(backoffMin, backoffMax, attempts-1)
 	return wait - rand.N(wait/10)
 }
 
-func (c Config) log() *slog.Logger {
-	if c.Log == nil {
-		return slog.Default()
-	}
-	return c.Log
-}
+func (c Config) log() *slog.Logger { return cmp.Or(c.Log, slog.Default()) }
 
 // where names the cluster in errors.
 func (c Config) where() string { return "kafka " + strings.Join(c.Brokers, ",") }

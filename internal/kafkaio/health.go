@@ -12,34 +12,38 @@ import (
 	"sluice/internal/wallclock"
 )
 
-// health says once that a broker cannot be reached, and once that it can again. The client tries
-// forever in between.
-type health struct{ brokers *flusher.Troubles }
+// Brokers is the register of the brokers that cannot be reached, by their address. It is kept by the
+// hook of a client, which tries forever.
+type Brokers struct{ *flusher.Troubles }
 
-var _ kgo.HookBrokerConnect = health{}
+var _ kgo.HookBrokerConnect = Brokers{}
 
-func newHealth(log *slog.Logger) health {
-	return health{flusher.NewTroubles(wallclock.Clock{}, func(t flusher.Trouble) {
+// NewBrokers returns an empty register. What it says must not block; nil: nobody listens.
+func NewBrokers(say func(flusher.Trouble)) Brokers {
+	return Brokers{flusher.NewTroubles(wallclock.Clock{}, say)}
+}
+
+// brokers returns a register that tells the log; role tells the clients apart there.
+func (c Config) brokers(role string) Brokers {
+	log := c.log().With("client", role)
+	return NewBrokers(func(t flusher.Trouble) {
 		if t.Over {
 			log.Info("kafka broker is back", "broker", t.Name, "after", t.Lasted.Round(time.Millisecond))
 		} else {
 			log.Warn("kafka broker cannot be reached, trying on", "broker", t.Name, "error", t.Err)
 		}
-	})}
+	})
 }
 
 // OnBrokerConnect is called by the client with the outcome of every attempt to connect.
-func (h health) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
-	broker := flusher.Operation{Name: addressOf(meta), Partition: flusher.NoPartition}
+func (b Brokers) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	address := net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))
+	broker := flusher.Operation{Name: address, Partition: flusher.NoPartition}
 	if err == nil {
-		h.brokers.Works(broker)
+		b.Works(broker)
 	} else {
-		h.brokers.Fails(broker, "connect", err)
+		b.Fails(broker, "connect", err)
 	}
-}
-
-func addressOf(meta kgo.BrokerMetadata) string {
-	return net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))
 }
 
 // fetching is the operation of a source that is in trouble when it cannot read.

@@ -82,7 +82,7 @@ func producer(t *testing.T, cfg Config, topics ...string) *Producer {
 // load writes n messages "partition/0"... to each of these partitions.
 func load(t *testing.T, cfg Config, topic string, first, n int, partitions ...int32) {
 	t.Helper()
-	client, err := kgo.NewClient(append(cfg.options("load"),
+	client, err := kgo.NewClient(append(cfg.options(cfg.brokers("load")),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func load(t *testing.T, cfg Config, topic string, first, n int, partitions ...in
 // read returns the values of n records of a topic.
 func read(t *testing.T, cfg Config, topic string, n int) []*kgo.Record {
 	t.Helper()
-	client, err := kgo.NewClient(append(cfg.options("read"), kgo.ConsumeTopics(topic),
+	client, err := kgo.NewClient(append(cfg.options(cfg.brokers("read")), kgo.ConsumeTopics(topic),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -34,11 +36,7 @@ func (l limits) of(topic string) int32 {
 }
 
 func (l limits) largest() int {
-	largest := batchBytesDefault
-	for _, limit := range l {
-		largest = max(largest, int(limit))
-	}
-	return largest
+	return int(slices.Max(slices.AppendSeq([]int32{batchBytesDefault}, maps.Values(l))))
 }
 
 // readLimits asks for max.message.bytes of the topics. A client that may not ask gets the default.
@@ -49,8 +47,7 @@ func readLimits(ctx context.Context, cfg Config, topics []string) (limits, error
 	}
 	err := ask(ctx, cfg, func(ctx context.Context, admin *kadm.Client) error {
 		configs, err := admin.DescribeTopicConfigs(ctx, topics...)
-		var denied *kadm.AuthError
-		if errors.As(err, &denied) {
+		if _, denied := errors.AsType[*kadm.AuthError](err); denied {
 			return nil
 		}
 		if err != nil {

@@ -46,26 +46,14 @@ func (c ProducerConfig) Validate() error {
 	f.When(c.BufferedRecordsMax <= 0, "buffered records %d must be positive", c.BufferedRecordsMax)
 	f.When(c.BufferedBytesMax <= 0, "buffered bytes %d must be positive", c.BufferedBytesMax)
 	f.When(c.Linger < 0 || c.Linger > time.Minute, "linger %v must be 0 to 1m", c.Linger)
-	_, err := codec(c.Compression)
-	f.Add(err)
+	_, known := codecs[c.Compression]
+	f.When(!known, "compression %q is unknown: want none, lz4, zstd, snappy or gzip", c.Compression)
 	return f.Err()
 }
 
-func codec(name string) (kgo.CompressionCodec, error) {
-	switch name {
-	case "none":
-		return kgo.NoCompression(), nil
-	case "lz4":
-		return kgo.Lz4Compression(), nil
-	case "zstd":
-		return kgo.ZstdCompression(), nil
-	case "snappy":
-		return kgo.SnappyCompression(), nil
-	case "gzip":
-		return kgo.GzipCompression(), nil
-	}
-	return kgo.NoCompression(), fmt.Errorf(
-		"compression %q is unknown: want none, lz4, zstd, snappy or gzip", name)
+var codecs = map[string]kgo.CompressionCodec{
+	"none": kgo.NoCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
+	"snappy": kgo.SnappyCompression(), "gzip": kgo.GzipCompression(),
 }
 
 // Producer sends records with acks=all and an idempotent sequence. It never gives up on a broker
@@ -88,9 +76,8 @@ func NewProducer(ctx context.Context, cfg Config, pc ProducerConfig) (*Producer,
 	if err != nil {
 		return nil, err
 	}
-	preferred, _ := codec(pc.Compression)
-	compression := kgo.ProducerBatchCompression(preferred, kgo.NoCompression())
-	opts := append(cfg.options("producer"), compression,
+	compression := kgo.ProducerBatchCompression(codecs[pc.Compression], kgo.NoCompression())
+	opts := append(cfg.options(cfg.brokers("producer")), compression,
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(pc.Linger),
 		kgo.ProducerBatchMaxBytesFn(limits.of),

@@ -59,18 +59,15 @@ var passing = []error{
 // fatal tells whether an error of a fetch or of the group will not pass by trying again. Only what
 // the brokers refuse for good is: a network can come back.
 func fatal(err error) bool {
-	if errors.Is(err, kgo.ErrClientClosed) {
+	_, tooLarge := errors.AsType[*kgo.ErrDecompressTooLarge](err) // it stops to read the partition
+	if tooLarge || errors.Is(err, kgo.ErrClientClosed) {
 		return true
-	}
-	var tooLarge *kgo.ErrDecompressTooLarge
-	if errors.As(err, &tooLarge) {
-		return true // the client has stopped to read the partition
 	}
 	for _, pass := range passing {
 		if errors.Is(err, pass) {
 			return false
 		}
 	}
-	var broker *kerr.Error
-	return errors.As(err, &broker) && !broker.Retriable
+	broker, ok := errors.AsType[*kerr.Error](err)
+	return ok && !broker.Retriable
 }

@@ -83,7 +83,8 @@ func (s *solo) connect() (*kgo.Client, error) {
 		return nil, kgo.ErrClientClosed
 	}
 	if s.client == nil {
-		client, err := kgo.NewClient(append(s.cfg.options("producer"), s.compression,
+		client, err := kgo.NewClient(append(s.cfg.options(s.cfg.brokers("producer")),
+			s.compression,
 			kgo.RequiredAcks(kgo.AllISRAcks()),
 			kgo.ProducerBatchMaxBytes(batchBytesMax),
 			kgo.ProducerLinger(0))...)
@@ -101,9 +102,7 @@ func (s *solo) wait(ctx context.Context) error {
 	pending := slices.Clone(s.pending)
 	s.mu.Unlock()
 	for _, f := range pending {
-		select {
-		case <-f.done:
-		case <-ctx.Done():
+		if _ = f.Wait(ctx); ctx.Err() != nil { // its own error is for who produced it
 			return ctx.Err()
 		}
 	}

@@ -50,15 +50,16 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		return nil, err
 	}
 	log := cfg.log().With("topic", sc.Topic, "group", sc.Group)
+	brokers := cfg.brokers("source")
 	s := &Source{
 		cfg:      sc,
-		touch:    newTouch(sc.FetchWait),
+		touch:    newTouch(brokers, sc.FetchWait),
 		troubles: newFetching(log),
 		log:      log,
 		closed:   make(chan struct{}),
 	}
 	s.assignment = newAssignment(sc.HeldBytesMax, s.fetch)
-	opts := append(cfg.options("source"),
+	opts := append(cfg.options(brokers),
 		kgo.WithHooks(s.touch),
 		kgo.ConsumeTopics(sc.Topic),
 		kgo.ConsumerGroup(sc.Group),

@@ -1,7 +1,6 @@
 package kafkaio
 
 import (
-	"net"
 	"sync"
 	"time"
 
@@ -12,21 +11,18 @@ import (
 // touch knows whether the brokers answer, and whether what they have is read: a member that has
 // just joined, or whose brokers have just come back, may wait for seconds for its first records.
 type touch struct {
+	brokers     Brokers       // of the same client
 	fetchAgeMax time.Duration // how old the last answer to a fetch may be
 	mu          sync.Mutex
-	down        map[string]bool // addresses that could not be reached at the last attempt
-	answer      time.Time       // when any broker last answered
-	fetch       time.Time       // when one last answered a fetch; zero if none has
+	answer      time.Time // when any broker last answered
+	fetch       time.Time // when one last answered a fetch; zero if none has
 }
 
-var (
-	_ kgo.HookBrokerConnect = (*touch)(nil)
-	_ kgo.HookBrokerRead    = (*touch)(nil)
-)
+var _ kgo.HookBrokerRead = (*touch)(nil)
 
 // newTouch returns a touch for fetches that a broker answers within a time, if it can.
-func newTouch(fetchWait time.Duration) *touch {
-	return &touch{fetchAgeMax: fetchWait + fetchLateMax, down: make(map[string]bool)}
+func newTouch(brokers Brokers, fetchWait time.Duration) *touch {
+	return &touch{brokers: brokers, fetchAgeMax: fetchWait + fetchLateMax}
 }
 
 // fetchLateMax is how late the answer to a fetch may be while the source counts as in touch.
@@ -43,20 +39,7 @@ func (t *touch) well() bool {
 	if time.Since(t.fetch) > t.fetchAgeMax {
 		return false
 	}
-	return len(t.down) == 0 || time.Since(t.answer) < answerAgeMax
-}
-
-// OnBrokerConnect is called by the client with the outcome of every attempt to connect.
-func (t *touch) OnBrokerConnect(
-	meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error,
-) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err != nil {
-		t.down[addressOf(meta)] = true
-		return
-	}
-	delete(t.down, addressOf(meta))
+	return len(t.brokers.All()) == 0 || time.Since(t.answer) < answerAgeMax
 }
 
 // fetchKey is the number of the fetch request in Kafka's protocol.

@@ -15,7 +15,8 @@ func TestTouch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const wait = 500 * time.Millisecond
 		broker := kgo.BrokerMetadata{Host: "127.0.0.1", Port: 9092}
-		touch := newTouch(wait)
+		brokers := NewBrokers(nil)
+		touch := newTouch(brokers, wait)
 		answer := func(key kmsg.Key, err error) { touch.OnBrokerRead(broker, key.Int16(), 1, 0, 0, err) }
 		wants := func(want bool, when string) {
 			t.Helper()
@@ -36,11 +37,11 @@ func TestTouch(t *testing.T) {
 		wants(false, "when that is over")
 		answer(kmsg.Fetch, nil)
 		wants(true, "after the next answer")
-		touch.OnBrokerConnect(broker, 0, nil, errors.New("planted"))
+		brokers.OnBrokerConnect(broker, 0, nil, errors.New("planted"))
 		wants(true, "while a broker that cannot be reached has just answered")
 		time.Sleep(answerAgeMax)
 		wants(false, "when no broker answers any more")
-		touch.OnBrokerConnect(broker, 0, nil, nil)
+		brokers.OnBrokerConnect(broker, 0, nil, nil)
 		wants(true, "when it can be reached again")
 	})
 }

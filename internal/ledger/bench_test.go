@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -117,4 +118,36 @@ func benchmarkOutput(b *testing.B, timed bool) {
 		n++
 	}
 	report(b, size)
+}
+
+// BenchmarkMemory is what the ledger keeps of a span for the whole run: when it was due, a few bits,
+// and its part of what is kept of its record.
+func BenchmarkMemory(b *testing.B) {
+	s := benchScenario()
+	s.Workload.TracesAtOnce = 1
+	g := load.NewGenerator(s)
+	l, root := New(g.Recipe), uint64(0)
+	before := heap()
+	var m load.Message
+	for b.Loop() {
+		size := g.Size(root)
+		for range size {
+			g.Next(&m)
+			l.Sent(m.Seq, m.Root, m.At)
+		}
+		l.Output(flushedSegment(b, g.Recipe, root))
+		root += uint64(size)
+	}
+	b.ReportMetric(float64(heap()-before)/float64(root), "B/span")
+	if found := l.Balance(0).Findings; found != [findings]Found{} {
+		b.Fatalf("findings: %v", found)
+	}
+}
+
+// heap returns the bytes that are in use.
+func heap() uint64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
 }

@@ -116,6 +116,18 @@ func FormatGrouped(n int64, separator string) string {
 	return text
 }
 
+// FormatCount counts things: "1 restart", "2 processes".
+func FormatCount(n int, thing string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(thing, "s"):
+		thing += "es"
+	default:
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
 // ParseShare reads a number from 0 to 1.
 func ParseShare(text string) (float64, error) {
 	n, err := ParseNumber(text)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -170,9 +171,4 @@ func (c Config) topics() []string {
 	return []string{c.InputTopic, c.OutputTopic, c.DeadLetterTopic}
 }
 
-func (c Config) log() *slog.Logger {
-	if c.Log == nil {
-		return slog.Default()
-	}
-	return c.Log
-}
+func (c Config) log() *slog.Logger { return cmp.Or(c.Log, slog.Default()) }

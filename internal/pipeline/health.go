@@ -2,14 +2,7 @@ package pipeline
 
 import (
 	"fmt"
-	"maps"
-	"net"
-	"slices"
-	"strconv"
-	"sync"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/consumer/ingest"
 	"sluice/flusher"
@@ -20,54 +13,12 @@ import (
 // because it left the cluster, is forgotten.
 const brokerMemory = time.Minute
 
-// health remembers what is wrong for now, as far as nobody else does.
-type health struct {
-	mu      sync.Mutex
-	ended   bool
-	brokers map[string]refusal // by address
-}
-
-// refusal is why a broker could not be reached, and when it was last tried.
-type refusal struct {
-	why string
-	at  time.Time
-}
-
-var _ kgo.HookBrokerConnect = (*health)(nil)
-
-func newHealth() *health { return &health{brokers: make(map[string]refusal)} }
-
-// OnBrokerConnect is called by the Kafka clients with the outcome of every attempt to connect.
-func (h *health) OnBrokerConnect(
-	meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error,
-) {
-	address := net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err == nil {
-		delete(h.brokers, address)
-		return
-	}
-	h.brokers[address] = refusal{why: err.Error(), at: time.Now()}
-}
-
-func (h *health) end() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.ended = true
-}
-
-// words returns what is wrong, a line each.
-func (h *health) words() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// brokerWords returns the brokers that cannot be reached, a line each.
+func brokerWords(troubles []flusher.Trouble) []string {
 	var wrong []string
-	if h.ended {
-		wrong = append(wrong, "the pipeline has ended")
-	}
-	for _, address := range slices.Sorted(maps.Keys(h.brokers)) {
-		if r := h.brokers[address]; time.Since(r.at) < brokerMemory {
-			wrong = append(wrong, fmt.Sprintf("kafka broker %s cannot be reached: %s", address, r.why))
+	for _, t := range troubles {
+		if time.Since(t.Last) < brokerMemory {
+			wrong = append(wrong, fmt.Sprintf("kafka broker %s cannot be reached: %v", t.Name, t.Err))
 		}
 	}
 	return wrong
@@ -92,18 +43,16 @@ func troubleWords(troubles []flusher.Trouble) []string {
 
 // Alive returns why the pipeline cannot continue, or nil. What passes by itself is not a reason.
 func (p *Pipeline) Alive() []string {
-	p.health.mu.Lock()
-	defer p.health.mu.Unlock()
-	if p.health.ended {
+	if p.ended.Load() {
 		return []string{"the pipeline has ended"}
 	}
 	return nil
 }
 
-// Ready returns what keeps spans from moving now, in words, one cause each; nil if all is well. A
-// member of the group without partitions is ready: another member has them.
+// Ready returns what keeps spans from moving now, in words, one cause each; nil if all is well, and
+// nothing of what Alive says. A member of the group without partitions is ready: another has them.
 func (p *Pipeline) Ready() []string {
-	wrong := append(p.health.words(), troubleWords(p.Troubles())...)
+	wrong := append(brokerWords(p.brokers.All()), troubleWords(p.Troubles())...)
 	for _, w := range p.Workers() {
 		switch w.State {
 		case flusher.StateHealthy, flusher.StateStopped, flusher.StateBackpressure:

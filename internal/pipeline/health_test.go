@@ -13,28 +13,27 @@ import (
 
 	"sluice/consumer/ingest"
 	"sluice/flusher"
+	"sluice/internal/kafkaio"
 )
 
-func TestHealthInWords(t *testing.T) {
+func TestBrokersInWords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHealth()
+		brokers := kafkaio.NewBrokers(nil)
 		wants := func(want string) {
 			t.Helper()
-			if got := strings.Join(h.words(), "; "); got != want {
+			if got := strings.Join(brokerWords(brokers.All()), "; "); got != want {
 				t.Errorf("wrong is %q, want %q", got, want)
 			}
 		}
 		broker := kgo.BrokerMetadata{Host: "k", Port: 9092}
 		wants("")
-		h.OnBrokerConnect(broker, 0, nil, errors.New("refused"))
+		brokers.OnBrokerConnect(broker, 0, nil, errors.New("refused"))
 		wants("kafka broker k:9092 cannot be reached: refused")
-		h.OnBrokerConnect(broker, 0, nil, nil)
+		brokers.OnBrokerConnect(broker, 0, nil, nil)
 		wants("")
-		h.OnBrokerConnect(broker, 0, nil, errors.New("refused"))
+		brokers.OnBrokerConnect(broker, 0, nil, errors.New("refused"))
 		<-time.After(brokerMemory) // it left the cluster, and is not tried any more
 		wants("")
-		h.end()
-		wants("the pipeline has ended")
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -36,7 +37,8 @@ type Pipeline struct {
 	store     *redisstore.Store
 	letters   *kafkaio.Producer
 	spawner   spawner
-	health    *health
+	brokers   kafkaio.Brokers // that cannot be reached, by any client
+	ended     atomic.Bool
 	freshness freshness
 	source    *kafkaio.Source
 }
@@ -55,7 +57,7 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Pipeline{cfg: cfg, log: cfg.log(), health: newHealth()}
+	p := &Pipeline{cfg: cfg, log: cfg.log(), brokers: kafkaio.NewBrokers(nil)}
 	defer func() {
 		if err != nil {
 			p.Close()
@@ -81,7 +83,7 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 // client is what a Kafka client of that name is made with.
 func (p *Pipeline) client(name string) kafkaio.Config {
 	c := p.kafka
-	c.Hooks = []kgo.Hook{p.health}
+	c.Hooks = []kgo.Hook{p.brokers}
 	if p.cfg.Hooks != nil {
 		c.Hooks = append(c.Hooks, p.cfg.Hooks(name)...)
 	}
@@ -110,7 +112,7 @@ func (p *Pipeline) checkTopics(ctx context.Context) error {
 }
 
 func (c Config) spawner(log *slog.Logger) (spawner, error) {
-	settings, err := c.settings()
+	settings, err := c.Encode()
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +122,13 @@ func (c Config) spawner(log *slog.Logger) (spawner, error) {
 			return nil, err
 		}
 	}
-	if c.Mode == ModeGoroutine {
-		return worker.NewGoroutines(worker.GoroutineConfig{
-			Role: role, Settings: settings, Clock: wallclock.Clock{}, Log: log,
-		})
+	workers := worker.Config{
+		Role: role, Settings: settings, Limits: c.Limits, Clock: wallclock.Clock{}, Log: log,
 	}
-	pc := worker.DefaultProcessConfig(role, wallclock.Clock{})
-	pc.Settings, pc.Log = settings, log
-	pc.Threads, pc.GCPercent, pc.MemoryMax = c.Limits.Threads, c.Limits.GCPercent, c.Limits.MemoryMax
-	return worker.NewProcesses(pc)
+	if c.Mode == ModeGoroutine {
+		return worker.NewGoroutines(workers)
+	}
+	return worker.NewProcesses(workers)
 }
 
 // join makes the source and the consumer. The source joins the group at once, and the group waits
@@ -162,7 +162,7 @@ func (p *Pipeline) join() (err error) {
 
 // Run runs the consumer, whose contract is Run's; after that nothing is alive or ready.
 func (p *Pipeline) Run(ctx, stop context.Context) error {
-	defer p.health.end()
+	defer p.ended.Store(true)
 	return p.Consumer.Run(ctx, stop)
 }
 

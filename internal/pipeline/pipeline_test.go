@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,9 +54,15 @@ func start(t *testing.T, c pipeline.Config) *running {
 // end drains the pipeline.
 func (r *running) end(t *testing.T) {
 	t.Helper()
+	if why := r.Alive(); why != nil {
+		t.Errorf("a pipeline that runs is not alive: %q", why)
+	}
 	r.stop()
 	if err := <-r.ended; err != nil {
 		t.Errorf("run: %v", err)
+	}
+	if why := r.Alive(); !slices.Equal(why, []string{"the pipeline has ended"}) {
+		t.Errorf("a pipeline that has ended is alive, or not: %q", why)
 	}
 }
 

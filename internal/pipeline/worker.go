@@ -2,14 +2,13 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"sluice/buffer"
 	"sluice/buffer/codec"
 	"sluice/buffer/redisstore"
+	"sluice/consumer"
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
 	"sluice/internal/process/worker"
@@ -21,58 +20,17 @@ var workerRole = worker.Register("worker", func(ctx, stop context.Context, job w
 	return RunWorker(ctx, stop, job, nil)
 })
 
-// workerSettings are what a worker is told over its pipe. The passwords stand apart, since
-// kafkaio.Secret does not print itself, in JSON neither.
-type workerSettings struct {
-	Redis           Redis
-	RedisPassword   string
-	Kafka           Kafka
-	KafkaPassword   string
-	MaxSegmentBytes buffer.Bytes
-	Worker          flusher.WorkerConfig
-	Producer        kafkaio.ProducerConfig
-	AnswerMax       time.Duration
-}
-
-// settings returns the worker's part of the configuration.
-func (c Config) settings() ([]byte, error) {
-	text, err := json.Marshal(workerSettings{
-		Redis:           c.Redis,
-		RedisPassword:   string(c.Redis.Password),
-		Kafka:           c.Kafka,
-		KafkaPassword:   string(c.Kafka.SASL.Password),
-		MaxSegmentBytes: c.Options.MaxSegmentBytes,
-		Worker:          c.own().Worker,
-		Producer:        c.producer(c.OutputTopic, c.DeadLetterTopic),
-		AnswerMax:       c.own().AnswerMax(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encode the workers' settings: %w", err)
-	}
-	return text, nil
-}
-
-func readSettings(text []byte) (workerSettings, error) {
-	var s workerSettings
-	if err := json.Unmarshal(text, &s); err != nil {
-		return s, fmt.Errorf("decode the worker's settings: %w", err)
-	}
-	s.Redis.Password = kafkaio.Secret(s.RedisPassword)
-	s.Kafka.SASL.Password = kafkaio.Secret(s.KafkaPassword)
-	return s, nil
-}
-
-// RunWorker is the life of a worker, as a process or as a goroutine. Wrap changes the ports that it
-// gets; nil leaves them as they are.
+// RunWorker is the life of a worker, as a process or as a goroutine. Its settings are the pipeline's
+// config, as Encode writes it. Wrap changes the ports that it gets; nil leaves them as they are.
 func RunWorker(
 	ctx, stop context.Context, job worker.Job, wrap func(*flusher.WorkerPorts),
 ) error {
-	s, err := readSettings(job.Settings)
+	c, err := Decode(job.Settings)
 	if err != nil {
 		return err
 	}
 	say := func(t flusher.Trouble) { logTrouble(job.Log, t) }
-	w := connector{settings: s, job: job, troubles: flusher.NewTroubles(wallclock.Clock{}, say)}
+	w := connector{cfg: c, own: c.own(), job: job, troubles: flusher.NewTroubles(wallclock.Clock{}, say)}
 	store, err := connect(ctx, stop, &w, "redis", w.openStore)
 	if store == nil {
 		return err
@@ -87,19 +45,20 @@ func RunWorker(
 		Clock:    w.clock,
 		Store:    store,
 		Producer: producer,
-		Encoder:  codec.New(s.MaxSegmentBytes),
+		Encoder:  codec.New(c.Options.MaxSegmentBytes),
 		Reporter: job.Reporter,
 		Trouble:  say,
 	}
 	if wrap != nil {
 		wrap(&ports)
 	}
-	return flusher.RunWorker(ctx, stop, s.Worker, ports, job.Spec)
+	return flusher.RunWorker(ctx, stop, w.own.Worker, ports, job.Spec)
 }
 
 // connector connects a worker to its servers.
 type connector struct {
-	settings workerSettings
+	cfg      Config
+	own      consumer.Settings
 	job      worker.Job
 	clock    wallclock.Clock
 	troubles *flusher.Troubles
@@ -126,22 +85,18 @@ func connect[T any](
 		if stop.Err() != nil {
 			return nil, nil // nothing is in flight yet
 		}
-		if !retryable(server, err) {
+		// What Redis answers tells whether waiting helps. Kafka was there when the program started,
+		// with the same settings.
+		if server == "redis" && !buffer.Retryable(err) {
 			return nil, err
 		}
 		w.troubles.Fails(of, "connection to "+server, err)
 		w.beat()
-		pause := flusher.Backoff(w.settings.Worker.RetryMin, w.settings.Worker.RetryMax, attempt)
+		pause := flusher.Backoff(w.own.Worker.RetryMin, w.own.Worker.RetryMax, attempt)
 		if w.clock.Sleep(stop, pause) != nil {
 			return nil, ctx.Err()
 		}
 	}
-}
-
-// retryable: what Redis answers tells whether waiting helps. Kafka was there when the program
-// started, with the same settings.
-func retryable(server string, err error) bool {
-	return server == "kafka" || buffer.Retryable(err)
 }
 
 // beat is a sign of life before the core gives its own.
@@ -152,16 +107,17 @@ func (w *connector) beat() {
 }
 
 func (w *connector) openStore(ctx context.Context) (*redisstore.Store, error) {
-	return w.settings.Redis.open(ctx, w.settings.MaxSegmentBytes, w.settings.AnswerMax)
+	return w.cfg.Redis.open(ctx, w.cfg.Options.MaxSegmentBytes, w.own.AnswerMax())
 }
 
 func (w *connector) openProducer(ctx context.Context) (*kafkaio.Producer, error) {
-	kafka, err := w.settings.Kafka.connection(w.job.Log)
+	kafka, err := w.cfg.Kafka.connection(w.job.Log)
 	if err != nil {
 		return nil, err
 	}
-	kafka.CheckTimeout = w.settings.AnswerMax
-	return kafkaio.NewProducer(ctx, kafka, w.settings.Producer)
+	kafka.CheckTimeout = w.own.AnswerMax()
+	return kafkaio.NewProducer(ctx, kafka,
+		w.cfg.producer(w.cfg.OutputTopic, w.cfg.DeadLetterTopic))
 }
 
 // logTrouble says that a server does not do its part, and that it does again.

@@ -46,20 +46,15 @@ func (f *forwarder) follow(stderr io.Reader) {
 }
 
 func (f *forwarder) line(line []byte) {
-	if len(line) == 0 && f.crash.Len() == 0 {
+	crashing := f.crash.Len() > 0
+	if !crashing && (len(line) == 0 || f.forward(line)) {
 		return
 	}
-	if f.crash.Len() == 0 && f.forward(line) {
-		return
-	}
-	text := string(line)
-	switch {
-	case f.crash.Len() > 0 || isCrash(text):
-		if f.crash.Len()+len(text) < crashBytesMax {
-			f.crash.WriteString(text + "\n")
-		}
-	default:
+	switch text := string(line); {
+	case !crashing && !isCrash(text):
 		f.log.Warn(f.what+" wrote to stderr", "line", text)
+	case f.crash.Len()+len(text) < crashBytesMax:
+		f.crash.WriteString(text + "\n")
 	}
 }
 

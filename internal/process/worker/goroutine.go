@@ -2,31 +2,16 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 
 	"sluice/flusher"
 	"sluice/internal/process"
 )
 
-// GoroutineConfig says how workers in goroutines are started.
-type GoroutineConfig struct {
-	// Role is what a worker does.
-	Role *Role
-	// Settings are handed to every worker, as JSON.
-	Settings json.RawMessage
-	// Clock tells when reports arrived.
-	Clock flusher.Clock
-	// Log is the workers', each with the worker's number.
-	Log *slog.Logger
-}
-
 // Goroutines starts each worker as a goroutine of this process.
 type Goroutines struct {
-	cfg GoroutineConfig
+	cfg Config
 	// all ends with Close.
 	all    context.Context
 	endAll context.CancelFunc
@@ -35,9 +20,9 @@ type Goroutines struct {
 var _ flusher.Spawner = (*Goroutines)(nil)
 
 // NewGoroutines returns a spawner of workers in goroutines.
-func NewGoroutines(cfg GoroutineConfig) (*Goroutines, error) {
-	if cfg.Role == nil || cfg.Clock == nil || cfg.Log == nil {
-		return nil, errors.New("start workers as goroutines: no role, no clock or no log")
+func NewGoroutines(cfg Config) (*Goroutines, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
 	}
 	g := &Goroutines{cfg: cfg}
 	g.all, g.endAll = context.WithCancel(context.Background())

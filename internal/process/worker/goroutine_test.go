@@ -14,7 +14,7 @@ import (
 func newGoroutines(t *testing.T, do string) *Goroutines {
 	t.Helper()
 	settings, _ := json.Marshal(behaviour{Do: do})
-	s, err := NewGoroutines(GoroutineConfig{
+	s, err := NewGoroutines(Config{
 		Role: testRole, Settings: settings, Clock: wallclock.Clock{}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -48,7 +48,7 @@ func TestGoroutineCrashIsAnExit(t *testing.T) {
 }
 
 func TestGoroutinesNeedARole(t *testing.T) {
-	_, err := NewGoroutines(GoroutineConfig{Clock: wallclock.Clock{}, Log: slog.New(slog.DiscardHandler)})
+	_, err := NewGoroutines(Config{Clock: wallclock.Clock{}, Log: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "no role") {
 		t.Errorf("%v does not say what is missing", err)
 	}

@@ -89,7 +89,7 @@ func beat(ctx, stop context.Context, reporter flusher.Reporter) error {
 	clock := wallclock.Clock{}
 	for n := uint64(2); ; n++ {
 		if clock.Sleep(stop, 5*time.Millisecond) != nil {
-			reporter.Report(flusher.Status{Stage: flusher.StageStopped, Beats: n, Spans: 42})
+			reporter.Report(flusher.Status{Stage: flusher.StageStopped, Beats: n, Totals: flusher.Totals{Spans: 42}})
 			return ctx.Err()
 		}
 		reporter.Report(flusher.Status{Stage: flusher.StageIdle, Beats: n})
@@ -100,7 +100,7 @@ func beat(ctx, stop context.Context, reporter flusher.Reporter) error {
 func newProcesses(tb testing.TB, b behaviour) (*Processes, *syncbuf.Buffer) {
 	tb.Helper()
 	out := &syncbuf.Buffer{}
-	cfg := DefaultProcessConfig(testRole, wallclock.Clock{})
+	cfg := Config{Role: testRole, Limits: DefaultLimits(), Clock: wallclock.Clock{}}
 	cfg.Settings, _ = json.Marshal(b)
 	cfg.Log = slog.New(slog.NewJSONHandler(out, nil))
 	s, err := NewProcesses(cfg)

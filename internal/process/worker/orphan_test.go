@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"syscall"
@@ -18,7 +19,9 @@ import (
 // parentMain is the middle level: it starts two workers, tells their numbers when both beat, and
 // waits to be killed. When its stdin ends the test is gone.
 func parentMain() {
-	cfg := DefaultProcessConfig(testRole, wallclock.Clock{})
+	cfg := Config{
+		Role: testRole, Limits: DefaultLimits(), Clock: wallclock.Clock{}, Log: slog.Default(),
+	}
 	cfg.Settings, _ = json.Marshal(behaviour{Do: "beat"})
 	s, err := NewProcesses(cfg)
 	if err != nil {

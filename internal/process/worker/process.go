@@ -2,84 +2,20 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 
-	"sluice/buffer"
 	"sluice/flusher"
-	"sluice/internal/check"
 	"sluice/internal/process"
 )
 
-// ProcessConfig says how worker processes are started.
-type ProcessConfig struct {
-	// Role is what a worker does.
-	Role *Role
-	// Settings are handed to every worker, as JSON.
-	Settings json.RawMessage
-	// Limits are each worker's.
-	Limits
-	// Clock tells when reports arrived.
-	Clock flusher.Clock
-	// Log receives the workers' logs, each with the worker's number. Its level is theirs too.
-	Log *slog.Logger
-}
-
-// Limits bound a worker process.
-type Limits struct {
-	// Threads is how many threads run Go code at a time (GOMAXPROCS). Default 1: a worker is a
-	// sequence of stages, and the number of workers is what scales.
-	Threads int
-	// GCPercent is GOGC: higher costs memory and saves CPU. Default 200.
-	GCPercent int
-	// MemoryMax is where the collector works against further growth (GOMEMLIMIT). Default 512 MiB;
-	// NoMemoryMax for none.
-	MemoryMax buffer.Bytes
-}
-
-// DefaultLimits returns the defaults named at the fields.
-func DefaultLimits() Limits { return Limits{Threads: 1, GCPercent: 200, MemoryMax: 512 << 20} }
-
-// Validate returns every fault of the limits, joined, or nil.
-func (l Limits) Validate() error {
-	var f check.Faults
-	f.When(l.Threads < 1, "worker threads %d must be 1 or more", l.Threads)
-	f.When(l.GCPercent < 1, "worker GC percent %d must be 1 or more", l.GCPercent)
-	f.When(l.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)", l.MemoryMax)
-	return f.Err()
-}
-
-// NoMemoryMax leaves a worker's memory to the machine.
-const NoMemoryMax buffer.Bytes = 0
-
-// DefaultProcessConfig returns the defaults for workers of that role.
-func DefaultProcessConfig(role *Role, clock flusher.Clock) ProcessConfig {
-	return ProcessConfig{
-		Role:     role,
-		Settings: json.RawMessage("null"),
-		Limits:   DefaultLimits(),
-		Clock:    clock,
-		Log:      slog.Default(),
-	}
-}
-
-// Validate returns every fault of the config, joined, or nil.
-func (c ProcessConfig) Validate() error {
-	var f check.Faults
-	f.When(c.Role == nil, "no role")
-	f.Add(c.Limits.Validate())
-	f.When(c.Clock == nil, "no clock")
-	f.When(c.Log == nil, "no log")
-	return f.Err()
-}
-
 // Processes starts each worker as an OS process.
 type Processes struct {
-	cfg ProcessConfig
+	cfg Config
 	env []string
 
 	mu     sync.Mutex
@@ -99,8 +35,8 @@ type Process struct {
 var _ flusher.Handle = (*Process)(nil)
 
 // NewProcesses returns a spawner of worker processes.
-func NewProcesses(cfg ProcessConfig) (*Processes, error) {
-	if err := cfg.Validate(); err != nil {
+func NewProcesses(cfg Config) (*Processes, error) {
+	if err := errors.Join(cfg.validate(), cfg.Limits.Validate()); err != nil {
 		return nil, err
 	}
 	limit := "off"
@@ -194,10 +130,7 @@ func (s *Processes) Usage() map[int]process.Usage {
 func (s *Processes) Close() {
 	s.mu.Lock()
 	s.closed = true
-	left := make([]*Process, 0, len(s.live))
-	for p := range s.live {
-		left = append(left, p)
-	}
+	left := slices.Collect(maps.Keys(s.live))
 	s.mu.Unlock()
 	for _, p := range left {
 		p.Kill()

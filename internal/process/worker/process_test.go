@@ -217,7 +217,7 @@ func TestCloseKillsWhatIsLeft(t *testing.T) {
 }
 
 func TestConfigFaultsAreAllNamed(t *testing.T) {
-	err := ProcessConfig{Limits: Limits{MemoryMax: -1}}.Validate()
+	_, err := NewProcesses(Config{Limits: Limits{MemoryMax: -1}})
 	for _, want := range []string{"no role", "threads 0", "GC percent 0", "memory -1", "no clock"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)

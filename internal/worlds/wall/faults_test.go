@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -184,6 +185,23 @@ func TestFaultsOnFakes(t *testing.T) {
 	}
 	t.Run("large record", func(t *testing.T) { b.refusesLargeRecords(t) })
 	t.Run("heal", func(t *testing.T) { b.heals(t, cases) })
+	t.Run("forget", func(t *testing.T) { b.forgets(t) })
+}
+
+// forgets waits until the first record of the output, which the harness has read, is gone.
+func (b bench) forgets(t *testing.T) {
+	client := b.kafka(false)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), answerMax)
+	defer cancel()
+	for first := int64(0); first == 0; time.Sleep(100 * time.Millisecond) {
+		starts, err := kadm.NewClient(client).ListStartOffsets(ctx, b.s.Output())
+		if err != nil {
+			t.Fatalf("the first record is still there: %v", err)
+		}
+		start, _ := starts.Lookup(b.s.Output(), 0)
+		first = start.Offset
+	}
 }
 
 // refusesLargeRecords: the output topic is made with the limit of the scenario.

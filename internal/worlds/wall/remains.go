@@ -31,15 +31,11 @@ func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 
 // waiting returns how many messages of the input the group has not committed.
 func (s *System) waiting(ctx context.Context) (int64, error) {
-	admin := kadm.NewClient(s.collector.client)
-	committed, err := admin.FetchOffsetsForTopics(ctx, s.group, s.input)
-	if err == nil {
-		err = committed.Error()
+	committed, err := s.committed(ctx)
+	if err != nil {
+		return 0, err
 	}
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // without a group nothing is committed
-		return 0, fmt.Errorf("ask for the offsets of group %s: %w", s.group, err)
-	}
-	ends, err := admin.ListEndOffsets(ctx, s.input)
+	ends, err := kadm.NewClient(s.collector.client).ListEndOffsets(ctx, s.input)
 	if err == nil {
 		err = ends.Error()
 	}
@@ -55,4 +51,16 @@ func (s *System) waiting(ctx context.Context) (int64, error) {
 		waiting += end.Offset - done
 	})
 	return waiting, nil
+}
+
+// committed returns what the group has committed of the input.
+func (s *System) committed(ctx context.Context) (kadm.OffsetResponses, error) {
+	committed, err := kadm.NewClient(s.collector.client).FetchOffsetsForTopics(ctx, s.group, s.input)
+	if err == nil {
+		err = committed.Error()
+	}
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // without a group nothing is committed
+		return nil, fmt.Errorf("ask for the offsets of group %s: %w", s.group, err)
+	}
+	return committed, nil
 }

@@ -34,6 +34,9 @@ type Servers struct {
 	Output map[string]int64
 	// HidesMemory is true for a Redis that does not tell what memory it uses.
 	HidesMemory bool
+	// InMemory is true for a Kafka that keeps all it is sent in this process's memory: what everybody
+	// has read is deleted.
+	InMemory bool
 	// Stay is true for servers that outlive the run: what it leaves there is removed.
 	Stay bool
 }
@@ -153,6 +156,9 @@ func (s *System) open(ctx, work context.Context) (err error) {
 	}
 	s.working.Go(func() { s.collector.run(work) })
 	s.working.Go(func() { s.meters.memory.run(work, s) })
+	if s.servers.InMemory {
+		s.working.Go(func() { s.trim(work) })
+	}
 	return nil
 }
 

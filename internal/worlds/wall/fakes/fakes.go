@@ -48,7 +48,7 @@ func (World) Open(ctx context.Context, setup harness.Setup) (harness.System, err
 	}
 	return wall.Open(ctx, setup, wall.Servers{
 		Redis: []string{f.redis.Addr()}, Kafka: f.kafka.ListenAddrs(), Backend: f,
-		ByNetwork: isDoneByNetwork, HidesMemory: true,
+		ByNetwork: isDoneByNetwork, HidesMemory: true, InMemory: true,
 	})
 }
 
@@ -70,6 +70,10 @@ type fakes struct {
 	kafka *kfake.Cluster
 }
 
+// logSegmentBytes is the size of the pieces in which kfake keeps a partition and forgets it: a piece
+// of which anything is to be kept is kept whole.
+const logSegmentBytes = "1048576"
+
 func open() (*fakes, error) {
 	f := &fakes{redis: miniredis.NewMiniRedis()}
 	// Not any port: it must come back to it when it was stopped.
@@ -83,7 +87,9 @@ func open() (*fakes, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the fake Redis: %w", err)
 	}
-	if f.kafka, err = kfake.NewCluster(kfake.NumBrokers(1)); err != nil {
+	f.kafka, err = kfake.NewCluster(kfake.NumBrokers(1),
+		kfake.BrokerConfigs(map[string]string{"log.segment.bytes": logSegmentBytes}))
+	if err != nil {
 		f.redis.Close()
 		return nil, fmt.Errorf("start the fake Kafka: %w", err)
 	}

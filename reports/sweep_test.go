@@ -1,0 +1,61 @@
+package reports
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What is said of counts with these spreads, in spans per second; the flushers kept up with 0.
+func TestSweepNotes(t *testing.T) {
+	for name, c := range map[string]struct {
+		rates map[int][]float64
+		want  []string
+	}{
+		"nothing in common": {map[int][]float64{1: {10, 12}, 2: {13, 20}}, nil},
+		"two overlap": {map[int][]float64{1: {10, 11}, 4: {20, 30}, 8: {28, 32}},
+			[]string{"4 and 8 processes cannot be told apart: their spreads overlap"}},
+		"they touch": {map[int][]float64{1: {10, 11}, 2: {11, 12}},
+			[]string{"1 and 2 processes cannot be told apart: their spreads overlap"}},
+		"each with the next, the ends not": {map[int][]float64{1: {10, 20}, 2: {18, 30}, 4: {28, 40}},
+			[]string{"1 and 2 processes cannot be told apart: their spreads overlap",
+				"2 and 4 processes cannot be told apart: their spreads overlap"}},
+		"one in all others": {map[int][]float64{1: {10, 40}, 2: {18, 22}, 4: {20, 30}},
+			[]string{"1, 2 and 4 processes cannot be told apart: their spreads overlap"}},
+		"one begins below a group": {map[int][]float64{1: {20, 30}, 2: {10, 40}, 4: {18, 25}},
+			[]string{"1, 2 and 4 processes cannot be told apart: their spreads overlap"}},
+		"more is worse": {map[int][]float64{1: {10, 14}, 2: {20, 22}, 8: {12, 13}},
+			[]string{"1 and 8 processes cannot be told apart: their spreads overlap"}},
+		"one kept up": {map[int][]float64{1: {0, 0}, 2: {18, 22}},
+			[]string{"the load was the limit with 1 process, which may do more"}},
+		"all kept up": {map[int][]float64{1: {0, 0}, 2: {0, 0}},
+			[]string{"the load was the limit with 1 and 2 processes, which may do more"}},
+		"one repeat kept up": {map[int][]float64{1: {0, 20}, 2: {18, 22}},
+			[]string{"1 and 2 processes cannot be told apart: their spreads overlap"}},
+	} {
+		var runs []SweepRun
+		for processes, rates := range c.rates {
+			for _, rate := range rates {
+				runs = append(runs, SweepRun{Processes: processes, SpansPerSecond: rate, KeptUp: rate == 0})
+			}
+		}
+		notes := NewSweep("steady", "fakes", runs).Notes()
+		slices.Sort(notes)
+		if diff := cmp.Diff(c.want, notes); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
+	}
+}
+
+// Cores count from the first sample to the last of the time asked for, and nothing without two.
+func TestCoresDuring(t *testing.T) {
+	samples := []Sample{{T: -1, CPUWorkers: 1}, {T: 0, CPUWorkers: 5}, {T: 1, CPUWorkers: 9},
+		{T: 4, CPUWorkers: 11, CPUHarness: 2}, {T: 9, CPUWorkers: 90}}
+	if got, want := CoresDuring(samples, 0, 5), (Cores{Workers: 1.5, Harness: 0.5}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := CoresDuring(samples, 0, 0.5); got != (Cores{}) {
+		t.Errorf("of one sample: %+v", got)
+	}
+}
