@@ -1,10 +1,5 @@
 package buffer
 
-import (
-	"cmp"
-	"slices"
-)
-
 // Group sorts the spans of one batch by trace and, within a trace, files each span below the
 // topmost effective parent that the batch knows. A group whose head turns up later in the batch
 // moves below that head's parent. Traces are in the order of their first span, spans within a
@@ -40,12 +35,6 @@ type traceGrouper struct {
 	duplicates int
 }
 
-// filed is a span's place: the group it is in, by the id of its head or unseen parent.
-type filed struct {
-	parent SpanID
-	index  int32
-}
-
 func (g *traceGrouper) group(spans []Span) TraceBatch {
 	// parent holds, for each span seen, the id below which it was filed. Chains are followed to
 	// their end; no cycle can form, since a span is only ever filed below the end of a chain.
@@ -69,30 +58,30 @@ func (g *traceGrouper) group(spans []Span) TraceBatch {
 		parent[span.ID] = top(span.Parent)
 		kept = append(kept, i)
 	}
-	places := make([]filed, len(kept))
-	first := make(map[SpanID]int32) // head -> index of the group's first span
+	// Subtrees come in the order of their first span, so no sorting is needed.
+	batch := TraceBatch{TraceKey: g.key}
+	number := make(map[SpanID]int32) // head -> index of the subtree
+	places := make([]int32, len(kept))
+	var sizes []int
 	for n, i := range kept {
 		head := top(spans[i].ID)
-		if _, ok := first[head]; !ok {
-			first[head] = i
+		at, known := number[head]
+		if !known {
+			at = int32(len(batch.Subtrees))
+			number[head] = at
+			batch.Subtrees = append(batch.Subtrees, Subtree{Parent: head})
+			sizes = append(sizes, 0)
 		}
-		places[n] = filed{parent: head, index: i}
+		places[n] = at
+		sizes[at]++
 	}
-	slices.SortStableFunc(places, func(a, b filed) int {
-		return cmp.Compare(first[a.parent], first[b.parent])
-	})
-	batch := TraceBatch{TraceKey: g.key, Subtrees: make([]Subtree, 0, len(first))}
-	all := make([]Span, len(places))
-	for n, place := range places {
-		all[n] = spans[place.index]
-		last := len(batch.Subtrees) - 1
-		if last < 0 || batch.Subtrees[last].Parent != place.parent {
-			batch.Subtrees = append(batch.Subtrees, Subtree{Parent: place.parent})
-			last++
-		}
-		subtree := &batch.Subtrees[last]
-		start := n - len(subtree.Spans)
-		subtree.Spans = all[start : n+1 : n+1]
+	all := make([]Span, len(kept))
+	for at, size := range sizes {
+		batch.Subtrees[at].Spans, all = all[:0:size], all[size:]
+	}
+	for n, i := range kept {
+		subtree := &batch.Subtrees[places[n]]
+		subtree.Spans = append(subtree.Spans, spans[i])
 	}
 	return batch
 }

@@ -181,9 +181,7 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 			}
 			return fetch, nil
 		}
-		bound, cancel := m.k.WithTimeout(ctx, left)
-		_ = m.come.Wait(bound) // the loop looks why it has ended
-		cancel()
+		_ = m.come.WaitFor(ctx, left) // the loop looks why it has ended
 	}
 }
 
@@ -201,16 +199,14 @@ func (m *member) travel(batches []flusher.Batch) time.Duration {
 // fetch takes what has come of the partitions that are not paused.
 func (m *member) fetch(limit int) []flusher.Batch {
 	var batches []flusher.Batch
-	for partition, owner := range m.owners {
-		p := int32(partition)
-		log := m.input[p]
-		if owner != m || m.paused[p] || m.wanted[p] || m.next[p] >= int64(len(log)) {
+	for number, owner := range m.owners {
+		p, next := int32(number), m.next[int32(number)]
+		if owner != m || m.paused[p] || m.wanted[p] || next >= m.input[p].end() {
 			continue
 		}
-		until := min(m.next[p]+int64(limit), int64(len(log)))
-		batches = append(batches, flusher.Batch{Partition: p,
-			Messages: slices.Clone(log[m.next[p]:until])})
-		m.next[p] = until
+		messages := m.input[p].from(next, limit)
+		batches = append(batches, flusher.Batch{Partition: p, Messages: messages})
+		m.next[p] = next + int64(len(messages))
 	}
 	return batches
 }
@@ -235,10 +231,8 @@ const commitMax = 10 * time.Second
 
 // Commit implements flusher.Source.
 func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
-	bound, cancel := m.k.WithTimeout(ctx, commitMax)
-	defer cancel()
 	var failed error
-	err := m.conn.ask(bound, 0, small, func() (int, time.Duration) {
+	err := m.conn.ask(ctx, commitMax, 0, small, func() (int, time.Duration) {
 		for _, message := range last {
 			p := message.Position.Partition
 			if m.owners[p] != m {
@@ -246,6 +240,7 @@ func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
 				continue
 			}
 			m.committed[p] = max(m.committed[p], message.Position.Offset+1)
+			m.input[p].forget(m.committed[p])
 			m.k.Note("commit", int64(p), m.committed[p])
 		}
 		return small, 0

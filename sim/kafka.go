@@ -25,7 +25,7 @@ type kafka struct {
 	failing map[int32]int // faults by output partition under which it takes nothing
 	works   *kernel.Cond
 
-	input  [][]flusher.Message
+	input  []partition
 	come   *kernel.Cond // something was added to the input
 	group  *group
 	offset int64 // of the next record that comes out
@@ -44,7 +44,7 @@ func newKafka(
 	b := &kafka{link: newLink(k, "kafka", costs.Network.Hop, on.kafka), costs: costs.Kafka, on: on,
 		check: costs.Harness.CheckKB, sink: sink,
 		largest: int(s.Topology.OutputRecordMax), failing: map[int32]int{},
-		works: k.NewCond("kafka takes records"), input: make([][]flusher.Message, s.Topology.Partitions),
+		works: k.NewCond("kafka takes records"), input: make([]partition, s.Topology.Partitions),
 		come: k.NewCond("input")}
 	b.group = newGroup(b, s.Topology.Partitions)
 	return b
@@ -77,12 +77,42 @@ func (b *kafka) Break(f scenarios.Fault) (undo func() error, err error) {
 	return undo, nil
 }
 
-// add appends a message to the input; come is to be told of it, and the broker that it took some.
-func (b *kafka) add(partition int32, at time.Time, key, value []byte) {
-	log := &b.input[partition]
+// add appends a message to the input, and returns its offset; come is to be told of it, and the broker
+// that it took some.
+func (b *kafka) add(number int32, at time.Time, key, value []byte) int64 {
+	p := &b.input[number]
 	m := flusher.Message{Time: at, Key: key, Value: value}
-	m.Position.Partition, m.Position.Offset = partition, int64(len(*log))
-	*log = append(*log, m)
+	m.Position.Partition, m.Position.Offset = number, p.end()
+	if len(p.log) == cap(p.log) {
+		p.log = append(make([]flusher.Message, 0, max(roomMin, 2*len(p.log))), p.log...)
+	}
+	p.log = append(p.log, m)
+	return m.Position.Offset
+}
+
+// partition is one of the input's. What is in its log never moves within memory and never changes, so
+// those who fetch get it as it is.
+type partition struct {
+	first int64 // the offset of what the log begins with: what is before was committed
+	log   []flusher.Message
+}
+
+// roomMin is for how many messages a log makes room at least.
+const roomMin = 1024
+
+// end returns the offset behind the last message.
+func (p *partition) end() int64 { return p.first + int64(len(p.log)) }
+
+// from returns the messages from an offset on, and no more than limit of them.
+func (p *partition) from(offset int64, limit int) []flusher.Message {
+	log := p.log[offset-p.first:]
+	n := min(limit, len(log))
+	return log[:n:n]
+}
+
+// forget lets go of what is before an offset: nobody will read it again.
+func (p *partition) forget(offset int64) {
+	p.log, p.first = p.log[offset-p.first:], offset
 }
 
 // took has the broker compute what messages take that nobody waits for.
@@ -176,7 +206,7 @@ func (p *producer) send(ctx context.Context, batch []*sending) {
 			bytes += size(s.record)
 		}
 		cost := each(len(batch), p.costs.Record) + perKB(bytes, p.costs.KB)
-		err := p.conn.ask(ctx, cost, bytes, func() (int, time.Duration) {
+		err := p.conn.ask(ctx, patient, cost, bytes, func() (int, time.Duration) {
 			rest = nil
 			for _, s := range batch {
 				if !s.done && !p.take(s) {

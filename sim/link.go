@@ -89,11 +89,13 @@ func (c *conn) pass(direction, bytes int) time.Duration {
 }
 
 // ask sends a request of some bytes, whose serve has its effect at the server after cost of its time;
-// it returns when the answer has come. An error means that none did: errBroken, or the context's.
+// it returns when the answer has come. An error means that none did: errBroken, the context's, or
+// context.DeadlineExceeded if none came within a time.
 func (c *conn) ask(
-	ctx context.Context, cost time.Duration, bytes int, serve func() (int, time.Duration),
+	ctx context.Context, within, cost time.Duration, bytes int, serve func() (int, time.Duration),
 ) error {
 	l := c.link
+	until := l.k.Elapsed() + within
 	if !l.k.Alive() {
 		return errBroken // what unwinds does nothing
 	}
@@ -107,12 +109,21 @@ func (c *conn) ask(
 	l.under = append(l.under, r)
 	l.k.After(l.hop+l.slow[requests]+c.pass(requests, bytes), func() { l.arrive(r) })
 	for !r.done {
-		if err := r.cond.Wait(ctx); err != nil {
+		var err error
+		if within == patient {
+			err = r.cond.Wait(ctx)
+		} else {
+			err = r.cond.WaitFor(ctx, until-l.k.Elapsed())
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return r.err
 }
+
+// patient is within what time an answer must come to who waits for it without end.
+const patient time.Duration = 0
 
 // arrive is what happens to a request at the server's door.
 func (l *link) arrive(r *request) {

@@ -52,7 +52,7 @@ func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
 // Memory implements flusher.MemoryMeter: a node is full, or it has room.
 func (r *redis) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
 	node := buffer.NodeMemory{Node: "redis"}
-	err := r.own.ask(ctx, r.costs.Call, small, func() (int, time.Duration) {
+	err := r.own.ask(ctx, patient, r.costs.Call, small, func() (int, time.Duration) {
 		if r.full > 0 {
 			node.Used, node.Max = 1, 1
 		}
@@ -88,10 +88,8 @@ func call[T any](
 	var failed error
 	c.cpu.compute(c.perCall)
 	c.cpu.settle()
-	waiting, cancel := c.k.WithTimeout(ctx, c.answerMax)
-	defer cancel()
 	spans, loaded := 0, 0
-	err := c.conn.ask(waiting, c.costs.Call+cost, bytes, func() (int, time.Duration) {
+	err := c.conn.ask(ctx, c.answerMax, c.costs.Call+cost, bytes, func() (int, time.Duration) {
 		answer, failed = do(context.Background())
 		spans, loaded = spansOf(answer)
 		return small + loaded, each(spans, c.costs.Flush)

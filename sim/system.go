@@ -113,8 +113,8 @@ func (s *System) jump(f scenarios.Fault, by time.Duration) {
 	}
 }
 
-// tick is how finely the load is sent.
-const tick = time.Millisecond
+// tick is how finely the load is sent: as long as the producers on the wall clock gather messages.
+const tick = 2 * time.Millisecond
 
 // Send implements harness.System. What the broker does not take waits, and keeps its time.
 func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
@@ -131,8 +131,7 @@ func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
 		for ; more && m.At <= elapsed; more = s.setup.Load.Next(&m) {
 			s.setup.Sink.Sent(s.Now(), &m)
 			at := start.Add(m.At).Add(s.shifts[m.Partition])
-			s.kafka.add(m.Partition, at, append([]byte(nil), m.Key...), append([]byte(nil), m.Value...))
-			s.setup.Sink.Placed(&m, int64(len(s.kafka.input[m.Partition])-1))
+			s.setup.Sink.Placed(&m, s.kafka.add(m.Partition, at, m.Key, m.Value))
 			messages, bytes = messages+1, bytes+len(m.Value)
 		}
 		s.on.load(each(messages, s.costs.Harness.Send))
@@ -153,8 +152,8 @@ func (s *System) Finish(context.Context) error { return nil }
 
 // Remains implements harness.System.
 func (s *System) Remains(ctx context.Context) (left judge.Remains) {
-	for p, log := range s.kafka.input {
-		left.Waiting += int64(len(log)) - s.kafka.group.committed[p]
+	for p := range s.kafka.input {
+		left.Waiting += s.kafka.input[p].end() - s.kafka.group.committed[p]
 	}
 	left.Store, left.Err = s.redis.store.Leftovers(ctx)
 	return left
@@ -200,10 +199,10 @@ func (s *System) ping(ctx context.Context) error {
 	answer := func() (int, time.Duration) { return small, 0 }
 	bound, cancel := s.WithTimeout(ctx, harness.Settings(s.setup.Scenario).AnswerMax())
 	defer cancel()
-	if err := s.redis.own.ask(bound, s.costs.Redis.Call, small, answer); err != nil {
+	if err := s.redis.own.ask(bound, patient, s.costs.Redis.Call, small, answer); err != nil {
 		return fmt.Errorf("redis does not answer: %w", err)
 	}
-	if err := s.kafka.connect().ask(bound, 0, small, answer); err != nil {
+	if err := s.kafka.connect().ask(bound, patient, 0, small, answer); err != nil {
 		return fmt.Errorf("kafka does not answer: %w", err)
 	}
 	return nil

@@ -9,20 +9,43 @@ const (
 	traceID
 	spanID
 	parentSpanID
+	isSegment
 	startTimestamp
 	endTimestamp
 	received
 	retentionDays
 	status
 	name
-	isSegment
 	attributes
 	fieldCount
 )
 
 var fieldNames = [fieldCount]string{
-	"organization_id", "project_id", "trace_id", "span_id", "parent_span_id", "start_timestamp",
-	"end_timestamp", "received", "retention_days", "status", "name", "is_segment", "attributes",
+	"organization_id", "project_id", "trace_id", "span_id", "parent_span_id", "is_segment",
+	"start_timestamp", "end_timestamp", "received", "retention_days", "status", "name", "attributes",
+}
+
+// usual are the fields' keys as they are mostly written, with the colon.
+var usual = func() (keys [fieldCount]string) {
+	for f := range keys {
+		keys[f] = `"` + fieldNames[f] + `":`
+	}
+	return keys
+}()
+
+// usualNext passes the key of one of the fields from f on, if one of the next few stands there as it is
+// mostly written: then nobody needs to look for the key's end, or for its name.
+func (m *message) usualNext(f field) (field, bool) {
+	const few = 3 // two in a row may be absent
+	rest := m.data[m.pos:]
+	for end := min(f+few, fieldCount); f < end; f++ {
+		if key := usual[f]; len(rest) > len(key) && rest[1] == key[1] && string(rest[:len(key)]) == key {
+			m.pos += len(key)
+			m.peek()
+			return f, true
+		}
+	}
+	return fieldCount, false
 }
 
 // segmentAttribute is the attribute that names a span's segment.
@@ -115,9 +138,19 @@ func (m *message) span() bool {
 		m.closing = m.pos
 		return m.leave('}')
 	}
-	for {
-		key, ok := m.key()
-		if !ok || !m.field(fieldOf(key)) {
+	for next := field(0); ; {
+		f, ok := m.usualNext(next)
+		if !ok {
+			key, ok := m.key()
+			if !ok {
+				return false
+			}
+			f = fieldOf(key)
+		}
+		if f != fieldCount {
+			next = f + 1
+		}
+		if !m.field(f) {
 			return false
 		}
 		if !m.comma() {

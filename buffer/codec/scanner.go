@@ -217,27 +217,41 @@ func (s *scanner) string() bool {
 // plain returns the offset, from i on, of the next byte that means something inside a string: a
 // quote, a backslash, or a control character, which is an error.
 //
-// It looks at eight bytes at a time. For a byte b of the word, (b - n) &^ b has the high bit set
-// if b < n; a borrow can set it wrongly only above a byte where it is set rightly, so the lowest
+// It looks at sixteen bytes at a time, then at eight. For a byte b below 0x80, b - n has the high bit
+// set if b < n; a borrow can set it wrongly only above a byte where it is set rightly, so the lowest
 // one that is set is right. Equality with a character is "less than 1" after an exclusive or.
 func plain(data []byte, i int) int {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
-	for ; i+8 <= len(data); i += 8 {
-		word := binary.LittleEndian.Uint64(data[i:])
-		quote, backslash := word^('"'*ones), word^('\\'*ones)
-		special := ((word-' '*ones)&^word | (quote-ones)&^quote |
-			(backslash-ones)&^backslash) & highs
-		if special != 0 {
-			return i + bits.TrailingZeros64(special)/8
+	for ; i+16 <= len(data); i += 16 {
+		words := data[i : i+16]
+		low := special(binary.LittleEndian.Uint64(words))
+		high := special(binary.LittleEndian.Uint64(words[8:]))
+		if low|high != 0 {
+			if low != 0 {
+				return i + bits.TrailingZeros64(low)/8
+			}
+			return i + 8 + bits.TrailingZeros64(high)/8
 		}
+	}
+	if i+8 <= len(data) {
+		if found := special(binary.LittleEndian.Uint64(data[i:])); found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+		i += 8
 	}
 	for i < len(data) && data[i] >= ' ' && data[i] != '"' && data[i] != '\\' {
 		i++
 	}
 	return i
+}
+
+// special returns the bytes of a word that mean something inside a string, as their high bits.
+func special(word uint64) uint64 {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	quote, backslash := word^('"'*ones), word^('\\'*ones)
+	return ((word - ' '*ones) | (quote - ones) | (backslash - ones)) &^ word & highs
 }
 
 // escape passes a backslash and what it escapes. Like encoding/json it accepts half of a surrogate

@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"sluice/buffer"
@@ -14,6 +15,8 @@ type shard struct {
 	clock  buffer.ShardClock
 	queue  map[buffer.Generation]entry
 	leased map[buffer.Generation]buffer.Instant // deadlines
+	// due is an instant before which nothing in the queue is due: most leases look no further.
+	due buffer.Instant
 }
 
 // entry is a deadline in the queue.
@@ -29,10 +32,31 @@ func (s *Store) shard(n buffer.Shard) *shard {
 		sh = &shard{
 			queue:  make(map[buffer.Generation]entry),
 			leased: make(map[buffer.Generation]buffer.Instant),
+			due:    never,
 		}
 		s.shards[n] = sh
 	}
 	return sh
+}
+
+// The ends of time.
+const (
+	always buffer.Instant = math.MinInt64
+	never  buffer.Instant = math.MaxInt64
+)
+
+// put sets a deadline in the queue.
+func (sh *shard) put(name buffer.Generation, e entry) {
+	sh.queue[name] = e
+	sh.due = min(sh.due, e.from())
+}
+
+// from returns the instant from which on the entry is due.
+func (e entry) from() buffer.Instant {
+	if e.atOnce {
+		return always
+	}
+	return e.deadline
 }
 
 // current returns the shard if the owner is its last one.
@@ -55,7 +79,7 @@ func (s *Store) Enqueue(_ context.Context, n buffer.Shard, update buffer.QueueUp
 		return nil
 	}
 	for _, due := range update.Due {
-		sh.queue[due.Generation] = entry{deadline: due.Deadline}
+		sh.put(due.Generation, entry{deadline: due.Deadline})
 	}
 	for _, name := range update.Merged {
 		delete(sh.queue, name)
@@ -82,7 +106,7 @@ func (s *Store) Fence(
 	}
 	sh.epoch++
 	for name, deadline := range sh.leased { //order-free: every entry is moved by itself
-		sh.queue[name] = entry{deadline: deadline, atOnce: true}
+		sh.put(name, entry{deadline: deadline, atOnce: true})
 	}
 	clear(sh.leased)
 	return buffer.Fenced{Owner: buffer.Owner{Shard: n, Epoch: sh.epoch}, Clock: sh.clock}, nil
@@ -98,16 +122,7 @@ func (s *Store) Lease(
 	if err != nil {
 		return buffer.Leased{}, err
 	}
-	var leased buffer.Leased
-	for _, due := range sh.sorted() {
-		e := sh.queue[due.Generation]
-		// What is leased already waits for its release: it was queued again by a later write.
-		_, busy := sh.leased[due.Generation]
-		if busy || !e.atOnce && e.deadline > now || len(leased.Due) >= limit {
-			continue
-		}
-		leased.Due = append(leased.Due, due)
-	}
+	leased := buffer.Leased{Due: sh.take(now, limit)}
 	for _, due := range leased.Due {
 		delete(sh.queue, due.Generation)
 		sh.leased[due.Generation] = due.Deadline
@@ -133,26 +148,67 @@ func (s *Store) Release(_ context.Context, owner buffer.Owner, release buffer.Re
 	for _, due := range release.Back {
 		delete(sh.leased, due.Generation)
 		if _, queued := sh.queue[due.Generation]; !queued {
-			sh.queue[due.Generation] = entry{deadline: due.Deadline}
+			sh.put(due.Generation, entry{deadline: due.Deadline})
 		}
 	}
 	return nil
 }
 
-// sorted returns the queue in the order in which it is leased.
-func (sh *shard) sorted() []buffer.Due {
-	queue := make([]buffer.Due, 0, len(sh.queue))
-	for name, e := range sh.queue { //order-free: sorted below
-		queue = append(queue, buffer.Due{Generation: name, Deadline: e.deadline})
+// take returns what is due, in the order in which it is leased, and no more than limit of it. What is
+// leased already waits for its release: it was queued again by a later write.
+func (sh *shard) take(now buffer.Instant, limit int) []buffer.Due {
+	if sh.due > now {
+		return nil
 	}
-	slices.SortFunc(queue, func(a, b buffer.Due) int {
-		if x, y := sh.queue[a.Generation].atOnce, sh.queue[b.Generation].atOnce; x != y {
-			if x {
+	sh.due = never
+	var list []queued
+	for name, e := range sh.queue { //order-free: sorted below
+		if _, busy := sh.leased[name]; busy || e.from() > now {
+			sh.due = min(sh.due, e.from())
+			continue
+		}
+		list = append(list, queued{name, e})
+	}
+	due := sorted(list)
+	if len(due) > limit {
+		due, sh.due = due[:limit:limit], always
+	}
+	return due
+}
+
+// all returns the whole queue in the order in which it is leased.
+func (sh *shard) all() []buffer.Due {
+	list := make([]queued, 0, len(sh.queue))
+	for name, e := range sh.queue { //order-free: sorted below
+		list = append(list, queued{name, e})
+	}
+	return sorted(list)
+}
+
+// queued is an entry of the queue with its name.
+type queued struct {
+	buffer.Generation
+	entry
+}
+
+// sorted returns entries in the order in which they are leased.
+func sorted(list []queued) []buffer.Due {
+	slices.SortFunc(list, func(a, b queued) int {
+		if a.atOnce != b.atOnce {
+			if a.atOnce {
 				return -1
 			}
 			return 1
 		}
-		return a.Compare(b)
+		return a.due().Compare(b.due())
 	})
-	return queue
+	all := make([]buffer.Due, len(list))
+	for i := range list {
+		all[i] = list[i].due()
+	}
+	return all
+}
+
+func (q *queued) due() buffer.Due {
+	return buffer.Due{Generation: q.Generation, Deadline: q.deadline}
 }

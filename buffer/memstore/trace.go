@@ -11,7 +11,7 @@ import (
 type trace struct {
 	key buffer.TraceKey
 	// held has an entry for every span that is stored, so it also tells which spans are known.
-	held     map[buffer.SpanID]*redirect
+	held     map[buffer.SpanID]redirect
 	segments map[buffer.SpanID]*segment
 	// calls counts the attaches; spans of one call arrived together.
 	calls int
@@ -49,10 +49,14 @@ type arrival struct {
 	span buffer.Span
 }
 
+func (a arrival) compare(b arrival) int {
+	return cmp.Or(cmp.Compare(a.call, b.call), a.span.Position.Compare(b.span.Position))
+}
+
 func newTrace(key buffer.TraceKey) *trace {
 	return &trace{
 		key:      key,
-		held:     make(map[buffer.SpanID]*redirect),
+		held:     make(map[buffer.SpanID]redirect),
 		segments: make(map[buffer.SpanID]*segment),
 	}
 }
@@ -72,17 +76,19 @@ func (t *trace) resolve(id buffer.SpanID) buffer.SpanID {
 // was cut off: a Store without pointers finds the generation of the spans behind it by that
 // detour.
 func (t *trace) compress(id, end buffer.SpanID) {
-	var way []*redirect
+	var way []buffer.SpanID
 	for id != end {
 		r := t.held[id]
 		if r.cutOff {
 			return
 		}
-		way = append(way, r)
+		way = append(way, id)
 		id = r.target
 	}
-	for _, r := range way {
+	for _, id := range way {
+		r := t.held[id]
 		r.target = end
+		t.held[id] = r
 	}
 }
 
@@ -106,28 +112,18 @@ func (t *trace) attach(
 ) buffer.Attached {
 	t.calls++
 	answer := buffer.Attached{Done: true}
-	touched := make(map[*generation]bool)
+	var touched []*generation
 	for _, subtree := range subtrees {
 		var fresh []buffer.Span
-		seen := make(map[buffer.SpanID]bool)
-		for _, span := range subtree.Spans {
-			if r, ok := t.held[span.ID]; ok {
-				answer.Duplicates++
-				touched[r.generation] = true
-			} else if seen[span.ID] {
-				answer.Duplicates++
-			} else {
-				seen[span.ID] = true
-				fresh = append(fresh, span)
-			}
-		}
+		fresh, touched = t.fresh(subtree.Spans, touched)
+		answer.Duplicates += len(subtree.Spans) - len(fresh)
 		if len(fresh) > 0 {
 			answer.Stored += len(fresh)
 			g := t.add(delivery, subtree.Parent, fresh, limit, &answer.Merged)
-			touched[g] = true
+			touched = with(touched, g)
 		}
 	}
-	for g := range touched { //order-free: sorted below
+	for _, g := range touched {
 		s := t.segments[g.name.Segment]
 		if s != nil && s.live == g {
 			answer.Live = append(answer.Live,
@@ -139,6 +135,41 @@ func (t *trace) attach(
 	})
 	slices.SortFunc(answer.Merged, buffer.Generation.Compare)
 	return answer
+}
+
+// with adds a generation to a list that does not have it.
+func with(list []*generation, g *generation) []*generation {
+	if slices.Contains(list, g) {
+		return list
+	}
+	return append(list, g)
+}
+
+// fresh returns the spans that are not known, each once, and touched with the generations of the
+// others. Of the fresh ones t.held knows from now on that they are known; where they lead is up to add.
+func (t *trace) fresh(
+	spans []buffer.Span, touched []*generation,
+) ([]buffer.Span, []*generation) {
+	known := 0
+	for i := range spans {
+		id := spans[i].ID
+		r, ok := t.held[id]
+		switch {
+		case !ok:
+			t.held[id] = redirect{target: id}
+			if known > 0 {
+				spans[i-known] = spans[i]
+			}
+			continue
+		case known == 0:
+			spans = slices.Clone(spans) // they are the caller's
+		}
+		known++
+		if r.generation != nil {
+			touched = with(touched, r.generation)
+		}
+	}
+	return spans[:len(spans)-known], touched
 }
 
 // add stores spans, none of which is known, below the parent, and returns the generation that
@@ -181,11 +212,13 @@ func (t *trace) add(
 		t.merge(child, s.live)
 		*merged = append(*merged, child.name)
 	}
-	for _, span := range spans {
-		s.live.arrivals = append(s.live.arrivals, arrival{call: t.calls, span: span})
+	s.live.arrivals = slices.Grow(s.live.arrivals, len(spans))
+	for i := range spans {
+		span := &spans[i]
+		s.live.arrivals = append(s.live.arrivals, arrival{call: t.calls, span: *span})
 		s.live.bytes += int64(span.Size)
 		s.hasRoot = s.hasRoot || span.Root
-		t.held[span.ID] = &redirect{target: target, generation: s.live, cutOff: cutOff}
+		t.held[span.ID] = redirect{target: target, generation: s.live, cutOff: cutOff}
 	}
 	return s.live
 }
@@ -193,8 +226,11 @@ func (t *trace) add(
 // merge moves everything of one live generation into another. They differ: a span that resolves to
 // itself is its own target, and no segment pulls itself in.
 func (t *trace) merge(from, into *generation) {
-	for _, a := range from.arrivals {
-		t.held[a.span.ID].generation = into
+	for i := range from.arrivals {
+		id := from.arrivals[i].span.ID
+		r := t.held[id]
+		r.generation = into
+		t.held[id] = r
 	}
 	into.arrivals = append(into.arrivals, from.arrivals...)
 	into.bytes += from.bytes
@@ -239,13 +275,14 @@ func (t *trace) load(owner buffer.Owner, name buffer.Generation) buffer.Loaded {
 	if g == nil || *g.owner != owner {
 		return buffer.Loaded{}
 	}
-	arrivals := slices.Clone(g.arrivals)
-	slices.SortStableFunc(arrivals, func(a, b arrival) int {
-		return cmp.Or(cmp.Compare(a.call, b.call), a.span.Position.Compare(b.span.Position))
-	})
+	arrivals := g.arrivals
+	if !slices.IsSortedFunc(arrivals, arrival.compare) { // segments were merged
+		arrivals = slices.Clone(arrivals)
+		slices.SortStableFunc(arrivals, arrival.compare)
+	}
 	spans := make([]buffer.Span, len(arrivals))
-	for i, a := range arrivals {
-		spans[i] = a.span
+	for i := range arrivals {
+		spans[i] = arrivals[i].span
 	}
 	return buffer.Loaded{Owned: true, Spans: spans}
 }

@@ -74,6 +74,7 @@ func (f worldFlags) world() (harness.World, error) {
 			"the program", f.Servers, f.World)
 	}
 	if f.World == (sim.World{}).Name() {
+		collectLess()
 		return f.virtual()
 	}
 	return fakes.World{}, nil

@@ -32,15 +32,16 @@ func (l *Loop) assign(now time.Time) {
 		p.ready = p.ready || now.Sub(p.joined) >= l.config.AssignWait
 		ready = ready && p.ready
 	}
-	var shards []buffer.Shard
+	shards := l.shards[:0]
 	for _, p := range l.partitions {
 		p.flushed = p.flushed || ready
 		if p.flushed {
 			shards = append(shards, buffer.Shard(p.number))
 		}
 	}
+	l.shards = shards
 	if !slices.Equal(shards, l.assigned) {
-		l.assigned = shards
+		l.assigned = slices.Clone(shards)
 		l.ports.Assigner.Assign(slices.Clone(shards))
 	}
 }

@@ -25,6 +25,10 @@ type Loop struct {
 	ticker     ticker
 	draining   bool
 	delivered  int64 // the number of the last delivery
+
+	// Scratch of every turn.
+	every  []*partition
+	shards []buffer.Shard
 }
 
 // New returns a loop that runs nothing yet. The error names every fault of the config and every
@@ -90,9 +94,10 @@ func (l *Loop) read(ctx, stop context.Context) error {
 	}
 }
 
-// all returns every partition of which something may be in work.
+// all returns every partition of which something may be in work. It is overwritten by the next call.
 func (l *Loop) all() []*partition {
-	return append(append([]*partition(nil), l.partitions...), l.leaving...)
+	l.every = append(append(l.every[:0], l.partitions...), l.leaving...)
+	return l.every
 }
 
 // drain lets go of what is not in work; it is delivered again.

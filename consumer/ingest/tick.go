@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sluice/buffer"
@@ -41,7 +42,7 @@ func (p *partition) current(now time.Time, readable bool) bool {
 func (l *Loop) tick(ctx context.Context, now time.Time) {
 	t := &l.ticker
 	full := l.ports.Gate.Full()
-	var shards []buffer.Shard
+	shards := l.shards[:0]
 	for _, p := range l.partitions {
 		trouble := l.troubles.Of(input(p.number))
 		readable := t.inTouch && p.reason == "" && trouble == nil
@@ -49,6 +50,7 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 			shards = append(shards, buffer.Shard(p.number))
 		}
 	}
+	l.shards = shards
 	if t.task != nil && t.task.Done() {
 		t.task = nil
 	}
@@ -56,6 +58,7 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 		return
 	}
 	t.last = now
+	shards = slices.Clone(shards)
 	update := buffer.QueueUpdate{Tick: true, Wall: buffer.InstantOf(now)}
 	t.task = l.ports.Tasks.Go("ingest tick", func() {
 		for _, shard := range shards {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ type injector struct {
 	random []bool // by occurrence: it is one of those drawn from the seed
 	system System
 	sink   *Sink
+	// countsRestarts is true if a moment depends on them.
+	countsRestarts bool
 
 	mu     sync.Mutex // held for moments, never while something is called
 	tasks  []flusher.Task
@@ -59,6 +62,9 @@ func newInjector(s scenarios.Scenario, system System, sink *Sink) *injector {
 		random[n] = s.Faults[occurrence.Index].When.Kind == scenarios.MomentRandomly
 	}
 	return &injector{plan: plan, random: random, system: system, sink: sink,
+		countsRestarts: slices.ContainsFunc(plan, func(o scenarios.Occurrence) bool {
+			return o.When.Kind == scenarios.MomentRestarted
+		}),
 		state: make([]progress, len(plan)), causes: make([]error, len(plan))}
 }
 
@@ -76,7 +82,10 @@ func (i *injector) run(ctx context.Context, start time.Time) {
 // step does what is due at one moment.
 func (i *injector) step(now time.Time, elapsed time.Duration) {
 	sent, settled := i.sink.Ledger.Counts()
-	restarts := i.restarts()
+	var restarts []int
+	if i.countsRestarts {
+		restarts = i.restarts()
+	}
 	last := i.effects() // before any begins: whether its task is already through is chance
 	for n, occurrence := range i.plan {
 		if i.reached(n, occurrence.When.Reached(elapsed, sent, settled, restarts)) {

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 
 	"sluice/internal/load"
 )
@@ -14,19 +13,28 @@ const segmentAttribute = "sentry.segment.id"
 // compare checks a span that came out against the one that was sent: the same fields in the same
 // order and the same bytes, but for is_segment and the segment attribute, which must be right.
 func (l *Ledger) compare(value []byte, in *envelope, seq, root uint64) error {
-	var marks load.Marks
-	l.sentBuffer, marks = l.recipe.AppendMarked(l.sentBuffer[:0], root, int(seq-root))
-	flag := strconv.AppendBool(nil, seq == root || l.recipe.ID(seq) == in.segment)
-	if plainly(value, l.sentBuffer, marks, flag, in.attribute) {
+	text, marks, flag := l.sentText(in, seq, root)
+	if behind, plain := plainly(value, text, marks, flag, in.attribute); plain && len(behind) == 0 {
 		return nil
 	}
 	return l.compareFields(value, flag, in)
 }
 
+// sentText makes a span again as it was sent, and says how its flag must be written when it comes out.
+func (l *Ledger) sentText(in *envelope, seq, root uint64) ([]byte, load.Marks, string) {
+	var marks load.Marks
+	l.sentBuffer, marks = l.recipe.AppendMarked(l.sentBuffer[:0], root, int(seq-root))
+	flag := "false"
+	if seq == root || l.recipe.ID(seq) == in.segment {
+		flag = "true"
+	}
+	return l.sentBuffer, marks, flag
+}
+
 // compareFields is the long way of comparing, which takes the two fields wherever they stand among
 // the others and however the others are laid out, as long as that is how they were sent, and says
 // what is wrong.
-func (l *Ledger) compareFields(value, flag []byte, in *envelope) error {
+func (l *Ledger) compareFields(value []byte, flag string, in *envelope) error {
 	var err error
 	if l.fields[0], err = members(l.fields[0][:0], value); err != nil {
 		return err
@@ -35,7 +43,7 @@ func (l *Ledger) compareFields(value, flag []byte, in *envelope) error {
 		return err
 	}
 	isSegment, nested := named(l.fields[0], "is_segment"), named(l.fields[0], "attributes")
-	if !bytes.Equal(isSegment.value, flag) {
+	if string(isSegment.value) != flag {
 		return fmt.Errorf("is_segment is %q, want %s", isSegment.value, flag)
 	}
 	l.attributes[0], err = members(l.attributes[0][:0], nested.value)

@@ -66,9 +66,9 @@ const (
 
 // split finds the flush id and the spans of a record, which it leaves in l.spans. One that belongs
 // to a chunk says that enrichment is to be skipped. Every byte that is no span's is known.
-func (l *Ledger) split(value []byte, skip bool) (id []byte, err error) {
+func (l *Ledger) split(value []byte, in *envelope) (id []byte, err error) {
 	middle := recordWhole
-	if skip {
+	if in.chunk.count > 1 || in.chunk.part != "" {
 		middle = recordSkip
 	}
 	rest, ok := bytes.CutPrefix(value, []byte(recordHead))
@@ -80,6 +80,9 @@ func (l *Ledger) split(value []byte, skip bool) (id []byte, err error) {
 			recordHead, middle, recordTail)
 	}
 	id, spans := rest[:digits], rest[digits+len(middle):len(rest)-len(recordTail)]
+	if l.plain = l.readPlainly(spans, in); l.plain {
+		return id, nil
+	}
 	if l.spans, err = elements(l.spans[:0], spans); err != nil {
 		return nil, fmt.Errorf("spans: %w", err)
 	}
@@ -99,7 +102,7 @@ func (l *Ledger) unpack(r *Record) (envelope, error) {
 	if err != nil {
 		return in, fmt.Errorf("headers: %w", err)
 	}
-	id, err := l.split(r.Value, in.chunk.count > 1 || in.chunk.part != "")
+	id, err := l.split(r.Value, &in)
 	if err != nil {
 		return in, err
 	}

@@ -146,8 +146,9 @@ func (r *Recipe) AppendBad(dst []byte, root uint64, index int) []byte {
 // appendFields appends a span of the required fields and its parent, with one field's value
 // replaced, or the field left out if the value is empty.
 func (r *Recipe) appendFields(dst []byte, root, seq uint64, field int, value string) []byte {
+	id := r.ID(seq)
 	dst = append(dst, `{"parent_span_id":"`...)
-	dst = append(r.appendID(dst, seq), '"')
+	dst = append(hex.AppendEncode(dst, id[:]), '"')
 	for i := range required {
 		text := value
 		if i != field {
@@ -176,7 +177,9 @@ func (r *Recipe) badField(field int, root, seq uint64) string {
 	case fieldInteger:
 		return strconv.FormatInt(int64(r.Project(root)), 10)
 	case fieldNumber:
-		return string(appendTime(nil, "", seq))
+		var text [timeDigits]byte
+		putTime(text[:], seq)
+		return string(text[:])
 	}
 	return `"ok"`
 }

@@ -232,10 +232,10 @@ func (g *Generator) due(n int64) time.Duration {
 	if n > to.message {
 		*from = *to
 		to.message = min(n-1+paceStep, g.total)
-		to.at = g.pacer.At(to.message)
+		to.at = g.pacer.near(from.at, to.message)
 	}
 	if to.at-from.at > straightMax {
-		return g.pacer.At(n)
+		return g.pacer.near(g.at, n)
 	}
 	part := float64(n-from.message) / float64(to.message-from.message)
 	return from.at + time.Duration(part*float64(to.at-from.at))
@@ -253,14 +253,19 @@ func (g *Generator) write(m *Message, span held) {
 	if cap(g.arena)-len(g.arena) < most {
 		g.arena = make([]byte, 0, max(arenaBytes, most))
 	}
-	key, appendValue := g.Trace(span.root), g.Append
-	if m.Bad {
-		key, appendValue = g.BadKey(m.Seq), g.AppendBad
-	}
 	start := len(g.arena)
-	g.arena = hex.AppendEncode(g.arena, key[:])
-	middle := len(g.arena)
-	g.arena = appendValue(g.arena, span.root, span.index)
+	middle := start + traceDigits
+	if m.Bad {
+		key := g.BadKey(m.Seq)
+		g.arena = hex.AppendEncode(g.arena, key[:])
+		g.arena = g.AppendBad(g.arena, span.root, span.index)
+	} else {
+		g.arena = g.arena[:middle]
+		high, low := g.trace(span.root)
+		putHex(g.arena[start:], high)
+		putHex(g.arena[start+idDigits:], low)
+		g.arena = g.Append(g.arena, span.root, span.index)
+	}
 	m.Key = g.arena[start:middle:middle]
 	m.Value = g.arena[middle:len(g.arena):len(g.arena)]
 }

@@ -1,8 +1,10 @@
 package load
 
 import (
-	"encoding/hex"
+	"encoding/binary"
 	"strconv"
+
+	"sluice/buffer"
 )
 
 // names are span names with what JSON has in store: escapes, quotes, letters beyond ASCII.
@@ -73,27 +75,48 @@ func (r *Recipe) Append(dst []byte, root uint64, index int) []byte {
 	return dst
 }
 
+// What all messages have in common, with digits where theirs come: appended whole and filled in, it
+// takes a fraction of the time of its pieces.
+const (
+	headText   = `{"organization_id":1,"project_id":`
+	idsText    = `,"trace_id":"0123456789abcdef0123456789abcdef","span_id":"0123456789abcdef"`
+	parentText = `,"parent_span_id":"0123456789abcdef"`
+	timesText  = `,"start_timestamp":1700000000.000,"end_timestamp":1700000000.000,` +
+		`"received":1700000000.000,"retention_days":90,"status":"ok","name":"`
+)
+
+// Where the digits stand, and how many they are.
+const (
+	idDigits   = 2 * len(buffer.SpanID{})
+	traceAt    = len(`,"trace_id":"`)
+	spanAt     = len(idsText) - len(`"`) - idDigits
+	parentAt   = len(parentText) - len(`"`) - idDigits
+	timeDigits = len(`1700000000.000`)
+	startAt    = len(`,"start_timestamp":`)
+	endAt      = startAt + timeDigits + len(`,"end_timestamp":`)
+	receivedAt = endAt + timeDigits + len(`,"received":`)
+)
+
 // AppendMarked is Append, and tells where what stands.
 func (r *Recipe) AppendMarked(dst []byte, root uint64, index int) (_ []byte, marks Marks) {
 	seq := root + uint64(index)
 	s := r.style(seq)
 	start := len(dst)
-	dst = append(dst, `{"organization_id":1,"project_id":`...)
+	dst = append(dst, headText...)
 	dst = strconv.AppendInt(dst, int64(r.Project(root)), 10)
-	dst = append(dst, `,"trace_id":"`...)
-	trace := r.Trace(root)
-	dst = hex.AppendEncode(dst, trace[:])
-	dst = append(dst, `","span_id":"`...)
-	dst = r.appendID(dst, seq)
+	dst = append(dst, idsText...)
+	ids := dst[len(dst)-len(idsText):]
+	high, low := r.trace(root)
+	putHex(ids[traceAt:], high)
+	putHex(ids[traceAt+idDigits:], low)
+	putHex(ids[spanAt:], r.id(seq))
 	switch {
 	case index > 0:
-		dst = append(dst, `","parent_span_id":"`...)
-		dst = r.appendID(dst, root+uint64(r.Parent(root, index)))
-		dst = append(dst, '"')
+		dst = append(dst, parentText...)
+		parent := dst[len(dst)-len(parentText):]
+		putHex(parent[parentAt:], r.id(root+uint64(r.Parent(root, index))))
 	case s.nullParent:
-		dst = append(dst, `","parent_span_id":null`...)
-	default:
-		dst = append(dst, '"')
+		dst = append(dst, `,"parent_span_id":null`...)
 	}
 	if s.segment != styleSegmentAbsent {
 		flag := "null"
@@ -105,43 +128,63 @@ func (r *Recipe) AppendMarked(dst []byte, root uint64, index int) (_ []byte, mar
 		dst = append(dst, flag...)
 		marks.FlagTo = len(dst) - start
 	}
-	dst = appendTime(dst, `,"start_timestamp":`, seq)
-	dst = appendTime(dst, `,"end_timestamp":`, seq+17)
-	dst = appendTime(dst, `,"received":`, seq+4000)
-	dst = append(dst, `,"retention_days":90,"status":"ok","name":"`...)
+	dst = append(dst, timesText...)
+	times := dst[len(dst)-len(timesText):]
+	putTime(times[startAt:], seq)
+	putTime(times[endAt:], seq+17)
+	putTime(times[receivedAt:], seq+4000)
 	dst = append(dst, names[s.name]...)
-	dst = append(dst, '"')
 	switch s.attributes {
 	case styleAttributes:
-		dst = append(dst, `,"attributes":`...)
-		marks.AttributesFrom = len(dst) - start
-		dst = append(dst, `{"seq":{"type":"integer","value":`...)
+		dst = append(dst, `","attributes":{"seq":{"type":"integer","value":`...)
+		marks.AttributesFrom = len(dst) - start - len(`{"seq":{"type":"integer","value":`)
 		dst = strconv.AppendUint(dst, seq, 10)
 		dst = append(dst, `},"note":{"type":"string","value":"`...)
-		dst = append(r.pad(dst, start, seq, len(`"}}}`)), `"}}`...)
-		marks.AttributesTo = len(dst) - start
-		return append(dst, '}'), marks
+		dst = append(r.pad(dst, start, seq, len(`"}}}`)), `"}}}`...)
+		marks.AttributesTo = len(dst) - start - len(`}`)
+		return dst, marks
 	case styleAttributesNull:
-		dst = append(dst, `,"attributes":`...)
-		marks.AttributesFrom = len(dst) - start
-		dst = append(dst, "null"...)
-		marks.AttributesTo = len(dst) - start
+		dst = append(dst, `","attributes":null,"note":"`...)
+		marks.AttributesTo = len(dst) - start - len(`,"note":"`)
+		marks.AttributesFrom = marks.AttributesTo - len("null")
+	default:
+		dst = append(dst, `","note":"`...)
 	}
-	dst = append(dst, `,"note":"`...)
 	return append(r.pad(dst, start, seq, len(`"}`)), `"}`...), marks
 }
 
-func (r *Recipe) appendID(dst []byte, seq uint64) []byte {
-	id := r.ID(seq)
-	return hex.AppendEncode(dst, id[:])
+// hexPairs are the two digits of each byte.
+var hexPairs = func() (pairs [256]uint16) {
+	const digits = "0123456789abcdef"
+	for i := range pairs {
+		pairs[i] = uint16(digits[i>>4]) | uint16(digits[i&15])<<8
+	}
+	return pairs
+}()
+
+// putHex writes the 16 hex digits of a number.
+func putHex(dst []byte, n uint64) {
+	dst = dst[:idDigits]
+	for i := range idDigits / 2 {
+		binary.LittleEndian.PutUint16(dst[2*i:], hexPairs[n>>(56-8*i)&0xff])
+	}
 }
 
-// appendTime writes a time of so many milliseconds after the epoch, in seconds.
-func appendTime(dst []byte, field string, millis uint64) []byte {
-	dst = append(dst, field...)
-	dst = strconv.AppendUint(dst, epoch+millis/1000, 10)
-	rest := millis % 1000
-	return append(dst, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+// putTime writes a time of so many milliseconds after the epoch, in seconds of ten digits with three
+// more behind the point. They suffice for eight trillion spans.
+func putTime(dst []byte, millis uint64) {
+	dst = dst[:timeDigits]
+	putDigits(dst[timeDigits-3:], millis%1000)
+	dst[timeDigits-4] = '.'
+	putDigits(dst[:timeDigits-4], epoch+millis/1000)
+}
+
+// putDigits writes the last digits of a number.
+func putDigits(dst []byte, n uint64) {
+	for i := len(dst) - 1; i >= 0; i-- {
+		dst[i] = byte('0' + n%10)
+		n /= 10
+	}
 }
 
 // pad fills the message, which began at start and lacks its last few bytes, up to its size.

@@ -91,11 +91,42 @@ func (p Pacer) Total() int64 { return int64(p.Hits(p.over)) }
 // At returns the first time, to the microsecond, at which n spans are due: the inverse of Hits.
 // For more than Total it is the duration.
 func (p Pacer) At(n int64) time.Duration {
+	return p.near(0, n)
+}
+
+// near is At, sooner found the closer the answer is to where the rate at a time leads from there: it
+// looks around that in steps that grow, and then in between.
+func (p Pacer) near(from time.Duration, n int64) time.Duration {
 	if n > p.Total() {
 		return p.over
 	}
-	micros := sort.Search(int(p.over.Microseconds()), func(us int) bool {
-		return p.Hits(time.Duration(us)*time.Microsecond) >= float64(n)
-	})
-	return time.Duration(micros) * time.Microsecond
+	due := func(us int) bool { return p.Hits(time.Duration(us)*time.Microsecond) >= float64(n) }
+	least, most := 0, int(p.over.Microseconds()) // the answer is one of them, or in between
+	guess := from.Microseconds()
+	if rate := p.Rate(from); rate > 0 {
+		ahead := math.Ceil((float64(n) - p.Hits(from)) / rate * 1e6)
+		guess += int64(min(max(ahead, -float64(most)), float64(most)))
+	}
+	at := int(max(0, min(guess, int64(most)-1)))
+	if due(at) {
+		most = at
+		for step := 1; least < most; step *= 4 {
+			if at = max(0, most-step); !due(at) {
+				least = at + 1
+				break
+			}
+			most = at
+		}
+	} else {
+		least = at + 1
+		for step := 1; least < most; step *= 4 {
+			if at = min(least+step, most) - 1; due(at) {
+				most = at
+				break
+			}
+			least = at + 1
+		}
+	}
+	least += sort.Search(most-least, func(i int) bool { return due(least + i) })
+	return time.Duration(least) * time.Microsecond
 }

@@ -2,6 +2,8 @@ package load
 
 import (
 	"math"
+	"math/rand/v2"
+	"sort"
 	"testing"
 	"time"
 
@@ -50,6 +52,25 @@ func TestAtIsTheInverseOfHits(t *testing.T) {
 			if p.Hits(at) < float64(n) || at > 0 && p.Hits(at-time.Microsecond) >= float64(n) {
 				t.Errorf("%s: At(%d) is %v, where %v and before that %v spans are due", shape, n, at,
 					p.Hits(at), p.Hits(at-time.Microsecond))
+			}
+		}
+	}
+}
+
+// TestNearIsAt compares what is found from anywhere with a plain search.
+func TestNearIsAt(t *testing.T) {
+	const over = 7 * time.Second
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, shape := range shapes {
+		p := pacer(t, shape, over)
+		for range 2000 {
+			n := 1 + random.Int64N(p.Total()+2)
+			want := time.Duration(sort.Search(int(over.Microseconds()), func(us int) bool {
+				return p.Hits(time.Duration(us)*time.Microsecond) >= float64(n)
+			})) * time.Microsecond
+			from := time.Duration(random.Int64N(int64(over)))
+			if at := p.near(from, n); at != want {
+				t.Fatalf("%s: span %d is found at %v from %v, is due at %v", shape, n, at, from, want)
 			}
 		}
 	}

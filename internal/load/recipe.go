@@ -66,9 +66,11 @@ func (r *Recipe) random(key int, n uint64) uint64 { return mix(mix(n^r.key[key])
 // ID returns the id of a span: a bijection of its number.
 func (r *Recipe) ID(seq uint64) buffer.SpanID {
 	var id buffer.SpanID
-	binary.BigEndian.PutUint64(id[:], mix(seq^r.key[keyID]))
+	binary.BigEndian.PutUint64(id[:], r.id(seq))
 	return id
 }
+
+func (r *Recipe) id(seq uint64) uint64 { return mix(seq ^ r.key[keyID]) }
 
 // Seq is the inverse of ID. An id that ID never returned gives a number that was never sent.
 func (r *Recipe) Seq(id buffer.SpanID) uint64 {
@@ -78,9 +80,14 @@ func (r *Recipe) Seq(id buffer.SpanID) uint64 {
 // Trace returns the id of the trace with that root.
 func (r *Recipe) Trace(root uint64) buffer.TraceID {
 	var id buffer.TraceID
-	binary.BigEndian.PutUint64(id[:8], r.random(keyTraceHigh, root))
-	binary.BigEndian.PutUint64(id[8:], mix(root^r.key[keyTraceLow]))
+	high, low := r.trace(root)
+	binary.BigEndian.PutUint64(id[:8], high)
+	binary.BigEndian.PutUint64(id[8:], low)
 	return id
+}
+
+func (r *Recipe) trace(root uint64) (high, low uint64) {
+	return r.random(keyTraceHigh, root), mix(root ^ r.key[keyTraceLow])
 }
 
 // Project returns the project of the trace with that root, from 1.
@@ -114,11 +121,11 @@ func (r *Recipe) Headless(root uint64) bool {
 // no longer than the depth hangs where it was drawn; any other hangs on the first of its chain that
 // is above the lowest level.
 func (r *Recipe) Parent(root uint64, index int) int {
-	level := 0
-	for at := index; at > 0; at = r.drawn(root, at) {
+	parent := r.drawn(root, index)
+	level := 1
+	for at := parent; at > 0; at = r.drawn(root, at) {
 		level++
 	}
-	parent := r.drawn(root, index)
 	for ; level > r.work.Depth; level-- {
 		parent = r.drawn(root, parent)
 	}

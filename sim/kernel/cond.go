@@ -1,6 +1,9 @@
 package kernel
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Cond is where tasks wait for something that other tasks or timers bring about: the answer to a
 // request, a place in a queue. It has no state of its own. Like sync.Cond it is asked in a loop:
@@ -20,7 +23,16 @@ type Cond struct {
 func (k *Kernel) NewCond(name string) *Cond { return &Cond{k: k, name: name} }
 
 // Wait returns nil when the task is signalled, or why the context has ended.
-func (c *Cond) Wait(ctx context.Context) error {
+func (c *Cond) Wait(ctx context.Context) error { return c.wait(ctx, endless) }
+
+// WaitFor is Wait for at most d: after that it returns context.DeadlineExceeded. It does what a context
+// with a timeout would do, and makes none.
+func (c *Cond) WaitFor(ctx context.Context, d time.Duration) error { return c.wait(ctx, c.k.in(d)) }
+
+// endless is until when who waits without a limit does.
+const endless = -1
+
+func (c *Cond) wait(ctx context.Context, until int64) error {
 	k := c.k
 	t := k.enter()
 	if err := Err(ctx); err != nil {
@@ -31,11 +43,17 @@ func (c *Cond) Wait(ctx context.Context) error {
 	if done := ctx.Done(); done != nil {
 		k.attend(t, ctx, done)
 	}
+	if until != endless {
+		k.schedule(t, until)
+	}
 	k.park(t, c)
 	if t.signalled {
 		return nil
 	}
-	return Err(ctx)
+	if err := Err(ctx); err != nil || until == endless {
+		return err
+	}
+	return context.DeadlineExceeded
 }
 
 // Signal readies the task that has waited longest, and tells whether there was one.

@@ -47,6 +47,7 @@ type Kernel struct {
 	agenda  agenda
 	slots   []*Task
 	free    []uint32
+	idle    []*Task // timers that are over
 	running *Task
 	main    *Task
 	timers  *Task // runs the timers' functions
@@ -172,9 +173,10 @@ func (k *Kernel) drive(struct{}) bool {
 		case t == k.main:
 			return true
 		default:
-			k.drop(t)
+			fn := t.fn
+			k.idleTimer(t)
 			k.running = k.timers
-			t.fn()
+			fn()
 		}
 		k.running = k.main
 		if k.failure != nil {

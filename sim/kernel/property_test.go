@@ -103,6 +103,8 @@ func (m *machine) do(process int, o op) error {
 		return m.Sleep(ctx, time.Duration(o.d))
 	case opWaitCond:
 		return m.cond.Wait(ctx)
+	case opWaitFor:
+		return m.cond.WaitFor(ctx, time.Duration(o.d))
 	case opSignal:
 		m.cond.Signal()
 	case opWaitTask:

@@ -34,6 +34,22 @@ func TestCond(t *testing.T) {
 	r.want("1ns a: <nil>", "3ns b: context deadline exceeded", "5ns c: <nil>", "5ns d: <nil>")
 }
 
+// TestCondWaitsForSoLong: who is signalled at the last moment has the signal.
+func TestCondWaitsForSoLong(t *testing.T) {
+	r := newRig(t)
+	c := r.NewCond("answer")
+	ctx, cancel := r.WithCancel(context.Background())
+	r.After(2, cancel)
+	r.After(4, func() { c.Signal() })
+	r.Go("a", func() { r.log("a: %v", c.WaitFor(ctx, 3)) })
+	r.Go("b", func() { r.log("b: %v", c.WaitFor(context.Background(), 3)) })
+	r.Go("c", func() { r.log("c: %v", c.WaitFor(context.Background(), 4)) })
+	r.Go("d", func() { r.log("d: %v", c.WaitFor(context.Background(), 0)) })
+	r.pass(10)
+	r.want("0s d: context deadline exceeded", "2ns a: context canceled",
+		"3ns b: context deadline exceeded", "4ns c: <nil>")
+}
+
 // TestSignalIsNotLost: who is signalled and whose context ends in one instant has the signal.
 func TestSignalIsNotLost(t *testing.T) {
 	r := newRig(t)

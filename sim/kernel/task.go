@@ -182,15 +182,27 @@ type Timer struct {
 // After calls fn after d, at once in this instant if d is not positive. It is called by no task: it
 // must not wait, and is called whatever becomes of the processes.
 func (k *Kernel) After(d time.Duration, fn func()) Timer {
-	t := k.newTask(k.root, "timer")
+	var t *Task
+	if last := len(k.idle) - 1; last >= 0 {
+		t, k.idle = k.idle[last], k.idle[:last]
+	} else {
+		t = k.newTask(k.root, "timer")
+	}
 	t.fn = fn
 	k.schedule(t, k.in(d))
 	return Timer{k, t, t.wake}
 }
 
+// idleTimer keeps a timer that is over for the next one, with its slot. Who still holds it sees by its
+// key that it is another's.
+func (k *Kernel) idleTimer(t *Task) {
+	t.wake, t.fn = 0, nil
+	k.idle = append(k.idle, t)
+}
+
 // Stop makes the timer call nothing, if it has not yet.
 func (t Timer) Stop() {
 	if t.task.wake == t.key {
-		t.k.drop(t.task)
+		t.k.idleTimer(t.task)
 	}
 }

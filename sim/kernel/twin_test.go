@@ -10,7 +10,7 @@ import (
 // An op is a step of a task of a random program.
 type op struct {
 	kind opKind
-	d    int // how long a sleep is
+	d    int // how long a sleep is, or a wait at the most
 	ctx  int // of the waits, or to cancel
 	to   int // process or task
 }
@@ -21,6 +21,7 @@ const (
 	opSleep opKind = iota
 	opSleepMore
 	opWaitCond
+	opWaitFor
 	opSignal
 	opWaitTask
 	opGo
@@ -275,8 +276,9 @@ func (w *twin) resume(t *twinTask) {
 func (w *twin) begins(t *twinTask, o op) (waits bool) {
 	t.pending = func() (bool, error) { return true, nil }
 	switch o.kind {
-	case opSleep, opSleepMore, opWaitCond:
-		if err := w.ended[o.ctx]; err != nil || o.kind != opWaitCond && o.d == 0 {
+	case opSleep, opSleepMore, opWaitCond, opWaitFor:
+		cond := o.kind == opWaitCond || o.kind == opWaitFor
+		if err := w.ended[o.ctx]; err != nil || !cond && o.d == 0 {
 			t.pending = func() (bool, error) { return true, err }
 			return false
 		}
@@ -285,12 +287,15 @@ func (w *twin) begins(t *twinTask, o op) (waits bool) {
 			if t.given {
 				return true, nil
 			}
+			if o.kind == opWaitFor && w.ended[o.ctx] == nil {
+				return true, context.DeadlineExceeded
+			}
 			return true, w.ended[o.ctx]
 		}
 		if o.kind != opWaitCond {
 			w.schedule(t, w.now+o.d)
 		}
-		t.twinWait = twinWait{number: w.next(), ctx: o.ctx, cond: o.kind == opWaitCond}
+		t.twinWait = twinWait{number: w.next(), ctx: o.ctx, cond: cond}
 		return true
 	case opWaitTask:
 		target := w.tasks[o.to]
