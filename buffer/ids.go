@@ -130,6 +130,9 @@ func InstantOf(t time.Time) Instant { return Instant(t.UnixMilli()) }
 // Seconds returns the instant that lies s seconds after the Unix epoch.
 func Seconds(s int64) Instant { return Instant(s * 1000) }
 
+// WholeSeconds returns the instant cut to whole seconds.
+func (i Instant) WholeSeconds() Instant { return i - i%1000 }
+
 // Add returns the instant d later, cutting what is finer than a millisecond.
 func (i Instant) Add(d time.Duration) Instant { return i + Instant(d.Milliseconds()) }
 

@@ -2,7 +2,7 @@ package scenarios
 
 import (
 	"fmt"
-	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,15 +23,21 @@ type Limit struct {
 	Written string
 }
 
-// Figures returns the paths of the figures of result.json; a star stands for any key: a reason, a
-// finding, the index of a worker.
+// Figures returns the paths of the figures of result.json; N stands for the number of a worker.
 func Figures() []string { return slices.Clone(figures) }
 
 var figures = []string{
 	"ledger.sent", "ledger.flushed", "ledger.duplicates", "ledger.lost", "ledger.buffered",
-	"ledger.dropped.*", "ledger.bad_sent", "ledger.bad_lettered", "ledger.messages",
-	"ledger.records", "ledger.findings.*",
-	"workers.*.restarts",
+	"ledger.dropped.dead_lettered", "ledger.dropped.wiped", "ledger.bad_sent", "ledger.bad_lettered",
+	"ledger.messages", "ledger.records",
+	"ledger.findings.malformed_record", "ledger.findings.unknown_span",
+	"ledger.findings.altered_span", "ledger.findings.misplaced_span", "ledger.findings.split_span",
+	"ledger.findings.cut-off_span", "ledger.findings.repeated_span",
+	"ledger.findings.differing_repeat", "ledger.findings.duplicated_span",
+	"ledger.findings.resent_span", "ledger.findings.bad_message_taken_for_a_span",
+	"ledger.findings.good_span_in_the_dead-letter_topic", "ledger.findings.repeated_dead_letter",
+	"ledger.findings.stray_record", "ledger.findings.span_out_of_order",
+	"workers.N.restarts",
 	"throughput.spans_per_second", "throughput.bytes_per_second",
 	"freshness_seconds.p50", "freshness_seconds.p90", "freshness_seconds.p99",
 	"freshness_seconds.max", "freshness_seconds.count",
@@ -51,11 +57,8 @@ func (l *Limit) UnmarshalText(text []byte) error {
 			"or freshness_seconds.p99 <= 2s; relations: %s", text, strings.Join(relations, " "))
 	}
 	limit := Limit{Figure: words[0], Relation: words[1], Written: words[2]}
-	known := slices.ContainsFunc(figures, func(pattern string) bool {
-		return matchFigure(pattern, limit.Figure)
-	})
-	if !known {
-		return fmt.Errorf("unknown figure %q%s", limit.Figure, options.Hint(limit.Figure, figures))
+	if !slices.Contains(figures, workerNumber.ReplaceAllString(limit.Figure, "workers.N.")) {
+		return fmt.Errorf("unknown figure %q%s", limit.Figure, hintOf(limit.Figure))
 	}
 	var err error
 	if limit.Value, err = figureValue(limit.Figure, limit.Written); err != nil {
@@ -65,10 +68,28 @@ func (l *Limit) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// matchFigure compares key by key, so that a star is one key.
-func matchFigure(pattern, figure string) bool {
-	ok, err := path.Match(strings.ReplaceAll(pattern, ".", "/"), strings.ReplaceAll(figure, ".", "/"))
-	return ok && err == nil
+// workerNumber is what N stands for.
+var workerNumber = regexp.MustCompile(`^workers\.[0-9]+\.`)
+
+// hintOf names the figures that may be meant: similar ones, those of the same part or of one that
+// begins alike, or else the parts.
+func hintOf(figure string) string {
+	if near := options.DidYouMean(figure, figures); near != "" {
+		return near
+	}
+	first, _, _ := strings.Cut(figure, ".")
+	for _, start := range []string{figure[:strings.LastIndex(figure, ".")+1], first} {
+		known := slices.DeleteFunc(Figures(), func(f string) bool { return !strings.HasPrefix(f, start) })
+		if start != "" && len(known) > 0 {
+			return "; known: " + strings.Join(known, ", ")
+		}
+	}
+	var parts []string
+	for _, f := range figures {
+		part, _, _ := strings.Cut(f, ".")
+		parts = append(parts, part)
+	}
+	return "; a figure begins with one of " + strings.Join(slices.Compact(parts), ", ")
 }
 
 // figureValue reads the value of a figure in its own unit.
@@ -104,6 +125,14 @@ func (l Limit) Holds(value float64) bool {
 		return value >= l.Value
 	}
 	return value == l.Value
+}
+
+// meets tells whether there is a value within both limits: if any is, then one of theirs, one
+// between them, or one beyond.
+func (l Limit) meets(other Limit) bool {
+	a, b := l.Value, other.Value
+	return slices.ContainsFunc([]float64{a, b, (a + b) / 2, min(a, b) - 1, max(a, b) + 1},
+		func(v float64) bool { return l.Holds(v) && other.Holds(v) })
 }
 
 // MarshalText writes what UnmarshalText reads.

@@ -46,13 +46,20 @@ func Load(nameOrFile string, readFile func(path string) ([]byte, error)) (Scenar
 func LoadWith(
 	nameOrFile string, readFile func(path string) ([]byte, error), sets ...string,
 ) (Scenario, yamlfile.Places, error) {
+	return Around{Restarts: true}.Load(nameOrFile, readFile, sets...)
+}
+
+// Load is LoadWith for a run of which more is known.
+func (a Around) Load(
+	nameOrFile string, readFile func(path string) ([]byte, error), sets ...string,
+) (Scenario, yamlfile.Places, error) {
 	ext := path.Ext(nameOrFile)
 	if strings.Contains(nameOrFile, "/") || ext == ".yaml" || ext == ".yml" {
 		text, err := readFile(nameOrFile)
 		if err != nil {
 			return Scenario{}, nil, fmt.Errorf("read scenario: %w", err)
 		}
-		return ReadWith(nameOrFile, text, sets...)
+		return a.read(nameOrFile, text, sets)
 	}
 	dir := "library"
 	if slices.Contains(Museum(), nameOrFile) {
@@ -66,5 +73,5 @@ func LoadWith(
 	if err != nil {
 		return Scenario{}, nil, err
 	}
-	return ReadWith(file, text, sets...)
+	return a.read(file, text, sets)
 }

@@ -121,6 +121,9 @@ type Workload struct {
 	// Bad is how many messages that are not spans arrive per span, 0 to 1. Each must come out in the
 	// dead-letter topic, and nowhere else. Default 0.
 	Bad float64 `yaml:"bad"`
+	// Skew is the share of traces whose messages have wrong timestamps, and how wrong those are: off by
+	// up to so much, or 0 or -1. Default never.
+	Skew Skew `yaml:"skew"`
 	// Producers is how many clients share the sending, each on a connection of its own; a trace
 	// stays with one of them. Default 1.
 	Producers int `yaml:"producers"`

@@ -1,11 +1,7 @@
 package scenarios
 
 import (
-	_ "embed"
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"reflect"
 	"regexp"
 	"strings"
@@ -36,6 +32,8 @@ var forms = map[reflect.Type]struct{ pattern, example string }{
 	reflect.TypeFor[PerSecond](): {`^` + perSecond + `$`, "2000/s"},
 	reflect.TypeFor[Late](): {
 		`^(never|` + sharePattern + ` by ` + durationPattern + `)$`, "0.01 by 300ms"},
+	reflect.TypeFor[Skew](): {
+		`^(never|` + sharePattern + ` by ` + durationPattern + `)$`, "0.1 by 720h"},
 	reflect.TypeFor[Spread](): {`^([0-9]+|uniform [0-9]+\.\.[0-9]+|geometric mean ` + numberPattern +
 		` max [0-9]+)$`, "uniform 5..40"},
 	reflect.TypeFor[Rate](): {`^(constant ` + perSecond + `|ramp ` + perSecond + ` to ` + perSecond +
@@ -54,18 +52,24 @@ var forms = map[reflect.Type]struct{ pattern, example string }{
 // Schema returns the JSON Schema of a scenario file, for editors: the keys with their descriptions,
 // and the patterns of the one-line forms.
 func Schema() ([]byte, error) {
-	comments := fieldComments()
 	reflector := jsonschema.Reflector{
 		FieldNameTag: "yaml", DoNotReference: true, ExpandedStruct: true,
 		RequiredFromJSONSchemaTags: true,
 		Mapper:                     formSchema,
-		LookupComment: func(t reflect.Type, field string) string {
-			return comments[t.Name()+"."+field]
-		},
 	}
 	schema := reflector.Reflect(&Scenario{})
 	schema.ID, schema.Title = "", "Sluice scenario"
 	schema.Required = []string{"name"}
+	for _, key := range Keys() {
+		at := schema
+		for name := range strings.SplitSeq(key.Path, ".") {
+			at, _ = at.Properties.Get(name)
+		}
+		at.Description = key.Describe()
+		if at.Type != "array" && !key.IsSection() {
+			at.Examples = []any{key.Example}
+		}
+	}
 	return json.MarshalIndent(schema, "", "  ")
 }
 
@@ -81,33 +85,4 @@ func formSchema(t reflect.Type) *jsonschema.Schema {
 		return text
 	}
 	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{text, {Type: "number"}}}
-}
-
-//go:embed scenario.go
-var source string
-
-// fieldComments returns the comments of the fields in this package's own source, by "Type.Field",
-// so that what an editor shows is what the documentation says.
-func fieldComments() map[string]string {
-	file, err := parser.ParseFile(token.NewFileSet(), "scenario.go", source, parser.ParseComments)
-	if err != nil {
-		panic("the package's own source does not parse: " + err.Error())
-	}
-	comments := map[string]string{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok {
-			return true
-		}
-		if fields, ok := spec.Type.(*ast.StructType); ok {
-			for _, field := range fields.Fields.List {
-				for _, name := range field.Names {
-					comments[spec.Name.Name+"."+name.Name] =
-						strings.Join(strings.Fields(field.Doc.Text()), " ")
-				}
-			}
-		}
-		return true
-	})
-	return comments
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -124,23 +125,80 @@ func TestTheSchemaSeesWhatTheReaderSees(t *testing.T) {
 	}
 }
 
+// TestEveryKeyIsDescribed: an editor shows of each key what it is, its unit, what 0 means and its
+// default. What counts something has bounds or a word for its zero.
 func TestEveryKeyIsDescribed(t *testing.T) {
+	described := map[string]Key{}
+	for _, key := range Keys() {
+		described[key.Path] = key
+	}
+	numbers := regexp.MustCompile("^[0-9.]+([a-z%/].*)?$")
 	var walk func(path string, n *node)
 	walk = func(path string, n *node) {
-		if path != "" && n.Description == "" {
-			t.Errorf("%s has no description", path)
-		}
 		if n.Properties != nil && n.Additional != false {
 			t.Errorf("%q takes other keys: %v", path, n.Additional)
 		}
-		for key, property := range n.Properties {
-			walk(path+"."+key, property)
+		for name, property := range n.Properties {
+			walk(strings.TrimPrefix(path+"."+name, "."), property)
+		}
+		if path == "" {
+			return
+		}
+		key, known := described[path]
+		delete(described, path)
+		if !known || n.Description != key.Describe() || key.Means == "" {
+			t.Errorf("%s is described as %q", path, n.Description)
+		}
+		if key.IsSection() != (n.Properties != nil) {
+			t.Errorf("%s has example %q, and keys %v", path, key.Example, n.Properties)
+		}
+		isText := path == "name" || path == "description"
+		if key.IsSection() || isText {
+			return
+		}
+		if !strings.Contains(n.Description, "Default: "+key.Default()) || key.Default() == "" {
+			t.Errorf("%s does not say its default: %q", path, n.Description)
+		}
+		if !numbers.MatchString(key.Default()) {
+			return
+		}
+		of := strings.TrimLeft(key.Default(), "0123456789.")
+		if of != "" && key.Unit == "" {
+			t.Errorf("%s has no unit, but its default is %q", path, key.Default())
+		}
+		zero := reflect.Zero(new(Scenario).at(path).Type())
+		c := &checker{}
+		key.bound(c, zero)
+		isSpread := path == "workload.spans_per_trace" || path == "workload.span_bytes"
+		if len(c.problems) == 0 && key.Zero == "" && !isSpread {
+			t.Errorf("%s takes 0, but does not say what it means", path)
 		}
 	}
 	root := schema(t)
 	walk("", root)
+	for path := range described {
+		t.Errorf("%s is described, but not in the schema", path)
+	}
 	if !slices.Equal(root.Required, []string{"name"}) || len(root.Properties) != 9 {
 		t.Errorf("%d keys, required %v", len(root.Properties), root.Required)
+	}
+}
+
+// TestEveryExampleIsRight, and is another value than the default.
+func TestEveryExampleIsRight(t *testing.T) {
+	for _, key := range Keys() {
+		if key.IsSection() {
+			continue
+		}
+		s, _, err := ReadWith("x", []byte("name: x\nexpectations: {drain_max: 2m}"), key.Path+"="+key.Example)
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		fresh := Default()
+		if reflect.DeepEqual(s.at(key.Path).Interface(), fresh.at(key.Path).Interface()) {
+			t.Errorf("%s: %s is the default", key.Path, key.Example)
+		}
 	}
 }
 

@@ -94,8 +94,8 @@ func (s Spread) String() string {
 	return strconv.Itoa(s.Low)
 }
 
-// natural reads a number of at least 1 and at most a million.
+// natural reads a number of at least 1.
 func natural(text string) (int, bool) {
 	n, err := strconv.Atoi(text)
-	return n, err == nil && n >= 1 && n <= 1_000_000
+	return n, err == nil && n >= 1
 }

@@ -2,148 +2,135 @@ package scenarios
 
 import (
 	"fmt"
-	"math"
 	"regexp"
-	"time"
+	"slices"
+	"strings"
 
 	"sluice/internal/yamlfile"
 )
 
 var namePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// partitionsMax bounds the input topic of a run on one machine.
-const partitionsMax = 256
-
-// Validate returns yamlfile.Problems with everything that does not fit together, or nil. It changes
-// nothing.
+// Validate returns yamlfile.Problems with every value that is beyond its limits, and with everything
+// that cannot happen together, or nil. It changes nothing. What may happen by something beside the
+// scenario, such as a defect or a fault at a port, is right: see Around.
 func (s Scenario) Validate() error {
-	c := &checker{}
-	c.expect(namePattern.MatchString(s.Name), "name",
-		"name %q must consist of lower-case letters, digits and single dashes", s.Name)
-	c.expect(s.Duration > 0, "duration", "duration %v must be longer than 0s", s.Duration)
-	s.Topology.validate(c)
-	s.Pipeline.validate(c)
-	s.Workload.validate(c)
-	for i, fault := range s.Faults {
-		s.validateFault(c, fmt.Sprintf("faults[%d]", i), fault)
-	}
-	s.Expectations.validate(c)
-	return c.problems.Err()
+	return Around{Restarts: true}.check(&s, nil, nil).Err()
 }
 
-type checker struct{ problems yamlfile.Problems }
+// Around is what is known of a run beside its scenario.
+type Around struct {
+	// Can returns why the world cannot do a fault, in words. Nil: it can do any.
+	Can func(Fault) error
+	// Restarts is true if something else may end workers: a defect, a fault at a port.
+	Restarts bool
+}
+
+// check returns everything that is wrong with a scenario, as far as it could be read.
+func (a Around) check(s *Scenario, places yamlfile.Places, unread []string) yamlfile.Problems {
+	c := &checker{places: places, unread: unread}
+	s.checkForms(c)
+	for i := range keys {
+		if k := &keys[i]; k.low != nil {
+			k.bound(c, s.at(k.Path))
+		}
+	}
+	for _, problem := range c.problems {
+		c.unread = append(c.unread, problem.Path) // what it follows from is not right
+	}
+	p := &possible{checker: c, Scenario: s, around: a}
+	p.checkLoad()
+	p.checkDrain()
+	p.checkFaults()
+	p.checkExpectations()
+	return c.problems
+}
+
+// checker collects problems. Nothing is said of a key whose value is not known, and nothing that
+// would follow from it.
+type checker struct {
+	problems yamlfile.Problems
+	places   yamlfile.Places
+	unread   []string
+}
+
+// firstOf returns the first of some keys that was written, or else the first: where one is to blame
+// that was left out, a user finds the place.
+func (c *checker) firstOf(paths ...string) string {
+	for _, path := range paths {
+		if _, ok := c.places[path]; ok {
+			return path
+		}
+	}
+	return paths[0]
+}
 
 func (c *checker) expect(ok bool, path, format string, args ...any) {
-	if !ok {
+	if !ok && c.knows(path) {
 		c.problems = append(c.problems, yamlfile.Problem{Path: path, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
-func (t Topology) validate(c *checker) {
-	c.expect(t.Partitions >= 1 && t.Partitions <= partitionsMax, "topology.partitions",
-		"%d partitions must be 1 to %d", t.Partitions, partitionsMax)
-	c.expect(t.FlusherProcesses >= 1 || t.FlusherProcesses == PerShard, "topology.flusher_processes",
-		"%d must be 1 or more, or per-shard", int(t.FlusherProcesses))
+// knows tells whether the values of keys can be relied on.
+func (c *checker) knows(paths ...string) bool {
+	return !slices.ContainsFunc(paths, func(path string) bool {
+		return slices.ContainsFunc(c.unread, func(key string) bool { return related(key, path) })
+	})
+}
+
+// said tells whether there is a problem with a key already.
+func (c *checker) said(path string) bool {
+	return slices.ContainsFunc(c.problems, func(p yamlfile.Problem) bool { return p.Path == path })
+}
+
+// related tells whether two keys are the same, or one holds the other; "" holds all.
+func related(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	return a == b || a == "" || strings.HasPrefix(b, a) && strings.ContainsRune(".[", rune(b[len(a)]))
+}
+
+// checkForms checks what has more than two bounds.
+func (s *Scenario) checkForms(c *checker) {
+	c.expect(s.Name != "", "name", "a name is missing, such as my-run: it is %s", "what the run, its "+
+		"directory and its topics are called")
+	c.expect(s.Name == "" || namePattern.MatchString(s.Name) && len(s.Name) <= nameMax, "name",
+		"%q must be 1 to %d lower-case letters, digits and single dashes, since topics are called "+
+			"after it", shortened(s.Name), nameMax)
+	t, w := s.Topology, s.Workload
 	c.expect(t.FlusherMode == ModeProcess || t.FlusherMode == ModeGoroutine, "topology.flusher_mode",
 		"mode %q must be %s or %s", t.FlusherMode, ModeProcess, ModeGoroutine)
-	c.expect(t.OutputRecordMax >= 0, "topology.output_record_max", "%d must not be negative",
-		t.OutputRecordMax)
+	if err := w.Rate.check(); err != nil {
+		c.expect(false, "workload.rate", "%v", err)
+	}
+	c.expect(w.SpansPerTrace.High <= sizeMax, "workload.spans_per_trace",
+		"a trace has 1 to %d spans, not %d", sizeMax, w.SpansPerTrace.High)
+	bytes := w.SpanBytes
+	least := bytes.Low
+	if bytes.Kind == SpreadGeometric {
+		least = bytes.High // what is drawn smaller is filled up
+	}
+	c.expect(least >= spanBytesMin && bytes.High <= spanBytesMax, "workload.span_bytes",
+		"a span's message takes %d to %d bytes, and not %v: less holds no span, and Kafka takes no more",
+		spanBytesMin, spanBytesMax, bytes)
+	c.expect(w.Late.Share >= 0 && w.Late.Share <= 1, "workload.late", "%v must be a share from 0 to 1",
+		w.Late.Share)
 }
 
-func (p Pipeline) validate(c *checker) {
-	positive := func(key string, d time.Duration) {
-		c.expect(d > 0, "pipeline."+key, "%v must be longer than 0s", d)
+// shortened cuts off a text that would fill the screen.
+func shortened(text string) string {
+	const most = 60
+	if len(text) > most {
+		return text[:most] + "..."
 	}
-	positive("timeout", p.Timeout)
-	positive("root_timeout", p.RootTimeout)
-	notNegative := func(key string, d time.Duration) {
-		c.expect(d >= 0, "pipeline."+key, "%v must not be negative", d)
-	}
-	notNegative("max_segment_age", p.MaxSegmentAge)
-	notNegative("backpressure_after", p.BackpressureAfter)
-	notNegative("max_batch_wait", p.MaxBatchWait)
-	c.expect(p.MaxUnhealthy >= time.Millisecond, "pipeline.max_unhealthy", "%v must be 1ms or more",
-		p.MaxUnhealthy)
-	c.expect(p.MaxFlushSegments >= 1, "pipeline.max_flush_segments", "%d must be 1 or more",
-		p.MaxFlushSegments)
-	c.expect(p.RestartBudget >= 0, "pipeline.restart_budget", "%d must be 0 or more", p.RestartBudget)
-	c.expect(p.MaxMemory > 0 && p.MaxMemory <= 1, "pipeline.max_memory",
-		"%v must be a share over 0 and up to 1 (1 switches it off)", p.MaxMemory)
-	c.expect(p.MaxBatch >= 1, "pipeline.max_batch", "%d must be 1 or more", p.MaxBatch)
-}
-
-// producersMax bounds the clients that send the load of a run on one machine.
-const producersMax = 16
-
-// spanBytesMin is the size of a span's message without any padding, with room to spare.
-const spanBytesMin = 400
-
-func (w Workload) validate(c *checker) {
-	c.expect(w.Rate.Peak() > 0, "workload.rate", "rate %v never sends a span", w.Rate)
-	c.expect(w.TracesAtOnce >= 1 && w.TracesAtOnce <= 1_000_000, "workload.traces_at_once",
-		"%d must be 1 to 1000000", w.TracesAtOnce)
-	c.expect(w.Depth >= 1, "workload.depth", "%d must be 1 or more", w.Depth)
-	c.expect(w.SpanBytes.Low >= spanBytesMin || w.SpanBytes.Kind == SpreadGeometric,
-		"workload.span_bytes", "a span takes at least %d bytes, not %d", spanBytesMin, w.SpanBytes.Low)
-	c.expect(w.Projects >= 1, "workload.projects", "%d must be 1 or more", w.Projects)
-	c.share("workload.disorder", w.Disorder)
-	c.share("workload.duplicates", w.Duplicates)
-	c.share("workload.headless", w.Headless)
-	c.share("workload.bad", w.Bad)
-	c.expect(w.Producers >= 1 && w.Producers <= producersMax, "workload.producers",
-		"%d must be 1 to %d", w.Producers, producersMax)
-	c.expect(w.KeySkew >= 0 && w.KeySkew <= 10, "workload.key_skew", "%v must be 0 to 10", w.KeySkew)
-}
-
-func (c *checker) share(path string, share float64) {
-	c.expect(share >= 0 && share <= 1 && !math.IsNaN(share), path,
-		"%v must be a share from 0 to 1", share)
-}
-
-func (s Scenario) validateFault(c *checker, path string, f Fault) {
-	workers := s.Topology.Workers()
-	worker := func(n int) {
-		c.expect(n < workers, path, "there is no worker %d: the topology has %d, numbered 0 to %d",
-			n, workers, workers-1)
-	}
-	switch f.When.Kind {
-	case MomentAt, MomentEvery, MomentRandomly:
-		c.expect(f.When.At < s.Duration, path, "at %v is after the load has ended: duration is %v",
-			f.When.At, s.Duration)
-	case MomentRestarted:
-		worker(f.When.Worker)
-	}
-	switch f.Target.Kind {
-	case TargetWorker:
-		worker(f.Target.N)
-	case TargetPartition:
-		c.expect(f.Target.N < s.Topology.Partitions, path,
-			"there is no partition %d: the topology has %d, numbered 0 to %d",
-			f.Target.N, s.Topology.Partitions, s.Topology.Partitions-1)
-	}
-	if f.Target.isWorker() {
-		c.expect(s.Topology.FlusherMode == ModeProcess, path,
-			"only a worker that is a process can %s: set flusher_mode to %s", f.Verb, ModeProcess)
-	}
+	return text
 }
 
 // CheckFaults asks of every fault whether a world can do it; can returns why not, in words. The
 // error is yamlfile.Problems that name the faults; yamlfile.Places.Of adds where they stand.
 func (s Scenario) CheckFaults(can func(Fault) error) error {
-	c := &checker{}
-	for i, fault := range s.Faults {
-		if err := can(fault); err != nil {
-			c.expect(false, fmt.Sprintf("faults[%d]", i), "%s: %v", fault.What(), err)
-		}
-	}
-	return c.problems.Err()
-}
-
-func (e Expectations) validate(c *checker) {
-	c.expect(e.RestartsMin >= 0, "expectations.restarts_min", "%d must be 0 or more", e.RestartsMin)
-	c.expect(e.DrainMax > 0, "expectations.drain_max", "%v must be longer than 0s", e.DrainMax)
-	c.expect(e.FreshnessP99Max >= 0, "expectations.freshness_p99_max", "%v must not be negative",
-		e.FreshnessP99Max)
-	c.expect(e.WorkerMemoryMax > 0, "expectations.worker_memory_max", "%d must be over 0",
-		e.WorkerMemoryMax)
+	p := &possible{checker: &checker{}, Scenario: &s, around: Around{Can: can}}
+	p.checkWorld()
+	return p.problems.Err()
 }

@@ -153,9 +153,22 @@ func Verbs() []string {
 	return list
 }
 
+// otherWords are what many would write instead of a verb.
+var otherWords = map[string]Verb{
+	"start": VerbStop, "restart": VerbStop, "kill": VerbCrash, "freeze": VerbHang, "wake": VerbResume,
+	"delay": VerbSlow,
+}
+
 // verb reads a verb, and finds what it is used for by the first word of the target behind it. On
 // a wrong target the first use comes with the error, for its example.
 func (w *words) verb() (*Usage, bool) {
+	if meant, ok := otherWords[w.peek()]; ok {
+		w.err = fmt.Errorf("unknown fault %q; write %s", w.peek(), meant)
+		if meant == VerbStop {
+			w.err = fmt.Errorf("%w, with the time after which it starts again", w.err)
+		}
+		return &uses[slices.IndexFunc(uses, func(u Usage) bool { return u.Verb == meant })], true
+	}
 	verb := Verb(w.choice("fault", Verbs()...))
 	if w.err != nil {
 		return nil, false

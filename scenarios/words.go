@@ -66,7 +66,9 @@ func (r *PerSecond) UnmarshalText(text []byte) error {
 	number, ok := strings.CutSuffix(string(text), "/s")
 	value, err := strconv.ParseFloat(number, 64)
 	switch {
-	case err != nil || !(value >= 0 && value <= rateMax):
+	case err == nil && value > rateMax:
+		return fmt.Errorf("%s is more than %v", text, PerSecond(rateMax))
+	case err != nil || !(value >= 0):
 		return fmt.Errorf("%q is not a rate in spans per second: write 2000/s", text)
 	case !ok:
 		return fmt.Errorf("rate %q has no unit: write %s/s", text, number)
@@ -102,27 +104,58 @@ type Late struct {
 
 // UnmarshalText reads "never" or "SHARE by DURATION".
 func (l *Late) UnmarshalText(text []byte) error {
-	if string(text) == "never" {
-		*l = Late{}
-		return nil
+	share, by, err := shareBy(text, "which share of the spans is late", "0.01 by 300ms")
+	if err == nil {
+		*l = Late{share, by}
 	}
-	w := &words{list: strings.Fields(string(text))}
-	late := Late{Share: read(w, "a share such as 0.01", options.ParseShare)}
-	w.literal("by")
-	late.By = w.length()
-	w.end()
-	if w.err != nil {
-		return fmt.Errorf("%q does not say which share of the spans is late and by how much: %w; "+
-			"write never, or 0.01 by 300ms", text, w.err)
-	}
-	*l = late
-	return nil
+	return err
 }
 
 // MarshalText writes what UnmarshalText reads.
-func (l Late) MarshalText() ([]byte, error) {
-	if l.Share == 0 {
-		return []byte("never"), nil
+func (l Late) MarshalText() ([]byte, error) { return writeShareBy(l.Share, l.By), nil }
+
+// Skew is how many traces have messages with wrong timestamps, and how wrong these are: "never", or
+// "0.1 by 720h". They are ahead or behind by up to that much, and some say 0 or -1.
+type Skew struct {
+	// Share of the traces, 0 to 1.
+	Share float64
+	// By is how wrong a timestamp is at most. What Kafka would refuse is not sent: ahead it is an hour
+	// at most.
+	By time.Duration
+}
+
+// UnmarshalText reads "never" or "SHARE by DURATION".
+func (s *Skew) UnmarshalText(text []byte) error {
+	share, by, err := shareBy(text, "which share of the traces has wrong timestamps", "0.1 by 720h")
+	if err == nil {
+		*s = Skew{share, by}
 	}
-	return []byte(options.FormatNumber(l.Share) + " by " + l.By.String()), nil
+	return err
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (s Skew) MarshalText() ([]byte, error) { return writeShareBy(s.Share, s.By), nil }
+
+// shareBy reads "never" or "SHARE by DURATION".
+func shareBy(text []byte, what, example string) (share float64, by time.Duration, err error) {
+	if string(text) == "never" {
+		return 0, 0, nil
+	}
+	w := &words{list: strings.Fields(string(text))}
+	share = read(w, "a share such as 0.01", options.ParseShare)
+	w.literal("by")
+	by = w.length()
+	w.end()
+	if w.err != nil {
+		return 0, 0, fmt.Errorf("%q does not say %s and by how much: %w; write never, or %s", text,
+			what, w.err, example)
+	}
+	return share, by, nil
+}
+
+func writeShareBy(share float64, by time.Duration) []byte {
+	if share == 0 {
+		return []byte("never")
+	}
+	return []byte(options.FormatNumber(share) + " by " + by.String())
 }

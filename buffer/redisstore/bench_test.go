@@ -17,7 +17,7 @@ import (
 )
 
 // BenchmarkW1 writes the whole of workload W1 to a real Redis and flushes it again, one call after
-// the other, and reports
+// the other, also in batches of other sizes than its own 1,000, and reports
 //
 //	write-spans/s, flush-spans/s   attach and enqueue; lease, claim, load, ack and release
 //	redis-write-us/span, ...       CPU time of Redis' main thread, user and system
@@ -26,19 +26,27 @@ import (
 //	redis-us-ratio                 CPU time beside that of the plain hash, write and flush
 func BenchmarkW1(b *testing.B) {
 	addr := servertest.RedisAddr(b)
-	var batches [][]buffer.TraceBatch
-	for _, spans := range benchload.W1(1).Batches() {
-		traces, _ := buffer.Group(spans)
-		batches = append(batches, traces)
-	}
-	for _, compression := range []bool{false, true} {
-		b.Run(fmt.Sprintf("compression=%v", compression), func(b *testing.B) {
+	run := func(name string, load benchload.Workload, compression bool) {
+		b.Run(name, func(b *testing.B) {
+			var batches [][]buffer.TraceBatch
+			for _, spans := range load.Batches() {
+				traces, _ := buffer.Group(spans)
+				batches = append(batches, traces)
+			}
 			config := redisstore.DefaultConfig()
 			config.Addresses = []string{addr}
 			config.Namespace = "w1:"
 			config.Compression = compression
 			benchmarkStore(b, config, batches)
 		})
+	}
+	for _, compression := range []bool{false, true} {
+		run(fmt.Sprintf("compression=%v", compression), benchload.W1(1), compression)
+	}
+	for _, size := range []int{50, 125, 250, 500, 2000, 4000} {
+		load := benchload.W1(1)
+		load.SpansPerBatch = size
+		run(fmt.Sprintf("batches-of-%d", size), load, false)
 	}
 }
 

@@ -61,7 +61,8 @@ const (
 func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	defer kernel.Catch(&err)
 	c.NoFaults = true
-	s, err := c.load()
+	c.Set = append(c.Set, "expectations.throughput_min=0/s") // the search goes below any
+	s, err := c.load(c.worldFlags)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/internal/harness"
@@ -34,61 +33,11 @@ func readDocs(t *testing.T) string {
 	return string(text)
 }
 
-// leaves returns the keys of a scenario that hold no further keys, with their defaults.
-func leaves(t *testing.T) map[string]string {
-	t.Helper()
-	s := scenarios.Default()
-	var tree map[string]any
-	if err := yaml.Unmarshal([]byte(s.String()), &tree); err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]string{}
-	var walk func(path string, value any)
-	walk = func(path string, value any) {
-		inner, isKeys := value.(map[string]any)
-		if !isKeys {
-			found[path] = fmt.Sprint(value)
-			return
-		}
-		for key, v := range inner {
-			walk(strings.TrimPrefix(path+"."+key, "."), v)
-		}
-	}
-	walk("", tree)
-	return found
-}
-
-// keyRow is a row: key, unit, default, example, what it is.
-var keyRow = regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\|[^|\n]*\\|([^|\n]*)\\| `([^|\n]*)` \\| [^|\n]+ \\|$")
-
-// TestDocsHaveEveryKey: each key has a row with its default, and an example that is accepted.
-func TestDocsHaveEveryKey(t *testing.T) {
-	want := leaves(t)
-	for _, row := range keyRow.FindAllStringSubmatch(readDocs(t), -1) {
-		key, given, example := row[1], strings.Trim(row[2], "` "), row[3]
-		written, known := want[key]
-		if !known {
-			t.Errorf("%s is in the docs, but is not a key, or is there twice", key)
-			continue
-		}
-		delete(want, key)
-		// Some defaults are said in words.
-		if key != "expectations.repeated_spans_max" && given != "none" && given != written {
-			t.Errorf("the default of %s is %q, the docs say %q", key, written, given)
-		}
-		if _, _, err := scenarios.LoadWith("steady", nil, key+"="+example); err != nil {
-			t.Errorf("the example of %s is not accepted: %v", key, err)
-		}
-	}
-	for key := range want {
-		t.Errorf("the docs have no row for %s", key)
-	}
-}
-
-// TestDocsTables compares what the docs list of faults and scenarios with what there is.
+// TestDocsTables compares what the docs list of keys, faults and scenarios with what there is.
 func TestDocsTables(t *testing.T) {
 	text := readDocs(t)
-	fresh := between(t, text, "| fault | virtual |", faultRows(t))
+	fresh := between(t, text, "| key | unit |", keyRows())
+	fresh = between(t, fresh, "| fault | virtual |", faultRows(t))
 	fresh = between(t, fresh, "| fault | what happens |", portFaultRows())
 	fresh = between(t, fresh, "| scenario | worlds |", scenarioRows(t))
 	if *update {
@@ -115,6 +64,28 @@ func between(t *testing.T, text, head, rows string) string {
 		_, rest, _ = strings.Cut(rest, "\n")
 	}
 	return before + head + title + "\n" + ruler + "\n" + rows + rest
+}
+
+func keyRows() string {
+	var rows strings.Builder
+	code := func(text string) string {
+		if text == "" || text == "none" {
+			return text
+		}
+		return "`" + text + "`"
+	}
+	for _, key := range scenarios.Keys() {
+		if key.IsSection() {
+			continue
+		}
+		means := key.Means
+		if key.Zero != "" {
+			means += "; 0: " + key.Zero
+		}
+		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s | %s |\n", key.Path, key.Unit, code(key.Default()),
+			key.Limits(), code(key.Example), means)
+	}
+	return rows.String()
 }
 
 func faultRows(t *testing.T) string {

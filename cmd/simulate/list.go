@@ -98,22 +98,27 @@ type validateCommand struct {
 	Set      []string `help:"Change a key first, as in run." placeholder:"PATH=VALUE" sep:"none"`
 }
 
-// Run checks the scenario.
+// Run checks the scenario, and prints it with every default, and where it can run.
 func (c *validateCommand) Run(to *streams) error {
-	s, places, err := scenarios.LoadWith(c.Scenario, os.ReadFile, c.Set...)
+	around := scenarios.Around{}
+	if c.World != "" {
+		var err error
+		if around, err = (worldFlags{World: c.World, Servers: c.Servers}).around(); err != nil {
+			return err
+		}
+	}
+	s, _, err := around.Load(c.Scenario, os.ReadFile, c.Set...)
 	if err != nil {
 		return usageError{err}
 	}
-	if c.World != "" {
-		world, err := worldFlags{World: c.World, Servers: c.Servers}.world()
-		if err != nil {
-			return usageError{err}
-		}
-		if err := s.CheckFaults(world.Can); err != nil {
-			return usageError{places.Of(err)}
+	worlds := worldsOf(s)
+	if cluster := (real.World{Servers: real.StartCluster}); len(worlds) == 0 {
+		worlds = []string{"real --servers start-cluster"}
+		if err := s.CheckFaults(cluster.Can); err != nil {
+			worlds = []string{fmt.Sprintf("real, on servers that can do all of it (%v)", err)}
 		}
 	}
-	_, err = fmt.Fprint(to.out, s)
+	_, err = fmt.Fprintf(to.out, "# Runs in these worlds: %s.\n%v", strings.Join(worlds, ", "), s)
 	return err
 }
 

@@ -74,6 +74,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", bad}, "mine.yaml:2:1: unknown key \"topolgy\"; did you mean topology?"},
 		{[]string{"run", "none.yaml"}, "none.yaml"},
 		{[]string{"validate", bad}, ":2:1:"},
+		{[]string{"validate", "hang", "--world", "fakes", "--set", "faults=[at 1s stop redis node 1 for 1s]",
+			"--set", "duration=1s"}, "duration is 1s\n--set faults=[at 1s stop redis node 1 for 1s]: faults[0]: "},
 		{[]string{"sweep", "steady", "--processes", "0"}, "1 to 8"},
 		{[]string{"sweep", "steady", "--processes", "9"}, "1 to 8"},
 		{[]string{"sweep", "steady", "--repeat", "0"}, "at least one run"},
@@ -161,10 +163,10 @@ func TestRun(t *testing.T) {
 		t.Errorf("result is %s", text)
 	}
 
-	strict := scenarioFile(t, quick+"expectations: {throughput_min: 1000000/s}\n")
+	strict := scenarioFile(t, quick+"expectations: {freshness_p99_max: 1ms}\n")
 	code, out, _ = call("run", strict, "--quiet", "--out", dir, "--rate", "constant 300/s",
 		"--port-fault", "slow store.load by 1ms\nlose store.ack 9")
-	start := "verdict: expectation missed (throughput_min); replay: "
+	start := "verdict: expectation missed (freshness_p99_max); replay: "
 	end := " run " + strict + " --seed 1 --rate \"constant 300/s\" --world virtual" +
 		" --port-fault \"slow store.load by 1ms, lose store.ack 9\"\n"
 	if code != judge.ExitExpectation || !strings.HasPrefix(out, start) ||
@@ -175,7 +177,7 @@ func TestRun(t *testing.T) {
 
 // TestSeedsReplay: the replay of a seed that did not pass has all that its run had.
 func TestSeedsReplay(t *testing.T) {
-	strict := scenarioFile(t, quick+"expectations: {throughput_min: 1000000/s}\n")
+	strict := scenarioFile(t, quick+"expectations: {freshness_p99_max: 1ms}\n")
 	code, out, errs := call("run", strict, "--seeds", "3..4", "--port-fault", "lose store.ack 9")
 	want := " run " + strict + " --seed 3 --world virtual --port-fault \"lose store.ack 9\"\n"
 	if code != judge.ExitExpectation || !strings.Contains(out, want) {

@@ -54,6 +54,15 @@ func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
 	return cfg, nil
 }
 
+// around is what a scenario must know of the run that the flags ask for.
+func (f worldFlags) around() (scenarios.Around, error) {
+	world, err := f.world()
+	if err != nil {
+		return scenarios.Around{}, usageError{err}
+	}
+	return scenarios.Around{Can: world.Can, Restarts: f.Defect != "" || len(f.Ports) > 0}, nil
+}
+
 // world returns the world that the flags name.
 func (f worldFlags) world() (harness.World, error) {
 	w := real.World{Servers: real.Origin(f.Servers)}
@@ -148,8 +157,13 @@ func (f scenarioFlags) sets() []string {
 	return sets
 }
 
-func (f scenarioFlags) load() (scenario, error) {
-	s, places, err := scenarios.LoadWith(f.Scenario, os.ReadFile, f.sets()...)
+// load reads the scenario for a run with these flags.
+func (f scenarioFlags) load(in worldFlags) (scenario, error) {
+	around, err := in.around()
+	if err != nil {
+		return scenario{}, err
+	}
+	s, places, err := around.Load(f.Scenario, os.ReadFile, f.sets()...)
 	if err != nil {
 		return scenario{}, usageError{err}
 	}
@@ -196,7 +210,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if c.Seeds != nil {
 		return c.runSeeds(ctx, to)
 	}
-	s, err := c.load()
+	s, err := c.load(c.worldFlags)
 	if err != nil {
 		return err
 	}

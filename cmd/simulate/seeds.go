@@ -60,7 +60,7 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 	for _, name := range names {
 		flags := c.scenarioFlags
 		flags.Scenario = name
-		s, err := flags.load()
+		s, err := flags.load(c.worldFlags)
 		if err != nil {
 			return err
 		}

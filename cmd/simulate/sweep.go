@@ -25,7 +25,7 @@ type sweepCommand struct {
 // Run runs the sweep.
 func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	defer kernel.Catch(&err)
-	s, err := c.load()
+	s, err := c.load(c.worldFlags)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (l *Loop) join(ctx context.Context, number int32) {
 		}
 	}
 	l.partitions = slices.Insert(l.partitions, at,
-		newPartition(ctx, number, earlier, l.ports.Clock.Now()))
+		newPartition(ctx, number, earlier, l.ports.Clock.Now(), l.config))
 	l.ledger.assign(number, true)
 }
 

@@ -20,12 +20,14 @@ type batch struct {
 	wall     buffer.Instant // when it was read
 	before   *batch         // of the same tenure; nil if it is the first, or done
 	earlier  *batch         // the last of an earlier tenure; nil for all but the first
+	last     bool           // nothing more had been polled
+	agreed   clocks         // of the messages that are on the course
+	clock    buffer.Instant // the earliest of its spans' that is, or where the course is without one
 	spans    []buffer.Span  // scratch, of the partition
 
 	task flusher.Task
 	// What follows is the task's until it is done.
 	err     error
-	clock   buffer.Instant
 	tally   PartitionCounters
 	dropped map[string]uint64
 	letters []*letter
@@ -72,9 +74,14 @@ func (b *batch) takeTurn() error {
 
 // decode reads the messages: spans, dead letters (which are sent at once), dropped ones.
 func (l *Loop) decode(ctx context.Context, b *batch) {
-	rules := l.ports.killSwitch()
+	rules, first := l.ports.killSwitch(), b.agreed.to.Add(1)
 	for i := range b.messages {
 		m := &b.messages[i]
+		clock := clockOf(m)
+		agrees := b.agreed.has(clock)
+		if !agrees {
+			b.tally.Skewed++
+		}
 		decoded, err := l.ports.Decoder.Decode(m.Value)
 		if err != nil {
 			letter := l.deadLetter(m, err)
@@ -87,11 +94,14 @@ func (l *Loop) decode(ctx context.Context, b *batch) {
 			b.drop(rules.Text(rule))
 			continue
 		}
-		if clock := buffer.Seconds(m.Time.Unix()); len(b.spans) == 0 || clock < b.clock {
-			b.clock = clock
+		if agrees {
+			first = min(first, clock)
 		}
 		b.tally.Bytes += uint64(decoded.Size)
 		b.spans = append(b.spans, decoded.Span)
+	}
+	if b.agreed.has(first) {
+		b.clock = first.WholeSeconds()
 	}
 	b.tally.Messages = uint64(len(b.messages))
 	b.tally.Spans = uint64(len(b.spans))

@@ -61,32 +61,47 @@ func (nowhere) Attach(
 
 func (nowhere) Enqueue(context.Context, buffer.Shard, buffer.QueueUpdate) error { return nil }
 
+// BenchmarkLoop reads a backlog. The rate is that at which it once came in, by its timestamps, and
+// with which the batches end before they are full; without one, all is of one moment.
 func BenchmarkLoop(b *testing.B) {
-	stores := map[string]func() buffer.Store{
-		"nowhere":  func() buffer.Store { return nowhere{} },
-		"memstore": func() buffer.Store { return memstore.New(buffer.DefaultOptions()) },
-	}
+	empty := func() buffer.Store { return nowhere{} }
+	memory := func() buffer.Store { return memstore.New(buffer.DefaultOptions()) }
 	load := benchload.W1(1)
 	load.Spans = 100_000
 	var batches [][]flusher.Message
 	var offset int64
-	now := time.Now()
 	for _, spans := range load.Batches() {
 		var messages []flusher.Message
 		for i := range spans {
 			messages = append(messages, flusher.Message{
-				Position: buffer.Position{Offset: offset}, Time: now, Value: spans[i].Payload,
+				Position: buffer.Position{Offset: offset}, Value: spans[i].Payload,
 			})
 			offset++
 		}
 		batches = append(batches, messages)
 	}
-	for name, store := range stores {
-		b.Run(name, func(b *testing.B) {
+	for _, of := range []struct {
+		name  string
+		store func() buffer.Store
+		rate  time.Duration // messages per second
+	}{
+		{"nowhere", empty, 0}, {"memstore", memory, 0}, {"memstore/1000-per-second", memory, 1000},
+		{"memstore/200-per-second", memory, 200}, {"memstore/40-per-second", memory, 40},
+	} {
+		b.Run(of.name, func(b *testing.B) {
 			b.ReportAllocs()
+			at := time.Now().Add(-24 * time.Hour)
+			for _, messages := range batches {
+				for i := range messages {
+					messages[i].Time = at
+					if of.rate > 0 {
+						at = at.Add(time.Second / of.rate)
+					}
+				}
+			}
 			before := cpuTime(b)
 			for b.Loop() {
-				runOnce(b, batches, store(), offset-1)
+				runOnce(b, batches, of.store(), offset-1)
 			}
 			spans := float64(b.N) * float64(offset)
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/spans, "ns/span")

@@ -36,7 +36,8 @@ type Config struct {
 	// CommitInterval is the least time between two commits. Default 50 ms.
 	CommitInterval time.Duration
 	// AssignWait is how long the flushing of a new partition waits for its first batches at the
-	// most: until a batch is in the store that was not full, or catchUpMax of them. If the owner
+	// most: until a batch is in the store with which all was read that had been polled, or
+	// catchUpMax full ones. If the owner
 	// before died, they hold what it had stored and not committed. Stored once more before the
 	// flush they are recognised; after it they would open segments of their own. Default 500 ms;
 	// 0 waits for nothing.
@@ -53,7 +54,7 @@ type Config struct {
 // After that they stay uncommitted, and the next owner reads a few spans twice.
 const commitTriesMax = 3
 
-// catchUpMax is how many batches of a partition can have been stored and not committed when its
+// catchUpMax is how many full batches of a partition can have been stored and not committed when its
 // owner died: those of a commit interval at full rate.
 const catchUpMax = 4
 
@@ -105,3 +106,15 @@ func (c Config) grownBatch() int { return c.MaxBatch * c.BatchGrowth }
 func (c Config) batchWait() time.Duration {
 	return min(c.MaxBatchWait, c.Options.RootTimeout/20, c.Options.Timeout/20)
 }
+
+// grainShare is the part of the shortest time-out by which the clocks in one batch may be apart.
+const grainShare = 8
+
+// grain is how far apart the clocks in one batch may be. What is at the end of a batch is due so
+// much too early, and with a spread beyond the time-out, before the rest of its trace is read.
+func (c Config) grain() time.Duration {
+	return min(c.Options.RootTimeout, c.Options.Timeout) / grainShare
+}
+
+// longest is the time after which a segment is flushed at the latest.
+func (c Config) longest() time.Duration { return max(c.Options.RootTimeout, c.Options.Timeout) }

@@ -28,6 +28,9 @@ type PartitionCounters struct {
 	// Messages were read; of them Spans were stored or recognised, Dropped fell to the kill
 	// switch, and DeadLetters could not be decoded.
 	Messages, Spans, Dropped, DeadLetters uint64
+	// Skewed counts the messages whose timestamp is not on the course of the partition, and so has
+	// no part in its clock.
+	Skewed uint64
 	// Bytes is the sum of the spans' sizes.
 	Bytes uint64
 	// Duplicates counts the spans that were in the same batch or in the store already.
@@ -78,6 +81,7 @@ func (l *ledger) add(b *batch) {
 	c.Duplicates += b.tally.Duplicates
 	c.Dropped += b.tally.Dropped
 	c.DeadLetters += b.tally.DeadLetters
+	c.Skewed += b.tally.Skewed
 	c.Batches += b.tally.Batches
 	if b.tally.Batches > 0 {
 		c.Clock, c.Wall = b.clock, b.wall
@@ -100,6 +104,13 @@ func (l *ledger) pause(number int32, reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.of(number).Paused = reason
+}
+
+// catchUp notes that all that had come until wall was read.
+func (l *ledger) catchUp(number int32, wall buffer.Instant) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of(number).Clock, l.of(number).Wall = wall, wall
 }
 
 // retry counts a try that failed for now.

@@ -150,6 +150,9 @@ func (l *Loop) start(now time.Time) time.Duration {
 				break
 			}
 			b := p.cut(now, l.config.grownBatch())
+			if b == nil {
+				continue
+			}
 			b.delivery = l.delivery(p, now)
 			b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.ingest(p.ctx, b) })
 		}

@@ -97,7 +97,7 @@ func TestBatchesAreCutAtMaxBatch(t *testing.T) {
 func TestClockOfABatchIsItsSmallestTimestampInWholeSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		at := time.Unix(1_700_000_000, 0)
+		at := time.Unix(900_000_000, 0)
 		r.broker.append(0, at.Add(1900*time.Millisecond), "x a a")
 		r.broker.append(0, at.Add(900*time.Millisecond), "x b a")
 		r.broker.append(0, at.Add(-time.Hour), "bad") // no span, no clock

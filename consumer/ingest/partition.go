@@ -24,16 +24,22 @@ type partition struct {
 
 	pending []flusher.Message // polled and not in a batch
 	since   time.Time         // when the first of pending was polled
+	more    bool              // the first of pending was too late for the clock of the last batch
+	doubted int               // how many were pending when they were too few to judge the first by
+	doubt   time.Time         // since when they have been
 	started time.Time         // when the last batch was started
 	inWork  []*batch          // oldest first
 	last    *batch            // the last that was started; its successor waits for it
 	earlier *batch            // the last of an earlier tenure, until there is a first of this one
 	scratch [][]buffer.Span   // of batches that are done
+	course  course
 
 	joined  time.Time // when it was assigned
-	settled int       // batches that are in the store
+	settled int       // messages of batches that are in the store
 	ready   bool      // what was delivered again is in the store, so it may be flushed
 	flushed bool      // the assigner knows of it
+
+	firstWait time.Duration // see patience
 
 	done      flusher.Message // the last message of the last batch that is done
 	committed int64           // offset of the last message that is committed
@@ -41,6 +47,7 @@ type partition struct {
 
 	readable time.Time // since when nothing keeps it from being read; zero if something does
 	caughtUp bool      // a batch was stored since
+	abreast  bool      // see current
 
 	paused bool   // at the source
 	reason string // why the gate is closed, or empty
@@ -48,9 +55,10 @@ type partition struct {
 }
 
 func newPartition(
-	ctx context.Context, number int32, earlier *batch, now time.Time,
+	ctx context.Context, number int32, earlier *batch, now time.Time, c Config,
 ) *partition {
-	p := &partition{number: number, earlier: earlier, joined: now, committed: noOffset}
+	p := &partition{number: number, earlier: earlier, joined: now, committed: noOffset,
+		course: course{grain: c.grain()}, firstWait: c.AssignWait / 2}
 	p.done.Position.Offset = noOffset
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
@@ -87,7 +95,10 @@ func (p *partition) due(now time.Time, maxBatch int, wait time.Duration) (bool, 
 	switch {
 	case len(p.pending) == 0, p.reason != "", len(p.inWork) >= inWorkMax:
 		return false, never
-	case len(p.pending) >= maxBatch:
+	case p.doubted == len(p.pending):
+		rest := p.doubt.Add(p.patience()).Sub(now)
+		return rest <= 0, rest
+	case p.more, len(p.pending) >= maxBatch:
 		return true, 0
 	case len(p.inWork) > 0:
 		return false, never
@@ -99,19 +110,48 @@ func (p *partition) due(now time.Time, maxBatch int, wait time.Duration) (bool, 
 // never is longer than any wait.
 const never = time.Duration(1<<63 - 1)
 
-// cut takes a batch from what is pending.
+// patience is how long a message waits for those after it by which its clock is judged. The first
+// of a tenure must not, for long, since flushing waits for it.
+func (p *partition) patience() time.Duration {
+	switch {
+	case p.last == nil:
+		return p.firstWait
+	case p.abreast:
+		return settleWait
+	}
+	return blindWait
+}
+
+// blindWait is the same while the source is not in touch.
+const blindWait = 5 * time.Second
+
+// cut takes a batch from what is pending: not more than its clock can stand for. It takes none if
+// more has to come first.
 func (p *partition) cut(now time.Time, maxBatch int) *batch {
-	n := min(maxBatch, len(p.pending))
+	wall := buffer.InstantOf(p.since)
+	waited := p.doubted > 0 && now.Sub(p.doubt) >= p.patience()
+	n, agreed := reach{&p.course, p.pending, buffer.InstantOf(now), wall, waited}.cut(maxBatch)
+	if n == 0 {
+		if p.doubted == 0 {
+			p.doubt = now
+		}
+		p.doubted = len(p.pending)
+		return nil
+	}
+	p.doubted = 0
 	b := &batch{
 		number:   p.number,
 		messages: p.pending[:n:n],
-		wall:     buffer.InstantOf(p.since),
+		wall:     wall,
+		clock:    p.course.advance(p.pending[:n], agreed, wall, p.abreast),
+		agreed:   agreed,
 		before:   p.last,
 		earlier:  p.earlier,
+		last:     n == len(p.pending),
 	}
 	p.earlier = nil
 	p.pending = p.pending[n:]
-	p.since = now
+	p.since, p.more = now, n < maxBatch && !b.last
 	if last := len(p.scratch) - 1; last >= 0 {
 		b.spans, p.scratch = p.scratch[last][:0], p.scratch[:last]
 	}
@@ -133,8 +173,8 @@ func (p *partition) finished() *batch {
 
 // settle notes that a batch is in the store.
 func (p *partition) settle(b *batch, maxBatch int) {
-	p.settled++
-	if len(b.messages) < maxBatch || p.settled >= catchUpMax {
+	p.settled += len(b.messages)
+	if b.last && len(b.messages) < maxBatch || p.settled >= catchUpMax*maxBatch {
 		p.ready = true
 	}
 	p.done = b.messages[len(b.messages)-1]

@@ -17,6 +17,8 @@ type ticker struct {
 	inTouch bool
 	last    time.Time
 	task    flusher.Task
+	// caughtUp are those whose clock was set, if the store has taken it; the task's until it is done.
+	caughtUp []*partition
 }
 
 // settleWait is how long a partition that can be read again stays silent if nothing comes: what
@@ -37,29 +39,51 @@ func (p *partition) current(now time.Time, readable bool) bool {
 	return p.caughtUp || now.Sub(p.readable) >= settleWait
 }
 
+// idle tells whether nothing came for so long that what is buffered would be due by a clock that
+// went on from the last batch. If that clock is behind the wall clock all the same (the last that
+// came was old, or skewed at the start of a tenure), nothing is to be read any more that it has to
+// wait for.
+func (p *partition) idle(now time.Time, longest time.Duration) bool {
+	since := p.started
+	for _, t := range []time.Time{p.since, p.readable} {
+		if t.After(since) {
+			since = t
+		}
+	}
+	return p.abreast && len(p.pending)+len(p.inWork) == 0 && now.Sub(since) >= longest
+}
+
 // tick starts a round of ticks if one is due. While the store is full partitions tick all the same,
 // or nothing would become due, and the store would stay full.
 func (l *Loop) tick(ctx context.Context, now time.Time) {
 	t := &l.ticker
 	full := l.ports.Gate.Full()
-	shards := l.shards[:0]
+	shards, wall := l.shards[:0], buffer.InstantOf(now)
+	var late []*partition
 	for _, p := range l.partitions {
 		trouble := l.troubles.Of(input(p.number))
 		readable := t.inTouch && p.reason == "" && trouble == nil
-		if p.current(now, readable) || full || errors.Is(trouble, buffer.ErrFull) {
+		p.abreast = p.current(now, readable)
+		if p.abreast || full || errors.Is(trouble, buffer.ErrFull) {
 			shards = append(shards, buffer.Shard(p.number))
+		}
+		if p.idle(now, l.config.longest()) && p.course.behind() {
+			late = append(late, p)
 		}
 	}
 	l.shards = shards
 	if t.task != nil && t.task.Done() {
-		t.task = nil
+		for _, p := range t.caughtUp {
+			p.course.catchUp(wall)
+		}
+		t.task, t.caughtUp = nil, nil
 	}
 	if l.draining || len(shards) == 0 || t.task != nil || now.Sub(t.last) < l.config.TickEvery {
 		return
 	}
 	t.last = now
 	shards = slices.Clone(shards)
-	update := buffer.QueueUpdate{Tick: true, Wall: buffer.InstantOf(now)}
+	update := buffer.QueueUpdate{Tick: true, Wall: wall}
 	t.task = l.ports.Tasks.Go("ingest tick", func() {
 		for _, shard := range shards {
 			// A tick that fails is not tried again: the next one says the same, and more. It keeps no
@@ -68,5 +92,17 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 				return
 			}
 		}
+		l.catchUp(ctx, late, wall)
 	})
+}
+
+// catchUp sets the clocks of shards to the wall clock.
+func (l *Loop) catchUp(ctx context.Context, late []*partition, wall buffer.Instant) {
+	update := buffer.QueueUpdate{Clock: wall.WholeSeconds(), Wall: wall}
+	for _, p := range late {
+		if l.ports.Store.Enqueue(ctx, buffer.Shard(p.number), update) == nil {
+			l.ticker.caughtUp = append(l.ticker.caughtUp, p)
+			l.ledger.catchUp(p.number, wall)
+		}
+	}
 }

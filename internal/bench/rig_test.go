@@ -146,7 +146,7 @@ func (r *rig) fill(tb testing.TB, scenario scenarios.Scenario) *input {
 	}
 	client := r.client(tb, kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(100_000))
-	total := load.NewPacer(scenario.Workload.Rate, scenario.Duration).Total()
+	total := scenario.Pacer().Total()
 	begin := time.Now().Add(-time.Duration(total) * time.Second / streamRate)
 	var at time.Duration
 	var mu sync.Mutex

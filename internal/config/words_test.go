@@ -72,6 +72,7 @@ var sameOptions = map[string]struct {
 // configuration file, by a variable and by a flag: all five must make the same of it.
 func TestTheSameWordsEverywhere(t *testing.T) {
 	bare(t)
+	const start = "name: a\nexpectations: {drain_max: 1h}\n" // longer than the time-outs
 	accepted := map[string][]string{}
 	for key, option := range sameOptions {
 		section, name, _ := strings.Cut(key, ".")
@@ -91,10 +92,10 @@ func TestTheSameWordsEverywhere(t *testing.T) {
 				}
 				return fmt.Sprint(option.scenario(s))
 			}
-			s, err := scenarios.Read("x", []byte("name: a\n"+section+":\n  "+name+": "+word+"\n"))
+			s, err := scenarios.Read("x", []byte(start+section+":\n  "+name+": "+word+"\n"))
 			want := ofScenario(s, err)
 			got := map[string]string{}
-			s, _, err = scenarios.ReadWith("x", []byte("name: a"), key+"="+word)
+			s, _, err = scenarios.ReadWith("x", []byte(start), key+"="+word)
 			got["--set"] = ofScenario(s, err)
 			got["a flag"] = text(Parse([]string{"--" + flag + "=" + word}, "", io.Discard))
 			file := write(t, "c.yaml", name+": "+word+"\n")

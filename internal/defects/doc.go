@@ -49,8 +49,8 @@ func Museum() []Defect {
 		commitFirst, crashAfterRename, deleteBeforeQueue, doubleCount, emptyShards, expiredLock,
 		healthOnSubmit, killSkipped, lostStore, meanMemory, neverIdle, partialDecision, poisonSegment,
 		pressureAllShards, pressureEveryone, pressureWrongUnit, queueABA, queueGap, scanRace,
-		serialRestart, silentGap, stateAfterFailedFetch, swallowProduceError, timeoutZero, ttlLoss,
-		wrongQueue,
+		serialRestart, silentGap, stateAfterFailedFetch, strayClock, swallowProduceError, timeoutZero,
+		ttlLoss, wrongQueue,
 	}
 }
 

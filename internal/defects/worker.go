@@ -52,7 +52,8 @@ var (
 		Caught: "pauses >= 1",
 		Shown:  "backpressure",
 		// All load is on one shard of eight.
-		Changes: []string{"workload.key_skew=6", "duration=10s",
+		Changes: []string{"workload.key_skew=6", "duration=10s", "workload.disorder=0",
+			"workload.traces_at_once=10",
 			"workload.rate=constant 300/s", "pipeline.max_flush_segments=8"},
 		worker: func(p *flusher.WorkerPorts) {
 			gauge := &pressure{Store: p.Store, full: map[buffer.Shard]bool{}}

@@ -30,6 +30,18 @@ type injector struct {
 	active []*effect
 	undone []*effect // whose undo failed; healing tries again
 	healed bool
+	held   []scenarios.Target // of faults that were to last longer than the load
+
+	// Of the task that looks, and of nobody else before it has ended.
+	turns int
+	last  turn
+}
+
+// turn is what the injector saw when it last looked whether a moment had come.
+type turn struct {
+	elapsed       time.Duration
+	sent, flushed int64
+	restarting    []bool // by worker: it failed, and has no healthy successor
 }
 
 // progress is how far an occurrence has come.
@@ -82,10 +94,13 @@ func (i *injector) run(ctx context.Context, start time.Time) {
 // step does what is due at one moment.
 func (i *injector) step(now time.Time, elapsed time.Duration) {
 	sent, settled := i.sink.Ledger.Counts()
+	i.turns++
 	var restarts []int
+	var restarting []bool
 	if i.countsRestarts {
-		restarts = i.restarts()
+		restarts, restarting = i.restarts()
 	}
+	i.last = turn{elapsed, sent, settled, restarting}
 	last := i.effects() // before any begins: whether its task is already through is chance
 	for n, occurrence := range i.plan {
 		if i.reached(n, occurrence.When.Reached(elapsed, sent, settled, restarts)) {
@@ -143,16 +158,19 @@ func (i *injector) take(e *effect) bool {
 	return false
 }
 
-// restarts returns those of each worker. One counts for a condition when the successor is healthy.
-func (i *injector) restarts() []int {
+// restarts returns those of each worker, and which are on their way. One counts for a condition when
+// the successor is healthy.
+func (i *injector) restarts() (done []int, underway []bool) {
 	states := first(i.system).Workers
-	restarts := make([]int, len(states))
+	done, underway = make([]int, len(states)), make([]bool, len(states))
 	for w, state := range states {
 		if isWell(state) {
-			restarts[w] = state.Restarts
+			done[w] = state.Restarts
+		} else {
+			underway[w] = len(state.Causes) > 0
 		}
 	}
-	return restarts
+	return done, underway
 }
 
 func isWell(w flusher.WorkerState) bool {
@@ -236,6 +254,9 @@ func (i *injector) heal() error {
 		task.Wait()
 	}
 	for _, e := range i.effects() { // also what was beginning
+		if e.fault.For != scenarios.ForGood {
+			i.held = append(i.held, e.fault.Target)
+		}
 		i.take(e)
 		i.end(e)
 	}
@@ -255,26 +276,59 @@ func (i *injector) lasting() []string {
 	return faults
 }
 
-// missed returns why faults did not happen that should have: those whose moment never came, or that
-// could not be injected. Whether a random fault finds its target is left to chance; those that did
-// not are apart.
-func (i *injector) missed() (missed, chance []string) {
+// turnShare is which share of its turns the injector had, over the load: a machine that is busy
+// leaves it few of them.
+func (i *injector) turnShare() float64 {
+	return min(float64(i.turns)*injectEvery.Seconds()/max(i.last.elapsed, injectEvery).Seconds(), 1)
+}
+
+// missed returns why faults did not happen that should have: those whose condition was never met, whose
+// target another fault held, or that could not be injected. Apart are late ones, which only lacked
+// time: the load was over when theirs came, or their target was still on its way back; and random ones,
+// of which chance decides whether they find their target.
+func (i *injector) missed() (missed, late, chance []string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for n, occurrence := range i.plan {
-		cause := i.causes[n]
-		switch {
-		case i.state[n] == happened:
+		if i.state[n] == happened {
 			continue
+		}
+		when, target, cause := occurrence.When, occurrence.Target, i.causes[n]
+		of := &missed
+		switch {
 		case cause == nil:
-			cause = errors.New("its moment never came")
+			cause = i.last.misses(when)
+			if when.Kind == scenarios.MomentAt ||
+				when.Kind == scenarios.MomentRestarted && i.last.isRestarting(when.Worker) {
+				of = &late
+			}
+		case errors.Is(cause, ErrBusy) && !slices.ContainsFunc(i.held, target.Covers):
+			of = &late
 		}
-		text := fmt.Sprintf("%v: %v", occurrence.Fault, cause)
 		if i.random[n] {
-			chance = append(chance, text)
-		} else {
-			missed = append(missed, text)
+			of = &chance
 		}
+		*of = append(*of, fmt.Sprintf("%v: %v", occurrence.Fault, cause))
 	}
-	return missed, chance
+	return missed, late, chance
+}
+
+func (t turn) isRestarting(worker int) bool {
+	return worker < len(t.restarting) && t.restarting[worker]
+}
+
+// misses says what a moment still lacked.
+func (t turn) misses(m scenarios.Moment) error {
+	at := t.elapsed.Seconds()
+	switch {
+	case m.Kind == scenarios.MomentSent:
+		return fmt.Errorf("only %d spans were sent when the load ended at %.1fs", t.sent, at)
+	case m.Kind == scenarios.MomentFlushed:
+		return fmt.Errorf("only %d spans were out when the load ended at %.1fs", t.flushed, at)
+	case m.Kind == scenarios.MomentAt:
+		return fmt.Errorf("its time had not come when the load ended, at %.1fs", at)
+	case t.isRestarting(m.Worker):
+		return fmt.Errorf("worker %d was being replaced when the load ended, at %.1fs", m.Worker, at)
+	}
+	return fmt.Errorf("worker %d had not restarted when the load ended, at %.1fs", m.Worker, at)
 }

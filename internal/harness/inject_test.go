@@ -53,7 +53,7 @@ func TestInjectorWaitsForItsWorkerAndCondition(t *testing.T) {
 	}
 	r.first.Processes[1] = 102
 	r.at(t, 3*time.Second, killed+" 101")
-	if missed, _ := r.missed(); len(missed) != 2 {
+	if missed, _, _ := r.missed(); len(missed) != 2 {
 		t.Errorf("missed are %v", missed)
 	}
 	r.first.Workers[1].State = flusher.StateHealthy
@@ -61,7 +61,7 @@ func TestInjectorWaitsForItsWorkerAndCondition(t *testing.T) {
 	r.sink.Ledger.Sent(0, 0, 0)
 	r.sink.Ledger.Sent(1, 0, 0)
 	r.at(t, 5*time.Second, killed+" 101", killed+" 102", killed+" 100")
-	if missed, _ := r.missed(); len(missed) != 0 {
+	if missed, _, _ := r.missed(); len(missed) != 0 {
 		t.Errorf("missed are %v", missed)
 	}
 }
@@ -97,11 +97,12 @@ func TestInjectorReachesEverything(t *testing.T) {
 			t.Errorf("in the end the deeds are %q, without %q", r.done, want)
 		}
 	}
-	r.at(t, time.Hour, slices.Clone(r.done)...) // after the healing there is no more
-	missed, _ := r.missed()
-	if len(missed) != 1 || missed[0] != "at 11s stop consumer for 9s: its moment never came" {
-		t.Errorf("missed are %q", missed)
+	missed, late, _ := r.missed()
+	if len(missed) != 0 || len(late) != 1 || late[0] !=
+		"at 11s stop consumer for 9s: its time had not come when the load ended, at 10.0s" {
+		t.Errorf("missed are %q, late %q", missed, late)
 	}
+	r.at(t, time.Hour, slices.Clone(r.done)...) // after the healing there is no more
 }
 
 // TestInjectorTriesAFailedEndAgain: what could not be undone is said, and undone by the healing.
@@ -140,7 +141,7 @@ func TestInjectorLeavesItToTheConsumerHowItEnds(t *testing.T) {
 	r.at(t, 2*time.Second, "start consumer 0")
 	r.at(t, 3*time.Second, "start consumer 0", "start consumer 1")
 	r.at(t, 4*time.Second, "start consumer 0", "start consumer 1")
-	missed, _ := r.missed()
+	missed, _, _ := r.missed()
 	if notes := r.heard(reports.EventNote); len(notes)+len(missed) > 0 || len(r.up) != 1 {
 		t.Errorf("notes are %+v, missed are %q; %v run", notes, missed, r.up)
 	}
@@ -155,7 +156,7 @@ func TestInjectorForcesAConsumerThatDoesNotStop(t *testing.T) {
 	r.ended = true
 	r.step(time.Second)
 	r.wait()
-	missed, _ := r.missed()
+	missed, _, _ := r.missed()
 	if len(missed) != 1 || !strings.Contains(missed[0], "consumer 0 did not end within 25s") {
 		t.Errorf("missed are %q", missed)
 	}
@@ -183,4 +184,50 @@ func TestInjectorSlowsStarts(t *testing.T) {
 	r.at(t, 3900*time.Millisecond, stopped+" 102")
 	r.at(t, 4*time.Second, stopped+" 102", continued+" 102")
 	r.at(t, 5*time.Second, stopped+" 102", continued+" 102")
+}
+
+// TestInjectorCountsItsTurns, and says of each fault that did not happen what its moment lacked.
+func TestInjectorCountsItsTurns(t *testing.T) {
+	r := newRig(t, "when 3 spans sent crash worker 0", "when 2 spans flushed crash worker 0",
+		"when worker 1 restarted crash worker 1", "at 60ms crash worker 0")
+	r.sink.Ledger.Sent(0, 0, 0)
+	for _, at := range []time.Duration{10, 20, 50} {
+		r.at(t, at*time.Millisecond)
+	}
+	if share := r.turnShare(); share < 0.59 || share > 0.61 {
+		t.Errorf("3 turns in 50ms are %v", share)
+	}
+	missed, late, _ := r.missed()
+	want := []string{
+		"when 3 spans sent crash worker 0: only 1 spans were sent when the load ended at 0.1s",
+		"when 2 spans flushed crash worker 0: only 0 spans were out when the load ended at 0.1s",
+		"when worker 1 restarted crash worker 1: worker 1 had not restarted when the load ended, at 0.1s",
+	}
+	if !slices.Equal(missed, want) || len(late) != 1 || !strings.HasPrefix(late[0], "at 60ms crash worker 0: ") {
+		t.Errorf("missed are %q, late %q", missed, late)
+	}
+}
+
+// TestInjectorSaysWhatOnlyLackedTime: a worker that is being replaced when the load ends would have come
+// back; one that another fault holds would not.
+func TestInjectorSaysWhatOnlyLackedTime(t *testing.T) {
+	r := newRig(t, "at 1s crash worker 1", "when worker 1 restarted crash worker 0", "at 2s crash worker 1",
+		"at 3s crash-loop worker 0 for 9s", "at 4s crash worker 0")
+	r.at(t, time.Second, killed+" 101")
+	r.first.Workers[1] = flusher.WorkerState{Worker: 1, State: flusher.StateStarting, Causes: []string{"x"}}
+	delete(r.first.Processes, 1)
+	r.at(t, 2*time.Second, killed+" 101")
+	r.at(t, 3*time.Second, killed+" 101")
+	r.at(t, 3010*time.Millisecond, killed+" 101", killed+" 100")
+	delete(r.first.Processes, 0)
+	r.at(t, 4*time.Second, killed+" 101", killed+" 100")
+	if err := r.heal(); err != nil {
+		t.Fatal(err)
+	}
+	missed, late, _ := r.missed()
+	if len(missed) != 1 || !strings.HasPrefix(missed[0], "at 4s crash worker 0: ") || len(late) != 2 ||
+		late[0] != "at 2s crash worker 1: "+ErrBusy.Error() ||
+		late[1] != "when worker 1 restarted crash worker 0: worker 1 was being replaced when the load ended, at 4.0s" {
+		t.Errorf("missed are %q, late %q", missed, late)
+	}
 }

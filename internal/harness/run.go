@@ -317,7 +317,8 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.FinishErr = r.system.Finish(reading)
 	e.Left = r.remains(ctx)
 	e.ForcedAfter = r.sink.wasForced().Seconds()
-	e.MissedFaults, e.SkippedFaults = r.injector.missed()
+	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
+	e.Turns = r.injector.turnShare()
 	e.Events, e.Moves = r.sink.record.record()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
 	r.sink.record.fresh.tell(e)

@@ -100,6 +100,8 @@ var (
 		"Spans that the kill switch dropped.", "shard")
 	shardLetters = counter("shard_dead_letters_total",
 		"Messages sent to the dead-letter topic because they are not spans.", "shard")
+	shardSkewed = counter("shard_skewed_total",
+		"Messages whose timestamp disagrees with those around them, or is ahead of the wall clock.", "shard")
 	shardBatches = counter("shard_batches_total",
 		"Batches that were stored.", "shard")
 	shardRetries = counter("shard_retries_total",
@@ -188,6 +190,7 @@ func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {
 	shardDuplicates.emit(out, float64(p.Duplicates), label)
 	shardDropped.emit(out, float64(p.Dropped), label)
 	shardLetters.emit(out, float64(p.DeadLetters), label)
+	shardSkewed.emit(out, float64(p.Skewed), label)
 	shardBatches.emit(out, float64(p.Batches), label)
 	shardRetries.emit(out, float64(p.Retries), label)
 	shardCommitted.emit(out, float64(p.Next), label)

@@ -75,9 +75,29 @@ type Evidence struct {
 	Left Remains
 	// FinishErr means that not all of the output could be read.
 	FinishErr error
-	// MissedFaults did not happen, each with the reason; nor did SkippedFaults, which are random ones
-	// that did not find their target.
-	MissedFaults, SkippedFaults []string
+	// MissedFaults did not happen, each with the reason; nor did LateFaults, for which the run had no
+	// time, and SkippedFaults, which are random ones that did not find their target.
+	MissedFaults, LateFaults, SkippedFaults []string
+	// Turns is how often who injects faults could look whether their moment had come, as a share of how
+	// often it should have: 1 on a machine that is idle, and always in virtual time.
+	Turns float64
+}
+
+// whole tells whether the load was sent to its end.
+func (e *Evidence) whole() bool { return !e.EndedEarly && !e.Interrupted && e.SendErr == nil }
+
+// turnsMin is the share of its turns below which the injector lacked time.
+const turnsMin = 0.5
+
+// busy says why the run lacked time, or "".
+func (e *Evidence) busy() string {
+	switch {
+	case e.Turns < turnsMin:
+		return fmt.Sprintf("the machine was busy: who injects faults had %.0f %% of its turns", 100*e.Turns)
+	case e.Behind > e.Slacks.Behind:
+		return fmt.Sprintf("the load was %.1fs behind its time", e.Behind)
+	}
+	return ""
 }
 
 // silent tells whether nothing came out that should have.

@@ -61,6 +61,50 @@ func TestExpectations(t *testing.T) {
 	}
 }
 
+// TestAFaultThatDidNotHappen is missed where the scenario is to blame, and unknown where the run lacked
+// the time.
+func TestAFaultThatDidNotHappen(t *testing.T) {
+	var fault scenarios.Fault
+	if err := fault.UnmarshalText([]byte("at 4s crash worker 1")); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		plant func(e *Evidence)
+		want  reports.Verdict
+		says  string
+	}{
+		"none": {func(e *Evidence) {}, reports.Passed, "1 of 1"},
+		"its condition was never met": {func(e *Evidence) { e.MissedFaults = []string{"a"} },
+			reports.Violated, "0 of 1, missing: a"},
+		"it lacked time": {func(e *Evidence) { e.Turns, e.LateFaults = 0.9, []string{"b"} },
+			reports.Unknown, "0 of 1, missing: b"},
+		"it lacked virtual time": {func(e *Evidence) { e.LateFaults = []string{"b"} },
+			reports.Violated, "0 of 1, missing: b"},
+		"the load ended early": {func(e *Evidence) { e.LateFaults, e.EndedEarly = []string{"b"}, true },
+			reports.Unknown, "0 of 1, missing: b"},
+		"both": {func(e *Evidence) {
+			e.Scenario.Faults = append(e.Scenario.Faults, fault)
+			e.MissedFaults, e.LateFaults = []string{"a"}, []string{"b"}
+		}, reports.Violated, "0 of 2, missing: a; b"},
+		"the machine was busy": {func(e *Evidence) {
+			e.Turns, e.MissedFaults = 0.49, []string{"a"}
+		}, reports.Unknown, "missing: a; the machine was busy: who injects faults had 49 % of its turns"},
+		"the load was late": {func(e *Evidence) {
+			e.Behind, e.MissedFaults = e.Slacks.Behind+1, []string{"a"}
+		}, reports.Unknown, "missing: a; the load was 6.0s behind its time"},
+		"busy for nothing": {func(e *Evidence) { e.Turns = 0.1 }, reports.Passed, "1 of 1"},
+	} {
+		e := clean()
+		e.Scenario.Faults = []scenarios.Fault{fault}
+		c.plant(e)
+		j := judgeExpectations(e, &reports.Result{})[0]
+		if j.Name != "faults injected" || j.Verdict != c.want || j.Detail != c.says &&
+			!strings.HasSuffix(j.Detail, c.says) {
+			t.Errorf("%s: %+v, want %s: %s", name, j, c.want, c.says)
+		}
+	}
+}
+
 // TestALimitWithoutASampleIsUnknown: nothing is not fresh.
 func TestALimitWithoutASampleIsUnknown(t *testing.T) {
 	e := clean()

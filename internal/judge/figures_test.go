@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/ledger"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -35,6 +36,21 @@ func TestEveryFigureCanBeExpected(t *testing.T) {
 	numbers = slices.DeleteFunc(numbers, func(path string) bool {
 		return slices.Contains(noFigure, path)
 	})
+	for i := len(numbers) - 1; i >= 0; i-- {
+		switch path := numbers[i]; path {
+		case "ledger.dropped.*":
+			numbers = slices.Replace(numbers, i, i+1, "ledger.dropped."+ledger.DeadLettered,
+				"ledger.dropped.wiped") // harness.Wiped
+		case "ledger.findings.*":
+			var all []string
+			for kind := ledger.Malformed; kind.String() != (ledger.Finding(-1)).String(); kind++ {
+				all = append(all, "ledger.findings."+strings.ReplaceAll(kind.String(), " ", "_"))
+			}
+			numbers = slices.Replace(numbers, i, i+1, all...)
+		default:
+			numbers[i] = strings.ReplaceAll(path, "*", "N")
+		}
+	}
 	known := scenarios.Figures()
 	for _, path := range numbers {
 		if !slices.Contains(known, path) {

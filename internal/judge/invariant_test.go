@@ -26,7 +26,7 @@ func clean() *Evidence {
 	s.Pipeline.BackpressureAfter, s.Pipeline.RestartBudget = 2*time.Second, 1
 	s.Pipeline.MaxUnhealthy = time.Second
 	s.Expectations.RepeatedSpansMax = scenarios.Unlimited
-	e := &Evidence{Scenario: s, Slacks: slacks, Drained: true, LoadSeconds: 10, LastSeconds: 12,
+	e := &Evidence{Scenario: s, Slacks: slacks, Turns: 1, Drained: true, LoadSeconds: 10, LastSeconds: 12,
 		Balance:       ledger.Balance{Messages: 1000, Sent: 1000, Flushed: 1000, Dropped: map[string]int64{}},
 		Freshness:     reports.Quantiles{P50: 0.1, P90: 0.2, P99: 0.3, Max: 0.4, Count: 50},
 		FreshnessSeen: reports.Quantiles{P50: 0.2, P90: 0.3, P99: 0.4, Max: 0.5, Count: 50},

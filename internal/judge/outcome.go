@@ -82,7 +82,7 @@ func Judge(e *Evidence) *Outcome {
 			o.Result.Ledger.Findings[ledger.Finding(kind).String()] = found.Count
 		}
 	}
-	for _, missed := range slices.Concat(e.MissedFaults, e.SkippedFaults) {
+	for _, missed := range slices.Concat(e.MissedFaults, e.LateFaults, e.SkippedFaults) {
 		o.Result.Faults = append(o.Result.Faults,
 			reports.FaultSummary{Fault: missed, Worker: reports.NoWorker})
 	}
@@ -123,13 +123,20 @@ func (o *Outcome) judged() iter.Seq2[reports.Judgement, int] {
 }
 
 // Decisive returns the first judgement that has the weight of the verdict; none if the run passed.
-func (o *Outcome) Decisive() (reports.Judgement, bool) {
+// What kept a run from its end comes before what is not known for that reason.
+func (o *Outcome) Decisive() (first reports.Judgement, ok bool) {
 	for j, code := range o.judged() {
-		if code == o.Code && code != ExitPassed {
+		if code != o.Code || code == ExitPassed {
+			continue
+		}
+		if j.Name == drains.name {
 			return j, true
 		}
+		if !ok {
+			first, ok = j, true
+		}
 	}
-	return reports.Judgement{}, false
+	return first, ok
 }
 
 // Graver returns the graver of two exit codes: safety, liveness, unknown, expectation, passed. What

@@ -35,7 +35,7 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 	}
 	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records,
 		bad)
-	row("Throughput", "%.0f spans/s, %.2f MB/s; drained %.1f s after the load",
+	row("Throughput", "%.0f spans/s, %.2f MB/s; the last came out %.1f s after the load",
 		r.Throughput.SpansPerSecond, r.Throughput.BytesPerSecond/1e6, r.Run.DrainSeconds)
 	quantiles := func(name string, q reports.Quantiles, from string) {
 		row(name, "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s%s", q.P50, q.P90, q.P99, q.Max, from)

@@ -1,9 +1,8 @@
 // Package load makes the input of a run: which message is sent when. It is open loop, so the load
 // does not slow down when the system does, and it is a pure function of the scenario and its seed.
 //
-// Three parts, each usable alone:
+// How many spans are due by a time says scenarios.Pacer. Two parts, each usable alone:
 //
-//   - Pacer says how many spans are due by a time, for every load shape.
 //   - Recipe says what a span looks like: every byte of it follows from the seed, the number of its
 //     trace's first span and its place in the trace. So a span that comes out of the system can be
 //     compared with what went in without keeping what went in. The same holds for a bad message,

@@ -19,6 +19,9 @@ type Message struct {
 	Bad bool
 	// Repeat is true if the span was sent before, Late if it was held back.
 	Repeat, Late bool
+	// Skewed is true if the timestamp is wrong: by Skew, or 0 or -1 if Timeless.
+	Skewed, Timeless bool
+	Skew             time.Duration
 	// At is when the message is due, since the start of the load.
 	At time.Duration
 	// Partition to send it to.
@@ -31,7 +34,7 @@ type Message struct {
 // Generator yields the messages of a run in the order in which they are due.
 type Generator struct {
 	*Recipe
-	pacer Pacer
+	pacer scenarios.Pacer
 	total int64 // spans by the pacer; what is open then is sent to its end
 
 	choose, shuffle, delay, repeat *rand.Rand
@@ -77,13 +80,9 @@ const (
 	straightMax = 5 * time.Millisecond
 )
 
-// tailRate is how many spans per second the open traces are finished with at least, once the load
-// is over.
-const tailRate = 1000
-
 // NewGenerator returns the generator of a scenario's load.
 func NewGenerator(s scenarios.Scenario) *Generator {
-	pacer := NewPacer(s.Workload.Rate, s.Duration)
+	pacer := s.Pacer()
 	return &Generator{
 		Recipe:  NewRecipe(s.Workload, s.Topology.Partitions, s.Seed),
 		pacer:   pacer,
@@ -97,7 +96,7 @@ func NewGenerator(s scenarios.Scenario) *Generator {
 }
 
 // Pacer returns the load shape.
-func (g *Generator) Pacer() Pacer { return g.pacer }
+func (g *Generator) Pacer() scenarios.Pacer { return g.pacer }
 
 // Next fills in the next message, or returns false after the last. Messages come in the order in
 // which they are due. Bad messages come beside the rate, with the span that they follow.
@@ -224,18 +223,16 @@ func (t *openTrace) leaveOutRoot() {
 // due returns when the message of that number, from 1, is due.
 func (g *Generator) due(n int64) time.Duration {
 	if n > g.total {
-		over := g.pacer.over
-		rate := max(g.pacer.Rate(over), tailRate)
-		return over + time.Duration(float64(n-g.total)/rate*float64(time.Second))
+		return g.pacer.Beyond(n - g.total)
 	}
 	from, to := &g.segment[0], &g.segment[1]
 	if n > to.message {
 		*from = *to
 		to.message = min(n-1+paceStep, g.total)
-		to.at = g.pacer.near(from.at, to.message)
+		to.at = g.pacer.Near(from.at, to.message)
 	}
 	if to.at-from.at > straightMax {
-		return g.pacer.near(g.at, n)
+		return g.pacer.Near(g.at, n)
 	}
 	part := float64(n-from.message) / float64(to.message-from.message)
 	return from.at + time.Duration(part*float64(to.at-from.at))
@@ -252,6 +249,9 @@ func (g *Generator) write(m *Message, span held) {
 	most := traceDigits + 2*g.work.SpanBytes.High + spanSlack
 	if cap(g.arena)-len(g.arena) < most {
 		g.arena = make([]byte, 0, max(arenaBytes, most))
+	}
+	if m.Skewed = g.Skewed(span.root); m.Skewed {
+		m.Skew, m.Timeless = g.skew(m.Seq, span.root)
 	}
 	start := len(g.arena)
 	middle := start + traceDigits

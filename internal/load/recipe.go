@@ -34,6 +34,8 @@ const (
 	keyBadKey
 	keyBadCheck
 	keyBadKind
+	keySkewed
+	keySkew
 	keys
 )
 

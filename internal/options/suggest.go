@@ -23,28 +23,33 @@ func Hint(word string, known []string) string {
 	}
 }
 
-// DidYouMean returns "; did you mean ...?" with the known words that begin with word or, if there
-// are none or many, with the one that is the fewest edits away, if they are few for its length.
+// DidYouMean returns "; did you mean ...?" with the words of Near, or "" if there are none.
 func DidYouMean(word string, known []string) string {
+	if near := Near(word, known); len(near) > 0 {
+		return "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return ""
+}
+
+// Near returns the known words that begin with word or, if there are none or many, the one that is
+// the fewest edits away, if they are few for its length.
+func Near(word string, known []string) []string {
 	word = strings.ToLower(word)
-	var longer []string
-	best, least := "", max(2, len(word)/3)+1
+	var longer, best []string
+	least := max(2, len(word)/3) + 1
 	for _, k := range known {
 		lower := strings.ToLower(k)
 		if strings.HasPrefix(lower, word) {
 			longer = append(longer, k)
 		}
 		if d := edits(word, lower); d < least {
-			best, least = k, d
+			best, least = []string{k}, d
 		}
 	}
-	switch {
-	case len(longer) > 0 && len(longer) <= suggestedMax:
-		return "; did you mean " + strings.Join(longer, " or ") + "?"
-	case best != "":
-		return "; did you mean " + best + "?"
+	if len(longer) > 0 && len(longer) <= suggestedMax {
+		return longer
 	}
-	return ""
+	return best
 }
 
 // edits is the Levenshtein distance of two words: the least number of letters to insert, delete

@@ -47,14 +47,16 @@ func (r *reader) pairs(
 		switch {
 		case key < 0:
 			r.problem(at, path, "unknown key %q%s", name, options.Hint(name, known))
+			r.unread(near(path, name, known)...)
 		case seen[key] != nil:
 			r.problem(at, path, "key %q stands here a second time; the first is at %v", name,
 				r.place(seen[key]))
+			r.unread(join(path, known[key]))
 		default:
 			seen[key] = at
 			each(key, mapping.Values[i].Value)
 			if mapping.IsFlowStyle {
-				i += r.pieces(mapping.Values[i:], path, known)
+				i += r.pieces(mapping.Values[i:], path, known[key], known)
 			}
 		}
 	}
@@ -62,7 +64,7 @@ func (r *reader) pairs(
 
 // pieces returns how many of the pairs after the first are but pieces of its value: between { and }
 // a comma ends a value, and what follows reads as a key without a value. It reports them.
-func (r *reader) pieces(pairs []*ast.MappingValueNode, path string, known []string) int {
+func (r *reader) pieces(pairs []*ast.MappingValueNode, path, key string, known []string) int {
 	whole, ok := scalarText(pairs[0].Value)
 	n := 1
 	for ; ok && n < len(pairs) && isNull(pairs[n].Value); n++ {
@@ -75,8 +77,18 @@ func (r *reader) pieces(pairs []*ast.MappingValueNode, path string, known []stri
 	if n > 1 {
 		r.problem(pairs[1].Key, path, "unknown key %q; a comma ends a value between { and }: "+
 			"if it belongs to the value, quote it: %q", pairs[1].Key.GetToken().Value, whole)
+		r.unread(join(path, key))
 	}
 	return n - 1
+}
+
+// near returns the paths of the keys that an unknown one was probably meant to be.
+func near(path, name string, known []string) []string {
+	keys := options.Near(name, known)
+	for i := range keys {
+		keys[i] = join(path, keys[i])
+	}
+	return keys
 }
 
 // index returns where a key stands among the known ones, or -1; a dash is as good as an underscore.

@@ -1,8 +1,10 @@
 package yamlfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +16,9 @@ type Problem struct {
 	Path string
 	// Message says what is wrong and what would be right.
 	Message string
+	// Unread are the keys whose values are not known because of it: that of Path, or those that an
+	// unknown key was probably meant to be. Nothing can be said of them but this.
+	Unread []string
 }
 
 // String returns "file:line:column: path: message".
@@ -31,12 +36,29 @@ func (p Problem) String() string {
 // Problems is the error of a file that cannot be used: everything that is wrong with it.
 type Problems []Problem
 
-// Err returns the problems as an error, nil if there are none.
+// Err returns the problems as an error, in the order of the file and each once, flags last; nil if
+// there are none.
 func (p Problems) Err() error {
 	if len(p) == 0 {
 		return nil
 	}
-	return p
+	sorted := slices.Clone(p)
+	slices.SortStableFunc(sorted, func(a, b Problem) int {
+		if a.Line == 0 || b.Line == 0 {
+			return cmp.Compare(min(b.Line, 1), min(a.Line, 1))
+		}
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return slices.CompactFunc(sorted, func(a, b Problem) bool { return a.String() == b.String() })
+}
+
+// Unread returns the keys whose values are not known.
+func (p Problems) Unread() []string {
+	var keys []string
+	for i := range p {
+		keys = append(keys, p[i].Unread...)
+	}
+	return keys
 }
 
 // Error returns one line per problem.

@@ -32,7 +32,9 @@ func (p Places) Set(target any, text string) error {
 		}
 		i := index(known, key)
 		if i < 0 {
-			return r.fault("", "unknown key %q in %q%s", key, keys, options.Hint(key, known))
+			err := r.fault("", "unknown key %q in %q%s", key, keys, options.Hint(key, known)).(Problems)
+			err[0].Unread = near(path, key, known)
+			return err
 		}
 		path, v, off = join(path, known[i]), v.Field(i), offOf(v.Type(), i)
 	}
@@ -46,7 +48,11 @@ func (p Places) Set(target any, text string) error {
 
 // fault is the only problem.
 func (r *reader) fault(path, format string, args ...any) error {
-	return Problems{{Place{File: r.file}, path, fmt.Sprintf(format, args...)}}
+	p := Problem{Place: Place{File: r.file}, Path: path, Message: fmt.Sprintf(format, args...)}
+	if path != "" {
+		p.Unread = []string{path}
+	}
+	return Problems{p}
 }
 
 // override makes a flag the place of a key and of all that is below it.

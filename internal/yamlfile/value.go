@@ -85,8 +85,9 @@ func (r *reader) list(node ast.Node, path string, v reflect.Value) {
 		before := len(r.problems)
 		r.value(entry, path+"["+strconv.Itoa(i)+"]", v.Index(i), "")
 		if len(r.problems) > before && i > 0 && sequence.IsFlowStyle && isPlain(entry) {
-			r.problems[before].Message +=
-				"; a comma ends an entry between [ and ]: if it belongs to the entry, quote it"
+			p := &r.problems[before]
+			p.Message += "; a comma ends an entry between [ and ]: if it belongs to the entry, quote it"
+			p.Unread = []string{path} // the entry before may be cut off
 		}
 	}
 }

@@ -18,7 +18,8 @@ import (
 // Read reads a file into what target points to: structs with yaml tags, slices, and single values,
 // which may be encoding.TextUnmarshalers. Every key must be known, written once, and hold a value
 // of its kind; what is left out stays as it is. In a field with a tag off:"0s", the word off stands
-// for that. The error is Problems, with everything that is wrong. An empty file has no Places.
+// for that. The error is Problems, with everything that is wrong; the rest of the file was read all
+// the same, unless there are no Places: then it is not YAML, or empty.
 func Read(file string, text []byte, target any) (Places, error) {
 	r := &reader{file: file, places: Places{}}
 	root, err := r.parse(text)
@@ -79,7 +80,8 @@ var byteOrderMark = []byte("\ufeff")
 
 // parse returns the root of the file, nil if the file is empty.
 func (r *reader) parse(text []byte) (ast.Node, error) {
-	tree, err := parser.ParseBytes(bytes.TrimPrefix(text, byteOrderMark), 0)
+	tree, err := parser.ParseBytes(bytes.TrimPrefix(text, byteOrderMark), 0,
+		parser.AllowDuplicateMapKey()) // pairs has more to say of those
 	if err != nil {
 		return nil, r.syntax(err)
 	}
@@ -116,8 +118,12 @@ func (r *reader) syntax(err error) Problems {
 }
 
 func (r *reader) problem(at ast.Node, path, format string, args ...any) {
-	r.problems = append(r.problems, Problem{r.place(at), path, fmt.Sprintf(format, args...)})
+	r.problems = append(r.problems, Problem{r.place(at), path, fmt.Sprintf(format, args...),
+		[]string{path}})
 }
+
+// unread says of which keys the last problem leaves the values unknown.
+func (r *reader) unread(keys ...string) { r.problems[len(r.problems)-1].Unread = keys }
 
 // place returns where a node begins: a mapping's own token is the colon of its first key.
 func (r *reader) place(at ast.Node) Place {

@@ -70,7 +70,7 @@ func TestReadNamesThePlace(t *testing.T) {
 		"name:":                      `not nothing`,
 		"- name: a":                  `x:1:1: keys belong here (name, wait_max,`,
 		"name: a\n---\n- b":          `x:3:1: a second document begins here`,
-		"count: 1\ncount: 2":         `x:2:1: not valid YAML: mapping key "count" already defined`,
+		"count: 1\ncount: 2":         `x:2:1: key "count" stands here a second time; the first is at x:1:1`,
 		"wait-max: 1s\nwait_max: 2s": `x:2:1: key "wait_max" stands here a second time; ` +
 			`the first is at x:1:1`,
 		// What flow style takes from a value.

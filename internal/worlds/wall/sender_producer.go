@@ -51,8 +51,8 @@ func (p *producer) run(ctx context.Context, queue <-chan []load.Message) error {
 func (p *producer) send(ctx context.Context, m *load.Message) {
 	p.sink.Sent(time.Now(), m)
 	record := &kgo.Record{Topic: p.topic, Partition: m.Partition, Key: m.Key, Value: m.Value}
-	if shift := p.shifts[m.Partition].Load(); shift != 0 {
-		record.Timestamp = time.Now().Add(time.Duration(shift))
+	if shift := p.shifts[m.Partition].Load(); shift != 0 || m.Skewed {
+		record.Timestamp = m.Timestamp(time.Now().Add(time.Duration(shift)))
 	}
 	handed := time.Since(p.start)
 	p.handed(handed - m.At)

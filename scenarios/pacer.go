@@ -1,11 +1,9 @@
-package load
+package scenarios
 
 import (
 	"math"
 	"sort"
 	"time"
-
-	"sluice/scenarios"
 )
 
 // Pacer is a load shape over a duration: a pure function from time to the number of spans due.
@@ -22,12 +20,23 @@ import (
 //
 // Before 0 and after T nothing is due.
 type Pacer struct {
-	shape scenarios.Rate
+	shape Rate
 	over  time.Duration
 }
 
-// NewPacer returns the pacer of a shape over a duration.
-func NewPacer(shape scenarios.Rate, over time.Duration) Pacer { return Pacer{shape, over} }
+// Pacer returns the load shape over the scenario's duration.
+func (s Scenario) Pacer() Pacer { return Pacer{s.Workload.Rate, s.Duration} }
+
+// tailRate is how many spans per second the open traces are finished with at least, once the load
+// is over.
+const tailRate = 1000
+
+// Beyond returns when the n-th span after the load is due: it goes on at its last rate until the
+// traces that are open are whole.
+func (p Pacer) Beyond(n int64) time.Duration {
+	rate := max(p.Rate(p.over), tailRate)
+	return p.over + time.Duration(float64(n)/rate*float64(time.Second))
+}
 
 // Rate returns r(t) in spans per second.
 func (p Pacer) Rate(t time.Duration) float64 {
@@ -37,17 +46,17 @@ func (p Pacer) Rate(t time.Duration) float64 {
 	s := p.shape
 	a, b := float64(s.From), float64(s.To)
 	switch s.Shape {
-	case scenarios.ShapeRamp:
+	case ShapeRamp:
 		return a + (b-a)*t.Seconds()/p.over.Seconds()
-	case scenarios.ShapeStep:
+	case ShapeStep:
 		for _, step := range s.Steps {
 			if t >= step.At {
 				a = float64(step.Rate)
 			}
 		}
-	case scenarios.ShapeSine:
+	case ShapeSine:
 		return a + float64(s.Swing)*math.Sin(2*math.Pi*t.Seconds()/s.Every.Seconds())
-	case scenarios.ShapeBurst:
+	case ShapeBurst:
 		if t%s.Every >= s.Every-s.For {
 			return b
 		}
@@ -61,9 +70,9 @@ func (p Pacer) Hits(t time.Duration) float64 {
 	s, x := p.shape, t.Seconds()
 	a, b := float64(s.From), float64(s.To)
 	switch s.Shape {
-	case scenarios.ShapeRamp:
+	case ShapeRamp:
 		return a*x + (b-a)*x*x/(2*p.over.Seconds())
-	case scenarios.ShapeStep:
+	case ShapeStep:
 		hits, since := 0.0, time.Duration(0)
 		for _, step := range s.Steps {
 			if step.At >= t {
@@ -73,10 +82,10 @@ func (p Pacer) Hits(t time.Duration) float64 {
 			a, since = float64(step.Rate), step.At
 		}
 		return hits + a*(t-since).Seconds()
-	case scenarios.ShapeSine:
+	case ShapeSine:
 		turn := s.Every.Seconds() / (2 * math.Pi)
 		return a*x + float64(s.Swing)*turn*(1-math.Cos(x/turn))
-	case scenarios.ShapeBurst:
+	case ShapeBurst:
 		rest := (s.Every - s.For).Seconds()
 		whole := float64(t / s.Every)
 		u := (t % s.Every).Seconds()
@@ -91,12 +100,12 @@ func (p Pacer) Total() int64 { return int64(p.Hits(p.over)) }
 // At returns the first time, to the microsecond, at which n spans are due: the inverse of Hits.
 // For more than Total it is the duration.
 func (p Pacer) At(n int64) time.Duration {
-	return p.near(0, n)
+	return p.Near(0, n)
 }
 
-// near is At, sooner found the closer the answer is to where the rate at a time leads from there: it
+// Near is At, sooner found the closer the answer is to where the rate at a time leads from there: it
 // looks around that in steps that grow, and then in between.
-func (p Pacer) near(from time.Duration, n int64) time.Duration {
+func (p Pacer) Near(from time.Duration, n int64) time.Duration {
 	if n > p.Total() {
 		return p.over
 	}

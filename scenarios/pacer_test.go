@@ -1,4 +1,4 @@
-package load
+package scenarios
 
 import (
 	"math"
@@ -6,8 +6,6 @@ import (
 	"sort"
 	"testing"
 	"time"
-
-	"sluice/scenarios"
 )
 
 var shapes = []string{
@@ -18,11 +16,11 @@ var shapes = []string{
 
 func pacer(t testing.TB, shape string, over time.Duration) Pacer {
 	t.Helper()
-	var rate scenarios.Rate
+	var rate Rate
 	if err := rate.UnmarshalText([]byte(shape)); err != nil {
 		t.Fatal(err)
 	}
-	return NewPacer(rate, over)
+	return Pacer{rate, over}
 }
 
 // TestHitsIsTheIntegralOfRate compares the formulas with a sum of small steps.
@@ -69,7 +67,7 @@ func TestNearIsAt(t *testing.T) {
 				return p.Hits(time.Duration(us)*time.Microsecond) >= float64(n)
 			})) * time.Microsecond
 			from := time.Duration(random.Int64N(int64(over)))
-			if at := p.near(from, n); at != want {
+			if at := p.Near(from, n); at != want {
 				t.Fatalf("%s: span %d is found at %v from %v, is due at %v", shape, n, at, from, want)
 			}
 		}
