@@ -28,6 +28,9 @@ type Result struct {
 	// World is fakes, real or virtual.
 	World string `json:"world"`
 	Seed  uint64 `json:"seed"`
+	// Defect was planted, and PortFaults were, in their text form.
+	Defect     string   `json:"defect,omitempty"`
+	PortFaults []string `json:"port_faults,omitempty"`
 	// Verdict of the whole run: passed, or the class of what was violated first: safety, liveness,
 	// expectation, unknown, environment.
 	Verdict string `json:"verdict"`

@@ -11,12 +11,18 @@ import (
 	"sluice/internal/yamlfile"
 )
 
-//go:embed library/*.yaml
+//go:embed library/*.yaml museum/*.yaml
 var library embed.FS
 
 // List returns the names of the library's scenarios, sorted.
-func List() []string {
-	entries, err := library.ReadDir("library")
+func List() []string { return namesIn("library") }
+
+// Museum returns the names of the scenarios that show a defect, which are called as it is. They are
+// found by Load, too.
+func Museum() []string { return namesIn("museum") }
+
+func namesIn(dir string) []string {
+	entries, err := library.ReadDir(dir)
 	if err != nil {
 		panic("the embedded library cannot be read: " + err.Error())
 	}
@@ -28,7 +34,7 @@ func List() []string {
 	return names
 }
 
-// Load returns the library's scenario of that name or, if nameOrFile looks like a path (it has a
+// Load returns the scenario of that name, of the library or the museum, or, if nameOrFile looks like a path (it has a
 // slash or ends in .yaml or .yml), the one in that file, read by readFile. The error for an
 // unknown name holds the names that are known; that for a bad file is yamlfile.Problems.
 func Load(nameOrFile string, readFile func(path string) ([]byte, error)) (Scenario, error) {
@@ -55,11 +61,14 @@ func (a Around) Load(
 		}
 		return a.read(nameOrFile, text, sets)
 	}
-	if !slices.Contains(List(), nameOrFile) {
+	dir := "library"
+	if slices.Contains(Museum(), nameOrFile) {
+		dir = "museum"
+	} else if !slices.Contains(List(), nameOrFile) {
 		return Scenario{}, nil, fmt.Errorf("unknown scenario %q%s, or the path of a .yaml file",
 			nameOrFile, options.Hint(nameOrFile, List()))
 	}
-	file := "library/" + nameOrFile + ".yaml"
+	file := dir + "/" + nameOrFile + ".yaml"
 	text, err := library.ReadFile(file)
 	if err != nil {
 		return Scenario{}, nil, err

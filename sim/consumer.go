@@ -73,7 +73,7 @@ func (s *System) start(ctx context.Context, index int) error {
 
 // open wires the consumer, and lets it run in its process.
 func (c *consumer) open() (err error) {
-	settings := harness.Settings(c.setup.Scenario)
+	settings := c.setup.Settings()
 	settings.Ingest.InputTopic, settings.Ingest.DeadLetterTopic = inputTopic, letterTopic
 	settings.Worker.InputTopic = inputTopic
 	settings.Worker.OutputTopic, settings.Worker.DeadLetterTopic = outputTopic, letterTopic

@@ -45,6 +45,18 @@ func TestTwice(t *testing.T) {
 	}
 }
 
+// TestGoroutines are no processes: none is counted.
+func TestGoroutines(t *testing.T) {
+	s, _, err := scenarios.LoadWith("steady", nil, "topology.flusher_mode=goroutine", "duration=2s",
+		"workload.rate=constant 300/s", "expectations.throughput_min=0/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if outcome := run(t, s); outcome.Code != judge.ExitPassed {
+		t.Error(outcome.Verdict())
+	}
+}
+
 // BenchmarkSteady is the whole pipeline with the exact ledger.
 func BenchmarkSteady(b *testing.B) {
 	s, err := scenarios.Load("steady", nil)

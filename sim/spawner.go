@@ -57,7 +57,7 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 	}
 	s.System.numbers++
 	w := &worker{System: s.System, spec: spec, number: s.System.numbers, at: s.Now(),
-		canKill: s.setup.Scenario.Topology.FlusherMode != scenarios.ModeGoroutine}
+		canKill: s.separate()}
 	w.process = s.parent.Process(fmt.Sprintf("worker %d.%d", spec.Worker, spec.Start))
 	var stop context.Context
 	w.ctx, w.kill = s.WithCancel(context.Background())
@@ -189,18 +189,27 @@ func (s *spawner) killAll() {
 	s.each((*kernel.Process).Kill)
 }
 
-// live counts the processes that run.
+// live counts the processes that run, of which goroutines have none.
 func (s *spawner) live() (n int) {
-	s.each(func(*kernel.Process) { n++ })
+	s.each(func(p *kernel.Process) {
+		if s.separate() {
+			n++
+		}
+	})
 	return n
 }
 
 // loose counts those of them that could end.
 func (s *spawner) loose() (n int) {
 	s.each(func(p *kernel.Process) {
-		if !p.Frozen() {
+		if s.separate() && !p.Frozen() {
 			n++
 		}
 	})
 	return n
+}
+
+// separate tells whether workers are processes of their own.
+func (s *spawner) separate() bool {
+	return s.setup.Scenario.Topology.FlusherMode != scenarios.ModeGoroutine
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"sluice/internal/options"
 	"sluice/internal/statusline"
 	"sluice/internal/usl"
+	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
 	"sluice/sim/kernel"
@@ -93,7 +93,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	if c.JSON {
-		err = writeJSON(to.out, report)
+		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
 	}
@@ -181,7 +181,7 @@ func writeCapacity(dir string, report *capacity.Report) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(writeJSON(file, report), file.Close()); err != nil {
+	if err := errors.Join(reports.WriteJSON(file, report), file.Close()); err != nil {
 		return err
 	}
 	if file, err = os.Create(filepath.Join(dir, fileCapacityPoints)); err != nil {
@@ -194,12 +194,6 @@ func writeCapacity(dir string, report *capacity.Report) error {
 	}
 	rows.Flush()
 	return errors.Join(rows.Error(), file.Close())
-}
-
-func writeJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
 }
 
 // fitCommand is "simulate fit".
@@ -235,7 +229,7 @@ func (c *fitCommand) Run(to *streams) error {
 		return usageError{fmt.Errorf("%s: %w", c.File, err)}
 	}
 	if c.JSON {
-		return writeJSON(to.out, fit)
+		return reports.WriteJSON(to.out, fit)
 	}
 	_, err = io.WriteString(to.out, capacity.FitText(fit, "per second"))
 	return err

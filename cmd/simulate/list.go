@@ -5,6 +5,7 @@ import (
 	"go/doc/comment"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"sluice/internal/defects"
@@ -141,28 +142,35 @@ func (e faultEntry) text(to io.Writer) {
 }
 
 type defectEntry struct {
-	Name string `json:"name"`
-	// Wrong is what the pipeline does with it, Violates the invariant that this violates.
-	Wrong    string `json:"wrong"`
-	Violates string `json:"violates"`
-	// Command shows it.
+	Defect string `json:"defect"`
+	// Invariant, or expectation, is what it violates in the scenario; with the changes of Command, if
+	// there are any.
+	Invariant string `json:"invariant"`
+	Scenario  string `json:"scenario"`
+	// Wrong is what the pipeline does with it, Command shows it.
+	Wrong   string `json:"wrong"`
 	Command string `json:"command"`
 }
 
 func defectList() []entry {
 	var list []entry
+	museum := scenarios.Museum()
 	for _, d := range defects.All() {
-		command := "simulate run " + d.Shown + " --defect " + d.Name
-		for _, change := range d.Changes {
+		scenario, changes := d.Name, []string(nil) // the museum's
+		if !slices.Contains(museum, d.Name) {
+			scenario, changes = d.Shown, d.Changes
+		}
+		command := "simulate run " + scenario + " --defect " + d.Name
+		for _, change := range changes {
 			command += " --set " + quote(change)
 		}
-		list = append(list, defectEntry{d.Name, d.Wrong, d.Caught, command})
+		list = append(list, defectEntry{d.Name, d.Caught, scenario, d.Wrong, command})
 	}
 	return list
 }
 
 func (e defectEntry) text(to io.Writer) {
-	fmt.Fprintf(to, "%s\n%s    %s\n", e.Name, indented(e.Wrong+": violates "+e.Violates), e.Command)
+	fmt.Fprintf(to, "%s\n%s    %s\n", e.Defect, indented(e.Wrong+": violates "+e.Invariant), e.Command)
 }
 
 // validateCommand is "simulate validate".

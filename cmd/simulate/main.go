@@ -30,6 +30,8 @@ type commands struct {
 	Run      runCommand      `cmd:"" help:"Run a scenario and judge the outcome."`
 	Sweep    sweepCommand    `cmd:"" help:"Run a scenario with several process counts."`
 	Explore  exploreCommand  `cmd:"" help:"Try every interleaving and fault of a small system."`
+	Replay   replayCommand   `cmd:"" help:"Make a run again from its directory, and compare."`
+	Shrink   shrinkCommand   `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
 	Capacity capacityCommand `cmd:"" help:"Find how many processes a workload needs."`
 	Fit      fitCommand      `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
 	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
@@ -52,9 +54,11 @@ const examples = `Examples:
   simulate explore protocol --workers 2 --spans 4 --faults 2
   simulate capacity steady --target 60000/s --headroom 30%
   simulate validate my.yaml
+  simulate replay runs/hang-1
+  simulate shrink runs/mine
 
 Exit codes: 0 passed, 1 environment, 2 usage or bad scenario, 10 safety violated,
-11 liveness violated, 13 expectation missed, 14 unknown.`
+11 liveness violated, 12 not the same again, 13 expectation missed, 14 unknown.`
 
 // streams are where a command writes.
 type streams struct {

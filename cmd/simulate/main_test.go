@@ -112,7 +112,7 @@ func TestJSON(t *testing.T) {
 	}{
 		{[]string{"list"}, `"name": "hang"`},
 		{[]string{"list", "faults"}, `"fault": "refuse PORT [CALLS]"`},
-		{[]string{"list", "defects"}, `"violates": "conservation"`},
+		{[]string{"list", "defects"}, `"invariant": "conservation"`},
 		{[]string{"run", path, "--out", out}, `"verdict": "passed"`},
 		{[]string{"run", path, "--seeds", "1..2"}, `"passed": 2`},
 		{[]string{"sweep", path, "--processes", "1", "--repeat", "1", "--out", out + "-sweep"},

@@ -112,30 +112,12 @@ var unwellFirst = []reports.State{
 
 // event prints the events that a reader wants to know about.
 func (p *progress) event(e reports.Event) {
-	text := ""
-	switch e.Kind {
-	case reports.EventPhase:
+	if e.Kind == reports.EventPhase {
 		p.phase, p.since = e.Text, e.T
-		return
-	case reports.EventFaultBegin:
-		text = "fault: " + e.Fault
-	case reports.EventFaultEnd:
-		text = "fault ended: " + e.Fault
-	case reports.EventRestart:
-		text = fmt.Sprintf("replacing worker %d: %s", e.Worker, e.Text)
-	case reports.EventGateClosed:
-		text = fmt.Sprintf("input of shards %v paused: %s", e.Shards, e.Text)
-	case reports.EventGateOpened:
-		text = fmt.Sprintf("input of shards %v resumed", e.Shards)
-	case reports.EventConsumer:
-		text = strings.TrimSuffix(fmt.Sprintf("consumer %d is %s: %s", e.Consumer, e.State, e.Text), ": ")
-	case reports.EventNote:
-		text = e.Text
-	default:
-		return
 	}
-	// A reason may be several errors, one per line.
-	fmt.Fprintf(p.line, "%6.1f s  %s\n", e.T, strings.ReplaceAll(text, "\n", "; "))
+	if text := e.Says(); text != "" {
+		fmt.Fprintf(p.line, "%6.1f s  %s\n", e.T, text)
+	}
 }
 
 // end removes the line; nothing is shown afterwards.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -235,13 +234,7 @@ func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Conf
 		_, err := fmt.Fprintf(to.out, "verdict: deterministic; digest %s\n", first.Result.Digest)
 		return err
 	}
-	where := "what is recorded is the same, and yet the digests differ"
-	for i, e := range first.Events {
-		if i >= len(second.Events) || !reflect.DeepEqual(e, second.Events[i]) {
-			where = fmt.Sprintf("the first difference is event %d, at %.3f s: %s %s", i, e.T, e.Kind, e.Text)
-			break
-		}
-	}
-	_, err = fmt.Fprintf(to.out, "verdict: not deterministic; %s\n", where)
+	_, err = fmt.Fprintf(to.out, "verdict: not deterministic; %s\n",
+		difference(first.Events, second.Events))
 	return cmp.Or(err, error(exitError(judge.ExitNotDeterministic)))
 }

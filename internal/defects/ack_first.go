@@ -9,10 +9,11 @@ import (
 // ackFirst: a record counts as produced when it was handed over, so its segment is deleted while
 // the record is still on its way; a worker that dies then takes it along.
 var ackFirst = Defect{
-	Name:   "ack-first",
-	Wrong:  "a worker deletes a segment before Kafka has acknowledged its record",
-	Caught: "conservation",
-	Shown:  "crash",
+	Name:      "ack-first",
+	Wrong:     "a worker deletes a segment before Kafka has acknowledged its record",
+	Caught:    "conservation",
+	Shown:     "crash",
+	OnServers: true,
 	// While Kafka takes nothing records pile up, each of them acknowledged to nobody but the worker.
 	// The rate is one that fakes keep up with on a busy machine: what they have not read is not lost.
 	Changes: []string{

@@ -16,8 +16,8 @@ var commitFirst = Defect{
 	Caught: "conservation",
 	Shown:  "consumer-crash",
 	Changes: []string{
-		"duration=6s", "expectations.drain_max=45s",
-		"pipeline.timeout=4s", "pipeline.root_timeout=2s",
+		"workload.rate=constant 300/s", "duration=6s", "expectations.drain_max=45s",
+		"pipeline.timeout=8s", "pipeline.root_timeout=6s",
 		"faults=[at 2s black-hole redis requests for 3s, at 3s crash consumer]",
 	},
 	consumer: func(p *consumer.Ports) { p.Source = eager{p.Source} },

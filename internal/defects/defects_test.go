@@ -32,6 +32,7 @@ func TestPlantedCrosses(t *testing.T) {
 		if back.Defect.Name != planted.Defect.Name || !slices.Equal(back.Faults, planted.Faults) ||
 			back.Any() != planted.Any() ||
 			(back.Defect.worker == nil) != (planted.Defect.worker == nil) ||
+			(back.Defect.settings == nil) != (planted.Defect.settings == nil) ||
 			(back.Defect.consumer == nil) != (planted.Defect.consumer == nil) {
 			t.Errorf("%s is read back as %+v", text, back)
 		}
@@ -47,7 +48,7 @@ func TestPlantedCrosses(t *testing.T) {
 func TestEachDefectWrapsSomething(t *testing.T) {
 	for _, d := range All() {
 		found, err := Find(d.Name)
-		if err != nil || found.Name != d.Name || d.consumer == nil && d.worker == nil {
+		if err != nil || found.Name != d.Name || d.consumer == nil && d.worker == nil && d.settings == nil {
 			t.Errorf("%s is found as %q, %v", d.Name, found.Name, err)
 		}
 	}

@@ -21,22 +21,37 @@ type Defect struct {
 	Name string
 	// Wrong says in a sentence what goes wrong.
 	Wrong string
-	// Caught names the invariant that must be violated, given a scenario that gives it the occasion.
+	// Caught names the invariant, or the expectation, that must be violated, given a scenario that
+	// gives it the occasion.
 	Caught string
 	// Shown is a scenario of the library that gives the occasion, with the changes it needs, each a
 	// "path=value".
 	Shown   string
 	Changes []string
+	// OnServers is true if the scenario of its name fails on real servers, too, which a test sees.
+	OnServers bool
 
-	// consumer and worker wrap ports of a consumer, and of each worker in its own process. Nil: none.
+	// consumer and worker wrap ports of a consumer, and of each worker in its own process; settings
+	// makes a variant of what both are made with. Nil: none.
 	consumer func(*consumer.Ports)
 	worker   func(*flusher.WorkerPorts)
+	settings func(*consumer.Settings)
 }
 
-// All returns every defect, by name.
-func All() []Defect {
-	return append([]Defect{ackFirst, commitFirst, deleteBeforeQueue, killSkipped, strayClock},
-		Damages()...)
+// All returns every defect: those of the museum, and the damages.
+func All() []Defect { return append(Museum(), Damages()...) }
+
+// Museum returns, by name, the defects that put back what went wrong in systems of this kind. Each
+// has a scenario of its name under scenarios/museum: the least that shows it.
+func Museum() []Defect {
+	return []Defect{
+		ackFirst, beatBeforeProduce, blockedLog, budgetOffByOne, budgetReset, clockShared, clockZero,
+		commitFirst, crashAfterRename, deleteBeforeQueue, doubleCount, emptyShards, expiredLock,
+		healthOnSubmit, killSkipped, lostStore, meanMemory, neverIdle, partialDecision, poisonSegment,
+		pressureAllShards, pressureEveryone, pressureWrongUnit, queueABA, queueGap, scanRace,
+		serialRestart, silentGap, stateAfterFailedFetch, strayClock, swallowProduceError, timeoutZero,
+		ttlLoss, wrongQueue,
+	}
 }
 
 // Find returns the defect of that name; without a name, none.
@@ -72,6 +87,13 @@ type Planted struct {
 
 // Any tells whether it is anything.
 func (p Planted) Any() bool { return p.Defect.Name != "" || len(p.Faults) > 0 }
+
+// Settings makes a variant of what a consumer and its workers are made with.
+func (p Planted) Settings(s *consumer.Settings) {
+	if p.Defect.settings != nil {
+		p.Defect.settings(s)
+	}
+}
 
 // Consumer wraps the ports of a consumer. Crash ends its process.
 func (p Planted) Consumer(ports *consumer.Ports, crash func()) {

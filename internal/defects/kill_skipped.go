@@ -11,10 +11,11 @@ import (
 // killSkipped: the kill before a restart is skipped and taken for done, so a hung worker lives on
 // beside its successor on the same shards.
 var killSkipped = Defect{
-	Name:   "kill-skipped",
-	Wrong:  "a hung worker is replaced without being killed",
-	Caught: "process limit",
-	Shown:  "hang",
+	Name:      "kill-skipped",
+	Wrong:     "a hung worker is replaced without being killed",
+	Caught:    "process limit",
+	Shown:     "hang",
+	OnServers: true,
 	Changes: []string{
 		"duration=6s", "faults=[at 1s hang worker 1]",
 	},

@@ -109,7 +109,12 @@ func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
 	r.observer.look() // the very last state
 	r.finish(ctx, e)
 	e.Seconds, e.Digest = r.system.Now().Sub(began).Seconds(), r.system.Digest()
-	return judge.Judge(e), nil
+	out := judge.Judge(e)
+	out.Result.Defect = r.cfg.Defect
+	for _, f := range r.cfg.PortFaults {
+		out.Result.PortFaults = append(out.Result.PortFaults, f.String())
+	}
+	return out, nil
 }
 
 // startConsumer returns when the first consumer's workers are healthy.
@@ -287,7 +292,7 @@ func (r *run) stop(ctx context.Context, e *judge.Evidence) {
 		stopping, cancel := r.system.WithTimeout(context.WithoutCancel(ctx), ShutdownMax+stopSlack)
 		err := r.system.Do(stopping, ActStop, consumerAt(c.Index))
 		if stopping.Err() != nil {
-			e.ForcedAfter = ShutdownMax.Seconds()
+			r.sink.force(ShutdownMax + stopSlack)
 		} else if e.PipelineErr == nil && !errors.Is(err, ErrBusy) { // it has just ended
 			e.PipelineErr = err
 		}
@@ -311,6 +316,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	defer cancel()
 	e.FinishErr = r.system.Finish(reading)
 	e.Left = r.remains(ctx)
+	e.ForcedAfter = r.sink.wasForced().Seconds()
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
 	e.Turns = r.injector.turnShare()
 	e.Events, e.Moves = r.sink.record.record()

@@ -7,6 +7,13 @@ import (
 	"sluice/scenarios"
 )
 
+// Settings are those of the scenario's consumers, or what is planted made of them.
+func (s Setup) Settings() consumer.Settings {
+	c := Settings(s.Scenario)
+	s.Planted.Settings(&c)
+	return c
+}
+
 // Settings are those of the scenario's consumers. The topics are the world's to name.
 func Settings(s scenarios.Scenario) consumer.Settings {
 	c := consumer.Settings{

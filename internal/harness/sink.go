@@ -29,6 +29,7 @@ type Sink struct {
 	first, last time.Time // when the first record came out, and the last
 	fell        *fall     // nil as long as every end of a consumer was asked for
 	onFall      func()
+	forced      time.Duration // how long a consumer had that did not stop when it was asked to
 }
 
 // fall is the end of a consumer that nobody asked for.
@@ -36,7 +37,9 @@ type fall struct{ err error }
 
 // NewSink returns the sink of a scenario's load. Listen hears of every event.
 func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Event)) *Sink {
-	return &Sink{Ledger: ledger.New(by.Recipe), latency: newLatency(), record: newRecorder(listen),
+	account := ledger.New(by.Recipe)
+	account.SegmentBytesMax = int(of.Pipeline.MaxSegmentBytes)
+	return &Sink{Ledger: account, latency: newLatency(), record: newRecorder(listen),
 		late: judge.LatenessOf(of), options: of.Pipeline}
 }
 
@@ -178,6 +181,19 @@ func (s *Sink) whenFallen(do func()) {
 	if already {
 		do()
 	}
+}
+
+// force notes that a consumer did not stop within a time, and was ended.
+func (s *Sink) force(within time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forced = within
+}
+
+func (s *Sink) wasForced() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.forced
 }
 
 // forgive forgets it: the consumer is started again.

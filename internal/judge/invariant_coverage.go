@@ -2,16 +2,19 @@ package judge
 
 import (
 	"slices"
+	"strings"
 
 	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // shardCoverage: within a consumer each shard belongs to one worker, and loads differ by one at
 // most; over all consumers each shard belongs to some worker, but for the time that a consumer
 // which was ended, or joined, takes to come or to hand over; a worker is started only when the one
-// before it is proven stopped and its shards are fenced, so no shard has two owners that count.
+// before it is proven stopped and its shards are fenced, so no shard has two owners that count; and
+// a worker that has died is soon missed.
 var shardCoverage = invariant{"shard coverage", ExitSafety, judgeShardCoverage}
 
 func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
@@ -29,7 +32,11 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 		}
 		owners := map[buffer.Shard]int{}
 		for _, c := range l.Consumers {
-			if verdict, reason := covers(e, l, c, owners); verdict != reports.Passed {
+			of := owners
+			if c.Heard > e.Slacks.Silence {
+				of = map[buffer.Shard]int{} // it is frozen, and may have lost them all meanwhile
+			}
+			if verdict, reason := covers(e, l, c, of); verdict != reports.Passed {
 				return verdict, reason
 			}
 		}
@@ -47,10 +54,66 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	if verdict, reason := succession(e.Moves); verdict != reports.Passed {
 		return verdict, reason
 	}
+	if verdict, reason := unnoticed(e, faults); verdict != reports.Passed {
+		return verdict, reason
+	}
 	if len(looks) == 0 {
 		return unknown("the run was over before anybody looked")
 	}
 	return passed("%d shards, looked at %d times", partitions, len(looks))
+}
+
+// unnoticed returns the first crash of a worker that its supervisor did not notice in time, though
+// the consumer could have.
+func unnoticed(e *Evidence, faults []reports.FaultSummary) (reports.Verdict, string) {
+	for _, f := range faults {
+		by := f.From + e.Slacks.Gate
+		if f.Worker == reports.NoWorker || !strings.Contains(f.Fault, " "+string(scenarios.VerbCrash)+" ") ||
+			by > watchedUntil(e) || !awake(e, f.From, by) || !wasWell(e.Moves, f.Worker, f.From) {
+			continue
+		}
+		noticed := slices.ContainsFunc(e.Moves, func(m Move) bool {
+			return m.Consumer == FirstConsumer && m.Worker == f.Worker && m.T >= f.From && m.T <= by &&
+				m.Kind != flusher.EventGateClosed && m.Kind != flusher.EventGateOpened
+		})
+		if !noticed {
+			return violated("worker %d died at %.1fs (%s), and at %.1fs its supervisor had not noticed",
+				f.Worker, f.From, f.Fault, by)
+		}
+	}
+	return passed("")
+}
+
+// awake tells whether the first consumer ran all the time.
+func awake(e *Evidence, from, to float64) bool {
+	for _, l := range e.Looks {
+		if l.T < from || l.T > to {
+			continue
+		}
+		at := slices.IndexFunc(l.Consumers, func(c ConsumerLook) bool {
+			return c.Consumer == FirstConsumer && !c.Ending && c.Heard <= e.Slacks.Silence
+		})
+		if at < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// wasWell tells whether a worker of the first consumer was up at a time, as far as was said.
+func wasWell(moves []Move, worker int, t float64) (well bool) {
+	for _, m := range moves {
+		if m.T > t || m.Consumer != FirstConsumer || m.Worker != worker {
+			continue
+		}
+		switch m.Kind {
+		case flusher.EventHealthy:
+			well = true
+		case flusher.EventFailed, flusher.EventStopping, flusher.EventStopped, flusher.EventStarted:
+			well = false
+		}
+	}
+	return well
 }
 
 // isAlone tells whether the one consumer had all partitions all the time: nothing happened to it,

@@ -287,6 +287,13 @@ var plants = []plant{
 				e.Looks[i].T *= 4
 			}
 		}), "shard coverage", reports.Violated, ExitSafety},
+	{"a crash that nobody notices", func(e *Evidence) {
+		for i := range e.Moves {
+			if m := &e.Moves[i]; m.Worker == 1 && m.T >= 4 {
+				m.T += 4
+			}
+		}
+	}, "shard coverage", reports.Violated, ExitSafety},
 	{"a worker that outlives its consumer", each(3, 9, func(l *Look) { l.Orphans = 1 }),
 		"process limit", reports.Violated, ExitSafety},
 	{"one process too many", theFirst(5, 5.1, func(c *ConsumerLook) { c.Live = 3 }), "process limit",
@@ -510,6 +517,21 @@ func TestRepeatsThatACauseExcuses(t *testing.T) {
 		plant(e)
 		if verdict, reason := duplicates.judge(e); verdict != reports.Passed {
 			t.Errorf("%s: %s: %s", name, verdict, reason)
+		}
+	}
+}
+
+// TestAFrozenConsumerOwnsNothing: another may have got its shards while it says nothing.
+func TestAFrozenConsumerOwnsNothing(t *testing.T) {
+	for _, c := range []struct {
+		heard float64
+		want  reports.Verdict
+	}{{0, reports.Violated}, {5, reports.Passed}} {
+		e := clean()
+		second(5, 9, 1)(e)
+		theFirst(5, 9, func(first *ConsumerLook) { first.Heard = c.heard })(e)
+		if verdict, reason := shardCoverage.judge(e); verdict != c.want {
+			t.Errorf("heard %vs ago: %s: %s", c.heard, verdict, reason)
 		}
 	}
 }

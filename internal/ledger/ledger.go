@@ -19,6 +19,9 @@ type Ledger struct {
 	// RecordBytesMax is how large a record the output topic takes, LetterBytesMax how large a one the
 	// dead-letter topic takes. 0: nobody knows, and whether a span is too large is not judged.
 	RecordBytesMax, LetterBytesMax int
+	// SegmentBytesMax is the size over which a segment is cut off. 0: nobody knows, and whether a
+	// cut-off is needed is not judged.
+	SegmentBytesMax int
 
 	recipe *load.Recipe
 
@@ -260,7 +263,8 @@ func (l *Ledger) isCutOff(in *envelope, root uint64) bool {
 		target := l.recipe.ID(root)
 		for i := range l.known {
 			if l.cutOffs[in.segment] || l.known[i].err == nil &&
-				buffer.CutOffSegment(key, target, l.recipe.ID(l.known[i].seq)) == in.segment {
+				buffer.CutOffSegment(key, target, l.recipe.ID(l.known[i].seq)) == in.segment &&
+				!l.fits(root) {
 				in.cutOff = cutOffYes
 				l.cutOffs[in.segment] = true
 				l.cutRoots.set(root)
@@ -269,4 +273,16 @@ func (l *Ledger) isCutOff(in *envelope, root uint64) bool {
 		}
 	}
 	return in.cutOff == cutOffYes
+}
+
+// fits tells whether a trace is no larger than a segment may be, so that nothing of it is to be cut
+// off.
+func (l *Ledger) fits(root uint64) bool {
+	sum := 0
+	var message []byte
+	for i := range l.recipe.Size(root) {
+		message = l.recipe.Append(message[:0], root, i)
+		sum += len(message)
+	}
+	return sum <= l.SegmentBytesMax
 }

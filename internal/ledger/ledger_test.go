@@ -237,6 +237,14 @@ func TestPlantedFaults(t *testing.T) {
 			r.Value = bytes.ReplaceAll(r.Value, []byte(s.ID(0).String()+`"}`), []byte(id+`"}`))
 			return []Record{s.record(0, 0, places(0, 18)...), reheader(r, HeaderSegment, id)}
 		}, map[Finding]int64{CutOff: 2}, 0},
+		{"cut off, though it fits", func(t *testing.T, s *system) []Record {
+			s.ledger.SegmentBytesMax = 1 << 20
+			r := s.record(0, 0, 18, 19)
+			key := buffer.TraceKey{Project: s.Project(0), Trace: s.Trace(0)}
+			id := buffer.CutOffSegment(key, s.ID(0), s.ID(18)).String()
+			r.Value = bytes.ReplaceAll(r.Value, []byte(s.ID(0).String()+`"}`), []byte(id+`"}`))
+			return []Record{s.record(0, 0, places(0, 18)...), reheader(r, HeaderSegment, id)}
+		}, map[Finding]int64{Misplaced: 2}, 0},
 		{"cut off, second record", func(t *testing.T, s *system) []Record {
 			key := buffer.TraceKey{Project: s.Project(0), Trace: s.Trace(0)}
 			id := buffer.CutOffSegment(key, s.ID(0), s.ID(17)).String()

@@ -11,6 +11,7 @@ var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
 	"internal/judge", "internal/harness", "internal/check", "internal/portfault", "internal/defects",
+	"internal/shrink",
 	"internal/usl", "internal/capacity",
 }
 
@@ -21,8 +22,10 @@ var exemptFiles = map[string]string{
 
 // alsoImported is the one package that is not pure and may be imported by pure ones, for the types
 // of its record: reports draws, and saves what it has drawn.
-var alsoImported = map[string]string{"internal/judge": "reports", "internal/harness": "reports",
-	"internal/capacity": "reports"}
+var alsoImported = map[string]string{
+	"internal/judge": "reports", "internal/harness": "reports", "internal/shrink": "reports",
+	"internal/capacity": "reports",
+}
 
 // impureStd are the packages of the standard library through which a pure package could reach the
 // machine, each with everything below it.
@@ -62,6 +65,7 @@ var layers = map[string]int{
 	"internal/judge":      5,
 	"reports":             5,
 	"internal/harness":    6,
+	"internal/shrink":     6,
 	"internal/usl":        0,
 	"internal/capacity":   6,
 	"internal/worlds":     7, // a run, by the harness's interfaces
@@ -81,6 +85,7 @@ var notInProduction = []string{
 	module + "/sim",
 	module + "/internal/judge",
 	module + "/internal/harness",
+	module + "/internal/shrink",
 	module + "/internal/capacity",
 	module + "/internal/usl",
 	module + "/internal/worlds",

@@ -17,7 +17,7 @@ func config(setup harness.Setup, e endpoints) pipeline.Config {
 	c.Group = e.group
 	c.Partitions = int32(s.Topology.Partitions)
 	c.Mode = pipeline.Mode(s.Topology.FlusherMode)
-	own := harness.Settings(s)
+	own := setup.Settings()
 	c.Options, c.Flusher, c.Worker, c.Ingest = own.Options, own.Flusher, own.Worker, own.Ingest
 	c.Source.SessionTimeout = sessionTimeout
 	return c

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/scenarios"
+)
+
+// failing makes a run in which a defect is caught, and returns its directory.
+func failing(t *testing.T) string {
+	dir := filepath.Join(t.TempDir(), "out")
+	code, out, errs := call("run", "kill-skipped", "--defect", "kill-skipped", "--out", dir,
+		"--port-fault", "slow store.load by 1ms")
+	if code != judge.ExitSafety {
+		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	return dir
+}
+
+// TestReplay: the directory of a run is enough to have it again, with what was planted; if anything
+// else comes of it, that is said, with the first event that differs.
+func TestReplayOfADirectory(t *testing.T) {
+	dir := failing(t)
+	code, out, errs := call("replay", dir)
+	if code != 0 || !strings.HasPrefix(out, "verdict: the same, safety violated; digest ") {
+		t.Fatalf("exit code %d, %q %q", code, out, errs)
+	}
+	for _, c := range []struct{ file, old, new, want string }{
+		{harness.FileResult, `"digest": "`, `"digest": "0`, "what is recorded is the same"},
+		{harness.FileEvents, `fault begin`, `fault end`, "the first difference is event"},
+		{harness.FileResult, `"world": "virtual"`, `"world": "moon"`, "virtual, fakes, real"},
+		{harness.FileResult, `"defect": "kill-`, `"defect": "kil-`, "did you mean kill-skipped?"},
+		{harness.FileScenario, "seed: 1", "seed: one", "scenario.yaml:3:"},
+		{harness.FileEvents, `{"t"`, `{"tee"`, "events.ndjson"},
+	} {
+		path := filepath.Join(dir, c.file)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := strings.Replace(string(text), c.old, c.new, 1)
+		if err := os.WriteFile(path, []byte(changed), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		code, out, errs := call("replay", dir)
+		wrong := judge.ExitUsage
+		if strings.HasPrefix(out, "verdict: not the same; ") {
+			wrong = judge.ExitNotDeterministic
+		}
+		if code != wrong || !strings.Contains(out+errs, c.want) {
+			t.Errorf("%s instead of %s: exit code %d, %q %q", c.new, c.old, code, out, errs)
+		}
+		if c.want != "what is recorded is the same" { // the next one needs another digest
+			err = os.WriteFile(path, text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, _, errs := call("replay", t.TempDir()); code != judge.ExitUsage ||
+		!strings.Contains(errs, "not the directory of a run") {
+		t.Errorf("an empty directory: exit code %d, %q", code, errs)
+	}
+}
+
+// TestShrink: what is left of a failing run fails as it did, and its replay is a command that works.
+func TestShrink(t *testing.T) {
+	dir := failing(t)
+	code, out, errs := call("shrink", dir, "--runs", "40")
+	replay := regexp.MustCompile(`(?m)^verdict: safety violated \(process limit\); \d+ runs, .*; ` +
+		`replay: \S.* (run \S+ --world virtual --defect kill-skipped)$`).FindStringSubmatch(out)
+	if code != 0 || replay == nil || !strings.Contains(out, "fault: at 1s hang worker 0") ||
+		!strings.Contains(errs, "fails with fewer port faults") {
+		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	small, err := scenarios.Load(filepath.Join(dir, "shrunk.yaml"), os.ReadFile)
+	if err != nil || small.Workload.SpansPerTrace != scenarios.Fixed(1) && small.Seed != 1 {
+		t.Errorf("%v, %v", small, err)
+	}
+	again := append(strings.Fields(replay[1]), "-q", "--out", filepath.Join(t.TempDir(), "again"))
+	if code, out, errs := call(again...); code != judge.ExitSafety {
+		t.Errorf("%v: exit code %d, %q %q", again, code, out, errs)
+	}
+
+	passed := filepath.Join(t.TempDir(), "passed")
+	call("run", scenarioFile(t, quick), "--out", passed)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"shrink", passed}, "is passed: there is nothing to shrink"},
+		{[]string{"shrink", dir, "--runs", "0"}, "--runs must be 1 or more"},
+	} {
+		if code, _, errs := call(c.args...); code != judge.ExitUsage || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: exit code %d, %q", c.args, code, errs)
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package museum
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sluice/internal/defects"
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/internal/shrink"
+	"sluice/reports"
+	"sluice/scenarios"
+	"sluice/sim"
+	"sluice/sim/kernel"
+)
+
+var update = flag.Bool("update", false,
+	"write docs/museum.md, and shrink those of the museum's scenarios that are not there")
+
+const (
+	// seedsMax is within how many seeds each defect must be found.
+	seedsMax = 5
+	// runsMax bounds the search for the least scenario.
+	runsMax = 600
+
+	scenarioDir = "../../scenarios/museum"
+	docs        = "../../docs/museum.md"
+)
+
+// run runs a case in virtual time.
+func run(
+	ctx context.Context, c shrink.Case, defect string,
+) (outcome *judge.Outcome, err error) {
+	defer kernel.Catch(&err)
+	return harness.Run(ctx, harness.Config{Scenario: c.Scenario, World: sim.World{}, Defect: defect})
+}
+
+// TestMuseum finds each defect, and shows it with the scenario that is kept of it.
+func TestMuseum(t *testing.T) {
+	museum := defects.Museum()
+	sections := make([]string, len(museum))
+	t.Run("defects", func(t *testing.T) {
+		for i, d := range museum {
+			t.Run(d.Name, func(t *testing.T) {
+				t.Parallel()
+				seed := find(t, d)
+				least := show(t, d)
+				sections[i] = section(d, seed, least)
+			})
+		}
+	})
+	if !t.Failed() && !slices.Contains(sections, "") { // else not all were run
+		document(t, sections)
+	}
+}
+
+// find returns the first seed with which the defect is caught in the scenario that is named for it,
+// where the run passes without it.
+func find(t *testing.T, d defects.Defect) uint64 {
+	s, _, err := scenarios.LoadWith(d.Shown, nil, d.Changes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s.Seed = 1; s.Seed <= seedsMax; s.Seed++ {
+		with, err := run(t.Context(), shrink.Case{Scenario: s}, d.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !shrink.Violates(with, d.Caught) {
+			continue
+		}
+		mustPass(t, d, s)
+		if _, err := os.Stat(fileOf(d)); *update && errors.Is(err, fs.ErrNotExist) {
+			keep(t, d, s)
+		}
+		return s.Seed
+	}
+	t.Fatalf("%s is not violated within %d seeds", d.Caught, seedsMax)
+	return 0
+}
+
+func mustPass(t *testing.T, d defects.Defect, s scenarios.Scenario) {
+	t.Helper()
+	without, err := run(t.Context(), shrink.Case{Scenario: s}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if without.Code != judge.ExitPassed {
+		why, _ := without.Decisive()
+		t.Errorf("without the defect the run is %s, too: %s: %s", without.Result.Verdict, why.Name,
+			why.Detail)
+	}
+}
+
+// keep shrinks a scenario and writes what is left.
+func keep(t *testing.T, d defects.Defect, s scenarios.Scenario) {
+	s.Name, s.Description = d.Name, "With the defect "+d.Name+": "+d.Wrong+"."
+	small, _ := shrink.Shrink(t.Context(), shrink.Case{Scenario: s}, shrink.Config{
+		Violated: d.Caught, Defect: true, RunsMax: runsMax,
+		Run: func(ctx context.Context, c shrink.Case, defect bool) (*judge.Outcome, error) {
+			if !defect {
+				return run(ctx, c, "")
+			}
+			return run(ctx, c, d.Name)
+		},
+	})
+	t.Logf("%d runs, done %v, %d variants fail", small.Runs, small.Done, small.Variants)
+	if err := os.WriteFile(fileOf(d), []byte(small.Scenario.Brief()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fileOf(d defects.Defect) string { return filepath.Join(scenarioDir, d.Name+".yaml") }
+
+// show runs the scenario that is kept: caught with the defect, and passed without it.
+func show(t *testing.T, d defects.Defect) *judge.Outcome {
+	s, err := scenarios.Load(fileOf(d), os.ReadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Name != d.Name {
+		t.Errorf("%s holds scenario %q", fileOf(d), s.Name)
+	}
+	with, err := run(t.Context(), shrink.Case{Scenario: s}, d.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !shrink.Violates(with, d.Caught) {
+		t.Errorf("%s: with the defect %s is not violated: %s", fileOf(d), d.Caught, with.Verdict())
+	}
+	mustPass(t, d, s)
+	return with
+}
+
+// section is what docs/museum.md says of a defect.
+func section(d defects.Defect, seed uint64, least *judge.Outcome) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "## %s\n\n%s\n\n", d.Name, wrapped(upper(d.Wrong)+"."))
+	fmt.Fprintf(&text, "%s\n\n", wrapped(fmt.Sprintf("Violated: **%s**. Found with seed %d of `%s`%s. "+
+		"Kept: [%s.yaml](../scenarios/museum/%s.yaml). Replayed on real servers: %s.", d.Caught, seed,
+		d.Shown, map[bool]string{true: ", changed"}[len(d.Changes) > 0], d.Name, d.Name,
+		map[bool]string{true: "yes", false: "not yet"}[d.OnServers])))
+	fmt.Fprintln(&text, "```")
+	const linesMax, widthMax = 16, 98
+	steps := reports.Steps(least.Events, least.Result, d.Caught)
+	if cut := len(steps) - linesMax; cut > 0 {
+		steps = slices.Replace(steps, linesMax-1, len(steps)-1, fmt.Sprintf("         (%d more)", cut))
+	}
+	for _, line := range steps {
+		if len(line) > widthMax {
+			line = line[:widthMax-3] + "..."
+		}
+		fmt.Fprintln(&text, line)
+	}
+	fmt.Fprintln(&text, "```")
+	return text.String()
+}
+
+func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// wrapped breaks a paragraph into lines of at most 100 columns.
+func wrapped(text string) string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > 100 {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return strings.Join(append(lines, line), "\n")
+}
+
+const preface = `# The museum
+
+Failures that systems of this kind really had, each put back as a defect: a wrapper around a port,
+or a variant of a setting. Each is caught by the invariant, or the expectation, that stands with it,
+in virtual time and with the least scenario that shows it; the same scenario passes without it.
+
+` + "```" + `
+go run ./cmd/simulate list defects
+go run ./cmd/simulate run queue-gap --defect queue-gap       # the scenario of that name, which is kept
+go test ./internal/museum                                    # all of them
+rm scenarios/museum/queue-gap.yaml                           # and then, to shrink it anew, ...
+go test ./internal/museum -update                            # ... which also writes this page
+` + "```" + `
+
+The steps are those of the kept scenario's run, with their times since the begin of the load. This
+page is written by the last command.
+
+`
+
+// document compares docs/museum.md with what it should say, or writes it. Steps are left out of the
+// comparison: their times are the model's, which may change.
+func document(t *testing.T, sections []string) {
+	want := preface + strings.Join(sections, "\n")
+	if *update {
+		if err := os.WriteFile(docs, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if withoutSteps(string(got)) != withoutSteps(want) {
+		t.Errorf("%s is not what the museum shows: write it with -update", docs)
+	}
+}
+
+func withoutSteps(text string) (rest string) {
+	for i, part := range strings.Split(text, "```") {
+		if i%2 == 0 {
+			rest += part
+		}
+	}
+	return rest
+}

@@ -1,0 +1,167 @@
+package shrink
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/judge"
+	"sluice/internal/portfault"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// world is a pretended one: a run fails as its rule says.
+type world struct {
+	fails func(c Case) bool
+	// alone fails without the defect, too.
+	alone func(c Case) bool
+	runs  int
+	// end ends the search at that run; 0: never.
+	end    int
+	cancel context.CancelFunc
+}
+
+func (w *world) run(ctx context.Context, c Case, defect bool) (*judge.Outcome, error) {
+	if w.runs++; w.runs == w.end {
+		w.cancel()
+	}
+	if ctx.Err() != nil {
+		return &judge.Outcome{Interrupted: true}, nil
+	}
+	o := &judge.Outcome{}
+	if defect && w.fails(c) || w.alone != nil && w.alone(c) {
+		o.Code = judge.ExitSafety
+		o.Result.Invariants = []reports.Judgement{{Name: "conservation", Verdict: reports.Violated}}
+	}
+	return o, nil
+}
+
+func whole(t *testing.T) Case {
+	s, _, err := scenarios.LoadWith("mix", nil, "workload.rate=ramp 3000/s to 9000/s",
+		"faults=[at 2s slow redis by 20ms for 2s, at 9500ms crash worker 3, at 4s cut kafka, "+
+			"randomly every 5s hang any worker]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports, err := portfault.Parse("lose store.ack every 3, refuse store.lease 1, slow store.load by 1s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Case{s, ports}
+}
+
+// crashes tells whether a worker crashes so long after the begin, and within the run.
+func crashes(c Case, after time.Duration) bool {
+	return slices.ContainsFunc(c.Scenario.Faults, func(f scenarios.Fault) bool {
+		return f.Verb == scenarios.VerbCrash && f.When.At >= after && f.When.At < c.Scenario.Duration
+	})
+}
+
+func shrunk(t *testing.T, w *world, runsMax int) (Result, bool) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	w.cancel = cancel
+	return Shrink(ctx, whole(t), Config{Run: w.run, Violated: "conservation", Defect: true,
+		RunsMax: runsMax})
+}
+
+// TestLeast: nothing stays but what the failure needs, and everything else is as small as it can be.
+func TestLeast(t *testing.T) {
+	rule := func(c Case) bool {
+		return crashes(c, 3*time.Second) && c.Scenario.Workload.Rate.From >= 10 &&
+			c.Scenario.Topology.Partitions >= 2 && c.Scenario.Pipeline.MaxUnhealthy == 3*time.Second &&
+			strings.Contains(c.Ports.String(), "lose store.ack")
+	}
+	first, found := shrunk(t, &world{fails: rule}, 10_000)
+	if !found || !first.Done || first.Variants != variantsMax {
+		t.Fatalf("found %v, %+v", found, first)
+	}
+	const want = `name: mix
+description: A random mix of faults on workers, the consumer, Redis, Kafka and the network, drawn from the seed. Whatever coincides, nothing is lost; run it with other seeds, and for longer.
+duration: 4s
+topology:
+  partitions: 2
+pipeline:
+  timeout: 1s
+  root_timeout: 1s
+  max_unhealthy: 3s
+workload:
+  rate: constant 10/s
+  traces_at_once: 1
+  spans_per_trace: 1
+faults:
+  - at 3s crash worker 0
+expectations:
+  repeated_spans_max: unlimited
+`
+	if got := first.Scenario.Brief(); got != want {
+		t.Errorf("the least is\n%s", got)
+	}
+	if got := first.Ports.String(); got != "lose store.ack every 3" {
+		t.Errorf("port faults: %s", got)
+	}
+	again, _ := shrunk(t, &world{fails: rule}, 10_000)
+	if again.Runs != first.Runs || again.Scenario.String() != first.Scenario.String() {
+		t.Errorf("a second time it took %d runs instead of %d", again.Runs, first.Runs)
+	}
+}
+
+// TestVariantsFailToo: faults whose order matters stay so far apart that a delay of one of them does
+// no harm, unless the whole needs the very moment.
+func TestVariantsFailToo(t *testing.T) {
+	at := func(c Case, verb scenarios.Verb) time.Duration {
+		i := slices.IndexFunc(c.Scenario.Faults, func(f scenarios.Fault) bool { return f.Verb == verb })
+		if i < 0 {
+			return 0
+		}
+		return c.Scenario.Faults[i].When.At
+	}
+	result, found := shrunk(t, &world{fails: func(c Case) bool {
+		slow, crash := at(c, scenarios.VerbSlow), at(c, scenarios.VerbCrash)
+		return slow > 0 && slow <= crash
+	}}, 10_000)
+	slow, crash := at(result.Case, scenarios.VerbSlow), at(result.Case, scenarios.VerbCrash)
+	if !found || result.Variants != variantsMax || slow != time.Second || crash != 2*time.Second {
+		t.Errorf("found %v with %d variants: slow at %v, crash at %v", found, result.Variants, slow, crash)
+	}
+	result, found = shrunk(t, &world{fails: func(c Case) bool {
+		return at(c, scenarios.VerbCrash) == 9500*time.Millisecond
+	}}, 10_000)
+	if !found || result.Variants != 1 || len(result.Scenario.Faults) != 1 {
+		t.Errorf("found %v with %d variants: %v", found, result.Variants, result.Scenario.Faults)
+	}
+}
+
+// TestControl: what fails without the defect is none of it, unless the whole is like that.
+func TestControl(t *testing.T) {
+	without := func(c Case) bool { return c.Scenario.Duration < 5*time.Second }
+	result, found := shrunk(t, &world{alone: without, fails: func(Case) bool { return true }}, 10_000)
+	if !found || result.Scenario.Duration != 5*time.Second {
+		t.Errorf("found %v, %v", found, result.Scenario.Duration)
+	}
+	always := func(Case) bool { return true }
+	result, found = shrunk(t, &world{alone: always, fails: always}, 10_000)
+	if !found || result.Scenario.Duration != time.Second {
+		t.Errorf("found %v, %v", found, result.Scenario.Duration)
+	}
+}
+
+// TestEnds: the search keeps what it has found when it is ended, or has made all its runs; and one
+// without a failure finds nothing.
+func TestEnds(t *testing.T) {
+	rule := func(c Case) bool { return crashes(c, 3*time.Second) }
+	for _, c := range []struct{ end, runsMax int }{{40, 10_000}, {0, 40}} {
+		w := &world{fails: rule, end: c.end}
+		result, found := shrunk(t, w, c.runsMax)
+		if !found || result.Done || w.runs > 45 || !rule(result.Case) ||
+			result.Scenario.Workload.Rate.From >= 3000 {
+			t.Errorf("%+v: found %v after %d runs, done %v", c, found, w.runs, result.Done)
+		}
+	}
+	if _, found := shrunk(t, &world{fails: func(Case) bool { return false }}, 100); found {
+		t.Error("found what does not fail")
+	}
+}
