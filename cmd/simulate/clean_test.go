@@ -58,7 +58,7 @@ func TestClean(t *testing.T) {
 			}
 			killed := exec.Command(program, slices.Concat([]string{"run", scenarioFile(t, quick), "--world",
 				"real", "--duration", "10m", "--set", "name=" + c.name, "--set", "pipeline.timeout=1h",
-				"--set", "pipeline.root_timeout=1h", "--out", filepath.Join(t.TempDir(), "out")}, servers)...)
+				"--set", "pipeline.root_timeout=1h", "--set", "expectations.drain_max=2h", "--out", filepath.Join(t.TempDir(), "out")}, servers)...)
 			if err := killed.Start(); err != nil {
 				t.Fatal(err)
 			}
