@@ -114,3 +114,29 @@ func TestSupervisorHeedsTheFullestNode(t *testing.T) {
 		}
 	})
 }
+
+// TestBackpressureThatMovesOn: while one shard after the other is full, how long counts from the
+// later one, and the events say so.
+func TestBackpressureThatMovesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 1)
+		s.scripts = func(flusher.WorkerSpec) script {
+			return script{full: [2]time.Duration{time.Minute, 90 * time.Second}, next: 65 * time.Second}
+		}
+		s.run(2)
+		time.Sleep(73 * time.Second)
+		if closed := s.sup.Closed(); len(closed) != 0 {
+			t.Errorf("closed %v after 8 s", closed)
+		}
+		time.Sleep(4 * time.Second)
+		if closed := s.sup.Closed(); len(closed) != 2 {
+			t.Errorf("closed %v after 12 s", closed)
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+		if !inOrder(s.story(0), []string{"backpressure on", "backpressure off", "backpressure on"}) {
+			t.Errorf("events %s", s.story(0))
+		}
+	})
+}

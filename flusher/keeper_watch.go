@@ -68,6 +68,8 @@ func (k *keeper) fencedOff(status Status, now time.Time) failure {
 func (k *keeper) note(health Health, status Status, beat, now time.Time) {
 	k.sup.mu.Lock()
 	before := k.state
+	// The shard that was under backpressure the longest no longer is, but another is.
+	anew := before == StateBackpressure && status.BackpressureSince.After(k.status.BackpressureSince)
 	k.status, k.beat = status, beat
 	switch {
 	case health == HealthDead, health == HealthHung, health == HealthUnstarted:
@@ -96,11 +98,11 @@ func (k *keeper) note(health Health, status Status, beat, now time.Time) {
 	if up && !wasUp {
 		k.tell(EventHealthy, shards, "")
 	}
-	if after == StateBackpressure && before != StateBackpressure {
-		k.tell(EventBackpressureOn, shards, "")
-	}
-	if before == StateBackpressure && after != StateBackpressure {
+	if before == StateBackpressure && (after != before || anew) {
 		k.tell(EventBackpressureOff, shards, "")
+	}
+	if after == StateBackpressure && (after != before || anew) {
+		k.tell(EventBackpressureOn, shards, "")
 	}
 }
 

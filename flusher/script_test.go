@@ -30,6 +30,8 @@ type script struct {
 	cannotKill    bool
 	// full is from when to when it is under backpressure.
 	full [2]time.Duration
+	// next is when another of its shards is the one that is so the longest (0: never).
+	next time.Duration
 	lost []buffer.Shard
 	// quiet is from when to when none of its reports arrives.
 	quiet [2]time.Duration
@@ -71,7 +73,11 @@ func (p *puppet) Status() (flusher.Status, time.Time) {
 	status := flusher.Status{Stage: flusher.StageIdle, Beats: uint64(beat.Sub(p.begun)) + 1,
 		Totals: flusher.Totals{Spans: 5}, Lost: p.lost}
 	if age := beat.Sub(p.begun); p.full[1] > 0 && age >= p.full[0] && age < p.full[1] {
-		status.BackpressureSince = p.begun.Add(p.full[0])
+		since := p.full[0]
+		if p.next > 0 && age >= p.next {
+			since = p.next
+		}
+		status.BackpressureSince = p.begun.Add(since)
 	}
 	return status, beat
 }
