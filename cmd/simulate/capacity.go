@@ -33,7 +33,7 @@ type capacityCommand struct {
 	Processes []int               `help:"Process counts to measure (default: 1, 2, 4, 8 and so on, up to the partitions)." placeholder:"N,N"`
 	Repeat    int                 `help:"How many times to measure each count, with other seeds." default:"1"`
 	Most      scenarios.PerSecond `help:"The highest rate to try." default:"400000/s"`
-	Precision share               `help:"How near the highest sustained rate is to be found." default:"5%"`
+	Precision share               `help:"How near the highest sustained rate is to be found." default:"10%"`
 	Out       string              `help:"Directory of the results." placeholder:"runs/NAME-capacity"`
 	JSON      bool                `name:"json" help:"Print the report as JSON."`
 }
@@ -141,7 +141,7 @@ func (c *capacityCommand) measure(
 	}
 	const least = 10
 	var points []capacity.Point
-	start := max(least, float64(cfg.Scenario.Workload.Rate.Peak()))
+	start := max(least, float64(cfg.Scenario.Workload.Rate.Peak()), float64(c.Target))
 	for _, processes := range c.Processes {
 		count := options.FormatCount(processes, "process")
 		for repeat := range c.Repeat {
@@ -151,8 +151,16 @@ func (c *capacityCommand) measure(
 			probe := func(ctx context.Context, rate float64) (capacity.Probe, error) {
 				line.Show(fmt.Sprintf("%s, repeat %d of %d: %.0f spans/s", count, repeat+1, c.Repeat, rate))
 				one.Scenario.Workload.Rate = scenarios.Constant(rate)
-				outcome, err := harness.Run(ctx, one)
-				if err == nil && outcome.Interrupted {
+				watch := capacity.Watch{Rate: rate, Warmup: capacity.Warmup(one.Scenario)}
+				running, end := context.WithCancel(ctx)
+				defer end()
+				one.Progress = func(p harness.Progress) {
+					if p.Phase == reports.PhaseLoad && watch.Hopeless(p.Sample) {
+						end()
+					}
+				}
+				outcome, err := harness.Run(running, one)
+				if err == nil && ctx.Err() != nil {
 					err = errors.New("interrupted")
 				}
 				if err != nil {

@@ -110,6 +110,22 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// TestWatch: what piles up is seen once it is steady, and what a batch leaves for a moment is not.
+func TestWatch(t *testing.T) {
+	for _, c := range []struct{ growing, at float64 }{{0, 0}, {90, 0}, {120, 7.1}, {900, 7.1}} {
+		w, ended := Watch{Rate: 1000, Warmup: 5}, 0.0
+		for _, s := range ran(judge.ExitPassed, c.growing).Samples {
+			if w.Hopeless(s) {
+				ended = s.T
+				break
+			}
+		}
+		if math.Abs(ended-c.at) > 0.15 {
+			t.Errorf("with %v more every second it ends at %v, want %v", c.growing, ended, c.at)
+		}
+	}
+}
+
 // points are those of two repeats, 10 % apart.
 func points(limit Resource, at ...float64) []Point {
 	var list []Point

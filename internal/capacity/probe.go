@@ -78,7 +78,11 @@ func ProbeOf(o *judge.Outcome, rate float64, host Host) Probe {
 	lasted := last.T - first.T
 	p.Throughput = slope(steady, func(s reports.Sample) float64 { return float64(s.Flushed) })
 	p.Busy = busy(first, last, lasted, int(o.Scenario.Topology.FlusherProcesses), host)
-	waiting := slope(steady, func(s reports.Sample) float64 { return float64(s.Buffered()) })
+	waiting := growth(steady)
+	if o.Interrupted {
+		p.Why = fmt.Sprintf("%.0f spans more waited every second, so it was ended early", waiting)
+		return p
+	}
 	if o.Code != judge.ExitPassed {
 		j, _ := reports.First(o.Result.Invariants, o.Result.Expectations)
 		p.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
@@ -102,6 +106,29 @@ func steadyPart(o *judge.Outcome) []reports.Sample {
 		}
 	}
 	return part
+}
+
+// growth is how many spans more wait every second.
+func growth(samples []reports.Sample) float64 {
+	return slope(samples, func(s reports.Sample) float64 { return float64(s.Buffered()) })
+}
+
+// Watch looks at the samples of a run while they come in.
+type Watch struct {
+	// Rate is what is offered, Warmup how long the run is not steady.
+	Rate, Warmup float64
+	steady       []reports.Sample
+}
+
+// Hopeless takes the next sample, and tells whether so much piles up that the rate is not sustained,
+// however the run goes on.
+func (w *Watch) Hopeless(s reports.Sample) bool {
+	if s.T < w.Warmup {
+		return false
+	}
+	const sure = 5 // times as much as may pile up
+	w.steady = append(w.steady, s)
+	return len(w.steady) > 2*steadyMin && growth(w.steady) > sure*growthMax*w.Rate
 }
 
 // slope is how fast a figure grows, per second: the line of least squares through all samples.
