@@ -76,7 +76,7 @@ func TestFlushingWaitsForABacklogThatIsCutByItsClocks(t *testing.T) {
 		}
 		stored := 0
 		r.steps.after = func(call string) error {
-			if call != "enqueue" {
+			if call != "attach" {
 				return nil
 			}
 			if stored++; stored < 10 && len(r.assigner.last()) > 0 {
