@@ -264,7 +264,7 @@ func (l *Ledger) isCutOff(in *envelope, root uint64) bool {
 		for i := range l.known {
 			if l.cutOffs[in.segment] || l.known[i].err == nil &&
 				buffer.CutOffSegment(key, target, l.recipe.ID(l.known[i].seq)) == in.segment &&
-				!l.fits(root) {
+				(l.cutRoots.has(root) || !l.fits(root)) {
 				in.cutOff = cutOffYes
 				l.cutOffs[in.segment] = true
 				l.cutRoots.set(root)
@@ -280,7 +280,7 @@ func (l *Ledger) isCutOff(in *envelope, root uint64) bool {
 func (l *Ledger) fits(root uint64) bool {
 	sum := 0
 	var message []byte
-	for i := range l.recipe.Size(root) {
+	for i := 0; i < l.recipe.Size(root) && sum <= l.SegmentBytesMax; i++ {
 		message = l.recipe.Append(message[:0], root, i)
 		sum += len(message)
 	}
