@@ -52,7 +52,7 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 		return unknown("%d messages did not come out; %d of the input are not committed, and the store "+
 			"still holds %v", lost+b.Buffered, e.Left.Waiting, e.Left.Store)
 	case !e.Left.Store.Empty():
-		return violated("everything came out, but the store still holds %v%s", e.Left.Store,
+		return violated("everything came out, but at its end the store still holds %v%s", e.Left.Store,
 			e.before(watchedUntil(e)))
 	}
 	bad := ""
