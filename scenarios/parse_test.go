@@ -114,3 +114,12 @@ func TestRepeatsAreAllowedWithFaultsOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestTheDefaultIsValid, once it has a name: also if no file was read.
+func TestTheDefaultIsValid(t *testing.T) {
+	s := Default()
+	s.Name = "mine"
+	if err := s.Validate(); err != nil {
+		t.Error(err)
+	}
+}

@@ -15,6 +15,7 @@ var namePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 // that cannot happen together, or nil. It changes nothing. What may happen by something beside the
 // scenario, such as a defect or a fault at a port, is right: see Around.
 func (s Scenario) Validate() error {
+	s.resolve() // of one that was made by hand
 	return Around{Restarts: true}.check(&s, nil, nil).Err()
 }
 
