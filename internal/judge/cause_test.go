@@ -1,0 +1,136 @@
+package judge
+
+import (
+	"testing"
+	"time"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/internal/ledger"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// TestLateSpansMaySplit: where spans can have come after their segment's flush, a split is none of
+// the system's faults.
+func TestLateSpansMaySplit(t *testing.T) {
+	for name, plant := range map[string]func(e *Evidence){
+		"age":      func(e *Evidence) { e.Scenario.Pipeline.MaxSegmentAge = time.Second },
+		"limit":    func(e *Evidence) { e.Scenario.Expectations.SplitSpansMax = 1 },
+		"paused":   paused,
+		"clock":    func(e *Evidence) { e.Scenario.Pipeline.RootTimeout = time.Second },
+		"stopped":  func(e *Evidence) { e.Looks = append(e.Looks[:20], e.Looks[80:]...) },
+		"too slow": lagging(1, 2, 3.5),
+	} {
+		e := clean()
+		incident(ledger.Split, 1, 3, 5)(e)
+		plant(e)
+		if verdict, reason := segmentIntegrity.judge(e); verdict != reports.Passed {
+			t.Errorf("%s: %s: %s", name, verdict, reason)
+		}
+		if name == "limit" {
+			continue
+		}
+		incident(ledger.Resent, 1, 3, 5)(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Passed {
+			t.Errorf("%s: spans that were sent twice are %s: %s", name, verdict, reason)
+		}
+		find(ledger.Duplicated)(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Violated {
+			t.Errorf("%s: duplicates are %s: %s", name, verdict, reason)
+		}
+	}
+}
+
+// TestSplitsThatLatenessDoesNotExcuse: of another shard, of another time, and while something was
+// broken.
+func TestSplitsThatLatenessDoesNotExcuse(t *testing.T) {
+	for name, plant := range map[string]func(e *Evidence){
+		"shard": lagging(2, 2, 3.5), "time": lagging(1, 6, 7.5),
+		"fault": all(lagging(1, 2, 3.5), faulty("stop kafka", 1, 2)),
+	} {
+		e := clean()
+		incident(ledger.Split, 1, 3, 5)(e)
+		plant(e)
+		if verdict, reason := segmentIntegrity.judge(e); verdict != reports.Violated {
+			t.Errorf("%s: %s: %s", name, verdict, reason)
+		}
+	}
+}
+
+// TestDuplicatesNeedALimitAndACause: a span that was sent once may come out under two flush ids if
+// the scenario says so, and its message can have been delivered twice.
+func TestDuplicatesNeedALimitAndACause(t *testing.T) {
+	for _, c := range []struct {
+		limit    scenarios.Count
+		assigned float64
+		shard    int32
+		want     reports.Verdict
+	}{
+		{0, 5, 1, reports.Violated}, {1, 0, 1, reports.Violated}, {1, 5, 0, reports.Violated},
+		{1, 6.6, 1, reports.Violated}, {1, 5, 1, reports.Passed},
+	} {
+		e := clean()
+		incident(ledger.Duplicated, c.shard, 4, 6)(e)
+		e.Scenario.Expectations.DuplicatedSpansMax = c.limit
+		e.Moves = append(e.Moves, Move{T: c.assigned,
+			Event: flusher.Event{Kind: flusher.EventAssigned, Shards: []buffer.Shard{1}}})
+		if verdict, reason := duplicates.judge(e); verdict != c.want {
+			t.Errorf("%+v: duplicates are %s: %s", c, verdict, reason)
+		}
+	}
+}
+
+// lagging has segments of a shard come out late.
+func lagging(shard buffer.Shard, from, to float64) func(e *Evidence) {
+	return func(e *Evidence) { e.Lags = []Lag{{Shard: shard, From: from, To: to, By: to - from}} }
+}
+
+// waiting has that many messages not yet read from one time to another.
+func waiting(from, to float64, messages int64) func(e *Evidence) {
+	return func(e *Evidence) {
+		for t := from; t <= to; t += 0.5 {
+			e.Samples = append(e.Samples, reports.Sample{T: t, Backlog: messages})
+		}
+	}
+}
+
+// TestRepeatsThatACauseExcuses: what was in flight on a shard whose worker failed, or while Kafka was
+// away; and what a worker hands over that was not stopped.
+func TestRepeatsThatACauseExcuses(t *testing.T) {
+	for name, plant := range map[string]func(e *Evidence){
+		"straddles the fence":  incident(ledger.Repeated, 1, 4, 4.7),
+		"stretched by a fault": all(faulty("hang redis", 2.5, 9), incident(ledger.Repeated, 3, 1, 10)),
+		"messages waited":      all(waiting(4.6, 9, 400), incident(ledger.Repeated, 3, 4, 10)),
+		"Kafka failed":         all(faulty("fail kafka", 6, 9), incident(ledger.Repeated, 0, 7, 8)),
+		"an answer was lost": all(func(e *Evidence) {
+			e.Events = append(e.Events, reports.Event{Kind: reports.EventFaultBegin,
+				Worker: reports.NoWorker, Fault: "lose producer.produce every 5"},
+				reports.Event{T: 12, Kind: reports.EventPhase})
+		}, incident(ledger.Repeated, 0, 7, 8)),
+		"letter": incident(ledger.RepeatedLetter, 1, 4, 4.7),
+		"a worker that lives on": all(without(flusher.EventStopped, 0),
+			incident(ledger.Repeated, 1, 8, 9)),
+	} {
+		e := clean()
+		plant(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Passed {
+			t.Errorf("%s: %s: %s", name, verdict, reason)
+		}
+	}
+}
+
+// TestAFrozenConsumerOwnsNothing: another may have got its shards while it says nothing.
+func TestAFrozenConsumerOwnsNothing(t *testing.T) {
+	for _, c := range []struct {
+		heard float64
+		want  reports.Verdict
+	}{{0, reports.Violated}, {5, reports.Passed}} {
+		e := clean()
+		second(5, 9, 1)(e)
+		theFirst(5, 9, func(first *ConsumerLook) { first.Heard = c.heard })(e)
+		if verdict, reason := shardCoverage.judge(e); verdict != c.want {
+			t.Errorf("heard %vs ago: %s: %s", c.heard, verdict, reason)
+		}
+	}
+}
