@@ -39,11 +39,8 @@ var (
 		Caught:    "conservation",
 		Shown:     "steady",
 		OnServers: true,
-		Changes: []string{
-			"duration=4s", "workload.rate=constant 400/s", "workload.traces_at_once=10",
-			"pipeline.timeout=3s", "pipeline.root_timeout=2s", "expectations.throughput_min=0/s",
-		},
-		worker: func(p *flusher.WorkerPorts) { p.Store = &lenient{Store: p.Store} },
+		Changes:   aFewSeconds,
+		worker:    func(p *flusher.WorkerPorts) { p.Store = &lenient{Store: p.Store} },
 	}
 	stateAfterFailedFetch = Defect{
 		Name:   "state-after-failed-fetch",
@@ -65,11 +62,8 @@ var (
 		Caught:    "conservation",
 		Shown:     "steady",
 		OnServers: true,
-		Changes: []string{
-			"duration=4s", "workload.rate=constant 400/s", "workload.traces_at_once=10",
-			"pipeline.timeout=3s", "pipeline.root_timeout=2s", "expectations.throughput_min=0/s",
-		},
-		worker: func(p *flusher.WorkerPorts) { p.Store = &astray{Store: p.Store} },
+		Changes:   aFewSeconds,
+		worker:    func(p *flusher.WorkerPorts) { p.Store = &astray{Store: p.Store} },
 	}
 	expiredLock = Defect{
 		Name:    "expired-lock",
@@ -98,6 +92,12 @@ var (
 		},
 	}
 )
+
+// aFewSeconds makes a scenario short, of few spans.
+var aFewSeconds = []string{
+	"duration=4s", "workload.rate=constant 400/s", "workload.traces_at_once=10",
+	"pipeline.timeout=3s", "pipeline.root_timeout=2s", "expectations.throughput_min=0/s",
+}
 
 // ttl is how long after its deadline a segment expires.
 const ttl = 4 * time.Second

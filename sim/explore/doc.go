@@ -34,9 +34,10 @@
 //
 // # Files
 //
-//	machine.go                    processes, as functions of their answers
+//	life.go, machine.go           processes, as functions of their answers
 //	reader.go, worker.go          the ports of ingest loop and worker; supervisor.go those of a supervisor
 //	ops.go                        what they ask for, and its words
-//	protocol.go, supervision.go   the worlds: what can happen, and what must not
+//	protocol.go, supervision.go   the worlds; of the first choices.go has what can happen, move.go and
+//	                              effects.go what follows, wrong.go what must not
 //	search.go, explore.go         breadth first; presets, results
 package explore
