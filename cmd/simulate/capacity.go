@@ -84,11 +84,14 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := harness.CheckDirectory(dir, fileCapacity); err != nil {
 		return usageError{err}
 	}
-	points, err := c.measure(ctx, to.err, cfg)
-	if err != nil {
-		return err
+	points, unfinished := c.measure(ctx, to.err, cfg)
+	if len(points) == 0 {
+		return unfinished
 	}
 	report := capacity.NewReport(s.Name, cfg.World.Name(), float64(c.Target), float64(c.Headroom), points)
+	if unfinished != nil {
+		report.Unfinished = unfinished.Error()
+	}
 	if err := writeCapacity(dir, report); err != nil {
 		return err
 	}
@@ -97,10 +100,15 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
 	}
-	if err == nil && report.Refused != "" {
-		err = exitError(judge.ExitExpectation)
+	switch {
+	case err != nil:
+		return err
+	case unfinished != nil:
+		return unfinished
+	case report.Refused != "":
+		return exitError(judge.ExitExpectation)
 	}
-	return err
+	return nil
 }
 
 func (c *capacityCommand) check(s scenarios.Scenario) error {
@@ -129,7 +137,7 @@ func (c *capacityCommand) check(s scenarios.Scenario) error {
 }
 
 // measure searches the highest sustained rate of each count. A search begins where that of the count
-// before it ended.
+// before it ended. What was found before an error comes with it.
 func (c *capacityCommand) measure(
 	ctx context.Context, errs io.Writer, cfg harness.Config,
 ) ([]capacity.Point, error) {
@@ -160,7 +168,7 @@ func (c *capacityCommand) measure(
 					}
 				}
 				outcome, err := harness.Run(running, one)
-				if err == nil && ctx.Err() != nil {
+				if ctx.Err() != nil {
 					err = errors.New("interrupted")
 				}
 				if err != nil {
@@ -175,6 +183,8 @@ func (c *capacityCommand) measure(
 			}
 			p.Processes, p.Repeat = processes, repeat+1
 			points = append(points, p)
+			fmt.Fprintf(line, "%s, repeat %d of %d: %.0f spans/s are sustained\n", count, repeat+1, c.Repeat,
+				p.Throughput)
 			start = max(least, p.Throughput)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sluice/internal/options"
 	"sluice/internal/statusline"
 	"sluice/internal/worlds/wall"
 	"sluice/internal/worlds/wall/real"
@@ -49,7 +50,7 @@ func (c *cleanCommand) Run(ctx context.Context, to *streams) error {
 		err = writeLitter(to.out, list)
 	}
 	list = slices.DeleteFunc(list, func(l wall.Litter) bool { return l.Alive != "" })
-	if err != nil || len(list) == 0 || !c.agreed(to, list) {
+	if err != nil || len(list) == 0 || !c.agreed(ctx, to, list) {
 		return err
 	}
 	removing, cancel := context.WithTimeout(ctx, cleanMax)
@@ -61,8 +62,8 @@ func (c *cleanCommand) Run(ctx context.Context, to *streams) error {
 	return err
 }
 
-// agreed asks whether to remove, if there is someone to ask.
-func (c *cleanCommand) agreed(to *streams, list []wall.Litter) bool {
+// agreed asks whether to remove, if there is someone to ask. Ctrl-C is a no.
+func (c *cleanCommand) agreed(ctx context.Context, to *streams, list []wall.Litter) bool {
 	switch {
 	case c.Yes:
 		return true
@@ -71,8 +72,18 @@ func (c *cleanCommand) agreed(to *streams, list []wall.Litter) bool {
 		return false
 	}
 	fmt.Fprintf(to.err, "Remove what %s left? [y/N] ", runs(len(list)))
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y")
+	answers := make(chan string, 1)
+	go func() { // it may wait for ever; the program ends
+		answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		answers <- answer
+	}()
+	select {
+	case answer := <-answers:
+		return strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y")
+	case <-ctx.Done():
+		fmt.Fprintln(to.err)
+		return false
+	}
 }
 
 func writeLitter(to io.Writer, list []wall.Litter) error {
@@ -101,12 +112,7 @@ func writeLitter(to io.Writer, list []wall.Litter) error {
 
 func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
 
-func runs(n int) string {
-	if n == 1 {
-		return "1 run"
-	}
-	return fmt.Sprintf("%d runs", n)
-}
+func runs(n int) string { return options.FormatCount(n, "run") }
 
 // lookMax bounds a look at servers on the way to a run.
 const lookMax = 5 * time.Second

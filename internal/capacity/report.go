@@ -27,6 +27,8 @@ type Report struct {
 	// USL is the law that fits the points; nil with a reason in NoFit.
 	USL   *usl.Fit `json:"usl"`
 	NoFit string   `json:"no_fit,omitempty"`
+	// Unfinished says why not every count was measured; empty if all were.
+	Unfinished string `json:"unfinished,omitempty"`
 }
 
 // Recommended is how many processes carry the target with its headroom, and the least and the most
@@ -211,6 +213,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if r.Unfinished != "" {
+		fmt.Fprintf(w, "\nNot all was measured: %s.\n", r.Unfinished)
 	}
 	if r.USL == nil {
 		_, err := fmt.Fprintf(w, "\nNo law fitted: %s.\n", r.NoFit)

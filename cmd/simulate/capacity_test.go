@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sluice/internal/capacity"
+	"sluice/internal/judge"
+)
+
+func readCapacity(t *testing.T, dir string) (r capacity.Report) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, fileCapacity))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestCapacity: a target within the bound of the search is recommended for, one beyond it is refused,
+// with exit code 13, and the files say the same.
+func TestCapacity(t *testing.T) {
+	path := scenarioFile(t, quick)
+	for target, want := range map[string]struct {
+		code int
+		text string
+	}{
+		"500/s": {judge.ExitPassed, "1 process carries 500 spans/s with 20 % headroom; with 2 processes no rate " +
+			"was too high."},
+		"900/s": {judge.ExitExpectation, "No recommendation: no measured count carries 1,080 spans/s"},
+	} {
+		dir := filepath.Join(t.TempDir(), "out")
+		code, out, errs := call("capacity", path, "--target", target, "--headroom", "20%", "--most", "1000/s",
+			"--out", dir)
+		if code != want.code || !strings.Contains(out, want.text) || !strings.Contains(out, dir) {
+			t.Errorf("exit code %d, want %d and %q\n%s%s", code, want.code, want.text, out, errs)
+		}
+		if r := readCapacity(t, dir); (r.Recommended != nil) != (want.code == judge.ExitPassed) ||
+			len(r.Points) != 2 || r.Points[1].Throughput != 1000 {
+			t.Errorf("%s: the file has %+v", target, r)
+		}
+		points, err := os.ReadFile(filepath.Join(dir, fileCapacityPoints))
+		if want := "processes,throughput\n1,1000.0\n2,1000.0\n"; err != nil || string(points) != want {
+			t.Errorf("the points are %q, %v; want %q", points, err, want)
+		}
+	}
+}
+
+// canceller ends a context when it reads a word.
+type canceller struct {
+	bytes.Buffer
+	word   string
+	cancel context.CancelFunc
+}
+
+func (c *canceller) Write(text []byte) (int, error) {
+	if strings.Contains(string(text), c.word) {
+		c.cancel()
+	}
+	return c.Buffer.Write(text)
+}
+
+// TestCapacityKeepsWhatWasFound when it is ended before the last count.
+func TestCapacityKeepsWhatWasFound(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := &bytes.Buffer{}
+	c := capacityCommand{scenarioFlags: scenarioFlags{Scenario: scenarioFile(t, quick)},
+		worldFlags: worldFlags{World: "virtual"}, Most: 1000, Precision: 0.1, Repeat: 1,
+		Out: filepath.Join(t.TempDir(), "out")}
+	err := c.Run(ctx, &streams{out: out, err: &canceller{word: "are sustained", cancel: cancel}})
+	if err == nil || !strings.Contains(err.Error(), "2 processes at 1000 spans/s: interrupted") ||
+		!strings.Contains(out.String(), "Not all was measured: 2 processes") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if r := readCapacity(t, c.Out); len(r.Points) != 1 || r.Unfinished == "" {
+		t.Errorf("the file has %+v", r)
+	}
+}
+
+func TestFit(t *testing.T) {
+	const exact = "1,1\n2,1.8868\n4,3.0769\n6,3.5294\n8,3.5398\n10,3.3557\n"
+	for text, want := range map[string]string{
+		"processes,throughput\n" + exact:           "at 7 processes",
+		"throughput, processes\n1,1\n2,2\n":        "want at least 4",
+		"processes,throughput\n1,1\n2,x\n":         `3:3: throughput "x" is not a number`,
+		"processes,rate\n" + exact:                 "no column throughput",
+		"":                                         "no header",
+		"processes,throughput\n" + exact + "12,-1": "point 7: throughput -1",
+	} {
+		path := filepath.Join(t.TempDir(), "points.csv")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		code, out, errs := call("fit", path)
+		if (code == judge.ExitPassed) != strings.Contains(want, "at 7") || !strings.Contains(out+errs, want) {
+			t.Errorf("%q: exit code %d, want %q\n%s%s", text, code, want, out, errs)
+		}
+	}
+}
