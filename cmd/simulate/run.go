@@ -211,7 +211,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		err = outcome.WriteText(to.out, dir)
 	}
 	if written := harness.Write(outcome, dir); written != nil {
-		fmt.Fprintln(to.err, "simulate: there are no results:", written)
+		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
 	if outcome.Code != judge.ExitPassed {
