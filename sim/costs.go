@@ -17,6 +17,9 @@ type Costs struct {
 	Program Program `yaml:"program"`
 	Worker  Worker  `yaml:"worker"`
 	Harness Harness `yaml:"harness"`
+	// Calibration says where the values come from; nil if nobody measured them. The model does not
+	// look at it.
+	Calibration *Calibration `yaml:"calibration,omitempty"`
 }
 
 // Hosts are the machines.
@@ -39,11 +42,15 @@ type Network struct {
 type Redis struct {
 	// Call is per call. Trace and Span are what each trace and each span of an Attach add, Segment what
 	// each segment adds to each of Claim, Load and Ack, and Flush each span to each of Load and Ack.
+	// Queue is what each generation adds to each of Enqueue, Lease and Release, and KB what every
+	// 1,000 bytes of spans add to Attach and Load.
 	Call    time.Duration `yaml:"call"`
 	Trace   time.Duration `yaml:"trace"`
 	Span    time.Duration `yaml:"span"`
 	Segment time.Duration `yaml:"segment"`
 	Flush   time.Duration `yaml:"flush"`
+	Queue   time.Duration `yaml:"queue"`
+	KB      time.Duration `yaml:"kb"`
 }
 
 // Kafka is what the broker takes.
@@ -56,10 +63,13 @@ type Kafka struct {
 	Fetch       time.Duration `yaml:"fetch"`
 	Session     time.Duration `yaml:"session"`
 	// Message is what it computes for a message that comes in and is fetched, Record for one that comes
-	// out, KB for every 1,000 bytes of either.
+	// out, KB for every 1,000 bytes of either, Request for every request: to produce, to fetch, to
+	// commit. Idle is what it computes in a second in which nobody asks for anything.
 	Message time.Duration `yaml:"message"`
 	Record  time.Duration `yaml:"record"`
 	KB      time.Duration `yaml:"kb"`
+	Request time.Duration `yaml:"request"`
+	Idle    time.Duration `yaml:"idle"`
 }
 
 // Program is what a consumer computes.
@@ -137,6 +147,9 @@ func (c Costs) Validate() error {
 	if c.Hosts.Cores < 1 {
 		problems = append(problems, yamlfile.Problem{Path: "hosts.cores",
 			Message: fmt.Sprintf("is %d, want at least 1", c.Hosts.Cores)})
+	}
+	if c.Calibration != nil {
+		problems = append(problems, c.Calibration.validate(&c)...)
 	}
 	return problems.Err()
 }

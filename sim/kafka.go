@@ -47,6 +47,9 @@ func newKafka(
 		works: k.NewCond("kafka takes records"), input: make([]partition, s.Topology.Partitions),
 		come: k.NewCond("input")}
 	b.group = newGroup(b, s.Topology.Partitions)
+	if b.costs.Idle > 0 {
+		k.Go("kafka idles", b.idle)
+	}
 	return b
 }
 
@@ -115,11 +118,28 @@ func (p *partition) forget(offset int64) {
 	p.log, p.first = p.log[offset-p.first:], offset
 }
 
-// took has the broker compute what messages take that nobody waits for.
+// took has the broker compute what a request of messages takes that nobody waits for.
 func (b *kafka) took(messages, bytes int) {
-	cost := each(messages, b.costs.Message) + perKB(bytes, b.costs.KB)
+	b.burn(b.costs.Request + each(messages, b.costs.Message) + perKB(bytes, b.costs.KB))
+}
+
+// burn has the broker compute something that nobody waits for.
+func (b *kafka) burn(cost time.Duration) {
 	b.used += cost
 	b.on.kafka.Take(cost)
+}
+
+// idleEvery is how finely the broker idles.
+const idleEvery = 100 * time.Millisecond
+
+// idle has the broker compute what it does without being asked.
+func (b *kafka) idle() {
+	const turns = time.Second / idleEvery
+	for b.k.Sleep(context.Background(), idleEvery) == nil {
+		if b.up() {
+			b.burn(b.costs.Idle / turns)
+		}
+	}
 }
 
 // producer is a process's way to the topics that take what comes out. Records wait in the process
@@ -205,7 +225,8 @@ func (p *producer) send(ctx context.Context, batch []*sending) {
 		for _, s := range batch {
 			bytes += size(s.record)
 		}
-		cost := each(len(batch), p.costs.Record) + perKB(bytes, p.costs.KB)
+		// Beside this request there is one of who reads it.
+		cost := 2*p.costs.Request + each(len(batch), p.costs.Record) + perKB(bytes, p.costs.KB)
 		err := p.conn.ask(ctx, patient, cost, bytes, func() (int, time.Duration) {
 			rest = nil
 			for _, s := range batch {

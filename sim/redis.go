@@ -92,7 +92,8 @@ func call[T any](
 	err := c.conn.ask(ctx, c.answerMax, c.costs.Call+cost, bytes, func() (int, time.Duration) {
 		answer, failed = do(context.Background())
 		spans, loaded = spansOf(answer)
-		return small + loaded, each(spans, c.costs.Flush)
+		return small + loaded, each(spans, c.costs.Flush) + perKB(loaded, c.costs.KB) +
+			each(leasedIn(answer), c.costs.Queue)
 	})
 	switch {
 	case ctx.Err() != nil:
@@ -118,11 +119,17 @@ func spansOf(answer any) (spans, bytes int) {
 	return spans, bytes
 }
 
+// leasedIn counts the generations that an answer leases.
+func leasedIn(answer any) int {
+	leased, _ := answer.(buffer.Leased)
+	return len(leased.Due)
+}
+
 // Attach implements buffer.Store.
 func (c client) Attach(
 	ctx context.Context, delivery buffer.Delivery, traces []buffer.TraceBatch,
 ) ([]buffer.Attached, error) {
-	spans, bytes := 0, small
+	spans, bytes := 0, 0
 	for _, t := range traces {
 		for _, s := range t.Subtrees {
 			spans += len(s.Spans)
@@ -132,8 +139,8 @@ func (c client) Attach(
 		}
 	}
 	c.cpu.compute(each(spans, c.attach))
-	cost := each(len(traces), c.costs.Trace) + each(spans, c.costs.Span)
-	return call(ctx, c, cost, bytes,
+	cost := each(len(traces), c.costs.Trace) + each(spans, c.costs.Span) + perKB(bytes, c.costs.KB)
+	return call(ctx, c, cost, small+bytes,
 		func(ctx context.Context) ([]buffer.Attached, error) {
 			if c.full > 0 {
 				return nil, buffer.ErrFull
@@ -144,7 +151,8 @@ func (c client) Attach(
 
 // Enqueue implements buffer.Store.
 func (c client) Enqueue(ctx context.Context, n buffer.Shard, update buffer.QueueUpdate) error {
-	_, err := call(ctx, c, 0, small, func(ctx context.Context) (struct{}, error) {
+	cost := each(len(update.Due)+len(update.Merged), c.costs.Queue)
+	_, err := call(ctx, c, cost, small, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, c.store.Enqueue(ctx, n, update)
 	})
 	return err
@@ -198,7 +206,8 @@ func (c client) Ack(
 
 // Release implements buffer.Store.
 func (c client) Release(ctx context.Context, owner buffer.Owner, release buffer.Release) error {
-	_, err := call(ctx, c, 0, small, func(ctx context.Context) (struct{}, error) {
+	cost := each(len(release.Done)+len(release.Back), c.costs.Queue)
+	_, err := call(ctx, c, cost, small, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, c.store.Release(ctx, owner, release)
 	})
 	return err

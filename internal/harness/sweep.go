@@ -57,7 +57,7 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 			run := reports.SweepRun{
 				Processes: processes, Repeat: repeat + 1, Seed: one.Scenario.Seed,
 				Verdict:          outcome.Result.Verdict,
-				KeptUp:           keptUp(outcome),
+				KeptUp:           KeptUp(outcome),
 				OfferedPerSecond: float64(outcome.Result.Ledger.Sent) / one.Scenario.Duration.Seconds(),
 				SpansPerSecond:   outcome.Result.Throughput.SpansPerSecond,
 				BytesPerSecond:   outcome.Result.Throughput.BytesPerSecond,
@@ -88,9 +88,9 @@ const (
 	drainSlack = 3 * time.Second
 )
 
-// keptUp tells whether the flushers, and the way to them, were faster than the load: nothing waited
+// KeptUp tells whether the flushers, and the way to them, were faster than the load: nothing waited
 // long, and at its end there was no more to drain than waited for its deadline.
-func keptUp(o *judge.Outcome) bool {
+func KeptUp(o *judge.Outcome) bool {
 	timeout := max(o.Scenario.Pipeline.Timeout, o.Scenario.Pipeline.RootTimeout)
 	return o.Result.Freshness.P99 <= freshMax.Seconds() &&
 		o.Result.Run.DrainSeconds <= (timeout+drainSlack).Seconds()
