@@ -10,6 +10,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"sluice/buffer"
+	"sluice/internal/options"
 	"sluice/internal/yamlfile"
 )
 
@@ -29,6 +31,8 @@ type Calibration struct {
 	// among the NotMeasured, such as linger, are settings.
 	Measured    []Measured    `yaml:"measured"`
 	NotMeasured []NotMeasured `yaml:"not_measured"`
+	// Factors are the spreads of Together.
+	Factors []Factor `yaml:"factors"`
 	// Steps are what each step took of each span of the first shape, for a reader.
 	Steps []Step `yaml:"steps"`
 }
@@ -60,6 +64,16 @@ type Measured struct {
 	Median   time.Duration `yaml:"median"`
 	Least    time.Duration `yaml:"least"`
 	Greatest time.Duration `yaml:"greatest"`
+}
+
+// Factor is the spread of a factor of Together.
+type Factor struct {
+	// Of names what it is for, such as redis.
+	Of       string  `yaml:"of"`
+	N        int     `yaml:"n"`
+	Value    float64 `yaml:"value"`
+	Least    float64 `yaml:"least"`
+	Greatest float64 `yaml:"greatest"`
 }
 
 // NotMeasured is a cost that keeps its built-in value, and why.
@@ -124,6 +138,8 @@ func (c Costs) String() string {
 	text, err := yaml.MarshalWithOptions(c, yaml.IndentSequence(true),
 		yaml.CustomMarshaler(func(d time.Duration) ([]byte, error) {
 			return []byte(strings.ReplaceAll(d.String(), "µ", "u")), nil
+		}), yaml.CustomMarshaler(func(b buffer.Bytes) ([]byte, error) {
+			return []byte(options.FormatSize(b)), nil
 		}))
 	if err != nil {
 		panic(fmt.Sprintf("costs cannot be written as YAML: %v", err))
@@ -167,6 +183,15 @@ func (c *Calibration) validate(of *Costs) (problems yamlfile.Problems) {
 			wrong(path, "is of %d measurements, want at least 1", m.N)
 		}
 		spread(path, m.N, m.Median, m.Least, m.Greatest)
+	}
+	for i, f := range c.Factors {
+		path := fmt.Sprintf("factors[%d]", i)
+		if of.Together.of(f.Of) == nil {
+			wrong(path, "is of %q; there are factors of redis, kafka, program, worker, harness", f.Of)
+		}
+		if f.N < 1 || f.Value < f.Least || f.Value > f.Greatest {
+			wrong(path, "is %v of %d, which is not from %v to %v", f.Value, f.N, f.Least, f.Greatest)
+		}
 	}
 	for i, m := range c.NotMeasured {
 		name(fmt.Sprintf("not_measured[%d]", i), m.Cost)

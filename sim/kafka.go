@@ -48,7 +48,13 @@ func newKafka(
 		come: k.NewCond("input")}
 	b.group = newGroup(b, s.Topology.Partitions)
 	if b.costs.Idle > 0 {
-		k.Go("kafka idles", b.idle)
+		k.Go("kafka idles", func() {
+			idles(k, b.costs.Idle, func(cost time.Duration) {
+				if b.up() {
+					b.burn(cost)
+				}
+			})
+		})
 	}
 	return b
 }
@@ -127,19 +133,6 @@ func (b *kafka) took(messages, bytes int) {
 func (b *kafka) burn(cost time.Duration) {
 	b.used += cost
 	b.on.kafka.Take(cost)
-}
-
-// idleEvery is how finely the broker idles.
-const idleEvery = 100 * time.Millisecond
-
-// idle has the broker compute what it does without being asked.
-func (b *kafka) idle() {
-	const turns = time.Second / idleEvery
-	for b.k.Sleep(context.Background(), idleEvery) == nil {
-		if b.up() {
-			b.burn(b.costs.Idle / turns)
-		}
-	}
 }
 
 // producer is a process's way to the topics that take what comes out. Records wait in the process

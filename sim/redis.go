@@ -21,12 +21,15 @@ type redis struct {
 	options buffer.Options
 	store   *memstore.Store
 	full    int // faults under which it has no room
+	// bytes are those that the spans in the store take, sizes what generations that were loaded take.
+	bytes buffer.Bytes
+	sizes map[buffer.Generation]buffer.Bytes
 }
 
 func newRedis(k *kernel.Kernel, costs Costs, on *hosts, options buffer.Options) *redis {
 	l := newLink(k, "redis", costs.Network.Hop, k.NewServer("redis", on.shared))
 	return &redis{link: l, own: l.connect(), costs: costs.Redis, options: options,
-		store: memstore.New(options)}
+		store: memstore.New(options), sizes: map[buffer.Generation]buffer.Bytes{}}
 }
 
 // Break does a fault to the server or to the way to it.
@@ -39,7 +42,8 @@ func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
 			return nil
 		}, nil
 	case scenarios.VerbWipe:
-		r.store = memstore.New(r.options)
+		r.store, r.bytes = memstore.New(r.options), 0
+		clear(r.sizes)
 		return r.refuse(), nil
 	}
 	undo, ok := r.breakDown(f)
@@ -145,7 +149,15 @@ func (c client) Attach(
 			if c.full > 0 {
 				return nil, buffer.ErrFull
 			}
-			return c.store.Attach(ctx, delivery, traces)
+			answers, err := c.store.Attach(ctx, delivery, traces)
+			stored := 0
+			for _, a := range answers {
+				stored += a.Stored
+			}
+			if spans > 0 { // repeats are not stored, and are as large as the others on average
+				c.bytes += buffer.Bytes(stored)*c.costs.Overhead + buffer.Bytes(bytes*stored/spans)
+			}
+			return answers, err
 		})
 }
 
@@ -189,7 +201,14 @@ func (c client) Load(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Loaded, error) {
 	return call(ctx, c, each(len(list), c.costs.Segment), small,
-		func(ctx context.Context) ([]buffer.Loaded, error) { return c.store.Load(ctx, owner, list) })
+		func(ctx context.Context) ([]buffer.Loaded, error) {
+			loaded, err := c.store.Load(ctx, owner, list)
+			for i, l := range loaded {
+				spans, bytes := spansOf([]buffer.Loaded{l})
+				c.sizes[list[i]] = buffer.Bytes(spans)*c.costs.Overhead + buffer.Bytes(bytes)
+			}
+			return loaded, err
+		})
 }
 
 // Ack implements buffer.Store.
@@ -201,7 +220,16 @@ func (c client) Ack(
 		spans += len(f.Spans)
 	}
 	return call(ctx, c, each(len(flushed), c.costs.Segment)+each(spans, c.costs.Flush), small,
-		func(ctx context.Context) ([]buffer.AckResult, error) { return c.store.Ack(ctx, owner, flushed) })
+		func(ctx context.Context) ([]buffer.AckResult, error) {
+			results, err := c.store.Ack(ctx, owner, flushed)
+			for i, r := range results {
+				if r == buffer.AckDone {
+					c.bytes -= c.sizes[flushed[i].Generation]
+					delete(c.sizes, flushed[i].Generation)
+				}
+			}
+			return results, err
+		})
 }
 
 // Release implements buffer.Store.

@@ -9,10 +9,13 @@ import (
 	"time"
 
 	"sluice/internal/calibrate"
+	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/internal/servers"
 	"sluice/internal/statusline"
 	"sluice/internal/worlds/wall"
 	"sluice/internal/worlds/wall/real"
+	"sluice/scenarios"
 	"sluice/sim"
 )
 
@@ -23,8 +26,9 @@ type calibrateCommand struct {
 	Servers    string   `help:"Start servers to measure, with one Redis (start) or a cluster (start-cluster)." placeholder:"start" completion-predictor:"servers"`
 	Out        string   `help:"File for the costs." default:"calibration.yaml"`
 	EvenIfUsed bool     `help:"Measure also if others use the servers: it disturbs them, and they disturb the measuring."`
-	Repeat     int      `help:"How often to measure everything." default:"5"`
-	Spans      int      `help:"How many spans go through each stage at a time." default:"40000"`
+	Repeat     int      `help:"How often to measure everything." default:"3"`
+	Spans      int      `help:"How many spans go through each stage at a time." default:"20000"`
+	Alone      bool     `help:"Leave out the runs in which everything goes on at once: quicker, and less true of a busy machine."`
 	Force      bool     `help:"Replace a file that is no calibration."`
 }
 
@@ -76,6 +80,11 @@ func (c *calibrateCommand) measure(
 		Input: place.Input, Output: place.Output, Letters: place.Letters}
 	line := statusline.New(to.err)
 	defer line.Clear()
+	if !c.Alone {
+		cfg.RunReal = func(ctx context.Context, s scenarios.Scenario) (*judge.Outcome, error) {
+			return harness.Run(ctx, harness.Config{Scenario: s, World: real.World{Redis: redis, Kafka: kafka}})
+		}
+	}
 	cfg.Progress = func(what string) { line.Show("calibrate: " + what) }
 	return calibrate.Run(ctx, cfg)
 }
@@ -96,7 +105,7 @@ func (c *calibrateCommand) check() error {
 	}
 	if text, err := os.ReadFile(c.Out); err == nil && !c.Force {
 		if _, err := sim.ReadCosts(c.Out, text); err != nil {
-			errs = append(errs, fmt.Errorf("%s is there and is no calibration; --force replaces it: %w",
+			errs = append(errs, fmt.Errorf("%s is there and is no calibration; --force replaces it: %v",
 				c.Out, err))
 		}
 	}

@@ -18,6 +18,10 @@ func writeCalibration(w io.Writer, c sim.Costs, file string, took time.Duration)
 		fmt.Fprintf(t, "%s\t%v\t%v\t%v\t%d\t%v\t\n", m.Cost, m.Median, m.Least, m.Greatest, m.N,
 			*built.Cost(m.Cost))
 	}
+	fmt.Fprintln(t, "\ntogether\tfactor\tleast\tgreatest\tn\t")
+	for _, f := range c.Calibration.Factors {
+		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.2f\t%d\t\n", f.Of, f.Value, f.Least, f.Greatest, f.N)
+	}
 	fmt.Fprintln(t, "\nof each span\tclient\tredis\tkafka\t")
 	for _, s := range c.Calibration.Steps {
 		fmt.Fprintf(t, "%s\t%v\t%v\t%v\t\n", s.Step, s.Client, s.Redis, s.Kafka)

@@ -226,5 +226,6 @@ func writeCompare(dir string, report *compare.Report) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(reports.WriteJSON(file, report), file.Close())
+	return errors.Join(reports.WriteJSON(file, report), file.Close(),
+		report.Chart().Save(dir, chartCompare))
 }

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/judge"
 	"sluice/internal/kafkaio"
 	"sluice/internal/process"
+	"sluice/scenarios"
 	"sluice/sim"
 )
 
@@ -28,14 +30,17 @@ type Config struct {
 	// Repeats is how often everything is measured, Spans how many spans go through each stage in the
 	// first shape.
 	Repeats, Spans int
+	// RunReal runs a scenario in the world of the servers, to see what everything takes when all goes
+	// on at once. Nil: that is not measured.
+	RunReal func(context.Context, scenarios.Scenario) (*judge.Outcome, error)
 	// Progress hears what is measured next. Nil: nobody does.
 	Progress func(what string)
 }
 
 // The defaults of Config.
 const (
-	DefaultRepeats = 5
-	DefaultSpans   = 40_000
+	DefaultRepeats = 3
+	DefaultSpans   = 20_000
 	// SpansMin is how many spans tell what one takes.
 	SpansMin = 1000
 )
@@ -65,6 +70,9 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 		return costs, err
 	}
 	c.settle()
+	if err := r.together(ctx, &costs); err != nil {
+		return costs, err
+	}
 	return costs, costs.Validate()
 }
 

@@ -4,21 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"gonum.org/v1/gonum/mat"
 )
 
-// equation says that so many of each kind took so much time.
+// equation says that so many of each kind took so much time. Its weight goes by whole, which is more
+// than took if what is known already was taken off.
 type equation struct {
-	counts []float64
-	took   time.Duration
+	counts      []float64
+	took, whole time.Duration
 }
 
 // weight is the root of that of the equation's error.
-func (e equation) weight() float64 { return 1 / math.Sqrt(float64(e.took)) }
+func (e equation) weight() float64 { return 1 / math.Sqrt(float64(e.whole)) }
 
-// solve returns what one of each kind takes, none below 0, by least squares with the weight 1/took: what
+// solve returns what one of each kind takes, none below 0, by least squares with the weight 1/whole: what
 // takes long counts more than what does not, but not by its square. A kind of which no equation has
 // any takes 0. The error says that the equations do not tell the kinds apart.
 func solve(equations []equation) ([]time.Duration, error) {
@@ -27,7 +29,7 @@ func solve(equations []equation) ([]time.Duration, error) {
 	}
 	kinds := len(equations[0].counts)
 	for _, e := range equations {
-		if e.took <= 0 {
+		if e.whole <= 0 {
 			return nil, fmt.Errorf("a stage with counts %v took no time", e.counts)
 		}
 	}
@@ -106,4 +108,23 @@ func solveFor(equations []equation, free []int, kinds int) (costs []float64, squ
 		squares += off * off
 	}
 	return costs, squares, true
+}
+
+// solveFrom is solve with a least value, in seconds, for each kind instead of 0.
+func solveFrom(least []float64, equations []equation) ([]float64, error) {
+	shifted := slices.Clone(equations)
+	for i, e := range shifted {
+		for k, n := range e.counts {
+			shifted[i].took -= time.Duration(n * least[k] * float64(time.Second))
+		}
+	}
+	values, err := solve(shifted)
+	if err != nil {
+		return nil, err
+	}
+	result := slices.Clone(least)
+	for k, v := range values {
+		result[k] += v.Seconds()
+	}
+	return result, nil
 }

@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ func TestSolve(t *testing.T) {
 				sum += n * cost
 			}
 			e.took = time.Duration(sum * (1 + noise*random.NormFloat64()))
+			e.whole = e.took
 			list = append(list, e)
 		}
 		return list
@@ -71,5 +73,26 @@ func TestSolveRefuses(t *testing.T) {
 	got, err := solve([]equation{says(100, 10, 20), says(200, 20, 40), says(300, 30, 60)})
 	if err == nil && got[0] != 0 && got[1] != 0 {
 		t.Errorf("of twins: %v", got)
+	}
+}
+
+// TestSolveFrom holds what would be too little at the least.
+func TestSolveFrom(t *testing.T) {
+	run := func(took time.Duration, counts ...float64) equation {
+		return equation{counts: counts, took: took, whole: took}
+	}
+	for _, c := range []struct {
+		list []equation
+		want [2]float64
+	}{
+		// 1.2 of what was predicted, and 0.05 a second.
+		{[]equation{run(620*time.Millisecond, 0.1, 10), run(1700*time.Millisecond, 1, 10)}, [2]float64{1.2, 0.05}},
+		// Always the same, whatever was predicted: the factor stays at its least.
+		{[]equation{run(time.Second, 0.1, 10), run(time.Second, 0.2, 10)}, [2]float64{0.5, 0.0925}},
+	} {
+		got, err := solveFrom([]float64{0.5, 0}, c.list)
+		if err != nil || math.Abs(got[0]-c.want[0]) > 1e-3 || math.Abs(got[1]-c.want[1]) > 1e-3 {
+			t.Errorf("%v, %v; want %v", got, err, c.want)
+		}
 	}
 }

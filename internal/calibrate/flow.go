@@ -65,7 +65,7 @@ func (r *rig) pass(ctx context.Context, s shape, spans int) (*passage, error) {
 		do   func(context.Context, *stage) error
 	}{
 		{"send the load", &p.fill, func(ctx context.Context, s *stage) error {
-			return r.fill(ctx, s, messages, book)
+			return r.fill(ctx, s, p, messages, book)
 		}},
 		{"read the load into Redis", &p.ingest, func(ctx context.Context, s *stage) error {
 			return r.ingest(ctx, s, p)
@@ -98,8 +98,10 @@ func (r *rig) measure(ctx context.Context, s *stage, do func() error) error {
 	return err
 }
 
-// fill sends messages as the harness does.
-func (r *rig) fill(ctx context.Context, s *stage, list []load.Message, book *ledger.Ledger) error {
+// fill sends messages as the harness does, so many at a time.
+func (r *rig) fill(
+	ctx context.Context, s *stage, p *passage, list []load.Message, book *ledger.Ledger,
+) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(r.Kafka...), kgo.WithHooks(&r.requests),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(2*time.Millisecond),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(len(list)))
@@ -124,6 +126,11 @@ func (r *rig) fill(ctx context.Context, s *stage, list []load.Message, book *led
 					failed = errors.Join(failed, err)
 				}
 			})
+			if (i+1)%p.burst == 0 {
+				if err := client.Flush(ctx); err != nil {
+					return err
+				}
+			}
 		}
 		return errors.Join(client.Flush(ctx), failed)
 	})

@@ -14,6 +14,8 @@ type shape struct {
 	// batch is how many messages a batch of a partition holds at most; segments how many a cycle of
 	// the worker takes.
 	batch, segments int
+	// burst is how many messages are sent at once: about what a request carries.
+	burst int
 	// share of the spans of a stage that this shape has.
 	share float64
 }
@@ -22,11 +24,11 @@ type shape struct {
 // one of them.
 func shapes() []shape {
 	return []shape{
-		{"20 spans of 500 B", 20, 500, 1000, 500, 1},
-		{"5 spans of 500 B", 5, 500, 1000, 500, 0.7},
-		{"1 span of 500 B", 1, 500, 1000, 500, 0.4},
-		{"20 spans of 2000 B", 20, 2000, 1000, 500, 0.5},
-		{"20 spans of 500 B in small batches", 20, 500, 60, 32, 0.6},
+		{"20 spans of 500 B", 20, 500, 1000, 500, 200, 1},
+		{"5 spans of 500 B", 5, 500, 1000, 500, 1000, 0.7},
+		{"1 span of 500 B", 1, 500, 1000, 500, 100, 0.4},
+		{"20 spans of 2000 B", 20, 2000, 1000, 500, 500, 0.5},
+		{"20 spans of 500 B in small batches", 20, 500, 60, 32, 30, 0.6},
 	}
 }
 

@@ -64,7 +64,7 @@ func (s system) solve(c *collection) error {
 
 // says is an equation: so many of each kind took so long.
 func says(took time.Duration, counts ...int) equation {
-	e := equation{took: took}
+	e := equation{took: took, whole: took}
 	for _, n := range counts {
 		e.counts = append(e.counts, float64(n))
 	}
@@ -131,5 +131,5 @@ func (o *round) kafkaEquations() (list []equation) {
 			says(p.flush.kafka+p.collect.kafka, 0, p.records, p.bytesOut/1000,
 				int(p.flush.requests+p.collect.requests)))
 	}
-	return append(list, says(o.kafka, int(o.messages), 0, 0, int(o.requests)))
+	return list
 }

@@ -3,8 +3,6 @@ package compare
 import (
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
 	"sluice/internal/judge"
 	"sluice/reports"
 )
@@ -118,7 +116,6 @@ func valueOf(runs []Run, f Figure) (v Value, ok bool) {
 	if len(values) == 0 {
 		return v, false
 	}
-	slices.Sort(values)
-	return Value{Median: stat.Quantile(0.5, stat.LinInterp, values, nil), Least: values[0],
-		Greatest: values[len(values)-1], N: len(values)}, true
+	return Value{Median: reports.Median(values), Least: slices.Min(values), Greatest: slices.Max(values),
+		N: len(values)}, true
 }

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"gonum.org/v1/gonum/stat"
-
 	"sluice/internal/options"
+	"sluice/reports"
 )
 
 // Tolerance is how far a prediction may be off.
@@ -166,8 +165,7 @@ func (r *Report) Errors(f Figure) (median, worst float64, n int) {
 	if len(list) == 0 {
 		return 0, 0, 0
 	}
-	slices.Sort(list)
-	return stat.Quantile(0.5, stat.LinInterp, list, nil), list[len(list)-1], len(list)
+	return reports.Median(list), slices.Max(list), len(list)
 }
 
 // Headline says in a sentence how good the prediction is.
@@ -245,4 +243,31 @@ func number(v float64) string {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
+}
+
+// drawn are the figures that the chart shows.
+var drawn = []Figure{Throughput, FreshnessP99, RedisTime, WorkerTime, ConsumerTime, KafkaTime}
+
+// Chart draws the figures that both worlds have.
+func (r *Report) Chart() reports.Chart {
+	var list []reports.Compared
+	for _, f := range drawn {
+		c := reports.Compared{Name: fmt.Sprintf("%s, %s", f, f.Unit())}
+		for _, row := range r.Rows {
+			for _, p := range row.Pairs {
+				if p.Figure == f {
+					c.Rows = append(c.Rows, reports.ComparedRow{Processes: row.Processes,
+						Predicted: p.Predicted.drawn(), Measured: p.Measured.drawn()})
+				}
+			}
+		}
+		if len(c.Rows) > 0 {
+			list = append(list, c)
+		}
+	}
+	return reports.CompareChart(r.Scenario, [2]string{r.Predicting, r.Measuring}, list)
+}
+
+func (v Value) drawn() reports.Range {
+	return reports.Range{Low: v.Least, Mid: v.Median, High: v.Greatest}
 }
