@@ -20,6 +20,8 @@ type Source interface {
 	Counters() ingest.Counters
 	Freshness() []pipeline.Freshness
 	Usage() map[int]process.Usage
+	// Retries counts the attempts that failed, by step.
+	Retries() map[string]uint64
 	// Memory asks the Redis nodes, so it takes a while.
 	Memory(ctx context.Context) ([]buffer.NodeMemory, error)
 }
@@ -79,6 +81,8 @@ var (
 		"Output records that Kafka acknowledged.", "worker")
 	workerLetters = counter("worker_dead_letters_total",
 		"Spans sent to the dead-letter topic because Kafka refused them.", "worker")
+	workerRetries = counter("worker_retries_total",
+		"Attempts of the worker that failed at a server and were made again.", "worker")
 	workerCPU = counter("worker_cpu_seconds_total",
 		"Processor time of the worker process; starts at 0 with each process.", "worker")
 	workerRSS = gauge("worker_resident_memory_bytes",
@@ -116,6 +120,9 @@ var (
 	commits      = counter("commits_total", "Offset commits attempted.")
 	commitErrors = counter("commit_errors_total", "Offset commits that failed.")
 
+	retries = counter("retries_total",
+		"Attempts that failed and were made again, by step; those of workers are their own.", "step")
+
 	nodeUsed = gauge("redis_memory_used_bytes", "Memory that a Redis node uses.", "node")
 	nodeMax  = gauge("redis_memory_max_bytes",
 		"Memory that a Redis node may use; 0 if it has no limit.", "node")
@@ -148,6 +155,9 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	}
 	commits.emit(out, float64(counters.Commits))
 	commitErrors.emit(out, float64(counters.CommitErrors))
+	for step, failed := range c.source.Retries() {
+		retries.emit(out, float64(failed), step)
+	}
 	for _, f := range c.source.Freshness() {
 		collectFreshness(out, f)
 	}
@@ -178,6 +188,7 @@ func collectWorker(out chan<- prometheus.Metric, w flusher.WorkerState, now time
 	workerBytes.emit(out, float64(w.Totals.Bytes), label)
 	workerRecords.emit(out, float64(w.Totals.Records), label)
 	workerLetters.emit(out, float64(w.Totals.DeadLetters), label)
+	workerRetries.emit(out, float64(w.Totals.Retries), label)
 }
 
 func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {

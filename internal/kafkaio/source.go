@@ -185,6 +185,9 @@ func (s *Source) judge(topic string, number int32, err error) error {
 	return nil
 }
 
+// Troubles returns the register of what fails for now: that Kafka cannot be read.
+func (s *Source) Troubles() *flusher.Troubles { return s.troubles }
+
 // Pause holds back what is fetched of these partitions, and fetches no more when HeldBytesMax of
 // one is held.
 func (s *Source) Pause(partitions ...int32) { s.assignment.pause(partitions, true) }
