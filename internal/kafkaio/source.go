@@ -109,7 +109,7 @@ func (s *Source) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 			<-bounded.Done() // all partitions pause
 		}
 		s.assignment.awake()
-		if err := s.absorb(fetches); err != nil {
+		if err := errors.Join(s.absorb(fetches), s.renewed(ctx)); err != nil {
 			return flusher.Fetch{}, err
 		}
 	}
