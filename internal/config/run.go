@@ -131,6 +131,7 @@ func (f *flags) topics(c *pipeline.Config) {
 	c.CreateTopics = f.CreateTopics
 	c.Partitions, c.Replication = int32(f.Partitions), f.Replication
 	c.Group, c.InstanceID = f.Group, f.InstanceID
+	c.Source.Uncommitted = f.ReadUncommitted
 }
 
 func (f *flags) buffering(c *pipeline.Config) {

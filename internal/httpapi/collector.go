@@ -20,6 +20,8 @@ type Source interface {
 	Counters() ingest.Counters
 	Freshness() []pipeline.Freshness
 	Usage() map[int]process.Usage
+	// Lost counts messages that Kafka deleted before they were read, by partition.
+	Lost() map[int32]uint64
 	// Retries counts the attempts that failed, by step.
 	Retries() map[string]uint64
 	// Memory asks the Redis nodes, so it takes a while.
@@ -110,6 +112,8 @@ var (
 		"Batches that were stored.", "shard")
 	shardRetries = counter("shard_retries_total",
 		"Steps that failed and were retried.", "shard")
+	shardLost = counter("shard_lost_messages_total",
+		"Messages that Kafka deleted before they were read, at most: the log names each gap.", "shard")
 	shardCommitted = gauge("shard_committed_offset",
 		"Offset after the last message that was committed.", "shard")
 	shardBehind = gauge("shard_input_lag_seconds",
@@ -149,6 +153,9 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	counters := c.source.Counters()
 	for _, p := range counters.Partitions {
 		collectShard(out, p)
+	}
+	for number, messages := range c.source.Lost() {
+		shardLost.emit(out, float64(messages), shardLabel(number))
 	}
 	for rule, spans := range counters.Rules {
 		ruleDropped.emit(out, float64(spans), rule)

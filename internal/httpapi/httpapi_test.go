@@ -61,6 +61,8 @@ func (f fixed) Usage() map[int]process.Usage {
 	return map[int]process.Usage{0: {CPU: 1500 * time.Millisecond, RSS: 1 << 20}}
 }
 
+func (f fixed) Lost() map[int32]uint64 { return map[int32]uint64{1: 40} }
+
 func (f fixed) Retries() map[string]uint64 { return map[string]uint64{"attach": 9} }
 
 func (f fixed) Memory(context.Context) ([]buffer.NodeMemory, error) {
@@ -99,6 +101,7 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 		`sluice_freshness_seconds_sum{worker="0"} 6`,
 		`sluice_redis_memory_used_bytes{node="r:1"} 50`,
 		`sluice_retries_total{step="attach"} 9`,
+		`sluice_shard_lost_messages_total{shard="1"} 40`,
 		`sluice_worker_retries_total{worker="0"} 7`,
 	} {
 		if !strings.Contains(text, want+"\n") {
