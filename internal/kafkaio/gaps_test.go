@@ -111,8 +111,8 @@ func TestRealTransactions(t *testing.T) {
 		})
 		messages := poll(t, s, 100, 5*len(c.want))[0]
 		for i, m := range messages {
-			if string(m.Value) != c.want[i/5] {
-				t.Errorf("message %d is of transaction %s, want %s", i, m.Value, c.want[i/5])
+			if i/5 >= len(c.want) || string(m.Value) != c.want[i/5] {
+				t.Errorf("message %d is of transaction %s, want five of each of %v", i, m.Value, c.want)
 			}
 		}
 		s.Close()
