@@ -115,4 +115,3 @@ func lintMetrics(t *testing.T, text string) {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 }
-
