@@ -20,7 +20,7 @@ type diffCommand struct {
 	Alpha       share    `help:"Probability of a false alarm, over all figures together." default:"1%"`
 	Rule        []string `help:"What a figure may do, instead of the least effect: --rule 'freshness_p99 <= +10%'. May be repeated." placeholder:"RULE" sep:"none"`
 	Rules       string   `help:"File of rules, one a line." placeholder:"FILE"`
-	Figures     bool     `help:"Compare only the figures, also of virtual runs that should be the same event by event."`
+	Figures     bool     `help:"Compare only the figures, also of two virtual runs that should be the same event by event."`
 	Across      bool     `help:"Compare although other things were run: another scenario, another world."`
 	JSON        bool     `name:"json" help:"Print the comparison as JSON."`
 	Markdown    string   `help:"Write it as Markdown, too, for a pull request." placeholder:"FILE"`
@@ -29,7 +29,7 @@ type diffCommand struct {
 
 // Run compares.
 func (c *diffCommand) Run(to *streams) error {
-	o := diff.Options{Alpha: float64(c.Alpha), LeastEffect: float64(c.LeastEffect), Deterministic: !c.Figures}
+	o := diff.Options{Alpha: float64(c.Alpha), LeastEffect: float64(c.LeastEffect), FiguresOnly: c.Figures}
 	if err := o.Validate(); err != nil {
 		return usageError{err}
 	}
@@ -54,6 +54,9 @@ func (c *diffCommand) Run(to *streams) error {
 	}
 	o.Steady = steadyOf(a)
 	comparison, err := diff.Compare(a, b, o)
+	if errors.Is(err, diff.ErrNothingInCommon) {
+		err = usageError{err}
+	}
 	if err != nil {
 		return err
 	}

@@ -109,16 +109,18 @@ func between(samples []reports.Sample) Figures {
 }
 
 // correlationTime is the integrated autocorrelation time of two series of the same figure, in steps:
-// 1 if their values are independent. It is summed up to the first lag at which there is none.
+// 1 if their values are independent. It is summed up to the first lag at which the correlation is no
+// more than that of independent values often is, one standard error.
 func correlationTime(a, b []float64) float64 {
 	tau := 1.0
 	none := covariance(a, 0) + covariance(b, 0)
 	if none == 0 {
 		return tau
 	}
+	noise := 1 / math.Sqrt(float64(len(a)+len(b)))
 	for lag := 1; lag < min(len(a), len(b))/2; lag++ {
 		rho := (covariance(a, lag) + covariance(b, lag)) / none
-		if rho <= 0 {
+		if rho <= noise {
 			break
 		}
 		tau += 2 * rho

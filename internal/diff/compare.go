@@ -13,16 +13,17 @@ import (
 // Options say what is a difference.
 type Options struct {
 	// Alpha is the probability of a false alarm, over all figures together.
-	Alpha float64
+	Alpha float64 `json:"alpha"`
 	// LeastEffect is the share of A's median by which a figure may get worse, and how near to each
 	// other two sets must be to be called the same.
-	LeastEffect float64
+	LeastEffect float64 `json:"least_effect"`
 	// Rules decide, if there are any, instead of the least effect.
-	Rules []Rule
+	Rules []Rule `json:"-"`
 	// Steady is the part of a single run that is cut into batches.
-	Steady Steady
-	// Deterministic asks for virtual runs of the same scenario and seed to be the same, event by event.
-	Deterministic bool
+	Steady Steady `json:"-"`
+	// FiguresOnly lets one virtual run on each side, of the same scenario and seed, be another, event by
+	// event.
+	FiguresOnly bool `json:"figures_only"`
 }
 
 // Validate returns what is wrong with the options, joined, or nil.
@@ -55,6 +56,8 @@ const (
 	FoundUnclear Finding = "unclear"
 	// FoundTooFew: there are so few values that no difference could be certain.
 	FoundTooFew Finding = "too few values"
+	// FoundNone: rules are given, and none is about this figure; or it only says what was asked for.
+	FoundNone Finding = "not judged"
 )
 
 // Side is a figure of one set.
@@ -87,6 +90,8 @@ type Row struct {
 	Finding Finding `json:"finding"`
 	// judged is false if rules are given, and none is about this.
 	judged bool
+	// split is true if the test of the shape found the difference.
+	split bool
 }
 
 // constantMin is how many equal values make a set constant.
@@ -112,7 +117,7 @@ func (r *Row) share(change float64) float64 {
 }
 
 // beyond tells whether the difference goes beyond a bound, up or down, of the change that of gives. A
-// set that was split in two has moved on one side, though its median has not.
+// set that was split in two has moved on one side by what its tail has, though its median has not.
 func (r *Row) beyond(up bool, bound float64, of func(change float64) float64) bool {
 	sign, tail := 1.0, r.Up
 	if !up {
@@ -122,7 +127,7 @@ func (r *Row) beyond(up bool, bound float64, of func(change float64) float64) bo
 	if of(sign*r.Shift) > bound {
 		return true
 	}
-	return r.Ranks >= r.Shape && of(tail) > bound
+	return r.split && of(tail) > bound
 }
 
 // Comparison is what differs between two sets.
@@ -147,9 +152,13 @@ type Comparison struct {
 	Code    int    `json:"exit_code"`
 }
 
-// Compare says what differs. Its error is that of reading a run's events.
+// ErrNothingInCommon means that no figure is known in both sets, of runs of the same group.
+var ErrNothingInCommon = errors.New("the two have no figure in common")
+
+// Compare says what differs. Its error is ErrNothingInCommon, or that of reading a run's events.
 func Compare(a, b Set, o Options) (*Comparison, error) {
-	c := &Comparison{A: a, B: b, Options: o, Judgements: []reports.Judgement{}}
+	c := &Comparison{A: a, B: b, Options: o, Rows: []Row{}, Judgements: []reports.Judgement{},
+		Notes: slices.Concat([]string{}, a.Notes, b.Notes)}
 	if err := c.pair(); err != nil {
 		return nil, err
 	}
@@ -157,6 +166,9 @@ func Compare(a, b Set, o Options) (*Comparison, error) {
 		if slices.Contains(b.groups(), group) {
 			c.measure(group)
 		}
+	}
+	if len(c.Rows) == 0 {
+		return nil, ErrNothingInCommon
 	}
 	c.test()
 	c.find()
@@ -181,7 +193,7 @@ func (c *Comparison) pair() error {
 			c.Same++
 			continue
 		}
-		if c.First != nil {
+		if c.First != nil || a.Events == nil || b.Events == nil {
 			continue
 		}
 		first, err := firstOf(a, b)
@@ -272,7 +284,8 @@ func (c *Comparison) test() {
 	}
 	for i := range c.Rows {
 		row := &c.Rows[i]
-		row.Certain = row.Certain || min(row.Ranks, row.Shape) <= c.Alpha
+		row.split = row.Shape <= c.Alpha
+		row.Certain = row.Certain || row.split || row.Ranks <= c.Alpha
 	}
 }
 
@@ -312,6 +325,8 @@ func (c *Comparison) find() {
 			row.Finding = FoundSmall
 		case within:
 			row.Finding = FoundSame
+		case !row.judged:
+			row.Finding = FoundNone
 		case leastP(row.A.N, row.B.N)*tests > c.Alpha:
 			row.Finding = FoundTooFew
 		default:
@@ -384,8 +399,9 @@ func (c *Comparison) apply(r Rule, row *Row) reports.Judgement {
 // eventByEvent is the judgement that virtual runs of the same scenario and seed are the same.
 const eventByEvent = "event by event"
 
+// judgeEvents: of several runs, the figures decide; a single one that is not the same is another.
 func (c *Comparison) judgeEvents() {
-	if c.Pairs == 0 || !c.Deterministic {
+	if c.Pairs == 0 || c.FiguresOnly || !single(c.A.Runs, c.B.Runs) {
 		return
 	}
 	j := reports.Judgement{Name: eventByEvent, Verdict: reports.Passed,
@@ -397,40 +413,52 @@ func (c *Comparison) judgeEvents() {
 	c.Judgements = append(c.Judgements, j)
 }
 
-// judgeVerdicts: no run of B may have a graver verdict than the gravest of A, whatever the figures.
+// judgeVerdicts: B may have no run that violates safety or liveness if A has none as grave, and some
+// run of B must pass if all of A do, whatever the figures say. How many do not pass is a figure, too.
 func (c *Comparison) judgeVerdicts() {
-	code := func(verdict string) int {
-		for code, name := range judge.Verdicts { //order-free: names are different
-			if name == verdict {
-				return code
-			}
-		}
-		return judge.ExitUnknown
-	}
-	worst := [2]int{}
-	reason := ""
+	gravest, passed := [2]int{}, [2]int{}
+	reason, known := "", false
 	for i, set := range []Set{c.A, c.B} {
 		for _, r := range set.Runs {
-			if got := code(r.Verdict); r.Verdict != "" && judge.Graver(worst[i], got) != worst[i] {
-				worst[i] = got
+			known = known || r.Verdict != ""
+			code := codeOf(r.Verdict)
+			if code == judge.ExitPassed {
+				passed[i]++
+			}
+			if judge.Graver(gravest[i], code) != gravest[i] {
+				gravest[i] = code
 				if i == 1 {
 					reason = r.Reason
 				}
 			}
 		}
 	}
-	j := reports.Judgement{Name: "verdict of the runs", Verdict: reports.Passed,
-		Detail: judge.Verdicts[worst[0]]}
-	if worst[0] != worst[1] {
-		j.Detail += ", and then " + judge.Verdicts[worst[1]]
+	if !known {
+		return
 	}
-	if judge.Graver(worst[0], worst[1]) != worst[0] {
+	j := reports.Judgement{Name: "verdict of the runs", Verdict: reports.Passed,
+		Detail: fmt.Sprintf("%d of %d passed, and then %d of %d", passed[0], len(c.A.Runs), passed[1],
+			len(c.B.Runs))}
+	violates := gravest[1] == judge.ExitSafety || gravest[1] == judge.ExitLiveness
+	if violates && judge.Graver(gravest[0], gravest[1]) != gravest[0] ||
+		passed[0] == len(c.A.Runs) && passed[1] == 0 {
 		j.Verdict = reports.Violated
+		j.Detail += "; " + judge.Verdicts[gravest[1]]
 		if reason != "" {
 			j.Detail += ": " + reason
 		}
 	}
 	c.Judgements = append(c.Judgements, j)
+}
+
+// codeOf is the exit code of a run's verdict; that of unknown if it is no such verdict.
+func codeOf(verdict string) int {
+	for code, name := range judge.Verdicts { //order-free: names are different
+		if name == verdict {
+			return code
+		}
+	}
+	return judge.ExitUnknown
 }
 
 func (c *Comparison) sumUp() {
@@ -443,7 +471,9 @@ func (c *Comparison) sumUp() {
 		}
 		return names
 	}
-	parted := c.Deterministic && c.First != nil
+	parted := slices.ContainsFunc(c.Judgements, func(j reports.Judgement) bool {
+		return j.Name == eventByEvent && j.Verdict == reports.Violated
+	})
 	switch violated, unknown := of(reports.Violated), of(reports.Unknown); {
 	case len(violated) > 0:
 		c.Code, c.Verdict = judge.ExitExpectation, "worse: "+list(violated)

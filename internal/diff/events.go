@@ -99,8 +99,8 @@ func (d FirstDifference) Brief() string {
 	switch {
 	case d.Event >= 0:
 		a, b := d.sides()
-		return fmt.Sprintf("the first difference is event %d, at %.3f s: %s; and in the other: %s", d.Event, d.At,
-			a, b)
+		return fmt.Sprintf("the first difference is event %d: %s; and in the other: %s", d.Event,
+			timed(d.A, a), timed(d.B, b))
 	case d.Sample != nil:
 		return "the events are the same, and " + d.sampleText()
 	}
@@ -130,7 +130,7 @@ func (d FirstDifference) sampleText() string {
 // sides are the events in which both part, in words that tell them apart.
 func (d FirstDifference) sides() (a, b string) {
 	a, b = eventText(d.A), eventText(d.B)
-	if a == b {
+	if a == b && d.A.T == d.B.T {
 		a, b = rawText(d.A), rawText(d.B)
 	}
 	return a, b
@@ -147,6 +147,14 @@ func eventText(e *reports.Event) string {
 		return strings.TrimSuffix(fmt.Sprintf("worker %d is %s: %s", e.Worker, e.State, e.Text), ": ")
 	}
 	return e.Says()
+}
+
+// timed puts the time of an event before its text.
+func timed(e *reports.Event, text string) string {
+	if e == nil {
+		return text
+	}
+	return fmt.Sprintf("at %.5f s %s", e.T, text)
 }
 
 // rawText is an event with all that it has.

@@ -13,7 +13,7 @@ import (
 func (c *Comparison) WriteMarkdown(w io.Writer) error {
 	var text strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }
-	line("### simulate diff: %s\n", c.Verdict)
+	line("### simulate diff: %s\n", escape(c.Verdict))
 	line("- A: %s\n- B: %s", escape(c.A.describe()), escape(c.B.describe()))
 	for _, note := range c.Notes {
 		line("- Note: %s", escape(note))

@@ -44,6 +44,7 @@ const (
 	Restarts     = "restarts"
 	Pauses       = "pauses"
 	Repeated     = "repeated"
+	NotPassed    = "not_passed"
 	Sustained    = "sustained"
 )
 
@@ -76,11 +77,20 @@ func Metrics() []Metric {
 		{Restarts, "", Lower, false},
 		{Pauses, "", Lower, false},
 		{Repeated, unitSpans, Lower, false},
+		{NotPassed, "", Lower, false},
 	}
 }
 
 // Figures are the values of metrics that are known, by name.
 type Figures map[string]float64
+
+// judged sets whether the run passed: 0 if it did, 1 if not.
+func (f Figures) judged(verdict string) {
+	f[NotPassed] = 1
+	if verdict == string(reports.Passed) {
+		f[NotPassed] = 0
+	}
+}
 
 // FiguresOf returns what a whole run has shown.
 func FiguresOf(r reports.Result, samples []reports.Sample, loadSeconds float64) Figures {
@@ -89,6 +99,7 @@ func FiguresOf(r reports.Result, samples []reports.Sample, loadSeconds float64) 
 		Repeated: float64(r.Ledger.Duplicates), Pauses: float64(r.Pauses),
 		Offered: float64(r.Ledger.Sent) / loadSeconds,
 	}
+	f.judged(r.Verdict)
 	for _, w := range r.Workers {
 		f[Restarts] += float64(w.Restarts)
 	}
@@ -145,6 +156,7 @@ func FiguresOfSweep(r reports.SweepRun, loadSeconds float64) Figures {
 		FreshnessP50: r.FreshnessP50, FreshnessP99: r.FreshnessP99, LatencyP99: r.LatencyP99,
 		WorkerMemory: float64(r.WorkerBytesMax), RedisMemory: float64(r.RedisBytesMax),
 	}
+	f.judged(r.Verdict)
 	// Cores are averages over load and drain, and all that was sent came out.
 	const micro = 1e6
 	if spans := r.OfferedPerSecond * loadSeconds; spans > 0 {

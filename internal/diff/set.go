@@ -106,7 +106,7 @@ func Differences(a, b Set) []scenarios.Difference {
 	return list
 }
 
-// seeds says which seeds a set has.
+// seeds are those of the runs, which a capacity report does not say.
 func (s Set) seeds() []uint64 {
 	var list []uint64
 	for _, r := range s.Runs {
@@ -119,7 +119,7 @@ func (s Set) seeds() []uint64 {
 // describe is a set in a line.
 func (s Set) describe() string {
 	text := fmt.Sprintf("%s: %s, world %s", s.Dir, count(len(s.Runs), "run"), s.World)
-	if seeds := s.seeds(); len(seeds) > 0 {
+	if seeds := s.seeds(); s.Kind != KindCapacity {
 		text += ", " + seedText(seeds)
 	}
 	if s.Version != "" {

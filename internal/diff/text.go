@@ -46,6 +46,8 @@ func (m Metric) value(v float64) string {
 	switch {
 	case m.Unit == unitBytes || m.Unit == unitRate || math.Abs(v) >= 1e5:
 		return options.FormatGrouped(int64(math.Round(v)), ",")
+	case m.Unit == unitCost:
+		return strconv.FormatFloat(v, 'f', 2, 64)
 	case m.Unit == unitSeconds:
 		return strconv.FormatFloat(v, 'f', 3, 64)
 	}
@@ -93,10 +95,7 @@ func (r *Row) p() string {
 
 // finding is what was found, in words.
 func (r *Row) finding() string {
-	switch {
-	case !r.judged && r.Better != Neither && !r.equal():
-		return "not judged"
-	case r.Certain && r.Shape < r.Ranks && r.Finding != FoundSmall:
+	if r.split && r.Shape < r.Ranks && r.Finding != FoundSmall {
 		return string(r.Finding) + " (in shape)"
 	}
 	return string(r.Finding)
@@ -128,7 +127,6 @@ func (c *Comparison) values() string {
 
 // note says what else a reader must know.
 func (c *Comparison) note() {
-	c.Notes = append(append(c.A.Notes, c.B.Notes...), c.Notes...)
 	if c.A.Version != c.B.Version {
 		c.Notes = append(c.Notes, fmt.Sprintf("they were made by different versions: %s, and %s",
 			orUnknown(c.A.Version), orUnknown(c.B.Version)))
