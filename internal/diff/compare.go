@@ -56,7 +56,8 @@ const (
 	FoundUnclear Finding = "unclear"
 	// FoundTooFew: there are so few values that no difference could be certain.
 	FoundTooFew Finding = "too few values"
-	// FoundNone: rules are given, and none is about this figure; or it only says what was asked for.
+	// FoundNone: rules are given, and none is about a change of this figure; or it only says what was
+	// asked for.
 	FoundNone Finding = "not judged"
 )
 
@@ -88,7 +89,7 @@ type Row struct {
 	// Certain is true if a test found a difference, or if both sets are constant, and differ.
 	Certain bool    `json:"certain"`
 	Finding Finding `json:"finding"`
-	// judged is false if rules are given, and none is about this.
+	// judged is false if rules are given, and none is about a change of this.
 	judged bool
 	// split is true if the test of the shape found the difference.
 	split bool
@@ -242,7 +243,7 @@ func (c *Comparison) measure(group string) {
 		row := Row{Group: group, Metric: m, A: sideOf(values[0]), B: sideOf(values[1]), Batch: long,
 			Ranks: 1, Shape: 1}
 		row.judged = len(c.Rules) == 0 && m.Better != Neither ||
-			slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.Metric == m })
+			slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.Metric == m && r.Kind != BoundLevel })
 		row.Shift, row.Interval = shift(row.A.Values, row.B.Values)
 		row.Up, row.Down = moved(row.A.Values, row.B.Values)
 		c.Rows = append(c.Rows, row)
