@@ -55,6 +55,7 @@ const examples = `Examples:
   simulate explore protocol --workers 2 --spans 4 --faults 2
   simulate capacity steady --target 60000/s --headroom 30%
   simulate validate my.yaml
+  simulate diff runs/before runs/after --rule "freshness_p99 <= +10%"
   simulate replay runs/hang-1
   simulate shrink runs/mine
 
