@@ -28,6 +28,8 @@ require (
 	gonum.org/v1/plot v0.17.0
 )
 
+require github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794
+
 require (
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect
 	codeberg.org/go-latex/latex v0.2.0 // indirect
