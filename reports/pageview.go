@@ -13,7 +13,7 @@ import (
 // pageView is what the template shows: the page with every value as text.
 type pageView struct {
 	Page
-	Style     template.CSS
+	storyView
 	Class     string
 	Account   string
 	Figures   []figure

@@ -91,6 +91,7 @@ func Write(o *judge.Outcome, dir string) error {
 				return reports.Page{
 					Result: o.Result, Description: o.Scenario.Description, Decisive: decisive,
 					Timeline: timeline, Events: o.Events, Scenario: o.Scenario.String(),
+					Story: reports.NewStory(timeline, o.Events, o.Glances, o.Result),
 				}.Write(w)
 			}),
 		)

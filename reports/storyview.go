@@ -1,0 +1,92 @@
+package reports
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// storyView is what the template of a timeline shows.
+type storyView struct {
+	Notes         []string
+	TimelineLabel string
+	Style         template.CSS
+	// Script is the page's only one; the page says so by its hash, so that no other runs.
+	Script     template.JS
+	ScriptHash string
+	StoryText  template.JS
+	Legend     []storyClass
+}
+
+// storyClass is what a colour means.
+type storyClass struct{ Class, Text string }
+
+func (s *Story) view(label string) (storyView, error) {
+	text, err := json.Marshal(s) // escapes what could end the element
+	if err != nil {
+		return storyView{}, fmt.Errorf("write the timeline: %w", err)
+	}
+	script := spansScript + timelineScript
+	sum := sha256.Sum256([]byte(script))
+	return storyView{
+		Notes: s.Notes, TimelineLabel: label, Script: template.JS(script), StoryText: template.JS(text),
+		ScriptHash: "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
+		Style:      template.CSS(pageStyle + timelineStyle + storyStyle() + chartStyle()), Legend: s.legend(),
+	}, nil
+}
+
+// legend explains the colours that the lanes have, in the order of the palette.
+func (s *Story) legend() []storyClass {
+	texts := map[string]string{}
+	for _, lane := range s.Lanes {
+		for _, bar := range slices.Concat(lane.Bars, lane.Under) {
+			texts[bar.Class] = bar.Text
+		}
+	}
+	var list []storyClass
+	for _, c := range storyClasses() {
+		text, used := texts[c.class]
+		if !used {
+			continue
+		}
+		list = append(list, storyClass{c.class, cmp.Or(c.text, text)})
+	}
+	return list
+}
+
+// classColor is the colour of a class of bars, and what it means if the bars' own text does not say.
+type classColor struct {
+	class, text string
+	color       string
+}
+
+// storyClasses are all classes of bars.
+func storyClasses() []classColor {
+	var list []classColor
+	for _, state := range States() {
+		list = append(list, classColor{string(state), string(state), hex(stateColors[state])})
+	}
+	for _, stage := range slices.Sorted(maps.Keys(stageColors)) {
+		list = append(list, classColor{"stage-" + stage, "in stage " + stage, hex(stageColors[stage])})
+	}
+	list = append(list, classColor{"paused", "input paused", hex(pauseSet)})
+	for i, c := range ownerColors {
+		list = append(list, classColor{fmt.Sprintf("owner-%d", i), "", hex(c)})
+	}
+	return append(list, classColor{"owner-none", "owner down", hex(ownerNone)})
+}
+
+// storyStyle gives each class its colour.
+func storyStyle() string {
+	var text strings.Builder
+	for _, c := range storyClasses() {
+		fmt.Fprintf(&text, ".c-%s { fill: var(--%[2]s); background: var(--%[2]s); }\n", c.class, c.color[1:])
+	}
+	return text.String()
+}

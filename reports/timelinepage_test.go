@@ -1,0 +1,184 @@
+package reports
+
+import (
+	"encoding/json"
+	"fmt"
+	"html"
+	"strings"
+	"testing"
+)
+
+// driver frames a page, presses keys and chooses filters in it, and writes down after each what the
+// timeline says.
+const driver = `<!doctype html><body>
+<iframe style="width:%dpx;height:900px;border:0" srcdoc="%s"></iframe>
+<pre id="said"></pre><script>
+const acts = %s
+onload = () => {
+  const frame = document.querySelector("iframe"), page = frame.contentDocument
+  const at = id => page.getElementById("tl-" + id)
+  const look = () => ({
+    Now: at("now").textContent, Bad: at("now").className == "violated",
+    Lanes: [...page.querySelectorAll("#tl-svg text")].map(t => t.textContent),
+    State: [...at("state").children].map(e => e.textContent.trim()),
+    Open: at("step").hidden ? [] : [...at("open").children].map(e => (e.className == "taken" ? "* " : "") + e.textContent),
+    Changed: at("step").hidden ? [] : [...at("changed").children].map(e => [...e.children].map(c => c.textContent).join(": ")),
+    Unknown: at("unknown").hidden ? "" : at("unknown").textContent,
+    Journey: at("journey").hidden ? [] : [...at("journey").children].map(e => e.textContent),
+  })
+  const said = [look()]
+  for (const [what, value] of acts) {
+    const e = at(what)
+    if (what == "key" || what == "shift") page.dispatchEvent(new frame.contentWindow.KeyboardEvent("keydown",
+      {key: value, shiftKey: what == "shift", bubbles: true, cancelable: true}))
+    else if (what == "click") at(value).click()
+    else if (what == "span") { e.value = value; at("find").requestSubmit() }
+    else { e.value = value; e.dispatchEvent(new Event("change", {bubbles: true})) }
+    said.push(look())
+  }
+  document.getElementById("said").textContent = JSON.stringify(said)
+}</script>`
+
+// said is what the timeline shows.
+type said struct {
+	Now     string
+	Bad     bool
+	Lanes   []string
+	State   []string
+	Open    []string
+	Changed []string
+	Unknown string
+	Journey []string
+}
+
+// act is a key that is pressed, a button that is clicked, or a filter that is chosen.
+type act struct{ what, value string }
+
+// drive does things to the timeline of a page; the first that is said is how it begins.
+func drive(t *testing.T, page string, width int, acts ...act) []said {
+	t.Helper()
+	list := [][2]string{}
+	for _, a := range acts {
+		list = append(list, [2]string{a.what, a.value})
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := saved(t, "frame.html", fmt.Sprintf(driver, width, html.EscapeString(page), text))
+	dom, log := chromium(t, path, "--dump-dom")
+	if complained := complaints(log); len(complained) > 0 {
+		t.Errorf("the page complains: %q", complained)
+	}
+	_, out, _ := strings.Cut(dom, `<pre id="said">`)
+	out, _, _ = strings.Cut(out, "</pre>")
+	var all []said
+	if err := json.Unmarshal([]byte(html.UnescapeString(out)), &all); err != nil {
+		t.Fatalf("%v in %q\n%s", err, out, log)
+	}
+	if len(all) != len(acts)+1 {
+		t.Fatalf("%d answers to %d acts", len(all), len(acts))
+	}
+	return all
+}
+
+// told is a page of a short run with one violation.
+func told() Page {
+	events := []Event{
+		{T: -0.1, Kind: EventWorker, Worker: 0, State: StateStarting},
+		{T: -0.1, Kind: EventWorker, Worker: 1, State: StateStarting},
+		{T: 0, Kind: EventPhase, Worker: NoWorker, Text: PhaseLoad},
+		{T: 0, Kind: EventWorker, Worker: 0, State: StateHealthy},
+		{T: 0, Kind: EventWorker, Worker: 1, State: StateHealthy},
+		{T: 2, Kind: EventFaultBegin, Worker: 1, Fault: "at 2s hang worker 1"},
+		{T: 4, Kind: EventWorker, Worker: 1, State: StateHung, Text: "no sign of life"},
+		{T: 4, Kind: EventGateClosed, Worker: 1, Shards: []int{1, 3}, Text: "worker 1 is down"},
+		{T: 6, Kind: EventGateOpened, Worker: 1, Shards: []int{1, 3}},
+		{T: 7, Kind: EventFaultBegin, Worker: NoWorker, Fault: "at 7s pause redis for 1s"},
+		{T: 10, Kind: EventPhase, Worker: NoWorker, Text: PhaseDrain},
+	}
+	var samples []Sample
+	var glances []Glance
+	for i := range 101 {
+		at := float64(i) / 10
+		samples = append(samples, Sample{T: at, Sent: int64(100 * i), Flushed: int64(90 * i)})
+		stage := "idle"
+		if i == 50 {
+			stage = "ack"
+		}
+		glances = append(glances, Glance{T: at, Workers: []WorkerGlance{
+			{Worker: 0, Stage: stage, Up: true, Shards: []int{0, 2}},
+			{Worker: 1, Stage: "idle", Up: i < 40 || i > 60, Shards: []int{1, 3}},
+		}})
+	}
+	at := 5.0
+	result := Result{Scenario: "told", Verdict: "safety violated", Invariants: []Judgement{
+		{Name: "process limit", Verdict: Violated, Detail: "at 5.0s there were 3", At: &at}}}
+	timeline := NewTimeline(events, samples)
+	return Page{Result: result, Timeline: timeline, Events: events,
+		Story: NewStory(timeline, events, glances, result)}
+}
+
+// TestTimelineKeys: the page begins at the violation, and steps from it in both directions.
+func TestTimelineKeys(t *testing.T) {
+	all := drive(t, written(t, told()), 1200,
+		act{"key", "ArrowRight"}, act{"key", "ArrowLeft"}, act{"key", "p"}, act{"key", "Home"},
+		act{"key", "v"}, act{"key", "End"}, act{"click", "bad-prev"}, act{"shift", "ArrowRight"})
+	for i, want := range []string{
+		"5.0 s (9 of 12): process limit is violated: at 5.0s there were 3",
+		"6.0 s (10 of 12): input of shards [1 3] resumed",
+		"5.0 s (9 of 12): process limit",
+		"4.0 s (8 of 12): input of shards [1 3] paused: worker 1 is down",
+		"-0.1 s (1 of 12): worker 0 is starting",
+		"5.0 s (9 of 12): process limit",
+		"10.0 s (12 of 12): phase: drain",
+		"5.0 s (9 of 12): process limit",
+		"5.101 s (between events)",
+	} {
+		if !strings.HasPrefix(all[i].Now, want) {
+			t.Errorf("after %d acts it says %q, want %q", i, all[i].Now, want)
+		}
+		if all[i].Bad != strings.Contains(want, ": process limit") {
+			t.Errorf("after %d acts: violated is %v", i, all[i].Bad)
+		}
+	}
+	for _, want := range []string{"worker 0 healthy, ack", "worker 1 hung", "shard 0 worker 0",
+		"shard 3 worker 1, down, input paused: worker 1 is down", "spans buffered 500"} {
+		if !strings.Contains(strings.Join(all[0].State, "\n"), want) {
+			t.Errorf("at 5 s %q is missing in %q", want, all[0].State)
+		}
+	}
+}
+
+// TestTimelineFilters: a worker's lanes are its own and those of its shards; events of others go, and
+// what concerns all stays.
+func TestTimelineFilters(t *testing.T) {
+	all := drive(t, written(t, told()), 420, act{"worker", "0:0"}, act{"key", "Escape"},
+		act{"shard", "3"}, act{"key", "n"})
+	for i, want := range []struct {
+		in, out []string
+		now     string
+	}{
+		{[]string{"worker 0", "worker 1", "shard 0", "shard 3"}, nil, "5.0 s (9 of 12): process"},
+		{[]string{"worker 0", "shard 0", "shard 2"}, []string{"worker 1", "shard 1", "shard 3"},
+			"5.0 s (4 of 6): process"},
+		{[]string{"worker 0", "worker 1", "shard 0", "shard 3"}, nil, "5.0 s (9 of 12): process"},
+		{[]string{"worker 1", "shard 3"}, []string{"worker 0", "shard 0", "shard 1"}, "5.0 s (7 of 10): process"},
+		{[]string{"worker 1", "shard 3"}, []string{"worker 0"}, "6.0 s (8 of 10): input of shards [1 3] resumed"},
+	} {
+		lanes := "\n" + strings.Join(all[i].Lanes, "\n") + "\n"
+		for _, name := range want.in {
+			if !strings.Contains(lanes, "\n"+name+"\n") {
+				t.Errorf("after %d acts there is no lane %s", i, name)
+			}
+		}
+		for _, name := range want.out {
+			if strings.Contains(lanes, "\n"+name+"\n") {
+				t.Errorf("after %d acts there is a lane %s", i, name)
+			}
+		}
+		if !strings.HasPrefix(all[i].Now, want.now) {
+			t.Errorf("after %d acts it says %q, want %q", i, all[i].Now, want.now)
+		}
+	}
+}
