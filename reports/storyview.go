@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"image/color"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 )
@@ -43,6 +45,9 @@ func (s *Story) view(label string) (storyView, error) {
 
 // legend explains the colours that the lanes have, in the order of the palette.
 func (s *Story) legend() []storyClass {
+	if s.Unit == UnitSteps {
+		return nil // its bars have their texts on them
+	}
 	texts := map[string]string{}
 	for _, lane := range s.Lanes {
 		for _, bar := range slices.Concat(lane.Bars, lane.Under) {
@@ -68,7 +73,15 @@ type classColor struct {
 
 // storyClasses are all classes of bars.
 func storyClasses() []classColor {
-	var list []classColor
+	list := []classColor{{"down", "", hex(downColor)}}
+	for _, of := range []struct {
+		prefix string
+		colors map[string]color.NRGBA
+	}{{"place-", placeColors}, {"phase-", phaseColors}} {
+		for _, name := range slices.Sorted(maps.Keys(of.colors)) {
+			list = append(list, classColor{of.prefix + name, "", hex(of.colors[name])})
+		}
+	}
 	for _, state := range States() {
 		list = append(list, classColor{string(state), string(state), hex(stateColors[state])})
 	}
@@ -82,11 +95,35 @@ func storyClasses() []classColor {
 	return append(list, classColor{"owner-none", "owner down", hex(ownerNone)})
 }
 
-// storyStyle gives each class its colour.
+// storyStyle gives each class its colour, and what is written on it one that can be read, also where
+// the page is dark.
 func storyStyle() string {
-	var text strings.Builder
+	var text, dark strings.Builder
 	for _, c := range storyClasses() {
 		fmt.Fprintf(&text, ".c-%s { fill: var(--%[2]s); background: var(--%[2]s); }\n", c.class, c.color[1:])
+		fmt.Fprintf(&text, ".tl-on-%s { fill: %s; }\n", c.class, readable(c.color))
+		fmt.Fprintf(&dark, ".tl-on-%s { fill: %s; }\n", c.class, readable(darkOf[c.color]))
 	}
-	return text.String()
+	return text.String() + "@media (prefers-color-scheme: dark) {\n" + dark.String() + "}\n"
+}
+
+// readable is the colour of a text on another, #RRGGBB: black or white, whichever has more contrast
+// (WCAG 2.2, relative luminance).
+func readable(on string) string {
+	var rgb [3]uint8
+	_, _ = fmt.Sscanf(on, "#%02X%02X%02X", &rgb[0], &rgb[1], &rgb[2]) // the palette's own form
+	luminance := 0.0
+	for i, share := range []float64{0.2126, 0.7152, 0.0722} {
+		v := float64(rgb[i]) / 255
+		if v <= 0.04045 {
+			v /= 12.92
+		} else {
+			v = math.Pow((v+0.055)/1.055, 2.4)
+		}
+		luminance += share * v
+	}
+	if luminance > 0.179 { // where both have the same
+		return "#111827"
+	}
+	return "#ffffff"
 }

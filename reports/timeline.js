@@ -35,14 +35,14 @@
   // Filters.
   const laneOfWorker = lane => `${lane.consumer}:${lane.worker}`
   const workers = story.lanes.filter(l => l.group === 'workers' && l.worker >= 0)
-  const shards = story.lanes.filter(l => l.group === 'shards')
+  const shards = story.lanes.filter(l => l.group === 'shards' && l.shard >= 0)
   const ownersOf = lane => new Set(lane.bars.map(b => b.x.replace(/, down$/, '')))
   const nameIn = (lane, names) => names.has(lane.name) || lane.consumer === 0 && names.has('worker ' + lane.worker)
   const chosenWorker = () => workers.find(l => laneOfWorker(l) === view.worker)
   const chosenShard = () => shards.find(l => String(l.shard) === view.shard)
   const passes = lane => {
     const w = chosenWorker(), s = chosenShard()
-    if (lane.group === 'shards') return (!s || lane === s) && (!w || nameIn(w, ownersOf(lane)))
+    if (lane.shard >= 0) return (!s || lane === s) && (!w || nameIn(w, ownersOf(lane)))
     if (lane.group !== 'workers' || lane.worker < 0) return true
     return (!w || lane === w) && (!s || nameIn(lane, ownersOf(s)))
   }
@@ -75,6 +75,16 @@
       paths[b.c] = (paths[b.c] || '') + `M${x0.toFixed(1)} ${y}h${Math.max(x1 - x0, 0.8).toFixed(1)}v${h}H${x0.toFixed(1)}z`
     }
     for (const [c, d] of Object.entries(paths)) still.append(svgOf('path', {class: 'c-' + c, d}))
+    if (h < 12) return
+    // Neighbours that say the same share one text, where there is room for it.
+    for (let i = 0, j; i < list.length; i = j) {
+      for (j = i + 1; j < list.length && list[j].x === list[i].x && list[j].f <= list[j - 1].t; j++);
+      const x0 = clamp(x(list[i].f), left, left + plot), room = clamp(x(list[j - 1].t), left, left + plot) - x0 - 8
+      const fits = Math.floor(room / 6), text = list[i].x
+      if (fits < 4 || fits < text.length && !steps) continue
+      still.append(svgOf('text', {x: x0 + 4, y: y + h / 2 + 4, class: 'tl-label tl-on-' + list[i].c},
+        fits < text.length ? text.slice(0, fits - 1) + '…' : text))
+    }
   }
   const label = (text, y, extra) =>
     still.append(svgOf('text', {x: left - 6, y, 'text-anchor': 'end', class: 'tl-label ' + (extra || '')}, text))
@@ -88,7 +98,8 @@
   const lanesMax = 40
   const draw = () => {
     width = Math.max(svg.clientWidth || svg.parentNode.clientWidth, 240)
-    left = width < 560 ? 66 : 92
+    const longest = Math.max(6, ...story.lanes.filter(passes).map(l => l.name.length))
+    left = clamp(longest * 6 + 16, 60, width < 560 ? 84 : 150)
     plot = width - left - 12
     still.replaceChildren()
     let y = headHeight
@@ -214,8 +225,8 @@
     const now = m && m.t === view.t ? m : null
     $('now').replaceChildren()
     $('now').className = now && now.bad ? 'violated' : ''
-    const where = now ? `${view.at + 1} of ${moments.length}` : `between events`
-    $('now').append(html('strong', '', time(view.t)), ` (${where})`, now ? ': ' + now.text : '')
+    const where = steps ? ` of ${story.to}` : now ? ` (${view.at + 1} of ${moments.length})` : ' (between events)'
+    $('now').append(html('strong', '', time(view.t)), where, now ? ': ' + now.text : '')
     const cells = []
     for (const lane of story.lanes) {
       if (!passes(lane)) continue
@@ -412,7 +423,7 @@
       const exact = moments.find(m => m.t === Number(t))
       if (exact) goToMoment(exact)
       else goTo(Number(t))
-    } else goToMoment(moments.find(m => m.bad) || moments[0])
+    } else goToMoment(!steps && moments.find(m => m.bad) || moments[0])
   }
   root.hidden = false
   let drawn = 0

@@ -182,3 +182,46 @@ func TestTimelineFilters(t *testing.T) {
 		}
 	}
 }
+
+// TestSearchPage: each step has the choices that were open and what it changed, forwards and back.
+func TestSearchPage(t *testing.T) {
+	lane := func(name string, values ...string) StoryLane {
+		l := StoryLane{Name: name, Worker: NoWorker, Shard: NoShard}
+		for i, value := range values {
+			l.Bars = append(l.Bars, StoryBar{float64(i) - 0.5, float64(i) + 0.5, "down", value})
+		}
+		return l
+	}
+	page := SearchPage{Title: "explore protocol " + foreign, Wrong: "lost: a0", System: "1 worker", Command: "again",
+		Story: &Story{Unit: UnitSteps, To: 2,
+			Lanes: []StoryLane{lane("reader 0", "idle", "about to attach", "idle"), lane("span a0", "input", "input", "nowhere")},
+			Moments: []StoryMoment{
+				{T: 0, Text: "the beginning", Worker: NoWorker, Taken: -1, Open: []string{}},
+				{T: 1, Text: "reader 0: read a0", Worker: NoWorker, Open: []string{"reader 0: read a0", "reader 0 crashes"},
+					Changed: []StoryChange{{"reader 0", "idle", "about to attach " + foreign}}},
+				{T: 2, Text: "reader 0 crashes", Worker: NoWorker, Bad: true, Taken: 1,
+					Open:    []string{"reader 0: attach a0", "reader 0 crashes"},
+					Changed: []StoryChange{{"span a0", "input", "nowhere"}}},
+			}}}
+	var out strings.Builder
+	if err := page.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	all := drive(t, out.String(), 1000, act{"key", "ArrowRight"}, act{"key", "n"}, act{"key", "ArrowLeft"},
+		act{"key", "Home"}, act{"key", "v"})
+	for i, want := range []struct{ now, open, changed, state string }{
+		{"step 0 of 2: the beginning", "", "", "span a0 input"},
+		{"step 1 of 2: reader 0: read a0", "* reader 0: read a0|reader 0 crashes", "reader 0: idle: about to attach " + foreign,
+			"reader 0 about to attach"},
+		{"step 2 of 2: reader 0 crashes", "reader 0: attach a0|* reader 0 crashes", "span a0: input: nowhere", "span a0 nowhere"},
+		{"step 1 of 2: ", "* reader 0: read a0|reader 0 crashes", "reader 0: idle: about to attach " + foreign, "span a0 input"},
+		{"step 0 of 2: ", "", "", "reader 0 idle"},
+		{"step 2 of 2: ", "reader 0: attach a0|* reader 0 crashes", "span a0: input: nowhere", "reader 0 idle"},
+	} {
+		got := all[i]
+		if !strings.HasPrefix(got.Now, want.now) || strings.Join(got.Open, "|") != want.open ||
+			strings.Join(got.Changed, "|") != want.changed || !strings.Contains(strings.Join(got.State, "|"), want.state) {
+			t.Errorf("after %d acts: %+v, want %+v", i, got, want)
+		}
+	}
+}
