@@ -20,6 +20,8 @@ type Config struct {
 	// PortFaults happen at the ports of each consumer and its workers, from the start to the end of
 	// the run.
 	PortFaults portfault.List
+	// Switch has chance drawn anew in the course of the run. Nil: the scenario's seed decides all.
+	Switch *Switch
 	// Log receives the consumers' logs. Nil: nothing is logged.
 	Log *slog.Logger
 	// Progress hears of the run ten times a second, and of what happens at once. Nil: nobody does.

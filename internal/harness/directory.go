@@ -21,6 +21,8 @@ const (
 	FileSamples  = "samples.csv"
 	FileReplay   = "replay.sh"
 	FileReport   = "report.html"
+	// FileCertainty is there once somebody has asked how certain the failure was.
+	FileCertainty = "certainty.json"
 	// ChartTimeline, and the charts of reports.Timeline.Charts, are written as PNG and SVG.
 	ChartTimeline = reports.ChartTimeline
 )
@@ -86,16 +88,40 @@ func Write(o *judge.Outcome, dir string) error {
 			}),
 			os.Chmod(filepath.Join(dir, FileReplay), 0o755),
 			saveCharts(dir, timeline),
-			writeFile(dir, FileReport, func(w io.Writer) error {
-				decisive, _ := o.Decisive()
-				return reports.Page{
-					Result: o.Result, Description: o.Scenario.Description, Decisive: decisive,
-					Timeline: timeline, Events: o.Events, Scenario: o.Scenario.String(),
-					Story: reports.NewStory(timeline, o.Events, o.Glances, o.Result),
-				}.Write(w)
-			}),
+			writeFile(dir, FileReport, pageOf(o, timeline).Write),
 		)
 	})
+}
+
+// WriteReport writes the page of a run again, and how certain its failure was; the other files stay
+// as they are. Each file is complete, or as it was.
+func WriteReport(o *judge.Outcome, dir string) error {
+	timeline := reports.NewTimeline(o.Events, o.Samples)
+	return errors.Join(
+		replaceFile(dir, FileCertainty, func(w io.Writer) error {
+			return reports.WriteJSON(w, o.Certainty)
+		}),
+		replaceFile(dir, FileReport, pageOf(o, timeline).Write),
+	)
+}
+
+func pageOf(o *judge.Outcome, timeline reports.Timeline) reports.Page {
+	decisive, _ := o.Decisive()
+	story := reports.NewStory(timeline, o.Events, o.Glances, o.Result)
+	story.Certainty = o.Certainty
+	return reports.Page{
+		Result: o.Result, Description: o.Scenario.Description, Decisive: decisive,
+		Timeline: timeline, Events: o.Events, Scenario: o.Scenario.String(), Story: story,
+	}
+}
+
+// replaceFile writes a file beside an earlier one, whose place it takes when it is complete.
+func replaceFile(dir, name string, write func(io.Writer) error) error {
+	fresh := "." + name + ".new"
+	if err := writeFile(dir, fresh, write); err != nil {
+		return errors.Join(err, os.Remove(filepath.Join(dir, fresh)))
+	}
+	return os.Rename(filepath.Join(dir, fresh), filepath.Join(dir, name))
 }
 
 // The files of a sweep's directory, beside the scenario.

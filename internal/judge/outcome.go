@@ -43,6 +43,8 @@ type Outcome struct {
 	Samples []reports.Sample
 	// Glances are what was seen of the workers, for the timeline.
 	Glances []reports.Glance
+	// Certainty is how certain the failure was, over time; nil if nobody asked.
+	Certainty *reports.Certainty
 	// Script is the shell script that makes the same run again from any working directory, with the
 	// scenario beside it.
 	Script string
