@@ -57,7 +57,7 @@ type Page struct {
 func (p Page) Write(w io.Writer) error {
 	p.Timeline.Title = ""
 	if p.Story == nil {
-		p.Story = NewStory(p.Timeline, p.Events, nil, p.Result)
+		p.Story = NewStory(p.Timeline, p.Events, Watched{}, p.Result)
 	}
 	story, err := p.Story.view("what happened to workers and shards, over time")
 	if err != nil {

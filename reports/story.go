@@ -132,22 +132,27 @@ const (
 )
 
 // NewStory tells the story of a run: the timeline of its charts, what its workers did, its events,
-// and what was violated.
-func NewStory(t Timeline, events []Event, glances []Glance, result Result) *Story {
+// where its spans were, and what was violated.
+func NewStory(t Timeline, events []Event, seen Watched, result Result) *Story {
 	s := &Story{Unit: UnitSeconds, From: round(t.From), To: round(t.To), LoadEnds: round(t.LoadEnds),
-		Lanes: []StoryLane{}, Moments: []StoryMoment{}}
+		Lanes: []StoryLane{}, Moments: []StoryMoment{}, Spans: seen.Spans, Certainty: seen.Certainty}
+	glances := seen.Glances
 	for _, bar := range t.Faults {
 		s.Faults = append(s.Faults, StoryFault{round(bar.From), round(bar.To), bar.Fault, bar.Consumer,
 			bar.Worker})
 	}
 	if every := step(len(glances), glancesMax); every > 1 {
-		s.note("Stages and owners: every %dth of %d looks is shown.", every, len(glances))
+		s.note("Owners of shards, and stages as far as they were looked at: every %dth of %d looks is shown.",
+			every, len(glances))
 		glances = sparse(glances, glancesMax)
 	}
-	s.workers(t, glances)
+	s.workers(t, glances, seen)
 	s.shards(events, glances, t.To)
 	s.curves(t.Samples)
 	s.moments(t, events, result)
+	if s.Spans != nil {
+		s.Notes = append(s.Notes, s.Spans.notes()...)
+	}
 	return s
 }
 
@@ -155,9 +160,18 @@ func (s *Story) note(format string, args ...any) {
 	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
 }
 
-// workers has a lane for each worker: its states, and below them the stages in which it was seen.
-func (s *Story) workers(t Timeline, glances []Glance) {
+// workers has a lane for each worker: its states, and below them its stages.
+func (s *Story) workers(t Timeline, glances []Glance, seen Watched) {
 	several := t.several()
+	exactUntil := s.From // until when the world saw every stage
+	if n := len(seen.Stages); n > 0 {
+		exactUntil = s.To
+		if seen.StagesMissed > 0 {
+			exactUntil = seen.Stages[n-1].At.Sub(seen.Start).Seconds()
+			s.note("Every stage of the workers is shown until %.1f s; after that, what they were seen doing "+
+				"ten times a second.", exactUntil)
+		}
+	}
 	for _, l := range t.Lanes {
 		lane := StoryLane{Group: "workers", Name: who(l.Consumer, l.Worker, several),
 			Consumer: l.Consumer, Worker: l.Worker, Shard: NoShard}
@@ -165,19 +179,44 @@ func (s *Story) workers(t Timeline, glances []Glance) {
 			lane.Bars = append(lane.Bars, StoryBar{round(bar.From), round(bar.To), string(bar.State),
 				string(bar.State)})
 		}
+		lane.stages(seen, exactUntil)
 		for i, g := range glances {
 			for _, w := range g.Workers {
-				if w.Consumer == l.Consumer && w.Worker == l.Worker && w.Up {
+				if w.Consumer == l.Consumer && w.Worker == l.Worker && w.Up && g.T >= exactUntil {
 					lane.Under = extend(lane.Under, g.T, until(glances, i, s.To), "stage-"+w.Stage, w.Stage)
 				}
 			}
 		}
 		s.Lanes = append(s.Lanes, lane)
 	}
-	if len(glances) > 1 {
+	if len(glances) > 1 && exactUntil == s.From {
 		s.note("A worker's stage is what it was seen doing every %.1f s, not all that it did.",
 			glances[1].T-glances[0].T)
 	}
+}
+
+// stages adds those that the world saw to a worker's lane, as far as it was up.
+func (l *StoryLane) stages(seen Watched, until float64) {
+	var last *StageChange
+	add := func(to float64) {
+		if last == nil {
+			return
+		}
+		for _, bar := range l.Bars { // what hangs or is dead is in no stage
+			from, to := max(last.At.Sub(seen.Start).Seconds(), bar.From), min(to, bar.To)
+			up := State(bar.Class) == StateHealthy || State(bar.Class) == StateBackpressure
+			if up && from < to {
+				l.Under = extend(l.Under, from, to, "stage-"+last.Stage, last.Stage)
+			}
+		}
+	}
+	for i, change := range seen.Stages {
+		if change.Consumer == l.Consumer && change.Worker == l.Worker {
+			add(change.At.Sub(seen.Start).Seconds())
+			last = &seen.Stages[i]
+		}
+	}
+	add(until)
 }
 
 // until is how long what a look saw is taken to last: to the next one.

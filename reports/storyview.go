@@ -16,7 +16,9 @@ import (
 
 // storyView is what the template of a timeline shows.
 type storyView struct {
-	Notes         []string
+	Notes []string
+	// Look are ids of spans that the page offers to look at.
+	Look          []string
 	TimelineLabel string
 	Style         template.CSS
 	// Script is the page's only one; the page says so by its hash, so that no other runs.
@@ -36,8 +38,12 @@ func (s *Story) view(label string) (storyView, error) {
 	}
 	script := spansScript + timelineScript
 	sum := sha256.Sum256([]byte(script))
+	var look []string
+	if s.Spans != nil {
+		look = s.Spans.Look
+	}
 	return storyView{
-		Notes: s.Notes, TimelineLabel: label, Script: template.JS(script), StoryText: template.JS(text),
+		Look: look, Notes: s.Notes, TimelineLabel: label, Script: template.JS(script), StoryText: template.JS(text),
 		ScriptHash: "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
 		Style:      template.CSS(pageStyle + timelineStyle + storyStyle() + chartStyle()), Legend: s.legend(),
 	}, nil

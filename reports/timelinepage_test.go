@@ -6,6 +6,9 @@ import (
 	"html"
 	"strings"
 	"testing"
+
+	"sluice/internal/load"
+	"sluice/scenarios"
 )
 
 // driver frames a page, presses keys and chooses filters in it, and writes down after each what the
@@ -116,7 +119,7 @@ func told() Page {
 		{Name: "process limit", Verdict: Violated, Detail: "at 5.0s there were 3", At: &at}}}
 	timeline := NewTimeline(events, samples)
 	return Page{Result: result, Timeline: timeline, Events: events,
-		Story: NewStory(timeline, events, glances, result)}
+		Story: NewStory(timeline, events, Watched{Glances: glances}, result)}
 }
 
 // TestTimelineKeys: the page begins at the violation, and steps from it in both directions.
@@ -223,5 +226,67 @@ func TestSearchPage(t *testing.T) {
 			strings.Join(got.Changed, "|") != want.changed || !strings.Contains(strings.Join(got.State, "|"), want.state) {
 			t.Errorf("after %d acts: %+v, want %+v", i, got, want)
 		}
+	}
+}
+
+// TestWhereIsASpan: ids are those of the load, a span's way is told from its sending to its record, and
+// what the page does not know it says.
+func TestWhereIsASpan(t *testing.T) {
+	recipe := load.NewRecipe(scenarios.Default().Workload, 4, 7)
+	id, trace := recipe.Keys()
+	page := told()
+	page.Story.Spans = &StorySpans{
+		IDKey: fmt.Sprintf("%016x", id), TraceKey: fmt.Sprintf("%016x", trace), Exact: true, Total: 2, Beyond: 5,
+		Look: []string{recipe.ID(21).String()},
+		Traces: []StoryTrace{
+			{Root: 0, Partition: 2, Sent: []int{500, NotSent, 100}, Offsets: []int64{7, NotSent, 2}, Generations: []string{"2-17", "2-18"},
+				Entries: []SpanEntry{
+					{At: 700, Step: SpanStored, Worker: NoWorker, Spans: "0"},
+					{At: 800, Step: SpanStored, Worker: NoWorker, Generation: 1, Spans: "2"},
+					{At: 2000, Step: SpanLeased, Worker: 1}, {At: 2001, Step: SpanLoaded, Worker: 1, Spans: "0"},
+					{At: 2002, Step: SpanOut, Generation: -1, Spans: "0", Place: "1@99"},
+					{At: 2003, Step: SpanAcked, Worker: 1},
+					{At: 3000, Step: SpanAcked, Worker: 0, Generation: 1},
+				}},
+			{Root: 20, Partition: 3, Sent: []int{1000, 10}, Offsets: []int64{NotSent, NotSent}, Entries: []SpanEntry{
+				{At: 4000, Step: SpanOut, Generation: -1, Spans: "0-1", Place: "3@1"},
+				{At: 5000, Step: SpanOut, Generation: -1, Spans: "0-1", Place: "3@2"}}},
+		}}
+	all := drive(t, written(t, page), 1000, act{"span", recipe.ID(0).String()}, act{"key", "n"},
+		act{"span", recipe.ID(2).String()}, act{"span", "1"}, act{"span", recipe.ID(21).String()},
+		act{"span", recipe.Trace(20).String()}, act{"span", "123456789"}, act{"span", "xyz"}, act{"key", "Escape"})
+	for i, want := range []struct {
+		unknown string
+		journey []string
+		now     string
+	}{
+		{},
+		{"place 1 of its trace, partition 2: came out.", []string{"0.5 s sent to 2@7 of the input",
+			"0.7 s stored by consumer 0, in generation 2-17", "2.0 s generation 2-17 is leased by worker 1",
+			"2.001 s generation 2-17 is loaded by worker 1", "2.002 s out: output record 1@99",
+			"2.003 s generation 2-17 is acknowledged by worker 1, and deleted"}, "0.5 s (4 of"},
+		{"place 1 of its trace", nil, "0.7 s (5 of"},
+		{"place 3 of its trace, partition 2: never came out.", []string{"0.6 s sent to 2@9 of the input",
+			"0.8 s stored by consumer 0, in generation 2-18",
+			"3.0 s generation 2-18 is acknowledged by worker 0, and deleted"}, "0.6 s"},
+		{"number 1, at place 2 of its trace, partition 2: never sent.", []string{}, ""},
+		{"place 2 of its trace, partition 3: came out 2 times.", []string{"1.01 s sent to partition 3 of the input",
+			"4.0 s out: output record 3@1", "5.0 s again out: output record 3@2"}, "1.01 s"},
+		{"Trace with 2 spans, the first of which is number 20", []string{"1.0 s its first span is sent",
+			"1.01 s its last span is sent", "4.0 s out: output record 3@1 (spans 0-1)",
+			"5.0 s out: output record 3@2 (spans 0-1)"}, "1.0 s"},
+		{"It is number 123456789, which was not followed, or not sent.", []string{}, ""},
+		{"That is no id", []string{}, ""},
+		{},
+	} {
+		got := all[i]
+		if !strings.Contains(got.Unknown, want.unknown) || want.unknown == "" && got.Unknown != "" ||
+			!strings.HasPrefix(got.Now, want.now) ||
+			want.journey != nil && strings.Join(got.Journey, "|") != strings.Join(want.journey, "|") {
+			t.Errorf("after %d acts: %q, %q, %q; want %+v", i, got.Unknown, got.Journey, got.Now, want)
+		}
+	}
+	if lanes := strings.Join(all[1].Lanes, "|"); !strings.Contains(lanes, "shard 2") || strings.Contains(lanes, "shard 3") {
+		t.Errorf("of the span's shard and others there are lanes %q", lanes)
 	}
 }

@@ -62,7 +62,7 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	again.Certainty = &curve
+	again.Watched.Certainty = &curve
 	again.Result.Replay, again.Result.Run.WallSeconds = p.result.Replay, p.result.Run.WallSeconds
 	if err := harness.WriteReport(again, c.Dir); err != nil {
 		return err

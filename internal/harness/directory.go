@@ -104,7 +104,7 @@ func WriteReport(o *judge.Outcome, dir string) error {
 	timeline := reports.NewTimeline(o.Events, o.Samples)
 	return errors.Join(
 		replaceFile(dir, FileCertainty, func(w io.Writer) error {
-			return reports.WriteJSON(w, o.Certainty)
+			return reports.WriteJSON(w, o.Watched.Certainty)
 		}),
 		replaceFile(dir, FileReport, pageOf(o, timeline).Write),
 	)
@@ -112,11 +112,10 @@ func WriteReport(o *judge.Outcome, dir string) error {
 
 func pageOf(o *judge.Outcome, timeline reports.Timeline) reports.Page {
 	decisive, _ := o.Decisive()
-	story := reports.NewStory(timeline, o.Events, o.Glances, o.Result)
-	story.Certainty = o.Certainty
 	return reports.Page{
 		Result: o.Result, Description: o.Scenario.Description, Decisive: decisive,
-		Timeline: timeline, Events: o.Events, Scenario: o.Scenario.String(), Story: story,
+		Timeline: timeline, Events: o.Events, Scenario: o.Scenario.String(),
+		Story: reports.NewStory(timeline, o.Events, o.Watched, o.Result),
 	}
 }
 

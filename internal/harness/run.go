@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"time"
 
 	"sluice/flusher"
@@ -113,11 +116,30 @@ func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
 	r.finish(ctx, e)
 	e.Seconds, e.Digest = r.system.Now().Sub(began).Seconds(), r.system.Digest()
 	out := judge.Judge(e)
+	// Who can be had again can be seen at every step.
+	watched := r.sink.Journal.tell(namedSpans(out.Result), e.Digest != "")
+	watched.Glances = out.Watched.Glances
+	out.Watched = watched
 	out.Result.Defect = r.cfg.Defect
 	for _, f := range r.cfg.PortFaults {
 		out.Result.PortFaults = append(out.Result.PortFaults, f.String())
 	}
 	return out, nil
+}
+
+// aSpan is how verdicts name a span.
+var aSpan = regexp.MustCompile(`\bspan (\d+)\b`)
+
+// namedSpans are the numbers of the spans that the verdict names.
+func namedSpans(r reports.Result) (list []uint64) {
+	for _, j := range slices.Concat(r.Invariants, r.Expectations) {
+		for _, found := range aSpan.FindAllStringSubmatch(j.Detail, -1) {
+			if seq, err := strconv.ParseUint(found[1], 10, 64); err == nil {
+				list = append(list, seq)
+			}
+		}
+	}
+	return list
 }
 
 // startConsumer returns when the first consumer's workers are healthy.

@@ -41,10 +41,8 @@ type Outcome struct {
 	Code    int
 	Events  []reports.Event
 	Samples []reports.Sample
-	// Glances are what was seen of the workers, for the timeline.
-	Glances []reports.Glance
-	// Certainty is how certain the failure was, over time; nil if nobody asked.
-	Certainty *reports.Certainty
+	// Watched is what was seen for the timeline of its page.
+	Watched reports.Watched
 	// Script is the shell script that makes the same run again from any working directory, with the
 	// scenario beside it.
 	Script string
@@ -58,7 +56,7 @@ type Outcome struct {
 func Judge(e *Evidence) *Outcome {
 	o := &Outcome{
 		Scenario: e.Scenario, Events: e.Events, Samples: e.Samples, Interrupted: e.Interrupted,
-		Glances: glances(e.Looks),
+		Watched: reports.Watched{Glances: glances(e.Looks)},
 	}
 	b := e.Balance
 	// What the time-outs held back at first is not counted against the throughput.

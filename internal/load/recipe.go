@@ -92,6 +92,15 @@ func (r *Recipe) trace(root uint64) (high, low uint64) {
 	return r.random(keyTraceHigh, root), mix(root ^ r.key[keyTraceLow])
 }
 
+// Root is the inverse of Trace.
+func (r *Recipe) Root(id buffer.TraceID) uint64 {
+	return unmix(binary.BigEndian.Uint64(id[8:])) ^ r.key[keyTraceLow]
+}
+
+// Keys are those with which ID and the lower half of Trace mix a number, for who turns ids into
+// numbers elsewhere.
+func (r *Recipe) Keys() (id, trace uint64) { return r.key[keyID], r.key[keyTraceLow] }
+
 // Project returns the project of the trace with that root, from 1.
 func (r *Recipe) Project(root uint64) buffer.ProjectID {
 	return buffer.ProjectID(1 + below(r.random(keyProject, root), uint64(r.work.Projects)))
