@@ -17,7 +17,8 @@ func TestJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outcome, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{}, Defect: "ack-first"})
+	outcome, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{}, Defect: "ack-first",
+		Journal: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,7 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := find.Validate(); err != nil {
 		return usageError{err}
 	}
+	p.config.Journal = true
 	again, err := harness.Run(ctx, p.config)
 	if err != nil {
 		return err
@@ -63,8 +64,7 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	again.Watched.Certainty = &curve
-	again.Result.Replay, again.Result.Run.WallSeconds = p.result.Replay, p.result.Run.WallSeconds
-	if err := harness.WriteReport(again, c.Dir); err != nil {
+	if err := p.rewrite(again, c.Dir); err != nil {
 		return err
 	}
 	if err := curve.WriteText(to.out); err != nil {
@@ -94,7 +94,7 @@ func (c *certaintyCommand) find(
 ) (reports.Certainty, error) {
 	line := statusline.New(to.err)
 	defer line.Clear()
-	cfg.Log, cfg.Progress = nil, nil
+	cfg.Log, cfg.Progress, cfg.Journal = nil, nil, false
 	find.Run = func(ctx context.Context, at time.Duration, seed uint64) (bool, error) {
 		outcome, err := continued(ctx, cfg, harness.Switch{At: at, Seed: seed})
 		switch {

@@ -56,3 +56,29 @@ func TestCertainty(t *testing.T) {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 }
+
+// TestReplayFollowsASpan: its way is in the report then, which keeps how certain the failure was.
+func TestReplayFollowsASpan(t *testing.T) {
+	dir := failing(t)
+	if code, out, errs := call("certainty", dir, "--runs", "4", "--moments", "5"); code != judge.ExitPassed {
+		t.Fatalf("exit code %d, %s %s", code, out, errs)
+	}
+	code, out, errs := call("replay", dir, "--span", "3")
+	if code != judge.ExitPassed || !strings.Contains(out, "report.html#span=3\nverdict: the same") {
+		t.Errorf("exit code %d, %s %s", code, out, errs)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, harness.FileReport))
+	for _, want := range []string{`"certainty":{"violated":"process limit"`, `"look":["`} {
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%v: the report lacks %q", err, want)
+		}
+	}
+	for span, want := range map[string]string{
+		"xyz": "neither the id of a span", "0123456789abcdef": "none of this run", "99999999": "none of this run",
+	} {
+		if code, _, errs := call("replay", dir, "--span", span); code != judge.ExitUsage ||
+			!strings.Contains(errs, want) {
+			t.Errorf("span %s: exit code %d, %s", span, code, errs)
+		}
+	}
+}

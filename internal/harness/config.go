@@ -22,6 +22,10 @@ type Config struct {
 	PortFaults portfault.List
 	// Switch has chance drawn anew in the course of the run. Nil: the scenario's seed decides all.
 	Switch *Switch
+	// Journal keeps where spans were and what workers did, for the timeline of the run's page. Follow
+	// is the number of a span that is kept whatever the length of the run. Default: nothing is kept.
+	Journal bool
+	Follow  *uint64
 	// Log receives the consumers' logs. Nil: nothing is logged.
 	Log *slog.Logger
 	// Progress hears of the run ten times a second, and of what happens at once. Nil: nobody does.

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -98,16 +99,24 @@ func Write(o *judge.Outcome, dir string) error {
 	})
 }
 
-// WriteReport writes the page of a run again, and how certain its failure was; the other files stay
-// as they are. Each file is complete, or as it was.
+// WriteReport writes the page of a run again, and how certain its failure was, if that is known; the
+// other files stay as they are. Each file is complete, or as it was. What is not known of certainty,
+// but was written before, is in the page.
 func WriteReport(o *judge.Outcome, dir string) error {
-	timeline := reports.NewTimeline(o.Events, o.Samples)
-	return errors.Join(
-		replaceFile(dir, FileCertainty, func(w io.Writer) error {
+	var err error
+	if o.Watched.Certainty != nil {
+		err = replaceFile(dir, FileCertainty, func(w io.Writer) error {
 			return reports.WriteJSON(w, o.Watched.Certainty)
-		}),
-		replaceFile(dir, FileReport, pageOf(o, timeline).Write),
-	)
+		})
+	} else if text, missing := os.ReadFile(filepath.Join(dir, FileCertainty)); missing == nil {
+		o.Watched.Certainty = &reports.Certainty{}
+		err = json.Unmarshal(text, o.Watched.Certainty)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", FileCertainty, err)
+	}
+	timeline := reports.NewTimeline(o.Events, o.Samples)
+	return replaceFile(dir, FileReport, pageOf(o, timeline).Write)
 }
 
 func pageOf(o *judge.Outcome, timeline reports.Timeline) reports.Page {

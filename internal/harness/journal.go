@@ -20,13 +20,14 @@ import (
 // bounded. It is safe for concurrent use, and a nil Journal keeps nothing.
 type Journal struct {
 	recipe *load.Recipe
-	// only is the root of the one trace that is kept, if following is true.
-	only      uint64
-	following bool
+	// followed is a span of a trace that is kept wherever it stands; followedRoot is that trace's root.
+	followed     *uint64
+	followedRoot uint64
 
 	mu     sync.Mutex
-	start  time.Time // of the load
-	spans  []sentSpan
+	start  time.Time            // of the load
+	spans  []sentSpan           // by number, of those that are kept
+	extra  map[uint64]sentSpan  // of the trace that is followed, if it is not among them
 	traces map[uint64]*traceLog // by root
 	beyond int64                // spans that are not kept
 	stages []reports.StageChange
@@ -56,13 +57,19 @@ const (
 )
 
 func newJournal(recipe *load.Recipe) *Journal {
-	return &Journal{recipe: recipe, traces: map[uint64]*traceLog{}, last: map[who]string{}}
+	return &Journal{recipe: recipe, traces: map[uint64]*traceLog{}, last: map[who]string{},
+		extra: map[uint64]sentSpan{}}
 }
 
-// follow keeps one trace and nothing else, however many spans there are.
-func (j *Journal) follow(root uint64) { j.only, j.following = root, true }
+// follow keeps the trace of a span, however many spans there are before it.
+func (j *Journal) follow(seq uint64) {
+	j.followed, j.followedRoot = &seq, j.recipe.RootOf(seq)
+}
 
 func (j *Journal) begin(start time.Time) {
+	if j == nil {
+		return
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.start = start
@@ -70,9 +77,14 @@ func (j *Journal) begin(start time.Time) {
 
 func (j *Journal) ms(at time.Time) int { return int(at.Sub(j.start).Milliseconds()) }
 
+// keeps tells whether a trace is kept.
+func (j *Journal) keeps(root uint64) bool {
+	return root < spansKept || j.followed != nil && root == j.followedRoot
+}
+
 // log returns that of a trace, nil if it is not kept. The lock must be held.
 func (j *Journal) log(root uint64) *traceLog {
-	if j.following && root != j.only || !j.following && root >= spansKept {
+	if !j.keeps(root) {
 		return nil
 	}
 	log := j.traces[root]
@@ -83,46 +95,64 @@ func (j *Journal) log(root uint64) *traceLog {
 	return log
 }
 
-// index is the place of a span in spans; false if it is not kept.
-func (j *Journal) index(seq, root uint64) (uint64, bool) {
-	if j.following {
-		return seq - root, root == j.only
+// span returns what is kept of a span. The lock must be held.
+func (j *Journal) span(seq uint64) sentSpan {
+	if seq < uint64(len(j.spans)) {
+		return j.spans[seq]
 	}
-	return seq, seq < spansKept
+	return j.extra[seq]
+}
+
+func (j *Journal) set(seq uint64, to sentSpan) {
+	if seq >= 2*spansKept { // far behind a trace that is kept from its root on
+		j.extra[seq] = to
+		return
+	}
+	if n := int(seq) + 1; n > len(j.spans) {
+		j.spans = append(j.spans, make([]sentSpan, n-len(j.spans))...)
+	}
+	j.spans[seq] = to
 }
 
 // sent notes that a span is sent.
 func (j *Journal) sent(at time.Time, m *load.Message) {
+	if j == nil {
+		return
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	i, kept := j.index(m.Seq, m.Root)
-	if !kept {
+	log := j.log(m.Root)
+	if log == nil {
 		j.beyond++
 		return
 	}
-	if n := int(i) + 1; n > len(j.spans) {
-		j.spans = append(j.spans, make([]sentSpan, n-len(j.spans))...)
-	}
-	log := j.log(m.Root)
-	if j.spans[i].at != 0 && log != nil {
-		log.note(j.ms(at), reports.SpanSentAgain, firstConsumer, reports.NoWorker, -1,
-			span(m.Seq-m.Root))
+	if s := j.span(m.Seq); s.at == 0 {
+		s.at = int32(j.ms(at)) + 1
+		j.set(m.Seq, s)
 		return
 	}
-	j.spans[i].at = int32(j.ms(at)) + 1
+	log.note(j.ms(at), reports.SpanSentAgain, firstConsumer, reports.NoWorker, -1, span(m.Seq-m.Root))
 }
 
 // placed notes at which offset a span stands.
 func (j *Journal) placed(m *load.Message, offset int64) {
+	if j == nil || m.Repeat {
+		return
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if i, kept := j.index(m.Seq, m.Root); kept && !m.Repeat && int(i) < len(j.spans) {
-		j.spans[i].offset = offset + 1
+	if j.keeps(m.Root) {
+		s := j.span(m.Seq)
+		s.offset = offset + 1
+		j.set(m.Seq, s)
 	}
 }
 
 // out notes an output record with its spans, which are of one trace.
 func (j *Journal) out(at time.Time, partition int32, offset int64, root uint64, spans []uint64) {
+	if j == nil {
+		return
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	log := j.log(root)
@@ -135,6 +165,9 @@ func (j *Journal) out(at time.Time, partition int32, offset int64, root uint64, 
 
 // letter notes that a span is a dead letter.
 func (j *Journal) letter(at time.Time, partition int32, offset int64, root, seq uint64) {
+	if j == nil {
+		return
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if log := j.log(root); log != nil {
@@ -229,7 +262,7 @@ func (j *Journal) did(
 
 // Stage notes what a worker does from now on.
 func (j *Journal) Stage(at time.Time, by Process, stage string) {
-	if j == nil || j.following {
+	if j == nil {
 		return
 	}
 	j.mu.Lock()
@@ -291,6 +324,9 @@ func ranges(root uint64, spans []uint64) string {
 // first. Named are the numbers of spans that the verdict names; exact is true if the world could see
 // the steps of the store.
 func (j *Journal) tell(named []uint64, exact bool) reports.Watched {
+	if j == nil {
+		return reports.Watched{}
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	id, trace := j.recipe.Keys()
@@ -299,6 +335,9 @@ func (j *Journal) tell(named []uint64, exact bool) reports.Watched {
 	}}
 	roots := slices.Sorted(maps.Keys(j.traces))
 	w.Spans.Total = len(roots)
+	if j.followed != nil {
+		named = append([]uint64{*j.followed}, named...)
+	}
 	var wanted []uint64 // roots
 	for _, seq := range append(slices.Clone(named), j.odd(roots)...) {
 		root, kept := j.rootOf(seq, roots)
@@ -347,9 +386,8 @@ func (j *Journal) odd(roots []uint64) []uint64 {
 			}
 		}
 		for i, n := range times {
-			at, kept := j.index(root+uint64(i), root)
 			switch {
-			case !kept || int(at) >= len(j.spans) || j.spans[at].at == 0:
+			case j.span(root+uint64(i)).at == 0:
 			case n == 0 && len(never) < lookMax:
 				never = append(never, root+uint64(i))
 			case n > 1 && len(again) < lookMax:
@@ -399,10 +437,7 @@ func (j *Journal) story(root uint64) reports.StoryTrace {
 	var at int
 	var offset int64
 	for i := range uint64(j.recipe.Size(root)) {
-		s := sentSpan{}
-		if n, kept := j.index(root+i, root); kept && int(n) < len(j.spans) {
-			s = j.spans[n]
-		}
+		s := j.span(root + i)
 		// Each number is what is added to the last that is known: so they are short.
 		if s.at == 0 {
 			t.Sent = append(t.Sent, reports.NotSent)

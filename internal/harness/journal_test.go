@@ -71,19 +71,24 @@ func TestJournalIsBounded(t *testing.T) {
 	}
 }
 
-// TestJournalKeepsOneTrace of a run of any length.
-func TestJournalKeepsOneTrace(t *testing.T) {
+// TestJournalFollows a span of a run of any length, with its trace.
+func TestJournalFollows(t *testing.T) {
 	work := scenarios.Default().Workload
 	work.SpansPerTrace = scenarios.Fixed(2)
 	j := newJournal(load.NewRecipe(work, 4, 1))
-	const root = spansKept + 10
-	j.follow(root)
-	for _, seq := range []uint64{0, root + 1, root, root + 2} {
+	const root = 10*spansKept + 10
+	j.follow(root + 1)
+	for _, seq := range []uint64{0, root + 1, root, root + 2, root + 1} {
 		j.sent(time.Time{}.Add(time.Second), &load.Message{Seq: seq, Root: seq &^ 1})
 	}
 	told := j.tell(nil, true).Spans
-	if len(told.Traces) != 1 || told.Traces[0].Root != root || fmt.Sprint(told.Traces[0].Sent) != "[1000 0]" {
-		t.Errorf("it tells of %+v", told.Traces)
+	last := told.Traces[len(told.Traces)-1]
+	if len(told.Traces) != 2 || last.Root != root || fmt.Sprint(last.Sent) != "[1000 0]" || told.Beyond != 1 ||
+		len(last.Entries) != 1 || last.Entries[0].Step != reports.SpanSentAgain || last.Entries[0].Spans != "1" {
+		t.Errorf("it tells of %+v", told)
+	}
+	if told.Look[0] != j.recipe.ID(root+1).String() {
+		t.Errorf("to be looked at is %q", told.Look)
 	}
 }
 

@@ -63,6 +63,12 @@ func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 	}
 	r := &run{cfg: cfg, generator: load.NewGenerator(cfg.Scenario)}
 	r.sink = NewSink(cfg.Scenario, r.generator, r.announce)
+	if cfg.Journal {
+		r.sink.Journal = newJournal(r.generator.Recipe)
+		if cfg.Follow != nil {
+			r.sink.Journal.follow(*cfg.Follow)
+		}
+	}
 	defect, err := defects.Find(cfg.Defect)
 	if err != nil {
 		return nil, err

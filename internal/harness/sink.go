@@ -17,7 +17,7 @@ import (
 // Sink hears from a System what it sends, what comes out, and what happens. Its methods may be called
 // from several tasks at once; times are the System's.
 type Sink struct {
-	// Ledger is the account of all messages, Journal what is kept for the timeline.
+	// Ledger is the account of all messages, Journal what is kept for a timeline; nil if nothing is.
 	Ledger  *ledger.Ledger
 	Journal *Journal
 	latency *latency
@@ -40,7 +40,7 @@ type fall struct{ err error }
 func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Event)) *Sink {
 	account := ledger.New(by.Recipe)
 	account.SegmentBytesMax = int(of.Pipeline.MaxSegmentBytes)
-	return &Sink{Ledger: account, Journal: newJournal(by.Recipe), latency: newLatency(), record: newRecorder(listen),
+	return &Sink{Ledger: account, latency: newLatency(), record: newRecorder(listen),
 		late: judge.LatenessOf(of), options: of.Pipeline}
 }
 
