@@ -56,6 +56,12 @@ type Page struct {
 // Write writes the page.
 func (p Page) Write(w io.Writer) error {
 	p.Timeline.Title = ""
+	note := ""
+	if n := len(p.Timeline.Samples); n > chartPointsMax {
+		note = fmt.Sprintf("Of %d samples every %dth is drawn here; the charts in files have all.", n,
+			step(n, chartPointsMax))
+		p.Timeline = p.Timeline.sparse()
+	}
 	if p.Story == nil {
 		p.Story = NewStory(p.Timeline, p.Events, Watched{}, p.Result)
 	}
@@ -65,6 +71,7 @@ func (p Page) Write(w io.Writer) error {
 	}
 	view := pageView{Page: p, storyView: story, Class: p.class(), Account: p.Result.Ledger.equation(),
 		Figures: p.Result.figures(), Durations: p.Result.durations()}
+	view.ChartNote = note
 	for _, chart := range p.Timeline.Charts() {
 		wide, err := inline(chart.Chart, "wide", chart.Heading)
 		if err != nil {

@@ -19,6 +19,8 @@ type pageView struct {
 	Figures   []figure
 	Durations []duration
 	Charts    []pageChart
+	// ChartNote says what was thinned.
+	ChartNote string
 	Faults    []pageFault
 	Events    []pageEvent
 }

@@ -108,6 +108,8 @@ const readSpans = data => {
       shard: t.p, steps}
   }
 
+  const hint = data.exact ? ' To follow it: simulate replay DIR --span ID' : ''
+
   // why says why nothing is found.
   const why = text => {
     const asked = parse(text)
@@ -116,8 +118,8 @@ const readSpans = data => {
     const last = traces.length ? traces[traces.length - 1] : null
     if (!(n >= 0 && n < 1e12)) return 'This run has no such span: the id is none of its load.'
     if (traces.length < data.total && last && n < last.r)
-      return `It is number ${n}, of a trace that this page leaves out.`
-    return data.beyond > 0 ? `It is number ${n}, which was not followed, or not sent.` : `Number ${n} was not sent.`
+      return `It is number ${n}, of a trace that this page leaves out.` + hint
+    return data.beyond > 0 ? `It is number ${n}, which was not followed, or not sent.` + hint : `Number ${n} was not sent.`
   }
   return {find, why}
 }

@@ -129,6 +129,7 @@ const (
 	pointsMax  = 800  // of a curve
 	glancesMax = 1200 // that lanes are made of
 	momentsMax = 3000
+	barsMax    = 2000 // of a lane, about
 )
 
 // NewStory tells the story of a run: the timeline of its charts, what its workers did, its events,
@@ -148,6 +149,7 @@ func NewStory(t Timeline, events []Event, seen Watched, result Result) *Story {
 	}
 	s.workers(t, glances, seen)
 	s.shards(events, glances, t.To)
+	s.shortBars()
 	s.curves(t.Samples)
 	s.moments(t, events, result)
 	if s.Spans != nil {
@@ -217,6 +219,22 @@ func (l *StoryLane) stages(seen Watched, until float64) {
 		}
 	}
 	add(until)
+}
+
+// shortBars leaves out the shortest bars of lanes that have too many.
+func (s *Story) shortBars() {
+	least, left := (s.To-s.From)/barsMax, 0
+	for i := range s.Lanes {
+		for _, bars := range []*[]StoryBar{&s.Lanes[i].Bars, &s.Lanes[i].Under} {
+			if n := len(*bars); n > 2*barsMax {
+				*bars = slices.DeleteFunc(*bars, func(b StoryBar) bool { return b.To-b.From < least })
+				left += n - len(*bars)
+			}
+		}
+	}
+	if left > 0 {
+		s.note("%d states and stages that were shorter than %.2f s are left out of the lanes.", left, least)
+	}
 }
 
 // until is how long what a look saw is taken to last: to the next one.

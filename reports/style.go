@@ -67,7 +67,7 @@ var (
 		tone(0x8FB8DE, 0x38628F), tone(0xF2B98B, 0x97602F), tone(0x9FD3A6, 0x35774A), tone(0xD6A6D2, 0x7E4A7B),
 		tone(0xE8D37F, 0x86742B), tone(0x94D0CF, 0x2F7574), tone(0xDFA0A6, 0x8E454D), tone(0xB5B4E0, 0x555499),
 	}
-	ownerNone = tone(0xF4F6F8, 0x232B36)
+	ownerNone = tone(0xF3D3D6, 0x5A2A30)
 	// Of a search: processes that are down, and where a span is.
 	downColor   = stateColors[StateStopped]
 	placeColors = map[string]color.NRGBA{

@@ -32,6 +32,11 @@
   const number = v => Math.abs(v) >= 1e4 ? Math.round(v).toLocaleString('en').replace(/,/g, '\u202f')
     : String(Math.round(v * 100) / 100)
 
+  const short = v => { // for an axis
+    const at = [1e9, 1e6, 1e3].findIndex(unit => Math.abs(v) >= unit * (unit === 1e3 ? 10 : 1))
+    return at < 0 ? number(v) : number(Number((v / [1e9, 1e6, 1e3][at]).toPrecision(3))) + ' ' + ['G', 'M', 'k'][at]
+  }
+
   // Filters.
   const laneOfWorker = lane => `${lane.consumer}:${lane.worker}`
   const workers = story.lanes.filter(l => l.group === 'workers' && l.worker >= 0)
@@ -161,7 +166,7 @@
     const highest = Math.max(1e-9, ...curves.flatMap(c => c.ys.filter((v, i) => v !== null &&
       c.xs[i] >= view.from && c.xs[i] <= view.to)))
     still.append(svgOf('rect', {x: left, y, width: plot, height: curveHeight, class: 'tl-back'}))
-    label(number(highest), y + 10, 'tl-faint')
+    label(short(highest), y + 10, 'tl-faint')
     label('0', y + curveHeight, 'tl-faint')
     const names = svgOf('text', {x: left, y: y - 4, class: 'tl-label'})
     for (const c of curves) names.append(svgOf('tspan', {class: 'tl-name-' + c.class, dx: c === curves[0] ? 0 : 12}, c.name))
@@ -249,7 +254,6 @@
     $('slider').value = view.t
     for (const [id, off] of [['prev', !before()], ['next', !after()],
       ['bad-prev', !before(m => m.bad)], ['bad-next', !after(m => m.bad)]]) $(id).disabled = off
-    for (const row of document.querySelectorAll('#events tr.here')) row.classList.remove('here')
   }
   const sayStep = now => {
     $('step').hidden = !(now && now.open)
@@ -408,22 +412,21 @@
   $('slider').min = story.from
   $('slider').max = story.to
   $('slider').step = steps ? 1 : 'any'
-  for (const id of ['bad-next', 'bad-prev']) $(id).hidden = !story.moments.some(m => m.bad)
+  $('bad-next').parentNode.hidden = !story.moments.some(m => m.bad)
   for (const lane of document.querySelectorAll('[data-span]'))
     lane.addEventListener('click', () => { seek(lane.dataset.span); root.scrollIntoView() })
+  // begin goes where the fragment says; what it does not name stays.
   const begin = () => {
     const parts = new URLSearchParams(location.hash.slice(1))
-    view.worker = parts.get('worker') || ''
-    view.shard = parts.get('shard') || ''
-    fit()
+    for (const key of ['worker', 'shard']) if (parts.has(key)) view[key] = parts.get(key)
     if (parts.get('span')) seek(parts.get('span'))
     else filter()
     const t = parts.get('t')
-    if (t !== null && isFinite(t)) {
-      const exact = moments.find(m => m.t === Number(t))
-      if (exact) goToMoment(exact)
-      else goTo(Number(t))
-    } else goToMoment(!steps && moments.find(m => m.bad) || moments[0])
+    if (t === null || !isFinite(t)) return false
+    const exact = moments.find(m => m.t === Number(t))
+    if (exact) goToMoment(exact)
+    else goTo(Number(t))
+    return true
   }
   root.hidden = false
   let drawn = 0
@@ -432,6 +435,8 @@
     drawn = svg.parentNode.clientWidth
     draw()
   }).observe(svg.parentNode)
-  begin()
-  window.addEventListener('hashchange', begin)
+  fit()
+  if (!begin() && !view.span)
+    goToMoment(!steps && moments.find(m => m.bad) || moments.find(m => m.t >= 0) || moments[0])
+  window.addEventListener('hashchange', () => { if (begin()) root.scrollIntoView() })
 })()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,7 +119,7 @@ func told() Page {
 	result := Result{Scenario: "told", Verdict: "safety violated", Invariants: []Judgement{
 		{Name: "process limit", Verdict: Violated, Detail: "at 5.0s there were 3", At: &at}}}
 	timeline := NewTimeline(events, samples)
-	return Page{Result: result, Timeline: timeline, Events: events,
+	return Page{Result: result, Timeline: timeline, Events: events, Decisive: result.Invariants[0],
 		Story: NewStory(timeline, events, Watched{Glances: glances}, result)}
 }
 
@@ -288,5 +289,65 @@ func TestWhereIsASpan(t *testing.T) {
 	}
 	if lanes := strings.Join(all[1].Lanes, "|"); !strings.Contains(lanes, "shard 2") || strings.Contains(lanes, "shard 3") {
 		t.Errorf("of the span's shard and others there are lanes %q", lanes)
+	}
+}
+
+// TestTimelineBeginsAtItsFragment: a link leads to a moment, a worker, a span.
+func TestTimelineBeginsAtItsFragment(t *testing.T) {
+	path := saved(t, "report.html", written(t, told()))
+	dom, log := chromium(t, path+"#worker=0:1&t=6.000", "--dump-dom")
+	if said := complaints(log); len(said) > 0 {
+		t.Errorf("the page complains: %q", said)
+	}
+	_, now, _ := strings.Cut(dom, `<p id="tl-now"`)
+	now, _, _ = strings.Cut(now, "</p>")
+	if !strings.Contains(now, "<strong>6.0 s</strong> (8 of 10): input of shards [1 3] resumed") {
+		t.Errorf("it begins with %q", now)
+	}
+	for _, want := range []string{`href="#t=5.000">show</a>`, `href="#t=7.000">7.00</a>`, `href="#t=2.000">2.00 s</a>`} {
+		if !strings.Contains(dom, want) {
+			t.Errorf("there is no link %s", want)
+		}
+	}
+}
+
+// TestPageOfALongRunIsBounded: it is thinned, and says so; what is wrong stays.
+func TestPageOfALongRunIsBounded(t *testing.T) {
+	page := told()
+	var events []Event
+	var samples []Sample
+	watched := Watched{}
+	for i := range 20_000 {
+		at := float64(i) / 10
+		samples = append(samples, Sample{T: at, Sent: int64(i), Flushed: int64(i / 2)})
+		watched.Glances = append(watched.Glances, Glance{T: at, Workers: []WorkerGlance{
+			{Stage: []string{"idle", "lease"}[i%2], Up: true, Shards: []int{i % 4}}}})
+		events = append(events, Event{T: at, Kind: EventWorker, Worker: i % 2, State: States()[i%7]},
+			Event{T: at, Kind: EventNote, Worker: NoWorker, Text: "something"})
+	}
+	page.Timeline, page.Events = NewTimeline(events, samples), nil
+	page.Story = NewStory(page.Timeline, events, watched, page.Result)
+	text := written(t, page)
+	if len(page.Story.Moments) > momentsMax+1 {
+		t.Errorf("%d moments", len(page.Story.Moments))
+	}
+	if !slices.ContainsFunc(page.Story.Moments, func(m StoryMoment) bool { return m.Bad }) {
+		t.Error("the violation is lost")
+	}
+	for _, want := range []string{"every 17th of 20000 looks", "Curves: every 25th of 20000 samples",
+		"Events: ", "Of 20000 samples every 14th is drawn here"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q: %q", want, page.Story.Notes)
+		}
+	}
+	for _, c := range page.Story.Curves {
+		if len(c.Xs) > pointsMax {
+			t.Errorf("%s has %d points", c.Name, len(c.Xs))
+		}
+	}
+	for _, l := range page.Story.Lanes {
+		if n := len(l.Bars) + len(l.Under); n > 3*barsMax {
+			t.Errorf("%s has %d bars", l.Name, n)
+		}
 	}
 }

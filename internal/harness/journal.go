@@ -354,7 +354,7 @@ func (j *Journal) tell(named []uint64, exact bool) reports.Watched {
 
 // Spans that a page has at most, about, and how many of each kind it offers to look at.
 const (
-	spansShown = 20_000
+	spansShown = 40_000
 	lookMax    = 30
 )
 
