@@ -200,6 +200,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		defer end() // also when the kernel fails
 	}
 	began := time.Now()
+	cfg.Journal = true
 	outcome, err := harness.Run(ctx, cfg)
 	end()
 	if err != nil {
