@@ -275,14 +275,12 @@ func (t *trace) load(owner buffer.Owner, name buffer.Generation) buffer.Loaded {
 	if g == nil || *g.owner != owner {
 		return buffer.Loaded{}
 	}
-	arrivals := g.arrivals
-	if !slices.IsSortedFunc(arrivals, arrival.compare) { // segments were merged
-		arrivals = slices.Clone(arrivals)
-		slices.SortStableFunc(arrivals, arrival.compare)
+	if !slices.IsSortedFunc(g.arrivals, arrival.compare) { // segments were merged
+		slices.SortStableFunc(g.arrivals, arrival.compare)
 	}
-	spans := make([]buffer.Span, len(arrivals))
-	for i := range arrivals {
-		spans[i] = arrivals[i].span
+	spans := make([]buffer.Span, len(g.arrivals))
+	for i := range g.arrivals {
+		spans[i] = g.arrivals[i].span
 	}
 	return buffer.Loaded{Owned: true, Spans: spans}
 }
