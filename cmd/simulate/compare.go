@@ -193,7 +193,7 @@ func (c *compareCommand) measure(
 		fmt.Fprintf(errs, "%s, repeat %d of %d, %s: %.0f spans/s, %s\n",
 			options.FormatCount(processes, "process"), repeat+1, c.Repeat, cfg.World.Name(),
 			outcome.Result.Throughput.SpansPerSecond, outcome.Result.Verdict)
-		return compare.RunOf(outcome, harness.KeptUp(outcome)), nil
+		return compare.RunOf(outcome), nil
 	}
 	if w, ok := configs[1].World.(real.World); ok && w.Servers == real.Given {
 		fmt.Fprintln(errs, "a first run warms the servers up")

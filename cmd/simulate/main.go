@@ -32,7 +32,9 @@ type commands struct {
 	Explore   exploreCommand   `cmd:"" help:"Try every interleaving and fault of a small system."`
 	Replay    replayCommand    `cmd:"" help:"Make a run again from its directory, and compare."`
 	Shrink    shrinkCommand    `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
+	Certainty certaintyCommand `cmd:"" help:"Find when the failure of a virtual run became certain."`
 	Capacity  capacityCommand  `cmd:"" help:"Find how many processes a workload needs."`
+	Diff      diffCommand      `cmd:"" help:"Say what differs between two directories of results."`
 	Fit       fitCommand       `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
 	Calibrate calibrateCommand `cmd:"" help:"Measure on real servers what the virtual world's steps take."`
 	Compare   compareCommand   `cmd:"" help:"Run a scenario in two worlds: what is predicted beside what is measured."`
@@ -58,8 +60,10 @@ const examples = `Examples:
   simulate calibrate --servers start --out calibration.yaml
   simulate compare steady --costs calibration.yaml --servers start --processes 1,2,4
   simulate validate my.yaml
+  simulate diff runs/before runs/after --rule "freshness_p99 <= +10%"
   simulate replay runs/hang-1
   simulate shrink runs/mine
+  simulate certainty runs/mine
 
 Exit codes: 0 passed, 1 environment, 2 usage or bad scenario, 10 safety violated,
 11 liveness violated, 12 not the same again, 13 expectation missed, 14 unknown.`

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/judge"
 	"sluice/reports"
@@ -136,11 +137,12 @@ func TestSequenceOf(t *testing.T) {
 
 func TestRunOf(t *testing.T) {
 	o := &judge.Outcome{Result: reports.Result{Seed: 7, Verdict: "passed", Pauses: 2,
-		Throughput: reports.Throughput{SpansPerSecond: 50}, Ledger: reports.Ledger{Flushed: 1000},
+		Throughput: reports.Throughput{SpansPerSecond: 50}, Ledger: reports.Ledger{Sent: 1000, Flushed: 1000},
 		Freshness: reports.Quantiles{P50: 1, P99: 2, Count: 10},
 		Workers:   []reports.WorkerSummary{{Restarts: 1}, {Restarts: 2}}},
 		Samples: []reports.Sample{{CPURedis: 1, RedisBytes: 4e6}, {CPURedis: 1.003, RedisBytes: 2e6}}}
-	r := RunOf(o, true)
+	o.Scenario.Duration = 20 * time.Second
+	r := RunOf(o)
 	for f, want := range map[Figure]float64{Throughput: 50, FreshnessP50: 1, FreshnessP99: 2, RedisTime: 3,
 		RedisMemory: 4} {
 		if got := r.Figures[f]; math.Abs(got-want) > 1e-6 {
@@ -149,5 +151,8 @@ func TestRunOf(t *testing.T) {
 	}
 	if _, measured := r.Figures[WorkerTime]; measured || r.Restarts != 3 || !r.KeptUp {
 		t.Errorf("%+v", r)
+	}
+	if o.Scenario.Duration = 10 * time.Second; RunOf(o).KeptUp {
+		t.Error("half of the load's rate is no keeping up")
 	}
 }

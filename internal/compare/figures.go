@@ -50,16 +50,22 @@ type Run struct {
 	Verdict string `json:"verdict"`
 	// Figures has those that were measured.
 	Figures map[Figure]float64 `json:"figures"`
-	// KeptUp is true if nothing waited: the throughput is the load's then, in any world.
+	// KeptUp is true if as good as all of the load came out at its rate: the throughput is the load's
+	// then, in any world.
 	KeptUp   bool     `json:"kept_up"`
 	Restarts int      `json:"restarts"`
 	Pauses   int      `json:"pauses"`
 	Sequence Sequence `json:"sequence"`
 }
 
+// keptUpFrom is from which share of the load's rate on it counts as kept up with.
+const keptUpFrom = 0.95
+
 // RunOf takes what is compared of a run.
-func RunOf(o *judge.Outcome, keptUp bool) Run {
-	r := Run{Seed: o.Result.Seed, Verdict: o.Result.Verdict, KeptUp: keptUp, Pauses: o.Result.Pauses,
+func RunOf(o *judge.Outcome) Run {
+	offered := float64(o.Result.Ledger.Sent) / o.Scenario.Duration.Seconds()
+	r := Run{Seed: o.Result.Seed, Verdict: o.Result.Verdict,
+		KeptUp: o.Result.Throughput.SpansPerSecond >= keptUpFrom*offered, Pauses: o.Result.Pauses,
 		Sequence: sequenceOf(o.Events), Figures: map[Figure]float64{
 			Throughput: o.Result.Throughput.SpansPerSecond, Drain: o.Result.Run.DrainSeconds,
 		}}

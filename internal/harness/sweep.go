@@ -38,8 +38,11 @@ type SweepResult struct {
 func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 	var runs []reports.SweepRun
 	worst := judge.ExitPassed
+	var portFaults []string
 	result := func() SweepResult {
-		return SweepResult{reports.NewSweep(cfg.Scenario.Name, cfg.World.Name(), runs), worst}
+		s := reports.NewSweep(cfg.Scenario.Name, cfg.World.Name(), runs)
+		s.Defect, s.PortFaults = cfg.Defect, portFaults
+		return SweepResult{s, worst}
 	}
 	for repeat := range cfg.Repeat {
 		for _, processes := range cfg.Processes {
@@ -57,12 +60,19 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 			run := reports.SweepRun{
 				Processes: processes, Repeat: repeat + 1, Seed: one.Scenario.Seed,
 				Verdict:          outcome.Result.Verdict,
-				KeptUp:           KeptUp(outcome),
+				KeptUp:           keptUp(outcome),
 				OfferedPerSecond: float64(outcome.Result.Ledger.Sent) / one.Scenario.Duration.Seconds(),
 				SpansPerSecond:   outcome.Result.Throughput.SpansPerSecond,
 				BytesPerSecond:   outcome.Result.Throughput.BytesPerSecond,
+				FreshnessP50:     outcome.Result.Freshness.P50,
 				FreshnessP99:     outcome.Result.Freshness.P99,
+				LatencyP99:       outcome.Result.Latency.P99,
 				DrainSeconds:     outcome.Result.Run.DrainSeconds,
+				Digest:           outcome.Result.Digest,
+			}
+			for _, s := range outcome.Samples {
+				run.WorkerBytesMax = max(run.WorkerBytesMax, s.WorkerBytesMax)
+				run.RedisBytesMax = max(run.RedisBytesMax, s.RedisBytes)
 			}
 			// Short loads are flushed in the drain, most of them.
 			run.Cores = reports.CoresDuring(outcome.Samples, 0,
@@ -70,7 +80,7 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 			if j, ok := reports.First(outcome.Result.Invariants, outcome.Result.Expectations); ok {
 				run.Reason = j.Name + ": " + j.Detail
 			}
-			runs = append(runs, run)
+			runs, portFaults = append(runs, run), outcome.Result.PortFaults
 			worst = judge.Graver(worst, outcome.Code)
 			if cfg.Ran != nil {
 				cfg.Ran(run)
@@ -88,9 +98,9 @@ const (
 	drainSlack = 3 * time.Second
 )
 
-// KeptUp tells whether the flushers, and the way to them, were faster than the load: nothing waited
+// keptUp tells whether the flushers, and the way to them, were faster than the load: nothing waited
 // long, and at its end there was no more to drain than waited for its deadline.
-func KeptUp(o *judge.Outcome) bool {
+func keptUp(o *judge.Outcome) bool {
 	timeout := max(o.Scenario.Pipeline.Timeout, o.Scenario.Pipeline.RootTimeout)
 	return o.Result.Freshness.P99 <= freshMax.Seconds() &&
 		o.Result.Run.DrainSeconds <= (timeout+drainSlack).Seconds()
