@@ -254,25 +254,52 @@ func (l *Ledger) place(r *Record, in *envelope, is identity) {
 	}
 }
 
-// isCutOff tells whether the record's segment is what a size cut-off names newcomers to the trace's
-// segment, the first of which must be in the first record that comes out of it.
+// isCutOff tells whether the record's segment is what a size cut-off calls newcomers to a segment of
+// the trace. The first of them, after which it is called, need not be in its first record: they may
+// have come with what had been waiting for them.
 func (l *Ledger) isCutOff(in *envelope, root uint64) bool {
 	if in.cutOff == cutOffUnknown {
 		in.cutOff = cutOffNo
-		key := buffer.TraceKey{Project: in.project, Trace: in.trace}
-		target := l.recipe.ID(root)
-		for i := range l.known {
-			if l.cutOffs[in.segment] || l.known[i].err == nil &&
-				buffer.CutOffSegment(key, target, l.recipe.ID(l.known[i].seq)) == in.segment &&
-				(l.cutRoots.has(root) || !l.fits(root)) {
-				in.cutOff = cutOffYes
-				l.cutOffs[in.segment] = true
-				l.cutRoots.set(root)
-				break
-			}
+		if l.cutOffs[in.segment] ||
+			(l.cutRoots.has(root) || !l.fits(root)) && l.cutsOff(in, root) {
+			in.cutOff = cutOffYes
+			l.cutOffs[in.segment] = true
+			l.cutRoots.set(root)
 		}
 	}
 	return in.cutOff == cutOffYes
+}
+
+// cutsOff tells whether the record's segment is called after a span of the trace, one of the record's
+// most likely.
+func (l *Ledger) cutsOff(in *envelope, root uint64) bool {
+	for i := range l.known {
+		if l.known[i].err == nil && l.known[i].root == root && l.namesCutOff(in, root, l.known[i].seq) {
+			return true
+		}
+	}
+	for i := range l.recipe.Size(root) {
+		if l.namesCutOff(in, root, root+uint64(i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesCutOff tells whether the record's segment is called after a span that was cut off from that of
+// its root, or of a span in between: the one that its own is called after as long as what is above
+// is missing.
+func (l *Ledger) namesCutOff(in *envelope, root, first uint64) bool {
+	key := buffer.TraceKey{Project: in.project, Trace: in.trace}
+	for above := int(first - root); ; above = l.recipe.Parent(root, above) {
+		target := l.recipe.ID(root + uint64(above))
+		if buffer.CutOffSegment(key, target, l.recipe.ID(first)) == in.segment {
+			return true
+		}
+		if above == 0 {
+			return false
+		}
+	}
 }
 
 // fits tells whether a trace is no larger than a segment may be, so that nothing of it is to be cut

@@ -256,6 +256,28 @@ func TestPlantedFaults(t *testing.T) {
 			}
 			return list
 		}, map[Finding]int64{CutOff: 3}, 0},
+		{"cut off from a parent that is missing", func(t *testing.T, s *system) []Record {
+			parent := s.Parent(0, size-1)
+			if parent == 0 {
+				t.Fatal("the trace is flat; take another seed")
+			}
+			key := buffer.TraceKey{Project: s.Project(0), Trace: s.Trace(0)}
+			id := buffer.CutOffSegment(key, s.ID(uint64(parent)), s.ID(size-1)).String()
+			r := s.record(0, 0, size-1)
+			r.Value = bytes.ReplaceAll(r.Value, []byte(s.ID(0).String()+`"}`), []byte(id+`"}`))
+			return []Record{s.record(0, 0, places(0, size-1)...), reheader(r, HeaderSegment, id)}
+		}, map[Finding]int64{CutOff: 1}, 0},
+		{"cut off, named in its last record", func(t *testing.T, s *system) []Record {
+			key := buffer.TraceKey{Project: s.Project(0), Trace: s.Trace(0)}
+			id := buffer.CutOffSegment(key, s.ID(0), s.ID(19)).String()
+			list := []Record{s.record(0, 0, places(0, 17)...)}
+			for _, places := range [][]int{{17, 18}, {19}} {
+				r := s.record(0, 0, places...)
+				r.Value = bytes.ReplaceAll(r.Value, []byte(s.ID(0).String()+`"}`), []byte(id+`"}`))
+				list = append(list, reheader(r, HeaderSegment, id))
+			}
+			return list
+		}, map[Finding]int64{CutOff: 3}, 0},
 		{"other trace", func(t *testing.T, s *system) []Record {
 			r := reheader(s.record(0, 0, all...), HeaderTrace, s.Trace(20).String())
 			r.Key = []byte(s.Trace(20).String())
