@@ -316,6 +316,15 @@ func TestPlantedFaults(t *testing.T) {
 		{"enrichment skipped", func(t *testing.T, s *system) []Record {
 			return []Record{edit(t, s.record(0, 0, all...), `"spans":`, `"skip_enrichment":true,"spans":`)}
 		}, map[Finding]int64{Malformed: 1}, size},
+		{"a span too large for a segment", func(t *testing.T, s *system) []Record {
+			s.ledger.SegmentBytesMax = 100
+			return []Record{edit(t, s.record(0, 0, 0), `"spans":`, `"skip_enrichment":true,"spans":`)}
+		}, nil, size - 1},
+		{"a span too large for a segment that does not skip enrichment",
+			func(t *testing.T, s *system) []Record {
+				s.ledger.SegmentBytesMax = 100
+				return []Record{s.record(0, 0, 0)}
+			}, map[Finding]int64{Malformed: 1}, size},
 		{"a chunk that does not skip enrichment", func(t *testing.T, s *system) []Record {
 			return []Record{reheader(s.record(0, 0, all...), HeaderChunkCount, "2")}
 		}, map[Finding]int64{Malformed: 1}, size},
