@@ -38,32 +38,39 @@ func broken(o *judge.Outcome) (reports.Judgement, bool) {
 	return why, failed
 }
 
-// TestProperty: the invariants hold whatever happens, in scenarios drawn at random. What has failed
-// before is run first.
-func TestProperty(t *testing.T) {
+// TestPropertyRegressions runs what has failed once.
+func TestPropertyRegressions(t *testing.T) {
 	files, err := filepath.Glob(regressions + "/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("regressions", func(t *testing.T) {
-		for _, file := range files {
-			t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
-				t.Parallel()
-				outcome, err := run(t.Context(), read(t, file), false)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if why, failed := broken(outcome); failed {
-					t.Errorf("%s: %s: %s", why.Name, why.Verdict, why.Detail)
-				}
-			})
-		}
-	})
-	property := prop.ForAllNoShrink(func(c shrink.Case) (bool, error) {
-		return holds(t.Context(), c)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			t.Parallel()
+			outcome, err := run(t.Context(), read(t, file), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if why, failed := broken(outcome); failed {
+				t.Errorf("%s: %s: %s", why.Name, why.Verdict, why.Detail)
+			}
+		})
+	}
+}
+
+// TestProperty: the invariants hold whatever happens, in scenarios drawn at random.
+func TestProperty(t *testing.T) {
+	property := prop.ForAllNoShrink(func(c drawn) (bool, error) {
+		return holds(t.Context(), c.Case)
 	}, cases)
 	proptest.Check(t, "virtual world", property, proptest.Cases(40))
 }
+
+// drawn is a case that is named, and not printed: what is left of it when it is shrunk is.
+type drawn struct{ shrink.Case }
+
+// String returns the name.
+func (d drawn) String() string { return d.Scenario.Name }
 
 // cases draws them.
 func cases(p *gopter.GenParameters) *gopter.GenResult {
@@ -71,7 +78,7 @@ func cases(p *gopter.GenParameters) *gopter.GenResult {
 	if err != nil {
 		panic(err)
 	}
-	return gopter.NewGenResult(c, gopter.NoShrinker)
+	return gopter.NewGenResult(drawn{c}, gopter.NoShrinker)
 }
 
 // holds runs a case; of one that fails it keeps what its failure needs.
