@@ -84,7 +84,8 @@ func heldUp(e *Evidence) (seconds float64, why string) {
 	}
 	waited := float64(backlog) * e.perMessage()
 	if e.Scenario.Workload.Duplicates > 0 {
-		waited += slowest(e.Scenario.Pacer(), scenarios.RepeatWithin) // it sets the deadline anew
+		// One that comes again sets the deadline anew, most likely by the next second.
+		waited += slowest(e.Scenario.Pacer(), scenarios.RepeatWithin) + clockStep
 	}
 	still := 0.0
 	for i, looks := 1, e.watched(); i < len(looks); i++ {

@@ -19,8 +19,10 @@ type envelope struct {
 	generation buffer.DeliveryID
 	chunk      chunk
 	cutOff     cutOff
-	// repeats is true if the record came before, at firstAt.
+	// repeats is true if the record came before, at firstAt, and again if that was of another
+	// generation.
 	repeats bool
+	again   bool
 	firstAt time.Duration
 	// latest is which of the spans so far that come out for the first time was delivered last.
 	latest identity

@@ -73,6 +73,12 @@ type flushID [16]byte
 type seen struct {
 	sum uint64 // of its value
 	at  uint32 // when it was read, in milliseconds since the start of the load
+	of  uint32 // sum of its generation
+}
+
+// generationSum tells generations apart, but for one in four billion.
+func generationSum(id buffer.DeliveryID) uint32 {
+	return uint32(id.Number) ^ uint32(id.Number>>32) ^ uint32(id.Partition)<<24
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -147,10 +153,11 @@ func (l *Ledger) Output(r Record) Out {
 	case repeated && first.sum != sum:
 		l.found(Differing, &r, "flush_id %x came before with other content", in.flushID)
 	case !repeated:
-		first = seen{sum, uint32(max(r.At, 0).Milliseconds())}
+		first = seen{sum, uint32(max(r.At, 0).Milliseconds()), generationSum(in.generation)}
 		l.records[in.flushID] = first
 	}
 	in.repeats, in.firstAt = repeated && first.sum == sum, time.Duration(first.at)*time.Millisecond
+	in.again = first.of != generationSum(in.generation)
 	if !l.plain {
 		l.identify(l.spans)
 	}
@@ -180,12 +187,12 @@ func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity) {
 		if in.repeats {
 			l.found(Altered, r, "span %d is new in a record that came before", seq)
 		}
-	case in.repeats:
+	case in.repeats && !(in.again && l.sentTwice(seq) && l.resent.set(seq)):
 		l.happened(Repeated, r, in.firstAt, is, "span %d with flush_id %x, first read at %.1fs", seq,
 			in.flushID, in.firstAt.Seconds())
 	default:
 		kind := Duplicated
-		if l.sentTwice(seq) && l.resent.set(seq) {
+		if in.repeats || l.sentTwice(seq) && l.resent.set(seq) {
 			kind = Resent
 		}
 		l.happened(kind, r, is.due, is, "span %d came out before, now with flush_id %x", seq, in.flushID)

@@ -170,6 +170,12 @@ func TestPlantedFaults(t *testing.T) {
 			s.ledger.Sent(3, 0, time.Second)
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3)}
 		}, map[Finding]int64{Resent: 1}, 0},
+		{"sent twice, and alone in each of its generations", func(t *testing.T, s *system) []Record {
+			s.ledger.Sent(3, 0, time.Second)
+			r := s.record(0, 0, 3)
+			again := reheader(r, HeaderGeneration, fmt.Sprintf("%d-77", s.Partition(0)))
+			return []Record{r, again, again, s.record(0, 0, append(all[:3:3], all[4:]...)...)}
+		}, map[Finding]int64{Resent: 1, Repeated: 1}, 0},
 		{"sent twice, and out three times", func(t *testing.T, s *system) []Record {
 			s.ledger.Sent(3, 0, time.Second)
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3), s.record(0, 0, 3, 4)}

@@ -21,6 +21,7 @@ var throttles = []buffer.Bytes{20_000, 100_000, 1_000_000}
 
 // options are drawn in this order. Loads are small, since much happens in a run of few spans; their
 // time-outs are longer than what a batch waits, and the drain is long enough for every one of them.
+// Wrong clocks (workload.skew) are left out: among so few messages nobody can tell which are wrong.
 var options = []option{
 	{"duration", 0, span(4*time.Second, 12*time.Second)},
 	{"topology.partitions", 0, number(1, 8)},
@@ -48,7 +49,6 @@ var options = []option{
 	{"workload.late", 0.2, words("0.05 by 500ms", "0.02 by 1s")},
 	{"workload.duplicates", 0.3, words("0.01", "0.1", "0.5")},
 	{"workload.bad", 0.2, words("0.01", "0.1")},
-	{"workload.skew", 0.1, words("0.1 by 10s", "0.05 by 24h")},
 	{"workload.producers", 0, number(1, 4)},
 	{"workload.key_skew", 0.3, words("0.5", "1.5")},
 	{"expectations.drain_max", 0, words("60s")},
