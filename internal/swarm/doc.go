@@ -199,7 +199,8 @@ func (d *drawer) moment() scenarios.Moment {
 }
 
 // ports draws faults at ports. They last to the end of the run, so none hits every call; a process
-// crashes at calls that are given by their numbers only, which are those of the first.
+// crashes at calls that are given by their numbers only, which are those of the first. So are polls
+// that find nothing: an input that is out of touch again within a second each time has no clock.
 func (d *drawer) ports() portfault.List {
 	var on []portfault.Form
 	for _, form := range portfault.Forms() {
@@ -215,11 +216,11 @@ func (d *drawer) ports() portfault.List {
 		form := pick(d.Rand, on).Form
 		crash := strings.HasPrefix(form, "crash")
 		first := 1 + d.IntN(20)
+		port := pick(d.Rand, portfault.Ports())
 		calls := []string{fmt.Sprint(first), fmt.Sprintf("%d..%d", first, first+d.IntN(3))}
-		if !crash {
+		if !crash && port != portfault.SourcePoll {
 			calls = append(calls, fmt.Sprintf("every %d", 2+d.IntN(20)))
 		}
-		port := pick(d.Rand, portfault.Ports())
 		text := strings.NewReplacer("PORT", string(port), "[CALLS]", pick(d.Rand, calls),
 			"DURATION", d.between(50*time.Millisecond, 500*time.Millisecond).String()).Replace(form)
 		one, err := portfault.Parse(text)
