@@ -54,7 +54,8 @@ func (s *Sink) begin(start time.Time) {
 
 // Sent notes a message that is about to be sent.
 func (s *Sink) Sent(at time.Time, m *load.Message) {
-	if m.Late && s.late.Held || m.Skewed || s.since(at)-m.At >= s.late.Behind {
+	if m.Late && s.late.Held || m.Skewed || s.since(at)-m.At >= s.late.Behind ||
+		m.Repeat && m.At-s.Ledger.Due(m.Seq) >= s.late.Repeat {
 		s.Ledger.Late(m.Root)
 	}
 	if m.Bad {

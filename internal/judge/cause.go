@@ -224,6 +224,8 @@ type Lateness struct {
 	Held bool
 	// Behind is so late, by the load's own plan.
 	Behind time.Duration
+	// Repeat is so late for a span that is sent again, counted from when it was sent first.
+	Repeat time.Duration
 }
 
 // LatenessOf returns that of a scenario. What comes late is told to the ledger, which knows no
@@ -231,11 +233,12 @@ type Lateness struct {
 func LatenessOf(s scenarios.Scenario) Lateness {
 	wait := shortestWait(s)
 	if wait <= 0 {
-		return Lateness{Behind: math.MaxInt64} // nothing is too late by itself then
+		return Lateness{Behind: math.MaxInt64, Repeat: math.MaxInt64} // nothing is too late by itself then
 	}
 	return Lateness{
 		Held:   s.Workload.Late.By.Seconds() >= wait,
 		Behind: time.Duration(blocked * wait * float64(time.Second)),
+		Repeat: time.Duration(wait * float64(time.Second)),
 	}
 }
 
