@@ -21,6 +21,8 @@ type request struct {
 	serve func() (bytes int, more time.Duration)
 	cost  time.Duration
 	from  *conn
+	there bool // it has arrived
+	back  bool // its answer is on its way
 	done  bool
 	err   error
 	cond  *kernel.Cond
@@ -127,6 +129,15 @@ const patient time.Duration = 0
 
 // arrive is what happens to a request at the server's door.
 func (l *link) arrive(r *request) {
+	if r.there {
+		return // it was let through sooner
+	}
+	r.there = true
+	l.admit(r)
+}
+
+// admit gives a request that has arrived to the server.
+func (l *link) admit(r *request) {
 	switch {
 	case r.done: // its connection broke
 	case l.swallow[requests] > 0: // and so nobody will ever hear of it
@@ -154,6 +165,7 @@ func (l *link) serve(r *request) {
 	if l.swallow[answers] > 0 {
 		return
 	}
+	r.back = true
 	l.k.After(wait+l.hop+l.slow[answers]+r.from.pass(answers, bytes), func() { l.finish(r, nil) })
 }
 
@@ -199,10 +211,28 @@ func (l *link) freeze() (undo func() error) {
 		waited := l.waits
 		l.waits = nil
 		for _, r := range waited {
-			l.arrive(r)
+			l.admit(r)
 		}
 		l.thawed.Broadcast()
 		return nil
+	}
+}
+
+// letThrough lets go on what had been waiting for its turn, once nothing throttles a direction.
+func (l *link) letThrough(sides []int) {
+	for _, side := range sides {
+		if len(l.rates[side]) > 0 {
+			continue
+		}
+		for _, r := range l.under {
+			r.from.free[side] = l.k.Now()
+			switch {
+			case side == requests && !r.there:
+				l.k.After(l.hop+l.slow[side], func() { l.arrive(r) })
+			case side == answers && r.back:
+				l.k.After(l.hop+l.slow[side], func() { l.finish(r, nil) })
+			}
+		}
 	}
 }
 
@@ -241,6 +271,7 @@ func (l *link) breakDown(f scenarios.Fault) (undo func() error, ok bool) {
 				at := slices.Index(l.rates[side], int64(f.To))
 				l.rates[side] = slices.Delete(l.rates[side], at, at+1)
 			}
+			l.letThrough(sides)
 			return nil
 		}, true
 	case scenarios.VerbBlackHole:

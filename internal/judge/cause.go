@@ -70,7 +70,8 @@ func inFlight(e *Evidence) []cause {
 				gone := max(m.T, goneAt(e, last, e.Moves[:n], e.Moves[n:]))
 				causes = append(causes, cause{
 					what: m.String(), shards: []buffer.Shard{shard},
-					first: stretch{stretched(quiet, shard, m.T, -stuck), gone + slack},
+					first: stretch{stretched(quiet, shard, m.T, -stuck),
+						stretched(quiet, shard, gone, slack)}, // what it has sent may be on its way still
 					again: stretch{m.T - slack, stretched(quiet, shard, gone, stuck)},
 				})
 			}
