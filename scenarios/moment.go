@@ -2,7 +2,10 @@ package scenarios
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"sluice/flusher"
 )
 
 // Moment is when a fault happens:
@@ -10,6 +13,8 @@ import (
 //	at 5s
 //	when 20000 spans sent                  or flushed
 //	when worker 1 restarted                as soon as its successor is healthy
+//	when worker 1 is producing             as soon as it begins a step; only the virtual world sees that
+//	when worker 1 is producing from 5s
 //	every 10s                              at 10s, 20s, ... while load arrives
 //	every 10s from 5s                      at 5s, 15s, ...
 //	randomly every 8s                      at times drawn from the seed, 8 s apart on average
@@ -24,8 +29,10 @@ type Moment struct {
 	Every time.Duration
 	// Spans is the number of spans sent or flushed.
 	Spans int64
-	// Worker is the one that was restarted.
+	// Worker is the one that was restarted, or that is at the stage.
 	Worker int
+	// Stage is what a worker is doing.
+	Stage flusher.Stage
 }
 
 // MomentKind is a kind of moment.
@@ -37,6 +44,7 @@ const (
 	MomentSent      MomentKind = "sent"
 	MomentFlushed   MomentKind = "flushed"
 	MomentRestarted MomentKind = "restarted"
+	MomentStage     MomentKind = "stage"
 	MomentEvery     MomentKind = "every"
 	MomentRandomly  MomentKind = "randomly"
 )
@@ -51,6 +59,12 @@ func (m Moment) String() string {
 		return fmt.Sprintf("when %d spans %s", m.Spans, m.Kind)
 	case MomentRestarted:
 		return fmt.Sprintf("when worker %d restarted", m.Worker)
+	case MomentStage:
+		text := fmt.Sprintf("when worker %d is %s", m.Worker, stageWords[m.Stage])
+		if m.At > 0 {
+			text += " from " + m.At.String()
+		}
+		return text
 	case MomentEvery, MomentRandomly:
 		text := "every " + m.Every.String()
 		if m.Kind == MomentRandomly {
@@ -73,7 +87,8 @@ func (m Moment) start() time.Duration {
 }
 
 // Reached tells whether the moment has come: elapsed since the start of the load, with so many
-// spans sent and flushed, and restarts per worker. Repeated moments must be planned first.
+// spans sent and flushed, and restarts per worker. Repeated moments must be planned first. That of a
+// stage has come if AtStage says so.
 func (m Moment) Reached(elapsed time.Duration, sent, flushed int64, restarts []int) bool {
 	switch m.Kind {
 	case MomentSent:
@@ -82,8 +97,22 @@ func (m Moment) Reached(elapsed time.Duration, sent, flushed int64, restarts []i
 		return flushed >= m.Spans
 	case MomentRestarted:
 		return m.Worker < len(restarts) && restarts[m.Worker] > 0
+	case MomentStage:
+		return false
 	}
 	return elapsed >= m.At
+}
+
+// AtStage tells whether the moment is that a worker begins with a stage.
+func (m Moment) AtStage(elapsed time.Duration, worker int, stage flusher.Stage) bool {
+	return m.Kind == MomentStage && m.Worker == worker && m.Stage == stage && elapsed >= m.At
+}
+
+// stageWords say what a worker does at a stage.
+var stageWords = [...]string{
+	flusher.StageIdle: "idle", flusher.StageLease: "leasing", flusher.StageClaim: "claiming",
+	flusher.StageLoad: "loading", flusher.StageProduce: "producing", flusher.StageWait: "waiting",
+	flusher.StageAck: "acknowledging", flusher.StageRelease: "releasing",
 }
 
 func (w *words) moment() Moment {
@@ -99,6 +128,10 @@ func (w *words) moment() Moment {
 	if w.peek() == "worker" {
 		w.literal("worker")
 		worker := w.number("a worker's index")
+		if w.peek() == "is" {
+			w.literal("is")
+			return w.atStage(int(worker))
+		}
 		w.literal("restarted")
 		return Moment{Kind: MomentRestarted, Worker: int(worker)}
 	}
@@ -106,6 +139,18 @@ func (w *words) moment() Moment {
 	w.literal("spans")
 	kind := w.choice("condition", string(MomentSent), string(MomentFlushed))
 	return Moment{Kind: MomentKind(kind), Spans: spans}
+}
+
+func (w *words) atStage(worker int) Moment {
+	known := stageWords[flusher.StageIdle:]
+	word := w.choice("stage", known...)
+	m := Moment{Kind: MomentStage, Worker: worker,
+		Stage: flusher.StageIdle + flusher.Stage(max(0, slices.Index(known, word)))}
+	if w.peek() == "from" {
+		w.literal("from")
+		m.At = w.duration()
+	}
+	return m
 }
 
 func (w *words) every(kind MomentKind) Moment {

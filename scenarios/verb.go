@@ -201,3 +201,26 @@ func (w *words) verb() (*Usage, bool) {
 	}
 	return first, true
 }
+
+// Kind is what the fault does to what kind of target: "crash worker", whichever it is.
+func (f Fault) Kind() string { return kindOf(f.Verb, f.Target.Kind) }
+
+func kindOf(verb Verb, target TargetKind) string {
+	if slices.Contains(workerTargets, target) {
+		target = TargetWorker
+	}
+	return strings.TrimSpace(string(verb) + " " + string(target))
+}
+
+// Kinds returns all kinds of fault, in the order of Uses.
+func Kinds() []string {
+	var list []string
+	for _, u := range uses {
+		for _, target := range u.Targets {
+			if kind := kindOf(u.Verb, target); !slices.Contains(list, kind) {
+				list = append(list, kind)
+			}
+		}
+	}
+	return list
+}

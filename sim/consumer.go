@@ -30,6 +30,7 @@ type consumer struct {
 	consumer *core.Consumer
 	member   *member
 	spawner  *spawner
+	doing    *doing
 	stop     context.CancelFunc
 	ended    bool
 	err      error
@@ -82,7 +83,7 @@ func (c *consumer) open() (err error) {
 	if c.index == judge.FirstConsumer {
 		static = "first" // it gets its partitions back at once; the others leave for good
 	}
-	c.spawner = &spawner{System: c.System, parent: c.process, settings: settings,
+	c.spawner = &spawner{System: c.System, consumer: c.index, parent: c.process, settings: settings,
 		planted: c.setup.Planted}
 	if c.life > 1 {
 		c.spawner.planted = c.setup.Planted.Again()
@@ -91,7 +92,8 @@ func (c *consumer) open() (err error) {
 	costs := c.costs.Program
 	cpu := &processor{k: c.Kernel, host: c.on.pipeline, used: &c.on.consumers}
 	store := client{redis: c.redis, conn: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
-		perCall: costs.Call, attach: costs.Attach}
+		perCall: costs.Call, attach: costs.Attach, doing: newDoing()}
+	c.doing, c.member.doing = store.doing, store.doing
 	life, index := c.life, c.index
 	ports := core.Ports{
 		Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,

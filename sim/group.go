@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/flusher"
+	"sluice/internal/harness"
 	"sluice/sim/kernel"
 )
 
@@ -23,6 +24,7 @@ type member struct {
 	*group
 	conn    *conn
 	process *kernel.Process
+	doing   *doing
 	static  string         // the instance id; "" for a dynamic member
 	silent  time.Time      // since when it is not heard of; zero while it is
 	gone    bool           // the group has given it up
@@ -231,6 +233,8 @@ const commitMax = 10 * time.Second
 
 // Commit implements flusher.Source.
 func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
+	m.doing.enter(harness.CallCommit)
+	defer m.doing.leave(harness.CallCommit)
 	var failed error
 	err := m.conn.ask(ctx, commitMax, 0, small, func() (int, time.Duration) {
 		for _, message := range last {

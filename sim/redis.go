@@ -8,6 +8,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/memstore"
+	"sluice/internal/harness"
 	"sluice/scenarios"
 	"sluice/sim/kernel"
 )
@@ -74,6 +75,8 @@ type client struct {
 	// and for every 1,000 bytes of one that it loads.
 	cpu                       *processor
 	perCall, attach, load, kb time.Duration
+	// doing notes its calls; nil: nobody asks.
+	doing *doing
 }
 
 var _ buffer.Store = client{}
@@ -81,11 +84,13 @@ var _ buffer.Store = client{}
 // call makes one call, which costs the server its time per call and the given one beside it, and that
 // of what is loaded.
 func call[T any](
-	ctx context.Context, c client, cost time.Duration, bytes int,
+	ctx context.Context, c client, name string, cost time.Duration, bytes int,
 	do func(context.Context) (T, error),
 ) (T, error) {
 	var answer T
 	var failed error
+	c.doing.enter(name)
+	defer c.doing.leave(name)
 	c.cpu.compute(c.perCall)
 	c.cpu.settle()
 	spans, loaded := 0, 0
@@ -133,7 +138,7 @@ func (c client) Attach(
 	}
 	c.cpu.compute(each(spans, c.attach))
 	cost := each(len(traces), c.costs.Trace) + each(spans, c.costs.Span)
-	return call(ctx, c, cost, bytes,
+	return call(ctx, c, harness.CallAttach, cost, bytes,
 		func(ctx context.Context) ([]buffer.Attached, error) {
 			if c.full > 0 {
 				return nil, buffer.ErrFull
@@ -144,7 +149,7 @@ func (c client) Attach(
 
 // Enqueue implements buffer.Store.
 func (c client) Enqueue(ctx context.Context, n buffer.Shard, update buffer.QueueUpdate) error {
-	_, err := call(ctx, c, 0, small, func(ctx context.Context) (struct{}, error) {
+	_, err := call(ctx, c, harness.CallEnqueue, 0, small, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, c.store.Enqueue(ctx, n, update)
 	})
 	return err
@@ -154,7 +159,7 @@ func (c client) Enqueue(ctx context.Context, n buffer.Shard, update buffer.Queue
 func (c client) Fence(
 	ctx context.Context, n buffer.Shard, last buffer.Epoch,
 ) (buffer.Fenced, error) {
-	return call(ctx, c, 0, small, func(ctx context.Context) (buffer.Fenced, error) {
+	return call(ctx, c, harness.CallFence, 0, small, func(ctx context.Context) (buffer.Fenced, error) {
 		return c.store.Fence(ctx, n, last)
 	})
 }
@@ -163,7 +168,7 @@ func (c client) Fence(
 func (c client) Lease(
 	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
 ) (buffer.Leased, error) {
-	return call(ctx, c, 0, small, func(ctx context.Context) (buffer.Leased, error) {
+	return call(ctx, c, "lease", 0, small, func(ctx context.Context) (buffer.Leased, error) {
 		return c.store.Lease(ctx, owner, now, limit)
 	})
 }
@@ -172,7 +177,7 @@ func (c client) Lease(
 func (c client) Claim(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Claim, error) {
-	return call(ctx, c, each(len(list), c.costs.Segment), small,
+	return call(ctx, c, "claim", each(len(list), c.costs.Segment), small,
 		func(ctx context.Context) ([]buffer.Claim, error) { return c.store.Claim(ctx, owner, list) })
 }
 
@@ -180,7 +185,7 @@ func (c client) Claim(
 func (c client) Load(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Loaded, error) {
-	return call(ctx, c, each(len(list), c.costs.Segment), small,
+	return call(ctx, c, "load", each(len(list), c.costs.Segment), small,
 		func(ctx context.Context) ([]buffer.Loaded, error) { return c.store.Load(ctx, owner, list) })
 }
 
@@ -192,13 +197,13 @@ func (c client) Ack(
 	for _, f := range flushed {
 		spans += len(f.Spans)
 	}
-	return call(ctx, c, each(len(flushed), c.costs.Segment)+each(spans, c.costs.Flush), small,
+	return call(ctx, c, "ack", each(len(flushed), c.costs.Segment)+each(spans, c.costs.Flush), small,
 		func(ctx context.Context) ([]buffer.AckResult, error) { return c.store.Ack(ctx, owner, flushed) })
 }
 
 // Release implements buffer.Store.
 func (c client) Release(ctx context.Context, owner buffer.Owner, release buffer.Release) error {
-	_, err := call(ctx, c, 0, small, func(ctx context.Context) (struct{}, error) {
+	_, err := call(ctx, c, "release", 0, small, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, c.store.Release(ctx, owner, release)
 	})
 	return err

@@ -18,6 +18,7 @@ import (
 // spawner starts the workers of one life of a consumer, each as a child process.
 type spawner struct {
 	*System
+	consumer int // by index
 	parent   *kernel.Process
 	settings core.Settings
 	planted  defects.Planted
@@ -30,13 +31,15 @@ var _ flusher.Spawner = (*spawner)(nil)
 // worker is a worker process. It is the flusher.Handle of its parent, and its own Reporter.
 type worker struct {
 	*System
-	spec    flusher.WorkerSpec
-	number  int
-	process *kernel.Process
-	canKill bool
-	ctx     context.Context
-	kill    context.CancelFunc // of a goroutine
-	stop    context.CancelFunc
+	// consumer whose it is, by index.
+	consumer int
+	spec     flusher.WorkerSpec
+	number   int
+	process  *kernel.Process
+	canKill  bool
+	ctx      context.Context
+	kill     context.CancelFunc // of a goroutine
+	stop     context.CancelFunc
 
 	status flusher.Status
 	at     time.Time
@@ -56,7 +59,7 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 		return nil, errors.New("sim: every worker was killed")
 	}
 	s.System.numbers++
-	w := &worker{System: s.System, spec: spec, number: s.System.numbers, at: s.Now(),
+	w := &worker{System: s.System, consumer: s.consumer, spec: spec, number: s.System.numbers, at: s.Now(),
 		canKill: s.separate()}
 	w.process = s.parent.Process(fmt.Sprintf("worker %d.%d", spec.Worker, spec.Start))
 	var stop context.Context
@@ -95,8 +98,13 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 
 // Report implements flusher.Reporter.
 func (w *worker) Report(status flusher.Status) {
-	if w.Alive() {
-		w.status, w.at = status, w.Now()
+	if !w.Alive() {
+		return
+	}
+	begins := status.Stage != w.status.Stage
+	w.status, w.at = status, w.Now()
+	if begins && w.setup.Sink.Staged(w.consumer, w.spec.Worker, status.Stage) {
+		_ = w.Sleep(w.ctx, time.Nanosecond) // what is begun now comes first
 	}
 }
 
@@ -173,6 +181,16 @@ func (s *spawner) numbers() map[int]int {
 		}
 	}
 	return numbers
+}
+
+// statuses are what the workers are doing, which the supervisor will hear of soon.
+func (s *spawner) statuses(states []flusher.WorkerState) []flusher.WorkerState {
+	for _, w := range s.workers {
+		if !w.process.Dead() && w.spec.Worker < len(states) {
+			states[w.spec.Worker].Status = w.status
+		}
+	}
+	return states
 }
 
 // each does something with every process that runs.

@@ -144,7 +144,9 @@ func redelivered(e *Evidence) []cause {
 			causes = append(causes, cause{
 				what: m.String(), shards: []buffer.Shard{shard},
 				first: stretch{stretched(quiet, shard, m.T, -stuck-again), last},
-				again: stretch{m.T - slack, stretched(quiet, shard, last, again+slack)},
+				// What is read may come out before the supervisor can take the shard over.
+				again: stretch{stretched(quiet, shard, m.T, -slack),
+					stretched(quiet, shard, last, again+slack)},
 			})
 		}
 	}

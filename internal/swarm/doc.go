@@ -13,10 +13,14 @@ import (
 	"strings"
 	"time"
 
+	"sluice/flusher"
 	"sluice/internal/portfault"
 	"sluice/internal/shrink"
 	"sluice/scenarios"
 )
+
+// Name is what its scenarios are called.
+const Name = "swarm"
 
 // SizeMax is the greatest size of a case.
 const SizeMax = 99
@@ -33,7 +37,7 @@ type drawer struct {
 // what a world cannot do, as [harness.World] does.
 func Draw(seed uint64, size int, can func(scenarios.Fault) error) (shrink.Case, error) {
 	d := &drawer{Rand: scenarios.Stream(seed, "swarm"), size: size, can: can}
-	text := fmt.Sprintf("name: swarm-%d\nseed: %d\n", seed, seed)
+	text := fmt.Sprintf("name: %s\nseed: %d\n", Name, seed)
 	var sets []string
 	for _, o := range options {
 		if o.share == 0 || d.Float64() < o.share {
@@ -183,7 +187,10 @@ func (d *drawer) fault(use *scenarios.Usage, target scenarios.TargetKind) scenar
 func (d *drawer) moment() scenarios.Moment {
 	at := d.between(0, d.s.Duration-time.Millisecond)
 	every := d.between(time.Second, 5*time.Second)
+	worker, stage := d.IntN(d.s.Topology.Workers()), stages[d.IntN(len(stages))]
 	switch p := d.Float64(); {
+	case p < 0.25:
+		return scenarios.Moment{Kind: scenarios.MomentStage, Worker: worker, Stage: stage, At: at / 2}
 	case p < 0.5:
 		return scenarios.Moment{Kind: scenarios.MomentAt, At: at}
 	case p < 0.65:
@@ -195,8 +202,13 @@ func (d *drawer) moment() scenarios.Moment {
 	case p < 0.95:
 		return scenarios.Moment{Kind: scenarios.MomentFlushed, Spans: 1 + d.Int64N(d.s.Pacer().Total())}
 	}
-	return scenarios.Moment{Kind: scenarios.MomentRestarted, Worker: d.IntN(d.s.Topology.Workers())}
+	return scenarios.Moment{Kind: scenarios.MomentRestarted, Worker: worker}
 }
+
+// stages are those that a worker may be at when a fault happens, those that are short: at any time most
+// are idle.
+var stages = []flusher.Stage{flusher.StageLease, flusher.StageClaim, flusher.StageLoad,
+	flusher.StageProduce, flusher.StageWait, flusher.StageAck, flusher.StageRelease}
 
 // ports draws faults at ports. They last to the end of the run, so none hits every call; a process
 // crashes at calls that are given by their numbers only, which are those of the first. So are polls

@@ -69,8 +69,8 @@ func TestProperty(t *testing.T) {
 // drawn is a case that is named, and not printed: what is left of it when it is shrunk is.
 type drawn struct{ shrink.Case }
 
-// String returns the name.
-func (d drawn) String() string { return d.Scenario.Name }
+// String returns its seed.
+func (d drawn) String() string { return fmt.Sprint("seed ", d.Scenario.Seed) }
 
 // cases draws them.
 func cases(p *gopter.GenParameters) *gopter.GenResult {
@@ -97,7 +97,7 @@ func holds(ctx context.Context, c shrink.Case) (bool, error) {
 			why, _ = broken(small.Outcome)
 		}
 	}
-	file := filepath.Join(regressions, c.Scenario.Name+".yaml")
+	file := filepath.Join(regressions, swarm.Name+fmt.Sprintf("-%d.yaml", c.Scenario.Seed))
 	if err := os.WriteFile(file, []byte(portsLine+c.Ports.String()+"\n"+c.Scenario.Brief()), 0o644); err != nil {
 		return false, err
 	}
