@@ -96,26 +96,43 @@ func (c *conn) pass(direction, bytes int) time.Duration {
 func (c *conn) ask(
 	ctx context.Context, within, cost time.Duration, bytes int, serve func() (int, time.Duration),
 ) error {
+	until := c.k.Elapsed() + within
+	r, err := c.send(ctx, cost, bytes, serve)
+	if err != nil {
+		return err
+	}
+	return r.wait(ctx, within == patient, until)
+}
+
+// send is the first half of ask: the answer has yet to come.
+func (c *conn) send(
+	ctx context.Context, cost time.Duration, bytes int, serve func() (int, time.Duration),
+) (*request, error) {
 	l := c.link
-	until := l.k.Elapsed() + within
 	if !l.k.Alive() {
-		return errBroken // what unwinds does nothing
+		return nil, errBroken // what unwinds does nothing
 	}
 	if l.refused > 0 {
 		if err := l.k.Sleep(ctx, l.hop); err != nil {
-			return err
+			return nil, err
 		}
-		return fmt.Errorf("%s: connection refused", l.name)
+		return nil, fmt.Errorf("%s: connection refused", l.name)
 	}
 	r := &request{serve: serve, cost: cost, from: c, cond: l.k.NewCond(l.name)}
 	l.under = append(l.under, r)
 	l.k.After(l.hop+l.slow[requests]+c.pass(requests, bytes), func() { l.arrive(r) })
+	return r, nil
+}
+
+// wait returns when the answer has come, or none will, or has until a time since the start; if for ever,
+// it waits without end.
+func (r *request) wait(ctx context.Context, forEver bool, until time.Duration) error {
 	for !r.done {
 		var err error
-		if within == patient {
+		if forEver {
 			err = r.cond.Wait(ctx)
 		} else {
-			err = r.cond.WaitFor(ctx, until-l.k.Elapsed())
+			err = r.cond.WaitFor(ctx, until-r.from.k.Elapsed())
 		}
 		if err != nil {
 			return err

@@ -76,7 +76,7 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 		cpu := &processor{k: s.Kernel, host: s.on.pipeline, used: &s.on.workers}
 		ports := flusher.WorkerPorts{
 			Clock: s.Kernel,
-			Store: client{redis: s.redis, conn: s.redis.connect(), answerMax: s.settings.AnswerMax(),
+			Store: client{redis: s.redis, conns: s.redis.connect(), answerMax: s.settings.AnswerMax(),
 				cpu: cpu, perCall: costs.Call, load: costs.Flush, kb: costs.FlushKB},
 			Producer: s.kafka.newProducer(w.process, cpu, costs.Record),
 			Encoder:  codec.New(s.settings.Options.MaxSegmentBytes),

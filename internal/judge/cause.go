@@ -213,6 +213,26 @@ func stretched(list []disturbance, shard buffer.Shard, t, by float64) float64 {
 	}
 }
 
+// jumped are the causes for which a segment may be flushed before what belongs to it has come: the
+// clock of its input went ahead, and is there until the producers' has caught up.
+func jumped(e *Evidence) []cause {
+	var causes []cause
+	wait := max(e.Scenario.Pipeline.Timeout, e.Scenario.Pipeline.RootTimeout).Seconds() + clockStep
+	for _, f := range reports.FaultsOf(e.Events) {
+		var fault scenarios.Fault
+		if fault.UnmarshalText([]byte(f.Fault)) != nil || fault.Verb != scenarios.VerbJump {
+			continue // one at a port has another form
+		}
+		until := f.To + math.Abs(fault.By.Seconds()) + wait
+		c := cause{what: f.Fault, first: stretch{f.From - until, until}, again: stretch{f.From, until}}
+		if fault.Target.Kind == scenarios.TargetPartition {
+			c.shards = []buffer.Shard{buffer.Shard(fault.Target.N)}
+		}
+		causes = append(causes, c)
+	}
+	return causes
+}
+
 // clockStep is how coarse the input's clock is: a deadline may come by so much sooner than the
 // time-out says.
 const clockStep = 1.0

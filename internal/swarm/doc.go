@@ -31,12 +31,15 @@ type drawer struct {
 	size int
 	can  func(scenarios.Fault) error
 	s    scenarios.Scenario
+	// cluster is true if faults are those of single nodes.
+	cluster bool
 }
 
 // Draw returns the case of a seed. Size, from 0 to SizeMax, is how much may be wrong in it; can says
 // what a world cannot do, as [harness.World] does.
 func Draw(seed uint64, size int, can func(scenarios.Fault) error) (shrink.Case, error) {
 	d := &drawer{Rand: scenarios.Stream(seed, "swarm"), size: size, can: can}
+	d.cluster = d.Float64() < clusterShare
 	text := fmt.Sprintf("name: %s\nseed: %d\n", Name, seed)
 	var sets []string
 	for _, o := range options {
@@ -141,6 +144,10 @@ func (d *drawer) faults() {
 }
 
 const (
+	// clusterShare is the share of cases in which Redis is a cluster of so many nodes, if it suffers at
+	// all.
+	clusterShare = 0.2
+	nodes        = 3
 	// onShare is the share of the kinds of fault that are on.
 	onShare = 0.5
 	// faultsPerSize is by how much the size must grow for one more fault.
@@ -160,6 +167,11 @@ func (d *drawer) fault(use *scenarios.Usage, target scenarios.TargetKind) scenar
 		f.Target.N = d.IntN(d.s.Topology.Partitions)
 	case scenarios.TargetRedis:
 		f.Target.N = scenarios.AllNodes
+		// What a node that is wiped has held of shards is missed by what other nodes hold of traces, which
+		// nobody names any more: that is a limit of the program.
+		if d.cluster && use.Verb != scenarios.VerbWipe {
+			f.Target.N = d.IntN(nodes)
+		}
 	}
 	if use.Takes(scenarios.TakesDirection) {
 		f.Direction = pick(d.Rand, []scenarios.Direction{scenarios.BothDirections, scenarios.Requests,
