@@ -15,6 +15,7 @@ import (
 //	when worker 1 restarted                as soon as its successor is healthy
 //	when worker 1 is producing             as soon as it begins a step; only the virtual world sees that
 //	when worker 1 is producing from 5s
+//	when consumer is committing            or attaching, enqueueing, polling
 //	every 10s                              at 10s, 20s, ... while load arrives
 //	every 10s from 5s                      at 5s, 15s, ...
 //	randomly every 8s                      at times drawn from the seed, 8 s apart on average
@@ -29,10 +30,10 @@ type Moment struct {
 	Every time.Duration
 	// Spans is the number of spans sent or flushed.
 	Spans int64
-	// Worker is the one that was restarted, or that is at the stage.
+	// Worker is the one that was restarted, or that is at the stage; OfConsumer for the consumer.
 	Worker int
-	// Stage is what a worker is doing.
-	Stage flusher.Stage
+	// Stage is what a worker or the consumer is doing, one of Stages.
+	Stage string
 }
 
 // MomentKind is a kind of moment.
@@ -60,7 +61,11 @@ func (m Moment) String() string {
 	case MomentRestarted:
 		return fmt.Sprintf("when worker %d restarted", m.Worker)
 	case MomentStage:
-		text := fmt.Sprintf("when worker %d is %s", m.Worker, stageWords[m.Stage])
+		who := fmt.Sprintf("worker %d", m.Worker)
+		if m.Worker == OfConsumer {
+			who = string(TargetConsumer)
+		}
+		text := fmt.Sprintf("when %s is %s", who, stageWords[m.Stage])
 		if m.At > 0 {
 			text += " from " + m.At.String()
 		}
@@ -103,16 +108,40 @@ func (m Moment) Reached(elapsed time.Duration, sent, flushed int64, restarts []i
 	return elapsed >= m.At
 }
 
-// AtStage tells whether the moment is that a worker begins with a stage.
-func (m Moment) AtStage(elapsed time.Duration, worker int, stage flusher.Stage) bool {
+// AtStage tells whether the moment is that a worker, or OfConsumer, begins with a stage.
+func (m Moment) AtStage(elapsed time.Duration, worker int, stage string) bool {
 	return m.Kind == MomentStage && m.Worker == worker && m.Stage == stage && elapsed >= m.At
 }
 
-// stageWords say what a worker does at a stage.
-var stageWords = [...]string{
-	flusher.StageIdle: "idle", flusher.StageLease: "leasing", flusher.StageClaim: "claiming",
-	flusher.StageLoad: "loading", flusher.StageProduce: "producing", flusher.StageWait: "waiting",
-	flusher.StageAck: "acknowledging", flusher.StageRelease: "releasing",
+// OfConsumer is the worker of a moment that is the consumer's.
+const OfConsumer = -1
+
+// The stages of a consumer: the calls that it waits for.
+const (
+	CallPoll    = "poll"
+	CallAttach  = "attach"
+	CallEnqueue = "enqueue"
+	CallCommit  = "commit"
+	CallFence   = "fence"
+)
+
+// Stages returns the stages that a moment can be at, of a worker or of OfConsumer.
+func Stages(worker int) []string {
+	if worker == OfConsumer {
+		return []string{CallPoll, CallAttach, CallEnqueue, CallCommit}
+	}
+	var list []string
+	for stage := flusher.StageIdle; stage <= flusher.StageRelease; stage++ {
+		list = append(list, stage.String())
+	}
+	return list
+}
+
+// stageWords say what somebody does at a stage.
+var stageWords = map[string]string{
+	"idle": "idle", "lease": "leasing", "claim": "claiming", "load": "loading", "produce": "producing",
+	"wait": "waiting", "ack": "acknowledging", "release": "releasing",
+	CallPoll: "polling", CallAttach: "attaching", CallEnqueue: "enqueueing", CallCommit: "committing",
 }
 
 func (w *words) moment() Moment {
@@ -125,11 +154,14 @@ func (w *words) moment() Moment {
 		w.literal("every")
 		return w.every(MomentRandomly)
 	}
+	if w.peek() == string(TargetConsumer) {
+		w.literal(string(TargetConsumer))
+		return w.atStage(OfConsumer)
+	}
 	if w.peek() == "worker" {
 		w.literal("worker")
 		worker := w.number("a worker's index")
 		if w.peek() == "is" {
-			w.literal("is")
 			return w.atStage(int(worker))
 		}
 		w.literal("restarted")
@@ -142,10 +174,15 @@ func (w *words) moment() Moment {
 }
 
 func (w *words) atStage(worker int) Moment {
-	known := stageWords[flusher.StageIdle:]
-	word := w.choice("stage", known...)
-	m := Moment{Kind: MomentStage, Worker: worker,
-		Stage: flusher.StageIdle + flusher.Stage(max(0, slices.Index(known, word)))}
+	w.literal("is")
+	var known []string
+	for _, stage := range Stages(worker) {
+		known = append(known, stageWords[stage])
+	}
+	m := Moment{Kind: MomentStage, Worker: worker}
+	if at := slices.Index(known, w.choice("stage", known...)); at >= 0 {
+		m.Stage = Stages(worker)[at]
+	}
 	if w.peek() == "from" {
 		w.literal("from")
 		m.At = w.duration()

@@ -78,7 +78,7 @@ func (p *possible) checkMoment(path string, f Fault) {
 				times, p.Duration, occurrencesMax)
 		}
 	case MomentRestarted, MomentStage:
-		if p.knows("topology") {
+		if p.knows("topology") && m.Worker != OfConsumer {
 			p.hasWorker(path, m.Worker)
 		}
 		p.expect(m.At < p.Duration || !p.knows("duration"), path,

@@ -92,7 +92,7 @@ func (c *consumer) open() (err error) {
 	costs := c.costs.Program
 	cpu := &processor{k: c.Kernel, host: c.on.pipeline, used: &c.on.consumers}
 	store := client{redis: c.redis, conns: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
-		perCall: costs.Call, attach: costs.Attach, doing: newDoing()}
+		perCall: costs.Call, attach: costs.Attach, doing: c.newDoing()}
 	c.doing, c.member.doing = store.doing, store.doing
 	life, index := c.life, c.index
 	ports := core.Ports{

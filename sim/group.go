@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"sluice/flusher"
-	"sluice/internal/harness"
+	"sluice/scenarios"
 	"sluice/sim/kernel"
 )
 
@@ -161,6 +161,9 @@ func (g *group) balance() {
 
 // Poll implements flusher.Source.
 func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flusher.Fetch, error) {
+	if m.doing != nil {
+		m.doing.tell(scenarios.CallPoll)
+	}
 	until := m.k.Now().Add(wait)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -233,8 +236,8 @@ const commitMax = 10 * time.Second
 
 // Commit implements flusher.Source.
 func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
-	m.doing.enter(harness.CallCommit)
-	defer m.doing.leave(harness.CallCommit)
+	m.doing.enter(scenarios.CallCommit)
+	defer m.doing.leave(scenarios.CallCommit)
 	var failed error
 	err := m.conn.ask(ctx, commitMax, 0, small, func() (int, time.Duration) {
 		for _, message := range last {

@@ -12,7 +12,6 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/memstore"
-	"sluice/internal/harness"
 	"sluice/scenarios"
 	"sluice/sim/kernel"
 )
@@ -325,7 +324,7 @@ func (c client) Attach(
 		c.cpu.compute(each(spans, c.attach))
 		return burden{each(len(traces), c.costs.Trace) + each(spans, c.costs.Span), bytes}
 	}
-	return scatter(ctx, c, harness.CallAttach, traces,
+	return scatter(ctx, c, scenarios.CallAttach, traces,
 		func(t *buffer.TraceBatch) buffer.TraceKey { return t.TraceKey }, weigh,
 		func(ctx context.Context, n *node, traces []buffer.TraceBatch) ([]buffer.Attached, error) {
 			if n.full > 0 {
@@ -337,7 +336,7 @@ func (c client) Attach(
 
 // Enqueue implements buffer.Store.
 func (c client) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate) error {
-	_, err := call(ctx, c, harness.CallEnqueue, c.ofShard(shard), 0, small,
+	_, err := call(ctx, c, scenarios.CallEnqueue, c.ofShard(shard), 0, small,
 		func(ctx context.Context, n *node) (struct{}, error) {
 			return struct{}{}, n.store.Enqueue(ctx, shard, update)
 		})
@@ -348,7 +347,7 @@ func (c client) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.Q
 func (c client) Fence(
 	ctx context.Context, shard buffer.Shard, last buffer.Epoch,
 ) (buffer.Fenced, error) {
-	return call(ctx, c, harness.CallFence, c.ofShard(shard), 0, small,
+	return call(ctx, c, scenarios.CallFence, c.ofShard(shard), 0, small,
 		func(ctx context.Context, n *node) (buffer.Fenced, error) {
 			return n.store.Fence(ctx, shard, last)
 		})

@@ -103,7 +103,7 @@ func (w *worker) Report(status flusher.Status) {
 	}
 	begins := status.Stage != w.status.Stage
 	w.status, w.at = status, w.Now()
-	if begins && w.setup.Sink.Staged(w.consumer, w.spec.Worker, status.Stage) {
+	if begins && w.setup.Sink.Staged(w.consumer, w.spec.Worker, status.Stage.String()) {
 		_ = w.Sleep(w.ctx, time.Nanosecond) // what is begun now comes first
 	}
 }

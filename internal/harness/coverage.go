@@ -14,23 +14,13 @@ const StageDown = "down"
 // CoverageStages are the stages of each part. Those of a consumer are the calls that it waits for; if
 // there is none, it polls.
 func CoverageStages() []reports.CoverageStages {
-	worker := reports.CoverageStages{Part: reports.PartWorker}
-	for stage := flusher.StageStarting; stage < flusher.StageStopped; stage++ {
-		worker.Stages = append(worker.Stages, stage.String())
+	worker, consumer := scenarios.Stages(0), scenarios.Stages(scenarios.OfConsumer)
+	return []reports.CoverageStages{
+		{Part: reports.PartWorker,
+			Stages: slices.Concat([]string{flusher.StageStarting.String()}, worker, []string{StageDown})},
+		{Part: reports.PartConsumer, Stages: append(consumer, scenarios.CallFence, StageDown)},
 	}
-	worker.Stages = append(worker.Stages, StageDown)
-	return []reports.CoverageStages{worker, {Part: reports.PartConsumer,
-		Stages: []string{CallPoll, CallAttach, CallEnqueue, CallCommit, CallFence, StageDown}}}
 }
-
-// The calls of a consumer that are its stages.
-const (
-	CallPoll    = "poll"
-	CallAttach  = "attach"
-	CallEnqueue = "enqueue"
-	CallCommit  = "commit"
-	CallFence   = "fence"
-)
 
 // stagesAt returns which stages a fault hits just now: of the workers that are its target, or of all;
 // and of the first consumer, if the world sees them.

@@ -132,8 +132,8 @@ func (i *injector) step(now time.Time, elapsed time.Duration) {
 	}
 }
 
-// staged does what is due when a worker begins with a stage, and returns whether there is something.
-func (i *injector) staged(worker int, stage flusher.Stage) (due bool) {
+// staged does what is due when somebody begins with a stage, and returns whether there is something.
+func (i *injector) staged(worker int, stage string) (due bool) {
 	i.mu.Lock()
 	began := i.began
 	i.mu.Unlock()
@@ -360,7 +360,7 @@ func (t turn) misses(m scenarios.Moment) error {
 	case m.Kind == scenarios.MomentAt:
 		return fmt.Errorf("its time had not come when the load ended, at %.1fs", at)
 	case m.Kind == scenarios.MomentStage:
-		return fmt.Errorf("worker %d was never at it before the load ended at %.1fs", m.Worker, at)
+		return fmt.Errorf("nobody was seen at it before the load ended at %.1fs", at)
 	case t.isRestarting(m.Worker):
 		return fmt.Errorf("worker %d was being replaced when the load ended, at %.1fs", m.Worker, at)
 	}

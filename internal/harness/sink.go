@@ -29,7 +29,7 @@ type Sink struct {
 	first, last time.Time // when the first record came out, and the last
 	fell        *fall     // nil as long as every end of a consumer was asked for
 	onFall      func()
-	onStage     func(worker int, stage flusher.Stage) bool
+	onStage     func(worker int, stage string) bool
 	forced      time.Duration // how long a consumer had that did not stop when it was asked to
 }
 
@@ -115,17 +115,17 @@ func (s *Sink) Supervised(consumer, life int, e flusher.Event) {
 	s.record.supervisor(consumer, life, e)
 }
 
-// Staged notes that a worker begins with a stage, in a world that sees that when it happens. It returns
-// whether something was begun that the worker must not get ahead of.
-func (s *Sink) Staged(consumer, worker int, stage flusher.Stage) bool {
+// Staged notes that a worker, or scenarios.OfConsumer, begins with a stage, in a world that sees that
+// when it happens. It returns whether something was begun that they must not get ahead of.
+func (s *Sink) Staged(consumer, worker int, stage string) bool {
 	s.mu.Lock()
 	tell := s.onStage
 	s.mu.Unlock()
 	return tell != nil && consumer == firstConsumer && tell(worker, stage)
 }
 
-// whenStaged has somebody told of the stages of the first consumer's workers.
-func (s *Sink) whenStaged(tell func(worker int, stage flusher.Stage) bool) {
+// whenStaged has somebody told of the stages of the first consumer and its workers.
+func (s *Sink) whenStaged(tell func(worker int, stage string) bool) {
 	s.mu.Lock()
 	s.onStage = tell
 	s.mu.Unlock()

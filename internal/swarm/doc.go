@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"sluice/flusher"
 	"sluice/internal/portfault"
 	"sluice/internal/shrink"
 	"sluice/scenarios"
@@ -199,10 +198,14 @@ func (d *drawer) fault(use *scenarios.Usage, target scenarios.TargetKind) scenar
 func (d *drawer) moment() scenarios.Moment {
 	at := d.between(0, d.s.Duration-time.Millisecond)
 	every := d.between(time.Second, 5*time.Second)
-	worker, stage := d.IntN(d.s.Topology.Workers()), stages[d.IntN(len(stages))]
+	worker := d.IntN(d.s.Topology.Workers())
 	switch p := d.Float64(); {
 	case p < 0.25:
-		return scenarios.Moment{Kind: scenarios.MomentStage, Worker: worker, Stage: stage, At: at / 2}
+		if d.Float64() < 0.3 {
+			worker = scenarios.OfConsumer
+		}
+		return scenarios.Moment{Kind: scenarios.MomentStage, Worker: worker,
+			Stage: pick(d.Rand, scenarios.Stages(worker)), At: at / 2}
 	case p < 0.5:
 		return scenarios.Moment{Kind: scenarios.MomentAt, At: at}
 	case p < 0.65:
@@ -216,11 +219,6 @@ func (d *drawer) moment() scenarios.Moment {
 	}
 	return scenarios.Moment{Kind: scenarios.MomentRestarted, Worker: worker}
 }
-
-// stages are those that a worker may be at when a fault happens, those that are short: at any time most
-// are idle.
-var stages = []flusher.Stage{flusher.StageLease, flusher.StageClaim, flusher.StageLoad,
-	flusher.StageProduce, flusher.StageWait, flusher.StageAck, flusher.StageRelease}
 
 // ports draws faults at ports. They last to the end of the run, so none hits every call; a process
 // crashes at calls that are given by their numbers only, which are those of the first. So are polls
