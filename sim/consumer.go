@@ -91,7 +91,8 @@ func (c *consumer) open() (err error) {
 	c.member = c.kafka.group.join(c.process, static)
 	costs := c.costs.Program
 	cpu := &processor{k: c.Kernel, host: c.on.pipeline, used: &c.on.consumers}
-	store := client{redis: c.redis, conns: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
+	store := client{redis: c.redis, who: harness.Process{Consumer: c.index, Worker: reports.NoWorker},
+		journal: c.setup.Sink.Journal, conns: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
 		perCall: costs.Call, attach: costs.Attach, doing: c.newDoing()}
 	c.doing, c.member.doing = store.doing, store.doing
 	life, index := c.life, c.index
@@ -199,8 +200,10 @@ func (c *consumer) kill() {
 // stuck says what keeps spans from moving, in words.
 func (c *consumer) stuck() []string {
 	var words []string
-	for _, t := range c.consumer.Troubles() {
-		words = append(words, t.String())
+	for _, register := range c.consumer.Troubles() {
+		for _, t := range register.All() {
+			words = append(words, t.String())
+		}
 	}
 	for _, w := range c.consumer.Workers() {
 		if w.State != flusher.StateHealthy && w.State != flusher.StateStopped {

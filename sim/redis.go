@@ -12,6 +12,8 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/memstore"
+	"sluice/internal/harness"
+	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim/kernel"
 )
@@ -167,6 +169,9 @@ const small = 100
 type client struct {
 	*redis
 	conns []*conn // by node
+	// who asks, for the journal.
+	who     harness.Process
+	journal *harness.Journal
 	// answerMax is how long it waits for an answer.
 	answerMax time.Duration
 	// cpu is the process's, which computes that much for a call, for a span that it attaches or loads,
@@ -330,7 +335,11 @@ func (c client) Attach(
 			if n.full > 0 {
 				return nil, buffer.ErrFull
 			}
-			return n.store.Attach(ctx, delivery, traces)
+			attached, err := n.store.Attach(ctx, delivery, traces)
+			if err == nil {
+				c.journal.Attached(n.k.Now(), c.who, traces, attached)
+			}
+			return attached, err
 		})
 }
 
@@ -338,7 +347,11 @@ func (c client) Attach(
 func (c client) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate) error {
 	_, err := call(ctx, c, scenarios.CallEnqueue, c.ofShard(shard), 0, small,
 		func(ctx context.Context, n *node) (struct{}, error) {
-			return struct{}{}, n.store.Enqueue(ctx, shard, update)
+			err := n.store.Enqueue(ctx, shard, update)
+			if err == nil {
+				c.journal.Queued(n.k.Now(), c.who, update)
+			}
+			return struct{}{}, err
 		})
 	return err
 }
@@ -359,7 +372,11 @@ func (c client) Lease(
 ) (buffer.Leased, error) {
 	return call(ctx, c, "lease", c.ofShard(owner.Shard), 0, small,
 		func(ctx context.Context, n *node) (buffer.Leased, error) {
-			return n.store.Lease(ctx, owner, now, limit)
+			leased, err := n.store.Lease(ctx, owner, now, limit)
+			for _, due := range leased.Due {
+				c.journal.Did(n.k.Now(), c.who, reports.SpanLeased, due.Generation)
+			}
+			return leased, err
 		})
 }
 
@@ -377,7 +394,13 @@ func (c client) Claim(
 ) ([]buffer.Claim, error) {
 	return scatter(ctx, c, "claim", list, named, c.weighSegments,
 		func(ctx context.Context, n *node, list []buffer.Generation) ([]buffer.Claim, error) {
-			return n.store.Claim(ctx, owner, list)
+			claims, err := n.store.Claim(ctx, owner, list)
+			for i, claim := range claims {
+				if claim.State != buffer.ClaimOwned {
+					c.journal.Did(n.k.Now(), c.who, reports.SpanBusy, list[i])
+				}
+			}
+			return claims, err
 		})
 }
 
@@ -387,7 +410,13 @@ func (c client) Load(
 ) ([]buffer.Loaded, error) {
 	return scatter(ctx, c, "load", list, named, c.weighSegments,
 		func(ctx context.Context, n *node, list []buffer.Generation) ([]buffer.Loaded, error) {
-			return n.store.Load(ctx, owner, list)
+			loaded, err := n.store.Load(ctx, owner, list)
+			for i, l := range loaded {
+				if l.Owned {
+					c.journal.Loaded(n.k.Now(), c.who, list[i], l.Spans)
+				}
+			}
+			return loaded, err
 		})
 }
 
@@ -405,7 +434,15 @@ func (c client) Ack(
 	return scatter(ctx, c, "ack", flushed,
 		func(f *buffer.Flushed) buffer.TraceKey { return f.TraceKey }, weigh,
 		func(ctx context.Context, n *node, flushed []buffer.Flushed) ([]buffer.AckResult, error) {
-			return n.store.Ack(ctx, owner, flushed)
+			results, err := n.store.Ack(ctx, owner, flushed)
+			for i, result := range results {
+				step := reports.SpanAckRefused
+				if result == buffer.AckDone {
+					step = reports.SpanAcked
+				}
+				c.journal.Did(n.k.Now(), c.who, step, flushed[i].Generation)
+			}
+			return results, err
 		})
 }
 
@@ -413,7 +450,11 @@ func (c client) Ack(
 func (c client) Release(ctx context.Context, owner buffer.Owner, release buffer.Release) error {
 	_, err := call(ctx, c, "release", c.ofShard(owner.Shard), 0, small,
 		func(ctx context.Context, n *node) (struct{}, error) {
-			return struct{}{}, n.store.Release(ctx, owner, release)
+			err := n.store.Release(ctx, owner, release)
+			for _, back := range release.Back {
+				c.journal.Did(n.k.Now(), c.who, reports.SpanBack, back.Generation)
+			}
+			return struct{}{}, err
 		})
 	return err
 }

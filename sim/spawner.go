@@ -31,15 +31,14 @@ var _ flusher.Spawner = (*spawner)(nil)
 // worker is a worker process. It is the flusher.Handle of its parent, and its own Reporter.
 type worker struct {
 	*System
-	// consumer whose it is, by index.
-	consumer int
-	spec     flusher.WorkerSpec
-	number   int
-	process  *kernel.Process
-	canKill  bool
-	ctx      context.Context
-	kill     context.CancelFunc // of a goroutine
-	stop     context.CancelFunc
+	spec    flusher.WorkerSpec
+	who     harness.Process
+	number  int
+	process *kernel.Process
+	canKill bool
+	ctx     context.Context
+	kill    context.CancelFunc // of a goroutine
+	stop    context.CancelFunc
 
 	status flusher.Status
 	at     time.Time
@@ -59,8 +58,8 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 		return nil, errors.New("sim: every worker was killed")
 	}
 	s.System.numbers++
-	w := &worker{System: s.System, consumer: s.consumer, spec: spec, number: s.System.numbers, at: s.Now(),
-		canKill: s.separate()}
+	w := &worker{System: s.System, spec: spec, number: s.System.numbers, at: s.Now(),
+		canKill: s.separate(), who: harness.Process{Consumer: s.consumer, Worker: spec.Worker}}
 	w.process = s.parent.Process(fmt.Sprintf("worker %d.%d", spec.Worker, spec.Start))
 	var stop context.Context
 	w.ctx, w.kill = s.WithCancel(context.Background())
@@ -76,7 +75,8 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 		cpu := &processor{k: s.Kernel, host: s.on.pipeline, used: &s.on.workers}
 		ports := flusher.WorkerPorts{
 			Clock: s.Kernel,
-			Store: client{redis: s.redis, conns: s.redis.connect(), answerMax: s.settings.AnswerMax(),
+			Store: client{redis: s.redis, who: w.who, journal: s.setup.Sink.Journal,
+				conns: s.redis.connect(), answerMax: s.settings.AnswerMax(),
 				cpu: cpu, perCall: costs.Call, load: costs.Flush, kb: costs.FlushKB},
 			Producer: s.kafka.newProducer(w.process, cpu, costs.Record),
 			Encoder:  codec.New(s.settings.Options.MaxSegmentBytes),
@@ -103,7 +103,8 @@ func (w *worker) Report(status flusher.Status) {
 	}
 	begins := status.Stage != w.status.Stage
 	w.status, w.at = status, w.Now()
-	if begins && w.setup.Sink.Staged(w.consumer, w.spec.Worker, status.Stage.String()) {
+	w.setup.Sink.Journal.Stage(w.at, w.who, status.Stage.String())
+	if begins && w.setup.Sink.Staged(w.who.Consumer, w.who.Worker, status.Stage.String()) {
 		_ = w.Sleep(w.ctx, time.Nanosecond) // what is begun now comes first
 	}
 }
