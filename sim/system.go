@@ -92,7 +92,9 @@ var _ harness.Redrawer = (*System)(nil)
 
 // Redraw implements harness.Redrawer: from now on the network takes its time by chance.
 func (s *System) Redraw(seed uint64) {
-	s.redis.jitter = scenarios.Stream(seed, "network to redis")
+	for _, n := range s.redis.nodes {
+		n.jitter = scenarios.Stream(seed, "network to "+n.name)
+	}
 	s.kafka.jitter = scenarios.Stream(seed, "network to kafka")
 }
 
