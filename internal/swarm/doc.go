@@ -244,7 +244,7 @@ func (d *drawer) ports() portfault.List {
 			calls = append(calls, fmt.Sprintf("every %d", 2+d.IntN(20)))
 		}
 		text := strings.NewReplacer("PORT", string(port), "[CALLS]", pick(d.Rand, calls),
-			"DURATION", d.between(50*time.Millisecond, 500*time.Millisecond).String()).Replace(form)
+			"DURATION", d.between(50*time.Millisecond, 100*time.Millisecond).String()).Replace(form)
 		one, err := portfault.Parse(text)
 		if err != nil || crash && (port.OfConsumer() || d.s.Topology.FlusherMode == scenarios.ModeGoroutine) {
 			continue // no fault that there is
