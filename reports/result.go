@@ -69,6 +69,9 @@ type Judgement struct {
 	// Detail names the first violating event, or says why the verdict is unknown or the property not
 	// measured, or what was measured.
 	Detail string `json:"detail"`
+	// At is when what violates it happened, in seconds since the start of the load; nil if the
+	// property is not violated.
+	At *float64 `json:"at,omitempty"`
 }
 
 // Ledger is the account of the spans.
