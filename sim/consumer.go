@@ -198,8 +198,10 @@ func (c *consumer) kill() {
 // stuck says what keeps spans from moving, in words.
 func (c *consumer) stuck() []string {
 	var words []string
-	for _, t := range c.consumer.Troubles() {
-		words = append(words, t.String())
+	for _, register := range c.consumer.Troubles() {
+		for _, t := range register.All() {
+			words = append(words, t.String())
+		}
 	}
 	for _, w := range c.consumer.Workers() {
 		if w.State != flusher.StateHealthy && w.State != flusher.StateStopped {

@@ -3,19 +3,16 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
-	"reflect"
 	"strconv"
 
 	"sluice/buffer"
+	"sluice/internal/diff"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/load"
 	"sluice/reports"
-	"sluice/scenarios"
 	"sluice/sim"
 	"sluice/sim/kernel"
 )
@@ -38,24 +35,15 @@ type past struct {
 
 // open reads the directory.
 func (d runDirectory) open(to *streams) (p past, err error) {
-	text, err := os.ReadFile(filepath.Join(d.Dir, harness.FileResult))
+	if p.result, err = readResult(d.Dir); err != nil {
+		return p, err
+	}
+	if p.events, err = readEvents(d.Dir); err != nil {
+		return p, err
+	}
+	s, places, err := readScenario(d.Dir)
 	if err != nil {
-		return p, usageError{fmt.Errorf("%w: %w", harness.ErrNotARun, err)}
-	}
-	if err := json.Unmarshal(text, &p.result); err != nil {
-		return p, usageError{fmt.Errorf("%s in %s: %w", harness.FileResult, d.Dir, err)}
-	}
-	file, err := os.Open(filepath.Join(d.Dir, harness.FileEvents))
-	if err != nil {
-		return p, usageError{err}
-	}
-	defer file.Close()
-	if p.events, err = reports.ReadEvents(file); err != nil {
-		return p, usageError{fmt.Errorf("%s in %s: %w", harness.FileEvents, d.Dir, err)}
-	}
-	s, places, err := scenarios.LoadWith(filepath.Join(d.Dir, harness.FileScenario), os.ReadFile)
-	if err != nil {
-		return p, usageError{err}
+		return p, err
 	}
 	p.flags = worldFlags{World: p.result.World, Servers: d.Servers, Redis: d.Redis, Kafka: d.Kafka,
 		Defect: p.result.Defect, Ports: p.result.PortFaults}
@@ -111,12 +99,7 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 
 // difference names the first event of a run that another does not have.
 func difference(first, second []reports.Event) string {
-	for i, e := range first {
-		if i >= len(second) || !reflect.DeepEqual(e, second[i]) {
-			return fmt.Sprintf("the first difference is event %d, at %.3f s: %s %s", i, e.T, e.Kind, e.Text)
-		}
-	}
-	return "what is recorded is the same, and yet the digests differ"
+	return diff.FirstOf(first, second, nil, nil).Brief()
 }
 
 // follow has the run keep the span that is asked for, if one is.

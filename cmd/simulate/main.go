@@ -34,6 +34,7 @@ type commands struct {
 	Shrink    shrinkCommand    `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
 	Certainty certaintyCommand `cmd:"" help:"Find when the failure of a virtual run became certain."`
 	Capacity  capacityCommand  `cmd:"" help:"Find how many processes a workload needs."`
+	Diff      diffCommand      `cmd:"" help:"Say what differs between two directories of results."`
 	Fit       fitCommand       `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
 	List      listCommand      `cmd:"" help:"List scenarios, faults or defects."`
 	Validate  validateCommand  `cmd:"" help:"Check a scenario and print it with all defaults."`
@@ -55,6 +56,7 @@ const examples = `Examples:
   simulate explore protocol --workers 2 --spans 4 --faults 2
   simulate capacity steady --target 60000/s --headroom 30%
   simulate validate my.yaml
+  simulate diff runs/before runs/after --rule "freshness_p99 <= +10%"
   simulate replay runs/hang-1
   simulate shrink runs/mine
   simulate certainty runs/mine

@@ -83,6 +83,12 @@ func Judge(e *Evidence) *Outcome {
 	} else {
 		o.Result.Run.VirtualSeconds = e.Seconds
 	}
+	switch {
+	case e.Interrupted:
+		o.Result.Cause = "the run was interrupted"
+	case e.SendErr != nil:
+		o.Result.Cause = fmt.Sprintf("the load could not be sent: %v", e.SendErr)
+	}
 	for kind, found := range b.Findings {
 		if found.Count > 0 {
 			o.Result.Ledger.Findings[ledger.Finding(kind).String()] = found.Count
