@@ -53,6 +53,7 @@ var layers = map[string]int{
 	"internal/purity":     0,
 	"internal/check":      0,
 	"internal/route":      0,
+	"internal/logging":    0,
 	"internal/statusline": 0,
 	"internal/syncbuf":    0,
 	"buffer":              1,

@@ -31,7 +31,8 @@ type search struct {
 	from      []int32          // by number of state: its predecessor,
 	by        []move           // and the move that led from there
 	frontier  [][]uint32
-	ids       []int32 // of the frontier
+	ids       []int32  // of the frontier
+	room      []uint32 // for the states of the next frontier
 
 	generated, depth, orbits int
 	wrong                    string
@@ -99,10 +100,18 @@ func (f *search) reach(s []uint32, from int32, by move) {
 	}
 	f.seen[key] = int32(len(f.from))
 	f.orbits += orbit
-	f.frontier = append(f.frontier, append([]uint32(nil), s...))
+	if cap(f.room)-len(f.room) < len(s) {
+		f.room = make([]uint32, 0, max(roomWords, len(s)))
+	}
+	at := len(f.room)
+	f.room = append(f.room, s...)
+	f.frontier = append(f.frontier, f.room[at:len(f.room):len(f.room)])
 	f.ids = append(f.ids, int32(len(f.from)))
 	f.from, f.by = append(f.from, from), append(f.by, by)
 }
+
+// roomWords is how much room for states is made at a time, in words.
+const roomWords = 1 << 14
 
 // walk is a run whose every choice is drawn, faults rarely. It marks the states that it reaches, and
 // returns at the end of all work.
