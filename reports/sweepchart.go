@@ -192,11 +192,5 @@ func (p panel) dot(run SweepRun) {
 }
 
 func (p panel) disc(run SweepRun, radius vg.Length, c color.Color) {
-	center := vg.Point{X: p.x(float64(run.Processes)), Y: p.y(run.SpansPerSecond)}
-	var path vg.Path
-	path.Move(vg.Point{X: center.X + radius, Y: center.Y})
-	path.Arc(center, radius, 0, 2*math.Pi)
-	path.Close()
-	p.c.SetColor(c)
-	p.c.Fill(path)
+	p.spot(vg.Point{X: p.x(float64(run.Processes)), Y: p.y(run.SpansPerSecond)}, radius, c)
 }

@@ -29,27 +29,39 @@ func readCapacity(t *testing.T, dir string) (r capacity.Report) {
 // with exit code 13, and the files say the same.
 func TestCapacity(t *testing.T) {
 	path := scenarioFile(t, quick)
-	for target, want := range map[string]struct {
+	for target, expected := range map[string]struct {
 		code int
 		text string
 	}{
-		"500/s": {judge.ExitPassed, "1 process carries 500 spans/s with 20 % headroom; with 2 processes no rate " +
+		"500/s": {judge.ExitPassed, "1 process carries 500 spans/s with 20 % headroom; with 1 process no rate " +
 			"was too high."},
 		"900/s": {judge.ExitExpectation, "No recommendation: no measured count carries 1,080 spans/s"},
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		code, out, errs := call("capacity", path, "--target", target, "--headroom", "20%", "--most", "1000/s",
 			"--out", dir)
-		if code != want.code || !strings.Contains(out, want.text) || !strings.Contains(out, dir) {
-			t.Errorf("exit code %d, want %d and %q\n%s%s", code, want.code, want.text, out, errs)
+		if code != expected.code || !strings.Contains(out, expected.text) || !strings.Contains(out, dir) {
+			t.Errorf("exit code %d, want %d and %q\n%s%s", code, expected.code, expected.text, out, errs)
 		}
-		if r := readCapacity(t, dir); (r.Recommended != nil) != (want.code == judge.ExitPassed) ||
-			len(r.Points) != 2 || r.Points[1].Throughput != 1000 {
+		r := readCapacity(t, dir)
+		if (r.Recommended != nil) != (expected.code == judge.ExitPassed) ||
+			len(r.Points) != 1 || r.Points[0].Throughput != 1000 {
 			t.Errorf("%s: the file has %+v", target, r)
 		}
 		points, err := os.ReadFile(filepath.Join(dir, fileCapacityPoints))
-		if want := "processes,throughput\n1,1000.0\n2,1000.0\n"; err != nil || string(points) != want {
+		want := "processes,repeat,throughput,failed,error,limit,utilisation\n1,1,1000,0,0,,0\n"
+		if err != nil || string(points) != want {
 			t.Errorf("the points are %q, %v; want %q", points, err, want)
+		}
+		for _, name := range []string{"report.html", "report.md", "capacity.png", "capacity.svg"} {
+			if file, err := os.Stat(filepath.Join(dir, name)); err != nil || file.Size() < 500 {
+				t.Errorf("%s: %v, %v", name, file, err)
+			}
+		}
+		page, err := os.ReadFile(filepath.Join(dir, "report.html"))
+		if err != nil || !strings.Contains(string(page), r.Headline) ||
+			!strings.Contains(string(page), "capacity "+path+" --seed 1 --world virtual --target "+target) {
+			t.Errorf("%v: the page has no %q\n%s", err, r.Headline, page)
 		}
 	}
 }
@@ -74,7 +86,7 @@ func TestCapacityKeepsWhatWasFound(t *testing.T) {
 	defer cancel()
 	out := &bytes.Buffer{}
 	c := capacityCommand{scenarioFlags: scenarioFlags{Scenario: scenarioFile(t, quick)},
-		worldFlags: worldFlags{World: "virtual"}, Most: 1000, Precision: 0.1, Repeat: 1,
+		worldFlags: worldFlags{World: "virtual"}, Most: 1000, Precision: 0.1, Repeat: 1, Processes: []int{1, 2},
 		Out: filepath.Join(t.TempDir(), "out")}
 	err := c.Run(ctx, &streams{out: out, err: &canceller{word: "are sustained", cancel: cancel}})
 	if err == nil || !strings.Contains(err.Error(), "2 processes at 1000 spans/s: interrupted") ||
