@@ -38,8 +38,9 @@ type capacityCommand struct {
 	Repeat    int                 `help:"How many times to measure each count, with other seeds." default:"1"`
 	Most      scenarios.PerSecond `help:"The highest rate to try." default:"400000/s"`
 	Precision share               `help:"How near the highest sustained rate is to be found." default:"10%"`
-	Out       string              `help:"Directory of the results." placeholder:"runs/NAME-capacity"`
-	JSON      bool                `name:"json" help:"Print the report as JSON."`
+	outlookFlags
+	Out  string `help:"Directory of the results." placeholder:"runs/NAME-capacity"`
+	JSON bool   `name:"json" help:"Print the report as JSON."`
 }
 
 // share is a number from 0 on, or a percentage.
@@ -84,6 +85,9 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := c.outlookFlags.complete(ctx, c.worldFlags); err != nil {
+		return err
+	}
 	dir := c.Out
 	if dir == "" {
 		dir = filepath.Join("runs", s.Name+"-capacity")
@@ -96,6 +100,9 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		return unfinished
 	}
 	report := capacity.NewReport(s.Name, cfg.World.Name(), float64(c.Target), float64(c.Headroom), points)
+	if unfinished == nil {
+		unfinished = c.look(ctx, to.err, cfg, report)
+	}
 	if unfinished != nil {
 		report.Unfinish(unfinished)
 	}
@@ -130,7 +137,7 @@ func (c *capacityCommand) command(seed uint64) string {
 	if len(c.Processes) > 0 {
 		text += " --processes " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(c.Processes)), ","), "[]")
 	}
-	return text + fmt.Sprintf(" --repeat %d --most %v --precision %v", c.Repeat, c.Most, float64(c.Precision))
+	return text + c.outlookFlags.command() + fmt.Sprintf(" --repeat %d --most %v --precision %v", c.Repeat, c.Most, float64(c.Precision))
 }
 
 func (c *capacityCommand) check(s scenarios.Scenario) error {
@@ -190,21 +197,25 @@ func (c *capacityCommand) probe(
 	}
 	line.Show(fmt.Sprintf("%s, repeat %d of %d: %s spans/s", options.FormatCount(jobs[0].Processes, "process"),
 		jobs[0].Repeat, c.Repeat, strings.Join(rates, " and ")))
-	probes, errs := make([]capacity.Probe, len(jobs)), make([]error, len(jobs))
-	var running sync.WaitGroup
-	for i, job := range jobs {
-		running.Go(func() { probes[i], errs[i] = probe(ctx, cfg, job) })
-	}
-	running.Wait()
-	return probes, errors.Join(errs...)
+	return sideBySide(jobs, func(job capacity.Job) (capacity.Probe, error) { return probe(ctx, cfg, job) })
 }
 
-// probe makes a run at a rate; a failure of the kernel is its error. It is ended early if it is
-// hopeless.
-func probe(
-	ctx context.Context, cfg harness.Config, job capacity.Job,
-) (result capacity.Probe, err error) {
-	defer kernel.Catch(&err)
+// sideBySide does something for each of a list at the same time; a failure of the kernel is its error.
+func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
+	results, errs := make([]R, len(list)), make([]error, len(list))
+	var running sync.WaitGroup
+	for i, one := range list {
+		running.Go(func() {
+			defer kernel.Catch(&errs[i])
+			results[i], errs[i] = do(one)
+		})
+	}
+	running.Wait()
+	return results, errors.Join(errs...)
+}
+
+// probe makes a run at a rate. It is ended early if it is hopeless.
+func probe(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
 	cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(job.Processes)
 	cfg.Scenario.Seed += uint64(job.Repeat - 1)
 	cfg.Scenario.Workload.Rate = scenarios.Constant(job.Rate)
@@ -221,7 +232,7 @@ func probe(
 		err = errors.New("interrupted")
 	}
 	if err != nil {
-		return result, fmt.Errorf("%s at %.0f spans/s: %w", options.FormatCount(job.Processes, "process"),
+		return capacity.Probe{}, fmt.Errorf("%s at %.0f spans/s: %w", options.FormatCount(job.Processes, "process"),
 			job.Rate, err)
 	}
 	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg.World)), nil

@@ -39,7 +39,7 @@ func TestCapacity(t *testing.T) {
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		code, out, errs := call("capacity", path, "--target", target, "--headroom", "20%", "--most", "1000/s",
-			"--out", dir)
+			"--outage", "500ms", "--retention", "1h", "--out", dir)
 		if code != expected.code || !strings.Contains(out, expected.text) || !strings.Contains(out, dir) {
 			t.Errorf("exit code %d, want %d and %q\n%s%s", code, expected.code, expected.text, out, errs)
 		}
@@ -47,6 +47,10 @@ func TestCapacity(t *testing.T) {
 		if (r.Recommended != nil) != (expected.code == judge.ExitPassed) ||
 			len(r.Points) != 1 || r.Points[0].Throughput != 1000 {
 			t.Errorf("%s: the file has %+v", target, r)
+		}
+		if (r.Outlook != nil) != (r.Recommended != nil) || r.Outlook != nil && (len(r.Outlook.Trials) != 2 ||
+			!r.Outlook.Trials[1].Recovered() || r.Outlook.UnreadExpireSeconds != 3600) {
+			t.Errorf("%s: the outlook is %+v", target, r.Outlook)
 		}
 		points, err := os.ReadFile(filepath.Join(dir, fileCapacityPoints))
 		want := "processes,repeat,throughput,failed,error,limit,utilisation\n1,1,1000,0,0,,0\n"

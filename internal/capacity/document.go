@@ -60,7 +60,11 @@ func (r *Report) Document(replay string) reports.Document {
 	case r.Unfinished != "" || r.Recommended == nil || r.Recommended.Beyond:
 		d.Class = string(reports.Unknown)
 	}
-	d.Sections = append(d.Sections, r.scalingSection(), r.lawSection())
+	d.Sections = append(d.Sections, r.scalingSection())
+	if r.Outlook != nil {
+		d.Sections = append(d.Sections, r.Outlook.section())
+	}
+	d.Sections = append(d.Sections, r.lawSection())
 	d.Sections = append(d.Sections, reports.Section{Heading: "Make it again", Code: replay})
 	return d
 }

@@ -26,8 +26,10 @@ type Probe struct {
 	Waiting float64 `json:"waiting"`
 	// FreshnessP99 is that of the whole run, in seconds.
 	FreshnessP99 float64 `json:"freshness_p99_seconds"`
-	// RedisBytes is the memory of Redis in the steady part, at most; 0 where it is not measured.
-	RedisBytes int64 `json:"redis_bytes,omitempty"`
+	// RedisPerSpan is the memory of Redis that a span takes which waits in it, in bytes, beyond what
+	// the server took at the begin; RedisBytesMax is its limit. 0 where they are not measured.
+	RedisPerSpan  float64 `json:"redis_bytes_per_span,omitempty"`
+	RedisBytesMax int64   `json:"redis_bytes_max,omitempty"`
 	// Busy are the resources that were measured, the busiest first.
 	Busy []judge.Use `json:"busy"`
 }
@@ -81,8 +83,9 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 		p.Throughput = max(0, whole.growth(func(s second) float64 { return s.flushed }))
 		p.Waiting = whole.mean(func(s second) float64 { return s.waiting })
 	}
+	p.RedisPerSpan = redisPerSpan(o.Samples, steady)
 	for _, s := range steady {
-		p.RedisBytes = max(p.RedisBytes, s.RedisBytes)
+		p.RedisBytesMax = max(p.RedisBytesMax, s.RedisBytesMax)
 	}
 	waiting := whole.growth(second.of)
 	switch {
@@ -104,6 +107,23 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 		p.Sustained = true
 	}
 	return p
+}
+
+// redisPerSpan is the memory of Redis beyond that at the begin, by the spans in it: those that were read
+// and have not come out.
+func redisPerSpan(all, steady []reports.Sample) float64 {
+	if len(all) == 0 || all[0].RedisBytes == 0 {
+		return 0
+	}
+	bytes, spans := 0.0, 0.0
+	for _, s := range steady {
+		bytes += float64(s.RedisBytes - all[0].RedisBytes)
+		spans += float64(s.Buffered() - s.Backlog)
+	}
+	if spans <= 0 || bytes <= 0 {
+		return 0
+	}
+	return bytes / spans
 }
 
 // between are the samples from a time to another, in seconds since the start of the load.

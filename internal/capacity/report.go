@@ -35,6 +35,8 @@ type Report struct {
 	// HeldOutError is the greatest error of the law at a count that it was fitted without, as a share;
 	// nil if there are too few counts.
 	HeldOutError *float64 `json:"held_out_error"`
+	// Outlook is what happens when something fails; nil without a recommendation.
+	Outlook *Outlook `json:"outlook,omitempty"`
 	// Unfinished says why not every count was measured; empty if all were.
 	Unfinished string `json:"unfinished,omitempty"`
 }
@@ -198,4 +200,15 @@ func (n Number) MarshalJSON() ([]byte, error) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(n))
+}
+
+// Sustained is the median of what a process count sustains, in spans per second; 0 if it was not
+// measured.
+func (r *Report) Sustained(processes int) float64 {
+	for _, c := range r.Counts {
+		if c.Processes == processes {
+			return c.Median
+		}
+	}
+	return 0
 }

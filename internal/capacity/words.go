@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"text/tabwriter"
 
 	"sluice/internal/usl"
@@ -114,6 +115,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	for _, line := range r.Next {
 		fmt.Fprintf(w, "\n%s", line)
+	}
+	if r.Outlook != nil {
+		fmt.Fprintf(w, "\n\n%s", strings.Join(r.Outlook.words(), "\n"))
 	}
 	if r.USL == nil {
 		_, err := fmt.Fprintf(w, "\n\nNo law fitted: %s.\n", r.NoFit)
