@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,12 +58,8 @@ func (c Chart) Save(dir, name string) error {
 		if err != nil {
 			return fmt.Errorf("save chart: %w", err)
 		}
-		err = write(file)
-		if err2 := file.Close(); err == nil {
-			err = err2
-		}
-		if err != nil {
-			return fmt.Errorf("save chart %s: %w", file.Name(), err)
+		if err := errors.Join(write(file), file.Close()); err != nil {
+			return errors.Join(fmt.Errorf("save chart: %w", err), os.Remove(file.Name()))
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -144,6 +145,11 @@ func (f scenarioFlags) load(in worldFlags) (scenario, error) {
 		return scenario{}, err
 	}
 	s, places, err := around.Load(f.Scenario, os.ReadFile, f.sets()...)
+	var problems yamlfile.Problems
+	if errors.As(err, &problems) && slices.Contains(f.Set, "faults=[]") {
+		err = append(problems, yamlfile.Problem{
+			Message: "--no-faults leaves out the faults and what is expected of them"})
+	}
 	if err != nil {
 		return scenario{}, usageError{err}
 	}
@@ -211,7 +217,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		err = outcome.WriteText(to.out, dir)
 	}
 	if written := harness.Write(outcome, dir); written != nil {
-		fmt.Fprintln(to.err, "simulate: there are no results:", written)
+		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
 	if outcome.Code != judge.ExitPassed {

@@ -71,7 +71,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 		err = result.WriteText(to.out, dir)
 	}
 	if written := result.Write(dir, s.Scenario); written != nil {
-		fmt.Fprintln(to.err, "simulate: there are no results:", written)
+		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
 	if result.Code != judge.ExitPassed {

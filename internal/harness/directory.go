@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,9 @@ const (
 
 // ErrNotARun means that a directory holds something else than the results of a run.
 var ErrNotARun = errors.New("not the directory of a run")
+
+// ErrNoResults means that the results of a run could not be written.
+var ErrNoResults = errors.New("there are no results")
 
 // CheckDirectory returns an error if results cannot be written to the directory, or not without
 // destroying something else: it must not exist, be empty, or hold an earlier run, known by one of
@@ -61,30 +65,31 @@ func onlyRuns(dir string, marks []string) error {
 	return fmt.Errorf("%s is %w: it has files, but no %s", dir, ErrNotARun, marks[0])
 }
 
-// Write writes the directory of a run. It is complete or not there: the files are written beside it,
-// and take the place of an earlier run in one step.
+// Write writes the directory of a run: the files are written beside it, and take the place of an
+// earlier run in one step. The result comes first: on a disk that is full, the directory has what
+// there was room for, each file whole, and the error names the others; ErrNoResults is that not even
+// the result could be written, and the directory is as it was.
 func Write(o *judge.Outcome, dir string) error {
-	return replaceDirectory(dir, func(dir string) error {
+	return replaceDirectory(dir, FileResult, func(dir string) error {
 		timeline := reports.NewTimeline(o.Events, o.Samples)
 		timeline.Title = o.Scenario.Name + ": " + o.Result.Verdict
 		timeline.Subtitle = o.Summary()
+		err := writeFile(dir, FileResult, func(w io.Writer) error { return reports.WriteJSON(w, o.Result) })
+		if err != nil {
+			return err
+		}
 		return errors.Join(
 			writeFile(dir, FileScenario, func(w io.Writer) error {
 				_, err := io.WriteString(w, o.Scenario.String())
 				return err
 			}),
-			writeFile(dir, FileResult, func(w io.Writer) error { return reports.WriteJSON(w, o.Result) }),
+			writeScript(dir, o.Script),
 			writeFile(dir, FileEvents, func(w io.Writer) error {
 				return reports.WriteEvents(w, o.Events)
 			}),
 			writeFile(dir, FileSamples, func(w io.Writer) error {
 				return reports.WriteCSV(w, o.Samples)
 			}),
-			writeFile(dir, FileReplay, func(w io.Writer) error {
-				_, err := io.WriteString(w, o.Script)
-				return err
-			}),
-			os.Chmod(filepath.Join(dir, FileReplay), 0o755),
 			saveCharts(dir, timeline),
 			writeFile(dir, FileReport, func(w io.Writer) error {
 				decisive, _ := o.Decisive()
@@ -106,15 +111,15 @@ const (
 	ChartSweep = "throughput"
 )
 
-// Write writes the sweep's directory, complete or not at all.
+// Write writes the sweep's directory, as Write does that of a run.
 func (s SweepResult) Write(dir string, scenario scenarios.Scenario) error {
-	return replaceDirectory(dir, func(dir string) error {
+	return replaceDirectory(dir, FileSweep, func(dir string) error {
 		return errors.Join(
+			writeFile(dir, FileSweep, func(w io.Writer) error { return reports.WriteJSON(w, s.Sweep) }),
 			writeFile(dir, FileScenario, func(w io.Writer) error {
 				_, err := io.WriteString(w, scenario.String())
 				return err
 			}),
-			writeFile(dir, FileSweep, func(w io.Writer) error { return reports.WriteJSON(w, s.Sweep) }),
 			writeFile(dir, FileSweepRows, func(w io.Writer) error { return reports.WriteCSV(w, s.Rows) }),
 			writeFile(dir, FileSweepRuns, func(w io.Writer) error { return reports.WriteCSV(w, s.Runs) }),
 			s.Chart().Save(dir, ChartSweep),
@@ -144,36 +149,50 @@ func freshDirectory(dir string) (string, error) {
 	return fresh, os.Chmod(fresh, 0o755)
 }
 
-// replaceDirectory lets fill write into a new directory, which then takes the place of dir.
-func replaceDirectory(dir string, fill func(dir string) error) error {
+// replaceDirectory lets fill write into a new directory, which then takes the place of dir. If fill
+// fails, it does so only if it has the file main.
+func replaceDirectory(dir, main string, fill func(dir string) error) error {
 	fresh, err := freshDirectory(dir)
 	defer os.RemoveAll(fresh) // nothing is left there if all went well
 	if err != nil {
-		return fmt.Errorf("make output directory: %w", err)
+		return fmt.Errorf("%w: make output directory: %w", ErrNoResults, err)
 	}
-	if err := fill(fresh); err != nil {
-		return fmt.Errorf("write results: %w", err)
+	filled := fill(fresh)
+	if _, err := os.Stat(filepath.Join(fresh, main)); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoResults, cmp.Or(filled, err))
 	}
 	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove the earlier results: %w", err)
+		return fmt.Errorf("%w: remove the earlier ones: %w", ErrNoResults, err)
 	}
 	if err := os.Rename(fresh, dir); err != nil {
-		return fmt.Errorf("put results into place: %w", err)
+		return fmt.Errorf("%w: put them into place: %w", ErrNoResults, err)
+	}
+	if filled != nil {
+		return fmt.Errorf("not all results could be written: %w", filled)
 	}
 	return nil
 }
 
-func writeFile(dir, name string, write func(io.Writer) error) error {
-	file, err := os.Create(filepath.Join(dir, name))
+func writeScript(dir, text string) error {
+	err := writeFile(dir, FileReplay, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	err = write(file)
-	if err2 := file.Close(); err == nil {
-		err = err2
-	}
+	return os.Chmod(filepath.Join(dir, FileReplay), 0o755)
+}
+
+// writeFile writes a file, whole or not at all.
+func writeFile(dir, name string, write func(io.Writer) error) error {
+	path := filepath.Join(dir, name)
+	file, err := os.Create(path)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return err
+	}
+	if err := errors.Join(write(file), file.Close()); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", name, err), os.Remove(path))
 	}
 	return nil
 }

@@ -1,9 +1,13 @@
 package harness_test
 
 import (
+	"bytes"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"sluice/internal/harness"
@@ -55,6 +59,32 @@ func checkDirectory(t *testing.T, o *judge.Outcome) {
 	}
 	if entries, _ := os.ReadDir(filepath.Dir(dir)); len(entries) != 1 {
 		t.Errorf("beside the directory there are %v", entries)
+	}
+}
+
+// checkIncomplete lets files of a run fail, as a full disk does: the result alone is worth a
+// directory, and without it the one that is there stays.
+func checkIncomplete(t *testing.T, o judge.Outcome) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "run")
+	o.Events = append(slices.Clone(o.Events), reports.Event{T: math.NaN()}) // JSON has no NaN
+	if err := harness.Write(&o, dir); err == nil || errors.Is(err, harness.ErrNoResults) ||
+		!strings.Contains(err.Error(), harness.FileEvents) {
+		t.Errorf("events that cannot be written: %v", err)
+	}
+	expectFile(t, filepath.Join(dir, harness.FileResult))
+	expectFile(t, filepath.Join(dir, harness.FileScenario))
+	if _, err := os.Stat(filepath.Join(dir, harness.FileEvents)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half of the events: %v", err)
+	}
+	before, _ := os.ReadFile(filepath.Join(dir, harness.FileResult))
+	o.Result.Harness.BehindSeconds = math.NaN()
+	if err := harness.Write(&o, dir); !errors.Is(err, harness.ErrNoResults) {
+		t.Errorf("a result that cannot be written: %v", err)
+	}
+	after, _ := os.ReadFile(filepath.Join(dir, harness.FileResult))
+	if !bytes.Equal(before, after) {
+		t.Error("the earlier result is not what it was")
 	}
 }
 

@@ -77,6 +77,7 @@ expectations:
 		t.Errorf("causes are %q and %q", r.Workers[1].Causes, r.Workers[2].Causes)
 	}
 	checkDirectory(t, outcome)
+	checkIncomplete(t, *outcome)
 	states := map[reports.State]bool{}
 	for _, lane := range reports.NewTimeline(outcome.Events, outcome.Samples).Lanes {
 		for _, bar := range lane.Bars {
