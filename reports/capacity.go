@@ -21,6 +21,9 @@ type Scaling struct {
 	Target, Need float64
 	// Recommended is the count that carries it; 0 for none. Low and High are its interval.
 	Recommended, Low, High int
+	// Other are the points of another report, with its name.
+	Other     []ScalingPoint
+	OtherName string
 	// Busy is how busy each resource was beyond the limit, as a share, by name and count.
 	Busy []Busyness
 }
@@ -96,7 +99,7 @@ func (s Scaling) chart(width vg.Length, title string) Chart {
 // most is the greatest count of the chart.
 func (s Scaling) most() float64 {
 	most := 1.0
-	for _, p := range s.Points {
+	for _, p := range slices.Concat(s.Points, s.Other) {
 		most = max(most, float64(p.Processes))
 	}
 	for _, p := range s.Curve {
@@ -116,12 +119,15 @@ func (s Scaling) legend() legend {
 	if s.Recommended > 0 {
 		l = append(l, legendEntry{memorySet, "recommended"})
 	}
+	if len(s.Other) > 0 {
+		l = append(l, legendEntry{cpuHarness, s.OtherName})
+	}
 	return l
 }
 
 func (s Scaling) paintCurves(p panel, key []legend) {
 	top := s.Need
-	for _, point := range s.Points {
+	for _, point := range slices.Concat(s.Points, s.Other) {
 		top = max(top, point.Sustained, point.Failed)
 	}
 	room := top * 1.6 // an interval that is much wider is cut
@@ -146,6 +152,9 @@ func (s Scaling) paintCurves(p panel, key []legend) {
 		if across.rate > 0 {
 			p.c.StrokeLine2(across.style, p.left, p.y(across.rate), p.right, p.y(across.rate))
 		}
+	}
+	for _, point := range s.Other {
+		p.spot(vg.Point{X: p.x(float64(point.Processes)), Y: p.y(point.Sustained)}, 4.5, cpuHarness)
 	}
 	for _, point := range s.Points {
 		x := p.x(float64(point.Processes))

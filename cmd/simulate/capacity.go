@@ -75,7 +75,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	if c.Duration == nil {
-		const steady = 6 * time.Second
+		const steady = 5 * time.Second
 		s.Scenario.Duration = capacity.SteadyDuration(s.Scenario, steady)
 	}
 	if err := c.check(s.Scenario); err != nil {
@@ -105,6 +105,9 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	if unfinished != nil {
 		report.Unfinish(unfinished)
+	}
+	if c.other != nil {
+		report.Beside(c.other, c.Against)
 	}
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
@@ -170,8 +173,7 @@ func (c *capacityCommand) measure(
 	const least = 10 // spans per second
 	plan := capacity.Plan{
 		Counts: c.Processes, CountMax: cfg.Scenario.Topology.Partitions, Repeat: c.Repeat, Side: 1,
-		Start: max(least, float64(cfg.Scenario.Workload.Rate.Peak()), float64(c.Target)), Least: least,
-		Most: float64(c.Most), Precision: float64(c.Precision),
+		Least: least, Most: float64(c.Most), Precision: float64(c.Precision),
 		Need: float64(c.Target) * (1 + float64(c.Headroom)),
 		Found: func(p capacity.Point) {
 			fmt.Fprintf(line, "%s, repeat %d of %d: %.0f spans/s are sustained\n",
@@ -181,6 +183,7 @@ func (c *capacityCommand) measure(
 			return c.probe(ctx, line, cfg, jobs)
 		},
 	}
+	plan.Start = max(least, float64(cfg.Scenario.Workload.Rate.Peak()), plan.Need)
 	if _, ok := cfg.World.(sim.World); ok { // on the wall clock, runs would disturb each other
 		plan.Side = runtime.GOMAXPROCS(0)
 	}

@@ -122,3 +122,41 @@ func TestFit(t *testing.T) {
 		}
 	}
 }
+
+// TestCapacityWhatIf: a report with prices beside another one, and flags that make no sense are
+// refused before anything runs.
+func TestCapacityWhatIf(t *testing.T) {
+	path := scenarioFile(t, quick)
+	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+	prices := filepath.Join(t.TempDir(), "prices.yaml")
+	if err := os.WriteFile(prices, []byte("currency: EUR\nprocess: 0.05\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"capacity", path, "--target", "500/s", "--most", "1000/s", "--processes", "1", "--outage", "0s"}
+	if code, out, errs := call(append(flags, "--out", first)...); code != judge.ExitPassed {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	code, out, errs := call(append(flags, "--out", second, "--prices", prices, "--price", "redis=0.4",
+		"--against", first)...)
+	if code != judge.ExitPassed || !strings.Contains(out, "A million spans cost 0.25 EUR, an hour costs 0.45 EUR.") ||
+		!strings.Contains(out, "Beside "+first) {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	page, err := os.ReadFile(filepath.Join(second, "report.md"))
+	if err != nil || !strings.Contains(string(page), "| 1 process sustain/s | 1,000 | 1,000 | 1.00 |") {
+		t.Errorf("%v: %s", err, page)
+	}
+	for want, more := range map[string][]string{
+		"no such file":                      {"--against", filepath.Join(first, "none")},
+		`unknown key "proces"`:              {"--price", "proces=1"},
+		"redis: is -1, want a price":        {"--price", "redis=-1"},
+		"give --world real --kafka":         {"--topic", "spans"},
+		"--outage and --retention must not": {"--retention=-1h"},
+		"is not above 0":                    {"--redis-memory", "0"},
+	} {
+		code, out, errs := call(append(flags, append(more, "--out", filepath.Join(t.TempDir(), "out"))...)...)
+		if code != judge.ExitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d, want %q\n%s%s", more, code, want, out, errs)
+		}
+	}
+}

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"time"
@@ -17,17 +20,25 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/options"
 	"sluice/internal/statusline"
+	"sluice/internal/yamlfile"
 	"sluice/reports"
 	"sluice/sim"
 )
 
 // outlookFlags say what may fail, and what memory and time there is then.
 type outlookFlags struct {
-	Outage         time.Duration `help:"How long Redis is stopped in the trial of the recommended count, beside one in which all workers are killed; 0s: no trials." default:"5s"`
+	Outage         time.Duration `help:"How long Redis is stopped in the trial of the recommended count, beside one in which all workers are killed; 0s: no trials." default:"2s"`
+	Map            bool          `help:"Also try several loads and outages, and draw where it no longer recovers: minutes more."`
 	RedisMemory    bytesFlag     `help:"Memory limit of Redis, such as 4GiB (default: that of the server, in --world real)." placeholder:"SIZE"`
 	Retention      time.Duration `help:"How long the input topic keeps messages, such as 3h." placeholder:"DURATION"`
 	RetentionBytes bytesFlag     `help:"How many bytes the input topic keeps of each partition." placeholder:"SIZE"`
+	Prices         string        `help:"File of what an hour of each part costs; see docs/capacity.md." placeholder:"FILE" type:"path"`
+	Price          []string      `help:"A price, instead of the file's: --price process=0.05. May be repeated." placeholder:"PART=AMOUNT" sep:"none"`
+	Against        string        `help:"Show the report beside that in another directory." placeholder:"DIR" type:"path"`
 	Topic          string        `help:"Read retention from this topic, on the Kafka of --world real." placeholder:"NAME"`
+
+	prices *capacity.Prices
+	other  *capacity.Report
 }
 
 // bytesFlag is a size on the command line; 0 if it is not given.
@@ -43,8 +54,57 @@ func (b *bytesFlag) UnmarshalText(text []byte) error {
 	return err
 }
 
+// readPrices reads the file and the flags; nil if there are none.
+func (f *outlookFlags) readPrices() (*capacity.Prices, error) {
+	if f.Prices == "" && len(f.Price) == 0 {
+		return nil, nil
+	}
+	var p capacity.Prices
+	places := yamlfile.Places{}
+	if f.Prices != "" {
+		text, err := os.ReadFile(f.Prices)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--prices: %w", err)}
+		}
+		if places, err = yamlfile.Read(f.Prices, text, &p); err != nil {
+			return nil, err
+		}
+	}
+	for _, price := range f.Price {
+		if err := places.Set(&p, price); err != nil {
+			return nil, usageError{fmt.Errorf("--price %s: %w", price, err)}
+		}
+	}
+	if err := p.Validate(); err != nil {
+		return nil, places.Of(err)
+	}
+	return &p, nil
+}
+
+// readAgainst reads the other report; nil if there is none.
+func (f *outlookFlags) readAgainst() (*capacity.Report, error) {
+	if f.Against == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(filepath.Join(f.Against, fileCapacity))
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--against: %w", err)}
+	}
+	var r capacity.Report
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, usageError{fmt.Errorf("--against %s: %w", filepath.Join(f.Against, fileCapacity), err)}
+	}
+	return &r, nil
+}
+
 // complete checks the flags, and asks Kafka for what it is to be asked for.
-func (f *outlookFlags) complete(ctx context.Context, in worldFlags) error {
+func (f *outlookFlags) complete(ctx context.Context, in worldFlags) (err error) {
+	if f.prices, err = f.readPrices(); err != nil {
+		return err
+	}
+	if f.other, err = f.readAgainst(); err != nil {
+		return err
+	}
 	switch {
 	case f.Outage < 0 || f.Retention < 0:
 		return usageError{errors.New("--outage and --retention must not be below 0s")}
@@ -85,6 +145,18 @@ func (f *outlookFlags) complete(ctx context.Context, in worldFlags) error {
 // command is the flags as text, as they were completed.
 func (f *outlookFlags) command() string {
 	text := " --outage " + f.Outage.String()
+	if f.Map {
+		text += " --map"
+	}
+	if f.Prices != "" {
+		text += " --prices " + quote(f.Prices)
+	}
+	for _, price := range f.Price {
+		text += " --price " + quote(price)
+	}
+	if f.Against != "" {
+		text += " --against " + quote(f.Against)
+	}
 	for _, flag := range []struct {
 		name string
 		size bytesFlag
@@ -115,13 +187,30 @@ func (c *capacityCommand) look(
 	var trials []capacity.Trial
 	var err error
 	if c.Outage > 0 {
-		sustained := report.Sustained(rec.Processes)
+		sustained := report.Count(rec.Processes).Median
 		trials, err = runTrials(ctx, errs, cfg, []capacity.TrialPlan{
 			capacity.Storm(cfg.Scenario, rec.Processes, report.Target, sustained),
 			capacity.Outage(cfg.Scenario, rec.Processes, report.Target, sustained, c.Outage),
 		})
 	}
 	report.Look(bounds, trials)
+	if c.prices != nil {
+		report.Price(*c.prices)
+	}
+	if err != nil || !c.Map {
+		return err
+	}
+	count := report.Count(rec.Processes)
+	plans := capacity.MapPlans(cfg.Scenario, count)
+	if trials, err = runTrials(ctx, errs, cfg, plans); err == nil {
+		at, longer := capacity.Doubtful(plans, trials)
+		var again []capacity.Trial
+		again, err = runTrials(ctx, errs, cfg, longer)
+		for i, t := range again {
+			trials[at[i]] = t
+		}
+	}
+	report.Map(count, trials)
 	return err
 }
 

@@ -230,10 +230,10 @@ func TestProbe(t *testing.T) {
 // is not even read is seen before.
 func TestWatch(t *testing.T) {
 	for _, c := range []struct{ growing, unread, at float64 }{
-		{0, 0, 0}, {90, 0, 0}, {120, 0, 8}, {900, 0, 8}, {0, 90, 0}, {0, 300, 4},
+		{0, 0, 0}, {15, 0, 0}, {60, 0, 10}, {120, 0, 9}, {900, 0, 9}, {0, 15, 0}, {0, 60, 5}, {0, 300, 4},
 	} {
 		o := ran(judge.ExitPassed, c.growing)
-		w, ended := Watch{Rate: 1000, Warmup: 5}, 0.0
+		w, ended := Watch{Rate: 1000, Warmup: 6}, 0.0
 		for _, s := range o.Samples {
 			s.Backlog = int64(c.unread * s.T)
 			if w.Hopeless(s) {

@@ -13,7 +13,9 @@ import (
 
 // Names of the charts' files, without their ends.
 const (
-	chartScaling = "capacity"
+	chartScaling  = "capacity"
+	chartMap      = "recovery"
+	chartPortrait = "portrait"
 )
 
 // Columns of a file of points.
@@ -61,8 +63,21 @@ func (r *Report) Document(replay string) reports.Document {
 		d.Class = string(reports.Unknown)
 	}
 	d.Sections = append(d.Sections, r.scalingSection())
+	if r.other != nil {
+		d.Sections = append(d.Sections, r.besideSection())
+	}
 	if r.Outlook != nil {
 		d.Sections = append(d.Sections, r.Outlook.section())
+	}
+	if r.Cost != nil {
+		d.Sections = append(d.Sections, r.Cost.section())
+	}
+	if r.Stability != nil && len(r.Stability.Cells) > 0 {
+		bytes := 1.0
+		if r.Outlook != nil {
+			bytes = r.Outlook.Bounds.RedisPerSpan
+		}
+		d.Sections = append(d.Sections, r.Stability.section(bytes))
 	}
 	d.Sections = append(d.Sections, r.lawSection())
 	d.Sections = append(d.Sections, reports.Section{Heading: "Make it again", Code: replay})
@@ -97,6 +112,12 @@ func (r *Report) scalingSection() reports.Section {
 			s.Curve = append(s.Curve, reports.CurvePoint{Processes: p.Processes, Value: float64(p.Value),
 				Low: float64(p.Low), High: float64(p.High)})
 		}
+	}
+	if r.other != nil {
+		for _, c := range r.other.Counts {
+			s.Other = append(s.Other, reports.ScalingPoint{Processes: c.Processes, Sustained: c.Median})
+		}
+		s.OtherName = r.otherName
 	}
 	if rec := r.Recommended; rec != nil {
 		s.Recommended, s.Low, s.High = rec.Processes, rec.Low, rec.High

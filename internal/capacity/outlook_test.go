@@ -79,7 +79,7 @@ func TestTrialScenario(t *testing.T) {
 			got.Expectations.FreshnessP99Max != 0 || got.Expectations.WorkerRestartsMax != scenarios.Unlimited {
 			t.Errorf("%v: %s", err, got)
 		}
-		if steady := trialAt(s).Seconds() - Warmup(s); steady < 3 {
+		if steady := trialAt(s).Seconds() - Warmup(s); steady < 2 {
 			t.Errorf("only %v s before the fault", steady)
 		}
 	}

@@ -89,7 +89,7 @@ func (p Plan) next(counts []Count) int {
 // share.
 func (p Plan) flat(counts []Count) bool {
 	const rows = 3
-	if len(counts) < rows {
+	if len(counts) < max(rows, usl.PointsMin) { // the law needs them all the same
 		return false
 	}
 	for i := len(counts) - rows + 1; i < len(counts); i++ {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"sluice/internal/judge"
 	"sluice/reports"
@@ -186,6 +187,21 @@ func (list secondly) growth(of func(second) float64) float64 {
 	return slope
 }
 
+// surely is what a figure grows by at least, with 99 %: the lower end of the slope's interval, by
+// Student's t.
+func (list secondly) surely(of func(second) float64) float64 {
+	const sure, free = 0.99, 2 // a line has two parameters
+	slope, t := list.growth(of), list.mean(func(s second) float64 { return s.t })
+	level, squares, width := list.mean(of), 0.0, 0.0
+	for _, s := range list {
+		off := of(s) - level - slope*(s.t-t)
+		squares, width = squares+off*off, width+(s.t-t)*(s.t-t)
+	}
+	left := float64(len(list) - free)
+	quantile := distuv.StudentsT{Sigma: 1, Nu: left}.Quantile(sure)
+	return slope - quantile*math.Sqrt(squares/left/width)
+}
+
 func (list secondly) mean(of func(second) float64) float64 {
 	sum := 0.0
 	for _, s := range list {
@@ -212,9 +228,10 @@ func (w *Watch) Hopeless(s reports.Sample) bool {
 	if n := len(w.samples); n > 1 && math.Floor(s.T) == math.Floor(w.samples[n-2].T) {
 		return false // looked at already
 	}
-	const sure = 5 // times as much as may pile up
+	const far = 5 // times as much as may pile up
 	grows := func(list secondly, of func(second) float64) bool {
-		return len(list) >= steadyMin && list.growth(of) > sure*growthMax*w.Rate
+		return len(list) >= steadyMin && list.growth(of) > far*growthMax*w.Rate ||
+			len(list) > steadyMin && list.surely(of) > growthMax*w.Rate
 	}
 	if s.T < w.Warmup {
 		return grows(seconds(w.samples), func(s second) float64 { return s.backlog })

@@ -37,8 +37,15 @@ type Report struct {
 	HeldOutError *float64 `json:"held_out_error"`
 	// Outlook is what happens when something fails; nil without a recommendation.
 	Outlook *Outlook `json:"outlook,omitempty"`
+	// Stability is where the system no longer recovers; nil if that was not asked for.
+	Stability *Stability `json:"stability,omitempty"`
+	// Cost is what it costs; nil without prices.
+	Cost *Cost `json:"cost,omitempty"`
 	// Unfinished says why not every count was measured; empty if all were.
 	Unfinished string `json:"unfinished,omitempty"`
+
+	other     *Report // that this one is shown beside
+	otherName string
 }
 
 // Recommended is how many processes carry the target with its headroom, and the least and the most
@@ -194,6 +201,15 @@ func processes(n int) string { return options.FormatCount(n, "process") }
 // Number is one that may have no bound, which is null in JSON.
 type Number float64
 
+// UnmarshalJSON reads null as no finite number.
+func (n *Number) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		*n = Number(math.Inf(1))
+		return nil
+	}
+	return json.Unmarshal(text, (*float64)(n))
+}
+
 // MarshalJSON writes null for what is no finite number.
 func (n Number) MarshalJSON() ([]byte, error) {
 	if math.IsInf(float64(n), 0) || math.IsNaN(float64(n)) {
@@ -202,13 +218,12 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
-// Sustained is the median of what a process count sustains, in spans per second; 0 if it was not
-// measured.
-func (r *Report) Sustained(processes int) float64 {
+// Count returns what was measured of a process count; the zero Count if nothing was.
+func (r *Report) Count(processes int) Count {
 	for _, c := range r.Counts {
 		if c.Processes == processes {
-			return c.Median
+			return c
 		}
 	}
-	return 0
+	return Count{}
 }

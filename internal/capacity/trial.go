@@ -3,6 +3,7 @@ package capacity
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"sluice/internal/judge"
@@ -19,6 +20,8 @@ type Trial struct {
 	// Processes and Rate are what it happened to, in spans per second.
 	Processes int     `json:"processes"`
 	Rate      float64 `json:"rate"`
+	// Capacity is the rate that they sustain.
+	Capacity float64 `json:"capacity"`
 	// OutageSeconds is how long the fault lasted.
 	OutageSeconds float64 `json:"outage_seconds"`
 	// Waiting is how many spans had been sent and not come out before the fault, Most how many at the
@@ -40,12 +43,15 @@ type Trial struct {
 	Pauses   int    `json:"pauses"`
 	// Why is empty if the run was right but for its limits; otherwise what was violated.
 	Why string `json:"why,omitempty"`
-
-	path []second
+	// Path is what waits where, for each second from shortly before the fault.
+	Path []PathPoint `json:"path"`
 }
 
 // Recovered tells whether the end was seen.
 func (t *Trial) Recovered() bool { return !math.IsInf(float64(t.RecoverySeconds), 0) }
+
+// sustained tells whether the load is, without the fault.
+func (t *Trial) sustained() bool { return t.Rate <= t.Capacity }
 
 // TrialPlan is a trial to be made.
 type TrialPlan struct {
@@ -61,13 +67,18 @@ type TrialPlan struct {
 	Watched time.Duration
 }
 
-// watchedMin is how long a recovery is watched at least.
-const watchedMin = 8 * time.Second
+// watchedMin and watchedMax are how long a recovery is watched.
+const (
+	watchedMin = 8 * time.Second
+	watchedMax = time.Minute
+)
 
-// trialAt is when the fault begins: after seconds of the steady part.
+// trialSteady is how much of the steady part comes before the fault of a trial, at least.
+const trialSteady = 2 * time.Second
+
+// trialAt is when the fault begins.
 func trialAt(s scenarios.Scenario) time.Duration {
-	const steady = 3 * time.Second
-	return SteadyDuration(s, steady).Truncate(time.Second) + time.Second
+	return SteadyDuration(s, trialSteady).Truncate(time.Second) + time.Second
 }
 
 // Outage is a trial in which Redis is stopped.
@@ -87,12 +98,12 @@ func Storm(s scenarios.Scenario, processes int, rate, capacity float64) TrialPla
 
 // watch is how long a recovery is watched: three times what it should take.
 func watch(rate, capacity float64, outage time.Duration) time.Duration {
-	const often, most = 3, time.Minute
+	const often = 3
 	predicted := drain(rate, capacity, outage.Seconds())
 	if math.IsInf(predicted, 1) {
 		return 2*outage + watchedMin
 	}
-	return min(max(time.Duration(often*predicted*float64(time.Second)), watchedMin), most)
+	return min(max(time.Duration(often*predicted*float64(time.Second)), watchedMin), watchedMax)
 }
 
 // drain is how long it takes to catch up with an outage, in seconds: what came in meanwhile, by what
@@ -149,8 +160,7 @@ func (r *Recovery) Over(s reports.Sample) bool {
 
 // before is how many wait in the steady part, on average.
 func (r *Recovery) before() float64 {
-	const steady = 3
-	return seconds(between(r.samples, r.from-steady, r.from)).mean(second.of)
+	return seconds(between(r.samples, r.from-trialSteady.Seconds(), r.from)).mean(second.of)
 }
 
 // end is when as few waited as before, in seconds since the start of the load: in a whole second, and
@@ -169,12 +179,12 @@ func (r *Recovery) end() (at float64, ok bool) {
 // Trial derives what a trial showed. Samples end with the load: what drains after it says nothing.
 func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	t := Trial{What: p.What, Fault: p.Faults, Processes: p.Processes, Rate: p.Rate,
-		OutageSeconds: p.Outage.Seconds(), WatchedSeconds: p.Watched.Seconds(),
+		Capacity: p.Capacity, OutageSeconds: p.Outage.Seconds(), WatchedSeconds: p.Watched.Seconds(),
 		PredictedSeconds: Number(drain(p.Rate, p.Capacity, p.Outage.Seconds())),
 		RecoverySeconds:  Number(math.Inf(1)), Gain: Number(math.NaN()), Pauses: o.Result.Pauses}
 	r := p.Watch(o.Scenario)
 	r.samples = between(o.Samples, 0, o.Scenario.Duration.Seconds())
-	t.path = seconds(between(r.samples, r.from-2, math.Inf(1)))
+	t.Path = pathOf(seconds(between(r.samples, r.from-1, math.Inf(1))))
 	t.Waiting = r.before()
 	for _, s := range r.samples {
 		t.Most = max(t.Most, float64(s.Buffered()))
@@ -216,26 +226,32 @@ func gain(before, after []reports.Sample) Number {
 
 // amplifiers names what made more work of the fault than it was, in words.
 func (t *Trial) amplifiers() string {
-	text := "no amplifier was seen"
+	var list []string
 	if g := float64(t.Gain); !math.IsNaN(g) && g > 1.05 {
-		text = fmt.Sprintf("each span took %.2f times the Redis time", g)
+		list = append(list, fmt.Sprintf("each span took %.2f times the Redis time", g))
 	}
 	if t.Restarts > 0 {
-		text += ", " + options.FormatCount(t.Restarts, "restart")
+		list = append(list, options.FormatCount(t.Restarts, "restart"))
 	}
 	if t.Repeated > 0 {
-		text += fmt.Sprintf(", %s spans came out again (lease redelivery)", grouped(float64(t.Repeated)))
+		list = append(list, grouped(float64(t.Repeated))+" spans came out again (lease redelivery)")
 	}
 	if t.Pauses > 0 {
-		text += fmt.Sprintf(", input was paused %d times", t.Pauses)
+		list = append(list, options.FormatCount(t.Pauses, "pause")+" of a shard's input")
 	}
-	return text
+	if len(list) == 0 {
+		return "no amplifier was seen"
+	}
+	return strings.Join(list, ", ")
 }
 
 // recovery is how long it took, in words.
 func (t *Trial) recovery() string {
 	if !t.Recovered() {
 		return fmt.Sprintf("not in %.0f s", t.WatchedSeconds)
+	}
+	if t.RecoverySeconds < 1 {
+		return "less than 1 s"
 	}
 	return fmt.Sprintf("%.1f s", float64(t.RecoverySeconds))
 }

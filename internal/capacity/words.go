@@ -119,6 +119,15 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Outlook != nil {
 		fmt.Fprintf(w, "\n\n%s", strings.Join(r.Outlook.words(), "\n"))
 	}
+	if m := r.Stability; m != nil && len(m.Cells) > 0 {
+		fmt.Fprintf(w, "\n\n%s", strings.Join(m.words(), "\n"))
+	}
+	if r.Cost != nil {
+		fmt.Fprintf(w, "\n\n%s", r.Cost.words())
+	}
+	if r.other != nil {
+		fmt.Fprintf(w, "\n\nBeside %s: %s", r.otherName, r.other.Headline)
+	}
 	if r.USL == nil {
 		_, err := fmt.Fprintf(w, "\n\nNo law fitted: %s.\n", r.NoFit)
 		return err
