@@ -8,80 +8,133 @@ package buffer
 //
 // A parent cycle ends at the span that closes it, which becomes the head; no span is lost.
 func Group(spans []Span) (traces []TraceBatch, duplicates int) {
-	index := make(map[TraceKey]int)
-	var groupers []traceGrouper
+	index := make(map[TraceKey]int32)
+	trace := make([]int32, len(spans)) // by span
+	var ends []int32                   // by trace: first its number of spans, then where those in order end
 	for i := range spans {
-		key := spans[i].TraceKey
-		at, ok := index[key]
+		at, ok := index[spans[i].TraceKey]
 		if !ok {
-			at = len(groupers)
-			index[key] = at
-			groupers = append(groupers, traceGrouper{key: key})
+			at = int32(len(ends))
+			index[spans[i].TraceKey] = at
+			ends = append(ends, 0)
 		}
-		groupers[at].indexes = append(groupers[at].indexes, int32(i))
+		trace[i] = at
+		ends[at]++
 	}
-	traces = make([]TraceBatch, len(groupers))
-	for i := range groupers {
-		traces[i] = groupers[i].group(spans)
-		duplicates += groupers[i].duplicates
+	begin := int32(0)
+	for at, size := range ends {
+		ends[at], begin = begin, begin+size
 	}
-	return traces, duplicates
+	order := make([]int32, len(spans)) // of the spans, by trace
+	for i, at := range trace {
+		order[ends[at]] = int32(i)
+		ends[at]++
+	}
+	g := grouper{spans: spans, room: make([]Span, len(spans))}
+	traces = make([]TraceBatch, len(ends))
+	begin = 0
+	for at, end := range ends {
+		traces[at] = g.group(order[begin:end])
+		begin = end
+	}
+	return traces, g.duplicates
 }
 
-// traceGrouper groups the spans of one trace.
-type traceGrouper struct {
-	key        TraceKey
-	indexes    []int32 // of the trace's spans in the batch, in order
+// grouper groups the spans of one trace after another.
+type grouper struct {
+	spans      []Span // the batch
+	room       []Span // for what is grouped
 	duplicates int
+
+	// Of a trace: the spans that are kept, their ids, and the ids below which they are filed.
+	kept        []int32
+	ids, parent []SpanID
+	number      map[SpanID]int32 // in kept; nil while few are, for then looking through them is faster
+	heads       map[SpanID]int32 // likewise: index of the subtree by its head
+	places      []int32          // of kept: index of the subtree
+	sizes       []int            // of subtrees
 }
 
-func (g *traceGrouper) group(spans []Span) TraceBatch {
-	// parent holds, for each span seen, the id below which it was filed. Chains are followed to
-	// their end; no cycle can form, since a span is only ever filed below the end of a chain.
-	parent := make(map[SpanID]SpanID, len(g.indexes))
-	top := func(id SpanID) SpanID {
-		for {
-			next, ok := parent[id]
-			if !ok || next == id {
-				return id
-			}
-			id = next
+// few is up to how many spans of a trace are looked through one by one.
+const few = 16
+
+// find returns which of the kept spans has an id.
+func (g *grouper) find(id SpanID) (n int32, ok bool) {
+	if g.number != nil {
+		n, ok = g.number[id]
+		return n, ok
+	}
+	for n := range g.ids {
+		if g.ids[n] == id {
+			return int32(n), true
 		}
 	}
-	kept := make([]int32, 0, len(g.indexes))
-	for _, i := range g.indexes {
-		span := &spans[i]
-		if _, seen := parent[span.ID]; seen {
+	return 0, false
+}
+
+// top follows the chain of parents to its end. No cycle can form, since a span is only ever filed
+// below the end of a chain.
+func (g *grouper) top(id SpanID) SpanID {
+	for {
+		n, ok := g.find(id)
+		if !ok || g.parent[n] == id {
+			return id
+		}
+		id = g.parent[n]
+	}
+}
+
+func (g *grouper) group(members []int32) TraceBatch {
+	g.kept, g.ids, g.parent = g.kept[:0], g.ids[:0], g.parent[:0]
+	g.number, g.heads = nil, nil
+	if len(members) > few {
+		g.number, g.heads = make(map[SpanID]int32, len(members)), make(map[SpanID]int32)
+	}
+	for _, i := range members {
+		span := &g.spans[i]
+		if _, seen := g.find(span.ID); seen {
 			g.duplicates++
 			continue
 		}
-		parent[span.ID] = top(span.Parent)
-		kept = append(kept, i)
+		parent := g.top(span.Parent)
+		if g.number != nil {
+			g.number[span.ID] = int32(len(g.kept))
+		}
+		g.kept, g.ids, g.parent = append(g.kept, i), append(g.ids, span.ID), append(g.parent, parent)
 	}
 	// Subtrees come in the order of their first span, so no sorting is needed.
-	batch := TraceBatch{TraceKey: g.key}
-	number := make(map[SpanID]int32) // head -> index of the subtree
-	places := make([]int32, len(kept))
-	var sizes []int
-	for n, i := range kept {
-		head := top(spans[i].ID)
-		at, known := number[head]
-		if !known {
-			at = int32(len(batch.Subtrees))
-			number[head] = at
-			batch.Subtrees = append(batch.Subtrees, Subtree{Parent: head})
-			sizes = append(sizes, 0)
-		}
-		places[n] = at
-		sizes[at]++
+	batch := TraceBatch{TraceKey: g.spans[members[0]].TraceKey}
+	g.places, g.sizes = g.places[:0], g.sizes[:0]
+	for n := range g.kept {
+		at := g.subtree(&batch, g.top(g.ids[n]))
+		g.places = append(g.places, at)
+		g.sizes[at]++
 	}
-	all := make([]Span, len(kept))
-	for at, size := range sizes {
-		batch.Subtrees[at].Spans, all = all[:0:size], all[size:]
+	for at, size := range g.sizes {
+		batch.Subtrees[at].Spans, g.room = g.room[:0:size], g.room[size:]
 	}
-	for n, i := range kept {
-		subtree := &batch.Subtrees[places[n]]
-		subtree.Spans = append(subtree.Spans, spans[i])
+	for n, i := range g.kept {
+		subtree := &batch.Subtrees[g.places[n]]
+		subtree.Spans = append(subtree.Spans, g.spans[i])
 	}
 	return batch
+}
+
+// subtree returns the index of the subtree with that head, which it adds if there is none.
+func (g *grouper) subtree(batch *TraceBatch, head SpanID) int32 {
+	added := int32(len(batch.Subtrees))
+	if g.heads != nil {
+		if at, known := g.heads[head]; known {
+			return at
+		}
+		g.heads[head] = added
+	} else {
+		for at := range batch.Subtrees {
+			if batch.Subtrees[at].Parent == head {
+				return int32(at)
+			}
+		}
+	}
+	batch.Subtrees, g.sizes = append(batch.Subtrees, Subtree{Parent: head}), append(g.sizes, 0)
+	return added
 }

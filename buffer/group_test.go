@@ -2,6 +2,8 @@ package buffer
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -66,5 +68,66 @@ func TestGroupSeparatesTracesAndCountsDuplicates(t *testing.T) {
 	traces, duplicates := Group(spans)
 	if got := fmt.Sprint(show(traces[0]), " ", show(traces[1])); got != "a:a a:b" || duplicates != 3 {
 		t.Errorf("got %q and %d duplicates, want %q and 3", got, duplicates, "a:a a:b")
+	}
+}
+
+// twinGroup is Group as plainly as it can be said: a map for whatever is looked up.
+func twinGroup(spans []Span) (traces []TraceBatch, duplicates int) {
+	number := map[TraceKey]int{}
+	members := map[TraceKey][]Span{}
+	parents := map[TraceKey]map[SpanID]SpanID{}
+	top := func(key TraceKey, id SpanID) SpanID {
+		for next, ok := parents[key][id]; ok && next != id; next, ok = parents[key][id] {
+			id = next
+		}
+		return id
+	}
+	for _, span := range spans {
+		key := span.TraceKey
+		if _, ok := number[key]; !ok {
+			number[key] = len(traces)
+			traces = append(traces, TraceBatch{TraceKey: key})
+			parents[key] = map[SpanID]SpanID{}
+		}
+		if _, seen := parents[key][span.ID]; seen {
+			duplicates++
+			continue
+		}
+		parents[key][span.ID] = top(key, span.Parent)
+		members[key] = append(members[key], span)
+	}
+	for i := range traces {
+		key := traces[i].TraceKey
+		subtree := map[SpanID]int{}
+		for _, span := range members[key] {
+			head := top(key, span.ID)
+			if _, ok := subtree[head]; !ok {
+				subtree[head] = len(traces[i].Subtrees)
+				traces[i].Subtrees = append(traces[i].Subtrees, Subtree{Parent: head})
+			}
+			s := &traces[i].Subtrees[subtree[head]]
+			s.Spans = append(s.Spans, span)
+		}
+	}
+	return traces, duplicates
+}
+
+// TestGroupIsItsTwin with traces small and large, and ids few enough for repeats and cycles.
+func TestGroupIsItsTwin(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		spans := make([]Span, random.IntN(200))
+		ids, traces := 1+random.IntN(100), 1+random.IntN(12)
+		for i := range spans {
+			s := &spans[i]
+			s.Trace[0] = byte(random.IntN(traces))
+			s.ID[0], s.Parent[0] = byte(random.IntN(ids)), byte(random.IntN(ids))
+			s.Position.Offset = int64(i)
+		}
+		got, duplicates := Group(spans)
+		want, wanted := twinGroup(spans)
+		if len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) || duplicates != wanted {
+			t.Fatalf("%v\nand %d duplicates, want\n%v\nand %d", got, duplicates, want, wanted)
+		}
 	}
 }

@@ -14,16 +14,23 @@ type Span struct {
 	// Parent is the effective parent (EffectiveParent): the span or segment below which this
 	// span is filed. A root's is its own id.
 	Parent SpanID
-	// Root is true for a span without a parent or flagged as a segment.
-	Root bool
 	// Size is what the span counts against MaxSegmentBytes: the bytes of its payload, not
 	// compressed. It is kept apart from Payload so that spans can be simulated without bytes.
 	Size int
 	// Payload is the message's own bytes. It may be nil where only Size matters.
 	Payload []byte
+	// Marks are what the codec noted about Payload. A Store may drop them.
+	Marks Marks
+	// Root is true for a span without a parent or flagged as a segment.
+	Root bool
 	// Position is where the span was read.
 	Position Position
 }
+
+// Marks tell a codec of a payload that it has read before where it is to write: it need not look
+// again. Nobody else knows what they mean; who changes the payload clears them. The zero value says
+// nothing.
+type Marks [3]uint32
 
 // Links are the fields of a span from which its place in the trace follows. A nil pointer means
 // that the field is absent or null; an id that was an empty string is Empty.

@@ -257,7 +257,8 @@ func (b *kafka) take(s *sending) bool {
 		}
 	}
 	s.done = true
-	r := ledger.Record{Partition: partition, Offset: b.offset, Key: s.record.Key, Value: s.record.Value}
+	r := ledger.Record{Partition: partition, Offset: b.offset, Key: s.record.Key, Value: s.record.Value,
+		Headers: make([]ledger.Header, 0, len(s.record.Headers))}
 	for _, h := range s.record.Headers {
 		r.Headers = append(r.Headers, ledger.Header{Key: h.Key, Value: h.Value})
 	}

@@ -41,7 +41,7 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		})
-		b.Run(message.name+"/json.Valid", func(b *testing.B) {
+		b.Run(message.name+"-json.Valid", func(b *testing.B) {
 			b.SetBytes(int64(len(message.value)))
 			for b.Loop() {
 				if !json.Valid(message.value) {
@@ -52,6 +52,15 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
+// marked are the spans as Decode leaves them.
+func marked(spans []buffer.Span) []buffer.Span {
+	for i := range spans {
+		spans[i] = must(New(0).Decode(spans[i].Payload)).Span
+	}
+	return spans
+}
+
+// BenchmarkEncode writes spans with marks, and spans that must be scanned for want of them.
 func BenchmarkEncode(b *testing.B) {
 	codec := New(10 << 20)
 	richSpans := make([]buffer.Span, 20)
@@ -61,7 +70,7 @@ func BenchmarkEncode(b *testing.B) {
 	for _, segment := range []struct {
 		name  string
 		spans []buffer.Span
-	}{{"w1", spans500()}, {"rich", richSpans}} {
+	}{{"w1", spans500()}, {"rich", richSpans}, {"w1-marked", marked(spans500())}} {
 		b.Run(segment.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

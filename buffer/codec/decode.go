@@ -48,6 +48,11 @@ func (c *JSON) Decode(value []byte) (buffer.Decoded, error) {
 	if r.err != nil {
 		return buffer.Decoded{}, r.err
 	}
+	at, err := r.places()
+	if err != nil {
+		return buffer.Decoded{}, err
+	}
+	decoded.Marks = at.pack()
 	decoded.ID = links.ID
 	decoded.Parent = links.EffectiveParent()
 	decoded.Root = links.Root()

@@ -48,7 +48,12 @@ func (c *JSON) encode(
 	if len(spans) == 0 {
 		return nil, fmt.Errorf("encode segment %v of trace %v: %w", g.Segment, g.Trace, ErrNoSpans)
 	}
-	splices := make([]splice, len(spans))
+	var few [32]splice // most segments are small: theirs need no heap
+	splices := few[:0]
+	if len(spans) > len(few) {
+		splices = make([]splice, 0, len(spans))
+	}
+	splices = splices[:len(spans)]
 	total := 0
 	for i := range spans {
 		if err := splices[i].plan(&spans[i], g.Segment); err != nil {

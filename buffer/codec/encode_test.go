@@ -299,6 +299,38 @@ func FuzzEncode(f *testing.F) {
 			}
 			checkChunk(t, g, chunk, limit > 0 && int64(size) > limit)
 		}
-		checkSpan(t, decoded.Span, g.Segment, []byte(encode(t, g.Segment, decoded.Span)))
+		marked := encode(t, g.Segment, decoded.Span)
+		checkSpan(t, decoded.Span, g.Segment, []byte(marked))
+		if _, ok := unpack(decoded.Marks, value); !ok {
+			t.Errorf("%v are no marks of %q", decoded.Marks, value)
+		}
+		decoded.Marks = buffer.Marks{}
+		if scanned := encode(t, g.Segment, decoded.Span); scanned != marked {
+			t.Errorf("with marks it is written\n%s\nwithout\n%s", marked, scanned)
+		}
 	})
+}
+
+// TestMarksOfAnotherPayload are not believed where they cannot be right.
+func TestMarksOfAnotherPayload(t *testing.T) {
+	for _, message := range []string{
+		with("is_segment", "false"), with("is_segment", "null"), with("name", `"x"`),
+		with("attributes", "null"), with("attributes", "{}"), with("attributes", `{"a":1}`),
+		with("attributes", `{"sentry.segment.id":null}`),
+	} {
+		decoded := must(New(0).Decode([]byte(message)))
+		for _, change := range []func() string{
+			func() string { return " " + message },
+			func() string { return strings.Replace(message, `"ok"`, `"not ok"`, 1) },
+			func() string { return message[:len(message)-1] + `,"more":1}` },
+		} {
+			span := decoded.Span
+			span.Payload = []byte(change())
+			got := encode(t, segmentB, span)
+			span.Marks = buffer.Marks{}
+			if want := encode(t, segmentB, span); got != want {
+				t.Errorf("with marks of %s it is written\n%s\nwithout\n%s", message, got, want)
+			}
+		}
+	}
 }

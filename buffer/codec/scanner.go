@@ -39,12 +39,20 @@ func (s *scanner) err() error {
 
 // peek skips white space and returns the next byte, or 0 at the end; 0 begins no token.
 func (s *scanner) peek() byte {
-	for s.pos < len(s.data) {
-		c := s.data[s.pos]
-		if c > ' ' || c != ' ' && c != '\n' && c != '\r' && c != '\t' {
+	if s.pos < len(s.data) && s.data[s.pos] > ' ' {
+		return s.data[s.pos]
+	}
+	return s.skip()
+}
+
+// skip is peek where white space may stand.
+func (s *scanner) skip() byte {
+	for ; s.pos < len(s.data); s.pos++ {
+		switch c := s.data[s.pos]; c {
+		case ' ', '\n', '\r', '\t':
+		default:
 			return c
 		}
-		s.pos++
 	}
 	return 0
 }
@@ -188,11 +196,12 @@ func (s *scanner) at(c byte) bool { return s.pos < len(s.data) && s.data[s.pos] 
 
 // digits passes one digit or more.
 func (s *scanner) digits() bool {
-	from := s.pos
-	for s.pos < len(s.data) && s.data[s.pos]-'0' <= 9 {
-		s.pos++
+	from, to := s.pos, s.pos
+	for to < len(s.data) && s.data[to]-'0' <= 9 {
+		to++
 	}
-	return s.pos > from || s.fail("a digit")
+	s.pos = to
+	return to > from || s.fail("a digit")
 }
 
 // string passes a string, from quote to quote.

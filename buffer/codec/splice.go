@@ -30,6 +30,7 @@ const (
 	valueFalse
 	furtherTrue // the field is_segment, after others
 	furtherFalse
+	noForm // nothing is written
 )
 
 // The parts that forms are made of.
@@ -64,62 +65,35 @@ func (f form) size() int {
 	return size
 }
 
-// plan finds what must change in the span's payload.
+// plan finds what must change in the span's payload: where Decode has marked it, else by a scan.
 func (s *splice) plan(span *buffer.Span, segment buffer.SpanID) error {
 	if span.Payload == nil {
 		return ErrNoPayload
 	}
-	var m message
-	if err := m.scan(span.Payload); err != nil {
-		return err
+	at, marked := unpack(span.Marks, span.Payload)
+	if !marked {
+		var m message
+		if err := m.scan(span.Payload); err != nil {
+			return err
+		}
+		var err error
+		if at, err = m.places(); err != nil {
+			return err
+		}
 	}
 	s.size = len(span.Payload)
-	if err := s.planSegment(&m); err != nil {
-		return err
+	if at.form != noForm {
+		s.add(at.segment, at.form)
 	}
-	s.planFlag(&m, span.IsSegment(segment))
-	return nil
-}
-
-// planSegment sees to the segment attribute.
-func (s *splice) planSegment(m *message) error {
-	if text := m.text(m.fields[attributes]); len(text) > 0 && text[0] != '{' && text[0] != 'n' {
-		return wrong(fieldNames[attributes], "an object or null", text)
-	}
-	id, err := m.segmentID()
-	where := m.fields[attributes]
-	switch {
-	case err != nil:
-		return err
-	case !empty(id): // an existing value stays
-	case !m.segment.none():
-		s.add(m.segment, segmentValue)
-	case where.none() && m.bare:
-		s.add(extent{m.closing, m.closing}, firstAttributes)
-	case where.none():
-		s.add(extent{m.closing, m.closing}, furtherAttributes)
-	case m.data[where.from] == 'n':
-		s.add(where, attributesValue)
-	case m.bareAttributes:
-		s.add(extent{where.to - 1, where.to - 1}, firstSegment)
-	default:
-		s.add(extent{where.to - 1, where.to - 1}, furtherSegment)
-	}
-	return nil
-}
-
-// planFlag sees to is_segment. A payload without fields has got its attributes before, so a new
-// flag is always a further field.
-func (s *splice) planFlag(m *message, flag bool) {
 	value, further := valueFalse, furtherFalse
-	if flag {
+	if span.IsSegment(segment) {
 		value, further = valueTrue, furtherTrue
 	}
-	if where := m.fields[isSegment]; !where.none() {
-		s.add(where, value)
-	} else {
-		s.add(extent{m.closing, m.closing}, further)
+	if at.flag.from == at.flag.to {
+		value = further
 	}
+	s.add(at.flag, value)
+	return nil
 }
 
 // add puts an edit in its place; of two at the same place the one added first comes first.

@@ -132,11 +132,12 @@ func (t *trace) snapshot() TraceSnapshot {
 	}
 	ranks := t.ranks()
 	add := func(s *segment, g *generation) {
-		arrivals := slices.Clone(g.arrivals)
-		slices.SortStableFunc(arrivals, arrival.compare)
 		one := GenerationSnapshot{Owner: g.owner, HasRoot: s.hasRoot}
-		for _, a := range arrivals {
-			one.Calls = append(one.Calls, Arrived{ranks[a.call], a.span.ID})
+		_, calls := g.inOrder()
+		for _, call := range calls {
+			for i := range call.spans {
+				one.Calls = append(one.Calls, Arrived{ranks[call.call], call.spans[i].ID})
+			}
 		}
 		all.Generations[g.name] = one
 	}

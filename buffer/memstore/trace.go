@@ -41,17 +41,37 @@ type generation struct {
 	owner    *buffer.Owner
 	first    buffer.Instant
 	bytes    int64
+	count    int // of spans
 	arrivals []arrival
 }
 
+// arrival is what came with one call into one segment. It never changes.
 type arrival struct {
-	call int
-	span buffer.Span
+	call  int
+	spans []buffer.Span
 }
 
-func (a arrival) compare(b arrival) int {
-	return cmp.Or(cmp.Compare(a.call, b.call), a.span.Position.Compare(b.span.Position))
+// inOrder returns the spans as they arrived, those of one call by position; and the same as one
+// arrival for each call. Of segments that were merged there are several, and not in order.
+func (g *generation) inOrder() (spans []buffer.Span, calls []arrival) {
+	arrivals := slices.Clone(g.arrivals)
+	slices.SortStableFunc(arrivals, func(a, b arrival) int { return cmp.Compare(a.call, b.call) })
+	spans = make([]buffer.Span, 0, g.count)
+	for len(arrivals) > 0 {
+		call, from := arrivals[0].call, len(spans)
+		for len(arrivals) > 0 && arrivals[0].call == call {
+			spans, arrivals = append(spans, arrivals[0].spans...), arrivals[1:]
+		}
+		together := spans[from:]
+		if !slices.IsSortedFunc(together, byPosition) {
+			slices.SortStableFunc(together, byPosition)
+		}
+		calls = append(calls, arrival{call, together})
+	}
+	return spans, calls
 }
+
+func byPosition(a, b buffer.Span) int { return a.Position.Compare(b.Position) }
 
 func newTrace(key buffer.TraceKey) *trace {
 	return &trace{
@@ -212,10 +232,10 @@ func (t *trace) add(
 		t.merge(child, s.live)
 		*merged = append(*merged, child.name)
 	}
-	s.live.arrivals = slices.Grow(s.live.arrivals, len(spans))
+	s.live.arrivals = append(s.live.arrivals, arrival{t.calls, slices.Clone(spans)})
+	s.live.count += len(spans)
 	for i := range spans {
 		span := &spans[i]
-		s.live.arrivals = append(s.live.arrivals, arrival{call: t.calls, span: *span})
 		s.live.bytes += int64(span.Size)
 		s.hasRoot = s.hasRoot || span.Root
 		t.held[span.ID] = redirect{target: target, generation: s.live, cutOff: cutOff}
@@ -226,13 +246,15 @@ func (t *trace) add(
 // merge moves everything of one live generation into another. They differ: a span that resolves to
 // itself is its own target, and no segment pulls itself in.
 func (t *trace) merge(from, into *generation) {
-	for i := range from.arrivals {
-		id := from.arrivals[i].span.ID
-		r := t.held[id]
-		r.generation = into
-		t.held[id] = r
+	for _, a := range from.arrivals {
+		for i := range a.spans {
+			r := t.held[a.spans[i].ID]
+			r.generation = into
+			t.held[a.spans[i].ID] = r
+		}
 	}
 	into.arrivals = append(into.arrivals, from.arrivals...)
+	into.count += from.count
 	into.bytes += from.bytes
 	into.first = min(into.first, from.first)
 	t.segments[from.name.Segment].live = nil
@@ -259,7 +281,7 @@ func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
 		return buffer.Claim{State: buffer.ClaimStale}
 	}
 	g.owner = &owner
-	return buffer.Claim{State: buffer.ClaimOwned, Spans: len(g.arrivals), Bytes: g.bytes}
+	return buffer.Claim{State: buffer.ClaimOwned, Spans: g.count, Bytes: g.bytes}
 }
 
 // inFlight returns the generation if somebody has claimed it.
@@ -275,15 +297,7 @@ func (t *trace) load(owner buffer.Owner, name buffer.Generation) buffer.Loaded {
 	if g == nil || *g.owner != owner {
 		return buffer.Loaded{}
 	}
-	arrivals := g.arrivals
-	if !slices.IsSortedFunc(arrivals, arrival.compare) { // segments were merged
-		arrivals = slices.Clone(arrivals)
-		slices.SortStableFunc(arrivals, arrival.compare)
-	}
-	spans := make([]buffer.Span, len(arrivals))
-	for i := range arrivals {
-		spans[i] = arrivals[i].span
-	}
+	spans, _ := g.inOrder()
 	return buffer.Loaded{Owned: true, Spans: spans}
 }
 

@@ -18,7 +18,8 @@ import (
 //	mask   kind u8 (mask) | n u24 | n bytes, 0 for a span of the next frame that is not to be read
 //	body   n uvarint | partition varint | parent (8) | n spans
 //	span   id (8) | flags u8 | partition varint if other | offset varint, less the last span's
-//	       | parent (8) if explicit | size uvarint if other | payload length uvarint | payload
+//	       | parent (8) if explicit | size uvarint if other | 3 marks uvarint if any
+//	       | payload length uvarint | payload
 //
 // Scripts cut between frames and put masks before them, and know no more of them than that. The
 // partition is the first span's, the parent is the subtree's.
@@ -35,6 +36,7 @@ const (
 	flagOtherPartition      // the partition is written out
 	flagSize                // the size is not the payload's length, and written out
 	flagNoPayload           // the payload is nil
+	flagMarks               // there are marks
 )
 
 // compressMin is the number of bytes below which compressing is not tried.
@@ -81,6 +83,11 @@ func appendBody(dst []byte, subtree buffer.Subtree) []byte {
 		if flags&flagSize != 0 {
 			dst = binary.AppendUvarint(dst, uint64(span.Size))
 		}
+		if flags&flagMarks != 0 {
+			for _, mark := range span.Marks {
+				dst = binary.AppendUvarint(dst, uint64(mark))
+			}
+		}
 		dst = binary.AppendUvarint(dst, uint64(len(span.Payload)))
 		dst = append(dst, span.Payload...)
 	}
@@ -100,6 +107,7 @@ func spanFlags(span *buffer.Span, parent buffer.SpanID, partition int32) byte {
 	set(flagOtherPartition, span.Position.Partition != partition)
 	set(flagSize, span.Size != len(span.Payload))
 	set(flagNoPayload, span.Payload == nil)
+	set(flagMarks, span.Marks != buffer.Marks{})
 	return flags
 }
 
@@ -211,6 +219,11 @@ func readBody(
 		var size uint64
 		if flags&flagSize != 0 {
 			size = r.uvarint()
+		}
+		if flags&flagMarks != 0 {
+			for i := range span.Marks {
+				span.Marks[i] = uint32(r.uvarint())
+			}
 		}
 		payload := r.bytes(r.uvarint())
 		if flags&flagSize == 0 {

@@ -110,6 +110,9 @@ func randomSubtree(random *rand.Rand) buffer.Subtree {
 		if random.IntN(2) == 0 {
 			span.Size = len(span.Payload)
 		}
+		if random.IntN(2) == 0 {
+			span.Marks = buffer.Marks{random.Uint32(), uint32(random.IntN(500)), 1}
+		}
 		subtree.Spans = append(subtree.Spans, span)
 	}
 	return subtree

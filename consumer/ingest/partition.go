@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,6 +25,7 @@ type partition struct {
 	cancel context.CancelFunc
 
 	pending []flusher.Message // polled and not in a batch
+	usual   int               // how many messages the last batch had
 	since   time.Time         // when the first of pending was polled
 	more    bool              // the first of pending was too late for the clock of the last batch
 	doubted int               // how many were pending when they were too few to judge the first by
@@ -86,6 +88,9 @@ func (p *partition) accept(messages []flusher.Message, now time.Time) {
 	if len(p.pending) == 0 {
 		p.pending, p.since = messages, now
 		return
+	}
+	if cap(p.pending)-len(p.pending) < len(messages) { // at once for as many as a batch had
+		p.pending = slices.Grow(p.pending, max(len(messages), p.usual))
 	}
 	p.pending = append(p.pending, messages...)
 }
@@ -152,7 +157,7 @@ func (p *partition) cut(now time.Time, maxBatch int) *batch {
 		last:     n == len(p.pending),
 	}
 	p.earlier = nil
-	p.pending = p.pending[n:]
+	p.pending, p.usual = p.pending[n:], n
 	p.since, p.more = now, n < maxBatch && !b.last
 	if last := len(p.scratch) - 1; last >= 0 {
 		b.spans, p.scratch = p.scratch[last][:0], p.scratch[:last]

@@ -95,6 +95,13 @@ func NewGenerator(s scenarios.Scenario) *Generator {
 	}
 }
 
+// Redraw has chance drawn from another seed from now on: which trace is next, in which order its spans
+// come, what is late and what comes twice. What the spans are stays as it was.
+func (g *Generator) Redraw(seed uint64) {
+	g.choose, g.shuffle = scenarios.Stream(seed, "interleave"), scenarios.Stream(seed, "disorder")
+	g.delay, g.repeat = scenarios.Stream(seed, "late"), scenarios.Stream(seed, "duplicates")
+}
+
 // Pacer returns the load shape.
 func (g *Generator) Pacer() scenarios.Pacer { return g.pacer }
 
@@ -246,7 +253,7 @@ const traceDigits = 2 * len(buffer.TraceID{})
 
 // write fills in key and value of a span's message, or of the bad one that follows it.
 func (g *Generator) write(m *Message, span held) {
-	most := traceDigits + 2*g.work.SpanBytes.High + spanSlack
+	most := traceDigits + g.bytes(span.root+uint64(span.index)) + spanSlack
 	if cap(g.arena)-len(g.arena) < most {
 		g.arena = make([]byte, 0, max(arenaBytes, most))
 	}
@@ -270,5 +277,5 @@ func (g *Generator) write(m *Message, span held) {
 	m.Value = g.arena[middle:len(g.arena):len(g.arena)]
 }
 
-// spanSlack is more than the fields of a message take beyond its padding.
+// spanSlack is more than the fields of a message take, that of a span or a bad one.
 const spanSlack = 1024

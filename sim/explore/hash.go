@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"math/bits"
 	"reflect"
 	"slices"
 	"time"
@@ -115,12 +116,10 @@ func (r renaming) walk(v reflect.Value) uint64 {
 	return 19
 }
 
-// mix adds a word to a hash (the finalizer of MurmurHash3 over a sum with odd factors).
+// mix adds a word to a hash: the two halves of a product of both (the core of wyhash).
 func mix(h, word uint64) uint64 {
-	h = h*0x9E3779B97F4A7C15 + word + 0x165667B19E3779F9
-	h = (h ^ h>>33) * 0xFF51AFD7ED558CCD
-	h = (h ^ h>>33) * 0xC4CEB9FE1A85EC53
-	return h ^ h>>33
+	high, low := bits.Mul64(h^0xA0761D6478BD642F, word^0xE7037ED1A0B428DB)
+	return high ^ low
 }
 
 // renamings returns the permutations of n columns that fit, the one that changes nothing first.

@@ -16,6 +16,8 @@ type world interface {
 	// rest says what is wrong with a state in which nothing but faults can happen.
 	rest(s []uint32) string
 	describe(s []uint32, m move) string
+	// inWords says what everything is in a state.
+	inWords(s []uint32) []Part
 	covered() map[Cell]int
 	// executed is how often the code itself ran.
 	executed() int
@@ -29,7 +31,8 @@ type search struct {
 	from      []int32          // by number of state: its predecessor,
 	by        []move           // and the move that led from there
 	frontier  [][]uint32
-	ids       []int32 // of the frontier
+	ids       []int32  // of the frontier
+	room      []uint32 // for the states of the next frontier
 
 	generated, depth, orbits int
 	wrong                    string
@@ -97,35 +100,18 @@ func (f *search) reach(s []uint32, from int32, by move) {
 	}
 	f.seen[key] = int32(len(f.from))
 	f.orbits += orbit
-	f.frontier = append(f.frontier, append([]uint32(nil), s...))
+	if cap(f.room)-len(f.room) < len(s) {
+		f.room = make([]uint32, 0, max(roomWords, len(s)))
+	}
+	at := len(f.room)
+	f.room = append(f.room, s...)
+	f.frontier = append(f.frontier, f.room[at:len(f.room):len(f.room)])
 	f.ids = append(f.ids, int32(len(f.from)))
 	f.from, f.by = append(f.from, from), append(f.by, by)
 }
 
-// way returns the steps that lead to the violation, in words.
-func (f *search) way() []string {
-	var moves []move
-	if f.lastMove != nil {
-		moves = append(moves, *f.lastMove)
-	}
-	n := f.last
-	for ; f.from[n] >= 0; n = f.from[n] {
-		moves = append(moves, f.by[n])
-	}
-	s := f.world.first()[n]
-	var words []string
-	for i := len(moves) - 1; i >= 0; i-- {
-		var after []uint32
-		f.world.expand(s, func(m move, next []uint32, _ string) {
-			if m == moves[i] {
-				words = append(words, f.world.describe(s, m))
-				after = append([]uint32(nil), next...)
-			}
-		})
-		s = after
-	}
-	return words
-}
+// roomWords is how much room for states is made at a time, in words.
+const roomWords = 1 << 14
 
 // walk is a run whose every choice is drawn, faults rarely. It marks the states that it reaches, and
 // returns at the end of all work.
