@@ -33,7 +33,7 @@ func TestCapacity(t *testing.T) {
 		code int
 		text string
 	}{
-		"500/s": {judge.ExitPassed, "1 process carries 500 spans/s with 20 % headroom; with 1 process no rate " +
+		"500/s": {judge.ExitPassed, "1 process carries 500 spans/s with 20 % headroom (95 %: 1); with 1 process no rate " +
 			"was too high."},
 		"900/s": {judge.ExitExpectation, "No recommendation: no measured count carries 1,080 spans/s"},
 	} {

@@ -285,7 +285,7 @@ func TestReport(t *testing.T) {
 		next     string
 		rec      Recommended
 	}{
-		{"fits", 53000, grows, "4 processes carry 53,000 spans/s with 30 % headroom; up to 8 processes, worker CPU " +
+		{"fits", 53000, grows, "4 processes carry 53,000 spans/s with 30 % headroom (95 %: 4); up to 8 processes, worker CPU " +
 			"limits, so more processes carry more.", "Run 4 processes (--flusher-processes 4).",
 			Recommended{4, 4, 4, false}},
 		{"spread", 57000, grows, "with 30 % headroom (95 %: 4 to 8);", "Run 4 processes", Recommended{4, 4, 8, false}},

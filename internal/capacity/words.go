@@ -73,6 +73,8 @@ func (r *Report) headline() string {
 			text += fmt.Sprintf(" (95 %%: %d to more than %d)", rec.Low, rec.High)
 		case rec.Low != rec.High:
 			text += fmt.Sprintf(" (95 %%: %d to %d)", rec.Low, rec.High)
+		default:
+			text += fmt.Sprintf(" (95 %%: %d)", rec.Low)
 		}
 		text += "; "
 	}
