@@ -20,7 +20,8 @@ type Probe struct {
 	// 0 if the run was ended before.
 	Rate       float64 `json:"rate"`
 	Throughput float64 `json:"throughput"`
-	// Sustained is false if the run did not pass, or more and more waited; Why says what.
+	// Sustained is false if the run did not pass, or more and more waited, beyond what chance can do (95
+	// %); Why says what.
 	Sustained bool   `json:"sustained"`
 	Why       string `json:"why,omitempty"`
 	// Waiting is how many spans had been sent and not come out in the steady part, on average.
@@ -102,7 +103,7 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	case o.Code != judge.ExitPassed:
 		j, _ := reports.First(o.Result.Invariants, o.Result.Expectations)
 		p.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
-	case waiting > growthMax*rate:
+	case waiting > growthMax*rate && whole.surely(second.of, 0.95) > 0:
 		p.Why = fmt.Sprintf("%.0f spans more waited every second", waiting)
 	default:
 		p.Sustained = true
@@ -187,10 +188,10 @@ func (list secondly) growth(of func(second) float64) float64 {
 	return slope
 }
 
-// surely is what a figure grows by at least, with 99 %: the lower end of the slope's interval, by
-// Student's t.
-func (list secondly) surely(of func(second) float64) float64 {
-	const sure, free = 0.99, 2 // a line has two parameters
+// surely is what a figure grows by at least, with that confidence: the lower end of the slope's
+// interval, by Student's t.
+func (list secondly) surely(of func(second) float64, sure float64) float64 {
+	const free = 2 // a line has two parameters
 	slope, t := list.growth(of), list.mean(func(s second) float64 { return s.t })
 	level, squares, width := list.mean(of), 0.0, 0.0
 	for _, s := range list {
@@ -228,13 +229,13 @@ func (w *Watch) Hopeless(s reports.Sample) bool {
 	if n := len(w.samples); n > 1 && math.Floor(s.T) == math.Floor(w.samples[n-2].T) {
 		return false // looked at already
 	}
-	const far = 5 // times as much as may pile up
+	const sure = 0.99
 	grows := func(list secondly, of func(second) float64) bool {
-		return len(list) >= steadyMin && list.growth(of) > far*growthMax*w.Rate ||
-			len(list) > steadyMin && list.surely(of) > growthMax*w.Rate
+		return len(list) >= steadyMin && list.surely(of, sure) > growthMax*w.Rate
 	}
 	if s.T < w.Warmup {
-		return grows(seconds(w.samples), func(s second) float64 { return s.backlog })
+		const behind = 2 // seconds of the load, more than any batch waits for
+		return float64(s.Backlog) > behind*w.Rate && grows(seconds(w.samples), func(s second) float64 { return s.backlog })
 	}
 	return grows(seconds(between(w.samples, w.Warmup, s.T)), second.of)
 }
