@@ -130,5 +130,8 @@ func (c *Consumer) Closed() map[buffer.Shard]string { return c.supervisor.Closed
 // Counters returns what was done with the input so far.
 func (c *Consumer) Counters() ingest.Counters { return c.loop.Counters() }
 
-// Troubles returns what of the input fails for now.
-func (c *Consumer) Troubles() []flusher.Trouble { return c.loop.Troubles() }
+// Troubles returns the registers of what fails for now and is tried until it works: that of the input
+// and that of the supervisor. What workers try is in their status.
+func (c *Consumer) Troubles() []*flusher.Troubles {
+	return []*flusher.Troubles{c.loop.Troubles(), c.supervisor.Troubles()}
+}

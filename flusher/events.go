@@ -119,10 +119,10 @@ func (e Event) Level() slog.Level {
 	switch e.Kind {
 	case EventExhausted:
 		return slog.LevelError
-	case EventFailed, EventKilled, EventWaiting, EventStray, EventFenceFailed, EventMemoryFailed,
-		EventGateClosed:
+	case EventFailed, EventKilled, EventWaiting, EventStray, EventFenceFailed, EventMemoryFailed:
 		return slog.LevelWarn
-	case EventFenced, EventStopping:
+	case EventFenced, EventStopping, EventEnded,
+		EventGateClosed, EventGateOpened: // the input says so, once for all shards
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo

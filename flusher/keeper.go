@@ -120,6 +120,8 @@ func (k *keeper) fence(ctx context.Context, j job) ([]buffer.Fenced, bool) {
 func (k *keeper) fenceOnce(
 	ctx context.Context, j job, shard buffer.Shard,
 ) (buffer.Fenced, bool) {
+	of := Operation{Name: "fence", Partition: int32(shard)}
+	defer k.sup.troubles.Works(of)
 	for attempt := 0; ; attempt++ {
 		fenced, err := k.sup.ports.Store.Fence(ctx, shard, buffer.AnyEpoch)
 		if err == nil {
@@ -128,6 +130,7 @@ func (k *keeper) fenceOnce(
 		if !k.current(ctx, j) {
 			return buffer.Fenced{}, false
 		}
+		k.sup.troubles.Fails(of, of.Name, err)
 		if attempt == 0 {
 			k.tell(EventFenceFailed, []buffer.Shard{shard}, err.Error())
 		}

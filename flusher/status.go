@@ -42,6 +42,8 @@ type Status struct {
 	Totals
 	// Lost holds the shards that a later owner has taken. The worker keeps working on the others.
 	Lost []buffer.Shard `json:"lost,omitempty"`
+	// Troubles are what it tries again for now, the longest first.
+	Troubles []TroubleState `json:"troubles,omitempty"`
 }
 
 // Totals are a worker's counters.
@@ -55,6 +57,8 @@ type Totals struct {
 	// to the dead-letter topic because no broker would take them.
 	Records     uint64 `json:"records"`
 	DeadLetters uint64 `json:"dead_letters"`
+	// Retries counts the attempts that failed at a server and were made again.
+	Retries uint64 `json:"retries"`
 }
 
 // Plus returns the sum.
@@ -65,6 +69,7 @@ func (t Totals) Plus(u Totals) Totals {
 		Bytes:       t.Bytes + u.Bytes,
 		Records:     t.Records + u.Records,
 		DeadLetters: t.DeadLetters + u.DeadLetters,
+		Retries:     t.Retries + u.Retries,
 	}
 }
 

@@ -42,8 +42,9 @@ var ErrStrays = errors.New("too many stray workers")
 
 // Supervisor keeps the workers of the assigned shards alive. See the package's documentation.
 type Supervisor struct {
-	cfg   Config
-	ports SupervisorPorts
+	cfg      Config
+	ports    SupervisorPorts
+	troubles *Troubles
 
 	running atomic.Bool
 
@@ -71,8 +72,13 @@ func NewSupervisor(cfg Config, ports SupervisorPorts) (*Supervisor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("supervisor: %w", err)
 	}
-	return &Supervisor{cfg: cfg, ports: ports}, nil
+	// The events say what the register would.
+	return &Supervisor{cfg: cfg, ports: ports, troubles: NewTroubles(ports.Clock, nil)}, nil
 }
+
+// Troubles returns the register of what the supervisor itself tries again for now: a worker's
+// troubles are in its Status.
+func (s *Supervisor) Troubles() *Troubles { return s.troubles }
 
 // Run supervises until ctx is done or a fault ends it: a restart budget that is used up
 // (ErrBudget), too many strays (ErrStrays), or a list of shards that makes no sense. It returns

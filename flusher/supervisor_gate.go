@@ -67,18 +67,20 @@ func (s *Supervisor) judgeGate() {
 // watchMemory asks the Redis nodes how full they are. What cannot be asked stays as it was, and is
 // reported once.
 func (s *Supervisor) watchMemory(ctx context.Context) {
-	failing := false
+	of := Operation{Name: "memory", Partition: NoPartition}
 	for ctx.Err() == nil {
 		nodes, err := s.ports.Memory.Memory(ctx)
-		switch {
-		case err == nil:
-			failing = false
+		if err == nil {
 			s.mu.Lock()
 			s.nodes = nodes
 			s.mu.Unlock()
-		case !failing && ctx.Err() == nil:
-			failing = true
-			s.tell(Event{Kind: EventMemoryFailed, Worker: NoWorker, Cause: err.Error()})
+			s.troubles.Works(of)
+		} else if ctx.Err() == nil {
+			known := s.troubles.Of(of) != nil
+			s.troubles.Fails(of, of.Name, err)
+			if !known {
+				s.tell(Event{Kind: EventMemoryFailed, Worker: NoWorker, Cause: err.Error()})
+			}
 		}
 		_ = s.ports.Clock.Sleep(ctx, s.cfg.MemoryEvery) // its error ends the loop
 	}

@@ -3,6 +3,7 @@ package flusher
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -59,13 +60,17 @@ type Troubles struct {
 
 	mu     sync.Mutex // never held while a port is called
 	open   map[Operation]*Trouble
+	failed map[string]uint64 // attempts so far, by step
 	unsaid []Trouble
 	saying bool
 }
 
 // NewTroubles returns an empty register. What it says must not block; nil: nobody listens.
 func NewTroubles(clock Clock, say func(Trouble)) *Troubles {
-	return &Troubles{clock: clock, say: say, open: make(map[Operation]*Trouble)}
+	return &Troubles{
+		clock: clock, say: say,
+		open: make(map[Operation]*Trouble), failed: make(map[string]uint64),
+	}
 }
 
 // Fails notes a failed attempt.
@@ -79,6 +84,7 @@ func (r *Troubles) Fails(of Operation, step string, err error) {
 	}
 	t.Attempts++
 	t.Err, t.Last = err, now
+	r.failed[step]++
 	if t.Attempts == 1 {
 		r.unsaid = append(r.unsaid, *t)
 	}
@@ -166,6 +172,39 @@ func (r *Troubles) All() []Trouble {
 			cmp.Compare(a.Partition, b.Partition))
 	})
 	return all
+}
+
+// Failed returns how many attempts have failed since the register was made, by step.
+func (r *Troubles) Failed() map[string]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.failed)
+}
+
+// TroubleState is what a worker reports of a trouble that is not over.
+type TroubleState struct {
+	Step     string    `json:"step"`
+	Since    time.Time `json:"since"`
+	Attempts int       `json:"attempts"`
+	// Error is the last attempt's, in words.
+	Error string `json:"error"`
+}
+
+// states returns what fails for now, the longest trouble first, or nil: most reports have none.
+func (r *Troubles) states() []TroubleState {
+	r.mu.Lock()
+	none := len(r.open) == 0
+	r.mu.Unlock()
+	if none {
+		return nil
+	}
+	var states []TroubleState
+	for _, t := range r.All() {
+		states = append(states, TroubleState{
+			Step: t.Step, Since: t.Since, Attempts: t.Attempts, Error: t.Err.Error(),
+		})
+	}
+	return states
 }
 
 // Backoff returns how long to wait after a failed attempt, counted from 0: low, doubled with each

@@ -46,6 +46,7 @@ type worker struct {
 
 	status   Status
 	troubles *Troubles
+	silent   int // how often BeatEvery has passed since Kafka last acknowledged a record
 }
 
 // shard is a shard of a worker.
@@ -186,6 +187,7 @@ func (w *worker) lose(s *shard) {
 func (w *worker) report(stage Stage) {
 	w.status.Stage = stage
 	w.status.Beats++
+	w.status.Troubles = w.troubles.states()
 	w.ports.Reporter.Report(w.status)
 }
 

@@ -161,7 +161,22 @@ func TestWorkerIsAliveDuringOutages(t *testing.T) {
 		b.feed.put(t, 0, 10, 11)
 		b.start(fence(t, b.store, 0)...)
 		b.broker.stop(3 * time.Minute)
+		reports := func(words string) bool {
+			status, _ := b.inbox.last()
+			return len(status.Troubles) == 1 && status.Troubles[0].Step == "produce" &&
+				strings.Contains(status.Troubles[0].Error, words)
+		}
+		eventually(t, 5*time.Second, "it reports that Kafka is silent", func() bool {
+			return reports("acknowledges nothing")
+		})
 		eventually(t, 4*time.Minute, "store is empty", b.empty)
+		eventually(t, time.Second, "it reports no more trouble", func() bool {
+			status, _ := b.inbox.last()
+			return status.Stage == flusher.StageIdle && status.Troubles == nil
+		})
+		if status, _ := b.inbox.last(); status.Retries != 0 {
+			t.Errorf("%d retries, but a wait is none", status.Retries)
+		}
 
 		down := time.Now().Add(3 * time.Minute)
 		b.faulty.set(func(string, bool) error {
@@ -178,8 +193,11 @@ func TestWorkerIsAliveDuringOutages(t *testing.T) {
 		if b.inbox.silence > 10*time.Second {
 			t.Errorf("no sign of life for %v during an outage", b.inbox.silence)
 		}
-		if len(b.troubles) != 2 {
-			t.Errorf("told of %v, want the store's trouble and its end", b.troubles)
+		if len(b.troubles) != 4 {
+			t.Errorf("told of %v, want Kafka's trouble and the store's, each with its end", b.troubles)
+		}
+		if status, _ := b.inbox.last(); status.Retries == 0 {
+			t.Error("no retry is counted")
 		}
 		if n := len(b.broker.all()); n != 2 {
 			t.Errorf("%d records, want 2: a slow broker is no reason to repeat one", n)

@@ -29,7 +29,7 @@ func (w *worker) try(stage Stage, on *shard, do func() error) (bool, error) {
 		if done, err := w.judge(stage, on, err); done {
 			return false, err
 		}
-		w.troubles.Fails(withStore, stage.String(), err)
+		w.fails(withStore, stage, err)
 		if on.holding == 0 && w.stop.Err() != nil {
 			return false, nil
 		}
@@ -37,6 +37,12 @@ func (w *worker) try(stage Stage, on *shard, do func() error) (bool, error) {
 			return false, err
 		}
 	}
+}
+
+// fails notes an attempt that is made again.
+func (w *worker) fails(of Operation, stage Stage, err error) {
+	w.status.Retries++
+	w.troubles.Fails(of, stage.String(), err)
 }
 
 // perShard asks the store about the parts of a batch that are of one shard each, as try does, and

@@ -59,7 +59,7 @@ func (w *worker) waitFor(seg *segment) (failed []*output, err error) {
 			}
 			seg.outputs = append(seg.outputs, parts...)
 		default:
-			w.troubles.Fails(withKafka, StageProduce.String(), err)
+			w.fails(withKafka, StageProduce, err)
 			failed = append(failed, out)
 		}
 	}
@@ -72,6 +72,7 @@ func (w *worker) waitFor(seg *segment) (failed []*output, err error) {
 // acknowledged counts a record that Kafka has.
 func (w *worker) acknowledged(out *output) {
 	out.done = true
+	w.silent = 0
 	w.troubles.Works(withKafka)
 	if out.deadLetter {
 		w.status.DeadLetters++
@@ -94,9 +95,16 @@ func (w *worker) await(future Future) error {
 		if err == nil || w.ctx.Err() != nil || expired == nil || !errors.Is(err, expired) {
 			return err
 		}
+		// What is silent for once may have been about to answer when the wait began.
+		if w.silent++; w.silent > 1 {
+			w.troubles.Fails(withKafka, StageProduce.String(), errSilent)
+		}
 		w.report(StageWait)
 	}
 }
+
+// errSilent is why a record is still waited for: the producer tries on, and cannot say why it must.
+var errSilent = errors.New("kafka acknowledges nothing")
 
 // unbind lets go of the context that bounds waits.
 func (w *worker) unbind() {

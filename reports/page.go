@@ -15,15 +15,27 @@ import (
 //go:embed page.html
 var pageText string
 
+//go:embed timeline.html
+var timelineText string
+
 //go:embed page.css
 var pageStyle string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"seconds": seconds, "thousands": thousands,
-}).Parse(pageText))
+//go:embed timeline.css
+var timelineStyle string
 
-// Page is the report of one run as a self-contained page, report.html: no scripts, and nothing
-// loaded from elsewhere. It is dark where the reader's system is, with its charts; the charts in
+//go:embed spans.js
+var spansScript string
+
+//go:embed timeline.js
+var timelineScript string
+
+var pageTemplate = template.Must(template.Must(template.New("page").Funcs(template.FuncMap{
+	"seconds": seconds, "thousands": thousands,
+}).Parse(pageText)).Parse(timelineText))
+
+// Page is the report of one run as a self-contained page, report.html: nothing is loaded from
+// elsewhere, and no script runs in it but its own, whatever a scenario's words are. It is dark where the reader's system is, with its charts; the charts in
 // files of their own are always light.
 type Page struct {
 	Result Result
@@ -35,6 +47,8 @@ type Page struct {
 	Timeline Timeline
 	// Events of the run, in order.
 	Events []Event
+	// Story is what the timeline shows. Nil: what Timeline and Events tell.
+	Story *Story
 	// Scenario is the resolved scenario file.
 	Scenario string
 }
@@ -42,9 +56,22 @@ type Page struct {
 // Write writes the page.
 func (p Page) Write(w io.Writer) error {
 	p.Timeline.Title = ""
-	view := pageView{Page: p, Style: template.CSS(pageStyle + chartStyle()), Class: p.class(),
-		Account: p.Result.Ledger.equation(),
+	note := ""
+	if n := len(p.Timeline.Samples); n > chartPointsMax {
+		note = fmt.Sprintf("Of %d samples every %dth is drawn here; the charts in files have all.", n,
+			step(n, chartPointsMax))
+		p.Timeline = p.Timeline.sparse()
+	}
+	if p.Story == nil {
+		p.Story = NewStory(p.Timeline, p.Events, Watched{}, p.Result)
+	}
+	story, err := p.Story.view("what happened to workers and shards, over time")
+	if err != nil {
+		return err
+	}
+	view := pageView{Page: p, storyView: story, Class: p.class(), Account: p.Result.Ledger.equation(),
 		Figures: p.Result.figures(), Durations: p.Result.durations()}
+	view.ChartNote = note
 	for _, chart := range p.Timeline.Charts() {
 		wide, err := inline(chart.Chart, "wide", chart.Heading)
 		if err != nil {

@@ -86,11 +86,14 @@ func TestPage(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		"<b>", "<?xml", "<script", "<img", "<no value>", "ZgotmplZ", "fill:#", "stroke:#",
+		"<b>", "<?xml", "<script>document", "<img", "<no value>", "ZgotmplZ", "fill:#", "stroke:#",
 	} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page has %q", bad)
 		}
+	}
+	if n := strings.Count(page, "<script"); n != 2 {
+		t.Errorf("the page has %d scripts, want the timeline and what it shows", n)
 	}
 	if h1, first := strings.Index(page, "<h1"), strings.Index(page, "is <span"); h1 > first {
 		t.Error("the verdict is not first")

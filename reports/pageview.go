@@ -13,12 +13,14 @@ import (
 // pageView is what the template shows: the page with every value as text.
 type pageView struct {
 	Page
-	Style     template.CSS
+	storyView
 	Class     string
 	Account   string
 	Figures   []figure
 	Durations []duration
 	Charts    []pageChart
+	// ChartNote says what was thinned.
+	ChartNote string
 	Faults    []pageFault
 	Events    []pageEvent
 }

@@ -181,3 +181,45 @@ func WriteCSV[T any](w io.Writer, rows []T) error {
 	out.Flush()
 	return out.Error()
 }
+
+// ReadCSV reads what WriteCSV wrote, by the names of its columns, in any order. A column that is not
+// there leaves its field at zero, and one that no field has is skipped: another version of the program
+// may have written it. The error names line and column.
+func ReadCSV[T any](r io.Reader) ([]T, error) {
+	in := csv.NewReader(r)
+	header, err := in.Read()
+	if err != nil {
+		return nil, fmt.Errorf("read the names of the columns: %w", err)
+	}
+	byName := map[string][]int{}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		if !f.Anonymous {
+			byName[f.Tag.Get("json")] = f.Index
+		}
+	}
+	var rows []T
+	for {
+		line, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var row T
+		for i, name := range header {
+			index, ok := byName[name]
+			if !ok {
+				continue
+			}
+			field := reflect.ValueOf(&row).Elem().FieldByIndex(index)
+			if field.Kind() == reflect.String {
+				field.SetString(line[i])
+			} else if err := json.Unmarshal([]byte(line[i]), field.Addr().Interface()); err != nil {
+				at, column := in.FieldPos(i)
+				return nil, fmt.Errorf("line %d, column %d: %q is not a value of %s", at, column, line[i], name)
+			}
+		}
+		rows = append(rows, row)
+	}
+}

@@ -2,19 +2,15 @@ package reports
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"flag"
-	"fmt"
 	"image/png"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"reflect"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -227,58 +223,39 @@ func TestRecordsReadBack(t *testing.T) {
 	if err := WriteCSV(&text, samples); err != nil {
 		t.Fatal(err)
 	}
-	gotSamples, err := readSamples(&text)
+	gotSamples, err := ReadCSV[Sample](&text)
 	if diff := cmp.Diff(samples, gotSamples); err != nil || diff != "" {
 		t.Errorf("samples: %v\n%s", err, diff)
 	}
-	for _, bad := range []string{"t,sent\n", "x\n1,2\n"} {
-		if _, err := readSamples(strings.NewReader(bad)); err == nil {
-			t.Errorf("samples %q were accepted", bad)
+	runs := []SweepRun{{Processes: 2, Seed: 7, Verdict: "passed", Reason: "a, \"b\"", KeptUp: true,
+		SpansPerSecond: 1.5, Cores: Cores{Redis: 0.25}}}
+	text.Reset()
+	if err := WriteCSV(&text, runs); err != nil {
+		t.Fatal(err)
+	}
+	gotRuns, err := ReadCSV[SweepRun](&text)
+	if diff := cmp.Diff(runs, gotRuns); err != nil || diff != "" {
+		t.Errorf("runs: %v\n%s", err, diff)
+	}
+	// Another version's columns.
+	gotSamples, err = ReadCSV[Sample](strings.NewReader("new,sent,t\nx,5,0.1\n"))
+	if diff := cmp.Diff([]Sample{{T: 0.1, Sent: 5}}, gotSamples); err != nil || diff != "" {
+		t.Errorf("samples of another version: %v\n%s", err, diff)
+	}
+	for bad, want := range map[string]string{
+		"":                  "columns",
+		"t,sent\n1\n":       "line 2",
+		"t,sent\n1,2\n3,4x": `line 3, column 3: "4x" is not a value of sent`,
+		"t,sent\n1,2.5\n":   `line 2, column 3: "2.5" is not a value of sent`,
+	} {
+		if _, err := ReadCSV[Sample](strings.NewReader(bad)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("samples %q: error is %v, want %q", bad, err, want)
 		}
 	}
 	if _, err := ReadEvents(strings.NewReader("{\"t\":1}\n{\"x\":1}\n")); err == nil ||
 		!strings.Contains(err.Error(), "line 2") {
 		t.Errorf("error for a bad event: %v", err)
 	}
-}
-
-// readSamples reads what WriteCSV wrote of samples. The error names the line.
-func readSamples(r io.Reader) ([]Sample, error) {
-	lines, err := csv.NewReader(r).ReadAll()
-	if err != nil {
-		return nil, err
-	}
-	kind := reflect.TypeFor[Sample]()
-	var samples []Sample
-	for n, line := range lines {
-		var s Sample
-		row := reflect.ValueOf(&s).Elem()
-		for j, text := range line {
-			if j >= kind.NumField() || len(line) != kind.NumField() {
-				return nil, fmt.Errorf("line %d has %d columns, want %d", n+1, len(line), kind.NumField())
-			}
-			if n == 0 {
-				if want := kind.Field(j).Tag.Get("json"); text != want {
-					return nil, fmt.Errorf("column %d is %q, want %q", j+1, text, want)
-				}
-				continue
-			}
-			value, err := strconv.ParseFloat(text, 64)
-			if err != nil {
-				return nil, fmt.Errorf("line %d, column %s: %q is not a number",
-					n+1, kind.Field(j).Tag.Get("json"), text)
-			}
-			if field := row.Field(j); field.CanFloat() {
-				field.SetFloat(value)
-			} else {
-				field.SetInt(int64(value))
-			}
-		}
-		if n > 0 {
-			samples = append(samples, s)
-		}
-	}
-	return samples, nil
 }
 
 func TestFirstPrefersWhatIsViolated(t *testing.T) {

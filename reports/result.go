@@ -25,6 +25,8 @@ func (v Verdict) Class() string { return strings.ReplaceAll(string(v), " ", "-")
 // Result is the outcome of a run: result.json.
 type Result struct {
 	Scenario string `json:"scenario"`
+	// Version of the program that made the run.
+	Version string `json:"version,omitempty"`
 	// World is fakes, real or virtual.
 	World string `json:"world"`
 	Seed  uint64 `json:"seed"`
@@ -56,7 +58,7 @@ type Result struct {
 	Run    RunSummary `json:"run"`
 	// Replay is the command that runs the same again.
 	Replay string `json:"replay"`
-	// Cause says in words what stopped a run that has no verdict.
+	// Cause says in words what stopped a run before its end; empty if nothing did.
 	Cause string `json:"cause,omitempty"`
 }
 
@@ -67,6 +69,9 @@ type Judgement struct {
 	// Detail names the first violating event, or says why the verdict is unknown or the property not
 	// measured, or what was measured.
 	Detail string `json:"detail"`
+	// At is when what violates it happened, in seconds since the start of the load; nil if the
+	// property is not violated.
+	At *float64 `json:"at,omitempty"`
 }
 
 // Ledger is the account of the spans.

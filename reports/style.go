@@ -52,6 +52,34 @@ var stateColors = map[State]color.NRGBA{
 	StateStopped:      tone(0xD5DAE0, 0x4A5462),
 }
 
+// The stages of a worker, and the workers that own shards, in a timeline. Stages that wait for Redis
+// are blue, those for Kafka brown.
+var (
+	stageColors = map[string]color.NRGBA{
+		"idle": tone(0xE6EAEF, 0x2E3743), "lease": tone(0x9CC0E6, 0x39618F), "claim": tone(0x5B93CF, 0x4E80BC),
+		"load": tone(0x2C65A6, 0x74A7E0), "produce": tone(0xE2B98A, 0x8A5F2E), "wait": tone(0xC07A33, 0xC98A48),
+		"ack": tone(0x3E8F86, 0x4FB3A8), "release": tone(0x8CC9C1, 0x2F6E67),
+		// Of a reader, in a search.
+		"attach": tone(0x9CC0E6, 0x39618F), "enqueue": tone(0x5B93CF, 0x4E80BC), "commit": tone(0x8CC9C1, 0x2F6E67),
+		"pause": tone(0xE6EAEF, 0x2E3743),
+	}
+	ownerColors = [owners]color.NRGBA{
+		tone(0x8FB8DE, 0x38628F), tone(0xF2B98B, 0x97602F), tone(0x9FD3A6, 0x35774A), tone(0xD6A6D2, 0x7E4A7B),
+		tone(0xE8D37F, 0x86742B), tone(0x94D0CF, 0x2F7574), tone(0xDFA0A6, 0x8E454D), tone(0xB5B4E0, 0x555499),
+	}
+	ownerNone = tone(0xF3D3D6, 0x5A2A30)
+	// Of a search: processes that are down, and where a span is.
+	downColor   = stateColors[StateStopped]
+	placeColors = map[string]color.NRGBA{
+		"input": stateColors[StateStarting], "store": stateColors[StateHealthy],
+		"way": stateColors[StateBackpressure], "out": stageColors["ack"], "lost": stateColors[StateDead],
+	}
+	phaseColors = map[string]color.NRGBA{
+		"starting": stateColors[StateStarting], "up": stateColors[StateHealthy],
+		"hung": stateColors[StateHung], "gone": stateColors[StateStopped],
+	}
+)
+
 // darkOf has for each colour of the palette, as SVG has it, that of a dark page.
 var darkOf = map[string]string{}
 

@@ -20,12 +20,20 @@ type SweepRun struct {
 	// KeptUp is true if the flushers were not the limit: the throughput is the load's then, and
 	// they can do more.
 	KeptUp bool `json:"kept_up"`
+	// Digest is that of the run's result.
+	Digest string `json:"digest"`
 	// OfferedPerSecond is the load, on average over its time; SpansPerSecond what came of it.
 	OfferedPerSecond float64 `json:"offered_spans_per_second"`
 	SpansPerSecond   float64 `json:"spans_per_second"`
 	BytesPerSecond   float64 `json:"bytes_per_second"`
+	FreshnessP50     float64 `json:"freshness_p50_seconds"`
 	FreshnessP99     float64 `json:"freshness_p99_seconds"`
+	LatencyP99       float64 `json:"latency_p99_seconds"`
 	DrainSeconds     float64 `json:"drain_seconds"`
+	// WorkerBytesMax and RedisBytesMax are the most memory that a worker and a node of Redis used; 0 if
+	// not known.
+	WorkerBytesMax int64 `json:"worker_bytes_max"`
+	RedisBytesMax  int64 `json:"redis_bytes_max"`
 	// Cores used on average, from the begin of the load until all was out.
 	Cores
 }
@@ -53,10 +61,15 @@ type SweepRow struct {
 
 // Sweep is the same scenario run with several process counts, several times each.
 type Sweep struct {
-	Scenario string     `json:"scenario"`
-	World    string     `json:"world"`
-	Rows     []SweepRow `json:"rows"`
-	Runs     []SweepRun `json:"runs"`
+	Scenario string `json:"scenario"`
+	// Version of the program that made the runs.
+	Version string `json:"version,omitempty"`
+	World   string `json:"world"`
+	// Defect was planted in each run, and PortFaults were, in their text form.
+	Defect     string     `json:"defect,omitempty"`
+	PortFaults []string   `json:"port_faults,omitempty"`
+	Rows       []SweepRow `json:"rows"`
+	Runs       []SweepRun `json:"runs"`
 }
 
 // NewSweep derives the rows, ordered by process count.

@@ -60,3 +60,14 @@ func (t Timeline) several() bool {
 	}
 	return false
 }
+
+// chartPointsMax is how many points the curves of a page's charts have: more than there are dots from
+// left to right.
+const chartPointsMax = 1500
+
+// sparse is the timeline with no more points than a page's charts can show.
+func (t Timeline) sparse() Timeline {
+	t.Rates, t.CPU = sparse(t.Rates, chartPointsMax), sparse(t.CPU, chartPointsMax)
+	t.Samples = sparse(t.Samples, chartPointsMax)
+	return t
+}

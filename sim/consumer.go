@@ -82,7 +82,7 @@ func (c *consumer) open() (err error) {
 	if c.index == judge.FirstConsumer {
 		static = "first" // it gets its partitions back at once; the others leave for good
 	}
-	c.spawner = &spawner{System: c.System, parent: c.process, settings: settings,
+	c.spawner = &spawner{System: c.System, consumer: c.index, parent: c.process, settings: settings,
 		planted: c.setup.Planted}
 	if c.life > 1 {
 		c.spawner.planted = c.setup.Planted.Again()
@@ -90,7 +90,8 @@ func (c *consumer) open() (err error) {
 	c.member = c.kafka.group.join(c.process, static)
 	costs := c.costs.Program
 	cpu := &processor{k: c.Kernel, host: c.on.pipeline, used: &c.on.consumers}
-	store := client{redis: c.redis, conn: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
+	store := client{redis: c.redis, who: harness.Process{Consumer: c.index, Worker: reports.NoWorker},
+		journal: c.setup.Sink.Journal, conn: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
 		perCall: costs.Call, attach: costs.Attach}
 	life, index := c.life, c.index
 	ports := core.Ports{
@@ -197,8 +198,10 @@ func (c *consumer) kill() {
 // stuck says what keeps spans from moving, in words.
 func (c *consumer) stuck() []string {
 	var words []string
-	for _, t := range c.consumer.Troubles() {
-		words = append(words, t.String())
+	for _, register := range c.consumer.Troubles() {
+		for _, t := range register.All() {
+			words = append(words, t.String())
+		}
 	}
 	for _, w := range c.consumer.Workers() {
 		if w.State != flusher.StateHealthy && w.State != flusher.StateStopped {

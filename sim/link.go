@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -43,6 +44,7 @@ type link struct {
 	under            []*request       // on the way or waiting, in order
 	waits            []*request       // at a server that is frozen
 	thawed, admitted *kernel.Cond
+	jitter           *rand.Rand // what messages are longer on the way than a hop; nil: they are not
 }
 
 // station is what serves at the end of a link: a server of one thread, or any core of a host.
@@ -70,12 +72,33 @@ func (l *link) up() bool {
 type conn struct {
 	*link
 	free [2]time.Time // when the next byte may go, of a direction that is throttled
+	last [2]time.Time // when the last message was, with its jitter, of a link that has some
 }
 
 func (l *link) connect() *conn { return &conn{link: l} }
 
 // pass returns how long some bytes take in a direction, after those before them.
 func (c *conn) pass(direction, bytes int) time.Duration {
+	if c.jitter != nil {
+		return c.shake(direction) + c.throttled(direction, bytes)
+	}
+	return c.throttled(direction, bytes)
+}
+
+// shake draws how much longer than a hop a message takes: up to another one, and no message overtakes
+// the one before it.
+func (c *conn) shake(direction int) time.Duration {
+	now := c.k.Now()
+	at := now.Add(time.Duration(c.jitter.Int64N(int64(c.hop) + 1)))
+	if at.Before(c.last[direction]) {
+		at = c.last[direction]
+	}
+	c.last[direction] = at
+	return at.Sub(now)
+}
+
+// throttled returns how long some bytes take in a direction that is throttled.
+func (c *conn) throttled(direction, bytes int) time.Duration {
 	if len(c.rates[direction]) == 0 {
 		return 0
 	}

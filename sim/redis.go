@@ -8,6 +8,8 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/memstore"
+	"sluice/internal/harness"
+	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim/kernel"
 )
@@ -68,6 +70,9 @@ const small = 100
 type client struct {
 	*redis
 	conn *conn
+	// who asks, for the journal.
+	who     harness.Process
+	journal *harness.Journal
 	// answerMax is how long it waits for an answer.
 	answerMax time.Duration
 	// cpu is the process's, which computes that much for a call, for a span that it attaches or loads,
@@ -138,14 +143,22 @@ func (c client) Attach(
 			if c.full > 0 {
 				return nil, buffer.ErrFull
 			}
-			return c.store.Attach(ctx, delivery, traces)
+			attached, err := c.store.Attach(ctx, delivery, traces)
+			if err == nil {
+				c.journal.Attached(c.k.Now(), c.who, traces, attached)
+			}
+			return attached, err
 		})
 }
 
 // Enqueue implements buffer.Store.
 func (c client) Enqueue(ctx context.Context, n buffer.Shard, update buffer.QueueUpdate) error {
 	_, err := call(ctx, c, 0, small, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, c.store.Enqueue(ctx, n, update)
+		err := c.store.Enqueue(ctx, n, update)
+		if err == nil {
+			c.journal.Queued(c.k.Now(), c.who, update)
+		}
+		return struct{}{}, err
 	})
 	return err
 }
@@ -164,7 +177,11 @@ func (c client) Lease(
 	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
 ) (buffer.Leased, error) {
 	return call(ctx, c, 0, small, func(ctx context.Context) (buffer.Leased, error) {
-		return c.store.Lease(ctx, owner, now, limit)
+		leased, err := c.store.Lease(ctx, owner, now, limit)
+		for _, due := range leased.Due {
+			c.journal.Did(c.k.Now(), c.who, reports.SpanLeased, due.Generation)
+		}
+		return leased, err
 	})
 }
 
@@ -173,7 +190,15 @@ func (c client) Claim(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Claim, error) {
 	return call(ctx, c, each(len(list), c.costs.Segment), small,
-		func(ctx context.Context) ([]buffer.Claim, error) { return c.store.Claim(ctx, owner, list) })
+		func(ctx context.Context) ([]buffer.Claim, error) {
+			claims, err := c.store.Claim(ctx, owner, list)
+			for i, claim := range claims {
+				if claim.State != buffer.ClaimOwned {
+					c.journal.Did(c.k.Now(), c.who, reports.SpanBusy, list[i])
+				}
+			}
+			return claims, err
+		})
 }
 
 // Load implements buffer.Store.
@@ -181,7 +206,15 @@ func (c client) Load(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Loaded, error) {
 	return call(ctx, c, each(len(list), c.costs.Segment), small,
-		func(ctx context.Context) ([]buffer.Loaded, error) { return c.store.Load(ctx, owner, list) })
+		func(ctx context.Context) ([]buffer.Loaded, error) {
+			loaded, err := c.store.Load(ctx, owner, list)
+			for i, l := range loaded {
+				if l.Owned {
+					c.journal.Loaded(c.k.Now(), c.who, list[i], l.Spans)
+				}
+			}
+			return loaded, err
+		})
 }
 
 // Ack implements buffer.Store.
@@ -193,13 +226,27 @@ func (c client) Ack(
 		spans += len(f.Spans)
 	}
 	return call(ctx, c, each(len(flushed), c.costs.Segment)+each(spans, c.costs.Flush), small,
-		func(ctx context.Context) ([]buffer.AckResult, error) { return c.store.Ack(ctx, owner, flushed) })
+		func(ctx context.Context) ([]buffer.AckResult, error) {
+			results, err := c.store.Ack(ctx, owner, flushed)
+			for i, result := range results {
+				step := reports.SpanAckRefused
+				if result == buffer.AckDone {
+					step = reports.SpanAcked
+				}
+				c.journal.Did(c.k.Now(), c.who, step, flushed[i].Generation)
+			}
+			return results, err
+		})
 }
 
 // Release implements buffer.Store.
 func (c client) Release(ctx context.Context, owner buffer.Owner, release buffer.Release) error {
 	_, err := call(ctx, c, 0, small, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, c.store.Release(ctx, owner, release)
+		err := c.store.Release(ctx, owner, release)
+		for _, back := range release.Back {
+			c.journal.Did(c.k.Now(), c.who, reports.SpanBack, back.Generation)
+		}
+		return struct{}{}, err
 	})
 	return err
 }

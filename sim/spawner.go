@@ -18,6 +18,7 @@ import (
 // spawner starts the workers of one life of a consumer, each as a child process.
 type spawner struct {
 	*System
+	consumer int // its index
 	parent   *kernel.Process
 	settings core.Settings
 	planted  defects.Planted
@@ -31,6 +32,7 @@ var _ flusher.Spawner = (*spawner)(nil)
 type worker struct {
 	*System
 	spec    flusher.WorkerSpec
+	who     harness.Process
 	number  int
 	process *kernel.Process
 	canKill bool
@@ -57,7 +59,7 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 	}
 	s.System.numbers++
 	w := &worker{System: s.System, spec: spec, number: s.System.numbers, at: s.Now(),
-		canKill: s.separate()}
+		canKill: s.separate(), who: harness.Process{Consumer: s.consumer, Worker: spec.Worker}}
 	w.process = s.parent.Process(fmt.Sprintf("worker %d.%d", spec.Worker, spec.Start))
 	var stop context.Context
 	w.ctx, w.kill = s.WithCancel(context.Background())
@@ -73,7 +75,7 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 		cpu := &processor{k: s.Kernel, host: s.on.pipeline, used: &s.on.workers}
 		ports := flusher.WorkerPorts{
 			Clock: s.Kernel,
-			Store: client{redis: s.redis, conn: s.redis.connect(), answerMax: s.settings.AnswerMax(),
+			Store: client{redis: s.redis, who: w.who, journal: s.setup.Sink.Journal, conn: s.redis.connect(), answerMax: s.settings.AnswerMax(),
 				cpu: cpu, perCall: costs.Call, load: costs.Flush, kb: costs.FlushKB},
 			Producer: s.kafka.newProducer(w.process, cpu, costs.Record),
 			Encoder:  codec.New(s.settings.Options.MaxSegmentBytes),
@@ -97,6 +99,7 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 func (w *worker) Report(status flusher.Status) {
 	if w.Alive() {
 		w.status, w.at = status, w.Now()
+		w.setup.Sink.Journal.Stage(w.at, w.who, status.Stage.String())
 	}
 }
 

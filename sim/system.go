@@ -88,6 +88,14 @@ func (s *System) Do(ctx context.Context, act harness.Act, to harness.Process) er
 	return c.do(ctx, act)
 }
 
+var _ harness.Redrawer = (*System)(nil)
+
+// Redraw implements harness.Redrawer: from now on the network takes its time by chance.
+func (s *System) Redraw(seed uint64) {
+	s.redis.jitter = scenarios.Stream(seed, "network to redis")
+	s.kafka.jitter = scenarios.Stream(seed, "network to kafka")
+}
+
 // Break implements harness.System.
 func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 	s.Note("fault " + f.What())

@@ -136,6 +136,7 @@ func TestHealthAndMetricsOverHTTP(t *testing.T) {
 		t.Errorf("/healthz: %d %s", code, body)
 	}
 	_, metrics := ask(t, p, "/metrics")
+	lintMetrics(t, metrics)
 	for _, want := range []string{
 		`sluice_worker_state{state="healthy",worker="1"} 1`,
 		`sluice_shard_dead_letters_total{shard="1"} 1`,

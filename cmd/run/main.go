@@ -6,7 +6,8 @@
 //
 // The first Ctrl-C (SIGINT, SIGTERM) stops reading, finishes what is in flight and exits; the
 // second exits at once. Nothing is lost either way: what is not committed is read again. SIGHUP
-// reloads the kill switch. Exit codes: 0 after a requested stop; 1 if a server or a topic is
+// reloads the kill switch, if there is one; without one it drains if the log goes to a terminal, which
+// is gone, and does nothing otherwise. Exit codes: 0 after a requested stop; 1 if a server or a topic is
 // missing, or the restart budget is used up; 2 for a bad flag, variable or file; 130 if a second
 // signal ended it.
 package main
@@ -18,8 +19,10 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"sluice/internal/config"
+	"sluice/internal/logging"
 	"sluice/internal/process"
 	"sluice/internal/statusline"
 )
@@ -37,6 +40,9 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// logWaitMax bounds how long the program waits at its end for whoever reads its log.
+const logWaitMax = time.Second
+
 // run is main without the process around it.
 func run(args []string, stdout, stderr io.Writer) int {
 	cfg, err := config.Parse(args, process.Version(), stdout)
@@ -47,15 +53,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return report(stderr, err)
 	}
 	screen := statusline.New(stderr)
+	out := logging.NewOutput(stderr)
+	defer out.Close(logWaitMax)
+	screen.Through(out)
 	log := newLogger(screen, cfg)
 	for _, name := range config.UnknownVariables(os.Environ()) {
 		log.Warn("unknown variable, ignored", "variable", name)
 	}
-	p := program{cfg: cfg, log: log, screen: screen, signals: notify()}
+	for _, doubt := range cfg.Doubts {
+		log.Warn(doubt)
+	}
+	p := program{cfg: cfg, log: log, out: out, screen: screen, signals: notify()}
 	code, err := p.run()
 	if err != nil {
 		screen.Clear()
-		return report(stderr, err)
+		return report(out, err)
 	}
 	return code
 }
@@ -74,9 +86,9 @@ func report(stderr io.Writer, err error) int {
 
 // newLogger logs text on a terminal and JSON elsewhere, unless told otherwise.
 func newLogger(s *statusline.Line, cfg config.Run) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	options := logging.Options(cfg.LogLevel)
 	if cfg.LogFormat == "text" || cfg.LogFormat == "auto" && s.Terminal {
-		return slog.New(slog.NewTextHandler(s, options))
+		return slog.New(logging.NewLimit(slog.NewTextHandler(s, options)))
 	}
-	return slog.New(slog.NewJSONHandler(s, options))
+	return slog.New(logging.NewLimit(slog.NewJSONHandler(s, options)))
 }

@@ -17,6 +17,7 @@ import (
 	"sluice/internal/config"
 	"sluice/internal/httpapi"
 	"sluice/internal/kafkaio"
+	"sluice/internal/logging"
 	"sluice/internal/pipeline"
 	"sluice/internal/statusline"
 )
@@ -29,15 +30,19 @@ const closeMax = 3 * time.Second
 type program struct {
 	cfg     config.Run
 	log     *slog.Logger
+	out     *logging.Output
 	screen  *statusline.Line
 	signals <-chan os.Signal
 }
 
-// notify returns the signals that end the program. The channel is made before anything else starts,
-// so that none is missed.
+// notify returns the signals that end the program, and those that would if nobody heard them. The
+// channel is made before anything else starts, so that none is missed.
 func notify() <-chan os.Signal {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM,
+		syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	// A reader of the log that goes away is an error of a write, and not the end.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return signals
 }
 
@@ -71,6 +76,10 @@ func (p *program) obey(done <-chan struct{}, drain, atOnce func()) (forced bool)
 		case <-done:
 			return false
 		case s := <-p.signals:
+			if !p.ends(s) {
+				drains--
+				continue
+			}
 			if drains > 0 {
 				p.log.Warn("exiting at once", "signal", s.String())
 				atOnce()
@@ -81,6 +90,25 @@ func (p *program) obey(done <-chan struct{}, drain, atOnce func()) (forced bool)
 			drain()
 		}
 	}
+}
+
+// ends tells whether a signal asks the program to end.
+func (p *program) ends(s os.Signal) bool {
+	switch s {
+	case syscall.SIGINT, syscall.SIGTERM:
+		return true
+	case syscall.SIGHUP:
+		if p.cfg.KillSwitchFile != "" {
+			return false // watch reloads it
+		}
+		if p.screen.Terminal {
+			return true
+		}
+		p.log.Info("nothing to reload: there is no --kill-switch", "signal", s.String())
+	default:
+		p.log.Info("a signal without a meaning, ignored", "signal", s.String())
+	}
+	return false
 }
 
 // patience says how long draining may take.
@@ -95,7 +123,11 @@ func (p *program) patience() string {
 func (p *program) live(ctx, stop context.Context, drain func()) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "sluice_log_lines_dropped_total",
+			Help: "Lines of the log that were dropped because nobody reads it, or it is not read fast enough.",
+		}, func() float64 { return float64(p.out.Dropped()) }))
 	c := p.cfg.Pipeline
 	c.Log, c.Hooks = p.log, httpapi.KafkaHooks(registry)
 	if p.cfg.KillSwitchFile != "" {
@@ -149,7 +181,9 @@ func (p *program) move(
 	}
 	err := line.Run(ctx, stop)
 	p.close(line)
-	p.log.Info("ended")
+	if err == nil {
+		p.log.Info("ended")
+	}
 	return err
 }
 

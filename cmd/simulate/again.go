@@ -3,16 +3,16 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
-	"reflect"
+	"strconv"
 
+	"sluice/buffer"
+	"sluice/internal/diff"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/load"
 	"sluice/reports"
-	"sluice/scenarios"
 	"sluice/sim"
 	"sluice/sim/kernel"
 )
@@ -35,24 +35,15 @@ type past struct {
 
 // open reads the directory.
 func (d runDirectory) open(to *streams) (p past, err error) {
-	text, err := os.ReadFile(filepath.Join(d.Dir, harness.FileResult))
+	if p.result, err = readResult(d.Dir); err != nil {
+		return p, err
+	}
+	if p.events, err = readEvents(d.Dir); err != nil {
+		return p, err
+	}
+	s, places, err := readScenario(d.Dir)
 	if err != nil {
-		return p, usageError{fmt.Errorf("%w: %w", harness.ErrNotARun, err)}
-	}
-	if err := json.Unmarshal(text, &p.result); err != nil {
-		return p, usageError{fmt.Errorf("%s in %s: %w", harness.FileResult, d.Dir, err)}
-	}
-	file, err := os.Open(filepath.Join(d.Dir, harness.FileEvents))
-	if err != nil {
-		return p, usageError{err}
-	}
-	defer file.Close()
-	if p.events, err = reports.ReadEvents(file); err != nil {
-		return p, usageError{fmt.Errorf("%s in %s: %w", harness.FileEvents, d.Dir, err)}
-	}
-	s, places, err := scenarios.LoadWith(filepath.Join(d.Dir, harness.FileScenario), os.ReadFile)
-	if err != nil {
-		return p, usageError{err}
+		return p, err
 	}
 	p.flags = worldFlags{World: p.result.World, Servers: d.Servers, Redis: d.Redis, Kafka: d.Kafka,
 		Defect: p.result.Defect, Ports: p.result.PortFaults}
@@ -61,13 +52,19 @@ func (d runDirectory) open(to *streams) (p past, err error) {
 }
 
 // replayCommand is "simulate replay".
-type replayCommand struct{ runDirectory }
+type replayCommand struct {
+	runDirectory
+	Span string `help:"Follow this span, by its id or its number, and add its way to the report. For a run in virtual time." placeholder:"ID"`
+}
 
 // Run runs what the directory holds once more, and compares.
 func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 	defer kernel.Catch(&err)
 	p, err := c.open(to)
 	if err != nil {
+		return err
+	}
+	if err := c.follow(&p); err != nil {
 		return err
 	}
 	again, err := harness.Run(ctx, p.config)
@@ -86,6 +83,12 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 		_, err = fmt.Fprintf(to.out, "verdict: not the same; it was %s, and now it is %s\n",
 			p.result.Verdict, verdict)
 	case again.Result.Digest == p.result.Digest:
+		if c.Span != "" {
+			if err := p.rewrite(again, c.Dir); err != nil {
+				return err
+			}
+			fmt.Fprintf(to.out, "span %s: %s#span=%[1]s\n", c.Span, filepath.Join(c.Dir, harness.FileReport))
+		}
 		_, err = fmt.Fprintf(to.out, "verdict: the same, %s; digest %s\n", verdict, p.result.Digest)
 		return err
 	default:
@@ -96,10 +99,38 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 
 // difference names the first event of a run that another does not have.
 func difference(first, second []reports.Event) string {
-	for i, e := range first {
-		if i >= len(second) || !reflect.DeepEqual(e, second[i]) {
-			return fmt.Sprintf("the first difference is event %d, at %.3f s: %s %s", i, e.T, e.Kind, e.Text)
-		}
+	return diff.FirstOf(first, second, nil, nil).Brief()
+}
+
+// follow has the run keep the span that is asked for, if one is.
+func (c *replayCommand) follow(p *past) error {
+	if c.Span == "" {
+		return nil
 	}
-	return "what is recorded is the same, and yet the digests differ"
+	if p.result.World != (sim.World{}).Name() {
+		return usageError{fmt.Errorf("--span is for a run of world %s: in world %s no run can be had again",
+			sim.World{}.Name(), p.result.World)}
+	}
+	seq, err := strconv.ParseUint(c.Span, 10, 64)
+	if err != nil || len(c.Span) == 2*len(buffer.SpanID{}) {
+		id, err := buffer.ParseSpanID(c.Span)
+		if err != nil {
+			return usageError{fmt.Errorf("--span %s is neither the id of a span, of 16 hexadecimal digits, nor "+
+				"the number of one", c.Span)}
+		}
+		s := p.config.Scenario
+		seq = load.NewRecipe(s.Workload, s.Topology.Partitions, s.Seed).Seq(id)
+	}
+	if sent := uint64(p.result.Ledger.Messages); seq > 2*sent+uint64(p.config.Scenario.Workload.SpansPerTrace.High) {
+		return usageError{fmt.Errorf("--span %s is none of this run, in which %d messages were sent", c.Span,
+			sent)}
+	}
+	p.config.Journal, p.config.Follow = true, &seq
+	return nil
+}
+
+// rewrite writes the report of a run that was made again.
+func (p past) rewrite(again *judge.Outcome, dir string) error {
+	again.Result.Replay, again.Result.Run.WallSeconds = p.result.Replay, p.result.Run.WallSeconds
+	return harness.WriteReport(again, dir)
 }

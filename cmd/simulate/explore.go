@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"sluice/internal/judge"
 	"sluice/internal/statusline"
+	"sluice/reports"
 	"sluice/sim/explore"
 )
 
@@ -25,6 +30,7 @@ type exploreCommand struct {
 	NoIndependence bool          `help:"Take every order of steps, also of those that commute."`
 	MaxStates      int           `help:"End after so many distinct states; 0: never." default:"0"`
 	Timeout        time.Duration `help:"End after this long; 0: never." default:"0"`
+	HTML           string        `name:"html" help:"Write the way to a violation to this file, as a page to step along." placeholder:"FILE"`
 	AgainstSeeds   int           `help:"Also say which share of the states so many random runs reach; implies --no-independence." placeholder:"N"`
 }
 
@@ -52,6 +58,9 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 	if err := cfg.Validate(); err != nil {
 		return usageError{err}
 	}
+	if err := c.checkPage(); err != nil {
+		return err
+	}
 	began := time.Now()
 	result, err := explore.Run(ctx, cfg)
 	line.Clear()
@@ -61,6 +70,9 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 	if err := result.WriteText(to.out, time.Since(began)); err != nil {
 		return err
 	}
+	if err := c.writePage(to, result); err != nil {
+		return err
+	}
 	switch {
 	case result.Wrong != "":
 		return exitError(judge.ExitSafety)
@@ -68,4 +80,59 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 		return exitError(judge.ExitUnknown)
 	}
 	return nil
+}
+
+// checkPage returns an error if the page could not be written when all is found.
+func (c *exploreCommand) checkPage() error {
+	if c.HTML == "" {
+		return nil
+	}
+	switch info, err := os.Stat(c.HTML); {
+	case err == nil && info.IsDir():
+		return usageError{fmt.Errorf("--html %s is a directory: name a file", c.HTML)}
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return usageError{fmt.Errorf("--html: %w", err)}
+	}
+	if _, err := os.Stat(filepath.Dir(c.HTML)); err != nil {
+		return usageError{fmt.Errorf("--html: %w", err)}
+	}
+	return nil
+}
+
+// writePage writes the way to what is wrong as a page, if that is asked for.
+func (c *exploreCommand) writePage(to *streams, r explore.Result) error {
+	if c.HTML == "" {
+		return nil
+	}
+	story := r.Story()
+	if story == nil {
+		_, err := fmt.Fprintf(to.err, "simulate: nothing is wrong, so %s is not written\n", c.HTML)
+		return err
+	}
+	size := r.Smallest
+	system := fmt.Sprintf("%d workers, %d traces, %d spans, %d faults", size.Workers, size.Traces, size.Spans,
+		size.Faults)
+	title := "explore " + c.Preset
+	if c.Defect != "" {
+		title += ", defect " + c.Defect
+	}
+	var page bytes.Buffer
+	if err := (reports.SearchPage{Title: title, Wrong: r.Wrong, System: system, Command: c.command(),
+		Story: story}).Write(&page); err != nil {
+		return err
+	}
+	return os.WriteFile(c.HTML, page.Bytes(), 0o644)
+}
+
+// command is the one that makes the same search again.
+func (c *exploreCommand) command() string {
+	text := fmt.Sprintf("%s explore %s --workers %d --shards %d --traces %d --spans %d --faults %d --lease %d",
+		program(), c.Preset, c.Workers, c.Shards, c.Traces, c.Spans, c.Faults, c.Lease)
+	if c.Scattered {
+		text += " --scattered"
+	}
+	if c.Defect != "" {
+		text += " --defect " + c.Defect
+	}
+	return text
 }

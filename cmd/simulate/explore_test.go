@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -41,5 +43,34 @@ func TestExplore(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestExplorePage writes the way to a violation as a page, nothing where there is none, and says
+// before it searches that it could not be written.
+func TestExplorePage(t *testing.T) {
+	dir := t.TempDir()
+	page := filepath.Join(dir, "way.html")
+	args := []string{"explore", "protocol", "--workers", "1", "--traces", "1", "--spans", "1", "--faults", "1",
+		"--html", page}
+	if code, _, errs := call(args...); code != judge.ExitPassed || !strings.Contains(errs, "nothing is wrong") {
+		t.Errorf("code %d, %s", code, errs)
+	}
+	if _, err := os.Stat(page); !os.IsNotExist(err) {
+		t.Errorf("there is a page though nothing is wrong: %v", err)
+	}
+	if code, _, errs := call(append(args, "--defect", "ack-first")...); code != judge.ExitSafety {
+		t.Errorf("code %d, %s", code, errs)
+	}
+	text, err := os.ReadFile(page)
+	for _, want := range []string{"lost: a0 is committed", "worker 0 crashes in stage release",
+		"--defect ack-first", `"open":["reader 0: read a0"`} {
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%v: the page lacks %q", err, want)
+		}
+	}
+	args[len(args)-1] = filepath.Join(dir, "not", "there.html")
+	if code, _, errs := call(args...); code != judge.ExitUsage || !strings.Contains(errs, "--html") {
+		t.Errorf("code %d, %s", code, errs)
 	}
 }

@@ -27,17 +27,19 @@ func main() {
 
 // commands is the command line.
 type commands struct {
-	Run      runCommand      `cmd:"" help:"Run a scenario and judge the outcome."`
-	Sweep    sweepCommand    `cmd:"" help:"Run a scenario with several process counts."`
-	Explore  exploreCommand  `cmd:"" help:"Try every interleaving and fault of a small system."`
-	Replay   replayCommand   `cmd:"" help:"Make a run again from its directory, and compare."`
-	Shrink   shrinkCommand   `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
-	Capacity capacityCommand `cmd:"" help:"Find how many processes a workload needs."`
-	Fit      fitCommand      `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
-	List     listCommand     `cmd:"" help:"List scenarios, faults or defects."`
-	Validate validateCommand `cmd:"" help:"Check a scenario and print it with all defaults."`
-	Clean    cleanCommand    `cmd:"" help:"Remove what killed runs left on servers."`
-	Schema   schemaCommand   `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
+	Run       runCommand       `cmd:"" help:"Run a scenario and judge the outcome."`
+	Sweep     sweepCommand     `cmd:"" help:"Run a scenario with several process counts."`
+	Explore   exploreCommand   `cmd:"" help:"Try every interleaving and fault of a small system."`
+	Replay    replayCommand    `cmd:"" help:"Make a run again from its directory, and compare."`
+	Shrink    shrinkCommand    `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
+	Certainty certaintyCommand `cmd:"" help:"Find when the failure of a virtual run became certain."`
+	Capacity  capacityCommand  `cmd:"" help:"Find how many processes a workload needs."`
+	Diff      diffCommand      `cmd:"" help:"Say what differs between two directories of results."`
+	Fit       fitCommand       `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
+	List      listCommand      `cmd:"" help:"List scenarios, faults or defects."`
+	Validate  validateCommand  `cmd:"" help:"Check a scenario and print it with all defaults."`
+	Clean     cleanCommand     `cmd:"" help:"Remove what killed runs left on servers."`
+	Schema    schemaCommand    `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Say how to complete commands, flags and names in bash, zsh or fish."`
 
@@ -54,8 +56,10 @@ const examples = `Examples:
   simulate explore protocol --workers 2 --spans 4 --faults 2
   simulate capacity steady --target 60000/s --headroom 30%
   simulate validate my.yaml
+  simulate diff runs/before runs/after --rule "freshness_p99 <= +10%"
   simulate replay runs/hang-1
   simulate shrink runs/mine
+  simulate certainty runs/mine
 
 Exit codes: 0 passed, 1 environment, 2 usage or bad scenario, 10 safety violated,
 11 liveness violated, 12 not the same again, 13 expectation missed, 14 unknown.`

@@ -17,6 +17,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/portfault"
+	"sluice/internal/process"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/internal/yamlfile"
@@ -199,6 +200,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		defer end() // also when the kernel fails
 	}
 	began := time.Now()
+	cfg.Journal = true
 	outcome, err := harness.Run(ctx, cfg)
 	end()
 	if err != nil {
@@ -206,6 +208,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	outcome.Result.Run.WallSeconds = time.Since(began).Seconds()
 	outcome.Result.Replay = program() + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
+	outcome.Result.Version = process.Version()
 	outcome.Script = replayScript(c.worldFlags)
 	// The verdict comes first: a disk that is full must not take it along.
 	switch {

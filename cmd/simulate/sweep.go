@@ -10,6 +10,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/options"
+	"sluice/internal/process"
 	"sluice/reports"
 	"sluice/sim/kernel"
 )
@@ -64,6 +65,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	result.Version = process.Version()
 	// As in run, a disk that is full must not take the verdict along.
 	if c.JSON {
 		err = reports.WriteJSON(to.out, result.Sweep)

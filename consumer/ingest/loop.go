@@ -232,6 +232,7 @@ func (l *Loop) accept(batches []flusher.Batch) {
 // watchGate pauses the input of the shards whose gate is closed, and says so when that changes.
 func (l *Loop) watchGate() {
 	closed := l.ports.Gate.Closed()
+	var changes []Event
 	for _, p := range l.partitions {
 		reason := closed[buffer.Shard(p.number)]
 		if reason == p.reason {
@@ -239,11 +240,25 @@ func (l *Loop) watchGate() {
 		}
 		switch {
 		case p.reason == "":
-			l.ports.event(Event{Kind: InputPaused, Partitions: []int32{p.number}, Reason: reason})
+			changes = gather(changes, InputPaused, p.number, reason)
 		case reason == "":
-			l.ports.event(Event{Kind: InputResumed, Partitions: []int32{p.number}})
+			changes = gather(changes, InputResumed, p.number, "")
 		}
 		p.reason = reason
 		l.ledger.pause(p.number, reason)
 	}
+	for _, e := range changes {
+		l.ports.event(e)
+	}
+}
+
+// gather adds a partition to the event of its kind and reason: one cause is said once.
+func gather(events []Event, kind EventKind, number int32, reason string) []Event {
+	for i, e := range events {
+		if e.Kind == kind && e.Reason == reason {
+			events[i].Partitions = append(e.Partitions, number)
+			return events
+		}
+	}
+	return append(events, Event{Kind: kind, Partitions: []int32{number}, Reason: reason})
 }

@@ -61,7 +61,7 @@ func TestRevokedPartitionInTroubleIsGivenUp(t *testing.T) {
 			committed != 0 {
 			t.Errorf("released %v, committed %d; want [0] and 0", got, committed)
 		}
-		if all := r.loop.Troubles(); len(all) > 0 || r.journal.count(": given up") != 1 {
+		if all := r.loop.Troubles().All(); len(all) > 0 || r.journal.count(": given up") != 1 {
 			t.Errorf("troubles %v, and said\n%s\nwant none, and that it is given up", all, r.journal)
 		}
 		r.end()

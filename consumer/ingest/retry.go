@@ -55,8 +55,8 @@ func input(number int32) flusher.Operation {
 	return flusher.Operation{Name: OperationInput, Partition: number}
 }
 
-// Troubles returns what fails for now. It may be called at any time.
-func (l *Loop) Troubles() []flusher.Trouble { return l.troubles.All() }
+// Troubles returns the register of what fails for now.
+func (l *Loop) Troubles() *flusher.Troubles { return l.troubles }
 
 // hear makes events of troubles. A server that is away is every partition's trouble, so that is
 // said once.

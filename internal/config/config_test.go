@@ -100,6 +100,32 @@ func TestFlagBeatsVariableBeatsFileBeatsDefault(t *testing.T) {
 	}
 }
 
+func TestAnEmptyVariableIsNotSet(t *testing.T) {
+	bare(t)
+	t.Setenv("SLUICE_REDIS", "")
+	t.Setenv("SLUICE_TIMEOUT", "")
+	t.Setenv("SLUICE_CONFIG", write(t, "c.yaml", "timeout: 11s\n"))
+	c := parse(t, "--embedded").Pipeline
+	if got := fmt.Sprintln(c.Redis.Addresses, c.Options.Timeout); got != "[127.0.0.1:6379] 11s\n" {
+		t.Errorf("got %s, want the default and the file's", got)
+	}
+}
+
+func TestTimeoutsThatAreHardlyMeant(t *testing.T) {
+	bare(t)
+	for arg, want := range map[string]int{
+		"--timeout=5s": 0, "--timeout=5s --root-timeout=6s": 1, "--timeout=5s --root-timeout=5s": 0,
+	} {
+		c := parse(t, strings.Fields(arg)...)
+		if len(c.Doubts) != want {
+			t.Errorf("%s: doubts %q, want %d", arg, c.Doubts, want)
+		}
+		if !strings.Contains(arg, "root") && c.Pipeline.Options.RootTimeout != 5*time.Second {
+			t.Errorf("%s: root time-out %v, want no more", arg, c.Pipeline.Options.RootTimeout)
+		}
+	}
+}
+
 func TestWrongWordsSayWhichWouldBeRight(t *testing.T) {
 	bare(t)
 	cases := []struct{ arg, want string }{
@@ -107,7 +133,7 @@ func TestWrongWordsSayWhichWouldBeRight(t *testing.T) {
 		{"--root-timeout=2", `"2" has no unit: write 2s`},
 		{"--root-timeout=soon", "write a number with a unit"},
 		{"--timeout=-1s", "negative"},
-		{"--timeout=0s", "timeout 0s must be positive"},
+		{"--timeout=0s", "--timeout: 0s is no time to wait"},
 		{"--flusher-mode=thread", `must be one of "process","goroutine"`},
 		{"--flusher-processes=0", "write 1 or more, or per-shard"},
 		{"--max-segment-bytes=10MX", "10MiB"},
@@ -125,13 +151,15 @@ func TestWrongWordsSayWhichWouldBeRight(t *testing.T) {
 		{"--output-topic=ingest-spans", `both "ingest-spans"`},
 		{"--max-flush-segments=0", "max_flush_segments 0"},
 		{"--late-window=1s", "late_window 1s is not supported yet"},
+		{"--root-timeout=0s", "--root-timeout: 0s is no time to wait"},
+		{"--embedded --redis=h:1", "--redis would not be used"},
 		{"--embedded-rate=0", "want 1 or more"},
 		{"--config=nosuch.yaml", "nosuch.yaml"},
 		{"more", "unexpected argument more"},
 	}
 	for _, c := range cases {
 		t.Run(c.arg, func(t *testing.T) {
-			_, err := Parse([]string{c.arg}, "test", io.Discard)
+			_, err := Parse(strings.Fields(c.arg), "test", io.Discard)
 			var usage *UsageError
 			if !errors.As(err, &usage) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v (%T), want a usage error with %q", err, err, c.want)

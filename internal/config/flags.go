@@ -50,14 +50,15 @@ type tlsFlags struct {
 }
 
 type topicFlags struct {
-	InputTopic   string `default:"ingest-spans" help:"Spans in."`
-	OutputTopic  string `default:"buffered-segments" help:"Segments out."`
-	DLQTopic     string `name:"dlq-topic" placeholder:"TOPIC" help:"Messages that are not spans, and records that no broker accepts (default: the input topic's name with -dlq)."`
-	CreateTopics bool   `help:"Create topics that are missing, instead of exiting with an error."`
-	Partitions   int16  `type:"count" default:"broker" help:"Partitions of created topics; broker for the broker's default."`
-	Replication  int16  `type:"count" default:"broker" help:"Replicas of created topics; broker for the broker's default."`
-	Group        string `default:"sluice" help:"Consumer group."`
-	InstanceID   string `name:"instance-id" placeholder:"NAME" help:"Static group membership: a restart under the same name moves no partition."`
+	InputTopic      string `default:"ingest-spans" help:"Spans in."`
+	OutputTopic     string `default:"buffered-segments" help:"Segments out."`
+	DLQTopic        string `name:"dlq-topic" placeholder:"TOPIC" help:"Messages that are not spans, and records that no broker accepts (default: the input topic's name with -dlq)."`
+	CreateTopics    bool   `help:"Create topics that are missing, instead of exiting with an error."`
+	Partitions      int16  `type:"count" default:"broker" help:"Partitions of created topics; broker for the broker's default."`
+	Replication     int16  `type:"count" default:"broker" help:"Replicas of created topics; broker for the broker's default."`
+	Group           string `default:"sluice" help:"Consumer group."`
+	ReadUncommitted bool   `help:"Read messages of open and of aborted transactions, too."`
+	InstanceID      string `name:"instance-id" placeholder:"NAME" help:"Static group membership: a restart under the same name moves no partition."`
 }
 
 type bufferOpts struct {

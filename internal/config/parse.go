@@ -57,6 +57,7 @@ func Parse(args []string, version string, out io.Writer) (Run, error) {
 			return Run{}, err
 		}
 	}
+	ignoreEmptyVariables(parser)
 	parsed, err := parser.Parse(args)
 	switch {
 	case asked:
@@ -64,7 +65,13 @@ func Parse(args []string, version string, out io.Writer) (Run, error) {
 	case err != nil:
 		return Run{}, &UsageError{Err: err}
 	}
-	f.hurry(func(name string) bool { return given(parsed, name) })
+	set := func(name string) bool { return given(parsed, name) }
+	if err := f.hurry(set); err != nil {
+		return Run{}, &UsageError{Err: err}
+	}
+	if !set("root-timeout") && f.Timeout > 0 {
+		f.RootTimeout = min(f.RootTimeout, f.Timeout)
+	}
 	return f.resolve()
 }
 
@@ -89,8 +96,18 @@ func given(parsed *kong.Context, name string) bool {
 			return true
 		}
 	}
-	_, set := os.LookupEnv(envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_")))
-	return set
+	return os.Getenv(envPrefix+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))) != ""
+}
+
+// ignoreEmptyVariables treats a variable that is empty as one that is not set, as programs that are
+// configured by templates need it.
+func ignoreEmptyVariables(parser *kong.Kong) {
+	for _, flag := range parser.Model.Flags {
+		flag.Envs = slices.DeleteFunc(flag.Envs, func(name string) bool {
+			value, set := os.LookupEnv(name)
+			return set && value == ""
+		})
+	}
 }
 
 func newParser(f *flags, version string, out io.Writer, asked *bool) (*kong.Kong, error) {
@@ -147,7 +164,7 @@ func (r *fileResolver) Validate(*kong.Application) error { return nil }
 // Resolve returns the file's value for a flag, or nil.
 func (r *fileResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Envs {
-		if _, set := os.LookupEnv(env); set {
+		if os.Getenv(env) != "" {
 			return nil, nil
 		}
 	}
@@ -168,6 +185,7 @@ func (r *fileResolver) check(version string) error {
 		if err != nil {
 			return err
 		}
+		ignoreEmptyVariables(parser)
 		_, err = parser.Parse([]string{"--" + s.Key + "=" + strings.Join(s.Values, ",")})
 		if err != nil && !fromEnvironment(err) {
 			faults = append(faults, fmt.Errorf("%v: %w", s.At, err))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/check"
 	"sluice/internal/kafkaio"
 	"sluice/internal/pipeline"
 )
@@ -29,6 +30,8 @@ type Run struct {
 	// Embedded brings servers and a load of EmbeddedRate spans per second along.
 	Embedded     bool
 	EmbeddedRate int
+	// Doubts are settings that are allowed and hardly meant, in words.
+	Doubts []string
 	// Duration is after how long the program ends by itself; 0: never.
 	Duration time.Duration
 }
@@ -40,10 +43,17 @@ const (
 	embeddedHTTP        = "127.0.0.1:0"
 )
 
-// hurry changes defaults for --embedded, where no other value is given.
-func (f *flags) hurry(given func(flag string) bool) {
+// hurry changes defaults for --embedded, where no other value is given. What it brings along cannot be
+// given, too.
+func (f *flags) hurry(given func(flag string) bool) error {
 	if !f.Embedded {
-		return
+		return nil
+	}
+	for _, server := range []string{"redis", "kafka"} {
+		if given(server) {
+			return fmt.Errorf("--embedded brings its own servers, so that --%s would not be used: leave "+
+				"out one of the two (flag, variable or file)", server)
+		}
 	}
 	if !given("timeout") {
 		f.Timeout = embeddedTimeout
@@ -54,11 +64,22 @@ func (f *flags) hurry(given func(flag string) bool) {
 	if !given("http") {
 		f.HTTP = embeddedHTTP // a free port, whatever else runs here
 	}
+	return nil
+}
+
+// timeouts returns what is wrong with the time-outs, in the words of the flags.
+func (f *flags) timeouts() error {
+	var faults check.Faults
+	const words = "--%s: %v is no time to wait for spans: want more than 0, such as 10s"
+	faults.When(f.Timeout <= 0, words, "timeout", f.Timeout)
+	faults.When(f.RootTimeout <= 0, words, "root-timeout", f.RootTimeout)
+	return faults.Err()
 }
 
 // resolve turns flags into a configuration. The error is a *UsageError, or about a secret's file.
 func (f *flags) resolve() (Run, error) {
-	if err := errors.Join(noURL("redis", f.Redis), noURL("kafka", f.Kafka)); err != nil {
+	err := errors.Join(noURL("redis", f.Redis), noURL("kafka", f.Kafka), f.timeouts())
+	if err != nil {
 		return Run{}, &UsageError{Err: err}
 	}
 	c := pipeline.DefaultConfig()
@@ -82,7 +103,13 @@ func (f *flags) resolve() (Run, error) {
 	if err := c.Validate(); err != nil {
 		return Run{}, &UsageError{Err: err}
 	}
+	var doubts []string
+	if f.RootTimeout > f.Timeout {
+		doubts = append(doubts, fmt.Sprintf("--root-timeout %v is above --timeout %v: a segment whose root "+
+			"has come waits longer than one whose root is missing", f.RootTimeout, f.Timeout))
+	}
 	return Run{
+		Doubts:         doubts,
 		Pipeline:       c,
 		KillSwitchFile: f.KillSwitch,
 		HTTP:           f.HTTP,
@@ -131,6 +158,7 @@ func (f *flags) topics(c *pipeline.Config) {
 	c.CreateTopics = f.CreateTopics
 	c.Partitions, c.Replication = int32(f.Partitions), f.Replication
 	c.Group, c.InstanceID = f.Group, f.InstanceID
+	c.Source.Uncommitted = f.ReadUncommitted
 }
 
 func (f *flags) buffering(c *pipeline.Config) {

@@ -20,6 +20,12 @@ type Config struct {
 	// PortFaults happen at the ports of each consumer and its workers, from the start to the end of
 	// the run.
 	PortFaults portfault.List
+	// Switch has chance drawn anew in the course of the run. Nil: the scenario's seed decides all.
+	Switch *Switch
+	// Journal keeps where spans were and what workers did, for the timeline of the run's page. Follow
+	// is the number of a span that is kept whatever the length of the run. Default: nothing is kept.
+	Journal bool
+	Follow  *uint64
 	// Log receives the consumers' logs. Nil: nothing is logged.
 	Log *slog.Logger
 	// Progress hears of the run ten times a second, and of what happens at once. Nil: nobody does.

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,8 @@ const (
 	FileSamples  = "samples.csv"
 	FileReplay   = "replay.sh"
 	FileReport   = "report.html"
+	// FileCertainty is there once somebody has asked how certain the failure was.
+	FileCertainty = "certainty.json"
 	// ChartTimeline, and the charts of reports.Timeline.Charts, are written as PNG and SVG.
 	ChartTimeline = reports.ChartTimeline
 )
@@ -91,15 +94,47 @@ func Write(o *judge.Outcome, dir string) error {
 				return reports.WriteCSV(w, o.Samples)
 			}),
 			saveCharts(dir, timeline),
-			writeFile(dir, FileReport, func(w io.Writer) error {
-				decisive, _ := o.Decisive()
-				return reports.Page{
-					Result: o.Result, Description: o.Scenario.Description, Decisive: decisive,
-					Timeline: timeline, Events: o.Events, Scenario: o.Scenario.String(),
-				}.Write(w)
-			}),
+			writeFile(dir, FileReport, pageOf(o, timeline).Write),
 		)
 	})
+}
+
+// WriteReport writes the page of a run again, and how certain its failure was, if that is known; the
+// other files stay as they are. Each file is complete, or as it was. What is not known of certainty,
+// but was written before, is in the page.
+func WriteReport(o *judge.Outcome, dir string) error {
+	var err error
+	if o.Watched.Certainty != nil {
+		err = replaceFile(dir, FileCertainty, func(w io.Writer) error {
+			return reports.WriteJSON(w, o.Watched.Certainty)
+		})
+	} else if text, missing := os.ReadFile(filepath.Join(dir, FileCertainty)); missing == nil {
+		o.Watched.Certainty = &reports.Certainty{}
+		err = json.Unmarshal(text, o.Watched.Certainty)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", FileCertainty, err)
+	}
+	timeline := reports.NewTimeline(o.Events, o.Samples)
+	return replaceFile(dir, FileReport, pageOf(o, timeline).Write)
+}
+
+func pageOf(o *judge.Outcome, timeline reports.Timeline) reports.Page {
+	decisive, _ := o.Decisive()
+	return reports.Page{
+		Result: o.Result, Description: o.Scenario.Description, Decisive: decisive,
+		Timeline: timeline, Events: o.Events, Scenario: o.Scenario.String(),
+		Story: reports.NewStory(timeline, o.Events, o.Watched, o.Result),
+	}
+}
+
+// replaceFile writes a file beside an earlier one, whose place it takes when it is complete.
+func replaceFile(dir, name string, write func(io.Writer) error) error {
+	fresh := "." + name + ".new"
+	if err := writeFile(dir, fresh, write); err != nil {
+		return errors.Join(err, os.Remove(filepath.Join(dir, fresh)))
+	}
+	return os.Rename(filepath.Join(dir, fresh), filepath.Join(dir, name))
 }
 
 // The files of a sweep's directory, beside the scenario.

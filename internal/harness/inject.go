@@ -52,6 +52,8 @@ const (
 	beginning
 	happened
 	failed
+	// dropped is what chance, drawn anew, keeps away.
+	dropped
 )
 
 // effect is a fault that was injected and whose direct effect lasts.
@@ -290,7 +292,7 @@ func (i *injector) missed() (missed, late, chance []string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for n, occurrence := range i.plan {
-		if i.state[n] == happened {
+		if i.state[n] == happened || i.state[n] == dropped {
 			continue
 		}
 		when, target, cause := occurrence.When, occurrence.Target, i.causes[n]

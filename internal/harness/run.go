@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"time"
 
 	"sluice/flusher"
@@ -42,12 +45,13 @@ const (
 
 // run is a run in progress.
 type run struct {
-	cfg      Config
-	system   System
-	sink     *Sink
-	observer *observer
-	injector *injector
-	start    time.Time // of the load
+	cfg       Config
+	generator *load.Generator
+	system    System
+	sink      *Sink
+	observer  *observer
+	injector  *injector
+	start     time.Time // of the load
 }
 
 // Run runs the scenario once. An EnvironmentError means that there is no result; with a context
@@ -57,15 +61,20 @@ func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	r := &run{cfg: cfg}
-	generator := load.NewGenerator(cfg.Scenario)
-	r.sink = NewSink(cfg.Scenario, generator, r.announce)
+	r := &run{cfg: cfg, generator: load.NewGenerator(cfg.Scenario)}
+	r.sink = NewSink(cfg.Scenario, r.generator, r.announce)
+	if cfg.Journal {
+		r.sink.Journal = newJournal(r.generator.Recipe)
+		if cfg.Follow != nil {
+			r.sink.Journal.follow(*cfg.Follow)
+		}
+	}
 	defect, err := defects.Find(cfg.Defect)
 	if err != nil {
 		return nil, err
 	}
 	r.system, err = cfg.World.Open(ctx, Setup{
-		Scenario: cfg.Scenario, Load: generator, Sink: r.sink, Log: cfg.log(),
+		Scenario: cfg.Scenario, Load: r.generator, Sink: r.sink, Log: cfg.log(),
 		Planted: defects.Planted{Defect: defect, Faults: cfg.PortFaults},
 	})
 	if err != nil {
@@ -100,7 +109,10 @@ func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
 	e.Slacks, e.Unmeasured = r.cfg.World.Grants(r.cfg.Scenario)
 	watching, endWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWatching()
-	observing := r.load(ctx, watching, e)
+	observing, err := r.load(ctx, watching, e)
+	if err != nil {
+		return nil, environment("draw chance anew", err)
+	}
 	r.drain(ctx, e)
 	r.observer.enter(reports.PhaseStop)
 	r.stop(ctx, e)
@@ -110,11 +122,30 @@ func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
 	r.finish(ctx, e)
 	e.Seconds, e.Digest = r.system.Now().Sub(began).Seconds(), r.system.Digest()
 	out := judge.Judge(e)
+	// Who can be had again can be seen at every step.
+	watched := r.sink.Journal.tell(namedSpans(out.Result), e.Digest != "")
+	watched.Glances = out.Watched.Glances
+	out.Watched = watched
 	out.Result.Defect = r.cfg.Defect
 	for _, f := range r.cfg.PortFaults {
 		out.Result.PortFaults = append(out.Result.PortFaults, f.String())
 	}
 	return out, nil
+}
+
+// aSpan is how verdicts name a span.
+var aSpan = regexp.MustCompile(`\bspan (\d+)\b`)
+
+// namedSpans are the numbers of the spans that the verdict names.
+func namedSpans(r reports.Result) (list []uint64) {
+	for _, j := range slices.Concat(r.Invariants, r.Expectations) {
+		for _, found := range aSpan.FindAllStringSubmatch(j.Detail, -1) {
+			if seq, err := strconv.ParseUint(found[1], 10, 64); err == nil {
+				list = append(list, seq)
+			}
+		}
+	}
+	return list
 }
 
 // startConsumer returns when the first consumer's workers are healthy.
@@ -171,8 +202,13 @@ func (r *run) stuck() []string {
 
 // load is the safety phase, in which load arrives and faults happen. The observer looks until
 // watching is done.
-func (r *run) load(ctx, watching context.Context, e *judge.Evidence) (observing flusher.Task) {
+func (r *run) load(
+	ctx, watching context.Context, e *judge.Evidence,
+) (observing flusher.Task, err error) {
 	r.start = r.system.Now()
+	if err := r.chance(watching); err != nil {
+		return nil, err
+	}
 	r.sink.begin(r.start)
 	r.observer.enter(reports.PhaseLoad)
 	for _, f := range r.cfg.PortFaults {
@@ -191,7 +227,7 @@ func (r *run) load(ctx, watching context.Context, e *judge.Evidence) (observing 
 	e.LoadSeconds = r.system.Now().Sub(r.start).Seconds()
 	endLoad()
 	injecting.Wait()
-	return observing
+	return observing, nil
 }
 
 // drain is the liveness phase: the faults are healed, and everything must come out.

@@ -188,6 +188,9 @@ func TestInterrupted(t *testing.T) {
 	if outcome.Code != judge.ExitUnknown || !outcome.Interrupted {
 		t.Errorf("exit code is %d, interrupted is %v", outcome.Code, outcome.Interrupted)
 	}
+	if want := "the run was interrupted"; outcome.Result.Cause != want {
+		t.Errorf("cause is %q, want %q", outcome.Result.Cause, want)
+	}
 	for _, j := range outcome.Result.Invariants {
 		if j.Name == "process limit" && j.Verdict != reports.Passed {
 			t.Errorf("%s is %s: %s", j.Name, j.Verdict, j.Detail)

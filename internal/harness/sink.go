@@ -17,8 +17,9 @@ import (
 // Sink hears from a System what it sends, what comes out, and what happens. Its methods may be called
 // from several tasks at once; times are the System's.
 type Sink struct {
-	// Ledger is the account of all messages.
+	// Ledger is the account of all messages, Journal what is kept for a timeline; nil if nothing is.
 	Ledger  *ledger.Ledger
+	Journal *Journal
 	latency *latency
 	late    judge.Lateness
 	options scenarios.Pipeline
@@ -50,6 +51,7 @@ func (s *Sink) begin(start time.Time) {
 	s.mu.Unlock()
 	s.latency.begin(start)
 	s.record.begin(start)
+	s.Journal.begin(start)
 }
 
 // Sent notes a message that is about to be sent.
@@ -62,10 +64,14 @@ func (s *Sink) Sent(at time.Time, m *load.Message) {
 		return
 	}
 	s.Ledger.Sent(m.Seq, m.Root, m.At)
+	s.Journal.sent(at, m)
 }
 
-// Placed notes at which offset a message stands, if it may become a dead letter.
+// Placed notes at which offset a message stands; for the ledger, if it may become a dead letter.
 func (s *Sink) Placed(m *load.Message, offset int64) {
+	if !m.Bad {
+		s.Journal.placed(m, offset)
+	}
 	if m.Bad || !m.Repeat && len(m.Value) >= s.Ledger.RecordBytesMax/2 {
 		s.Ledger.Placed(m.Seq, m.Bad, offset)
 	}
@@ -76,6 +82,10 @@ func (s *Sink) Output(at time.Time, r ledger.Record) {
 	s.came(at)
 	r.At = s.since(at)
 	out := s.Ledger.Output(r)
+	if len(out.Spans) > 0 {
+		slices.Sort(out.Spans)
+		s.Journal.out(at, r.Partition, r.Offset, out.Root, out.Spans)
+	}
 	for _, due := range out.Due {
 		s.latency.out(due)
 	}
@@ -88,7 +98,9 @@ func (s *Sink) Output(at time.Time, r ledger.Record) {
 func (s *Sink) DeadLetter(at time.Time, r ledger.Record) {
 	s.came(at)
 	r.At = s.since(at)
-	s.Ledger.DeadLetter(r)
+	if seq, root, is := s.Ledger.DeadLetter(r); is {
+		s.Journal.letter(at, r.Partition, r.Offset, root, seq)
+	}
 }
 
 func (s *Sink) came(at time.Time) {

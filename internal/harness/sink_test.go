@@ -150,8 +150,11 @@ func TestAConsumerThatEndsUnaskedEndsTheLoad(t *testing.T) {
 			}
 			watching, endWatching := context.WithCancel(t.Context())
 			var e judge.Evidence
-			observing := r.load(t.Context(), watching, &e)
+			observing, err := r.load(t.Context(), watching, &e)
 			endWatching()
+			if err != nil {
+				t.Fatal(err)
+			}
 			observing.Wait()
 			if (e.SendErr != nil) != c.ends {
 				t.Errorf("the load ended with %v", e.SendErr)

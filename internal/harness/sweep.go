@@ -38,8 +38,11 @@ type SweepResult struct {
 func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 	var runs []reports.SweepRun
 	worst := judge.ExitPassed
+	var portFaults []string
 	result := func() SweepResult {
-		return SweepResult{reports.NewSweep(cfg.Scenario.Name, cfg.World.Name(), runs), worst}
+		s := reports.NewSweep(cfg.Scenario.Name, cfg.World.Name(), runs)
+		s.Defect, s.PortFaults = cfg.Defect, portFaults
+		return SweepResult{s, worst}
 	}
 	for repeat := range cfg.Repeat {
 		for _, processes := range cfg.Processes {
@@ -61,8 +64,15 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 				OfferedPerSecond: float64(outcome.Result.Ledger.Sent) / one.Scenario.Duration.Seconds(),
 				SpansPerSecond:   outcome.Result.Throughput.SpansPerSecond,
 				BytesPerSecond:   outcome.Result.Throughput.BytesPerSecond,
+				FreshnessP50:     outcome.Result.Freshness.P50,
 				FreshnessP99:     outcome.Result.Freshness.P99,
+				LatencyP99:       outcome.Result.Latency.P99,
 				DrainSeconds:     outcome.Result.Run.DrainSeconds,
+				Digest:           outcome.Result.Digest,
+			}
+			for _, s := range outcome.Samples {
+				run.WorkerBytesMax = max(run.WorkerBytesMax, s.WorkerBytesMax)
+				run.RedisBytesMax = max(run.RedisBytesMax, s.RedisBytes)
 			}
 			// Short loads are flushed in the drain, most of them.
 			run.Cores = reports.CoresDuring(outcome.Samples, 0,
@@ -70,7 +80,7 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 			if j, ok := reports.First(outcome.Result.Invariants, outcome.Result.Expectations); ok {
 				run.Reason = j.Name + ": " + j.Detail
 			}
-			runs = append(runs, run)
+			runs, portFaults = append(runs, run), outcome.Result.PortFaults
 			worst = judge.Graver(worst, outcome.Code)
 			if cfg.Ran != nil {
 				cfg.Ran(run)

@@ -20,6 +20,10 @@ type Source interface {
 	Counters() ingest.Counters
 	Freshness() []pipeline.Freshness
 	Usage() map[int]process.Usage
+	// Lost counts messages that Kafka deleted before they were read, by partition.
+	Lost() map[int32]uint64
+	// Retries counts the attempts that failed, by step.
+	Retries() map[string]uint64
 	// Memory asks the Redis nodes, so it takes a while.
 	Memory(ctx context.Context) ([]buffer.NodeMemory, error)
 }
@@ -79,6 +83,8 @@ var (
 		"Output records that Kafka acknowledged.", "worker")
 	workerLetters = counter("worker_dead_letters_total",
 		"Spans sent to the dead-letter topic because Kafka refused them.", "worker")
+	workerRetries = counter("worker_retries_total",
+		"Attempts of the worker that failed at a server and were made again.", "worker")
 	workerCPU = counter("worker_cpu_seconds_total",
 		"Processor time of the worker process; starts at 0 with each process.", "worker")
 	workerRSS = gauge("worker_resident_memory_bytes",
@@ -106,6 +112,8 @@ var (
 		"Batches that were stored.", "shard")
 	shardRetries = counter("shard_retries_total",
 		"Steps that failed and were retried.", "shard")
+	shardLost = counter("shard_lost_messages_total",
+		"Messages that Kafka deleted before they were read, at most: the log names each gap.", "shard")
 	shardCommitted = gauge("shard_committed_offset",
 		"Offset after the last message that was committed.", "shard")
 	shardBehind = gauge("shard_input_lag_seconds",
@@ -115,6 +123,9 @@ var (
 		"Spans that a rule of the kill switch dropped.", "rule")
 	commits      = counter("commits_total", "Offset commits attempted.")
 	commitErrors = counter("commit_errors_total", "Offset commits that failed.")
+
+	retries = counter("retries_total",
+		"Attempts that failed and were made again, by step; those of workers are their own.", "step")
 
 	nodeUsed = gauge("redis_memory_used_bytes", "Memory that a Redis node uses.", "node")
 	nodeMax  = gauge("redis_memory_max_bytes",
@@ -143,11 +154,17 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	for _, p := range counters.Partitions {
 		collectShard(out, p)
 	}
+	for number, messages := range c.source.Lost() {
+		shardLost.emit(out, float64(messages), shardLabel(number))
+	}
 	for rule, spans := range counters.Rules {
 		ruleDropped.emit(out, float64(spans), rule)
 	}
 	commits.emit(out, float64(counters.Commits))
 	commitErrors.emit(out, float64(counters.CommitErrors))
+	for step, failed := range c.source.Retries() {
+		retries.emit(out, float64(failed), step)
+	}
 	for _, f := range c.source.Freshness() {
 		collectFreshness(out, f)
 	}
@@ -178,6 +195,7 @@ func collectWorker(out chan<- prometheus.Metric, w flusher.WorkerState, now time
 	workerBytes.emit(out, float64(w.Totals.Bytes), label)
 	workerRecords.emit(out, float64(w.Totals.Records), label)
 	workerLetters.emit(out, float64(w.Totals.DeadLetters), label)
+	workerRetries.emit(out, float64(w.Totals.Retries), label)
 }
 
 func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {

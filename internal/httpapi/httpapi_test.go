@@ -35,7 +35,7 @@ func (f fixed) Ready() []string { return f.ready }
 func (f fixed) Workers() []flusher.WorkerState {
 	return []flusher.WorkerState{
 		{Worker: 0, Shards: []buffer.Shard{0, 2}, State: flusher.StateHealthy, Starts: 1,
-			Totals: flusher.Totals{Segments: 3, Spans: 60, Bytes: 30000, Records: 3}},
+			Totals: flusher.Totals{Segments: 3, Spans: 60, Bytes: 30000, Records: 3, Retries: 7}},
 		{Worker: 1, Shards: []buffer.Shard{1}, State: flusher.StateHung, Starts: 3, Restarts: 2},
 	}
 }
@@ -60,6 +60,10 @@ func (f fixed) Freshness() []pipeline.Freshness {
 func (f fixed) Usage() map[int]process.Usage {
 	return map[int]process.Usage{0: {CPU: 1500 * time.Millisecond, RSS: 1 << 20}}
 }
+
+func (f fixed) Lost() map[int32]uint64 { return map[int32]uint64{1: 40} }
+
+func (f fixed) Retries() map[string]uint64 { return map[string]uint64{"attach": 9} }
 
 func (f fixed) Memory(context.Context) ([]buffer.NodeMemory, error) {
 	return []buffer.NodeMemory{{Node: "r:1", Used: 50, Max: 100}}, f.memory
@@ -96,6 +100,9 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 		`sluice_freshness_seconds_bucket{worker="0",le="300"} 3`,
 		`sluice_freshness_seconds_sum{worker="0"} 6`,
 		`sluice_redis_memory_used_bytes{node="r:1"} 50`,
+		`sluice_retries_total{step="attach"} 9`,
+		`sluice_shard_lost_messages_total{shard="1"} 40`,
+		`sluice_worker_retries_total{worker="0"} 7`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no %s", want)

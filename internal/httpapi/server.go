@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // Health says what is wrong.
@@ -76,7 +77,7 @@ func (s *Server) Close() {
 // Handler is the server's handler alone.
 func Handler(health Health, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
+	mux.Handle("GET /metrics", promhttp.HandlerFor(renamed(metrics), promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, // some metrics are better than none
 	}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -93,6 +94,20 @@ func Handler(health Health, metrics prometheus.Gatherer) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound)
 	mux.HandleFunc("GET /{$}", index)
 	return mux
+}
+
+// renamed takes _total off the names of gauges, which the hooks of the Kafka client put there: it is
+// for counters.
+func renamed(metrics prometheus.Gatherer) prometheus.Gatherer {
+	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		families, err := metrics.Gather()
+		for _, f := range families {
+			if name := strings.TrimSuffix(f.GetName(), "_total"); f.GetType() == dto.MetricType_GAUGE {
+				f.Name = &name
+			}
+		}
+		return families, err
+	})
 }
 
 // answer writes ok, or one line for each thing that is wrong.

@@ -41,6 +41,8 @@ type Outcome struct {
 	Code    int
 	Events  []reports.Event
 	Samples []reports.Sample
+	// Watched is what was seen for the timeline of its page.
+	Watched reports.Watched
 	// Script is the shell script that makes the same run again from any working directory, with the
 	// scenario beside it.
 	Script string
@@ -54,6 +56,7 @@ type Outcome struct {
 func Judge(e *Evidence) *Outcome {
 	o := &Outcome{
 		Scenario: e.Scenario, Events: e.Events, Samples: e.Samples, Interrupted: e.Interrupted,
+		Watched: reports.Watched{Glances: glances(e.Looks)},
 	}
 	b := e.Balance
 	// What the time-outs held back at first is not counted against the throughput.
@@ -80,6 +83,12 @@ func Judge(e *Evidence) *Outcome {
 	} else {
 		o.Result.Run.VirtualSeconds = e.Seconds
 	}
+	switch {
+	case e.Interrupted:
+		o.Result.Cause = "the run was interrupted"
+	case e.SendErr != nil:
+		o.Result.Cause = fmt.Sprintf("the load could not be sent: %v", e.SendErr)
+	}
 	for kind, found := range b.Findings {
 		if found.Count > 0 {
 			o.Result.Ledger.Findings[ledger.Finding(kind).String()] = found.Count
@@ -95,6 +104,13 @@ func Judge(e *Evidence) *Outcome {
 			reports.Judgement{Name: inv.name, Verdict: verdict, Detail: detail})
 	}
 	o.Result.Expectations = judgeExpectations(e, &o.Result)
+	for _, list := range [][]reports.Judgement{o.Result.Invariants, o.Result.Expectations} {
+		for i := range list {
+			if list[i].Verdict == reports.Violated {
+				list[i].At = violatedAt(e, list[i].Detail)
+			}
+		}
+	}
 	o.Code = o.code()
 	o.Result.Verdict = Verdicts[o.Code]
 	return o

@@ -125,6 +125,7 @@ func (c Config) options(brokers kgo.Hook) []kgo.Opt {
 		kgo.WithHooks(c.Hooks...),
 		// The client's own 5 s each would be added to every outage and every change of a leader.
 		kgo.MetadataMinAge(metadataAgeMin),
+		kgo.MetadataMaxAge(metadataAgeMax),
 		kgo.RetryBackoffFn(backoff),
 		// Telemetry would be one more connection that fails when brokers are away.
 		kgo.DisableClientMetrics(),
@@ -154,6 +155,9 @@ const (
 	dialMax = 10 * time.Second
 	// metadataAgeMin is how often a client asks at most who leads a partition.
 	metadataAgeMin = 250 * time.Millisecond
+	// metadataAgeMax is how often it asks at least, and so how long a partition that was added is not
+	// read.
+	metadataAgeMax = 10 * time.Second
 	// backoffMin and backoffMax bound the wait between two attempts; it doubles from the one to
 	// the other, and a tenth of it is random, so that clients do not come back in step.
 	backoffMin = 50 * time.Millisecond

@@ -59,9 +59,10 @@ var codecs = map[string]kgo.CompressionCodec{
 // Producer sends records with acks=all and an idempotent sequence. It never gives up on a broker
 // that is away: the record's future is simply not done.
 type Producer struct {
-	client *kgo.Client
-	limits limits
-	solo   *solo
+	client   *kgo.Client
+	limits   limits
+	solo     *solo
+	renewals renewals
 }
 
 var _ flusher.Producer = (*Producer)(nil)
@@ -104,6 +105,7 @@ func (p *Producer) Produce(ctx context.Context, record flusher.Record) flusher.F
 			return
 		}
 		if err != nil {
+			p.renewals.note(p.client, out.Topic, err)
 			err = fmt.Errorf("produce to %s: %w", out.Topic, err)
 		}
 		f.finish(err)
@@ -127,6 +129,7 @@ func (p *Producer) RecordBytesMax(topic string) int { return int(p.limits.of(top
 func (p *Producer) Close() {
 	p.client.Close()
 	p.solo.close()
+	p.renewals.wait()
 }
 
 func kafkaRecord(record flusher.Record) *kgo.Record {

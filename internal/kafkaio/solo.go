@@ -24,6 +24,8 @@ type solo struct {
 
 	turn chan struct{} // holds one: who has it may produce
 
+	renewals renewals
+
 	mu      sync.Mutex
 	client  *kgo.Client // made when it is first needed
 	closed  bool
@@ -71,6 +73,7 @@ func (s *solo) produce(ctx context.Context, record *kgo.Record) error {
 		return fmt.Errorf("%w: topic %s, value of %d bytes: %w",
 			flusher.ErrRecordTooLarge, record.Topic, len(record.Value), err)
 	case err != nil:
+		s.renewals.note(client, record.Topic, err)
 		return fmt.Errorf("produce to %s: %w", record.Topic, err)
 	}
 	return nil

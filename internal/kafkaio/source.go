@@ -36,6 +36,7 @@ type Source struct {
 	client     *kgo.Client
 	assignment *assignment
 	touch      *touch
+	gaps       *gaps
 	troubles   *flusher.Troubles
 	log        *slog.Logger
 	closing    sync.Once
@@ -54,11 +55,16 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	s := &Source{
 		cfg:      sc,
 		touch:    newTouch(brokers, sc.FetchWait),
+		gaps:     newGaps(sc.Topic, log),
 		troubles: newFetching(log),
 		log:      log,
 		closed:   make(chan struct{}),
 	}
 	s.assignment = newAssignment(sc.HeldBytesMax, s.fetch)
+	isolation := kgo.ReadCommitted()
+	if sc.Uncommitted {
+		isolation = kgo.ReadUncommitted()
+	}
 	opts := append(cfg.options(brokers),
 		kgo.WithHooks(s.touch),
 		kgo.ConsumeTopics(sc.Topic),
@@ -66,6 +72,8 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.AdjustFetchOffsetsFn(s.gaps.joined),
+		kgo.FetchIsolationLevel(isolation),
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(sc.SessionTimeout),
 		kgo.HeartbeatInterval(sc.SessionTimeout/5),
@@ -109,7 +117,7 @@ func (s *Source) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 			<-bounded.Done() // all partitions pause
 		}
 		s.assignment.awake()
-		if err := s.absorb(fetches); err != nil {
+		if err := errors.Join(s.absorb(fetches), s.renewed(ctx)); err != nil {
 			return flusher.Fetch{}, err
 		}
 	}
@@ -153,6 +161,7 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 		if p.Err != nil {
 			fatal = errors.Join(fatal, s.judge(p.Topic, p.Partition, p.Err))
 		}
+		s.gaps.read(p)
 		if len(p.Records) == 0 {
 			return
 		}
@@ -170,7 +179,7 @@ func (s *Source) judge(topic string, number int32, err error) error {
 		return nil // the end of the wait
 	case errors.As(err, &loss):
 		s.log.Error("kafka lost messages that were not read yet; continuing where it resumes",
-			"partition", number, "error", err)
+			"partition", number, "consumed_to", loss.ConsumedTo, "reset_to", loss.ResetTo, "error", err)
 		return nil
 	case errors.Is(err, kerr.FencedInstanceID):
 		return fmt.Errorf("consumer group %s: another member has joined as instance %q: %w",
@@ -184,6 +193,9 @@ func (s *Source) judge(topic string, number int32, err error) error {
 	s.troubles.Fails(fetching, "fetch", err)
 	return nil
 }
+
+// Troubles returns the register of what fails for now: that Kafka cannot be read.
+func (s *Source) Troubles() *flusher.Troubles { return s.troubles }
 
 // Pause holds back what is fetched of these partitions, and fetches no more when HeldBytesMax of
 // one is held.

@@ -13,6 +13,8 @@ type SourceConfig struct {
 	// InstanceID makes the membership static: a member that comes back with the same id within
 	// SessionTimeout gets its partitions back without a rebalance. Empty means dynamic.
 	InstanceID string
+	// Uncommitted is true to read messages of transactions that are not committed, or were aborted.
+	Uncommitted bool
 	// SessionTimeout is how long the group waits for a member that fell silent: how long the
 	// partitions of a killed program are not read, unless it comes back with the same InstanceID.
 	// Default 15 s, of which the heartbeat takes a fifth.

@@ -29,7 +29,8 @@ func TestDueIsKeptPerSpan(t *testing.T) {
 	}
 }
 
-// TestOutputTellsWhatCameOutForTheFirstTime: when that was due, and whether it is a whole segment.
+// TestOutputTellsWhatCameOutForTheFirstTime: when that was due, whether it is a whole segment, and
+// which spans the record holds.
 func TestOutputTellsWhatCameOutForTheFirstTime(t *testing.T) {
 	const ms = time.Millisecond
 	type dues = []time.Duration
@@ -41,10 +42,12 @@ func TestOutputTellsWhatCameOutForTheFirstTime(t *testing.T) {
 		record Record
 		want   Out
 	}{
-		{record, Out{Due: dues{0, ms, 4 * ms}, Last: 4 * ms, Rooted: true, Shard: shard, Whole: true}},
-		{record, Out{Shard: shard}},
-		{s.record(0, 0, 1, 5, 6), Out{Due: dues{5 * ms, 6 * ms}, Last: 6 * ms, Shard: shard, Whole: true}},
-		{s.chunk(0, 2, 7, 8), Out{Due: dues{7 * ms, 8 * ms}, Last: 8 * ms, Shard: shard}},
+		{record, Out{Due: dues{0, ms, 4 * ms}, Last: 4 * ms, Rooted: true, Shard: shard, Whole: true,
+			Spans: []uint64{0, 1, 4}}},
+		{record, Out{Shard: shard, Spans: []uint64{0, 1, 4}}},
+		{s.record(0, 0, 1, 5, 6), Out{Due: dues{5 * ms, 6 * ms}, Last: 6 * ms, Shard: shard, Whole: true,
+			Spans: []uint64{1, 5, 6}}},
+		{s.chunk(0, 2, 7, 8), Out{Due: dues{7 * ms, 8 * ms}, Last: 8 * ms, Shard: shard, Spans: []uint64{7, 8}}},
 		{reheader(s.record(0, 0, 9), HeaderTrace, ""), Out{}},
 	} {
 		if got := s.ledger.Output(c.record); !reflect.DeepEqual(got, c.want) {

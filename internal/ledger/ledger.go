@@ -127,6 +127,10 @@ type Out struct {
 	Rooted bool
 	// Shard is the partition that they were sent to.
 	Shard int32
+	// Root is the number of the first span of the trace that Spans are of: all that the record holds
+	// and that are known, whether they came out before or not.
+	Root  uint64
+	Spans []uint64
 	// Whole is true if there are any, and the record holds a whole generation.
 	Whole bool
 }
@@ -158,11 +162,13 @@ func (l *Ledger) Output(r Record) Out {
 		l.found(Strayed, &r, "the key of trace %v belongs on partition %d; the first span is %s",
 			in.trace, at, l.firstSpan())
 	}
+	in.out.Spans = make([]uint64, 0, len(l.spans))
 	for i := range l.spans {
 		if l.known[i].err != nil {
 			l.found(l.known[i].kind, &r, "%v", l.known[i].err)
 			continue
 		}
+		in.out.Root, in.out.Spans = l.known[i].root, append(in.out.Spans, l.known[i].seq)
 		l.span(&r, &in, l.spans[i].value, l.known[i])
 	}
 	in.out.Last, in.out.Shard = in.latest.due, l.recipe.Partition(in.latest.root)

@@ -9,8 +9,9 @@ import (
 )
 
 // DeadLetter enters a record of the dead-letter topic: a bad message, or a span, which counts as
-// dropped. Each record must be entered once.
-func (l *Ledger) DeadLetter(r Record) {
+// dropped. Each record must be entered once. It returns the span, and the root of its trace; is is
+// false if it is none.
+func (l *Ledger) DeadLetter(r Record) (seq, root uint64, is bool) {
 	l.out.Lock()
 	defer l.out.Unlock()
 	r.letter = true
@@ -20,10 +21,11 @@ func (l *Ledger) DeadLetter(r Record) {
 	if key, err := buffer.ParseTraceID(string(r.Key)); err == nil {
 		if seq, ok := l.recipe.BadSeq(key); ok && l.wasBad(seq) {
 			l.badLetter(r, seq)
-			return
+			return 0, 0, false
 		}
 	}
-	l.spanLetter(r)
+	span := l.spanLetter(r)
+	return span.seq, span.root, span.err == nil
 }
 
 func (l *Ledger) wasBad(seq uint64) bool {
@@ -55,10 +57,9 @@ func (l *Ledger) badLetter(r Record, seq uint64) {
 // spanLetter enters a span that no topic takes: as it was sent, or, if even the dead-letter topic
 // did not take it, without its value. A worker says which span it is; the way in, which knows no
 // spans in what it refuses, does not.
-func (l *Ledger) spanLetter(r Record) {
+func (l *Ledger) spanLetter(r Record) (is identity) {
 	id, err := buffer.ParseSpanID(string(header(r.Headers, HeaderSpan)))
 	named := err == nil
-	var is identity
 	if named {
 		is.seq = l.recipe.Seq(id)
 		l.in.Lock()
@@ -69,7 +70,7 @@ func (l *Ledger) spanLetter(r Record) {
 	}
 	if is.err != nil {
 		l.found(is.kind, &r, "dead letter: %v", is.err)
-		return
+		return is
 	}
 	l.sentBuffer = l.recipe.Append(l.sentBuffer[:0], is.root, int(is.seq-is.root))
 	if err := l.refusable(&r, named); err != nil {
@@ -80,6 +81,7 @@ func (l *Ledger) spanLetter(r Record) {
 	if !l.drop(DeadLettered, is.seq) {
 		l.happened(RepeatedLetter, &r, is.due, is, "span %d", is.seq)
 	}
+	return is
 }
 
 // tooLarge is what a worker says of a span for which no record is large enough.

@@ -95,6 +95,13 @@ func NewGenerator(s scenarios.Scenario) *Generator {
 	}
 }
 
+// Redraw has chance drawn from another seed from now on: which trace is next, in which order its spans
+// come, what is late and what comes twice. What the spans are stays as it was.
+func (g *Generator) Redraw(seed uint64) {
+	g.choose, g.shuffle = scenarios.Stream(seed, "interleave"), scenarios.Stream(seed, "disorder")
+	g.delay, g.repeat = scenarios.Stream(seed, "late"), scenarios.Stream(seed, "duplicates")
+}
+
 // Pacer returns the load shape.
 func (g *Generator) Pacer() scenarios.Pacer { return g.pacer }
 

@@ -92,6 +92,24 @@ func (r *Recipe) trace(root uint64) (high, low uint64) {
 	return r.random(keyTraceHigh, root), mix(root ^ r.key[keyTraceLow])
 }
 
+// Root is the inverse of Trace.
+func (r *Recipe) Root(id buffer.TraceID) uint64 {
+	return unmix(binary.BigEndian.Uint64(id[8:])) ^ r.key[keyTraceLow]
+}
+
+// RootOf returns the root of a span's trace. It takes a step for each trace before it.
+func (r *Recipe) RootOf(seq uint64) uint64 {
+	root := uint64(0)
+	for next := uint64(r.Size(0)); next <= seq; next += uint64(r.Size(next)) {
+		root = next
+	}
+	return root
+}
+
+// Keys are those with which ID and the lower half of Trace mix a number, for who turns ids into
+// numbers elsewhere.
+func (r *Recipe) Keys() (id, trace uint64) { return r.key[keyID], r.key[keyTraceLow] }
+
 // Project returns the project of the trace with that root, from 1.
 func (r *Recipe) Project(root uint64) buffer.ProjectID {
 	return buffer.ProjectID(1 + below(r.random(keyProject, root), uint64(r.work.Projects)))

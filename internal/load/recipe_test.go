@@ -159,3 +159,22 @@ func BenchmarkGenerator(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "spans/s")
 }
+
+// TestRoots: a trace's id leads back to its root, and so does each of its spans.
+func TestRoots(t *testing.T) {
+	work := scenarios.Default().Workload
+	work.SpansPerTrace = scenarios.Spread{Kind: scenarios.SpreadUniform, Low: 1, High: 9}
+	r := NewRecipe(work, 4, 3)
+	root := uint64(0)
+	for range 200 {
+		if got := r.Root(r.Trace(root)); got != root {
+			t.Fatalf("trace %v leads to %d, want %d", r.Trace(root), got, root)
+		}
+		for seq := root; seq < root+uint64(r.Size(root)); seq++ {
+			if got := r.RootOf(seq); got != root {
+				t.Fatalf("span %d leads to %d, want %d", seq, got, root)
+			}
+		}
+		root += uint64(r.Size(root))
+	}
+}

@@ -24,21 +24,37 @@ func brokerWords(troubles []flusher.Trouble) []string {
 	return wrong
 }
 
-// troubleWords returns what of the input fails for now: one line for all partitions, with the
-// longest of their troubles, and one for commits.
+// troubleWords returns what fails for now, a line for each operation: that of the longest of its
+// troubles, when several partitions have it.
 func troubleWords(troubles []flusher.Trouble) []string {
-	var waits, commits []string
+	var words []string
+	said := make(map[string]bool)
 	for _, t := range troubles {
+		if said[t.Name] {
+			continue
+		}
+		said[t.Name] = true
 		since := t.Since.UTC().Format(time.RFC3339)
-		switch {
-		case t.Name == ingest.OperationCommit:
-			commits = append(commits,
-				fmt.Sprintf("offsets cannot be committed since %s: %v", since, t.Err))
-		case waits == nil:
-			waits = append(waits, fmt.Sprintf("input waits since %s: %s: %v", since, t.Step, t.Err))
+		switch t.Name {
+		case ingest.OperationCommit:
+			words = append(words, fmt.Sprintf("offsets cannot be committed since %s: %v", since, t.Err))
+		case ingest.OperationInput:
+			words = append(words, fmt.Sprintf("input waits since %s: %s: %v", since, t.Step, t.Err))
+		default:
+			words = append(words, fmt.Sprintf("%s fails since %s: %v", t.Step, since, t.Err))
 		}
 	}
-	return append(waits, commits...)
+	return words
+}
+
+// workerWords returns what a worker that lives tries again for now.
+func workerWords(w flusher.WorkerState) []string {
+	var words []string
+	for _, t := range w.Status.Troubles {
+		words = append(words, fmt.Sprintf("worker %d (shards %v): %s fails since %s: %s",
+			w.Worker, w.Shards, t.Step, t.Since.UTC().Format(time.RFC3339), t.Error))
+	}
+	return words
 }
 
 // Alive returns why the pipeline cannot continue, or nil. What passes by itself is not a reason.
@@ -49,11 +65,32 @@ func (p *Pipeline) Alive() []string {
 	return nil
 }
 
+// registers returns those of what this process tries until it works, without the brokers'.
+func (p *Pipeline) registers() []*flusher.Troubles {
+	return append(p.Troubles(), p.source.Troubles())
+}
+
+// Retries returns how many attempts have failed so far, by step. Those of workers are in their
+// totals.
+func (p *Pipeline) Retries() map[string]uint64 {
+	retries := make(map[string]uint64)
+	for _, register := range append(p.registers(), p.brokers.Troubles) {
+		for step, failed := range register.Failed() {
+			retries[step] += failed
+		}
+	}
+	return retries
+}
+
 // Ready returns what keeps spans from moving now, in words, one cause each; nil if all is well, and
 // nothing of what Alive says. A member of the group without partitions is ready: another has them.
 func (p *Pipeline) Ready() []string {
-	wrong := append(brokerWords(p.brokers.All()), troubleWords(p.Troubles())...)
+	wrong := brokerWords(p.brokers.All())
+	for _, register := range p.registers() {
+		wrong = append(wrong, troubleWords(register.All())...)
+	}
 	for _, w := range p.Workers() {
+		wrong = append(wrong, workerWords(w)...)
 		switch w.State {
 		case flusher.StateHealthy, flusher.StateStopped, flusher.StateBackpressure:
 		default:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/buffer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
@@ -51,13 +52,23 @@ func TestInputTroubleInWords(t *testing.T) {
 		trouble(ingest.OperationCommit, flusher.NoPartition, 2*time.Second, "commit", "no answer"),
 		trouble(ingest.OperationInput, 3, time.Second, "attach", "full"),
 		trouble(ingest.OperationInput, 1, 0, "enqueue", "away"),
+		trouble("fence", 2, 0, "fence", "away"),
 	})
 	want := []string{
-		"input waits since 2030-01-02T03:04:04Z: attach: full",
 		"offsets cannot be committed since 2030-01-02T03:04:03Z: no answer",
+		"input waits since 2030-01-02T03:04:04Z: attach: full",
+		"fence fails since 2030-01-02T03:04:05Z: away",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("wrong is %q, want %q", got, want)
+	}
+	words := workerWords(flusher.WorkerState{
+		Worker: 1, Shards: []buffer.Shard{1, 3}, Status: flusher.Status{
+			Troubles: []flusher.TroubleState{{Step: "produce", Since: now, Error: "silence"}},
+		},
+	})
+	if want := []string{"worker 1 (shards [1 3]): produce fails since 2030-01-02T03:04:05Z: silence"}; !slices.Equal(words, want) {
+		t.Errorf("a worker's are %q, want %q", words, want)
 	}
 	if words := troubleWords(nil); len(words) > 0 {
 		t.Errorf("without trouble wrong is %q", words)

@@ -189,6 +189,10 @@ func (p *Pipeline) Pids() map[int]int { return p.spawner.Pids() }
 // Usage returns what each worker process that runs has used so far, by worker.
 func (p *Pipeline) Usage() map[int]process.Usage { return p.spawner.Usage() }
 
+// Lost returns how many messages Kafka deleted before they were read, by partition; see
+// kafkaio.Source.Lost.
+func (p *Pipeline) Lost() map[int32]uint64 { return p.source.Lost() }
+
 // Memory asks every Redis node how full it is.
 func (p *Pipeline) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
 	return p.store.Memory(ctx)

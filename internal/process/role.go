@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"sluice/internal/logging"
 )
 
 // Exit codes of a child. A panic of the Go runtime is 2.
@@ -95,7 +97,7 @@ type line[R any] struct {
 func (r *Role[S, R]) main() int {
 	// The parent alone ends its children. (SIGHUP: it means "reload" to a parent, and the kernel
 	// sends it to a group that is orphaned while it is frozen; the end of stdin comes with that.)
-	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	pipe, err := reportPipe()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s is how this program starts itself; it is not for the command "+
@@ -110,8 +112,8 @@ func (r *Role[S, R]) main() int {
 	if err := orders.Decode(&first); err != nil || first.Begin == nil {
 		return CodeOrphan
 	}
-	level := slog.HandlerOptions{Level: first.Begin.LogLevel}
-	parent := newParent[R](pipe, r.Rhythm, slog.New(slog.NewJSONHandler(os.Stderr, &level)))
+	log := slog.New(slog.NewJSONHandler(os.Stderr, logging.Options(first.Begin.LogLevel)))
+	parent := newParent[R](pipe, r.Rhythm, log)
 	stop, stopNow := context.WithCancel(context.Background())
 	go follow(orders, stopNow)
 	err = r.Run(stop, first.Begin.Settings, parent)

@@ -12,7 +12,7 @@ var purePackages = []string{
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
 	"internal/judge", "internal/harness", "internal/check", "internal/portfault", "internal/defects",
 	"internal/shrink",
-	"internal/usl", "internal/capacity",
+	"internal/usl", "internal/capacity", "internal/diff",
 }
 
 // exemptFiles are files of pure packages that no rule is for, each with the reason.
@@ -24,7 +24,7 @@ var exemptFiles = map[string]string{
 // of its record: reports draws, and saves what it has drawn.
 var alsoImported = map[string]string{
 	"internal/judge": "reports", "internal/harness": "reports", "internal/shrink": "reports",
-	"internal/capacity": "reports",
+	"internal/capacity": "reports", "internal/diff": "reports",
 }
 
 // impureStd are the packages of the standard library through which a pure package could reach the
@@ -34,9 +34,10 @@ var impureStd = []string{
 	"testing", "unsafe", "C",
 }
 
-// pureThirdParty may be imported by pure packages: codecs, parsers and histograms, no drivers.
+// pureThirdParty may be imported by pure packages: codecs, parsers, histograms and statistics, no drivers.
 var pureThirdParty = []string{
 	"github.com/HdrHistogram/hdrhistogram-go",
+	"github.com/aclements/go-moremath",
 	"github.com/cespare/xxhash/v2",
 	"github.com/goccy/go-yaml",
 	"github.com/invopop/jsonschema",
@@ -66,8 +67,10 @@ var layers = map[string]int{
 	"reports":             5,
 	"internal/harness":    6,
 	"internal/shrink":     6,
+	"internal/certainty":  6,
 	"internal/usl":        0,
 	"internal/capacity":   6,
+	"internal/diff":       6,
 	"internal/worlds":     7, // a run, by the harness's interfaces
 	"sim":                 7,
 	"cmd":                 8,
@@ -86,8 +89,10 @@ var notInProduction = []string{
 	module + "/internal/judge",
 	module + "/internal/harness",
 	module + "/internal/shrink",
+	module + "/internal/certainty",
 	module + "/internal/capacity",
 	module + "/internal/usl",
+	module + "/internal/diff",
 	module + "/internal/worlds",
 	module + "/internal/process/consumer",
 	module + "/internal/defects",

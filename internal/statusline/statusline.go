@@ -41,6 +41,10 @@ func New(to io.Writer) *Line {
 	return l
 }
 
+// Through makes everything go to a writer before the one that the line was made for. It is to be
+// called before anything is written.
+func (l *Line) Through(to io.Writer) { l.to = to }
+
 // columnsUnknown is how wide a terminal is that does not tell.
 const columnsUnknown = 80
 

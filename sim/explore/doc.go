@@ -40,4 +40,5 @@
 //	protocol.go, supervision.go   the worlds; of the first choices.go has what can happen, move.go and
 //	                              effects.go what follows, wrong.go what must not
 //	search.go, explore.go         breadth first; presets, results
+//	way.go                        the way to a violation, with choices and states, for a page
 package explore

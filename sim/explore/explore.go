@@ -96,11 +96,11 @@ type Result struct {
 	Executed int
 	// Exhausted is true if there are no other states.
 	Exhausted bool
-	// Wrong says what is violated, or is empty. Steps lead there in the smallest system that shows it,
+	// Wrong says what is violated, or is empty. Way leads there in the smallest system that shows it,
 	// which is Smallest: the fewest steps there are.
 	Wrong    string
 	Smallest Size
-	Steps    []string
+	Way      []Step
 	Covered  map[Cell]int
 	// Reached is how many of the states Config.Seeds random runs came to.
 	Reached int
@@ -119,7 +119,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		Covered: f.world.covered(),
 	}
 	if f.wrong != "" {
-		r.Steps = f.way()
+		r.Way = f.way()
 		r.shrink(ctx)
 	}
 	if c.Seeds > 0 && f.exhausted {
@@ -152,7 +152,7 @@ func (r *Result) shrink(ctx context.Context) {
 		c.Size, c.Symmetry, c.Independence = size, false, false
 		f := c.search(ctx, shrinkMax)
 		if kind(f.wrong) == kind(r.Wrong) {
-			r.Wrong, r.Smallest, r.Steps = f.wrong, size, f.way()
+			r.Wrong, r.Smallest, r.Way = f.wrong, size, f.way()
 			return
 		}
 	}

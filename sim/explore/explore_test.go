@@ -47,7 +47,7 @@ func TestNothingIsWrong(t *testing.T) {
 			t.Parallel()
 			r := run(t, c)
 			if !r.Exhausted || r.Wrong != "" {
-				t.Errorf("%s\n%s", r.Verdict(), strings.Join(r.Steps, "\n"))
+				t.Errorf("%s\n%s", r.Verdict(), strings.Join(r.Steps(), "\n"))
 			}
 			if len(r.Covered) == 0 {
 				t.Error("no fault hit anything")
@@ -112,7 +112,7 @@ func TestDefectsAreFound(t *testing.T) {
 			if r.Wrong == "" {
 				t.Fatal("not found")
 			}
-			got := r.Wrong + "\n" + strings.Join(r.Steps, "\n") + "\n"
+			got := r.Wrong + "\n" + strings.Join(r.Steps(), "\n") + "\n"
 			file := filepath.Join("testdata", c.defect+".txt")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {

@@ -16,6 +16,8 @@ type world interface {
 	// rest says what is wrong with a state in which nothing but faults can happen.
 	rest(s []uint32) string
 	describe(s []uint32, m move) string
+	// inWords says what everything is in a state.
+	inWords(s []uint32) []Part
 	covered() map[Cell]int
 	// executed is how often the code itself ran.
 	executed() int
@@ -110,31 +112,6 @@ func (f *search) reach(s []uint32, from int32, by move) {
 
 // roomWords is how much room for states is made at a time, in words.
 const roomWords = 1 << 14
-
-// way returns the steps that lead to the violation, in words.
-func (f *search) way() []string {
-	var moves []move
-	if f.lastMove != nil {
-		moves = append(moves, *f.lastMove)
-	}
-	n := f.last
-	for ; f.from[n] >= 0; n = f.from[n] {
-		moves = append(moves, f.by[n])
-	}
-	s := f.world.first()[n]
-	var words []string
-	for i := len(moves) - 1; i >= 0; i-- {
-		var after []uint32
-		f.world.expand(s, func(m move, next []uint32, _ string) {
-			if m == moves[i] {
-				words = append(words, f.world.describe(s, m))
-				after = append([]uint32(nil), next...)
-			}
-		})
-		s = after
-	}
-	return words
-}
 
 // walk is a run whose every choice is drawn, faults rarely. It marks the states that it reaches, and
 // returns at the end of all work.

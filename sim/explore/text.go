@@ -37,7 +37,7 @@ func (r Result) WriteText(to io.Writer, took time.Duration) error {
 		s := r.Smallest
 		fmt.Fprintf(&b, "\nviolated: %s\nthe shortest way there, with %d workers, %d traces, %d spans, %d "+
 			"faults:\n", r.Wrong, s.Workers, s.Traces, s.Spans, s.Faults)
-		for i, step := range r.Steps {
+		for i, step := range r.Steps() {
 			fmt.Fprintf(&b, "%4d  %s\n", i+1, step)
 		}
 	}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+
+	"sluice/internal/certainty"
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/internal/shrink"
+	"sluice/internal/statusline"
+	"sluice/reports"
+	"sluice/sim"
+	"sluice/sim/kernel"
+)
+
+// certaintyCommand is "simulate certainty".
+type certaintyCommand struct {
+	Dir     string `arg:"" help:"Directory of a run in virtual time that did not pass."`
+	Runs    int    `help:"How many continuations to make from each moment; a quarter of that where those agree." default:"100"`
+	Moments int    `help:"From how many moments at most." default:"14"`
+}
+
+// Run finds when the run's failure became certain, and adds that to its report.
+func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
+	defer kernel.Catch(&err)
+	p, err := runDirectory{Dir: c.Dir}.open(to)
+	if err != nil {
+		return err
+	}
+	why, failed := reports.First(p.result.Invariants, p.result.Expectations)
+	switch {
+	case p.result.World != (sim.World{}).Name():
+		return usageError{fmt.Errorf("the run in %s is of world %s: elsewhere than in world %s no run "+
+			"can be had again", c.Dir, p.result.World, sim.World{}.Name())}
+	case !failed || why.Verdict != reports.Violated:
+		return usageError{fmt.Errorf("the run in %s is %s: nothing in it became certain", c.Dir,
+			p.result.Verdict)}
+	}
+	find := certainty.Config{Seed: p.result.Seed, Runs: c.Runs, Moments: c.Moments,
+		Parallel: runtime.GOMAXPROCS(0), To: time.Hour}
+	if err := find.Validate(); err != nil {
+		return usageError{err}
+	}
+	p.config.Journal = true
+	again, err := harness.Run(ctx, p.config)
+	if err != nil {
+		return err
+	}
+	switch {
+	case again.Interrupted:
+		fmt.Fprintln(to.out, "verdict: unknown; the run was interrupted")
+		return exitError(judge.ExitUnknown)
+	case again.Result.Digest != p.result.Digest:
+		fmt.Fprintf(to.out, "verdict: not the same; %s\n", difference(p.events, again.Events))
+		return exitError(judge.ExitNotDeterministic)
+	}
+	find.To = lastMoment(again.Events)
+	curve, err := c.find(ctx, to, find, p.config, why.Name)
+	if err != nil {
+		return err
+	}
+	again.Watched.Certainty = &curve
+	if err := p.rewrite(again, c.Dir); err != nil {
+		return err
+	}
+	if err := curve.WriteText(to.out); err != nil {
+		return err
+	}
+	fmt.Fprintf(to.out, "verdict: %s (%s); %s\n", p.result.Verdict, why.Name, curve.Says(again.Events))
+	if !curve.Done {
+		return exitError(judge.ExitUnknown)
+	}
+	return nil
+}
+
+// lastMoment is when the run was asked to stop, since the start of the load.
+func lastMoment(events []reports.Event) time.Duration {
+	last := 0.0
+	for _, e := range events {
+		if e.Kind == reports.EventPhase && e.Text != reports.PhaseStart {
+			last = max(last, e.T)
+		}
+	}
+	return time.Duration(last * float64(time.Second)).Round(time.Millisecond)
+}
+
+// find makes the continuations.
+func (c *certaintyCommand) find(
+	ctx context.Context, to *streams, find certainty.Config, cfg harness.Config, violated string,
+) (reports.Certainty, error) {
+	line := statusline.New(to.err)
+	defer line.Clear()
+	cfg.Log, cfg.Progress, cfg.Journal = nil, nil, false
+	find.Run = func(ctx context.Context, at time.Duration, seed uint64) (bool, error) {
+		outcome, err := continued(ctx, cfg, harness.Switch{At: at, Seed: seed})
+		switch {
+		case err != nil:
+			return false, err
+		case outcome.Interrupted:
+			return false, context.Canceled
+		}
+		return shrink.Violates(outcome, violated), nil
+	}
+	find.Progress = func(runs int, p *reports.CertaintyPoint) {
+		if p != nil {
+			fmt.Fprintf(io.Writer(line), "from %.3f s on %d of %d runs fail\n", p.T, p.Fails, p.Runs)
+		} else if line.Terminal {
+			line.Show(fmt.Sprintf("%d runs", runs))
+		}
+	}
+	curve, err := certainty.Find(ctx, find)
+	curve.Violated = violated
+	return curve, err
+}
+
+// continued is a run in which chance is drawn anew; a failure of the kernel is its error.
+func continued(
+	ctx context.Context, cfg harness.Config, at harness.Switch,
+) (outcome *judge.Outcome, err error) {
+	defer kernel.Catch(&err)
+	cfg.Switch = &at
+	return harness.Run(ctx, cfg)
+}

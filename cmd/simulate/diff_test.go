@@ -1,0 +1,252 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+)
+
+// results runs the program, which must pass, and returns the directory of its results.
+func results(t *testing.T, args ...string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "out")
+	if code, out, errs := call(append(args, "--out", dir)...); code != judge.ExitPassed {
+		t.Fatalf("%v: exit code %d\n%s\n%s", args, code, out, errs)
+	}
+	return dir
+}
+
+// lastLine is the verdict.
+func lastLine(out string) string {
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return lines[len(lines)-1]
+}
+
+// TestDiffOfRuns: what two virtual runs of the same scenario and seed are, and where they part.
+func TestDiffOfRuns(t *testing.T) {
+	path := scenarioFile(t, quick)
+	costs := filepath.Join(t.TempDir(), "costs.yaml")
+	if err := os.WriteFile(costs, []byte("program: {start: 300ms}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	first, again := results(t, "run", path), results(t, "run", path)
+	slower := results(t, "run", path, "--costs", costs)
+	seed := results(t, "run", path, "--seed", "2")
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{first, again}, 0, "verdict: the same, event by event"},
+		{[]string{first, slower}, judge.ExitNotDeterministic, "verdict: not the same; the first difference is event "},
+		{[]string{first, slower, "--figures"}, judge.ExitUnknown, "verdict: unknown: there are too few values"},
+		{[]string{first, seed}, judge.ExitUnknown, "verdict: unknown: there are too few values"},
+		{[]string{first, seed, "--rule", "freshness_p99 <= 9s"}, 0, "verdict: no difference that matters"},
+		{[]string{first, seed, "--rule", "freshness_p99 <= 1ms"}, judge.ExitExpectation, "verdict: worse: freshness_p99 <= 1ms"},
+	} {
+		code, out, errs := call(append([]string{"diff"}, c.args...)...)
+		if code != c.code || !strings.HasPrefix(lastLine(out), c.want) {
+			t.Errorf("%v: exit code %d, want %d, %q\n%s%s", c.args, code, c.code, c.want, out, errs)
+		}
+	}
+	_, out, _ := call("diff", first, slower)
+	if !strings.Contains(out, "\n- ") || !strings.Contains(out, "\n+ ") ||
+		!strings.Contains(out, "worker 0 is starting") {
+		t.Errorf("the events around the first difference are not shown:\n%s", out)
+	}
+}
+
+// TestDiffOfSweeps: repeats are compared with those of the same process count, in all forms.
+func TestDiffOfSweeps(t *testing.T) {
+	path := scenarioFile(t, quick)
+	costs := filepath.Join(t.TempDir(), "costs.yaml")
+	if err := os.WriteFile(costs, []byte("redis: {span: 20us}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sweep := func(args ...string) string {
+		return results(t, append([]string{"sweep", path, "--processes", "1,2", "--repeat", "9"}, args...)...)
+	}
+	before, same, slower := sweep(), sweep(), sweep("--costs", costs, "--seed", "101")
+	if code, out, errs := call("diff", before, same); code != 0 || lastLine(out) != "verdict: the same, event by event" {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	dir := t.TempDir()
+	markdown, junit := filepath.Join(dir, "diff.md"), filepath.Join(dir, "diff.xml")
+	code, out, errs := call("diff", before, slower, "--markdown", markdown, "--junit", junit)
+	if code != judge.ExitExpectation || !strings.Contains(lastLine(out), "1 process: redis_time <= +5%") ||
+		!strings.Contains(lastLine(out), "2 processes: redis_time <= +5%") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	for file, want := range map[string]string{
+		markdown: "| 2 processes | redis\\_time | us/span | 9 |",
+		junit:    `<testcase classname="simulate.diff" name="2 processes: redis_time &lt;= +5%">`,
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%v, no %q in\n%s", err, want, text)
+		}
+	}
+	text, _ := os.ReadFile(junit)
+	if err := xml.Unmarshal(text, new(struct{ XMLName xml.Name })); err != nil {
+		t.Error(err)
+	}
+	rules := filepath.Join(dir, "rules")
+	if err := os.WriteFile(rules, []byte("# ours\nredis_time <= +500%\nthroughput >= -5%\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs = call("diff", before, slower, "--rules", rules, "--json")
+	var read struct {
+		Verdict string `json:"verdict"`
+		Metrics []any  `json:"metrics"`
+	}
+	if err := json.Unmarshal([]byte(out), &read); err != nil || code != 0 || len(read.Metrics) == 0 ||
+		read.Verdict != "no difference that matters" {
+		t.Errorf("exit code %d, %v\n%s%s", code, err, out, errs)
+	}
+}
+
+// TestDiffOfSeveralRuns: a directory of runs is a set, and it must be of one scenario.
+func TestDiffOfSeveralRuns(t *testing.T) {
+	path, dir := scenarioFile(t, quick), t.TempDir()
+	for _, args := range [][]string{
+		{"a/1", "--seed", "1"}, {"a/2", "--seed", "2"}, {"b/1", "--seed", "1"}, {"b/2", "--seed", "2"},
+		{"mixed/1"}, {"mixed/2", "--rate", "constant 300/s"},
+	} {
+		args[0] = filepath.Join(dir, args[0])
+		if code, out, errs := call(append([]string{"run", path, "--quiet", "--out"}, args...)...); code != 0 {
+			t.Fatalf("%v: exit code %d\n%s%s", args, code, out, errs)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "b", "notes"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := call("diff", filepath.Join(dir, "a"), filepath.Join(dir, "b"))
+	if code != 0 || !strings.Contains(out, "2 of 2 pairs of the same seed are the same") ||
+		!strings.Contains(out, "left out: "+filepath.Join(dir, "b", "notes")) {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	code, _, errs = call("diff", filepath.Join(dir, "a"), filepath.Join(dir, "mixed"))
+	if code != judge.ExitUsage || !strings.Contains(errs, "are not of one scenario") ||
+		!strings.Contains(errs, "workload.rate (constant 400/s, and then constant 300/s)") {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+}
+
+// TestDiffOfCapacity: highest sustained rates, of so few repeats that nothing follows.
+func TestDiffOfCapacity(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":100},{"processes":1,
+			"throughput":100},{"processes":1,"throughput":100}]}`,
+		"b": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":90},{"processes":1,
+			"throughput":90},{"processes":1,"throughput":90}]}`,
+		"unfinished": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":90}],
+			"unfinished":"interrupted"}`,
+		"other": `{"scenario":"t","world":"virtual","points":[{"processes":1,"throughput":90}]}`,
+		"none":  `{"scenario":"s","world":"virtual","points":[]}`,
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name, fileCapacity), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for b, want := range map[string]struct {
+		code int
+		text string
+	}{
+		"a":          {0, "verdict: no difference that matters"},
+		"b":          {judge.ExitExpectation, "verdict: worse: 1 process: sustained >= -5%"},
+		"unfinished": {judge.ExitUsage, "unfinished is not finished, so it cannot be compared: interrupted; run it again"},
+		"other":      {judge.ExitUsage, "not the same was run: scenario (s, and then t)"},
+		"none":       {judge.ExitUsage, "none has no runs in it"},
+	} {
+		code, out, errs := call("diff", filepath.Join(dir, "a"), filepath.Join(dir, b))
+		if code != want.code || !strings.Contains(out+errs, want.text) {
+			t.Errorf("%s: exit code %d, want %d, %q\n%s%s", b, code, want.code, want.text, out, errs)
+		}
+	}
+}
+
+// TestDiffOfBadInput: what is wrong, and where.
+func TestDiffOfBadInput(t *testing.T) {
+	path := scenarioFile(t, quick)
+	run := results(t, "run", path)
+	other := results(t, "run", path, "--rate", "constant 300/s", "--set", "pipeline.timeout=4s")
+	sweep := results(t, "sweep", path, "--processes", "1", "--repeat", "1")
+	// spoil copies the directory of a run, and changes a file in it.
+	spoil := func(file, old, text string) string {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), "spoiled")
+		if err := os.CopyFS(dir, os.DirFS(run)); err != nil {
+			t.Fatal(err)
+		}
+		whole, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := strings.Replace(string(whole), old, text, 1)
+		if changed == string(whole) {
+			t.Fatalf("there is no %q in %s", old, file)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(changed), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{run, filepath.Join(run, "none")}, "there is no directory " + filepath.Join(run, "none")},
+		{[]string{run, filepath.Join(run, harness.FileResult)}, "not a directory"},
+		{[]string{run, t.TempDir()}, "holds no results: want the directory of a run (result.json), a sweep"},
+		{[]string{run, other}, "not the same was run: pipeline.timeout (3s, and then 4s), " +
+			"workload.rate (constant 400/s, and then constant 300/s); --across compares all the same"},
+		{[]string{run, sweep}, "kind of directory (run, and then sweep)"},
+		{[]string{run, sweep, "--across"}, "the two have no figure in common"},
+		{[]string{run, spoil(harness.FileResult, `"world": "virtual"`, `"world": "fakes"`)},
+			"world (virtual, and then fakes)"},
+		{[]string{run, spoil(harness.FileResult, `"seed"`, `"defect": "ack-first", "seed"`)},
+			"defect (none, and then ack-first)"},
+		{[]string{run, spoil(harness.FileResult, `"seed"`, `"cause": "the run was interrupted", "seed"`)},
+			"spoiled is not finished, so it cannot be compared: the run was interrupted"},
+		{[]string{run, spoil(harness.FileResult, "{", "[")}, "result.json in "},
+		{[]string{run, spoil(harness.FileResult, `"verdict"`, `"verdikt"`)}, "not the directory of a run"},
+		{[]string{run, spoil(harness.FileSamples, "\n0.1,", "\nzero,")},
+			`spoiled: line 2, column 1: "zero" is not a value of t`},
+		{[]string{run, spoil(harness.FileScenario, "partitions:", "partitoins:")}, "did you mean partitions?"},
+		{[]string{run, run, "--rule", "freshnes <= 1s"}, "unknown metric \"freshnes\""},
+		{[]string{run, run, "--rules", filepath.Join(run, "none")}, "no such file"},
+		{[]string{run, run, "--alpha", "1"}, "alpha 1 must be above 0 and below 1"},
+		{[]string{run, run, "--least-effect=-1%"}, "is below 0"},
+	} {
+		code, out, errs := call(append([]string{"diff"}, c.args...)...)
+		if code != judge.ExitUsage || !strings.Contains(errs, c.want) || out != "" {
+			t.Errorf("%v: exit code %d, %q, want %q\n%s", c.args, code, errs, c.want, out)
+		}
+	}
+	// What another version wrote is read as far as it is known, and said to be.
+	newer := spoil(harness.FileSamples, "t,sent,", "t,sent_to,")
+	if code, out, errs := call("diff", run, newer, "--rule", "drain <= 100s"); code != 0 {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	newer = spoil(harness.FileResult, `"version": "`, `"version": "v9 `)
+	if code, out, _ := call("diff", run, newer); code != 0 || !strings.Contains(out, "made by different versions: ") ||
+		!strings.Contains(out, "v9") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	// A file that cannot be written is the environment's fault, and the comparison is still there.
+	code, out, errs := call("diff", run, run, "--markdown", filepath.Join(run, "none", "diff.md"))
+	if code != judge.ExitEnvironment || !strings.Contains(out, "verdict: the same") ||
+		!strings.Contains(errs, "no such file") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sluice/internal/capacity"
+	"sluice/internal/diff"
+	"sluice/internal/harness"
+	"sluice/internal/options"
+	"sluice/internal/yamlfile"
+	"sluice/reports"
+	"sluice/scenarios"
+	"sluice/sim"
+)
+
+// readJSON reads a file of results.
+func readJSON(dir, name string, v any) error {
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		return usageError{fmt.Errorf("%w: %w", harness.ErrNotARun, err)}
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return usageError{fmt.Errorf("%s in %s: %w", name, dir, err)}
+	}
+	return nil
+}
+
+// readResult reads the result of a run's directory.
+func readResult(dir string) (r reports.Result, err error) {
+	return r, readJSON(dir, harness.FileResult, &r)
+}
+
+// readEvents reads the events of a run's directory.
+func readEvents(dir string) ([]reports.Event, error) {
+	file, err := os.Open(filepath.Join(dir, harness.FileEvents))
+	if err != nil {
+		return nil, usageError{err}
+	}
+	defer file.Close()
+	events, err := reports.ReadEvents(file)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%s in %s: %w", harness.FileEvents, dir, err)}
+	}
+	return events, nil
+}
+
+// readSamples reads the samples of a run's directory.
+func readSamples(dir string) ([]reports.Sample, error) {
+	file, err := os.Open(filepath.Join(dir, harness.FileSamples))
+	if err != nil {
+		return nil, usageError{err}
+	}
+	defer file.Close()
+	samples, err := reports.ReadCSV[reports.Sample](file)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%s in %s: %w", harness.FileSamples, dir, err)}
+	}
+	return samples, nil
+}
+
+// readScenario reads the scenario of a directory of results.
+func readScenario(dir string) (scenarios.Scenario, yamlfile.Places, error) {
+	s, places, err := scenarios.LoadWith(filepath.Join(dir, harness.FileScenario), os.ReadFile)
+	if err != nil {
+		return s, places, usageError{err}
+	}
+	return s, places, nil
+}
+
+// readSet reads a directory of results for a comparison: that of a run, a sweep or a capacity report,
+// or one whose subdirectories are those of runs.
+func readSet(dir string) (diff.Set, error) {
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	}
+	var set diff.Set
+	var err error
+	switch {
+	case has(harness.FileResult):
+		set, err = readRunSet(dir)
+	case has(harness.FileSweep):
+		set, err = readSweepSet(dir)
+	case has(fileCapacity):
+		set, err = readCapacitySet(dir)
+	default:
+		set, err = readRunsSet(dir)
+	}
+	set.Virtual = set.World == sim.World{}.Name()
+	return set, err
+}
+
+// conditions are what the runs of a directory must have in common beside the scenario.
+func conditions(defect string, portFaults []string) []diff.Condition {
+	return []diff.Condition{
+		{Name: "defect", Value: defect}, {Name: "port faults", Value: strings.Join(portFaults, ", ")},
+	}
+}
+
+func readRunSet(dir string) (diff.Set, error) {
+	set := diff.Set{Dir: dir, Kind: diff.KindRun}
+	r, err := readResult(dir)
+	if err != nil {
+		return set, err
+	}
+	if r.Verdict == "" || r.World == "" {
+		return set, usageError{fmt.Errorf("%s in %s has no verdict or no world: it is %w",
+			harness.FileResult, dir, harness.ErrNotARun)}
+	}
+	if r.Cause != "" {
+		return set, unfinished(dir, r.Cause)
+	}
+	s, _, err := readScenario(dir)
+	if err != nil {
+		return set, err
+	}
+	samples, err := readSamples(dir)
+	if err != nil {
+		return set, err
+	}
+	set.Version, set.World, set.Scenario = r.Version, r.World, &s
+	set.Conditions = conditions(r.Defect, r.PortFaults)
+	run := diff.Run{
+		Seed: r.Seed, Verdict: r.Verdict, Digest: r.Digest, Samples: samples,
+		Figures: diff.FiguresOf(r, samples, s.Duration.Seconds()),
+		Events:  func() ([]reports.Event, error) { return readEvents(dir) },
+	}
+	if j, ok := reports.First(r.Invariants, r.Expectations); ok {
+		run.Reason = j.Name + ": " + j.Detail
+	}
+	set.Runs = []diff.Run{run}
+	return set, nil
+}
+
+func unfinished(dir, why string) error {
+	return usageError{fmt.Errorf("%s is not finished, so it cannot be compared: %s; run it again", dir, why)}
+}
+
+// readRunsSet reads runs of one scenario with several seeds, each in a directory of its own.
+func readRunsSet(dir string) (diff.Set, error) {
+	set := diff.Set{Dir: dir, Kind: diff.KindRuns}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("there is no directory %s", dir)
+		}
+		return set, usageError{err}
+	}
+	var skipped []string
+	for _, entry := range entries {
+		inner := filepath.Join(dir, entry.Name())
+		if _, err := os.Stat(filepath.Join(inner, harness.FileResult)); err != nil {
+			if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
+				skipped = append(skipped, inner)
+			}
+			continue
+		}
+		one, err := readRunSet(inner)
+		if err != nil {
+			return set, err
+		}
+		if len(set.Runs) == 0 {
+			set.Version, set.World, set.Scenario, set.Conditions =
+				one.Version, one.World, one.Scenario, one.Conditions
+		}
+		if different := diff.Differences(set, one); len(different) > 0 {
+			return set, usageError{fmt.Errorf("the runs in %s are not of one scenario: %s differs in %s",
+				dir, inner, differencesText(different))}
+		}
+		if one.Version != set.Version {
+			set.Notes = append(set.Notes, inner+" was made by another version: "+one.Version)
+		}
+		set.Runs = append(set.Runs, one.Runs...)
+	}
+	if len(set.Runs) == 0 {
+		return set, usageError{fmt.Errorf("%s holds no results: want the directory of a run (%s), a sweep "+
+			"(%s) or a capacity report (%s), or one with directories of runs in it", dir, harness.FileResult,
+			harness.FileSweep, fileCapacity)}
+	}
+	if len(skipped) > 0 {
+		set.Notes = append(set.Notes, "no results of a run, so left out: "+strings.Join(skipped, ", "))
+	}
+	return set, nil
+}
+
+func readSweepSet(dir string) (diff.Set, error) {
+	set := diff.Set{Dir: dir, Kind: diff.KindSweep}
+	var sweep reports.Sweep
+	if err := readJSON(dir, harness.FileSweep, &sweep); err != nil {
+		return set, err
+	}
+	s, _, err := readScenario(dir)
+	if err != nil {
+		return set, err
+	}
+	set.Version, set.World, set.Scenario = sweep.Version, sweep.World, &s
+	set.Conditions = conditions(sweep.Defect, sweep.PortFaults)
+	for _, r := range sweep.Runs {
+		set.Runs = append(set.Runs, diff.Run{
+			Group: options.FormatCount(r.Processes, "process"), Seed: r.Seed, Verdict: r.Verdict,
+			Reason: r.Reason, Digest: r.Digest, Figures: diff.FiguresOfSweep(r, s.Duration.Seconds()),
+		})
+	}
+	return set, checkRuns(set)
+}
+
+func readCapacitySet(dir string) (diff.Set, error) {
+	set := diff.Set{Dir: dir, Kind: diff.KindCapacity}
+	var report capacity.Report
+	if err := readJSON(dir, fileCapacity, &report); err != nil {
+		return set, err
+	}
+	if report.Unfinished != "" {
+		return set, unfinished(dir, report.Unfinished)
+	}
+	set.World = report.World
+	set.Conditions = []diff.Condition{{Name: "scenario", Value: report.Scenario}}
+	for _, p := range report.Points {
+		set.Runs = append(set.Runs, diff.Run{
+			Group:   options.FormatCount(p.Processes, "process"),
+			Figures: diff.Figures{diff.Sustained: p.Throughput},
+		})
+	}
+	return set, checkRuns(set)
+}
+
+func checkRuns(set diff.Set) error {
+	if len(set.Runs) == 0 {
+		return usageError{fmt.Errorf("%s has no runs in it", set.Dir)}
+	}
+	return nil
+}
+
+// steadyOf is the part of a scenario's run that is cut into batches; none if there is no scenario.
+func steadyOf(set diff.Set) diff.Steady {
+	if set.Scenario == nil {
+		return diff.Steady{}
+	}
+	return diff.Steady{From: capacity.Warmup(*set.Scenario), To: set.Scenario.Duration.Seconds()}
+}
+
+// differencesText lists what differs.
+func differencesText(list []scenarios.Difference) string {
+	var parts []string
+	for _, d := range list {
+		parts = append(parts, fmt.Sprintf("%s (%s, and then %s)", d.Key, orNone(d.A), orNone(d.B)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}

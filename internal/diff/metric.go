@@ -1,0 +1,169 @@
+package diff
+
+import (
+	"sluice/reports"
+)
+
+// Better is the direction in which a figure is better.
+type Better string
+
+// The directions.
+const (
+	Lower  Better = "lower"
+	Higher Better = "higher"
+	// Neither is of figures that describe what was asked for.
+	Neither Better = ""
+)
+
+// Metric is a figure of runs.
+type Metric struct {
+	// Name as rules write it.
+	Name string `json:"name"`
+	// Unit of its values: spans/s, s, us/span, B, spans, or none for counts.
+	Unit   string `json:"unit"`
+	Better Better `json:"better"`
+	// ZeroUnknown is true if 0 means that the value is not known.
+	zeroUnknown bool
+}
+
+// The names of the metrics.
+const (
+	Throughput   = "throughput"
+	Offered      = "offered"
+	FreshnessP50 = "freshness_p50"
+	FreshnessP99 = "freshness_p99"
+	LatencyP99   = "latency_p99"
+	Drain        = "drain"
+	RedisTime    = "redis_time"
+	KafkaTime    = "kafka_time"
+	WorkerTime   = "worker_time"
+	ConsumerTime = "consumer_time"
+	WorkerMemory = "worker_memory"
+	RedisMemory  = "redis_memory"
+	Waiting      = "waiting"
+	Restarts     = "restarts"
+	Pauses       = "pauses"
+	Repeated     = "repeated"
+	NotPassed    = "not_passed"
+	Sustained    = "sustained"
+)
+
+// Units.
+const (
+	unitRate    = "spans/s"
+	unitSeconds = "s"
+	unitCost    = "us/span"
+	unitBytes   = "B"
+	unitSpans   = "spans"
+)
+
+// Metrics returns all metrics, in the order of tables.
+func Metrics() []Metric {
+	return []Metric{
+		{Sustained, unitRate, Higher, false},
+		{Throughput, unitRate, Higher, false},
+		{Offered, unitRate, Neither, false},
+		{FreshnessP50, unitSeconds, Lower, false},
+		{FreshnessP99, unitSeconds, Lower, false},
+		{LatencyP99, unitSeconds, Lower, false},
+		{Drain, unitSeconds, Lower, false},
+		{Waiting, unitSpans, Lower, false},
+		{RedisTime, unitCost, Lower, true},
+		{KafkaTime, unitCost, Lower, true},
+		{WorkerTime, unitCost, Lower, true},
+		{ConsumerTime, unitCost, Lower, true},
+		{WorkerMemory, unitBytes, Lower, true},
+		{RedisMemory, unitBytes, Lower, true},
+		{Restarts, "", Lower, false},
+		{Pauses, "", Lower, false},
+		{Repeated, unitSpans, Lower, false},
+		{NotPassed, "", Lower, false},
+	}
+}
+
+// Figures are the values of metrics that are known, by name.
+type Figures map[string]float64
+
+// judged sets whether the run passed: 0 if it did, 1 if not.
+func (f Figures) judged(verdict string) {
+	f[NotPassed] = 1
+	if verdict == string(reports.Passed) {
+		f[NotPassed] = 0
+	}
+}
+
+// FiguresOf returns what a whole run has shown.
+func FiguresOf(r reports.Result, samples []reports.Sample, loadSeconds float64) Figures {
+	f := Figures{
+		Throughput: r.Throughput.SpansPerSecond, Drain: r.Run.DrainSeconds,
+		Repeated: float64(r.Ledger.Duplicates), Pauses: float64(r.Pauses),
+		Offered: float64(r.Ledger.Sent) / loadSeconds,
+	}
+	f.judged(r.Verdict)
+	for _, w := range r.Workers {
+		f[Restarts] += float64(w.Restarts)
+	}
+	if r.Freshness.Count > 0 {
+		f[FreshnessP50], f[FreshnessP99] = r.Freshness.P50, r.Freshness.P99
+	}
+	if r.Latency.Count > 0 {
+		f[LatencyP99] = r.Latency.P99
+	}
+	waiting, during := 0.0, 0
+	for _, s := range samples {
+		if s.T <= loadSeconds {
+			waiting += float64(s.Buffered())
+			during++
+		}
+		f[WorkerMemory] = max(f[WorkerMemory], float64(s.WorkerBytesMax))
+		f[RedisMemory] = max(f[RedisMemory], float64(s.RedisBytes))
+	}
+	if during > 0 {
+		f[Waiting] = waiting / float64(during)
+	}
+	if n := len(samples); n > 0 {
+		f.costs(reports.Sample{}, samples[n-1])
+	}
+	f.forgetUnknown()
+	return f
+}
+
+// costs sets what each span took between two samples.
+func (f Figures) costs(from, to reports.Sample) {
+	spans := float64(to.Flushed - from.Flushed)
+	if spans <= 0 {
+		return
+	}
+	const micro = 1e6
+	f[RedisTime] = (to.CPURedis - from.CPURedis) * micro / spans
+	f[KafkaTime] = (to.CPUKafka - from.CPUKafka) * micro / spans
+	f[WorkerTime] = (to.CPUWorkers - from.CPUWorkers) * micro / spans
+	f[ConsumerTime] = (to.CPUConsumer - from.CPUConsumer) * micro / spans
+}
+
+func (f Figures) forgetUnknown() {
+	for _, m := range Metrics() {
+		if m.zeroUnknown && f[m.Name] == 0 {
+			delete(f, m.Name)
+		}
+	}
+}
+
+// FiguresOfSweep returns what is kept of a run of a sweep.
+func FiguresOfSweep(r reports.SweepRun, loadSeconds float64) Figures {
+	f := Figures{
+		Throughput: r.SpansPerSecond, Offered: r.OfferedPerSecond, Drain: r.DrainSeconds,
+		FreshnessP50: r.FreshnessP50, FreshnessP99: r.FreshnessP99, LatencyP99: r.LatencyP99,
+		WorkerMemory: float64(r.WorkerBytesMax), RedisMemory: float64(r.RedisBytesMax),
+	}
+	f.judged(r.Verdict)
+	// Cores are averages over load and drain, and all that was sent came out.
+	const micro = 1e6
+	if spans := r.OfferedPerSecond * loadSeconds; spans > 0 {
+		each := (loadSeconds + r.DrainSeconds) * micro / spans
+		f[RedisTime], f[KafkaTime] = r.Redis*each, r.Kafka*each
+		f[WorkerTime], f[ConsumerTime] = r.Workers*each, r.Consumer*each
+	}
+	f.forgetUnknown()
+	return f
+}

@@ -1,0 +1,144 @@
+package diff
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"sluice/internal/options"
+)
+
+// Rule is what a figure may do from A to B: "freshness_p99 <= +10%" (by that share of A's median),
+// "restarts <= +1" (by that much), or "freshness_p99 <= 2s" (B's median, whatever it was).
+type Rule struct {
+	Metric Metric
+	// Most is true for <=, false for >=.
+	Most bool
+	Kind RuleKind
+	// Value is a share for BoundShare, and in the metric's unit otherwise.
+	Value float64
+	// Written is the rule as it was given.
+	Written string
+	// Implied is true of a rule that nobody gave: the least effect that matters.
+	Implied bool
+}
+
+// RuleKind is what a rule bounds.
+type RuleKind int
+
+// The kinds.
+const (
+	// BoundShare bounds the change as a share of A's median, BoundChange the change itself, and
+	// BoundLevel the median of B.
+	BoundShare RuleKind = iota
+	BoundChange
+	BoundLevel
+)
+
+var ruleForm = regexp.MustCompile(`^\s*([\w.-]+)\s*(<=|>=)\s*(\S+)\s*$`)
+
+// ParseRule reads the text form.
+func ParseRule(text string) (Rule, error) {
+	parts := ruleForm.FindStringSubmatch(text)
+	if parts == nil {
+		return Rule{}, fmt.Errorf("%q is not a rule: write for example 'freshness_p99 <= +10%%', "+
+			"'throughput >= -5%%', 'restarts <= +0' or 'freshness_p99 <= 2s'", strings.TrimSpace(text))
+	}
+	r := Rule{Most: parts[2] == "<=", Written: strings.Join(parts[1:], " ")}
+	var names []string
+	for _, m := range Metrics() {
+		names = append(names, m.Name)
+		if m.Name == parts[1] {
+			r.Metric = m
+		}
+	}
+	if r.Metric.Name == "" {
+		return r, fmt.Errorf("unknown metric %q%s", parts[1], options.Hint(parts[1], names))
+	}
+	bound := parts[3]
+	signed := strings.HasPrefix(bound, "+") || strings.HasPrefix(bound, "-")
+	var err error
+	switch {
+	case strings.HasSuffix(bound, "%") && !signed:
+		return r, fmt.Errorf("%q: a change has a sign: write +%s or -%s", r.Written, bound, bound)
+	case strings.HasSuffix(bound, "%"):
+		r.Kind = BoundShare
+		r.Value, err = options.ParseNumber(bound)
+	case signed:
+		r.Kind = BoundChange
+		r.Value, err = r.Metric.parse(bound[1:])
+		if bound[0] == '-' {
+			r.Value = -r.Value
+		}
+	default:
+		r.Kind = BoundLevel
+		r.Value, err = r.Metric.parse(bound)
+	}
+	if err != nil {
+		return r, fmt.Errorf("%q: %w", r.Written, err)
+	}
+	if r.Kind != BoundLevel && (r.Value < 0) == r.Most && r.Value != 0 {
+		return r, fmt.Errorf("%q: a rule allows a change, so write <= with + or >= with -", r.Written)
+	}
+	return r, nil
+}
+
+// ParseRules reads a file of rules, one a line; empty lines and what follows a # are skipped. The
+// error has a line for each that is wrong.
+func ParseRules(file, text string) ([]Rule, error) {
+	var rules []Rule
+	var errs []error
+	line := 0
+	for l := range strings.Lines(text) {
+		line++
+		l, _, _ = strings.Cut(l, "#")
+		if strings.TrimSpace(l) == "" {
+			continue
+		}
+		r, err := ParseRule(l)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s:%d: %w", file, line, err))
+		}
+		rules = append(rules, r)
+	}
+	if len(rules) == 0 {
+		errs = append(errs, fmt.Errorf("%s: no rule in it", file))
+	}
+	return rules, errors.Join(errs...)
+}
+
+// parse reads a value in the metric's unit.
+func (m Metric) parse(text string) (float64, error) {
+	switch m.Unit {
+	case unitRate:
+		text = strings.TrimSuffix(text, "/s")
+	case unitCost:
+		text = strings.TrimSuffix(text, "us")
+	case unitSeconds:
+		d, err := options.ParseDuration(text)
+		return d.Seconds(), err
+	case unitBytes:
+		b, err := options.ParseSize(text)
+		return float64(b), err
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, fmt.Errorf("%q is not a value of %s: write a number", text, m.Name)
+	}
+	return v, nil
+}
+
+// implied is the rule of a metric that no rule is given for: it may get worse by less than the least
+// effect that matters. There is none for figures that are neither better nor worse.
+func implied(m Metric, least float64) (Rule, bool) {
+	r := Rule{Metric: m, Most: m.Better == Lower, Kind: BoundShare, Value: least, Implied: true}
+	r.Written = fmt.Sprintf("%s <= +%s", m.Name, shareText(least))
+	if m.Better == Higher {
+		r.Value = -least
+		r.Written = fmt.Sprintf("%s >= -%s", m.Name, shareText(least))
+	}
+	return r, m.Better != Neither
+}

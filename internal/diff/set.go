@@ -1,0 +1,129 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// Set is one side of a comparison: the runs of a directory.
+type Set struct {
+	// Dir names it.
+	Dir string `json:"dir"`
+	// Kind is run, runs (a directory of them), sweep or capacity.
+	Kind string `json:"kind"`
+	// Version of the program that made it; empty if that is not recorded.
+	Version string `json:"version"`
+	World   string `json:"world"`
+	// Virtual is true if a run happens event by event as any other of its scenario and seed.
+	Virtual bool `json:"-"`
+	// Conditions are what the runs have in common beside the scenario, such as a planted defect.
+	Conditions []Condition `json:"-"`
+	// Scenario is nil if the directory does not have it; its seed means nothing.
+	Scenario *scenarios.Scenario `json:"-"`
+	Runs     []Run               `json:"-"`
+	// Notes are what else is to be said of it.
+	Notes []string `json:"-"`
+}
+
+// Condition is something beside the scenario that runs must have in common.
+type Condition struct{ Name, Value string }
+
+// The kinds of a set.
+const (
+	KindRun      = "run"
+	KindRuns     = "runs"
+	KindSweep    = "sweep"
+	KindCapacity = "capacity"
+)
+
+// Run is one run of a set.
+type Run struct {
+	// Group is what only runs of the same group are compared with, such as "2 processes"; may be
+	// empty.
+	Group   string
+	Seed    uint64
+	Verdict string
+	// Reason is what was not passed first, if anything.
+	Reason string
+	// Digest stands for all that happened, in a virtual run; empty if it is not known.
+	Digest  string
+	Figures Figures
+	// Samples are nil where they were not kept.
+	Samples []reports.Sample
+	// Events reads what happened.
+	Events func() ([]reports.Event, error)
+}
+
+// groups are those of the set's runs, in the order in which they first occur.
+func (s Set) groups() []string {
+	var list []string
+	for _, r := range s.Runs {
+		if !slices.Contains(list, r.Group) {
+			list = append(list, r.Group)
+		}
+	}
+	return list
+}
+
+// in returns the runs of a group.
+func (s Set) in(group string) []Run {
+	var list []Run
+	for _, r := range s.Runs {
+		if r.Group == group {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// Differences returns everything that makes two sets not comparable: what was run, and in what world.
+// Seeds may differ, and so may versions of the program.
+func Differences(a, b Set) []scenarios.Difference {
+	var list []scenarios.Difference
+	add := func(key, x, y string) {
+		if x != y {
+			list = append(list, scenarios.Difference{Key: key, A: x, B: y})
+		}
+	}
+	kind := func(s Set) string { return strings.TrimSuffix(s.Kind, "s") } // a run is one of several
+	add("kind of directory", kind(a), kind(b))
+	add("world", a.World, b.World)
+	for i, c := range a.Conditions {
+		if i < len(b.Conditions) {
+			add(c.Name, c.Value, b.Conditions[i].Value)
+		}
+	}
+	if a.Scenario != nil && b.Scenario != nil {
+		x, y := *a.Scenario, *b.Scenario
+		x.Seed, y.Seed = 0, 0
+		list = append(list, scenarios.Differences(x, y)...)
+	}
+	add("groups", strings.Join(a.groups(), ", "), strings.Join(b.groups(), ", "))
+	return list
+}
+
+// seeds are those of the runs, which a capacity report does not say.
+func (s Set) seeds() []uint64 {
+	var list []uint64
+	for _, r := range s.Runs {
+		list = append(list, r.Seed)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// describe is a set in a line.
+func (s Set) describe() string {
+	text := fmt.Sprintf("%s: %s, world %s", s.Dir, count(len(s.Runs), "run"), s.World)
+	if seeds := s.seeds(); s.Kind != KindCapacity {
+		text += ", " + seedText(seeds)
+	}
+	if s.Version != "" {
+		text += ", made by " + s.Version
+	}
+	return text
+}

@@ -1,0 +1,146 @@
+package kafkaio
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/flusher"
+	"sluice/internal/servers/servertest"
+)
+
+// deleteUntil deletes the messages of a partition below an offset.
+func deleteUntil(t *testing.T, cfg Config, topic string, partition int32, offset int64) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := kadm.NewClient(client)
+	defer admin.Close()
+	offsets := make(kadm.Offsets)
+	offsets.AddOffset(topic, partition, offset, -1)
+	answers, err := admin.DeleteRecords(bounded(t), offsets)
+	if err == nil {
+		err = answers.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Messages are deleted before the group comes back, and again while it does not read: each gap is
+// said once, with its bounds, and what is left is read.
+func TestRealMessagesDeletedUnread(t *testing.T) {
+	cfg, book := configFor(strings.Split(servertest.KafkaAddr(t), ",")...)
+	topic := topicsFor(t, cfg, 1, "spans")[0]
+	mine := func(sc *SourceConfig) { sc.Topic, sc.Group = topic, t.Name() }
+	load(t, cfg, topic, 0, 10, 0)
+	first := source(t, cfg, mine)
+	read := poll(t, first, 100, 10)[0]
+	if err := first.Commit(bounded(t), []flusher.Message{read[9]}); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	load(t, cfg, topic, 10, 20, 0)
+	deleteUntil(t, cfg, topic, 0, 25)
+
+	second := source(t, cfg, mine)
+	if got := poll(t, second, 100, 5)[0]; got[0].Position.Offset != 25 {
+		t.Errorf("it goes on at %d, want 25", got[0].Position.Offset)
+	}
+	said := func(from, to, count int) {
+		t.Helper()
+		words := fmt.Sprintf("from=%d to=%d count=%d", from, to, count)
+		if n := book.count(words); n != 1 {
+			t.Errorf("%s is said %d times, want once", words, n)
+		}
+	}
+	said(10, 25, 15)
+
+	load(t, cfg, topic, 30, 1, 0)
+	eventually(t, "one message is fetched, and no more before it is polled", func() bool {
+		return second.client.BufferedFetchRecords() == 1
+	})
+	load(t, cfg, topic, 31, 19, 0)
+	deleteUntil(t, cfg, topic, 0, 45)
+	got := poll(t, second, 100, 6)[0]
+	if got[0].Position.Offset != 30 || got[1].Position.Offset != 45 {
+		t.Errorf("it reads %d and %d, want what it had fetched and then 45", got[0].Position.Offset,
+			got[1].Position.Offset)
+	}
+	said(31, 45, 14)
+	if lost := second.Lost()[0]; lost != 29 {
+		t.Errorf("%d are counted as lost, want 29", lost)
+	}
+}
+
+// What a transaction did not commit is not read, and the offsets that it takes are no gap.
+func TestRealTransactions(t *testing.T) {
+	cfg, book := configFor(strings.Split(servertest.KafkaAddr(t), ",")...)
+	topic := topicsFor(t, cfg, 1, "spans")[0]
+	client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...), kgo.TransactionalID(t.Name()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for i, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort, kgo.TryCommit} {
+		if err := client.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			client.Produce(t.Context(), &kgo.Record{Topic: topic, Value: fmt.Appendf(nil, "%d", i)}, nil)
+		}
+		if err := client.Flush(bounded(t)); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.EndTransaction(bounded(t), end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		uncommitted bool
+		want        []string
+	}{{false, []string{"0", "2"}}, {true, []string{"0", "1", "2"}}} {
+		s := source(t, cfg, func(sc *SourceConfig) {
+			sc.Topic, sc.Group = topic, fmt.Sprint(t.Name(), c.uncommitted)
+			sc.Uncommitted = c.uncommitted
+		})
+		messages := poll(t, s, 100, 5*len(c.want))[0]
+		for i, m := range messages {
+			if i/5 >= len(c.want) || string(m.Value) != c.want[i/5] {
+				t.Errorf("message %d is of transaction %s, want five of each of %v", i, m.Value, c.want)
+			}
+		}
+		s.Close()
+	}
+	if book.count("deleted messages") > 0 {
+		t.Error("a transaction is taken for a gap")
+	}
+}
+
+// Partitions that are added while the topic is read are read soon.
+func TestRealPartitionsAdded(t *testing.T) {
+	cfg, _ := configFor(strings.Split(servertest.KafkaAddr(t), ",")...)
+	topic := topicsFor(t, cfg, 1, "spans")[0]
+	load(t, cfg, topic, 0, 1, 0)
+	s := source(t, cfg, func(sc *SourceConfig) { sc.Topic, sc.Group = topic, t.Name() })
+	poll(t, s, 100, 1)
+	client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := kadm.NewClient(client)
+	defer admin.Close()
+	if _, err := admin.CreatePartitions(bounded(t), 2, topic); err != nil {
+		t.Fatal(err)
+	}
+	load(t, cfg, topic, 0, 3, 1, 2)
+	got := poll(t, s, 100, 6)
+	if len(got[1]) != 3 || len(got[2]) != 3 {
+		t.Errorf("read %d and %d messages of the new partitions, want 3 of each", len(got[1]), len(got[2]))
+	}
+}
