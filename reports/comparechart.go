@@ -86,8 +86,8 @@ func (p panel) mark(x float64, r Range, hollow bool) {
 		c = rateOut
 	}
 	p.c.StrokeLine2(line(c, 1.6), p.x(x), p.y(r.Low), p.x(x), p.y(r.High))
-	p.circle(p.x(x), p.y(r.Mid), compareDot, c)
+	p.spot(vg.Point{X: p.x(x), Y: p.y(r.Mid)}, compareDot, c)
 	if hollow {
-		p.circle(p.x(x), p.y(r.Mid), compareDot-1.5, paper)
+		p.spot(vg.Point{X: p.x(x), Y: p.y(r.Mid)}, compareDot-1.5, paper)
 	}
 }
