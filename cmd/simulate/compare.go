@@ -233,9 +233,13 @@ func (c *compareCommand) one(
 	}
 	run := compare.RunOf(outcome)
 	run.Others = others.cores()
-	fmt.Fprintf(errs, "%s, repeat %d of %d, %s: %.0f spans/s, %s; others use %.1f cores\n",
+	beside := ""
+	if run.Others > 0 {
+		beside = fmt.Sprintf("; others use %.1f cores", run.Others)
+	}
+	fmt.Fprintf(errs, "%s, repeat %d of %d, %s: %.0f spans/s, %s%s\n",
 		options.FormatCount(processes, "process"), repeat+1, c.Repeat, cfg.World.Name(),
-		outcome.Result.Throughput.SpansPerSecond, outcome.Result.Verdict, run.Others)
+		outcome.Result.Throughput.SpansPerSecond, outcome.Result.Verdict, beside)
 	return run, nil
 }
 

@@ -48,6 +48,8 @@ func (f Figure) Unit() string {
 type Run struct {
 	Seed    uint64 `json:"seed"`
 	Verdict string `json:"verdict"`
+	// Reason is what was not passed first, if anything.
+	Reason string `json:"reason,omitempty"`
 	// Figures has those that were measured.
 	Figures map[Figure]float64 `json:"figures"`
 	// KeptUp is true if as good as all of the load came out at its rate: the throughput is the load's
@@ -71,6 +73,9 @@ func RunOf(o *judge.Outcome) Run {
 		Sequence: sequenceOf(o.Events), Figures: map[Figure]float64{
 			Throughput: o.Result.Throughput.SpansPerSecond, Drain: o.Result.Run.DrainSeconds,
 		}}
+	if j, failed := reports.First(o.Result.Invariants, o.Result.Expectations); failed {
+		r.Reason = j.Name + ": " + j.Detail
+	}
 	for _, w := range o.Result.Workers {
 		r.Restarts += w.Restarts
 	}

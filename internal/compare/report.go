@@ -125,7 +125,7 @@ func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Ro
 				options.FormatCount(row.Processes, "process"), fmt.Sprintf(format, args...)))
 		}
 		if !row.Same.Verdict {
-			beyond("the verdict is %q, predicted was %q", row.Measured[0].Verdict, row.Predicted[0].Verdict)
+			beyond("the verdict is %q, predicted was %q", row.Measured[0].verdict(), row.Predicted[0].verdict())
 		}
 		for _, p := range row.Pairs {
 			switch {
@@ -139,6 +139,14 @@ func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Ro
 		}
 	}
 	return r
+}
+
+// verdict is that with its reason.
+func (r Run) verdict() string {
+	if r.Reason == "" {
+		return r.Verdict
+	}
+	return r.Verdict + " (" + r.Reason + ")"
 }
 
 // freshFloor is below what a freshness is as good as none, in seconds: the deadlines are whole
