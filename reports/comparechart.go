@@ -31,6 +31,7 @@ const (
 	compareHeight = 130 // of a panel
 	compareSpace  = 44  // above it
 	compareDot    = 3.5
+	compareRoom   = 1.2 // above the highest dot, for its error
 	compareShift  = 0.08 // of a process, to each side: dots at the same place would hide each other
 )
 
@@ -63,7 +64,7 @@ func (f Compared) paint(p panel) {
 		greatest = max(greatest, row.Predicted.High, row.Measured.High)
 	}
 	p.xMax = float64(most) + 0.5
-	p.fitY(greatest, 1e-6)
+	p.fitY(greatest*compareRoom, 1e-6)
 	p.gridY()
 	p.heading(f.Name)
 	for _, row := range f.Rows {
