@@ -72,6 +72,9 @@ func (p Page) Write(w io.Writer) error {
 	view := pageView{Page: p, storyView: story, Class: p.class(), Account: p.Result.Ledger.equation(),
 		Figures: p.Result.figures(), Durations: p.Result.durations()}
 	view.ChartNote = note
+	if p.Decisive.At != nil {
+		view.ShowAt = fmt.Sprintf("%.3f", *p.Decisive.At)
+	}
 	for _, chart := range p.Timeline.Charts() {
 		wide, err := inline(chart.Chart, "wide", chart.Heading)
 		if err != nil {

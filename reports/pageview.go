@@ -19,6 +19,8 @@ type pageView struct {
 	Figures   []figure
 	Durations []duration
 	Charts    []pageChart
+	// ShowAt is when what decided happened, as a number of seconds; "" if that is not known.
+	ShowAt string
 	// ChartNote says what was thinned.
 	ChartNote string
 	Faults    []pageFault
