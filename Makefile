@@ -1,6 +1,6 @@
 # What each target does is in the script of its name; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help tools lint test library property mutants fuzz bench build services services-down clean
+.PHONY: help tools lint test library seeds property mutants fuzz bench build services services-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ library: tools ## every scenario of the library, in virtual time, on fakes and o
 	go run ./cmd/simulate run all --seeds 1..2
 	@scripts/library.sh --world fakes
 	@JOBS=3 scripts/library.sh --world real --servers start
+
+seeds: ## every scenario of the library, and swarm, with SEEDS (default 1..1000) in virtual time
+	go run ./cmd/simulate run all --seeds $(or $(SEEDS),1..1000) --out runs/seeds
 
 property: ## the property tests alone
 	go test -run Property ./...

@@ -51,8 +51,10 @@ type Result struct {
 	// the segment waited for, and any delay in sending.
 	Latency Quantiles `json:"latency_seconds"`
 	// Faults in the order in which they began, and then those whose moment never came.
-	Faults  []FaultSummary `json:"faults"`
-	Harness HarnessSummary `json:"harness"`
+	Faults []FaultSummary `json:"faults"`
+	// Coverage counts which stages workers and consumer were in when the faults began.
+	Coverage Coverage       `json:"coverage,omitempty"`
+	Harness  HarnessSummary `json:"harness"`
 	// Pauses counts the times that the input of a shard was paused.
 	Pauses int        `json:"pauses"`
 	Run    RunSummary `json:"run"`

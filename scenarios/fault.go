@@ -79,13 +79,13 @@ func (f *Fault) UnmarshalText(text []byte) error {
 // arguments reads what follows the verb.
 func (w *words) arguments(f *Fault, use *Usage) {
 	f.Target = w.target(use)
-	if use.takes(argDirection) {
+	if use.Takes(TakesDirection) {
 		if next := Direction(w.peek()); next == Requests || next == Answers {
 			f.Direction = next
 			w.at++
 		}
 	}
-	if use.takes(argBy) {
+	if use.Takes(TakesBy) {
 		w.literal("by")
 		if use.Verb == VerbJump {
 			f.By = w.shift()
@@ -93,11 +93,11 @@ func (w *words) arguments(f *Fault, use *Usage) {
 			f.By = w.length()
 		}
 	}
-	if use.takes(argTo) {
+	if use.Takes(TakesTo) {
 		w.literal("to")
 		f.To = w.bytesPerSecond()
 	}
-	if use.takes(argFor) || use.takes(argMaybeFor) && w.peek() == "for" {
+	if use.Takes(TakesFor) || use.Takes(TakesMaybeFor) && w.peek() == "for" {
 		w.literal("for")
 		f.For = w.length()
 	}

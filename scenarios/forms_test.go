@@ -32,7 +32,9 @@ func TestFormsParseBack(t *testing.T) {
 		"at 5s jump clock by -30s for 5s", "at 5s jump partition 3 by 1m0s", "at 5s wipe redis",
 		"at 5s black-hole kafka for 2s", "at 5s fail partition 3 for 2s", "at 1s cut redis",
 		"at 5s slow-start worker 1 by 2s for 10s", "at 5s crash-loop worker 1 for 5s",
-		"when 20000 spans sent resume worker 1")
+		"when 20000 spans sent resume worker 1", "when worker 1 is producing crash worker 1",
+		"when worker 0 is acknowledging from 5s hang worker 0 for 1s",
+		"when consumer is committing crash consumer")
 	for _, use := range Uses() {
 		add(func() encoding.TextUnmarshaler { return new(Fault) }, use.Example)
 	}

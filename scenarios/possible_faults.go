@@ -77,10 +77,12 @@ func (p *possible) checkMoment(path string, f Fault) {
 			p.expect(times <= occurrencesMax, path, "%v happens %d times within %v, and may %d times", m,
 				times, p.Duration, occurrencesMax)
 		}
-	case MomentRestarted:
-		if p.knows("topology") {
+	case MomentRestarted, MomentStage:
+		if p.knows("topology") && m.Worker != OfConsumer {
 			p.hasWorker(path, m.Worker)
 		}
+		p.expect(m.At < p.Duration || !p.knows("duration"), path,
+			"%v is after the load has ended: duration is %v", m, p.Duration)
 	case MomentSent, MomentFlushed:
 		p.checkCount(path, m)
 	}
@@ -119,12 +121,15 @@ func (p *possible) checkCount(path string, m Moment) {
 	}
 }
 
+// ofWorker tells whether the moment is one of a worker.
+func (m Moment) ofWorker() bool { return m.Kind == MomentRestarted || m.Kind == MomentStage }
+
 // checkTarget checks that the target exists and can be hit.
 func (p *possible) checkTarget(path string, f Fault) {
 	switch f.Target.Kind {
 	case TargetWorker:
 		// Twice the same worker is one problem.
-		if p.knows("topology") && !(f.When.Kind == MomentRestarted && f.When.Worker == f.Target.N) {
+		if p.knows("topology") && !(f.When.ofWorker() && f.When.Worker == f.Target.N) {
 			p.hasWorker(path, f.Target.N)
 		}
 	case TargetPartition:
@@ -189,7 +194,7 @@ func (p *possible) window(f Fault) (from, to time.Duration) {
 	switch f.When.Kind {
 	case MomentAt:
 		return f.When.At, f.When.At
-	case MomentEvery, MomentRandomly:
+	case MomentEvery, MomentRandomly, MomentStage:
 		return f.When.At, p.Duration
 	}
 	return 0, p.Duration

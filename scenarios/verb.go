@@ -30,15 +30,16 @@ const (
 	VerbJump      Verb = "jump"
 )
 
-// argument is something that a verb takes after its target.
-type argument int
+// Argument is something that a verb takes after its target.
+type Argument int
 
+// The arguments: two of them may be left out.
 const (
-	argDirection argument = iota // may be given
-	argBy                        // must
-	argTo                        // must
-	argFor                       // must
-	argMaybeFor                  // may
+	TakesDirection Argument = iota // may be given
+	TakesBy                        // must
+	TakesTo                        // must
+	TakesFor                       // must
+	TakesMaybeFor                  // may
 )
 
 // Usage is what a verb can be used for.
@@ -51,7 +52,7 @@ type Usage struct {
 	// Example is one whole fault.
 	Example string
 
-	arguments []argument
+	arguments []Argument
 }
 
 // Form is how the use is written behind the moment, with what may be left out in brackets.
@@ -70,12 +71,13 @@ func (u *Usage) Form() string {
 	return text
 }
 
-var argumentForms = map[argument]string{
-	argDirection: "[requests|answers]", argBy: "by DURATION", argTo: "to SIZE/s",
-	argFor: "for DURATION", argMaybeFor: "[for DURATION]",
+var argumentForms = map[Argument]string{
+	TakesDirection: "[requests|answers]", TakesBy: "by DURATION", TakesTo: "to SIZE/s",
+	TakesFor: "for DURATION", TakesMaybeFor: "[for DURATION]",
 }
 
-func (u *Usage) takes(a argument) bool { return slices.Contains(u.arguments, a) }
+// Takes tells whether the verb takes an argument.
+func (u *Usage) Takes(a Argument) bool { return slices.Contains(u.arguments, a) }
 
 var (
 	workerTargets = []TargetKind{TargetWorker, TargetAnyWorker, TargetAllWorkers}
@@ -86,57 +88,57 @@ var (
 var uses = []Usage{
 	{VerbHang, workerTargets, "The worker process is frozen (SIGSTOP): it keeps its connections and " +
 		"does nothing. Without an end the supervisor must notice and kill it.",
-		"at 5s hang worker 1 for 3s", []argument{argMaybeFor}},
+		"at 5s hang worker 1 for 3s", []Argument{TakesMaybeFor}},
 	{VerbHang, []TargetKind{TargetConsumer}, "The consumer is frozen with all its workers.",
-		"at 5s hang consumer for 3s", []argument{argFor}},
+		"at 5s hang consumer for 3s", []Argument{TakesFor}},
 	{VerbHang, serverTargets, "The server's process is frozen: connections stay open and nothing " +
-		"answers.", "at 5s hang redis for 2s", []argument{argFor}},
+		"answers.", "at 5s hang redis for 2s", []Argument{TakesFor}},
 	{VerbResume, append(slices.Clone(workerTargets), TargetConsumer), "What was frozen is woken " +
 		"(SIGCONT), if nobody has killed it since.", "when 20000 spans sent resume worker 1", nil},
 	{VerbCrash, workerTargets, "The worker process is killed without warning (SIGKILL).",
 		"at 5s crash any worker", nil},
 	{VerbCrash, []TargetKind{TargetConsumer}, "The consumer is killed (SIGKILL), and is started again " +
 		"at once, or after that time. Its workers must end by themselves.",
-		"at 5s crash consumer for 1s", []argument{argMaybeFor}},
+		"at 5s crash consumer for 1s", []Argument{TakesMaybeFor}},
 	{VerbCrash, []TargetKind{TargetKafka}, "The broker is killed (SIGKILL) and started again with its " +
-		"data after that time.", "at 5s crash kafka for 3s", []argument{argFor}},
+		"data after that time.", "at 5s crash kafka for 3s", []Argument{TakesFor}},
 	{VerbCrashLoop, workerTargets, "Each process of the worker is killed as soon as it was started, " +
-		"until that time is over.", "at 5s crash-loop worker 1 for 5s", []argument{argFor}},
+		"until that time is over.", "at 5s crash-loop worker 1 for 5s", []Argument{TakesFor}},
 	{VerbSlowStart, workerTargets, "Each process of the worker that starts within that time is frozen " +
 		"for a while before it does anything.", "at 5s slow-start worker 1 by 2s for 10s",
-		[]argument{argBy, argFor}},
+		[]Argument{TakesBy, TakesFor}},
 	{VerbStop, []TargetKind{TargetConsumer}, "The consumer is asked to stop, as by SIGTERM, and drains; it " +
-		"is started again after that time.", "at 5s stop consumer for 2s", []argument{argFor}},
+		"is started again after that time.", "at 5s stop consumer for 2s", []Argument{TakesFor}},
 	{VerbStop, serverTargets, "The server is stopped and started again with its data after that time.",
-		"at 5s stop kafka for 5s", []argument{argFor}},
+		"at 5s stop kafka for 5s", []Argument{TakesFor}},
 	{VerbRebalance, []TargetKind{TargetGroup}, "A second consumer joins the group, takes over a part of " +
-		"the partitions, and leaves after that time.", "at 5s rebalance for 5s", []argument{argFor}},
+		"the partitions, and leaves after that time.", "at 5s rebalance for 5s", []Argument{TakesFor}},
 	{VerbSlow, serverTargets, "All that goes over the network to the server, or comes from it, is delayed.",
-		"at 5s slow redis answers by 20ms for 3s", []argument{argDirection, argBy, argMaybeFor}},
+		"at 5s slow redis answers by 20ms for 3s", []Argument{TakesDirection, TakesBy, TakesMaybeFor}},
 	{VerbThrottle, serverTargets, "The network to the server lets through only so many bytes per second " +
 		"and connection.", "at 5s throttle kafka requests to 200KiB/s for 3s",
-		[]argument{argDirection, argTo, argMaybeFor}},
+		[]Argument{TakesDirection, TakesTo, TakesMaybeFor}},
 	{VerbCut, serverTargets, "All connections to the server are closed once; new ones can be opened.",
 		"every 2s cut redis", nil},
 	{VerbRefuse, serverTargets, "All connections to the server are closed, and new ones are refused.",
-		"at 5s refuse kafka for 3s", []argument{argFor}},
+		"at 5s refuse kafka for 3s", []Argument{TakesFor}},
 	{VerbBlackHole, serverTargets, "The network swallows what goes to the server, or what comes from it, " +
 		"or both; then the connections are closed. An answer that is lost has had its effect.",
-		"at 5s black-hole redis answers for 2s", []argument{argDirection, argFor}},
+		"at 5s black-hole redis answers for 2s", []Argument{TakesDirection, TakesFor}},
 	{VerbPause, []TargetKind{TargetRedis}, "Redis answers nobody for that time (CLIENT PAUSE).",
-		"at 5s pause redis for 1s", []argument{argFor}},
+		"at 5s pause redis for 1s", []Argument{TakesFor}},
 	{VerbFill, []TargetKind{TargetRedis}, "Redis' memory limit is set to what it uses (maxmemory), so " +
 		"that it takes nothing more until that time is over. The fake refuses what needs room.", "at 5s fill redis for 5s",
-		[]argument{argFor}},
+		[]Argument{TakesFor}},
 	{VerbWipe, []TargetKind{TargetRedis}, "Redis ends and is started again without its data, at once or " +
 		"after that time. What Redis alone held is lost, and the ledger says so.", "at 5s wipe redis",
-		[]argument{argMaybeFor}},
+		[]Argument{TakesMaybeFor}},
 	{VerbFail, []TargetKind{TargetKafka, TargetPartition}, "The broker answers every produce request " +
 		"of the pipeline, or those for that partition of the output topic, with an error.",
-		"at 5s fail kafka for 3s", []argument{argFor}},
+		"at 5s fail kafka for 3s", []Argument{TakesFor}},
 	{VerbJump, []TargetKind{TargetClock, TargetPartition}, "The producers' clock is set forward or back: " +
 		"the timestamps of all messages, or of those of that partition.",
-		"at 5s jump clock by -30s for 5s", []argument{argBy, argMaybeFor}},
+		"at 5s jump clock by -30s for 5s", []Argument{TakesBy, TakesMaybeFor}},
 }
 
 // Uses returns what can be done to what, a row per meaning of a verb.
@@ -198,4 +200,27 @@ func (w *words) verb() (*Usage, bool) {
 			strings.Join(targets, ", "))
 	}
 	return first, true
+}
+
+// Kind is what the fault does to what kind of target: "crash worker", whichever it is.
+func (f Fault) Kind() string { return kindOf(f.Verb, f.Target.Kind) }
+
+func kindOf(verb Verb, target TargetKind) string {
+	if slices.Contains(workerTargets, target) {
+		target = TargetWorker
+	}
+	return strings.TrimSpace(string(verb) + " " + string(target))
+}
+
+// Kinds returns all kinds of fault, in the order of Uses.
+func Kinds() []string {
+	var list []string
+	for _, u := range uses {
+		for _, target := range u.Targets {
+			if kind := kindOf(u.Verb, target); !slices.Contains(list, kind) {
+				list = append(list, kind)
+			}
+		}
+	}
+	return list
 }

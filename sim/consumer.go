@@ -30,6 +30,7 @@ type consumer struct {
 	consumer *core.Consumer
 	member   *member
 	spawner  *spawner
+	doing    *doing
 	stop     context.CancelFunc
 	ended    bool
 	err      error
@@ -91,8 +92,9 @@ func (c *consumer) open() (err error) {
 	costs := c.costs.Program
 	cpu := &processor{k: c.Kernel, host: c.on.pipeline, used: &c.on.consumers}
 	store := client{redis: c.redis, who: harness.Process{Consumer: c.index, Worker: reports.NoWorker},
-		journal: c.setup.Sink.Journal, conn: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
-		perCall: costs.Call, attach: costs.Attach}
+		journal: c.setup.Sink.Journal, conns: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
+		perCall: costs.Call, attach: costs.Attach, doing: c.newDoing()}
+	c.doing, c.member.doing = store.doing, store.doing
 	life, index := c.life, c.index
 	ports := core.Ports{
 		Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/flusher"
+	"sluice/scenarios"
 	"sluice/sim/kernel"
 )
 
@@ -23,6 +24,7 @@ type member struct {
 	*group
 	conn    *conn
 	process *kernel.Process
+	doing   *doing
 	static  string         // the instance id; "" for a dynamic member
 	silent  time.Time      // since when it is not heard of; zero while it is
 	gone    bool           // the group has given it up
@@ -159,6 +161,9 @@ func (g *group) balance() {
 
 // Poll implements flusher.Source.
 func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flusher.Fetch, error) {
+	if m.doing != nil {
+		m.doing.tell(scenarios.CallPoll)
+	}
 	until := m.k.Now().Add(wait)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -231,6 +236,8 @@ const commitMax = 10 * time.Second
 
 // Commit implements flusher.Source.
 func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
+	m.doing.enter(scenarios.CallCommit)
+	defer m.doing.leave(scenarios.CallCommit)
 	var failed error
 	err := m.conn.ask(ctx, commitMax, 0, small, func() (int, time.Duration) {
 		for _, message := range last {

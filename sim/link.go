@@ -22,6 +22,8 @@ type request struct {
 	serve func() (bytes int, more time.Duration)
 	cost  time.Duration
 	from  *conn
+	there bool // it has arrived
+	back  bool // its answer is on its way
 	done  bool
 	err   error
 	cond  *kernel.Cond
@@ -117,26 +119,43 @@ func (c *conn) throttled(direction, bytes int) time.Duration {
 func (c *conn) ask(
 	ctx context.Context, within, cost time.Duration, bytes int, serve func() (int, time.Duration),
 ) error {
+	until := c.k.Elapsed() + within
+	r, err := c.send(ctx, cost, bytes, serve)
+	if err != nil {
+		return err
+	}
+	return r.wait(ctx, within == patient, until)
+}
+
+// send is the first half of ask: the answer has yet to come.
+func (c *conn) send(
+	ctx context.Context, cost time.Duration, bytes int, serve func() (int, time.Duration),
+) (*request, error) {
 	l := c.link
-	until := l.k.Elapsed() + within
 	if !l.k.Alive() {
-		return errBroken // what unwinds does nothing
+		return nil, errBroken // what unwinds does nothing
 	}
 	if l.refused > 0 {
 		if err := l.k.Sleep(ctx, l.hop); err != nil {
-			return err
+			return nil, err
 		}
-		return fmt.Errorf("%s: connection refused", l.name)
+		return nil, fmt.Errorf("%s: connection refused", l.name)
 	}
 	r := &request{serve: serve, cost: cost, from: c, cond: l.k.NewCond(l.name)}
 	l.under = append(l.under, r)
 	l.k.After(l.hop+l.slow[requests]+c.pass(requests, bytes), func() { l.arrive(r) })
+	return r, nil
+}
+
+// wait returns when the answer has come, or none will, or has until a time since the start; if for ever,
+// it waits without end.
+func (r *request) wait(ctx context.Context, forEver bool, until time.Duration) error {
 	for !r.done {
 		var err error
-		if within == patient {
+		if forEver {
 			err = r.cond.Wait(ctx)
 		} else {
-			err = r.cond.WaitFor(ctx, until-l.k.Elapsed())
+			err = r.cond.WaitFor(ctx, until-r.from.k.Elapsed())
 		}
 		if err != nil {
 			return err
@@ -150,6 +169,15 @@ const patient time.Duration = 0
 
 // arrive is what happens to a request at the server's door.
 func (l *link) arrive(r *request) {
+	if r.there {
+		return // it was let through sooner
+	}
+	r.there = true
+	l.admit(r)
+}
+
+// admit gives a request that has arrived to the server.
+func (l *link) admit(r *request) {
 	switch {
 	case r.done: // its connection broke
 	case l.swallow[requests] > 0: // and so nobody will ever hear of it
@@ -177,6 +205,7 @@ func (l *link) serve(r *request) {
 	if l.swallow[answers] > 0 {
 		return
 	}
+	r.back = true
 	l.k.After(wait+l.hop+l.slow[answers]+r.from.pass(answers, bytes), func() { l.finish(r, nil) })
 }
 
@@ -222,10 +251,28 @@ func (l *link) freeze() (undo func() error) {
 		waited := l.waits
 		l.waits = nil
 		for _, r := range waited {
-			l.arrive(r)
+			l.admit(r)
 		}
 		l.thawed.Broadcast()
 		return nil
+	}
+}
+
+// letThrough lets go on what had been waiting for its turn, once nothing throttles a direction.
+func (l *link) letThrough(sides []int) {
+	for _, side := range sides {
+		if len(l.rates[side]) > 0 {
+			continue
+		}
+		for _, r := range l.under {
+			r.from.free[side] = l.k.Now()
+			switch {
+			case side == requests && !r.there:
+				l.k.After(l.hop+l.slow[side], func() { l.arrive(r) })
+			case side == answers && r.back:
+				l.k.After(l.hop+l.slow[side], func() { l.finish(r, nil) })
+			}
+		}
 	}
 }
 
@@ -264,6 +311,7 @@ func (l *link) breakDown(f scenarios.Fault) (undo func() error, ok bool) {
 				at := slices.Index(l.rates[side], int64(f.To))
 				l.rates[side] = slices.Delete(l.rates[side], at, at+1)
 			}
+			l.letThrough(sides)
 			return nil
 		}, true
 	case scenarios.VerbBlackHole:

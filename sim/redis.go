@@ -1,9 +1,13 @@
 package sim
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"slices"
 	"time"
 
 	"sluice/buffer"
@@ -14,37 +18,104 @@ import (
 	"sluice/sim/kernel"
 )
 
-// redis is one server over the reference store. Each call is one request, and has its effect at one
-// moment.
+// redis is one server over the reference store, or a cluster of them, by slots. Each call is one request
+// to each node that it concerns, and has its effect there at one moment.
 type redis struct {
-	*link
-	own     *conn // of what belongs to no process
+	nodes   []*node
 	costs   Redis
 	options buffer.Options
-	store   *memstore.Store
-	full    int // faults under which it has no room
 }
 
-func newRedis(k *kernel.Kernel, costs Costs, on *hosts, options buffer.Options) *redis {
-	l := newLink(k, "redis", costs.Network.Hop, k.NewServer("redis", on.shared))
-	return &redis{link: l, own: l.connect(), costs: costs.Redis, options: options,
-		store: memstore.New(options)}
+// node is a server with what is in its slots.
+type node struct {
+	*link
+	own   *conn // of what belongs to no process
+	store *memstore.Store
+	full  int // faults under which it has no room
 }
 
-// Break does a fault to the server or to the way to it.
+// clusterNodes is how many nodes a cluster has, as one has that the program starts on real servers.
+const clusterNodes = 3
+
+// nodesOf returns how many nodes a run has: a cluster, if a fault names one of them.
+func nodesOf(s scenarios.Scenario) int {
+	if slices.ContainsFunc(s.Faults, func(f scenarios.Fault) bool {
+		return f.Target.Kind == scenarios.TargetRedis && f.Target.N != scenarios.AllNodes
+	}) {
+		return clusterNodes
+	}
+	return 1
+}
+
+func newRedis(
+	k *kernel.Kernel, costs Costs, on *hosts, options buffer.Options, nodes int,
+) *redis {
+	r := &redis{costs: costs.Redis, options: options}
+	for n := range nodes {
+		name := "redis"
+		if nodes > 1 {
+			name = fmt.Sprintf("redis node %d", n)
+		}
+		l := newLink(k, name, costs.Network.Hop, k.NewServer(name, on.shared))
+		r.nodes = append(r.nodes, &node{link: l, own: l.connect(), store: memstore.New(options)})
+	}
+	return r
+}
+
+// ofTrace and ofShard return which node has the slot of a key. (The hash is not Redis' own.)
+func (r *redis) ofTrace(key buffer.TraceKey) int {
+	if len(r.nodes) == 1 {
+		return 0
+	}
+	return int(crc32.ChecksumIEEE(key.Trace[:]) % uint32(len(r.nodes)))
+}
+
+func (r *redis) ofShard(shard buffer.Shard) int {
+	name := binary.BigEndian.AppendUint32(nil, uint32(shard))
+	return int(crc32.ChecksumIEEE(name) % uint32(len(r.nodes)))
+}
+
+// Break does a fault to a node or all of them, or to the way there.
 func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
+	var undos []func() error
+	for n, node := range r.nodes {
+		if f.Target.N != scenarios.AllNodes && f.Target.N != n {
+			continue
+		}
+		end, err := node.fault(f, r.options)
+		if err != nil {
+			return nil, err
+		}
+		if end != nil {
+			undos = append(undos, end)
+		}
+	}
+	if len(undos) == 0 {
+		return nil, nil
+	}
+	return func() error {
+		for _, undo := range undos {
+			if err := undo(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
+
+func (n *node) fault(f scenarios.Fault, options buffer.Options) (undo func() error, err error) {
 	switch f.Verb {
 	case scenarios.VerbFill:
-		r.full++
+		n.full++
 		return func() error {
-			r.full--
+			n.full--
 			return nil
 		}, nil
 	case scenarios.VerbWipe:
-		r.store = memstore.New(r.options)
-		return r.refuse(), nil
+		n.store = memstore.New(options)
+		return n.refuse(), nil
 	}
-	undo, ok := r.breakDown(f)
+	undo, ok := n.breakDown(f)
 	if !ok {
 		return nil, fmt.Errorf("world virtual knows no %s of redis", f.Verb)
 	}
@@ -53,14 +124,42 @@ func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
 
 // Memory implements flusher.MemoryMeter: a node is full, or it has room.
 func (r *redis) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
-	node := buffer.NodeMemory{Node: "redis"}
-	err := r.own.ask(ctx, patient, r.costs.Call, small, func() (int, time.Duration) {
-		if r.full > 0 {
-			node.Used, node.Max = 1, 1
+	var list []buffer.NodeMemory
+	for _, n := range r.nodes {
+		memory := buffer.NodeMemory{Node: n.name}
+		err := n.own.ask(ctx, patient, r.costs.Call, small, func() (int, time.Duration) {
+			if n.full > 0 {
+				memory.Used, memory.Max = 1, 1
+			}
+			return small, 0
+		})
+		if err != nil {
+			return nil, err
 		}
-		return small, 0
-	})
-	return []buffer.NodeMemory{node}, err
+		list = append(list, memory)
+	}
+	return list, nil
+}
+
+// leftovers are those of all nodes.
+func (r *redis) leftovers(ctx context.Context) (all buffer.Leftovers, err error) {
+	for _, n := range r.nodes {
+		left, err := n.store.Leftovers(ctx)
+		if err != nil {
+			return all, err
+		}
+		all.Held, all.Shards = append(all.Held, left.Held...), append(all.Shards, left.Shards...)
+	}
+	all.Sort()
+	return all, nil
+}
+
+// used is what all nodes have served.
+func (r *redis) used() (sum time.Duration) {
+	for _, n := range r.nodes {
+		sum += n.used
+	}
+	return sum
 }
 
 // small is how many bytes a request or an answer has that carries no spans.
@@ -69,7 +168,7 @@ const small = 100
 // client is a process's way to the store.
 type client struct {
 	*redis
-	conn *conn
+	conns []*conn // by node
 	// who asks, for the journal.
 	who     harness.Process
 	journal *harness.Journal
@@ -79,36 +178,126 @@ type client struct {
 	// and for every 1,000 bytes of one that it loads.
 	cpu                       *processor
 	perCall, attach, load, kb time.Duration
+	// doing notes its calls; nil: nobody asks.
+	doing *doing
 }
 
 var _ buffer.Store = client{}
 
-// call makes one call, which costs the server its time per call and the given one beside it, and that
-// of what is loaded.
+// connect returns a connection to each node.
+func (r *redis) connect() []*conn {
+	conns := make([]*conn, len(r.nodes))
+	for i, n := range r.nodes {
+		conns[i] = n.connect()
+	}
+	return conns
+}
+
+// call makes one call to a node, which costs the server its time per call and the given one beside it,
+// and that of what is loaded.
 func call[T any](
-	ctx context.Context, c client, cost time.Duration, bytes int,
-	do func(context.Context) (T, error),
+	ctx context.Context, c client, name string, at int, cost time.Duration, bytes int,
+	do func(context.Context, *node) (T, error),
 ) (T, error) {
-	var answer T
-	var failed error
+	c.doing.enter(name)
+	defer c.doing.leave(name)
 	c.cpu.compute(c.perCall)
 	c.cpu.settle()
-	spans, loaded := 0, 0
-	err := c.conn.ask(ctx, c.answerMax, c.costs.Call+cost, bytes, func() (int, time.Duration) {
-		answer, failed = do(context.Background())
-		spans, loaded = spansOf(answer)
-		return small + loaded, each(spans, c.costs.Flush)
+	w := sendTo(ctx, c, at, cost, bytes, do)
+	return w.wait(ctx)
+}
+
+// way is a call that is under way to a node.
+type way[T any] struct {
+	c             client
+	request       *request
+	until         time.Duration
+	answer        T
+	failed, err   error
+	spans, loaded int
+}
+
+func sendTo[T any](
+	ctx context.Context, c client, at int, cost time.Duration, bytes int,
+	do func(context.Context, *node) (T, error),
+) *way[T] {
+	w, n := &way[T]{c: c}, c.nodes[at]
+	w.until = n.k.Elapsed() + c.answerMax
+	w.request, w.err = c.conns[at].send(ctx, c.costs.Call+cost, bytes, func() (int, time.Duration) {
+		w.answer, w.failed = do(context.Background(), n)
+		w.spans, w.loaded = spansOf(w.answer)
+		return small + w.loaded, each(w.spans, c.costs.Flush)
 	})
+	return w
+}
+
+// wait returns the answer when it has come.
+func (w *way[T]) wait(ctx context.Context) (T, error) {
+	err := w.err
+	if err == nil {
+		err = w.request.wait(ctx, false, w.until)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return *new(T), ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
-		return *new(T), fmt.Errorf("no answer within %v: %w", c.answerMax, buffer.ErrUnavailable)
+		return *new(T), fmt.Errorf("no answer within %v: %w", w.c.answerMax, buffer.ErrUnavailable)
 	case err != nil:
 		return *new(T), fmt.Errorf("%w: %w", buffer.ErrUnavailable, err)
 	}
-	c.cpu.compute(each(spans, c.load) + perKB(loaded, c.kb))
-	return answer, failed
+	w.c.cpu.compute(each(w.spans, w.c.load) + perKB(w.loaded, w.c.kb))
+	return w.answer, w.failed
+}
+
+// burden is what a part of a call costs the server, and how many bytes go there.
+type burden struct {
+	cost  time.Duration
+	bytes int
+}
+
+// scatter makes a call about traces: to each node about those in its slots, all at once. With an error
+// the answers of the other nodes are there all the same.
+func scatter[E, A any](
+	ctx context.Context, c client, name string, list []E, trace func(*E) buffer.TraceKey,
+	weigh func([]E) burden, do func(context.Context, *node, []E) ([]A, error),
+) ([]A, error) {
+	if len(c.nodes) == 1 {
+		l := weigh(list)
+		return call(ctx, c, name, 0, l.cost, l.bytes, func(ctx context.Context, n *node) ([]A, error) {
+			return do(ctx, n, list)
+		})
+	}
+	c.doing.enter(name)
+	defer c.doing.leave(name)
+	c.cpu.compute(c.perCall)
+	c.cpu.settle()
+	parts, places := make([][]E, len(c.nodes)), make([][]int, len(c.nodes))
+	for i := range list {
+		at := c.ofTrace(trace(&list[i]))
+		parts[at], places[at] = append(parts[at], list[i]), append(places[at], i)
+	}
+	ways := make([]*way[[]A], len(c.nodes))
+	for at, part := range parts {
+		if len(part) > 0 {
+			l := weigh(part)
+			ways[at] = sendTo(ctx, c, at, l.cost, l.bytes, func(ctx context.Context, n *node) ([]A, error) {
+				return do(ctx, n, part)
+			})
+		}
+	}
+	answers := make([]A, len(list))
+	var failed error
+	for at, w := range ways {
+		if w == nil {
+			continue
+		}
+		part, err := w.wait(ctx)
+		failed = cmp.Or(failed, err)
+		for i := range part {
+			answers[places[at][i]] = part[i]
+		}
+	}
+	return answers, failed
 }
 
 // spansOf counts the spans that an answer carries, and their bytes.
@@ -127,74 +316,88 @@ func spansOf(answer any) (spans, bytes int) {
 func (c client) Attach(
 	ctx context.Context, delivery buffer.Delivery, traces []buffer.TraceBatch,
 ) ([]buffer.Attached, error) {
-	spans, bytes := 0, small
-	for _, t := range traces {
-		for _, s := range t.Subtrees {
-			spans += len(s.Spans)
-			for i := range s.Spans {
-				bytes += s.Spans[i].Size
+	weigh := func(traces []buffer.TraceBatch) burden {
+		spans, bytes := 0, small
+		for _, t := range traces {
+			for _, s := range t.Subtrees {
+				spans += len(s.Spans)
+				for i := range s.Spans {
+					bytes += s.Spans[i].Size
+				}
 			}
 		}
+		c.cpu.compute(each(spans, c.attach))
+		return burden{each(len(traces), c.costs.Trace) + each(spans, c.costs.Span), bytes}
 	}
-	c.cpu.compute(each(spans, c.attach))
-	cost := each(len(traces), c.costs.Trace) + each(spans, c.costs.Span)
-	return call(ctx, c, cost, bytes,
-		func(ctx context.Context) ([]buffer.Attached, error) {
-			if c.full > 0 {
+	return scatter(ctx, c, scenarios.CallAttach, traces,
+		func(t *buffer.TraceBatch) buffer.TraceKey { return t.TraceKey }, weigh,
+		func(ctx context.Context, n *node, traces []buffer.TraceBatch) ([]buffer.Attached, error) {
+			if n.full > 0 {
 				return nil, buffer.ErrFull
 			}
-			attached, err := c.store.Attach(ctx, delivery, traces)
+			attached, err := n.store.Attach(ctx, delivery, traces)
 			if err == nil {
-				c.journal.Attached(c.k.Now(), c.who, traces, attached)
+				c.journal.Attached(n.k.Now(), c.who, traces, attached)
 			}
 			return attached, err
 		})
 }
 
 // Enqueue implements buffer.Store.
-func (c client) Enqueue(ctx context.Context, n buffer.Shard, update buffer.QueueUpdate) error {
-	_, err := call(ctx, c, 0, small, func(ctx context.Context) (struct{}, error) {
-		err := c.store.Enqueue(ctx, n, update)
-		if err == nil {
-			c.journal.Queued(c.k.Now(), c.who, update)
-		}
-		return struct{}{}, err
-	})
+func (c client) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate) error {
+	_, err := call(ctx, c, scenarios.CallEnqueue, c.ofShard(shard), 0, small,
+		func(ctx context.Context, n *node) (struct{}, error) {
+			err := n.store.Enqueue(ctx, shard, update)
+			if err == nil {
+				c.journal.Queued(n.k.Now(), c.who, update)
+			}
+			return struct{}{}, err
+		})
 	return err
 }
 
 // Fence implements buffer.Store.
 func (c client) Fence(
-	ctx context.Context, n buffer.Shard, last buffer.Epoch,
+	ctx context.Context, shard buffer.Shard, last buffer.Epoch,
 ) (buffer.Fenced, error) {
-	return call(ctx, c, 0, small, func(ctx context.Context) (buffer.Fenced, error) {
-		return c.store.Fence(ctx, n, last)
-	})
+	return call(ctx, c, scenarios.CallFence, c.ofShard(shard), 0, small,
+		func(ctx context.Context, n *node) (buffer.Fenced, error) {
+			return n.store.Fence(ctx, shard, last)
+		})
 }
 
 // Lease implements buffer.Store.
 func (c client) Lease(
 	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
 ) (buffer.Leased, error) {
-	return call(ctx, c, 0, small, func(ctx context.Context) (buffer.Leased, error) {
-		leased, err := c.store.Lease(ctx, owner, now, limit)
-		for _, due := range leased.Due {
-			c.journal.Did(c.k.Now(), c.who, reports.SpanLeased, due.Generation)
-		}
-		return leased, err
-	})
+	return call(ctx, c, "lease", c.ofShard(owner.Shard), 0, small,
+		func(ctx context.Context, n *node) (buffer.Leased, error) {
+			leased, err := n.store.Lease(ctx, owner, now, limit)
+			for _, due := range leased.Due {
+				c.journal.Did(n.k.Now(), c.who, reports.SpanLeased, due.Generation)
+			}
+			return leased, err
+		})
+}
+
+// named is the trace of a generation.
+func named(g *buffer.Generation) buffer.TraceKey { return g.TraceKey }
+
+// weighSegments: each costs the same to claim, and to load but for its spans.
+func (c client) weighSegments(list []buffer.Generation) burden {
+	return burden{each(len(list), c.costs.Segment), small}
 }
 
 // Claim implements buffer.Store.
 func (c client) Claim(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Claim, error) {
-	return call(ctx, c, each(len(list), c.costs.Segment), small,
-		func(ctx context.Context) ([]buffer.Claim, error) {
-			claims, err := c.store.Claim(ctx, owner, list)
+	return scatter(ctx, c, "claim", list, named, c.weighSegments,
+		func(ctx context.Context, n *node, list []buffer.Generation) ([]buffer.Claim, error) {
+			claims, err := n.store.Claim(ctx, owner, list)
 			for i, claim := range claims {
 				if claim.State != buffer.ClaimOwned {
-					c.journal.Did(c.k.Now(), c.who, reports.SpanBusy, list[i])
+					c.journal.Did(n.k.Now(), c.who, reports.SpanBusy, list[i])
 				}
 			}
 			return claims, err
@@ -205,12 +408,12 @@ func (c client) Claim(
 func (c client) Load(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Loaded, error) {
-	return call(ctx, c, each(len(list), c.costs.Segment), small,
-		func(ctx context.Context) ([]buffer.Loaded, error) {
-			loaded, err := c.store.Load(ctx, owner, list)
+	return scatter(ctx, c, "load", list, named, c.weighSegments,
+		func(ctx context.Context, n *node, list []buffer.Generation) ([]buffer.Loaded, error) {
+			loaded, err := n.store.Load(ctx, owner, list)
 			for i, l := range loaded {
 				if l.Owned {
-					c.journal.Loaded(c.k.Now(), c.who, list[i], l.Spans)
+					c.journal.Loaded(n.k.Now(), c.who, list[i], l.Spans)
 				}
 			}
 			return loaded, err
@@ -221,19 +424,23 @@ func (c client) Load(
 func (c client) Ack(
 	ctx context.Context, owner buffer.Owner, flushed []buffer.Flushed,
 ) ([]buffer.AckResult, error) {
-	spans := 0
-	for _, f := range flushed {
-		spans += len(f.Spans)
+	weigh := func(flushed []buffer.Flushed) burden {
+		spans := 0
+		for _, f := range flushed {
+			spans += len(f.Spans)
+		}
+		return burden{each(len(flushed), c.costs.Segment) + each(spans, c.costs.Flush), small}
 	}
-	return call(ctx, c, each(len(flushed), c.costs.Segment)+each(spans, c.costs.Flush), small,
-		func(ctx context.Context) ([]buffer.AckResult, error) {
-			results, err := c.store.Ack(ctx, owner, flushed)
+	return scatter(ctx, c, "ack", flushed,
+		func(f *buffer.Flushed) buffer.TraceKey { return f.TraceKey }, weigh,
+		func(ctx context.Context, n *node, flushed []buffer.Flushed) ([]buffer.AckResult, error) {
+			results, err := n.store.Ack(ctx, owner, flushed)
 			for i, result := range results {
 				step := reports.SpanAckRefused
 				if result == buffer.AckDone {
 					step = reports.SpanAcked
 				}
-				c.journal.Did(c.k.Now(), c.who, step, flushed[i].Generation)
+				c.journal.Did(n.k.Now(), c.who, step, flushed[i].Generation)
 			}
 			return results, err
 		})
@@ -241,12 +448,13 @@ func (c client) Ack(
 
 // Release implements buffer.Store.
 func (c client) Release(ctx context.Context, owner buffer.Owner, release buffer.Release) error {
-	_, err := call(ctx, c, 0, small, func(ctx context.Context) (struct{}, error) {
-		err := c.store.Release(ctx, owner, release)
-		for _, back := range release.Back {
-			c.journal.Did(c.k.Now(), c.who, reports.SpanBack, back.Generation)
-		}
-		return struct{}{}, err
-	})
+	_, err := call(ctx, c, "release", c.ofShard(owner.Shard), 0, small,
+		func(ctx context.Context, n *node) (struct{}, error) {
+			err := n.store.Release(ctx, owner, release)
+			for _, back := range release.Back {
+				c.journal.Did(n.k.Now(), c.who, reports.SpanBack, back.Generation)
+			}
+			return struct{}{}, err
+		})
 	return err
 }

@@ -73,3 +73,23 @@ func BenchmarkSteady(b *testing.B) {
 	}
 	b.ReportMetric(float64(spans)/b.Elapsed().Seconds(), "spans/s")
 }
+
+// TestNodes: each fault of a node happens to it alone, and costs nothing.
+func TestNodes(t *testing.T) {
+	for _, fault := range []string{
+		"at 4s stop redis node 2 for 3s", "at 4s fill redis node 0 for 3s", "at 4s hang redis node 1 for 2s",
+	} {
+		s, _, err := scenarios.LoadWith("redis-down", nil, "faults=["+fault+"]",
+			"workload.rate=constant 500/s", "expectations.split_spans_max=unlimited")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outcome := run(t, s); outcome.Code != judge.ExitPassed {
+			t.Errorf("%s: %s", fault, outcome.Verdict())
+		}
+	}
+	if err := (sim.World{}).Can(scenarios.Fault{Verb: scenarios.VerbStop,
+		Target: scenarios.Target{Kind: scenarios.TargetRedis, N: 3}}); err == nil {
+		t.Error("there is a node 3")
+	}
+}

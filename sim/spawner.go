@@ -18,7 +18,7 @@ import (
 // spawner starts the workers of one life of a consumer, each as a child process.
 type spawner struct {
 	*System
-	consumer int // its index
+	consumer int // by index
 	parent   *kernel.Process
 	settings core.Settings
 	planted  defects.Planted
@@ -75,7 +75,8 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 		cpu := &processor{k: s.Kernel, host: s.on.pipeline, used: &s.on.workers}
 		ports := flusher.WorkerPorts{
 			Clock: s.Kernel,
-			Store: client{redis: s.redis, who: w.who, journal: s.setup.Sink.Journal, conn: s.redis.connect(), answerMax: s.settings.AnswerMax(),
+			Store: client{redis: s.redis, who: w.who, journal: s.setup.Sink.Journal,
+				conns: s.redis.connect(), answerMax: s.settings.AnswerMax(),
 				cpu: cpu, perCall: costs.Call, load: costs.Flush, kb: costs.FlushKB},
 			Producer: s.kafka.newProducer(w.process, cpu, costs.Record),
 			Encoder:  codec.New(s.settings.Options.MaxSegmentBytes),
@@ -97,9 +98,14 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 
 // Report implements flusher.Reporter.
 func (w *worker) Report(status flusher.Status) {
-	if w.Alive() {
-		w.status, w.at = status, w.Now()
-		w.setup.Sink.Journal.Stage(w.at, w.who, status.Stage.String())
+	if !w.Alive() {
+		return
+	}
+	begins := status.Stage != w.status.Stage
+	w.status, w.at = status, w.Now()
+	w.setup.Sink.Journal.Stage(w.at, w.who, status.Stage.String())
+	if begins && w.setup.Sink.Staged(w.who.Consumer, w.who.Worker, status.Stage.String()) {
+		_ = w.Sleep(w.ctx, time.Nanosecond) // what is begun now comes first
 	}
 }
 
@@ -176,6 +182,16 @@ func (s *spawner) numbers() map[int]int {
 		}
 	}
 	return numbers
+}
+
+// statuses are what the workers are doing, which the supervisor will hear of soon.
+func (s *spawner) statuses(states []flusher.WorkerState) []flusher.WorkerState {
+	for _, w := range s.workers {
+		if !w.process.Dead() && w.spec.Worker < len(states) {
+			states[w.spec.Worker].Status = w.status
+		}
+	}
+	return states
 }
 
 // each does something with every process that runs.

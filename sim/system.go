@@ -46,7 +46,7 @@ func open(setup harness.Setup, costs Costs) (*System, error) {
 	on := newHosts(k, costs.Hosts)
 	return &System{
 		Kernel: k, setup: setup, costs: costs, on: on,
-		redis:  newRedis(k, costs, on, harness.Settings(setup.Scenario).Options),
+		redis:  newRedis(k, costs, on, harness.Settings(setup.Scenario).Options, nodesOf(setup.Scenario)),
 		kafka:  newKafka(k, costs, on, setup.Scenario, setup.Sink),
 		shifts: make([]time.Duration, setup.Scenario.Topology.Partitions),
 	}, nil
@@ -64,7 +64,7 @@ func (s *System) Consumers() []harness.Consumer {
 	for _, c := range s.members {
 		if c.up() && !c.starting {
 			list = append(list, harness.Consumer{Index: c.index, Life: c.life,
-				Workers: c.consumer.Workers(), Processes: c.spawner.numbers(), Stuck: c.stuck()})
+				Workers: c.spawner.statuses(c.consumer.Workers()), Processes: c.spawner.numbers(), Stuck: c.stuck(), Calls: c.doing.list()})
 		}
 	}
 	return list
@@ -92,7 +92,9 @@ var _ harness.Redrawer = (*System)(nil)
 
 // Redraw implements harness.Redrawer: from now on the network takes its time by chance.
 func (s *System) Redraw(seed uint64) {
-	s.redis.jitter = scenarios.Stream(seed, "network to redis")
+	for _, n := range s.redis.nodes {
+		n.jitter = scenarios.Stream(seed, "network to "+n.name)
+	}
 	s.kafka.jitter = scenarios.Stream(seed, "network to kafka")
 }
 
@@ -163,7 +165,7 @@ func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 	for p := range s.kafka.input {
 		left.Waiting += s.kafka.input[p].end() - s.kafka.group.committed[p]
 	}
-	left.Store, left.Err = s.redis.store.Leftovers(ctx)
+	left.Store, left.Err = s.redis.leftovers(ctx)
 	return left
 }
 
@@ -196,7 +198,7 @@ func (s *System) Look() (judge.Look, reports.Sample) {
 		}
 		l.Consumers = append(l.Consumers, look)
 	}
-	sample.CPURedis, sample.CPUKafka = s.redis.used.Seconds(), s.kafka.used.Seconds()
+	sample.CPURedis, sample.CPUKafka = s.redis.used().Seconds(), s.kafka.used.Seconds()
 	sample.CPUWorkers, sample.CPUConsumer = s.on.workers.Seconds(), s.on.consumers.Seconds()
 	sample.CPUHarness = s.on.harness.Seconds()
 	return l, sample
@@ -207,8 +209,10 @@ func (s *System) ping(ctx context.Context) error {
 	answer := func() (int, time.Duration) { return small, 0 }
 	bound, cancel := s.WithTimeout(ctx, harness.Settings(s.setup.Scenario).AnswerMax())
 	defer cancel()
-	if err := s.redis.own.ask(bound, patient, s.costs.Redis.Call, small, answer); err != nil {
-		return fmt.Errorf("redis does not answer: %w", err)
+	for _, n := range s.redis.nodes {
+		if err := n.own.ask(bound, patient, s.costs.Redis.Call, small, answer); err != nil {
+			return fmt.Errorf("%s does not answer: %w", n.name, err)
+		}
 	}
 	if err := s.kafka.connect().ask(bound, patient, 0, small, answer); err != nil {
 		return fmt.Errorf("kafka does not answer: %w", err)

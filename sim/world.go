@@ -36,8 +36,9 @@ func (w World) Validate() error { return w.costs().Validate() }
 
 // Can implements harness.World.
 func (World) Can(f scenarios.Fault) error {
-	if f.Target.Kind == scenarios.TargetRedis && f.Target.N > 0 {
-		return fmt.Errorf("world virtual has one Redis, so there is no node %d", f.Target.N)
+	if f.Target.Kind == scenarios.TargetRedis && f.Target.N >= clusterNodes {
+		return fmt.Errorf("there is no node %d: Redis is a cluster of %d here if a fault names a node, "+
+			"numbered from 0", f.Target.N, clusterNodes)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (d runDirectory) open(to *streams) (p past, err error) {
 	}
 	p.flags = worldFlags{World: p.result.World, Servers: d.Servers, Redis: d.Redis, Kafka: d.Kafka,
 		Defect: p.result.Defect, Ports: p.result.PortFaults}
-	p.config, err = p.flags.config(scenario{s, places}, to.err)
+	p.config, err = p.flags.config(scenario{Scenario: s, places: places}, to.err)
 	return p, err
 }
 

@@ -18,6 +18,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/portfault"
 	"sluice/internal/process"
+	"sluice/internal/swarm"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/internal/yamlfile"
@@ -48,6 +49,7 @@ func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
 	if cfg.PortFaults, err = portfault.Parse(strings.Join(f.Ports, "\n")); err != nil {
 		return cfg, usageError{err}
 	}
+	cfg.PortFaults = append(cfg.PortFaults, s.ports...)
 	if cfg.World, err = f.world(); err != nil {
 		return cfg, usageError{err}
 	}
@@ -107,7 +109,7 @@ func (f worldFlags) virtual() (harness.World, error) {
 
 // scenarioFlags name a scenario and change it.
 type scenarioFlags struct {
-	Scenario string          `arg:"" help:"Name of a scenario of the library, or a .yaml file." completion-predictor:"scenario"`
+	Scenario string          `arg:"" help:"Name of a scenario of the library, a .yaml file, or swarm: one that is drawn by the seed." completion-predictor:"scenario"`
 	Seed     *uint64         `help:"Root seed of all random choices, instead of the scenario's."`
 	Duration *time.Duration  `help:"Duration of the load, instead of the scenario's."`
 	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's."`
@@ -119,6 +121,8 @@ type scenarioFlags struct {
 type scenario struct {
 	scenarios.Scenario
 	places yamlfile.Places
+	// ports are faults at ports that come with it.
+	ports portfault.List
 }
 
 // sets returns all changes in the form of --set.
@@ -145,6 +149,9 @@ func (f scenarioFlags) load(in worldFlags) (scenario, error) {
 	if err != nil {
 		return scenario{}, err
 	}
+	if f.Scenario == swarm.Name {
+		return f.draw(around)
+	}
 	s, places, err := around.Load(f.Scenario, os.ReadFile, f.sets()...)
 	var problems yamlfile.Problems
 	if errors.As(err, &problems) && slices.Contains(f.Set, "faults=[]") {
@@ -154,14 +161,33 @@ func (f scenarioFlags) load(in worldFlags) (scenario, error) {
 	if err != nil {
 		return scenario{}, usageError{err}
 	}
-	return scenario{s, places}, nil
+	return scenario{Scenario: s, places: places}, nil
+}
+
+// draw draws the scenario of a seed, 1 if none is given, of what the world can do.
+func (f scenarioFlags) draw(around scenarios.Around) (scenario, error) {
+	seed := scenarios.Default().Seed
+	if f.Seed != nil {
+		seed = *f.Seed
+	}
+	drawn, err := swarm.Draw(seed, swarm.SizeMax, around.Can)
+	if err != nil {
+		return scenario{}, err
+	}
+	around.Restarts = true // by ports, and by faults that may come too late
+	text := func(string) ([]byte, error) { return []byte(drawn.Scenario.String()), nil }
+	s, places, err := around.Load(swarm.Name+".yaml", text, f.sets()...)
+	if err != nil {
+		return scenario{}, usageError{err}
+	}
+	return scenario{Scenario: s, places: places, ports: drawn.Ports}, nil
 }
 
 // runCommand is "simulate run".
 type runCommand struct {
 	scenarioFlags
 	worldFlags
-	Seeds            *seedRange `help:"Run with each seed of a range, on all cores, and print a table; the scenario may be all." placeholder:"1..1000"`
+	Seeds            *seedRange `help:"Run with each seed of a range, on all cores, and print a table; the scenario may be all: the library and swarm." placeholder:"1..1000"`
 	CheckDeterminism bool       `help:"Run twice, and fail with exit code 12 if not the same happened."`
 	Out              string     `help:"Directory of the results." placeholder:"runs/NAME-SEED"`
 	Quiet            bool       `short:"q" help:"Print only the verdict."`

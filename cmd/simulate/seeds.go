@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/statusline"
+	"sluice/internal/swarm"
 	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
@@ -36,10 +39,16 @@ func (r *seedRange) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// count returns how many seeds it has.
+func (r seedRange) count() int { return int(r.to - r.from + 1) }
+
+// allScenarios stands for the whole library and, for each seed, a scenario that is drawn by it.
+const allScenarios = "all"
+
 // tally is what became of one scenario's seeds.
 type tally struct {
 	name    string // on the command line
-	config  harness.Config
+	config  func(seed uint64) (harness.Config, error)
 	codes   map[int]int // by exit code
 	worst   *judge.Outcome
 	failure error // of a run that has no verdict
@@ -54,46 +63,45 @@ type job struct {
 
 // runSeeds runs scenarios with each seed of a range, on all cores, and prints what became of them.
 func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
-	names := []string{c.Scenario}
-	if c.Scenario == "all" {
-		names = scenarios.List()
-	}
-	var list []scenario
-	for _, name := range names {
-		flags := c.scenarioFlags
-		flags.Scenario = name
-		s, err := flags.load(c.worldFlags)
-		if err != nil {
-			return err
-		}
-		list = append(list, s)
-	}
 	if c.World != (sim.World{}).Name() {
 		return usageError{errors.New("--seeds is for --world virtual: elsewhere runs disturb each other")}
 	}
+	names := []string{c.Scenario}
+	if c.Scenario == allScenarios {
+		names = append(scenarios.List(), swarm.Name)
+	}
 	var tallies []*tally
-	for i, s := range list {
-		cfg, err := c.config(s, to.err)
+	for _, name := range names {
+		t, err := c.tally(name, to.err)
 		if err != nil {
 			return err
 		}
-		tallies = append(tallies, &tally{name: names[i], config: cfg, codes: map[int]int{}})
+		tallies = append(tallies, t)
+	}
+	if c.Out != "" {
+		if err := harness.CheckDirectory(c.Out, coverageFile+".svg"); err != nil {
+			return usageError{err}
+		}
 	}
 	jobs := make(chan job)
-	total := int(c.Seeds.to-c.Seeds.from+1) * len(list)
+	total := c.Seeds.count() * len(tallies)
 	line := statusline.New(to.err)
-	var mu sync.Mutex // of the tallies
+	var mu sync.Mutex // of the tallies and what was covered
+	var covered reports.Coverage
 	done := 0
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for j := range jobs {
-				outcome, err := runSeed(ctx, j.of.config, j.seed)
+				outcome, err := j.run(ctx)
 				if ctx.Err() != nil {
 					continue
 				}
 				mu.Lock()
 				j.of.add(j.seed, outcome, err)
+				if err == nil {
+					covered.AddAll(outcome.Result.Coverage)
+				}
 				if done++; line.Terminal {
 					line.Show(fmt.Sprintf("%d of %d runs", done, total))
 				}
@@ -112,23 +120,64 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 	close(jobs)
 	workers.Wait()
 	line.Clear()
-	return c.report(to, tallies, done, total)
+	return c.report(to, tallies, covered, done, total)
 }
 
-// runSeed is one run; a failure of the kernel is its error.
-func runSeed(
-	ctx context.Context, cfg harness.Config, seed uint64,
-) (outcome *judge.Outcome, err error) {
+// tally loads a scenario, and begins to count its runs. One that is drawn is another with each seed.
+func (c *runCommand) tally(name string, errs io.Writer) (*tally, error) {
+	flags := c.scenarioFlags
+	flags.Scenario = name
+	t := &tally{name: name, codes: map[int]int{}}
+	if name == swarm.Name {
+		t.config = func(seed uint64) (harness.Config, error) {
+			flags.Seed = &seed
+			s, err := flags.load(c.worldFlags)
+			if err != nil {
+				return harness.Config{}, err
+			}
+			return c.config(s, errs)
+		}
+		_, err := t.config(c.Seeds.from)
+		return t, err
+	}
+	s, err := flags.load(c.worldFlags)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := c.config(s, errs)
+	t.config = func(seed uint64) (harness.Config, error) {
+		cfg := cfg
+		cfg.Scenario.Seed = seed
+		return cfg, nil
+	}
+	return t, err
+}
+
+// run makes a run; a failure of the kernel is its error.
+func (j job) run(ctx context.Context) (outcome *judge.Outcome, err error) {
 	defer kernel.Catch(&err)
-	cfg.Scenario.Seed = seed
+	cfg, err := j.of.config(j.seed)
+	if err != nil {
+		return nil, err
+	}
 	return harness.Run(ctx, cfg)
+}
+
+// code is that of a run's verdict. Whoever draws a scenario does not know whether each fault finds its
+// moment, so only the invariants are asked then.
+func (t *tally) code(o *judge.Outcome) (int, reports.Judgement) {
+	if t.name == swarm.Name {
+		return o.Invariants()
+	}
+	why, _ := o.Decisive()
+	return o.Code, why
 }
 
 // add counts a run, and keeps the one with the lowest seed of those that did not pass.
 func (t *tally) add(seed uint64, outcome *judge.Outcome, err error) {
 	code := judge.ExitEnvironment
 	if err == nil {
-		code = outcome.Code
+		code, _ = t.code(outcome)
 	}
 	t.codes[code]++
 	known := t.worst != nil || t.failure != nil
@@ -144,6 +193,10 @@ type seedsTable struct {
 	// Runs is how many were made of all Planned ones.
 	Runs    int `json:"runs"`
 	Planned int `json:"planned"`
+	// Coverage counts which stages the faults hit. Where it is asked for, Empty are the cells that were
+	// never hit and are not waived.
+	Coverage reports.Coverage       `json:"coverage"`
+	Empty    []reports.CoverageCell `json:"coverage_missing,omitempty"`
 }
 
 // seedsRow counts the runs of one scenario.
@@ -178,7 +231,7 @@ func (c *runCommand) row(t *tally) seedsRow {
 	case t.failure != nil:
 		reason = t.failure.Error()
 	case t.worst != nil:
-		why, _ := t.worst.Decisive()
+		_, why := t.code(t.worst)
 		reason = why.Name + ": " + why.Detail
 	default:
 		return row
@@ -190,10 +243,13 @@ func (c *runCommand) row(t *tally) seedsRow {
 	return row
 }
 
-// report prints a row per scenario, and the first run that did not pass with its replay.
-func (c *runCommand) report(to *streams, tallies []*tally, done, total int) error {
+// report prints a row per scenario, the first run that did not pass with its replay, and what was
+// covered.
+func (c *runCommand) report(
+	to *streams, tallies []*tally, covered reports.Coverage, done, total int,
+) error {
 	code := judge.ExitPassed
-	table := seedsTable{Verdict: "passed", Runs: done, Planned: total}
+	table := seedsTable{Verdict: "passed", Runs: done, Planned: total, Coverage: covered}
 	for _, t := range tallies {
 		table.Scenarios = append(table.Scenarios, c.row(t))
 		for outcome := range t.codes {
@@ -201,6 +257,14 @@ func (c *runCommand) report(to *streams, tallies []*tally, done, total int) erro
 				outcome = judge.ExitUnknown
 			}
 			code = judge.Graver(code, outcome)
+		}
+	}
+	if c.Scenario == allScenarios && done == total && c.Seeds.count() >= coverageSeedsMin {
+		if err := table.ask(); err != nil {
+			return err
+		}
+		if len(table.Empty) > 0 {
+			code = judge.Graver(code, judge.ExitExpectation)
 		}
 	}
 	if code != judge.ExitPassed {
@@ -215,6 +279,15 @@ func (c *runCommand) report(to *streams, tallies []*tally, done, total int) erro
 		write = func(w io.Writer) error { return reports.WriteJSON(w, table) }
 	}
 	err := write(to.out)
+	if c.Out != "" {
+		if made := os.MkdirAll(c.Out, 0o755); made != nil {
+			return made
+		}
+		chart := table.Coverage.Chart(harness.CoverageStages())
+		if drawn := chart.Save(c.Out, coverageFile); drawn != nil {
+			return fmt.Errorf("draw %s: %w", filepath.Join(c.Out, coverageFile), drawn)
+		}
+	}
 	if err == nil && code != judge.ExitPassed {
 		err = exitError(code)
 	}
@@ -236,6 +309,21 @@ func (s seedsTable) writeText(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if len(s.Coverage) > 0 {
+		fmt.Fprintln(w, "\nHow often a kind of fault hit a stage:")
+		if err := s.Coverage.WriteText(w, harness.CoverageStages()); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	const few = 5
+	for i, cell := range s.Empty {
+		if i == few {
+			fmt.Fprintf(w, "not covered: %d more\n", len(s.Empty)-few)
+			break
+		}
+		fmt.Fprintf(w, "not covered: %v\n", &cell)
 	}
 	_, err := fmt.Fprintf(w, "%sverdict: %s; %d of %d runs\n", replay, s.Verdict, s.Runs, s.Planned)
 	return err

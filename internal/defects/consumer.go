@@ -64,11 +64,11 @@ var (
 	meanMemory = Defect{
 		Name:   "mean-memory",
 		Wrong:  "memory is averaged over nodes: a full one beside empty ones goes unnoticed",
-		Caught: "pauses >= 1",
+		Caught: "backpressure",
 		Shown:  "redis-full",
 		Changes: []string{
 			"workload.rate=constant 300/s",
-			"pipeline.max_memory=80%", "expectations.figures=[pauses >= 1]",
+			"pipeline.max_memory=80%",
 		},
 		consumer: func(p *consumer.Ports) { p.Memory = averaged{p.Memory} },
 	}

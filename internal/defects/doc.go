@@ -47,9 +47,9 @@ func Museum() []Defect {
 	return []Defect{
 		ackFirst, beatBeforeProduce, blockedLog, budgetOffByOne, budgetReset, clockShared, clockZero,
 		commitFirst, crashAfterRename, deleteBeforeQueue, doubleCount, emptyShards, expiredLock,
-		healthOnSubmit, killSkipped, lostStore, meanMemory, neverIdle, partialDecision, poisonSegment,
+		giantTraceBlocks, healthOnSubmit, killSkipped, lostStore, meanMemory, neverIdle, partialDecision, poisonSegment,
 		pressureAllShards, pressureEveryone, pressureWrongUnit, queueABA, queueGap, scanRace,
-		serialRestart, silentGap, stateAfterFailedFetch, strayClock, swallowProduceError, timeoutZero,
+		selfMerge, serialRestart, silentGap, stateAfterFailedFetch, strayClock, strayThread, swallowProduceError, timeoutZero,
 		ttlLoss, wrongQueue,
 	}
 }

@@ -82,9 +82,7 @@ func TestCut(t *testing.T) {
 	for i := range 81 {
 		at := float64(i) / 10
 		s := reports.Sample{T: at, Sent: int64(10 * i), Flushed: int64(8 * i), CPURedis: at * at}
-		if at > 2 { // fresh is that of the second before
-			s.FreshP50, s.FreshP99 = math.Floor(at-0.001), 10*math.Floor(at-0.001)
-		}
+		s.FreshP50 = 1 + math.Floor(at-0.001) // that of the second before
 		samples = append(samples, s)
 	}
 	got := cut(samples, Steady{1, 7.5}, 2)
@@ -101,9 +99,10 @@ func TestCut(t *testing.T) {
 			}
 		}
 	}
-	// From 1 s to 3 s: the sample at 2 s and before it has none, those to 3 s are of the second before.
-	if f := got[FreshnessP50][0]; f != 2 {
-		t.Errorf("the first batch's freshness is %v, want 2", f)
+	// From 1 s to 3 s: the sample at 2 s has 2, the ten after it have 3; those before 2 s also show the
+	// second before the batch.
+	if f, want := got[FreshnessP50][0], (2+10*3)/11.0; math.Abs(f-want) > 1e-9 {
+		t.Errorf("the first batch's freshness is %v, want %v", f, want)
 	}
 	if _, known := got[WorkerMemory]; known {
 		t.Error("memory that nobody measured has values")

@@ -86,6 +86,7 @@ func TestFindings(t *testing.T) {
 		"0, and then some":          {Restarts, same(0, 8), near(2, 0.5, 8), nil, FoundWorse, 13},
 		"split in two":              {RedisTime, near(100, 0.02, 40), split, nil, FoundWorse, 13},
 		"came together":             {RedisTime, split, near(100, 0.02, 40), nil, FoundWorse, 13},
+		"worse, by ranks alone":     {RedisTime, near(10, 0.1, 20), near(11, 0.1, 20), nil, FoundWorse, 13},
 		"neither better nor worse":  {Offered, near(10, 0.02, 8), near(20, 0.02, 8), nil, FoundNone, 0},
 
 		"a rule that holds": {RedisTime, near(10, 0.02, 8), near(11, 0.02, 8), []string{"redis_time <= +15%"},
@@ -114,6 +115,20 @@ func TestFindings(t *testing.T) {
 					c.want, c.code, row)
 			}
 		})
+	}
+}
+
+// TestTooFewForARule: what a rule asks for and cannot be told is unknown, though the rest is told.
+func TestTooFewForARule(t *testing.T) {
+	set := func(drain float64) Set {
+		s := setOf(RedisTime, near(10, 0.02, 8)...)
+		s.Runs[0].Figures[Drain] = drain
+		s.Runs[0].Figures[RedisTime] += drain / 1e6
+		return s
+	}
+	got := compare(t, set(3), set(4), usual("redis_time <= +5%", "drain <= +5%"))
+	if got.Code != judge.ExitUnknown || got.Verdict != "unknown: drain <= +5%" {
+		t.Errorf("exit code %d, %s", got.Code, got.Verdict)
 	}
 }
 
@@ -272,6 +287,9 @@ func TestGroups(t *testing.T) {
 	got := compare(t, a, b, usual())
 	if len(got.Rows) != 1 || got.Rows[0].Group != "2" || got.Verdict != "worse: 2: throughput >= -5%" {
 		t.Errorf("%s: %+v", got.Verdict, got.Rows)
+	}
+	if len(got.Notes) != 0 {
+		t.Errorf("groups of one side only are noted figure by figure: %q", got.Notes)
 	}
 	if diff := Differences(a, b); len(diff) != 1 || diff[0].A != "1, 2" || diff[0].B != "4, 2" {
 		t.Errorf("differences are %+v", diff)

@@ -30,7 +30,10 @@ type injector struct {
 	active []*effect
 	undone []*effect // whose undo failed; healing tries again
 	healed bool
+	began  time.Time          // the load
 	held   []scenarios.Target // of faults that were to last longer than the load
+	// covered are the stages that were hit.
+	covered reports.Coverage
 
 	// Of the task that looks, and of nobody else before it has ended.
 	turns int
@@ -75,11 +78,18 @@ func newInjector(s scenarios.Scenario, system System, sink *Sink) *injector {
 	for n, occurrence := range plan {
 		random[n] = s.Faults[occurrence.Index].When.Kind == scenarios.MomentRandomly
 	}
-	return &injector{plan: plan, random: random, system: system, sink: sink,
+	i := &injector{plan: plan, random: random, system: system, sink: sink,
 		countsRestarts: slices.ContainsFunc(plan, func(o scenarios.Occurrence) bool {
 			return o.When.Kind == scenarios.MomentRestarted
 		}),
 		state: make([]progress, len(plan)), causes: make([]error, len(plan))}
+	for _, o := range plan {
+		if o.When.Kind == scenarios.MomentStage {
+			sink.whenStaged(i.staged)
+			break
+		}
+	}
+	return i
 }
 
 // injectEvery is how often the conditions are looked at.
@@ -87,6 +97,9 @@ const injectEvery = 10 * time.Millisecond
 
 // run injects faults until ctx is done.
 func (i *injector) run(ctx context.Context, start time.Time) {
+	i.mu.Lock()
+	i.began = start
+	i.mu.Unlock()
 	for i.system.Sleep(ctx, injectEvery) == nil {
 		now := i.system.Now()
 		i.step(now, now.Sub(start))
@@ -119,6 +132,24 @@ func (i *injector) step(now time.Time, elapsed time.Duration) {
 			}
 		}
 	}
+}
+
+// staged does what is due when somebody begins with a stage, and returns whether there is something.
+func (i *injector) staged(worker int, stage string) (due bool) {
+	i.mu.Lock()
+	began := i.began
+	i.mu.Unlock()
+	if began.IsZero() {
+		return false
+	}
+	elapsed := i.system.Now().Sub(began)
+	for n, occurrence := range i.plan {
+		if i.reached(n, occurrence.When.AtStage(elapsed, worker, stage)) {
+			i.start("fault begins", func() { i.begin(n, occurrence.Fault, elapsed) })
+			due = true
+		}
+	}
+	return due
 }
 
 // reached tells whether an occurrence that waits is to begin, and takes note of it.
@@ -188,7 +219,7 @@ const (
 
 // begin injects a fault, which may take its time, so long after the start of the load.
 func (i *injector) begin(n int, fault scenarios.Fault, elapsed time.Duration) {
-	at := i.system.Now()
+	at, stages := i.system.Now(), stagesAt(i.system, fault)
 	e, err := i.hit(fault)
 	busy := errors.Is(err, ErrBusy)
 	switch {
@@ -216,6 +247,7 @@ func (i *injector) begin(n int, fault scenarios.Fault, elapsed time.Duration) {
 	default:
 		i.state[n] = happened
 		i.active = append(i.active, e)
+		i.covered.AddAll(stages)
 	}
 }
 
@@ -329,6 +361,8 @@ func (t turn) misses(m scenarios.Moment) error {
 		return fmt.Errorf("only %d spans were out when the load ended at %.1fs", t.flushed, at)
 	case m.Kind == scenarios.MomentAt:
 		return fmt.Errorf("its time had not come when the load ended, at %.1fs", at)
+	case m.Kind == scenarios.MomentStage:
+		return fmt.Errorf("nobody was seen at it before the load ended at %.1fs", at)
 	case t.isRestarting(m.Worker):
 		return fmt.Errorf("worker %d was being replaced when the load ended, at %.1fs", m.Worker, at)
 	}

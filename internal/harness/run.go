@@ -354,7 +354,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.Left = r.remains(ctx)
 	e.ForcedAfter = r.sink.wasForced().Seconds()
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
-	e.Turns = r.injector.turnShare()
+	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
 	r.sink.record.fresh.tell(e)

@@ -30,6 +30,7 @@ type Sink struct {
 	first, last time.Time // when the first record came out, and the last
 	fell        *fall     // nil as long as every end of a consumer was asked for
 	onFall      func()
+	onStage     func(worker int, stage string) bool
 	forced      time.Duration // how long a consumer had that did not stop when it was asked to
 }
 
@@ -56,7 +57,8 @@ func (s *Sink) begin(start time.Time) {
 
 // Sent notes a message that is about to be sent.
 func (s *Sink) Sent(at time.Time, m *load.Message) {
-	if m.Late && s.late.Held || m.Skewed || s.since(at)-m.At >= s.late.Behind {
+	if m.Late && s.late.Held || m.Skewed || s.since(at)-m.At >= s.late.Behind ||
+		m.Repeat && m.At-s.Ledger.Due(m.Seq) >= s.late.Repeat {
 		s.Ledger.Late(m.Root)
 	}
 	if m.Bad {
@@ -123,6 +125,22 @@ func (s *Sink) outputs() (first, last time.Time) {
 // Supervised notes a transition of a consumer's supervisor.
 func (s *Sink) Supervised(consumer, life int, e flusher.Event) {
 	s.record.supervisor(consumer, life, e)
+}
+
+// Staged notes that a worker, or scenarios.OfConsumer, begins with a stage, in a world that sees that
+// when it happens. It returns whether something was begun that they must not get ahead of.
+func (s *Sink) Staged(consumer, worker int, stage string) bool {
+	s.mu.Lock()
+	tell := s.onStage
+	s.mu.Unlock()
+	return tell != nil && consumer == firstConsumer && tell(worker, stage)
+}
+
+// whenStaged has somebody told of the stages of the first consumer and its workers.
+func (s *Sink) whenStaged(tell func(worker int, stage string) bool) {
+	s.mu.Lock()
+	s.onStage = tell
+	s.mu.Unlock()
 }
 
 // Fresh notes how long after their deadlines segments were acknowledged, as a worker says.

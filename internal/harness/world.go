@@ -91,6 +91,9 @@ type Consumer struct {
 	Processes map[int]int
 	// Stuck says what keeps spans from moving, in words; empty if all is well.
 	Stuck []string
+	// Calls are those that it waits for just now, as CoverageStages has them; nil where nobody sees
+	// them.
+	Calls []string
 }
 
 // Process names a process of a run: a consumer, or one of its workers.

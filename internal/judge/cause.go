@@ -70,7 +70,8 @@ func inFlight(e *Evidence) []cause {
 				gone := max(m.T, goneAt(e, last, e.Moves[:n], e.Moves[n:]))
 				causes = append(causes, cause{
 					what: m.String(), shards: []buffer.Shard{shard},
-					first: stretch{stretched(quiet, shard, m.T, -stuck), gone + slack},
+					first: stretch{stretched(quiet, shard, m.T, -stuck),
+						stretched(quiet, shard, gone, slack)}, // what it has sent may be on its way still
 					again: stretch{m.T - slack, stretched(quiet, shard, gone, stuck)},
 				})
 			}
@@ -143,7 +144,9 @@ func redelivered(e *Evidence) []cause {
 			causes = append(causes, cause{
 				what: m.String(), shards: []buffer.Shard{shard},
 				first: stretch{stretched(quiet, shard, m.T, -stuck-again), last},
-				again: stretch{m.T - slack, stretched(quiet, shard, last, again+slack)},
+				// What is read may come out before the supervisor can take the shard over.
+				again: stretch{stretched(quiet, shard, m.T, -slack),
+					stretched(quiet, shard, last, again+slack)},
 			})
 		}
 	}
@@ -210,6 +213,26 @@ func stretched(list []disturbance, shard buffer.Shard, t, by float64) float64 {
 	}
 }
 
+// jumped are the causes for which a segment may be flushed before what belongs to it has come: the
+// clock of its input went ahead, and is there until the producers' has caught up.
+func jumped(e *Evidence) []cause {
+	var causes []cause
+	wait := max(e.Scenario.Pipeline.Timeout, e.Scenario.Pipeline.RootTimeout).Seconds() + clockStep
+	for _, f := range reports.FaultsOf(e.Events) {
+		var fault scenarios.Fault
+		if fault.UnmarshalText([]byte(f.Fault)) != nil || fault.Verb != scenarios.VerbJump {
+			continue // one at a port has another form
+		}
+		until := f.To + math.Abs(fault.By.Seconds()) + wait
+		c := cause{what: f.Fault, first: stretch{f.From - until, until}, again: stretch{f.From, until}}
+		if fault.Target.Kind == scenarios.TargetPartition {
+			c.shards = []buffer.Shard{buffer.Shard(fault.Target.N)}
+		}
+		causes = append(causes, c)
+	}
+	return causes
+}
+
 // clockStep is how coarse the input's clock is: a deadline may come by so much sooner than the
 // time-out says.
 const clockStep = 1.0
@@ -224,6 +247,8 @@ type Lateness struct {
 	Held bool
 	// Behind is so late, by the load's own plan.
 	Behind time.Duration
+	// Repeat is so late for a span that is sent again, counted from when it was sent first.
+	Repeat time.Duration
 }
 
 // LatenessOf returns that of a scenario. What comes late is told to the ledger, which knows no
@@ -231,11 +256,12 @@ type Lateness struct {
 func LatenessOf(s scenarios.Scenario) Lateness {
 	wait := shortestWait(s)
 	if wait <= 0 {
-		return Lateness{Behind: math.MaxInt64} // nothing is too late by itself then
+		return Lateness{Behind: math.MaxInt64, Repeat: math.MaxInt64} // nothing is too late by itself then
 	}
 	return Lateness{
 		Held:   s.Workload.Late.By.Seconds() >= wait,
 		Behind: time.Duration(blocked * wait * float64(time.Second)),
+		Repeat: time.Duration(wait * float64(time.Second)),
 	}
 }
 

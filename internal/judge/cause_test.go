@@ -134,3 +134,22 @@ func TestAFrozenConsumerOwnsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestAJumpExcusesWhatWasSentTwice: on the shards whose clock it was, and until the clock is right again.
+func TestAJumpExcusesWhatWasSentTwice(t *testing.T) {
+	for fault, want := range map[string]reports.Verdict{
+		"jump clock by 30s for 2s": reports.Passed, "jump partition 1 by -30s for 2s": reports.Passed,
+		"jump partition 2 by 30s for 2s": reports.Violated, "stop redis for 2s": reports.Violated,
+	} {
+		e := clean()
+		incident(ledger.Resent, 1, 3, 5)(e)
+		faulty(fault, 2, 4)(e)
+		if verdict, reason := duplicates.judge(e); verdict != want {
+			t.Errorf("%s: %s: %s", fault, verdict, reason)
+		}
+		incident(ledger.Resent, 1, 170, 180)(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Violated {
+			t.Errorf("%s: what came much later is %s: %s", fault, verdict, reason)
+		}
+	}
+}

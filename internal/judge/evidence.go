@@ -81,6 +81,8 @@ type Evidence struct {
 	// Turns is how often who injects faults could look whether their moment had come, as a share of how
 	// often it should have: 1 on a machine that is idle, and always in virtual time.
 	Turns float64
+	// Coverage is which stages the faults hit.
+	Coverage reports.Coverage
 }
 
 // whole tells whether the load was sent to its end.

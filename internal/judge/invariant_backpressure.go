@@ -7,10 +7,12 @@ import (
 	"sluice/flusher"
 	"sluice/internal/options"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // backpressure: input pauses for the shards of a worker that is down, or lags for longer than
-// backpressure_after; for no other shards; and resumes when that is over.
+// backpressure_after; for no other shards; and resumes when that is over. It pauses, too, while a node
+// of Redis is fuller than max_memory.
 var backpressure = invariant{"backpressure", ExitLiveness, judgeBackpressure}
 
 func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
@@ -36,6 +38,10 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 					"did not pause", trouble.worker, trouble.what, trouble.from, trouble.to, shard)
 			}
 		}
+	}
+	if full, is := fullUnnoticed(e, pauses); is {
+		return violated("a node of Redis was full from %.1fs to %.1fs (%s), but no input paused", full.From,
+			full.To, full.Fault)
 	}
 	return passed("input of shards paused %s, and resumed each time", options.FormatCount(len(pauses), "time"))
 }
@@ -113,7 +119,8 @@ func watchedUntil(e *Evidence) float64 {
 // life, or of its own if it was not started again.
 func troublesOf(e *Evidence, end float64) []trouble {
 	open := map[slot]trouble{}
-	ended := map[slot]float64{} // when the worker was last proven stopped, until it is started again
+	ended := map[slot]float64{} // when the worker was last proven stopped, unless it is to start again
+	replaced := map[slot]bool{} // it is to start again, as soon as its shards can be fenced
 	var list []trouble
 	shut := func(at slot, t float64) {
 		if trouble, is := open[at]; is {
@@ -145,11 +152,15 @@ func troublesOf(e *Evidence, end float64) []trouble {
 		case flusher.EventHealthy, flusher.EventBackpressureOff:
 			shut(at, m.T)
 		}
-		switch m.Kind {
-		case flusher.EventStopped:
+		switch {
+		case m.Kind == flusher.EventRestart:
+			replaced[at] = true
+		case m.Kind == flusher.EventStopped && !replaced[at],
+			m.Kind == flusher.EventAssigned && len(m.Shards) == 0 && replaced[at]:
 			ended[at] = m.T
-		case flusher.EventStarted:
+		case m.Kind == flusher.EventStarted:
 			delete(ended, at)
+			delete(replaced, at)
 		}
 	}
 	ends := lifeEnds(e, end)
@@ -231,3 +242,33 @@ func engaged(pauses []pause, shard buffer.Shard, t trouble, after float64) bool 
 			p.from <= t.counts+after && p.to > t.counts
 	})
 }
+
+// fullUnnoticed returns the first fault that filled a node of Redis though no input paused in time, where
+// max_memory asks for that and nothing else was broken.
+func fullUnnoticed(e *Evidence, pauses []pause) (reports.FaultSummary, bool) {
+	if e.Scenario.Pipeline.MaxMemory == flusher.MemoryOff {
+		return reports.FaultSummary{}, false
+	}
+	after := askedEvery + e.Slacks.Gate
+	list := reports.FaultsOf(e.Events)
+	for i, f := range list {
+		var fault scenarios.Fault
+		if fault.UnmarshalText([]byte(f.Fault)) != nil || fault.Verb != scenarios.VerbFill ||
+			f.To-f.From <= after {
+			continue
+		}
+		until := f.From + after
+		others := slices.ContainsFunc(list, func(other reports.FaultSummary) bool {
+			return other != list[i] && other.From <= until && other.To >= f.From
+		})
+		if !others && !slices.ContainsFunc(pauses, func(p pause) bool {
+			return p.from <= until && p.to > f.From
+		}) {
+			return f, true
+		}
+	}
+	return reports.FaultSummary{}, false
+}
+
+// askedEvery is within how many seconds the supervisor asks how full the nodes are.
+const askedEvery = 1.0

@@ -84,8 +84,8 @@ func heldUp(e *Evidence) (seconds float64, why string) {
 	}
 	waited := float64(backlog) * e.perMessage()
 	if e.Scenario.Workload.Duplicates > 0 {
-		// One that comes again sets the deadline anew.
-		waited += scenarios.RepeatWithin * e.perMessage()
+		// One that comes again sets the deadline anew, most likely by the next second.
+		waited += slowest(e.Scenario.Pacer(), scenarios.RepeatWithin) + clockStep
 	}
 	still := 0.0
 	for i, looks := 1, e.watched(); i < len(looks); i++ {
@@ -102,4 +102,16 @@ func heldUp(e *Evidence) (seconds float64, why string) {
 		"batches, %.1fs by faults and pauses, %.1fs by a load behind its time, %.1fs by messages that "+
 		"waited, %.1fs by a machine that stood still, %.1fs by clocks that jumped", grain, unwell,
 		e.Behind, waited, still, jump)
+}
+
+// slowest returns how long the load takes for n messages where it is slowest, in seconds.
+func slowest(p scenarios.Pacer, n int64) float64 {
+	const looksMax = 1000
+	total := p.Total()
+	longest := p.At(min(n, total))
+	step := max(n/8, total/looksMax, 1)
+	for from := int64(0); from+n+step <= total; from += step {
+		longest = max(longest, p.At(from+n+step)-p.At(from))
+	}
+	return longest.Seconds()
 }

@@ -425,3 +425,27 @@ func TestTheGravestVerdictDecides(t *testing.T) {
 
 // held is a store that holds a trace which no shard names.
 func held() buffer.Leftovers { return buffer.Leftovers{Held: make([]buffer.TraceKey, 1)} }
+
+// TestAFullNodePausesTheInput, if it lasts, nothing else is broken, and it is asked for.
+func TestAFullNodePausesTheInput(t *testing.T) {
+	full := faulty("fill redis for 5s", 6, 11)
+	for _, c := range []struct {
+		name  string
+		plant func(*Evidence)
+		want  reports.Verdict
+	}{
+		{"nobody notices", full, reports.Violated},
+		{"it is short", faulty("fill redis for 1s", 6, 7), reports.Passed},
+		{"something else is broken", all(full, faulty("cut redis", 6.5, 6.6)), reports.Passed},
+		{"nobody wants to know", all(full, func(e *Evidence) {
+			e.Scenario.Pipeline.MaxMemory = flusher.MemoryOff
+		}), reports.Passed},
+	} {
+		e := clean()
+		e.Scenario.Pipeline.MaxMemory, e.Events = 0.8, nil
+		c.plant(e)
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("%s: %s: %s", c.name, verdict, reason)
+		}
+	}
+}

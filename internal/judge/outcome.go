@@ -74,7 +74,7 @@ func Judge(e *Evidence) *Outcome {
 			SpansPerSecond: float64(b.Flushed) / span, BytesPerSecond: float64(b.Bytes) / span,
 		},
 		Freshness: e.Freshness, Latency: e.Latency,
-		Faults: reports.FaultsOf(e.Events), Pauses: len(pausesOf(e, watchedUntil(e))),
+		Faults: reports.FaultsOf(e.Events), Coverage: e.Coverage, Pauses: len(pausesOf(e, watchedUntil(e))),
 		Run: reports.RunSummary{Events: len(e.Events),
 			DrainSeconds: max(0, e.LastSeconds-e.LoadSeconds)},
 	}
@@ -227,4 +227,16 @@ func (o *Outcome) Summary() string {
 		"freshness p99 %.2f s",
 		o.Result.World, o.Result.Seed, o.Result.Ledger.Sent, o.Scenario.Topology.Workers(),
 		o.Scenario.Topology.Partitions, o.Result.Throughput.SpansPerSecond, o.Result.Freshness.P99)
+}
+
+// Invariants returns the exit code by the invariants alone, and the first of them that does not hold or
+// is not known, if there is one.
+func (o *Outcome) Invariants() (code int, why reports.Judgement) {
+	for i, inv := range invariants() {
+		j := o.Result.Invariants[i]
+		if worse := Graver(code, exitOf(j.Verdict, inv.exit)); worse != code {
+			code, why = worse, j
+		}
+	}
+	return code, why
 }

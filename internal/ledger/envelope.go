@@ -19,8 +19,10 @@ type envelope struct {
 	generation buffer.DeliveryID
 	chunk      chunk
 	cutOff     cutOff
-	// repeats is true if the record came before, at firstAt.
+	// repeats is true if the record came before, at firstAt, and again if that was of another
+	// generation.
 	repeats bool
+	again   bool
 	firstAt time.Duration
 	// latest is which of the spans so far that come out for the first time was delivered last.
 	latest identity
@@ -65,33 +67,40 @@ const (
 )
 
 // split finds the flush id and the spans of a record, which it leaves in l.spans. One that belongs
-// to a chunk says that enrichment is to be skipped. Every byte that is no span's is known.
+// to a chunk, or is too large for a segment by its only span, says that enrichment is to be skipped.
+// Every byte that is no span's is known.
 func (l *Ledger) split(value []byte, in *envelope) (id []byte, err error) {
-	middle := recordWhole
-	if in.chunk.count > 1 || in.chunk.part != "" {
-		middle = recordSkip
-	}
-	rest, ok := bytes.CutPrefix(value, []byte(recordHead))
 	const digits = 2 * len(flushID{})
-	ok = ok && len(rest) > digits+len(middle) && string(rest[digits:digits+len(middle)]) == middle &&
-		bytes.HasSuffix(rest, []byte(recordTail))
+	rest, ok := bytes.CutPrefix(value, []byte(recordHead))
+	ok = ok && len(rest) > digits && bytes.HasSuffix(rest, []byte(recordTail))
+	var spans []byte
+	skips := false
+	if ok {
+		id, spans = rest[:digits], rest[digits:len(rest)-len(recordTail)]
+		if spans, skips = bytes.CutPrefix(spans, []byte(recordSkip)); !skips {
+			spans, ok = bytes.CutPrefix(spans, []byte(recordWhole))
+		}
+	}
 	if !ok {
-		return nil, fmt.Errorf("%q does not begin and end with %q, 32 digits, %q and %q", clip(value),
-			recordHead, middle, recordTail)
+		return nil, fmt.Errorf("%q does not begin and end with %q, 32 digits, %q or %q, and %q", clip(value),
+			recordHead, recordWhole, recordSkip, recordTail)
 	}
-	id, spans := rest[:digits], rest[digits+len(middle):len(rest)-len(recordTail)]
-	if l.plain = l.readPlainly(spans, in); l.plain {
-		return id, nil
+	if l.plain = l.readPlainly(spans, in); !l.plain {
+		if l.spans, err = elements(l.spans[:0], spans); err != nil {
+			return nil, fmt.Errorf("spans: %w", err)
+		}
+		between := len(spans) - len("[]") - max(0, len(l.spans)-1)
+		for i := range l.spans {
+			between -= len(l.spans[i].value)
+		}
+		if between != 0 {
+			return nil, fmt.Errorf("%d bytes too many stand between the spans", between)
+		}
 	}
-	if l.spans, err = elements(l.spans[:0], spans); err != nil {
-		return nil, fmt.Errorf("spans: %w", err)
-	}
-	between := len(spans) - len("[]") - max(0, len(l.spans)-1)
-	for i := range l.spans {
-		between -= len(l.spans[i].value)
-	}
-	if between != 0 {
-		return nil, fmt.Errorf("%d bytes too many stand between the spans", between)
+	alone := l.SegmentBytesMax > 0 && len(l.spans) == 1 && len(l.spans[0].value) > l.SegmentBytesMax
+	if part := in.chunk.count > 1 || in.chunk.part != "" || alone; part != skips {
+		return nil, fmt.Errorf("%q has skip_enrichment %v, want %v: it is chunk %d of %d", clip(value), skips,
+			part, in.chunk.index, in.chunk.count)
 	}
 	return id, nil
 }

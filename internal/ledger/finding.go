@@ -29,7 +29,8 @@ const (
 	// Duplicated: a span that came out before in a record of another flush_id, though it was sent
 	// once, or came out so twice before.
 	Duplicated
-	// Resent: a span that was sent twice, and came out a second time in a record of another flush_id.
+	// Resent: a span that was sent twice, and came out a second time in a record of another flush_id,
+	// or of another generation that held the same.
 	Resent
 	// Leaked: a bad message that came out as a span.
 	Leaked

@@ -73,6 +73,12 @@ type flushID [16]byte
 type seen struct {
 	sum uint64 // of its value
 	at  uint32 // when it was read, in milliseconds since the start of the load
+	of  uint32 // sum of its generation
+}
+
+// generationSum tells generations apart, but for one in four billion.
+func generationSum(id buffer.DeliveryID) uint32 {
+	return uint32(id.Number) ^ uint32(id.Number>>32) ^ uint32(id.Partition)<<24
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -151,10 +157,11 @@ func (l *Ledger) Output(r Record) Out {
 	case repeated && first.sum != sum:
 		l.found(Differing, &r, "flush_id %x came before with other content", in.flushID)
 	case !repeated:
-		first = seen{sum, uint32(max(r.At, 0).Milliseconds())}
+		first = seen{sum, uint32(max(r.At, 0).Milliseconds()), generationSum(in.generation)}
 		l.records[in.flushID] = first
 	}
 	in.repeats, in.firstAt = repeated && first.sum == sum, time.Duration(first.at)*time.Millisecond
+	in.again = first.of != generationSum(in.generation)
 	if !l.plain {
 		l.identify(l.spans)
 	}
@@ -186,12 +193,12 @@ func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity) {
 		if in.repeats {
 			l.found(Altered, r, "span %d is new in a record that came before", seq)
 		}
-	case in.repeats:
+	case in.repeats && !(in.again && l.sentTwice(seq) && l.resent.set(seq)):
 		l.happened(Repeated, r, in.firstAt, is, "span %d with flush_id %x, first read at %.1fs", seq,
 			in.flushID, in.firstAt.Seconds())
 	default:
 		kind := Duplicated
-		if l.sentTwice(seq) && l.resent.set(seq) {
+		if in.repeats || l.sentTwice(seq) && l.resent.set(seq) {
 			kind = Resent
 		}
 		l.happened(kind, r, is.due, is, "span %d came out before, now with flush_id %x", seq, in.flushID)
@@ -260,25 +267,52 @@ func (l *Ledger) place(r *Record, in *envelope, is identity) {
 	}
 }
 
-// isCutOff tells whether the record's segment is what a size cut-off names newcomers to the trace's
-// segment, the first of which must be in the first record that comes out of it.
+// isCutOff tells whether the record's segment is what a size cut-off calls newcomers to a segment of
+// the trace. The first of them, after which it is called, need not be in its first record: they may
+// have come with what had been waiting for them.
 func (l *Ledger) isCutOff(in *envelope, root uint64) bool {
 	if in.cutOff == cutOffUnknown {
 		in.cutOff = cutOffNo
-		key := buffer.TraceKey{Project: in.project, Trace: in.trace}
-		target := l.recipe.ID(root)
-		for i := range l.known {
-			if l.cutOffs[in.segment] || l.known[i].err == nil &&
-				buffer.CutOffSegment(key, target, l.recipe.ID(l.known[i].seq)) == in.segment &&
-				(l.cutRoots.has(root) || !l.fits(root)) {
-				in.cutOff = cutOffYes
-				l.cutOffs[in.segment] = true
-				l.cutRoots.set(root)
-				break
-			}
+		if l.cutOffs[in.segment] ||
+			(l.cutRoots.has(root) || !l.fits(root)) && l.cutsOff(in, root) {
+			in.cutOff = cutOffYes
+			l.cutOffs[in.segment] = true
+			l.cutRoots.set(root)
 		}
 	}
 	return in.cutOff == cutOffYes
+}
+
+// cutsOff tells whether the record's segment is called after a span of the trace, one of the record's
+// most likely.
+func (l *Ledger) cutsOff(in *envelope, root uint64) bool {
+	for i := range l.known {
+		if l.known[i].err == nil && l.known[i].root == root && l.namesCutOff(in, root, l.known[i].seq) {
+			return true
+		}
+	}
+	for i := range l.recipe.Size(root) {
+		if l.namesCutOff(in, root, root+uint64(i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesCutOff tells whether the record's segment is called after a span that was cut off from that of
+// its root, or of a span in between: the one that its own is called after as long as what is above
+// is missing.
+func (l *Ledger) namesCutOff(in *envelope, root, first uint64) bool {
+	key := buffer.TraceKey{Project: in.project, Trace: in.trace}
+	for above := int(first - root); ; above = l.recipe.Parent(root, above) {
+		target := l.recipe.ID(root + uint64(above))
+		if buffer.CutOffSegment(key, target, l.recipe.ID(first)) == in.segment {
+			return true
+		}
+		if above == 0 {
+			return false
+		}
+	}
 }
 
 // fits tells whether a trace is no larger than a segment may be, so that nothing of it is to be cut

@@ -170,6 +170,12 @@ func TestPlantedFaults(t *testing.T) {
 			s.ledger.Sent(3, 0, time.Second)
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3)}
 		}, map[Finding]int64{Resent: 1}, 0},
+		{"sent twice, and alone in each of its generations", func(t *testing.T, s *system) []Record {
+			s.ledger.Sent(3, 0, time.Second)
+			r := s.record(0, 0, 3)
+			again := reheader(r, HeaderGeneration, fmt.Sprintf("%d-77", s.Partition(0)))
+			return []Record{r, again, again, s.record(0, 0, append(all[:3:3], all[4:]...)...)}
+		}, map[Finding]int64{Resent: 1, Repeated: 1}, 0},
 		{"sent twice, and out three times", func(t *testing.T, s *system) []Record {
 			s.ledger.Sent(3, 0, time.Second)
 			return []Record{s.record(0, 0, all...), s.record(0, 0, 3), s.record(0, 0, 3, 4)}
@@ -256,6 +262,28 @@ func TestPlantedFaults(t *testing.T) {
 			}
 			return list
 		}, map[Finding]int64{CutOff: 3}, 0},
+		{"cut off from a parent that is missing", func(t *testing.T, s *system) []Record {
+			parent := s.Parent(0, size-1)
+			if parent == 0 {
+				t.Fatal("the trace is flat; take another seed")
+			}
+			key := buffer.TraceKey{Project: s.Project(0), Trace: s.Trace(0)}
+			id := buffer.CutOffSegment(key, s.ID(uint64(parent)), s.ID(size-1)).String()
+			r := s.record(0, 0, size-1)
+			r.Value = bytes.ReplaceAll(r.Value, []byte(s.ID(0).String()+`"}`), []byte(id+`"}`))
+			return []Record{s.record(0, 0, places(0, size-1)...), reheader(r, HeaderSegment, id)}
+		}, map[Finding]int64{CutOff: 1}, 0},
+		{"cut off, named in its last record", func(t *testing.T, s *system) []Record {
+			key := buffer.TraceKey{Project: s.Project(0), Trace: s.Trace(0)}
+			id := buffer.CutOffSegment(key, s.ID(0), s.ID(19)).String()
+			list := []Record{s.record(0, 0, places(0, 17)...)}
+			for _, places := range [][]int{{17, 18}, {19}} {
+				r := s.record(0, 0, places...)
+				r.Value = bytes.ReplaceAll(r.Value, []byte(s.ID(0).String()+`"}`), []byte(id+`"}`))
+				list = append(list, reheader(r, HeaderSegment, id))
+			}
+			return list
+		}, map[Finding]int64{CutOff: 3}, 0},
 		{"other trace", func(t *testing.T, s *system) []Record {
 			r := reheader(s.record(0, 0, all...), HeaderTrace, s.Trace(20).String())
 			r.Key = []byte(s.Trace(20).String())
@@ -294,6 +322,15 @@ func TestPlantedFaults(t *testing.T) {
 		{"enrichment skipped", func(t *testing.T, s *system) []Record {
 			return []Record{edit(t, s.record(0, 0, all...), `"spans":`, `"skip_enrichment":true,"spans":`)}
 		}, map[Finding]int64{Malformed: 1}, size},
+		{"a span too large for a segment", func(t *testing.T, s *system) []Record {
+			s.ledger.SegmentBytesMax = 100
+			return []Record{edit(t, s.record(0, 0, 0), `"spans":`, `"skip_enrichment":true,"spans":`)}
+		}, nil, size - 1},
+		{"a span too large for a segment that does not skip enrichment",
+			func(t *testing.T, s *system) []Record {
+				s.ledger.SegmentBytesMax = 100
+				return []Record{s.record(0, 0, 0)}
+			}, map[Finding]int64{Malformed: 1}, size},
 		{"a chunk that does not skip enrichment", func(t *testing.T, s *system) []Record {
 			return []Record{reheader(s.record(0, 0, all...), HeaderChunkCount, "2")}
 		}, map[Finding]int64{Malformed: 1}, size},

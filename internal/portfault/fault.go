@@ -61,6 +61,9 @@ var ports = []Port{
 	Produce, DeadLetter, SourcePoll, SourceCommit,
 }
 
+// Ports returns all of them.
+func Ports() []Port { return slices.Clone(ports) }
+
 // OfConsumer tells whether consumers call the port; workers call the others, and StoreFence, too.
 func (p Port) OfConsumer() bool {
 	return slices.Contains([]Port{

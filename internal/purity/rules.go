@@ -11,7 +11,7 @@ var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
 	"internal/judge", "internal/harness", "internal/check", "internal/portfault", "internal/defects",
-	"internal/shrink",
+	"internal/shrink", "internal/swarm",
 	"internal/usl", "internal/capacity", "internal/diff",
 }
 
@@ -68,6 +68,7 @@ var layers = map[string]int{
 	"reports":             5,
 	"internal/harness":    6,
 	"internal/shrink":     6,
+	"internal/swarm":      6,
 	"internal/certainty":  6,
 	"internal/usl":        0,
 	"internal/capacity":   6,
@@ -90,6 +91,7 @@ var notInProduction = []string{
 	module + "/internal/judge",
 	module + "/internal/harness",
 	module + "/internal/shrink",
+	module + "/internal/swarm",
 	module + "/internal/certainty",
 	module + "/internal/capacity",
 	module + "/internal/usl",

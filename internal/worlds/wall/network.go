@@ -25,6 +25,16 @@ func CheckNode(f scenarios.Fault, nodes int) error {
 	return nil
 }
 
+// CheckMoment returns an error for a moment that nobody can see: a worker tells of its stages when it
+// has passed them.
+func CheckMoment(f scenarios.Fault) error {
+	if f.When.Kind == scenarios.MomentStage {
+		return errors.New("only world virtual sees the stages of a worker when they begin; write a time, or " +
+			"when 2000 spans flushed")
+	}
+	return nil
+}
+
 // IsNetwork tells whether a verb means the network between the pipeline and a server.
 func IsNetwork(v scenarios.Verb) bool {
 	return slices.Contains([]scenarios.Verb{scenarios.VerbSlow, scenarios.VerbThrottle,

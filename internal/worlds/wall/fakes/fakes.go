@@ -3,6 +3,7 @@
 package fakes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -33,7 +34,9 @@ func (World) Name() string { return "fakes" }
 func (World) Validate() error { return nil }
 
 // Can implements harness.World.
-func (World) Can(f scenarios.Fault) error { return wall.CheckNode(f, 1) }
+func (World) Can(f scenarios.Fault) error {
+	return cmp.Or(wall.CheckMoment(f), wall.CheckNode(f, 1))
+}
 
 // Grants implements harness.World.
 func (World) Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]string) {

@@ -68,6 +68,9 @@ func (w World) Validate() error {
 
 // Can implements harness.World.
 func (w World) Can(f scenarios.Fault) error {
+	if err := wall.CheckMoment(f); err != nil {
+		return err
+	}
 	if !wall.OnServers(f) {
 		return nil
 	}

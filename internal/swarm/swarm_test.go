@@ -1,0 +1,126 @@
+package swarm_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/leanovate/gopter"
+	"github.com/leanovate/gopter/prop"
+
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/internal/portfault"
+	"sluice/internal/proptest"
+	"sluice/internal/shrink"
+	"sluice/internal/swarm"
+	"sluice/reports"
+	"sluice/scenarios"
+	"sluice/sim"
+	"sluice/sim/kernel"
+)
+
+// regressions is where scenarios are kept that have failed once. What else fails is added to them.
+const regressions = "../../scenarios/regressions"
+
+// run runs a case in virtual time; a failure of the kernel is its error.
+func run(ctx context.Context, c shrink.Case, _ bool) (outcome *judge.Outcome, err error) {
+	defer kernel.Catch(&err)
+	return harness.Run(ctx, harness.Config{Scenario: c.Scenario, World: sim.World{}, PortFaults: c.Ports})
+}
+
+// broken returns the first invariant that does not hold, or whose verdict is not known.
+func broken(o *judge.Outcome) (reports.Judgement, bool) {
+	why, failed := reports.First(o.Result.Invariants, nil)
+	return why, failed
+}
+
+// TestPropertyRegressions runs what has failed once.
+func TestPropertyRegressions(t *testing.T) {
+	files, err := filepath.Glob(regressions + "/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			t.Parallel()
+			outcome, err := run(t.Context(), read(t, file), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if why, failed := broken(outcome); failed {
+				t.Errorf("%s: %s: %s", why.Name, why.Verdict, why.Detail)
+			}
+		})
+	}
+}
+
+// TestProperty: the invariants hold whatever happens, in scenarios drawn at random.
+func TestProperty(t *testing.T) {
+	property := prop.ForAllNoShrink(func(c drawn) (bool, error) {
+		return holds(t.Context(), c.Case)
+	}, cases)
+	proptest.Check(t, "virtual world", property, proptest.Cases(40))
+}
+
+// drawn is a case that is named, and not printed: what is left of it when it is shrunk is.
+type drawn struct{ shrink.Case }
+
+// String returns its seed.
+func (d drawn) String() string { return fmt.Sprint("seed ", d.Scenario.Seed) }
+
+// cases draws them.
+func cases(p *gopter.GenParameters) *gopter.GenResult {
+	c, err := swarm.Draw(uint64(p.Rng.Int63()), p.MaxSize, sim.World{}.Can)
+	if err != nil {
+		panic(err)
+	}
+	return gopter.NewGenResult(drawn{c}, gopter.NoShrinker)
+}
+
+// holds runs a case; of one that fails it keeps what its failure needs.
+func holds(ctx context.Context, c shrink.Case) (bool, error) {
+	outcome, err := run(ctx, c, false)
+	if err != nil {
+		return false, fmt.Errorf("%s\n%s: %w", c.Scenario.Brief(), c.Ports, err)
+	}
+	why, failed := broken(outcome)
+	if !failed {
+		return true, nil
+	}
+	if why.Verdict == reports.Violated {
+		if small, found := shrink.Shrink(ctx, c, shrink.Config{Run: run, Violated: why.Name, RunsMax: 600}); found {
+			c = small.Case
+			why, _ = broken(small.Outcome)
+		}
+	}
+	file := filepath.Join(regressions, swarm.Name+fmt.Sprintf("-%d.yaml", c.Scenario.Seed))
+	if err := os.WriteFile(file, []byte(portsLine+c.Ports.String()+"\n"+c.Scenario.Brief()), 0o644); err != nil {
+		return false, err
+	}
+	return false, fmt.Errorf("%s is %s: %s\n%s, which is also kept in %s", why.Name, why.Verdict, why.Detail,
+		c.Scenario.Brief(), file)
+}
+
+// portsLine begins a file: what follows on its line is given with --port-fault.
+const portsLine = "# --port-fault "
+
+func read(t *testing.T, file string) (c shrink.Case) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Scenario, err = scenarios.Read(file, text); err != nil {
+		t.Fatal(err)
+	}
+	if ports, ok := strings.CutPrefix(string(text), portsLine); ok {
+		ports, _, _ = strings.Cut(ports, "\n")
+		if c.Ports, err = portfault.Parse(ports); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}

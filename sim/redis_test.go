@@ -1,0 +1,122 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"sluice/buffer"
+	"sluice/scenarios"
+	"sluice/sim/kernel"
+)
+
+// newCluster returns a cluster and a client of it.
+func newCluster(t *testing.T) (*redis, client) {
+	t.Helper()
+	k, err := kernel.New(kernel.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Close)
+	on := newHosts(k, Hosts{})
+	r := newRedis(k, DefaultCosts(), on, buffer.DefaultOptions(), clusterNodes)
+	cpu := &processor{k: k, host: on.pipeline, used: &on.consumers}
+	return r, client{redis: r, conns: r.connect(), answerMax: time.Second, cpu: cpu}
+}
+
+// traces are batches of one span each.
+func traces(from, n int) (list []buffer.TraceBatch) {
+	for i := from; i < from+n; i++ {
+		id, key := buffer.SpanID{byte(i)}, buffer.TraceKey{Trace: buffer.TraceID{15: byte(i)}, Project: 1}
+		list = append(list, buffer.TraceBatch{TraceKey: key, Subtrees: []buffer.Subtree{{Parent: id,
+			Spans: []buffer.Span{{TraceKey: key, ID: id, Parent: id, Root: true, Size: 1}}}}})
+	}
+	return list
+}
+
+// TestClusterBySlot: what is in the slots of a node that is down, full or wiped is what that happens
+// to, and nothing else.
+func TestClusterBySlot(t *testing.T) {
+	const n, down = 30, 1
+	ctx := context.Background()
+	for _, c := range []struct {
+		fault string
+		err   error
+	}{
+		{"at 1s stop redis node 1 for 1s", buffer.ErrUnavailable},
+		{"at 1s black-hole redis node 1 for 1s", buffer.ErrUnavailable},
+		{"at 1s fill redis node 1 for 1s", buffer.ErrFull},
+	} {
+		r, client := newCluster(t)
+		var fault scenarios.Fault
+		if err := fault.UnmarshalText([]byte(c.fault)); err != nil {
+			t.Fatal(err)
+		}
+		undo, err := r.Break(fault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers, err := client.Attach(ctx, buffer.Delivery{ID: buffer.DeliveryID{Number: 1}}, traces(0, n))
+		if !errors.Is(err, c.err) || len(answers) != n {
+			t.Fatalf("%s: %d answers, %v", c.fault, len(answers), err)
+		}
+		done := 0
+		for i, batch := range traces(0, n) {
+			if answers[i].Done != (r.ofTrace(batch.TraceKey) != down) {
+				t.Errorf("%s: trace %d of node %d: done %v", c.fault, i, r.ofTrace(batch.TraceKey),
+					answers[i].Done)
+			}
+			if answers[i].Done {
+				done++
+			}
+		}
+		if done < n/3 || done > n-n/5 {
+			t.Errorf("%s: %d of %d traces are on two nodes of three", c.fault, done, n)
+		}
+		for shard := range buffer.Shard(9) {
+			_, err := client.Fence(ctx, shard, buffer.AnyEpoch)
+			if mine := r.ofShard(shard) == down && c.err == buffer.ErrUnavailable; (err != nil) != mine {
+				t.Errorf("%s: shard %d of node %d: %v", c.fault, shard, r.ofShard(shard), err)
+			}
+		}
+		if err := undo(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Attach(ctx, buffer.Delivery{ID: buffer.DeliveryID{Number: 2}},
+			traces(0, n)); err != nil {
+			t.Errorf("%s: when it is over: %v", c.fault, err)
+		}
+		left, err := r.leftovers(ctx)
+		if err != nil || len(left.Held) != n {
+			t.Errorf("%s: %v are held, %v", c.fault, left, err)
+		}
+	}
+}
+
+// TestWipeOfANode forgets what is in its slots.
+func TestWipeOfANode(t *testing.T) {
+	const n = 30
+	ctx := context.Background()
+	r, client := newCluster(t)
+	if _, err := client.Attach(ctx, buffer.Delivery{ID: buffer.DeliveryID{Number: 1}},
+		traces(0, n)); err != nil {
+		t.Fatal(err)
+	}
+	var fault scenarios.Fault
+	if err := fault.UnmarshalText([]byte("at 1s wipe redis node 2")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Break(fault); err != nil {
+		t.Fatal(err)
+	}
+	left, err := r.leftovers(ctx)
+	if err != nil || len(left.Held) == 0 || len(left.Held) == n {
+		t.Errorf("%d of %d are held, %v", len(left.Held), n, err)
+	}
+	for _, key := range left.Held {
+		if r.ofTrace(key) == 2 {
+			t.Errorf("%v is held on the node that was wiped", key)
+		}
+	}
+}
