@@ -31,7 +31,7 @@ const (
 	compareHeight = 130 // of a panel
 	compareSpace  = 44  // above it
 	compareDot    = 3.5
-	compareRoom   = 1.2 // above the highest dot, for its error
+	compareRoom   = 1.2  // above the highest dot, for its error
 	compareShift  = 0.08 // of a process, to each side: dots at the same place would hide each other
 )
 
