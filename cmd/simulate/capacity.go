@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -9,7 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"sluice/internal/capacity"
@@ -30,12 +34,13 @@ type capacityCommand struct {
 	worldFlags
 	Target    scenarios.PerSecond `help:"The rate that is to be carried, such as 60000/s; without, nothing is recommended." placeholder:"RATE"`
 	Headroom  share               `help:"How much more than the target is to be carried." default:"30%"`
-	Processes []int               `help:"Process counts to measure (default: 1, 2, 4, 8 and so on, up to the partitions)." placeholder:"N,N"`
+	Processes []int               `help:"Process counts to measure (default: chosen, up to the number of partitions)." placeholder:"N,N"`
 	Repeat    int                 `help:"How many times to measure each count, with other seeds." default:"1"`
 	Most      scenarios.PerSecond `help:"The highest rate to try." default:"400000/s"`
 	Precision share               `help:"How near the highest sustained rate is to be found." default:"10%"`
-	Out       string              `help:"Directory of the results." placeholder:"runs/NAME-capacity"`
-	JSON      bool                `name:"json" help:"Print the report as JSON."`
+	outlookFlags
+	Out  string `help:"Directory of the results." placeholder:"runs/NAME-capacity"`
+	JSON bool   `name:"json" help:"Print the report as JSON."`
 }
 
 // share is a number from 0 on, or a percentage.
@@ -55,26 +60,32 @@ func (s *share) UnmarshalText(text []byte) error {
 const (
 	fileCapacity       = "capacity.json"
 	fileCapacityPoints = "points.csv"
+	fileCapacityPage   = "report.html"
+	fileCapacityText   = "report.md"
 )
 
 // Run measures, and writes the report.
 func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	defer kernel.Catch(&err)
-	c.NoFaults = true
-	c.Set = append(c.Set, "expectations.throughput_min=0/s") // the search goes below any
-	s, err := c.load(c.worldFlags)
+	flags := c.scenarioFlags
+	flags.NoFaults = true
+	flags.Set = append(slices.Clone(c.Set), "expectations.throughput_min=0/s") // the search goes below any
+	s, err := flags.load(c.worldFlags)
 	if err != nil {
 		return err
 	}
 	if c.Duration == nil {
-		const steady = 6 * time.Second
-		s.Scenario.Duration = time.Duration(capacity.Warmup(s.Scenario)*float64(time.Second)) + steady
+		const steady = 5 * time.Second
+		s.Scenario.Duration = capacity.SteadyDuration(s.Scenario, steady)
 	}
 	if err := c.check(s.Scenario); err != nil {
 		return usageError{err}
 	}
 	cfg, err := c.config(s, to.err)
 	if err != nil {
+		return err
+	}
+	if err := c.outlookFlags.complete(ctx, c.worldFlags); err != nil {
 		return err
 	}
 	dir := c.Out
@@ -89,16 +100,24 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		return unfinished
 	}
 	report := capacity.NewReport(s.Name, cfg.World.Name(), float64(c.Target), float64(c.Headroom), points)
-	if unfinished != nil {
-		report.Unfinished = unfinished.Error()
+	if unfinished == nil {
+		unfinished = c.look(ctx, to.err, cfg, report)
 	}
-	if err := writeCapacity(dir, report); err != nil {
-		return err
+	if unfinished != nil {
+		report.Unfinish(unfinished)
+	}
+	if c.other != nil {
+		report.Beside(c.other, c.Against)
 	}
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
+	}
+	// As in run, a disk that is full must not take the answer along.
+	if written := writeCapacity(dir, report, c.command(s.Seed)); written != nil {
+		fmt.Fprintln(to.err, "simulate: there are no results:", written)
+		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
 	switch {
 	case err != nil:
@@ -111,12 +130,20 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	return nil
 }
 
-func (c *capacityCommand) check(s scenarios.Scenario) error {
-	if len(c.Processes) == 0 {
-		for n := 1; n <= s.Topology.Partitions; n *= 2 {
-			c.Processes = append(c.Processes, n)
-		}
+// command is the command line that makes the report again.
+func (c *capacityCommand) command(seed uint64) string {
+	text := program() + " capacity" + c.scenarioFlags.replay(seed) + c.worldFlags.replay()
+	if c.Target > 0 {
+		text += " --target " + c.Target.String()
 	}
+	text += " --headroom " + options.FormatNumber(float64(c.Headroom))
+	if len(c.Processes) > 0 {
+		text += " --processes " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(c.Processes)), ","), "[]")
+	}
+	return text + c.outlookFlags.command() + fmt.Sprintf(" --repeat %d --most %v --precision %v", c.Repeat, c.Most, float64(c.Precision))
+}
+
+func (c *capacityCommand) check(s scenarios.Scenario) error {
 	var errs []error
 	for _, n := range c.Processes {
 		if n < 1 || n > s.Topology.Partitions {
@@ -136,82 +163,112 @@ func (c *capacityCommand) check(s scenarios.Scenario) error {
 	return errors.Join(errs...)
 }
 
-// measure searches the highest sustained rate of each count. A search begins where that of the count
-// before it ended. What was found before an error comes with it.
+// measure searches the highest sustained rate of each count. What was found before an error comes with
+// it.
 func (c *capacityCommand) measure(
 	ctx context.Context, errs io.Writer, cfg harness.Config,
 ) ([]capacity.Point, error) {
 	line := statusline.New(errs)
 	defer line.Clear()
-	host := capacity.Host{Cores: runtime.NumCPU(), Shared: true}
-	if w, ok := cfg.World.(sim.World); ok {
-		host = capacity.Host{Cores: w.Hosts().Cores, Shared: w.Hosts().Shared}
+	const least = 10 // spans per second
+	plan := capacity.Plan{
+		Counts: c.Processes, CountMax: cfg.Scenario.Topology.Partitions, Repeat: c.Repeat, Side: 1,
+		Least: least, Most: float64(c.Most), Precision: float64(c.Precision),
+		Need: float64(c.Target) * (1 + float64(c.Headroom)),
+		Found: func(p capacity.Point) {
+			fmt.Fprintf(line, "%s, repeat %d of %d: %.0f spans/s are sustained\n",
+				options.FormatCount(p.Processes, "process"), p.Repeat, c.Repeat, p.Throughput)
+		},
+		Run: func(ctx context.Context, jobs []capacity.Job) ([]capacity.Probe, error) {
+			return c.probe(ctx, line, cfg, jobs)
+		},
 	}
-	const least = 10
-	var points []capacity.Point
-	start := max(least, float64(cfg.Scenario.Workload.Rate.Peak()), float64(c.Target))
-	for _, processes := range c.Processes {
-		count := options.FormatCount(processes, "process")
-		for repeat := range c.Repeat {
-			one := cfg
-			one.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
-			one.Scenario.Seed += uint64(repeat)
-			probe := func(ctx context.Context, rate float64) (capacity.Probe, error) {
-				line.Show(fmt.Sprintf("%s, repeat %d of %d: %.0f spans/s", count, repeat+1, c.Repeat, rate))
-				one.Scenario.Workload.Rate = scenarios.Constant(rate)
-				watch := capacity.Watch{Rate: rate, Warmup: capacity.Warmup(one.Scenario)}
-				running, end := context.WithCancel(ctx)
-				defer end()
-				one.Progress = func(p harness.Progress) {
-					if p.Phase == reports.PhaseLoad && watch.Hopeless(p.Sample) {
-						end()
-					}
-				}
-				outcome, err := harness.Run(running, one)
-				if ctx.Err() != nil {
-					err = errors.New("interrupted")
-				}
-				if err != nil {
-					return capacity.Probe{}, fmt.Errorf("%s at %.0f spans/s: %w", count, rate, err)
-				}
-				return capacity.ProbeOf(outcome, rate, host), nil
-			}
-			p, err := capacity.Search{Start: start, Least: least, Most: float64(c.Most),
-				Precision: float64(c.Precision), Probe: probe}.Run(ctx)
-			if err != nil {
-				return points, err
-			}
-			p.Processes, p.Repeat = processes, repeat+1
-			points = append(points, p)
-			fmt.Fprintf(line, "%s, repeat %d of %d: %.0f spans/s are sustained\n", count, repeat+1, c.Repeat,
-				p.Throughput)
-			start = max(least, p.Throughput)
-		}
+	plan.Start = max(least, float64(cfg.Scenario.Workload.Rate.Peak()), plan.Need)
+	if _, ok := cfg.World.(sim.World); ok { // on the wall clock, runs would disturb each other
+		plan.Side = runtime.GOMAXPROCS(0)
 	}
-	return points, nil
+	return plan.Measure(ctx)
 }
 
-func writeCapacity(dir string, report *capacity.Report) error {
+// probe makes runs side by side.
+func (c *capacityCommand) probe(
+	ctx context.Context, line *statusline.Line, cfg harness.Config, jobs []capacity.Job,
+) ([]capacity.Probe, error) {
+	var rates []string
+	for _, job := range jobs {
+		rates = append(rates, fmt.Sprintf("%.0f", job.Rate))
+	}
+	line.Show(fmt.Sprintf("%s, repeat %d of %d: %s spans/s", options.FormatCount(jobs[0].Processes, "process"),
+		jobs[0].Repeat, c.Repeat, strings.Join(rates, " and ")))
+	return sideBySide(jobs, func(job capacity.Job) (capacity.Probe, error) { return probe(ctx, cfg, job) })
+}
+
+// sideBySide does something for each of a list at the same time; a failure of the kernel is its error.
+func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
+	results, errs := make([]R, len(list)), make([]error, len(list))
+	var running sync.WaitGroup
+	for i, one := range list {
+		running.Go(func() {
+			defer kernel.Catch(&errs[i])
+			results[i], errs[i] = do(one)
+		})
+	}
+	running.Wait()
+	return results, errors.Join(errs...)
+}
+
+// probe makes a run at a rate. It is ended early if it is hopeless.
+func probe(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
+	cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(job.Processes)
+	cfg.Scenario.Seed += uint64(job.Repeat - 1)
+	cfg.Scenario.Workload.Rate = scenarios.Constant(job.Rate)
+	watch := capacity.Watch{Rate: job.Rate, Warmup: capacity.Warmup(cfg.Scenario)}
+	running, end := context.WithCancel(ctx)
+	defer end()
+	cfg.Progress = func(p harness.Progress) {
+		if p.Phase == reports.PhaseLoad && p.Event == nil && watch.Hopeless(p.Sample) {
+			end()
+		}
+	}
+	outcome, err := harness.Run(running, cfg)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	if err != nil {
+		return capacity.Probe{}, fmt.Errorf("%s at %.0f spans/s: %w", options.FormatCount(job.Processes, "process"),
+			job.Rate, err)
+	}
+	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg.World)), nil
+}
+
+// hostOf is the host of a world's pipeline.
+func hostOf(world harness.World) judge.Host {
+	if w, ok := world.(sim.World); ok {
+		return judge.Host{Cores: w.Hosts().Cores, Shared: w.Hosts().Shared}
+	}
+	return judge.Host{Cores: runtime.NumCPU(), Shared: true}
+}
+
+// writeCapacity writes the report into a directory in every form.
+func writeCapacity(dir string, report *capacity.Report, replay string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	file, err := os.Create(filepath.Join(dir, fileCapacity))
-	if err != nil {
-		return err
+	document := report.Document(replay)
+	var errs []error
+	for name, write := range map[string]func(io.Writer) error{
+		fileCapacity:       func(w io.Writer) error { return reports.WriteJSON(w, report) },
+		fileCapacityPoints: report.WritePoints,
+		fileCapacityPage:   document.WriteHTML,
+		fileCapacityText:   document.WriteMarkdown,
+	} {
+		file, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		errs = append(errs, write(file), file.Close())
 	}
-	if err := errors.Join(reports.WriteJSON(file, report), file.Close()); err != nil {
-		return err
-	}
-	if file, err = os.Create(filepath.Join(dir, fileCapacityPoints)); err != nil {
-		return err
-	}
-	rows := csv.NewWriter(file)
-	_ = rows.Write([]string{columnProcesses, columnThroughput}) // the error is kept until Flush
-	for _, p := range report.Points {
-		_ = rows.Write([]string{strconv.Itoa(p.Processes), strconv.FormatFloat(p.Throughput, 'f', 1, 64)})
-	}
-	rows.Flush()
-	return errors.Join(rows.Error(), file.Close())
+	return errors.Join(append(errs, document.SaveCharts(dir))...)
 }
 
 // fitCommand is "simulate fit".
@@ -222,8 +279,8 @@ type fitCommand struct {
 
 // The columns of a file of points.
 const (
-	columnProcesses  = "processes"
-	columnThroughput = "throughput"
+	columnProcesses  = capacity.ColumnProcesses
+	columnThroughput = capacity.ColumnThroughput
 	columnWeight     = "weight"
 )
 
@@ -242,14 +299,14 @@ func (c *fitCommand) Run(to *streams) error {
 	if err != nil {
 		return usageError{fmt.Errorf("%s: %w", c.File, err)}
 	}
-	fit, err := usl.Of(points)
+	fit, err := capacity.LawOf(points)
 	if err != nil {
 		return usageError{fmt.Errorf("%s: %w", c.File, err)}
 	}
 	if c.JSON {
 		return reports.WriteJSON(to.out, fit)
 	}
-	_, err = io.WriteString(to.out, capacity.FitText(fit, "per second"))
+	_, err = io.WriteString(to.out, fit.Text("per second"))
 	return err
 }
 
@@ -281,7 +338,7 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 		}
 		var p usl.Point
 		for name, v := range map[string]*float64{columnProcesses: &p.Processes,
-			columnThroughput: &p.Throughput, columnWeight: &p.Weight} {
+			columnThroughput: &p.Throughput, columnWeight: &p.Weight, capacity.ColumnError: &p.Error} {
 			i, ok := at[name]
 			if !ok {
 				continue

@@ -29,27 +29,43 @@ func readCapacity(t *testing.T, dir string) (r capacity.Report) {
 // with exit code 13, and the files say the same.
 func TestCapacity(t *testing.T) {
 	path := scenarioFile(t, quick)
-	for target, want := range map[string]struct {
+	for target, expected := range map[string]struct {
 		code int
 		text string
 	}{
-		"500/s": {judge.ExitPassed, "1 process carries 500 spans/s with 20 % headroom; with 2 processes no rate " +
+		"500/s": {judge.ExitPassed, "1 process carries 500 spans/s with 20 % headroom (95 %: 1); with 1 process no rate " +
 			"was too high."},
 		"900/s": {judge.ExitExpectation, "No recommendation: no measured count carries 1,080 spans/s"},
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		code, out, errs := call("capacity", path, "--target", target, "--headroom", "20%", "--most", "1000/s",
-			"--out", dir)
-		if code != want.code || !strings.Contains(out, want.text) || !strings.Contains(out, dir) {
-			t.Errorf("exit code %d, want %d and %q\n%s%s", code, want.code, want.text, out, errs)
+			"--outage", "500ms", "--retention", "1h", "--out", dir)
+		if code != expected.code || !strings.Contains(out, expected.text) || !strings.Contains(out, dir) {
+			t.Errorf("exit code %d, want %d and %q\n%s%s", code, expected.code, expected.text, out, errs)
 		}
-		if r := readCapacity(t, dir); (r.Recommended != nil) != (want.code == judge.ExitPassed) ||
-			len(r.Points) != 2 || r.Points[1].Throughput != 1000 {
+		r := readCapacity(t, dir)
+		if (r.Recommended != nil) != (expected.code == judge.ExitPassed) ||
+			len(r.Points) != 1 || r.Points[0].Throughput != 1000 {
 			t.Errorf("%s: the file has %+v", target, r)
 		}
+		if (r.Outlook != nil) != (r.Recommended != nil) || r.Outlook != nil && (len(r.Outlook.Trials) != 2 ||
+			!r.Outlook.Trials[1].Recovered() || r.Outlook.UnreadExpireSeconds != 3600) {
+			t.Errorf("%s: the outlook is %+v", target, r.Outlook)
+		}
 		points, err := os.ReadFile(filepath.Join(dir, fileCapacityPoints))
-		if want := "processes,throughput\n1,1000.0\n2,1000.0\n"; err != nil || string(points) != want {
+		want := "processes,repeat,throughput,failed,error,limit,utilisation\n1,1,1000,0,0,,0\n"
+		if err != nil || string(points) != want {
 			t.Errorf("the points are %q, %v; want %q", points, err, want)
+		}
+		for _, name := range []string{"report.html", "report.md", "capacity.png", "capacity.svg"} {
+			if file, err := os.Stat(filepath.Join(dir, name)); err != nil || file.Size() < 500 {
+				t.Errorf("%s: %v, %v", name, file, err)
+			}
+		}
+		page, err := os.ReadFile(filepath.Join(dir, "report.html"))
+		if err != nil || !strings.Contains(string(page), r.Headline) ||
+			!strings.Contains(string(page), "capacity "+path+" --seed 1 --world virtual --target "+target) {
+			t.Errorf("%v: the page has no %q\n%s", err, r.Headline, page)
 		}
 	}
 }
@@ -74,7 +90,7 @@ func TestCapacityKeepsWhatWasFound(t *testing.T) {
 	defer cancel()
 	out := &bytes.Buffer{}
 	c := capacityCommand{scenarioFlags: scenarioFlags{Scenario: scenarioFile(t, quick)},
-		worldFlags: worldFlags{World: "virtual"}, Most: 1000, Precision: 0.1, Repeat: 1,
+		worldFlags: worldFlags{World: "virtual"}, Most: 1000, Precision: 0.1, Repeat: 1, Processes: []int{1, 2},
 		Out: filepath.Join(t.TempDir(), "out")}
 	err := c.Run(ctx, &streams{out: out, err: &canceller{word: "are sustained", cancel: cancel}})
 	if err == nil || !strings.Contains(err.Error(), "2 processes at 1000 spans/s: interrupted") ||
@@ -103,6 +119,44 @@ func TestFit(t *testing.T) {
 		code, out, errs := call("fit", path)
 		if (code == judge.ExitPassed) != strings.Contains(want, "at 7") || !strings.Contains(out+errs, want) {
 			t.Errorf("%q: exit code %d, want %q\n%s%s", text, code, want, out, errs)
+		}
+	}
+}
+
+// TestCapacityWhatIf: a report with prices beside another one, and flags that make no sense are
+// refused before anything runs.
+func TestCapacityWhatIf(t *testing.T) {
+	path := scenarioFile(t, quick)
+	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+	prices := filepath.Join(t.TempDir(), "prices.yaml")
+	if err := os.WriteFile(prices, []byte("currency: EUR\nprocess: 0.05\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"capacity", path, "--target", "500/s", "--most", "1000/s", "--processes", "1", "--outage", "0s"}
+	if code, out, errs := call(append(flags, "--out", first)...); code != judge.ExitPassed {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	code, out, errs := call(append(flags, "--out", second, "--prices", prices, "--price", "redis=0.4",
+		"--against", first)...)
+	if code != judge.ExitPassed || !strings.Contains(out, "A million spans cost 0.25 EUR, an hour costs 0.45 EUR.") ||
+		!strings.Contains(out, "Beside "+first) {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	page, err := os.ReadFile(filepath.Join(second, "report.md"))
+	if err != nil || !strings.Contains(string(page), "| 1 process sustain/s | 1,000 | 1,000 | 1.00 |") {
+		t.Errorf("%v: %s", err, page)
+	}
+	for want, more := range map[string][]string{
+		"no such file":                      {"--against", filepath.Join(first, "none")},
+		`unknown key "proces"`:              {"--price", "proces=1"},
+		"redis: is -1, want a price":        {"--price", "redis=-1"},
+		"give --world real --kafka":         {"--topic", "spans"},
+		"--outage and --retention must not": {"--retention=-1h"},
+		"is not above 0":                    {"--redis-memory", "0"},
+	} {
+		code, out, errs := call(append(flags, append(more, "--out", filepath.Join(t.TempDir(), "out"))...)...)
+		if code != judge.ExitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d, want %q\n%s%s", more, code, want, out, errs)
 		}
 	}
 }

@@ -2,8 +2,12 @@ package capacity
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"time"
 
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"sluice/internal/judge"
 	"sluice/reports"
@@ -12,150 +16,249 @@ import (
 
 // Probe is what a run at a rate showed.
 type Probe struct {
-	// Rate was offered, Throughput came out in the steady part, both in spans per second.
+	// Rate was offered, Throughput came out in the steady part, both in spans per second. Throughput is
+	// 0 if the run was ended before.
 	Rate       float64 `json:"rate"`
 	Throughput float64 `json:"throughput"`
-	// Sustained is false if the run did not pass, or more and more waited; Why says what.
+	// Sustained is false if the run did not pass, or more and more waited, beyond what chance can do (95
+	// %); Why says what.
 	Sustained bool   `json:"sustained"`
 	Why       string `json:"why,omitempty"`
-	// Busy are the resources, the busiest first, that were measured.
-	Busy []Use `json:"busy"`
+	// Waiting is how many spans had been sent and not come out in the steady part, on average.
+	Waiting float64 `json:"waiting"`
+	// FreshnessP99 is that of the whole run, in seconds.
+	FreshnessP99 float64 `json:"freshness_p99_seconds"`
+	// RedisPerSpan is the memory of Redis that a span takes which waits in it, in bytes, beyond what
+	// the server took at the begin; RedisBytesMax is its limit. 0 where they are not measured.
+	RedisPerSpan  float64 `json:"redis_bytes_per_span,omitempty"`
+	RedisBytesMax int64   `json:"redis_bytes_max,omitempty"`
+	// Busy are the resources that were measured, the busiest first.
+	Busy []judge.Use `json:"busy"`
 }
 
-// Use is how busy a resource was in the steady part: 1 is all that it has.
-type Use struct {
-	Resource Resource `json:"resource"`
-	Share    float64  `json:"share"`
-}
-
-// Resource is something that can be the limit.
-type Resource string
-
-// The resources.
+// The resources that a run can show as its limit are the judge's, and one more.
 const (
-	// RedisThread is the one thread of Redis.
-	RedisThread Resource = "the Redis thread"
-	// WorkerCPU is a core for each worker process, Cores are those of the host.
-	WorkerCPU Resource = "worker CPU"
-	Cores     Resource = "the cores of the host"
+	RedisThread = judge.RedisThread
+	WorkerCPU   = judge.WorkerCPU
+	Cores       = judge.Cores
 	// WorkerCycle is no resource: workers wait for one answer after the other.
-	WorkerCycle Resource = "the workers' cycle"
+	WorkerCycle judge.Resource = "the workers' cycle"
 )
-
-// busyMin is from what share on a resource is called the limit.
-const busyMin = 0.85
 
 // growthMax is how much of what is sent may pile up for a rate to be sustained.
 const growthMax = 0.02
 
-// steadyMin is how many samples a steady part needs.
-const steadyMin = 10
+// steadyMin is how many whole seconds a steady part needs.
+const steadyMin = 3
 
-// Host is what is known of the machine that runs the pipeline.
-type Host struct {
-	// Cores of the host, 0 if that is not known. Shared is true if the servers and the load are on it,
-	// too.
-	Cores  int
-	Shared bool
+// moment is how long after the first deadline a run counts as steady, in seconds.
+const moment = 1.0
+
+// Warmup returns how long a run of a scenario is not steady, in seconds: until segments are due. Those
+// without a root are due after the longer time-out, which counts only where there are some.
+func Warmup(s scenarios.Scenario) float64 {
+	p, w := s.Pipeline, s.Workload
+	due := p.RootTimeout
+	if w.Late.Share > 0 {
+		due += w.Late.By
+	}
+	if w.Headless > 0 || due > p.Timeout {
+		due = max(p.RootTimeout, p.Timeout)
+	}
+	return due.Seconds() + moment
 }
 
-// Warmup returns how long a run of a scenario is not steady: until the first segments are due.
-func Warmup(s scenarios.Scenario) float64 {
-	const moment = 1.0
-	return max(s.Pipeline.RootTimeout, s.Pipeline.Timeout).Seconds() + moment
+// SteadyDuration is how long a run lasts that has a steady part of that length.
+func SteadyDuration(s scenarios.Scenario, steady time.Duration) time.Duration {
+	return time.Duration(Warmup(s)*float64(time.Second)) + steady
 }
 
 // ProbeOf derives what a run at a rate showed.
-func ProbeOf(o *judge.Outcome, rate float64, host Host) Probe {
-	p := Probe{Rate: rate}
-	steady := steadyPart(o)
-	if len(steady) < steadyMin {
-		p.Why = fmt.Sprintf("only %d samples after %.1fs: the run is too short to be steady", len(steady),
+func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
+	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99}
+	steady := between(o.Samples, Warmup(o.Scenario), o.Scenario.Duration.Seconds())
+	whole := seconds(steady)
+	if len(steady) > 1 {
+		p.Busy = judge.Uses(steady[0], steady[len(steady)-1], o.Scenario.Topology.Workers(), host)
+	}
+	if len(whole) >= steadyMin {
+		p.Throughput = max(0, whole.growth(func(s second) float64 { return s.flushed }))
+		p.Waiting = whole.mean(func(s second) float64 { return s.waiting })
+	}
+	p.RedisPerSpan = redisPerSpan(o.Samples, steady)
+	for _, s := range steady {
+		p.RedisBytesMax = max(p.RedisBytesMax, s.RedisBytesMax)
+	}
+	waiting := whole.growth(second.of)
+	switch {
+	case o.Interrupted && len(whole) < steadyMin:
+		unread := seconds(between(o.Samples, moment, o.Scenario.Duration.Seconds()))
+		p.Why = fmt.Sprintf("%.0f messages more waited to be read every second, before any segment was due",
+			unread.growth(func(s second) float64 { return s.backlog }))
+	case len(whole) < steadyMin:
+		p.Why = fmt.Sprintf("only %d whole seconds after %.1fs: the run is too short to be steady", len(whole),
 			Warmup(o.Scenario))
-		return p
-	}
-	first, last := steady[0], steady[len(steady)-1]
-	lasted := last.T - first.T
-	p.Throughput = slope(steady, func(s reports.Sample) float64 { return float64(s.Flushed) })
-	p.Busy = busy(first, last, lasted, int(o.Scenario.Topology.FlusherProcesses), host)
-	waiting := growth(steady)
-	if o.Interrupted {
+	case o.Interrupted:
 		p.Why = fmt.Sprintf("%.0f spans more waited every second, so it was ended early", waiting)
-		return p
-	}
-	if o.Code != judge.ExitPassed {
+	case o.Code != judge.ExitPassed:
 		j, _ := reports.First(o.Result.Invariants, o.Result.Expectations)
 		p.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
-		return p
-	}
-	if waiting > growthMax*rate {
+	case waiting > growthMax*rate && whole.surely(second.of, 0.95) > 0:
 		p.Why = fmt.Sprintf("%.0f spans more waited every second", waiting)
-		return p
+	default:
+		p.Sustained = true
 	}
-	p.Sustained = true
 	return p
 }
 
-// steadyPart are the samples of the load after the warm-up.
-func steadyPart(o *judge.Outcome) []reports.Sample {
+// redisPerSpan is the memory of Redis beyond that at the begin, by the spans in it: those that were read
+// and have not come out.
+func redisPerSpan(all, steady []reports.Sample) float64 {
+	if len(all) == 0 || all[0].RedisBytes == 0 {
+		return 0
+	}
+	bytes, spans := 0.0, 0.0
+	for _, s := range steady {
+		bytes += float64(s.RedisBytes - all[0].RedisBytes)
+		spans += float64(s.Buffered() - s.Backlog)
+	}
+	if spans <= 0 || bytes <= 0 {
+		return 0
+	}
+	return bytes / spans
+}
+
+// between are the samples from a time to another, in seconds since the start of the load.
+func between(samples []reports.Sample, from, to float64) []reports.Sample {
 	var part []reports.Sample
-	end := o.Scenario.Duration.Seconds()
-	for _, s := range o.Samples {
-		if s.T >= Warmup(o.Scenario) && s.T <= end {
+	for _, s := range samples {
+		if s.T >= from && s.T <= to {
 			part = append(part, s)
 		}
 	}
 	return part
 }
 
-// growth is how many spans more wait every second.
-func growth(samples []reports.Sample) float64 {
-	return slope(samples, func(s reports.Sample) float64 { return float64(s.Buffered()) })
+// second is a second of a run: means of its samples. Deadlines are whole seconds of the input's
+// clock, so what waits goes up and down once a second, and only means over whole seconds tell whether
+// it grows.
+type second struct{ t, flushed, waiting, backlog float64 }
+
+func (s second) of() float64 { return s.waiting }
+
+type secondly []second
+
+// samplesMin is how many samples a second must have: half of what the harness takes.
+const samplesMin = 5
+
+// seconds are the whole seconds of samples.
+func seconds(samples []reports.Sample) secondly {
+	var list secondly
+	for len(samples) > 0 {
+		from := samples[0].T
+		n := slices.IndexFunc(samples, func(s reports.Sample) bool { return s.T >= from+1-1e-6 })
+		if n < 0 {
+			break // it is not whole
+		}
+		var sum second
+		for _, s := range samples[:n] {
+			sum.t += s.T / float64(n)
+			sum.flushed += float64(s.Flushed) / float64(n)
+			sum.waiting += float64(s.Buffered()) / float64(n)
+			sum.backlog += float64(s.Backlog) / float64(n)
+		}
+		if n >= samplesMin {
+			list = append(list, sum)
+		}
+		samples = samples[n:]
+	}
+	return list
+}
+
+// growth is how fast a figure grows, per second: the slope of the line of least squares.
+func (list secondly) growth(of func(second) float64) float64 {
+	if len(list) < 2 {
+		return 0
+	}
+	xs, ys := make([]float64, len(list)), make([]float64, len(list))
+	for i, s := range list {
+		xs[i], ys[i] = s.t, of(s)
+	}
+	_, slope := stat.LinearRegression(xs, ys, nil, false)
+	return slope
+}
+
+// surely is what a figure grows by at least, with that confidence: the lower end of the slope's
+// interval, by Student's t.
+func (list secondly) surely(of func(second) float64, sure float64) float64 {
+	const free = 2 // a line has two parameters
+	slope, t := list.growth(of), list.mean(func(s second) float64 { return s.t })
+	level, squares, width := list.mean(of), 0.0, 0.0
+	for _, s := range list {
+		off := of(s) - level - slope*(s.t-t)
+		squares, width = squares+off*off, width+(s.t-t)*(s.t-t)
+	}
+	left := float64(len(list) - free)
+	quantile := distuv.StudentsT{Sigma: 1, Nu: left}.Quantile(sure)
+	return slope - quantile*math.Sqrt(squares/left/width)
+}
+
+func (list secondly) mean(of func(second) float64) float64 {
+	sum := 0.0
+	for _, s := range list {
+		sum += of(s) / float64(len(list))
+	}
+	return sum
 }
 
 // Watch looks at the samples of a run while they come in.
 type Watch struct {
 	// Rate is what is offered, Warmup how long the run is not steady.
 	Rate, Warmup float64
-	steady       []reports.Sample
+	samples      []reports.Sample
 }
 
 // Hopeless takes the next sample, and tells whether so much piles up that the rate is not sustained,
-// however the run goes on.
+// however the run goes on: in the steady part; or before, if the input is not even read as fast as it
+// comes while there is nothing to flush yet.
 func (w *Watch) Hopeless(s reports.Sample) bool {
-	if s.T < w.Warmup {
+	if s.T < moment {
 		return false
 	}
-	const sure = 5 // times as much as may pile up
-	w.steady = append(w.steady, s)
-	return len(w.steady) > 2*steadyMin && growth(w.steady) > sure*growthMax*w.Rate
-}
-
-// slope is how fast a figure grows, per second: the line of least squares through all samples.
-func slope(samples []reports.Sample, of func(reports.Sample) float64) float64 {
-	xs, ys := make([]float64, len(samples)), make([]float64, len(samples))
-	for i, s := range samples {
-		xs[i], ys[i] = s.T, of(s)
+	w.samples = append(w.samples, s)
+	if n := len(w.samples); n > 1 && math.Floor(s.T) == math.Floor(w.samples[n-2].T) {
+		return false // looked at already
 	}
-	_, by := stat.LinearRegression(xs, ys, nil, false)
-	return by
+	const sure = 0.99
+	grows := func(list secondly, of func(second) float64) bool {
+		return len(list) >= steadyMin && list.surely(of, sure) > growthMax*w.Rate
+	}
+	if s.T < w.Warmup {
+		const behind = 2 // seconds of the load, more than any batch waits for
+		return float64(s.Backlog) > behind*w.Rate && grows(seconds(w.samples), func(s second) float64 { return s.backlog })
+	}
+	return grows(seconds(between(w.samples, w.Warmup, s.T)), second.of)
 }
 
-func busy(first, last reports.Sample, lasted float64, processes int, host Host) []Use {
-	var list []Use
-	add := func(r Resource, seconds, of float64) {
-		if seconds > 0 && of > 0 {
-			list = append(list, Use{r, seconds / (of * lasted)})
+// bound is the highest rate that the resources allow which all processes share, by how busy they were
+// at a sustained one: the utilisation law (Denning and Buzen, The operational analysis of queueing
+// network models, 1978). +Inf if none was measured.
+func (p *Probe) bound() float64 {
+	bound := math.Inf(1)
+	for _, use := range p.Busy {
+		if use.Resource != WorkerCPU && use.Share > 0 {
+			bound = min(bound, p.Rate/use.Share)
 		}
 	}
-	redis, workers := last.CPURedis-first.CPURedis, last.CPUWorkers-first.CPUWorkers
-	all := workers + last.CPUConsumer - first.CPUConsumer
-	if host.Shared {
-		all += redis + last.CPUKafka - first.CPUKafka + last.CPUHarness - first.CPUHarness
+	return bound
+}
+
+// guess is about what a system can do that did not sustain the rate: somewhat more than it passed on,
+// since it spends time on what piles up.
+func (p *Probe) guess() float64 {
+	const more = 1.3
+	if p.Throughput < p.Rate/1000 { // nothing is known
+		return p.Rate / 4
 	}
-	add(RedisThread, redis, 1)
-	add(WorkerCPU, workers, float64(processes))
-	add(Cores, all, float64(host.Cores))
-	sortUses(list)
-	return list
+	return p.Throughput * min(more, math.Sqrt(p.Rate/p.Throughput))
 }

@@ -1,16 +1,11 @@
 package capacity
 
 import (
-	"cmp"
-	"context"
 	"fmt"
 	"math"
-	"slices"
-)
 
-func sortUses(list []Use) {
-	slices.SortStableFunc(list, func(a, b Use) int { return cmp.Compare(b.Share, a.Share) })
-}
+	"sluice/internal/judge"
+)
 
 // Point is the highest rate that a process count sustains.
 type Point struct {
@@ -21,82 +16,178 @@ type Point struct {
 	Throughput float64 `json:"throughput"`
 	Failed     float64 `json:"failed"`
 	// Limit is what was the limit beyond, and Share how busy it was.
-	Limit  Resource `json:"limit"`
-	Share  float64  `json:"share"`
-	Probes []Probe  `json:"probes"`
+	Limit  judge.Resource `json:"limit"`
+	Share  float64        `json:"share"`
+	Probes []Probe        `json:"probes"`
 }
 
-// Search is the search for the highest sustained rate.
+// at is the probe of the highest rate that is sustained, or nil.
+func (p *Point) at() *Probe {
+	for i := range p.Probes {
+		if p.Probes[i].Sustained && p.Probes[i].Rate == p.Throughput {
+			return &p.Probes[i]
+		}
+	}
+	return nil
+}
+
+// Search is the search for the highest sustained rate of a process count. It takes turns with whoever
+// makes the runs: Next says at which rates, which may run side by side, and Tell takes what came of
+// one.
 type Search struct {
-	// Start is the first rate, Least and Most are the bounds, in spans per second.
-	Start, Least, Most float64
+	// Start are the first rates: one that is only a begin, or two that are thought to be on both sides
+	// of the answer. Least and Most are the bounds, in spans per second.
+	Start       []float64
+	Least, Most float64
 	// Precision is how far the rate that was not sustained may be above the one that was, as a share.
 	Precision float64
-	// Probe runs at a rate.
-	Probe func(ctx context.Context, rate float64) (Probe, error)
+	// Need is a rate of which it must be known whether it is sustained; 0 for none.
+	Need float64
+
+	point  Point
+	low    float64 // the highest rate that is sustained
+	high   float64 // the lowest that is not; 0 if none was tried
+	failed Probe   // the latest that was not
+	begun  bool
 }
 
 // probesMax bounds a search.
 const probesMax = 24
 
-// Run searches. What is known so far comes with an error of a probe.
-func (s Search) Run(ctx context.Context) (Point, error) {
-	var p Point
-	high := math.Inf(1)
-	rate := min(max(s.Start, s.Least), s.Most)
-	for range probesMax {
-		probe, err := s.Probe(ctx, rate)
-		if err != nil {
-			return p, err
-		}
-		p.Probes = append(p.Probes, probe)
-		if probe.Sustained {
-			p.Throughput = rate
-		} else {
-			high = rate
-			p.limitedBy(probe)
-		}
-		switch {
-		case p.Throughput >= s.Most, high <= s.Least, high <= p.Throughput*(1+s.Precision):
-			p.Failed = finite(high)
-			return p, nil
-		case math.IsInf(high, 1):
-			rate = min(rate*2, s.Most)
-		case p.Throughput == 0:
-			rate = max(s.Least, min(high/2, 0.97*cmp.Or(probe.Throughput, high)))
-		default:
-			rate = between(p.Throughput, high, probe)
-		}
-	}
-	p.Failed = finite(high)
-	return p, fmt.Errorf("not found after %d runs: %.0f spans/s is sustained, %.0f is not", probesMax,
-		p.Throughput, high)
+// Around are two rates on both sides of a guess, as near as the precision lets them.
+func Around(guess, precision float64) []float64 {
+	apart := math.Sqrt(1 + precision)
+	return []float64{guess / apart, guess * apart}
 }
 
-func finite(v float64) float64 {
-	if math.IsInf(v, 0) {
-		return 0
+// Next returns the next rates, at most that many; none if the search is over. The error says that it
+// takes too long.
+func (s *Search) Next(most int) ([]float64, error) {
+	step := 1 + s.Precision
+	low, high := s.low, s.high
+	var rates []float64
+	switch {
+	case !s.begun:
+		s.begun = true
+		rates = s.Start
+	case low >= s.Most, high > 0 && high <= s.Least:
+		return nil, nil
+	case high > 0 && high <= low*step*(1+1e-9):
+		if !(low < s.Need && s.Need < high) {
+			return nil, nil
+		}
+		rates = []float64{s.Need}
+	case high == 0:
+		rates = s.up(step)
+	case low == 0:
+		guess := min(s.failed.guess(), high/step)
+		if most == 1 {
+			guess /= step
+		}
+		rates = []float64{guess / step, guess}[2-min(2, most):]
+	default:
+		rates = s.within(step, most)
 	}
-	return v
-}
-
-// between returns the next rate between one that is sustained and one that is not. What came out of a
-// system under too much load is about what it can do.
-func between(low, high float64, last Probe) float64 {
-	const near = 0.98
-	if guess := near * last.Throughput; !last.Sustained && guess > low*1.02 && guess < high*near {
-		return guess
+	if len(s.point.Probes) >= probesMax {
+		return nil, fmt.Errorf("not found after %d runs: %.0f spans/s are sustained, %.0f are not",
+			probesMax, low, high)
 	}
-	return math.Sqrt(low * high)
-}
-
-// limitedBy names the limit that a probe met.
-func (p *Point) limitedBy(probe Probe) {
-	p.Limit, p.Share = WorkerCycle, 0
-	if len(probe.Busy) > 0 {
-		p.Share = probe.Busy[0].Share
-		if p.Share >= busyMin {
-			p.Limit = probe.Busy[0].Resource
+	var next []float64
+	for _, rate := range rates {
+		rate = min(max(rate, s.Least), s.Most)
+		if len(next) < most && (len(next) == 0 || rate > next[len(next)-1]) {
+			next = append(next, rate)
 		}
 	}
+	return next, nil
+}
+
+// up is what to try when nothing was too much: what the resources that were measured allow, or far
+// more.
+func (s *Search) up(step float64) []float64 {
+	const far = 4
+	bound := math.Inf(1)
+	for i := range s.point.Probes {
+		if p := &s.point.Probes[i]; p.Rate == s.low {
+			bound = p.bound()
+		}
+	}
+	if guess := 0.98 * bound; guess < far*s.low && len(s.Start) == 1 {
+		around := Around(max(guess, s.low*step), s.Precision)
+		around[0] = max(around[0], s.low*math.Sqrt(step))
+		return around
+	}
+	if len(s.Start) > 1 { // which were thought to be near
+		near := math.Pow(step, float64(len(s.point.Probes)-1))
+		return []float64{s.low * near, s.low * near * step}
+	}
+	if math.IsInf(bound, 1) {
+		return []float64{2 * s.low, 4 * s.low}
+	}
+	return []float64{far * s.low}
+}
+
+// within is what to try between a rate that is sustained and one that is not.
+func (s *Search) within(step float64, most int) []float64 {
+	parts := int(math.Ceil(math.Log(s.high/s.low)/math.Log(step) - 1e-9))
+	if parts-1 <= most { // it is over after these
+		var rates []float64
+		for i := 1; i < parts; i++ {
+			rates = append(rates, s.low*math.Pow(s.high/s.low, float64(i)/float64(parts)))
+		}
+		return rates
+	}
+	guess := math.Sqrt(s.low * s.high)
+	if failed := s.failed.guess(); s.failed.Rate == s.high && failed > s.low && failed < s.high {
+		guess = failed
+	}
+	around := Around(guess, s.Precision)
+	near := math.Sqrt(step)
+	switch {
+	case most == 1:
+		return []float64{min(max(guess, s.low*step), s.high/step)}
+	case around[0] < s.low*near:
+		return []float64{s.low * step, s.low * step * step}
+	case around[1] > s.high/near:
+		return []float64{s.high / step / step, s.high / step}
+	}
+	return around
+}
+
+// Tell takes what a run showed.
+func (s *Search) Tell(p Probe) {
+	s.point.Probes = append(s.point.Probes, p)
+	if !p.Sustained {
+		if s.high == 0 || p.Rate < s.high {
+			s.high, s.failed = p.Rate, p
+		}
+		if s.low >= s.high { // what passed above was luck
+			s.low = 0
+			for _, other := range s.point.Probes {
+				if other.Sustained && other.Rate < s.high {
+					s.low = max(s.low, other.Rate)
+				}
+			}
+		}
+		return
+	}
+	if s.high == 0 || p.Rate < s.high {
+		s.low = max(s.low, p.Rate)
+	}
+}
+
+// Point is what is known so far.
+func (s *Search) Point() Point {
+	p := s.point
+	p.Throughput, p.Failed = s.low, s.high
+	if s.high > 0 {
+		p.Limit, p.Share = WorkerCycle, 0
+		if busiest, ok := judge.Limiting(s.failed.Busy); ok {
+			p.Limit = busiest.Resource
+		}
+		if len(s.failed.Busy) > 0 {
+			p.Share = s.failed.Busy[0].Share
+		}
+	}
+	return p
 }

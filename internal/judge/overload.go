@@ -68,22 +68,18 @@ func (e *Evidence) overloaded(p pace) string {
 		p.processors())
 }
 
-// saturated is the share of a thread from which on it counts as the limit.
-const saturated = 0.8
-
-// limit names who held the drain up, as far as the run shows.
+// limit names who held the drain up, as far as the run shows. The cores of the host are not known
+// here.
 func (e *Evidence) limit(p pace) string {
-	seconds := p.to.T - p.from.T
-	redis := (p.to.CPURedis - p.from.CPURedis) / seconds
-	workers := (p.to.CPUWorkers - p.from.CPUWorkers) / seconds / max(float64(p.to.WorkersLive), 1)
+	busiest, saturated := Limiting(Uses(p.from, p.to, max(p.to.WorkersLive, 1), Host{}))
 	switch {
 	case e.Limited:
 		return "the harness, not the system: " + e.Limit
-	case redis >= saturated && redis >= workers:
-		return fmt.Sprintf("Redis, whose one thread was busy for %.0f %% of the time", 100*redis)
-	case workers >= saturated:
+	case saturated && busiest.Resource == RedisThread:
+		return fmt.Sprintf("Redis, whose one thread was busy for %.0f %% of the time", 100*busiest.Share)
+	case saturated:
 		return fmt.Sprintf("the processor time of the workers, each of which used %.0f %% of one core",
-			100*workers)
+			100*busiest.Share)
 	case p.to.Paused == 0 && 2*p.to.Backlog > p.to.Buffered():
 		return fmt.Sprintf("the consumer, which had %d messages still to store", p.to.Backlog)
 	}

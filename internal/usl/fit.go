@@ -15,6 +15,10 @@ type Point struct {
 	Processes, Throughput float64
 	// Weight is how much the point counts: 1 over the variance of its throughput; 0 counts as 1.
 	Weight float64
+	// Error is the standard error of the throughput where that is known from elsewhere, which takes
+	// the place of a weight: the intervals are then at least as wide as it says. 0 if it is not known;
+	// it is known of all points or of none.
+	Error float64
 }
 
 // Value is an estimate with its 95 % interval. Bound is true if it is held at 0, the least it may be.
@@ -30,11 +34,15 @@ type Fit struct {
 	Lambda Value `json:"lambda"`
 	Sigma  Value `json:"sigma"`
 	Kappa  Value `json:"kappa"`
-	// ResidualError is the residual standard error, in the unit of the throughput where no point has a
-	// weight.
+	// ResidualError is the residual standard error, in the unit of the throughput. Points with weights
+	// or errors count by them.
 	ResidualError float64 `json:"residual_error"`
 	// Most is the greatest measured number of processes: nothing is known of more.
 	Most float64 `json:"most"`
+
+	left     int     // degrees of freedom
+	variance float64 // of a point with weight 1, by the residuals
+	least    float64 // that it has at least, by the points' errors
 }
 
 // parameters are lambda, sigma and kappa.
@@ -88,18 +96,27 @@ func Of(points []Point) (*Fit, error) {
 	if err := check(points); err != nil {
 		return nil, err
 	}
-	// The best fit inside of the bounds is the best of those with some parameters held at 0.
+	s := best(points)
+	if s == nil {
+		return nil, errors.New("no law with positive parameters fits the points")
+	}
+	return s.fit(points), nil
+}
+
+// best is the best fit inside of the bounds: the best of all if it is inside, or else of those with
+// some parameters held at 0.
+func best(points []Point) *solution {
 	var best *solution
 	for held := range 4 {
+		if best != nil && best.held == ([parameters]bool{}) {
+			break
+		}
 		s := solve(points, [parameters]bool{1: held&1 != 0, 2: held&2 != 0})
 		if s.p[1] >= 0 && s.p[2] >= 0 && (best == nil || s.squares < best.squares) {
 			best = s
 		}
 	}
-	if best == nil {
-		return nil, errors.New("no law with positive parameters fits the points")
-	}
-	return best.fit(points), nil
+	return best
 }
 
 func check(points []Point) error {
@@ -113,6 +130,9 @@ func check(points []Point) error {
 			errs = append(errs, fmt.Errorf("point %d: throughput %v, want more than 0", i+1, p.Throughput))
 		case !(p.Weight >= 0) || math.IsInf(p.Weight, 0):
 			errs = append(errs, fmt.Errorf("point %d: weight %v, want at least 0", i+1, p.Weight))
+		case !(p.Error >= 0) || math.IsInf(p.Error, 0) || (p.Error > 0) != (points[0].Error > 0):
+			errs = append(errs, fmt.Errorf("point %d: standard error %v, want above 0 for all points or none",
+				i+1, p.Error))
 		}
 		counts[p.Processes] = true
 	}
@@ -131,7 +151,10 @@ type solution struct {
 }
 
 func weight(p Point) float64 {
-	if p.Weight == 0 {
+	switch {
+	case p.Error > 0:
+		return 1 / (p.Error * p.Error)
+	case p.Weight == 0:
 		return 1
 	}
 	return p.Weight
@@ -216,36 +239,51 @@ func (s *solution) equations(points []Point) (*mat.SymDense, *mat.VecDense) {
 	return normal, right
 }
 
-// fit adds the intervals.
-func (s *solution) fit(points []Point) *Fit {
+// values is the law alone.
+func (s *solution) values(points []Point) *Fit {
 	f := &Fit{}
-	free := 0
-	for _, held := range s.held {
-		if !held {
-			free++
-		}
+	for i, v := range []*Value{&f.Lambda, &f.Sigma, &f.Kappa} {
+		*v = Value{Value: s.p[i], Low: s.p[i], High: s.p[i], Bound: s.held[i]}
 	}
-	variance := 0.0
-	if left := len(points) - free; left > 0 {
-		variance = s.squares / float64(left)
-	}
-	f.ResidualError = math.Sqrt(variance)
 	for _, point := range points {
 		f.Most = max(f.Most, point.Processes)
 	}
-	quantile := distuv.StudentsT{Sigma: 1, Nu: float64(max(1, len(points)-free))}.
-		Quantile((1 + confidence) / 2)
+	return f
+}
+
+// fit adds the intervals.
+func (s *solution) fit(points []Point) *Fit {
+	f := s.values(points)
+	f.left = len(points)
+	for _, held := range s.held {
+		if !held {
+			f.left--
+		}
+	}
+	if f.left > 0 {
+		f.variance = s.squares / float64(f.left)
+	}
+	weights := 0.0
+	for _, point := range points {
+		weights += weight(point) / float64(len(points))
+	}
+	f.ResidualError = math.Sqrt(f.variance / weights)
+	if points[0].Error > 0 { // points may lie nearer to the law than their errors by chance alone
+		f.least = 1
+	}
+	const upper = (1 + confidence) / 2
+	quantile := distuv.StudentsT{Sigma: 1, Nu: float64(max(1, f.left))}.Quantile(upper)
+	deviation := max(quantile*math.Sqrt(f.variance), distuv.UnitNormal.Quantile(upper)*math.Sqrt(f.least))
 	normal, _ := s.equations(points)
 	var inverse mat.Dense
 	known := inverse.Inverse(normal) == nil
 	for i, v := range []*Value{&f.Lambda, &f.Sigma, &f.Kappa} {
-		*v = Value{Value: s.p[i], Low: s.p[i], High: s.p[i], Bound: s.held[i]}
 		if s.held[i] {
 			continue
 		}
 		apart := math.Inf(1)
 		if known {
-			apart = quantile * math.Sqrt(variance*inverse.At(i, i))
+			apart = deviation * math.Sqrt(inverse.At(i, i))
 		}
 		v.Low, v.High = s.p[i]-apart, s.p[i]+apart
 	}

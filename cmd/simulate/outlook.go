@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/buffer"
+	"sluice/internal/capacity"
+	"sluice/internal/harness"
+	"sluice/internal/options"
+	"sluice/internal/statusline"
+	"sluice/internal/yamlfile"
+	"sluice/reports"
+	"sluice/sim"
+)
+
+// outlookFlags say what may fail, and what memory and time there is then.
+type outlookFlags struct {
+	Outage         time.Duration `help:"How long Redis is stopped in the trial of the recommended count, beside one in which all workers are killed; 0s: no trials." default:"2s"`
+	Map            bool          `help:"Also try several loads and outages, and draw where it no longer recovers: minutes more."`
+	RedisMemory    bytesFlag     `help:"Memory limit of Redis, such as 4GiB (default: that of the server, in --world real)." placeholder:"SIZE"`
+	Retention      time.Duration `help:"How long the input topic keeps messages, such as 3h." placeholder:"DURATION"`
+	RetentionBytes bytesFlag     `help:"How many bytes the input topic keeps of each partition." placeholder:"SIZE"`
+	Prices         string        `help:"File of what an hour of each part costs; see docs/capacity.md." placeholder:"FILE" type:"path"`
+	Price          []string      `help:"A price, instead of the file's: --price process=0.05. May be repeated." placeholder:"PART=AMOUNT" sep:"none"`
+	Against        string        `help:"Show the report beside that in another directory." placeholder:"DIR" type:"path"`
+	Topic          string        `help:"Read retention from this topic, on the Kafka of --world real." placeholder:"NAME"`
+
+	prices *capacity.Prices
+	other  *capacity.Report
+}
+
+// bytesFlag is a size on the command line; 0 if it is not given.
+type bytesFlag buffer.Bytes
+
+// UnmarshalText reads the text form.
+func (b *bytesFlag) UnmarshalText(text []byte) error {
+	size, err := options.ParseSize(string(text))
+	if err == nil && size <= 0 {
+		err = fmt.Errorf("%s is not above 0", text)
+	}
+	*b = bytesFlag(size)
+	return err
+}
+
+// readPrices reads the file and the flags; nil if there are none.
+func (f *outlookFlags) readPrices() (*capacity.Prices, error) {
+	if f.Prices == "" && len(f.Price) == 0 {
+		return nil, nil
+	}
+	var p capacity.Prices
+	places := yamlfile.Places{}
+	if f.Prices != "" {
+		text, err := os.ReadFile(f.Prices)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--prices: %w", err)}
+		}
+		if places, err = yamlfile.Read(f.Prices, text, &p); err != nil {
+			return nil, err
+		}
+	}
+	for _, price := range f.Price {
+		if err := places.Set(&p, price); err != nil {
+			return nil, usageError{fmt.Errorf("--price %s: %w", price, err)}
+		}
+	}
+	if err := p.Validate(); err != nil {
+		return nil, places.Of(err)
+	}
+	return &p, nil
+}
+
+// readAgainst reads the other report; nil if there is none.
+func (f *outlookFlags) readAgainst() (*capacity.Report, error) {
+	if f.Against == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(filepath.Join(f.Against, fileCapacity))
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--against: %w", err)}
+	}
+	var r capacity.Report
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, usageError{fmt.Errorf("--against %s: %w", filepath.Join(f.Against, fileCapacity), err)}
+	}
+	return &r, nil
+}
+
+// complete checks the flags, and asks Kafka for what it is to be asked for.
+func (f *outlookFlags) complete(ctx context.Context, in worldFlags) (err error) {
+	if f.prices, err = f.readPrices(); err != nil {
+		return err
+	}
+	if f.other, err = f.readAgainst(); err != nil {
+		return err
+	}
+	switch {
+	case f.Outage < 0 || f.Retention < 0:
+		return usageError{errors.New("--outage and --retention must not be below 0s")}
+	case f.Topic == "":
+		return nil
+	case len(in.Kafka) == 0 || in.Servers != "":
+		return usageError{fmt.Errorf("--topic %s is read from a running Kafka: give --world real --kafka HOST:PORT",
+			f.Topic)}
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(in.Kafka...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	configs, err := kadm.NewClient(client).DescribeTopicConfigs(ctx, f.Topic)
+	if err == nil {
+		_, err = configs.On(f.Topic, func(c *kadm.ResourceConfig) error { return c.Err })
+	}
+	if err != nil {
+		return fmt.Errorf("read the retention of topic %s: %w", f.Topic, err)
+	}
+	for _, c := range configs[0].Configs {
+		v, err := strconv.ParseInt(c.MaybeValue(), 10, 64)
+		switch {
+		case err != nil || v <= 0: // -1 is no limit
+		case c.Key == "retention.ms" && f.Retention == 0:
+			f.Retention = time.Duration(v) * time.Millisecond
+		case c.Key == "retention.bytes" && f.RetentionBytes == 0:
+			f.RetentionBytes = bytesFlag(v)
+		}
+	}
+	return nil
+}
+
+// command is the flags as text, as they were completed.
+func (f *outlookFlags) command() string {
+	text := " --outage " + f.Outage.String()
+	if f.Map {
+		text += " --map"
+	}
+	if f.Prices != "" {
+		text += " --prices " + quote(f.Prices)
+	}
+	for _, price := range f.Price {
+		text += " --price " + quote(price)
+	}
+	if f.Against != "" {
+		text += " --against " + quote(f.Against)
+	}
+	for _, flag := range []struct {
+		name string
+		size bytesFlag
+	}{{"--redis-memory", f.RedisMemory}, {"--retention-bytes", f.RetentionBytes}} {
+		if flag.size > 0 {
+			text += " " + flag.name + " " + options.FormatSize(buffer.Bytes(flag.size))
+		}
+	}
+	if f.Retention > 0 {
+		text += " --retention " + f.Retention.String()
+	}
+	return text
+}
+
+// look makes the trials of the recommended count, and adds the outlook to the report.
+func (c *capacityCommand) look(
+	ctx context.Context, errs io.Writer, cfg harness.Config, report *capacity.Report,
+) error {
+	rec := report.Recommended
+	if rec == nil {
+		return nil
+	}
+	bounds := capacity.BoundsOf(cfg.Scenario, report.Points)
+	if c.RedisMemory > 0 {
+		bounds.RedisMemory = buffer.Bytes(c.RedisMemory)
+	}
+	bounds.Retention, bounds.RetentionBytes = c.Retention, buffer.Bytes(c.RetentionBytes)
+	var trials []capacity.Trial
+	var err error
+	if c.Outage > 0 {
+		sustained := report.Count(rec.Processes).Median
+		trials, err = runTrials(ctx, errs, cfg, []capacity.TrialPlan{
+			capacity.Storm(cfg.Scenario, rec.Processes, report.Target, sustained),
+			capacity.Outage(cfg.Scenario, rec.Processes, report.Target, sustained, c.Outage),
+		})
+	}
+	report.Look(bounds, trials)
+	if c.prices != nil {
+		report.Price(*c.prices)
+	}
+	if err != nil || !c.Map {
+		return err
+	}
+	count := report.Count(rec.Processes)
+	plans := capacity.MapPlans(cfg.Scenario, count)
+	if trials, err = runTrials(ctx, errs, cfg, plans); err == nil {
+		at, longer := capacity.Doubtful(plans, trials)
+		var again []capacity.Trial
+		again, err = runTrials(ctx, errs, cfg, longer)
+		for i, t := range again {
+			trials[at[i]] = t
+		}
+	}
+	report.Map(count, trials)
+	return err
+}
+
+// runTrials makes trials, side by side in the virtual world. What the world cannot do is left out, and
+// said.
+func runTrials(
+	ctx context.Context, errs io.Writer, cfg harness.Config, plans []capacity.TrialPlan,
+) ([]capacity.Trial, error) {
+	line := statusline.New(errs)
+	defer line.Clear()
+	side := 1
+	if _, ok := cfg.World.(sim.World); ok {
+		side = runtime.GOMAXPROCS(0)
+	}
+	var trials []capacity.Trial
+	for len(plans) > 0 {
+		some := plans[:min(side, len(plans))]
+		plans = plans[len(some):]
+		for _, p := range some {
+			line.Show(fmt.Sprintf("%s, %s, %.0f spans/s", p.What, options.FormatCount(p.Processes, "process"), p.Rate))
+		}
+		made, err := sideBySide(some, func(p capacity.TrialPlan) (capacity.Trial, error) {
+			return runTrial(ctx, cfg, p)
+		})
+		if err != nil {
+			return trials, err
+		}
+		trials = append(trials, made...)
+	}
+	return trials, nil
+}
+
+// runTrial makes a trial, which ends when the system has recovered.
+func runTrial(ctx context.Context, cfg harness.Config, p capacity.TrialPlan) (capacity.Trial, error) {
+	var err error
+	fail := func(err error) (capacity.Trial, error) {
+		return capacity.Trial{}, fmt.Errorf("trial, %s: %w", p.What, err)
+	}
+	if cfg.Scenario, err = p.Scenario(cfg.Scenario); err != nil {
+		return fail(err)
+	}
+	watch := p.Watch(cfg.Scenario)
+	running, end := context.WithCancel(ctx)
+	defer end()
+	cfg.Progress = func(progress harness.Progress) {
+		if progress.Phase == reports.PhaseLoad && progress.Event == nil && watch.Over(progress.Sample) {
+			end()
+		}
+	}
+	outcome, err := harness.Run(running, cfg)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return p.Trial(outcome), nil
+}

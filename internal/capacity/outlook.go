@@ -1,0 +1,271 @@
+package capacity
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"sluice/buffer"
+	"sluice/internal/options"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// redisPerByte is how many bytes of Redis' memory a byte of a span that waits there takes: its
+// payload, and what the store keeps of it beside. 1.33 to 1.38 on a Redis 7 with spans of 450 to 650
+// bytes in traces of 5 to 35 (2026-11-28: run steady --world real --servers start --rate "constant
+// 2000/s", and 6000/s; memory beyond that of an empty server, by the spans in it).
+const redisPerByte = 1.4
+
+// Bounds are what memory and time there is before something is lost.
+type Bounds struct {
+	// RedisMemory is what Redis may use, MaxMemory the share of it over which input pauses; 0: no
+	// limit is known.
+	RedisMemory buffer.Bytes `json:"redis_memory_bytes"`
+	MaxMemory   float64      `json:"max_memory"`
+	// Retention is how long the input topic keeps a message, RetentionBytes how many bytes of each
+	// partition; 0: no limit is known.
+	Retention      time.Duration `json:"-"`
+	RetentionBytes buffer.Bytes  `json:"retention_bytes"`
+	Partitions     int           `json:"partitions"`
+	// SpanBytes is the mean size of a span's message. RedisPerSpan is what one that waits takes in
+	// Redis, and Measured tells whether that was measured or follows from its size.
+	SpanBytes    float64 `json:"span_bytes"`
+	RedisPerSpan float64 `json:"redis_bytes_per_span"`
+	Measured     bool    `json:"measured"`
+}
+
+// BoundsOf are those that follow from a scenario and the probes.
+func BoundsOf(s scenarios.Scenario, points []Point) Bounds {
+	b := Bounds{MaxMemory: s.Pipeline.MaxMemory, Partitions: s.Topology.Partitions}
+	const draws = 1000
+	for i := range draws {
+		b.SpanBytes += float64(s.Workload.SpanBytes.At((float64(i)+0.5)/draws)) / draws
+	}
+	b.RedisPerSpan = redisPerByte * b.SpanBytes
+	for _, p := range points {
+		if at := p.at(); at != nil && at.RedisPerSpan > 0 {
+			b.RedisPerSpan, b.Measured = at.RedisPerSpan, true
+		}
+		for _, probe := range p.Probes {
+			b.RedisMemory = max(b.RedisMemory, buffer.Bytes(probe.RedisBytesMax))
+		}
+	}
+	return b
+}
+
+// Outlook is what happens when something is lost or fails, at the target with the recommended count.
+type Outlook struct {
+	Processes int     `json:"processes"`
+	Rate      float64 `json:"rate"`
+	// Lost is what is carried with one process less.
+	Lost Lost `json:"one_lost"`
+	// Waiting is how many spans wait in the steady state, and RedisBytes what they take.
+	Waiting    float64 `json:"waiting"`
+	RedisBytes float64 `json:"redis_bytes"`
+	Bounds     Bounds  `json:"bounds"`
+	// RedisFullSeconds is how long it takes until Redis is full if nothing is flushed and all is read;
+	// null if it has no known limit.
+	RedisFullSeconds Number `json:"redis_full_seconds"`
+	// UnreadExpireSeconds is how long it takes, from when nothing is read any more, until the first
+	// span expires unread; null if the topic has no known limit.
+	UnreadExpireSeconds Number `json:"unread_expire_seconds"`
+	// Drains are how long it takes to catch up with outages, by the spare capacity.
+	Drains []Drain `json:"drains"`
+	// Trials were made.
+	Trials []Trial `json:"trials"`
+}
+
+// Lost is what is carried with one process less.
+type Lost struct {
+	// Processes are left.
+	Processes int `json:"processes"`
+	// Sustained is what they carry, in spans per second; null if that was not measured, or none is
+	// left.
+	Sustained Number `json:"sustained"`
+	// Target tells whether that is the target, without its headroom.
+	Target bool `json:"target_carried"`
+}
+
+// Drain is how long it takes to catch up with an outage.
+type Drain struct {
+	OutageSeconds float64 `json:"outage_seconds"`
+	// Backlog is how many spans wait at its end.
+	Backlog float64 `json:"backlog"`
+	// Seconds is how long they take; null if they never do.
+	Seconds Number `json:"seconds"`
+}
+
+// Look adds the outlook for the recommended count, or nothing without one.
+func (r *Report) Look(bounds Bounds, trials []Trial) {
+	rec := r.Recommended
+	if rec == nil {
+		return
+	}
+	o := &Outlook{Processes: rec.Processes, Rate: r.Target, Bounds: bounds, Trials: trials,
+		Lost:             Lost{Processes: rec.Processes - 1, Sustained: Number(math.NaN())},
+		RedisFullSeconds: Number(math.Inf(1)), UnreadExpireSeconds: Number(math.Inf(1))}
+	capacity := 0.0
+	for _, c := range r.Counts {
+		switch c.Processes {
+		case rec.Processes:
+			capacity = c.Median
+		case rec.Processes - 1:
+			o.Lost.Sustained, o.Lost.Target = Number(c.Median), c.Median >= r.Target
+		}
+	}
+	o.Waiting = r.waiting(rec.Processes)
+	o.RedisBytes = o.Waiting * bounds.RedisPerSpan
+	if bounds.RedisMemory > 0 {
+		room := float64(bounds.RedisMemory)*bounds.MaxMemory - o.RedisBytes
+		o.RedisFullSeconds = Number(max(0, room) / (r.Target * bounds.RedisPerSpan))
+	}
+	if bounds.Retention > 0 {
+		o.UnreadExpireSeconds = Number(bounds.Retention.Seconds())
+	}
+	if bounds.RetentionBytes > 0 {
+		kept := float64(bounds.RetentionBytes) * float64(bounds.Partitions)
+		o.UnreadExpireSeconds = min(o.UnreadExpireSeconds, Number(kept/(r.Target*bounds.SpanBytes)))
+	}
+	for _, outage := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour} {
+		o.Drains = append(o.Drains, Drain{outage.Seconds(), r.Target * outage.Seconds(),
+			Number(drain(r.Target, capacity, outage.Seconds()))})
+	}
+	r.Outlook = o
+	r.say()
+}
+
+// waiting is how many spans wait in the steady state at the target: what the probes of a count saw, by
+// the rate of the nearest.
+func (r *Report) waiting(processes int) float64 {
+	waiting, apart := 0.0, math.Inf(1)
+	for _, p := range r.Points {
+		if p.Processes != processes {
+			continue
+		}
+		for _, probe := range p.Probes {
+			if off := math.Abs(probe.Rate - r.Target); probe.Sustained && off < apart {
+				waiting, apart = probe.Waiting*r.Target/probe.Rate, off
+			}
+		}
+	}
+	return waiting
+}
+
+// duration writes seconds as people say them: 35 s, 11 min, 2 h 40 min, 3 days.
+func duration(seconds float64) string {
+	const minute, hour, day = 60, 3600, 86400
+	switch {
+	case seconds < 10:
+		return fmt.Sprintf("%.1f s", seconds)
+	case seconds < 2*minute:
+		return fmt.Sprintf("%.0f s", seconds)
+	case seconds < 2*hour:
+		return fmt.Sprintf("%.0f min", seconds/minute)
+	case seconds < 2*day:
+		minutes := int(math.Round(seconds / minute))
+		if minutes%60 == 0 {
+			return fmt.Sprintf("%d h", minutes/60)
+		}
+		return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
+	}
+	return fmt.Sprintf("%.1f days", seconds/day)
+}
+
+func finite(n Number) bool { return !math.IsInf(float64(n), 0) && !math.IsNaN(float64(n)) }
+
+// words are the outlook in sentences.
+func (o *Outlook) words() []string {
+	var text []string
+	switch {
+	case o.Lost.Processes == 0:
+		text = append(text, "With the only process lost, nothing is carried until it is replaced.")
+	case !finite(o.Lost.Sustained):
+		text = append(text, fmt.Sprintf("With one process lost: %d were not measured.", o.Lost.Processes))
+	default:
+		verb := map[bool]string{true: "is", false: "is not"}[o.Lost.Target]
+		text = append(text, fmt.Sprintf("With one process lost, the target %s carried: %s sustained by the "+
+			"other %s.", verb, grouped(float64(o.Lost.Sustained))+" spans/s are", processes(o.Lost.Processes)))
+	}
+	for i := range o.Trials {
+		t := &o.Trials[i]
+		line := fmt.Sprintf("When %s at %s spans/s, as few spans wait as before %s later; %s.", t.What,
+			grouped(t.Rate), t.recovery(), t.amplifiers())
+		if !t.Recovered() {
+			line = fmt.Sprintf("When %s at %s spans/s, it does not recover %s; %s.", t.What, grouped(t.Rate),
+				t.recovery()[len("not "):], t.amplifiers())
+		}
+		if t.Why != "" {
+			line += " " + t.Why + "."
+		}
+		text = append(text, line)
+	}
+	return append(text, o.forecast()...)
+}
+
+// forecast says when memory and retention run out.
+func (o *Outlook) forecast() []string {
+	b := o.Bounds
+	how := "by their size; --world real measures it"
+	if b.Measured {
+		how = "measured"
+	}
+	text := []string{fmt.Sprintf("In the steady state %s spans wait in Redis, which take %s (%.0f bytes each, %s). "+
+		"Each minute in which nothing is flushed adds %s.", grouped(o.Waiting), size(o.RedisBytes), b.RedisPerSpan,
+		how, size(60*o.Rate*b.RedisPerSpan))}
+	full, expire := float64(o.RedisFullSeconds), float64(o.UnreadExpireSeconds)
+	if finite(o.RedisFullSeconds) {
+		limit := options.FormatSize(b.RedisMemory)
+		if b.MaxMemory < 1 {
+			limit = fmt.Sprintf("%s of %s", percent(b.MaxMemory), limit)
+		}
+		text = append(text, fmt.Sprintf("If nothing is flushed, Redis has reached %s in %s; input pauses then, and "+
+			"waits in Kafka.", limit, duration(full)))
+	} else {
+		text = append(text, "When Redis would be full is not known: give its limit by --redis-memory.")
+	}
+	if !finite(o.UnreadExpireSeconds) {
+		return append(text, "When unread spans would expire is not known: give the input topic's --retention, or "+
+			"--topic with --world real.")
+	}
+	line := fmt.Sprintf("If nothing is read, the first unread span expires in %s", duration(expire))
+	if finite(o.RedisFullSeconds) {
+		line += fmt.Sprintf("; if nothing is flushed, in %s", duration(full+expire))
+	}
+	return append(text, line+".")
+}
+
+func size(bytes float64) string {
+	for _, unit := range []struct {
+		name string
+		of   float64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if bytes >= unit.of {
+			return fmt.Sprintf("%.3g %s", bytes/unit.of, unit.name)
+		}
+	}
+	return fmt.Sprintf("%.0f bytes", bytes)
+}
+
+// section shows the outlook.
+func (o *Outlook) section() reports.Section {
+	s := reports.Section{Heading: "When something fails", Text: o.words()}
+	s.Table = &reports.Table{Columns: append(reports.Numbers("outage"), reports.Numbers("spans that wait then",
+		"time to catch up")...)}
+	for _, d := range o.Drains {
+		took := "never"
+		if finite(d.Seconds) {
+			took = duration(float64(d.Seconds))
+		}
+		s.Table.Rows = append(s.Table.Rows, []string{duration(d.OutageSeconds), grouped(d.Backlog), took})
+	}
+	s.Notes = []string{"Time to catch up is what came in during the outage, by what the processes sustain beyond " +
+		"the target. What was tried above says how far to believe that."}
+	for _, t := range o.Trials {
+		if t.OutageSeconds > 0 && t.Recovered() && finite(t.PredictedSeconds) {
+			s.Notes = append(s.Notes, fmt.Sprintf("By that, the outage of %s takes %s; it took %s.",
+				duration(t.OutageSeconds), duration(float64(t.PredictedSeconds)), t.recovery()))
+		}
+	}
+	return s
+}

@@ -1,0 +1,150 @@
+package capacity
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/judge"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// outage is a trial of 5 s at 1,000 spans/s, of which 3,000 wait; and its outcome, if the backlog then
+// falls by so many a second.
+func outage(falls float64) (TrialPlan, *judge.Outcome) {
+	s := scenarios.Default()
+	s.Pipeline.Timeout, s.Pipeline.RootTimeout = 6*time.Second, 3*time.Second
+	p := Outage(s, 2, 1000, 2000, 5*time.Second)
+	o := &judge.Outcome{}
+	o.Scenario, _ = p.Scenario(s)
+	from, waiting := trialAt(s).Seconds(), 3000.0
+	redis := 0.0
+	for i := range int(o.Scenario.Duration.Seconds() * 10) {
+		at := float64(i) / 10
+		switch {
+		case at > from && at <= from+5:
+			waiting += 100
+		case at > from+5:
+			waiting = max(3000, waiting-falls/10)
+		}
+		sent := int64(1000 * at)
+		redis += 0.05
+		o.Samples = append(o.Samples, reports.Sample{T: at, Sent: sent, Flushed: sent - int64(waiting),
+			CPURedis: redis, Repeated: int64(at), RedisBytes: 1})
+	}
+	return p, o
+}
+
+func TestTrial(t *testing.T) {
+	for _, c := range []struct{ falls, took float64 }{{1000, 5}, {2500, 2}, {500, 10}, {0, math.Inf(1)}} {
+		p, o := outage(c.falls)
+		got := p.Trial(o)
+		if took := float64(got.RecoverySeconds); !(math.Abs(took-c.took) <= 1.2) && took != c.took {
+			t.Errorf("it falls by %v/s: recovered after %v s, want %v", c.falls, took, c.took)
+		}
+		if math.Abs(float64(got.PredictedSeconds)-5) > 1e-9 || math.Abs(got.Waiting-3000) > 10 || got.Most < 7900 {
+			t.Errorf("it falls by %v/s: %+v", c.falls, got)
+		}
+		w, over := p.Watch(o.Scenario), math.Inf(1)
+		for _, s := range o.Samples {
+			if w.Over(s) {
+				over = s.T
+				break
+			}
+		}
+		if end := trialAt(o.Scenario).Seconds() + 5 + c.took; !(over >= end+1 && over <= end+4) && !math.IsInf(end, 1) {
+			t.Errorf("it falls by %v/s: the run ends at %v, recovered at %v", c.falls, over, end)
+		}
+	}
+	p, o := outage(0)
+	if got := p.Trial(o); !strings.Contains(got.recovery(), "not in 15 s") || !strings.Contains(got.amplifiers(),
+		"spans came out again") {
+		t.Errorf("%s; %s", got.recovery(), got.amplifiers())
+	}
+}
+
+// TestTrialScenario: the faults parse, happen while it is steady, and what they cost is no failure.
+func TestTrialScenario(t *testing.T) {
+	s := scenarios.Default()
+	s.Name = "trial"
+	s.Expectations.WorkerRestartsMax, s.Expectations.FreshnessP99Max = 0, time.Second
+	for _, p := range []TrialPlan{Outage(s, 4, 1000, 1500, time.Minute), Storm(s, 4, 1000, 1500)} {
+		got, err := p.Scenario(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := got.Validate(); err != nil || len(got.Faults) != 1 || got.Topology.FlusherProcesses != 4 ||
+			got.Expectations.FreshnessP99Max != 0 || got.Expectations.WorkerRestartsMax != scenarios.Unlimited {
+			t.Errorf("%v: %s", err, got)
+		}
+		if steady := trialAt(s).Seconds() - Warmup(s); steady < 2 {
+			t.Errorf("only %v s before the fault", steady)
+		}
+	}
+}
+
+func TestOutlook(t *testing.T) {
+	list := points(WorkerCPU, 20000, 39000, 75000, 140000)
+	for i := range list {
+		list[i].Probes = []Probe{{Rate: list[i].Throughput, Sustained: true, Waiting: 3 * list[i].Throughput}}
+	}
+	b := Bounds{RedisMemory: 8 << 30, MaxMemory: 0.5, Retention: 160 * time.Minute, Partitions: 8, SpanBytes: 500,
+		RedisPerSpan: 700}
+	r := NewReport("steady", "virtual", 54000, 0.3, list)
+	r.Look(b, nil)
+	o := r.Outlook
+	if o.Lost.Processes != 3 || finite(o.Lost.Sustained) {
+		t.Errorf("one lost: %+v", o.Lost) // 3 were not measured
+	}
+	if math.Abs(o.Waiting-3*54000) > 1 || math.Abs(float64(o.RedisFullSeconds)-
+		(4*(1<<30)-o.Waiting*700)/(54000*700)) > 1e-6 || o.UnreadExpireSeconds != 9600 {
+		t.Errorf("%+v", o)
+	}
+	// A minute brings 3,240,000 spans, and 4 processes do 21,000 a second beside the target.
+	if d := o.Drains[0]; d.Backlog != 3240000 || math.Abs(float64(d.Seconds)-3240000/21000.) > 1e-6 {
+		t.Errorf("%+v", d)
+	}
+	text := strings.Join(o.words(), "\n")
+	for _, want := range []string{"3 were not measured", "Redis has reached 50 % of 8GiB in 111 s",
+		"the first unread span expires in 2 h 40 min; if nothing is flushed, in 2 h 42 min."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	b.RetentionBytes = 1 << 30
+	r.Look(b, nil)
+	if got := float64(r.Outlook.UnreadExpireSeconds); math.Abs(got-8*(1<<30)/(54000*500.)) > 1e-6 {
+		t.Errorf("by its bytes, unread spans expire in %v s", got)
+	}
+	two := NewReport("steady", "virtual", 30000, 0.25, list)
+	two.Look(Bounds{RedisPerSpan: 700}, nil)
+	text = strings.Join(two.Outlook.words(), "\n")
+	for _, want := range []string{"the target is not carried: 20,000 spans/s are sustained by the other 1 process",
+		"give its limit by --redis-memory", "give the input topic's --retention"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for seconds, want := range map[float64]string{1.25: "1.2 s", 35: "35 s", 660: "11 min", 9600: "2 h 40 min",
+		10800: "3 h", 259200: "3.0 days"} {
+		if got := duration(seconds); got != want {
+			t.Errorf("%v s is %q, want %q", seconds, got, want)
+		}
+	}
+}
+
+// TestRedisPerSpan is measured beyond an empty server, by the spans that were read.
+func TestRedisPerSpan(t *testing.T) {
+	all := []reports.Sample{{RedisBytes: 1e6}, {T: 5, Sent: 1000, Flushed: 200, Backlog: 300, RedisBytes: 1e6 + 350000}}
+	if got := redisPerSpan(all, all[1:]); got != 700 {
+		t.Errorf("%v bytes, want 700", got)
+	}
+	if got := redisPerSpan(nil, nil); got != 0 {
+		t.Errorf("of nothing: %v", got)
+	}
+}

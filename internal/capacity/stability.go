@@ -1,0 +1,190 @@
+package capacity
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// Stability is where the system no longer recovers: trials with several loads and outages.
+type Stability struct {
+	// Capacity is what the processes sustain, in spans per second.
+	Processes int     `json:"processes"`
+	Capacity  float64 `json:"capacity"`
+	Cells     []Cell  `json:"cells"`
+}
+
+// Cell is a trial of the map.
+type Cell struct {
+	// Load is its rate as a share of the capacity.
+	Load float64 `json:"load"`
+	Trial
+}
+
+// The loads of the map, as shares of what is sustained, and the outages. One load more is that which
+// is not sustained.
+var (
+	mapLoads   = []float64{0.5, 0.7, 0.85, 0.95}
+	mapOutages = []time.Duration{time.Second, 3 * time.Second, 9 * time.Second}
+)
+
+// MapPlans are the trials of the map for a measured count. Each is watched for a while only; what is
+// not over then is estimated.
+func MapPlans(s scenarios.Scenario, c Count) []TrialPlan {
+	const watched = 12 * time.Second
+	rates := make([]float64, 0, len(mapLoads)+1)
+	for _, load := range mapLoads {
+		rates = append(rates, load*c.Median)
+	}
+	if c.Failed > 0 {
+		rates = append(rates, c.Failed)
+	}
+	var plans []TrialPlan
+	for _, rate := range rates {
+		for _, outage := range mapOutages {
+			p := Outage(s, c.Processes, rate, c.Median, outage)
+			p.Watched = watched
+			plans = append(plans, p)
+		}
+	}
+	return plans
+}
+
+// Doubtful are the plans whose trials, in the same order, seem not to recover though the load is below
+// the capacity. They are to be watched for longer before that is said.
+func Doubtful(plans []TrialPlan, trials []Trial) (at []int, longer []TrialPlan) {
+	for i, t := range trials {
+		if took, _ := t.estimate(); math.IsInf(took, 1) && t.Rate < plans[i].Capacity {
+			p := plans[i]
+			p.Watched = watchedMax
+			at, longer = append(at, i), append(longer, p)
+		}
+	}
+	return at, longer
+}
+
+// Map adds the trials of the map to the report.
+func (r *Report) Map(c Count, trials []Trial) {
+	m := &Stability{Processes: c.Processes, Capacity: c.Median}
+	for _, t := range trials {
+		m.Cells = append(m.Cells, Cell{t.Rate / c.Median, t})
+	}
+	r.Stability = m
+	r.say()
+}
+
+// estimate is how long the recovery takes, in seconds: as it was seen, or by how fast what waits
+// falls at the end of what was seen. +Inf if it does not fall.
+func (t *Trial) estimate() (took float64, seen bool) {
+	switch {
+	case !t.sustained():
+		return math.Inf(1), true // more waits from the begin on
+	case t.Recovered():
+		return float64(t.RecoverySeconds), true
+	}
+	const tail = 6 // seconds
+	path := t.Path[max(0, len(t.Path)-tail):]
+	if len(path) < 2 {
+		return math.NaN(), false
+	}
+	var list secondly
+	for _, p := range path {
+		list = append(list, second{t: p.T, waiting: p.Unread + p.Stored})
+	}
+	last := list[len(list)-1]
+	if falls := -list.growth(second.of); falls > growthMax*t.Rate {
+		return t.WatchedSeconds + (last.waiting-t.Waiting)/falls, false
+	}
+	return math.Inf(1), false
+}
+
+// words say where it does not recover, and what makes more of an outage than it is.
+func (m *Stability) words() []string {
+	worst, lowest := &m.Cells[0], math.Inf(1)
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		if took, _ := c.estimate(); math.IsInf(took, 1) {
+			lowest = min(lowest, c.Load)
+		}
+		if g := float64(c.Gain); g > float64(worst.Gain) || math.IsNaN(float64(worst.Gain)) {
+			worst = c
+		}
+	}
+	text := fmt.Sprintf("Up to %s of what %s sustain, it recovers from every outage that was tried.",
+		percent(m.Cells[len(m.Cells)-1].Load), processes(m.Processes))
+	switch {
+	case lowest < 1:
+		text = fmt.Sprintf("From %s of what %s sustain, it does not recover from some outages in the %.0f s that "+
+			"were watched, nor come nearer to it, although it carried that load before: it is metastable there.",
+			percent(lowest), processes(m.Processes), watchedMax.Seconds())
+	case !math.IsInf(lowest, 1):
+		text = fmt.Sprintf("It recovers from every outage that was tried, as long as the load is below what %s "+
+			"sustain; from %s of that on, it never does.", processes(m.Processes), percent(lowest))
+	}
+	return []string{text, fmt.Sprintf("The strongest amplifier: at %s spans/s, when %s, %s.", grouped(worst.Rate),
+		worst.What, worst.amplifiers())}
+}
+
+func (m *Stability) section(bytes float64) reports.Section {
+	s := reports.Section{Heading: "Where it no longer recovers", Text: m.words()}
+	view := reports.RecoveryMap{}
+	for i := range m.Cells {
+		c := &m.Cells[i]
+		if n := len(view.Loads); n == 0 || view.Loads[n-1] != c.Rate {
+			view.Loads = append(view.Loads, c.Rate)
+			view.Names = append(view.Names, percent(c.Load))
+			view.Seconds, view.Estimated = append(view.Seconds, nil), append(view.Estimated, nil)
+		}
+		row := len(view.Loads) - 1
+		if row == 0 {
+			view.Outages = append(view.Outages, c.OutageSeconds)
+		}
+		took, seen := c.estimate()
+		view.Seconds[row] = append(view.Seconds[row], took)
+		view.Estimated[row] = append(view.Estimated[row], !seen)
+	}
+	s.Figures = append(s.Figures, view.Figure(chartMap, "Time to recover from an outage of Redis"))
+	portrait := reports.Portrait{}
+	for i := range m.Cells {
+		if c := &m.Cells[i]; c.OutageSeconds == view.Outages[len(view.Outages)-1] {
+			portrait.Paths = append(portrait.Paths, c.path(percent(c.Load), bytes))
+		}
+	}
+	s.Figures = append(s.Figures, portrait.Figure(chartPortrait, "Where it goes after the longest outage"))
+	s.Notes = []string{"Never: at the end of what was watched, as many spans wait as before or more. About: its end " +
+		"was not seen, and follows from how fast they become fewer. Arrows are a second each."}
+	return s
+}
+
+// path is the trial's in a portrait. It begins at rest, and its end is a fixed point if it recovered.
+func (t *Trial) path(name string, bytes float64) reports.Path {
+	p := reports.Path{Name: name}
+	for _, at := range t.Path {
+		p.Unread, p.Bytes = append(p.Unread, at.Unread), append(p.Bytes, at.Stored*bytes)
+	}
+	if n := len(p.Unread); n > 0 && t.sustained() {
+		p.Begin = &[2]float64{p.Unread[0], p.Bytes[0]}
+		if t.Recovered() {
+			p.End = &[2]float64{p.Unread[n-1], p.Bytes[n-1]}
+		}
+	}
+	return p
+}
+
+// PathPoint is where a trial was in a second: spans unread in Kafka, and in Redis.
+type PathPoint struct {
+	T      float64 `json:"t"`
+	Unread float64 `json:"unread"`
+	Stored float64 `json:"stored"`
+}
+
+func pathOf(list secondly) []PathPoint {
+	path := make([]PathPoint, len(list))
+	for i, s := range list {
+		path[i] = PathPoint{s.t, s.backlog, max(0, s.waiting-s.backlog)}
+	}
+	return path
+}

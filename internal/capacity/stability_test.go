@@ -1,0 +1,122 @@
+package capacity
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/scenarios"
+)
+
+// TestEstimate: what was not seen to its end follows from how fast it falls; what does not fall is
+// never over; and a load that is not sustained has no recovery.
+func TestEstimate(t *testing.T) {
+	for _, c := range []struct {
+		falls, capacity, took float64
+		seen                  bool
+	}{{1000, 2000, 5, true}, {200, 2000, 25, false}, {0, 2000, math.Inf(1), false}, {1000, 900, math.Inf(1), true}} {
+		p, o := outage(c.falls)
+		trial := p.Trial(o)
+		trial.Capacity = c.capacity
+		took, seen := trial.estimate()
+		if !(math.Abs(took-c.took) <= 2) && took != c.took || seen != c.seen {
+			t.Errorf("%+v: %v s, seen %v", c, took, seen)
+		}
+	}
+}
+
+// TestMap: a load below the capacity from which the system does not come back is called metastable
+// only after it was watched for longer.
+func TestMap(t *testing.T) {
+	s := scenarios.Default()
+	count := Count{Processes: 2, Median: 10000, Failed: 11000}
+	plans := MapPlans(s, count)
+	if len(plans) != (len(mapLoads)+1)*len(mapOutages) || plans[len(plans)-1].Rate != count.Failed {
+		t.Fatalf("%d plans, the last %+v", len(plans), plans[len(plans)-1])
+	}
+	trials := make([]Trial, len(plans))
+	for i, p := range plans {
+		trials[i] = Trial{What: p.What, Rate: p.Rate, Capacity: p.Capacity, OutageSeconds: p.Outage.Seconds(),
+			RecoverySeconds: 2, Gain: 1, Path: []PathPoint{{0, 0, 3}, {1, 5, 3}}}
+	}
+	r := Report{}
+	r.Counts = []Count{count}
+	r.Map(count, trials)
+	if got := r.Stability.words()[0]; !strings.Contains(got, "as long as the load is below what 2 processes sustain; "+
+		"from 110 % of that on") {
+		t.Error(got)
+	}
+	stuck := &trials[len(mapOutages)] // at the second load
+	stuck.RecoverySeconds, stuck.Gain, stuck.Restarts = Number(math.Inf(1)), 2.5, 3
+	at, longer := Doubtful(plans, trials)
+	if len(at) != 1 || at[0] != len(mapOutages) || longer[0].Watched != watchedMax || plans[at[0]].Watched >= time.Minute {
+		t.Errorf("doubtful are %v: %+v", at, longer)
+	}
+	r.Map(count, trials)
+	for i, want := range []string{"From 70 % of what 2 processes sustain, it does not recover from some outages",
+		"at 7,000 spans/s, when Redis is stopped for 1s, each span took 2.50 times the Redis time, 3 restarts"} {
+		if got := r.Stability.words()[i]; !strings.Contains(got, want) {
+			t.Errorf("%q does not say %q", got, want)
+		}
+	}
+	r.Stability.Cells = r.Stability.Cells[:7] // ended early
+	d := r.Document("again")
+	var page strings.Builder
+	if err := d.WriteHTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{">never<", ">not tried<", ">2.0 s<", "chart-portrait"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+}
+
+func TestCost(t *testing.T) {
+	r := &Report{Outlook: &Outlook{Processes: 4, Rate: 50000, RedisBytes: 2 << 30, Bounds: Bounds{SpanBytes: 500}}}
+	r.Price(Prices{Currency: "EUR", Process: 0.05, Redis: 0.3, RedisGiB: 0.1, KafkaGiB: 0.02})
+	hour := 4*0.05 + 0.3 + 2*0.1 + 50000*500*3600*0.02/(1<<30)
+	if c := r.Cost; math.Abs(c.PerHour-hour) > 1e-9 || math.Abs(c.PerMillion-hour/180) > 1e-9 || len(c.Parts) != 4 {
+		t.Errorf("%+v, want %v an hour", r.Cost, hour)
+	}
+	if !strings.Contains(r.Cost.words(), "A million spans cost 0.0132 EUR, an hour costs 2.376 EUR.") {
+		t.Error(r.Cost.words())
+	}
+	if err := (Prices{Redis: -1}).Validate(); err == nil || !strings.Contains(err.Error(), "redis") {
+		t.Errorf("a price below 0: %v", err)
+	}
+}
+
+// TestBeside: a report that was read again is shown beside another, with the ratio of each figure.
+func TestBeside(t *testing.T) {
+	make := func(factor float64) *Report {
+		r := NewReport("steady", "virtual", 30000, 0.25,
+			points(WorkerCPU, factor*20000, factor*39000, factor*75000, factor*140000))
+		r.Look(Bounds{RedisPerSpan: 700}, nil)
+		r.Price(Prices{Process: 1})
+		return r
+	}
+	text, err := json.Marshal(make(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read Report
+	if err := json.Unmarshal(text, &read); err != nil {
+		t.Fatal(err)
+	}
+	slow := make(0.5)
+	slow.Beside(&read, "runs/fast")
+	var out strings.Builder
+	if err := slow.Document("again").WriteMarkdown(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"## Beside runs/fast", "| recommended processes | 4 | 2 | 2.00 |",
+		"| 2 processes sustain/s | 19,500 | 39,000 | 0.50 |", "There: 2 processes carry 30,000 spans/s",
+		"| a million spans cost | 0.03704 | 0.01852 | 2.00 |"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package capacity
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"sluice/internal/judge"
+	"sluice/internal/options"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// Trial is a fault in the middle of a run at a rate, and how the system recovered from it.
+type Trial struct {
+	// What happened, in words, and the fault in the scenario's.
+	What  string   `json:"what"`
+	Fault []string `json:"faults"`
+	// Processes and Rate are what it happened to, in spans per second.
+	Processes int     `json:"processes"`
+	Rate      float64 `json:"rate"`
+	// Capacity is the rate that they sustain.
+	Capacity float64 `json:"capacity"`
+	// OutageSeconds is how long the fault lasted.
+	OutageSeconds float64 `json:"outage_seconds"`
+	// Waiting is how many spans had been sent and not come out before the fault, Most how many at the
+	// worst.
+	Waiting float64 `json:"waiting"`
+	Most    float64 `json:"most"`
+	// RecoverySeconds is how long after the fault's end as few waited as before; null if that was not
+	// seen in WatchedSeconds after it.
+	RecoverySeconds Number  `json:"recovery_seconds"`
+	WatchedSeconds  float64 `json:"watched_seconds"`
+	// PredictedSeconds is what the backlog and the spare capacity say.
+	PredictedSeconds Number `json:"predicted_seconds"`
+	// Gain is how much more Redis time a span that came out took from the fault on, until it was over,
+	// than before; 1 is no more, null is not known. Restarts, Repeated spans and Pauses of input are
+	// what adds to it.
+	Gain     Number `json:"gain"`
+	Restarts int    `json:"restarts"`
+	Repeated int64  `json:"repeated_spans"`
+	Pauses   int    `json:"pauses"`
+	// Why is empty if the run was right but for its limits; otherwise what was violated.
+	Why string `json:"why,omitempty"`
+	// Path is what waits where, for each second from shortly before the fault.
+	Path []PathPoint `json:"path"`
+}
+
+// Recovered tells whether the end was seen.
+func (t *Trial) Recovered() bool { return !math.IsInf(float64(t.RecoverySeconds), 0) }
+
+// sustained tells whether the load is, without the fault.
+func (t *Trial) sustained() bool { return t.Rate <= t.Capacity }
+
+// TrialPlan is a trial to be made.
+type TrialPlan struct {
+	What      string
+	Processes int
+	Rate      float64
+	// Outage is how long the fault lasts; Verb and Target are what it is.
+	Outage time.Duration
+	Faults []string
+	// Capacity is the rate that the processes sustain, in spans per second.
+	Capacity float64
+	// Watched is how long after the outage the system is watched at most.
+	Watched time.Duration
+}
+
+// watchedMin and watchedMax are how long a recovery is watched.
+const (
+	watchedMin = 8 * time.Second
+	watchedMax = time.Minute
+)
+
+// trialSteady is how much of the steady part comes before the fault of a trial, at least.
+const trialSteady = 2 * time.Second
+
+// trialAt is when the fault begins.
+func trialAt(s scenarios.Scenario) time.Duration {
+	return SteadyDuration(s, trialSteady).Truncate(time.Second) + time.Second
+}
+
+// Outage is a trial in which Redis is stopped.
+func Outage(s scenarios.Scenario, processes int, rate, capacity float64, outage time.Duration) TrialPlan {
+	return TrialPlan{What: fmt.Sprintf("Redis is stopped for %v", outage), Processes: processes, Rate: rate,
+		Capacity: capacity, Outage: outage, Watched: watch(rate, capacity, outage),
+		Faults: []string{fmt.Sprintf("at %v stop redis for %v", trialAt(s), outage)}}
+}
+
+// Storm is a trial in which all workers are killed at once.
+func Storm(s scenarios.Scenario, processes int, rate, capacity float64) TrialPlan {
+	p := TrialPlan{What: "all workers are killed at once", Processes: processes, Rate: rate,
+		Capacity: capacity, Watched: watch(rate, capacity, time.Second)}
+	p.Faults = []string{fmt.Sprintf("at %v crash all workers", trialAt(s))}
+	return p
+}
+
+// watch is how long a recovery is watched: three times what it should take.
+func watch(rate, capacity float64, outage time.Duration) time.Duration {
+	const often = 3
+	predicted := drain(rate, capacity, outage.Seconds())
+	if math.IsInf(predicted, 1) {
+		return 2*outage + watchedMin
+	}
+	return min(max(time.Duration(often*predicted*float64(time.Second)), watchedMin), watchedMax)
+}
+
+// drain is how long it takes to catch up with an outage, in seconds: what came in meanwhile, by what
+// can be done beside what still comes in. +Inf if there is no such.
+func drain(rate, capacity, outage float64) float64 {
+	if capacity <= rate {
+		return math.Inf(1)
+	}
+	return outage * rate / (capacity - rate)
+}
+
+// Scenario is the scenario in which it happens, whose limits on what a fault costs are lifted.
+func (p TrialPlan) Scenario(s scenarios.Scenario) (scenarios.Scenario, error) {
+	s.Topology.FlusherProcesses = scenarios.Processes(p.Processes)
+	s.Workload.Rate = scenarios.Constant(p.Rate)
+	s.Duration = trialAt(s) + p.Outage + p.Watched
+	s.Faults = nil
+	for _, text := range p.Faults {
+		var f scenarios.Fault
+		if err := f.UnmarshalText([]byte(text)); err != nil {
+			return s, err
+		}
+		s.Faults = append(s.Faults, f)
+	}
+	e := &s.Expectations
+	e.WorkerRestartsMax, e.RepeatedSpansMax = scenarios.Unlimited, scenarios.Unlimited
+	e.SplitSpansMax, e.DuplicatedSpansMax = scenarios.Unlimited, scenarios.Unlimited
+	e.FreshnessP99Max, e.ThroughputMin, e.Figures = 0, 0, nil
+	e.DrainMax = max(e.DrainMax, s.Duration)
+	return s, nil
+}
+
+// Recovery looks at the samples of a trial while they come in.
+type Recovery struct {
+	from, outage float64
+	samples      []reports.Sample
+}
+
+// Watch returns what watches a trial in a scenario.
+func (p TrialPlan) Watch(s scenarios.Scenario) *Recovery {
+	return &Recovery{from: trialAt(s).Seconds(), outage: p.Outage.Seconds()}
+}
+
+// Over takes the next sample, and tells whether the system has recovered for good.
+func (r *Recovery) Over(s reports.Sample) bool {
+	r.samples = append(r.samples, s)
+	if n := len(r.samples); n > 1 && math.Floor(s.T) == math.Floor(r.samples[n-2].T) {
+		return false
+	}
+	const calm = 2 // seconds, after it looked over
+	at, ok := r.end()
+	return ok && s.T >= at+calm
+}
+
+// before is how many wait in the steady part, on average.
+func (r *Recovery) before() float64 {
+	return seconds(between(r.samples, r.from-trialSteady.Seconds(), r.from)).mean(second.of)
+}
+
+// end is when as few waited as before, in seconds since the start of the load: in a whole second, and
+// in all after it.
+func (r *Recovery) end() (at float64, ok bool) {
+	const over = 1.1 // times as many are no more
+	before := r.before()
+	after := seconds(between(r.samples, r.from+r.outage, math.Inf(1)))
+	for i := len(after) - 1; i >= 0 && after[i].waiting <= over*before; i-- {
+		at, ok = after[i].t-0.5, true // its begin
+	}
+	// A fault of a moment is over at once, if the first second after it says so.
+	return max(at, r.from+r.outage), ok
+}
+
+// Trial derives what a trial showed. Samples end with the load: what drains after it says nothing.
+func (p TrialPlan) Trial(o *judge.Outcome) Trial {
+	t := Trial{What: p.What, Fault: p.Faults, Processes: p.Processes, Rate: p.Rate,
+		Capacity: p.Capacity, OutageSeconds: p.Outage.Seconds(), WatchedSeconds: p.Watched.Seconds(),
+		PredictedSeconds: Number(drain(p.Rate, p.Capacity, p.Outage.Seconds())),
+		RecoverySeconds:  Number(math.Inf(1)), Gain: Number(math.NaN()), Pauses: o.Result.Pauses}
+	r := p.Watch(o.Scenario)
+	r.samples = between(o.Samples, 0, o.Scenario.Duration.Seconds())
+	t.Path = pathOf(seconds(between(r.samples, r.from-1, math.Inf(1))))
+	t.Waiting = r.before()
+	for _, s := range r.samples {
+		t.Most = max(t.Most, float64(s.Buffered()))
+	}
+	at, ok := r.end()
+	if ok {
+		t.RecoverySeconds = Number(at - r.from - r.outage)
+	} else if len(r.samples) > 0 {
+		at = r.samples[len(r.samples)-1].T
+	}
+	t.Gain = gain(between(r.samples, Warmup(o.Scenario), r.from), between(r.samples, r.from, at+1))
+	for _, w := range o.Result.Workers {
+		t.Restarts += w.Restarts
+	}
+	if n := len(r.samples); n > 0 {
+		t.Repeated = r.samples[n-1].Repeated
+	}
+	if !o.Interrupted && (o.Code == judge.ExitSafety || o.Code == judge.ExitLiveness) {
+		j, _ := reports.First(o.Result.Invariants)
+		t.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
+	}
+	return t
+}
+
+// gain is how much more Redis time a span that came out took in the second part than in the first.
+func gain(before, after []reports.Sample) Number {
+	each := func(list []reports.Sample) float64 {
+		if len(list) < 2 {
+			return math.NaN()
+		}
+		first, last := list[0], list[len(list)-1]
+		return (last.CPURedis - first.CPURedis) / float64(last.Flushed-first.Flushed)
+	}
+	if g := each(after) / each(before); !math.IsInf(g, 0) && g > 0 {
+		return Number(g)
+	}
+	return Number(math.NaN())
+}
+
+// amplifiers names what made more work of the fault than it was, in words.
+func (t *Trial) amplifiers() string {
+	var list []string
+	if g := float64(t.Gain); !math.IsNaN(g) && g > 1.05 {
+		list = append(list, fmt.Sprintf("each span took %.2f times the Redis time", g))
+	}
+	if t.Restarts > 0 {
+		list = append(list, options.FormatCount(t.Restarts, "restart"))
+	}
+	if t.Repeated > 0 {
+		list = append(list, grouped(float64(t.Repeated))+" spans came out again (lease redelivery)")
+	}
+	if t.Pauses > 0 {
+		list = append(list, options.FormatCount(t.Pauses, "pause")+" of a shard's input")
+	}
+	if len(list) == 0 {
+		return "no amplifier was seen"
+	}
+	return strings.Join(list, ", ")
+}
+
+// recovery is how long it took, in words.
+func (t *Trial) recovery() string {
+	if !t.Recovered() {
+		return fmt.Sprintf("not in %.0f s", t.WatchedSeconds)
+	}
+	if t.RecoverySeconds < 1 {
+		return "less than 1 s"
+	}
+	return fmt.Sprintf("%.1f s", float64(t.RecoverySeconds))
+}

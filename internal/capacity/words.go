@@ -1,0 +1,198 @@
+package capacity
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+
+	"sluice/internal/usl"
+)
+
+// say finds the words for the answer.
+func (r *Report) say() {
+	r.Headline = r.headline()
+	r.Next = nil
+	if rec := r.Recommended; rec != nil {
+		r.Next = append(r.Next, fmt.Sprintf("Run %s (--flusher-processes %d).", processes(rec.Processes),
+			rec.Processes))
+		if rec.Beyond {
+			r.Next = append(r.Next, fmt.Sprintf("The spread does not exclude that more than %d are needed: "+
+				"measure more (--processes, --repeat 3).", rec.High))
+		}
+	}
+	if best := r.best(); r.Refused != "" {
+		r.Next = append(r.Next, r.way(best))
+	} else if last := r.Counts[len(r.Counts)-1]; r.Recommended != nil && !last.Unbounded {
+		r.Next = append(r.Next, "For a higher target: "+r.way(best))
+	}
+	if r.Unfinished != "" {
+		r.Next = append(r.Next, "Not all was measured: "+r.Unfinished+".")
+	}
+}
+
+// Unfinish says why not every count was measured.
+func (r *Report) Unfinish(why error) {
+	r.Unfinished = why.Error()
+	r.say()
+}
+
+// way says what to do when no count carries enough.
+func (r *Report) way(best Count) string {
+	last := r.Counts[len(r.Counts)-1]
+	switch {
+	case best.Unbounded:
+		return fmt.Sprintf("the search ended at its bound of %s spans/s; raise it (--most).",
+			grouped(best.Median))
+	case best.Limit == RedisThread:
+		return "more processes do not help where the thread of Redis is the limit; a cluster does, or less " +
+			"work for Redis (larger batches: pipeline.max_batch)."
+	case best.Limit == Cores:
+		return "more processes do not help where the cores of the host are the limit; more cores do."
+	case best.Processes == last.Processes:
+		return "measure more processes (--processes), with more partitions if need be."
+	}
+	return fmt.Sprintf("more processes than %d make it worse.", best.Processes)
+}
+
+func (r *Report) headline() string {
+	if r.Refused != "" {
+		return "No recommendation: " + r.Refused + "."
+	}
+	text := ""
+	if rec := r.Recommended; rec != nil {
+		carry := "carry"
+		if rec.Processes == 1 {
+			carry = "carries"
+		}
+		text = fmt.Sprintf("%s %s %s spans/s with %.0f %% headroom", processes(rec.Processes), carry,
+			grouped(r.Target), 100*r.Headroom)
+		switch {
+		case rec.Beyond:
+			text += fmt.Sprintf(" (95 %%: %d to more than %d)", rec.Low, rec.High)
+		case rec.Low != rec.High:
+			text += fmt.Sprintf(" (95 %%: %d to %d)", rec.Low, rec.High)
+		default:
+			text += fmt.Sprintf(" (95 %%: %d)", rec.Low)
+		}
+		text += "; "
+	}
+	return text + r.limits() + "."
+}
+
+// limits says what limits from which count on.
+func (r *Report) limits() string {
+	last := r.Counts[len(r.Counts)-1]
+	from := last.Processes
+	for i := len(r.Counts) - 1; i >= 0 && r.Counts[i].Limit == last.Limit; i-- {
+		from = r.Counts[i].Processes
+	}
+	if last.Unbounded {
+		return fmt.Sprintf("with %s no rate was too high", processes(last.Processes))
+	}
+	if last.Limit == WorkerCycle || last.Limit == WorkerCPU {
+		return fmt.Sprintf("up to %s, %s limits, so more processes carry more", processes(last.Processes),
+			last.Limit)
+	}
+	verb := "limits"
+	if last.Limit == Cores {
+		verb = "limit"
+	}
+	return fmt.Sprintf("%s %s from %d on", last.Limit, verb, from)
+}
+
+// WriteText writes the report for a reader.
+func (r *Report) WriteText(w io.Writer) error {
+	fmt.Fprintf(w, "%s\n\n", r.Headline)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "processes\tleast/s\tmedian/s\tgreatest/s\tnot/s\tfit/s\tlimit\tbusy\t")
+	for _, c := range r.Counts {
+		row := r.row(c)
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Processes, grouped(c.Least),
+			grouped(c.Median), grouped(c.Greatest), row.failed, row.fit, row.limit, row.share)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, line := range r.Next {
+		fmt.Fprintf(w, "\n%s", line)
+	}
+	if r.Outlook != nil {
+		fmt.Fprintf(w, "\n\n%s", strings.Join(r.Outlook.words(), "\n"))
+	}
+	if m := r.Stability; m != nil && len(m.Cells) > 0 {
+		fmt.Fprintf(w, "\n\n%s", strings.Join(m.words(), "\n"))
+	}
+	if r.Cost != nil {
+		fmt.Fprintf(w, "\n\n%s", r.Cost.words())
+	}
+	if r.other != nil {
+		fmt.Fprintf(w, "\n\nBeside %s: %s", r.otherName, r.other.Headline)
+	}
+	if r.USL == nil {
+		_, err := fmt.Fprintf(w, "\n\nNo law fitted: %s.\n", r.NoFit)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n\n%s", r.USL.Text("spans/s"))
+	return err
+}
+
+// row is a row of the table of counts, as text.
+type row struct{ failed, fit, limit, share string }
+
+func (r *Report) row(c Count) row {
+	t := row{failed: grouped(c.Failed), fit: "-", limit: string(c.Limit),
+		share: percent(c.Share)}
+	if r.USL != nil {
+		t.fit = grouped(r.USL.At(float64(c.Processes)))
+	}
+	if c.Unbounded {
+		t.failed, t.limit, t.share = "-", "none found", "-"
+	}
+	return t
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
+
+// Text is the law for a reader; unit is that of the throughput.
+func (l *Law) Text(unit string) string {
+	line := func(name string, v usl.Value, what string) string {
+		if v.Bound {
+			return fmt.Sprintf("%-8s 0 (at its bound)  %s\n", name, what)
+		}
+		return fmt.Sprintf("%-8s %.6g [%.4g, %.4g]  %s\n", name, v.Value, v.Low, v.High, what)
+	}
+	text := "Universal Scalability Law, with intervals of 95 %:\n" +
+		line("lambda", l.Lambda, unit+" of one process") +
+		line("sigma", l.Sigma, "contention: the share of work done one after the other") +
+		line("kappa", l.Kappa, "coherency: what each pair of processes costs")
+	if knee := float64(l.Knee.Value); knee <= l.Most {
+		text += fmt.Sprintf("knee     %.4g processes %s: from there on they mostly wait for one another\n", knee,
+			l.Knee.interval())
+	}
+	switch peak := l.Fit.Peak(); {
+	case math.IsInf(peak, 1) && math.IsInf(l.Limit(), 1):
+		text += "peak     none: throughput grows with each process\n"
+	case math.IsInf(peak, 1):
+		text += fmt.Sprintf("peak     none: throughput goes towards %.6g %s\n", l.Limit(), unit)
+	case peak > l.Most:
+		text += fmt.Sprintf("peak     refused: it would be at %.4g processes, and nothing beyond %.4g was "+
+			"measured\n", peak, l.Most)
+	default:
+		text += fmt.Sprintf("peak     %.6g %s at %.4g processes %s\n", l.At(peak), unit, peak,
+			l.Peak.interval())
+	}
+	text += fmt.Sprintf("error    %.4g %s (residual standard error)\n", l.ResidualError, unit)
+	if worst := l.heldOutError(); worst != nil {
+		text += fmt.Sprintf("held out %.1f %%: the greatest error at a count that the law was fitted without\n",
+			100**worst)
+	}
+	if l.NoExtrapolation != "" {
+		text += fmt.Sprintf("more     refused: nothing is said of more than %.4g processes: %s\n", l.Most,
+			l.NoExtrapolation)
+	}
+	return text
+}
+
+func (e Estimate) interval() string { return fmt.Sprintf("[%.4g, %.4g]", e.Low, e.High) }
