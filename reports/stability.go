@@ -184,8 +184,9 @@ func (m Path) paint(p panel, c color.Color) {
 	}
 	for _, point := range []*[2]float64{m.Begin, m.End} {
 		if point != nil {
-			p.spot(at(point[0], point[1]), 5.5, c)
-			p.spot(at(point[0], point[1]), 3, paper)
+			place := at(point[0], point[1])
+			p.circle(place.X, place.Y, 5.5, c)
+			p.circle(place.X, place.Y, 3, paper)
 		}
 	}
 }

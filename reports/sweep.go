@@ -92,15 +92,15 @@ func NewSweep(scenario, world string, runs []SweepRun) Sweep {
 		}
 		rates := of(func(r SweepRun) float64 { return r.SpansPerSecond })
 		row.Least, row.Greatest = slices.Min(rates), slices.Max(rates)
-		row.Median = median(rates)
-		row.Offered = median(of(func(r SweepRun) float64 { return r.OfferedPerSecond }))
-		row.FreshnessP99 = median(of(func(r SweepRun) float64 { return r.FreshnessP99 }))
+		row.Median = Median(rates)
+		row.Offered = Median(of(func(r SweepRun) float64 { return r.OfferedPerSecond }))
+		row.FreshnessP99 = Median(of(func(r SweepRun) float64 { return r.FreshnessP99 }))
 		row.Cores = Cores{
-			Redis:    median(of(func(r SweepRun) float64 { return r.Redis })),
-			Kafka:    median(of(func(r SweepRun) float64 { return r.Kafka })),
-			Workers:  median(of(func(r SweepRun) float64 { return r.Workers })),
-			Consumer: median(of(func(r SweepRun) float64 { return r.Consumer })),
-			Harness:  median(of(func(r SweepRun) float64 { return r.Harness })),
+			Redis:    Median(of(func(r SweepRun) float64 { return r.Redis })),
+			Kafka:    Median(of(func(r SweepRun) float64 { return r.Kafka })),
+			Workers:  Median(of(func(r SweepRun) float64 { return r.Workers })),
+			Consumer: Median(of(func(r SweepRun) float64 { return r.Consumer })),
+			Harness:  Median(of(func(r SweepRun) float64 { return r.Harness })),
 		}
 		s.Rows = append(s.Rows, row)
 	}
@@ -184,8 +184,9 @@ func (s Sweep) CoreUsers() (names []string, rows [][]float64) {
 // cores are those of each row.
 func (s Sweep) cores() []Cores { return column(s.Rows, func(r SweepRow) Cores { return r.Cores }) }
 
-// median sorts its argument; of an even number of values it is the mean of the middle two.
-func median(values []float64) float64 {
+// Median sorts its argument; of an even number of values it is the mean of the middle two. Without any
+// it is 0.
+func Median(values []float64) float64 {
 	slices.Sort(values)
 	n := len(values)
 	if n == 0 {

@@ -80,7 +80,7 @@ func (s Sweep) paintRates(p panel) {
 	s.paintIdeal(p)
 	p.band(xs, low, high)
 	legend := legend{{rateIn, "median"}, {bandColor, "least to greatest"}, {faultInk, "not passed"}}
-	if load := median(offered); load > 0 {
+	if load := Median(offered); load > 0 {
 		p.c.StrokeLine2(line(rateOut, 1.6), p.left, p.y(load), p.right, p.y(load))
 		legend = append(legend, legendEntry{rateOut, "offered: " + short(math.Round(load))})
 	}
@@ -192,5 +192,14 @@ func (p panel) dot(run SweepRun) {
 }
 
 func (p panel) disc(run SweepRun, radius vg.Length, c color.Color) {
-	p.spot(vg.Point{X: p.x(float64(run.Processes)), Y: p.y(run.SpansPerSecond)}, radius, c)
+	p.circle(p.x(float64(run.Processes)), p.y(run.SpansPerSecond), radius, c)
+}
+
+func (p panel) circle(x, y, radius vg.Length, c color.Color) {
+	var path vg.Path
+	path.Move(vg.Point{X: x + radius, Y: y})
+	path.Arc(vg.Point{X: x, Y: y}, radius, 0, 2*math.Pi)
+	path.Close()
+	p.c.SetColor(c)
+	p.c.Fill(path)
 }

@@ -91,6 +91,9 @@ func (c *consumer) open() (err error) {
 	c.member = c.kafka.group.join(c.process, static)
 	costs := c.costs.Program
 	cpu := &processor{k: c.Kernel, host: c.on.pipeline, used: &c.on.consumers}
+	if costs.Idle > 0 {
+		c.process.Go("idles", func() { idles(c.Kernel, costs.Idle, cpu.compute) })
+	}
 	store := client{redis: c.redis, who: harness.Process{Consumer: c.index, Worker: reports.NoWorker},
 		journal: c.setup.Sink.Journal, conns: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
 		perCall: costs.Call, attach: costs.Attach, doing: c.newDoing()}

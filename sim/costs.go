@@ -2,8 +2,10 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
+	"sluice/buffer"
 	"sluice/internal/yamlfile"
 )
 
@@ -17,6 +19,11 @@ type Costs struct {
 	Program Program `yaml:"program"`
 	Worker  Worker  `yaml:"worker"`
 	Harness Harness `yaml:"harness"`
+	// Together is by how much everything takes longer when all goes on at once than one step at a time.
+	Together Together `yaml:"together"`
+	// Calibration says where the values come from; nil if nobody measured them. The model does not
+	// look at it.
+	Calibration *Calibration `yaml:"calibration,omitempty"`
 }
 
 // Hosts are the machines.
@@ -39,11 +46,18 @@ type Network struct {
 type Redis struct {
 	// Call is per call. Trace and Span are what each trace and each span of an Attach add, Segment what
 	// each segment adds to each of Claim, Load and Ack, and Flush each span to each of Load and Ack.
+	// Queue is what each generation adds to each of Enqueue, Lease and Release, and KB what every
+	// 1,000 bytes of spans add to Attach and Load.
 	Call    time.Duration `yaml:"call"`
 	Trace   time.Duration `yaml:"trace"`
 	Span    time.Duration `yaml:"span"`
 	Segment time.Duration `yaml:"segment"`
 	Flush   time.Duration `yaml:"flush"`
+	Queue   time.Duration `yaml:"queue"`
+	KB      time.Duration `yaml:"kb"`
+	// Empty is the memory that it uses without any spans, Overhead what a span takes beside its payload.
+	Empty    buffer.Bytes `yaml:"empty"`
+	Overhead buffer.Bytes `yaml:"overhead"`
 }
 
 // Kafka is what the broker takes.
@@ -56,10 +70,13 @@ type Kafka struct {
 	Fetch       time.Duration `yaml:"fetch"`
 	Session     time.Duration `yaml:"session"`
 	// Message is what it computes for a message that comes in and is fetched, Record for one that comes
-	// out, KB for every 1,000 bytes of either.
+	// out, KB for every 1,000 bytes of either, Request for every request: to produce, to fetch, to
+	// commit. Idle is what it computes in a second in which nobody asks for anything.
 	Message time.Duration `yaml:"message"`
 	Record  time.Duration `yaml:"record"`
 	KB      time.Duration `yaml:"kb"`
+	Request time.Duration `yaml:"request"`
+	Idle    time.Duration `yaml:"idle"`
 }
 
 // Program is what a consumer computes.
@@ -72,6 +89,8 @@ type Program struct {
 	ReadKB time.Duration `yaml:"read_kb"`
 	Attach time.Duration `yaml:"attach"`
 	Call   time.Duration `yaml:"call"`
+	// Idle is what the process computes in a second beside all that: beats, reports, time-outs.
+	Idle time.Duration `yaml:"idle"`
 }
 
 // Worker is what a worker computes.
@@ -82,6 +101,8 @@ type Worker struct {
 	FlushKB time.Duration `yaml:"flush_kb"`
 	Record  time.Duration `yaml:"record"`
 	Call    time.Duration `yaml:"call"`
+	// Idle is what each worker computes in a second beside all that.
+	Idle time.Duration `yaml:"idle"`
 }
 
 // Harness is what the load takes on a host that it shares.
@@ -89,6 +110,18 @@ type Harness struct {
 	// Send is to send a span, CheckKB to check every 1,000 bytes that come out.
 	Send    time.Duration `yaml:"send"`
 	CheckKB time.Duration `yaml:"check_kb"`
+	// Idle is what it computes in a second beside all that: it looks at every process.
+	Idle time.Duration `yaml:"idle"`
+}
+
+// Together are factors for what each computes; 1 changes nothing. Caches, switches between threads and
+// the collector make them greater.
+type Together struct {
+	Redis   float64 `yaml:"redis"`
+	Kafka   float64 `yaml:"kafka"`
+	Program float64 `yaml:"program"`
+	Worker  float64 `yaml:"worker"`
+	Harness float64 `yaml:"harness"`
 }
 
 // DefaultCosts are the built-in ones, for cores of a virtual machine of 2026. Those of Redis fit what
@@ -102,6 +135,7 @@ func DefaultCosts() Costs {
 		Redis: Redis{
 			Call: 10 * time.Microsecond, Trace: 22 * time.Microsecond, Span: 5 * time.Microsecond,
 			Segment: 15 * time.Microsecond, Flush: 800 * time.Nanosecond,
+			Empty: 1_500_000, Overhead: 93,
 		},
 		Kafka: Kafka{
 			Linger: 2 * time.Millisecond, Acknowledge: 2 * time.Millisecond, Fetch: time.Millisecond,
@@ -116,7 +150,8 @@ func DefaultCosts() Costs {
 			Flush: 1300 * time.Nanosecond, FlushKB: 4 * time.Microsecond, Record: 10 * time.Microsecond,
 			Call: 20 * time.Microsecond,
 		},
-		Harness: Harness{Send: 2500 * time.Nanosecond, CheckKB: 3600 * time.Nanosecond},
+		Harness:  Harness{Send: 2500 * time.Nanosecond, CheckKB: 3600 * time.Nanosecond},
+		Together: Together{1, 1, 1, 1, 1},
 	}
 }
 
@@ -138,5 +173,39 @@ func (c Costs) Validate() error {
 		problems = append(problems, yamlfile.Problem{Path: "hosts.cores",
 			Message: fmt.Sprintf("is %d, want at least 1", c.Hosts.Cores)})
 	}
+	for _, name := range []string{"redis", "kafka", "program", "worker", "harness"} {
+		if f := *c.Together.of(name); !(f > 0) || f > factorMax {
+			problems = append(problems, yamlfile.Problem{Path: "together." + name,
+				Message: fmt.Sprintf("is %v, want more than 0 and at most %d; 1 changes nothing", f, factorMax)})
+		}
+	}
+	if c.Calibration != nil {
+		problems = append(problems, c.Calibration.validate(&c)...)
+	}
 	return problems.Err()
+}
+
+// factorMax is far beyond any factor that is no mistake.
+const factorMax = 100
+
+// of returns the factor of a section of the costs, nil if it has none.
+func (t *Together) of(section string) *float64 {
+	return map[string]*float64{"redis": &t.Redis, "kafka": &t.Kafka, "program": &t.Program,
+		"worker": &t.Worker, "harness": &t.Harness}[section]
+}
+
+// waited are costs for which nobody computes.
+var waited = map[string]bool{"kafka.linger": true, "kafka.acknowledge": true, "kafka.fetch": true,
+	"kafka.session": true, "program.start": true}
+
+// effective are the costs with the factors of Together in them.
+func (c Costs) effective() Costs {
+	for name, cost := range c.Each() {
+		section, key, _ := strings.Cut(name, ".")
+		if f := c.Together.of(section); f != nil && *f != 1 && key != "idle" && !waited[name] {
+			*cost = time.Duration(float64(*cost) * *f)
+		}
+	}
+	c.Together = Together{1, 1, 1, 1, 1}
+	return c
 }

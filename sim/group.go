@@ -182,6 +182,7 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 		left := until.Sub(m.k.Now())
 		if left <= 0 || len(fetch.Batches)+len(fetch.Assigned)+len(fetch.Revoked)+len(fetch.Lost) > 0 {
 			if len(fetch.Batches) > 0 {
+				m.burn(m.costs.Request)
 				_ = m.k.Sleep(ctx, m.travel(fetch.Batches))
 			}
 			return fetch, nil
@@ -239,7 +240,7 @@ func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
 	m.doing.enter(scenarios.CallCommit)
 	defer m.doing.leave(scenarios.CallCommit)
 	var failed error
-	err := m.conn.ask(ctx, commitMax, 0, small, func() (int, time.Duration) {
+	err := m.conn.ask(ctx, commitMax, m.costs.Request, small, func() (int, time.Duration) {
 		for _, message := range last {
 			p := message.Position.Partition
 			if m.owners[p] != m {

@@ -47,6 +47,15 @@ func newKafka(
 		works: k.NewCond("kafka takes records"), input: make([]partition, s.Topology.Partitions),
 		come: k.NewCond("input")}
 	b.group = newGroup(b, s.Topology.Partitions)
+	if b.costs.Idle > 0 {
+		k.Go("kafka idles", func() {
+			idles(k, b.costs.Idle, func(cost time.Duration) {
+				if b.up() {
+					b.burn(cost)
+				}
+			})
+		})
+	}
 	return b
 }
 
@@ -115,9 +124,13 @@ func (p *partition) forget(offset int64) {
 	p.log, p.first = p.log[offset-p.first:], offset
 }
 
-// took has the broker compute what messages take that nobody waits for.
+// took has the broker compute what a request of messages takes that nobody waits for.
 func (b *kafka) took(messages, bytes int) {
-	cost := each(messages, b.costs.Message) + perKB(bytes, b.costs.KB)
+	b.burn(b.costs.Request + each(messages, b.costs.Message) + perKB(bytes, b.costs.KB))
+}
+
+// burn has the broker compute something that nobody waits for.
+func (b *kafka) burn(cost time.Duration) {
 	b.used += cost
 	b.on.kafka.Take(cost)
 }
@@ -205,7 +218,8 @@ func (p *producer) send(ctx context.Context, batch []*sending) {
 		for _, s := range batch {
 			bytes += size(s.record)
 		}
-		cost := each(len(batch), p.costs.Record) + perKB(bytes, p.costs.KB)
+		// Beside this request there is one of who reads it.
+		cost := 2*p.costs.Request + each(len(batch), p.costs.Record) + perKB(bytes, p.costs.KB)
 		err := p.conn.ask(ctx, patient, cost, bytes, func() (int, time.Duration) {
 			rest = nil
 			for _, s := range batch {

@@ -63,6 +63,17 @@ func (p *processor) settle() {
 	_ = p.host.Work(context.Background(), cost)
 }
 
+// idleEvery is how finely somebody idles.
+const idleEvery = 100 * time.Millisecond
+
+// idles computes what somebody does in each second without being asked, until its process ends.
+func idles(k *kernel.Kernel, perSecond time.Duration, compute func(time.Duration)) {
+	const turns = time.Second / idleEvery
+	for k.Sleep(context.Background(), idleEvery) == nil {
+		compute(perSecond / turns)
+	}
+}
+
 // decoder is a consumer's, which takes the time of reading a span.
 type decoder struct {
 	buffer.Decoder

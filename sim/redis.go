@@ -32,6 +32,9 @@ type node struct {
 	own   *conn // of what belongs to no process
 	store *memstore.Store
 	full  int // faults under which it has no room
+	// bytes are those that the spans in the store take, sizes what generations that were loaded take.
+	bytes buffer.Bytes
+	sizes map[buffer.Generation]buffer.Bytes
 }
 
 // clusterNodes is how many nodes a cluster has, as one has that the program starts on real servers.
@@ -57,9 +60,21 @@ func newRedis(
 			name = fmt.Sprintf("redis node %d", n)
 		}
 		l := newLink(k, name, costs.Network.Hop, k.NewServer(name, on.shared))
-		r.nodes = append(r.nodes, &node{link: l, own: l.connect(), store: memstore.New(options)})
+		r.nodes = append(r.nodes, &node{
+			link: l, own: l.connect(), store: memstore.New(options),
+			sizes: map[buffer.Generation]buffer.Bytes{},
+		})
 	}
 	return r
+}
+
+// bytes returns what the nodes hold and take.
+func (r *redis) bytes() int64 {
+	var sum int64
+	for _, n := range r.nodes {
+		sum += int64(r.costs.Empty + n.bytes)
+	}
+	return sum
 }
 
 // ofTrace and ofShard return which node has the slot of a key. (The hash is not Redis' own.)
@@ -112,7 +127,8 @@ func (n *node) fault(f scenarios.Fault, options buffer.Options) (undo func() err
 			return nil
 		}, nil
 	case scenarios.VerbWipe:
-		n.store = memstore.New(options)
+		n.store, n.bytes = memstore.New(options), 0
+		clear(n.sizes)
 		return n.refuse(), nil
 	}
 	undo, ok := n.breakDown(f)
@@ -226,7 +242,8 @@ func sendTo[T any](
 	w.request, w.err = c.conns[at].send(ctx, c.costs.Call+cost, bytes, func() (int, time.Duration) {
 		w.answer, w.failed = do(context.Background(), n)
 		w.spans, w.loaded = spansOf(w.answer)
-		return small + w.loaded, each(w.spans, c.costs.Flush)
+		return small + w.loaded, each(w.spans, c.costs.Flush) + perKB(w.loaded, c.costs.KB) +
+			each(leasedIn(w.answer), c.costs.Queue)
 	})
 	return w
 }
@@ -312,22 +329,34 @@ func spansOf(answer any) (spans, bytes int) {
 	return spans, bytes
 }
 
+// leasedIn counts the generations that an answer leases.
+func leasedIn(answer any) int {
+	leased, _ := answer.(buffer.Leased)
+	return len(leased.Due)
+}
+
+// sizeOf returns how many spans there are in a batch, and their bytes.
+func sizeOf(traces []buffer.TraceBatch) (spans, bytes int) {
+	for _, t := range traces {
+		for _, s := range t.Subtrees {
+			spans += len(s.Spans)
+			for i := range s.Spans {
+				bytes += s.Spans[i].Size
+			}
+		}
+	}
+	return spans, bytes
+}
+
 // Attach implements buffer.Store.
 func (c client) Attach(
 	ctx context.Context, delivery buffer.Delivery, traces []buffer.TraceBatch,
 ) ([]buffer.Attached, error) {
 	weigh := func(traces []buffer.TraceBatch) burden {
-		spans, bytes := 0, small
-		for _, t := range traces {
-			for _, s := range t.Subtrees {
-				spans += len(s.Spans)
-				for i := range s.Spans {
-					bytes += s.Spans[i].Size
-				}
-			}
-		}
+		spans, bytes := sizeOf(traces)
 		c.cpu.compute(each(spans, c.attach))
-		return burden{each(len(traces), c.costs.Trace) + each(spans, c.costs.Span), bytes}
+		return burden{each(len(traces), c.costs.Trace) + each(spans, c.costs.Span) +
+			perKB(bytes, c.costs.KB), small + bytes}
 	}
 	return scatter(ctx, c, scenarios.CallAttach, traces,
 		func(t *buffer.TraceBatch) buffer.TraceKey { return t.TraceKey }, weigh,
@@ -339,13 +368,21 @@ func (c client) Attach(
 			if err == nil {
 				c.journal.Attached(n.k.Now(), c.who, traces, attached)
 			}
+			stored := 0
+			for _, a := range attached {
+				stored += a.Stored
+			}
+			if spans, bytes := sizeOf(traces); spans > 0 { // repeats are not stored, and of average size
+				n.bytes += buffer.Bytes(stored)*c.costs.Overhead + buffer.Bytes(bytes*stored/spans)
+			}
 			return attached, err
 		})
 }
 
 // Enqueue implements buffer.Store.
 func (c client) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate) error {
-	_, err := call(ctx, c, scenarios.CallEnqueue, c.ofShard(shard), 0, small,
+	cost := each(len(update.Due)+len(update.Merged), c.costs.Queue)
+	_, err := call(ctx, c, scenarios.CallEnqueue, c.ofShard(shard), cost, small,
 		func(ctx context.Context, n *node) (struct{}, error) {
 			err := n.store.Enqueue(ctx, shard, update)
 			if err == nil {
@@ -415,6 +452,8 @@ func (c client) Load(
 				if l.Owned {
 					c.journal.Loaded(n.k.Now(), c.who, list[i], l.Spans)
 				}
+				spans, bytes := spansOf([]buffer.Loaded{l})
+				n.sizes[list[i]] = buffer.Bytes(spans)*c.costs.Overhead + buffer.Bytes(bytes)
 			}
 			return loaded, err
 		})
@@ -439,6 +478,8 @@ func (c client) Ack(
 				step := reports.SpanAckRefused
 				if result == buffer.AckDone {
 					step = reports.SpanAcked
+					n.bytes -= n.sizes[flushed[i].Generation]
+					delete(n.sizes, flushed[i].Generation)
 				}
 				c.journal.Did(n.k.Now(), c.who, step, flushed[i].Generation)
 			}
@@ -448,7 +489,8 @@ func (c client) Ack(
 
 // Release implements buffer.Store.
 func (c client) Release(ctx context.Context, owner buffer.Owner, release buffer.Release) error {
-	_, err := call(ctx, c, "release", c.ofShard(owner.Shard), 0, small,
+	cost := each(len(release.Done)+len(release.Back), c.costs.Queue)
+	_, err := call(ctx, c, "release", c.ofShard(owner.Shard), cost, small,
 		func(ctx context.Context, n *node) (struct{}, error) {
 			err := n.store.Release(ctx, owner, release)
 			for _, back := range release.Back {

@@ -73,6 +73,9 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 		_ = s.Sleep(w.ctx, s.costs.Program.Start)
 		costs := s.costs.Worker
 		cpu := &processor{k: s.Kernel, host: s.on.pipeline, used: &s.on.workers}
+		if costs.Idle > 0 {
+			w.process.Go("idles", func() { idles(s.Kernel, costs.Idle, cpu.compute) })
+		}
 		ports := flusher.WorkerPorts{
 			Clock: s.Kernel,
 			Store: client{redis: s.redis, who: w.who, journal: s.setup.Sink.Journal,

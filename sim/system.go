@@ -40,10 +40,14 @@ func open(setup harness.Setup, costs Costs) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
+	costs = costs.effective()
 	topology, ledger := setup.Scenario.Topology, setup.Sink.Ledger
 	ledger.InputTopic, ledger.Partitions = inputTopic, topology.Partitions
 	ledger.RecordBytesMax = cmp.Or(int(topology.OutputRecordMax), harness.BrokerRecordMax)
 	on := newHosts(k, costs.Hosts)
+	if idle := costs.Harness.Idle; idle > 0 && on.shared != nil {
+		k.Go("harness idles", func() { idles(k, idle, on.load) })
+	}
 	return &System{
 		Kernel: k, setup: setup, costs: costs, on: on,
 		redis:  newRedis(k, costs, on, harness.Settings(setup.Scenario).Options, nodesOf(setup.Scenario)),
@@ -198,6 +202,7 @@ func (s *System) Look() (judge.Look, reports.Sample) {
 		}
 		l.Consumers = append(l.Consumers, look)
 	}
+	sample.RedisBytes = s.redis.bytes()
 	sample.CPURedis, sample.CPUKafka = s.redis.used().Seconds(), s.kafka.used.Seconds()
 	sample.CPUWorkers, sample.CPUConsumer = s.on.workers.Seconds(), s.on.consumers.Seconds()
 	sample.CPUHarness = s.on.harness.Seconds()

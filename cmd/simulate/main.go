@@ -36,6 +36,8 @@ type commands struct {
 	Capacity  capacityCommand  `cmd:"" help:"Find how many processes a workload needs."`
 	Diff      diffCommand      `cmd:"" help:"Say what differs between two directories of results."`
 	Fit       fitCommand       `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
+	Calibrate calibrateCommand `cmd:"" help:"Measure on real servers what the virtual world's steps take."`
+	Compare   compareCommand   `cmd:"" help:"Run a scenario in two worlds: what is predicted beside what is measured."`
 	List      listCommand      `cmd:"" help:"List scenarios, faults or defects."`
 	Validate  validateCommand  `cmd:"" help:"Check a scenario and print it with all defaults."`
 	Clean     cleanCommand     `cmd:"" help:"Remove what killed runs left on servers."`
@@ -55,6 +57,8 @@ const examples = `Examples:
   simulate sweep steady --processes 1,2,4 --repeat 3 --rate "constant 20000/s"
   simulate explore protocol --workers 2 --spans 4 --faults 2
   simulate capacity steady --target 60000/s --headroom 30%
+  simulate calibrate --servers start --out calibration.yaml
+  simulate compare steady --costs calibration.yaml --servers start --processes 1,2,4
   simulate validate my.yaml
   simulate diff runs/before runs/after --rule "freshness_p99 <= +10%"
   simulate replay runs/hang-1

@@ -12,7 +12,7 @@ var purePackages = []string{
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
 	"internal/judge", "internal/harness", "internal/check", "internal/portfault", "internal/defects",
 	"internal/shrink", "internal/swarm",
-	"internal/usl", "internal/capacity", "internal/diff",
+	"internal/usl", "internal/capacity", "internal/compare", "internal/diff",
 }
 
 // exemptFiles are files of pure packages that no rule is for, each with the reason.
@@ -24,7 +24,7 @@ var exemptFiles = map[string]string{
 // of its record: reports draws, and saves what it has drawn.
 var alsoImported = map[string]string{
 	"internal/judge": "reports", "internal/harness": "reports", "internal/shrink": "reports",
-	"internal/capacity": "reports", "internal/diff": "reports",
+	"internal/capacity": "reports", "internal/compare": "reports", "internal/diff": "reports",
 }
 
 // impureStd are the packages of the standard library through which a pure package could reach the
@@ -72,6 +72,8 @@ var layers = map[string]int{
 	"internal/certainty":  6,
 	"internal/usl":        0,
 	"internal/capacity":   6,
+	"internal/compare":    6,
+	"internal/calibrate":  7, // it measures sim's costs
 	"internal/diff":       6,
 	"internal/worlds":     7, // a run, by the harness's interfaces
 	"sim":                 7,
@@ -95,6 +97,8 @@ var notInProduction = []string{
 	module + "/internal/certainty",
 	module + "/internal/capacity",
 	module + "/internal/usl",
+	module + "/internal/compare",
+	module + "/internal/calibrate",
 	module + "/internal/diff",
 	module + "/internal/worlds",
 	module + "/internal/process/consumer",

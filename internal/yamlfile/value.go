@@ -145,6 +145,11 @@ func parse(word string, v reflect.Value) error {
 			return fmt.Errorf("%q is not a whole number of at least 0", word)
 		}
 		v.SetUint(n)
+	case reflect.Bool:
+		if word != "true" && word != "false" {
+			return fmt.Errorf("%q is neither true nor false", word)
+		}
+		v.SetBool(word == "true")
 	case reflect.Float64:
 		var n float64
 		n, err = options.ParseNumber(word)

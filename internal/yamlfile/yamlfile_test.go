@@ -21,6 +21,7 @@ type file struct {
 	Inner inner         `yaml:"inner"`
 	Rules []inner       `yaml:"rules"`
 	Words []string      `yaml:"words"`
+	Known bool          `yaml:"known"`
 }
 
 type inner struct {
@@ -44,6 +45,8 @@ func TestRead(t *testing.T) {
 		"rules: [{id: 7}, {}]\nwords: []": {Rules: []inner{{&seven}, {}}, Count: 3},
 		"words: [a, 'b, c']\nrules:":      {Words: []string{"a", "b, c"}, Count: 3},
 		"words:\n- >-\n  a\n  b\n":        {Words: []string{"a b"}, Count: 3},
+		"known: true":                     {Known: true, Count: 3},
+		"known: false":                    {Count: 3},
 	} {
 		got := file{Count: 3}
 		if _, err := Read("x", []byte(text), &got); err != nil {
@@ -70,6 +73,7 @@ func TestReadNamesThePlace(t *testing.T) {
 		"name:":                      `not nothing`,
 		"- name: a":                  `x:1:1: keys belong here (name, wait_max,`,
 		"name: a\n---\n- b":          `x:3:1: a second document begins here`,
+		"known: yes":                 `x:1:8: known: "yes" is neither true nor false`,
 		"count: 1\ncount: 2":         `x:2:1: key "count" stands here a second time; the first is at x:1:1`,
 		"wait-max: 1s\nwait_max: 2s": `x:2:1: key "wait_max" stands here a second time; ` +
 			`the first is at x:1:1`,

@@ -101,7 +101,7 @@ func (World) Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]strin
 
 // Open implements harness.World.
 func (w World) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
-	servers := wall.Servers{Redis: w.Redis, Kafka: w.Kafka, Backend: given{}, Stay: true}
+	servers := wall.Servers{Redis: w.Redis, Kafka: w.Kafka, Stay: true}
 	if w.Servers == Given {
 		if slices.ContainsFunc(setup.Scenario.Faults, func(f scenarios.Fault) bool {
 			return wall.IsNetwork(f.Verb)
@@ -110,6 +110,7 @@ func (w World) Open(ctx context.Context, setup harness.Setup) (harness.System, e
 				return nil, err
 			}
 		}
+		servers.Backend = lookFor(servers)
 		return wall.Open(ctx, setup, servers)
 	}
 	s, servers, err := w.start(ctx, setup.Scenario)

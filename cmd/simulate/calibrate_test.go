@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/internal/servers/servertest"
+	"sluice/internal/worlds/wall"
+	"sluice/sim"
+)
+
+// TestCalibrate measures small on real servers: refuses while others use them, leaves nothing there,
+// and writes a file that the virtual world and a comparison read.
+func TestCalibrate(t *testing.T) {
+	redis, kafka := servertest.Redis(t), servertest.NewKafka(t)
+	servers := []string{"--redis", redis.Addr, "--kafka", kafka.Addr}
+	file := filepath.Join(t.TempDir(), "costs.yaml")
+	measure := func(more ...string) (code int, out, errs string) {
+		return call(slices.Concat([]string{"calibrate", "--out", file, "--repeat", "1", "--spans", "1000",
+			"--alone"}, servers, more)...)
+	}
+	refused := func(sign string) {
+		t.Helper()
+		code, _, errs := measure()
+		if code != 1 || !strings.Contains(errs, "is in use: "+sign) || !strings.Contains(errs, "--even-if-used") {
+			t.Errorf("exit code %d, want 1 and %q:\n%s", code, sign, errs)
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Error("a file was written")
+		}
+	}
+	if _, err := redis.Do("SET", "theirs", "1"); err != nil {
+		t.Fatal(err)
+	}
+	refused("it holds 1 keys")
+	if _, err := redis.Do("DEL", "theirs"); err != nil {
+		t.Fatal(err)
+	}
+	member, err := kgo.NewClient(kgo.SeedBrokers(kafka.Addr), kgo.ConsumerGroup("theirs"),
+		kgo.ConsumeTopics("theirs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer member.Close()
+	if _, err := kadm.NewClient(member).CreateTopic(t.Context(), 1, 1, nil, "theirs"); err != nil {
+		t.Fatal(err)
+	}
+	if err := member.ProduceSync(t.Context(), &kgo.Record{Topic: "theirs"}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := member.PollFetches(t.Context()).Err(); err != nil { // so it has joined
+		t.Fatal(err)
+	}
+	refused("group theirs has 1 members")
+	code, out, errs := measure("--even-if-used")
+	if code != 0 {
+		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	member.Close()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs, err := sim.ReadCosts(file, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkMeasured(t, costs)
+	var left []wall.Litter
+	code, out, errs = call(slices.Concat([]string{"clean", "--json"}, servers)...)
+	if err := json.Unmarshal([]byte(out), &left); code != 0 || err != nil || len(left) > 0 {
+		t.Errorf("left behind: %+v, exit code %d, %v\n%s", left, code, err, errs)
+	}
+	if keys, err := redis.Do("DBSIZE"); err != nil || strings.TrimSpace(keys) != "0" {
+		t.Errorf("keys left behind: %q, %v", keys, err)
+	}
+	compareOn(t, file, servers)
+}
+
+// checkMeasured looks at what every machine must show.
+func checkMeasured(t *testing.T, costs sim.Costs) {
+	t.Helper()
+	c := costs.Calibration
+	if c == nil || c.Yardstick.Median <= 0 || c.Redis == "" || c.Kafka == "" || !costs.Hosts.Shared {
+		t.Fatalf("%+v", costs)
+	}
+	named := map[string]bool{}
+	for _, m := range c.Measured {
+		named[m.Cost] = true
+	}
+	for _, cost := range []string{"network.hop", "redis.span", "redis.trace", "kafka.request",
+		"kafka.acknowledge", "program.start", "program.attach", "worker.record", "harness.send"} {
+		if !named[cost] {
+			t.Errorf("%s is not measured: %+v", cost, c.Measured)
+		}
+	}
+	for _, step := range c.Steps {
+		if step.Step == "attach" && (step.Client <= 0 || step.Redis <= 0) {
+			t.Errorf("an attach takes nothing: %+v", step)
+		}
+	}
+}
+
+// compareOn runs a small scenario in the virtual world and on the servers.
+func compareOn(t *testing.T, costs string, servers []string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "compare")
+	code, out, errs := call(slices.Concat([]string{"compare", scenarioFile(t, quick), "--costs", costs,
+		"--out", dir, "--freshness-factor", "1000", "--tolerance", "1000%"}, servers)...)
+	if code != 0 || !strings.Contains(out, "throughput spans/s") ||
+		!strings.Contains(out, "redis_us us/span") {
+		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	for _, name := range []string{fileCompare, chartCompare + ".png", chartCompare + ".svg"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestCompareEndsWithItsTolerance: two virtual worlds of different speed, in the form of fakes that are
+// as fast as they are, and costs beyond all measure.
+func TestCompareEndsWithItsTolerance(t *testing.T) {
+	slow := filepath.Join(t.TempDir(), "slow.yaml")
+	if err := os.WriteFile(slow, []byte("redis: {call: 50ms}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := call("compare", scenarioFile(t, quick), "--worlds", "virtual,fakes", "--costs", slow,
+		"--out", filepath.Join(t.TempDir(), "compare"))
+	if code != 13 || !strings.Contains(out, "Beyond the tolerance: with") {
+		t.Errorf("exit code %d, want 13\n%s\n%s", code, out, errs)
+	}
+}
+
+func TestCompareRefuses(t *testing.T) {
+	for args, want := range map[string]string{
+		"compare steady --worlds virtual":                       "must be two different worlds",
+		"compare steady --worlds virtual,virtual":               "must be two different worlds",
+		"compare steady --worlds virtual,moon":                  `world "moon" is not one of`,
+		"compare steady --worlds virtual,fakes --processes 9":   "--processes 9 must be 1 to 8",
+		"compare steady --worlds virtual,fakes --repeat 0":      "--repeat 0 must be at least 1",
+		"compare steady --freshness-factor 0.5":                 "must be at least 1",
+		"calibrate --repeat 0 --servers start":                  "--repeat 0 must be at least 1",
+		"calibrate --spans 10 --servers start":                  "--spans 10 must be at least 1000",
+		"calibrate --servers begin":                             `servers "begin" is not one of`,
+		"calibrate --servers start --out main.go":               "main.go is there and is no calibration",
+		"compare steady --worlds virtual,fakes --costs main.go": "main.go:6:1: not valid YAML",
+	} {
+		t.Setenv("SLUICE_REDIS", "")
+		t.Setenv("SLUICE_KAFKA", "")
+		code, _, errs := call(strings.Fields(args)...)
+		if code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit code %d, want 2 and %q:\n%s", args, code, want, errs)
+		}
+	}
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"sluice/internal/calibrate"
+	"sluice/internal/compare"
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/internal/options"
+	"sluice/internal/worlds/wall/real"
+	"sluice/reports"
+	"sluice/scenarios"
+	"sluice/sim"
+	"sluice/sim/kernel"
+)
+
+// compareCommand is "simulate compare".
+type compareCommand struct {
+	scenarioFlags
+	Worlds    []string `help:"The world that predicts, and the one that measures." default:"virtual,real"`
+	Servers   string   `help:"For world real: start the servers, with one Redis (start) or a cluster (start-cluster). Without faults of servers they are started once, and a first run warms them up." placeholder:"start" completion-predictor:"servers"`
+	Redis     []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
+	Kafka     []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
+	Costs     string   `help:"For world virtual: file of what steps take, as simulate calibrate writes it." placeholder:"FILE"`
+	Processes []int    `help:"Process counts to compare (default: the scenario's)." placeholder:"N,N"`
+	Repeat    int      `help:"How often to run each count in each world, with other seeds." default:"1"`
+	Tolerance share    `help:"The greatest error of a throughput that the system limits." default:"20%"`
+	Factor    float64  `name:"freshness-factor" help:"The greatest factor by which the freshness p99 may be too high or too low." default:"1.5"`
+	Out       string   `help:"Directory of the results." placeholder:"runs/NAME-compare"`
+	JSON      bool     `name:"json" help:"Print the report as JSON."`
+}
+
+// Files of a comparison.
+const (
+	fileCompare  = "compare.json"
+	chartCompare = "compare"
+)
+
+// Run runs the scenario in both worlds, and writes the report.
+func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
+	defer kernel.Catch(&err)
+	if err := c.check(); err != nil {
+		return usageError{err}
+	}
+	s, err := c.load(c.flagsOf(c.Worlds[1]))
+	if err != nil {
+		return err
+	}
+	if err := c.counts(s.Scenario); err != nil {
+		return usageError{err}
+	}
+	dir := c.Out
+	if dir == "" {
+		dir = filepath.Join("runs", s.Name+"-compare")
+	}
+	if err := harness.CheckDirectory(dir, fileCompare); err != nil {
+		return usageError{err}
+	}
+	var configs [2]harness.Config
+	stop, err := c.shareServers(s.Scenario)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	for i, world := range c.Worlds {
+		if configs[i], err = c.flagsOf(world).config(s, to.err); err != nil {
+			return err
+		}
+	}
+	machine, err := c.machine(&configs)
+	if err != nil {
+		return err
+	}
+	rows, err := c.measure(ctx, to.err, configs)
+	if err != nil {
+		return err
+	}
+	report := compare.NewReport(s.Name, [2]string(c.Worlds), compare.Tolerance{
+		Throughput: float64(c.Tolerance), Freshness: c.Factor}, rows)
+	report.Machine = machine
+	if err := writeCompare(dir, report); err != nil {
+		return err
+	}
+	if c.JSON {
+		err = reports.WriteJSON(to.out, report)
+	} else if err = report.WriteText(to.out); err == nil {
+		_, err = fmt.Fprintf(to.out, "Results  %s\n", dir)
+	}
+	if err == nil && len(report.Beyond) > 0 {
+		err = exitError(judge.ExitExpectation)
+	}
+	return err
+}
+
+func (c *compareCommand) check() error {
+	var errs []error
+	if len(c.Worlds) != 2 || c.Worlds[0] == c.Worlds[1] {
+		errs = append(errs, fmt.Errorf("--worlds %s must be two different worlds, such as virtual,real",
+			strings.Join(c.Worlds, ",")))
+	}
+	if c.Repeat < 1 {
+		errs = append(errs, fmt.Errorf("--repeat %d must be at least 1", c.Repeat))
+	}
+	if c.Factor < 1 {
+		errs = append(errs, fmt.Errorf("--freshness-factor %v must be at least 1", c.Factor))
+	}
+	return errors.Join(errs...)
+}
+
+// flagsOf are those of a world.
+func (c *compareCommand) flagsOf(world string) worldFlags {
+	f := worldFlags{World: world}
+	switch world {
+	case (real.World{}).Name():
+		f.Servers, f.Redis, f.Kafka = c.Servers, c.Redis, c.Kafka
+	case (sim.World{}).Name():
+		f.Costs = c.Costs
+	}
+	return f
+}
+
+// counts fills in the process counts, and checks them.
+func (c *compareCommand) counts(s scenarios.Scenario) error {
+	if len(c.Processes) == 0 {
+		c.Processes = []int{s.Topology.Workers()}
+	}
+	for _, n := range c.Processes {
+		if n < 1 || n > s.Topology.Partitions {
+			return fmt.Errorf("--processes %d must be 1 to %d, the number of partitions", n,
+				s.Topology.Partitions)
+		}
+	}
+	return nil
+}
+
+// shareServers starts the servers once for all runs, if no fault needs them to be a run's own, and
+// returns what stops them.
+func (c *compareCommand) shareServers(s scenarios.Scenario) (stop func() error, err error) {
+	none := func() error { return nil }
+	if c.Servers == "" || s.CheckFaults(real.World{Redis: []string{""}, Kafka: []string{""}}.Can) != nil {
+		return none, nil
+	}
+	redis, kafka, stop, err := startServers(real.Origin(c.Servers))
+	if err != nil {
+		return none, err
+	}
+	c.Servers, c.Redis, c.Kafka = "", redis, kafka
+	return stop, nil
+}
+
+// machine makes the built-in costs those of this machine, where nothing else is said, and returns how
+// much slower it is than the one that the costs are of.
+func (c *compareCommand) machine(configs *[2]harness.Config) (float64, error) {
+	for i := range configs {
+		w, ok := configs[i].World.(sim.World)
+		switch {
+		case !ok:
+		case w.Costs == nil:
+			costs := sim.DefaultCosts()
+			costs.Hosts = sim.Hosts{Cores: runtime.NumCPU(), Shared: true}
+			configs[i].World = sim.World{Costs: &costs}
+		case w.Costs.Calibration != nil && w.Costs.Calibration.Yardstick.Median > 0:
+			now, err := calibrate.Yardstick()
+			return float64(now.Median) / float64(w.Costs.Calibration.Yardstick.Median), err
+		}
+	}
+	return 0, nil
+}
+
+// measure runs everything.
+func (c *compareCommand) measure(
+	ctx context.Context, errs io.Writer, configs [2]harness.Config,
+) ([]compare.Row, error) {
+	one := func(cfg harness.Config, processes, repeat int) (compare.Run, error) {
+		cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
+		cfg.Scenario.Seed += uint64(repeat)
+		outcome, err := harness.Run(ctx, cfg)
+		if err == nil && outcome.Interrupted {
+			err = errors.New("interrupted")
+		}
+		if err != nil {
+			return compare.Run{}, fmt.Errorf("%s in world %s: %w", options.FormatCount(processes, "process"),
+				cfg.World.Name(), err)
+		}
+		fmt.Fprintf(errs, "%s, repeat %d of %d, %s: %.0f spans/s, %s\n",
+			options.FormatCount(processes, "process"), repeat+1, c.Repeat, cfg.World.Name(),
+			outcome.Result.Throughput.SpansPerSecond, outcome.Result.Verdict)
+		return compare.RunOf(outcome), nil
+	}
+	if w, ok := configs[1].World.(real.World); ok && w.Servers == real.Given {
+		fmt.Fprintln(errs, "a first run warms the servers up")
+		if _, err := one(configs[1], c.Processes[0], 0); err != nil {
+			return nil, err
+		}
+	}
+	var rows []compare.Row
+	for _, processes := range c.Processes {
+		var runs [2][]compare.Run
+		for repeat := range c.Repeat {
+			for i, cfg := range configs {
+				run, err := one(cfg, processes, repeat)
+				if err != nil {
+					return nil, err
+				}
+				runs[i] = append(runs[i], run)
+			}
+		}
+		rows = append(rows, compare.NewRow(processes, runs[0], runs[1]))
+	}
+	return rows, nil
+}
+
+func writeCompare(dir string, report *compare.Report) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	file, err := os.Create(filepath.Join(dir, fileCompare))
+	if err != nil {
+		return err
+	}
+	return errors.Join(reports.WriteJSON(file, report), file.Close(),
+		report.Chart().Save(dir, chartCompare))
+}

@@ -1,0 +1,235 @@
+package calibrate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"sluice/internal/judge"
+	"sluice/internal/kafkaio"
+	"sluice/internal/process"
+	"sluice/scenarios"
+	"sluice/sim"
+)
+
+// Place is what a calibration has on the servers, which nobody else has: the topics are there, with
+// Partitions each. The caller removes them afterwards, with the group and the keys of the namespace.
+type Place struct {
+	Namespace, Group       string
+	Input, Output, Letters string
+}
+
+// Config says what is measured.
+type Config struct {
+	// Redis and Kafka are addresses, "host:port" each. Several of Redis are the nodes of one cluster.
+	Redis, Kafka []string
+	Place        Place
+	// Repeats is how often everything is measured, Spans how many spans go through each stage in the
+	// first shape.
+	Repeats, Spans int
+	// RunReal runs a scenario in the world of the servers, to see what everything takes when all goes
+	// on at once. Nil: that is not measured.
+	RunReal func(context.Context, scenarios.Scenario) (*judge.Outcome, error)
+	// Progress hears what is measured next. Nil: nobody does.
+	Progress func(what string)
+}
+
+// The defaults of Config.
+const (
+	DefaultRepeats = 3
+	DefaultSpans   = 20_000
+	// SpansMin is how many spans tell what one takes.
+	SpansMin = 1000
+)
+
+// Run measures. What cannot be measured keeps its built-in value, and the calibration says so.
+func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
+	costs := sim.DefaultCosts()
+	r, err := open(ctx, cfg)
+	if err != nil {
+		return costs, err
+	}
+	defer r.close()
+	c := &collection{costs: &costs, values: map[string][]time.Duration{},
+		report: &sim.Calibration{Date: time.Now().UTC().Format(time.RFC3339)}}
+	costs.Calibration = c.report
+	if err := r.about(ctx, &costs); err != nil {
+		return costs, err
+	}
+	var why string
+	if r.brokers, why = process.Listeners(cfg.Kafka); why != "" {
+		c.not(why, "kafka.message", "kafka.record", "kafka.kb", "kafka.request", "kafka.idle")
+	}
+	if c.report.Yardstick, err = Yardstick(); err != nil {
+		return costs, err
+	}
+	if err := r.repeat(ctx, c); err != nil {
+		return costs, err
+	}
+	c.settle()
+	if err := r.together(ctx, &costs); err != nil {
+		return costs, err
+	}
+	return costs, costs.Validate()
+}
+
+// about notes what is known of the servers and of this machine.
+func (r *rig) about(ctx context.Context, costs *sim.Costs) error {
+	info, err := r.redis.Do(ctx, r.redis.B().Info().Section("server").Build()).ToString()
+	if err != nil {
+		return fmt.Errorf("ask redis for its version: %w", err)
+	}
+	costs.Calibration.Redis = infoField(info, "redis_version")
+	versions, err := r.admin.ApiVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("ask kafka for its version: %w", err)
+	}
+	for _, v := range versions.Sorted() {
+		costs.Calibration.Kafka = v.VersionGuess()
+	}
+	var names []string
+	for _, s := range shapes() {
+		names = append(names, s.name)
+	}
+	costs.Calibration.Shapes = strings.Join(names, "; ")
+	costs.Hosts.Cores = runtime.NumCPU()
+	costs.Kafka.Linger = kafkaio.DefaultProducerConfig().Linger
+	_, elsewhere := process.Listeners(r.Kafka)
+	costs.Hosts.Shared = elsewhere == ""
+	return nil
+}
+
+// repeat measures everything several times. The first round warms up: it counts for nothing.
+func (r *rig) repeat(ctx context.Context, c *collection) error {
+	for round := range 1 + r.Repeats {
+		if r.Progress != nil {
+			r.Progress(fmt.Sprintf("round %d of %d", round+1, 1+r.Repeats))
+		}
+		spans := r.Spans
+		one, err := r.round(ctx, spans)
+		if err != nil {
+			return err
+		}
+		if round == 0 {
+			continue
+		}
+		if err := one.solve(c, len(r.brokers) > 0); err != nil {
+			return err
+		}
+	}
+	if r.Progress != nil {
+		r.Progress("starts of processes")
+	}
+	took, err := r.start(ctx)
+	if err != nil {
+		return err
+	}
+	c.values["program.start"] = took
+	return r.rest(ctx, c)
+}
+
+// rest measures what the broker computes while nobody asks for anything.
+func (r *rig) rest(ctx context.Context, c *collection) error {
+	if len(r.brokers) == 0 {
+		return nil
+	}
+	for range r.Repeats {
+		began := time.Now()
+		u, err := r.during(ctx, func() error {
+			timer := time.NewTimer(time.Second)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		if err != nil {
+			return err
+		}
+		c.add("kafka.idle", time.Duration(u.kafka.Seconds()/time.Since(began).Seconds()*float64(time.Second)))
+	}
+	return nil
+}
+
+// round is everything, measured once.
+type round struct {
+	steps    []*steps
+	passages []*passage
+	*latencies
+}
+
+func (r *rig) round(ctx context.Context, spans int) (*round, error) {
+	one := &round{}
+	for _, s := range shapes() {
+		n := max(1, int(float64(spans)*s.share))
+		st, err := r.stepByStep(ctx, s, n)
+		if err != nil {
+			return nil, err
+		}
+		p, err := r.pass(ctx, s, n)
+		if err != nil {
+			return nil, err
+		}
+		one.steps, one.passages = append(one.steps, st), append(one.passages, p)
+	}
+	var err error
+	one.latencies, err = r.latency(ctx)
+	return one, err
+}
+
+// collection gathers the values of all repeats.
+type collection struct {
+	costs  *sim.Costs
+	values map[string][]time.Duration
+	steps  map[string][]sim.Step
+	order  []string // of steps
+	report *sim.Calibration
+}
+
+func (c *collection) add(cost string, value time.Duration) {
+	c.values[cost] = append(c.values[cost], value)
+}
+
+// not notes why costs keep their built-in values.
+func (c *collection) not(why string, costs ...string) {
+	for _, cost := range costs {
+		c.report.NotMeasured = append(c.report.NotMeasured, sim.NotMeasured{Cost: cost, Why: why})
+	}
+}
+
+// settle puts the medians into the costs.
+func (c *collection) settle() {
+	for name, cost := range c.costs.Each() {
+		if values := c.values[name]; len(values) > 0 {
+			s := sim.SpreadOf(values)
+			*cost = s.Median
+			c.report.Measured = append(c.report.Measured, sim.Measured{Cost: name, N: s.N, Median: s.Median,
+				Least: s.Least, Greatest: s.Greatest})
+		}
+	}
+	for _, name := range c.order {
+		var client, redis, kafka []time.Duration
+		for _, s := range c.steps[name] {
+			client, redis, kafka = append(client, s.Client), append(redis, s.Redis), append(kafka, s.Kafka)
+		}
+		c.report.Steps = append(c.report.Steps, sim.Step{Step: name, Client: sim.SpreadOf(client).Median,
+			Redis: sim.SpreadOf(redis).Median, Kafka: sim.SpreadOf(kafka).Median})
+	}
+}
+
+// step adds what a step took of so many spans.
+func (c *collection) step(name string, u used, spans int) {
+	if c.steps == nil {
+		c.steps = map[string][]sim.Step{}
+	}
+	if c.steps[name] == nil {
+		c.order = append(c.order, name)
+	}
+	n := time.Duration(cmp.Or(spans, 1))
+	c.steps[name] = append(c.steps[name], sim.Step{Client: u.own / n, Redis: u.redis / n, Kafka: u.kafka / n})
+}

@@ -1,0 +1,98 @@
+package calibrate
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// TestSolve finds the costs that data was made of: exactly without noise, near with it, none below 0.
+func TestSolve(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	make := func(costs []float64, noise float64) (list []equation) {
+		for range 40 {
+			e := equation{}
+			sum := 0.0
+			for _, cost := range costs {
+				n := float64(10 + random.IntN(2000))
+				e.counts = append(e.counts, n)
+				sum += n * cost
+			}
+			e.took = time.Duration(sum * (1 + noise*random.NormFloat64()))
+			e.whole = e.took
+			list = append(list, e)
+		}
+		return list
+	}
+	for _, c := range []struct {
+		costs      []float64
+		noise, off float64
+	}{
+		{[]float64{10_000, 22_000, 5_000}, 0, 0.001},
+		{[]float64{70_000, 300, 15_000, 800, 1_000, 90_000, 40_000}, 0, 0.01},
+		{[]float64{10_000, 22_000, 5_000}, 0.03, 0.1},
+		{[]float64{10_000, 0, 5_000}, 0.03, 0.1},
+	} {
+		got, err := solve(make(c.costs, c.noise))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, want := range c.costs {
+			if off := float64(got[k]) - want; off > c.off*max(want, 3000) || off < -c.off*max(want, 3000) {
+				t.Errorf("of %v, with noise %v: %v", c.costs, c.noise, got)
+			}
+			if got[k] < 0 {
+				t.Errorf("a cost is %v", got[k])
+			}
+		}
+	}
+}
+
+// TestSolveHoldsAtZero: what would be below 0 is 0, and the others are the best with that.
+func TestSolveHoldsAtZero(t *testing.T) {
+	// 10 a + b = 90, 20 a + b = 190: b would be -10.
+	got, err := solve([]equation{says(90, 10, 1), says(190, 20, 1)})
+	if err != nil || got[1] != 0 || got[0] < 8 || got[0] > 10 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestSolveRefuses what the equations do not tell.
+func TestSolveRefuses(t *testing.T) {
+	for name, list := range map[string][]equation{
+		"nothing":   nil,
+		"no time":   {says(0, 1)},
+		"only zero": {says(10, 0)},
+	} {
+		if got, err := solve(list); err == nil && name != "only zero" {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	// Two kinds that always come together are one: which of them takes the time is not known.
+	got, err := solve([]equation{says(100, 10, 20), says(200, 20, 40), says(300, 30, 60)})
+	if err == nil && got[0] != 0 && got[1] != 0 {
+		t.Errorf("of twins: %v", got)
+	}
+}
+
+// TestSolveFrom holds what would be too little at the least.
+func TestSolveFrom(t *testing.T) {
+	run := func(took time.Duration, counts ...float64) equation {
+		return equation{counts: counts, took: took, whole: took}
+	}
+	for _, c := range []struct {
+		list []equation
+		want [2]float64
+	}{
+		// 1.2 of what was predicted, and 0.05 a second.
+		{[]equation{run(620*time.Millisecond, 0.1, 10), run(1700*time.Millisecond, 1, 10)}, [2]float64{1.2, 0.05}},
+		// Always the same, whatever was predicted: the factor stays at its least.
+		{[]equation{run(time.Second, 0.1, 10), run(time.Second, 0.2, 10)}, [2]float64{0.5, 0.0925}},
+	} {
+		got, err := solveFrom([]float64{0.5, 0}, c.list)
+		if err != nil || math.Abs(got[0]-c.want[0]) > 1e-3 || math.Abs(got[1]-c.want[1]) > 1e-3 {
+			t.Errorf("%v, %v; want %v", got, err, c.want)
+		}
+	}
+}

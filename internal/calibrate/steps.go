@@ -1,0 +1,222 @@
+package calibrate
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"sluice/buffer"
+)
+
+// steps are what each step of the protocol took for a shape's load, one step after the other, with
+// nothing going on beside it.
+type steps struct {
+	shape
+	spans, traces, queued, segments, bytes int
+	// attachCalls are those of Attach, and calls those of each step of a worker.
+	attachCalls, calls int
+
+	decode, group, attach, enqueue, lease, claim, load, encode, ack, release used
+}
+
+// named are the steps with their names, in their order.
+func (s *steps) named() []struct {
+	name string
+	used
+} {
+	return []struct {
+		name string
+		used
+	}{
+		{"decode", s.decode}, {"group", s.group}, {"attach", s.attach}, {"enqueue", s.enqueue},
+		{"lease", s.lease}, {"claim", s.claim}, {"load", s.load}, {"assemble", s.encode},
+		{"ack", s.ack}, {"release", s.release},
+	}
+}
+
+// stepShard is the queue that the steps use.
+const stepShard = 0
+
+// stepByStep drives every step of the store for a load, and the codec.
+func (r *rig) stepByStep(ctx context.Context, s shape, spans int) (*steps, error) {
+	out := &steps{shape: s}
+	r.seed++
+	_, messages := s.messages(spans, r.seed)
+	timed := func(into *used, what string, do func() error) error {
+		runtime.GC()
+		u, err := r.during(ctx, do)
+		*into = u
+		if err != nil {
+			return fmt.Errorf("%s (%s): %w", what, s.name, err)
+		}
+		return nil
+	}
+	var all []buffer.Span
+	if err := timed(&out.decode, "decode", func() error {
+		for i := range messages {
+			decoded, err := r.codec.Decode(messages[i].Value)
+			if err != nil {
+				return err
+			}
+			decoded.Position = buffer.Position{Partition: stepShard, Offset: int64(i)}
+			all = append(all, decoded.Span)
+			out.bytes += decoded.Size
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	out.spans = len(all)
+	var batches [][]buffer.TraceBatch
+	if err := timed(&out.group, "group", func() error {
+		for len(all) > 0 {
+			n := min(s.batch, len(all))
+			traces, _ := buffer.Group(all[:n])
+			batches = append(batches, traces)
+			out.traces += len(traces)
+			all = all[n:]
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	return out, r.storeSteps(ctx, out, batches, timed)
+}
+
+func (r *rig) storeSteps(
+	ctx context.Context, out *steps, batches [][]buffer.TraceBatch,
+	timed func(into *used, what string, do func() error) error,
+) error {
+	fenced, err := r.store.Fence(ctx, stepShard, buffer.AnyEpoch)
+	if err != nil {
+		return err
+	}
+	owner, clock := fenced.Owner, buffer.InstantOf(time.Now())
+	out.attachCalls = len(batches)
+	updates := make([]buffer.QueueUpdate, len(batches))
+	if err := timed(&out.attach, "attach", func() error {
+		for i, traces := range batches {
+			r.number++
+			answers, err := r.store.Attach(ctx, buffer.Delivery{Clock: clock,
+				ID: buffer.DeliveryID{Partition: stepShard, Number: r.number}}, traces)
+			if err != nil {
+				return err
+			}
+			updates[i] = buffer.QueueUpdate{Clock: clock, Wall: clock}
+			for _, answer := range answers {
+				for _, live := range answer.Live {
+					updates[i].Due = append(updates[i].Due, buffer.Due{Generation: live.Generation,
+						Deadline: clock})
+				}
+				updates[i].Merged = append(updates[i].Merged, answer.Merged...)
+			}
+			out.queued += len(updates[i].Due) + len(updates[i].Merged)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := timed(&out.enqueue, "enqueue", func() error {
+		for _, update := range updates {
+			if err := r.store.Enqueue(ctx, stepShard, update); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	pages, err := r.leaseSteps(ctx, out, owner, timed)
+	if err != nil {
+		return err
+	}
+	return r.flushSteps(ctx, out, owner, pages, timed)
+}
+
+// leaseSteps leases and claims everything, a page at a time.
+func (r *rig) leaseSteps(
+	ctx context.Context, out *steps, owner buffer.Owner,
+	timed func(into *used, what string, do func() error) error,
+) (pages [][]buffer.Generation, err error) {
+	now := buffer.InstantOf(time.Now().Add(ahead))
+	if err := timed(&out.lease, "lease", func() error {
+		for {
+			leased, err := r.store.Lease(ctx, owner, now, out.shape.segments)
+			if err != nil || len(leased.Due) == 0 {
+				return err
+			}
+			page := make([]buffer.Generation, len(leased.Due))
+			for i, due := range leased.Due {
+				page[i] = due.Generation
+			}
+			pages = append(pages, page)
+			out.segments += len(page)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	out.calls = len(pages)
+	return pages, timed(&out.claim, "claim", func() error {
+		for _, page := range pages {
+			if _, err := r.store.Claim(ctx, owner, page); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// flushSteps loads, assembles, acknowledges and releases what was claimed.
+func (r *rig) flushSteps(
+	ctx context.Context, out *steps, owner buffer.Owner, pages [][]buffer.Generation,
+	timed func(into *used, what string, do func() error) error,
+) error {
+	loaded := make([][]buffer.Loaded, len(pages))
+	if err := timed(&out.load, "load", func() (err error) {
+		for i, page := range pages {
+			if loaded[i], err = r.store.Load(ctx, owner, page); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	flushed := make([][]buffer.Flushed, len(pages))
+	if err := timed(&out.encode, "assemble", func() error {
+		for i, page := range pages {
+			for k, g := range page {
+				f := buffer.Flushed{Generation: g}
+				for _, span := range loaded[i][k].Spans {
+					f.Spans = append(f.Spans, span.ID)
+				}
+				flushed[i] = append(flushed[i], f)
+				if _, err := r.codec.Encode(g, loaded[i][k].Spans); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := timed(&out.ack, "ack", func() error {
+		for _, list := range flushed {
+			if _, err := r.store.Ack(ctx, owner, list); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	return timed(&out.release, "release", func() error {
+		for _, page := range pages {
+			if err := r.store.Release(ctx, owner, buffer.Release{Done: page}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

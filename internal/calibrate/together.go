@@ -1,0 +1,192 @@
+package calibrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/reports"
+	"sluice/scenarios"
+	"sluice/sim"
+)
+
+// rates are the loads under which everything goes on at once, in spans per second: at the first most
+// of what is computed does not come of spans, and the last is more than some machines carry.
+var rates = []float64{2000, 20_000, 60_000}
+
+// togetherFor is how long each of them lasts.
+const togetherFor = 4 * time.Second
+
+// togetherScenario is the load at a rate, with time-outs so short that all stages overlap.
+func togetherScenario(rate float64) scenarios.Scenario {
+	s := scenarios.Default()
+	s.Name, s.Duration = "calibrate", togetherFor
+	s.Topology.Partitions, s.Topology.FlusherProcesses = Partitions, togetherWorkers
+	s.Pipeline.Timeout, s.Pipeline.RootTimeout = 2*time.Second, time.Second
+	s.Workload.Rate = scenarios.Constant(rate)
+	s.Workload.TracesAtOnce = 200
+	s.Expectations.DrainMax, s.Expectations.RepeatedSpansMax = time.Minute, scenarios.Unlimited
+	return s
+}
+
+const togetherWorkers = 2
+
+// trio is a load in the world of the servers, in the virtual one, and in the virtual one with requests
+// of Kafka that take nothing.
+type trio struct{ real, virtual, free *judge.Outcome }
+
+// part is somebody who computes: what a sample says of it, its factor, how many processes it is, and
+// what is found beside the factor.
+type part struct {
+	name   string
+	cpu    func(reports.Sample) float64
+	factor *float64
+	n      int
+	idle   *time.Duration // nil: it has none to find
+}
+
+func parts(c *sim.Costs) []part {
+	return []part{
+		{"redis", func(s reports.Sample) float64 { return s.CPURedis }, &c.Together.Redis, 1, nil},
+		{kafkaPart, func(s reports.Sample) float64 { return s.CPUKafka }, &c.Together.Kafka, 1, nil},
+		{"program", func(s reports.Sample) float64 { return s.CPUConsumer }, &c.Together.Program, 1,
+			&c.Program.Idle},
+		{"worker", func(s reports.Sample) float64 { return s.CPUWorkers }, &c.Together.Worker,
+			togetherWorkers, &c.Worker.Idle},
+		{"harness", func(s reports.Sample) float64 { return s.CPUHarness }, &c.Together.Harness, 1,
+			&c.Harness.Idle},
+	}
+}
+
+// together runs the same load here and in the virtual world, and finds by how much each computes more
+// when all goes on at once, and what it does without being asked.
+func (r *rig) together(ctx context.Context, costs *sim.Costs) error {
+	if r.RunReal == nil {
+		return nil
+	}
+	alone := *costs
+	alone.Hosts.Shared = true // so that the harness takes part
+	free := alone
+	free.Kafka.Request = 0
+	var runs []trio
+	for _, rate := range rates {
+		if r.Progress != nil {
+			r.Progress(fmt.Sprintf("everything at once, %.0f spans/s", rate))
+		}
+		var one trio
+		s := togetherScenario(rate)
+		var errs [3]error
+		one.real, errs[0] = r.RunReal(ctx, s)
+		one.virtual, errs[1] = harness.Run(ctx, harness.Config{Scenario: s, World: sim.World{Costs: &alone}})
+		one.free, errs[2] = harness.Run(ctx, harness.Config{Scenario: s, World: sim.World{Costs: &free}})
+		err := errors.Join(errs[:]...)
+		if err == nil && one.real.Code != judge.ExitPassed {
+			j, _ := one.real.Decisive()
+			err = fmt.Errorf("%s: %s: %s", one.real.Result.Verdict, j.Name, j.Detail)
+		}
+		if err != nil {
+			return fmt.Errorf("everything at once, %.0f spans/s: %w", rate, err)
+		}
+		runs = append(runs, one)
+	}
+	for _, p := range parts(costs) {
+		var list []equation
+		for _, run := range runs {
+			list = append(list, p.equation(run, costs))
+		}
+		if slices.ContainsFunc(list, func(e equation) bool { return e.whole <= 0 || e.counts[0] <= 0 }) {
+			continue // nobody can tell
+		}
+		if err := p.find(costs, list); err != nil {
+			return fmt.Errorf("everything at once, what %s computes: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// kafkaPart is a broker. It computes much more for a request if it gets one at a time than if it is
+// busy, so what is found beside its factor is another one, for requests.
+const kafkaPart = "kafka"
+
+// least are the factors below which something else must be wrong: together with others nothing takes
+// less than half of what it took alone, but for a request of a broker, which has to wake up for one.
+const (
+	factorLeast  = 0.5
+	requestLeast = 0.02
+)
+
+// equation says that what was measured is the factor times what was predicted, and what is found beside
+// it: idling, of each process and second.
+func (p part) equation(run trio, costs *sim.Costs) equation {
+	used := func(o *judge.Outcome) (cpu, lasted float64) {
+		first, last := o.Samples[0], o.Samples[len(o.Samples)-1]
+		return p.cpu(last) - p.cpu(first), last.T - first.T
+	}
+	measured, lasted := used(run.real)
+	predicted, predictedFor := used(run.virtual)
+	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+	switch {
+	case p.name == kafkaPart:
+		free, freeFor := used(run.free)
+		idle := costs.Kafka.Idle.Seconds()
+		requests := predicted - idle*predictedFor - (free - idle*freeFor)
+		return equation{took: seconds(measured - idle*lasted), whole: seconds(measured),
+			counts: []float64{free - idle*freeFor, requests}}
+	case p.idle != nil:
+		return equation{took: seconds(measured), whole: seconds(measured),
+			counts: []float64{predicted, lasted * float64(p.n)}}
+	}
+	return equation{took: seconds(measured), whole: seconds(measured), counts: []float64{predicted}}
+}
+
+// find solves the equations of all runs, and those of all but one, whose spread is that of the result.
+func (p part) find(costs *sim.Costs, list []equation) error {
+	least := []float64{factorLeast, 0}[:len(list[0].counts)]
+	if p.name == kafkaPart {
+		least[1] = requestLeast
+	}
+	values, err := solveFrom(least, list)
+	if err != nil {
+		return err
+	}
+	spreads := make([][]float64, len(values))
+	for i := range list {
+		some, err := solveFrom(least, slices.Delete(slices.Clone(list), i, i+1))
+		if err != nil {
+			continue // too few of them tell
+		}
+		for k, v := range some {
+			spreads[k] = append(spreads[k], v)
+		}
+	}
+	round := func(v float64) float64 { return math.Round(v*1000) / 1000 }
+	*p.factor = round(values[0])
+	costs.Calibration.Factors = append(costs.Calibration.Factors, sim.Factor{Of: p.name, N: len(list),
+		Value: round(values[0]), Least: round(slices.Min(append(spreads[0], values[0]))),
+		Greatest: round(slices.Max(append(spreads[0], values[0])))})
+	if len(values) < 2 {
+		return nil
+	}
+	spread := append(spreads[1], values[1])
+	// The factor would make too much or too little of what was found for requests.
+	cost, unit := p.idle, 1.0
+	if p.name == kafkaPart {
+		cost, unit = &costs.Kafka.Request, costs.Kafka.Request.Seconds()/values[0]
+	}
+	of := func(v float64) time.Duration { return time.Duration(v * unit * float64(time.Second)) }
+	*cost = of(values[1])
+	name := p.name + ".idle"
+	if p.name == kafkaPart {
+		name = "kafka.request"
+	}
+	costs.Calibration.Measured = slices.DeleteFunc(costs.Calibration.Measured,
+		func(m sim.Measured) bool { return m.Cost == name })
+	costs.Calibration.Measured = append(costs.Calibration.Measured, sim.Measured{Cost: name, N: len(list),
+		Median: of(values[1]), Least: of(slices.Min(spread)), Greatest: of(slices.Max(spread))})
+	return nil
+}

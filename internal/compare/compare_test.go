@@ -1,0 +1,158 @@
+package compare
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/judge"
+	"sluice/reports"
+)
+
+// runs are repeats with these throughputs and freshness.
+func runs(fresh float64, rates ...float64) (list []Run) {
+	for i, rate := range rates {
+		list = append(list, Run{Seed: uint64(i), Verdict: "passed", Figures: map[Figure]float64{
+			Throughput: rate, FreshnessP99: fresh, RedisTime: 5}})
+	}
+	return list
+}
+
+var tolerance = Tolerance{Throughput: 0.2, Freshness: 1.5}
+
+func TestReport(t *testing.T) {
+	for name, c := range map[string]struct {
+		predicted, measured []Run
+		change              func(predicted, measured []Run)
+		beyond              string // "" for nothing
+	}{
+		"near":            {runs(1, 110, 90, 100), runs(1.4, 90, 95, 85), nil, ""},
+		"too fast":        {runs(1, 125), runs(1, 100), nil, "throughput is predicted +25 % wrong"},
+		"too slow":        {runs(1, 75), runs(1, 100), nil, "throughput is predicted -25 % wrong"},
+		"one repeat off":  {runs(1, 100, 300, 101), runs(1, 100, 100, 100), nil, ""},
+		"too fresh":       {runs(1, 100), runs(1.6, 100), nil, "freshness p99 is predicted by a factor of 1.6"},
+		"too old":         {runs(1.6, 100), runs(1, 100), nil, "freshness p99 is predicted by a factor of 1.6"},
+		"fresh as can be": {runs(0.002, 100), runs(0.08, 100), nil, ""},
+		"the load's": {runs(1, 150), runs(1, 100), func(p, _ []Run) { p[0].KeptUp = true },
+			""},
+		"verdict": {runs(1, 100), runs(1, 100), func(_, m []Run) { m[0].Verdict = "safety violated" },
+			`the verdict is "safety violated", predicted was "passed"`},
+		"a verdict of some": {runs(1, 100), runs(1, 100, 100), func(_, m []Run) { m[0].Verdict = "unknown" },
+			""},
+	} {
+		if c.change != nil {
+			c.change(c.predicted, c.measured)
+		}
+		row := NewRow(2, c.predicted, c.measured)
+		r := NewReport("steady", [2]string{"virtual", "real"}, tolerance, []Row{row})
+		switch {
+		case c.beyond == "" && len(r.Beyond) > 0:
+			t.Errorf("%s: %v", name, r.Beyond)
+		case c.beyond != "" && (len(r.Beyond) != 1 || !strings.Contains(r.Beyond[0], c.beyond)):
+			t.Errorf("%s: %q, want %q", name, r.Beyond, c.beyond)
+		}
+	}
+}
+
+func TestWriteText(t *testing.T) {
+	rows := []Row{NewRow(1, runs(1, 110, 130, 120), runs(1, 100, 101, 99)),
+		NewRow(4, runs(1, 90), runs(1, 100))}
+	r := NewReport("steady", [2]string{"virtual", "real"}, tolerance, rows)
+	var text strings.Builder
+	if err := r.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(text.String()), " ")
+	for _, want := range []string{
+		"error of 15 % (worst 20 %). All within the tolerance.",
+		"1 throughput spans/s 120 [110..130] 100 [99.0..101] +20 %",
+		"4 throughput spans/s 90.0 100 -10 %",
+		"1 agree agree agree agree",
+	} {
+		if !strings.Contains(words, want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+	if median, worst, n := r.Errors(Throughput); math.Abs(median-0.15) > 1e-9 || math.Abs(worst-0.2) > 1e-9 || n != 2 {
+		t.Errorf("errors are %v, %v of %d", median, worst, n)
+	}
+}
+
+// sequence is one of things that happen a second apart, or at once after a comma.
+func sequence(text string) (s Sequence) {
+	for at, moment := range strings.Fields(text) {
+		for i, what := range strings.Split(moment, ",") {
+			s = append(s, Happening{float64(at) + float64(i)/100, what})
+		}
+	}
+	return s
+}
+
+func TestDiffer(t *testing.T) {
+	for _, c := range []struct{ a, b, want string }{
+		{"", "", ""}, {"x y z", "x y z", ""},
+		{"x y", "x z", `"y" at 1.0 s, and in the other "z" at 1.0 s`},
+		{"x y", "y x", `"x" at 0.0 s, and in the other "y" at 0.0 s`},
+		{"x y", "x", `"y" at 1.0 s, and in the other nothing`},
+		{"x", "x y", `nothing, and in the other "y" at 1.0 s`},
+		{"x,y z", "y,x z", ""},         // of one moment
+		{"x,y z", "x y,z", ""},         // near enough on one side
+		{"x y z", "z,y,x", ""},         // on one side they may have been in any order
+		{"x,y,x z", "x,x,y z", ""},     // twice the same
+		{"x,y,x z", "x,y z", `"x" at`}, // and once only
+	} {
+		got := sequence(c.a).Differ(sequence(c.b))
+		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%q and %q: %q, want %q", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestSequenceOf(t *testing.T) {
+	events := []reports.Event{
+		{T: -1, Kind: reports.EventWorker, Worker: 1, State: reports.StateHealthy},
+		{T: 1, Kind: reports.EventFaultBegin, Fault: "hang worker 1", Worker: 1},
+		{T: 2, Kind: reports.EventWorker, Worker: 1, State: reports.StateBackpressure},
+		{T: 2, Kind: reports.EventWorker, Worker: 1, State: reports.StateHealthy},
+		{T: 3, Kind: reports.EventWorker, Worker: 1, State: reports.StateHung},
+		{T: 3, Kind: reports.EventGateClosed, Shards: []int{1}, Text: "after 3.1 s"},
+		{T: 3, Kind: reports.EventGateClosed, Shards: []int{5}},
+		{T: 4, Kind: reports.EventRestart, Worker: 1},
+		{T: 5, Kind: reports.EventWorker, Worker: 1, State: reports.StateHealthy},
+		{T: 5, Kind: reports.EventGateOpened, Shards: []int{1, 5}},
+		{T: 9, Kind: reports.EventPhase, Text: reports.PhaseStop},
+		{T: 9, Kind: reports.EventConsumer, State: reports.StateStopped},
+	}
+	var got []string
+	for _, h := range sequenceOf(events) {
+		got = append(got, h.What)
+	}
+	want := "begin: hang worker 1; worker 1 is hung; input paused; restart of worker 1; " +
+		"worker 1 is healthy; input resumed"
+	if text := strings.Join(got, "; "); text != want {
+		t.Errorf("%s\nwant %s", text, want)
+	}
+}
+
+func TestRunOf(t *testing.T) {
+	o := &judge.Outcome{Result: reports.Result{Seed: 7, Verdict: "passed", Pauses: 2,
+		Throughput: reports.Throughput{SpansPerSecond: 50}, Ledger: reports.Ledger{Sent: 1000, Flushed: 1000},
+		Freshness: reports.Quantiles{P50: 1, P99: 2, Count: 10},
+		Workers:   []reports.WorkerSummary{{Restarts: 1}, {Restarts: 2}}},
+		Samples: []reports.Sample{{CPURedis: 1, RedisBytes: 4e6}, {CPURedis: 1.003, RedisBytes: 2e6}}}
+	o.Scenario.Duration = 20 * time.Second
+	r := RunOf(o)
+	for f, want := range map[Figure]float64{Throughput: 50, FreshnessP50: 1, FreshnessP99: 2, RedisTime: 3,
+		RedisMemory: 4} {
+		if got := r.Figures[f]; math.Abs(got-want) > 1e-6 {
+			t.Errorf("%s is %v, want %v", f, got, want)
+		}
+	}
+	if _, measured := r.Figures[WorkerTime]; measured || r.Restarts != 3 || !r.KeptUp {
+		t.Errorf("%+v", r)
+	}
+	if o.Scenario.Duration = 10 * time.Second; RunOf(o).KeptUp {
+		t.Error("half of the load's rate is no keeping up")
+	}
+}

@@ -1,0 +1,127 @@
+package compare
+
+import (
+	"slices"
+
+	"sluice/internal/judge"
+	"sluice/reports"
+)
+
+// Figure is something that is measured of a run.
+type Figure string
+
+// The figures. Processor times are microseconds for each span that came out, over the whole run.
+const (
+	Throughput   Figure = "throughput"
+	FreshnessP50 Figure = "freshness_p50"
+	FreshnessP99 Figure = "freshness_p99"
+	RedisTime    Figure = "redis_us"
+	WorkerTime   Figure = "worker_us"
+	ConsumerTime Figure = "consumer_us"
+	KafkaTime    Figure = "kafka_us"
+	HarnessTime  Figure = "harness_us"
+	RedisMemory  Figure = "redis_mb"
+	Drain        Figure = "drain"
+)
+
+// figures are all of them with their units, in the order of a table.
+var figures = []struct {
+	Figure
+	unit string
+}{
+	{Throughput, "spans/s"}, {FreshnessP50, "s"}, {FreshnessP99, "s"}, {Drain, "s"},
+	{RedisTime, "us/span"}, {WorkerTime, "us/span"}, {ConsumerTime, "us/span"},
+	{KafkaTime, "us/span"}, {HarnessTime, "us/span"}, {RedisMemory, "MB"},
+}
+
+// Unit returns the unit of a figure.
+func (f Figure) Unit() string {
+	for _, known := range figures {
+		if known.Figure == f {
+			return known.unit
+		}
+	}
+	return ""
+}
+
+// Run is what is taken of one run.
+type Run struct {
+	Seed    uint64 `json:"seed"`
+	Verdict string `json:"verdict"`
+	// Figures has those that were measured.
+	Figures map[Figure]float64 `json:"figures"`
+	// KeptUp is true if as good as all of the load came out at its rate: the throughput is the load's
+	// then, in any world.
+	KeptUp   bool     `json:"kept_up"`
+	Restarts int      `json:"restarts"`
+	Pauses   int      `json:"pauses"`
+	Sequence Sequence `json:"sequence"`
+}
+
+// keptUpFrom is from which share of the load's rate on it counts as kept up with.
+const keptUpFrom = 0.95
+
+// RunOf takes what is compared of a run.
+func RunOf(o *judge.Outcome) Run {
+	offered := float64(o.Result.Ledger.Sent) / o.Scenario.Duration.Seconds()
+	r := Run{Seed: o.Result.Seed, Verdict: o.Result.Verdict,
+		KeptUp: o.Result.Throughput.SpansPerSecond >= keptUpFrom*offered, Pauses: o.Result.Pauses,
+		Sequence: sequenceOf(o.Events), Figures: map[Figure]float64{
+			Throughput: o.Result.Throughput.SpansPerSecond, Drain: o.Result.Run.DrainSeconds,
+		}}
+	for _, w := range o.Result.Workers {
+		r.Restarts += w.Restarts
+	}
+	if o.Result.Freshness.Count > 0 {
+		r.Figures[FreshnessP50], r.Figures[FreshnessP99] = o.Result.Freshness.P50, o.Result.Freshness.P99
+	}
+	if len(o.Samples) < 2 || o.Result.Ledger.Flushed == 0 {
+		return r
+	}
+	first, last := o.Samples[0], o.Samples[len(o.Samples)-1]
+	//order-free: each is for itself
+	for figure, of := range map[Figure]func(reports.Sample) float64{
+		RedisTime:    func(s reports.Sample) float64 { return s.CPURedis },
+		WorkerTime:   func(s reports.Sample) float64 { return s.CPUWorkers },
+		ConsumerTime: func(s reports.Sample) float64 { return s.CPUConsumer },
+		KafkaTime:    func(s reports.Sample) float64 { return s.CPUKafka },
+		HarnessTime:  func(s reports.Sample) float64 { return s.CPUHarness },
+	} {
+		if used := of(last) - of(first); used > 0 {
+			r.Figures[figure] = used * 1e6 / float64(o.Result.Ledger.Flushed)
+		}
+	}
+	most := int64(0)
+	for _, s := range o.Samples {
+		most = max(most, s.RedisBytes)
+	}
+	if most > 0 {
+		r.Figures[RedisMemory] = float64(most) / 1e6
+	}
+	return r
+}
+
+// Value is a figure of all repeats.
+type Value struct {
+	Median   float64 `json:"median"`
+	Least    float64 `json:"least"`
+	Greatest float64 `json:"greatest"`
+	N        int     `json:"n"`
+}
+
+// valueOf sums up a figure; ok is false if a run does not have it.
+func valueOf(runs []Run, f Figure) (v Value, ok bool) {
+	var values []float64
+	for _, r := range runs {
+		value, ok := r.Figures[f]
+		if !ok {
+			return v, false
+		}
+		values = append(values, value)
+	}
+	if len(values) == 0 {
+		return v, false
+	}
+	return Value{Median: reports.Median(values), Least: slices.Min(values), Greatest: slices.Max(values),
+		N: len(values)}, true
+}

@@ -1,0 +1,273 @@
+package compare
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"sluice/internal/options"
+	"sluice/reports"
+)
+
+// Tolerance is how far a prediction may be off.
+type Tolerance struct {
+	// Throughput is the greatest relative error of a throughput that the system limits; Freshness the
+	// factor by which the 99th percentile may be too high or too low.
+	Throughput float64 `json:"throughput"`
+	Freshness  float64 `json:"freshness"`
+}
+
+// Row is what both worlds show with a number of processes.
+type Row struct {
+	Processes int      `json:"processes"`
+	Predicted []Run    `json:"predicted"`
+	Measured  []Run    `json:"measured"`
+	Pairs     []Pair   `json:"pairs"`
+	Same      Sameness `json:"same"`
+	// Limited is true if in neither world the load was the limit: only then does the throughput say
+	// something of the prediction.
+	Limited bool `json:"limited"`
+}
+
+// Pair is a figure of both worlds.
+type Pair struct {
+	Figure    Figure `json:"figure"`
+	Predicted Value  `json:"predicted"`
+	Measured  Value  `json:"measured"`
+	// Error is (predicted - measured) / measured, of the medians.
+	Error float64 `json:"error"`
+}
+
+// Sameness tells whether the same happened. What runs of one world do not agree on is no difference.
+type Sameness struct {
+	Verdict  bool `json:"verdict"`
+	Restarts bool `json:"restarts"`
+	Pauses   bool `json:"pauses"`
+	Order    bool `json:"order"`
+	// First is the first difference of the order, in words.
+	First string `json:"first,omitempty"`
+}
+
+// Report is a comparison.
+type Report struct {
+	Scenario string `json:"scenario"`
+	// Predicting and Measuring are the worlds.
+	Predicting string    `json:"predicting"`
+	Measuring  string    `json:"measuring"`
+	Tolerance  Tolerance `json:"tolerance"`
+	Rows       []Row     `json:"rows"`
+	// Machine is how much slower the machine is than when the costs were measured, by the yardstick; 0
+	// if that is not known.
+	Machine float64 `json:"machine,omitempty"`
+	// Beyond says what is beyond the tolerance, in words.
+	Beyond []string `json:"beyond"`
+}
+
+// NewRow compares the runs of both worlds.
+func NewRow(processes int, predicted, measured []Run) Row {
+	r := Row{Processes: processes, Predicted: predicted, Measured: measured}
+	keptUp := func(list []Run) bool { return slices.ContainsFunc(list, func(r Run) bool { return r.KeptUp }) }
+	r.Limited = !keptUp(predicted) && !keptUp(measured)
+	for _, f := range figures {
+		p, ok1 := valueOf(predicted, f.Figure)
+		m, ok2 := valueOf(measured, f.Figure)
+		if ok1 && ok2 {
+			pair := Pair{Figure: f.Figure, Predicted: p, Measured: m}
+			if m.Median != 0 {
+				pair.Error = (p.Median - m.Median) / m.Median
+			}
+			r.Pairs = append(r.Pairs, pair)
+		}
+	}
+	r.Same = Sameness{
+		Verdict:  overlap(predicted, measured, func(r Run) string { return r.Verdict }),
+		Restarts: overlap(predicted, measured, func(r Run) int { return r.Restarts }),
+		Pauses:   overlap(predicted, measured, func(r Run) bool { return r.Pauses > 0 }),
+	}
+	r.Same.Order, r.Same.First = sameOrder(predicted, measured)
+	return r
+}
+
+// overlap tells whether a run of the one side has what a run of the other has.
+func overlap[T comparable](a, b []Run, of func(Run) T) bool {
+	return slices.ContainsFunc(a, func(x Run) bool {
+		return slices.ContainsFunc(b, func(y Run) bool { return of(x) == of(y) })
+	})
+}
+
+// sameOrder tells whether in a run of each the same happened in the same order; if not, how the first
+// two differ.
+func sameOrder(predicted, measured []Run) (same bool, first string) {
+	for i, p := range predicted {
+		for k, m := range measured {
+			differ := p.Sequence.Differ(m.Sequence)
+			if differ == "" {
+				return true, ""
+			}
+			if i == 0 && k == 0 {
+				first = differ
+			}
+		}
+	}
+	return false, first
+}
+
+// NewReport judges the rows.
+func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Row) *Report {
+	r := &Report{Scenario: scenario, Predicting: worlds[0], Measuring: worlds[1], Tolerance: tolerance,
+		Rows: rows, Beyond: []string{}}
+	for _, row := range rows {
+		beyond := func(format string, args ...any) {
+			r.Beyond = append(r.Beyond, fmt.Sprintf("with %s %s",
+				options.FormatCount(row.Processes, "process"), fmt.Sprintf(format, args...)))
+		}
+		if !row.Same.Verdict {
+			beyond("the verdict is %q, predicted was %q", row.Measured[0].Verdict, row.Predicted[0].Verdict)
+		}
+		for _, p := range row.Pairs {
+			switch {
+			case p.Figure == Throughput && row.Limited && math.Abs(p.Error) > tolerance.Throughput:
+				beyond("the throughput is predicted %+.0f %% wrong, the tolerance is %.0f %%", 100*p.Error,
+					100*tolerance.Throughput)
+			case p.Figure == FreshnessP99 && factor(p) > tolerance.Freshness:
+				beyond("the freshness p99 is predicted by a factor of %.1f wrong, the tolerance is %.1f",
+					factor(p), tolerance.Freshness)
+			}
+		}
+	}
+	return r
+}
+
+// freshFloor is below what a freshness is as good as none, in seconds: the deadlines are whole
+// seconds, and workers sleep for a tenth of one.
+const freshFloor = 0.1
+
+// factor is by how much a time is predicted too long or too short, at least 1.
+func factor(p Pair) float64 {
+	a, b := max(p.Predicted.Median, freshFloor), max(p.Measured.Median, freshFloor)
+	return max(a, b) / min(a, b)
+}
+
+// Errors are the relative errors of a figure, without sign, over all rows: the median and the worst.
+// For the throughput only rows count in which the system was the limit; n is how many there are.
+func (r *Report) Errors(f Figure) (median, worst float64, n int) {
+	var list []float64
+	for _, row := range r.Rows {
+		for _, p := range row.Pairs {
+			if p.Figure == f && (f != Throughput || row.Limited) {
+				list = append(list, math.Abs(p.Error))
+			}
+		}
+	}
+	if len(list) == 0 {
+		return 0, 0, 0
+	}
+	return reports.Median(list), slices.Max(list), len(list)
+}
+
+// Headline says in a sentence how good the prediction is.
+func (r *Report) Headline() string {
+	median, worst, n := r.Errors(Throughput)
+	text := "The throughput says nothing of the prediction: the load was the limit."
+	if n > 0 {
+		text = fmt.Sprintf("The throughput is predicted with an error of %.0f %% (worst %.0f %%).", 100*median,
+			100*worst)
+	}
+	if len(r.Beyond) == 0 {
+		return text + " All within the tolerance."
+	}
+	return text + " Beyond the tolerance: " + strings.Join(r.Beyond, "; ") + "."
+}
+
+// WriteText writes the report for a reader.
+func (r *Report) WriteText(w io.Writer) error {
+	fmt.Fprintf(w, "%s\n\n", r.Headline())
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "processes\tfigure\t%s\tspread\t%s\tspread\terror\t\n", r.Predicting, r.Measuring)
+	for _, row := range r.Rows {
+		for _, p := range row.Pairs {
+			note := ""
+			if p.Figure == Throughput && !row.Limited {
+				note = " (the load's)"
+			}
+			fmt.Fprintf(t, "%d\t%s %s\t%s\t%s\t%s\t%s\t%+.0f %%%s\t\n", row.Processes, p.Figure, p.Figure.Unit(),
+				number(p.Predicted.Median), p.Predicted.spread(), number(p.Measured.Median),
+				p.Measured.spread(), 100*p.Error, note)
+		}
+	}
+	fmt.Fprintf(t, "\nprocesses\tverdict\trestarts\tpauses\torder of events\t\n")
+	for _, row := range r.Rows {
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t\n", row.Processes, agrees(row.Same.Verdict),
+			agrees(row.Same.Restarts), agrees(row.Same.Pauses), agrees(row.Same.Order))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, row := range r.Rows {
+		if row.Same.First != "" {
+			fmt.Fprintf(w, "first difference with %s: %s\n", options.FormatCount(row.Processes, "process"),
+				row.Same.First)
+		}
+	}
+	if r.Machine > 0 {
+		fmt.Fprintf(w, "by the yardstick, work takes %.2f times as long here and now as when the costs were "+
+			"measured\n", r.Machine)
+	}
+	return nil
+}
+
+func agrees(same bool) string {
+	if same {
+		return "agree"
+	}
+	return "differ"
+}
+
+// spread writes the least and the greatest.
+func (v Value) spread() string {
+	if v.N < 2 {
+		return ""
+	}
+	return "[" + number(v.Least) + ".." + number(v.Greatest) + "]"
+}
+
+// number writes three digits, or all of a large number.
+func number(v float64) string {
+	switch size := math.Abs(v); {
+	case size >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case size >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+// drawn are the figures that the chart shows.
+var drawn = []Figure{Throughput, FreshnessP99, RedisTime, WorkerTime, ConsumerTime, KafkaTime}
+
+// Chart draws the figures that both worlds have.
+func (r *Report) Chart() reports.Chart {
+	var list []reports.Compared
+	for _, f := range drawn {
+		c := reports.Compared{Name: fmt.Sprintf("%s, %s", f, f.Unit())}
+		for _, row := range r.Rows {
+			for _, p := range row.Pairs {
+				if p.Figure == f {
+					c.Rows = append(c.Rows, reports.ComparedRow{Processes: row.Processes,
+						Predicted: p.Predicted.drawn(), Measured: p.Measured.drawn()})
+				}
+			}
+		}
+		if len(c.Rows) > 0 {
+			list = append(list, c)
+		}
+	}
+	return reports.CompareChart(r.Scenario, [2]string{r.Predicting, r.Measuring}, list)
+}
+
+func (v Value) drawn() reports.Range {
+	return reports.Range{Low: v.Least, Mid: v.Median, High: v.Greatest}
+}

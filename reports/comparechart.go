@@ -1,0 +1,93 @@
+package reports
+
+import (
+	"fmt"
+	"strconv"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Compared is what two worlds show of one figure, by process count.
+type Compared struct {
+	// Name and unit of the figure.
+	Name string
+	Rows []ComparedRow
+}
+
+// ComparedRow is a figure of both worlds with a number of processes: the median, and the least and
+// greatest of the repeats.
+type ComparedRow struct {
+	Processes           int
+	Predicted, Measured Range
+}
+
+// Range is a median within what was seen.
+type Range struct{ Low, Mid, High float64 }
+
+// Measures of the chart, in points.
+const (
+	compareWidth  = 620
+	compareHeight = 130 // of a panel
+	compareSpace  = 44  // above it
+	compareDot    = 3.5
+	compareShift  = 0.08 // of a process, to each side: dots at the same place would hide each other
+)
+
+// CompareChart draws what was predicted beside what was measured, a panel for each figure: predicted
+// hollow, with the world's name in the legend, measured filled, bars from the least to the greatest of
+// the repeats.
+func CompareChart(scenario string, worlds [2]string, figures []Compared) Chart {
+	height := vg.Length(sweepBottom+titleHeight) + vg.Length(len(figures)*(compareHeight+compareSpace))
+	return Chart{width: compareWidth, height: height, paint: func(c draw.Canvas) {
+		title := textStyle(15, ink, true, alignment{-1, -1})
+		p := panel{c: c, left: marginLeft, right: compareWidth - marginRight}
+		p.text(title, p.left, height-12, scenario+": predicted beside measured")
+		legend := legend{{rateOut, "predicted (" + worlds[0] + ")"}, {rateIn, "measured (" + worlds[1] + ")"}}
+		p.high = height - titleHeight
+		legend.paint(p, p.left, height-38)
+		for _, f := range figures {
+			p.high -= compareSpace
+			p.low = p.high - compareHeight
+			f.paint(p)
+			p.high = p.low
+		}
+		p.text(textStyle(9, faint, false, alignment{1, -1}), p.right, p.low-18, "flusher processes")
+	}}
+}
+
+func (f Compared) paint(p panel) {
+	most, greatest := 0, 0.0
+	for _, row := range f.Rows {
+		most = max(most, row.Processes)
+		greatest = max(greatest, row.Predicted.High, row.Measured.High)
+	}
+	p.xMax = float64(most) + 0.5
+	p.fitY(greatest, 1e-6)
+	p.gridY()
+	p.heading(f.Name)
+	for _, row := range f.Rows {
+		x := float64(row.Processes)
+		p.mark(x-compareShift, row.Predicted, true)
+		p.mark(x+compareShift, row.Measured, false)
+		p.text(textStyle(9, faint, false, alignment{0, -1}), p.x(x), p.low-5, strconv.Itoa(row.Processes))
+		if row.Measured.Mid != 0 {
+			off := 100 * (row.Predicted.Mid - row.Measured.Mid) / row.Measured.Mid
+			top := max(row.Predicted.High, row.Measured.High)
+			p.text(textStyle(9, ink, false, alignment{0, 1}), p.x(x), p.y(top)+6, fmt.Sprintf("%+.0f %%", off))
+		}
+	}
+}
+
+// mark draws a range with a dot at its middle.
+func (p panel) mark(x float64, r Range, hollow bool) {
+	c := rateIn
+	if hollow {
+		c = rateOut
+	}
+	p.c.StrokeLine2(line(c, 1.6), p.x(x), p.y(r.Low), p.x(x), p.y(r.High))
+	p.circle(p.x(x), p.y(r.Mid), compareDot, c)
+	if hollow {
+		p.circle(p.x(x), p.y(r.Mid), compareDot-1.5, paper)
+	}
+}

@@ -1,0 +1,200 @@
+package sim
+
+import (
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"sluice/buffer"
+	"sluice/internal/options"
+	"sluice/internal/yamlfile"
+)
+
+// Calibration is how the values of a calibration file came about: what a reader needs to judge them.
+type Calibration struct {
+	// Date is when they were measured, as in 2026-11-28T14:00:00Z; Redis and Kafka are the servers'
+	// versions, Shapes says in words what was put through them.
+	Date   string `yaml:"date"`
+	Redis  string `yaml:"redis"`
+	Kafka  string `yaml:"kafka"`
+	Shapes string `yaml:"shapes"`
+	// Yardstick is the processor time of a fixed piece of work, which says how fast the machine was: in
+	// a file of a machine, or a day, that is half as fast, it and all that is computed are twice as
+	// much.
+	Yardstick Spread `yaml:"yardstick"`
+	// Measured are the costs that were measured, by their names here. Those that are neither there nor
+	// among the NotMeasured, such as linger, are settings.
+	Measured    []Measured    `yaml:"measured"`
+	NotMeasured []NotMeasured `yaml:"not_measured"`
+	// Factors are the spreads of Together.
+	Factors []Factor `yaml:"factors"`
+	// Steps are what each step took of each span of the first shape, for a reader.
+	Steps []Step `yaml:"steps"`
+}
+
+// Spread is the median of N measurements, and how far they were apart.
+type Spread struct {
+	N        int           `yaml:"n"`
+	Median   time.Duration `yaml:"median"`
+	Least    time.Duration `yaml:"least"`
+	Greatest time.Duration `yaml:"greatest"`
+}
+
+// SpreadOf sums up measurements; the zero Spread if there are none.
+func SpreadOf(values []time.Duration) Spread {
+	n := len(values)
+	if n == 0 {
+		return Spread{}
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return Spread{N: n, Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, Least: sorted[0],
+		Greatest: sorted[n-1]}
+}
+
+// Measured is the spread of a cost.
+type Measured struct {
+	// Cost is its name, such as redis.call.
+	Cost     string        `yaml:"cost"`
+	N        int           `yaml:"n"`
+	Median   time.Duration `yaml:"median"`
+	Least    time.Duration `yaml:"least"`
+	Greatest time.Duration `yaml:"greatest"`
+}
+
+// Factor is the spread of a factor of Together.
+type Factor struct {
+	// Of names what it is for, such as redis.
+	Of       string  `yaml:"of"`
+	N        int     `yaml:"n"`
+	Value    float64 `yaml:"value"`
+	Least    float64 `yaml:"least"`
+	Greatest float64 `yaml:"greatest"`
+}
+
+// NotMeasured is a cost that keeps its built-in value, and why.
+type NotMeasured struct {
+	Cost string `yaml:"cost"`
+	Why  string `yaml:"why"`
+}
+
+// Step is a step of the pipeline: of each span, the processor time of who does it and of the servers
+// that it asks.
+type Step struct {
+	Step   string        `yaml:"step"`
+	Client time.Duration `yaml:"client"`
+	Redis  time.Duration `yaml:"redis"`
+	Kafka  time.Duration `yaml:"kafka"`
+}
+
+var (
+	durationType    = reflect.TypeFor[time.Duration]()
+	calibrationType = reflect.TypeFor[*Calibration]()
+)
+
+// Each yields every cost with its name, such as redis.call.
+func (c *Costs) Each() iter.Seq2[string, *time.Duration] {
+	return func(yield func(string, *time.Duration) bool) {
+		all := reflect.ValueOf(c).Elem()
+		for i := range all.NumField() {
+			section := all.Field(i)
+			if section.Type() == calibrationType {
+				continue
+			}
+			for k := range section.NumField() {
+				if section.Field(k).Type() != durationType {
+					continue
+				}
+				name := keyOf(all.Type().Field(i)) + "." + keyOf(section.Type().Field(k))
+				if !yield(name, section.Field(k).Addr().Interface().(*time.Duration)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func keyOf(f reflect.StructField) string {
+	key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	return key
+}
+
+// Cost returns the cost of a name, nil if there is none.
+func (c *Costs) Cost(name string) *time.Duration {
+	for known, cost := range c.Each() {
+		if known == name {
+			return cost
+		}
+	}
+	return nil
+}
+
+// String returns the costs as the text of a calibration file, which ReadCosts reads.
+func (c Costs) String() string {
+	text, err := yaml.MarshalWithOptions(c, yaml.IndentSequence(true),
+		yaml.CustomMarshaler(func(d time.Duration) ([]byte, error) {
+			return []byte(strings.ReplaceAll(d.String(), "µ", "u")), nil
+		}), yaml.CustomMarshaler(func(b buffer.Bytes) ([]byte, error) {
+			return []byte(options.FormatSize(b)), nil
+		}))
+	if err != nil {
+		panic(fmt.Sprintf("costs cannot be written as YAML: %v", err))
+	}
+	return string(text)
+}
+
+// validate returns what is wrong with what is said of the costs.
+func (c *Calibration) validate(of *Costs) (problems yamlfile.Problems) {
+	wrong := func(path, format string, args ...any) {
+		problems = append(problems, yamlfile.Problem{Path: "calibration." + path,
+			Message: fmt.Sprintf(format, args...)})
+	}
+	if _, err := time.Parse(time.RFC3339, c.Date); c.Date != "" && err != nil {
+		wrong("date", "is %q, want a time such as 2026-11-28T14:00:00Z", c.Date)
+	}
+	if y := c.Yardstick; y != (Spread{}) && (y.N < 1 || y.Median <= 0) {
+		wrong("yardstick", "is %v of %d, want more than 0s of at least 1", y.Median, y.N)
+	}
+	spread := func(path string, n int, median, least, greatest time.Duration) {
+		if n > 0 && (median < least || median > greatest) {
+			wrong(path, "has a median of %v, which is not from %v to %v", median, least, greatest)
+		}
+	}
+	y := c.Yardstick
+	spread("yardstick", y.N, y.Median, y.Least, y.Greatest)
+	named := map[string]bool{}
+	name := func(path, cost string) {
+		switch {
+		case of.Cost(cost) == nil:
+			wrong(path, "names the cost %q, which there is not; write section.key, such as redis.call", cost)
+		case named[cost]:
+			wrong(path, "names the cost %q a second time", cost)
+		}
+		named[cost] = true
+	}
+	for i, m := range c.Measured {
+		path := fmt.Sprintf("measured[%d]", i)
+		name(path, m.Cost)
+		if m.N < 1 {
+			wrong(path, "is of %d measurements, want at least 1", m.N)
+		}
+		spread(path, m.N, m.Median, m.Least, m.Greatest)
+	}
+	for i, f := range c.Factors {
+		path := fmt.Sprintf("factors[%d]", i)
+		if of.Together.of(f.Of) == nil {
+			wrong(path, "is of %q; there are factors of redis, kafka, program, worker, harness", f.Of)
+		}
+		if f.N < 1 || f.Value < f.Least || f.Value > f.Greatest {
+			wrong(path, "is %v of %d, which is not from %v to %v", f.Value, f.N, f.Least, f.Greatest)
+		}
+	}
+	for i, m := range c.NotMeasured {
+		name(fmt.Sprintf("not_measured[%d]", i), m.Cost)
+	}
+	return problems
+}

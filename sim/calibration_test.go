@@ -1,0 +1,95 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// measured are costs as a calibration leaves them.
+func measured() Costs {
+	c := DefaultCosts()
+	c.Hosts = Hosts{Cores: 2, Shared: true}
+	c.Redis.Call, c.Kafka.Request, c.Worker.Idle = 12_345, 310*time.Microsecond, 5*time.Millisecond
+	c.Together = Together{1.07, 1, 1.3, 0.8, 1.1}
+	c.Calibration = &Calibration{
+		Date: "2026-11-28T14:00:00Z", Redis: "7.0.15", Kafka: "v4.1", Shapes: "20 spans of 500 B",
+		Yardstick:   SpreadOf([]time.Duration{30, 50, 40}),
+		Measured:    []Measured{{"redis.call", 3, 12_345, 12_000, 13_000}},
+		Factors:     []Factor{{"redis", 3, 1.07, 1, 1.2}},
+		NotMeasured: []NotMeasured{{"kafka.record", "the broker is on another machine"}},
+		Steps:       []Step{{"attach", 1500, 6000, 0}},
+	}
+	return c
+}
+
+// TestCostsReadWhatTheyWrite: a file of a calibration is one of costs.
+func TestCostsReadWhatTheyWrite(t *testing.T) {
+	for _, want := range []Costs{DefaultCosts(), measured()} {
+		got, err := ReadCosts("costs.yaml", []byte(want.String()))
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, want)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+}
+
+// TestReadCostsNamesThePlace of what is wrong in a file.
+func TestReadCostsNamesThePlace(t *testing.T) {
+	for text, want := range map[string]string{
+		"hosts: {cores: 0}":         "costs.yaml:1:16: hosts.cores: is 0, want at least 1",
+		"redis: {call: -1us}":       `is negative`,
+		"together: {worker: 0}":     "costs.yaml:1:20: together.worker: is 0, want more than 0",
+		"calibration: {date: noon}": `costs.yaml:1:21: calibration.date: is "noon", want a time such as`,
+		"calibration:\n  measured:\n  - {cost: redis.cal, n: 1}": `costs.yaml:3:5: calibration.measured[0]: ` +
+			`names the cost "redis.cal", which there is not`,
+		"calibration:\n  measured:\n  - {cost: redis.call, n: 0}": "is of 0 measurements",
+		"calibration:\n  measured:\n  - {cost: redis.call, n: 2, median: 5us, least: 6us, greatest: 7us}": "has a " +
+			"median of 5µs, which is not from 6µs to 7µs",
+		"calibration:\n  measured:\n  - {cost: redis.call, n: 1}\n  not_measured:\n  - {cost: redis.call}": "a " +
+			"second time",
+		"calibration:\n  factors:\n  - {of: java, n: 1}":       `is of "java"`,
+		"calibration: {yardstick: {n: 5}}":                     "calibration.yardstick: is 0s of 5",
+		"calibration: {steps: [{step: a, client: 1us, x: 1}]}": `unknown key "x"`,
+	} {
+		if _, err := ReadCosts("costs.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestTogetherTakesLonger what is computed, and not what is waited for.
+func TestTogetherTakesLonger(t *testing.T) {
+	c := DefaultCosts()
+	c.Together = Together{2, 3, 4, 5, 6}
+	c.Worker.Idle = time.Second
+	e := c.effective()
+	for name, want := range map[string]time.Duration{
+		"redis.call": 2 * c.Redis.Call, "kafka.kb": 3 * c.Kafka.KB, "program.read": 4 * c.Program.Read,
+		"worker.call": 5 * c.Worker.Call, "harness.send": 6 * c.Harness.Send,
+		"kafka.acknowledge": c.Kafka.Acknowledge, "kafka.session": c.Kafka.Session,
+		"program.start": c.Program.Start, "network.hop": c.Network.Hop, "worker.idle": time.Second,
+	} {
+		if got := *e.Cost(name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if e.effective() != e {
+		t.Error("the factors count twice")
+	}
+}
+
+func TestSpreadOf(t *testing.T) {
+	for _, c := range []struct {
+		of   []time.Duration
+		want Spread
+	}{{nil, Spread{}}, {[]time.Duration{3, 1, 2}, Spread{3, 2, 1, 3}}, {[]time.Duration{4, 1}, Spread{2, 2, 1, 4}}} {
+		if got := SpreadOf(c.of); got != c.want {
+			t.Errorf("%v: %+v", c.of, got)
+		}
+	}
+}
