@@ -11,6 +11,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"sluice/buffer"
+	"sluice/buffer/codec"
 	"sluice/buffer/redisstore"
 	"sluice/internal/benchload"
 	"sluice/internal/servers/servertest"
@@ -30,6 +31,7 @@ func BenchmarkW1(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			var batches [][]buffer.TraceBatch
 			for _, spans := range load.Batches() {
+				mark(b, spans)
 				traces, _ := buffer.Group(spans)
 				batches = append(batches, traces)
 			}
@@ -47,6 +49,18 @@ func BenchmarkW1(b *testing.B) {
 		load := benchload.W1(1)
 		load.SpansPerBatch = size
 		run(fmt.Sprintf("batches-of-%d", size), load, false)
+	}
+}
+
+// mark leaves the spans as the codec does.
+func mark(b *testing.B, spans []buffer.Span) {
+	decoder := codec.New(buffer.NoSegmentLimit)
+	for i := range spans {
+		decoded, err := decoder.Decode(spans[i].Payload)
+		if err != nil {
+			b.Fatal(err)
+		}
+		spans[i].Marks = decoded.Marks
 	}
 }
 

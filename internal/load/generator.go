@@ -142,14 +142,14 @@ func (g *Generator) Next(m *Message) bool {
 // pick returns the span that is next at a time.
 func (g *Generator) pick(at time.Duration) (span held, isRepeat, ok bool) {
 	for {
-		if span, ok := g.again.peek(); ok && span.dueNumber <= g.sent {
-			g.again.pop()
-			return span, true, true
+		if first := g.again.peek(); first != nil && first.dueNumber <= g.sent {
+			span, ok = g.again.pop()
+			return span, true, ok
 		}
-		if span, ok := g.late.peek(); ok && span.due <= at {
-			g.late.pop()
+		if first := g.late.peek(); first != nil && first.due <= at {
+			span, ok = g.late.pop()
 			span.due = 0
-			return span, false, true
+			return span, false, ok
 		}
 		span, ok := g.advance()
 		if !ok {

@@ -8,18 +8,19 @@ type queue struct {
 
 func (q *queue) push(span held) { q.items = append(q.items, span) }
 
-func (q *queue) peek() (held, bool) {
+// peek returns the first, which is valid until the next call, or nil if there is none.
+func (q *queue) peek() *held {
 	if q.head == len(q.items) {
-		return held{}, false
+		return nil
 	}
-	return q.items[q.head], true
+	return &q.items[q.head]
 }
 
-func (q *queue) pop() (held, bool) {
-	span, ok := q.peek()
-	if !ok {
+func (q *queue) pop() (span held, ok bool) {
+	if q.head == len(q.items) {
 		return span, false
 	}
+	span = q.items[q.head]
 	q.head++
 	if q.head == len(q.items) {
 		q.items, q.head = q.items[:0], 0
