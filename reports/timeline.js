@@ -136,7 +136,7 @@
     y += gap
     for (const panel of [...new Set((story.curves || []).map(c => c.panel))])
       y = drawCurves(panel, story.curves.filter(c => c.panel === panel), y)
-    if (story.certainty && story.certainty.points.length) y = drawCertainty(y)
+    if (story.certainty && (story.certainty.points || []).length) y = drawCertainty(y)
     // Faults and what is wrong, over all of it.
     for (const f of story.faults || []) {
       if (f.to < view.from || f.from > view.to) continue

@@ -41,10 +41,11 @@ func TestCostsReadWhatTheyWrite(t *testing.T) {
 // TestReadCostsNamesThePlace of what is wrong in a file.
 func TestReadCostsNamesThePlace(t *testing.T) {
 	for text, want := range map[string]string{
-		"hosts: {cores: 0}":         "costs.yaml:1:16: hosts.cores: is 0, want at least 1",
-		"redis: {call: -1us}":       `is negative`,
-		"together: {worker: 0}":     "costs.yaml:1:20: together.worker: is 0, want more than 0",
-		"calibration: {date: noon}": `costs.yaml:1:21: calibration.date: is "noon", want a time such as`,
+		"hosts: {cores: 0}":            "costs.yaml:1:16: hosts.cores: is 0, want at least 1",
+		"hosts: {cores: 2, others: 2}": "costs.yaml:1:27: hosts.others: is 2, want at least 0 and less than the 2",
+		"redis: {call: -1us}":          `is negative`,
+		"together: {worker: 0}":        "costs.yaml:1:20: together.worker: is 0, want more than 0",
+		"calibration: {date: noon}":    `costs.yaml:1:21: calibration.date: is "noon", want a time such as`,
 		"calibration:\n  measured:\n  - {cost: redis.cal, n: 1}": `costs.yaml:3:5: calibration.measured[0]: ` +
 			`names the cost "redis.cal", which there is not`,
 		"calibration:\n  measured:\n  - {cost: redis.call, n: 0}": "is of 0 measurements",

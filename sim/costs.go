@@ -34,6 +34,9 @@ type Hosts struct {
 	// all consumers and workers are on one, the servers on one each, and the load costs nobody
 	// anything.
 	Shared bool `yaml:"shared"`
+	// Others is how many cores' time goes to what has nothing to do with the run, on the host of the
+	// consumers and workers. 0: none.
+	Others float64 `yaml:"others"`
 }
 
 // Network is the way to a server.
@@ -172,6 +175,10 @@ func (c Costs) Validate() error {
 	if c.Hosts.Cores < 1 {
 		problems = append(problems, yamlfile.Problem{Path: "hosts.cores",
 			Message: fmt.Sprintf("is %d, want at least 1", c.Hosts.Cores)})
+	}
+	if o := c.Hosts.Others; !(o >= 0) || o >= float64(max(1, c.Hosts.Cores)) {
+		problems = append(problems, yamlfile.Problem{Path: "hosts.others",
+			Message: fmt.Sprintf("is %v, want at least 0 and less than the %d cores", o, c.Hosts.Cores)})
 	}
 	for _, name := range []string{"redis", "kafka", "program", "worker", "harness"} {
 		if f := *c.Together.of(name); !(f > 0) || f > factorMax {

@@ -124,15 +124,16 @@ func (p *partition) forget(offset int64) {
 	p.log, p.first = p.log[offset-p.first:], offset
 }
 
-// took has the broker compute what a request of messages takes that nobody waits for.
-func (b *kafka) took(messages, bytes int) {
-	b.burn(b.costs.Request + each(messages, b.costs.Message) + perKB(bytes, b.costs.KB))
+// took has the broker compute what a request of messages takes, and returns how long from now it will
+// take until that is done.
+func (b *kafka) took(messages, bytes int) time.Duration {
+	return b.burn(b.costs.Request + each(messages, b.costs.Message) + perKB(bytes, b.costs.KB))
 }
 
-// burn has the broker compute something that nobody waits for.
-func (b *kafka) burn(cost time.Duration) {
+// burn has the broker compute something, and returns how long from now it will take until that is done.
+func (b *kafka) burn(cost time.Duration) time.Duration {
 	b.used += cost
-	b.on.kafka.Take(cost)
+	return b.on.kafka.Take(cost)
 }
 
 // producer is a process's way to the topics that take what comes out. Records wait in the process

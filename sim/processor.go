@@ -17,13 +17,23 @@ type hosts struct {
 	consumers, workers, harness time.Duration
 }
 
-func newHosts(k *kernel.Kernel, h Hosts) *hosts {
+func newHosts(k *kernel.Kernel, h Hosts) (on *hosts) {
 	if h.Shared {
 		host := k.NewHost("host", h.Cores)
-		return &hosts{pipeline: host, kafka: host, shared: host}
+		on = &hosts{pipeline: host, kafka: host, shared: host}
+	} else {
+		on = &hosts{pipeline: k.NewHost("host of the pipeline", h.Cores),
+			kafka: k.NewHost("host of kafka", h.Cores)}
 	}
-	return &hosts{pipeline: k.NewHost("host of the pipeline", h.Cores),
-		kafka: k.NewHost("host of kafka", h.Cores)}
+	if h.Others > 0 {
+		const slice = 4 * time.Millisecond // about what a scheduler gives
+		k.Go("others", func() {
+			for k.Sleep(context.Background(), time.Duration(float64(slice)/h.Others)) == nil {
+				on.pipeline.Take(slice)
+			}
+		})
+	}
+	return on
 }
 
 // load has the harness compute something, if it is on a host with others. Nobody waits for it.

@@ -131,16 +131,20 @@ func (s *System) jump(f scenarios.Fault, by time.Duration) {
 const tick = 2 * time.Millisecond
 
 // Send implements harness.System. What the broker does not take waits, and keeps its time.
-func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
+func (s *System) Send(ctx context.Context, start time.Time) (sent harness.Sent) {
 	var m load.Message
 	more := s.setup.Load.Next(&m)
 	for more {
+		away := !s.kafka.up()
 		for !s.kafka.up() {
-			if err := s.Sleep(ctx, resend); err != nil {
-				return harness.Sent{Err: err}
+			if sent.Err = s.Sleep(ctx, resend); sent.Err != nil {
+				return sent
 			}
 		}
 		elapsed := s.Now().Sub(start)
+		if late := elapsed - m.At; !away && s.on.shared != nil { // what waits for Kafka was handed over
+			sent.Behind = max(sent.Behind, late.Seconds())
+		}
 		messages, bytes := 0, 0
 		for ; more && m.At <= elapsed; more = s.setup.Load.Next(&m) {
 			s.setup.Sink.Sent(s.Now(), &m)
@@ -148,17 +152,33 @@ func (s *System) Send(ctx context.Context, start time.Time) harness.Sent {
 			s.setup.Sink.Placed(&m, s.kafka.add(m.Partition, at, m.Key, m.Value))
 			messages, bytes = messages+1, bytes+len(m.Value)
 		}
-		s.on.load(each(messages, s.costs.Harness.Send))
-		s.kafka.took(messages, bytes)
+		if sent.Err = s.sending(ctx, messages, bytes); sent.Err != nil {
+			return sent
+		}
 		s.kafka.come.Broadcast()
 		if !more {
 			break
 		}
-		if err := s.Sleep(ctx, max(tick, m.At-elapsed)); err != nil {
-			return harness.Sent{Err: err}
+		if sent.Err = s.Sleep(ctx, max(tick, m.At-s.Now().Sub(start))); sent.Err != nil {
+			return sent
 		}
 	}
-	return harness.Sent{}
+	return sent
+}
+
+// sending has the harness and the broker compute what messages take. On a host that they share with all
+// others they wait for its cores as everybody does, and with them the load.
+func (s *System) sending(ctx context.Context, messages, bytes int) error {
+	cost := each(messages, s.costs.Harness.Send)
+	if s.on.shared == nil {
+		s.kafka.took(messages, bytes)
+		return nil
+	}
+	s.on.harness += cost
+	if err := s.on.shared.Work(ctx, cost); err != nil {
+		return err
+	}
+	return s.Sleep(ctx, s.kafka.took(messages, bytes))
 }
 
 // Finish implements harness.System: the sink has had everything at once.

@@ -63,6 +63,10 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if len(curve.Points) == 0 { // nothing that would be worth writing
+		fmt.Fprintln(to.out, "verdict: unknown; it was ended before a moment was done")
+		return exitError(judge.ExitUnknown)
+	}
 	again.Watched.Certainty = &curve
 	if err := p.rewrite(again, c.Dir); err != nil {
 		return err

@@ -36,6 +36,7 @@ func TestCertainty(t *testing.T) {
 		args []string
 		want string
 	}{
+		{[]string{"certainty", dir, "--moments", "1"}, "1 moments: want 5 or more"},
 		{[]string{"certainty", dir, "--runs", "3"}, "3 runs from each moment: want 4 or more"},
 		{[]string{"certainty", t.TempDir()}, "not the directory of a run"},
 	} {

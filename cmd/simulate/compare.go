@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/prometheus/procfs"
+
 	"sluice/internal/calibrate"
 	"sluice/internal/compare"
 	"sluice/internal/harness"
@@ -175,47 +177,116 @@ func (c *compareCommand) machine(configs *[2]harness.Config) (float64, error) {
 	return 0, nil
 }
 
-// measure runs everything.
+// measure runs everything. What others use of the machine while the one world measures is what the
+// other predicts with, so it comes second. That is so only where the run takes all that the machine
+// has: whoever takes less than its share is served first by the scheduler, and others have what is
+// left.
 func (c *compareCommand) measure(
 	ctx context.Context, errs io.Writer, configs [2]harness.Config,
 ) ([]compare.Row, error) {
-	one := func(cfg harness.Config, processes, repeat int) (compare.Run, error) {
-		cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
-		cfg.Scenario.Seed += uint64(repeat)
-		outcome, err := harness.Run(ctx, cfg)
-		if err == nil && outcome.Interrupted {
-			err = errors.New("interrupted")
-		}
-		if err != nil {
-			return compare.Run{}, fmt.Errorf("%s in world %s: %w", options.FormatCount(processes, "process"),
-				cfg.World.Name(), err)
-		}
-		fmt.Fprintf(errs, "%s, repeat %d of %d, %s: %.0f spans/s, %s\n",
-			options.FormatCount(processes, "process"), repeat+1, c.Repeat, cfg.World.Name(),
-			outcome.Result.Throughput.SpansPerSecond, outcome.Result.Verdict)
-		return compare.RunOf(outcome), nil
-	}
 	if w, ok := configs[1].World.(real.World); ok && w.Servers == real.Given {
 		fmt.Fprintln(errs, "a first run warms the servers up")
-		if _, err := one(configs[1], c.Processes[0], 0); err != nil {
+		if _, err := c.one(ctx, errs, configs[1], c.Processes[0], 0); err != nil {
 			return nil, err
 		}
 	}
 	var rows []compare.Row
 	for _, processes := range c.Processes {
-		var runs [2][]compare.Run
+		var predicted, measured []compare.Run
 		for repeat := range c.Repeat {
-			for i, cfg := range configs {
-				run, err := one(cfg, processes, repeat)
-				if err != nil {
-					return nil, err
-				}
-				runs[i] = append(runs[i], run)
+			m, err := c.one(ctx, errs, configs[1], processes, repeat)
+			if err != nil {
+				return nil, err
 			}
+			cfg := configs[0]
+			if !m.KeptUp && len(cfg.Scenario.Faults) == 0 {
+				cfg = withOthers(cfg, m.Others)
+			}
+			p, err := c.one(ctx, errs, cfg, processes, repeat)
+			if err != nil {
+				return nil, err
+			}
+			predicted, measured = append(predicted, p), append(measured, m)
 		}
-		rows = append(rows, compare.NewRow(processes, runs[0], runs[1]))
+		rows = append(rows, compare.NewRow(processes, predicted, measured))
 	}
 	return rows, nil
+}
+
+// one makes one run.
+func (c *compareCommand) one(
+	ctx context.Context, errs io.Writer, cfg harness.Config, processes, repeat int,
+) (compare.Run, error) {
+	cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
+	cfg.Scenario.Seed += uint64(repeat)
+	others := &othersMeter{}
+	if cfg.World.Name() != (sim.World{}).Name() {
+		cfg.Progress = others.look
+	}
+	outcome, err := harness.Run(ctx, cfg)
+	if err == nil && outcome.Interrupted {
+		err = errors.New("interrupted")
+	}
+	if err != nil {
+		return compare.Run{}, fmt.Errorf("%s in world %s: %w", options.FormatCount(processes, "process"),
+			cfg.World.Name(), err)
+	}
+	run := compare.RunOf(outcome)
+	run.Others = others.cores()
+	fmt.Fprintf(errs, "%s, repeat %d of %d, %s: %.0f spans/s, %s; others use %.1f cores\n",
+		options.FormatCount(processes, "process"), repeat+1, c.Repeat, cfg.World.Name(),
+		outcome.Result.Throughput.SpansPerSecond, outcome.Result.Verdict, run.Others)
+	return run, nil
+}
+
+// withOthers is a run in the virtual world beside others that use so many cores of a host that all
+// share; another world, or one whose host is another one, has what others it has.
+func withOthers(cfg harness.Config, cores float64) harness.Config {
+	w, ok := cfg.World.(sim.World)
+	if !ok || w.Costs == nil || !w.Costs.Hosts.Shared || w.Costs.Hosts.Cores != runtime.NumCPU() {
+		return cfg
+	}
+	costs := *w.Costs
+	costs.Hosts.Others = max(0, min(cores, 0.95*float64(costs.Hosts.Cores)))
+	cfg.World = sim.World{Costs: &costs}
+	return cfg
+}
+
+// othersMeter measures what everything on this machine uses that is no part of a run.
+type othersMeter struct {
+	seen        bool
+	first, last usage
+}
+
+// usage is what was used up to a time, in seconds: by all, and by the parts of the run.
+type usage struct{ at, all, own float64 }
+
+// look is the progress of a run.
+func (m *othersMeter) look(p harness.Progress) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil || p.Event != nil || p.Phase != reports.PhaseLoad && p.Phase != reports.PhaseDrain {
+		return
+	}
+	stat, err := fs.Stat()
+	if err != nil {
+		return
+	}
+	cpu, s := stat.CPUTotal, p.Sample
+	now := usage{s.T, cpu.User + cpu.Nice + cpu.System + cpu.IRQ + cpu.SoftIRQ + cpu.Steal,
+		s.CPURedis + s.CPUKafka + s.CPUWorkers + s.CPUConsumer + s.CPUHarness}
+	if !m.seen {
+		m.first, m.seen = now, true
+	}
+	m.last = now
+}
+
+// cores returns how many cores others used; 0 if nobody can tell.
+func (m *othersMeter) cores() float64 {
+	lasted := m.last.at - m.first.at
+	if lasted <= 0 {
+		return 0
+	}
+	return max(0, (m.last.all-m.first.all-(m.last.own-m.first.own))/lasted)
 }
 
 func writeCompare(dir string, report *compare.Report) error {

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"sluice/internal/harness"
+	"sluice/internal/swarm"
 	"sluice/reports"
 	"sluice/scenarios"
+	"sluice/sim"
 )
 
 // TestSeedsCoverage: a sweep prints, draws and has in its JSON which stages its faults hit; a moment at a
@@ -67,5 +70,29 @@ func TestWaivers(t *testing.T) {
 		if !used {
 			t.Errorf("%+v is for no cell that there is", w)
 		}
+	}
+}
+
+// TestSwarmIsReplayed: a run that was drawn can be had again from its directory, with the faults at
+// ports that came with it.
+func TestSwarmIsReplayed(t *testing.T) {
+	for seed := uint64(1); ; seed++ {
+		drawn, err := swarm.Draw(seed, swarm.SizeMax, sim.World{}.Can)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(drawn.Ports) == 0 {
+			continue
+		}
+		dir := filepath.Join(t.TempDir(), "drawn")
+		call("run", "swarm", "--seed", strconv.FormatUint(seed, 10), "--quiet", "--out", dir)
+		if code, out, errs := call("replay", dir); code != 0 || !strings.Contains(out, "the same") {
+			t.Errorf("seed %d: exit code %d, %s%s", seed, code, out, errs)
+		}
+		script, err := os.ReadFile(filepath.Join(dir, "replay.sh"))
+		if err != nil || !strings.Contains(string(script), drawn.Ports.String()) {
+			t.Errorf("seed %d: %v, replay.sh lacks %s:\n%s", seed, err, drawn.Ports, script)
+		}
+		return
 	}
 }

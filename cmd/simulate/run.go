@@ -235,7 +235,11 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	outcome.Result.Run.WallSeconds = time.Since(began).Seconds()
 	outcome.Result.Replay = program() + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
 	outcome.Result.Version = process.Version()
-	outcome.Script = replayScript(c.worldFlags)
+	script := c.worldFlags // of the resolved scenario, to which what was drawn with it does not belong
+	if len(s.ports) > 0 {
+		script.Ports = append(slices.Clone(script.Ports), s.ports.String())
+	}
+	outcome.Script = replayScript(script)
 	// The verdict comes first: a disk that is full must not take it along.
 	switch {
 	case c.JSON:

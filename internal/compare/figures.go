@@ -52,7 +52,9 @@ type Run struct {
 	Figures map[Figure]float64 `json:"figures"`
 	// KeptUp is true if as good as all of the load came out at its rate: the throughput is the load's
 	// then, in any world.
-	KeptUp   bool     `json:"kept_up"`
+	KeptUp bool `json:"kept_up"`
+	// Others is how many cores what is no part of the run used of the machine; 0 if not known.
+	Others   float64  `json:"others_cores"`
 	Restarts int      `json:"restarts"`
 	Pauses   int      `json:"pauses"`
 	Sequence Sequence `json:"sequence"`

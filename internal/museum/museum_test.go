@@ -196,6 +196,11 @@ go test ./internal/museum -update                            # ... which also wr
 The steps are those of the kept scenario's run, with their times since the begin of the load. This
 page is written by the last command.
 
+Two failures that such systems had are not here, since no wrapper of a port brings them back. That
+workers outlive a shutdown whose time is up: here they end by themselves when their consumer is
+gone. That the clean-up of a frozen worker which wakes up beside its successor is accepted: here it
+deletes only what it has flushed itself, unchanged, so that nothing would be lost by it.
+
 `
 
 // document compares docs/museum.md with what it should say, or writes it. Steps are left out of the

@@ -3,9 +3,9 @@ package process
 import (
 	"fmt"
 	"net"
+	"os"
 	"strconv"
-
-	"github.com/prometheus/procfs"
+	"strings"
 )
 
 // Listeners returns the processes that listen at addresses, "host:port", if all are of this machine and
@@ -56,22 +56,9 @@ func isLocal(host string) bool {
 // listener returns the process of this machine that listens on a port; 0 if none does that may be
 // looked at.
 func listener(port uint64) int {
+	sockets := listening(port)
 	fs, err := system()
-	if err != nil {
-		return 0
-	}
-	const listening = 10 // TCP_LISTEN
-	sockets := map[string]bool{}
-	v4, _ := fs.NetTCP() // one of the two is enough
-	v6, _ := fs.NetTCP6()
-	for _, table := range []procfs.NetTCP{v4, v6} {
-		for _, line := range table {
-			if line.St == listening && line.LocalPort == port {
-				sockets[fmt.Sprintf("socket:[%d]", line.Inode)] = true
-			}
-		}
-	}
-	if len(sockets) == 0 {
+	if err != nil || len(sockets) == 0 {
 		return 0
 	}
 	all, err := fs.AllProcs()
@@ -87,4 +74,28 @@ func listener(port uint64) int {
 		}
 	}
 	return 0
+}
+
+// listening returns the sockets that listen on a port, by what a descriptor of them is called. The
+// lines of /proc/net/tcp are in proc_pid_net(5).
+func listening(port uint64) map[string]bool {
+	const (
+		columnLocal, columnState, columnInode = 1, 3, 9
+		stateListen                           = "0A"
+	)
+	sockets := map[string]bool{}
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, _ := os.ReadFile(table) // one of the two is enough
+		for line := range strings.Lines(string(text)) {
+			columns := strings.Fields(line)
+			if len(columns) <= columnInode || columns[columnState] != stateListen {
+				continue
+			}
+			_, local, _ := strings.Cut(columns[columnLocal], ":")
+			if n, err := strconv.ParseUint(local, 16, 16); err == nil && n == port {
+				sockets["socket:["+columns[columnInode]+"]"] = true
+			}
+		}
+	}
+	return sockets
 }

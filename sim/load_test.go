@@ -1,0 +1,100 @@
+package sim_test
+
+import (
+	"testing"
+	"time"
+
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/scenarios"
+	"sluice/sim"
+)
+
+// ran is a small run on a host that everybody shares, with changed costs.
+func ran(t *testing.T, change func(*sim.Costs)) *judge.Outcome {
+	t.Helper()
+	s := scenarios.Default()
+	s.Name, s.Duration, s.Workload.Rate = "small", 2*time.Second, scenarios.Constant(2000)
+	s.Pipeline.Timeout, s.Pipeline.RootTimeout = 2*time.Second, time.Second
+	s.Expectations.RepeatedSpansMax = scenarios.Unlimited
+	costs := sim.DefaultCosts()
+	costs.Hosts = sim.Hosts{Cores: 2, Shared: true}
+	change(&costs)
+	o, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{Costs: &costs}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestTheLoadWaitsForCores of a host that it shares, and is behind its time then.
+func TestTheLoadWaitsForCores(t *testing.T) {
+	for _, c := range []struct {
+		send        time.Duration
+		shared      bool
+		least, most float64
+	}{
+		{10 * time.Microsecond, true, 0, 0.1}, {time.Millisecond, true, 1.5, 2.5}, {time.Millisecond, false, 0, 0},
+	} {
+		o := ran(t, func(costs *sim.Costs) { costs.Harness.Send, costs.Hosts.Shared = c.send, c.shared })
+		if got := o.Result.Harness.BehindSeconds; got < c.least || got > c.most {
+			t.Errorf("%+v: %v s behind", c, got)
+		}
+		if o.Code != judge.ExitPassed {
+			t.Errorf("%+v: %s", c, o.Result.Verdict)
+		}
+	}
+}
+
+// TestOthersTakeTheirPart of the cores.
+func TestOthersTakeTheirPart(t *testing.T) {
+	slow := func(costs *sim.Costs) { costs.Worker.Flush = 300 * time.Microsecond }
+	alone := ran(t, slow).Result.Run.DrainSeconds
+	beside := ran(t, func(costs *sim.Costs) {
+		slow(costs)
+		costs.Hosts.Others = 1.7
+	}).Result.Run.DrainSeconds
+	if beside < 1.5*alone {
+		t.Errorf("drained after %v s alone, and after %v s beside others", alone, beside)
+	}
+}
+
+// TestIdlingAndRequestsCost what they say.
+func TestIdlingAndRequestsCost(t *testing.T) {
+	none := ran(t, func(*sim.Costs) {})
+	some := ran(t, func(costs *sim.Costs) {
+		costs.Program.Idle, costs.Worker.Idle = 50*time.Millisecond, 20*time.Millisecond
+		costs.Harness.Idle, costs.Kafka.Request = 30*time.Millisecond, 100*time.Microsecond
+	})
+	last := func(o *judge.Outcome) [4]float64 {
+		s := o.Samples[len(o.Samples)-1]
+		return [4]float64{s.CPUConsumer / s.T, s.CPUWorkers / s.T, s.CPUHarness / s.T, s.CPUKafka / s.T}
+	}
+	a, b := last(none), last(some)
+	for i, want := range []float64{0.05, 0.02, 0.03} {
+		if got := b[i] - a[i]; got < 0.9*want || got > 1.4*want { // there was some before the load began
+			t.Errorf("part %d computes %v of a core more, want %v", i, got, want)
+		}
+	}
+	// Every 2 ms the load is a request and its reading another; what comes out is little beside them.
+	if got := b[3] - a[3]; got < 0.04 || got > 0.12 {
+		t.Errorf("requests cost %v of a core", got)
+	}
+}
+
+// TestRedisMemoryIsThatOfTheSpans, and empty in the end.
+func TestRedisMemoryIsThatOfTheSpans(t *testing.T) {
+	o := ran(t, func(*sim.Costs) {})
+	most := int64(0)
+	for _, s := range o.Samples {
+		most = max(most, s.RedisBytes)
+	}
+	empty := int64(sim.DefaultCosts().Redis.Empty)
+	// About a second of spans waits for its time-out.
+	if spans := float64(most-empty) / (500 + 93); spans < 1500 || spans > 4500 {
+		t.Errorf("%v bytes at most are %v spans", most, spans)
+	}
+	if last := o.Samples[len(o.Samples)-1].RedisBytes; last != empty {
+		t.Errorf("%d bytes in the end, %d without spans", last, empty)
+	}
+}
