@@ -1,5 +1,6 @@
-// readSpans answers where a span was, from StorySpans (spans.go).
-const readSpans = data => {
+// readSpans answers where a span was, from StorySpans (spans.go). ownerAt names the owner of a shard at a
+// time, which stands in for the worker where the world did not see that.
+const readSpans = (data, ownerAt) => {
   const mask = (1n << 64n) - 1n
   const inverse = a => { // of an odd number, modulo 2^64, by Newton's method
     let v = a
@@ -58,7 +59,10 @@ const readSpans = data => {
       () => `${name} is leased by ${who(consumer, worker)}`,
       () => `${name} cannot be claimed by ${who(consumer, worker)}`,
       () => `${name} is loaded by ${who(consumer, worker)}`,
-      () => `out: output record ${entry[6]}`,
+      () => {
+        const owner = data.exact ? '' : ownerAt(t.p, entry[0] / 1000)
+        return `out: output record ${entry[6]}` + (owner && `; the owner of shard ${t.p} is ${owner} then`)
+      },
       () => `${name} is acknowledged by ${who(consumer, worker)}, and deleted`,
       () => `${name}: the acknowledgement of ${who(consumer, worker)} changes nothing`,
       () => `${name} is put back into the queue by ${who(consumer, worker)}`,

@@ -328,7 +328,11 @@
   }
 
   // Where is a span.
-  const spans = story.spans ? readSpans(story.spans) : null
+  const ownerAt = (shard, t) => {
+    const lane = shards.find(l => l.shard === shard), bar = lane && barAt(lane.bars, t)
+    return bar ? bar.x : ''
+  }
+  const spans = story.spans ? readSpans(story.spans, ownerAt) : null
   const seek = text => {
     view.span = text.trim().toLowerCase()
     found = view.span && spans ? spans.find(view.span) : null

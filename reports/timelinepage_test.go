@@ -351,3 +351,16 @@ func TestPageOfALongRunIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoseRecordItWas: where the world does not see the worker, the owner of the shard stands in.
+func TestWhoseRecordItWas(t *testing.T) {
+	page := told()
+	page.Story.Spans = &StorySpans{IDKey: "0", TraceKey: "0", Total: 1, Traces: []StoryTrace{{
+		Partition: 3, Sent: []int{1000}, Offsets: []int64{5},
+		Entries: []SpanEntry{{At: 2000, Step: SpanOut, Generation: -1, Spans: "0", Place: "1@9"}}}}}
+	got := drive(t, written(t, page), 1000, act{"span", "0"})[1].Journey
+	want := "1.0 s sent to 3@5 of the input|2.0 s out: output record 1@9; the owner of shard 3 is worker 1 then"
+	if strings.Join(got, "|") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

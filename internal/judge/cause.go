@@ -213,17 +213,22 @@ func stretched(list []disturbance, shard buffer.Shard, t, by float64) float64 {
 	}
 }
 
-// jumped are the causes for which a segment may be flushed before what belongs to it has come: the
-// clock of its input went ahead, and is there until the producers' has caught up.
-func jumped(e *Evidence) []cause {
+// flushedEarly are the causes for which a segment may be flushed before what belongs to it has come: the
+// clock of its input went ahead, and is there until the producers' has caught up; or Redis was full,
+// so that clocks went on to make room, while the input waited.
+func flushedEarly(e *Evidence) []cause {
 	var causes []cause
 	wait := max(e.Scenario.Pipeline.Timeout, e.Scenario.Pipeline.RootTimeout).Seconds() + clockStep
 	for _, f := range reports.FaultsOf(e.Events) {
 		var fault scenarios.Fault
-		if fault.UnmarshalText([]byte(f.Fault)) != nil || fault.Verb != scenarios.VerbJump {
+		if fault.UnmarshalText([]byte(f.Fault)) != nil ||
+			fault.Verb != scenarios.VerbJump && fault.Verb != scenarios.VerbFill {
 			continue // one at a port has another form
 		}
 		until := f.To + math.Abs(fault.By.Seconds()) + wait
+		if fault.Verb == scenarios.VerbFill {
+			until += f.To - f.From
+		}
 		c := cause{what: f.Fault, first: stretch{f.From - until, until}, again: stretch{f.From, until}}
 		if fault.Target.Kind == scenarios.TargetPartition {
 			c.shards = []buffer.Shard{buffer.Shard(fault.Target.N)}

@@ -37,7 +37,7 @@ func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 		causes []cause
 	}{
 		{ledger.Duplicated, redelivered(e)},
-		{ledger.Resent, slices.Concat(cameLate(e), jumped(e), redelivered(e))},
+		{ledger.Resent, slices.Concat(cameLate(e), flushedEarly(e), redelivered(e))},
 		{ledger.Repeated, inFlight(e)},
 		{ledger.RepeatedLetter, inFlight(e)},
 	} {
