@@ -154,7 +154,7 @@ func (s Scaling) paintCurves(p panel, key []legend) {
 		}
 	}
 	for _, point := range s.Other {
-		p.spot(vg.Point{X: p.x(float64(point.Processes)), Y: p.y(point.Sustained)}, 4.5, cpuHarness)
+		p.circle(p.x(float64(point.Processes)), p.y(point.Sustained), 4.5, cpuHarness)
 	}
 	for _, point := range s.Points {
 		x := p.x(float64(point.Processes))
@@ -162,9 +162,9 @@ func (s Scaling) paintCurves(p panel, key []legend) {
 			p.c.StrokeLine2(line(rateIn, 2), x, p.y(point.Sustained), x, p.y(point.Failed))
 			p.c.StrokeLine2(line(rateIn, 1.5), x-4, p.y(point.Failed), x+4, p.y(point.Failed))
 		}
-		p.spot(vg.Point{X: x, Y: p.y(point.Sustained)}, 4, rateIn)
+		p.circle(x, p.y(point.Sustained), 4, rateIn)
 		if point.Processes == s.Recommended {
-			p.spot(vg.Point{X: x, Y: p.y(point.Sustained)}, 2, paper)
+			p.circle(x, p.y(point.Sustained), 2, paper)
 		}
 	}
 	s.ticks(p)
@@ -243,14 +243,4 @@ func (s Scaling) paintBusy(p panel, key []legend) {
 		}
 	}
 	s.ticks(p)
-}
-
-// spot draws a disc.
-func (p panel) spot(center vg.Point, radius vg.Length, c color.Color) {
-	var path vg.Path
-	path.Move(vg.Point{X: center.X + radius, Y: center.Y})
-	path.Arc(center, radius, 0, 2*math.Pi)
-	path.Close()
-	p.c.SetColor(c)
-	p.c.Fill(path)
 }

@@ -87,8 +87,8 @@ func (p panel) mark(x float64, r Range, hollow bool) {
 		c = rateOut
 	}
 	p.c.StrokeLine2(line(c, 1.6), p.x(x), p.y(r.Low), p.x(x), p.y(r.High))
-	p.spot(vg.Point{X: p.x(x), Y: p.y(r.Mid)}, compareDot, c)
+	p.circle(p.x(x), p.y(r.Mid), compareDot, c)
 	if hollow {
-		p.spot(vg.Point{X: p.x(x), Y: p.y(r.Mid)}, compareDot-1.5, paper)
+		p.circle(p.x(x), p.y(r.Mid), compareDot-1.5, paper)
 	}
 }

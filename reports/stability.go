@@ -22,19 +22,19 @@ type RecoveryMap struct {
 	Estimated [][]bool
 }
 
-// waitTints are the tints of the times, the shortest first, and waitMax up to how many seconds each is for.
+// tints are the tints of the times, the shortest first, and tintMax up to how many seconds each is for.
 var (
-	waitTints = []color.NRGBA{tone(0xEEF3F9, 0x1F2937), tone(0xD3E1F1, 0x243A55), tone(0xB4CBE6, 0x2B4A70),
+	tints = []color.NRGBA{tone(0xEEF3F9, 0x1F2937), tone(0xD3E1F1, 0x243A55), tone(0xB4CBE6, 0x2B4A70),
 		tone(0x97B6DA, 0x33598A), tone(0x7FA3CF, 0x3A629A)}
-	waitMax  = []float64{1, 5, 20, 60, math.Inf(1)}
-	waitName = []string{"1 s", "5 s", "20 s", "60 s", "longer"}
+	tintMax  = []float64{1, 5, 20, 60, math.Inf(1)}
+	tintName = []string{"1 s", "5 s", "20 s", "60 s", "longer"}
 	never    = tone(0x9B1C2E, 0xF08A94)
 )
 
 // Measures of the map, in points.
 const (
-	mapCellHeight = 40
-	mapCellLeft   = 92
+	recoveryRow  = 40
+	recoveryLeft = 92
 )
 
 // Figure draws the map, its loads upwards.
@@ -44,14 +44,14 @@ func (m RecoveryMap) Figure(name, heading string) Figure {
 }
 
 func (m RecoveryMap) chart(width vg.Length, title string) Chart {
-	p := panel{left: mapCellLeft, right: width - marginRight, low: sweepBottom}
-	p.high = p.low + vg.Length(mapCellHeight*len(m.Loads))
+	p := panel{left: recoveryLeft, right: width - marginRight, low: sweepBottom}
+	p.high = p.low + vg.Length(recoveryRow*len(m.Loads))
 	key := legend{}
-	for i, name := range waitName {
-		if i < len(waitName)-1 {
+	for i, name := range tintName {
+		if i < len(tintName)-1 {
 			name = "to " + name
 		}
-		key = append(key, legendEntry{waitTints[i], name})
+		key = append(key, legendEntry{tints[i], name})
 	}
 	rows := append(key, legendEntry{never, "never"}).wrap(p.right - p.left)
 	head := vg.Length(len(rows)*legendRow) + 32
@@ -76,14 +76,14 @@ func (m RecoveryMap) cells(p panel) {
 	width := (p.right - p.left) / vg.Length(len(m.Outages))
 	label := textStyle(9, faint, false, alignment{1, 0})
 	for i, name := range m.Names {
-		y := p.low + vg.Length(mapCellHeight*i)
-		p.text(label, p.left-6, y+mapCellHeight/2+6, short(math.Round(m.Loads[i]/100)*100)+"/s")
-		p.text(label, p.left-6, y+mapCellHeight/2-6, name)
+		y := p.low + vg.Length(recoveryRow*i)
+		p.text(label, p.left-6, y+recoveryRow/2+6, short(math.Round(m.Loads[i]/100)*100)+"/s")
+		p.text(label, p.left-6, y+recoveryRow/2-6, name)
 		for j := range m.Outages {
 			x := p.left + vg.Length(j)*width
 			fill, text, over := m.cell(i, j)
-			p.rectangle(fill, x+1, x+width-1, y+1, y+mapCellHeight-1)
-			p.text(textStyle(11, over, false, alignment{0, 0}), x+width/2, y+mapCellHeight/2, text)
+			p.rectangle(fill, x+1, x+width-1, y+1, y+recoveryRow-1)
+			p.text(textStyle(11, over, false, alignment{0, 0}), x+width/2, y+recoveryRow/2, text)
 		}
 	}
 	for j, outage := range m.Outages {
@@ -109,12 +109,12 @@ func (m RecoveryMap) cell(load, outage int) (fill color.Color, text string, over
 	if m.Estimated[load][outage] {
 		text = fmt.Sprintf("about %.0f s", seconds)
 	}
-	for i, most := range waitMax {
+	for i, most := range tintMax {
 		if seconds <= most {
-			return waitTints[i], text, ink
+			return tints[i], text, ink
 		}
 	}
-	return waitTints[len(waitTints)-1], text, ink
+	return tints[len(tints)-1], text, ink
 }
 
 // Portrait is where a system goes, by what waits outside and what it holds, as a chart shows it.
@@ -184,8 +184,9 @@ func (m Path) paint(p panel, c color.Color) {
 	}
 	for _, point := range []*[2]float64{m.Begin, m.End} {
 		if point != nil {
-			p.spot(at(point[0], point[1]), 5.5, c)
-			p.spot(at(point[0], point[1]), 3, paper)
+			place := at(point[0], point[1])
+			p.circle(place.X, place.Y, 5.5, c)
+			p.circle(place.X, place.Y, 3, paper)
 		}
 	}
 }

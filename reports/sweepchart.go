@@ -192,5 +192,14 @@ func (p panel) dot(run SweepRun) {
 }
 
 func (p panel) disc(run SweepRun, radius vg.Length, c color.Color) {
-	p.spot(vg.Point{X: p.x(float64(run.Processes)), Y: p.y(run.SpansPerSecond)}, radius, c)
+	p.circle(p.x(float64(run.Processes)), p.y(run.SpansPerSecond), radius, c)
+}
+
+func (p panel) circle(x, y, radius vg.Length, c color.Color) {
+	var path vg.Path
+	path.Move(vg.Point{X: x + radius, Y: y})
+	path.Arc(vg.Point{X: x, Y: y}, radius, 0, 2*math.Pi)
+	path.Close()
+	p.c.SetColor(c)
+	p.c.Fill(path)
 }

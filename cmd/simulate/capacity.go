@@ -273,7 +273,7 @@ func writeCapacity(dir string, report *capacity.Report, replay string) error {
 
 // fitCommand is "simulate fit".
 type fitCommand struct {
-	File string `arg:"" help:"CSV file with the columns processes and throughput, and perhaps weight; - for standard input."`
+	File string `arg:"" help:"CSV file with the columns processes and throughput, and perhaps weight or error (standard); - for standard input."`
 	JSON bool   `name:"json" help:"Print the fit as JSON."`
 }
 

@@ -267,6 +267,7 @@ func TestNoise(t *testing.T) {
 		if over {
 			ended++
 		}
+		o.Scenario.Duration = 10 * time.Second
 		if !ProbeOf(o, 1000, judge.Host{}).Sustained {
 			failed++
 		}

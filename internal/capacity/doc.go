@@ -5,7 +5,13 @@
 //
 //	Probe      one run at one rate: sustained or not, and what was busy
 //	Search     the highest sustained rate of a process count
-//	Report     points, fit, limits and the recommendation
+//	Plan       which counts, in which order, from where each search begins
+//	Trial      a fault at a rate, and how long it took to recover
+//	Report     points, law, limits and the recommendation
+//	Outlook    a process, Redis or the readers lost; memory, retention
+//	Stability  where it no longer recovers
+//	Cost       what a million spans cost
+//	Document   all of it, words first
 //
 // docs/capacity.md says how to read it.
 package capacity

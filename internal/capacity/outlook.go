@@ -29,7 +29,7 @@ type Bounds struct {
 	RetentionBytes buffer.Bytes  `json:"retention_bytes"`
 	Partitions     int           `json:"partitions"`
 	// SpanBytes is the mean size of a span's message. RedisPerSpan is what one that waits takes in
-	// Redis, and Measured tells whether that was measured or follows from its size.
+	// Redis, and Measured tells whether the world's Redis said that, or it follows from its size.
 	SpanBytes    float64 `json:"span_bytes"`
 	RedisPerSpan float64 `json:"redis_bytes_per_span"`
 	Measured     bool    `json:"measured"`
@@ -206,9 +206,9 @@ func (o *Outlook) words() []string {
 // forecast says when memory and retention run out.
 func (o *Outlook) forecast() []string {
 	b := o.Bounds
-	how := "by their size; --world real measures it"
+	how := "by their size; --world real asks Redis"
 	if b.Measured {
-		how = "measured"
+		how = "as its Redis says"
 	}
 	text := []string{fmt.Sprintf("In the steady state %s spans wait in Redis, which take %s (%.0f bytes each, %s). "+
 		"Each minute in which nothing is flushed adds %s.", grouped(o.Waiting), size(o.RedisBytes), b.RedisPerSpan,

@@ -53,11 +53,11 @@ func MapPlans(s scenarios.Scenario, c Count) []TrialPlan {
 	return plans
 }
 
-// Doubtful are the plans whose trials, in the same order, seem not to recover though the load is below
-// the capacity. They are to be watched for longer before that is said.
+// Doubtful are the plans whose trials, in the same order, seem to recover very late or never though the
+// load is sustained. They are to be watched for longer before that is said.
 func Doubtful(plans []TrialPlan, trials []Trial) (at []int, longer []TrialPlan) {
 	for i, t := range trials {
-		if took, _ := t.estimate(); math.IsInf(took, 1) && t.Rate < plans[i].Capacity {
+		if took, seen := t.estimate(); !seen && took > watchedMax.Seconds() {
 			p := plans[i]
 			p.Watched = watchedMax
 			at, longer = append(at, i), append(longer, p)

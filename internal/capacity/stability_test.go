@@ -50,8 +50,11 @@ func TestMap(t *testing.T) {
 	}
 	stuck := &trials[len(mapOutages)] // at the second load
 	stuck.RecoverySeconds, stuck.Gain, stuck.Restarts = Number(math.Inf(1)), 2.5, 3
+	slow := &trials[1] // which falls by a tenth of the load each second, with ten minutes' to go
+	slow.RecoverySeconds, slow.WatchedSeconds = Number(math.Inf(1)), 12
+	slow.Path = []PathPoint{{0, 0, 300000}, {1, 0, 299500}, {2, 0, 299000}}
 	at, longer := Doubtful(plans, trials)
-	if len(at) != 1 || at[0] != len(mapOutages) || longer[0].Watched != watchedMax || plans[at[0]].Watched >= time.Minute {
+	if len(at) != 2 || at[0] != 1 || at[1] != len(mapOutages) || longer[0].Watched != watchedMax || plans[at[0]].Watched >= time.Minute {
 		t.Errorf("doubtful are %v: %+v", at, longer)
 	}
 	r.Map(count, trials)
