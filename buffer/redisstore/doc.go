@@ -18,7 +18,7 @@
 // Lease, Release and Fence, and Enqueue, without which the spans of an Attach that still found room
 // would wait for the redelivery of their batch.
 //
-// Open refuses a server that would throw spans away (a maxmemory-policy other than noeviction) or
+// Open refuses a server that would throw spans away (maxmemory-policy allkeys-..., and a maxmemory) or
 // is too old. A server that was restarted or replaced by its replica is given the scripts again at
 // the first call. What passes by itself is buffer.ErrUnavailable: no connection, a broken one, no
 // answer in time, a server that loads its data, lost its cluster or became a replica.

@@ -251,7 +251,7 @@ func TestOpenRefusals(t *testing.T) {
 	must(t, err)
 	dead := listener.Addr().String()
 	must(t, listener.Close())
-	evicting := servertest.Redis(t, "--maxmemory-policy", "allkeys-lru").Addr
+	evicting := servertest.Redis(t, "--maxmemory-policy", "allkeys-lru", "--maxmemory", "1gb").Addr
 	locked := servertest.Redis(t).Addr
 	must(t, open(t, config(locked)).Do(t.Context(), "CONFIG", "SET", "requirepass", "secret"))
 	single := servertest.RedisAddr(t)
@@ -283,6 +283,50 @@ func TestOpenRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a policy is called does not count, but what it does: no key has a time to live, and a server
+// without a limit is never full.
+func TestPoliciesThatDoNoHarm(t *testing.T) {
+	server := servertest.Redis(t)
+	admin := open(t, config(server.Addr))
+	for _, c := range []struct {
+		policy, limit string
+		doubts        int
+	}{
+		{"volatile-lru", "0", 0}, {"volatile-ttl", "1gb", 0}, {"noeviction", "1gb", 0},
+		{"allkeys-lru", "0", 1}, {"allkeys-random", "0", 1},
+	} {
+		must(t, admin.Do(t.Context(), "CONFIG", "SET", "maxmemory-policy", c.policy))
+		must(t, admin.Do(t.Context(), "CONFIG", "SET", "maxmemory", c.limit))
+		store, err := redisstore.Open(t.Context(), config(server.Addr))
+		if err != nil {
+			t.Errorf("%s with a limit of %s: %v", c.policy, c.limit, err)
+			continue
+		}
+		if doubts := store.Doubts(); len(doubts) != c.doubts ||
+			c.doubts > 0 && !strings.Contains(doubts[0], c.policy) {
+			t.Errorf("%s with a limit of %s: doubts %q, want %d", c.policy, c.limit, doubts, c.doubts)
+		}
+		store.Close()
+	}
+}
+
+// A server that is full and may evict what has a time to live keeps what has none, and says that it
+// is full.
+func TestAFullServerThatEvictsWhatExpires(t *testing.T) {
+	server := servertest.Redis(t, "--maxmemory-policy", "volatile-lru")
+	store := open(t, config(server.Addr))
+	c := &cycle{t: t, store: store}
+	must(t, c.attach(1))
+	must(t, store.Do(t.Context(), "CONFIG", "SET", "maxmemory", "1mb"))
+	if err := c.attach(2); !errors.Is(err, buffer.ErrFull) {
+		t.Errorf("one more: %v, want %v", err, buffer.ErrFull)
+	}
+	for _, step := range c.steps()[1:] {
+		must(t, step())
+	}
+	c.expectEmpty()
 }
 
 // A user who may not ask INFO or CONFIG is served as long as the other is allowed.

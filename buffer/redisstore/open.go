@@ -26,6 +26,7 @@ type Store struct {
 	cluster     bool
 	fake        bool // miniredis
 	scripts     scripts
+	doubts      []string
 
 	compressor   *zstd.Encoder // nil for none
 	decompressor *zstd.Decoder
@@ -194,7 +195,8 @@ func (s *Store) nodes() ([]string, map[string]rueidis.Client) {
 	return slices.Sorted(maps.Keys(nodes)), nodes
 }
 
-// checkNodes refuses nodes that would throw spans away when they are full.
+// checkNodes refuses nodes that would throw spans away when they are full, and notes those that would
+// if they were given a limit.
 func (s *Store) checkNodes(ctx context.Context) error {
 	if s.fake {
 		return nil
@@ -202,33 +204,62 @@ func (s *Store) checkNodes(ctx context.Context) error {
 	var faults []error
 	addresses, clients := s.nodes()
 	for _, address := range addresses {
-		policy, err := evictionPolicy(ctx, clients[address])
-		switch {
-		case err != nil:
+		e, err := evictionOf(ctx, clients[address])
+		if err != nil {
 			faults = append(faults, fmt.Errorf("redis %s: %w", address, err))
-		case policy != "noeviction":
-			faults = append(faults, fmt.Errorf("redis %s has maxmemory-policy %s, which would throw "+
-				"spans away: set it to noeviction (CONFIG SET maxmemory-policy noeviction)",
-				address, policy))
+			continue
+		}
+		doubt, err := e.judge()
+		if err != nil {
+			faults = append(faults, fmt.Errorf("redis %s %w", address, err))
+		}
+		if doubt != "" {
+			s.doubts = append(s.doubts, fmt.Sprintf("redis %s %s", address, doubt))
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// evictionPolicy asks INFO, and CONFIG where INFO is not allowed or does not tell.
-func evictionPolicy(ctx context.Context, node rueidis.Client) (string, error) {
+// Doubts returns what was found at Open that does no harm now and may do later, in words.
+func (s *Store) Doubts() []string { return s.doubts }
+
+// eviction is what a node does when it is full.
+type eviction struct {
+	policy string
+	// limited is true if it has a maxmemory: without one it is never full.
+	limited bool
+}
+
+// judge returns an error if the node throws spans away, or a doubt if it would. The policies
+// noeviction and volatile-... do not: no key of the store has a time to live.
+func (e eviction) judge() (doubt string, err error) {
+	switch {
+	case e.policy == "noeviction" || strings.HasPrefix(e.policy, "volatile-"):
+		return "", nil
+	case e.limited:
+		return "", fmt.Errorf("has maxmemory-policy %s and a maxmemory, so it would throw spans away: set "+
+			"the policy to noeviction (CONFIG SET maxmemory-policy noeviction)", e.policy)
+	}
+	return fmt.Sprintf("has maxmemory-policy %s: it would throw spans away if it were given a maxmemory; "+
+		"noeviction would not", e.policy), nil
+}
+
+// evictionOf asks INFO, and CONFIG where INFO is not allowed or does not tell.
+func evictionOf(ctx context.Context, node rueidis.Client) (eviction, error) {
 	info, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
 	if err == nil {
-		if policy, ok := infoField(info, "maxmemory_policy"); ok {
-			return policy, nil
+		policy, ok := infoField(info, "maxmemory_policy")
+		limit, ok2 := infoField(info, "maxmemory")
+		if ok && ok2 {
+			return eviction{policy, limit != "0"}, nil
 		}
 	}
-	ask := node.B().ConfigGet().Parameter("maxmemory-policy").Build()
+	ask := node.B().ConfigGet().Parameter("maxmemory-policy", "maxmemory").Build()
 	settings, err2 := node.Do(ctx, ask).AsStrMap()
 	if policy, ok := settings["maxmemory-policy"]; err2 == nil && ok {
-		return policy, nil
+		return eviction{policy, settings["maxmemory"] != "0"}, nil
 	}
-	return "", fmt.Errorf("cannot find out its maxmemory-policy: the user must be allowed INFO or "+
+	return eviction{}, fmt.Errorf("cannot find out its maxmemory-policy: the user must be allowed INFO or "+
 		"CONFIG GET: %w", errors.Join(classify(ctx, err), classify(ctx, err2)))
 }
 

@@ -96,6 +96,11 @@ func (p *Pipeline) checkServers(ctx context.Context) error {
 	go func() { kafka <- p.checkTopics(ctx) }()
 	var err error
 	p.store, err = p.cfg.Redis.open(ctx, p.cfg.Options.MaxSegmentBytes, p.kafka.CheckTimeout)
+	if err == nil {
+		for _, doubt := range p.store.Doubts() {
+			p.log.Warn(doubt)
+		}
+	}
 	return errors.Join(err, <-kafka)
 }
 
