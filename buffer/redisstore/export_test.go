@@ -39,6 +39,9 @@ func (s *Store) Cramped() *Store {
 	return s
 }
 
+// Keys returns all keys in the store's namespace.
+func (s *Store) Keys(ctx context.Context) ([]string, error) { return s.keys(ctx) }
+
 // Wipe deletes everything in the store's namespace.
 func (s *Store) Wipe(ctx context.Context) error {
 	keys, err := s.keys(ctx)

@@ -71,6 +71,9 @@ func (s *Store) Leftovers(ctx context.Context) (buffer.Leftovers, error) {
 	shards := map[buffer.Shard]*buffer.ShardLeftovers{}
 	queues := s.config.Namespace + "{s:"
 	for _, key := range keys {
+		if strings.HasPrefix(key, s.config.Namespace+rehearsals) {
+			continue // another program is starting, or ended while it was
+		}
 		if name, ok := strings.CutPrefix(key, s.tracePrefix); ok {
 			trace, err := parseTraceKey(name)
 			if err != nil {

@@ -52,6 +52,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return report(stderr, err)
 	}
+	signals := notify() // before anything is written: nobody may be there to read it
 	screen := statusline.New(stderr)
 	out := logging.NewOutput(stderr)
 	defer out.Close(logWaitMax)
@@ -63,7 +64,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	for _, doubt := range cfg.Doubts {
 		log.Warn(doubt)
 	}
-	p := program{cfg: cfg, log: log, out: out, screen: screen, signals: notify()}
+	p := program{cfg: cfg, log: log, out: out, screen: screen, signals: signals}
 	code, err := p.run()
 	if err != nil {
 		screen.Clear()

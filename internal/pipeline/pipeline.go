@@ -100,6 +100,9 @@ func (p *Pipeline) checkServers(ctx context.Context) error {
 		for _, doubt := range p.store.Doubts() {
 			p.log.Warn(doubt)
 		}
+		trial, cancel := context.WithTimeout(ctx, p.kafka.CheckTimeout)
+		defer cancel()
+		err = p.store.Rehearse(trial)
 	}
 	return errors.Join(err, <-kafka)
 }
