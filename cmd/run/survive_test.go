@@ -80,7 +80,7 @@ func TestALogThatNobodyReads(t *testing.T) {
 			reader, writer := full(t)
 			address := unused(t)
 			cmd := exec.Command("/proc/self/exe", processArgs(w, "--http="+address, "--log-level=debug")...)
-			cmd.Env = append(os.Environ(), asProgram+"=1")
+			cmd.Env = append(os.Environ(), asProgram+"=1", "SLUICE_WRITE=at once")
 			cmd.Stderr = writer
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
