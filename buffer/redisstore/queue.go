@@ -23,10 +23,15 @@ func readScore(text string) (buffer.Instant, error) {
 	if err != nil {
 		return 0, fmt.Errorf("score %q is not a number", text)
 	}
-	if value < -atOnce/2 {
-		value += atOnce
+	return deadlineOf(value), nil
+}
+
+// deadlineOf returns the deadline that a score stands for.
+func deadlineOf(score float64) buffer.Instant {
+	if score < -atOnce/2 {
+		score += atOnce
 	}
-	return buffer.Instant(value), nil
+	return buffer.Instant(score)
 }
 
 func member(g buffer.Generation) string {

@@ -141,6 +141,7 @@ func TestHealthAndMetricsOverHTTP(t *testing.T) {
 		`sluice_worker_state{state="healthy",worker="1"} 1`,
 		`sluice_shard_dead_letters_total{shard="1"} 1`,
 		`sluice_kafka_fetch_records_total{client="source"`,
+		`sluice_shard_due_segments{shard="0"} 0`,
 		`sluice_worker_cpu_seconds_total{worker="0"}`,
 		"process_resident_memory_bytes",
 	} {

@@ -24,6 +24,8 @@ type Source interface {
 	Lost() map[int32]uint64
 	// Retries counts the attempts that failed, by step.
 	Retries() map[string]uint64
+	// Depths counts what waits in Redis of each assigned shard, so it takes a while.
+	Depths(ctx context.Context) (map[buffer.Shard]pipeline.Depth, error)
 	// Memory asks the Redis nodes, so it takes a while.
 	Memory(ctx context.Context) ([]buffer.NodeMemory, error)
 }
@@ -119,6 +121,15 @@ var (
 	shardBehind = gauge("shard_input_lag_seconds",
 		"How far the last batch was behind the wall clock when it was read.", "shard")
 
+	shardQueued = gauge("shard_queued_segments",
+		"Segments that wait in Redis until they are due and a worker takes them.", "shard")
+	shardDue = gauge("shard_due_segments",
+		"Segments of them that are due.", "shard")
+	shardLeased = gauge("shard_leased_segments",
+		"Segments that a worker has taken and not finished.", "shard")
+	shardOverdue = gauge("shard_overdue_seconds",
+		"How long the oldest due segment has been due, in the shard's clock; 0 if none is.", "shard")
+
 	ruleDropped = counter("kill_switch_dropped_total",
 		"Spans that a rule of the kill switch dropped.", "rule")
 	commits      = counter("commits_total", "Offset commits attempted.")
@@ -168,6 +179,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	for _, f := range c.source.Freshness() {
 		collectFreshness(out, f)
 	}
+	c.collectDepths(out)
 	c.collectMemory(out)
 }
 
@@ -224,6 +236,23 @@ func collectFreshness(out chan<- prometheus.Metric, f pipeline.Freshness) {
 	}
 	out <- prometheus.MustNewConstHistogram(freshness, f.Count, f.Sum.Seconds(), buckets,
 		strconv.Itoa(f.Worker))
+}
+
+// collectDepths leaves the shards out while Redis does not answer.
+func (c *Collector) collectDepths(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), memoryWaitMax)
+	defer cancel()
+	depths, err := c.source.Depths(ctx)
+	if err != nil {
+		return
+	}
+	for shard, d := range depths {
+		label := shardLabel(int32(shard))
+		shardQueued.emit(out, float64(d.Queued), label)
+		shardDue.emit(out, float64(d.Due), label)
+		shardLeased.emit(out, float64(d.Leased), label)
+		shardOverdue.emit(out, d.Overdue.Seconds(), label)
+	}
 }
 
 // collectMemory leaves the nodes out while Redis does not answer; /readyz says so.

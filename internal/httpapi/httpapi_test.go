@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/buffer"
+	"sluice/buffer/redisstore"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/pipeline"
@@ -61,6 +62,12 @@ func (f fixed) Usage() map[int]process.Usage {
 	return map[int]process.Usage{0: {CPU: 1500 * time.Millisecond, RSS: 1 << 20}}
 }
 
+func (f fixed) Depths(context.Context) (map[buffer.Shard]pipeline.Depth, error) {
+	return map[buffer.Shard]pipeline.Depth{2: {
+		Depth: redisstore.Depth{Queued: 5, Due: 3, Leased: 1}, Overdue: 1500 * time.Millisecond,
+	}}, f.memory
+}
+
 func (f fixed) Lost() map[int32]uint64 { return map[int32]uint64{1: 40} }
 
 func (f fixed) Retries() map[string]uint64 { return map[string]uint64{"attach": 9} }
@@ -101,6 +108,10 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 		`sluice_freshness_seconds_sum{worker="0"} 6`,
 		`sluice_redis_memory_used_bytes{node="r:1"} 50`,
 		`sluice_retries_total{step="attach"} 9`,
+		`sluice_shard_queued_segments{shard="2"} 5`,
+		`sluice_shard_due_segments{shard="2"} 3`,
+		`sluice_shard_leased_segments{shard="2"} 1`,
+		`sluice_shard_overdue_seconds{shard="2"} 1.5`,
 		`sluice_shard_lost_messages_total{shard="1"} 40`,
 		`sluice_worker_retries_total{worker="0"} 7`,
 	} {
@@ -127,7 +138,7 @@ func TestMetricsPassTheLinter(t *testing.T) {
 func TestRedisThatIsAwayTakesOnlyItsOwnMetrics(t *testing.T) {
 	f := fixed{memory: errors.New("away")}
 	_, text := get(t, Handler(f, registry(t, f)), "/metrics")
-	if strings.Contains(text, "redis_memory") || !strings.Contains(text, "sluice_worker_spans_total") {
+	if strings.Contains(text, "redis_memory") || strings.Contains(text, "shard_due") || !strings.Contains(text, "sluice_worker_spans_total") {
 		t.Errorf("metrics without redis:\n%s", text)
 	}
 }

@@ -197,6 +197,34 @@ func (p *Pipeline) Pids() map[int]int { return p.spawner.Pids() }
 // Usage returns what each worker process that runs has used so far, by worker.
 func (p *Pipeline) Usage() map[int]process.Usage { return p.spawner.Usage() }
 
+// Depth is how many segments of a shard wait in Redis.
+type Depth struct {
+	redisstore.Depth
+	// Overdue is how long the oldest of them has been due, by the shard's clock; 0 if none is.
+	Overdue time.Duration
+}
+
+// Depths counts what waits of the assigned shards that have had input.
+func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
+	wall := buffer.InstantOf(time.Now())
+	nows := make(map[buffer.Shard]buffer.Instant)
+	for _, c := range p.Counters().Partitions {
+		if c.Assigned && c.Batches > 0 {
+			nows[buffer.Shard(c.Partition)] = c.Clock.Add(wall.Sub(c.Wall))
+		}
+	}
+	counted, err := p.store.Depths(ctx, nows)
+	depths := make(map[buffer.Shard]Depth, len(counted))
+	for shard, c := range counted {
+		d := Depth{Depth: c}
+		if c.Due > 0 {
+			d.Overdue = max(nows[shard].Sub(c.Oldest), 0)
+		}
+		depths[shard] = d
+	}
+	return depths, err
+}
+
 // Lost returns how many messages Kafka deleted before they were read, by partition; see
 // kafkaio.Source.Lost.
 func (p *Pipeline) Lost() map[int32]uint64 { return p.source.Lost() }
