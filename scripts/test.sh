@@ -4,13 +4,13 @@
 #
 # By default, packages whose tests spend their time in the virtual world run without the detector: one
 # goroutine at a time runs there, so it finds nothing and takes five times as long. What it could find
-# in them is run with it by the tests of sim, of cmd/simulate and of the harness.
+# in them is run with it by the tests of sim and of the harness, and by some of cmd/simulate.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib.sh
 
-virtual=(sim/explore internal/museum internal/diff internal/capacity internal/certainty
-  internal/compare internal/shrink internal/swarm)
+virtual=(cmd/simulate sim/explore internal/museum internal/diff internal/capacity
+  internal/certainty internal/compare internal/shrink internal/swarm)
 mark=SLUICE_TEST_RUN=$$-$(date +%s)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
@@ -52,6 +52,7 @@ else
   left_out=$(printf '%s\n' "${virtual[@]/#/sluice/}")
   mapfile -t others < <(go list ./... | grep -vxF "$left_out")
   tests -race "${others[@]}"
+  tests -race -run 'TestRun|TestSeeds|TestSweep|TestReplay$|TestProgress|TestClean' ./cmd/simulate
 fi
 none_left || rc=1
 exit "$rc"
