@@ -23,6 +23,7 @@ type bench struct {
 	inbox    *inbox
 	cfg      flusher.WorkerConfig
 	troubles []flusher.Trouble
+	letters  []flusher.DeadLetter
 	faulty   *faultyStore
 
 	stop, kill context.CancelFunc
@@ -50,6 +51,7 @@ func (b *bench) start(owners ...buffer.Fenced) {
 		b.err = flusher.RunWorker(ctx, stop, b.cfg, flusher.WorkerPorts{
 			Clock: wallclock.Clock{}, Store: b.faulty, Producer: b.broker, Encoder: b.encoder,
 			Reporter: b.inbox, Trouble: func(t flusher.Trouble) { b.troubles = append(b.troubles, t) },
+			DeadLetter: func(l flusher.DeadLetter) { b.letters = append(b.letters, l) },
 		}, flusher.WorkerSpec{Worker: 3, Owners: owners, Start: 1})
 	}()
 }

@@ -18,6 +18,20 @@ const (
 	HeaderValueBytes = "value-bytes"
 )
 
+// DeadLetter is a span that no broker takes as part of a segment.
+type DeadLetter struct {
+	Shard buffer.Shard
+	Trace buffer.TraceKey
+	Span  buffer.SpanID
+	// At is where it was read.
+	At buffer.Position
+	// Bytes is its size. Lost is true if not even the dead-letter topic takes it: the letter has the
+	// headers alone, and the bytes are in the input topic for as long as that keeps them.
+	Bytes int
+	Lost  bool
+	Cause error
+}
+
 // DeadLetterHeaders say what is wrong and where it was read: in the topic input ("": unknown), at
 // that position.
 func DeadLetterHeaders(cause error, input string, at buffer.Position) []Header {

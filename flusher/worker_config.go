@@ -83,4 +83,6 @@ type WorkerPorts struct {
 	// Trouble hears once that a server does not answer, and once that it does again. Optional. It
 	// must not block.
 	Trouble func(Trouble)
+	// DeadLetter hears of every span that goes to the dead-letter topic, on the same terms. Optional.
+	DeadLetter func(DeadLetter)
 }

@@ -81,6 +81,12 @@ func (w *worker) deadLetter(
 	if bare {
 		out.record.LeaveOut(span.Size)
 	}
+	if w.ports.DeadLetter != nil {
+		w.ports.DeadLetter(DeadLetter{
+			Shard: seg.shard.owner.Shard, Trace: seg.TraceKey, Span: span.ID, At: span.Position,
+			Bytes: span.Size, Lost: bare, Cause: cause,
+		})
+	}
 	return out
 }
 

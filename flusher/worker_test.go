@@ -204,6 +204,14 @@ func TestWorkerSplitsWhatIsTooLarge(t *testing.T) {
 		if status.DeadLetters != 2 || status.Records != 3 || status.Spans != 7 {
 			t.Errorf("status %+v, want 2 dead letters, 3 records, 7 spans", status)
 		}
+		var told []string
+		for _, l := range b.letters {
+			told = append(told, fmt.Sprintf("%v of %d bytes at %d, lost %v", l.Span, l.Bytes, l.At.Offset, l.Lost))
+		}
+		if want := []string{id(11) + " of 100 bytes at 11, lost false", id(12) + " of 100 bytes at 12, lost false",
+			id(12) + " of 100 bytes at 12, lost true"}; !slices.Equal(told, want) {
+			t.Errorf("told of %q, want %q", told, want)
+		}
 	})
 }
 

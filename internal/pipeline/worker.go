@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -42,12 +43,13 @@ func RunWorker(
 	}
 	defer producer.Close()
 	ports := flusher.WorkerPorts{
-		Clock:    w.clock,
-		Store:    store,
-		Producer: producer,
-		Encoder:  codec.New(c.Options.MaxSegmentBytes),
-		Reporter: job.Reporter,
-		Trouble:  say,
+		Clock:      w.clock,
+		Store:      store,
+		Producer:   producer,
+		Encoder:    codec.New(c.Options.MaxSegmentBytes),
+		Reporter:   job.Reporter,
+		Trouble:    say,
+		DeadLetter: func(l flusher.DeadLetter) { logDeadLetter(job.Log, l) },
 	}
 	if wrap != nil {
 		wrap(&ports)
@@ -118,6 +120,18 @@ func (w *connector) openProducer(ctx context.Context) (*kafkaio.Producer, error)
 	kafka.CheckTimeout = w.own.AnswerMax()
 	return kafkaio.NewProducer(ctx, kafka,
 		w.cfg.producer(w.cfg.OutputTopic, w.cfg.DeadLetterTopic))
+}
+
+// logDeadLetter says what became of a span that no broker takes.
+func logDeadLetter(log *slog.Logger, l flusher.DeadLetter) {
+	level, message := slog.LevelWarn, "a span goes to the dead-letter topic"
+	if l.Lost {
+		level, message = slog.LevelError,
+			"a span goes to the dead-letter topic without its bytes, which are more than that topic takes"
+	}
+	log.Log(context.Background(), level, message, "shard", l.Shard, "trace", fmt.Sprintf("%d:%v", l.Trace.Project, l.Trace.Trace),
+		"span", l.Span.String(), "read_at", fmt.Sprintf("%d@%d", l.At.Partition, l.At.Offset),
+		"bytes", l.Bytes, "error", l.Cause)
 }
 
 // logTrouble says that a server does not do its part, and that it does again.
