@@ -136,7 +136,8 @@ func (c Config) probe(ctx context.Context) (server, error) {
 		if err == nil {
 			return found, c.acceptable(address, found)
 		}
-		faults = append(faults, fmt.Errorf("redis %s: %w", address, err))
+		faults = append(faults, fmt.Errorf("redis %s: %w%s", address, err,
+			route.TLSAdvice(ctx, c.Routes, address, c.TLS != nil)))
 	}
 	return server{}, errors.Join(faults...)
 }

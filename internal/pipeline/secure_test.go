@@ -122,27 +122,43 @@ func TestRoutesReachTheWorkers(t *testing.T) {
 	w.CheckNothingLost(t, pipelinetest.NoRepeats)
 }
 
+// Servers that speak plain text, talked to in TLS.
+func TestTLSToPlainServersIsNamed(t *testing.T) {
+	t.Parallel()
+	cfg := pipelinetest.Fakes(t).Config()
+	cfg.Redis.TLS.Enabled, cfg.Kafka.TLS.Enabled = true, true
+	p, err := pipeline.Open(t.Context(), cfg)
+	if err == nil {
+		p.Close()
+		t.Fatal("it opened")
+	}
+	if n := strings.Count(err.Error(), "does not speak TLS on this port, which is on here"); n != 2 {
+		t.Errorf("%v says it %d times, want of both", err, n)
+	}
+}
+
 // refusesWrongLogins: each error names the server, and no password.
 func refusesWrongLogins(t *testing.T, w *pipelinetest.World) {
 	cases := []struct {
 		name, server string
 		spoil        func(*pipeline.Config)
+		advice       string
 	}{
 		{"redis password", "redis " + w.Redis[0], func(c *pipeline.Config) {
 			c.Redis.Password = "wrong-secret"
-		}},
+		}, ""},
 		{"redis in plain text", "redis " + w.Redis[0], func(c *pipeline.Config) {
 			c.Redis.TLS = pipeline.TLS{}
-		}},
+		}, "speaks TLS, which is off here"},
 		{"kafka password", "kafka " + w.Kafka[0], func(c *pipeline.Config) {
 			c.Kafka.SASL.Password = "wrong-secret"
-		}},
+		}, ""},
 		{"kafka in plain text", "kafka " + w.Kafka[0], func(c *pipeline.Config) {
 			c.Kafka.TLS = pipeline.TLS{}
-		}},
+		}, "speaks TLS, which is off here"},
 		{"no such CA file", "nosuch.pem", func(c *pipeline.Config) {
 			c.Kafka.TLS.CAFile = "nosuch.pem"
-		}},
+		}, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -155,6 +171,10 @@ func refusesWrongLogins(t *testing.T, w *pipelinetest.World) {
 				t.Fatal("it opened")
 			}
 			t.Logf("after %v: %v", time.Since(began).Round(time.Millisecond), err)
+			if !strings.Contains(err.Error(), c.advice) ||
+				c.advice == "" && strings.Contains(err.Error(), "speak TLS") {
+				t.Errorf("%v, want advice %q", err, c.advice)
+			}
 			if !strings.Contains(err.Error(), c.server) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%v, want an error about %s, without the password", err, c.server)
 			}
