@@ -181,6 +181,24 @@ func TestGatePausesItsPartitionsOnly(t *testing.T) {
 	})
 }
 
+// One cause that closes many gates is said once, and another for itself.
+func TestGatesOfOneCauseAreOneEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.gate.set(map[buffer.Shard]string{0: "full", 1: "worker 1 is down", 2: "full"})
+		r.start(0, 1, 2, 3)
+		settle(time.Second)
+		r.gate.set(nil)
+		settle(time.Second)
+		r.end()
+		want := "partitions assigned [0 1 2 3]\ninput paused [0 2]: full\n" +
+			"input paused [1]: worker 1 is down\ninput resumed [0 1 2]"
+		if r.journal.String() != want {
+			t.Errorf("journal:\n%s\nwant:\n%s", r.journal, want)
+		}
+	})
+}
+
 func TestFailedCommitIsTriedAgainAndSaidOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -1,0 +1,42 @@
+package kafkaio
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/internal/servers/servertest"
+)
+
+// A producer that knows a topic goes on with the one that is created in its place; what it hands over
+// meanwhile fails, and is to be handed over again.
+func TestRealTopicCreatedAgain(t *testing.T) {
+	cfg, _ := configFor(strings.Split(servertest.KafkaAddr(t), ",")...)
+	topic := topicsFor(t, cfg, 1, "segments")[0]
+	p := producer(t, cfg, topic)
+	if err := p.Produce(t.Context(), record(topic, 10)).Wait(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := kadm.NewClient(client)
+	defer admin.Close()
+	if _, err := admin.DeleteTopic(bounded(t), topic); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CreateTopic(bounded(t), 1, 1, nil, topic); err != nil {
+		t.Fatal(err)
+	}
+	tries := 0
+	eventually(t, "the new topic takes a record", func() bool {
+		tries++
+		return p.Produce(t.Context(), record(topic, 10)).Wait(bounded(t)) == nil
+	})
+	if n := len(read(t, cfg, topic, 1)); n != 1 || tries < 2 {
+		t.Errorf("%d records after %d tries: the first was expected to fail", n, tries)
+	}
+}
