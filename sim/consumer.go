@@ -10,6 +10,7 @@ import (
 	core "sluice/consumer"
 	"sluice/flusher"
 	"sluice/internal/harness"
+	"sluice/internal/journal"
 	"sluice/internal/judge"
 	"sluice/reports"
 	"sluice/sim/kernel"
@@ -94,7 +95,7 @@ func (c *consumer) open() (err error) {
 	if costs.Idle > 0 {
 		c.process.Go("idles", func() { idles(c.Kernel, costs.Idle, cpu.compute) })
 	}
-	store := client{redis: c.redis, who: harness.Process{Consumer: c.index, Worker: reports.NoWorker},
+	store := client{redis: c.redis, who: journal.Who{Consumer: c.index, Worker: reports.NoWorker},
 		journal: c.setup.Sink.Journal, conns: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
 		perCall: costs.Call, attach: costs.Attach, doing: c.newDoing()}
 	c.doing, c.member.doing = store.doing, store.doing

@@ -12,7 +12,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/memstore"
-	"sluice/internal/harness"
+	"sluice/internal/journal"
 	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim/kernel"
@@ -186,8 +186,8 @@ type client struct {
 	*redis
 	conns []*conn // by node
 	// who asks, for the journal.
-	who     harness.Process
-	journal *harness.Journal
+	who     journal.Who
+	journal *journal.Journal
 	// answerMax is how long it waits for an answer.
 	answerMax time.Duration
 	// cpu is the process's, which computes that much for a call, for a span that it attaches or loads,

@@ -11,6 +11,7 @@ import (
 	"sluice/flusher"
 	"sluice/internal/defects"
 	"sluice/internal/harness"
+	"sluice/internal/journal"
 	"sluice/scenarios"
 	"sluice/sim/kernel"
 )
@@ -32,7 +33,7 @@ var _ flusher.Spawner = (*spawner)(nil)
 type worker struct {
 	*System
 	spec    flusher.WorkerSpec
-	who     harness.Process
+	who     journal.Who
 	number  int
 	process *kernel.Process
 	canKill bool
@@ -59,7 +60,7 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 	}
 	s.System.numbers++
 	w := &worker{System: s.System, spec: spec, number: s.System.numbers, at: s.Now(),
-		canKill: s.separate(), who: harness.Process{Consumer: s.consumer, Worker: spec.Worker}}
+		canKill: s.separate(), who: journal.Who{Consumer: s.consumer, Worker: spec.Worker}}
 	w.process = s.parent.Process(fmt.Sprintf("worker %d.%d", spec.Worker, spec.Start))
 	var stop context.Context
 	w.ctx, w.kill = s.WithCancel(context.Background())

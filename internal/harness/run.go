@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"slices"
-	"strconv"
 	"time"
 
 	"sluice/flusher"
 	"sluice/internal/defects"
+	"sluice/internal/journal"
 	"sluice/internal/judge"
 	"sluice/internal/load"
 	"sluice/reports"
@@ -64,9 +62,9 @@ func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 	r := &run{cfg: cfg, generator: load.NewGenerator(cfg.Scenario)}
 	r.sink = NewSink(cfg.Scenario, r.generator, r.announce)
 	if cfg.Journal {
-		r.sink.Journal = newJournal(r.generator.Recipe)
+		r.sink.Journal = journal.New(r.generator.Recipe)
 		if cfg.Follow != nil {
-			r.sink.Journal.follow(*cfg.Follow)
+			r.sink.Journal.Follow(*cfg.Follow)
 		}
 	}
 	defect, err := defects.Find(cfg.Defect)
@@ -123,7 +121,7 @@ func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
 	e.Seconds, e.Digest = r.system.Now().Sub(began).Seconds(), r.system.Digest()
 	out := judge.Judge(e)
 	// Who can be had again can be seen at every step.
-	watched := r.sink.Journal.tell(namedSpans(out.Result), e.Digest != "")
+	watched := r.sink.Journal.Tell(journal.Named(out.Result), e.Digest != "")
 	watched.Glances = out.Watched.Glances
 	out.Watched = watched
 	out.Result.Defect = r.cfg.Defect
@@ -131,21 +129,6 @@ func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
 		out.Result.PortFaults = append(out.Result.PortFaults, f.String())
 	}
 	return out, nil
-}
-
-// aSpan is how verdicts name a span.
-var aSpan = regexp.MustCompile(`\bspan (\d+)\b`)
-
-// namedSpans are the numbers of the spans that the verdict names.
-func namedSpans(r reports.Result) (list []uint64) {
-	for _, j := range slices.Concat(r.Invariants, r.Expectations) {
-		for _, found := range aSpan.FindAllStringSubmatch(j.Detail, -1) {
-			if seq, err := strconv.ParseUint(found[1], 10, 64); err == nil {
-				list = append(list, seq)
-			}
-		}
-	}
-	return list
 }
 
 // startConsumer returns when the first consumer's workers are healthy.

@@ -7,6 +7,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/journal"
 	"sluice/internal/judge"
 	"sluice/internal/ledger"
 	"sluice/internal/load"
@@ -19,7 +20,7 @@ import (
 type Sink struct {
 	// Ledger is the account of all messages, Journal what is kept for a timeline; nil if nothing is.
 	Ledger  *ledger.Ledger
-	Journal *Journal
+	Journal *journal.Journal
 	latency *latency
 	late    judge.Lateness
 	options scenarios.Pipeline
@@ -52,7 +53,7 @@ func (s *Sink) begin(start time.Time) {
 	s.mu.Unlock()
 	s.latency.begin(start)
 	s.record.begin(start)
-	s.Journal.begin(start)
+	s.Journal.Begin(start)
 }
 
 // Sent notes a message that is about to be sent.
@@ -66,13 +67,13 @@ func (s *Sink) Sent(at time.Time, m *load.Message) {
 		return
 	}
 	s.Ledger.Sent(m.Seq, m.Root, m.At)
-	s.Journal.sent(at, m)
+	s.Journal.Sent(at, m)
 }
 
 // Placed notes at which offset a message stands; for the ledger, if it may become a dead letter.
 func (s *Sink) Placed(m *load.Message, offset int64) {
 	if !m.Bad {
-		s.Journal.placed(m, offset)
+		s.Journal.Placed(m, offset)
 	}
 	if m.Bad || !m.Repeat && len(m.Value) >= s.Ledger.RecordBytesMax/2 {
 		s.Ledger.Placed(m.Seq, m.Bad, offset)
@@ -86,7 +87,7 @@ func (s *Sink) Output(at time.Time, r ledger.Record) {
 	out := s.Ledger.Output(r)
 	if len(out.Spans) > 0 {
 		slices.Sort(out.Spans)
-		s.Journal.out(at, r.Partition, r.Offset, out.Root, out.Spans)
+		s.Journal.Out(at, r.Partition, r.Offset, out.Root, out.Spans)
 	}
 	for _, due := range out.Due {
 		s.latency.out(due)
@@ -101,7 +102,7 @@ func (s *Sink) DeadLetter(at time.Time, r ledger.Record) {
 	s.came(at)
 	r.At = s.since(at)
 	if seq, root, is := s.Ledger.DeadLetter(r); is {
-		s.Journal.letter(at, r.Partition, r.Offset, root, seq)
+		s.Journal.Letter(at, r.Partition, r.Offset, root, seq)
 	}
 }
 

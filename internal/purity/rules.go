@@ -10,7 +10,7 @@ const module = "sluice"
 var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
-	"internal/judge", "internal/harness", "internal/check", "internal/portfault", "internal/defects",
+	"internal/judge", "internal/journal", "internal/harness", "internal/check", "internal/portfault", "internal/defects",
 	"internal/shrink", "internal/swarm",
 	"internal/usl", "internal/capacity", "internal/compare", "internal/diff",
 }
@@ -23,7 +23,7 @@ var exemptFiles = map[string]string{
 // alsoImported is the one package that is not pure and may be imported by pure ones, for the types
 // of its record: reports draws, and saves what it has drawn.
 var alsoImported = map[string]string{
-	"internal/judge": "reports", "internal/harness": "reports", "internal/shrink": "reports",
+	"internal/judge": "reports", "internal/journal": "reports", "internal/harness": "reports", "internal/shrink": "reports",
 	"internal/capacity": "reports", "internal/compare": "reports", "internal/diff": "reports",
 }
 
@@ -66,6 +66,7 @@ var layers = map[string]int{
 	"internal":            4, // adapters and glue
 	"internal/judge":      5,
 	"reports":             5,
+	"internal/journal":    5,
 	"internal/harness":    6,
 	"internal/shrink":     6,
 	"internal/swarm":      6,
@@ -91,6 +92,7 @@ const worlds = "internal/worlds"
 var notInProduction = []string{
 	module + "/sim",
 	module + "/internal/judge",
+	module + "/internal/journal",
 	module + "/internal/harness",
 	module + "/internal/shrink",
 	module + "/internal/swarm",

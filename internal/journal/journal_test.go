@@ -1,4 +1,4 @@
-package harness
+package journal
 
 import (
 	"fmt"
@@ -35,15 +35,15 @@ func TestRanges(t *testing.T) {
 func filled(n uint64, lost func(seq uint64) bool) *Journal {
 	work := scenarios.Default().Workload
 	work.SpansPerTrace = scenarios.Fixed(1)
-	j := newJournal(load.NewRecipe(work, 4, 1))
+	j := New(load.NewRecipe(work, 4, 1))
 	start := time.Unix(1000, 0)
-	j.begin(start)
+	j.Begin(start)
 	for seq := range n {
 		m := &load.Message{Seq: seq, Root: seq}
-		j.sent(start.Add(time.Duration(seq)*time.Millisecond), m)
-		j.placed(m, int64(seq))
+		j.Sent(start.Add(time.Duration(seq)*time.Millisecond), m)
+		j.Placed(m, int64(seq))
 		if !lost(seq) {
-			j.out(start.Add(time.Second), 0, int64(seq), seq, []uint64{seq})
+			j.Out(start.Add(time.Second), 0, int64(seq), seq, []uint64{seq})
 		}
 	}
 	return j
@@ -54,7 +54,7 @@ func filled(n uint64, lost func(seq uint64) bool) *Journal {
 func TestJournalIsBounded(t *testing.T) {
 	const n = spansKept + 1000
 	j := filled(n, func(seq uint64) bool { return seq == 4711 })
-	told := j.tell([]uint64{8889}, false).Spans
+	told := j.Tell([]uint64{8889}, false).Spans
 	if told.Total != spansKept || told.Beyond != n-spansKept {
 		t.Errorf("%d traces are kept, %d spans are not", told.Total, told.Beyond)
 	}
@@ -75,13 +75,13 @@ func TestJournalIsBounded(t *testing.T) {
 func TestJournalFollows(t *testing.T) {
 	work := scenarios.Default().Workload
 	work.SpansPerTrace = scenarios.Fixed(2)
-	j := newJournal(load.NewRecipe(work, 4, 1))
+	j := New(load.NewRecipe(work, 4, 1))
 	const root = 10*spansKept + 10
-	j.follow(root + 1)
+	j.Follow(root + 1)
 	for _, seq := range []uint64{0, root + 1, root, root + 2, root + 1} {
-		j.sent(time.Time{}.Add(time.Second), &load.Message{Seq: seq, Root: seq &^ 1})
+		j.Sent(time.Time{}.Add(time.Second), &load.Message{Seq: seq, Root: seq &^ 1})
 	}
-	told := j.tell(nil, true).Spans
+	told := j.Tell(nil, true).Spans
 	last := told.Traces[len(told.Traces)-1]
 	if len(told.Traces) != 2 || last.Root != root || fmt.Sprint(last.Sent) != "[1000 0]" || told.Beyond != 1 ||
 		len(last.Entries) != 1 || last.Entries[0].Step != reports.SpanSentAgain || last.Entries[0].Spans != "1" {
@@ -94,7 +94,7 @@ func TestJournalFollows(t *testing.T) {
 
 // TestNamedSpans are those that verdicts name.
 func TestNamedSpans(t *testing.T) {
-	got := namedSpans(reports.Result{Invariants: []reports.Judgement{
+	got := Named(reports.Result{Invariants: []reports.Judgement{
 		{Detail: "1 spans are lost: span 18 (00ff) of trace 1; span 20 (01)"}, {Detail: "12 spans sent"}}})
 	if !slices.Equal(got, []uint64{18, 20}) {
 		t.Errorf("named are %d", got)

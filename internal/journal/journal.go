@@ -1,9 +1,11 @@
-package harness
+// Package journal keeps where the spans of a run were and what its workers did, for a timeline.
+package journal
 
 import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,9 +33,12 @@ type Journal struct {
 	traces map[uint64]*traceLog // by root
 	beyond int64                // spans that are not kept
 	stages []reports.StageChange
-	last   map[who]string // stage
+	last   map[Who]string // stage
 	missed int            // stages that are not kept
 }
+
+// Who does something: a worker of a consumer, or a consumer itself (reports.NoWorker).
+type Who struct{ Consumer, Worker int }
 
 // sentSpan is when a span was sent, in milliseconds since the start of the load, and at which offset
 // it stands; both plus one: 0 means that it is not known.
@@ -56,17 +61,19 @@ const (
 	stagesKept = 10_000
 )
 
-func newJournal(recipe *load.Recipe) *Journal {
-	return &Journal{recipe: recipe, traces: map[uint64]*traceLog{}, last: map[who]string{},
+// New returns an empty journal of a load.
+func New(recipe *load.Recipe) *Journal {
+	return &Journal{recipe: recipe, traces: map[uint64]*traceLog{}, last: map[Who]string{},
 		extra: map[uint64]sentSpan{}}
 }
 
-// follow keeps the trace of a span, however many spans there are before it.
-func (j *Journal) follow(seq uint64) {
+// Follow keeps the trace of a span, however many spans there are before it.
+func (j *Journal) Follow(seq uint64) {
 	j.followed, j.followedRoot = &seq, j.recipe.RootOf(seq)
 }
 
-func (j *Journal) begin(start time.Time) {
+// Begin notes when the load starts: times are told from then on.
+func (j *Journal) Begin(start time.Time) {
 	if j == nil {
 		return
 	}
@@ -114,8 +121,8 @@ func (j *Journal) set(seq uint64, to sentSpan) {
 	j.spans[seq] = to
 }
 
-// sent notes that a span is sent.
-func (j *Journal) sent(at time.Time, m *load.Message) {
+// Sent notes that a span is sent.
+func (j *Journal) Sent(at time.Time, m *load.Message) {
 	if j == nil {
 		return
 	}
@@ -131,11 +138,12 @@ func (j *Journal) sent(at time.Time, m *load.Message) {
 		j.set(m.Seq, s)
 		return
 	}
-	log.note(j.ms(at), reports.SpanSentAgain, firstConsumer, reports.NoWorker, -1, span(m.Seq-m.Root))
+	const nobody = 0 // the load, which is beside the first consumer
+	log.note(j.ms(at), reports.SpanSentAgain, nobody, reports.NoWorker, -1, span(m.Seq-m.Root))
 }
 
-// placed notes at which offset a span stands.
-func (j *Journal) placed(m *load.Message, offset int64) {
+// Placed notes at which offset a span stands.
+func (j *Journal) Placed(m *load.Message, offset int64) {
 	if j == nil || m.Repeat {
 		return
 	}
@@ -148,8 +156,8 @@ func (j *Journal) placed(m *load.Message, offset int64) {
 	}
 }
 
-// out notes an output record with its spans, which are of one trace.
-func (j *Journal) out(at time.Time, partition int32, offset int64, root uint64, spans []uint64) {
+// Out notes an output record with its spans, which are of one trace.
+func (j *Journal) Out(at time.Time, partition int32, offset int64, root uint64, spans []uint64) {
 	if j == nil {
 		return
 	}
@@ -163,8 +171,8 @@ func (j *Journal) out(at time.Time, partition int32, offset int64, root uint64, 
 		Place = fmt.Sprintf("%d@%d", partition, offset)
 }
 
-// letter notes that a span is a dead letter.
-func (j *Journal) letter(at time.Time, partition int32, offset int64, root, seq uint64) {
+// Letter notes that a span is a dead letter.
+func (j *Journal) Letter(at time.Time, partition int32, offset int64, root, seq uint64) {
 	if j == nil {
 		return
 	}
@@ -178,7 +186,7 @@ func (j *Journal) letter(at time.Time, partition int32, offset int64, root, seq 
 
 // Attached notes what a batch brought into the store.
 func (j *Journal) Attached(
-	at time.Time, by Process, traces []buffer.TraceBatch, answers []buffer.Attached,
+	at time.Time, by Who, traces []buffer.TraceBatch, answers []buffer.Attached,
 ) {
 	if j == nil {
 		return
@@ -209,7 +217,7 @@ func (j *Journal) Attached(
 }
 
 // Queued notes that a shard names generations, the first time that one does.
-func (j *Journal) Queued(at time.Time, by Process, update buffer.QueueUpdate) {
+func (j *Journal) Queued(at time.Time, by Who, update buffer.QueueUpdate) {
 	if j == nil {
 		return
 	}
@@ -226,17 +234,17 @@ func (j *Journal) Queued(at time.Time, by Process, update buffer.QueueUpdate) {
 }
 
 // Did notes a step that a worker took with a generation.
-func (j *Journal) Did(at time.Time, by Process, step reports.SpanStep, g buffer.Generation) {
+func (j *Journal) Did(at time.Time, by Who, step reports.SpanStep, g buffer.Generation) {
 	j.did(at, by, step, g, nil)
 }
 
 // Loaded notes that a worker has the spans of a generation.
-func (j *Journal) Loaded(at time.Time, by Process, g buffer.Generation, spans []buffer.Span) {
+func (j *Journal) Loaded(at time.Time, by Who, g buffer.Generation, spans []buffer.Span) {
 	j.did(at, by, reports.SpanLoaded, g, spans)
 }
 
 func (j *Journal) did(
-	at time.Time, by Process, step reports.SpanStep, g buffer.Generation, spans []buffer.Span,
+	at time.Time, by Who, step reports.SpanStep, g buffer.Generation, spans []buffer.Span,
 ) {
 	if j == nil {
 		return
@@ -261,13 +269,13 @@ func (j *Journal) did(
 }
 
 // Stage notes what a worker does from now on.
-func (j *Journal) Stage(at time.Time, by Process, stage string) {
+func (j *Journal) Stage(at time.Time, by Who, stage string) {
 	if j == nil {
 		return
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	key := who{by.Consumer, by.Worker}
+	key := by
 	if j.last[key] == stage {
 		return
 	}
@@ -320,10 +328,10 @@ func ranges(root uint64, spans []uint64) string {
 	return text.String()
 }
 
-// tell returns what is kept for a timeline: of spans, those of which something is to be explained come
+// Tell returns what is kept for a timeline: of spans, those of which something is to be explained come
 // first. Named are the numbers of spans that the verdict names; exact is true if the world could see
 // the steps of the store.
-func (j *Journal) tell(named []uint64, exact bool) reports.Watched {
+func (j *Journal) Tell(named []uint64, exact bool) reports.Watched {
 	if j == nil {
 		return reports.Watched{}
 	}
@@ -461,4 +469,19 @@ func (j *Journal) story(root uint64) reports.StoryTrace {
 	}
 	slices.SortStableFunc(t.Entries, func(a, b reports.SpanEntry) int { return cmp.Compare(a.At, b.At) })
 	return t
+}
+
+// aSpan is how verdicts name a span.
+var aSpan = regexp.MustCompile(`\bspan (\d+)\b`)
+
+// Named returns the numbers of the spans that the verdict names.
+func Named(r reports.Result) (list []uint64) {
+	for _, j := range slices.Concat(r.Invariants, r.Expectations) {
+		for _, found := range aSpan.FindAllStringSubmatch(j.Detail, -1) {
+			if seq, err := strconv.ParseUint(found[1], 10, 64); err == nil {
+				list = append(list, seq)
+			}
+		}
+	}
+	return list
 }
