@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sluice/internal/judge"
+	"sluice/internal/options"
 	"sluice/reports"
 )
 
@@ -489,7 +490,20 @@ func (c *Comparison) sumUp() {
 		c.Verdict = "the same, event by event"
 	default:
 		c.Verdict = "no difference that matters"
+		if n := c.unclear(); n > 0 {
+			c.Verdict += fmt.Sprintf("; unclear of %s, see the intervals", options.FormatCount(n, "metric"))
+		}
 	}
+}
+
+// unclear counts the metrics of which a difference that matters may hide.
+func (c *Comparison) unclear() (n int) {
+	for _, row := range c.Rows {
+		if row.Finding == FoundUnclear {
+			n++
+		}
+	}
+	return n
 }
 
 // identical tells whether every run of both sets is the same, event by event, as one of the other.

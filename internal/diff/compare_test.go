@@ -114,6 +114,9 @@ func TestFindings(t *testing.T) {
 				t.Errorf("found %q, exit code %d (%s), want %q, %d; %+v", row.Finding, got.Code, got.Verdict,
 					c.want, c.code, row)
 			}
+			if said := strings.Contains(got.Verdict, "unclear of 1 metric,"); said != (c.want == FoundUnclear) {
+				t.Errorf("the verdict is %q of a metric that is %s", got.Verdict, c.want)
+			}
 		})
 	}
 }
