@@ -136,8 +136,7 @@ func (c Config) probe(ctx context.Context) (server, error) {
 		if err == nil {
 			return found, c.acceptable(address, found)
 		}
-		faults = append(faults, fmt.Errorf("redis %s: %w%s", address, err,
-			route.TLSAdvice(ctx, c.Routes, address, c.TLS != nil)))
+		faults = append(faults, fmt.Errorf("redis %s: %w", address, err))
 	}
 	return server{}, errors.Join(faults...)
 }

@@ -49,8 +49,12 @@ type share float64
 // UnmarshalText reads the text form.
 func (s *share) UnmarshalText(text []byte) error {
 	v, err := options.ParseNumber(string(text))
-	if err == nil && v < 0 {
+	switch {
+	case err != nil:
+	case v < 0:
 		err = fmt.Errorf("%s is below 0", text)
+	case v > 10:
+		err = fmt.Errorf("%s is %.0f %%: write %s%% or %g", text, 100*v, text, v/100)
 	}
 	*s = share(v)
 	return err
@@ -217,12 +221,23 @@ func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
 	return results, errors.Join(errs...)
 }
 
-// probe makes a run at a rate. It is ended early if it is hopeless.
+// probe makes a run at a rate, and a longer one if that cannot tell whether the rate is sustained. It is
+// ended early if it is hopeless.
 func probe(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
+	p, err := probeOnce(ctx, cfg, job)
+	if err != nil || p.Longer == 0 {
+		return p, err
+	}
+	cfg.Scenario.Duration = capacity.SteadyDuration(cfg.Scenario, time.Duration(p.Longer)*time.Second)
+	return probeOnce(ctx, cfg, job)
+}
+
+func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
 	cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(job.Processes)
 	cfg.Scenario.Seed += uint64(job.Repeat - 1)
 	cfg.Scenario.Workload.Rate = scenarios.Constant(job.Rate)
-	watch := capacity.Watch{Rate: job.Rate, Warmup: capacity.Warmup(cfg.Scenario)}
+	watch := capacity.Watch{Rate: job.Rate, Warmup: capacity.Warmup(cfg.Scenario),
+		Cycle: capacity.Cycle(cfg.Scenario, job.Rate)}
 	running, end := context.WithCancel(ctx)
 	defer end()
 	cfg.Progress = func(p harness.Progress) {

@@ -160,3 +160,14 @@ func TestCapacityWhatIf(t *testing.T) {
 		}
 	}
 }
+
+// TestCapacityAtALowRate: what waits goes up and down as batches move against whole seconds, which is
+// not mistaken for growth.
+func TestCapacityAtALowRate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	code, out, errs := call("capacity", "steady", "--target", "5000/s", "--processes", "1", "--precision", "0.9",
+		"--outage", "0s", "--most", "20000/s", "--out", dir)
+	if code != 0 || !strings.Contains(out, "1 process carries 5,000 spans/s") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}

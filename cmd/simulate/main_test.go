@@ -65,6 +65,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", "hang", "--world", "real"}, "SLUICE_REDIS"},
 		{[]string{"run", "hang", "--duration", "2s"}, "after the load has ended"},
 		{[]string{"run", "hang", "--rate", "20/s"}, "write constant 20/s"},
+		{[]string{"run", "hang", "--seeds", "1..2", "--seed", "3"}, "exclude each other"},
+		{[]string{"capacity", "steady", "--target", "100/s", "--headroom", "30"}, "30 is 3000 %: write 30% or 0.3"},
 		{[]string{"run", "hang", "--set", "faults=[]"}, "\n--no-faults leaves"},
 		{[]string{"run", "hang", "--defect", "kill-skiped"}, "did you mean kill-skipped?"},
 		{[]string{"run", "hang", "--port-fault", "lose store.akc every 10"}, "did you mean store.ack?"},

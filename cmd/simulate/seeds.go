@@ -66,6 +66,9 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 	if c.World != (sim.World{}).Name() {
 		return usageError{errors.New("--seeds is for --world virtual: elsewhere runs disturb each other")}
 	}
+	if c.Seed != nil {
+		return usageError{errors.New("--seeds and --seed exclude each other")}
+	}
 	names := []string{c.Scenario}
 	if c.Scenario == allScenarios {
 		names = append(scenarios.List(), swarm.Name)

@@ -220,6 +220,12 @@ func TestProbe(t *testing.T) {
 		math.Abs(p.Busy[1].Share-2.9/4) > 0.01 {
 		t.Errorf("a shared host is %+v", p.Busy)
 	}
+	if p := ProbeOf(ran(judge.ExitPassed, 30), 1000, judge.Host{}); p.Longer != 55 {
+		t.Errorf("it takes %v s to tell 3 %% of growth from a cycle of 1.1 s, want 55", p.Longer)
+	}
+	if p := ProbeOf(ran(judge.ExitPassed, 500), 1000, judge.Host{}); p.Longer != 0 {
+		t.Errorf("a growth beyond any cycle is doubted: %v", p.Longer)
+	}
 	short := ran(judge.ExitPassed, 0)
 	short.Scenario.Duration = 5500 * time.Millisecond
 	if p := ProbeOf(short, 1000, judge.Host{}); p.Sustained || !strings.Contains(p.Why, "too short") {

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"sluice/flusher"
 	"sluice/internal/judge"
 	"sluice/reports"
 	"sluice/scenarios"
@@ -34,6 +35,9 @@ type Probe struct {
 	RedisBytesMax int64   `json:"redis_bytes_max,omitempty"`
 	// Busy are the resources that were measured, the busiest first.
 	Busy []judge.Use `json:"busy"`
+	// Longer is how long the steady part has to be, in seconds, if it was too short to tell growth from
+	// a cycle; 0 if it was not.
+	Longer float64 `json:"-"`
 }
 
 // The resources that a run can show as its limit are the judge's, and one more.
@@ -47,6 +51,17 @@ const (
 
 // growthMax is how much of what is sent may pile up for a rate to be sustained.
 const growthMax = 0.02
+
+// longestSteady bounds Probe.Longer, in seconds.
+const longestSteady = 60
+
+// Cycle returns by how much what waits can differ between two seconds of a steady run at a rate, in
+// seconds of the load: the moments at which batches are full and workers look at their queues move
+// against the whole seconds of deadlines.
+func Cycle(s scenarios.Scenario, rate float64) float64 {
+	full := float64(s.Pipeline.MaxBatch) * float64(s.Topology.Partitions) / rate
+	return min(s.Pipeline.MaxBatchWait.Seconds(), full) + flusher.DefaultWorkerConfig().IdleSleep.Seconds()
+}
 
 // steadyMin is how many whole seconds a steady part needs.
 const steadyMin = 3
@@ -105,6 +120,10 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 		p.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
 	case waiting > growthMax*rate && whole.surely(second.of, 0.95) > 0:
 		p.Why = fmt.Sprintf("%.0f spans more waited every second", waiting)
+		cycle, length := Cycle(o.Scenario, rate), float64(len(whole))
+		if needed := min(cycle/growthMax, longestSteady); waiting*length < cycle*rate && length < needed {
+			p.Longer = math.Ceil(needed)
+		}
 	default:
 		p.Sustained = true
 	}
@@ -213,9 +232,9 @@ func (list secondly) mean(of func(second) float64) float64 {
 
 // Watch looks at the samples of a run while they come in.
 type Watch struct {
-	// Rate is what is offered, Warmup how long the run is not steady.
-	Rate, Warmup float64
-	samples      []reports.Sample
+	// Rate is what is offered, Warmup how long the run is not steady, and Cycle what Cycle says.
+	Rate, Warmup, Cycle float64
+	samples             []reports.Sample
 }
 
 // Hopeless takes the next sample, and tells whether so much piles up that the rate is not sustained,
@@ -237,7 +256,8 @@ func (w *Watch) Hopeless(s reports.Sample) bool {
 		const behind = 2 // seconds of the load, more than any batch waits for
 		return float64(s.Backlog) > behind*w.Rate && grows(seconds(w.samples), func(s second) float64 { return s.backlog })
 	}
-	return grows(seconds(between(w.samples, w.Warmup, s.T)), second.of)
+	list := seconds(between(w.samples, w.Warmup, s.T))
+	return grows(list, second.of) && list.growth(second.of)*float64(len(list)) > w.Cycle*w.Rate
 }
 
 // bound is the highest rate that the resources allow which all processes share, by how busy they were

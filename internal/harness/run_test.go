@@ -225,8 +225,7 @@ func TestSweep(t *testing.T) {
 	var text bytes.Buffer
 	err = result.WriteText(&text, dir)
 	if err != nil || !strings.HasSuffix(text.String(), "verdict: passed\n") ||
-		!strings.Contains(text.String(), "cores: workers") ||
-		!strings.Contains(text.String(), "the load was the limit with 1 and 2 processes") {
+		!strings.Contains(text.String(), "cores: workers") {
 		t.Errorf("text is %q, %v", text.String(), err)
 	}
 }

@@ -14,8 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"sluice/internal/route"
 )
 
 // MissingTopicsError names topics that do not exist.
@@ -145,20 +143,10 @@ func ask(
 		return ctx.Err()
 	case bounded.Err() != nil:
 		// "deadline exceeded" says nothing; the last failed attempt to connect does.
-		return fmt.Errorf("%s did not answer within %v: %w%s",
-			cfg.where(), cfg.CheckTimeout, cause.or(err), cfg.tlsAdvice(ctx))
+		return fmt.Errorf("%s did not answer within %v: %w",
+			cfg.where(), cfg.CheckTimeout, cause.or(err))
 	}
-	return fmt.Errorf("%s: %w%s", cfg.where(), cause.or(err), cfg.tlsAdvice(ctx))
-}
-
-// tlsAdvice says if a broker speaks TLS and the client does not, or the other way round.
-func (c Config) tlsAdvice(ctx context.Context) string {
-	for _, broker := range c.Brokers {
-		if advice := route.TLSAdvice(ctx, c.Routes, broker, c.TLS != nil); advice != "" {
-			return advice
-		}
-	}
-	return ""
+	return fmt.Errorf("%s: %w", cfg.where(), cause.or(err))
 }
 
 // lastFailure remembers why a connection could not be made.

@@ -24,6 +24,7 @@ import (
 	"sluice/internal/kafkaio"
 	"sluice/internal/process"
 	"sluice/internal/process/worker"
+	"sluice/internal/route"
 	"sluice/internal/wallclock"
 )
 
@@ -93,9 +94,13 @@ func (p *Pipeline) client(name string) kafkaio.Config {
 // checkServers looks at both servers, so that both errors are seen at once.
 func (p *Pipeline) checkServers(ctx context.Context) error {
 	kafka := make(chan error, 1)
-	go func() { kafka <- p.checkTopics(ctx) }()
+	go func() {
+		err := p.checkTopics(ctx)
+		kafka <- advised(ctx, err, p.cfg.Kafka.Routes, p.cfg.Kafka.Brokers, p.cfg.Kafka.TLS.Enabled)
+	}()
 	var err error
 	p.store, err = p.cfg.Redis.open(ctx, p.cfg.Options.MaxSegmentBytes, p.kafka.CheckTimeout)
+	err = advised(ctx, err, p.cfg.Redis.Routes, p.cfg.Redis.Addresses, p.cfg.Redis.TLS.Enabled)
 	if err == nil {
 		for _, doubt := range p.store.Doubts() {
 			p.log.Warn(doubt)
@@ -105,6 +110,22 @@ func (p *Pipeline) checkServers(ctx context.Context) error {
 		err = p.store.Rehearse(trial)
 	}
 	return errors.Join(err, <-kafka)
+}
+
+// advised adds to the error of servers that could not be talked to that one side speaks TLS and the
+// other does not, if that is so. It is for the start alone, since it takes its time.
+func advised(
+	ctx context.Context, err error, routes map[string]string, addresses []string, private bool,
+) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	for _, address := range addresses {
+		if advice := route.TLSAdvice(ctx, routes, address, private); advice != "" {
+			return fmt.Errorf("%w%s", err, advice)
+		}
+	}
+	return err
 }
 
 func (p *Pipeline) checkTopics(ctx context.Context) error {
