@@ -336,6 +336,14 @@ func TestReport(t *testing.T) {
 		{"no target", 0, points(Cores, 20000, 39000), "the cores of the host limit from 1 on.", "", Recommended{}},
 	} {
 		r := NewReport("steady", "virtual", c.target, 0.3, c.points)
+		if r.Refused != "" {
+			early := NewReport("steady", "virtual", c.target, 0.3, c.points)
+			early.Unfinish(errors.New("interrupted"))
+			if !strings.HasPrefix(early.Headline, "No recommendation yet: ") || len(early.Next) != 1 ||
+				early.Next[0] != "Not all was measured: interrupted." {
+				t.Errorf("%s, ended early: %s; %q", c.name, early.Headline, early.Next)
+			}
+		}
 		if got := r.Headline; !strings.Contains(got, c.headline) {
 			t.Errorf("%s: %s\nwant %s", c.name, got, c.headline)
 		}

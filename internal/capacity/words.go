@@ -14,6 +14,9 @@ import (
 func (r *Report) say() {
 	r.Headline = r.headline()
 	r.Next = nil
+	if r.Unfinished != "" {
+		r.Next = append(r.Next, "Not all was measured: "+r.Unfinished+".")
+	}
 	if rec := r.Recommended; rec != nil {
 		r.Next = append(r.Next, fmt.Sprintf("Run %s (--flusher-processes %d).", processes(rec.Processes),
 			rec.Processes))
@@ -22,13 +25,12 @@ func (r *Report) say() {
 				"measure more (--processes, --repeat 3).", rec.High))
 		}
 	}
-	if best := r.best(); r.Refused != "" {
-		r.Next = append(r.Next, r.way(best))
-	} else if last := r.Counts[len(r.Counts)-1]; r.Recommended != nil && !last.Unbounded {
-		r.Next = append(r.Next, "For a higher target: "+r.way(best))
-	}
-	if r.Unfinished != "" {
-		r.Next = append(r.Next, "Not all was measured: "+r.Unfinished+".")
+	switch last := r.Counts[len(r.Counts)-1]; {
+	case r.Refused != "" && r.Unfinished != "": // what is missing may carry it
+	case r.Refused != "":
+		r.Next = append(r.Next, r.way(r.best()))
+	case r.Recommended != nil && !last.Unbounded:
+		r.Next = append(r.Next, "For a higher target: "+r.way(r.best()))
 	}
 }
 
@@ -57,6 +59,9 @@ func (r *Report) way(best Count) string {
 }
 
 func (r *Report) headline() string {
+	if r.Refused != "" && r.Unfinished != "" {
+		return "No recommendation yet: " + r.Refused + "."
+	}
 	if r.Refused != "" {
 		return "No recommendation: " + r.Refused + "."
 	}
