@@ -185,8 +185,7 @@ func (c *compareCommand) measure(
 	ctx context.Context, errs io.Writer, configs [2]harness.Config,
 ) ([]compare.Row, error) {
 	if w, ok := configs[1].World.(real.World); ok && w.Servers == real.Given {
-		fmt.Fprintln(errs, "a first run warms the servers up")
-		if _, err := c.one(ctx, errs, configs[1], c.Processes[0], 0); err != nil {
+		if _, err := c.one(ctx, errs, configs[1], c.Processes[0], 0, "to warm the servers up"); err != nil {
 			return nil, err
 		}
 	}
@@ -194,7 +193,8 @@ func (c *compareCommand) measure(
 	for _, processes := range c.Processes {
 		var predicted, measured []compare.Run
 		for repeat := range c.Repeat {
-			m, err := c.one(ctx, errs, configs[1], processes, repeat)
+			which := fmt.Sprintf("repeat %d of %d", repeat+1, c.Repeat)
+			m, err := c.one(ctx, errs, configs[1], processes, repeat, which)
 			if err != nil {
 				return nil, err
 			}
@@ -202,7 +202,7 @@ func (c *compareCommand) measure(
 			if !m.KeptUp && len(cfg.Scenario.Faults) == 0 {
 				cfg = withOthers(cfg, m.Others)
 			}
-			p, err := c.one(ctx, errs, cfg, processes, repeat)
+			p, err := c.one(ctx, errs, cfg, processes, repeat, which)
 			if err != nil {
 				return nil, err
 			}
@@ -213,9 +213,9 @@ func (c *compareCommand) measure(
 	return rows, nil
 }
 
-// one makes one run.
+// one makes one run, and tells of it and which it is when it is done.
 func (c *compareCommand) one(
-	ctx context.Context, errs io.Writer, cfg harness.Config, processes, repeat int,
+	ctx context.Context, errs io.Writer, cfg harness.Config, processes, repeat int, which string,
 ) (compare.Run, error) {
 	cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
 	cfg.Scenario.Seed += uint64(repeat)
@@ -237,8 +237,8 @@ func (c *compareCommand) one(
 	if run.Others > 0 {
 		beside = fmt.Sprintf("; others use %.1f cores", run.Others)
 	}
-	fmt.Fprintf(errs, "%s, repeat %d of %d, %s: %.0f spans/s, %s%s\n",
-		options.FormatCount(processes, "process"), repeat+1, c.Repeat, cfg.World.Name(),
+	fmt.Fprintf(errs, "%s, %s, %s: %.0f spans/s, %s%s\n",
+		options.FormatCount(processes, "process"), which, cfg.World.Name(),
 		outcome.Result.Throughput.SpansPerSecond, outcome.Result.Verdict, beside)
 	return run, nil
 }
@@ -297,10 +297,10 @@ func writeCompare(dir string, report *compare.Report) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	file, err := os.Create(filepath.Join(dir, fileCompare))
-	if err != nil {
+	var text strings.Builder
+	if err := reports.WriteJSON(&text, report); err != nil {
 		return err
 	}
-	return errors.Join(reports.WriteJSON(file, report), file.Close(),
+	return errors.Join(writeWhole(filepath.Join(dir, fileCompare), text.String()),
 		report.Chart().Save(dir, chartCompare))
 }
