@@ -76,6 +76,14 @@ func TestSolveRefuses(t *testing.T) {
 	if err != nil || got[0] != 0 && got[1] != 0 || got[0]+got[1] == 0 {
 		t.Errorf("of twins: %v, %v", got, err)
 	}
+	var near []equation // as good as twins: the least noise would decide
+	for n := range 3 {
+		one, other := 100_000_000*(n+1), 100_000_000*(n+1)+n*n
+		near = append(near, says(time.Duration(one+other), one, other))
+	}
+	if got, err := solve(near); err != nil || got[0] != 0 && got[1] != 0 || got[0]+got[1] != 2 {
+		t.Errorf("of near twins: %v, %v", got, err)
+	}
 }
 
 // TestSolveFrom holds what would be too little at the least.
