@@ -155,6 +155,7 @@ func TestCompareRefuses(t *testing.T) {
 		"calibrate --servers start --out testdata/no/x.yaml":    "--out testdata/no/x.yaml cannot be written",
 		"calibrate --servers start --out ..":                    "--out .. is a directory",
 		"compare steady --worlds virtual,fakes --costs main.go": "main.go:6:1: not valid YAML",
+		"compare steady --servers start --costs main.go":        "main.go:6:1: not valid YAML",
 	} {
 		t.Setenv("SLUICE_REDIS", "")
 		t.Setenv("SLUICE_KAFKA", "")

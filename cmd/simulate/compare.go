@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -67,16 +68,16 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 		return usageError{err}
 	}
 	var configs [2]harness.Config
-	stop, err := c.shareServers(s.Scenario)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
 	for i, world := range c.Worlds {
 		if configs[i], err = c.flagsOf(world).config(s, to.err); err != nil {
 			return err
 		}
 	}
+	stop, err := c.shareServers(s.Scenario, &configs)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	machine, err := c.machine(&configs)
 	if err != nil {
 		return err
@@ -143,18 +144,24 @@ func (c *compareCommand) counts(s scenarios.Scenario) error {
 	return nil
 }
 
-// shareServers starts the servers once for all runs, if no fault needs them to be a run's own, and
-// returns what stops them.
-func (c *compareCommand) shareServers(s scenarios.Scenario) (stop func() error, err error) {
+// shareServers starts the servers of world real once for all its runs, if no fault needs them to be a
+// run's own, and returns what stops them.
+func (c *compareCommand) shareServers(
+	s scenarios.Scenario, configs *[2]harness.Config,
+) (stop func() error, err error) {
 	none := func() error { return nil }
-	if c.Servers == "" || s.CheckFaults(real.World{Redis: []string{""}, Kafka: []string{""}}.Can) != nil {
+	at := slices.IndexFunc(configs[:], func(cfg harness.Config) bool {
+		w, ok := cfg.World.(real.World)
+		return ok && w.Servers != real.Given
+	})
+	if at < 0 || s.CheckFaults(real.World{Redis: []string{""}, Kafka: []string{""}}.Can) != nil {
 		return none, nil
 	}
 	redis, kafka, stop, err := startServers(real.Origin(c.Servers))
 	if err != nil {
 		return none, err
 	}
-	c.Servers, c.Redis, c.Kafka = "", redis, kafka
+	configs[at].World = real.World{Redis: redis, Kafka: kafka}
 	return stop, nil
 }
 
