@@ -16,16 +16,15 @@ type doing struct {
 func (c *consumer) newDoing() *doing { return &doing{c, map[string]int{}} }
 
 func (d *doing) enter(name string) {
-	if d == nil {
-		return
+	if d != nil {
+		d.calls[name]++
 	}
-	d.calls[name]++
 	d.tell(name)
 }
 
 // tell tells of a call. What is begun now comes first.
 func (d *doing) tell(name string) {
-	if d.Alive() && d.setup.Sink.Staged(d.index, scenarios.OfConsumer, name) {
+	if d != nil && d.Alive() && d.setup.Sink.Staged(d.index, scenarios.OfConsumer, name) {
 		_ = d.Sleep(context.Background(), time.Nanosecond) // it has no end but this
 	}
 }

@@ -161,9 +161,7 @@ func (g *group) balance() {
 
 // Poll implements flusher.Source.
 func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flusher.Fetch, error) {
-	if m.doing != nil {
-		m.doing.tell(scenarios.CallPoll)
-	}
+	m.doing.tell(scenarios.CallPoll)
 	until := m.k.Now().Add(wait)
 	for {
 		if err := ctx.Err(); err != nil {

@@ -68,7 +68,8 @@ func (s *System) Consumers() []harness.Consumer {
 	for _, c := range s.members {
 		if c.up() && !c.starting {
 			list = append(list, harness.Consumer{Index: c.index, Life: c.life,
-				Workers: c.spawner.statuses(c.consumer.Workers()), Processes: c.spawner.numbers(), Stuck: c.stuck(), Calls: c.doing.list()})
+				Workers: c.spawner.statuses(c.consumer.Workers()), Processes: c.spawner.numbers(),
+				Stuck: c.stuck(), Calls: c.doing.list()})
 		}
 	}
 	return list

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -67,8 +68,12 @@ func (c *calibrateCommand) measure(
 	cfg := calibrate.Config{Redis: redis, Kafka: kafka, Repeats: c.Repeat,
 		Spans: c.Spans}
 	if !c.EvenIfUsed {
-		if err := calibrate.CheckUse(ctx, redis, kafka); err != nil {
-			return sim.Costs{}, fmt.Errorf("%w\nto measure all the same: --even-if-used", err)
+		err := calibrate.CheckUse(ctx, redis, kafka)
+		if errors.Is(err, calibrate.ErrInUse) {
+			err = fmt.Errorf("%w\nto measure all the same: --even-if-used", err)
+		}
+		if err != nil {
+			return sim.Costs{}, err
 		}
 	}
 	place, err := wall.Reserve(ctx, "calibrate", redis, kafka, calibrate.Partitions)
@@ -103,13 +108,27 @@ func (c *calibrateCommand) check() error {
 	if c.Spans < calibrate.SpansMin {
 		errs = append(errs, fmt.Errorf("--spans %d must be at least %d", c.Spans, calibrate.SpansMin))
 	}
-	if text, err := os.ReadFile(c.Out); err == nil && !c.Force {
-		if _, err := sim.ReadCosts(c.Out, text); err != nil {
-			errs = append(errs, fmt.Errorf("%s is there and is no calibration; --force replaces it: %v",
-				c.Out, err))
-		}
+	return errors.Join(append(errs, c.checkOut())...)
+}
+
+// checkOut returns an error if the costs cannot be written, or not without destroying something else:
+// better now than when all is measured.
+func (c *calibrateCommand) checkOut() error {
+	if info, err := os.Stat(c.Out); err == nil && info.IsDir() {
+		return fmt.Errorf("--out %s is a directory, and must be a file", c.Out)
 	}
-	return errors.Join(errs...)
+	text, err := os.ReadFile(c.Out)
+	if err == nil {
+		_, err = sim.ReadCosts(c.Out, text)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !c.Force {
+		return fmt.Errorf("%s is there and is no calibration; --force replaces it: %v", c.Out, err)
+	}
+	probe, err := createBeside(c.Out)
+	if err != nil {
+		return fmt.Errorf("--out %s cannot be written: %w", c.Out, err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // startServers starts a Redis, or a cluster, and a Kafka.
@@ -144,9 +163,14 @@ func startServers(origin real.Origin) (redis, kafka []string, stop func() error,
 	return redis, []string{broker.Addr}, stop, nil
 }
 
+// createBeside creates a file that may take the place of the named one.
+func createBeside(name string) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+}
+
 // writeWhole writes a file, complete or not at all.
 func writeWhole(name, text string) error {
-	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	file, err := createBeside(name)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,13 +152,38 @@ func TestCompareRefuses(t *testing.T) {
 		"calibrate --spans 10 --servers start":                  "--spans 10 must be at least 1000",
 		"calibrate --servers begin":                             `servers "begin" is not one of`,
 		"calibrate --servers start --out main.go":               "main.go is there and is no calibration",
+		"calibrate --servers start --out testdata/no/x.yaml":    "--out testdata/no/x.yaml cannot be written",
+		"calibrate --servers start --out ..":                    "--out .. is a directory",
 		"compare steady --worlds virtual,fakes --costs main.go": "main.go:6:1: not valid YAML",
+		"compare steady --servers start --costs main.go":        "main.go:6:1: not valid YAML",
 	} {
 		t.Setenv("SLUICE_REDIS", "")
 		t.Setenv("SLUICE_KAFKA", "")
 		code, _, errs := call(strings.Fields(args)...)
 		if code != 2 || !strings.Contains(errs, want) {
 			t.Errorf("%s: exit code %d, want 2 and %q:\n%s", args, code, want, errs)
+		}
+	}
+}
+
+// TestServersThatAreNotThere: no flag of the command would help, and nothing is said to have begun.
+func TestServersThatAreNotThere(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for command, wrong := range map[string]string{
+		"calibrate --out " + filepath.Join(t.TempDir(), "costs.yaml"):                            "--even-if-used",
+		"compare " + scenarioFile(t, quick) + " --out " + filepath.Join(t.TempDir(), "compared"): "warm",
+	} {
+		args := append(strings.Fields(command), "--redis", nobody, "--kafka", nobody)
+		code, _, errs := call(args...)
+		if code != 1 || !strings.Contains(errs, nobody) || strings.Contains(errs, wrong) {
+			t.Errorf("%s: exit code %d, want 1 and an error without %q:\n%s", args, code, wrong, errs)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -67,16 +68,16 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 		return usageError{err}
 	}
 	var configs [2]harness.Config
-	stop, err := c.shareServers(s.Scenario)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
 	for i, world := range c.Worlds {
 		if configs[i], err = c.flagsOf(world).config(s, to.err); err != nil {
 			return err
 		}
 	}
+	stop, err := c.shareServers(s.Scenario, &configs)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	machine, err := c.machine(&configs)
 	if err != nil {
 		return err
@@ -143,18 +144,24 @@ func (c *compareCommand) counts(s scenarios.Scenario) error {
 	return nil
 }
 
-// shareServers starts the servers once for all runs, if no fault needs them to be a run's own, and
-// returns what stops them.
-func (c *compareCommand) shareServers(s scenarios.Scenario) (stop func() error, err error) {
+// shareServers starts the servers of world real once for all its runs, if no fault needs them to be a
+// run's own, and returns what stops them.
+func (c *compareCommand) shareServers(
+	s scenarios.Scenario, configs *[2]harness.Config,
+) (stop func() error, err error) {
 	none := func() error { return nil }
-	if c.Servers == "" || s.CheckFaults(real.World{Redis: []string{""}, Kafka: []string{""}}.Can) != nil {
+	at := slices.IndexFunc(configs[:], func(cfg harness.Config) bool {
+		w, ok := cfg.World.(real.World)
+		return ok && w.Servers != real.Given
+	})
+	if at < 0 || s.CheckFaults(real.World{Redis: []string{""}, Kafka: []string{""}}.Can) != nil {
 		return none, nil
 	}
 	redis, kafka, stop, err := startServers(real.Origin(c.Servers))
 	if err != nil {
 		return none, err
 	}
-	c.Servers, c.Redis, c.Kafka = "", redis, kafka
+	configs[at].World = real.World{Redis: redis, Kafka: kafka}
 	return stop, nil
 }
 
@@ -185,8 +192,7 @@ func (c *compareCommand) measure(
 	ctx context.Context, errs io.Writer, configs [2]harness.Config,
 ) ([]compare.Row, error) {
 	if w, ok := configs[1].World.(real.World); ok && w.Servers == real.Given {
-		fmt.Fprintln(errs, "a first run warms the servers up")
-		if _, err := c.one(ctx, errs, configs[1], c.Processes[0], 0); err != nil {
+		if _, err := c.one(ctx, errs, configs[1], c.Processes[0], 0, "to warm the servers up"); err != nil {
 			return nil, err
 		}
 	}
@@ -194,7 +200,8 @@ func (c *compareCommand) measure(
 	for _, processes := range c.Processes {
 		var predicted, measured []compare.Run
 		for repeat := range c.Repeat {
-			m, err := c.one(ctx, errs, configs[1], processes, repeat)
+			which := fmt.Sprintf("repeat %d of %d", repeat+1, c.Repeat)
+			m, err := c.one(ctx, errs, configs[1], processes, repeat, which)
 			if err != nil {
 				return nil, err
 			}
@@ -202,7 +209,7 @@ func (c *compareCommand) measure(
 			if !m.KeptUp && len(cfg.Scenario.Faults) == 0 {
 				cfg = withOthers(cfg, m.Others)
 			}
-			p, err := c.one(ctx, errs, cfg, processes, repeat)
+			p, err := c.one(ctx, errs, cfg, processes, repeat, which)
 			if err != nil {
 				return nil, err
 			}
@@ -213,9 +220,9 @@ func (c *compareCommand) measure(
 	return rows, nil
 }
 
-// one makes one run.
+// one makes one run, and tells of it and which it is when it is done.
 func (c *compareCommand) one(
-	ctx context.Context, errs io.Writer, cfg harness.Config, processes, repeat int,
+	ctx context.Context, errs io.Writer, cfg harness.Config, processes, repeat int, which string,
 ) (compare.Run, error) {
 	cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
 	cfg.Scenario.Seed += uint64(repeat)
@@ -237,8 +244,8 @@ func (c *compareCommand) one(
 	if run.Others > 0 {
 		beside = fmt.Sprintf("; others use %.1f cores", run.Others)
 	}
-	fmt.Fprintf(errs, "%s, repeat %d of %d, %s: %.0f spans/s, %s%s\n",
-		options.FormatCount(processes, "process"), repeat+1, c.Repeat, cfg.World.Name(),
+	fmt.Fprintf(errs, "%s, %s, %s: %.0f spans/s, %s%s\n",
+		options.FormatCount(processes, "process"), which, cfg.World.Name(),
 		outcome.Result.Throughput.SpansPerSecond, outcome.Result.Verdict, beside)
 	return run, nil
 }
@@ -297,10 +304,10 @@ func writeCompare(dir string, report *compare.Report) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	file, err := os.Create(filepath.Join(dir, fileCompare))
-	if err != nil {
+	var text strings.Builder
+	if err := reports.WriteJSON(&text, report); err != nil {
 		return err
 	}
-	return errors.Join(reports.WriteJSON(file, report), file.Close(),
+	return errors.Join(writeWhole(filepath.Join(dir, fileCompare), text.String()),
 		report.Chart().Save(dir, chartCompare))
 }

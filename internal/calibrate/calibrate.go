@@ -11,6 +11,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/kafkaio"
 	"sluice/internal/process"
+	"sluice/internal/wallclock"
 	"sluice/scenarios"
 	"sluice/sim"
 )
@@ -108,8 +109,7 @@ func (r *rig) repeat(ctx context.Context, c *collection) error {
 		if r.Progress != nil {
 			r.Progress(fmt.Sprintf("round %d of %d", round+1, 1+r.Repeats))
 		}
-		spans := r.Spans
-		one, err := r.round(ctx, spans)
+		one, err := r.round(ctx)
 		if err != nil {
 			return err
 		}
@@ -138,16 +138,7 @@ func (r *rig) rest(ctx context.Context, c *collection) error {
 	}
 	for range r.Repeats {
 		began := time.Now()
-		u, err := r.during(ctx, func() error {
-			timer := time.NewTimer(time.Second)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
+		u, err := r.during(ctx, func() error { return wallclock.Clock{}.Sleep(ctx, time.Second) })
 		if err != nil {
 			return err
 		}
@@ -163,10 +154,10 @@ type round struct {
 	*latencies
 }
 
-func (r *rig) round(ctx context.Context, spans int) (*round, error) {
+func (r *rig) round(ctx context.Context) (*round, error) {
 	one := &round{}
 	for _, s := range shapes() {
-		n := max(1, int(float64(spans)*s.share))
+		n := max(1, int(float64(r.Spans)*s.share))
 		st, err := r.stepByStep(ctx, s, n)
 		if err != nil {
 			return nil, err

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"sluice/internal/wallclock"
 )
 
 // ErrInUse means that others use a server, so that measuring would disturb them, and they the
@@ -36,12 +40,8 @@ func CheckUse(ctx context.Context, redis, kafka []string) error {
 	if err != nil {
 		return err
 	}
-	timer := time.NewTimer(watchFor)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := (wallclock.Clock{}).Sleep(ctx, watchFor); err != nil {
+		return err
 	}
 	after, err := lookAt(ctx, r, kadm.NewClient(k))
 	if err != nil {
@@ -77,11 +77,11 @@ func (s sight) signs(before sight) error {
 	if served := s.commands - before.commands; served > commandsMax {
 		found("redis", "it has served %d commands within %v", served, watchFor)
 	}
-	for group, n := range s.members {
-		found("kafka", "group %s has %d members", group, n)
+	for _, group := range slices.Sorted(maps.Keys(s.members)) {
+		found("kafka", "group %s has %d members", group, s.members[group])
 	}
-	for topic, end := range s.ends {
-		if grown := end - before.ends[topic]; grown > 0 {
+	for _, topic := range slices.Sorted(maps.Keys(s.ends)) {
+		if grown := s.ends[topic] - before.ends[topic]; grown > 0 {
 			found("kafka", "topic %s has grown by %d messages within %v", topic, grown, watchFor)
 		}
 	}
