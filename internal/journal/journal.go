@@ -272,11 +272,10 @@ func (j *Journal) Stage(at time.Time, by Who, stage string) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	key := by
-	if j.last[key] == stage {
+	if j.last[by] == stage {
 		return
 	}
-	j.last[key] = stage
+	j.last[by] = stage
 	if len(j.stages) >= stagesKept {
 		j.missed++
 		return
