@@ -125,8 +125,8 @@ func (c *Comparison) values() string {
 	return text
 }
 
-// tests says for how many tests p is corrected.
-func (c *Comparison) tests() string {
+// tested says for how many tests p is corrected.
+func (c *Comparison) tested() string {
 	if c.Tests == 0 {
 		return "nothing was tested"
 	}
@@ -187,7 +187,7 @@ func (c *Comparison) WriteText(w io.Writer) error {
 			return err
 		}
 	}
-	fmt.Fprintf(w, "(%s; %s)\n\n", c.values(), c.tests())
+	fmt.Fprintf(w, "(%s; %s)\n\n", c.values(), c.tested())
 	for _, j := range c.Judgements {
 		if j.Verdict != reports.Passed && j.Name != eventByEvent {
 			fmt.Fprintf(w, "%s: %s: %s\n", j.Verdict, j.Name, j.Detail)
