@@ -51,6 +51,24 @@ func (d runDirectory) open(to *streams) (p past, err error) {
 	return p, err
 }
 
+// openViolated reads the directory of a run in virtual time in which something was violated, and
+// returns what. If nothing was, so much is told of what was to be done.
+func openViolated(to *streams, dir, nothing string) (past, reports.Judgement, error) {
+	p, err := runDirectory{Dir: dir}.open(to)
+	if err != nil {
+		return p, reports.Judgement{}, err
+	}
+	why, failed := reports.First(p.result.Invariants, p.result.Expectations)
+	switch {
+	case p.result.World != (sim.World{}).Name():
+		err = usageError{fmt.Errorf("the run in %s is of world %s: elsewhere than in world %s no run "+
+			"can be had again", dir, p.result.World, sim.World{}.Name())}
+	case !failed || why.Verdict != reports.Violated:
+		err = usageError{fmt.Errorf("the run in %s is %s: %s", dir, p.result.Verdict, nothing)}
+	}
+	return p, why, err
+}
+
 // replayCommand is "simulate replay".
 type replayCommand struct {
 	runDirectory

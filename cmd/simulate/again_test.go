@@ -96,6 +96,8 @@ func TestShrink(t *testing.T) {
 	}{
 		{[]string{"shrink", passed}, "is passed: there is nothing to shrink"},
 		{[]string{"shrink", dir, "--runs", "0"}, "--runs must be 1 or more"},
+		{[]string{"shrink", dir, "--out", filepath.Join(dir, "none", "a.yaml")}, "--out: stat "},
+		{[]string{"certainty", passed}, "is passed: nothing in it became certain"},
 	} {
 		if code, _, errs := call(c.args...); code != judge.ExitUsage || !strings.Contains(errs, c.want) {
 			t.Errorf("%v: exit code %d, %q", c.args, code, errs)

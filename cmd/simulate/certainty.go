@@ -13,7 +13,6 @@ import (
 	"sluice/internal/shrink"
 	"sluice/internal/statusline"
 	"sluice/reports"
-	"sluice/sim"
 	"sluice/sim/kernel"
 )
 
@@ -27,18 +26,9 @@ type certaintyCommand struct {
 // Run finds when the run's failure became certain, and adds that to its report.
 func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 	defer kernel.Catch(&err)
-	p, err := runDirectory{Dir: c.Dir}.open(to)
+	p, why, err := openViolated(to, c.Dir, "nothing in it became certain")
 	if err != nil {
 		return err
-	}
-	why, failed := reports.First(p.result.Invariants, p.result.Expectations)
-	switch {
-	case p.result.World != (sim.World{}).Name():
-		return usageError{fmt.Errorf("the run in %s is of world %s: elsewhere than in world %s no run "+
-			"can be had again", c.Dir, p.result.World, sim.World{}.Name())}
-	case !failed || why.Verdict != reports.Violated:
-		return usageError{fmt.Errorf("the run in %s is %s: nothing in it became certain", c.Dir,
-			p.result.Verdict)}
 	}
 	find := certainty.Config{Seed: p.result.Seed, Runs: c.Runs, Moments: c.Moments,
 		Parallel: runtime.GOMAXPROCS(0), To: time.Hour}

@@ -52,7 +52,7 @@ func (c *diffCommand) Run(to *streams) error {
 		}
 		a.Notes = append(a.Notes, text)
 	}
-	o.Steady = steadyOf(a)
+	o.Steady = steadyOf(a, b)
 	comparison, err := diff.Compare(a, b, o)
 	if errors.Is(err, diff.ErrNothingInCommon) {
 		err = usageError{err}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/diff"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 )
@@ -59,6 +60,34 @@ func TestDiffOfRuns(t *testing.T) {
 	if !strings.Contains(out, "\n- ") || !strings.Contains(out, "\n+ ") ||
 		!strings.Contains(out, "worker 0 is starting") {
 		t.Errorf("the events around the first difference are not shown:\n%s", out)
+	}
+}
+
+// TestDiffOfOtherLoads: what is cut into batches is what both runs have of a steady load.
+func TestDiffOfOtherLoads(t *testing.T) {
+	path := scenarioFile(t, quick) // steady from 3 s on
+	long, short := results(t, "run", path, "--duration", "20s"), results(t, "run", path, "--duration", "9s")
+	for _, dirs := range [][]string{{long, short}, {short, long}} {
+		_, out, errs := call("diff", "--across", "--json", dirs[0], dirs[1])
+		var read struct {
+			Metrics []diff.Row `json:"metrics"`
+		}
+		if err := json.Unmarshal([]byte(out), &read); err != nil {
+			t.Fatalf("%v\n%s%s", err, out, errs)
+		}
+		batches := 0
+		for _, row := range read.Metrics {
+			if row.Batch == 0 {
+				continue
+			}
+			batches++
+			if most := 6 / row.Batch; float64(row.A.N) > most || float64(row.B.N) > most {
+				t.Errorf("%s has %d and %d batches of %v s, want %v at most", row.Name, row.A.N, row.B.N, row.Batch, most)
+			}
+		}
+		if batches == 0 {
+			t.Errorf("nothing is cut into batches:\n%s", out)
+		}
 	}
 }
 

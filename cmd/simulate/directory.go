@@ -237,12 +237,16 @@ func checkRuns(set diff.Set) error {
 	return nil
 }
 
-// steadyOf is the part of a scenario's run that is cut into batches; none if there is no scenario.
-func steadyOf(set diff.Set) diff.Steady {
-	if set.Scenario == nil {
+// steadyOf is the part of a run that is cut into batches, in which the load of both sets is steady;
+// none if a scenario is not known.
+func steadyOf(a, b diff.Set) diff.Steady {
+	if a.Scenario == nil || b.Scenario == nil {
 		return diff.Steady{}
 	}
-	return diff.Steady{From: capacity.Warmup(*set.Scenario), To: set.Scenario.Duration.Seconds()}
+	return diff.Steady{
+		From: max(capacity.Warmup(*a.Scenario), capacity.Warmup(*b.Scenario)),
+		To:   min(a.Scenario.Duration, b.Scenario.Duration).Seconds(),
+	}
 }
 
 // differencesText lists what differs.

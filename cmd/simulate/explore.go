@@ -58,8 +58,10 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 	if err := cfg.Validate(); err != nil {
 		return usageError{err}
 	}
-	if err := c.checkPage(); err != nil {
-		return err
+	if c.HTML != "" {
+		if err := checkFile("--html", c.HTML); err != nil {
+			return err
+		}
 	}
 	began := time.Now()
 	result, err := explore.Run(ctx, cfg)
@@ -82,19 +84,16 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 	return nil
 }
 
-// checkPage returns an error if the page could not be written when all is found.
-func (c *exploreCommand) checkPage() error {
-	if c.HTML == "" {
-		return nil
-	}
-	switch info, err := os.Stat(c.HTML); {
+// checkFile returns an error if the file of a flag could not be written once all is found.
+func checkFile(flag, path string) error {
+	switch info, err := os.Stat(path); {
 	case err == nil && info.IsDir():
-		return usageError{fmt.Errorf("--html %s is a directory: name a file", c.HTML)}
+		return usageError{fmt.Errorf("%s %s is a directory: name a file", flag, path)}
 	case err != nil && !errors.Is(err, os.ErrNotExist):
-		return usageError{fmt.Errorf("--html: %w", err)}
+		return usageError{fmt.Errorf("%s: %w", flag, err)}
 	}
-	if _, err := os.Stat(filepath.Dir(c.HTML)); err != nil {
-		return usageError{fmt.Errorf("--html: %w", err)}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return usageError{fmt.Errorf("%s: %w", flag, err)}
 	}
 	return nil
 }

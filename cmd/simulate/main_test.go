@@ -66,6 +66,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", "hang", "--duration", "2s"}, "after the load has ended"},
 		{[]string{"run", "hang", "--rate", "20/s"}, "write constant 20/s"},
 		{[]string{"run", "hang", "--seeds", "1..2", "--seed", "3"}, "exclude each other"},
+		{[]string{"run", "hang", "--seeds", "0..18446744073709551615"}, "too many: 1000000000 at most"},
+		{[]string{"run", "hang", "--defect", "nope"}, "unknown defect \"nope\"; see simulate list defects\n"},
+		{[]string{"explore", "nope"}, "unknown preset \"nope\"; known: protocol, commit, rebalance, supervisor\n"},
 		{[]string{"capacity", "steady", "--target", "100/s", "--headroom", "30"}, "30 is 3000 %: write 30% or 0.3"},
 		{[]string{"run", "hang", "--set", "faults=[]"}, "\n--no-faults leaves"},
 		{[]string{"run", "hang", "--defect", "kill-skiped"}, "did you mean kill-skipped?"},
@@ -218,6 +221,32 @@ func TestNoRoomForResults(t *testing.T) {
 			!strings.Contains(errs, "file name too long") {
 			t.Errorf("%v: exit code %d, %q, %q", args, code, out, errs)
 		}
+	}
+}
+
+// TestSeedsVerdictOutlastsItsPicture: a picture that cannot be drawn takes no verdict along; that it is
+// missing is an error of its own only if all passed.
+func TestSeedsVerdictOutlastsItsPicture(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, coverageFile+".svg"), 0o755); err != nil { // in its place
+		t.Fatal(err)
+	}
+	for expectations, want := range map[string]int{
+		"": judge.ExitEnvironment, "expectations: {freshness_p99_max: 1ms}\n": judge.ExitExpectation,
+	} {
+		code, out, errs := call("run", scenarioFile(t, quick+expectations), "--seeds", "3..3", "--out", dir)
+		if code != want || !strings.Contains(out, "1 of 1 runs") || !strings.Contains(errs, "draw "+dir) {
+			t.Errorf("%q: exit code %d, want %d\n%s%s", expectations, code, want, out, errs)
+		}
+	}
+}
+
+// TestSeedsOfTheEnd: the greatest seed is a seed, too.
+func TestSeedsOfTheEnd(t *testing.T) {
+	const last = "18446744073709551615"
+	code, out, errs := call("run", scenarioFile(t, quick), "--seeds", last+".."+last)
+	if code != judge.ExitPassed || !strings.Contains(out, "1 of 1 runs") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
 

@@ -35,9 +35,15 @@ func (r *seedRange) UnmarshalText(text []byte) error {
 	if err := errors.Join(err1, err2); err != nil || a > b {
 		return fmt.Errorf("seeds %q are not a range: write 1..1000", text)
 	}
+	if b-a >= seedsMax {
+		return fmt.Errorf("seeds %q are too many: %d at most", text, seedsMax)
+	}
 	*r = seedRange{a, b}
 	return nil
 }
+
+// seedsMax is how many seeds a range has at most: more than anybody waits for.
+const seedsMax = 1_000_000_000
 
 // count returns how many seeds it has.
 func (r seedRange) count() int { return int(r.to - r.from + 1) }
@@ -112,12 +118,15 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 			}
 		})
 	}
-	for seed := c.Seeds.from; seed <= c.Seeds.to && ctx.Err() == nil; seed++ {
+	for i := range c.Seeds.count() {
 		for _, of := range tallies {
 			select {
-			case jobs <- job{of, seed}:
+			case jobs <- job{of, c.Seeds.from + uint64(i)}:
 			case <-ctx.Done():
 			}
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	close(jobs)
@@ -283,18 +292,26 @@ func (c *runCommand) report(
 	}
 	err := write(to.out)
 	if c.Out != "" {
-		if made := os.MkdirAll(c.Out, 0o755); made != nil {
-			return made
-		}
-		chart := table.Coverage.Chart(harness.CoverageStages())
-		if drawn := chart.Save(c.Out, coverageFile); drawn != nil {
-			return fmt.Errorf("draw %s: %w", filepath.Join(c.Out, coverageFile), drawn)
+		if drawn := c.draw(covered); drawn != nil {
+			fmt.Fprintln(to.err, "simulate:", drawn)
+			err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 		}
 	}
-	if err == nil && code != judge.ExitPassed {
+	if code != judge.ExitPassed {
 		err = exitError(code)
 	}
 	return err
+}
+
+// draw draws what was covered into the directory of the results.
+func (c *runCommand) draw(covered reports.Coverage) error {
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return err
+	}
+	if err := covered.Chart(harness.CoverageStages()).Save(c.Out, coverageFile); err != nil {
+		return fmt.Errorf("draw %s: %w", filepath.Join(c.Out, coverageFile), err)
+	}
+	return nil
 }
 
 func (s seedsTable) writeText(w io.Writer) error {

@@ -14,7 +14,6 @@ import (
 	"sluice/internal/shrink"
 	"sluice/internal/statusline"
 	"sluice/reports"
-	"sluice/sim"
 	"sluice/sim/kernel"
 )
 
@@ -27,20 +26,16 @@ type shrinkCommand struct {
 
 // Run shrinks the run's scenario, and writes the rest.
 func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
-	p, err := runDirectory{Dir: c.Dir}.open(to)
+	p, why, err := openViolated(to, c.Dir, "there is nothing to shrink")
 	if err != nil {
 		return err
 	}
-	why, failed := reports.First(p.result.Invariants, p.result.Expectations)
-	switch {
-	case p.result.World != (sim.World{}).Name():
-		return usageError{fmt.Errorf("the run in %s is of world %s: elsewhere than in world %s no run "+
-			"can be had again", c.Dir, p.result.World, sim.World{}.Name())}
-	case !failed || why.Verdict != reports.Violated:
-		return usageError{fmt.Errorf("the run in %s is %s: there is nothing to shrink", c.Dir,
-			p.result.Verdict)}
-	case c.Runs < 1:
+	if c.Runs < 1 {
 		return usageError{errors.New("--runs must be 1 or more")}
+	}
+	file := cmp.Or(c.Out, filepath.Join(c.Dir, "shrunk.yaml"))
+	if err := checkFile("--out", file); err != nil {
+		return err
 	}
 	small, found := c.shrink(ctx, to, p, why.Name)
 	if !found {
@@ -48,7 +43,6 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 			why.Name)
 		return exitError(judge.ExitNotDeterministic)
 	}
-	file := cmp.Or(c.Out, filepath.Join(c.Dir, "shrunk.yaml"))
 	if err := os.WriteFile(file, []byte(small.Scenario.Brief()), 0o644); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@
 package defects
 
 import (
+	"cmp"
 	"fmt"
 
 	"sluice/consumer"
@@ -66,7 +67,8 @@ func Find(name string) (Defect, error) {
 		}
 		names = append(names, d.Name)
 	}
-	return Defect{}, fmt.Errorf("unknown defect %q%s", name, options.Hint(name, names))
+	return Defect{}, fmt.Errorf("unknown defect %q%s", name,
+		cmp.Or(options.DidYouMean(name, names), "; see simulate list defects"))
 }
 
 // MarshalText returns the name.

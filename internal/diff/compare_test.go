@@ -325,10 +325,19 @@ func TestForms(t *testing.T) {
 		!strings.Contains(text.String(), want) {
 		t.Errorf("text is\n%s", &text)
 	}
+	if !strings.Contains(text.String(), "; p is corrected for 2 tests)") {
+		t.Errorf("the tests are not counted in\n%s", &text)
+	}
 	if !strings.HasPrefix(markdown.String(), "### simulate diff: worse: redis\\_time &lt;= +5%\n") ||
 		!strings.Contains(markdown.String(), "**violated**: `redis_time <= +5%`: "+want) ||
 		!strings.Contains(markdown.String(), "- A: a&lt;b>&: 8 runs") {
 		t.Errorf("markdown is\n%s", &markdown)
+	}
+	var untested bytes.Buffer
+	level := compare(t, setOf(RedisTime, near(10, 0.02, 8)...), setOf(RedisTime, near(11, 0.02, 8)...),
+		usual("redis_time <= 20us"))
+	if err := level.WriteText(&untested); err != nil || !strings.Contains(untested.String(), "; nothing was tested)") {
+		t.Errorf("%v, without a test the text is\n%s", err, &untested)
 	}
 	var suite testSuite
 	if err := xml.Unmarshal(junit.Bytes(), &suite); err != nil {

@@ -3,7 +3,7 @@
 //
 // A figure of a set is a sample: one value per repeat. What a single run has of it within itself is
 // correlated, so it is cut into batches that are long enough to be independent, and the mean of each
-// is a value (see Batches).
+// is a value (see batches).
 //
 // Two samples are compared by the shift between them (Hodges and Lehmann's estimate with its exact
 // interval), and by two tests: Mann and Whitney's rank test, which sees a shift, and Kolmogorov and

@@ -39,7 +39,7 @@ func (c *Comparison) WriteMarkdown(w io.Writer) error {
 	for i := range c.Rows {
 		line("| %s | %s |", c.Rows[i].Group, escape(strings.Join(c.Rows[i].cells(), " | ")))
 	}
-	line("\n%s; p is corrected for %d tests.\n\n</details>", c.values(), c.Tests)
+	line("\n%s; %s.\n\n</details>", c.values(), c.tested())
 	_, err := io.WriteString(w, text.String())
 	return err
 }

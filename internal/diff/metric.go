@@ -22,7 +22,7 @@ type Metric struct {
 	// Unit of its values: spans/s, s, us/span, B, spans, or none for counts.
 	Unit   string `json:"unit"`
 	Better Better `json:"better"`
-	// ZeroUnknown is true if 0 means that the value is not known.
+	// zeroUnknown is true if 0 means that the value is not known.
 	zeroUnknown bool
 }
 

@@ -125,6 +125,14 @@ func (c *Comparison) values() string {
 	return text
 }
 
+// tested says for how many tests p is corrected.
+func (c *Comparison) tested() string {
+	if c.Tests == 0 {
+		return "nothing was tested"
+	}
+	return "p is corrected for " + count(c.Tests, "test")
+}
+
 // note says what else a reader must know.
 func (c *Comparison) note() {
 	if c.A.Version != c.B.Version {
@@ -179,7 +187,7 @@ func (c *Comparison) WriteText(w io.Writer) error {
 			return err
 		}
 	}
-	fmt.Fprintf(w, "(%s; p is corrected for %d tests)\n\n", c.values(), c.Tests)
+	fmt.Fprintf(w, "(%s; %s)\n\n", c.values(), c.tested())
 	for _, j := range c.Judgements {
 		if j.Verdict != reports.Passed && j.Name != eventByEvent {
 			fmt.Fprintf(w, "%s: %s: %s\n", j.Verdict, j.Name, j.Detail)

@@ -132,7 +132,7 @@ func pageOf(o *judge.Outcome, timeline reports.Timeline) reports.Page {
 func replaceFile(dir, name string, write func(io.Writer) error) error {
 	fresh := "." + name + ".new"
 	if err := writeFile(dir, fresh, write); err != nil {
-		return errors.Join(err, os.Remove(filepath.Join(dir, fresh)))
+		return err
 	}
 	return os.Rename(filepath.Join(dir, fresh), filepath.Join(dir, name))
 }

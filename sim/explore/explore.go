@@ -69,8 +69,7 @@ func (c Config) Validate() error {
 	for _, p := range Presets() {
 		names = append(names, p.Name)
 	}
-	f.When(!slices.Contains(names, c.Preset), "preset %q is not one of %s%s", c.Preset,
-		strings.Join(names, ", "), options.Hint(c.Preset, names))
+	f.When(!slices.Contains(names, c.Preset), "unknown preset %q%s", c.Preset, options.Hint(c.Preset, names))
 	f.When(c.StatesMax < 0, "%d states at most: want 1 or more, or 0 for all", c.StatesMax)
 	f.When(c.Seeds < 0, "%d seeds: want 0 or more", c.Seeds)
 	f.When(c.Seeds > 0 && c.Independence, "random runs take every order of steps: compare them with a "+
@@ -87,7 +86,7 @@ type Cell struct{ Fault, Stage string }
 // Result is what a search has found.
 type Result struct {
 	Config Config
-	// Generated counts the successors that were looked at, Distinct the states.
+	// Generated counts the beginnings and the successors that were looked at, Distinct the states.
 	Generated, Distinct, Depth int
 	// Symmetric counts the states that those which were kept stand for, themselves included.
 	Symmetric int

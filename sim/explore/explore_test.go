@@ -238,6 +238,10 @@ func TestSearchEndsEarly(t *testing.T) {
 	if r := run(t, c); r.Exhausted || r.Distinct < 100 || r.Distinct > 200 {
 		t.Errorf("exhausted %v after %d states, want to end after 100", r.Exhausted, r.Distinct)
 	}
+	c.StatesMax = 1
+	if r := run(t, c); r.Generated < r.Distinct {
+		t.Errorf("%d states are distinct of %d that were generated", r.Distinct, r.Generated)
+	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	r, err := Run(ended, DefaultConfig("protocol"))

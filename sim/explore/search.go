@@ -49,6 +49,7 @@ func newSearch(w world, statesMax int) *search {
 // run searches until the space is exhausted, something is wrong, or a bound is reached.
 func (f *search) run(ctx context.Context, progress func(distinct, depth int)) {
 	for _, s := range f.world.first() {
+		f.generated++
 		f.reach(s, -1, move{})
 	}
 	for len(f.frontier) > 0 && f.wrong == "" {

@@ -1,0 +1,74 @@
+package diff
+
+// test makes the tests of all rows that are judged and can have a result, and corrects them for
+// their number. A row that cannot, whatever its values are, costs the others nothing: Tarone, A
+// Modified Bonferroni Method for Discrete Data, 1990.
+func (c *Comparison) test() {
+	var ps []float64
+	var of []*float64
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		row.Certain = row.constants()
+		if !row.judged || row.Certain || row.equal() || leastP(row.A.N, row.B.N) > c.Alpha {
+			continue
+		}
+		row.Ranks, row.Shape = rankTest(row.A.Values, row.B.Values), shapeTest(row.A.Values, row.B.Values)
+		ps = append(ps, row.Ranks, row.Shape)
+		of = append(of, &row.Ranks, &row.Shape)
+	}
+	c.Tests = len(ps)
+	for i, p := range correct(ps) {
+		*of[i] = p
+	}
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		row.split = row.Shape <= c.Alpha
+		row.Certain = row.Certain || row.split || row.Ranks <= c.Alpha
+	}
+}
+
+// needed is how many values each side must have for a difference of any row to be certain.
+func (c *Comparison) needed() int {
+	tests, n := 0, 2
+	for i := range c.Rows {
+		if row := &c.Rows[i]; row.judged && !row.constants() && !row.equal() {
+			tests += 2
+		}
+	}
+	for leastP(n, n)*float64(tests) > c.Alpha {
+		n++
+	}
+	return n
+}
+
+// find says what was found of each row.
+func (c *Comparison) find() {
+	least := c.LeastEffect
+	tests := float64(max(c.Tests, 1))
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		up := row.beyond(true, least, row.share)
+		down := row.beyond(false, least, row.share)
+		within := row.Interval != nil && max(row.share(row.Interval.High), -row.share(row.Interval.Low)) <= least
+		switch {
+		case row.equal():
+			row.Finding = FoundSame
+		case row.Certain && row.Better == Neither && (up || down):
+			row.Finding = FoundOther
+		case row.Certain && (up && row.Better == Lower || down && row.Better == Higher):
+			row.Finding = FoundWorse
+		case row.Certain && (up || down):
+			row.Finding = FoundBetter
+		case row.Certain:
+			row.Finding = FoundSmall
+		case within:
+			row.Finding = FoundSame
+		case !row.judged:
+			row.Finding = FoundNone
+		case leastP(row.A.N, row.B.N)*tests > c.Alpha:
+			row.Finding = FoundTooFew
+		default:
+			row.Finding = FoundUnclear
+		}
+	}
+}

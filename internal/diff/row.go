@@ -1,0 +1,99 @@
+package diff
+
+import (
+	"math"
+	"slices"
+)
+
+// Finding is what was found of one figure.
+type Finding string
+
+// The findings.
+const (
+	// FoundSame: the interval of the change lies within the least effect, or the values are equal.
+	FoundSame Finding = "same"
+	// FoundWorse, FoundBetter and FoundOther (of figures that are neither): a difference that is
+	// certain, and matters.
+	FoundWorse  Finding = "worse"
+	FoundBetter Finding = "better"
+	FoundOther  Finding = "differs"
+	// FoundSmall: a difference that is certain, and does not matter.
+	FoundSmall Finding = "differs little"
+	// FoundUnclear: no difference was found, but one that matters cannot be excluded.
+	FoundUnclear Finding = "unclear"
+	// FoundTooFew: there are so few values that no difference could be certain.
+	FoundTooFew Finding = "too few values"
+	// FoundNone: rules are given, and none is about a change of this figure; or it only says what was
+	// asked for.
+	FoundNone Finding = "not judged"
+)
+
+// Side is a figure of one set.
+type Side struct {
+	N      int       `json:"n"`
+	Median float64   `json:"median"`
+	Values []float64 `json:"values"`
+}
+
+// Row is a figure of both sets.
+type Row struct {
+	Group string `json:"group,omitempty"`
+	Metric
+	A Side `json:"a"`
+	B Side `json:"b"`
+	// Batch is how long the batches of a single run are, in seconds; 0 if each value is a run's.
+	Batch float64 `json:"batch_seconds,omitempty"`
+	// Shift is by how much B is greater, in the metric's unit, with its interval of 95 %: nil if there
+	// are too few values for one.
+	Shift    float64   `json:"shift"`
+	Interval *Interval `json:"interval"`
+	// Up and Down are how far B's quantiles lie above and below A's, on average.
+	Up   float64 `json:"up"`
+	Down float64 `json:"down"`
+	// Ranks and Shape are the corrected p of both tests; 1 if they were not made.
+	Ranks float64 `json:"p_rank"`
+	Shape float64 `json:"p_shape"`
+	// Certain is true if a test found a difference, or if both sets are constant, and differ.
+	Certain bool    `json:"certain"`
+	Finding Finding `json:"finding"`
+	// judged is false if rules are given, and none is about a change of this.
+	judged bool
+	// split is true if the test of the shape found the difference.
+	split bool
+}
+
+// constantMin is how many equal values make a set constant.
+const constantMin = 3
+
+// equal tells whether both sets have the same values.
+func (r *Row) equal() bool {
+	return slices.Equal(slices.Sorted(slices.Values(r.A.Values)), slices.Sorted(slices.Values(r.B.Values))) ||
+		constant(slices.Concat(r.A.Values, r.B.Values))
+}
+
+// constants tells whether each set has only one value, and they differ.
+func (r *Row) constants() bool {
+	return min(r.A.N, r.B.N) >= constantMin && constant(r.A.Values) && constant(r.B.Values) && !r.equal()
+}
+
+// share is a change as a share of A's median: infinite if that is 0.
+func (r *Row) share(change float64) float64 {
+	if change == 0 {
+		return 0
+	}
+	return change / math.Abs(r.A.Median)
+}
+
+// beyond tells whether the difference goes beyond a bound, up or down, of the change that of gives. A
+// set that was split in two has moved on one side by what its tail has, though its median has not.
+func (r *Row) beyond(up bool, bound float64, of func(change float64) float64) bool {
+	sign, tail := 1.0, r.Up
+	if !up {
+		sign, tail = -1, r.Down
+	}
+	bound = math.Abs(bound)
+	if of(sign*r.Shift) > bound {
+		return true
+	}
+	return r.split && of(tail) > bound
+}

@@ -1,0 +1,199 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+
+	"sluice/internal/judge"
+	"sluice/internal/options"
+	"sluice/reports"
+)
+
+// judge applies the rules and sums up.
+func (c *Comparison) judge() {
+	c.judgeEvents()
+	c.judgeVerdicts()
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		if r, ok := implied(row.Metric, c.LeastEffect); ok && len(c.Rules) == 0 {
+			if row.Finding == FoundTooFew {
+				continue // the row says so
+			}
+			c.Judgements = append(c.Judgements, c.apply(r, row))
+		}
+	}
+	for _, r := range c.Rules {
+		applied := false
+		for i := range c.Rows {
+			if row := &c.Rows[i]; row.Metric == r.Metric {
+				c.Judgements = append(c.Judgements, c.apply(r, row))
+				applied = true
+			}
+		}
+		if !applied {
+			c.Judgements = append(c.Judgements, reports.Judgement{Name: r.Written,
+				Verdict: reports.Unknown, Detail: "it is not known in both sets"})
+		}
+	}
+	c.sumUp()
+}
+
+// apply judges a row by a rule.
+func (c *Comparison) apply(r Rule, row *Row) reports.Judgement {
+	j := reports.Judgement{Name: r.Written, Verdict: reports.Passed, Detail: row.detail()}
+	if row.Group != "" {
+		j.Name = row.Group + ": " + j.Name
+	}
+	switch r.Kind {
+	case BoundLevel:
+		if r.Most && row.B.Median > r.Value || !r.Most && row.B.Median < r.Value {
+			j.Verdict = reports.Violated
+		}
+		return j
+	case BoundChange:
+		if row.Certain && row.beyond(r.Most, r.Value, func(v float64) float64 { return v }) {
+			j.Verdict = reports.Violated
+		}
+	case BoundShare:
+		if row.Certain && row.beyond(r.Most, r.Value, row.share) {
+			j.Verdict = reports.Violated
+		}
+	}
+	switch {
+	case row.Finding == FoundTooFew:
+		j.Verdict = reports.Unknown
+		j.Detail += fmt.Sprintf("; to be certain, it takes %d values on each side", c.needed())
+	case j.Verdict == reports.Violated && r.Implied && row.Batch > 0 && !(c.A.Virtual && c.B.Virtual):
+		j.Verdict = reports.Unknown
+		j.Detail += "; with one run on each side, nothing tells what the program did from what the machine did"
+	}
+	return j
+}
+
+// eventByEvent is the judgement that virtual runs of the same scenario and seed are the same.
+const eventByEvent = "event by event"
+
+// judgeEvents: of several runs, the figures decide; a single one that is not the same is another.
+func (c *Comparison) judgeEvents() {
+	if c.Pairs == 0 || c.FiguresOnly || !single(c.A.Runs, c.B.Runs) {
+		return
+	}
+	j := reports.Judgement{Name: eventByEvent, Verdict: reports.Passed,
+		Detail: fmt.Sprintf("%d of %s of the same seed the same", c.Same, count(c.Pairs, "pair"))}
+	if c.First != nil {
+		j.Verdict = reports.Violated
+		j.Detail = fmt.Sprintf("seed %d: %s", c.FirstSeed, c.First.Brief())
+	}
+	c.Judgements = append(c.Judgements, j)
+}
+
+// judgeVerdicts: B may have no run that violates safety or liveness if A has none as grave, and some
+// run of B must pass if all of A do, whatever the figures say. How many do not pass is a figure, too.
+func (c *Comparison) judgeVerdicts() {
+	gravest, passed := [2]int{}, [2]int{}
+	reason, known := "", false
+	for i, set := range []Set{c.A, c.B} {
+		for _, r := range set.Runs {
+			known = known || r.Verdict != ""
+			code := codeOf(r.Verdict)
+			if code == judge.ExitPassed {
+				passed[i]++
+			}
+			if judge.Graver(gravest[i], code) != gravest[i] {
+				gravest[i] = code
+				if i == 1 {
+					reason = r.Reason
+				}
+			}
+		}
+	}
+	if !known {
+		return
+	}
+	j := reports.Judgement{Name: "verdict of the runs", Verdict: reports.Passed,
+		Detail: fmt.Sprintf("%d of %d passed, and then %d of %d", passed[0], len(c.A.Runs), passed[1],
+			len(c.B.Runs))}
+	violates := gravest[1] == judge.ExitSafety || gravest[1] == judge.ExitLiveness
+	if violates && judge.Graver(gravest[0], gravest[1]) != gravest[0] ||
+		passed[0] == len(c.A.Runs) && passed[1] == 0 {
+		j.Verdict = reports.Violated
+		j.Detail += "; " + judge.Verdicts[gravest[1]]
+		if reason != "" {
+			j.Detail += ": " + reason
+		}
+	}
+	c.Judgements = append(c.Judgements, j)
+}
+
+// codeOf is the exit code of a run's verdict; that of unknown if it is no such verdict.
+func codeOf(verdict string) int {
+	for code, name := range judge.Verdicts { //order-free: names are different
+		if name == verdict {
+			return code
+		}
+	}
+	return judge.ExitUnknown
+}
+
+func (c *Comparison) sumUp() {
+	of := func(verdict reports.Verdict) []string {
+		var names []string
+		for _, j := range c.Judgements {
+			if j.Verdict == verdict && j.Name != eventByEvent {
+				names = append(names, j.Name)
+			}
+		}
+		return names
+	}
+	parted := slices.ContainsFunc(c.Judgements, func(j reports.Judgement) bool {
+		return j.Name == eventByEvent && j.Verdict == reports.Violated
+	})
+	switch violated, unknown := of(reports.Violated), of(reports.Unknown); {
+	case len(violated) > 0:
+		c.Code, c.Verdict = judge.ExitExpectation, "worse: "+list(violated)
+	case parted:
+		c.Code, c.Verdict = judge.ExitNotDeterministic, "not the same; "+c.First.where()
+	case len(unknown) > 0:
+		c.Code, c.Verdict = judge.ExitUnknown, "unknown: "+list(unknown)
+	case c.blind():
+		c.Code, c.Verdict = judge.ExitUnknown, fmt.Sprintf("unknown: there are too few values to be "+
+			"certain of any difference; it takes %d on each side", c.needed())
+	case c.identical():
+		c.Verdict = "the same, event by event"
+	default:
+		c.Verdict = "no difference that matters"
+		if n := c.unclear(); n > 0 {
+			c.Verdict += fmt.Sprintf("; unclear of %s, see the intervals", options.FormatCount(n, "metric"))
+		}
+	}
+}
+
+// unclear counts the metrics of which a difference that matters may hide.
+func (c *Comparison) unclear() (n int) {
+	for _, row := range c.Rows {
+		if row.Finding == FoundUnclear {
+			n++
+		}
+	}
+	return n
+}
+
+// identical tells whether every run of both sets is the same, event by event, as one of the other.
+func (c *Comparison) identical() bool {
+	return c.Pairs > 0 && c.Same == c.Pairs && c.Pairs == len(c.A.Runs) && c.Pairs == len(c.B.Runs)
+}
+
+// blind tells whether figures differ, and of none of them could the difference be certain.
+func (c *Comparison) blind() bool {
+	differ := false
+	for i := range c.Rows {
+		switch row := &c.Rows[i]; {
+		case !row.judged || row.equal():
+		case row.Finding == FoundTooFew:
+			differ = true
+		default:
+			return false
+		}
+	}
+	return differ
+}

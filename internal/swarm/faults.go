@@ -1,0 +1,114 @@
+package swarm
+
+import (
+	"time"
+
+	"sluice/scenarios"
+)
+
+// faults draws those of the scenario: of the kinds that are on, as many as the size allows. What
+// cannot happen in the scenario is left out.
+func (d *drawer) faults() {
+	type kind struct {
+		use    scenarios.Usage
+		target scenarios.TargetKind
+	}
+	var on []kind
+	for _, use := range scenarios.Uses() {
+		for _, target := range use.Targets {
+			if d.Float64() < onShare {
+				on = append(on, kind{use, target})
+			}
+		}
+	}
+	for range d.IntN(2 + d.size/faultsPerSize) {
+		if len(on) == 0 {
+			return
+		}
+		k := pick(d.Rand, on)
+		f := d.fault(&k.use, k.target)
+		with := d.s
+		with.Faults = append(with.Faults[:len(with.Faults):len(with.Faults)], f)
+		if with.Validate() == nil && with.CheckFaults(d.can) == nil {
+			d.s = with
+		}
+	}
+}
+
+const (
+	// clusterShare is the share of cases in which Redis is a cluster of so many nodes, if it suffers at
+	// all.
+	clusterShare = 0.2
+	nodes        = 3
+	// onShare is the share of the kinds of fault that are on.
+	onShare = 0.5
+	// faultsPerSize is by how much the size must grow for one more fault.
+	faultsPerSize = 15
+	// lengthMax is how long a fault lasts at most: time-outs must be longer than outages, which is the
+	// operator's business.
+	lengthMax = 3 * time.Second
+)
+
+// fault draws one of a kind.
+func (d *drawer) fault(use *scenarios.Usage, target scenarios.TargetKind) scenarios.Fault {
+	f := scenarios.Fault{Verb: use.Verb, When: d.moment(), Target: scenarios.Target{Kind: target}}
+	switch target {
+	case scenarios.TargetWorker:
+		f.Target.N = d.IntN(d.s.Topology.Workers())
+	case scenarios.TargetPartition:
+		f.Target.N = d.IntN(d.s.Topology.Partitions)
+	case scenarios.TargetRedis:
+		f.Target.N = scenarios.AllNodes
+		// What a node that is wiped has held of shards is missed by what other nodes hold of traces, which
+		// nobody names any more: that is a limit of the program.
+		if d.cluster && use.Verb != scenarios.VerbWipe {
+			f.Target.N = d.IntN(nodes)
+		}
+	}
+	if use.Takes(scenarios.TakesDirection) {
+		f.Direction = pick(d.Rand, []scenarios.Direction{scenarios.BothDirections, scenarios.Requests,
+			scenarios.Answers})
+	}
+	if use.Takes(scenarios.TakesBy) {
+		f.By = d.between(50*time.Millisecond, 300*time.Millisecond)
+		switch use.Verb {
+		case scenarios.VerbSlowStart:
+			f.By = d.between(500*time.Millisecond, 3*time.Second)
+		case scenarios.VerbJump:
+			f.By = pick(d.Rand, []time.Duration{-1, 1}) * d.between(time.Second, 40*time.Second)
+		}
+	}
+	if use.Takes(scenarios.TakesTo) {
+		f.To = pick(d.Rand, throttles)
+	}
+	if use.Takes(scenarios.TakesFor) || use.Takes(scenarios.TakesMaybeFor) && d.Float64() < 0.7 {
+		f.For = d.between(100*time.Millisecond, lengthMax)
+	}
+	return f
+}
+
+// moment draws when a fault happens.
+func (d *drawer) moment() scenarios.Moment {
+	at := d.between(0, d.s.Duration-time.Millisecond)
+	every := d.between(time.Second, 5*time.Second)
+	worker := d.IntN(d.s.Topology.Workers())
+	switch p := d.Float64(); {
+	case p < 0.25:
+		if d.Float64() < 0.3 {
+			worker = scenarios.OfConsumer
+		}
+		return scenarios.Moment{Kind: scenarios.MomentStage, Worker: worker,
+			Stage: pick(d.Rand, scenarios.Stages(worker)), At: at / 2}
+	case p < 0.5:
+		return scenarios.Moment{Kind: scenarios.MomentAt, At: at}
+	case p < 0.65:
+		return scenarios.Moment{Kind: scenarios.MomentRandomly, At: at, Every: every}
+	case p < 0.75:
+		return scenarios.Moment{Kind: scenarios.MomentEvery, At: at, Every: every}
+	case p < 0.85:
+		return scenarios.Moment{Kind: scenarios.MomentSent, Spans: 1 + d.Int64N(d.s.Pacer().Total())}
+	case p < 0.95:
+		return scenarios.Moment{Kind: scenarios.MomentFlushed, Spans: 1 + d.Int64N(d.s.Pacer().Total())}
+	}
+	return scenarios.Moment{Kind: scenarios.MomentRestarted, Worker: worker}
+}
