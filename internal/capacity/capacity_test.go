@@ -330,10 +330,10 @@ func TestReport(t *testing.T) {
 			"does not exclude that more than 8", Recommended{8, 8, 8, true}},
 		{"one", 10000, grows, "1 process carries 10,000 spans/s", "Run 1 process", Recommended{1, 1, 1, false}},
 		{"more", 200000, grows, "No recommendation: no measured count carries 260,000 spans/s: the best is 140,000 with 8 " +
-			"processes, limited by worker CPU.", "measure more processes", Recommended{}},
+			"processes, limited by worker CPU.", "Measure more processes", Recommended{}},
 		{"redis", 200000, points(RedisThread, 20000, 39000, 60000, 60000), "limited by the Redis thread",
-			"more processes do not help", Recommended{}},
-		{"no target", 0, points(Cores, 20000, 39000), "the cores of the host limit from 1 on.", "", Recommended{}},
+			"More processes do not help", Recommended{}},
+		{"no target", 0, points(Cores, 20000, 39000), "The cores of the host limit from 1 on.", "", Recommended{}},
 	} {
 		r := NewReport("steady", "virtual", c.target, 0.3, c.points)
 		if r.Refused != "" {
@@ -437,5 +437,8 @@ func TestDocument(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}
+	}
+	if strings.Contains(text.String(), "e+0") {
+		t.Errorf("a number has an exponent:\n%s", text.String())
 	}
 }
