@@ -176,7 +176,7 @@ func (c *capacityCommand) measure(
 	defer line.Clear()
 	const least = 10 // spans per second
 	plan := capacity.Plan{
-		Counts: c.Processes, CountMax: cfg.Scenario.Topology.Partitions, Repeat: c.Repeat, Side: 1,
+		Counts: c.Processes, CountMax: cfg.Scenario.Topology.Partitions, Repeat: c.Repeat, Side: side(cfg.World),
 		Least: least, Most: float64(c.Most), Precision: float64(c.Precision),
 		Need: float64(c.Target) * (1 + float64(c.Headroom)),
 		Found: func(p capacity.Point) {
@@ -188,9 +188,6 @@ func (c *capacityCommand) measure(
 		},
 	}
 	plan.Start = max(least, float64(cfg.Scenario.Workload.Rate.Peak()), plan.Need)
-	if _, ok := cfg.World.(sim.World); ok { // on the wall clock, runs would disturb each other
-		plan.Side = runtime.GOMAXPROCS(0)
-	}
 	return plan.Measure(ctx)
 }
 
@@ -198,13 +195,29 @@ func (c *capacityCommand) measure(
 func (c *capacityCommand) probe(
 	ctx context.Context, line *statusline.Line, cfg harness.Config, jobs []capacity.Job,
 ) ([]capacity.Probe, error) {
-	var rates []string
-	for _, job := range jobs {
-		rates = append(rates, fmt.Sprintf("%.0f", job.Rate))
-	}
-	line.Show(fmt.Sprintf("%s, repeat %d of %d: %s spans/s", options.FormatCount(jobs[0].Processes, "process"),
-		jobs[0].Repeat, c.Repeat, strings.Join(rates, " and ")))
+	line.Show(c.progress(jobs))
 	return sideBySide(jobs, func(job capacity.Job) (capacity.Probe, error) { return probe(ctx, cfg, job) })
+}
+
+// progress says what goes on side by side: runs of one process count, each of a repeat.
+func (c *capacityCommand) progress(jobs []capacity.Job) string {
+	text := options.FormatCount(jobs[0].Processes, "process")
+	for i, job := range jobs {
+		if i == 0 || job.Repeat != jobs[i-1].Repeat {
+			text += fmt.Sprintf(", repeat %d of %d: %.0f", job.Repeat, c.Repeat, job.Rate)
+		} else {
+			text += fmt.Sprintf(" and %.0f", job.Rate)
+		}
+	}
+	return text + " spans/s"
+}
+
+// side is how many runs go on side by side in a world: on the wall clock, they would disturb each other.
+func side(world harness.World) int {
+	if _, ok := world.(sim.World); ok {
+		return runtime.GOMAXPROCS(0)
+	}
+	return 1
 }
 
 // sideBySide does something for each of a list at the same time; a failure of the kernel is its error.
@@ -238,22 +251,28 @@ func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capac
 	cfg.Scenario.Workload.Rate = scenarios.Constant(job.Rate)
 	watch := capacity.Watch{Rate: job.Rate, Warmup: capacity.Warmup(cfg.Scenario),
 		Cycle: capacity.Cycle(cfg.Scenario, job.Rate)}
-	running, end := context.WithCancel(ctx)
-	defer end()
-	cfg.Progress = func(p harness.Progress) {
-		if p.Phase == reports.PhaseLoad && p.Event == nil && watch.Hopeless(p.Sample) {
-			end()
-		}
-	}
-	outcome, err := harness.Run(running, cfg)
-	if ctx.Err() != nil {
-		err = errors.New("interrupted")
-	}
+	outcome, err := runUntil(ctx, cfg, watch.Hopeless)
 	if err != nil {
 		return capacity.Probe{}, fmt.Errorf("%s at %.0f spans/s: %w", options.FormatCount(job.Processes, "process"),
 			job.Rate, err)
 	}
 	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg.World)), nil
+}
+
+// runUntil makes a run, and ends it early when what looks at the samples of its load says so.
+func runUntil(ctx context.Context, cfg harness.Config, over func(reports.Sample) bool) (*judge.Outcome, error) {
+	running, end := context.WithCancel(ctx)
+	defer end()
+	cfg.Progress = func(p harness.Progress) {
+		if p.Phase == reports.PhaseLoad && p.Event == nil && over(p.Sample) {
+			end()
+		}
+	}
+	outcome, err := harness.Run(running, cfg)
+	if ctx.Err() != nil {
+		return nil, errors.New("interrupted")
+	}
+	return outcome, err
 }
 
 // hostOf is the host of a world's pipeline.

@@ -171,3 +171,14 @@ func TestCapacityAtALowRate(t *testing.T) {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
+
+// TestCapacityProgress names the repeat of each run that goes on.
+func TestCapacityProgress(t *testing.T) {
+	c := capacityCommand{Repeat: 3}
+	got := c.progress([]capacity.Job{{Processes: 4, Repeat: 2, Rate: 900}, {Processes: 4, Repeat: 2, Rate: 1000},
+		{Processes: 4, Repeat: 3, Rate: 950}})
+	const want = "4 processes, repeat 2 of 3: 900 and 1000, repeat 3 of 3: 950 spans/s"
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
