@@ -220,7 +220,8 @@ func side(world harness.World) int {
 	return 1
 }
 
-// sideBySide does something for each of a list at the same time; a failure of the kernel is its error.
+// sideBySide does something for each of a list at the same time. A failure of the kernel is its error;
+// of several errors it returns the first: one interruption ends all.
 func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
 	results, errs := make([]R, len(list)), make([]error, len(list))
 	var running sync.WaitGroup
@@ -231,7 +232,7 @@ func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
 		})
 	}
 	running.Wait()
-	return results, errors.Join(errs...)
+	return results, cmp.Or(errs...)
 }
 
 // probe makes a run at a rate, and a longer one if that cannot tell whether the rate is sustained. It is
