@@ -85,14 +85,16 @@ func TestSearchEndsAtItsBounds(t *testing.T) {
 	}
 }
 
-// TestSearchFromAGoodGuess takes two runs.
+// TestSearchFromAGoodGuess takes two runs, side by side or not.
 func TestSearchFromAGoodGuess(t *testing.T) {
-	s := Search{Start: Around(1000, 0.1), Least: 10, Most: 400000, Precision: 0.1}
-	p := searched(t, &s, 2, func(rate float64) Probe {
-		return Probe{Rate: rate, Throughput: min(rate, 1000), Sustained: rate <= 1000}
-	})
-	if len(p.Probes) != 2 || p.Throughput < 950 || p.Failed > 1050 {
-		t.Errorf("it takes %d runs: %+v", len(p.Probes), p)
+	for side := 1; side <= 2; side++ {
+		s := Search{Start: Around(1000, 0.1), Least: 10, Most: 400000, Precision: 0.1}
+		p := searched(t, &s, side, func(rate float64) Probe {
+			return Probe{Rate: rate, Throughput: min(rate, 1000), Sustained: rate <= 1000}
+		})
+		if len(p.Probes) != 2 || p.Throughput < 950 || p.Failed > 1050 {
+			t.Errorf("%d side by side: it takes %d runs: %+v", side, len(p.Probes), p)
+		}
 	}
 }
 

@@ -117,7 +117,7 @@ func (s *Search) up(step float64) []float64 {
 		return around
 	}
 	if len(s.Start) > 1 { // which were thought to be near
-		near := math.Pow(step, float64(len(s.point.Probes)-1))
+		near := math.Pow(step, float64(max(1, len(s.point.Probes)-1)))
 		return []float64{s.low * near, s.low * near * step}
 	}
 	if math.IsInf(bound, 1) {
