@@ -96,6 +96,9 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if dir == "" {
 		dir = filepath.Join("runs", s.Name+"-capacity")
 	}
+	if c.Against != "" && sameFile(dir, c.Against) {
+		return usageError{fmt.Errorf("--against %s is where the results go: name another directory by --out", c.Against)}
+	}
 	if err := harness.CheckDirectory(dir, fileCapacity); err != nil {
 		return usageError{err}
 	}
@@ -120,7 +123,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	// As in run, a disk that is full must not take the answer along.
 	if written := writeCapacity(dir, report, c.command(s.Seed)); written != nil {
-		fmt.Fprintln(to.err, "simulate: there are no results:", written)
+		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
 	switch {
@@ -160,6 +163,9 @@ func (c *capacityCommand) check(s scenarios.Scenario) error {
 	}
 	if c.Precision < 0.01 {
 		errs = append(errs, fmt.Errorf("--precision %v must be at least 1%%", float64(c.Precision)))
+	}
+	if c.Target == 0 && (c.Map || c.Prices != "" || len(c.Price) > 0) {
+		errs = append(errs, errors.New("--map and prices are for the count that carries the target: give --target"))
 	}
 	if c.Most < 1 {
 		errs = append(errs, fmt.Errorf("--most %v must be at least 1/s", c.Most))
@@ -284,26 +290,21 @@ func hostOf(world harness.World) judge.Host {
 	return judge.Host{Cores: runtime.NumCPU(), Shared: true}
 }
 
-// writeCapacity writes the report into a directory in every form.
+// writeCapacity writes the report into a directory in every form, in place of an earlier one.
 func writeCapacity(dir string, report *capacity.Report, replay string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	document := report.Document(replay)
-	var errs []error
-	for name, write := range map[string]func(io.Writer) error{
-		fileCapacity:       func(w io.Writer) error { return reports.WriteJSON(w, report) },
-		fileCapacityPoints: report.WritePoints,
-		fileCapacityPage:   document.WriteHTML,
-		fileCapacityText:   document.WriteMarkdown,
-	} {
-		file, err := os.Create(filepath.Join(dir, name))
+	return harness.ReplaceDirectory(dir, fileCapacity, func(dir string) error {
+		err := harness.WriteFile(dir, fileCapacity, func(w io.Writer) error { return reports.WriteJSON(w, report) })
 		if err != nil {
 			return err
 		}
-		errs = append(errs, write(file), file.Close())
-	}
-	return errors.Join(append(errs, document.SaveCharts(dir))...)
+		document := report.Document(replay)
+		return errors.Join(
+			harness.WriteFile(dir, fileCapacityPoints, report.WritePoints),
+			harness.WriteFile(dir, fileCapacityText, document.WriteMarkdown),
+			harness.WriteFile(dir, fileCapacityPage, document.WriteHTML),
+			document.SaveCharts(dir),
+		)
+	})
 }
 
 // fitCommand is "simulate fit".

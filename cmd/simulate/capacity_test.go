@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,7 +147,19 @@ func TestCapacityWhatIf(t *testing.T) {
 	if err != nil || !strings.Contains(string(page), "| 1 process sustain/s | 1,000 | 1,000 | 1.00 |") {
 		t.Errorf("%v: %s", err, page)
 	}
+	old := filepath.Join(first, "recovery.png")
+	if err := os.WriteFile(old, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := call(append(flags, "--out", first)...); code != judge.ExitPassed {
+		t.Fatalf("exit code %d\n%s", code, errs)
+	}
+	if _, err := os.Stat(old); err == nil {
+		t.Error("a chart of an earlier report is among the results")
+	}
 	for want, more := range map[string][]string{
+		"is where the results go":           {"--against", first, "--out", filepath.Join(second, "..", "..", filepath.Base(filepath.Dir(first)), "first")},
+		"give --target":                     {"--target", "0/s", "--map"},
 		"no such file":                      {"--against", filepath.Join(first, "none")},
 		`unknown key "proces"`:              {"--price", "proces=1"},
 		"redis: is -1, want a price":        {"--price", "redis=-1"},
@@ -154,7 +167,7 @@ func TestCapacityWhatIf(t *testing.T) {
 		"--outage and --retention must not": {"--retention=-1h"},
 		"is not above 0":                    {"--redis-memory", "0"},
 	} {
-		code, out, errs := call(append(flags, append(more, "--out", filepath.Join(t.TempDir(), "out"))...)...)
+		code, out, errs := call(slices.Concat(flags, []string{"--out", filepath.Join(t.TempDir(), "out")}, more)...)
 		if code != judge.ExitUsage || !strings.Contains(errs, want) {
 			t.Errorf("%v: exit code %d, want %q\n%s%s", more, code, want, out, errs)
 		}
