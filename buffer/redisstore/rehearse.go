@@ -7,14 +7,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 
 	"sluice/buffer"
 )
 
-// rehearsals is what follows the namespace in the keys of a rehearsal.
-const rehearsals = "check:"
+// rehearsals is what follows the namespace in the keys of a rehearsal, and rehearsalMax how long they
+// live if the program ends in the middle of it.
+const (
+	rehearsals   = "check:"
+	rehearsalMax = time.Minute
+)
 
 // Rehearse takes a segment of one span through all steps, under keys of its own in the namespace, and
 // removes them: so a server that only looks as if it would do is found at the start, and not with the
@@ -27,6 +32,8 @@ func (s *Store) Rehearse(ctx context.Context) (err error) {
 	r.tracePrefix = r.config.Namespace + "t:"
 	trace := buffer.TraceKey{Project: 1, Trace: buffer.TraceID{1}}
 	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.AnswerTimeout)
+		defer cancel()
 		keys := append(slices.Clone(r.shardKeys(0)), r.traceKey(trace))
 		var faults []error
 		for _, key := range keys { // of several slots
@@ -40,6 +47,17 @@ func (s *Store) Rehearse(ctx context.Context) (err error) {
 		}
 	}()
 	return r.cycle(ctx, trace)
+}
+
+// passing gives keys a time to live. What is not there is left out.
+func (s *Store) passing(ctx context.Context, keys ...string) error {
+	for _, key := range keys {
+		expire := s.client.B().Expire().Key(key).Seconds(int64(rehearsalMax.Seconds())).Build()
+		if err := s.client.Do(ctx, expire).Error(); err != nil {
+			return classify(ctx, err)
+		}
+	}
+	return nil
 }
 
 // cycle does every step once.
@@ -56,6 +74,9 @@ func (s *Store) cycle(ctx context.Context, trace buffer.TraceKey) error {
 	if err != nil {
 		return err
 	}
+	if err := s.passing(ctx, s.traceKey(trace)); err != nil {
+		return err
+	}
 	g := attached[0].Live[0].Generation
 	names := []buffer.Generation{g}
 	err = s.Enqueue(ctx, 0, buffer.QueueUpdate{
@@ -63,6 +84,9 @@ func (s *Store) cycle(ctx context.Context, trace buffer.TraceKey) error {
 		Due: []buffer.Due{{Generation: g, Deadline: buffer.Seconds(one)}},
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.passing(ctx, s.shardKeys(0)...); err != nil {
 		return err
 	}
 	fenced, err := s.Fence(ctx, 0, buffer.AnyEpoch)
@@ -73,8 +97,11 @@ func (s *Store) cycle(ctx context.Context, trace buffer.TraceKey) error {
 	if err != nil {
 		return err
 	}
+	if err := s.passing(ctx, s.shardKeys(0)...); err != nil {
+		return err // the leased are a key of their own
+	}
 	if len(leased.Due) != 1 {
-		return fmt.Errorf("a segment that was stored for a check and is due is not handed out: is this a " +
+		return errors.New("a segment that was stored for a check and is due is not handed out: is this a " +
 			"Redis, and does nobody else write under the namespace?")
 	}
 	if _, err = s.Claim(ctx, fenced.Owner, names); err != nil {
@@ -103,6 +130,7 @@ func (s *Store) advice(err error) string {
 		{"READONLY", "it is a replica, which takes no writes: give the address of its primary"},
 		{"NOPERM", s.rights()},
 		{"ACL failure", s.rights()},
+		{"The user executing the script", s.rights()},
 		{"CLUSTERDOWN", slots},
 		{rueidis.ErrNoSlot.Error(), slots},
 		{"unknown command", missing},

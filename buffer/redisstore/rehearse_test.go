@@ -76,3 +76,23 @@ func TestRehearsalFindsWhatOpenCannot(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be deleted, or whose program ends in the middle, goes by itself.
+func TestRehearsalPasses(t *testing.T) {
+	server := servertest.Redis(t)
+	must(t, open(t, config(server.Addr)).Do(t.Context(),
+		"ACL", "SETUSER", "keeper", "on", ">pw", "~*", "+@all", "-del"))
+	if err := rehearse(t.Context(), server.Addr, "keeper"); err == nil ||
+		!strings.Contains(err.Error(), "the user needs") {
+		t.Errorf("a user who may not delete: %v", err)
+	}
+	keys, err := server.Do("KEYS", "*")
+	if err != nil || strings.TrimSpace(keys) == "" {
+		t.Fatalf("nothing is left to look at: %q, %v", keys, err)
+	}
+	for _, key := range strings.Fields(keys) {
+		if ttl, err := server.Do("TTL", key); err != nil || strings.HasPrefix(strings.TrimSpace(ttl), "-") {
+			t.Errorf("%s stays: TTL %s, %v", key, ttl, err)
+		}
+	}
+}

@@ -57,7 +57,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	out := logging.NewOutput(stderr)
 	defer out.Close(logWaitMax)
 	screen.Through(out)
-	log := newLogger(screen, cfg)
+	limit := newLimit(screen, cfg)
+	defer limit.Flush() // before out is closed
+	log := slog.New(limit)
 	for _, name := range config.UnknownVariables(os.Environ()) {
 		log.Warn("unknown variable, ignored", "variable", name)
 	}
@@ -85,11 +87,11 @@ func report(stderr io.Writer, err error) int {
 	return codeFailed
 }
 
-// newLogger logs text on a terminal and JSON elsewhere, unless told otherwise.
-func newLogger(s *statusline.Line, cfg config.Run) *slog.Logger {
+// newLimit is the handler of a log: text on a terminal and JSON elsewhere, unless told otherwise.
+func newLimit(s *statusline.Line, cfg config.Run) logging.Limit {
 	options := logging.Options(cfg.LogLevel)
 	if cfg.LogFormat == "text" || cfg.LogFormat == "auto" && s.Terminal {
-		return slog.New(logging.NewLimit(slog.NewTextHandler(s, options)))
+		return logging.NewLimit(slog.NewTextHandler(s, options))
 	}
-	return slog.New(logging.NewLimit(slog.NewJSONHandler(s, options)))
+	return logging.NewLimit(slog.NewJSONHandler(s, options))
 }

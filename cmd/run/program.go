@@ -71,20 +71,20 @@ func (p *program) run() (int, error) {
 
 // obey follows the signals until done: the first one drains, the second ends at once.
 func (p *program) obey(done <-chan struct{}, drain, atOnce func()) (forced bool) {
-	for drains := 0; ; drains++ {
+	for draining := false; ; {
 		select {
 		case <-done:
 			return false
 		case s := <-p.signals:
 			if !p.ends(s) {
-				drains--
 				continue
 			}
-			if drains > 0 {
+			if draining {
 				p.log.Warn("exiting at once", "signal", s.String())
 				atOnce()
 				return true
 			}
+			draining = true
 			p.log.Info("finishing what is in flight; a second signal exits at once", "signal", s.String(),
 				"at_most", p.patience())
 			drain()

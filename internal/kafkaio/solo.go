@@ -120,4 +120,5 @@ func (s *solo) close() {
 	if client != nil {
 		client.Close()
 	}
+	s.renewals.wait()
 }

@@ -3,6 +3,8 @@ package logging
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -91,17 +93,27 @@ func (l Limit) pass(k kind) bool {
 	return false
 }
 
-// sum ends the time of a kind.
+// Flush says at the end of the program what was left out so far.
+func (l Limit) Flush() {
+	l.mu.Lock()
+	kinds := slices.Collect(maps.Keys(l.kinds))
+	l.mu.Unlock()
+	for _, k := range kinds {
+		l.sum(k)
+	}
+}
+
+// sum ends the time of a kind, if Flush has not.
 func (l Limit) sum(k kind) {
 	l.mu.Lock()
-	left := l.kinds[k].left
+	r := l.kinds[k]
 	delete(l.kinds, k)
 	l.mu.Unlock()
-	if left == 0 {
+	if r == nil || r.left == 0 {
 		return
 	}
 	record := slog.NewRecord(time.Now(), k.level, k.message, 0)
-	record.AddAttrs(slog.Int("more_of_these", left), slog.Duration("within", repeatsIn))
+	record.AddAttrs(slog.Int("more_of_these", r.left), slog.Duration("within", repeatsIn))
 	_ = l.sums.Handle(context.Background(), record) // nobody else can be told
 }
 

@@ -75,7 +75,8 @@ func TestRepeatsAreCounted(t *testing.T) {
 			defer func() { read = len(all) }()
 			return all[read:]
 		}
-		log := slog.New(NewLimit(slog.NewTextHandler(&text, Options(slog.LevelInfo))))
+		limit := NewLimit(slog.NewTextHandler(&text, Options(slog.LevelInfo)))
+		log := slog.New(limit)
 		worker := log.With("worker", 1)
 		for i := range 20 {
 			worker.Warn("it fails", "attempt", i)
@@ -97,6 +98,18 @@ func TestRepeatsAreCounted(t *testing.T) {
 		if got := news(); strings.Count(got, "\n") != 1 {
 			t.Errorf("a new time begins with\n%s", got)
 		}
+		for range warningsMax {
+			log.Warn("it fails")
+		}
+		news()
+		limit.Flush()
+		limit.Flush()
+		if got := news(); strings.Count(got, "more_of_these=1") != 1 || strings.Count(got, "\n") != 1 {
+			t.Errorf("at the end:\n%s", got)
+		}
 		time.Sleep(repeatsIn) // its timer ends within the bubble
+		if got := news(); got != "" {
+			t.Errorf("what was said at the end is said again:\n%s", got)
+		}
 	})
 }
