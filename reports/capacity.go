@@ -47,8 +47,6 @@ type Busyness struct {
 
 // Measures of the chart, in points.
 const (
-	scalingWidth  = 760
-	scalingNarrow = 380
 	scalingHeight = 260 // of the panel of throughput
 	busyHeight    = 90  // of the panel of resources
 	busySpace     = 58  // above it, for the axis, its name and its legend
@@ -60,17 +58,12 @@ var busyColors = []color.NRGBA{tone(0x8E1F33, 0xEE6A7C), tone(0x2F9A92, 0x55C7BF
 
 // Figure draws throughput against processes, with how busy what was below it.
 func (s Scaling) Figure(name, heading string) Figure {
-	return Figure{Name: name, Heading: heading, File: s.chart(scalingWidth, heading),
-		Wide: s.chart(scalingWidth, ""), Narrow: s.chart(scalingNarrow, "")}
+	return drawFigure(name, heading, s.chart)
 }
 
 func (s Scaling) chart(width vg.Length, title string) Chart {
 	left, right := vg.Length(marginLeft), width-marginRight
-	key := s.legend().wrap(right - left)
-	head := vg.Length(len(key)*legendRow) + 30
-	if title != "" {
-		head += 26
-	}
+	above := head{title, s.legend().wrap(right - left)}
 	p := panel{left: left, right: right, low: sweepBottom, xMin: 0, xMax: s.most() + 0.6}
 	busy := p
 	busyKey := s.busyLegend().wrap(right - left)
@@ -79,12 +72,10 @@ func (s Scaling) chart(width vg.Length, title string) Chart {
 		p.low = busy.high + busySpace + vg.Length((len(busyKey)-1)*legendRow)
 	}
 	p.high = p.low + scalingHeight
-	return Chart{width: width, height: p.high + head, paint: func(c draw.Canvas) {
+	return Chart{width: width, height: p.high + above.height(), paint: func(c draw.Canvas) {
 		p.c, busy.c = c, c
-		if title != "" {
-			p.text(textStyle(13, ink, true, alignment{-1, -1}), 12, p.high+head-8, title)
-		}
-		s.paintCurves(p, key)
+		above.paint(p)
+		s.paintCurves(p)
 		if len(s.Busy) > 0 {
 			s.paintBusy(busy, busyKey)
 		}
@@ -125,7 +116,7 @@ func (s Scaling) legend() legend {
 	return l
 }
 
-func (s Scaling) paintCurves(p panel, key []legend) {
+func (s Scaling) paintCurves(p panel) {
 	top := s.Need
 	for _, point := range slices.Concat(s.Points, s.Other) {
 		top = max(top, point.Sustained, point.Failed)
@@ -135,9 +126,6 @@ func (s Scaling) paintCurves(p panel, key []legend) {
 		top = max(top, min(point.High, room))
 	}
 	p.fitY(top, 1)
-	for i, row := range key {
-		row.paint(p, p.left, p.high+28+vg.Length((len(key)-1-i)*legendRow))
-	}
 	if s.Recommended > 0 {
 		const half = 0.3
 		p.rectangle(memorySet, p.x(float64(s.Low)-half), p.x(float64(s.High)+half), p.low, p.high)
@@ -232,9 +220,7 @@ func (s Scaling) paintBusy(p panel, key []legend) {
 		p.text(textStyle(9, faint, false, alignment{1, 0}), p.left-6, p.y(v), fmt.Sprintf("%.0f %%", 100*v))
 	}
 	p.heading("busy when it was too much")
-	for i, row := range key {
-		row.paint(p, p.left, p.high+24+vg.Length((len(key)-1-i)*legendRow))
-	}
+	paintAbove(p, key, 24)
 	bar := width / vg.Length(max(len(s.Busy), 1))
 	for _, n := range counts {
 		for i, b := range s.Busy {

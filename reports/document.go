@@ -39,15 +39,6 @@ type Section struct {
 	Code string
 }
 
-// Figure is a chart of a document.
-type Figure struct {
-	// Name is that of its files, Heading what it shows.
-	Name, Heading string
-	// File is the chart by itself, with its heading; Wide is for a page on a desk, Narrow for one on a
-	// telephone.
-	File, Wide, Narrow Chart
-}
-
 // Table is a table of a document.
 type Table struct {
 	Columns []Column

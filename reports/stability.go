@@ -39,8 +39,7 @@ const (
 
 // Figure draws the map, its loads upwards.
 func (m RecoveryMap) Figure(name, heading string) Figure {
-	return Figure{Name: name, Heading: heading, File: m.chart(scalingWidth, heading),
-		Wide: m.chart(scalingWidth, ""), Narrow: m.chart(scalingNarrow, "")}
+	return drawFigure(name, heading, m.chart)
 }
 
 func (m RecoveryMap) chart(width vg.Length, title string) Chart {
@@ -53,19 +52,10 @@ func (m RecoveryMap) chart(width vg.Length, title string) Chart {
 		}
 		key = append(key, legendEntry{tints[i], name})
 	}
-	rows := append(key, legendEntry{never, "never"}).wrap(p.right - p.left)
-	head := vg.Length(len(rows)*legendRow) + 32
-	if title != "" {
-		head += 24
-	}
-	return Chart{width: width, height: p.high + head, paint: func(c draw.Canvas) {
+	above := head{title, append(key, legendEntry{never, "never"}).wrap(p.right - p.left)}
+	return Chart{width: width, height: p.high + above.height(), paint: func(c draw.Canvas) {
 		p.c = c
-		if title != "" {
-			p.text(textStyle(13, ink, true, alignment{-1, -1}), 12, p.high+head-8, title)
-		}
-		for i, row := range rows {
-			row.paint(p, p.left, p.high+28+vg.Length((len(rows)-1-i)*legendRow))
-		}
+		above.paint(p)
 		p.text(textStyle(9.5, ink, true, alignment{-1, 1}), 8, p.high+5, "load; time to recover")
 		m.cells(p)
 		p.text(textStyle(9, faint, false, alignment{1, -1}), p.right, p.low-18, "length of the outage")
@@ -98,8 +88,7 @@ func (m RecoveryMap) cell(load, outage int) (fill color.Color, text string, over
 		return laneBack, "not tried", faint
 	}
 	seconds := m.Seconds[load][outage]
-	switch {
-	case math.IsInf(seconds, 1):
+	if math.IsInf(seconds, 1) {
 		return never, "never", paper
 	}
 	text = fmt.Sprintf("%.1f s", seconds)
@@ -136,8 +125,7 @@ var pathInks = []color.NRGBA{rateIn, rateOut, bufferInk, memoryInk, cpuRedis, cp
 
 // Figure draws arrows from second to second, and the fixed points.
 func (m Portrait) Figure(name, heading string) Figure {
-	return Figure{Name: name, Heading: heading, File: m.chart(scalingWidth, heading),
-		Wide: m.chart(scalingWidth, ""), Narrow: m.chart(scalingNarrow, "")}
+	return drawFigure(name, heading, m.chart)
 }
 
 func (m Portrait) chart(width vg.Length, title string) Chart {
@@ -151,19 +139,10 @@ func (m Portrait) chart(width vg.Length, title string) Chart {
 	p.xMax = max(p.xMax, 1) * 1.05
 	const mega = 1e6
 	p.fitY(bytes/mega, 1e-3)
-	rows := key.wrap(p.right - p.left)
-	head := vg.Length(len(rows)*legendRow) + 30
-	if title != "" {
-		head += 26
-	}
-	return Chart{width: width, height: p.high + head, paint: func(c draw.Canvas) {
+	above := head{title, key.wrap(p.right - p.left)}
+	return Chart{width: width, height: p.high + above.height(), paint: func(c draw.Canvas) {
 		p.c = c
-		if title != "" {
-			p.text(textStyle(13, ink, true, alignment{-1, -1}), 12, p.high+head-8, title)
-		}
-		for i, row := range rows {
-			row.paint(p, p.left, p.high+28+vg.Length((len(rows)-1-i)*legendRow))
-		}
+		above.paint(p)
 		p.heading("MB of spans in Redis; a ring is a fixed point")
 		p.gridY()
 		p.ticksX()

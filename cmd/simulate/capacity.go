@@ -96,6 +96,9 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if dir == "" {
 		dir = filepath.Join("runs", s.Name+"-capacity")
 	}
+	if c.Against != "" && sameFile(dir, c.Against) {
+		return usageError{fmt.Errorf("--against %s is where the results go: name another directory by --out", c.Against)}
+	}
 	if err := harness.CheckDirectory(dir, fileCapacity); err != nil {
 		return usageError{err}
 	}
@@ -120,7 +123,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	// As in run, a disk that is full must not take the answer along.
 	if written := writeCapacity(dir, report, c.command(s.Seed)); written != nil {
-		fmt.Fprintln(to.err, "simulate: there are no results:", written)
+		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
 	switch {
@@ -161,6 +164,9 @@ func (c *capacityCommand) check(s scenarios.Scenario) error {
 	if c.Precision < 0.01 {
 		errs = append(errs, fmt.Errorf("--precision %v must be at least 1%%", float64(c.Precision)))
 	}
+	if c.Target == 0 && (c.Map || c.Prices != "" || len(c.Price) > 0) {
+		errs = append(errs, errors.New("--map and prices are for the count that carries the target: give --target"))
+	}
 	if c.Most < 1 {
 		errs = append(errs, fmt.Errorf("--most %v must be at least 1/s", c.Most))
 	}
@@ -176,7 +182,7 @@ func (c *capacityCommand) measure(
 	defer line.Clear()
 	const least = 10 // spans per second
 	plan := capacity.Plan{
-		Counts: c.Processes, CountMax: cfg.Scenario.Topology.Partitions, Repeat: c.Repeat, Side: 1,
+		Counts: c.Processes, CountMax: cfg.Scenario.Topology.Partitions, Repeat: c.Repeat, Side: side(cfg.World),
 		Least: least, Most: float64(c.Most), Precision: float64(c.Precision),
 		Need: float64(c.Target) * (1 + float64(c.Headroom)),
 		Found: func(p capacity.Point) {
@@ -188,9 +194,6 @@ func (c *capacityCommand) measure(
 		},
 	}
 	plan.Start = max(least, float64(cfg.Scenario.Workload.Rate.Peak()), plan.Need)
-	if _, ok := cfg.World.(sim.World); ok { // on the wall clock, runs would disturb each other
-		plan.Side = runtime.GOMAXPROCS(0)
-	}
 	return plan.Measure(ctx)
 }
 
@@ -198,16 +201,33 @@ func (c *capacityCommand) measure(
 func (c *capacityCommand) probe(
 	ctx context.Context, line *statusline.Line, cfg harness.Config, jobs []capacity.Job,
 ) ([]capacity.Probe, error) {
-	var rates []string
-	for _, job := range jobs {
-		rates = append(rates, fmt.Sprintf("%.0f", job.Rate))
-	}
-	line.Show(fmt.Sprintf("%s, repeat %d of %d: %s spans/s", options.FormatCount(jobs[0].Processes, "process"),
-		jobs[0].Repeat, c.Repeat, strings.Join(rates, " and ")))
+	line.Show(c.progress(jobs))
 	return sideBySide(jobs, func(job capacity.Job) (capacity.Probe, error) { return probe(ctx, cfg, job) })
 }
 
-// sideBySide does something for each of a list at the same time; a failure of the kernel is its error.
+// progress says what goes on side by side: runs of one process count, each of a repeat.
+func (c *capacityCommand) progress(jobs []capacity.Job) string {
+	text := options.FormatCount(jobs[0].Processes, "process")
+	for i, job := range jobs {
+		if i == 0 || job.Repeat != jobs[i-1].Repeat {
+			text += fmt.Sprintf(", repeat %d of %d: %.0f", job.Repeat, c.Repeat, job.Rate)
+		} else {
+			text += fmt.Sprintf(" and %.0f", job.Rate)
+		}
+	}
+	return text + " spans/s"
+}
+
+// side is how many runs go on side by side in a world: on the wall clock, they would disturb each other.
+func side(world harness.World) int {
+	if _, ok := world.(sim.World); ok {
+		return runtime.GOMAXPROCS(0)
+	}
+	return 1
+}
+
+// sideBySide does something for each of a list at the same time. A failure of the kernel is its error;
+// of several errors it returns the first: one interruption ends all.
 func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
 	results, errs := make([]R, len(list)), make([]error, len(list))
 	var running sync.WaitGroup
@@ -218,7 +238,7 @@ func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
 		})
 	}
 	running.Wait()
-	return results, errors.Join(errs...)
+	return results, cmp.Or(errs...)
 }
 
 // probe makes a run at a rate, and a longer one if that cannot tell whether the rate is sustained. It is
@@ -238,22 +258,28 @@ func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capac
 	cfg.Scenario.Workload.Rate = scenarios.Constant(job.Rate)
 	watch := capacity.Watch{Rate: job.Rate, Warmup: capacity.Warmup(cfg.Scenario),
 		Cycle: capacity.Cycle(cfg.Scenario, job.Rate)}
-	running, end := context.WithCancel(ctx)
-	defer end()
-	cfg.Progress = func(p harness.Progress) {
-		if p.Phase == reports.PhaseLoad && p.Event == nil && watch.Hopeless(p.Sample) {
-			end()
-		}
-	}
-	outcome, err := harness.Run(running, cfg)
-	if ctx.Err() != nil {
-		err = errors.New("interrupted")
-	}
+	outcome, err := runUntil(ctx, cfg, watch.Hopeless)
 	if err != nil {
 		return capacity.Probe{}, fmt.Errorf("%s at %.0f spans/s: %w", options.FormatCount(job.Processes, "process"),
 			job.Rate, err)
 	}
 	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg.World)), nil
+}
+
+// runUntil makes a run, and ends it early when what looks at the samples of its load says so.
+func runUntil(ctx context.Context, cfg harness.Config, over func(reports.Sample) bool) (*judge.Outcome, error) {
+	running, end := context.WithCancel(ctx)
+	defer end()
+	cfg.Progress = func(p harness.Progress) {
+		if p.Phase == reports.PhaseLoad && p.Event == nil && over(p.Sample) {
+			end()
+		}
+	}
+	outcome, err := harness.Run(running, cfg)
+	if ctx.Err() != nil {
+		return nil, errors.New("interrupted")
+	}
+	return outcome, err
 }
 
 // hostOf is the host of a world's pipeline.
@@ -264,26 +290,21 @@ func hostOf(world harness.World) judge.Host {
 	return judge.Host{Cores: runtime.NumCPU(), Shared: true}
 }
 
-// writeCapacity writes the report into a directory in every form.
+// writeCapacity writes the report into a directory in every form, in place of an earlier one.
 func writeCapacity(dir string, report *capacity.Report, replay string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	document := report.Document(replay)
-	var errs []error
-	for name, write := range map[string]func(io.Writer) error{
-		fileCapacity:       func(w io.Writer) error { return reports.WriteJSON(w, report) },
-		fileCapacityPoints: report.WritePoints,
-		fileCapacityPage:   document.WriteHTML,
-		fileCapacityText:   document.WriteMarkdown,
-	} {
-		file, err := os.Create(filepath.Join(dir, name))
+	return harness.ReplaceDirectory(dir, fileCapacity, func(dir string) error {
+		err := harness.WriteFile(dir, fileCapacity, func(w io.Writer) error { return reports.WriteJSON(w, report) })
 		if err != nil {
 			return err
 		}
-		errs = append(errs, write(file), file.Close())
-	}
-	return errors.Join(append(errs, document.SaveCharts(dir))...)
+		document := report.Document(replay)
+		return errors.Join(
+			harness.WriteFile(dir, fileCapacityPoints, report.WritePoints),
+			harness.WriteFile(dir, fileCapacityText, document.WriteMarkdown),
+			harness.WriteFile(dir, fileCapacityPage, document.WriteHTML),
+			document.SaveCharts(dir),
+		)
+	})
 }
 
 // fitCommand is "simulate fit".

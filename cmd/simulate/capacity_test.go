@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,7 +147,19 @@ func TestCapacityWhatIf(t *testing.T) {
 	if err != nil || !strings.Contains(string(page), "| 1 process sustain/s | 1,000 | 1,000 | 1.00 |") {
 		t.Errorf("%v: %s", err, page)
 	}
+	old := filepath.Join(first, "recovery.png")
+	if err := os.WriteFile(old, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := call(append(flags, "--out", first)...); code != judge.ExitPassed {
+		t.Fatalf("exit code %d\n%s", code, errs)
+	}
+	if _, err := os.Stat(old); err == nil {
+		t.Error("a chart of an earlier report is among the results")
+	}
 	for want, more := range map[string][]string{
+		"is where the results go":           {"--against", first, "--out", filepath.Join(second, "..", "..", filepath.Base(filepath.Dir(first)), "first")},
+		"give --target":                     {"--target", "0/s", "--map"},
 		"no such file":                      {"--against", filepath.Join(first, "none")},
 		`unknown key "proces"`:              {"--price", "proces=1"},
 		"redis: is -1, want a price":        {"--price", "redis=-1"},
@@ -154,7 +167,7 @@ func TestCapacityWhatIf(t *testing.T) {
 		"--outage and --retention must not": {"--retention=-1h"},
 		"is not above 0":                    {"--redis-memory", "0"},
 	} {
-		code, out, errs := call(append(flags, append(more, "--out", filepath.Join(t.TempDir(), "out"))...)...)
+		code, out, errs := call(slices.Concat(flags, []string{"--out", filepath.Join(t.TempDir(), "out")}, more)...)
 		if code != judge.ExitUsage || !strings.Contains(errs, want) {
 			t.Errorf("%v: exit code %d, want %q\n%s%s", more, code, want, out, errs)
 		}
@@ -169,5 +182,16 @@ func TestCapacityAtALowRate(t *testing.T) {
 		"--outage", "0s", "--most", "20000/s", "--out", dir)
 	if code != 0 || !strings.Contains(out, "1 process carries 5,000 spans/s") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+// TestCapacityProgress names the repeat of each run that goes on.
+func TestCapacityProgress(t *testing.T) {
+	c := capacityCommand{Repeat: 3}
+	got := c.progress([]capacity.Job{{Processes: 4, Repeat: 2, Rate: 900}, {Processes: 4, Repeat: 2, Rate: 1000},
+		{Processes: 4, Repeat: 3, Rate: 950}})
+	const want = "4 processes, repeat 2 of 3: 900 and 1000, repeat 3 of 3: 950 spans/s"
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

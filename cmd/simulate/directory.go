@@ -264,3 +264,13 @@ func orNone(text string) string {
 	}
 	return text
 }
+
+// sameFile tells whether two paths lead to one file or directory, which is there.
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}

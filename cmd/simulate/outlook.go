@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -21,8 +18,6 @@ import (
 	"sluice/internal/options"
 	"sluice/internal/statusline"
 	"sluice/internal/yamlfile"
-	"sluice/reports"
-	"sluice/sim"
 )
 
 // outlookFlags say what may fail, and what memory and time there is then.
@@ -86,13 +81,9 @@ func (f *outlookFlags) readAgainst() (*capacity.Report, error) {
 	if f.Against == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(filepath.Join(f.Against, fileCapacity))
-	if err != nil {
-		return nil, usageError{fmt.Errorf("--against: %w", err)}
-	}
 	var r capacity.Report
-	if err := json.Unmarshal(text, &r); err != nil {
-		return nil, usageError{fmt.Errorf("--against %s: %w", filepath.Join(f.Against, fileCapacity), err)}
+	if err := readJSON(f.Against, fileCapacity, &r); err != nil {
+		return nil, fmt.Errorf("--against: %w", err)
 	}
 	return &r, nil
 }
@@ -214,20 +205,16 @@ func (c *capacityCommand) look(
 	return err
 }
 
-// runTrials makes trials, side by side in the virtual world. What the world cannot do is left out, and
-// said.
+// runTrials makes trials, side by side in the virtual world. What was tried before an error comes with
+// it.
 func runTrials(
 	ctx context.Context, errs io.Writer, cfg harness.Config, plans []capacity.TrialPlan,
 ) ([]capacity.Trial, error) {
 	line := statusline.New(errs)
 	defer line.Clear()
-	side := 1
-	if _, ok := cfg.World.(sim.World); ok {
-		side = runtime.GOMAXPROCS(0)
-	}
 	var trials []capacity.Trial
 	for len(plans) > 0 {
-		some := plans[:min(side, len(plans))]
+		some := plans[:min(side(cfg.World), len(plans))]
 		plans = plans[len(some):]
 		for _, p := range some {
 			line.Show(fmt.Sprintf("%s, %s, %.0f spans/s", p.What, options.FormatCount(p.Processes, "process"), p.Rate))
@@ -252,18 +239,7 @@ func runTrial(ctx context.Context, cfg harness.Config, p capacity.TrialPlan) (ca
 	if cfg.Scenario, err = p.Scenario(cfg.Scenario); err != nil {
 		return fail(err)
 	}
-	watch := p.Watch(cfg.Scenario)
-	running, end := context.WithCancel(ctx)
-	defer end()
-	cfg.Progress = func(progress harness.Progress) {
-		if progress.Phase == reports.PhaseLoad && progress.Event == nil && watch.Over(progress.Sample) {
-			end()
-		}
-	}
-	outcome, err := harness.Run(running, cfg)
-	if ctx.Err() != nil {
-		err = errors.New("interrupted")
-	}
+	outcome, err := runUntil(ctx, cfg, p.Watch(cfg.Scenario).Over)
 	if err != nil {
 		return fail(err)
 	}

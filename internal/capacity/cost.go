@@ -3,6 +3,7 @@ package capacity
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"sluice/internal/yamlfile"
 	"sluice/reports"
@@ -75,10 +76,7 @@ func (r *Report) Price(p Prices) {
 }
 
 func (c *Cost) amount(v float64) string {
-	if c.Prices.Currency == "" {
-		return fmt.Sprintf("%.4g", v)
-	}
-	return fmt.Sprintf("%.4g %s", v, c.Prices.Currency)
+	return strings.TrimSuffix(figure(v, 4)+" "+c.Prices.Currency, " ")
 }
 
 func (c *Cost) words() string {

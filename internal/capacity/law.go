@@ -40,8 +40,8 @@ type CurvePoint struct {
 	Estimate
 }
 
-// newRandom is the source of a bootstrap, always the same.
-func newRandom() *rand.Rand { return rand.New(rand.NewPCG(bootstrapSeed, 0)) }
+// newSource is the source of a bootstrap, always the same.
+func newSource() rand.Source { return rand.NewPCG(bootstrapSeed, 0) }
 
 // LawOf fits the law to points.
 func LawOf(points []usl.Point) (*Law, error) {
@@ -50,7 +50,7 @@ func LawOf(points []usl.Point) (*Law, error) {
 		return nil, err
 	}
 	l := &Law{Fit: *fit, HeldOut: usl.HeldOut(points)}
-	drawn := fit.Bootstrap(points, bootstraps, rand.NewPCG(bootstrapSeed, 0))
+	drawn := fit.Bootstrap(points, bootstraps, newSource())
 	estimate := func(of func(*usl.Fit) float64) Estimate {
 		v := drawn.Of(of)
 		return Estimate{Number(of(fit)), Number(v.Low), Number(v.High)}
@@ -95,8 +95,8 @@ func (l *Law) heldOutError() *float64 {
 func (r *Report) fit() {
 	for _, p := range r.Points {
 		if p.Failed == 0 {
-			r.NoFit = fmt.Sprintf("with %s, no rate was too high: the search ended at %.0f spans/s",
-				processes(p.Processes), p.Throughput)
+			r.NoFit = fmt.Sprintf("with %s, no rate was too high: the search ended at %s spans/s",
+				processes(p.Processes), grouped(p.Throughput))
 			return
 		}
 	}

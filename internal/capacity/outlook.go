@@ -105,14 +105,9 @@ func (r *Report) Look(bounds Bounds, trials []Trial) {
 	o := &Outlook{Processes: rec.Processes, Rate: r.Target, Bounds: bounds, Trials: trials,
 		Lost:             Lost{Processes: rec.Processes - 1, Sustained: Number(math.NaN())},
 		RedisFullSeconds: Number(math.Inf(1)), UnreadExpireSeconds: Number(math.Inf(1))}
-	capacity := 0.0
-	for _, c := range r.Counts {
-		switch c.Processes {
-		case rec.Processes:
-			capacity = c.Median
-		case rec.Processes - 1:
-			o.Lost.Sustained, o.Lost.Target = Number(c.Median), c.Median >= r.Target
-		}
+	capacity := r.Count(rec.Processes).Median
+	if c := r.Count(o.Lost.Processes); c.Processes > 0 {
+		o.Lost.Sustained, o.Lost.Target = Number(c.Median), c.Median >= r.Target
 	}
 	o.Waiting = r.waiting(rec.Processes)
 	o.RedisBytes = o.Waiting * bounds.RedisPerSpan
@@ -189,14 +184,13 @@ func (o *Outlook) words() []string {
 	}
 	for i := range o.Trials {
 		t := &o.Trials[i]
-		line := fmt.Sprintf("When %s at %s spans/s, as few spans wait as before %s later; %s.", t.What,
-			grouped(t.Rate), t.recovery(), t.amplifiers())
-		if !t.Recovered() {
-			line = fmt.Sprintf("When %s at %s spans/s, it does not recover %s; %s.", t.What, grouped(t.Rate),
-				t.recovery()[len("not "):], t.amplifiers())
+		how := fmt.Sprintf("it does not recover in %.0f s", t.WatchedSeconds)
+		if t.Recovered() {
+			how = fmt.Sprintf("as few spans wait as before %s later", t.recovery())
 		}
+		line := fmt.Sprintf("When %s at %s spans/s, %s; %s.", t.What, grouped(t.Rate), how, t.amplifiers())
 		if t.Why != "" {
-			line += " " + t.Why + "."
+			line += " That violated " + t.Why + "."
 		}
 		text = append(text, line)
 	}

@@ -59,9 +59,16 @@ func TestTrial(t *testing.T) {
 		}
 	}
 	p, o := outage(0)
-	if got := p.Trial(o); !strings.Contains(got.recovery(), "not in 15 s") || !strings.Contains(got.amplifiers(),
-		"spans came out again") {
-		t.Errorf("%s; %s", got.recovery(), got.amplifiers())
+	stuck := p.Trial(o)
+	stuck.Why = "liveness: stuck"
+	for trial, wants := range map[*Trial][]string{&stuck: {"it does not recover in 15 s; ", "spans came out again",
+		". That violated liveness: stuck."}, {Rate: 1000}: {"as few spans wait as before less than 1 s later; no amplifier"}} {
+		text := strings.Join((&Outlook{Trials: []Trial{*trial}}).words(), "\n")
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in\n%s", want, text)
+			}
+		}
 	}
 }
 

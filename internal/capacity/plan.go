@@ -198,7 +198,7 @@ func (p Plan) searches(ctx context.Context, n, repeat int, list ...*Search) ([]P
 			some := min(max(1, p.Side), len(jobs))
 			probes, err := p.Run(ctx, jobs[:some])
 			if err != nil {
-				return found, err
+				return found, endedWith(err, list, over)
 			}
 			for i, probe := range probes {
 				of[i].Tell(probe)
@@ -207,4 +207,15 @@ func (p Plan) searches(ctx context.Context, n, repeat int, list ...*Search) ([]P
 		}
 	}
 	return found, nil
+}
+
+// endedWith adds to an error what the searches knew that it ended: those that were not over have no
+// points.
+func endedWith(err error, list []*Search, over []bool) error {
+	for i, s := range list {
+		if known := s.known(); known != "" && !over[i] {
+			err = fmt.Errorf("%w; until then, %s", err, known)
+		}
+	}
+	return err
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -159,7 +161,7 @@ const (
 // the rate that was sustained and the one that was not; and returns the least counts whose median then
 // carries a rate, in their order, +Inf where none does.
 func (r *Report) leastCarrying(need float64) []float64 {
-	random := newRandom()
+	random := rand.New(newSource())
 	by := map[int][]Point{}
 	for _, p := range r.Points {
 		by[p.Processes] = append(by[p.Processes], p)
@@ -195,6 +197,15 @@ func quantile(sorted []float64, p float64) float64 {
 }
 
 func grouped(v float64) string { return options.FormatGrouped(int64(math.Round(v)), ",") }
+
+// figure writes a figure of any size, with that many digits if it is small.
+func figure(v float64, digits int) string {
+	const large = 1000
+	if math.Abs(v) >= large && !math.IsInf(v, 0) {
+		return grouped(v)
+	}
+	return strconv.FormatFloat(v, 'g', digits, 64)
+}
 
 func processes(n int) string { return options.FormatCount(n, "process") }
 

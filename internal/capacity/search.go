@@ -89,8 +89,7 @@ func (s *Search) Next(most int) ([]float64, error) {
 		rates = s.within(step, most)
 	}
 	if len(s.point.Probes) >= probesMax {
-		return nil, fmt.Errorf("not found after %d runs: %.0f spans/s are sustained, %.0f are not",
-			probesMax, low, high)
+		return nil, fmt.Errorf("not found after %d runs: %s", probesMax, s.known())
 	}
 	var next []float64
 	for _, rate := range rates {
@@ -118,7 +117,7 @@ func (s *Search) up(step float64) []float64 {
 		return around
 	}
 	if len(s.Start) > 1 { // which were thought to be near
-		near := math.Pow(step, float64(len(s.point.Probes)-1))
+		near := math.Pow(step, float64(max(1, len(s.point.Probes)-1)))
 		return []float64{s.low * near, s.low * near * step}
 	}
 	if math.IsInf(bound, 1) {
@@ -174,6 +173,19 @@ func (s *Search) Tell(p Probe) {
 	if s.high == 0 || p.Rate < s.high {
 		s.low = max(s.low, p.Rate)
 	}
+}
+
+// known is what is known so far, in words; "" if nothing is.
+func (s *Search) known() string {
+	switch {
+	case s.low == 0 && s.high == 0:
+		return ""
+	case s.high == 0:
+		return grouped(s.low) + " spans/s are sustained"
+	case s.low == 0:
+		return grouped(s.high) + " spans/s are not sustained"
+	}
+	return fmt.Sprintf("%s spans/s are sustained, %s are not", grouped(s.low), grouped(s.high))
 }
 
 // Point is what is known so far.

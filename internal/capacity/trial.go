@@ -58,7 +58,7 @@ type TrialPlan struct {
 	What      string
 	Processes int
 	Rate      float64
-	// Outage is how long the fault lasts; Verb and Target are what it is.
+	// Outage is how long the fault lasts, Faults what it is.
 	Outage time.Duration
 	Faults []string
 	// Capacity is the rate that the processes sustain, in spans per second.
@@ -245,11 +245,8 @@ func (t *Trial) amplifiers() string {
 	return strings.Join(list, ", ")
 }
 
-// recovery is how long it took, in words.
+// recovery is how long it took, in words, once the end was seen.
 func (t *Trial) recovery() string {
-	if !t.Recovered() {
-		return fmt.Sprintf("not in %.0f s", t.WatchedSeconds)
-	}
 	if t.RecoverySeconds < 1 {
 		return "less than 1 s"
 	}

@@ -28,7 +28,7 @@ func (r *Report) say() {
 	switch last := r.Counts[len(r.Counts)-1]; {
 	case r.Refused != "" && r.Unfinished != "": // what is missing may carry it
 	case r.Refused != "":
-		r.Next = append(r.Next, r.way(r.best()))
+		r.Next = append(r.Next, sentence(r.way(r.best())))
 	case r.Recommended != nil && !last.Unbounded:
 		r.Next = append(r.Next, "For a higher target: "+r.way(r.best()))
 	}
@@ -83,8 +83,11 @@ func (r *Report) headline() string {
 		}
 		text += "; "
 	}
-	return text + r.limits() + "."
+	return sentence(text + r.limits() + ".")
 }
+
+// sentence begins with a capital letter.
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // limits says what limits from which count on.
 func (r *Report) limits() string {
@@ -166,7 +169,7 @@ func (l *Law) Text(unit string) string {
 		if v.Bound {
 			return fmt.Sprintf("%-8s 0 (at its bound)  %s\n", name, what)
 		}
-		return fmt.Sprintf("%-8s %.6g [%.4g, %.4g]  %s\n", name, v.Value, v.Low, v.High, what)
+		return fmt.Sprintf("%-8s %s [%s, %s]  %s\n", name, figure(v.Value, 6), figure(v.Low, 4), figure(v.High, 4), what)
 	}
 	text := "Universal Scalability Law, with intervals of 95 %:\n" +
 		line("lambda", l.Lambda, unit+" of one process") +
@@ -180,15 +183,15 @@ func (l *Law) Text(unit string) string {
 	case math.IsInf(peak, 1) && math.IsInf(l.Limit(), 1):
 		text += "peak     none: throughput grows with each process\n"
 	case math.IsInf(peak, 1):
-		text += fmt.Sprintf("peak     none: throughput goes towards %.6g %s\n", l.Limit(), unit)
+		text += fmt.Sprintf("peak     none: throughput goes towards %s %s\n", figure(l.Limit(), 6), unit)
 	case peak > l.Most:
 		text += fmt.Sprintf("peak     refused: it would be at %.4g processes, and nothing beyond %.4g was "+
 			"measured\n", peak, l.Most)
 	default:
-		text += fmt.Sprintf("peak     %.6g %s at %.4g processes %s\n", l.At(peak), unit, peak,
+		text += fmt.Sprintf("peak     %s %s at %.4g processes %s\n", figure(l.At(peak), 6), unit, peak,
 			l.Peak.interval())
 	}
-	text += fmt.Sprintf("error    %.4g %s (residual standard error)\n", l.ResidualError, unit)
+	text += fmt.Sprintf("error    %s %s (residual standard error)\n", figure(l.ResidualError, 4), unit)
 	if worst := l.heldOutError(); worst != nil {
 		text += fmt.Sprintf("held out %.1f %%: the greatest error at a count that the law was fitted without\n",
 			100**worst)
@@ -200,4 +203,6 @@ func (l *Law) Text(unit string) string {
 	return text
 }
 
-func (e Estimate) interval() string { return fmt.Sprintf("[%.4g, %.4g]", e.Low, e.High) }
+func (e Estimate) interval() string {
+	return fmt.Sprintf("[%s, %s]", figure(float64(e.Low), 4), figure(float64(e.High), 4))
+}

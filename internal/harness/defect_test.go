@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/defects"
 	"sluice/internal/harness"
@@ -54,6 +55,11 @@ func catch(t *testing.T, world harness.World, d defects.Defect) {
 	s, _, err := scenarios.LoadWith(d.Shown, os.ReadFile, d.Changes...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, virtual := world.(sim.World); !virtual && !isDamage(d) {
+		// The least scenario ends at the moment that shows the failure. On the wall clock, that moment
+		// comes when a process has started.
+		s.Duration += 4 * time.Second
 	}
 	cfg := harness.Config{Scenario: s, World: world, Defect: d.Name}
 	for _, with := range []bool{true, false} {

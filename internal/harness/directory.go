@@ -73,28 +73,28 @@ func onlyRuns(dir string, marks []string) error {
 // there was room for, each file whole, and the error names the others; ErrNoResults is that not even
 // the result could be written, and the directory is as it was.
 func Write(o *judge.Outcome, dir string) error {
-	return replaceDirectory(dir, FileResult, func(dir string) error {
+	return ReplaceDirectory(dir, FileResult, func(dir string) error {
 		timeline := reports.NewTimeline(o.Events, o.Samples)
 		timeline.Title = o.Scenario.Name + ": " + o.Result.Verdict
 		timeline.Subtitle = o.Summary()
-		err := writeFile(dir, FileResult, func(w io.Writer) error { return reports.WriteJSON(w, o.Result) })
+		err := WriteFile(dir, FileResult, func(w io.Writer) error { return reports.WriteJSON(w, o.Result) })
 		if err != nil {
 			return err
 		}
 		return errors.Join(
-			writeFile(dir, FileScenario, func(w io.Writer) error {
+			WriteFile(dir, FileScenario, func(w io.Writer) error {
 				_, err := io.WriteString(w, o.Scenario.String())
 				return err
 			}),
 			writeScript(dir, o.Script),
-			writeFile(dir, FileEvents, func(w io.Writer) error {
+			WriteFile(dir, FileEvents, func(w io.Writer) error {
 				return reports.WriteEvents(w, o.Events)
 			}),
-			writeFile(dir, FileSamples, func(w io.Writer) error {
+			WriteFile(dir, FileSamples, func(w io.Writer) error {
 				return reports.WriteCSV(w, o.Samples)
 			}),
 			saveCharts(dir, timeline),
-			writeFile(dir, FileReport, pageOf(o, timeline).Write),
+			WriteFile(dir, FileReport, pageOf(o, timeline).Write),
 		)
 	})
 }
@@ -131,7 +131,7 @@ func pageOf(o *judge.Outcome, timeline reports.Timeline) reports.Page {
 // replaceFile writes a file beside an earlier one, whose place it takes when it is complete.
 func replaceFile(dir, name string, write func(io.Writer) error) error {
 	fresh := "." + name + ".new"
-	if err := writeFile(dir, fresh, write); err != nil {
+	if err := WriteFile(dir, fresh, write); err != nil {
 		return err
 	}
 	return os.Rename(filepath.Join(dir, fresh), filepath.Join(dir, name))
@@ -148,15 +148,15 @@ const (
 
 // Write writes the sweep's directory, as Write does that of a run.
 func (s SweepResult) Write(dir string, scenario scenarios.Scenario) error {
-	return replaceDirectory(dir, FileSweep, func(dir string) error {
+	return ReplaceDirectory(dir, FileSweep, func(dir string) error {
 		return errors.Join(
-			writeFile(dir, FileSweep, func(w io.Writer) error { return reports.WriteJSON(w, s.Sweep) }),
-			writeFile(dir, FileScenario, func(w io.Writer) error {
+			WriteFile(dir, FileSweep, func(w io.Writer) error { return reports.WriteJSON(w, s.Sweep) }),
+			WriteFile(dir, FileScenario, func(w io.Writer) error {
 				_, err := io.WriteString(w, scenario.String())
 				return err
 			}),
-			writeFile(dir, FileSweepRows, func(w io.Writer) error { return reports.WriteCSV(w, s.Rows) }),
-			writeFile(dir, FileSweepRuns, func(w io.Writer) error { return reports.WriteCSV(w, s.Runs) }),
+			WriteFile(dir, FileSweepRows, func(w io.Writer) error { return reports.WriteCSV(w, s.Rows) }),
+			WriteFile(dir, FileSweepRuns, func(w io.Writer) error { return reports.WriteCSV(w, s.Runs) }),
 			s.Chart().Save(dir, ChartSweep),
 		)
 	})
@@ -184,9 +184,9 @@ func freshDirectory(dir string) (string, error) {
 	return fresh, os.Chmod(fresh, 0o755)
 }
 
-// replaceDirectory lets fill write into a new directory, which then takes the place of dir. If fill
+// ReplaceDirectory lets fill write into a new directory, which then takes the place of dir. If fill
 // fails, it does so only if it has the file main.
-func replaceDirectory(dir, main string, fill func(dir string) error) error {
+func ReplaceDirectory(dir, main string, fill func(dir string) error) error {
 	fresh, err := freshDirectory(dir)
 	defer os.RemoveAll(fresh) // nothing is left there if all went well
 	if err != nil {
@@ -209,7 +209,7 @@ func replaceDirectory(dir, main string, fill func(dir string) error) error {
 }
 
 func writeScript(dir, text string) error {
-	err := writeFile(dir, FileReplay, func(w io.Writer) error {
+	err := WriteFile(dir, FileReplay, func(w io.Writer) error {
 		_, err := io.WriteString(w, text)
 		return err
 	})
@@ -219,8 +219,8 @@ func writeScript(dir, text string) error {
 	return os.Chmod(filepath.Join(dir, FileReplay), 0o755)
 }
 
-// writeFile writes a file, whole or not at all.
-func writeFile(dir, name string, write func(io.Writer) error) error {
+// WriteFile writes a file, whole or not at all.
+func WriteFile(dir, name string, write func(io.Writer) error) error {
 	path := filepath.Join(dir, name)
 	file, err := os.Create(path)
 	if err != nil {

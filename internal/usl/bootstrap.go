@@ -118,8 +118,8 @@ func (f *Fit) Refusal(held []Held) string {
 		return cmp.Compare(math.Abs(a.Error), math.Abs(b.Error))
 	})
 	if math.Abs(worst.Error) >= PoorMin {
-		return fmt.Sprintf("the fit is poor: without the points of %v processes, the law predicts %.4g for "+
-			"them, %+.0f %% off", worst.Processes, worst.Predicted, 100*worst.Error)
+		return fmt.Sprintf("the fit is poor: without the points where N is %v, the law is off by %+.0f %% "+
+			"there", worst.Processes, 100*worst.Error)
 	}
 	if knee := f.Knee(); knee > f.Most {
 		return fmt.Sprintf("the points do not reach the knee: it would be beyond %v processes", f.Most)

@@ -83,7 +83,7 @@ func TestRefusal(t *testing.T) {
 		"four counts":        {exact[:4], "5 numbers of processes are needed"},
 		"not the knee":       {exact[:5], "do not reach the peak"},
 		"straight":           {series(10, 20, 30, 40, 50, 60), "do not reach the knee"},
-		"poor":               {split, "the fit is poor: without the points of"},
+		"poor":               {split, "the fit is poor: without the points where N is "},
 		"exact":              {exact, ""},
 	} {
 		f, err := Of(c.points)

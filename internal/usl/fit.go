@@ -100,7 +100,7 @@ func Of(points []Point) (*Fit, error) {
 	if s == nil {
 		return nil, errors.New("no law with positive parameters fits the points")
 	}
-	return s.fit(points), nil
+	return s.fit(points)
 }
 
 // best is the best fit inside of the bounds: the best of all if it is inside, or else of those with
@@ -187,9 +187,9 @@ func solve(points []Point, held [parameters]bool) *solution {
 	s.squares = squares(points, s.p)
 	const rounds, dampingMax = 1000, 1e20
 	for damping, n := 1e-3, 0; n < rounds && damping < dampingMax; n++ {
-		normal, right := s.equations(points)
+		normal, right, units := s.equations(points)
 		for i := range parameters {
-			normal.SetSym(i, i, normal.At(i, i)*(1+damping))
+			normal.SetSym(i, i, 1+damping)
 		}
 		var step mat.VecDense
 		if err := step.SolveVec(normal, right); err != nil {
@@ -198,7 +198,7 @@ func solve(points []Point, held [parameters]bool) *solution {
 		}
 		next := s.p
 		for i := range next {
-			next[i] += step.AtVec(i)
+			next[i] += step.AtVec(i) * units[i]
 		}
 		if sum := squares(points, next); sum < s.squares {
 			done := s.squares-sum <= 1e-15*s.squares
@@ -214,8 +214,12 @@ func solve(points []Point, held [parameters]bool) *solution {
 }
 
 // equations are the normal equations at the solution; those of parameters that are held do nothing.
-func (s *solution) equations(points []Point) (*mat.SymDense, *mat.VecDense) {
-	normal, right := mat.NewSymDense(parameters, nil), mat.NewVecDense(parameters, nil)
+// Each parameter is counted in a unit of its own, in which the diagonal is 1: lambda and kappa are
+// otherwise so many orders of magnitude apart that rounding makes the equations singular.
+func (s *solution) equations(points []Point) (
+	normal *mat.SymDense, right *mat.VecDense, units [parameters]float64,
+) {
+	normal, right = mat.NewSymDense(parameters, nil), mat.NewVecDense(parameters, nil)
 	for _, point := range points {
 		d, w := slope(s.p, point.Processes), weight(point)
 		r := point.Throughput - law(s.p, point.Processes)
@@ -231,12 +235,20 @@ func (s *solution) equations(points []Point) (*mat.SymDense, *mat.VecDense) {
 			}
 		}
 	}
-	for i, held := range s.held {
-		if held {
-			normal.SetSym(i, i, 1)
+	for i := range parameters {
+		units[i] = 1
+		if at := normal.At(i, i); at > 0 {
+			units[i] = 1 / math.Sqrt(at)
 		}
 	}
-	return normal, right
+	for i := range parameters {
+		right.SetVec(i, right.AtVec(i)*units[i])
+		for j := i + 1; j < parameters; j++ {
+			normal.SetSym(i, j, normal.At(i, j)*units[i]*units[j])
+		}
+		normal.SetSym(i, i, 1)
+	}
+	return normal, right, units
 }
 
 // values is the law alone.
@@ -252,7 +264,7 @@ func (s *solution) values(points []Point) *Fit {
 }
 
 // fit adds the intervals.
-func (s *solution) fit(points []Point) *Fit {
+func (s *solution) fit(points []Point) (*Fit, error) {
 	f := s.values(points)
 	f.left = len(points)
 	for _, held := range s.held {
@@ -274,18 +286,17 @@ func (s *solution) fit(points []Point) *Fit {
 	const upper = (1 + confidence) / 2
 	quantile := distuv.StudentsT{Sigma: 1, Nu: float64(max(1, f.left))}.Quantile(upper)
 	deviation := max(quantile*math.Sqrt(f.variance), distuv.UnitNormal.Quantile(upper)*math.Sqrt(f.least))
-	normal, _ := s.equations(points)
+	normal, _, units := s.equations(points)
 	var inverse mat.Dense
-	known := inverse.Inverse(normal) == nil
+	if err := inverse.Inverse(normal); err != nil {
+		return nil, fmt.Errorf("the points do not tell the law's parameters apart: %w", err)
+	}
 	for i, v := range []*Value{&f.Lambda, &f.Sigma, &f.Kappa} {
 		if s.held[i] {
 			continue
 		}
-		apart := math.Inf(1)
-		if known {
-			apart = deviation * math.Sqrt(inverse.At(i, i))
-		}
+		apart := deviation * math.Sqrt(inverse.At(i, i)) * units[i]
 		v.Low, v.High = s.p[i]-apart, s.p[i]+apart
 	}
-	return f
+	return f, nil
 }

@@ -131,3 +131,32 @@ func TestBadPoints(t *testing.T) {
 		}
 	}
 }
+
+// TestUnit: the unit of the throughput changes lambda alone, and the rest is as well known.
+func TestUnit(t *testing.T) {
+	truth := [parameters]float64{1, 0.02, 1e-4}
+	fit := func(unit float64) *Fit {
+		var points []Point
+		for i := range 8 {
+			n := float64(int(1) << i)
+			points = append(points, Point{Processes: n, Throughput: unit * law(truth, n) * (1 + 0.02*float64(i%3-1))})
+		}
+		f, err := Of(points)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	want := fit(1)
+	for _, unit := range []float64{1e-6, 1e5, 1e9} {
+		got := fit(unit)
+		for i, v := range [][2]Value{{got.Sigma, want.Sigma}, {got.Kappa, want.Kappa},
+			{got.Lambda, {Value: unit * want.Lambda.Value, Low: unit * want.Lambda.Low, High: unit * want.Lambda.High}}} {
+			width := v[1].High - v[1].Low
+			if !(math.Abs(v[0].Value-v[1].Value) < 1e-3*width && math.Abs(v[0].Low-v[1].Low) < 1e-3*width &&
+				math.Abs(v[0].High-v[1].High) < 1e-3*width) {
+				t.Errorf("in units of %v, parameter %d is %+v, want %+v", 1/unit, i, v[0], v[1])
+			}
+		}
+	}
+}
