@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -137,6 +138,14 @@ func TestRealPartitionsAdded(t *testing.T) {
 	defer admin.Close()
 	if _, err := admin.CreatePartitions(bounded(t), 2, topic); err != nil {
 		t.Fatal(err)
+	}
+	// The broker answers once the controller has them; its own metadata may come a little later.
+	for ctx, known := bounded(t), 0; known < 3; time.Sleep(10 * time.Millisecond) {
+		topics, err := admin.ListTopics(ctx, topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known = len(topics[topic].Partitions)
 	}
 	load(t, cfg, topic, 0, 3, 1, 2)
 	got := poll(t, s, 100, 6)
