@@ -141,10 +141,14 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 	delivery := buffer.Delivery{ID: b.delivery, Clock: b.clock}
 	for _, round := range buffer.Rounds(traces, l.config.AttachSpansMax, buffer.AttachBytesMax) {
 		answers, err := l.attach(ctx, b, delivery, round)
+		attached = append(attached, answers...)
 		if err != nil {
+			// It is given up for good: once more is all that can be done for what is there.
+			if len(attached) > 0 {
+				_ = l.ports.Store.Enqueue(b.run, buffer.Shard(b.number), l.update(b, attached))
+			}
 			return err
 		}
-		attached = append(attached, answers...)
 		delivery.ID.Number++
 	}
 	update := l.update(b, attached)

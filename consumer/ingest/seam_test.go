@@ -249,6 +249,35 @@ func TestAGiantTraceIsAttachedInRounds(t *testing.T) {
 	})
 }
 
+// A partition that is lost between two rounds: what the first has stored is in the queue all the same,
+// for nobody may deliver it again.
+func TestARoundThatWasStoredIsEnqueued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.config.AttachSpansMax = 3
+		attaches := 0
+		r.steps.before = func(call string) error {
+			if call != "attach" {
+				return nil
+			}
+			if attaches++; attaches == 2 {
+				r.broker.change(flusher.Fetch{Lost: []int32{0}})
+				return buffer.ErrUnavailable
+			}
+			return nil
+		}
+		for i := range 5 {
+			r.broker.append(0, time.Now(), fmt.Sprintf("x %d root", i))
+		}
+		r.start(0)
+		settle(10 * time.Second)
+		r.end()
+		if got := held(t, r.store, 0); got != "x:0,1,2" || r.broker.committedAt(0) != 0 {
+			t.Errorf("the queue names %q, committed %d; want x:0,1,2 and 0", got, r.broker.committedAt(0))
+		}
+	})
+}
+
 // What is polled and not yet in a batch stays where it is when the gate closes.
 func TestGateHoldsBackWhatIsPending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
