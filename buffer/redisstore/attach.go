@@ -33,7 +33,7 @@ func (s *Store) Attach(
 	for i := range traces {
 		subtrees, frames := w.write(s, traces[i].Subtrees)
 		cut := bestCut(len(frames))
-		calls.add(s.traceKey(traces[i].TraceKey), subtrees, frames[:cut], frames[cut:])
+		calls.add(len(w.ids), s.traceKey(traces[i].TraceKey), subtrees, frames[:cut], frames[cut:])
 	}
 	answers := make([]buffer.Attached, len(traces))
 	err := calls.sendTexts(ctx, s.scripts.attach, func(i int, text string) {

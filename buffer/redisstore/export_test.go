@@ -25,18 +25,24 @@ func (s *Store) Fork(namespace string, limit buffer.Bytes) *Store {
 func (s *Store) Cramped() *Store {
 	small := strings.NewReplacer(
 		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = 60, 150",
-		"PIECE = 4000", "PIECE = 4",
+		"PIECE = 4000", "PIECE = 4", "SLICE = 500", "SLICE = 2",
 	)
+	s.rewrite(small.Replace)
+	s.slice = 2
+	return s
+}
+
+// rewrite changes every script.
+func (s *Store) rewrite(change func(text string) string) {
 	all := &s.scripts
 	for _, step := range []*script{
 		&all.attach, &all.claim, &all.ack,
-		&all.enqueue, &all.fence, &all.lease, &all.release,
+		&all.enqueue, &all.fence, &all.giveBack, &all.lease, &all.release,
 	} {
-		step.text = small.Replace(step.text)
+		step.text = change(step.text)
 		sum := sha1.Sum([]byte(step.text))
 		step.sha = hex.EncodeToString(sum[:])
 	}
-	return s
 }
 
 // Keys returns all keys in the store's namespace.

@@ -18,7 +18,7 @@ func (s *Store) Claim(
 	}
 	calls := s.newCalls(string(appendOwner(nil, owner)))
 	for _, g := range generations {
-		calls.add(s.traceKey(g.TraceKey), string(appendGeneration(nil, g)))
+		calls.add(1, s.traceKey(g.TraceKey), string(appendGeneration(nil, g)))
 	}
 	claims := make([]buffer.Claim, len(generations))
 	err := calls.sendTexts(ctx, s.scripts.claim, func(i int, text string) {
@@ -49,7 +49,7 @@ func (s *Store) Ack(
 		for _, id := range f.Spans {
 			text = append(text, id[:]...)
 		}
-		calls.add(s.traceKey(f.TraceKey), rueidis.BinaryString(text))
+		calls.add(len(f.Spans), s.traceKey(f.TraceKey), rueidis.BinaryString(text))
 	}
 	results := make([]buffer.AckResult, len(flushed))
 	err := calls.send(ctx, s.scripts.ack, func(first, n int, result rueidis.RedisResult) error {

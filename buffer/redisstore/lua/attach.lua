@@ -177,7 +177,12 @@ local answers = {}
 for k = 1, #KEYS do
   local key, meta, first, rest = KEYS[k], ARGV[3 * k + 1], ARGV[3 * k + 2], ARGV[3 * k + 3]
   local s = call('HGET', key, '0')
-  answers[k] = quick(key, s, meta, first, rest, delivery, limit)
-    or attach(open(key, s, meta), first, rest)
+  local answer = quick(key, s, meta, first, rest, delivery, limit)
+  if not answer then
+    local fetched
+    answer, fetched = giant(key, s, meta, first, rest, delivery, limit)
+    answer = answer or attach(open(key, s, meta, fetched), first, rest)
+  end
+  answers[k] = answer
 end
 return answers

@@ -1,12 +1,35 @@
 -- What Attach knows of a trace while it works: read on demand, changed in memory, and written by
 -- attach_write.lua at the end.
 
-local function open(key, s, meta)
+-- fetch_records reads at once which of the spans of the call head segments.
+local function fetch_records(t)
+  local ids, fields = {}, {}
+  for i = 16, 8 + 8 * u24(t.meta, 1), 8 do
+    local id = sub(t.meta, i, i + 7)
+    ids[#ids + 1], fields[#fields + 1] = id, 's' .. id
+  end
+  for from = 1, #ids, PIECE do
+    local last = min(from + PIECE - 1, #ids)
+    for i, record in ipairs(call('HMGET', t.key, unpack(fields, from, last))) do
+      local id = ids[from + i - 1]
+      if not record then
+        t.segments[id] = false
+      elseif not t.records[id] then
+        t.records[id] = record
+        t.order[#t.order + 1] = id
+      end
+    end
+  end
+end
+
+-- open returns what is known of a trace: field '0', what the call brings, and spilled redirects that
+-- were read.
+local function open(key, s, meta, fetched)
   local t = {
     key = key, meta = meta, s = s or '', groups = 1, calls = 0, generations = 0,
     redirects_spilled = false, segments_spilled = false,
     segments = {}, order = {}, records = {}, -- records understood, or false; ids; records as read
-    fetched = {}, retargeted = {}, compressed = false, -- spilled redirects; new targets of spans
+    fetched = fetched or {}, retargeted = {}, compressed = false, -- spilled redirects; new targets of spans
     fresh = {}, added = {}, -- spans of this call: id -> subtree; subtrees that store something
     duplicates = {}, merged = {}, stored = 0, whole = true,
     set = {}, del = {}, -- fields to write, fields to delete
@@ -23,6 +46,7 @@ local function open(key, s, meta)
     t.order[#t.order + 1] = id
     p = p + 11 + length
   end
+  if t.segments_spilled then fetch_records(t) end
   return t
 end
 

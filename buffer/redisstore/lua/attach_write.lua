@@ -64,8 +64,31 @@ local function spill(t, groups)
   t.redirects_spilled = true
 end
 
+-- redirects writes the redirects of the new spans as fields, and the spilled ones that have another
+-- target by now.
+local function redirects(t)
+  local others = t.retargeted
+  for id, value in pairs(t.fetched) do
+    local target = others[id]
+    if value and target then put(t, id, target .. sub(value, 9)) end
+  end
+  for _, u in ipairs(t.added) do
+    local rest = u.blob .. (u.holder or '')
+    local value = u.target .. rest
+    for i = 1, #u.ids, 8 do
+      local id = sub(u.ids, i, i + 7)
+      local target = others[id]
+      put(t, id, target and target .. rest or value)
+    end
+  end
+end
+
 -- groups_part returns the groups of field '0', with those of the new spans.
 local function groups_part(t)
+  if t.redirects_spilled and t.groups > #t.s then
+    redirects(t)
+    return ''
+  end
   local parts, s, p = {}, t.s, t.groups
   while t.compressed and p <= #s do
     local low, high = byte(s, p + 14, p + 15)
