@@ -26,9 +26,10 @@ func (s *Store) Cramped() *Store {
 	small := strings.NewReplacer(
 		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = 60, 150",
 		"PIECE = 4000", "PIECE = 4", "SLICE = 500", "SLICE = 2",
+		"ENTRIES_MAX = 64", "ENTRIES_MAX = 2", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
 	)
 	s.rewrite(small.Replace)
-	s.slice = 2
+	s.slice, s.part = 2, 2
 	return s
 }
 
@@ -36,7 +37,7 @@ func (s *Store) Cramped() *Store {
 func (s *Store) rewrite(change func(text string) string) {
 	all := &s.scripts
 	for _, step := range []*script{
-		&all.attach, &all.claim, &all.ack,
+		&all.attach, &all.claim, &all.ack, &all.sweep,
 		&all.enqueue, &all.fence, &all.giveBack, &all.lease, &all.release,
 	} {
 		step.text = change(step.text)

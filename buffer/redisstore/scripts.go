@@ -20,7 +20,7 @@ type script struct {
 
 // scripts are the steps. Those that make room run without room.
 type scripts struct {
-	attach, claim, ack                       script
+	attach, claim, ack, sweep                script
 	enqueue, fence, giveBack, lease, release script
 }
 
@@ -49,9 +49,10 @@ func newScripts(shebang bool) scripts {
 		return script{text: whole, sha: hex.EncodeToString(sum[:])}
 	}
 	return scripts{
-		attach:   text(noFlags, "trace", "quick", "attach_read", "attach_write", "giant", "attach"),
+		attach:   text(noFlags, "trace", "quick", "attach_read", "lists", "attach_write", "giant", "attach"),
 		claim:    text(allowOOM, "trace", "flush", "claim"),
 		ack:      text(allowOOM, "trace", "flush", "ack"),
+		sweep:    text(allowOOM, "trace", "sweep"),
 		enqueue:  text(allowOOM, "shard", "enqueue"),
 		fence:    text(allowOOM, "shard", "fence"),
 		giveBack: text(allowOOM, "shard", "give_back"),

@@ -38,7 +38,8 @@ end
 local function merge(t, from, into)
   into.count = into.count + from.count
   into.bytes = into.bytes + from.bytes
-  into.blobs = into.blobs .. from.blobs
+  into.entries = into.entries .. from.entries
+  pack(t, into)
   if less(from.first, into.first) then into.first = from.first end
   local s = from.segment
   into.segment.root = into.segment.root or s.root
@@ -73,7 +74,7 @@ local function store(t, u)
   if not g then
     g = {
       segment = s, id = sub(delivery, 1, 12), first = sub(delivery, 13),
-      count = 0, bytes = 0, blobs = '',
+      count = 0, bytes = 0, entries = '',
     }
     s.live = g
     t.generations = t.generations + 1
@@ -122,16 +123,6 @@ local function subtree(t, ids, at, details, frame)
   return ids + 8 * n, at + 15, details + 8 * n, frame + length
 end
 
-local function lists(g, blob)
-  local at = 1
-  while true do
-    local i = find(g.blobs, blob, at, true)
-    if not i then return false end
-    if i % 6 == 1 then return true end
-    at = i + 1
-  end
-end
-
 -- holder_of returns the live generation that holds a span, or nil if that is in flight.
 local function holder_of(t, id)
   local f = t.fresh[id]
@@ -142,7 +133,7 @@ local function holder_of(t, id)
   holders[#holders + 1] = last
   for _, candidate in ipairs(holders) do
     local s = segment(t, candidate)
-    if s and s.live and lists(s.live, blob) then return s.live end
+    if s and s.live and (t.generations == 1 or blobs_of(t, s.live)[blob]) then return s.live end
   end
 end
 

@@ -33,10 +33,12 @@ local function open(key, s, meta, fetched)
     fresh = {}, added = {}, -- spans of this call: id -> subtree; subtrees that store something
     duplicates = {}, merged = {}, stored = 0, whole = true,
     set = {}, del = {}, -- fields to write, fields to delete
+    call = 1, packed = 0, lists = {}, -- of this call: its number, how many lists it made, and those
   }
   if not s then return t end
   local spilled = byte(s, 8)
   t.calls, t.generations = u32(s, 1), u24(s, 5)
+  t.call = t.calls + 1
   t.redirects_spilled, t.segments_spilled = spilled % 2 == 1, spilled >= 2
   t.groups = HEAD + u24(s, 9)
   local p = HEAD
@@ -91,7 +93,7 @@ local function segment(t, id)
     local last = 35 + 6 * u24(record, 33)
     s.live = {
       segment = s, id = sub(record, 2, 13), first = sub(record, 14, 21),
-      count = u32(record, 22), bytes = u56(record, 26), blobs = sub(record, 36, last),
+      count = u32(record, 22), bytes = u56(record, 26), entries = sub(record, 36, last),
     }
     s.tail = sub(record, last + 1)
   else

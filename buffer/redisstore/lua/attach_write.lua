@@ -8,9 +8,10 @@ local function name_blobs(t, first, rest)
   for _, u in ipairs(t.added) do
     local g = final(u.generation)
     if not g.blob then
-      if index == 65536 then t.calls, index = t.calls + 1, 0 end
+      if index == 32768 then t.calls, index = t.calls + 1, 0 end
       g.blob = { name = p32(t.calls) .. char(index % 256, floor(index / 256)), parts = {} }
-      g.blobs = g.blobs .. g.blob.name
+      pack(t, g)
+      g.entries = g.entries .. g.blob.name
       blobs[#blobs + 1] = g.blob
       index = index + 1
     end
@@ -119,7 +120,7 @@ local function record_of(s)
   local flags, g = s.root and 1 or 0, s.live
   if not g then return s.tail ~= '' and char(flags) .. s.tail or nil end
   return char(flags + 2) .. g.id .. g.first .. p32_56(g.count, g.bytes)
-    .. p24(#g.blobs / 6) .. g.blobs .. s.tail
+    .. p24(#g.entries / 6) .. g.entries .. s.tail
 end
 
 -- segments_part returns the segments of field '0'.

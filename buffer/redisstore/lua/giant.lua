@@ -49,7 +49,7 @@ local function grown(record, n, size, root, blob, delivery, limit)
       .. (record and sub(record, 2) or ''), delivery, flags
   end
   local bytes, blobs = u56(record, 26) + size, u24(record, 33)
-  if limit > 0 and bytes > limit then return nil end
+  if limit > 0 and bytes > limit or blobs >= ENTRIES_MAX then return nil end
   local name = sub(record, 2, 21)
   return char(flags) .. name .. p32_56(u32(record, 22) + n, bytes) .. p24(blobs + 1)
     .. sub(record, 36, 35 + 6 * blobs) .. blob .. sub(record, 36 + 6 * blobs), name, flags
