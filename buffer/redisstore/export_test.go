@@ -20,13 +20,16 @@ func (s *Store) Fork(namespace string, limit buffer.Bytes) *Store {
 	return &fork
 }
 
+// CrampedWayMax is buffer.WayMax of a cramped store.
+const CrampedWayMax = 2
+
 // Cramped makes the scripts take every trace for a giant one: nothing stays in field '0', and
 // every list is cut into pieces.
 func (s *Store) Cramped() *Store {
 	small := strings.NewReplacer(
 		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = 60, 150",
 		"PIECE = 4000", "PIECE = 4", "SLICE = 500", "SLICE = 2",
-		"ENTRIES_MAX = 64", "ENTRIES_MAX = 2", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
+		"ENTRIES_MAX = 64", "ENTRIES_MAX = 2", "WAY_MAX = 100", "WAY_MAX = 2", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
 	)
 	s.rewrite(small.Replace)
 	s.slice, s.part = 2, 2

@@ -17,6 +17,7 @@
 -- Returns for each key: stored u32 | duplicates u32 | n u32 | n live | merged ...
 --   live    segment (8) | generation (12) | has root u8 | first (8)
 --   merged  segment (8) | generation (12)
+-- or an empty string: a way was shortened, and the step is to be made again
 --
 -- A script without flags is refused as a whole when Redis is out of memory, which is what we want:
 -- nothing is added, and only half a trace never is. All reads of a trace come before its first
@@ -150,11 +151,26 @@ local function answer(t)
   return p32(t.stored) .. p32(#t.duplicates) .. p32(#live) .. concat(live) .. concat(t.merged)
 end
 
+-- shorten_ways shortens the first way that is too long, and tells whether there was one. Those of spans
+-- that are new have not begun.
+local function shorten_ways(t, ids, at, count)
+  for _ = 1, count do
+    if shorten(t, sub(t.meta, at, at + 7)) then return true end
+    for _ = 1, u24(t.meta, at + 8) do
+      if shorten(t, sub(t.meta, ids, ids + 7)) then return true end
+      ids = ids + 8
+    end
+    at = at + 15
+  end
+  return false
+end
+
 local function attach(t, first, rest)
   local meta = t.meta
   local n, count = u24(meta, 1), u24(meta, 13)
   local ids, at, frame = 16, 16 + 8 * n, 1
   local details = at + 15 * count
+  if t.redirects_spilled and shorten_ways(t, ids, at, count) then return '' end
   for _ = 1, count do ids, at, details, frame = subtree(t, ids, at, details, frame) end
   local text = answer(t)
   if t.stored > 0 then

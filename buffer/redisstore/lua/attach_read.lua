@@ -103,6 +103,28 @@ local function segment(t, id)
   return s
 end
 
+-- shorten lets no way from an id be longer than it may. It returns true if a part of it was too long
+-- and leads to its end now; there may be others. All of it is as it was read: nothing was changed yet.
+local function shorten(t, id)
+  local way, n = {}, 0 -- since the last span that was cut off
+  while n <= WAY_MAX do
+    local value = redirect(t, id)
+    if not value then return false end
+    local target = sub(value, 1, 8)
+    if target == id then return false end
+    n = n + 1
+    way[n] = id
+    if #value > 14 then n = 0 end
+    id = target
+  end
+  local set = {}
+  for i = 1, n do
+    set[2 * i - 1], set[2 * i] = way[i], id .. sub(t.fetched[way[i]], 9)
+  end
+  each_piece('HSET', t.key, set)
+  return true
+end
+
 -- walk follows redirects from an id to the segment where they end. Further results: the holders
 -- met on the way, or nil; the ids on the way.
 local function walk(t, id)

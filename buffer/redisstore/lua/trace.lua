@@ -39,6 +39,8 @@ local floor, min, concat, call = math.floor, math.min, table.concat, redis.call
 local GROUPS_MAX, SEGMENTS_MAX = 2048, 4096
 -- Entries of a generation in its record: beyond, some go into a list.
 local ENTRIES_MAX = 64
+-- Redirects that may follow one another, see buffer.WayMax. What is left in groups is shorter.
+local WAY_MAX = 100
 -- Redis' Lua cannot unpack more than some 8,000 values.
 local PIECE = 4000
 -- Where the segments begin in field '0'.
