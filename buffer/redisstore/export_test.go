@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/redis/rueidis"
 
@@ -36,6 +38,36 @@ func (s *Store) Cramped() *Store {
 	return s
 }
 
+// Counted makes a script call fail that takes more than so many operations: its arguments, those of
+// every command with what it answers, 512 bytes of each of them, and every look at a redirect.
+func (s *Store) Counted(operationsMax int) *Store {
+	const counter = `
+local work = #KEYS + #ARGV
+local function spent(list)
+  for i = 1, #list do
+    work = work + 1 + (type(list[i]) == 'string' and math.floor(#list[i] / 512) or 0)
+  end
+end
+spent(ARGV)
+local function counted(...)
+  spent({ ... })
+  local answer = redis.call(...)
+  if type(answer) == 'table' then spent(answer) end
+  if type(answer) == 'string' then spent({ answer }) end
+  if work > MAX then error(work .. ' operations by ' .. select(1, ...) .. ', want MAX at most') end
+  return answer
+end
+`
+	begin := strings.ReplaceAll(counter, "MAX", strconv.Itoa(operationsMax))
+	look := "local function redirect(t, id)\n"
+	s.rewrite(func(text string) string {
+		flags, text, _ := strings.Cut(text, "\n") // of the first line
+		text = strings.ReplaceAll(text, "redis.call", "counted")
+		return flags + begin + strings.ReplaceAll(text, look, look+"  work = work + 1\n")
+	})
+	return s
+}
+
 // rewrite changes every script.
 func (s *Store) rewrite(change func(text string) string) {
 	all := &s.scripts
@@ -51,6 +83,15 @@ func (s *Store) rewrite(change func(text string) string) {
 
 // Keys returns all keys in the store's namespace.
 func (s *Store) Keys(ctx context.Context) ([]string, error) { return s.keys(ctx) }
+
+// Fields returns how many fields the hash of a trace has.
+func (s *Store) Fields(ctx context.Context, tb testing.TB, trace buffer.TraceKey) int64 {
+	n, err := s.client.Do(ctx, s.client.B().Hlen().Key(s.traceKey(trace)).Build()).AsInt64()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
 
 // Wipe deletes everything in the store's namespace.
 func (s *Store) Wipe(ctx context.Context) error {

@@ -124,17 +124,38 @@ local function subtree(t, ids, at, details, frame)
   return ids + 8 * n, at + 15, details + 8 * n, frame + length
 end
 
+-- place returns where a span can be, once nothing changes any more: the holders on its way, then the
+-- segment at its end, as a list linked by next.
+local function place(t, id)
+  local way, holders, n, p = {}, {}, 0, nil
+  while true do
+    p = t.places[id]
+    if p then break end
+    local target, holder = leads(t, id)
+    n = n + 1
+    way[n], holders[n] = id, holder or false
+    if not target or target == id then
+      p = { segment = id }
+      break
+    end
+    id = target
+  end
+  for i = n, 1, -1 do
+    if holders[i] then p = { segment = holders[i], next = p } end
+    t.places[way[i]] = p
+  end
+  return p
+end
+
 -- holder_of returns the live generation that holds a span, or nil if that is in flight.
 local function holder_of(t, id)
   local f = t.fresh[id]
   if f then return final(f.generation) end
-  local blob = sub(redirect(t, id), 9, 14)
-  local last, holders = walk(t, id)
-  holders = holders or {}
-  holders[#holders + 1] = last
-  for _, candidate in ipairs(holders) do
-    local s = segment(t, candidate)
+  local blob, p = sub(redirect(t, id), 9, 14), place(t, id)
+  while p do
+    local s = segment(t, p.segment)
     if s and s.live and (t.generations == 1 or blobs_of(t, s.live)[blob]) then return s.live end
+    p = p.next
   end
 end
 

@@ -33,6 +33,7 @@ local function open(key, s, meta, fetched)
     fresh = {}, added = {}, -- spans of this call: id -> subtree; subtrees that store something
     duplicates = {}, merged = {}, stored = 0, whole = true,
     set = {}, del = {}, -- fields to write, fields to delete
+    known = {}, places = {}, -- of stored spans: how far it is to the next stretch; where they are
     call = 1, packed = 0, lists = {}, -- of this call: its number, how many lists it made, and those
   }
   if not s then return t end
@@ -103,18 +104,34 @@ local function segment(t, id)
   return s
 end
 
+-- known notes how far it is from these spans to where their stretch of the way ends: n redirects from
+-- the first.
+local function known(t, way, last, n)
+  for i = 1, last do t.known[way[i]] = n - i + 1 end
+end
+
 -- shorten lets no way from an id be longer than it may. It returns true if a part of it was too long
 -- and leads to its end now; there may be others. All of it is as it was read: nothing was changed yet.
 local function shorten(t, id)
   local way, n = {}, 0 -- since the last span that was cut off
   while n <= WAY_MAX do
+    local rest = t.known[id]
+    if rest and n + rest <= WAY_MAX then
+      known(t, way, n, n + rest)
+      return false
+    end
     local value = redirect(t, id)
-    if not value then return false end
-    local target = sub(value, 1, 8)
-    if target == id then return false end
+    local target = value and sub(value, 1, 8)
+    if not value or target == id then
+      known(t, way, n, n)
+      return false
+    end
     n = n + 1
     way[n] = id
-    if #value > 14 then n = 0 end
+    if #value > 14 then
+      known(t, way, n, n)
+      n = 0
+    end
     id = target
   end
   local set = {}
@@ -125,22 +142,28 @@ local function shorten(t, id)
   return true
 end
 
+-- leads returns where a span leads, and its holder if it was cut off; nil if there is no such span.
+local function leads(t, id)
+  local target, holder
+  local f = t.fresh[id]
+  if f then
+    target, holder = f.target, f.holder
+  else
+    local value = redirect(t, id)
+    if not value then return nil end
+    target = sub(value, 1, 8)
+    if #value > 14 then holder = sub(value, 15) end
+  end
+  return t.retargeted[id] or target, holder
+end
+
 -- walk follows redirects from an id to the segment where they end. Further results: the holders
 -- met on the way, or nil; the ids on the way.
 local function walk(t, id)
   local holders, way = nil, {}
   while true do
-    local target, holder
-    local f = t.fresh[id]
-    if f then
-      target, holder = f.target, f.holder
-    else
-      local value = redirect(t, id)
-      if not value then break end
-      target = sub(value, 1, 8)
-      if #value > 14 then holder = sub(value, 15) end
-    end
-    target = t.retargeted[id] or target
+    local target, holder = leads(t, id)
+    if not target then break end
     if holder then
       holders = holders or {}
       holders[#holders + 1] = holder
