@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"encoding/binary"
 	"slices"
 	"testing"
 
@@ -33,7 +34,8 @@ func TestNoCallWorksForLong(t *testing.T) {
 		{"a chain, child first, span by span", 1, 0, slices.Concat(chain(3000, "child-first", 1)...)},
 		{"a chain, shuffled", 4000, 0, slices.Concat(chain(20_000, "shuffled", 4000)...)},
 		{"a chain, shuffled, in small batches", 10, 0, slices.Concat(chain(5000, "shuffled", 10)...)},
-		{"small traces", 4000, 0, smallTraces(8000)},
+		{"small traces", 4000, 0, tracesOf(1, 8000)},
+		{"traces of 240 spans", 4000, 0, tracesOf(240, 8000)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := store(c.limit)
@@ -60,12 +62,12 @@ func TestNoCallWorksForLong(t *testing.T) {
 	t.Run("a giant beside another segment", func(t *testing.T) { giantBeside(t, store(0), 6000) })
 }
 
-func smallTraces(n int) []buffer.Span {
-	spans := make([]buffer.Span, n)
+// tracesOf are n spans in traces of some each, one after the other.
+func tracesOf(each, n int) []buffer.Span {
+	spans := giantTrace(n, func(i int) buffer.SpanID { return giantID(i - i%each) })
 	for i := range spans {
-		spans[i] = giantTrace(1, func(int) buffer.SpanID { return giantID(i) })[0]
-		spans[i].ID = giantID(i)
-		copy(spans[i].Trace[:], spans[i].ID[:])
+		spans[i].Trace = buffer.TraceID{}
+		binary.BigEndian.PutUint32(spans[i].Trace[:], uint32(i/each))
 	}
 	return spans
 }
