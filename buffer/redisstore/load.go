@@ -12,8 +12,11 @@ import (
 	"sluice/buffer"
 )
 
-// fieldsMax is how many blobs one command reads at most.
-const fieldsMax = 1000
+// fieldsMax is how many blobs one command reads at most, and replyBytesMax about how many bytes.
+const (
+	fieldsMax     = 1000
+	replyBytesMax = 4 << 20
+)
 
 // Load implements buffer.Store. The spans' payloads share the memory of the answer.
 //
@@ -63,7 +66,18 @@ type wanted struct {
 	owned   bool
 	names   []byte // of blobs
 	lists   []byte // names of lists of them that are not read yet
+	size    uint64 // of the spans, in bytes
 	blobs   []string
+}
+
+// some returns the names of the blobs that are read next.
+func (w *wanted) some() []byte {
+	left, all := w.names[blobNameLen*len(w.blobs):], uint64(len(w.names)/blobNameLen)
+	n := uint64(fieldsMax)
+	if each := w.size / all; each > 0 {
+		n = min(n, max(1, replyBytesMax/each))
+	}
+	return left[:min(uint64(len(left)), blobNameLen*n)]
 }
 
 // note takes entries of the generation.
@@ -145,7 +159,9 @@ func (l *loader) held(w *wanted, value string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return claimedEntries(record, w.ID, l.owner)
+	entries, size, err := claimedEntries(record, w.ID, l.owner)
+	w.size = size
+	return entries, err
 }
 
 // lists reads the lists of the owned generations, level by level.
@@ -197,8 +213,7 @@ func (l *loader) blobs(ctx context.Context) error {
 	}
 	for len(left) > 0 {
 		err := l.read(ctx, left, func(w *wanted) []string {
-			names := w.names[blobNameLen*len(w.blobs):]
-			names = names[:min(len(names), blobNameLen*fieldsMax)]
+			names := w.some()
 			fields := make([]string, 1, 1+2*len(names)/blobNameLen)
 			fields[0] = w.field()
 			for ; len(names) > 0; names = names[blobNameLen:] {

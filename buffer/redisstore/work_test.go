@@ -168,3 +168,27 @@ func giantBeside(t *testing.T, store *redisstore.Store, n int) {
 		t.Errorf("%d fields left in the trace, want those of one span", fields)
 	}
 }
+
+// A Load of much is several answers: Redis makes each as a whole, and keeps it in memory until it is
+// sent.
+func TestLoadOfMuchIsSeveralAnswers(t *testing.T) {
+	store := onMiniredis.open(t).Fork(namespace(), buffer.NoSegmentLimit)
+	const n, size = 40, 512 << 10 // 20 MiB, where 4 are one answer
+	spans := giantTrace(n, func(int) buffer.SpanID { return giantID(0) })
+	for i := range spans {
+		spans[i].Payload, spans[i].Size = make([]byte, size), size
+	}
+	attachRounds(t, store, spans, 4)
+	fenced, err := store.Fence(t.Context(), 0, buffer.AnyEpoch)
+	must(t, err)
+	leased, err := store.Lease(t.Context(), fenced.Owner, buffer.Seconds(1), 1)
+	must(t, err)
+	names := []buffer.Generation{leased.Due[0].Generation}
+	_, err = store.Claim(t.Context(), fenced.Owner, names)
+	must(t, err)
+	rounds := 0
+	allOf(t, store.Watched(func(round int) { rounds = round }), fenced.Owner, names[0], n)
+	if rounds < 1+20/4 {
+		t.Errorf("loaded by %d questions, want one for the names and one for every 4 MiB", rounds)
+	}
+}
