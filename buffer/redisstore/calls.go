@@ -14,7 +14,7 @@ import (
 // keeps everybody else waiting. What a single trace brings is never split; see buffer.Rounds.
 const (
 	callBytesMax = 1 << 20
-	callSpansMax = buffer.AttachSpansMax
+	callSpansMax = 2 * buffer.AttachSpansMax
 )
 
 // calls puts several traces into one script call, which saves Redis most of what a call costs. In

@@ -68,6 +68,31 @@ end
 	return s
 }
 
+// Timed returns a store on the same connections that makes one call after the other, and calls after
+// with what cpu has grown by meanwhile.
+func (s *Store) Timed(cpu func() float64, after func(spent float64)) *Store {
+	timed := *s
+	timed.client = &timedClient{Client: s.client, cpu: cpu, after: after}
+	return &timed
+}
+
+type timedClient struct {
+	rueidis.Client
+	cpu   func() float64
+	after func(spent float64)
+}
+
+func (c *timedClient) DoMulti(
+	ctx context.Context, commands ...rueidis.Completed,
+) (results []rueidis.RedisResult) {
+	for _, command := range commands {
+		before := c.cpu()
+		results = append(results, c.Client.Do(ctx, command))
+		c.after(c.cpu() - before)
+	}
+	return results
+}
+
 // rewrite changes every script.
 func (s *Store) rewrite(change func(text string) string) {
 	all := &s.scripts
