@@ -15,6 +15,7 @@ import (
 // Store keeps everything in memory. It is safe for concurrent use.
 type Store struct {
 	options buffer.Options
+	wayMax  int
 
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
@@ -30,9 +31,18 @@ var (
 func New(options buffer.Options) *Store {
 	return &Store{
 		options: options,
+		wayMax:  buffer.WayMax,
 		traces:  make(map[buffer.TraceKey]*trace),
 		shards:  make(map[buffer.Shard]*shard),
 	}
+}
+
+// NewCramped returns one that allows ways of no more than so many redirects, in place of
+// buffer.WayMax: the reference of stores for which every trace is a giant.
+func NewCramped(options buffer.Options, wayMax int) *Store {
+	s := New(options)
+	s.wayMax = wayMax
+	return s
 }
 
 // Attach implements buffer.Store.
@@ -46,7 +56,7 @@ func (s *Store) Attach(
 		key := batches[i].TraceKey
 		t, ok := s.traces[key]
 		if !ok {
-			t = newTrace(key)
+			t = newTrace(key, s.wayMax)
 			s.traces[key] = t
 		}
 		answers[i] = t.attach(delivery, batches[i].Subtrees, s.options.MaxSegmentBytes)
