@@ -124,13 +124,13 @@ func (s *Store) cycle(ctx context.Context, trace buffer.TraceKey) error {
 // advice says what would be right, where Redis' words are known.
 func (s *Store) advice(err error) string {
 	text := err.Error()
+	if refuses(text) {
+		return "; " + s.rights()
+	}
 	const slots = "not every slot has a node that serves it: see CLUSTER INFO on any node"
 	const missing = "the store needs this command: it is renamed or disabled"
 	for _, known := range []struct{ words, advice string }{
 		{"READONLY", "it is a replica, which takes no writes: give the address of its primary"},
-		{"NOPERM", s.rights()},
-		{"ACL failure", s.rights()},
-		{"The user executing the script", s.rights()},
 		{"CLUSTERDOWN", slots},
 		{rueidis.ErrNoSlot.Error(), slots},
 		{"unknown command", missing},

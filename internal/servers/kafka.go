@@ -20,8 +20,12 @@ const (
 	kafkaStopMax   = 30 * time.Second
 )
 
-// KafkaServer is one Kafka 4.1 process, broker and controller in one, on a loopback port that
-// stays the same over restarts, as do its data. It creates no topics by itself. Not safe for
+// EnvKafkaLibs names a folder of jars, laid by scripts/kafka-jars.sh, of the Kafka to start. Unset or
+// empty: that of `make tools`.
+const EnvKafkaLibs = "SLUICE_KAFKA_LIBS"
+
+// KafkaServer is one Kafka process (see EnvKafkaLibs), broker and controller in one, on a loopback
+// port that stays the same over restarts, as do its data. It creates no topics by itself. Not safe for
 // concurrent use.
 type KafkaServer struct {
 	server
@@ -88,7 +92,7 @@ func (s *KafkaServer) configure() error {
 // format prepares the data folder, once in the server's life.
 func (s *KafkaServer) format() error {
 	argv := append(slices.Clone(s.java), QuickJava,
-		"kafka.tools.StorageTool", "format", "--standalone", "-t", kafkaClusterID, "-c", s.config)
+		"kafka.tools.StorageTool", "format", "-t", kafkaClusterID, "-c", s.config)
 	proc, err := startProcess("kafka-format", s.dir, argv...)
 	if err != nil {
 		return err
@@ -131,12 +135,10 @@ func kafkaJava() ([]string, error) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return nil, fmt.Errorf("java 17, which Kafka needs, is %w", ErrMissing)
 	}
-	root, err := moduleRoot()
+	libs, err := kafkaLibs()
 	if err != nil {
-		return nil, fmt.Errorf("kafka is %w (its jars are looked for from Sluice's own folder down: %w)",
-			ErrMissing, err)
+		return nil, err
 	}
-	libs := filepath.Join(root, ".services", "kafka", "libs")
 	stamps, err := filepath.Glob(filepath.Join(libs, ".complete-*"))
 	if err != nil || len(stamps) == 0 {
 		return nil, fmt.Errorf("kafka (%s) is %w", libs, ErrMissing)
@@ -146,6 +148,19 @@ func kafkaJava() ([]string, error) {
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 		"-cp", filepath.Join(libs, "*"),
 	}, nil
+}
+
+// kafkaLibs is the folder of Kafka's jars.
+func kafkaLibs() (string, error) {
+	if libs := os.Getenv(EnvKafkaLibs); libs != "" {
+		return filepath.Abs(libs)
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return "", fmt.Errorf("kafka is %w (its jars are looked for from Sluice's own folder down: %w)",
+			ErrMissing, err)
+	}
+	return filepath.Join(root, ".services", "kafka", "libs"), nil
 }
 
 // moduleRoot walks up from the working directory: tests run in their package's folder.

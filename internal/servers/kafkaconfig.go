@@ -7,8 +7,8 @@ const kafkaClusterID = "c2x1aWNlLXNsdWljZS1zbA"
 
 // kafkaProperties configures a single node for tests: everything is replicated once, a consumer
 // group starts at its first member, and few internal partitions keep the start short. A killed
-// broker may register again only when its old session has ended: 3 s here, 9 s by default. What a
-// workload sees (message size, segments, flushing) stays at Kafka's defaults.
+// broker may register again only when its old session has ended: 3 s here, 9 s by default. The voters
+// are fixed, as Kafka before 3.9 knows no other quorum. What a workload sees (message size, segments, flushing) stays at Kafka's defaults.
 func kafkaProperties(broker, controller, data string) string {
 	return fmt.Sprintf(`process.roles=broker,controller
 node.id=1
@@ -17,7 +17,7 @@ advertised.listeners=PLAINTEXT://%[1]s
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-controller.quorum.bootstrap.servers=%[2]s
+controller.quorum.voters=1@%[2]s
 log.dirs=%[3]s
 num.partitions=1
 auto.create.topics.enable=false
