@@ -7,18 +7,7 @@ import (
 	"strings"
 
 	"github.com/redis/rueidis"
-
-	"sluice/buffer"
 )
-
-// Fork returns a store on the same connections with a namespace of its own.
-func (s *Store) Fork(namespace string, limit buffer.Bytes) *Store {
-	fork := *s
-	fork.config.Namespace = namespace
-	fork.config.MaxSegmentBytes = limit
-	fork.tracePrefix = namespace + "t:"
-	return &fork
-}
 
 // Cramped makes the scripts take every trace for a giant one: nothing stays in field '0', and
 // every list is cut into pieces.

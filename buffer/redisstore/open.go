@@ -59,7 +59,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	s := &Store{
 		config:      config,
-		tracePrefix: config.Namespace + "t:",
+		tracePrefix: tracePrefix(config.Namespace),
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
 	}
@@ -89,6 +89,18 @@ func (s *Store) prepare(ctx context.Context) error {
 		return fmt.Errorf("redis: %w", err)
 	}
 	return nil
+}
+
+func tracePrefix(namespace string) string { return namespace + "t:" }
+
+// Fork returns a store on the same connections, without a slice, that keeps segments of at most so
+// many bytes in a namespace of its own. It is not to be closed.
+func (s *Store) Fork(namespace string, max buffer.Bytes) *Store {
+	fork := *s
+	fork.config.Namespace, fork.config.Slice = namespace, ""
+	fork.config.MaxSegmentBytes = max
+	fork.tracePrefix = tracePrefix(namespace)
+	return &fork
 }
 
 // Close ends all connections. Calls in flight fail.

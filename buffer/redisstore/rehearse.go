@@ -26,10 +26,7 @@ const (
 // first span. A Redis that is full is none of these: flushing makes room. The error says what would
 // be right.
 func (s *Store) Rehearse(ctx context.Context) (err error) {
-	r := *s
-	r.config.Namespace += rehearsals + strings.ToLower(rand.Text()) + ":"
-	r.config.Slice = ""
-	r.tracePrefix = r.config.Namespace + "t:"
+	r := s.Fork(s.config.Namespace+rehearsals+strings.ToLower(rand.Text())+":", s.config.MaxSegmentBytes)
 	trace := buffer.TraceKey{Project: 1, Trace: buffer.TraceID{1}}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.AnswerTimeout)

@@ -108,6 +108,7 @@ var notInProduction = []string{
 	module + "/internal/portfault",
 	module + "/reports",
 	module + "/buffer/storetest",
+	module + "/buffer/conformance",
 	module + "/internal/proptest",
 	module + "/internal/servers",
 	module + "/internal/syncbuf",
