@@ -99,8 +99,8 @@ scenario() {
   on "$1" "$2" bin/simulate run "$3" --world real --servers start --out "$work/$1-$3"
 }
 
-# job WHAT NAME ARGUMENT... does one of these, and leaves in a file how it ended. All output follows
-# if it did not pass.
+# job WHAT NAME ARGUMENT... does one of these, and leaves in a file how it ended. What was said of
+# failures follows if it did not pass.
 job() {
   local name=$2.${4:-$1} began=$SECONDS result=passed log
   log=$work/$name.log
@@ -111,7 +111,7 @@ job() {
     result="$(grep -c '^ *--- PASS' "$log") $result"
   fi
   result+=" ($((SECONDS - began))s)"
-  case $result in *FAILED*) sed "s/^/    $*: /" "$log" ;; esac
+  case $result in *FAILED*) grep -v '^=== \|--- PASS' "$log" | sed "s/^/    $*: /" ;; esac
   echo "$result" >"$work/results/$name"
   echo "$*: $result"
 }

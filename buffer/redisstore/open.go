@@ -23,6 +23,7 @@ type Store struct {
 	config      Config
 	tracePrefix string
 	client      rueidis.Client
+	server      server
 	cluster     bool
 	fake        bool // miniredis
 	scripts     scripts
@@ -60,6 +61,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	s := &Store{
 		config:      config,
 		tracePrefix: tracePrefix(config.Namespace),
+		server:      server,
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
 	}
@@ -230,6 +232,11 @@ func (s *Store) checkNodes(ctx context.Context) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// Server returns what the server says it is: "redis 7.0.15, standalone".
+func (s *Store) Server() string {
+	return fmt.Sprintf("%s %s, %s", s.server.name, s.server.version, s.server.mode)
 }
 
 // Doubts returns what was found at Open that does no harm now and may do later, in words.

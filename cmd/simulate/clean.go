@@ -32,7 +32,7 @@ const cleanMax = 10 * time.Minute
 
 // Run lists what runs left on servers, and removes what is of runs that are over.
 func (c *cleanCommand) Run(ctx context.Context, to *streams) error {
-	servers, err := wall.OpenShared(c.Redis, c.Kafka)
+	servers, err := wall.OpenShared(c.Redis, c.Kafka, wall.Access{})
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (f worldFlags) mentionLitter(ctx context.Context, to io.Writer) {
 	if f.World != (real.World{}).Name() || f.Servers != "" {
 		return
 	}
-	servers, err := wall.OpenShared(f.Redis, f.Kafka)
+	servers, err := wall.OpenShared(f.Redis, f.Kafka, wall.Access{})
 	if err != nil {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -36,12 +37,12 @@ type Shared struct {
 }
 
 // OpenShared connects to servers at addresses, "host:port" each.
-func OpenShared(redis, kafka []string) (*Shared, error) {
-	r, err := DialRedis(redis)
+func OpenShared(redis, kafka []string, access Access) (*Shared, error) {
+	r, err := access.DialRedis(redis)
 	if err != nil {
 		return nil, fmt.Errorf("redis %s: %w", strings.Join(redis, ","), err)
 	}
-	k, err := kgo.NewClient(kgo.SeedBrokers(kafka...))
+	k, err := access.DialKafka(kafka)
 	if err != nil {
 		r.Close()
 		return nil, fmt.Errorf("kafka %s: %w", strings.Join(kafka, ","), err)
@@ -211,6 +212,8 @@ func eachKey(
 	return nil
 }
 
+func everything(string) bool { return true }
+
 // removeKeys deletes the keys that match a pattern and are wanted.
 func removeKeys(
 	ctx context.Context, redis rueidis.Client, pattern string, wanted func(key string) bool,
@@ -234,6 +237,11 @@ func removeKeys(
 func removeTopics(ctx context.Context, client *kgo.Client, group string, topics ...string) error {
 	admin := kadm.NewClient(client)
 	answers, err := admin.DeleteTopics(ctx, topics...)
+	for topic, answer := range answers {
+		if errors.Is(answer.Err, kerr.UnknownTopicOrPartition) {
+			delete(answers, topic) // it was not made, or has just gone
+		}
+	}
 	return errors.Join(cmp.Or(err, answers.Error()), emptyGroup(ctx, client, group),
 		deleteGroup(ctx, admin, group))
 }
