@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -39,6 +40,7 @@ type Source struct {
 	gaps       *gaps
 	troubles   *flusher.Troubles
 	log        *slog.Logger
+	admitted   atomic.Bool // once the group has let it in
 	closing    sync.Once
 	closed     chan struct{} // by Close: callbacks wait no more
 }
@@ -184,6 +186,8 @@ func (s *Source) judge(topic string, number int32, err error) error {
 	case errors.Is(err, kerr.FencedInstanceID):
 		return fmt.Errorf("consumer group %s: another member has joined as instance %q: %w",
 			s.cfg.Group, s.cfg.InstanceID, err)
+	case s.admitted.Load() && isOneOf(err, refusals):
+		// A right that was taken away may be given back. Everything else that is refused waits, too.
 	case fatal(err):
 		if topic == "" {
 			return fmt.Errorf("consumer group %s: %w", s.cfg.Group, err)

@@ -29,10 +29,17 @@ const EnvKafkaLibs = "SLUICE_KAFKA_LIBS"
 // concurrent use.
 type KafkaServer struct {
 	server
+	// Guarded is the address at which clients must log in and may do only what rules (ACLs) allow;
+	// at Addr everybody may do everything. Empty unless there are Logins.
+	Guarded    string
+	logins     Logins
 	controller string // its listener's address
 	java       []string
 	config     string
 }
+
+// Logins are passwords by user, for SASL PLAIN.
+type Logins map[string]string
 
 // QuickJava has Java compile little: a start costs 2.7 s of processor time instead of 4.3, and full
 // speed is never reached. That suits tests.
@@ -40,7 +47,10 @@ const QuickJava = "-XX:TieredStopAtLevel=1"
 
 // StartKafka starts a Kafka server, with further options for Java, and returns when it answers a
 // metadata request (about 5 s, 350 MB). It is made to run long and fast, as benchmarks want it.
-func StartKafka(options ...string) (*KafkaServer, error) {
+func StartKafka(options ...string) (*KafkaServer, error) { return StartGuardedKafka(nil, options...) }
+
+// StartGuardedKafka is StartKafka with a second listener for users with logins; nil: without.
+func StartGuardedKafka(logins Logins, options ...string) (*KafkaServer, error) {
 	java, err := kafkaJava()
 	if err != nil {
 		return nil, err
@@ -55,7 +65,7 @@ func StartKafka(options ...string) (*KafkaServer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("start kafka: %w", err)
 		}
-		s := &KafkaServer{server: server{dir: dir, stopMax: kafkaStopMax}, java: java,
+		s := &KafkaServer{server: server{dir: dir, stopMax: kafkaStopMax}, java: java, logins: logins,
 			config: filepath.Join(dir, "server.properties")}
 		if err := s.configure(); err != nil {
 			return nil, err
@@ -83,6 +93,14 @@ func (s *KafkaServer) configure() error {
 	s.Addr = loopback(port)
 	s.controller = loopback(controller)
 	text := kafkaProperties(s.Addr, s.controller, filepath.Join(s.dir, "data"))
+	if s.logins != nil {
+		port, err := FreePort()
+		if err != nil {
+			return err
+		}
+		s.Guarded = loopback(port)
+		text += guardedProperties(s.Addr, s.controller, s.Guarded, s.logins)
+	}
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("start kafka: %w", err)
 	}

@@ -1,6 +1,11 @@
 package servers
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
 
 // kafkaClusterID is any UUID in Kafka's base64 form; every server has a cluster to itself.
 const kafkaClusterID = "c2x1aWNlLXNsdWljZS1zbA"
@@ -36,4 +41,23 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=8388608
 `, broker, controller, data)
+}
+
+// guardedProperties add the listener for users; of two equal names the last counts. Whoever comes by
+// another listener has no name, and may do everything.
+func guardedProperties(broker, controller, guarded string, logins Logins) string {
+	users := ""
+	for _, user := range slices.Sorted(maps.Keys(logins)) {
+		users += fmt.Sprintf(" user_%s=%q", user, logins[user])
+	}
+	return strings.NewReplacer("@broker", broker, "@controller", controller, "@guarded", guarded,
+		"@users", users).Replace(`listeners=PLAINTEXT://@broker,CONTROLLER://@controller,GUARDED://@guarded
+advertised.listeners=PLAINTEXT://@broker,GUARDED://@guarded
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
+listener.name.guarded.sasl.enabled.mechanisms=PLAIN
+listener.name.guarded.plain.sasl.jaas.config=\
+  org.apache.kafka.common.security.plain.PlainLoginModule required@users;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+`)
 }
