@@ -74,9 +74,15 @@ func (c *checkBackendCommand) Run(ctx context.Context, to *streams) error {
 		Input: place.Input, Output: place.Output, Letters: place.Letters, Group: place.Group,
 		Create: func(ctx context.Context) error { return place.CreateTopics(ctx, 1) },
 	}, say) && passed
-	code, litter := runBoth(ctx, passed, say, harness.Config{
-		Scenario: scenario, World: real.World{Redis: c.Redis, Kafka: c.Kafka, Access: access},
-	})
+	code, litter := judge.ExitPassed, error(nil)
+	load := backend.Check{On: "both", Name: "a pipeline under load", Verdict: backend.NotTried}
+	if passed {
+		watched := func(ctx context.Context) error { return backend.Watch(ctx, redis, kafka) }
+		load, code, litter = runBoth(ctx, load, watched, harness.Config{
+			Scenario: scenario, World: real.World{Redis: c.Redis, Kafka: c.Kafka, Access: access},
+		})
+	}
+	say(load)
 	left := backend.Check{On: "both", Name: "remove what was made", Verdict: backend.Passed}
 	if err := errors.Join(litter, place.Close()); err != nil {
 		left.Verdict, left.Detail = backend.Failed, err.Error()
@@ -110,23 +116,33 @@ func (c *checkBackendCommand) servers() (redis pipeline.Redis, kafka pipeline.Ka
 	return redis, kafka, err
 }
 
-// runBoth runs a pipeline on both servers, if it is worth it. The code is that of the run; litter is
-// what of it could not be removed.
+// runBoth runs a pipeline on both servers, unless one of them goes away, and completes the check. The
+// code is that of the run; litter is what of it could not be removed.
 func runBoth(
-	ctx context.Context, worthIt bool, say func(backend.Check), run harness.Config,
-) (code int, litter error) {
-	check := backend.Check{On: "both", Name: "a pipeline under load", Verdict: backend.NotTried}
-	defer func() { say(check) }()
-	if !worthIt || ctx.Err() != nil {
-		return judge.ExitPassed, nil
+	ctx context.Context, check backend.Check, watch func(context.Context) error, run harness.Config,
+) (_ backend.Check, code int, litter error) {
+	running, end := context.WithCancel(ctx)
+	defer end()
+	gone := make(chan error, 1)
+	go func() {
+		gone <- watch(running)
+		end()
+	}()
+	o, err := harness.Run(running, run)
+	end()
+	if o != nil {
+		litter = o.Litter
 	}
-	o, err := harness.Run(ctx, run)
+	went := <-gone
 	switch {
 	case ctx.Err() != nil:
 		check.Detail = "interrupted"
+	case went != nil && (o == nil || o.Code != judge.ExitPassed):
+		check.Verdict, check.Detail = backend.Failed, "a server went away meanwhile: "+went.Error()
+		return check, judge.ExitEnvironment, litter
 	case err != nil:
 		check.Verdict, check.Detail = backend.Failed, err.Error()
-		return judge.ExitEnvironment, nil
+		return check, judge.ExitEnvironment, nil
 	case o.Code == judge.ExitPassed:
 		check.Verdict = backend.Passed
 		check.Detail = fmt.Sprintf("%s spans in and out, none lost; freshness p99 %.2f s",
@@ -139,10 +155,7 @@ func runBoth(
 		check.Detail = judge.Verdicts[o.Code] + ": " + check.Detail
 		code = o.Code
 	}
-	if o != nil {
-		litter = o.Litter
-	}
-	return code, litter
+	return check, code, litter
 }
 
 // judgeBackend returns the verdict in words and as an exit code: what would lose spans comes first,

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,11 +12,51 @@ import (
 	"sluice/buffer/conformance"
 	"sluice/buffer/redisstore"
 	"sluice/flusher"
+	"sluice/internal/kafkaio"
 	"sluice/internal/pipeline"
+	"sluice/internal/wallclock"
 )
 
 // answerMax is how long a server may take to connect, and to answer.
 const answerMax = 10 * time.Second
+
+// watchEvery is how often Watch asks, and goneAfter how many times in a row it must get no answer.
+const (
+	watchEvery = 2 * time.Second
+	goneAfter  = 3
+)
+
+// Watch asks the servers from time to time whether they are there, until ctx is done, and returns why
+// one is gone: at once if it has been for some time.
+func Watch(ctx context.Context, redis pipeline.Redis, kafka pipeline.Kafka) (gone error) {
+	failed := 0
+	for (wallclock.Clock{}).Sleep(ctx, watchEvery) == nil {
+		err := answer(ctx, redis, kafka)
+		if ctx.Err() != nil {
+			break
+		}
+		if failed++; err == nil {
+			failed = 0
+		}
+		if gone = err; failed == goneAfter {
+			break
+		}
+	}
+	return gone
+}
+
+// answer returns why one of the servers cannot be reached, or nil.
+func answer(ctx context.Context, redis pipeline.Redis, kafka pipeline.Kafka) error {
+	store, err := redis.Open(ctx, buffer.DefaultOptions().MaxSegmentBytes, answerMax)
+	if err == nil {
+		store.Close()
+	}
+	connection, err2 := kafka.Connection(nil)
+	if err2 == nil {
+		err2 = kafkaio.Check(ctx, connection)
+	}
+	return errors.Join(err, err2)
+}
 
 // Redis makes the checks of a Redis, in its namespace, and says how each went. Live is called before
 // anything that stays until it is removed is written. It returns whether all passed.

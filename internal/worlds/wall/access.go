@@ -46,11 +46,14 @@ func (a Access) DialRedis(addresses []string) (rueidis.Client, error) {
 		Username: a.RedisUser, Password: string(a.RedisPassword), TLSConfig: private})
 }
 
+// freshMetadata has a client ask again instead of remembering, so that what was deleted is seen to go.
+var freshMetadata = kgo.MetadataMinAge(goneEvery / 2)
+
 // DialKafka makes a client of brokers. It connects when it is first used.
 func (a Access) DialKafka(brokers []string) (*kgo.Client, error) {
 	c, err := a.Kafka(brokers).Connection(nil)
 	if err != nil {
 		return nil, err
 	}
-	return kgo.NewClient(c.Dialing()...)
+	return kgo.NewClient(append(c.Dialing(), freshMetadata)...)
 }

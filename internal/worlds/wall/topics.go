@@ -104,7 +104,7 @@ func (s *System) removeOwnKeys(ctx context.Context) error {
 }
 
 func (s *System) removeOwnTopics(ctx context.Context) error {
-	client, err := kgo.NewClient(s.harnessOpts()...)
+	client, err := kgo.NewClient(append(s.harnessOpts(), freshMetadata)...)
 	if err != nil {
 		return err
 	}
