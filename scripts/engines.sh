@@ -156,6 +156,9 @@ for name in "${wanted[@]}"; do
     fi
   done
 done
+for name in "${order[@]}"; do
+  if ! is_wanted "$name"; then printf '%-11s not tried by this call\n' "$name"; fi
+done
 failed=$(cat "$work"/results/* | grep -c FAILED || true)
 echo "engines: $((${#jobs[@]} - failed)) passed, $failed failed"
 [ "$failed" = 0 ]

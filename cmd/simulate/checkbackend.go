@@ -10,11 +10,9 @@ import (
 	"text/tabwriter"
 
 	"sluice/internal/backend"
-	"sluice/internal/config"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/options"
-	"sluice/internal/pipeline"
 	"sluice/internal/statusline"
 	"sluice/internal/worlds/wall"
 	"sluice/internal/worlds/wall/real"
@@ -25,9 +23,8 @@ import (
 // checkBackendCommand is "simulate check-backend".
 type checkBackendCommand struct {
 	Redis []string `help:"Address of the Redis, host:port; several mean a cluster." env:"SLUICE_REDIS" required:""`
-	config.RedisLogin
 	Kafka []string `help:"Address of the Kafka, host:port." env:"SLUICE_KAFKA" required:""`
-	config.KafkaLogin
+	loginFlags
 	JSON bool `name:"json" help:"Print the results as JSON."`
 }
 
@@ -50,16 +47,15 @@ type backendReport struct {
 
 // Run makes all checks, under names of their own, and removes what they made.
 func (c *checkBackendCommand) Run(ctx context.Context, to *streams) error {
-	redis, kafka, err := c.servers()
+	redis, kafka, err := c.servers(c.Redis, c.Kafka)
 	if err != nil {
 		return err
 	}
+	access := accessOf(redis, kafka)
 	scenario, _, err := scenarios.LoadWith(checkScenario, nil, checkChanges...)
 	if err != nil {
 		return err
 	}
-	access := wall.Access{RedisUser: redis.User, RedisPassword: redis.Password, RedisTLS: redis.TLS,
-		KafkaSASL: kafka.SASL, KafkaTLS: kafka.TLS}
 	line := statusline.New(to.err)
 	r := backendReport{Redis: c.Redis, Kafka: c.Kafka}
 	say := func(check backend.Check) {
@@ -99,21 +95,6 @@ func (c *checkBackendCommand) Run(ctx context.Context, to *streams) error {
 		err = exitError(code)
 	}
 	return err
-}
-
-// servers are those of the flags.
-func (c *checkBackendCommand) servers() (redis pipeline.Redis, kafka pipeline.Kafka, err error) {
-	redis, kafka = pipeline.DefaultRedis(), pipeline.DefaultKafka()
-	err = errors.Join(c.RedisLogin.Apply(&redis, c.Redis), c.KafkaLogin.Apply(&kafka, c.Kafka))
-	_, usage := errors.AsType[*config.UsageError](err)
-	if err == nil {
-		err = errors.Join(redis.Validate(), kafka.Validate())
-		usage = err != nil
-	}
-	if usage {
-		err = usageError{err}
-	}
-	return redis, kafka, err
 }
 
 // runBoth runs a pipeline on both servers, unless one of them goes away, and completes the check. The

@@ -12,11 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/internal/backend"
 	"sluice/internal/judge"
+	"sluice/internal/pipeline/pipelinetest"
 	"sluice/internal/servers"
 	"sluice/internal/servers/servertest"
 	"sluice/internal/syncbuf"
@@ -154,6 +157,52 @@ func TestCheckBackend(t *testing.T) {
 			}
 			on.expectGone("sluice-sim-check")
 		})
+	}
+}
+
+// Servers that want TLS and a login, of the check, of a run and of what removes its litter.
+func TestGivenServersWithTLS(t *testing.T) {
+	certificate, ca := pipelinetest.Certificate(t)
+	redis, err := miniredis.RunTLS(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(redis.Close)
+	redis.RequireUserAuth("keeper", "secret")
+	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.TLS(certificate), kfake.EnableSASL(),
+		kfake.Superuser("PLAIN", "me", "secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	t.Setenv("SLUICE_REDIS_PASSWORD", "secret")
+	t.Setenv("SLUICE_KAFKA_PASSWORD", "secret")
+	servers := []string{"--redis", redis.Addr(), "--redis-user", "keeper", "--redis-tls", "--redis-tls-ca", ca,
+		"--kafka", strings.Join(kafka.ListenAddrs(), ","), "--kafka-sasl", "plain", "--kafka-user", "me",
+		"--kafka-tls", "--kafka-tls-ca", ca}
+	if code, r := checkBackend(t, servers...); code != judge.ExitPassed {
+		t.Errorf("exit code %d: %+v", code, r)
+	}
+	dir := filepath.Join(t.TempDir(), "out")
+	code, out, errs := call(slices.Concat([]string{"run", scenarioFile(t, quick), "--world", "real",
+		"--out", dir}, servers)...)
+	if code != judge.ExitPassed {
+		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	redisLogin, kafkaLogin := strings.Join(servers[2:7], " "), strings.Join(servers[9:], " ")
+	if replay := resultOf(t, dir).Replay; strings.Contains(replay, "secret") ||
+		!strings.Contains(replay, redisLogin+" "+kafkaLogin) {
+		t.Errorf("replay: %s, want %s %s, and no password", replay, redisLogin, kafkaLogin)
+	}
+	if code, _, errs := call(append([]string{"clean"}, servers...)...); code != judge.ExitPassed {
+		t.Errorf("clean: exit code %d, %s", code, errs)
+	}
+	t.Setenv("SLUICE_KAFKA_PASSWORD", "")
+	plain := []string{"--redis", redis.Addr(), "--kafka", strings.Join(kafka.ListenAddrs(), ",")}
+	code, r := checkBackend(t, plain...)
+	if failed, _ := r.failure(); code != judge.ExitEnvironment ||
+		strings.Count(failed, "speaks TLS, which is off here") != 2 {
+		t.Errorf("in plain text: exit code %d, %s", code, failed)
 	}
 }
 
