@@ -78,11 +78,11 @@ func (t *trial) cluster(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	version := "a version that it does not tell"
+	version := "which does not tell its version"
 	if all, err := admin.ApiVersions(ctx); err == nil {
 		for _, broker := range all.Sorted() {
 			if broker.Err == nil {
-				version = "what kafka " + broker.VersionGuess() + " speaks"
+				version = "it speaks the protocol of Kafka " + broker.VersionGuess()
 				break
 			}
 		}
