@@ -12,7 +12,7 @@ import (
 
 // onAssigned is called by the client before it fetches new partitions.
 func (s *Source) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
-	s.admitted.Store(true)
+	s.admitted.CompareAndSwap(nil, new(time.Now()))
 	if numbers := assigned[s.cfg.Topic]; len(numbers) > 0 {
 		s.assignment.assign(numbers)
 	}
@@ -62,6 +62,20 @@ var passing = []error{
 var refusals = []error{
 	kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
 	kerr.SaslAuthenticationFailed,
+}
+
+// startMax is how soon after the group has let a source in it shows that the topic does not: with the
+// first fetch.
+const startMax = 10 * time.Second
+
+// wasAllowed tells whether an error refuses what was allowed before: such a right may be given back. One
+// that was missing from the start is for whoever starts the program to see.
+func (s *Source) wasAllowed(err error) bool {
+	since := s.admitted.Load()
+	if since == nil || !isOneOf(err, refusals) {
+		return false
+	}
+	return s.hasRead || !errors.Is(err, kerr.TopicAuthorizationFailed) || time.Since(*since) > startMax
 }
 
 func isOneOf(err error, list []error) bool {
