@@ -8,19 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis/rueidis"
-
 	"sluice/buffer"
-)
 
-// Fork returns a store on the same connections with a namespace of its own.
-func (s *Store) Fork(namespace string, limit buffer.Bytes) *Store {
-	fork := *s
-	fork.config.Namespace = namespace
-	fork.config.MaxSegmentBytes = limit
-	fork.tracePrefix = namespace + "t:"
-	return &fork
-}
+	"github.com/redis/rueidis"
+)
 
 // CrampedWayMax is buffer.WayMax of a cramped store.
 const CrampedWayMax = 2
