@@ -19,6 +19,8 @@ type Store struct {
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
 	shards map[buffer.Shard]*shard
+	// spare are traces of which nothing is held any more: their maps have room for the next ones.
+	spare []*trace
 }
 
 var (
@@ -46,7 +48,7 @@ func (s *Store) Attach(
 		key := batches[i].TraceKey
 		t, ok := s.traces[key]
 		if !ok {
-			t = newTrace(key)
+			t = s.newTrace(key)
 			s.traces[key] = t
 		}
 		answers[i] = t.attach(delivery, batches[i].Subtrees, s.options.MaxSegmentBytes)
@@ -101,9 +103,28 @@ func (s *Store) Ack(
 	return results, nil
 }
 
+// spareMax is how many spans a trace had at most that is kept as a spare one.
+const spareMax = 256
+
+func (s *Store) newTrace(key buffer.TraceKey) *trace {
+	last := len(s.spare) - 1
+	if last < 0 {
+		return newTrace(key)
+	}
+	t := s.spare[last]
+	s.spare = s.spare[:last]
+	t.key, t.calls, t.stored = key, 0, 0
+	return t
+}
+
 func (s *Store) forgetIfEmpty(t *trace) {
-	if len(t.segments) == 0 {
-		delete(s.traces, t.key)
+	if len(t.segments) > 0 {
+		return
+	}
+	delete(s.traces, t.key)
+	if t.stored <= spareMax {
+		clear(t.held)
+		s.spare = append(s.spare, t)
 	}
 }
 

@@ -46,8 +46,8 @@ func (t *trace) clone() *trace {
 	for id, s := range t.segments { //order-free: each is copied by itself
 		to := c.segment(id)
 		to.hasRoot, to.live = s.hasRoot, move(s.live)
-		for name, g := range s.inFlight { //order-free: each is copied by itself
-			to.inFlight[name] = move(g)
+		for _, g := range s.inFlight {
+			to.inFlight = append(to.inFlight, move(g))
 		}
 	}
 	return c
@@ -145,7 +145,7 @@ func (t *trace) snapshot() TraceSnapshot {
 		if s.live != nil {
 			add(s, s.live)
 		}
-		for _, g := range s.inFlight { //order-free: into a map
+		for _, g := range s.inFlight {
 			add(s, g)
 		}
 	}
@@ -164,7 +164,7 @@ func (t *trace) ranks() map[int]int {
 	}
 	for _, s := range t.segments { //order-free: sorted below
 		add(s.live)
-		for _, g := range s.inFlight { //order-free: sorted below
+		for _, g := range s.inFlight {
 			add(g)
 		}
 	}

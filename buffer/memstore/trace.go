@@ -15,6 +15,8 @@ type trace struct {
 	segments map[buffer.SpanID]*segment
 	// calls counts the attaches; spans of one call arrived together.
 	calls int
+	// stored counts the spans that were attached.
+	stored int
 }
 
 // redirect is where a stored span leads.
@@ -32,7 +34,17 @@ type redirect struct {
 type segment struct {
 	hasRoot  bool
 	live     *generation // nil if there is none
-	inFlight map[buffer.DeliveryID]*generation
+	inFlight []*generation
+}
+
+// flying returns the generation in flight with an id, nil if there is none.
+func (s *segment) flying(id buffer.DeliveryID) *generation {
+	for _, g := range s.inFlight {
+		if g.name.ID == id {
+			return g
+		}
+	}
+	return nil
 }
 
 // generation is live while owner is nil, frozen afterwards.
@@ -45,15 +57,19 @@ type generation struct {
 	arrivals []arrival
 }
 
-// arrival is what came with one call into one segment. It never changes.
+// arrival is what came with one call into one segment. Its spans are the caller's own, and never change.
 type arrival struct {
 	call  int
 	spans []buffer.Span
 }
 
 // inOrder returns the spans as they arrived, those of one call by position; and the same as one
-// arrival for each call. Of segments that were merged there are several, and not in order.
+// arrival for each call. Of segments that were merged there are several, and not in order. Nobody
+// changes what is returned.
 func (g *generation) inOrder() (spans []buffer.Span, calls []arrival) {
+	if len(g.arrivals) == 1 && slices.IsSortedFunc(g.arrivals[0].spans, byPosition) {
+		return g.arrivals[0].spans, g.arrivals
+	}
 	arrivals := slices.Clone(g.arrivals)
 	slices.SortStableFunc(arrivals, func(a, b arrival) int { return cmp.Compare(a.call, b.call) })
 	spans = make([]buffer.Span, 0, g.count)
@@ -115,7 +131,7 @@ func (t *trace) compress(id, end buffer.SpanID) {
 func (t *trace) segment(id buffer.SpanID) *segment {
 	s, ok := t.segments[id]
 	if !ok {
-		s = &segment{inFlight: make(map[buffer.DeliveryID]*generation)}
+		s = &segment{}
 		t.segments[id] = s
 	}
 	return s
@@ -139,6 +155,7 @@ func (t *trace) attach(
 		answer.Duplicates += len(subtree.Spans) - len(fresh)
 		if len(fresh) > 0 {
 			answer.Stored += len(fresh)
+			t.stored += len(fresh)
 			g := t.add(delivery, subtree.Parent, fresh, limit, &answer.Merged)
 			touched = with(touched, g)
 		}
@@ -232,7 +249,7 @@ func (t *trace) add(
 		t.merge(child, s.live)
 		*merged = append(*merged, child.name)
 	}
-	s.live.arrivals = append(s.live.arrivals, arrival{t.calls, slices.Clone(spans)})
+	s.live.arrivals = append(s.live.arrivals, arrival{t.calls, spans[:len(spans):len(spans)]})
 	s.live.count += len(spans)
 	for i := range spans {
 		span := &spans[i]
@@ -266,10 +283,10 @@ func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
 	if s == nil {
 		return buffer.Claim{State: buffer.ClaimGone}
 	}
-	g := s.inFlight[name.ID]
+	g := s.flying(name.ID)
 	if g == nil && s.live != nil && s.live.name.ID == name.ID {
 		g = s.live
-		s.live, s.inFlight[name.ID] = nil, g
+		s.live, s.inFlight = nil, append(s.inFlight, g)
 		g.owner = &owner
 	}
 	switch {
@@ -287,7 +304,7 @@ func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
 // inFlight returns the generation if somebody has claimed it.
 func (t *trace) inFlight(name buffer.Generation) *generation {
 	if s := t.segments[name.Segment]; s != nil {
-		return s.inFlight[name.ID]
+		return s.flying(name.ID)
 	}
 	return nil
 }
@@ -312,7 +329,8 @@ func (t *trace) ack(owner buffer.Owner, flushed buffer.Flushed) buffer.AckResult
 	for _, id := range flushed.Spans {
 		delete(t.held, id)
 	}
-	delete(t.segments[flushed.Segment].inFlight, flushed.ID)
+	s := t.segments[flushed.Segment]
+	s.inFlight = slices.DeleteFunc(s.inFlight, func(other *generation) bool { return other == g })
 	t.forgetIfEmpty(flushed.Segment)
 	return buffer.AckDone
 }
