@@ -19,7 +19,7 @@ type Store struct {
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
 	shards map[buffer.Shard]*shard
-	// spare are traces of which nothing is held any more: their maps have room for the next ones.
+	// spare are traces of which nothing is held any more: they have room for the next ones.
 	spare []*trace
 }
 
@@ -103,9 +103,6 @@ func (s *Store) Ack(
 	return results, nil
 }
 
-// spareMax is how many spans a trace had at most that is kept as a spare one.
-const spareMax = 256
-
 func (s *Store) newTrace(key buffer.TraceKey) *trace {
 	last := len(s.spare) - 1
 	if last < 0 {
@@ -113,7 +110,7 @@ func (s *Store) newTrace(key buffer.TraceKey) *trace {
 	}
 	t := s.spare[last]
 	s.spare = s.spare[:last]
-	t.key, t.calls, t.stored = key, 0, 0
+	t.key, t.calls = key, 0
 	return t
 }
 
@@ -122,8 +119,8 @@ func (s *Store) forgetIfEmpty(t *trace) {
 		return
 	}
 	delete(s.traces, t.key)
-	if t.stored <= spareMax {
-		clear(t.held)
+	if t.held.places == nil {
+		t.held.clear()
 		s.spare = append(s.spare, t)
 	}
 }

@@ -40,8 +40,9 @@ func (t *trace) clone() *trace {
 		}
 		return moved[g]
 	}
-	for id, r := range t.held { //order-free: each is copied by itself
-		c.held[id] = redirect{target: r.target, generation: move(r.generation), cutOff: r.cutOff}
+	c.held = t.held.clone()
+	for i := range c.held.to {
+		c.held.to[i].generation = move(c.held.to[i].generation)
 	}
 	for id, s := range t.segments { //order-free: each is copied by itself
 		to := c.segment(id)
@@ -124,10 +125,11 @@ func (s *Store) Snapshot() Snapshot {
 
 func (t *trace) snapshot() TraceSnapshot {
 	all := TraceSnapshot{
-		Redirects:   make(map[buffer.SpanID]Redirect, len(t.held)),
+		Redirects:   make(map[buffer.SpanID]Redirect, len(t.held.ids)),
 		Generations: make(map[buffer.Generation]GenerationSnapshot),
 	}
-	for id, r := range t.held { //order-free: into a map
+	for at, id := range t.held.ids {
+		r := &t.held.to[at]
 		all.Redirects[id] = Redirect{r.target, r.generation.name, r.cutOff}
 	}
 	ranks := t.ranks()

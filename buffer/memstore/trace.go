@@ -9,14 +9,11 @@ import (
 
 // trace is the state of one trace.
 type trace struct {
-	key buffer.TraceKey
-	// held has an entry for every span that is stored, so it also tells which spans are known.
-	held     map[buffer.SpanID]redirect
+	key      buffer.TraceKey
+	held     redirects
 	segments map[buffer.SpanID]*segment
 	// calls counts the attaches; spans of one call arrived together.
 	calls int
-	// stored counts the spans that were attached.
-	stored int
 }
 
 // redirect is where a stored span leads.
@@ -90,18 +87,14 @@ func (g *generation) inOrder() (spans []buffer.Span, calls []arrival) {
 func byPosition(a, b buffer.Span) int { return a.Position.Compare(b.Position) }
 
 func newTrace(key buffer.TraceKey) *trace {
-	return &trace{
-		key:      key,
-		held:     make(map[buffer.SpanID]redirect),
-		segments: make(map[buffer.SpanID]*segment),
-	}
+	return &trace{key: key, segments: make(map[buffer.SpanID]*segment)}
 }
 
 // resolve follows redirects from id to the segment where they end.
 func (t *trace) resolve(id buffer.SpanID) buffer.SpanID {
 	for {
-		r, ok := t.held[id]
-		if !ok || r.target == id {
+		r := t.held.of(id)
+		if r == nil || r.target == id {
 			return id
 		}
 		id = r.target
@@ -114,7 +107,7 @@ func (t *trace) resolve(id buffer.SpanID) buffer.SpanID {
 func (t *trace) compress(id, end buffer.SpanID) {
 	var way []buffer.SpanID
 	for id != end {
-		r := t.held[id]
+		r := t.held.of(id)
 		if r.cutOff {
 			return
 		}
@@ -122,9 +115,7 @@ func (t *trace) compress(id, end buffer.SpanID) {
 		id = r.target
 	}
 	for _, id := range way {
-		r := t.held[id]
-		r.target = end
-		t.held[id] = r
+		t.held.of(id).target = end
 	}
 }
 
@@ -155,7 +146,6 @@ func (t *trace) attach(
 		answer.Duplicates += len(subtree.Spans) - len(fresh)
 		if len(fresh) > 0 {
 			answer.Stored += len(fresh)
-			t.stored += len(fresh)
 			g := t.add(delivery, subtree.Parent, fresh, limit, &answer.Merged)
 			touched = with(touched, g)
 		}
@@ -183,17 +173,17 @@ func with(list []*generation, g *generation) []*generation {
 }
 
 // fresh returns the spans that are not known, each once, and touched with the generations of the
-// others. Of the fresh ones t.held knows from now on that they are known; where they lead is up to add.
+// others. The fresh ones are the last in t.held from now on; where they lead is up to add.
 func (t *trace) fresh(
 	spans []buffer.Span, touched []*generation,
 ) ([]buffer.Span, []*generation) {
 	known := 0
 	for i := range spans {
 		id := spans[i].ID
-		r, ok := t.held[id]
+		r := t.held.of(id)
 		switch {
-		case !ok:
-			t.held[id] = redirect{target: id}
+		case r == nil:
+			t.held.add(id, redirect{target: id})
 			if known > 0 {
 				spans[i-known] = spans[i]
 			}
@@ -209,7 +199,7 @@ func (t *trace) fresh(
 	return spans[:len(spans)-known], touched
 }
 
-// add stores spans, none of which is known, below the parent, and returns the generation that
+// add stores spans that fresh has just returned below the parent, and returns the generation that
 // holds them.
 func (t *trace) add(
 	delivery buffer.Delivery, parent buffer.SpanID, spans []buffer.Span, limit buffer.Bytes,
@@ -251,11 +241,12 @@ func (t *trace) add(
 	}
 	s.live.arrivals = append(s.live.arrivals, arrival{t.calls, spans[:len(spans):len(spans)]})
 	s.live.count += len(spans)
+	to := t.held.to[len(t.held.to)-len(spans):]
 	for i := range spans {
 		span := &spans[i]
 		s.live.bytes += int64(span.Size)
 		s.hasRoot = s.hasRoot || span.Root
-		t.held[span.ID] = redirect{target: target, generation: s.live, cutOff: cutOff}
+		to[i] = redirect{target: target, generation: s.live, cutOff: cutOff}
 	}
 	return s.live
 }
@@ -265,9 +256,7 @@ func (t *trace) add(
 func (t *trace) merge(from, into *generation) {
 	for _, a := range from.arrivals {
 		for i := range a.spans {
-			r := t.held[a.spans[i].ID]
-			r.generation = into
-			t.held[a.spans[i].ID] = r
+			t.held.of(a.spans[i].ID).generation = into
 		}
 	}
 	into.arrivals = append(into.arrivals, from.arrivals...)
@@ -327,7 +316,7 @@ func (t *trace) ack(owner buffer.Owner, flushed buffer.Flushed) buffer.AckResult
 		return buffer.AckStale
 	}
 	for _, id := range flushed.Spans {
-		delete(t.held, id)
+		t.held.drop(id)
 	}
 	s := t.segments[flushed.Segment]
 	s.inFlight = slices.DeleteFunc(s.inFlight, func(other *generation) bool { return other == g })
