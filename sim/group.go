@@ -209,6 +209,9 @@ func (m *member) fetch(limit int) []flusher.Batch {
 			continue
 		}
 		messages := m.input[p].from(next, limit)
+		if batches == nil {
+			batches = make([]flusher.Batch, 0, len(m.owners))
+		}
 		batches = append(batches, flusher.Batch{Partition: p, Messages: messages})
 		m.next[p] = next + int64(len(messages))
 	}

@@ -44,6 +44,7 @@ func (s *Store) Attach(
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	answers := make([]buffer.Attached, len(batches))
+	live := make([]buffer.LiveGeneration, 0, len(batches)) // of all answers so far
 	for i := range batches {
 		key := batches[i].TraceKey
 		t, ok := s.traces[key]
@@ -51,7 +52,11 @@ func (s *Store) Attach(
 			t = s.newTrace(key)
 			s.traces[key] = t
 		}
-		answers[i] = t.attach(delivery, batches[i].Subtrees, s.options.MaxSegmentBytes)
+		from := len(live)
+		answers[i], live = t.attach(delivery, batches[i].Subtrees, s.options.MaxSegmentBytes, live)
+		if to := len(live); to > from {
+			answers[i].Live = live[from:to:to]
+		}
 		s.forgetIfEmpty(t)
 	}
 	return answers, nil
@@ -106,7 +111,9 @@ func (s *Store) Ack(
 func (s *Store) newTrace(key buffer.TraceKey) *trace {
 	last := len(s.spare) - 1
 	if last < 0 {
-		return newTrace(key)
+		t := newTrace(key)
+		t.held.ids, t.held.to = make([]buffer.SpanID, 0, few/2), make([]redirect, 0, few/2)
+		return t
 	}
 	t := s.spare[last]
 	s.spare = s.spare[:last]

@@ -52,6 +52,7 @@ type generation struct {
 	bytes    int64
 	count    int // of spans
 	arrivals []arrival
+	room     [1]arrival // for the arrivals of most
 }
 
 // arrival is what came with one call into one segment. Its spans are the caller's own, and never change.
@@ -134,11 +135,13 @@ func (t *trace) forgetIfEmpty(id buffer.SpanID) {
 	}
 }
 
+// attach adds the generations of its answer to live, which are to be the answer's.
 func (t *trace) attach(
-	delivery buffer.Delivery, subtrees []buffer.Subtree, limit buffer.Bytes,
-) buffer.Attached {
+	delivery buffer.Delivery, subtrees []buffer.Subtree, limit buffer.Bytes, live []buffer.LiveGeneration,
+) (buffer.Attached, []buffer.LiveGeneration) {
 	t.calls++
 	answer := buffer.Attached{Done: true}
+	from := len(live)
 	var touched []*generation
 	for _, subtree := range subtrees {
 		var fresh []buffer.Span
@@ -153,15 +156,15 @@ func (t *trace) attach(
 	for _, g := range touched {
 		s := t.segments[g.name.Segment]
 		if s != nil && s.live == g {
-			answer.Live = append(answer.Live,
+			live = append(live,
 				buffer.LiveGeneration{Generation: g.name, HasRoot: s.hasRoot, First: g.first})
 		}
 	}
-	slices.SortFunc(answer.Live, func(a, b buffer.LiveGeneration) int {
+	slices.SortFunc(live[from:], func(a, b buffer.LiveGeneration) int {
 		return a.Generation.Compare(b.Generation)
 	})
 	slices.SortFunc(answer.Merged, buffer.Generation.Compare)
-	return answer
+	return answer, live
 }
 
 // with adds a generation to a list that does not have it.
@@ -233,6 +236,7 @@ func (t *trace) add(
 			name:  buffer.Generation{TraceKey: t.key, Segment: destination, ID: delivery.ID},
 			first: delivery.Clock,
 		}
+		s.live.arrivals = s.live.room[:0]
 	}
 	for _, child := range children {
 		s.hasRoot = s.hasRoot || t.segments[child.name.Segment].hasRoot
