@@ -1,5 +1,11 @@
 package codec
 
+import (
+	"encoding/binary"
+
+	"sluice/buffer"
+)
+
 // field is a field of a span that counts.
 type field uint8
 
@@ -25,10 +31,28 @@ var fieldNames = [fieldCount]string{
 	"start_timestamp", "end_timestamp", "received", "retention_days", "status", "name", "attributes",
 }
 
-// usual are the fields' keys as they are mostly written, with the colon.
-var usual = func() (keys [fieldCount]string) {
+// usualKey is a field's key as it is mostly written, with the colon: as words that the message is to
+// have where the masks are set.
+type usualKey struct {
+	words, masks [keyWords]uint64
+	size         int
+}
+
+// keyWords is how many words hold the longest key.
+const keyWords = 3
+
+var usual = func() (keys [fieldCount]usualKey) {
 	for f := range keys {
-		keys[f] = `"` + fieldNames[f] + `":`
+		text := `"` + fieldNames[f] + `":`
+		var key, mask [8 * keyWords]byte
+		for i := range copy(key[:], text) {
+			mask[i] = 0xff
+		}
+		keys[f].size = len(text)
+		for w := range keyWords {
+			keys[f].words[w] = binary.LittleEndian.Uint64(key[8*w:])
+			keys[f].masks[w] = binary.LittleEndian.Uint64(mask[8*w:])
+		}
 	}
 	return keys
 }()
@@ -38,9 +62,15 @@ var usual = func() (keys [fieldCount]string) {
 func (m *message) usualNext(f field) (field, bool) {
 	const few = 3 // two in a row may be absent
 	rest := m.data[m.pos:]
+	if len(rest) < 8*keyWords {
+		return fieldCount, false
+	}
+	a, b, c := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:]),
+		binary.LittleEndian.Uint64(rest[16:])
 	for end := min(f+few, fieldCount); f < end; f++ {
-		if key := usual[f]; len(rest) > len(key) && rest[1] == key[1] && string(rest[:len(key)]) == key {
-			m.pos += len(key)
+		key := &usual[f]
+		if (a^key.words[0])&key.masks[0]|(b^key.words[1])&key.masks[1]|(c^key.words[2])&key.masks[2] == 0 {
+			m.pos += key.size
 			m.peek()
 			return f, true
 		}
@@ -97,6 +127,11 @@ func (e extent) none() bool { return e.to == 0 }
 type message struct {
 	scanner
 	fields [fieldCount + 1]extent
+	// trace, own and above are the ids of the trace, the span and its parent that were read already: those
+	// of the fields whose bits known has.
+	trace      buffer.TraceID
+	own, above buffer.SpanID
+	known      uint32
 	// segment is the value of the segment attribute in the last of the attributes.
 	segment extent
 	// closing is the offset of the bracket that ends the message's object.
@@ -166,14 +201,40 @@ func (m *message) field(f field) bool {
 	if f == attributes {
 		m.segment = extent{}
 	}
-	if f == attributes && m.at('{') {
+	m.known &^= 1 << f
+	switch {
+	case f == attributes && m.at('{'):
 		if !m.attributes() {
 			return false
 		}
-	} else if !m.value() {
+	case m.idHere(f):
+		m.known |= 1 << f
+	case !m.value():
 		return false
 	}
 	m.fields[f] = extent{from, m.pos}
+	return true
+}
+
+// idHere passes the value of a field that is an id, as it is mostly written, and reads it.
+func (m *message) idHere(f field) bool {
+	var dst []byte
+	switch f {
+	case traceID:
+		dst = m.trace[:]
+	case spanID:
+		dst = m.own[:]
+	case parentSpanID:
+		dst = m.above[:]
+	default:
+		return false
+	}
+	end := m.pos + len(`"`) + 2*len(dst)
+	if end >= len(m.data) || m.data[m.pos] != '"' || m.data[end] != '"' ||
+		!parseHex(dst, m.data[m.pos+len(`"`):end]) {
+		return false
+	}
+	m.pos = end + len(`"`)
 	return true
 }
 
@@ -191,7 +252,7 @@ func (m *message) attributes() bool {
 			return false
 		}
 		from, segment := m.pos, string(key) == segmentAttribute
-		if !m.value() {
+		if !m.typed() && !m.value() {
 			return false
 		}
 		if segment {
@@ -201,6 +262,31 @@ func (m *message) attributes() bool {
 			return m.leave('}')
 		}
 	}
+}
+
+// typed passes a value form as it is mostly written, {"type":"string","value":"..."}; false, and nothing
+// passed, if none stands there.
+func (m *message) typed() bool {
+	pos, depth, escapes := m.pos, m.depth, m.escapes
+	if m.depth < nestingMax && m.has(`{"type":"`) {
+		m.depth++
+		m.pos = plain(m.data, m.pos)
+		if m.has(`","value":`) && m.value() && m.has(`}`) {
+			m.depth--
+			return true
+		}
+	}
+	m.pos, m.depth, m.escapes = pos, depth, escapes
+	return false
+}
+
+// has passes a text if it stands there.
+func (m *message) has(text string) bool {
+	if rest := m.data[m.pos:]; len(rest) < len(text) || string(rest[:len(text)]) != text {
+		return false
+	}
+	m.pos += len(text)
+	return true
 }
 
 // segmentID returns the string that the segment attribute holds, with its quotes; empty if there
