@@ -112,7 +112,7 @@ func (s *Store) newTrace(key buffer.TraceKey) *trace {
 	last := len(s.spare) - 1
 	if last < 0 {
 		t := newTrace(key)
-		t.held.ids, t.held.to = make([]buffer.SpanID, 0, few/2), make([]redirect, 0, few/2)
+		t.held.ids, t.held.values = make([]buffer.SpanID, 0, few/2), make([]redirect, 0, few/2)
 		return t
 	}
 	t := s.spare[last]
@@ -122,11 +122,11 @@ func (s *Store) newTrace(key buffer.TraceKey) *trace {
 }
 
 func (s *Store) forgetIfEmpty(t *trace) {
-	if len(t.segments) > 0 {
+	if len(t.segments.ids) > 0 {
 		return
 	}
 	delete(s.traces, t.key)
-	if t.held.places == nil {
+	if t.held.places == nil && t.segments.places == nil {
 		t.held.clear()
 		s.spare = append(s.spare, t)
 	}

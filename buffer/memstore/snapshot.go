@@ -41,11 +41,11 @@ func (t *trace) clone() *trace {
 		return moved[g]
 	}
 	c.held = t.held.clone()
-	for i := range c.held.to {
-		c.held.to[i].generation = move(c.held.to[i].generation)
+	for i := range c.held.values {
+		c.held.values[i].generation = move(c.held.values[i].generation)
 	}
-	for id, s := range t.segments { //order-free: each is copied by itself
-		to := c.segment(id)
+	for at, id := range t.segments.ids {
+		s, to := t.segments.values[at], c.segment(id)
 		to.hasRoot, to.live = s.hasRoot, move(s.live)
 		for _, g := range s.inFlight {
 			to.inFlight = append(to.inFlight, move(g))
@@ -129,7 +129,7 @@ func (t *trace) snapshot() TraceSnapshot {
 		Generations: make(map[buffer.Generation]GenerationSnapshot),
 	}
 	for at, id := range t.held.ids {
-		r := &t.held.to[at]
+		r := &t.held.values[at]
 		all.Redirects[id] = Redirect{r.target, r.generation.name, r.cutOff}
 	}
 	ranks := t.ranks()
@@ -143,7 +143,7 @@ func (t *trace) snapshot() TraceSnapshot {
 		}
 		all.Generations[g.name] = one
 	}
-	for _, s := range t.segments { //order-free: into a map
+	for _, s := range t.segments.values {
 		if s.live != nil {
 			add(s, s.live)
 		}
@@ -164,7 +164,7 @@ func (t *trace) ranks() map[int]int {
 			}
 		}
 	}
-	for _, s := range t.segments { //order-free: sorted below
+	for _, s := range t.segments.values {
 		add(s.live)
 		for _, g := range s.inFlight {
 			add(g)

@@ -9,9 +9,10 @@ import (
 
 // trace is the state of one trace.
 type trace struct {
-	key      buffer.TraceKey
-	held     redirects
-	segments map[buffer.SpanID]*segment
+	key buffer.TraceKey
+	// held has an entry for every span that is stored, so it also tells which spans are known.
+	held     table[redirect]
+	segments table[*segment]
 	// calls counts the attaches; spans of one call arrived together.
 	calls int
 }
@@ -32,6 +33,19 @@ type segment struct {
 	hasRoot  bool
 	live     *generation // nil if there is none
 	inFlight []*generation
+	// one is its first generation, room that of most in flight.
+	one  generation
+	room [1]*generation
+}
+
+// generation returns a new one that has nothing.
+func (s *segment) generation() *generation {
+	g := &s.one
+	if g.name != (buffer.Generation{}) { // it was used
+		g = &generation{}
+	}
+	g.arrivals = g.room[:0]
+	return g
 }
 
 // flying returns the generation in flight with an id, nil if there is none.
@@ -88,7 +102,7 @@ func (g *generation) inOrder() (spans []buffer.Span, calls []arrival) {
 func byPosition(a, b buffer.Span) int { return a.Position.Compare(b.Position) }
 
 func newTrace(key buffer.TraceKey) *trace {
-	return &trace{key: key, segments: make(map[buffer.SpanID]*segment)}
+	return &trace{key: key}
 }
 
 // resolve follows redirects from id to the segment where they end.
@@ -120,18 +134,28 @@ func (t *trace) compress(id, end buffer.SpanID) {
 	}
 }
 
+// segmentAt returns the segment with an id, nil if there is none.
+func (t *trace) segmentAt(id buffer.SpanID) *segment {
+	if s := t.segments.of(id); s != nil {
+		return *s
+	}
+	return nil
+}
+
+// segment returns the segment with an id, which it adds if there is none.
 func (t *trace) segment(id buffer.SpanID) *segment {
-	s, ok := t.segments[id]
-	if !ok {
+	s := t.segmentAt(id)
+	if s == nil {
 		s = &segment{}
-		t.segments[id] = s
+		s.inFlight = s.room[:0]
+		t.segments.add(id, s)
 	}
 	return s
 }
 
 func (t *trace) forgetIfEmpty(id buffer.SpanID) {
-	if s := t.segments[id]; s != nil && s.live == nil && len(s.inFlight) == 0 {
-		delete(t.segments, id)
+	if s := t.segmentAt(id); s != nil && s.live == nil && len(s.inFlight) == 0 {
+		t.segments.drop(id)
 	}
 }
 
@@ -154,7 +178,7 @@ func (t *trace) attach(
 		}
 	}
 	for _, g := range touched {
-		s := t.segments[g.name.Segment]
+		s := t.segmentAt(g.name.Segment)
 		if s != nil && s.live == g {
 			live = append(live,
 				buffer.LiveGeneration{Generation: g.name, HasRoot: s.hasRoot, First: g.first})
@@ -215,14 +239,14 @@ func (t *trace) add(
 	var children []*generation // live generations of the segments that newcomers head
 	for i := range spans {
 		newcomers += int64(spans[i].Size)
-		child := t.segments[spans[i].ID]
+		child := t.segmentAt(spans[i].ID)
 		if spans[i].ID != target && child != nil && child.live != nil {
 			newcomers += child.live.bytes
 			children = append(children, child.live)
 		}
 	}
 	var size int64
-	if s := t.segments[target]; s != nil && s.live != nil {
+	if s := t.segmentAt(target); s != nil && s.live != nil {
 		size = s.live.bytes
 	}
 	destination, cutOff := target, false
@@ -232,20 +256,18 @@ func (t *trace) add(
 
 	s := t.segment(destination)
 	if s.live == nil {
-		s.live = &generation{
-			name:  buffer.Generation{TraceKey: t.key, Segment: destination, ID: delivery.ID},
-			first: delivery.Clock,
-		}
-		s.live.arrivals = s.live.room[:0]
+		s.live = s.generation()
+		s.live.name = buffer.Generation{TraceKey: t.key, Segment: destination, ID: delivery.ID}
+		s.live.first = delivery.Clock
 	}
 	for _, child := range children {
-		s.hasRoot = s.hasRoot || t.segments[child.name.Segment].hasRoot
+		s.hasRoot = s.hasRoot || t.segmentAt(child.name.Segment).hasRoot
 		t.merge(child, s.live)
 		*merged = append(*merged, child.name)
 	}
 	s.live.arrivals = append(s.live.arrivals, arrival{t.calls, spans[:len(spans):len(spans)]})
 	s.live.count += len(spans)
-	to := t.held.to[len(t.held.to)-len(spans):]
+	to := t.held.values[len(t.held.values)-len(spans):]
 	for i := range spans {
 		span := &spans[i]
 		s.live.bytes += int64(span.Size)
@@ -267,12 +289,12 @@ func (t *trace) merge(from, into *generation) {
 	into.count += from.count
 	into.bytes += from.bytes
 	into.first = min(into.first, from.first)
-	t.segments[from.name.Segment].live = nil
+	t.segmentAt(from.name.Segment).live = nil
 	t.forgetIfEmpty(from.name.Segment)
 }
 
 func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
-	s := t.segments[name.Segment]
+	s := t.segmentAt(name.Segment)
 	if s == nil {
 		return buffer.Claim{State: buffer.ClaimGone}
 	}
@@ -296,7 +318,7 @@ func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
 
 // inFlight returns the generation if somebody has claimed it.
 func (t *trace) inFlight(name buffer.Generation) *generation {
-	if s := t.segments[name.Segment]; s != nil {
+	if s := t.segmentAt(name.Segment); s != nil {
 		return s.flying(name.ID)
 	}
 	return nil
@@ -322,7 +344,7 @@ func (t *trace) ack(owner buffer.Owner, flushed buffer.Flushed) buffer.AckResult
 	for _, id := range flushed.Spans {
 		t.held.drop(id)
 	}
-	s := t.segments[flushed.Segment]
+	s := t.segmentAt(flushed.Segment)
 	s.inFlight = slices.DeleteFunc(s.inFlight, func(other *generation) bool { return other == g })
 	t.forgetIfEmpty(flushed.Segment)
 	return buffer.AckDone
