@@ -57,25 +57,98 @@ var usual = func() (keys [fieldCount]usualKey) {
 	return keys
 }()
 
+// usualFields passes fields as long as they are written as most are: in this order, the common value
+// straight behind the key, a comma behind it. It stops before the first that is not, and returns which
+// field may be next. (It says nothing that the long way would not; but it keeps in a register where it is.)
+func (m *message) usualFields() (next field) {
+	for data := m.data; ; {
+		f, at := usualKeyAt(data, m.pos, next)
+		if f == fieldCount {
+			return next
+		}
+		from, id := at, false
+		switch f {
+		case organizationID, projectID, retentionDays, startTimestamp, endTimestamp, received:
+			at = usualNumber(data, at)
+		case status, name:
+			if at < len(data) && data[at] == '"' {
+				at = plain(data, at+1) + 1
+			}
+			if at > len(data) || data[at-1] != '"' {
+				return next
+			}
+		case traceID, spanID, parentSpanID:
+			if at, id = m.idAt(f, at), true; at == from {
+				return next
+			}
+		case isSegment:
+			for at < len(data) && 'a' <= data[at] && data[at] <= 'z' {
+				at++
+			}
+			if text := string(data[from:at]); text != "true" && text != "false" && text != "null" {
+				return next
+			}
+		default:
+			return next
+		}
+		if at == from || at >= len(data) || data[at] != ',' {
+			return next
+		}
+		if id {
+			m.known |= 1 << f
+		}
+		m.fields[f] = extent{from, at}
+		m.pos, next = at+1, f+1
+	}
+}
+
+// usualNumber passes digits, with a fraction or without one: it returns where they end, at if none stand
+// there.
+func usualNumber(data []byte, at int) int {
+	from := at
+	for at < len(data) && data[at]-'0' <= 9 {
+		at++
+	}
+	if at == from || data[from] == '0' {
+		return from
+	}
+	if at+1 < len(data) && data[at] == '.' && data[at+1]-'0' <= 9 {
+		for at += 2; at < len(data) && data[at]-'0' <= 9; {
+			at++
+		}
+	}
+	return at
+}
+
 // usualNext passes the key of one of the fields from f on, if one of the next few stands there as it is
 // mostly written: then nobody needs to look for the key's end, or for its name.
 func (m *message) usualNext(f field) (field, bool) {
+	f, at := usualKeyAt(m.data, m.pos, f)
+	if f == fieldCount {
+		return f, false
+	}
+	m.pos = at
+	m.peek()
+	return f, true
+}
+
+// usualKeyAt returns which of the few fields from f on has its key there, and where the key ends; or
+// fieldCount.
+func usualKeyAt(data []byte, pos int, f field) (_ field, end int) {
 	const few = 3 // two in a row may be absent
-	rest := m.data[m.pos:]
+	rest := data[pos:]
 	if len(rest) < 8*keyWords {
-		return fieldCount, false
+		return fieldCount, pos
 	}
 	a, b, c := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:]),
 		binary.LittleEndian.Uint64(rest[16:])
 	for end := min(f+few, fieldCount); f < end; f++ {
 		key := &usual[f]
 		if (a^key.words[0])&key.masks[0]|(b^key.words[1])&key.masks[1]|(c^key.words[2])&key.masks[2] == 0 {
-			m.pos += key.size
-			m.peek()
-			return f, true
+			return f, pos + key.size
 		}
 	}
-	return fieldCount, false
+	return fieldCount, pos
 }
 
 // segmentAttribute is the attribute that names a span's segment.
@@ -173,7 +246,7 @@ func (m *message) span() bool {
 		m.closing = m.pos
 		return m.leave('}')
 	}
-	for next := field(0); ; {
+	for next := m.usualFields(); ; {
 		f, ok := m.usualNext(next)
 		if !ok {
 			key, ok := m.key()
@@ -202,22 +275,23 @@ func (m *message) field(f field) bool {
 		m.segment = extent{}
 	}
 	m.known &^= 1 << f
-	switch {
-	case f == attributes && m.at('{'):
+	if end := m.idAt(f, from); end > from {
+		m.pos = end
+		m.known |= 1 << f
+	} else if f == attributes && m.at('{') {
 		if !m.attributes() {
 			return false
 		}
-	case m.idHere(f):
-		m.known |= 1 << f
-	case !m.value():
+	} else if !m.value() {
 		return false
 	}
 	m.fields[f] = extent{from, m.pos}
 	return true
 }
 
-// idHere passes the value of a field that is an id, as it is mostly written, and reads it.
-func (m *message) idHere(f field) bool {
+// idAt reads the value of a field that is an id, as it is mostly written, and returns where it ends; from
+// if the field is none, or it is written otherwise.
+func (m *message) idAt(f field, from int) (end int) {
 	var dst []byte
 	switch f {
 	case traceID:
@@ -227,15 +301,14 @@ func (m *message) idHere(f field) bool {
 	case parentSpanID:
 		dst = m.above[:]
 	default:
-		return false
+		return from
 	}
-	end := m.pos + len(`"`) + 2*len(dst)
-	if end >= len(m.data) || m.data[m.pos] != '"' || m.data[end] != '"' ||
-		!parseHex(dst, m.data[m.pos+len(`"`):end]) {
-		return false
+	end = from + len(`"`) + 2*len(dst)
+	if end >= len(m.data) || m.data[from] != '"' || m.data[end] != '"' ||
+		!parseHex(dst, m.data[from+len(`"`):end]) {
+		return from
 	}
-	m.pos = end + len(`"`)
-	return true
+	return end + len(`"`)
 }
 
 // attributes passes the attributes' object.
