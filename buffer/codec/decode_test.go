@@ -195,7 +195,7 @@ var refused = []struct{ name, message, want string }{
 	{"leading plus", `{"a":+1}`, `message has '+' at offset 5, want a value`},
 	{"leading zero of a field", with("organization_id", "01"),
 		`message has '1' at offset 20, want a comma or }`},
-	{"no digit after the point of a field", with("organization_id", "1."),
+	{"no digit after the point of a field", with("organization_id", "1.,"),
 		`message has ',' at offset 21, want a digit`},
 	{"half a word before a field", strings.Replace(with("name", `"x"`), `"start`, `"is_segment":nul,"start`, 1),
 		`message has 'n' at offset 125, want null`},
