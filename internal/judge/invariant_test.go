@@ -449,3 +449,55 @@ func TestAFullNodePausesTheInput(t *testing.T) {
 		}
 	}
 }
+
+// TestAFrozenConsumerResumesLate what it paused before it froze.
+func TestAFrozenConsumerResumesLate(t *testing.T) {
+	for _, c := range []struct {
+		from, to float64
+		want     reports.Verdict
+	}{{5, 8, reports.Passed}, {7, 8, reports.Violated}, {5, 6, reports.Violated}} {
+		e := clean()
+		for i := range e.Moves {
+			if e.Moves[i].Kind == flusher.EventGateOpened {
+				e.Moves[i].T = 8.5
+			}
+		}
+		freeze(e, c.from, c.to)
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("frozen from %g to %g: %s: %s", c.from, c.to, verdict, reason)
+		}
+	}
+}
+
+// freeze makes nothing be heard of the consumer between two moments.
+func freeze(e *Evidence, from, to float64) {
+	for i := range e.Looks {
+		if l := &e.Looks[i]; l.T > from && l.T <= to {
+			l.Consumers[0].Heard = l.T - from
+		}
+	}
+}
+
+// TestAFrozenConsumerPausesLate: while nothing is read, nobody need pause that; but it does not excuse
+// what should have been done before.
+func TestAFrozenConsumerPausesLate(t *testing.T) {
+	for _, c := range []struct {
+		from, to float64
+		want     reports.Verdict
+	}{
+		{5, 8, reports.Passed}, {7, 8.4, reports.Passed}, {1, 4.6, reports.Passed},
+		{1, 3, reports.Violated}, {8.2, 9.4, reports.Violated},
+	} {
+		e := clean()
+		later(4.2, 9)(e)
+		for i := range e.Moves {
+			if e.Moves[i].Kind == flusher.EventGateClosed {
+				e.Moves[i].T = 8.5
+			}
+		}
+		freeze(e, c.from, c.to)
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("frozen from %g to %g: %s: %s", c.from, c.to, verdict, reason)
+		}
+	}
+}
