@@ -15,6 +15,7 @@ import (
 // Store keeps everything in memory. It is safe for concurrent use.
 type Store struct {
 	options buffer.Options
+	wayMax  int
 
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
@@ -32,9 +33,18 @@ var (
 func New(options buffer.Options) *Store {
 	return &Store{
 		options: options,
+		wayMax:  buffer.WayMax,
 		traces:  make(map[buffer.TraceKey]*trace),
 		shards:  make(map[buffer.Shard]*shard),
 	}
+}
+
+// NewCramped returns one that allows ways of no more than so many redirects, in place of
+// buffer.WayMax: the reference of stores for which every trace is a giant.
+func NewCramped(options buffer.Options, wayMax int) *Store {
+	s := New(options)
+	s.wayMax = wayMax
+	return s
 }
 
 // Attach implements buffer.Store.
@@ -111,7 +121,7 @@ func (s *Store) Ack(
 func (s *Store) newTrace(key buffer.TraceKey) *trace {
 	last := len(s.spare) - 1
 	if last < 0 {
-		t := newTrace(key)
+		t := newTrace(key, s.wayMax)
 		t.held.ids, t.held.values = make([]buffer.SpanID, 0, few/2), make([]redirect, 0, few/2)
 		return t
 	}

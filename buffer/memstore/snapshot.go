@@ -13,6 +13,7 @@ func (s *Store) Clone() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := New(s.options)
+	c.wayMax = s.wayMax
 	for key, t := range s.traces { //order-free: each is copied by itself
 		c.traces[key] = t.clone()
 	}
@@ -26,7 +27,7 @@ func (s *Store) Clone() *Store {
 }
 
 func (t *trace) clone() *trace {
-	c := newTrace(t.key)
+	c := newTrace(t.key, t.wayMax)
 	c.calls = t.calls
 	moved := make(map[*generation]*generation)
 	move := func(g *generation) *generation {

@@ -26,6 +26,7 @@ type Store struct {
 	cluster     bool
 	fake        bool // miniredis
 	scripts     scripts
+	slice, part int // how many entries one call on a shard, and spans one call of Ack, brings at most
 	doubts      []string
 
 	compressor   *zstd.Encoder // nil for none
@@ -62,6 +63,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		tracePrefix: config.Namespace + "t:",
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
+		slice:       sliceMax,
+		part:        buffer.AttachSpansMax,
 	}
 	s.scripts = newScripts(!s.fake)
 	if s.client, err = rueidis.NewClient(config.options(s.cluster)); err != nil {
