@@ -27,6 +27,7 @@ type Store struct {
 	cluster     bool
 	fake        bool // miniredis
 	scripts     scripts
+	slice, part int // how many entries one call on a shard, and spans one call of Ack, brings at most
 	doubts      []string
 
 	compressor   *zstd.Encoder // nil for none
@@ -64,6 +65,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		server:      server,
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
+		slice:       sliceMax,
+		part:        buffer.AttachSpansMax,
 	}
 	s.scripts = newScripts(!s.fake)
 	if s.client, err = rueidis.NewClient(config.options(s.cluster)); err != nil {

@@ -183,7 +183,7 @@ func FuzzDamagedBlob(f *testing.F) {
 		}
 		state := []byte(blob)
 		if record, _, err := segmentRecord(state, buffer.SpanID{}); err == nil && record != nil {
-			_, _ = claimedBlobs(record, buffer.DeliveryID{}, buffer.Owner{})
+			_, _, _ = claimedEntries(record, buffer.DeliveryID{}, buffer.Owner{})
 		}
 	})
 }
