@@ -15,6 +15,8 @@ import (
 // Store keeps everything in memory. It is safe for concurrent use.
 type Store struct {
 	options buffer.Options
+	// forgotten is at least every epoch of the store whose data this one has lost.
+	forgotten buffer.Epoch
 
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
@@ -33,6 +35,18 @@ func New(options buffer.Options) *Store {
 		traces:  make(map[buffer.TraceKey]*trace),
 		shards:  make(map[buffer.Shard]*shard),
 	}
+}
+
+// Wiped returns an empty store in place of this one, which has lost everything.
+func (s *Store) Wiped() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	empty := New(s.options)
+	empty.forgotten = s.forgotten
+	for _, sh := range s.shards { //order-free: the highest
+		empty.forgotten = max(empty.forgotten, sh.epoch)
+	}
+	return empty
 }
 
 // Attach implements buffer.Store.

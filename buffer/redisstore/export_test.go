@@ -17,6 +17,7 @@ func (s *Store) Fork(namespace string, limit buffer.Bytes) *Store {
 	fork.config.Namespace = namespace
 	fork.config.MaxSegmentBytes = limit
 	fork.tracePrefix = namespace + "t:"
+	fork.leastEpoch = func() buffer.Epoch { return 0 } // as the reference store, which loses nothing
 	return &fork
 }
 

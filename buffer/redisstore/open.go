@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/redis/rueidis"
@@ -27,6 +28,9 @@ type Store struct {
 	fake        bool // miniredis
 	scripts     scripts
 	doubts      []string
+	// leastEpoch returns what an epoch is at least that no other one was before: so those of a Redis
+	// that lost the last ones are above them all the same.
+	leastEpoch func() buffer.Epoch
 
 	compressor   *zstd.Encoder // nil for none
 	decompressor *zstd.Decoder
@@ -62,6 +66,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		tracePrefix: config.Namespace + "t:",
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
+		leastEpoch:  func() buffer.Epoch { return buffer.Epoch(time.Now().UnixMilli()) },
 	}
 	s.scripts = newScripts(!s.fake)
 	if s.client, err = rueidis.NewClient(config.options(s.cluster)); err != nil {

@@ -80,7 +80,7 @@ func (s *Store) Fence(
 		text = epochText(last)
 	}
 	answer, err := s.evalOne(ctx, s.scripts.fence,
-		call{keys: s.shardKeys(shard), args: []string{text}}).AsStrSlice()
+		call{keys: s.shardKeys(shard), args: []string{text, epochText(s.leastEpoch())}}).AsStrSlice()
 	if err != nil {
 		return buffer.Fenced{}, fmt.Errorf("fence shard %d: %w", shard, classify(ctx, err))
 	}

@@ -17,6 +17,7 @@ func Steps(t *testing.T, open Factory) {
 		"fence makes due at once":     (*hand).fenceMakesDue,
 		"fence of a known epoch":      (*hand).fenceIsConditional,
 		"old owners are refused":      (*hand).oldOwners,
+		"a store that was set back":   (*hand).setBack,
 		"clock":                       (*hand).clock,
 		"what is leased stays leased": (*hand).leasedOnce,
 		"what comes back keeps later": (*hand).backKeepsLater,
@@ -189,6 +190,29 @@ func (h *hand) oldOwners() {
 	h.stale("release", h.store.Release(h.t.Context(), old, buffer.Release{
 		Back: []buffer.Due{due(g, 1000)}}))
 	h.lease(o, 1000, 9)
+}
+
+// setBack: an owner that is ahead of the store knows of an epoch that the store has lost.
+func (h *hand) setBack() {
+	g := h.one(1, 1000)
+	o := h.fence(0).Owner
+	ahead := buffer.Owner{Shard: 0, Epoch: o.Epoch + 2}
+	wants := func(step string, err error) {
+		h.t.Helper()
+		if !errors.Is(err, buffer.ErrSetBack) || !errors.Is(err, buffer.ErrStale) {
+			h.t.Errorf("%s: %v, want that the store was set back, which makes the owner stale", step, err)
+		}
+	}
+	_, err := h.store.Lease(h.t.Context(), ahead, 1000, 9)
+	wants("lease", err)
+	wants("release", h.store.Release(h.t.Context(), ahead, buffer.Release{Back: []buffer.Due{due(g, 1)}}))
+	_, err = h.store.Fence(h.t.Context(), 0, ahead.Epoch)
+	wants("fence", err)
+	second := h.fence(0).Owner
+	if _, err = h.store.Lease(h.t.Context(), o, 1000, 9); errors.Is(err, buffer.ErrSetBack) {
+		h.t.Errorf("lease under the epoch before the last: %v, but nothing was lost", err)
+	}
+	h.lease(second, 1000, 9, due(g, 1000))
 }
 
 func (h *hand) clock() {

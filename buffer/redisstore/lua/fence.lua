@@ -1,7 +1,7 @@
 -- Fence: makes a new owner; what is leased is due at once.
 --
 -- KEYS     queue, leased, owner
--- ARGV     the last epoch, or an empty string for any
+-- ARGV     the last epoch, or an empty string for any; the least epoch in that case
 --
 -- Returns epoch, now, drift, inputs, seen, as text.
 --
@@ -11,7 +11,9 @@ if ARGV[1] ~= '' then
   local refused = stale(ARGV[1])
   if refused then return refused end
 end
-local epoch = string.format('%.0f', (tonumber(call('HGET', owner, 'epoch') or '0')) + 1)
+local epoch = tonumber(call('HGET', owner, 'epoch') or '0') + 1
+if ARGV[1] == '' then epoch = math.max(epoch, tonumber(ARGV[2])) end
+epoch = string.format('%.0f', epoch)
 local held = call('HGETALL', leased)
 local back = {}
 for i = 1, #held, 2 do

@@ -23,12 +23,13 @@ local function each_piece(list, ...)
   end
 end
 
--- stale returns an error reply unless the epoch is the last one.
+-- stale returns an error reply unless the epoch is the last one. That it is before the caller's
+-- means that Redis has lost data.
 local function stale(epoch)
   local last = call('HGET', owner, 'epoch') or '0'
-  if tonumber(last) ~= tonumber(epoch) then
-    return redis.error_reply('STALE the shard is at epoch ' .. last)
-  end
+  local ahead = tonumber(last) - tonumber(epoch)
+  if ahead > 0 then return redis.error_reply('STALE the shard is at epoch ' .. last) end
+  if ahead < 0 then return redis.error_reply('SETBACK the shard is at epoch ' .. last) end
 end
 
 -- clock returns now, drift, inputs and seen, as text.
