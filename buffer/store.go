@@ -136,6 +136,9 @@ type Leased struct {
 	Due []Due
 	// Clock is the shard's clock as the store knows it.
 	Clock ShardClock
+	// Outstanding is how many are leased now, these among them. More than the owner knows of means
+	// that the store was set back to before their release.
+	Outstanding int
 }
 
 // ClaimState is how a Claim went.

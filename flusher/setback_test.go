@@ -132,3 +132,26 @@ func TestSetBackFencesAllShardsAgain(t *testing.T) {
 		}
 	})
 }
+
+// What the store has leased, but not to the worker's knowledge, is nobody else's to flush: a store that
+// was set back to before its release.
+func TestWorkerFindsWhatItDoesNotKnowToBeLeased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		owners := fence(t, b.store, 0)
+		b.feed.put(t, 0, 10)
+		now := buffer.InstantOf(time.Now()).Add(time.Minute)
+		leased, err := b.store.Lease(t.Context(), owners[0].Owner, now, 9)
+		if err != nil || len(leased.Due) != 1 {
+			t.Fatal(leased, err)
+		}
+		b.start(owners...)
+		eventually(t, 3*time.Second, "it is flushed", b.empty)
+		if err := b.join(); err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := b.inbox.last(); len(status.Lost) != 0 {
+			t.Errorf("lost %v, want nothing", status.Lost)
+		}
+	})
+}

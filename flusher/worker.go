@@ -56,7 +56,8 @@ type shard struct {
 	drift Drift
 	// holding counts what is leased and not released, as far as the worker knows.
 	holding int
-	// unsure is true after the answer of a Lease was lost: the store may have leased more.
+	// unsure is true after the answer of a Lease was lost: the store may have leased more. So it has
+	// if it says so, because it was set back.
 	unsure bool
 	// lost is true once a later owner was seen. Nothing of the shard is touched after that.
 	lost bool

@@ -37,6 +37,7 @@ func (w *worker) lease() ([]*segment, error) {
 		s.drift.Adopt(answer.Clock)
 		w.measure(s, len(answer.Due))
 		s.holding += len(answer.Due)
+		s.unsure = answer.Outstanding > s.holding // the store has lost that it released them
 		now, wall := w.now(s), w.ports.Clock.Now()
 		due, early := dueBy(answer.Due, asked, now)
 		for _, due := range due {

@@ -21,11 +21,13 @@ type Store struct {
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
 	shards map[buffer.Shard]*shard
+	beats  map[uint64]uint64 // by witness
 }
 
 var (
 	_ buffer.Store     = (*Store)(nil)
 	_ buffer.Inspector = (*Store)(nil)
+	_ buffer.Auditor   = (*Store)(nil)
 )
 
 // New returns an empty store. Of the options it heeds MaxSegmentBytes.
@@ -34,6 +36,7 @@ func New(options buffer.Options) *Store {
 		options: options,
 		traces:  make(map[buffer.TraceKey]*trace),
 		shards:  make(map[buffer.Shard]*shard),
+		beats:   make(map[uint64]uint64),
 	}
 }
 

@@ -141,7 +141,7 @@ func (s *Store) Lease(
 	if sh.clock.Inputs > 0 {
 		sh.clock.Now = max(sh.clock.Now, now)
 	}
-	leased.Clock = sh.clock
+	leased.Clock, leased.Outstanding = sh.clock, len(sh.leased)
 	return leased, nil
 }
 

@@ -17,6 +17,7 @@ func (s *Store) Fork(namespace string, limit buffer.Bytes) *Store {
 	fork.config.Namespace = namespace
 	fork.config.MaxSegmentBytes = limit
 	fork.tracePrefix = namespace + "t:"
+	fork.markers, fork.slices = &markers{}, &otherSlices{}
 	fork.leastEpoch = func() buffer.Epoch { return 0 } // as the reference store, which loses nothing
 	return &fork
 }
@@ -31,7 +32,7 @@ func (s *Store) Cramped() *Store {
 	all := &s.scripts
 	for _, step := range []*script{
 		&all.attach, &all.claim, &all.ack,
-		&all.enqueue, &all.fence, &all.lease, &all.release,
+		&all.enqueue, &all.fence, &all.lease, &all.release, &all.adopt, &all.beat,
 	} {
 		step.text = small.Replace(step.text)
 		sum := sha1.Sum([]byte(step.text))

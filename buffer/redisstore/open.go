@@ -31,6 +31,8 @@ type Store struct {
 	// leastEpoch returns what an epoch is at least that no other one was before: so those of a Redis
 	// that lost the last ones are above them all the same.
 	leastEpoch func() buffer.Epoch
+	markers    *markers
+	slices     *otherSlices
 
 	compressor   *zstd.Encoder // nil for none
 	decompressor *zstd.Decoder
@@ -39,6 +41,7 @@ type Store struct {
 var (
 	_ buffer.Store     = (*Store)(nil)
 	_ buffer.Inspector = (*Store)(nil)
+	_ buffer.Auditor   = (*Store)(nil)
 )
 
 // MinVersion is the oldest major version of Redis that has what the scripts need.
@@ -67,6 +70,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
 		leastEpoch:  func() buffer.Epoch { return buffer.Epoch(time.Now().UnixMilli()) },
+		markers:     &markers{},
+		slices:      &otherSlices{},
 	}
 	s.scripts = newScripts(!s.fake)
 	if s.client, err = rueidis.NewClient(config.options(s.cluster)); err != nil {

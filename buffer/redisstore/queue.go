@@ -119,7 +119,14 @@ func readLeased(answer []string) (leased buffer.Leased, err error) {
 	if leased.Clock, err = readClock(answer); err != nil {
 		return leased, err
 	}
-	leased.Due, err = readDue(answer[clockTexts:])
+	answer = answer[clockTexts:]
+	if len(answer) == 0 {
+		return leased, errors.New("the answer does not say how many are leased")
+	}
+	if leased.Outstanding, err = strconv.Atoi(answer[0]); err != nil {
+		return leased, fmt.Errorf("%q leased: %w", answer[0], err)
+	}
+	leased.Due, err = readDue(answer[1:])
 	return leased, err
 }
 

@@ -22,6 +22,7 @@ type script struct {
 type scripts struct {
 	attach, claim, ack             script
 	enqueue, fence, lease, release script
+	adopt, beat                    script
 }
 
 const (
@@ -56,6 +57,8 @@ func newScripts(shebang bool) scripts {
 		fence:   text(allowOOM, "shard", "fence"),
 		lease:   text(allowOOM, "shard", "lease"),
 		release: text(allowOOM, "shard", "release"),
+		adopt:   text(allowOOM, "shard", "adopt"),
+		beat:    text(allowOOM, "beat"),
 	}
 }
 

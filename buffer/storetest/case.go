@@ -20,6 +20,7 @@ import (
 type Store interface {
 	buffer.Store
 	buffer.Inspector
+	buffer.Auditor
 }
 
 // Factory opens an empty store that is gone when the test ends.

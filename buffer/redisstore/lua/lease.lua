@@ -3,7 +3,8 @@
 -- KEYS     queue, leased, owner
 -- ARGV     epoch, now, limit
 --
--- Returns now, drift, inputs, seen, then generation, score, ... , all as text.
+-- Returns now, drift, inputs, seen, how many are leased then, then generation, score, ... , all as
+-- text.
 --
 -- allow-oom: what is flushed makes room.
 
@@ -35,5 +36,6 @@ if tonumber(answer[3]) > 0 and tonumber(answer[1]) < tonumber(ARGV[2]) then
 end
 each_piece(names, 'ZREM', queue)
 each_piece(moved, 'HSET', leased)
-for i = 1, #moved do answer[4 + i] = moved[i] end
+answer[5] = tostring(call('HLEN', leased))
+for i = 1, #moved do answer[5 + i] = moved[i] end
 return answer
