@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
@@ -118,6 +119,11 @@ func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 	}
 	return s.kafka.Break(f)
 }
+
+var _ harness.Locator = (*System)(nil)
+
+// NodeOf implements harness.Locator.
+func (s *System) NodeOf(trace buffer.TraceKey) int { return s.redis.ofTrace(trace) }
 
 // jump shifts the timestamps of what is sent from now on.
 func (s *System) jump(f scenarios.Fault, by time.Duration) {

@@ -86,7 +86,7 @@ func (s *Store) layout(ctx context.Context) ([]marker, error) {
 	}
 	list, err := s.askLayout(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ask which node has which slots: %w", classify(ctx, err))
+		return nil, fmt.Errorf("ask which node has which slots: %w", err)
 	}
 	s.markers.mu.Lock()
 	defer s.markers.mu.Unlock()
@@ -94,23 +94,44 @@ func (s *Store) layout(ctx context.Context) ([]marker, error) {
 	return list, nil
 }
 
-// askLayout finds for each node that has slots the first marker that is in one of them.
-func (s *Store) askLayout(ctx context.Context) ([]marker, error) {
+// NodeOf returns the address of the node that holds a trace; "" if no node of a cluster serves its slot.
+func (s *Store) NodeOf(ctx context.Context, trace buffer.TraceKey) (string, error) {
+	if !s.cluster {
+		return strings.Join(s.config.Addresses, ","), nil
+	}
+	owners, err := s.slotOwners(ctx)
+	ask := s.client.B().Hlen().Key(s.traceKey(trace)).Build() // never sent: it knows the slot
+	return owners[ask.Slot()], err
+}
+
+// slotOwners asks which node has which slot.
+func (s *Store) slotOwners(ctx context.Context) (map[uint16]string, error) {
 	answer, err := s.client.Do(ctx, s.client.B().ClusterSlots().Build()).ToArray()
 	if err != nil {
-		return nil, err
+		return nil, classify(ctx, err)
 	}
 	owners := make(map[uint16]string)
-	without := make(map[string]bool) // nodes that have no marker yet
 	for i := range answer {
 		from, to, node, err := readSlots(&answer[i])
 		if err != nil {
 			return nil, err
 		}
-		without[node] = true
 		for slot := from; slot <= to; slot++ {
 			owners[uint16(slot)] = node
 		}
+	}
+	return owners, nil
+}
+
+// askLayout finds for each node that has slots the first marker that is in one of them.
+func (s *Store) askLayout(ctx context.Context) ([]marker, error) {
+	owners, err := s.slotOwners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	without := make(map[string]bool) // nodes that have no marker yet
+	for _, node := range owners {
+		without[node] = true
 	}
 	var list []marker
 	for n := 0; len(without) > 0 && n < markersMax; n++ {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sluice/buffer"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -33,12 +34,22 @@ func (i *injector) hitServer(f scenarios.Fault) (*effect, error) {
 	}
 	e := &effect{undo: undo}
 	if f.Verb == scenarios.VerbWipe {
-		i.sink.Ledger.Excuse(Wiped)
+		i.sink.Ledger.ExcuseSome(Wiped, i.heldBy(f))
 	}
 	if f.For == scenarios.ForGood && endsAtOnce(f.Verb) {
 		e.over = atOnce
 	}
 	return e, nil
+}
+
+// heldBy returns which traces the target of a wipe holds; nil: all, as far as is known. What another
+// node of a cluster holds is not lost with this one, whatever becomes of the queues.
+func (i *injector) heldBy(f scenarios.Fault) func(buffer.TraceKey) bool {
+	where, knows := i.system.(Locator)
+	if !knows || f.Target.N == scenarios.AllNodes {
+		return nil
+	}
+	return func(trace buffer.TraceKey) bool { return where.NodeOf(trace) == f.Target.N }
 }
 
 // endsAtOnce tells of a fault without a length whether it is over when it has happened.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/buffer"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/pipeline"
@@ -22,6 +23,8 @@ type Source interface {
 	Usage() map[int]process.Usage
 	// Lost counts messages that Kafka deleted before they were read, by partition.
 	Lost() map[int32]uint64
+	// Audited is what the audit of the store has seen.
+	Audited() consumer.AuditCounters
 	// Retries counts the attempts that failed, by step.
 	Retries() map[string]uint64
 	// Depths counts what waits in Redis of each assigned shard, so it takes a while.
@@ -138,6 +141,14 @@ var (
 	retries = counter("retries_total",
 		"Attempts that failed and were made again, by step; those of workers are their own.", "step")
 
+	dataLosses = counter("redis_data_losses_total",
+		"Times that a Redis node was found to have lost data; the log says what is lost with it.")
+	adopted = counter("adopted_segments_total",
+		"Segments that no queue named, and that were queued again.")
+	sweptTraces = counter("swept_traces_total",
+		"Traces that were looked at for such segments.")
+	sweepRounds = counter("sweep_rounds_total", "Rounds in which all of them were.")
+
 	nodeUsed = gauge("redis_memory_used_bytes", "Memory that a Redis node uses.", "node")
 	nodeMax  = gauge("redis_memory_max_bytes",
 		"Memory that a Redis node may use; 0 if it has no limit.", "node")
@@ -173,6 +184,11 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	}
 	commits.emit(out, float64(counters.Commits))
 	commitErrors.emit(out, float64(counters.CommitErrors))
+	audited := c.source.Audited()
+	dataLosses.emit(out, float64(audited.Losses))
+	adopted.emit(out, float64(audited.Adopted))
+	sweptTraces.emit(out, float64(audited.Traces))
+	sweepRounds.emit(out, float64(audited.Rounds))
 	for step, failed := range c.source.Retries() {
 		retries.emit(out, float64(failed), step)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/pipeline"
@@ -70,6 +71,10 @@ func (f fixed) Depths(context.Context) (map[buffer.Shard]pipeline.Depth, error) 
 
 func (f fixed) Lost() map[int32]uint64 { return map[int32]uint64{1: 40} }
 
+func (f fixed) Audited() consumer.AuditCounters {
+	return consumer.AuditCounters{Losses: 2, Adopted: 17}
+}
+
 func (f fixed) Retries() map[string]uint64 { return map[string]uint64{"attach": 9} }
 
 func (f fixed) Memory(context.Context) ([]buffer.NodeMemory, error) {
@@ -108,6 +113,8 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 		`sluice_freshness_seconds_sum{worker="0"} 6`,
 		`sluice_redis_memory_used_bytes{node="r:1"} 50`,
 		`sluice_retries_total{step="attach"} 9`,
+		`sluice_redis_data_losses_total 2`,
+		`sluice_adopted_segments_total 17`,
 		`sluice_shard_queued_segments{shard="2"} 5`,
 		`sluice_shard_due_segments{shard="2"} 3`,
 		`sluice_shard_leased_segments{shard="2"} 1`,

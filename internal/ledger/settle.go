@@ -1,5 +1,7 @@
 package ledger
 
+import "sluice/buffer"
+
 // settle notes that it is known what became of a span.
 func (l *Ledger) settle(seq uint64) {
 	if l.settled.set(seq) && l.excusable.has(seq) {
@@ -20,7 +22,11 @@ func (l *Ledger) drop(reason string, seq uint64) bool {
 // sent by now and has not come out: if such a span never comes out, it was dropped for that reason.
 // A span that is sent later has no excuse. If several times could excuse a span, the first does.
 // Bad messages have none: nothing but Kafka ever holds them.
-func (l *Ledger) Excuse(reason string) {
+func (l *Ledger) Excuse(reason string) { l.ExcuseSome(reason, nil) }
+
+// ExcuseSome is Excuse for what may have held spans of some traces only: of others nothing was
+// destroyed. Nil: of all.
+func (l *Ledger) ExcuseSome(reason string, of func(trace buffer.TraceKey) bool) {
 	l.out.Lock()
 	defer l.out.Unlock()
 	l.in.Lock()
@@ -28,9 +34,33 @@ func (l *Ledger) Excuse(reason string) {
 	if l.excused[reason] == nil {
 		l.excused[reason] = &bitset{}
 	}
-	added := l.excused[reason].add(&l.sent, &l.settled, &l.excusable)
+	could := &l.sent
+	if of != nil {
+		could = l.openOf(of)
+	}
+	added := l.excused[reason].add(could, &l.settled, &l.excusable)
 	l.excusable.add(l.excused[reason])
 	l.open += added
+}
+
+// openOf returns the spans that were sent and have not come out, of some traces. in and out must be
+// locked.
+func (l *Ledger) openOf(of func(trace buffer.TraceKey) bool) *bitset {
+	some := &bitset{}
+	known := make(map[uint64]bool) // by root
+	_, open := l.sent.minus(int(l.sent.count), &l.settled)
+	for _, seq := range open {
+		root := l.recipe.RootOf(seq)
+		is, asked := known[root]
+		if !asked {
+			is = of(buffer.TraceKey{Project: l.recipe.Project(root), Trace: l.recipe.Trace(root)})
+			known[root] = is
+		}
+		if is {
+			some.set(seq)
+		}
+	}
+	return some
 }
 
 // Pending returns how many spans and bad messages are still to come out: those of which it is not

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -166,7 +167,10 @@ func (p *Pipeline) join() (err error) {
 	if p.source, err = kafkaio.NewSource(p.client("source"), p.cfg.source()); err != nil {
 		return err
 	}
-	cfg := consumer.Config{Flusher: p.cfg.Flusher, Ingest: p.cfg.own().Ingest}
+	cfg := consumer.Config{
+		Flusher: p.cfg.Flusher, Ingest: p.cfg.own().Ingest,
+		Audit: consumer.DefaultAudit(rand.Uint64()),
+	}
 	ports := consumer.Ports{
 		Clock:        wallclock.Clock{},
 		Tasks:        wallclock.Tasks{},
@@ -177,6 +181,8 @@ func (p *Pipeline) join() (err error) {
 		Spawner:      p.spawner,
 		KillWorkers:  p.spawner.Close,
 		Memory:       p.store,
+		Auditor:      p.store,
+		AuditEvents:  p.onAudit,
 		KillSwitch:   p.cfg.KillSwitch,
 		Events:       p.onFlusher,
 		IngestEvents: p.onIngest,
@@ -269,6 +275,16 @@ func (p *Pipeline) onFresh(worker int, samples []time.Duration) {
 	if p.cfg.Fresh != nil {
 		p.cfg.Fresh(worker, samples)
 	}
+}
+
+// onAudit logs an event of the audit of the store.
+func (p *Pipeline) onAudit(e consumer.AuditEvent) {
+	if e.Loss == nil {
+		p.log.Warn("segments were found that no queue named", "shard", e.Shard, "segments", e.Adopted)
+		return
+	}
+	p.log.Error("redis has lost data, and spans with it", "node", e.Loss.Node, "empty", e.Loss.Empty,
+		"since", e.Loss.Since, "spans_lost_max", e.Loss.Spans, "detail", e.Loss.String())
 }
 
 // onIngest logs an event of the input and passes it on.
