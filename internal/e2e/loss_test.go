@@ -64,7 +64,7 @@ func TestRedisThatLostData(t *testing.T) {
 			tr.send()
 			sentAtLeast(tr, 8_000)
 			test.lose(t, redis)
-			tr.ledger.ExcuseSome("lost", heldBy(t, redis, test.node))
+			tr.excuse(redis, test.node)
 			until(t, 10*time.Second, "the loss is recognised", func() error {
 				return is(p, "sluice_redis_data_losses_total", test.losses)
 			})
@@ -84,26 +84,27 @@ func TestRedisThatLostData(t *testing.T) {
 
 const everyNode = -1
 
-// heldBy returns which traces a node of a cluster holds; nil: all.
-func heldBy(t *testing.T, redis redisNodes, node int) func(buffer.TraceKey) bool {
-	t.Helper()
+// excuse excuses what a node of a cluster, or all, may have held alone.
+func (tr *traffic) excuse(redis redisNodes, node int) {
+	tr.t.Helper()
 	if node == everyNode {
-		return nil
+		tr.ledger.Excuse("lost")
+		return
 	}
 	c := redisstore.DefaultConfig()
 	c.Addresses = strings.Split(redis.addrs(), ",")
-	store, err := redisstore.Open(t.Context(), c)
+	store, err := redisstore.Open(tr.t.Context(), c)
 	if err != nil {
-		t.Fatal(err)
+		tr.t.Fatal(err)
 	}
-	t.Cleanup(store.Close)
-	return func(trace buffer.TraceKey) bool {
-		at, err := store.NodeOf(t.Context(), trace)
+	defer store.Close()
+	tr.ledger.ExcuseSome("lost", func(trace buffer.TraceKey) bool {
+		at, err := store.NodeOf(tr.t.Context(), trace)
 		if err != nil {
-			t.Error(err)
+			tr.t.Error(err)
 		}
 		return at == redis[node].Addr
-	}
+	})
 }
 
 // promoteBehind sets Redis back to the state that a replica had two seconds before.

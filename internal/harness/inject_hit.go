@@ -34,7 +34,7 @@ func (i *injector) hitServer(f scenarios.Fault) (*effect, error) {
 	}
 	e := &effect{undo: undo}
 	if f.Verb == scenarios.VerbWipe {
-		i.sink.Ledger.ExcuseSome(Wiped, i.heldBy(f))
+		i.excuse(f)
 	}
 	if f.For == scenarios.ForGood && endsAtOnce(f.Verb) {
 		e.over = atOnce
@@ -42,14 +42,15 @@ func (i *injector) hitServer(f scenarios.Fault) (*effect, error) {
 	return e, nil
 }
 
-// heldBy returns which traces the target of a wipe holds; nil: all, as far as is known. What another
-// node of a cluster holds is not lost with this one, whatever becomes of the queues.
-func (i *injector) heldBy(f scenarios.Fault) func(buffer.TraceKey) bool {
+// excuse excuses what the target of a wipe may have held alone: what another node of a cluster holds is
+// not lost with this one, whatever becomes of the queues.
+func (i *injector) excuse(f scenarios.Fault) {
 	where, knows := i.system.(Locator)
 	if !knows || f.Target.N == scenarios.AllNodes {
-		return nil
+		i.sink.Ledger.Excuse(Wiped)
+		return
 	}
-	return func(trace buffer.TraceKey) bool { return where.NodeOf(trace) == f.Target.N }
+	i.sink.Ledger.ExcuseSome(Wiped, func(trace buffer.TraceKey) bool { return where.NodeOf(trace) == f.Target.N })
 }
 
 // endsAtOnce tells of a fault without a length whether it is over when it has happened.

@@ -22,34 +22,29 @@ func (l *Ledger) drop(reason string, seq uint64) bool {
 // sent by now and has not come out: if such a span never comes out, it was dropped for that reason.
 // A span that is sent later has no excuse. If several times could excuse a span, the first does.
 // Bad messages have none: nothing but Kafka ever holds them.
-func (l *Ledger) Excuse(reason string) { l.ExcuseSome(reason, nil) }
-
-// ExcuseSome is Excuse for what may have held spans of some traces only: of others nothing was
-// destroyed. Nil: of all.
-func (l *Ledger) ExcuseSome(reason string, of func(trace buffer.TraceKey) bool) {
+func (l *Ledger) Excuse(reason string) {
 	l.out.Lock()
 	defer l.out.Unlock()
 	l.in.Lock()
 	defer l.in.Unlock()
+	l.excuse(reason, &l.sent)
+}
+
+// excuse gives spans an excuse that have not come out. in and out must be locked.
+func (l *Ledger) excuse(reason string, could *bitset) {
 	if l.excused[reason] == nil {
 		l.excused[reason] = &bitset{}
-	}
-	could := &l.sent
-	if of != nil {
-		could = l.openOf(of)
 	}
 	added := l.excused[reason].add(could, &l.settled, &l.excusable)
 	l.excusable.add(l.excused[reason])
 	l.open += added
 }
 
-// openOf returns the spans that were sent and have not come out, of some traces. in and out must be
-// locked.
-func (l *Ledger) openOf(of func(trace buffer.TraceKey) bool) *bitset {
-	some := &bitset{}
-	known := make(map[uint64]bool) // by root
-	_, open := l.sent.minus(int(l.sent.count), &l.settled)
-	for _, seq := range open {
+// ExcuseSome is Excuse for what may have held spans of some traces only: of others nothing was
+// destroyed.
+func (l *Ledger) ExcuseSome(reason string, of func(trace buffer.TraceKey) bool) {
+	some, known := &bitset{}, make(map[uint64]bool) // by root
+	for _, seq := range l.notOut() {
 		root := l.recipe.RootOf(seq)
 		is, asked := known[root]
 		if !asked {
@@ -60,7 +55,21 @@ func (l *Ledger) openOf(of func(trace buffer.TraceKey) bool) *bitset {
 			some.set(seq)
 		}
 	}
-	return some
+	l.out.Lock()
+	defer l.out.Unlock()
+	l.in.Lock()
+	defer l.in.Unlock()
+	l.excuse(reason, some)
+}
+
+// notOut returns the spans that were sent and have not come out.
+func (l *Ledger) notOut() []uint64 {
+	l.out.Lock()
+	defer l.out.Unlock()
+	l.in.Lock()
+	defer l.in.Unlock()
+	_, open := l.sent.minus(int(l.sent.count), &l.settled)
+	return open
 }
 
 // Pending returns how many spans and bad messages are still to come out: those of which it is not
