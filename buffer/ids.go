@@ -53,7 +53,7 @@ type Shard int32
 
 // Epoch orders the owners of a shard. Zero means that the shard never had one, as far as the store
 // knows. Each is higher than all before it: those of a store that lost its data, too, since a store
-// on servers takes the milliseconds since 1970 for an epoch if they are higher than the next number.
+// on servers takes the microseconds since 1970 for an epoch if they are higher than the next number.
 type Epoch uint64
 
 // AnyEpoch is the argument of Store.Fence that fences whoever owns the shard.

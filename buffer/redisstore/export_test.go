@@ -22,6 +22,13 @@ func (s *Store) Fork(namespace string, limit buffer.Bytes) *Store {
 	return &fork
 }
 
+// Sliced returns the store of another slice.
+func (s *Store) Sliced(slice string) *Store {
+	other := *s
+	other.config.Slice = slice
+	return &other
+}
+
 // Cramped makes the scripts take every trace for a giant one: nothing stays in field '0', and
 // every list is cut into pieces.
 func (s *Store) Cramped() *Store {

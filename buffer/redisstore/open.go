@@ -69,7 +69,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		tracePrefix: config.Namespace + "t:",
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
-		leastEpoch:  func() buffer.Epoch { return buffer.Epoch(time.Now().UnixMilli()) },
+		leastEpoch:  func() buffer.Epoch { return buffer.Epoch(time.Now().UnixMicro()) },
 		markers:     &markers{},
 		slices:      &otherSlices{},
 	}

@@ -48,7 +48,7 @@ func Museum() []Defect {
 	return []Defect{
 		ackFirst, beatBeforeProduce, blockedLog, budgetOffByOne, budgetReset, clockShared, clockZero,
 		commitFirst, crashAfterRename, deleteBeforeQueue, doubleCount, emptyShards, expiredLock,
-		giantTraceBlocks, healthOnSubmit, killSkipped, lostStore, meanMemory, neverIdle, partialDecision, poisonSegment,
+		giantTraceBlocks, healthOnSubmit, killSkipped, lostStore, meanMemory, neverIdle, orphans, partialDecision, poisonSegment,
 		pressureAllShards, pressureEveryone, pressureWrongUnit, queueABA, queueGap, scanRace,
 		selfMerge, serialRestart, silentGap, stateAfterFailedFetch, strayClock, strayThread, swallowProduceError, timeoutZero,
 		ttlLoss, wrongQueue,

@@ -74,12 +74,21 @@ var (
 		worker:  func(p *flusher.WorkerPorts) { p.Store = &lockTimeout{Store: p.Store} },
 	}
 	lostStore = Defect{
-		Name:    "lost-store",
-		Wrong:   "a worker does not notice that the store lost its data, and waits for work",
-		Caught:  "liveness",
-		Shown:   "redis-restart",
-		Changes: []string{"workload.rate=constant 300/s", "faults=[at 4s wipe redis]", "expectations.drain_max=20s"},
-		worker:  func(p *flusher.WorkerPorts) { p.Store = unaware{p.Store} },
+		Name:     "lost-store",
+		Wrong:    "a worker does not notice that the store lost its data, nor does anybody else, and it waits for work",
+		Caught:   "liveness",
+		Shown:    "redis-restart",
+		Changes:  []string{"workload.rate=constant 300/s", "faults=[at 4s wipe redis]", "expectations.drain_max=20s"},
+		worker:   func(p *flusher.WorkerPorts) { p.Store = unaware{p.Store} },
+		consumer: func(p *consumer.Ports) { p.Auditor = nil },
+	}
+	orphans = Defect{
+		Name:     "orphans",
+		Wrong:    "what no queue names any more, since a node of the store has lost them, is not looked for",
+		Caught:   "conservation",
+		Shown:    "redis-restart",
+		Changes:  []string{"workload.rate=constant 300/s", "faults=[at 4s wipe redis node 1]", "expectations.drain_max=20s"},
+		consumer: func(p *consumer.Ports) { p.Auditor = unfound{p.Auditor} },
 	}
 	queueGap = Defect{
 		Name:    "queue-gap",
@@ -270,6 +279,16 @@ func (u unaware) Fence(
 		return buffer.Fenced{Owner: buffer.Owner{Shard: shard, Epoch: last}}, nil
 	}
 	return fenced, err
+}
+
+// unfound is an Auditor that finds nothing.
+type unfound struct{ buffer.Auditor }
+
+// Adopt has nothing to do.
+func (unfound) Adopt(
+	context.Context, buffer.Shard, buffer.Instant, time.Duration, []buffer.Generation,
+) ([]buffer.Generation, error) {
+	return nil, nil
 }
 
 // gapped is a Store that takes a segment for queued while it is flushed.
