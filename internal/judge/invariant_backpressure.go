@@ -32,6 +32,7 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 		if trouble.dismissed {
 			continue // its shards went to another consumer
 		}
+		trouble.counts = heard(e, trouble, after)
 		for _, shard := range trouble.shards(e) {
 			if trouble.to-trouble.counts > after && !engaged(pauses, shard, trouble, after) {
 				return violated("worker %d was in trouble (%s) from %.1fs to %.1fs, but the input of shard %d "+
@@ -82,6 +83,21 @@ func (t trouble) shards(e *Evidence) []buffer.Shard {
 		}
 	}
 	return shards
+}
+
+// heard returns from when on a trouble counts: while its consumer is frozen, nothing is read and
+// nobody can pause that, if it froze before it should have.
+func heard(e *Evidence, t trouble, after float64) float64 {
+	from := t.counts
+	for _, l := range e.Looks {
+		for _, c := range l.Consumers {
+			if c.Consumer == t.consumer && c.Life == t.life && c.Heard > e.Slacks.Silence &&
+				l.T > from && l.T <= t.to && l.T-c.Heard <= from+after {
+				from = l.T
+			}
+		}
+	}
+	return from
 }
 
 // pause is a time in which the input of a shard was paused.

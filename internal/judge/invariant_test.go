@@ -449,3 +449,36 @@ func TestAFullNodePausesTheInput(t *testing.T) {
 		}
 	}
 }
+
+// TestAFrozenConsumerPausesLate: while nothing is read, nobody need pause that; but it does not excuse
+// what should have been done before.
+func TestAFrozenConsumerPausesLate(t *testing.T) {
+	frozen := func(from, to float64) func(e *Evidence) {
+		return func(e *Evidence) {
+			later(4.2, 9)(e)
+			for i := range e.Moves {
+				if e.Moves[i].Kind == flusher.EventGateClosed {
+					e.Moves[i].T = 8.5
+				}
+			}
+			for i := range e.Looks {
+				if l := &e.Looks[i]; l.T > from && l.T <= to {
+					l.Consumers[0].Heard = l.T - from
+				}
+			}
+		}
+	}
+	for _, c := range []struct {
+		from, to float64
+		want     reports.Verdict
+	}{
+		{5, 8, reports.Passed}, {7, 8.4, reports.Passed}, {1, 4.6, reports.Passed},
+		{1, 3, reports.Violated}, {8.2, 9.4, reports.Violated},
+	} {
+		e := clean()
+		frozen(c.from, c.to)(e)
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("frozen from %g to %g: %s: %s", c.from, c.to, verdict, reason)
+		}
+	}
+}

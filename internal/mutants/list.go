@@ -12,6 +12,8 @@ type mutant struct {
 	name  string
 	hunks []hunk
 	tests []test
+	// virtual are arguments of simulate: that run, in virtual time, must notice it as well.
+	virtual string
 	// equivalent says why nothing can notice it, or is empty.
 	equivalent string
 }
@@ -71,6 +73,8 @@ func (m *mutant) add(line string) error {
 	case "test":
 		pkg, run, _ := strings.Cut(rest, " ")
 		m.tests = append(m.tests, test{pkg, run})
+	case "virtual":
+		m.virtual = rest
 	case "equivalent":
 		m.equivalent = rest
 	case "-":
@@ -80,7 +84,7 @@ func (m *mutant) add(line string) error {
 		h := &m.hunks[len(m.hunks)-1]
 		h.new = append(h.new, rest)
 	default:
-		return fmt.Errorf("%q is none of ==, file, test, equivalent, - and +", word)
+		return fmt.Errorf("%q is none of ==, file, test, virtual, equivalent, - and +", word)
 	}
 	return nil
 }
@@ -92,6 +96,9 @@ func (m *mutant) validate() error {
 	}
 	if (len(m.tests) > 0) == (m.equivalent != "") {
 		return errors.New("want tests that notice it, or why none can")
+	}
+	if m.virtual != "" && m.equivalent != "" {
+		return errors.New("nothing can notice it, so no run in virtual time either")
 	}
 	if slices.ContainsFunc(m.tests, func(t test) bool { return t.run == "" }) {
 		return errors.New("want a package and the tests of it")

@@ -12,6 +12,7 @@ import (
 	"context"
 	_ "embed" // the list
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -21,6 +22,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"sluice/internal/judge"
 )
 
 //go:embed list.txt
@@ -90,11 +93,19 @@ const (
 	equivalent verdict = "equivalent"
 )
 
-// unchanged runs every test as the program is: one that fails anyway notices nothing. go test keeps
-// the results of what it ran before.
+// unchanged runs every test, and every run in virtual time, as the program is: one that fails anyway
+// notices nothing. go test keeps the results of what it ran before.
 func unchanged(ctx context.Context, list []mutant) error {
-	seen := make(map[test]bool)
+	seen, ran := make(map[test]bool), make(map[string]bool)
 	for _, m := range list {
+		if m.virtual != "" && !ran[m.virtual] {
+			ran[m.virtual] = true
+			if code, out, err := simulate(ctx, m.virtual); err != nil {
+				return fmt.Errorf("without any change, simulate %s: %w", m.virtual, err)
+			} else if code != judge.ExitPassed {
+				return fmt.Errorf("without any change, simulate %s ends with code %d: %s", m.virtual, code, out)
+			}
+		}
 		for _, t := range m.tests {
 			if seen[t] {
 				continue
@@ -132,12 +143,59 @@ func (m mutant) try(ctx context.Context) (verdict, string) {
 		case strings.Contains(out, "[build failed]"), strings.Contains(out, "[setup failed]"):
 			return stale, "it does not compile: " + out
 		case strings.Contains(out, "panic: test timed out"):
-			return noticed, t.pkg + " hangs"
+			return m.tryVirtual(ctx, t.pkg+" hangs", "-overlay", overlay)
 		case failed:
-			return noticed, t.pkg + " " + firstFailure(out)
+			return m.tryVirtual(ctx, t.pkg+" "+firstFailure(out), "-overlay", overlay)
 		}
 	}
 	return unnoticed, fmt.Sprintf("by %v", m.tests)
+}
+
+// tryVirtual tells what becomes of a mutant that a test has noticed.
+func (m mutant) tryVirtual(ctx context.Context, by string, flags ...string) (verdict, string) {
+	if m.virtual == "" {
+		return noticed, by
+	}
+	code, out, err := simulate(ctx, m.virtual, flags...)
+	switch {
+	case err != nil:
+		return stale, err.Error()
+	case code == judge.ExitSafety, code == judge.ExitLiveness, code == judge.ExitExpectation:
+		return noticed, by + "; simulate " + m.virtual
+	default:
+		return unnoticed, fmt.Sprintf("by simulate %s, which ends with code %d: %s", m.virtual, code, out)
+	}
+}
+
+// hangs is the code of a run that does not end.
+const hangs = judge.ExitLiveness
+
+// simulate builds cmd/simulate, runs it, and returns its exit code and what it printed.
+func simulate(ctx context.Context, arguments string, flags ...string) (code int, out string, err error) {
+	folder, err := os.MkdirTemp("", "mutant-")
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	bin := filepath.Join(folder, "simulate")
+	build := append([]string{"build", "-o", bin}, flags...)
+	if text, err := exec.CommandContext(ctx, "go", append(build, "./cmd/simulate")...).CombinedOutput(); err != nil {
+		return 0, "", fmt.Errorf("it does not compile: %s", text)
+	}
+	ctx, cancel := context.WithTimeout(ctx, testMax)
+	defer cancel()
+	words := strings.Fields(arguments)
+	if words[0] == "run" {
+		words = append(words, "--quiet", "--out", filepath.Join(folder, "run"))
+	}
+	text, err := exec.CommandContext(ctx, bin, words...).CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Exited() {
+		return exit.ExitCode(), string(text), nil
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return hangs, "it does not end", nil
+	}
+	return 0, string(text), err
 }
 
 // overlay writes the changed files and the list of them that go build reads.

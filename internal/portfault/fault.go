@@ -2,7 +2,7 @@
 // making them slow. A fault is a value with a text form that parses back; faults compose as a list:
 //
 //	refuse store.attach 3..5          the calls fail, and had no effect
-//	lose store.ack every 10           the calls have their effect, and their answers are lost
+//	lose store.ack every 10           one call of each ten has its effect, and its answer is lost
 //	slow producer.produce by 50ms     the calls begin later
 //	crash before store.release 2      the process dies instead of making the call
 //	crash after store.ack 50          the process dies when the call has had its effect
@@ -15,6 +15,7 @@ package portfault
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -75,13 +76,15 @@ func (p Port) OfConsumer() bool {
 type Calls struct {
 	// From and To are the first and the last one.
 	From, To int
-	// Every hits each one whose number it divides.
+	// Every hits one of each so many, at a place that differs: callers that take turns, as a worker's
+	// shards do, would be hit always or never at the same one.
 	Every int
 }
 
 func (c Calls) hit(n int) bool {
 	if c.Every > 0 {
-		return n%c.Every == 0
+		block, place := (n-1)/c.Every, (n-1)%c.Every
+		return place == rand.New(rand.NewPCG(0, uint64(block))).IntN(c.Every)
 	}
 	return c.From == 0 || c.From <= n && n <= c.To
 }

@@ -148,7 +148,6 @@ func TestCalls(t *testing.T) {
 		{Calls{}, []int{1, 2, 3, 4, 5, 6}},
 		{Calls{From: 3, To: 3}, []int{3}},
 		{Calls{From: 2, To: 4}, []int{2, 3, 4}},
-		{Calls{Every: 3}, []int{3, 6}},
 		{Calls{Every: 1}, []int{1, 2, 3, 4, 5, 6}},
 	} {
 		var hit []int
@@ -159,6 +158,31 @@ func TestCalls(t *testing.T) {
 		}
 		if !slices.Equal(hit, c.want) {
 			t.Errorf("%q hits %v, want %v", c.calls, hit, c.want)
+		}
+	}
+}
+
+// TestEveryHitsAllWhoTakeTurns: one call of each N, and each of callers that take turns at times.
+func TestEveryHitsAllWhoTakeTurns(t *testing.T) {
+	for every := 2; every <= 20; every++ {
+		for callers := 2; callers <= 8; callers++ {
+			hits, inBlock := make([]int, callers), 0
+			for n := 1; n <= 400*every; n++ {
+				if (Calls{Every: every}).hit(n) {
+					hits[n%callers]++
+					inBlock++
+				}
+				if n%every == 0 && inBlock != 1 {
+					t.Fatalf("every %d hits %d of %d calls up to %d", every, inBlock, every, n)
+				} else if n%every == 0 {
+					inBlock = 0
+				}
+			}
+			for caller, n := range hits {
+				if n < 10 || callers*n > 4*400 {
+					t.Errorf("every %d hits %d calls of caller %d of %d", every, n, caller, callers)
+				}
+			}
 		}
 	}
 }

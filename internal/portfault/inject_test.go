@@ -217,7 +217,7 @@ func TestEachKindAtEachPort(t *testing.T) {
 
 // TestFaultsAreCountedByPortAndProcess: a consumer's fence is not a worker's, nor an attach.
 func TestFaultsAreCountedByPortAndProcess(t *testing.T) {
-	r := newRig(t, "refuse store.fence 2, refuse store.attach every 2")
+	r := newRig(t, "refuse store.fence 2, refuse store.attach 2")
 	fence := func(store buffer.Store) bool {
 		_, err := store.Fence(t.Context(), 0, buffer.AnyEpoch)
 		return err == nil
@@ -230,7 +230,7 @@ func TestFaultsAreCountedByPortAndProcess(t *testing.T) {
 		fence(r.consumer.Store), attach(), fence(r.worker.Store), attach(), fence(r.consumer.Store),
 		attach(), fence(r.consumer.Store), attach(), fence(r.worker.Store),
 	}
-	want := []bool{true, true, true, false, false, true, true, false, false}
+	want := []bool{true, true, true, false, false, true, true, true, false}
 	if !slices.Equal(got, want) {
 		t.Errorf("the calls succeed: %v, want %v", got, want)
 	}

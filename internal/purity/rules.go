@@ -71,6 +71,7 @@ var layers = map[string]int{
 	"internal/shrink":     6,
 	"internal/swarm":      6,
 	"internal/certainty":  6,
+	"internal/mutants":    6, // it reads exit codes
 	"internal/usl":        0,
 	"internal/capacity":   6,
 	"internal/compare":    6,

@@ -11,9 +11,7 @@ import (
 
 // ports draws faults at ports. They last to the end of the run, so none hits every call; a process
 // crashes at calls that are given by their numbers only, which are those of the first. So are polls
-// that find nothing: an input that is out of touch again within a second each time has no clock; and
-// enqueues, by which the clocks of all shards tick in turn: one in every three may be the same shard's
-// each time.
+// that find nothing: an input that is out of touch again within a second each time has no clock.
 func (d *drawer) ports() portfault.List {
 	var on []portfault.Form
 	for _, form := range portfault.Forms() {
@@ -31,7 +29,7 @@ func (d *drawer) ports() portfault.List {
 		first := 1 + d.IntN(20)
 		port := pick(d.Rand, portfault.Ports())
 		calls := []string{fmt.Sprint(first), fmt.Sprintf("%d..%d", first, first+d.IntN(3))}
-		if !crash && port != portfault.SourcePoll && port != portfault.StoreEnqueue {
+		if !crash && port != portfault.SourcePoll {
 			calls = append(calls, fmt.Sprintf("every %d", 2+d.IntN(20)))
 		}
 		text := strings.NewReplacer("PORT", string(port), "[CALLS]", pick(d.Rand, calls),
