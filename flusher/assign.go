@@ -40,7 +40,7 @@ func (s *Supervisor) SetBack(after time.Time, cause string) {
 	s.mu.Lock()
 	for _, k := range s.keepers {
 		if len(k.job.shards) > 0 && !k.setBackAt.After(after) {
-			k.setBackAt = now
+			k.fencesAgain(now)
 			k.job.revision++
 			again = append(again, k.job)
 		}
@@ -48,6 +48,15 @@ func (s *Supervisor) SetBack(after time.Time, cause string) {
 	s.mu.Unlock()
 	for _, j := range again {
 		s.tell(Event{Kind: EventSetBack, Worker: j.worker, Shards: j.shards, Cause: cause})
+	}
+}
+
+// fencesAgain notes that the shards are to be fenced again because the store has lost data; until that
+// is done nobody flushes them. The lock is held.
+func (k *keeper) fencesAgain(now time.Time) {
+	k.setBackAt = now
+	if k.downSince.IsZero() {
+		k.downSince = now
 	}
 }
 

@@ -63,7 +63,7 @@ func (k *keeper) isSetBack() bool {
 	setBack, lost := k.status.SetBack, k.status.Lost
 	soon := !k.setBackAt.IsZero() && now.Sub(k.setBackAt) < k.sup.cfg.LostAfter
 	if setBack && !soon {
-		k.setBackAt = now
+		k.fencesAgain(now)
 	}
 	k.sup.mu.Unlock()
 	if !setBack || soon {

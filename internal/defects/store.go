@@ -74,13 +74,12 @@ var (
 		worker:  func(p *flusher.WorkerPorts) { p.Store = &lockTimeout{Store: p.Store} },
 	}
 	lostStore = Defect{
-		Name:     "lost-store",
-		Wrong:    "a worker does not notice that the store lost its data, nor does anybody else, and it waits for work",
-		Caught:   "liveness",
-		Shown:    "redis-restart",
-		Changes:  []string{"workload.rate=constant 300/s", "faults=[at 4s wipe redis]", "expectations.drain_max=20s"},
-		worker:   func(p *flusher.WorkerPorts) { p.Store = unaware{p.Store} },
-		consumer: func(p *consumer.Ports) { p.Auditor = nil },
+		Name:    "lost-store",
+		Wrong:   "a worker does not notice that the store lost its data, nor does anybody else, and it waits for work",
+		Caught:  "liveness",
+		Shown:   "redis-restart",
+		Changes: []string{"workload.rate=constant 300/s", "faults=[at 4s wipe redis]", "expectations.drain_max=20s"},
+		worker:  func(p *flusher.WorkerPorts) { p.Store = unaware{p.Store, map[buffer.Shard]buffer.ShardClock{}} },
 	}
 	orphans = Defect{
 		Name:     "orphans",
@@ -88,6 +87,7 @@ var (
 		Caught:   "conservation",
 		Shown:    "redis-restart",
 		Changes:  []string{"workload.rate=constant 300/s", "faults=[at 4s wipe redis node 1]", "expectations.drain_max=20s"},
+		audited:  true,
 		consumer: func(p *consumer.Ports) { p.Auditor = unfound{p.Auditor} },
 	}
 	queueGap = Defect{
@@ -249,7 +249,10 @@ func (l *lockTimeout) Lease(
 }
 
 // unaware is a Store that tells nobody that it is at another epoch: there is nothing to do then.
-type unaware struct{ buffer.Store }
+type unaware struct {
+	buffer.Store
+	clocks map[buffer.Shard]buffer.ShardClock // as they were last seen
+}
 
 // Lease finds nothing.
 func (u unaware) Lease(
@@ -257,8 +260,9 @@ func (u unaware) Lease(
 ) (buffer.Leased, error) {
 	leased, err := u.Store.Lease(ctx, owner, now, limit)
 	if errors.Is(err, buffer.ErrStale) {
-		return buffer.Leased{}, nil
+		return buffer.Leased{Clock: u.clocks[owner.Shard]}, nil
 	}
+	u.clocks[owner.Shard] = leased.Clock
 	return leased, err
 }
 
