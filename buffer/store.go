@@ -97,6 +97,9 @@ type QueueUpdate struct {
 	// Clock is the batch's clock, and Wall the wall-clock time at which the batch was read; their
 	// difference is the shard's drift from now on.
 	Clock, Wall Instant
+	// Next is the offset behind the batch; 0 if there is none. It decides nothing, and a store may drop
+	// it: it is for operators, who want to know where the input stood.
+	Next int64
 	// Due holds the deadlines to set; an older deadline of the same generation is overwritten.
 	Due []Due
 	// Merged holds generations to drop from the queue.

@@ -57,10 +57,11 @@ func enqueueArgs(update buffer.QueueUpdate) []string {
 	if update.Tick {
 		return []string{strconv.FormatInt(int64(update.Wall), 10)}
 	}
-	args := make([]string, 0, 3+2*len(update.Due)+len(update.Merged))
+	args := make([]string, 0, 4+2*len(update.Due)+len(update.Merged))
 	args = append(args,
 		strconv.FormatInt(int64(update.Clock), 10),
 		strconv.FormatInt(update.Clock.Sub(update.Wall).Milliseconds(), 10),
+		strconv.FormatInt(update.Next, 10),
 		strconv.Itoa(len(update.Due)))
 	for _, due := range update.Due {
 		args = append(args, score(due.Deadline), member(due.Generation))

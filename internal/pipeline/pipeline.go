@@ -43,6 +43,7 @@ type Pipeline struct {
 	ended     atomic.Bool
 	freshness freshness
 	source    *kafkaio.Source
+	slopes    slopes
 }
 
 // spawner is what processes and goroutines have in common.
@@ -69,6 +70,9 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 		return nil, err
 	}
 	if err := p.checkServers(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.checkStranded(ctx); err != nil {
 		return nil, err
 	}
 	p.letters, err = kafkaio.NewProducer(ctx, p.client("dead-letters"),
@@ -164,7 +168,9 @@ func (c Config) spawner(log *slog.Logger) (spawner, error) {
 // join makes the source and the consumer. The source joins the group at once, and the group waits
 // only so long for a member that does not poll: Run is to follow.
 func (p *Pipeline) join() (err error) {
-	if p.source, err = kafkaio.NewSource(p.client("source"), p.cfg.source()); err != nil {
+	from := p.cfg.source()
+	from.Starts = p.onStarts
+	if p.source, err = kafkaio.NewSource(p.client("source"), from); err != nil {
 		return err
 	}
 	cfg := consumer.Config{
@@ -255,11 +261,6 @@ func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
 // Lost returns how many messages Kafka deleted before they were read, by partition; see
 // kafkaio.Source.Lost.
 func (p *Pipeline) Lost() map[int32]uint64 { return p.source.Lost() }
-
-// Memory asks every Redis node how full it is.
-func (p *Pipeline) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
-	return p.store.Memory(ctx)
-}
 
 // onFlusher logs an event of the supervisor and passes it on.
 func (p *Pipeline) onFlusher(e flusher.Event) {

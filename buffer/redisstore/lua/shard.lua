@@ -2,7 +2,8 @@
 --
 --   queue   sorted set: generation -> score
 --   leased  hash: generation -> score
---   owner   hash: epoch, and the clock: now and drift in ms, inputs, seen
+--   owner   hash: epoch, and the clock: now and drift in ms, inputs, seen; next is the offset behind
+--           the last batch
 --
 -- A score is the deadline in ms. After a fence it is the deadline minus AT_ONCE: before all others,
 -- and due whatever the clock says. A generation's name is the client's bytes.
