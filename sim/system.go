@@ -122,8 +122,10 @@ func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 
 var _ harness.Locator = (*System)(nil)
 
-// NodeOf implements harness.Locator.
-func (s *System) NodeOf(trace buffer.TraceKey) int { return s.redis.ofTrace(trace) }
+// Homes implements harness.Locator.
+func (s *System) Homes(context.Context) (func(buffer.TraceKey) int, error) {
+	return s.redis.ofTrace, nil
+}
 
 // jump shifts the timestamps of what is sent from now on.
 func (s *System) jump(f scenarios.Fault, by time.Duration) {

@@ -94,14 +94,24 @@ func (s *Store) layout(ctx context.Context) ([]marker, error) {
 	return list, nil
 }
 
-// NodeOf returns the address of the node that holds a trace; "" if no node of a cluster serves its slot.
-func (s *Store) NodeOf(ctx context.Context, trace buffer.TraceKey) (string, error) {
+// Homes returns which node holds a trace, by its address, as the slots are now; "" if no node serves its
+// slot. It may be called when the store is closed.
+func (s *Store) Homes(ctx context.Context) (func(buffer.TraceKey) string, error) {
 	if !s.cluster {
-		return strings.Join(s.config.Addresses, ","), nil
+		address := strings.Join(s.config.Addresses, ",")
+		return func(buffer.TraceKey) string { return address }, nil
 	}
 	owners, err := s.slotOwners(ctx)
-	ask := s.client.B().Hlen().Key(s.traceKey(trace)).Build() // never sent: it knows the slot
-	return owners[ask.Slot()], err
+	if err != nil {
+		return nil, fmt.Errorf("ask which node has which slots: %w", err)
+	}
+	return func(trace buffer.TraceKey) string { return owners[s.slot(s.traceKey(trace))] }, nil
+}
+
+// slot returns the slot of a key.
+func (s *Store) slot(key string) uint16 {
+	ask := s.client.B().Hlen().Key(key).Build() // never sent: it knows the slot
+	return ask.Slot()
 }
 
 // slotOwners asks which node has which slot.
@@ -136,8 +146,7 @@ func (s *Store) askLayout(ctx context.Context) ([]marker, error) {
 	var list []marker
 	for n := 0; len(without) > 0 && n < markersMax; n++ {
 		key := s.marker(n)
-		ask := s.client.B().Hlen().Key(key).Build() // never sent: it knows the slot
-		node := owners[ask.Slot()]
+		node := owners[s.slot(key)]
 		if without[node] {
 			delete(without, node)
 			list = append(list, marker{key, node})

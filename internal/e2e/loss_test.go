@@ -97,14 +97,12 @@ func (tr *traffic) excuse(redis redisNodes, node int) {
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	defer store.Close()
-	tr.ledger.ExcuseSome("lost", func(trace buffer.TraceKey) bool {
-		at, err := store.NodeOf(tr.t.Context(), trace)
-		if err != nil {
-			tr.t.Error(err)
-		}
-		return at == redis[node].Addr
-	})
+	home, err := store.Homes(tr.t.Context())
+	store.Close()
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.ledger.ExcuseSome("lost", func(trace buffer.TraceKey) bool { return home(trace) == redis[node].Addr })
 }
 
 // promoteBehind sets Redis back to the state that a replica had two seconds before.

@@ -28,13 +28,21 @@ func (i *injector) hit(f scenarios.Fault) (*effect, error) {
 const Wiped = "wiped"
 
 func (i *injector) hitServer(f scenarios.Fault) (*effect, error) {
+	held, err := i.heldBy(f) // as long as the node is there
+	if err != nil {
+		return nil, err
+	}
 	undo, err := i.system.Break(f)
 	if err != nil {
 		return nil, err
 	}
 	e := &effect{undo: undo}
 	if f.Verb == scenarios.VerbWipe {
-		i.excuse(f)
+		if held == nil {
+			i.sink.Ledger.Excuse(Wiped)
+		} else {
+			i.sink.Ledger.ExcuseSome(Wiped, held)
+		}
 	}
 	if f.For == scenarios.ForGood && endsAtOnce(f.Verb) {
 		e.over = atOnce
@@ -42,15 +50,20 @@ func (i *injector) hitServer(f scenarios.Fault) (*effect, error) {
 	return e, nil
 }
 
-// excuse excuses what the target of a wipe may have held alone: what another node of a cluster holds is
-// not lost with this one, whatever becomes of the queues.
-func (i *injector) excuse(f scenarios.Fault) {
+// heldBy returns which traces the target of a wipe holds; nil: all. What another node of a cluster holds
+// is not lost with this one, whatever becomes of the queues.
+func (i *injector) heldBy(f scenarios.Fault) (func(buffer.TraceKey) bool, error) {
 	where, knows := i.system.(Locator)
-	if !knows || f.Target.N == scenarios.AllNodes {
-		i.sink.Ledger.Excuse(Wiped)
-		return
+	if !knows || f.Verb != scenarios.VerbWipe || f.Target.N == scenarios.AllNodes {
+		return nil, nil
 	}
-	i.sink.Ledger.ExcuseSome(Wiped, func(trace buffer.TraceKey) bool { return where.NodeOf(trace) == f.Target.N })
+	ctx, cancel := i.system.WithTimeout(context.Background(), remainsMax)
+	defer cancel()
+	home, err := where.Homes(ctx)
+	if err != nil {
+		return nil, ErrBusy // a node is down just now
+	}
+	return func(trace buffer.TraceKey) bool { return home(trace) == f.Target.N }, nil
 }
 
 // endsAtOnce tells of a fault without a length whether it is over when it has happened.

@@ -79,7 +79,7 @@ type System interface {
 
 // Locator is a System that knows which node of Redis holds a trace, by the number that faults give it.
 type Locator interface {
-	NodeOf(trace buffer.TraceKey) int
+	Homes(ctx context.Context) (func(trace buffer.TraceKey) int, error)
 }
 
 // ErrBusy means that something cannot be done right now.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"sluice/buffer"
 	"sluice/buffer/redisstore"
+	"sluice/internal/harness"
 	"sluice/internal/judge"
 )
 
@@ -18,15 +21,36 @@ func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 	if left.Waiting, left.Err = s.waiting(ctx); left.Err != nil {
 		return left
 	}
-	c := redisstore.DefaultConfig()
-	c.Addresses, c.Namespace = s.redis, s.namespace
 	var store *redisstore.Store
-	if store, left.Err = redisstore.Open(ctx, c); left.Err != nil {
+	if store, left.Err = s.store(ctx); left.Err != nil {
 		return left
 	}
 	defer store.Close()
 	left.Store, left.Err = store.Leftovers(ctx)
 	return left
+}
+
+// store opens the store of the run, past the faults of the network.
+func (s *System) store(ctx context.Context) (*redisstore.Store, error) {
+	c := redisstore.DefaultConfig()
+	c.Addresses, c.Namespace = s.redis, s.namespace
+	return redisstore.Open(ctx, c)
+}
+
+var _ harness.Locator = (*System)(nil)
+
+// Homes implements harness.Locator: nodes have the numbers of their addresses.
+func (s *System) Homes(ctx context.Context) (func(buffer.TraceKey) int, error) {
+	store, err := s.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	home, err := store.Homes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(trace buffer.TraceKey) int { return slices.Index(s.redis, home(trace)) }, nil
 }
 
 // waiting returns how many messages of the input the group has not committed.
