@@ -258,6 +258,9 @@ func TestSeedsReplay(t *testing.T) {
 	if code != judge.ExitExpectation || !strings.Contains(out, want) {
 		t.Errorf("exit code %d, %q %q, want %q", code, out, errs, want)
 	}
+	if want := "\nalso " + strict + ", seed 4: freshness_p99_max: "; !strings.Contains(out, want) {
+		t.Errorf("%q, want %q", out, want)
+	}
 }
 
 func TestSweep(t *testing.T) {

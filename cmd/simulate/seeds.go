@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,13 +54,15 @@ const allScenarios = "all"
 
 // tally is what became of one scenario's seeds.
 type tally struct {
-	name    string // on the command line
-	config  func(seed uint64) (harness.Config, error)
-	codes   map[int]int // by exit code
-	worst   *judge.Outcome
-	failure error // of a run that has no verdict
-	seed    uint64
+	name   string // on the command line
+	config func(seed uint64) (harness.Config, error)
+	codes  map[int]int // by exit code
+	// failures are the runs that did not pass, by seed: the lowest failuresMax.
+	failures []seedsFailure
 }
+
+// failuresMax is how many runs of a scenario that did not pass are named.
+const failuresMax = 20
 
 // job is one run of a sweep over seeds.
 type job struct {
@@ -185,17 +188,23 @@ func (t *tally) code(o *judge.Outcome) (int, reports.Judgement) {
 	return o.Code, why
 }
 
-// add counts a run, and keeps the one with the lowest seed of those that did not pass.
+// add counts a run, and keeps it if it did not pass.
 func (t *tally) add(seed uint64, outcome *judge.Outcome, err error) {
-	code := judge.ExitEnvironment
+	code, reason := judge.ExitEnvironment, ""
 	if err == nil {
-		code, _ = t.code(outcome)
+		var why reports.Judgement
+		code, why = t.code(outcome)
+		reason = why.Name + ": " + why.Detail
+	} else {
+		reason = err.Error()
 	}
 	t.codes[code]++
-	known := t.worst != nil || t.failure != nil
-	if code != judge.ExitPassed && (!known || seed < t.seed) {
-		t.worst, t.failure, t.seed = outcome, err, seed
+	if code == judge.ExitPassed {
+		return
 	}
+	at, _ := slices.BinarySearchFunc(t.failures, seed, seedsFailure.compare)
+	t.failures = slices.Insert(t.failures, at, seedsFailure{Seed: seed, Reason: reason})
+	t.failures = t.failures[:min(len(t.failures), failuresMax)]
 }
 
 // seedsTable is what became of the runs with a range of seeds.
@@ -219,8 +228,8 @@ type seedsRow struct {
 	Missed   int    `json:"missed"`
 	Unknown  int    `json:"unknown"`
 	Failed   int    `json:"failed"`
-	// First is the run with the lowest seed of those that did not pass.
-	First *seedsFailure `json:"first_that_did_not_pass,omitempty"`
+	// Failures are the runs that did not pass, the lowest seeds first, failuresMax at the most.
+	Failures []seedsFailure `json:"did_not_pass,omitempty"`
 }
 
 // seedsFailure is a run that did not pass.
@@ -230,6 +239,10 @@ type seedsFailure struct {
 	Replay string `json:"replay"`
 }
 
+func (f seedsFailure) String() string { return fmt.Sprintf("seed %d: %s", f.Seed, f.Reason) }
+
+func (f seedsFailure) compare(seed uint64) int { return cmp.Compare(f.Seed, seed) }
+
 // row sums up the tally.
 func (c *runCommand) row(t *tally) seedsRow {
 	row := seedsRow{
@@ -238,20 +251,12 @@ func (c *runCommand) row(t *tally) seedsRow {
 		Missed:   t.codes[judge.ExitExpectation], Unknown: t.codes[judge.ExitUnknown],
 		Failed: t.codes[judge.ExitEnvironment],
 	}
-	reason := ""
-	switch {
-	case t.failure != nil:
-		reason = t.failure.Error()
-	case t.worst != nil:
-		_, why := t.code(t.worst)
-		reason = why.Name + ": " + why.Detail
-	default:
-		return row
-	}
 	flags := c.scenarioFlags
 	flags.Scenario = t.name
-	row.First = &seedsFailure{t.seed, reason,
-		program() + " run" + flags.replay(t.seed) + c.worldFlags.replay()}
+	for _, f := range t.failures {
+		f.Replay = program() + " run" + flags.replay(f.Seed) + c.worldFlags.replay()
+		row.Failures = append(row.Failures, f)
+	}
 	return row
 }
 
@@ -317,12 +322,16 @@ func (c *runCommand) draw(covered reports.Coverage) error {
 func (s seedsTable) writeText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "scenario\tpassed\tviolated\tmissed\tunknown\tfailed\tfirst that did not pass")
-	replay := ""
+	replay, others := "", ""
 	for _, row := range s.Scenarios {
 		first := "-"
-		if row.First != nil {
-			first = fmt.Sprintf("seed %d: %s", row.First.Seed, row.First.Reason)
-			replay = cmp.Or(replay, "replay: "+row.First.Replay+"\n")
+		for i, f := range row.Failures {
+			if i == 0 {
+				first = f.String()
+				replay = cmp.Or(replay, "replay: "+f.Replay+"\n")
+				continue
+			}
+			others += fmt.Sprintf("also %s, %s\n", row.Scenario, f)
 		}
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\n", row.Scenario, row.Passed, row.Violated,
 			row.Missed, row.Unknown, row.Failed, first)
@@ -330,6 +339,7 @@ func (s seedsTable) writeText(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	fmt.Fprint(w, others)
 	if len(s.Coverage) > 0 {
 		fmt.Fprintln(w, "\nHow often a kind of fault hit a stage:")
 		if err := s.Coverage.WriteText(w, harness.CoverageStages()); err != nil {

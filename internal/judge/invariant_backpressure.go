@@ -22,7 +22,7 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	for _, p := range pauses {
 		// A full Redis pauses all shards, whatever their workers do.
 		if e.Scenario.Pipeline.MaxMemory == flusher.MemoryOff {
-			if verdict, reason := justified(p, troubles, e.Slacks.Gate); verdict != reports.Passed {
+			if verdict, reason := justified(e, p, troubles); verdict != reports.Passed {
 				return verdict, reason
 			}
 		}
@@ -32,7 +32,7 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 		if trouble.dismissed {
 			continue // its shards went to another consumer
 		}
-		trouble.counts = heard(e, trouble, after)
+		trouble.counts = heard(e, trouble.slot, trouble.counts, trouble.to, after)
 		for _, shard := range trouble.shards(e) {
 			if trouble.to-trouble.counts > after && !engaged(pauses, shard, trouble, after) {
 				return violated("worker %d was in trouble (%s) from %.1fs to %.1fs, but the input of shard %d "+
@@ -85,14 +85,13 @@ func (t trouble) shards(e *Evidence) []buffer.Shard {
 	return shards
 }
 
-// heard returns from when on a trouble counts: while its consumer is frozen, nothing is read and
-// nobody can pause that, if it froze before it should have.
-func heard(e *Evidence, t trouble, after float64) float64 {
-	from := t.counts
+// heard returns from when on a consumer is to act on what was at a time: not while it is frozen, if it
+// froze before it should have acted. Nothing is read then, and nobody can pause that or resume it.
+func heard(e *Evidence, at slot, from, until, within float64) float64 {
 	for _, l := range e.Looks {
 		for _, c := range l.Consumers {
-			if c.Consumer == t.consumer && c.Life == t.life && c.Heard > e.Slacks.Silence &&
-				l.T > from && l.T <= t.to && l.T-c.Heard <= from+after {
+			if c.Consumer == at.consumer && c.Life == at.life && c.Heard > e.Slacks.Silence &&
+				l.T > from && l.T <= until && l.T-c.Heard <= from+within {
 				from = l.T
 			}
 		}
@@ -232,12 +231,12 @@ func pausesOf(e *Evidence, end float64) []pause {
 }
 
 // justified checks that a pause begins and ends with a trouble of the shard's own worker, but for
-// the slack.
-func justified(p pause, troubles []trouble, slack float64) (reports.Verdict, string) {
-	covered := p.from
+// the slack, and the time in which the consumer was frozen.
+func justified(e *Evidence, p pause, troubles []trouble) (reports.Verdict, string) {
+	covered, slack := p.from, e.Slacks.Gate
 	for _, t := range troubles {
 		if t.slot == p.slot && t.from <= covered+slack {
-			covered = max(covered, t.to)
+			covered = heard(e, p.slot, max(covered, t.to), p.to, slack)
 		}
 	}
 	if p.to-covered <= slack {
