@@ -20,11 +20,11 @@ type Audit struct {
 	// BeatEvery is how often each node counts a beat: so short a loss may go unnoticed. Default 250 ms.
 	BeatEvery time.Duration
 	// SweepEvery is how often some traces are looked at for generations that no queue names, and
-	// SweepLimit how many. Default 1 s and 250: a thousandth of Redis' time, and an hour for a million
-	// traces.
+	// SweepLimit how many. Default 1 s and 250: 0.2 % of Redis' time at 7 us per trace, and an hour for
+	// a million traces.
 	SweepEvery time.Duration
 	SweepLimit int
-	// HasteEvery is SweepEvery for two rounds after a loss. Default 20 ms.
+	// HasteEvery is SweepEvery for two rounds after a loss. Default 20 ms: up to 9 % of Redis' time.
 	HasteEvery time.Duration
 }
 
