@@ -2,35 +2,45 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/redis/rueidis"
 
 	"sluice/buffer"
 )
 
-// Positions returns the offset behind the last batch that was queued of each of the shards, without
-// those of which nothing is known.
-func (s *Store) Positions(ctx context.Context, shards []buffer.Shard) (map[buffer.Shard]int64, error) {
-	ask := make(rueidis.Commands, len(shards))
-	for i, shard := range shards {
-		ask[i] = s.client.B().Hget().Key(s.shardKeys(shard)[2]).Field("next").Build()
+// Position is where the input of a shard stood.
+type Position struct {
+	// Next is the offset behind the last batch that was queued; 0 if that is not known.
+	Next int64
+	// Known is false if Redis knows nothing of the shard: it never had an owner, or that is lost.
+	Known bool
+}
+
+// Positions returns those of shards.
+func (s *Store) Positions(
+	ctx context.Context, shards []buffer.Shard,
+) (map[buffer.Shard]Position, error) {
+	const each = 2 // commands of a shard
+	ask := make(rueidis.Commands, 0, each*len(shards))
+	for _, shard := range shards {
+		owner := s.shardKeys(shard)[2]
+		ask = append(ask, s.client.B().Hget().Key(owner).Field("next").Build(),
+			s.client.B().Exists().Key(owner).Build())
 	}
-	found := make(map[buffer.Shard]int64, len(shards))
-	for i, result := range s.client.DoMulti(ctx, ask...) {
-		text, err := result.ToString()
+	answers := s.client.DoMulti(ctx, ask...)
+	found := make(map[buffer.Shard]Position, len(shards))
+	for i, shard := range shards {
+		next, err := answers[each*i].AsInt64()
 		if rueidis.IsRedisNil(err) {
-			continue
+			err = nil
 		}
-		next, err2 := strconv.ParseInt(text, 10, 64)
-		if err == nil {
-			err = err2
+		known, err2 := answers[each*i+1].AsInt64()
+		if err = errors.Join(err, err2); err != nil {
+			return nil, fmt.Errorf("position of shard %d: %w", shard, classify(ctx, err))
 		}
-		if err != nil {
-			return nil, fmt.Errorf("position of shard %d: %w", shards[i], classify(ctx, err))
-		}
-		found[shards[i]] = next
+		found[shard] = Position{next, known > 0}
 	}
 	return found, nil
 }

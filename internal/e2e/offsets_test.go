@@ -13,8 +13,8 @@ import (
 	"sluice/internal/servers/servertest"
 )
 
-// The group's offsets are set by hand, ahead and back, and deleted, while the program is stopped: each
-// is said once, with where the input stood and where it is read from now.
+// The group's offsets are set by hand, ahead and back, and deleted, while the program is stopped, and at
+// last Redis is wiped: each is said once, with where the input stood and where it is read from now.
 func TestOffsetsThatWereReset(t *testing.T) {
 	redis := redisNodes{servertest.Redis(t)}
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
@@ -27,7 +27,8 @@ func TestOffsetsThatWereReset(t *testing.T) {
 	tr.send()
 	tr.settled(time.Minute)
 	first.drain(30 * time.Second)
-	if first.logged("the offset of the group") || first.logged("the group has no offset") {
+	if first.logged("the offset of the group") || first.logged("the group has no offset") ||
+		first.logged("redis knows nothing") {
 		t.Error("something is said of offsets that nobody touched")
 	}
 	ends, err := admin.ListEndOffsets(t.Context(), tr.input)
@@ -59,8 +60,10 @@ func TestOffsetsThatWereReset(t *testing.T) {
 		})
 		said := 0
 		for line := range strings.Lines(p.log.String()) {
-			if strings.Contains(line, "the offset of the group") || strings.Contains(line, "the group has no offset") {
-				said++
+			for _, words := range []string{"the offset of the group", "the group has no offset", "redis knows nothing"} {
+				if strings.Contains(line, words) {
+					said++
+				}
 			}
 		}
 		if said != 1 {
@@ -102,6 +105,9 @@ func TestOffsetsThatWereReset(t *testing.T) {
 	set(map[int32]int64{1: end(1)})
 	again("ERROR", "set ahead", `"partition":1`,
 		fmt.Sprintf(`"from":%d,"to":%d,"messages":4`, before, before+4))
+
+	redis.do(t, "FLUSHALL") // while nobody looks
+	again("ERROR", "redis knows nothing of partitions", `"partitions":[0,1,2,3,4,5,6,7]`)
 }
 
 // has waits until the metadata shows a topic with so many partitions.

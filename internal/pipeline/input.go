@@ -42,9 +42,13 @@ func (p *Pipeline) onStarts(ctx context.Context, starts []kafkaio.Start) {
 	if err != nil {
 		return // Redis is away, which is said elsewhere
 	}
+	var unknown []int32
 	for _, start := range starts {
-		from, known := left[buffer.Shard(start.Partition)]
-		if !known || from == start.Offset {
+		from := left[buffer.Shard(start.Partition)].Next
+		if !left[buffer.Shard(start.Partition)].Known && !start.None && start.Offset > 0 {
+			unknown = append(unknown, start.Partition)
+		}
+		if from == 0 || from == start.Offset {
 			continue
 		}
 		switch {
@@ -61,5 +65,9 @@ func (p *Pipeline) onStarts(ctx context.Context, starts []kafkaio.Start) {
 				"partition", start.Partition, "from", from, "to", start.Offset,
 				"messages", from-start.Offset)
 		}
+	}
+	if len(unknown) > 0 {
+		p.log.Error("redis knows nothing of partitions that the group has read: it was wiped since, and what "+
+			"it held is lost, or the namespace is a new one", "partitions", unknown)
 	}
 }
