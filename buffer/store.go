@@ -66,6 +66,13 @@ type Store interface {
 	Release(ctx context.Context, owner Owner, release Release) error
 }
 
+// WayMax is how many redirects, none of a span that was cut off, may follow one another on the way from a
+// span to its segment. Before anything else, Attach shortens the longer ways of the parents and the
+// spans that it is given: the first WayMax+1 spans of such a way lead to where they end at once, again
+// and again. So no attach has to follow more, in whatever order a long chain has come. Which
+// spans lead where matters when some of them are flushed, so every Store does it alike.
+const WayMax = 100
+
 // Attached is what Attach did in one trace.
 type Attached struct {
 	// Live holds every live generation that holds a span of the batch, newly stored or there

@@ -17,6 +17,7 @@ type Store struct {
 	options buffer.Options
 	// forgotten is at least every epoch of the store whose data this one has lost.
 	forgotten buffer.Epoch
+	wayMax    int
 
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
@@ -34,6 +35,7 @@ var (
 func New(options buffer.Options) *Store {
 	return &Store{
 		options: options,
+		wayMax:  buffer.WayMax,
 		traces:  make(map[buffer.TraceKey]*trace),
 		shards:  make(map[buffer.Shard]*shard),
 		beats:   make(map[uint64]uint64),
@@ -45,11 +47,19 @@ func (s *Store) Wiped() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	empty := New(s.options)
-	empty.forgotten = s.forgotten
+	empty.forgotten, empty.wayMax = s.forgotten, s.wayMax
 	for _, sh := range s.shards { //order-free: the highest
 		empty.forgotten = max(empty.forgotten, sh.epoch)
 	}
 	return empty
+}
+
+// NewCramped returns one that allows ways of no more than so many redirects, in place of
+// buffer.WayMax: the reference of stores for which every trace is a giant.
+func NewCramped(options buffer.Options, wayMax int) *Store {
+	s := New(options)
+	s.wayMax = wayMax
+	return s
 }
 
 // Attach implements buffer.Store.
@@ -63,7 +73,7 @@ func (s *Store) Attach(
 		key := batches[i].TraceKey
 		t, ok := s.traces[key]
 		if !ok {
-			t = newTrace(key)
+			t = newTrace(key, s.wayMax)
 			s.traces[key] = t
 		}
 		answers[i] = t.attach(delivery, batches[i].Subtrees, s.options.MaxSegmentBytes)

@@ -14,6 +14,7 @@ func (s *Store) Clone() *Store {
 	defer s.mu.Unlock()
 	c := New(s.options)
 	c.forgotten, c.beats = s.forgotten, maps.Clone(s.beats)
+	c.wayMax = s.wayMax
 	for key, t := range s.traces { //order-free: each is copied by itself
 		c.traces[key] = t.clone()
 	}
@@ -27,7 +28,7 @@ func (s *Store) Clone() *Store {
 }
 
 func (t *trace) clone() *trace {
-	c := newTrace(t.key)
+	c := newTrace(t.key, t.wayMax)
 	c.calls = t.calls
 	moved := make(map[*generation]*generation)
 	move := func(g *generation) *generation {

@@ -15,6 +15,8 @@ type trace struct {
 	segments map[buffer.SpanID]*segment
 	// calls counts the attaches; spans of one call arrived together.
 	calls int
+	// wayMax is that of the store.
+	wayMax int
 }
 
 // redirect is where a stored span leads.
@@ -73,9 +75,9 @@ func (g *generation) inOrder() (spans []buffer.Span, calls []arrival) {
 
 func byPosition(a, b buffer.Span) int { return a.Position.Compare(b.Position) }
 
-func newTrace(key buffer.TraceKey) *trace {
+func newTrace(key buffer.TraceKey, wayMax int) *trace {
 	return &trace{
-		key:      key,
+		key: key, wayMax: wayMax,
 		held:     make(map[buffer.SpanID]redirect),
 		segments: make(map[buffer.SpanID]*segment),
 	}
@@ -90,6 +92,36 @@ func (t *trace) resolve(id buffer.SpanID) buffer.SpanID {
 		}
 		id = r.target
 	}
+}
+
+// shorten makes no way from id longer than it may be.
+func (t *trace) shorten(id buffer.SpanID) {
+	for begin, end, long := t.stretch(id); long; begin, end, long = t.stretch(id) {
+		for begin != end {
+			r := t.held[begin]
+			next := r.target
+			r.target = end
+			t.held[begin] = r
+			begin = next
+		}
+	}
+}
+
+// stretch returns where on the way from id a stretch of too many spans begins and ends, none of which
+// was cut off; long is false if there is none.
+func (t *trace) stretch(id buffer.SpanID) (begin, end buffer.SpanID, long bool) {
+	begin = id
+	for n := 0; n <= t.wayMax; {
+		r, ok := t.held[id]
+		if !ok || r.target == id {
+			return begin, id, false
+		}
+		id = r.target
+		if n++; r.cutOff {
+			begin, n = id, 0
+		}
+	}
+	return begin, id, true
 }
 
 // compress lets every span on the way from id to its end lead there at once, unless one of them
@@ -131,6 +163,12 @@ func (t *trace) attach(
 	delivery buffer.Delivery, subtrees []buffer.Subtree, limit buffer.Bytes,
 ) buffer.Attached {
 	t.calls++
+	for _, subtree := range subtrees {
+		t.shorten(subtree.Parent)
+		for i := range subtree.Spans {
+			t.shorten(subtree.Spans[i].ID)
+		}
+	}
 	answer := buffer.Attached{Done: true}
 	var touched []*generation
 	for _, subtree := range subtrees {

@@ -24,9 +24,11 @@ type Store struct {
 	config      Config
 	tracePrefix string
 	client      rueidis.Client
+	server      server
 	cluster     bool
 	fake        bool // miniredis
 	scripts     scripts
+	slice, part int // how many entries one call on a shard, and spans one call of Ack, brings at most
 	doubts      []string
 	// leastEpoch returns what an epoch is at least that no other one was before: so those of a Redis
 	// that lost the last ones are above them all the same.
@@ -66,12 +68,15 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	s := &Store{
 		config:      config,
-		tracePrefix: config.Namespace + "t:",
+		tracePrefix: tracePrefix(config.Namespace),
+		server:      server,
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
 		leastEpoch:  func() buffer.Epoch { return buffer.Epoch(time.Now().UnixMicro()) },
 		markers:     &markers{},
 		slices:      &otherSlices{},
+		slice:       sliceMax,
+		part:        buffer.AttachSpansMax,
 	}
 	s.scripts = newScripts(!s.fake)
 	if s.client, err = rueidis.NewClient(config.options(s.cluster)); err != nil {
@@ -99,6 +104,19 @@ func (s *Store) prepare(ctx context.Context) error {
 		return fmt.Errorf("redis: %w", err)
 	}
 	return nil
+}
+
+func tracePrefix(namespace string) string { return namespace + "t:" }
+
+// Fork returns a store on the same connections, without a slice, that keeps segments of at most so
+// many bytes in a namespace of its own. It is not to be closed.
+func (s *Store) Fork(namespace string, max buffer.Bytes) *Store {
+	fork := *s
+	fork.config.Namespace, fork.config.Slice = namespace, ""
+	fork.config.MaxSegmentBytes = max
+	fork.tracePrefix = tracePrefix(namespace)
+	fork.markers, fork.slices = &markers{}, &otherSlices{}
+	return &fork
 }
 
 // Close ends all connections. Calls in flight fail.
@@ -228,6 +246,11 @@ func (s *Store) checkNodes(ctx context.Context) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// Server returns what the server says it is: "redis 7.0.15, standalone".
+func (s *Store) Server() string {
+	return fmt.Sprintf("%s %s, %s", s.server.name, s.server.version, s.server.mode)
 }
 
 // Doubts returns what was found at Open that does no harm now and may do later, in words.

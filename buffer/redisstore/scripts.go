@@ -20,9 +20,9 @@ type script struct {
 
 // scripts are the steps. Those that make room run without room.
 type scripts struct {
-	attach, claim, ack             script
-	enqueue, fence, lease, release script
-	adopt, beat                    script
+	attach, claim, ack, sweep                script
+	enqueue, fence, giveBack, lease, release script
+	adopt, beat                              script
 }
 
 const (
@@ -50,15 +50,17 @@ func newScripts(shebang bool) scripts {
 		return script{text: whole, sha: hex.EncodeToString(sum[:])}
 	}
 	return scripts{
-		attach:  text(noFlags, "trace", "quick", "attach_read", "attach_write", "attach"),
-		claim:   text(allowOOM, "trace", "flush", "claim"),
-		ack:     text(allowOOM, "trace", "flush", "ack"),
-		enqueue: text(allowOOM, "shard", "enqueue"),
-		fence:   text(allowOOM, "shard", "fence"),
-		lease:   text(allowOOM, "shard", "lease"),
-		release: text(allowOOM, "shard", "release"),
-		adopt:   text(allowOOM, "shard", "adopt"),
-		beat:    text(allowOOM, "beat"),
+		attach:   text(noFlags, "trace", "quick", "attach_read", "lists", "attach_write", "giant", "attach"),
+		claim:    text(allowOOM, "trace", "flush", "claim"),
+		ack:      text(allowOOM, "trace", "flush", "ack"),
+		sweep:    text(allowOOM, "trace", "sweep"),
+		enqueue:  text(allowOOM, "shard", "enqueue"),
+		fence:    text(allowOOM, "shard", "fence"),
+		giveBack: text(allowOOM, "shard", "give_back"),
+		lease:    text(allowOOM, "shard", "lease"),
+		release:  text(allowOOM, "shard", "release"),
+		adopt:    text(allowOOM, "shard", "adopt"),
+		beat:     text(allowOOM, "beat"),
 	}
 }
 

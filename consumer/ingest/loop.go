@@ -153,7 +153,7 @@ func (l *Loop) start(now time.Time) time.Duration {
 			if b == nil {
 				continue
 			}
-			b.delivery = l.delivery(p, now)
+			b.delivery = l.delivery(p, now, b.messages)
 			b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.ingest(p.ctx, b) })
 		}
 		l.hold(p)
@@ -165,10 +165,17 @@ func (l *Loop) start(now time.Time) time.Duration {
 }
 
 // delivery names the next batch of a partition. Numbers follow the wall clock, in microseconds, so
-// that they also grow from one run of the program to the next.
-func (l *Loop) delivery(p *partition, now time.Time) buffer.DeliveryID {
-	l.delivered = max(l.delivered+1, now.UnixMicro())
-	return buffer.DeliveryID{Partition: p.number, Number: l.delivered}
+// that they also grow from one run of the program to the next. The batch may take the numbers that
+// follow, one for each of its rounds.
+func (l *Loop) delivery(p *partition, now time.Time, messages []flusher.Message) buffer.DeliveryID {
+	bytes := buffer.Bytes(0)
+	for i := range messages {
+		bytes += buffer.Bytes(len(messages[i].Value))
+	}
+	rounds := buffer.RoundsMax(len(messages), bytes, l.config.AttachSpansMax, buffer.AttachBytesMax)
+	first := max(l.delivered+1, now.UnixMicro())
+	l.delivered = first + int64(rounds) - 1
+	return buffer.DeliveryID{Partition: p.number, Number: first}
 }
 
 // busy tells whether something will be done soon that the loop has to see.

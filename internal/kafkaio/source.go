@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -41,6 +42,8 @@ type Source struct {
 	made       chan struct{} // closed once client is set: its callbacks may come before
 	troubles   *flusher.Troubles
 	log        *slog.Logger
+	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
+	hasRead    bool                      // a message; Poll's own
 	closing    sync.Once
 	closed     chan struct{} // by Close: callbacks wait no more
 }
@@ -169,6 +172,7 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 		if len(p.Records) == 0 {
 			return
 		}
+		s.hasRead = true
 		s.troubles.Works(fetching)
 		s.assignment.add(p.Partition, p.Records)
 	})
@@ -188,6 +192,7 @@ func (s *Source) judge(topic string, number int32, err error) error {
 	case errors.Is(err, kerr.FencedInstanceID):
 		return fmt.Errorf("consumer group %s: another member has joined as instance %q: %w",
 			s.cfg.Group, s.cfg.InstanceID, err)
+	case s.wasAllowed(err): // it passes, as with all else that is refused
 	case fatal(err):
 		if topic == "" {
 			return fmt.Errorf("consumer group %s: %w", s.cfg.Group, err)

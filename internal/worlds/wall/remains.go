@@ -21,8 +21,9 @@ func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 	if left.Waiting, left.Err = s.waiting(ctx); left.Err != nil {
 		return left
 	}
-	var store *redisstore.Store
-	if store, left.Err = s.store(ctx); left.Err != nil {
+	store, err := s.store(ctx)
+	if err != nil {
+		left.Err = err
 		return left
 	}
 	defer store.Close()
@@ -32,9 +33,9 @@ func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 
 // store opens the store of the run, past the faults of the network.
 func (s *System) store(ctx context.Context) (*redisstore.Store, error) {
-	c := redisstore.DefaultConfig()
-	c.Addresses, c.Namespace = s.redis, s.namespace
-	return redisstore.Open(ctx, c)
+	redis := s.access.Redis(s.redis)
+	redis.Namespace = s.namespace
+	return redis.Open(ctx, buffer.DefaultOptions().MaxSegmentBytes, DialMax)
 }
 
 var _ harness.Locator = (*System)(nil)
