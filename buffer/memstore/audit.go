@@ -65,11 +65,11 @@ func parseCursor(text string) (key buffer.TraceKey, err error) {
 // generations returns what the trace holds, in order.
 func (t *trace) generations() []buffer.Held {
 	var held []buffer.Held
-	for _, s := range t.segments { //order-free: sorted below
+	for _, s := range t.segments.values {
 		if s.live != nil {
 			held = append(held, buffer.Held{Generation: s.live.name})
 		}
-		for _, g := range s.inFlight { //order-free: sorted below
+		for _, g := range s.inFlight {
 			held = append(held, buffer.Held{Generation: g.name, Owner: *g.owner})
 		}
 	}

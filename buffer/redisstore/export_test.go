@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/buffer"
-
 	"github.com/redis/rueidis"
+
+	"sluice/buffer"
 )
 
 // CrampedWayMax is buffer.WayMax of a cramped store.
