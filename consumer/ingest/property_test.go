@@ -223,7 +223,7 @@ func live(r *rig, audit *auditor, moments int, moves []int) string {
 	for _, m := range moves {
 		move(ctx, r.broker, int32(m%partitions), m/partitions)
 	}
-	settle(30 * time.Second)
+	settle(5 * time.Minute) // batches of one message may wait a second each
 	stop()
 	err = <-ended
 	r.broker.change(flusher.Fetch{Lost: []int32{0, 1, 2}})
