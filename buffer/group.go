@@ -8,6 +8,14 @@ package buffer
 //
 // A parent cycle ends at the span that closes it, which becomes the head; no span is lost.
 func Group(spans []Span) (traces []TraceBatch, duplicates int) {
+	g := grouper{spans: spans}
+	traces = g.all()
+	return traces, g.duplicates
+}
+
+// all groups the batch.
+func (g *grouper) all() (traces []TraceBatch) {
+	spans := g.spans
 	index := make(map[TraceKey]int32)
 	trace := make([]int32, len(spans)) // by span
 	var ends []int32                   // by trace: first its number of spans, then where those in order end
@@ -30,20 +38,21 @@ func Group(spans []Span) (traces []TraceBatch, duplicates int) {
 		order[ends[at]] = int32(i)
 		ends[at]++
 	}
-	g := grouper{spans: spans, room: make([]Span, len(spans))}
+	g.room, g.subtrees = make([]Span, len(spans)), make([]Subtree, 0, 2*len(ends))
 	traces = make([]TraceBatch, len(ends))
 	begin = 0
 	for at, end := range ends {
 		traces[at] = g.group(order[begin:end])
 		begin = end
 	}
-	return traces, g.duplicates
+	return traces
 }
 
 // grouper groups the spans of one trace after another.
 type grouper struct {
-	spans      []Span // the batch
-	room       []Span // for what is grouped
+	spans      []Span    // the batch
+	room       []Span    // for what is grouped
+	subtrees   []Subtree // of all traces so far
 	duplicates int
 
 	// Of a trace: the spans that are kept, their ids, and the ids below which they are filed.
@@ -52,6 +61,7 @@ type grouper struct {
 	number      map[SpanID]int32 // in kept; nil while few are, for then looking through them is faster
 	heads       map[SpanID]int32 // likewise: index of the subtree by its head
 	places      []int32          // of kept: index of the subtree
+	hops        int              // made so far in following chains
 	sizes       []int            // of subtrees
 }
 
@@ -73,15 +83,24 @@ func (g *grouper) find(id SpanID) (n int32, ok bool) {
 }
 
 // top follows the chain of parents to its end. No cycle can form, since a span is only ever filed
-// below the end of a chain.
+// below the end of a chain. Whatever was passed on the way leads to that end from then on: a chain
+// that arrives child first would else be walked from its beginning for every span.
 func (g *grouper) top(id SpanID) SpanID {
+	first, hops := id, 0
 	for {
 		n, ok := g.find(id)
 		if !ok || g.parent[n] == id {
-			return id
+			break
 		}
 		id = g.parent[n]
+		hops++
 	}
+	g.hops += hops
+	for way := first; hops > 1; hops-- {
+		n, _ := g.find(way)
+		way, g.parent[n] = g.parent[n], id
+	}
+	return id
 }
 
 func (g *grouper) group(members []int32) TraceBatch {
@@ -104,12 +123,16 @@ func (g *grouper) group(members []int32) TraceBatch {
 	}
 	// Subtrees come in the order of their first span, so no sorting is needed.
 	batch := TraceBatch{TraceKey: g.spans[members[0]].TraceKey}
+	begin := len(g.subtrees)
+	batch.Subtrees = g.subtrees[begin:]
 	g.places, g.sizes = g.places[:0], g.sizes[:0]
 	for n := range g.kept {
 		at := g.subtree(&batch, g.top(g.ids[n]))
 		g.places = append(g.places, at)
 		g.sizes[at]++
 	}
+	g.subtrees = append(g.subtrees, batch.Subtrees...)
+	batch.Subtrees = g.subtrees[begin:len(g.subtrees):len(g.subtrees)]
 	for at, size := range g.sizes {
 		batch.Subtrees[at].Spans, g.room = g.room[:0:size], g.room[size:]
 	}

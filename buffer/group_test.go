@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -130,4 +131,49 @@ func TestGroupIsItsTwin(t *testing.T) {
 			t.Fatalf("%v\nand %d duplicates, want\n%v\nand %d", got, duplicates, want, wanted)
 		}
 	}
+}
+
+// TestGroupFollowsChainsOnce: a chain costs the same in whatever order it arrives. Counted are the
+// hops from a span to what it is filed below.
+func TestGroupFollowsChainsOnce(t *testing.T) {
+	const n, perSpanMax = 20_000, 8
+	for name, at := range chainOrders(n) {
+		t.Run(name, func(t *testing.T) {
+			spans := make([]Span, n)
+			for i := range spans {
+				link := at[i]
+				spans[i] = Span{ID: chainID(link), Parent: chainID(max(0, link-1)), Root: link == 0}
+			}
+			g := grouper{spans: spans}
+			if traces := g.all(); len(traces) != 1 || len(traces[0].Subtrees) != 1 {
+				t.Errorf("%d traces, want 1 of 1 subtree", len(traces))
+			}
+			if g.hops > perSpanMax*n {
+				t.Errorf("%d hops for %d spans, want %d each at most", g.hops, n, perSpanMax)
+			}
+		})
+	}
+}
+
+func chainID(link int) (id SpanID) {
+	binary.BigEndian.PutUint32(id[:], uint32(link))
+	return id
+}
+
+// chainOrders are orders in which the n links of a chain, from its root on, may arrive.
+func chainOrders(n int) map[string][]int {
+	random := rand.New(rand.NewPCG(1, 2))
+	orders := map[string][]int{"shuffled": random.Perm(n), "halves, child first": nil}
+	for i := range n {
+		orders["parent first"] = append(orders["parent first"], i)
+		orders["child first"] = append(orders["child first"], n-1-i)
+	}
+	for _, rest := range []int{1, 0} {
+		for link := n - 1; link >= 0; link-- {
+			if link%2 == rest {
+				orders["halves, child first"] = append(orders["halves, child first"], link)
+			}
+		}
+	}
+	return orders
 }

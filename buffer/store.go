@@ -28,7 +28,8 @@ import (
 // the shard, ErrFull if the store has no room, or ErrUnavailable if it cannot be reached. Retryable
 // says which of them are worth another try of the same call; every step may be repeated.
 type Store interface {
-	// Attach adds the subtrees of one batch. The answers are in the order of the traces. With an
+	// Attach adds the subtrees of one batch, whose spans nobody may change afterwards: a store may keep
+	// them as they are. The answers are in the order of the traces. With an
 	// error there may be answers, too: those of traces that are Done all the same, which need not be
 	// attached again. They should not be: what was flushed meanwhile would not be recognised.
 	Attach(ctx context.Context, delivery Delivery, traces []TraceBatch) ([]Attached, error)
@@ -53,7 +54,7 @@ type Store interface {
 	Claim(ctx context.Context, owner Owner, generations []Generation) ([]Claim, error)
 
 	// Load reads the spans of generations that the owner has claimed, in the order in which they
-	// arrived. The answers are in the order of the list.
+	// arrived. The answers are in the order of the list; nobody may change the spans.
 	Load(ctx context.Context, owner Owner, generations []Generation) ([]Loaded, error)
 
 	// Ack deletes generations that the owner has claimed and whose records are acknowledged. The
@@ -64,6 +65,13 @@ type Store interface {
 	// ErrStale if the owner is not the last one.
 	Release(ctx context.Context, owner Owner, release Release) error
 }
+
+// WayMax is how many redirects, none of a span that was cut off, may follow one another on the way from a
+// span to its segment. Before anything else, Attach shortens the longer ways of the parents and the
+// spans that it is given: the first WayMax+1 spans of such a way lead to where they end at once, again
+// and again. So no attach has to follow more, in whatever order a long chain has come. Which
+// spans lead where matters when some of them are flushed, so every Store does it alike.
+const WayMax = 100
 
 // Attached is what Attach did in one trace.
 type Attached struct {

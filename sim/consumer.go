@@ -8,6 +8,7 @@ import (
 
 	"sluice/buffer/codec"
 	core "sluice/consumer"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/harness"
 	"sluice/internal/journal"
@@ -140,7 +141,11 @@ func (c *consumer) end(err error) {
 		return
 	}
 	c.ended, c.err = true, err
-	c.setup.Sink.Ended(c.Now(), c.index, c.asked, err)
+	var done ingest.Counters
+	if c.consumer != nil {
+		done = c.consumer.Counters()
+	}
+	c.setup.Sink.Ended(c.Now(), c.index, c.asked, done, err)
 	c.over.Broadcast()
 }
 

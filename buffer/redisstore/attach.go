@@ -21,28 +21,48 @@ func (s *Store) Attach(
 	if len(traces) == 0 {
 		return nil, nil
 	}
-	calls := s.newCalls(
-		string(appendInstant(appendDelivery(nil, delivery.ID), delivery.Clock)),
-		strconv.FormatInt(int64(s.config.MaxSegmentBytes), 10),
-		strconv.Itoa(len(s.tracePrefix)),
-	)
 	w := attachWriter{
 		arena: make([]byte, 0, attachSize(traces)),
 		seen:  make(map[buffer.SpanID]struct{}),
 	}
+	args, left := make([]attachArgs, len(traces)), make([]int, len(traces))
 	for i := range traces {
 		subtrees, frames := w.write(s, traces[i].Subtrees)
 		cut := bestCut(len(frames))
-		calls.add(s.traceKey(traces[i].TraceKey), subtrees, frames[:cut], frames[cut:])
+		args[i] = attachArgs{len(w.ids), subtrees, frames[:cut], frames[cut:]}
+		left[i] = i
 	}
 	answers := make([]buffer.Attached, len(traces))
-	err := calls.sendTexts(ctx, s.scripts.attach, func(i int, text string) {
-		answers[i] = readAttached(traces[i].TraceKey, text)
-	})
-	if err != nil {
-		return answers, fmt.Errorf("attach %d traces: %w", len(traces), err)
+	for len(left) > 0 {
+		calls := s.newCalls(
+			string(appendInstant(appendDelivery(nil, delivery.ID), delivery.Clock)),
+			strconv.FormatInt(int64(s.config.MaxSegmentBytes), 10),
+			strconv.Itoa(len(s.tracePrefix)),
+		)
+		for _, i := range left {
+			a := &args[i]
+			calls.add(a.spans, s.traceKey(traces[i].TraceKey), a.subtrees, a.first, a.rest)
+		}
+		var again []int
+		err := calls.sendTexts(ctx, s.scripts.attach, func(n int, text string) {
+			if i := left[n]; text == "" {
+				again = append(again, i)
+			} else {
+				answers[i] = readAttached(traces[i].TraceKey, text)
+			}
+		})
+		if err != nil {
+			return answers, fmt.Errorf("attach %d traces: %w", len(traces), err)
+		}
+		left = again
 	}
 	return answers, nil
+}
+
+// attachArgs are the arguments of attach.lua for one trace.
+type attachArgs struct {
+	spans                 int
+	subtrees, first, rest string
 }
 
 // attachWriter writes the arguments of attach.lua, one after the other.

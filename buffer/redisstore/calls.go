@@ -6,11 +6,16 @@ import (
 	"fmt"
 
 	"github.com/redis/rueidis"
+
+	"sluice/buffer"
 )
 
-// callBytesMax is how much one script call carries before the next one is begun. What a single
-// trace brings is never split.
-const callBytesMax = 1 << 20
+// callBytesMax and callSpansMax are how much one script call carries before the next one is begun: it
+// keeps everybody else waiting. What a single trace brings is never split; see buffer.Rounds.
+const (
+	callBytesMax = 1 << 20
+	callSpansMax = 2 * buffer.AttachSpansMax
+)
 
 // calls puts several traces into one script call, which saves Redis most of what a call costs. In
 // a cluster the traces of a call would have to be in one slot; there only what concerns the same
@@ -22,19 +27,21 @@ type calls struct {
 	firsts []int // the index of each call's first trace
 	traces int
 	bytes  int // of the last call
+	spans  int
 }
 
 func (s *Store) newCalls(common ...string) *calls {
 	return &calls{store: s, common: common}
 }
 
-// add adds a trace with its arguments to the last call, or begins another.
-func (c *calls) add(key string, args ...string) {
+// add adds a trace with its arguments, which are about so many spans, to the last call, or begins
+// another.
+func (c *calls) add(spans int, key string, args ...string) {
 	size := 0
 	for _, arg := range args {
 		size += len(arg)
 	}
-	if !c.fits(key, size) {
+	if !c.fits(key, spans, size) {
 		width := c.store.config.TracesPerCall
 		if c.store.cluster {
 			width = 1
@@ -46,17 +53,18 @@ func (c *calls) add(key string, args ...string) {
 		next.args = append(next.args, c.common...)
 		c.list = append(c.list, next)
 		c.firsts = append(c.firsts, c.traces)
-		c.bytes = 0
+		c.bytes, c.spans = 0, 0
 	}
 	last := &c.list[len(c.list)-1]
 	last.keys = append(last.keys, key)
 	last.args = append(last.args, args...)
 	c.traces++
 	c.bytes += size
+	c.spans += spans
 }
 
-func (c *calls) fits(key string, size int) bool {
-	if len(c.list) == 0 || c.bytes+size > callBytesMax {
+func (c *calls) fits(key string, spans, size int) bool {
+	if len(c.list) == 0 || c.bytes+size > callBytesMax || c.spans+spans > callSpansMax {
 		return false
 	}
 	keys := c.list[len(c.list)-1].keys

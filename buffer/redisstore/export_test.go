@@ -4,43 +4,110 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/redis/rueidis"
 
 	"sluice/buffer"
 )
 
-// Fork returns a store on the same connections with a namespace of its own.
-func (s *Store) Fork(namespace string, limit buffer.Bytes) *Store {
-	fork := *s
-	fork.config.Namespace = namespace
-	fork.config.MaxSegmentBytes = limit
-	fork.tracePrefix = namespace + "t:"
-	return &fork
-}
+// CrampedWayMax is buffer.WayMax of a cramped store.
+const CrampedWayMax = 2
 
 // Cramped makes the scripts take every trace for a giant one: nothing stays in field '0', and
 // every list is cut into pieces.
 func (s *Store) Cramped() *Store {
 	small := strings.NewReplacer(
 		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = 60, 150",
-		"PIECE = 4000", "PIECE = 4",
+		"PIECE = 4000", "PIECE = 4", "SLICE = 500", "SLICE = 2",
+		"ENTRIES_MAX = 64", "ENTRIES_MAX = 2", "WAY_MAX = 100", "WAY_MAX = 2", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
 	)
+	s.rewrite(small.Replace)
+	s.slice, s.part = 2, 2
+	return s
+}
+
+// Counted makes a script call fail that takes more than so many operations: its arguments, those of
+// every command with what it answers, 512 bytes of each of them, and every look at a redirect.
+func (s *Store) Counted(operationsMax int) *Store {
+	const counter = `
+local work = #KEYS + #ARGV
+local function spent(list)
+  for i = 1, #list do
+    work = work + 1 + (type(list[i]) == 'string' and math.floor(#list[i] / 512) or 0)
+  end
+end
+spent(ARGV)
+local function counted(...)
+  spent({ ... })
+  local answer = redis.call(...)
+  if type(answer) == 'table' then spent(answer) end
+  if type(answer) == 'string' then spent({ answer }) end
+  if work > MAX then error(work .. ' operations by ' .. select(1, ...) .. ', want MAX at most') end
+  return answer
+end
+`
+	begin := strings.ReplaceAll(counter, "MAX", strconv.Itoa(operationsMax))
+	look := "local function redirect(t, id)\n"
+	s.rewrite(func(text string) string {
+		flags, text, _ := strings.Cut(text, "\n") // of the first line
+		text = strings.ReplaceAll(text, "redis.call", "counted")
+		return flags + begin + strings.ReplaceAll(text, look, look+"  work = work + 1\n")
+	})
+	return s
+}
+
+// Timed returns a store on the same connections that makes one call after the other, and calls after
+// with what cpu has grown by meanwhile.
+func (s *Store) Timed(cpu func() float64, after func(spent float64)) *Store {
+	timed := *s
+	timed.client = &timedClient{Client: s.client, cpu: cpu, after: after}
+	return &timed
+}
+
+type timedClient struct {
+	rueidis.Client
+	cpu   func() float64
+	after func(spent float64)
+}
+
+func (c *timedClient) DoMulti(
+	ctx context.Context, commands ...rueidis.Completed,
+) (results []rueidis.RedisResult) {
+	for _, command := range commands {
+		before := c.cpu()
+		results = append(results, c.Client.Do(ctx, command))
+		c.after(c.cpu() - before)
+	}
+	return results
+}
+
+// rewrite changes every script.
+func (s *Store) rewrite(change func(text string) string) {
 	all := &s.scripts
 	for _, step := range []*script{
-		&all.attach, &all.claim, &all.ack,
-		&all.enqueue, &all.fence, &all.lease, &all.release,
+		&all.attach, &all.claim, &all.ack, &all.sweep,
+		&all.enqueue, &all.fence, &all.giveBack, &all.lease, &all.release,
 	} {
-		step.text = small.Replace(step.text)
+		step.text = change(step.text)
 		sum := sha1.Sum([]byte(step.text))
 		step.sha = hex.EncodeToString(sum[:])
 	}
-	return s
 }
 
 // Keys returns all keys in the store's namespace.
 func (s *Store) Keys(ctx context.Context) ([]string, error) { return s.keys(ctx) }
+
+// Fields returns how many fields the hash of a trace has.
+func (s *Store) Fields(ctx context.Context, tb testing.TB, trace buffer.TraceKey) int64 {
+	n, err := s.client.Do(ctx, s.client.B().Hlen().Key(s.traceKey(trace)).Build()).AsInt64()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
 
 // Wipe deletes everything in the store's namespace.
 func (s *Store) Wipe(ctx context.Context) error {

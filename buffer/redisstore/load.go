@@ -12,8 +12,11 @@ import (
 	"sluice/buffer"
 )
 
-// fieldsMax is how many blobs one command reads at most.
-const fieldsMax = 1000
+// fieldsMax is how many blobs one command reads at most, and replyBytesMax about how many bytes.
+const (
+	fieldsMax     = 1000
+	replyBytesMax = 4 << 20
+)
 
 // Load implements buffer.Store. The spans' payloads share the memory of the answer.
 //
@@ -30,6 +33,9 @@ func (s *Store) Load(
 		l.wanted[i] = wanted{Generation: g, key: s.traceKey(g.TraceKey)}
 	}
 	err := l.names(ctx)
+	if err == nil {
+		err = l.lists(ctx)
+	}
 	if err == nil {
 		err = l.blobs(ctx)
 	}
@@ -58,8 +64,31 @@ type wanted struct {
 	// spilled is true if the segment's record is a field of its own.
 	spilled bool
 	owned   bool
-	names   []byte
+	names   []byte // of blobs
+	lists   []byte // names of lists of them that are not read yet
+	size    uint64 // of the spans, in bytes
 	blobs   []string
+}
+
+// some returns the names of the blobs that are read next.
+func (w *wanted) some() []byte {
+	left, all := w.names[blobNameLen*len(w.blobs):], uint64(len(w.names)/blobNameLen)
+	n := uint64(fieldsMax)
+	if each := w.size / all; each > 0 {
+		n = min(n, max(1, replyBytesMax/each))
+	}
+	return left[:min(uint64(len(left)), blobNameLen*n)]
+}
+
+// note takes entries of the generation.
+func (w *wanted) note(entries []byte) {
+	for ; len(entries) >= blobNameLen; entries = entries[blobNameLen:] {
+		if entry := entries[:blobNameLen]; isList(entry) {
+			w.lists = append(w.lists, entry...)
+		} else {
+			w.names = append(w.names, entry...)
+		}
+	}
 }
 
 // field is the one that says who owns the generation.
@@ -104,9 +133,10 @@ func (l *loader) names(ctx context.Context) error {
 		all[i] = i
 	}
 	who := func(w *wanted) []string { return []string{w.field()} }
-	note := func(w *wanted, values []string) (err error) {
-		w.names, err = l.held(w, values[0])
-		w.owned = w.names != nil
+	note := func(w *wanted, values []string) error {
+		entries, err := l.held(w, values[0])
+		w.owned = entries != nil
+		w.note(entries)
 		return err
 	}
 	if err := l.read(ctx, all, who, note); err != nil {
@@ -116,7 +146,7 @@ func (l *loader) names(ctx context.Context) error {
 		who, note)
 }
 
-// held returns the names of the blobs of a generation, nil if the owner does not hold it. Value is
+// held returns the entries of a generation, nil if the owner does not hold it. Value is
 // that of the generation's field.
 func (l *loader) held(w *wanted, value string) ([]byte, error) {
 	record := unsafe.Slice(unsafe.StringData(value), len(value))
@@ -129,7 +159,48 @@ func (l *loader) held(w *wanted, value string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return claimedBlobs(record, w.ID, l.owner)
+	entries, size, err := claimedEntries(record, w.ID, l.owner)
+	w.size = size
+	return entries, err
+}
+
+// lists reads the lists of the owned generations, level by level.
+func (l *loader) lists(ctx context.Context) error {
+	var left []int
+	for i := range l.wanted {
+		if l.wanted[i].owned && len(l.wanted[i].lists) > 0 {
+			left = append(left, i)
+		}
+	}
+	for len(left) > 0 {
+		err := l.read(ctx, left, func(w *wanted) []string {
+			some := w.lists[:min(len(w.lists), blobNameLen*fieldsMax)]
+			w.lists = w.lists[len(some):]
+			fields := []string{w.field()}
+			for ; len(some) > 0; some = some[blobNameLen:] {
+				fields = append(fields, listPrefix+string(some[:blobNameLen]))
+			}
+			return fields
+		}, func(w *wanted, values []string) error {
+			entries, err := l.held(w, values[0])
+			if w.owned = entries != nil; w.owned {
+				for _, list := range values[1:] {
+					if list == "" {
+						return errState
+					}
+					w.note([]byte(list))
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		left = slices.DeleteFunc(left, func(i int) bool {
+			return !l.wanted[i].owned || len(l.wanted[i].lists) == 0
+		})
+	}
+	return nil
 }
 
 // blobs reads the blobs of the owned generations.
@@ -142,8 +213,7 @@ func (l *loader) blobs(ctx context.Context) error {
 	}
 	for len(left) > 0 {
 		err := l.read(ctx, left, func(w *wanted) []string {
-			names := w.names[blobNameLen*len(w.blobs):]
-			names = names[:min(len(names), blobNameLen*fieldsMax)]
+			names := w.some()
 			fields := make([]string, 1, 1+2*len(names)/blobNameLen)
 			fields[0] = w.field()
 			for ; len(names) > 0; names = names[blobNameLen:] {

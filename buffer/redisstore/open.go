@@ -23,9 +23,11 @@ type Store struct {
 	config      Config
 	tracePrefix string
 	client      rueidis.Client
+	server      server
 	cluster     bool
 	fake        bool // miniredis
 	scripts     scripts
+	slice, part int // how many entries one call on a shard, and spans one call of Ack, brings at most
 	doubts      []string
 
 	compressor   *zstd.Encoder // nil for none
@@ -59,9 +61,12 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	s := &Store{
 		config:      config,
-		tracePrefix: config.Namespace + "t:",
+		tracePrefix: tracePrefix(config.Namespace),
+		server:      server,
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
+		slice:       sliceMax,
+		part:        buffer.AttachSpansMax,
 	}
 	s.scripts = newScripts(!s.fake)
 	if s.client, err = rueidis.NewClient(config.options(s.cluster)); err != nil {
@@ -89,6 +94,18 @@ func (s *Store) prepare(ctx context.Context) error {
 		return fmt.Errorf("redis: %w", err)
 	}
 	return nil
+}
+
+func tracePrefix(namespace string) string { return namespace + "t:" }
+
+// Fork returns a store on the same connections, without a slice, that keeps segments of at most so
+// many bytes in a namespace of its own. It is not to be closed.
+func (s *Store) Fork(namespace string, max buffer.Bytes) *Store {
+	fork := *s
+	fork.config.Namespace, fork.config.Slice = namespace, ""
+	fork.config.MaxSegmentBytes = max
+	fork.tracePrefix = tracePrefix(namespace)
+	return &fork
 }
 
 // Close ends all connections. Calls in flight fail.
@@ -218,6 +235,11 @@ func (s *Store) checkNodes(ctx context.Context) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// Server returns what the server says it is: "redis 7.0.15, standalone".
+func (s *Store) Server() string {
+	return fmt.Sprintf("%s %s, %s", s.server.name, s.server.version, s.server.mode)
 }
 
 // Doubts returns what was found at Open that does no harm now and may do later, in words.

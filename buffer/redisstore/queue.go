@@ -40,14 +40,31 @@ func member(g buffer.Generation) string {
 
 func epochText(e buffer.Epoch) string { return strconv.FormatUint(uint64(e), 10) }
 
-// Enqueue implements buffer.Store.
+// sliceMax is how many entries one call on a shard brings or moves at most, as in shard.lua: Redis does
+// nothing else meanwhile.
+const sliceMax = 500
+
+// Enqueue implements buffer.Store. What does not fit into one call goes ahead of the last one, which
+// alone advances the clock: a batch that is not enqueued as a whole is enqueued again.
 func (s *Store) Enqueue(
 	ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate,
 ) error {
-	result := s.evalOne(ctx, s.scripts.enqueue,
-		call{keys: s.shardKeys(shard), args: enqueueArgs(update)})
-	if err := classify(ctx, result.Error()); err != nil {
-		return fmt.Errorf("enqueue %d generations on shard %d: %w", len(update.Due), shard, err)
+	var ahead []call
+	for len(update.Due)+len(update.Merged) > s.slice {
+		due := update.Due[:min(s.slice, len(update.Due))]
+		merged := update.Merged[:min(s.slice-len(due), len(update.Merged))]
+		update.Due, update.Merged = update.Due[len(due):], update.Merged[len(merged):]
+		ahead = append(ahead, call{keys: s.shardKeys(shard), args: entryArgs("", "", due, merged)})
+	}
+	for _, calls := range [][]call{ahead, {{keys: s.shardKeys(shard), args: enqueueArgs(update)}}} {
+		if len(calls) == 0 {
+			continue
+		}
+		for _, result := range s.eval(ctx, s.scripts.enqueue, calls) {
+			if err := classify(ctx, result.Error()); err != nil {
+				return fmt.Errorf("enqueue on shard %d: %w", shard, err)
+			}
+		}
 	}
 	return nil
 }
@@ -57,21 +74,24 @@ func enqueueArgs(update buffer.QueueUpdate) []string {
 	if update.Tick {
 		return []string{strconv.FormatInt(int64(update.Wall), 10)}
 	}
-	args := make([]string, 0, 3+2*len(update.Due)+len(update.Merged))
-	args = append(args,
-		strconv.FormatInt(int64(update.Clock), 10),
-		strconv.FormatInt(update.Clock.Sub(update.Wall).Milliseconds(), 10),
-		strconv.Itoa(len(update.Due)))
-	for _, due := range update.Due {
+	return entryArgs(strconv.FormatInt(int64(update.Clock), 10),
+		strconv.FormatInt(update.Clock.Sub(update.Wall).Milliseconds(), 10), update.Due, update.Merged)
+}
+
+func entryArgs(now, drift string, dues []buffer.Due, merged []buffer.Generation) []string {
+	args := make([]string, 0, 3+2*len(dues)+len(merged))
+	args = append(args, now, drift, strconv.Itoa(len(dues)))
+	for _, due := range dues {
 		args = append(args, score(due.Deadline), member(due.Generation))
 	}
-	for _, g := range update.Merged {
+	for _, g := range merged {
 		args = append(args, member(g))
 	}
 	return args
 }
 
-// Fence implements buffer.Store.
+// Fence implements buffer.Store. The new epoch is the fence; what was leased is given back in slices
+// after it. Should that be cut short, the next Lease goes on with it before it hands out anything.
 func (s *Store) Fence(
 	ctx context.Context, shard buffer.Shard, last buffer.Epoch,
 ) (buffer.Fenced, error) {
@@ -80,47 +100,100 @@ func (s *Store) Fence(
 		text = epochText(last)
 	}
 	answer, err := s.evalOne(ctx, s.scripts.fence,
-		call{keys: s.shardKeys(shard), args: []string{text}}).AsStrSlice()
-	if err != nil {
-		return buffer.Fenced{}, fmt.Errorf("fence shard %d: %w", shard, classify(ctx, err))
+		call{keys: s.shardKeys(shard), args: []string{text}}).ToArray()
+	var fenced buffer.Fenced
+	var more bool
+	if err == nil {
+		fenced, more, err = readFenced(shard, answer)
+	} else {
+		err = classify(ctx, err)
 	}
-	epoch, err := strconv.ParseUint(answer[0], 10, 64)
-	if err != nil {
-		return buffer.Fenced{}, fmt.Errorf("fence shard %d: epoch %q is not a number", shard, answer[0])
+	for more && err == nil {
+		more, err = s.giveBack(ctx, fenced.Owner)
 	}
-	clock, err := readClock(answer[1:])
 	if err != nil {
 		return buffer.Fenced{}, fmt.Errorf("fence shard %d: %w", shard, err)
 	}
-	owner := buffer.Owner{Shard: shard, Epoch: buffer.Epoch(epoch)}
-	return buffer.Fenced{Owner: owner, Clock: clock}, nil
+	return fenced, nil
 }
 
-// Lease implements buffer.Store.
+// giveBack goes on with a fence, and tells whether there is more. Who is fenced in turn has nothing left
+// to give.
+func (s *Store) giveBack(ctx context.Context, owner buffer.Owner) (more bool, err error) {
+	left, err := s.evalOne(ctx, s.scripts.giveBack, call{
+		keys: s.shardKeys(owner.Shard), args: []string{epochText(owner.Epoch)},
+	}).AsInt64()
+	if err = classify(ctx, err); errors.Is(err, buffer.ErrStale) {
+		return false, nil
+	}
+	return left > 0, err
+}
+
+// readFenced reads the answer of fence.lua, and whether there is more to give back.
+func readFenced(
+	shard buffer.Shard, answer []rueidis.RedisMessage,
+) (fenced buffer.Fenced, more bool, err error) {
+	const last = 1 + clockTexts
+	texts := make([]string, min(last, len(answer)))
+	for i := range texts {
+		if texts[i], err = answer[i].ToString(); err != nil {
+			return fenced, false, err
+		}
+	}
+	if len(answer) <= last {
+		return fenced, false, fmt.Errorf("%d values, want the epoch, the clock, and what is left", len(answer))
+	}
+	epoch, err := strconv.ParseUint(texts[0], 10, 64)
+	if err != nil {
+		return fenced, false, fmt.Errorf("epoch %q is not a number", texts[0])
+	}
+	fenced.Owner = buffer.Owner{Shard: shard, Epoch: buffer.Epoch(epoch)}
+	if fenced.Clock, err = readClock(texts[1:]); err != nil {
+		return fenced, false, err
+	}
+	left, err := answer[last].AsInt64()
+	return fenced, left > 0, err
+}
+
+// Lease implements buffer.Store. It takes as many calls as what is handed out needs, and what is passed
+// over because it is leased already.
 func (s *Store) Lease(
 	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
 ) (buffer.Leased, error) {
-	answer, err := s.evalOne(ctx, s.scripts.lease, call{
-		keys: s.shardKeys(owner.Shard),
-		args: []string{epochText(owner.Epoch), score(now), strconv.Itoa(limit)},
-	}).AsStrSlice()
+	var leased buffer.Leased
+	passed, err := s.leaseSome(ctx, owner, now, limit, "0", &leased)
+	for err == nil && passed != "" && len(leased.Due) < limit {
+		passed, err = s.leaseSome(ctx, owner, now, limit-len(leased.Due), passed, &leased)
+	}
 	if err != nil {
 		return buffer.Leased{}, fmt.Errorf("lease from shard %d under epoch %d: %w",
-			owner.Shard, owner.Epoch, classify(ctx, err))
-	}
-	leased, err := readLeased(answer)
-	if err != nil {
-		return buffer.Leased{}, fmt.Errorf("lease from shard %d: %w", owner.Shard, err)
+			owner.Shard, owner.Epoch, err)
 	}
 	return leased, nil
 }
 
-func readLeased(answer []string) (leased buffer.Leased, err error) {
-	if leased.Clock, err = readClock(answer); err != nil {
-		return leased, err
+// leaseSome makes one call, adds what it hands out, and returns how many entries the next call is to
+// pass over; nothing if there is no more.
+func (s *Store) leaseSome(
+	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int, passed string,
+	leased *buffer.Leased,
+) (string, error) {
+	answer, err := s.evalOne(ctx, s.scripts.lease, call{
+		keys: s.shardKeys(owner.Shard),
+		args: []string{epochText(owner.Epoch), score(now), strconv.Itoa(limit), passed},
+	}).AsStrSlice()
+	if err != nil {
+		return "", classify(ctx, err)
 	}
-	leased.Due, err = readDue(answer[clockTexts:])
-	return leased, err
+	if leased.Clock, err = readClock(answer); err != nil {
+		return "", err
+	}
+	if len(answer) <= clockTexts {
+		return "", errors.New("the answer ends behind the clock")
+	}
+	due, err := readDue(answer[clockTexts+1:])
+	leased.Due = append(leased.Due, due...)
+	return answer[clockTexts], err
 }
 
 // readDue reads pairs of a generation and its score.
@@ -138,22 +211,34 @@ func readDue(texts []string) (list []buffer.Due, err error) {
 	return list, nil
 }
 
-// Release implements buffer.Store.
+// Release implements buffer.Store, in slices: whatever is not released is there for the next owner.
 func (s *Store) Release(ctx context.Context, owner buffer.Owner, release buffer.Release) error {
-	args := make([]string, 0, 2+len(release.Done)+2*len(release.Back))
-	args = append(args, epochText(owner.Epoch), strconv.Itoa(len(release.Done)))
-	for _, g := range release.Done {
-		args = append(args, member(g))
+	var calls []call
+	for first := true; first || len(release.Done)+len(release.Back) > 0; first = false {
+		done := release.Done[:min(s.slice, len(release.Done))]
+		back := release.Back[:min(s.slice-len(done), len(release.Back))]
+		release.Done, release.Back = release.Done[len(done):], release.Back[len(back):]
+		calls = append(calls, call{keys: s.shardKeys(owner.Shard), args: releaseArgs(owner, done, back)})
 	}
-	for _, due := range release.Back {
-		args = append(args, score(due.Deadline), member(due.Generation))
-	}
-	result := s.evalOne(ctx, s.scripts.release, call{keys: s.shardKeys(owner.Shard), args: args})
-	if err := classify(ctx, result.Error()); err != nil {
-		return fmt.Errorf("release %d generations of shard %d under epoch %d: %w",
-			len(release.Done)+len(release.Back), owner.Shard, owner.Epoch, err)
+	for _, result := range s.eval(ctx, s.scripts.release, calls) {
+		if err := classify(ctx, result.Error()); err != nil {
+			return fmt.Errorf("release on shard %d under epoch %d: %w", owner.Shard, owner.Epoch, err)
+		}
 	}
 	return nil
+}
+
+// releaseArgs writes the arguments of release.lua.
+func releaseArgs(owner buffer.Owner, done []buffer.Generation, back []buffer.Due) []string {
+	args := make([]string, 0, 2+len(done)+2*len(back))
+	args = append(args, epochText(owner.Epoch), strconv.Itoa(len(done)))
+	for _, g := range done {
+		args = append(args, member(g))
+	}
+	for _, due := range back {
+		args = append(args, score(due.Deadline), member(due.Generation))
+	}
+	return args
 }
 
 // clockTexts is how many texts a shard's clock takes in an answer.

@@ -20,8 +20,8 @@ type script struct {
 
 // scripts are the steps. Those that make room run without room.
 type scripts struct {
-	attach, claim, ack             script
-	enqueue, fence, lease, release script
+	attach, claim, ack, sweep                script
+	enqueue, fence, giveBack, lease, release script
 }
 
 const (
@@ -49,13 +49,15 @@ func newScripts(shebang bool) scripts {
 		return script{text: whole, sha: hex.EncodeToString(sum[:])}
 	}
 	return scripts{
-		attach:  text(noFlags, "trace", "quick", "attach_read", "attach_write", "attach"),
-		claim:   text(allowOOM, "trace", "flush", "claim"),
-		ack:     text(allowOOM, "trace", "flush", "ack"),
-		enqueue: text(allowOOM, "shard", "enqueue"),
-		fence:   text(allowOOM, "shard", "fence"),
-		lease:   text(allowOOM, "shard", "lease"),
-		release: text(allowOOM, "shard", "release"),
+		attach:   text(noFlags, "trace", "quick", "attach_read", "lists", "attach_write", "giant", "attach"),
+		claim:    text(allowOOM, "trace", "flush", "claim"),
+		ack:      text(allowOOM, "trace", "flush", "ack"),
+		sweep:    text(allowOOM, "trace", "sweep"),
+		enqueue:  text(allowOOM, "shard", "enqueue"),
+		fence:    text(allowOOM, "shard", "fence"),
+		giveBack: text(allowOOM, "shard", "give_back"),
+		lease:    text(allowOOM, "shard", "lease"),
+		release:  text(allowOOM, "shard", "release"),
 	}
 }
 

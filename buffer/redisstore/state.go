@@ -15,6 +15,7 @@ const (
 	segmentPrefix = "s"
 	blobPrefix    = "b"
 	restPrefix    = "c"
+	listPrefix    = "l"
 
 	stateHead     = 11 // calls, generations, spilled, length of segments
 	segmentHead   = 11 // id, length
@@ -54,9 +55,14 @@ func segmentRecord(state []byte, segment buffer.SpanID) (record []byte, spilled 
 	return nil, false, nil
 }
 
-// claimedBlobs returns the names of the blobs of a generation that is in flight under the owner;
-// nil if it is not.
-func claimedBlobs(record []byte, id buffer.DeliveryID, owner buffer.Owner) ([]byte, error) {
+// isList tells whether an entry of a generation is a list of entries, and not a blob.
+func isList(entry []byte) bool { return entry[blobNameLen-1] >= 128 }
+
+// claimedEntries returns the entries of a generation that is in flight under the owner, and the bytes of
+// its spans; nil if it is not.
+func claimedEntries(
+	record []byte, id buffer.DeliveryID, owner buffer.Owner,
+) (entries []byte, size uint64, err error) {
 	r := &reader{rest: record}
 	if r.byte() >= 2 {
 		if head := r.bytes(liveHead); head != nil {
@@ -69,15 +75,15 @@ func claimedBlobs(record []byte, id buffer.DeliveryID, owner buffer.Owner) ([]by
 		if head == nil {
 			break
 		}
-		blobs := r.bytes(blobNameLen * uint24(head[inFlightHead-3:]))
+		entries := r.bytes(blobNameLen * uint24(head[inFlightHead-3:]))
 		if r.fault == nil && bytes.HasPrefix(head, want) {
-			return blobs, nil
+			return entries, leUint56(string(head[inFlightHead-10:])), nil
 		}
 	}
 	if r.fault != nil {
-		return nil, errState
+		return nil, 0, errState
 	}
-	return nil, nil
+	return nil, 0, nil
 }
 
 func uint24(b []byte) uint64 { return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 }

@@ -20,18 +20,19 @@ import (
 
 // place is a kind of server that the store is tried on.
 type place struct {
-	name string
-	open func(t testing.TB) *redisstore.Store
+	name    string
+	open    func(t testing.TB) *redisstore.Store
+	cramped bool
 }
 
 var (
-	onMiniredis = place{"miniredis", func(t testing.TB) *redisstore.Store {
+	onMiniredis = place{name: "miniredis", open: func(t testing.TB) *redisstore.Store {
 		return open(t, config(miniredis.RunT(t).Addr()))
 	}}
-	onRedis = place{"Redis", func(t testing.TB) *redisstore.Store {
+	onRedis = place{name: "Redis", open: func(t testing.TB) *redisstore.Store {
 		return open(t, config(servertest.RedisAddr(t)))
 	}}
-	onCluster = place{"Redis Cluster", func(t testing.TB) *redisstore.Store {
+	onCluster = place{name: "Redis Cluster", open: func(t testing.TB) *redisstore.Store {
 		return open(t, config(servertest.RedisCluster(t)...))
 	}}
 )
@@ -40,15 +41,15 @@ var places = []place{
 	onMiniredis, onRedis, onCluster,
 	{"miniredis with every trace a giant", func(t testing.TB) *redisstore.Store {
 		return open(t, config(miniredis.RunT(t).Addr())).Cramped()
-	}},
+	}, true},
 	{"Redis with every trace a giant", func(t testing.TB) *redisstore.Store {
 		return open(t, config(servertest.RedisAddr(t))).Cramped()
-	}},
+	}, true},
 	{"Redis with compression", func(t testing.TB) *redisstore.Store {
 		c := config(servertest.RedisAddr(t))
 		c.Compression = true
 		return open(t, c)
-	}},
+	}, false},
 }
 
 func config(addresses ...string) redisstore.Config {
@@ -129,11 +130,16 @@ func TestPropertyOrderIndependence(t *testing.T) {
 }
 
 func TestProperty(t *testing.T) {
-	reference := func(_ testing.TB, o buffer.Options) storetest.Store { return memstore.New(o) }
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) {
 			store := p.open(t)
 			wiped(t, store)
+			reference := func(_ testing.TB, o buffer.Options) storetest.Store {
+				if p.cramped {
+					return memstore.NewCramped(o, redisstore.CrampedWayMax)
+				}
+				return memstore.New(o)
+			}
 			storetest.Property(t, "redisstore gives memstore's answers", reference, fork(store))
 		})
 	}

@@ -80,6 +80,10 @@ func TestClassify(t *testing.T) {
 		"MASTERDOWN Link with MASTER": buffer.ErrUnavailable,
 		"READONLY You can't write":    buffer.ErrUnavailable,
 		"MISCONF Redis is configured": buffer.ErrUnavailable,
+		"NOPERM this user has no":     buffer.ErrUnavailable,
+		"NOAUTH Authentication":       buffer.ErrUnavailable,
+		"WRONGPASS invalid username":  buffer.ErrUnavailable,
+		"ERR ACL failure in script: ": buffer.ErrUnavailable,
 		"ERR unknown command":         nil,
 		"WRONGTYPE Operation":         nil,
 	} {
@@ -179,7 +183,7 @@ func FuzzDamagedBlob(f *testing.F) {
 		}
 		state := []byte(blob)
 		if record, _, err := segmentRecord(state, buffer.SpanID{}); err == nil && record != nil {
-			_, _ = claimedBlobs(record, buffer.DeliveryID{}, buffer.Owner{})
+			_, _, _ = claimedEntries(record, buffer.DeliveryID{}, buffer.Owner{})
 		}
 	})
 }

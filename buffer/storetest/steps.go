@@ -26,6 +26,7 @@ func Steps(t *testing.T, open Factory) {
 		"merged":                      (*hand).merged,
 		"what is merged is inherited": (*hand).inherited,
 		"arrival":                     (*hand).arrival,
+		"a long way is shortened":     (*hand).longWay,
 	} {
 		t.Run(name, func(t *testing.T) {
 			check(&hand{t: t, store: open(t, buffer.DefaultOptions())})
@@ -326,4 +327,27 @@ func (h *hand) arrival() {
 	o := h.fence(0).Owner
 	h.claim(o, g, owned(6))
 	h.load(o, g, 9, 3, 5, 7, 8, 1)
+}
+
+// A long way is shortened when its beginning is delivered again: what comes below that later follows,
+// though a span on the way is gone by then.
+func (h *hand) longWay() {
+	const last = buffer.WayMax + 2
+	o := h.fence(0).Owner
+	var third buffer.Generation
+	for id := byte(1); id <= last; id++ { // child first, and no segment pulls in another
+		g := h.attach([2]byte{id, id + 1}).Live[0].Generation
+		h.claim(o, g, owned(1))
+		if id == 3 {
+			third = g
+		}
+	}
+	if again := h.attach([2]byte{1, 2}); again.Duplicates != 1 || len(again.Live) > 0 {
+		h.t.Errorf("a span in flight comes again: %+v", again)
+	}
+	h.ack(o, third, buffer.AckDone, 3)
+	live := h.attach([2]byte{200, 1}).Live
+	if want := (buffer.SpanID{last + 1}); len(live) != 1 || live[0].Segment != want {
+		h.t.Errorf("live %+v, want a generation of segment %v", live, want)
+	}
 }

@@ -132,13 +132,45 @@ func (b *batch) drop(rule string) {
 // already, and then nobody would deliver them again, nor find them.
 //
 //	read a, lost; read again, flushed and committed by another; attach a, not enqueued: left over
+//
+// A trace of many spans is attached in several rounds, so that none keeps the store busy for long. If
+// only some of them are done, the batch is not committed, and what is there is recognised when it
+// comes again.
 func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) error {
 	if len(traces) == 0 {
 		return nil
 	}
 	attached := make([]buffer.Attached, 0, len(traces))
 	delivery := buffer.Delivery{ID: b.delivery, Clock: b.clock}
-	err := l.store(ctx, b.number, "attach", func() error {
+	for _, round := range buffer.Rounds(traces, l.config.AttachSpansMax, buffer.AttachBytesMax) {
+		answers, err := l.attach(ctx, b, delivery, round)
+		attached = append(attached, answers...)
+		if err != nil {
+			// It is given up for good: once more is all that can be done for what is there.
+			if len(attached) > 0 {
+				_ = l.enqueue(b, l.update(b, attached))
+			}
+			return err
+		}
+		delivery.ID.Number++
+	}
+	update := l.update(b, attached)
+	b.tally.Batches = 1
+	return l.store(ctx, b.number, "enqueue", func() error { return l.enqueue(b, update) })
+}
+
+// enqueue enqueues a batch as of now: what came while it was on its way is not stored yet, so no time
+// has passed for that.
+func (l *Loop) enqueue(b *batch, update buffer.QueueUpdate) error {
+	update.Wall = buffer.InstantOf(l.ports.Clock.Now()).Add(-b.ahead)
+	return l.ports.Store.Enqueue(b.run, buffer.Shard(b.number), update)
+}
+
+// attach attaches one round of the batch's traces.
+func (l *Loop) attach(
+	ctx context.Context, b *batch, delivery buffer.Delivery, traces []buffer.TraceBatch,
+) (attached []buffer.Attached, err error) {
+	err = l.store(ctx, b.number, "attach", func() error {
 		answers, err := l.ports.Store.Attach(b.run, delivery, traces)
 		if err == nil {
 			attached = append(attached, answers...)
@@ -149,16 +181,7 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 		attached, traces = divide(attached, answers, traces)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	update := l.update(b, attached)
-	b.tally.Batches = 1
-	return l.store(ctx, b.number, "enqueue", func() error {
-		// What came while the batch was on its way is not stored yet, so no time has passed for it.
-		update.Wall = buffer.InstantOf(l.ports.Clock.Now()).Add(-b.ahead)
-		return l.ports.Store.Enqueue(b.run, buffer.Shard(b.number), update)
-	})
+	return attached, err
 }
 
 // divide adds the answers that did come to those of earlier tries, and returns the traces that have

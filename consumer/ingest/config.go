@@ -22,6 +22,9 @@ type Config struct {
 	// batches before it were in work: the fuller the batches, the less each span costs the store.
 	// 1 for no growth. Default 4.
 	BatchGrowth int
+	// AttachSpansMax is how many spans of one trace are attached at once. Default
+	// buffer.AttachSpansMax.
+	AttachSpansMax int
 	// MaxBatchWait is how long a batch that is not full waits for more after the one before it
 	// was started. A message that finds its partition idle for so long waits for nothing. Never
 	// more than a twentieth of the shortest time-out, since what waits can be overtaken by its
@@ -66,6 +69,7 @@ func DefaultConfig(inputTopic, deadLetterTopic string) Config {
 		Options:         buffer.DefaultOptions(),
 		MaxBatch:        1000,
 		BatchGrowth:     4,
+		AttachSpansMax:  buffer.AttachSpansMax,
 		MaxBatchWait:    time.Second,
 		PollWait:        100 * time.Millisecond,
 		BusyWait:        2 * time.Millisecond,
@@ -86,6 +90,7 @@ func (c Config) Validate() error {
 		"dead-letter topic %q must not be the input topic", c.DeadLetterTopic)
 	f.When(c.MaxBatch <= 0, "max_batch %d must be positive", c.MaxBatch)
 	f.When(c.BatchGrowth < 1, "batch growth %d must be 1 or more", c.BatchGrowth)
+	f.When(c.AttachSpansMax < 1, "%d spans attached at once: want 1 or more", c.AttachSpansMax)
 	f.When(c.MaxBatchWait < 0, "max_batch_wait %v must not be negative", c.MaxBatchWait)
 	f.When(c.PollWait <= 0, "poll wait %v must be positive", c.PollWait)
 	f.When(c.BusyWait <= 0, "busy wait %v must be positive", c.BusyWait)

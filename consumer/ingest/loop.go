@@ -153,8 +153,8 @@ func (l *Loop) start(now time.Time) time.Duration {
 			if b == nil {
 				continue
 			}
-			b.delivery = l.delivery(p, now)
-			b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.ingest(p.ctx, b) })
+			b.delivery = l.delivery(p, now, b.messages)
+			l.launch(p, b)
 		}
 		l.hold(p)
 	}
@@ -164,11 +164,23 @@ func (l *Loop) start(now time.Time) time.Duration {
 	return wait
 }
 
+// launch starts the task of a batch. (In the loop itself its closure would cost memory in every turn.)
+func (l *Loop) launch(p *partition, b *batch) {
+	b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.ingest(p.ctx, b) })
+}
+
 // delivery names the next batch of a partition. Numbers follow the wall clock, in microseconds, so
-// that they also grow from one run of the program to the next.
-func (l *Loop) delivery(p *partition, now time.Time) buffer.DeliveryID {
-	l.delivered = max(l.delivered+1, now.UnixMicro())
-	return buffer.DeliveryID{Partition: p.number, Number: l.delivered}
+// that they also grow from one run of the program to the next. The batch may take the numbers that
+// follow, one for each of its rounds.
+func (l *Loop) delivery(p *partition, now time.Time, messages []flusher.Message) buffer.DeliveryID {
+	bytes := buffer.Bytes(0)
+	for i := range messages {
+		bytes += buffer.Bytes(len(messages[i].Value))
+	}
+	rounds := buffer.RoundsMax(len(messages), bytes, l.config.AttachSpansMax, buffer.AttachBytesMax)
+	first := max(l.delivered+1, now.UnixMicro())
+	l.delivered = first + int64(rounds) - 1
+	return buffer.DeliveryID{Partition: p.number, Number: first}
 }
 
 // busy tells whether something will be done soon that the loop has to see.

@@ -159,16 +159,17 @@ func parentOf(trace, id int) int {
 // ends up attached exactly once, in a generation that a queue names; no offset is ahead of that.
 func TestPropertyNothingIsLostOrDoubledByCrashes(t *testing.T) {
 	property := prop.ForAll(
-		func(seed int64, messages, maxBatch int, crashes, moves []int) string {
+		func(seed int64, messages, maxBatch, attachMax int, crashes, moves []int) string {
 			var fault string
 			synctest.Test(t, func(t *testing.T) {
-				fault = crashAndRecover(t, seed, messages, maxBatch, crashes, moves)
+				fault = crashAndRecover(t, seed, messages, maxBatch, attachMax, crashes, moves)
 			})
 			return fault
 		},
 		gen.Int64().WithLabel("seed"),
 		gen.IntRange(1, 120).WithLabel("messages"),
 		gen.IntRange(1, 30).WithLabel("max batch"),
+		gen.IntRange(1, 12).WithLabel("spans of a trace attached at once"),
 		gen.SliceOf(gen.IntRange(1, 60)).WithLabel("crashes after so many moments"),
 		gen.SliceOfN(8, gen.IntRange(0, 11)).WithLabel("moves of partitions"),
 	)
@@ -178,10 +179,10 @@ func TestPropertyNothingIsLostOrDoubledByCrashes(t *testing.T) {
 const partitions = 3
 
 func crashAndRecover(
-	t *testing.T, seed int64, messages, maxBatch int, crashes, moves []int,
+	t *testing.T, seed int64, messages, maxBatch, attachMax int, crashes, moves []int,
 ) string {
 	r := newRig(t)
-	r.config.MaxBatch = maxBatch
+	r.config.MaxBatch, r.config.AttachSpansMax = maxBatch, attachMax
 	audit := &auditor{
 		Store: r.store, attached: map[buffer.Position]bool{}, enqueued: map[buffer.Position]bool{},
 	}

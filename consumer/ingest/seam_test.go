@@ -210,6 +210,74 @@ func TestDeliveryNumbersOnlyGrow(t *testing.T) {
 	}
 }
 
+// A trace of many spans goes into the store in rounds, each a delivery of its own, and one fails
+// alone: what was attached is not attached again.
+func TestAGiantTraceIsAttachedInRounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.config.MaxBatch, r.config.AttachSpansMax = 10, 3
+		a := r.watched()
+		failed := false
+		r.steps.before = func(call string) error {
+			if call == "attach" && len(a.ids) == 2 && !failed {
+				failed = true
+				return buffer.ErrUnavailable
+			}
+			return nil
+		}
+		for i := range 20 {
+			value := fmt.Sprintf("x %d root", i)
+			if i == 4 {
+				value = "y a a"
+			}
+			r.broker.append(0, time.Now(), value)
+		}
+		r.start(0)
+		settle(10 * time.Second)
+		r.end()
+		if want := []int{4, 3, 3, 3, 3, 3, 3, 1}; !slices.Equal(a.spans, want) {
+			t.Errorf("%v spans attached at a time, want %v: the second comes again", a.spans, want)
+		}
+		if !failed || r.broker.committedAt(0) != 20 {
+			t.Errorf("committed %d, want 20 after a failure (%v)", r.broker.committedAt(0), failed)
+		}
+		for i := range a.ids[1:] {
+			if again := i == 1; a.ids[i+1].Compare(a.ids[i]) != 1 && !again {
+				t.Errorf("delivery %v after %v, want numbers that grow", a.ids[i+1], a.ids[i])
+			}
+		}
+	})
+}
+
+// A partition that is lost between two rounds: what the first has stored is in the queue all the same,
+// for nobody may deliver it again.
+func TestARoundThatWasStoredIsEnqueued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.config.AttachSpansMax = 3
+		attaches := 0
+		r.steps.before = func(call string) error {
+			if call != "attach" {
+				return nil
+			}
+			if attaches++; attaches == 2 {
+				r.broker.change(flusher.Fetch{Lost: []int32{0}})
+				return buffer.ErrUnavailable
+			}
+			return nil
+		}
+		for i := range 5 {
+			r.broker.append(0, time.Now(), fmt.Sprintf("x %d root", i))
+		}
+		r.start(0)
+		settle(10 * time.Second)
+		r.end()
+		if got := held(t, r.store, 0); got != "x:0,1,2" || r.broker.committedAt(0) != 0 {
+			t.Errorf("the queue names %q, committed %d; want x:0,1,2 and 0", got, r.broker.committedAt(0))
+		}
+	})
+}
+
 // What is polled and not yet in a batch stays where it is when the gate closes.
 func TestGateHoldsBackWhatIsPending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -105,6 +105,8 @@ func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
 	}
 	e := &judge.Evidence{Scenario: r.cfg.Scenario, World: r.cfg.World.Name()}
 	e.Slacks, e.Unmeasured = r.cfg.World.Grants(r.cfg.Scenario)
+	input := Settings(r.cfg.Scenario).Ingest
+	e.BatchMax = input.MaxBatch * input.BatchGrowth
 	watching, endWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWatching()
 	observing, err := r.load(ctx, watching, e)
@@ -339,6 +341,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()
+	e.Lives = r.sink.ended()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
 	r.sink.record.fresh.tell(e)
 	e.Latency = r.sink.latency.quantiles()

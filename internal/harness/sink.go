@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/journal"
 	"sluice/internal/judge"
@@ -29,7 +30,8 @@ type Sink struct {
 	mu          sync.Mutex
 	start       time.Time // of the load
 	first, last time.Time // when the first record came out, and the last
-	fell        *fall     // nil as long as every end of a consumer was asked for
+	lives       []judge.Life
+	fell        *fall // nil as long as every end of a consumer was asked for
 	onFall      func()
 	onStage     func(worker int, stage string) bool
 	forced      time.Duration // how long a consumer had that did not stop when it was asked to
@@ -85,13 +87,11 @@ func (s *Sink) Output(at time.Time, r ledger.Record) {
 	s.came(at)
 	r.At = s.since(at)
 	out := s.Ledger.Output(r)
-	if len(out.Spans) > 0 {
+	if s.Journal != nil && len(out.Spans) > 0 {
 		slices.Sort(out.Spans)
 		s.Journal.Out(at, r.Partition, r.Offset, out.Root, out.Spans)
 	}
-	for _, due := range out.Due {
-		s.latency.out(due)
-	}
+	s.latency.out(out.Due...)
 	if out.Whole {
 		s.segment(at, out)
 	}
@@ -183,8 +183,19 @@ func (s *Sink) Consumer(at time.Time, consumer int, state reports.State, text st
 }
 
 // Ended notes that a life of a consumer is over, with its error, or nil if it drained in good order.
-// Asked is false if nobody had ended it or asked it to.
-func (s *Sink) Ended(at time.Time, consumer int, asked bool, err error) {
+// Asked is false if nobody had ended it or asked it to; done is what it has done with its input.
+func (s *Sink) Ended(at time.Time, consumer int, asked bool, done ingest.Counters, err error) {
+	life := judge.Life{T: s.since(at).Seconds(), Drained: err == nil}
+	for _, p := range done.Partitions {
+		life.Messages += int64(p.Messages)
+		life.Spans += int64(p.Spans)
+		life.Letters += int64(p.DeadLetters)
+		life.Duplicates += int64(p.Duplicates)
+		life.Batches += int64(p.Batches)
+	}
+	s.mu.Lock()
+	s.lives = append(s.lives, life)
+	s.mu.Unlock()
 	if err == nil {
 		s.record.consumer(at, consumer, reports.StateStopped, "drained")
 	} else {
@@ -201,6 +212,13 @@ func (s *Sink) Ended(at time.Time, consumer int, asked bool, err error) {
 	if then != nil {
 		then()
 	}
+}
+
+// ended returns the lives of consumers that are over.
+func (s *Sink) ended() []judge.Life {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.lives)
 }
 
 // whenFallen has a function called when a consumer ends that nobody asked to.

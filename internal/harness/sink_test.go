@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/judge"
 	"sluice/internal/ledger"
@@ -88,7 +89,7 @@ func TestSinkRecordsTheEndOfAConsumer(t *testing.T) {
 	} {
 		s, _ := newTestSink()
 		s.Supervised(1, 1, flusher.Event{Kind: flusher.EventHealthy, At: time.Now(), Worker: 2})
-		s.Ended(time.Now(), 1, true, c.err)
+		s.Ended(time.Now(), 1, true, ingest.Counters{}, c.err)
 		states := s.record.states
 		if got := states[who{1, reports.NoWorker}]; got != c.consumer {
 			t.Errorf("with error %v the consumer is %s", c.err, got)
@@ -103,11 +104,11 @@ func TestSinkTellsOfAConsumerThatFell(t *testing.T) {
 	s, _ := newTestSink()
 	told := 0
 	s.whenFallen(func() { told++ })
-	s.Ended(time.Now(), 0, true, errors.New("planted"))
+	s.Ended(time.Now(), 0, true, ingest.Counters{}, errors.New("planted"))
 	if _, fallen := s.fallen(); fallen || told != 0 {
 		t.Error("one that was ended has fallen")
 	}
-	s.Ended(time.Now(), 0, false, nil) // also in good order: nobody had asked for it
+	s.Ended(time.Now(), 0, false, ingest.Counters{}, nil) // also in good order: nobody had asked for it
 	if err, fallen := s.fallen(); !fallen || err != nil || told != 1 {
 		t.Errorf("fallen is %v, with %v; told %d times", fallen, err, told)
 	}
@@ -120,7 +121,7 @@ func TestSinkTellsOfAConsumerThatFell(t *testing.T) {
 		t.Error("it is not forgotten")
 	}
 	planted := errors.New("planted")
-	s.Ended(time.Now(), 0, false, planted)
+	s.Ended(time.Now(), 0, false, ingest.Counters{}, planted)
 	if err, fallen := s.fallen(); !fallen || !errors.Is(err, planted) || told != 3 {
 		t.Errorf("fallen is %v, with %v; told %d times", fallen, err, told)
 	}
@@ -146,7 +147,7 @@ func TestAConsumerThatEndsUnaskedEndsTheLoad(t *testing.T) {
 				injector: rig.injector}
 			r.observer = newObserver(r)
 			rig.send = func(context.Context) {
-				rig.sink.Ended(rig.Now(), firstConsumer, c.asked, errors.New("planted"))
+				rig.sink.Ended(rig.Now(), firstConsumer, c.asked, ingest.Counters{}, errors.New("planted"))
 			}
 			watching, endWatching := context.WithCancel(t.Context())
 			var e judge.Evidence

@@ -29,6 +29,10 @@ type Evidence struct {
 	Looks   []Look
 	Samples []reports.Sample
 	Balance ledger.Balance
+	// Lives are those of consumers that have ended.
+	Lives []Life
+	// BatchMax is the largest number of messages in a batch.
+	BatchMax int
 	// LostDue is when the first of the spans that are lost was due to be sent.
 	LostDue float64
 	// Freshness is how long after its deadline a segment was acknowledged, as workers say;

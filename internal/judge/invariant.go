@@ -29,7 +29,7 @@ func exitOf(verdict reports.Verdict, violation int) int {
 // invariants are all of them, in the order in which they are reported.
 func invariants() []invariant {
 	return []invariant{
-		conservation, duplicates, segmentIntegrity, freshness, shardCoverage, processLimit, restartBudget,
+		conservation, reading, duplicates, segmentIntegrity, freshness, shardCoverage, processLimit, restartBudget,
 		memoryBound, backpressure, drains,
 	}
 }

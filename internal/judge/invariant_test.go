@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +33,10 @@ func clean() *Evidence {
 		FreshnessSeen: reports.Quantiles{P50: 0.2, P90: 0.3, P99: 0.4, Max: 0.5, Count: 50},
 		Events: []reports.Event{{T: 4, Kind: reports.EventFaultBegin, Worker: 1,
 			Fault: "at 4s crash worker 1"}},
-		Samples: []reports.Sample{{T: 1, WorkerBytesMax: 50 << 20}},
+		Samples:  []reports.Sample{{T: 1, WorkerBytesMax: 50 << 20}},
+		BatchMax: 50,
+		Lives: []Life{{T: 5, Drained: true, Messages: 400, Spans: 400, Batches: 20},
+			{T: 12.5, Drained: true, Messages: 600, Spans: 600, Batches: 20}},
 	}
 	at := func(t float64, worker int, kinds ...flusher.EventKind) {
 		for _, kind := range kinds {
@@ -168,6 +172,7 @@ func faulty(fault string, from, to float64) func(e *Evidence) {
 func nothing(e *Evidence) {
 	e.Balance = ledger.Balance{}
 	e.Freshness, e.FreshnessSeen = reports.Quantiles{}, reports.Quantiles{}
+	e.Lives = nil
 }
 
 // paused makes the pause of shards 1 and 3, half a second, matter.
@@ -209,6 +214,14 @@ var plants = []plant{
 		"conservation", reports.Unknown, ExitUnknown},
 	{"a store that cannot be read", func(e *Evidence) { e.Left.Err = errors.New("planted") },
 		"conservation", reports.Unknown, ExitUnknown},
+	{"batches that are too large", func(e *Evidence) { e.Lives[1].Batches = 11 }, "reading",
+		reports.Violated, ExitSafety},
+	{"messages that nobody says they read", func(e *Evidence) { e.Lives[0].Messages-- }, "reading",
+		reports.Violated, ExitSafety},
+	{"messages that were read again", func(e *Evidence) { e.Lives[1].Messages++ }, "reading",
+		reports.Violated, ExitSafety},
+	{"spans that are said to be known", func(e *Evidence) { e.Lives[1].Duplicates = 1 }, "reading",
+		reports.Violated, ExitSafety},
 	{"nothing was sent", nothing, "conservation", reports.Unknown, ExitUnknown},
 	{"nothing was sent, says liveness", nothing, "liveness", reports.Unknown, ExitUnknown},
 	{"nothing came out, says duplicates", nothing, "duplicates", reports.Unknown, ExitUnknown},
@@ -498,6 +511,40 @@ func TestAFrozenConsumerPausesLate(t *testing.T) {
 		freeze(e, c.from, c.to)
 		if verdict, reason := backpressure.judge(e); verdict != c.want {
 			t.Errorf("frozen from %g to %g: %s: %s", c.from, c.to, verdict, reason)
+		}
+	}
+}
+
+// TestMessagesAreReadAgain for a reason: something that hits who reads, or what is not seen.
+func TestMessagesAreReadAgain(t *testing.T) {
+	for fault, want := range map[string]reports.Verdict{
+		"at 4s crash worker 1": reports.Violated, "at 4s rebalance for 1s": reports.Violated,
+		"at 4s stop consumer for 1s": reports.Violated, "at 4s jump clock by 1s": reports.Violated,
+		"slow source.commit by 1s": reports.Violated,
+		"at 4s crash consumer":     reports.Passed, "at 4s cut redis for 1s": reports.Passed,
+		"at 4s stop kafka for 1s": reports.Passed, "lose store.attach every 2": reports.Passed,
+	} {
+		e := clean()
+		e.Lives[1].Messages++
+		worker := reports.NoWorker
+		if strings.HasSuffix(fault, "worker 1") {
+			worker = 1
+		}
+		e.Events = []reports.Event{{T: 4, Kind: reports.EventFaultBegin, Worker: worker, Fault: fault}}
+		if verdict, reason := reading.judge(e); verdict != want {
+			t.Errorf("%s: %s: %s", fault, verdict, reason)
+		}
+		e.Slacks.Rereads = true
+		if verdict, reason := reading.judge(e); verdict != reports.Passed {
+			t.Errorf("%s, on the wall clock: %s: %s", fault, verdict, reason)
+		}
+		e.Lives[0].Messages -= 2
+		if verdict, reason := reading.judge(e); verdict != reports.Violated {
+			t.Errorf("%s, not all: %s: %s", fault, verdict, reason)
+		}
+		e.Lives[0].Drained = false
+		if verdict, reason := reading.judge(e); verdict != reports.Passed {
+			t.Errorf("%s, a consumer fell: %s: %s", fault, verdict, reason)
 		}
 	}
 }

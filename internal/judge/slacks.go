@@ -23,6 +23,9 @@ type Slacks struct {
 	Reading float64
 	// Behind is how late the generator may be before its load is not the one that was asked for.
 	Behind float64
+	// Rereads is true where a message may be read again for a reason that is not seen: a session that
+	// ran out, or a commit that came too late.
+	Rereads bool
 }
 
 // spell is since when something has held, by one look after the other.

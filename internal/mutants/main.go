@@ -11,6 +11,7 @@ package main
 import (
 	"context"
 	_ "embed" // the list
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -167,6 +168,13 @@ func (m mutant) tryVirtual(ctx context.Context, by string, flags ...string) (ver
 	}
 }
 
+// splitWords splits arguments at spaces; those that have some are quoted.
+func splitWords(arguments string) ([]string, error) {
+	split := csv.NewReader(strings.NewReader(arguments))
+	split.Comma = ' '
+	return split.Read()
+}
+
 // hangs is the code of a run that does not end.
 const hangs = judge.ExitLiveness
 
@@ -184,7 +192,10 @@ func simulate(ctx context.Context, arguments string, flags ...string) (code int,
 	}
 	ctx, cancel := context.WithTimeout(ctx, testMax)
 	defer cancel()
-	words := strings.Fields(arguments)
+	words, err := splitWords(arguments)
+	if err != nil {
+		return 0, "", err
+	}
 	if words[0] == "run" {
 		words = append(words, "--quiet", "--out", filepath.Join(folder, "run"))
 	}

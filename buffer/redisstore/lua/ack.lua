@@ -2,13 +2,16 @@
 --
 -- KEYS     traces, one per generation
 -- ARGV[1]  owner: shard (4) | epoch (8)
--- ARGV[k+1]  of KEYS[k]: segment (8) | generation (12) | ids of its spans (8 each)
+-- ARGV[2]  'whole' if all spans are named; for a generation of many spans, which is alone, 'part', and
+--          in the last call 'last'
+-- ARGV[k+2]  of KEYS[k]: segment (8) | generation (12) | ids of its spans (8 each)
 --
--- Returns for each key a byte: 0 gone, 1 done, 2 stale
+-- Returns for each key a byte: 0 gone, 1 done, 2 stale, 3 this part is done, 4 done but for what
+-- sweep.lua is to delete
 --
 -- allow-oom: it only makes room.
 
-local owner = ARGV[1]
+local owner, extent = ARGV[1], ARGV[2]
 
 -- forget takes the groups of these blobs away.
 local function forget(t, gone)
@@ -23,6 +26,43 @@ local function forget(t, gone)
   t.s = concat(kept)
 end
 
+-- forget_spans takes these spans out of the groups of a generation whose newest blob is of that call.
+local function forget_spans(t, flushed, newest)
+  local ids = {}
+  for i = 21, #flushed, 8 do ids[sub(flushed, i, i + 7)] = true end
+  local s, p = t.s, t.groups
+  local parts = { sub(s, 1, p - 1) }
+  while p <= #s do
+    local low, high = byte(s, p + 14, p + 15)
+    local next = p + 16 + 8 * (low + 256 * high)
+    local kept = {}
+    for i = p + 16, next - 1, 8 do
+      local id = sub(s, i, i + 7)
+      if not ids[id] or u32(s, p + 8) > newest then kept[#kept + 1] = id end
+    end
+    local n = #kept
+    if n > 0 then
+      parts[#parts + 1] = sub(s, p, p + 13) .. char(n % 256, floor(n / 256)) .. concat(kept)
+    end
+    p = next
+  end
+  t.s = concat(parts)
+end
+
+-- redirects returns the fields of spans that are redirects of the generation whose newest blob is of
+-- that call. A span of which only the redirect was deleted, by an owner that died between two parts,
+-- may have come again since, and is another generation's now.
+local function redirects(t, flushed, newest)
+  local ids = {}
+  for i = 21, #flushed, 8 do ids[#ids + 1] = sub(flushed, i, i + 7) end
+  if extent == 'whole' or #ids == 0 then return ids end
+  local mine = {}
+  for i, value in ipairs(call('HMGET', t.key, unpack(ids))) do
+    if value and u32(value, 9) <= newest then mine[#mine + 1] = ids[i] end
+  end
+  return mine
+end
+
 local function ack(t, flushed)
   if not t then return '\0' end
   local record = t.record
@@ -34,26 +74,43 @@ local function ack(t, flushed)
     call('UNLINK', t.key)
     return '\1'
   end
-  local fields, gone = {}, {}
-  for i = at + 38, at + length - 1, 6 do
-    local blob = sub(record, i, i + 5)
-    fields[#fields + 1], fields[#fields + 2], gone[blob] = 'b' .. blob, 'c' .. blob, true
+  local fields, newest = {}, u32(record, at + length - 6)
+  if t.spilled % 2 == 1 then fields = redirects(t, flushed, newest) end
+  if extent == 'part' then
+    if t.groups <= #t.s then
+      forget_spans(t, flushed, newest)
+      call('HSET', t.key, '0', t.s)
+    end
+    each_piece('HDEL', t.key, fields)
+    return '\3'
   end
-  if t.spilled % 2 == 1 then
-    for i = 21, #flushed, 8 do fields[#fields + 1] = sub(flushed, i, i + 7) end
+  local gone, lists = {}, {}
+  for i = at + 38, at + length - 1, 6 do
+    local entry = sub(record, i, i + 5)
+    if is_list(record, i + 5) then
+      lists[#lists + 1] = entry
+    else
+      fields[#fields + 1], fields[#fields + 2], gone[entry] = 'b' .. entry, 'c' .. entry, true
+    end
   end
   record = sub(record, 1, at - 1) .. sub(record, at + length)
   replace(t, #record > 1 and record or nil)
-  forget(t, gone)
+  if extent == 'whole' and #lists == 0 then
+    forget(t, gone)
+  else
+    forget_spans(t, flushed, newest)
+  end
   t.s = sub(t.s, 1, 4) .. p24(generations - 1) .. sub(t.s, 8)
   call('HSET', t.key, '0', t.s)
   each_piece('HDEL', t.key, fields)
-  return '\1'
+  if #lists == 0 then return '\1' end
+  call('HSET', t.key, 'g', (call('HGET', t.key, 'g') or '') .. concat(lists))
+  return '\4'
 end
 
 local answers = {}
 for k = 1, #KEYS do
-  local flushed = ARGV[k + 1]
+  local flushed = ARGV[k + 2]
   answers[k] = ack(open(KEYS[k], sub(flushed, 1, 8)), flushed)
 end
 return concat(answers)

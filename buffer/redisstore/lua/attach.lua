@@ -17,6 +17,7 @@
 -- Returns for each key: stored u32 | duplicates u32 | n u32 | n live | merged ...
 --   live    segment (8) | generation (12) | has root u8 | first (8)
 --   merged  segment (8) | generation (12)
+-- or an empty string: a way was shortened, and the step is to be made again
 --
 -- A script without flags is refused as a whole when Redis is out of memory, which is what we want:
 -- nothing is added, and only half a trace never is. All reads of a trace come before its first
@@ -38,7 +39,8 @@ end
 local function merge(t, from, into)
   into.count = into.count + from.count
   into.bytes = into.bytes + from.bytes
-  into.blobs = into.blobs .. from.blobs
+  into.entries = into.entries .. from.entries
+  pack(t, into)
   if less(from.first, into.first) then into.first = from.first end
   local s = from.segment
   into.segment.root = into.segment.root or s.root
@@ -73,7 +75,7 @@ local function store(t, u)
   if not g then
     g = {
       segment = s, id = sub(delivery, 1, 12), first = sub(delivery, 13),
-      count = 0, bytes = 0, blobs = '',
+      count = 0, bytes = 0, entries = '',
     }
     s.live = g
     t.generations = t.generations + 1
@@ -122,27 +124,38 @@ local function subtree(t, ids, at, details, frame)
   return ids + 8 * n, at + 15, details + 8 * n, frame + length
 end
 
-local function lists(g, blob)
-  local at = 1
+-- place returns where a span can be, once nothing changes any more: the holders on its way, then the
+-- segment at its end, as a list linked by next.
+local function place(t, id)
+  local way, holders, n, p = {}, {}, 0, nil
   while true do
-    local i = find(g.blobs, blob, at, true)
-    if not i then return false end
-    if i % 6 == 1 then return true end
-    at = i + 1
+    p = t.places[id]
+    if p then break end
+    local target, holder = leads(t, id)
+    n = n + 1
+    way[n], holders[n] = id, holder or false
+    if not target or target == id then
+      p = { segment = id }
+      break
+    end
+    id = target
   end
+  for i = n, 1, -1 do
+    if holders[i] then p = { segment = holders[i], next = p } end
+    t.places[way[i]] = p
+  end
+  return p
 end
 
 -- holder_of returns the live generation that holds a span, or nil if that is in flight.
 local function holder_of(t, id)
   local f = t.fresh[id]
   if f then return final(f.generation) end
-  local blob = sub(redirect(t, id), 9, 14)
-  local last, holders = walk(t, id)
-  holders = holders or {}
-  holders[#holders + 1] = last
-  for _, candidate in ipairs(holders) do
-    local s = segment(t, candidate)
-    if s and s.live and lists(s.live, blob) then return s.live end
+  local blob, p = sub(redirect(t, id), 9, 14), place(t, id)
+  while p do
+    local s = segment(t, p.segment)
+    if s and s.live and (t.generations == 1 or blobs_of(t, s.live)[blob]) then return s.live end
+    p = p.next
   end
 end
 
@@ -159,11 +172,26 @@ local function answer(t)
   return p32(t.stored) .. p32(#t.duplicates) .. p32(#live) .. concat(live) .. concat(t.merged)
 end
 
+-- shorten_ways shortens the first way that is too long, and tells whether there was one. Those of spans
+-- that are new have not begun.
+local function shorten_ways(t, ids, at, count)
+  for _ = 1, count do
+    if shorten(t, sub(t.meta, at, at + 7)) then return true end
+    for _ = 1, u24(t.meta, at + 8) do
+      if shorten(t, sub(t.meta, ids, ids + 7)) then return true end
+      ids = ids + 8
+    end
+    at = at + 15
+  end
+  return false
+end
+
 local function attach(t, first, rest)
   local meta = t.meta
   local n, count = u24(meta, 1), u24(meta, 13)
   local ids, at, frame = 16, 16 + 8 * n, 1
   local details = at + 15 * count
+  if t.redirects_spilled and shorten_ways(t, ids, at, count) then return '' end
   for _ = 1, count do ids, at, details, frame = subtree(t, ids, at, details, frame) end
   local text = answer(t)
   if t.stored > 0 then
@@ -177,7 +205,12 @@ local answers = {}
 for k = 1, #KEYS do
   local key, meta, first, rest = KEYS[k], ARGV[3 * k + 1], ARGV[3 * k + 2], ARGV[3 * k + 3]
   local s = call('HGET', key, '0')
-  answers[k] = quick(key, s, meta, first, rest, delivery, limit)
-    or attach(open(key, s, meta), first, rest)
+  local answer = quick(key, s, meta, first, rest, delivery, limit)
+  if not answer then
+    local fetched
+    answer, fetched = giant(key, s, meta, first, rest, delivery, limit)
+    answer = answer or attach(open(key, s, meta, fetched), first, rest)
+  end
+  answers[k] = answer
 end
 return answers

@@ -1,19 +1,45 @@
 -- What Attach knows of a trace while it works: read on demand, changed in memory, and written by
 -- attach_write.lua at the end.
 
-local function open(key, s, meta)
+-- fetch_records reads at once which of the spans of the call head segments.
+local function fetch_records(t)
+  local ids, fields = {}, {}
+  for i = 16, 8 + 8 * u24(t.meta, 1), 8 do
+    local id = sub(t.meta, i, i + 7)
+    ids[#ids + 1], fields[#fields + 1] = id, 's' .. id
+  end
+  for from = 1, #ids, PIECE do
+    local last = min(from + PIECE - 1, #ids)
+    for i, record in ipairs(call('HMGET', t.key, unpack(fields, from, last))) do
+      local id = ids[from + i - 1]
+      if not record then
+        t.segments[id] = false
+      elseif not t.records[id] then
+        t.records[id] = record
+        t.order[#t.order + 1] = id
+      end
+    end
+  end
+end
+
+-- open returns what is known of a trace: field '0', what the call brings, and spilled redirects that
+-- were read.
+local function open(key, s, meta, fetched)
   local t = {
     key = key, meta = meta, s = s or '', groups = 1, calls = 0, generations = 0,
     redirects_spilled = false, segments_spilled = false,
     segments = {}, order = {}, records = {}, -- records understood, or false; ids; records as read
-    fetched = {}, retargeted = {}, compressed = false, -- spilled redirects; new targets of spans
+    fetched = fetched or {}, retargeted = {}, compressed = false, -- spilled redirects; new targets of spans
     fresh = {}, added = {}, -- spans of this call: id -> subtree; subtrees that store something
     duplicates = {}, merged = {}, stored = 0, whole = true,
     set = {}, del = {}, -- fields to write, fields to delete
+    known = {}, places = {}, -- of stored spans: how far it is to the next stretch; where they are
+    call = 1, packed = 0, lists = {}, -- of this call: its number, how many lists it made, and those
   }
   if not s then return t end
   local spilled = byte(s, 8)
   t.calls, t.generations = u32(s, 1), u24(s, 5)
+  t.call = t.calls + 1
   t.redirects_spilled, t.segments_spilled = spilled % 2 == 1, spilled >= 2
   t.groups = HEAD + u24(s, 9)
   local p = HEAD
@@ -23,6 +49,7 @@ local function open(key, s, meta)
     t.order[#t.order + 1] = id
     p = p + 11 + length
   end
+  if t.segments_spilled then fetch_records(t) end
   return t
 end
 
@@ -67,7 +94,7 @@ local function segment(t, id)
     local last = 35 + 6 * u24(record, 33)
     s.live = {
       segment = s, id = sub(record, 2, 13), first = sub(record, 14, 21),
-      count = u32(record, 22), bytes = u56(record, 26), blobs = sub(record, 36, last),
+      count = u32(record, 22), bytes = u56(record, 26), entries = sub(record, 36, last),
     }
     s.tail = sub(record, last + 1)
   else
@@ -77,22 +104,66 @@ local function segment(t, id)
   return s
 end
 
+-- known notes how far it is from these spans to where their stretch of the way ends: n redirects from
+-- the first.
+local function known(t, way, last, n)
+  for i = 1, last do t.known[way[i]] = n - i + 1 end
+end
+
+-- shorten lets no way from an id be longer than it may. It returns true if a part of it was too long
+-- and leads to its end now; there may be others. All of it is as it was read: nothing was changed yet.
+local function shorten(t, id)
+  local way, n = {}, 0 -- since the last span that was cut off
+  while n <= WAY_MAX do
+    local rest = t.known[id]
+    if rest and n + rest <= WAY_MAX then
+      known(t, way, n, n + rest)
+      return false
+    end
+    local value = redirect(t, id)
+    local target = value and sub(value, 1, 8)
+    if not value or target == id then
+      known(t, way, n, n)
+      return false
+    end
+    n = n + 1
+    way[n] = id
+    if #value > 14 then
+      known(t, way, n, n)
+      n = 0
+    end
+    id = target
+  end
+  local set = {}
+  for i = 1, n do
+    set[2 * i - 1], set[2 * i] = way[i], id .. sub(t.fetched[way[i]], 9)
+  end
+  each_piece('HSET', t.key, set)
+  return true
+end
+
+-- leads returns where a span leads, and its holder if it was cut off; nil if there is no such span.
+local function leads(t, id)
+  local target, holder
+  local f = t.fresh[id]
+  if f then
+    target, holder = f.target, f.holder
+  else
+    local value = redirect(t, id)
+    if not value then return nil end
+    target = sub(value, 1, 8)
+    if #value > 14 then holder = sub(value, 15) end
+  end
+  return t.retargeted[id] or target, holder
+end
+
 -- walk follows redirects from an id to the segment where they end. Further results: the holders
 -- met on the way, or nil; the ids on the way.
 local function walk(t, id)
   local holders, way = nil, {}
   while true do
-    local target, holder
-    local f = t.fresh[id]
-    if f then
-      target, holder = f.target, f.holder
-    else
-      local value = redirect(t, id)
-      if not value then break end
-      target = sub(value, 1, 8)
-      if #value > 14 then holder = sub(value, 15) end
-    end
-    target = t.retargeted[id] or target
+    local target, holder = leads(t, id)
+    if not target then break end
     if holder then
       holders = holders or {}
       holders[#holders + 1] = holder

@@ -8,9 +8,10 @@ local function name_blobs(t, first, rest)
   for _, u in ipairs(t.added) do
     local g = final(u.generation)
     if not g.blob then
-      if index == 65536 then t.calls, index = t.calls + 1, 0 end
+      if index == 32768 then t.calls, index = t.calls + 1, 0 end
       g.blob = { name = p32(t.calls) .. char(index % 256, floor(index / 256)), parts = {} }
-      g.blobs = g.blobs .. g.blob.name
+      pack(t, g)
+      g.entries = g.entries .. g.blob.name
       blobs[#blobs + 1] = g.blob
       index = index + 1
     end
@@ -64,8 +65,31 @@ local function spill(t, groups)
   t.redirects_spilled = true
 end
 
+-- redirects writes the redirects of the new spans as fields, and the spilled ones that have another
+-- target by now.
+local function redirects(t)
+  local others = t.retargeted
+  for id, value in pairs(t.fetched) do
+    local target = others[id]
+    if value and target then put(t, id, target .. sub(value, 9)) end
+  end
+  for _, u in ipairs(t.added) do
+    local rest = u.blob .. (u.holder or '')
+    local value = u.target .. rest
+    for i = 1, #u.ids, 8 do
+      local id = sub(u.ids, i, i + 7)
+      local target = others[id]
+      put(t, id, target and target .. rest or value)
+    end
+  end
+end
+
 -- groups_part returns the groups of field '0', with those of the new spans.
 local function groups_part(t)
+  if t.redirects_spilled and t.groups > #t.s then
+    redirects(t)
+    return ''
+  end
   local parts, s, p = {}, t.s, t.groups
   while t.compressed and p <= #s do
     local low, high = byte(s, p + 14, p + 15)
@@ -96,7 +120,7 @@ local function record_of(s)
   local flags, g = s.root and 1 or 0, s.live
   if not g then return s.tail ~= '' and char(flags) .. s.tail or nil end
   return char(flags + 2) .. g.id .. g.first .. p32_56(g.count, g.bytes)
-    .. p24(#g.blobs / 6) .. g.blobs .. s.tail
+    .. p24(#g.entries / 6) .. g.entries .. s.tail
 end
 
 -- segments_part returns the segments of field '0'.

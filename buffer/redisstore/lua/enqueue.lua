@@ -1,7 +1,8 @@
 -- Enqueue: sets deadlines, drops merged generations, advances the clock.
 --
 -- KEYS     queue, leased, owner
--- ARGV     now, drift, n, n times (score, generation), merged generations ...
+-- ARGV     now, drift, n, n times (score, generation), merged generations ...; now is empty if more of
+--          the same batch follows
 --          or the wall-clock time of a tick alone
 --
 -- allow-oom: it follows an attach that found room, and spans that no queue names would wait for
@@ -16,6 +17,8 @@ end
 local last = 3 + 2 * tonumber(ARGV[3])
 each_piece(arguments(4, last), 'ZADD', queue)
 each_piece(arguments(last + 1), 'ZREM', queue)
-call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2])
-call('HINCRBY', owner, 'inputs', 1)
+if ARGV[1] ~= '' then
+  call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2])
+  call('HINCRBY', owner, 'inputs', 1)
+end
 return 1

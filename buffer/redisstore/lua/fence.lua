@@ -3,7 +3,8 @@
 -- KEYS     queue, leased, owner
 -- ARGV     the last epoch, or an empty string for any
 --
--- Returns epoch, now, drift, inputs, seen, as text.
+-- Returns epoch, now, drift, inputs, seen, as text, and 1 if some are still to be given back, which
+-- give_back.lua does.
 --
 -- allow-oom: without an owner nothing would be flushed, and room never made.
 
@@ -12,14 +13,7 @@ if ARGV[1] ~= '' then
   if refused then return refused end
 end
 local epoch = string.format('%.0f', (tonumber(call('HGET', owner, 'epoch') or '0')) + 1)
-local held = call('HGETALL', leased)
-local back = {}
-for i = 1, #held, 2 do
-  local score = tonumber(held[i + 1])
-  if score > -AT_ONCE / 2 then score = score - AT_ONCE end
-  back[i], back[i + 1] = string.format('%.0f', score), held[i]
-end
-each_piece(back, 'ZADD', queue)
-call('DEL', leased)
-call('HSET', owner, 'epoch', epoch)
-return { epoch, unpack(clock()) }
+call('HSET', owner, 'epoch', epoch, 'returning', '1')
+local answer = { epoch, unpack(clock()) }
+answer[6] = give_back() and 0 or 1
+return answer

@@ -67,7 +67,7 @@ local function quick(key, s, meta, first, rest, delivery, limit)
   local state, name
   if flags >= 2 then
     local bytes, blobs = u56(s, r + 25) + size, u24(s, r + 32)
-    if limit > 0 and bytes > limit then return nil end
+    if limit > 0 and bytes > limit or blobs >= ENTRIES_MAX then return nil end
     name = sub(s, r + 1, r + 20) -- generation, first
     state = head(calls, generations, 0, length + 6)
       .. sub(s, HEAD, from + 7) .. p24(next - r + 6) .. char(flags) .. name

@@ -2,7 +2,8 @@
 --
 --   queue   sorted set: generation -> score
 --   leased  hash: generation -> score
---   owner   hash: epoch, and the clock: now and drift in ms, inputs, seen
+--   owner   hash: epoch, and the clock: now and drift in ms, inputs, seen; returning, if a fence has
+--           not given everything back yet
 --
 -- A score is the deadline in ms. After a fence it is the deadline minus AT_ONCE: before all others,
 -- and due whatever the clock says. A generation's name is the client's bytes.
@@ -12,6 +13,8 @@ local queue, leased, owner = KEYS[1], KEYS[2], KEYS[3]
 local AT_ONCE = 4503599627370496
 -- Redis' Lua cannot unpack more than some 8,000 values.
 local PIECE = 4000
+-- How many entries one call moves at most: Redis does nothing else meanwhile, for 5 to 10 us each.
+local SLICE = 500
 
 local function each_piece(list, ...)
   local before = { ... }
@@ -42,4 +45,24 @@ local function arguments(first, last)
   local list = {}
   for i = first, last or #ARGV do list[#list + 1] = ARGV[i] end
   return list
+end
+
+-- give_back returns a slice of what earlier owners had leased to the queue, due at once, and tells
+-- whether that was all. A fence counts as done once the epoch is set: its owner leases nothing
+-- before all is given back, whoever does it.
+local function give_back()
+  if not call('HGET', owner, 'returning') then return true end
+  local held = call('HRANDFIELD', leased, SLICE, 'WITHVALUES')
+  local back, names = {}, {}
+  for i = 1, #held, 2 do
+    local score = tonumber(held[i + 1])
+    if score > -AT_ONCE / 2 then score = score - AT_ONCE end
+    names[#names + 1] = held[i]
+    back[i], back[i + 1] = string.format('%.0f', score), held[i]
+  end
+  each_piece(back, 'ZADD', queue)
+  each_piece(names, 'HDEL', leased)
+  if call('HLEN', leased) > 0 then return false end
+  call('HDEL', owner, 'returning')
+  return true
 end

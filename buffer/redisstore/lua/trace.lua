@@ -11,15 +11,19 @@
 --   spilled      1: redirects, 2: segments have outgrown this field, see below
 --   segment      id (8) | length u24 | record
 --   record       flags u8 (1: has root, 2: has a live generation) | live | in flight ...
---   live         generation (12) | first (8) | count u32 | bytes u56 | n u24 | n blobs
---   in flight    generation (12) | shard (4) | epoch (8) | count u32 | bytes u56 | n u24 | n blobs
---   blob         call u32 | index u16, the index within its call
+--   live         generation (12) | first (8) | count u32 | bytes u56 | n u24 | n entries
+--   in flight    generation (12) | shard (4) | epoch (8) | count u32 | bytes u56 | n u24 | n entries
+--   entry        a blob, or a list of entries that is in a field of its own; the last is the newest blob
+--   blob         call u32 | index u16, the index within its call, below 32768
+--   list         call u32 | index u16: 32768 + 4096 * (level - 1) + a number within its call; a list
+--                of level 1 has blobs, one of level 2 lists of level 1, and so on
 --   group        target segment (8) | blob (6) | n u16 | n span ids: the redirects of these spans
 --
 -- A field named by the 8 bytes of a span id is a redirect that is in no group, target (8) | blob
 -- (6): in a trace of many spans, or of a span that was cut off; the latter has its holder (8) at
 -- the end. A field 's' + id is a segment record of a trace of many segments. A field 'b' + blob is
--- a blob, or its first part; then 'c' + blob is the rest.
+-- a blob, or its first part; then 'c' + blob is the rest. A field 'l' + list has its entries. Field 'g'
+-- has entries that sweep.lua is to delete, with all that they lead to.
 --
 -- Numbers are little endian. Generation, shard, epoch and first are the client's bytes, compared
 -- but not understood here; epoch and first are big endian, so that they compare bytewise.
@@ -33,6 +37,10 @@ local floor, min, concat, call = math.floor, math.min, table.concat, redis.call
 -- Bytes of groups and of segment records in field '0': beyond, searching and rewriting them costs
 -- more than fields of their own.
 local GROUPS_MAX, SEGMENTS_MAX = 2048, 4096
+-- Entries of a generation in its record: beyond, some go into a list.
+local ENTRIES_MAX = 64
+-- Redirects that may follow one another, see buffer.WayMax. What is left in groups is shorter.
+local WAY_MAX = 100
 -- Redis' Lua cannot unpack more than some 8,000 values.
 local PIECE = 4000
 -- Where the segments begin in field '0'.
@@ -105,6 +113,9 @@ local function group_of(s, groups, id)
     i = find(s, id, i + 1, true)
   end
 end
+
+-- is_list tells whether the entry that ends at i is a list.
+local function is_list(s, i) return byte(s, i) >= 128 end
 
 -- record_at returns where the segment stands in field '0' and where the next one does, or nil.
 local function record_at(s, groups, id)

@@ -140,7 +140,7 @@ func (f *fleet) follow(c *consumer, i *consumerprocess.Process, over chan<- stru
 	f.mu.Lock()
 	asked := c.asked
 	f.mu.Unlock()
-	f.sink.Ended(time.Now(), c.index, asked, i.Err())
+	f.sink.Ended(time.Now(), c.index, asked, i.Look().Counters, i.Err())
 }
 
 // get returns a consumer that runs, or harness.ErrBusy.

@@ -1,0 +1,83 @@
+package judge
+
+import (
+	"slices"
+
+	"sluice/internal/options"
+	"sluice/internal/portfault"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// Life is what a consumer said of what it had read, when it ended.
+type Life struct {
+	T float64
+	// Drained is true if it ended in good order.
+	Drained bool
+	// Messages were read and stored, in Batches; of them Spans were spans, Letters dead letters.
+	// Duplicates counts the spans that were known.
+	Messages, Spans, Letters, Duplicates, Batches int64
+}
+
+// reading: what consumers say they have read is what was sent, and no batch is larger than it may be.
+// As long as nothing happens to a consumer, to Redis or Kafka, each message is read once, also when
+// partitions change hands and consumers are stopped, and no more is called known than came twice.
+var reading = invariant{"reading", ExitSafety, judgeReading}
+
+func judgeReading(e *Evidence) (reports.Verdict, string) {
+	var sum Life
+	for _, l := range e.Lives {
+		if most := l.Batches * int64(e.BatchMax); l.Spans > most {
+			return violated("the consumer that ended at %.1fs says that %d spans were in %d batches, of which "+
+				"each may have %d", l.T, l.Spans, l.Batches, e.BatchMax)
+		}
+		sum.Messages += l.Messages
+		sum.Spans += l.Spans
+		sum.Letters += l.Letters
+		sum.Duplicates += l.Duplicates
+	}
+	b := &e.Balance
+	switch {
+	case len(e.Lives) == 0 || slices.ContainsFunc(e.Lives, func(l Life) bool { return !l.Drained }):
+		return passed("a consumer did not end in good order, and takes what it knew along")
+	case !e.Drained || !e.whole():
+		return passed("not all was read")
+	case sum.Messages < int64(b.Messages):
+		return violated("consumers say that they have read %d messages of %d", sum.Messages, b.Messages)
+	}
+	again := sum.Messages - int64(b.Messages)
+	words := options.FormatCount(int(again), "message") + " read again"
+	for _, f := range reports.FaultsOf(e.Events) {
+		if rereads(f) {
+			return passed("%s, for which there can be a reason: %s", words, f.Fault)
+		}
+	}
+	switch {
+	case e.Slacks.Rereads:
+		return passed("%s; this world has reasons that are not seen", words)
+	case again > 0:
+		return violated("%s, though nothing happened to a consumer, to Redis or Kafka", words)
+	case sum.Duplicates > sum.Spans-b.Sent:
+		return violated("consumers say that %d of the %d spans they read were known, but %d are distinct",
+			sum.Duplicates, sum.Spans, b.Sent)
+	}
+	return passed("%d messages, each of them once; %d of the spans were known", b.Messages, sum.Duplicates)
+}
+
+// rereads tells whether a fault is a reason to read messages again: all are but those of workers,
+// clocks and the group, a consumer that is stopped in good order, and a port
+// that is slow.
+func rereads(f reports.FaultSummary) bool {
+	var fault scenarios.Fault
+	if fault.UnmarshalText([]byte(f.Fault)) != nil {
+		at, err := portfault.Parse(f.Fault)
+		return err != nil || slices.ContainsFunc(at, func(p portfault.Fault) bool { return p.Kind != portfault.Slow })
+	}
+	switch fault.Verb {
+	case scenarios.VerbRebalance, scenarios.VerbJump:
+		return false
+	case scenarios.VerbStop:
+		return fault.Target.Kind != scenarios.TargetConsumer
+	}
+	return f.Worker == reports.NoWorker
+}
