@@ -102,8 +102,9 @@ type QueueUpdate struct {
 	// Tick is true for an update that says only that the input is in touch with its source at
 	// Wall. It advances ShardClock.Seen and nothing else.
 	Tick bool
-	// Clock is the batch's clock, and Wall the wall-clock time at which the batch was read; their
-	// difference is the shard's drift from now on.
+	// Clock is the batch's clock, and Wall the wall-clock time at which the shard's now is that: before
+	// the present by no more than what was read has moved on since. Their difference is the shard's
+	// drift from now on.
 	Clock, Wall Instant
 	// Next is the offset behind the batch; 0 if there is none. It decides nothing, and a store may drop
 	// it: it is for operators, who want to know where the input stood.
@@ -126,7 +127,7 @@ type ShardClock struct {
 	// Now is the latest that the shard's clock is known to have shown: the clock of the last
 	// batch, or the now of the last Lease if that was later.
 	Now Instant
-	// Drift is the clock of the last batch minus the wall-clock time at which it was read.
+	// Drift is the clock of the last batch minus the wall-clock time that came with it.
 	Drift time.Duration
 	// Inputs counts the batches. It tells an owner whether Drift is news to it.
 	Inputs uint64

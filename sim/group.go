@@ -182,7 +182,7 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 		if left <= 0 || len(fetch.Batches)+len(fetch.Assigned)+len(fetch.Revoked)+len(fetch.Lost) > 0 {
 			if len(fetch.Batches) > 0 {
 				m.burn(m.costs.Request)
-				_ = m.k.Sleep(ctx, m.travel(fetch.Batches))
+				m.travel(ctx, fetch.Batches)
 			}
 			return fetch, nil
 		}
@@ -190,15 +190,15 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 	}
 }
 
-// travel is how long an answer with messages takes.
-func (m *member) travel(batches []flusher.Batch) time.Duration {
+// travel returns when an answer with messages has come.
+func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
 	bytes := 0
 	for _, b := range batches {
 		for i := range b.Messages {
 			bytes += len(b.Messages[i].Key) + len(b.Messages[i].Value)
 		}
 	}
-	return m.costs.Fetch + 2*m.hop + m.slow[requests] + m.slow[answers] + m.conn.pass(answers, bytes)
+	m.conn.cross(ctx, answers, bytes, m.costs.Fetch+2*m.hop+m.slow[requests]+m.slow[answers])
 }
 
 // fetch takes what has come of the partitions that are not paused.

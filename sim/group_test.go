@@ -70,3 +70,25 @@ func TestALostMemberJoinsAgain(t *testing.T) {
 	r.poll("lost", 0, flusher.Fetch{Lost: []int32{0}})
 	r.poll("assigned again", 1, assigned)
 }
+
+// What a poll is to return waits for its turn on a throttled connection no longer than the throttle lasts.
+func TestAPollGoesOnWhenNothingThrottlesIt(t *testing.T) {
+	r := newRig(t)
+	undo, _ := r.breakDown(scenarios.Fault{Verb: scenarios.VerbThrottle, To: 1,
+		Direction: scenarios.Answers})
+	for range 10 { // which take 10 s at 1 byte/s
+		r.send()
+	}
+	r.k.After(time.Second, func() { _ = undo() })
+	begin := r.k.Now()
+	r.poll("throttled for a second", 10, assigned)
+	if took := r.k.Now().Sub(begin); took < time.Second || took > 2*time.Second {
+		t.Errorf("the poll took %v", took)
+	}
+	r.send()
+	begin = r.k.Now()
+	r.poll("and then", 1, flusher.Fetch{})
+	if took := r.k.Now().Sub(begin); took > time.Second {
+		t.Errorf("the next poll took %v", took)
+	}
+}

@@ -46,7 +46,8 @@ type link struct {
 	under            []*request       // on the way or waiting, in order
 	waits            []*request       // at a server that is frozen
 	thawed, admitted *kernel.Cond
-	jitter           *rand.Rand // what messages are longer on the way than a hop; nil: they are not
+	unthrottled      *kernel.Cond // of some direction
+	jitter           *rand.Rand   // what messages are longer on the way than a hop; nil: they are not
 }
 
 // station is what serves at the end of a link: a server of one thread, or any core of a host.
@@ -62,7 +63,8 @@ const (
 
 func newLink(k *kernel.Kernel, name string, hop time.Duration, at station) *link {
 	return &link{k: k, name: name, hop: hop, station: at,
-		thawed: k.NewCond(name + " is frozen"), admitted: k.NewCond(name + " is down")}
+		thawed: k.NewCond(name + " is frozen"), admitted: k.NewCond(name + " is down"),
+		unthrottled: k.NewCond(name + " is throttled")}
 }
 
 // up tells whether the server answers.
@@ -111,6 +113,22 @@ func (c *conn) throttled(direction, bytes int) time.Duration {
 	took := time.Duration(float64(bytes) / float64(slices.Min(c.rates[direction])) * float64(time.Second))
 	c.free[direction] = c.free[direction].Add(took)
 	return c.free[direction].Sub(now)
+}
+
+// cross returns when some bytes have passed in a direction, and so much more time. What waits for its
+// turn on a throttled connection goes on when nothing throttles it any more.
+func (c *conn) cross(ctx context.Context, direction, bytes int, more time.Duration) {
+	turn := c.pass(direction, bytes)
+	until := c.k.Now().Add(turn)
+	for len(c.rates[direction]) > 0 && turn > 0 {
+		if c.unthrottled.WaitFor(ctx, turn) != nil && ctx.Err() != nil {
+			return
+		}
+		if turn = until.Sub(c.k.Now()); len(c.rates[direction]) == 0 {
+			turn, c.free[direction] = 0, c.k.Now()
+		}
+	}
+	_ = c.k.Sleep(ctx, max(turn, 0)+more)
 }
 
 // ask sends a request of some bytes, whose serve has its effect at the server after cost of its time;
@@ -274,6 +292,7 @@ func (l *link) letThrough(sides []int) {
 			}
 		}
 	}
+	l.unthrottled.Broadcast()
 }
 
 // halves are the directions that a fault hits.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"sluice/buffer"
 	"sluice/flusher"
@@ -18,6 +19,8 @@ type batch struct {
 	messages []flusher.Message
 	delivery buffer.DeliveryID
 	wall     buffer.Instant  // when it was read
+	begun    time.Time       // when it was cut, and on its way into the store from then on
+	ahead    time.Duration   // how far the shard's clock is ahead of its own once it is stored
 	run      context.Context // of the loop, which outlives the partition's; see keep
 	before   *batch          // of the same tenure; nil if it is the first, or done
 	earlier  *batch          // the last of an earlier tenure; nil for all but the first
@@ -145,7 +148,7 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 		if err != nil {
 			// It is given up for good: once more is all that can be done for what is there.
 			if len(attached) > 0 {
-				_ = l.ports.Store.Enqueue(b.run, buffer.Shard(b.number), l.update(b, attached))
+				_ = l.enqueue(b, l.update(b, attached))
 			}
 			return err
 		}
@@ -153,9 +156,14 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 	}
 	update := l.update(b, attached)
 	b.tally.Batches = 1
-	return l.store(ctx, b.number, "enqueue", func() error {
-		return l.ports.Store.Enqueue(b.run, buffer.Shard(b.number), update)
-	})
+	return l.store(ctx, b.number, "enqueue", func() error { return l.enqueue(b, update) })
+}
+
+// enqueue enqueues a batch as of now: what came while it was on its way is not stored yet, so no time
+// has passed for that.
+func (l *Loop) enqueue(b *batch, update buffer.QueueUpdate) error {
+	update.Wall = buffer.InstantOf(l.ports.Clock.Now()).Add(-b.ahead)
+	return l.ports.Store.Enqueue(b.run, buffer.Shard(b.number), update)
 }
 
 // attach attaches one round of the batch's traces.
@@ -204,7 +212,6 @@ func (l *Loop) update(b *batch, attached []buffer.Attached) buffer.QueueUpdate {
 	}
 	update := buffer.QueueUpdate{
 		Clock:  b.clock,
-		Wall:   b.wall,
 		Next:   b.messages[len(b.messages)-1].Position.Offset + 1,
 		Due:    make([]buffer.Due, 0, live),
 		Merged: make([]buffer.Generation, 0, merged),

@@ -149,12 +149,17 @@ func (p *partition) cut(now time.Time, maxBatch int) *batch {
 		number:   p.number,
 		messages: p.pending[:n:n],
 		wall:     wall,
+		begun:    now,
 		clock:    p.course.advance(p.pending[:n], agreed, wall, p.abreast),
 		agreed:   agreed,
 		run:      p.run,
 		before:   p.last,
 		earlier:  p.earlier,
 		last:     n == len(p.pending),
+	}
+	if b.ahead = now.Sub(p.since); (!b.last || p.paused) && agreed != noClocks {
+		// Others wait behind it, polled or not, it may be since long: no time has passed for them.
+		b.ahead = min(b.ahead, agreed.to.Sub(agreed.from))
 	}
 	p.earlier = nil
 	p.pending, p.usual = p.pending[n:], n
@@ -166,6 +171,12 @@ func (p *partition) cut(now time.Time, maxBatch int) *batch {
 	p.last = b
 	p.inWork = append(p.inWork, b)
 	return b
+}
+
+// slow tells whether the oldest batch is on its way into the store for longer than usual, so that what
+// came since may be waiting.
+func (p *partition) slow(now time.Time, usual time.Duration) bool {
+	return len(p.inWork) > 0 && now.Sub(p.inWork[0].begun) > usual
 }
 
 // finished takes the oldest batch in work if it is done.

@@ -39,6 +39,10 @@ func (p *partition) current(now time.Time, readable bool) bool {
 	return p.caughtUp || now.Sub(p.readable) >= settleWait
 }
 
+// slowTicks is after how many ticks a batch that is not stored yet is slow. One more than one, or a
+// shard might miss its turn between two slow batches.
+const slowTicks = 2
+
 // idle tells whether nothing came for so long that what is buffered would be due by a clock that
 // went on from the last batch. If that clock is behind the wall clock all the same (the last that
 // came was old, or skewed at the start of a tenure), nothing is to be read any more that it has to
@@ -64,7 +68,7 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 		trouble := l.troubles.Of(input(p.number))
 		readable := t.inTouch && p.reason == "" && trouble == nil
 		p.abreast = p.current(now, readable)
-		if p.abreast || full || errors.Is(trouble, buffer.ErrFull) {
+		if p.abreast && !p.slow(now, slowTicks*l.config.TickEvery) || full || errors.Is(trouble, buffer.ErrFull) {
 			shards = append(shards, buffer.Shard(p.number))
 		}
 		if p.idle(now, l.config.longest()) && p.course.behind() {

@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -145,4 +147,86 @@ func TestABatchThatWaitsForTheStoreHoldsItsClock(t *testing.T) {
 			r.end()
 		})
 	}
+}
+
+// updates are the batches that a store was told of, with the wall-clock time of each.
+type updates struct {
+	buffer.Store
+	mu   sync.Mutex
+	list []buffer.QueueUpdate
+	at   []buffer.Instant
+}
+
+func (u *updates) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate) error {
+	if !update.Tick {
+		u.mu.Lock()
+		u.list, u.at = append(u.list, update), append(u.at, buffer.InstantOf(time.Now()))
+		u.mu.Unlock()
+	}
+	return u.Store.Enqueue(ctx, shard, update)
+}
+
+// TestAClockIsNotAheadOfWhatIsNotStored: while a batch is on its way into a slow store more comes, and
+// what is not polled yet, or not in a batch, must not find its segment flushed.
+func TestAClockIsNotAheadOfWhatIsNotStored(t *testing.T) {
+	for _, maxBatch := range []int{1000, 2} { // with 2 the partition is full, and paused at the source
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.config.MaxBatch, r.config.BatchGrowth = maxBatch, 2
+			r.broker.inTouch.Store(true)
+			var stuck sync.Once
+			r.steps.before = func(call string) error {
+				if call == "attach" {
+					stuck.Do(func() { time.Sleep(5 * time.Second) })
+				}
+				return nil
+			}
+			told := &updates{Store: r.steps}
+			r.ports.Store = told
+			r.start(0)
+			settle(2 * time.Second)
+			for range 30 { // for 6 s
+				r.broker.append(0, time.Now(), "x a a")
+				settle(200 * time.Millisecond)
+			}
+			settle(2 * time.Second)
+			for i, update := range told.list[:len(told.list)-1] {
+				// Clocks are cut to whole seconds.
+				now, next := told.at[i].Add(update.Clock.Sub(update.Wall)), told.list[i+1].Clock.Add(time.Second)
+				if now > next {
+					t.Errorf("at most %d: batch %d sets the clock to %d, the next one is of %d at the latest",
+						maxBatch, i, now, next)
+				}
+			}
+			r.end()
+		})
+	}
+}
+
+// TestASlowBatchHoldsItsClock: what came while it is on its way may be waiting, though nothing fails.
+func TestASlowBatchHoldsItsClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.steps.before = func(call string) error {
+			if call == "attach" {
+				time.Sleep(10 * time.Second)
+			}
+			return nil
+		}
+		r.start(0)
+		settle(2 * time.Second)
+		r.broker.append(0, time.Now(), "x a a")
+		settle(9 * time.Second)
+		r.broker.append(0, time.Now(), "y a a")
+		if ago := buffer.InstantOf(time.Now()).Sub(r.seen(0)); ago < 7*time.Second {
+			t.Errorf("the input was last seen %v ago", ago)
+		}
+		settle(3 * time.Second) // the next batch is as slow, but has not been for long
+		if ago := buffer.InstantOf(time.Now()).Sub(r.seen(0)); ago > 4*r.config.TickEvery {
+			t.Errorf("after a batch the input was last seen %v ago", ago)
+		}
+		settle(10 * time.Second)
+		r.end()
+	})
 }

@@ -51,7 +51,7 @@ var options = []option{
 	{"workload.bad", 0.2, words("0.01", "0.1")},
 	{"workload.producers", 0, number(1, 4)},
 	{"workload.key_skew", 0.3, words("0.5", "1.5")},
-	{"expectations.drain_max", 0, words("60s")},
+	{"expectations.drain_max", 0, words("5m")}, // every second record refused: 40 spans/s from a worker
 }
 
 func words(list ...string) func(*rand.Rand) string {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leanovate/gopter"
 	"github.com/leanovate/gopter/prop"
@@ -14,6 +15,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/portfault"
+	"sluice/internal/process"
 	"sluice/internal/proptest"
 	"sluice/internal/shrink"
 	"sluice/internal/swarm"
@@ -91,18 +93,82 @@ func holds(ctx context.Context, c shrink.Case) (bool, error) {
 	if !failed {
 		return true, nil
 	}
+	// Kept as it is first: whoever is tired of waiting has it, too.
+	file := filepath.Join(regressions, swarm.Name+fmt.Sprintf("-%d.yaml", c.Scenario.Seed))
+	if err := keep(file, c, why); err != nil {
+		return false, err
+	}
 	if why.Verdict == reports.Violated {
-		if small, found := shrink.Shrink(ctx, c, shrink.Config{Run: run, Violated: why.Name, RunsMax: 600}); found {
+		if small, found := smaller(ctx, c, why.Name); found {
 			c = small.Case
 			why, _ = broken(small.Outcome)
 		}
-	}
-	file := filepath.Join(regressions, swarm.Name+fmt.Sprintf("-%d.yaml", c.Scenario.Seed))
-	if err := os.WriteFile(file, []byte(portsLine+c.Ports.String()+"\n"+c.Scenario.Brief()), 0o644); err != nil {
-		return false, err
+		if err := keep(file, c, why); err != nil {
+			return false, err
+		}
 	}
 	return false, fmt.Errorf("%s is %s: %s\n%s, which is also kept in %s", why.Name, why.Verdict, why.Detail,
-		c.Scenario.Brief(), file)
+		text(c, why), file)
+}
+
+// smaller shrinks a case. It ends after so many runs, or when they took so much processor time: what was
+// found until then is kept.
+func smaller(ctx context.Context, c shrink.Case, violated string) (shrink.Result, bool) {
+	const (
+		runsMax = 300
+		cpuMax  = 25 * time.Second
+	)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	begin := process.Own().CPU
+	return shrink.Shrink(ctx, c, shrink.Config{Violated: violated, RunsMax: runsMax,
+		Run: func(ctx context.Context, c shrink.Case, defect bool) (*judge.Outcome, error) {
+			if process.Own().CPU-begin > cpuMax {
+				cancel()
+			}
+			return run(ctx, c, defect)
+		}})
+}
+
+// keep writes a case that failed.
+func keep(file string, c shrink.Case, why reports.Judgement) error {
+	return os.WriteFile(file, []byte(text(c, why)), 0o644)
+}
+
+// text is a case as a file has it: all that read needs, and what was wrong.
+func text(c shrink.Case, why reports.Judgement) string {
+	ports := ""
+	if len(c.Ports) > 0 {
+		ports = portsLine + c.Ports.String() + "\n"
+	}
+	return fmt.Sprintf("%s# %s is %s: %s\n%s", ports, why.Name, why.Verdict,
+		strings.ReplaceAll(why.Detail, "\n", "\n# "), c.Scenario.Brief())
+}
+
+// TestACaseIsKeptWhole: what is written of a case that failed is that case.
+func TestACaseIsKeptWhole(t *testing.T) {
+	withPorts := 0
+	for seed := range uint64(50) {
+		c, err := swarm.Draw(seed, swarm.SizeMax, sim.World{}.Can)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Ports) > 0 {
+			withPorts++
+		}
+		file := filepath.Join(t.TempDir(), "case.yaml")
+		why := reports.Judgement{Name: "duplicates", Verdict: reports.Violated, Detail: "a: b\nc: d"}
+		if err := keep(file, c, why); err != nil {
+			t.Fatal(err)
+		}
+		got := read(t, file)
+		if got.Scenario.String() != c.Scenario.String() || got.Ports.String() != c.Ports.String() {
+			t.Errorf("seed %d: kept %s\n%s\nof %s\n%s", seed, got.Ports, got.Scenario, c.Ports, c.Scenario)
+		}
+	}
+	if withPorts == 0 || withPorts == 50 {
+		t.Errorf("%d of 50 cases have faults at ports", withPorts)
+	}
 }
 
 // portsLine begins a file: what follows on its line is given with --port-fault.
