@@ -1,6 +1,6 @@
 # What each target does is in the script of its name; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help tools lint test library seeds property mutants fuzz bench build services services-down clean
+.PHONY: help tools lint test engines library seeds property mutants fuzz bench build services services-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -16,8 +16,12 @@ test: lint ## everything: lint, all tests with the race detector, every scenario
 	go run ./cmd/simulate run all --seeds 1..2
 	@scripts/library.sh --world fakes
 	@JOBS=3 scripts/library.sh --world real --servers start
+	@scripts/engines.sh --others
 	go run ./cmd/simulate run redis-down --quiet --world real --servers start-cluster \
 	  --set 'faults=[at 4s stop redis node 2 for 3s]' --out runs/cluster-node-down
+
+engines: tools ## each Redis, Valkey and Kafka of scripts/engines.txt: tests and two scenarios
+	@scripts/engines.sh
 
 library: tools ## every scenario of the library, in virtual time, on fakes and on real servers
 	go run ./cmd/simulate run all --seeds 1..2

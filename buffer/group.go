@@ -38,7 +38,7 @@ func (g *grouper) all() (traces []TraceBatch) {
 		order[ends[at]] = int32(i)
 		ends[at]++
 	}
-	g.room = make([]Span, len(spans))
+	g.room, g.subtrees = make([]Span, len(spans)), make([]Subtree, 0, 2*len(ends))
 	traces = make([]TraceBatch, len(ends))
 	begin = 0
 	for at, end := range ends {
@@ -50,8 +50,9 @@ func (g *grouper) all() (traces []TraceBatch) {
 
 // grouper groups the spans of one trace after another.
 type grouper struct {
-	spans      []Span // the batch
-	room       []Span // for what is grouped
+	spans      []Span    // the batch
+	room       []Span    // for what is grouped
+	subtrees   []Subtree // of all traces so far
 	duplicates int
 
 	// Of a trace: the spans that are kept, their ids, and the ids below which they are filed.
@@ -122,12 +123,16 @@ func (g *grouper) group(members []int32) TraceBatch {
 	}
 	// Subtrees come in the order of their first span, so no sorting is needed.
 	batch := TraceBatch{TraceKey: g.spans[members[0]].TraceKey}
+	begin := len(g.subtrees)
+	batch.Subtrees = g.subtrees[begin:]
 	g.places, g.sizes = g.places[:0], g.sizes[:0]
 	for n := range g.kept {
 		at := g.subtree(&batch, g.top(g.ids[n]))
 		g.places = append(g.places, at)
 		g.sizes[at]++
 	}
+	g.subtrees = append(g.subtrees, batch.Subtrees...)
+	batch.Subtrees = g.subtrees[begin:len(g.subtrees):len(g.subtrees)]
 	for at, size := range g.sizes {
 		batch.Subtrees[at].Spans, g.room = g.room[:0:size], g.room[size:]
 	}

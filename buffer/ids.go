@@ -93,8 +93,12 @@ type DeliveryID struct {
 }
 
 // String returns the text form "partition-number", which ParseDeliveryID reads back.
-func (d DeliveryID) String() string {
-	return strconv.FormatInt(int64(d.Partition), 10) + "-" + strconv.FormatInt(d.Number, 10)
+func (d DeliveryID) String() string { return string(d.Append(nil)) }
+
+// Append appends the text form.
+func (d DeliveryID) Append(dst []byte) []byte {
+	dst = append(strconv.AppendInt(dst, int64(d.Partition), 10), '-')
+	return strconv.AppendInt(dst, d.Number, 10)
 }
 
 // ParseDeliveryID reads the text form "partition-number".

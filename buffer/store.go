@@ -28,7 +28,8 @@ import (
 // the shard, ErrFull if the store has no room, or ErrUnavailable if it cannot be reached. Retryable
 // says which of them are worth another try of the same call; every step may be repeated.
 type Store interface {
-	// Attach adds the subtrees of one batch. The answers are in the order of the traces. With an
+	// Attach adds the subtrees of one batch, whose spans nobody may change afterwards: a store may keep
+	// them as they are. The answers are in the order of the traces. With an
 	// error there may be answers, too: those of traces that are Done all the same, which need not be
 	// attached again. They should not be: what was flushed meanwhile would not be recognised.
 	Attach(ctx context.Context, delivery Delivery, traces []TraceBatch) ([]Attached, error)
@@ -53,7 +54,7 @@ type Store interface {
 	Claim(ctx context.Context, owner Owner, generations []Generation) ([]Claim, error)
 
 	// Load reads the spans of generations that the owner has claimed, in the order in which they
-	// arrived. The answers are in the order of the list.
+	// arrived. The answers are in the order of the list; nobody may change the spans.
 	Load(ctx context.Context, owner Owner, generations []Generation) ([]Loaded, error)
 
 	// Ack deletes generations that the owner has claimed and whose records are acknowledged. The

@@ -2,6 +2,7 @@ package flusher
 
 import (
 	"encoding/hex"
+	"strconv"
 
 	"sluice/buffer"
 )
@@ -118,11 +119,9 @@ func (w *worker) encode(seg *segment, spans []buffer.Span, from int, part string
 	outputs := make([]*output, len(chunks))
 	for i, chunk := range chunks {
 		to := from + len(chunk.Spans)
+		headers, trace := chunkHeaders(seg.Generation, chunk, part)
 		outputs[i] = &output{from: from, to: to, chunk: chunk.Index, part: part, record: Record{
-			Topic:   w.cfg.OutputTopic,
-			Key:     hex.AppendEncode(nil, seg.Trace[:]),
-			Value:   chunk.Value,
-			Headers: chunkHeaders(seg.Generation, chunk, part),
+			Topic: w.cfg.OutputTopic, Key: trace, Value: chunk.Value, Headers: headers,
 		}}
 		from = to
 	}
@@ -139,24 +138,47 @@ func (w *worker) write(
 	return w.ports.Encoder.Encode(g, spans)
 }
 
-func chunkHeaders(g buffer.Generation, chunk buffer.Chunk, part string) []Header {
-	headers := append(identity(g),
-		Header{HeaderChunkIndex, decimal(int64(chunk.Index))},
-		Header{HeaderChunkCount, decimal(int64(chunk.Count))},
+// chunkHeaders returns the headers of a chunk, and of them the text of the trace, which is also the
+// record's key.
+func chunkHeaders(
+	g buffer.Generation, chunk buffer.Chunk, part string,
+) (headers []Header, trace []byte) {
+	const most = 7
+	headers, text := identity(g, most)
+	trace = headers[traceAt].Value
+	from := len(text)
+	text = strconv.AppendInt(text, int64(chunk.Index), 10)
+	to := len(text)
+	text = strconv.AppendInt(text, int64(chunk.Count), 10)
+	headers = append(headers,
+		Header{HeaderChunkIndex, text[from:to:to]},
+		Header{HeaderChunkCount, text[to:len(text):len(text)]},
 	)
 	if part != "" {
 		headers = append(headers, Header{HeaderChunkPart, []byte(part)})
 	}
-	return headers
+	return headers, trace
 }
 
-// identity returns the headers that name a generation.
-func identity(g buffer.Generation) []Header {
-	headers := make([]Header, 0, 10)
-	return append(headers,
-		Header{HeaderSegment, hex.AppendEncode(nil, g.Segment[:])},
-		Header{HeaderProject, decimal(int64(g.Project))},
-		Header{HeaderTrace, hex.AppendEncode(nil, g.Trace[:])},
-		Header{HeaderGeneration, []byte(g.ID.String())},
-	)
+// traceAt is where among the headers that name a generation the trace is.
+const traceAt = 2
+
+// identity returns the headers that name a generation, with room for as many as most, and the text that
+// they are cut from, which has room for more, too.
+func identity(g buffer.Generation, most int) (headers []Header, text []byte) {
+	text = make([]byte, 0, 128)
+	text = hex.AppendEncode(text, g.Segment[:])
+	segment := len(text)
+	text = strconv.AppendInt(text, int64(g.Project), 10)
+	project := len(text)
+	text = hex.AppendEncode(text, g.Trace[:])
+	trace := len(text)
+	text = g.ID.Append(text)
+	id := len(text)
+	return append(make([]Header, 0, most),
+		Header{HeaderSegment, text[:segment:segment]},
+		Header{HeaderProject, text[segment:project:project]},
+		Header{HeaderTrace, text[project:trace:trace]},
+		Header{HeaderGeneration, text[trace:id:id]},
+	), text
 }

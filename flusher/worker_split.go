@@ -70,12 +70,14 @@ func subPart(part string, half int) string {
 func (w *worker) deadLetter(
 	seg *segment, span *buffer.Span, at int, cause error, bare bool,
 ) *output {
+	const most = 10
+	named, _ := identity(seg.Generation, most)
 	out := &output{from: at, to: at + 1, deadLetter: true, record: Record{
 		Topic: w.cfg.DeadLetterTopic,
 		Key:   []byte(seg.Trace.String()),
 		Value: span.Payload,
 		Headers: append(
-			append(identity(seg.Generation), Header{HeaderSpan, []byte(span.ID.String())}),
+			append(named, Header{HeaderSpan, []byte(span.ID.String())}),
 			DeadLetterHeaders(cause, w.cfg.InputTopic, span.Position)...),
 	}}
 	if bare {

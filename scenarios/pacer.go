@@ -39,11 +39,13 @@ func (p Pacer) Beyond(n int64) time.Duration {
 }
 
 // Rate returns r(t) in spans per second.
-func (p Pacer) Rate(t time.Duration) float64 {
+func (p Pacer) Rate(t time.Duration) float64 { return p.rate(t) }
+
+func (p *Pacer) rate(t time.Duration) float64 {
 	if t < 0 || t > p.over {
 		return 0
 	}
-	s := p.shape
+	s := &p.shape
 	a, b := float64(s.From), float64(s.To)
 	switch s.Shape {
 	case ShapeRamp:
@@ -65,9 +67,12 @@ func (p Pacer) Rate(t time.Duration) float64 {
 }
 
 // Hits returns H(t), the number of spans due by t; it never falls.
-func (p Pacer) Hits(t time.Duration) float64 {
+func (p Pacer) Hits(t time.Duration) float64 { return p.hits(t) }
+
+// hits is Hits; it copies no shape, for Near asks often.
+func (p *Pacer) hits(t time.Duration) float64 {
 	t = min(max(t, 0), p.over)
-	s, x := p.shape, t.Seconds()
+	s, x := &p.shape, t.Seconds()
 	a, b := float64(s.From), float64(s.To)
 	switch s.Shape {
 	case ShapeRamp:
@@ -105,15 +110,17 @@ func (p Pacer) At(n int64) time.Duration {
 
 // Near is At, sooner found the closer the answer is to where the rate at a time leads from there: it
 // looks around that in steps that grow, and then in between.
-func (p Pacer) Near(from time.Duration, n int64) time.Duration {
-	if n > p.Total() {
+func (p Pacer) Near(from time.Duration, n int64) time.Duration { return p.near(from, n) }
+
+func (p *Pacer) near(from time.Duration, n int64) time.Duration {
+	if n > int64(p.hits(p.over)) {
 		return p.over
 	}
-	due := func(us int) bool { return p.Hits(time.Duration(us)*time.Microsecond) >= float64(n) }
+	due := func(us int) bool { return p.hits(time.Duration(us)*time.Microsecond) >= float64(n) }
 	least, most := 0, int(p.over.Microseconds()) // the answer is one of them, or in between
 	guess := from.Microseconds()
-	if rate := p.Rate(from); rate > 0 {
-		ahead := math.Ceil((float64(n) - p.Hits(from)) / rate * 1e6)
+	if rate := p.rate(from); rate > 0 {
+		ahead := math.Ceil((float64(n) - p.hits(from)) / rate * 1e6)
 		guess += int64(min(max(ahead, -float64(most)), float64(most)))
 	}
 	at := int(max(0, min(guess, int64(most)-1)))

@@ -25,14 +25,15 @@ type member struct {
 	conn    *conn
 	process *kernel.Process
 	doing   *doing
-	static  string         // the instance id; "" for a dynamic member
-	silent  time.Time      // since when it is not heard of; zero while it is
-	gone    bool           // the group has given it up
-	lost    bool           // because it fell silent: it joins again when it hears of that
-	wanted  map[int32]bool // partitions that it is to give back
-	next    map[int32]int64
-	paused  map[int32]bool
-	news    flusher.Fetch // changes that it has not heard of
+	static  string    // the instance id; "" for a dynamic member
+	silent  time.Time // since when it is not heard of; zero while it is
+	gone    bool      // the group has given it up
+	lost    bool      // because it fell silent: it joins again when it hears of that
+	// By partition: whether it is to give it back, what it reads next, whether it is paused.
+	wanted []bool
+	next   []int64
+	paused []bool
+	news   flusher.Fetch // changes that it has not heard of
 }
 
 var _ flusher.Source = (*member)(nil)
@@ -65,8 +66,8 @@ func (g *group) watch() {
 
 // join adds a member. A static one that comes again takes over what it had at once.
 func (g *group) join(p *kernel.Process, static string) *member {
-	m := &member{group: g, conn: g.connect(), process: p, static: static, wanted: map[int32]bool{},
-		next: map[int32]int64{}, paused: map[int32]bool{}}
+	m := &member{group: g, conn: g.connect(), process: p, static: static, wanted: make([]bool, len(g.owners)),
+		next: make([]int64, len(g.owners)), paused: make([]bool, len(g.owners))}
 	for at, old := range g.members {
 		if static == "" || old.static != static {
 			continue
@@ -112,7 +113,7 @@ func (m *member) again() {
 func (g *group) give(partition int32, m *member) {
 	g.owners[partition] = m
 	m.next[partition] = g.committed[partition]
-	delete(m.paused, partition)
+	m.paused[partition] = false
 	m.news.Assigned = append(m.news.Assigned, partition)
 	g.come.Broadcast()
 }
@@ -209,6 +210,9 @@ func (m *member) fetch(limit int) []flusher.Batch {
 			continue
 		}
 		messages := m.input[p].from(next, limit)
+		if batches == nil {
+			batches = make([]flusher.Batch, 0, len(m.owners))
+		}
 		batches = append(batches, flusher.Batch{Partition: p, Messages: messages})
 		m.next[p] = next + int64(len(messages))
 	}
@@ -225,7 +229,7 @@ func (m *member) Pause(partitions ...int32) {
 // Resume implements flusher.Source.
 func (m *member) Resume(partitions ...int32) {
 	for _, p := range partitions {
-		delete(m.paused, p)
+		m.paused[p] = false
 	}
 	m.come.Broadcast()
 }
@@ -263,7 +267,7 @@ func (m *member) Released(partitions ...int32) {
 		return
 	}
 	for _, p := range partitions {
-		delete(m.wanted, p)
+		m.wanted[p] = false
 		if m.owners[p] == m {
 			m.owners[p] = nil
 		}

@@ -152,7 +152,7 @@ type sending struct {
 	record flusher.Record
 	done   bool
 	err    error
-	cond   *kernel.Cond
+	cond   kernel.Cond
 }
 
 func (b *kafka) newProducer(p *kernel.Process, cpu *processor, cost time.Duration) *producer {
@@ -167,7 +167,7 @@ var _ flusher.Producer = (*producer)(nil)
 // Produce implements flusher.Producer.
 func (p *producer) Produce(_ context.Context, record flusher.Record) flusher.Future {
 	p.cpu.compute(p.cost)
-	s := &sending{record: record, cond: p.k.NewCond("acknowledgement")}
+	s := &sending{record: record, cond: *p.k.NewCond("acknowledgement")}
 	if p.k.Alive() {
 		p.queue = append(p.queue, s)
 		p.news.Signal()

@@ -26,7 +26,7 @@ type request struct {
 	back  bool // its answer is on its way
 	done  bool
 	err   error
-	cond  *kernel.Cond
+	cond  kernel.Cond
 }
 
 // link carries requests to a server and answers back. A request that has been sent has its effect
@@ -141,7 +141,7 @@ func (c *conn) send(
 		}
 		return nil, fmt.Errorf("%s: connection refused", l.name)
 	}
-	r := &request{serve: serve, cost: cost, from: c, cond: l.k.NewCond(l.name)}
+	r := &request{serve: serve, cost: cost, from: c, cond: *l.k.NewCond(l.name)}
 	l.under = append(l.under, r)
 	l.k.After(l.hop+l.slow[requests]+c.pass(requests, bytes), func() { l.arrive(r) })
 	return r, nil

@@ -74,6 +74,26 @@ func BenchmarkSteady(b *testing.B) {
 	b.ReportMetric(float64(spans)/b.Elapsed().Seconds(), "spans/s")
 }
 
+// BenchmarkLibrary is each scenario of the library once.
+func BenchmarkLibrary(b *testing.B) {
+	var library []scenarios.Scenario
+	for _, name := range scenarios.List() {
+		s, err := scenarios.Load(name, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		library = append(library, s)
+	}
+	runs := 0
+	for b.Loop() {
+		for _, s := range library {
+			run(b, s)
+		}
+		runs += len(library)
+	}
+	b.ReportMetric(float64(runs)/b.Elapsed().Minutes(), "runs/min")
+}
+
 // TestNodes: each fault of a node happens to it alone, and costs nothing.
 func TestNodes(t *testing.T) {
 	for _, fault := range []string{

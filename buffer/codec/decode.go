@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strconv"
 
 	"sluice/buffer"
@@ -135,7 +136,7 @@ func (r *reader) number(f field) {
 	// The largest float64 has 309 digits, so a number as short as this is only too large with
 	// an exponent.
 	const shortMax = 300
-	exponent := bytes.IndexByte(text, 'e') >= 0 || bytes.IndexByte(text, 'E') >= 0
+	exponent := r.exponents && (bytes.IndexByte(text, 'e') >= 0 || bytes.IndexByte(text, 'E') >= 0)
 	if len(text) > shortMax || exponent {
 		if _, err := strconv.ParseFloat(string(text), 64); err != nil {
 			r.wrong(f, want+" that fits into a float64")
@@ -157,6 +158,17 @@ func (r *reader) stringOrNull(f field) {
 
 // id reads lower-case hex digits, two for each byte of dst.
 func (r *reader) id(f field, dst []byte) {
+	if r.known&(1<<f) != 0 {
+		switch f {
+		case traceID:
+			copy(dst, r.trace[:])
+		case spanID:
+			copy(dst, r.own[:])
+		default:
+			copy(dst, r.above[:])
+		}
+		return
+	}
 	if text, ok := r.take(f); !ok || !parseID(dst, text) {
 		r.wrong(f, idWanted(dst))
 	}
@@ -178,13 +190,32 @@ func parseID(dst, text []byte) bool {
 			return false
 		}
 	}
-	bad := byte(0)
-	for i := range dst {
-		hi, lo := hexValues[digits[2*i]], hexValues[digits[2*i+1]]
-		bad |= hi | lo
-		dst[i] = hi<<4 | lo
+	return parseHex(dst, digits)
+}
+
+// parseHex reads lower-case hex digits, two for each byte of dst, of which there are a multiple of four;
+// eight at a time, for digits of an id are random, and a branch on each would be mispredicted half the
+// time.
+func parseHex(dst, digits []byte) bool {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x80 * ones
+	)
+	good := uint64(highs)
+	for len(dst) >= 4 && len(digits) >= 8 {
+		c := binary.LittleEndian.Uint64(digits)
+		// The high bit of a byte of c + (0x80-n) tells whether it is at least n, if its own is not set.
+		low := c &^ highs
+		decimal := (low + (0x80-'0')*ones) &^ (low + (0x80-'9'-1)*ones)
+		letter := (low + (0x80-'a')*ones) &^ (low + (0x80-'f'-1)*ones)
+		good &= (decimal | letter) &^ c
+		values := c&(0xf*ones) + 9*(c>>6&ones)
+		pairs := (values<<4 | values>>8) & 0x00ff00ff00ff00ff
+		pairs = (pairs | pairs>>8) & 0x0000ffff0000ffff
+		binary.LittleEndian.PutUint32(dst, uint32(pairs|pairs>>16))
+		dst, digits = dst[4:], digits[8:]
 	}
-	return bad < 16
+	return good == highs
 }
 
 // links reads the fields from which the span's place in its trace follows.

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -192,6 +193,12 @@ var refused = []struct{ name, message, want string }{
 	{"wrong bracket", `{"a":[1}}`, `message has '}' at offset 7, want a comma or ]`},
 	{"leading zero", `{"a":01}`, `message has '1' at offset 6, want a comma or }`},
 	{"leading plus", `{"a":+1}`, `message has '+' at offset 5, want a value`},
+	{"leading zero of a field", with("organization_id", "01"),
+		`message has '1' at offset 20, want a comma or }`},
+	{"no digit after the point of a field", with("organization_id", "1.,"),
+		`message has ',' at offset 21, want a digit`},
+	{"half a word before a field", strings.Replace(with("name", `"x"`), `"start`, `"is_segment":nul,"start`, 1),
+		`message has 'n' at offset 125, want null`},
 	{"no digit after the point", `{"a":1.}`, `message has '}' at offset 7, want a digit`},
 	{"no digit in the exponent", `{"a":1e+}`, `message has '}' at offset 8, want a digit`},
 	{"minus alone", `{"a":-}`, `message has '}' at offset 6, want a digit`},
@@ -315,6 +322,22 @@ func addShort(f *testing.F, message string, more ...any) {
 	const longMax = 2000
 	if len(message) <= longMax {
 		f.Add(append([]any{[]byte(message)}, more...)...)
+	}
+}
+
+// TestParseHex reads each byte in each place among good digits.
+func TestParseHex(t *testing.T) {
+	for at := range 16 {
+		for c := range 256 {
+			digits := []byte("0189abcdef765432")
+			digits[at] = byte(c)
+			got, want := buffer.SpanID{}, buffer.SpanID{}
+			_, err := hex.Decode(want[:], digits)
+			good := err == nil && (c < 'A' || c > 'F')
+			if ok := parseHex(got[:], digits); ok != good || ok && got != want {
+				t.Errorf("%q is %v %v, want %v %v", digits, got, ok, want, good)
+			}
+		}
 	}
 }
 

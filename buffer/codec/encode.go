@@ -48,36 +48,13 @@ func (c *JSON) encode(
 	if len(spans) == 0 {
 		return nil, fmt.Errorf("encode segment %v of trace %v: %w", g.Segment, g.Trace, ErrNoSpans)
 	}
-	var few [32]splice // most segments are small: theirs need no heap
-	splices := few[:0]
-	if len(spans) > len(few) {
-		splices = make([]splice, 0, len(spans))
-	}
-	splices = splices[:len(spans)]
-	total := 0
-	for i := range spans {
-		if err := splices[i].plan(&spans[i], g.Segment); err != nil {
-			return nil, fmt.Errorf("encode span %v of segment %v, trace %v, read at %v: %w",
-				spans[i].ID, g.Segment, g.Trace, spans[i].Position, err)
-		}
-		total += splices[i].size
-	}
 	w := writer{generation: g, skip: skip}
 	hex.Encode(w.segment[:], g.Segment[:])
-	if c.limit == buffer.NoSegmentLimit || buffer.Bytes(total) <= c.limit {
-		return []buffer.Chunk{w.chunk(0, 1, spans, splices)}, nil
+	chunks, ok, err := w.write(spans, c.limit, true)
+	if !ok && err == nil {
+		chunks, _, err = w.write(spans, c.limit, false)
 	}
-	w.skip = skipEnrichment
-	sizes := make([]int, len(splices))
-	for i := range splices {
-		sizes[i] = splices[i].size
-	}
-	ranges := buffer.Chunks(sizes, c.limit)
-	chunks := make([]buffer.Chunk, len(ranges))
-	for i, r := range ranges {
-		chunks[i] = w.chunk(i, len(ranges), spans[r[0]:r[1]:r[1]], splices[r[0]:r[1]])
-	}
-	return chunks, nil
+	return chunks, err
 }
 
 // The pieces of a message around its spans.
@@ -97,10 +74,49 @@ type writer struct {
 	skip       string
 }
 
+// write writes spans as one message or as several. It returns false if a payload does not hold what its
+// marks say, which were trusted.
+func (w writer) write(
+	spans []buffer.Span, limit buffer.Bytes, trust bool,
+) (chunks []buffer.Chunk, ok bool, err error) {
+	var few [32]splice // most segments are small: theirs need no heap
+	splices := few[:0]
+	if len(spans) > len(few) {
+		splices = make([]splice, 0, len(spans))
+	}
+	splices = splices[:len(spans)]
+	total := 0
+	for i := range spans {
+		if err := splices[i].plan(&spans[i], w.generation.Segment, trust); err != nil {
+			return nil, true, fmt.Errorf("encode span %v of segment %v, trace %v, read at %v: %w",
+				spans[i].ID, w.generation.Segment, w.generation.Trace, spans[i].Position, err)
+		}
+		total += splices[i].size
+	}
+	if limit == buffer.NoSegmentLimit || buffer.Bytes(total) <= limit {
+		chunks = make([]buffer.Chunk, 1)
+		chunks[0], ok = w.chunk(0, 1, spans, splices)
+		return chunks, ok, nil
+	}
+	w.skip = skipEnrichment
+	sizes := make([]int, len(splices))
+	for i := range splices {
+		sizes[i] = splices[i].size
+	}
+	ranges := buffer.Chunks(sizes, limit)
+	chunks = make([]buffer.Chunk, len(ranges))
+	for i, r := range ranges {
+		if chunks[i], ok = w.chunk(i, len(ranges), spans[r[0]:r[1]:r[1]], splices[r[0]:r[1]]); !ok {
+			return nil, false, nil
+		}
+	}
+	return chunks, true, nil
+}
+
 // chunk writes one message, of the exact size that its buffer is made with.
 func (w *writer) chunk(
 	index, count int, spans []buffer.Span, splices []splice,
-) buffer.Chunk {
+) (_ buffer.Chunk, ok bool) {
 	id := buffer.FlushID(w.generation, index, spans)
 	size := len(opening) + len(id) + len(afterID) + len(w.skip) + len(beforeSpans) + len(ending)
 	for i := range splices {
@@ -116,8 +132,10 @@ func (w *writer) chunk(
 		if i > 0 {
 			value = append(value, ',')
 		}
-		value = splices[i].append(value, spans[i].Payload, w.segment[:])
+		if value, ok = splices[i].append(value, spans[i].Payload, w.segment[:]); !ok {
+			return buffer.Chunk{}, false
+		}
 	}
 	value = append(value, ending...)
-	return buffer.Chunk{Index: index, Count: count, FlushID: id, Spans: spans, Value: value}
+	return buffer.Chunk{Index: index, Count: count, FlushID: id, Spans: spans, Value: value}, true
 }

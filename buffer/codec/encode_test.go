@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"sluice/buffer"
 )
 
@@ -301,7 +303,7 @@ func FuzzEncode(f *testing.F) {
 		}
 		marked := encode(t, g.Segment, decoded.Span)
 		checkSpan(t, decoded.Span, g.Segment, []byte(marked))
-		if _, ok := unpack(decoded.Marks, value); !ok {
+		if at, ok := unpack(decoded.Marks, len(value)); !ok || !at.holds(value) {
 			t.Errorf("%v are no marks of %q", decoded.Marks, value)
 		}
 		decoded.Marks = buffer.Marks{}
@@ -323,13 +325,23 @@ func TestMarksOfAnotherPayload(t *testing.T) {
 			func() string { return " " + message },
 			func() string { return strings.Replace(message, `"ok"`, `"not ok"`, 1) },
 			func() string { return message[:len(message)-1] + `,"more":1}` },
+			func() string { return message[:len(message)-1] + `,"is_segment":false}` },
 		} {
 			span := decoded.Span
 			span.Payload = []byte(change())
 			got := encode(t, segmentB, span)
 			span.Marks = buffer.Marks{}
-			if want := encode(t, segmentB, span); got != want {
+			want := encode(t, segmentB, span)
+			if got != want {
 				t.Errorf("with marks of %s it is written\n%s\nwithout\n%s", message, got, want)
+			}
+			// Just as large as it may be: what the marks say of its size is not believed either.
+			limited := New(buffer.Bytes(len(want)))
+			whole := must(limited.Encode(buffer.Generation{Segment: segmentB}, []buffer.Span{span}))
+			span.Marks = decoded.Marks
+			marked := must(limited.Encode(buffer.Generation{Segment: segmentB}, []buffer.Span{span}))
+			if diff := cmp.Diff(whole[0].Value, marked[0].Value); diff != "" {
+				t.Errorf("with marks of %s it is written with a limit\n%s", message, diff)
 			}
 		}
 	}

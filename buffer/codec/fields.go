@@ -1,5 +1,11 @@
 package codec
 
+import (
+	"encoding/binary"
+
+	"sluice/buffer"
+)
+
 // field is a field of a span that counts.
 type field uint8
 
@@ -25,27 +31,124 @@ var fieldNames = [fieldCount]string{
 	"start_timestamp", "end_timestamp", "received", "retention_days", "status", "name", "attributes",
 }
 
-// usual are the fields' keys as they are mostly written, with the colon.
-var usual = func() (keys [fieldCount]string) {
+// usualKey is a field's key as it is mostly written, with the colon: as words that the message is to
+// have where the masks are set.
+type usualKey struct {
+	words, masks [keyWords]uint64
+	size         int
+}
+
+// keyWords is how many words hold the longest key.
+const keyWords = 3
+
+var usual = func() (keys [fieldCount]usualKey) {
 	for f := range keys {
-		keys[f] = `"` + fieldNames[f] + `":`
+		text := `"` + fieldNames[f] + `":`
+		var key, mask [8 * keyWords]byte
+		for i := range copy(key[:], text) {
+			mask[i] = 0xff
+		}
+		keys[f].size = len(text)
+		for w := range keyWords {
+			keys[f].words[w] = binary.LittleEndian.Uint64(key[8*w:])
+			keys[f].masks[w] = binary.LittleEndian.Uint64(mask[8*w:])
+		}
 	}
 	return keys
 }()
 
+// usualFields passes fields as long as they are written as most are: in this order, the common value
+// straight behind the key, a comma behind it. It stops before the first that is not, and returns which
+// field may be next. (It says nothing that the long way would not; but it keeps in a register where it is.)
+func (m *message) usualFields() (next field) {
+	for data := m.data; ; {
+		f, at := usualKeyAt(data, m.pos, next)
+		if f == fieldCount {
+			return next
+		}
+		from, id := at, false
+		switch f {
+		case organizationID, projectID, retentionDays, startTimestamp, endTimestamp, received:
+			at = usualNumber(data, at)
+		case status, name:
+			if at < len(data) && data[at] == '"' {
+				at = plain(data, at+1) + 1
+			}
+			if at > len(data) || data[at-1] != '"' {
+				return next
+			}
+		case traceID, spanID, parentSpanID:
+			if at, id = m.idAt(f, at), true; at == from {
+				return next
+			}
+		case isSegment:
+			for at < len(data) && 'a' <= data[at] && data[at] <= 'z' {
+				at++
+			}
+			if text := string(data[from:at]); text != "true" && text != "false" && text != "null" {
+				return next
+			}
+		default:
+			return next
+		}
+		if at == from || at >= len(data) || data[at] != ',' {
+			return next
+		}
+		if id {
+			m.known |= 1 << f
+		}
+		m.fields[f] = extent{from, at}
+		m.pos, next = at+1, f+1
+	}
+}
+
+// usualNumber passes digits, with a fraction or without one: it returns where they end, at if none stand
+// there.
+func usualNumber(data []byte, at int) int {
+	from := at
+	for at < len(data) && data[at]-'0' <= 9 {
+		at++
+	}
+	if at == from || data[from] == '0' {
+		return from
+	}
+	if at+1 < len(data) && data[at] == '.' && data[at+1]-'0' <= 9 {
+		for at += 2; at < len(data) && data[at]-'0' <= 9; {
+			at++
+		}
+	}
+	return at
+}
+
 // usualNext passes the key of one of the fields from f on, if one of the next few stands there as it is
 // mostly written: then nobody needs to look for the key's end, or for its name.
 func (m *message) usualNext(f field) (field, bool) {
+	f, at := usualKeyAt(m.data, m.pos, f)
+	if f == fieldCount {
+		return f, false
+	}
+	m.pos = at
+	m.peek()
+	return f, true
+}
+
+// usualKeyAt returns which of the few fields from f on has its key there, and where the key ends; or
+// fieldCount.
+func usualKeyAt(data []byte, pos int, f field) (_ field, end int) {
 	const few = 3 // two in a row may be absent
-	rest := m.data[m.pos:]
+	rest := data[pos:]
+	if len(rest) < 8*keyWords {
+		return fieldCount, pos
+	}
+	a, b, c := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:]),
+		binary.LittleEndian.Uint64(rest[16:])
 	for end := min(f+few, fieldCount); f < end; f++ {
-		if key := usual[f]; len(rest) > len(key) && rest[1] == key[1] && string(rest[:len(key)]) == key {
-			m.pos += len(key)
-			m.peek()
-			return f, true
+		key := &usual[f]
+		if (a^key.words[0])&key.masks[0]|(b^key.words[1])&key.masks[1]|(c^key.words[2])&key.masks[2] == 0 {
+			return f, pos + key.size
 		}
 	}
-	return fieldCount, false
+	return fieldCount, pos
 }
 
 // segmentAttribute is the attribute that names a span's segment.
@@ -97,6 +200,11 @@ func (e extent) none() bool { return e.to == 0 }
 type message struct {
 	scanner
 	fields [fieldCount + 1]extent
+	// trace, own and above are the ids of the trace, the span and its parent that were read already: those
+	// of the fields whose bits known has.
+	trace      buffer.TraceID
+	own, above buffer.SpanID
+	known      uint32
 	// segment is the value of the segment attribute in the last of the attributes.
 	segment extent
 	// closing is the offset of the bracket that ends the message's object.
@@ -138,7 +246,7 @@ func (m *message) span() bool {
 		m.closing = m.pos
 		return m.leave('}')
 	}
-	for next := field(0); ; {
+	for next := m.usualFields(); ; {
 		f, ok := m.usualNext(next)
 		if !ok {
 			key, ok := m.key()
@@ -166,7 +274,11 @@ func (m *message) field(f field) bool {
 	if f == attributes {
 		m.segment = extent{}
 	}
-	if f == attributes && m.at('{') {
+	m.known &^= 1 << f
+	if end := m.idAt(f, from); end > from {
+		m.pos = end
+		m.known |= 1 << f
+	} else if f == attributes && m.at('{') {
 		if !m.attributes() {
 			return false
 		}
@@ -175,6 +287,28 @@ func (m *message) field(f field) bool {
 	}
 	m.fields[f] = extent{from, m.pos}
 	return true
+}
+
+// idAt reads the value of a field that is an id, as it is mostly written, and returns where it ends; from
+// if the field is none, or it is written otherwise.
+func (m *message) idAt(f field, from int) (end int) {
+	var dst []byte
+	switch f {
+	case traceID:
+		dst = m.trace[:]
+	case spanID:
+		dst = m.own[:]
+	case parentSpanID:
+		dst = m.above[:]
+	default:
+		return from
+	}
+	end = from + len(`"`) + 2*len(dst)
+	if end >= len(m.data) || m.data[from] != '"' || m.data[end] != '"' ||
+		!parseHex(dst, m.data[from+len(`"`):end]) {
+		return from
+	}
+	return end + len(`"`)
 }
 
 // attributes passes the attributes' object.
@@ -191,7 +325,7 @@ func (m *message) attributes() bool {
 			return false
 		}
 		from, segment := m.pos, string(key) == segmentAttribute
-		if !m.value() {
+		if !m.typed() && !m.value() {
 			return false
 		}
 		if segment {
@@ -201,6 +335,31 @@ func (m *message) attributes() bool {
 			return m.leave('}')
 		}
 	}
+}
+
+// typed passes a value form as it is mostly written, {"type":"string","value":"..."}; false, and nothing
+// passed, if none stands there.
+func (m *message) typed() bool {
+	pos, depth, escapes := m.pos, m.depth, m.escapes
+	if m.depth < nestingMax && m.has(`{"type":"`) {
+		m.depth++
+		m.pos = plain(m.data, m.pos)
+		if m.has(`","value":`) && m.value() && m.has(`}`) {
+			m.depth--
+			return true
+		}
+	}
+	m.pos, m.depth, m.escapes = pos, depth, escapes
+	return false
+}
+
+// has passes a text if it stands there.
+func (m *message) has(text string) bool {
+	if rest := m.data[m.pos:]; len(rest) < len(text) || string(rest[:len(text)]) != text {
+		return false
+	}
+	m.pos += len(text)
+	return true
 }
 
 // segmentID returns the string that the segment attribute holds, with its quotes; empty if there

@@ -68,9 +68,9 @@ func (at places) pack() buffer.Marks {
 	}
 }
 
-// unpack returns the places that are marked, and false if none are, or if they cannot be those of the
-// payload: then somebody has changed it.
-func unpack(marks buffer.Marks, payload []byte) (at places, ok bool) {
+// unpack returns the places that are marked, and false if none are, or if a payload of that size cannot
+// have them.
+func unpack(marks buffer.Marks, size int) (at places, ok bool) {
 	word := int(marks[2])
 	if word == 0 {
 		return at, false
@@ -78,10 +78,11 @@ func unpack(marks buffer.Marks, payload []byte) (at places, ok bool) {
 	at.form = form(word&(1<<formBits-1) - 1)
 	at.flag = extent{int(marks[0]), int(marks[0]) + word>>formBits&flagMax}
 	at.segment = extent{int(marks[1]), int(marks[1]) + word>>(formBits+flagBits)}
-	return at, max(at.flag.to, at.segment.to) < len(payload) && at.holds(payload)
+	return at, at.form <= noForm && max(at.flag.to, at.segment.to) < size
 }
 
-// holds tells whether the payload has in these places what can be there.
+// holds tells whether the payload has in these places what can be there: if not, somebody has changed
+// it since it was marked.
 func (at places) holds(payload []byte) bool {
 	switch text := payload[at.flag.from:at.flag.to]; string(text) {
 	case "true", "false", "null":

@@ -21,6 +21,8 @@ type scanner struct {
 	// escapes counts the backslashes in strings; buf holds the last key that had some.
 	escapes int
 	buf     buffered
+	// exponents tells that some number has one.
+	exponents bool
 }
 
 func (s *scanner) fail(want string) bool {
@@ -183,6 +185,7 @@ func (s *scanner) number() bool {
 		}
 	}
 	if s.at('e') || s.at('E') {
+		s.exponents = true
 		s.pos++
 		if s.at('+') || s.at('-') {
 			s.pos++

@@ -2,21 +2,18 @@ package codec
 
 import "sluice/buffer"
 
-// splice is what changes in a payload: at most two edits, in the order of their offsets.
+// splice is what changes in a payload: the segment attribute and the flag.
 type splice struct {
-	edits [2]edit
-	count int
+	at   places
+	flag form // of what is written in the flag's place
+	// marked is true if the places are as Decode has marked them, and nobody has looked yet whether the
+	// payload holds there what it must.
+	marked bool
 	// size is the number of bytes of the span as it is written.
 	size int
 }
 
-// edit replaces the bytes [from, to) of a payload by what the form says.
-type edit struct {
-	from, to int
-	form     form
-}
-
-// form is what an edit writes: text, then the segment id if a tail follows, then the tail.
+// form is what is written in a place: text, then the segment id if a tail follows, then the tail.
 type form uint8
 
 const (
@@ -65,58 +62,59 @@ func (f form) size() int {
 	return size
 }
 
-// plan finds what must change in the span's payload: where Decode has marked it, else by a scan.
-func (s *splice) plan(span *buffer.Span, segment buffer.SpanID) error {
+// plan finds what must change in the span's payload: where Decode has marked it, if marks are to be
+// trusted, else by a scan. It does not look into a payload that is marked: that takes as long as all
+// else, for the bytes have mostly left the processor's caches.
+func (s *splice) plan(span *buffer.Span, segment buffer.SpanID, trust bool) error {
 	if span.Payload == nil {
 		return ErrNoPayload
 	}
-	at, marked := unpack(span.Marks, span.Payload)
-	if !marked {
+	if s.at, s.marked = unpack(span.Marks, len(span.Payload)); !s.marked || !trust {
 		var m message
 		if err := m.scan(span.Payload); err != nil {
 			return err
 		}
 		var err error
-		if at, err = m.places(); err != nil {
+		if s.at, err = m.places(); err != nil {
 			return err
 		}
-	}
-	s.size = len(span.Payload)
-	if at.form != noForm {
-		s.add(at.segment, at.form)
+		s.marked = false
 	}
 	value, further := valueFalse, furtherFalse
 	if span.IsSegment(segment) {
 		value, further = valueTrue, furtherTrue
 	}
-	if at.flag.from == at.flag.to {
-		value = further
+	if s.flag = value; s.at.flag.from == s.at.flag.to {
+		s.flag = further
 	}
-	s.add(at.flag, value)
+	s.size = len(span.Payload) + s.flag.size() - (s.at.flag.to - s.at.flag.from)
+	if s.at.form != noForm {
+		s.size += s.at.form.size() - (s.at.segment.to - s.at.segment.from)
+	}
 	return nil
 }
 
-// add puts an edit in its place; of two at the same place the one added first comes first.
-func (s *splice) add(where extent, f form) {
-	s.size += f.size() - (where.to - where.from)
-	s.edits[s.count] = edit{where.from, where.to, f}
-	if s.count == 1 && where.from < s.edits[0].from {
-		s.edits[0], s.edits[1] = s.edits[1], s.edits[0]
-	}
-	s.count++
-}
-
-// append writes the payload with its edits; id is the text form of the segment.
-func (s *splice) append(dst, payload, id []byte) []byte {
+// append writes the payload with what changes in it; id is the text form of the segment. It returns
+// false if the payload does not hold what its marks say.
+func (s *splice) append(dst, payload, id []byte) ([]byte, bool) {
 	at := 0
-	for _, e := range s.edits[:s.count] {
-		dst = append(dst, payload[at:e.from]...)
-		dst = append(dst, forms[e.form].head...)
-		if tail := forms[e.form].tail; len(tail) > 0 {
+	edit := func(where extent, f form) {
+		dst = append(dst, payload[at:where.from]...)
+		dst = append(dst, forms[f].head...)
+		if tail := forms[f].tail; len(tail) > 0 {
 			dst = append(dst, id...)
 			dst = append(dst, tail...)
 		}
-		at = e.to
+		at = where.to
 	}
-	return append(dst, payload[at:]...)
+	// Of two at the same place the attribute comes first.
+	first := s.at.form != noForm && s.at.segment.from <= s.at.flag.from
+	if first {
+		edit(s.at.segment, s.at.form)
+	}
+	edit(s.at.flag, s.flag)
+	if s.at.form != noForm && !first {
+		edit(s.at.segment, s.at.form)
+	}
+	return append(dst, payload[at:]...), !s.marked || s.at.holds(payload)
 }

@@ -20,6 +20,8 @@ type Store struct {
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
 	shards map[buffer.Shard]*shard
+	// spare are traces of which nothing is held any more: they have room for the next ones.
+	spare []*trace
 }
 
 var (
@@ -52,14 +54,19 @@ func (s *Store) Attach(
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	answers := make([]buffer.Attached, len(batches))
+	live := make([]buffer.LiveGeneration, 0, len(batches)) // of all answers so far
 	for i := range batches {
 		key := batches[i].TraceKey
 		t, ok := s.traces[key]
 		if !ok {
-			t = newTrace(key, s.wayMax)
+			t = s.newTrace(key)
 			s.traces[key] = t
 		}
-		answers[i] = t.attach(delivery, batches[i].Subtrees, s.options.MaxSegmentBytes)
+		from := len(live)
+		answers[i], live = t.attach(delivery, batches[i].Subtrees, s.options.MaxSegmentBytes, live)
+		if to := len(live); to > from {
+			answers[i].Live = live[from:to:to]
+		}
 		s.forgetIfEmpty(t)
 	}
 	return answers, nil
@@ -111,9 +118,27 @@ func (s *Store) Ack(
 	return results, nil
 }
 
+func (s *Store) newTrace(key buffer.TraceKey) *trace {
+	last := len(s.spare) - 1
+	if last < 0 {
+		t := newTrace(key, s.wayMax)
+		t.held.ids, t.held.values = make([]buffer.SpanID, 0, few/2), make([]redirect, 0, few/2)
+		return t
+	}
+	t := s.spare[last]
+	s.spare = s.spare[:last]
+	t.key, t.calls = key, 0
+	return t
+}
+
 func (s *Store) forgetIfEmpty(t *trace) {
-	if len(t.segments) == 0 {
-		delete(s.traces, t.key)
+	if len(t.segments.ids) > 0 {
+		return
+	}
+	delete(s.traces, t.key)
+	if t.held.places == nil && t.segments.places == nil {
+		t.held.clear()
+		s.spare = append(s.spare, t)
 	}
 }
 

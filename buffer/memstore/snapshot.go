@@ -41,14 +41,15 @@ func (t *trace) clone() *trace {
 		}
 		return moved[g]
 	}
-	for id, r := range t.held { //order-free: each is copied by itself
-		c.held[id] = redirect{target: r.target, generation: move(r.generation), cutOff: r.cutOff}
+	c.held = t.held.clone()
+	for i := range c.held.values {
+		c.held.values[i].generation = move(c.held.values[i].generation)
 	}
-	for id, s := range t.segments { //order-free: each is copied by itself
-		to := c.segment(id)
+	for at, id := range t.segments.ids {
+		s, to := t.segments.values[at], c.segment(id)
 		to.hasRoot, to.live = s.hasRoot, move(s.live)
-		for name, g := range s.inFlight { //order-free: each is copied by itself
-			to.inFlight[name] = move(g)
+		for _, g := range s.inFlight {
+			to.inFlight = append(to.inFlight, move(g))
 		}
 	}
 	return c
@@ -125,10 +126,11 @@ func (s *Store) Snapshot() Snapshot {
 
 func (t *trace) snapshot() TraceSnapshot {
 	all := TraceSnapshot{
-		Redirects:   make(map[buffer.SpanID]Redirect, len(t.held)),
+		Redirects:   make(map[buffer.SpanID]Redirect, len(t.held.ids)),
 		Generations: make(map[buffer.Generation]GenerationSnapshot),
 	}
-	for id, r := range t.held { //order-free: into a map
+	for at, id := range t.held.ids {
+		r := &t.held.values[at]
 		all.Redirects[id] = Redirect{r.target, r.generation.name, r.cutOff}
 	}
 	ranks := t.ranks()
@@ -142,11 +144,11 @@ func (t *trace) snapshot() TraceSnapshot {
 		}
 		all.Generations[g.name] = one
 	}
-	for _, s := range t.segments { //order-free: into a map
+	for _, s := range t.segments.values {
 		if s.live != nil {
 			add(s, s.live)
 		}
-		for _, g := range s.inFlight { //order-free: into a map
+		for _, g := range s.inFlight {
 			add(s, g)
 		}
 	}
@@ -163,9 +165,9 @@ func (t *trace) ranks() map[int]int {
 			}
 		}
 	}
-	for _, s := range t.segments { //order-free: sorted below
+	for _, s := range t.segments.values {
 		add(s.live)
-		for _, g := range s.inFlight { //order-free: sorted below
+		for _, g := range s.inFlight {
 			add(g)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 type trace struct {
 	key buffer.TraceKey
 	// held has an entry for every span that is stored, so it also tells which spans are known.
-	held     map[buffer.SpanID]redirect
-	segments map[buffer.SpanID]*segment
+	held     table[redirect]
+	segments table[*segment]
 	// calls counts the attaches; spans of one call arrived together.
 	calls int
 	// wayMax is that of the store.
@@ -34,7 +34,30 @@ type redirect struct {
 type segment struct {
 	hasRoot  bool
 	live     *generation // nil if there is none
-	inFlight map[buffer.DeliveryID]*generation
+	inFlight []*generation
+	// one is its first generation, room that of most in flight.
+	one  generation
+	room [1]*generation
+}
+
+// generation returns a new one that has nothing.
+func (s *segment) generation() *generation {
+	g := &s.one
+	if g.name != (buffer.Generation{}) { // it was used
+		g = &generation{}
+	}
+	g.arrivals = g.room[:0]
+	return g
+}
+
+// flying returns the generation in flight with an id, nil if there is none.
+func (s *segment) flying(id buffer.DeliveryID) *generation {
+	for _, g := range s.inFlight {
+		if g.name.ID == id {
+			return g
+		}
+	}
+	return nil
 }
 
 // generation is live while owner is nil, frozen afterwards.
@@ -45,17 +68,22 @@ type generation struct {
 	bytes    int64
 	count    int // of spans
 	arrivals []arrival
+	room     [1]arrival // for the arrivals of most
 }
 
-// arrival is what came with one call into one segment. It never changes.
+// arrival is what came with one call into one segment. Its spans are the caller's own, and never change.
 type arrival struct {
 	call  int
 	spans []buffer.Span
 }
 
 // inOrder returns the spans as they arrived, those of one call by position; and the same as one
-// arrival for each call. Of segments that were merged there are several, and not in order.
+// arrival for each call. Of segments that were merged there are several, and not in order. Nobody
+// changes what is returned.
 func (g *generation) inOrder() (spans []buffer.Span, calls []arrival) {
+	if len(g.arrivals) == 1 && slices.IsSortedFunc(g.arrivals[0].spans, byPosition) {
+		return g.arrivals[0].spans, g.arrivals
+	}
 	arrivals := slices.Clone(g.arrivals)
 	slices.SortStableFunc(arrivals, func(a, b arrival) int { return cmp.Compare(a.call, b.call) })
 	spans = make([]buffer.Span, 0, g.count)
@@ -76,18 +104,14 @@ func (g *generation) inOrder() (spans []buffer.Span, calls []arrival) {
 func byPosition(a, b buffer.Span) int { return a.Position.Compare(b.Position) }
 
 func newTrace(key buffer.TraceKey, wayMax int) *trace {
-	return &trace{
-		key: key, wayMax: wayMax,
-		held:     make(map[buffer.SpanID]redirect),
-		segments: make(map[buffer.SpanID]*segment),
-	}
+	return &trace{key: key, wayMax: wayMax}
 }
 
 // resolve follows redirects from id to the segment where they end.
 func (t *trace) resolve(id buffer.SpanID) buffer.SpanID {
 	for {
-		r, ok := t.held[id]
-		if !ok || r.target == id {
+		r := t.held.of(id)
+		if r == nil || r.target == id {
 			return id
 		}
 		id = r.target
@@ -98,11 +122,8 @@ func (t *trace) resolve(id buffer.SpanID) buffer.SpanID {
 func (t *trace) shorten(id buffer.SpanID) {
 	for begin, end, long := t.stretch(id); long; begin, end, long = t.stretch(id) {
 		for begin != end {
-			r := t.held[begin]
-			next := r.target
-			r.target = end
-			t.held[begin] = r
-			begin = next
+			r := t.held.of(begin)
+			begin, r.target = r.target, end
 		}
 	}
 }
@@ -112,8 +133,8 @@ func (t *trace) shorten(id buffer.SpanID) {
 func (t *trace) stretch(id buffer.SpanID) (begin, end buffer.SpanID, long bool) {
 	begin = id
 	for n := 0; n <= t.wayMax; {
-		r, ok := t.held[id]
-		if !ok || r.target == id {
+		r := t.held.of(id)
+		if r == nil || r.target == id {
 			return begin, id, false
 		}
 		id = r.target
@@ -130,7 +151,7 @@ func (t *trace) stretch(id buffer.SpanID) (begin, end buffer.SpanID, long bool) 
 func (t *trace) compress(id, end buffer.SpanID) {
 	var way []buffer.SpanID
 	for id != end {
-		r := t.held[id]
+		r := t.held.of(id)
 		if r.cutOff {
 			return
 		}
@@ -138,30 +159,39 @@ func (t *trace) compress(id, end buffer.SpanID) {
 		id = r.target
 	}
 	for _, id := range way {
-		r := t.held[id]
-		r.target = end
-		t.held[id] = r
+		t.held.of(id).target = end
 	}
 }
 
+// segmentAt returns the segment with an id, nil if there is none.
+func (t *trace) segmentAt(id buffer.SpanID) *segment {
+	if s := t.segments.of(id); s != nil {
+		return *s
+	}
+	return nil
+}
+
+// segment returns the segment with an id, which it adds if there is none.
 func (t *trace) segment(id buffer.SpanID) *segment {
-	s, ok := t.segments[id]
-	if !ok {
-		s = &segment{inFlight: make(map[buffer.DeliveryID]*generation)}
-		t.segments[id] = s
+	s := t.segmentAt(id)
+	if s == nil {
+		s = &segment{}
+		s.inFlight = s.room[:0]
+		t.segments.add(id, s)
 	}
 	return s
 }
 
 func (t *trace) forgetIfEmpty(id buffer.SpanID) {
-	if s := t.segments[id]; s != nil && s.live == nil && len(s.inFlight) == 0 {
-		delete(t.segments, id)
+	if s := t.segmentAt(id); s != nil && s.live == nil && len(s.inFlight) == 0 {
+		t.segments.drop(id)
 	}
 }
 
+// attach adds the generations of its answer to live, which are to be the answer's.
 func (t *trace) attach(
-	delivery buffer.Delivery, subtrees []buffer.Subtree, limit buffer.Bytes,
-) buffer.Attached {
+	delivery buffer.Delivery, subtrees []buffer.Subtree, limit buffer.Bytes, live []buffer.LiveGeneration,
+) (buffer.Attached, []buffer.LiveGeneration) {
 	t.calls++
 	for _, subtree := range subtrees {
 		t.shorten(subtree.Parent)
@@ -170,6 +200,7 @@ func (t *trace) attach(
 		}
 	}
 	answer := buffer.Attached{Done: true}
+	from := len(live)
 	var touched []*generation
 	for _, subtree := range subtrees {
 		var fresh []buffer.Span
@@ -182,17 +213,17 @@ func (t *trace) attach(
 		}
 	}
 	for _, g := range touched {
-		s := t.segments[g.name.Segment]
+		s := t.segmentAt(g.name.Segment)
 		if s != nil && s.live == g {
-			answer.Live = append(answer.Live,
+			live = append(live,
 				buffer.LiveGeneration{Generation: g.name, HasRoot: s.hasRoot, First: g.first})
 		}
 	}
-	slices.SortFunc(answer.Live, func(a, b buffer.LiveGeneration) int {
+	slices.SortFunc(live[from:], func(a, b buffer.LiveGeneration) int {
 		return a.Generation.Compare(b.Generation)
 	})
 	slices.SortFunc(answer.Merged, buffer.Generation.Compare)
-	return answer
+	return answer, live
 }
 
 // with adds a generation to a list that does not have it.
@@ -204,17 +235,17 @@ func with(list []*generation, g *generation) []*generation {
 }
 
 // fresh returns the spans that are not known, each once, and touched with the generations of the
-// others. Of the fresh ones t.held knows from now on that they are known; where they lead is up to add.
+// others. The fresh ones are the last in t.held from now on; where they lead is up to add.
 func (t *trace) fresh(
 	spans []buffer.Span, touched []*generation,
 ) ([]buffer.Span, []*generation) {
 	known := 0
 	for i := range spans {
 		id := spans[i].ID
-		r, ok := t.held[id]
+		r := t.held.of(id)
 		switch {
-		case !ok:
-			t.held[id] = redirect{target: id}
+		case r == nil:
+			t.held.add(id, redirect{target: id})
 			if known > 0 {
 				spans[i-known] = spans[i]
 			}
@@ -230,7 +261,7 @@ func (t *trace) fresh(
 	return spans[:len(spans)-known], touched
 }
 
-// add stores spans, none of which is known, below the parent, and returns the generation that
+// add stores spans that fresh has just returned below the parent, and returns the generation that
 // holds them.
 func (t *trace) add(
 	delivery buffer.Delivery, parent buffer.SpanID, spans []buffer.Span, limit buffer.Bytes,
@@ -243,14 +274,14 @@ func (t *trace) add(
 	var children []*generation // live generations of the segments that newcomers head
 	for i := range spans {
 		newcomers += int64(spans[i].Size)
-		child := t.segments[spans[i].ID]
+		child := t.segmentAt(spans[i].ID)
 		if spans[i].ID != target && child != nil && child.live != nil {
 			newcomers += child.live.bytes
 			children = append(children, child.live)
 		}
 	}
 	var size int64
-	if s := t.segments[target]; s != nil && s.live != nil {
+	if s := t.segmentAt(target); s != nil && s.live != nil {
 		size = s.live.bytes
 	}
 	destination, cutOff := target, false
@@ -260,23 +291,23 @@ func (t *trace) add(
 
 	s := t.segment(destination)
 	if s.live == nil {
-		s.live = &generation{
-			name:  buffer.Generation{TraceKey: t.key, Segment: destination, ID: delivery.ID},
-			first: delivery.Clock,
-		}
+		s.live = s.generation()
+		s.live.name = buffer.Generation{TraceKey: t.key, Segment: destination, ID: delivery.ID}
+		s.live.first = delivery.Clock
 	}
 	for _, child := range children {
-		s.hasRoot = s.hasRoot || t.segments[child.name.Segment].hasRoot
+		s.hasRoot = s.hasRoot || t.segmentAt(child.name.Segment).hasRoot
 		t.merge(child, s.live)
 		*merged = append(*merged, child.name)
 	}
-	s.live.arrivals = append(s.live.arrivals, arrival{t.calls, slices.Clone(spans)})
+	s.live.arrivals = append(s.live.arrivals, arrival{t.calls, spans[:len(spans):len(spans)]})
 	s.live.count += len(spans)
+	to := t.held.values[len(t.held.values)-len(spans):]
 	for i := range spans {
 		span := &spans[i]
 		s.live.bytes += int64(span.Size)
 		s.hasRoot = s.hasRoot || span.Root
-		t.held[span.ID] = redirect{target: target, generation: s.live, cutOff: cutOff}
+		to[i] = redirect{target: target, generation: s.live, cutOff: cutOff}
 	}
 	return s.live
 }
@@ -286,28 +317,26 @@ func (t *trace) add(
 func (t *trace) merge(from, into *generation) {
 	for _, a := range from.arrivals {
 		for i := range a.spans {
-			r := t.held[a.spans[i].ID]
-			r.generation = into
-			t.held[a.spans[i].ID] = r
+			t.held.of(a.spans[i].ID).generation = into
 		}
 	}
 	into.arrivals = append(into.arrivals, from.arrivals...)
 	into.count += from.count
 	into.bytes += from.bytes
 	into.first = min(into.first, from.first)
-	t.segments[from.name.Segment].live = nil
+	t.segmentAt(from.name.Segment).live = nil
 	t.forgetIfEmpty(from.name.Segment)
 }
 
 func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
-	s := t.segments[name.Segment]
+	s := t.segmentAt(name.Segment)
 	if s == nil {
 		return buffer.Claim{State: buffer.ClaimGone}
 	}
-	g := s.inFlight[name.ID]
+	g := s.flying(name.ID)
 	if g == nil && s.live != nil && s.live.name.ID == name.ID {
 		g = s.live
-		s.live, s.inFlight[name.ID] = nil, g
+		s.live, s.inFlight = nil, append(s.inFlight, g)
 		g.owner = &owner
 	}
 	switch {
@@ -324,8 +353,8 @@ func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
 
 // inFlight returns the generation if somebody has claimed it.
 func (t *trace) inFlight(name buffer.Generation) *generation {
-	if s := t.segments[name.Segment]; s != nil {
-		return s.inFlight[name.ID]
+	if s := t.segmentAt(name.Segment); s != nil {
+		return s.flying(name.ID)
 	}
 	return nil
 }
@@ -348,9 +377,10 @@ func (t *trace) ack(owner buffer.Owner, flushed buffer.Flushed) buffer.AckResult
 		return buffer.AckStale
 	}
 	for _, id := range flushed.Spans {
-		delete(t.held, id)
+		t.held.drop(id)
 	}
-	delete(t.segments[flushed.Segment].inFlight, flushed.ID)
+	s := t.segmentAt(flushed.Segment)
+	s.inFlight = slices.DeleteFunc(s.inFlight, func(other *generation) bool { return other == g })
 	t.forgetIfEmpty(flushed.Segment)
 	return buffer.AckDone
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,17 @@ import (
 var passing = map[string]bool{
 	"LOADING": true, "CLUSTERDOWN": true, "TRYAGAIN": true, "MASTERDOWN": true, "READONLY": true,
 	"BUSY": true, "MISCONF": true, "NOREPLICAS": true, "NOSCRIPT": true, "MOVED": true, "ASK": true,
+}
+
+// refusals are words of Redis to a user who may not do something, in a script too, or not come in. It
+// may be allowed again, and what else could be done would not help: so that passes, too.
+var refusals = []string{
+	"NOPERM", "NOAUTH", "WRONGPASS", "ACL failure in script", "The user executing the script can't",
+}
+
+// refuses tells whether Redis refuses the user, and not the command.
+func refuses(text string) bool {
+	return slices.ContainsFunc(refusals, func(words string) bool { return strings.Contains(text, words) })
 }
 
 // earlyMax is how much earlier than a context's deadline the client may give up.
@@ -61,6 +73,8 @@ func classifyReply(text string) error {
 		return fmt.Errorf("%w: %s", buffer.ErrFull, text)
 	case passing[word]:
 		return fmt.Errorf("%w: %s", buffer.ErrUnavailable, text)
+	case refuses(text):
+		return fmt.Errorf("%w to this user: %s", buffer.ErrUnavailable, text)
 	}
 	return errors.New(text)
 }

@@ -13,15 +13,6 @@ import (
 	"sluice/buffer"
 )
 
-// Fork returns a store on the same connections with a namespace of its own.
-func (s *Store) Fork(namespace string, limit buffer.Bytes) *Store {
-	fork := *s
-	fork.config.Namespace = namespace
-	fork.config.MaxSegmentBytes = limit
-	fork.tracePrefix = namespace + "t:"
-	return &fork
-}
-
 // CrampedWayMax is buffer.WayMax of a cramped store.
 const CrampedWayMax = 2
 

@@ -358,3 +358,50 @@ func TestRestrictedUsers(t *testing.T) {
 		}
 	}
 }
+
+// Rights that are taken away pass, whatever the step and in whichever words Redis says so.
+func TestRightsTakenAway(t *testing.T) {
+	server := servertest.Redis(t)
+	admin := open(t, config(server.Addr))
+	set := func(rules string) {
+		t.Helper()
+		words := append([]string{"ACL", "SETUSER", "keeper"}, strings.Fields(rules)...)
+		must(t, admin.Do(t.Context(), words...))
+	}
+	for name, c := range map[string]struct {
+		away, back string
+		// disconnected is true if the rules are for those who come.
+		disconnected bool
+	}{
+		"commands":            {"-@all", "+@all", false},
+		"what a script calls": {"-hmget -hget -zrangebyscore -zadd -get -incr -hset -zrem -hdel -hlen", "+@all", false},
+		"keys":                {"resetkeys ~other:*", "~*", false},
+		"the password":        {"resetpass >other", "resetpass >pw", true},
+		"the user as such":    {"off", "on", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set("reset on >pw ~* &* +@all")
+			settings := config(server.Addr)
+			settings.Username, settings.Password = "keeper", "pw"
+			one := &cycle{t: t, store: open(t, settings)}
+			for i, step := range one.steps() {
+				set(c.away)
+				if c.disconnected {
+					must(t, admin.Do(t.Context(), "CLIENT", "KILL", "USER", "keeper"))
+				}
+				err := step()
+				// At first each connection may say that it was lost.
+				for tries := 0; c.disconnected && tries < 100 && errors.Is(err, buffer.ErrUnavailable) &&
+					!strings.Contains(err.Error(), "to this user"); tries++ {
+					err = step()
+				}
+				if !errors.Is(err, buffer.ErrUnavailable) || !strings.Contains(err.Error(), "to this user") {
+					t.Errorf("step %d without %s gives %v", i, name, err)
+				}
+				set(c.back)
+				eventually(t, step)
+			}
+			one.expectEmpty()
+		})
+	}
+}

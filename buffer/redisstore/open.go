@@ -23,6 +23,7 @@ type Store struct {
 	config      Config
 	tracePrefix string
 	client      rueidis.Client
+	server      server
 	cluster     bool
 	fake        bool // miniredis
 	scripts     scripts
@@ -60,7 +61,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	s := &Store{
 		config:      config,
-		tracePrefix: config.Namespace + "t:",
+		tracePrefix: tracePrefix(config.Namespace),
+		server:      server,
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
 		slice:       sliceMax,
@@ -92,6 +94,18 @@ func (s *Store) prepare(ctx context.Context) error {
 		return fmt.Errorf("redis: %w", err)
 	}
 	return nil
+}
+
+func tracePrefix(namespace string) string { return namespace + "t:" }
+
+// Fork returns a store on the same connections, without a slice, that keeps segments of at most so
+// many bytes in a namespace of its own. It is not to be closed.
+func (s *Store) Fork(namespace string, max buffer.Bytes) *Store {
+	fork := *s
+	fork.config.Namespace, fork.config.Slice = namespace, ""
+	fork.config.MaxSegmentBytes = max
+	fork.tracePrefix = tracePrefix(namespace)
+	return &fork
 }
 
 // Close ends all connections. Calls in flight fail.
@@ -221,6 +235,11 @@ func (s *Store) checkNodes(ctx context.Context) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// Server returns what the server says it is: "redis 7.0.15, standalone".
+func (s *Store) Server() string {
+	return fmt.Sprintf("%s %s, %s", s.server.name, s.server.version, s.server.mode)
 }
 
 // Doubts returns what was found at Open that does no harm now and may do later, in words.

@@ -26,10 +26,7 @@ const (
 // first span. A Redis that is full is none of these: flushing makes room. The error says what would
 // be right.
 func (s *Store) Rehearse(ctx context.Context) (err error) {
-	r := *s
-	r.config.Namespace += rehearsals + strings.ToLower(rand.Text()) + ":"
-	r.config.Slice = ""
-	r.tracePrefix = r.config.Namespace + "t:"
+	r := s.Fork(s.config.Namespace+rehearsals+strings.ToLower(rand.Text())+":", s.config.MaxSegmentBytes)
 	trace := buffer.TraceKey{Project: 1, Trace: buffer.TraceID{1}}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.AnswerTimeout)
@@ -124,13 +121,13 @@ func (s *Store) cycle(ctx context.Context, trace buffer.TraceKey) error {
 // advice says what would be right, where Redis' words are known.
 func (s *Store) advice(err error) string {
 	text := err.Error()
+	if refuses(text) {
+		return "; " + s.rights()
+	}
 	const slots = "not every slot has a node that serves it: see CLUSTER INFO on any node"
 	const missing = "the store needs this command: it is renamed or disabled"
 	for _, known := range []struct{ words, advice string }{
 		{"READONLY", "it is a replica, which takes no writes: give the address of its primary"},
-		{"NOPERM", s.rights()},
-		{"ACL failure", s.rights()},
-		{"The user executing the script", s.rights()},
 		{"CLUSTERDOWN", slots},
 		{rueidis.ErrNoSlot.Error(), slots},
 		{"unknown command", missing},

@@ -80,6 +80,10 @@ func TestClassify(t *testing.T) {
 		"MASTERDOWN Link with MASTER": buffer.ErrUnavailable,
 		"READONLY You can't write":    buffer.ErrUnavailable,
 		"MISCONF Redis is configured": buffer.ErrUnavailable,
+		"NOPERM this user has no":     buffer.ErrUnavailable,
+		"NOAUTH Authentication":       buffer.ErrUnavailable,
+		"WRONGPASS invalid username":  buffer.ErrUnavailable,
+		"ERR ACL failure in script: ": buffer.ErrUnavailable,
 		"ERR unknown command":         nil,
 		"WRONGTYPE Operation":         nil,
 	} {

@@ -1,38 +1,48 @@
+// Package storetest is what every Store has to pass: the conformance cases, and a differential
+// property against the reference in memory.
 package storetest
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"sluice/buffer"
+	"sluice/buffer/conformance"
 )
+
+// Store is a Store that can tell what it holds.
+type Store = conformance.Store
+
+// Codec reads and writes spans.
+type Codec = conformance.Codec
+
+// Factory opens an empty store that is gone when the test ends.
+type Factory func(tb testing.TB, options buffer.Options) Store
 
 // CasesVariable names the environment variable that points to another folder of cases.
 const CasesVariable = "SLUICE_CASES"
 
-// casesDir returns the folder of cases to run: that of CasesVariable, or the project's own. A test
-// runs in the folder of its package, so a relative folder is looked up from the module's root too,
-// where whoever typed it most likely stood.
-func casesDir() (string, error) {
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
+// readCases reads the folder of CasesVariable, or the project's own cases. A test runs in the folder
+// of its package, so a relative folder is looked up from the module's root too, where whoever typed it
+// most likely stood.
+func readCases() ([]conformance.File, error) {
 	dir := os.Getenv(CasesVariable)
 	if dir == "" {
-		return filepath.Join(root, "buffer", "storetest", "testdata", "conformance"), nil
+		return conformance.Files()
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
 	}
 	for _, candidate := range []string{dir, filepath.Join(root, dir)} {
 		if info, err := os.Stat(candidate); err == nil && info.IsDir() {
-			return candidate, nil
+			return conformance.Read(os.DirFS(candidate))
 		}
 	}
-	return "", fmt.Errorf("%s=%s is no folder, neither from here nor from %s",
+	return nil, fmt.Errorf("%s=%s is no folder, neither from here nor from %s",
 		CasesVariable, dir, root)
 }
 
@@ -64,21 +74,11 @@ type Subject struct {
 	ShardMap func(shards []buffer.Shard, processes int) ([][]buffer.Shard, error)
 }
 
-// Codec reads and writes spans.
-type Codec interface {
-	buffer.Decoder
-	buffer.Encoder
-}
-
 // Conformance runs every case of the project, or of the folder that CasesVariable names, against
 // the subject, and logs one line per file.
 func Conformance(t *testing.T, subject Subject) {
 	t.Helper()
-	dir, err := casesDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := readCases(dir)
+	files, err := readCases()
 	if err != nil {
 		t.Fatalf("read conformance cases: %v", err)
 	}
@@ -86,112 +86,16 @@ func Conformance(t *testing.T, subject Subject) {
 		runs := 0
 		for _, c := range file.Cases {
 			t.Run(file.Name+"/"+c.Name, func(t *testing.T) {
-				for _, variant := range c.variants() {
-					runs++
-					r := newRunner(t, subject, c)
-					r.run(variant)
-					if t.Failed() {
-						t.Fatalf("%s (%s), %s", c.Name, c.Note, variant.name)
-					}
+				n, err := c.Run(t.Context(), conformance.Subject{
+					Open:  func(o buffer.Options) (Store, error) { return subject.Open(t, o), nil },
+					Codec: subject.Codec, ShardMap: subject.ShardMap,
+				})
+				runs += n
+				if err != nil {
+					t.Fatal(err)
 				}
 			})
 		}
 		t.Logf("%s on %s: %d cases in %d variants", file.Name, subject.Name, len(file.Cases), runs)
 	}
-}
-
-// variant is a case with the spans of its steps in one order and one cut.
-type variant struct {
-	name  string
-	steps []step
-	// oneByOne gives every span a batch of its own.
-	oneByOne bool
-}
-
-// variants returns the case as it stands and, if it is to be permuted, with every order of the
-// spans inside a step, in one batch and one by one.
-func (c *testCase) variants() []variant {
-	if !c.Permute {
-		return []variant{{name: "as it stands", steps: c.Steps}}
-	}
-	all := [][]step{nil}
-	for _, s := range c.Steps {
-		orders := [][]caseSpan{s.Spans}
-		if s.Op == "ingest" {
-			orders = permutations(s.Spans)
-		}
-		var longer [][]step
-		for _, steps := range all {
-			for _, order := range orders {
-				next := s
-				next.Spans = order
-				longer = append(longer, append(slices.Clone(steps), next))
-			}
-		}
-		all = longer
-	}
-	var variants []variant
-	for _, steps := range all {
-		name := "order"
-		for _, s := range steps {
-			for _, span := range s.Spans {
-				name += fmt.Sprintf(" %.2s", span.SpanID)
-			}
-		}
-		variants = append(variants,
-			variant{name: name + " in one batch", steps: steps},
-			variant{name: name + " one by one", steps: steps, oneByOne: true})
-	}
-	return variants
-}
-
-func permutations(spans []caseSpan) [][]caseSpan {
-	if len(spans) <= 1 {
-		return [][]caseSpan{spans}
-	}
-	var all [][]caseSpan
-	for i := range spans {
-		rest := slices.Delete(slices.Clone(spans), i, i+1)
-		for _, tail := range permutations(rest) {
-			all = append(all, append([]caseSpan{spans[i]}, tail...))
-		}
-	}
-	return all
-}
-
-func (r *runner) run(v variant) {
-	for i, s := range v.steps {
-		r.at = fmt.Sprintf("step %d (%s), %s", i+1, s.Op, v.name)
-		switch s.Op {
-		case "ingest":
-			r.ingest(s, v.oneByOne)
-		case "flush":
-			r.flush(s)
-		case "ack":
-			r.ack(s)
-		case "take_over":
-			r.takeOver(s)
-		case "assign":
-			r.assigned = toShards(s.Shards)
-		case "expect_empty":
-			r.expectEmpty()
-		case "chunk":
-			r.chunk(s)
-		case "decode":
-			r.decode(s)
-		case "shard_map":
-			r.shardMap(s)
-		default:
-			r.fatalf("unknown step %q", s.Op)
-		}
-	}
-}
-
-func unmarshal[T any](r *runner, text json.RawMessage) T {
-	r.t.Helper()
-	var value T
-	if err := json.Unmarshal(text, &value); err != nil {
-		r.fatalf("cannot read %s: %v", text, err)
-	}
-	return value
 }

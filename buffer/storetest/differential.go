@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"sluice/buffer"
+	"sluice/buffer/conformance"
 )
 
 // Small numbers, so that the same traces, segments and generations meet again and again.
@@ -188,7 +189,7 @@ func (d *differential) deliver(batch []buffer.Span, enqueue bool) {
 	if !enqueue {
 		return
 	}
-	update := queueUpdate(want, delivery, d.options)
+	update := conformance.QueueUpdate(want, delivery, d.options)
 	update.Wall += 500
 	shard := buffer.Shard(batch[0].Position.Partition)
 	err1 = d.reference.Enqueue(d.ctx, shard, update)
@@ -268,7 +269,7 @@ func (d *differential) ack(o *diffOwner, number uint32) {
 	for _, due := range o.some(number) {
 		if spans, ok := o.loaded[due.Generation]; ok {
 			flushed = append(flushed,
-				buffer.Flushed{Generation: due.Generation, Spans: spanIDs(spans)})
+				buffer.Flushed{Generation: due.Generation, Spans: conformance.SpanIDs(spans)})
 		}
 	}
 	want, err1 := d.reference.Ack(d.ctx, o.owner, flushed)

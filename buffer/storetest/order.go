@@ -13,6 +13,7 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"sluice/buffer"
+	"sluice/buffer/conformance"
 	"sluice/internal/proptest"
 )
 
@@ -105,7 +106,7 @@ func ingestedAnyhow(
 		if err != nil {
 			return nil, log, err
 		}
-		if err := store.Enqueue(ctx, 0, queueUpdate(answers, buffer.Delivery{}, options)); err != nil {
+		if err := store.Enqueue(ctx, 0, conformance.QueueUpdate(answers, buffer.Delivery{}, options)); err != nil {
 			return nil, log, err
 		}
 	}
@@ -125,21 +126,6 @@ func ingestedAnyhow(
 		}
 	}
 	return texted(all, rooted), log, nil
-}
-
-// queueUpdate is what ingest enqueues after an attach, with the wall clock at the batch's.
-func queueUpdate(
-	answers []buffer.Attached, delivery buffer.Delivery, options buffer.Options,
-) buffer.QueueUpdate {
-	update := buffer.QueueUpdate{Clock: delivery.Clock, Wall: delivery.Clock}
-	for _, answer := range answers {
-		for _, live := range answer.Live {
-			update.Due = append(update.Due, buffer.Due{Generation: live.Generation,
-				Deadline: buffer.Deadline(delivery.Clock, live, options)})
-		}
-		update.Merged = append(update.Merged, answer.Merged...)
-	}
-	return update
 }
 
 // flushedBy lets a new owner of shard 0 flush what is due.
@@ -162,7 +148,7 @@ func flushedBy(ctx context.Context, store Store, now buffer.Instant) ([]buffer.F
 	}
 	flushed := make([]buffer.Flushed, len(names))
 	for i, name := range names {
-		flushed[i] = buffer.Flushed{Generation: name, Spans: spanIDs(loaded[i].Spans)}
+		flushed[i] = buffer.Flushed{Generation: name, Spans: conformance.SpanIDs(loaded[i].Spans)}
 	}
 	if _, err := store.Ack(ctx, fenced.Owner, flushed); err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ type runDirectory struct {
 	Servers string   `help:"For a run of world real: how its servers are started, as in run." placeholder:"start"`
 	Redis   []string `help:"For a run of world real: address of a running Redis, as in run." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For a run of world real: address of a running Kafka, as in run." env:"SLUICE_KAFKA"`
+	loginFlags
 }
 
 // past is a run that was made, as its directory tells.
@@ -46,7 +47,8 @@ func (d runDirectory) open(to *streams) (p past, err error) {
 		return p, err
 	}
 	p.flags = worldFlags{World: p.result.World, Servers: d.Servers, Redis: d.Redis, Kafka: d.Kafka,
-		Defect: p.result.Defect, Ports: p.result.PortFaults}
+		loginFlags: d.loginFlags,
+		Defect:     p.result.Defect, Ports: p.result.PortFaults}
 	p.config, err = p.flags.config(scenario{Scenario: s, places: places}, to.err)
 	return p, err
 }

@@ -76,7 +76,7 @@ func (c *calibrateCommand) measure(
 			return sim.Costs{}, err
 		}
 	}
-	place, err := wall.Reserve(ctx, "calibrate", redis, kafka, calibrate.Partitions)
+	place, err := wall.Reserve(ctx, "calibrate", redis, kafka, wall.Access{}, calibrate.Partitions)
 	if err != nil {
 		return sim.Costs{}, err
 	}

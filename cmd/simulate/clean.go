@@ -20,8 +20,9 @@ import (
 
 // cleanCommand is "simulate clean".
 type cleanCommand struct {
-	Redis     []string      `help:"Address of the Redis, host:port; several mean a cluster." env:"SLUICE_REDIS" required:""`
-	Kafka     []string      `help:"Address of the Kafka, host:port." env:"SLUICE_KAFKA" required:""`
+	Redis []string `help:"Address of the Redis, host:port; several mean a cluster." env:"SLUICE_REDIS" required:""`
+	Kafka []string `help:"Address of the Kafka, host:port." env:"SLUICE_KAFKA" required:""`
+	loginFlags
 	OlderThan time.Duration `help:"Only what is of runs that began longer ago than this."`
 	Yes       bool          `help:"Remove it without asking."`
 	JSON      bool          `name:"json" help:"Print the list as JSON; nothing is removed without --yes."`
@@ -32,7 +33,11 @@ const cleanMax = 10 * time.Minute
 
 // Run lists what runs left on servers, and removes what is of runs that are over.
 func (c *cleanCommand) Run(ctx context.Context, to *streams) error {
-	servers, err := wall.OpenShared(c.Redis, c.Kafka)
+	access, err := c.access(c.Redis, c.Kafka)
+	if err != nil {
+		return err
+	}
+	servers, err := wall.OpenShared(c.Redis, c.Kafka, access)
 	if err != nil {
 		return err
 	}
@@ -123,7 +128,11 @@ func (f worldFlags) mentionLitter(ctx context.Context, to io.Writer) {
 	if f.World != (real.World{}).Name() || f.Servers != "" {
 		return
 	}
-	servers, err := wall.OpenShared(f.Redis, f.Kafka)
+	access, err := f.access(f.Redis, f.Kafka)
+	if err != nil {
+		return
+	}
+	servers, err := wall.OpenShared(f.Redis, f.Kafka, access)
 	if err != nil {
 		return
 	}
@@ -132,7 +141,7 @@ func (f worldFlags) mentionLitter(ctx context.Context, to io.Writer) {
 	defer cancel()
 	if list, err := servers.HasLitter(ctx); err == nil && len(list) > 0 {
 		fmt.Fprintf(to, "%s left topics and keys on these servers, the first on %s: to remove them,\n"+
-			"    %s clean --redis %s --kafka %s\n", runs(len(list)), when(list[0].Began), program(),
-			quote(strings.Join(f.Redis, ",")), quote(strings.Join(f.Kafka, ",")))
+			"    %s clean --redis %s --kafka %s%s\n", runs(len(list)), when(list[0].Began), program(),
+			quote(strings.Join(f.Redis, ",")), quote(strings.Join(f.Kafka, ",")), f.loginFlags.replay())
 	}
 }

@@ -102,7 +102,7 @@ type shared struct {
 
 func newShared(t *testing.T, redis []string, kafka string) shared {
 	t.Helper()
-	r, err := wall.DialRedis(redis)
+	r, err := wall.Access{}.DialRedis(redis)
 	if err != nil {
 		t.Fatal(err)
 	}

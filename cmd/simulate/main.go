@@ -27,21 +27,22 @@ func main() {
 
 // commands is the command line.
 type commands struct {
-	Run       runCommand       `cmd:"" help:"Run a scenario and judge the outcome."`
-	Sweep     sweepCommand     `cmd:"" help:"Run a scenario with several process counts."`
-	Explore   exploreCommand   `cmd:"" help:"Try every interleaving and fault of a small system."`
-	Replay    replayCommand    `cmd:"" help:"Make a run again from its directory, and compare."`
-	Shrink    shrinkCommand    `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
-	Certainty certaintyCommand `cmd:"" help:"Find when the failure of a virtual run became certain."`
-	Capacity  capacityCommand  `cmd:"" help:"Find how many processes a workload needs."`
-	Diff      diffCommand      `cmd:"" help:"Say what differs between two directories of results."`
-	Fit       fitCommand       `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
-	Calibrate calibrateCommand `cmd:"" help:"Measure on real servers what the virtual world's steps take."`
-	Compare   compareCommand   `cmd:"" help:"Run a scenario in two worlds: what is predicted beside what is measured."`
-	List      listCommand      `cmd:"" help:"List scenarios, faults or defects."`
-	Validate  validateCommand  `cmd:"" help:"Check a scenario and print it with all defaults."`
-	Clean     cleanCommand     `cmd:"" help:"Remove what killed runs left on servers."`
-	Schema    schemaCommand    `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
+	Run          runCommand          `cmd:"" help:"Run a scenario and judge the outcome."`
+	Sweep        sweepCommand        `cmd:"" help:"Run a scenario with several process counts."`
+	Explore      exploreCommand      `cmd:"" help:"Try every interleaving and fault of a small system."`
+	Replay       replayCommand       `cmd:"" help:"Make a run again from its directory, and compare."`
+	Shrink       shrinkCommand       `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
+	Certainty    certaintyCommand    `cmd:"" help:"Find when the failure of a virtual run became certain."`
+	Capacity     capacityCommand     `cmd:"" help:"Find how many processes a workload needs."`
+	Diff         diffCommand         `cmd:"" help:"Say what differs between two directories of results."`
+	Fit          fitCommand          `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
+	Calibrate    calibrateCommand    `cmd:"" help:"Measure on real servers what the virtual world's steps take."`
+	Compare      compareCommand      `cmd:"" help:"Run a scenario in two worlds: what is predicted beside what is measured."`
+	CheckBackend checkBackendCommand `cmd:"" help:"Try whether a Redis and a Kafka of yours do what is needed."`
+	List         listCommand         `cmd:"" help:"List scenarios, faults or defects."`
+	Validate     validateCommand     `cmd:"" help:"Check a scenario and print it with all defaults."`
+	Clean        cleanCommand        `cmd:"" help:"Remove what killed runs left on servers."`
+	Schema       schemaCommand       `cmd:"" help:"Print the JSON Schema of scenario files, for editors."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Say how to complete commands, flags and names in bash, zsh or fish."`
 
@@ -59,6 +60,7 @@ const examples = `Examples:
   simulate capacity steady --target 60000/s --headroom 30%
   simulate calibrate --servers start --out calibration.yaml
   simulate compare steady --costs calibration.yaml --servers start --processes 1,2,4
+  simulate check-backend --redis HOST:6379 --kafka HOST:9092
   simulate validate my.yaml
   simulate diff runs/before runs/after --rule "freshness_p99 <= +10%"
   simulate replay runs/hang-1

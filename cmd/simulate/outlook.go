@@ -16,6 +16,7 @@ import (
 	"sluice/internal/capacity"
 	"sluice/internal/harness"
 	"sluice/internal/options"
+	"sluice/internal/pipeline"
 	"sluice/internal/statusline"
 	"sluice/internal/yamlfile"
 )
@@ -105,7 +106,15 @@ func (f *outlookFlags) complete(ctx context.Context, in worldFlags) (err error) 
 		return usageError{fmt.Errorf("--topic %s is read from a running Kafka: give --world real --kafka HOST:PORT",
 			f.Topic)}
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(in.Kafka...))
+	kafka := pipeline.DefaultKafka()
+	if err := in.KafkaLogin.Apply(&kafka, in.Kafka); err != nil {
+		return err
+	}
+	connection, err := kafka.Connection(nil)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(connection.Dialing()...)
 	if err != nil {
 		return err
 	}

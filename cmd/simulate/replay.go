@@ -20,7 +20,8 @@ func (f worldFlags) replay() string {
 	case f.Servers != "":
 		text += " --servers " + f.Servers
 	case f.World == real.World{}.Name():
-		text += " --redis " + quote(strings.Join(f.Redis, ",")) + " --kafka " + quote(strings.Join(f.Kafka, ","))
+		text += " --redis " + quote(strings.Join(f.Redis, ",")) + " --kafka " + quote(strings.Join(f.Kafka, ",")) +
+			f.loginFlags.replay()
 	}
 	if f.Costs != "" {
 		text += " --costs " + quote(f.Costs)

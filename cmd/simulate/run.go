@@ -34,10 +34,11 @@ type worldFlags struct {
 	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster)." placeholder:"start" completion-predictor:"servers"`
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
-	Costs   string   `help:"For world virtual: file of what steps take, instead of the built-in costs." placeholder:"FILE"`
-	Defect  string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME" completion-predictor:"defect"`
-	Ports   []string `name:"port-fault" help:"Break calls of a port: --port-fault 'lose store.ack every 10'; see list faults. May be repeated." placeholder:"FAULT" sep:"none"`
-	Log     bool     `help:"Write the pipeline's log to standard error."`
+	loginFlags
+	Costs  string   `help:"For world virtual: file of what steps take, instead of the built-in costs." placeholder:"FILE"`
+	Defect string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME" completion-predictor:"defect"`
+	Ports  []string `name:"port-fault" help:"Break calls of a port: --port-fault 'lose store.ack every 10'; see list faults. May be repeated." placeholder:"FAULT" sep:"none"`
+	Log    bool     `help:"Write the pipeline's log to standard error."`
 }
 
 func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
@@ -76,6 +77,12 @@ func (f worldFlags) world() (harness.World, error) {
 	}
 	switch {
 	case f.World == w.Name() && f.Costs == "":
+		if len(w.Redis) > 0 && len(w.Kafka) > 0 {
+			var err error
+			if w.Access, err = f.access(w.Redis, w.Kafka); err != nil {
+				return nil, err
+			}
+		}
 		return w, w.Servers.Validate()
 	case !slices.Contains([]string{w.Name(), fakes.World{}.Name(), sim.World{}.Name()}, f.World):
 		return nil, fmt.Errorf("world %q is not one of %s, %s, %s", f.World, sim.World{}.Name(),

@@ -154,7 +154,7 @@ func (l *Loop) start(now time.Time) time.Duration {
 				continue
 			}
 			b.delivery = l.delivery(p, now, b.messages)
-			b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.ingest(p.ctx, b) })
+			l.launch(p, b)
 		}
 		l.hold(p)
 	}
@@ -162,6 +162,11 @@ func (l *Loop) start(now time.Time) time.Duration {
 		wait = min(wait, l.config.BusyWait)
 	}
 	return wait
+}
+
+// launch starts the task of a batch. (In the loop itself its closure would cost memory in every turn.)
+func (l *Loop) launch(p *partition, b *batch) {
+	b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.ingest(p.ctx, b) })
 }
 
 // delivery names the next batch of a partition. Numbers follow the wall clock, in microseconds, so

@@ -24,29 +24,15 @@ type flags struct {
 }
 
 type redisFlags struct {
-	Redis             []string `default:"127.0.0.1:6379" help:"Redis server; several addresses are nodes of one cluster."`
-	RedisUser         string   `placeholder:"NAME" help:"ACL user. Its password comes from $$SLUICE_REDIS_PASSWORD or a file."`
-	RedisPasswordFile string   `placeholder:"FILE" help:"File that holds the password."`
-	RedisTLS          tlsFlags `embed:"" prefix:"redis-"`
-	RedisNamespace    string   `default:"sluice:" help:"Put before every key."`
-	RedisCompression  bool     `help:"Keep spans compressed: less memory and network, more CPU."`
+	Redis []string `default:"127.0.0.1:6379" help:"Redis server; several addresses are nodes of one cluster."`
+	RedisLogin
+	RedisNamespace   string `default:"sluice:" help:"Put before every key."`
+	RedisCompression bool   `help:"Keep spans compressed: less memory and network, more CPU."`
 }
 
 type kafkaFlags struct {
-	Kafka             []string `default:"127.0.0.1:9092" help:"Kafka brokers, of which one must answer."`
-	KafkaSASL         string   `name:"kafka-sasl" enum:"none,plain,scram-sha-256,scram-sha-512" default:"none" help:"Login: none, plain, scram-sha-256 or scram-sha-512."`
-	KafkaUser         string   `placeholder:"NAME" help:"User of the login. Its password comes from $$SLUICE_KAFKA_PASSWORD or a file."`
-	KafkaPasswordFile string   `placeholder:"FILE" help:"File that holds the password."`
-	KafkaTLS          tlsFlags `embed:"" prefix:"kafka-"`
-}
-
-// tlsFlags are those of one server.
-type tlsFlags struct {
-	Enabled    bool   `name:"tls" help:"Connect with TLS."`
-	CAFile     string `name:"tls-ca" placeholder:"FILE" help:"CA certificates (PEM); default: the system's."`
-	CertFile   string `name:"tls-cert" placeholder:"FILE" help:"Client certificate (PEM)."`
-	KeyFile    string `name:"tls-key" placeholder:"FILE" help:"Key of the client certificate (PEM)."`
-	ServerName string `name:"tls-server-name" placeholder:"NAME" help:"Name in the server's certificate, if not the host's."`
+	Kafka []string `default:"127.0.0.1:9092" help:"Kafka brokers, of which one must answer."`
+	KafkaLogin
 }
 
 type topicFlags struct {

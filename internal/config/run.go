@@ -1,18 +1,15 @@
 // Package config reads what cmd/run is told: flags, environment variables, and a YAML file, in this
-// order of precedence. A wrong word is an error that says which one would be right.
+// order of precedence; other programs that log in take RedisLogin and KafkaLogin of it. A wrong word is an error that says which one would be right.
 package config
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
 
 	"sluice/buffer"
 	"sluice/internal/check"
-	"sluice/internal/kafkaio"
 	"sluice/internal/pipeline"
 )
 
@@ -78,19 +75,19 @@ func (f *flags) timeouts() error {
 
 // resolve turns flags into a configuration. The error is a *UsageError, or about a secret's file.
 func (f *flags) resolve() (Run, error) {
-	err := errors.Join(noURL("redis", f.Redis), noURL("kafka", f.Kafka), f.timeouts())
-	if err != nil {
-		return Run{}, &UsageError{Err: err}
-	}
 	c := pipeline.DefaultConfig()
-	f.redis(&c.Redis)
-	f.kafka(&c.Kafka)
+	err := errors.Join(f.RedisLogin.Apply(&c.Redis, f.Redis), f.KafkaLogin.Apply(&c.Kafka, f.Kafka))
+	if wrong := f.timeouts(); wrong != nil {
+		err = errors.Join(err, &UsageError{Err: wrong})
+	}
+	if err != nil {
+		return Run{}, err
+	}
+	c.Redis.Namespace, c.Redis.Slice = f.RedisNamespace, f.Slice
+	c.Redis.Compression = f.RedisCompression
 	f.topics(&c)
 	f.buffering(&c)
 	f.flushing(&c)
-	if err := f.secrets(&c); err != nil {
-		return Run{}, err
-	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		return Run{}, err
@@ -119,35 +116,6 @@ func (f *flags) resolve() (Run, error) {
 		EmbeddedRate:   f.EmbeddedRate,
 		Duration:       f.Duration,
 	}, nil
-}
-
-// noURL refuses addresses that may hold a password, and does not repeat them.
-func noURL(flag string, addresses []string) error {
-	for _, address := range addresses {
-		if strings.ContainsAny(address, "@/") {
-			return fmt.Errorf("--%s: an address looks like a URL: want host:port, the user in "+
-				"--%s-user, and the password in $%s%s_PASSWORD", flag, flag, envPrefix,
-				strings.ToUpper(flag))
-		}
-	}
-	return nil
-}
-
-func (f *flags) redis(r *pipeline.Redis) {
-	r.Addresses = f.Redis
-	r.User = f.RedisUser
-	r.TLS = pipeline.TLS(f.RedisTLS)
-	r.Namespace, r.Slice = f.RedisNamespace, f.Slice
-	r.Compression = f.RedisCompression
-}
-
-func (f *flags) kafka(k *pipeline.Kafka) {
-	k.Brokers = f.Kafka
-	k.SASL = kafkaio.SASL{User: f.KafkaUser}
-	if f.KafkaSASL != "none" {
-		k.SASL.Mechanism = kafkaio.Mechanism(f.KafkaSASL)
-	}
-	k.TLS = pipeline.TLS(f.KafkaTLS)
 }
 
 func (f *flags) topics(c *pipeline.Config) {
@@ -181,43 +149,4 @@ func (f *flags) flushing(c *pipeline.Config) {
 	c.Mode = pipeline.Mode(f.FlusherMode)
 	c.Worker.MaxFlushSegments = f.MaxFlushSegments
 	c.Limits.Threads, c.Limits.MemoryMax = f.WorkerThreads, f.WorkerMemory
-}
-
-// secrets come from a variable or a file, never from the command line, which everyone can read.
-func (f *flags) secrets(c *pipeline.Config) error {
-	redis, err1 := secret("redis-password", f.RedisPasswordFile)
-	kafka, err2 := secret("kafka-password", f.KafkaPasswordFile)
-	c.Redis.Password, c.Kafka.SASL.Password = redis, kafka
-	return errors.Join(err1, err2)
-}
-
-// secretBytesMax bounds a password; what is longer is not one.
-const secretBytesMax = 64 << 10
-
-// secret reads SLUICE_NAME, or the file that --NAME-file names.
-func secret(name, file string) (kafkaio.Secret, error) {
-	variable := envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-	value, set := os.LookupEnv(variable)
-	set = set && value != ""
-	switch {
-	case set && file != "":
-		return "", &UsageError{Err: fmt.Errorf("both $%s and --%s-file are given: want one",
-			variable, name)}
-	case file == "":
-		return kafkaio.Secret(value), nil
-	}
-	info, err := os.Stat(file)
-	if err == nil && info.Size() > secretBytesMax {
-		return "", &UsageError{Err: fmt.Errorf("--%s-file: %s has %d bytes: that is not a password",
-			name, file, info.Size())}
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("--%s-file: %w", name, err)
-	}
-	word := strings.TrimRight(string(text), "\r\n")
-	if word == "" {
-		return "", &UsageError{Err: fmt.Errorf("--%s-file: %s is empty", name, file)}
-	}
-	return kafkaio.Secret(word), nil
 }

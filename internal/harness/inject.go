@@ -117,9 +117,9 @@ func (i *injector) step(now time.Time, elapsed time.Duration) {
 	}
 	i.last = turn{elapsed, sent, settled, restarting}
 	last := i.effects() // before any begins: whether its task is already through is chance
-	for n, occurrence := range i.plan {
-		if i.reached(n, occurrence.When.Reached(elapsed, sent, settled, restarts)) {
-			i.start("fault begins", func() { i.begin(n, occurrence.Fault, elapsed) })
+	for n := range i.plan {
+		if i.reached(n, i.plan[n].When.Reached(elapsed, sent, settled, restarts)) {
+			i.launch(n, elapsed)
 		}
 	}
 	for _, e := range last {
@@ -143,9 +143,9 @@ func (i *injector) staged(worker int, stage string) (due bool) {
 		return false
 	}
 	elapsed := i.system.Now().Sub(began)
-	for n, occurrence := range i.plan {
-		if i.reached(n, occurrence.When.AtStage(elapsed, worker, stage)) {
-			i.start("fault begins", func() { i.begin(n, occurrence.Fault, elapsed) })
+	for n := range i.plan {
+		if i.reached(n, i.plan[n].When.AtStage(elapsed, worker, stage)) {
+			i.launch(n, elapsed)
 			due = true
 		}
 	}
@@ -161,6 +161,12 @@ func (i *injector) reached(n int, now bool) bool {
 	}
 	i.state[n] = beginning
 	return true
+}
+
+// launch begins an occurrence of a fault. (In the loops themselves its closure would cost memory in
+// every turn.)
+func (i *injector) launch(n int, elapsed time.Duration) {
+	i.start("fault begins", func() { i.begin(n, i.plan[n].Fault, elapsed) })
 }
 
 // start starts a task that heal waits for.

@@ -40,12 +40,15 @@ func (l *latency) reading(at time.Time) {
 	l.received = at
 }
 
-// out enters a span that was due then and has come out for the first time.
-func (l *latency) out(due time.Duration) {
+// out enters spans that were due then and have come out for the first time.
+func (l *latency) out(dues ...time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	late := min(max(l.received.Sub(l.start)-due, time.Microsecond), latencyMax)
-	_ = l.all.RecordValue(late.Microseconds()) // it is inside of the bounds
+	now := l.received.Sub(l.start)
+	for _, due := range dues {
+		late := min(max(now-due, time.Microsecond), latencyMax)
+		_ = l.all.RecordValue(late.Microseconds()) // it is inside of the bounds
+	}
 }
 
 // quantiles returns the distribution over all spans that have come out.

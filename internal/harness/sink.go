@@ -87,13 +87,11 @@ func (s *Sink) Output(at time.Time, r ledger.Record) {
 	s.came(at)
 	r.At = s.since(at)
 	out := s.Ledger.Output(r)
-	if len(out.Spans) > 0 {
+	if s.Journal != nil && len(out.Spans) > 0 {
 		slices.Sort(out.Spans)
 		s.Journal.Out(at, r.Partition, r.Offset, out.Root, out.Spans)
 	}
-	for _, due := range out.Due {
-		s.latency.out(due)
-	}
+	s.latency.out(out.Due...)
 	if out.Whole {
 		s.segment(at, out)
 	}

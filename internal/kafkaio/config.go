@@ -118,9 +118,7 @@ func (s SASL) mechanism() (sasl.Mechanism, error) {
 
 // options are those of every client of the cluster, whose attempts to connect are brokers' to hear.
 func (c Config) options(brokers kgo.Hook) []kgo.Opt {
-	opts := []kgo.Opt{
-		kgo.SeedBrokers(c.Brokers...),
-		kgo.ClientID(c.ClientID),
+	return append(c.Dialing(),
 		kgo.WithHooks(brokers),
 		kgo.WithHooks(c.Hooks...),
 		// The client's own 5 s each would be added to every outage and every change of a leader.
@@ -129,7 +127,12 @@ func (c Config) options(brokers kgo.Hook) []kgo.Opt {
 		kgo.RetryBackoffFn(backoff),
 		// Telemetry would be one more connection that fails when brokers are away.
 		kgo.DisableClientMetrics(),
-	}
+	)
+}
+
+// Dialing is how a client comes to the brokers and logs in, for those who are no part of a pipeline.
+func (c Config) Dialing() []kgo.Opt {
+	opts := []kgo.Opt{kgo.SeedBrokers(c.Brokers...), kgo.ClientID(c.ClientID)}
 	switch {
 	case c.Dial != nil:
 		opts = append(opts, kgo.Dialer(c.Dial))

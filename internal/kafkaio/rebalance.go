@@ -3,6 +3,7 @@ package kafkaio
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -11,6 +12,7 @@ import (
 
 // onAssigned is called by the client before it fetches new partitions.
 func (s *Source) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
+	s.admitted.CompareAndSwap(nil, new(time.Now()))
 	if numbers := assigned[s.cfg.Topic]; len(numbers) > 0 {
 		s.assignment.assign(numbers)
 	}
@@ -56,6 +58,30 @@ var passing = []error{
 	kerr.FencedMemberEpoch, kerr.StaleMemberEpoch, kerr.OffsetOutOfRange, kerr.UnknownTopicID,
 }
 
+// refusals are what the brokers answer to a user who may not do that, or not come in.
+var refusals = []error{
+	kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
+	kerr.SaslAuthenticationFailed,
+}
+
+// startMax is how soon after the group has let a source in it shows that the topic does not: with the
+// first fetch.
+const startMax = 10 * time.Second
+
+// wasAllowed tells whether an error refuses what was allowed before: such a right may be given back. One
+// that was missing from the start is for whoever starts the program to see.
+func (s *Source) wasAllowed(err error) bool {
+	since := s.admitted.Load()
+	if since == nil || !isOneOf(err, refusals) {
+		return false
+	}
+	return s.hasRead || !errors.Is(err, kerr.TopicAuthorizationFailed) || time.Since(*since) > startMax
+}
+
+func isOneOf(err error, list []error) bool {
+	return slices.ContainsFunc(list, func(one error) bool { return errors.Is(err, one) })
+}
+
 // fatal tells whether an error of a fetch or of the group will not pass by trying again. Only what
 // the brokers refuse for good is: a network can come back.
 func fatal(err error) bool {
@@ -63,10 +89,8 @@ func fatal(err error) bool {
 	if tooLarge || errors.Is(err, kgo.ErrClientClosed) {
 		return true
 	}
-	for _, pass := range passing {
-		if errors.Is(err, pass) {
-			return false
-		}
+	if isOneOf(err, passing) {
+		return false
 	}
 	broker, ok := errors.AsType[*kerr.Error](err)
 	return ok && !broker.Retriable

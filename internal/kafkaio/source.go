@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -39,6 +40,8 @@ type Source struct {
 	gaps       *gaps
 	troubles   *flusher.Troubles
 	log        *slog.Logger
+	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
+	hasRead    bool                      // a message; Poll's own
 	closing    sync.Once
 	closed     chan struct{} // by Close: callbacks wait no more
 }
@@ -165,6 +168,7 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 		if len(p.Records) == 0 {
 			return
 		}
+		s.hasRead = true
 		s.troubles.Works(fetching)
 		s.assignment.add(p.Partition, p.Records)
 	})
@@ -184,6 +188,7 @@ func (s *Source) judge(topic string, number int32, err error) error {
 	case errors.Is(err, kerr.FencedInstanceID):
 		return fmt.Errorf("consumer group %s: another member has joined as instance %q: %w",
 			s.cfg.Group, s.cfg.InstanceID, err)
+	case s.wasAllowed(err): // it passes, as with all else that is refused
 	case fatal(err):
 		if topic == "" {
 			return fmt.Errorf("consumer group %s: %w", s.cfg.Group, err)

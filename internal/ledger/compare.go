@@ -23,7 +23,10 @@ func (l *Ledger) compare(value []byte, in *envelope, seq, root uint64) error {
 // sentText makes a span again as it was sent, and says how its flag must be written when it comes out.
 func (l *Ledger) sentText(in *envelope, seq, root uint64) ([]byte, load.Marks, string) {
 	var marks load.Marks
-	l.sentBuffer, marks = l.recipe.AppendMarked(l.sentBuffer[:0], root, int(seq-root))
+	if !l.writer.Of(root) {
+		l.writer.Begin(l.recipe, root)
+	}
+	l.sentBuffer, marks = l.writer.AppendMarked(l.sentBuffer[:0], int(seq-root))
 	flag := "false"
 	if seq == root || l.recipe.ID(seq) == in.segment {
 		flag = "true"

@@ -91,7 +91,8 @@ func (in *envelope) readName(headers []Header, errs []error) {
 	in.project = buffer.ProjectID(project)
 	text := string(header(headers, HeaderGeneration))
 	in.generation, errs[3] = buffer.ParseDeliveryID(text)
-	if errs[3] == nil && (in.generation.String() != text || in.generation.Number < 1) {
+	var room [32]byte
+	if errs[3] == nil && (string(in.generation.Append(room[:0])) != text || in.generation.Number < 1) {
 		errs[3] = fmt.Errorf("generation %q is no delivery", text)
 	}
 }

@@ -59,6 +59,7 @@ type Ledger struct {
 
 // scratch is memory for one record at a time.
 type scratch struct {
+	writer             load.Writer // of what was sent
 	sentBuffer         []byte
 	restored           []byte // what came out, without the fields that the flusher set
 	fields, attributes [2][]member

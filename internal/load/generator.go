@@ -49,19 +49,26 @@ type Generator struct {
 	at      time.Duration
 	segment [2]pacePoint
 	arena   []byte
+	spare   []*Writer // of traces that are done
+	closed  Writer    // of what comes late, or again, when its trace is done
 }
 
 // openTrace is a trace of which not all spans were sent.
 type openTrace struct {
-	root  uint64
-	order []int32 // of places in the trace; nil: as they are
-	size  int     // of the order
-	done  int     // in the order
+	root uint64
+	// writer is that of the trace's messages, partition where they are sent.
+	writer    *Writer
+	partition int32
+	order     []int32 // of places in the trace; nil: as they are
+	size      int     // of the order
+	done      int     // in the order
 }
 
 type held struct {
 	root      uint64
 	index     int
+	partition int32
+	writer    *Writer // of the trace, as long as it is open; of another one afterwards
 	due       time.Duration
 	dueNumber int64
 	late      bool
@@ -112,7 +119,7 @@ func (g *Generator) Next(m *Message) bool {
 		g.isBad = false
 		*m = Message{
 			Seq: g.bad.root + uint64(g.bad.index), Root: g.bad.root, Bad: true, At: g.at,
-			Partition: g.Partition(g.bad.root),
+			Partition: g.bad.partition,
 		}
 		g.write(m, g.bad)
 		return true
@@ -126,7 +133,7 @@ func (g *Generator) Next(m *Message) bool {
 	g.sent++
 	*m = Message{
 		Seq: span.root + uint64(span.index), Root: span.root, Repeat: isRepeat, Late: span.late, At: g.at,
-		Partition: g.Partition(span.root),
+		Partition: span.partition,
 	}
 	g.write(m, span)
 	if !isRepeat && g.BadAfter(m.Seq) {
@@ -192,9 +199,10 @@ func (g *Generator) advance() (held, bool) {
 	if trace.order != nil {
 		index = int(trace.order[index])
 	}
-	span := held{root: trace.root, index: index}
+	span := held{root: trace.root, index: index, partition: trace.partition, writer: trace.writer}
 	trace.done++
 	if trace.done == trace.size {
+		g.spare = append(g.spare, trace.writer)
 		last := len(g.open) - 1
 		g.open[at] = g.open[last]
 		g.open = g.open[:last]
@@ -203,7 +211,13 @@ func (g *Generator) advance() (held, bool) {
 }
 
 func (g *Generator) newTrace() openTrace {
-	trace := openTrace{root: g.next, size: g.Size(g.next)}
+	trace := openTrace{root: g.next, size: g.Size(g.next), partition: g.Partition(g.next)}
+	if last := len(g.spare) - 1; last >= 0 {
+		trace.writer, g.spare = g.spare[last], g.spare[:last]
+	} else {
+		trace.writer = &Writer{}
+	}
+	trace.writer.Begin(g.Recipe, trace.root)
 	g.next += uint64(trace.size)
 	if share := g.work.Disorder; share > 0 && g.shuffle.Float64() < share {
 		trace.order = make([]int32, trace.size)
@@ -267,11 +281,12 @@ func (g *Generator) write(m *Message, span held) {
 		g.arena = hex.AppendEncode(g.arena, key[:])
 		g.arena = g.AppendBad(g.arena, span.root, span.index)
 	} else {
-		g.arena = g.arena[:middle]
-		high, low := g.trace(span.root)
-		putHex(g.arena[start:], high)
-		putHex(g.arena[start+idDigits:], low)
-		g.arena = g.Append(g.arena, span.root, span.index)
+		if !span.writer.Of(span.root) { // the trace is no longer open
+			g.closed.Begin(g.Recipe, span.root)
+			span.writer = &g.closed
+		}
+		g.arena = append(g.arena, span.writer.key()...)
+		g.arena, _ = span.writer.AppendMarked(g.arena, span.index)
 	}
 	m.Key = g.arena[start:middle:middle]
 	m.Value = g.arena[middle:len(g.arena):len(g.arena)]

@@ -79,7 +79,8 @@ func (r *Recipe) Append(dst []byte, root uint64, index int) []byte {
 // takes a fraction of the time of its pieces.
 const (
 	headText   = `{"organization_id":1,"project_id":`
-	idsText    = `,"trace_id":"0123456789abcdef0123456789abcdef","span_id":"0123456789abcdef"`
+	traceText  = `,"trace_id":"0123456789abcdef0123456789abcdef","span_id":"`
+	idText     = `0123456789abcdef"`
 	parentText = `,"parent_span_id":"0123456789abcdef"`
 	timesText  = `,"start_timestamp":1700000000.000,"end_timestamp":1700000000.000,` +
 		`"received":1700000000.000,"retention_days":90,"status":"ok","name":"`
@@ -89,32 +90,41 @@ const (
 const (
 	idDigits   = 2 * len(buffer.SpanID{})
 	traceAt    = len(`,"trace_id":"`)
-	spanAt     = len(idsText) - len(`"`) - idDigits
 	parentAt   = len(parentText) - len(`"`) - idDigits
 	timeDigits = len(`1700000000.000`)
 	startAt    = len(`,"start_timestamp":`)
 	endAt      = startAt + timeDigits + len(`,"end_timestamp":`)
 	receivedAt = endAt + timeDigits + len(`,"received":`)
+	// headMax is the most that a message has before the digits of the span's id.
+	headMax = len(headText) + len("-9223372036854775808") + len(traceText)
 )
 
 // AppendMarked is Append, and tells where what stands.
-func (r *Recipe) AppendMarked(dst []byte, root uint64, index int) (_ []byte, marks Marks) {
+func (r *Recipe) AppendMarked(dst []byte, root uint64, index int) ([]byte, Marks) {
+	var w Writer
+	var room [headMax]byte
+	w.head = room[:0]
+	w.Begin(r, root)
+	parent := 0
+	if index > 0 {
+		parent = r.Parent(root, index)
+	}
+	return w.append(dst, index, parent)
+}
+
+// append appends the message of a span whose parent is at a place of the trace.
+func (w *Writer) append(dst []byte, index, parent int) (_ []byte, marks Marks) {
+	r, root := w.recipe, w.root
 	seq := root + uint64(index)
 	s := r.style(seq)
 	start := len(dst)
-	dst = append(dst, headText...)
-	dst = strconv.AppendInt(dst, int64(r.Project(root)), 10)
-	dst = append(dst, idsText...)
-	ids := dst[len(dst)-len(idsText):]
-	high, low := r.trace(root)
-	putHex(ids[traceAt:], high)
-	putHex(ids[traceAt+idDigits:], low)
-	putHex(ids[spanAt:], r.id(seq))
+	dst = append(dst, w.head...)
+	dst = append(dst, idText...)
+	putHex(dst[len(dst)-len(idText):], r.id(seq))
 	switch {
 	case index > 0:
 		dst = append(dst, parentText...)
-		parent := dst[len(dst)-len(parentText):]
-		putHex(parent[parentAt:], r.id(root+uint64(r.Parent(root, index))))
+		putHex(dst[len(dst)-len(parentText)+parentAt:], r.id(root+uint64(parent)))
 	case s.nullParent:
 		dst = append(dst, `,"parent_span_id":null`...)
 	}
@@ -130,9 +140,7 @@ func (r *Recipe) AppendMarked(dst []byte, root uint64, index int) (_ []byte, mar
 	}
 	dst = append(dst, timesText...)
 	times := dst[len(dst)-len(timesText):]
-	putTime(times[startAt:], seq)
-	putTime(times[endAt:], seq+17)
-	putTime(times[receivedAt:], seq+4000)
+	putTimes(times, seq)
 	dst = append(dst, names[s.name]...)
 	switch s.attributes {
 	case styleAttributes:
@@ -196,18 +204,37 @@ func putTime(dst []byte, millis uint64) {
 	dst[13] = byte('0' + part%10)
 }
 
+// putTimes writes the three times of a message. That a span ends 17 ms after its start, and is
+// received 4 s after it, seldom changes more than the last digits.
+func putTimes(times []byte, millis uint64) {
+	start := times[startAt : startAt+timeDigits]
+	putTime(start, millis)
+	end, received := times[endAt:endAt+timeDigits], times[receivedAt:receivedAt+timeDigits]
+	if part := millis%1000 + 17; part < 1000 {
+		copy(end, start)
+		putPair(end[11:], part/10)
+		end[13] = byte('0' + part%10)
+	} else {
+		putTime(end, millis+17)
+	}
+	copy(received, start)
+	if received[9] += 4; received[9] > '9' {
+		putTime(received, millis+4000)
+	}
+}
+
 // putPair writes the two digits of a number below 100.
 func putPair(dst []byte, n uint64) { binary.LittleEndian.PutUint16(dst, decimalPairs[n]) }
 
 // bytes returns how many bytes the workload asks for in a span's message.
-func (r *Recipe) bytes(seq uint64) int {
-	return r.work.SpanBytes.At(unit(r.random(keyBytes, seq)))
-}
+func (r *Recipe) bytes(seq uint64) int { return r.bytesBy(r.random(keyBytes, seq)) }
+
+func (r *Recipe) bytesBy(random uint64) int { return r.work.SpanBytes.At(unit(random)) }
 
 // pad fills the message, which began at start and lacks its last few bytes, up to its size.
 func (r *Recipe) pad(dst []byte, start int, seq uint64, lacking int) []byte {
-	missing := r.bytes(seq) - (len(dst) - start) - lacking
-	for random := r.random(keyBytes, seq); missing > 0; random++ {
+	random := r.random(keyBytes, seq)
+	for missing := r.bytesBy(random) - (len(dst) - start) - lacking; missing > 0; random++ {
 		from := int(below(mix(random), uint64(len(r.padding))))
 		n := min(missing, len(r.padding)-from)
 		dst = append(dst, r.padding[from:from+n]...)

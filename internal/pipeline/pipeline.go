@@ -64,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 			p.Close()
 		}
 	}()
-	if p.kafka, err = cfg.Kafka.connection(p.log); err != nil {
+	if p.kafka, err = cfg.Kafka.Connection(p.log); err != nil {
 		return nil, err
 	}
 	if err := p.checkServers(ctx); err != nil {
@@ -96,11 +96,11 @@ func (p *Pipeline) checkServers(ctx context.Context) error {
 	kafka := make(chan error, 1)
 	go func() {
 		err := p.checkTopics(ctx)
-		kafka <- advised(ctx, err, p.cfg.Kafka.Routes, p.cfg.Kafka.Brokers, p.cfg.Kafka.TLS.Enabled)
+		kafka <- Advised(ctx, err, p.cfg.Kafka.Routes, p.cfg.Kafka.Brokers, p.cfg.Kafka.TLS.Enabled)
 	}()
 	var err error
-	p.store, err = p.cfg.Redis.open(ctx, p.cfg.Options.MaxSegmentBytes, p.kafka.CheckTimeout)
-	err = advised(ctx, err, p.cfg.Redis.Routes, p.cfg.Redis.Addresses, p.cfg.Redis.TLS.Enabled)
+	p.store, err = p.cfg.Redis.Open(ctx, p.cfg.Options.MaxSegmentBytes, p.kafka.CheckTimeout)
+	err = Advised(ctx, err, p.cfg.Redis.Routes, p.cfg.Redis.Addresses, p.cfg.Redis.TLS.Enabled)
 	if err == nil {
 		for _, doubt := range p.store.Doubts() {
 			p.log.Warn(doubt)
@@ -112,9 +112,9 @@ func (p *Pipeline) checkServers(ctx context.Context) error {
 	return errors.Join(err, <-kafka)
 }
 
-// advised adds to the error of servers that could not be talked to that one side speaks TLS and the
+// Advised adds to the error of servers that could not be talked to that one side speaks TLS and the
 // other does not, if that is so. It is for the start alone, since it takes its time.
-func advised(
+func Advised(
 	ctx context.Context, err error, routes map[string]string, addresses []string, private bool,
 ) error {
 	if err == nil || ctx.Err() != nil {

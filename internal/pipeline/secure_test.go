@@ -1,17 +1,6 @@
 package pipeline_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,40 +13,9 @@ import (
 	"sluice/internal/pipeline/pipelinetest"
 )
 
-// certificate makes a certificate for 127.0.0.1, or for names instead, that signs itself, and the
-// file that clients need.
-func certificate(t *testing.T, names ...string) (server *tls.Config, caFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	if len(names) > 0 {
-		template.IPAddresses, template.DNSNames = nil, names
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	caFile = filepath.Join(t.TempDir(), "ca.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	if err := os.WriteFile(caFile, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-	}, caFile
-}
-
 // Both servers want TLS and a login, of this process and of the workers.
 func TestLoginsReachTheWorkers(t *testing.T) {
-	server, ca := certificate(t)
+	server, ca := pipelinetest.Certificate(t)
 	redis, err := miniredis.RunTLS(server)
 	if err != nil {
 		t.Fatal(err)
@@ -92,13 +50,13 @@ func TestLoginsReachTheWorkers(t *testing.T) {
 // leads nowhere either.
 func TestRoutesReachTheWorkers(t *testing.T) {
 	const redisName, kafkaName = "redis.invalid:6379", "127.0.0.1:1"
-	redisTLS, redisCA := certificate(t, "redis.invalid")
+	redisTLS, redisCA := pipelinetest.Certificate(t, "redis.invalid")
 	redis, err := miniredis.RunTLS(redisTLS)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(redis.Close)
-	kafkaTLS, kafkaCA := certificate(t)
+	kafkaTLS, kafkaCA := pipelinetest.Certificate(t)
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.TLS(kafkaTLS))
 	if err != nil {
 		t.Fatal(err)

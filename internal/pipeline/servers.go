@@ -53,9 +53,9 @@ func (r Redis) config(max buffer.Bytes) redisstore.Config {
 	return c
 }
 
-// open connects to the store. An answer is waited for no longer than answerMax: a worker that waits
+// Open connects to the store. An answer is waited for no longer than answerMax: a worker that waits
 // for a Redis that hangs must show that it lives before it counts as hung itself.
-func (r Redis) open(
+func (r Redis) Open(
 	ctx context.Context, max buffer.Bytes, answerMax time.Duration,
 ) (*redisstore.Store, error) {
 	c := r.config(max)
@@ -97,8 +97,8 @@ func (k Kafka) config() kafkaio.Config {
 	return c
 }
 
-// connection returns what every client of this process is made with.
-func (k Kafka) connection(log *slog.Logger) (kafkaio.Config, error) {
+// Connection returns what every client of this process is made with.
+func (k Kafka) Connection(log *slog.Logger) (kafkaio.Config, error) {
 	c := k.config()
 	c.Log = log
 	var err error

@@ -109,11 +109,11 @@ func (w *connector) beat() {
 }
 
 func (w *connector) openStore(ctx context.Context) (*redisstore.Store, error) {
-	return w.cfg.Redis.open(ctx, w.cfg.Options.MaxSegmentBytes, w.own.AnswerMax())
+	return w.cfg.Redis.Open(ctx, w.cfg.Options.MaxSegmentBytes, w.own.AnswerMax())
 }
 
 func (w *connector) openProducer(ctx context.Context) (*kafkaio.Producer, error) {
-	kafka, err := w.cfg.Kafka.connection(w.job.Log)
+	kafka, err := w.cfg.Kafka.Connection(w.job.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -109,6 +109,7 @@ var notInProduction = []string{
 	module + "/internal/portfault",
 	module + "/reports",
 	module + "/buffer/storetest",
+	module + "/buffer/conformance",
 	module + "/internal/proptest",
 	module + "/internal/servers",
 	module + "/internal/syncbuf",

@@ -20,15 +20,26 @@ const (
 	kafkaStopMax   = 30 * time.Second
 )
 
-// KafkaServer is one Kafka 4.1 process, broker and controller in one, on a loopback port that
-// stays the same over restarts, as do its data. It creates no topics by itself. Not safe for
+// EnvKafkaLibs names a folder of jars, laid by scripts/kafka-jars.sh, of the Kafka to start. Unset or
+// empty: that of `make tools`.
+const EnvKafkaLibs = "SLUICE_KAFKA_LIBS"
+
+// KafkaServer is one Kafka process (see EnvKafkaLibs), broker and controller in one, on a loopback
+// port that stays the same over restarts, as do its data. It creates no topics by itself. Not safe for
 // concurrent use.
 type KafkaServer struct {
 	server
+	// Guarded is the address at which clients must log in and may do only what rules (ACLs) allow;
+	// at Addr everybody may do everything. Empty unless there are Logins.
+	Guarded    string
+	logins     Logins
 	controller string // its listener's address
 	java       []string
 	config     string
 }
+
+// Logins are passwords by user, for SASL PLAIN.
+type Logins map[string]string
 
 // QuickJava has Java compile little: a start costs 2.7 s of processor time instead of 4.3, and full
 // speed is never reached. That suits tests.
@@ -36,7 +47,10 @@ const QuickJava = "-XX:TieredStopAtLevel=1"
 
 // StartKafka starts a Kafka server, with further options for Java, and returns when it answers a
 // metadata request (about 5 s, 350 MB). It is made to run long and fast, as benchmarks want it.
-func StartKafka(options ...string) (*KafkaServer, error) {
+func StartKafka(options ...string) (*KafkaServer, error) { return StartGuardedKafka(nil, options...) }
+
+// StartGuardedKafka is StartKafka with a second listener for users with logins; nil: without.
+func StartGuardedKafka(logins Logins, options ...string) (*KafkaServer, error) {
 	java, err := kafkaJava()
 	if err != nil {
 		return nil, err
@@ -51,7 +65,7 @@ func StartKafka(options ...string) (*KafkaServer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("start kafka: %w", err)
 		}
-		s := &KafkaServer{server: server{dir: dir, stopMax: kafkaStopMax}, java: java,
+		s := &KafkaServer{server: server{dir: dir, stopMax: kafkaStopMax}, java: java, logins: logins,
 			config: filepath.Join(dir, "server.properties")}
 		if err := s.configure(); err != nil {
 			return nil, err
@@ -79,6 +93,14 @@ func (s *KafkaServer) configure() error {
 	s.Addr = loopback(port)
 	s.controller = loopback(controller)
 	text := kafkaProperties(s.Addr, s.controller, filepath.Join(s.dir, "data"))
+	if s.logins != nil {
+		port, err := FreePort()
+		if err != nil {
+			return err
+		}
+		s.Guarded = loopback(port)
+		text += guardedProperties(s.Addr, s.controller, s.Guarded, s.logins)
+	}
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("start kafka: %w", err)
 	}
@@ -88,7 +110,7 @@ func (s *KafkaServer) configure() error {
 // format prepares the data folder, once in the server's life.
 func (s *KafkaServer) format() error {
 	argv := append(slices.Clone(s.java), QuickJava,
-		"kafka.tools.StorageTool", "format", "--standalone", "-t", kafkaClusterID, "-c", s.config)
+		"kafka.tools.StorageTool", "format", "-t", kafkaClusterID, "-c", s.config)
 	proc, err := startProcess("kafka-format", s.dir, argv...)
 	if err != nil {
 		return err
@@ -131,12 +153,10 @@ func kafkaJava() ([]string, error) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return nil, fmt.Errorf("java 17, which Kafka needs, is %w", ErrMissing)
 	}
-	root, err := moduleRoot()
+	libs, err := kafkaLibs()
 	if err != nil {
-		return nil, fmt.Errorf("kafka is %w (its jars are looked for from Sluice's own folder down: %w)",
-			ErrMissing, err)
+		return nil, err
 	}
-	libs := filepath.Join(root, ".services", "kafka", "libs")
 	stamps, err := filepath.Glob(filepath.Join(libs, ".complete-*"))
 	if err != nil || len(stamps) == 0 {
 		return nil, fmt.Errorf("kafka (%s) is %w", libs, ErrMissing)
@@ -146,6 +166,19 @@ func kafkaJava() ([]string, error) {
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 		"-cp", filepath.Join(libs, "*"),
 	}, nil
+}
+
+// kafkaLibs is the folder of Kafka's jars.
+func kafkaLibs() (string, error) {
+	if libs := os.Getenv(EnvKafkaLibs); libs != "" {
+		return filepath.Abs(libs)
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return "", fmt.Errorf("kafka is %w (its jars are looked for from Sluice's own folder down: %w)",
+			ErrMissing, err)
+	}
+	return filepath.Join(root, ".services", "kafka", "libs"), nil
 }
 
 // moduleRoot walks up from the working directory: tests run in their package's folder.

@@ -1,14 +1,19 @@
 package servers
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
 
 // kafkaClusterID is any UUID in Kafka's base64 form; every server has a cluster to itself.
 const kafkaClusterID = "c2x1aWNlLXNsdWljZS1zbA"
 
 // kafkaProperties configures a single node for tests: everything is replicated once, a consumer
 // group starts at its first member, and few internal partitions keep the start short. A killed
-// broker may register again only when its old session has ended: 3 s here, 9 s by default. What a
-// workload sees (message size, segments, flushing) stays at Kafka's defaults.
+// broker may register again only when its old session has ended: 3 s here, 9 s by default. The voters
+// are fixed, as Kafka before 3.9 knows no other quorum. What a workload sees (message size, segments, flushing) stays at Kafka's defaults.
 func kafkaProperties(broker, controller, data string) string {
 	return fmt.Sprintf(`process.roles=broker,controller
 node.id=1
@@ -17,7 +22,7 @@ advertised.listeners=PLAINTEXT://%[1]s
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-controller.quorum.bootstrap.servers=%[2]s
+controller.quorum.voters=1@%[2]s
 log.dirs=%[3]s
 num.partitions=1
 auto.create.topics.enable=false
@@ -36,4 +41,23 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=8388608
 `, broker, controller, data)
+}
+
+// guardedProperties add the listener for users; of two equal names the last counts. Whoever comes by
+// another listener has no name, and may do everything.
+func guardedProperties(broker, controller, guarded string, logins Logins) string {
+	users := ""
+	for _, user := range slices.Sorted(maps.Keys(logins)) {
+		users += fmt.Sprintf(" user_%s=%q", user, logins[user])
+	}
+	return strings.NewReplacer("@broker", broker, "@controller", controller, "@guarded", guarded,
+		"@users", users).Replace(`listeners=PLAINTEXT://@broker,CONTROLLER://@controller,GUARDED://@guarded
+advertised.listeners=PLAINTEXT://@broker,GUARDED://@guarded
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
+listener.name.guarded.sasl.enabled.mechanisms=PLAIN
+listener.name.guarded.plain.sasl.jaas.config=\
+  org.apache.kafka.common.security.plain.PlainLoginModule required@users;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+`)
 }

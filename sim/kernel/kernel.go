@@ -47,7 +47,8 @@ type Kernel struct {
 	agenda  agenda
 	slots   []*Task
 	free    []uint32
-	idle    []*Task // timers that are over
+	idle    []*Task   // timers that are over
+	threads []*thread // without a task
 	running *Task
 	main    *Task
 	timers  *Task // runs the timers' functions
@@ -123,6 +124,10 @@ func (k *Kernel) Close() {
 		panic("kernel: Close is called by a task")
 	}
 	k.root.kill(true)
+	for _, h := range k.threads {
+		h.stop()
+	}
+	k.threads = nil
 	k.agenda = agenda{}
 }
 

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"cmp"
-	"iter"
 	"slices"
 
 	"sluice/flusher"
@@ -45,7 +44,8 @@ func (p *Process) Go(name string, fn func()) flusher.Task {
 	}
 	t := k.newTask(p, name)
 	t.fn, t.parked, t.since, t.born = fn, true, k.now, k.next()
-	t.next, t.stop = iter.Pull(t.run)
+	t.thread = k.thread()
+	t.thread.task, t.next = t, t.thread.next
 	t.index = len(p.tasks)
 	p.tasks = append(p.tasks, t)
 	k.schedule(t, k.now)

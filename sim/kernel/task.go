@@ -37,7 +37,7 @@ type Task struct {
 	k       *Kernel
 	name    string
 	fn      func()
-	stop    func()
+	thread  *thread
 	index   int    // in process.tasks
 	born    uint64 // its number
 	waiters list   // for its end
@@ -69,9 +69,8 @@ func (k *Kernel) drop(t *Task) {
 	k.free = append(k.free, t.slot)
 }
 
-// run is the coroutine.
-func (t *Task) run(yield func(struct{}) bool) {
-	t.yield = yield
+// run is what the thread does for the task.
+func (t *Task) run() {
 	defer t.finish()
 	t.fn()
 }
@@ -100,11 +99,17 @@ func (k *Kernel) end(t *Task) {
 	k.wakeAll(&t.waiters)
 }
 
-// unwind stops a coroutine where it is parked: its deferred calls run now.
+// unwind stops a task where it is parked: its deferred calls run now. Of one that has not begun nothing
+// runs.
 func (k *Kernel) unwind(t *Task) {
+	t.parked = false
+	if t.yield == nil {
+		k.leave(t.thread)
+		return
+	}
 	was := k.running
-	k.running, t.parked = t, false
-	t.stop()
+	k.running = t
+	t.thread.unwind()
 	k.running = was
 }
 

@@ -7,6 +7,7 @@
 //	c := servertest.NewRedisCluster(t)   // a cluster of the test's own
 //	k := servertest.Kafka(t)             // the shared Kafka with its controls
 //	k := servertest.NewKafka(t)          // a Kafka of the test's own
+//	k := servertest.GuardedKafka(t, l)   // one that has users, and rules for them
 //
 // Shared servers are started once per test binary, at their first use, and end with the binary.
 // Their users keep apart by topic names and key prefixes of their own, and never wipe a server.
@@ -145,7 +146,13 @@ func Need(tb TB) {
 // NewKafka starts a Kafka for this test alone.
 func NewKafka(tb TB) *servers.KafkaServer {
 	tb.Helper()
-	s, err := servers.StartKafka(servers.QuickJava)
+	return GuardedKafka(tb, nil)
+}
+
+// GuardedKafka is NewKafka with a listener for users with logins.
+func GuardedKafka(tb TB, logins servers.Logins) *servers.KafkaServer {
+	tb.Helper()
+	s, err := servers.StartGuardedKafka(logins, servers.QuickJava)
 	must(tb, err)
 	tb.Cleanup(func() { ended(tb, s.Kill()) })
 	return s

@@ -27,12 +27,14 @@ type pulse struct {
 }
 
 // startPulse gives the first sign. It comes before anything else of the run is there.
-func startPulse(ctx context.Context, redis []string, key string) (*pulse, error) {
+func startPulse(
+	ctx context.Context, redis []string, access Access, key string,
+) (*pulse, error) {
 	value, err := json.Marshal(process.Self())
 	if err != nil {
 		return nil, err
 	}
-	client, err := DialRedis(redis)
+	client, err := access.DialRedis(redis)
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,8 @@ import (
 // config returns the pipeline of a scenario.
 func config(setup harness.Setup, e endpoints) pipeline.Config {
 	s, c := setup.Scenario, pipeline.DefaultConfig()
-	c.Redis.Addresses, c.Redis.Namespace = e.redis, e.namespace
-	c.Kafka.Brokers = e.kafka
+	c.Redis, c.Kafka = e.access.Redis(e.redis), e.access.Kafka(e.kafka)
+	c.Redis.Namespace = e.namespace
 	c.Redis.Routes, c.Kafka.Routes = e.redisRoutes, e.kafkaRoutes
 	c.InputTopic, c.OutputTopic, c.DeadLetterTopic = e.input, e.output, e.letters
 	c.Group = e.group

@@ -12,7 +12,10 @@ import (
 
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	clock "sluice/internal/wallclock"
 )
 
 // Litter is what a run has on servers that outlive it. It is litter once the run is over: one that
@@ -36,12 +39,12 @@ type Shared struct {
 }
 
 // OpenShared connects to servers at addresses, "host:port" each.
-func OpenShared(redis, kafka []string) (*Shared, error) {
-	r, err := DialRedis(redis)
+func OpenShared(redis, kafka []string, access Access) (*Shared, error) {
+	r, err := access.DialRedis(redis)
 	if err != nil {
 		return nil, fmt.Errorf("redis %s: %w", strings.Join(redis, ","), err)
 	}
-	k, err := kgo.NewClient(kgo.SeedBrokers(kafka...))
+	k, err := access.DialKafka(kafka)
 	if err != nil {
 		r.Close()
 		return nil, fmt.Errorf("kafka %s: %w", strings.Join(kafka, ","), err)
@@ -211,6 +214,8 @@ func eachKey(
 	return nil
 }
 
+func everything(string) bool { return true }
+
 // removeKeys deletes the keys that match a pattern and are wanted.
 func removeKeys(
 	ctx context.Context, redis rueidis.Client, pattern string, wanted func(key string) bool,
@@ -230,10 +235,42 @@ func removeKeys(
 	})
 }
 
-// removeTopics deletes topics and the group, from which it takes members that were killed.
+// removeTopics deletes topics and the group, from which it takes members that were killed, and returns
+// when they are gone.
 func removeTopics(ctx context.Context, client *kgo.Client, group string, topics ...string) error {
 	admin := kadm.NewClient(client)
 	answers, err := admin.DeleteTopics(ctx, topics...)
-	return errors.Join(cmp.Or(err, answers.Error()), emptyGroup(ctx, client, group),
-		deleteGroup(ctx, admin, group))
+	for topic, answer := range answers {
+		if errors.Is(answer.Err, kerr.UnknownTopicOrPartition) {
+			delete(answers, topic) // it was not made, or has just gone
+		}
+	}
+	if err = cmp.Or(err, answers.Error()); err == nil {
+		err = awaitGone(ctx, admin, topics)
+	}
+	return errors.Join(err, emptyGroup(ctx, client, group), deleteGroup(ctx, admin, group))
+}
+
+// goneEvery is how often topics that were deleted are looked for.
+const goneEvery = 50 * time.Millisecond
+
+// awaitGone returns when the brokers' metadata shows the topics no more: the answer to a deletion is
+// ahead of it.
+func awaitGone(ctx context.Context, admin *kadm.Client, topics []string) error {
+	for {
+		details, err := admin.ListTopics(ctx, topics...)
+		if err != nil {
+			return fmt.Errorf("look whether topics are gone: %w", err)
+		}
+		there := details.Names()
+		there = slices.DeleteFunc(there, func(topic string) bool {
+			return errors.Is(details[topic].Err, kerr.UnknownTopicOrPartition)
+		})
+		if len(there) == 0 {
+			return nil
+		}
+		if err := (clock.Clock{}).Sleep(ctx, goneEvery); err != nil {
+			return fmt.Errorf("topic %s was deleted and is still there: %w", strings.Join(there, ", "), err)
+		}
+	}
 }

@@ -30,7 +30,7 @@ func TestRunOf(t *testing.T) {
 // TestPulse: a run counts as alive until its sign has expired, and one that has expired comes back.
 func TestPulse(t *testing.T) {
 	redis := miniredis.RunT(t)
-	p, err := startPulse(t.Context(), []string{redis.Addr()}, "run.alive")
+	p, err := startPulse(t.Context(), []string{redis.Addr()}, Access{}, "run.alive")
 	if err != nil {
 		t.Fatal(err)
 	}

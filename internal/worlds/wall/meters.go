@@ -120,7 +120,7 @@ func (s *System) redisClient() (rueidis.Client, error) {
 	if s.client != nil {
 		return s.client, nil
 	}
-	client, err := DialRedis(s.redis)
+	client, err := s.access.DialRedis(s.redis)
 	if err != nil {
 		return nil, fmt.Errorf("ask redis for its memory: %w", err)
 	}

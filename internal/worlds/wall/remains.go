@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"sluice/buffer/redisstore"
+	"sluice/buffer"
 	"sluice/internal/judge"
 )
 
@@ -18,10 +18,11 @@ func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 	if left.Waiting, left.Err = s.waiting(ctx); left.Err != nil {
 		return left
 	}
-	c := redisstore.DefaultConfig()
-	c.Addresses, c.Namespace = s.redis, s.namespace
-	var store *redisstore.Store
-	if store, left.Err = redisstore.Open(ctx, c); left.Err != nil {
+	redis := s.access.Redis(s.redis)
+	redis.Namespace = s.namespace
+	store, err := redis.Open(ctx, buffer.DefaultOptions().MaxSegmentBytes, DialMax)
+	if err != nil {
+		left.Err = err
 		return left
 	}
 	defer store.Close()

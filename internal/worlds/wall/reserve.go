@@ -8,60 +8,100 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"sluice/internal/kafkaio"
 )
 
-// Reserved are names on servers that outlive who uses them, which no run has, with the topics of these
-// names; simulate clean knows them if they are left behind.
+// Reserved are names on servers that outlive who uses them, which no run has; simulate clean knows
+// what is left behind under them.
 type Reserved struct {
 	Run, Namespace, Group  string
 	Input, Output, Letters string
 
 	redis, kafka []string
-	pulse        *pulse
+	access       Access
+	pulse        *pulse // nil: no sign of life was given
 	pulsing      sync.WaitGroup
 	end          context.CancelFunc
+	made         bool // there may be topics
 }
 
-// Reserve makes topics of a name of their own for something that is no run, of so many partitions.
-func Reserve(
-	ctx context.Context, what string, redis, kafka []string, partitions int,
-) (_ *Reserved, err error) {
+// Name returns names for something that is no run. Nothing is there yet.
+func Name(what string, redis, kafka []string, access Access) *Reserved {
 	n := newNames(what, time.Now())
-	r := &Reserved{Run: n.run, Namespace: n.namespace, Group: n.group, Input: n.input, Output: n.output,
-		Letters: n.letters, redis: redis, kafka: kafka}
-	work, end := context.WithCancel(context.WithoutCancel(ctx))
-	r.end = end
-	// The sign of life comes before anything else.
-	if r.pulse, err = startPulse(ctx, redis, n.alive); err != nil {
-		end()
-		return nil, fmt.Errorf("redis %s: %w", strings.Join(redis, ","), err)
+	return &Reserved{Run: n.run, Namespace: n.namespace, Group: n.group, Input: n.input,
+		Output: n.output, Letters: n.letters, redis: redis, kafka: kafka, access: access}
+}
+
+// Reserve is Name with a sign of life and topics, of so many partitions.
+func Reserve(
+	ctx context.Context, what string, redis, kafka []string, access Access, partitions int,
+) (*Reserved, error) {
+	r := Name(what, redis, kafka, access)
+	err := r.Live(ctx) // comes before anything else
+	if err == nil {
+		err = r.CreateTopics(ctx, partitions)
 	}
-	r.pulsing.Go(func() { r.pulse.run(work) })
-	_, err = kafkaio.CreateTopics(ctx, kafkaio.DefaultConfig(kafka...), int32(partitions),
-		kafkaio.BrokerDefault, r.Input, r.Output, r.Letters)
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
 
+// Live gives signs of life in Redis from now on, so that nobody takes what is there for left behind.
+func (r *Reserved) Live(ctx context.Context) (err error) {
+	r.pulse, err = startPulse(ctx, r.redis, r.access, namesOf(r.Run).alive)
+	if err != nil {
+		return fmt.Errorf("redis %s: %w", strings.Join(r.redis, ","), err)
+	}
+	work, end := context.WithCancel(context.WithoutCancel(ctx))
+	r.end = end
+	r.pulsing.Go(func() { r.pulse.run(work) })
+	return nil
+}
+
+// CreateTopics makes the three topics.
+func (r *Reserved) CreateTopics(ctx context.Context, partitions int) error {
+	connection, err := r.access.Kafka(r.kafka).Connection(nil)
+	if err != nil {
+		return err
+	}
+	created, err := kafkaio.CreateTopics(ctx, connection, int32(partitions), kafkaio.BrokerDefault,
+		r.Input, r.Output, r.Letters)
+	_, refused := errors.AsType[*kerr.Error](err)
+	r.made = len(created) > 0 || !refused // the answer may have been lost
+	return err
+}
+
 // Close removes the topics, the group and every key of the namespace.
 func (r *Reserved) Close() error {
-	r.end()
-	r.pulsing.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), removeMax)
 	defer cancel()
-	err := removeKeys(ctx, r.pulse.client, r.Namespace+"*", func(string) bool { return true })
-	client, err2 := kgo.NewClient(kgo.SeedBrokers(r.kafka...))
-	if err2 == nil {
-		err2 = removeTopics(ctx, client, r.Group, r.Input, r.Output, r.Letters)
-		client.Close()
+	var errs []error
+	if r.pulse != nil {
+		r.end()
+		r.pulsing.Wait()
+		errs = append(errs, removeKeys(ctx, r.pulse.client, r.Namespace+"*", everything))
 	}
-	if err = errors.Join(err, err2); err != nil {
+	if r.made {
+		errs = append(errs, r.removeTopics(ctx))
+	}
+	err := errors.Join(errs...)
+	if err != nil {
 		err = fmt.Errorf("remove %s from the servers, which simulate clean can do later: %w", r.Run, err)
 	}
-	return errors.Join(err, r.pulse.close())
+	if r.pulse != nil {
+		err = errors.Join(err, r.pulse.close())
+	}
+	return err
+}
+
+func (r *Reserved) removeTopics(ctx context.Context) error {
+	client, err := r.access.DialKafka(r.kafka)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return removeTopics(ctx, client, r.Group, r.Input, r.Output, r.Letters)
 }

@@ -50,7 +50,7 @@ func BenchmarkSender(b *testing.B) {
 			s.Workload.Producers = producers
 			sent, began := int64(0), processTime(b)
 			for b.Loop() {
-				sent += sendAll(b, s, endpoints{kafka: []string{kafka.Addr}, names: names{input: topic}})
+				sent += sendAll(b, s, to([]string{kafka.Addr}, topic))
 			}
 			spent := processTime(b) - began
 			b.ReportMetric(float64(spent.Nanoseconds())/float64(sent), "cpu-ns/span")

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/internal/harness"
+	"sluice/internal/kafkaio"
 	"sluice/internal/load"
 	"sluice/scenarios"
 )
@@ -29,6 +30,11 @@ type sending struct {
 
 const sendingPartitions = 4
 
+// to are endpoints for a load to a topic.
+func to(kafka []string, topic string) endpoints {
+	return endpoints{kafka: kafka, names: names{input: topic}, connection: kafkaio.DefaultConfig(kafka...)}
+}
+
 func newSending(t *testing.T, s scenarios.Scenario) *sending {
 	t.Helper()
 	s.Topology.Partitions = sendingPartitions
@@ -40,7 +46,7 @@ func newSending(t *testing.T, s scenarios.Scenario) *sending {
 	g := load.NewGenerator(s)
 	out := &sending{kafka: kafka, addrs: kafka.ListenAddrs()}
 	out.sender, err = newSender(&System{
-		endpoints: endpoints{kafka: out.addrs, names: names{input: "in"}},
+		endpoints: to(out.addrs, "in"),
 		setup:     harness.Setup{Scenario: s, Load: g, Sink: harness.NewSink(s, g, nil)},
 	})
 	if err != nil {

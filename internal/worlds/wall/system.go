@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/kafkaio"
 	"sluice/internal/netfault"
 	clock "sluice/internal/wallclock"
 	"sluice/reports"
@@ -26,6 +26,7 @@ type Servers struct {
 	// Redis and Kafka are their addresses, "host:port" each. Several of Redis are the nodes of one
 	// cluster.
 	Redis, Kafka []string
+	Access       Access
 	Backend      Backend
 	// ByNetwork tells which faults of a server the backend does with the network to it. Nil: none.
 	ByNetwork func(scenarios.Fault) bool
@@ -54,6 +55,9 @@ type Backend interface {
 type endpoints struct {
 	names
 	redis, kafka []string
+	access       Access
+	// connection is the harness's own to Kafka, without routes.
+	connection kafkaio.Config
 
 	// redisRoutes and kafkaRoutes are the pipeline's ways to the servers: network faults stand on
 	// them. Empty: there are none.
@@ -62,23 +66,17 @@ type endpoints struct {
 	ownRoutes map[string]string
 }
 
-// harnessOpts are those of each Kafka client of the harness.
+// harnessConfig is how the harness comes to Kafka.
+func (e *endpoints) harnessConfig() kafkaio.Config {
+	c := e.connection
+	c.Routes = e.ownRoutes
+	return c
+}
+
+// harnessOpts are those of each Kafka client of the harness. A broker that is being stopped closes
+// connections that it has just accepted, which the client takes for a missing login and for final.
 func (e *endpoints) harnessOpts() []kgo.Opt {
-	opts := []kgo.Opt{kgo.SeedBrokers(e.kafka...),
-		// A broker that is being stopped closes connections that it has just accepted, which the client
-		// takes for a missing login and for final.
-		kgo.AlwaysRetryEOF()}
-	if len(e.ownRoutes) == 0 {
-		return opts
-	}
-	dialer := &net.Dialer{Timeout: DialMax}
-	return append(opts, kgo.Dialer(
-		func(ctx context.Context, network, address string) (net.Conn, error) {
-			if way, ok := e.ownRoutes[address]; ok {
-				address = way
-			}
-			return dialer.DialContext(ctx, network, address)
-		}))
+	return append(e.harnessConfig().Dialing(), kgo.AlwaysRetryEOF())
 }
 
 // System is a run on the wall clock: consumers as child processes, a load over the network, and
@@ -119,6 +117,7 @@ func Open(ctx context.Context, setup harness.Setup, servers Servers) (*System, e
 		setup: setup, servers: servers,
 		endpoints: endpoints{
 			names: newNames(setup.Scenario.Name, time.Now()), redis: servers.Redis, kafka: servers.Kafka,
+			access: servers.Access,
 		},
 		network: netfault.Open(), own: netfault.Open(), busy: map[string]bool{},
 	}
@@ -135,11 +134,14 @@ func Open(ctx context.Context, setup harness.Setup, servers Servers) (*System, e
 }
 
 func (s *System) open(ctx, work context.Context) (err error) {
+	if s.connection, err = s.access.Kafka(s.kafka).Connection(nil); err != nil {
+		return err
+	}
 	if err := s.openNetwork(); err != nil {
 		return err
 	}
 	if s.servers.Stay {
-		if s.pulse, err = startPulse(ctx, s.redis, s.alive); err != nil {
+		if s.pulse, err = startPulse(ctx, s.redis, s.access, s.alive); err != nil {
 			return fmt.Errorf("redis %s: %w", strings.Join(s.redis, ","), err)
 		}
 		s.working.Go(func() { s.pulse.run(work) })

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,10 +21,8 @@ const DialMax = 10 * time.Second
 
 // createTopics makes the run's topics, the output topic with what the scenario wants of it.
 func (s *System) createTopics(ctx context.Context) error {
-	c := kafkaio.DefaultConfig(s.kafka...)
-	c.Routes = s.ownRoutes
 	topology := s.setup.Scenario.Topology
-	made, err := kafkaio.CreateTopics(ctx, c, int32(topology.Partitions), kafkaio.BrokerDefault,
+	made, err := kafkaio.CreateTopics(ctx, s.harnessConfig(), int32(topology.Partitions), kafkaio.BrokerDefault,
 		s.input, s.output, s.letters)
 	s.made = len(made) > 0
 	if err != nil {
@@ -98,16 +95,16 @@ func (s *System) removeAll() error {
 }
 
 func (s *System) removeOwnKeys(ctx context.Context) error {
-	client, err := DialRedis(s.redis)
+	client, err := s.access.DialRedis(s.redis)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	return removeKeys(ctx, client, s.namespace+"*", func(string) bool { return true })
+	return removeKeys(ctx, client, s.namespace+"*", everything)
 }
 
 func (s *System) removeOwnTopics(ctx context.Context) error {
-	client, err := kgo.NewClient(s.harnessOpts()...)
+	client, err := kgo.NewClient(append(s.harnessOpts(), freshMetadata)...)
 	if err != nil {
 		return err
 	}
@@ -122,11 +119,6 @@ func deleteGroup(ctx context.Context, admin *kadm.Client, group string) error {
 		return nil
 	}
 	return err
-}
-
-// DialRedis connects to a server, or the nodes of a cluster, without any proxy.
-func DialRedis(addresses []string) (rueidis.Client, error) {
-	return rueidis.NewClient(rueidis.ClientOption{InitAddress: addresses, DisableCache: true})
 }
 
 // Output is the name of the output topic.

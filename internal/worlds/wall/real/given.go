@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/internal/process"
 	"sluice/internal/worlds/wall"
@@ -60,13 +59,13 @@ func (given) Close() error { return nil }
 func findNodes(ctx context.Context, to *wall.Servers) error {
 	ctx, cancel := context.WithTimeout(ctx, wall.DialMax)
 	defer cancel()
-	redis, err := wall.DialRedis(to.Redis)
+	redis, err := to.Access.DialRedis(to.Redis)
 	if err != nil {
 		return fmt.Errorf("ask redis for its nodes: %w", err)
 	}
 	to.Redis = union(to.Redis, slices.Sorted(maps.Keys(redis.Nodes())))
 	redis.Close()
-	client, err := kgo.NewClient(kgo.SeedBrokers(to.Kafka...))
+	client, err := to.Access.DialKafka(to.Kafka)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,8 @@ type World struct {
 	// Redis and Kafka are the addresses of given servers, "host:port" each. Several of Redis are the
 	// nodes of one cluster.
 	Redis, Kafka []string
+	// Access is what given servers want.
+	Access wall.Access
 }
 
 var _ harness.World = World{}
@@ -101,7 +103,7 @@ func (World) Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]strin
 
 // Open implements harness.World.
 func (w World) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
-	servers := wall.Servers{Redis: w.Redis, Kafka: w.Kafka, Stay: true}
+	servers := wall.Servers{Redis: w.Redis, Kafka: w.Kafka, Access: w.Access, Stay: true}
 	if w.Servers == Given {
 		if slices.ContainsFunc(setup.Scenario.Faults, func(f scenarios.Fault) bool {
 			return wall.IsNetwork(f.Verb)

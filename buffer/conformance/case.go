@@ -1,32 +1,17 @@
-// Package storetest is what every Store has to pass: the conformance cases of testdata/conformance,
-// and a differential property against the reference in memory.
-package storetest
+package conformance
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"os"
-	"path/filepath"
-	"testing"
 	"time"
 
 	"sluice/buffer"
 )
 
-// Store is a Store that can tell what it holds.
-type Store interface {
-	buffer.Store
-	buffer.Inspector
-}
-
-// Factory opens an empty store that is gone when the test ends.
-type Factory func(tb testing.TB, options buffer.Options) Store
-
-// testCase is one case of a conformance file.
-type testCase struct {
+// Case is one case of a file.
+type Case struct {
 	Name    string
 	Note    string
 	Options caseOptions
@@ -88,35 +73,6 @@ type expectedSegment struct {
 	Segment     string   `json:"segment_span_id"`
 	SpanIDs     []string `json:"span_ids"`
 	IsSegmentOf []string `json:"is_segment_of"`
-}
-
-// caseFile is a file of cases.
-type caseFile struct {
-	Name  string
-	Cases []testCase
-}
-
-func readCases(dir string) ([]caseFile, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil {
-		return nil, err
-	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("no *.json file of conformance cases in %s", dir)
-	}
-	var files []caseFile
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		file := caseFile{Name: filepath.Base(path)}
-		if err := json.Unmarshal(text, &file.Cases); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		files = append(files, file)
-	}
-	return files, nil
 }
 
 // UnmarshalJSON refuses options that are not known: a case that was run without one of its options

@@ -1,4 +1,4 @@
-package storetest
+package conformance
 
 import (
 	"bytes"
@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"testing"
 
 	"sluice/buffer"
 )
 
 // runner runs one variant of a case on an empty store.
 type runner struct {
-	t        *testing.T
 	ctx      context.Context
 	subject  Subject
 	store    Store
@@ -23,6 +21,7 @@ type runner struct {
 	maxFlush int
 	assigned []buffer.Shard
 	at       string // the step, for messages
+	faults   []error
 
 	deliveries int64
 
@@ -40,11 +39,12 @@ type taken struct {
 	gone    []buffer.Generation
 }
 
-func newRunner(t *testing.T, subject Subject, c testCase) *runner {
+func newRunner(ctx context.Context, subject Subject, c Case) (*runner, error) {
 	options := c.Options.buffer()
+	store, err := subject.Open(options)
 	return &runner{
-		t: t, ctx: t.Context(), subject: subject,
-		store:    subject.Open(t, options),
+		ctx: ctx, subject: subject,
+		store:    store,
 		codec:    subject.Codec(options.MaxSegmentBytes),
 		options:  options,
 		maxFlush: c.Options.maxFlushSegments(),
@@ -53,23 +53,25 @@ func newRunner(t *testing.T, subject Subject, c testCase) *runner {
 		owners:   make(map[buffer.Shard]buffer.Owner),
 		flushes:  make(map[string][]taken),
 		outputs:  make(map[buffer.Generation][]buffer.Chunk),
-	}
+	}, err
 }
 
+// errorf notes that something is not as it should be.
 func (r *runner) errorf(format string, args ...any) {
-	r.t.Helper()
-	r.t.Errorf(r.at+": "+format, args...)
+	r.faults = append(r.faults, fmt.Errorf(r.at+": "+format, args...))
 }
+
+// givenUp is what a runner panics with after it has noted why it cannot go on.
+type givenUp struct{}
 
 func (r *runner) fatalf(format string, args ...any) {
-	r.t.Helper()
-	r.t.Fatalf(r.at+": "+format, args...)
+	r.errorf(format, args...)
+	panic(givenUp{})
 }
 
 func (r *runner) must(err error) {
-	r.t.Helper()
 	if err != nil {
-		r.fatalf("%v", err)
+		r.fatalf("%w", err)
 	}
 }
 
@@ -117,7 +119,7 @@ func (r *runner) ingestBatch(batch []buffer.Span, clock buffer.Instant, enqueue 
 	if !enqueue {
 		return
 	}
-	update := queueUpdate(answers, delivery, r.options)
+	update := QueueUpdate(answers, delivery, r.options)
 	r.must(r.store.Enqueue(r.ctx, buffer.Shard(batch[0].Position.Partition), update))
 }
 
@@ -214,7 +216,7 @@ func (r *runner) cycle(owner buffer.Owner, now buffer.Instant, limit int) (taken
 			r.fatalf("load of %v, just claimed, returned %+v", owned[i], load)
 		}
 		took.flushed = append(took.flushed,
-			buffer.Flushed{Generation: owned[i], Spans: spanIDs(load.Spans)})
+			buffer.Flushed{Generation: owned[i], Spans: SpanIDs(load.Spans)})
 		segments = append(segments, r.produce(owned[i], load.Spans))
 	}
 	return took, segments
@@ -245,7 +247,8 @@ func (r *runner) produce(name buffer.Generation, spans []buffer.Span) string {
 	return segmentText(int64(name.Project), name.Trace, name.Segment.String(), ids, flagged)
 }
 
-func spanIDs(spans []buffer.Span) []buffer.SpanID {
+// SpanIDs returns the ids of spans.
+func SpanIDs(spans []buffer.Span) []buffer.SpanID {
 	ids := make([]buffer.SpanID, len(spans))
 	for i := range spans {
 		ids[i] = spans[i].ID
@@ -311,7 +314,6 @@ func segmentText(project int64, trace buffer.TraceID, segment string, ids, flagg
 
 // compare compares the produced segments with the expected ones; an expected "*" is any id.
 func (r *runner) compare(produced []string, expected []expectedSegment) {
-	r.t.Helper()
 	left := make(map[string]int)
 	for _, text := range produced {
 		left[text]++
@@ -359,4 +361,19 @@ func segmentOf(text string) string {
 		panic(err)
 	}
 	return segment
+}
+
+// QueueUpdate is what ingest enqueues after an attach, with the wall clock at the batch's.
+func QueueUpdate(
+	answers []buffer.Attached, delivery buffer.Delivery, options buffer.Options,
+) buffer.QueueUpdate {
+	update := buffer.QueueUpdate{Clock: delivery.Clock, Wall: delivery.Clock}
+	for _, answer := range answers {
+		for _, live := range answer.Live {
+			update.Due = append(update.Due, buffer.Due{Generation: live.Generation,
+				Deadline: buffer.Deadline(delivery.Clock, live, options)})
+		}
+		update.Merged = append(update.Merged, answer.Merged...)
+	}
+	return update
 }
