@@ -51,7 +51,9 @@ func parseHex(dst []byte, text, what string) error {
 // Shard is the number of a queue of segments; it is the source partition.
 type Shard int32
 
-// Epoch counts the owners of a shard. Zero means that the shard never had one.
+// Epoch orders the owners of a shard. Zero means that the shard never had one, as far as the store
+// knows. Each is higher than all before it: those of a store that lost its data, too, since a store
+// on servers takes the microseconds since 1970 for an epoch if they are higher than the next number.
 type Epoch uint64
 
 // AnyEpoch is the argument of Store.Fence that fences whoever owns the shard.

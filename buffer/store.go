@@ -3,6 +3,7 @@ package buffer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -25,7 +26,7 @@ import (
 //     Fence makes it due at once.
 //
 // Errors: every method returns an error that wraps ErrStale if the owner is no longer the owner of
-// the shard, ErrFull if the store has no room, or ErrUnavailable if it cannot be reached. Retryable
+// the shard (ErrSetBack if that is because the store lost data), ErrFull if the store has no room, or ErrUnavailable if it cannot be reached. Retryable
 // says which of them are worth another try of the same call; every step may be repeated.
 type Store interface {
 	// Attach adds the subtrees of one batch, whose spans nobody may change afterwards: a store may keep
@@ -38,11 +39,11 @@ type Store interface {
 	// advances the shard's clock.
 	Enqueue(ctx context.Context, shard Shard, entries QueueUpdate) error
 
-	// Fence makes a new owner of the shard: its epoch is one higher than the last one's, and
-	// everything that is leased returns to the queue, due at once, keeping its deadline. With a
-	// last other than AnyEpoch it does so only if that is still the epoch, else ErrStale: so an
-	// owner that lost track of what it leased (the answer of a Lease was lost) can succeed
-	// itself, but never a successor.
+	// Fence makes a new owner of the shard: its epoch is higher than the last one's, also if the
+	// store has lost that one with other data, and everything that is leased returns to the queue,
+	// due at once, keeping its deadline. With a last other than AnyEpoch it does so only if that is
+	// still the epoch, else ErrStale, and the new epoch is one higher: so an owner that lost track
+	// of what it leased (the answer of a Lease was lost) can succeed itself, but never a successor.
 	Fence(ctx context.Context, shard Shard, last Epoch) (Fenced, error)
 
 	// Lease hands out at most limit generations that are due at now, oldest deadline first. They
@@ -104,6 +105,9 @@ type QueueUpdate struct {
 	// Clock is the batch's clock, and Wall the wall-clock time at which the batch was read; their
 	// difference is the shard's drift from now on.
 	Clock, Wall Instant
+	// Next is the offset behind the batch; 0 if there is none. It decides nothing, and a store may drop
+	// it: it is for operators, who want to know where the input stood.
+	Next int64
 	// Due holds the deadlines to set; an older deadline of the same generation is overwritten.
 	Due []Due
 	// Merged holds generations to drop from the queue.
@@ -143,6 +147,9 @@ type Leased struct {
 	Due []Due
 	// Clock is the shard's clock as the store knows it.
 	Clock ShardClock
+	// Outstanding is how many are leased now, these among them. More than the owner knows of means
+	// that the store was set back to before their release.
+	Outstanding int
 }
 
 // ClaimState is how a Claim went.
@@ -209,6 +216,10 @@ type Release struct {
 var (
 	// ErrStale means that the caller is no longer the owner of the shard.
 	ErrStale = errors.New("stale owner")
+	// ErrSetBack means that the shard is at an epoch before the caller's: the store is empty or at a
+	// state that it had before, because it was wiped, or a replica that was behind took over. It wraps
+	// ErrStale, but there need be no other owner.
+	ErrSetBack = fmt.Errorf("the store has lost data, and this %w", ErrStale)
 	// ErrFull means that the store has no room for more. It passes when something is flushed.
 	ErrFull = errors.New("store is full")
 	// ErrUnavailable means that the store cannot be reached or does not answer for now.

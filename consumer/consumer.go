@@ -15,6 +15,8 @@ import (
 type Config struct {
 	Flusher flusher.Config
 	Ingest  ingest.Config
+	// Audit is how the store is watched, if Ports.Auditor is given.
+	Audit Audit
 }
 
 // Ports are a consumer's side effects: those of its two parts, without the ones that they are to
@@ -33,10 +35,14 @@ type Ports struct {
 	KillWorkers func()
 	// Memory may be nil if Flusher.MaxMemory is MemoryOff.
 	Memory flusher.MemoryMeter
-	// KillSwitch, Events, IngestEvents and Fresh are optional.
+	// Auditor watches over what the store has kept: it is the store, once more. Nil: nobody does, so
+	// that a store must never lose data.
+	Auditor buffer.Auditor
+	// KillSwitch, Events, IngestEvents, AuditEvents and Fresh are optional.
 	KillSwitch   func() *buffer.KillSwitch
 	Events       func(flusher.Event)
 	IngestEvents func(ingest.Event)
+	AuditEvents  func(AuditEvent)
 	Fresh        func(worker int, samples []time.Duration)
 }
 
@@ -46,6 +52,7 @@ type Consumer struct {
 	timeout    time.Duration // of the shutdown
 	supervisor *flusher.Supervisor
 	loop       *ingest.Loop
+	auditor    *auditor
 }
 
 // New returns a consumer that runs nothing yet. The error names every fault of the config and every
@@ -60,12 +67,41 @@ func New(cfg Config, ports Ports) (*Consumer, error) {
 		Decoder: ports.Decoder, DeadLetters: ports.DeadLetters, KillSwitch: ports.KillSwitch,
 		Events: ports.IngestEvents, Gate: supervisor, Assigner: supervisor,
 	})
+	if ports.Auditor != nil {
+		err = errors.Join(err, cfg.Audit.Validate())
+	}
 	if err := errors.Join(err, loopErr); err != nil {
 		return nil, err
 	}
-	return &Consumer{
+	c := &Consumer{
 		ports: ports, timeout: cfg.Flusher.ShutdownTimeout, supervisor: supervisor, loop: loop,
-	}, nil
+	}
+	o := cfg.Ingest.Options
+	c.auditor = &auditor{
+		cfg: cfg.Audit, ports: ports, after: max(o.Timeout, o.RootTimeout), buffered: c.buffered,
+		mine: c.flushed, setBack: supervisor.SetBack, troubles: flusher.NewTroubles(ports.Clock, nil),
+	}
+	return c, nil
+}
+
+// buffered returns how many spans were stored so far, and how many were flushed.
+func (c *Consumer) buffered() (stored, flushed uint64) {
+	for _, p := range c.loop.Counters().Partitions {
+		stored += p.Spans - min(p.Spans, p.Duplicates)
+	}
+	for _, w := range c.supervisor.Workers() {
+		flushed += w.Totals.Spans
+	}
+	return stored, flushed
+}
+
+// flushed returns the shards that are flushed here.
+func (c *Consumer) flushed() []buffer.Shard {
+	var shards []buffer.Shard
+	for _, w := range c.supervisor.Workers() {
+		shards = append(shards, w.Shards...)
+	}
+	return shards
 }
 
 // Run moves spans until stop is done, then finishes what is in flight and returns nil. When ctx is
@@ -98,6 +134,12 @@ func (c *Consumer) Run(ctx, stop context.Context) error {
 		defer stopBoth()
 		fatal = c.supervisor.Run(stop)
 	})
+	var audits []flusher.Task
+	if c.ports.Auditor != nil {
+		audits = append(audits,
+			c.ports.Tasks.Go("pulse", func() { c.auditor.watchPulse(stop) }),
+			c.ports.Tasks.Go("sweep", func() { c.auditor.sweep(stop) }))
+	}
 	err := c.loop.Run(reading, draining)
 	if errors.Is(err, context.Canceled) {
 		err = nil // what was read is not all stored, but Kafka delivers it again
@@ -108,6 +150,9 @@ func (c *Consumer) Run(ctx, stop context.Context) error {
 		}
 	}
 	stopBoth()
+	for _, task := range audits {
+		task.Wait()
+	}
 	supervised.Wait()
 	end()
 	shutdown.Wait()
@@ -130,8 +175,15 @@ func (c *Consumer) Closed() map[buffer.Shard]string { return c.supervisor.Closed
 // Counters returns what was done with the input so far.
 func (c *Consumer) Counters() ingest.Counters { return c.loop.Counters() }
 
-// Troubles returns the registers of what fails for now and is tried until it works: that of the input
-// and that of the supervisor. What workers try is in their status.
+// Audited returns what the audit of the store has seen so far.
+func (c *Consumer) Audited() AuditCounters {
+	c.auditor.mu.Lock()
+	defer c.auditor.mu.Unlock()
+	return c.auditor.counters
+}
+
+// Troubles returns the registers of what fails for now and is tried until it works: those of the input,
+// of the supervisor and of the audit. What workers try is in their status.
 func (c *Consumer) Troubles() []*flusher.Troubles {
-	return []*flusher.Troubles{c.loop.Troubles(), c.supervisor.Troubles()}
+	return []*flusher.Troubles{c.loop.Troubles(), c.supervisor.Troubles(), c.auditor.troubles}
 }

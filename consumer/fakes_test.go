@@ -78,7 +78,7 @@ func newRig(t *testing.T) *rig {
 }
 
 // run starts the consumer, and lets five seconds pass.
-func (r *rig) run() {
+func (r *rig) run() *consumer.Consumer {
 	r.t.Helper()
 	c, err := consumer.New(r.cfg, r.ports)
 	if err != nil {
@@ -91,6 +91,7 @@ func (r *rig) run() {
 	go func() { r.ended <- c.Run(ctx, stop) }()
 	time.Sleep(5 * time.Second)
 	r.began = time.Now()
+	return c
 }
 
 // end waits for the end of Run, and checks what must hold in every case. It returns how long that

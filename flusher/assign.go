@@ -2,6 +2,7 @@ package flusher
 
 import (
 	"slices"
+	"time"
 
 	"sluice/buffer"
 )
@@ -26,6 +27,36 @@ func (s *Supervisor) Assign(shards []buffer.Shard) {
 	}
 	for _, k := range s.deal(dealt) {
 		s.tell(Event{Kind: EventAssigned, Worker: k.worker, Shards: k.shards})
+	}
+}
+
+// SetBack has all shards fenced again, because the store has lost data after a time: what it knows of
+// their owners, and of what these have released, may be out of date. Workers finish what they have in
+// flight, end, and are started again, which costs no budget; but not those that were replaced for the
+// same reason since then. The cause is for the events.
+func (s *Supervisor) SetBack(after time.Time, cause string) {
+	now := s.ports.Clock.Now()
+	var again []job
+	s.mu.Lock()
+	for _, k := range s.keepers {
+		if len(k.job.shards) > 0 && !k.setBackAt.After(after) {
+			k.fencesAgain(now)
+			k.job.revision++
+			again = append(again, k.job)
+		}
+	}
+	s.mu.Unlock()
+	for _, j := range again {
+		s.tell(Event{Kind: EventSetBack, Worker: j.worker, Shards: j.shards, Cause: cause})
+	}
+}
+
+// fencesAgain notes that the shards are to be fenced again because the store has lost data; until that
+// is done nobody flushes them. The lock is held.
+func (k *keeper) fencesAgain(now time.Time) {
+	k.setBackAt = now
+	if k.downSince.IsZero() {
+		k.downSince = now
 	}
 }
 

@@ -45,8 +45,14 @@ func ResumeDrift(clock buffer.ShardClock, wall buffer.Instant, unseen time.Durat
 	return d
 }
 
+// Behind tells whether the store knows of less input than it did: it has lost data. (If it knows of
+// none, nothing that an owner has released can have come back.)
+func (d *Drift) Behind(clock buffer.ShardClock) bool {
+	return clock.Inputs > 0 && clock.Inputs < d.inputs
+}
+
 // Adopt takes over the drift that new input brought, if there was any since the last call. A count
-// below the known one means that the store lost its data and began anew, which is news too.
+// below the known one is news too.
 func (d *Drift) Adopt(clock buffer.ShardClock) {
 	if stood := clock.Seen.Sub(d.seen) - d.unseen; d.seen != 0 && stood > 0 {
 		d.offset -= stood

@@ -38,6 +38,8 @@ const (
 	EventStrayEnded
 	// EventFenceFailed: the store refused or could not be reached; it is tried until it works.
 	EventFenceFailed
+	// EventSetBack: the store has lost data, so the shards are fenced again, which costs no budget.
+	EventSetBack
 	// EventFenced: the shards have a new owner, and what the last one had leased is due.
 	EventFenced
 	// EventStarted: a worker was started.
@@ -60,7 +62,7 @@ const (
 
 var eventNames = [...]string{
 	"assigned", "failed", "restart", "budget exhausted", "stopping", "killed", "waiting", "stopped",
-	"stray", "stray ended", "fence failed", "fenced", "started", "healthy", "backpressure on",
+	"stray", "stray ended", "fence failed", "set back", "fenced", "started", "healthy", "backpressure on",
 	"backpressure off", "gate closed", "gate opened", "memory unknown", "ended",
 }
 
@@ -119,7 +121,8 @@ func (e Event) Level() slog.Level {
 	switch e.Kind {
 	case EventExhausted:
 		return slog.LevelError
-	case EventFailed, EventKilled, EventWaiting, EventStray, EventFenceFailed, EventMemoryFailed:
+	case EventFailed, EventKilled, EventWaiting, EventStray, EventFenceFailed, EventSetBack,
+		EventMemoryFailed:
 		return slog.LevelWarn
 	case EventFenced, EventStopping, EventEnded,
 		EventGateClosed, EventGateOpened: // the input says so, once for all shards

@@ -34,6 +34,7 @@ type keeper struct {
 
 	// Guarded by sup.mu.
 	job          job
+	setBackAt    time.Time      // when it last fenced again because the store has lost data
 	reserved     []buffer.Shard // on which a worker of this keeper may live
 	state        State
 	starts       int

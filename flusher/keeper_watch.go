@@ -7,11 +7,14 @@ import (
 )
 
 // watch judges the worker on a timer until it fails, and returns why; or until the job is
-// outdated.
+// outdated, or to be done again.
 func (k *keeper) watch(ctx context.Context, j job) failure {
 	for k.current(ctx, j) {
 		if f := k.look(); f != (failure{}) {
 			return f
+		}
+		if k.isSetBack() {
+			return failure{}
 		}
 		k.dropEndedStrays()
 		k.nap(ctx)
@@ -31,6 +34,9 @@ func (k *keeper) look() failure {
 		now, k.sup.cfg.CheckEvery, k.sup.cfg.MaxUnhealthy)
 	health := Judge(vitals, now, k.sup.cfg.MaxUnhealthy)
 	k.note(health, status, beat, now)
+	if status.SetBack {
+		return failure{} // that, and an end because of it, is no fault of the worker
+	}
 	switch health {
 	case HealthDead:
 		words := exit.describe()
@@ -46,6 +52,25 @@ func (k *keeper) look() failure {
 			now.Sub(vitals.Beat).Round(time.Millisecond), vitals.Stage)}
 	}
 	return k.fencedOff(status, now)
+}
+
+// isSetBack tells whether the worker found that the store has lost data, and is to be replaced for
+// that. Not again and again: a store that loses data all the time is beyond help, and each time costs
+// a start.
+func (k *keeper) isSetBack() bool {
+	now := k.sup.ports.Clock.Now()
+	k.sup.mu.Lock()
+	setBack, lost := k.status.SetBack, k.status.Lost
+	soon := !k.setBackAt.IsZero() && now.Sub(k.setBackAt) < k.sup.cfg.LostAfter
+	if setBack && !soon {
+		k.fencesAgain(now)
+	}
+	k.sup.mu.Unlock()
+	if !setBack || soon {
+		return false
+	}
+	k.tell(EventSetBack, lost, "its worker is ahead of the store")
+	return true
 }
 
 // fencedOff returns a failure if the worker has been without some of its shards for too long. A

@@ -40,8 +40,11 @@ type Status struct {
 	// every later one did too; zero if the last did not.
 	BackpressureSince time.Time `json:"backpressure_since,omitzero"`
 	Totals
-	// Lost holds the shards that a later owner has taken. The worker keeps working on the others.
-	Lost []buffer.Shard `json:"lost,omitempty"`
+	// Lost holds the shards that are not the worker's any more. It keeps working on the others. SetBack
+	// is true if the store has lost data, and with that what it knew of the owner of one of them;
+	// otherwise a later owner has taken them.
+	Lost    []buffer.Shard `json:"lost,omitempty"`
+	SetBack bool           `json:"set_back,omitempty"`
 	// Troubles are what it tries again for now, the longest first.
 	Troubles []TroubleState `json:"troubles,omitempty"`
 }

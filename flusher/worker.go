@@ -9,12 +9,13 @@ import (
 	"sluice/buffer"
 )
 
-// ErrFenced means that later owners have taken all shards of a worker. It wraps buffer.ErrStale.
-var ErrFenced = fmt.Errorf("worker has lost all its shards to later owners: %w", buffer.ErrStale)
+// ErrFenced means that later owners have taken all shards of a worker, or that the store has lost who
+// owned them (Status.SetBack). It wraps buffer.ErrStale.
+var ErrFenced = fmt.Errorf("worker has lost all its shards: %w", buffer.ErrStale)
 
 // RunWorker flushes the shards of spec until it is asked to stop. It returns nil once stop is done
 // and all that was claimed is flushed; the error of ctx as soon as that is done, leaving the rest
-// to the next owner; ErrFenced when later owners have all its shards; and any error of the store
+// to the next owner; ErrFenced when none of its shards is its own any more; and any error of the store
 // that will not pass. Servers that do not answer are waited for. stop is to be derived from ctx.
 func RunWorker(
 	ctx, stop context.Context, cfg WorkerConfig, ports WorkerPorts, spec WorkerSpec,
@@ -55,7 +56,8 @@ type shard struct {
 	drift Drift
 	// holding counts what is leased and not released, as far as the worker knows.
 	holding int
-	// unsure is true after the answer of a Lease was lost: the store may have leased more.
+	// unsure is true after the answer of a Lease was lost: the store may have leased more. So it has
+	// if it says so, because it was set back.
 	unsure bool
 	// lost is true once a later owner was seen. Nothing of the shard is touched after that.
 	lost bool
@@ -171,12 +173,13 @@ func (w *worker) pause() (done bool, err error) {
 
 func (w *worker) lostAll() bool { return len(w.status.Lost) == len(w.shards) }
 
-// lose stops all work on a shard that has a later owner. What the worker holds of it is the
-// successor's: due for it at once, and taken over unchanged.
-func (w *worker) lose(s *shard) {
+// lose stops all work on a shard that has a later owner, or whose state the store has lost. What the
+// worker holds of it is the successor's: due for it at once, and taken over unchanged.
+func (w *worker) lose(s *shard, setBack bool) {
 	if s.lost {
 		return
 	}
+	w.status.SetBack = w.status.SetBack || setBack
 	s.lost, s.holding = true, 0
 	s.fullSince = time.Time{}
 	w.status.Lost = append(w.status.Lost, s.owner.Shard)

@@ -30,9 +30,14 @@ func (w *worker) lease() ([]*segment, error) {
 			continue
 		}
 		w.troubles.Works(withStore)
+		if s.drift.Behind(answer.Clock) {
+			w.lose(s, true) // it may have lost that this owner released something, too
+			continue
+		}
 		s.drift.Adopt(answer.Clock)
 		w.measure(s, len(answer.Due))
 		s.holding += len(answer.Due)
+		s.unsure = answer.Outstanding > s.holding // the store has lost that it released them
 		now, wall := w.now(s), w.ports.Clock.Now()
 		due, early := dueBy(answer.Due, asked, now)
 		for _, due := range due {
@@ -93,6 +98,7 @@ func (w *worker) sure(s *shard) (bool, error) {
 		case err == nil:
 			s.owner = fenced.Owner
 			s.drift.Adopt(fenced.Clock)
+		case errors.Is(err, buffer.ErrSetBack):
 		case repeated && errors.Is(err, buffer.ErrStale):
 			s.owner.Epoch = last + 1
 			return nil
@@ -130,7 +136,7 @@ func (w *worker) sort(s *shard, part []*segment, claims []buffer.Claim) error {
 		case buffer.ClaimGone:
 			release.Done = append(release.Done, seg.Generation)
 		case buffer.ClaimStale:
-			w.lose(s)
+			w.lose(s, false)
 			return nil
 		}
 	}

@@ -73,7 +73,7 @@ func (w *worker) judge(stage Stage, on *shard, err error) (done bool, fatal erro
 	case w.ctx.Err() != nil:
 		return true, w.ctx.Err()
 	case errors.Is(err, buffer.ErrStale):
-		w.lose(on)
+		w.lose(on, errors.Is(err, buffer.ErrSetBack))
 		return true, nil
 	case !buffer.Retryable(err):
 		return true, fmt.Errorf("worker %d: %v on shard %d: %w",

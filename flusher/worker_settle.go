@@ -124,7 +124,7 @@ func (w *worker) ack(batch []*segment) ([]*segment, error) {
 		return w.ports.Store.Ack(w.ctx, s.owner, flushed)
 	}, func(s *shard, _ []*segment, results []buffer.AckResult) error {
 		if slices.Contains(results, buffer.AckStale) {
-			w.lose(s)
+			w.lose(s, false)
 		}
 		return nil
 	})

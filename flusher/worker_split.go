@@ -37,7 +37,7 @@ func (w *worker) reload(seg *segment) (spans []buffer.Span, err error) {
 	) error {
 		if spans = answers[0].Spans; !answers[0].Owned {
 			// Between Claim and Ack only a successor can have taken it.
-			w.lose(s)
+			w.lose(s, false)
 		}
 		return nil
 	})

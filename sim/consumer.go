@@ -105,7 +105,8 @@ func (c *consumer) open() (err error) {
 		Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,
 		Decoder:     decoder{codec.New(settings.Options.MaxSegmentBytes), cpu, costs},
 		DeadLetters: c.kafka.newProducer(c.process, cpu, c.costs.Worker.Record), Spawner: c.spawner,
-		KillWorkers: c.spawner.killAll, Memory: c.redis,
+		KillWorkers: c.spawner.killAll, Memory: c.redis, Auditor: store,
+		AuditEvents: func(e core.AuditEvent) { c.Note(e.String()) },
 		Events: func(e flusher.Event) {
 			c.Note(e.String())
 			c.setup.Sink.Supervised(index, life, e)
@@ -115,7 +116,10 @@ func (c *consumer) open() (err error) {
 		},
 	}
 	c.spawner.planted.Consumer(&ports, c.process.Kill)
-	c.consumer, err = core.New(core.Config{Flusher: settings.Flusher, Ingest: settings.Ingest}, ports)
+	c.consumer, err = core.New(core.Config{
+		Flusher: settings.Flusher, Ingest: settings.Ingest,
+		Audit: core.DefaultAudit(uint64(c.index)<<32 + uint64(c.life)),
+	}, ports)
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func (n *node) fault(f scenarios.Fault, options buffer.Options) (undo func() err
 			return nil
 		}, nil
 	case scenarios.VerbWipe:
-		n.store, n.bytes = memstore.New(options), 0
+		n.store, n.bytes = n.store.Wiped(), 0
 		clear(n.sizes)
 		return n.refuse(), nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
@@ -117,6 +118,13 @@ func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 		return s.redis.Break(f)
 	}
 	return s.kafka.Break(f)
+}
+
+var _ harness.Locator = (*System)(nil)
+
+// Homes implements harness.Locator.
+func (s *System) Homes(context.Context) (func(buffer.TraceKey) int, error) {
+	return s.redis.ofTrace, nil
 }
 
 // jump shifts the timestamps of what is sent from now on.

@@ -18,6 +18,7 @@ import (
 type Store interface {
 	buffer.Store
 	buffer.Inspector
+	buffer.Auditor
 }
 
 // Codec reads and writes spans.

@@ -15,11 +15,14 @@ import (
 // Store keeps everything in memory. It is safe for concurrent use.
 type Store struct {
 	options buffer.Options
-	wayMax  int
+	// forgotten is at least every epoch of the store whose data this one has lost.
+	forgotten buffer.Epoch
+	wayMax    int
 
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
 	shards map[buffer.Shard]*shard
+	beats  map[uint64]uint64 // by witness
 	// spare are traces of which nothing is held any more: they have room for the next ones.
 	spare []*trace
 }
@@ -27,6 +30,7 @@ type Store struct {
 var (
 	_ buffer.Store     = (*Store)(nil)
 	_ buffer.Inspector = (*Store)(nil)
+	_ buffer.Auditor   = (*Store)(nil)
 )
 
 // New returns an empty store. Of the options it heeds MaxSegmentBytes.
@@ -36,7 +40,20 @@ func New(options buffer.Options) *Store {
 		wayMax:  buffer.WayMax,
 		traces:  make(map[buffer.TraceKey]*trace),
 		shards:  make(map[buffer.Shard]*shard),
+		beats:   make(map[uint64]uint64),
 	}
+}
+
+// Wiped returns an empty store in place of this one, which has lost everything.
+func (s *Store) Wiped() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	empty := New(s.options)
+	empty.forgotten, empty.wayMax = s.forgotten, s.wayMax
+	for _, sh := range s.shards { //order-free: the highest
+		empty.forgotten = max(empty.forgotten, sh.epoch)
+	}
+	return empty
 }
 
 // NewCramped returns one that allows ways of no more than so many redirects, in place of

@@ -64,9 +64,17 @@ func (s *Store) current(owner buffer.Owner, step string) (*shard, error) {
 	sh := s.shard(owner.Shard)
 	if sh.epoch != owner.Epoch {
 		return nil, fmt.Errorf("%s on shard %d under epoch %d, which is at epoch %d: %w",
-			step, owner.Shard, owner.Epoch, sh.epoch, buffer.ErrStale)
+			step, owner.Shard, owner.Epoch, sh.epoch, sh.stale(owner.Epoch))
 	}
 	return sh, nil
+}
+
+// stale returns what an epoch is that is not the shard's.
+func (sh *shard) stale(epoch buffer.Epoch) error {
+	if sh.epoch < epoch {
+		return buffer.ErrSetBack
+	}
+	return buffer.ErrStale
 }
 
 // Enqueue implements buffer.Store.
@@ -102,9 +110,12 @@ func (s *Store) Fence(
 	sh := s.shard(n)
 	if last != buffer.AnyEpoch && last != sh.epoch {
 		return buffer.Fenced{}, fmt.Errorf("fence shard %d of epoch %d, which is at epoch %d: %w",
-			n, last, sh.epoch, buffer.ErrStale)
+			n, last, sh.epoch, sh.stale(last))
 	}
 	sh.epoch++
+	if last == buffer.AnyEpoch {
+		sh.epoch = max(sh.epoch, s.forgotten+1)
+	}
 	for name, deadline := range sh.leased { //order-free: every entry is moved by itself
 		sh.put(name, entry{deadline: deadline, atOnce: true})
 	}
@@ -130,7 +141,7 @@ func (s *Store) Lease(
 	if sh.clock.Inputs > 0 {
 		sh.clock.Now = max(sh.clock.Now, now)
 	}
-	leased.Clock = sh.clock
+	leased.Clock, leased.Outstanding = sh.clock, len(sh.leased)
 	return leased, nil
 }
 

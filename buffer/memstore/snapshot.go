@@ -13,6 +13,7 @@ func (s *Store) Clone() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := New(s.options)
+	c.forgotten, c.beats = s.forgotten, maps.Clone(s.beats)
 	c.wayMax = s.wayMax
 	for key, t := range s.traces { //order-free: each is copied by itself
 		c.traces[key] = t.clone()

@@ -73,3 +73,29 @@ func TestCloneIsIndependent(t *testing.T) {
 		t.Errorf("the same done to both: %s", diff)
 	}
 }
+
+// TestWipedStoreForgetsAllButThatItDid: it is empty, but no epoch comes again.
+func TestWipedStoreForgetsAllButThatItDid(t *testing.T) {
+	ctx := t.Context()
+	s := New(buffer.Options{})
+	last := buffer.Epoch(0)
+	for range 3 {
+		for range 4 {
+			fenced, err := s.Fence(ctx, 7, buffer.AnyEpoch)
+			if err != nil || fenced.Owner.Epoch <= last {
+				t.Fatalf("epoch %d after %d (%v)", fenced.Owner.Epoch, last, err)
+			}
+			last = fenced.Owner.Epoch
+		}
+		if _, err := s.Beat(ctx, 1); err != nil {
+			t.Fatal(err)
+		}
+		s = s.Wiped()
+		if got := s.Clone().Snapshot(); len(got.Shards)+len(got.Traces) > 0 {
+			t.Errorf("it still holds %v", got)
+		}
+		if pulses, err := s.Clone().Beat(ctx, 1); err != nil || pulses[0].Beats != 1 {
+			t.Errorf("%v (%v), want one beat", pulses, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"testing"
+	"time"
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
@@ -68,6 +69,23 @@ func runStepByStep(
 	})
 	timed("enqueue", func() error {
 		return each(updates, func(i int) error { return store.Enqueue(ctx, 0, updates[i]) })
+	})
+	timed("sweep", func() error {
+		for from, more := "", true; more; more = from != "" {
+			swept, err := store.Sweep(ctx, from, 250)
+			if err != nil {
+				return err
+			}
+			held := make([]buffer.Generation, len(swept.Held))
+			for i, h := range swept.Held {
+				held[i] = h.Generation
+			}
+			if _, err := store.Adopt(ctx, 0, buffer.Seconds(1), time.Second, held); err != nil {
+				return err
+			}
+			from = swept.Next
+		}
+		return nil
 	})
 	var names [][]buffer.Generation
 	timed("lease", func() error {

@@ -24,7 +24,7 @@ func dying(t *testing.T, store *redisstore.Store, calls int) (*redisstore.Store,
 }
 
 // cramped opens a store for which everything is large, so that steps take several calls.
-func cramped(t *testing.T) *redisstore.Store { return onMiniredis.open(t).Cramped() }
+func cramped(t *testing.T) *redisstore.Store { return onMiniredis.open(t).Cramped().Counting() }
 
 // upToItsEnd does a step that dies before its second call, its third, and so on until it is done.
 func upToItsEnd(t *testing.T, step func(t *testing.T, calls int) error) {

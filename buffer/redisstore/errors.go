@@ -69,6 +69,8 @@ func classifyReply(text string) error {
 	switch {
 	case word == "STALE":
 		return fmt.Errorf("%w: %s", buffer.ErrStale, rest)
+	case word == "SETBACK":
+		return fmt.Errorf("%w: %s", buffer.ErrSetBack, rest)
 	case word == "OOM":
 		return fmt.Errorf("%w: %s", buffer.ErrFull, text)
 	case passing[word]:

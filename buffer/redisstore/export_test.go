@@ -16,6 +16,19 @@ import (
 // CrampedWayMax is buffer.WayMax of a cramped store.
 const CrampedWayMax = 2
 
+// Counting makes epochs those of the reference store, which loses nothing: each the next.
+func (s *Store) Counting() *Store {
+	s.leastEpoch = func() buffer.Epoch { return 0 }
+	return s
+}
+
+// Sliced returns the store of another slice.
+func (s *Store) Sliced(slice string) *Store {
+	other := *s
+	other.config.Slice = slice
+	return &other
+}
+
 // Cramped makes the scripts take every trace for a giant one: nothing stays in field '0', and
 // every list is cut into pieces.
 func (s *Store) Cramped() *Store {
@@ -90,7 +103,7 @@ func (s *Store) rewrite(change func(text string) string) {
 	all := &s.scripts
 	for _, step := range []*script{
 		&all.attach, &all.claim, &all.ack, &all.sweep,
-		&all.enqueue, &all.fence, &all.giveBack, &all.lease, &all.release,
+		&all.enqueue, &all.fence, &all.giveBack, &all.lease, &all.release, &all.adopt, &all.beat,
 	} {
 		step.text = change(step.text)
 		sum := sha1.Sum([]byte(step.text))

@@ -74,6 +74,9 @@ func (s *Store) Leftovers(ctx context.Context) (buffer.Leftovers, error) {
 		if strings.HasPrefix(key, s.config.Namespace+rehearsals) {
 			continue // another program is starting, or ended while it was
 		}
+		if strings.HasPrefix(key, s.config.Namespace+markerStem) {
+			continue // it stays
+		}
 		if name, ok := strings.CutPrefix(key, s.tracePrefix); ok {
 			trace, err := parseTraceKey(name)
 			if err != nil {

@@ -48,6 +48,11 @@ func appendOwner(dst []byte, o buffer.Owner) []byte {
 	return binary.BigEndian.AppendUint64(dst, uint64(o.Epoch))
 }
 
+// readOwner reads 12 bytes.
+func readOwner(src string) buffer.Owner {
+	return buffer.Owner{Shard: buffer.Shard(beUint32(src)), Epoch: buffer.Epoch(beUint64(src[4:]))}
+}
+
 // appendGeneration appends the generation's name within its trace.
 func appendGeneration(dst []byte, g buffer.Generation) []byte {
 	dst = append(dst, g.Segment[:]...)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/redis/rueidis"
@@ -29,6 +30,11 @@ type Store struct {
 	scripts     scripts
 	slice, part int // how many entries one call on a shard, and spans one call of Ack, brings at most
 	doubts      []string
+	// leastEpoch returns what an epoch is at least that no other one was before: so those of a Redis
+	// that lost the last ones are above them all the same.
+	leastEpoch func() buffer.Epoch
+	markers    *markers
+	slices     *otherSlices
 
 	compressor   *zstd.Encoder // nil for none
 	decompressor *zstd.Decoder
@@ -37,6 +43,7 @@ type Store struct {
 var (
 	_ buffer.Store     = (*Store)(nil)
 	_ buffer.Inspector = (*Store)(nil)
+	_ buffer.Auditor   = (*Store)(nil)
 )
 
 // MinVersion is the oldest major version of Redis that has what the scripts need.
@@ -65,6 +72,9 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		server:      server,
 		cluster:     server.mode == "cluster",
 		fake:        server.name == "miniredis",
+		leastEpoch:  func() buffer.Epoch { return buffer.Epoch(time.Now().UnixMicro()) },
+		markers:     &markers{},
+		slices:      &otherSlices{},
 		slice:       sliceMax,
 		part:        buffer.AttachSpansMax,
 	}
@@ -105,6 +115,7 @@ func (s *Store) Fork(namespace string, max buffer.Bytes) *Store {
 	fork.config.Namespace, fork.config.Slice = namespace, ""
 	fork.config.MaxSegmentBytes = max
 	fork.tracePrefix = tracePrefix(namespace)
+	fork.markers, fork.slices = &markers{}, &otherSlices{}
 	return &fork
 }
 

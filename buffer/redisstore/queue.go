@@ -54,7 +54,7 @@ func (s *Store) Enqueue(
 		due := update.Due[:min(s.slice, len(update.Due))]
 		merged := update.Merged[:min(s.slice-len(due), len(update.Merged))]
 		update.Due, update.Merged = update.Due[len(due):], update.Merged[len(merged):]
-		ahead = append(ahead, call{keys: s.shardKeys(shard), args: entryArgs("", "", due, merged)})
+		ahead = append(ahead, call{keys: s.shardKeys(shard), args: entryArgs("", "", "0", due, merged)})
 	}
 	for _, calls := range [][]call{ahead, {{keys: s.shardKeys(shard), args: enqueueArgs(update)}}} {
 		if len(calls) == 0 {
@@ -75,12 +75,13 @@ func enqueueArgs(update buffer.QueueUpdate) []string {
 		return []string{strconv.FormatInt(int64(update.Wall), 10)}
 	}
 	return entryArgs(strconv.FormatInt(int64(update.Clock), 10),
-		strconv.FormatInt(update.Clock.Sub(update.Wall).Milliseconds(), 10), update.Due, update.Merged)
+		strconv.FormatInt(update.Clock.Sub(update.Wall).Milliseconds(), 10),
+		strconv.FormatInt(update.Next, 10), update.Due, update.Merged)
 }
 
-func entryArgs(now, drift string, dues []buffer.Due, merged []buffer.Generation) []string {
-	args := make([]string, 0, 3+2*len(dues)+len(merged))
-	args = append(args, now, drift, strconv.Itoa(len(dues)))
+func entryArgs(now, drift, next string, dues []buffer.Due, merged []buffer.Generation) []string {
+	args := make([]string, 0, 4+2*len(dues)+len(merged))
+	args = append(args, now, drift, next, strconv.Itoa(len(dues)))
 	for _, due := range dues {
 		args = append(args, score(due.Deadline), member(due.Generation))
 	}
@@ -100,7 +101,7 @@ func (s *Store) Fence(
 		text = epochText(last)
 	}
 	answer, err := s.evalOne(ctx, s.scripts.fence,
-		call{keys: s.shardKeys(shard), args: []string{text}}).ToArray()
+		call{keys: s.shardKeys(shard), args: []string{text, epochText(s.leastEpoch())}}).ToArray()
 	var fenced buffer.Fenced
 	var more bool
 	if err == nil {
@@ -188,10 +189,13 @@ func (s *Store) leaseSome(
 	if leased.Clock, err = readClock(answer); err != nil {
 		return "", err
 	}
-	if len(answer) <= clockTexts {
+	if len(answer) <= clockTexts+1 {
 		return "", errors.New("the answer ends behind the clock")
 	}
-	due, err := readDue(answer[clockTexts+1:])
+	if leased.Outstanding, err = strconv.Atoi(answer[clockTexts+1]); err != nil {
+		return "", fmt.Errorf("%q leased: %w", answer[clockTexts+1], err)
+	}
+	due, err := readDue(answer[clockTexts+2:])
 	leased.Due = append(leased.Due, due...)
 	return answer[clockTexts], err
 }

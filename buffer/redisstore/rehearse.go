@@ -104,6 +104,9 @@ func (s *Store) cycle(ctx context.Context, trace buffer.TraceKey) error {
 	if _, err = s.Claim(ctx, fenced.Owner, names); err != nil {
 		return err
 	}
+	if _, err = s.Sweep(ctx, "", 1); err != nil {
+		return err
+	}
 	loaded, err := s.Load(ctx, fenced.Owner, names)
 	if err != nil {
 		return err

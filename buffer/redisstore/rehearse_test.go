@@ -50,6 +50,7 @@ func TestRehearsalFindsWhatOpenCannot(t *testing.T) {
 	for user, rules := range map[string]string{
 		"reader":   "~* +@read +info +@connection",
 		"scripted": "~other:* +@all",
+		"unseeing": "~sluice:* +@all -scan",
 		"full":     "~sluice:* +@read +@write +@scripting +@connection +info",
 	} {
 		words := append([]string{"ACL", "SETUSER", user, "on", ">pw"}, strings.Fields(rules)...)
@@ -63,6 +64,7 @@ func TestRehearsalFindsWhatOpenCannot(t *testing.T) {
 		"replica":       {replica, "", "give the address of its primary"},
 		"no writes":     {limited, "reader", "+@scripting"},
 		"other keys":    {limited, "scripted", "~sluice:*"},
+		"no scan":       {limited, "unseeing", "the user needs"},
 		"all it needs":  {limited, "full", ""},
 		"no script":     {renamed, "", "renamed or disabled"},
 		"without slots": {servertest.Redis(t, "--cluster-enabled", "yes").Addr, "", "CLUSTER INFO"},

@@ -22,6 +22,7 @@ type script struct {
 type scripts struct {
 	attach, claim, ack, sweep                script
 	enqueue, fence, giveBack, lease, release script
+	adopt, beat                              script
 }
 
 const (
@@ -58,6 +59,8 @@ func newScripts(shebang bool) scripts {
 		giveBack: text(allowOOM, "shard", "give_back"),
 		lease:    text(allowOOM, "shard", "lease"),
 		release:  text(allowOOM, "shard", "release"),
+		adopt:    text(allowOOM, "shard", "adopt"),
+		beat:     text(allowOOM, "beat"),
 	}
 }
 

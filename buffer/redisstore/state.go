@@ -87,3 +87,58 @@ func claimedEntries(
 }
 
 func uint24(b []byte) uint64 { return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 }
+
+// heldInState returns which generations a trace holds, by its state; spilled is true if its segments
+// are in fields of their own.
+func heldInState(trace buffer.TraceKey, state []byte) (held []buffer.Held, spilled bool, err error) {
+	r := &reader{rest: state}
+	head := r.bytes(stateHead)
+	if r.fault != nil {
+		return nil, false, errState
+	}
+	if head[spilledPlace] >= 2 {
+		return nil, true, nil
+	}
+	for r.rest = r.bytes(uint24(head[segmentsPlace:])); len(r.rest) > 0; {
+		head := r.bytes(segmentHead)
+		if r.fault != nil {
+			break
+		}
+		more, err := heldInRecord(trace, buffer.SpanID(head), r.bytes(uint24(head[len(buffer.SpanID{}):])))
+		if err != nil {
+			return nil, false, err
+		}
+		held = append(held, more...)
+	}
+	if r.fault != nil {
+		return nil, false, errState
+	}
+	return held, false, nil
+}
+
+// heldInRecord returns the generations in the record of a segment.
+func heldInRecord(
+	trace buffer.TraceKey, segment buffer.SpanID, record []byte,
+) (held []buffer.Held, err error) {
+	r := &reader{rest: record}
+	name := func(head []byte) buffer.Generation {
+		return buffer.Generation{TraceKey: trace, Segment: segment, ID: readDelivery(string(head[:deliveryLen]))}
+	}
+	if r.byte() >= 2 {
+		if head := r.bytes(liveHead); head != nil {
+			held = append(held, buffer.Held{Generation: name(head)})
+			r.bytes(blobNameLen * uint24(head[liveHead-3:]))
+		}
+	}
+	for r.fault == nil && len(r.rest) > 0 {
+		if head := r.bytes(inFlightHead); head != nil {
+			owner := readOwner(string(head[deliveryLen : deliveryLen+ownerLen]))
+			held = append(held, buffer.Held{Generation: name(head), Owner: owner})
+			r.bytes(blobNameLen * uint24(head[inFlightHead-3:]))
+		}
+	}
+	if r.fault != nil {
+		return nil, errState
+	}
+	return held, nil
+}

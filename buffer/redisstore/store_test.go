@@ -82,7 +82,7 @@ func open(tb testing.TB, c redisstore.Config) *redisstore.Store {
 // fork makes stores on the connections of one, each with a namespace of its own.
 func fork(store *redisstore.Store) storetest.Factory {
 	return func(tb testing.TB, options buffer.Options) storetest.Store {
-		return store.Fork(namespace(), options.MaxSegmentBytes)
+		return store.Fork(namespace(), options.MaxSegmentBytes).Counting()
 	}
 }
 

@@ -383,7 +383,8 @@ func (d *differential) fail(err error) {
 func (d *differential) same(step string, want any, err1 error, got any, err2 error) {
 	switch {
 	case (err1 == nil) != (err2 == nil),
-		errors.Is(err1, buffer.ErrStale) != errors.Is(err2, buffer.ErrStale):
+		errors.Is(err1, buffer.ErrStale) != errors.Is(err2, buffer.ErrStale),
+		errors.Is(err1, buffer.ErrSetBack) != errors.Is(err2, buffer.ErrSetBack):
 		d.fail(fmt.Errorf("%s: reference says %v, candidate %v", step, err1, err2))
 	case err1 == nil && fmt.Sprintf("%+v", want) != fmt.Sprintf("%+v", got):
 		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {

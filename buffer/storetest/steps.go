@@ -17,6 +17,11 @@ func Steps(t *testing.T, open Factory) {
 		"fence makes due at once":     (*hand).fenceMakesDue,
 		"fence of a known epoch":      (*hand).fenceIsConditional,
 		"old owners are refused":      (*hand).oldOwners,
+		"a store that was set back":   (*hand).setBack,
+		"beats are counted":           (*hand).beats,
+		"a sweep meets all":           (*hand).sweeps,
+		"adopt queues what is not":    (*hand).adopts,
+		"adopt heeds the clock":       (*hand).adoptsLater,
 		"clock":                       (*hand).clock,
 		"what is leased stays leased": (*hand).leasedOnce,
 		"what comes back keeps later": (*hand).backKeepsLater,
@@ -190,6 +195,134 @@ func (h *hand) oldOwners() {
 	h.stale("release", h.store.Release(h.t.Context(), old, buffer.Release{
 		Back: []buffer.Due{due(g, 1000)}}))
 	h.lease(o, 1000, 9)
+}
+
+// setBack: an owner that is ahead of the store knows of an epoch that the store has lost.
+func (h *hand) setBack() {
+	g := h.one(1, 1000)
+	o := h.fence(0).Owner
+	ahead := buffer.Owner{Shard: 0, Epoch: o.Epoch + 2}
+	wants := func(step string, err error) {
+		h.t.Helper()
+		if !errors.Is(err, buffer.ErrSetBack) || !errors.Is(err, buffer.ErrStale) {
+			h.t.Errorf("%s: %v, want that the store was set back, which makes the owner stale", step, err)
+		}
+	}
+	_, err := h.store.Lease(h.t.Context(), ahead, 1000, 9)
+	wants("lease", err)
+	wants("release", h.store.Release(h.t.Context(), ahead, buffer.Release{Back: []buffer.Due{due(g, 1)}}))
+	_, err = h.store.Fence(h.t.Context(), 0, ahead.Epoch)
+	wants("fence", err)
+	second := h.fence(0).Owner
+	if _, err = h.store.Lease(h.t.Context(), o, 1000, 9); errors.Is(err, buffer.ErrSetBack) {
+		h.t.Errorf("lease under the epoch before the last: %v, but nothing was lost", err)
+	}
+	h.lease(second, 1000, 9, due(g, 1000))
+}
+
+func (h *hand) beats() {
+	for i, witness := range []uint64{1, 1, 2, 1, 1 << 63, 1 << 63} {
+		pulses, err := h.store.Beat(h.t.Context(), witness)
+		h.must(err)
+		want := []uint64{1, 2, 1, 3, 1, 2}[i]
+		if len(pulses) == 0 {
+			h.t.Fatal("no node counts beats")
+		}
+		for _, p := range pulses {
+			if p.Beats != want || p.Node == "" {
+				h.t.Errorf("%d beats of witness %d on node %q, want %d", p.Beats, witness, p.Node, want)
+			}
+		}
+	}
+}
+
+// sweep returns everything that the store holds, in order.
+func (h *hand) sweep(limit int) (held []buffer.Held) {
+	h.t.Helper()
+	seen := make(map[buffer.Generation]buffer.Owner)
+	for from, rounds := "", 0; ; rounds++ {
+		swept, err := h.store.Sweep(h.t.Context(), from, limit)
+		h.must(err)
+		for _, one := range swept.Held {
+			seen[one.Generation] = one.Owner // a scan may meet one twice
+		}
+		if from = swept.Next; from == "" {
+			break
+		}
+		if rounds > 1000 {
+			h.t.Fatal("the sweep does not end")
+		}
+	}
+	for g, owner := range seen {
+		held = append(held, buffer.Held{Generation: g, Owner: owner})
+	}
+	slices.SortFunc(held, func(a, b buffer.Held) int { return a.Generation.Compare(b.Generation) })
+	return held
+}
+
+func (h *hand) sweeps() {
+	if held := h.sweep(3); len(held) != 0 {
+		h.t.Errorf("an empty store holds %v", held)
+	}
+	o := h.fence(0).Owner
+	flying := h.one(1, 1000)
+	h.lease(o, 1000, 9, due(flying, 1000))
+	_, err := h.store.Claim(h.t.Context(), o, []buffer.Generation{flying})
+	h.must(err)
+	want := []buffer.Held{{Generation: flying, Owner: o}}
+	for _, g := range h.attach([2]byte{1, 1}, [2]byte{2, 2}, [2]byte{3, 9}).Live {
+		want = append(want, buffer.Held{Generation: g.Generation})
+	}
+	for i := range byte(40) { // more than a page
+		spans := []buffer.Span{{TraceKey: buffer.TraceKey{Project: 2, Trace: buffer.TraceID{i}},
+			ID: buffer.SpanID{i}, Parent: buffer.SpanID{i}, Root: true, Size: 1}}
+		traces, _ := buffer.Group(spans)
+		h.deliveries++
+		answers, err := h.store.Attach(h.t.Context(),
+			buffer.Delivery{ID: buffer.DeliveryID{Partition: 7, Number: h.deliveries}}, traces)
+		h.must(err)
+		want = append(want, buffer.Held{Generation: answers[0].Live[0].Generation})
+	}
+	slices.SortFunc(want, func(a, b buffer.Held) int { return a.Generation.Compare(b.Generation) })
+	for _, limit := range []int{1, 10, 1000} {
+		if got := h.sweep(limit); !slices.Equal(got, want) {
+			h.t.Errorf("a sweep by %d meets %v, want %v", limit, got, want)
+		}
+	}
+	if last := want[len(want)-1]; last.Shard() != 7 || want[0].Shard() != 0 {
+		h.t.Errorf("%v belongs to shard %d, %v to %d, want 7 and 0", last, last.Shard(), want[0], want[0].Shard())
+	}
+}
+
+// adopt expects these to be adopted.
+func (h *hand) adopt(all []buffer.Generation, want ...buffer.Generation) {
+	h.t.Helper()
+	adopted, err := h.store.Adopt(h.t.Context(), 0, 5000, 2*time.Second, all)
+	h.must(err)
+	if !slices.Equal(adopted, want) {
+		h.t.Errorf("adopted %v, want %v", adopted, want)
+	}
+}
+
+func (h *hand) adopts() {
+	queued, leased := h.one(1, 6000), h.one(2, 1000)
+	lost := h.attach([2]byte{3, 3}).Live[0].Generation
+	o := h.fence(0).Owner
+	h.lease(o, 1000, 9, due(leased, 1000))
+	all := []buffer.Generation{queued, leased, lost}
+	h.adopt(all, lost)
+	h.adopt(all)
+	now := h.fence(0).Clock.Now
+	h.lease(h.fence(0).Owner, now.Add(2*time.Second)-1, 9, due(leased, 1000))
+	h.lease(h.fence(0).Owner, 1<<40, 9, due(leased, 1000), due(lost, now.Add(2*time.Second)), due(queued, 6000))
+}
+
+// adoptsLater: without input the shard has the wall clock's time.
+func (h *hand) adoptsLater() {
+	g := h.attach([2]byte{3, 3}).Live[0].Generation
+	h.adopt([]buffer.Generation{g}, g)
+	h.lease(h.fence(0).Owner, 6999, 9)
+	h.lease(h.fence(0).Owner, 7000, 9, due(g, 7000))
 }
 
 func (h *hand) clock() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -233,7 +234,9 @@ func TestCheckBackendThatEndsEarly(t *testing.T) {
 			redis, kafka := servertest.Redis(t), servertest.NewKafka(t)
 			on := newShared(t, []string{redis.Addr}, kafka.Addr)
 			var out syncbuf.Buffer
-			check := exec.Command(program, "check-backend", "--redis", redis.Addr, "--kafka", kafka.Addr)
+			bounded, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // it has ended after one or two
+			defer cancel()
+			check := exec.CommandContext(bounded, program, "check-backend", "--redis", redis.Addr, "--kafka", kafka.Addr)
 			check.Stdout, check.Stderr = &out, &out
 			if err := check.Start(); err != nil {
 				t.Fatal(err)

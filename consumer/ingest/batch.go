@@ -205,6 +205,7 @@ func (l *Loop) update(b *batch, attached []buffer.Attached) buffer.QueueUpdate {
 	update := buffer.QueueUpdate{
 		Clock:  b.clock,
 		Wall:   b.wall,
+		Next:   b.messages[len(b.messages)-1].Position.Offset + 1,
 		Due:    make([]buffer.Due, 0, live),
 		Merged: make([]buffer.Generation, 0, merged),
 	}

@@ -75,11 +75,20 @@ var (
 	}
 	lostStore = Defect{
 		Name:    "lost-store",
-		Wrong:   "a worker does not notice that the store lost its data, and waits for work",
+		Wrong:   "a worker does not notice that the store lost its data, nor does anybody else, and it waits for work",
 		Caught:  "liveness",
 		Shown:   "redis-restart",
 		Changes: []string{"workload.rate=constant 300/s", "faults=[at 4s wipe redis]", "expectations.drain_max=20s"},
-		worker:  func(p *flusher.WorkerPorts) { p.Store = unaware{p.Store} },
+		worker:  func(p *flusher.WorkerPorts) { p.Store = unaware{p.Store, map[buffer.Shard]buffer.ShardClock{}} },
+	}
+	orphans = Defect{
+		Name:     "orphans",
+		Wrong:    "what no queue names any more, since a node of the store has lost them, is not looked for",
+		Caught:   "conservation",
+		Shown:    "redis-restart",
+		Changes:  []string{"workload.rate=constant 300/s", "faults=[at 4s wipe redis node 1]", "expectations.drain_max=20s"},
+		audited:  true,
+		consumer: func(p *consumer.Ports) { p.Auditor = unfound{p.Auditor} },
 	}
 	queueGap = Defect{
 		Name:    "queue-gap",
@@ -240,7 +249,10 @@ func (l *lockTimeout) Lease(
 }
 
 // unaware is a Store that tells nobody that it is at another epoch: there is nothing to do then.
-type unaware struct{ buffer.Store }
+type unaware struct {
+	buffer.Store
+	clocks map[buffer.Shard]buffer.ShardClock // as they were last seen
+}
 
 // Lease finds nothing.
 func (u unaware) Lease(
@@ -248,8 +260,9 @@ func (u unaware) Lease(
 ) (buffer.Leased, error) {
 	leased, err := u.Store.Lease(ctx, owner, now, limit)
 	if errors.Is(err, buffer.ErrStale) {
-		return buffer.Leased{}, nil
+		return buffer.Leased{Clock: u.clocks[owner.Shard]}, nil
 	}
+	u.clocks[owner.Shard] = leased.Clock
 	return leased, err
 }
 
@@ -270,6 +283,16 @@ func (u unaware) Fence(
 		return buffer.Fenced{Owner: buffer.Owner{Shard: shard, Epoch: last}}, nil
 	}
 	return fenced, err
+}
+
+// unfound is an Auditor that finds nothing.
+type unfound struct{ buffer.Auditor }
+
+// Adopt has nothing to do.
+func (unfound) Adopt(
+	context.Context, buffer.Shard, buffer.Instant, time.Duration, []buffer.Generation,
+) ([]buffer.Generation, error) {
+	return nil, nil
 }
 
 // gapped is a Store that takes a segment for queued while it is flushed.

@@ -43,7 +43,7 @@ func (n redisNodes) addrs() string {
 	return strings.Join(addrs, ",")
 }
 
-// empty tells whether there are only epochs and clocks left.
+// empty tells whether there are only epochs, clocks and beats left.
 func (n redisNodes) empty() error {
 	for _, node := range n {
 		keys, err := node.Do("KEYS", "*")
@@ -51,7 +51,7 @@ func (n redisNodes) empty() error {
 			return err
 		}
 		for _, key := range strings.Fields(keys) {
-			if !strings.HasSuffix(key, ":owner") {
+			if !strings.HasSuffix(key, ":owner") && !strings.HasPrefix(key, "sluice:{m:") {
 				return fmt.Errorf("redis %s still has %q", node.Addr, keys)
 			}
 		}

@@ -148,6 +148,19 @@ func (tr *traffic) send() {
 	})
 }
 
+// sendRaw sends so many messages that are no spans to a partition, which are not in the account.
+func (tr *traffic) sendRaw(partition int32, n int) {
+	tr.t.Helper()
+	client := tr.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	defer client.Close()
+	for range n {
+		record := &kgo.Record{Topic: tr.input, Partition: partition, Value: []byte("raw")}
+		if err := client.ProduceSync(tr.t.Context(), record).FirstErr(); err != nil {
+			tr.t.Fatal(err)
+		}
+	}
+}
+
 // settled waits until every span that was sent has come out.
 func (tr *traffic) settled(within time.Duration) {
 	tr.t.Helper()

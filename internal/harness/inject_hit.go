@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sluice/buffer"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -27,18 +28,42 @@ func (i *injector) hit(f scenarios.Fault) (*effect, error) {
 const Wiped = "wiped"
 
 func (i *injector) hitServer(f scenarios.Fault) (*effect, error) {
+	held, err := i.heldBy(f) // as long as the node is there
+	if err != nil {
+		return nil, err
+	}
 	undo, err := i.system.Break(f)
 	if err != nil {
 		return nil, err
 	}
 	e := &effect{undo: undo}
 	if f.Verb == scenarios.VerbWipe {
-		i.sink.Ledger.Excuse(Wiped)
+		if held == nil {
+			i.sink.Ledger.Excuse(Wiped)
+		} else {
+			i.sink.Ledger.ExcuseSome(Wiped, held)
+		}
 	}
 	if f.For == scenarios.ForGood && endsAtOnce(f.Verb) {
 		e.over = atOnce
 	}
 	return e, nil
+}
+
+// heldBy returns which traces the target of a wipe holds; nil: all. What another node of a cluster holds
+// is not lost with this one, whatever becomes of the queues.
+func (i *injector) heldBy(f scenarios.Fault) (func(buffer.TraceKey) bool, error) {
+	where, knows := i.system.(Locator)
+	if !knows || f.Verb != scenarios.VerbWipe || f.Target.N == scenarios.AllNodes {
+		return nil, nil
+	}
+	ctx, cancel := i.system.WithTimeout(context.Background(), remainsMax)
+	defer cancel()
+	home, err := where.Homes(ctx)
+	if err != nil {
+		return nil, ErrBusy // a node is down just now
+	}
+	return func(trace buffer.TraceKey) bool { return home(trace) == f.Target.N }, nil
 }
 
 // endsAtOnce tells of a fault without a length whether it is over when it has happened.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/internal/defects"
 	"sluice/internal/judge"
@@ -74,6 +75,11 @@ type System interface {
 	// Close ends every process at once, stops the servers, and removes what the run left on those that
 	// stay. The error says what could not be removed.
 	Close() error
+}
+
+// Locator is a System that knows which node of Redis holds a trace, by the number that faults give it.
+type Locator interface {
+	Homes(ctx context.Context) (func(trace buffer.TraceKey) int, error)
 }
 
 // ErrBusy means that something cannot be done right now.

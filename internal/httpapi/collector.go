@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/buffer"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/pipeline"
@@ -22,16 +23,20 @@ type Source interface {
 	Usage() map[int]process.Usage
 	// Lost counts messages that Kafka deleted before they were read, by partition.
 	Lost() map[int32]uint64
+	// Audited is what the audit of the store has seen.
+	Audited() consumer.AuditCounters
 	// Retries counts the attempts that failed, by step.
 	Retries() map[string]uint64
 	// Depths counts what waits in Redis of each assigned shard, so it takes a while.
 	Depths(ctx context.Context) (map[buffer.Shard]pipeline.Depth, error)
-	// Memory asks the Redis nodes, so it takes a while.
-	Memory(ctx context.Context) ([]buffer.NodeMemory, error)
+	// Unread asks Kafka what it holds of each assigned partition that is not read.
+	Unread(ctx context.Context) (map[int32]pipeline.Unread, error)
+	// Nodes asks the Redis nodes how full they are, so it takes a while.
+	Nodes(ctx context.Context) ([]pipeline.NodeOutlook, error)
 }
 
-// memoryWaitMax bounds how long a scrape waits for Redis.
-const memoryWaitMax = 2 * time.Second
+// askMax bounds how long a scrape waits for a server.
+const askMax = 2 * time.Second
 
 // Collector turns what a pipeline knows into metrics, at the moment of each scrape.
 type Collector struct{ source Source }
@@ -87,6 +92,9 @@ var (
 		"Spans sent to the dead-letter topic because Kafka refused them.", "worker")
 	workerRetries = counter("worker_retries_total",
 		"Attempts of the worker that failed at a server and were made again.", "worker")
+	workerTrouble = gauge("worker_trouble_seconds",
+		"For how long a step of the worker fails (produce: nothing of its output is taken); absent if all works.",
+		"worker", "step")
 	workerCPU = counter("worker_cpu_seconds_total",
 		"Processor time of the worker process; starts at 0 with each process.", "worker")
 	workerRSS = gauge("worker_resident_memory_bytes",
@@ -121,6 +129,14 @@ var (
 	shardBehind = gauge("shard_input_lag_seconds",
 		"How far the last batch was behind the wall clock when it was read.", "shard")
 
+	shardUnread = gauge("shard_unread_messages",
+		"Messages that Kafka holds and that are not committed.", "shard")
+	shardOldest = gauge("shard_oldest_unread_seconds",
+		"Age of the oldest of them, by the clock of the last batch; 0 if there is none.", "shard")
+	shardExpires = gauge("shard_unread_expires_in_seconds",
+		"When Kafka may delete the oldest of them, at the earliest; absent if there is none, or no limit.",
+		"shard")
+
 	shardQueued = gauge("shard_queued_segments",
 		"Segments that wait in Redis until they are due and a worker takes them.", "shard")
 	shardDue = gauge("shard_due_segments",
@@ -138,9 +154,20 @@ var (
 	retries = counter("retries_total",
 		"Attempts that failed and were made again, by step; those of workers are their own.", "step")
 
+	dataLosses = counter("redis_data_losses_total",
+		"Times that a Redis node was found to have lost data; the log says what is lost with it.")
+	adopted = counter("adopted_segments_total",
+		"Segments that no queue named, and that were queued again.")
+	sweptTraces = counter("swept_traces_total",
+		"Traces that were looked at for such segments.")
+	sweepRounds = counter("sweep_rounds_total", "Rounds in which all of them were.")
+
 	nodeUsed = gauge("redis_memory_used_bytes", "Memory that a Redis node uses.", "node")
 	nodeMax  = gauge("redis_memory_max_bytes",
 		"Memory that a Redis node may use; 0 if it has no limit.", "node")
+	nodeFull = gauge("redis_memory_full_in_seconds",
+		"When a Redis node reaches its limit at the present slope; absent if it has none or does not fill.",
+		"node")
 
 	freshness = prometheus.NewDesc("sluice_freshness_seconds",
 		"Time from a segment's deadline, in its shard's clock, to its acknowledged record.",
@@ -173,6 +200,11 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	}
 	commits.emit(out, float64(counters.Commits))
 	commitErrors.emit(out, float64(counters.CommitErrors))
+	audited := c.source.Audited()
+	dataLosses.emit(out, float64(audited.Losses))
+	adopted.emit(out, float64(audited.Adopted))
+	sweptTraces.emit(out, float64(audited.Traces))
+	sweepRounds.emit(out, float64(audited.Rounds))
 	for step, failed := range c.source.Retries() {
 		retries.emit(out, float64(failed), step)
 	}
@@ -180,6 +212,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 		collectFreshness(out, f)
 	}
 	c.collectDepths(out)
+	c.collectUnread(out)
 	c.collectMemory(out)
 }
 
@@ -208,6 +241,13 @@ func collectWorker(out chan<- prometheus.Metric, w flusher.WorkerState, now time
 	workerRecords.emit(out, float64(w.Totals.Records), label)
 	workerLetters.emit(out, float64(w.Totals.DeadLetters), label)
 	workerRetries.emit(out, float64(w.Totals.Retries), label)
+	said := make(map[string]bool)
+	for _, t := range w.Status.Troubles { // the longest first
+		if !said[t.Step] {
+			said[t.Step] = true
+			workerTrouble.emit(out, max(now.Sub(t.Since).Seconds(), 0), label, t.Step)
+		}
+	}
 }
 
 func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {
@@ -240,7 +280,7 @@ func collectFreshness(out chan<- prometheus.Metric, f pipeline.Freshness) {
 
 // collectDepths leaves the shards out while Redis does not answer.
 func (c *Collector) collectDepths(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), memoryWaitMax)
+	ctx, cancel := context.WithTimeout(context.Background(), askMax)
 	defer cancel()
 	depths, err := c.source.Depths(ctx)
 	if err != nil {
@@ -255,17 +295,38 @@ func (c *Collector) collectDepths(out chan<- prometheus.Metric) {
 	}
 }
 
+// collectUnread leaves the shards out while Kafka does not answer; /readyz says so.
+func (c *Collector) collectUnread(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), askMax)
+	defer cancel()
+	unread, err := c.source.Unread(ctx)
+	if err != nil {
+		return
+	}
+	for number, u := range unread {
+		label := shardLabel(number)
+		shardUnread.emit(out, float64(u.Messages()), label)
+		shardOldest.emit(out, u.Age.Seconds(), label)
+		if u.Expires {
+			shardExpires.emit(out, u.ExpiresIn.Seconds(), label)
+		}
+	}
+}
+
 // collectMemory leaves the nodes out while Redis does not answer; /readyz says so.
 func (c *Collector) collectMemory(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), memoryWaitMax)
+	ctx, cancel := context.WithTimeout(context.Background(), askMax)
 	defer cancel()
-	nodes, err := c.source.Memory(ctx)
+	nodes, err := c.source.Nodes(ctx)
 	if err != nil {
 		return
 	}
 	for _, node := range nodes {
 		nodeUsed.emit(out, float64(node.Used), node.Node)
 		nodeMax.emit(out, float64(node.Max), node.Node)
+		if node.Fills {
+			nodeFull.emit(out, node.FullIn.Seconds(), node.Node)
+		}
 	}
 }
 

@@ -18,8 +18,10 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
+	"sluice/internal/kafkaio"
 	"sluice/internal/pipeline"
 	"sluice/internal/process"
 )
@@ -37,7 +39,9 @@ func (f fixed) Workers() []flusher.WorkerState {
 	return []flusher.WorkerState{
 		{Worker: 0, Shards: []buffer.Shard{0, 2}, State: flusher.StateHealthy, Starts: 1,
 			Totals: flusher.Totals{Segments: 3, Spans: 60, Bytes: 30000, Records: 3, Retries: 7}},
-		{Worker: 1, Shards: []buffer.Shard{1}, State: flusher.StateHung, Starts: 3, Restarts: 2},
+		{Worker: 1, Shards: []buffer.Shard{1}, State: flusher.StateHung, Starts: 3, Restarts: 2,
+			Status: flusher.Status{Troubles: []flusher.TroubleState{
+				{Step: "produce", Since: time.Now().Add(time.Hour)}, {Step: "produce"}}}},
 	}
 }
 
@@ -70,10 +74,25 @@ func (f fixed) Depths(context.Context) (map[buffer.Shard]pipeline.Depth, error) 
 
 func (f fixed) Lost() map[int32]uint64 { return map[int32]uint64{1: 40} }
 
+func (f fixed) Audited() consumer.AuditCounters {
+	return consumer.AuditCounters{Losses: 2, Adopted: 17}
+}
+
 func (f fixed) Retries() map[string]uint64 { return map[string]uint64{"attach": 9} }
 
-func (f fixed) Memory(context.Context) ([]buffer.NodeMemory, error) {
-	return []buffer.NodeMemory{{Node: "r:1", Used: 50, Max: 100}}, f.memory
+func (f fixed) Nodes(context.Context) ([]pipeline.NodeOutlook, error) {
+	return []pipeline.NodeOutlook{
+		{NodeMemory: buffer.NodeMemory{Node: "r:1", Used: 50, Max: 100}, FullIn: 90 * time.Second, Fills: true},
+		{NodeMemory: buffer.NodeMemory{Node: "r:2", Used: 50}},
+	}, f.memory
+}
+
+func (f fixed) Unread(context.Context) (map[int32]pipeline.Unread, error) {
+	return map[int32]pipeline.Unread{
+		1: {Unread: kafkaio.Unread{Start: 3, Next: 5, End: 12}, Age: 4 * time.Second, ExpiresIn: time.Hour,
+			Expires: true},
+		2: {},
+	}, f.memory
 }
 
 func registry(t *testing.T, f fixed) *prometheus.Registry {
@@ -108,6 +127,14 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 		`sluice_freshness_seconds_sum{worker="0"} 6`,
 		`sluice_redis_memory_used_bytes{node="r:1"} 50`,
 		`sluice_retries_total{step="attach"} 9`,
+		`sluice_redis_data_losses_total 2`,
+		`sluice_redis_memory_full_in_seconds{node="r:1"} 90`,
+		`sluice_shard_unread_messages{shard="1"} 7`,
+		`sluice_shard_oldest_unread_seconds{shard="1"} 4`,
+		`sluice_shard_oldest_unread_seconds{shard="2"} 0`,
+		`sluice_shard_unread_expires_in_seconds{shard="1"} 3600`,
+		`sluice_worker_trouble_seconds{step="produce",worker="1"} 0`,
+		`sluice_adopted_segments_total 17`,
 		`sluice_shard_queued_segments{shard="2"} 5`,
 		`sluice_shard_due_segments{shard="2"} 3`,
 		`sluice_shard_leased_segments{shard="2"} 1`,

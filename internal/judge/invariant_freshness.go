@@ -97,12 +97,23 @@ func heldUp(e *Evidence) (seconds float64, why string) {
 			jump += math.Abs(o.Fault.By.Seconds())
 		}
 	}
+	found := 0.0
+	for _, o := range e.Scenario.Plan() {
+		if o.Fault.Verb == scenarios.VerbWipe && o.Fault.Target.N != scenarios.AllNodes {
+			// What no queue names any more is found, and waits once more as if it had just come.
+			found = max(p.Timeout, p.RootTimeout).Seconds() + foundWithin
+		}
+	}
 	grain := e.Slacks.Reading + p.MaxBatchWait.Seconds() + clockStep
-	return grain + unwell + e.Behind + waited + still + jump, fmt.Sprintf("%.1fs by reading and "+
+	return grain + unwell + e.Behind + waited + still + jump + found, fmt.Sprintf("%.1fs by reading and "+
 		"batches, %.1fs by faults and pauses, %.1fs by a load behind its time, %.1fs by messages that "+
-		"waited, %.1fs by a machine that stood still, %.1fs by clocks that jumped", grain, unwell,
-		e.Behind, waited, still, jump)
+		"waited, %.1fs by a machine that stood still, %.1fs by clocks that jumped, %.1fs by what a wiped "+
+		"node had queued", grain, unwell, e.Behind, waited, still, jump, found)
 }
+
+// foundWithin is how long it takes until what no queue names is found after a loss, in seconds: two
+// rounds of a quick sweep, which begin within a second.
+const foundWithin = 4
 
 // slowest returns how long the load takes for n messages where it is slowest, in seconds.
 func slowest(p scenarios.Pacer, n int64) float64 {

@@ -251,6 +251,21 @@ func (a *assignment) pause(numbers []int32, paused bool) {
 	}
 }
 
+// assigned returns the partitions that the member has, sorted.
+func (a *assignment) assigned() []int32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.order)
+}
+
+// fetches tells whether a partition is fetched as it comes.
+func (a *assignment) fetches(number int32) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.partitions[number]
+	return p != nil && p.active() && !p.throttled
+}
+
 // has tells whether offsets of the partition may be committed.
 func (a *assignment) has(number int32) bool {
 	a.mu.Lock()

@@ -40,6 +40,19 @@ func Check(ctx context.Context, cfg Config, topics ...string) error {
 	})
 }
 
+// Partitions returns how many partitions a topic has, within CheckTimeout.
+func Partitions(ctx context.Context, cfg Config, topic string) (n int, err error) {
+	err = ask(ctx, cfg, func(ctx context.Context, admin *kadm.Client) error {
+		details, err := admin.ListTopics(ctx, topic)
+		if err == nil {
+			err = details[topic].Err
+		}
+		n = len(details[topic].Partitions)
+		return err
+	})
+	return n, err
+}
+
 // BrokerDefault as the number of partitions or replicas of a new topic leaves it to the broker.
 const BrokerDefault = -1
 

@@ -1,7 +1,6 @@
 package kafkaio
 
 import (
-	"context"
 	"log/slog"
 	"maps"
 	"sync"
@@ -18,28 +17,51 @@ type gaps struct {
 
 	mu   sync.Mutex
 	next map[int32]int64  // the offset to be read next, of partitions for which it is known
+	done map[int32]int64  // the offset that is committed, of such
 	lost map[int32]uint64 // messages, at most
 }
 
 func newGaps(topic string, log *slog.Logger) *gaps {
-	return &gaps{topic: topic, log: log, next: make(map[int32]int64), lost: make(map[int32]uint64)}
+	return &gaps{topic: topic, log: log, next: make(map[int32]int64), done: make(map[int32]int64),
+		lost: make(map[int32]uint64)}
 }
 
-// joined is called by the client with the offsets that the group has committed, before it reads on
-// from there.
-func (g *gaps) joined(
-	_ context.Context, offsets map[string]map[int32]kgo.Offset,
-) (map[string]map[int32]kgo.Offset, error) {
+// joined notes the offsets that the group has committed of partitions that this member got.
+func (g *gaps) joined(offsets map[int32]kgo.Offset) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for number, offset := range offsets[g.topic] {
+	for number, offset := range offsets {
 		if at := offset.EpochOffset().Offset; at >= 0 {
-			g.next[number] = at
+			g.next[number], g.done[number] = at, at
 		} else {
 			delete(g.next, number) // the group has none
+			delete(g.done, number)
 		}
 	}
-	return offsets, nil
+}
+
+// commit notes what was committed.
+func (g *gaps) commit(offsets map[int32]kgo.EpochOffset) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for number, offset := range offsets {
+		g.done[number] = offset.Offset
+	}
+}
+
+// idle tells whether all that was fetched of a partition is committed.
+func (g *gaps) idle(number int32) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	next, known := g.next[number]
+	return known && next == g.done[number]
+}
+
+// committed returns up to where nothing is to be read again; 0 if nothing is known.
+func (g *gaps) committed(number int32) int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.done[number]
 }
 
 // read looks at what was fetched of a partition.

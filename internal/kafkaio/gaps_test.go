@@ -153,3 +153,38 @@ func TestRealPartitionsAdded(t *testing.T) {
 		t.Errorf("read %d and %d messages of the new partitions, want 3 of each", len(got[1]), len(got[2]))
 	}
 }
+
+// What is unread is counted from what is committed, or from where the log begins by now.
+func TestRealUnread(t *testing.T) {
+	cfg, _ := configFor(strings.Split(servertest.KafkaAddr(t), ",")...)
+	topic := topicsFor(t, cfg, 2, "spans")[0]
+	client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := kadm.NewClient(client)
+	defer admin.Close()
+	_, err = admin.AlterTopicConfigs(bounded(t), []kadm.AlterConfig{
+		{Name: "retention.ms", Value: kadm.StringPtr("7200000")}}, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load(t, cfg, topic, 0, 10, 0)
+	load(t, cfg, topic, 0, 4, 1)
+	s := source(t, cfg, func(sc *SourceConfig) { sc.Topic, sc.Group = topic, t.Name() })
+	messages := poll(t, s, 100, 14)
+	is := func(want map[int32]Unread) {
+		t.Helper()
+		got, kept, err := s.Unread(bounded(t))
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) || kept != 2*time.Hour {
+			t.Errorf("unread %v, kept for %v (%v), want %v and 2 h", got, kept, err, want)
+		}
+	}
+	is(map[int32]Unread{0: {0, 0, 10}, 1: {0, 0, 4}})
+	if err := s.Commit(bounded(t), []flusher.Message{messages[0][5], messages[1][3]}); err != nil {
+		t.Fatal(err)
+	}
+	is(map[int32]Unread{0: {0, 6, 10}, 1: {0, 4, 4}})
+	deleteUntil(t, cfg, topic, 0, 8)
+	is(map[int32]Unread{0: {8, 8, 10}, 1: {0, 4, 4}})
+}

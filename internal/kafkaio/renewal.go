@@ -69,8 +69,8 @@ func (s *Source) renewed(ctx context.Context) error {
 	if err != nil || !topics.Has(s.cfg.Topic) {
 		return nil
 	}
-	return fmt.Errorf("topic %s was deleted and created again: it is read from its start after "+
-		"another start of the program", s.cfg.Topic)
+	return fmt.Errorf("topic %s was deleted and created again, with %d partitions: it is read from its "+
+		"start after another start of the program", s.cfg.Topic, len(topics[s.cfg.Topic].Partitions))
 }
 
 // troubledFor returns for how long fetching has failed. If it has not failed again for a while, and

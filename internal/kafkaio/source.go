@@ -38,6 +38,8 @@ type Source struct {
 	assignment *assignment
 	touch      *touch
 	gaps       *gaps
+	retention  retention
+	made       chan struct{} // closed once client is set: its callbacks may come before
 	troubles   *flusher.Troubles
 	log        *slog.Logger
 	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
@@ -62,6 +64,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		troubles: newFetching(log),
 		log:      log,
 		closed:   make(chan struct{}),
+		made:     make(chan struct{}),
 	}
 	s.assignment = newAssignment(sc.HeldBytesMax, s.fetch)
 	isolation := kgo.ReadCommitted()
@@ -75,7 +78,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.AdjustFetchOffsetsFn(s.gaps.joined),
+		kgo.AdjustFetchOffsetsFn(s.joined),
 		kgo.FetchIsolationLevel(isolation),
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(sc.SessionTimeout),
@@ -96,6 +99,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		return nil, fmt.Errorf("%s: source: %w", cfg.where(), err)
 	}
 	s.client = client
+	close(s.made)
 	return s, nil
 }
 
@@ -234,6 +238,7 @@ func (s *Source) Commit(ctx context.Context, last []flusher.Message) error {
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("commit offsets of %s: %w", s.cfg.Topic, err)
 	}
+	s.gaps.commit(offsets)
 	return nil
 }
 

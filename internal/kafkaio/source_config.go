@@ -1,6 +1,7 @@
 package kafkaio
 
 import (
+	"context"
 	"time"
 
 	"sluice/internal/check"
@@ -15,6 +16,9 @@ type SourceConfig struct {
 	InstanceID string
 	// Uncommitted is true to read messages of transactions that are not committed, or were aborted.
 	Uncommitted bool
+	// Starts hears where partitions begin that this member got, before anything of them is read. It must
+	// not take long. Nil: nobody does.
+	Starts func(context.Context, []Start) `json:"-"`
 	// SessionTimeout is how long the group waits for a member that fell silent: how long the
 	// partitions of a killed program are not read, unless it comes back with the same InstanceID.
 	// Default 15 s, of which the heartbeat takes a fifth.

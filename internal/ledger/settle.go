@@ -1,5 +1,7 @@
 package ledger
 
+import "sluice/buffer"
+
 // settle notes that it is known what became of a span.
 func (l *Ledger) settle(seq uint64) {
 	if l.settled.set(seq) && l.excusable.has(seq) {
@@ -25,12 +27,49 @@ func (l *Ledger) Excuse(reason string) {
 	defer l.out.Unlock()
 	l.in.Lock()
 	defer l.in.Unlock()
+	l.excuse(reason, &l.sent)
+}
+
+// excuse gives spans an excuse that have not come out. in and out must be locked.
+func (l *Ledger) excuse(reason string, could *bitset) {
 	if l.excused[reason] == nil {
 		l.excused[reason] = &bitset{}
 	}
-	added := l.excused[reason].add(&l.sent, &l.settled, &l.excusable)
+	added := l.excused[reason].add(could, &l.settled, &l.excusable)
 	l.excusable.add(l.excused[reason])
 	l.open += added
+}
+
+// ExcuseSome is Excuse for what may have held spans of some traces only: of others nothing was
+// destroyed.
+func (l *Ledger) ExcuseSome(reason string, of func(trace buffer.TraceKey) bool) {
+	some, known := &bitset{}, make(map[uint64]bool) // by root
+	for _, seq := range l.notOut() {
+		root := l.recipe.RootOf(seq)
+		is, asked := known[root]
+		if !asked {
+			is = of(buffer.TraceKey{Project: l.recipe.Project(root), Trace: l.recipe.Trace(root)})
+			known[root] = is
+		}
+		if is {
+			some.set(seq)
+		}
+	}
+	l.out.Lock()
+	defer l.out.Unlock()
+	l.in.Lock()
+	defer l.in.Unlock()
+	l.excuse(reason, some)
+}
+
+// notOut returns the spans that were sent and have not come out.
+func (l *Ledger) notOut() []uint64 {
+	l.out.Lock()
+	defer l.out.Unlock()
+	l.in.Lock()
+	defer l.in.Unlock()
+	_, open := l.sent.minus(int(l.sent.count), &l.settled)
+	return open
 }
 
 // Pending returns how many spans and bad messages are still to come out: those of which it is not

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"sluice/buffer"
 	"sluice/internal/load"
 	"sluice/scenarios"
 )
@@ -53,6 +54,30 @@ func TestExcuse(t *testing.T) {
 	}
 	if out != 42 {
 		t.Errorf("%d spans were told to be out", out)
+	}
+}
+
+// TestExcuseSome: spans of other traces have no excuse, nor does what has come out, or is sent later.
+func TestExcuseSome(t *testing.T) {
+	s := newSystem()
+	s.send(0)
+	s.send(20)
+	s.ledger.Output(s.record(0, 0, places(0, 5)...))
+	first := s.ledger.recipe.Trace(0)
+	s.ledger.ExcuseSome("wiped", func(trace buffer.TraceKey) bool {
+		if trace.Project != s.ledger.recipe.Project(s.ledger.recipe.Root(trace.Trace)) {
+			t.Errorf("asked of trace %v", trace)
+		}
+		return trace.Trace == first
+	})
+	sent, out := s.ledger.Counts()
+	excused := s.ledger.Excusable()
+	if want := int64(s.ledger.recipe.Size(0)) - 5; excused != want || s.ledger.Pending() != sent-out-want {
+		t.Errorf("%d excused, %d pending of %d; want %d excused", excused, s.ledger.Pending(), sent, want)
+	}
+	s.send(40)
+	if s.ledger.Excusable() != excused {
+		t.Error("what is sent later has an excuse")
 	}
 }
 

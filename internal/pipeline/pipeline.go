@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,7 @@ type Pipeline struct {
 	ended     atomic.Bool
 	freshness freshness
 	source    *kafkaio.Source
+	slopes    slopes
 }
 
 // spawner is what processes and goroutines have in common.
@@ -68,6 +70,9 @@ func Open(ctx context.Context, cfg Config) (_ *Pipeline, err error) {
 		return nil, err
 	}
 	if err := p.checkServers(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.checkStranded(ctx); err != nil {
 		return nil, err
 	}
 	p.letters, err = kafkaio.NewProducer(ctx, p.client("dead-letters"),
@@ -163,10 +168,15 @@ func (c Config) spawner(log *slog.Logger) (spawner, error) {
 // join makes the source and the consumer. The source joins the group at once, and the group waits
 // only so long for a member that does not poll: Run is to follow.
 func (p *Pipeline) join() (err error) {
-	if p.source, err = kafkaio.NewSource(p.client("source"), p.cfg.source()); err != nil {
+	from := p.cfg.source()
+	from.Starts = p.onStarts
+	if p.source, err = kafkaio.NewSource(p.client("source"), from); err != nil {
 		return err
 	}
-	cfg := consumer.Config{Flusher: p.cfg.Flusher, Ingest: p.cfg.own().Ingest}
+	cfg := consumer.Config{
+		Flusher: p.cfg.Flusher, Ingest: p.cfg.own().Ingest,
+		Audit: consumer.DefaultAudit(rand.Uint64()),
+	}
 	ports := consumer.Ports{
 		Clock:        wallclock.Clock{},
 		Tasks:        wallclock.Tasks{},
@@ -177,6 +187,8 @@ func (p *Pipeline) join() (err error) {
 		Spawner:      p.spawner,
 		KillWorkers:  p.spawner.Close,
 		Memory:       p.store,
+		Auditor:      p.store,
+		AuditEvents:  p.onAudit,
 		KillSwitch:   p.cfg.KillSwitch,
 		Events:       p.onFlusher,
 		IngestEvents: p.onIngest,
@@ -250,11 +262,6 @@ func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
 // kafkaio.Source.Lost.
 func (p *Pipeline) Lost() map[int32]uint64 { return p.source.Lost() }
 
-// Memory asks every Redis node how full it is.
-func (p *Pipeline) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
-	return p.store.Memory(ctx)
-}
-
 // onFlusher logs an event of the supervisor and passes it on.
 func (p *Pipeline) onFlusher(e flusher.Event) {
 	p.log.LogAttrs(context.Background(), e.Level(), e.Kind.String(), e.Attrs()...)
@@ -269,6 +276,16 @@ func (p *Pipeline) onFresh(worker int, samples []time.Duration) {
 	if p.cfg.Fresh != nil {
 		p.cfg.Fresh(worker, samples)
 	}
+}
+
+// onAudit logs an event of the audit of the store.
+func (p *Pipeline) onAudit(e consumer.AuditEvent) {
+	if e.Loss == nil {
+		p.log.Warn("segments were found that no queue named", "shard", e.Shard, "segments", e.Adopted)
+		return
+	}
+	p.log.Error("redis has lost data, and spans with it", "node", e.Loss.Node, "empty", e.Loss.Empty,
+		"since", e.Loss.Since, "spans_lost_max", e.Loss.Spans, "detail", e.Loss.String())
 }
 
 // onIngest logs an event of the input and passes it on.

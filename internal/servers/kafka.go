@@ -20,7 +20,7 @@ const (
 	kafkaStopMax   = 30 * time.Second
 )
 
-// EnvKafkaLibs names a folder of jars, laid by scripts/kafka-jars.sh, of the Kafka to start. Unset or
+// EnvKafkaLibs names a folder of jars, laid by kafka_jars of scripts/lib.sh, of the Kafka to start. Unset or
 // empty: that of `make tools`.
 const EnvKafkaLibs = "SLUICE_KAFKA_LIBS"
 

@@ -59,9 +59,7 @@ func (d *drawer) fault(use *scenarios.Usage, target scenarios.TargetKind) scenar
 		f.Target.N = d.IntN(d.s.Topology.Partitions)
 	case scenarios.TargetRedis:
 		f.Target.N = scenarios.AllNodes
-		// What a node that is wiped has held of shards is missed by what other nodes hold of traces, which
-		// nobody names any more: that is a limit of the program.
-		if d.cluster && use.Verb != scenarios.VerbWipe {
+		if d.cluster {
 			f.Target.N = d.IntN(nodes)
 		}
 	}

@@ -94,7 +94,7 @@ func (o lease) do(on *memstore.Store, take []buffer.Generation) answer {
 	for i := range v.Due {
 		v.Due[i].Deadline = 0
 	}
-	v.Clock = buffer.ShardClock{}
+	v.Clock, v.Outstanding = buffer.ShardClock{}, 0 // nothing is ever lost here
 	return answer{v, err}
 }
 

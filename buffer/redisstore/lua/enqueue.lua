@@ -1,8 +1,8 @@
 -- Enqueue: sets deadlines, drops merged generations, advances the clock.
 --
 -- KEYS     queue, leased, owner
--- ARGV     now, drift, n, n times (score, generation), merged generations ...; now is empty if more of
---          the same batch follows
+-- ARGV     now, drift, next (0: unknown), n, n times (score, generation), merged generations ...; now
+--          is empty if more of the same batch follows
 --          or the wall-clock time of a tick alone
 --
 -- allow-oom: it follows an attach that found room, and spans that no queue names would wait for
@@ -14,11 +14,12 @@ if #ARGV == 1 then
   end
   return 1
 end
-local last = 3 + 2 * tonumber(ARGV[3])
-each_piece(arguments(4, last), 'ZADD', queue)
+local last = 4 + 2 * tonumber(ARGV[4])
+each_piece(arguments(5, last), 'ZADD', queue)
 each_piece(arguments(last + 1), 'ZREM', queue)
 if ARGV[1] ~= '' then
   call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2])
+  if ARGV[3] ~= '0' then call('HSET', owner, 'next', ARGV[3]) end
   call('HINCRBY', owner, 'inputs', 1)
 end
 return 1

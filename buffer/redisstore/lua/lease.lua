@@ -5,7 +5,8 @@
 --          this one
 --
 -- Returns now, drift, inputs, seen, then how many entries were passed over, or an empty string if
--- there is nothing more to be had, then generation, score, ... , all as text.
+-- there is nothing more to be had, then how many are leased now, then generation, score, ... , all as
+-- text.
 --
 -- allow-oom: what is flushed makes room.
 
@@ -13,7 +14,7 @@ local refused = stale(ARGV[1])
 if refused then return refused end
 local answer = clock()
 if not give_back() then
-  answer[5] = '0'
+  answer[5], answer[6] = '0', '0'
   return answer
 end
 local limit, passed = math.min(tonumber(ARGV[3]), SLICE), tonumber(ARGV[4])
@@ -43,5 +44,6 @@ each_piece(names, 'ZREM', queue)
 each_piece(moved, 'HSET', leased)
 -- What was moved is no longer before the others.
 answer[5] = at < due and tostring(at - n) or ''
-for i = 1, #moved do answer[5 + i] = moved[i] end
+answer[6] = tostring(call('HLEN', leased))
+for i = 1, #moved do answer[6 + i] = moved[i] end
 return answer

@@ -2,8 +2,8 @@
 --
 --   queue   sorted set: generation -> score
 --   leased  hash: generation -> score
---   owner   hash: epoch, and the clock: now and drift in ms, inputs, seen; returning, if a fence has
---           not given everything back yet
+--   owner   hash: epoch, and the clock: now and drift in ms, inputs, seen; next, the offset behind the
+--           last batch; returning, if a fence has not given everything back yet
 --
 -- A score is the deadline in ms. After a fence it is the deadline minus AT_ONCE: before all others,
 -- and due whatever the clock says. A generation's name is the client's bytes.
@@ -26,12 +26,13 @@ local function each_piece(list, ...)
   end
 end
 
--- stale returns an error reply unless the epoch is the last one.
+-- stale returns an error reply unless the epoch is the last one. That it is before the caller's
+-- means that Redis has lost data.
 local function stale(epoch)
   local last = call('HGET', owner, 'epoch') or '0'
-  if tonumber(last) ~= tonumber(epoch) then
-    return redis.error_reply('STALE the shard is at epoch ' .. last)
-  end
+  local ahead = tonumber(last) - tonumber(epoch)
+  if ahead > 0 then return redis.error_reply('STALE the shard is at epoch ' .. last) end
+  if ahead < 0 then return redis.error_reply('SETBACK the shard is at epoch ' .. last) end
 end
 
 -- clock returns now, drift, inputs and seen, as text.

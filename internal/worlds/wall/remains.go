@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"sluice/buffer"
+	"sluice/buffer/redisstore"
+	"sluice/internal/harness"
 	"sluice/internal/judge"
 )
 
@@ -18,9 +21,7 @@ func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 	if left.Waiting, left.Err = s.waiting(ctx); left.Err != nil {
 		return left
 	}
-	redis := s.access.Redis(s.redis)
-	redis.Namespace = s.namespace
-	store, err := redis.Open(ctx, buffer.DefaultOptions().MaxSegmentBytes, DialMax)
+	store, err := s.store(ctx)
 	if err != nil {
 		left.Err = err
 		return left
@@ -28,6 +29,29 @@ func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 	defer store.Close()
 	left.Store, left.Err = store.Leftovers(ctx)
 	return left
+}
+
+// store opens the store of the run, past the faults of the network.
+func (s *System) store(ctx context.Context) (*redisstore.Store, error) {
+	redis := s.access.Redis(s.redis)
+	redis.Namespace = s.namespace
+	return redis.Open(ctx, buffer.DefaultOptions().MaxSegmentBytes, DialMax)
+}
+
+var _ harness.Locator = (*System)(nil)
+
+// Homes implements harness.Locator: nodes have the numbers of their addresses.
+func (s *System) Homes(ctx context.Context) (func(buffer.TraceKey) int, error) {
+	store, err := s.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	home, err := store.Homes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(trace buffer.TraceKey) int { return slices.Index(s.redis, home(trace)) }, nil
 }
 
 // waiting returns how many messages of the input the group has not committed.

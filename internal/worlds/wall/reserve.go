@@ -76,16 +76,16 @@ func (r *Reserved) CreateTopics(ctx context.Context, partitions int) error {
 
 // Close removes the topics, the group and every key of the namespace.
 func (r *Reserved) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), removeMax)
-	defer cancel()
 	var errs []error
 	if r.pulse != nil {
 		r.end()
 		r.pulsing.Wait()
-		errs = append(errs, removeKeys(ctx, r.pulse.client, r.Namespace+"*", everything))
+		errs = append(errs, removing(func(ctx context.Context) error {
+			return removeKeys(ctx, r.pulse.client, r.Namespace+"*", everything)
+		}))
 	}
 	if r.made {
-		errs = append(errs, r.removeTopics(ctx))
+		errs = append(errs, removing(r.removeTopics))
 	}
 	err := errors.Join(errs...)
 	if err != nil {

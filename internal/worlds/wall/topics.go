@@ -79,14 +79,19 @@ func (s *System) Administer(
 	return do(ctx, kadm.NewClient(client))
 }
 
-// removeMax is how long the removal may take.
+// removeMax is how long the removal may take, from Redis and from Kafka each: one that does not answer
+// must not use up the time of the other.
 const removeMax = 20 * time.Second
+
+func removing(from func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), removeMax)
+	defer cancel()
+	return from(ctx)
+}
 
 // removeAll deletes the run's topics, group and keys.
 func (s *System) removeAll() error {
-	ctx, cancel := context.WithTimeout(context.Background(), removeMax)
-	defer cancel()
-	err := errors.Join(s.removeOwnKeys(ctx), s.removeOwnTopics(ctx))
+	err := errors.Join(removing(s.removeOwnKeys), removing(s.removeOwnTopics))
 	if err != nil {
 		err = fmt.Errorf("remove what the run left on the servers, which simulate clean can do later: %w",
 			err)

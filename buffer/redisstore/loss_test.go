@@ -1,0 +1,109 @@
+package redisstore_test
+
+import (
+	"testing"
+
+	"sluice/buffer"
+	"sluice/internal/servers/servertest"
+)
+
+// No epoch comes again, whatever Redis loses: a worker that was frozen since before would be an owner
+// again, and what other nodes of a cluster hold would be claimed under a later epoch for ever.
+func TestEpochsOutliveTheData(t *testing.T) {
+	redis := servertest.Redis(t)
+	store := open(t, config(redis.Addr))
+	last := buffer.Epoch(0)
+	for range 2 {
+		for range 5 {
+			fenced, err := store.Fence(t.Context(), 3, buffer.AnyEpoch)
+			if err != nil || fenced.Owner.Epoch <= last {
+				t.Fatalf("epoch %d after %d (%v)", fenced.Owner.Epoch, last, err)
+			}
+			last = fenced.Owner.Epoch
+		}
+		fenced, err := store.Fence(t.Context(), 3, last)
+		if err != nil || fenced.Owner.Epoch != last+1 {
+			t.Fatalf("epoch %d after a fence of epoch %d (%v), want the next", fenced.Owner.Epoch, last, err)
+		}
+		last = fenced.Owner.Epoch
+		if _, err := redis.Do("FLUSHALL"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Each node of a cluster counts beats of its own.
+func TestEachNodeCountsBeats(t *testing.T) {
+	nodes := servertest.NewRedisCluster(t)
+	store := open(t, config(servertest.Addrs(nodes)...))
+	for beat := uint64(1); beat <= 3; beat++ {
+		pulses, err := store.Beat(t.Context(), 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := make(map[string]bool)
+		for _, p := range pulses {
+			if seen[p.Node] = true; p.Beats != beat {
+				t.Errorf("node %s counts %d, want %d", p.Node, p.Beats, beat)
+			}
+		}
+		for _, n := range nodes {
+			if !seen[n.Addr] {
+				t.Errorf("node %s counts nothing: %v", n.Addr, pulses)
+			}
+		}
+	}
+	if _, err := nodes[1].Do("FLUSHALL"); err != nil {
+		t.Fatal(err)
+	}
+	pulses, err := store.Beat(t.Context(), 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pulses {
+		if want := map[bool]uint64{true: 1, false: 4}[p.Node == nodes[1].Addr]; p.Beats != want {
+			t.Errorf("node %s counts %d after node %s was wiped, want %d", p.Node, p.Beats, nodes[1].Addr, want)
+		}
+	}
+}
+
+// What the queue of another slice names is that slice's.
+func TestAdoptHeedsOtherSlices(t *testing.T) {
+	for _, p := range []place{onRedis, onCluster} {
+		t.Run(p.name, func(t *testing.T) {
+			store := p.open(t)
+			wiped(t, store)
+			ours := store.Fork(namespace(), 0)
+			theirs := ours.Sliced("theirs")
+			root := buffer.Span{TraceKey: buffer.TraceKey{Project: 1, Trace: buffer.TraceID{1}},
+				ID: buffer.SpanID{1}, Parent: buffer.SpanID{1}, Root: true, Size: 2, Payload: []byte("{}")}
+			traces, _ := buffer.Group([]buffer.Span{root})
+			answers, err := ours.Attach(t.Context(), buffer.Delivery{}, traces)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := answers[0].Live[0].Generation
+			due := []buffer.Due{{Generation: g, Deadline: 1000}}
+			if err := theirs.Enqueue(t.Context(), 0, buffer.QueueUpdate{Due: due}); err != nil {
+				t.Fatal(err)
+			}
+			for from := "-"; from != ""; {
+				swept, err := ours.Sweep(t.Context(), map[bool]string{true: "", false: from}[from == "-"], 10)
+				if err != nil {
+					t.Fatal(err)
+				}
+				from = swept.Next
+			}
+			adopted, err := ours.Adopt(t.Context(), 0, 1, 1, []buffer.Generation{g})
+			if err != nil || len(adopted) != 0 {
+				t.Errorf("adopted %v (%v), want none", adopted, err)
+			}
+			if err := theirs.Enqueue(t.Context(), 0, buffer.QueueUpdate{Merged: []buffer.Generation{g}}); err != nil {
+				t.Fatal(err)
+			}
+			if adopted, err = ours.Adopt(t.Context(), 0, 1, 1, []buffer.Generation{g}); err != nil || len(adopted) != 1 {
+				t.Errorf("adopted %v (%v), want what nobody names", adopted, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,82 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/rueidis"
+
+	"sluice/buffer"
+)
+
+// Position is where the input of a shard stood.
+type Position struct {
+	// Next is the offset behind the last batch that was queued; 0 if that is not known.
+	Next int64
+	// Known is false if Redis knows nothing of the shard: it never had an owner, or that is lost.
+	Known bool
+}
+
+// Positions returns those of shards.
+func (s *Store) Positions(
+	ctx context.Context, shards []buffer.Shard,
+) (map[buffer.Shard]Position, error) {
+	const each = 2 // commands of a shard
+	ask := make(rueidis.Commands, 0, each*len(shards))
+	for _, shard := range shards {
+		owner := s.shardKeys(shard)[2]
+		ask = append(ask, s.client.B().Hget().Key(owner).Field("next").Build(),
+			s.client.B().Exists().Key(owner).Build())
+	}
+	answers := s.client.DoMulti(ctx, ask...)
+	found := make(map[buffer.Shard]Position, len(shards))
+	for i, shard := range shards {
+		next, err := answers[each*i].AsInt64()
+		if rueidis.IsRedisNil(err) {
+			err = nil
+		}
+		known, err2 := answers[each*i+1].AsInt64()
+		if err = errors.Join(err, err2); err != nil {
+			return nil, fmt.Errorf("position of shard %d: %w", shard, classify(ctx, err))
+		}
+		found[shard] = Position{next, known > 0}
+	}
+	return found, nil
+}
+
+// strandedPage is how many shards are asked at a time, and after how many that never had an owner no
+// further ones are expected.
+const strandedPage = 64
+
+// Stranded returns the shards from a number on of which something waits, with how many segments: the
+// topic had so many partitions once, and nobody flushes those that it has no more.
+func (s *Store) Stranded(ctx context.Context, from buffer.Shard) (map[buffer.Shard]int64, error) {
+	const each = 3 // commands of a shard
+	stranded := make(map[buffer.Shard]int64)
+	for more := true; more; from += strandedPage {
+		var ask rueidis.Commands
+		for shard := from; shard < from+strandedPage; shard++ {
+			keys := s.shardKeys(shard)
+			ask = append(ask, s.client.B().Exists().Key(keys[2]).Build(),
+				s.client.B().Zcard().Key(keys[0]).Build(), s.client.B().Hlen().Key(keys[1]).Build())
+		}
+		more = false
+		answers := s.client.DoMulti(ctx, ask...)
+		for i := 0; i < len(answers); i += each {
+			var n [each]int64
+			for j := range n {
+				var err error
+				if n[j], err = answers[i+j].AsInt64(); err != nil {
+					return nil, fmt.Errorf("look for what waits of shard %d: %w",
+						from+buffer.Shard(i/each), classify(ctx, err))
+				}
+			}
+			more = more || n[0] > 0
+			if waits := n[1] + n[2]; waits > 0 {
+				stranded[from+buffer.Shard(i/each)] = waits
+			}
+		}
+	}
+	return stranded, nil
+}

@@ -1,0 +1,213 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/redis/rueidis"
+
+	"sluice/buffer"
+)
+
+const (
+	// adoptMax is how many generations one call of a script adopts at most.
+	adoptMax = 500
+	// spilledPage is how many fields of a giant trace one command looks at.
+	spilledPage = 1000
+)
+
+// otherSlices are those whose queues were met while sweeping: traces belong to all slices, so their
+// queues name generations, too.
+type otherSlices struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func (o *otherSlices) add(slice string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.seen == nil {
+		o.seen = make(map[string]bool)
+	}
+	o.seen[slice] = true
+}
+
+func (o *otherSlices) all() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var all []string
+	for slice := range o.seen {
+		all = append(all, slice)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Sweep implements buffer.Auditor. It scans one node after the other; the cursor is the node's address
+// and Redis' own cursor.
+func (s *Store) Sweep(ctx context.Context, from string, limit int) (buffer.Swept, error) {
+	var swept buffer.Swept
+	address, rest, _ := strings.Cut(from, " ")
+	addresses, clients := s.nodes()
+	at, there := slices.BinarySearch(addresses, address)
+	if at == len(addresses) {
+		return swept, nil
+	}
+	cursor := uint64(0)
+	if there && rest != "" {
+		var err error
+		if cursor, err = strconv.ParseUint(rest, 10, 64); err != nil {
+			return swept, fmt.Errorf("sweep from %q: %w", from, err)
+		}
+	}
+	address = addresses[at]
+	page, err := clients[address].Do(ctx, s.client.B().Scan().Cursor(cursor).
+		Match(s.config.Namespace+"*").Count(int64(limit)).Build()).AsScanEntry()
+	if err != nil {
+		return swept, fmt.Errorf("sweep redis %s: %w", address, classify(ctx, err))
+	}
+	if swept.Traces, swept.Held, err = s.holdings(ctx, page.Elements); err != nil {
+		return buffer.Swept{}, fmt.Errorf("sweep redis %s: %w", address, err)
+	}
+	switch {
+	case page.Cursor != 0:
+		swept.Next = address + " " + strconv.FormatUint(page.Cursor, 10)
+	case at+1 < len(addresses):
+		swept.Next = addresses[at+1] + " 0"
+	}
+	return swept, nil
+}
+
+// holdings reads which generations the traces among some keys hold.
+func (s *Store) holdings(ctx context.Context, keys []string) (int, []buffer.Held, error) {
+	var traces []buffer.TraceKey
+	var ask rueidis.Commands
+	for _, key := range keys {
+		if slice, _, ok := strings.Cut(strings.TrimPrefix(key, s.config.Namespace+"{s:"), ":"); ok &&
+			strings.HasPrefix(key, s.config.Namespace+"{s:") && slice != s.config.Slice {
+			s.slices.add(slice)
+		}
+		name, ok := strings.CutPrefix(key, s.tracePrefix)
+		if !ok {
+			continue
+		}
+		trace, err := parseTraceKey(name)
+		if err != nil {
+			return 0, nil, fmt.Errorf("key %q: %w", key, err)
+		}
+		traces = append(traces, trace)
+		ask = append(ask, s.client.B().Hget().Key(key).Field(stateField).Build())
+	}
+	var all []buffer.Held
+	for i, result := range s.client.DoMulti(ctx, ask...) {
+		state, err := result.ToString()
+		switch {
+		case rueidis.IsRedisNil(err): // gone meanwhile
+			continue
+		case err != nil:
+			return 0, nil, classify(ctx, err)
+		}
+		held, spilled, err := heldInState(traces[i], unsafe.Slice(unsafe.StringData(state), len(state)))
+		if spilled && err == nil {
+			held, err = s.heldInFields(ctx, traces[i])
+		}
+		if err != nil {
+			return 0, nil, fmt.Errorf("trace %v of project %d: %w", traces[i].Trace, traces[i].Project, err)
+		}
+		all = append(all, held...)
+	}
+	return len(traces), all, nil
+}
+
+// heldInFields reads the records of a trace that has a field for each segment.
+func (s *Store) heldInFields(ctx context.Context, trace buffer.TraceKey) ([]buffer.Held, error) {
+	var all []buffer.Held
+	for cursor, more := uint64(0), true; more; more = cursor != 0 {
+		page, err := s.client.Do(ctx, s.client.B().Hscan().Key(s.traceKey(trace)).Cursor(cursor).
+			Match(segmentPrefix+"*").Count(spilledPage).Build()).AsScanEntry()
+		if err != nil {
+			return nil, classify(ctx, err)
+		}
+		for fields := page.Elements; len(fields) >= 2; fields = fields[2:] {
+			var segment buffer.SpanID
+			if len(fields[0]) != len(segmentPrefix)+len(segment) {
+				continue // the redirect of a span whose id begins like that
+			}
+			copy(segment[:], fields[0][len(segmentPrefix):])
+			held, err := heldInRecord(trace, segment, []byte(fields[1]))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, held...)
+		}
+		cursor = page.Cursor
+	}
+	return all, nil
+}
+
+// Adopt implements buffer.Auditor.
+func (s *Store) Adopt(
+	ctx context.Context, shard buffer.Shard, wall buffer.Instant, after time.Duration,
+	generations []buffer.Generation,
+) (adopted []buffer.Generation, err error) {
+	generations = slices.Clone(generations)
+	for _, slice := range s.slices.all() {
+		other := *s
+		other.config.Slice = slice
+		if generations, err = other.unnamed(ctx, shard, generations); err != nil {
+			return nil, fmt.Errorf("adopt on shard %d, beside slice %q: %w", shard, slice, err)
+		}
+	}
+	for part := range slices.Chunk(generations, adoptMax) {
+		args := make([]string, 0, 2+len(part))
+		args = append(args, score(wall), strconv.FormatInt(after.Milliseconds(), 10))
+		for _, g := range part {
+			args = append(args, member(g))
+		}
+		answer, err := s.evalOne(ctx, s.scripts.adopt,
+			call{keys: s.shardKeys(shard), args: args}).ToString()
+		if err = complete(len(answer), len(part), classify(ctx, err)); err != nil {
+			return adopted, fmt.Errorf("adopt %d generations on shard %d: %w", len(part), shard, err)
+		}
+		for i, g := range part {
+			if answer[i] == 1 {
+				adopted = append(adopted, g)
+			}
+		}
+	}
+	return adopted, nil
+}
+
+// unnamed leaves those that neither the queue nor the leased of a shard names.
+func (s *Store) unnamed(
+	ctx context.Context, shard buffer.Shard, generations []buffer.Generation,
+) ([]buffer.Generation, error) {
+	keys := s.shardKeys(shard)
+	var left []buffer.Generation
+	for _, g := range generations {
+		name := member(g)
+		answers := s.client.DoMulti(ctx,
+			s.client.B().Zscore().Key(keys[0]).Member(name).Build(),
+			s.client.B().Hexists().Key(keys[1]).Field(name).Build())
+		_, err := answers[0].ToString()
+		leased, err2 := answers[1].AsBool()
+		queued := err == nil
+		if rueidis.IsRedisNil(err) {
+			err = nil
+		}
+		if err = errors.Join(err, err2); err != nil {
+			return nil, classify(ctx, err)
+		}
+		if !queued && !leased {
+			left = append(left, g)
+		}
+	}
+	return left, nil
+}

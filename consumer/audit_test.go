@@ -1,0 +1,218 @@
+package consumer_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/buffer"
+	"sluice/buffer/memstore"
+	"sluice/consumer"
+)
+
+// kept is the store of a rig, whose content can be exchanged for another.
+type kept struct {
+	mu   sync.Mutex
+	now  *memstore.Store
+	away error
+	// looked holds when traces were looked at.
+	looked []time.Time
+}
+
+func (k *kept) store() (*memstore.Store, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.now, k.away
+}
+
+func (k *kept) Beat(ctx context.Context, witness uint64) ([]buffer.Pulse, error) {
+	s, err := k.store()
+	if err != nil {
+		return nil, err
+	}
+	return s.Beat(ctx, witness)
+}
+
+func (k *kept) Sweep(ctx context.Context, from string, limit int) (buffer.Swept, error) {
+	s, err := k.store()
+	if err != nil {
+		return buffer.Swept{}, err
+	}
+	k.mu.Lock()
+	k.looked = append(k.looked, time.Now())
+	k.mu.Unlock()
+	return s.Sweep(ctx, from, limit)
+}
+
+func (k *kept) Adopt(
+	ctx context.Context, shard buffer.Shard, wall buffer.Instant, after time.Duration, gs []buffer.Generation,
+) ([]buffer.Generation, error) {
+	s, err := k.store()
+	if err != nil {
+		return nil, err
+	}
+	return s.Adopt(ctx, shard, wall, after, gs)
+}
+
+// orphan stores a trace that no queue names, as if a batch of that partition had brought it.
+func orphan(t *testing.T, s *memstore.Store, partition int32, n byte) {
+	t.Helper()
+	spans := []buffer.Span{{TraceKey: buffer.TraceKey{Project: 9, Trace: buffer.TraceID{n}},
+		ID: buffer.SpanID{n}, Parent: buffer.SpanID{n}, Root: true, Size: 1}}
+	traces, _ := buffer.Group(spans)
+	_, err := s.Attach(t.Context(), buffer.Delivery{
+		ID: buffer.DeliveryID{Partition: partition, Number: int64(n)}}, traces)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// audited is a rig whose store is watched, with what was said of it.
+func audited(t *testing.T) (*rig, *kept, func() []string) {
+	r := newRig(t)
+	k := &kept{now: memstore.New(buffer.DefaultOptions())}
+	r.cfg.Audit = consumer.DefaultAudit(1)
+	r.ports.Auditor = k
+	var mu sync.Mutex
+	var said []string
+	r.ports.AuditEvents = func(e consumer.AuditEvent) {
+		mu.Lock()
+		defer mu.Unlock()
+		said = append(said, e.String())
+	}
+	return r, k, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]string(nil), said...)
+	}
+}
+
+// A loss is said once, every shard is fenced again, and the sweep makes haste.
+func TestStoreThatWasWiped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, k, said := audited(t)
+		c := r.run()
+		if got := said(); len(got) != 0 {
+			t.Errorf("said %q of a store that lost nothing", got)
+		}
+		k.mu.Lock()
+		calm := len(k.looked)
+		k.now = k.now.Wiped()
+		k.mu.Unlock()
+		time.Sleep(1500 * time.Millisecond)
+		got := said()
+		if len(got) != 1 || !strings.Contains(got[0], "wiped") {
+			t.Errorf("said %q, want one loss", got)
+		}
+		if a := c.Audited(); a.Losses != 1 || a.Rounds < uint64(calm)+2 {
+			t.Errorf("%+v, want one loss and two more rounds", a)
+		}
+		k.mu.Lock()
+		quick := false
+		for i, at := range k.looked[1:] {
+			quick = quick || at.Sub(k.looked[i]) < 100*time.Millisecond
+		}
+		if !quick {
+			t.Errorf("traces were looked at %v, want haste after the loss", k.looked)
+		}
+		k.mu.Unlock()
+		for _, w := range c.Workers() {
+			if w.Starts != 2 || w.Restarts != 0 {
+				t.Errorf("worker %d started %d times with %d restarts, want 2 and 0", w.Worker, w.Starts, w.Restarts)
+			}
+		}
+		r.stop()
+		if _, err := r.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// An outage is no loss, and is in the register while it lasts.
+func TestStoreThatWasAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, k, said := audited(t)
+		c := r.run()
+		set := func(err error) {
+			k.mu.Lock()
+			k.away = err
+			k.mu.Unlock()
+			time.Sleep(5 * time.Second)
+		}
+		names := func() string {
+			var names []string
+			for _, register := range c.Troubles() {
+				for _, trouble := range register.All() {
+					names = append(names, trouble.Name)
+				}
+			}
+			slices.Sort(names)
+			return fmt.Sprint(names)
+		}
+		set(buffer.ErrUnavailable)
+		if got := names(); got != "[beat sweep]" {
+			t.Errorf("in trouble: %s, want beat and sweep", got)
+		}
+		set(nil)
+		if got := names(); got != "[]" || len(said()) != 0 || c.Audited().Losses != 0 {
+			t.Errorf("afterwards in trouble: %s, said %q", got, said())
+		}
+		r.stop()
+		if _, err := r.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What no queue names is found in the second round, and queued where it belongs; what belongs to a
+// shard of another consumer is left to that one.
+func TestWhatNoQueueNamesIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, k, said := audited(t)
+		orphan(t, k.now, 1, 1)
+		orphan(t, k.now, 5, 2)
+		c := r.run()
+		got := said()
+		if want := "[1 segments that no queue named are queued in shard 1]"; fmt.Sprint(got) != want {
+			t.Errorf("said %v, want %v", got, want)
+		}
+		if a := c.Audited(); a.Adopted != 1 || a.Traces < 4 {
+			t.Errorf("%+v, want one adopted", a)
+		}
+		fenced, err := k.now.Fence(t.Context(), 1, buffer.AnyEpoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := max(r.cfg.Ingest.Options.Timeout, r.cfg.Ingest.Options.RootTimeout)
+		for i, late := range []time.Duration{after - 5*time.Second, after} {
+			leased, err := k.now.Lease(t.Context(), fenced.Owner, buffer.InstantOf(time.Now()).Add(late), 9)
+			if err != nil || len(leased.Due) != i {
+				t.Errorf("%v later %v is due (%v), want %d", late, leased.Due, err, i)
+			}
+		}
+		r.stop()
+		if _, err := r.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestFaultsOfTheAuditAreNamed(t *testing.T) {
+	r, _, _ := audited(t)
+	r.cfg.Audit = consumer.Audit{}
+	_, err := consumer.New(r.cfg, r.ports)
+	for _, want := range []string{"beat interval", "sweep interval", "sweep limit"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("New: %v, want it to name %q", err, want)
+		}
+	}
+	r.ports.Auditor = nil
+	if _, err := consumer.New(r.cfg, r.ports); err != nil {
+		t.Errorf("without an auditor: %v", err)
+	}
+}

@@ -1,0 +1,199 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/buffer"
+	"sluice/buffer/redisstore"
+	"sluice/internal/ledger"
+	"sluice/internal/servers"
+	"sluice/internal/servers/servertest"
+)
+
+// lossy is a load during which Redis loses data: most of it comes after that.
+const lossy = `
+name: e2e
+seed: 7
+duration: 10s
+topology: {partitions: 8}
+workload:
+  rate: constant 2000/s
+  traces_at_once: 100
+  spans_per_trace: uniform 5..35
+  disorder: 0.2
+`
+
+// A Redis that has lost data is recognised and said once, with what may be lost; no worker is blamed
+// for it; what came after comes out, as does what was not lost; and no key stays.
+func TestRedisThatLostData(t *testing.T) {
+	single := func(t *testing.T) redisNodes { return redisNodes{servertest.Redis(t)} }
+	cluster := func(t *testing.T) redisNodes { return redisNodes(servertest.NewRedisCluster(t)) }
+	for _, test := range []struct {
+		name   string
+		redis  func(t *testing.T) redisNodes
+		lose   func(t *testing.T, redis redisNodes)
+		node   int // that alone loses data; everyNode: all do
+		losses int
+		words  string
+	}{
+		{"FLUSHALL", single, func(t *testing.T, redis redisNodes) { redis.do(t, "FLUSHALL") },
+			everyNode, 1, "it was wiped"},
+		{"restarted without data", single, func(t *testing.T, redis redisNodes) {
+			if err := errors.Join(redis[0].Halt(false), redis[0].Start()); err != nil {
+				t.Fatal(err)
+			}
+		}, everyNode, 1, "it was wiped"},
+		{"a replica that was behind took over", single, promoteBehind, everyNode, 1, "as a replica"},
+		{"FLUSHALL in a cluster", cluster, func(t *testing.T, redis redisNodes) { redis.do(t, "FLUSHALL") },
+			everyNode, 3, "it was wiped"},
+		{"one node of a cluster", cluster, func(t *testing.T, redis redisNodes) { redis[1:2].do(t, "FLUSHALL") },
+			1, 1, "it was wiped"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			redis := test.redis(t)
+			tr := newTraffic(t, servertest.KafkaAddr(t), lossy)
+			p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs(),
+				"--restart-budget", "0")...)
+			tr.send()
+			sentAtLeast(tr, 8_000)
+			test.lose(t, redis)
+			tr.excuse(redis, test.node)
+			until(t, 10*time.Second, "the loss is recognised", func() error {
+				return is(p, "sluice_redis_data_losses_total", test.losses)
+			})
+			settledOrExcused(tr)
+			until(t, time.Minute, "redis holds only epochs, clocks and beats", redis.empty)
+			if err := is(p, "sluice_redis_data_losses_total", test.losses); err != nil {
+				t.Error(err)
+			}
+			checkSaid(t, p, test.losses, test.words)
+			until(t, 10*time.Second, "the program is ready", p.ready)
+			p.drain(30 * time.Second)
+			tr.unread()
+			checkLost(t, tr)
+		})
+	}
+}
+
+const everyNode = -1
+
+// excuse excuses what a node of a cluster, or all, may have held alone.
+func (tr *traffic) excuse(redis redisNodes, node int) {
+	tr.t.Helper()
+	if node == everyNode {
+		tr.ledger.Excuse("lost")
+		return
+	}
+	c := redisstore.DefaultConfig()
+	c.Addresses = strings.Split(redis.addrs(), ",")
+	store, err := redisstore.Open(tr.t.Context(), c)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	home, err := store.Homes(tr.t.Context())
+	store.Close()
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.ledger.ExcuseSome("lost", func(trace buffer.TraceKey) bool { return home(trace) == redis[node].Addr })
+}
+
+// promoteBehind sets Redis back to the state that a replica had two seconds before.
+func promoteBehind(t *testing.T, redis redisNodes) {
+	t.Helper()
+	primary, replica := redis[0], servertest.Redis(t)
+	follow(t, replica, primary)
+	hold(2 * time.Second)
+	follow(t, primary, replica)
+}
+
+// follow makes a server a copy of another, and a primary again.
+func follow(t *testing.T, s, of *servers.RedisServer) {
+	t.Helper()
+	host, port, _ := strings.Cut(of.Addr, ":")
+	redisNodes{s}.do(t, "REPLICAOF", host, port)
+	until(t, 20*time.Second, "the replica has the data", func() error {
+		info, err := s.Do("INFO", "replication")
+		if err == nil && !strings.Contains(info, "master_link_status:up") {
+			err = errors.New(info)
+		}
+		return err
+	})
+	redisNodes{s}.do(t, "REPLICAOF", "NO", "ONE")
+}
+
+// is checks a metric without labels.
+func is(p *program, metric string, want int) error {
+	_, body, err := p.get("/metrics")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(body) {
+		if name, value, _ := strings.Cut(strings.TrimSpace(line), " "); name == metric {
+			if value == strconv.Itoa(want) {
+				return nil
+			}
+			return fmt.Errorf("%s is %s, want %d", metric, value, want)
+		}
+	}
+	return fmt.Errorf("no %s", metric)
+}
+
+// settledOrExcused waits until every span has come out but those that went with Redis' data.
+func settledOrExcused(tr *traffic) {
+	tr.t.Helper()
+	<-tr.sent
+	until(tr.t, time.Minute, "what Redis did not lose has come out", func() error {
+		if n := tr.ledger.Pending(); n > 0 {
+			return fmt.Errorf("%d spans have not", n)
+		}
+		return nil
+	})
+}
+
+var lostMax = regexp.MustCompile(`spans_lost_max":(\d+)`)
+
+// checkSaid: each loss is one ERROR that names how many spans it may have cost, and no worker was
+// blamed.
+func checkSaid(t *testing.T, p *program, losses int, words string) {
+	t.Helper()
+	said := 0
+	for line := range strings.Lines(p.log.String()) {
+		switch {
+		case strings.Contains(line, "redis has lost data, and spans"):
+			said++
+			n := lostMax.FindStringSubmatch(line)
+			if !strings.Contains(line, "ERROR") || !strings.Contains(line, words) || n == nil || n[1] == "0" {
+				t.Errorf("said %q, want an error with %q and the number of spans", line, words)
+			}
+		case strings.Contains(line, "another owner"), strings.Contains(line, "exhausted"):
+			t.Errorf("a worker is blamed: %s", line)
+		}
+	}
+	if said != losses {
+		t.Errorf("said %d times, want %d", said, losses)
+	}
+}
+
+// checkLost: no span is missing but those that went with the data, and what came out is as it was
+// sent.
+func checkLost(t *testing.T, tr *traffic) {
+	t.Helper()
+	b := tr.ledger.Balance(0)
+	t.Logf("sent %d, flushed %d, dropped %v", b.Sent, b.Flushed, b.Dropped)
+	if b.Lost > 0 || b.Dropped["lost"] == 0 || b.Flushed < b.Sent/2 {
+		t.Errorf("%d spans are lost that redis did not lose, %v dropped: %v", b.Lost, b.Dropped, b.Losses)
+	}
+	for _, kind := range []ledger.Finding{ledger.Malformed, ledger.Unknown, ledger.Altered} {
+		if found := b.Of(kind); found.Count > 0 {
+			t.Errorf("%v: %v", kind, found)
+		}
+	}
+}

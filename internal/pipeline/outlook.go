@@ -1,0 +1,149 @@
+package pipeline
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+
+	"sluice/buffer"
+	"sluice/internal/kafkaio"
+)
+
+// outlookWindow is how far back the present slope of something looks: longer than a segment stays by
+// default, since memory goes up and down with that.
+const outlookWindow = 3 * time.Minute
+
+// slopes are how fast some numbers grow at present. The zero value is ready.
+type slopes struct {
+	mu   sync.Mutex
+	seen map[string]*series
+}
+
+// series are the values of one number within the window, by seconds since the first of all.
+type series struct {
+	began         time.Time
+	times, values []float64
+}
+
+// grows notes a value and returns by how much it grows in a second, by least squares over the window;
+// 0 until there are two values.
+func (s *slopes) grows(name string, at time.Time, value float64) float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen == nil {
+		s.seen = make(map[string]*series)
+	}
+	one := s.seen[name]
+	if one == nil {
+		one = &series{began: at}
+		s.seen[name] = one
+	}
+	now := at.Sub(one.began).Seconds()
+	old, _ := slices.BinarySearch(one.times, now-outlookWindow.Seconds())
+	one.times = append(slices.Delete(one.times, 0, old), now)
+	one.values = append(slices.Delete(one.values, 0, old), value)
+	if len(one.times) < 2 || one.times[0] == now {
+		return 0
+	}
+	_, slope := stat.LinearRegression(one.times, one.values, nil, false)
+	return slope
+}
+
+// NodeOutlook is how full a Redis node is, and how soon it may be.
+type NodeOutlook struct {
+	buffer.NodeMemory
+	// FullIn is when it reaches its limit at the present slope, if it fills at all.
+	FullIn time.Duration
+	Fills  bool
+}
+
+// Nodes asks every Redis node how full it is. How fast it fills is known from the second time on.
+func (p *Pipeline) Nodes(ctx context.Context) ([]NodeOutlook, error) {
+	nodes, err := p.store.Memory(ctx)
+	now := time.Now()
+	list := make([]NodeOutlook, len(nodes))
+	for i, node := range nodes {
+		list[i] = p.slopes.fills(node, now)
+	}
+	return list, err
+}
+
+func (s *slopes) fills(node buffer.NodeMemory, now time.Time) NodeOutlook {
+	o := NodeOutlook{NodeMemory: node}
+	slope := s.grows("memory of "+node.Node, now, float64(node.Used))
+	if node.Max > 0 && slope > 0 {
+		o.FullIn, o.Fills = lasts(float64(node.Max-node.Used), slope), true
+	}
+	return o
+}
+
+// lasts returns how long something lasts at a rate per second: 0 if nothing of it is left.
+func lasts(left, rate float64) time.Duration {
+	return time.Duration(max(0, min(left/rate, foreverSeconds)) * float64(time.Second))
+}
+
+// foreverSeconds is more than a duration of interest, and fits one.
+const foreverSeconds = 1e9
+
+// Unread is what has not been read of a partition, as far as the group has committed.
+type Unread struct {
+	kafkaio.Unread
+	// Age is that of the oldest unread message, at least: the timestamp of the last batch stands for
+	// its own. 0 if nothing is unread.
+	Age time.Duration
+	// ExpiresIn is when Kafka may delete the oldest, by the topic's retention or by how fast the log's
+	// start moves at present, whichever is first. Expires is false if neither is to be feared.
+	ExpiresIn time.Duration
+	Expires   bool
+}
+
+// Unread asks Kafka what has not been read of the assigned partitions.
+func (p *Pipeline) Unread(ctx context.Context) (map[int32]Unread, error) {
+	asked, retention, err := p.source.Unread(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	clocks := make(map[int32]time.Time) // of the last batch
+	for _, c := range p.Counters().Partitions {
+		if c.Batches > 0 {
+			clocks[c.Partition] = time.UnixMilli(int64(c.Clock))
+		}
+	}
+	list := make(map[int32]Unread, len(asked))
+	for _, number := range slices.Sorted(maps.Keys(asked)) {
+		clock, read := clocks[number]
+		list[number] = p.slopes.expires(number, asked[number], clock, read, retention, now)
+	}
+	return list, nil
+}
+
+// expires tells when what is unread of a partition is deleted. The clock is that of its last batch, if
+// one was read.
+func (s *slopes) expires(
+	number int32, u kafkaio.Unread, clock time.Time, read bool, retention time.Duration, now time.Time,
+) Unread {
+	o := Unread{Unread: u}
+	slope := s.grows("log start of partition "+strconv.Itoa(int(number)), now, float64(u.Start))
+	if u.Messages() == 0 {
+		return o
+	}
+	if read {
+		o.Age = max(0, now.Sub(clock))
+	}
+	if read && retention != kafkaio.KeptForever {
+		o.ExpiresIn, o.Expires = max(0, retention-o.Age), true
+	}
+	if slope > 0 {
+		in := lasts(float64(u.Next-u.Start), slope)
+		if !o.Expires || in < o.ExpiresIn {
+			o.ExpiresIn, o.Expires = in, true
+		}
+	}
+	return o
+}
