@@ -34,8 +34,9 @@ func (s *Store) Sliced(slice string) *Store {
 func (s *Store) Cramped() *Store {
 	small := strings.NewReplacer(
 		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = 60, 150",
-		"PIECE = 4000", "PIECE = 4", "SLICE = 500", "SLICE = 2",
-		"ENTRIES_MAX = 64", "ENTRIES_MAX = 2", "WAY_MAX = 100", "WAY_MAX = 2", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
+		"PIECE = 4000", "PIECE = 4", "SLICE = 250", "SLICE = 2",
+		"ENTRIES_MAX = 64", "ENTRIES_MAX = 2", "WAY_MAX = 100", "WAY_MAX = 2",
+		"WRITTEN_MAX = 0, 1000", "WRITTEN_MAX = 0, 1", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
 	)
 	s.rewrite(small.Replace)
 	s.slice, s.part = 2, 2

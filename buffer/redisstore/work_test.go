@@ -58,6 +58,7 @@ func TestNoCallWorksForLong(t *testing.T) {
 			}
 		})
 	}
+	t.Run("traces that outgrow their field at once", func(t *testing.T) { outgrown(t, store(0)) })
 	t.Run("30,000 leased", func(t *testing.T) { manyLeased(t, store(0), 30_000) })
 	t.Run("a giant beside another segment", func(t *testing.T) { giantBeside(t, store(0), 6000) })
 }
@@ -98,6 +99,26 @@ func attachRounds(t *testing.T, store *redisstore.Store, spans []buffer.Span, ba
 
 // deliveries counts those of attachRounds.
 var deliveries = 1_000_000
+
+// outgrown writes traces that grow side by side, so that the redirects of all are spilled by one batch.
+func outgrown(t *testing.T, store *redisstore.Store) {
+	const traces, each, batch = 60, 300, 5
+	spans := tracesOf(each, traces*each)
+	for from := 0; from < each; from += batch {
+		var some []buffer.Span
+		for trace := range traces {
+			some = append(some, spans[trace*each+from:][:batch]...)
+		}
+		attachRounds(t, store, some, len(some))
+	}
+	total := 0
+	for _, l := range flushed(t, store) {
+		total += len(l.Spans)
+	}
+	if total != len(spans) {
+		t.Errorf("%d spans flushed, want %d", total, len(spans))
+	}
+}
 
 // manyLeased queues, leases, fences, leases and releases many.
 func manyLeased(t *testing.T, store *redisstore.Store, n int) {

@@ -17,7 +17,8 @@
 -- Returns for each key: stored u32 | duplicates u32 | n u32 | n live | merged ...
 --   live    segment (8) | generation (12) | has root u8 | first (8)
 --   merged  segment (8) | generation (12)
--- or an empty string: a way was shortened, and the step is to be made again
+-- or an empty string: the step is to be made again, since a way was shortened, or other traces of the
+-- call took long: many may outgrow field '0' at the same time
 --
 -- A script without flags is refused as a whole when Redis is out of memory, which is what we want:
 -- nothing is added, and only half a trace never is. All reads of a trace come before its first
@@ -201,16 +202,18 @@ local function attach(t, first, rest)
   return text
 end
 
-local answers = {}
-for k = 1, #KEYS do
-  local key, meta, first, rest = KEYS[k], ARGV[3 * k + 1], ARGV[3 * k + 2], ARGV[3 * k + 3]
+local function step(key, meta, first, rest)
+  if written > WRITTEN_MAX then return '' end
   local s = call('HGET', key, '0')
   local answer = quick(key, s, meta, first, rest, delivery, limit)
-  if not answer then
-    local fetched
-    answer, fetched = giant(key, s, meta, first, rest, delivery, limit)
-    answer = answer or attach(open(key, s, meta, fetched), first, rest)
-  end
-  answers[k] = answer
+  if answer then return answer end
+  local fetched
+  answer, fetched = giant(key, s, meta, first, rest, delivery, limit)
+  return answer or attach(open(key, s, meta, fetched), first, rest)
+end
+
+local answers = {}
+for k = 1, #KEYS do
+  answers[k] = step(KEYS[k], ARGV[3 * k + 1], ARGV[3 * k + 2], ARGV[3 * k + 3])
 end
 return answers
