@@ -10,8 +10,8 @@ import (
 	"sluice/internal/servers/servertest"
 )
 
-// A producer that knows a topic goes on with the one that is created in its place; what it hands over
-// meanwhile fails, and is to be handed over again.
+// A producer that knows a topic goes on with the one that is created in its place. What it hands over
+// meanwhile may fail, and is to be handed over again: brokers before 4.0 go by the topic's name alone.
 func TestRealTopicCreatedAgain(t *testing.T) {
 	cfg, _ := configFor(strings.Split(servertest.KafkaAddr(t), ",")...)
 	topic := topicsFor(t, cfg, 1, "segments")[0]
@@ -31,12 +31,10 @@ func TestRealTopicCreatedAgain(t *testing.T) {
 	if _, err := admin.CreateTopic(bounded(t), 1, 1, nil, topic); err != nil {
 		t.Fatal(err)
 	}
-	tries := 0
 	eventually(t, "the new topic takes a record", func() bool {
-		tries++
 		return p.Produce(t.Context(), record(topic, 10)).Wait(bounded(t)) == nil
 	})
-	if n := len(read(t, cfg, topic, 1)); n != 1 || tries < 2 {
-		t.Errorf("%d records after %d tries: the first was expected to fail", n, tries)
+	if n := len(read(t, cfg, topic, 1)); n != 1 {
+		t.Errorf("the new topic has %d records, want one", n)
 	}
 }
