@@ -11,7 +11,7 @@ import (
 )
 
 // A producer that knows a topic goes on with the one that is created in its place. What it hands over
-// meanwhile may fail, and is to be handed over again: brokers before 4.0 go by the topic's name alone.
+// meanwhile may fail, and is to be handed over again: older brokers go by the name alone.
 func TestRealTopicCreatedAgain(t *testing.T) {
 	cfg, _ := configFor(strings.Split(servertest.KafkaAddr(t), ",")...)
 	topic := topicsFor(t, cfg, 1, "segments")[0]
