@@ -28,31 +28,49 @@ const (
 
 var errState = errors.New("trace is damaged")
 
-// segmentRecord returns the record of a segment in the state of its trace; nil if there is none.
-// With spilled the record is in a field of its own.
-func segmentRecord(state []byte, segment buffer.SpanID) (record []byte, spilled bool, err error) {
+// eachSegment passes on the segments in the state of a trace, each with its record, as long as more is
+// returned. With spilled the records are in fields of their own, and none is passed on.
+func eachSegment(
+	state []byte, each func(segment buffer.SpanID, record []byte) (more bool, err error),
+) (spilled bool, err error) {
 	r := &reader{rest: state}
 	head := r.bytes(stateHead)
 	if r.fault != nil {
-		return nil, false, errState
+		return false, errState
 	}
 	if head[spilledPlace] >= 2 {
-		return nil, true, nil
+		return true, nil
 	}
 	for r.rest = r.bytes(uint24(head[segmentsPlace:])); len(r.rest) > 0; {
 		head := r.bytes(segmentHead)
 		if r.fault != nil {
 			break
 		}
+		segment := buffer.SpanID(head)
 		record := r.bytes(uint24(head[len(segment):]))
-		if bytes.Equal(head[:len(segment)], segment[:]) && r.fault == nil {
-			return record, false, nil
+		if r.fault != nil {
+			break
+		}
+		if more, err := each(segment, record); !more || err != nil {
+			return false, err
 		}
 	}
 	if r.fault != nil {
-		return nil, false, errState
+		return false, errState
 	}
-	return nil, false, nil
+	return false, nil
+}
+
+// segmentRecord returns the record of a segment in the state of its trace; nil if there is none.
+// With spilled the record is in a field of its own.
+func segmentRecord(state []byte, segment buffer.SpanID) (record []byte, spilled bool, err error) {
+	spilled, err = eachSegment(state, func(other buffer.SpanID, its []byte) (bool, error) {
+		if other == segment {
+			record = its
+		}
+		return other != segment, nil
+	})
+	return record, spilled, err
 }
 
 // isList tells whether an entry of a generation is a list of entries, and not a blob.
@@ -91,29 +109,12 @@ func uint24(b []byte) uint64 { return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[
 // heldInState returns which generations a trace holds, by its state; spilled is true if its segments
 // are in fields of their own.
 func heldInState(trace buffer.TraceKey, state []byte) (held []buffer.Held, spilled bool, err error) {
-	r := &reader{rest: state}
-	head := r.bytes(stateHead)
-	if r.fault != nil {
-		return nil, false, errState
-	}
-	if head[spilledPlace] >= 2 {
-		return nil, true, nil
-	}
-	for r.rest = r.bytes(uint24(head[segmentsPlace:])); len(r.rest) > 0; {
-		head := r.bytes(segmentHead)
-		if r.fault != nil {
-			break
-		}
-		more, err := heldInRecord(trace, buffer.SpanID(head), r.bytes(uint24(head[len(buffer.SpanID{}):])))
-		if err != nil {
-			return nil, false, err
-		}
+	spilled, err = eachSegment(state, func(segment buffer.SpanID, record []byte) (bool, error) {
+		more, err := heldInRecord(trace, segment, record)
 		held = append(held, more...)
-	}
-	if r.fault != nil {
-		return nil, false, errState
-	}
-	return held, false, nil
+		return true, err
+	})
+	return held, spilled, err
 }
 
 // heldInRecord returns the generations in the record of a segment.
