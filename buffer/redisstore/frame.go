@@ -37,6 +37,7 @@ const (
 	flagSize                // the size is not the payload's length, and written out
 	flagNoPayload           // the payload is nil
 	flagMarks               // there are marks
+	flagNewer               // what only a later version can write and read
 )
 
 // compressMin is the number of bytes below which compressing is not tried.
@@ -204,6 +205,9 @@ func readBody(
 		span := buffer.Span{TraceKey: key, ID: r.spanID(), Parent: parent}
 		span.Position.Partition = partition
 		flags := r.byte()
+		if flags >= flagNewer {
+			return dst, fmt.Errorf("%w: a span with flags %#x, of a later version", errFrame, flags)
+		}
 		span.Root = flags&flagRoot != 0
 		if flags&flagOtherPartition != 0 {
 			span.Position.Partition = int32(r.varint())

@@ -168,6 +168,21 @@ func TestFramesReadBack(t *testing.T) {
 	}
 }
 
+// TestAFlagOfALaterVersion is not read over: its value would be taken for the payload's length.
+func TestAFlagOfALaterVersion(t *testing.T) {
+	subtree := buffer.Subtree{Spans: []buffer.Span{{Size: len("payload"), Payload: []byte("payload")}}}
+	body := appendBody(nil, subtree)
+	if spans, err := readBody(nil, buffer.TraceKey{}, body, nil); err != nil || len(spans) != 1 {
+		t.Fatalf("%v, %v", spans, err)
+	}
+	flags := len(body) - len("payload") - 3 // before the offset and the length
+	body[flags] |= flagNewer
+	if spans, err := readBody(nil, buffer.TraceKey{}, body, nil); !errors.Is(err, errFrame) ||
+		!strings.Contains(err.Error(), "later version") {
+		t.Errorf("%v, %v", spans, err)
+	}
+}
+
 func FuzzDamagedBlob(f *testing.F) {
 	random := rand.New(rand.NewPCG(3, 4))
 	var scratch []byte
