@@ -160,6 +160,10 @@ func troublesOf(e *Evidence, end float64) []trouble {
 			switch {
 			case !lasts && m.T < end && len(m.Shards) > 0:
 				open[at] = trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
+			case lasts && len(m.Shards) == 0: // if it gets others, that is a trouble of its own
+				t.dismissed = true
+				open[at] = t
+				shut(at, m.T)
 			case lasts && t.what != flusher.EventFailed.String():
 				t.counts = m.T
 				open[at] = t

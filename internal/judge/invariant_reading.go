@@ -57,6 +57,9 @@ func judgeReading(e *Evidence) (reports.Verdict, string) {
 		return passed("%s; this world has reasons that are not seen", words)
 	case again > 0:
 		return violated("%s, though nothing happened to a consumer, to Redis or Kafka", words)
+	case sum.Letters != b.BadSent:
+		return violated("consumers say that they made dead letters of %d messages, but %d were no spans",
+			sum.Letters, b.BadSent)
 	case sum.Duplicates > sum.Spans-b.Sent:
 		return violated("consumers say that %d of the %d spans they read were known, but %d are distinct",
 			sum.Duplicates, sum.Spans, b.Sent)

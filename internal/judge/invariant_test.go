@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -204,7 +203,7 @@ var plants = []plant{
 	{"an altered span", find(ledger.Altered), "conservation", reports.Violated, ExitSafety},
 	{"an unknown span", find(ledger.Unknown), "conservation", reports.Violated, ExitSafety},
 	{"a malformed record", find(ledger.Malformed), "conservation", reports.Violated, ExitSafety},
-	{"a lost bad message", func(e *Evidence) { e.Balance.BadSent, e.Balance.BadLost = 7, 1 },
+	{"a lost bad message", func(e *Evidence) { e.Balance.BadSent, e.Balance.BadLost, e.Lives[1].Letters = 7, 1, 7 },
 		"conservation", reports.Violated, ExitSafety},
 	{"a bad message in the output", find(ledger.Leaked), "conservation", reports.Violated, ExitSafety},
 	{"a span refused", find(ledger.Refused), "conservation", reports.Violated, ExitSafety},
@@ -219,6 +218,8 @@ var plants = []plant{
 	{"messages that nobody says they read", func(e *Evidence) { e.Lives[0].Messages-- }, "reading",
 		reports.Violated, ExitSafety},
 	{"messages that were read again", func(e *Evidence) { e.Lives[1].Messages++ }, "reading",
+		reports.Violated, ExitSafety},
+	{"dead letters that nobody asked for", func(e *Evidence) { e.Lives[1].Letters = 1 }, "reading",
 		reports.Violated, ExitSafety},
 	{"spans that are said to be known", func(e *Evidence) { e.Lives[1].Duplicates = 1 }, "reading",
 		reports.Violated, ExitSafety},
@@ -438,113 +439,3 @@ func TestTheGravestVerdictDecides(t *testing.T) {
 
 // held is a store that holds a trace which no shard names.
 func held() buffer.Leftovers { return buffer.Leftovers{Held: make([]buffer.TraceKey, 1)} }
-
-// TestAFullNodePausesTheInput, if it lasts, nothing else is broken, and it is asked for.
-func TestAFullNodePausesTheInput(t *testing.T) {
-	full := faulty("fill redis for 5s", 6, 11)
-	for _, c := range []struct {
-		name  string
-		plant func(*Evidence)
-		want  reports.Verdict
-	}{
-		{"nobody notices", full, reports.Violated},
-		{"it is short", faulty("fill redis for 1s", 6, 7), reports.Passed},
-		{"something else is broken", all(full, faulty("cut redis", 6.5, 6.6)), reports.Passed},
-		{"nobody wants to know", all(full, func(e *Evidence) {
-			e.Scenario.Pipeline.MaxMemory = flusher.MemoryOff
-		}), reports.Passed},
-	} {
-		e := clean()
-		e.Scenario.Pipeline.MaxMemory, e.Events = 0.8, nil
-		c.plant(e)
-		if verdict, reason := backpressure.judge(e); verdict != c.want {
-			t.Errorf("%s: %s: %s", c.name, verdict, reason)
-		}
-	}
-}
-
-// TestAFrozenConsumerResumesLate what it paused before it froze.
-func TestAFrozenConsumerResumesLate(t *testing.T) {
-	for _, c := range []struct {
-		from, to float64
-		want     reports.Verdict
-	}{{5, 8, reports.Passed}, {7, 8, reports.Violated}, {5, 6, reports.Violated}} {
-		e := clean()
-		for i := range e.Moves {
-			if e.Moves[i].Kind == flusher.EventGateOpened {
-				e.Moves[i].T = 8.5
-			}
-		}
-		freeze(e, c.from, c.to)
-		if verdict, reason := backpressure.judge(e); verdict != c.want {
-			t.Errorf("frozen from %g to %g: %s: %s", c.from, c.to, verdict, reason)
-		}
-	}
-}
-
-// freeze makes nothing be heard of the consumer between two moments.
-func freeze(e *Evidence, from, to float64) {
-	for i := range e.Looks {
-		if l := &e.Looks[i]; l.T > from && l.T <= to {
-			l.Consumers[0].Heard = l.T - from
-		}
-	}
-}
-
-// TestAFrozenConsumerPausesLate: while nothing is read, nobody need pause that; but it does not excuse
-// what should have been done before.
-func TestAFrozenConsumerPausesLate(t *testing.T) {
-	for _, c := range []struct {
-		from, to float64
-		want     reports.Verdict
-	}{
-		{5, 8, reports.Passed}, {7, 8.4, reports.Passed}, {1, 4.6, reports.Passed},
-		{1, 3, reports.Violated}, {8.2, 9.4, reports.Violated},
-	} {
-		e := clean()
-		later(4.2, 9)(e)
-		for i := range e.Moves {
-			if e.Moves[i].Kind == flusher.EventGateClosed {
-				e.Moves[i].T = 8.5
-			}
-		}
-		freeze(e, c.from, c.to)
-		if verdict, reason := backpressure.judge(e); verdict != c.want {
-			t.Errorf("frozen from %g to %g: %s: %s", c.from, c.to, verdict, reason)
-		}
-	}
-}
-
-// TestMessagesAreReadAgain for a reason: something that hits who reads, or what is not seen.
-func TestMessagesAreReadAgain(t *testing.T) {
-	for fault, want := range map[string]reports.Verdict{
-		"at 4s crash worker 1": reports.Violated, "at 4s rebalance for 1s": reports.Violated,
-		"at 4s stop consumer for 1s": reports.Violated, "at 4s jump clock by 1s": reports.Violated,
-		"slow source.commit by 1s": reports.Violated,
-		"at 4s crash consumer":     reports.Passed, "at 4s cut redis for 1s": reports.Passed,
-		"at 4s stop kafka for 1s": reports.Passed, "lose store.attach every 2": reports.Passed,
-	} {
-		e := clean()
-		e.Lives[1].Messages++
-		worker := reports.NoWorker
-		if strings.HasSuffix(fault, "worker 1") {
-			worker = 1
-		}
-		e.Events = []reports.Event{{T: 4, Kind: reports.EventFaultBegin, Worker: worker, Fault: fault}}
-		if verdict, reason := reading.judge(e); verdict != want {
-			t.Errorf("%s: %s: %s", fault, verdict, reason)
-		}
-		e.Slacks.Rereads = true
-		if verdict, reason := reading.judge(e); verdict != reports.Passed {
-			t.Errorf("%s, on the wall clock: %s: %s", fault, verdict, reason)
-		}
-		e.Lives[0].Messages -= 2
-		if verdict, reason := reading.judge(e); verdict != reports.Violated {
-			t.Errorf("%s, not all: %s: %s", fault, verdict, reason)
-		}
-		e.Lives[0].Drained = false
-		if verdict, reason := reading.judge(e); verdict != reports.Passed {
-			t.Errorf("%s, a consumer fell: %s: %s", fault, verdict, reason)
-		}
-	}
-}

@@ -1,0 +1,104 @@
+package judge
+
+import (
+	"slices"
+	"testing"
+
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/reports"
+)
+
+// TestAFullNodePausesTheInput, if it lasts, nothing else is broken, and it is asked for.
+func TestAFullNodePausesTheInput(t *testing.T) {
+	full := faulty("fill redis for 5s", 6, 11)
+	for _, c := range []struct {
+		name  string
+		plant func(*Evidence)
+		want  reports.Verdict
+	}{
+		{"nobody notices", full, reports.Violated},
+		{"it is short", faulty("fill redis for 1s", 6, 7), reports.Passed},
+		{"something else is broken", all(full, faulty("cut redis", 6.5, 6.6)), reports.Passed},
+		{"nobody wants to know", all(full, func(e *Evidence) {
+			e.Scenario.Pipeline.MaxMemory = flusher.MemoryOff
+		}), reports.Passed},
+	} {
+		e := clean()
+		e.Scenario.Pipeline.MaxMemory, e.Events = 0.8, nil
+		c.plant(e)
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("%s: %s: %s", c.name, verdict, reason)
+		}
+	}
+}
+
+// TestAFrozenConsumerResumesLate what it paused before it froze.
+func TestAFrozenConsumerResumesLate(t *testing.T) {
+	for _, c := range []struct {
+		from, to float64
+		want     reports.Verdict
+	}{{5, 8, reports.Passed}, {7, 8, reports.Violated}, {5, 6, reports.Violated}} {
+		e := clean()
+		for i := range e.Moves {
+			if e.Moves[i].Kind == flusher.EventGateOpened {
+				e.Moves[i].T = 8.5
+			}
+		}
+		freeze(e, c.from, c.to)
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("frozen from %g to %g: %s: %s", c.from, c.to, verdict, reason)
+		}
+	}
+}
+
+// freeze makes nothing be heard of the consumer between two moments.
+func freeze(e *Evidence, from, to float64) {
+	for i := range e.Looks {
+		if l := &e.Looks[i]; l.T > from && l.T <= to {
+			l.Consumers[0].Heard = l.T - from
+		}
+	}
+}
+
+// TestAFrozenConsumerPausesLate: while nothing is read, nobody need pause that; but it does not excuse
+// what should have been done before.
+func TestAFrozenConsumerPausesLate(t *testing.T) {
+	for _, c := range []struct {
+		from, to float64
+		want     reports.Verdict
+	}{
+		{5, 8, reports.Passed}, {7, 8.4, reports.Passed}, {1, 4.6, reports.Passed},
+		{1, 3, reports.Violated}, {8.2, 9.4, reports.Violated},
+	} {
+		e := clean()
+		later(4.2, 9)(e)
+		for i := range e.Moves {
+			if e.Moves[i].Kind == flusher.EventGateClosed {
+				e.Moves[i].T = 8.5
+			}
+		}
+		freeze(e, c.from, c.to)
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("frozen from %g to %g: %s: %s", c.from, c.to, verdict, reason)
+		}
+	}
+}
+
+// TestAFailedWorkerWithoutShardsPausesNothing, from when they go to another consumer until it has some
+// again.
+func TestAFailedWorkerWithoutShardsPausesNothing(t *testing.T) {
+	e := clean()
+	e.Moves = slices.DeleteFunc(e.Moves, func(m Move) bool { return m.T > 4 || m.Kind == flusher.EventGateClosed })
+	e.Moves = append(e.Moves,
+		moveOf(4.1, flusher.EventAssigned, 1), moveOf(8.5, flusher.EventAssigned, 1, 1, 3),
+		moveOf(8.6, flusher.EventStarted, 1, 1, 3), moveOf(8.7, flusher.EventHealthy, 1, 1, 3),
+	)
+	if verdict, reason := backpressure.judge(e); verdict != reports.Passed {
+		t.Error(reason)
+	}
+	e.Moves[len(e.Moves)-4].Shards = []buffer.Shard{1, 3}
+	if verdict, _ := backpressure.judge(e); verdict != reports.Violated {
+		t.Errorf("%s though it kept them for 4.7 s", verdict)
+	}
+}
