@@ -155,11 +155,7 @@ func TestAnAckThatIsCutShort(t *testing.T) {
 		attachRounds(t, store, spans, 1)
 		old, err := store.Fence(ctx, 0, buffer.AnyEpoch)
 		must(t, err)
-		leased, err := store.Lease(ctx, old.Owner, buffer.Seconds(1), 1)
-		must(t, err)
-		names := []buffer.Generation{leased.Due[0].Generation}
-		_, err = store.Claim(ctx, old.Owner, names)
-		must(t, err)
+		names := claimFirst(t, store, old.Owner)
 		late := giantTrace(1, func(int) buffer.SpanID { return giantID(1) })
 		late[0].ID, late[0].Root = giantID(-1), false
 		attachRounds(t, store, late, 1) // so that the trace is not deleted as a whole

@@ -158,6 +158,16 @@ func manyLeased(t *testing.T, store *redisstore.Store, n int) {
 	}
 }
 
+// claimFirst leases and claims the first generation that is due after a second.
+func claimFirst(t *testing.T, store *redisstore.Store, owner buffer.Owner) []buffer.Generation {
+	leased, err := store.Lease(t.Context(), owner, buffer.Seconds(1), 1)
+	must(t, err)
+	names := []buffer.Generation{leased.Due[0].Generation}
+	_, err = store.Claim(t.Context(), owner, names)
+	must(t, err)
+	return names
+}
+
 // giantBeside flushes a segment of many spans and blobs while its trace has another one, so that the
 // trace is not deleted as a whole.
 func giantBeside(t *testing.T, store *redisstore.Store, n int) {
@@ -165,11 +175,7 @@ func giantBeside(t *testing.T, store *redisstore.Store, n int) {
 	attachRounds(t, store, giantTrace(n, func(i int) buffer.SpanID { return giantID(i / 3) }), 2)
 	fenced, err := store.Fence(ctx, 0, buffer.AnyEpoch)
 	must(t, err)
-	leased, err := store.Lease(ctx, fenced.Owner, buffer.Seconds(1), 1)
-	must(t, err)
-	names := []buffer.Generation{leased.Due[0].Generation}
-	_, err = store.Claim(ctx, fenced.Owner, names)
-	must(t, err)
+	names := claimFirst(t, store, fenced.Owner)
 	other := giantTrace(1, func(int) buffer.SpanID { return giantID(1) }) // below the giant, late
 	other[0].ID = giantID(-1)
 	attachRounds(t, store, other, 1)
@@ -202,11 +208,7 @@ func TestLoadOfMuchIsSeveralAnswers(t *testing.T) {
 	attachRounds(t, store, spans, 4)
 	fenced, err := store.Fence(t.Context(), 0, buffer.AnyEpoch)
 	must(t, err)
-	leased, err := store.Lease(t.Context(), fenced.Owner, buffer.Seconds(1), 1)
-	must(t, err)
-	names := []buffer.Generation{leased.Due[0].Generation}
-	_, err = store.Claim(t.Context(), fenced.Owner, names)
-	must(t, err)
+	names := claimFirst(t, store, fenced.Owner)
 	rounds := 0
 	allOf(t, store.Watched(func(round int) { rounds = round }), fenced.Owner, names[0], n)
 	if rounds < 1+20/4 {
