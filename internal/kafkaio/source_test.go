@@ -268,30 +268,37 @@ func TestPausedPartitionIsHeldBack(t *testing.T) {
 
 // A paused partition that keeps being produced to must not fill the memory, nor lose a message.
 func TestHeldBytesAreBounded(t *testing.T) {
-	cluster := fake(t, kfake.SeedTopics(2, "spans"))
-	cfg, _ := configFor(cluster.ListenAddrs()...)
-	s := source(t, cfg, func(sc *SourceConfig) {
-		sc.FetchPartitionBytesMax = 2_000
-		sc.HeldBytesMax = 5_000
-	})
-	assigned(t, s)
-	s.Pause(0)
-	for i := range 20 {
-		load(t, cfg, "spans", i*100, 100, 0, 1)
-		poll(t, s, 1000, 100)
-	}
-	s.assignment.mu.Lock()
-	held := s.assignment.partitions[0].bytes
-	s.assignment.mu.Unlock()
-	if held < 5_000 || held > 9_000 {
-		t.Errorf("%d bytes are held, want little more than 5000", held)
-	}
-	s.Resume(0)
-	got := poll(t, s, 1000, 2000)[0]
-	for i, m := range got {
-		if want := fmt.Sprintf("0/%d", i); string(m.Value) != want {
-			t.Fatalf("message %d is %s", i, m.Value)
-		}
+	for name, bound := range map[string]func(*SourceConfig){
+		"of each": func(sc *SourceConfig) { sc.HeldBytesMax = 5_000 },
+		"of all":  func(sc *SourceConfig) { sc.HeldBytesTotal = 10_000 }, // two partitions
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := fake(t, kfake.SeedTopics(2, "spans"))
+			cfg, _ := configFor(cluster.ListenAddrs()...)
+			s := source(t, cfg, func(sc *SourceConfig) {
+				sc.FetchPartitionBytesMax = 2_000
+				bound(sc)
+			})
+			assigned(t, s)
+			s.Pause(0)
+			for i := range 20 {
+				load(t, cfg, "spans", i*100, 100, 0, 1)
+				poll(t, s, 1000, 100)
+			}
+			s.assignment.mu.Lock()
+			held := s.assignment.partitions[0].bytes
+			s.assignment.mu.Unlock()
+			if held < 5_000 || held > 9_000 {
+				t.Errorf("%d bytes are held, want little more than 5000", held)
+			}
+			s.Resume(0)
+			got := poll(t, s, 1000, 2000)[0]
+			for i, m := range got {
+				if want := fmt.Sprintf("0/%d", i); string(m.Value) != want {
+					t.Fatalf("message %d is %s", i, m.Value)
+				}
+			}
+		})
 	}
 }
 
