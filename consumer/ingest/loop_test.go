@@ -315,3 +315,21 @@ func TestFewLargeMessagesDoNotWait(t *testing.T) {
 		})
 	}
 }
+
+// What waits behind a batch must not keep its messages, and the answers of the broker that they are
+// part of, alive.
+func TestTheRestOfABatchDoesNotKeepIt(t *testing.T) {
+	p := newPartition(t.Context(), 0, nil, time.Now(), DefaultConfig("spans", "spans-dlq"))
+	messages := make([]flusher.Message, 10)
+	for i := range messages {
+		messages[i].Time, messages[i].Value = time.Now(), []byte("x a a")
+	}
+	p.accept(messages, time.Now())
+	b := p.cut(time.Now(), 7, 1<<20)
+	if b == nil || len(b.messages) != 7 || len(p.pending) != 3 || &p.pending[0] == &messages[7] {
+		t.Errorf("the batch is %v, and %d are pending, in the same array", b != nil, len(p.pending))
+	}
+	if b := p.cut(time.Now(), 7, 1<<20); b == nil || len(b.messages) != 3 || p.pending != nil {
+		t.Errorf("the batch is %v, and pending is %v, want nil", b != nil, p.pending)
+	}
+}

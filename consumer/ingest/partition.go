@@ -188,7 +188,12 @@ func (p *partition) cut(now time.Time, maxBatch int, share buffer.Bytes) *batch 
 	}
 	p.earlier = nil
 	b.bytes = bytesOf(b.messages)
-	p.pending, p.usual = p.pending[n:], n
+	if b.last {
+		p.pending = nil
+	} else { // in the same array, the rest would keep alive what is done of the batch
+		p.pending = slices.Clone(p.pending[n:])
+	}
+	p.usual = n
 	p.since, p.more = now, n < maxBatch && !b.last
 	if last := len(p.scratch) - 1; last >= 0 {
 		b.spans, p.scratch = p.scratch[last][:0], p.scratch[:last]

@@ -205,14 +205,16 @@ func (a *assignment) take(limit int) flusher.Fetch {
 		if !p.active() || len(p.held) == 0 {
 			continue
 		}
-		n := min(limit, len(p.held))
-		batch := flusher.Batch{Partition: number, Messages: p.held[:n:n]}
-		p.held = p.held[n:]
+		batch := flusher.Batch{Partition: number, Messages: p.held}
+		if limit < len(p.held) {
+			batch.Messages = slices.Clone(p.held[:limit])
+			clear(p.held[:limit]) // the rest must not keep alive what is done of these
+			p.held = p.held[limit:]
+		} else {
+			p.held = nil
+		}
 		for i := range batch.Messages {
 			p.bytes -= messageBytes(&batch.Messages[i])
-		}
-		if len(p.held) == 0 {
-			p.held = nil
 		}
 		if p.bytes <= a.most()/2 {
 			a.throttle(number, p, false)

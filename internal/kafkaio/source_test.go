@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"sluice/flusher"
@@ -414,5 +415,28 @@ func TestRefusalForGoodIsAnError(t *testing.T) {
 		if !errors.Is(err, cause) {
 			t.Errorf("Poll = %v, want %v", err, cause)
 		}
+	}
+}
+
+// What is held behind what was taken must not keep it, and the answer of the broker that it is part of,
+// alive.
+func TestTheRestDoesNotKeepWhatWasTaken(t *testing.T) {
+	a := newAssignment(DefaultSourceConfig("spans", "group"), func(int32, bool) {})
+	a.assign([]int32{0})
+	a.take(1) // the change
+	records := make([]*kgo.Record, 10)
+	for i := range records {
+		records[i] = &kgo.Record{Value: []byte("span"), Offset: int64(i)}
+	}
+	a.add(0, records)
+	held := a.partitions[0].held
+	taken := a.take(7).Batches[0].Messages
+	if len(taken) != 7 || string(taken[6].Value) != "span" || held[6].Value != nil ||
+		held[7].Value == nil || a.partitions[0].bytes != 12 {
+		t.Errorf("%d are taken, %v is held of them, %d bytes of the rest", len(taken), held[:7],
+			a.partitions[0].bytes)
+	}
+	if taken = a.take(7).Batches[0].Messages; len(taken) != 3 || a.partitions[0].held != nil {
+		t.Errorf("%d are taken, %v is held", len(taken), a.partitions[0].held)
 	}
 }
