@@ -246,6 +246,43 @@ func (c *workerContract) ended(lost []buffer.Shard) {
 	}
 }
 
+// producerContract watches that a worker waits for no record of a shard that it has lost: its successor
+// produces that.
+type producerContract struct {
+	flusher.Producer
+	lost func() []buffer.Shard
+	tell func(string) // of a breach
+}
+
+// Produce implements flusher.Producer.
+func (c *producerContract) Produce(ctx context.Context, record flusher.Record) flusher.Future {
+	a := awaited{Future: c.Producer.Produce(ctx, record), of: c}
+	for _, h := range record.Headers {
+		if h.Key == flusher.HeaderGeneration {
+			a.generation = h.Value
+		}
+	}
+	return a
+}
+
+// awaited is a record that a worker may wait for.
+type awaited struct {
+	flusher.Future
+	of         *producerContract
+	generation []byte
+}
+
+// Wait implements flusher.Future.
+func (a awaited) Wait(ctx context.Context) error {
+	if lost := a.of.lost(); len(lost) > 0 {
+		id, err := buffer.ParseDeliveryID(string(a.generation))
+		if err == nil && slices.Contains(lost, buffer.Shard(id.Partition)) {
+			a.of.tell(fmt.Sprintf("it waits for %s, whose shard it has lost", a.generation))
+		}
+	}
+	return a.Future.Wait(ctx)
+}
+
 // epochs are those with which workers began last, by shard.
 type epochs map[buffer.Shard]buffer.Epoch
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +125,35 @@ func TestWorkerContract(t *testing.T) {
 	}
 	c.ended(nil)
 	seen.want(t, "")
+}
+
+// sent is a producer, and what became of each of its records: nothing bad.
+type sent struct{}
+
+func (sent) Produce(context.Context, flusher.Record) flusher.Future { return sent{} }
+func (sent) Flush(context.Context) error                            { return nil }
+func (sent) Wait(context.Context) error                             { return nil }
+
+func TestProducerContract(t *testing.T) {
+	var seen breaches
+	var lost []buffer.Shard
+	c := producerContract{sent{}, func() []buffer.Shard { return lost }, seen.tell}
+	produce := func(generation string) flusher.Future {
+		return c.Produce(t.Context(), flusher.Record{Headers: []flusher.Header{
+			{Key: flusher.HeaderGeneration, Value: []byte(generation)}}})
+	}
+	mine, other := produce("3-1"), produce("2-1")
+	wait := func(f flusher.Future, want string) {
+		t.Helper()
+		if err := f.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		seen.want(t, want)
+	}
+	wait(mine, "")
+	lost = []buffer.Shard{1, 3}
+	wait(other, "")
+	wait(mine, "waits for 3-1, whose shard it has lost")
 }
 
 func TestEpochsLeaveOneFree(t *testing.T) {

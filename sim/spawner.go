@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sluice/buffer"
 	"sluice/buffer/codec"
 	core "sluice/consumer"
 	"sluice/flusher"
@@ -91,6 +92,8 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 		planted.Worker(&ports, w.process.Kill)
 		contract := newWorkerContract(ports.Store, breach)
 		ports.Store = contract
+		ports.Producer = &producerContract{ports.Producer,
+			func() []buffer.Shard { return w.status.Lost }, breach}
 		err := flusher.RunWorker(w.ctx, stop, s.settings.Worker, ports, spec)
 		if !s.Alive() {
 			return
