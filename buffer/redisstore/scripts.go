@@ -50,10 +50,10 @@ func newScripts(shebang bool) scripts {
 		return script{text: whole, sha: hex.EncodeToString(sum[:])}
 	}
 	return scripts{
-		attach:   text(noFlags, "trace", "quick", "attach_read", "lists", "attach_write", "giant", "attach"),
-		claim:    text(allowOOM, "trace", "flush", "claim"),
-		ack:      text(allowOOM, "trace", "flush", "ack"),
-		sweep:    text(allowOOM, "trace", "sweep"),
+		attach:   text(noFlags, "trace", "small", "quick", "attach_read", "lists", "attach_write", "giant", "attach"),
+		claim:    text(allowOOM, "trace", "small", "flush", "claim"),
+		ack:      text(allowOOM, "trace", "small", "flush", "ack"),
+		sweep:    text(allowOOM, "trace", "small", "sweep"),
 		enqueue:  text(allowOOM, "shard", "enqueue"),
 		fence:    text(allowOOM, "shard", "fence"),
 		giveBack: text(allowOOM, "shard", "give_back"),
@@ -67,7 +67,7 @@ func newScripts(shebang bool) scripts {
 // plain are the scripts as a server without "#!lua" gets them.
 var plain = newScripts(false)
 
-// NeedsRoom tells whether a command of miniredis is the step that a full Redis refuses, Attach.
+// NeedsRoom tells whether a command of miniredis is one of the step that a full Redis refuses, Attach.
 // With it a fake, which has no memory limit, can be full.
 func NeedsRoom(command string, args ...string) bool {
 	if len(args) == 0 {
@@ -78,6 +78,8 @@ func NeedsRoom(command string, args ...string) bool {
 		return args[0] == plain.attach.sha
 	case "EVAL":
 		return args[0] == plain.attach.text
+	case "SET":
+		return len(args) == 3 && strings.EqualFold(args[2], "NX") // of a small trace
 	}
 	return false
 }

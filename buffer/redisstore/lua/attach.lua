@@ -20,6 +20,8 @@
 -- or an empty string: the step is to be made again, since a way was shortened, or other traces of the
 -- call took long: many may outgrow field '0' at the same time
 --
+-- A trace that is new may be stored without this, see small.go.
+--
 -- A script without flags is refused as a whole when Redis is out of memory, which is what we want:
 -- nothing is added, and only half a trace never is. All reads of a trace come before its first
 -- write, so that a step that fails has changed nothing.
@@ -202,9 +204,28 @@ local function attach(t, first, rest)
   return text
 end
 
+-- state reads field '0'. A small trace becomes a hash.
+local small = small_traces(KEYS)
+local function state(key)
+  local value = small[key]
+  if not value then return call('HGET', key, '0') end
+  local at, n, flying = small_parts(value)
+  local segment = sub(value, at, at + 7)
+  local record = (flying == 1 and '\1' or '\3') .. sub(value, at + 8, at + 19)
+    .. (flying == 1 and sub(value, -15, -4) or sub(value, at + SMALL_FIRST, at + SMALL_FIRST + 7))
+    .. p32(n) .. sub(value, at + SMALL_SIZE, at + SMALL_SIZE + 6) .. '\1\0\0' .. SMALL_BLOB
+  local s = head(1, 1, 0, 11 + #record) .. segment .. p24(#record) .. record
+    .. segment .. SMALL_BLOB .. char(n % 256, floor(n / 256))
+    .. sub(value, at + SMALL_IDS, at + SMALL_IDS + 8 * n - 1)
+  call('DEL', key)
+  call('HSET', key, '0', s, 'b' .. SMALL_BLOB, sub(value, 1, at - 1))
+  small[key] = nil
+  return s
+end
+
 local function step(key, meta, first, rest)
   if written > WRITTEN_MAX then return '' end
-  local s = call('HGET', key, '0')
+  local s = state(key)
   local answer = quick(key, s, meta, first, rest, delivery, limit)
   if answer then return answer end
   local fetched

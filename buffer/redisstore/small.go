@@ -1,0 +1,124 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"sluice/buffer"
+)
+
+// A trace of one small segment that has come in one batch is a string, see lua/trace.lua. It is stored
+// by a command of its own, which fails if the trace is there already: then a script attaches it, which
+// makes a hash of what is there. It is only tried for segments whose root has come, since most spans
+// below a root that came earlier belong to a trace that is there.
+
+// smallMax is how many bytes the blob of a small trace has at most: a Claim and an Ack copy it through
+// Lua, which costs as much as reading it for itself from some 4 KB on.
+const smallMax = 2048
+
+// What begins where behind the blob of a small trace, and how long the ends are.
+const (
+	smallFirst = generationLen
+	smallSize  = smallFirst + 8
+	smallIDs   = smallSize + 7
+	smallEnd   = 3 // number of spans, whether it is in flight
+)
+
+// fitsSmall tells whether a trace that is new, with these subtrees, may be a small one.
+func (s *Store) fitsSmall(subtrees []buffer.Subtree, frames int, size uint64) bool {
+	limit := s.config.MaxSegmentBytes
+	return len(subtrees) == 1 && len(subtrees[0].Spans) <= buffer.AttachSpansMax && frames <= s.small &&
+		(limit == buffer.NoSegmentLimit || size <= uint64(limit))
+}
+
+// appendSmall appends what is behind the blob of a small trace.
+func appendSmall(dst []byte, delivery buffer.Delivery, subtree *buffer.Subtree, size uint64) []byte {
+	dst = append(dst, subtree.Parent[:]...)
+	dst = appendInstant(appendDelivery(dst, delivery.ID), delivery.Clock)
+	dst = appendUint56(dst, size)
+	for i := range subtree.Spans {
+		dst = append(dst, subtree.Spans[i].ID[:]...)
+	}
+	return append(binary.LittleEndian.AppendUint16(dst, uint16(len(subtree.Spans))), 0)
+}
+
+// smallTrace is what a small trace says of its generation.
+type smallTrace struct {
+	buffer.Held
+	blob string
+}
+
+// readSmall reads a small trace.
+func readSmall(key buffer.TraceKey, value string) (smallTrace, error) {
+	end := len(value) - smallEnd
+	if end < 0 || value[end+2] > 1 {
+		return smallTrace{}, errState
+	}
+	at, owner := end-smallIDs-8*(int(value[end])|int(value[end+1])<<8), end
+	if value[end+2] == 1 {
+		at, owner = at-ownerLen, owner-ownerLen
+	}
+	if at < 0 {
+		return smallTrace{}, errState
+	}
+	trace := smallTrace{blob: value[:at], Held: buffer.Held{Generation: readGeneration(key, value[at:])}}
+	if owner < end {
+		trace.Owner = readOwner(value[owner:])
+	}
+	return trace, nil
+}
+
+// attachSmall stores those traces that are small and new, notes their answers, and returns the indexes
+// of the others.
+func (s *Store) attachSmall(
+	ctx context.Context, delivery buffer.Delivery, traces []buffer.TraceBatch, args []attachArgs,
+	answers []buffer.Attached,
+) (left []int, err error) {
+	var commands rueidis.Commands
+	var tried []int
+	for i := range args {
+		if args[i].small == "" {
+			left = append(left, i)
+			continue
+		}
+		commands = append(commands, s.client.B().Set().Key(s.traceKey(traces[i].TraceKey)).
+			Value(args[i].small).Nx().Build())
+		tried = append(tried, i)
+	}
+	if len(commands) == 0 {
+		return left, nil
+	}
+	for n, result := range s.client.DoMulti(ctx, commands...) {
+		i := tried[n]
+		switch fault := result.Error(); {
+		case fault == nil:
+			answers[i] = newTrace(delivery, &traces[i])
+		case rueidis.IsRedisNil(fault):
+			left = append(left, i)
+		case err == nil:
+			err = classify(ctx, fault)
+		}
+	}
+	slices.Sort(left)
+	return left, err
+}
+
+// newTrace is the answer of attach.lua for a trace that is new and of one segment, with a root.
+func newTrace(delivery buffer.Delivery, trace *buffer.TraceBatch) buffer.Attached {
+	subtree := &trace.Subtrees[0]
+	g := buffer.Generation{TraceKey: trace.TraceKey, Segment: subtree.Parent, ID: delivery.ID}
+	return buffer.Attached{
+		Live:   []buffer.LiveGeneration{{Generation: g, HasRoot: true, First: delivery.Clock}},
+		Stored: len(subtree.Spans), Done: true,
+	}
+}
+
+// isWrongType tells whether a key is not what the command is for: a small trace, or none any more.
+func isWrongType(err error) bool {
+	reply, ok := rueidis.IsRedisErr(err)
+	return ok && strings.HasPrefix(reply.Error(), "WRONGTYPE")
+}
