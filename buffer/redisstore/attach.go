@@ -30,11 +30,15 @@ func (s *Store) Attach(
 		args[i] = w.write(s, delivery, traces[i].Subtrees)
 	}
 	answers := make([]buffer.Attached, len(traces))
-	left, err := s.attachSmall(ctx, delivery, traces, args, answers)
-	if err != nil {
-		return answers, fmt.Errorf("attach %d traces: %w", len(traces), err)
+	var left, small []int
+	for i := range args {
+		if args[i].small != "" {
+			small = append(small, i)
+		} else {
+			left = append(left, i)
+		}
 	}
-	for len(left) > 0 {
+	for len(left)+len(small) > 0 {
 		calls := s.newCalls(
 			string(appendInstant(appendDelivery(nil, delivery.ID), delivery.Clock)),
 			strconv.FormatInt(int64(s.config.MaxSegmentBytes), 10),
@@ -45,7 +49,21 @@ func (s *Store) Attach(
 			calls.add(a.spans, s.traceKey(traces[i].TraceKey), a.subtrees, a.first, a.rest)
 		}
 		var again []int
-		err = calls.sendTexts(ctx, s.scripts.attach, func(n int, text string) {
+		for _, i := range small {
+			calls.others = append(calls.others, s.client.B().Set().Key(s.traceKey(traces[i].TraceKey)).
+				Value(args[i].small).Nx().Build())
+		}
+		calls.other = func(n int, result rueidis.RedisResult) error {
+			i, err := small[n], result.Error()
+			switch {
+			case err == nil:
+				answers[i] = newTrace(delivery, &traces[i])
+			case rueidis.IsRedisNil(err): // it is there already
+				again, err = append(again, i), nil
+			}
+			return classify(ctx, err)
+		}
+		err := calls.sendTexts(ctx, s.scripts.attach, func(n int, text string) {
 			if i := left[n]; text == "" {
 				again = append(again, i)
 			} else {
@@ -55,7 +73,7 @@ func (s *Store) Attach(
 		if err != nil {
 			return answers, fmt.Errorf("attach %d traces: %w", len(traces), err)
 		}
-		left = again
+		left, small = again, nil
 	}
 	return answers, nil
 }

@@ -1,9 +1,7 @@
 package redisstore
 
 import (
-	"context"
 	"encoding/binary"
-	"slices"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -70,41 +68,6 @@ func readSmall(key buffer.TraceKey, value string) (smallTrace, error) {
 		trace.Owner = readOwner(value[owner:])
 	}
 	return trace, nil
-}
-
-// attachSmall stores those traces that are small and new, notes their answers, and returns the indexes
-// of the others.
-func (s *Store) attachSmall(
-	ctx context.Context, delivery buffer.Delivery, traces []buffer.TraceBatch, args []attachArgs,
-	answers []buffer.Attached,
-) (left []int, err error) {
-	var commands rueidis.Commands
-	var tried []int
-	for i := range args {
-		if args[i].small == "" {
-			left = append(left, i)
-			continue
-		}
-		commands = append(commands, s.client.B().Set().Key(s.traceKey(traces[i].TraceKey)).
-			Value(args[i].small).Nx().Build())
-		tried = append(tried, i)
-	}
-	if len(commands) == 0 {
-		return left, nil
-	}
-	for n, result := range s.client.DoMulti(ctx, commands...) {
-		i := tried[n]
-		switch fault := result.Error(); {
-		case fault == nil:
-			answers[i] = newTrace(delivery, &traces[i])
-		case rueidis.IsRedisNil(fault):
-			left = append(left, i)
-		case err == nil:
-			err = classify(ctx, fault)
-		}
-	}
-	slices.Sort(left)
-	return left, err
 }
 
 // newTrace is the answer of attach.lua for a trace that is new and of one segment, with a root.
