@@ -63,7 +63,9 @@ func (s *Store) readClaimed(
 		}
 		values = values[1:]
 		w := wanted{Generation: generations[i]}
-		w.take(trace)
+		if w.blobs, w.names, err = trace.blobs(); err != nil {
+			return nil, err
+		}
 		spans, err := s.readSpans(&w)
 		if err != nil {
 			return nil, err

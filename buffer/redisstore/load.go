@@ -70,11 +70,6 @@ type wanted struct {
 	blobs          []string
 }
 
-// take takes the one blob of a small trace.
-func (w *wanted) take(trace smallTrace) {
-	w.names, w.blobs = make([]byte, blobNameLen), []string{trace.blob}
-}
-
 // some returns the names of the blobs that are read next.
 func (w *wanted) some() []byte {
 	left, all := w.names[blobNameLen*len(w.blobs):], uint64(len(w.names)/blobNameLen)
@@ -171,9 +166,9 @@ func (l *loader) small(w *wanted, value string) error {
 		return err
 	}
 	if w.owned = trace.Generation == w.Generation && trace.Owner == l.owner; w.owned {
-		w.take(trace)
+		w.blobs, w.names, err = trace.blobs()
 	}
-	return nil
+	return err
 }
 
 // names finds out which generations are owned and which blobs they have.

@@ -3,20 +3,24 @@ package redisstore
 import (
 	"encoding/binary"
 	"strings"
+	"unsafe"
 
 	"github.com/redis/rueidis"
 
 	"sluice/buffer"
 )
 
-// A trace of one small segment that has come in one batch is a string, see lua/trace.lua. It is stored
-// by a command of its own, which fails if the trace is there already: then a script attaches it, which
-// makes a hash of what is there. It is only tried for segments whose root has come, since most spans
+// A trace of one small segment is a string, see lua/trace.lua. One that is new is stored by a command of
+// its own, which fails if the trace is there already: then attach.lua attaches it. It is only tried for segments whose root has come, since most spans
 // below a root that came earlier belong to a trace that is there.
 
-// smallMax is how many bytes the blob of a small trace has at most: a Claim and an Ack copy it through
-// Lua, which costs as much as reading it for itself from some 4 KB on.
-const smallMax = 2048
+// smallMax and smallSpansMax are how many bytes of frames, and spans, a small trace has at most, as in
+// lua/small.lua: every step copies it through Lua, which costs as much as the fields of a hash from some
+// kB on.
+const (
+	smallMax      = 2048
+	smallSpansMax = 64
+)
 
 // What begins where behind the blob of a small trace, and how long the ends are.
 const (
@@ -29,7 +33,7 @@ const (
 // fitsSmall tells whether a trace that is new, with these subtrees, may be a small one.
 func (s *Store) fitsSmall(subtrees []buffer.Subtree, frames int, size uint64) bool {
 	limit := s.config.MaxSegmentBytes
-	return len(subtrees) == 1 && len(subtrees[0].Spans) <= buffer.AttachSpansMax && frames <= s.small &&
+	return len(subtrees) == 1 && len(subtrees[0].Spans) <= smallSpansMax && frames <= s.small &&
 		(limit == buffer.NoSegmentLimit || size <= uint64(limit))
 }
 
@@ -47,7 +51,24 @@ func appendSmall(dst []byte, delivery buffer.Delivery, subtree *buffer.Subtree, 
 // smallTrace is what a small trace says of its generation.
 type smallTrace struct {
 	buffer.Held
-	blob string
+	frames string
+}
+
+// blobs returns each frame as a blob of its own, as a hash would have it, and the names of those.
+func (t *smallTrace) blobs() (blobs []string, names []byte, err error) {
+	for rest := t.frames; rest != ""; {
+		r := &reader{rest: unsafe.Slice(unsafe.StringData(rest), len(rest))}
+		r.byte() // its kind
+		r.bytes(r.uvarint())
+		if r.fault != nil {
+			return nil, nil, r.fault
+		}
+		n := len(rest) - len(r.rest)
+		blobs = append(blobs, rest[:n])
+		names = append(binary.LittleEndian.AppendUint32(names, uint32(len(blobs))), 0, 0)
+		rest = rest[n:]
+	}
+	return blobs, names, nil
 }
 
 // readSmall reads a small trace.
@@ -63,7 +84,7 @@ func readSmall(key buffer.TraceKey, value string) (smallTrace, error) {
 	if at < 0 {
 		return smallTrace{}, errState
 	}
-	trace := smallTrace{blob: value[:at], Held: buffer.Held{Generation: readGeneration(key, value[at:])}}
+	trace := smallTrace{frames: value[:at], Held: buffer.Held{Generation: readGeneration(key, value[at:])}}
 	if owner < end {
 		trace.Owner = readOwner(value[owner:])
 	}

@@ -3,9 +3,11 @@ package redisstore_test
 import (
 	"context"
 	"reflect"
+	"slices"
 	"testing"
 
 	"sluice/buffer"
+	"sluice/buffer/conformance"
 	"sluice/buffer/redisstore"
 )
 
@@ -49,31 +51,93 @@ func TestASmallTraceIsAString(t *testing.T) {
 					}
 				}
 				is("string")
-				var along *buffer.Loaded
 				want := 3
-				if claimed {
-					claims, err := store.Claim(t.Context(), c.owner, c.names)
-					if must(t, err); claims[0].Loaded == nil {
-						t.Fatalf("a claim of a small trace loads nothing along: %+v", claims[0])
-					}
-					along = claims[0].Loaded
-					is("string")
-				} else {
+				if !claimed {
+					late(t, store)
 					want++
 				}
-				late(t, store)
-				is("hash")
-				_, err := store.Claim(t.Context(), c.owner, c.names)
-				must(t, err)
+				claims, err := store.Claim(t.Context(), c.owner, c.names)
+				if must(t, err); claims[0].Loaded == nil {
+					t.Fatalf("a claim of a small trace loads nothing along: %+v", claims[0])
+				}
+				along := claims[0].Loaded
+				is("string")
+				if claimed {
+					late(t, store)
+					is("hash")
+				}
+				claims, err = store.Claim(t.Context(), c.owner, c.names)
+				if must(t, err); claims[0].State != buffer.ClaimOwned {
+					t.Errorf("claimed again: %+v", claims[0])
+				}
 				loaded, err := store.Load(t.Context(), c.owner, c.names)
 				if must(t, err); !loaded[0].Owned || len(loaded[0].Spans) != want {
 					t.Errorf("loaded %+v, want %d spans", loaded[0], want)
 				}
-				if along != nil && !reflect.DeepEqual(*along, loaded[0]) {
+				if !reflect.DeepEqual(*along, loaded[0]) {
 					t.Errorf("loaded %+v, by the claim %+v", loaded[0], *along)
 				}
 			})
 		}
+	}
+}
+
+// What is attached to a small trace and is not simple makes a hash of it, which has all that came before,
+// in the order in which it came.
+func TestASmallTraceBecomesAHash(t *testing.T) {
+	span := func(id, parent byte, root bool, size int) buffer.Span {
+		return buffer.Span{
+			TraceKey: buffer.TraceKey{Project: 1, Trace: buffer.TraceID{1}}, ID: buffer.SpanID{id},
+			Parent: buffer.SpanID{parent}, Root: root, Payload: make([]byte, size), Size: size,
+		}
+	}
+	for name, c := range map[string]struct {
+		more   []buffer.Span
+		want   string
+		stored int
+	}{
+		"a child":            {[]buffer.Span{span(4, 3, false, 10)}, "string", 1},
+		"a duplicate":        {[]buffer.Span{span(3, 2, false, 10)}, "hash", 0},
+		"its root again":     {[]buffer.Span{span(1, 1, true, 10)}, "hash", 0},
+		"another segment":    {[]buffer.Span{span(4, 4, true, 10)}, "hash", 1},
+		"another parent":     {[]buffer.Span{span(4, 9, false, 10)}, "hash", 1},
+		"a large one":        {[]buffer.Span{span(4, 1, false, 2000)}, "hash", 1},
+		"one over the limit": {[]buffer.Span{span(4, 1, false, 500)}, "hash", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			limit := buffer.NoSegmentLimit
+			if name == "one over the limit" {
+				limit = 500
+			}
+			store := onMiniredis.open(t).Fork(namespace(), limit)
+			var want []buffer.SpanID
+			// Each has a smaller offset than the one before: the order of arrival is not that of positions.
+			for i, s := range append([]buffer.Span{
+				span(1, 1, true, 10), span(2, 1, false, 10), span(3, 2, false, 10),
+			}, c.more...) {
+				s.Position.Offset = int64(100 - i)
+				traces, _ := buffer.Group([]buffer.Span{s})
+				answers, err := store.Attach(t.Context(), delivery(i+1), traces)
+				must(t, err)
+				if i < 3 {
+					want = append(want, s.ID)
+				} else if answers[0].Stored != c.stored {
+					t.Errorf("%d spans stored, want %d", answers[0].Stored, c.stored)
+				}
+			}
+			if got := store.Type(t.Context(), t, c.more[0].TraceKey); got != c.want {
+				t.Errorf("a %s, want a %s", got, c.want)
+			}
+			g := buffer.Generation{TraceKey: c.more[0].TraceKey, Segment: want[0], ID: delivery(1).ID}
+			owner := buffer.Owner{Epoch: 1}
+			_, err := store.Claim(t.Context(), owner, []buffer.Generation{g})
+			must(t, err)
+			loaded, err := store.Load(t.Context(), owner, []buffer.Generation{g})
+			must(t, err)
+			if got := conformance.SpanIDs(loaded[0].Spans); len(got) < 3 || !slices.Equal(got[:3], want) {
+				t.Errorf("loaded %v, want %v first", got, want)
+			}
+		})
 	}
 }
 

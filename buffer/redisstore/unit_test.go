@@ -257,7 +257,7 @@ func TestReadMemory(t *testing.T) {
 func TestADamagedSmallTraceIsRefused(t *testing.T) {
 	whole := string(appendSmall([]byte("blob"), buffer.Delivery{},
 		&buffer.Subtree{Spans: make([]buffer.Span, 2)}, 10))
-	if trace, err := readSmall(buffer.TraceKey{}, whole); err != nil || trace.blob != "blob" {
+	if trace, err := readSmall(buffer.TraceKey{}, whole); err != nil || trace.frames != "blob" {
 		t.Errorf("got %+v and %v, want the blob", trace, err)
 	}
 	n := len(whole)

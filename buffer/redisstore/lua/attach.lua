@@ -26,21 +26,71 @@
 -- nothing is added, and only half a trace never is. All reads of a trace come before its first
 -- write, so that a step that fails has changed nothing.
 
--- state reads field '0'. A small trace becomes a hash.
 local small = small_traces(KEYS)
-local function state(key)
-  local value = small[key]
-  if not value then return call('HGET', key, '0') end
+
+-- grow attaches one subtree, all of whose spans are new and below the segment, to a small trace, and
+-- returns the answer; or it returns nil and has done nothing.
+local function grow(key, value, meta, first, rest)
+  local n1, n2, n3, s1, s2, s3, s4, s5, s6, s7, _, distinct, subtrees = byte(meta, 1, 13)
   local at, n, flying = small_parts(value)
+  local added = n1 + n2 * 256 + n3 * 65536
+  if flying == 1 or distinct == 0 or subtrees ~= 1 or byte(meta, 14) + byte(meta, 15) > 0
+    or n + added > SMALL_SPANS_MAX or at - 1 + #first + #rest > SMALL_MAX then
+    return nil
+  end
+  local size = u56(value, at + SMALL_SIZE) + s1 + s2 * 256 + s3 * 65536 + s4 * 16777216
+    + (s5 + s6 * 256 + s7 * 65536) * 4294967296
+  if limit > 0 and size > limit then return nil end
+  local segment, ids = sub(value, at, at + 7), sub(value, at + SMALL_IDS, at + SMALL_IDS + 8 * n - 1)
+  local function known(id)
+    local i = find(ids, id, 1, true)
+    while i and i % 8 ~= 1 do i = find(ids, id, i + 1, true) end
+    return i
+  end
+  local last = 15 + 8 * added
+  local parent = sub(meta, last + 1, last + 8)
+  if parent ~= segment and not known(parent) then return nil end
+  for i = 16, last, 8 do
+    local id = sub(meta, i, i + 7)
+    if id == segment or known(id) then return nil end
+  end
+  local name = sub(value, at + 8, at + 27)
+  n = n + added
+  local bytes = sub(p32_56(0, size), 5)
+  value = sub(value, 1, at - 1) .. first .. rest .. segment .. name .. bytes .. ids .. sub(meta, 16, last)
+    .. char(n % 256, floor(n / 256), 0)
+  call('SET', key, value)
+  small[key] = value
+  return p32(added) .. '\0\0\0\0\1\0\0\0' .. segment .. sub(name, 1, 12) .. '\1' .. sub(name, 13)
+end
+
+-- to_hash makes a hash of a small trace, each frame a blob of its own, and returns field '0'.
+local function to_hash(key, value)
+  local at, n, flying = small_parts(value)
+  local set, blobs, p = {}, {}, 1
+  while p < at do
+    local length, unit, q = 0, 1, p + 1
+    while true do
+      local digit = byte(value, q)
+      q = q + 1
+      length, unit = length + digit % 128 * unit, unit * 128
+      if digit < 128 then break end
+    end
+    local blob = p32(#blobs + 1) .. '\0\0'
+    blobs[#blobs + 1] = blob
+    set[2 * #blobs - 1], set[2 * #blobs] = 'b' .. blob, sub(value, p, q + length - 1)
+    p = q + length
+  end
   local segment = sub(value, at, at + 7)
   local record = (flying == 1 and '\1' or '\3') .. sub(value, at + 8, at + 19)
     .. (flying == 1 and sub(value, -15, -4) or sub(value, at + SMALL_FIRST, at + SMALL_FIRST + 7))
-    .. p32(n) .. sub(value, at + SMALL_SIZE, at + SMALL_SIZE + 6) .. '\1\0\0' .. SMALL_BLOB
-  local s = head(1, 1, 0, 11 + #record) .. segment .. p24(#record) .. record
-    .. segment .. SMALL_BLOB .. char(n % 256, floor(n / 256))
+    .. p32(n) .. sub(value, at + SMALL_SIZE, at + SMALL_SIZE + 6) .. p24(#blobs) .. concat(blobs)
+  local s = head(#blobs, 1, 0, 11 + #record) .. segment .. p24(#record) .. record
+    .. segment .. blobs[1] .. char(n % 256, floor(n / 256))
     .. sub(value, at + SMALL_IDS, at + SMALL_IDS + 8 * n - 1)
+  set[#set + 1], set[#set + 2] = '0', s
   call('DEL', key)
-  call('HSET', key, '0', s, 'b' .. SMALL_BLOB, sub(value, 1, at - 1))
+  call('HSET', key, unpack(set))
   small[key] = nil
   return s
 end
@@ -49,7 +99,14 @@ local other = nil -- what general returns
 
 local function step(key, meta, first, rest)
   if written > WRITTEN_MAX then return '' end
-  local s = state(key)
+  local value, s = small[key], nil
+  if value then
+    local answer = grow(key, value, meta, first, rest)
+    if answer then return answer end
+    s = to_hash(key, value)
+  else
+    s = call('HGET', key, '0')
+  end
   local answer = quick(key, s, meta, first, rest, delivery, limit)
   if answer then return answer end
   other = other or general()

@@ -2,8 +2,8 @@
 
 -- What begins where in a small trace, from the place of its segment.
 local SMALL_FIRST, SMALL_SIZE, SMALL_IDS = 20, 28, 35
--- The blob of a small trace, once it has become a hash: that of call 1, index 0.
-local SMALL_BLOB = '\1\0\0\0\0\0'
+-- Spans and bytes of frames that a small trace has at most.
+local SMALL_SPANS_MAX, SMALL_MAX = 64, 2048
 
 -- small_traces returns the values of those keys that are small traces, by key.
 local function small_traces(keys)
