@@ -49,7 +49,8 @@ func (w *worker) portion() []*segment {
 		}
 		n++
 	}
-	portion := w.claimed[:n:n]
+	portion := slices.Clone(w.claimed[:n])
+	clear(w.claimed[:n]) // the rest must not keep alive what is done of these
 	w.claimed = w.claimed[n:]
 	return portion
 }

@@ -2,6 +2,9 @@ package scenarios
 
 import (
 	"encoding"
+	"maps"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +23,7 @@ func TestFormsParseBack(t *testing.T) {
 		"constant 2000/s", "ramp 1000/s to 20000/s", "step 1000/s, 5000/s at 5s, 0/s at 8s",
 		"sine 5000/s +- 2000/s every 10s", "burst 1000/s to 20000/s for 1s every 5s", "constant 0.5/s")
 	add(func() encoding.TextUnmarshaler { return new(Spread) },
-		"20", "uniform 5..40", "geometric mean 20.5 max 500")
+		"20", "uniform 5..40", "geometric mean 20.5 max 500", "mix 50% 1, 7% 2..10, 43% 11..100")
 	add(func() encoding.TextUnmarshaler { return new(Fault) },
 		"at 5s hang worker 1", "at 5s hang worker 1 for 3s", "at 0s crash worker 0",
 		"when 20000 spans flushed crash worker 2", "when 1 spans sent crash worker 2",
@@ -96,7 +99,8 @@ func TestMomentReached(t *testing.T) {
 }
 
 func TestSpreadStaysInBoundsAndKeepsItsMean(t *testing.T) {
-	for _, text := range []string{"7", "uniform 5..40", "geometric mean 20 max 500"} {
+	for _, text := range []string{"7", "uniform 5..40", "geometric mean 20 max 500",
+		"mix 50% 1, 30% 2..10, 17% 11..100, 2.9% 101..1000, 0.1% 10000"} {
 		var s Spread
 		if err := s.UnmarshalText([]byte(text)); err != nil {
 			t.Fatal(err)
@@ -112,6 +116,53 @@ func TestSpreadStaysInBoundsAndKeepsItsMean(t *testing.T) {
 		}
 		if mean := float64(sum) / draws; mean < s.Mean*0.99 || mean > s.Mean*1.01 {
 			t.Errorf("%s: mean is %v, want %v", text, mean, s.Mean)
+		}
+	}
+}
+
+func TestSharesOfAMix(t *testing.T) {
+	var s Spread
+	if err := s.UnmarshalText([]byte("mix 50% 1, 30% 2..10, 20% 11..100")); err != nil {
+		t.Fatal(err)
+	}
+	const draws = 1000
+	counts := map[int]int{} // by the least size of the part
+	for i := range draws {
+		n := s.At((float64(i) + 0.5) / draws)
+		for _, p := range s.Parts {
+			if n >= p.Low && n <= p.High {
+				counts[p.Low]++
+			}
+		}
+	}
+	if want := map[int]int{1: 500, 2: 300, 11: 200}; !maps.Equal(counts, want) {
+		t.Errorf("of %d draws these are in the parts: %v, want %v", draws, counts, want)
+	}
+	if low, high := s.At(0.5), s.At(math.Nextafter(1, 0)); low != 2 || high != 100 {
+		t.Errorf("the second part begins with %d, the last ends with %d", low, high)
+	}
+}
+
+func TestABadMixSaysWhatIsWrong(t *testing.T) {
+	for text, want := range map[string]string{
+		"mix 50% 1, 49% 2..10":     "add up to 99%",
+		"mix 50% 1, 51% 2..10":     "add up to 101%",
+		"mix 50% 1":                "add up to 50%",
+		"mix 100% 1, 0% 2":         `share "0%"`,
+		"mix 150% 1":               `share "150%"`,
+		"mix half 1, 50% 2":        `share "half"`,
+		"mix 50% 1, 50% 10..2":     `size "10..2"`,
+		"mix 50% 1, 50% 0":         `size "0"`,
+		"mix 50% 1, 50%":           `part "50%"`,
+		"mix 50% 1 50% 2":          `part "50% 1 50% 2"`,
+		"mix 50% 1,, 50% 2":        `part ""`,
+		"mix":                      "is not a spread of sizes",
+		"uniform 5":                "is not a spread of sizes",
+		"geometric mean 9 max 5":   "is not a spread of sizes",
+		"mix 50% 1, 50% 2..3 more": `part "50% 2..3 more"`,
+	} {
+		if err := new(Spread).UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error is %v, want %q", text, err, want)
 		}
 	}
 }

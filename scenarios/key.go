@@ -114,7 +114,7 @@ var keys = []Key{
 	{Path: "workload.traces_at_once", Unit: "traces", Example: "200", low: 1, high: countMax,
 		Means: "traces that are interleaved"},
 	{Path: "workload.spans_per_trace", Unit: "spans", Example: "uniform 5..40",
-		Means: "size of a trace: a number, uniform or geometric, see the spreads"},
+		Means: "size of a trace: a number, uniform, geometric or a mix, see the spreads"},
 	{Path: "workload.depth", Unit: "levels", Example: "3", low: 1, high: countMax,
 		Means: "levels of a trace below its root, at most"},
 	{Path: "workload.span_bytes", Unit: "bytes", Example: "geometric mean 600 max 9000",

@@ -94,7 +94,7 @@ func TestLoad(t *testing.T) {
 		return []byte("name: where\n"), nil
 	}
 	s, err := Load("some/where.yaml", file)
-	if err != nil || s.Name != "where" || s.Workload.SpansPerTrace != Fixed(20) {
+	if err != nil || s.Name != "where" || !cmp.Equal(s.Workload.SpansPerTrace, Fixed(20)) {
 		t.Errorf("got %v, %v", s, err)
 	}
 	if _, err := Load("else.yml", file); !errors.Is(err, os.ErrNotExist) {

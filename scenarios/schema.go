@@ -16,6 +16,7 @@ import (
 const (
 	numberPattern   = `[0-9]+(\.[0-9]+)?`
 	sharePattern    = numberPattern + `%?`
+	mixPart         = sharePattern + ` [0-9]+(\.\.[0-9]+)?`
 	durationPattern = `([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+`
 	perSecond       = numberPattern + `/s`
 )
@@ -35,7 +36,7 @@ var forms = map[reflect.Type]struct{ pattern, example string }{
 	reflect.TypeFor[Skew](): {
 		`^(never|` + sharePattern + ` by ` + durationPattern + `)$`, "0.1 by 720h"},
 	reflect.TypeFor[Spread](): {`^([0-9]+|uniform [0-9]+\.\.[0-9]+|geometric mean ` + numberPattern +
-		` max [0-9]+)$`, "uniform 5..40"},
+		` max [0-9]+|mix ` + mixPart + `( ?, ?` + mixPart + `)*)$`, "uniform 5..40"},
 	reflect.TypeFor[Rate](): {`^(constant ` + perSecond + `|ramp ` + perSecond + ` to ` + perSecond +
 		`|step ` + perSecond + `( ?, ?` + perSecond + ` at ` + durationPattern + `)*` +
 		`|sine ` + perSecond + ` \+- ` + perSecond + ` every ` + durationPattern +

@@ -120,6 +120,7 @@ func (w *writer) chunk(
 	id := buffer.FlushID(w.generation, index, spans)
 	size := len(opening) + len(id) + len(afterID) + len(w.skip) + len(beforeSpans) + len(ending)
 	for i := range splices {
+		buffer.Touch(spans[i].Payload)
 		size += splices[i].size + len(",")
 	}
 	value := make([]byte, 0, size-len(","))

@@ -17,6 +17,7 @@ var errSkipped = errors.New("the batch before it failed")
 type batch struct {
 	number   int32
 	messages []flusher.Message
+	bytes    buffer.Bytes // of their values
 	delivery buffer.DeliveryID
 	wall     buffer.Instant  // when it was read
 	begun    time.Time       // when it was cut, and on its way into the store from then on
@@ -85,6 +86,9 @@ func (l *Loop) decode(ctx context.Context, b *batch) {
 		agrees := b.agreed.has(clock)
 		if !agrees {
 			b.tally.Skewed++
+		}
+		if i+1 < len(b.messages) {
+			buffer.Touch(b.messages[i+1].Value) // while this one is decoded
 		}
 		decoded, err := l.ports.Decoder.Decode(m.Value)
 		if err != nil {

@@ -66,7 +66,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		closed:   make(chan struct{}),
 		made:     make(chan struct{}),
 	}
-	s.assignment = newAssignment(sc.HeldBytesMax, s.fetch)
+	s.assignment = newAssignment(sc, s.fetch)
 	isolation := kgo.ReadCommitted()
 	if sc.Uncommitted {
 		isolation = kgo.ReadUncommitted()

@@ -212,7 +212,7 @@ func smallerTraces(c Case) (list []Case) {
 	spread := c.Scenario.Workload.SpansPerTrace
 	middle := spread.At(0.5)
 	for _, next := range []int{1, middle / 4, middle / 2, middle - 1, middle} {
-		if next >= 1 && (next < middle || spread != scenarios.Fixed(next)) {
+		if next >= 1 && (next < middle || spread.Kind != scenarios.SpreadFixed) {
 			list = append(list, with(c, func(s *scenarios.Scenario) {
 				s.Workload.SpansPerTrace = scenarios.Fixed(next)
 			}))
