@@ -25,6 +25,8 @@ type partition struct {
 	cancel context.CancelFunc
 
 	pending []flusher.Message // polled and not in a batch
+	own     bool              // pending's memory is nobody else's, not the source's either
+	room    []flusher.Message // memory for the next pending, of a batch that is done
 	usual   int               // how many messages the last batch had
 	since   time.Time         // when the first of pending was polled
 	more    bool              // the first of pending was too late for the clock of the last batch
@@ -86,13 +88,23 @@ func (p *partition) full(maxBatch int) bool { return len(p.pending) >= maxBatch 
 // accept adds what was polled.
 func (p *partition) accept(messages []flusher.Message, now time.Time) {
 	if len(p.pending) == 0 {
-		p.pending, p.since = messages, now
+		p.pending, p.own, p.since = messages, false, now
 		return
 	}
-	if cap(p.pending)-len(p.pending) < len(messages) { // at once for as many as a batch had
-		p.pending = slices.Grow(p.pending, max(len(messages), p.usual))
+	if cap(p.pending)-len(p.pending) < len(messages) {
+		p.makeRoom(len(messages))
 	}
 	p.pending = append(p.pending, messages...)
+}
+
+// makeRoom makes room for more pending messages: at once for as many as a batch had.
+func (p *partition) makeRoom(more int) {
+	if cap(p.room) >= len(p.pending)+more {
+		p.pending, p.room = append(p.room[:0], p.pending...), nil
+	} else {
+		p.pending = slices.Grow(p.pending, max(more, p.usual))
+	}
+	p.own = true
 }
 
 // due tells whether a batch is to be started, and if not, in how long one will be; never if
@@ -161,6 +173,9 @@ func (p *partition) cut(now time.Time, maxBatch int) *batch {
 		// Others wait behind it, polled or not, it may be since long: no time has passed for them.
 		b.ahead = min(b.ahead, agreed.to.Sub(agreed.from))
 	}
+	if b.last && p.own {
+		b.room = p.pending[:0]
+	}
 	p.earlier = nil
 	p.pending, p.usual = p.pending[n:], n
 	p.since, p.more = now, n < maxBatch && !b.last
@@ -201,6 +216,10 @@ func (p *partition) settle(b *batch, maxBatch int) {
 	p.caughtUp = !p.readable.IsZero()
 	clear(b.spans) // lets go of the payloads
 	p.scratch = append(p.scratch, b.spans)
+	if b.room != nil {
+		clear(b.messages)
+		p.room = b.room
+	}
 	b.messages, b.spans = nil, nil
 }
 
