@@ -66,7 +66,7 @@ type grouper struct {
 }
 
 // few is up to how many spans of a trace are looked through one by one.
-const few = 16
+const few = 40
 
 // find returns which of the kept spans has an id.
 func (g *grouper) find(id SpanID) (n int32, ok bool) {

@@ -42,7 +42,7 @@ func parseHex(dst []byte, text, what string) error {
 		return fmt.Errorf("%s %q has %d characters, want %d lower-case hex digits",
 			what, text, len(text), 2*len(dst))
 	}
-	if _, err := hex.Decode(dst, []byte(text)); err != nil || strings.ContainsAny(text, "ABCDEF") {
+	if !DecodeHex(dst, []byte(text)) {
 		return fmt.Errorf("%s %q is not %d lower-case hex digits", what, text, 2*len(dst))
 	}
 	return nil

@@ -91,6 +91,9 @@ func (r *redis) ofTrace(key buffer.TraceKey) int {
 }
 
 func (r *redis) ofShard(shard buffer.Shard) int {
+	if len(r.nodes) == 1 {
+		return 0
+	}
 	name := binary.BigEndian.AppendUint32(nil, uint32(shard))
 	return int(crc32.ChecksumIEEE(name) % uint32(len(r.nodes)))
 }

@@ -152,13 +152,14 @@ func (s *System) Send(ctx context.Context, start time.Time) (sent harness.Sent) 
 				return sent
 			}
 		}
-		elapsed := s.Now().Sub(start)
+		now := s.Now()
+		elapsed := now.Sub(start)
 		if late := elapsed - m.At; !away && s.on.shared != nil { // what waits for Kafka was handed over
 			sent.Behind = max(sent.Behind, late.Seconds())
 		}
 		messages, bytes := 0, 0
 		for ; more && m.At <= elapsed; more = s.setup.Load.Next(&m) {
-			s.setup.Sink.Sent(s.Now(), &m)
+			s.setup.Sink.Sent(now, &m)
 			at := m.Timestamp(start.Add(m.At).Add(s.shifts[m.Partition]))
 			s.setup.Sink.Placed(&m, s.kafka.add(m.Partition, at, m.Key, m.Value))
 			messages, bytes = messages+1, bytes+len(m.Value)

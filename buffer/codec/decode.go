@@ -2,7 +2,6 @@ package codec
 
 import (
 	"bytes"
-	"encoding/binary"
 	"strconv"
 
 	"sluice/buffer"
@@ -80,6 +79,9 @@ func (r *reader) wrong(f field, want string) {
 	}
 }
 
+// knows tells whether the field was read already.
+func (r *reader) knows(f field) bool { return r.known&(1<<f) != 0 }
+
 // null tells whether the field is absent or null.
 func (r *reader) null(f field) bool {
 	text, ok := r.take(f)
@@ -87,6 +89,9 @@ func (r *reader) null(f field) bool {
 }
 
 func (r *reader) integer(f field) int64 {
+	if r.knows(f) {
+		return r.integers[min(f, projectID+1)]
+	}
 	text, ok := r.take(f)
 	if !ok {
 		r.wrong(f, "an integer")
@@ -125,17 +130,21 @@ func parseInt(text []byte) (int64, bool) {
 	return n, true
 }
 
+// shortMax is how long a number may be that is only too large for a float64 with an exponent: the largest
+// has 309 digits.
+const shortMax = 300
+
 // number checks that a field is a number that fits into a float64.
 func (r *reader) number(f field) {
 	const want = "a number (an integer will do)"
+	if r.knows(f) {
+		return
+	}
 	text, ok := r.take(f)
 	if !ok || text[0] != '-' && text[0]-'0' > 9 {
 		r.wrong(f, want)
 		return
 	}
-	// The largest float64 has 309 digits, so a number as short as this is only too large with
-	// an exponent.
-	const shortMax = 300
 	exponent := r.exponents && (bytes.IndexByte(text, 'e') >= 0 || bytes.IndexByte(text, 'E') >= 0)
 	if len(text) > shortMax || exponent {
 		if _, err := strconv.ParseFloat(string(text), 64); err != nil {
@@ -145,7 +154,7 @@ func (r *reader) number(f field) {
 }
 
 func (r *reader) string(f field) {
-	if text, ok := r.take(f); !ok || text[0] != '"' {
+	if text, ok := r.take(f); !r.knows(f) && (!ok || text[0] != '"') {
 		r.wrong(f, "a string")
 	}
 }
@@ -158,7 +167,7 @@ func (r *reader) stringOrNull(f field) {
 
 // id reads lower-case hex digits, two for each byte of dst.
 func (r *reader) id(f field, dst []byte) {
-	if r.known&(1<<f) != 0 {
+	if r.knows(f) {
 		switch f {
 		case traceID:
 			copy(dst, r.trace[:])
@@ -190,32 +199,7 @@ func parseID(dst, text []byte) bool {
 			return false
 		}
 	}
-	return parseHex(dst, digits)
-}
-
-// parseHex reads lower-case hex digits, two for each byte of dst, of which there are a multiple of four;
-// eight at a time, for digits of an id are random, and a branch on each would be mispredicted half the
-// time.
-func parseHex(dst, digits []byte) bool {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x80 * ones
-	)
-	good := uint64(highs)
-	for len(dst) >= 4 && len(digits) >= 8 {
-		c := binary.LittleEndian.Uint64(digits)
-		// The high bit of a byte of c + (0x80-n) tells whether it is at least n, if its own is not set.
-		low := c &^ highs
-		decimal := (low + (0x80-'0')*ones) &^ (low + (0x80-'9'-1)*ones)
-		letter := (low + (0x80-'a')*ones) &^ (low + (0x80-'f'-1)*ones)
-		good &= (decimal | letter) &^ c
-		values := c&(0xf*ones) + 9*(c>>6&ones)
-		pairs := (values<<4 | values>>8) & 0x00ff00ff00ff00ff
-		pairs = (pairs | pairs>>8) & 0x0000ffff0000ffff
-		binary.LittleEndian.PutUint32(dst, uint32(pairs|pairs>>16))
-		dst, digits = dst[4:], digits[8:]
-	}
-	return good == highs
+	return buffer.DecodeHex(dst, digits)
 }
 
 // links reads the fields from which the span's place in its trace follows.

@@ -1,9 +1,9 @@
 package codec
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -325,18 +325,48 @@ func addShort(f *testing.F, message string, more ...any) {
 	}
 }
 
-// TestParseHex reads each byte in each place among good digits.
-func TestParseHex(t *testing.T) {
-	for at := range 16 {
-		for c := range 256 {
-			digits := []byte("0189abcdef765432")
-			digits[at] = byte(c)
-			got, want := buffer.SpanID{}, buffer.SpanID{}
-			_, err := hex.Decode(want[:], digits)
-			good := err == nil && (c < 'A' || c > 'F')
-			if ok := parseHex(got[:], digits); ok != good || ok && got != want {
-				t.Errorf("%q is %v %v, want %v %v", digits, got, ok, want, good)
+// TestUsualFields puts each value where one is mostly written in another way: Decode says what its twin
+// says.
+func TestUsualFields(t *testing.T) {
+	fields := [...][2]string{
+		{"organization_id", "1"}, {"project_id", "23"},
+		{"trace_id", `"0123456789abcdef0123456789abcdef"`}, {"span_id", `"0123456789abcdef"`},
+		{"parent_span_id", `"fedcba9876543210"`}, {"is_segment", "false"},
+		{"start_timestamp", "1700000000.001"}, {"end_timestamp", "1700000000.002"},
+		{"received", "1700000004.001"}, {"retention_days", "90"}, {"status", `"ok"`}, {"name", `"a"`},
+		{"attributes", "{}"},
+	}
+	values := []string{
+		"0", "00", "1", "-1", "1.5", "1.", ".5", "1e3", "1e400", "12345678", "123456789", "12345678.25",
+		"1234567a", "123456789012345678", "1234567890123456789", "12345678901234567890",
+		strings.Repeat("9", shortMax-1), strings.Repeat("9", shortMax+10), strings.Repeat("9", 400),
+		"true", "false", "null", "truex", "nul", `""`, `"ok"`, `"o`, `"\u0041"`, "\"\x01\"", "[]", "{}", " 1", "1 ",
+		`"0123456789abcdef"`, `"0123456789ABCDEF"`, `"0123456789abcdef0"`,
+		`"0123456789abcdef0123456789abcdef"`, `"0123456789abcdef0123456789abcdeg"`, "",
+	}
+	check := func(message string) {
+		t.Helper()
+		got, err := New(0).Decode([]byte(message))
+		want, twinErr := twinDecode([]byte(message))
+		got.Marks = want.Marks
+		if (err == nil) != (twinErr == nil) || err == nil && !reflect.DeepEqual(got, want) {
+			t.Errorf("%s\ngot  %+v, %v\nwant %+v, %v", message, got, err, want, twinErr)
+		}
+	}
+	for at, field := range fields {
+		for _, value := range values {
+			var alone, twice, cut strings.Builder
+			for i, f := range fields {
+				if i == at {
+					f[1] = value
+				}
+				fmt.Fprintf(&alone, `,"%s":%s`, f[0], f[1])
 			}
+			fmt.Fprintf(&twice, `%s,"%s":%s`, &alone, field[0], field[1])
+			fmt.Fprintf(&cut, `%s,"%s":%s`, strings.Split(alone.String(), `,"`+field[0])[0], field[0], value)
+			check("{" + alone.String()[1:] + "}")
+			check("{" + twice.String()[1:] + "}")
+			check("{" + cut.String()[1:]) // which ends in the middle
 		}
 	}
 }

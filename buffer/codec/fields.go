@@ -58,54 +58,80 @@ var usual = func() (keys [fieldCount]usualKey) {
 }()
 
 // usualFields passes fields as long as they are written as most are: in this order, the common value
-// straight behind the key, a comma behind it. It stops before the first that is not, and returns which
-// field may be next. (It says nothing that the long way would not; but it keeps in a register where it is.)
+// straight behind the key, a comma behind it. The parent and the flag may be absent. It stops before the
+// first that is written otherwise, and returns which field may be next. (It says nothing that the long way
+// would not, but that what it passes is known.)
 func (m *message) usualFields() (next field) {
-	for data := m.data; ; {
-		f, at := usualKeyAt(data, m.pos, next)
-		if f == fieldCount {
-			return next
+	data, pos := m.data, m.pos
+	for f := organizationID; f < attributes; f++ {
+		from := usual[f].behind(data, pos)
+		if from == pos {
+			if f == parentSpanID || f == isSegment {
+				continue
+			}
+			break
 		}
-		from, id := at, false
+		at := from
 		switch f {
-		case organizationID, projectID, retentionDays, startTimestamp, endTimestamp, received:
-			at = usualNumber(data, at)
+		case organizationID, projectID, retentionDays:
+			n := int64(0)
+			for at < len(data) && data[at]-'0' <= 9 {
+				n = 10*n + int64(data[at]-'0')
+				at++
+			}
+			if data[from] == '0' || at-from > digitsSafe {
+				at = from
+			}
+			m.integers[min(f, projectID+1)] = n
+		case startTimestamp, endTimestamp, received:
+			at = usualNumber(data, from)
 		case status, name:
-			if at < len(data) && data[at] == '"' {
-				at = plain(data, at+1) + 1
-			}
-			if at > len(data) || data[at-1] != '"' {
-				return next
-			}
-		case traceID, spanID, parentSpanID:
-			if at, id = m.idAt(f, at), true; at == from {
-				return next
+			if at = plain(data, from+1) + 1; data[from] != '"' || at > len(data) || data[at-1] != '"' {
+				at = from
 			}
 		case isSegment:
 			for at < len(data) && 'a' <= data[at] && data[at] <= 'z' {
 				at++
 			}
 			if text := string(data[from:at]); text != "true" && text != "false" && text != "null" {
-				return next
+				at = from
 			}
 		default:
-			return next
+			at = m.idAt(f, from)
 		}
 		if at == from || at >= len(data) || data[at] != ',' {
-			return next
+			break
 		}
-		if id {
-			m.known |= 1 << f
-		}
+		m.known |= 1 << f
 		m.fields[f] = extent{from, at}
-		m.pos, next = at+1, f+1
+		pos, next = at+1, f+1
 	}
+	m.pos = pos
+	return next
 }
 
-// usualNumber passes digits, with a fraction or without one: it returns where they end, at if none stand
-// there.
-func usualNumber(data []byte, at int) int {
-	from := at
+// behind returns where a message goes on behind the key, if it has it at pos, and some more bytes after
+// it; else pos.
+func (k *usualKey) behind(data []byte, pos int) int {
+	rest := data[pos:]
+	if len(rest) < 8*keyWords {
+		return pos
+	}
+	a, b, c := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:]),
+		binary.LittleEndian.Uint64(rest[16:])
+	if (a^k.words[0])&k.masks[0]|(b^k.words[1])&k.masks[1]|(c^k.words[2])&k.masks[2] != 0 {
+		return pos
+	}
+	return pos + k.size
+}
+
+// usualNumber passes digits, with a fraction or without one: it returns where they end, from if none stand
+// there, or so many that the number may not fit into a float64.
+func usualNumber(data []byte, from int) int {
+	at := from
+	if at+8 <= len(data) && eightDigits(binary.LittleEndian.Uint64(data[at:])) {
+		at += 8
+	}
 	for at < len(data) && data[at]-'0' <= 9 {
 		at++
 	}
@@ -117,7 +143,17 @@ func usualNumber(data []byte, at int) int {
 			at++
 		}
 	}
+	if at-from > shortMax {
+		return from
+	}
 	return at
+}
+
+// eightDigits tells whether all bytes of a word are digits: each begins with 3, and still does if 6 is
+// added to it.
+func eightDigits(word uint64) bool {
+	const begins, three, six = 0xf0f0f0f0f0f0f0f0, 0x3030303030303030, 0x0606060606060606
+	return word&begins == three && (word+six)&begins == three
 }
 
 // usualNext passes the key of one of the fields from f on, if one of the next few stands there as it is
@@ -136,16 +172,9 @@ func (m *message) usualNext(f field) (field, bool) {
 // fieldCount.
 func usualKeyAt(data []byte, pos int, f field) (_ field, end int) {
 	const few = 3 // two in a row may be absent
-	rest := data[pos:]
-	if len(rest) < 8*keyWords {
-		return fieldCount, pos
-	}
-	a, b, c := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:]),
-		binary.LittleEndian.Uint64(rest[16:])
-	for end := min(f+few, fieldCount); f < end; f++ {
-		key := &usual[f]
-		if (a^key.words[0])&key.masks[0]|(b^key.words[1])&key.masks[1]|(c^key.words[2])&key.masks[2] == 0 {
-			return f, pos + key.size
+	for last := min(f+few, fieldCount); f < last; f++ {
+		if end = usual[f].behind(data, pos); end > pos {
+			return f, end
 		}
 	}
 	return fieldCount, pos
@@ -200,11 +229,13 @@ func (e extent) none() bool { return e.to == 0 }
 type message struct {
 	scanner
 	fields [fieldCount + 1]extent
-	// trace, own and above are the ids of the trace, the span and its parent that were read already: those
-	// of the fields whose bits known has.
+	// known has the bits of the fields that were read already, and are of the right type or null: trace, own
+	// and above are the ids of the trace, the span and its parent, integers the organization's, the project's
+	// and the retention.
+	known      uint32
 	trace      buffer.TraceID
 	own, above buffer.SpanID
-	known      uint32
+	integers   [projectID + 2]int64
 	// segment is the value of the segment attribute in the last of the attributes.
 	segment extent
 	// closing is the offset of the bracket that ends the message's object.
@@ -305,7 +336,7 @@ func (m *message) idAt(f field, from int) (end int) {
 	}
 	end = from + len(`"`) + 2*len(dst)
 	if end >= len(m.data) || m.data[from] != '"' || m.data[end] != '"' ||
-		!parseHex(dst, m.data[from+len(`"`):end]) {
+		!buffer.DecodeHex(dst, m.data[from+len(`"`):end]) {
 		return from
 	}
 	return end + len(`"`)

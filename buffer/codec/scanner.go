@@ -256,14 +256,15 @@ func plain(data []byte, i int) int {
 	return i
 }
 
-// special returns the bytes of a word that mean something inside a string, as their high bits.
+// special returns the bytes of a word that mean something inside a string, as their high bits. With its
+// second bit flipped, a quote comes right behind the control characters.
 func special(word uint64) uint64 {
 	const (
 		ones  = 0x0101010101010101
 		highs = 0x8080808080808080
 	)
-	quote, backslash := word^('"'*ones), word^('\\'*ones)
-	return ((word - ' '*ones) | (quote - ones) | (backslash - ones)) &^ word & highs
+	flipped, backslash := word^2*ones, word^('\\'*ones)
+	return ((flipped - ('"'^2+1)*ones) | (backslash - ones)) &^ word & highs
 }
 
 // escape passes a backslash and what it escapes. Like encoding/json it accepts half of a surrogate

@@ -29,6 +29,8 @@ type batch struct {
 	agreed   clocks          // of the messages that are on the course
 	clock    buffer.Instant  // the earliest of its spans' that is, or where the course is without one
 	spans    []buffer.Span   // scratch, of the partition
+	// room is where the messages are, if their memory is theirs alone and can be used again; else nil.
+	room []flusher.Message
 
 	task flusher.Task
 	// What follows is the task's until it is done.

@@ -26,6 +26,8 @@ type partition struct {
 
 	pending []flusher.Message // polled and not in a batch
 	bytes   buffer.Bytes      // of their values, and of those in work
+	own     bool              // pending's memory is nobody else's, not the source's either
+	room    []flusher.Message // memory for the next pending, of a batch that is done
 	usual   int               // how many messages the last batch had
 	since   time.Time         // when the first of pending was polled
 	more    bool              // the first of pending was too late for the clock of the last batch
@@ -93,11 +95,11 @@ func (p *partition) heavy(share buffer.Bytes) bool { return p.bytes >= share }
 func (p *partition) accept(messages []flusher.Message, now time.Time) {
 	p.bytes += bytesOf(messages)
 	if len(p.pending) == 0 {
-		p.pending, p.since = messages, now
+		p.pending, p.own, p.since = messages, false, now
 		return
 	}
-	if cap(p.pending)-len(p.pending) < len(messages) { // at once for as many as a batch had
-		p.pending = slices.Grow(p.pending, max(len(messages), p.usual))
+	if cap(p.pending)-len(p.pending) < len(messages) {
+		p.makeRoom(len(messages))
 	}
 	p.pending = append(p.pending, messages...)
 }
@@ -114,6 +116,16 @@ func bytesOf(messages []flusher.Message) (sum buffer.Bytes) {
 		sum += buffer.Bytes(len(messages[i].Value))
 	}
 	return sum
+}
+
+// makeRoom makes room for more pending messages: at once for as many as a batch had.
+func (p *partition) makeRoom(more int) {
+	if cap(p.room) >= len(p.pending)+more {
+		p.pending, p.room = append(p.room[:0], p.pending...), nil
+	} else {
+		p.pending = slices.Grow(p.pending, max(more, p.usual))
+	}
+	p.own = true
 }
 
 // due tells whether a batch is to be started, and if not, in how long one will be; never if
@@ -186,12 +198,15 @@ func (p *partition) cut(now time.Time, maxBatch int, share buffer.Bytes) *batch 
 		// Others wait behind it, polled or not, it may be since long: no time has passed for them.
 		b.ahead = min(b.ahead, agreed.to.Sub(agreed.from))
 	}
+	if p.own {
+		b.room = p.pending[:0]
+	}
 	p.earlier = nil
 	b.bytes = bytesOf(b.messages)
 	if b.last {
 		p.pending = nil
 	} else { // in the same array, the rest would keep alive what is done of the batch
-		p.pending = slices.Clone(p.pending[n:])
+		p.pending, p.own = slices.Clone(p.pending[n:]), true
 	}
 	p.usual = n
 	p.since, p.more = now, n < maxBatch && !b.last
@@ -233,6 +248,10 @@ func (p *partition) settle(b *batch, maxBatch int) {
 	p.caughtUp = !p.readable.IsZero()
 	clear(b.spans) // lets go of the payloads
 	p.scratch = append(p.scratch, b.spans)
+	if b.room != nil {
+		clear(b.messages)
+		p.room = b.room
+	}
 	b.messages, b.spans = nil, nil
 }
 

@@ -273,6 +273,18 @@ func (a *assignment) fetches(number int32) bool {
 	return p != nil && p.active() && !p.throttled
 }
 
+// wanted tells whether some partition is fetched as it comes.
+func (a *assignment) wanted() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.partitions {
+		if p.active() && !p.throttled {
+			return true
+		}
+	}
+	return false
+}
+
 // has tells whether offsets of the partition may be committed.
 func (a *assignment) has(number int32) bool {
 	a.mu.Lock()

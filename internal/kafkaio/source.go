@@ -44,6 +44,8 @@ type Source struct {
 	log        *slog.Logger
 	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
 	hasRead    bool                      // a message; Poll's own
+	starved    time.Time                 // since when it should fetch and does not; Poll's own
+	looked     time.Time                 // when it last looked for its topic meanwhile; Poll's own
 	closing    sync.Once
 	closed     chan struct{} // by Close: callbacks wait no more
 }

@@ -116,8 +116,8 @@ func (l *Ledger) unpack(r *Record) (envelope, error) {
 		return in, err
 	}
 	var trace [2 * len(in.trace)]byte
-	switch _, err := hex.Decode(in.flushID[:], id); {
-	case err != nil || bytes.ContainsAny(id, "ABCDEF"):
+	switch {
+	case !buffer.DecodeHex(in.flushID[:], id):
 		return in, fmt.Errorf("flush_id %q is not 32 hex digits", clip(id))
 	case len(l.spans) == 0:
 		return in, errors.New("there are no spans")

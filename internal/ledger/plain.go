@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bytes"
-	"encoding/hex"
 	"strconv"
 
 	"sluice/buffer"
@@ -48,7 +47,7 @@ func (l *Ledger) idAt(text []byte, at int) (is identity, sent bool) {
 	if len(text) < end {
 		return is, false
 	}
-	if _, err := hex.Decode(id[:], text[at:end]); err != nil {
+	if !buffer.DecodeHex(id[:], text[at:end]) {
 		return is, false
 	}
 	is.seq = l.recipe.Seq(id)

@@ -41,7 +41,9 @@ type Kernel struct {
 	start     time.Time
 	eventsMax uint64
 
-	now     int64 // nanoseconds since start
+	now     int64     // nanoseconds since start
+	today   time.Time // the time of day at todayAt, for who asks again in the same instant
+	todayAt int64
 	number  uint64
 	events  uint64 // that happened
 	agenda  agenda
@@ -78,7 +80,7 @@ func New(cfg Config) (*Kernel, error) {
 		return nil, err
 	}
 	k := &Kernel{
-		start: cfg.Start, eventsMax: cfg.EventsMax, watches: make(map[<-chan struct{}]*watch),
+		start: cfg.Start, today: cfg.Start, eventsMax: cfg.EventsMax, watches: make(map[<-chan struct{}]*watch),
 		digest: newDigest(),
 	}
 	k.root = &Process{k: k, name: mainName}
@@ -95,7 +97,12 @@ func New(cfg Config) (*Kernel, error) {
 const mainName = "main"
 
 // Now returns the virtual time of day. It has no monotonic reading.
-func (k *Kernel) Now() time.Time { return k.start.Add(time.Duration(k.now)) }
+func (k *Kernel) Now() time.Time {
+	if k.todayAt != k.now {
+		k.today, k.todayAt = k.start.Add(time.Duration(k.now)), k.now
+	}
+	return k.today
+}
 
 // Elapsed returns the virtual time since the start.
 func (k *Kernel) Elapsed() time.Duration { return time.Duration(k.now) }
