@@ -21,7 +21,7 @@ import (
 //     spans that no queue names; only the redelivery of the batch repairs that, and Attach
 //     therefore answers with every live generation that holds a span of the batch.
 //   - Claim only what the same owner leased; Load only what it claimed; Ack exactly the spans that
-//     were loaded since, and only after every output record of the generation was acknowledged;
+//     were loaded since (by that Claim, too), and only after every output record of the generation was acknowledged;
 //     Release last. A crash between any two leaves the generation leased, and the next owner's
 //     Fence makes it due at once.
 //
@@ -51,7 +51,8 @@ type Store interface {
 	// not the last one.
 	Lease(ctx context.Context, owner Owner, now Instant, limit int) (Leased, error)
 
-	// Claim freezes generations under the owner. The answers are in the order of the list.
+	// Claim freezes generations under the owner. The answers are in the order of the list. What it
+	// has loaded along may be flushed without a Load: it stays as it was frozen, whoever takes it over.
 	Claim(ctx context.Context, owner Owner, generations []Generation) ([]Claim, error)
 
 	// Load reads the spans of generations that the owner has claimed, in the order in which they
@@ -175,6 +176,9 @@ type Claim struct {
 	// Spans and Bytes are the number of spans and the sum of their sizes; zero unless owned.
 	Spans int
 	Bytes int64
+	// Loaded is what a Load at the same time would have answered, if the store has read that along: it
+	// may for segments of a few kB. Nil means that Load is to be asked.
+	Loaded *Loaded
 }
 
 // Loaded is the answer of Load for one generation.

@@ -2,6 +2,7 @@ package flusher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -91,9 +92,9 @@ func (k *keeper) keep(ctx context.Context) {
 // fence makes new owners of the shards, once no other worker lives on them. It is tried until the
 // store answers, at no cost to the budget; false means that the job is outdated.
 //
-// Each shard is fenced twice. A worker that fences itself (worker.sure) and does not hear the
-// answer can then take the epoch that follows its own for its own: none that was fenced here has
-// it. What happens between the two fences is undone by the second.
+// Each shard is fenced twice, with no other fence between the two. A worker that fences itself
+// (worker.sure) and does not hear the answer can then take the epoch that follows its own for its
+// own: none that was fenced here has it. What happens between the two fences is undone by the second.
 func (k *keeper) fence(ctx context.Context, j job) ([]buffer.Fenced, bool) {
 	k.set(StateStarting)
 	for !k.reserve(j.shards) {
@@ -104,36 +105,45 @@ func (k *keeper) fence(ctx context.Context, j job) ([]buffer.Fenced, bool) {
 	}
 	owners := make([]buffer.Fenced, len(j.shards))
 	for i, shard := range j.shards {
-		for range 2 {
-			fenced, ok := k.fenceOnce(ctx, j, shard)
-			if !ok {
-				k.unreserve()
-				return nil, false
-			}
-			owners[i] = fenced
+		fenced, ok := k.fenceTwice(ctx, j, shard)
+		if !ok {
+			k.unreserve()
+			return nil, false
 		}
+		owners[i] = fenced
 	}
 	k.tell(EventFenced, j.shards, "")
 	return owners, true
 }
 
-// fenceOnce fences a shard, and reports once if it has to be tried again.
-func (k *keeper) fenceOnce(
+// fenceTwice fences a shard twice, and reports once if the store does not answer. Who finds that another
+// supervisor has fenced it in between, or does not hear whether the second fence was, begins anew.
+func (k *keeper) fenceTwice(
 	ctx context.Context, j job, shard buffer.Shard,
 ) (buffer.Fenced, bool) {
 	of := Operation{Name: "fence", Partition: int32(shard)}
 	defer k.sup.troubles.Works(of)
+	told, last := false, buffer.AnyEpoch
 	for attempt := 0; ; attempt++ {
-		fenced, err := k.sup.ports.Store.Fence(ctx, shard, buffer.AnyEpoch)
-		if err == nil {
+		fenced, err := k.sup.ports.Store.Fence(ctx, shard, last)
+		switch {
+		case err == nil && last != buffer.AnyEpoch:
 			return fenced, true
+		case err == nil:
+			last = fenced.Owner.Epoch
+			continue
 		}
 		if !k.current(ctx, j) {
 			return buffer.Fenced{}, false
 		}
-		k.sup.troubles.Fails(of, of.Name, err)
-		if attempt == 0 {
-			k.tell(EventFenceFailed, []buffer.Shard{shard}, err.Error())
+		if errors.Is(err, buffer.ErrStale) {
+			last = buffer.AnyEpoch
+		} else {
+			k.sup.troubles.Fails(of, of.Name, err)
+			if !told {
+				told = true
+				k.tell(EventFenceFailed, []buffer.Shard{shard}, err.Error())
+			}
 		}
 		_ = k.sup.ports.Clock.Sleep(ctx, Backoff(fenceRetryMin, fenceRetryMax, attempt))
 	}

@@ -196,7 +196,7 @@ func (th *theatre) violate(format string, args ...any) {
 }
 
 func (th *theatre) Fence(
-	_ context.Context, shard buffer.Shard, _ buffer.Epoch,
+	_ context.Context, shard buffer.Shard, last buffer.Epoch,
 ) (buffer.Fenced, error) {
 	th.mu.Lock()
 	defer th.mu.Unlock()
@@ -204,6 +204,9 @@ func (th *theatre) Fence(
 		if err := th.fenceErr(); err != nil {
 			return buffer.Fenced{}, err
 		}
+	}
+	if last != buffer.AnyEpoch && last != th.epochs[shard] {
+		return buffer.Fenced{}, buffer.ErrStale
 	}
 	th.epochs[shard]++
 	return buffer.Fenced{Owner: buffer.Owner{Shard: shard, Epoch: th.epochs[shard]}}, nil

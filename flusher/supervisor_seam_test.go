@@ -2,6 +2,7 @@ package flusher_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,6 +119,31 @@ func TestSupervisorFencesTwice(t *testing.T) {
 		}
 		if starts[0] != 2 {
 			t.Errorf("%d starts on shard 0, want 2", starts[0])
+		}
+	})
+}
+
+// Another's fence between the two would give its worker the epoch before this one's, or after it.
+func TestSupervisorFencesAnewIfAnotherHasFencedBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 1)
+		calls := 0
+		s.fenceErr = func() error {
+			if calls++; calls == 2 {
+				s.epochs[0]++
+			}
+			return nil
+		}
+		s.run(1)
+		eventually(t, time.Minute, "healthy", s.healthy(1))
+		if owner := s.puppets[0].spec.Owners[0].Owner; calls != 4 || owner.Epoch != 4 {
+			t.Errorf("%v after %d fences, want epoch 4 after 4", owner, calls)
+		}
+		if strings.Contains(s.story(0), "fence failed") {
+			t.Errorf("a failure is told: %s", s.story(0))
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
 		}
 	})
 }

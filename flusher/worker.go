@@ -71,8 +71,10 @@ type segment struct {
 	shard *shard
 	// size is the number of payload bytes, as Claim told.
 	size int64
-	// spans are held from load to produce only; ids until the generation is acknowledged.
+	// spans are held from load, or a claim that loads along, to produce only; ids until the generation
+	// is acknowledged.
 	spans   []buffer.Span
+	loaded  bool
 	ids     []buffer.SpanID
 	outputs []*output
 	// since is when it became due, as the shard's clock stood when it was leased, and acked when the

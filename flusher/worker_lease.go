@@ -128,6 +128,9 @@ func (w *worker) sort(s *shard, part []*segment, claims []buffer.Claim) error {
 		switch claim.State {
 		case buffer.ClaimOwned:
 			seg.size = claim.Bytes
+			if claim.Loaded != nil {
+				seg.spans, seg.loaded = claim.Loaded.Spans, true
+			}
 			owned = append(owned, seg)
 		case buffer.ClaimBusy:
 			// Behind all that is due already, or it would be leased first again and again.

@@ -2,6 +2,7 @@ package flusher
 
 import (
 	"encoding/hex"
+	"slices"
 	"strconv"
 
 	"sluice/buffer"
@@ -48,15 +49,21 @@ func (w *worker) portion() []*segment {
 		}
 		n++
 	}
-	portion := w.claimed[:n:n]
+	portion := slices.Clone(w.claimed[:n])
+	clear(w.claimed[:n]) // the rest must not keep alive what is done of these
 	w.claimed = w.claimed[n:]
 	return portion
 }
 
-// load reads the spans of claimed segments.
+// load reads the spans of claimed segments, but for those that came with the claim.
 func (w *worker) load(batch []*segment) ([]*segment, error) {
-	var loaded []*segment
-	err := perShard(w, StageLoad, batch, w.read, func(
+	var missing []*segment
+	for _, seg := range batch {
+		if !seg.loaded {
+			missing = append(missing, seg)
+		}
+	}
+	err := perShard(w, StageLoad, missing, w.read, func(
 		s *shard, part []*segment, answers []buffer.Loaded,
 	) error {
 		var gone buffer.Release
@@ -67,11 +74,11 @@ func (w *worker) load(batch []*segment) ([]*segment, error) {
 				gone.Done = append(gone.Done, part[i].Generation)
 				continue
 			}
-			part[i].spans = answer.Spans
-			loaded = append(loaded, part[i])
+			part[i].spans, part[i].loaded = answer.Spans, true
 		}
 		return w.letGo(s, gone)
 	})
+	loaded := slices.DeleteFunc(batch, func(seg *segment) bool { return !seg.loaded })
 	return held(loaded), err
 }
 

@@ -16,9 +16,6 @@ func (w *worker) wait(batch []*segment) error {
 	for attempt := 0; ; attempt++ {
 		var failed []*output
 		for _, seg := range batch {
-			if seg.shard.lost {
-				continue // its successor produces it
-			}
 			again, err := w.waitFor(seg)
 			if err != nil {
 				return err
@@ -38,10 +35,11 @@ func (w *worker) wait(batch []*segment) error {
 	}
 }
 
-// waitFor waits for the records of a segment, and returns those that are to be produced again.
+// waitFor waits for the records of a segment, and returns those that are to be produced again. What is
+// of a lost shard is left to its successor.
 func (w *worker) waitFor(seg *segment) (failed []*output, err error) {
 	// The list grows while records are split.
-	for i := 0; i < len(seg.outputs); i++ {
+	for i := 0; i < len(seg.outputs) && !seg.shard.lost; i++ {
 		out := seg.outputs[i]
 		if out.done {
 			continue

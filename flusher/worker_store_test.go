@@ -104,3 +104,58 @@ func TestWorkerAcknowledgesTheSpans(t *testing.T) {
 		}
 	})
 }
+
+// What came with the claim is not asked for again.
+func TestWorkerFlushesWhatTheClaimHasLoaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		along := &alongStore{Store: b.store, odd: spanID(20)}
+		b.faulty.Store = along
+		b.feed.put(t, 0, 10, 11)
+		b.feed.put(t, 0, 20, 21)
+		b.feed.put(t, 0, 30, 31)
+		b.start(fence(t, b.store, 0)...)
+		eventually(t, 3*time.Second, "store is empty", b.empty)
+		if err := b.join(); err != nil {
+			t.Fatal(err)
+		}
+		if records := b.broker.all(); len(records) != 3 {
+			t.Errorf("%d records, want 3", len(records))
+		}
+		if want := []buffer.SpanID{spanID(20)}; !slices.Equal(along.asked, want) {
+			t.Errorf("loaded %v, want %v: the others came along", along.asked, want)
+		}
+	})
+}
+
+// alongStore loads all segments but one along with their claims.
+type alongStore struct {
+	buffer.Store
+	odd   buffer.SpanID
+	asked []buffer.SpanID // of which segments Load was asked
+}
+
+func (s *alongStore) Claim(
+	ctx context.Context, owner buffer.Owner, names []buffer.Generation,
+) ([]buffer.Claim, error) {
+	claims, err := s.Store.Claim(ctx, owner, names)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := s.Store.Load(ctx, owner, names)
+	for i := range loaded {
+		if names[i].Segment != s.odd {
+			claims[i].Loaded = &loaded[i]
+		}
+	}
+	return claims, err
+}
+
+func (s *alongStore) Load(
+	ctx context.Context, owner buffer.Owner, names []buffer.Generation,
+) ([]buffer.Loaded, error) {
+	for _, name := range names {
+		s.asked = append(s.asked, name.Segment)
+	}
+	return s.Store.Load(ctx, owner, names)
+}

@@ -2,15 +2,16 @@
 # Runs go test with the race detector over everything, real servers included, and then looks for
 # processes and files that the tests left behind. Arguments go to go test (default: ./...).
 #
-# By default, packages whose tests spend their time in the virtual world run without the detector: one
-# goroutine at a time runs there, so it finds nothing and takes five times as long. What it could find
-# in them is run with it by the tests of sim and of the harness, and by some of cmd/simulate.
+# By default, packages whose tests spend their time in the virtual world, or compute and draw, run
+# without the detector: one goroutine at a time runs there, so it finds nothing and takes five times as
+# long. What it could find in them is run with it by the tests of sim and of the harness, and by some of
+# cmd/simulate.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib.sh
 
 virtual=(cmd/simulate sim/explore internal/museum internal/diff internal/capacity
-  internal/certainty internal/compare internal/shrink internal/swarm)
+  internal/certainty internal/compare internal/shrink internal/swarm internal/usl reports)
 mark=SLUICE_TEST_RUN=$$-$(date +%s)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
@@ -42,8 +43,8 @@ none_left() {
 }
 
 rc=0
-# tests runs go test, marked.
-tests() { env "$mark" TMPDIR="$tmp" go test -p 2 -timeout 15m "$@" || rc=$?; }
+# tests runs go test, marked. Tests that are parallel mostly wait, for time-outs and for processes.
+tests() { env "$mark" TMPDIR="$tmp" go test -p 2 -parallel 4 -timeout 15m "$@" || rc=$?; }
 
 if [ $# -gt 0 ]; then
   tests -race "$@"

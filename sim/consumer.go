@@ -101,6 +101,7 @@ func (c *consumer) open() (err error) {
 		perCall: costs.Call, attach: costs.Attach, doing: c.newDoing()}
 	c.doing, c.member.doing = store.doing, store.doing
 	life, index := c.life, c.index
+	var contract *inputContract
 	ports := core.Ports{
 		Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,
 		Decoder:     decoder{codec.New(settings.Options.MaxSegmentBytes), cpu, costs},
@@ -109,6 +110,7 @@ func (c *consumer) open() (err error) {
 		AuditEvents: func(e core.AuditEvent) { c.Note(e.String()) },
 		Events: func(e flusher.Event) {
 			c.Note(e.String())
+			contract.gate(e)
 			c.setup.Sink.Supervised(index, life, e)
 		},
 		Fresh: func(worker int, samples []time.Duration) {
@@ -116,6 +118,9 @@ func (c *consumer) open() (err error) {
 		},
 	}
 	c.spawner.planted.Consumer(&ports, c.process.Kill)
+	contract = newInputContract(ports.Store, c.Kernel,
+		settings.Ingest.MaxBatch*settings.Ingest.BatchGrowth, c.breachOf(fmt.Sprintf("consumer %d", index)))
+	ports.Store = contract
 	c.consumer, err = core.New(core.Config{
 		Flusher: settings.Flusher, Ingest: settings.Ingest,
 		Audit: core.DefaultAudit(uint64(c.index)<<32 + uint64(c.life)),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sluice/buffer"
 	"sluice/buffer/codec"
 	core "sluice/consumer"
 	"sluice/flusher"
@@ -62,6 +63,8 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 	w := &worker{System: s.System, spec: spec, number: s.System.numbers, at: s.Now(),
 		canKill: s.separate(), who: journal.Who{Consumer: s.consumer, Worker: spec.Worker}}
 	w.process = s.parent.Process(fmt.Sprintf("worker %d.%d", spec.Worker, spec.Start))
+	breach := s.breachOf(fmt.Sprintf("worker %d of consumer %d", spec.Worker, s.consumer))
+	s.epochs.begin(spec.Owners, breach)
 	var stop context.Context
 	w.ctx, w.kill = s.WithCancel(context.Background())
 	stop, w.stop = s.WithCancel(w.ctx)
@@ -87,9 +90,16 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 			Reporter: w,
 		}
 		planted.Worker(&ports, w.process.Kill)
+		contract := newWorkerContract(ports.Store, breach)
+		ports.Store = contract
+		ports.Producer = &producerContract{ports.Producer,
+			func() []buffer.Shard { return w.status.Lost }, breach}
 		err := flusher.RunWorker(w.ctx, stop, s.settings.Worker, ports, spec)
 		if !s.Alive() {
 			return
+		}
+		if err == nil {
+			contract.ended(w.status.Lost)
 		}
 		w.over = true
 		if err != nil {

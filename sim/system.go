@@ -27,6 +27,7 @@ type System struct {
 	members []*consumer
 	numbers int // of worker processes
 	shifts  []time.Duration
+	epochs  epochs
 }
 
 var _ harness.System = (*System)(nil)
@@ -54,6 +55,7 @@ func open(setup harness.Setup, costs Costs) (*System, error) {
 		redis:  newRedis(k, costs, on, harness.Settings(setup.Scenario).Options, nodesOf(setup.Scenario)),
 		kafka:  newKafka(k, costs, on, setup.Scenario, setup.Sink),
 		shifts: make([]time.Duration, setup.Scenario.Topology.Partitions),
+		epochs: epochs{},
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"sluice/buffer"
@@ -190,11 +191,13 @@ func (r *runner) cycle(owner buffer.Owner, now buffer.Instant, limit int) (taken
 	claims, err := r.store.Claim(r.ctx, owner, names)
 	r.must(err)
 	var owned []buffer.Generation
+	along := make(map[buffer.Generation]*buffer.Loaded)
 	var back []buffer.Due
 	for i, claim := range claims {
 		switch claim.State {
 		case buffer.ClaimOwned:
 			owned = append(owned, names[i])
+			along[names[i]] = claim.Loaded
 		case buffer.ClaimBusy:
 			due := leased.Due[i]
 			back = append(back, buffer.Due{
@@ -214,6 +217,9 @@ func (r *runner) cycle(owner buffer.Owner, now buffer.Instant, limit int) (taken
 	for i, load := range loaded {
 		if !load.Owned || len(load.Spans) == 0 {
 			r.fatalf("load of %v, just claimed, returned %+v", owned[i], load)
+		}
+		if by := along[owned[i]]; by != nil && !reflect.DeepEqual(*by, load) {
+			r.errorf("load of %v returned %+v, the claim %+v", owned[i], load, *by)
 		}
 		took.flushed = append(took.flushed,
 			buffer.Flushed{Generation: owned[i], Spans: SpanIDs(load.Spans)})

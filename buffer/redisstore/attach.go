@@ -25,15 +25,20 @@ func (s *Store) Attach(
 		arena: make([]byte, 0, attachSize(traces)),
 		seen:  make(map[buffer.SpanID]struct{}),
 	}
-	args, left := make([]attachArgs, len(traces)), make([]int, len(traces))
+	args := make([]attachArgs, len(traces))
 	for i := range traces {
-		subtrees, frames := w.write(s, traces[i].Subtrees)
-		cut := bestCut(len(frames))
-		args[i] = attachArgs{len(w.ids), subtrees, frames[:cut], frames[cut:]}
-		left[i] = i
+		args[i] = w.write(s, delivery, traces[i].Subtrees)
 	}
 	answers := make([]buffer.Attached, len(traces))
-	for len(left) > 0 {
+	var left, small []int
+	for i := range args {
+		if args[i].small != "" {
+			small = append(small, i)
+		} else {
+			left = append(left, i)
+		}
+	}
+	for len(left)+len(small) > 0 {
 		calls := s.newCalls(
 			string(appendInstant(appendDelivery(nil, delivery.ID), delivery.Clock)),
 			strconv.FormatInt(int64(s.config.MaxSegmentBytes), 10),
@@ -44,6 +49,20 @@ func (s *Store) Attach(
 			calls.add(a.spans, s.traceKey(traces[i].TraceKey), a.subtrees, a.first, a.rest)
 		}
 		var again []int
+		for _, i := range small {
+			calls.others = append(calls.others, s.client.B().Set().Key(s.traceKey(traces[i].TraceKey)).
+				Value(args[i].small).Nx().Build())
+		}
+		calls.other = func(n int, result rueidis.RedisResult) error {
+			i, err := small[n], result.Error()
+			switch {
+			case err == nil:
+				answers[i] = newTrace(delivery, &traces[i])
+			case rueidis.IsRedisNil(err): // it is there already
+				again, err = append(again, i), nil
+			}
+			return classify(ctx, err)
+		}
 		err := calls.sendTexts(ctx, s.scripts.attach, func(n int, text string) {
 			if i := left[n]; text == "" {
 				again = append(again, i)
@@ -54,7 +73,7 @@ func (s *Store) Attach(
 		if err != nil {
 			return answers, fmt.Errorf("attach %d traces: %w", len(traces), err)
 		}
-		left = again
+		left, small = again, nil
 	}
 	return answers, nil
 }
@@ -63,6 +82,8 @@ func (s *Store) Attach(
 type attachArgs struct {
 	spans                 int
 	subtrees, first, rest string
+	// small is the value of the trace if it is new, or empty if it would be a hash all the same.
+	small string
 }
 
 // attachWriter writes the arguments of attach.lua, one after the other.
@@ -79,7 +100,7 @@ func attachSize(traces []buffer.TraceBatch) int {
 	size := 0
 	for i := range traces {
 		for _, subtree := range traces[i].Subtrees {
-			size += 64
+			size += 192
 			for n := range subtree.Spans {
 				size += 64 + len(subtree.Spans[n].Payload)
 			}
@@ -89,7 +110,9 @@ func attachSize(traces []buffer.TraceBatch) int {
 }
 
 // write returns the subtrees of one trace, and their frames, in the form that attach.lua says.
-func (w *attachWriter) write(s *Store, subtrees []buffer.Subtree) (meta, frames string) {
+func (w *attachWriter) write(
+	s *Store, delivery buffer.Delivery, subtrees []buffer.Subtree,
+) (args attachArgs) {
 	start := len(w.arena)
 	w.lengths = w.lengths[:0]
 	for _, subtree := range subtrees {
@@ -98,25 +121,38 @@ func (w *attachWriter) write(s *Store, subtrees []buffer.Subtree) (meta, frames 
 		w.lengths = append(w.lengths, len(w.arena)-before)
 	}
 	end := len(w.arena)
-	w.writeSubtrees(subtrees)
-	return rueidis.BinaryString(w.arena[end:]), rueidis.BinaryString(w.arena[start:end])
+	size, root, distinct := w.sum(subtrees)
+	frames := rueidis.BinaryString(w.arena[start:end])
+	if root && distinct && s.fitsSmall(subtrees, len(frames), size) {
+		w.arena = appendSmall(w.arena, delivery, &subtrees[0], size)
+		args.small = rueidis.BinaryString(w.arena[start:])
+	}
+	cut, meta := bestCut(len(frames)), len(w.arena)
+	w.writeSubtrees(subtrees, size, root, distinct)
+	args.spans, args.subtrees = len(w.ids), rueidis.BinaryString(w.arena[meta:])
+	args.first, args.rest = frames[:cut], frames[cut:]
+	return args
 }
 
-func (w *attachWriter) writeSubtrees(subtrees []buffer.Subtree) {
+// sum notes the ids of all spans, and returns their size, whether there is a root among them, and
+// whether no id occurs twice.
+func (w *attachWriter) sum(subtrees []buffer.Subtree) (size uint64, root, distinct bool) {
 	w.ids = w.ids[:0]
-	var size uint64
-	var root byte
 	for _, subtree := range subtrees {
 		for i := range subtree.Spans {
 			span := &subtree.Spans[i]
 			w.ids = append(w.ids, span.ID)
 			size += uint64(span.Size)
-			root |= flag(span.Root)
+			root = root || span.Root
 		}
 	}
+	return size, root, w.distinct()
+}
+
+func (w *attachWriter) writeSubtrees(subtrees []buffer.Subtree, size uint64, root, distinct bool) {
 	dst := appendUint24(w.arena, len(w.ids))
 	dst = appendUint56(dst, size)
-	dst = append(dst, root, flag(w.distinct()))
+	dst = append(dst, flag(root), flag(distinct))
 	dst = appendUint24(dst, len(subtrees))
 	for _, id := range w.ids {
 		dst = append(dst, id[:]...)

@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ type plain struct {
 	cpu          float64 // seconds of Redis' main thread
 }
 
-func (p *plain) measure(b *testing.B, g gauge, batches [][]buffer.TraceBatch) {
+func (p *plain) measure(b *testing.B, g gauge, rounds []round) {
 	do := func(commands rueidis.Commands) {
 		for _, result := range g.client.DoMulti(b.Context(), commands...) {
 			if err := result.Error(); err != nil {
@@ -29,7 +30,8 @@ func (p *plain) measure(b *testing.B, g gauge, batches [][]buffer.TraceBatch) {
 	var keys []string
 	known := make(map[buffer.TraceKey]string)
 	cpu, start := g.cpu(), time.Now()
-	for n, traces := range batches {
+	for n, r := range rounds {
+		traces := slices.Concat(r[0].parts...)
 		commands := make(rueidis.Commands, len(traces))
 		for i := range traces {
 			key, ok := known[traces[i].TraceKey]

@@ -2,8 +2,12 @@ package redisstore_test
 
 import (
 	"fmt"
+	"iter"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"github.com/redis/rueidis"
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
@@ -11,38 +15,72 @@ import (
 	"sluice/internal/servers/servertest"
 )
 
-// BenchmarkShapes writes and flushes loads that differ only in how many spans a trace has and in
-// which order they arrive, and reports of each, in CPU time of Redis' main thread,
+// BenchmarkShapes writes and flushes loads that differ in how many spans a trace has, in which order
+// they arrive, and over how many shards they are spread, and reports of each
 //
-//	redis-us/span   write and flush together
-//	us-ratio        that beside traces of 20 spans, in the same run
-//	worst-call-ms   that of the longest call, measured in a run of its own
+//	redis-write-us/span, redis-flush-us/span   CPU time of Redis' main thread
+//	write-evals/span, flush-evals/span         that beside the time of an empty EVALSHA, in the same
+//	                                           run: what can be compared between two machines or days
+//	empty-eval-us                              that time
+//	overhead-B/span                            used_memory beyond the payloads when all is written
+//	worst-call-ms                              of the longest call, measured in a run of its own, but
+//	                                           for shapes of very many small calls
 func BenchmarkShapes(b *testing.B) {
 	bench := openBench(b)
-	var usual float64
 	for _, shape := range []struct {
 		spans, open, batch int // of a trace; traces at a time; of a batch
 	}{
 		{20, 200, 4000}, {100, 40, 4000}, {300, 14, 4000}, {1000, 4, 4000}, {10_000, 1, 4000},
-		{50_000, 1, 4000}, {20, 200, 1000}, {1000, 200, 1000}, {50_000, 1, 1000}, {1, 1, 4000},
+		{50_000, 1, 4000}, {20, 200, 1000}, {1000, 200, 1000}, {50_000, 1, 1000},
+		{1, 1, 4000}, {1, 1, 1000}, {4, 100_000, 1000},
 	} {
-		load := benchload.W1(1)
-		load.Spans, load.SpanBytes, load.SpansPerBatch = 100_000, 100, shape.batch
-		load.SpansPerTrace, load.Interleaved = shape.spans, shape.open
+		load := small(shape.spans, shape.open)
+		load.SpansPerBatch = shape.batch
+		if shape.open > load.Spans/shape.spans {
+			load.Spans = shape.open * shape.spans
+		}
 		name := fmt.Sprintf("%d-per-trace/%d-open/batches-of-%d", shape.spans, shape.open, shape.batch)
-		b.Run(name, func(b *testing.B) {
-			us := bench.run(b, load.Batches())
-			if usual == 0 {
-				usual = us
-			}
-			b.ReportMetric(us/usual, "us-ratio")
-		})
+		b.Run(name, func(b *testing.B) { bench.run(b, oneByOne(load.Batches())) })
 	}
+	for _, shards := range []int{8, 256} {
+		name := fmt.Sprintf("20-per-trace/2000-open/%d-shards", shards)
+		b.Run(name, func(b *testing.B) { bench.run(b, inRounds(spread(small(20, 2000), shards))) })
+	}
+	b.Run("w2", func(b *testing.B) { bench.run(b, oneByOne(slices.Collect(w2().Batches(1000)))) })
 	for _, order := range []string{"parent-first", "child-first", "shuffled"} {
 		for _, batch := range []int{50, 4000} {
 			b.Run(fmt.Sprintf("chain/%s/batches-of-%d", order, batch), func(b *testing.B) {
-				b.ReportMetric(bench.run(b, chain(20_000, order, batch))/usual, "us-ratio")
+				bench.run(b, oneByOne(chain(20_000, order, batch)))
 			})
+		}
+	}
+}
+
+// small are 100,000 spans of 100 bytes.
+func small(perTrace, open int) benchload.Workload {
+	load := benchload.W1(1)
+	load.Spans, load.SpanBytes = 100_000, 100
+	load.SpansPerTrace, load.Interleaved = perTrace, open
+	return load
+}
+
+// w2 is long enough for every shard to have several batches.
+func w2() benchload.Mix { return benchload.W2(1, 8000) }
+
+// spread divides each batch among shards, so that the rate is the same however many there are.
+func spread(load benchload.Workload, shards int) iter.Seq[[][]buffer.Span] {
+	return func(yield func([][]buffer.Span) bool) {
+		for _, batch := range load.Batches() {
+			parts := make([][]buffer.Span, shards)
+			for _, span := range batch {
+				shard := int(span.Trace[0]) % shards
+				span.Position.Partition = int32(shard)
+				parts[shard] = append(parts[shard], span)
+			}
+			none := func(part []buffer.Span) bool { return len(part) == 0 }
+			if !yield(slices.DeleteFunc(parts, none)) {
+				return
+			}
 		}
 	}
 }
@@ -134,39 +172,93 @@ func openBench(b *testing.B) shapeBench {
 	return bench
 }
 
-// run writes and flushes everything once per loop, and returns the CPU time of Redis per span in us.
-func (s *shapeBench) run(b *testing.B, batches [][]buffer.Span) float64 {
-	var grouped [][]buffer.TraceBatch
-	for _, spans := range batches {
-		traces, _ := buffer.Group(spans)
-		rounds := buffer.Rounds(traces, buffer.AttachSpansMax, buffer.AttachBytesMax)
-		grouped = append(grouped, rounds...)
-	}
-	var write, flush float64
-	spans := 0
-	once := func(store *redisstore.Store) {
-		fenced, err := store.Fence(b.Context(), 0, buffer.AnyEpoch)
-		if err != nil {
-			b.Fatal(err)
+// run writes and flushes everything once per loop.
+func (s *shapeBench) run(b *testing.B, rounds []round) {
+	var write, flush, empty, overhead float64
+	spans, calls := 0, 0
+	for _, r := range rounds {
+		for _, batch := range r {
+			for _, traces := range batch.parts {
+				calls += len(traces)
+			}
 		}
-		before := s.gauge.cpu()
-		n, _ := writeAll(b, store, grouped)
+	}
+	once := func(store *redisstore.Store, rounds []round) {
+		var owners []buffer.Owner
+		fenced := make(map[buffer.Shard]bool)
+		for _, r := range rounds {
+			for _, batch := range r {
+				if fenced[batch.shard] {
+					continue
+				}
+				fenced[batch.shard] = true
+				f, err := store.Fence(b.Context(), batch.shard, buffer.AnyEpoch)
+				if err != nil {
+					b.Fatal(err)
+				}
+				owners = append(owners, f.Owner)
+			}
+		}
+		empty += s.gauge.emptyEval() / 3 // three times, since the machine does not stay as quick
+		before, memory := s.gauge.cpu(), s.gauge.memory()
+		n, payload := writeAll(b, store, rounds)
 		written := s.gauge.cpu()
-		if flushed := flushAll(b, store, fenced.Owner); flushed != n {
+		overhead += float64(s.gauge.memory() - memory - payload)
+		empty += s.gauge.emptyEval() / 3
+		flushed := 0
+		begin := s.gauge.cpu()
+		for _, owner := range owners {
+			flushed += flushAll(b, store, owner)
+		}
+		if flushed != n {
 			b.Fatalf("%d spans flushed, %d written", flushed, n)
 		}
-		write, flush = write+written-before, flush+s.gauge.cpu()-written
+		write, flush = write+written-before, flush+s.gauge.cpu()-begin
+		empty += s.gauge.emptyEval() / 3
 		spans += n
 	}
 	for b.Loop() {
-		once(s.store)
+		once(s.store, rounds)
 	}
-	b.ReportMetric(write/float64(spans)*1e6, "redis-write-us/span")
-	b.ReportMetric(flush/float64(spans)*1e6, "redis-flush-us/span")
+	each := 1e6 / float64(spans)
+	empty *= 1e6 / float64(b.N)
+	b.ReportMetric(write*each, "redis-write-us/span")
+	b.ReportMetric(flush*each, "redis-flush-us/span")
+	b.ReportMetric(write*each/empty, "write-evals/span")
+	b.ReportMetric(flush*each/empty, "flush-evals/span")
+	b.ReportMetric(empty, "empty-eval-us")
+	b.ReportMetric(overhead/float64(spans), "overhead-B/span")
 	b.ReportMetric(0, "ns/op")
-	us := (write + flush) / float64(spans) * 1e6
+	if len(rounds[0]) > 1 || calls > callsMax {
+		return
+	}
 	*s.longest = 0
-	once(s.timed)
+	once(s.timed, rounds)
 	b.ReportMetric(*s.longest*1000, "worst-call-ms")
-	return us
+}
+
+// callsMax is how many parts of traces are written at most to look at each call by itself, which takes
+// long. Where there are more, each is small.
+const callsMax = 60_000
+
+// emptyEval returns the CPU time of an EVALSHA that does nothing, in seconds.
+func (g gauge) emptyEval() float64 {
+	const n, together = 20_000, 500
+	sha, err := g.client.Do(g.b.Context(), g.client.B().ScriptLoad().Script("return 1").Build()).ToString()
+	if err != nil {
+		g.b.Fatal(err)
+	}
+	before := g.cpu()
+	for range n / together {
+		commands := make(rueidis.Commands, together)
+		for i := range commands {
+			commands[i] = g.client.B().Evalsha().Sha1(sha).Numkeys(0).Build()
+		}
+		for _, result := range g.client.DoMulti(g.b.Context(), commands...) {
+			if err := result.Error(); err != nil {
+				g.b.Fatal(err)
+			}
+		}
+	}
+	return (g.cpu() - before) / n
 }

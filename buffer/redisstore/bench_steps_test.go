@@ -11,7 +11,7 @@ import (
 )
 
 // BenchmarkSteps reports where Redis' time goes: the CPU time of its main thread, in microseconds
-// per span of workload W1, for every step of the protocol.
+// per span, for every step of the protocol.
 func BenchmarkSteps(b *testing.B) {
 	config := redisstore.DefaultConfig()
 	config.Addresses = []string{servertest.RedisAddr(b)}
@@ -23,9 +23,17 @@ func BenchmarkSteps(b *testing.B) {
 	defer store.Close()
 	gauge := newGauge(b, config.Addresses[0])
 	defer gauge.client.Close()
-	workload := benchload.W1(1)
-	batches := workload.Batches()
+	for name, workload := range map[string]benchload.Workload{
+		"w1": benchload.W1(1), "1-per-trace": small(1, 1), "4-per-trace": small(4, 25_000),
+	} {
+		b.Run(name, func(b *testing.B) { benchmarkSteps(b, store, gauge, workload) })
+	}
+}
 
+func benchmarkSteps(
+	b *testing.B, store *redisstore.Store, gauge gauge, workload benchload.Workload,
+) {
+	batches := workload.Batches()
 	spent := make(map[string]float64)
 	timed := func(step string, do func() error) {
 		before := gauge.cpu()
@@ -39,6 +47,7 @@ func BenchmarkSteps(b *testing.B) {
 		runStepByStep(b, store, batches, timed)
 		runs++
 	}
+	b.ReportMetric(0, "ns/op")
 	for step, seconds := range spent {
 		b.ReportMetric(seconds*1e6/float64(workload.Spans*runs), "redis-"+step+"-us/span")
 	}
@@ -101,16 +110,17 @@ func runStepByStep(
 			names = append(names, page)
 		}
 	})
+	claims := make([][]buffer.Claim, len(names))
 	timed("claim", func() error {
-		return each(names, func(i int) error {
-			_, err := store.Claim(ctx, fenced.Owner, names[i])
+		return each(names, func(i int) (err error) {
+			claims[i], err = store.Claim(ctx, fenced.Owner, names[i])
 			return err
 		})
 	})
 	flushed := make([][]buffer.Flushed, len(names))
 	timed("load", func() error {
 		return each(names, func(i int) error {
-			loaded, err := store.Load(ctx, fenced.Owner, names[i])
+			loaded, err := loadRest(ctx, store, fenced.Owner, names[i], claims[i])
 			for n, l := range loaded {
 				f := buffer.Flushed{Generation: names[i][n]}
 				for _, span := range l.Spans {

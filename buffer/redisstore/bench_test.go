@@ -2,9 +2,12 @@ package redisstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,17 +32,15 @@ func BenchmarkW1(b *testing.B) {
 	addr := servertest.RedisAddr(b)
 	run := func(name string, load benchload.Workload, compression bool) {
 		b.Run(name, func(b *testing.B) {
-			var batches [][]buffer.TraceBatch
-			for _, spans := range load.Batches() {
+			batches := load.Batches()
+			for _, spans := range batches {
 				mark(b, spans)
-				traces, _ := buffer.Group(spans)
-				batches = append(batches, traces)
 			}
 			config := redisstore.DefaultConfig()
 			config.Addresses = []string{addr}
 			config.Namespace = "w1:"
 			config.Compression = compression
-			benchmarkStore(b, config, batches)
+			benchmarkStore(b, config, oneByOne(batches))
 		})
 	}
 	for _, compression := range []bool{false, true} {
@@ -64,7 +65,7 @@ func mark(b *testing.B, spans []buffer.Span) {
 	}
 }
 
-func benchmarkStore(b *testing.B, config redisstore.Config, batches [][]buffer.TraceBatch) {
+func benchmarkStore(b *testing.B, config redisstore.Config, rounds []round) {
 	store, err := redisstore.Open(b.Context(), config)
 	if err != nil {
 		b.Fatal(err)
@@ -83,7 +84,7 @@ func benchmarkStore(b *testing.B, config redisstore.Config, batches [][]buffer.T
 			b.Fatal(err)
 		}
 		cpu, memory, start := gauge.cpu(), gauge.memory(), time.Now()
-		n, size := writeAll(b, store, batches)
+		n, size := writeAll(b, store, rounds)
 		spans, payload = spans+n, payload+size
 		write += time.Since(start)
 		writeCPU += gauge.cpu() - cpu
@@ -95,7 +96,7 @@ func benchmarkStore(b *testing.B, config redisstore.Config, batches [][]buffer.T
 		}
 		flush += time.Since(start)
 		flushCPU += gauge.cpu() - cpu
-		yardstick.measure(b, gauge, batches)
+		yardstick.measure(b, gauge, rounds)
 	}
 	each := func(total float64) float64 { return total / float64(spans) }
 	b.ReportMetric(1/each(write.Seconds()), "write-spans/s")
@@ -108,39 +109,111 @@ func benchmarkStore(b *testing.B, config redisstore.Config, batches [][]buffer.T
 	b.ReportMetric((writeCPU+flushCPU)/yardstick.cpu, "redis-us-ratio")
 }
 
-func writeAll(
-	b *testing.B, store *redisstore.Store, batches [][]buffer.TraceBatch,
-) (spans, payload int) {
-	options := buffer.DefaultOptions()
-	clock := buffer.Seconds(1000)
-	for n, traces := range batches {
-		delivery := buffer.Delivery{Clock: clock, ID: buffer.DeliveryID{Number: int64(n)}}
-		answers, err := store.Attach(b.Context(), delivery, traces)
-		if err != nil {
+// round is what is written at the same time: a batch of each of some shards, as the ingest loop does.
+type round []shardBatch
+
+// shardBatch is a batch of one shard, as the ingest loop attaches it.
+type shardBatch struct {
+	shard  buffer.Shard
+	parts  [][]buffer.TraceBatch // see buffer.Rounds
+	spans  int
+	number int64 // of the delivery of the first part
+}
+
+// inRounds groups batches; those of one element are written at the same time.
+func inRounds(batches iter.Seq[[][]buffer.Span]) (rounds []round) {
+	number := int64(0)
+	for some := range batches {
+		var r round
+		for _, spans := range some {
+			traces, _ := buffer.Group(spans)
+			batch := shardBatch{
+				shard: buffer.Shard(spans[0].Position.Partition), spans: len(spans), number: number,
+				parts: buffer.Rounds(traces, buffer.AttachSpansMax, buffer.AttachBytesMax),
+			}
+			number += int64(len(batch.parts))
+			r = append(r, batch)
+		}
+		rounds = append(rounds, r)
+	}
+	return rounds
+}
+
+// oneByOne are batches that are written one after the other.
+func oneByOne(batches [][]buffer.Span) []round {
+	return inRounds(func(yield func([][]buffer.Span) bool) {
+		for i := range batches {
+			if !yield(batches[i : i+1]) {
+				return
+			}
+		}
+	})
+}
+
+// perSecond is how many spans come in a second of the shards' clocks.
+const perSecond = 100_000
+
+func writeAll(b *testing.B, store *redisstore.Store, rounds []round) (spans, payload int) {
+	for _, r := range rounds {
+		clock := buffer.Seconds(int64(1000 + spans/perSecond))
+		stored, faults := make([]int, len(r)), make([]error, len(r))
+		if len(r) == 1 {
+			stored[0], faults[0] = r[0].write(b.Context(), store, clock)
+		} else {
+			var all sync.WaitGroup
+			for i := range r {
+				all.Go(func() { stored[i], faults[i] = r[i].write(b.Context(), store, clock) })
+			}
+			all.Wait()
+		}
+		if err := errors.Join(faults...); err != nil {
 			b.Fatal(err)
 		}
-		update := buffer.QueueUpdate{Clock: clock, Wall: clock}
+		for i := range r {
+			spans, payload = spans+stored[i], payload+r[i].payload()
+		}
+	}
+	return spans, payload
+}
+
+// write attaches and enqueues a batch, and returns how many spans were stored.
+func (s *shardBatch) write(
+	ctx context.Context, store *redisstore.Store, clock buffer.Instant,
+) (stored int, err error) {
+	delivery := buffer.Delivery{Clock: clock, ID: buffer.DeliveryID{Partition: int32(s.shard)}}
+	update := buffer.QueueUpdate{Clock: clock, Wall: clock}
+	for i, traces := range s.parts {
+		delivery.ID.Number = s.number + int64(i)
+		answers, err := store.Attach(ctx, delivery, traces)
+		if err != nil {
+			return 0, err
+		}
 		for _, answer := range answers {
-			spans += answer.Stored
+			stored += answer.Stored
 			for _, live := range answer.Live {
 				update.Due = append(update.Due, buffer.Due{
-					Generation: live.Generation, Deadline: buffer.Deadline(clock, live, options),
+					Generation: live.Generation,
+					Deadline:   buffer.Deadline(clock, live, buffer.DefaultOptions()),
 				})
 			}
 			update.Merged = append(update.Merged, answer.Merged...)
 		}
-		if err := store.Enqueue(b.Context(), 0, update); err != nil {
-			b.Fatal(err)
-		}
+	}
+	return stored, store.Enqueue(ctx, s.shard, update)
+}
+
+// payload is the bytes of all payloads.
+func (s *shardBatch) payload() (sum int) {
+	for _, traces := range s.parts {
 		for i := range traces {
 			for _, subtree := range traces[i].Subtrees {
 				for n := range subtree.Spans {
-					payload += len(subtree.Spans[n].Payload)
+					sum += len(subtree.Spans[n].Payload)
 				}
 			}
 		}
 	}
-	return spans, payload
+	return sum
 }
 
 func flushAll(b *testing.B, store *redisstore.Store, owner buffer.Owner) (spans int) {
@@ -169,9 +242,9 @@ func flushSome(
 	for i, due := range leased.Due {
 		names[i] = due.Generation
 	}
-	_, err = store.Claim(ctx, owner, names)
+	claims, err := store.Claim(ctx, owner, names)
 	check(err)
-	loaded, err := store.Load(ctx, owner, names)
+	loaded, err := loadRest(ctx, store, owner, names, claims)
 	check(err)
 	flushed := make([]buffer.Flushed, len(names))
 	for i := range loaded {
@@ -185,6 +258,28 @@ func flushSome(
 	check(err)
 	check(store.Release(ctx, owner, buffer.Release{Done: names}))
 	return spans, true
+}
+
+// loadRest loads what the claims have not loaded along, and returns all.
+func loadRest(
+	ctx context.Context, store *redisstore.Store, owner buffer.Owner, names []buffer.Generation,
+	claims []buffer.Claim,
+) ([]buffer.Loaded, error) {
+	loaded := make([]buffer.Loaded, len(names))
+	var rest []buffer.Generation
+	var places []int
+	for i, claim := range claims {
+		if claim.Loaded != nil {
+			loaded[i] = *claim.Loaded
+		} else {
+			rest, places = append(rest, names[i]), append(places, i)
+		}
+	}
+	answers, err := store.Load(ctx, owner, rest)
+	for n, answer := range answers {
+		loaded[places[n]] = answer
+	}
+	return loaded, err
 }
 
 // gauge reads what a server says of itself.

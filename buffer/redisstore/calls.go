@@ -28,6 +28,9 @@ type calls struct {
 	traces int
 	bytes  int // of the last call
 	spans  int
+	// others are commands that go in the same pipeline, and other takes their answers by their index.
+	others rueidis.Commands
+	other  func(n int, result rueidis.RedisResult) error
 }
 
 func (s *Store) newCalls(common ...string) *calls {
@@ -78,7 +81,11 @@ func (c *calls) send(
 	ctx context.Context, what script, each func(first, n int, result rueidis.RedisResult) error,
 ) error {
 	var first error
-	for i, result := range c.store.eval(ctx, what, c.list) {
+	results := c.store.eval(ctx, what, c.list, c.others...)
+	for n, result := range results[:len(c.others)] {
+		first = cmp.Or(first, c.other(n, result))
+	}
+	for i, result := range results[len(c.others):] {
 		err := result.Error()
 		if err != nil {
 			err = classify(ctx, err)

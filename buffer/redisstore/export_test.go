@@ -39,7 +39,7 @@ func (s *Store) Cramped() *Store {
 		"WRITTEN_MAX = 0, 1000", "WRITTEN_MAX = 0, 1", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
 	)
 	s.rewrite(small.Replace)
-	s.slice, s.part = 2, 2
+	s.slice, s.part, s.small = 2, 2, 0
 	return s
 }
 
@@ -111,8 +111,24 @@ func (s *Store) rewrite(change func(text string) string) {
 	}
 }
 
+// Roomy returns a store on the same connections under which every trace is a hash.
+func (s *Store) Roomy() *Store {
+	roomy := *s
+	roomy.small = 0
+	return &roomy
+}
+
 // Keys returns all keys in the store's namespace.
 func (s *Store) Keys(ctx context.Context) ([]string, error) { return s.keys(ctx) }
+
+// Type returns what the trace is to Redis.
+func (s *Store) Type(ctx context.Context, tb testing.TB, trace buffer.TraceKey) string {
+	what, err := s.client.Do(ctx, s.client.B().Type().Key(s.traceKey(trace)).Build()).ToString()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return what
+}
 
 // Fields returns how many fields the hash of a trace has.
 func (s *Store) Fields(ctx context.Context, tb testing.TB, trace buffer.TraceKey) int64 {

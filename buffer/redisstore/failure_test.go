@@ -373,11 +373,11 @@ func TestRightsTakenAway(t *testing.T) {
 		// disconnected is true if the rules are for those who come.
 		disconnected bool
 	}{
-		"commands":            {"-@all", "+@all", false},
-		"what a script calls": {"-hmget -hget -zrangebyscore -zadd -get -incr -hset -zrem -hdel -hlen", "+@all", false},
-		"keys":                {"resetkeys ~other:*", "~*", false},
-		"the password":        {"resetpass >other", "resetpass >pw", true},
-		"the user as such":    {"off", "on", true},
+		"commands":          {"-@all", "+@all", false},
+		"what a step calls": {"-hmget -hget -mget -set -zrangebyscore -zadd -get -incr -hset -zrem -hdel -hlen", "+@all", false},
+		"keys":              {"resetkeys ~other:*", "~*", false},
+		"the password":      {"resetpass >other", "resetpass >pw", true},
+		"the user as such":  {"off", "on", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set("reset on >pw ~* &* +@all")

@@ -21,17 +21,58 @@ func (s *Store) Claim(
 		calls.add(1, s.traceKey(g.TraceKey), string(appendGeneration(nil, g)))
 	}
 	claims := make([]buffer.Claim, len(generations))
-	err := calls.sendTexts(ctx, s.scripts.claim, func(i int, text string) {
-		claims[i] = buffer.Claim{
-			State: buffer.ClaimState(text[0]),
-			Spans: int(leUint32(text[1:])),
-			Bytes: int64(leUint56(text[5:])),
+	err := calls.send(ctx, s.scripts.claim, func(first, n int, result rueidis.RedisResult) error {
+		texts, err := result.AsStrSlice()
+		if err == nil && len(texts) > n {
+			texts, err = s.readClaimed(claims[first:first+n], generations[first:first+n], texts)
 		}
+		if err = complete(len(texts), n, err); err != nil {
+			return err
+		}
+		for i, text := range texts {
+			c := &claims[first+i]
+			c.State, c.Spans, c.Bytes = buffer.ClaimState(text[0]), int(leUint32(text[1:])), int64(leUint56(text[5:]))
+			if c.State == claimedSmall {
+				c.State = buffer.ClaimOwned
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim %d generations: %w", len(generations), err)
 	}
 	return claims, nil
+}
+
+// claimedSmall is the answer of claim.lua beside those of buffer.ClaimState: owned, and the trace is a
+// small one, which comes along.
+const claimedSmall buffer.ClaimState = 4
+
+// readClaimed reads the small traces that are behind the answers for n claims, and returns the answers.
+func (s *Store) readClaimed(
+	claims []buffer.Claim, generations []buffer.Generation, texts []string,
+) ([]string, error) {
+	texts, values := texts[:len(claims)], texts[len(claims):]
+	for i := range claims {
+		if buffer.ClaimState(texts[i][0]) != claimedSmall || len(values) == 0 {
+			continue
+		}
+		trace, err := readSmall(generations[i].TraceKey, values[0])
+		if err != nil {
+			return nil, err
+		}
+		values = values[1:]
+		w := wanted{Generation: generations[i]}
+		if w.blobs, w.names, err = trace.blobs(); err != nil {
+			return nil, err
+		}
+		spans, err := s.readSpans(&w)
+		if err != nil {
+			return nil, err
+		}
+		claims[i].Loaded = &buffer.Loaded{Owned: true, Spans: spans}
+	}
+	return texts, nil
 }
 
 // The answers of ack.lua beside those of buffer.AckResult.

@@ -61,13 +61,13 @@ type loader struct {
 type wanted struct {
 	buffer.Generation
 	key string
-	// spilled is true if the segment's record is a field of its own.
-	spilled bool
-	owned   bool
-	names   []byte // of blobs
-	lists   []byte // names of lists of them that are not read yet
-	size    uint64 // of the spans, in bytes
-	blobs   []string
+	// spilled is true if the segment's record is a field of its own, small if the trace is a small one.
+	spilled, small bool
+	owned          bool
+	names          []byte // of blobs
+	lists          []byte // names of lists of them that are not read yet
+	size           uint64 // of the spans, in bytes
+	blobs          []string
 }
 
 // some returns the names of the blobs that are read next.
@@ -114,16 +114,61 @@ func (l *loader) read(
 		commands[n] = client.B().Hmget().Key(w.key).Field(fields(w)...).Build()
 	}
 	for n, result := range client.DoMulti(ctx, commands...) {
+		w := &l.wanted[indexes[n]]
 		values, err := result.AsStrSlice()
+		if isWrongType(err) {
+			w.small, w.owned = true, false // not the trace that it was, unless this is the first look at it
+			continue
+		}
 		if err != nil {
 			return classify(ctx, err)
 		}
-		w := &l.wanted[indexes[n]]
 		if err := each(w, values); err != nil {
 			return fmt.Errorf("segment %v of trace %v: %w", w.Segment, w.Trace, err)
 		}
 	}
 	return nil
+}
+
+// smalls reads small traces, as a whole by one command, which is atomic, too. It returns those that have
+// become hashes meanwhile.
+func (l *loader) smalls(ctx context.Context, indexes []int) (left []int, err error) {
+	if len(indexes) == 0 {
+		return nil, nil
+	}
+	commands := make(rueidis.Commands, len(indexes))
+	for n, i := range indexes {
+		commands[n] = l.store.client.B().Get().Key(l.wanted[i].key).Build()
+	}
+	for n, result := range l.store.client.DoMulti(ctx, commands...) {
+		w := &l.wanted[indexes[n]]
+		value, err := result.ToString()
+		switch {
+		case rueidis.IsRedisNil(err):
+			continue
+		case isWrongType(err):
+			left = append(left, indexes[n])
+			continue
+		case err != nil:
+			return nil, classify(ctx, err)
+		}
+		if err := l.small(w, value); err != nil {
+			return nil, fmt.Errorf("segment %v of trace %v: %w", w.Segment, w.Trace, err)
+		}
+	}
+	return left, nil
+}
+
+// small takes what a small trace has.
+func (l *loader) small(w *wanted, value string) error {
+	trace, err := readSmall(w.TraceKey, value)
+	if err != nil {
+		return err
+	}
+	if w.owned = trace.Generation == w.Generation && trace.Owner == l.owner; w.owned {
+		w.blobs, w.names, err = trace.blobs()
+	}
+	return err
 }
 
 // names finds out which generations are owned and which blobs they have.
@@ -139,8 +184,19 @@ func (l *loader) names(ctx context.Context) error {
 		w.note(entries)
 		return err
 	}
-	if err := l.read(ctx, all, who, note); err != nil {
-		return err
+	for left := all; len(left) > 0; {
+		if err := l.read(ctx, left, who, note); err != nil {
+			return err
+		}
+		var err error
+		small := func(i int) bool { return !l.wanted[i].small }
+		if left, err = l.smalls(ctx, slices.DeleteFunc(slices.Clone(left), small)); err != nil {
+			return err
+		}
+		// A small trace becomes a hash, which another look finds. A hash becomes none again.
+		for _, i := range left {
+			l.wanted[i].small = false
+		}
 	}
 	return l.read(ctx, slices.DeleteFunc(all, func(i int) bool { return !l.wanted[i].spilled }),
 		who, note)
@@ -207,7 +263,7 @@ func (l *loader) lists(ctx context.Context) error {
 func (l *loader) blobs(ctx context.Context) error {
 	var left []int
 	for i := range l.wanted {
-		if l.wanted[i].owned {
+		if w := &l.wanted[i]; w.owned && len(w.blobs) == 0 { // a small trace is read already
 			left = append(left, i)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"sluice/buffer"
+	"sluice/buffer/redisstore"
 	"sluice/internal/servers/servertest"
 )
 
@@ -63,25 +64,26 @@ func TestRedeliveryInOtherCuts(t *testing.T) {
 // A generation is taken over between the two looks of a Load: what the second one reads may be
 // another's by then, so the old owner is given nothing.
 func TestLoadBelievesTheSecondLook(t *testing.T) {
-	store := onMiniredis.open(t)
-	c := &cycle{t: t, store: store}
-	for _, step := range []func() error{
-		func() error { return c.attach(1) }, c.enqueue, c.fence, c.lease, c.claim,
-	} {
-		must(t, step())
-	}
-	old := c.owner
-	watched := store.Watched(func(round int) {
-		if round == 2 {
-			must(t, c.fence())
+	small := onMiniredis.open(t)
+	for name, store := range map[string]*redisstore.Store{"hash": small.Roomy(), "small": small} {
+		t.Run(name, func(t *testing.T) {
+			wiped(t, small)
+			c := begun(t, store)
 			must(t, c.claim())
-		}
-	})
-	loaded, err := watched.Load(t.Context(), old, c.names)
-	if must(t, err); loaded[0].Owned || len(loaded[0].Spans) > 0 {
-		t.Errorf("the old owner %v loads %+v", old, loaded[0])
+			old := c.owner
+			watched := store.Watched(func(round int) {
+				if round == 2 {
+					must(t, c.fence())
+					must(t, c.claim())
+				}
+			})
+			loaded, err := watched.Load(t.Context(), old, c.names)
+			if must(t, err); loaded[0].Owned || len(loaded[0].Spans) > 0 {
+				t.Errorf("the old owner %v loads %+v", old, loaded[0])
+			}
+			must(t, c.load())
+		})
 	}
-	must(t, c.load())
 }
 
 // A server that takes calls and does not answer them is given up after AnswerTimeout, not after the

@@ -21,8 +21,8 @@ const (
 	rehearsalMax = time.Minute
 )
 
-// Rehearse takes a segment of one span through all steps, under keys of its own in the namespace, and
-// removes them: so a server that only looks as if it would do is found at the start, and not with the
+// Rehearse takes a segment of one span through all steps, once as a trace that is a hash and once as a
+// small one, under keys of its own in the namespace, and removes them: so a server that only looks as if it would do is found at the start, and not with the
 // first span. A Redis that is full is none of these: flushing makes room. The error says what would
 // be right.
 func (s *Store) Rehearse(ctx context.Context) (err error) {
@@ -43,6 +43,10 @@ func (s *Store) Rehearse(ctx context.Context) (err error) {
 			err = fmt.Errorf("redis %s: %w%s", strings.Join(s.config.Addresses, ","), err, s.advice(err))
 		}
 	}()
+	if err := r.cycle(ctx, trace); err != nil {
+		return err
+	}
+	r.small = 0
 	return r.cycle(ctx, trace)
 }
 

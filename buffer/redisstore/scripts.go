@@ -50,10 +50,11 @@ func newScripts(shebang bool) scripts {
 		return script{text: whole, sha: hex.EncodeToString(sum[:])}
 	}
 	return scripts{
-		attach:   text(noFlags, "trace", "quick", "attach_read", "lists", "attach_write", "giant", "attach"),
-		claim:    text(allowOOM, "trace", "flush", "claim"),
-		ack:      text(allowOOM, "trace", "flush", "ack"),
-		sweep:    text(allowOOM, "trace", "sweep"),
+		attach: text(noFlags, "trace", "small", "quick", "attach_begin",
+			"attach_read", "lists", "attach_write", "giant", "attach_general", "attach"),
+		claim:    text(allowOOM, "trace", "small", "flush", "claim"),
+		ack:      text(allowOOM, "trace", "small", "flush", "ack"),
+		sweep:    text(allowOOM, "trace", "small", "sweep"),
 		enqueue:  text(allowOOM, "shard", "enqueue"),
 		fence:    text(allowOOM, "shard", "fence"),
 		giveBack: text(allowOOM, "shard", "give_back"),
@@ -67,7 +68,7 @@ func newScripts(shebang bool) scripts {
 // plain are the scripts as a server without "#!lua" gets them.
 var plain = newScripts(false)
 
-// NeedsRoom tells whether a command of miniredis is the step that a full Redis refuses, Attach.
+// NeedsRoom tells whether a command of miniredis is one of the step that a full Redis refuses, Attach.
 // With it a fake, which has no memory limit, can be full.
 func NeedsRoom(command string, args ...string) bool {
 	if len(args) == 0 {
@@ -78,6 +79,8 @@ func NeedsRoom(command string, args ...string) bool {
 		return args[0] == plain.attach.sha
 	case "EVAL":
 		return args[0] == plain.attach.text
+	case "SET":
+		return len(args) == 3 && strings.EqualFold(args[2], "NX") // of a small trace
 	}
 	return false
 }
@@ -88,15 +91,18 @@ type call struct {
 }
 
 // eval runs a script several times, in one pipeline for each server, and returns the answers in
-// order. A server that does not have the script in its cache, because it was restarted or another
+// order, behind those of other commands that go with them. A server that does not have the script in its cache, because it was restarted or another
 // took over, is given it.
-func (s *Store) eval(ctx context.Context, what script, calls []call) []rueidis.RedisResult {
-	commands := make(rueidis.Commands, len(calls))
-	for i, c := range calls {
-		commands[i] = s.client.B().Evalsha().Sha1(what.sha).
-			Numkeys(int64(len(c.keys))).Key(c.keys...).Arg(c.args...).Build()
+func (s *Store) eval(
+	ctx context.Context, what script, calls []call, others ...rueidis.Completed,
+) []rueidis.RedisResult {
+	commands := append(make(rueidis.Commands, 0, len(others)+len(calls)), others...)
+	for _, c := range calls {
+		commands = append(commands, s.client.B().Evalsha().Sha1(what.sha).
+			Numkeys(int64(len(c.keys))).Key(c.keys...).Arg(c.args...).Build())
 	}
-	results := s.client.DoMulti(ctx, commands...)
+	all := s.client.DoMulti(ctx, commands...)
+	results := all[len(others):]
 	var missed []int
 	for i := range results {
 		if err, ok := rueidis.IsRedisErr(results[i].Error()); ok && err.IsNoScript() {
@@ -104,7 +110,7 @@ func (s *Store) eval(ctx context.Context, what script, calls []call) []rueidis.R
 		}
 	}
 	if len(missed) == 0 {
-		return results
+		return all
 	}
 	commands = make(rueidis.Commands, len(missed))
 	for n, i := range missed {
@@ -114,7 +120,7 @@ func (s *Store) eval(ctx context.Context, what script, calls []call) []rueidis.R
 	for n, result := range s.client.DoMulti(ctx, commands...) {
 		results[missed[n]] = result
 	}
-	return results
+	return all
 }
 
 // evalOne runs a script once.

@@ -88,7 +88,6 @@ func (s *Store) Sweep(ctx context.Context, from string, limit int) (buffer.Swept
 // holdings reads which generations the traces among some keys hold.
 func (s *Store) holdings(ctx context.Context, keys []string) (int, []buffer.Held, error) {
 	var traces []buffer.TraceKey
-	var ask rueidis.Commands
 	for _, key := range keys {
 		if slice, _, ok := strings.Cut(strings.TrimPrefix(key, s.config.Namespace+"{s:"), ":"); ok &&
 			strings.HasPrefix(key, s.config.Namespace+"{s:") && slice != s.config.Slice {
@@ -103,16 +102,14 @@ func (s *Store) holdings(ctx context.Context, keys []string) (int, []buffer.Held
 			return 0, nil, fmt.Errorf("key %q: %w", key, err)
 		}
 		traces = append(traces, trace)
-		ask = append(ask, s.client.B().Hget().Key(key).Field(stateField).Build())
 	}
-	var all []buffer.Held
-	for i, result := range s.client.DoMulti(ctx, ask...) {
-		state, err := result.ToString()
-		switch {
-		case rueidis.IsRedisNil(err): // gone meanwhile
+	all, states, err := s.states(ctx, traces)
+	if err != nil {
+		return 0, nil, err
+	}
+	for i, state := range states {
+		if state == "" { // small, or gone meanwhile
 			continue
-		case err != nil:
-			return 0, nil, classify(ctx, err)
 		}
 		held, spilled, err := heldInState(traces[i], unsafe.Slice(unsafe.StringData(state), len(state)))
 		if spilled && err == nil {
@@ -126,12 +123,64 @@ func (s *Store) holdings(ctx context.Context, keys []string) (int, []buffer.Held
 	return len(traces), all, nil
 }
 
+// states reads field '0' of traces, and what the small ones hold, which have none.
+func (s *Store) states(
+	ctx context.Context, traces []buffer.TraceKey,
+) (small []buffer.Held, states []string, err error) {
+	states, left := make([]string, len(traces)), make([]int, len(traces))
+	for i := range left {
+		left[i] = i
+	}
+	// Who is neither a string nor, a moment later, a hash has changed its form in between.
+	for len(left) > 0 {
+		ask := make(rueidis.Commands, 0, len(left))
+		for _, i := range left { // not Get, for which a hash would be an error
+			ask = append(ask, s.client.B().Mget().Key(s.traceKey(traces[i])).Build())
+		}
+		var hashes []int
+		for n, result := range s.client.DoMulti(ctx, ask...) {
+			values, err := result.AsStrSlice()
+			if err = classify(ctx, err); err == nil && values[0] == "" {
+				hashes = append(hashes, left[n])
+				continue
+			}
+			var trace smallTrace
+			if err == nil {
+				trace, err = readSmall(traces[left[n]], values[0])
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			small = append(small, trace.Held)
+		}
+		ask, left = ask[:0], nil
+		for _, i := range hashes {
+			ask = append(ask, s.client.B().Hget().Key(s.traceKey(traces[i])).Field(stateField).Build())
+		}
+		for n, result := range s.client.DoMulti(ctx, ask...) {
+			state, err := result.ToString()
+			switch {
+			case err == nil:
+				states[hashes[n]] = state
+			case isWrongType(err):
+				left = append(left, hashes[n])
+			case !rueidis.IsRedisNil(err):
+				return nil, nil, classify(ctx, err)
+			}
+		}
+	}
+	return small, states, nil
+}
+
 // heldInFields reads the records of a trace that has a field for each segment.
 func (s *Store) heldInFields(ctx context.Context, trace buffer.TraceKey) ([]buffer.Held, error) {
 	var all []buffer.Held
 	for cursor, more := uint64(0), true; more; more = cursor != 0 {
 		page, err := s.client.Do(ctx, s.client.B().Hscan().Key(s.traceKey(trace)).Cursor(cursor).
 			Match(segmentPrefix+"*").Count(spilledPage).Build()).AsScanEntry()
+		if isWrongType(err) {
+			return all, nil // that trace is gone
+		}
 		if err != nil {
 			return nil, classify(ctx, err)
 		}

@@ -253,3 +253,22 @@ func TestReadMemory(t *testing.T) {
 		}
 	}
 }
+
+func TestADamagedSmallTraceIsRefused(t *testing.T) {
+	whole := string(appendSmall([]byte("blob"), buffer.Delivery{},
+		&buffer.Subtree{Spans: make([]buffer.Span, 2)}, 10))
+	if trace, err := readSmall(buffer.TraceKey{}, whole); err != nil || trace.frames != "blob" {
+		t.Errorf("got %+v and %v, want the blob", trace, err)
+	}
+	n := len(whole)
+	for name, value := range map[string]string{
+		"empty": "", "two bytes": "xx", "cut off": whole[5:],
+		"more spans than it has": whole[:n-3] + "\x09" + whole[n-2:],
+		"of a later version":     whole[:n-1] + "\x02",
+		"in flight of nobody":    whole[:4+10] + "\x00\x00\x01",
+	} {
+		if trace, err := readSmall(buffer.TraceKey{}, value); err == nil {
+			t.Errorf("%s: read as %+v", name, trace)
+		}
+	}
+}

@@ -243,11 +243,29 @@ func (d *differential) claim(o *diffOwner, number uint32) {
 	want, err1 := d.reference.Claim(d.ctx, o.owner, names)
 	got, err2 := d.candidate.Claim(d.ctx, o.owner, names)
 	d.log = append(d.log, fmt.Sprintf("claim by %v of %v: %+v %v", o.owner, names, want, err1))
-	d.same("claim", want, err1, got, err2)
 	// What was loaded before may be another generation of that name: after a redelivery there is
-	// one. Only what is loaded after the claim may be acknowledged.
+	// one. Only what is loaded after the claim, or by it, may be acknowledged.
 	for _, name := range names {
 		delete(o.loaded, name)
+	}
+	d.loadedAlong(o, names, got)
+	d.same("claim", want, err1, got, err2)
+}
+
+// loadedAlong compares what a Claim of the candidate has loaded with what the reference loads, and takes
+// it out of the answers.
+func (d *differential) loadedAlong(o *diffOwner, names []buffer.Generation, claims []buffer.Claim) {
+	for i := range claims {
+		got := claims[i].Loaded
+		if got == nil {
+			continue
+		}
+		claims[i].Loaded = nil
+		want, err := d.reference.Load(d.ctx, o.owner, names[i:i+1])
+		d.same("load by claim", want, err, []buffer.Loaded{*got}, nil)
+		if got.Owned {
+			o.loaded[names[i]] = got.Spans
+		}
 	}
 }
 
@@ -291,6 +309,9 @@ func (d *differential) release(o *diffOwner, number uint32) {
 		delete(o.loaded, due.Generation)
 		claims, err := d.reference.Claim(d.ctx, o.owner, generations([]buffer.Due{due}))
 		again, err2 := d.candidate.Claim(d.ctx, o.owner, generations([]buffer.Due{due}))
+		for i := range again {
+			again[i].Loaded = nil
+		}
 		d.same("claim before release", claims, err, again, err2)
 		if d.fault != nil {
 			return

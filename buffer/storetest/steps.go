@@ -120,6 +120,10 @@ func (h *hand) claim(o buffer.Owner, g buffer.Generation, want buffer.Claim) {
 	h.t.Helper()
 	claims, err := h.store.Claim(h.t.Context(), o, []buffer.Generation{g})
 	h.must(err)
+	want.Loaded = claims[0].Loaded
+	if loaded := want.Loaded; loaded != nil && (!loaded.Owned || len(loaded.Spans) != want.Spans) {
+		h.t.Errorf("claim of %v by %v has loaded %+v, want %d spans", g, o, *loaded, want.Spans)
+	}
 	if claims[0] != want {
 		h.t.Errorf("claim of %v by %v: %+v, want %+v", g, o, claims[0], want)
 	}

@@ -29,7 +29,7 @@ import (
 type compareCommand struct {
 	scenarioFlags
 	Worlds    []string `help:"The world that predicts, and the one that measures." default:"virtual,real"`
-	Servers   string   `help:"For world real: start the servers, with one Redis (start) or a cluster (start-cluster). Without faults of servers they are started once, and a first run warms them up." placeholder:"start" completion-predictor:"servers"`
+	Servers   string   `help:"For world real: start the servers, with one Redis (start) or a cluster (start-cluster). Without faults of servers they are started once, and first runs warm them up." placeholder:"start" completion-predictor:"servers"`
 	Redis     []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka     []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
 	Costs     string   `help:"For world virtual: file of what steps take, as simulate calibrate writes it." placeholder:"FILE"`
@@ -192,7 +192,10 @@ func (c *compareCommand) measure(
 	ctx context.Context, errs io.Writer, configs [2]harness.Config,
 ) ([]compare.Row, error) {
 	if w, ok := configs[1].World.(real.World); ok && w.Servers == real.Given {
-		if _, err := c.one(ctx, errs, configs[1], c.Processes[0], 0, "to warm the servers up"); err != nil {
+		err := compare.WarmUp(func() (compare.Run, error) {
+			return c.one(ctx, errs, configs[1], c.Processes[0], 0, "to warm the servers up")
+		})
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -90,7 +90,7 @@ func (l *Loop) leave(numbers []int32, lost bool) {
 		p := l.partitions[at]
 		l.partitions = slices.Delete(l.partitions, at, at+1)
 		l.leaving = append(l.leaving, p)
-		p.pending = nil
+		p.drop()
 		if lost {
 			p.lost = true
 			p.cancel()

@@ -17,6 +17,7 @@ var errSkipped = errors.New("the batch before it failed")
 type batch struct {
 	number   int32
 	messages []flusher.Message
+	bytes    buffer.Bytes // of their values
 	delivery buffer.DeliveryID
 	wall     buffer.Instant  // when it was read
 	begun    time.Time       // when it was cut, and on its way into the store from then on

@@ -22,6 +22,10 @@ type Config struct {
 	// batches before it were in work: the fuller the batches, the less each span costs the store.
 	// 1 for no growth. Default 4.
 	BatchGrowth int
+	// BytesMax is how many bytes of messages are here, for their batches or in them, of all partitions
+	// together: each has an equal share, and comes no further than a poll beyond it. With many
+	// partitions it is what bounds batches, and memory. Default 64 MiB.
+	BytesMax buffer.Bytes
 	// AttachSpansMax is how many spans of one trace are attached at once. Default
 	// buffer.AttachSpansMax.
 	AttachSpansMax int
@@ -69,6 +73,7 @@ func DefaultConfig(inputTopic, deadLetterTopic string) Config {
 		Options:         buffer.DefaultOptions(),
 		MaxBatch:        1000,
 		BatchGrowth:     4,
+		BytesMax:        64 << 20,
 		AttachSpansMax:  buffer.AttachSpansMax,
 		MaxBatchWait:    time.Second,
 		PollWait:        100 * time.Millisecond,
@@ -90,6 +95,7 @@ func (c Config) Validate() error {
 		"dead-letter topic %q must not be the input topic", c.DeadLetterTopic)
 	f.When(c.MaxBatch <= 0, "max_batch %d must be positive", c.MaxBatch)
 	f.When(c.BatchGrowth < 1, "batch growth %d must be 1 or more", c.BatchGrowth)
+	f.When(c.BytesMax < 1, "bytes %d of messages must be 1 or more", c.BytesMax)
 	f.When(c.AttachSpansMax < 1, "%d spans attached at once: want 1 or more", c.AttachSpansMax)
 	f.When(c.MaxBatchWait < 0, "max_batch_wait %v must not be negative", c.MaxBatchWait)
 	f.When(c.PollWait <= 0, "poll wait %v must be positive", c.PollWait)

@@ -104,7 +104,7 @@ func (l *Loop) all() []*partition {
 func (l *Loop) drain() {
 	l.draining = true
 	for _, p := range l.partitions {
-		p.pending = nil
+		p.drop()
 	}
 }
 
@@ -141,22 +141,22 @@ func (l *Loop) collect() error {
 
 // start starts the batches that are due, and returns how long the poll may wait.
 func (l *Loop) start(now time.Time) time.Duration {
-	wait := l.config.PollWait
+	wait, share := l.config.PollWait, l.share()
 	for _, p := range l.partitions {
 		for {
-			due, in := p.due(now, l.config.MaxBatch, l.config.batchWait())
+			due, in := p.due(now, l.config.MaxBatch, share, l.config.batchWait())
 			if !due {
 				wait = min(wait, in)
 				break
 			}
-			b := p.cut(now, l.config.grownBatch())
+			b := p.cut(now, l.config.grownBatch(), share)
 			if b == nil {
 				continue
 			}
-			b.delivery = l.delivery(p, now, b.messages)
+			b.delivery = l.delivery(p, now, b)
 			l.launch(p, b)
 		}
-		l.hold(p)
+		l.hold(p, share)
 	}
 	if l.busy() {
 		wait = min(wait, l.config.BusyWait)
@@ -172,12 +172,8 @@ func (l *Loop) launch(p *partition, b *batch) {
 // delivery names the next batch of a partition. Numbers follow the wall clock, in microseconds, so
 // that they also grow from one run of the program to the next. The batch may take the numbers that
 // follow, one for each of its rounds.
-func (l *Loop) delivery(p *partition, now time.Time, messages []flusher.Message) buffer.DeliveryID {
-	bytes := buffer.Bytes(0)
-	for i := range messages {
-		bytes += buffer.Bytes(len(messages[i].Value))
-	}
-	rounds := buffer.RoundsMax(len(messages), bytes, l.config.AttachSpansMax, buffer.AttachBytesMax)
+func (l *Loop) delivery(p *partition, now time.Time, b *batch) buffer.DeliveryID {
+	rounds := buffer.RoundsMax(len(b.messages), b.bytes, l.config.AttachSpansMax, buffer.AttachBytesMax)
 	first := max(l.delivered+1, now.UnixMicro())
 	l.delivered = first + int64(rounds) - 1
 	return buffer.DeliveryID{Partition: p.number, Number: first}
@@ -196,9 +192,14 @@ func (l *Loop) busy() bool {
 	return false
 }
 
+// share is how much of each partition may be here.
+func (l *Loop) share() buffer.Bytes {
+	return l.config.BytesMax / buffer.Bytes(max(1, len(l.partitions)))
+}
+
 // hold pauses the partition at the source while it is full or its gate is closed.
-func (l *Loop) hold(p *partition) {
-	paused := l.draining || p.reason != "" || p.full(l.config.grownBatch())
+func (l *Loop) hold(p *partition, share buffer.Bytes) {
+	paused := l.draining || p.reason != "" || p.full(l.config.grownBatch(), share)
 	if paused == p.paused {
 		return
 	}

@@ -241,3 +241,95 @@ func TestEveryPortMustBeThere(t *testing.T) {
 		}
 	}
 }
+
+// What is here is bounded in bytes for all partitions together.
+func TestBytesAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		const share, poll, partitions, messages = 100, 5, 4, 200
+		r.config.MaxBatch, r.config.BytesMax = poll, share*partitions
+		stored := make(chan struct{})
+		r.steps.before = func(string) error {
+			<-stored
+			return nil
+		}
+		value := "x span root"
+		for p := range int32(partitions) {
+			for range messages {
+				r.broker.append(p, time.Now(), value)
+			}
+		}
+		r.start(0, 1, 2, 3)
+		settle(5 * time.Second)
+		for _, p := range r.loop.partitions {
+			here := bytesOf(p.pending)
+			for _, b := range p.inWork {
+				here += bytesOf(b.messages)
+			}
+			if p.bytes != here || here < share || here > share+buffer.Bytes(poll*len(value)) {
+				t.Errorf("partition %d: %d bytes are here, and %d counted: want %d and a poll at most",
+					p.number, here, p.bytes, share)
+			}
+			if !r.broker.isPaused(p.number) {
+				t.Errorf("partition %d is read on", p.number)
+			}
+		}
+		close(stored)
+		settle(5 * time.Second)
+		r.end()
+		for p, got := range r.loop.Counters().Partitions {
+			if got.Next != messages {
+				t.Errorf("partition %d: stored up to %d, want %d", p, got.Next, messages)
+			}
+		}
+	})
+}
+
+// Messages so large that no more may wait are not kept for others to share their batch, or to judge
+// their clock by.
+func TestFewLargeMessagesDoNotWait(t *testing.T) {
+	for _, c := range []struct {
+		most    buffer.Bytes
+		batches uint64
+		leapt   int64
+	}{{1, 20, 21}, {1 << 20, 2, 20}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.config.BytesMax = c.most
+			r.start(0)
+			settle(5 * time.Second)
+			for i := range 20 {
+				r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root", i))
+				settle(10 * time.Millisecond)
+			}
+			if got := r.loop.Counters().Partitions[0].Batches; got > c.batches || got < c.batches/2 {
+				t.Errorf("with %d bytes: %d batches, want %d", c.most, got, c.batches)
+			}
+			settle(5 * time.Second)
+			r.broker.append(0, time.Now().Add(-time.Hour), "y late root")
+			settle(5 * time.Millisecond)
+			if got := r.loop.Counters().Partitions[0].Next; got != c.leapt {
+				t.Errorf("with %d bytes: stored up to %d just after a leap, want %d", c.most, got, c.leapt)
+			}
+			r.end()
+		})
+	}
+}
+
+// What waits behind a batch must not keep its messages, and the answers of the broker that they are
+// part of, alive.
+func TestTheRestOfABatchDoesNotKeepIt(t *testing.T) {
+	p := newPartition(t.Context(), 0, nil, time.Now(), DefaultConfig("spans", "spans-dlq"))
+	messages := make([]flusher.Message, 10)
+	for i := range messages {
+		messages[i].Time, messages[i].Value = time.Now(), []byte("x a a")
+	}
+	p.accept(messages, time.Now())
+	b := p.cut(time.Now(), 7, 1<<20)
+	if b == nil || len(b.messages) != 7 || len(p.pending) != 3 || &p.pending[0] == &messages[7] {
+		t.Errorf("the batch is %v, and %d are pending, in the same array", b != nil, len(p.pending))
+	}
+	if b := p.cut(time.Now(), 7, 1<<20); b == nil || len(b.messages) != 3 || p.pending != nil {
+		t.Errorf("the batch is %v, and pending is %v, want nil", b != nil, p.pending)
+	}
+}

@@ -32,7 +32,7 @@ func TestMemoryOfMessages(t *testing.T) {
 	}
 	store := func(want int) *batch {
 		t.Helper()
-		b := p.cut(now, want)
+		b := p.cut(now, want, 1<<20)
 		if b == nil || len(b.messages) != want {
 			t.Fatalf("a batch of %d was cut of %d messages: %+v", want, len(p.pending), b)
 		}
@@ -50,13 +50,13 @@ func TestMemoryOfMessages(t *testing.T) {
 		t.Error("the source's memory is to be used again")
 	}
 
-	// Of two batches in one memory only the last has it to itself.
+	// What waits behind a batch has moved to memory of its own.
 	p.accept(source(6), now)
 	p.accept(source(6), now)
 	head, tail := store(5), store(7)
 	p.settle(head, 1000)
-	if p.room != nil {
-		t.Error("memory is to be used again in which another batch is")
+	if p.room == nil {
+		t.Error("memory is not used again that was the batch's alone")
 	}
 	whole(tail.messages, 11)
 	p.settle(tail, 1000)

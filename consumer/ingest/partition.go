@@ -25,6 +25,7 @@ type partition struct {
 	cancel context.CancelFunc
 
 	pending []flusher.Message // polled and not in a batch
+	bytes   buffer.Bytes      // of their values, and of those in work
 	own     bool              // pending's memory is nobody else's, not the source's either
 	room    []flusher.Message // memory for the next pending, of a batch that is done
 	usual   int               // how many messages the last batch had
@@ -83,10 +84,16 @@ func (p *partition) uncommitted() bool {
 }
 
 // full tells whether the source is to hold back what comes next.
-func (p *partition) full(maxBatch int) bool { return len(p.pending) >= maxBatch }
+func (p *partition) full(maxBatch int, share buffer.Bytes) bool {
+	return len(p.pending) >= maxBatch || p.heavy(share)
+}
+
+// heavy tells whether its messages are as large as they may be, however few they are.
+func (p *partition) heavy(share buffer.Bytes) bool { return p.bytes >= share }
 
 // accept adds what was polled.
 func (p *partition) accept(messages []flusher.Message, now time.Time) {
+	p.bytes += bytesOf(messages)
 	if len(p.pending) == 0 {
 		p.pending, p.own, p.since = messages, false, now
 		return
@@ -95,6 +102,20 @@ func (p *partition) accept(messages []flusher.Message, now time.Time) {
 		p.makeRoom(len(messages))
 	}
 	p.pending = append(p.pending, messages...)
+}
+
+// drop lets go of what is pending: it is delivered again.
+func (p *partition) drop() {
+	p.bytes -= bytesOf(p.pending)
+	p.pending = nil
+}
+
+// bytesOf is the size of the values of messages.
+func bytesOf(messages []flusher.Message) (sum buffer.Bytes) {
+	for i := range messages {
+		sum += buffer.Bytes(len(messages[i].Value))
+	}
+	return sum
 }
 
 // makeRoom makes room for more pending messages: at once for as many as a batch had.
@@ -109,17 +130,21 @@ func (p *partition) makeRoom(more int) {
 
 // due tells whether a batch is to be started, and if not, in how long one will be; never if
 // something else has to happen first.
-func (p *partition) due(now time.Time, maxBatch int, wait time.Duration) (bool, time.Duration) {
+func (p *partition) due(
+	now time.Time, maxBatch int, share buffer.Bytes, wait time.Duration,
+) (bool, time.Duration) {
 	switch {
 	case len(p.pending) == 0, p.reason != "", len(p.inWork) >= inWorkMax:
 		return false, never
-	case p.doubted == len(p.pending):
+	case p.doubted == len(p.pending) && !p.heavy(share):
 		rest := p.doubt.Add(p.patience()).Sub(now)
 		return rest <= 0, rest
 	case p.more, len(p.pending) >= maxBatch:
 		return true, 0
 	case len(p.inWork) > 0:
 		return false, never
+	case p.heavy(share):
+		return true, 0
 	}
 	rest := p.started.Add(wait).Sub(now)
 	return rest <= 0, rest
@@ -144,10 +169,10 @@ func (p *partition) patience() time.Duration {
 const blindWait = 5 * time.Second
 
 // cut takes a batch from what is pending: not more than its clock can stand for. It takes none if
-// more has to come first.
-func (p *partition) cut(now time.Time, maxBatch int) *batch {
+// more has to come first, which cannot be where nothing more may come.
+func (p *partition) cut(now time.Time, maxBatch int, share buffer.Bytes) *batch {
 	wall := buffer.InstantOf(p.since)
-	waited := p.doubted > 0 && now.Sub(p.doubt) >= p.patience()
+	waited := p.heavy(share) || p.doubted > 0 && now.Sub(p.doubt) >= p.patience()
 	n, agreed := reach{&p.course, p.pending, buffer.InstantOf(now), wall, waited}.cut(maxBatch)
 	if n == 0 {
 		if p.doubted == 0 {
@@ -173,11 +198,17 @@ func (p *partition) cut(now time.Time, maxBatch int) *batch {
 		// Others wait behind it, polled or not, it may be since long: no time has passed for them.
 		b.ahead = min(b.ahead, agreed.to.Sub(agreed.from))
 	}
-	if b.last && p.own {
+	if p.own {
 		b.room = p.pending[:0]
 	}
 	p.earlier = nil
-	p.pending, p.usual = p.pending[n:], n
+	b.bytes = bytesOf(b.messages)
+	if b.last {
+		p.pending = nil
+	} else { // in the same array, the rest would keep alive what is done of the batch
+		p.pending, p.own = slices.Clone(p.pending[n:]), true
+	}
+	p.usual = n
 	p.since, p.more = now, n < maxBatch && !b.last
 	if last := len(p.scratch) - 1; last >= 0 {
 		b.spans, p.scratch = p.scratch[last][:0], p.scratch[:last]
@@ -201,6 +232,7 @@ func (p *partition) finished() *batch {
 	}
 	b := p.inWork[0]
 	p.inWork = append(p.inWork[:0], p.inWork[1:]...)
+	p.bytes -= b.bytes
 	return b
 }
 

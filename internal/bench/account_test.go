@@ -46,7 +46,8 @@ func (r *rig) account(tb testing.TB, in *input, output string) (last time.Time) 
 	balance := book.Balance(0)
 	check(tb, balance)
 	if extra := balance.Records - int64(in.roots); extra > 0 {
-		tb.Logf("%d of %d segments came in more than one generation", extra, in.roots)
+		tb.Logf("%d more records than the %d segments: in more than one generation, or in chunks", extra,
+			in.roots)
 	}
 	return last
 }

@@ -1,37 +1,62 @@
 package bench
 
 import (
-	"context"
+	"errors"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
+
+	"sluice/internal/calibrate"
 	"sluice/scenarios"
 )
 
-// workload is W1: 200,000 spans of 500 bytes in traces of 20 with random earlier parents, 200
-// traces at a time interleaved. W1x5 is five times as long, so that starting weighs less.
-func workload(tb testing.TB, name string, spans, atOnce int) scenarios.Scenario {
-	tb.Helper()
-	const perSecond = 50_000
-	text := `
-name: ` + name + `
-seed: 1
-duration: ` + (time.Duration(spans) * time.Second / perSecond).String() + `
+// w1 is the load that the project has always been measured with: spans of 500 bytes in traces of 20 with
+// random earlier parents, 200 traces at a time interleaved.
+const w1 = `
 topology: {partitions: 8}
 workload:
-  rate: constant 50000/s
-  traces_at_once: ` + strconv.Itoa(atOnce) + `
+  traces_at_once: 200
   spans_per_trace: 20
   span_bytes: 500
   depth: 20
 `
-	scenario, err := scenarios.Read(name, []byte(text))
+
+// w1Wide is w1 with 200 traces open in each partition.
+const w1Wide = `
+topology: {partitions: 8}
+workload:
+  traces_at_once: 1600
+  spans_per_trace: 20
+  span_bytes: 500
+  depth: 20
+`
+
+// w2 is the mix that users have: half of the traces are one span, a few have ten thousand, the spans'
+// sizes have a long tail (none under 400 bytes, which a message of the generator takes), and there are
+// many shards.
+const w2 = `
+topology: {partitions: 64}
+workload:
+  traces_at_once: 1000
+  spans_per_trace: mix 50% 1, 30% 2..10, 17% 11..100, 2.9% 101..1000, 0.1% 10000
+  span_bytes: mix 70% 400..700, 25% 701..1500, 5% 1501..3000
+  depth: 20
+`
+
+// workload is a scenario with so many spans of a load.
+func workload(tb testing.TB, name, load string, spans int) scenarios.Scenario {
+	tb.Helper()
+	const perSecond = 50_000
+	scenario, err := scenarios.Read(name, []byte("name: "+name+"\nseed: 1\nduration: "+
+		(time.Duration(spans)*time.Second/perSecond).String()+load))
 	if err != nil {
 		tb.Fatal(err)
 	}
+	scenario.Workload.Rate = scenarios.Constant(perSecond)
 	return scenario
 }
 
@@ -50,31 +75,43 @@ type figures struct {
 //	spans/s         from the assignment of the partitions, which starts the workers too, until the
 //	                broker has the last span
 //	ratio           of that to the pass-through
+//	us/span         processor time of everything: program, workers, Redis, broker
+//	us-ratio        of that to what the pass-through takes for a record, its broker included
 //	client-us/span  processor time of cmd/run and its workers, of which workers-us/span in these
 //	redis-us/span, kafka-us/span, others-%   where the rest of the cores goes; others-% is what
 //	                has nothing to do with this benchmark, in percent of all cores
 //	rss-MB          the sum of the most memory that each of cmd/run and its workers had
+//	yardstick-ms    processor time of a fixed piece of work, see calibrate.Yardstick: what takes
+//	                longer on another day may do so because the machine does
+//	call-us         of Redis' main thread, for a script that does nothing, one call at a time
+//
+// The first run of each load counts for nothing: it warms the broker up, whose Java compiles what is
+// done often.
 func BenchmarkPipeline(b *testing.B) {
 	for _, w := range []struct {
-		name          string
-		spans, atOnce int
-	}{{"w1", 200_000, 200}, {"w1x5", 1_000_000, 200}, {"w1x5-wide", 1_000_000, 1600}} {
+		name, load string
+		spans      int
+	}{
+		{"w1", w1, 200_000}, {"w1x5", w1, 1_000_000}, {"w1x5-wide", w1Wide, 1_000_000},
+		{"w2", w2, 500_000},
+	} {
 		b.Run(w.name, func(b *testing.B) {
 			r := open(b)
-			in := r.fill(b, workload(b, w.name, w.spans, w.atOnce))
-			r.passThrough(b, in) // warms Kafka up
-			var ours, reference time.Duration
-			var sum figures
+			in := r.fill(b, workload(b, w.name, w.load, w.spans))
+			if !in.warm {
+				r.passThrough(b, in)
+				r.run(b, in)
+				in.warm = true
+			}
+			var ours, reference figures
 			for b.Loop() {
 				b.StopTimer()
-				elapsed, _ := r.passThrough(b, in)
-				reference += elapsed
+				reference.add(r.passThrough(b, in))
 				b.StartTimer()
-				f := r.run(b, in)
-				ours += f.elapsed
-				sum.add(f)
+				ours.add(r.run(b, in))
 			}
-			sum.report(b, len(in.sent), ours, reference)
+			ours.report(b, len(in.sent), reference)
+			r.yardsticks(b)
 		})
 	}
 }
@@ -86,19 +123,56 @@ func (f *figures) add(g figures) {
 	f.rss = max(f.rss, g.rss)
 }
 
-func (f *figures) report(b *testing.B, spans int, ours, reference time.Duration) {
+// all is the processor time of everything that has to do with the run.
+func (f *figures) all() time.Duration { return f.program + f.workers + f.redis + f.kafka }
+
+func (f *figures) report(b *testing.B, spans int, reference figures) {
 	n := float64(spans) * float64(b.N)
 	micros := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 / n }
-	b.ReportMetric(n/ours.Seconds(), "spans/s")
-	b.ReportMetric(n/reference.Seconds(), "pass-through/s")
-	b.ReportMetric(reference.Seconds()/ours.Seconds(), "ratio")
+	b.ReportMetric(n/f.elapsed.Seconds(), "spans/s")
+	b.ReportMetric(n/reference.elapsed.Seconds(), "pass-through/s")
+	b.ReportMetric(reference.elapsed.Seconds()/f.elapsed.Seconds(), "ratio")
+	b.ReportMetric(micros(f.all()), "us/span")
+	b.ReportMetric(f.all().Seconds()/reference.all().Seconds(), "us-ratio")
 	b.ReportMetric(micros(f.program+f.workers), "client-us/span")
 	b.ReportMetric(micros(f.workers), "workers-us/span")
 	b.ReportMetric(micros(f.redis), "redis-us/span")
 	b.ReportMetric(micros(f.kafka), "kafka-us/span")
-	b.ReportMetric(100*f.others.Seconds()/ours.Seconds()/cores, "others-%")
+	b.ReportMetric(100*f.others.Seconds()/f.elapsed.Seconds()/cores, "others-%")
 	b.ReportMetric(float64(f.rss)/1e6, "rss-MB")
 	b.ReportMetric(0, "ns/op") // the loop's own time says nothing
+}
+
+// yardsticks reports how fast the machine and its Redis are now.
+func (r *rig) yardsticks(b *testing.B) {
+	b.Helper()
+	work, err := calibrate.Yardstick()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(work.Median.Seconds()*1e3, "yardstick-ms")
+	const calls = 20_000
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{r.redis.Addr},
+		DisableCache: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer client.Close()
+	nothing := rueidis.NewLuaScript("return 0")
+	cpu := func() time.Duration {
+		used, err := cpuOf(r.redis.Pid())
+		if err != nil {
+			b.Fatal(err)
+		}
+		return used
+	}
+	before := cpu()
+	for range calls {
+		if err := nothing.Exec(b.Context(), client, []string{"nothing"}, nil).Error(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((cpu()-before).Microseconds())/calls, "call-us")
 }
 
 // options of the program: time-outs so short that flushing overlaps with reading, and so long that
@@ -109,17 +183,23 @@ var options = []string{"--flusher-processes", strconv.Itoa(workers), "--timeout"
 // run lets the program work off the input, and checks the account.
 func (r *rig) run(b *testing.B, in *input) figures {
 	b.Helper()
-	output := r.topic(b, "out", arrival())
+	if answer, err := r.redis.Do("FLUSHALL"); err != nil {
+		b.Fatal(answer, err)
+	}
+	shards := in.scenario.Topology.Partitions
+	output := r.topic(b, "out", shards, arrival())
 	args := append([]string{"--redis", r.redis.Addr, "--kafka", r.kafka.Addr,
 		"--input-topic", in.topic, "--output-topic", output, "--group", output,
-		"--dlq-topic", r.topic(b, "dlq", nil), "--http", "off"}, options...)
+		"--dlq-topic", r.topic(b, "dlq", shards, nil), "--http", "off"}, options...)
 	p := start(b, append(args, extra()...)...)
 	began := p.untilReading(b)
 	before := r.sample(b, p)
 	r.conclude(b, in, output)
-	r.untilOut(b, p, output, in.roots)
+	// What stays are the epilogue, a trace and an entry of the queue in each shard, the shards' owners,
+	// and the mark of the node.
+	r.untilKeys(b, p, 3*shards+1)
 	f := r.sample(b, p).minus(before)
-	r.untilOut(b, p, output, in.roots+partitions) // the epilogue, and what came in fragments
+	r.untilKeys(b, p, shards+1)
 	p.drain(b)
 	f.elapsed = r.account(b, in, output).Sub(began)
 	return f
@@ -132,27 +212,27 @@ func extra() []string { return strings.Fields(os.Getenv("SLUICE_BENCH_FLAGS")) }
 // time of the end is the broker's.)
 const lookEvery = 200 * time.Millisecond
 
-// untilOut waits until so many records are out.
-func (r *rig) untilOut(b *testing.B, p *program, output string, want int) {
+// untilKeys waits until Redis has no more than so many keys.
+func (r *rig) untilKeys(b *testing.B, p *program, most int) {
 	b.Helper()
-	client := r.client(b)
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
-	defer cancel()
+	late := time.After(5 * time.Minute)
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
-		records, err := r.records(ctx, client, output)
-		if err != nil {
+		answer, err := r.redis.Do("DBSIZE")
+		keys, bad := strconv.Atoi(strings.TrimSpace(answer))
+		if err = errors.Join(err, bad); err != nil {
 			b.Fatalf("%v\n%s", err, p.tail())
 		}
-		if records >= int64(want) {
+		if keys <= most {
 			return
 		}
 		select {
 		case <-look.C:
 		case err := <-p.done:
 			b.Fatalf("the program ended: %v\n%s", err, p.tail())
+		case <-late:
+			b.Fatalf("redis still has %d keys, want %d\n%s", keys, most, p.tail())
 		}
 	}
 }

@@ -2,19 +2,20 @@ package bench
 
 import (
 	"context"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/internal/process"
 )
 
 // passThrough copies a topic to another with one client that does nothing else, and returns how
-// long that took and what it cost this process. It is what Kafka and its client alone allow on
-// this machine at this moment.
-func (r *rig) passThrough(tb testing.TB, in *input) (elapsed, cpu time.Duration) {
+// long that took and what it cost this process and the broker. It is what Kafka and its client alone
+// allow on this machine at this moment.
+func (r *rig) passThrough(tb testing.TB, in *input) (f figures) {
 	tb.Helper()
-	output := r.topic(tb, "pass-through", nil)
+	output := r.topic(tb, "pass-through", in.scenario.Topology.Partitions, nil)
 	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Minute)
 	defer cancel()
 	client := r.client(tb, kgo.ConsumeTopics(in.topic),
@@ -23,7 +24,15 @@ func (r *rig) passThrough(tb testing.TB, in *input) (elapsed, cpu time.Duration)
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(100_000))
 	defer client.Close()
-	before, begin := ownCPU(tb), time.Now()
+	used := func() (own, kafka time.Duration) {
+		kafka, err := cpuOf(r.kafka.Pid())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return process.Own().CPU, kafka
+	}
+	own, kafka := used()
+	begin := time.Now()
 	for n := 0; n < len(in.sent); {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
@@ -43,15 +52,8 @@ func (r *rig) passThrough(tb testing.TB, in *input) (elapsed, cpu time.Duration)
 	if err := client.Flush(ctx); err != nil {
 		tb.Fatalf("pass-through: %v", err)
 	}
-	return time.Since(begin), ownCPU(tb) - before
-}
-
-// ownCPU is what this process has used of all cores so far.
-func ownCPU(tb testing.TB) time.Duration {
-	tb.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	f.elapsed = time.Since(begin)
+	f.program, f.kafka = used()
+	f.program, f.kafka = f.program-own, f.kafka-kafka
+	return f
 }

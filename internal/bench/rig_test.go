@@ -18,10 +18,7 @@ import (
 	"sluice/scenarios"
 )
 
-const (
-	partitions = 8
-	workers    = 4
-)
+const workers = 4
 
 // rig is one Kafka and one Redis for all benchmarks of this binary, so that repeats find them warm.
 type rig struct {
@@ -68,14 +65,16 @@ func (r *rig) client(tb testing.TB, opts ...kgo.Opt) *kgo.Client {
 }
 
 // topic creates a topic of a name of its own. Its broker notes when a record arrived.
-func (r *rig) topic(tb testing.TB, name string, config map[string]*string) string {
+func (r *rig) topic(
+	tb testing.TB, name string, partitions int, config map[string]*string,
+) string {
 	tb.Helper()
 	r.topics++
 	name = fmt.Sprintf("%s-%d", name, r.topics)
 	client := r.client(tb)
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	_, err := admin.CreateTopic(tb.Context(), partitions, 1, config, name)
+	_, err := admin.CreateTopic(tb.Context(), int32(partitions), 1, config, name)
 	if err != nil {
 		tb.Fatalf("create topic %s: %v", name, err)
 	}
@@ -117,6 +116,8 @@ type input struct {
 	sent [][2]uint64
 	// roots is how many traces there are.
 	roots int
+	// warm is true once it was passed through all that is measured.
+	warm bool
 	// end is the time of the last message.
 	end time.Time
 }
@@ -141,8 +142,8 @@ func (r *rig) fill(tb testing.TB, scenario scenarios.Scenario) *input {
 	}
 	in := &input{
 		scenario: scenario,
-		recipe:   load.NewRecipe(scenario.Workload, partitions, scenario.Seed),
-		topic:    r.topic(tb, scenario.Name+"-in", nil),
+		recipe:   load.NewRecipe(scenario.Workload, scenario.Topology.Partitions, scenario.Seed),
+		topic:    r.topic(tb, scenario.Name+"-in", scenario.Topology.Partitions, nil),
 	}
 	client := r.client(tb, kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(100_000))
@@ -177,14 +178,31 @@ func (r *rig) fill(tb testing.TB, scenario scenarios.Scenario) *input {
 	return in
 }
 
-// conclude sends the epilogue when the group has committed all that is there now.
+// conclude sends the epilogue when the group has committed all that is there now, and returns when it
+// has committed that, too.
 func (r *rig) conclude(tb testing.TB, in *input, group string) {
 	tb.Helper()
 	client := r.client(tb, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Minute)
 	defer cancel()
-	total, err := r.records(ctx, client, in.topic)
+	r.untilCommitted(ctx, tb, client, in.topic, group)
+	for n := range int32(in.scenario.Topology.Partitions) {
+		client.Produce(ctx, &kgo.Record{Topic: in.topic, Partition: n, Value: epilogueSpan(n),
+			Timestamp: in.end.Add(epilogue)}, nil)
+	}
+	if err := client.Flush(ctx); err != nil {
+		tb.Fatal(err)
+	}
+	r.untilCommitted(ctx, tb, client, in.topic, group)
+}
+
+// untilCommitted waits until a group has committed all that a topic holds now.
+func (r *rig) untilCommitted(
+	ctx context.Context, tb testing.TB, client *kgo.Client, topic, group string,
+) {
+	tb.Helper()
+	total, err := r.records(ctx, client, topic)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -197,13 +215,6 @@ func (r *rig) conclude(tb testing.TB, in *input, group string) {
 		}
 		committed = 0
 		offsets.Each(func(o kadm.OffsetResponse) { committed += max(0, o.At) })
-	}
-	for n := range int32(partitions) {
-		client.Produce(ctx, &kgo.Record{Topic: in.topic, Partition: n, Value: epilogueSpan(n),
-			Timestamp: in.end.Add(epilogue)}, nil)
-	}
-	if err := client.Flush(ctx); err != nil {
-		tb.Fatal(err)
 	}
 }
 

@@ -30,9 +30,11 @@ func TestSoak(t *testing.T) {
 		t.Skip("without -soak=5m nothing is measured")
 	}
 	r := open(t)
-	input, output := r.topic(t, "soak-in", briefly()), r.topic(t, "soak-out", briefly())
+	const partitions = 8
+	input := r.topic(t, "soak-in", partitions, briefly())
+	output := r.topic(t, "soak-out", partitions, briefly())
 	p := start(t, "--redis", r.redis.Addr, "--kafka", r.kafka.Addr, "--input-topic", input,
-		"--output-topic", output, "--dlq-topic", r.topic(t, "soak-dlq", nil), "--group", input,
+		"--output-topic", output, "--dlq-topic", r.topic(t, "soak-dlq", partitions, nil), "--group", input,
 		"--flusher-processes", "4", "--timeout", "4s", "--root-timeout", "2s", "--http", "off")
 	p.untilReading(t)
 	sent := r.send(t, input)
@@ -53,7 +55,7 @@ func briefly() map[string]*string {
 func (r *rig) send(t *testing.T, topic string) <-chan int {
 	client := r.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(100_000))
-	scenario := workload(t, "soak", int(soakFor.Seconds())**soakRate, 200)
+	scenario := workload(t, "soak", w1, int(soakFor.Seconds())**soakRate)
 	scenario.Duration = *soakFor
 	scenario.Workload.Rate.From = scenarios.PerSecond(*soakRate)
 	generator := load.NewGenerator(scenario)

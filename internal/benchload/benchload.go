@@ -1,6 +1,6 @@
-// Package benchload makes W1, the load that speed is measured with: 200,000 spans of 500 bytes in
+// Package benchload makes the loads that speed is measured with. W1 is 200,000 spans of 500 bytes in
 // traces of 20 spans with random earlier parents, 200 traces at a time interleaved at random, in
-// batches of 1,000. Equal seeds give equal spans.
+// batches of 1,000; W2 is the mix of segments of all sizes that users have. Equal seeds give equal spans.
 package benchload
 
 import (
@@ -40,7 +40,7 @@ type trace struct {
 // with the fields that a span must have, filled up with hex digits of random bytes, which no
 // compressor gets below half.
 func (w Workload) Batches() [][]buffer.Span {
-	random := rand.New(rand.NewChaCha8(w.key()))
+	random := rand.New(rand.NewChaCha8(keyOf(w.Seed)))
 	open := make([]*trace, 0, w.Interleaved)
 	begun, traces := 0, w.Spans/w.SpansPerTrace
 	var batches [][]buffer.Span
@@ -107,8 +107,8 @@ func (w Workload) payload(random *rand.Rand, span buffer.Span, parent string) []
 	return append(text, end...)
 }
 
-func (w Workload) key() (key [32]byte) {
-	binary.LittleEndian.PutUint64(key[:], w.Seed)
+func keyOf(seed uint64) (key [32]byte) {
+	binary.LittleEndian.PutUint64(key[:], seed)
 	return key
 }
 

@@ -67,6 +67,9 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 	if c.report.Yardstick, err = Yardstick(); err != nil {
 		return costs, err
 	}
+	if err := r.warmUp(ctx); err != nil {
+		return costs, err
+	}
 	if err := r.repeat(ctx, c); err != nil {
 		return costs, err
 	}
@@ -106,9 +109,7 @@ func (r *rig) about(ctx context.Context, costs *sim.Costs) error {
 // repeat measures everything several times. The first round warms up: it counts for nothing.
 func (r *rig) repeat(ctx context.Context, c *collection) error {
 	for round := range 1 + r.Repeats {
-		if r.Progress != nil {
-			r.Progress(fmt.Sprintf("round %d of %d", round+1, 1+r.Repeats))
-		}
+		r.tell("round %d of %d", round+1, 1+r.Repeats)
 		one, err := r.round(ctx)
 		if err != nil {
 			return err
@@ -120,15 +121,20 @@ func (r *rig) repeat(ctx context.Context, c *collection) error {
 			return err
 		}
 	}
-	if r.Progress != nil {
-		r.Progress("starts of processes")
-	}
+	r.tell("starts of processes")
 	took, err := r.start(ctx)
 	if err != nil {
 		return err
 	}
 	c.values["program.start"] = took
 	return r.rest(ctx, c)
+}
+
+// tell says what comes next.
+func (r *rig) tell(format string, args ...any) {
+	if r.Progress != nil {
+		r.Progress(fmt.Sprintf(format, args...))
+	}
 }
 
 // rest measures what the broker computes while nobody asks for anything.

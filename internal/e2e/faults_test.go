@@ -68,14 +68,23 @@ func (n redisNodes) do(t *testing.T, words ...string) {
 	}
 }
 
+func oneRedis(t *testing.T) redisNodes { return redisNodes{servertest.Redis(t)} }
+
+func cluster(t *testing.T) redisNodes { return redisNodes(servertest.NewRedisCluster(t)) }
+
 // onEach runs a test on one Redis and on a cluster of three.
 func onEach(t *testing.T, test func(t *testing.T, redis redisNodes)) {
-	t.Run("redis", func(t *testing.T) { test(t, redisNodes{servertest.Redis(t)}) })
-	t.Run("cluster", func(t *testing.T) { test(t, redisNodes(servertest.NewRedisCluster(t))) })
+	for name, start := range map[string]func(t *testing.T) redisNodes{"redis": oneRedis, "cluster": cluster} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
 }
 
 // One worker is frozen, one killed, then the program itself, and started again.
 func TestFrozenKilledAndStartedAgain(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, redis redisNodes) {
 		tr := newTraffic(t, servertest.KafkaAddr(t), workload)
 		args := append(slices.Concat(options, tr.args()), "--redis", redis.addrs())
@@ -148,6 +157,7 @@ const outage = 20 * time.Second
 // nothing would become due and make room; so segments whose spans wait to be read are flushed in
 // parts.
 func TestRedisFull(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, redis redisNodes) {
 		tr := newTraffic(t, servertest.KafkaAddr(t), workload)
 		p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
@@ -193,8 +203,9 @@ func messagesStored(t *testing.T, p *program) string {
 
 // Kafka is stopped for a while.
 func TestKafkaStopped(t *testing.T) {
+	t.Parallel()
 	kafka := servertest.NewKafka(t)
-	redis := redisNodes{servertest.Redis(t)}
+	redis := oneRedis(t)
 	tr := newTraffic(t, kafka.Addr, workload)
 	p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
 	tr.send()

@@ -33,8 +33,7 @@ workload:
 // A Redis that has lost data is recognised and said once, with what may be lost; no worker is blamed
 // for it; what came after comes out, as does what was not lost; and no key stays.
 func TestRedisThatLostData(t *testing.T) {
-	single := func(t *testing.T) redisNodes { return redisNodes{servertest.Redis(t)} }
-	cluster := func(t *testing.T) redisNodes { return redisNodes(servertest.NewRedisCluster(t)) }
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		redis  func(t *testing.T) redisNodes
@@ -43,20 +42,21 @@ func TestRedisThatLostData(t *testing.T) {
 		losses int
 		words  string
 	}{
-		{"FLUSHALL", single, func(t *testing.T, redis redisNodes) { redis.do(t, "FLUSHALL") },
+		{"FLUSHALL", oneRedis, func(t *testing.T, redis redisNodes) { redis.do(t, "FLUSHALL") },
 			everyNode, 1, "it was wiped"},
-		{"restarted without data", single, func(t *testing.T, redis redisNodes) {
+		{"restarted without data", oneRedis, func(t *testing.T, redis redisNodes) {
 			if err := errors.Join(redis[0].Halt(false), redis[0].Start()); err != nil {
 				t.Fatal(err)
 			}
 		}, everyNode, 1, "it was wiped"},
-		{"a replica that was behind took over", single, promoteBehind, everyNode, 1, "as a replica"},
+		{"a replica that was behind took over", oneRedis, promoteBehind, everyNode, 1, "as a replica"},
 		{"FLUSHALL in a cluster", cluster, func(t *testing.T, redis redisNodes) { redis.do(t, "FLUSHALL") },
 			everyNode, 3, "it was wiped"},
 		{"one node of a cluster", cluster, func(t *testing.T, redis redisNodes) { redis[1:2].do(t, "FLUSHALL") },
 			1, 1, "it was wiped"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			redis := test.redis(t)
 			tr := newTraffic(t, servertest.KafkaAddr(t), lossy)
 			p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs(),

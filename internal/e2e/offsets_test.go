@@ -16,7 +16,8 @@ import (
 // The group's offsets are set by hand, ahead and back, and deleted, while the program is stopped, and at
 // last Redis is wiped: each is said once, with where the input stood and where it is read from now.
 func TestOffsetsThatWereReset(t *testing.T) {
-	redis := redisNodes{servertest.Redis(t)}
+	t.Parallel()
+	redis := oneRedis(t)
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
 	args := append(append(tr.args(), "--redis", redis.addrs()), options...)
 	at := slices.Index(args, "--instance-id")
@@ -130,7 +131,8 @@ func topicSet(topic string, partition int32) kadm.TopicsSet {
 
 // A topic comes back with fewer partitions than before, while Redis holds segments of all: that is said.
 func TestFewerPartitionsThanBefore(t *testing.T) {
-	redis := redisNodes{servertest.Redis(t)}
+	t.Parallel()
+	redis := oneRedis(t)
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
 	args := append(append(tr.args(), "--redis", redis.addrs()), options...)
 	first := start(t, append(slices.Clone(args), "--timeout", "20s", "--root-timeout", "20s")...)

@@ -75,7 +75,14 @@ func start(t *testing.T, args ...string) *program {
 			t.Logf("log of process %d, its end:\n%s", p.pid(), p.tail())
 		}
 	})
-	until(t, time.Minute, "the program is ready", func() error { return p.ready() })
+	until(t, time.Minute, "the program is ready", func() error {
+		select {
+		case err := <-p.done:
+			t.Fatalf("the program ended: %v", err)
+		default:
+		}
+		return p.ready()
+	})
 	return p
 }
 

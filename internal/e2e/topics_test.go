@@ -29,7 +29,7 @@ workload:
 // says waits until /readyz names something.
 func (p *program) says(words string) {
 	p.t.Helper()
-	until(p.t, 15*time.Second, "/readyz says "+words, func() error {
+	until(p.t, time.Minute, "/readyz says "+words, func() error {
 		code, body, err := p.get("/readyz")
 		if err == nil && (code != http.StatusServiceUnavailable || !strings.Contains(body, words)) {
 			err = fmt.Errorf("%d: %s", code, body)
@@ -69,7 +69,8 @@ func (tr *traffic) next() *traffic {
 // The output topic is deleted while the workers' producers know it, and created again: everything
 // comes out.
 func TestOutputTopicDeletedAndCreatedAgain(t *testing.T) {
-	redis := redisNodes{servertest.Redis(t)}
+	t.Parallel()
+	redis := oneRedis(t)
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
 	p := start(t, append(append(tr.args(), "--redis", redis.addrs()), options...)...)
 	tr.send()
@@ -88,10 +89,18 @@ func TestOutputTopicDeletedAndCreatedAgain(t *testing.T) {
 // The input topic is deleted and created again: the program says so, ends, and the next one reads
 // what is in the new topic.
 func TestInputTopicDeletedAndCreatedAgain(t *testing.T) {
-	redis := redisNodes{servertest.Redis(t)}
+	t.Parallel()
+	redis := oneRedis(t)
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
 	args := append(append(tr.args(), "--redis", redis.addrs()), options...)
 	first := start(t, args...)
+	until(t, time.Minute, "the program has fetched", func() error {
+		_, body, err := first.get("/metrics")
+		if n := strings.Count(body, "\nsluice_shard_unread_messages{"); err == nil && n < partitions {
+			err = fmt.Errorf("it knows what is unread of %d partitions", n)
+		}
+		return err
+	})
 	createAgain := tr.deleteTopic(tr.input)
 	first.says("fetch fails since")
 	createAgain()

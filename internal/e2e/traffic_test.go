@@ -57,6 +57,14 @@ func newTraffic(t *testing.T, kafka, workload string) *traffic {
 	if err := errors.Join(err, created.Error()); err != nil {
 		t.Fatalf("create topics: %v", err)
 	}
+	// The controller knows them before the broker does.
+	until(t, time.Minute, "the broker has the topics", func() error {
+		topics, err := admin.ListTopics(t.Context(), tr.input, tr.output, tr.letters)
+		if err == nil {
+			err = topics.Error()
+		}
+		return err
+	})
 	tr.read()
 	return tr
 }

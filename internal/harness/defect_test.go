@@ -22,6 +22,7 @@ import (
 // that with its own; here some of them follow on fakes and on real servers, with the scenarios that
 // are kept of them.
 func TestDefectsAreCaught(t *testing.T) {
+	t.Parallel()
 	museum := slices.DeleteFunc(defects.Museum(),
 		func(d defects.Defect) bool { return !d.OnServers })
 	for i := range museum {
@@ -37,9 +38,10 @@ func TestDefectsAreCaught(t *testing.T) {
 		{real.World{Servers: real.Start}, museum},
 	} {
 		t.Run(c.world.Name(), func(t *testing.T) {
+			t.Parallel()
 			for _, d := range c.defects {
 				t.Run(d.Name, func(t *testing.T) {
-					t.Parallel() // most of it is waiting
+					t.Parallel()
 					catch(t, c.world, d)
 				})
 			}

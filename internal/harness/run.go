@@ -341,7 +341,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()
-	e.Lives = r.sink.ended()
+	e.Lives, e.Breaches = r.sink.ended(), r.sink.broken()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
 	r.sink.record.fresh.tell(e)
 	e.Latency = r.sink.latency.quantiles()

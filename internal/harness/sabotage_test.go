@@ -22,6 +22,7 @@ import (
 // TestSabotage damages the servers behind the system's back while a run goes on. The harness must
 // find the damage, and name it.
 func TestSabotage(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name      string
 		damage    func(t *testing.T, redis *miniredis.Miniredis, kafka string)
@@ -36,6 +37,7 @@ func TestSabotage(t *testing.T) {
 			"duplicates"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			redis := miniredis.RunT(t)
 			kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
 			if err != nil {

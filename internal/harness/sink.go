@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +36,7 @@ type Sink struct {
 	onFall      func()
 	onStage     func(worker int, stage string) bool
 	forced      time.Duration // how long a consumer had that did not stop when it was asked to
+	breaches    ledger.Found
 }
 
 // fall is the end of a consumer that nobody asked for.
@@ -149,6 +151,17 @@ func (s *Sink) Fresh(at time.Time, consumer, worker int, samples []time.Duration
 	s.record.fresh.add(s.since(at).Seconds(), consumer, worker, samples)
 }
 
+// Breach notes that somebody made a call of the store that it should not have, or owed it one, in a
+// world that sees that: who, and what, in words.
+func (s *Sink) Breach(at time.Time, text string) {
+	t := s.since(at).Seconds()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.breaches.Count++; s.breaches.Count == 1 {
+		s.breaches.First = fmt.Sprintf("at %.1fs %s", t, text)
+	}
+}
+
 // since counts from the start of the load.
 func (s *Sink) since(at time.Time) time.Duration {
 	s.mu.Lock()
@@ -219,6 +232,13 @@ func (s *Sink) ended() []judge.Life {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.lives)
+}
+
+// broken returns the breaches of the store's contract.
+func (s *Sink) broken() ledger.Found {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.breaches
 }
 
 // whenFallen has a function called when a consumer ends that nobody asked to.

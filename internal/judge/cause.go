@@ -88,7 +88,29 @@ func inFlight(e *Evidence) []cause {
 			again: stretch{f.From - slack, f.To + stuck},
 		})
 	}
-	return append(causes, redelivered(e)...)
+	return slices.Concat(causes, foundAgain(e, stuck), redelivered(e))
+}
+
+// foundAgain are the causes of an exact repeat of what was in flight when the node with its queue was
+// wiped: no queue names it any more, so it is found, and comes out when it has waited once more.
+func foundAgain(e *Evidence, stuck float64) []cause {
+	var causes []cause
+	quiet, p := disturbances(e), e.Scenario.Pipeline
+	waits := max(p.Timeout, p.RootTimeout).Seconds() + foundWithin
+	for _, f := range reports.FaultsOf(e.Events) {
+		var fault scenarios.Fault
+		if fault.UnmarshalText([]byte(f.Fault)) != nil || fault.Verb != scenarios.VerbWipe ||
+			fault.Target.N == scenarios.AllNodes {
+			continue // with all nodes its spans are gone, too
+		}
+		causes = append(causes, cause{
+			what: f.Fault,
+			first: stretch{stretched(quiet, allShards, f.From, -stuck),
+				stretched(quiet, allShards, f.To, stuck)},
+			again: stretch{f.From, stretched(quiet, allShards, f.To, waits+stuck)},
+		})
+	}
+	return causes
 }
 
 // goneAt returns when the owner that fenced a shard last was surely gone, by what was reported

@@ -108,13 +108,30 @@ func TestRepeatsThatACauseExcuses(t *testing.T) {
 				Worker: reports.NoWorker, Fault: "lose producer.produce every 5"},
 				reports.Event{T: 12, Kind: reports.EventPhase})
 		}, incident(ledger.Repeated, 0, 7, 8)),
-		"letter": incident(ledger.RepeatedLetter, 1, 4, 4.7),
+		"letter":      incident(ledger.RepeatedLetter, 1, 4, 4.7),
+		"found again": all(faulty("wipe redis node 1", 6, 7), incident(ledger.Repeated, 0, 6, 20)),
 		"a worker that lives on": all(without(flusher.EventStopped, 0),
 			incident(ledger.Repeated, 1, 8, 9)),
 	} {
 		e := clean()
 		plant(e)
 		if verdict, reason := duplicates.judge(e); verdict != reports.Passed {
+			t.Errorf("%s: %s: %s", name, verdict, reason)
+		}
+	}
+}
+
+// TestRepeatsThatNothingExcuses after a node was wiped: what was not in flight then, what comes later
+// than what no queue names, and all when no node has kept anything.
+func TestRepeatsThatNothingExcuses(t *testing.T) {
+	for name, plant := range map[string]func(e *Evidence){
+		"before":    all(faulty("wipe redis node 1", 16, 17), incident(ledger.Repeated, 0, 1, 18)),
+		"too late":  all(faulty("wipe redis node 1", 6, 7), incident(ledger.Repeated, 0, 6, 90)),
+		"all nodes": all(faulty("wipe redis", 6, 7), incident(ledger.Repeated, 0, 6, 20)),
+	} {
+		e := clean()
+		plant(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Violated {
 			t.Errorf("%s: %s: %s", name, verdict, reason)
 		}
 	}

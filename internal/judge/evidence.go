@@ -43,6 +43,8 @@ type Evidence struct {
 	Lags []Lag
 	// Ahead are segments that were acknowledged before their deadline, as workers say.
 	Ahead Ahead
+	// Breaches are calls of the store that consumers or workers should not have made, or owed it.
+	Breaches ledger.Found
 
 	// LoadSeconds is how long sending took, FirstSeconds and LastSeconds when the first and the
 	// last span came out.

@@ -30,7 +30,7 @@ func exitOf(verdict reports.Verdict, violation int) int {
 func invariants() []invariant {
 	return []invariant{
 		conservation, reading, duplicates, segmentIntegrity, freshness, shardCoverage, processLimit, restartBudget,
-		memoryBound, backpressure, drains,
+		memoryBound, backpressure, drains, contract,
 	}
 }
 

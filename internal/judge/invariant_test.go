@@ -223,6 +223,9 @@ var plants = []plant{
 		reports.Violated, ExitSafety},
 	{"spans that are said to be known", func(e *Evidence) { e.Lives[1].Duplicates = 1 }, "reading",
 		reports.Violated, ExitSafety},
+	{"a call that should not have been", func(e *Evidence) {
+		e.Breaches = ledger.Found{Count: 1, First: "at 4.2s planted"}
+	}, "store contract", reports.Violated, ExitSafety},
 	{"nothing was sent", nothing, "conservation", reports.Unknown, ExitUnknown},
 	{"nothing was sent, says liveness", nothing, "liveness", reports.Unknown, ExitUnknown},
 	{"nothing came out, says duplicates", nothing, "duplicates", reports.Unknown, ExitUnknown},

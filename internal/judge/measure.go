@@ -13,6 +13,8 @@ const (
 	ProcessorTime Measure = "processor time"
 	// VirtualTime is how much time passed on a clock that is not the wall's.
 	VirtualTime Measure = "virtual time"
+	// StoreCalls are Evidence.Breaches.
+	StoreCalls Measure = "store calls"
 )
 
 // measureOf says of figures of result.json what they need. All worlds know the others.

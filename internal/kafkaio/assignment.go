@@ -13,7 +13,8 @@ import (
 // assignment is what a member holds: its partitions, what is held back of each, and the changes
 // that Poll has not reported yet. The group's callbacks and the loop meet here.
 type assignment struct {
-	heldBytesMax int
+	// heldBytesMax is of one partition, heldBytesTotal of all.
+	heldBytesMax, heldBytesTotal int
 	// fetch makes the client fetch a partition, or stop to. It is called under mu, so that the
 	// client never stays told otherwise than throttled says, also not over a loss.
 	fetch func(number int32, on bool)
@@ -39,10 +40,14 @@ type partition struct {
 // active tells whether Poll may return messages of the partition.
 func (p *partition) active() bool { return !p.paused && p.released == nil }
 
-func newAssignment(heldBytesMax int, fetch func(number int32, on bool)) *assignment {
-	return &assignment{
-		heldBytesMax: heldBytesMax, fetch: fetch, partitions: make(map[int32]*partition),
-	}
+func newAssignment(c SourceConfig, fetch func(number int32, on bool)) *assignment {
+	return &assignment{heldBytesMax: c.HeldBytesMax, heldBytesTotal: c.HeldBytesTotal, fetch: fetch,
+		partitions: make(map[int32]*partition)}
+}
+
+// most is how many bytes of a partition are held before it is fetched no more. The caller holds mu.
+func (a *assignment) most() int {
+	return min(a.heldBytesMax, a.heldBytesTotal/max(1, len(a.partitions)))
 }
 
 // throttle sets whether the partition is fetched. The caller holds mu.
@@ -200,16 +205,18 @@ func (a *assignment) take(limit int) flusher.Fetch {
 		if !p.active() || len(p.held) == 0 {
 			continue
 		}
-		n := min(limit, len(p.held))
-		batch := flusher.Batch{Partition: number, Messages: p.held[:n:n]}
-		p.held = p.held[n:]
+		batch := flusher.Batch{Partition: number, Messages: p.held}
+		if limit < len(p.held) {
+			batch.Messages = slices.Clone(p.held[:limit])
+			clear(p.held[:limit]) // the rest must not keep alive what is done of these
+			p.held = p.held[limit:]
+		} else {
+			p.held = nil
+		}
 		for i := range batch.Messages {
 			p.bytes -= messageBytes(&batch.Messages[i])
 		}
-		if len(p.held) == 0 {
-			p.held = nil
-		}
-		if p.bytes <= a.heldBytesMax/2 {
+		if p.bytes <= a.most()/2 {
 			a.throttle(number, p, false)
 		}
 		fetch.Batches = append(fetch.Batches, batch)
@@ -230,7 +237,7 @@ func (a *assignment) add(number int32, records []*kgo.Record) {
 		p.held = append(p.held, message(record))
 		p.bytes += len(record.Key) + len(record.Value)
 	}
-	if p.bytes > a.heldBytesMax {
+	if p.bytes > a.most() {
 		a.throttle(number, p, true)
 	}
 }
@@ -264,6 +271,18 @@ func (a *assignment) fetches(number int32) bool {
 	defer a.mu.Unlock()
 	p := a.partitions[number]
 	return p != nil && p.active() && !p.throttled
+}
+
+// wanted tells whether some partition is fetched as it comes.
+func (a *assignment) wanted() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.partitions {
+		if p.active() && !p.throttled {
+			return true
+		}
+	}
+	return false
 }
 
 // has tells whether offsets of the partition may be committed.

@@ -58,6 +58,7 @@ const (
 // yet committed, is of a topic that is gone, and its offsets mean nothing in the other.
 func (s *Source) renewed(ctx context.Context) error {
 	if s.troubles.Of(fetching) == nil {
+		s.lookForTopic(ctx)
 		return nil
 	}
 	if s.troubledFor() < renewedAfter || !errors.Is(s.troubles.Of(fetching), kerr.UnknownTopicID) {
@@ -71,6 +72,31 @@ func (s *Source) renewed(ctx context.Context) error {
 	}
 	return fmt.Errorf("topic %s was deleted and created again, with %d partitions: it is read from its "+
 		"start after another start of the program", s.cfg.Topic, len(topics[s.cfg.Topic].Partitions))
+}
+
+// lookForTopic asks for the topic if nothing of it is fetched although it should be, and notes that it
+// is not there: a client that looks for offsets of a topic that was deleted does so for ever, and says
+// nothing.
+func (s *Source) lookForTopic(ctx context.Context) {
+	if s.touch.well() || !s.assignment.wanted() {
+		s.starved = time.Time{}
+		return
+	}
+	now := time.Now()
+	if s.starved.IsZero() {
+		s.starved = now
+	}
+	if now.Sub(s.starved) < renewedAfter || now.Sub(s.looked) < renewedAfter {
+		return
+	}
+	s.looked = now
+	ctx, cancel := context.WithTimeout(ctx, renewedAskMax)
+	defer cancel()
+	topics, err := kadm.NewClient(s.client).ListTopics(ctx, s.cfg.Topic)
+	if err == nil && !topics.Has(s.cfg.Topic) {
+		s.troubles.Fails(fetching, "fetch", fmt.Errorf("topic %s: %w", s.cfg.Topic,
+			kerr.UnknownTopicOrPartition))
+	}
 }
 
 // troubledFor returns for how long fetching has failed. If it has not failed again for a while, and

@@ -44,6 +44,8 @@ type Source struct {
 	log        *slog.Logger
 	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
 	hasRead    bool                      // a message; Poll's own
+	starved    time.Time                 // since when it should fetch and does not; Poll's own
+	looked     time.Time                 // when it last looked for its topic meanwhile; Poll's own
 	closing    sync.Once
 	closed     chan struct{} // by Close: callbacks wait no more
 }
@@ -66,7 +68,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		closed:   make(chan struct{}),
 		made:     make(chan struct{}),
 	}
-	s.assignment = newAssignment(sc.HeldBytesMax, s.fetch)
+	s.assignment = newAssignment(sc, s.fetch)
 	isolation := kgo.ReadCommitted()
 	if sc.Uncommitted {
 		isolation = kgo.ReadUncommitted()

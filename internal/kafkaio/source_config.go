@@ -29,11 +29,13 @@ type SourceConfig struct {
 	// FetchWait is how long a broker waits for news before it answers a fetch. Default 500 ms.
 	FetchWait time.Duration
 	// FetchBytesMax bounds one answer of a broker, FetchPartitionBytesMax what is in it of one
-	// partition (both on the wire). Default 32 MiB and 1 MiB.
+	// partition (both on the wire). What waits of an answer keeps all of it in memory, so it should not
+	// have many partitions. Default 8 MiB and 512 KiB.
 	FetchBytesMax, FetchPartitionBytesMax int32
-	// HeldBytesMax is how many bytes of one partition are held here before its fetching pauses.
-	// Default 4 MiB.
-	HeldBytesMax int
+	// HeldBytesMax is how many bytes of one partition are held here before its fetching pauses, and
+	// HeldBytesTotal the same of all together, of which each has an equal share. Default 4 MiB and
+	// 32 MiB.
+	HeldBytesMax, HeldBytesTotal int
 }
 
 // DefaultSourceConfig returns the defaults for a member of the group.
@@ -44,9 +46,10 @@ func DefaultSourceConfig(topic, group string) SourceConfig {
 		SessionTimeout:         15 * time.Second,
 		RebalanceTimeout:       60 * time.Second,
 		FetchWait:              500 * time.Millisecond,
-		FetchBytesMax:          32 << 20,
-		FetchPartitionBytesMax: 1 << 20,
+		FetchBytesMax:          8 << 20,
+		FetchPartitionBytesMax: 512 << 10,
 		HeldBytesMax:           4 << 20,
+		HeldBytesTotal:         32 << 20,
 	}
 }
 
@@ -68,5 +71,6 @@ func (c SourceConfig) Validate() error {
 		"fetch bytes %d must not be below those of one partition, %d",
 		c.FetchBytesMax, c.FetchPartitionBytesMax)
 	f.When(c.HeldBytesMax <= 0, "held bytes %d must be positive", c.HeldBytesMax)
+	f.When(c.HeldBytesTotal <= 0, "held bytes in total %d must be positive", c.HeldBytesTotal)
 	return f.Err()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"sluice/flusher"
@@ -268,30 +269,37 @@ func TestPausedPartitionIsHeldBack(t *testing.T) {
 
 // A paused partition that keeps being produced to must not fill the memory, nor lose a message.
 func TestHeldBytesAreBounded(t *testing.T) {
-	cluster := fake(t, kfake.SeedTopics(2, "spans"))
-	cfg, _ := configFor(cluster.ListenAddrs()...)
-	s := source(t, cfg, func(sc *SourceConfig) {
-		sc.FetchPartitionBytesMax = 2_000
-		sc.HeldBytesMax = 5_000
-	})
-	assigned(t, s)
-	s.Pause(0)
-	for i := range 20 {
-		load(t, cfg, "spans", i*100, 100, 0, 1)
-		poll(t, s, 1000, 100)
-	}
-	s.assignment.mu.Lock()
-	held := s.assignment.partitions[0].bytes
-	s.assignment.mu.Unlock()
-	if held < 5_000 || held > 9_000 {
-		t.Errorf("%d bytes are held, want little more than 5000", held)
-	}
-	s.Resume(0)
-	got := poll(t, s, 1000, 2000)[0]
-	for i, m := range got {
-		if want := fmt.Sprintf("0/%d", i); string(m.Value) != want {
-			t.Fatalf("message %d is %s", i, m.Value)
-		}
+	for name, bound := range map[string]func(*SourceConfig){
+		"of each": func(sc *SourceConfig) { sc.HeldBytesMax = 5_000 },
+		"of all":  func(sc *SourceConfig) { sc.HeldBytesTotal = 10_000 }, // two partitions
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := fake(t, kfake.SeedTopics(2, "spans"))
+			cfg, _ := configFor(cluster.ListenAddrs()...)
+			s := source(t, cfg, func(sc *SourceConfig) {
+				sc.FetchPartitionBytesMax = 2_000
+				bound(sc)
+			})
+			assigned(t, s)
+			s.Pause(0)
+			for i := range 20 {
+				load(t, cfg, "spans", i*100, 100, 0, 1)
+				poll(t, s, 1000, 100)
+			}
+			s.assignment.mu.Lock()
+			held := s.assignment.partitions[0].bytes
+			s.assignment.mu.Unlock()
+			if held < 5_000 || held > 9_000 {
+				t.Errorf("%d bytes are held, want little more than 5000", held)
+			}
+			s.Resume(0)
+			got := poll(t, s, 1000, 2000)[0]
+			for i, m := range got {
+				if want := fmt.Sprintf("0/%d", i); string(m.Value) != want {
+					t.Fatalf("message %d is %s", i, m.Value)
+				}
+			}
+		})
 	}
 }
 
@@ -407,5 +415,28 @@ func TestRefusalForGoodIsAnError(t *testing.T) {
 		if !errors.Is(err, cause) {
 			t.Errorf("Poll = %v, want %v", err, cause)
 		}
+	}
+}
+
+// What is held behind what was taken must not keep it, and the answer of the broker that it is part of,
+// alive.
+func TestTheRestDoesNotKeepWhatWasTaken(t *testing.T) {
+	a := newAssignment(DefaultSourceConfig("spans", "group"), func(int32, bool) {})
+	a.assign([]int32{0})
+	a.take(1) // the change
+	records := make([]*kgo.Record, 10)
+	for i := range records {
+		records[i] = &kgo.Record{Value: []byte("span"), Offset: int64(i)}
+	}
+	a.add(0, records)
+	held := a.partitions[0].held
+	taken := a.take(7).Batches[0].Messages
+	if len(taken) != 7 || string(taken[6].Value) != "span" || held[6].Value != nil ||
+		held[7].Value == nil || a.partitions[0].bytes != 12 {
+		t.Errorf("%d are taken, %v is held of them, %d bytes of the rest", len(taken), held[:7],
+			a.partitions[0].bytes)
+	}
+	if taken = a.take(7).Batches[0].Messages; len(taken) != 3 || a.partitions[0].held != nil {
+		t.Errorf("%d are taken, %v is held", len(taken), a.partitions[0].held)
 	}
 }

@@ -14,6 +14,8 @@ type mutant struct {
 	tests []test
 	// virtual are arguments of simulate: that run, in virtual time, must notice it as well.
 	virtual string
+	// unseen says why no run in virtual time can, where that is known.
+	unseen string
 	// equivalent says why nothing can notice it, or is empty.
 	equivalent string
 }
@@ -75,6 +77,8 @@ func (m *mutant) add(line string) error {
 		m.tests = append(m.tests, test{pkg, run})
 	case "virtual":
 		m.virtual = rest
+	case "unseen":
+		m.unseen = rest
 	case "equivalent":
 		m.equivalent = rest
 	case "-":
@@ -84,7 +88,7 @@ func (m *mutant) add(line string) error {
 		h := &m.hunks[len(m.hunks)-1]
 		h.new = append(h.new, rest)
 	default:
-		return fmt.Errorf("%q is none of ==, file, test, virtual, equivalent, - and +", word)
+		return fmt.Errorf("%q is none of ==, file, test, virtual, unseen, equivalent, - and +", word)
 	}
 	return nil
 }
@@ -99,6 +103,9 @@ func (m *mutant) validate() error {
 	}
 	if m.virtual != "" && m.equivalent != "" {
 		return errors.New("nothing can notice it, so no run in virtual time either")
+	}
+	if m.virtual != "" && m.unseen != "" {
+		return errors.New("a run in virtual time notices it, or none can: not both")
 	}
 	if slices.ContainsFunc(m.tests, func(t test) bool { return t.run == "" }) {
 		return errors.New("want a package and the tests of it")

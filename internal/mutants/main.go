@@ -154,7 +154,10 @@ func (m mutant) try(ctx context.Context) (verdict, string) {
 
 // tryVirtual tells what becomes of a mutant that a test has noticed.
 func (m mutant) tryVirtual(ctx context.Context, by string, flags ...string) (verdict, string) {
-	if m.virtual == "" {
+	switch {
+	case m.unseen != "":
+		return noticed, by + "; not in virtual time: " + m.unseen
+	case m.virtual == "":
 		return noticed, by
 	}
 	code, out, err := simulate(ctx, m.virtual, flags...)

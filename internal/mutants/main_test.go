@@ -31,7 +31,8 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		"== a\nfile x\ntest p T\n":    "changes nothing",
 		"== a\nfile x\n- y\n":         "want tests",
 		"== a\nfile x\n- y\ntest p\n": "a package and the tests",
-		"== a\nfile x\n- y\nequivalent z\nvirtual run hang\n": "nothing can notice it",
+		"== a\nfile x\n- y\nequivalent z\nvirtual run hang\n":       "nothing can notice it",
+		"== a\nfile x\n- y\ntest p T\nvirtual run hang\nunseen z\n": "not both",
 	} {
 		if _, err := parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)

@@ -12,6 +12,8 @@
 -- allow-oom: it only makes room.
 
 local owner, extent = ARGV[1], ARGV[2]
+-- The traces that go as a whole, all together at the end: a list, and a set.
+local leaving, left = {}, {}
 
 -- forget takes the groups of these blobs away.
 local function forget(t, gone)
@@ -63,15 +65,24 @@ local function redirects(t, flushed, newest)
   return mine
 end
 
+-- ack_small acknowledges a small trace.
+local function ack_small(key, value, flushed)
+  local at, _, flying = small_parts(value)
+  if flying == 0 or left[key] or sub(value, at, at + 19) ~= sub(flushed, 1, 20) then return '\0' end
+  if sub(value, -15, -4) ~= owner then return '\2' end
+  leaving[#leaving + 1], left[key] = key, true
+  return '\1'
+end
+
 local function ack(t, flushed)
-  if not t then return '\0' end
+  if not t or left[t.key] then return '\0' end
   local record = t.record
   local at, length = in_flight(record, sub(flushed, 9, 20))
   if not at then return '\0' end
   if sub(record, at + 12, at + 23) ~= owner then return '\2' end
   local generations = u24(t.s, 5)
   if generations == 1 then
-    call('UNLINK', t.key)
+    leaving[#leaving + 1], left[t.key] = t.key, true
     return '\1'
   end
   local fields, newest = {}, u32(record, at + length - 6)
@@ -110,7 +121,12 @@ end
 
 local answers = {}
 for k = 1, #KEYS do
-  local flushed = ARGV[k + 2]
-  answers[k] = ack(open(KEYS[k], sub(flushed, 1, 8)), flushed)
+  local key, flushed = KEYS[k], ARGV[k + 2]
+  local value = small[key]
+  answers[k] = value and ack_small(key, value, flushed)
+    or ack(open(key, sub(flushed, 1, 8)), flushed)
+end
+for i = 1, #leaving, PIECE do
+  call('UNLINK', unpack(leaving, i, min(i + PIECE - 1, #leaving)))
 end
 return concat(answers)

@@ -20,196 +20,97 @@
 -- or an empty string: the step is to be made again, since a way was shortened, or other traces of the
 -- call took long: many may outgrow field '0' at the same time
 --
+-- A trace that is new may be stored without this, see small.go.
+--
 -- A script without flags is refused as a whole when Redis is out of memory, which is what we want:
 -- nothing is added, and only half a trace never is. All reads of a trace come before its first
 -- write, so that a step that fails has changed nothing.
 
-local delivery, limit, prefix = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local small = small_traces(KEYS)
 
-local function hex(s)
-  return (string.gsub(s, '.', function(c) return string.format('%02x', byte(c)) end))
+-- grow attaches one subtree, all of whose spans are new and below the segment, to a small trace, and
+-- returns the answer; or it returns nil and has done nothing.
+local function grow(key, value, meta, first, rest)
+  local n1, n2, n3, s1, s2, s3, s4, s5, s6, s7, _, distinct, subtrees = byte(meta, 1, 13)
+  local at, n, flying = small_parts(value)
+  local added = n1 + n2 * 256 + n3 * 65536
+  if flying == 1 or distinct == 0 or subtrees ~= 1 or byte(meta, 14) + byte(meta, 15) > 0
+    or n + added > SMALL_SPANS_MAX or at - 1 + #first + #rest > SMALL_MAX then
+    return nil
+  end
+  local size = u56(value, at + SMALL_SIZE) + s1 + s2 * 256 + s3 * 65536 + s4 * 16777216
+    + (s5 + s6 * 256 + s7 * 65536) * 4294967296
+  if limit > 0 and size > limit then return nil end
+  local segment, ids = sub(value, at, at + 7), sub(value, at + SMALL_IDS, at + SMALL_IDS + 8 * n - 1)
+  local function known(id)
+    local i = find(ids, id, 1, true)
+    while i and i % 8 ~= 1 do i = find(ids, id, i + 1, true) end
+    return i
+  end
+  local last = 15 + 8 * added
+  local parent = sub(meta, last + 1, last + 8)
+  if parent ~= segment and not known(parent) then return nil end
+  for i = 16, last, 8 do
+    local id = sub(meta, i, i + 7)
+    if id == segment or known(id) then return nil end
+  end
+  local name = sub(value, at + 8, at + 27)
+  n = n + added
+  local bytes = sub(p32_56(0, size), 5)
+  value = sub(value, 1, at - 1) .. first .. rest .. segment .. name .. bytes .. ids .. sub(meta, 16, last)
+    .. char(n % 256, floor(n / 256), 0)
+  call('SET', key, value)
+  small[key] = value
+  return p32(added) .. '\0\0\0\0\1\0\0\0' .. segment .. sub(name, 1, 12) .. '\1' .. sub(name, 13)
 end
 
--- cut_off is the id of the segment of newcomers that do not fit into the target.
-local function cut_off(t, target, first)
-  local sum = redis.sha1hex(sub(t.key, prefix + 1) .. ':' .. hex(target) .. ':' .. hex(first))
-  return (string.gsub(sub(sum, 1, 16), '..', function(x) return char(tonumber(x, 16)) end))
-end
-
--- merge moves a live generation into another.
-local function merge(t, from, into)
-  into.count = into.count + from.count
-  into.bytes = into.bytes + from.bytes
-  into.entries = into.entries .. from.entries
-  pack(t, into)
-  if less(from.first, into.first) then into.first = from.first end
-  local s = from.segment
-  into.segment.root = into.segment.root or s.root
-  s.live, s.dirty, from.into = nil, true, into
-  if s.tail == '' then s.root = false end
-  t.generations = t.generations - 1
-  t.merged[#t.merged + 1] = s.id .. from.id
-end
-
--- store adds the new spans of a subtree, which has at least one.
-local function store(t, u)
-  local size, children = u.size, {}
-  for i = 1, #u.ids, 8 do
-    local id = sub(u.ids, i, i + 7)
-    local s = id ~= u.target and segment(t, id)
-    if s and s.live then
-      children[#children + 1] = s.live
-      size = size + s.live.bytes
+-- to_hash makes a hash of a small trace, each frame a blob of its own, and returns field '0'.
+local function to_hash(key, value)
+  local at, n, flying = small_parts(value)
+  local set, blobs, p = {}, {}, 1
+  while p < at do
+    local length, unit, q = 0, 1, p + 1
+    while true do
+      local digit = byte(value, q)
+      q = q + 1
+      length, unit = length + digit % 128 * unit, unit * 128
+      if digit < 128 then break end
     end
+    local blob = p32(#blobs + 1) .. '\0\0'
+    blobs[#blobs + 1] = blob
+    set[2 * #blobs - 1], set[2 * #blobs] = 'b' .. blob, sub(value, p, q + length - 1)
+    p = q + length
   end
-  local s = segment(t, u.target)
-  if limit > 0 and (s and s.live and s.live.bytes or 0) + size > limit then
-    u.holder = cut_off(t, u.target, sub(u.ids, 1, 8))
-    s = segment(t, u.holder)
-  end
-  if not s then
-    s = { id = u.holder or u.target, root = false, tail = '' }
-    t.segments[s.id] = s
-    t.order[#t.order + 1] = s.id
-  end
-  local g = s.live
-  if not g then
-    g = {
-      segment = s, id = sub(delivery, 1, 12), first = sub(delivery, 13),
-      count = 0, bytes = 0, entries = '',
-    }
-    s.live = g
-    t.generations = t.generations + 1
-  end
-  for _, child in ipairs(children) do merge(t, child, g) end
-  g.count, g.bytes = g.count + u.n, g.bytes + u.size
-  s.root, s.dirty = s.root or u.root, true
-  u.generation = g
+  local segment = sub(value, at, at + 7)
+  local record = (flying == 1 and '\1' or '\3') .. sub(value, at + 8, at + 19)
+    .. (flying == 1 and sub(value, -15, -4) or sub(value, at + SMALL_FIRST, at + SMALL_FIRST + 7))
+    .. p32(n) .. sub(value, at + SMALL_SIZE, at + SMALL_SIZE + 6) .. p24(#blobs) .. concat(blobs)
+  local s = head(#blobs, 1, 0, 11 + #record) .. segment .. p24(#record) .. record
+    .. segment .. blobs[1] .. char(n % 256, floor(n / 256))
+    .. sub(value, at + SMALL_IDS, at + SMALL_IDS + 8 * n - 1)
+  set[#set + 1], set[#set + 2] = '0', s
+  call('DEL', key)
+  call('HSET', key, unpack(set))
+  small[key] = nil
+  return s
 end
 
--- subtree reads one, from the places of its ids, its start, its details and of its frame; adds
--- it; and returns where the next one's are.
-local function subtree(t, ids, at, details, frame)
-  local meta = t.meta
-  local n, length = u24(meta, at + 8), u32(meta, at + 11)
-  local target, holders, way = walk(t, sub(meta, at, at + 7))
-  local u = {
-    target = target, n = 0, size = 0, root = false,
-    from = frame, to = frame + length - 1,
-  }
-  local kept, mask = {}, {}
-  for i = 1, n do
-    local id = sub(meta, ids + 8 * i - 8, ids + 8 * i - 1)
-    if t.fresh[id] or redirect(t, id) then
-      mask[i] = '\0'
-      t.duplicates[#t.duplicates + 1] = id
-    else
-      local detail = details + 8 * (i - 1)
-      mask[i], kept[#kept + 1] = '\1', id
-      t.fresh[id] = u
-      u.size = u.size + u56(meta, detail)
-      u.root = u.root or byte(meta, detail + 7) == 1
-    end
-  end
-  u.n, u.ids = #kept, concat(kept)
-  if u.n < n then
-    u.mask = '\2' .. p24(n) .. concat(mask)
-    t.whole = false
-  end
-  if u.n > 0 then
-    t.stored = t.stored + u.n
-    t.added[#t.added + 1] = u
-    compress(t, target, holders, way)
-    store(t, u)
-  end
-  return ids + 8 * n, at + 15, details + 8 * n, frame + length
-end
-
--- place returns where a span can be, once nothing changes any more: the holders on its way, then the
--- segment at its end, as a list linked by next.
-local function place(t, id)
-  local way, holders, n, p = {}, {}, 0, nil
-  while true do
-    p = t.places[id]
-    if p then break end
-    local target, holder = leads(t, id)
-    n = n + 1
-    way[n], holders[n] = id, holder or false
-    if not target or target == id then
-      p = { segment = id }
-      break
-    end
-    id = target
-  end
-  for i = n, 1, -1 do
-    if holders[i] then p = { segment = holders[i], next = p } end
-    t.places[way[i]] = p
-  end
-  return p
-end
-
--- holder_of returns the live generation that holds a span, or nil if that is in flight.
-local function holder_of(t, id)
-  local f = t.fresh[id]
-  if f then return final(f.generation) end
-  local blob, p = sub(redirect(t, id), 9, 14), place(t, id)
-  while p do
-    local s = segment(t, p.segment)
-    if s and s.live and (t.generations == 1 or blobs_of(t, s.live)[blob]) then return s.live end
-    p = p.next
-  end
-end
-
-local function answer(t)
-  local live, seen = {}, {}
-  local function add(g)
-    if g and not seen[g] then
-      seen[g] = true
-      live[#live + 1] = g.segment.id .. g.id .. (g.segment.root and '\1' or '\0') .. g.first
-    end
-  end
-  for _, u in ipairs(t.added) do add(final(u.generation)) end
-  for _, id in ipairs(t.duplicates) do add(holder_of(t, id)) end
-  return p32(t.stored) .. p32(#t.duplicates) .. p32(#live) .. concat(live) .. concat(t.merged)
-end
-
--- shorten_ways shortens the first way that is too long, and tells whether there was one. Those of spans
--- that are new have not begun.
-local function shorten_ways(t, ids, at, count)
-  for _ = 1, count do
-    if shorten(t, sub(t.meta, at, at + 7)) then return true end
-    for _ = 1, u24(t.meta, at + 8) do
-      if shorten(t, sub(t.meta, ids, ids + 7)) then return true end
-      ids = ids + 8
-    end
-    at = at + 15
-  end
-  return false
-end
-
-local function attach(t, first, rest)
-  local meta = t.meta
-  local n, count = u24(meta, 1), u24(meta, 13)
-  local ids, at, frame = 16, 16 + 8 * n, 1
-  local details = at + 15 * count
-  if t.redirects_spilled and shorten_ways(t, ids, at, count) then return '' end
-  for _ = 1, count do ids, at, details, frame = subtree(t, ids, at, details, frame) end
-  local text = answer(t)
-  if t.stored > 0 then
-    name_blobs(t, first, rest)
-    save(t)
-  end
-  return text
-end
+local other = nil -- what general returns
 
 local function step(key, meta, first, rest)
   if written > WRITTEN_MAX then return '' end
-  local s = call('HGET', key, '0')
+  local value, s = small[key], nil
+  if value then
+    local answer = grow(key, value, meta, first, rest)
+    if answer then return answer end
+    s = to_hash(key, value)
+  else
+    s = call('HGET', key, '0')
+  end
   local answer = quick(key, s, meta, first, rest, delivery, limit)
   if answer then return answer end
-  local fetched
-  answer, fetched = giant(key, s, meta, first, rest, delivery, limit)
-  return answer or attach(open(key, s, meta, fetched), first, rest)
+  other = other or general()
+  return other(key, s, meta, first, rest)
 end
 
 local answers = {}

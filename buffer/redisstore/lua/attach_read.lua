@@ -1,9 +1,6 @@
 -- What Attach knows of a trace while it works: read on demand, changed in memory, and written by
 -- attach_write.lua at the end.
 
--- How many fields the call has written; beyond so many, traces that are not begun are put off.
-local written, WRITTEN_MAX = 0, 1000
-
 -- fetch_records reads at once which of the spans of the call head segments.
 local function fetch_records(t)
   local ids, fields = {}, {}

@@ -9,6 +9,7 @@
 
 local SWEEP_MAX = 500 -- blobs and lists
 
+if small_traces(KEYS)[KEYS[1]] then return 0 end -- the one of which something was left is gone
 local todo = call('HGET', KEYS[1], 'g')
 if not todo then return 0 end
 local fields, n = {}, 0

@@ -25,6 +25,14 @@
 -- a blob, or its first part; then 'c' + blob is the rest. A field 'l' + list has its entries. Field 'g'
 -- has entries that sweep.lua is to delete, with all that they lead to.
 --
+-- A trace of one small segment is no hash yet, but a string, which is stored and read without most of
+-- this, and takes a third less memory:
+--
+--   m frames | segment (8) | generation (12) | first (8) | bytes u56 | n span ids | owner | n u16 | flying u8
+--
+-- where there is an owner, shard (4) | epoch (8), only if it is in flight: flying is 1. It has a root, and
+-- a frame for each attach. It becomes a hash when something is attached that is not so simple.
+--
 -- Numbers are little endian. Generation, shard, epoch and first are the client's bytes, compared
 -- but not understood here; epoch and first are big endian, so that they compare bytewise.
 --

@@ -23,7 +23,10 @@ func Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]string) {
 		Behind:    5,
 		Rereads:   true, // on a busy machine
 	}
-	why := map[judge.Measure]string{judge.VirtualTime: "its time is that of the wall clock"}
+	why := map[judge.Measure]string{
+		judge.VirtualTime: "its time is that of the wall clock",
+		judge.StoreCalls:  "the calls go from processes to servers, and nobody sees them on their way",
+	}
 	if _, err := os.Stat("/proc/self/stat"); errors.Is(err, fs.ErrNotExist) {
 		for _, m := range []judge.Measure{judge.Processes, judge.WorkerMemory, judge.ProcessorTime} {
 			why[m] = "this system does not tell about its processes"
