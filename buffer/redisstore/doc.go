@@ -1,7 +1,8 @@
 // Package redisstore is the buffer.Store on Redis 7 or later, on Redis Cluster, and on miniredis.
 //
-// All state of one trace is one hash, so that every step on a trace is atomic wherever the trace
-// lives; lua/trace.lua says how it is laid out. All state of one shard is three keys of one slot;
+// All state of one trace is one key, so that every step on a trace is atomic wherever the trace
+// lives: a string while it is one small segment, else a hash; lua/trace.lua says how they are laid
+// out. All state of one shard is three keys of one slot;
 // see lua/shard.lua. Keys, with the default namespace:
 //
 //	sluice:t:<project>:<trace>           a trace
@@ -10,7 +11,7 @@
 //	sluice:{s:<slice>:<shard>}:owner     epoch and clock; the only keys that stay
 //
 // Each step that writes is one script, lua/<step>.lua, put together with the files that describe
-// the state. A script touches the keys it declares and no others. On a single server one call may
+// the state; but a new trace of a small segment is stored by SET NX. A script touches the keys it declares and no others. On a single server one call may
 // be for several traces, each a step of its own; in a cluster it is for one.
 //
 // When Redis is at its maxmemory, Attach is refused with buffer.ErrFull and has changed nothing in
