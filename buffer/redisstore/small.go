@@ -18,7 +18,7 @@ import (
 // lua/small.lua: every step copies it through Lua, which costs as much as the fields of a hash from some
 // kB on, and one that outgrows it was a string for nothing.
 const (
-	smallMax      = 1400
+	smallMax      = 1600
 	smallSpansMax = 64
 )
 
