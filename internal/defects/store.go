@@ -31,7 +31,7 @@ var (
 		Caught:  "conservation",
 		Shown:   "crash",
 		Changes: ackFirst.Changes,
-		worker:  func(p *flusher.WorkerPorts) { p.Store = renaming{p.Store} },
+		worker:  func(p *flusher.WorkerPorts) { p.Store = renaming{apart{p.Store}} },
 	}
 	partialDecision = Defect{
 		Name:      "partial-decision",
@@ -40,7 +40,7 @@ var (
 		Shown:     "steady",
 		OnServers: true,
 		Changes:   aFewSeconds,
-		worker:    func(p *flusher.WorkerPorts) { p.Store = &lenient{Store: p.Store} },
+		worker:    func(p *flusher.WorkerPorts) { p.Store = &lenient{Store: apart{p.Store}} },
 	}
 	stateAfterFailedFetch = Defect{
 		Name:   "state-after-failed-fetch",
@@ -54,7 +54,7 @@ var (
 			"expectations.split_spans_max=unlimited", "expectations.worker_restarts_max=unlimited",
 			"expectations.freshness_p99_max=off", "pipeline.max_unhealthy=4s",
 		},
-		worker: func(p *flusher.WorkerPorts) { p.Store = resigned{p.Store} },
+		worker: func(p *flusher.WorkerPorts) { p.Store = resigned{apart{p.Store}} },
 	}
 	wrongQueue = Defect{
 		Name:      "wrong-queue",
@@ -139,6 +139,20 @@ func (e expiring) Lease(
 		return leased, err
 	}
 	return leased, e.Release(ctx, owner, old)
+}
+
+// apart is a Store whose spans are read by Load alone, so that who wraps it sees them all.
+type apart struct{ buffer.Store }
+
+// Claim reads nothing along.
+func (a apart) Claim(
+	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
+) ([]buffer.Claim, error) {
+	claims, err := a.Store.Claim(ctx, owner, list)
+	for i := range claims {
+		claims[i].Loaded = nil
+	}
+	return claims, err
 }
 
 // renaming is a Store that gives payloads away as it reads them.

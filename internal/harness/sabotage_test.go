@@ -45,7 +45,7 @@ func TestSabotage(t *testing.T) {
 			}
 			defer kafka.Close()
 			s := short(t, "")
-			s.Expectations.DrainMax = 6 * time.Second
+			s.Expectations.DrainMax = 15 * time.Second
 			var once sync.Once
 			outcome := runOn(t, harness.Config{
 				Scenario: s,

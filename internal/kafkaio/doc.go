@@ -6,6 +6,6 @@
 // refused login, a forbidden topic, a group member that another one replaced.
 //
 // Memory is bounded by names in ProducerConfig and SourceConfig: a producer holds at most
-// BufferedRecordsMax and BufferedBytesMax, a source at most HeldBytesMax per partition beside one
-// fetch of FetchBytesMax per broker.
+// BufferedRecordsMax and BufferedBytesMax, a source at most HeldBytesMax per partition and
+// HeldBytesTotal of all, with one fetch more of each, beside one fetch of FetchBytesMax per broker.
 package kafkaio

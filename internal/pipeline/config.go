@@ -29,12 +29,12 @@ const (
 
 // Config is everything that a pipeline is made with.
 //
-// Its memory is bounded by names: beside the Go runtime, this process holds for each assigned
-// partition at most Source.HeldBytesMax of fetched messages and three batches of Ingest.MaxBatch
-// times Ingest.BatchGrowth messages (waiting, decoded, in the store), one fetch of
-// Source.FetchBytesMax per broker, and dead letters up to Producer.BufferedBytesMax. A worker holds
-// two portions of Worker.MaxFlushBytes as loaded and as encoded, and Limits.MemoryMax is where its
-// collector works against further growth.
+// Its memory is bounded by names: beside the Go runtime, this process holds of all assigned partitions
+// together Source.HeldBytesTotal of fetched messages, Ingest.BytesMax of those that wait for their
+// batches or are in work (of each, a fetch and a poll more), one fetch of Source.FetchBytesMax per
+// broker, and dead letters up to Producer.BufferedBytesMax. What is left of a fetch keeps all of it. A
+// worker holds two portions of Worker.MaxFlushBytes as loaded and as encoded, and Limits.MemoryMax is
+// where its collector works against further growth.
 type Config struct {
 	Redis Redis
 	Kafka Kafka

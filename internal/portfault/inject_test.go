@@ -310,3 +310,29 @@ func TestNoFaultsWrapNothing(t *testing.T) {
 		t.Errorf("the producer is a %T", r.worker.Producer)
 	}
 }
+
+// eager is a Store that reads along with every claim.
+type eager struct{ buffer.Store }
+
+func (eager) Claim(
+	_ context.Context, _ buffer.Owner, list []buffer.Generation,
+) ([]buffer.Claim, error) {
+	claims := make([]buffer.Claim, len(list))
+	for i := range claims {
+		claims[i].Loaded = &buffer.Loaded{Owned: true}
+	}
+	return claims, nil
+}
+
+func TestFaultsOfLoadMeetWhatIsReadWithTheClaim(t *testing.T) {
+	list, err := Parse("refuse store.load 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports := flusher.WorkerPorts{Clock: clock{}, Store: eager{}}
+	list.Worker(&ports, nil)
+	claims, err := ports.Store.Claim(t.Context(), buffer.Owner{}, make([]buffer.Generation, 2))
+	if err != nil || len(claims) != 2 || claims[0].Loaded != nil || claims[1].Loaded != nil {
+		t.Errorf("Claim = %+v, %v, want nothing that Load would not be asked for", claims, err)
+	}
+}

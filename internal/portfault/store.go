@@ -47,12 +47,16 @@ func (s store) Lease(
 	})
 }
 
-// Claim implements buffer.Store.
+// Claim implements buffer.Store. It reads nothing along, so that faults of StoreLoad meet every segment.
 func (s store) Claim(
 	ctx context.Context, owner buffer.Owner, generations []buffer.Generation,
 ) ([]buffer.Claim, error) {
 	return call(ctx, s.injector, StoreClaim, func() ([]buffer.Claim, error) {
-		return s.Store.Claim(ctx, owner, generations)
+		claims, err := s.Store.Claim(ctx, owner, generations)
+		for i := range claims {
+			claims[i].Loaded = nil
+		}
+		return claims, err
 	})
 }
 
