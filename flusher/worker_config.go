@@ -13,7 +13,7 @@ type WorkerConfig struct {
 	// shards: each leases the quotient, rounded up. Default 500.
 	MaxFlushSegments int
 	// MaxFlushBytes is how many payload bytes are loaded at a time; what was leased beyond them
-	// waits, claimed, and if it is small (2 kB) loaded, too. Two such portions are in work at once. A
+	// waits, claimed, and if it is small (1.6 kB) loaded, too. Two such portions are in work at once. A
 	// segment that is larger alone is loaded alone. Default 8 MiB.
 	MaxFlushBytes buffer.Bytes
 	// IdleSleep is how long a worker sleeps when nothing is due and nothing in flight. Default

@@ -14,11 +14,11 @@ import (
 // its own, which fails if the trace is there already: then attach.lua attaches it. It is only tried for segments whose root has come, since most spans
 // below a root that came earlier belong to a trace that is there.
 
-// smallMax and smallSpansMax are how many bytes of frames, and spans, a trace that is new has as a small
-// one at most: Claim and Ack copy it through Lua, which costs as much as the fields of a hash from some
-// kB on. Attach, which writes it anew, lets it grow up to less, see lua/small.lua.
+// smallMax and smallSpansMax are how many bytes of frames, and spans, a small trace has at most, as in
+// lua/small.lua: every step copies it through Lua, which costs as much as the fields of a hash from some
+// kB on, and one that outgrows it was a string for nothing.
 const (
-	smallMax      = 2048
+	smallMax      = 1600
 	smallSpansMax = 64
 )
 

@@ -101,7 +101,7 @@ func TestASmallTraceBecomesAHash(t *testing.T) {
 		"its root again":     {[]buffer.Span{span(1, 1, true, 10)}, "hash", 0},
 		"another segment":    {[]buffer.Span{span(4, 4, true, 10)}, "hash", 1},
 		"another parent":     {[]buffer.Span{span(4, 9, false, 10)}, "hash", 1},
-		"a large one":        {[]buffer.Span{span(4, 1, false, 1000)}, "hash", 1},
+		"a large one":        {[]buffer.Span{span(4, 1, false, 1600)}, "hash", 1},
 		"one over the limit": {[]buffer.Span{span(4, 1, false, 500)}, "hash", 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,7 @@ local function grow(key, value, meta, first, rest)
   local at, n, flying = small_parts(value)
   local added = n1 + n2 * 256 + n3 * 65536
   if flying == 1 or distinct == 0 or subtrees ~= 1 or byte(meta, 14) + byte(meta, 15) > 0
-    or n + added > SMALL_SPANS_MAX or at - 1 + #first + #rest > SMALL_GROWN_MAX then
+    or n + added > SMALL_SPANS_MAX or at - 1 + #first + #rest > SMALL_MAX then
     return nil
   end
   local size = u56(value, at + SMALL_SIZE) + s1 + s2 * 256 + s3 * 65536 + s4 * 16777216

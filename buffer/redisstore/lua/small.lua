@@ -2,8 +2,8 @@
 
 -- What begins where in a small trace, from the place of its segment.
 local SMALL_FIRST, SMALL_SIZE, SMALL_IDS = 20, 28, 35
--- Spans and bytes of frames up to which a small trace grows: each time it is written as a whole.
-local SMALL_SPANS_MAX, SMALL_GROWN_MAX = 64, 1024
+-- Spans and bytes of frames that a small trace has at most.
+local SMALL_SPANS_MAX, SMALL_MAX = 64, 1600
 
 -- small_traces returns the values of those keys that are small traces, by key.
 local function small_traces(keys)
