@@ -60,8 +60,9 @@ type trouble struct {
 	what     string
 	// counts is from when on it counts for the gate: later than from if the shards changed.
 	counts float64
-	// dismissed is true if the worker was ended in it and not started again.
-	dismissed bool
+	// dismissed is true if the worker was ended in it and not started again; gone, if so with its shards,
+	// which nobody has until the consumer ends.
+	dismissed, gone bool
 }
 
 // shards returns those that the worker had then.
@@ -187,7 +188,7 @@ func troublesOf(e *Evidence, end float64) []trouble {
 		at := m.slot()
 		if t, is := ended[at]; is {
 			if trouble, lasts := open[at]; lasts {
-				trouble.dismissed = true
+				trouble.dismissed, trouble.gone = true, true
 				open[at] = trouble
 			}
 			shut(at, min(t, end))
@@ -240,6 +241,9 @@ func justified(e *Evidence, p pause, troubles []trouble) (reports.Verdict, strin
 	covered, slack := p.from, e.Slacks.Gate
 	for _, t := range troubles {
 		if t.slot == p.slot && t.from <= covered+slack {
+			if t.gone {
+				return passed("")
+			}
 			covered = heard(e, p.slot, max(covered, t.to), p.to, slack)
 		}
 	}

@@ -102,3 +102,19 @@ func TestAFailedWorkerWithoutShardsPausesNothing(t *testing.T) {
 		t.Errorf("%s though it kept them for 4.7 s", verdict)
 	}
 }
+
+// TestAWorkerThatIsGoneForGoodPausesItsInput until the consumer ends, as nobody else has its shards.
+func TestAWorkerThatIsGoneForGoodPausesItsInput(t *testing.T) {
+	for _, gone := range []bool{true, false} {
+		e := clean()
+		e.Moves = slices.DeleteFunc(e.Moves, func(m Move) bool { return m.Kind == flusher.EventGateOpened })
+		if gone {
+			e.Moves = append(e.Moves, moveOf(5, flusher.EventFailed, 1, 1, 3),
+				moveOf(5, flusher.EventExhausted, 1, 1, 3), moveOf(5, flusher.EventStopped, 1, 1, 3))
+		}
+		want := map[bool]reports.Verdict{true: reports.Passed, false: reports.Violated}[gone]
+		if verdict, reason := backpressure.judge(e); verdict != want {
+			t.Errorf("gone %v: %s: %s", gone, verdict, reason)
+		}
+	}
+}
