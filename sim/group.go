@@ -203,20 +203,31 @@ func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
 
 // fetch takes what has come of the partitions that are not paused.
 func (m *member) fetch(limit int) []flusher.Batch {
-	var batches []flusher.Batch
-	for number, owner := range m.owners {
-		p, next := int32(number), m.next[int32(number)]
-		if owner != m || m.paused[p] || m.wanted[p] || next >= m.input[p].end() {
+	news := 0
+	for p := range m.owners {
+		if m.has(int32(p)) {
+			news++
+		}
+	}
+	if news == 0 {
+		return nil
+	}
+	batches := make([]flusher.Batch, 0, news)
+	for number := range m.owners {
+		p := int32(number)
+		if !m.has(p) {
 			continue
 		}
-		messages := m.input[p].from(next, limit)
-		if batches == nil {
-			batches = make([]flusher.Batch, 0, len(m.owners))
-		}
+		messages := m.input[p].from(m.next[p], limit)
 		batches = append(batches, flusher.Batch{Partition: p, Messages: messages})
-		m.next[p] = next + int64(len(messages))
+		m.next[p] += int64(len(messages))
 	}
 	return batches
+}
+
+// has tells whether something has come of a partition that the member may read.
+func (m *member) has(p int32) bool {
+	return m.owners[p] == m && !m.paused[p] && !m.wanted[p] && m.next[p] < m.input[p].end()
 }
 
 // Pause implements flusher.Source.

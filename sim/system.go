@@ -160,7 +160,7 @@ func (s *System) Send(ctx context.Context, start time.Time) (sent harness.Sent) 
 		messages, bytes := 0, 0
 		for ; more && m.At <= elapsed; more = s.setup.Load.Next(&m) {
 			s.setup.Sink.Sent(now, &m)
-			at := m.Timestamp(start.Add(m.At).Add(s.shifts[m.Partition]))
+			at := m.Timestamp(start.Add(m.At + s.shifts[m.Partition]))
 			s.setup.Sink.Placed(&m, s.kafka.add(m.Partition, at, m.Key, m.Value))
 			messages, bytes = messages+1, bytes+len(m.Value)
 		}
