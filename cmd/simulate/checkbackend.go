@@ -13,6 +13,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/options"
+	"sluice/internal/pipeline"
 	"sluice/internal/statusline"
 	"sluice/internal/worlds/wall"
 	"sluice/internal/worlds/wall/real"
@@ -73,8 +74,7 @@ func (c *checkBackendCommand) Run(ctx context.Context, to *streams) error {
 	code, litter := judge.ExitPassed, error(nil)
 	load := backend.Check{On: "both", Name: "a pipeline under load", Verdict: backend.NotTried}
 	if passed {
-		watched := func(ctx context.Context) error { return backend.Watch(ctx, redis, kafka) }
-		load, code, litter = runBoth(ctx, load, watched, harness.Config{
+		load, code, litter = runBoth(ctx, load, backends{redis, kafka}, harness.Config{
 			Scenario: scenario, World: real.World{Redis: c.Redis, Kafka: c.Kafka, Access: access},
 		})
 	}
@@ -97,16 +97,22 @@ func (c *checkBackendCommand) Run(ctx context.Context, to *streams) error {
 	return err
 }
 
+// backends are the servers that are checked.
+type backends struct {
+	redis pipeline.Redis
+	kafka pipeline.Kafka
+}
+
 // runBoth runs a pipeline on both servers, unless one of them goes away, and completes the check. The
 // code is that of the run; litter is what of it could not be removed.
 func runBoth(
-	ctx context.Context, check backend.Check, watch func(context.Context) error, run harness.Config,
+	ctx context.Context, check backend.Check, on backends, run harness.Config,
 ) (_ backend.Check, code int, litter error) {
 	running, end := context.WithCancel(ctx)
 	defer end()
 	gone := make(chan error, 1)
 	go func() {
-		gone <- watch(running)
+		gone <- backend.Watch(running, on.redis, on.kafka)
 		end()
 	}()
 	o, err := harness.Run(running, run)
@@ -115,6 +121,9 @@ func runBoth(
 		litter = o.Litter
 	}
 	went := <-gone
+	if went == nil && err != nil { // the run may have met it first
+		went = backend.Reach(ctx, on.redis, on.kafka)
+	}
 	switch {
 	case ctx.Err() != nil:
 		check.Detail = "interrupted"

@@ -19,11 +19,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/internal/backend"
+	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/pipeline"
 	"sluice/internal/pipeline/pipelinetest"
 	"sluice/internal/servers"
 	"sluice/internal/servers/servertest"
 	"sluice/internal/syncbuf"
+	"sluice/internal/worlds/wall/real"
+	"sluice/scenarios"
 )
 
 // checkBackend calls the command and returns its report.
@@ -308,5 +312,21 @@ func TestVerdictOfABackend(t *testing.T) {
 		if verdict, code := judgeBackend(c.checks, c.ofRun); verdict != c.want || code != c.code {
 			t.Errorf("%+v: %q, %d; want %q, %d", c.checks, verdict, code, c.want, c.code)
 		}
+	}
+}
+
+// A server that is gone when the pipeline starts is found by that first.
+func TestCheckBackendWhoseServersAreGoneAtTheStart(t *testing.T) {
+	nowhere := []string{"127.0.0.1:1"}
+	on := backends{pipeline.DefaultRedis(), pipeline.DefaultKafka()}
+	on.redis.Addresses, on.kafka.Brokers = nowhere, nowhere
+	s, err := scenarios.Load("steady", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check, code, _ := runBoth(t.Context(), backend.Check{}, on,
+		harness.Config{Scenario: s, World: real.World{Redis: nowhere, Kafka: nowhere}})
+	if code != judge.ExitEnvironment || !strings.HasPrefix(check.Detail, "a server went away meanwhile: ") {
+		t.Errorf("exit code %d, %+v", code, check)
 	}
 }

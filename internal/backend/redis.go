@@ -31,7 +31,7 @@ const (
 func Watch(ctx context.Context, redis pipeline.Redis, kafka pipeline.Kafka) (gone error) {
 	failed := 0
 	for (wallclock.Clock{}).Sleep(ctx, watchEvery) == nil {
-		err := answer(ctx, redis, kafka)
+		err := Reach(ctx, redis, kafka)
 		if ctx.Err() != nil {
 			break
 		}
@@ -45,8 +45,8 @@ func Watch(ctx context.Context, redis pipeline.Redis, kafka pipeline.Kafka) (gon
 	return gone
 }
 
-// answer returns why one of the servers cannot be reached, or nil.
-func answer(ctx context.Context, redis pipeline.Redis, kafka pipeline.Kafka) error {
+// Reach returns why one of the servers cannot be reached, or nil.
+func Reach(ctx context.Context, redis pipeline.Redis, kafka pipeline.Kafka) error {
 	store, err := redis.Open(ctx, buffer.DefaultOptions().MaxSegmentBytes, answerMax)
 	if err == nil {
 		store.Close()
