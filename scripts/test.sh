@@ -43,8 +43,8 @@ none_left() {
 }
 
 rc=0
-# tests runs go test, marked. Tests that are parallel mostly wait, for time-outs and for processes.
-tests() { env "$mark" TMPDIR="$tmp" go test -p 2 -parallel 4 -timeout 15m "$@" || rc=$?; }
+# tests runs go test, marked. More tests at once than cores are too many: each starts processes.
+tests() { env "$mark" TMPDIR="$tmp" go test -p 2 -timeout 15m "$@" || rc=$?; }
 
 if [ $# -gt 0 ]; then
   tests -race "$@"

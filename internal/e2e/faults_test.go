@@ -74,17 +74,12 @@ func cluster(t *testing.T) redisNodes { return redisNodes(servertest.NewRedisClu
 
 // onEach runs a test on one Redis and on a cluster of three.
 func onEach(t *testing.T, test func(t *testing.T, redis redisNodes)) {
-	for name, start := range map[string]func(t *testing.T) redisNodes{"redis": oneRedis, "cluster": cluster} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, start(t))
-		})
-	}
+	t.Run("redis", func(t *testing.T) { test(t, oneRedis(t)) })
+	t.Run("cluster", func(t *testing.T) { test(t, cluster(t)) })
 }
 
 // One worker is frozen, one killed, then the program itself, and started again.
 func TestFrozenKilledAndStartedAgain(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, redis redisNodes) {
 		tr := newTraffic(t, servertest.KafkaAddr(t), workload)
 		args := append(slices.Concat(options, tr.args()), "--redis", redis.addrs())
@@ -157,7 +152,6 @@ const outage = 20 * time.Second
 // nothing would become due and make room; so segments whose spans wait to be read are flushed in
 // parts.
 func TestRedisFull(t *testing.T) {
-	t.Parallel()
 	onEach(t, func(t *testing.T, redis redisNodes) {
 		tr := newTraffic(t, servertest.KafkaAddr(t), workload)
 		p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
@@ -203,7 +197,6 @@ func messagesStored(t *testing.T, p *program) string {
 
 // Kafka is stopped for a while.
 func TestKafkaStopped(t *testing.T) {
-	t.Parallel()
 	kafka := servertest.NewKafka(t)
 	redis := oneRedis(t)
 	tr := newTraffic(t, kafka.Addr, workload)

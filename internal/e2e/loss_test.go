@@ -33,7 +33,6 @@ workload:
 // A Redis that has lost data is recognised and said once, with what may be lost; no worker is blamed
 // for it; what came after comes out, as does what was not lost; and no key stays.
 func TestRedisThatLostData(t *testing.T) {
-	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		redis  func(t *testing.T) redisNodes
@@ -56,7 +55,6 @@ func TestRedisThatLostData(t *testing.T) {
 			1, 1, "it was wiped"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
 			redis := test.redis(t)
 			tr := newTraffic(t, servertest.KafkaAddr(t), lossy)
 			p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs(),

@@ -16,7 +16,6 @@ import (
 
 // TestRealServers runs with faults on real servers, and expects that nothing of it stays there.
 func TestRealServers(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		redis func() []string
