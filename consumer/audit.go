@@ -113,19 +113,22 @@ func (a *auditor) tell(e AuditEvent) {
 
 // watchPulse beats until the context ends.
 func (a *auditor) watchPulse(ctx context.Context) {
-	known := make(pulses)
+	known, twice := make(pulses), false
 	for {
 		answers, err := a.ports.Auditor.Beat(ctx, a.cfg.Witness)
 		a.try(ctx, beating, err)
 		stored, flushed := a.buffered()
-		now := moment{a.ports.Clock.Now(), stored}
+		if twice {
+			flushed = 0
+		}
+		now := moment{a.ports.Clock.Now(), stored, flushed}
 		var losses []Loss
 		for _, pulse := range answers {
 			if loss := known.note(pulse, now); loss != nil {
-				loss.Spans = min(loss.Spans, stored-min(stored, flushed))
 				losses = append(losses, *loss)
 			}
 		}
+		twice = twice || len(losses) > 0 // what a node that was set back has again is flushed again
 		a.lost(losses)
 		if a.ports.Clock.Sleep(ctx, a.cfg.BeatEvery) != nil {
 			return

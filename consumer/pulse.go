@@ -45,18 +45,20 @@ type track struct {
 	last  []moment // of them, in order
 }
 
-// moment is when a beat was counted, and how many spans were stored by then.
+// moment is when a beat was counted, and how many spans were stored and flushed by then. Flushed is 0
+// where nobody can tell, since some were flushed twice.
 type moment struct {
-	at     time.Time
-	stored uint64
+	at              time.Time
+	stored, flushed uint64
 }
 
 // momentsMax is how many beats are remembered of each node: if it has lost more, it counts as if it
 // knew of the oldest.
 const momentsMax = 4096
 
-// note takes an answer over, and returns what the node has lost, or nil. Of the spans of a loss it
-// knows those that were stored since.
+// note takes an answer over, and returns what the node has lost, or nil. Its spans are those that were
+// stored since, or all that were stored and not flushed when the node was last well, whichever is less.
+// (What has been flushed since may be what had been before the node was set back.)
 func (p pulses) note(pulse buffer.Pulse, now moment) *Loss {
 	t := p[pulse.Marker]
 	if t == nil {
@@ -70,9 +72,10 @@ func (p pulses) note(pulse buffer.Pulse, now moment) *Loss {
 	kept := pulse.Beats - 1 // it knew of these when it counted this one
 	gone := min(t.beats-kept, uint64(len(t.last)))
 	at := max(0, len(t.last)-1-int(gone))
+	well := t.last[len(t.last)-1]
 	loss := &Loss{
-		Node: pulse.Node, Empty: kept == 0, Since: t.last[at].at, Spans: now.stored - t.last[at].stored,
-		until: t.last[len(t.last)-1].at,
+		Node: pulse.Node, Empty: kept == 0, Since: t.last[at].at,
+		Spans: min(now.stored-t.last[at].stored, now.stored-min(now.stored, well.flushed)), until: well.at,
 	}
 	*t = track{}
 	t.count(pulse.Beats, now)

@@ -31,7 +31,7 @@ func TestPulses(t *testing.T) {
 			known, start := make(pulses), time.Unix(0, 0)
 			var got []string
 			for i, beats := range test.beats {
-				now := moment{start.Add(time.Duration(i) * time.Second), uint64(stored * i)}
+				now := moment{start.Add(time.Duration(i) * time.Second), uint64(stored * i), 0}
 				loss := known.note(buffer.Pulse{Marker: "m", Node: "n", Beats: beats}, now)
 				other := known.note(buffer.Pulse{Marker: "other", Beats: uint64(i) + 1}, now)
 				if other != nil {
@@ -56,11 +56,35 @@ func TestPulses(t *testing.T) {
 	}
 }
 
+// TestLostSpansAreBounded by those that were stored and not flushed when the node was last well. A node
+// that was set back has segments again that were flushed: flushed once more, they make no loss smaller.
+func TestLostSpansAreBounded(t *testing.T) {
+	for _, c := range []struct {
+		flushed [4]uint64 // up to each beat; 400 spans are stored by the last
+		want    uint64
+	}{
+		{[4]uint64{0, 0, 0, 0}, 300}, // all that came since
+		{[4]uint64{0, 100, 180, 180}, 220},
+		{[4]uint64{0, 100, 180, 400}, 220},
+		{[4]uint64{900, 900, 900, 900}, 0},
+	} {
+		known := make(pulses)
+		var loss *Loss
+		for i, beats := range []uint64{1, 2, 3, 2} {
+			loss = known.note(buffer.Pulse{Beats: beats},
+				moment{time.Unix(int64(i), 0), uint64(100 * (i + 1)), c.flushed[i]})
+		}
+		if loss == nil || loss.Spans != c.want {
+			t.Errorf("flushed %d: %+v, want %d spans", c.flushed, loss, c.want)
+		}
+	}
+}
+
 // TestPulsesForget: what is remembered is bounded, and a loss beyond it counts from the oldest.
 func TestPulsesForget(t *testing.T) {
 	known, start := make(pulses), time.Unix(0, 0)
 	note := func(i int, beats uint64) *Loss {
-		return known.note(buffer.Pulse{Beats: beats}, moment{start.Add(time.Duration(i) * time.Second), 0})
+		return known.note(buffer.Pulse{Beats: beats}, moment{start.Add(time.Duration(i) * time.Second), 0, 0})
 	}
 	const all = 5 * momentsMax
 	for i := range all {
