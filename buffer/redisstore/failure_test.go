@@ -151,7 +151,7 @@ func TestOutOfMemoryStopsOnlyAttach(t *testing.T) {
 	c := &cycle{t: t, store: open(t, config(server.Addr))}
 	must(t, c.attach(1))
 	name := c.names
-	must(t, c.store.Do(t.Context(), "CONFIG", "SET", "maxmemory", "1mb"))
+	must(t, c.store.Do(t.Context(), "CONFIG", "SET", "maxmemory", "1"))
 	before, err := c.store.Leftovers(t.Context())
 	must(t, err)
 	if err := c.attach(2); !errors.Is(err, buffer.ErrFull) || !buffer.Retryable(err) {
@@ -319,7 +319,7 @@ func TestAFullServerThatEvictsWhatExpires(t *testing.T) {
 	store := open(t, config(server.Addr))
 	c := &cycle{t: t, store: store}
 	must(t, c.attach(1))
-	must(t, store.Do(t.Context(), "CONFIG", "SET", "maxmemory", "1mb"))
+	must(t, store.Do(t.Context(), "CONFIG", "SET", "maxmemory", "1"))
 	if err := c.attach(2); !errors.Is(err, buffer.ErrFull) {
 		t.Errorf("one more: %v, want %v", err, buffer.ErrFull)
 	}
