@@ -192,9 +192,9 @@ func (l *Loop) busy() bool {
 	return false
 }
 
-// share is how much of each partition may be here.
+// share is how much of each partition may be here: something, however many there are.
 func (l *Loop) share() buffer.Bytes {
-	return l.config.BytesMax / buffer.Bytes(max(1, len(l.partitions)))
+	return max(1, l.config.BytesMax/buffer.Bytes(max(1, len(l.partitions))))
 }
 
 // hold pauses the partition at the source while it is full or its gate is closed.

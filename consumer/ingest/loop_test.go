@@ -285,6 +285,25 @@ func TestBytesAreShared(t *testing.T) {
 	})
 }
 
+// A bound below the number of partitions stops none of them.
+func TestEveryPartitionHasAShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.config.BytesMax = 1
+		for p := range int32(3) {
+			r.broker.append(p, time.Now(), "x a a", "x b a")
+		}
+		r.start(0, 1, 2)
+		settle(5 * time.Second)
+		r.end()
+		for p, got := range r.loop.Counters().Partitions {
+			if got.Next != 2 {
+				t.Errorf("partition %d: stored up to %d, want 2", p, got.Next)
+			}
+		}
+	})
+}
+
 // Messages so large that no more may wait are not kept for others to share their batch, or to judge
 // their clock by.
 func TestFewLargeMessagesDoNotWait(t *testing.T) {

@@ -40,6 +40,9 @@ type partition struct {
 // active tells whether Poll may return messages of the partition.
 func (p *partition) active() bool { return !p.paused && p.released == nil }
 
+// fetched tells whether the partition is fetched as it comes.
+func (p *partition) fetched() bool { return p.active() && !p.throttled }
+
 func newAssignment(c SourceConfig, fetch func(number int32, on bool)) *assignment {
 	return &assignment{heldBytesMax: c.HeldBytesMax, heldBytesTotal: c.HeldBytesTotal, fetch: fetch,
 		partitions: make(map[int32]*partition)}
@@ -270,7 +273,7 @@ func (a *assignment) fetches(number int32) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := a.partitions[number]
-	return p != nil && p.active() && !p.throttled
+	return p != nil && p.fetched()
 }
 
 // wanted tells whether some partition is fetched as it comes.
@@ -278,7 +281,7 @@ func (a *assignment) wanted() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range a.partitions {
-		if p.active() && !p.throttled {
+		if p.fetched() {
 			return true
 		}
 	}
