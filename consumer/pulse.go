@@ -17,8 +17,9 @@ type Loss struct {
 	// Since is the last moment of which the node knows: what was written after it is lost, and if the
 	// node is empty, all that was.
 	Since time.Time
-	// Spans, at most, that this consumer has stored and nobody has flushed. In a cluster they are spread
-	// over all nodes. What was there before it started comes on top if the node is empty.
+	// Spans, at most, that this consumer has stored since, or, if the node is empty, that it has stored
+	// and not flushed. In a cluster they are spread over all nodes. What was there before it started
+	// comes on top if the node is empty; what it has flushed of that makes them seem fewer.
 	Spans uint64
 	// until is the last moment at which the node was well.
 	until time.Time
@@ -57,8 +58,7 @@ type moment struct {
 const momentsMax = 4096
 
 // note takes an answer over, and returns what the node has lost, or nil. Its spans are those that were
-// stored since, or all that were stored and not flushed when the node was last well, whichever is less.
-// (What has been flushed since may be what had been before the node was set back.)
+// stored since; of an empty node no more than were stored and not flushed when it was last well.
 func (p pulses) note(pulse buffer.Pulse, now moment) *Loss {
 	t := p[pulse.Marker]
 	if t == nil {
@@ -75,7 +75,10 @@ func (p pulses) note(pulse buffer.Pulse, now moment) *Loss {
 	well := t.last[len(t.last)-1]
 	loss := &Loss{
 		Node: pulse.Node, Empty: kept == 0, Since: t.last[at].at,
-		Spans: min(now.stored-t.last[at].stored, now.stored-min(now.stored, well.flushed)), until: well.at,
+		Spans: now.stored - t.last[at].stored, until: well.at,
+	}
+	if loss.Empty {
+		loss.Spans = min(loss.Spans, now.stored-min(now.stored, well.flushed))
 	}
 	*t = track{}
 	t.count(pulse.Beats, now)

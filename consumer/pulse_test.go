@@ -56,26 +56,28 @@ func TestPulses(t *testing.T) {
 	}
 }
 
-// TestLostSpansAreBounded by those that were stored and not flushed when the node was last well. A node
-// that was set back has segments again that were flushed: flushed once more, they make no loss smaller.
+// TestLostSpansAreBounded: what an empty node has lost was not flushed when it was last well. Of a node
+// that was set back, what was flushed says nothing: it may be what had been there for long.
 func TestLostSpansAreBounded(t *testing.T) {
 	for _, c := range []struct {
-		flushed [4]uint64 // up to each beat; 400 spans are stored by the last
+		kept    uint64    // by the node; 1 is the beat that shows it
+		flushed [4]uint64 // up to each beat; 400 spans are stored by the last, 100 more by each
 		want    uint64
 	}{
-		{[4]uint64{0, 0, 0, 0}, 300}, // all that came since
-		{[4]uint64{0, 100, 180, 180}, 220},
-		{[4]uint64{0, 100, 180, 400}, 220},
-		{[4]uint64{900, 900, 900, 900}, 0},
+		{1, [4]uint64{0, 0, 0, 0}, 300}, // all that came since
+		{1, [4]uint64{0, 100, 180, 180}, 220},
+		{1, [4]uint64{0, 100, 180, 400}, 220},
+		{3, [4]uint64{0, 100, 180, 400}, 200},
+		{3, [4]uint64{900, 900, 900, 900}, 200},
 	} {
 		known := make(pulses)
 		var loss *Loss
-		for i, beats := range []uint64{1, 2, 3, 2} {
+		for i, beats := range []uint64{1, 2, 3, c.kept} {
 			loss = known.note(buffer.Pulse{Beats: beats},
 				moment{time.Unix(int64(i), 0), uint64(100 * (i + 1)), c.flushed[i]})
 		}
 		if loss == nil || loss.Spans != c.want {
-			t.Errorf("flushed %d: %+v, want %d spans", c.flushed, loss, c.want)
+			t.Errorf("%d kept, flushed %d: %+v, want %d spans", c.kept, c.flushed, loss, c.want)
 		}
 	}
 }
