@@ -170,7 +170,7 @@ func (p *possible) mayRestart(f Fault, worker int) bool {
 		return false
 	}
 	switch f.Verb {
-	case VerbResume, VerbSlowStart, VerbJump, VerbRebalance:
+	case VerbResume, VerbSlowStart, VerbJump, VerbRebalance, VerbDelete:
 		return false
 	case VerbHang:
 		return !f.Target.isWorker() || f.For == ForGood || 2*f.For >= p.Pipeline.MaxUnhealthy
@@ -230,7 +230,7 @@ func (p *possible) checkResume(path string, f Fault) {
 }
 
 // downs are verbs after which a server or the consumer is not there until they are over.
-var downs = []Verb{VerbStop, VerbCrash, VerbWipe}
+var downs = []Verb{VerbStop, VerbCrash, VerbWipe, VerbFailover}
 
 // checkDown checks that the target is not down from before the fault's time until the load ends.
 func (p *possible) checkDown(path string, f Fault) {

@@ -33,8 +33,8 @@ const (
 	TargetRedis TargetKind = "redis"
 	// TargetKafka is the broker.
 	TargetKafka TargetKind = "kafka"
-	// TargetPartition is a partition: of the input topic for the clock, of the output topic for a
-	// produce.
+	// TargetPartition is a partition: of the input topic for the clock and for what is deleted, of the
+	// output topic for a produce.
 	TargetPartition TargetKind = "partition"
 	// TargetClock is the clock of all producers.
 	TargetClock TargetKind = "clock"

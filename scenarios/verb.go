@@ -26,8 +26,10 @@ const (
 	VerbPause     Verb = "pause"
 	VerbFill      Verb = "fill"
 	VerbWipe      Verb = "wipe"
+	VerbFailover  Verb = "failover"
 	VerbFail      Verb = "fail"
 	VerbJump      Verb = "jump"
+	VerbDelete    Verb = "delete-records"
 )
 
 // Argument is something that a verb takes after its target.
@@ -133,9 +135,17 @@ var uses = []Usage{
 	{VerbWipe, []TargetKind{TargetRedis}, "Redis ends and is started again without its data, at once or " +
 		"after that time. What Redis alone held is lost, and the ledger says so.", "at 5s wipe redis",
 		[]Argument{TakesMaybeFor}},
+	{VerbFailover, []TargetKind{TargetRedis}, "Redis' replica gets nothing any more. After the first time " +
+		"Redis dies and the replica takes over, at once or after the second time: what was written since " +
+		"the fault began is lost, and the ledger says so; what was there before must come out.",
+		"at 5s failover redis by 500ms for 1s", []Argument{TakesBy, TakesMaybeFor}},
 	{VerbFail, []TargetKind{TargetKafka, TargetPartition}, "The broker answers every produce request " +
 		"of the pipeline, or those for that partition of the output topic, with an error.",
 		"at 5s fail kafka for 3s", []Argument{TakesFor}},
+	{VerbDelete, []TargetKind{TargetKafka, TargetPartition}, "Kafka deletes all messages that the input " +
+		"topic holds, or that partition of it, read or not, as retention does (DeleteRecords). Those that " +
+		"were not read are lost; the consumer must say so, and the ledger believes it no more than that.",
+		"at 5s delete-records kafka", nil},
 	{VerbJump, []TargetKind{TargetClock, TargetPartition}, "The producers' clock is set forward or back: " +
 		"the timestamps of all messages, or of those of that partition.",
 		"at 5s jump clock by -30s for 5s", []Argument{TakesBy, TakesMaybeFor}},

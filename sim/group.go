@@ -113,6 +113,9 @@ func (m *member) again() {
 func (g *group) give(partition int32, m *member) {
 	g.owners[partition] = m
 	m.next[partition] = g.committed[partition]
+	if m.next[partition] == 0 { // nothing is committed
+		m.next[partition] = g.input[partition].first
+	}
 	m.paused[partition] = false
 	m.news.Assigned = append(m.news.Assigned, partition)
 	g.come.Broadcast()
@@ -176,7 +179,7 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 		}
 		fetch.InTouch = m.up() && !m.gone
 		if fetch.InTouch {
-			fetch.Batches = m.fetch(limit)
+			m.fetch(&fetch, limit)
 		}
 		left := until.Sub(m.k.Now())
 		if left <= 0 || len(fetch.Batches)+len(fetch.Assigned)+len(fetch.Revoked)+len(fetch.Lost) > 0 {
@@ -201,8 +204,8 @@ func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
 	m.conn.cross(ctx, answers, bytes, m.costs.Fetch+2*m.hop+m.slow[requests]+m.slow[answers])
 }
 
-// fetch takes what has come of the partitions that are not paused.
-func (m *member) fetch(limit int) []flusher.Batch {
+// fetch takes what has come of the partitions that are not paused, and what is missing before it.
+func (m *member) fetch(into *flusher.Fetch, limit int) {
 	news := 0
 	for p := range m.owners {
 		if m.has(int32(p)) {
@@ -210,24 +213,28 @@ func (m *member) fetch(limit int) []flusher.Batch {
 		}
 	}
 	if news == 0 {
-		return nil
+		return
 	}
-	batches := make([]flusher.Batch, 0, news)
+	into.Batches = make([]flusher.Batch, 0, news)
 	for number := range m.owners {
 		p := int32(number)
 		if !m.has(p) {
 			continue
 		}
+		if first := m.input[p].first; first > m.next[p] {
+			into.Gaps = append(into.Gaps, flusher.Gap{Partition: p, From: m.next[p], To: first})
+			m.next[p] = first
+		}
 		messages := m.input[p].from(m.next[p], limit)
-		batches = append(batches, flusher.Batch{Partition: p, Messages: messages})
+		into.Batches = append(into.Batches, flusher.Batch{Partition: p, Messages: messages})
 		m.next[p] += int64(len(messages))
 	}
-	return batches
 }
 
 // has tells whether something has come of a partition that the member may read.
 func (m *member) has(p int32) bool {
-	return m.owners[p] == m && !m.paused[p] && !m.wanted[p] && m.next[p] < m.input[p].end()
+	return m.owners[p] == m && !m.paused[p] && !m.wanted[p] &&
+		max(m.next[p], m.input[p].first) < m.input[p].end()
 }
 
 // Pause implements flusher.Source.

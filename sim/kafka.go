@@ -79,6 +79,14 @@ func (b *kafka) Break(f scenarios.Fault) (undo func() error, err error) {
 			return nil
 		}, nil
 	}
+	if f.Verb == scenarios.VerbDelete {
+		for p := range b.input {
+			if f.Target.Kind != scenarios.TargetPartition || p == f.Target.N {
+				b.deleteAll(int32(p))
+			}
+		}
+		return nil, nil
+	}
 	undo, ok := b.breakDown(f)
 	if !ok {
 		return nil, fmt.Errorf("world virtual knows no %s of kafka", f.Verb)
@@ -102,7 +110,7 @@ func (b *kafka) add(number int32, at time.Time, key, value []byte) int64 {
 // partition is one of the input's. What is in its log never moves within memory and never changes, so
 // those who fetch get it as it is.
 type partition struct {
-	first int64 // the offset of what the log begins with: what is before was committed
+	first int64 // the offset of what the log begins with: what is before was committed, or deleted
 	log   []flusher.Message
 }
 
@@ -121,7 +129,21 @@ func (p *partition) from(offset int64, limit int) []flusher.Message {
 
 // forget lets go of what is before an offset: nobody will read it again.
 func (p *partition) forget(offset int64) {
-	p.log, p.first = p.log[offset-p.first:], offset
+	if offset > p.first {
+		p.log, p.first = p.log[offset-p.first:], offset
+	}
+}
+
+// deleteAll moves the start of a partition's log to its end, as retention does.
+func (b *kafka) deleteAll(number int32) {
+	p := &b.input[number]
+	committed := b.group.committed[number]
+	if committed == 0 {
+		committed = -1
+	}
+	p.forget(p.end())
+	b.k.Note("log start", int64(number), p.first)
+	b.sink.Ledger.Deleted(number, committed, p.first)
 }
 
 // took has the broker compute what a request of messages takes, and returns how long from now it will

@@ -116,6 +116,14 @@ func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 			s.jump(f, 0)
 			return nil
 		}, nil
+	case f.Verb == scenarios.VerbFailover:
+		committed := map[int32]int64{}
+		for p, offset := range s.kafka.group.committed {
+			committed[int32(p)] = offset
+		}
+		return s.redis.failOver(context.Background(), f, func(of func(buffer.TraceKey) bool) {
+			s.setup.Sink.SetBack(committed, of)
+		})
 	case f.Target.Kind == scenarios.TargetRedis:
 		return s.redis.Break(f)
 	}
@@ -199,7 +207,7 @@ func (s *System) Finish(context.Context) error { return nil }
 // Remains implements harness.System.
 func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 	for p := range s.kafka.input {
-		left.Waiting += s.kafka.input[p].end() - s.kafka.group.committed[p]
+		left.Waiting += s.kafka.input[p].end() - max(s.kafka.group.committed[p], s.kafka.input[p].first)
 	}
 	left.Store, left.Err = s.redis.leftovers(ctx)
 	return left

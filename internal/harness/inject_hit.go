@@ -67,7 +67,10 @@ func (i *injector) heldBy(f scenarios.Fault) (func(buffer.TraceKey) bool, error)
 }
 
 // endsAtOnce tells of a fault without a length whether it is over when it has happened.
-func endsAtOnce(v scenarios.Verb) bool { return v == scenarios.VerbWipe || v == scenarios.VerbCut }
+func endsAtOnce(v scenarios.Verb) bool {
+	return v == scenarios.VerbWipe || v == scenarios.VerbCut || v == scenarios.VerbDelete ||
+		v == scenarios.VerbFailover
+}
 
 func atOnce() bool { return true }
 

@@ -9,10 +9,11 @@ import (
 	"sluice/scenarios"
 )
 
-// OnServers tells whether a fault is one of servers, or of the network to them.
+// OnServers tells whether a fault is one of servers, or of the network to them: not of what the run
+// itself has there.
 func OnServers(f scenarios.Fault) bool {
 	kind := f.Target.Kind
-	return kind == scenarios.TargetRedis || kind == scenarios.TargetKafka ||
+	return f.Verb != scenarios.VerbDelete && kind == scenarios.TargetRedis || kind == scenarios.TargetKafka ||
 		kind == scenarios.TargetPartition && f.Verb == scenarios.VerbFail
 }
 

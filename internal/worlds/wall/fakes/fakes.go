@@ -5,6 +5,7 @@ package fakes
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,6 +36,10 @@ func (World) Validate() error { return nil }
 
 // Can implements harness.World.
 func (World) Can(f scenarios.Fault) error {
+	if f.Verb == scenarios.VerbFailover {
+		return errors.New("miniredis has no state to go back to: use --world virtual, or --world real " +
+			"--servers start")
+	}
 	return cmp.Or(wall.CheckMoment(f), wall.CheckNode(f, 1))
 }
 
