@@ -185,8 +185,10 @@ func (t Target) Covers(other Target) bool {
 		return t.Kind != TargetWorker || other.Kind != TargetWorker || t.N == other.N
 	case t.Kind == TargetRedis && other.Kind == TargetRedis:
 		return t.N == AllNodes || other.N == AllNodes || t.N == other.N
+	case t.Kind == TargetBroker && other.Kind == TargetBroker:
+		return t.N == other.N
 	}
-	return t.Kind == other.Kind
+	return t.Kind == other.Kind || t.isKafka() && other.isKafka()
 }
 
 // window is when a fault may begin: from the first time to the last.

@@ -30,6 +30,7 @@ const (
 	VerbFail      Verb = "fail"
 	VerbJump      Verb = "jump"
 	VerbDelete    Verb = "delete-records"
+	VerbDepose    Verb = "depose"
 )
 
 // Argument is something that a verb takes after its target.
@@ -83,7 +84,7 @@ func (u *Usage) Takes(a Argument) bool { return slices.Contains(u.arguments, a) 
 
 var (
 	workerTargets = []TargetKind{TargetWorker, TargetAnyWorker, TargetAllWorkers}
-	serverTargets = []TargetKind{TargetRedis, TargetKafka}
+	serverTargets = []TargetKind{TargetRedis, TargetKafka, TargetBroker}
 )
 
 // uses has a row per meaning of a verb; a verb that means the same for all its targets has one.
@@ -102,7 +103,7 @@ var uses = []Usage{
 	{VerbCrash, []TargetKind{TargetConsumer}, "The consumer is killed (SIGKILL), and is started again " +
 		"at once, or after that time. Its workers must end by themselves.",
 		"at 5s crash consumer for 1s", []Argument{TakesMaybeFor}},
-	{VerbCrash, []TargetKind{TargetKafka}, "The broker is killed (SIGKILL) and started again with its " +
+	{VerbCrash, []TargetKind{TargetKafka, TargetBroker}, "The broker is killed (SIGKILL) and started again with its " +
 		"data after that time.", "at 5s crash kafka for 3s", []Argument{TakesFor}},
 	{VerbCrashLoop, workerTargets, "Each process of the worker is killed as soon as it was started, " +
 		"until that time is over.", "at 5s crash-loop worker 1 for 5s", []Argument{TakesFor}},
@@ -142,6 +143,10 @@ var uses = []Usage{
 	{VerbFail, []TargetKind{TargetKafka, TargetPartition}, "The broker answers every produce request " +
 		"of the pipeline, or those for that partition of the output topic, with an error.",
 		"at 5s fail kafka for 3s", []Argument{TakesFor}},
+	{VerbDepose, []TargetKind{TargetPartition, TargetKafka}, "The leader of that partition of each topic, or " +
+		"of all, is deposed, and another one elected after that time. Until then nobody can read or write it " +
+		"(NOT_LEADER); of what was just being written nothing is acknowledged, and a part may be there.",
+		"at 5s depose partition 3 for 1s", []Argument{TakesFor}},
 	{VerbDelete, []TargetKind{TargetKafka, TargetPartition}, "Kafka deletes all messages that the input " +
 		"topic holds, or that partition of it, read or not, as retention does (DeleteRecords). Those that " +
 		"were not read are lost; the consumer must say so, and the ledger believes it no more than that.",
