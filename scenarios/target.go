@@ -29,6 +29,8 @@ const (
 	TargetAllWorkers TargetKind = "all workers"
 	// TargetConsumer is the whole instance of the pipeline: the consumer with its workers.
 	TargetConsumer TargetKind = "consumer"
+	// TargetHost is the machine on which all consumers and their workers are.
+	TargetHost TargetKind = "host"
 	// TargetRedis is Redis or, of a cluster, one node or all.
 	TargetRedis TargetKind = "redis"
 	// TargetKafka is all of Kafka, TargetBroker one of several brokers.

@@ -94,6 +94,9 @@ var uses = []Usage{
 		"at 5s hang worker 1 for 3s", []Argument{TakesMaybeFor}},
 	{VerbHang, []TargetKind{TargetConsumer}, "The consumer is frozen with all its workers.",
 		"at 5s hang consumer for 3s", []Argument{TakesFor}},
+	{VerbHang, []TargetKind{TargetHost}, "The pipeline's machine stands still: all consumers with their " +
+		"workers are frozen and wake together. What they have sent is served meanwhile, and their time-outs " +
+		"run.", "at 5s hang host for 3s", []Argument{TakesFor}},
 	{VerbHang, serverTargets, "The server's process is frozen: connections stay open and nothing " +
 		"answers.", "at 5s hang redis for 2s", []Argument{TakesFor}},
 	{VerbResume, append(slices.Clone(workerTargets), TargetConsumer), "What was frozen is woken " +

@@ -93,7 +93,12 @@ func (g *group) leave(m *member, lost bool) {
 	for partition, owner := range g.owners {
 		if owner == m {
 			g.owners[partition] = nil
-			if lost {
+			unheard := slices.Index(m.news.Assigned, int32(partition))
+			switch {
+			case !lost:
+			case unheard >= 0: // it never had it
+				m.news.Assigned = slices.Delete(m.news.Assigned, unheard, unheard+1)
+			default:
 				m.news.Lost = append(m.news.Lost, int32(partition))
 			}
 		}
