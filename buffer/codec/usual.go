@@ -92,17 +92,20 @@ func (m *message) pass(f field, from, to int) bool {
 
 // usualInteger passes a field that is a positive integer.
 func (m *message) usualInteger(f field, from int) bool {
-	text := m.data[m.pos+from:]
-	n, to := int64(0), 0
-	for to < len(text) && text[to]-'0' <= 9 {
-		n = 10*n + int64(text[to]-'0')
-		to++
+	data, start := m.data, m.pos+from
+	at, n := start, int64(0)
+	for ; at < len(data); at++ {
+		digit := data[at] - '0'
+		if digit > 9 {
+			break
+		}
+		n = 10*n + int64(digit)
 	}
-	if to == 0 || to > digitsSafe || text[0] == '0' {
+	if at == start || at-start > digitsSafe || data[start] == '0' {
 		return false
 	}
 	m.integers[min(f, projectID+1)] = n
-	return m.pass(f, from, from+to)
+	return m.pass(f, from, at-m.pos)
 }
 
 // usualID passes a field that is an id.

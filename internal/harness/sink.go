@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/buffer"
@@ -28,8 +29,9 @@ type Sink struct {
 	options scenarios.Pipeline
 	record  *recorder
 
+	start atomic.Pointer[time.Time] // of the load; nil before
+
 	mu          sync.Mutex
-	start       time.Time // of the load
 	first, last time.Time // when the first record came out, and the last
 	lives       []judge.Life
 	fell        *fall // nil as long as every end of a consumer was asked for
@@ -52,9 +54,7 @@ func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Even
 
 // begin says when the load starts.
 func (s *Sink) begin(start time.Time) {
-	s.mu.Lock()
-	s.start = start
-	s.mu.Unlock()
+	s.start.Store(&start)
 	s.latency.begin(start)
 	s.record.begin(start)
 	s.Journal.Begin(start)
@@ -164,9 +164,10 @@ func (s *Sink) Breach(at time.Time, text string) {
 
 // since counts from the start of the load.
 func (s *Sink) since(at time.Time) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return at.Sub(s.start)
+	if start := s.start.Load(); start != nil {
+		return at.Sub(*start)
+	}
+	return at.Sub(time.Time{})
 }
 
 // segment notes how long after its deadline a segment was read: its time-out counts from its last

@@ -297,16 +297,17 @@ const (
 // putTimes writes the three times of a message, of which all but the milliseconds are the trace's.
 func (w *Writer) putTimes(times []byte, index int) {
 	millis := uint64(index) % millisMax
-	for _, t := range [...]struct {
-		at     int
-		second *[secondDigits]byte
-		millis uint64
-	}{{startAt, &w.begins, millis}, {endAt, &w.begins, millis + lasts}, {receivedAt, &w.received, millis}} {
-		text := times[t.at : t.at+timeDigits]
-		*(*[secondDigits]byte)(text) = *t.second
-		putPair(text[secondDigits+1:], t.millis/10)
-		text[timeDigits-1] = byte('0' + t.millis%10)
-	}
+	w.putTime(times[startAt:], &w.begins, millis)
+	w.putTime(times[endAt:], &w.begins, millis+lasts)
+	w.putTime(times[receivedAt:], &w.received, millis)
+}
+
+func (w *Writer) putTime(text []byte, second *[secondDigits]byte, millis uint64) {
+	text = text[:timeDigits]
+	*(*[secondDigits]byte)(text) = *second
+	tens := millis / 10
+	putPair(text[secondDigits+1:], tens)
+	text[timeDigits-1] = byte('0' + millis - 10*tens)
 }
 
 // putPair writes the two digits of a number below 100.
