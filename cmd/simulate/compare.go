@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -37,6 +36,7 @@ type compareCommand struct {
 	Repeat    int      `help:"How often to run each count in each world, with other seeds." default:"1"`
 	Tolerance share    `help:"The greatest error of a throughput that the system limits." default:"20%"`
 	Factor    float64  `name:"freshness-factor" help:"The greatest factor by which the freshness p99 may be too high or too low." default:"1.5"`
+	Recovery  share    `name:"recovery-tolerance" help:"The greatest error of the time to recover from the faults; a second is always allowed." default:"25%"`
 	Out       string   `help:"Directory of the results." placeholder:"runs/NAME-compare"`
 	JSON      bool     `name:"json" help:"Print the report as JSON."`
 }
@@ -73,7 +73,7 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 			return err
 		}
 	}
-	stop, err := c.shareServers(s.Scenario, &configs)
+	stop, err := shareServers(&configs[0], &configs[1])
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,8 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	report := compare.NewReport(s.Name, [2]string(c.Worlds), compare.Tolerance{
-		Throughput: float64(c.Tolerance), Freshness: c.Factor}, rows)
+		Throughput: float64(c.Tolerance), Freshness: c.Factor,
+		Recovery: float64(c.Recovery)}, rows)
 	report.Machine = machine
 	if err := writeCompare(dir, report); err != nil {
 		return err
@@ -144,25 +145,15 @@ func (c *compareCommand) counts(s scenarios.Scenario) error {
 	return nil
 }
 
-// shareServers starts the servers of world real once for all its runs, if no fault needs them to be a
-// run's own, and returns what stops them.
-func (c *compareCommand) shareServers(
-	s scenarios.Scenario, configs *[2]harness.Config,
-) (stop func() error, err error) {
-	none := func() error { return nil }
-	at := slices.IndexFunc(configs[:], func(cfg harness.Config) bool {
-		w, ok := cfg.World.(real.World)
-		return ok && w.Servers != real.Given
-	})
-	if at < 0 || s.CheckFaults(real.World{Redis: []string{""}, Kafka: []string{""}}.Can) != nil {
-		return none, nil
+// shareServers starts the servers of world real once for all its runs, and returns what stops them.
+func shareServers(configs ...*harness.Config) (stop func() error, err error) {
+	stop = func() error { return nil }
+	for _, cfg := range configs {
+		if w, ok := cfg.World.(real.World); ok {
+			cfg.World, stop, err = w.Share()
+		}
 	}
-	redis, kafka, stop, err := startServers(real.Origin(c.Servers))
-	if err != nil {
-		return none, err
-	}
-	configs[at].World = real.World{Redis: redis, Kafka: kafka}
-	return stop, nil
+	return stop, err
 }
 
 // machine makes the built-in costs those of this machine, where nothing else is said, and returns how
@@ -191,9 +182,11 @@ func (c *compareCommand) machine(configs *[2]harness.Config) (float64, error) {
 func (c *compareCommand) measure(
 	ctx context.Context, errs io.Writer, configs [2]harness.Config,
 ) ([]compare.Row, error) {
-	if w, ok := configs[1].World.(real.World); ok && w.Servers == real.Given {
+	if _, ok := configs[1].World.(real.World); ok {
+		cfg := configs[1]
+		cfg.Scenario.Faults = nil
 		err := compare.WarmUp(func() (compare.Run, error) {
-			return c.one(ctx, errs, configs[1], c.Processes[0], 0, "to warm the servers up")
+			return c.one(ctx, errs, cfg, c.Processes[0], 0, "to warm the servers up")
 		})
 		if err != nil {
 			return nil, err
