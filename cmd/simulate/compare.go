@@ -201,7 +201,7 @@ func (c *compareCommand) measure(
 	}
 	var rows []compare.Row
 	for _, processes := range c.Processes {
-		var predicted, measured []compare.Run
+		var predicted, measured, bounds []compare.Run
 		for repeat := range c.Repeat {
 			which := fmt.Sprintf("repeat %d of %d", repeat+1, c.Repeat)
 			m, err := c.one(ctx, errs, configs[1], processes, repeat, which)
@@ -217,8 +217,23 @@ func (c *compareCommand) measure(
 				return nil, err
 			}
 			predicted, measured = append(predicted, p), append(measured, m)
+			if repeat > 0 {
+				continue
+			}
+			for _, share := range []float64{0.05, 0.95} {
+				at, ok := withQuantile(cfg, share)
+				if !ok {
+					break
+				}
+				which := fmt.Sprintf("costs at their %.0f %%", 100*share)
+				b, err := c.one(ctx, errs, at, processes, repeat, which)
+				if err != nil {
+					return nil, err
+				}
+				bounds = append(bounds, b)
+			}
 		}
-		rows = append(rows, compare.NewRow(processes, predicted, measured))
+		rows = append(rows, compare.NewRow(processes, predicted, measured, bounds))
 	}
 	return rows, nil
 }
@@ -251,6 +266,18 @@ func (c *compareCommand) one(
 		options.FormatCount(processes, "process"), which, cfg.World.Name(),
 		outcome.Result.Throughput.SpansPerSecond, outcome.Result.Verdict, beside)
 	return run, nil
+}
+
+// withQuantile is a run in the virtual world with the costs at a quantile; ok is false in another
+// world, and if the costs do not tell how they spread.
+func withQuantile(cfg harness.Config, p float64) (at harness.Config, ok bool) {
+	w, ok := cfg.World.(sim.World)
+	if !ok || w.Costs == nil {
+		return cfg, false
+	}
+	costs, ok := w.Costs.Quantile(p)
+	cfg.World = sim.World{Costs: &costs}
+	return cfg, ok
 }
 
 // withOthers is a run in the virtual world beside others that use so many cores of a host that all

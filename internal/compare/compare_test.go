@@ -44,7 +44,7 @@ func TestReport(t *testing.T) {
 		if c.change != nil {
 			c.change(c.predicted, c.measured)
 		}
-		row := NewRow(2, c.predicted, c.measured)
+		row := NewRow(2, c.predicted, c.measured, nil)
 		r := NewReport("steady", [2]string{"virtual", "real"}, tolerance, []Row{row})
 		switch {
 		case c.beyond == "" && len(r.Beyond) > 0:
@@ -55,9 +55,50 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestCovered: what is measured is inside what the bounds and the repeats span.
+func TestCovered(t *testing.T) {
+	bounds := append(runs(0.05, 80), runs(2, 130)...)
+	for name, c := range map[string]struct {
+		predicted, measured []Run
+		inside, of          int
+		headline            string
+	}{
+		"inside":             {runs(1, 100), runs(1.9, 81), 3, 3, "3 of 3 figures within the 90 % intervals."},
+		"too fast":           {runs(1, 100), runs(1, 131), 2, 3, "2 of 3 figures within the 90 % intervals."},
+		"a repeat reaches":   {runs(1, 100, 140, 100), runs(1, 131), 3, 3, "3 of 3 figures"},
+		"too old":            {runs(1, 100), runs(2.1, 100), 2, 3, "2 of 3 figures"},
+		"as good as nothing": {runs(1, 100), runs(0.001, 100), 3, 3, "3 of 3 figures"},
+	} {
+		row := NewRow(2, c.predicted, c.measured, bounds)
+		r := NewReport("steady", [2]string{"virtual", "real"}, tolerance, []Row{row})
+		if inside, of := r.Covered(); inside != c.inside || of != c.of {
+			t.Errorf("%s: %d of %d inside, want %d of %d", name, inside, of, c.inside, c.of)
+		}
+		if !strings.Contains(r.Headline(), c.headline) {
+			t.Errorf("%s: %q, want %q", name, r.Headline(), c.headline)
+		}
+	}
+	kept := runs(1, 100)
+	kept[0].KeptUp = true
+	r := NewReport("steady", [2]string{"virtual", "real"}, tolerance,
+		[]Row{NewRow(2, kept, runs(1, 200), bounds), NewRow(2, runs(1, 100), runs(1, 200), nil)})
+	if inside, of := r.Covered(); inside != 2 || of != 2 {
+		t.Errorf("%d of %d inside: the load's throughput and a row without bounds count for nothing", inside, of)
+	}
+	var text strings.Builder
+	if err := r.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(text.String()), " ")
+	if want := "2 freshness_p99 s 1.00 [0.05..2.00] 1.00 0 %"; !strings.Contains(words, "processes figure virtual 90 % real") ||
+		!strings.Contains(words, strings.Replace(want, " 0 %", " +0 %", 1)) {
+		t.Errorf("no %q in\n%s", want, text.String())
+	}
+}
+
 func TestWriteText(t *testing.T) {
-	rows := []Row{NewRow(1, runs(1, 110, 130, 120), runs(1, 100, 101, 99)),
-		NewRow(4, runs(1, 90), runs(1, 100))}
+	rows := []Row{NewRow(1, runs(1, 110, 130, 120), runs(1, 100, 101, 99), nil),
+		NewRow(4, runs(1, 90), runs(1, 100), nil)}
 	r := NewReport("steady", [2]string{"virtual", "real"}, tolerance, rows)
 	var text strings.Builder
 	if err := r.WriteText(&text); err != nil {

@@ -33,6 +33,7 @@ workload:
 // A Redis that has lost data is recognised and said once, with what may be lost; no worker is blamed
 // for it; what came after comes out, as does what was not lost; and no key stays.
 func TestRedisThatLostData(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		redis  func(t *testing.T) redisNodes
