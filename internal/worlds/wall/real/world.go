@@ -3,6 +3,7 @@
 package real
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,8 +79,13 @@ func (w World) Can(f scenarios.Fault) error {
 	if !wall.OnServers(f) {
 		return nil
 	}
-	if err := wall.CheckNode(f, w.nodes()); err != nil {
+	brokers := max(1, len(w.Kafka)) // one is started
+	if err := cmp.Or(wall.CheckNode(f, w.nodes()), wall.CheckBroker(f, brokers)); err != nil {
 		return err
+	}
+	if f.Verb == scenarios.VerbDepose {
+		return errors.New("a single broker has nobody to elect in place of a leader: use --world virtual or " +
+			"--world fakes")
 	}
 	if w.Servers == Given && !wall.IsNetwork(f.Verb) {
 		return errors.New("world real does that only to servers of its own: use --servers start")
