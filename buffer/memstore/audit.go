@@ -72,10 +72,10 @@ func (t *trace) generations(held []buffer.Held) []buffer.Held {
 	from := len(held)
 	for _, s := range t.segments.values {
 		if s.live != nil {
-			held = append(held, buffer.Held{Generation: s.live.name})
+			held = append(held, buffer.Held{Generation: s.live.name, Spans: s.live.count})
 		}
 		for _, g := range s.inFlight {
-			held = append(held, buffer.Held{Generation: g.name, Owner: *g.owner})
+			held = append(held, buffer.Held{Generation: g.name, Owner: *g.owner, Spans: g.count})
 		}
 	}
 	slices.SortFunc(held[from:], func(a, b buffer.Held) int { return a.Generation.Compare(b.Generation) })

@@ -45,6 +45,11 @@ type Ledger struct {
 	excusable   bitset             // all of excused
 	open        int64              // of excusable, those that have not settled
 	badLettered bitset
+	badDeleted  bitset
+	badOpen     int64                  // of badDeleted, those that have not come out
+	standing    map[int32]*standing    // by partition; nil: places are not kept
+	unsaid      int64                  // messages of which no reader can tell that they were deleted
+	halfDeleted bitset                 // of which a message was deleted: of twice, one of two
 	cutOffs     map[buffer.SpanID]bool // segments that were seen to be cut off
 	records     map[flushID]seen
 	offsets     map[placed]place
@@ -101,13 +106,21 @@ func New(recipe *load.Recipe) *Ledger {
 func (l *Ledger) Sent(seq, root uint64, due time.Duration) {
 	l.in.Lock()
 	l.messages++
-	if l.sent.set(seq) {
-		l.due.set(seq, due)
-	} else {
+	again := !l.sent.set(seq)
+	if again {
 		l.twice.set(seq)
+	} else {
+		l.due.set(seq, due)
 	}
 	l.roots.set(root)
 	l.in.Unlock()
+	if again && l.standing != nil {
+		l.out.Lock()
+		l.in.Lock()
+		l.sentAgain(seq)
+		l.in.Unlock()
+		l.out.Unlock()
+	}
 }
 
 // SentBad records that the bad message that follows a span of the trace with that root is about to
