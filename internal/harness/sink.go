@@ -179,7 +179,7 @@ func (s *Sink) Audited(at time.Time, index int, e consumer.AuditEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.losses = append(s.losses, judge.Loss{
-		T: at.Sub(s.start).Seconds(), Consumer: index, Spans: int64(e.Loss.Spans),
+		T: s.since(at).Seconds(), Consumer: index, Spans: int64(e.Loss.Spans),
 	})
 }
 
