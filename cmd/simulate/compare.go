@@ -86,14 +86,17 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	rows, err := c.measure(ctx, to.err, configs)
-	if err != nil {
-		return err
+	rows, unfinished := c.measure(ctx, to.err, configs)
+	if len(rows) == 0 {
+		return unfinished
 	}
 	report := compare.NewReport(s.Name, [2]string(c.Worlds), compare.Tolerance{
 		Throughput: float64(c.Tolerance), Freshness: c.Factor,
 		Recovery: float64(c.Recovery)}, rows)
 	report.Machine = machine
+	if unfinished != nil {
+		report.Unfinished = unfinished.Error()
+	}
 	if err := writeCompare(dir, report); err != nil {
 		return err
 	}
@@ -102,10 +105,15 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "Results  %s\n", dir)
 	}
-	if err == nil && len(report.Beyond) > 0 {
-		err = exitError(judge.ExitExpectation)
+	switch {
+	case err != nil:
+		return err
+	case unfinished != nil:
+		return unfinished
+	case len(report.Beyond) > 0:
+		return exitError(judge.ExitExpectation)
 	}
-	return err
+	return nil
 }
 
 func (c *compareCommand) check() error {
@@ -199,41 +207,51 @@ func (c *compareCommand) measure(
 	}
 	var rows []compare.Row
 	for _, processes := range c.Processes {
-		var predicted, measured, bounds []compare.Run
-		for repeat := range c.Repeat {
-			which := fmt.Sprintf("repeat %d of %d", repeat+1, c.Repeat)
-			m, err := c.one(ctx, errs, configs[1], processes, repeat, which)
-			if err != nil {
-				return nil, err
-			}
-			cfg := configs[0]
-			if !m.KeptUp && len(cfg.Scenario.Faults) == 0 {
-				cfg = withOthers(cfg, m.Others)
-			}
-			p, err := c.one(ctx, errs, cfg, processes, repeat, which)
-			if err != nil {
-				return nil, err
-			}
-			predicted, measured = append(predicted, p), append(measured, m)
-			if repeat > 0 {
-				continue
-			}
-			for _, share := range []float64{0.05, 0.95} {
-				at, ok := withQuantile(cfg, share)
-				if !ok {
-					break
-				}
-				which := fmt.Sprintf("costs at their %.0f %%", 100*share)
-				b, err := c.one(ctx, errs, at, processes, repeat, which)
-				if err != nil {
-					return nil, err
-				}
-				bounds = append(bounds, b)
-			}
+		row, err := c.row(ctx, errs, configs, processes)
+		if err != nil {
+			return rows, err
 		}
-		rows = append(rows, compare.NewRow(processes, predicted, measured, bounds))
+		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// row runs everything with a number of processes.
+func (c *compareCommand) row(
+	ctx context.Context, errs io.Writer, configs [2]harness.Config, processes int,
+) (compare.Row, error) {
+	var predicted, measured, bounds []compare.Run
+	for repeat := range c.Repeat {
+		which := fmt.Sprintf("repeat %d of %d", repeat+1, c.Repeat)
+		m, err := c.one(ctx, errs, configs[1], processes, repeat, which)
+		if err != nil {
+			return compare.Row{}, err
+		}
+		cfg := configs[0]
+		if !m.KeptUp && len(cfg.Scenario.Faults) == 0 {
+			cfg = withOthers(cfg, m.Others)
+		}
+		p, err := c.one(ctx, errs, cfg, processes, repeat, which)
+		if err != nil {
+			return compare.Row{}, err
+		}
+		predicted, measured = append(predicted, p), append(measured, m)
+		if repeat > 0 {
+			continue
+		}
+		for _, share := range []float64{0.05, 0.95} {
+			at, ok := withQuantile(cfg, share)
+			if !ok {
+				break
+			}
+			b, err := c.one(ctx, errs, at, processes, repeat, fmt.Sprintf("costs at their %.0f %%", 100*share))
+			if err != nil {
+				return compare.Row{}, err
+			}
+			bounds = append(bounds, b)
+		}
+	}
+	return compare.NewRow(processes, predicted, measured, bounds), nil
 }
 
 // one makes one run, and tells of it and which it is when it is done.
@@ -247,7 +265,7 @@ func (c *compareCommand) one(
 		cfg.Progress = others.look
 	}
 	outcome, err := harness.Run(ctx, cfg)
-	if err == nil && outcome.Interrupted {
+	if ctx.Err() != nil || err == nil && outcome.Interrupted {
 		err = errors.New("interrupted")
 	}
 	if err != nil {

@@ -78,6 +78,8 @@ type Report struct {
 	// Machine is how much slower the machine is than when the costs were measured, by the yardstick; 0
 	// if that is not known.
 	Machine float64 `json:"machine,omitempty"`
+	// Unfinished says why not every count was compared; empty if all were.
+	Unfinished string `json:"unfinished,omitempty"`
 	// Beyond says what is beyond the tolerance, in words.
 	Beyond []string `json:"beyond"`
 }
@@ -259,6 +261,9 @@ func (r *Report) Headline() string {
 // WriteText writes the report for a reader.
 func (r *Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", r.Headline())
+	if r.Unfinished != "" {
+		fmt.Fprintf(w, "Not every count was compared: %s\n\n", r.Unfinished)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "processes\tfigure\t%s\t%s\t%s\tspread\terror\t\n", r.Predicting, r.rangeName(), r.Measuring)
 	for _, row := range r.Rows {
