@@ -104,7 +104,7 @@ func (c *consumer) open() (err error) {
 	var contract *inputContract
 	ports := core.Ports{
 		Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,
-		Decoder:     decoder{codec.New(settings.Options.MaxSegmentBytes), cpu, costs},
+		Decoder:     &decoder{codec.New(settings.Options.MaxSegmentBytes), cpu, costs},
 		DeadLetters: c.kafka.newProducer(c.process, cpu, c.costs.Worker.Record), Spawner: c.spawner,
 		KillWorkers: c.spawner.killAll, Memory: c.redis, Auditor: store,
 		AuditEvents: func(e core.AuditEvent) {

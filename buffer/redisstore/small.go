@@ -11,8 +11,9 @@ import (
 )
 
 // A trace of one small segment is a string, see lua/trace.lua. One that is new is stored by a command of
-// its own, which fails if the trace is there already: then attach.lua attaches it. It is only tried for segments whose root has come, since most spans
-// below a root that came earlier belong to a trace that is there.
+// its own, which fails if the trace is there already: then attach.lua attaches it. It is only tried for
+// segments whose root has come, since most spans below a root that came earlier belong to a trace that
+// is there.
 
 // smallMax and smallSpansMax are how many bytes of frames, and spans, a small trace has at most, as in
 // lua/small.lua: every step copies it through Lua, which costs as much as the fields of a hash from some
@@ -77,14 +78,16 @@ func readSmall(key buffer.TraceKey, value string) (smallTrace, error) {
 	if end < 0 || value[end+2] > 1 {
 		return smallTrace{}, errState
 	}
-	at, owner := end-smallIDs-8*(int(value[end])|int(value[end+1])<<8), end
+	spans := int(value[end]) | int(value[end+1])<<8
+	at, owner := end-smallIDs-8*spans, end
 	if value[end+2] == 1 {
 		at, owner = at-ownerLen, owner-ownerLen
 	}
 	if at < 0 {
 		return smallTrace{}, errState
 	}
-	trace := smallTrace{frames: value[:at], Held: buffer.Held{Generation: readGeneration(key, value[at:])}}
+	trace := smallTrace{frames: value[:at],
+		Held: buffer.Held{Generation: readGeneration(key, value[at:]), Spans: spans}}
 	if owner < end {
 		trace.Owner = readOwner(value[owner:])
 	}

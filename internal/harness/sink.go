@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/buffer"
@@ -29,8 +30,9 @@ type Sink struct {
 	options scenarios.Pipeline
 	record  *recorder
 
+	start atomic.Pointer[time.Time] // of the load; nil before
+
 	mu          sync.Mutex
-	start       time.Time // of the load
 	first, last time.Time // when the first record came out, and the last
 	lives       []judge.Life
 	fell        *fall // nil as long as every end of a consumer was asked for
@@ -59,9 +61,7 @@ func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Even
 
 // begin says when the load starts.
 func (s *Sink) begin(start time.Time) {
-	s.mu.Lock()
-	s.start = start
-	s.mu.Unlock()
+	s.start.Store(&start)
 	s.latency.begin(start)
 	s.record.begin(start)
 	s.Journal.Begin(start)
@@ -179,7 +179,7 @@ func (s *Sink) Audited(at time.Time, index int, e consumer.AuditEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.losses = append(s.losses, judge.Loss{
-		T: at.Sub(s.start).Seconds(), Consumer: index, Spans: int64(e.Loss.Spans),
+		T: s.since(at).Seconds(), Consumer: index, Spans: int64(e.Loss.Spans),
 	})
 }
 
@@ -207,9 +207,10 @@ func (s *Sink) Breach(at time.Time, text string) {
 
 // since counts from the start of the load.
 func (s *Sink) since(at time.Time) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return at.Sub(s.start)
+	if start := s.start.Load(); start != nil {
+		return at.Sub(*start)
+	}
+	return at.Sub(time.Time{})
 }
 
 // segment notes how long after its deadline a segment was read: its time-out counts from its last

@@ -154,6 +154,8 @@ var (
 
 	dataLosses = counter("redis_data_losses_total",
 		"Times that a Redis node was found to have lost data; the log says what is lost with it.")
+	redisRestarts = counter("redis_restarts_total",
+		"Times that a Redis node was restarted, or another took its place, and knew all that was counted before.")
 	adopted = counter("adopted_segments_total",
 		"Segments that no queue named, and that were queued again.")
 	sweptTraces = counter("swept_traces_total",
@@ -197,6 +199,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	commitErrors.emit(out, float64(counters.CommitErrors))
 	audited := c.source.Audited()
 	dataLosses.emit(out, float64(audited.Losses))
+	redisRestarts.emit(out, float64(audited.Restarts))
 	adopted.emit(out, float64(audited.Adopted))
 	sweptTraces.emit(out, float64(audited.Traces))
 	sweepRounds.emit(out, float64(audited.Rounds))

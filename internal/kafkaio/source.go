@@ -44,8 +44,9 @@ type Source struct {
 	log        *slog.Logger
 	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
 	hasRead    bool                      // a message; Poll's own
-	starved    time.Time                 // since when it should fetch and does not; Poll's own
-	looked     time.Time                 // when it last looked for its topic meanwhile; Poll's own
+	ended      atomic.Pointer[error]     // by the watch: why it cannot go on
+	watching   sync.WaitGroup
+	unwatch    context.CancelFunc
 	closing    sync.Once
 	closed     chan struct{} // by Close: callbacks wait no more
 }
@@ -102,12 +103,19 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	}
 	s.client = client
 	close(s.made)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.unwatch = cancel
+	s.watching.Go(func() { s.watch(ctx) })
 	return s, nil
 }
 
 // Poll returns a change of the assignment alone, or what there is of each partition, with what is
 // missing before it. (A gap is seen when the next messages come: until then the client says nothing.)
 func (s *Source) Poll(ctx context.Context, limit int, wait time.Duration) (flusher.Fetch, error) {
+	if err := s.ended.Load(); err != nil {
+		return flusher.Fetch{}, *err
+	}
+	s.settle()
 	if s.assignment.hungry() {
 		if err := s.absorb(s.buffered()); err != nil {
 			return flusher.Fetch{}, err
@@ -127,7 +135,7 @@ func (s *Source) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 			<-bounded.Done() // all partitions pause
 		}
 		s.assignment.awake()
-		if err := errors.Join(s.absorb(fetches), s.renewed(ctx)); err != nil {
+		if err := s.absorb(fetches); err != nil {
 			return flusher.Fetch{}, err
 		}
 	}
@@ -268,6 +276,8 @@ func (s *Source) Released(partitions ...int32) { s.assignment.release(partitions
 // Close leaves the group, unless the membership is static. Commit before. It may be called again.
 func (s *Source) Close() {
 	s.closing.Do(func() { close(s.closed) })
+	s.unwatch()
+	s.watching.Wait()
 	s.client.Close()
 }
 

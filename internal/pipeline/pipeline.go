@@ -283,8 +283,13 @@ func (p *Pipeline) onAudit(e consumer.AuditEvent) {
 		p.log.Warn("segments were found that no queue named", "shard", e.Shard, "segments", e.Adopted)
 		return
 	}
-	p.log.Error("redis has lost data, and spans with it", "node", e.Loss.Node, "empty", e.Loss.Empty,
-		"since", e.Loss.Since, "spans_lost_max", e.Loss.Spans, "detail", e.Loss.String())
+	level, text := slog.LevelError, "redis has lost data, and spans with it"
+	if e.Loss.Possible {
+		level, text = slog.LevelWarn, "redis was restarted and may have lost the newest data"
+	}
+	p.log.Log(context.Background(), level, text, "node", e.Loss.Node, "empty", e.Loss.Empty,
+		"since", e.Loss.Since, "spans_lost_max", e.Loss.Spans, "uncounted", e.Loss.Uncounted,
+		"detail", e.Loss.String())
 }
 
 // onIngest logs an event of the input and passes it on.

@@ -39,11 +39,13 @@ func (o Origin) Validate() error {
 // World is the world.
 type World struct {
 	Servers Origin
-	// Redis and Kafka are the addresses of given servers, "host:port" each. Several of Redis are the
+	// Redis and Kafka are the addresses of given servers, or of those that are shared, "host:port" each. Several of Redis are the
 	// nodes of one cluster.
 	Redis, Kafka []string
 	// Access is what given servers want.
 	Access wall.Access
+
+	shared *started // by Share; nil: every run starts its own
 }
 
 var _ harness.World = World{}
@@ -56,7 +58,7 @@ func (w World) Validate() error {
 	switch err := w.Servers.Validate(); {
 	case err != nil:
 		return err
-	case w.Servers != Given && len(w.Redis)+len(w.Kafka) > 0:
+	case w.Servers != Given && w.shared == nil && len(w.Redis)+len(w.Kafka) > 0:
 		return errors.New("servers are started, so no addresses of others can be used: leave out " +
 			"--redis and --kafka, or --servers")
 	case w.Servers == Given && len(w.Redis) == 0:
@@ -121,9 +123,9 @@ func (w World) Open(ctx context.Context, setup harness.Setup) (harness.System, e
 		servers.Backend = lookFor(servers)
 		return wall.Open(ctx, setup, servers)
 	}
-	s, servers, err := w.start(ctx, setup.Scenario)
+	servers, err := w.start(ctx, setup.Scenario)
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, servers.Backend.Close())
 	}
 	return wall.Open(ctx, setup, servers)
 }
