@@ -118,3 +118,26 @@ func TestAWorkerThatIsGoneForGoodPausesItsInput(t *testing.T) {
 		}
 	}
 }
+
+// TestAShardThatComesLate pauses from when it came, and not from when its worker failed.
+func TestAShardThatComesLate(t *testing.T) {
+	for _, c := range []struct {
+		came float64
+		want reports.Verdict
+	}{{7, reports.Passed}, {4.4, reports.Violated}} {
+		e := clean()
+		e.Moves = slices.DeleteFunc(e.Moves, func(m Move) bool { return m.T >= 4.5 })
+		e.Moves = append(e.Moves, moveOf(c.came, flusher.EventAssigned, 1, 1, 2, 3), gateMove(9, flusher.EventGateClosed, 2),
+			moveOf(9.5, flusher.EventHealthy, 1, 1, 2, 3), gateMove(9.5, flusher.EventGateOpened, 1),
+			gateMove(9.5, flusher.EventGateOpened, 2), gateMove(9.5, flusher.EventGateOpened, 3))
+		for i := range e.Looks {
+			if l := &e.Looks[i]; l.T > c.came {
+				states := l.Consumers[0].States
+				states[0].Shards, states[1].Shards = []buffer.Shard{0}, []buffer.Shard{1, 2, 3}
+			}
+		}
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("it came at %vs: %s: %s", c.came, verdict, reason)
+		}
+	}
+}

@@ -40,7 +40,7 @@ const (
 	// all.
 	clusterShare = 0.2
 	// brokersShare is the share of cases in which Kafka may be several brokers, as many as nodes.
-	brokersShare = 0.2
+	brokersShare = 0.4
 	nodes        = 3
 	// onShare is the share of the kinds of fault that are on.
 	onShare = 0.5
