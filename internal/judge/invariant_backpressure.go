@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"math"
 	"slices"
 
 	"sluice/buffer"
@@ -34,6 +35,8 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 		}
 		trouble.counts = heard(e, trouble.slot, trouble.counts, trouble.to, after)
 		for _, shard := range trouble.shards(e) {
+			trouble := trouble
+			trouble.counts = max(trouble.counts, assignedAt(e.Moves, trouble.slot, shard, trouble.to))
 			if trouble.to-trouble.counts > after && !engaged(pauses, shard, trouble, after) {
 				return violated("worker %d was in trouble (%s) from %.1fs to %.1fs, but the input of shard %d "+
 					"did not pause", trouble.worker, trouble.what, trouble.from, trouble.to, shard)
@@ -84,6 +87,21 @@ func (t trouble) shards(e *Evidence) []buffer.Shard {
 		}
 	}
 	return shards
+}
+
+// assignedAt returns when a worker got a shard that it has at a time, as far as that was said.
+func assignedAt(moves []Move, at slot, shard buffer.Shard, by float64) float64 {
+	since, has := math.Inf(-1), false
+	for _, m := range moves {
+		if m.T > by || m.slot() != at || m.Kind != flusher.EventAssigned {
+			continue
+		}
+		had := has
+		if has = slices.Contains(m.Shards, shard); has && !had {
+			since = m.T
+		}
+	}
+	return since
 }
 
 // heard returns from when on a consumer is to act on what was at a time: not while it is frozen, if it
