@@ -148,13 +148,16 @@ func watchedUntil(e *Evidence) float64 {
 	return 0
 }
 
-// troublesOf follows each worker through the events: from a failure, a start, or being asked to
-// stop for other shards, until it is healthy. What lasts is cut off at the end of its consumer's
+// troublesOf follows each worker through the events: from a failure, a start, being asked to stop for
+// other shards, or a loss of data that has its shards fenced again, until it is healthy. What lasts is cut off at the end of its consumer's
 // life, or of its own if it was not started again.
 func troublesOf(e *Evidence, end float64) []trouble {
 	open := map[slot]trouble{}
 	ended := map[slot]float64{} // when the worker was last proven stopped, unless it is to start again
 	replaced := map[slot]bool{} // it is to start again, as soon as its shards can be fenced
+	// What a worker says of itself that is to end, or whose shards are fenced again, ends no trouble: the
+	// next one's start does.
+	leaving := map[slot]trouble{}
 	var list []trouble
 	shut := func(at slot, t float64) {
 		if trouble, is := open[at]; is {
@@ -168,9 +171,18 @@ func troublesOf(e *Evidence, end float64) []trouble {
 		_, is := open[at]
 		switch m.Kind {
 		case flusher.EventFailed, flusher.EventBackpressureOn, flusher.EventStarted,
-			flusher.EventStopping:
-			if !is && m.T < end {
-				open[at] = trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
+			flusher.EventStopping, flusher.EventSetBack:
+			if m.T >= end {
+				break
+			}
+			t := trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
+			if m.Kind == flusher.EventStopping || m.Kind == flusher.EventSetBack {
+				if _, already := leaving[at]; !already {
+					leaving[at] = t
+				}
+			}
+			if !is {
+				open[at] = t
 			}
 		case flusher.EventAssigned:
 			// How long new shards have had no worker counts from now. Before it is started they are
@@ -189,6 +201,9 @@ func troublesOf(e *Evidence, end float64) []trouble {
 			}
 		case flusher.EventHealthy, flusher.EventBackpressureOff:
 			shut(at, m.T)
+			if t, is := leaving[at]; is {
+				open[at] = t
+			}
 		}
 		switch {
 		case m.Kind == flusher.EventRestart:
@@ -199,6 +214,7 @@ func troublesOf(e *Evidence, end float64) []trouble {
 		case m.Kind == flusher.EventStarted:
 			delete(ended, at)
 			delete(replaced, at)
+			delete(leaving, at)
 		}
 	}
 	ends := lifeEnds(e, end)
