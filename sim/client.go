@@ -142,11 +142,22 @@ func scatter[E, A any](
 
 // spansOf counts the spans that an answer carries, and their bytes.
 func spansOf(answer any) (spans, bytes int) {
-	loaded, _ := answer.([]buffer.Loaded)
-	for _, l := range loaded {
+	add := func(l *buffer.Loaded) {
 		spans += len(l.Spans)
 		for i := range l.Spans {
 			bytes += l.Spans[i].Size
+		}
+	}
+	switch answer := answer.(type) {
+	case []buffer.Loaded:
+		for i := range answer {
+			add(&answer[i])
+		}
+	case []buffer.Claim:
+		for i := range answer {
+			if answer[i].Loaded != nil {
+				add(answer[i].Loaded)
+			}
 		}
 	}
 	return spans, bytes
@@ -259,9 +270,21 @@ func (c client) Claim(
 				if claim.State != buffer.ClaimOwned {
 					c.journal.Did(n.k.Now(), c.who, reports.SpanBusy, list[i])
 				}
+				if claim.Loaded != nil {
+					c.loaded(n, list[i], *claim.Loaded)
+				}
 			}
 			return claims, err
 		})
+}
+
+// loaded notes what was read of a generation.
+func (c client) loaded(n *node, g buffer.Generation, l buffer.Loaded) {
+	if l.Owned {
+		c.journal.Loaded(n.k.Now(), c.who, g, l.Spans)
+	}
+	spans, bytes := spansOf([]buffer.Loaded{l})
+	n.sizes[g] = buffer.Bytes(spans)*c.costs.Overhead + buffer.Bytes(bytes)
 }
 
 // Load implements buffer.Store.
@@ -272,11 +295,7 @@ func (c client) Load(
 		func(ctx context.Context, n *node, list []buffer.Generation) ([]buffer.Loaded, error) {
 			loaded, err := n.store.Load(ctx, owner, list)
 			for i, l := range loaded {
-				if l.Owned {
-					c.journal.Loaded(n.k.Now(), c.who, list[i], l.Spans)
-				}
-				spans, bytes := spansOf([]buffer.Loaded{l})
-				n.sizes[list[i]] = buffer.Bytes(spans)*c.costs.Overhead + buffer.Bytes(bytes)
+				c.loaded(n, list[i], l)
 			}
 			return loaded, err
 		})

@@ -181,6 +181,9 @@ func (c *workerContract) Claim(
 		for i, claim := range claims {
 			if h := c.held[list[i]]; h != nil {
 				h.claimed, h.done = claim.State == buffer.ClaimOwned, claim.State == buffer.ClaimGone
+				if claim.Loaded != nil {
+					h.loaded, h.spans = claim.Loaded.Owned, claim.Loaded.Spans
+				}
 			}
 		}
 	}

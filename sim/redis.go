@@ -39,6 +39,13 @@ type node struct {
 	sizes map[buffer.Generation]buffer.Bytes
 }
 
+// What Claim reads along of a trace, as redisstore does: it has no more than so many bytes and spans.
+// (There the bytes are compressed.)
+const (
+	alongBytes = 1600
+	alongSpans = 64
+)
+
 // clusterNodes is how many nodes a cluster has, as one has that the program starts on real servers.
 const clusterNodes = 3
 
@@ -62,8 +69,10 @@ func newRedis(
 			name = fmt.Sprintf("redis node %d", n)
 		}
 		l := newLink(k, name, costs.Network.Hop, k.NewServer(name, on.shared))
+		store := memstore.New(options)
+		store.ReadAlong(alongBytes, alongSpans)
 		r.nodes = append(r.nodes, &node{
-			link: l, own: l.connect(), store: memstore.New(options),
+			link: l, own: l.connect(), store: store,
 			sizes: map[buffer.Generation]buffer.Bytes{},
 		})
 	}

@@ -18,6 +18,9 @@ type Store struct {
 	// forgotten is at least every epoch of the store whose data this one has lost.
 	forgotten buffer.Epoch
 	wayMax    int
+	// along is how large a small trace is at most, and alongSpans of how many spans; see ReadAlong.
+	along      buffer.Bytes
+	alongSpans int
 
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
@@ -53,11 +56,16 @@ func (s *Store) Wiped() *Store {
 	defer s.mu.Unlock()
 	empty := New(s.options)
 	empty.forgotten, empty.wayMax = s.forgotten, s.wayMax
+	empty.ReadAlong(s.along, s.alongSpans)
 	for _, sh := range s.shards { //order-free: the highest
 		empty.forgotten = max(empty.forgotten, sh.epoch)
 	}
 	return empty
 }
+
+// ReadAlong has Claim answer with what is loaded, see [buffer.Claim], of a trace that is nothing but this
+// one generation, of so many bytes and spans at most. By default it does not.
+func (s *Store) ReadAlong(bytes buffer.Bytes, spans int) { s.along, s.alongSpans = bytes, spans }
 
 // NewCramped returns one that allows ways of no more than so many redirects, in place of
 // buffer.WayMax: the reference of stores for which every trace is a giant.
@@ -102,6 +110,11 @@ func (s *Store) Claim(
 	for i, name := range generations {
 		if t, ok := s.traces[name.TraceKey]; ok {
 			claims[i] = t.claim(owner, name)
+			if c := &claims[i]; c.State == buffer.ClaimOwned && buffer.Bytes(c.Bytes) <= s.along &&
+				c.Spans <= s.alongSpans && t.isOne() {
+				loaded := t.load(owner, name)
+				c.Loaded = &loaded
+			}
 		}
 	}
 	return claims, nil

@@ -15,6 +15,7 @@ func (s *Store) Clone() *Store {
 	c := New(s.options)
 	c.forgotten, c.beats = s.forgotten, maps.Clone(s.beats)
 	c.wayMax = s.wayMax
+	c.ReadAlong(s.along, s.alongSpans)
 	c.came = s.came
 	for _, p := range s.order {
 		if p.trace.number == p.number {

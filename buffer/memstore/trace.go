@@ -353,6 +353,15 @@ func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
 	return buffer.Claim{State: buffer.ClaimOwned, Spans: g.count, Bytes: g.bytes}
 }
 
+// isOne tells whether the trace is a single generation.
+func (t *trace) isOne() bool {
+	if len(t.segments.values) != 1 {
+		return false
+	}
+	s := t.segments.values[0]
+	return s.live == nil && len(s.inFlight) == 1
+}
+
 // inFlight returns the generation if somebody has claimed it.
 func (t *trace) inFlight(name buffer.Generation) *generation {
 	if s := t.segmentAt(name.Segment); s != nil {
