@@ -22,3 +22,51 @@ func TestConformance(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) { storetest.Steps(t, open) }
+
+// openAlong opens a store that answers a Claim with what is loaded.
+func openAlong(_ testing.TB, options buffer.Options) storetest.Store {
+	s := memstore.New(options)
+	s.ReadAlong(200, 3)
+	return s
+}
+
+// TestPropertyReadAlong: what comes with a claim is what a Load answers.
+func TestPropertyReadAlong(t *testing.T) {
+	storetest.Property(t, "read along", open, openAlong)
+}
+
+// TestReadAlong: it comes along of a trace that is one small generation, and of no other.
+func TestReadAlong(t *testing.T) {
+	span := func(trace, id byte, size int) buffer.TraceBatch {
+		key := buffer.TraceKey{Trace: buffer.TraceID{trace}, Project: 1}
+		s := buffer.Span{TraceKey: key, ID: buffer.SpanID{id}, Parent: buffer.SpanID{id}, Root: true, Size: size}
+		return buffer.TraceBatch{TraceKey: key, Subtrees: []buffer.Subtree{
+			{Parent: s.ID, Spans: []buffer.Span{s}}}}
+	}
+	s := openAlong(t, buffer.DefaultOptions())
+	ctx := t.Context()
+	var names []buffer.Generation
+	for n, batch := range []buffer.TraceBatch{span(1, 1, 200), span(2, 2, 201), span(3, 3, 9), span(3, 4, 9)} {
+		answers, err := s.Attach(ctx, buffer.Delivery{ID: buffer.DeliveryID{Number: int64(n + 1)}},
+			[]buffer.TraceBatch{batch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, answers[0].Live[0].Generation)
+	}
+	fenced, err := s.Fence(ctx, 0, buffer.AnyEpoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, store := range []storetest.Store{s.(*memstore.Store).Clone(), s} {
+		claims, err := store.Claim(ctx, fenced.Owner, names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, claim := range claims {
+			if along := claim.Loaded != nil; claim.State != buffer.ClaimOwned || along != (n == 0) {
+				t.Errorf("generation %d: state %v, read along: %v", n, claim.State, along)
+			}
+		}
+	}
+}
