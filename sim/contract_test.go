@@ -127,6 +127,60 @@ func TestWorkerContract(t *testing.T) {
 	seen.want(t, "")
 }
 
+// TestAStoreThatWasSetBack leases once more what its worker has in flight: it does everything twice, and
+// breaks nothing.
+func TestAStoreThatWasSetBack(t *testing.T) {
+	ctx := t.Context()
+	var seen breaches
+	store := memstore.New(buffer.DefaultOptions())
+	fenced, err := store.Fence(ctx, 0, buffer.AnyEpoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attached, err := store.Attach(ctx, buffer.Delivery{ID: buffer.DeliveryID{Number: 1}}, batch(1, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := attached[0].Live[0].Generation
+	if err := store.Enqueue(ctx, 0, buffer.QueueUpdate{Due: []buffer.Due{{Generation: g}}}); err != nil {
+		t.Fatal(err)
+	}
+	c := newWorkerContract(store, seen.tell)
+	names, owner := []buffer.Generation{g}, fenced.Owner
+	read := func(before buffer.Store) (ids []buffer.SpanID) {
+		c.Store = before
+		if _, err := c.Lease(ctx, owner, 1, 1); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Claim(ctx, owner, names); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := c.Load(ctx, owner, names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range loaded[0].Spans {
+			ids = append(ids, s.ID)
+		}
+		return ids
+	}
+	done := func(ids []buffer.SpanID) {
+		if _, err := c.Ack(ctx, owner, []buffer.Flushed{{Generation: g, Spans: ids}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Release(ctx, owner, buffer.Release{Done: names}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back := store.Clone()
+	first := read(store)
+	second := read(back)
+	done(first)
+	done(second)
+	c.ended(nil)
+	seen.want(t, "")
+}
+
 // sent is a producer, and what became of each of its records: nothing bad.
 type sent struct{}
 

@@ -81,6 +81,28 @@ func TestExcuseSome(t *testing.T) {
 	}
 }
 
+// TestExcuseSince: what was committed when the state was there to which the store went back has no excuse.
+func TestExcuseSince(t *testing.T) {
+	s := newSystem()
+	s.ledger.KeepPlaces()
+	s.send(0) // 20 spans
+	p := s.ledger.recipe.Partition(0)
+	for i := range int64(10) { // the others are not acknowledged yet
+		s.ledger.Stands(p, uint64(i), false, i)
+	}
+	s.ledger.SentBad(4, 0)
+	s.ledger.Stands(p, 4, true, 10)
+	s.ledger.Output(s.record(0, 0, places(8, 12)...))
+	all := func(buffer.TraceKey) bool { return true }
+	s.ledger.ExcuseSince(SetBack, map[int32]int64{p: 6}, all)
+	if got, want := s.ledger.Excusable(), int64(20-6-4); got != want {
+		t.Errorf("%d have an excuse, want %d", got, want)
+	}
+	if b := s.ledger.Balance(0); b.Lost != 6 || b.Dropped[SetBack] != 10 {
+		t.Errorf("%d are lost and %v dropped, want 6 and 10", b.Lost, b.Dropped)
+	}
+}
+
 // TestASpanThatSettlesTwiceCountsOnce: it came out and is a dead letter as well.
 func TestASpanThatSettlesTwiceCountsOnce(t *testing.T) {
 	s := newSystem()
