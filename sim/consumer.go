@@ -119,6 +119,7 @@ func (c *consumer) open() (err error) {
 		IngestEvents: func(e ingest.Event) {
 			if e.Kind == ingest.MessagesDeleted {
 				c.Note(e.String())
+				contract.miss(e.Gap)
 			}
 			c.setup.Sink.Ingested(c.Now(), index, e)
 		},

@@ -93,17 +93,21 @@ func (g *group) leave(m *member, lost bool) {
 	for partition, owner := range g.owners {
 		if owner == m {
 			g.owners[partition] = nil
-			unheard := slices.Index(m.news.Assigned, int32(partition))
-			switch {
-			case !lost:
-			case unheard >= 0: // it never had it
-				m.news.Assigned = slices.Delete(m.news.Assigned, unheard, unheard+1)
-			default:
+			if !m.takeBack(int32(partition)) && lost {
 				m.news.Lost = append(m.news.Lost, int32(partition))
 			}
 		}
 	}
 	g.balance()
+}
+
+// takeBack takes back a partition that was given to a member which has not heard of it: it never had it.
+func (m *member) takeBack(partition int32) bool {
+	at := slices.Index(m.news.Assigned, partition)
+	if at >= 0 {
+		m.news.Assigned = slices.Delete(m.news.Assigned, at, at+1)
+	}
+	return at >= 0
 }
 
 // again joins a member that was lost: what it is given comes after the news of what it has lost.
@@ -148,8 +152,12 @@ func (g *group) balance() {
 	for at, m := range g.members {
 		for list := has[m]; len(list) > quota(at); list = list[:len(list)-1] {
 			partition := list[len(list)-1]
-			m.wanted[partition] = true
-			m.news.Revoked = append(m.news.Revoked, partition)
+			if m.takeBack(partition) {
+				g.owners[partition] = nil
+			} else {
+				m.wanted[partition] = true
+				m.news.Revoked = append(m.news.Revoked, partition)
+			}
 			has[m] = list[:len(list)-1]
 		}
 	}

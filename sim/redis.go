@@ -30,6 +30,8 @@ type node struct {
 	own   *conn // of what belongs to no process
 	store *memstore.Store
 	full  int // faults under which it has no room
+	// starts counts when it was started, or another took its place.
+	starts int
 	// setBack is true from when a replica gets nothing any more until it has taken over.
 	setBack bool
 	// bytes are those that the spans in the store take, sizes what generations that were loaded take.
@@ -138,10 +140,13 @@ func (n *node) fault(f scenarios.Fault, options buffer.Options) (undo func() err
 			n.full--
 			return nil
 		}, nil
+	case scenarios.VerbStop:
+		n.starts++
 	case scenarios.VerbWipe:
 		if n.setBack {
 			return nil, harness.ErrBusy
 		}
+		n.starts++
 		n.store, n.bytes = n.store.Wiped(), 0
 		clear(n.sizes)
 		return n.refuse(), nil
@@ -185,6 +190,7 @@ func (r *redis) failOver(
 	for i, at := range nodes {
 		n := r.nodes[at]
 		n.setBack = false
+		n.starts++
 		n.store, n.bytes, n.sizes = states[i].store, states[i].bytes, states[i].sizes
 		undos = append(undos, n.refuse())
 	}

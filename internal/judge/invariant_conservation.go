@@ -90,20 +90,11 @@ func (e *Evidence) said() (sum int64) {
 	return sum
 }
 
-// beatEvery is how often a consumer looks whether a node was set back, in seconds: what was written
-// within so short a time may be lost without its seeing that.
-const beatEvery = 0.25
-
 // toldOf tells whether consumers have said of so many spans that Redis lost them when it was set back.
 // One that ended knows no more what it stored, nor does one that was frozen or cut off.
 func (e *Evidence) toldOf(spans int64) bool {
 	if spans == 0 || len(e.Lives) > 1 || !isAloneBut(e, scenarios.VerbFailover) {
 		return true
-	}
-	for _, o := range e.Scenario.Plan() {
-		if o.Fault.Verb == scenarios.VerbFailover && o.Fault.By.Seconds() < 2*beatEvery {
-			return true
-		}
 	}
 	return e.said() >= spans
 }

@@ -3,6 +3,7 @@ package judge
 import (
 	"slices"
 
+	"sluice/internal/ledger"
 	"sluice/internal/options"
 	"sluice/internal/portfault"
 	"sluice/reports"
@@ -63,7 +64,7 @@ func judgeReading(e *Evidence) (reports.Verdict, string) {
 	case sum.Letters != b.BadSent-b.BadDeleted:
 		return violated("consumers say that they made dead letters of %d messages, but %d were no spans",
 			sum.Letters, b.BadSent-b.BadDeleted)
-	case sum.Duplicates > sum.Spans-b.Sent:
+	case sum.Duplicates > sum.Spans-(b.Sent-b.Dropped[ledger.DeletedUnread]):
 		return violated("consumers say that %d of the %d spans they read were known, but %d are distinct",
 			sum.Duplicates, sum.Spans, b.Sent)
 	}

@@ -221,9 +221,10 @@ func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity) {
 
 // inOrder checks that a span that comes out for the first time was not delivered before one that
 // stands before it: all spans of a trace are of one partition. What Redis may have lost and Kafka
-// delivered again has no place.
+// delivered again has no place, nor has what was sent twice and deleted once.
 func (l *Ledger) inOrder(r *Record, in *envelope, is identity) {
-	if is.due < in.latest.due && !l.excusable.has(is.seq) && !l.excusable.has(in.latest.seq) {
+	if is.due < in.latest.due && !l.excusable.has(is.seq) && !l.excusable.has(in.latest.seq) &&
+		!l.halfDeleted.has(is.seq) && !l.halfDeleted.has(in.latest.seq) {
 		l.found(Disordered, r, "span %d (%v), due at %v, stands behind span %d, due at %v", is.seq,
 			l.recipe.ID(is.seq), is.due, in.latest.seq, in.latest.due)
 	}

@@ -2,16 +2,19 @@ package wall
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"sluice/internal/harness"
 	"sluice/scenarios"
 )
 
-// deleteRecords deletes what the input topic holds, or a partition of it, read or not.
+// deleteRecords deletes what the input topic holds, or a partition of it, read or not. A Kafka that does
+// not answer is asked again later.
 func (s *System) deleteRecords(f scenarios.Fault) error {
-	return s.Administer(context.Background(), func(ctx context.Context, admin *kadm.Client) error {
+	err := s.Administer(context.Background(), func(ctx context.Context, admin *kadm.Client) error {
 		committed, err := s.committed(ctx)
 		if err != nil {
 			return err
@@ -43,4 +46,8 @@ func (s *System) deleteRecords(f scenarios.Fault) error {
 		})
 		return nil
 	})
+	if err != nil {
+		return errors.Join(harness.ErrBusy, err)
+	}
+	return nil
 }
