@@ -118,6 +118,19 @@ func (s *Store) Roomy() *Store {
 	return &roomy
 }
 
+// Age lays a small trace out as a version of 28 November 2026 did.
+func (s *Store) Age(ctx context.Context, tb testing.TB, trace buffer.TraceKey) {
+	key := s.traceKey(trace)
+	value, err := s.client.Do(ctx, s.client.B().Get().Key(key).Build()).ToString()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	old := asBefore(value, value[len(value)-1] == smallFlying)
+	if err := s.client.Do(ctx, s.client.B().Set().Key(key).Value(old).Build()).Error(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // Keys returns all keys in the store's namespace.
 func (s *Store) Keys(ctx context.Context) ([]string, error) { return s.keys(ctx) }
 

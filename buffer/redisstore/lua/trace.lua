@@ -28,10 +28,12 @@
 -- A trace of one small segment is no hash yet, but a string, which is stored and read without most of
 -- this, and takes a third less memory:
 --
---   m frames | segment (8) | generation (12) | first (8) | bytes u56 | n span ids | owner | n u16 | flying u8
+--   m frames | n span ids | first (8) | bytes u56 | n u16 | segment (8) | generation (12) | owner (12) | state u8
 --
--- where there is an owner, shard (4) | epoch (8), only if it is in flight: flying is 1. It has a root, and
--- a frame for each attach. It becomes a hash when something is attached that is not so simple.
+-- where state is 2 if it is live, and 3 if it is in flight under owner, shard (4) | epoch (8). It has a
+-- root, and a frame for each attach. It becomes a hash when something is attached that is not so simple.
+-- Its end is compared as a whole, and written in place, so that who claims or acknowledges it need not
+-- read the rest.
 --
 -- Numbers are little endian. Generation, shard, epoch and first are the client's bytes, compared
 -- but not understood here; epoch and first are big endian, so that they compare bytewise.
