@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/sha1"
+	"encoding/binary"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -116,6 +117,28 @@ func (s *Store) Roomy() *Store {
 	roomy := *s
 	roomy.small = 0
 	return &roomy
+}
+
+// formerName is what a generation was called in a queue before 29 November 2026.
+func formerName(g buffer.Generation) string {
+	name := binary.BigEndian.AppendUint64(nil, uint64(g.Project)^signBit64)
+	return string(appendGeneration(append(name, g.Trace[:]...), g))
+}
+
+// Former gives what is queued of a shard, or leased, the names that it had before.
+func (s *Store) Former(ctx context.Context, tb testing.TB, shard buffer.Shard, leased bool, dues ...buffer.Due) {
+	keys, do := s.shardKeys(shard), s.client.B()
+	for _, due := range dues {
+		command := do.Zadd().Key(keys[0]).ScoreMember().
+			ScoreMember(float64(due.Deadline), formerName(due.Generation)).Build()
+		if leased {
+			command = do.Hset().Key(keys[1]).FieldValue().
+				FieldValue(formerName(due.Generation), score(due.Deadline)).Build()
+		}
+		if err := s.client.Do(ctx, command).Error(); err != nil {
+			tb.Fatal(err)
+		}
+	}
 }
 
 // Age lays a small trace out as a version of 28 November 2026 did.
