@@ -82,6 +82,40 @@ func TestASmallTraceIsAString(t *testing.T) {
 	}
 }
 
+// A trace may come twice in one call.
+func TestASmallTraceGrowsTwiceInOneCall(t *testing.T) {
+	for _, p := range []place{onMiniredis, onRedis} {
+		t.Run(p.name, func(t *testing.T) {
+			store := p.open(t)
+			wiped(t, store)
+			c := begun(t, store)
+			var traces []buffer.TraceBatch
+			for id := byte(5); id < 8; id++ {
+				span := buffer.Span{
+					TraceKey: c.names[0].TraceKey, ID: buffer.SpanID{id}, Parent: buffer.SpanID{id - 1},
+					Payload: []byte{id}, Size: 1,
+				}
+				if id == 5 {
+					span.Parent = buffer.SpanID{1}
+				}
+				one, _ := buffer.Group([]buffer.Span{span})
+				traces = append(traces, one...)
+			}
+			_, err := store.Attach(t.Context(), delivery(2), traces)
+			must(t, err)
+			if got := store.Type(t.Context(), t, c.names[0].TraceKey); got != "string" {
+				t.Errorf("a %s, want a string", got)
+			}
+			claims, err := store.Claim(t.Context(), c.owner, c.names)
+			must(t, err)
+			if got := conformance.SpanIDs(claims[0].Loaded.Spans); len(got) != 6 ||
+				!slices.Equal(got[3:], []buffer.SpanID{{5}, {6}, {7}}) {
+				t.Errorf("claimed with %v, want 5, 6 and 7 behind the three", got)
+			}
+		})
+	}
+}
+
 // What a version of 28 November 2026 has left is attached to, claimed, taken over and acknowledged.
 func TestSmallTracesOfBefore(t *testing.T) {
 	for _, p := range []place{onMiniredis, onRedis, onCluster} {

@@ -27,6 +27,9 @@
 -- write, so that a step that fails has changed nothing.
 
 local small = small_traces(KEYS)
+-- Stands for the value of a trace that this call has changed.
+local CHANGED = ''
+local LIVE = NOBODY .. '\2'
 
 -- grow attaches one subtree, all of whose spans are new and below the segment, to a small trace, and
 -- returns the answer; or it returns nil and has done nothing.
@@ -58,10 +61,9 @@ local function grow(key, value, meta, first, rest)
   end
   local began = sub(value, at, at + 7)
   n = n + added
-  value = sub(value, 1, from - 1) .. first .. rest .. ids .. sub(meta, 16, last)
-    .. began .. sub(p32_56(0, size), 5) .. char(n % 256, floor(n / 256)) .. name .. NOBODY .. '\2'
-  call('SET', key, value)
-  small[key] = value
+  call('SETRANGE', key, from - 1, first .. rest .. ids .. sub(meta, 16, last)
+    .. began .. sub(p32_56(0, size), 5) .. char(n % 256, floor(n / 256)) .. name .. LIVE)
+  small[key] = CHANGED
   return p32(added) .. '\0\0\0\0\1\0\0\0' .. name .. '\1' .. began
 end
 
@@ -103,6 +105,7 @@ local other = nil -- what general returns
 local function step(key, meta, first, rest)
   if written > WRITTEN_MAX then return '' end
   local value, s = small[key], nil
+  if value == CHANGED then value = small_traces({ key })[key] end
   if value then
     local answer = grow(key, value, meta, first, rest)
     if answer then return answer end
