@@ -36,6 +36,9 @@ type Pulse struct {
 	// another marker when slots are moved in a cluster: its count begins anew.
 	Marker, Node string
 	Beats        uint64
+	// Server names the one that counted it, differently for each time that it was started. If it is
+	// another one than before, what was stored since the last beat may be lost although no beat is.
+	Server string
 }
 
 // Swept is the answer of Sweep.
@@ -51,6 +54,8 @@ type Held struct {
 	Generation
 	// Owner has claimed it; zero if nobody has.
 	Owner Owner
+	// Spans that it has.
+	Spans int
 }
 
 // Shard is the one whose queue is to name the generation: of who has claimed it, since others may not,

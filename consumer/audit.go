@@ -17,14 +17,15 @@ import (
 type Audit struct {
 	// Witness is a number that no other consumer of the store has.
 	Witness uint64
-	// BeatEvery is how often each node counts a beat: so short a loss may go unnoticed. Default 250 ms.
+	// BeatEvery is how often each node counts a beat: so short a loss is only known to be possible.
+	// Default 250 ms.
 	BeatEvery time.Duration
 	// SweepEvery is how often some traces are looked at for generations that no queue names, and
 	// SweepLimit how many. Default 1 s and 250: 0.2 % of Redis' time at 7 us per trace, and an hour for
 	// a million traces.
 	SweepEvery time.Duration
 	SweepLimit int
-	// HasteEvery is SweepEvery for two rounds after a loss. Default 20 ms: up to 9 % of Redis' time.
+	// HasteEvery is SweepEvery for two rounds after a loss, and for the first. Default 20 ms: up to 9 % of Redis' time.
 	HasteEvery time.Duration
 }
 
@@ -64,8 +65,9 @@ func (e AuditEvent) String() string {
 
 // AuditCounters are what the audit has seen so far.
 type AuditCounters struct {
-	// Losses were recognised, each of one node.
-	Losses uint64
+	// Losses were recognised, each of one node. Restarts of a node, or of another in its place, may have
+	// lost what was stored since the beat before.
+	Losses, Restarts uint64
 	// Traces were looked at in all rounds of the sweep together, of which Rounds are complete; Adopted
 	// generations were named by no queue.
 	Traces, Rounds, Adopted uint64
@@ -80,13 +82,15 @@ type auditor struct {
 	cfg      Audit
 	ports    Ports
 	after    time.Duration // for which what is found waits
-	buffered func() (stored, flushed uint64)
+	stored   func() uint64 // spans so far
 	mine     func() []buffer.Shard
 	setBack  func(after time.Time, cause string)
 	troubles *flusher.Troubles
 
 	mu       sync.Mutex
 	counters AuditCounters
+	census   census
+	hasty    int // rounds of the sweep
 }
 
 // What the audit tries until it works.
@@ -113,22 +117,21 @@ func (a *auditor) tell(e AuditEvent) {
 
 // watchPulse beats until the context ends.
 func (a *auditor) watchPulse(ctx context.Context) {
-	known, twice := make(pulses), false
+	known := make(pulses)
 	for {
+		sent, last := moment{at: a.ports.Clock.Now(), stored: a.stored()}, a.lastCount()
 		answers, err := a.ports.Auditor.Beat(ctx, a.cfg.Witness)
 		a.try(ctx, beating, err)
-		stored, flushed := a.buffered()
-		if twice {
-			flushed = 0
-		}
-		now := moment{a.ports.Clock.Now(), stored, flushed}
+		stored := a.stored()
 		var losses []Loss
 		for _, pulse := range answers {
-			if loss := known.note(pulse, now); loss != nil {
-				losses = append(losses, *loss)
+			if loss := known.note(pulse, sent, stored); loss != nil {
+				losses = append(losses, a.counted(*loss, stored))
 			}
 		}
-		twice = twice || len(losses) > 0 // what a node that was set back has again is flushed again
+		if err == nil && len(losses) == 0 {
+			a.trust(last)
+		}
 		a.lost(losses)
 		if a.ports.Clock.Sleep(ctx, a.cfg.BeatEvery) != nil {
 			return
@@ -136,31 +139,63 @@ func (a *auditor) watchPulse(ctx context.Context) {
 	}
 }
 
-// lost says what was, and has everything done that mends what can be mended.
-func (a *auditor) lost(losses []Loss) {
-	if len(losses) == 0 {
-		return
-	}
+func (a *auditor) lastCount() *count {
 	a.mu.Lock()
-	a.counters.Losses += uint64(len(losses))
-	a.mu.Unlock()
-	since := losses[0].until
-	for _, loss := range losses {
-		if loss.until.Before(since) {
-			since = loss.until
-		}
-		a.tell(AuditEvent{Loss: &loss})
-	}
-	a.setBack(since, fmt.Sprintf("redis %s has lost data", losses[0].Node))
+	defer a.mu.Unlock()
+	return a.census.last
 }
 
-// sweep looks for what no queue names until the context ends. In the first round it only looks: the
-// store learns from it whose queues there are.
+func (a *auditor) trust(c *count) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.census.trusted = c
+}
+
+// counted bounds the loss of an empty node by what was counted.
+func (a *auditor) counted(loss Loss, stored uint64) Loss {
+	if loss.Empty {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if spans, known := a.census.held(stored); known {
+			loss.Spans = spans
+		} else {
+			loss.Uncounted = true
+		}
+	}
+	return loss
+}
+
+// lost says what was, and has everything done that mends what can be mended. Of what is only possible, a
+// worker that is ahead of the store finds out by itself.
+func (a *auditor) lost(losses []Loss) {
+	sure := slices.DeleteFunc(slices.Clone(losses), func(l Loss) bool { return l.Possible })
+	a.mu.Lock()
+	a.counters.Losses += uint64(len(sure))
+	a.counters.Restarts += uint64(len(losses) - len(sure))
+	if len(losses) > 0 {
+		a.hasty = haste
+	}
+	a.mu.Unlock()
+	for _, loss := range losses {
+		a.tell(AuditEvent{Loss: &loss})
+	}
+	if len(sure) == 0 {
+		return
+	}
+	since := slices.MinFunc(sure, func(l, m Loss) int { return l.until.Compare(m.until) }).until
+	a.setBack(since, fmt.Sprintf("redis %s has lost data", sure[0].Node))
+}
+
+// sweep looks for what no queue names until the context ends, and counts what there is. In the first
+// round, which is quick, it only looks: the store learns from it whose queues there are.
 func (a *auditor) sweep(ctx context.Context) {
-	from, learned, losses, hasty := "", false, uint64(0), 0
-	for a.ports.Clock.Sleep(ctx, a.pace(hasty > 0)) == nil {
+	from, learned, losses := "", false, uint64(0)
+	for a.ports.Clock.Sleep(ctx, a.pace()) == nil {
 		if n := a.losses(); n != losses { // what was looked at may be otherwise now
-			losses, from, hasty = n, "", haste
+			losses, from = n, ""
+		}
+		if from == "" {
+			a.begin()
 		}
 		swept, err := a.ports.Auditor.Sweep(ctx, from, a.cfg.SweepLimit)
 		if err == nil && learned {
@@ -171,29 +206,41 @@ func (a *auditor) sweep(ctx context.Context) {
 			continue
 		}
 		if from = swept.Next; from == "" {
-			learned, hasty = true, max(0, hasty-1)
+			learned = true
 		}
-		a.swept(swept.Traces, from == "")
+		a.swept(swept)
 	}
 }
 
 func (a *auditor) losses() uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.counters.Losses
+	return a.counters.Losses + a.counters.Restarts
 }
 
-func (a *auditor) swept(traces int, round bool) {
+func (a *auditor) begin() {
+	stored := a.stored()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.counters.Traces += uint64(traces)
-	if round {
+	a.census.begin(stored)
+}
+
+func (a *auditor) swept(swept buffer.Swept) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.counters.Traces += uint64(swept.Traces)
+	a.census.meet(swept.Held)
+	if swept.Next == "" {
+		a.census.end()
 		a.counters.Rounds++
+		a.hasty = max(0, a.hasty-1)
 	}
 }
 
-func (a *auditor) pace(hasty bool) time.Duration {
-	if hasty {
+func (a *auditor) pace() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.hasty > 0 {
 		return a.cfg.HasteEvery
 	}
 	return a.cfg.SweepEvery

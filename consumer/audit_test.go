@@ -20,6 +20,10 @@ type kept struct {
 	mu   sync.Mutex
 	now  *memstore.Store
 	away error
+	// server is the name of the one that answers.
+	server string
+	// blind is the answer of Sweep if it is not nil.
+	blind error
 	// looked holds when traces were looked at.
 	looked []time.Time
 }
@@ -35,7 +39,13 @@ func (k *kept) Beat(ctx context.Context, witness uint64) ([]buffer.Pulse, error)
 	if err != nil {
 		return nil, err
 	}
-	return s.Beat(ctx, witness)
+	pulses, err := s.Beat(ctx, witness)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i := range pulses {
+		pulses[i].Server = k.server
+	}
+	return pulses, err
 }
 
 func (k *kept) Sweep(ctx context.Context, from string, limit int) (buffer.Swept, error) {
@@ -45,7 +55,11 @@ func (k *kept) Sweep(ctx context.Context, from string, limit int) (buffer.Swept,
 	}
 	k.mu.Lock()
 	k.looked = append(k.looked, time.Now())
+	err = k.blind
 	k.mu.Unlock()
+	if err != nil {
+		return buffer.Swept{}, err
+	}
 	return s.Sweep(ctx, from, limit)
 }
 
@@ -124,6 +138,95 @@ func TestStoreThatWasWiped(t *testing.T) {
 		for _, w := range c.Workers() {
 			if w.Starts != 2 || w.Restarts != 0 {
 				t.Errorf("worker %d started %d times with %d restarts, want 2 and 0", w.Worker, w.Starts, w.Restarts)
+			}
+		}
+		r.stop()
+		if _, err := r.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What an empty node has lost is bounded by what was counted in it, also what was there before, and by what
+// was stored since. Until it was counted, that is said.
+func TestLossOfAnEmptyNodeIsBounded(t *testing.T) {
+	for name, blind := range map[string]error{"counted": nil, "not counted": buffer.ErrUnavailable} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const before = 20
+				r, k, _ := audited(t)
+				r.ports.Store = store{k.now, r}
+				k.blind = blind
+				var losses []consumer.Loss
+				r.ports.AuditEvents = func(e consumer.AuditEvent) {
+					if e.Loss != nil {
+						losses = append(losses, *e.Loss)
+					}
+				}
+				for n := range byte(before) {
+					orphan(t, k.now, 5, n)
+				}
+				c := r.run()
+				k.mu.Lock()
+				held := 0
+				for from := "-"; from != ""; {
+					swept, err := k.now.Sweep(t.Context(), strings.Trim(from, "-"), 100)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, h := range swept.Held {
+						held += h.Spans
+					}
+					from = swept.Next
+				}
+				k.now = k.now.Wiped()
+				k.mu.Unlock()
+				own := held - before
+				time.Sleep(time.Second)
+				read := int(c.Counters().Partitions[0].Spans + c.Counters().Partitions[1].Spans)
+				if own < 20 || len(losses) != 1 || !losses[0].Empty || losses[0].Possible {
+					t.Fatalf("%d spans are held, of which %d were read: losses %v", held, own, losses)
+				}
+				most := int(losses[0].Spans)
+				if losses[0].Uncounted != (blind != nil) {
+					t.Errorf("not counted: %v", losses[0].Uncounted)
+				}
+				if blind != nil {
+					most += before
+				}
+				if most < held || most > before+read {
+					t.Errorf("up to %d spans are said to be lost, of %d that were held", most, held)
+				}
+				r.stop()
+				if _, err := r.end(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// A node that was restarted with all that it had: that is said, and the sweep makes haste, but no worker is
+// replaced.
+func TestStoreThatWasRestarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, k, said := audited(t)
+		c := r.run()
+		rounds := c.Audited().Rounds
+		k.mu.Lock()
+		k.server = "another"
+		k.mu.Unlock()
+		time.Sleep(1500 * time.Millisecond)
+		got := said()
+		if len(got) != 1 || !strings.Contains(got[0], "was restarted, or another server") {
+			t.Errorf("said %q, want that it was restarted", got)
+		}
+		if a := c.Audited(); a.Losses != 0 || a.Restarts != 1 || a.Rounds < rounds+3 {
+			t.Errorf("%+v, want one restart and two more rounds than by themselves", a)
+		}
+		for _, w := range c.Workers() {
+			if w.Starts != 1 {
+				t.Errorf("worker %d started %d times, want once", w.Worker, w.Starts)
 			}
 		}
 		r.stop()

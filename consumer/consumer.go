@@ -78,21 +78,19 @@ func New(cfg Config, ports Ports) (*Consumer, error) {
 	}
 	o := cfg.Ingest.Options
 	c.auditor = &auditor{
-		cfg: cfg.Audit, ports: ports, after: max(o.Timeout, o.RootTimeout), buffered: c.buffered,
+		cfg: cfg.Audit, ports: ports, after: max(o.Timeout, o.RootTimeout), stored: c.stored, hasty: 1,
 		mine: c.flushed, setBack: supervisor.SetBack, troubles: flusher.NewTroubles(ports.Clock, nil),
 	}
 	return c, nil
 }
 
-// buffered returns how many spans were stored so far, and how many were flushed.
-func (c *Consumer) buffered() (stored, flushed uint64) {
+// stored returns how many spans were stored so far.
+func (c *Consumer) stored() uint64 {
+	stored := uint64(0)
 	for _, p := range c.loop.Counters().Partitions {
 		stored += p.Spans - min(p.Spans, p.Duplicates)
 	}
-	for _, w := range c.supervisor.Workers() {
-		flushed += w.Totals.Spans
-	}
-	return stored, flushed
+	return stored
 }
 
 // flushed returns the shards that are flushed here.

@@ -1,7 +1,9 @@
 package consumer
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"sluice/buffer"
@@ -10,31 +12,48 @@ import (
 // Loss is what a node of the store has lost, as far as can be told.
 type Loss struct {
 	Node string
+	// Possible is true if nothing shows that anything is lost: the node was restarted, or another has
+	// taken its place, and knows of every beat. Between two beats something may be missing.
+	Possible bool
 	// Empty is true if the node knows nothing of this consumer: it was wiped, restarted without its
 	// data, or set back to before the consumer started. Otherwise it is at a state that it had before:
 	// most likely a replica took over that was behind.
 	Empty bool
-	// Since is the last moment of which the node knows: what was written after it is lost, and if the
-	// node is empty, all that was.
+	// Since is the last moment of which the node knows for sure: what was written after it may be lost,
+	// and if the node is empty, all that was.
 	Since time.Time
-	// Spans, at most, that this consumer has stored since, or, if the node is empty, that it has stored
-	// and not flushed. In a cluster they are spread over all nodes. What was there before it started
-	// comes on top if the node is empty; what it has flushed of that makes them seem fewer.
+	// Spans, at most: those that this consumer has stored since, or, if the node is empty, those that
+	// the store held when they were last counted, and that this consumer has stored since that count
+	// began. In a cluster they are spread over all nodes.
 	Spans uint64
+	// Uncounted is true if the node is empty and they were never counted: Spans are those that this
+	// consumer has stored since it started, and what was there before comes on top.
+	Uncounted bool
 	// until is the last moment at which the node was well.
 	until time.Time
 }
 
 // String returns the loss as one line.
 func (l Loss) String() string {
-	what := fmt.Sprintf("it is at the state of %s, as a replica that was behind when it took over",
-		l.Since.UTC().Format("15:04:05.000"))
-	if l.Empty {
-		what = "it was wiped, or restarted without its data"
+	switch {
+	case l.Possible:
+		return fmt.Sprintf("redis %s was restarted, or another server has taken its place: up to %d spans, "+
+			"stored since %s, are lost if it had not yet written or replicated them",
+			l.Node, l.Spans, clockTime(l.Since))
+	case !l.Empty:
+		return fmt.Sprintf("redis %s has lost data: it is at the state of %s, as a replica that was behind "+
+			"when it took over; up to %d spans that were read since then and not flushed are lost",
+			l.Node, clockTime(l.Since), l.Spans)
+	case l.Uncounted:
+		return fmt.Sprintf("redis %s has lost data: it was wiped, or restarted without its data; up to %d "+
+			"spans that were read since the start of the program and not flushed are lost, and all that was "+
+			"there before: it was not counted yet", l.Node, l.Spans)
 	}
-	return fmt.Sprintf("redis %s has lost data: %s; up to %d spans that were read since then and not "+
-		"flushed are lost", l.Node, what, l.Spans)
+	return fmt.Sprintf("redis %s has lost data: it was wiped, or restarted without its data; up to %d spans "+
+		"that were there and not flushed are lost", l.Node, l.Spans)
 }
+
+func clockTime(t time.Time) string { return t.UTC().Format("15:04:05.000") }
 
 // pulses judges what nodes have counted of a consumer's beats. A node that counts no further than it
 // did was set back. Nothing else shows that as surely: a restart or an outage alone loses nothing.
@@ -42,54 +61,109 @@ type pulses map[string]*track // by marker
 
 // track is what is known of a marker.
 type track struct {
-	beats uint64
-	last  []moment // of them, in order
+	server string
+	last   []moment // in order; older ones are further apart
+	thinAt int      // so many are too many
 }
 
-// moment is when a beat was counted, and how many spans were stored and flushed by then. Flushed is 0
-// where nobody can tell, since some were flushed twice.
+// moment is that of a beat: what was stored by the time it was sent is on the node if the beat is.
 type moment struct {
-	at              time.Time
-	stored, flushed uint64
+	beats  uint64
+	at     time.Time
+	stored uint64 // spans by this consumer
 }
 
-// momentsMax is how many beats are remembered of each node: if it has lost more, it counts as if it
-// knew of the oldest.
-const momentsMax = 4096
+// momentsFine is how many beats of each node are remembered, each of them. Of one that is n beats old it
+// is known to n/momentsFine beats: 15,000 of them in a year.
+const momentsFine = 1024
 
-// note takes an answer over, and returns what the node has lost, or nil. Its spans are those that were
-// stored since; of an empty node no more than were stored and not flushed when it was last well.
-func (p pulses) note(pulse buffer.Pulse, now moment) *Loss {
+// note takes an answer over, to a beat that was sent when the moment says, and returns what the node has
+// lost, or nil, when so many spans are stored. If the node is empty, these are its spans.
+func (p pulses) note(pulse buffer.Pulse, sent moment, stored uint64) *Loss {
 	t := p[pulse.Marker]
 	if t == nil {
-		t = &track{}
+		t = &track{server: pulse.Server}
 		p[pulse.Marker] = t
 	}
-	if pulse.Beats > t.beats {
-		t.count(pulse.Beats, now)
+	sent.beats = pulse.Beats
+	restarted := t.server != pulse.Server
+	t.server = pulse.Server
+	if len(t.last) == 0 {
+		t.last = []moment{sent}
 		return nil
 	}
-	kept := pulse.Beats - 1 // it knew of these when it counted this one
-	gone := min(t.beats-kept, uint64(len(t.last)))
-	at := max(0, len(t.last)-1-int(gone))
 	well := t.last[len(t.last)-1]
-	loss := &Loss{
-		Node: pulse.Node, Empty: kept == 0, Since: t.last[at].at,
-		Spans: now.stored - t.last[at].stored, until: well.at,
+	if pulse.Beats > well.beats {
+		t.count(sent)
+		if !restarted {
+			return nil
+		}
+		return &Loss{Node: pulse.Node, Possible: true, Since: well.at, Spans: stored - well.stored, until: well.at}
 	}
-	if loss.Empty {
-		loss.Spans = min(loss.Spans, now.stored-min(now.stored, well.flushed))
+	kept := pulse.Beats - 1 // it knew of these when it counted this one
+	loss := &Loss{Node: pulse.Node, Empty: kept == 0, Since: t.last[0].at, Spans: stored, until: well.at}
+	known, exact := slices.BinarySearchFunc(t.last, kept, func(m moment, kept uint64) int {
+		return cmp.Compare(m.beats, kept)
+	})
+	if exact {
+		known++
 	}
-	*t = track{}
-	t.count(pulse.Beats, now)
+	if known > 0 {
+		from := t.last[known-1]
+		loss.Since, loss.Spans = from.at, stored-from.stored
+	}
+	t.last = append(t.last[:known], sent)
 	return loss
 }
 
-// count notes a beat. Several at once are some whose answers were lost.
-func (t *track) count(beats uint64, now moment) {
-	t.beats = beats
-	t.last = append(t.last, now)
-	if len(t.last) >= 2*momentsMax {
-		t.last = append(t.last[:0], t.last[len(t.last)-momentsMax:]...)
+// count remembers a beat, and forgets some of the older ones from time to time.
+func (t *track) count(m moment) {
+	t.last = append(t.last, m)
+	if len(t.last) < max(2*momentsFine, t.thinAt) {
+		return
 	}
+	newest := m.beats
+	kept := t.last[:1] // what was before the first is not known
+	for _, old := range t.last[1:] {
+		if before := kept[len(kept)-1]; (old.beats-before.beats)*momentsFine >= newest-before.beats {
+			kept = append(kept, old)
+		}
+	}
+	t.last, t.thinAt = kept, 2*len(kept)
+}
+
+// census counts what the store holds while it is swept.
+type census struct {
+	counting count  // the round that is under way
+	last     *count // the last complete one; nil: there is none
+	trusted  *count // the last one after whose end a beat found that nothing was lost
+}
+
+// count is what a round of the sweep met.
+type count struct {
+	stored uint64 // spans that this consumer had stored when it began
+	spans  uint64 // that it met
+}
+
+// begin starts a round.
+func (c *census) begin(stored uint64) { c.counting = count{stored: stored} }
+
+// meet counts what was met. A trace may be met twice.
+func (c *census) meet(held []buffer.Held) {
+	for _, h := range held {
+		c.counting.spans += uint64(h.Spans)
+	}
+}
+
+// end completes the round.
+func (c *census) end() { c.last = new(c.counting) }
+
+// held returns how many spans the store held when it was last well, at most, and how many were stored
+// since, if so many are stored now: those that a round met, and what was stored since that began. What was
+// there all the round was met, but for what moved between the segments of a trace of thousands just then.
+func (c *census) held(stored uint64) (spans uint64, known bool) {
+	if c.trusted == nil {
+		return 0, false
+	}
+	return c.trusted.spans + stored - c.trusted.stored, true
 }

@@ -9,43 +9,63 @@ import (
 	"sluice/buffer"
 )
 
-// TestPulses: which answers mean that a node has lost data, since when, and what may be lost.
+// TestPulses: which answers mean that a node has lost data, since when, and how many spans may be lost.
 func TestPulses(t *testing.T) {
-	const stored = 100 // spans between two beats
+	const stored, meanwhile = 100, 50 // spans between two beats, and from the beat to its answer
 	for name, test := range map[string]struct {
 		beats []uint64 // as the node answers, a second apart
-		want  []string // of each loss: which answer shows it, and how it is
+		// restarts are the answers that come from another server, or from one that was started anew.
+		restarts []int
+		want     []string // of each loss: which answer shows it, and how it is
 	}{
-		"all is well":                 {[]uint64{1, 2, 3, 4}, nil},
-		"answers were lost":           {[]uint64{1, 4, 5, 9}, nil},
-		"the count goes on elsewhere": {[]uint64{7, 8, 9}, nil},
-		"wiped":                       {[]uint64{1, 2, 3, 1, 2}, []string{"3: empty since 0s, 300 spans"}},
-		"wiped at once":               {[]uint64{1, 1}, []string{"1: empty since 0s, 100 spans"}},
-		"a beat was lost":             {[]uint64{1, 2, 3, 4, 4}, []string{"4: since 2s, 200 spans"}},
-		"a replica two behind":        {[]uint64{1, 2, 3, 4, 3, 4}, []string{"4: since 1s, 300 spans"}},
-		"twice": {[]uint64{1, 2, 3, 3, 4, 1},
-			[]string{"3: since 1s, 200 spans", "5: empty since 3s, 200 spans"}},
-		"more than is known": {[]uint64{10, 11, 3}, []string{"2: since 0s, 200 spans"}},
+		"all is well":                 {[]uint64{1, 2, 3, 4}, nil, nil},
+		"answers were lost":           {[]uint64{1, 4, 5, 9}, nil, nil},
+		"the count goes on elsewhere": {[]uint64{7, 8, 9}, nil, nil},
+		"wiped":                       {[]uint64{1, 2, 3, 1, 2}, nil, []string{"3: empty since 0s, 350 spans"}},
+		"wiped at once":               {[]uint64{1, 1}, nil, []string{"1: empty since 0s, 150 spans"}},
+		"a beat was lost":             {[]uint64{1, 2, 3, 4, 4}, nil, []string{"4: since 2s, 250 spans"}},
+		"a replica two behind":        {[]uint64{1, 2, 3, 4, 3, 4}, nil, []string{"4: since 1s, 350 spans"}},
+		"behind, and answers lost":    {[]uint64{1, 2, 6, 7, 5}, nil, []string{"4: since 1s, 350 spans"}},
+		"twice": {[]uint64{1, 2, 3, 3, 4, 1}, nil,
+			[]string{"3: since 1s, 250 spans", "5: empty since 0s, 550 spans"}},
+		"further back the second time": {[]uint64{1, 2, 3, 4, 4, 3}, nil,
+			[]string{"4: since 2s, 250 spans", "5: since 1s, 450 spans"}},
+		"more than is known": {[]uint64{10, 11, 3}, nil, []string{"2: since 0s, 250 spans"}},
+		"restarted, and no beat is lost": {[]uint64{1, 2, 3, 4, 5}, []int{3},
+			[]string{"3: possible since 2s, 150 spans"}},
+		"restarted while answers were lost": {[]uint64{1, 2, 5, 6}, []int{2},
+			[]string{"2: possible since 1s, 150 spans"}},
+		"restarted, and a beat is lost": {[]uint64{1, 2, 3, 3, 4}, []int{3}, []string{"3: since 1s, 250 spans"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			known, start := make(pulses), time.Unix(0, 0)
 			var got []string
+			server := "a"
 			for i, beats := range test.beats {
-				now := moment{start.Add(time.Duration(i) * time.Second), uint64(stored * i), 0}
-				loss := known.note(buffer.Pulse{Marker: "m", Node: "n", Beats: beats}, now)
-				other := known.note(buffer.Pulse{Marker: "other", Beats: uint64(i) + 1}, now)
+				for _, at := range test.restarts {
+					if at == i {
+						server += "a"
+					}
+				}
+				sent := moment{at: start.Add(time.Duration(i) * time.Second), stored: uint64(stored * i)}
+				loss := known.note(buffer.Pulse{Marker: "m", Node: "n", Beats: beats, Server: server}, sent,
+					sent.stored+meanwhile)
+				other := known.note(buffer.Pulse{Marker: "other", Beats: uint64(i) + 1}, sent, sent.stored)
 				if other != nil {
 					t.Errorf("the loss of one node is another's: %v", other)
 				}
 				if loss == nil {
 					continue
 				}
-				empty := ""
+				kind := ""
 				if loss.Empty {
-					empty = "empty "
+					kind = "empty "
 				}
-				got = append(got, fmt.Sprintf("%d: %ssince %v, %d spans", i, empty, loss.Since.Sub(start), loss.Spans))
-				if last := now.at.Add(-time.Second); loss.until != last || loss.Node != "n" {
+				if loss.Possible {
+					kind += "possible "
+				}
+				got = append(got, fmt.Sprintf("%d: %ssince %v, %d spans", i, kind, loss.Since.Sub(start), loss.Spans))
+				if last := sent.at.Add(-time.Second); loss.until != last || loss.Node != "n" {
 					t.Errorf("well until %v on %s, want %v", loss.until, loss.Node, last)
 				}
 			}
@@ -56,50 +76,32 @@ func TestPulses(t *testing.T) {
 	}
 }
 
-// TestLostSpansAreBounded: what an empty node has lost was not flushed when it was last well. Of a node
-// that was set back, what was flushed says nothing: it may be what had been there for long.
-func TestLostSpansAreBounded(t *testing.T) {
-	for _, c := range []struct {
-		kept    uint64    // by the node; 1 is the beat that shows it
-		flushed [4]uint64 // up to each beat; 400 spans are stored by the last, 100 more by each
-		want    uint64
-	}{
-		{1, [4]uint64{0, 0, 0, 0}, 300}, // all that came since
-		{1, [4]uint64{0, 100, 180, 180}, 220},
-		{1, [4]uint64{0, 100, 180, 400}, 220},
-		{3, [4]uint64{0, 100, 180, 400}, 200},
-		{3, [4]uint64{900, 900, 900, 900}, 200},
-	} {
+// TestPulsesForget: what is remembered is bounded, the state of long ago is known less closely, and never
+// taken for a later one.
+func TestPulsesForget(t *testing.T) {
+	const all = 30 * momentsFine
+	start := time.Unix(0, 0)
+	for _, kept := range []int{1, 2, all / 2, all - momentsFine, all - 1} {
 		known := make(pulses)
 		var loss *Loss
-		for i, beats := range []uint64{1, 2, 3, c.kept} {
-			loss = known.note(buffer.Pulse{Beats: beats},
-				moment{time.Unix(int64(i), 0), uint64(100 * (i + 1)), c.flushed[i]})
+		note := func(i int, beats uint64) {
+			sent := moment{at: start.Add(time.Duration(i) * time.Second), stored: uint64(i)}
+			loss = known.note(buffer.Pulse{Beats: beats}, sent, sent.stored)
 		}
-		if loss == nil || loss.Spans != c.want {
-			t.Errorf("%d kept, flushed %d: %+v, want %d spans", c.kept, c.flushed, loss, c.want)
+		for i := range all {
+			note(i, uint64(i)+1)
 		}
-	}
-}
-
-// TestPulsesForget: what is remembered is bounded, and a loss beyond it counts from the oldest.
-func TestPulsesForget(t *testing.T) {
-	known, start := make(pulses), time.Unix(0, 0)
-	note := func(i int, beats uint64) *Loss {
-		return known.note(buffer.Pulse{Beats: beats}, moment{start.Add(time.Duration(i) * time.Second), 0, 0})
-	}
-	const all = 5 * momentsMax
-	for i := range all {
-		note(i, uint64(i)+1)
-	}
-	if n := len(known[""].last); n < momentsMax || n > 2*momentsMax {
-		t.Errorf("%d moments are remembered, want %d or some more", n, momentsMax)
-	}
-	loss := note(all, 2)
-	if since := loss.Since.Sub(start); loss.Empty || since < time.Second || since > (all-momentsMax)*time.Second {
-		t.Errorf("lost since %v, want what is the oldest", since)
-	}
-	if text := loss.String(); !strings.Contains(text, "replica") {
-		t.Errorf("%s", text)
+		if n := len(known[""].last); n < momentsFine || n > 12*momentsFine {
+			t.Errorf("%d moments of %d are remembered, want %d or some more", n, all, momentsFine)
+		}
+		note(all, uint64(kept)+1)
+		since := int(loss.Since.Sub(start) / time.Second)
+		behind := all - kept
+		if since > kept-1 || kept-1-since > 2+2*behind/momentsFine || loss.Spans != uint64(all-since) || loss.Empty {
+			t.Errorf("%d beats kept of %d: %+v", kept, all, loss)
+		}
+		if text := loss.String(); !strings.Contains(text, "replica") {
+			t.Errorf("%s", text)
+		}
 	}
 }

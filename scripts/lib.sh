@@ -36,7 +36,13 @@ apt_install() {
 kafka_jars() {
   local libs=$1 version=${2:-} stamp
   stamp=$libs/.complete-$({ cat scripts/kafka-pom.xml; echo "$version"; } | cksum | tr ' ' -)
-  [ -e "$stamp" ] && return
+  [ -e "$stamp" ] || resolve_jars
+  [ -d "$libs/.prepared" ] || SLUICE_KAFKA_LIBS=$libs go run ./internal/servers/prepare ||
+    say "Kafka starts more slowly than it could, see above"
+}
+
+# resolve_jars is a part of kafka_jars, whose variables it takes.
+resolve_jars() {
   command -v mvn >/dev/null || die "no mvn: Kafka's jars are resolved by Maven (package maven)"
   say "resolving Kafka's jars into ${libs#"$PWD/"}"
   rm -rf "$libs"

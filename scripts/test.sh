@@ -1,17 +1,35 @@
 #!/usr/bin/env bash
-# Runs go test with the race detector over everything, real servers included, and then looks for
-# processes and files that the tests left behind. Arguments go to go test (default: ./...).
+# Runs all tests, real servers included, and then looks for processes and files that the tests left
+# behind. With arguments, runs `go test -race` with these.
 #
-# By default, packages whose tests spend their time in the virtual world, or compute and draw, run
-# without the detector: one goroutine at a time runs there, so it finds nothing and takes five times as
-# long. What it could find in them is run with it by the tests of sim and of the harness, and by some of
-# cmd/simulate.
+# By default, two jobs run at a time, the longest first: more than cores are too many, since each starts
+# processes. Some run without the race detector, under which they take two to five times as long:
+# packages that spend their time in the virtual world, where one goroutine at a time runs, or that
+# compute and draw; and tests that do very often what others do under it. What it could find in the
+# former is run under it by the tests of sim and of the harness, and by some of cmd/simulate.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib.sh
 
-virtual=(cmd/simulate sim/explore internal/museum internal/diff internal/capacity
-  internal/certainty internal/compare internal/shrink internal/swarm internal/usl reports)
+unraced=(buffer/storetest sim/explore internal/museum internal/diff internal/capacity internal/certainty
+  internal/compare internal/config internal/purity internal/shrink internal/swarm internal/usl reports)
+often='^(TestDefectsAreCaught|TestProperty|TestPropertyOrderIndependence|TestNoCallWorksForLong|TestGiantTraces)$'
+# Each is a call of go test, without its other flags.
+jobs=(
+  "-race -skip $often ./internal/harness"
+  "./cmd/simulate"
+  "-race ./internal/e2e"
+  "-run $often ./internal/harness"
+  "-race ./internal/kafkaio"
+  "-race ./internal/pipeline"
+  "-run $often ./buffer/redisstore"
+  "-race -run TestRun|TestSeeds|TestSweep|TestReplay$|TestProgress|TestClean ./cmd/simulate"
+  "-race -skip $often ./buffer/redisstore"
+  "-race ./cmd/run"
+  "-race ./internal/servers"
+  "-race ./internal/worlds/wall"
+  "${unraced[*]/#/./}"
+)
 mark=SLUICE_TEST_RUN=$$-$(date +%s)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
@@ -42,18 +60,21 @@ none_left() {
   return 1
 }
 
-rc=0
-# tests runs go test, marked. More tests at once than cores are too many: each starts processes.
-tests() { env "$mark" TMPDIR="$tmp" go test -p 2 -timeout 15m "$@" || rc=$?; }
+# one_job FLAGS PACKAGES... is a call of go test, marked.
+one_job() { env "$mark" TMPDIR="$tmp" go test -p 1 -timeout 15m "$@"; }
+export -f one_job
+export mark tmp
 
+rc=0
 if [ $# -gt 0 ]; then
-  tests -race "$@"
+  one_job -p 2 -race "$@" || rc=$?
 else
-  tests "${virtual[@]/#/./}"
-  left_out=$(printf '%s\n' "${virtual[@]/#/sluice/}")
-  mapfile -t others < <(go list ./... | grep -vxF "$left_out")
-  tests -race "${others[@]}"
-  tests -race -run 'TestRun|TestSeeds|TestSweep|TestReplay$|TestProgress|TestClean' ./cmd/simulate
+  # What is not in a job of its own. All of it is compiled first, or two jobs would do so at once.
+  go build -race ./...
+  own=$(printf '%s\n' "${jobs[@]}" | grep -o '\./[^ ]*' | sed 's,^\.,sluice,')
+  others=$(go list ./... | grep -vxF "$own" | tr '\n' ' ')
+  printf '%s\n' "-race $others" "${jobs[@]}" |
+    xargs -P 2 -I JOB bash -c 'set -f; one_job $1 || exit 1' job JOB || rc=1
 fi
 none_left || rc=1
 exit "$rc"

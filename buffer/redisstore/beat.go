@@ -54,17 +54,31 @@ func (s *Store) Beat(ctx context.Context, witness uint64) ([]buffer.Pulse, error
 	var pulses []buffer.Pulse
 	var faults []error
 	for i, result := range s.eval(ctx, s.scripts.beat, calls) {
-		beats, err := result.AsUint64()
+		beats, server, err := readBeat(&result)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("beat on redis %s: %w", list[i].node, classify(ctx, err)))
 			continue
 		}
-		pulses = append(pulses, buffer.Pulse{Marker: list[i].key, Node: list[i].node, Beats: beats})
+		pulses = append(pulses, buffer.Pulse{Marker: list[i].key, Node: list[i].node, Beats: beats, Server: server})
 	}
 	if len(faults) > 0 {
 		s.markers.forget() // another node may have the slot now
 	}
 	return pulses, errors.Join(faults...)
+}
+
+// readBeat reads the answer of beat.lua.
+func readBeat(answer *rueidis.RedisResult) (beats uint64, server string, err error) {
+	parts, err := answer.ToArray()
+	if err != nil {
+		return 0, "", err
+	}
+	if len(parts) != 2 {
+		return 0, "", fmt.Errorf("%d values, want beats and server", len(parts))
+	}
+	beats, err1 := parts[0].AsUint64()
+	server, err2 := parts[1].ToString()
+	return beats, server, errors.Join(err1, err2)
 }
 
 func (m *markers) forget() {

@@ -49,7 +49,7 @@ const claimedSmall buffer.ClaimState = 4
 func readClaim(text string, small *smallTrace) buffer.Claim {
 	state := buffer.ClaimState(text[0])
 	if state == claimedSmall {
-		return buffer.Claim{State: state, Spans: small.spans, Bytes: int64(small.size)}
+		return buffer.Claim{State: state, Spans: small.Spans, Bytes: int64(small.size)}
 	}
 	return buffer.Claim{State: state, Spans: int(leUint32(text[1:])), Bytes: int64(leUint56(text[5:]))}
 }

@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"errors"
 	"testing"
 
 	"sluice/buffer"
@@ -105,5 +106,29 @@ func TestAdoptHeedsOtherSlices(t *testing.T) {
 				t.Errorf("adopted %v (%v), want what nobody names", adopted, err)
 			}
 		})
+	}
+}
+
+// A beat names the server that counts it, and each start of it differently.
+func TestBeatNamesTheStartOfTheServer(t *testing.T) {
+	redis := servertest.Redis(t)
+	store := open(t, config(redis.Addr))
+	beat := func(want uint64) string {
+		t.Helper()
+		pulses, err := store.Beat(t.Context(), 5)
+		if err != nil || len(pulses) != 1 || pulses[0].Beats != want || pulses[0].Server == "" {
+			t.Fatalf("%+v (%v), want beat %d and a server", pulses, err, want)
+		}
+		return pulses[0].Server
+	}
+	first := beat(1)
+	if again := beat(2); again != first {
+		t.Errorf("server %s is %s in the next beat", first, again)
+	}
+	if err := errors.Join(redis.Halt(true), redis.Start()); err != nil {
+		t.Fatal(err)
+	}
+	if another := beat(3); another == first {
+		t.Errorf("server %s is the same after a restart", first)
 	}
 }

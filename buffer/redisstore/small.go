@@ -69,7 +69,6 @@ func appendSmall(dst []byte, delivery buffer.Delivery, subtree *buffer.Subtree, 
 type smallTrace struct {
 	buffer.Held
 	frames string
-	spans  int
 	size   uint64
 	// frozen is true if it is in flight, and stays as it is until it is gone.
 	frozen bool
@@ -111,10 +110,10 @@ func readSmall(key buffer.TraceKey, value string) (t smallTrace, err error) {
 		return t, errState
 	}
 	end := value[at:]
-	t.spans = int(end[smallCount]) | int(end[smallCount+1])<<8
+	t.Spans = int(end[smallCount]) | int(end[smallCount+1])<<8
 	t.size = leUint56(end[smallCount-7:])
 	t.Generation = readGeneration(key, end[smallName:])
-	if from := at - 8*t.spans; from < 0 {
+	if from := at - 8*t.Spans; from < 0 {
 		return t, errState
 	} else {
 		t.frames = value[:from]

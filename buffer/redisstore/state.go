@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 
 	"sluice/buffer"
@@ -125,16 +126,19 @@ func heldInRecord(
 	name := func(head []byte) buffer.Generation {
 		return buffer.Generation{TraceKey: trace, Segment: segment, ID: readDelivery(string(head[:deliveryLen]))}
 	}
+	spans := func(head []byte) int { // before bytes u56 and n u24
+		return int(binary.LittleEndian.Uint32(head[len(head)-14:]))
+	}
 	if r.byte() >= 2 {
 		if head := r.bytes(liveHead); head != nil {
-			held = append(held, buffer.Held{Generation: name(head)})
+			held = append(held, buffer.Held{Generation: name(head), Spans: spans(head)})
 			r.bytes(blobNameLen * uint24(head[liveHead-3:]))
 		}
 	}
 	for r.fault == nil && len(r.rest) > 0 {
 		if head := r.bytes(inFlightHead); head != nil {
 			owner := readOwner(string(head[deliveryLen : deliveryLen+ownerLen]))
-			held = append(held, buffer.Held{Generation: name(head), Owner: owner})
+			held = append(held, buffer.Held{Generation: name(head), Owner: owner, Spans: spans(head)})
 			r.bytes(blobNameLen * uint24(head[inFlightHead-3:]))
 		}
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -243,12 +244,12 @@ func (h *hand) beats() {
 // sweep returns everything that the store holds, in order.
 func (h *hand) sweep(limit int) (held []buffer.Held) {
 	h.t.Helper()
-	seen := make(map[buffer.Generation]buffer.Owner)
+	seen := make(map[buffer.Generation]buffer.Held)
 	for from, rounds := "", 0; ; rounds++ {
 		swept, err := h.store.Sweep(h.t.Context(), from, limit)
 		h.must(err)
 		for _, one := range swept.Held {
-			seen[one.Generation] = one.Owner // a scan may meet one twice
+			seen[one.Generation] = one // a scan may meet one twice
 		}
 		if from = swept.Next; from == "" {
 			break
@@ -257,9 +258,7 @@ func (h *hand) sweep(limit int) (held []buffer.Held) {
 			h.t.Fatal("the sweep does not end")
 		}
 	}
-	for g, owner := range seen {
-		held = append(held, buffer.Held{Generation: g, Owner: owner})
-	}
+	held = slices.Collect(maps.Values(seen))
 	slices.SortFunc(held, func(a, b buffer.Held) int { return a.Generation.Compare(b.Generation) })
 	return held
 }
@@ -273,19 +272,24 @@ func (h *hand) sweeps() {
 	h.lease(o, 1000, 9, due(flying, 1000))
 	_, err := h.store.Claim(h.t.Context(), o, []buffer.Generation{flying})
 	h.must(err)
-	want := []buffer.Held{{Generation: flying, Owner: o}}
-	for _, g := range h.attach([2]byte{1, 1}, [2]byte{2, 2}, [2]byte{3, 9}).Live {
-		want = append(want, buffer.Held{Generation: g.Generation})
+	want := []buffer.Held{{Generation: flying, Owner: o, Spans: 1}}
+	for _, g := range h.attach([2]byte{1, 1}, [2]byte{2, 2}, [2]byte{3, 9}, [2]byte{4, 9}).Live {
+		spans := map[buffer.SpanID]int{{2}: 1, {9}: 2}[g.Segment]
+		want = append(want, buffer.Held{Generation: g.Generation, Spans: spans})
 	}
 	for i := range byte(40) { // more than a page
 		spans := []buffer.Span{{TraceKey: buffer.TraceKey{Project: 2, Trace: buffer.TraceID{i}},
 			ID: buffer.SpanID{i}, Parent: buffer.SpanID{i}, Root: true, Size: 1}}
+		for n := range i % 3 {
+			spans = append(spans, buffer.Span{TraceKey: spans[0].TraceKey,
+				ID: buffer.SpanID{i, n + 1}, Parent: buffer.SpanID{i}, Size: 1})
+		}
 		traces, _ := buffer.Group(spans)
 		h.deliveries++
 		answers, err := h.store.Attach(h.t.Context(),
 			buffer.Delivery{ID: buffer.DeliveryID{Partition: 7, Number: h.deliveries}}, traces)
 		h.must(err)
-		want = append(want, buffer.Held{Generation: answers[0].Live[0].Generation})
+		want = append(want, buffer.Held{Generation: answers[0].Live[0].Generation, Spans: len(spans)})
 	}
 	slices.SortFunc(want, func(a, b buffer.Held) int { return a.Generation.Compare(b.Generation) })
 	for _, limit := range []int{1, 10, 1000} {

@@ -19,7 +19,14 @@ func runs(fresh float64, rates ...float64) (list []Run) {
 	return list
 }
 
-var tolerance = Tolerance{Throughput: 0.2, Freshness: 1.5}
+var tolerance = Tolerance{Throughput: 0.2, Freshness: 1.5, Recovery: 0.25}
+
+// recovers is a run that took so many seconds to recover.
+func recovers(seconds float64) []Run {
+	list := runs(1, 100)
+	list[0].Figures[Recovery] = seconds
+	return list
+}
 
 func TestReport(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -34,6 +41,10 @@ func TestReport(t *testing.T) {
 		"too fresh":       {runs(1, 100), runs(1.6, 100), nil, "freshness p99 is predicted by a factor of 1.6"},
 		"too old":         {runs(1.6, 100), runs(1, 100), nil, "freshness p99 is predicted by a factor of 1.6"},
 		"fresh as can be": {runs(0.002, 100), runs(0.08, 100), nil, ""},
+		"late":            {recovers(13), recovers(10), nil, "recovery is predicted +30 % wrong"},
+		"near enough":     {recovers(12), recovers(10), nil, ""},
+		"a second":        {recovers(1.9), recovers(1), nil, ""},
+		"one never does":  {recovers(12), runs(1, 100), nil, "ends while the load lasts: true; measured: false"},
 		"the load's": {runs(1, 150), runs(1, 100), func(p, _ []Run) { p[0].KeptUp = true },
 			""},
 		"verdict": {runs(1, 100), runs(1, 100), func(_, m []Run) { m[0].Verdict = "safety violated" },
@@ -44,7 +55,7 @@ func TestReport(t *testing.T) {
 		if c.change != nil {
 			c.change(c.predicted, c.measured)
 		}
-		row := NewRow(2, c.predicted, c.measured)
+		row := NewRow(2, c.predicted, c.measured, nil)
 		r := NewReport("steady", [2]string{"virtual", "real"}, tolerance, []Row{row})
 		switch {
 		case c.beyond == "" && len(r.Beyond) > 0:
@@ -55,9 +66,50 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestCovered: what is measured is inside what the bounds and the repeats span.
+func TestCovered(t *testing.T) {
+	bounds := append(runs(0.05, 80), runs(2, 130)...)
+	for name, c := range map[string]struct {
+		predicted, measured []Run
+		inside, of          int
+		headline            string
+	}{
+		"inside":             {runs(1, 100), runs(1.9, 81), 3, 3, "3 of 3 figures within the 90 % intervals."},
+		"too fast":           {runs(1, 100), runs(1, 131), 2, 3, "2 of 3 figures within the 90 % intervals."},
+		"a repeat reaches":   {runs(1, 100, 140, 100), runs(1, 131), 3, 3, "3 of 3 figures"},
+		"too old":            {runs(1, 100), runs(2.1, 100), 2, 3, "2 of 3 figures"},
+		"as good as nothing": {runs(1, 100), runs(0.001, 100), 3, 3, "3 of 3 figures"},
+	} {
+		row := NewRow(2, c.predicted, c.measured, bounds)
+		r := NewReport("steady", [2]string{"virtual", "real"}, tolerance, []Row{row})
+		if inside, of := r.Covered(); inside != c.inside || of != c.of {
+			t.Errorf("%s: %d of %d inside, want %d of %d", name, inside, of, c.inside, c.of)
+		}
+		if !strings.Contains(r.Headline(), c.headline) {
+			t.Errorf("%s: %q, want %q", name, r.Headline(), c.headline)
+		}
+	}
+	kept := runs(1, 100)
+	kept[0].KeptUp = true
+	r := NewReport("steady", [2]string{"virtual", "real"}, tolerance,
+		[]Row{NewRow(2, kept, runs(1, 200), bounds), NewRow(2, runs(1, 100), runs(1, 200), nil)})
+	if inside, of := r.Covered(); inside != 2 || of != 2 {
+		t.Errorf("%d of %d inside: the load's throughput and a row without bounds count for nothing", inside, of)
+	}
+	var text strings.Builder
+	if err := r.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(text.String()), " ")
+	if want := "2 freshness_p99 s 1.00 [0.05..2.00] 1.00 0 %"; !strings.Contains(words, "processes figure virtual 90 % real") ||
+		!strings.Contains(words, strings.Replace(want, " 0 %", " +0 %", 1)) {
+		t.Errorf("no %q in\n%s", want, text.String())
+	}
+}
+
 func TestWriteText(t *testing.T) {
-	rows := []Row{NewRow(1, runs(1, 110, 130, 120), runs(1, 100, 101, 99)),
-		NewRow(4, runs(1, 90), runs(1, 100))}
+	rows := []Row{NewRow(1, runs(1, 110, 130, 120), runs(1, 100, 101, 99), nil),
+		NewRow(4, runs(1, 90), runs(1, 100), nil)}
 	r := NewReport("steady", [2]string{"virtual", "real"}, tolerance, rows)
 	var text strings.Builder
 	if err := r.WriteText(&text); err != nil {

@@ -18,15 +18,21 @@ type Tolerance struct {
 	// factor by which the 99th percentile may be too high or too low.
 	Throughput float64 `json:"throughput"`
 	Freshness  float64 `json:"freshness"`
+	// Recovery is the greatest relative error of the time to recover; a second is always allowed, since
+	// samples are looked at by the second.
+	Recovery float64 `json:"recovery"`
 }
 
 // Row is what both worlds show with a number of processes.
 type Row struct {
-	Processes int      `json:"processes"`
-	Predicted []Run    `json:"predicted"`
-	Measured  []Run    `json:"measured"`
-	Pairs     []Pair   `json:"pairs"`
-	Same      Sameness `json:"same"`
+	Processes int   `json:"processes"`
+	Predicted []Run `json:"predicted"`
+	Measured  []Run `json:"measured"`
+	// Bounds are predicted with the costs at both ends of what one more calibration would find in 90 of
+	// 100 cases; none if nobody knows how the costs spread.
+	Bounds []Run    `json:"bounds,omitempty"`
+	Pairs  []Pair   `json:"pairs"`
+	Same   Sameness `json:"same"`
 	// Limited is true if in neither world the load was the limit: only then does the throughput say
 	// something of the prediction.
 	Limited bool `json:"limited"`
@@ -39,6 +45,16 @@ type Pair struct {
 	Measured  Value  `json:"measured"`
 	// Error is (predicted - measured) / measured, of the medians.
 	Error float64 `json:"error"`
+	// Interval is what the bounds and all repeats span; nil without bounds.
+	Interval *Interval `json:"interval,omitempty"`
+}
+
+// Interval is where a figure is predicted to be in 90 of 100 cases.
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+	// Inside tells whether the median of what was measured is.
+	Inside bool `json:"inside"`
 }
 
 // Sameness tells whether the same happened. What runs of one world do not agree on is no difference.
@@ -62,13 +78,15 @@ type Report struct {
 	// Machine is how much slower the machine is than when the costs were measured, by the yardstick; 0
 	// if that is not known.
 	Machine float64 `json:"machine,omitempty"`
+	// Unfinished says why not every count was compared; empty if all were.
+	Unfinished string `json:"unfinished,omitempty"`
 	// Beyond says what is beyond the tolerance, in words.
 	Beyond []string `json:"beyond"`
 }
 
-// NewRow compares the runs of both worlds.
-func NewRow(processes int, predicted, measured []Run) Row {
-	r := Row{Processes: processes, Predicted: predicted, Measured: measured}
+// NewRow compares the runs of both worlds; bounds are Row.Bounds.
+func NewRow(processes int, predicted, measured, bounds []Run) Row {
+	r := Row{Processes: processes, Predicted: predicted, Measured: measured, Bounds: bounds}
 	keptUp := func(list []Run) bool { return slices.ContainsFunc(list, func(r Run) bool { return r.KeptUp }) }
 	r.Limited = !keptUp(predicted) && !keptUp(measured)
 	for _, f := range figures {
@@ -79,6 +97,7 @@ func NewRow(processes int, predicted, measured []Run) Row {
 			if m.Median != 0 {
 				pair.Error = (p.Median - m.Median) / m.Median
 			}
+			pair.Interval = intervalOf(pair, bounds)
 			r.Pairs = append(r.Pairs, pair)
 		}
 	}
@@ -89,6 +108,39 @@ func NewRow(processes int, predicted, measured []Run) Row {
 	}
 	r.Same.Order, r.Same.First = sameOrder(predicted, measured)
 	return r
+}
+
+// intervalOf is the interval of a pair. Freshness below what is as good as none is that.
+func intervalOf(p Pair, bounds []Run) *Interval {
+	b, ok := valueOf(bounds, p.Figure)
+	if !ok {
+		return nil
+	}
+	i := &Interval{Low: min(b.Least, p.Predicted.Least), High: max(b.Greatest, p.Predicted.Greatest)}
+	floor := 0.0
+	if p.Figure == FreshnessP50 || p.Figure == FreshnessP99 {
+		floor = freshFloor
+	}
+	measured := max(p.Measured.Median, floor)
+	i.Inside = measured >= i.Low && measured <= max(i.High, floor)
+	return i
+}
+
+// Covered counts the figures that have an interval, and those of them that were measured inside it. A
+// throughput that is the load's says nothing.
+func (r *Report) Covered() (inside, of int) {
+	for _, row := range r.Rows {
+		for _, p := range row.Pairs {
+			if p.Interval == nil || p.Figure == Throughput && !row.Limited {
+				continue
+			}
+			of++
+			if p.Interval.Inside {
+				inside++
+			}
+		}
+	}
+	return inside, of
 }
 
 // overlap tells whether a run of the one side has what a run of the other has.
@@ -127,6 +179,11 @@ func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Ro
 		if !row.Same.Verdict {
 			beyond("the verdict is %q, predicted was %q", row.Measured[0].verdict(), row.Predicted[0].verdict())
 		}
+		_, predicted := valueOf(row.Predicted, Recovery)
+		if _, measured := valueOf(row.Measured, Recovery); predicted != measured {
+			beyond("it is predicted that the recovery ends while the load lasts: %v; measured: %v", predicted,
+				measured)
+		}
 		for _, p := range row.Pairs {
 			switch {
 			case p.Figure == Throughput && row.Limited && math.Abs(p.Error) > tolerance.Throughput:
@@ -135,6 +192,10 @@ func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Ro
 			case p.Figure == FreshnessP99 && factor(p) > tolerance.Freshness:
 				beyond("the freshness p99 is predicted by a factor of %.1f wrong, the tolerance is %.1f",
 					factor(p), tolerance.Freshness)
+			case p.Figure == Recovery && math.Abs(p.Predicted.Median-p.Measured.Median) >
+				max(recoveryFloor, tolerance.Recovery*p.Measured.Median):
+				beyond("the recovery is predicted %+.0f %% wrong, the tolerance is %.0f %%", 100*p.Error,
+					100*tolerance.Recovery)
 			}
 		}
 	}
@@ -152,6 +213,9 @@ func (r Run) verdict() string {
 // freshFloor is below what a freshness is as good as none, in seconds: the deadlines are whole
 // seconds, and workers sleep for a tenth of one.
 const freshFloor = 0.1
+
+// recoveryFloor is how far off a recovery always may be, in seconds.
+const recoveryFloor = 1
 
 // factor is by how much a time is predicted too long or too short, at least 1.
 func factor(p Pair) float64 {
@@ -184,6 +248,10 @@ func (r *Report) Headline() string {
 		text = fmt.Sprintf("The throughput is predicted with an error of %.0f %% (worst %.0f %%).", 100*median,
 			100*worst)
 	}
+	if inside, of := r.Covered(); of > 0 {
+		text += fmt.Sprintf(" %d of %s within the 90 %% intervals.", inside,
+			options.FormatCount(of, "figure"))
+	}
 	if len(r.Beyond) == 0 {
 		return text + " All within the tolerance."
 	}
@@ -193,16 +261,22 @@ func (r *Report) Headline() string {
 // WriteText writes the report for a reader.
 func (r *Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", r.Headline())
+	if r.Unfinished != "" {
+		fmt.Fprintf(w, "Not every count was compared: %s\n\n", r.Unfinished)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "processes\tfigure\t%s\tspread\t%s\tspread\terror\t\n", r.Predicting, r.Measuring)
+	fmt.Fprintf(t, "processes\tfigure\t%s\t%s\t%s\tspread\terror\t\n", r.Predicting, r.rangeName(), r.Measuring)
 	for _, row := range r.Rows {
 		for _, p := range row.Pairs {
 			note := ""
-			if p.Figure == Throughput && !row.Limited {
+			switch {
+			case p.Figure == Throughput && !row.Limited:
 				note = " (the load's)"
+			case p.Interval != nil && !p.Interval.Inside:
+				note = " (outside)"
 			}
 			fmt.Fprintf(t, "%d\t%s %s\t%s\t%s\t%s\t%s\t%+.0f %%%s\t\n", row.Processes, p.Figure, p.Figure.Unit(),
-				number(p.Predicted.Median), p.Predicted.spread(), number(p.Measured.Median),
+				number(p.Predicted.Median), p.predictedRange(), number(p.Measured.Median),
 				p.Measured.spread(), 100*p.Error, note)
 		}
 	}
@@ -225,6 +299,22 @@ func (r *Report) WriteText(w io.Writer) error {
 			"measured\n", r.Machine)
 	}
 	return nil
+}
+
+// rangeName heads the ranges of what is predicted.
+func (r *Report) rangeName() string {
+	if _, of := r.Covered(); of > 0 {
+		return "90 %"
+	}
+	return "spread"
+}
+
+// predictedRange writes the interval, or the spread if there is none.
+func (p Pair) predictedRange() string {
+	if p.Interval == nil {
+		return p.Predicted.spread()
+	}
+	return Value{Least: p.Interval.Low, Greatest: p.Interval.High, N: 2}.spread()
 }
 
 func agrees(same bool) string {
@@ -254,7 +344,7 @@ func number(v float64) string {
 }
 
 // drawn are the figures that the chart shows.
-var drawn = []Figure{Throughput, FreshnessP99, RedisTime, WorkerTime, ConsumerTime, KafkaTime}
+var drawn = []Figure{Throughput, FreshnessP99, Recovery, RedisTime, WorkerTime, ConsumerTime, KafkaTime}
 
 // Chart draws the figures that both worlds have.
 func (r *Report) Chart() reports.Chart {
@@ -265,7 +355,7 @@ func (r *Report) Chart() reports.Chart {
 			for _, p := range row.Pairs {
 				if p.Figure == f {
 					c.Rows = append(c.Rows, reports.ComparedRow{Processes: row.Processes,
-						Predicted: p.Predicted.drawn(), Measured: p.Measured.drawn()})
+						Predicted: p.drawn(), Measured: p.Measured.drawn()})
 				}
 			}
 		}
@@ -274,6 +364,15 @@ func (r *Report) Chart() reports.Chart {
 		}
 	}
 	return reports.CompareChart(r.Scenario, [2]string{r.Predicting, r.Measuring}, list)
+}
+
+// drawn is what is predicted: the interval if there is one.
+func (p Pair) drawn() reports.Range {
+	r := p.Predicted.drawn()
+	if p.Interval != nil {
+		r.Low, r.High = p.Interval.Low, p.Interval.High
+	}
+	return r
 }
 
 func (v Value) drawn() reports.Range {

@@ -80,6 +80,7 @@ func onEach(t *testing.T, test func(t *testing.T, redis redisNodes)) {
 
 // One worker is frozen, one killed, then the program itself, and started again.
 func TestFrozenKilledAndStartedAgain(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, redis redisNodes) {
 		tr := newTraffic(t, servertest.KafkaAddr(t), workload)
 		args := append(slices.Concat(options, tr.args()), "--redis", redis.addrs())
@@ -152,6 +153,7 @@ const outage = 20 * time.Second
 // nothing would become due and make room; so segments whose spans wait to be read are flushed in
 // parts.
 func TestRedisFull(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, redis redisNodes) {
 		tr := newTraffic(t, servertest.KafkaAddr(t), workload)
 		p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
@@ -197,6 +199,7 @@ func messagesStored(t *testing.T, p *program) string {
 
 // Kafka is stopped for a while.
 func TestKafkaStopped(t *testing.T) {
+	t.Parallel()
 	kafka := servertest.NewKafka(t)
 	redis := oneRedis(t)
 	tr := newTraffic(t, kafka.Addr, workload)

@@ -16,6 +16,7 @@ import (
 // The group's offsets are set by hand, ahead and back, and deleted, while the program is stopped, and at
 // last Redis is wiped: each is said once, with where the input stood and where it is read from now.
 func TestOffsetsThatWereReset(t *testing.T) {
+	t.Parallel()
 	redis := oneRedis(t)
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
 	args := append(append(tr.args(), "--redis", redis.addrs()), options...)
@@ -130,6 +131,7 @@ func topicSet(topic string, partition int32) kadm.TopicsSet {
 
 // A topic comes back with fewer partitions than before, while Redis holds segments of all: that is said.
 func TestFewerPartitionsThanBefore(t *testing.T) {
+	t.Parallel()
 	redis := oneRedis(t)
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
 	args := append(append(tr.args(), "--redis", redis.addrs()), options...)

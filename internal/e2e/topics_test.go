@@ -69,6 +69,7 @@ func (tr *traffic) next() *traffic {
 // The output topic is deleted while the workers' producers know it, and created again: everything
 // comes out.
 func TestOutputTopicDeletedAndCreatedAgain(t *testing.T) {
+	t.Parallel()
 	redis := oneRedis(t)
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
 	p := start(t, append(append(tr.args(), "--redis", redis.addrs()), options...)...)
@@ -88,6 +89,7 @@ func TestOutputTopicDeletedAndCreatedAgain(t *testing.T) {
 // The input topic is deleted and created again: the program says so, ends, and the next one reads
 // what is in the new topic.
 func TestInputTopicDeletedAndCreatedAgain(t *testing.T) {
+	t.Parallel()
 	redis := oneRedis(t)
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
 	args := append(append(tr.args(), "--redis", redis.addrs()), options...)

@@ -21,8 +21,6 @@ type Source interface {
 	Counters() ingest.Counters
 	Freshness() []pipeline.Freshness
 	Usage() map[int]process.Usage
-	// Lost counts messages that Kafka deleted before they were read, by partition.
-	Lost() map[int32]uint64
 	// Audited is what the audit of the store has seen.
 	Audited() consumer.AuditCounters
 	// Retries counts the attempts that failed, by step.
@@ -156,6 +154,8 @@ var (
 
 	dataLosses = counter("redis_data_losses_total",
 		"Times that a Redis node was found to have lost data; the log says what is lost with it.")
+	redisRestarts = counter("redis_restarts_total",
+		"Times that a Redis node was restarted, or another took its place, and knew all that was counted before.")
 	adopted = counter("adopted_segments_total",
 		"Segments that no queue named, and that were queued again.")
 	sweptTraces = counter("swept_traces_total",
@@ -192,9 +192,6 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	for _, p := range counters.Partitions {
 		collectShard(out, p)
 	}
-	for number, messages := range c.source.Lost() {
-		shardLost.emit(out, float64(messages), shardLabel(number))
-	}
 	for rule, spans := range counters.Rules {
 		ruleDropped.emit(out, float64(spans), rule)
 	}
@@ -202,6 +199,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	commitErrors.emit(out, float64(counters.CommitErrors))
 	audited := c.source.Audited()
 	dataLosses.emit(out, float64(audited.Losses))
+	redisRestarts.emit(out, float64(audited.Restarts))
 	adopted.emit(out, float64(audited.Adopted))
 	sweptTraces.emit(out, float64(audited.Traces))
 	sweepRounds.emit(out, float64(audited.Rounds))
@@ -263,6 +261,7 @@ func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {
 	shardSkewed.emit(out, float64(p.Skewed), label)
 	shardBatches.emit(out, float64(p.Batches), label)
 	shardRetries.emit(out, float64(p.Retries), label)
+	shardLost.emit(out, float64(p.Deleted), label)
 	shardCommitted.emit(out, float64(p.Next), label)
 	if p.Batches > 0 {
 		shardBehind.emit(out, p.Wall.Sub(p.Clock).Seconds(), label)

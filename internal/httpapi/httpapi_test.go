@@ -49,7 +49,7 @@ func (f fixed) Counters() ingest.Counters {
 	return ingest.Counters{
 		Partitions: []ingest.PartitionCounters{{
 			Partition: 1, Assigned: true, Paused: "worker 1 is down", Messages: 70, Spans: 66,
-			Batches: 1, Clock: 1000, Wall: 3500,
+			Batches: 1, Clock: 1000, Wall: 3500, Deleted: 40,
 		}},
 		Rules:   map[string]uint64{"organization_id=1": 4},
 		Commits: 5,
@@ -72,10 +72,8 @@ func (f fixed) Depths(context.Context) (map[buffer.Shard]pipeline.Depth, error) 
 	}}, f.memory
 }
 
-func (f fixed) Lost() map[int32]uint64 { return map[int32]uint64{1: 40} }
-
 func (f fixed) Audited() consumer.AuditCounters {
-	return consumer.AuditCounters{Losses: 2, Adopted: 17}
+	return consumer.AuditCounters{Losses: 2, Restarts: 3, Adopted: 17}
 }
 
 func (f fixed) Retries() map[string]uint64 { return map[string]uint64{"attach": 9} }
@@ -128,6 +126,7 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 		`sluice_redis_memory_used_bytes{node="r:1"} 50`,
 		`sluice_retries_total{step="attach"} 9`,
 		`sluice_redis_data_losses_total 2`,
+		`sluice_redis_restarts_total 3`,
 		`sluice_redis_memory_full_in_seconds{node="r:1"} 90`,
 		`sluice_shard_unread_messages{shard="1"} 7`,
 		`sluice_shard_oldest_unread_seconds{shard="1"} 4`,

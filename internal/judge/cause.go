@@ -88,7 +88,30 @@ func inFlight(e *Evidence) []cause {
 			again: stretch{f.From - slack, f.To + stuck},
 		})
 	}
-	return slices.Concat(causes, foundAgain(e, stuck), redelivered(e))
+	return slices.Concat(causes, foundAgain(e, stuck), flushedAgain(e), redelivered(e))
+}
+
+// flushedAgain are the causes for which a span comes out again after Redis was set back: it has once more
+// what was flushed since.
+func flushedAgain(e *Evidence) []cause {
+	var causes []cause
+	quiet, p := disturbances(e), e.Scenario.Pipeline
+	stuck := 2*p.MaxUnhealthy.Seconds() + e.Slacks.Reading
+	waits := max(p.Timeout, p.RootTimeout).Seconds() + foundWithin + clockStep
+	for _, f := range reports.FaultsOf(e.Events) {
+		var fault scenarios.Fault
+		if fault.UnmarshalText([]byte(f.Fault)) != nil || fault.Verb != scenarios.VerbFailover {
+			continue
+		}
+		causes = append(causes, cause{
+			what: f.Fault,
+			// A record counts from when it was read first, a span from when it was sent.
+			first: stretch{stretched(quiet, allShards, f.From, -waits-stuck),
+				stretched(quiet, allShards, f.To, stuck)},
+			again: stretch{f.From, stretched(quiet, allShards, f.To, waits+stuck)},
+		})
+	}
+	return causes
 }
 
 // foundAgain are the causes of an exact repeat of what was in flight when the node with its queue was
@@ -145,7 +168,7 @@ func losesAnswers(fault string) bool {
 		strings.HasPrefix(fault, "lose dead-letters.produce") ||
 		(slices.Contains(words, "kafka") || slices.Contains(words, "partition")) &&
 			!slices.Contains(words, "slow") && !slices.Contains(words, "throttle") &&
-			!slices.Contains(words, "jump")
+			!slices.Contains(words, "jump") && !slices.Contains(words, string(scenarios.VerbDelete))
 }
 
 // redelivered are the causes for which a message is delivered again, after its span was flushed and

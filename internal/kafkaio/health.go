@@ -49,6 +49,10 @@ func (b Brokers) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net
 // fetching is the operation of a source that is in trouble when it cannot read.
 var fetching = flusher.Operation{Name: "fetch", Partition: flusher.NoPartition}
 
+// finding is the operation of a source that is in trouble when its topic is gone or another one, or
+// when it is not fetched.
+var finding = flusher.Operation{Name: "topic", Partition: flusher.NoPartition}
+
 // newFetching returns the register that says once that a source cannot read, and that it can again.
 func newFetching(log *slog.Logger) *flusher.Troubles {
 	return flusher.NewTroubles(wallclock.Clock{}, func(t flusher.Trouble) {

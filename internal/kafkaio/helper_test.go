@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
@@ -67,6 +68,18 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 		<-tick.C
 	}
+}
+
+// administrator may do everything.
+func administrator(t *testing.T, cfg Config) *kadm.Client {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := kadm.NewClient(client)
+	t.Cleanup(admin.Close)
+	return admin
 }
 
 func producer(t *testing.T, cfg Config, topics ...string) *Producer {

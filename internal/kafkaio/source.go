@@ -44,8 +44,9 @@ type Source struct {
 	log        *slog.Logger
 	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
 	hasRead    bool                      // a message; Poll's own
-	starved    time.Time                 // since when it should fetch and does not; Poll's own
-	looked     time.Time                 // when it last looked for its topic meanwhile; Poll's own
+	ended      atomic.Pointer[error]     // by the watch: why it cannot go on
+	watching   sync.WaitGroup
+	unwatch    context.CancelFunc
 	closing    sync.Once
 	closed     chan struct{} // by Close: callbacks wait no more
 }
@@ -62,7 +63,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	s := &Source{
 		cfg:      sc,
 		touch:    newTouch(brokers, sc.FetchWait),
-		gaps:     newGaps(sc.Topic, log),
+		gaps:     newGaps(),
 		troubles: newFetching(log),
 		log:      log,
 		closed:   make(chan struct{}),
@@ -102,11 +103,19 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	}
 	s.client = client
 	close(s.made)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.unwatch = cancel
+	s.watching.Go(func() { s.watch(ctx) })
 	return s, nil
 }
 
-// Poll returns a change of the assignment alone, or what there is of each partition.
+// Poll returns a change of the assignment alone, or what there is of each partition, with what is
+// missing before it. (A gap is seen when the next messages come: until then the client says nothing.)
 func (s *Source) Poll(ctx context.Context, limit int, wait time.Duration) (flusher.Fetch, error) {
+	if err := s.ended.Load(); err != nil {
+		return flusher.Fetch{}, *err
+	}
+	s.settle()
 	if s.assignment.hungry() {
 		if err := s.absorb(s.buffered()); err != nil {
 			return flusher.Fetch{}, err
@@ -126,7 +135,7 @@ func (s *Source) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 			<-bounded.Done() // all partitions pause
 		}
 		s.assignment.awake()
-		if err := errors.Join(s.absorb(fetches), s.renewed(ctx)); err != nil {
+		if err := s.absorb(fetches); err != nil {
 			return flusher.Fetch{}, err
 		}
 	}
@@ -140,7 +149,7 @@ func (s *Source) buffered() kgo.Fetches {
 }
 
 func empty(f flusher.Fetch) bool {
-	return len(f.Batches)+len(f.Assigned)+len(f.Revoked)+len(f.Lost) == 0
+	return len(f.Batches)+len(f.Assigned)+len(f.Revoked)+len(f.Lost)+len(f.Gaps) == 0
 }
 
 // serve returns what is held, or the context's error if there is nothing.
@@ -170,7 +179,9 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 		if p.Err != nil {
 			fatal = errors.Join(fatal, s.judge(p.Topic, p.Partition, p.Err))
 		}
-		s.gaps.read(p)
+		if gap, is := s.gaps.read(p); is {
+			s.assignment.miss(gap)
+		}
 		if len(p.Records) == 0 {
 			return
 		}
@@ -265,6 +276,8 @@ func (s *Source) Released(partitions ...int32) { s.assignment.release(partitions
 // Close leaves the group, unless the membership is static. Commit before. It may be called again.
 func (s *Source) Close() {
 	s.closing.Do(func() { close(s.closed) })
+	s.unwatch()
+	s.watching.Wait()
 	s.client.Close()
 }
 

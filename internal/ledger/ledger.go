@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"hash/crc32"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -45,6 +45,11 @@ type Ledger struct {
 	excusable   bitset             // all of excused
 	open        int64              // of excusable, those that have not settled
 	badLettered bitset
+	badDeleted  bitset
+	badOpen     int64                  // of badDeleted, those that have not come out
+	standing    map[int32]*standing    // by partition; nil: places are not kept
+	unsaid      int64                  // messages of which no reader can tell that they were deleted
+	halfDeleted bitset                 // of which a message was deleted: of twice, one of two
 	cutOffs     map[buffer.SpanID]bool // segments that were seen to be cut off
 	records     map[flushID]seen
 	offsets     map[placed]place
@@ -82,13 +87,8 @@ func generationSum(id buffer.DeliveryID) uint32 {
 	return uint32(id.Number) ^ uint32(id.Number>>32) ^ uint32(id.Partition)<<24
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// checksum is two different CRCs, for which processors have instructions: 64 bits against accidents,
-// since nobody forges a record here.
-func checksum(value []byte) uint64 {
-	return uint64(crc32.Checksum(value, castagnoli))<<32 | uint64(crc32.ChecksumIEEE(value))
-}
+// sums is by what values are summed up: with 64 bits, which are the same within a program only.
+var sums = maphash.MakeSeed()
 
 // New returns the empty ledger of a run whose spans follow a recipe.
 func New(recipe *load.Recipe) *Ledger {
@@ -106,13 +106,21 @@ func New(recipe *load.Recipe) *Ledger {
 func (l *Ledger) Sent(seq, root uint64, due time.Duration) {
 	l.in.Lock()
 	l.messages++
-	if l.sent.set(seq) {
-		l.due.set(seq, due)
-	} else {
+	again := !l.sent.set(seq)
+	if again {
 		l.twice.set(seq)
+	} else {
+		l.due.set(seq, due)
 	}
 	l.roots.set(root)
 	l.in.Unlock()
+	if again && l.standing != nil {
+		l.out.Lock()
+		l.in.Lock()
+		l.sentAgain(seq)
+		l.in.Unlock()
+		l.out.Unlock()
+	}
 }
 
 // SentBad records that the bad message that follows a span of the trace with that root is about to
@@ -152,7 +160,7 @@ func (l *Ledger) Output(r Record) Out {
 		l.found(Malformed, &r, "%v; the first span is %s", err, l.spanIn(r.Value))
 		return Out{}
 	}
-	sum := checksum(r.Value)
+	sum := maphash.Bytes(sums, r.Value)
 	first, repeated := l.records[in.flushID]
 	switch {
 	case repeated && first.sum != sum:

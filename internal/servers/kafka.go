@@ -51,6 +51,20 @@ func StartKafka(options ...string) (*KafkaServer, error) { return StartGuardedKa
 
 // StartGuardedKafka is StartKafka with a second listener for users with logins; nil: without.
 func StartGuardedKafka(logins Logins, options ...string) (*KafkaServer, error) {
+	return retryPorts(func() (*KafkaServer, error) {
+		s, err := newKafka(logins, options...)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.Start(); err != nil {
+			return nil, errors.Join(err, s.Kill())
+		}
+		return s, nil
+	})
+}
+
+// newKafka configures a server and formats its data.
+func newKafka(logins Logins, options ...string) (*KafkaServer, error) {
 	java, err := kafkaJava()
 	if err != nil {
 		return nil, err
@@ -60,25 +74,20 @@ func StartGuardedKafka(logins Logins, options ...string) (*KafkaServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return retryPorts(func() (*KafkaServer, error) {
-		dir, err := g.dir("kafka")
-		if err != nil {
-			return nil, fmt.Errorf("start kafka: %w", err)
-		}
-		s := &KafkaServer{server: server{dir: dir, stopMax: kafkaStopMax}, java: java, logins: logins,
-			config: filepath.Join(dir, "server.properties")}
-		if err := s.configure(); err != nil {
-			return nil, err
-		}
-		if err := s.format(); err != nil {
-			return nil, err
-		}
-		if err := s.Start(); err != nil {
-			return nil, errors.Join(err, s.Kill())
-		}
-		return s, nil
-	})
+	dir, err := g.dir("kafka")
+	if err != nil {
+		return nil, fmt.Errorf("start kafka: %w", err)
+	}
+	s := &KafkaServer{server: server{dir: dir, stopMax: kafkaStopMax}, java: java, logins: logins,
+		config: filepath.Join(dir, "server.properties")}
+	if err := s.configure(); err != nil {
+		return nil, err
+	}
+	return s, s.format()
 }
+
+// data is the folder of what it stores.
+func (s *KafkaServer) data() string { return filepath.Join(s.dir, "data") }
 
 // configure writes the server's properties on fresh ports.
 func (s *KafkaServer) configure() error {
@@ -92,7 +101,7 @@ func (s *KafkaServer) configure() error {
 	}
 	s.Addr = loopback(port)
 	s.controller = loopback(controller)
-	text := kafkaProperties(s.Addr, s.controller, filepath.Join(s.dir, "data"))
+	text := kafkaProperties(s.Addr, s.controller, s.data())
 	if s.logins != nil {
 		port, err := FreePort()
 		if err != nil {
@@ -109,6 +118,9 @@ func (s *KafkaServer) configure() error {
 
 // format prepares the data folder, once in the server's life.
 func (s *KafkaServer) format() error {
+	if done, err := s.copyFormatted(); done || err != nil {
+		return err
+	}
 	argv := append(slices.Clone(s.java), QuickJava,
 		"kafka.tools.StorageTool", "format", "-t", kafkaClusterID, "-c", s.config)
 	proc, err := startProcess("kafka-format", s.dir, argv...)
@@ -161,11 +173,11 @@ func kafkaJava() ([]string, error) {
 	if err != nil || len(stamps) == 0 {
 		return nil, fmt.Errorf("kafka (%s) is %w", libs, ErrMissing)
 	}
-	return []string{
+	java := append([]string{
 		"java", "-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto",
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-		"-cp", filepath.Join(libs, "*"),
-	}, nil
+	}, preparedJava(libs)...)
+	return append(java, "-cp", filepath.Join(libs, "*")), nil
 }
 
 // kafkaLibs is the folder of Kafka's jars.

@@ -16,7 +16,7 @@ func (d *drawer) faults() {
 	var on []kind
 	for _, use := range scenarios.Uses() {
 		for _, target := range use.Targets {
-			if d.Float64() < onShare {
+			if d.Float64() < onShare && (target != scenarios.TargetBroker || d.cluster) {
 				on = append(on, kind{use, target})
 			}
 		}
@@ -57,6 +57,8 @@ func (d *drawer) fault(use *scenarios.Usage, target scenarios.TargetKind) scenar
 		f.Target.N = d.IntN(d.s.Topology.Workers())
 	case scenarios.TargetPartition:
 		f.Target.N = d.IntN(d.s.Topology.Partitions)
+	case scenarios.TargetBroker:
+		f.Target.N = d.IntN(nodes)
 	case scenarios.TargetRedis:
 		f.Target.N = scenarios.AllNodes
 		if d.cluster {

@@ -3,7 +3,7 @@
 -- KEYS     marker: a hash, witness -> "beats seconds", when it was last heard of
 -- ARGV     witness, seconds now, seconds after which a witness that is silent is forgotten
 --
--- Returns its beats.
+-- Returns its beats, and what names this start of this server: '' where nobody can tell.
 --
 -- allow-oom: it takes next to nothing.
 
@@ -18,4 +18,5 @@ if beats == 1 then
     if heard + tonumber(ARGV[3]) < tonumber(ARGV[2]) then call('HDEL', KEYS[1], all[i]) end
   end
 end
-return beats
+local info = redis.pcall('INFO', 'server')
+return {beats, type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''}

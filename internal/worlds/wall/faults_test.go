@@ -272,8 +272,12 @@ func TestFaultsOnStartedServers(t *testing.T) {
 			b.t.Errorf("memory is %d of %d, %v", used, max, err)
 		}
 	}, keySet}
+	// What is written after it began is gone when it is over, and what was there before is not.
+	setBack := faultCase{"failover redis by 1ms", keySet, func(b bench) {
+		b.redisIsSilent(0, false)
+	}, keyIs("1")}
 	for kind, cases := range map[real.Origin][]faultCase{
-		real.Start: slices.Concat(networkCases, serverCases, []faultCase{full}),
+		real.Start: slices.Concat(networkCases, serverCases, []faultCase{full, setBack}),
 		real.StartCluster: {networkCases[0], full,
 			{"stop redis node 1 for 1s", keySet, func(b bench) {
 				b.redisIsSilent(1, true)
@@ -346,6 +350,10 @@ func TestWhatNoWorldSkips(t *testing.T) {
 		{fakes.World{}, "fill redis for 1s", ""},
 		{fakes.World{}, "stop redis node 1 for 1s", "no node 1"},
 		{fakes.World{}, "jump clock by 1s", ""},
+		{fakes.World{}, "failover redis by 1s", "--servers start"},
+		{fakes.World{}, "delete-records partition 1", ""},
+		{real.World{Redis: []string{"a:1"}}, "delete-records kafka", ""},
+		{real.World{Redis: []string{"a:1"}}, "failover redis by 1s", "--servers start"},
 		{real.World{Servers: real.Start}, "fail partition 1 for 1s", ""},
 		{real.World{Kafka: []string{"a:1"}}, "fail partition 1 for 1s", "--servers start"},
 		{real.World{Servers: real.Start}, "wipe redis node 1", "--servers start-cluster"},

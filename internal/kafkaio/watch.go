@@ -1,0 +1,120 @@
+package kafkaio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+const (
+	// lookEvery is how often a source looks for its topic, and lookSoon how often while something is
+	// wrong: before what was seen counts as past.
+	lookEvery = 5 * time.Second
+	lookSoon  = time.Second
+	// lookMax bounds a look.
+	lookMax = time.Second
+	// wrongAfter is for how long a topic must be another one, or nothing be fetched, until it counts:
+	// brokers hear of a new topic one after the other, and a new member waits for its first fetch.
+	wrongAfter = 3 * time.Second
+)
+
+// watch looks for the topic until the source is closed. The client says nothing of some things: it
+// looks for ever for offsets of a topic that was deleted, and reads one that took its place as if it
+// were the same.
+type watch struct {
+	id      kadm.TopicID // of the topic when it was first seen; zero: not yet, or brokers before 2.8
+	gone    time.Time    // since when there is none of that name
+	other   time.Time    // since when one of that name has another id
+	starved time.Time    // since when it should be fetched and is not
+}
+
+func (s *Source) watch(ctx context.Context) {
+	admin := kadm.NewClient(s.client)
+	var w watch
+	for wait := time.Duration(0); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		bounded, cancel := context.WithTimeout(ctx, lookMax)
+		topics, err := admin.ListTopics(bounded, s.cfg.Topic)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		s.judgeTopic(&w, topics, err, time.Now())
+		wait = lookEvery
+		if len(s.troubles.All()) > 0 || w != (watch{id: w.id}) {
+			wait = lookSoon
+		}
+	}
+}
+
+// judgeTopic notes in the register what is wrong with the topic, and ends the source if it was deleted
+// and created again: what was read of the other, and not yet committed, is gone, and its offsets mean
+// nothing in this one.
+func (s *Source) judgeTopic(w *watch, topics kadm.TopicDetails, err error, now time.Time) {
+	topic, there := topics[s.cfg.Topic], topics.Has(s.cfg.Topic)
+	if w.id == (kadm.TopicID{}) {
+		w.id = topic.ID
+	}
+	since(&w.starved, !s.touch.well() && s.assignment.wanted(), now)
+	if err == nil {
+		since(&w.gone, !there, now)
+		since(&w.other, there && topic.ID != w.id && topic.ID != kadm.TopicID{}, now)
+	}
+	lasts := func(began time.Time) bool { return !began.IsZero() && now.Sub(began) >= wrongAfter }
+	again := fmt.Errorf("topic %s was deleted and created again, with %d partitions: it is read from its "+
+		"start after another start of the program", s.cfg.Topic, len(topic.Partitions))
+	fails := func(err error) { s.troubles.Fails(finding, "fetch", err) }
+	switch {
+	case lasts(w.other), there && s.idUnknownFor() >= wrongAfter: // or the client knew another before
+		s.ended.Store(&again)
+		fails(again)
+	case !w.other.IsZero():
+		fails(again)
+	case lasts(w.gone):
+		fails(fmt.Errorf("topic %s: %w", s.cfg.Topic, kerr.UnknownTopicOrPartition))
+	case lasts(w.starved) && err != nil:
+		fails(fmt.Errorf("nothing is fetched, and what topics there are is not answered: %w", err))
+	case lasts(w.starved):
+		fails(fmt.Errorf("topic %s is there, but no broker answers a fetch of it", s.cfg.Topic))
+	case err == nil:
+		s.troubles.Works(finding)
+	}
+}
+
+// since keeps when a state began, and the zero time while it is off.
+func since(began *time.Time, on bool, now time.Time) {
+	switch {
+	case !on:
+		*began = time.Time{}
+	case began.IsZero():
+		*began = now
+	}
+}
+
+// idUnknownFor returns for how long the brokers have not known the id by which the client fetches.
+func (s *Source) idUnknownFor() time.Duration {
+	for _, t := range s.troubles.All() {
+		if t.Operation == fetching && errors.Is(t.Err, kerr.UnknownTopicID) {
+			return time.Since(t.Since)
+		}
+	}
+	return 0
+}
+
+// settle ends the trouble of fetching if it has not failed again for a while, and the brokers answer:
+// there is only nothing to read.
+func (s *Source) settle() {
+	for _, t := range s.troubles.All() {
+		if t.Operation == fetching && time.Since(t.Last) >= s.touch.fetchAgeMax && s.touch.well() {
+			s.troubles.Works(fetching)
+		}
+	}
+}
