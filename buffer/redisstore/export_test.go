@@ -112,6 +112,12 @@ func (s *Store) rewrite(change func(text string) string) {
 	}
 }
 
+// ReadingFirst makes Claim read traces before it freezes them, however few they are.
+func (s *Store) ReadingFirst() *Store {
+	s.readFirst = 0
+	return s
+}
+
 // Roomy returns a store on the same connections under which every trace is a hash.
 func (s *Store) Roomy() *Store {
 	roomy := *s

@@ -24,15 +24,18 @@ func (s *Store) Claim(
 			seen, offset := smalls[i].claimArgs(g)
 			calls.add(1, s.traceKey(g.TraceKey), seen, offset)
 		}
-		err = calls.sendTexts(ctx, s.scripts.claim, func(i int, text string) {
-			claims[i] = readClaim(text, smalls[i])
+		err = calls.send(ctx, s.scripts.claim, func(first, n int, result rueidis.RedisResult) error {
+			texts, err := result.AsStrSlice()
+			if len(texts) < n || err != nil {
+				return complete(len(texts), n, err)
+			}
+			return readClaims(claims[first:first+n], generations[first:first+n], smalls[first:first+n], texts)
 		})
 	}
-	for i, small := range smalls {
-		known := small != nil && small.Generation == generations[i]
-		if err == nil && known && (claims[i].State == claimedSmall || claims[i].State == buffer.ClaimOwned && small.frozen) {
+	for i := range claims {
+		if err == nil && claims[i].State == claimedSmall {
 			claims[i].State = buffer.ClaimOwned
-			claims[i].Loaded, err = small.load(s)
+			claims[i].Loaded, err = smalls[i].load(s)
 		}
 	}
 	if err != nil {
@@ -41,17 +44,36 @@ func (s *Store) Claim(
 	return claims, nil
 }
 
-// claimedSmall is the answer of claim.lua beside those of buffer.ClaimState: owned, and as it was read.
+// claimedSmall is the answer of claim.lua beside those of buffer.ClaimState: owned, and a small trace.
 const claimedSmall buffer.ClaimState = 4
 
-// readClaim reads the answer of claim.lua for a generation, of whose trace this was read before if it is
-// a small one.
-func readClaim(text string, small *smallTrace) buffer.Claim {
-	state := buffer.ClaimState(text[0])
-	if state == claimedSmall {
-		return buffer.Claim{State: state, Spans: small.Spans, Bytes: int64(small.size)}
+// readClaims reads the answers of claim.lua, behind which are the small traces that were not read before,
+// or have changed since.
+func readClaims(
+	claims []buffer.Claim, generations []buffer.Generation, smalls []*smallTrace, texts []string,
+) error {
+	texts, values := texts[:len(claims)], texts[len(claims):]
+	for i, text := range texts {
+		c := &claims[i]
+		c.State = buffer.ClaimState(text[0])
+		if len(text) == 1 {
+			c.Spans, c.Bytes = smalls[i].Spans, int64(smalls[i].size)
+			continue
+		}
+		c.Spans, c.Bytes = int(leUint32(text[1:])), int64(leUint56(text[5:]))
+		if c.State != claimedSmall {
+			continue
+		}
+		if len(values) == 0 {
+			return complete(len(values), 1, nil)
+		}
+		small, err := readSmall(generations[i].TraceKey, values[0])
+		if err != nil {
+			return err
+		}
+		smalls[i], values = &small, values[1:]
 	}
-	return buffer.Claim{State: state, Spans: int(leUint32(text[1:])), Bytes: int64(leUint56(text[5:]))}
+	return nil
 }
 
 // The answers of ack.lua beside those of buffer.AckResult.

@@ -44,8 +44,12 @@ const (
 	smallFlying = 3
 )
 
-// smallTogether is how many small traces are read by one command.
-const smallTogether = 64
+// smallTogether is how many small traces are read by one command. For less than readFirstMin generations
+// a round trip to read them takes longer than to take them through Lua.
+const (
+	smallTogether = 64
+	readFirstMin  = 16
+)
 
 // fitsSmall tells whether a trace that is new, with these subtrees, may be a small one.
 func (s *Store) fitsSmall(subtrees []buffer.Subtree, frames int, size uint64) bool {
@@ -70,8 +74,6 @@ type smallTrace struct {
 	buffer.Held
 	frames string
 	size   uint64
-	// frozen is true if it is in flight, and stays as it is until it is gone.
-	frozen bool
 	// seen is the end as Claim compares it, with the offset of the owner; empty if it is not live.
 	seen   string
 	offset int
@@ -118,7 +120,7 @@ func readSmall(key buffer.TraceKey, value string) (t smallTrace, err error) {
 	} else {
 		t.frames = value[:from]
 	}
-	if t.frozen = end[smallState] == smallFlying; t.frozen {
+	if end[smallState] == smallFlying {
 		t.Owner = readOwner(end[smallOwner:])
 	} else {
 		t.seen, t.offset = end[smallCount:], at+smallOwner
@@ -149,10 +151,14 @@ func modern(value string) string {
 	}, "")
 }
 
-// readSmalls returns those of some traces that are small, as they are now; the others are nil.
+// readSmalls returns those of some traces that are small, as they are now; the others are nil. Of few it
+// reads none.
 func (s *Store) readSmalls(
 	ctx context.Context, generations []buffer.Generation,
 ) ([]*smallTrace, error) {
+	if len(generations) < s.readFirst {
+		return make([]*smallTrace, len(generations)), nil
+	}
 	together := smallTogether
 	if s.cluster {
 		together = 1
@@ -197,7 +203,7 @@ func (t *smallTrace) claimArgs(g buffer.Generation) (seen, offset string) {
 	return t.seen, strconv.Itoa(t.offset)
 }
 
-// load reads the spans of the trace.
+// load reads the spans of the trace, which is of this generation.
 func (t *smallTrace) load(s *Store) (*buffer.Loaded, error) {
 	w := wanted{Generation: t.Generation}
 	var err error

@@ -6,8 +6,9 @@
 --          that the caller has read, and that was live: its end from the number of spans on, and the
 --          offset of the owner in it
 --
--- Returns for each key: state u8 (0 gone, 1 owned, 2 busy, 3 stale) | count u32 | bytes u56; or 4 alone:
--- owned, and as the caller has read it.
+-- Returns for each key: state u8 (0 gone, 1 owned, 2 busy, 3 stale, 4 owned and a small trace) | count
+-- u32 | bytes u56; or 4 alone: owned, and as the caller has read it. Then the small traces that it has
+-- not, as they were before.
 --
 -- allow-oom: what is flushed makes room. The record grows by 4 bytes.
 
@@ -33,7 +34,7 @@ local function claim_small(key, value, name)
   if not flying or holder ~= owner then
     call('SETRANGE', key, at - 1 + SMALL_OWNER, owner .. '\3')
   end
-  return '\1' .. p32(n) .. sub(value, at + SMALL_SIZE, at + SMALL_SIZE + 6)
+  return '\4' .. p32(n) .. sub(value, at + SMALL_SIZE, at + SMALL_SIZE + 6)
 end
 
 local function claim(t, generation)
@@ -66,7 +67,7 @@ for k = 1, #KEYS do
   end
 end
 if #rest == 0 then return answers end
-local small = small_traces(rest)
+local small, n = small_traces(rest), #KEYS
 for k = 1, #KEYS do
   if not answers[k] then
     local key, name = KEYS[k], ARGV[2 * k]
@@ -74,6 +75,10 @@ for k = 1, #KEYS do
     local value = small[key]
     answers[k] = value and claim_small(key, value, name)
       or claim(open(key, sub(name, 1, 8)), sub(name, 9))
+    if byte(answers[k]) == 4 then
+      n = n + 1
+      answers[n] = value
+    end
   end
 end
 return answers
