@@ -283,6 +283,39 @@ func flushedEarly(e *Evidence) []cause {
 	return causes
 }
 
+// attachedAgain are the causes for which a span is attached a second time after it was flushed: what had
+// become of the first attach was not known, since Redis' answer was lost, so it was tried again; and
+// the clock that waits for it had gone on, since it was ahead or Redis was full.
+func attachedAgain(e *Evidence) []cause {
+	var causes []cause
+	quiet, p := disturbances(e), e.Scenario.Pipeline
+	stuck := 2*p.MaxUnhealthy.Seconds() + e.Slacks.Reading
+	wait := max(p.Timeout, p.RootTimeout).Seconds() + p.MaxBatchWait.Seconds() + clockStep
+	for _, early := range flushedEarly(e) {
+		for _, f := range reports.FaultsOf(e.Events) {
+			if !losesAttaches(f.Fault) || f.From > early.again.to || f.To < early.again.from {
+				continue
+			}
+			causes = append(causes, cause{
+				what: f.Fault + " beside " + early.what, shards: early.shards,
+				first: stretch{stretched(quiet, allShards, f.From, -wait-stuck), f.To + e.Slacks.Reading},
+				again: stretch{f.From, stretched(quiet, allShards, max(f.To, early.again.to), wait+stuck)},
+			})
+		}
+	}
+	return causes
+}
+
+// losesAttaches tells whether Redis may have attached spans in that fault, and said nothing of it.
+func losesAttaches(text string) bool {
+	var fault scenarios.Fault
+	if fault.UnmarshalText([]byte(text)) != nil {
+		return strings.HasPrefix(text, "lose store.attach")
+	}
+	return fault.Target.Kind == scenarios.TargetRedis && fault.Verb != scenarios.VerbFill &&
+		fault.Direction != scenarios.Requests
+}
+
 // clockStep is how coarse the input's clock is: a deadline may come by so much sooner than the
 // time-out says.
 const clockStep = 1.0

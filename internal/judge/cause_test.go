@@ -177,3 +177,31 @@ func TestWhatIsFlushedEarlyExcusesWhatWasSentTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAttachWhoseAnswerWasLost excuses that a span comes out twice if the clock had gone on meanwhile,
+// and only then.
+func TestAnAttachWhoseAnswerWasLost(t *testing.T) {
+	for _, c := range []struct {
+		lost, early string
+		want        reports.Verdict
+	}{
+		{"black-hole redis answers for 2s", "fill redis for 2s", reports.Passed},
+		{"hang redis for 2s", "jump clock by 30s for 2s", reports.Passed},
+		{"black-hole redis requests for 2s", "fill redis for 2s", reports.Violated},
+		{"black-hole kafka for 2s", "fill redis for 2s", reports.Violated},
+		{"black-hole redis answers for 2s", "stop redis for 2s", reports.Violated},
+	} {
+		e := clean()
+		e.Scenario.Expectations.DuplicatedSpansMax = scenarios.Unlimited
+		incident(ledger.Duplicated, 1, 3, 7)(e)
+		faulty(c.early, 2, 4)(e)
+		faulty(c.lost, 3, 5)(e)
+		if verdict, reason := duplicates.judge(e); verdict != c.want {
+			t.Errorf("%s beside %s: %s: %s", c.lost, c.early, verdict, reason)
+		}
+		incident(ledger.Duplicated, 1, 170, 180)(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Violated {
+			t.Errorf("%s: what came much later is %s: %s", c.lost, verdict, reason)
+		}
+	}
+}
