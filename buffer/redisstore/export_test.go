@@ -152,6 +152,16 @@ func (s *Store) Fields(ctx context.Context, tb testing.TB, trace buffer.TraceKey
 	return n
 }
 
+// Set sets a string in the store's namespace, and Get returns one.
+func (s *Store) Set(ctx context.Context, name, value string) error {
+	return s.client.Do(ctx, s.client.B().Set().Key(s.config.Namespace+name).Value(value).Build()).Error()
+}
+
+// Get returns the string that Set sets.
+func (s *Store) Get(ctx context.Context, name string) (string, error) {
+	return s.client.Do(ctx, s.client.B().Get().Key(s.config.Namespace+name).Build()).ToString()
+}
+
 // Wipe deletes everything in the store's namespace.
 func (s *Store) Wipe(ctx context.Context) error {
 	keys, err := s.keys(ctx)
