@@ -58,15 +58,20 @@ type grouper struct {
 	// Of a trace: the spans that are kept, their ids, and the ids below which they are filed.
 	kept        []int32
 	ids, parent []SpanID
-	number      map[SpanID]int32 // in kept; nil while few are, for then looking through them is faster
-	heads       map[SpanID]int32 // likewise: index of the subtree by its head
-	places      []int32          // of kept: index of the subtree
-	hops        int              // made so far in following chains
-	sizes       []int            // of subtrees
+	number      map[SpanID]int32  // in kept; nil while few are
+	heads       map[SpanID]int32  // index of the subtree by its head; nil while spans are few
+	slots       [tableSlots]uint8 // by slot: one more than which in kept; 0: free
+	places      []int32           // of kept: index of the subtree
+	hops        int               // made so far in following chains
+	sizes       []int             // of subtrees
 }
 
-// few is up to how many spans of a trace are looked through one by one.
-const few = 40
+// few is up to how many spans of a trace need no map: they are found by the last byte of their ids,
+// which are mostly random, in a table that is thrice as large.
+const (
+	few        = 40
+	tableSlots = 128
+)
 
 // find returns which of the kept spans has an id.
 func (g *grouper) find(id SpanID) (n int32, ok bool) {
@@ -74,13 +79,31 @@ func (g *grouper) find(id SpanID) (n int32, ok bool) {
 		n, ok = g.number[id]
 		return n, ok
 	}
-	for n := range g.ids {
-		if g.ids[n] == id {
+	for at := slot(id); g.slots[at] > 0; at = (at + 1) % tableSlots {
+		if n := g.slots[at] - 1; g.ids[n] == id {
 			return int32(n), true
 		}
 	}
 	return 0, false
 }
+
+// keep adds a span that find does not find.
+func (g *grouper) keep(i int32, id, parent SpanID) {
+	n := len(g.kept)
+	g.kept, g.ids, g.parent = append(g.kept, i), append(g.ids, id), append(g.parent, parent)
+	if g.number != nil {
+		g.number[id] = int32(n)
+		return
+	}
+	at := slot(id)
+	for g.slots[at] > 0 {
+		at = (at + 1) % tableSlots
+	}
+	g.slots[at] = uint8(n + 1)
+}
+
+// slot is where in the table an id would stand.
+func slot(id SpanID) int { return int(id[len(id)-1]) % tableSlots }
 
 // top follows the chain of parents to its end. No cycle can form, since a span is only ever filed
 // below the end of a chain. Whatever was passed on the way leads to that end from then on: a chain
@@ -106,7 +129,9 @@ func (g *grouper) top(id SpanID) SpanID {
 func (g *grouper) group(members []int32) TraceBatch {
 	g.kept, g.ids, g.parent = g.kept[:0], g.ids[:0], g.parent[:0]
 	g.number, g.heads = nil, nil
-	if len(members) > few {
+	if len(members) <= few {
+		clear(g.slots[:])
+	} else {
 		g.number, g.heads = make(map[SpanID]int32, len(members)), make(map[SpanID]int32)
 	}
 	for _, i := range members {
@@ -115,11 +140,7 @@ func (g *grouper) group(members []int32) TraceBatch {
 			g.duplicates++
 			continue
 		}
-		parent := g.top(span.Parent)
-		if g.number != nil {
-			g.number[span.ID] = int32(len(g.kept))
-		}
-		g.kept, g.ids, g.parent = append(g.kept, i), append(g.ids, span.ID), append(g.parent, parent)
+		g.keep(i, span.ID, g.top(span.Parent))
 	}
 	// Subtrees come in the order of their first span, so no sorting is needed.
 	batch := TraceBatch{TraceKey: g.spans[members[0]].TraceKey}
@@ -127,7 +148,11 @@ func (g *grouper) group(members []int32) TraceBatch {
 	batch.Subtrees = g.subtrees[begin:]
 	g.places, g.sizes = g.places[:0], g.sizes[:0]
 	for n := range g.kept {
-		at := g.subtree(&batch, g.top(g.ids[n]))
+		head := g.ids[n]
+		if g.parent[n] != head {
+			head = g.top(g.parent[n])
+		}
+		at := g.subtree(&batch, head)
 		g.places = append(g.places, at)
 		g.sizes[at]++
 	}

@@ -194,6 +194,9 @@ type Loaded struct {
 type Flushed struct {
 	Generation
 	Spans []SpanID
+	// Along is true if Claim has loaded the spans along, which saves the store to ask how it keeps them.
+	// It is a hint.
+	Along bool
 }
 
 // AckResult is how an Ack went.

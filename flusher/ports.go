@@ -83,6 +83,12 @@ type Batch struct {
 	Messages  []Message
 }
 
+// Gap is messages of a partition, by their offsets: From the first, and To behind the last.
+type Gap struct {
+	Partition int32
+	From, To  int64
+}
+
 // Source is the consumer group's side of the input topic.
 type Source interface {
 	// Poll waits for messages, at most limit per partition and at most wait long; it may return
@@ -108,6 +114,9 @@ type Fetch struct {
 	Revoked, Lost []int32
 	// Assigned partitions are new.
 	Assigned []int32
+	// Gaps are messages of assigned partitions that Kafka deleted before they were read: the source
+	// goes on behind them.
+	Gaps []Gap
 	// Batches holds messages, at most one batch per partition.
 	Batches []Batch
 	// InTouch is true if the source has heard of its servers just now, so that what it does not

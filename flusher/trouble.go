@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -58,6 +59,8 @@ type Troubles struct {
 	clock Clock
 	say   func(Trouble)
 
+	some atomic.Bool // something is open: as mostly nothing is, who asks in every turn need not lock
+
 	mu     sync.Mutex // never held while a port is called
 	open   map[Operation]*Trouble
 	failed map[string]uint64 // attempts so far, by step
@@ -81,6 +84,7 @@ func (r *Troubles) Fails(of Operation, step string, err error) {
 	if t == nil {
 		t = &Trouble{Operation: of, Step: step, Since: now, Others: r.named(of.Name)}
 		r.open[of] = t
+		r.some.Store(true)
 	}
 	t.Attempts++
 	t.Err, t.Last = err, now
@@ -106,6 +110,7 @@ func (r *Troubles) end(of Operation, givenUp bool) {
 	r.mu.Lock()
 	if t := r.open[of]; t != nil {
 		delete(r.open, of)
+		r.some.Store(len(r.open) > 0)
 		t.Over, t.GivenUp = true, givenUp
 		t.Lasted, t.Others = now.Sub(t.Since), r.named(of.Name)
 		r.unsaid = append(r.unsaid, *t)
@@ -150,11 +155,11 @@ func (r *Troubles) tell() {
 
 // Of returns the last error of an operation that fails for now, or nil.
 func (r *Troubles) Of(of Operation) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.open) == 0 { // as mostly: who asks in every turn need not have the name hashed
+	if !r.some.Load() {
 		return nil
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if t := r.open[of]; t != nil {
 		return t.Err
 	}
@@ -195,10 +200,7 @@ type TroubleState struct {
 
 // states returns what fails for now, the longest trouble first, or nil: most reports have none.
 func (r *Troubles) states() []TroubleState {
-	r.mu.Lock()
-	none := len(r.open) == 0
-	r.mu.Unlock()
-	if none {
+	if !r.some.Load() {
 		return nil
 	}
 	var states []TroubleState

@@ -73,10 +73,10 @@ type segment struct {
 	size int64
 	// spans are held from load, or a claim that loads along, to produce only; ids until the generation
 	// is acknowledged.
-	spans   []buffer.Span
-	loaded  bool
-	ids     []buffer.SpanID
-	outputs []*output
+	spans         []buffer.Span
+	loaded, along bool
+	ids           []buffer.SpanID
+	outputs       []*output
 	// since is when it became due, as the shard's clock stood when it was leased, and acked when the
 	// last output was acknowledged. Both are by the worker's own clock: the shard's may be set back in
 	// between, when it turns out that spans wait to be read.

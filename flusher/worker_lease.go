@@ -129,7 +129,7 @@ func (w *worker) sort(s *shard, part []*segment, claims []buffer.Claim) error {
 		case buffer.ClaimOwned:
 			seg.size = claim.Bytes
 			if claim.Loaded != nil {
-				seg.spans, seg.loaded = claim.Loaded.Spans, true
+				seg.spans, seg.loaded, seg.along = claim.Loaded.Spans, true, true
 			}
 			owned = append(owned, seg)
 		case buffer.ClaimBusy:

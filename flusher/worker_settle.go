@@ -117,7 +117,7 @@ func (w *worker) ack(batch []*segment) ([]*segment, error) {
 	err := perShard(w, StageAck, batch, func(s *shard, part []*segment) ([]buffer.AckResult, error) {
 		flushed := make([]buffer.Flushed, len(part))
 		for i, seg := range part {
-			flushed[i] = buffer.Flushed{Generation: seg.Generation, Spans: seg.ids}
+			flushed[i] = buffer.Flushed{Generation: seg.Generation, Spans: seg.ids, Along: seg.along}
 		}
 		return w.ports.Store.Ack(w.ctx, s.owner, flushed)
 	}, func(s *shard, _ []*segment, results []buffer.AckResult) error {

@@ -125,6 +125,11 @@ func TestWorkerFlushesWhatTheClaimHasLoaded(t *testing.T) {
 		if want := []buffer.SpanID{spanID(20)}; !slices.Equal(along.asked, want) {
 			t.Errorf("loaded %v, want %v: the others came along", along.asked, want)
 		}
+		for _, f := range along.acked {
+			if f.Along == (f.Segment == along.odd) {
+				t.Errorf("segment %v is acknowledged as one that came along: %v", f.Segment, f.Along)
+			}
+		}
 	})
 }
 
@@ -133,6 +138,14 @@ type alongStore struct {
 	buffer.Store
 	odd   buffer.SpanID
 	asked []buffer.SpanID // of which segments Load was asked
+	acked []buffer.Flushed
+}
+
+func (s *alongStore) Ack(
+	ctx context.Context, owner buffer.Owner, flushed []buffer.Flushed,
+) ([]buffer.AckResult, error) {
+	s.acked = append(s.acked, flushed...)
+	return s.Store.Ack(ctx, owner, flushed)
 }
 
 func (s *alongStore) Claim(

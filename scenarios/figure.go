@@ -28,7 +28,8 @@ func Figures() []string { return slices.Clone(figures) }
 
 var figures = []string{
 	"ledger.sent", "ledger.flushed", "ledger.duplicates", "ledger.lost", "ledger.buffered",
-	"ledger.dropped.dead_lettered", "ledger.dropped.wiped", "ledger.bad_sent", "ledger.bad_lettered",
+	"ledger.dropped.dead_lettered", "ledger.dropped.wiped", "ledger.dropped.deleted",
+	"ledger.dropped.set_back", "ledger.bad_sent", "ledger.bad_lettered",
 	"ledger.messages", "ledger.records",
 	"ledger.findings.malformed_record", "ledger.findings.unknown_span",
 	"ledger.findings.altered_span", "ledger.findings.misplaced_span", "ledger.findings.split_span",

@@ -170,7 +170,7 @@ func (p *possible) mayRestart(f Fault, worker int) bool {
 		return false
 	}
 	switch f.Verb {
-	case VerbResume, VerbSlowStart, VerbJump, VerbRebalance:
+	case VerbResume, VerbSlowStart, VerbJump, VerbRebalance, VerbDelete:
 		return false
 	case VerbHang:
 		return !f.Target.isWorker() || f.For == ForGood || 2*f.For >= p.Pipeline.MaxUnhealthy
@@ -185,8 +185,10 @@ func (t Target) Covers(other Target) bool {
 		return t.Kind != TargetWorker || other.Kind != TargetWorker || t.N == other.N
 	case t.Kind == TargetRedis && other.Kind == TargetRedis:
 		return t.N == AllNodes || other.N == AllNodes || t.N == other.N
+	case t.Kind == TargetBroker && other.Kind == TargetBroker:
+		return t.N == other.N
 	}
-	return t.Kind == other.Kind
+	return t.Kind == other.Kind || t.isKafka() && other.isKafka()
 }
 
 // window is when a fault may begin: from the first time to the last.
@@ -230,7 +232,7 @@ func (p *possible) checkResume(path string, f Fault) {
 }
 
 // downs are verbs after which a server or the consumer is not there until they are over.
-var downs = []Verb{VerbStop, VerbCrash, VerbWipe}
+var downs = []Verb{VerbStop, VerbCrash, VerbWipe, VerbFailover}
 
 // checkDown checks that the target is not down from before the fault's time until the load ends.
 func (p *possible) checkDown(path string, f Fault) {

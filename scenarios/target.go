@@ -9,7 +9,7 @@ import (
 // Target is what a fault happens to.
 type Target struct {
 	Kind TargetKind
-	// N is the worker, the node of Redis or the partition, from 0. AllNodes for all of Redis.
+	// N is the worker, the node of Redis, the broker or the partition, from 0. AllNodes for all of Redis.
 	N int
 }
 
@@ -29,12 +29,15 @@ const (
 	TargetAllWorkers TargetKind = "all workers"
 	// TargetConsumer is the whole instance of the pipeline: the consumer with its workers.
 	TargetConsumer TargetKind = "consumer"
+	// TargetHost is the machine on which all consumers and their workers are.
+	TargetHost TargetKind = "host"
 	// TargetRedis is Redis or, of a cluster, one node or all.
 	TargetRedis TargetKind = "redis"
-	// TargetKafka is the broker.
-	TargetKafka TargetKind = "kafka"
-	// TargetPartition is a partition: of the input topic for the clock, of the output topic for a
-	// produce.
+	// TargetKafka is all of Kafka, TargetBroker one of several brokers.
+	TargetKafka  TargetKind = "kafka"
+	TargetBroker TargetKind = "kafka broker"
+	// TargetPartition is a partition: of the input topic for the clock and for what is deleted, of the
+	// output topic for a produce.
 	TargetPartition TargetKind = "partition"
 	// TargetClock is the clock of all producers.
 	TargetClock TargetKind = "clock"
@@ -45,10 +48,27 @@ const (
 // isWorker tells whether the target is one or all of the workers.
 func (t Target) isWorker() bool { return slices.Contains(workerTargets, t.Kind) }
 
+// isKafka tells whether the target is Kafka or a part of it.
+func (t Target) isKafka() bool { return t.Kind == TargetKafka || t.Kind == TargetBroker }
+
+// Brokers returns how many brokers Kafka must have for a scenario that can have several: one, unless a
+// fault names one of them.
+func (s *Scenario) Brokers() int {
+	for _, f := range s.Faults {
+		if f.Target.Kind == TargetBroker {
+			return brokers
+		}
+	}
+	return 1
+}
+
+// brokers is how many there are if there are several.
+const brokers = 3
+
 // form is how the target is written.
 func (k TargetKind) form() string {
 	switch k {
-	case TargetWorker, TargetPartition:
+	case TargetWorker, TargetPartition, TargetBroker:
 		return string(k) + " N"
 	case TargetRedis:
 		return "redis [node N]"
@@ -65,7 +85,7 @@ func (k TargetKind) word() string {
 // String returns the text form: "worker 1", "redis node 2".
 func (t Target) String() string {
 	switch {
-	case t.Kind == TargetWorker || t.Kind == TargetPartition:
+	case t.Kind == TargetWorker || t.Kind == TargetPartition || t.Kind == TargetBroker:
 		return fmt.Sprintf("%s %d", t.Kind, t.N)
 	case t.Kind == TargetRedis && t.N != AllNodes:
 		return fmt.Sprintf("redis node %d", t.N)
@@ -84,6 +104,11 @@ func (w *words) target(use *Usage) Target {
 		return Target{TargetWorker, int(w.number("a worker's index"))}
 	case TargetPartition:
 		return Target{TargetPartition, int(w.number("a partition's number"))}
+	case TargetKafka:
+		if slices.Contains(use.Targets, TargetBroker) && w.peek() == "broker" {
+			w.literal("broker")
+			return Target{TargetBroker, int(w.number("a broker's index"))}
+		}
 	case TargetRedis:
 		t := Target{TargetRedis, AllNodes}
 		if w.peek() == "node" {

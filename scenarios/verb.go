@@ -26,8 +26,11 @@ const (
 	VerbPause     Verb = "pause"
 	VerbFill      Verb = "fill"
 	VerbWipe      Verb = "wipe"
+	VerbFailover  Verb = "failover"
 	VerbFail      Verb = "fail"
 	VerbJump      Verb = "jump"
+	VerbDelete    Verb = "delete-records"
+	VerbDepose    Verb = "depose"
 )
 
 // Argument is something that a verb takes after its target.
@@ -81,7 +84,7 @@ func (u *Usage) Takes(a Argument) bool { return slices.Contains(u.arguments, a) 
 
 var (
 	workerTargets = []TargetKind{TargetWorker, TargetAnyWorker, TargetAllWorkers}
-	serverTargets = []TargetKind{TargetRedis, TargetKafka}
+	serverTargets = []TargetKind{TargetRedis, TargetKafka, TargetBroker}
 )
 
 // uses has a row per meaning of a verb; a verb that means the same for all its targets has one.
@@ -91,6 +94,9 @@ var uses = []Usage{
 		"at 5s hang worker 1 for 3s", []Argument{TakesMaybeFor}},
 	{VerbHang, []TargetKind{TargetConsumer}, "The consumer is frozen with all its workers.",
 		"at 5s hang consumer for 3s", []Argument{TakesFor}},
+	{VerbHang, []TargetKind{TargetHost}, "The pipeline's machine stands still: all consumers with their " +
+		"workers are frozen and wake together. What they have sent is served meanwhile, and their time-outs " +
+		"run.", "at 5s hang host for 3s", []Argument{TakesFor}},
 	{VerbHang, serverTargets, "The server's process is frozen: connections stay open and nothing " +
 		"answers.", "at 5s hang redis for 2s", []Argument{TakesFor}},
 	{VerbResume, append(slices.Clone(workerTargets), TargetConsumer), "What was frozen is woken " +
@@ -100,7 +106,7 @@ var uses = []Usage{
 	{VerbCrash, []TargetKind{TargetConsumer}, "The consumer is killed (SIGKILL), and is started again " +
 		"at once, or after that time. Its workers must end by themselves.",
 		"at 5s crash consumer for 1s", []Argument{TakesMaybeFor}},
-	{VerbCrash, []TargetKind{TargetKafka}, "The broker is killed (SIGKILL) and started again with its " +
+	{VerbCrash, []TargetKind{TargetKafka, TargetBroker}, "The broker is killed (SIGKILL) and started again with its " +
 		"data after that time.", "at 5s crash kafka for 3s", []Argument{TakesFor}},
 	{VerbCrashLoop, workerTargets, "Each process of the worker is killed as soon as it was started, " +
 		"until that time is over.", "at 5s crash-loop worker 1 for 5s", []Argument{TakesFor}},
@@ -133,9 +139,21 @@ var uses = []Usage{
 	{VerbWipe, []TargetKind{TargetRedis}, "Redis ends and is started again without its data, at once or " +
 		"after that time. What Redis alone held is lost, and the ledger says so.", "at 5s wipe redis",
 		[]Argument{TakesMaybeFor}},
+	{VerbFailover, []TargetKind{TargetRedis}, "Redis' replica gets nothing any more. After the first time " +
+		"Redis dies and the replica takes over, at once or after the second time: what was written since " +
+		"the fault began is lost, and the ledger says so; what was there before must come out.",
+		"at 5s failover redis by 500ms for 1s", []Argument{TakesBy, TakesMaybeFor}},
 	{VerbFail, []TargetKind{TargetKafka, TargetPartition}, "The broker answers every produce request " +
 		"of the pipeline, or those for that partition of the output topic, with an error.",
 		"at 5s fail kafka for 3s", []Argument{TakesFor}},
+	{VerbDepose, []TargetKind{TargetPartition, TargetKafka}, "The leader of that partition of each topic, or " +
+		"of all, is deposed, and another one elected after that time. Until then nobody can read or write it " +
+		"(NOT_LEADER); of what was just being written nothing is acknowledged, and a part may be there.",
+		"at 5s depose partition 3 for 1s", []Argument{TakesFor}},
+	{VerbDelete, []TargetKind{TargetKafka, TargetPartition}, "Kafka deletes all messages that the input " +
+		"topic holds, or that partition of it, read or not, as retention does (DeleteRecords). Those that " +
+		"were not read are lost; the consumer must say so, and the ledger believes it no more than that.",
+		"at 5s delete-records kafka", nil},
 	{VerbJump, []TargetKind{TargetClock, TargetPartition}, "The producers' clock is set forward or back: " +
 		"the timestamps of all messages, or of those of that partition.",
 		"at 5s jump clock by -30s for 5s", []Argument{TakesBy, TakesMaybeFor}},

@@ -73,7 +73,7 @@ else
   go build -race ./...
   own=$(printf '%s\n' "${jobs[@]}" | grep -o '\./[^ ]*' | sed 's,^\.,sluice,')
   others=$(go list ./... | grep -vxF "$own" | tr '\n' ' ')
-  printf '%s\n' "${jobs[@]}" "-race $others" |
+  printf '%s\n' "-race $others" "${jobs[@]}" |
     xargs -P 2 -I JOB bash -c 'set -f; one_job $1 || exit 1' job JOB || rc=1
 fi
 none_left || rc=1

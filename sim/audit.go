@@ -27,7 +27,7 @@ func (c client) Beat(ctx context.Context, witness uint64) ([]buffer.Pulse, error
 		pulses, err := w.wait(ctx)
 		faults = append(faults, err)
 		for _, p := range pulses {
-			p.Marker, p.Node = strconv.Itoa(at), c.nodes[at].name
+			p.Marker, p.Node, p.Server = strconv.Itoa(at), c.nodes[at].name, strconv.Itoa(c.nodes[at].starts)
 			all = append(all, p)
 		}
 	}

@@ -104,14 +104,24 @@ func (c *consumer) open() (err error) {
 	var contract *inputContract
 	ports := core.Ports{
 		Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,
-		Decoder:     decoder{codec.New(settings.Options.MaxSegmentBytes), cpu, costs},
+		Decoder:     &decoder{codec.New(settings.Options.MaxSegmentBytes), cpu, costs},
 		DeadLetters: c.kafka.newProducer(c.process, cpu, c.costs.Worker.Record), Spawner: c.spawner,
 		KillWorkers: c.spawner.killAll, Memory: c.redis, Auditor: store,
-		AuditEvents: func(e core.AuditEvent) { c.Note(e.String()) },
+		AuditEvents: func(e core.AuditEvent) {
+			c.Note(e.String())
+			c.setup.Sink.Audited(c.Now(), index, e)
+		},
 		Events: func(e flusher.Event) {
 			c.Note(e.String())
 			contract.gate(e)
 			c.setup.Sink.Supervised(index, life, e)
+		},
+		IngestEvents: func(e ingest.Event) {
+			if e.Kind == ingest.MessagesDeleted {
+				c.Note(e.String())
+				contract.miss(e.Gap)
+			}
+			c.setup.Sink.Ingested(c.Now(), index, e)
 		},
 		Fresh: func(worker int, samples []time.Duration) {
 			c.setup.Sink.Fresh(c.Now(), index, worker, samples)

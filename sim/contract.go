@@ -26,6 +26,8 @@ type inputContract struct {
 	// pause.
 	last   map[int32]attached
 	closed map[buffer.Shard]time.Time
+	// gaps are what was deleted before it was read.
+	gaps []flusher.Gap
 }
 
 // attached are a delivery's number, and the greatest offset of its spans.
@@ -51,6 +53,9 @@ func (c *inputContract) gate(e flusher.Event) {
 	}
 }
 
+// miss follows what is deleted of the input.
+func (c *inputContract) miss(gap flusher.Gap) { c.gaps = append(c.gaps, gap) }
+
 // roundsMax is how far ahead of the clock, at which its batch was begun, a delivery's number may be: one
 // microsecond for each round of attaches just before it.
 const roundsMax = time.Millisecond
@@ -72,8 +77,14 @@ func (c *inputContract) Attach(
 	last := c.last[id.Partition]
 	begun := time.UnixMicro(id.Number)
 	since, paused := c.closed[buffer.Shard(id.Partition)]
+	span := to - from
+	for _, gap := range c.gaps {
+		if gap.Partition == id.Partition && gap.From >= from && gap.To <= to {
+			span -= gap.To - gap.From
+		}
+	}
 	switch {
-	case to-from >= c.most:
+	case span >= c.most:
 		c.breach(id, "has messages %d to %d, and may have %d", from, to, c.most)
 	case id.Number <= last.number && to > last.offset:
 		c.breach(id, "has the number of an earlier one, of messages up to %d, and has messages up to %d",
@@ -114,6 +125,10 @@ type holding struct {
 	claimed, loaded bool
 	done            bool // it is flushed, or not there, so it may be released
 	spans           []buffer.Span
+	// more is how often it was leased beside that. A store that was set back gives once more what is in
+	// work: then the worker does everything twice, of which the store refuses what was done.
+	more  int
+	twice bool
 }
 
 func newWorkerContract(store buffer.Store, tell func(string)) *workerContract {
@@ -142,6 +157,10 @@ func (c *workerContract) Lease(
 	leased, err := c.Store.Lease(ctx, owner, now, limit)
 	if err == nil {
 		for _, due := range leased.Due {
+			if h := c.held[due.Generation]; h != nil {
+				h.more, h.twice = h.more+1, true
+				continue
+			}
 			c.held[due.Generation] = &holding{shard: owner.Shard}
 		}
 	}
@@ -173,7 +192,7 @@ func (c *workerContract) Load(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Loaded, error) {
 	for _, g := range list {
-		if h := c.held[g]; h == nil || !h.claimed {
+		if h := c.held[g]; h == nil || !h.claimed && !h.twice {
 			c.breach("it loads %v, which it has not claimed", g.ID)
 		}
 	}
@@ -194,6 +213,9 @@ func (c *workerContract) Ack(
 ) ([]buffer.AckResult, error) {
 	for _, f := range flushed {
 		h := c.held[f.Generation]
+		if h != nil && h.twice {
+			continue
+		}
 		if h == nil || !h.loaded || !slices.EqualFunc(f.Spans, h.spans,
 			func(id buffer.SpanID, s buffer.Span) bool { return id == s.ID }) {
 			c.breach("it acknowledges %d spans of %v, which are not those that it loaded", len(f.Spans), f.ID)
@@ -215,20 +237,29 @@ func (c *workerContract) Release(
 	ctx context.Context, owner buffer.Owner, release buffer.Release,
 ) error {
 	for _, g := range release.Done {
-		if h := c.held[g]; h == nil || !h.done {
+		if h := c.held[g]; h == nil || !h.done && !h.twice {
 			c.breach("it releases %v, which is neither flushed nor gone", g.ID)
 		}
 	}
 	err := c.Store.Release(ctx, owner, release)
 	if err == nil {
 		for _, g := range release.Done {
-			delete(c.held, g)
+			c.released(g)
 		}
 		for _, due := range release.Back {
-			delete(c.held, due.Generation)
+			c.released(due.Generation)
 		}
 	}
 	return err
+}
+
+// released lets go of a generation that was leased once.
+func (c *workerContract) released(g buffer.Generation) {
+	if h := c.held[g]; h != nil && h.more > 0 {
+		h.more--
+		return
+	}
+	delete(c.held, g)
 }
 
 // ended tells what a worker still holds that has ended in good order. What it has lost is its

@@ -22,7 +22,7 @@ type group struct {
 // member is a client in the group. It is a flusher.Source.
 type member struct {
 	*group
-	conn    *conn
+	conns   []*conn // by broker
 	process *kernel.Process
 	doing   *doing
 	static  string    // the instance id; "" for a dynamic member
@@ -66,7 +66,7 @@ func (g *group) watch() {
 
 // join adds a member. A static one that comes again takes over what it had at once.
 func (g *group) join(p *kernel.Process, static string) *member {
-	m := &member{group: g, conn: g.connect(), process: p, static: static, wanted: make([]bool, len(g.owners)),
+	m := &member{group: g, conns: g.connect(), process: p, static: static, wanted: make([]bool, len(g.owners)),
 		next: make([]int64, len(g.owners)), paused: make([]bool, len(g.owners))}
 	for at, old := range g.members {
 		if static == "" || old.static != static {
@@ -93,12 +93,21 @@ func (g *group) leave(m *member, lost bool) {
 	for partition, owner := range g.owners {
 		if owner == m {
 			g.owners[partition] = nil
-			if lost {
+			if !m.takeBack(int32(partition)) && lost {
 				m.news.Lost = append(m.news.Lost, int32(partition))
 			}
 		}
 	}
 	g.balance()
+}
+
+// takeBack takes back a partition that was given to a member which has not heard of it: it never had it.
+func (m *member) takeBack(partition int32) bool {
+	at := slices.Index(m.news.Assigned, partition)
+	if at >= 0 {
+		m.news.Assigned = slices.Delete(m.news.Assigned, at, at+1)
+	}
+	return at >= 0
 }
 
 // again joins a member that was lost: what it is given comes after the news of what it has lost.
@@ -113,6 +122,9 @@ func (m *member) again() {
 func (g *group) give(partition int32, m *member) {
 	g.owners[partition] = m
 	m.next[partition] = g.committed[partition]
+	if m.next[partition] == 0 { // nothing is committed
+		m.next[partition] = g.input[partition].first
+	}
 	m.paused[partition] = false
 	m.news.Assigned = append(m.news.Assigned, partition)
 	g.come.Broadcast()
@@ -140,8 +152,12 @@ func (g *group) balance() {
 	for at, m := range g.members {
 		for list := has[m]; len(list) > quota(at); list = list[:len(list)-1] {
 			partition := list[len(list)-1]
-			m.wanted[partition] = true
-			m.news.Revoked = append(m.news.Revoked, partition)
+			if m.takeBack(partition) {
+				g.owners[partition] = nil
+			} else {
+				m.wanted[partition] = true
+				m.news.Revoked = append(m.news.Revoked, partition)
+			}
 			has[m] = list[:len(list)-1]
 		}
 	}
@@ -174,9 +190,9 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 			m.again()
 			return fetch, nil // messages come behind the news of what it is given
 		}
-		fetch.InTouch = m.up() && !m.gone
-		if fetch.InTouch {
-			fetch.Batches = m.fetch(limit)
+		fetch.InTouch = m.inTouch() && !m.gone
+		if !m.gone {
+			m.fetch(&fetch, limit)
 		}
 		left := until.Sub(m.k.Now())
 		if left <= 0 || len(fetch.Batches)+len(fetch.Assigned)+len(fetch.Revoked)+len(fetch.Lost) > 0 {
@@ -192,17 +208,29 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 
 // travel returns when an answer with messages has come.
 func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
-	bytes := 0
-	for _, b := range batches {
-		for i := range b.Messages {
-			bytes += len(b.Messages[i].Key) + len(b.Messages[i].Value)
+	for _, conn := range m.conns { // one after the other
+		bytes := -1
+		for _, b := range batches {
+			if m.of(b.Partition) != conn.link {
+				continue
+			}
+			bytes = max(bytes, 0)
+			for i := range b.Messages {
+				bytes += len(b.Messages[i].Key) + len(b.Messages[i].Value)
+			}
+		}
+		if bytes >= 0 {
+			conn.cross(ctx, answers, bytes,
+				m.costs.Fetch+2*conn.hop+conn.slow[requests]+conn.slow[answers])
 		}
 	}
-	m.conn.cross(ctx, answers, bytes, m.costs.Fetch+2*m.hop+m.slow[requests]+m.slow[answers])
 }
 
-// fetch takes what has come of the partitions that are not paused.
-func (m *member) fetch(limit int) []flusher.Batch {
+// inTouch tells whether some broker answers: one that does not may have left for good.
+func (b *kafka) inTouch() bool { return slices.ContainsFunc(b.brokers, (*link).up) }
+
+// fetch takes what has come of the partitions that are not paused, and what is missing before it.
+func (m *member) fetch(into *flusher.Fetch, limit int) {
 	news := 0
 	for p := range m.owners {
 		if m.has(int32(p)) {
@@ -210,24 +238,28 @@ func (m *member) fetch(limit int) []flusher.Batch {
 		}
 	}
 	if news == 0 {
-		return nil
+		return
 	}
-	batches := make([]flusher.Batch, 0, news)
+	into.Batches = make([]flusher.Batch, 0, news)
 	for number := range m.owners {
 		p := int32(number)
 		if !m.has(p) {
 			continue
 		}
+		if first := m.input[p].first; first > m.next[p] {
+			into.Gaps = append(into.Gaps, flusher.Gap{Partition: p, From: m.next[p], To: first})
+			m.next[p] = first
+		}
 		messages := m.input[p].from(m.next[p], limit)
-		batches = append(batches, flusher.Batch{Partition: p, Messages: messages})
+		into.Batches = append(into.Batches, flusher.Batch{Partition: p, Messages: messages})
 		m.next[p] += int64(len(messages))
 	}
-	return batches
 }
 
 // has tells whether something has come of a partition that the member may read.
 func (m *member) has(p int32) bool {
-	return m.owners[p] == m && !m.paused[p] && !m.wanted[p] && m.next[p] < m.input[p].end()
+	return m.owners[p] == m && !m.paused[p] && !m.wanted[p] && m.open(p) &&
+		max(m.next[p], m.input[p].first) < m.input[p].end()
 }
 
 // Pause implements flusher.Source.
@@ -253,7 +285,7 @@ func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
 	m.doing.enter(scenarios.CallCommit)
 	defer m.doing.leave(scenarios.CallCommit)
 	var failed error
-	err := m.conn.ask(ctx, commitMax, m.costs.Request, small, func() (int, time.Duration) {
+	err := m.conns[0].ask(ctx, commitMax, m.costs.Request, small, func() (int, time.Duration) {
 		for _, message := range last {
 			p := message.Position.Partition
 			if m.owners[p] != m {

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"sluice/flusher"
+	"sluice/internal/harness"
+	"sluice/internal/ledger"
+	"sluice/internal/load"
 	"sluice/scenarios"
 	"sluice/sim/kernel"
 )
@@ -19,15 +22,30 @@ type rig struct {
 
 func newRig(t *testing.T) rig {
 	t.Helper()
+	s := scenarios.Default()
+	s.Topology.Partitions = 1
+	return newRigOf(t, s)
+}
+
+// newRigOf is newRig with the topic, the brokers and the account of a scenario.
+func newRigOf(t *testing.T, s scenarios.Scenario) rig {
+	t.Helper()
 	k, err := kernel.New(kernel.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Close)
-	s := scenarios.Default()
-	s.Topology.Partitions = 1
-	b := newKafka(k, DefaultCosts(), newHosts(k, Hosts{}), s, nil)
+	sink := harness.NewSink(s, load.NewGenerator(s), nil)
+	b := newKafka(k, DefaultCosts(), newHosts(k, Hosts{}), s, sink)
 	return rig{b.group.join(k.Main(), ""), t}
+}
+
+func parse(t *testing.T, text string) (f scenarios.Fault) {
+	t.Helper()
+	if err := f.UnmarshalText([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 // send adds a message to the topic.
@@ -69,6 +87,160 @@ func TestALostMemberJoinsAgain(t *testing.T) {
 	r.leave(r.member, true)
 	r.poll("lost", 0, flusher.Fetch{Lost: []int32{0}})
 	r.poll("assigned again", 1, assigned)
+}
+
+// What a member was given and lost before it heard of either, it never had.
+func TestWhatWasNotHeardOfIsNotLost(t *testing.T) {
+	r := newRig(t)
+	other := r.join(r.k.Main(), "")
+	r.poll("first", 0, assigned)
+	r.leave(r.member, true)
+	r.leave(other, true) // it was given the partition in between
+	other.again()
+	got, err := other.Poll(context.Background(), 10, time.Second)
+	if err != nil || len(got.Lost) > 0 || !slices.Equal(got.Assigned, []int32{0}) {
+		t.Errorf("%+v, %v, want partition 0", got, err)
+	}
+}
+
+// A member says what was deleted before it read it, once and when the next message has come, and what
+// was deleted before it came is none of its business.
+func TestAGapIsReported(t *testing.T) {
+	s := scenarios.Default()
+	s.Topology.Partitions, s.Faults = 1, []scenarios.Fault{{Verb: scenarios.VerbDelete}}
+	r := newRigOf(t, s)
+	remove := func() {
+		t.Helper()
+		if _, err := r.Break(s.Faults[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gaps := func(when string, want ...flusher.Gap) {
+		t.Helper()
+		got, err := r.Poll(context.Background(), 10, time.Second)
+		if err != nil || !slices.Equal(got.Gaps, want) {
+			t.Errorf("%s: %v, %v, want %v", when, got.Gaps, err, want)
+		}
+	}
+	r.send()
+	r.poll("first", 1, assigned)
+	r.send()
+	r.send()
+	remove()
+	gaps("nothing has come")
+	r.send()
+	gaps("something has come", flusher.Gap{From: 1, To: 3})
+	gaps("it was said")
+	r.send()
+	remove()
+	r.send()
+	if waiting := r.input[0].end() - r.input[0].first; waiting != 1 {
+		t.Errorf("%d messages are there, want 1", waiting)
+	}
+	r.leave(r.member, false)
+	late := rig{r.join(r.k.Main(), ""), t}
+	late.poll("nothing is committed, so it begins where the log does", 1, assigned)
+}
+
+// A partition without a leader, or whose broker is down, can neither be read nor written; the others can.
+func TestPartitionsOfABroker(t *testing.T) {
+	s := scenarios.Default()
+	s.Topology.Partitions = 6
+	for _, text := range []string{"at 1s stop kafka broker 1 for 1s", "at 1s depose partition 4 for 1s"} {
+		s.Faults = append(s.Faults, parse(t, text))
+	}
+	for n, hit := range [][]int32{{1, 4}, {4}} {
+		r := newRigOf(t, s)
+		undo, err := r.Break(s.Faults[n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		producer := r.newProducer(r.k.Main(), &processor{k: r.k, host: r.on.pipeline, used: new(time.Duration)}, 0)
+		futures := make([]flusher.Future, 0, 50)
+		var on []int32
+		for i := range 50 {
+			key := []byte{byte(i)}
+			futures = append(futures, producer.Produce(t.Context(), flusher.Record{Topic: letterTopic, Key: key}))
+			on = append(on, ledger.PartitionOf(key, 6))
+		}
+		for p := range int32(6) {
+			r.add(p, r.k.Now(), nil, []byte("x"))
+		}
+		read := func() (list []int32) {
+			for range 3 {
+				got, err := r.Poll(context.Background(), 10, 100*time.Millisecond)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, b := range got.Batches {
+					list = append(list, b.Partition)
+				}
+			}
+			return list
+		}
+		if got := read(); len(got) != 6-len(hit) || slices.ContainsFunc(hit, func(p int32) bool {
+			return slices.Contains(got, p)
+		}) {
+			t.Errorf("%v: %v are read", s.Faults[n], got)
+		}
+		for i, future := range futures {
+			ctx, cancel := r.k.WithTimeout(context.Background(), 10*time.Millisecond)
+			if err := future.Wait(ctx); (err != nil) != slices.Contains(hit, on[i]) {
+				t.Errorf("%v: a record for partition %d: %v", s.Faults[n], on[i], err)
+			}
+			cancel()
+		}
+		if err := undo(); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(); !slices.Equal(got, hit) {
+			t.Errorf("%v is over: %v are read", s.Faults[n], got)
+		}
+		if err := producer.Flush(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestALeaderThatIsDeposed has what it was just given, or not; nobody says so, and it is there once.
+func TestALeaderThatIsDeposed(t *testing.T) {
+	s := scenarios.Default()
+	s.Topology.Partitions = 1
+	r := newRigOf(t, s)
+	l := &lane{kafka: r.kafka}
+	const n = 100
+	var list []*sending
+	for range n {
+		list = append(list, &sending{record: flusher.Record{Topic: letterTopic}})
+	}
+	_ = r.k.Sleep(context.Background(), time.Second)
+	undo := r.depose([]int32{0})
+	for _, s := range list {
+		if l.take(s, 0) || s.done {
+			t.Fatal("it is acknowledged")
+		}
+	}
+	there := r.offset
+	if there < n/4 || there > n-n/4 {
+		t.Errorf("the next leader has %d of %d records", there, n)
+	}
+	for _, s := range list {
+		if l.take(s, r.k.Elapsed()) {
+			t.Fatal("there is no leader")
+		}
+	}
+	if r.offset != there {
+		t.Errorf("%d more were taken without a leader", r.offset-there)
+	}
+	_ = undo()
+	for _, s := range list {
+		if !l.take(s, r.k.Elapsed()) || !s.done {
+			t.Fatal("it is refused")
+		}
+	}
+	if r.offset != n {
+		t.Errorf("%d records are there, of %d", r.offset, n)
+	}
 }
 
 // What a poll is to return waits for its turn on a throttled connection no longer than the throttle lasts.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -14,9 +15,11 @@ import (
 	"sluice/sim/kernel"
 )
 
-// kafka is one broker: the input topic with its group, and the topics that take what comes out.
+// kafka is one broker or several: the input topic with its group, and the topics that take what comes
+// out. The partitions of a topic are spread over the brokers, without replicas.
 type kafka struct {
-	*link
+	*link   // of the first broker, which coordinates the group
+	brokers []*link
 	costs   Kafka
 	on      *hosts
 	check   time.Duration // what the harness takes to check 1,000 bytes
@@ -24,11 +27,21 @@ type kafka struct {
 	largest int           // bytes of a record that the output topic takes; 0: any
 	failing map[int32]int // faults by output partition under which it takes nothing
 	works   *kernel.Cond
+	// deposed are the partitions of each topic, and elections is whether a new leader has what the one
+	// before it was just writing.
+	deposed   []leadership
+	elections *rand.Rand
 
 	input  []partition
 	come   *kernel.Cond // something was added to the input
 	group  *group
 	offset int64 // of the next record that comes out
+}
+
+// leadership is what a partition has of a leader.
+type leadership struct {
+	lacks int           // faults under which it has none
+	since time.Duration // when the last of them began
 }
 
 // The names of the topics, which the ledger knows.
@@ -41,8 +54,18 @@ const (
 func newKafka(
 	k *kernel.Kernel, costs Costs, on *hosts, s scenarios.Scenario, sink *harness.Sink,
 ) *kafka {
-	b := &kafka{link: newLink(k, "kafka", costs.Network.Hop, on.kafka), costs: costs.Kafka, on: on,
-		check: costs.Harness.CheckKB, sink: sink,
+	var brokers []*link
+	for n := range s.Brokers() {
+		name := "kafka"
+		if s.Brokers() > 1 {
+			name = fmt.Sprintf("kafka broker %d", n)
+		}
+		brokers = append(brokers, newLink(k, name, costs.Network.Hop, on.kafka))
+	}
+	b := &kafka{link: brokers[0], brokers: brokers, costs: costs.Kafka, on: on,
+		deposed:   make([]leadership, s.Topology.Partitions),
+		elections: scenarios.Stream(s.Seed, "elections of leaders"),
+		check:     costs.Harness.CheckKB, sink: sink,
 		largest: int(s.Topology.OutputRecordMax), failing: map[int32]int{},
 		works: k.NewCond("kafka takes records"), input: make([]partition, s.Topology.Partitions),
 		come: k.NewCond("input")}
@@ -59,15 +82,54 @@ func newKafka(
 	return b
 }
 
+// of returns the broker of a partition.
+func (b *kafka) of(partition int32) *link { return b.brokers[int(partition)%len(b.brokers)] }
+
+// open tells whether a partition can be read and written.
+func (b *kafka) open(partition int32) bool {
+	return b.deposed[partition].lacks == 0 && b.of(partition).up()
+}
+
+// connect returns a connection to each broker.
+func (b *kafka) connect() []*conn {
+	conns := make([]*conn, len(b.brokers))
+	for n, broker := range b.brokers {
+		conns[n] = broker.connect()
+	}
+	return conns
+}
+
+// partitions are those that a fault hits.
+func (b *kafka) partitions(f scenarios.Fault) []int32 {
+	partitions := make([]int32, 0, len(b.input))
+	for p := range b.input {
+		if f.Target.Kind != scenarios.TargetPartition || p == f.Target.N {
+			partitions = append(partitions, int32(p))
+		}
+	}
+	return partitions
+}
+
+// depose takes the leader from partitions.
+func (b *kafka) depose(partitions []int32) (undo func() error) {
+	for _, p := range partitions {
+		b.deposed[p].lacks++
+		b.deposed[p].since = b.k.Elapsed()
+	}
+	return func() error {
+		for _, p := range partitions {
+			b.deposed[p].lacks--
+		}
+		b.come.Broadcast()
+		return nil
+	}
+}
+
 // Break does a fault to the broker or to the way to it.
 func (b *kafka) Break(f scenarios.Fault) (undo func() error, err error) {
-	if f.Verb == scenarios.VerbFail {
-		partitions := make([]int32, 0, len(b.input))
-		for p := range b.input {
-			if f.Target.Kind != scenarios.TargetPartition || p == f.Target.N {
-				partitions = append(partitions, int32(p))
-			}
-		}
+	switch f.Verb {
+	case scenarios.VerbFail:
+		partitions := b.partitions(f)
 		for _, p := range partitions {
 			b.failing[p]++
 		}
@@ -78,12 +140,42 @@ func (b *kafka) Break(f scenarios.Fault) (undo func() error, err error) {
 			b.works.Broadcast()
 			return nil
 		}, nil
+	case scenarios.VerbDepose:
+		return b.depose(b.partitions(f)), nil
+	case scenarios.VerbDelete:
+		for _, p := range b.partitions(f) {
+			b.deleteAll(p)
+		}
+		return nil, nil
 	}
-	undo, ok := b.breakDown(f)
-	if !ok {
-		return nil, fmt.Errorf("world virtual knows no %s of kafka", f.Verb)
+	var undos []func() error
+	for n, broker := range b.brokers {
+		if f.Target.Kind == scenarios.TargetBroker && n != f.Target.N {
+			continue
+		}
+		undo, ok := broker.breakDown(f)
+		if !ok {
+			return nil, fmt.Errorf("world virtual knows no %s of kafka", f.Verb)
+		}
+		if undo != nil {
+			undos = append(undos, undo)
+		}
 	}
-	return undo, nil
+	return allOf(undos), nil
+}
+
+// allOf does all of a list; nil if it is empty.
+func allOf(undos []func() error) func() error {
+	if len(undos) == 0 {
+		return nil
+	}
+	return func() error {
+		var errs []error
+		for _, undo := range undos {
+			errs = append(errs, undo())
+		}
+		return errors.Join(errs...)
+	}
 }
 
 // add appends a message to the input, and returns its offset; come is to be told of it, and the broker
@@ -102,7 +194,7 @@ func (b *kafka) add(number int32, at time.Time, key, value []byte) int64 {
 // partition is one of the input's. What is in its log never moves within memory and never changes, so
 // those who fetch get it as it is.
 type partition struct {
-	first int64 // the offset of what the log begins with: what is before was committed
+	first int64 // the offset of what the log begins with: what is before was committed, or deleted
 	log   []flusher.Message
 }
 
@@ -121,7 +213,21 @@ func (p *partition) from(offset int64, limit int) []flusher.Message {
 
 // forget lets go of what is before an offset: nobody will read it again.
 func (p *partition) forget(offset int64) {
-	p.log, p.first = p.log[offset-p.first:], offset
+	if offset > p.first {
+		p.log, p.first = p.log[offset-p.first:], offset
+	}
+}
+
+// deleteAll moves the start of a partition's log to its end, as retention does.
+func (b *kafka) deleteAll(number int32) {
+	p := &b.input[number]
+	committed := b.group.committed[number]
+	if committed == 0 {
+		committed = -1
+	}
+	p.forget(p.end())
+	b.k.Note("log start", int64(number), p.first)
+	b.sink.Ledger.Deleted(number, committed, p.first)
 }
 
 // took has the broker compute what a request of messages takes, and returns how long from now it will
@@ -136,29 +242,40 @@ func (b *kafka) burn(cost time.Duration) time.Duration {
 	return b.on.kafka.Take(cost)
 }
 
-// producer is a process's way to the topics that take what comes out. Records wait in the process
-// until its task sends them, so they die with it.
+// producer is a process's way to the topics that take what comes out.
 type producer struct {
 	*kafka
-	conn  *conn
+	lanes []*lane    // by broker
 	cpu   *processor // which computes that much for a record
 	cost  time.Duration
+}
+
+// lane is a producer's way to a broker. Records wait in the process until its task sends them, so they
+// die with it.
+type lane struct {
+	*kafka
+	conn  *conn
 	queue []*sending
 	news  *kernel.Cond
 }
 
 // sending is a record on its way.
 type sending struct {
-	record flusher.Record
-	done   bool
-	err    error
-	cond   kernel.Cond
+	record    flusher.Record
+	partition int32
+	kept      bool // it is there, whatever its producer has heard
+	done      bool
+	err       error
+	cond      kernel.Cond
 }
 
 func (b *kafka) newProducer(p *kernel.Process, cpu *processor, cost time.Duration) *producer {
-	out := &producer{kafka: b, conn: b.connect(), cpu: cpu, cost: cost,
-		news: b.k.NewCond("records to send")}
-	p.Go("producer", out.run)
+	out := &producer{kafka: b, cpu: cpu, cost: cost}
+	for _, conn := range b.connect() {
+		l := &lane{kafka: b, conn: conn, news: b.k.NewCond("records to send")}
+		out.lanes = append(out.lanes, l)
+		p.Go("producer", l.run)
+	}
 	return out
 }
 
@@ -167,10 +284,12 @@ var _ flusher.Producer = (*producer)(nil)
 // Produce implements flusher.Producer.
 func (p *producer) Produce(_ context.Context, record flusher.Record) flusher.Future {
 	p.cpu.compute(p.cost)
-	s := &sending{record: record, cond: *p.k.NewCond("acknowledgement")}
+	s := &sending{record: record, partition: ledger.PartitionOf(record.Key, len(p.input)),
+		cond: *p.k.NewCond("acknowledgement")}
 	if p.k.Alive() {
-		p.queue = append(p.queue, s)
-		p.news.Signal()
+		l := p.lanes[int(s.partition)%len(p.lanes)]
+		l.queue = append(l.queue, s)
+		l.news.Signal()
 	}
 	return s
 }
@@ -187,7 +306,11 @@ func (s *sending) Wait(ctx context.Context) error {
 
 // Flush implements flusher.Producer.
 func (p *producer) Flush(ctx context.Context) error {
-	for _, s := range append([]*sending(nil), p.queue...) {
+	var all []*sending
+	for _, l := range p.lanes {
+		all = append(all, l.queue...)
+	}
+	for _, s := range all {
 		if err := s.Wait(ctx); err != nil && ctx.Err() != nil {
 			return err
 		}
@@ -196,23 +319,23 @@ func (p *producer) Flush(ctx context.Context) error {
 }
 
 // run sends what is queued, again and again until the broker has it: records keep their order.
-func (p *producer) run() {
+func (l *lane) run() {
 	ctx := context.Background()
 	for {
-		for len(p.queue) == 0 {
-			if p.news.Wait(ctx) != nil {
+		for len(l.queue) == 0 {
+			if l.news.Wait(ctx) != nil {
 				return
 			}
 		}
-		_ = p.k.Sleep(ctx, p.costs.Linger) // it has no end but this
-		p.send(ctx, slices.Clone(p.queue))
+		_ = l.k.Sleep(ctx, l.costs.Linger) // it has no end but this
+		l.send(ctx, slices.Clone(l.queue))
 	}
 }
 
 // resend is how long a client waits before it tries again.
 const resend = 100 * time.Millisecond
 
-func (p *producer) send(ctx context.Context, batch []*sending) {
+func (l *lane) send(ctx context.Context, batch []*sending) {
 	for len(batch) > 0 {
 		var rest []*sending
 		bytes := 0
@@ -220,36 +343,37 @@ func (p *producer) send(ctx context.Context, batch []*sending) {
 			bytes += size(s.record)
 		}
 		// Beside this request there is one of who reads it.
-		cost := 2*p.costs.Request + each(len(batch), p.costs.Record) + perKB(bytes, p.costs.KB)
-		err := p.conn.ask(ctx, patient, cost, bytes, func() (int, time.Duration) {
+		cost := 2*l.costs.Request + each(len(batch), l.costs.Record) + perKB(bytes, l.costs.KB)
+		sent := l.k.Elapsed()
+		err := l.conn.ask(ctx, patient, cost, bytes, func() (int, time.Duration) {
 			rest = nil
 			for _, s := range batch {
-				if !s.done && !p.take(s) {
+				if !s.done && !l.take(s, sent) {
 					rest = append(rest, s)
 				}
 			}
 			return small, 0
 		})
 		if err == nil {
-			_ = p.k.Sleep(ctx, p.costs.Acknowledge)
-			p.settle(batch)
+			_ = l.k.Sleep(ctx, l.costs.Acknowledge)
+			l.settle(batch)
 			batch = rest
 		}
 		if len(batch) > 0 {
-			_ = p.k.Sleep(ctx, resend)
+			_ = l.k.Sleep(ctx, resend)
 		}
 	}
 }
 
 // settle tells who waits for the records that the broker has decided on.
-func (p *producer) settle(batch []*sending) {
-	kept := p.queue[:0]
-	for _, s := range p.queue {
+func (l *lane) settle(batch []*sending) {
+	kept := l.queue[:0]
+	for _, s := range l.queue {
 		if !s.done {
 			kept = append(kept, s)
 		}
 	}
-	p.queue = kept
+	l.queue = kept
 	for _, s := range batch {
 		if s.done {
 			s.cond.Broadcast()
@@ -258,10 +382,9 @@ func (p *producer) settle(batch []*sending) {
 }
 
 // take has the broker decide on a record; false if it cannot take it for now. One whose answer is
-// lost is sent again, and recognised: the producer is idempotent.
-func (b *kafka) take(s *sending) bool {
-	size := size(s.record)
-	partition := ledger.PartitionOf(s.record.Key, len(b.input))
+// lost is sent again, and recognised: the producer is idempotent. Sent is when its request was.
+func (b *kafka) take(s *sending, sent time.Duration) bool {
+	size, partition := size(s.record), s.partition
 	if s.record.Topic == outputTopic {
 		if b.largest > 0 && size > b.largest {
 			s.done, s.err = true, fmt.Errorf("%d bytes: %w", size, flusher.ErrRecordTooLarge)
@@ -271,7 +394,24 @@ func (b *kafka) take(s *sending) bool {
 			return false
 		}
 	}
+	if leader := &b.deposed[partition]; leader.lacks > 0 {
+		// Its successor may have what the leader was given just before, but nobody says so.
+		if sent < leader.since && !s.kept && b.elections.IntN(2) == 0 {
+			b.keep(s, size)
+		}
+		return false
+	}
 	s.done = true
+	if !s.kept {
+		b.keep(s, size)
+	}
+	return true
+}
+
+// keep has a record in its partition from now on.
+func (b *kafka) keep(s *sending, size int) {
+	s.kept = true
+	partition := s.partition
 	r := ledger.Record{Partition: partition, Offset: b.offset, Key: s.record.Key, Value: s.record.Value,
 		Headers: make([]ledger.Header, 0, len(s.record.Headers))}
 	for _, h := range s.record.Headers {
@@ -285,7 +425,6 @@ func (b *kafka) take(s *sending) bool {
 	}
 	b.offset++
 	b.on.load(perKB(size, b.check))
-	return true
 }
 
 // size is how many bytes a record has.

@@ -92,7 +92,7 @@ type decoder struct {
 }
 
 // Decode implements buffer.Decoder.
-func (d decoder) Decode(value []byte) (buffer.Decoded, error) {
+func (d *decoder) Decode(value []byte) (buffer.Decoded, error) {
 	d.compute(d.costs.Read + perKB(len(value), d.costs.ReadKB))
 	return d.Decoder.Decode(value)
 }

@@ -5,11 +5,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"slices"
 	"time"
 
 	"sluice/buffer"
 	"sluice/buffer/memstore"
+	"sluice/internal/harness"
 	"sluice/scenarios"
 	"sluice/sim/kernel"
 )
@@ -28,6 +30,10 @@ type node struct {
 	own   *conn // of what belongs to no process
 	store *memstore.Store
 	full  int // faults under which it has no room
+	// starts counts when it was started, or another took its place.
+	starts int
+	// setBack is true from when a replica gets nothing any more until it has taken over.
+	setBack bool
 	// bytes are those that the spans in the store take, sizes what generations that were loaded take.
 	bytes buffer.Bytes
 	sizes map[buffer.Generation]buffer.Bytes
@@ -134,7 +140,13 @@ func (n *node) fault(f scenarios.Fault, options buffer.Options) (undo func() err
 			n.full--
 			return nil
 		}, nil
+	case scenarios.VerbStop:
+		n.starts++
 	case scenarios.VerbWipe:
+		if n.setBack {
+			return nil, harness.ErrBusy
+		}
+		n.starts++
 		n.store, n.bytes = n.store.Wiped(), 0
 		clear(n.sizes)
 		return n.refuse(), nil
@@ -144,6 +156,50 @@ func (n *node) fault(f scenarios.Fault, options buffer.Options) (undo func() err
 		return nil, fmt.Errorf("world virtual knows no %s of redis", f.Verb)
 	}
 	return undo, nil
+}
+
+// failOver has a replica take over from some nodes: it has what they had when the fault began, and not
+// what they were told since. Lose hears of that.
+func (r *redis) failOver(
+	ctx context.Context, f scenarios.Fault, lose func(of func(buffer.TraceKey) bool),
+) (undo func() error, err error) {
+	var nodes []int
+	for at, n := range r.nodes {
+		if f.Target.N != scenarios.AllNodes && f.Target.N != at {
+			continue
+		}
+		if n.setBack {
+			return nil, harness.ErrBusy
+		}
+		nodes = append(nodes, at)
+	}
+	type state struct {
+		store *memstore.Store
+		bytes buffer.Bytes
+		sizes map[buffer.Generation]buffer.Bytes
+	}
+	var states []state
+	for _, at := range nodes {
+		n := r.nodes[at]
+		n.setBack = true
+		states = append(states, state{n.store.Clone(), n.bytes, maps.Clone(n.sizes)})
+	}
+	err = r.nodes[0].k.Sleep(ctx, f.By)
+	lose(func(trace buffer.TraceKey) bool { return slices.Contains(nodes, r.ofTrace(trace)) })
+	var undos []func() error
+	for i, at := range nodes {
+		n := r.nodes[at]
+		n.setBack = false
+		n.starts++
+		n.store, n.bytes, n.sizes = states[i].store, states[i].bytes, states[i].sizes
+		undos = append(undos, n.refuse())
+	}
+	return func() error {
+		for _, undo := range undos {
+			_ = undo() // it cannot fail
+		}
+		return nil
+	}, err
 }
 
 // Memory implements flusher.MemoryMeter: a node is full, or it has room.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/harness"
 	"sluice/scenarios"
 	"sluice/sim/kernel"
 )
@@ -118,5 +119,72 @@ func TestWipeOfANode(t *testing.T) {
 		if r.ofTrace(key) == 2 {
 			t.Errorf("%v is held on the node that was wiped", key)
 		}
+	}
+}
+
+// TestFailover: what a node is told after it began is gone when it is over, what it was told before is
+// there, and no other node is concerned.
+func TestFailover(t *testing.T) {
+	const n, at = 30, 2
+	ctx := context.Background()
+	r, client := newCluster(t)
+	attach := func(number int64, from int) {
+		t.Helper()
+		if _, err := client.Attach(ctx, buffer.Delivery{ID: buffer.DeliveryID{Number: number}},
+			traces(from, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	attach(1, 0)
+	var lost func(buffer.TraceKey) bool
+	var began, over time.Time
+	over = r.nodes[0].k.Now()
+	task := r.nodes[0].k.Go("failover", func() {
+		began = r.nodes[0].k.Now()
+		undo, err := r.failOver(ctx, parse(t, "at 1s failover redis node 2 by 1s for 1s"),
+			func(of func(buffer.TraceKey) bool) { lost, over = of, r.nodes[0].k.Now() })
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if _, err := client.Fence(ctx, 0, buffer.AnyEpoch); err != nil && r.ofShard(0) != at {
+			t.Error(err)
+		}
+		if err := r.nodes[at].own.ask(ctx, patient, 0, small, nil); err == nil {
+			t.Error("it answers before it is over")
+		}
+		_ = undo()
+	})
+	_ = r.nodes[0].k.Sleep(ctx, time.Millisecond)
+	attach(2, n)
+	if _, err := r.Break(parse(t, "at 1s wipe redis node 2")); !errors.Is(err, harness.ErrBusy) {
+		t.Errorf("a wipe meanwhile: %v", err)
+	}
+	task.Wait()
+	if took := over.Sub(began); took != time.Second {
+		t.Errorf("it takes over after %v", took)
+	}
+	left, err := r.leftovers(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := map[buffer.TraceKey]bool{}
+	for _, key := range left.Held {
+		held[key] = true
+	}
+	gone := 0
+	for i, batch := range append(traces(0, n), traces(n, n)...) {
+		mine := r.ofTrace(batch.TraceKey) == at
+		if lost(batch.TraceKey) != mine {
+			t.Errorf("trace %d of node %d is said to be on it: %v", i, r.ofTrace(batch.TraceKey), !mine)
+		}
+		if want := i < n || !mine; held[batch.TraceKey] != want {
+			t.Errorf("trace %d of node %d is there: %v", i, r.ofTrace(batch.TraceKey), !want)
+		} else if !want {
+			gone++
+		}
+	}
+	if gone == 0 {
+		t.Error("nothing was lost")
 	}
 }

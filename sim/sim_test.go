@@ -24,7 +24,8 @@ func run(tb testing.TB, s scenarios.Scenario) *judge.Outcome {
 // whole library is run by the program: make test.
 func TestTwice(t *testing.T) {
 	for _, name := range []string{
-		"hang", "crash", "rebalance", "consumer-crash", "redis-restart", "kafka-down",
+		"hang", "crash", "rebalance", "consumer-crash", "redis-restart", "kafka-down", "retention",
+		"redis-failover", "kafka-brokers", "host-pause",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

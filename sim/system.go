@@ -103,7 +103,9 @@ func (s *System) Redraw(seed uint64) {
 	for _, n := range s.redis.nodes {
 		n.jitter = scenarios.Stream(seed, "network to "+n.name)
 	}
-	s.kafka.jitter = scenarios.Stream(seed, "network to kafka")
+	for _, broker := range s.kafka.brokers {
+		broker.jitter = scenarios.Stream(seed, "network to "+broker.name)
+	}
 }
 
 // Break implements harness.System.
@@ -116,6 +118,14 @@ func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 			s.jump(f, 0)
 			return nil
 		}, nil
+	case f.Verb == scenarios.VerbFailover:
+		committed := map[int32]int64{}
+		for p, offset := range s.kafka.group.committed {
+			committed[int32(p)] = offset
+		}
+		return s.redis.failOver(context.Background(), f, func(of func(buffer.TraceKey) bool) {
+			s.setup.Sink.SetBack(committed, of)
+		})
 	case f.Target.Kind == scenarios.TargetRedis:
 		return s.redis.Break(f)
 	}
@@ -145,9 +155,11 @@ const tick = 2 * time.Millisecond
 func (s *System) Send(ctx context.Context, start time.Time) (sent harness.Sent) {
 	var m load.Message
 	more := s.setup.Load.Next(&m)
-	for more {
-		away := !s.kafka.up()
-		for !s.kafka.up() {
+	held := newHeld(s, start)
+	for more || held.some {
+		held.deliver()
+		away := !s.kafka.inTouch()
+		for !s.kafka.inTouch() {
 			if sent.Err = s.Sleep(ctx, resend); sent.Err != nil {
 				return sent
 			}
@@ -160,22 +172,74 @@ func (s *System) Send(ctx context.Context, start time.Time) (sent harness.Sent) 
 		messages, bytes := 0, 0
 		for ; more && m.At <= elapsed; more = s.setup.Load.Next(&m) {
 			s.setup.Sink.Sent(now, &m)
-			at := m.Timestamp(start.Add(m.At + s.shifts[m.Partition]))
-			s.setup.Sink.Placed(&m, s.kafka.add(m.Partition, at, m.Key, m.Value))
+			if !held.holds(&m) {
+				s.place(start, &m)
+			}
 			messages, bytes = messages+1, bytes+len(m.Value)
 		}
 		if sent.Err = s.sending(ctx, messages, bytes); sent.Err != nil {
 			return sent
 		}
 		s.kafka.come.Broadcast()
-		if !more {
+		if !more && !held.some {
 			break
 		}
-		if sent.Err = s.Sleep(ctx, max(tick, m.At-s.Now().Sub(start))); sent.Err != nil {
+		wait := tick
+		if more {
+			wait = max(tick, m.At-s.Now().Sub(start))
+		}
+		if sent.Err = s.Sleep(ctx, wait); sent.Err != nil {
 			return sent
 		}
 	}
 	return sent
+}
+
+// place adds a message to the input.
+func (s *System) place(start time.Time, m *load.Message) {
+	at := m.Timestamp(start.Add(m.At + s.shifts[m.Partition]))
+	s.setup.Sink.Placed(m, s.kafka.add(m.Partition, at, m.Key, m.Value))
+}
+
+// held are messages whose partition cannot be written to, while others can: their producers keep them.
+type held struct {
+	*System
+	start    time.Time
+	messages [][]load.Message // by partition
+	some     bool
+}
+
+func newHeld(s *System, start time.Time) *held {
+	return &held{System: s, start: start, messages: make([][]load.Message, len(s.kafka.input))}
+}
+
+// holds keeps a message that has to wait.
+func (h *held) holds(m *load.Message) bool {
+	p := m.Partition
+	if len(h.messages[p]) == 0 && h.kafka.open(p) {
+		return false
+	}
+	h.messages[p], h.some = append(h.messages[p], *m), true
+	return true
+}
+
+// deliver adds what has waited for partitions that can be written to again.
+func (h *held) deliver() {
+	if !h.some {
+		return
+	}
+	h.some = false
+	for p := range h.messages {
+		if !h.kafka.open(int32(p)) {
+			h.some = h.some || len(h.messages[p]) > 0
+			continue
+		}
+		for i := range h.messages[p] {
+			h.place(h.start, &h.messages[p][i])
+		}
+		h.messages[p] = nil
+	}
+	h.kafka.come.Broadcast()
 }
 
 // sending has the harness and the broker compute what messages take. On a host that they share with all
@@ -199,7 +263,7 @@ func (s *System) Finish(context.Context) error { return nil }
 // Remains implements harness.System.
 func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 	for p := range s.kafka.input {
-		left.Waiting += s.kafka.input[p].end() - s.kafka.group.committed[p]
+		left.Waiting += s.kafka.input[p].end() - max(s.kafka.group.committed[p], s.kafka.input[p].first)
 	}
 	left.Store, left.Err = s.redis.leftovers(ctx)
 	return left
@@ -251,7 +315,7 @@ func (s *System) ping(ctx context.Context) error {
 			return fmt.Errorf("%s does not answer: %w", n.name, err)
 		}
 	}
-	if err := s.kafka.connect().ask(bound, patient, 0, small, answer); err != nil {
+	if err := s.kafka.connect()[0].ask(bound, patient, 0, small, answer); err != nil {
 		return fmt.Errorf("kafka does not answer: %w", err)
 	}
 	return nil

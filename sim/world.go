@@ -40,6 +40,11 @@ func (World) Can(f scenarios.Fault) error {
 		return fmt.Errorf("there is no node %d: Redis is a cluster of %d here if a fault names a node, "+
 			"numbered from 0", f.Target.N, clusterNodes)
 	}
+	if one := (scenarios.Scenario{Faults: []scenarios.Fault{f}}); f.Target.Kind == scenarios.TargetBroker &&
+		f.Target.N >= one.Brokers() {
+		return fmt.Errorf("there is no broker %d: Kafka has %d here if a fault names one, numbered from 0",
+			f.Target.N, one.Brokers())
+	}
 	return nil
 }
 

@@ -35,9 +35,24 @@ func (c *JSON) Decode(value []byte) (buffer.Decoded, error) {
 		return buffer.Decoded{}, err
 	}
 	decoded := buffer.Decoded{Span: buffer.Span{Size: len(value), Payload: value}}
-	decoded.Organization = r.integer(organizationID)
-	decoded.Project = buffer.ProjectID(r.integer(projectID))
-	r.id(traceID, decoded.Trace[:])
+	if !r.usualSpan(&decoded) {
+		if r.read(&decoded); r.err != nil {
+			return buffer.Decoded{}, r.err
+		}
+	}
+	at, err := r.places()
+	if err != nil {
+		return buffer.Decoded{}, err
+	}
+	decoded.Marks = at.pack()
+	return decoded, nil
+}
+
+// read reads all fields.
+func (r *reader) read(d *buffer.Decoded) {
+	d.Organization = r.integer(organizationID)
+	d.Project = buffer.ProjectID(r.integer(projectID))
+	r.id(traceID, d.Trace[:])
 	links := r.links()
 	r.number(startTimestamp)
 	r.number(endTimestamp)
@@ -45,18 +60,7 @@ func (c *JSON) Decode(value []byte) (buffer.Decoded, error) {
 	r.integer(retentionDays)
 	r.string(status)
 	r.stringOrNull(name)
-	if r.err != nil {
-		return buffer.Decoded{}, r.err
-	}
-	at, err := r.places()
-	if err != nil {
-		return buffer.Decoded{}, err
-	}
-	decoded.Marks = at.pack()
-	decoded.ID = links.ID
-	decoded.Parent = links.EffectiveParent()
-	decoded.Root = links.Root()
-	return decoded, nil
+	d.ID, d.Parent, d.Root = links.ID, links.EffectiveParent(), links.Root()
 }
 
 // reader reads the fields of a message that was scanned, and keeps the first error.

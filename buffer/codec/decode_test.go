@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -343,6 +344,8 @@ func TestUsualFields(t *testing.T) {
 		"true", "false", "null", "truex", "nul", `""`, `"ok"`, `"o`, `"\u0041"`, "\"\x01\"", "[]", "{}", " 1", "1 ",
 		`"0123456789abcdef"`, `"0123456789ABCDEF"`, `"0123456789abcdef0"`,
 		`"0123456789abcdef0123456789abcdef"`, `"0123456789abcdef0123456789abcdeg"`, "",
+		"0700000000.123", "1700000000.1234", "1700000000.12a", "1700000000,123", `"a\"b"`, `"a\x"`, `"a\`,
+		`{"sentry.segment.id":"0123456789abcdef"}`, `{"sentry.segment.id":{"type":"string","value":"x"}}`,
 	}
 	check := func(message string) {
 		t.Helper()
@@ -355,7 +358,7 @@ func TestUsualFields(t *testing.T) {
 	}
 	for at, field := range fields {
 		for _, value := range values {
-			var alone, twice, cut strings.Builder
+			var alone, twice, again, cut strings.Builder
 			for i, f := range fields {
 				if i == at {
 					f[1] = value
@@ -363,10 +366,37 @@ func TestUsualFields(t *testing.T) {
 				fmt.Fprintf(&alone, `,"%s":%s`, f[0], f[1])
 			}
 			fmt.Fprintf(&twice, `%s,"%s":%s`, &alone, field[0], field[1])
+			for _, f := range fields {
+				fmt.Fprintf(&again, `,"%s":%s`, f[0], f[1])
+			}
+			fmt.Fprintf(&again, `,"%s":%s`, field[0], value)
 			fmt.Fprintf(&cut, `%s,"%s":%s`, strings.Split(alone.String(), `,"`+field[0])[0], field[0], value)
 			check("{" + alone.String()[1:] + "}")
 			check("{" + twice.String()[1:] + "}")
+			check("{" + again.String()[1:] + "}")
 			check("{" + cut.String()[1:]) // which ends in the middle
+		}
+	}
+}
+
+// TestPlain finds what means something at each place of strings of any length, and nothing else.
+func TestPlain(t *testing.T) {
+	for size := range 150 {
+		for at := range size {
+			for c, means := range map[byte]bool{
+				'"': true, '\\': true, 0: true, 0x1f: true, ' ': false, '!': false, '#': false, '[': false,
+				0x7f: false, 0x80: false, 0xa2: false, 0xdc: false, 0xff: false,
+			} {
+				text := bytes.Repeat([]byte("x"), size)
+				text[at] = c
+				want := size
+				if means {
+					want = at
+				}
+				if got := plain(text, 0); got != want {
+					t.Fatalf("%q: got %d, want %d", text, got, want)
+				}
+			}
 		}
 	}
 }

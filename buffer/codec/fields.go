@@ -57,59 +57,6 @@ var usual = func() (keys [fieldCount]usualKey) {
 	return keys
 }()
 
-// usualFields passes fields as long as they are written as most are: in this order, the common value
-// straight behind the key, a comma behind it. The parent and the flag may be absent. It stops before the
-// first that is written otherwise, and returns which field may be next. (It says nothing that the long way
-// would not, but that what it passes is known.)
-func (m *message) usualFields() (next field) {
-	data, pos := m.data, m.pos
-	for f := organizationID; f < attributes; f++ {
-		from := usual[f].behind(data, pos)
-		if from == pos {
-			if f == parentSpanID || f == isSegment {
-				continue
-			}
-			break
-		}
-		at := from
-		switch f {
-		case organizationID, projectID, retentionDays:
-			n := int64(0)
-			for at < len(data) && data[at]-'0' <= 9 {
-				n = 10*n + int64(data[at]-'0')
-				at++
-			}
-			if data[from] == '0' || at-from > digitsSafe {
-				at = from
-			}
-			m.integers[min(f, projectID+1)] = n
-		case startTimestamp, endTimestamp, received:
-			at = usualNumber(data, from)
-		case status, name:
-			if at = plain(data, from+1) + 1; data[from] != '"' || at > len(data) || data[at-1] != '"' {
-				at = from
-			}
-		case isSegment:
-			for at < len(data) && 'a' <= data[at] && data[at] <= 'z' {
-				at++
-			}
-			if text := string(data[from:at]); text != "true" && text != "false" && text != "null" {
-				at = from
-			}
-		default:
-			at = m.idAt(f, from)
-		}
-		if at == from || at >= len(data) || data[at] != ',' {
-			break
-		}
-		m.known |= 1 << f
-		m.fields[f] = extent{from, at}
-		pos, next = at+1, f+1
-	}
-	m.pos = pos
-	return next
-}
-
 // behind returns where a message goes on behind the key, if it has it at pos, and some more bytes after
 // it; else pos.
 func (k *usualKey) behind(data []byte, pos int) int {
@@ -123,37 +70,6 @@ func (k *usualKey) behind(data []byte, pos int) int {
 		return pos
 	}
 	return pos + k.size
-}
-
-// usualNumber passes digits, with a fraction or without one: it returns where they end, from if none stand
-// there, or so many that the number may not fit into a float64.
-func usualNumber(data []byte, from int) int {
-	at := from
-	if at+8 <= len(data) && eightDigits(binary.LittleEndian.Uint64(data[at:])) {
-		at += 8
-	}
-	for at < len(data) && data[at]-'0' <= 9 {
-		at++
-	}
-	if at == from || data[from] == '0' {
-		return from
-	}
-	if at+1 < len(data) && data[at] == '.' && data[at+1]-'0' <= 9 {
-		for at += 2; at < len(data) && data[at]-'0' <= 9; {
-			at++
-		}
-	}
-	if at-from > shortMax {
-		return from
-	}
-	return at
-}
-
-// eightDigits tells whether all bytes of a word are digits: each begins with 3, and still does if 6 is
-// added to it.
-func eightDigits(word uint64) bool {
-	const begins, three, six = 0xf0f0f0f0f0f0f0f0, 0x3030303030303030, 0x0606060606060606
-	return word&begins == three && (word+six)&begins == three
 }
 
 // usualNext passes the key of one of the fields from f on, if one of the next few stands there as it is
@@ -398,6 +314,9 @@ func (m *message) has(text string) bool {
 // attribute of another type.
 func (m *message) segmentID() ([]byte, error) {
 	const want = `a string or {"type":"string","value":"..."}`
+	if m.segment.none() {
+		return nil, nil
+	}
 	text := m.text(m.segment)
 	value := text
 	if len(text) > 0 && text[0] == '{' {

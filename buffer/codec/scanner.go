@@ -229,11 +229,17 @@ func (s *scanner) string() bool {
 // plain returns the offset, from i on, of the next byte that means something inside a string: a
 // quote, a backslash, or a control character, which is an error.
 //
-// It looks at sixteen bytes at a time, then at eight. For a byte b below 0x80, b - n has the high bit
-// set if b < n; a borrow can set it wrongly only above a byte where it is set rightly, so the lowest
-// one that is set is right. Equality with a character is "less than 1" after an exclusive or.
+// It looks at sixteen bytes at a time, since most strings are short, and after a few at 32, as long as
+// nothing in them can mean anything. For a byte b below 0x80, b - n has the high bit set if b < n; a
+// borrow can set it wrongly only above a byte where it is set rightly, so the lowest one that is set is
+// right. Equality with a character is "less than 1" after an exclusive or.
 func plain(data []byte, i int) int {
-	for ; i+16 <= len(data); i += 16 {
+	for long := i + 32; i+16 <= len(data); i += 16 {
+		if i >= long {
+			if i = unsuspected(data, i); i+16 > len(data) {
+				break
+			}
+		}
 		words := data[i : i+16]
 		low := special(binary.LittleEndian.Uint64(words))
 		high := special(binary.LittleEndian.Uint64(words[8:]))
@@ -256,16 +262,34 @@ func plain(data []byte, i int) int {
 	return i
 }
 
-// special returns the bytes of a word that mean something inside a string, as their high bits. With its
-// second bit flipped, a quote comes right behind the control characters.
-func special(word uint64) uint64 {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
-	flipped, backslash := word^2*ones, word^('\\'*ones)
-	return ((flipped - ('"'^2+1)*ones) | (backslash - ones)) &^ word & highs
+// unsuspected passes 32 bytes at a time in which nothing means something inside a string.
+func unsuspected(data []byte, i int) int {
+	for ; i+32 <= len(data); i += 32 {
+		words := data[i : i+32]
+		first, second := binary.LittleEndian.Uint64(words), binary.LittleEndian.Uint64(words[8:])
+		third, fourth := binary.LittleEndian.Uint64(words[16:]), binary.LittleEndian.Uint64(words[24:])
+		if (suspect(first)|suspect(second)|suspect(third)|suspect(fourth))&highs != 0 {
+			break
+		}
+	}
+	return i
 }
+
+// A byte in each of a word.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// suspect has the high bits of bytes of a word that mean something inside a string, and of some others
+// that are beyond ASCII. With its second bit flipped, a quote comes right behind the control characters.
+func suspect(word uint64) uint64 {
+	flipped, backslash := word^2*ones, word^('\\'*ones)
+	return (flipped - ('"'^2+1)*ones) | (backslash - ones)
+}
+
+// special returns the bytes of a word that mean something inside a string, as their high bits.
+func special(word uint64) uint64 { return suspect(word) &^ word & highs }
 
 // escape passes a backslash and what it escapes. Like encoding/json it accepts half of a surrogate
 // pair.

@@ -221,8 +221,9 @@ func (r *runner) cycle(owner buffer.Owner, now buffer.Instant, limit int) (taken
 		if by := along[owned[i]]; by != nil && !reflect.DeepEqual(*by, load) {
 			r.errorf("load of %v returned %+v, the claim %+v", owned[i], load, *by)
 		}
-		took.flushed = append(took.flushed,
-			buffer.Flushed{Generation: owned[i], Spans: SpanIDs(load.Spans)})
+		took.flushed = append(took.flushed, buffer.Flushed{
+			Generation: owned[i], Spans: SpanIDs(load.Spans), Along: along[owned[i]] != nil,
+		})
 		segments = append(segments, r.produce(owned[i], load.Spans))
 	}
 	return took, segments

@@ -1,11 +1,11 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"sluice/buffer"
@@ -19,52 +19,57 @@ func (s *Store) Beat(_ context.Context, witness uint64) ([]buffer.Pulse, error) 
 	return []buffer.Pulse{{Node: "memory", Beats: s.beats[witness]}}, nil
 }
 
-// Sweep implements buffer.Auditor. The cursor is the last trace.
+// Sweep implements buffer.Auditor. The cursor is the number of the last trace.
 func (s *Store) Sweep(_ context.Context, from string, limit int) (buffer.Swept, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var last buffer.TraceKey
+	last := uint64(0)
 	if from != "" {
 		var err error
-		if last, err = parseCursor(from); err != nil {
+		if last, err = strconv.ParseUint(from, 10, 64); err != nil {
 			return buffer.Swept{}, fmt.Errorf("sweep from %q: %w", from, err)
 		}
 	}
-	var rest []buffer.TraceKey
-	for key := range s.traces { //order-free: sorted below
-		if from == "" || key.Compare(last) > 0 {
-			rest = append(rest, key)
-		}
-	}
-	slices.SortFunc(rest, buffer.TraceKey.Compare)
+	begin, _ := slices.BinarySearchFunc(s.order, last+1, func(p place, number uint64) int {
+		return cmp.Compare(p.number, number)
+	})
 	var swept buffer.Swept
-	if len(rest) > limit {
-		rest = rest[:limit]
-		swept.Next = cursor(rest[limit-1])
-	}
-	swept.Traces = len(rest)
-	for _, key := range rest {
-		swept.Held = append(swept.Held, s.traces[key].generations()...)
+	for _, p := range s.order[begin:] {
+		if p.trace.number != p.number {
+			continue
+		}
+		if swept.Traces == limit {
+			swept.Next = strconv.FormatUint(last, 10)
+			break
+		}
+		swept.Held = p.trace.generations(swept.Held)
+		swept.Traces++
+		last = p.number
 	}
 	return swept, nil
 }
 
-func cursor(key buffer.TraceKey) string { return fmt.Sprintf("%d:%v", key.Project, key.Trace) }
-
-func parseCursor(text string) (key buffer.TraceKey, err error) {
-	project, trace, _ := strings.Cut(text, ":")
-	n, err := strconv.ParseInt(project, 10, 64)
-	if err != nil {
-		return key, err
-	}
-	key.Project = buffer.ProjectID(n)
-	key.Trace, err = buffer.ParseTraceID(trace)
-	return key, err
+// place is where a trace, or one that was there before, stands in the order in which they came.
+type place struct {
+	number uint64
+	trace  *trace
 }
 
-// generations returns what the trace holds, in order.
-func (t *trace) generations() []buffer.Held {
-	var held []buffer.Held
+// enter adds a trace, and from time to time takes those out of the order that are gone.
+func (s *Store) enter(t *trace) {
+	s.came++
+	t.number = s.came
+	s.traces[t.key] = t
+	if len(s.order) == cap(s.order) {
+		s.order = slices.DeleteFunc(s.order, func(p place) bool { return p.trace.number != p.number })
+		s.order = slices.Grow(s.order, len(s.order)+1)
+	}
+	s.order = append(s.order, place{t.number, t})
+}
+
+// generations adds what the trace holds, in order.
+func (t *trace) generations(held []buffer.Held) []buffer.Held {
+	from := len(held)
 	for _, s := range t.segments.values {
 		if s.live != nil {
 			held = append(held, buffer.Held{Generation: s.live.name, Spans: s.live.count})
@@ -73,7 +78,7 @@ func (t *trace) generations() []buffer.Held {
 			held = append(held, buffer.Held{Generation: g.name, Owner: *g.owner, Spans: g.count})
 		}
 	}
-	slices.SortFunc(held, func(a, b buffer.Held) int { return a.Generation.Compare(b.Generation) })
+	slices.SortFunc(held[from:], func(a, b buffer.Held) int { return a.Generation.Compare(b.Generation) })
 	return held
 }
 

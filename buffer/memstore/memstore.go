@@ -23,6 +23,9 @@ type Store struct {
 	traces map[buffer.TraceKey]*trace
 	shards map[buffer.Shard]*shard
 	beats  map[uint64]uint64 // by witness
+	// order are the traces in the order in which they came, with what was one of them and is gone.
+	order []place
+	came  uint64 // traces so far
 	// spare are traces of which nothing is held any more: they have room for the next ones.
 	spare []*trace
 }
@@ -77,7 +80,7 @@ func (s *Store) Attach(
 		t, ok := s.traces[key]
 		if !ok {
 			t = s.newTrace(key)
-			s.traces[key] = t
+			s.enter(t)
 		}
 		from := len(live)
 		answers[i], live = t.attach(delivery, batches[i].Subtrees, s.options.MaxSegmentBytes, live)
@@ -153,6 +156,7 @@ func (s *Store) forgetIfEmpty(t *trace) {
 		return
 	}
 	delete(s.traces, t.key)
+	t.number = 0
 	if t.held.places == nil && t.segments.places == nil {
 		t.held.clear()
 		s.spare = append(s.spare, t)

@@ -15,8 +15,13 @@ func (s *Store) Clone() *Store {
 	c := New(s.options)
 	c.forgotten, c.beats = s.forgotten, maps.Clone(s.beats)
 	c.wayMax = s.wayMax
-	for key, t := range s.traces { //order-free: each is copied by itself
-		c.traces[key] = t.clone()
+	c.came = s.came
+	for _, p := range s.order {
+		if p.trace.number == p.number {
+			t := p.trace.clone()
+			t.number = p.number
+			c.traces[t.key], c.order = t, append(c.order, place{t.number, t})
+		}
 	}
 	for n, sh := range s.shards { //order-free: each is copied by itself
 		c.shards[n] = &shard{

@@ -15,6 +15,8 @@ type trace struct {
 	segments table[*segment]
 	// calls counts the attaches; spans of one call arrived together.
 	calls int
+	// number says as which of all traces it came, from 1; 0 once nothing of it is held any more.
+	number uint64
 	// wayMax is that of the store.
 	wayMax int
 }

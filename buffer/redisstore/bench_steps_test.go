@@ -122,7 +122,7 @@ func runStepByStep(
 		return each(names, func(i int) error {
 			loaded, err := loadRest(ctx, store, fenced.Owner, names[i], claims[i])
 			for n, l := range loaded {
-				f := buffer.Flushed{Generation: names[i][n]}
+				f := buffer.Flushed{Generation: names[i][n], Along: claims[i][n].Loaded != nil}
 				for _, span := range l.Spans {
 					f.Spans = append(f.Spans, span.ID)
 				}

@@ -248,7 +248,7 @@ func flushSome(
 	check(err)
 	flushed := make([]buffer.Flushed, len(names))
 	for i := range loaded {
-		flushed[i].Generation = names[i]
+		flushed[i].Generation, flushed[i].Along = names[i], claims[i].Loaded != nil
 		for _, span := range loaded[i].Spans {
 			flushed[i].Spans = append(flushed[i].Spans, span.ID)
 		}

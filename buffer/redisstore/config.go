@@ -51,7 +51,7 @@ func DefaultConfig() Config {
 		MaxSegmentBytes: buffer.DefaultOptions().MaxSegmentBytes,
 		DialTimeout:     5 * time.Second,
 		AnswerTimeout:   10 * time.Second,
-		TracesPerCall:   32,
+		TracesPerCall:   64,
 	}
 }
 

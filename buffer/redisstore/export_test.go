@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/sha1"
+	"encoding/binary"
 	"encoding/hex"
 	"math"
 	"strconv"
@@ -124,11 +125,52 @@ func (s *Store) rewrite(change func(text string) string) {
 	}
 }
 
+// ReadingFirst makes Claim read traces before it freezes them, however few they are.
+func (s *Store) ReadingFirst() *Store {
+	s.readFirst = 0
+	return s
+}
+
 // Roomy returns a store on the same connections under which every trace is a hash.
 func (s *Store) Roomy() *Store {
 	roomy := *s
 	roomy.small = 0
 	return &roomy
+}
+
+// formerName is what a generation was called in a queue before 29 November 2026.
+func formerName(g buffer.Generation) string {
+	name := binary.BigEndian.AppendUint64(nil, uint64(g.Project)^signBit64)
+	return string(appendGeneration(append(name, g.Trace[:]...), g))
+}
+
+// Former gives what is queued of a shard, or leased, the names that it had before.
+func (s *Store) Former(ctx context.Context, tb testing.TB, shard buffer.Shard, leased bool, dues ...buffer.Due) {
+	keys, do := s.shardKeys(shard), s.client.B()
+	for _, due := range dues {
+		command := do.Zadd().Key(keys[0]).ScoreMember().
+			ScoreMember(float64(due.Deadline), formerName(due.Generation)).Build()
+		if leased {
+			command = do.Hset().Key(keys[1]).FieldValue().
+				FieldValue(formerName(due.Generation), score(due.Deadline)).Build()
+		}
+		if err := s.client.Do(ctx, command).Error(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// Age lays a small trace out as a version of 28 November 2026 did.
+func (s *Store) Age(ctx context.Context, tb testing.TB, trace buffer.TraceKey) {
+	key := s.traceKey(trace)
+	value, err := s.client.Do(ctx, s.client.B().Get().Key(key).Build()).ToString()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	old := asBefore(value, value[len(value)-1] == smallFlying)
+	if err := s.client.Do(ctx, s.client.B().Set().Key(key).Value(old).Build()).Error(); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // Keys returns all keys in the store's namespace.

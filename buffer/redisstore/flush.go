@@ -16,69 +16,71 @@ func (s *Store) Claim(
 	if len(generations) == 0 {
 		return nil, nil
 	}
-	calls := s.newCalls(string(appendOwner(nil, owner)))
-	for _, g := range generations {
-		calls.add(1, s.traceKey(g.TraceKey), string(appendGeneration(nil, g)))
-	}
 	claims := make([]buffer.Claim, len(generations))
-	err := calls.send(ctx, s.scripts.claim, func(first, n int, result rueidis.RedisResult) error {
-		texts, err := result.AsStrSlice()
-		if err == nil && len(texts) > n {
-			texts, err = s.readClaimed(claims[first:first+n], generations[first:first+n], texts)
+	smalls, err := s.readSmalls(ctx, generations)
+	if err == nil {
+		calls := s.newCalls(string(appendOwner(nil, owner)))
+		for i, g := range generations {
+			seen, offset := smalls[i].claimArgs(g)
+			calls.add(1, s.traceKey(g.TraceKey), seen, offset)
 		}
-		if err = complete(len(texts), n, err); err != nil {
-			return err
-		}
-		for i, text := range texts {
-			c := &claims[first+i]
-			c.State, c.Spans, c.Bytes = buffer.ClaimState(text[0]), int(leUint32(text[1:])), int64(leUint56(text[5:]))
-			if c.State == claimedSmall {
-				c.State = buffer.ClaimOwned
+		err = calls.send(ctx, s.scripts.claim, func(first, n int, result rueidis.RedisResult) error {
+			texts, err := result.AsStrSlice()
+			if len(texts) < n || err != nil {
+				return complete(len(texts), n, err)
 			}
+			return readClaims(claims[first:first+n], generations[first:first+n], smalls[first:first+n], texts)
+		})
+	}
+	for i := range claims {
+		if err == nil && claims[i].State == claimedSmall {
+			claims[i].State = buffer.ClaimOwned
+			claims[i].Loaded, err = smalls[i].load(s)
 		}
-		return nil
-	})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("claim %d generations: %w", len(generations), err)
 	}
 	return claims, nil
 }
 
-// claimedSmall is the answer of claim.lua beside those of buffer.ClaimState: owned, and the trace is a
-// small one, which comes along.
+// claimedSmall is the answer of claim.lua beside those of buffer.ClaimState: owned, and a small trace.
 const claimedSmall buffer.ClaimState = 4
 
-// readClaimed reads the small traces that are behind the answers for n claims, and returns the answers.
-func (s *Store) readClaimed(
-	claims []buffer.Claim, generations []buffer.Generation, texts []string,
-) ([]string, error) {
+// readClaims reads the answers of claim.lua, behind which are the small traces that were not read before,
+// or have changed since.
+func readClaims(
+	claims []buffer.Claim, generations []buffer.Generation, smalls []*smallTrace, texts []string,
+) error {
 	texts, values := texts[:len(claims)], texts[len(claims):]
-	for i := range claims {
-		if buffer.ClaimState(texts[i][0]) != claimedSmall || len(values) == 0 {
+	for i, text := range texts {
+		c := &claims[i]
+		c.State = buffer.ClaimState(text[0])
+		if len(text) == 1 {
+			c.Spans, c.Bytes = smalls[i].Spans, int64(smalls[i].size)
 			continue
 		}
-		trace, err := readSmall(generations[i].TraceKey, values[0])
+		c.Spans, c.Bytes = int(leUint32(text[1:])), int64(leUint56(text[5:]))
+		if c.State != claimedSmall {
+			continue
+		}
+		if len(values) == 0 {
+			return complete(len(values), 1, nil)
+		}
+		small, err := readSmall(generations[i].TraceKey, values[0])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		values = values[1:]
-		w := wanted{Generation: generations[i]}
-		if w.blobs, w.names, err = trace.blobs(); err != nil {
-			return nil, err
-		}
-		spans, err := s.readSpans(&w)
-		if err != nil {
-			return nil, err
-		}
-		claims[i].Loaded = &buffer.Loaded{Owned: true, Spans: spans}
+		smalls[i], values = &small, values[1:]
 	}
-	return texts, nil
+	return nil
 }
 
 // The answers of ack.lua beside those of buffer.AckResult.
 const (
 	ackPart    buffer.AckResult = 3 // done, and the generation is there until the last part is
 	ackLeaving buffer.AckResult = 4 // done, and blobs are left that sweep.lua deletes
+	ackOther   buffer.AckResult = 5 // nothing is done: not the small trace that was claimed
 )
 
 // Ack implements buffer.Store. A generation of many spans takes several calls: its redirects go first, a
@@ -91,27 +93,18 @@ func (s *Store) Ack(
 		return nil, nil
 	}
 	results := make([]buffer.AckResult, len(flushed))
-	calls := s.newCalls(string(appendOwner(nil, owner)), "whole")
-	var places, giants []int
+	var left, giants []int
 	for i := range flushed {
 		if len(flushed[i].Spans) > s.part {
 			giants = append(giants, i)
-			continue
+		} else {
+			left = append(left, i)
 		}
-		places = append(places, i)
-		// Most go with their trace, at no cost for each span.
-		calls.add(1+len(flushed[i].Spans)/8, s.traceKey(flushed[i].TraceKey), ackArg(&flushed[i]))
 	}
-	err := calls.send(ctx, s.scripts.ack, func(first, n int, result rueidis.RedisResult) error {
-		text, err := result.ToString()
-		if err := complete(len(text), n, err); err != nil {
-			return err
-		}
-		for i := range n {
-			results[places[first+i]] = buffer.AckResult(text[i])
-		}
-		return nil
-	})
+	var err error
+	for small := true; err == nil && len(left) > 0; small = false {
+		left, err = s.ackSome(ctx, owner, flushed, left, small, results)
+	}
 	for _, i := range giants {
 		if err == nil {
 			results[i], err = s.ackParts(ctx, owner, flushed[i])
@@ -126,6 +119,40 @@ func (s *Store) Ack(
 		return nil, fmt.Errorf("ack %d generations: %w", len(flushed), err)
 	}
 	return results, nil
+}
+
+// ackSome acknowledges the generations of these places, and returns those that turned out not to be what
+// Claim read along: with small, what it did is taken for a small trace, of which no more than the end is
+// looked at.
+func (s *Store) ackSome(
+	ctx context.Context, owner buffer.Owner, flushed []buffer.Flushed, places []int, small bool,
+	results []buffer.AckResult,
+) (others []int, err error) {
+	who := string(appendOwner(nil, owner))
+	calls := s.newCalls(who, "whole")
+	for _, i := range places {
+		f := &flushed[i]
+		if small && f.Along {
+			end := append(appendGeneration(make([]byte, 0, generationLen+ownerLen+1), f.Generation), who...)
+			calls.add(1, s.traceKey(f.TraceKey), rueidis.BinaryString(append(end, smallFlying)))
+		} else { // most go with their trace, at no cost for each span
+			calls.add(1+len(f.Spans)/8, s.traceKey(f.TraceKey), ackArg(f))
+		}
+	}
+	err = calls.send(ctx, s.scripts.ack, func(first, n int, result rueidis.RedisResult) error {
+		text, err := result.ToString()
+		if err := complete(len(text), n, err); err != nil {
+			return err
+		}
+		for k := range n {
+			i := places[first+k]
+			if results[i] = buffer.AckResult(text[k]); results[i] == ackOther {
+				others = append(others, i)
+			}
+		}
+		return nil
+	})
+	return others, err
 }
 
 // ackArg writes the argument of ack.lua for one generation.

@@ -3,6 +3,8 @@ package redisstore_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,4 +150,44 @@ func TestSlicesSeparateQueues(t *testing.T) {
 	}
 	must(t, a.fence())
 	must(t, a.lease())
+}
+
+// What a version of before 29 November 2026 has queued or leased, under other names, is handed out once,
+// released for good, and not handed out beside what a later write queued of the same generation.
+func TestNamesOfBefore(t *testing.T) {
+	for _, p := range []place{onMiniredis, onRedis, onCluster} {
+		for _, name := range []string{"queued", "leased", "queued again", "leased and queued again"} {
+			t.Run(p.name+"/"+name, func(t *testing.T) {
+				ctx, store := t.Context(), p.open(t)
+				wiped(t, store)
+				dues, now := named(4), buffer.Seconds(100)
+				for i, project := range []buffer.ProjectID{7, -1, 1 << 60, 0} {
+					dues[i].Project, dues[i].ID = project, buffer.DeliveryID{Partition: 2, Number: int64(10 - i)}
+				}
+				store.Former(ctx, t, 0, strings.HasPrefix(name, "leased"), dues...)
+				if strings.HasSuffix(name, "again") {
+					must(t, store.Enqueue(ctx, 0, buffer.QueueUpdate{Clock: now, Wall: now, Due: dues}))
+				}
+				fenced, err := store.Fence(ctx, 0, buffer.AnyEpoch)
+				must(t, err)
+				leased, err := store.Lease(ctx, fenced.Owner, now, 10)
+				must(t, err)
+				slices.SortFunc(leased.Due, buffer.Due.Compare)
+				want := slices.Clone(dues)
+				slices.SortFunc(want, buffer.Due.Compare)
+				if !slices.Equal(leased.Due, want) || leased.Outstanding != len(want) {
+					t.Errorf("leased %v, %d are, want %v", leased.Due, leased.Outstanding, want)
+				}
+				var done buffer.Release
+				for _, due := range leased.Due {
+					done.Done = append(done.Done, due.Generation)
+				}
+				must(t, store.Release(ctx, fenced.Owner, done))
+				left, err := store.Leftovers(ctx)
+				if must(t, err); len(left.Shards) > 0 {
+					t.Errorf("left over: %+v", left.Shards)
+				}
+			})
+		}
+	}
 }

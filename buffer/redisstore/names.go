@@ -15,11 +15,10 @@ import (
 
 const (
 	deliveryLen   = 12
-	generationLen = 8 + deliveryLen        // segment, delivery
-	memberLen     = 8 + 16 + generationLen // project, trace, generation
-	ownerLen      = 4 + 8                  // shard, epoch
-	signBit32     = uint32(1) << 31        //
-	signBit64     = uint64(1) << 63        //
+	generationLen = 8 + deliveryLen // segment, delivery
+	ownerLen      = 4 + 8           // shard, epoch
+	signBit32     = uint32(1) << 31 //
+	signBit64     = uint64(1) << 63 //
 )
 
 func appendDelivery(dst []byte, d buffer.DeliveryID) []byte {
@@ -66,21 +65,45 @@ func readGeneration(key buffer.TraceKey, src string) buffer.Generation {
 	return g
 }
 
+// A generation's name in the queue is delivery | trace | segment | project. The delivery comes first: what
+// came together then stands together among what is due at the same time, and Redis finds it in memory
+// that it has just touched.
+//
+// The project takes 7 bytes, or 8 and a zero byte if it is negative or has more. Before 29 November 2026
+// a name was project (8) | trace | segment | delivery; lease.lua renames what has such a name.
+const (
+	projectAt    = deliveryLen + 16 + 8
+	memberLen    = projectAt + 7
+	longMember   = projectAt + 8 + 1
+	formerMember = projectAt + 8
+)
+
 // appendMember appends the generation's name in the queue.
 func appendMember(dst []byte, g buffer.Generation) []byte {
-	dst = binary.BigEndian.AppendUint64(dst, uint64(g.Project)^signBit64)
-	dst = append(dst, g.Trace[:]...)
-	return appendGeneration(dst, g)
+	dst = appendDelivery(dst, g.ID)
+	dst = append(append(dst, g.Trace[:]...), g.Segment[:]...)
+	project := binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(g.Project)^signBit64)
+	if project[0] == 1<<7 {
+		return append(dst, project[1:]...)
+	}
+	return append(append(dst, project...), 0)
 }
 
-func readMember(src string) (buffer.Generation, error) {
-	if len(src) != memberLen {
-		return buffer.Generation{}, fmt.Errorf("queue entry %q has %d bytes, want %d",
-			src, len(src), memberLen)
+func readMember(src string) (g buffer.Generation, err error) {
+	switch len(src) {
+	case memberLen:
+		src = src[:projectAt] + "\x80" + src[projectAt:]
+	case longMember:
+	case formerMember:
+		src = src[8+16+8:] + src[8:8+16+8] + src[:8]
+	default:
+		return g, fmt.Errorf("queue entry %q has %d bytes, want %d", src, len(src), memberLen)
 	}
-	key := buffer.TraceKey{Project: buffer.ProjectID(beUint64(src) ^ signBit64)}
-	copy(key.Trace[:], src[8:])
-	return readGeneration(key, src[24:]), nil
+	g.ID = readDelivery(src)
+	copy(g.Trace[:], src[deliveryLen:])
+	copy(g.Segment[:], src[deliveryLen+16:])
+	g.Project = buffer.ProjectID(beUint64(src[projectAt:]) ^ signBit64)
+	return g, nil
 }
 
 // traceKey is the key of a trace: prefix, then "project:trace", which the cut-off script reads.

@@ -30,6 +30,7 @@ type Store struct {
 	scripts     scripts
 	slice, part int // how many entries one call on a shard, and spans one call of Ack, brings at most
 	small       int // see smallMax
+	readFirst   int // see readFirstMin
 	doubts      []string
 	// leastEpoch returns what an epoch is at least that no other one was before: so those of a Redis
 	// that lost the last ones are above them all the same.
@@ -79,6 +80,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		slice:       sliceMax,
 		part:        buffer.AttachSpansMax,
 		small:       smallMax,
+		readFirst:   readFirstMin,
 	}
 	s.scripts = newScripts(!s.fake)
 	if s.client, err = rueidis.NewClient(config.options(s.cluster)); err != nil {

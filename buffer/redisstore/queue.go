@@ -35,7 +35,7 @@ func deadlineOf(score float64) buffer.Instant {
 }
 
 func member(g buffer.Generation) string {
-	return rueidis.BinaryString(appendMember(make([]byte, 0, memberLen), g))
+	return rueidis.BinaryString(appendMember(make([]byte, 0, longMember), g))
 }
 
 func epochText(e buffer.Epoch) string { return strconv.FormatUint(uint64(e), 10) }

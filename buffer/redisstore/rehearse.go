@@ -105,7 +105,8 @@ func (s *Store) cycle(ctx context.Context, trace buffer.TraceKey) error {
 		return errors.New("a segment that was stored for a check and is due is not handed out: is this a " +
 			"Redis, and does nobody else write under the namespace?")
 	}
-	if _, err = s.Claim(ctx, fenced.Owner, names); err != nil {
+	claims, err := s.Claim(ctx, fenced.Owner, names)
+	if err != nil {
 		return err
 	}
 	if _, err = s.Sweep(ctx, "", 1); err != nil {
@@ -118,7 +119,9 @@ func (s *Store) cycle(ctx context.Context, trace buffer.TraceKey) error {
 	if len(loaded) != 1 || len(loaded[0].Spans) != 1 || string(loaded[0].Spans[0].Payload) != "{}" {
 		return errors.New("what was written for a check reads back as something else")
 	}
-	flushed := []buffer.Flushed{{Generation: g, Spans: []buffer.SpanID{root.ID}}}
+	flushed := []buffer.Flushed{{
+		Generation: g, Spans: []buffer.SpanID{root.ID}, Along: claims[0].Loaded != nil,
+	}}
 	if _, err = s.Ack(ctx, fenced.Owner, flushed); err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func late(t *testing.T, store *redisstore.Store) {
 }
 
 func TestASmallTraceIsAString(t *testing.T) {
-	for _, p := range []place{onMiniredis, onRedis, onCluster} {
+	for _, p := range []place{onMiniredis, onRedis, onCluster, onFew} {
 		for name, claimed := range map[string]bool{"late before the claim": false, "late after it": true} {
 			t.Run(p.name+"/"+name, func(t *testing.T) {
 				store := p.open(t)
@@ -76,6 +76,84 @@ func TestASmallTraceIsAString(t *testing.T) {
 				}
 				if !reflect.DeepEqual(*along, loaded[0]) {
 					t.Errorf("loaded %+v, by the claim %+v", loaded[0], *along)
+				}
+			})
+		}
+	}
+}
+
+// A trace may come twice in one call.
+func TestASmallTraceGrowsTwiceInOneCall(t *testing.T) {
+	for _, p := range []place{onMiniredis, onRedis} {
+		t.Run(p.name, func(t *testing.T) {
+			store := p.open(t)
+			wiped(t, store)
+			c := begun(t, store)
+			var traces []buffer.TraceBatch
+			for id := byte(5); id < 8; id++ {
+				span := buffer.Span{
+					TraceKey: c.names[0].TraceKey, ID: buffer.SpanID{id}, Parent: buffer.SpanID{id - 1},
+					Payload: []byte{id}, Size: 1,
+				}
+				if id == 5 {
+					span.Parent = buffer.SpanID{1}
+				}
+				one, _ := buffer.Group([]buffer.Span{span})
+				traces = append(traces, one...)
+			}
+			_, err := store.Attach(t.Context(), delivery(2), traces)
+			must(t, err)
+			if got := store.Type(t.Context(), t, c.names[0].TraceKey); got != "string" {
+				t.Errorf("a %s, want a string", got)
+			}
+			claims, err := store.Claim(t.Context(), c.owner, c.names)
+			must(t, err)
+			if got := conformance.SpanIDs(claims[0].Loaded.Spans); len(got) != 6 ||
+				!slices.Equal(got[3:], []buffer.SpanID{{5}, {6}, {7}}) {
+				t.Errorf("claimed with %v, want 5, 6 and 7 behind the three", got)
+			}
+		})
+	}
+}
+
+// What a version of 28 November 2026 has left is attached to, claimed, taken over and acknowledged.
+func TestSmallTracesOfBefore(t *testing.T) {
+	for _, p := range []place{onMiniredis, onRedis, onCluster} {
+		for _, name := range []string{"live", "grows", "in flight", "in flight, and grows", "acknowledged"} {
+			t.Run(p.name+"/"+name, func(t *testing.T) {
+				store := p.open(t)
+				wiped(t, store)
+				c := begun(t, store)
+				trace, want := c.names[0].TraceKey, 3
+				if name != "live" && name != "grows" {
+					must(t, c.claim())
+				}
+				store.Age(t.Context(), t, trace)
+				if name == "grows" || name == "in flight, and grows" {
+					late(t, store)
+				}
+				if name == "grows" {
+					want++
+				}
+				if name != "acknowledged" {
+					claims, err := store.Claim(t.Context(), c.owner, c.names)
+					if must(t, err); claims[0].State != buffer.ClaimOwned || claims[0].Spans != want {
+						t.Errorf("claimed %+v, want %d spans", claims[0], want)
+					}
+				}
+				loaded, err := store.Load(t.Context(), c.owner, c.names)
+				if must(t, err); len(loaded[0].Spans) != want {
+					t.Errorf("%d spans are loaded, want %d", len(loaded[0].Spans), want)
+				}
+				results, err := store.Ack(t.Context(), c.owner, []buffer.Flushed{{
+					Generation: c.names[0], Spans: conformance.SpanIDs(loaded[0].Spans), Along: true,
+				}})
+				if must(t, err); results[0] != buffer.AckDone {
+					t.Errorf("acknowledged: %v", results)
+				}
+				gone := store.Type(t.Context(), t, trace) == "none"
+				if more := name == "in flight, and grows"; gone == more {
+					t.Errorf("the trace is gone: %v", gone)
 				}
 			})
 		}
@@ -160,6 +238,53 @@ func TestWhatIsNoSmallTrace(t *testing.T) {
 		must(t, err)
 		if got := store.Type(t.Context(), t, traces[0].TraceKey); got != "hash" {
 			t.Errorf("%s: a %s, want a hash", name, got)
+		}
+	}
+}
+
+// A small trace grows, becomes a hash, or is gone and there anew, after Claim has read it and before it
+// freezes it.
+func TestClaimOfATraceThatChanges(t *testing.T) {
+	for _, p := range []place{onMiniredis, onRedis, onCluster} {
+		for name, want := range map[string]buffer.Claim{
+			"grows":          {State: buffer.ClaimOwned, Spans: 4, Bytes: 304},
+			"becomes a hash": {State: buffer.ClaimOwned, Spans: 3, Bytes: 300},
+			"comes again":    {State: buffer.ClaimGone},
+		} {
+			t.Run(p.name+"/"+name, func(t *testing.T) {
+				store := p.open(t)
+				wiped(t, store)
+				c := begun(t, store)
+				watched := store.Watched(func(round int) {
+					if round != 2 {
+						return
+					}
+					switch name {
+					case "grows":
+						late(t, store)
+					case "becomes a hash":
+						traces := traceSpans(1, 3) // they are there
+						_, err := store.Attach(t.Context(), delivery(2), traces)
+						must(t, err)
+					case "comes again":
+						must(t, store.Wipe(context.WithoutCancel(t.Context())))
+						_, err := store.Attach(t.Context(), delivery(2), traceSpans(1, 3))
+						must(t, err)
+					}
+				})
+				claims, err := watched.Claim(t.Context(), c.owner, c.names)
+				must(t, err)
+				if by := claims[0].Loaded; name == "grows" && (by == nil || len(by.Spans) != want.Spans) {
+					t.Errorf("loaded along %+v, want %d spans", by, want.Spans)
+				}
+				if claims[0].Loaded = nil; !reflect.DeepEqual(claims[0], want) {
+					t.Errorf("claimed %+v, want %+v", claims[0], want)
+				}
+				loaded, err := store.Load(t.Context(), c.owner, c.names)
+				if must(t, err); len(loaded[0].Spans) != want.Spans {
+					t.Errorf("%d spans are loaded, want %d", len(loaded[0].Spans), want.Spans)
+				}
+			})
 		}
 	}
 }

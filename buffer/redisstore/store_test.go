@@ -27,18 +27,21 @@ type place struct {
 
 var (
 	onMiniredis = place{name: "miniredis", open: func(t testing.TB) *redisstore.Store {
+		return open(t, config(miniredis.RunT(t).Addr())).ReadingFirst()
+	}}
+	onFew = place{name: "miniredis with few at a time", open: func(t testing.TB) *redisstore.Store {
 		return open(t, config(miniredis.RunT(t).Addr()))
 	}}
 	onRedis = place{name: "Redis", open: func(t testing.TB) *redisstore.Store {
-		return open(t, config(servertest.RedisAddr(t)))
+		return open(t, config(servertest.RedisAddr(t))).ReadingFirst()
 	}}
 	onCluster = place{name: "Redis Cluster", open: func(t testing.TB) *redisstore.Store {
-		return open(t, config(servertest.RedisCluster(t)...))
+		return open(t, config(servertest.RedisCluster(t)...)).ReadingFirst()
 	}}
 )
 
 var places = []place{
-	onMiniredis, onRedis, onCluster,
+	onMiniredis, onRedis, onCluster, onFew,
 	{"miniredis with every trace a giant", func(t testing.TB) *redisstore.Store {
 		return open(t, config(miniredis.RunT(t).Addr())).Cramped()
 	}, true},

@@ -286,8 +286,10 @@ func (d *differential) ack(o *diffOwner, number uint32) {
 	var flushed []buffer.Flushed
 	for _, due := range o.some(number) {
 		if spans, ok := o.loaded[due.Generation]; ok {
-			flushed = append(flushed,
-				buffer.Flushed{Generation: due.Generation, Spans: conformance.SpanIDs(spans)})
+			flushed = append(flushed, buffer.Flushed{
+				Generation: due.Generation, Spans: conformance.SpanIDs(spans),
+				Along: number>>20&1 == 0, // right or wrong
+			})
 		}
 	}
 	want, err1 := d.reference.Ack(d.ctx, o.owner, flushed)

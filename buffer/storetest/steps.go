@@ -145,7 +145,7 @@ func (h *hand) load(o buffer.Owner, g buffer.Generation, want ...byte) {
 
 func (h *hand) ack(o buffer.Owner, g buffer.Generation, want buffer.AckResult, spans ...byte) {
 	h.t.Helper()
-	flushed := buffer.Flushed{Generation: g}
+	flushed := buffer.Flushed{Generation: g, Along: true} // whether it was or not
 	for _, id := range spans {
 		flushed.Spans = append(flushed.Spans, buffer.SpanID{id})
 	}

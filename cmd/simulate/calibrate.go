@@ -12,7 +12,6 @@ import (
 	"sluice/internal/calibrate"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
-	"sluice/internal/servers"
 	"sluice/internal/statusline"
 	"sluice/internal/worlds/wall"
 	"sluice/internal/worlds/wall/real"
@@ -41,18 +40,15 @@ func (c *calibrateCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := c.check(); err != nil {
 		return usageError{err}
 	}
-	redis, kafka := c.Redis, c.Kafka
-	if c.Servers != "" {
-		var stop func() error
-		if redis, kafka, stop, err = startServers(real.Origin(c.Servers)); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, stop()) }()
+	world, stop, err := c.world().Share()
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	ctx, cancel := context.WithTimeout(ctx, calibrateMax)
 	defer cancel()
 	began := time.Now()
-	costs, err := c.measure(ctx, to, redis, kafka)
+	costs, err := c.measure(ctx, to, world)
 	if err != nil {
 		return err
 	}
@@ -63,8 +59,9 @@ func (c *calibrateCommand) Run(ctx context.Context, to *streams) (err error) {
 }
 
 func (c *calibrateCommand) measure(
-	ctx context.Context, to *streams, redis, kafka []string,
+	ctx context.Context, to *streams, world real.World,
 ) (_ sim.Costs, err error) {
+	redis, kafka := world.Redis, world.Kafka
 	cfg := calibrate.Config{Redis: redis, Kafka: kafka, Repeats: c.Repeat,
 		Spans: c.Spans}
 	if !c.EvenIfUsed {
@@ -87,21 +84,24 @@ func (c *calibrateCommand) measure(
 	defer line.Clear()
 	if !c.Alone {
 		cfg.RunReal = func(ctx context.Context, s scenarios.Scenario) (*judge.Outcome, error) {
-			return harness.Run(ctx, harness.Config{Scenario: s, World: real.World{Redis: redis, Kafka: kafka}})
+			return harness.Run(ctx, harness.Config{Scenario: s, World: world})
 		}
 	}
 	cfg.Progress = func(what string) { line.Show("calibrate: " + what) }
 	return calibrate.Run(ctx, cfg)
 }
 
-func (c *calibrateCommand) check() error {
-	origin := real.Origin(c.Servers)
-	var errs []error
-	world := real.World{Servers: origin}
-	if origin == real.Given {
-		world.Redis, world.Kafka = c.Redis, c.Kafka
+// world is that of the servers.
+func (c *calibrateCommand) world() real.World {
+	w := real.World{Servers: real.Origin(c.Servers)}
+	if w.Servers == real.Given {
+		w.Redis, w.Kafka = c.Redis, c.Kafka
 	}
-	errs = append(errs, world.Validate())
+	return w
+}
+
+func (c *calibrateCommand) check() error {
+	errs := []error{c.world().Validate()}
 	if c.Repeat < 1 {
 		errs = append(errs, fmt.Errorf("--repeat %d must be at least 1", c.Repeat))
 	}
@@ -129,38 +129,6 @@ func (c *calibrateCommand) checkOut() error {
 		return fmt.Errorf("--out %s cannot be written: %w", c.Out, err)
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
-}
-
-// startServers starts a Redis, or a cluster, and a Kafka.
-func startServers(origin real.Origin) (redis, kafka []string, stop func() error, err error) {
-	var stops []func() error
-	stop = func() error {
-		var errs []error
-		for _, one := range stops {
-			errs = append(errs, one())
-		}
-		return errors.Join(errs...)
-	}
-	var nodes []*servers.RedisServer
-	if origin == real.StartCluster {
-		nodes, err = servers.StartRedisCluster()
-	} else {
-		var one *servers.RedisServer
-		one, err = servers.StartRedis()
-		nodes = append(nodes, one)
-	}
-	if err != nil {
-		return nil, nil, stop, err
-	}
-	for _, n := range nodes {
-		redis, stops = append(redis, n.Addr), append(stops, n.Kill)
-	}
-	broker, err := servers.StartKafka()
-	if err != nil {
-		return nil, nil, stop, errors.Join(err, stop())
-	}
-	stops = append(stops, broker.Kill)
-	return redis, []string{broker.Addr}, stop, nil
 }
 
 // createBeside creates a file that may take the place of the named one.

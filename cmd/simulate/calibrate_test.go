@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"net"
 	"os"
@@ -137,6 +139,25 @@ func TestCompareEndsWithItsTolerance(t *testing.T) {
 		"--out", filepath.Join(t.TempDir(), "compare"))
 	if code != 13 || !strings.Contains(out, "Beyond the tolerance: with") {
 		t.Errorf("exit code %d, want 13\n%s\n%s", code, out, errs)
+	}
+}
+
+// TestCompareKeepsWhatWasCompared when it is ended before the last count.
+func TestCompareKeepsWhatWasCompared(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := &bytes.Buffer{}
+	c := compareCommand{scenarioFlags: scenarioFlags{Scenario: scenarioFile(t, quick)},
+		Worlds: []string{"fakes", "virtual"}, Processes: []int{1, 2}, Repeat: 1, Tolerance: 10, Factor: 1000,
+		Recovery: 10, Out: filepath.Join(t.TempDir(), "out")}
+	err := c.Run(ctx, &streams{out: out, err: &canceller{word: "1 process, repeat 1 of 1, fakes", cancel: cancel}})
+	if err == nil || !strings.Contains(err.Error(), "2 processes in world virtual: interrupted") ||
+		!strings.Contains(out.String(), "Not every count was compared: 2 processes") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	text, err := os.ReadFile(filepath.Join(c.Out, fileCompare))
+	if err != nil || !strings.Contains(string(text), `"unfinished": "2 processes`) {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 

@@ -17,11 +17,13 @@ import (
 	"time"
 
 	"sluice/internal/capacity"
+	"sluice/internal/compare"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/options"
 	"sluice/internal/statusline"
 	"sluice/internal/usl"
+	"sluice/internal/worlds/wall/real"
 	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
@@ -102,6 +104,11 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := harness.CheckDirectory(dir, fileCapacity); err != nil {
 		return usageError{err}
 	}
+	stop, err := shareServers(&cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	points, unfinished := c.measure(ctx, to.err, cfg)
 	if len(points) == 0 {
 		return unfinished
@@ -194,6 +201,20 @@ func (c *capacityCommand) measure(
 		},
 	}
 	plan.Start = max(least, float64(cfg.Scenario.Workload.Rate.Peak()), plan.Need)
+	if w, ok := cfg.World.(real.World); ok && w.Servers != real.Given {
+		job := capacity.Job{Processes: cmp.Or(slices.Concat(c.Processes, []int{1})...), Repeat: 1, Rate: plan.Start}
+		line.Show("warming the servers up")
+		err := compare.WarmUp(func() (compare.Run, error) {
+			outcome, err := runJob(ctx, cfg, job)
+			if err != nil {
+				return compare.Run{}, err
+			}
+			return compare.RunOf(outcome), nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	return plan.Measure(ctx)
 }
 
@@ -253,6 +274,14 @@ func probe(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.
 }
 
 func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
+	outcome, err := runJob(ctx, cfg, job)
+	if err != nil {
+		return capacity.Probe{}, err
+	}
+	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg.World)), nil
+}
+
+func runJob(ctx context.Context, cfg harness.Config, job capacity.Job) (*judge.Outcome, error) {
 	cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(job.Processes)
 	cfg.Scenario.Seed += uint64(job.Repeat - 1)
 	cfg.Scenario.Workload.Rate = scenarios.Constant(job.Rate)
@@ -260,10 +289,9 @@ func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capac
 		Cycle: capacity.Cycle(cfg.Scenario, job.Rate)}
 	outcome, err := runUntil(ctx, cfg, watch.Hopeless)
 	if err != nil {
-		return capacity.Probe{}, fmt.Errorf("%s at %.0f spans/s: %w", options.FormatCount(job.Processes, "process"),
-			job.Rate, err)
+		err = fmt.Errorf("%s at %.0f spans/s: %w", options.FormatCount(job.Processes, "process"), job.Rate, err)
 	}
-	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg.World)), nil
+	return outcome, err
 }
 
 // runUntil makes a run, and ends it early when what looks at the samples of its load says so.

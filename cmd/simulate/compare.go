@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/procfs"
 
@@ -38,9 +38,13 @@ type compareCommand struct {
 	Repeat    int     `help:"How often to run each count in each world, with other seeds." default:"1"`
 	Tolerance share   `help:"The greatest error of a throughput that the system limits." default:"20%"`
 	Factor    float64 `name:"freshness-factor" help:"The greatest factor by which the freshness p99 may be too high or too low." default:"1.5"`
+	Recovery  share   `name:"recovery-tolerance" help:"The greatest error of the time to recover from the faults; a second is always allowed." default:"25%"`
 	Out       string  `help:"Directory of the results." placeholder:"runs/NAME-compare"`
 	JSON      bool    `name:"json" help:"Print the report as JSON."`
 }
+
+// warmUpRun is how long a run that warms servers up lasts at most.
+const warmUpRun = 10 * time.Second
 
 // Files of a comparison.
 const (
@@ -74,7 +78,7 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 			return err
 		}
 	}
-	stop, err := c.shareServers(s.Scenario, &configs)
+	stop, err := shareServers(&configs[0], &configs[1])
 	if err != nil {
 		return err
 	}
@@ -83,13 +87,17 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	rows, err := c.measure(ctx, to.err, configs)
-	if err != nil {
-		return err
+	rows, unfinished := c.measure(ctx, to.err, configs)
+	if len(rows) == 0 {
+		return unfinished
 	}
 	report := compare.NewReport(s.Name, [2]string(c.Worlds), compare.Tolerance{
-		Throughput: float64(c.Tolerance), Freshness: c.Factor}, rows)
+		Throughput: float64(c.Tolerance), Freshness: c.Factor,
+		Recovery: float64(c.Recovery)}, rows)
 	report.Machine = machine
+	if unfinished != nil {
+		report.Unfinished = unfinished.Error()
+	}
 	if err := writeCompare(dir, report); err != nil {
 		return err
 	}
@@ -98,10 +106,15 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "Results  %s\n", dir)
 	}
-	if err == nil && len(report.Beyond) > 0 {
-		err = exitError(judge.ExitExpectation)
+	switch {
+	case err != nil:
+		return err
+	case unfinished != nil:
+		return unfinished
+	case len(report.Beyond) > 0:
+		return exitError(judge.ExitExpectation)
 	}
-	return err
+	return nil
 }
 
 func (c *compareCommand) check() error {
@@ -145,25 +158,15 @@ func (c *compareCommand) counts(s scenarios.Scenario) error {
 	return nil
 }
 
-// shareServers starts the servers of world real once for all its runs, if no fault needs them to be a
-// run's own, and returns what stops them.
-func (c *compareCommand) shareServers(
-	s scenarios.Scenario, configs *[2]harness.Config,
-) (stop func() error, err error) {
-	none := func() error { return nil }
-	at := slices.IndexFunc(configs[:], func(cfg harness.Config) bool {
-		w, ok := cfg.World.(real.World)
-		return ok && w.Servers != real.Given
-	})
-	if at < 0 || s.CheckFaults(real.World{Redis: []string{""}, Kafka: []string{""}}.Can) != nil {
-		return none, nil
+// shareServers starts the servers of world real once for all its runs, and returns what stops them.
+func shareServers(configs ...*harness.Config) (stop func() error, err error) {
+	stop = func() error { return nil }
+	for _, cfg := range configs {
+		if w, ok := cfg.World.(real.World); ok {
+			cfg.World, stop, err = w.Share()
+		}
 	}
-	redis, kafka, stop, err := startServers(real.Origin(c.Servers))
-	if err != nil {
-		return none, err
-	}
-	configs[at].World = real.World{Redis: redis, Kafka: kafka}
-	return stop, nil
+	return stop, err
 }
 
 // machine makes the built-in costs those of this machine, where nothing else is said, and returns how
@@ -192,9 +195,12 @@ func (c *compareCommand) machine(configs *[2]harness.Config) (float64, error) {
 func (c *compareCommand) measure(
 	ctx context.Context, errs io.Writer, configs [2]harness.Config,
 ) ([]compare.Row, error) {
-	if w, ok := configs[1].World.(real.World); ok && w.Servers == real.Given {
+	if _, ok := configs[1].World.(real.World); ok {
+		cfg := configs[1]
+		cfg.Scenario.Faults = nil
+		cfg.Scenario.Duration = min(cfg.Scenario.Duration, warmUpRun)
 		err := compare.WarmUp(func() (compare.Run, error) {
-			return c.one(ctx, errs, configs[1], c.Processes[0], 0, "to warm the servers up")
+			return c.one(ctx, errs, cfg, c.Processes[0], 0, "to warm the servers up")
 		})
 		if err != nil {
 			return nil, err
@@ -202,41 +208,51 @@ func (c *compareCommand) measure(
 	}
 	var rows []compare.Row
 	for _, processes := range c.Processes {
-		var predicted, measured, bounds []compare.Run
-		for repeat := range c.Repeat {
-			which := fmt.Sprintf("repeat %d of %d", repeat+1, c.Repeat)
-			m, err := c.one(ctx, errs, configs[1], processes, repeat, which)
-			if err != nil {
-				return nil, err
-			}
-			cfg := configs[0]
-			if !m.KeptUp && len(cfg.Scenario.Faults) == 0 {
-				cfg = withOthers(cfg, m.Others)
-			}
-			p, err := c.one(ctx, errs, cfg, processes, repeat, which)
-			if err != nil {
-				return nil, err
-			}
-			predicted, measured = append(predicted, p), append(measured, m)
-			if repeat > 0 {
-				continue
-			}
-			for _, share := range []float64{0.05, 0.95} {
-				at, ok := withQuantile(cfg, share)
-				if !ok {
-					break
-				}
-				which := fmt.Sprintf("costs at their %.0f %%", 100*share)
-				b, err := c.one(ctx, errs, at, processes, repeat, which)
-				if err != nil {
-					return nil, err
-				}
-				bounds = append(bounds, b)
-			}
+		row, err := c.row(ctx, errs, configs, processes)
+		if err != nil {
+			return rows, err
 		}
-		rows = append(rows, compare.NewRow(processes, predicted, measured, bounds))
+		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// row runs everything with a number of processes.
+func (c *compareCommand) row(
+	ctx context.Context, errs io.Writer, configs [2]harness.Config, processes int,
+) (compare.Row, error) {
+	var predicted, measured, bounds []compare.Run
+	for repeat := range c.Repeat {
+		which := fmt.Sprintf("repeat %d of %d", repeat+1, c.Repeat)
+		m, err := c.one(ctx, errs, configs[1], processes, repeat, which)
+		if err != nil {
+			return compare.Row{}, err
+		}
+		cfg := configs[0]
+		if !m.KeptUp && len(cfg.Scenario.Faults) == 0 {
+			cfg = withOthers(cfg, m.Others)
+		}
+		p, err := c.one(ctx, errs, cfg, processes, repeat, which)
+		if err != nil {
+			return compare.Row{}, err
+		}
+		predicted, measured = append(predicted, p), append(measured, m)
+		if repeat > 0 {
+			continue
+		}
+		for _, share := range []float64{0.05, 0.95} {
+			at, ok := withQuantile(cfg, share)
+			if !ok {
+				break
+			}
+			b, err := c.one(ctx, errs, at, processes, repeat, fmt.Sprintf("costs at their %.0f %%", 100*share))
+			if err != nil {
+				return compare.Row{}, err
+			}
+			bounds = append(bounds, b)
+		}
+	}
+	return compare.NewRow(processes, predicted, measured, bounds), nil
 }
 
 // one makes one run, and tells of it and which it is when it is done.
@@ -250,7 +266,7 @@ func (c *compareCommand) one(
 		cfg.Progress = others.look
 	}
 	outcome, err := harness.Run(ctx, cfg)
-	if err == nil && outcome.Interrupted {
+	if ctx.Err() != nil || err == nil && outcome.Interrupted {
 		err = errors.New("interrupted")
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/buffer"
@@ -125,6 +126,9 @@ func (f *outlookFlags) complete(ctx context.Context, in worldFlags) (err error) 
 	configs, err := kadm.NewClient(client).DescribeTopicConfigs(ctx, f.Topic)
 	if err == nil {
 		_, err = configs.On(f.Topic, func(c *kadm.ResourceConfig) error { return c.Err })
+	}
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return usageError{fmt.Errorf("kafka has no topic %q: --topic is the one whose messages are read", f.Topic)}
 	}
 	if err != nil {
 		return fmt.Errorf("read the retention of topic %s: %w", f.Topic, err)

@@ -61,6 +61,11 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 			options.FormatCount(r.Processes, "process"), r.Repeat, c.Repeat, r.SpansPerSecond, verdict)
 	}
 	c.mentionLitter(ctx, to.err)
+	stop, err := shareServers(&cfg.Config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	result, err := harness.Sweep(ctx, cfg)
 	if err != nil {
 		return err

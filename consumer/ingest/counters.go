@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"sluice/buffer"
+	"sluice/flusher"
 )
 
 // Counters are what the loop has done since it was made. They only grow.
@@ -28,6 +29,9 @@ type PartitionCounters struct {
 	// Messages were read; of them Spans were stored or recognised, Dropped fell to the kill
 	// switch, and DeadLetters could not be decoded.
 	Messages, Spans, Dropped, DeadLetters uint64
+	// Deleted counts the messages that Kafka deleted before they were read, at most: the offsets of
+	// transactions count, too.
+	Deleted uint64
 	// Skewed counts the messages whose timestamp is not on the course of the partition, and so has
 	// no part in its clock.
 	Skewed uint64
@@ -111,6 +115,13 @@ func (l *ledger) catchUp(number int32, wall buffer.Instant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.of(number).Clock, l.of(number).Wall = wall, wall
+}
+
+// skip counts messages that were deleted unread.
+func (l *ledger) skip(gap flusher.Gap) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of(gap.Partition).Deleted += uint64(gap.To - gap.From)
 }
 
 // retry counts a try that failed for now.

@@ -3,6 +3,8 @@ package ingest
 import (
 	"fmt"
 	"strings"
+
+	"sluice/flusher"
 )
 
 // EventKind is what happened.
@@ -36,6 +38,9 @@ const (
 	// its headers were sent; DeadLetterLost that not even those were taken.
 	DeadLetterCut  EventKind = "dead letter without its value"
 	DeadLetterLost EventKind = "dead letter refused"
+	// MessagesDeleted says that Kafka deleted messages of a partition before they were read, as Gap has
+	// them: they are lost.
+	MessagesDeleted EventKind = "kafka deleted messages that were not read yet"
 	// ShutdownCut says that the loop was given up while something was in work.
 	ShutdownCut EventKind = "the shutdown took too long: what was not stored will be read again"
 )
@@ -47,6 +52,8 @@ type Event struct {
 	Partitions []int32
 	// Reason in words, or empty.
 	Reason string
+	// Gap is the messages of MessagesDeleted.
+	Gap flusher.Gap
 	// Err is the cause, or nil.
 	Err error
 }

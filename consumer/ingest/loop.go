@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"sluice/buffer"
@@ -226,8 +227,21 @@ func (l *Loop) poll(ctx, stop context.Context, wait time.Duration) error {
 	}
 	l.ticker.inTouch = fetch.InTouch
 	l.reassign(ctx, fetch)
+	l.skip(fetch.Gaps)
 	l.accept(fetch.Batches)
 	return nil
+}
+
+// skip says and counts what nobody will ever read.
+func (l *Loop) skip(gaps []flusher.Gap) {
+	for _, gap := range gaps {
+		l.ledger.skip(gap)
+		l.ports.event(Event{
+			Kind: MessagesDeleted, Partitions: []int32{gap.Partition}, Gap: gap,
+			Reason: fmt.Sprintf("retention, or by hand; going on behind them: from=%d to=%d count=%d",
+				gap.From, gap.To, gap.To-gap.From),
+		})
+	}
 }
 
 func (l *Loop) accept(batches []flusher.Batch) {

@@ -38,6 +38,26 @@ func TestSpansAreStoredQueuedAndCommitted(t *testing.T) {
 	})
 }
 
+// TestDeletedMessagesAreSaid: what the source has missed is said and counted, and what follows is read.
+func TestDeletedMessagesAreSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(0, 1)
+		r.broker.change(flusher.Fetch{Gaps: []flusher.Gap{{Partition: 1, From: 10, To: 25}}})
+		r.broker.append(1, time.Now(), "x a a")
+		settle(time.Second)
+		r.end()
+		if n := r.journal.count(string(MessagesDeleted) + " [1]"); n != 1 ||
+			r.journal.count("from=10 to=25 count=15") != 1 {
+			t.Errorf("it is said %d times, want once:\n%s", n, r.journal)
+		}
+		got := r.loop.Counters().Partitions
+		if got[0].Deleted != 0 || got[1].Deleted != 15 || got[1].Spans != 1 {
+			t.Errorf("counters %+v", got)
+		}
+	})
+}
+
 func TestLoneSpanDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

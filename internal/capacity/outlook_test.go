@@ -37,6 +37,31 @@ func outage(falls float64) (TrialPlan, *judge.Outcome) {
 	return p, o
 }
 
+// TestRecoveryOf knows it of what Trial makes of the same run, and of no fault whose end is open.
+func TestRecoveryOf(t *testing.T) {
+	_, o := outage(1000)
+	if took, ok := RecoveryOf(o); !ok || math.Abs(took-5) > 1 {
+		t.Errorf("%v s, %v, want 5 s", took, ok)
+	}
+	for name, change := range map[string]func(*scenarios.Scenario){
+		"no fault":     func(s *scenarios.Scenario) { s.Faults = nil },
+		"for good":     func(s *scenarios.Scenario) { s.Faults[0].For = scenarios.ForGood },
+		"at its start": func(s *scenarios.Scenario) { s.Faults[0].When.At = time.Second },
+		"a condition":  func(s *scenarios.Scenario) { s.Faults[0].When.Kind = scenarios.MomentSent },
+		"a ramp":       func(s *scenarios.Scenario) { s.Workload.Rate.Shape = scenarios.ShapeRamp },
+	} {
+		_, o := outage(1000)
+		change(&o.Scenario)
+		if took, ok := RecoveryOf(o); ok {
+			t.Errorf("%s: %v s", name, took)
+		}
+	}
+	_, stuck := outage(0)
+	if took, ok := RecoveryOf(stuck); ok {
+		t.Errorf("it never recovers, and took %v s", took)
+	}
+}
+
 func TestTrial(t *testing.T) {
 	for _, c := range []struct{ falls, took float64 }{{1000, 5}, {2500, 2}, {500, 10}, {0, math.Inf(1)}} {
 		p, o := outage(c.falls)

@@ -176,6 +176,30 @@ func (r *Recovery) end() (at float64, ok bool) {
 	return max(at, r.from+r.outage), ok
 }
 
+// RecoveryOf returns how long after the end of its faults a run had as few spans waiting as before them,
+// in seconds. It knows faults at a time, which end by themselves; ok is false for others, for a load of
+// no constant rate, and if the end was not seen while the load lasted.
+func RecoveryOf(o *judge.Outcome) (took float64, ok bool) {
+	faults := o.Scenario.Faults
+	if len(faults) == 0 || o.Scenario.Workload.Rate.Shape != scenarios.ShapeConstant {
+		return 0, false
+	}
+	from, until := faults[0].When.At, time.Duration(0)
+	for _, f := range faults {
+		if f.When.Kind != scenarios.MomentAt || f.For == scenarios.ForGood {
+			return 0, false
+		}
+		from, until = min(from, f.When.At), max(until, f.When.At+f.For)
+	}
+	if from < SteadyDuration(o.Scenario, trialSteady) {
+		return 0, false // there is nothing to compare with
+	}
+	r := &Recovery{from: from.Seconds(), outage: (until - from).Seconds(),
+		samples: between(o.Samples, 0, o.Scenario.Duration.Seconds())}
+	at, ok := r.end()
+	return at - until.Seconds(), ok
+}
+
 // Trial derives what a trial showed. Samples end with the load: what drains after it says nothing.
 func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	t := Trial{What: p.What, Fault: p.Faults, Processes: p.Processes, Rate: p.Rate,

@@ -19,7 +19,14 @@ func runs(fresh float64, rates ...float64) (list []Run) {
 	return list
 }
 
-var tolerance = Tolerance{Throughput: 0.2, Freshness: 1.5}
+var tolerance = Tolerance{Throughput: 0.2, Freshness: 1.5, Recovery: 0.25}
+
+// recovers is a run that took so many seconds to recover.
+func recovers(seconds float64) []Run {
+	list := runs(1, 100)
+	list[0].Figures[Recovery] = seconds
+	return list
+}
 
 func TestReport(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -34,6 +41,10 @@ func TestReport(t *testing.T) {
 		"too fresh":       {runs(1, 100), runs(1.6, 100), nil, "freshness p99 is predicted by a factor of 1.6"},
 		"too old":         {runs(1.6, 100), runs(1, 100), nil, "freshness p99 is predicted by a factor of 1.6"},
 		"fresh as can be": {runs(0.002, 100), runs(0.08, 100), nil, ""},
+		"late":            {recovers(13), recovers(10), nil, "recovery is predicted +30 % wrong"},
+		"near enough":     {recovers(12), recovers(10), nil, ""},
+		"a second":        {recovers(1.9), recovers(1), nil, ""},
+		"one never does":  {recovers(12), runs(1, 100), nil, "ends while the load lasts: true; measured: false"},
 		"the load's": {runs(1, 150), runs(1, 100), func(p, _ []Run) { p[0].KeptUp = true },
 			""},
 		"verdict": {runs(1, 100), runs(1, 100), func(_, m []Run) { m[0].Verdict = "safety violated" },

@@ -3,6 +3,7 @@ package compare
 import (
 	"slices"
 
+	"sluice/internal/capacity"
 	"sluice/internal/judge"
 	"sluice/reports"
 )
@@ -22,6 +23,8 @@ const (
 	HarnessTime  Figure = "harness_us"
 	RedisMemory  Figure = "redis_mb"
 	Drain        Figure = "drain"
+	// Recovery is how long after the end of the faults as few spans waited as before.
+	Recovery Figure = "recovery"
 )
 
 // figures are all of them with their units, in the order of a table.
@@ -29,7 +32,7 @@ var figures = []struct {
 	Figure
 	unit string
 }{
-	{Throughput, "spans/s"}, {FreshnessP50, "s"}, {FreshnessP99, "s"}, {Drain, "s"},
+	{Throughput, "spans/s"}, {FreshnessP50, "s"}, {FreshnessP99, "s"}, {Drain, "s"}, {Recovery, "s"},
 	{RedisTime, "us/span"}, {WorkerTime, "us/span"}, {ConsumerTime, "us/span"},
 	{KafkaTime, "us/span"}, {HarnessTime, "us/span"}, {RedisMemory, "MB"},
 }
@@ -81,6 +84,9 @@ func RunOf(o *judge.Outcome) Run {
 	}
 	if o.Result.Freshness.Count > 0 {
 		r.Figures[FreshnessP50], r.Figures[FreshnessP99] = o.Result.Freshness.P50, o.Result.Freshness.P99
+	}
+	if took, ok := capacity.RecoveryOf(o); ok {
+		r.Figures[Recovery] = took
 	}
 	if len(o.Samples) < 2 || o.Result.Ledger.Flushed == 0 {
 		return r

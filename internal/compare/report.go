@@ -18,6 +18,9 @@ type Tolerance struct {
 	// factor by which the 99th percentile may be too high or too low.
 	Throughput float64 `json:"throughput"`
 	Freshness  float64 `json:"freshness"`
+	// Recovery is the greatest relative error of the time to recover; a second is always allowed, since
+	// samples are looked at by the second.
+	Recovery float64 `json:"recovery"`
 }
 
 // Row is what both worlds show with a number of processes.
@@ -75,6 +78,8 @@ type Report struct {
 	// Machine is how much slower the machine is than when the costs were measured, by the yardstick; 0
 	// if that is not known.
 	Machine float64 `json:"machine,omitempty"`
+	// Unfinished says why not every count was compared; empty if all were.
+	Unfinished string `json:"unfinished,omitempty"`
 	// Beyond says what is beyond the tolerance, in words.
 	Beyond []string `json:"beyond"`
 }
@@ -174,6 +179,11 @@ func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Ro
 		if !row.Same.Verdict {
 			beyond("the verdict is %q, predicted was %q", row.Measured[0].verdict(), row.Predicted[0].verdict())
 		}
+		_, predicted := valueOf(row.Predicted, Recovery)
+		if _, measured := valueOf(row.Measured, Recovery); predicted != measured {
+			beyond("it is predicted that the recovery ends while the load lasts: %v; measured: %v", predicted,
+				measured)
+		}
 		for _, p := range row.Pairs {
 			switch {
 			case p.Figure == Throughput && row.Limited && math.Abs(p.Error) > tolerance.Throughput:
@@ -182,6 +192,10 @@ func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Ro
 			case p.Figure == FreshnessP99 && factor(p) > tolerance.Freshness:
 				beyond("the freshness p99 is predicted by a factor of %.1f wrong, the tolerance is %.1f",
 					factor(p), tolerance.Freshness)
+			case p.Figure == Recovery && math.Abs(p.Predicted.Median-p.Measured.Median) >
+				max(recoveryFloor, tolerance.Recovery*p.Measured.Median):
+				beyond("the recovery is predicted %+.0f %% wrong, the tolerance is %.0f %%", 100*p.Error,
+					100*tolerance.Recovery)
 			}
 		}
 	}
@@ -199,6 +213,9 @@ func (r Run) verdict() string {
 // freshFloor is below what a freshness is as good as none, in seconds: the deadlines are whole
 // seconds, and workers sleep for a tenth of one.
 const freshFloor = 0.1
+
+// recoveryFloor is how far off a recovery always may be, in seconds.
+const recoveryFloor = 1
 
 // factor is by how much a time is predicted too long or too short, at least 1.
 func factor(p Pair) float64 {
@@ -244,6 +261,9 @@ func (r *Report) Headline() string {
 // WriteText writes the report for a reader.
 func (r *Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", r.Headline())
+	if r.Unfinished != "" {
+		fmt.Fprintf(w, "Not every count was compared: %s\n\n", r.Unfinished)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "processes\tfigure\t%s\t%s\t%s\tspread\terror\t\n", r.Predicting, r.rangeName(), r.Measuring)
 	for _, row := range r.Rows {
@@ -324,7 +344,7 @@ func number(v float64) string {
 }
 
 // drawn are the figures that the chart shows.
-var drawn = []Figure{Throughput, FreshnessP99, RedisTime, WorkerTime, ConsumerTime, KafkaTime}
+var drawn = []Figure{Throughput, FreshnessP99, Recovery, RedisTime, WorkerTime, ConsumerTime, KafkaTime}
 
 // Chart draws the figures that both worlds have.
 func (r *Report) Chart() reports.Chart {

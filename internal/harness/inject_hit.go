@@ -20,6 +20,8 @@ func (i *injector) hit(f scenarios.Fault) (*effect, error) {
 		return i.hitConsumer(f)
 	case scenarios.TargetGroup:
 		return i.join()
+	case scenarios.TargetHost:
+		return i.hitHost()
 	}
 	return i.hitServer(f)
 }
@@ -67,7 +69,10 @@ func (i *injector) heldBy(f scenarios.Fault) (func(buffer.TraceKey) bool, error)
 }
 
 // endsAtOnce tells of a fault without a length whether it is over when it has happened.
-func endsAtOnce(v scenarios.Verb) bool { return v == scenarios.VerbWipe || v == scenarios.VerbCut }
+func endsAtOnce(v scenarios.Verb) bool {
+	return v == scenarios.VerbWipe || v == scenarios.VerbCut || v == scenarios.VerbDelete ||
+		v == scenarios.VerbFailover
+}
 
 func atOnce() bool { return true }
 
@@ -125,6 +130,28 @@ func (i *injector) hitConsumer(f scenarios.Fault) (*effect, error) {
 		return nil, fmt.Errorf("a consumer cannot %s", f.Verb)
 	}
 	return e, i.do(act, consumerAt(firstConsumer))
+}
+
+// hitHost freezes all consumers that run, or none of them.
+func (i *injector) hitHost() (*effect, error) {
+	var frozen []int
+	wake := func() error {
+		var errs []error
+		for _, index := range frozen {
+			errs = append(errs, notBusy(i.do(ActWake, consumerAt(index))))
+		}
+		return errors.Join(errs...)
+	}
+	for _, c := range i.system.Consumers() {
+		if err := i.do(ActFreeze, consumerAt(c.Index)); err != nil {
+			return nil, errors.Join(err, wake())
+		}
+		frozen = append(frozen, c.Index)
+	}
+	if len(frozen) == 0 {
+		return nil, ErrBusy
+	}
+	return &effect{undo: wake}, nil
 }
 
 // wakeConsumer lets the first consumer go on, unless it was ended meanwhile.

@@ -29,6 +29,21 @@ func TestInjectorHangsAndWakes(t *testing.T) {
 	}
 }
 
+// TestInjectorStopsAHost: all consumers are frozen and wake, and none is if one of them cannot be.
+func TestInjectorStopsAHost(t *testing.T) {
+	r := newRig(t, "at 1s hang host for 2s", "at 5s hang host for 2s")
+	r.up[1] = true
+	r.at(t, time.Second, "freeze consumer 0", "freeze consumer 1")
+	woken := []string{"freeze consumer 0", "freeze consumer 1", "wake consumer 0", "wake consumer 1"}
+	r.at(t, 3*time.Second, woken...)
+	r.fails["freeze consumer 1"] = []error{ErrBusy}
+	r.at(t, 5*time.Second, append(woken, "freeze consumer 0", "wake consumer 0")...)
+	clear(r.up)
+	r.at(t, 6*time.Second, append(woken, "freeze consumer 0", "wake consumer 0")...)
+	r.up[1] = true
+	r.at(t, 7*time.Second, append(woken, "freeze consumer 0", "wake consumer 0", "freeze consumer 1")...)
+}
+
 // TestInjectorWakesNobodyElse: the frozen worker was replaced meanwhile; its process number may
 // belong to somebody else.
 func TestInjectorWakesNobodyElse(t *testing.T) {

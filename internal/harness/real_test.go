@@ -1,6 +1,7 @@
 package harness_test
 
 import (
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,33 @@ func expectNothingLeft(t *testing.T, on real.World) {
 		keys, err := node.Do(t.Context(), node.B().Keys().Pattern(mark+"*").Build()).AsStrSlice()
 		if err != nil || len(keys) > 0 {
 			t.Errorf("node %s still holds %v: %v", address, keys, err)
+		}
+	}
+}
+
+// TestSharedServers: a run may do to servers of several runs what it may do to its own, and they are
+// there for the next, as they were.
+func TestSharedServers(t *testing.T) {
+	t.Parallel()
+	servertest.Need(t)
+	world, stop, err := real.World{Servers: real.Start}.Share()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := short(t, `
+faults:
+  - at 1s stop redis for 1s
+  - at 3s fail partition 1 for 1s
+`)
+	expectPassed(t, runOn(t, harness.Config{Scenario: s, World: world}))
+	expectNothingLeft(t, world)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	for _, address := range []string{world.Redis[0], world.Kafka[0]} {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			conn.Close()
+			t.Errorf("%s is still served", address)
 		}
 	}
 }

@@ -219,6 +219,7 @@ func (r *run) load(
 func (r *run) drain(ctx context.Context, e *judge.Evidence) {
 	e.HealErr = r.injector.heal()
 	r.observer.enter(reports.PhaseDrain)
+	r.sink.Ledger.SentAll()
 	e.EndedErr, e.EndedEarly = r.sink.fallen()
 	if ctx.Err() == nil && (!e.EndedEarly || e.Scenario.Expectations.End == scenarios.EndBudget) {
 		e.HealErr = errors.Join(e.HealErr, r.revive())
@@ -341,7 +342,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()
-	e.Lives, e.Breaches = r.sink.ended(), r.sink.broken()
+	e.Lives, e.Breaches, e.Losses = r.sink.ended(), r.sink.broken(), r.sink.lost()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
 	r.sink.record.fresh.tell(e)
 	e.Latency = r.sink.latency.quantiles()

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/buffer"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/journal"
@@ -28,8 +30,9 @@ type Sink struct {
 	options scenarios.Pipeline
 	record  *recorder
 
+	start atomic.Pointer[time.Time] // of the load; nil before
+
 	mu          sync.Mutex
-	start       time.Time // of the load
 	first, last time.Time // when the first record came out, and the last
 	lives       []judge.Life
 	fell        *fall // nil as long as every end of a consumer was asked for
@@ -37,6 +40,7 @@ type Sink struct {
 	onStage     func(worker int, stage string) bool
 	forced      time.Duration // how long a consumer had that did not stop when it was asked to
 	breaches    ledger.Found
+	losses      []judge.Loss
 }
 
 // fall is the end of a consumer that nobody asked for.
@@ -46,15 +50,18 @@ type fall struct{ err error }
 func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Event)) *Sink {
 	account := ledger.New(by.Recipe)
 	account.SegmentBytesMax = int(of.Pipeline.MaxSegmentBytes)
+	if slices.ContainsFunc(of.Faults, func(f scenarios.Fault) bool {
+		return f.Verb == scenarios.VerbDelete || f.Verb == scenarios.VerbFailover
+	}) {
+		account.KeepPlaces()
+	}
 	return &Sink{Ledger: account, latency: newLatency(), record: newRecorder(listen),
 		late: judge.LatenessOf(of), options: of.Pipeline}
 }
 
 // begin says when the load starts.
 func (s *Sink) begin(start time.Time) {
-	s.mu.Lock()
-	s.start = start
-	s.mu.Unlock()
+	s.start.Store(&start)
 	s.latency.begin(start)
 	s.record.begin(start)
 	s.Journal.Begin(start)
@@ -74,10 +81,14 @@ func (s *Sink) Sent(at time.Time, m *load.Message) {
 	s.Journal.Sent(at, m)
 }
 
-// Placed notes at which offset a message stands; for the ledger, if it may become a dead letter.
+// Placed notes at which offset a message stands; for the ledger, if it may become a dead letter, or be
+// deleted.
 func (s *Sink) Placed(m *load.Message, offset int64) {
 	if !m.Bad {
 		s.Journal.Placed(m, offset)
+	}
+	if s.Ledger.KeepsPlaces() {
+		s.Ledger.Stands(m.Partition, m.Seq, m.Bad, offset)
 	}
 	if m.Bad || !m.Repeat && len(m.Value) >= s.Ledger.RecordBytesMax/2 {
 		s.Ledger.Placed(m.Seq, m.Bad, offset)
@@ -146,6 +157,38 @@ func (s *Sink) whenStaged(tell func(worker int, stage string) bool) {
 	s.mu.Unlock()
 }
 
+// Ingested notes what happened to a consumer's input.
+func (s *Sink) Ingested(at time.Time, consumer int, e ingest.Event) {
+	if e.Kind != ingest.MessagesDeleted {
+		return
+	}
+	if s.Ledger.KeepsPlaces() {
+		s.Ledger.Missed(e.Gap.Partition, e.Gap.From, e.Gap.To)
+	}
+	s.record.note(at, reports.Event{Kind: reports.EventNote, Consumer: consumer, Worker: reports.NoWorker,
+		Text: e.String()})
+}
+
+// Audited notes what a consumer has seen of the store.
+func (s *Sink) Audited(at time.Time, index int, e consumer.AuditEvent) {
+	if e.Loss == nil {
+		return
+	}
+	s.record.note(at, reports.Event{Kind: reports.EventNote, Consumer: index, Worker: reports.NoWorker,
+		Text: e.String()})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.losses = append(s.losses, judge.Loss{
+		T: s.since(at).Seconds(), Consumer: index, Spans: int64(e.Loss.Spans),
+	})
+}
+
+// SetBack notes that a node of Redis lost just now what it was told since some offsets were committed.
+// Of tells which traces it holds.
+func (s *Sink) SetBack(committed map[int32]int64, of func(trace buffer.TraceKey) bool) {
+	s.Ledger.ExcuseSince(ledger.SetBack, committed, of)
+}
+
 // Fresh notes how long after their deadlines segments were acknowledged, as a worker says.
 func (s *Sink) Fresh(at time.Time, consumer, worker int, samples []time.Duration) {
 	s.record.fresh.add(s.since(at).Seconds(), consumer, worker, samples)
@@ -164,9 +207,10 @@ func (s *Sink) Breach(at time.Time, text string) {
 
 // since counts from the start of the load.
 func (s *Sink) since(at time.Time) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return at.Sub(s.start)
+	if start := s.start.Load(); start != nil {
+		return at.Sub(*start)
+	}
+	return at.Sub(time.Time{})
 }
 
 // segment notes how long after its deadline a segment was read: its time-out counts from its last
@@ -205,6 +249,7 @@ func (s *Sink) Ended(at time.Time, consumer int, asked bool, done ingest.Counter
 		life.Letters += int64(p.DeadLetters)
 		life.Duplicates += int64(p.Duplicates)
 		life.Batches += int64(p.Batches)
+		life.Deleted += int64(p.Deleted)
 	}
 	s.mu.Lock()
 	s.lives = append(s.lives, life)
@@ -239,6 +284,13 @@ func (s *Sink) broken() ledger.Found {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.breaches
+}
+
+// lost returns what consumers have said that the store has lost.
+func (s *Sink) lost() []judge.Loss {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.losses)
 }
 
 // whenFallen has a function called when a consumer ends that nobody asked to.

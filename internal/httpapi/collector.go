@@ -21,8 +21,6 @@ type Source interface {
 	Counters() ingest.Counters
 	Freshness() []pipeline.Freshness
 	Usage() map[int]process.Usage
-	// Lost counts messages that Kafka deleted before they were read, by partition.
-	Lost() map[int32]uint64
 	// Audited is what the audit of the store has seen.
 	Audited() consumer.AuditCounters
 	// Retries counts the attempts that failed, by step.
@@ -194,9 +192,6 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	for _, p := range counters.Partitions {
 		collectShard(out, p)
 	}
-	for number, messages := range c.source.Lost() {
-		shardLost.emit(out, float64(messages), shardLabel(number))
-	}
 	for rule, spans := range counters.Rules {
 		ruleDropped.emit(out, float64(spans), rule)
 	}
@@ -266,6 +261,7 @@ func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {
 	shardSkewed.emit(out, float64(p.Skewed), label)
 	shardBatches.emit(out, float64(p.Batches), label)
 	shardRetries.emit(out, float64(p.Retries), label)
+	shardLost.emit(out, float64(p.Deleted), label)
 	shardCommitted.emit(out, float64(p.Next), label)
 	if p.Batches > 0 {
 		shardBehind.emit(out, p.Wall.Sub(p.Clock).Seconds(), label)

@@ -49,7 +49,7 @@ func (f fixed) Counters() ingest.Counters {
 	return ingest.Counters{
 		Partitions: []ingest.PartitionCounters{{
 			Partition: 1, Assigned: true, Paused: "worker 1 is down", Messages: 70, Spans: 66,
-			Batches: 1, Clock: 1000, Wall: 3500,
+			Batches: 1, Clock: 1000, Wall: 3500, Deleted: 40,
 		}},
 		Rules:   map[string]uint64{"organization_id=1": 4},
 		Commits: 5,
@@ -71,8 +71,6 @@ func (f fixed) Depths(context.Context) (map[buffer.Shard]pipeline.Depth, error) 
 		Depth: redisstore.Depth{Queued: 5, Due: 3, Leased: 1}, Overdue: 1500 * time.Millisecond,
 	}}, f.memory
 }
-
-func (f fixed) Lost() map[int32]uint64 { return map[int32]uint64{1: 40} }
 
 func (f fixed) Audited() consumer.AuditCounters {
 	return consumer.AuditCounters{Losses: 2, Restarts: 3, Adopted: 17}

@@ -88,7 +88,30 @@ func inFlight(e *Evidence) []cause {
 			again: stretch{f.From - slack, f.To + stuck},
 		})
 	}
-	return slices.Concat(causes, foundAgain(e, stuck), redelivered(e))
+	return slices.Concat(causes, foundAgain(e, stuck), flushedAgain(e), redelivered(e))
+}
+
+// flushedAgain are the causes for which a span comes out again after Redis was set back: it has once more
+// what was flushed since.
+func flushedAgain(e *Evidence) []cause {
+	var causes []cause
+	quiet, p := disturbances(e), e.Scenario.Pipeline
+	stuck := 2*p.MaxUnhealthy.Seconds() + e.Slacks.Reading
+	waits := max(p.Timeout, p.RootTimeout).Seconds() + foundWithin + clockStep
+	for _, f := range reports.FaultsOf(e.Events) {
+		var fault scenarios.Fault
+		if fault.UnmarshalText([]byte(f.Fault)) != nil || fault.Verb != scenarios.VerbFailover {
+			continue
+		}
+		causes = append(causes, cause{
+			what: f.Fault,
+			// A record counts from when it was read first, a span from when it was sent.
+			first: stretch{stretched(quiet, allShards, f.From, -waits-stuck),
+				stretched(quiet, allShards, f.To, stuck)},
+			again: stretch{f.From, stretched(quiet, allShards, f.To, waits+stuck)},
+		})
+	}
+	return causes
 }
 
 // foundAgain are the causes of an exact repeat of what was in flight when the node with its queue was
@@ -145,7 +168,7 @@ func losesAnswers(fault string) bool {
 		strings.HasPrefix(fault, "lose dead-letters.produce") ||
 		(slices.Contains(words, "kafka") || slices.Contains(words, "partition")) &&
 			!slices.Contains(words, "slow") && !slices.Contains(words, "throttle") &&
-			!slices.Contains(words, "jump")
+			!slices.Contains(words, "jump") && !slices.Contains(words, string(scenarios.VerbDelete))
 }
 
 // redelivered are the causes for which a message is delivered again, after its span was flushed and
@@ -258,6 +281,39 @@ func flushedEarly(e *Evidence) []cause {
 		causes = append(causes, c)
 	}
 	return causes
+}
+
+// attachedAgain are the causes for which a span is attached a second time after it was flushed: what had
+// become of the first attach was not known, since Redis' answer was lost, so it was tried again; and
+// the clock that waits for it had gone on, since it was ahead or Redis was full.
+func attachedAgain(e *Evidence) []cause {
+	var causes []cause
+	quiet, p := disturbances(e), e.Scenario.Pipeline
+	stuck := 2*p.MaxUnhealthy.Seconds() + e.Slacks.Reading
+	wait := max(p.Timeout, p.RootTimeout).Seconds() + p.MaxBatchWait.Seconds() + clockStep
+	for _, early := range flushedEarly(e) {
+		for _, f := range reports.FaultsOf(e.Events) {
+			if !losesAttaches(f.Fault) || f.From > early.again.to || f.To < early.again.from {
+				continue
+			}
+			causes = append(causes, cause{
+				what: f.Fault + " beside " + early.what, shards: early.shards,
+				first: stretch{stretched(quiet, allShards, f.From, -wait-stuck), f.To + e.Slacks.Reading},
+				again: stretch{f.From, stretched(quiet, allShards, max(f.To, early.again.to), wait+stuck)},
+			})
+		}
+	}
+	return causes
+}
+
+// losesAttaches tells whether Redis may have attached spans in that fault, and said nothing of it.
+func losesAttaches(text string) bool {
+	var fault scenarios.Fault
+	if fault.UnmarshalText([]byte(text)) != nil {
+		return strings.HasPrefix(text, "lose store.attach")
+	}
+	return fault.Target.Kind == scenarios.TargetRedis && fault.Verb != scenarios.VerbFill &&
+		fault.Direction != scenarios.Requests
 }
 
 // clockStep is how coarse the input's clock is: a deadline may come by so much sooner than the

@@ -108,7 +108,9 @@ func TestRepeatsThatACauseExcuses(t *testing.T) {
 				Worker: reports.NoWorker, Fault: "lose producer.produce every 5"},
 				reports.Event{T: 12, Kind: reports.EventPhase})
 		}, incident(ledger.Repeated, 0, 7, 8)),
-		"letter":      incident(ledger.RepeatedLetter, 1, 4, 4.7),
+		"letter": incident(ledger.RepeatedLetter, 1, 4, 4.7),
+		"flushed since Redis was set back": all(faulty("failover redis by 600ms for 1s", 6, 7.6),
+			incident(ledger.Repeated, 0, 6.2, 15)),
 		"found again": all(faulty("wipe redis node 1", 6, 7), incident(ledger.Repeated, 0, 6, 20)),
 		"a worker that lives on": all(without(flusher.EventStopped, 0),
 			incident(ledger.Repeated, 1, 8, 9)),
@@ -125,8 +127,11 @@ func TestRepeatsThatACauseExcuses(t *testing.T) {
 // than what no queue names, and all when no node has kept anything.
 func TestRepeatsThatNothingExcuses(t *testing.T) {
 	for name, plant := range map[string]func(e *Evidence){
-		"before":    all(faulty("wipe redis node 1", 16, 17), incident(ledger.Repeated, 0, 1, 18)),
-		"too late":  all(faulty("wipe redis node 1", 6, 7), incident(ledger.Repeated, 0, 6, 90)),
+		"before":   all(faulty("wipe redis node 1", 16, 17), incident(ledger.Repeated, 0, 1, 18)),
+		"too late": all(faulty("wipe redis node 1", 6, 7), incident(ledger.Repeated, 0, 6, 90)),
+		"flushed long before Redis was set back": all(
+			func(e *Evidence) { e.Events = nil }, faulty("failover redis by 600ms", 90, 91),
+			incident(ledger.Repeated, 0, 6, 92)),
 		"all nodes": all(faulty("wipe redis", 6, 7), incident(ledger.Repeated, 0, 6, 20)),
 	} {
 		e := clean()
@@ -169,6 +174,34 @@ func TestWhatIsFlushedEarlyExcusesWhatWasSentTwice(t *testing.T) {
 		incident(ledger.Resent, 1, 170, 180)(e)
 		if verdict, reason := duplicates.judge(e); verdict != reports.Violated {
 			t.Errorf("%s: what came much later is %s: %s", fault, verdict, reason)
+		}
+	}
+}
+
+// TestAnAttachWhoseAnswerWasLost excuses that a span comes out twice if the clock had gone on meanwhile,
+// and only then.
+func TestAnAttachWhoseAnswerWasLost(t *testing.T) {
+	for _, c := range []struct {
+		lost, early string
+		want        reports.Verdict
+	}{
+		{"black-hole redis answers for 2s", "fill redis for 2s", reports.Passed},
+		{"hang redis for 2s", "jump clock by 30s for 2s", reports.Passed},
+		{"black-hole redis requests for 2s", "fill redis for 2s", reports.Violated},
+		{"black-hole kafka for 2s", "fill redis for 2s", reports.Violated},
+		{"black-hole redis answers for 2s", "stop redis for 2s", reports.Violated},
+	} {
+		e := clean()
+		e.Scenario.Expectations.DuplicatedSpansMax = scenarios.Unlimited
+		incident(ledger.Duplicated, 1, 3, 7)(e)
+		faulty(c.early, 2, 4)(e)
+		faulty(c.lost, 3, 5)(e)
+		if verdict, reason := duplicates.judge(e); verdict != c.want {
+			t.Errorf("%s beside %s: %s: %s", c.lost, c.early, verdict, reason)
+		}
+		incident(ledger.Duplicated, 1, 170, 180)(e)
+		if verdict, reason := duplicates.judge(e); verdict != reports.Violated {
+			t.Errorf("%s: what came much later is %s: %s", c.lost, verdict, reason)
 		}
 	}
 }

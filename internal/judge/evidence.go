@@ -31,6 +31,8 @@ type Evidence struct {
 	Balance ledger.Balance
 	// Lives are those of consumers that have ended.
 	Lives []Life
+	// Losses are those of the store that consumers have said.
+	Losses []Loss
 	// BatchMax is the largest number of messages in a batch.
 	BatchMax int
 	// LostDue is when the first of the spans that are lost was due to be sent.

@@ -41,6 +41,7 @@ func TestEveryFigureCanBeExpected(t *testing.T) {
 		switch path := numbers[i]; path {
 		case "ledger.dropped.*":
 			numbers = slices.Replace(numbers, i, i+1, "ledger.dropped."+ledger.DeadLettered,
+				"ledger.dropped."+ledger.DeletedUnread, "ledger.dropped."+ledger.SetBack,
 				"ledger.dropped.wiped") // harness.Wiped
 		case "ledger.findings.*":
 			var all []string

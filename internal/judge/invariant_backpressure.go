@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"math"
 	"slices"
 
 	"sluice/buffer"
@@ -34,6 +35,8 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 		}
 		trouble.counts = heard(e, trouble.slot, trouble.counts, trouble.to, after)
 		for _, shard := range trouble.shards(e) {
+			trouble := trouble
+			trouble.counts = max(trouble.counts, assignedAt(e.Moves, trouble.slot, shard, trouble.to))
 			if trouble.to-trouble.counts > after && !engaged(pauses, shard, trouble, after) {
 				return violated("worker %d was in trouble (%s) from %.1fs to %.1fs, but the input of shard %d "+
 					"did not pause", trouble.worker, trouble.what, trouble.from, trouble.to, shard)
@@ -86,6 +89,21 @@ func (t trouble) shards(e *Evidence) []buffer.Shard {
 	return shards
 }
 
+// assignedAt returns when a worker got a shard that it has at a time, as far as that was said.
+func assignedAt(moves []Move, at slot, shard buffer.Shard, by float64) float64 {
+	since, has := math.Inf(-1), false
+	for _, m := range moves {
+		if m.T > by || m.slot() != at || m.Kind != flusher.EventAssigned {
+			continue
+		}
+		had := has
+		if has = slices.Contains(m.Shards, shard); has && !had {
+			since = m.T
+		}
+	}
+	return since
+}
+
 // heard returns from when on a consumer is to act on what was at a time: not while it is frozen, if it
 // froze before it should have acted. Nothing is read then, and nobody can pause that or resume it.
 func heard(e *Evidence, at slot, from, until, within float64) float64 {
@@ -130,13 +148,16 @@ func watchedUntil(e *Evidence) float64 {
 	return 0
 }
 
-// troublesOf follows each worker through the events: from a failure, a start, or being asked to
-// stop for other shards, until it is healthy. What lasts is cut off at the end of its consumer's
+// troublesOf follows each worker through the events: from a failure, a start, being asked to stop for
+// other shards, or a loss of data that has its shards fenced again, until it is healthy. What lasts is cut off at the end of its consumer's
 // life, or of its own if it was not started again.
 func troublesOf(e *Evidence, end float64) []trouble {
 	open := map[slot]trouble{}
 	ended := map[slot]float64{} // when the worker was last proven stopped, unless it is to start again
 	replaced := map[slot]bool{} // it is to start again, as soon as its shards can be fenced
+	// What a worker says of itself that is to end, or whose shards are fenced again, ends no trouble: the
+	// next one's start does.
+	leaving := map[slot]trouble{}
 	var list []trouble
 	shut := func(at slot, t float64) {
 		if trouble, is := open[at]; is {
@@ -150,9 +171,18 @@ func troublesOf(e *Evidence, end float64) []trouble {
 		_, is := open[at]
 		switch m.Kind {
 		case flusher.EventFailed, flusher.EventBackpressureOn, flusher.EventStarted,
-			flusher.EventStopping:
-			if !is && m.T < end {
-				open[at] = trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
+			flusher.EventStopping, flusher.EventSetBack:
+			if m.T >= end {
+				break
+			}
+			t := trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
+			if m.Kind == flusher.EventStopping || m.Kind == flusher.EventSetBack {
+				if _, already := leaving[at]; !already {
+					leaving[at] = t
+				}
+			}
+			if !is {
+				open[at] = t
 			}
 		case flusher.EventAssigned:
 			// How long new shards have had no worker counts from now. Before it is started they are
@@ -171,6 +201,9 @@ func troublesOf(e *Evidence, end float64) []trouble {
 			}
 		case flusher.EventHealthy, flusher.EventBackpressureOff:
 			shut(at, m.T)
+			if t, is := leaving[at]; is {
+				open[at] = t
+			}
 		}
 		switch {
 		case m.Kind == flusher.EventRestart:
@@ -181,6 +214,7 @@ func troublesOf(e *Evidence, end float64) []trouble {
 		case m.Kind == flusher.EventStarted:
 			delete(ended, at)
 			delete(replaced, at)
+			delete(leaving, at)
 		}
 	}
 	ends := lifeEnds(e, end)

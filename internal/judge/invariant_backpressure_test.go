@@ -118,3 +118,55 @@ func TestAWorkerThatIsGoneForGoodPausesItsInput(t *testing.T) {
 		}
 	}
 }
+
+// TestAShardThatComesLate pauses from when it came, and not from when its worker failed.
+func TestAShardThatComesLate(t *testing.T) {
+	for _, c := range []struct {
+		came float64
+		want reports.Verdict
+	}{{7, reports.Passed}, {4.4, reports.Violated}} {
+		e := clean()
+		e.Moves = slices.DeleteFunc(e.Moves, func(m Move) bool { return m.T >= 4.5 })
+		e.Moves = append(e.Moves, moveOf(c.came, flusher.EventAssigned, 1, 1, 2, 3), gateMove(9, flusher.EventGateClosed, 2),
+			moveOf(9.5, flusher.EventHealthy, 1, 1, 2, 3), gateMove(9.5, flusher.EventGateOpened, 1),
+			gateMove(9.5, flusher.EventGateOpened, 2), gateMove(9.5, flusher.EventGateOpened, 3))
+		for i := range e.Looks {
+			if l := &e.Looks[i]; l.T > c.came {
+				states := l.Consumers[0].States
+				states[0].Shards, states[1].Shards = []buffer.Shard{0}, []buffer.Shard{1, 2, 3}
+			}
+		}
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("it came at %vs: %s: %s", c.came, verdict, reason)
+		}
+	}
+}
+
+// TestAWorkerThatIsToEndPausesItsInput until the next one is up, also if it says meanwhile that it keeps
+// up again: nobody flushes for it any more.
+func TestAWorkerThatIsToEndPausesItsInput(t *testing.T) {
+	for _, c := range []struct {
+		why    flusher.EventKind
+		paused bool
+		want   reports.Verdict
+	}{
+		{flusher.EventSetBack, true, reports.Passed}, {flusher.EventStopping, true, reports.Passed},
+		{flusher.EventSetBack, false, reports.Violated}, {flusher.EventRestart, true, reports.Violated},
+	} {
+		e := clean()
+		e.Moves = slices.DeleteFunc(e.Moves, func(m Move) bool { return m.T > 3 })
+		e.Moves = append(e.Moves, moveOf(3.1, flusher.EventBackpressureOn, 1, 1, 3),
+			moveOf(3.2, c.why, 1, 1, 3), moveOf(3.3, flusher.EventBackpressureOff, 1, 1, 3))
+		if c.paused {
+			e.Moves = append(e.Moves, moveOf(5.4, flusher.EventGateClosed, 1, 1, 3))
+		}
+		e.Moves = append(e.Moves, moveOf(7.9, flusher.EventStarted, 1, 1, 3),
+			moveOf(8, flusher.EventHealthy, 1, 1, 3))
+		if c.paused {
+			e.Moves = append(e.Moves, moveOf(8.1, flusher.EventGateOpened, 1, 1, 3))
+		}
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("%v, paused %v: %s: %s", c.why, c.paused, verdict, reason)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"sluice/internal/ledger"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // conservation: sent = flushed + buffered + dropped by reason, span by span; and what came out is
@@ -38,6 +39,9 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 	case lost > 0 && e.Drained:
 		// Each span had come out before the end; this cannot be.
 		return violated("%s are lost: %s%s", what, strings.Join(b.Losses, "; "), sent)
+	case !e.toldOf(b.Dropped[ledger.SetBack]):
+		return violated("%d spans went with what Redis lost when it was set back, but consumers say that it "+
+			"may have lost %d", b.Dropped[ledger.SetBack], e.said())
 	case lost > 0 && e.Left.Store.Empty() && e.final():
 		return violated("%s are lost, of %d and %d: they did not come out, their messages are "+
 			"committed, and the store is empty: %s%s", what, b.Sent, b.BadSent,
@@ -59,6 +63,9 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 	if b.BadSent > 0 {
 		bad = fmt.Sprintf("; %d bad messages sent, all of them dead letters", b.BadSent)
 	}
+	if b.BadDeleted > 0 {
+		bad += fmt.Sprintf(", but %d that Kafka deleted unread", b.BadDeleted)
+	}
 	return passed("%d spans sent, %d flushed, %d dropped%s", b.Sent, b.Flushed, b.Sent-b.Flushed, bad)
 }
 
@@ -66,4 +73,28 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 func (e *Evidence) final() bool {
 	return !e.Drained && !e.Interrupted && !e.EndedEarly && e.ForcedAfter == 0 && e.SendErr == nil &&
 		e.Left.Hopeless()
+}
+
+// Loss is what a consumer said that a node of the store may have lost, in spans.
+type Loss struct {
+	T        float64
+	Consumer int
+	Spans    int64
+}
+
+// said is how many spans may have been lost, by what consumers have said.
+func (e *Evidence) said() (sum int64) {
+	for _, l := range e.Losses {
+		sum += l.Spans
+	}
+	return sum
+}
+
+// toldOf tells whether consumers have said of so many spans that Redis lost them when it was set back.
+// One that ended knows no more what it stored, nor does one that was frozen or cut off.
+func (e *Evidence) toldOf(spans int64) bool {
+	if spans == 0 || len(e.Lives) > 1 || !isAloneBut(e, scenarios.VerbFailover) {
+		return true
+	}
+	return e.said() >= spans
 }

@@ -118,7 +118,10 @@ func wasWell(moves []Move, worker int, t float64) (well bool) {
 
 // isAlone tells whether the one consumer had all partitions all the time: nothing happened to it,
 // or to its way to Kafka.
-func isAlone(e *Evidence) bool {
+func isAlone(e *Evidence) bool { return isAloneBut(e, "") }
+
+// isAloneBut is isAlone with faults of a kind.
+func isAloneBut(e *Evidence, but scenarios.Verb) bool {
 	for _, l := range e.Looks {
 		for _, c := range l.Consumers {
 			if c.Consumer != FirstConsumer || c.Life > 1 || c.Heard > e.Slacks.Silence {
@@ -127,7 +130,8 @@ func isAlone(e *Evidence) bool {
 		}
 	}
 	for _, event := range e.Events {
-		if event.Kind == reports.EventFaultBegin && event.Worker == reports.NoWorker {
+		if event.Kind == reports.EventFaultBegin && event.Worker == reports.NoWorker &&
+			(but == "" || !strings.Contains(event.Fault, " "+string(but)+" ")) {
 			return false
 		}
 	}

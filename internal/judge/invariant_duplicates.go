@@ -36,8 +36,9 @@ func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 		kind   ledger.Finding
 		causes []cause
 	}{
-		{ledger.Duplicated, redelivered(e)},
-		{ledger.Resent, slices.Concat(cameLate(e), flushedEarly(e), redelivered(e))},
+		{ledger.Duplicated, slices.Concat(redelivered(e), flushedAgain(e), attachedAgain(e))},
+		{ledger.Resent, slices.Concat(cameLate(e), flushedEarly(e), redelivered(e), flushedAgain(e),
+			attachedAgain(e))},
 		{ledger.Repeated, inFlight(e)},
 		{ledger.RepeatedLetter, inFlight(e)},
 	} {

@@ -99,7 +99,8 @@ func heldUp(e *Evidence) (seconds float64, why string) {
 	}
 	found := 0.0
 	for _, o := range e.Scenario.Plan() {
-		if o.Fault.Verb == scenarios.VerbWipe && o.Fault.Target.N != scenarios.AllNodes {
+		if o.Fault.Verb == scenarios.VerbWipe && o.Fault.Target.N != scenarios.AllNodes ||
+			o.Fault.Verb == scenarios.VerbFailover {
 			// What no queue names any more is found, and waits once more as if it had just come.
 			found = max(p.Timeout, p.RootTimeout).Seconds() + foundWithin
 		}

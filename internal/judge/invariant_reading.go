@@ -3,6 +3,7 @@ package judge
 import (
 	"slices"
 
+	"sluice/internal/ledger"
 	"sluice/internal/options"
 	"sluice/internal/portfault"
 	"sluice/reports"
@@ -15,7 +16,8 @@ type Life struct {
 	// Drained is true if it ended in good order.
 	Drained bool
 	// Messages were read and stored, in Batches; of them Spans were spans, Letters dead letters.
-	// Duplicates counts the spans that were known.
+	// Duplicates counts the spans that were known. Deleted messages were deleted before they were read.
+	Deleted                                       int64
 	Messages, Spans, Letters, Duplicates, Batches int64
 }
 
@@ -35,6 +37,7 @@ func judgeReading(e *Evidence) (reports.Verdict, string) {
 		sum.Spans += l.Spans
 		sum.Letters += l.Letters
 		sum.Duplicates += l.Duplicates
+		sum.Deleted += l.Deleted
 	}
 	b := &e.Balance
 	switch {
@@ -42,10 +45,11 @@ func judgeReading(e *Evidence) (reports.Verdict, string) {
 		return passed("a consumer did not end in good order, and takes what it knew along")
 	case !e.Drained || !e.whole():
 		return passed("not all was read")
-	case sum.Messages < int64(b.Messages):
-		return violated("consumers say that they have read %d messages of %d", sum.Messages, b.Messages)
+	case sum.Messages+sum.Deleted+b.Unsaid < int64(b.Messages):
+		return violated("consumers say that they have read %d messages of %d, and that %d were deleted",
+			sum.Messages, b.Messages, sum.Deleted)
 	}
-	again := sum.Messages - int64(b.Messages)
+	again := max(0, sum.Messages+sum.Deleted-int64(b.Messages))
 	words := options.FormatCount(int(again), "message") + " read again"
 	for _, f := range reports.FaultsOf(e.Events) {
 		if rereads(f) {
@@ -57,10 +61,10 @@ func judgeReading(e *Evidence) (reports.Verdict, string) {
 		return passed("%s; this world has reasons that are not seen", words)
 	case again > 0:
 		return violated("%s, though nothing happened to a consumer, to Redis or Kafka", words)
-	case sum.Letters != b.BadSent:
+	case sum.Letters != b.BadSent-b.BadDeleted:
 		return violated("consumers say that they made dead letters of %d messages, but %d were no spans",
-			sum.Letters, b.BadSent)
-	case sum.Duplicates > sum.Spans-b.Sent:
+			sum.Letters, b.BadSent-b.BadDeleted)
+	case sum.Duplicates > sum.Spans-(b.Sent-b.Dropped[ledger.DeletedUnread]):
 		return violated("consumers say that %d of the %d spans they read were known, but %d are distinct",
 			sum.Duplicates, sum.Spans, b.Sent)
 	}
@@ -77,7 +81,7 @@ func rereads(f reports.FaultSummary) bool {
 		return err != nil || slices.ContainsFunc(at, func(p portfault.Fault) bool { return p.Kind != portfault.Slow })
 	}
 	switch fault.Verb {
-	case scenarios.VerbRebalance, scenarios.VerbJump:
+	case scenarios.VerbRebalance, scenarios.VerbJump, scenarios.VerbDelete:
 		return false
 	case scenarios.VerbStop:
 		return fault.Target.Kind != scenarios.TargetConsumer

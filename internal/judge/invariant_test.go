@@ -442,3 +442,49 @@ func TestTheGravestVerdictDecides(t *testing.T) {
 
 // held is a store that holds a trace which no shard names.
 func held() buffer.Leftovers { return buffer.Leftovers{Held: make([]buffer.TraceKey, 1)} }
+
+// TestASetBackMustBeSaid: what Redis lost when it was set back is no less than consumers say, unless none
+// of them can know.
+func TestASetBackMustBeSaid(t *testing.T) {
+	for name, c := range map[string]struct {
+		by   time.Duration
+		said int64
+		also func(*Evidence)
+		want reports.Verdict
+	}{
+		"said":            {time.Second, 40, nil, reports.Passed},
+		"said of too few": {time.Second, 39, nil, reports.Violated},
+		"not said":        {time.Millisecond, 0, nil, reports.Violated},
+		"a consumer ended": {time.Second, 0, func(e *Evidence) {
+			e.Lives = append(e.Lives, Life{T: 6})
+		}, reports.Passed},
+		"something else was broken": {time.Second, 0, faulty("stop redis for 1s", 6, 7), reports.Passed},
+	} {
+		e := clean()
+		fault := scenarios.Fault{Verb: scenarios.VerbFailover, By: c.by,
+			Target: scenarios.Target{Kind: scenarios.TargetRedis, N: scenarios.AllNodes}}
+		e.Scenario.Faults = []scenarios.Fault{fault}
+		faulty(fault.What(), 6, 7)(e)
+		e.Lives = e.Lives[1:]
+		e.Balance.Flushed, e.Balance.Dropped = 960, map[string]int64{ledger.SetBack: 40}
+		e.Losses = []Loss{{T: 7, Spans: c.said}}
+		if c.also != nil {
+			c.also(e)
+		}
+		if verdict, reason := conservation.judge(e); verdict != c.want {
+			t.Errorf("%s: %s: %s", name, verdict, reason)
+		}
+	}
+}
+
+// TestDeletedMessagesCountAsRead: what consumers have read, and what they say was deleted, is all.
+func TestDeletedMessagesCountAsRead(t *testing.T) {
+	for deleted, want := range map[int64]reports.Verdict{30: reports.Passed, 29: reports.Violated} {
+		e := clean()
+		e.Lives[1].Messages, e.Lives[1].Spans, e.Lives[1].Deleted = 570, 570, deleted
+		e.Balance.Dropped[ledger.DeletedUnread] = 30
+		if verdict, reason := reading.judge(e); verdict != want {
+			t.Errorf("%d deleted: %s: %s", deleted, verdict, reason)
+		}
+	}
+}

@@ -23,7 +23,8 @@ type assignment struct {
 	partitions map[int32]*partition
 	order      []int32 // keys of partitions, sorted: the order in which Poll serves them
 	changes    []flusher.Fetch
-	wake       func() // ends the Poll that waits, nil if none does
+	gaps       []flusher.Gap // that Poll has not reported yet
+	wake       func()        // ends the Poll that waits, nil if none does
 }
 
 // partition is one that the member owns, or has been told to let go of.
@@ -203,6 +204,7 @@ func (a *assignment) take(limit int) flusher.Fetch {
 		fetch, a.changes = a.changes[0], a.changes[1:]
 		return fetch
 	}
+	fetch.Gaps, a.gaps = a.gaps, nil
 	for _, number := range a.order {
 		p := a.partitions[number]
 		if !p.active() || len(p.held) == 0 {
@@ -225,6 +227,13 @@ func (a *assignment) take(limit int) flusher.Fetch {
 		fetch.Batches = append(fetch.Batches, batch)
 	}
 	return fetch
+}
+
+// miss has a gap reported.
+func (a *assignment) miss(gap flusher.Gap) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.gaps = append(a.gaps, gap)
 }
 
 // add holds fetched records. When that is enough, the partition is fetched no more for now.

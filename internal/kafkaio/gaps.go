@@ -1,29 +1,24 @@
 package kafkaio
 
 import (
-	"log/slog"
-	"maps"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/flusher"
 )
 
 // gaps notices messages that Kafka deleted before they were read: retention was shorter than the
 // outage, or somebody deleted records. The client goes on behind them without a word. A gap between
 // offsets alone is none: transactions leave some.
 type gaps struct {
-	topic string
-	log   *slog.Logger
-
 	mu   sync.Mutex
-	next map[int32]int64  // the offset to be read next, of partitions for which it is known
-	done map[int32]int64  // the offset that is committed, of such
-	lost map[int32]uint64 // messages, at most
+	next map[int32]int64 // the offset to be read next, of partitions for which it is known
+	done map[int32]int64 // the offset that is committed, of such
 }
 
-func newGaps(topic string, log *slog.Logger) *gaps {
-	return &gaps{topic: topic, log: log, next: make(map[int32]int64), done: make(map[int32]int64),
-		lost: make(map[int32]uint64)}
+func newGaps() *gaps {
+	return &gaps{next: make(map[int32]int64), done: make(map[int32]int64)}
 }
 
 // joined notes the offsets that the group has committed of partitions that this member got.
@@ -64,15 +59,24 @@ func (g *gaps) committed(number int32) int64 {
 	return g.done[number]
 }
 
-// read looks at what was fetched of a partition.
-func (g *gaps) read(p kgo.FetchTopicPartition) {
+// begins notes where the log of a partition begins of which the group has committed nothing.
+func (g *gaps) begins(number int32, offset int64) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, known := g.next[number]; !known {
+		g.next[number] = offset
+	}
+}
+
+// read looks at what was fetched of a partition, and returns what is missing before it; is is false if
+// nothing is.
+func (g *gaps) read(p kgo.FetchTopicPartition) (gap flusher.Gap, is bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	next, known := g.next[p.Partition]
-	from := next
-	gone := int64(0)
 	if known && p.LogStartOffset > next {
-		gone, next = p.LogStartOffset-next, p.LogStartOffset
-		g.lost[p.Partition] += uint64(gone)
+		gap, is = flusher.Gap{Partition: p.Partition, From: next, To: p.LogStartOffset}, true
+		next = p.LogStartOffset
 	}
 	if n := len(p.Records); n > 0 {
 		next, known = p.Records[n-1].Offset+1, true
@@ -80,17 +84,5 @@ func (g *gaps) read(p kgo.FetchTopicPartition) {
 	if known {
 		g.next[p.Partition] = next
 	}
-	g.mu.Unlock()
-	if gone > 0 {
-		g.log.Error("kafka deleted messages that were not read yet (retention, or by hand); going on "+
-			"behind them", "partition", p.Partition, "from", from, "to", p.LogStartOffset, "count", gone)
-	}
-}
-
-// Lost returns how many messages of each partition Kafka deleted before they were read, at most: the
-// offsets of transactions count, too.
-func (s *Source) Lost() map[int32]uint64 {
-	s.gaps.mu.Lock()
-	defer s.gaps.mu.Unlock()
-	return maps.Clone(s.gaps.lost)
+	return gap, is
 }

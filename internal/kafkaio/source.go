@@ -63,7 +63,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	s := &Source{
 		cfg:      sc,
 		touch:    newTouch(brokers, sc.FetchWait),
-		gaps:     newGaps(sc.Topic, log),
+		gaps:     newGaps(),
 		troubles: newFetching(log),
 		log:      log,
 		closed:   make(chan struct{}),
@@ -109,7 +109,8 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	return s, nil
 }
 
-// Poll returns a change of the assignment alone, or what there is of each partition.
+// Poll returns a change of the assignment alone, or what there is of each partition, with what is
+// missing before it. (A gap is seen when the next messages come: until then the client says nothing.)
 func (s *Source) Poll(ctx context.Context, limit int, wait time.Duration) (flusher.Fetch, error) {
 	if err := s.ended.Load(); err != nil {
 		return flusher.Fetch{}, *err
@@ -148,7 +149,7 @@ func (s *Source) buffered() kgo.Fetches {
 }
 
 func empty(f flusher.Fetch) bool {
-	return len(f.Batches)+len(f.Assigned)+len(f.Revoked)+len(f.Lost) == 0
+	return len(f.Batches)+len(f.Assigned)+len(f.Revoked)+len(f.Lost)+len(f.Gaps) == 0
 }
 
 // serve returns what is held, or the context's error if there is nothing.
@@ -178,7 +179,9 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 		if p.Err != nil {
 			fatal = errors.Join(fatal, s.judge(p.Topic, p.Partition, p.Err))
 		}
-		s.gaps.read(p)
+		if gap, is := s.gaps.read(p); is {
+			s.assignment.miss(gap)
+		}
 		if len(p.Records) == 0 {
 			return
 		}

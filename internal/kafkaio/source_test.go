@@ -39,12 +39,22 @@ func source(t *testing.T, cfg Config, change func(*SourceConfig)) *Source {
 // poll polls until n messages are there, and returns them by partition.
 func poll(t *testing.T, s *Source, limit, n int) map[int32][]flusher.Message {
 	t.Helper()
-	got := make(map[int32][]flusher.Message)
+	got, _ := pollAll(t, s, limit, n)
+	return got
+}
+
+// pollAll is poll with the gaps that were reported meanwhile.
+func pollAll(
+	t *testing.T, s *Source, limit, n int,
+) (got map[int32][]flusher.Message, gaps []flusher.Gap) {
+	t.Helper()
+	got = make(map[int32][]flusher.Message)
 	eventually(t, fmt.Sprintf("%d messages", n), func() bool {
 		fetch, err := s.Poll(t.Context(), limit, pollWait)
 		if err != nil {
 			t.Fatal(err)
 		}
+		gaps = append(gaps, fetch.Gaps...)
 		for _, b := range fetch.Batches {
 			if len(b.Messages) > limit {
 				t.Fatalf("%d messages of partition %d, limit is %d", len(b.Messages), b.Partition, limit)
@@ -54,7 +64,7 @@ func poll(t *testing.T, s *Source, limit, n int) map[int32][]flusher.Message {
 		}
 		return n <= 0
 	})
-	return got
+	return got, gaps
 }
 
 // assigned polls until the source has a change of the assignment.

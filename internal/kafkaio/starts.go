@@ -38,6 +38,9 @@ func (s *Source) joined(
 		if err != nil {
 			s.log.Debug("whether offsets were reset is not known", "error", err)
 		} else {
+			for _, start := range starts {
+				s.gaps.begins(start.Partition, start.Offset)
+			}
 			s.cfg.Starts(ctx, starts)
 		}
 	}

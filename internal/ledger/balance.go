@@ -3,7 +3,7 @@ package ledger
 import "fmt"
 
 // Balance is the account: Sent = Flushed + Dropped + Buffered + Lost, in spans, and
-// BadSent = BadLettered + BadLost, in bad messages.
+// BadSent = BadLettered + BadDeleted + BadLost, in bad messages.
 type Balance struct {
 	// Messages sent, and the spans they hold: fewer, if some were sent twice or are bad.
 	Messages, Sent int64
@@ -16,8 +16,10 @@ type Balance struct {
 	// Lost spans are nowhere.
 	Lost int64
 	// BadSent messages are not spans. BadLettered ones came out in the dead-letter topic at least
-	// once, BadLost ones did not.
-	BadSent, BadLettered, BadLost int64
+	// once, BadDeleted ones were deleted by Kafka before they were read, BadLost ones are nowhere.
+	BadSent, BadLettered, BadDeleted, BadLost int64
+	// Unsaid is how many messages were deleted at the most of which no reader can tell.
+	Unsaid int64
 	// Losses names the first few spans that are lost or buffered, and bad messages that are lost.
 	Losses []string
 	// FirstLost is the number of the first span that is lost or buffered; it means nothing if none is.
@@ -58,7 +60,7 @@ func (l *Ledger) Balance(buffered int64) Balance {
 		Messages: l.messages, Sent: l.sent.count, Flushed: l.flushed.count,
 		BadSent: l.badSent.count, BadLettered: l.badLettered.count,
 		Records: int64(len(l.records)), Bytes: l.bytes,
-		Dropped: map[string]int64{}, Findings: l.findings,
+		Dropped: map[string]int64{}, Findings: l.findings, Unsaid: l.unsaid,
 		Incidents: l.unexplained(), Uncounted: l.uncounted,
 	}
 	for reason, set := range l.dropped { //order-free: sums
@@ -77,7 +79,8 @@ func (l *Ledger) Balance(buffered int64) Balance {
 				l.traceOf(seq)))
 		}
 	}
-	b.BadLost, first = l.badSent.minus(lossesNamed, &l.badLettered)
+	b.BadLost, first = l.badSent.minus(lossesNamed, &l.badLettered, &l.badDeleted)
+	b.BadDeleted, _ = l.badDeleted.minus(0, &l.badLettered)
 	for _, seq := range first {
 		b.Losses = append(b.Losses, fmt.Sprintf("bad message %v after span %d of %s",
 			l.recipe.BadKey(seq), seq, l.traceOf(seq)))

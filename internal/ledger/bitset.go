@@ -23,6 +23,16 @@ func (b *bitset) set(n uint64) bool {
 	return true
 }
 
+// unset removes n and tells whether it was there.
+func (b *bitset) unset(n uint64) bool {
+	if !b.has(n) {
+		return false
+	}
+	b.words[n/64] &^= 1 << (n % 64)
+	b.count--
+	return true
+}
+
 func (b *bitset) has(n uint64) bool {
 	return n/64 < uint64(len(b.words)) && b.words[n/64]&(1<<(n%64)) != 0
 }

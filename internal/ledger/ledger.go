@@ -1,9 +1,10 @@
 package ledger
 
 import (
-	"hash/crc32"
 	"sync"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"sluice/buffer"
 	"sluice/internal/load"
@@ -45,6 +46,11 @@ type Ledger struct {
 	excusable   bitset             // all of excused
 	open        int64              // of excusable, those that have not settled
 	badLettered bitset
+	badDeleted  bitset
+	badOpen     int64                  // of badDeleted, those that have not come out
+	standing    map[int32]*standing    // by partition; nil: places are not kept
+	unsaid      int64                  // messages of which no reader can tell that they were deleted
+	halfDeleted bitset                 // of which a message was deleted: of twice, one of two
 	cutOffs     map[buffer.SpanID]bool // segments that were seen to be cut off
 	records     map[flushID]seen
 	offsets     map[placed]place
@@ -82,14 +88,6 @@ func generationSum(id buffer.DeliveryID) uint32 {
 	return uint32(id.Number) ^ uint32(id.Number>>32) ^ uint32(id.Partition)<<24
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// checksum is two different CRCs, for which processors have instructions: 64 bits against accidents,
-// since nobody forges a record here.
-func checksum(value []byte) uint64 {
-	return uint64(crc32.Checksum(value, castagnoli))<<32 | uint64(crc32.ChecksumIEEE(value))
-}
-
 // New returns the empty ledger of a run whose spans follow a recipe.
 func New(recipe *load.Recipe) *Ledger {
 	return &Ledger{
@@ -106,13 +104,21 @@ func New(recipe *load.Recipe) *Ledger {
 func (l *Ledger) Sent(seq, root uint64, due time.Duration) {
 	l.in.Lock()
 	l.messages++
-	if l.sent.set(seq) {
-		l.due.set(seq, due)
-	} else {
+	again := !l.sent.set(seq)
+	if again {
 		l.twice.set(seq)
+	} else {
+		l.due.set(seq, due)
 	}
 	l.roots.set(root)
 	l.in.Unlock()
+	if again && l.standing != nil {
+		l.out.Lock()
+		l.in.Lock()
+		l.sentAgain(seq)
+		l.in.Unlock()
+		l.out.Unlock()
+	}
 }
 
 // SentBad records that the bad message that follows a span of the trace with that root is about to
@@ -152,7 +158,7 @@ func (l *Ledger) Output(r Record) Out {
 		l.found(Malformed, &r, "%v; the first span is %s", err, l.spanIn(r.Value))
 		return Out{}
 	}
-	sum := checksum(r.Value)
+	sum := xxhash.Sum64(r.Value) // 64 bits against accidents, since nobody forges a record here
 	first, repeated := l.records[in.flushID]
 	switch {
 	case repeated && first.sum != sum:
@@ -215,9 +221,10 @@ func (l *Ledger) span(r *Record, in *envelope, value []byte, is identity) {
 
 // inOrder checks that a span that comes out for the first time was not delivered before one that
 // stands before it: all spans of a trace are of one partition. What Redis may have lost and Kafka
-// delivered again has no place.
+// delivered again has no place, nor has what was sent twice and deleted once.
 func (l *Ledger) inOrder(r *Record, in *envelope, is identity) {
-	if is.due < in.latest.due && !l.excusable.has(is.seq) && !l.excusable.has(in.latest.seq) {
+	if is.due < in.latest.due && !l.excusable.has(is.seq) && !l.excusable.has(in.latest.seq) &&
+		!l.halfDeleted.has(is.seq) && !l.halfDeleted.has(in.latest.seq) {
 		l.found(Disordered, r, "span %d (%v), due at %v, stands behind span %d, due at %v", is.seq,
 			l.recipe.ID(is.seq), is.due, in.latest.seq, in.latest.due)
 	}

@@ -40,6 +40,8 @@ func (l *Ledger) badLetter(r Record, seq uint64) {
 	if !l.badLettered.set(seq) {
 		is := identity{seq: seq, root: root, due: l.Due(seq)}
 		l.happened(RepeatedLetter, &r, is.due, is, "the bad message after span %d", seq)
+	} else if l.badDeleted.has(seq) {
+		l.badOpen--
 	}
 	l.sentBuffer = l.recipe.AppendBad(l.sentBuffer[:0], root, int(seq-root))
 	err := errors.Join(

@@ -21,7 +21,7 @@ func (l *Ledger) drop(reason string, seq uint64) bool {
 // Excuse says that just now something was destroyed that may have held, alone, any span that was
 // sent by now and has not come out: if such a span never comes out, it was dropped for that reason.
 // A span that is sent later has no excuse. If several times could excuse a span, the first does.
-// Bad messages have none: nothing but Kafka ever holds them.
+// Bad messages have none: nothing but Kafka ever holds them, see [Ledger.Deleted].
 func (l *Ledger) Excuse(reason string) {
 	l.out.Lock()
 	defer l.out.Unlock()
@@ -43,8 +43,16 @@ func (l *Ledger) excuse(reason string, could *bitset) {
 // ExcuseSome is Excuse for what may have held spans of some traces only: of others nothing was
 // destroyed.
 func (l *Ledger) ExcuseSome(reason string, of func(trace buffer.TraceKey) bool) {
+	l.excuseSome(reason, &bitset{}, of)
+}
+
+// excuseSome gives spans an excuse that are not out, but for some, and are of some traces.
+func (l *Ledger) excuseSome(reason string, but *bitset, of func(trace buffer.TraceKey) bool) {
 	some, known := &bitset{}, make(map[uint64]bool) // by root
 	for _, seq := range l.notOut() {
+		if but.has(seq) {
+			continue
+		}
 		root := l.recipe.RootOf(seq)
 		is, asked := known[root]
 		if !asked {
@@ -60,6 +68,29 @@ func (l *Ledger) ExcuseSome(reason string, of func(trace buffer.TraceKey) bool) 
 	l.in.Lock()
 	defer l.in.Unlock()
 	l.excuse(reason, some)
+}
+
+// SetBack is the reason under which spans count that went with the latest writes of a Redis that was set
+// back to a state that it had before.
+const SetBack = "set_back"
+
+// ExcuseSince is Excuse for a store that was set back to the state of a moment, as far as it holds some
+// traces: what stood below the offsets that were committed by then was stored, and has no excuse. Places
+// must be kept.
+func (l *Ledger) ExcuseSince(
+	reason string, committed map[int32]int64, of func(trace buffer.TraceKey) bool,
+) {
+	stored := &bitset{}
+	l.out.Lock()
+	for partition, s := range l.standing { //order-free: a set
+		for _, message := range s.messages[:min(committed[partition], int64(len(s.messages)))] {
+			if seq, bad := messageOf(message); message != 0 && !bad {
+				stored.set(seq)
+			}
+		}
+	}
+	l.out.Unlock()
+	l.excuseSome(reason, stored, of)
 }
 
 // notOut returns the spans that were sent and have not come out.
@@ -79,7 +110,7 @@ func (l *Ledger) Pending() int64 {
 	defer l.out.Unlock()
 	l.in.Lock()
 	defer l.in.Unlock()
-	return l.sent.count + l.badSent.count - l.settled.count - l.badLettered.count - l.open
+	return l.sent.count + l.badSent.count - l.settled.count - l.badLettered.count - l.open - l.badOpen
 }
 
 // Excusable returns how many spans have an excuse for not having come out. They may come out yet:

@@ -56,8 +56,9 @@ func (r *Recipe) style(seq uint64) style {
 	return s
 }
 
-// epoch is the start time that the first span names. It has nothing to do with the clock of the
-// run: the system goes by the Kafka timestamp.
+// epoch is the second in which the first span begins, by what it says. That has nothing to do with the
+// clock of the run: the system goes by the Kafka timestamp. A trace is all in one second, the next in
+// the same or a later one.
 const epoch = 1_700_000_000
 
 // Marks are where in a message the fields stand that a flusher must set, as offsets from the
@@ -93,9 +94,11 @@ const (
 	traceAt    = len(`,"trace_id":"`)
 	parentAt   = len(parentText) - len(`"`) - idDigits
 	timeDigits = len(`1700000000.000`)
-	startAt    = len(`,"start_timestamp":`)
-	endAt      = startAt + timeDigits + len(`,"end_timestamp":`)
-	receivedAt = endAt + timeDigits + len(`,"received":`)
+	// secondDigits are those of a time before its point.
+	secondDigits = len(`1700000000`)
+	startAt      = len(`,"start_timestamp":`)
+	endAt        = startAt + timeDigits + len(`,"end_timestamp":`)
+	receivedAt   = endAt + timeDigits + len(`,"received":`)
 	// headMax is the most that a message has before the digits of the span's id.
 	headMax = len(headText) + len("-9223372036854775808") + len(traceText)
 )
@@ -127,14 +130,14 @@ func (w *Writer) append(dst []byte, index, parent int) (_ []byte, marks Marks) {
 	if l.parentAt > 0 {
 		putHex(text[l.parentAt:], r.id(root+uint64(parent)))
 	}
-	putTimes(text[l.timesAt:], seq)
+	w.putTimes(text[l.timesAt:], index)
 	if l.flagTo > 0 {
 		marks.FlagFrom, marks.FlagTo = before+l.flagFrom, before+l.flagTo
 	}
 	switch s.attributes {
 	case styleAttributes:
 		marks.AttributesFrom = before + len(l.text) - len(`{"seq":{"type":"integer","value":`)
-		dst = strconv.AppendUint(dst, seq, 10)
+		dst = appendNumber(dst, seq)
 		dst = append(dst, `},"note":{"type":"string","value":"`...)
 		dst = append(r.pad(dst, start, seq, len(`"}}}`)), `"}}}`...)
 		marks.AttributesTo = len(dst) - start - len(`}`)
@@ -240,6 +243,23 @@ func eightHex(n uint32) uint64 {
 	return x + '0'*ones + ('a'-'0'-10)*letters
 }
 
+// appendNumber appends the digits of a number: of one below 100 million eight at once, by halves, pairs
+// and digits that are worked out beside each other.
+func appendNumber(dst []byte, n uint64) []byte {
+	const ones, most = 0x0101010101010101, 100_000_000
+	if n-1 >= most-1 { // 0 has one digit, and not none
+		return strconv.AppendUint(dst, n, 10)
+	}
+	x := n/10_000 | n%10_000<<32
+	hundreds := x * 10_486 >> 20 & 0x0000007f0000007f
+	x = hundreds | (x-100*hundreds)<<16
+	tens := x * 103 >> 10 & 0x000f000f000f000f
+	x = tens | (x-10*tens)<<8
+	none := bits.TrailingZeros64(x) / 8
+	dst = binary.LittleEndian.AppendUint64(dst, (x+'0'*ones)>>(8*none))
+	return dst[:len(dst)-none]
+}
+
 // decimalPairs are the two digits of each number below 100.
 var decimalPairs = func() (pairs [100]uint16) {
 	for i := range pairs {
@@ -249,40 +269,45 @@ var decimalPairs = func() (pairs [100]uint16) {
 }()
 
 // putTime writes a time of so many milliseconds after the epoch, in seconds of ten digits with three
-// more behind the point. They suffice for eight trillion spans. Digits go in pairs, none of which
-// waits for the one before.
+// more behind the point.
 func putTime(dst []byte, millis uint64) {
-	dst = dst[:timeDigits]
-	seconds := epoch + millis/1000
+	putSeconds(dst, epoch+millis/1000)
+	dst[secondDigits] = '.'
+	part := millis % 1000
+	putPair(dst[secondDigits+1:], part/10)
+	dst[timeDigits-1] = byte('0' + part%10)
+}
+
+// putSeconds writes so many seconds, of ten digits.
+func putSeconds(dst []byte, seconds uint64) {
 	high, low := seconds/10_000%10_000, seconds%10_000
 	putPair(dst[0:], seconds/100_000_000%100)
 	putPair(dst[2:], high/100)
 	putPair(dst[4:], high%100)
 	putPair(dst[6:], low/100)
 	putPair(dst[8:], low%100)
-	dst[10] = '.'
-	part := millis % 1000
-	putPair(dst[11:], part/10)
-	dst[13] = byte('0' + part%10)
 }
 
-// putTimes writes the three times of a message. That a span ends 17 ms after its start, and is
-// received 4 s after it, seldom changes more than the last digits.
-func putTimes(times []byte, millis uint64) {
-	start := times[startAt : startAt+timeDigits]
-	putTime(start, millis)
-	end, received := times[endAt:endAt+timeDigits], times[receivedAt:receivedAt+timeDigits]
-	if part := millis%1000 + 17; part < 1000 {
-		copy(end, start)
-		putPair(end[11:], part/10)
-		end[13] = byte('0' + part%10)
-	} else {
-		putTime(end, millis+17)
-	}
-	copy(received, start)
-	if received[9] += 4; received[9] > '9' {
-		putTime(received, millis+4000)
-	}
+// A span begins at one of so many milliseconds of its trace's second, and ends 17 ms later, in the same.
+const (
+	millisMax = 900
+	lasts     = 17
+)
+
+// putTimes writes the three times of a message, of which all but the milliseconds are the trace's.
+func (w *Writer) putTimes(times []byte, index int) {
+	millis := uint64(index) % millisMax
+	w.putTime(times[startAt:], &w.begins, millis)
+	w.putTime(times[endAt:], &w.begins, millis+lasts)
+	w.putTime(times[receivedAt:], &w.received, millis)
+}
+
+func (w *Writer) putTime(text []byte, second *[secondDigits]byte, millis uint64) {
+	text = text[:timeDigits]
+	*(*[secondDigits]byte)(text) = *second
+	tens := millis / 10
+	putPair(text[secondDigits+1:], tens)
+	text[timeDigits-1] = byte('0' + millis - 10*tens)
 }
 
 // putPair writes the two digits of a number below 100.
@@ -291,7 +316,12 @@ func putPair(dst []byte, n uint64) { binary.LittleEndian.PutUint16(dst, decimalP
 // bytes returns how many bytes the workload asks for in a span's message.
 func (r *Recipe) bytes(seq uint64) int { return r.bytesBy(r.random(keyBytes, seq)) }
 
-func (r *Recipe) bytesBy(random uint64) int { return r.work.SpanBytes.At(unit(random)) }
+func (r *Recipe) bytesBy(random uint64) int {
+	if r.evenly > 0 {
+		return r.work.SpanBytes.Low + int(unit(random)*r.evenly)
+	}
+	return r.work.SpanBytes.At(unit(random))
+}
 
 // pad fills the message, which began at start and lacks its last few bytes, up to its size.
 func (r *Recipe) pad(dst []byte, start int, seq uint64, lacking int) []byte {

@@ -16,6 +16,8 @@ type Recipe struct {
 	key        [keys]uint64
 	partitions []float64 // cumulative share of the traces, by partition
 	padding    string
+	// evenly is how many sizes a span may have, if each is equally likely; else 0.
+	evenly float64
 }
 
 // What the keys are for: each turns a number into random bits of its own.
@@ -42,6 +44,9 @@ const (
 // NewRecipe returns the recipe of a workload on an input topic of so many partitions.
 func NewRecipe(work scenarios.Workload, partitions int, seed uint64) *Recipe {
 	r := &Recipe{work: work, partitions: make([]float64, partitions)}
+	if s := work.SpanBytes; s.Kind == scenarios.SpreadUniform {
+		r.evenly = float64(s.High - s.Low + 1)
+	}
 	random := scenarios.Stream(seed, "recipe")
 	for i := range r.key {
 		r.key[i] = random.Uint64()

@@ -9,6 +9,8 @@ type Writer struct {
 	root   uint64
 	// head is how every message of the trace begins, up to the digits of the span's id.
 	head []byte
+	// begins is the second in which all of them say that they begin, received when they were.
+	begins, received [secondDigits]byte
 	// places are those of the first spans of the trace, as far as somebody asked for them.
 	places []place
 }
@@ -33,7 +35,12 @@ func (w *Writer) Begin(r *Recipe, root uint64) {
 	at := len(w.head) - len(traceText) + traceAt
 	putHex(w.head[at:], high)
 	putHex(w.head[at+idDigits:], low)
+	putSeconds(w.begins[:], epoch+root/1000)
+	putSeconds(w.received[:], epoch+root/1000+receivedAfter)
 }
+
+// receivedAfter is how many seconds after it began a span was received.
+const receivedAfter = 4
 
 // Of tells whether the writer writes the messages of the trace with that root.
 func (w *Writer) Of(root uint64) bool { return w.recipe != nil && w.root == root }

@@ -1,6 +1,8 @@
 package load
 
 import (
+	"math"
+	"strconv"
 	"testing"
 
 	"sluice/scenarios"
@@ -34,16 +36,22 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-// TestTimes: the short way of writing a message's times is the long one.
-func TestTimes(t *testing.T) {
-	for _, millis := range []uint64{0, 1, 982, 983, 999, 5_999, 6_000, 9_999, 999_999_995_983} {
-		short, long := []byte(timesText), []byte(timesText)
-		putTimes(short, millis)
-		putTime(long[startAt:], millis)
-		putTime(long[endAt:], millis+17)
-		putTime(long[receivedAt:], millis+4000)
-		if string(short) != string(long) {
-			t.Errorf("times of %d are %s, want %s", millis, short, long)
+// TestNumber: the short way of writing a number is the long one.
+func TestNumber(t *testing.T) {
+	check := func(n uint64) {
+		t.Helper()
+		if got := string(appendNumber([]byte("x"), n)); got != "x"+strconv.FormatUint(n, 10) {
+			t.Errorf("%d is written %s", n, got)
 		}
 	}
+	for n := range uint64(20_000) {
+		check(n)
+		check(n * 9_973)
+	}
+	for n := uint64(1); n < math.MaxUint64/10; n *= 10 {
+		check(n - 1)
+		check(n)
+		check(n + 1)
+	}
+	check(math.MaxUint64)
 }

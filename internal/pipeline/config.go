@@ -83,9 +83,11 @@ type Config struct {
 	// KillSwitch returns the rules of the moment. Nil drops nothing.
 	KillSwitch func() *buffer.KillSwitch `json:"-"`
 	// Events hears every transition of the supervisor, IngestEvents what an operator must know of
-	// the input; both are logged before. They must not block. Nil: nobody listens.
-	Events       func(flusher.Event) `json:"-"`
-	IngestEvents func(ingest.Event)  `json:"-"`
+	// the input, AuditEvents of the store; all are logged before. They must not block. Nil: nobody
+	// listens.
+	Events       func(flusher.Event)       `json:"-"`
+	IngestEvents func(ingest.Event)        `json:"-"`
+	AuditEvents  func(consumer.AuditEvent) `json:"-"`
 	// Fresh hears of each worker how long after their deadlines segments were acknowledged, as
 	// Freshness sums it up. It must not block. Nil: nobody listens.
 	Fresh func(worker int, samples []time.Duration) `json:"-"`

@@ -260,10 +260,6 @@ func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
 	return depths, err
 }
 
-// Lost returns how many messages Kafka deleted before they were read, by partition; see
-// kafkaio.Source.Lost.
-func (p *Pipeline) Lost() map[int32]uint64 { return p.source.Lost() }
-
 // onFlusher logs an event of the supervisor and passes it on.
 func (p *Pipeline) onFlusher(e flusher.Event) {
 	p.log.LogAttrs(context.Background(), e.Level(), e.Kind.String(), e.Attrs()...)
@@ -280,8 +276,11 @@ func (p *Pipeline) onFresh(worker int, samples []time.Duration) {
 	}
 }
 
-// onAudit logs an event of the audit of the store.
+// onAudit logs an event of the audit of the store and passes it on.
 func (p *Pipeline) onAudit(e consumer.AuditEvent) {
+	if p.cfg.AuditEvents != nil {
+		defer p.cfg.AuditEvents(e)
+	}
 	if e.Loss == nil {
 		p.log.Warn("segments were found that no queue named", "shard", e.Shard, "segments", e.Adopted)
 		return
@@ -303,7 +302,7 @@ func (p *Pipeline) onIngest(e ingest.Event) {
 		ingest.PartitionsLost, ingest.DeadLettered, ingest.DeadLetterCut,
 		ingest.ShutdownCut:
 		level = slog.LevelWarn
-	case ingest.DeadLetterLost:
+	case ingest.DeadLetterLost, ingest.MessagesDeleted:
 		level = slog.LevelError
 	}
 	var attrs []slog.Attr

@@ -16,7 +16,7 @@ func (d *drawer) faults() {
 	var on []kind
 	for _, use := range scenarios.Uses() {
 		for _, target := range use.Targets {
-			if d.Float64() < onShare {
+			if d.Float64() < onShare && (target != scenarios.TargetBroker || d.brokers) {
 				on = append(on, kind{use, target})
 			}
 		}
@@ -39,6 +39,8 @@ const (
 	// clusterShare is the share of cases in which Redis is a cluster of so many nodes, if it suffers at
 	// all.
 	clusterShare = 0.2
+	// brokersShare is the share of cases in which Kafka may be several brokers, as many as nodes.
+	brokersShare = 0.4
 	nodes        = 3
 	// onShare is the share of the kinds of fault that are on.
 	onShare = 0.5
@@ -57,6 +59,8 @@ func (d *drawer) fault(use *scenarios.Usage, target scenarios.TargetKind) scenar
 		f.Target.N = d.IntN(d.s.Topology.Workers())
 	case scenarios.TargetPartition:
 		f.Target.N = d.IntN(d.s.Topology.Partitions)
+	case scenarios.TargetBroker:
+		f.Target.N = d.IntN(nodes)
 	case scenarios.TargetRedis:
 		f.Target.N = scenarios.AllNodes
 		if d.cluster {

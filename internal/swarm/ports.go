@@ -30,7 +30,11 @@ func (d *drawer) ports() portfault.List {
 		port := pick(d.Rand, portfault.Ports())
 		calls := []string{fmt.Sprint(first), fmt.Sprintf("%d..%d", first, first+d.IntN(3))}
 		if !crash && port != portfault.SourcePoll {
-			calls = append(calls, fmt.Sprintf("every %d", 2+d.IntN(20)))
+			least := 2
+			if port == portfault.StoreFence {
+				least = 3 // a start needs two in a row
+			}
+			calls = append(calls, fmt.Sprintf("every %d", least+d.IntN(20)))
 		}
 		text := strings.NewReplacer("PORT", string(port), "[CALLS]", pick(d.Rand, calls),
 			"DURATION", d.between(50*time.Millisecond, 100*time.Millisecond).String()).Replace(form)

@@ -21,15 +21,15 @@ type drawer struct {
 	size int
 	can  func(scenarios.Fault) error
 	s    scenarios.Scenario
-	// cluster is true if faults are those of single nodes.
-	cluster bool
+	// cluster is true if faults are those of single nodes, brokers if some may be those of single brokers.
+	cluster, brokers bool
 }
 
 // Draw returns the case of a seed. Size, from 0 to SizeMax, is how much may be wrong in it; can says
 // what a world cannot do, as [harness.World] does.
 func Draw(seed uint64, size int, can func(scenarios.Fault) error) (shrink.Case, error) {
 	d := &drawer{Rand: scenarios.Stream(seed, "swarm"), size: size, can: can}
-	d.cluster = d.Float64() < clusterShare
+	d.cluster, d.brokers = d.Float64() < clusterShare, d.Float64() < brokersShare
 	text := fmt.Sprintf("name: %s\nseed: %d\n", Name, seed)
 	var sets []string
 	for _, o := range options {

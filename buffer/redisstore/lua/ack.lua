@@ -4,14 +4,17 @@
 -- ARGV[1]  owner: shard (4) | epoch (8)
 -- ARGV[2]  'whole' if all spans are named; for a generation of many spans, which is alone, 'part', and
 --          in the last call 'last'
--- ARGV[k+2]  of KEYS[k]: segment (8) | generation (12) | ids of its spans (8 each)
+-- ARGV[k+2]  of KEYS[k]: segment (8) | generation (12) | ids of its spans (8 each); or of one that was a
+--          small trace when it was claimed, segment (8) | generation (12) | owner | 3
 --
 -- Returns for each key a byte: 0 gone, 1 done, 2 stale, 3 this part is done, 4 done but for what
--- sweep.lua is to delete
+-- sweep.lua is to delete, 5 nothing is done, since it is not that small trace any more
 --
 -- allow-oom: it only makes room.
 
 local owner, extent = ARGV[1], ARGV[2]
+-- How long the argument of a small trace is, which no other has.
+local SMALL_CLAIMED = 33
 -- The traces that go as a whole, all together at the end: a list, and a set.
 local leaving, left = {}, {}
 
@@ -68,8 +71,9 @@ end
 -- ack_small acknowledges a small trace.
 local function ack_small(key, value, flushed)
   local at, _, flying = small_parts(value)
-  if flying == 0 or left[key] or sub(value, at, at + 19) ~= sub(flushed, 1, 20) then return '\0' end
-  if sub(value, -15, -4) ~= owner then return '\2' end
+  at = at + SMALL_NAME
+  if not flying or left[key] or sub(value, at, at + 19) ~= sub(flushed, 1, 20) then return '\0' end
+  if sub(value, at + 20, at + 31) ~= owner then return '\2' end
   leaving[#leaving + 1], left[key] = key, true
   return '\1'
 end
@@ -119,12 +123,28 @@ local function ack(t, flushed)
   return '\4'
 end
 
-local answers = {}
+local answers, rest = {}, {}
 for k = 1, #KEYS do
   local key, flushed = KEYS[k], ARGV[k + 2]
-  local value = small[key]
-  answers[k] = value and ack_small(key, value, flushed)
-    or ack(open(key, sub(flushed, 1, 8)), flushed)
+  if #flushed ~= SMALL_CLAIMED then
+    rest[#rest + 1] = key
+  elseif left[key] or redis.pcall('GETRANGE', key, '-33', '-1') ~= flushed then -- an error if it is a hash
+    answers[k] = '\5'
+  else
+    leaving[#leaving + 1], left[key] = key, true
+    answers[k] = '\1'
+  end
+end
+if #rest > 0 then
+  local small = small_traces(rest)
+  for k = 1, #KEYS do
+    if not answers[k] then
+      local key, flushed = KEYS[k], ARGV[k + 2]
+      local value = small[key]
+      answers[k] = value and ack_small(key, value, flushed)
+        or ack(open(key, sub(flushed, 1, 8)), flushed)
+    end
+  end
 end
 for i = 1, #leaving, PIECE do
   call('UNLINK', unpack(leaving, i, min(i + PIECE - 1, #leaving)))

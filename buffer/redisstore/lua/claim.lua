@@ -2,10 +2,13 @@
 --
 -- KEYS     traces, one per generation
 -- ARGV[1]  owner: shard (4) | epoch (8)
--- ARGV[k+1]  of KEYS[k]: segment (8) | generation (12)
+-- ARGV[2k], ARGV[2k+1]  of KEYS[k]: segment (8) | generation (12), and an empty text; or of a small trace
+--          that the caller has read, and that was live: its end from the number of spans on, and the
+--          offset of the owner in it
 --
 -- Returns for each key: state u8 (0 gone, 1 owned, 2 busy, 3 stale, 4 owned and a small trace) | count
--- u32 | bytes u56. Then those small traces, as they were before.
+-- u32 | bytes u56; or 4 alone: owned, and as the caller has read it. Then the small traces that it has
+-- not, as they were before.
 --
 -- allow-oom: what is flushed makes room. The record grows by 4 bytes.
 
@@ -24,14 +27,12 @@ end
 -- claim_small claims a small trace.
 local function claim_small(key, value, name)
   local at, n, flying = small_parts(value)
-  if sub(value, at, at + 19) ~= name then return '\0' .. none end
-  if flying == 0 then
-    call('SETRANGE', key, #value - 3, owner .. sub(value, -3, -2) .. '\1')
-  else
-    local holder = sub(value, -15, -4)
-    if sub(holder, 1, 4) ~= sub(owner, 1, 4) then return '\2' .. none end
-    if less(sub(owner, 5), sub(holder, 5)) then return '\3' .. none end
-    if owner ~= holder then call('SETRANGE', key, #value - 15, owner) end
+  if sub(value, at + SMALL_NAME, at + SMALL_NAME + 19) ~= name then return '\0' .. none end
+  local holder = sub(value, at + SMALL_OWNER, at + SMALL_OWNER + 11)
+  if flying and sub(holder, 1, 4) ~= sub(owner, 1, 4) then return '\2' .. none end
+  if flying and less(sub(owner, 5), sub(holder, 5)) then return '\3' .. none end
+  if not flying or holder ~= owner then
+    call('SETRANGE', key, at - 1 + SMALL_OWNER, owner .. '\3')
   end
   return '\4' .. p32(n) .. sub(value, at + SMALL_SIZE, at + SMALL_SIZE + 6)
 end
@@ -52,18 +53,32 @@ local function claim(t, generation)
   return '\1' .. sub(record, at + 24, at + 34)
 end
 
-local answers, n = {}, #KEYS
+local answers, rest = {}, {}
+local taken = owner .. '\3'
 for k = 1, #KEYS do
-  local key, name = KEYS[k], ARGV[k + 1]
-  local value = small[key]
-  if value then
-    answers[k] = claim_small(key, value, name)
+  local key, seen, offset = KEYS[k], ARGV[2 * k], ARGV[2 * k + 1]
+  if offset == '' then
+    rest[#rest + 1] = key
+  elseif redis.pcall('GETRANGE', key, '-35', '-1') == seen then -- an error if it is a hash meanwhile
+    call('SETRANGE', key, offset, taken)
+    answers[k] = '\4'
+  else
+    rest[#rest + 1] = key
+  end
+end
+if #rest == 0 then return answers end
+local small, n = small_traces(rest), #KEYS
+for k = 1, #KEYS do
+  if not answers[k] then
+    local key, name = KEYS[k], ARGV[2 * k]
+    if ARGV[2 * k + 1] ~= '' then name = sub(name, 3, 22) end
+    local value = small[key]
+    answers[k] = value and claim_small(key, value, name)
+      or claim(open(key, sub(name, 1, 8)), sub(name, 9))
     if byte(answers[k]) == 4 then
       n = n + 1
       answers[n] = value
     end
-  else
-    answers[k] = claim(open(key, sub(name, 1, 8)), sub(name, 9))
   end
 end
 return answers

@@ -15,8 +15,8 @@ if #ARGV == 1 then
   return 1
 end
 local last = 4 + 2 * tonumber(ARGV[4])
-each_piece(arguments(5, last), 'ZADD', queue)
-each_piece(arguments(last + 1), 'ZREM', queue)
+each_argument(5, last, 'ZADD', queue)
+each_argument(last + 1, #ARGV, 'ZREM', queue)
 if ARGV[1] ~= '' then
   call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2])
   if ARGV[3] ~= '0' then call('HSET', owner, 'next', ARGV[3]) end

@@ -1,8 +1,6 @@
 -- What the steps of a flush have in common: each looks at one segment of a trace, and changes at
 -- most that.
 
-local small = small_traces(KEYS)
-
 -- open reads the trace and the segment's record; nil if there is none.
 local function open(key, segment)
   local s = call('HGET', key, '0')

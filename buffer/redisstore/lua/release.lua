@@ -8,8 +8,10 @@
 local refused = stale(ARGV[1])
 if refused then return refused end
 local last = 2 + tonumber(ARGV[2])
-local gone, back = arguments(3, last), arguments(last + 1)
-for i = 2, #back, 2 do gone[#gone + 1] = back[i] end
-each_piece(gone, 'HDEL', leased)
+each_argument(3, last, 'HDEL', leased)
+local back, names = {}, {}
+for i = last + 1, #ARGV do back[#back + 1] = ARGV[i] end
+for i = 2, #back, 2 do names[#names + 1] = back[i] end
+each_piece(names, 'HDEL', leased)
 each_piece(back, 'ZADD', queue, 'NX')
 return 1

@@ -6,7 +6,8 @@
 --           last batch; returning, if a fence has not given everything back yet
 --
 -- A score is the deadline in ms. After a fence it is the deadline minus AT_ONCE: before all others,
--- and due whatever the clock says. A generation's name is the client's bytes.
+-- and due whatever the clock says. A generation's name is the client's bytes; it begins with the delivery,
+-- so that what is due at the same time and came together stands together in the queue.
 
 local call = redis.call
 local queue, leased, owner = KEYS[1], KEYS[2], KEYS[3]
@@ -26,6 +27,11 @@ local function each_piece(list, ...)
   end
 end
 
+-- each_argument is each_piece of ARGV from the first to the last.
+local function each_argument(first, last, command, key)
+  for i = first, last, PIECE do call(command, key, unpack(ARGV, i, math.min(i + PIECE - 1, last))) end
+end
+
 -- stale returns an error reply unless the epoch is the last one. That it is before the caller's
 -- means that Redis has lost data.
 local function stale(epoch)
@@ -39,13 +45,6 @@ end
 local function clock()
   local state = call('HMGET', owner, 'now', 'drift', 'inputs', 'seen')
   return { state[1] or '0', state[2] or '0', state[3] or '0', state[4] or '0' }
-end
-
--- arguments returns ARGV from the given place, up to the other if there is one.
-local function arguments(first, last)
-  local list = {}
-  for i = first, last or #ARGV do list[#list + 1] = ARGV[i] end
-  return list
 end
 
 -- give_back returns a slice of what earlier owners had leased to the queue, due at once, and tells

@@ -28,10 +28,12 @@
 -- A trace of one small segment is no hash yet, but a string, which is stored and read without most of
 -- this, and takes a third less memory:
 --
---   m frames | segment (8) | generation (12) | first (8) | bytes u56 | n span ids | owner | n u16 | flying u8
+--   m frames | n span ids | first (8) | bytes u56 | n u16 | segment (8) | generation (12) | owner (12) | state u8
 --
--- where there is an owner, shard (4) | epoch (8), only if it is in flight: flying is 1. It has a root, and
--- a frame for each attach. It becomes a hash when something is attached that is not so simple.
+-- where state is 2 if it is live, and 3 if it is in flight under owner, shard (4) | epoch (8). It has a
+-- root, and a frame for each attach. It becomes a hash when something is attached that is not so simple.
+-- Its end is compared as a whole, and written in place, so that who claims or acknowledges it need not
+-- read the rest.
 --
 -- Numbers are little endian. Generation, shard, epoch and first are the client's bytes, compared
 -- but not understood here; epoch and first are big endian, so that they compare bytewise.
@@ -69,21 +71,43 @@ local function u56(s, i)
   return a + b * 256 + c * 65536 + d * 16777216 + (e + f * 256 + g * 65536) * 4294967296
 end
 
+-- These divide what is left by 256, again and again: to call floor takes longer.
+
 local function p24(n)
-  return char(n % 256, floor(n / 256) % 256, floor(n / 65536))
+  local a = n % 256
+  n = (n - a) / 256
+  local b = n % 256
+  return char(a, b, (n - b) / 256)
 end
 
 local function p32(n)
-  return char(n % 256, floor(n / 256) % 256, floor(n / 65536) % 256, floor(n / 16777216))
+  local a = n % 256
+  n = (n - a) / 256
+  local b = n % 256
+  n = (n - b) / 256
+  local c = n % 256
+  return char(a, b, c, (n - c) / 256)
 end
 
 -- p32_56 is p32(n) .. p56(m).
 local function p32_56(n, m)
-  local low = m % 16777216
-  local high = (m - low) / 16777216
-  return char(n % 256, floor(n / 256) % 256, floor(n / 65536) % 256, floor(n / 16777216),
-    low % 256, floor(low / 256) % 256, floor(low / 65536),
-    high % 256, floor(high / 256) % 256, floor(high / 65536) % 256, floor(high / 16777216))
+  local a = n % 256
+  n = (n - a) / 256
+  local b = n % 256
+  n = (n - b) / 256
+  local c = n % 256
+  local d = m % 256
+  m = (m - d) / 256
+  local e = m % 256
+  m = (m - e) / 256
+  local f = m % 256
+  m = (m - f) / 256
+  local g = m % 256
+  m = (m - g) / 256
+  local h = m % 256
+  m = (m - h) / 256
+  local i = m % 256
+  return char(a, b, c, (n - c) / 256, d, e, f, g, h, i, (m - i) / 256)
 end
 
 -- less compares big-endian strings of the same length. Lua's own < follows a locale.
@@ -97,10 +121,18 @@ end
 
 -- head makes what comes before the segments in field '0'.
 local function head(calls, generations, spilled, length)
-  return char(calls % 256, floor(calls / 256) % 256, floor(calls / 65536) % 256,
-    floor(calls / 16777216), generations % 256, floor(generations / 256) % 256,
-    floor(generations / 65536), spilled,
-    length % 256, floor(length / 256) % 256, floor(length / 65536))
+  local a = calls % 256
+  calls = (calls - a) / 256
+  local b = calls % 256
+  calls = (calls - b) / 256
+  local c = calls % 256
+  local e = generations % 256
+  generations = (generations - e) / 256
+  local f = generations % 256
+  local g = length % 256
+  length = (length - g) / 256
+  local h = length % 256
+  return char(a, b, c, (calls - c) / 256, e, f, (generations - f) / 256, spilled, g, h, (length - h) / 256)
 end
 
 -- group_of returns where the group of a span begins, or nil. An id may stand by chance across

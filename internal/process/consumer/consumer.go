@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/defects"
@@ -30,9 +31,11 @@ type Config struct {
 	// Log receives the consumer's log, and its workers'. Its level is theirs too. Nil: discarded.
 	Log *slog.Logger
 	// Events hears each transition of the consumer's supervisor, Ingest what happens to its input,
-	// and Fresh how fresh its workers' segments were. Nil: nobody listens.
+	// Audit what it has seen of the store, and Fresh how fresh its workers' segments were. Nil: nobody
+	// listens.
 	Events func(flusher.Event)
 	Ingest func(ingest.Event)
+	Audit  func(consumer.AuditEvent)
 	Fresh  func(worker int, samples []time.Duration)
 }
 
@@ -121,6 +124,8 @@ func (p *Process) take(r report) {
 		p.cfg.Events(*r.Event)
 	case r.Ingest != nil && p.cfg.Ingest != nil:
 		p.cfg.Ingest(r.Ingest.event())
+	case r.Audit != nil && p.cfg.Audit != nil:
+		p.cfg.Audit(*r.Audit)
 	case r.Fresh != nil && p.cfg.Fresh != nil:
 		p.cfg.Fresh(r.Fresh.Worker, r.Fresh.Samples)
 	}

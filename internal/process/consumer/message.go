@@ -5,15 +5,17 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 )
 
 // report is what the consumer says: one of its fields is set.
 type report struct {
-	Event  *flusher.Event `json:"event,omitempty"`
-	Ingest *input         `json:"ingest,omitempty"`
-	Fresh  *fresh         `json:"fresh,omitempty"`
+	Event  *flusher.Event       `json:"event,omitempty"`
+	Ingest *input               `json:"ingest,omitempty"`
+	Audit  *consumer.AuditEvent `json:"audit,omitempty"`
+	Fresh  *fresh               `json:"fresh,omitempty"`
 	// State comes only when the servers have answered.
 	State *state `json:"state,omitempty"`
 }
@@ -23,11 +25,12 @@ type input struct {
 	Kind       ingest.EventKind `json:"kind"`
 	Partitions []int32          `json:"partitions,omitempty"`
 	Reason     string           `json:"reason,omitempty"`
+	Gap        flusher.Gap      `json:"gap,omitzero"`
 	Err        string           `json:"err,omitempty"`
 }
 
 func fromEvent(e ingest.Event) *input {
-	in := &input{Kind: e.Kind, Partitions: e.Partitions, Reason: e.Reason}
+	in := &input{Kind: e.Kind, Partitions: e.Partitions, Reason: e.Reason, Gap: e.Gap}
 	if e.Err != nil {
 		in.Err = e.Err.Error()
 	}
@@ -35,7 +38,7 @@ func fromEvent(e ingest.Event) *input {
 }
 
 func (in *input) event() ingest.Event {
-	e := ingest.Event{Kind: in.Kind, Partitions: in.Partitions, Reason: in.Reason}
+	e := ingest.Event{Kind: in.Kind, Partitions: in.Partitions, Reason: in.Reason, Gap: in.Gap}
 	if in.Err != "" {
 		e.Err = errors.New(in.Err)
 	}

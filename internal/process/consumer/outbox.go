@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 )
@@ -49,6 +50,8 @@ func (b *outbox) opened(look func() state) {
 func (b *outbox) event(e flusher.Event) { b.post(report{Event: &e}) }
 
 func (b *outbox) ingest(e ingest.Event) { b.post(report{Ingest: fromEvent(e)}) }
+
+func (b *outbox) audit(e consumer.AuditEvent) { b.post(report{Audit: &e}) }
 
 func (b *outbox) post(r report) {
 	b.mu.Lock()

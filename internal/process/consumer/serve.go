@@ -42,6 +42,7 @@ func serve(stop context.Context, s settings, parent *process.Parent[report]) err
 	}
 	cfg.Log = parent.Log
 	cfg.Events, cfg.IngestEvents, cfg.Fresh = out.event, out.ingest, out.addFresh
+	cfg.AuditEvents = out.audit
 	cfg.Wrap = func(ports *consumer.Ports) { s.Planted.Consumer(ports, crash) }
 	if s.Planted.Any() {
 		cfg.Workers = func(own []byte) (*worker.Role, []byte, error) {

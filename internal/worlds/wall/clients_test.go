@@ -125,14 +125,58 @@ func (b bench) takes(topic string, partition int32) {
 
 func (b bench) refuses(topic string, partition int32) {
 	b.t.Helper()
+	b.refusesAs(topic, partition, kerr.NotEnoughReplicas)
+}
+
+func (b bench) refusesAs(topic string, partition int32, as error) {
+	b.t.Helper()
 	deadline := time.Now().Add(answerMax)
-	for err := error(nil); !errors.Is(err, kerr.NotEnoughReplicas); {
+	for err := error(nil); !errors.Is(err, as); {
 		if time.Now().After(deadline) {
-			b.t.Fatalf("produce to %s, partition %d: %v; want %v", topic, partition, err,
-				kerr.NotEnoughReplicas)
+			b.t.Fatalf("produce to %s, partition %d: %v; want %v", topic, partition, err, as)
 		}
 		err = b.produce(topic, partition, 0)
 	}
+}
+
+// log returns from where to where a partition is there.
+func (b bench) log(topic string, partition int32) (start, end int64) {
+	b.t.Helper()
+	client := b.kafka(false)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(b.t.Context(), answerMax)
+	defer cancel()
+	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, topic)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	from, _ := starts.Lookup(topic, partition)
+	to, _ := ends.Lookup(topic, partition)
+	return from.Offset, to.Offset
+}
+
+// leader returns the number of the broker that leads a partition, by the order of addresses.
+func (b bench) leader(topic string, partition int32) int {
+	b.t.Helper()
+	client := b.kafka(false, kgo.SeedBrokers(b.s.KafkaAddrs()...))
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(b.t.Context(), answerMax)
+	defer cancel()
+	metadata, err := kadm.NewClient(client).Metadata(ctx, topic)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	leads := metadata.Topics[topic].Partitions[partition].Leader
+	for _, broker := range metadata.Brokers {
+		if broker.NodeID == leads {
+			return slices.Index(b.s.KafkaAddrs(), fmt.Sprintf("%s:%d", broker.Host, broker.Port))
+		}
+	}
+	return -1
 }
 
 func (b bench) set(node int, key string) error {

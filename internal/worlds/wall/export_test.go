@@ -28,6 +28,9 @@ func (s *System) KafkaOpts(pipeline bool) []kgo.Opt {
 	return e.harnessOpts()
 }
 
+// KafkaAddrs are the addresses of the brokers, in the order of their numbers.
+func (s *System) KafkaAddrs() []string { return s.kafka }
+
 // Input is the name of the input topic.
 func (s *System) Input() string { return s.input }
 

@@ -116,6 +116,19 @@ var serverCases = []faultCase{
 	}, func(b bench) { b.takes(b.s.Output(), 2) }},
 }
 
+// deleted is for all worlds: what stands in a partition of the input is deleted, and what comes is not.
+var deleted = faultCase{"delete-records partition 3", func(b bench) {
+	b.takes(b.s.Input(), 3)
+	b.takes(b.s.Input(), 4)
+}, func(b bench) {
+	if start, end := b.log(b.s.Input(), 3); start != end || end == 0 {
+		b.t.Errorf("partition 3 is there from %d to %d", start, end)
+	}
+	if start, end := b.log(b.s.Input(), 4); start != 0 || end == 0 {
+		b.t.Errorf("partition 4 is there from %d to %d", start, end)
+	}
+}, func(b bench) { b.takes(b.s.Input(), 3) }}
+
 // openBench opens a run whose scenario has all the cases' faults, and sees to it that nothing is
 // left of it: no server, unless they were given.
 func openBench(t *testing.T, world harness.World, given bool, cases []faultCase) bench {
@@ -162,6 +175,10 @@ func (b bench) try(t *testing.T, c faultCase) {
 		c.before(b)
 	}
 	undo, err := b.s.Break(parseFault(t, c.what))
+	for deadline := time.Now().Add(answerMax); errors.Is(err, harness.ErrBusy) && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond) // a server that has just started may not know of groups yet
+		undo, err = b.s.Break(parseFault(t, c.what))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +195,13 @@ func (b bench) try(t *testing.T, c faultCase) {
 }
 
 func TestFaultsOnFakes(t *testing.T) {
-	cases := slices.Concat(networkCases, serverCases)
+	deposed := faultCase{"depose partition 2 for 1s", nil, func(b bench) {
+		for _, topic := range []string{b.s.Output(), b.s.Input()} {
+			b.refusesAs(topic, 2, kerr.NotLeaderForPartition)
+			b.takes(topic, 1)
+		}
+	}, func(b bench) { b.takes(b.s.Output(), 2) }}
+	cases := slices.Concat(networkCases, serverCases, []faultCase{deleted, deposed})
 	b := openBench(t, fakes.World{}, false, cases)
 	for _, c := range cases {
 		t.Run(c.what, func(t *testing.T) { b.try(t, c) })
@@ -186,6 +209,27 @@ func TestFaultsOnFakes(t *testing.T) {
 	t.Run("large record", func(t *testing.T) { b.refusesLargeRecords(t) })
 	t.Run("heal", func(t *testing.T) { b.heals(t, cases) })
 	t.Run("forget", func(t *testing.T) { b.forgets(t) })
+}
+
+// TestABrokerOfSeveral: the pipeline cannot talk to one that is stopped, and to the others it can.
+func TestABrokerOfSeveral(t *testing.T) {
+	one := faultCase{"stop kafka broker 1 for 1s", nil, func(b bench) {
+		open := 0
+		for p := range int32(8) {
+			err := b.produce(b.s.Output(), p, 1)
+			if (err == nil) == (b.leader(b.s.Output(), p) == 1) {
+				b.t.Errorf("produce to partition %d of broker %d: %v", p, b.leader(b.s.Output(), p), err)
+			}
+			if err == nil {
+				open++
+			}
+		}
+		if open == 0 {
+			b.t.Error("no partition is on another broker")
+		}
+	}, kafkaBack}
+	b := openBench(t, fakes.World{}, false, []faultCase{one})
+	b.try(t, one)
 }
 
 // forgets waits until the first record of the output, which the harness has read, is gone.
@@ -272,8 +316,12 @@ func TestFaultsOnStartedServers(t *testing.T) {
 			b.t.Errorf("memory is %d of %d, %v", used, max, err)
 		}
 	}, keySet}
+	// What is written after it began is gone when it is over, and what was there before is not.
+	setBack := faultCase{"failover redis by 1ms", keySet, func(b bench) {
+		b.redisIsSilent(0, false)
+	}, keyIs("1")}
 	for kind, cases := range map[real.Origin][]faultCase{
-		real.Start: slices.Concat(networkCases, serverCases, []faultCase{full}),
+		real.Start: slices.Concat(networkCases, serverCases, []faultCase{full, setBack, deleted}),
 		real.StartCluster: {networkCases[0], full,
 			{"stop redis node 1 for 1s", keySet, func(b bench) {
 				b.redisIsSilent(1, true)
@@ -346,6 +394,17 @@ func TestWhatNoWorldSkips(t *testing.T) {
 		{fakes.World{}, "fill redis for 1s", ""},
 		{fakes.World{}, "stop redis node 1 for 1s", "no node 1"},
 		{fakes.World{}, "jump clock by 1s", ""},
+		{fakes.World{}, "failover redis by 1s", "--servers start"},
+		{fakes.World{}, "stop kafka broker 2 for 1s", ""},
+		{fakes.World{}, "stop kafka broker 3 for 1s", "no broker 3"},
+		{fakes.World{}, "depose partition 1 for 1s", ""},
+		{real.World{Servers: real.Start}, "depose partition 1 for 1s", "--world fakes"},
+		{real.World{Servers: real.Start}, "stop kafka broker 1 for 1s", "no broker 1"},
+		{real.World{Servers: real.Start}, "hang host for 1s", ""},
+		{real.World{Kafka: []string{"a:1", "b:1"}}, "cut kafka broker 1", ""},
+		{fakes.World{}, "delete-records partition 1", ""},
+		{real.World{Redis: []string{"a:1"}}, "delete-records kafka", ""},
+		{real.World{Redis: []string{"a:1"}}, "failover redis by 1s", "--servers start"},
 		{real.World{Servers: real.Start}, "fail partition 1 for 1s", ""},
 		{real.World{Kafka: []string{"a:1"}}, "fail partition 1 for 1s", "--servers start"},
 		{real.World{Servers: real.Start}, "wipe redis node 1", "--servers start-cluster"},

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	core "sluice/consumer"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/defects"
@@ -112,6 +113,8 @@ func (f *fleet) start(ctx context.Context, index int) error {
 	i, err := consumerprocess.Start(ctx, consumerprocess.Config{
 		Pipeline: cfg, Planted: planted, Mark: f.mark, Log: f.log,
 		Events: func(e flusher.Event) { f.sink.Supervised(index, life, e) },
+		Ingest: func(e ingest.Event) { f.sink.Ingested(time.Now(), index, e) },
+		Audit:  func(e core.AuditEvent) { f.sink.Audited(time.Now(), index, e) },
 		Fresh: func(worker int, samples []time.Duration) {
 			f.sink.Fresh(time.Now(), index, worker, samples)
 		},

@@ -9,11 +9,17 @@ import (
 	"sluice/scenarios"
 )
 
-// OnServers tells whether a fault is one of servers, or of the network to them.
+// OnServers tells whether a fault is one of servers, or of the network to them: not of what the run
+// itself has there.
 func OnServers(f scenarios.Fault) bool {
 	kind := f.Target.Kind
-	return kind == scenarios.TargetRedis || kind == scenarios.TargetKafka ||
-		kind == scenarios.TargetPartition && f.Verb == scenarios.VerbFail
+	switch kind {
+	case scenarios.TargetRedis, scenarios.TargetBroker:
+		return true
+	case scenarios.TargetKafka:
+		return f.Verb != scenarios.VerbDelete
+	}
+	return kind == scenarios.TargetPartition && (f.Verb == scenarios.VerbFail || f.Verb == scenarios.VerbDepose)
 }
 
 // CheckNode returns an error if a fault names a node of Redis that is not there.
@@ -21,6 +27,15 @@ func CheckNode(f scenarios.Fault, nodes int) error {
 	if f.Target.Kind == scenarios.TargetRedis && f.Target.N >= nodes {
 		return fmt.Errorf("there is no node %d: Redis has %d here, numbered from 0; --servers "+
 			"start-cluster starts three", f.Target.N, nodes)
+	}
+	return nil
+}
+
+// CheckBroker returns an error if a fault names a broker of Kafka that is not there.
+func CheckBroker(f scenarios.Fault, brokers int) error {
+	if f.Target.Kind == scenarios.TargetBroker && f.Target.N >= brokers {
+		return fmt.Errorf("there is no broker %d: Kafka has %d here, numbered from 0; worlds virtual and fakes "+
+			"have several", f.Target.N, brokers)
 	}
 	return nil
 }
@@ -49,8 +64,8 @@ func (s *System) openNetwork() (err error) {
 		byBackend := s.servers.ByNetwork != nil && s.servers.ByNetwork(f)
 		onNetwork := IsNetwork(f.Verb) || byBackend
 		redis = redis || onNetwork && f.Target.Kind == scenarios.TargetRedis
-		kafka = kafka || onNetwork && f.Target.Kind == scenarios.TargetKafka
-		everybody = everybody || byBackend && f.Target.Kind == scenarios.TargetKafka
+		kafka = kafka || onNetwork && f.Target.Kind != scenarios.TargetRedis
+		everybody = everybody || byBackend && f.Target.Kind != scenarios.TargetRedis
 	}
 	if redis {
 		s.redisRoutes, err = openRoutes(s.network, s.redis)
@@ -79,6 +94,8 @@ func openRoutes(n *netfault.Net, upstreams []string) (map[string]string, error) 
 // Targets are the addresses that a fault hits.
 func (s *System) Targets(t scenarios.Target) []string {
 	switch {
+	case t.Kind == scenarios.TargetBroker && t.N < len(s.kafka):
+		return s.kafka[t.N : t.N+1]
 	case t.Kind != scenarios.TargetRedis:
 		return s.kafka
 	case t.N == scenarios.AllNodes:

@@ -13,6 +13,7 @@ import (
 	"sluice/buffer/redisstore"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/scenarios"
 )
 
 // Remains implements harness.System. The input is asked first: a message is committed after its span
@@ -54,6 +55,26 @@ func (s *System) Homes(ctx context.Context) (func(buffer.TraceKey) int, error) {
 	return func(trace buffer.TraceKey) int { return slices.Index(s.redis, home(trace)) }, nil
 }
 
+// SetBack is for nodes that go back to what they hold now: what it returns is to be called when they are
+// gone, and notes what is lost with them.
+func (s *System) SetBack(ctx context.Context, nodes scenarios.Target) (lose func(), err error) {
+	home, err := s.Homes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	committed, err := s.committed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	offsets := map[int32]int64{}
+	committed.Each(func(o kadm.OffsetResponse) { offsets[o.Partition] = max(o.At, 0) })
+	return func() {
+		s.setup.Sink.SetBack(offsets, func(trace buffer.TraceKey) bool {
+			return nodes.N == scenarios.AllNodes || home(trace) == nodes.N
+		})
+	}, nil
+}
+
 // waiting returns how many messages of the input the group has not committed.
 func (s *System) waiting(ctx context.Context) (int64, error) {
 	committed, err := s.committed(ctx)
@@ -67,9 +88,17 @@ func (s *System) waiting(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find the end of the input: %w", err)
 	}
+	starts, err := kadm.NewClient(s.collector.client).ListStartOffsets(ctx, s.input)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find the start of the input: %w", err)
+	}
 	waiting := int64(0)
 	ends.Each(func(end kadm.ListedOffset) {
-		done := int64(0)
+		start, _ := starts.Lookup(end.Topic, end.Partition)
+		done := start.Offset // what is before was committed, or deleted
 		if o, ok := committed.Lookup(end.Topic, end.Partition); ok {
 			done = max(done, o.At)
 		}

@@ -240,6 +240,8 @@ func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 	switch {
 	case f.Verb == scenarios.VerbJump:
 		undo = s.jump(f)
+	case f.Verb == scenarios.VerbDelete:
+		err = s.deleteRecords(f)
 	case IsNetwork(f.Verb):
 		undo, err = s.BreakNetwork(f, false)
 	default:

@@ -5,6 +5,7 @@ package fakes
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,7 +36,12 @@ func (World) Validate() error { return nil }
 
 // Can implements harness.World.
 func (World) Can(f scenarios.Fault) error {
-	return cmp.Or(wall.CheckMoment(f), wall.CheckNode(f, 1))
+	if f.Verb == scenarios.VerbFailover {
+		return errors.New("miniredis has no state to go back to: use --world virtual, or --world real " +
+			"--servers start")
+	}
+	one := scenarios.Scenario{Faults: []scenarios.Fault{f}}
+	return cmp.Or(wall.CheckMoment(f), wall.CheckNode(f, 1), wall.CheckBroker(f, one.Brokers()))
 }
 
 // Grants implements harness.World.
@@ -45,7 +51,7 @@ func (World) Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]strin
 
 // Open implements harness.World.
 func (World) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
-	f, err := open()
+	f, err := open(setup.Scenario.Brokers())
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +83,7 @@ type fakes struct {
 // of which anything is to be kept is kept whole.
 const logSegmentBytes = "1048576"
 
-func open() (*fakes, error) {
+func open(brokers int) (*fakes, error) {
 	f := &fakes{redis: miniredis.NewMiniRedis()}
 	// Not any port: it must come back to it when it was stopped.
 	err := retry(func() error {
@@ -90,7 +96,7 @@ func open() (*fakes, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the fake Redis: %w", err)
 	}
-	f.kafka, err = kfake.NewCluster(kfake.NumBrokers(1),
+	f.kafka, err = kfake.NewCluster(kfake.NumBrokers(brokers),
 		kfake.BrokerConfigs(map[string]string{"log.segment.bytes": logSegmentBytes}))
 	if err != nil {
 		f.redis.Close()
@@ -106,11 +112,13 @@ func (s *fakes) Break(on *wall.System, f scenarios.Fault) (func() error, error) 
 	case stops && f.Target.Kind == scenarios.TargetRedis:
 		return s.stopRedis(on, f)
 	case isDoneByNetwork(f):
-		return on.BreakNetwork(f, f.Target.Kind == scenarios.TargetKafka)
+		return on.BreakNetwork(f, f.Target.Kind != scenarios.TargetRedis)
 	case f.Verb == scenarios.VerbFill:
 		return s.fill(on)
 	case f.Verb == scenarios.VerbFail:
-		return s.failProduce(on.Output(), f.Target), nil
+		return s.fail(f.Target, kerr.NotEnoughReplicas, on.Output(), kmsg.Produce), nil
+	case f.Verb == scenarios.VerbDepose:
+		return s.fail(f.Target, kerr.NotLeaderForPartition, "", kmsg.Produce, kmsg.Fetch), nil
 	}
 	return nil, fmt.Errorf("world fakes knows no %s of a server", f.Verb)
 }
@@ -172,12 +180,12 @@ func (s *fakes) fill(on *wall.System) (func() error, error) {
 	}, nil
 }
 
-// failProduce answers produce requests to the output topic as a broker does that has lost too many
-// replicas: the client is to try again.
-func (s *fakes) failProduce(topic string, t scenarios.Target) func() error {
-	fault := kfake.Fault{
-		Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.NotEnoughReplicas, Count: -1,
-	}
+// fail answers requests for partitions of a topic, or of all, with an error after which the client is to
+// try again: as a broker does that has lost too many replicas, or does not lead them any more.
+func (s *fakes) fail(
+	t scenarios.Target, as *kerr.Error, topic string, requests ...kmsg.Key,
+) (undo func() error) {
+	fault := kfake.Fault{Keys: requests, Topic: topic, Err: as, Count: -1}
 	if t.Kind == scenarios.TargetPartition {
 		fault.Partitions = []int32{int32(t.N)}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"sluice/buffer/redisstore"
+	"sluice/internal/harness"
 	"sluice/internal/servers"
 	"sluice/internal/worlds/wall"
 	"sluice/scenarios"
@@ -28,7 +29,11 @@ func (s *started) Break(on *wall.System, f scenarios.Fault) (func() error, error
 		if f.Target.N != scenarios.AllNodes {
 			nodes = nodes[f.Target.N : f.Target.N+1]
 		}
-		end, err = eachNode(nodes, f)
+		if f.Verb == scenarios.VerbFailover {
+			end, err = failOver(on, nodes, f)
+		} else {
+			end, err = eachNode(nodes, f)
+		}
 	} else {
 		end, err = breakKafka(s.kafka, on, f)
 	}
@@ -45,19 +50,50 @@ func (s *started) Break(on *wall.System, f scenarios.Fault) (func() error, error
 	}, nil
 }
 
-// eachNode does a fault to some nodes of Redis, to all or none.
-func eachNode(nodes []*redisNode, f scenarios.Fault) (func() error, error) {
+// failOver sets nodes back to what they hold now, as a replica that gets nothing any more and takes over
+// after a while at their address: each saves its data now, is killed then, and starts with them.
+func failOver(on *wall.System, nodes []*redisNode, f scenarios.Fault) (func() error, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), wall.DialMax)
+	defer cancel()
+	lose, err := on.SetBack(ctx, f.Target)
+	if err != nil {
+		return nil, errors.Join(harness.ErrBusy, err) // a server is away just now
+	}
+	for _, n := range nodes {
+		if _, err := n.server.Do("SAVE"); err != nil {
+			return nil, fmt.Errorf("save redis %s: %w", n.server.Addr, err)
+		}
+	}
+	time.Sleep(f.By)
 	var ends []func() error
-	end := func() error {
+	for _, n := range nodes {
+		if err := n.end(n.server.Kill); err != nil {
+			return nil, errors.Join(err, all(&ends)())
+		}
+		ends = append(ends, n.start)
+	}
+	lose()
+	return all(&ends), nil
+}
+
+// all does what is left of a list, each until it works.
+func all(list *[]func() error) func() error {
+	return func() error {
 		var errs, left = []error(nil), []func() error(nil)
-		for _, one := range ends {
+		for _, one := range *list {
 			if err := one(); err != nil {
 				errs, left = append(errs, err), append(left, one)
 			}
 		}
-		ends = left // for the next time
+		*list = left // for the next time
 		return errors.Join(errs...)
 	}
+}
+
+// eachNode does a fault to some nodes of Redis, to all or none.
+func eachNode(nodes []*redisNode, f scenarios.Fault) (func() error, error) {
+	var ends []func() error
+	end := all(&ends)
 	for _, n := range nodes {
 		one, err := breakRedis(n, f)
 		if err != nil {

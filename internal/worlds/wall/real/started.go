@@ -16,10 +16,13 @@ var errStopped = errors.New("the servers are stopped for good")
 // clusterNodes is how many nodes a cluster has that the harness starts.
 const clusterNodes = 3
 
-// started are servers that the harness started for this run.
+// started are servers that the harness started, for a run or for several.
 type started struct {
 	redis []*redisNode
 	kafka *kafkaNode
+
+	absent    sync.Mutex
+	hasAbsent bool
 }
 
 // redisNode is one of Redis' servers, kafkaNode the broker.
@@ -109,12 +112,35 @@ func javaOptions(s scenarios.Scenario) []string {
 	return nil
 }
 
-// start starts the servers. What was started before an error is in the result, to be closed.
-func (w World) start(
-	ctx context.Context, scenario scenarios.Scenario,
-) (*started, wall.Servers, error) {
+// Share starts the servers of a World that starts some, once for all runs in the result, which come to
+// servers that are warm and leave them running; its addresses are theirs. The stop ends them. A World
+// of given servers is shared as it is.
+func (w World) Share() (shared World, stop func() error, err error) {
+	if w.Servers == Given {
+		return w, func() error { return nil }, nil
+	}
+	s, err := w.launch()
+	if err != nil {
+		return w, nil, errors.Join(err, s.Close())
+	}
+	w.shared = s
+	for _, n := range s.redis {
+		w.Redis = append(w.Redis, n.server.Addr)
+	}
+	w.Kafka = []string{s.kafka.server.Addr}
+	return w, s.Close, nil
+}
+
+// borrowed are servers of several runs.
+type borrowed struct{ *started }
+
+// Close implements wall.Backend: the next run finds them as it ends.
+func (borrowed) Close() error { return nil }
+
+// launch starts servers, with options for the broker's Java. What was started before an error is in the
+// result, to be closed.
+func (w World) launch(options ...string) (*started, error) {
 	s := &started{}
-	to := wall.Servers{Backend: s}
 	var nodes []*servers.RedisServer
 	var err error
 	if w.Servers == StartCluster {
@@ -125,23 +151,54 @@ func (w World) start(
 		nodes = append(nodes, one)
 	}
 	if err != nil {
-		return s, to, err
+		return s, err
 	}
 	for _, server := range nodes {
 		s.redis = append(s.redis, newNode(server))
-		to.Redis = append(to.Redis, server.Addr)
 	}
-	server, err := servers.StartKafka(javaOptions(scenario)...)
+	server, err := servers.StartKafka(options...)
 	if err != nil {
-		return s, to, err
+		return s, err
 	}
 	s.kafka = newNode(server)
-	to.Kafka = []string{server.Addr}
+	return s, nil
+}
+
+// start returns the servers of a run. What was started before an error is in the result, to be closed.
+func (w World) start(ctx context.Context, scenario scenarios.Scenario) (wall.Servers, error) {
+	var to wall.Servers
+	s := w.shared
+	if s != nil {
+		to.Backend, to.Stay = borrowed{s}, true
+	} else {
+		var err error
+		s, err = w.launch(javaOptions(scenario)...)
+		to.Backend = s
+		if err != nil {
+			return to, err
+		}
+	}
+	for _, n := range s.redis {
+		to.Redis = append(to.Redis, n.server.Addr)
+	}
+	to.Kafka = []string{s.kafka.server.Addr}
 	if failsProduce(scenario) {
 		to.Output = map[string]int64{"min.insync.replicas": 2} // see replicate
-		err = server.AddAbsentBroker(ctx)
+		return to, s.addAbsentBroker(ctx)
 	}
-	return s, to, err
+	return to, nil
+}
+
+// addAbsentBroker registers it for the first run that needs it.
+func (s *started) addAbsentBroker(ctx context.Context) error {
+	s.absent.Lock()
+	defer s.absent.Unlock()
+	if s.hasAbsent {
+		return nil
+	}
+	err := s.kafka.server.AddAbsentBroker(ctx)
+	s.hasAbsent = err == nil
+	return err
 }
 
 // Seconds implements wall.Backend.

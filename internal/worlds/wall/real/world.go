@@ -3,6 +3,7 @@
 package real
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,11 +39,13 @@ func (o Origin) Validate() error {
 // World is the world.
 type World struct {
 	Servers Origin
-	// Redis and Kafka are the addresses of given servers, "host:port" each. Several of Redis are the
+	// Redis and Kafka are the addresses of given servers, or of those that are shared, "host:port" each. Several of Redis are the
 	// nodes of one cluster.
 	Redis, Kafka []string
 	// Access is what given servers want.
 	Access wall.Access
+
+	shared *started // by Share; nil: every run starts its own
 }
 
 var _ harness.World = World{}
@@ -55,7 +58,7 @@ func (w World) Validate() error {
 	switch err := w.Servers.Validate(); {
 	case err != nil:
 		return err
-	case w.Servers != Given && len(w.Redis)+len(w.Kafka) > 0:
+	case w.Servers != Given && w.shared == nil && len(w.Redis)+len(w.Kafka) > 0:
 		return errors.New("servers are started, so no addresses of others can be used: leave out " +
 			"--redis and --kafka, or --servers")
 	case w.Servers == Given && len(w.Redis) == 0:
@@ -76,8 +79,13 @@ func (w World) Can(f scenarios.Fault) error {
 	if !wall.OnServers(f) {
 		return nil
 	}
-	if err := wall.CheckNode(f, w.nodes()); err != nil {
+	brokers := max(1, len(w.Kafka)) // one is started
+	if err := cmp.Or(wall.CheckNode(f, w.nodes()), wall.CheckBroker(f, brokers)); err != nil {
 		return err
+	}
+	if f.Verb == scenarios.VerbDepose {
+		return errors.New("a single broker has nobody to elect in place of a leader: use --world virtual or " +
+			"--world fakes")
 	}
 	if w.Servers == Given && !wall.IsNetwork(f.Verb) {
 		return errors.New("world real does that only to servers of its own: use --servers start")
@@ -115,9 +123,9 @@ func (w World) Open(ctx context.Context, setup harness.Setup) (harness.System, e
 		servers.Backend = lookFor(servers)
 		return wall.Open(ctx, setup, servers)
 	}
-	s, servers, err := w.start(ctx, setup.Scenario)
+	servers, err := w.start(ctx, setup.Scenario)
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, servers.Backend.Close())
 	}
 	return wall.Open(ctx, setup, servers)
 }
