@@ -5,7 +5,7 @@ import "slices"
 const (
 	// AttachSpansMax is how many spans of one trace one Attach brings at most, see Rounds. A store's
 	// step on a trace keeps all others waiting.
-	AttachSpansMax = 200
+	AttachSpansMax = 100
 	// AttachBytesMax is the same in bytes. A larger span comes alone.
 	AttachBytesMax Bytes = 1 << 20
 )

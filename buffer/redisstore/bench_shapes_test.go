@@ -54,6 +54,13 @@ func BenchmarkShapes(b *testing.B) {
 			})
 		}
 	}
+	for _, order := range []string{"parent-first", "child-first", "shuffled"} {
+		for _, each := range []int{20, 1000, 50_000} {
+			b.Run(fmt.Sprintf("chains/%s/of-%d", order, each), func(b *testing.B) {
+				bench.run(b, oneByOne(chains(each, 50_000, order, 4000)))
+			})
+		}
+	}
 }
 
 // small are 100,000 spans of 100 bytes.
@@ -149,6 +156,26 @@ func chain(n int, order string, batch int) (batches [][]buffer.Span) {
 		batches, spans = append(batches, spans[:size]), spans[size:]
 	}
 	return batches
+}
+
+// chains are n spans of chains of some each, side by side: of all of them the same part has arrived.
+func chains(each, n int, order string, batch int) (batches [][]buffer.Span) {
+	spans := slices.Concat(chain(each, order, each)...)
+	all := make([]buffer.Span, 0, n)
+	for i := range spans {
+		for trace := range n / each {
+			span := spans[i]
+			span.Trace[0], span.Trace[1] = byte(trace), byte(trace>>8)
+			all = append(all, span)
+		}
+	}
+	if order == "shuffled" {
+		rand.New(rand.NewPCG(3, 4)).Shuffle(n, func(i, j int) { all[i], all[j] = all[j], all[i] })
+	}
+	for i := range all {
+		all[i].Position.Offset = int64(i)
+	}
+	return slices.Collect(slices.Chunk(all, batch))
 }
 
 // shapeBench is a Redis of its own, whose CPU time is nobody else's.

@@ -284,11 +284,11 @@ func loadRest(
 
 // gauge reads what a server says of itself.
 type gauge struct {
-	b      *testing.B
+	b      testing.TB
 	client rueidis.Client
 }
 
-func newGauge(b *testing.B, addr string) gauge {
+func newGauge(b testing.TB, addr string) gauge {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress: []string{addr}, DisableCache: true, ForceSingleClient: true,
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"encoding/hex"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func (s *Store) Sliced(slice string) *Store {
 func (s *Store) Cramped() *Store {
 	small := strings.NewReplacer(
 		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = 60, 150",
-		"PIECE = 4000", "PIECE = 4", "SLICE = 250", "SLICE = 2",
+		"PIECE = 4000", "PIECE = 4", "SLICE = 125", "SLICE = 2",
 		"ENTRIES_MAX = 64", "ENTRIES_MAX = 2", "WAY_MAX = 100", "WAY_MAX = 2",
 		"WRITTEN_MAX = 0, 1000", "WRITTEN_MAX = 0, 1", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
 	)
@@ -44,11 +45,22 @@ func (s *Store) Cramped() *Store {
 	return s
 }
 
-// Counted makes a script call fail that takes more than so many operations: its arguments, those of
-// every command with what it answers, 512 bytes of each of them, and every look at a redirect.
+// Counted makes a script call fail that takes more than so many operations: one for the call, its
+// arguments, those of every command with what it answers, 512 bytes of each of them, and every look at a
+// redirect.
 func (s *Store) Counted(operationsMax int) *Store {
+	return s.counting(operationsMax, "")
+}
+
+// Summed adds the operations of all script calls to the number at a key. A command counts as two more: it
+// takes some 300 ns, and 100 for each of its arguments.
+func (s *Store) Summed(key string) *Store {
+	return s.counting(math.MaxInt32, "redis.call('INCRBY', '"+key+"', work - told + 2); told = work")
+}
+
+func (s *Store) counting(operationsMax int, then string) *Store {
 	const counter = `
-local work = #KEYS + #ARGV
+local work, told = 1 + #KEYS + #ARGV, 0
 local function spent(list)
   for i = 1, #list do
     work = work + 1 + (type(list[i]) == 'string' and math.floor(#list[i] / 512) or 0)
@@ -61,10 +73,11 @@ local function counted(...)
   if type(answer) == 'table' then spent(answer) end
   if type(answer) == 'string' then spent({ answer }) end
   if work > MAX then error(work .. ' operations by ' .. select(1, ...) .. ', want MAX at most') end
+  THEN
   return answer
 end
 `
-	begin := strings.ReplaceAll(counter, "MAX", strconv.Itoa(operationsMax))
+	begin := strings.NewReplacer("MAX", strconv.Itoa(operationsMax), "THEN", then).Replace(counter)
 	look := "local function redirect(t, id)\n"
 	s.rewrite(func(text string) string {
 		flags, text, _ := strings.Cut(text, "\n") // of the first line
@@ -179,6 +192,16 @@ func (s *Store) Fields(ctx context.Context, tb testing.TB, trace buffer.TraceKey
 		tb.Fatal(err)
 	}
 	return n
+}
+
+// Set sets a string in the store's namespace, and Get returns one.
+func (s *Store) Set(ctx context.Context, name, value string) error {
+	return s.client.Do(ctx, s.client.B().Set().Key(s.config.Namespace+name).Value(value).Build()).Error()
+}
+
+// Get returns the string that Set sets.
+func (s *Store) Get(ctx context.Context, name string) (string, error) {
+	return s.client.Do(ctx, s.client.B().Get().Key(s.config.Namespace+name).Build()).ToString()
 }
 
 // Wipe deletes everything in the store's namespace.

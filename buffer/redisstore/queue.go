@@ -42,7 +42,7 @@ func epochText(e buffer.Epoch) string { return strconv.FormatUint(uint64(e), 10)
 
 // sliceMax is how many entries one call on a shard brings or moves at most, as in shard.lua: Redis does
 // nothing else meanwhile.
-const sliceMax = 250
+const sliceMax = 125
 
 // Enqueue implements buffer.Store. What does not fit into one call goes ahead of the last one, which
 // alone advances the clock: a batch that is not enqueued as a whole is enqueued again.

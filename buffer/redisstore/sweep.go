@@ -16,12 +16,8 @@ import (
 	"sluice/buffer"
 )
 
-const (
-	// adoptMax is how many generations one call of a script adopts at most.
-	adoptMax = 500
-	// spilledPage is how many fields of a giant trace one command looks at.
-	spilledPage = 1000
-)
+// spilledPage is how many fields of a giant trace one command looks at.
+const spilledPage = 1000
 
 // otherSlices are those whose queues were met while sweeping: traces belong to all slices, so their
 // queues name generations, too.
@@ -214,7 +210,7 @@ func (s *Store) Adopt(
 			return nil, fmt.Errorf("adopt on shard %d, beside slice %q: %w", shard, slice, err)
 		}
 	}
-	for part := range slices.Chunk(generations, adoptMax) {
+	for part := range slices.Chunk(generations, s.slice) {
 		args := make([]string, 0, 2+len(part))
 		args = append(args, score(wall), strconv.FormatInt(after.Milliseconds(), 10))
 		for _, g := range part {

@@ -10,8 +10,8 @@ import (
 	"sluice/internal/servers/servertest"
 )
 
-// operationsMax is how many operations, see Counted, one script call may take: some 10 ms.
-const operationsMax = 12_000
+// operationsMax is how many operations, see Counted, one script call may take: some 5 ms.
+const operationsMax = 6_000
 
 // Whatever arrives, no script call does more work than that: it keeps everybody else waiting.
 func TestNoCallWorksForLong(t *testing.T) {
@@ -61,6 +61,50 @@ func TestNoCallWorksForLong(t *testing.T) {
 	t.Run("traces that outgrow their field at once", func(t *testing.T) { outgrown(t, store(0)) })
 	t.Run("30,000 leased", func(t *testing.T) { manyLeased(t, store(0), 30_000) })
 	t.Run("a giant beside another segment", func(t *testing.T) { giantBeside(t, store(0), 6000) })
+}
+
+// What a span costs does not grow with its trace, in whichever order the spans arrive: a trace of 50,000 is
+// at most half as dear again, for each of them, as traces of 20 of which the same part has arrived.
+func TestCostPerSpanIsFlat(t *testing.T) {
+	const n, few, batch, most = 50_000, 20, 4000, 1.5
+	server := servertest.RedisAddr(t)
+	store := open(t, config(server)).Summed("operations")
+	wiped(t, store)
+	asker := newGauge(t, server)
+	defer asker.client.Close()
+	perSpan := func(t *testing.T, batches [][]buffer.Span) float64 {
+		s := store.Fork(namespace(), 0)
+		must(t, s.Do(t.Context(), "SET", "operations", "0"))
+		for _, b := range batches {
+			attachRounds(t, s, b, len(b))
+		}
+		total := 0
+		for _, l := range flushed(t, s) {
+			total += len(l.Spans)
+		}
+		if total != n {
+			t.Fatalf("%d spans flushed, want %d", total, n)
+		}
+		operations, err := asker.client.Do(t.Context(),
+			asker.client.B().Get().Key("operations").Build()).AsFloat64()
+		must(t, err)
+		return operations / n
+	}
+	flat := func(each int) [][]buffer.Span { return slices.Collect(slices.Chunk(tracesOf(each, n), batch)) }
+	for name, shape := range map[string]func(each int) [][]buffer.Span{
+		"flat":         flat,
+		"parent-first": func(each int) [][]buffer.Span { return chains(each, n, "parent-first", batch) },
+		"child-first":  func(each int) [][]buffer.Span { return chains(each, n, "child-first", batch) },
+		"shuffled":     func(each int) [][]buffer.Span { return chains(each, n, "shuffled", batch) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			small, giant := perSpan(t, shape(few)), perSpan(t, shape(n))
+			t.Logf("%.2f operations per span in traces of %d, %.2f in one of %d", small, few, giant, n)
+			if giant > most*small {
+				t.Errorf("a span of a trace of %d costs %.2f operations, one of %d costs %.2f", n, giant, few, small)
+			}
+		})
+	}
 }
 
 // tracesOf are n spans in traces of some each, one after the other.

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"sluice/internal/pipeline/pipelinetest"
+	"sluice/internal/servers/servertest"
 )
 
 func TestEmbeddedShowsItWorking(t *testing.T) {
@@ -53,6 +54,26 @@ func TestMissingTopicIsNamedOrCreated(t *testing.T) {
 		"--create-topics")
 	p := launch(t, nil, append(args, "--create-topics", "--duration=1s")...)
 	p.wants(t, codeDone, "topics created", "partitions assigned")
+}
+
+// A namespace in which a newer version has written is left alone; an older one is noted as this version's.
+func TestNamespaceOfANewerVersionEndsTheStart(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.Fakes(t)
+	redis := servertest.Redis(t)
+	w.Redis = []string{redis.Addr}
+	key := w.Config().Redis.Namespace + "layout"
+	if _, err := redis.Do("SET", key, "99"); err != nil {
+		t.Fatal(err)
+	}
+	launch(t, nil, w.Args()...).wants(t, codeFailed, "a newer version", "layout 99", "delete the key "+key)
+	if _, err := redis.Do("DEL", key); err != nil {
+		t.Fatal(err)
+	}
+	launch(t, nil, append(w.Args(), "--duration=1s")...).wants(t, codeDone, "partitions assigned")
+	if layout, err := redis.Do("GET", key); err != nil || layout == "" {
+		t.Errorf("layout %q is noted (%v)", layout, err)
+	}
 }
 
 func TestBadFlagsEndWithTwo(t *testing.T) {

@@ -291,6 +291,27 @@ func TestCheckBackendThatEndsEarly(t *testing.T) {
 	}
 }
 
+// A server that takes connections and never answers: the check ends by itself, and says which it is.
+func TestCheckBackendOfServersThatHang(t *testing.T) {
+	redis, kafka := servertest.Redis(t), servertest.NewKafka(t)
+	for name, server := range map[string]interface {
+		Freeze() error
+		Thaw() error
+	}{"redis": redis, "kafka": kafka} {
+		t.Run(name, func(t *testing.T) {
+			if err := server.Freeze(); err != nil {
+				t.Fatal(err)
+			}
+			defer server.Thaw()
+			code, r := checkBackend(t, "--redis", redis.Addr, "--kafka", kafka.Addr)
+			failed, _ := r.failure()
+			if code != judge.ExitEnvironment || !strings.Contains(failed, name) || !strings.Contains(failed, "answer") {
+				t.Errorf("exit code %d, %s", code, failed)
+			}
+		})
+	}
+}
+
 func TestVerdictOfABackend(t *testing.T) {
 	passed := backend.Check{Verdict: backend.Passed}
 	failed := backend.Check{On: "redis", Name: "x", Verdict: backend.Failed}

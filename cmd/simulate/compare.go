@@ -28,18 +28,19 @@ import (
 // compareCommand is "simulate compare".
 type compareCommand struct {
 	scenarioFlags
-	Worlds    []string `help:"The world that predicts, and the one that measures." default:"virtual,real"`
-	Servers   string   `help:"For world real: start the servers, with one Redis (start) or a cluster (start-cluster). Without faults of servers they are started once, and first runs warm them up." placeholder:"start" completion-predictor:"servers"`
-	Redis     []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
-	Kafka     []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
-	Costs     string   `help:"For world virtual: file of what steps take, as simulate calibrate writes it." placeholder:"FILE"`
-	Processes []int    `help:"Process counts to compare (default: the scenario's)." placeholder:"N,N"`
-	Repeat    int      `help:"How often to run each count in each world, with other seeds." default:"1"`
-	Tolerance share    `help:"The greatest error of a throughput that the system limits." default:"20%"`
-	Factor    float64  `name:"freshness-factor" help:"The greatest factor by which the freshness p99 may be too high or too low." default:"1.5"`
-	Recovery  share    `name:"recovery-tolerance" help:"The greatest error of the time to recover from the faults; a second is always allowed." default:"25%"`
-	Out       string   `help:"Directory of the results." placeholder:"runs/NAME-compare"`
-	JSON      bool     `name:"json" help:"Print the report as JSON."`
+	Worlds  []string `help:"The world that predicts, and the one that measures." default:"virtual,real"`
+	Servers string   `help:"For world real: start the servers, with one Redis (start) or a cluster (start-cluster). Without faults of servers they are started once, and first runs warm them up." placeholder:"start" completion-predictor:"servers"`
+	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
+	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
+	loginFlags
+	Costs     string  `help:"For world virtual: file of what steps take, as simulate calibrate writes it." placeholder:"FILE"`
+	Processes []int   `help:"Process counts to compare (default: the scenario's)." placeholder:"N,N"`
+	Repeat    int     `help:"How often to run each count in each world, with other seeds." default:"1"`
+	Tolerance share   `help:"The greatest error of a throughput that the system limits." default:"20%"`
+	Factor    float64 `name:"freshness-factor" help:"The greatest factor by which the freshness p99 may be too high or too low." default:"1.5"`
+	Recovery  share   `name:"recovery-tolerance" help:"The greatest error of the time to recover from the faults; a second is always allowed." default:"25%"`
+	Out       string  `help:"Directory of the results." placeholder:"runs/NAME-compare"`
+	JSON      bool    `name:"json" help:"Print the report as JSON."`
 }
 
 // warmUpRun is how long a run that warms servers up lasts at most.
@@ -136,7 +137,7 @@ func (c *compareCommand) flagsOf(world string) worldFlags {
 	f := worldFlags{World: world}
 	switch world {
 	case (real.World{}).Name():
-		f.Servers, f.Redis, f.Kafka = c.Servers, c.Redis, c.Kafka
+		f.Servers, f.Redis, f.Kafka, f.loginFlags = c.Servers, c.Redis, c.Kafka, c.loginFlags
 	case (sim.World{}).Name():
 		f.Costs = c.Costs
 	}

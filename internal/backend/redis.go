@@ -72,6 +72,9 @@ func Redis(
 	return series(ctx, "redis", say, []step{
 		{"connection", func(ctx context.Context) (_ string, err error) {
 			store, err = at.Open(ctx, buffer.DefaultOptions().MaxSegmentBytes, answerMax)
+			if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+				err = fmt.Errorf("%w: no answer within %v: does it hang, or is something else there?", err, answerMax)
+			}
 			if err != nil {
 				return "", pipeline.Advised(ctx, err, at.Routes, at.Addresses, at.TLS.Enabled)
 			}

@@ -43,7 +43,7 @@ func (n redisNodes) addrs() string {
 	return strings.Join(addrs, ",")
 }
 
-// empty tells whether there are only epochs, clocks and beats left.
+// empty tells whether there are only epochs, clocks, beats and the layout left.
 func (n redisNodes) empty() error {
 	for _, node := range n {
 		keys, err := node.Do("KEYS", "*")
@@ -51,7 +51,7 @@ func (n redisNodes) empty() error {
 			return err
 		}
 		for _, key := range strings.Fields(keys) {
-			if !strings.HasSuffix(key, ":owner") && !strings.HasPrefix(key, "sluice:{m:") {
+			if !strings.HasSuffix(key, ":owner") && !strings.HasPrefix(key, "sluice:{m:") && key != "sluice:layout" {
 				return fmt.Errorf("redis %s still has %q", node.Addr, keys)
 			}
 		}

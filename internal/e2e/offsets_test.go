@@ -160,7 +160,8 @@ func TestFewerPartitionsThanBefore(t *testing.T) {
 	})
 	has(t, admin, tr.input, partitions/2)
 	second := start(t, args...)
-	if !second.logged("ERROR", "fewer partitions than before", `"partitions":4`, `"gone":[4,5,6,7]`) {
+	if !second.logged("ERROR", "fewer partitions than before", `"partitions":4`, `"gone":[4,5,6,7]`,
+		"--partitions 8") {
 		t.Error("it is not said that partitions are gone")
 	}
 	second.drain(30 * time.Second)

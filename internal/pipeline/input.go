@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -26,9 +27,12 @@ func (p *Pipeline) checkStranded(ctx context.Context) error {
 	for _, waits := range stranded {
 		segments += waits
 	}
+	gone := slices.Sorted(maps.Keys(stranded))
 	p.log.Error("the input topic has fewer partitions than before, and redis holds segments of those that "+
-		"are gone: nobody flushes them until the topic has as many again", "topic", p.cfg.InputTopic,
-		"partitions", partitions, "gone", slices.Sorted(maps.Keys(stranded)), "segments", segments)
+		"are gone: nobody flushes them", "topic", p.cfg.InputTopic, "partitions", partitions,
+		"gone", gone, "segments", segments, "remedy", fmt.Sprintf("give the topic %d partitions "+
+			"(kafka-topics.sh --alter --topic %s --partitions %d): then they are flushed",
+			gone[len(gone)-1]+1, p.cfg.InputTopic, gone[len(gone)-1]+1))
 	return nil
 }
 

@@ -112,7 +112,9 @@ func (p *Pipeline) checkServers(ctx context.Context) error {
 		}
 		trial, cancel := context.WithTimeout(ctx, p.kafka.CheckTimeout)
 		defer cancel()
-		err = p.store.Rehearse(trial)
+		if err = p.store.Rehearse(trial); err == nil {
+			err = p.store.Enter(trial)
+		}
 	}
 	return errors.Join(err, <-kafka)
 }

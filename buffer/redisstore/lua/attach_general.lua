@@ -153,7 +153,8 @@ local function shorten_ways(t, ids, at, count)
   for _ = 1, count do
     if shorten(t, sub(t.meta, at, at + 7)) then return true end
     for _ = 1, u24(t.meta, at + 8) do
-      if shorten(t, sub(t.meta, ids, ids + 7)) then return true end
+      local id = sub(t.meta, ids, ids + 7)
+      if t.fetched[id] ~= false and shorten(t, id) then return true end
       ids = ids + 8
     end
     at = at + 15
@@ -161,12 +162,57 @@ local function shorten_ways(t, ids, at, count)
   return false
 end
 
+-- fetch reads fields, as many by one command as it takes.
+local function fetch(t, fields, each)
+  for i = 1, #fields, PIECE do
+    local last = min(i + PIECE - 1, #fields)
+    for k, value in ipairs(call('HMGET', t.key, unpack(fields, i, last))) do
+      each(fields[i + k - 1], value)
+    end
+  end
+end
+
+-- fetch_redirects reads those of the parents: one command for all costs half of one for each.
+local function fetch_redirects(t, at, count)
+  local fields = {}
+  for i = at, at + 15 * (count - 1), 15 do
+    local parent = sub(t.meta, i, i + 7)
+    if t.fetched[parent] == nil then
+      t.fetched[parent] = false
+      fields[#fields + 1] = parent
+    end
+  end
+  fetch(t, fields, function(id, value) t.fetched[id] = value end)
+end
+
+-- fetch_segments reads those that the parents lead to: by one redirect, mostly.
+local function fetch_segments(t, at, count)
+  local fields = {}
+  for i = at, at + 15 * (count - 1), 15 do
+    local parent = sub(t.meta, i, i + 7)
+    local value = t.fetched[parent]
+    local id = value and sub(value, 1, 8) or parent
+    if t.segments[id] == nil and not t.records[id] then
+      t.segments[id] = false
+      fields[#fields + 1] = 's' .. id
+    end
+  end
+  fetch(t, fields, function(field, record)
+    local id = sub(field, 2)
+    if record then t.segments[id], t.records[id], t.order[#t.order + 1] = nil, record, id end
+  end)
+end
+
 local function attach(t, first, rest)
   local meta = t.meta
   local n, count = u24(meta, 1), u24(meta, 13)
   local ids, at, frame = 16, 16 + 8 * n, 1
   local details = at + 15 * count
-  if t.redirects_spilled and shorten_ways(t, ids, at, count) then return '' end
+  if t.redirects_spilled then
+    fetch_redirects(t, at, count)
+    if shorten_ways(t, ids, at, count) then return '' end
+  end
+  if t.segments_spilled then fetch_segments(t, at, count) end
   for _ = 1, count do ids, at, details, frame = subtree(t, ids, at, details, frame) end
   local text = answer(t)
   if t.stored > 0 then
