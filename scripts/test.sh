@@ -60,21 +60,18 @@ none_left() {
   return 1
 }
 
-# one_job FLAGS PACKAGES... is a call of go test, marked.
-one_job() { env "$mark" TMPDIR="$tmp" go test -p 1 -timeout 15m "$@"; }
-export -f one_job
-export mark tmp
-
+# What runs under it is marked.
+marked=(env "$mark" TMPDIR="$tmp")
 rc=0
 if [ $# -gt 0 ]; then
-  one_job -p 2 -race "$@" || rc=$?
+  "${marked[@]}" go test -p 2 -timeout 15m -race "$@" || rc=$?
 else
   # What is not in a job of its own. All of it is compiled first, or two jobs would do so at once.
   go build -race ./...
   own=$(printf '%s\n' "${jobs[@]}" | grep -o '\./[^ ]*' | sed 's,^\.,sluice,')
   others=$(go list ./... | grep -vxF "$own" | tr '\n' ' ')
-  printf '%s\n' "-race $others" "${jobs[@]}" |
-    xargs -P 2 -I JOB bash -c 'set -f; one_job $1 || exit 1' job JOB || rc=1
+  printf '%s\n' "-race $others" "${jobs[@]}" | "${marked[@]}" xargs -P 2 -I JOB \
+    bash -c 'set -f; go test -p 1 -timeout 15m $1 || exit 1' job JOB || rc=1
 fi
 none_left || rc=1
 exit "$rc"

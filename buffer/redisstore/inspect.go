@@ -74,7 +74,7 @@ func (s *Store) Leftovers(ctx context.Context) (buffer.Leftovers, error) {
 		if strings.HasPrefix(key, s.config.Namespace+rehearsals) {
 			continue // another program is starting, or ended while it was
 		}
-		if strings.HasPrefix(key, s.config.Namespace+markerStem) {
+		if strings.HasPrefix(key, s.config.Namespace+markerStem) || key == s.layoutKey() {
 			continue // it stays
 		}
 		if name, ok := strings.CutPrefix(key, s.tracePrefix); ok {

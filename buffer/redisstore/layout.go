@@ -18,11 +18,13 @@ const Layout = 1
 // ErrLayout means that a newer version has written in the namespace.
 var ErrLayout = errors.New("the spans there are kept in the form of a newer version")
 
+func (s *Store) layoutKey() string { return s.config.Namespace + "layout" }
+
 // Enter notes in the namespace that this version writes there, and refuses one in which a newer version
 // has: what that left would be misread. What versions before this note left is read. A Redis that is
 // full takes no note.
 func (s *Store) Enter(ctx context.Context) error {
-	key := s.config.Namespace + "layout"
+	key := s.layoutKey()
 	text, err := s.client.Do(ctx, s.client.B().Get().Key(key).Build()).ToString()
 	if err != nil && !rueidis.IsRedisNil(err) {
 		return fmt.Errorf("read %s: %w", key, classify(ctx, err))

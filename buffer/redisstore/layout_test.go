@@ -36,6 +36,9 @@ func TestLayoutOfANewerVersionIsRefused(t *testing.T) {
 				if want != "" {
 					after = noted
 				}
+				if left, err := store.Leftovers(t.Context()); err != nil || !left.Empty() {
+					t.Errorf("layout %q is taken for spans: %v, %v", noted, left, err)
+				}
 				if got != after {
 					t.Errorf("layout %q is %q afterwards, want %q", noted, got, after)
 				}
