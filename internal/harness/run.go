@@ -23,6 +23,9 @@ const (
 	// is killed.
 	ShutdownMax = 20 * time.Second
 	stopSlack   = 5 * time.Second
+	// emptyMax is how much longer than drain_max it may take until no queue names what was flushed before:
+	// that is no matter of a user's, but nothing may stay.
+	emptyMax = 30 * time.Second
 	// finishMax is how long reading the output to its end may take, and remainsMax asking what is left.
 	finishMax  = 20 * time.Second
 	remainsMax = 10 * time.Second
@@ -292,7 +295,11 @@ func (r *run) awaitDrained(ctx context.Context) bool {
 		if _, ended := r.sink.fallen(); ended {
 			return false
 		}
-		if now.Sub(began) > r.cfg.Scenario.Expectations.DrainMax {
+		limit := r.cfg.Scenario.Expectations.DrainMax
+		if settled {
+			limit += emptyMax
+		}
+		if now.Sub(began) > limit {
 			// What is left then is judged for itself.
 			return r.sink.Ledger.Pending() == 0 && r.sink.Ledger.Excusable() == 0
 		}
