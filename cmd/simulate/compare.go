@@ -163,10 +163,12 @@ func shareServers(configs ...*harness.Config) (stop func() error, err error) {
 	stop = func() error { return nil }
 	for _, cfg := range configs {
 		if w, ok := cfg.World.(real.World); ok {
-			cfg.World, stop, err = w.Share()
+			if cfg.World, stop, err = w.Share(); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return stop, err
+	return stop, nil
 }
 
 // machine makes the built-in costs those of this machine, where nothing else is said, and returns how
