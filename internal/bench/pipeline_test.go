@@ -116,6 +116,20 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 }
 
+// TestPipeline holds that what BenchmarkPipeline does can be done, with a load that takes a moment, since
+// only people run benchmarks.
+func TestPipeline(t *testing.T) {
+	r := open(t)
+	in := r.fill(t, workload(t, "short", w1, 5000))
+	if f := r.passThrough(t, in); f.elapsed <= 0 {
+		t.Errorf("the pass-through took %v", f.elapsed)
+	}
+	f := r.run(t, in)
+	if f.elapsed <= 0 || f.program <= 0 || f.workers <= 0 || f.redis <= 0 || f.kafka <= 0 || f.rss <= 0 {
+		t.Errorf("the program took nothing of something: %+v", f)
+	}
+}
+
 func (f *figures) add(g figures) {
 	f.elapsed += g.elapsed
 	f.program, f.workers = f.program+g.program, f.workers+g.workers
@@ -181,27 +195,27 @@ var options = []string{"--flusher-processes", strconv.Itoa(workers), "--timeout"
 	"--root-timeout", "5s"}
 
 // run lets the program work off the input, and checks the account.
-func (r *rig) run(b *testing.B, in *input) figures {
-	b.Helper()
+func (r *rig) run(tb testing.TB, in *input) figures {
+	tb.Helper()
 	if answer, err := r.redis.Do("FLUSHALL"); err != nil {
-		b.Fatal(answer, err)
+		tb.Fatal(answer, err)
 	}
 	shards := in.scenario.Topology.Partitions
-	output := r.topic(b, "out", shards, arrival())
+	output := r.topic(tb, "out", shards, arrival())
 	args := append([]string{"--redis", r.redis.Addr, "--kafka", r.kafka.Addr,
 		"--input-topic", in.topic, "--output-topic", output, "--group", output,
-		"--dlq-topic", r.topic(b, "dlq", shards, nil), "--http", "off"}, options...)
-	p := start(b, append(args, extra()...)...)
-	began := p.untilReading(b)
-	before := r.sample(b, p)
-	r.conclude(b, in, output)
+		"--dlq-topic", r.topic(tb, "dlq", shards, nil), "--http", "off"}, options...)
+	p := start(tb, append(args, extra()...)...)
+	began := p.untilReading(tb)
+	before := r.sample(tb, p)
+	r.conclude(tb, in, output)
 	// What stays are the epilogue, a trace and an entry of the queue in each shard, the shards' owners,
-	// and the mark of the node.
-	r.untilKeys(b, p, 3*shards+1)
-	f := r.sample(b, p).minus(before)
-	r.untilKeys(b, p, shards+1)
-	p.drain(b)
-	f.elapsed = r.account(b, in, output).Sub(began)
+	// the mark of the node, and the layout.
+	r.untilKeys(tb, p, 3*shards+2)
+	f := r.sample(tb, p).minus(before)
+	r.untilKeys(tb, p, shards+2)
+	p.drain(tb)
+	f.elapsed = r.account(tb, in, output).Sub(began)
 	return f
 }
 
@@ -213,8 +227,8 @@ func extra() []string { return strings.Fields(os.Getenv("SLUICE_BENCH_FLAGS")) }
 const lookEvery = 200 * time.Millisecond
 
 // untilKeys waits until Redis has no more than so many keys.
-func (r *rig) untilKeys(b *testing.B, p *program, most int) {
-	b.Helper()
+func (r *rig) untilKeys(tb testing.TB, p *program, most int) {
+	tb.Helper()
 	late := time.After(5 * time.Minute)
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -222,7 +236,7 @@ func (r *rig) untilKeys(b *testing.B, p *program, most int) {
 		answer, err := r.redis.Do("DBSIZE")
 		keys, bad := strconv.Atoi(strings.TrimSpace(answer))
 		if err = errors.Join(err, bad); err != nil {
-			b.Fatalf("%v\n%s", err, p.tail())
+			tb.Fatalf("%v\n%s", err, p.tail())
 		}
 		if keys <= most {
 			return
@@ -230,20 +244,20 @@ func (r *rig) untilKeys(b *testing.B, p *program, most int) {
 		select {
 		case <-look.C:
 		case err := <-p.done:
-			b.Fatalf("the program ended: %v\n%s", err, p.tail())
+			tb.Fatalf("the program ended: %v\n%s", err, p.tail())
 		case <-late:
-			b.Fatalf("redis still has %d keys, want %d\n%s", keys, most, p.tail())
+			tb.Fatalf("redis still has %d keys, want %d\n%s", keys, most, p.tail())
 		}
 	}
 }
 
 // sample is what has been used so far.
-func (r *rig) sample(b *testing.B, p *program) figures {
-	b.Helper()
+func (r *rig) sample(tb testing.TB, p *program) figures {
+	tb.Helper()
 	var f figures
 	must := func(d time.Duration, err error) time.Duration {
 		if err != nil {
-			b.Fatalf("%v\n%s", err, p.tail())
+			tb.Fatalf("%v\n%s", err, p.tail())
 		}
 		return d
 	}
