@@ -84,6 +84,7 @@ type auditor struct {
 	after    time.Duration // for which what is found waits
 	stored   func() uint64 // spans so far
 	mine     func() []buffer.Shard
+	storing  func() map[buffer.TraceKey]bool // what is attached, perhaps, and not enqueued yet
 	setBack  func(after time.Time, cause string)
 	troubles *flusher.Troubles
 
@@ -246,10 +247,15 @@ func (a *auditor) pace() time.Duration {
 	return a.cfg.SweepEvery
 }
 
-// adopt queues what no queue names of the shards that are flushed here.
+// adopt queues what no queue names of the shards that are flushed here, but for what is about to be
+// enqueued: what was when the store was looked at is so by now, or is still on its way.
 func (a *auditor) adopt(ctx context.Context, held []buffer.Held) error {
 	byShard := make(map[buffer.Shard][]buffer.Generation)
+	storing := a.storing()
 	for _, h := range held {
+		if storing[h.TraceKey] {
+			continue
+		}
 		byShard[h.Shard()] = append(byShard[h.Shard()], h.Generation)
 	}
 	mine := a.mine()

@@ -305,6 +305,34 @@ func TestWhatNoQueueNamesIsFound(t *testing.T) {
 	})
 }
 
+// hesitant takes its time between Attach and Enqueue.
+type hesitant struct{ *memstore.Store }
+
+func (s hesitant) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate) error {
+	time.Sleep(3 * time.Second)
+	return s.Store.Enqueue(ctx, shard, update)
+}
+
+// What is attached and about to be enqueued is nothing that no queue names.
+func TestWhatIsAboutToBeEnqueuedIsNotFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, k, said := audited(t)
+		r.ports.Store = store{hesitant{k.now}, r}
+		c := r.run()
+		time.Sleep(20 * time.Second)
+		if a := c.Audited(); a.Adopted != 0 || a.Traces == 0 || a.Rounds < 3 {
+			t.Errorf("%+v, want rounds that met traces and adopted none", a)
+		}
+		if got := said(); len(got) != 0 {
+			t.Errorf("said %q", got)
+		}
+		r.stop()
+		if _, err := r.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestFaultsOfTheAuditAreNamed(t *testing.T) {
 	r, _, _ := audited(t)
 	r.cfg.Audit = consumer.Audit{}

@@ -146,6 +146,8 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 	if len(traces) == 0 {
 		return nil
 	}
+	l.ledger.store(b.number, traces)
+	defer l.ledger.store(b.number, nil)
 	attached := make([]buffer.Attached, 0, len(traces))
 	delivery := buffer.Delivery{ID: b.delivery, Clock: b.clock}
 	for _, round := range buffer.Rounds(traces, l.config.AttachSpansMax, buffer.AttachBytesMax) {

@@ -55,13 +55,27 @@ type ledger struct {
 	rules      map[string]uint64
 
 	commits, commitErrors uint64
+	// storing are the batches on their way to the store, by partition.
+	storing map[int32][]buffer.TraceBatch
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		partitions: make(map[int32]*PartitionCounters),
 		rules:      make(map[string]uint64),
+		storing:    make(map[int32][]buffer.TraceBatch),
 	}
+}
+
+// store notes what is on its way to the store; nil: nothing.
+func (l *ledger) store(number int32, traces []buffer.TraceBatch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if traces == nil {
+		delete(l.storing, number)
+		return
+	}
+	l.storing[number] = traces
 }
 
 // of returns the counters of a partition. It is called under the lock.
@@ -146,6 +160,21 @@ func (l *ledger) commit(failed bool) {
 	if failed {
 		l.commitErrors++
 	}
+}
+
+// Storing returns the traces that are on their way to the store: they may be attached, and not be
+// enqueued yet. It may be called at any time.
+func (l *Loop) Storing() map[buffer.TraceKey]bool {
+	l.ledger.mu.Lock()
+	defer l.ledger.mu.Unlock()
+	keys := make(map[buffer.TraceKey]bool)
+	//order-free: a set
+	for _, traces := range l.ledger.storing {
+		for _, t := range traces {
+			keys[t.TraceKey] = true
+		}
+	}
+	return keys
 }
 
 // Counters returns a copy of the counters. It may be called at any time.
