@@ -126,11 +126,16 @@ type input struct {
 // by: as if the topic had been filled at that rate.
 const streamRate = 10_000
 
-// epilogue is what follows in each partition once all the rest was read: one span of a trace that
-// counts for nothing, so much later that everything before it is due. Without it the last segments
-// would wait for their time-out, and the benchmark would measure that. It must not be read in one
-// batch with others, whose clock would be the batch's.
-const epilogue = time.Minute
+// epilogue is what follows in each partition once all the rest was read: a span of a trace that counts
+// for nothing, so much later that everything before it is due. Without it the last segments would wait
+// for their time-out, and the benchmark would measure that. It comes so often that its timestamp is
+// believed without waiting for more, and the topic is so old that it is not in the future, which is
+// never believed.
+const (
+	epilogue      = time.Minute
+	epilogueTimes = 8
+	topicAge      = time.Hour
+)
 
 var epilogueTrace = strings.Repeat("f", 30)
 
@@ -148,7 +153,7 @@ func (r *rig) fill(tb testing.TB, scenario scenarios.Scenario) *input {
 	client := r.client(tb, kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(100_000))
 	total := scenario.Pacer().Total()
-	begin := time.Now().Add(-time.Duration(total) * time.Second / streamRate)
+	begin := time.Now().Add(-topicAge - time.Duration(total)*time.Second/streamRate)
 	var at time.Duration
 	var mu sync.Mutex
 	var failed error
@@ -188,8 +193,10 @@ func (r *rig) conclude(tb testing.TB, in *input, group string) {
 	defer cancel()
 	r.untilCommitted(ctx, tb, client, in.topic, group)
 	for n := range int32(in.scenario.Topology.Partitions) {
-		client.Produce(ctx, &kgo.Record{Topic: in.topic, Partition: n, Value: epilogueSpan(n),
-			Timestamp: in.end.Add(epilogue)}, nil)
+		for range epilogueTimes {
+			client.Produce(ctx, &kgo.Record{Topic: in.topic, Partition: n, Value: epilogueSpan(n),
+				Timestamp: in.end.Add(epilogue)}, nil)
+		}
 	}
 	if err := client.Flush(ctx); err != nil {
 		tb.Fatal(err)
