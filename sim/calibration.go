@@ -66,7 +66,7 @@ type Measured struct {
 	Greatest time.Duration `yaml:"greatest"`
 }
 
-// Factor is the spread of a factor of Together.
+// Factor is the spread of a factor of Together, from N runs of the same load.
 type Factor struct {
 	// Of names what it is for, such as redis.
 	Of       string  `yaml:"of"`

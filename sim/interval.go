@@ -23,12 +23,10 @@ func (c Costs) Quantile(p float64) (at Costs, ok bool) {
 	}
 	hasFactor := map[string]bool{}
 	for _, f := range c.Calibration.Factors {
-		// Each is of all runs but one, which lie closer together than the runs, as means of n-1 do.
-		apart := float64(f.N-1) * math.Log(f.Greatest/f.Least)
 		if f.N < 2 || !(f.Least > 0) {
 			continue
 		}
-		*at.Together.of(f.Of) *= math.Exp(quantile(p, f.N, apart))
+		*at.Together.of(f.Of) *= math.Exp(quantile(p, f.N, math.Log(f.Greatest/f.Least)))
 		hasFactor[f.Of], ok = true, true
 	}
 	for _, m := range c.Calibration.Measured {

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"sluice/sim"
 )
 
 // TestSolve finds the costs that data was made of: exactly without noise, near with it, none below 0.
@@ -104,5 +106,36 @@ func TestSolveFrom(t *testing.T) {
 		if err != nil || math.Abs(got[0]-c.want[0]) > 1e-3 || math.Abs(got[1]-c.want[1]) > 1e-3 {
 			t.Errorf("%v, %v; want %v", got, err, c.want)
 		}
+	}
+}
+
+// What is repeated gives the factor, and its spread is that of the repeats: a run of little load, in which
+// something else was computed, too, says nothing of how the runs of much load differ.
+func TestFactorsOfRepeats(t *testing.T) {
+	run := func(predicted, factor, idle float64) equation {
+		took := time.Duration((predicted*factor + idle) * float64(time.Second))
+		return equation{took: took, whole: took, counts: []float64{predicted, 4}}
+	}
+	once := []equation{run(0.1, 1, 0.2), run(1, 1, 0.2)}
+	costs := sim.DefaultCosts()
+	costs.Calibration = &sim.Calibration{}
+	p := part{name: "program", factor: &costs.Together.Program, idle: &costs.Program.Idle}
+	repeated := []equation{run(100, 1.2, 0.2), run(100, 0.9, 0.2), run(100, 1, 0.2)}
+	if err := p.find(&costs, once, repeated); err != nil {
+		t.Fatal(err)
+	}
+	got := costs.Calibration.Factors[0]
+	near := func(x, want float64) bool { return math.Abs(x-want) < 0.02 }
+	if !near(costs.Together.Program, 1) || !near(got.Value, 1) || !near(got.Least, 0.9) ||
+		!near(got.Greatest, 1.2) || got.N != 3 {
+		t.Errorf("factor %v, %+v, want 1 from 0.9 to 1.2 of 3", costs.Together.Program, got)
+	}
+	idle := costs.Calibration.Measured[0]
+	if idle.Cost != "program.idle" || idle.N != 3 || costs.Program.Idle != idle.Median ||
+		!near(idle.Median.Seconds(), 0.05) {
+		t.Errorf("idle %+v, want 50ms of 3", idle)
+	}
+	if low, _ := costs.Quantile(0.05); low.Together.Program < 0.4 {
+		t.Errorf("at its 5 %% the factor is %v, which is nonsense", low.Together.Program)
 	}
 }

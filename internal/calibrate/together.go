@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aclements/go-moremath/stats"
+
 	"sluice/internal/compare"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
@@ -17,7 +19,8 @@ import (
 )
 
 // rates are the loads under which everything goes on at once, in spans per second: at the first most
-// of what is computed does not come of spans, and the last is more than some machines carry.
+// of what is computed does not come of spans, and the last is more than some machines carry. It says
+// most of the factors, and is repeated for their spread.
 var rates = []float64{2000, 20_000, 60_000}
 
 // togetherFor is how long each of them lasts.
@@ -75,7 +78,7 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs) error {
 	free := alone
 	free.Kafka.Request = 0
 	var runs []trio
-	for _, rate := range rates {
+	for i, rate := range rates {
 		r.tell("everything at once, %.0f spans/s", rate)
 		var one trio
 		s := togetherScenario(rate)
@@ -83,10 +86,16 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs) error {
 		one.real, errs[0] = r.passed(ctx, s)
 		one.virtual, errs[1] = harness.Run(ctx, harness.Config{Scenario: s, World: sim.World{Costs: &alone}})
 		one.free, errs[2] = harness.Run(ctx, harness.Config{Scenario: s, World: sim.World{Costs: &free}})
-		if err := errors.Join(errs[:]...); err != nil {
+		err := errors.Join(errs[:]...)
+		runs = append(runs, one)
+		for again := 1; i == len(rates)-1 && again < r.Repeats && err == nil; again++ {
+			r.tell("everything at once, %.0f spans/s, repeat %d of %d", rate, again+1, r.Repeats)
+			one.real, err = r.passed(ctx, s)
+			runs = append(runs, one)
+		}
+		if err != nil {
 			return fmt.Errorf("everything at once, %.0f spans/s: %w", rate, err)
 		}
-		runs = append(runs, one)
 	}
 	for _, p := range parts(costs) {
 		var list []equation
@@ -96,7 +105,7 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs) error {
 		if slices.ContainsFunc(list, func(e equation) bool { return e.whole <= 0 || e.counts[0] <= 0 }) {
 			continue // nobody can tell
 		}
-		if err := p.find(costs, list); err != nil {
+		if err := p.find(costs, list[:len(rates)-1], list[len(rates)-1:]); err != nil {
 			return fmt.Errorf("everything at once, what %s computes: %w", p.name, err)
 		}
 	}
@@ -168,49 +177,43 @@ func (p part) equation(run trio, costs *sim.Costs) equation {
 	return equation{took: seconds(measured), whole: seconds(measured), counts: []float64{predicted}}
 }
 
-// find solves the equations of all runs, and those of all but one, whose spread is that of the result.
-func (p part) find(costs *sim.Costs, list []equation) error {
-	least := []float64{factorLeast, 0}[:len(list[0].counts)]
+// find solves the equations of the runs that were made once with each of those that were repeated: the
+// median is the result, and its spread that of one run to the next.
+func (p part) find(costs *sim.Costs, once, repeated []equation) error {
+	least := []float64{factorLeast, 0}[:len(repeated[0].counts)]
 	if p.name == kafkaPart {
 		least[1] = requestLeast
 	}
-	values, err := solveFrom(least, list)
-	if err != nil {
-		return err
-	}
-	spreads := make([][]float64, len(values))
-	for i := range list {
-		some, err := solveFrom(least, slices.Delete(slices.Clone(list), i, i+1))
+	found := make([][]float64, len(least)) // by kind, in order
+	for _, e := range repeated {
+		values, err := solveFrom(least, append(slices.Clone(once), e))
 		if err != nil {
-			continue // too few of them tell
+			return err
 		}
-		for k, v := range some {
-			spreads[k] = append(spreads[k], v)
+		for k, v := range values {
+			found[k] = append(found[k], v)
 		}
 	}
+	median := func(k int) float64 { return stats.Sample{Xs: found[k]}.Quantile(0.5) }
 	round := func(v float64) float64 { return math.Round(v*1000) / 1000 }
-	*p.factor = round(values[0])
-	costs.Calibration.Factors = append(costs.Calibration.Factors, sim.Factor{Of: p.name, N: len(list),
-		Value: round(values[0]), Least: round(slices.Min(append(spreads[0], values[0]))),
-		Greatest: round(slices.Max(append(spreads[0], values[0])))})
-	if len(values) < 2 {
+	factor := median(0)
+	*p.factor = round(factor)
+	costs.Calibration.Factors = append(costs.Calibration.Factors, sim.Factor{Of: p.name,
+		N: len(repeated), Value: round(factor), Least: round(slices.Min(found[0])),
+		Greatest: round(slices.Max(found[0]))})
+	if len(least) < 2 {
 		return nil
 	}
-	spread := append(spreads[1], values[1])
 	// The factor would make too much or too little of what was found for requests.
-	cost, unit := p.idle, 1.0
+	name, cost, unit := p.name+".idle", p.idle, 1.0
 	if p.name == kafkaPart {
-		cost, unit = &costs.Kafka.Request, costs.Kafka.Request.Seconds()/values[0]
+		name, cost, unit = "kafka.request", &costs.Kafka.Request, costs.Kafka.Request.Seconds()/factor
 	}
 	of := func(v float64) time.Duration { return time.Duration(v * unit * float64(time.Second)) }
-	*cost = of(values[1])
-	name := p.name + ".idle"
-	if p.name == kafkaPart {
-		name = "kafka.request"
-	}
+	*cost = of(median(1))
 	costs.Calibration.Measured = slices.DeleteFunc(costs.Calibration.Measured,
 		func(m sim.Measured) bool { return m.Cost == name })
-	costs.Calibration.Measured = append(costs.Calibration.Measured, sim.Measured{Cost: name, N: len(list),
-		Median: of(values[1]), Least: of(slices.Min(spread)), Greatest: of(slices.Max(spread))})
+	costs.Calibration.Measured = append(costs.Calibration.Measured, sim.Measured{Cost: name,
+		N: len(repeated), Median: *cost, Least: of(slices.Min(found[1])), Greatest: of(slices.Max(found[1]))})
 	return nil
 }
