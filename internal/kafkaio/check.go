@@ -154,12 +154,19 @@ func ask(
 		return err
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case bounded.Err() != nil:
+	case bounded.Err() != nil, timedOut(cause.or(err)):
 		// "deadline exceeded" says nothing; the last failed attempt to connect does.
 		return fmt.Errorf("%s did not answer within %v: %w",
 			cfg.where(), cfg.CheckTimeout, cause.or(err))
 	}
 	return fmt.Errorf("%s: %w", cfg.where(), cause.or(err))
+}
+
+// timedOut tells whether nobody took a connection in time, which is noticed a moment before or after
+// the time for an answer is over.
+func timedOut(err error) bool {
+	failed, ok := errors.AsType[net.Error](err)
+	return ok && failed.Timeout()
 }
 
 // lastFailure remembers why a connection could not be made.
