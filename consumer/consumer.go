@@ -79,7 +79,8 @@ func New(cfg Config, ports Ports) (*Consumer, error) {
 	o := cfg.Ingest.Options
 	c.auditor = &auditor{
 		cfg: cfg.Audit, ports: ports, after: max(o.Timeout, o.RootTimeout), stored: c.stored, hasty: 1,
-		mine: c.flushed, storing: loop.Storing, setBack: supervisor.SetBack, troubles: flusher.NewTroubles(ports.Clock, nil),
+		mine: c.flushed, storing: loop.Storing, setBack: supervisor.SetBack,
+		troubles: flusher.NewTroubles(ports.Clock, nil),
 	}
 	return c, nil
 }

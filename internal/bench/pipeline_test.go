@@ -204,7 +204,7 @@ func (r *rig) run(tb testing.TB, in *input) figures {
 	output := r.topic(tb, "out", shards, arrival())
 	args := append([]string{"--redis", r.redis.Addr, "--kafka", r.kafka.Addr,
 		"--input-topic", in.topic, "--output-topic", output, "--group", output,
-		"--dlq-topic", r.topic(tb, "dlq", shards, nil), "--http", "off"}, options...)
+		"--dlq-topic", r.topic(tb, "dlq", shards, nil), "--http", "127.0.0.1:0"}, options...)
 	p := start(tb, append(args, extra()...)...)
 	began := p.untilReading(tb)
 	before := r.sample(tb, p)
@@ -212,6 +212,7 @@ func (r *rig) run(tb testing.TB, in *input) figures {
 	// What stays are the epilogue, a trace and an entry of the queue in each shard, the shards' owners,
 	// the mark of the node, and the layout.
 	r.untilKeys(tb, p, 3*shards+2)
+	p.wantNoneSkewed(tb)
 	f := r.sample(tb, p).minus(before)
 	r.untilKeys(tb, p, shards+2)
 	p.drain(tb)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,8 +49,9 @@ type program struct {
 	reading chan struct{}
 	began   time.Time
 
-	mu  sync.Mutex
-	log []string
+	mu   sync.Mutex
+	log  []string
+	http string // its address, as in http://127.0.0.1:1234
 }
 
 // start starts the program. It is killed when the test ends, unless it has ended before.
@@ -87,6 +89,9 @@ func (p *program) follow(lines *bufio.Scanner) {
 		line := lines.Text()
 		p.mu.Lock()
 		p.log = append(p.log, line)
+		if _, rest, ok := strings.Cut(line, `"serving http","address":"`); ok {
+			p.http, _, _ = strings.Cut(rest, `"`)
+		}
 		p.mu.Unlock()
 		if p.began.IsZero() && strings.Contains(line, `"partitions assigned"`) {
 			p.began = time.Now()
@@ -113,6 +118,32 @@ func (p *program) untilReading(tb testing.TB) time.Time {
 		tb.Fatalf("the program has read nothing for a minute:\n%s", p.tail())
 	}
 	return time.Time{}
+}
+
+// wantNoneSkewed checks that the timestamps of all messages were believed. If that of the epilogue is
+// not, the benchmark measures a time-out.
+func (p *program) wantNoneSkewed(tb testing.TB) {
+	tb.Helper()
+	p.mu.Lock()
+	address := p.http
+	p.mu.Unlock()
+	answer, err := http.Get(address + "/metrics")
+	if err != nil {
+		tb.Fatalf("%v\n%s", err, p.tail())
+	}
+	defer answer.Body.Close()
+	met := false
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "sluice_shard_skewed_total{") {
+			met = true
+			if !strings.HasSuffix(lines.Text(), " 0") {
+				tb.Errorf("timestamps were not believed: %s", lines.Text())
+			}
+		}
+	}
+	if !met {
+		tb.Error("nothing says how many timestamps were not believed")
+	}
 }
 
 // pids returns the program's own process number and those of its workers.

@@ -78,7 +78,7 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs) error {
 	free := alone
 	free.Kafka.Request = 0
 	var runs []trio
-	for i, rate := range rates {
+	for _, rate := range rates {
 		r.tell("everything at once, %.0f spans/s", rate)
 		var one trio
 		s := togetherScenario(rate)
@@ -86,16 +86,20 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs) error {
 		one.real, errs[0] = r.passed(ctx, s)
 		one.virtual, errs[1] = harness.Run(ctx, harness.Config{Scenario: s, World: sim.World{Costs: &alone}})
 		one.free, errs[2] = harness.Run(ctx, harness.Config{Scenario: s, World: sim.World{Costs: &free}})
-		err := errors.Join(errs[:]...)
-		runs = append(runs, one)
-		for again := 1; i == len(rates)-1 && again < r.Repeats && err == nil; again++ {
-			r.tell("everything at once, %.0f spans/s, repeat %d of %d", rate, again+1, r.Repeats)
-			one.real, err = r.passed(ctx, s)
-			runs = append(runs, one)
-		}
-		if err != nil {
+		if err := errors.Join(errs[:]...); err != nil {
 			return fmt.Errorf("everything at once, %.0f spans/s: %w", rate, err)
 		}
+		runs = append(runs, one)
+	}
+	once, last := len(rates)-1, rates[len(rates)-1]
+	for n := 2; n <= r.Repeats; n++ {
+		r.tell("everything at once, %.0f spans/s, repeat %d of %d", last, n, r.Repeats)
+		again := runs[once] // virtual runs would be the same again
+		var err error
+		if again.real, err = r.passed(ctx, togetherScenario(last)); err != nil {
+			return fmt.Errorf("everything at once, %.0f spans/s, repeat %d: %w", last, n, err)
+		}
+		runs = append(runs, again)
 	}
 	for _, p := range parts(costs) {
 		var list []equation
@@ -105,7 +109,7 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs) error {
 		if slices.ContainsFunc(list, func(e equation) bool { return e.whole <= 0 || e.counts[0] <= 0 }) {
 			continue // nobody can tell
 		}
-		if err := p.find(costs, list[:len(rates)-1], list[len(rates)-1:]); err != nil {
+		if err := p.find(costs, list[:once], list[once:]); err != nil {
 			return fmt.Errorf("everything at once, what %s computes: %w", p.name, err)
 		}
 	}
@@ -184,7 +188,7 @@ func (p part) find(costs *sim.Costs, once, repeated []equation) error {
 	if p.name == kafkaPart {
 		least[1] = requestLeast
 	}
-	found := make([][]float64, len(least)) // by kind, in order
+	found := make([][]float64, len(least)) // of each repeat, by kind
 	for _, e := range repeated {
 		values, err := solveFrom(least, append(slices.Clone(once), e))
 		if err != nil {
