@@ -36,8 +36,7 @@ const (
 )
 
 // CompareChart draws what was predicted beside what was measured, a panel for each figure: predicted
-// hollow, with the world's name in the legend, measured filled, bars from the least to the greatest of
-// the repeats.
+// hollow, measured filled. The legend has the name of each world, and what its bars are.
 func CompareChart(scenario string, worlds [2]string, figures []Compared) Chart {
 	height := vg.Length(sweepBottom+titleHeight) + vg.Length(len(figures)*(compareHeight+compareSpace))
 	return Chart{width: compareWidth, height: height, paint: func(c draw.Canvas) {

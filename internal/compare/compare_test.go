@@ -105,6 +105,15 @@ func TestCovered(t *testing.T) {
 		!strings.Contains(words, strings.Replace(want, " 0 %", " +0 %", 1)) {
 		t.Errorf("no %q in\n%s", want, text.String())
 	}
+	var chart strings.Builder
+	if err := r.Chart().WriteSVG(&chart); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"predicted (virtual, 90 %)", "measured (real, spread)"} {
+		if !strings.Contains(chart.String(), want) {
+			t.Errorf("the chart's legend does not say %q", want)
+		}
+	}
 }
 
 func TestWriteText(t *testing.T) {

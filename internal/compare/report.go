@@ -363,7 +363,8 @@ func (r *Report) Chart() reports.Chart {
 			list = append(list, c)
 		}
 	}
-	return reports.CompareChart(r.Scenario, [2]string{r.Predicting, r.Measuring}, list)
+	return reports.CompareChart(r.Scenario,
+		[2]string{r.Predicting + ", " + r.rangeName(), r.Measuring + ", spread"}, list)
 }
 
 // drawn is what is predicted: the interval if there is one.
