@@ -7,8 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,6 +49,26 @@ func TestCheckIsBounded(t *testing.T) {
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("Check took %v", took)
+	}
+}
+
+// A connection that nobody takes in time is no answer in time, though the client gives up before the time
+// for an answer is over.
+func TestCheckOfABrokerThatTakesNoConnection(t *testing.T) {
+	cfg, _ := configFor("127.0.0.1:9")
+	cfg.CheckTimeout = time.Minute
+	cfg.Dial = func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	}
+	err := Check(bounded(t), cfg)
+	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:9 did not answer within 1m0s") {
+		t.Errorf("Check = %v, want that it did not answer", err)
+	}
+	cfg.Dial = func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	if err := Check(bounded(t), cfg); err == nil || strings.Contains(err.Error(), "did not answer") {
+		t.Errorf("Check = %v, want that it was refused", err)
 	}
 }
 
