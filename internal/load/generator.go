@@ -27,7 +27,7 @@ type Message struct {
 	// Partition to send it to.
 	Partition int32
 	// Key is the trace id in hex, Value the span; those of a bad message are BadKey and AppendBad.
-	// They stay valid, and must not be changed.
+	// They stay valid, and must not be changed. Behind the value's end stands what [Beside] reads.
 	Key, Value []byte
 }
 
@@ -267,7 +267,7 @@ const traceDigits = 2 * len(buffer.TraceID{})
 
 // write fills in key and value of a span's message, or of the bad one that follows it.
 func (g *Generator) write(m *Message, span held) {
-	most := traceDigits + g.bytes(span.root+uint64(span.index)) + spanSlack
+	most := traceDigits + g.bytes(span.root+uint64(span.index)) + spanSlack + besideSize
 	if cap(g.arena)-len(g.arena) < most {
 		g.arena = make([]byte, 0, max(arenaBytes, most))
 	}
@@ -276,20 +276,25 @@ func (g *Generator) write(m *Message, span held) {
 	}
 	start := len(g.arena)
 	middle := start + traceDigits
+	end := 0
 	if m.Bad {
 		key := g.BadKey(m.Seq)
 		g.arena = hex.AppendEncode(g.arena, key[:])
 		g.arena = g.AppendBad(g.arena, span.root, span.index)
+		end = len(g.arena)
 	} else {
 		if !span.writer.Of(span.root) { // the trace is no longer open
 			g.closed.Begin(g.Recipe, span.root)
 			span.writer = &g.closed
 		}
-		g.arena = append(g.arena, span.writer.key()...)
-		g.arena, _ = span.writer.AppendMarked(g.arena, span.index)
+		g.arena = append(g.arena, span.writer.digits()...)
+		var marks Marks
+		g.arena, marks = span.writer.AppendMarked(g.arena, span.index)
+		end = len(g.arena)
+		g.arena = span.writer.appendBeside(g.arena, span.index, end-middle, marks)
 	}
 	m.Key = g.arena[start:middle:middle]
-	m.Value = g.arena[middle:len(g.arena):len(g.arena)]
+	m.Value = g.arena[middle:end:len(g.arena)]
 }
 
 // spanSlack is more than the fields of a message take, that of a span or a bad one.
