@@ -30,6 +30,7 @@ func New(limit buffer.Bytes) *JSON { return &JSON{limit: limit} }
 // Integers are numbers without fraction and exponent that fit into 64 bits with a sign; the three
 // times are numbers that fit into a float64. The name may be null as well as absent.
 func (c *JSON) Decode(value []byte) (buffer.Decoded, error) {
+	buffer.Touch(value)
 	var r reader
 	if err := r.scan(value); err != nil {
 		return buffer.Decoded{}, err

@@ -53,23 +53,23 @@ func Beside(value []byte) (said Said, ok bool) {
 
 func mark(text []byte) int { return int(binary.LittleEndian.Uint32(text)) }
 
-// appendBeside appends what stands beside the message of the span at that place in the trace, of so
-// many bytes and with these marks.
+// appendBeside appends what stands beside the message that was written last, that of the span at that
+// place in the trace, of so many bytes and with these marks.
 func (w *Writer) appendBeside(dst []byte, index, size int, m Marks) []byte {
-	root, parent := uint64(0), index
+	var at [besideSize]byte
+	binary.LittleEndian.PutUint32(at[:], besideTag)
+	flags := uint64(size) << 1
 	if index == 0 {
-		root = 1
-	} else {
-		parent = w.Parent(index)
+		flags |= 1
 	}
-	dst = binary.LittleEndian.AppendUint32(dst, besideTag)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(size)<<1|root)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(m.FlagFrom))
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(m.FlagTo))
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(m.AttributesFrom))
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(m.AttributesTo))
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(w.key.Project))
-	dst = append(dst, w.key.Trace[:]...)
-	dst = binary.BigEndian.AppendUint64(dst, w.recipe.id(w.root+uint64(index)))
-	return binary.BigEndian.AppendUint64(dst, w.recipe.id(w.root+uint64(parent)))
+	binary.LittleEndian.PutUint64(at[4:], flags)
+	binary.LittleEndian.PutUint32(at[12:], uint32(m.FlagFrom))
+	binary.LittleEndian.PutUint32(at[16:], uint32(m.FlagTo))
+	binary.LittleEndian.PutUint32(at[20:], uint32(m.AttributesFrom))
+	binary.LittleEndian.PutUint32(at[24:], uint32(m.AttributesTo))
+	binary.LittleEndian.PutUint64(at[28:], uint64(w.key.Project))
+	copy(at[36:], w.key.Trace[:])
+	binary.BigEndian.PutUint64(at[52:], w.id)
+	binary.BigEndian.PutUint64(at[60:], w.parent)
+	return append(dst, at[:]...)
 }

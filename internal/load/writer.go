@@ -13,10 +13,14 @@ type Writer struct {
 	recipe *Recipe
 	root   uint64
 	key    buffer.TraceKey
+	// keyText is the key of the trace's messages, nil until one was written.
+	keyText []byte
 	// head is how every message of the trace begins, up to the digits of the span's id.
 	head []byte
 	// begins is the second in which all of them say that they begin, received when they were.
 	begins, received [secondDigits]byte
+	// id and parent are the ids in the message that was written last; parent is a root's own.
+	id, parent uint64
 	// places are those of the first spans of the trace, as far as somebody asked for them.
 	places []place
 }
@@ -33,7 +37,7 @@ const placesMax = 1 << 10
 
 // Begin makes the trace with that root the one whose messages are written from now on.
 func (w *Writer) Begin(r *Recipe, root uint64) {
-	w.recipe, w.root, w.places = r, root, w.places[:0]
+	w.recipe, w.root, w.keyText, w.places = r, root, nil, w.places[:0]
 	w.key.Project = r.Project(root)
 	w.head = append(w.head[:0], headText...)
 	w.head = strconv.AppendInt(w.head, int64(w.key.Project), 10)
