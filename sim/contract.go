@@ -306,11 +306,16 @@ type producerContract struct {
 	flusher.Producer
 	lost func() []buffer.Shard
 	tell func(string) // of a breach
+	// records takes what the broker has, if nobody else holds it; nil: somebody may.
+	records *records
 }
 
 // Produce implements flusher.Producer.
 func (c *producerContract) Produce(ctx context.Context, record flusher.Record) flusher.Future {
-	a := awaited{Future: c.Producer.Produce(ctx, record), of: c}
+	a := &awaited{Future: c.Producer.Produce(ctx, record), of: c}
+	if record.Topic == outputTopic { // the value of a dead letter is the span's own
+		a.value = record.Value
+	}
 	for _, h := range record.Headers {
 		if h.Key == flusher.HeaderGeneration {
 			a.generation = h.Value
@@ -324,17 +329,23 @@ type awaited struct {
 	flusher.Future
 	of         *producerContract
 	generation []byte
+	value      []byte // of an output record
 }
 
 // Wait implements flusher.Future.
-func (a awaited) Wait(ctx context.Context) error {
+func (a *awaited) Wait(ctx context.Context) error {
 	if lost := a.of.lost(); len(lost) > 0 {
 		id, err := buffer.ParseDeliveryID(string(a.generation))
 		if err == nil && slices.Contains(lost, buffer.Shard(id.Partition)) {
 			a.of.tell(fmt.Sprintf("it waits for %s, whose shard it has lost", a.generation))
 		}
 	}
-	return a.Future.Wait(ctx)
+	err := a.Future.Wait(ctx)
+	if err == nil && a.of.records != nil {
+		a.of.records.done(a.value)
+		a.value = nil
+	}
+	return err
 }
 
 // epochs are those with which workers began last, by shard.

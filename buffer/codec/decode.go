@@ -8,9 +8,10 @@ import (
 )
 
 // JSON reads and writes spans as JSON. It holds nothing but its limit, so it is safe for
-// concurrent use.
+// concurrent use, if the memory of [JSON.In] is.
 type JSON struct {
 	limit buffer.Bytes
+	room  func(size int) []byte // nil: new memory
 }
 
 var (
@@ -22,6 +23,10 @@ var (
 // New returns a codec that writes a segment as several messages if its written spans sum up to
 // more than limit; buffer.NoSegmentLimit never does.
 func New(limit buffer.Bytes) *JSON { return &JSON{limit: limit} }
+
+// In returns a codec that writes each message into memory that room returns: empty, and with a capacity
+// of at least so many bytes.
+func (c *JSON) In(room func(size int) []byte) *JSON { return &JSON{limit: c.limit, room: room} }
 
 // Decode reads one span. The error is an *Error: the message is no JSON object, nests deeper than
 // 9,998 levels, lacks a required field, or has a field of a wrong type or an id that is not
