@@ -185,7 +185,7 @@ func (b *kafka) add(number int32, at time.Time, key, value []byte) int64 {
 	m := flusher.Message{Time: at, Key: key, Value: value}
 	m.Position.Partition, m.Position.Offset = number, p.end()
 	if len(p.log) == cap(p.log) {
-		p.log = append(make([]flusher.Message, 0, max(roomMin, 8*len(p.log))), p.log...)
+		p.log = append(make([]flusher.Message, 0, max(roomMin, 2*len(p.log))), p.log...)
 	}
 	p.log = append(p.log, m)
 	return m.Position.Offset
