@@ -135,7 +135,7 @@ local function giant(key, s, meta, first, rest, delivery, limit)
     set[at + 2 * i - 1], set[at + 2 * i] = list[i], value
   end
   each_piece('HSET', key, set)
-  written = written + #set / 2
+  work = work + #set / 2
   return p32(n) .. '\0\0\0\0\1\0\0\0' .. target .. sub(name, 1, 12)
     .. (flags % 2 == 1 and '\1' or '\0') .. sub(name, 13)
 end
