@@ -36,7 +36,7 @@ func (s *Store) Sliced(slice string) *Store {
 func (s *Store) Cramped() *Store {
 	small := strings.NewReplacer(
 		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = 60, 150",
-		"PIECE = 4000", "PIECE = 4", "SLICE = 125", "SLICE = 2",
+		"PIECE = 4000", "PIECE = 4", "SLICE = 125", "SLICE = 2", "LIST_MAX = 44, 8", "LIST_MAX = 44, 0",
 		"ENTRIES_MAX = 64", "ENTRIES_MAX = 2", "WAY_MAX = 100", "WAY_MAX = 2",
 		"WORK_MAX = 0, 2000", "WORK_MAX = 0, 1", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
 	)
@@ -194,6 +194,16 @@ func (s *Store) Fields(ctx context.Context, tb testing.TB, trace buffer.TraceKey
 		tb.Fatal(err)
 	}
 	return n
+}
+
+// LeasedEncoding returns how Redis keeps what is leased of a shard.
+func (s *Store) LeasedEncoding(ctx context.Context, tb testing.TB, shard buffer.Shard) string {
+	key := s.shardKeys(shard)[1]
+	encoding, err := s.client.Do(ctx, s.client.B().ObjectEncoding().Key(key).Build()).ToString()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return encoding
 }
 
 // Set sets a string in the store's namespace, and Get returns one.

@@ -203,6 +203,33 @@ func manyLeased(t *testing.T, store *redisstore.Store, n int) {
 	}
 }
 
+// Redis keeps what is leased as a table, and not as a list through all of which it looks for each entry; and
+// what makes it a table is no part of a deadline, however often the entry changes hands.
+func TestWhatIsLeasedIsATable(t *testing.T) {
+	store := open(t, config(servertest.RedisAddr(t)))
+	wiped(t, store)
+	ctx, now := t.Context(), buffer.Seconds(100)
+	const n = 20
+	var want []buffer.Due
+	for i := range n {
+		want = append(want, buffer.Due{
+			Generation: buffer.Generation{Segment: giantID(i)}, Deadline: buffer.Instant(1000 * i),
+		})
+	}
+	must(t, store.Enqueue(ctx, 0, buffer.QueueUpdate{Clock: now, Wall: now, Due: want}))
+	for range 3 {
+		fenced, err := store.Fence(ctx, 0, buffer.AnyEpoch)
+		must(t, err)
+		leased, err := store.Lease(ctx, fenced.Owner, now, 100)
+		if must(t, err); !slices.Equal(leased.Due, want) {
+			t.Fatalf("leased %v, want %v", leased.Due, want)
+		}
+		if encoding := store.LeasedEncoding(ctx, t, 0); encoding != "hashtable" {
+			t.Errorf("what is leased is a %s, want a hashtable", encoding)
+		}
+	}
+}
+
 // claimFirst leases and claims the first generation that is due after a second.
 func claimFirst(t *testing.T, store *redisstore.Store, owner buffer.Owner) []buffer.Generation {
 	leased, err := store.Lease(t.Context(), owner, buffer.Seconds(1), 1)
