@@ -33,6 +33,15 @@ type PartEncoder interface {
 	EncodePart(g Generation, spans []Span) ([]Chunk, error)
 }
 
+// BoundedEncoder is a PartEncoder that does not write what nobody takes.
+type BoundedEncoder interface {
+	PartEncoder
+	// EncodeWithin is Encode, or EncodePart if part is true, but leaves out the FlushID and the Value
+	// of a chunk of several spans whose value would have more than most bytes: such chunks are for
+	// the caller to part.
+	EncodeWithin(g Generation, spans []Span, part bool, most int) ([]Chunk, error)
+}
+
 // Chunk is one output message of a segment.
 type Chunk struct {
 	// Index of Count chunks of the segment, from 0.

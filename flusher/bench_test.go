@@ -25,6 +25,8 @@ type bench struct {
 	troubles []flusher.Trouble
 	letters  []flusher.DeadLetter
 	faulty   *faultyStore
+	// refusesAbove is the port; nil: not known.
+	refusesAbove func(topic string) int
 
 	stop, kill context.CancelFunc
 	ended      chan struct{}
@@ -49,7 +51,8 @@ func (b *bench) start(owners ...buffer.Fenced) {
 	go func() {
 		defer close(b.ended)
 		b.err = flusher.RunWorker(ctx, stop, b.cfg, flusher.WorkerPorts{
-			Clock: wallclock.Clock{}, Store: b.faulty, Producer: b.broker, Encoder: b.encoder,
+			Clock: wallclock.Clock{}, Store: b.faulty, Producer: b.broker,
+			Encoder: boundedEncoder{b.encoder}, RefusesAbove: b.refusesAbove,
 			Reporter: b.inbox, Trouble: func(t flusher.Trouble) { b.troubles = append(b.troubles, t) },
 			DeadLetter: func(l flusher.DeadLetter) { b.letters = append(b.letters, l) },
 		}, flusher.WorkerSpec{Worker: 3, Owners: owners, Start: 1})

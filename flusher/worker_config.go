@@ -80,6 +80,11 @@ type WorkerPorts struct {
 	Producer Producer
 	Encoder  buffer.Encoder
 	Reporter Reporter
+	// RefusesAbove returns above how many bytes a topic is known to refuse a record, keys and headers
+	// included; 0: that is not known. A record of several spans that is larger is not sent at all, but
+	// split as if it had been refused: that would take the network, the broker, and another load of
+	// the segment for each half. Optional. It must not block.
+	RefusesAbove func(topic string) int
 	// Trouble hears once that a server does not answer, and once that it does again. Optional. It
 	// must not block.
 	Trouble func(Trouble)

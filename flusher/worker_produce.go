@@ -123,22 +123,36 @@ func (w *worker) encode(seg *segment, spans []buffer.Span, from int, part string
 	if err != nil {
 		return w.halve(seg, spans, from, part, err)
 	}
-	outputs := make([]*output, len(chunks))
-	for i, chunk := range chunks {
+	outputs := make([]*output, 0, len(chunks))
+	for _, chunk := range chunks {
 		to := from + len(chunk.Spans)
-		headers, trace := chunkHeaders(seg.Generation, chunk, part)
-		outputs[i] = &output{from: from, to: to, chunk: chunk.Index, part: part, record: Record{
-			Topic: w.cfg.OutputTopic, Key: trace, Value: chunk.Value, Headers: headers,
-		}}
+		if chunk.Value == nil {
+			outputs = append(outputs,
+				w.halve(seg, chunk.Spans, from, partOf(part, chunk.Index), ErrRecordTooLarge)...)
+		} else {
+			headers, trace := chunkHeaders(seg.Generation, chunk, part)
+			outputs = append(outputs, &output{from: from, to: to, chunk: chunk.Index, part: part, record: Record{
+				Topic: w.cfg.OutputTopic, Key: trace, Value: chunk.Value, Headers: headers,
+			}})
+		}
 		from = to
 	}
 	return outputs
 }
 
-// write calls the encoder, which marks a part of a segment as one if it can.
+// frameBytesMax is more than what a record has beside its value: the key, and the headers.
+const frameBytesMax = 512
+
+// write calls the encoder, which marks a part of a segment as one if it can, and does not write what is
+// known to be too large.
 func (w *worker) write(
 	g buffer.Generation, spans []buffer.Span, part bool,
 ) ([]buffer.Chunk, error) {
+	if encoder, ok := w.ports.Encoder.(buffer.BoundedEncoder); ok && w.ports.RefusesAbove != nil {
+		if most := w.ports.RefusesAbove(w.cfg.OutputTopic); most > 0 {
+			return encoder.EncodeWithin(g, spans, part, most-frameBytesMax)
+		}
+	}
 	if encoder, ok := w.ports.Encoder.(buffer.PartEncoder); ok && part {
 		return encoder.EncodePart(g, spans)
 	}

@@ -21,7 +21,7 @@ func (w *worker) split(seg *segment, out *output, cause error) ([]*output, error
 	if out.deadLetter {
 		parts = []*output{w.deadLetter(seg, &spans[0], out.from, cause, true)}
 	} else {
-		parts = w.halve(seg, spans, out.from, cmp.Or(out.part, strconv.Itoa(out.chunk)), cause)
+		parts = w.halve(seg, spans, out.from, partOf(out.part, out.chunk), cause)
 	}
 	for _, part := range parts {
 		part.future = w.ports.Producer.Produce(w.ctx, part.record)
@@ -57,6 +57,9 @@ func (w *worker) halve(
 		w.encode(seg, spans[:middle], from, subPart(part, 0)),
 		w.encode(seg, spans[middle:], from+middle, subPart(part, 1))...)
 }
+
+// partOf is what the parts of a chunk, or of a part, begin with.
+func partOf(part string, chunk int) string { return cmp.Or(part, strconv.Itoa(chunk)) }
 
 func subPart(part string, half int) string {
 	if part == "" {

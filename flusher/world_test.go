@@ -23,6 +23,7 @@ import (
 type textEncoder struct {
 	limit  int
 	refuse map[buffer.SpanID]bool // spans that cannot be written
+	pad    int                    // how many bytes each word is longer than an id
 }
 
 func (e textEncoder) Encode(g buffer.Generation, spans []buffer.Span) ([]buffer.Chunk, error) {
@@ -42,7 +43,7 @@ func (e textEncoder) Encode(g buffer.Generation, spans []buffer.Span) ([]buffer.
 			if e.refuse[span.ID] {
 				return nil, fmt.Errorf("span %v cannot be written", span.ID)
 			}
-			text += " " + span.ID.String()
+			text += " " + span.ID.String() + strings.Repeat("-", e.pad)
 		}
 		sum := sha256.Sum256([]byte(text))
 		id := hex.EncodeToString(sum[:16])

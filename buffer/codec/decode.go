@@ -17,6 +17,8 @@ var (
 	_ buffer.Decoder     = (*JSON)(nil)
 	_ buffer.Encoder     = (*JSON)(nil)
 	_ buffer.PartEncoder = (*JSON)(nil)
+
+	_ buffer.BoundedEncoder = (*JSON)(nil)
 )
 
 // New returns a codec that writes a segment as several messages if its written spans sum up to

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 
 	"sluice/buffer"
 )
@@ -32,23 +33,34 @@ var ErrNoPayload = errors.New("span has no payload to write")
 // Errors: ErrNoSpans; ErrNoPayload, or an *Error if Decode does not accept a payload, wrapped
 // with the span's id and position.
 func (c *JSON) Encode(g buffer.Generation, spans []buffer.Span) ([]buffer.Chunk, error) {
-	return c.encode(g, spans, skipNone)
+	return c.encode(g, spans, skipNone, math.MaxInt)
 }
 
 // EncodePart is Encode for some of a segment's spans: its messages have "skip_enrichment":true in
 // any case.
 func (c *JSON) EncodePart(g buffer.Generation, spans []buffer.Span) ([]buffer.Chunk, error) {
-	return c.encode(g, spans, skipEnrichment)
+	return c.encode(g, spans, skipEnrichment, math.MaxInt)
 }
 
-// encode writes spans; skip is what the message has before them if it is the only one.
+// EncodeWithin is Encode, or EncodePart if part is true, without what would be larger than most bytes.
+func (c *JSON) EncodeWithin(
+	g buffer.Generation, spans []buffer.Span, part bool, most int,
+) ([]buffer.Chunk, error) {
+	if part {
+		return c.encode(g, spans, skipEnrichment, most)
+	}
+	return c.encode(g, spans, skipNone, most)
+}
+
+// encode writes spans; skip is what the message has before them if it is the only one. A message of
+// several spans that would be larger than most bytes is not written.
 func (c *JSON) encode(
-	g buffer.Generation, spans []buffer.Span, skip string,
+	g buffer.Generation, spans []buffer.Span, skip string, most int,
 ) ([]buffer.Chunk, error) {
 	if len(spans) == 0 {
 		return nil, fmt.Errorf("encode segment %v of trace %v: %w", g.Segment, g.Trace, ErrNoSpans)
 	}
-	w := writer{generation: g, skip: skip}
+	w := writer{generation: g, skip: skip, most: most}
 	hex.Encode(w.segment[:], g.Segment[:])
 	chunks, ok, err := w.write(spans, c.limit, true)
 	if !ok && err == nil {
@@ -65,6 +77,7 @@ const (
 	skipEnrichment = `"skip_enrichment":true,`
 	beforeSpans    = `"spans":[`
 	ending         = `]}`
+	idLen          = 32 // of a flush id
 )
 
 // writer writes the messages of one segment.
@@ -72,6 +85,7 @@ type writer struct {
 	generation buffer.Generation
 	segment    [16]byte // in text form
 	skip       string
+	most       int // bytes of a message of several spans
 }
 
 // write writes spans as one message or as several. It returns false if a payload does not hold what its
@@ -117,13 +131,18 @@ func (w writer) write(
 func (w *writer) chunk(
 	index, count int, spans []buffer.Span, splices []splice,
 ) (_ buffer.Chunk, ok bool) {
-	id := buffer.FlushID(w.generation, index, spans)
-	size := len(opening) + len(id) + len(afterID) + len(w.skip) + len(beforeSpans) + len(ending)
+	size := len(opening) + idLen + len(afterID) + len(w.skip) + len(beforeSpans) + len(ending) - len(",")
 	for i := range splices {
-		buffer.Touch(spans[i].Payload)
 		size += splices[i].size + len(",")
 	}
-	value := make([]byte, 0, size-len(","))
+	if size > w.most && len(spans) > 1 {
+		return buffer.Chunk{Index: index, Count: count, Spans: spans}, true
+	}
+	for i := range spans {
+		buffer.Touch(spans[i].Payload)
+	}
+	id := buffer.FlushID(w.generation, index, spans)
+	value := make([]byte, 0, size)
 	value = append(value, opening...)
 	value = append(value, id...)
 	value = append(value, afterID...)

@@ -27,3 +27,46 @@ func TestEncodePartIsMarkedAsAPart(t *testing.T) {
 		t.Errorf("whole segment is marked as a part: %s", whole[0].Value)
 	}
 }
+
+// What is left out is what would be larger, to the byte; a single span is written all the same.
+func TestEncodeWithinLeavesOutWhatIsTooLarge(t *testing.T) {
+	spans := make([]buffer.Span, 5)
+	for i := range spans {
+		spans[i] = buffer.Span{ID: buffer.SpanID{byte(i)}, Payload: []byte(`{"span_id":"0100000000000000"}`)}
+	}
+	g := buffer.Generation{Segment: spans[0].ID}
+	for _, limit := range []buffer.Bytes{buffer.NoSegmentLimit, 400} {
+		c := New(limit)
+		for _, part := range []bool{false, true} {
+			all, err := c.Encode(g, spans)
+			if part {
+				all, err = c.EncodePart(g, spans)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, most := range []int{len(all[0].Value), len(all[0].Value) - 1} {
+				got, err := c.EncodeWithin(g, spans, part, most)
+				if err != nil || len(got) != len(all) {
+					t.Fatalf("%d chunks, %v, want %d", len(got), err, len(all))
+				}
+				for i := range all {
+					want := all[i]
+					if len(want.Value) > most && len(want.Spans) > 1 {
+						want.FlushID, want.Value = "", nil
+					}
+					if got[i].FlushID != want.FlushID || string(got[i].Value) != string(want.Value) ||
+						len(got[i].Spans) != len(want.Spans) || got[i].Index != want.Index ||
+						got[i].Count != want.Count {
+						t.Errorf("limit %d, part %v, most %d: chunk %d is %+v, want %+v", limit, part, most, i,
+							got[i], want)
+					}
+				}
+			}
+		}
+	}
+	if alone, err := New(buffer.NoSegmentLimit).EncodeWithin(g, spans[:1], false, 1); err != nil ||
+		len(alone[0].Value) == 0 {
+		t.Errorf("a single span is left out: %+v, %v", alone, err)
+	}
+}

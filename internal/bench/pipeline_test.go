@@ -69,6 +69,17 @@ type figures struct {
 	rss int64
 }
 
+// stream is a load, in so many spans.
+type stream struct {
+	name, load string
+	spans      int
+}
+
+// loads are what BenchmarkPipeline and TestBeside run.
+var loads = []stream{
+	{"w1", w1, 200_000}, {"w1x5", w1, 1_000_000}, {"w1x5-wide", w1Wide, 1_000_000}, {"w2", w2, 500_000},
+}
+
 // BenchmarkPipeline runs cmd/run with four worker processes over a topic that was filled before,
 // and reports, beside the pass-through of the same records:
 //
@@ -88,13 +99,7 @@ type figures struct {
 // The first run of each load counts for nothing: it warms the broker up, whose Java compiles what is
 // done often.
 func BenchmarkPipeline(b *testing.B) {
-	for _, w := range []struct {
-		name, load string
-		spans      int
-	}{
-		{"w1", w1, 200_000}, {"w1x5", w1, 1_000_000}, {"w1x5-wide", w1Wide, 1_000_000},
-		{"w2", w2, 500_000},
-	} {
+	for _, w := range loads {
 		b.Run(w.name, func(b *testing.B) {
 			r := open(b)
 			in := r.fill(b, workload(b, w.name, w.load, w.spans))
@@ -197,6 +202,16 @@ var options = []string{"--flusher-processes", strconv.Itoa(workers), "--timeout"
 // run lets the program work off the input, and checks the account.
 func (r *rig) run(tb testing.TB, in *input) figures {
 	tb.Helper()
+	path, err := binary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r.runBuild(tb, in, path)
+}
+
+// runBuild is run for a build of the program.
+func (r *rig) runBuild(tb testing.TB, in *input, path string) figures {
+	tb.Helper()
 	if answer, err := r.redis.Do("FLUSHALL"); err != nil {
 		tb.Fatal(answer, err)
 	}
@@ -205,7 +220,7 @@ func (r *rig) run(tb testing.TB, in *input) figures {
 	args := append([]string{"--redis", r.redis.Addr, "--kafka", r.kafka.Addr,
 		"--input-topic", in.topic, "--output-topic", output, "--group", output,
 		"--dlq-topic", r.topic(tb, "dlq", shards, nil), "--http", "127.0.0.1:0"}, options...)
-	p := start(tb, append(args, extra()...)...)
+	p := startBuild(tb, path, append(args, extra()...)...)
 	began := p.untilReading(tb)
 	before := r.sample(tb, p)
 	r.conclude(tb, in, output)

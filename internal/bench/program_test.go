@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,8 +16,15 @@ import (
 	"time"
 )
 
-// binary builds cmd/run once.
+// programs are builds of cmd/run for TestBeside, as NAME=PATH.
+var programs = flag.String("programs", "", "builds of cmd/run that TestBeside measures in turn, as "+
+	"NAME=PATH,NAME=PATH; of other benchmarks, the first is the one that is measured")
+
+// binary returns the cmd/run that is measured: the first of -programs, or else one that is built once.
 var binary = sync.OnceValues(func() (string, error) {
+	if list := builds(); len(list) > 0 {
+		return list[0].path, nil
+	}
 	dir, err := os.MkdirTemp("", "sluice-bench")
 	if err != nil {
 		return "", err
@@ -61,6 +69,12 @@ func start(tb testing.TB, args ...string) *program {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return startBuild(tb, path, args...)
+}
+
+// startBuild starts a build of the program.
+func startBuild(tb testing.TB, path string, args ...string) *program {
+	tb.Helper()
 	p := &program{done: make(chan error, 1), reading: make(chan struct{})}
 	p.cmd = exec.Command(path, args...)
 	output, err := p.cmd.StderrPipe()

@@ -36,7 +36,7 @@ func DefaultProducerConfig(topics ...string) ProducerConfig {
 		BufferedRecordsMax: 20_000,
 		BufferedBytesMax:   256 << 20,
 		Linger:             2 * time.Millisecond,
-		Compression:        "none",
+		Compression:        noCompression,
 	}
 }
 
@@ -51,8 +51,10 @@ func (c ProducerConfig) Validate() error {
 	return f.Err()
 }
 
+const noCompression = "none"
+
 var codecs = map[string]kgo.CompressionCodec{
-	"none": kgo.NoCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
+	noCompression: kgo.NoCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
 	"snappy": kgo.SnappyCompression(), "gzip": kgo.GzipCompression(),
 }
 
@@ -63,6 +65,8 @@ type Producer struct {
 	limits   limits
 	solo     *solo
 	renewals renewals
+	// compressed is true if batches are.
+	compressed bool
 }
 
 var _ flusher.Producer = (*Producer)(nil)
@@ -89,7 +93,8 @@ func NewProducer(ctx context.Context, cfg Config, pc ProducerConfig) (*Producer,
 	if err != nil {
 		return nil, fmt.Errorf("%s: producer: %w", cfg.where(), err)
 	}
-	return &Producer{client: client, limits: limits, solo: newSolo(cfg, compression)}, nil
+	return &Producer{client: client, limits: limits, solo: newSolo(cfg, compression),
+		compressed: pc.Compression != noCompression}, nil
 }
 
 // Produce hands a record over, or blocks while BufferedRecordsMax or BufferedBytesMax are in
@@ -124,6 +129,16 @@ func (p *Producer) Flush(ctx context.Context) error {
 // RecordBytesMax returns how large a record the topic takes, keys and headers included, in bytes
 // before compression. What the brokers did not tell is Kafka's default.
 func (p *Producer) RecordBytesMax(topic string) int { return int(p.limits.of(topic)) - batchBytes }
+
+// RefusesAbove returns above how many bytes the topic is known to refuse a record, keys and headers
+// included; 0 if that is not known: the brokers did not tell the limit, or batches are compressed, so
+// that what is larger may do.
+func (p *Producer) RefusesAbove(topic string) int {
+	if _, known := p.limits[topic]; !known || p.compressed {
+		return 0
+	}
+	return p.RecordBytesMax(topic)
+}
 
 // Close ends the producer. Records that are not acknowledged have an error.
 func (p *Producer) Close() {

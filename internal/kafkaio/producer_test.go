@@ -58,6 +58,10 @@ func TestLimitFollowsTheTopic(t *testing.T) {
 			t.Errorf("%d bytes to %s: %v, want ErrRecordTooLarge", size, topic, err)
 		}
 	}
+	if p.RefusesAbove("wide") != p.RecordBytesMax("wide") || p.RefusesAbove("unheard") != 0 {
+		t.Errorf("it refuses records above %d, and of another topic above %d bytes, want %d and 0 (not known)",
+			p.RefusesAbove("wide"), p.RefusesAbove("unheard"), p.RecordBytesMax("wide"))
+	}
 	small := record("plain", 10)
 	if err := p.Produce(t.Context(), small).Wait(bounded(t)); err != nil {
 		t.Errorf("after a refusal: %v", err)

@@ -5,12 +5,14 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/prometheus/procfs"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -110,6 +112,53 @@ func TestMaxSegmentBytesReachesTheWorkers(t *testing.T) {
 	}
 	if chunks == 0 {
 		t.Error("no segment came out in chunks, so this says nothing")
+	}
+}
+
+// What the output topic refuses is known to the workers: no batch that is larger is ever sent.
+func TestTopicLimitReachesTheWorkers(t *testing.T) {
+	t.Parallel()
+	const limit = "3000"
+	w, _, kafka := fakes(t)
+	c := w.Config()
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.Kafka...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	answers, err := kadm.NewClient(client).AlterTopicConfigs(t.Context(),
+		[]kadm.AlterConfig{{Op: kadm.SetConfig, Name: "max.message.bytes", Value: kadm.StringPtr(limit)}},
+		c.OutputTopic)
+	if err == nil {
+		_, err = answers.On(c.OutputTopic, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Send(t.Context(), 400, 100_000); err != nil { // so that whole traces are in a batch
+		t.Fatal(err)
+	}
+	var sent, tooLarge atomic.Int64
+	kafka.ControlKey(kmsg.Produce.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		kafka.KeepControl()
+		for _, topic := range req.(*kmsg.ProduceRequest).Topics {
+			for _, p := range topic.Partitions {
+				if sent.Add(1); len(p.Records) > 3000 {
+					tooLarge.Add(1)
+				}
+			}
+		}
+		return nil, nil, false
+	})
+	p := start(t, c)
+	w.AwaitSettled(t)
+	p.end(t)
+	if sent.Load() == 0 || tooLarge.Load() > 0 {
+		t.Errorf("%d of %d batches were larger than %s bytes, which the topic refuses", tooLarge.Load(),
+			sent.Load(), limit)
+	}
+	if w.Balance().Records <= 20 {
+		t.Errorf("%d records: no segment came out in parts, so this says nothing", w.Balance().Records)
 	}
 }
 

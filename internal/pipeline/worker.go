@@ -43,13 +43,14 @@ func RunWorker(
 	}
 	defer producer.Close()
 	ports := flusher.WorkerPorts{
-		Clock:      w.clock,
-		Store:      store,
-		Producer:   producer,
-		Encoder:    codec.New(c.Options.MaxSegmentBytes),
-		Reporter:   job.Reporter,
-		Trouble:    say,
-		DeadLetter: func(l flusher.DeadLetter) { logDeadLetter(job.Log, l) },
+		Clock:        w.clock,
+		Store:        store,
+		Producer:     producer,
+		Encoder:      codec.New(c.Options.MaxSegmentBytes),
+		Reporter:     job.Reporter,
+		RefusesAbove: producer.RefusesAbove,
+		Trouble:      say,
+		DeadLetter:   func(l flusher.DeadLetter) { logDeadLetter(job.Log, l) },
 	}
 	if wrap != nil {
 		wrap(&ports)
