@@ -15,7 +15,7 @@ test: lint ## everything: lint, all tests with the race detector, every scenario
 	@scripts/test.sh
 	go run ./cmd/simulate run all --seeds 1..2
 	@scripts/library.sh --world fakes
-	@JOBS=3 scripts/library.sh --world real --servers start
+	@scripts/library.sh --world real --servers start
 	@scripts/engines.sh --others
 	go run ./cmd/simulate run redis-down --quiet --world real --servers start-cluster \
 	  --set 'faults=[at 4s stop redis node 2 for 3s]' --out runs/cluster-node-down
@@ -26,7 +26,7 @@ engines: tools ## each Redis, Valkey and Kafka of scripts/engines.txt: tests and
 library: tools ## every scenario of the library, in virtual time, on fakes and on real servers
 	go run ./cmd/simulate run all --seeds 1..2
 	@scripts/library.sh --world fakes
-	@JOBS=3 scripts/library.sh --world real --servers start
+	@scripts/library.sh --world real --servers start
 
 seeds: ## every scenario of the library, and swarm, with SEEDS (default 1..1000) in virtual time
 	go run ./cmd/simulate run all --seeds $(or $(SEEDS),1..1000) --out runs/seeds
