@@ -56,7 +56,7 @@ type run struct {
 	start     time.Time // of the load
 }
 
-// ErrServersGone, as the cause of the end of Run's context, says that nothing can be waited for: what
+// ErrServersGone says, as the cause of the end of Run's context, that nothing can be waited for: what
 // runs is killed, and neither the output nor the store is looked through.
 var ErrServersGone = errors.New("the servers of the run are gone")
 
