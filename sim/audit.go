@@ -17,7 +17,7 @@ func (c client) Beat(ctx context.Context, witness uint64) ([]buffer.Pulse, error
 	ways := make([]*way[[]buffer.Pulse], len(c.nodes))
 	c.cpu.settle()
 	for at := range c.nodes {
-		ways[at] = sendTo(ctx, c, at, 0, small, func(ctx context.Context, n *node) ([]buffer.Pulse, error) {
+		ways[at] = sendTo(ctx, c, at, 0, small, func(ctx context.Context, n *visit) ([]buffer.Pulse, error) {
 			return n.store.Beat(ctx, witness)
 		})
 	}
@@ -40,7 +40,7 @@ func (c client) Sweep(ctx context.Context, from string, limit int) (buffer.Swept
 	at, _ := strconv.Atoi(number) // "" begins with the first
 	cost := each(limit, c.costs.Queue)
 	swept, err := call(ctx, c, "sweep", at, cost, small,
-		func(ctx context.Context, n *node) (buffer.Swept, error) { return n.store.Sweep(ctx, rest, limit) })
+		func(ctx context.Context, n *visit) (buffer.Swept, error) { return n.store.Sweep(ctx, rest, limit) })
 	switch {
 	case err != nil:
 	case swept.Next != "":
@@ -58,7 +58,7 @@ func (c client) Adopt(
 ) ([]buffer.Generation, error) {
 	cost := each(len(generations), c.costs.Queue)
 	return call(ctx, c, "adopt", c.ofShard(shard), cost, small,
-		func(ctx context.Context, n *node) ([]buffer.Generation, error) {
+		func(ctx context.Context, n *visit) ([]buffer.Generation, error) {
 			adopted, err := n.store.Adopt(ctx, shard, wall, after, generations)
 			var update buffer.QueueUpdate
 			for _, g := range adopted {

@@ -36,7 +36,7 @@ var _ buffer.Store = client{}
 // and that of what is loaded.
 func call[T any](
 	ctx context.Context, c client, name string, at int, cost time.Duration, bytes int,
-	do func(context.Context, *node) (T, error),
+	do func(context.Context, *visit) (T, error),
 ) (T, error) {
 	c.doing.enter(name)
 	defer c.doing.leave(name)
@@ -44,6 +44,12 @@ func call[T any](
 	c.cpu.settle()
 	w := sendTo(ctx, c, at, cost, bytes, do)
 	return w.wait(ctx)
+}
+
+// visit is a call at a node, and what turns out there to cost more than was known when it was sent.
+type visit struct {
+	*node
+	more time.Duration
 }
 
 // way is a call that is under way to a node.
@@ -58,15 +64,15 @@ type way[T any] struct {
 
 func sendTo[T any](
 	ctx context.Context, c client, at int, cost time.Duration, bytes int,
-	do func(context.Context, *node) (T, error),
+	do func(context.Context, *visit) (T, error),
 ) *way[T] {
 	w, n := &way[T]{c: c}, c.nodes[at]
 	w.until = n.k.Elapsed() + c.answerMax
 	w.request, w.err = c.conns[at].send(ctx, c.costs.Call+cost, bytes, func() (int, time.Duration) {
-		w.answer, w.failed = do(context.Background(), n)
+		v := &visit{node: n}
+		w.answer, w.failed = do(context.Background(), v)
 		w.spans, w.loaded = spansOf(w.answer)
-		return small + w.loaded, each(w.spans, c.costs.Flush) + perKB(w.loaded, c.costs.KB) +
-			each(leasedIn(w.answer), c.costs.Queue)
+		return small + w.loaded, v.more + each(w.spans, c.costs.Flush) + perKB(w.loaded, c.costs.KB)
 	})
 	return w
 }
@@ -99,11 +105,11 @@ type burden struct {
 // the answers of the other nodes are there all the same.
 func scatter[E, A any](
 	ctx context.Context, c client, name string, list []E, trace func(*E) buffer.TraceKey,
-	weigh func([]E) burden, do func(context.Context, *node, []E) ([]A, error),
+	weigh func([]E) burden, do func(context.Context, *visit, []E) ([]A, error),
 ) ([]A, error) {
 	if len(c.nodes) == 1 {
 		l := weigh(list)
-		return call(ctx, c, name, 0, l.cost, l.bytes, func(ctx context.Context, n *node) ([]A, error) {
+		return call(ctx, c, name, 0, l.cost, l.bytes, func(ctx context.Context, n *visit) ([]A, error) {
 			return do(ctx, n, list)
 		})
 	}
@@ -120,7 +126,7 @@ func scatter[E, A any](
 	for at, part := range parts {
 		if len(part) > 0 {
 			l := weigh(part)
-			ways[at] = sendTo(ctx, c, at, l.cost, l.bytes, func(ctx context.Context, n *node) ([]A, error) {
+			ways[at] = sendTo(ctx, c, at, l.cost, l.bytes, func(ctx context.Context, n *visit) ([]A, error) {
 				return do(ctx, n, part)
 			})
 		}
@@ -163,12 +169,6 @@ func spansOf(answer any) (spans, bytes int) {
 	return spans, bytes
 }
 
-// leasedIn counts the generations that an answer leases.
-func leasedIn(answer any) int {
-	leased, _ := answer.(buffer.Leased)
-	return len(leased.Due)
-}
-
 // sizeOf returns how many spans there are in a batch, and their bytes.
 func sizeOf(traces []buffer.TraceBatch) (spans, bytes int) {
 	for _, t := range traces {
@@ -194,10 +194,17 @@ func (c client) Attach(
 	}
 	return scatter(ctx, c, scenarios.CallAttach, traces,
 		func(t *buffer.TraceBatch) buffer.TraceKey { return t.TraceKey }, weigh,
-		func(ctx context.Context, n *node, traces []buffer.TraceBatch) ([]buffer.Attached, error) {
+		func(ctx context.Context, n *visit, traces []buffer.TraceBatch) ([]buffer.Attached, error) {
 			if n.full > 0 {
 				return nil, buffer.ErrFull
 			}
+			known := 0
+			for i := range traces {
+				if n.store.Holds(traces[i].TraceKey) {
+					known++
+				}
+			}
+			n.more += each(known, c.costs.Known)
 			attached, err := n.store.Attach(ctx, delivery, traces)
 			if err == nil {
 				c.journal.Attached(n.k.Now(), c.who, traces, attached)
@@ -205,6 +212,7 @@ func (c client) Attach(
 			stored := 0
 			for _, a := range attached {
 				stored += a.Stored
+				n.more += each(a.Duplicates, c.costs.Repeat) + each(len(a.Merged), c.costs.Merge)
 			}
 			if spans, bytes := sizeOf(traces); spans > 0 { // repeats are not stored, and of average size
 				n.bytes += buffer.Bytes(stored)*c.costs.Overhead + buffer.Bytes(bytes*stored/spans)
@@ -217,7 +225,7 @@ func (c client) Attach(
 func (c client) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate) error {
 	cost := each(len(update.Due)+len(update.Merged), c.costs.Queue)
 	_, err := call(ctx, c, scenarios.CallEnqueue, c.ofShard(shard), cost, small,
-		func(ctx context.Context, n *node) (struct{}, error) {
+		func(ctx context.Context, n *visit) (struct{}, error) {
 			err := n.store.Enqueue(ctx, shard, update)
 			if err == nil {
 				c.journal.Queued(n.k.Now(), c.who, update)
@@ -232,7 +240,7 @@ func (c client) Fence(
 	ctx context.Context, shard buffer.Shard, last buffer.Epoch,
 ) (buffer.Fenced, error) {
 	return call(ctx, c, scenarios.CallFence, c.ofShard(shard), 0, small,
-		func(ctx context.Context, n *node) (buffer.Fenced, error) {
+		func(ctx context.Context, n *visit) (buffer.Fenced, error) {
 			return n.store.Fence(ctx, shard, last)
 		})
 }
@@ -242,8 +250,9 @@ func (c client) Lease(
 	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
 ) (buffer.Leased, error) {
 	return call(ctx, c, "lease", c.ofShard(owner.Shard), 0, small,
-		func(ctx context.Context, n *node) (buffer.Leased, error) {
+		func(ctx context.Context, n *visit) (buffer.Leased, error) {
 			leased, err := n.store.Lease(ctx, owner, now, limit)
+			n.more += each(len(leased.Due), c.costs.Queue)
 			for _, due := range leased.Due {
 				c.journal.Did(n.k.Now(), c.who, reports.SpanLeased, due.Generation)
 			}
@@ -264,14 +273,14 @@ func (c client) Claim(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Claim, error) {
 	return scatter(ctx, c, "claim", list, named, c.weighSegments,
-		func(ctx context.Context, n *node, list []buffer.Generation) ([]buffer.Claim, error) {
+		func(ctx context.Context, n *visit, list []buffer.Generation) ([]buffer.Claim, error) {
 			claims, err := n.store.Claim(ctx, owner, list)
 			for i, claim := range claims {
 				if claim.State != buffer.ClaimOwned {
 					c.journal.Did(n.k.Now(), c.who, reports.SpanBusy, list[i])
 				}
 				if claim.Loaded != nil {
-					c.loaded(n, list[i], *claim.Loaded)
+					c.loaded(n.node, list[i], *claim.Loaded)
 				}
 			}
 			return claims, err
@@ -292,10 +301,10 @@ func (c client) Load(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Loaded, error) {
 	return scatter(ctx, c, "load", list, named, c.weighSegments,
-		func(ctx context.Context, n *node, list []buffer.Generation) ([]buffer.Loaded, error) {
+		func(ctx context.Context, n *visit, list []buffer.Generation) ([]buffer.Loaded, error) {
 			loaded, err := n.store.Load(ctx, owner, list)
 			for i, l := range loaded {
-				c.loaded(n, list[i], l)
+				c.loaded(n.node, list[i], l)
 			}
 			return loaded, err
 		})
@@ -314,7 +323,7 @@ func (c client) Ack(
 	}
 	return scatter(ctx, c, "ack", flushed,
 		func(f *buffer.Flushed) buffer.TraceKey { return f.TraceKey }, weigh,
-		func(ctx context.Context, n *node, flushed []buffer.Flushed) ([]buffer.AckResult, error) {
+		func(ctx context.Context, n *visit, flushed []buffer.Flushed) ([]buffer.AckResult, error) {
 			results, err := n.store.Ack(ctx, owner, flushed)
 			for i, result := range results {
 				step := reports.SpanAckRefused
@@ -333,7 +342,7 @@ func (c client) Ack(
 func (c client) Release(ctx context.Context, owner buffer.Owner, release buffer.Release) error {
 	cost := each(len(release.Done)+len(release.Back), c.costs.Queue)
 	_, err := call(ctx, c, "release", c.ofShard(owner.Shard), cost, small,
-		func(ctx context.Context, n *node) (struct{}, error) {
+		func(ctx context.Context, n *visit) (struct{}, error) {
 			err := n.store.Release(ctx, owner, release)
 			for _, back := range release.Back {
 				c.journal.Did(n.k.Now(), c.who, reports.SpanBack, back.Generation)

@@ -47,13 +47,18 @@ type Network struct {
 
 // Redis is what its one thread takes.
 type Redis struct {
-	// Call is per call. Trace and Span are what each trace and each span of an Attach add, Segment what
-	// each segment adds to each of Claim, Load and Ack, and Flush each span to each of Load and Ack.
+	// Call is per call. Trace and Span are what each trace and each span of an Attach add, Known what a
+	// trace adds beside Trace if something of it is stored already, and Repeat what a span does beside
+	// Span if it is itself, and Merge what a segment adds that becomes part of another one. Segment is what each segment adds to each of Claim, Load and Ack, and Flush
+	// each span to each of Load and Ack; what comes along with a Claim counts as loaded.
 	// Queue is what each generation adds to each of Enqueue, Lease and Release, and KB what every
 	// 1,000 bytes of spans add to Attach and Load.
 	Call    time.Duration `yaml:"call"`
 	Trace   time.Duration `yaml:"trace"`
+	Known   time.Duration `yaml:"known"`
 	Span    time.Duration `yaml:"span"`
+	Repeat  time.Duration `yaml:"repeat"`
+	Merge   time.Duration `yaml:"merge"`
 	Segment time.Duration `yaml:"segment"`
 	Flush   time.Duration `yaml:"flush"`
 	Queue   time.Duration `yaml:"queue"`
@@ -86,8 +91,10 @@ type Kafka struct {
 type Program struct {
 	// Start is how long a process waits until it does something, also a worker.
 	Start time.Duration `yaml:"start"`
-	// Read is to take a span from Kafka, decode and group it, ReadKB for every 1,000 bytes of it; Attach
-	// is to hand it to Redis, and Call is for every call to Redis.
+	// Poll is to take what a request to fetch brings. Read is to take a span of it, decode and group it,
+	// ReadKB for every 1,000 bytes of it; Attach is to hand it to Redis, and Call is for every call to
+	// Redis.
+	Poll   time.Duration `yaml:"poll"`
 	Read   time.Duration `yaml:"read"`
 	ReadKB time.Duration `yaml:"read_kb"`
 	Attach time.Duration `yaml:"attach"`
@@ -110,7 +117,9 @@ type Worker struct {
 
 // Harness is what the load takes on a host that it shares.
 type Harness struct {
-	// Send is to send a span, CheckKB to check every 1,000 bytes that come out.
+	// Request is for every request to send or to fetch. Send is to send a span, CheckKB to check every
+	// 1,000 bytes that come out.
+	Request time.Duration `yaml:"request"`
 	Send    time.Duration `yaml:"send"`
 	CheckKB time.Duration `yaml:"check_kb"`
 	// Idle is what it computes in a second beside all that: it looks at every process.

@@ -24,6 +24,8 @@ type member struct {
 	*group
 	conns   []*conn // by broker
 	process *kernel.Process
+	cpu     *processor // which computes that much for what a request brings; nil if it is nothing
+	perPoll time.Duration
 	doing   *doing
 	static  string    // the instance id; "" for a dynamic member
 	silent  time.Time // since when it is not heard of; zero while it is
@@ -197,8 +199,12 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 		left := until.Sub(m.k.Now())
 		if left <= 0 || len(fetch.Batches)+len(fetch.Assigned)+len(fetch.Revoked)+len(fetch.Lost) > 0 {
 			if len(fetch.Batches) > 0 {
+				m.requests.Fetched++
 				m.burn(m.costs.Request)
 				m.travel(ctx, fetch.Batches)
+				if m.cpu != nil {
+					m.cpu.compute(m.perPoll)
+				}
 			}
 			return fetch, nil
 		}
@@ -285,6 +291,7 @@ func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
 	m.doing.enter(scenarios.CallCommit)
 	defer m.doing.leave(scenarios.CallCommit)
 	var failed error
+	m.requests.Committed++
 	err := m.conns[0].ask(ctx, commitMax, m.costs.Request, small, func() (int, time.Duration) {
 		for _, message := range last {
 			p := message.Position.Partition

@@ -207,7 +207,7 @@ func TestALeaderThatIsDeposed(t *testing.T) {
 	s := scenarios.Default()
 	s.Topology.Partitions = 1
 	r := newRigOf(t, s)
-	l := &lane{kafka: r.kafka}
+	l := &lane{producer: &producer{kafka: r.kafka}}
 	const n = 100
 	var list []*sending
 	for range n {
@@ -262,5 +262,37 @@ func TestAPollGoesOnWhenNothingThrottlesIt(t *testing.T) {
 	r.poll("and then", 1, flusher.Fetch{})
 	if took := r.k.Now().Sub(begin); took > time.Second {
 		t.Errorf("the next poll took %v", took)
+	}
+}
+
+// TestRecordsGatherWhileARequestIsMade: what is produced while the process computes what a request of
+// records takes goes with the next one, so that a flood of records needs few.
+func TestRecordsGatherWhileARequestIsMade(t *testing.T) {
+	const n, perRecord = 1000, 100 * time.Microsecond
+	r := newRig(t)
+	on := newHosts(r.k, Hosts{Cores: 2})
+	cpu := &processor{k: r.k, host: on.pipeline, used: &on.workers}
+	producer := r.newProducer(r.k.Main(), cpu, perRecord)
+	r.kafka.costs.Request = time.Nanosecond
+	r.kafka.costs.Record, r.kafka.costs.KB = 0, 0
+	ctx := context.Background()
+	for range n {
+		producer.Produce(ctx, flusher.Record{Topic: letterTopic, Key: []byte("k")})
+		_ = r.k.Sleep(ctx, perRecord/2)
+	}
+	if err := producer.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if r.offset != n {
+		t.Errorf("%d of %d records are there", r.offset, n)
+	}
+	if on.workers != n*perRecord {
+		t.Errorf("the process computed %v, want %v", on.workers, n*perRecord)
+	}
+	// Each takes as long to make as the one before it, and twice as many have come meanwhile: 2 ms of
+	// linger are 40 records, then 80, and so on.
+	requests := int(r.kafka.used / (2 * time.Nanosecond))
+	if requests < 2 || requests > 8 {
+		t.Errorf("%d requests for %d records", requests, n)
 	}
 }

@@ -22,7 +22,7 @@ type kafka struct {
 	brokers []*link
 	costs   Kafka
 	on      *hosts
-	check   time.Duration // what the harness takes to check 1,000 bytes
+	harness Harness
 	sink    *harness.Sink
 	largest int           // bytes of a record that the output topic takes; 0: any
 	failing map[int32]int // faults by output partition under which it takes nothing
@@ -32,10 +32,12 @@ type kafka struct {
 	deposed   []leadership
 	elections *rand.Rand
 
-	input  []partition
-	come   *kernel.Cond // something was added to the input
-	group  *group
-	offset int64 // of the next record that comes out
+	input []partition
+	come  *kernel.Cond // something was added to the input
+	// requests are those so far, of all clients.
+	requests Requests
+	group    *group
+	offset   int64 // of the next record that comes out
 }
 
 // leadership is what a partition has of a leader.
@@ -65,7 +67,7 @@ func newKafka(
 	b := &kafka{link: brokers[0], brokers: brokers, costs: costs.Kafka, on: on,
 		deposed:   make([]leadership, s.Topology.Partitions),
 		elections: scenarios.Stream(s.Seed, "elections of leaders"),
-		check:     costs.Harness.CheckKB, sink: sink,
+		harness:   costs.Harness, sink: sink,
 		largest: int(s.Topology.OutputRecordMax), failing: map[int32]int{},
 		works: k.NewCond("kafka takes records"), input: make([]partition, s.Topology.Partitions),
 		come: k.NewCond("input")}
@@ -233,6 +235,7 @@ func (b *kafka) deleteAll(number int32) {
 // took has the broker compute what a request of messages takes, and returns how long from now it will
 // take until that is done.
 func (b *kafka) took(messages, bytes int) time.Duration {
+	b.requests.Sent++
 	return b.burn(b.costs.Request + each(messages, b.costs.Message) + perKB(bytes, b.costs.KB))
 }
 
@@ -253,7 +256,7 @@ type producer struct {
 // lane is a producer's way to a broker. Records wait in the process until its task sends them, so they
 // die with it.
 type lane struct {
-	*kafka
+	*producer
 	conn  *conn
 	queue []*sending
 	news  *kernel.Cond
@@ -272,7 +275,7 @@ type sending struct {
 func (b *kafka) newProducer(p *kernel.Process, cpu *processor, cost time.Duration) *producer {
 	out := &producer{kafka: b, cpu: cpu, cost: cost}
 	for _, conn := range b.connect() {
-		l := &lane{kafka: b, conn: conn, news: b.k.NewCond("records to send")}
+		l := &lane{producer: out, conn: conn, news: b.k.NewCond("records to send")}
 		out.lanes = append(out.lanes, l)
 		p.Go("producer", l.run)
 	}
@@ -283,7 +286,6 @@ var _ flusher.Producer = (*producer)(nil)
 
 // Produce implements flusher.Producer.
 func (p *producer) Produce(_ context.Context, record flusher.Record) flusher.Future {
-	p.cpu.compute(p.cost)
 	s := &sending{record: record, partition: ledger.PartitionOf(record.Key, len(p.input)),
 		cond: *p.k.NewCond("acknowledgement")}
 	if p.k.Alive() {
@@ -328,7 +330,11 @@ func (l *lane) run() {
 			}
 		}
 		_ = l.k.Sleep(ctx, l.costs.Linger) // it has no end but this
-		l.send(ctx, slices.Clone(l.queue))
+		// Meanwhile, and while a request is made of these, more come in: they go with the next one.
+		batch := slices.Clone(l.queue)
+		l.cpu.compute(each(len(batch), l.cost))
+		l.cpu.settle()
+		l.send(ctx, batch)
 	}
 }
 
@@ -342,11 +348,13 @@ func (l *lane) send(ctx context.Context, batch []*sending) {
 		for _, s := range batch {
 			bytes += size(s.record)
 		}
+		l.requests.Produced++
 		// Beside this request there is one of who reads it.
 		cost := 2*l.costs.Request + each(len(batch), l.costs.Record) + perKB(bytes, l.costs.KB)
 		sent := l.k.Elapsed()
 		err := l.conn.ask(ctx, patient, cost, bytes, func() (int, time.Duration) {
 			rest = nil
+			l.on.load(l.harness.Request)
 			for _, s := range batch {
 				if !s.done && !l.take(s, sent) {
 					rest = append(rest, s)
@@ -424,7 +432,7 @@ func (b *kafka) keep(s *sending, size int) {
 		b.sink.Output(b.k.Now(), r)
 	}
 	b.offset++
-	b.on.load(perKB(size, b.check))
+	b.on.load(perKB(size, b.harness.CheckKB))
 }
 
 // size is how many bytes a record has.

@@ -188,3 +188,46 @@ func TestFailover(t *testing.T) {
 		t.Error("nothing was lost")
 	}
 }
+
+// TestAttachCostsByWhatIsThere: what a batch costs the server goes by what it finds: new traces, spans
+// that are added to a known one, spans that come again, segments that become part of another.
+func TestAttachCostsByWhatIsThere(t *testing.T) {
+	const (
+		trace, known, span, repeat, merge = 3, 50, 700, 11_000, 130_000 // no sum of some is one of others
+	)
+	r, client := newCluster(t)
+	r.costs = Redis{Trace: trace, Known: known, Span: span, Repeat: repeat, Merge: merge}
+	key := buffer.TraceKey{Trace: buffer.TraceID{1}, Project: 1}
+	batch := func(ids ...byte) (list []buffer.TraceBatch) { // a span and its parent each, 0 for a root
+		b := buffer.TraceBatch{TraceKey: key}
+		for i := 0; i < len(ids); i += 2 {
+			id, parent := buffer.SpanID{ids[i]}, buffer.SpanID{ids[i+1]}
+			root := ids[i+1] == 0
+			if root {
+				parent = id
+			}
+			b.Subtrees = append(b.Subtrees, buffer.Subtree{Parent: parent,
+				Spans: []buffer.Span{{TraceKey: key, ID: id, Parent: parent, Root: root, Size: 1}}})
+		}
+		return []buffer.TraceBatch{b}
+	}
+	for n, c := range []struct {
+		what  string
+		batch []buffer.TraceBatch
+		want  time.Duration
+	}{
+		{"a new trace of two spans", batch(1, 0, 2, 1), trace + 2*span},
+		{"a third span, whose parent has yet to come", batch(4, 3), trace + known + span},
+		{"the first again", batch(1, 0), trace + known + span + repeat},
+		{"that parent, with which two segments become one", batch(3, 1), trace + known + span + merge},
+	} {
+		before := r.used()
+		if _, err := client.Attach(context.Background(),
+			buffer.Delivery{ID: buffer.DeliveryID{Number: int64(n + 1)}}, c.batch); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.used() - before; got != c.want {
+			t.Errorf("%s costs %d, want %d", c.what, got, c.want)
+		}
+	}
+}

@@ -28,6 +28,8 @@ type System struct {
 	numbers int // of worker processes
 	shifts  []time.Duration
 	epochs  epochs
+	// requests gets those of Kafka in the end; nil: nobody asks.
+	requests *Requests
 }
 
 var _ harness.System = (*System)(nil)
@@ -62,6 +64,9 @@ func open(setup harness.Setup, costs Costs) (*System, error) {
 // Close implements harness.System.
 func (s *System) Close() error {
 	s.Kernel.Close()
+	if s.requests != nil {
+		*s.requests = s.kafka.requests
+	}
 	return nil
 }
 
@@ -245,7 +250,7 @@ func (h *held) deliver() {
 // sending has the harness and the broker compute what messages take. On a host that they share with all
 // others they wait for its cores as everybody does, and with them the load.
 func (s *System) sending(ctx context.Context, messages, bytes int) error {
-	cost := each(messages, s.costs.Harness.Send)
+	cost := each(messages, s.costs.Harness.Send) + each(min(messages, 1), s.costs.Harness.Request)
 	if s.on.shared == nil {
 		s.kafka.took(messages, bytes)
 		return nil

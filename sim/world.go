@@ -13,7 +13,16 @@ import (
 type World struct {
 	// Costs are what steps take; nil for the built-in ones.
 	Costs *Costs
+	// Requests, if not nil, says afterwards which requests a run had to Kafka.
+	Requests *Requests
 }
+
+// Requests are numbers of requests to Kafka: with messages that were sent, with records that came out,
+// to fetch the former, and to commit. Each with records was fetched by another one, which is not counted.
+type Requests struct{ Sent, Produced, Fetched, Committed int }
+
+// All are the requests that the broker computed something for.
+func (r Requests) All() int { return r.Sent + 2*r.Produced + r.Fetched + r.Committed }
 
 var _ harness.World = World{}
 
@@ -74,5 +83,9 @@ func (w World) Grants(scenarios.Scenario) (judge.Slacks, map[judge.Measure]strin
 
 // Open implements harness.World.
 func (w World) Open(_ context.Context, setup harness.Setup) (harness.System, error) {
-	return open(setup, w.costs())
+	system, err := open(setup, w.costs())
+	if err == nil {
+		system.requests = w.Requests
+	}
+	return system, err
 }

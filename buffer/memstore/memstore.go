@@ -151,6 +151,14 @@ func (s *Store) Ack(
 	return results, nil
 }
 
+// Holds tells whether anything of a trace is stored.
+func (s *Store) Holds(key buffer.TraceKey) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.traces[key]
+	return ok
+}
+
 func (s *Store) newTrace(key buffer.TraceKey) *trace {
 	last := len(s.spare) - 1
 	if last < 0 {

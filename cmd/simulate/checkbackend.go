@@ -108,27 +108,31 @@ type backends struct {
 func runBoth(
 	ctx context.Context, check backend.Check, on backends, run harness.Config,
 ) (_ backend.Check, code int, litter error) {
-	running, end := context.WithCancel(ctx)
-	defer end()
+	running, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	gone := make(chan error, 1)
 	go func() {
-		gone <- backend.Watch(running, on.redis, on.kafka)
-		end()
+		err := backend.Watch(running, on.redis, on.kafka)
+		if err != nil {
+			end(fmt.Errorf("%w: %w", harness.ErrServersGone, err))
+		}
+		gone <- err
 	}()
 	o, err := harness.Run(running, run)
-	end()
+	end(nil)
 	if o != nil {
 		litter = o.Litter
 	}
 	went := <-gone
-	if went == nil && err != nil { // the run may have met it first
+	if went == nil && (err != nil || o.Code != judge.ExitPassed) { // the run may have met it first
 		went = backend.Reach(ctx, on.redis, on.kafka)
 	}
 	switch {
 	case ctx.Err() != nil:
 		check.Detail = "interrupted"
 	case went != nil && (o == nil || o.Code != judge.ExitPassed):
-		check.Verdict, check.Detail = backend.Failed, "a server went away meanwhile: "+went.Error()
+		check.Verdict = backend.Failed
+		check.Detail = "a server stopped answering meanwhile: " + went.Error()
 		return check, judge.ExitEnvironment, litter
 	case err != nil:
 		check.Verdict, check.Detail = backend.Failed, err.Error()

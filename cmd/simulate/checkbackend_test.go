@@ -211,80 +211,107 @@ func TestGivenServersWithTLS(t *testing.T) {
 	}
 }
 
-// A check that is interrupted, or whose servers fail in the middle of it, ends, says so, and leaves
-// nothing that simulate clean does not find.
+// Moments of a check, by names of keys and groups that are on the servers then.
+var (
+	inConformance = regexp.MustCompile(`^sluice-sim-check-\d[^:]*:\d+:`)
+	inGroup       = regexp.MustCompile(`^sluice-sim-check-\d[0-9-]*-[0-9a-f]{8}$`)
+	underLoad     = regexp.MustCompile(`^sluice-sim-check-backend-.*\{s:`)
+)
+
+// A check that is interrupted, or whose servers die or hang in the middle of it, ends soon, says so,
+// and leaves nothing that simulate clean does not find.
 func TestCheckBackendThatEndsEarly(t *testing.T) {
 	program := build(t)
+	type world struct {
+		check *exec.Cmd
+		redis *servers.RedisServer
+		kafka *servers.KafkaServer
+	}
 	for _, c := range []struct {
 		name string
-		end  func(check *exec.Cmd, redis *servers.RedisServer, kafka *servers.KafkaServer) error
+		when *regexp.Regexp
+		end  func(world) error
 		code int
 		// words of the report, and whether all is removed by then.
 		words   string
 		removed bool
 	}{
-		{"Ctrl-C", func(check *exec.Cmd, _ *servers.RedisServer, _ *servers.KafkaServer) error {
-			return check.Process.Signal(os.Interrupt)
-		}, judge.ExitUnknown, "verdict: unknown (interrupted)", true},
-		{"Redis dies", func(_ *exec.Cmd, redis *servers.RedisServer, _ *servers.KafkaServer) error {
-			return redis.Kill()
-		}, judge.ExitEnvironment, "a server went away meanwhile: redis", true},
-		{"Kafka dies", func(_ *exec.Cmd, _ *servers.RedisServer, kafka *servers.KafkaServer) error {
-			return kafka.Kill()
-		}, judge.ExitEnvironment, "a server went away meanwhile: kafka", false},
+		{"Ctrl-C", underLoad, func(w world) error { return w.check.Process.Signal(os.Interrupt) },
+			judge.ExitUnknown, `verdict: unknown \(interrupted\)`, true},
+		{"Redis dies", underLoad, func(w world) error { return w.redis.Kill() },
+			judge.ExitEnvironment, "under load +failed +a server stopped answering meanwhile: redis", true},
+		{"Kafka dies", underLoad, func(w world) error { return w.kafka.Kill() },
+			judge.ExitEnvironment, "under load +failed +a server stopped answering meanwhile: kafka", false},
+		{"Redis hangs", underLoad, func(w world) error { return w.redis.Freeze() },
+			judge.ExitEnvironment, "under load +failed +a server stopped answering meanwhile: redis", false},
+		{"Kafka hangs", underLoad, func(w world) error { return w.kafka.Freeze() },
+			judge.ExitEnvironment, "under load +failed +a server stopped answering meanwhile: kafka", false},
+		{"Redis hangs before", inConformance, func(w world) error { return w.redis.Freeze() },
+			judge.ExitEnvironment, "redis +conformance +failed +the server stopped answering: redis", false},
+		{"Kafka hangs before", inGroup, func(w world) error { return w.kafka.Freeze() },
+			judge.ExitEnvironment, "kafka .* failed +the server stopped answering: kafka", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			redis, kafka := servertest.Redis(t), servertest.NewKafka(t)
-			on := newShared(t, []string{redis.Addr}, kafka.Addr)
+			w := world{redis: servertest.Redis(t), kafka: servertest.NewKafka(t)}
+			on := newShared(t, []string{w.redis.Addr}, w.kafka.Addr)
 			var out syncbuf.Buffer
-			bounded, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // it has ended after one or two
+			bounded, cancel := context.WithTimeout(t.Context(), 75*time.Second) // 10 to 30 s after the failure
 			defer cancel()
-			check := exec.CommandContext(bounded, program, "check-backend", "--redis", redis.Addr, "--kafka", kafka.Addr)
-			check.Stdout, check.Stderr = &out, &out
-			if err := check.Start(); err != nil {
+			w.check = exec.CommandContext(bounded, program, "check-backend", "--redis", w.redis.Addr,
+				"--kafka", w.kafka.Addr)
+			w.check.Stdout, w.check.Stderr = &out, &out
+			if err := w.check.Start(); err != nil {
 				t.Fatal(err)
 			}
-			defer check.Process.Kill()
-			for end := time.Now().Add(time.Minute); !slices.ContainsFunc(on.names(), func(name string) bool {
-				return strings.Contains(name, "check-backend") && strings.Contains(name, "{s:")
-			}); time.Sleep(50 * time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatalf("no pipeline stores spans:\n%s", out.String())
+			defer w.check.Process.Kill()
+			for !slices.ContainsFunc(on.names(), c.when.MatchString) {
+				if bounded.Err() != nil {
+					t.Fatalf("the check never came so far:\n%s", out.String())
 				}
+				time.Sleep(10 * time.Millisecond)
 			}
-			if err := c.end(check, redis, kafka); err != nil {
+			if err := c.end(w); err != nil {
 				t.Fatal(err)
 			}
-			_ = check.Wait() // the code says it
-			if code := check.ProcessState.ExitCode(); code != c.code || !strings.Contains(out.String(), c.words) {
+			began := time.Now()
+			_ = w.check.Wait() // the code says it
+			if code := w.check.ProcessState.ExitCode(); code != c.code ||
+				!regexp.MustCompile(c.words).MatchString(out.String()) {
 				t.Errorf("exit code %d, want %d and %q\n%s", code, c.code, c.words, out.String())
 			}
+			t.Logf("%s: it ended after %v", c.name, time.Since(began))
 			for _, server := range []interface {
 				Running() bool
 				Start() error
-			}{redis, kafka} {
+				Thaw() error
+			}{w.redis, w.kafka} {
+				err := server.Thaw()
 				if !server.Running() {
-					if err := server.Start(); err != nil {
-						t.Fatal(err)
-					}
+					err = server.Start()
+				}
+				if err != nil {
+					t.Fatal(err)
 				}
 			}
 			if !c.removed {
 				if !strings.Contains(out.String(), "which simulate clean can do later") {
 					t.Errorf("no word of what is left:\n%s", out.String())
 				}
+				// Members that died are there for some seconds, and a broker that was started has no
+				// coordinator for a moment.
+				said := ""
 				for end := time.Now().Add(time.Minute); slices.ContainsFunc(on.names(), func(name string) bool {
 					return strings.HasPrefix(name, "sluice-sim-check")
-				}) && time.Now().Before(end); time.Sleep(time.Second) { // members that died are there for some seconds
-					code, _, errs := call("clean", "--yes", "--redis", redis.Addr, "--kafka", kafka.Addr)
-					if code != 0 {
-						t.Errorf("clean: exit code %d\n%s", code, errs)
-					}
+				}) && time.Now().Before(end); time.Sleep(time.Second) {
+					_, _, said = call("clean", "--yes", "--redis", w.redis.Addr, "--kafka", w.kafka.Addr)
+				}
+				if t.Failed() {
+					t.Log("the last clean said: ", said)
 				}
 			}
 			if c.name == "Redis dies" { // its strangers died with it
-				newShared(t, []string{redis.Addr}, kafka.Addr)
+				newShared(t, []string{w.redis.Addr}, w.kafka.Addr)
 			}
 			on.expectGone("sluice-sim-check")
 		})
@@ -347,7 +374,7 @@ func TestCheckBackendWhoseServersAreGoneAtTheStart(t *testing.T) {
 	}
 	check, code, _ := runBoth(t.Context(), backend.Check{}, on,
 		harness.Config{Scenario: s, World: real.World{Redis: nowhere, Kafka: nowhere}})
-	if code != judge.ExitEnvironment || !strings.HasPrefix(check.Detail, "a server went away meanwhile: ") {
+	if code != judge.ExitEnvironment || !strings.HasPrefix(check.Detail, "a server stopped answering meanwhile: ") {
 		t.Errorf("exit code %d, %+v", code, check)
 	}
 }

@@ -107,7 +107,8 @@ func newShared(t *testing.T, redis []string, kafka string) shared {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	k, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(kafka, ",")...))
+	k, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(kafka, ",")...),
+		kgo.MetadataMinAge(10*time.Millisecond)) // a list is remembered for that long
 	if err != nil {
 		t.Fatal(err)
 	}

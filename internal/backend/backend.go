@@ -5,6 +5,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"sluice/buffer"
@@ -40,16 +41,28 @@ type step struct {
 }
 
 // series makes checks of which each needs those before it: after one that failed, the others are not
-// tried.
-func series(ctx context.Context, on string, say func(Check), steps []step) (passed bool) {
+// tried. Reach tells whether the server is there, which is the first check itself: it is asked beside
+// the others, and once more after one of them failed.
+func series(
+	ctx context.Context, on string, reach func(context.Context) error, say func(Check), steps []step,
+) (passed bool) {
 	passed = true
-	for _, s := range steps {
+	for i, s := range steps {
 		c := Check{On: on, Name: s.name, Verdict: NotTried}
 		if passed && ctx.Err() == nil {
-			found, err := s.try(ctx)
+			var found string
+			var err, gone error
+			if i == 0 {
+				found, err = s.try(ctx)
+			} else {
+				found, err, gone = s.beside(ctx, reach)
+			}
 			c.Verdict, c.Detail = Passed, found
 			if err != nil {
 				c.Verdict, c.Detail, c.Wrong = Failed, err.Error(), errors.Is(err, errWrong)
+			}
+			if gone != nil {
+				c.Detail = fmt.Sprintf("the server stopped answering: %v; the check saw: %v", gone, err)
 			}
 			if err != nil && ctx.Err() != nil {
 				c.Verdict, c.Detail = NotTried, "interrupted"
@@ -59,6 +72,29 @@ func series(ctx context.Context, on string, say func(Check), steps []step) (pass
 		say(c)
 	}
 	return passed
+}
+
+// beside makes a check, and ends it once the server is gone. Gone is why it is, if the check failed and
+// its failure may come from that.
+func (s step) beside(
+	ctx context.Context, reach func(context.Context) error,
+) (found string, err, gone error) {
+	trying, end := context.WithCancel(ctx)
+	watched := make(chan error, 1)
+	go func() {
+		defer end()
+		watched <- watch(trying, reach)
+	}()
+	found, err = s.try(trying)
+	end()
+	gone = <-watched
+	switch {
+	case err == nil, errors.Is(err, errWrong):
+		return found, err, nil
+	case gone == nil:
+		gone = reach(ctx)
+	}
+	return found, err, gone
 }
 
 // errWrong marks an error that means a wrong answer.

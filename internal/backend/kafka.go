@@ -23,8 +23,12 @@ type Topics struct {
 	Create func(context.Context) error
 }
 
-// groupMax bounds joining a group and reading from it: a broker may let the first member wait.
-const groupMax = 30 * time.Second
+const (
+	// groupMax bounds joining a group and reading from it: a broker may let the first member wait.
+	groupMax = 30 * time.Second
+	// leaveMax bounds leaving it.
+	leaveMax = 5 * time.Second
+)
 
 // Kafka makes the checks of a Kafka and says how each went. It returns whether all passed.
 func Kafka(ctx context.Context, at pipeline.Kafka, topics Topics, say func(Check)) bool {
@@ -34,7 +38,8 @@ func Kafka(ctx context.Context, at pipeline.Kafka, topics Topics, say func(Check
 	if t.config, err = at.Connection(silent); err == nil {
 		t.config.CheckTimeout = answerMax
 	}
-	return series(ctx, "kafka", say, []step{
+	reach := func(ctx context.Context) error { return reachKafka(ctx, at) }
+	return series(ctx, "kafka", reach, say, []step{
 		{"connection", func(ctx context.Context) (string, error) {
 			if err != nil {
 				return "", err
@@ -126,7 +131,7 @@ func (t *trial) read(ctx context.Context, want string) error {
 	if err != nil {
 		return err
 	}
-	defer source.Close()
+	defer leave(source)
 	for {
 		fetch, err := source.Poll(ctx, 100, time.Second)
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -143,6 +148,19 @@ func (t *trial) read(ctx context.Context, want string) error {
 			}
 			return source.Commit(ctx, batch.Messages)
 		}
+	}
+}
+
+// leave closes a source, but does not wait for a group that does not let it go.
+func leave(source *kafkaio.Source) {
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		source.Close()
+	}()
+	select {
+	case <-left:
+	case <-time.After(leaveMax):
 	}
 }
 

@@ -67,14 +67,15 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 	if c.report.Yardstick, err = Yardstick(); err != nil {
 		return costs, err
 	}
-	if err := r.warmUp(ctx); err != nil {
+	most, err := r.warmUp(ctx)
+	if err != nil {
 		return costs, err
 	}
 	if err := r.repeat(ctx, c); err != nil {
 		return costs, err
 	}
 	c.settle()
-	if err := r.together(ctx, &costs); err != nil {
+	if err := r.together(ctx, &costs, most); err != nil {
 		return costs, err
 	}
 	return costs, costs.Validate()
@@ -106,11 +107,16 @@ func (r *rig) about(ctx context.Context, costs *sim.Costs) error {
 	return nil
 }
 
-// repeat measures everything several times. The first round warms up: it counts for nothing.
+// repeat measures everything several times. The first round is a short one, which warms up: it counts
+// for nothing.
 func (r *rig) repeat(ctx context.Context, c *collection) error {
 	for round := range 1 + r.Repeats {
 		r.tell("round %d of %d", round+1, 1+r.Repeats)
-		one, err := r.round(ctx)
+		spans := r.Spans
+		if round == 0 {
+			spans = max(SpansMin, spans/4)
+		}
+		one, err := r.round(ctx, spans)
 		if err != nil {
 			return err
 		}
@@ -160,10 +166,10 @@ type round struct {
 	*latencies
 }
 
-func (r *rig) round(ctx context.Context) (*round, error) {
+func (r *rig) round(ctx context.Context, spans int) (*round, error) {
 	one := &round{}
 	for _, s := range shapes() {
-		n := max(1, int(float64(r.Spans)*s.share))
+		n := max(1, int(float64(spans)*s.share))
 		st, err := r.stepByStep(ctx, s, n)
 		if err != nil {
 			return nil, err

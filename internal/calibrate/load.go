@@ -18,22 +18,30 @@ type shape struct {
 	burst int
 	// share of the spans of a stage that this shape has.
 	share float64
+	// again attaches all of it a second time.
+	again bool
+	// late is the share of the spans that come later than their children, so that segments are merged.
+	late float64
 }
 
 // shapes tell apart what a call, a trace, a span and its bytes take: each differs from the first in
-// one of them.
+// one of them. In small batches nearly every trace is known already.
 func shapes() []shape {
 	return []shape{
-		{"20 spans of 500 B", 20, 500, 1000, 500, 200, 1},
-		{"5 spans of 500 B", 5, 500, 1000, 500, 1000, 0.7},
-		{"1 span of 500 B", 1, 500, 1000, 500, 100, 0.4},
-		{"20 spans of 2000 B", 20, 2000, 1000, 500, 500, 0.5},
-		{"20 spans of 500 B in small batches", 20, 500, 60, 32, 30, 0.6},
+		{"20 spans of 500 B", 20, 500, 1000, 500, 200, 1, true, 0},
+		{"5 spans of 500 B", 5, 500, 1000, 500, 1000, 0.7, false, 0},
+		{"1 span of 500 B", 1, 500, 1000, 500, 100, 0.4, false, 0},
+		{"20 spans of 2000 B", 20, 2000, 1000, 500, 500, 0.5, false, 0},
+		{"20 spans of 500 B in small batches", 20, 500, 60, 32, 30, 0.6, true, 0},
+		{"20 spans of 500 B, 5 % late", 20, 500, 1000, 500, 200, 0.6, false, 0.05},
 	}
 }
 
 // Partitions are those of each topic.
 const Partitions = 8
+
+// lateBy is how late a late span is: all traces of its time have come to their end by then.
+const lateBy = 50 * time.Millisecond
 
 // scenario is the load of a shape.
 func (s shape) scenario(spans int, seed uint64) scenarios.Scenario {
@@ -46,6 +54,7 @@ func (s shape) scenario(spans int, seed uint64) scenarios.Scenario {
 	sc.Workload.TracesAtOnce = 200
 	sc.Workload.SpansPerTrace = scenarios.Fixed(s.spansPerTrace)
 	sc.Workload.SpanBytes = scenarios.Fixed(s.spanBytes)
+	sc.Workload.Late = scenarios.Late{Share: s.late, By: lateBy}
 	return sc
 }
 

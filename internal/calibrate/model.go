@@ -27,7 +27,8 @@ func (o *round) solve(c *collection, kafka bool) error {
 	}
 	c.add("program.attach", attach[0])
 	systems := []system{
-		{"redis", []string{"call", "trace", "span", "segment", "flush", "queue", "kb"}, o.redisEquations()},
+		{"redis", []string{"call", "trace", "known", "span", "repeat", "merge", "segment", "flush", "queue", "kb"},
+			o.redisEquations()},
 		{"program", []string{"read", "read_kb", "call"}, o.programEquations(attach[0])},
 		{"worker", []string{"flush", "flush_kb", "record", "call"}, o.workerEquations()},
 		{"harness", []string{"send", "check_kb"}, o.harnessEquations()},
@@ -79,19 +80,26 @@ func (o *round) attachEquations() (list []equation) {
 	return list
 }
 
-// redisEquations are of a call, a trace, a span, a segment, a span that is flushed, a queued
-// generation, and 1,000 bytes.
+// redisEquations are of a call, a trace, one that is known, a span, a repeated one, a merged segment, a
+// segment, a span that is flushed, a queued generation, and 1,000 bytes.
 func (o *round) redisEquations() (list []equation) {
 	for _, s := range o.steps {
-		kb := s.bytes / 1000
+		kb, along := s.bytes/1000, s.alongBytes/1000
 		list = append(list,
-			says(s.attach.redis, s.attachCalls, s.traces, s.spans, 0, 0, 0, kb),
-			says(s.enqueue.redis, s.attachCalls, 0, 0, 0, 0, s.queued, 0),
-			says(s.lease.redis, s.calls+1, 0, 0, 0, 0, s.segments, 0),
-			says(s.claim.redis, s.calls, 0, 0, s.segments, 0, 0, 0),
-			says(s.load.redis, s.calls, 0, 0, s.segments, s.spans, 0, kb),
-			says(s.ack.redis, s.calls, 0, 0, s.segments, s.spans, 0, 0),
-			says(s.release.redis, s.calls, 0, 0, 0, 0, s.segments, 0))
+			says(s.attach.redis, s.attachCalls, s.traces, s.known, s.spans, 0, s.merged, 0, 0, 0, kb),
+			says(s.enqueue.redis, s.attachCalls, 0, 0, 0, 0, 0, 0, 0, s.queued, 0),
+			says(s.lease.redis, s.calls+1, 0, 0, 0, 0, 0, 0, 0, s.segments, 0),
+			says(s.claim.redis, s.calls, 0, 0, 0, 0, 0, s.segments, s.along, 0, along),
+			says(s.ack.redis, s.calls, 0, 0, 0, 0, 0, s.segments, s.spans, 0, 0),
+			says(s.release.redis, s.calls, 0, 0, 0, 0, 0, 0, 0, s.segments, 0))
+		if s.shape.again {
+			list = append(list,
+				says(s.again.redis, s.attachCalls, s.traces, s.traces, s.spans, s.spans, 0, 0, 0, 0, kb))
+		}
+		if s.loadCalls > 0 {
+			list = append(list, says(s.load.redis, s.loadCalls, 0, 0, 0, 0, 0, s.loadedSegments,
+				s.spans-s.along, 0, kb-along))
+		}
 	}
 	return list
 }

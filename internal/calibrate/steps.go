@@ -13,11 +13,16 @@ import (
 // nothing going on beside it.
 type steps struct {
 	shape
-	spans, traces, queued, segments, bytes int
-	// attachCalls are those of Attach, and calls those of each step of a worker.
-	attachCalls, calls int
+	// known are the traces of Attach of which something was stored already, over all batches.
+	// merged are the segments that became part of another one.
+	spans, traces, known, merged, queued, segments, bytes int
+	// along are the spans that came with a Claim, so that nobody loaded them; alongBytes are theirs, and
+	// loadedSegments those that were loaded.
+	along, alongBytes, loadedSegments int
+	// attachCalls are those of Attach, calls those of each step of a worker but Load, and loadCalls its.
+	attachCalls, calls, loadCalls int
 
-	decode, group, attach, enqueue, lease, claim, load, encode, ack, release used
+	decode, group, attach, again, enqueue, lease, claim, load, encode, ack, release used
 }
 
 // named are the steps with their names, in their order.
@@ -81,6 +86,16 @@ func (r *rig) stepByStep(ctx context.Context, s shape, spans int) (*steps, error
 	}); err != nil {
 		return nil, err
 	}
+	seen := map[buffer.TraceKey]bool{}
+	for _, traces := range batches {
+		for i := range traces {
+			if key := traces[i].TraceKey; seen[key] {
+				out.known++
+			} else {
+				seen[key] = true
+			}
+		}
+	}
 	return out, r.storeSteps(ctx, out, batches, timed)
 }
 
@@ -110,8 +125,24 @@ func (r *rig) storeSteps(
 						Deadline: clock})
 				}
 				updates[i].Merged = append(updates[i].Merged, answer.Merged...)
+				out.merged += len(answer.Merged)
 			}
 			out.queued += len(updates[i].Due) + len(updates[i].Merged)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := timed(&out.again, "attach again", func() error {
+		if !out.shape.again {
+			return nil
+		}
+		for _, traces := range batches {
+			r.number++
+			if _, err := r.store.Attach(ctx, buffer.Delivery{Clock: clock,
+				ID: buffer.DeliveryID{Partition: stepShard, Number: r.number}}, traces); err != nil {
+				return err
+			}
 		}
 		return nil
 	}); err != nil {
@@ -127,18 +158,18 @@ func (r *rig) storeSteps(
 	}); err != nil {
 		return err
 	}
-	pages, err := r.leaseSteps(ctx, out, owner, timed)
+	pages, claims, err := r.leaseSteps(ctx, out, owner, timed)
 	if err != nil {
 		return err
 	}
-	return r.flushSteps(ctx, out, owner, pages, timed)
+	return r.flushSteps(ctx, out, owner, pages, claims, timed)
 }
 
 // leaseSteps leases and claims everything, a page at a time.
 func (r *rig) leaseSteps(
 	ctx context.Context, out *steps, owner buffer.Owner,
 	timed func(into *used, what string, do func() error) error,
-) (pages [][]buffer.Generation, err error) {
+) (pages [][]buffer.Generation, claims [][]buffer.Claim, err error) {
 	now := buffer.InstantOf(time.Now().Add(ahead))
 	if err := timed(&out.lease, "lease", func() error {
 		for {
@@ -154,12 +185,13 @@ func (r *rig) leaseSteps(
 			out.segments += len(page)
 		}
 	}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out.calls = len(pages)
-	return pages, timed(&out.claim, "claim", func() error {
-		for _, page := range pages {
-			if _, err := r.store.Claim(ctx, owner, page); err != nil {
+	out.calls, claims = len(pages), make([][]buffer.Claim, len(pages))
+	return pages, claims, timed(&out.claim, "claim", func() error {
+		for i, page := range pages {
+			var err error
+			if claims[i], err = r.store.Claim(ctx, owner, page); err != nil {
 				return err
 			}
 		}
@@ -170,12 +202,31 @@ func (r *rig) leaseSteps(
 // flushSteps loads, assembles, acknowledges and releases what was claimed.
 func (r *rig) flushSteps(
 	ctx context.Context, out *steps, owner buffer.Owner, pages [][]buffer.Generation,
-	timed func(into *used, what string, do func() error) error,
+	claims [][]buffer.Claim, timed func(into *used, what string, do func() error) error,
 ) error {
+	spans := map[buffer.Generation][]buffer.Span{}
+	left := make([][]buffer.Generation, len(pages)) // what did not come with its Claim
+	for i, page := range pages {
+		for k, claim := range claims[i] {
+			if claim.Loaded == nil {
+				left[i] = append(left[i], page[k])
+				continue
+			}
+			spans[page[k]] = claim.Loaded.Spans
+			out.along += len(claim.Loaded.Spans)
+			for _, span := range claim.Loaded.Spans {
+				out.alongBytes += span.Size
+			}
+		}
+	}
 	loaded := make([][]buffer.Loaded, len(pages))
 	if err := timed(&out.load, "load", func() (err error) {
-		for i, page := range pages {
-			if loaded[i], err = r.store.Load(ctx, owner, page); err != nil {
+		for i, list := range left {
+			if len(list) == 0 {
+				continue
+			}
+			out.loadCalls++
+			if loaded[i], err = r.store.Load(ctx, owner, list); err != nil {
 				return err
 			}
 		}
@@ -183,16 +234,22 @@ func (r *rig) flushSteps(
 	}); err != nil {
 		return err
 	}
+	for i, list := range left {
+		out.loadedSegments += len(list)
+		for k, g := range list {
+			spans[g] = loaded[i][k].Spans
+		}
+	}
 	flushed := make([][]buffer.Flushed, len(pages))
 	if err := timed(&out.encode, "assemble", func() error {
 		for i, page := range pages {
 			for k, g := range page {
-				f := buffer.Flushed{Generation: g}
-				for _, span := range loaded[i][k].Spans {
+				f := buffer.Flushed{Generation: g, Along: claims[i][k].Loaded != nil}
+				for _, span := range spans[g] {
 					f.Spans = append(f.Spans, span.ID)
 				}
 				flushed[i] = append(flushed[i], f)
-				if _, err := r.codec.Encode(g, loaded[i][k].Spans); err != nil {
+				if _, err := r.codec.Encode(g, spans[g]); err != nil {
 					return err
 				}
 			}

@@ -18,19 +18,39 @@ import (
 	"sluice/sim"
 )
 
-// rates are the loads under which everything goes on at once, in spans per second: at the first most
-// of what is computed does not come of spans, and the last is more than some machines carry. It says
-// most of the factors, and is repeated for their spread.
-var rates = []float64{2000, 20_000, 60_000}
+// rates are loads under which everything goes on at once, in spans per second: at the first, as good as
+// nothing that is computed comes of spans, and at the second most of it comes of requests. Then there
+// is one that is more than the machine carries, since that is what the costs are asked about: clients
+// compute less for a span then, and servers more. It says most of the factors, and is repeated for
+// their spread.
+var rates = []float64{20, 2000, 20_000}
+
+// The load that is too much is sought while the servers are warmed up: from rateFirst on it is doubled
+// as long as it is kept up with, up to rateMost; then it is beyond times what the machine carries.
+const (
+	rateFirst = 60_000
+	rateMost  = 480_000
+	beyond    = 1.25
+)
 
 // togetherFor is how long each of them lasts.
-const togetherFor = 4 * time.Second
+const togetherFor = 3 * time.Second
+
+// workers are the numbers of processes with which the last load is run in turn, twice as often as all
+// else is measured: the intervals of predictions go by its spread, and by how well that is known. The
+// other loads have togetherWorkers.
+var workers = []int{1, 2, 4}
+
+const (
+	timesAtOnce     = 2
+	togetherWorkers = 2
+)
 
 // togetherScenario is the load at a rate, with time-outs so short that all stages overlap.
-func togetherScenario(rate float64) scenarios.Scenario {
+func togetherScenario(rate float64, workers int) scenarios.Scenario {
 	s := scenarios.Default()
 	s.Name, s.Duration = "calibrate", togetherFor
-	s.Topology.Partitions, s.Topology.FlusherProcesses = Partitions, togetherWorkers
+	s.Topology.Partitions, s.Topology.FlusherProcesses = Partitions, scenarios.Processes(workers)
 	s.Pipeline.Timeout, s.Pipeline.RootTimeout = 2*time.Second, time.Second
 	s.Workload.Rate = scenarios.Constant(rate)
 	s.Workload.TracesAtOnce = 200
@@ -38,80 +58,106 @@ func togetherScenario(rate float64) scenarios.Scenario {
 	return s
 }
 
-const togetherWorkers = 2
+// pair is a load in the world of the servers and in the virtual one, with the requests to Kafka that it
+// had there.
+type pair struct {
+	real, virtual *judge.Outcome
+	sim.Requests
+	workers int
+}
 
-// trio is a load in the world of the servers, in the virtual one, and in the virtual one with requests
-// of Kafka that take nothing.
-type trio struct{ real, virtual, free *judge.Outcome }
-
-// part is somebody who computes: what a sample says of it, its factor, how many processes it is, and
-// what is found beside the factor.
+// part is somebody who computes: what a sample says of it, its factor, and what is found beside that.
 type part struct {
 	name   string
 	cpu    func(reports.Sample) float64
 	factor *float64
-	n      int
-	idle   *time.Duration // nil: it has none to find
+	// each is true if it is as many processes as there are workers.
+	each bool
+	// requests are those to Kafka for which it computes something, and request what it does for one; nil
+	// if it is not asked what.
+	requests func(sim.Requests) int
+	request  *time.Duration
+	// idle is what it computes all the time; nil if that is known.
+	idle *time.Duration
 }
+
+// guess is what a request to Kafka takes who computes for it, in the virtual world with which the real
+// one is compared.
+const guess = 100 * time.Microsecond
 
 func parts(c *sim.Costs) []part {
 	return []part{
-		{"redis", func(s reports.Sample) float64 { return s.CPURedis }, &c.Together.Redis, 1, nil},
-		{kafkaPart, func(s reports.Sample) float64 { return s.CPUKafka }, &c.Together.Kafka, 1, nil},
-		{"program", func(s reports.Sample) float64 { return s.CPUConsumer }, &c.Together.Program, 1,
-			&c.Program.Idle},
-		{"worker", func(s reports.Sample) float64 { return s.CPUWorkers }, &c.Together.Worker,
-			togetherWorkers, &c.Worker.Idle},
-		{"harness", func(s reports.Sample) float64 { return s.CPUHarness }, &c.Together.Harness, 1,
-			&c.Harness.Idle},
+		{name: "redis", cpu: func(s reports.Sample) float64 { return s.CPURedis },
+			factor: &c.Together.Redis},
+		{name: kafkaPart, cpu: func(s reports.Sample) float64 { return s.CPUKafka },
+			factor: &c.Together.Kafka, requests: sim.Requests.All, request: &c.Kafka.Request},
+		{name: "program", cpu: func(s reports.Sample) float64 { return s.CPUConsumer },
+			factor: &c.Together.Program, requests: func(r sim.Requests) int { return r.Fetched },
+			request: &c.Program.Poll, idle: &c.Program.Idle},
+		{name: "worker", cpu: func(s reports.Sample) float64 { return s.CPUWorkers },
+			factor: &c.Together.Worker, each: true, idle: &c.Worker.Idle},
+		{name: "harness", cpu: func(s reports.Sample) float64 { return s.CPUHarness },
+			factor:   &c.Together.Harness,
+			requests: func(r sim.Requests) int { return r.Sent + r.Produced },
+			request:  &c.Harness.Request, idle: &c.Harness.Idle},
 	}
 }
 
 // together runs the same load here and in the virtual world, and finds by how much each computes more
 // when all goes on at once, and what it does without being asked.
-func (r *rig) together(ctx context.Context, costs *sim.Costs) error {
+func (r *rig) together(ctx context.Context, costs *sim.Costs, most float64) error {
 	if r.RunReal == nil {
 		return nil
 	}
 	alone := *costs
 	alone.Hosts.Shared = true // so that the harness takes part
-	free := alone
-	free.Kafka.Request = 0
-	var runs []trio
+	alone.Program.Poll, alone.Harness.Request = guess, guess
+	var runs []pair
 	for _, rate := range rates {
 		r.tell("everything at once, %.0f spans/s", rate)
-		var one trio
-		s := togetherScenario(rate)
-		var errs [3]error
-		one.real, errs[0] = r.passed(ctx, s)
-		one.virtual, errs[1] = harness.Run(ctx, harness.Config{Scenario: s, World: sim.World{Costs: &alone}})
-		one.free, errs[2] = harness.Run(ctx, harness.Config{Scenario: s, World: sim.World{Costs: &free}})
-		if err := errors.Join(errs[:]...); err != nil {
-			return fmt.Errorf("everything at once, %.0f spans/s: %w", rate, err)
+		one := pair{workers: togetherWorkers}
+		if err := r.both(ctx, rate, &alone, &one); err != nil {
+			return err
 		}
 		runs = append(runs, one)
 	}
-	once, last := len(rates)-1, rates[len(rates)-1]
-	for n := 2; n <= r.Repeats; n++ {
-		r.tell("everything at once, %.0f spans/s, repeat %d of %d", last, n, r.Repeats)
-		again := runs[once] // virtual runs would be the same again
-		var err error
-		if again.real, err = r.passed(ctx, togetherScenario(last)); err != nil {
-			return fmt.Errorf("everything at once, %.0f spans/s, repeat %d: %w", last, n, err)
+	times := timesAtOnce * r.Repeats
+	for n := range times {
+		one := pair{workers: workers[n%len(workers)]}
+		r.tell("everything at once, %.0f spans/s, %d of %d", most, n+1, times)
+		if n >= len(workers) {
+			one = runs[len(rates)+n%len(workers)] // a virtual run would be the same again
 		}
-		runs = append(runs, again)
+		if err := r.both(ctx, most, &alone, &one); err != nil {
+			return err
+		}
+		runs = append(runs, one)
 	}
+	once := len(rates)
 	for _, p := range parts(costs) {
 		var list []equation
 		for _, run := range runs {
 			list = append(list, p.equation(run, costs))
 		}
-		if slices.ContainsFunc(list, func(e equation) bool { return e.whole <= 0 || e.counts[0] <= 0 }) {
+		if slices.ContainsFunc(list, func(e equation) bool { return e.whole <= 0 }) {
 			continue // nobody can tell
 		}
 		if err := p.find(costs, list[:once], list[once:]); err != nil {
 			return fmt.Errorf("everything at once, what %s computes: %w", p.name, err)
 		}
+	}
+	return nil
+}
+
+// both runs a load here and, unless that was done, in the virtual world.
+func (r *rig) both(ctx context.Context, rate float64, costs *sim.Costs, one *pair) (err error) {
+	s := togetherScenario(rate, one.workers)
+	if one.real, err = r.passed(ctx, s); err == nil && one.virtual == nil {
+		one.virtual, err = harness.Run(ctx, harness.Config{Scenario: s,
+			World: sim.World{Costs: costs, Requests: &one.Requests}})
+	}
+	if err != nil {
+		return fmt.Errorf("everything at once, %.0f spans/s: %w", rate, err)
 	}
 	return nil
 }
@@ -126,40 +172,47 @@ func (r *rig) passed(ctx context.Context, s scenarios.Scenario) (*judge.Outcome,
 	return o, err
 }
 
-// warmUp runs the greatest load until the broker is warm, which may be more than it carries before.
-func (r *rig) warmUp(ctx context.Context) error {
+// warmUp runs loads until the broker is warm, and returns the one that is too much for the machine.
+func (r *rig) warmUp(ctx context.Context) (most float64, err error) {
+	most = rateFirst
 	if r.RunReal == nil {
-		return nil
+		return most, nil
 	}
-	r.tell("everything at once, to warm the servers up")
-	err := compare.WarmUp(func() (compare.Run, error) {
-		o, err := r.RunReal(ctx, togetherScenario(slices.Max(rates)))
+	err = compare.WarmUp(func() (compare.Run, error) {
+		r.tell("everything at once, %.0f spans/s, to warm the servers up", most)
+		o, err := r.RunReal(ctx, togetherScenario(most, togetherWorkers))
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return compare.Run{}, err
 		}
-		return compare.RunOf(o), nil
+		run := compare.RunOf(o)
+		most = next(most, run)
+		return run, nil
 	})
 	if err != nil {
-		return fmt.Errorf("everything at once, to warm the servers up: %w", err)
+		return most, fmt.Errorf("everything at once, to warm the servers up: %w", err)
 	}
-	return nil
+	return most, nil
 }
 
-// kafkaPart is a broker. It computes much more for a request if it gets one at a time than if it is
-// busy, so what is found beside its factor is another one, for requests.
+// next is the load after one that was run, on the way to one that is too much; in thousands.
+func next(rate float64, run compare.Run) float64 {
+	if run.KeptUp {
+		return min(2*rate, rateMost)
+	}
+	return max(1, math.Round(beyond*run.Figures[compare.Throughput]/1000)) * 1000
+}
+
+// kafkaPart is a broker, of which it was measured what it computes while nobody asks for anything.
 const kafkaPart = "kafka"
 
 // least are the factors below which something else must be wrong: what goes on all the time takes a
 // part of what it took alone, since it is in the caches and compiled, and comes in larger batches, but
-// not less than a quarter; other than a request of a broker, which has to wake up for one.
-const (
-	factorLeast  = 0.25
-	requestLeast = 0.02
-)
+// not less than a quarter.
+const factorLeast = 0.25
 
-// equation says that what was measured is the factor times what was predicted, and what is found beside
-// it: idling, of each process and second.
-func (p part) equation(run trio, costs *sim.Costs) equation {
+// equation says that what was measured is the factor times what was predicted without requests, what all
+// requests took, and what each process computed all the time.
+func (p part) equation(run pair, costs *sim.Costs) equation {
 	used := func(o *judge.Outcome) (cpu, lasted float64) {
 		first, last := o.Samples[0], o.Samples[len(o.Samples)-1]
 		return p.cpu(last) - p.cpu(first), last.T - first.T
@@ -167,27 +220,37 @@ func (p part) equation(run trio, costs *sim.Costs) equation {
 	measured, lasted := used(run.real)
 	predicted, predictedFor := used(run.virtual)
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-	switch {
-	case p.name == kafkaPart:
-		free, freeFor := used(run.free)
-		idle := costs.Kafka.Idle.Seconds()
-		requests := predicted - idle*predictedFor - (free - idle*freeFor)
-		return equation{took: seconds(measured - idle*lasted), whole: seconds(measured),
-			counts: []float64{free - idle*freeFor, requests}}
-	case p.idle != nil:
-		return equation{took: seconds(measured), whole: seconds(measured),
-			counts: []float64{predicted, lasted * float64(p.n)}}
+	e := equation{took: seconds(measured), whole: seconds(measured)}
+	if p.name == kafkaPart {
+		known := costs.Kafka.Idle.Seconds()
+		e.took -= seconds(known * lasted)
+		predicted -= known * predictedFor
 	}
-	return equation{took: seconds(measured), whole: seconds(measured), counts: []float64{predicted}}
+	if p.requests != nil {
+		n := float64(p.requests(run.Requests))
+		each := guess
+		if p.name == kafkaPart {
+			each = costs.Kafka.Request
+		}
+		e.counts = append(e.counts, max(0, predicted-n*each.Seconds()), n)
+	} else {
+		e.counts = append(e.counts, predicted)
+	}
+	if p.idle != nil {
+		processes := 1
+		if p.each {
+			processes = run.workers
+		}
+		e.counts = append(e.counts, lasted*float64(processes))
+	}
+	return e
 }
 
 // find solves the equations of the runs that were made once with each of those that were repeated: the
 // median is the result, and its spread that of one run to the next.
 func (p part) find(costs *sim.Costs, once, repeated []equation) error {
-	least := []float64{factorLeast, 0}[:len(repeated[0].counts)]
-	if p.name == kafkaPart {
-		least[1] = requestLeast
-	}
+	least := make([]float64, len(repeated[0].counts))
+	least[0] = factorLeast
 	found := make([][]float64, len(least)) // of each repeat, by kind
 	for _, e := range repeated {
 		values, err := solveFrom(least, append(slices.Clone(once), e))
@@ -205,19 +268,24 @@ func (p part) find(costs *sim.Costs, once, repeated []equation) error {
 	costs.Calibration.Factors = append(costs.Calibration.Factors, sim.Factor{Of: p.name,
 		N: len(repeated), Value: round(factor), Least: round(slices.Min(found[0])),
 		Greatest: round(slices.Max(found[0]))})
-	if len(least) < 2 {
-		return nil
+	set := func(key string, cost *time.Duration, k int, unit float64) {
+		of := func(v float64) time.Duration { return time.Duration(v * unit * float64(time.Second)) }
+		*cost = of(median(k))
+		name := p.name + "." + key
+		costs.Calibration.Measured = slices.DeleteFunc(costs.Calibration.Measured,
+			func(m sim.Measured) bool { return m.Cost == name })
+		costs.Calibration.Measured = append(costs.Calibration.Measured, sim.Measured{Cost: name,
+			N: len(repeated), Median: *cost, Least: of(slices.Min(found[k])), Greatest: of(slices.Max(found[k]))})
 	}
-	// The factor would make too much or too little of what was found for requests.
-	name, cost, unit := p.name+".idle", p.idle, 1.0
-	if p.name == kafkaPart {
-		name, cost, unit = "kafka.request", &costs.Kafka.Request, costs.Kafka.Request.Seconds()/factor
+	if p.requests != nil {
+		key := "request"
+		if p.request == &costs.Program.Poll {
+			key = "poll"
+		}
+		set(key, p.request, 1, 1/factor) // or the factor would make too much or too little of it
 	}
-	of := func(v float64) time.Duration { return time.Duration(v * unit * float64(time.Second)) }
-	*cost = of(median(1))
-	costs.Calibration.Measured = slices.DeleteFunc(costs.Calibration.Measured,
-		func(m sim.Measured) bool { return m.Cost == name })
-	costs.Calibration.Measured = append(costs.Calibration.Measured, sim.Measured{Cost: name,
-		N: len(repeated), Median: *cost, Least: of(slices.Min(found[1])), Greatest: of(slices.Max(found[1]))})
+	if p.idle != nil {
+		set("idle", p.idle, len(least)-1, 1)
+	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,10 @@ type run struct {
 	start     time.Time // of the load
 }
 
+// ErrServersGone, as the cause of the end of Run's context, says that nothing can be waited for: what
+// runs is killed, and neither the output nor the store is looked through.
+var ErrServersGone = errors.New("the servers of the run are gone")
+
 // Run runs the scenario once. An EnvironmentError means that there is no result; with a context
 // that is done before the end there is one, with verdict unknown. In every case nothing is left
 // behind: no process, no topic, no key.
@@ -90,6 +95,14 @@ func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 	r.injector = newInjector(cfg.Scenario, r.system, r.sink)
 	r.observer = newObserver(r)
 	return r.through(ctx)
+}
+
+// serversGone returns the cause of the end of the context if that is ErrServersGone, else nil.
+func serversGone(ctx context.Context) error {
+	if gone := context.Cause(ctx); errors.Is(gone, ErrServersGone) {
+		return gone
+	}
+	return nil
 }
 
 // announce passes an event on to whoever watches the run.
@@ -318,6 +331,11 @@ func (r *run) remains(ctx context.Context) judge.Remains {
 // stop lets every consumer drain, and waits until all processes are gone.
 func (r *run) stop(ctx context.Context, e *judge.Evidence) {
 	for _, c := range r.system.Consumers() {
+		if gone := serversGone(ctx); gone != nil {
+			e.PipelineErr = cmp.Or(e.PipelineErr, gone)
+			_ = r.system.Do(ctx, ActKill, consumerAt(c.Index)) // it may have just ended
+			continue
+		}
 		stopping, cancel := r.system.WithTimeout(context.WithoutCancel(ctx), ShutdownMax+stopSlack)
 		err := r.system.Do(stopping, ActStop, consumerAt(c.Index))
 		if stopping.Err() != nil {
@@ -340,11 +358,15 @@ func (r *run) stop(ctx context.Context, e *judge.Evidence) {
 
 // finish reads the output to its end, and adds what is known then to the evidence.
 func (r *run) finish(ctx context.Context, e *judge.Evidence) {
-	ctx = context.WithoutCancel(ctx)
-	reading, cancel := r.system.WithTimeout(ctx, finishMax)
-	defer cancel()
-	e.FinishErr = r.system.Finish(reading)
-	e.Left = r.remains(ctx)
+	if gone := serversGone(ctx); gone != nil {
+		e.FinishErr, e.Left.Err = gone, gone
+	} else {
+		ctx = context.WithoutCancel(ctx)
+		reading, cancel := r.system.WithTimeout(ctx, finishMax)
+		defer cancel()
+		e.FinishErr = r.system.Finish(reading)
+		e.Left = r.remains(ctx)
+	}
 	e.ForcedAfter = r.sink.wasForced().Seconds()
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered

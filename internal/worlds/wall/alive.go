@@ -3,7 +3,9 @@ package wall
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -22,6 +24,7 @@ const (
 // it, and says whose it is.
 type pulse struct {
 	client rueidis.Client
+	where  string // the addresses
 	key    string
 	value  string
 }
@@ -38,7 +41,7 @@ func startPulse(
 	if err != nil {
 		return nil, err
 	}
-	p := &pulse{client, key, string(value)}
+	p := &pulse{client, strings.Join(redis, ","), key, string(value)}
 	if err := p.set(ctx); err != nil {
 		client.Close()
 		return nil, fmt.Errorf("set key %s: %w", key, err)
@@ -76,12 +79,25 @@ func (p *pulse) renew(ctx context.Context) error {
 	return err
 }
 
-// close ends the signs, of which nothing is left.
-func (p *pulse) close() error {
-	defer p.client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), aliveEvery)
+// ask returns why Redis does not answer, or nil.
+func (p *pulse) ask(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, silentMax)
 	defer cancel()
-	if err := p.client.Do(ctx, p.client.B().Del().Key(p.key).Build()).Error(); err != nil {
+	err := p.client.Do(asking, p.client.B().Ping().Build()).Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %v", silentMax)
+	}
+	if err != nil {
+		return fmt.Errorf("redis %s: %w", p.where, err)
+	}
+	return nil
+}
+
+// end ends the signs, of which nothing is left.
+func (p *pulse) end(ctx context.Context) error {
+	ending, cancel := context.WithTimeout(ctx, silentMax)
+	defer cancel()
+	if err := p.client.Do(ending, p.client.B().Del().Key(p.key).Build()).Error(); err != nil {
 		return fmt.Errorf("delete key %s, which expires after %v: %w", p.key, aliveMax, err)
 	}
 	return nil

@@ -239,6 +239,9 @@ func removeKeys(
 // when they are gone.
 func removeTopics(ctx context.Context, client *kgo.Client, group string, topics ...string) error {
 	admin := kadm.NewClient(client)
+	if len(topics) == 0 { // to ask for none is to ask for all
+		return errors.Join(emptyGroup(ctx, client, group), deleteGroup(ctx, admin, group))
+	}
 	answers, err := admin.DeleteTopics(ctx, topics...)
 	for topic, answer := range answers {
 		if errors.Is(answer.Err, kerr.UnknownTopicOrPartition) {

@@ -1,6 +1,7 @@
 package wall
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -35,7 +36,8 @@ func TestPulse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := p.close(); err != nil || redis.Exists("run.alive") {
+		defer p.client.Close()
+		if err := p.end(context.Background()); err != nil || redis.Exists("run.alive") {
 			t.Errorf("a run that is over still gives a sign: %v", err)
 		}
 	}()

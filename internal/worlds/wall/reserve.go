@@ -76,32 +76,14 @@ func (r *Reserved) CreateTopics(ctx context.Context, partitions int) error {
 
 // Close removes the topics, the group and every key of the namespace.
 func (r *Reserved) Close() error {
-	var errs []error
 	if r.pulse != nil {
 		r.end()
 		r.pulsing.Wait()
-		errs = append(errs, removing(func(ctx context.Context) error {
-			return removeKeys(ctx, r.pulse.client, r.Namespace+"*", everything)
-		}))
+		defer r.pulse.client.Close()
 	}
-	if r.made {
-		errs = append(errs, removing(r.removeTopics))
+	if !r.made {
+		return namesOf(r.Run).remove(r.pulse, nil)
 	}
-	err := errors.Join(errs...)
-	if err != nil {
-		err = fmt.Errorf("remove %s from the servers, which simulate clean can do later: %w", r.Run, err)
-	}
-	if r.pulse != nil {
-		err = errors.Join(err, r.pulse.close())
-	}
-	return err
-}
-
-func (r *Reserved) removeTopics(ctx context.Context) error {
-	client, err := r.access.DialKafka(r.kafka)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return removeTopics(ctx, client, r.Group, r.Input, r.Output, r.Letters)
+	kafka, err := r.access.Kafka(r.kafka).Connection(nil)
+	return errors.Join(err, namesOf(r.Run).remove(r.pulse, &kafka))
 }

@@ -171,8 +171,12 @@ func (s *System) Close() error {
 	}
 	s.endWork()
 	s.working.Wait()
+	var closing sync.WaitGroup // a broker that hangs keeps each of them
 	if s.sender != nil {
-		s.sender.close()
+		closing.Go(s.sender.close)
+	}
+	if s.collector != nil {
+		closing.Go(s.collector.close)
 	}
 	s.mu.Lock()
 	s.closed = true
@@ -183,15 +187,16 @@ func (s *System) Close() error {
 		client.Close()
 	}
 	var err error
-	if s.servers.Stay && s.made {
-		err = s.removeAll()
-	}
 	if s.pulse != nil {
-		err = errors.Join(err, s.pulse.close())
+		if s.made {
+			kafka := s.harnessConfig()
+			err = s.remove(s.pulse, &kafka)
+		} else {
+			err = s.pulse.end(context.Background())
+		}
+		s.pulse.client.Close()
 	}
-	if s.collector != nil {
-		s.collector.close()
-	}
+	closing.Wait()
 	err = errors.Join(err, s.servers.Backend.Close())
 	s.network.Close()
 	s.own.Close()

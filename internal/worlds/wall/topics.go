@@ -79,44 +79,6 @@ func (s *System) Administer(
 	return do(ctx, kadm.NewClient(client))
 }
 
-// removeMax is how long the removal may take, from Redis and from Kafka each: one that does not answer
-// must not use up the time of the other.
-const removeMax = 20 * time.Second
-
-func removing(from func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), removeMax)
-	defer cancel()
-	return from(ctx)
-}
-
-// removeAll deletes the run's topics, group and keys.
-func (s *System) removeAll() error {
-	err := errors.Join(removing(s.removeOwnKeys), removing(s.removeOwnTopics))
-	if err != nil {
-		err = fmt.Errorf("remove what the run left on the servers, which simulate clean can do later: %w",
-			err)
-	}
-	return err
-}
-
-func (s *System) removeOwnKeys(ctx context.Context) error {
-	client, err := s.access.DialRedis(s.redis)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return removeKeys(ctx, client, s.namespace+"*", everything)
-}
-
-func (s *System) removeOwnTopics(ctx context.Context) error {
-	client, err := kgo.NewClient(append(s.harnessOpts(), freshMetadata)...)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return removeTopics(ctx, client, s.group, s.input, s.output, s.letters)
-}
-
 // deleteGroup deletes a group that has no members; that there is none is no error.
 func deleteGroup(ctx context.Context, admin *kadm.Client, group string) error {
 	answer, err := admin.DeleteGroup(ctx, group)

@@ -1,0 +1,96 @@
+package calibrate
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"sluice/internal/compare"
+	"sluice/internal/judge"
+	"sluice/reports"
+	"sluice/sim"
+)
+
+// TestTheLoadThatIsTooMuch is sought upwards while it is kept up with, and then a quarter beyond what
+// came out.
+func TestTheLoadThatIsTooMuch(t *testing.T) {
+	for _, c := range []struct {
+		rate, throughput float64
+		keptUp           bool
+		want             float64
+	}{
+		{60_000, 59_800, true, 120_000},
+		{120_000, 84_100, false, 105_000},
+		{60_000, 21_300, false, 27_000},
+		{400_000, 398_000, true, rateMost},
+		{60_000, 0, false, 1000},
+	} {
+		got := next(c.rate, compare.Run{KeptUp: c.keptUp,
+			Figures: map[compare.Figure]float64{compare.Throughput: c.throughput}})
+		if got != c.want {
+			t.Errorf("after %.0f/s, of which %.0f/s came out (kept up: %v), comes %.0f/s, want %.0f/s",
+				c.rate, c.throughput, c.keptUp, got, c.want)
+		}
+	}
+}
+
+// TestWhatGoesOnAtOnceIsFound: of runs that were made of a factor, of what each request takes and of
+// idling, these are what is found, of everybody who computes.
+func TestWhatGoesOnAtOnceIsFound(t *testing.T) {
+	const (
+		factor  = 0.7
+		request = 300 * time.Microsecond
+		idling  = 20 * time.Millisecond
+		alone   = 5e-6 // s of processor time, of each span
+	)
+	costs := sim.DefaultCosts()
+	costs.Calibration = &sim.Calibration{}
+	costs.Kafka.Idle, costs.Kafka.Request = idling, guess
+	ran := func(cpu float64) *judge.Outcome {
+		return &judge.Outcome{Samples: []reports.Sample{{}, {T: 5, CPURedis: cpu, CPUKafka: cpu,
+			CPUConsumer: cpu, CPUWorkers: cpu, CPUHarness: cpu}}}
+	}
+	for _, p := range parts(&costs) {
+		var list []equation
+		for _, load := range []struct {
+			spans    float64
+			requests int
+		}{{100, 10}, {10_000, 2000}, {100_000, 1500}, {600_000, 700}, {600_000, 700}} {
+			of := sim.Requests{Sent: load.requests, Fetched: load.requests}
+			real, virtual := factor*alone*load.spans, alone*load.spans
+			if p.requests != nil {
+				n := float64(p.requests(of))
+				real, virtual = real+n*request.Seconds(), virtual+n*guess.Seconds()
+			}
+			if p.idle != nil || p.name == kafkaPart {
+				n := 1
+				if p.each {
+					n = 4
+				}
+				real += 5 * float64(n) * idling.Seconds()
+			}
+			if p.name == kafkaPart {
+				virtual += 5 * idling.Seconds()
+			}
+			list = append(list, p.equation(pair{ran(real), ran(virtual), of, 4}, &costs))
+		}
+		if err := p.find(&costs, list[:3], list[3:]); err != nil {
+			t.Fatalf("%s: %v", p.name, err)
+		}
+		if *p.factor != factor {
+			t.Errorf("%s: factor %v, want %v", p.name, *p.factor, factor)
+		}
+		near := func(what string, cost, want time.Duration) {
+			if math.Abs(cost.Seconds()/want.Seconds()-1) > 0.01 {
+				t.Errorf("%s: %s %v, want %v", p.name, what, cost, want)
+			}
+		}
+		if p.requests != nil {
+			want := request.Seconds() / factor // which the factor makes less
+			near("request", *p.request, time.Duration(want*float64(time.Second)))
+		}
+		if p.idle != nil {
+			near("idle", *p.idle, idling)
+		}
+	}
+}
