@@ -10,8 +10,12 @@ const (
 	AttachBytesMax Bytes = 1 << 20
 )
 
+// subtreesMax is how many subtrees a piece has at most if it may have so many spans: to find the segment of
+// each takes a store as long as to store two spans, or more.
+func subtreesMax(spansMax int) int { return (spansMax + 1) / 2 }
+
 // Rounds parts the traces of a batch so that each round has at most that many spans and bytes of
-// every trace. Each round is a delivery of its own, with an id of its own, and is attached when the
+// every trace, and half as many subtrees. Each round is a delivery of its own, with an id of its own, and is attached when the
 // one before is: the same as if the batch had been several, but that its spans are filed below what
 // the whole batch knew. All traces are in the first round; a trace that is small enough is nowhere
 // else. The spans of a trace stay in the order of their positions.
@@ -39,12 +43,13 @@ func Rounds(traces []TraceBatch, spansMax int, bytesMax Bytes) [][]TraceBatch {
 }
 
 // RoundsMax is how many rounds there can be of so many spans with so many bytes: a piece of a trace
-// that has fewer than spansMax ends because its bytes and those of the next span are over bytesMax.
+// that has fewer spans than it may have subtrees ends because its bytes and those of the next span are over
+// bytesMax.
 func RoundsMax(spans int, bytes Bytes, spansMax int, bytesMax Bytes) int {
-	return 1 + spans/spansMax + int(2*bytes/bytesMax)
+	return 1 + spans/subtreesMax(spansMax) + int(2*bytes/bytesMax)
 }
 
-// over tells whether there are more spans or bytes.
+// over tells whether there are more spans, subtrees or bytes.
 func (t *TraceBatch) over(spansMax int, bytesMax Bytes) bool {
 	spans, bytes := 0, Bytes(0)
 	for _, subtree := range t.Subtrees {
@@ -53,7 +58,7 @@ func (t *TraceBatch) over(spansMax int, bytesMax Bytes) bool {
 			bytes += Bytes(subtree.Spans[i].Size)
 		}
 	}
-	return spans > spansMax || bytes > bytesMax
+	return spans > spansMax || len(t.Subtrees) > subtreesMax(spansMax) || bytes > bytesMax
 }
 
 // filed is a span with the index of its subtree.
@@ -71,11 +76,13 @@ func (t *TraceBatch) pieces(spansMax int, bytesMax Bytes) (pieces []TraceBatch) 
 		}
 	}
 	slices.SortStableFunc(all, func(a, b filed) int { return a.Position.Compare(b.Position) })
-	from, bytes := 0, Bytes(0)
+	from, bytes, subtrees := 0, Bytes(0), make(map[int]struct{})
 	for i, f := range all {
-		if i > from && (i-from == spansMax || bytes+Bytes(f.Size) > bytesMax) {
+		subtrees[f.subtree] = struct{}{}
+		if i > from && (i-from == spansMax || len(subtrees) > subtreesMax(spansMax) ||
+			bytes+Bytes(f.Size) > bytesMax) {
 			pieces = append(pieces, t.piece(all[from:i]))
-			from, bytes = i, 0
+			from, bytes, subtrees = i, 0, map[int]struct{}{f.subtree: {}}
 		}
 		bytes += Bytes(f.Size)
 	}

@@ -105,6 +105,9 @@ func TestPropertyRounds(t *testing.T) {
 				}
 				piece = append(piece, subtree.Spans...)
 			}
+			if n := len(round[0].Subtrees); n > subtreesMax(spansMax) {
+				t.Fatalf("a piece of %d subtrees, want %d", n, subtreesMax(spansMax))
+			}
 			if len(piece) > spansMax || sum > bytesMax && len(piece) > 1 {
 				t.Fatalf("a piece of %d spans with %d bytes, want %d and %d", len(piece), sum, spansMax, bytesMax)
 			}

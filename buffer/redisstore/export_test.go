@@ -5,8 +5,8 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"encoding/hex"
-	"math"
-	"strconv"
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -36,29 +36,32 @@ func (s *Store) Sliced(slice string) *Store {
 func (s *Store) Cramped() *Store {
 	small := strings.NewReplacer(
 		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = 60, 150",
-		"PIECE = 4000", "PIECE = 4", "SLICE = 125", "SLICE = 2",
+		"PIECE = 4000", "PIECE = 4", "SLICE = 125", "SLICE = 2", "LIST_MAX = 44, 8", "LIST_MAX = 44, 0",
 		"ENTRIES_MAX = 64", "ENTRIES_MAX = 2", "WAY_MAX = 100", "WAY_MAX = 2",
-		"WRITTEN_MAX = 0, 1000", "WRITTEN_MAX = 0, 1", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
+		"WORK_MAX = 0, 2000", "WORK_MAX = 0, 1", "SWEEP_MAX = 500", "SWEEP_MAX = 2",
 	)
 	s.rewrite(small.Replace)
 	s.slice, s.part, s.small = 2, 2, 0
 	return s
 }
 
-// Counted makes a script call fail that takes more than so many operations: one for the call, its
-// arguments, those of every command with what it answers, 512 bytes of each of them, and every look at a
-// redirect.
+// Counted makes a script call fail that takes more than so many operations, of about 100 ns each: three
+// for a command, one for each of its arguments and of what it answers, and for 512 bytes of those; one
+// for each turn of a loop, and for each call of a function.
 func (s *Store) Counted(operationsMax int) *Store {
-	return s.counting(operationsMax, "")
+	return s.counting(fmt.Sprintf("if work > %d then error(work .. ' operations by ' .. select(1, ...)) end",
+		operationsMax))
 }
 
-// Summed adds the operations of all script calls to the number at a key. A command counts as two more: it
-// takes some 300 ns, and 100 for each of its arguments.
+// Summed adds the operations of all script calls to the number at a key.
 func (s *Store) Summed(key string) *Store {
-	return s.counting(math.MaxInt32, "redis.call('INCRBY', '"+key+"', work - told + 2); told = work")
+	return s.counting("redis.call('INCRBY', '" + key + "', work - told); told = work")
 }
 
-func (s *Store) counting(operationsMax int, then string) *Store {
+// busy is where a script does something once more: a function or the body of a loop begins.
+var busy = regexp.MustCompile(`(?m)^ *(?:local function \w+\(.*\)|(?:for|while) .* do)$`)
+
+func (s *Store) counting(then string) *Store {
 	const counter = `
 local work, told = 1 + #KEYS + #ARGV, 0
 local function spent(list)
@@ -72,17 +75,16 @@ local function counted(...)
   local answer = redis.call(...)
   if type(answer) == 'table' then spent(answer) end
   if type(answer) == 'string' then spent({ answer }) end
-  if work > MAX then error(work .. ' operations by ' .. select(1, ...) .. ', want MAX at most') end
+  work = work + 3
   THEN
   return answer
 end
 `
-	begin := strings.NewReplacer("MAX", strconv.Itoa(operationsMax), "THEN", then).Replace(counter)
-	look := "local function redirect(t, id)\n"
+	begin := strings.Replace(counter, "THEN", then, 1)
 	s.rewrite(func(text string) string {
 		flags, text, _ := strings.Cut(text, "\n") // of the first line
-		text = strings.ReplaceAll(text, "redis.call", "counted")
-		return flags + begin + strings.ReplaceAll(text, look, look+"  work = work + 1\n")
+		text = busy.ReplaceAllString(text, "$0 work = work + 1")
+		return flags + begin + strings.ReplaceAll(text, "redis.call", "counted")
 	})
 	return s
 }
@@ -192,6 +194,16 @@ func (s *Store) Fields(ctx context.Context, tb testing.TB, trace buffer.TraceKey
 		tb.Fatal(err)
 	}
 	return n
+}
+
+// LeasedEncoding returns how Redis keeps what is leased of a shard.
+func (s *Store) LeasedEncoding(ctx context.Context, tb testing.TB, shard buffer.Shard) string {
+	key := s.shardKeys(shard)[1]
+	encoding, err := s.client.Do(ctx, s.client.B().ObjectEncoding().Key(key).Build()).ToString()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return encoding
 }
 
 // Set sets a string in the store's namespace, and Get returns one.

@@ -96,14 +96,14 @@ local function to_hash(key, value)
   set[#set + 1], set[#set + 2] = '0', s
   call('DEL', key)
   call('HSET', key, unpack(set))
-  small[key] = nil
+  small[key], work = nil, work + 10 + 4 * #blobs
   return s
 end
 
 local other = nil -- what general returns
 
 local function step(key, meta, first, rest)
-  if written > WRITTEN_MAX then return '' end
+  if work > WORK_MAX then return '' end
   local value, s = small[key], nil
   if value == CHANGED then value = small_traces({ key })[key] end
   if value then

@@ -214,6 +214,7 @@ local function attach(t, first, rest)
   end
   if t.segments_spilled then fetch_segments(t, at, count) end
   for _ = 1, count do ids, at, details, frame = subtree(t, ids, at, details, frame) end
+  work = work + 15 + 20 * count + 5 * n + 2 * #t.order + #t.s / 64
   local text = answer(t)
   if t.stored > 0 then
     name_blobs(t, first, rest)

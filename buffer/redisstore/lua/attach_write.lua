@@ -155,5 +155,5 @@ local function save(t)
   put(t, '0', head(t.calls, t.generations, spilled, #segments) .. segments .. groups)
   each_piece('HSET', t.key, t.set)
   each_piece('HDEL', t.key, t.del)
-  written = written + #t.set / 2 + #t.del
+  work = work + #t.set / 2 + #t.del
 end

@@ -17,7 +17,7 @@ if not give_back() then
   answer[5], answer[6] = '0', '0'
   return answer
 end
-local OLD_NAME = 44
+local OLD_NAME, LIST_MAX = 44, 8
 local limit, passed = math.min(tonumber(ARGV[3]), SLICE), tonumber(ARGV[4])
 
 -- page returns part of the queue, and the scores. Deadlines are of whole seconds, so many are due at the
@@ -73,7 +73,12 @@ if #names == at - passed and at > passed then
 else
   each_piece(names, 'ZREM', queue)
 end
+-- Redis keeps a small hash as a list, and looks through all of it for each entry, which took half of a
+-- Lease and of the Release that follows. A value of more than 64 bytes makes it a table.
+local first = moved[2]
+if n > LIST_MAX then moved[2] = string.gsub(first, '%d', string.rep('0', 65) .. '%0', 1) end
 each_piece(moved, 'HSET', leased)
+moved[2] = first
 -- What was moved is no longer before the others.
 answer[5] = at < due and tostring(at - #names) or ''
 answer[6] = tostring(call('HLEN', leased))

@@ -3,12 +3,12 @@
 -- makes fewer strings and tables.
 
 -- resolve_quick follows at most one redirect, through the groups of field '0'. A longer way, which
--- is to be shortened, gives nil.
-local function resolve_quick(s, groups, id)
+-- is to be shortened, gives nil. A way is known to end at known, if that is not nil.
+local function resolve_quick(s, groups, id, known)
   local p = group_of(s, groups, id)
   if not p then return id end
   local target = sub(s, p, p + 7)
-  if target == id then return id end
+  if target == id or target == known then return target end
   p = group_of(s, groups, target)
   if not p or sub(s, p, p + 7) == target then return target end
 end
@@ -18,7 +18,7 @@ local function one_target(s, groups, meta, from, count)
   local target = nil
   for p = from, from + 15 * (count - 1), 15 do
     local id = sub(meta, p, p + 7)
-    if s then id = resolve_quick(s, groups, id) end
+    if s and id ~= target then id = resolve_quick(s, groups, id, target) end
     if not id or target and target ~= id then return nil end
     target = id
   end
