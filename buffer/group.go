@@ -19,13 +19,20 @@ func (g *grouper) all() (traces []TraceBatch) {
 	index := make(map[TraceKey]int32)
 	trace := make([]int32, len(spans)) // by span
 	var ends []int32                   // by trace: first its number of spans, then where those in order end
+	var recent [recentSlots]recentTrace
 	for i := range spans {
-		at, ok := index[spans[i].TraceKey]
-		if !ok {
-			at = int32(len(ends))
-			index[spans[i].TraceKey] = at
-			ends = append(ends, 0)
+		key := &spans[i].TraceKey
+		seen := &recent[key.Trace[len(key.Trace)-1]%recentSlots]
+		if seen.key == nil || *seen.key != *key {
+			at, ok := index[*key]
+			if !ok {
+				at = int32(len(ends))
+				index[*key] = at
+				ends = append(ends, 0)
+			}
+			*seen = recentTrace{key, at}
 		}
+		at := seen.at
 		trace[i] = at
 		ends[at]++
 	}
@@ -47,6 +54,16 @@ func (g *grouper) all() (traces []TraceBatch) {
 	}
 	return traces
 }
+
+// recentTrace is a trace of a batch that needs not be looked up again, and where it is in the order.
+type recentTrace struct {
+	key *TraceKey
+	at  int32
+}
+
+// recentSlots is how many of them are kept, by the last byte of the trace's id, which is mostly random.
+// A power of two.
+const recentSlots = 32
 
 // grouper groups the spans of one trace after another.
 type grouper struct {

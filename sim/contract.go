@@ -115,8 +115,9 @@ func (s *System) breachOf(who string) func(string) {
 type workerContract struct {
 	buffer.Store
 	tell func(string) // of a breach
-	// held is what it has leased and not released.
-	held map[buffer.Generation]*holding
+	// held is what it has leased and not released, asked what of that the call in work is about.
+	held  map[buffer.Generation]*holding
+	asked []*holding
 }
 
 // holding is how far a worker is with a generation.
@@ -171,15 +172,17 @@ func (c *workerContract) Lease(
 func (c *workerContract) Claim(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Claim, error) {
+	c.asked = c.asked[:0]
 	for _, g := range list {
-		if c.held[g] == nil {
+		h := c.held[g]
+		if c.asked = append(c.asked, h); h == nil {
 			c.breach("it claims %v, which it has not leased", g.ID)
 		}
 	}
 	claims, err := c.Store.Claim(ctx, owner, list)
 	if err == nil {
 		for i, claim := range claims {
-			if h := c.held[list[i]]; h != nil {
+			if h := c.asked[i]; h != nil {
 				h.claimed, h.done = claim.State == buffer.ClaimOwned, claim.State == buffer.ClaimGone
 				if claim.Loaded != nil {
 					h.loaded, h.spans = claim.Loaded.Owned, claim.Loaded.Spans
@@ -194,15 +197,17 @@ func (c *workerContract) Claim(
 func (c *workerContract) Load(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Loaded, error) {
+	c.asked = c.asked[:0]
 	for _, g := range list {
-		if h := c.held[g]; h == nil || !h.claimed && !h.twice {
+		h := c.held[g]
+		if c.asked = append(c.asked, h); h == nil || !h.claimed && !h.twice {
 			c.breach("it loads %v, which it has not claimed", g.ID)
 		}
 	}
 	loaded, err := c.Store.Load(ctx, owner, list)
 	if err == nil {
 		for i, l := range loaded {
-			if h := c.held[list[i]]; h != nil {
+			if h := c.asked[i]; h != nil {
 				h.loaded, h.done, h.spans = l.Owned, !l.Owned, l.Spans
 			}
 		}
@@ -214,25 +219,40 @@ func (c *workerContract) Load(
 func (c *workerContract) Ack(
 	ctx context.Context, owner buffer.Owner, flushed []buffer.Flushed,
 ) ([]buffer.AckResult, error) {
-	for _, f := range flushed {
+	c.asked = c.asked[:0]
+	for i := range flushed {
+		f := &flushed[i]
 		h := c.held[f.Generation]
+		c.asked = append(c.asked, h)
 		if h != nil && h.twice {
 			continue
 		}
-		if h == nil || !h.loaded || !slices.EqualFunc(f.Spans, h.spans,
-			func(id buffer.SpanID, s buffer.Span) bool { return id == s.ID }) {
+		if h == nil || !h.loaded || !areOf(f.Spans, h.spans) {
 			c.breach("it acknowledges %d spans of %v, which are not those that it loaded", len(f.Spans), f.ID)
 		}
 	}
 	results, err := c.Store.Ack(ctx, owner, flushed)
 	if err == nil {
 		for i, result := range results {
-			if h := c.held[flushed[i].Generation]; h != nil && result != buffer.AckStale {
+			if h := c.asked[i]; h != nil && result != buffer.AckStale {
 				h.done, h.spans = true, nil
 			}
 		}
 	}
 	return results, err
+}
+
+// areOf tells whether ids are those of spans.
+func areOf(ids []buffer.SpanID, spans []buffer.Span) bool {
+	if len(ids) != len(spans) {
+		return false
+	}
+	for i := range spans {
+		if ids[i] != spans[i].ID {
+			return false
+		}
+	}
+	return true
 }
 
 // Release implements buffer.Store.
@@ -286,11 +306,16 @@ type producerContract struct {
 	flusher.Producer
 	lost func() []buffer.Shard
 	tell func(string) // of a breach
+	// records takes what the broker has, if nobody else holds it; nil: somebody may.
+	records *records
 }
 
 // Produce implements flusher.Producer.
 func (c *producerContract) Produce(ctx context.Context, record flusher.Record) flusher.Future {
-	a := awaited{Future: c.Producer.Produce(ctx, record), of: c}
+	a := &awaited{Future: c.Producer.Produce(ctx, record), of: c}
+	if record.Topic == outputTopic { // the value of a dead letter is the span's own
+		a.value = record.Value
+	}
 	for _, h := range record.Headers {
 		if h.Key == flusher.HeaderGeneration {
 			a.generation = h.Value
@@ -304,17 +329,23 @@ type awaited struct {
 	flusher.Future
 	of         *producerContract
 	generation []byte
+	value      []byte // of an output record
 }
 
 // Wait implements flusher.Future.
-func (a awaited) Wait(ctx context.Context) error {
+func (a *awaited) Wait(ctx context.Context) error {
 	if lost := a.of.lost(); len(lost) > 0 {
 		id, err := buffer.ParseDeliveryID(string(a.generation))
 		if err == nil && slices.Contains(lost, buffer.Shard(id.Partition)) {
 			a.of.tell(fmt.Sprintf("it waits for %s, whose shard it has lost", a.generation))
 		}
 	}
-	return a.Future.Wait(ctx)
+	err := a.Future.Wait(ctx)
+	if err == nil && a.of.records != nil {
+		a.of.records.done(a.value)
+		a.value = nil
+	}
+	return err
 }
 
 // epochs are those with which workers began last, by shard.

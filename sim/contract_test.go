@@ -191,7 +191,7 @@ func (sent) Wait(context.Context) error                             { return nil
 func TestProducerContract(t *testing.T) {
 	var seen breaches
 	var lost []buffer.Shard
-	c := producerContract{sent{}, func() []buffer.Shard { return lost }, seen.tell}
+	c := producerContract{sent{}, func() []buffer.Shard { return lost }, seen.tell, nil}
 	produce := func(generation string) flusher.Future {
 		return c.Produce(t.Context(), flusher.Record{Headers: []flusher.Header{
 			{Key: flusher.HeaderGeneration, Value: []byte(generation)}}})

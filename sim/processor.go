@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"sluice/buffer"
 	"sluice/sim/kernel"
 )
 
@@ -82,19 +81,6 @@ func idles(k *kernel.Kernel, perSecond time.Duration, compute func(time.Duration
 	for k.Sleep(context.Background(), idleEvery) == nil {
 		compute(perSecond / turns)
 	}
-}
-
-// decoder is a consumer's, which takes the time of reading a span.
-type decoder struct {
-	buffer.Decoder
-	*processor
-	costs Program
-}
-
-// Decode implements buffer.Decoder.
-func (d *decoder) Decode(value []byte) (buffer.Decoded, error) {
-	d.compute(d.costs.Read + perKB(len(value), d.costs.ReadKB))
-	return d.Decoder.Decode(value)
 }
 
 // each is the cost of some of a kind.

@@ -89,11 +89,16 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 			Encoder:  codec.New(s.settings.Options.MaxSegmentBytes),
 			Reporter: w,
 		}
+		var memory *records
+		if !planted.Any() { // what is planted may keep a record that was acknowledged
+			memory = &records{}
+			ports.Encoder = codec.New(s.settings.Options.MaxSegmentBytes).In(memory.room)
+		}
 		planted.Worker(&ports, w.process.Kill)
 		contract := newWorkerContract(ports.Store, breach)
 		ports.Store = contract
 		ports.Producer = &producerContract{ports.Producer,
-			func() []buffer.Shard { return w.status.Lost }, breach}
+			func() []buffer.Shard { return w.status.Lost }, breach, memory}
 		err := flusher.RunWorker(w.ctx, stop, s.settings.Worker, ports, spec)
 		if !s.Alive() {
 			return

@@ -8,9 +8,10 @@ import (
 )
 
 // JSON reads and writes spans as JSON. It holds nothing but its limit, so it is safe for
-// concurrent use.
+// concurrent use, if the memory of [JSON.In] is.
 type JSON struct {
 	limit buffer.Bytes
+	room  func(size int) []byte // nil: new memory
 }
 
 var (
@@ -25,6 +26,10 @@ var (
 // more than limit; buffer.NoSegmentLimit never does.
 func New(limit buffer.Bytes) *JSON { return &JSON{limit: limit} }
 
+// In returns a codec that writes each message into memory that room returns: empty, and with a capacity
+// of at least so many bytes.
+func (c *JSON) In(room func(size int) []byte) *JSON { return &JSON{limit: c.limit, room: room} }
+
 // Decode reads one span. The error is an *Error: the message is no JSON object, nests deeper than
 // 9,998 levels, lacks a required field, or has a field of a wrong type or an id that is not
 // lower-case hex digits of the right number.
@@ -32,6 +37,7 @@ func New(limit buffer.Bytes) *JSON { return &JSON{limit: limit} }
 // Integers are numbers without fraction and exponent that fit into 64 bits with a sign; the three
 // times are numbers that fit into a float64. The name may be null as well as absent.
 func (c *JSON) Decode(value []byte) (buffer.Decoded, error) {
+	buffer.Touch(value)
 	var r reader
 	if err := r.scan(value); err != nil {
 		return buffer.Decoded{}, err

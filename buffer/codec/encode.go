@@ -60,7 +60,7 @@ func (c *JSON) encode(
 	if len(spans) == 0 {
 		return nil, fmt.Errorf("encode segment %v of trace %v: %w", g.Segment, g.Trace, ErrNoSpans)
 	}
-	w := writer{generation: g, skip: skip, most: most}
+	w := writer{generation: g, skip: skip, most: most, room: c.room}
 	hex.Encode(w.segment[:], g.Segment[:])
 	chunks, ok, err := w.write(spans, c.limit, true)
 	if !ok && err == nil {
@@ -86,6 +86,7 @@ type writer struct {
 	segment    [16]byte // in text form
 	skip       string
 	most       int // bytes of a message of several spans
+	room       func(size int) []byte
 }
 
 // write writes spans as one message or as several. It returns false if a payload does not hold what its
@@ -127,7 +128,7 @@ func (w writer) write(
 	return chunks, true, nil
 }
 
-// chunk writes one message, of the exact size that its buffer is made with.
+// chunk writes one message, of the exact size that its memory is asked for with.
 func (w *writer) chunk(
 	index, count int, spans []buffer.Span, splices []splice,
 ) (_ buffer.Chunk, ok bool) {
@@ -142,7 +143,12 @@ func (w *writer) chunk(
 		buffer.Touch(spans[i].Payload)
 	}
 	id := buffer.FlushID(w.generation, index, spans)
-	value := make([]byte, 0, size)
+	var value []byte
+	if w.room != nil {
+		value = w.room(size)
+	} else {
+		value = make([]byte, 0, size)
+	}
 	value = append(value, opening...)
 	value = append(value, id...)
 	value = append(value, afterID...)

@@ -68,6 +68,27 @@ func (at places) pack() buffer.Marks {
 	}
 }
 
+// Marks returns what Decode notes on a span with a payload of so many bytes, for who has written it and
+// knows where in it the value of is_segment stands, and that of the attributes: each from an offset to
+// another, or 0 to 0 if there is none. The attributes are null, or an object of several bytes with members
+// of which none names a segment; other fields come before both, and the last byte closes the payload.
+func Marks(size int, flagFrom, flagTo, attributesFrom, attributesTo int) buffer.Marks {
+	closing := extent{size - 1, size - 1}
+	at := places{flag: extent{flagFrom, flagTo}}
+	if at.flag.none() {
+		at.flag = closing
+	}
+	switch attributes := (extent{attributesFrom, attributesTo}); {
+	case attributes.none():
+		at.segment, at.form = closing, furtherAttributes
+	case attributesTo-attributesFrom == len("null"): // no object with members is as short
+		at.segment, at.form = attributes, attributesValue
+	default:
+		at.segment, at.form = extent{attributesTo - 1, attributesTo - 1}, furtherSegment
+	}
+	return at.pack()
+}
+
 // unpack returns the places that are marked, and false if none are, or if a payload of that size cannot
 // have them.
 func unpack(marks buffer.Marks, size int) (at places, ok bool) {

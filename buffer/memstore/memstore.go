@@ -180,6 +180,7 @@ func (s *Store) forgetIfEmpty(t *trace) {
 	t.number = 0
 	if t.held.places == nil && t.segments.places == nil {
 		t.held.clear()
+		clear(t.room.segments[:]) // those that have moved to a larger list
 		s.spare = append(s.spare, t)
 	}
 }

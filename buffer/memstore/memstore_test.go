@@ -1,7 +1,9 @@
 package memstore_test
 
 import (
+	"runtime"
 	"testing"
+	"weak"
 
 	"sluice/buffer"
 	"sluice/buffer/codec"
@@ -69,4 +71,52 @@ func TestReadAlong(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLetsGo: of what was acknowledged nothing is kept, also if a trace had many segments, so that a long
+// run needs no more memory than a short one.
+func TestLetsGo(t *testing.T) {
+	s := memstore.New(buffer.DefaultOptions())
+	ctx, key := t.Context(), buffer.TraceKey{Project: 1, Trace: buffer.TraceID{1}}
+	const segments = 20
+	var payloads []weak.Pointer[byte]
+	var trace buffer.TraceBatch
+	trace.TraceKey = key
+	for i := range segments {
+		id := buffer.SpanID{byte(i + 1)}
+		payload := make([]byte, 1<<16)
+		payloads = append(payloads, weak.Make(&payload[0]))
+		trace.Subtrees = append(trace.Subtrees, buffer.Subtree{Parent: id, Spans: []buffer.Span{
+			{TraceKey: key, ID: id, Parent: id, Size: 1, Payload: payload}}})
+	}
+	answers, err := s.Attach(ctx, buffer.Delivery{ID: buffer.DeliveryID{Number: 1}}, []buffer.TraceBatch{trace})
+	if err != nil || len(answers[0].Live) != segments {
+		t.Fatal(answers, err)
+	}
+	trace = buffer.TraceBatch{}
+	fenced, err := s.Fence(ctx, 0, buffer.AnyEpoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, live := range answers[0].Live {
+		name := []buffer.Generation{live.Generation}
+		if _, err := s.Claim(ctx, fenced.Owner, name); err != nil {
+			t.Fatal(err)
+		}
+		done := []buffer.Flushed{{Generation: live.Generation, Spans: []buffer.SpanID{live.Generation.Segment}}}
+		if results, err := s.Ack(ctx, fenced.Owner, done); err != nil || results[0] != buffer.AckDone {
+			t.Fatal(results, err)
+		}
+	}
+	runtime.GC()
+	kept := 0
+	for _, p := range payloads {
+		if p.Value() != nil {
+			kept++
+		}
+	}
+	if kept > 0 {
+		t.Errorf("of %d spans that were acknowledged the store keeps %d", len(payloads), kept)
+	}
+	runtime.KeepAlive(s)
 }

@@ -25,12 +25,11 @@ func (t *table[V]) find(id buffer.SpanID) int {
 		}
 		return -1
 	}
-	for at := range t.ids {
-		if t.ids[at] == id {
-			return at
-		}
+	at := len(t.ids) - 1
+	for at >= 0 && t.ids[at] != id {
+		at--
 	}
-	return -1
+	return at
 }
 
 // of returns the value of an id, nil if it has none. It is valid until the next change.

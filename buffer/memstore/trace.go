@@ -19,7 +19,14 @@ type trace struct {
 	number uint64
 	// wayMax is that of the store.
 	wayMax int
+	// room is for the segments of most traces: beside the rest they need not be fetched from elsewhere.
+	room struct {
+		ids      [segmentsRoom]buffer.SpanID
+		segments [segmentsRoom]*segment
+	}
 }
+
+const segmentsRoom = 4
 
 // redirect is where a stored span leads.
 type redirect struct {
@@ -83,30 +90,74 @@ type arrival struct {
 // arrival for each call. Of segments that were merged there are several, and not in order. Nobody
 // changes what is returned.
 func (g *generation) inOrder() (spans []buffer.Span, calls []arrival) {
-	if len(g.arrivals) == 1 && slices.IsSortedFunc(g.arrivals[0].spans, byPosition) {
+	if len(g.arrivals) == 1 && areInOrder(g.arrivals[0].spans) {
 		return g.arrivals[0].spans, g.arrivals
 	}
 	arrivals := slices.Clone(g.arrivals)
 	slices.SortStableFunc(arrivals, func(a, b arrival) int { return cmp.Compare(a.call, b.call) })
 	spans = make([]buffer.Span, 0, g.count)
 	for len(arrivals) > 0 {
+		n := 1
+		for n < len(arrivals) && arrivals[n].call == arrivals[0].call {
+			n++
+		}
 		call, from := arrivals[0].call, len(spans)
-		for len(arrivals) > 0 && arrivals[0].call == call {
-			spans, arrivals = append(spans, arrivals[0].spans...), arrivals[1:]
-		}
-		together := spans[from:]
-		if !slices.IsSortedFunc(together, byPosition) {
-			slices.SortStableFunc(together, byPosition)
-		}
-		calls = append(calls, arrival{call, together})
+		spans = merged(spans, arrivals[:n])
+		calls = append(calls, arrival{call, spans[from:]})
+		arrivals = arrivals[n:]
 	}
 	return spans, calls
+}
+
+// merged appends the spans of arrivals of one call by position, and uses them up. Most are in order each,
+// and there are few: then the next is the first of one of them.
+func merged(spans []buffer.Span, parts []arrival) []buffer.Span {
+	from, inOrder := len(spans), len(parts) <= partsMax
+	for i := 0; i < len(parts) && inOrder; i++ {
+		inOrder = areInOrder(parts[i].spans)
+	}
+	if !inOrder {
+		for i := range parts {
+			spans = append(spans, parts[i].spans...)
+		}
+		slices.SortStableFunc(spans[from:], byPosition)
+		return spans
+	}
+	for len(parts) > 1 {
+		next := 0
+		for i := 1; i < len(parts); i++ {
+			if parts[i].spans[0].Position.Compare(parts[next].spans[0].Position) < 0 {
+				next = i
+			}
+		}
+		part := &parts[next]
+		spans = append(spans, part.spans[0])
+		if part.spans = part.spans[1:]; len(part.spans) == 0 {
+			parts = slices.Delete(parts, next, next+1)
+		}
+	}
+	return append(spans, parts[0].spans...)
+}
+
+// partsMax is how many arrivals of one call are merged: beyond, sorting is faster.
+const partsMax = 8
+
+// areInOrder tells whether spans stand by position.
+func areInOrder(spans []buffer.Span) bool {
+	for i := 1; i < len(spans); i++ {
+		if spans[i].Position.Compare(spans[i-1].Position) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func byPosition(a, b buffer.Span) int { return a.Position.Compare(b.Position) }
 
 func newTrace(key buffer.TraceKey, wayMax int) *trace {
-	return &trace{key: key, wayMax: wayMax}
+	t := &trace{key: key, wayMax: wayMax}
+	t.segments.ids, t.segments.values = t.room.ids[:0], t.room.segments[:0]
+	return t
 }
 
 // resolve follows redirects from id to the segment where they end.
@@ -195,10 +246,12 @@ func (t *trace) attach(
 	delivery buffer.Delivery, subtrees []buffer.Subtree, limit buffer.Bytes, live []buffer.LiveGeneration,
 ) (buffer.Attached, []buffer.LiveGeneration) {
 	t.calls++
-	for _, subtree := range subtrees {
-		t.shorten(subtree.Parent)
-		for i := range subtree.Spans {
-			t.shorten(subtree.Spans[i].ID)
+	if len(t.held.ids) > t.wayMax { // no way is longer than there are redirects
+		for _, subtree := range subtrees {
+			t.shorten(subtree.Parent)
+			for i := range subtree.Spans {
+				t.shorten(subtree.Spans[i].ID)
+			}
 		}
 	}
 	answer := buffer.Attached{Done: true}
@@ -387,7 +440,7 @@ func (t *trace) ack(owner buffer.Owner, flushed buffer.Flushed) buffer.AckResult
 	case *g.owner != owner:
 		return buffer.AckStale
 	}
-	for _, id := range flushed.Spans {
+	for _, id := range slices.Backward(flushed.Spans) { // the last one stands last, mostly
 		t.held.drop(id)
 	}
 	s := t.segmentAt(flushed.Segment)

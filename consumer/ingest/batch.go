@@ -91,9 +91,6 @@ func (l *Loop) decode(ctx context.Context, b *batch) {
 		if !agrees {
 			b.tally.Skewed++
 		}
-		if i+1 < len(b.messages) {
-			buffer.Touch(b.messages[i+1].Value) // while this one is decoded
-		}
 		decoded, err := l.ports.Decoder.Decode(m.Value)
 		if err != nil {
 			letter := l.deadLetter(m, err)

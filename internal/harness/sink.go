@@ -100,8 +100,7 @@ func (s *Sink) Output(at time.Time, r ledger.Record) {
 	s.came(at)
 	r.At = s.since(at)
 	out := s.Ledger.Output(r)
-	if s.Journal != nil && len(out.Spans) > 0 {
-		slices.Sort(out.Spans)
+	if len(out.Spans) > 0 {
 		s.Journal.Out(at, r.Partition, r.Offset, out.Root, out.Spans)
 	}
 	s.latency.out(out.Due...)

@@ -153,7 +153,7 @@ func (j *Journal) Placed(m *load.Message, offset int64) {
 	}
 }
 
-// Out notes an output record with its spans, which are of one trace.
+// Out notes an output record with its spans, which are of one trace, and puts them in order.
 func (j *Journal) Out(at time.Time, partition int32, offset int64, root uint64, spans []uint64) {
 	if j == nil {
 		return
@@ -164,6 +164,7 @@ func (j *Journal) Out(at time.Time, partition int32, offset int64, root uint64, 
 	if log == nil {
 		return
 	}
+	slices.Sort(spans)
 	log.note(j.ms(at), reports.SpanOut, 0, reports.NoWorker, -1, ranges(root, spans)).
 		Place = fmt.Sprintf("%d@%d", partition, offset)
 }

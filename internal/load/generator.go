@@ -27,7 +27,7 @@ type Message struct {
 	// Partition to send it to.
 	Partition int32
 	// Key is the trace id in hex, Value the span; those of a bad message are BadKey and AppendBad.
-	// They stay valid, and must not be changed.
+	// They stay valid, and must not be changed. Behind the value's end stands what [Beside] reads.
 	Key, Value []byte
 }
 
@@ -121,11 +121,12 @@ func (g *Generator) Next(m *Message) bool {
 			Seq: g.bad.root + uint64(g.bad.index), Root: g.bad.root, Bad: true, At: g.at,
 			Partition: g.bad.partition,
 		}
-		g.write(m, g.bad)
+		g.write(m, &g.bad)
 		return true
 	}
 	at := g.due(g.sent + 1)
-	span, isRepeat, ok := g.pick(at)
+	var span held
+	isRepeat, ok := g.pick(at, &span)
 	if !ok {
 		return false
 	}
@@ -135,7 +136,7 @@ func (g *Generator) Next(m *Message) bool {
 		Seq: span.root + uint64(span.index), Root: span.root, Repeat: isRepeat, Late: span.late, At: g.at,
 		Partition: span.partition,
 	}
-	g.write(m, span)
+	g.write(m, &span)
 	if !isRepeat && g.BadAfter(m.Seq) {
 		g.bad, g.isBad = span, true
 	}
@@ -146,44 +147,41 @@ func (g *Generator) Next(m *Message) bool {
 	return true
 }
 
-// pick returns the span that is next at a time.
-func (g *Generator) pick(at time.Duration) (span held, isRepeat, ok bool) {
+// pick fills in the span that is next at a time.
+func (g *Generator) pick(at time.Duration, span *held) (isRepeat, ok bool) {
 	for {
 		if first := g.again.peek(); first != nil && first.dueNumber <= g.sent {
-			span, ok = g.again.pop()
-			return span, true, ok
+			return true, g.again.pop(span)
 		}
 		if first := g.late.peek(); first != nil && first.due <= at {
-			span, ok = g.late.pop()
+			ok = g.late.pop(span)
 			span.due = 0
-			return span, false, ok
+			return false, ok
 		}
-		span, ok := g.advance()
-		if !ok {
-			return g.rest()
+		if !g.advance(span) {
+			return g.rest(span)
 		}
 		if share := g.work.Late.Share; share == 0 || g.delay.Float64() >= share {
-			return span, false, true
+			return false, true
 		}
 		span.due, span.late = at+g.work.Late.By, true
-		g.late.push(span)
+		g.late.push(*span)
 	}
 }
 
-// rest returns what was held back, when there is nothing else.
-func (g *Generator) rest() (span held, isRepeat, ok bool) {
-	if span, ok := g.late.pop(); ok {
-		return span, false, true
+// rest fills in what was held back, when there is nothing else.
+func (g *Generator) rest(span *held) (isRepeat, ok bool) {
+	if g.late.pop(span) {
+		return false, true
 	}
-	span, ok = g.again.pop()
-	return span, true, ok
+	return true, g.again.pop(span)
 }
 
 // advance takes the next span of a random open trace; a finished one makes room for a new one.
-func (g *Generator) advance() (held, bool) {
+func (g *Generator) advance(span *held) bool {
 	opening := g.sent < g.total
 	if !opening && len(g.open) == 0 {
-		return held{}, false
+		return false
 	}
 	places := len(g.open)
 	if opening {
@@ -199,7 +197,7 @@ func (g *Generator) advance() (held, bool) {
 	if trace.order != nil {
 		index = int(trace.order[index])
 	}
-	span := held{root: trace.root, index: index, partition: trace.partition, writer: trace.writer}
+	*span = held{root: trace.root, index: index, partition: trace.partition, writer: trace.writer}
 	trace.done++
 	if trace.done == trace.size {
 		g.spare = append(g.spare, trace.writer)
@@ -207,7 +205,7 @@ func (g *Generator) advance() (held, bool) {
 		g.open[at] = g.open[last]
 		g.open = g.open[:last]
 	}
-	return span, true
+	return true
 }
 
 func (g *Generator) newTrace() openTrace {
@@ -266,30 +264,41 @@ const arenaBytes = 1 << 18
 const traceDigits = 2 * len(buffer.TraceID{})
 
 // write fills in key and value of a span's message, or of the bad one that follows it.
-func (g *Generator) write(m *Message, span held) {
-	most := traceDigits + g.bytes(span.root+uint64(span.index)) + spanSlack
+func (g *Generator) write(m *Message, span *held) {
+	most := traceDigits + g.bytes(span.root+uint64(span.index)) + spanSlack + besideSize
 	if cap(g.arena)-len(g.arena) < most {
 		g.arena = make([]byte, 0, max(arenaBytes, most))
 	}
 	if m.Skewed = g.Skewed(span.root); m.Skewed {
 		m.Skew, m.Timeless = g.skew(m.Seq, span.root)
 	}
-	start := len(g.arena)
-	middle := start + traceDigits
 	if m.Bad {
 		key := g.BadKey(m.Seq)
-		g.arena = hex.AppendEncode(g.arena, key[:])
-		g.arena = g.AppendBad(g.arena, span.root, span.index)
-	} else {
-		if !span.writer.Of(span.root) { // the trace is no longer open
-			g.closed.Begin(g.Recipe, span.root)
-			span.writer = &g.closed
-		}
-		g.arena = append(g.arena, span.writer.key()...)
-		g.arena, _ = span.writer.AppendMarked(g.arena, span.index)
+		m.Key = g.cut(hex.AppendEncode(g.arena, key[:]))
+		m.Value = g.cut(g.AppendBad(g.arena, span.root, span.index))
+		return
 	}
-	m.Key = g.arena[start:middle:middle]
-	m.Value = g.arena[middle:len(g.arena):len(g.arena)]
+	if !span.writer.Of(span.root) { // the trace is no longer open
+		g.closed.Begin(g.Recipe, span.root)
+		span.writer = &g.closed
+	}
+	w := span.writer
+	if w.keyText == nil {
+		w.keyText = g.cut(append(g.arena, w.digits()...))
+	}
+	start := len(g.arena)
+	var marks Marks
+	g.arena, marks = w.AppendMarked(g.arena, span.index)
+	end := len(g.arena)
+	g.arena = w.appendBeside(g.arena, span.index, end-start, marks)
+	m.Key, m.Value = w.keyText, g.arena[start:end:len(g.arena)]
+}
+
+// cut makes longer memory the arena, and returns what it is longer by.
+func (g *Generator) cut(longer []byte) []byte {
+	from := len(g.arena)
+	g.arena = longer
+	return longer[from:len(longer):len(longer)]
 }
 
 // spanSlack is more than the fields of a message take, that of a span or a bad one.

@@ -126,9 +126,12 @@ func (w *Writer) append(dst []byte, index, parent int) (_ []byte, marks Marks) {
 	dst = append(append(dst, w.head...), l.text...)
 	before := len(w.head)
 	text := dst[start+before:]
-	putHex(text, r.id(seq))
+	w.id = r.id(seq)
+	w.parent = w.id
+	putHex(text, w.id)
 	if l.parentAt > 0 {
-		putHex(text[l.parentAt:], r.id(root+uint64(parent)))
+		w.parent = r.id(root + uint64(parent))
+		putHex(text[l.parentAt:], w.parent)
 	}
 	w.putTimes(text[l.timesAt:], index)
 	if l.flagTo > 0 {

@@ -16,11 +16,12 @@ func (q *queue) peek() *held {
 	return &q.items[q.head]
 }
 
-func (q *queue) pop() (span held, ok bool) {
+// pop fills in the first and takes it out, or returns false if there is none.
+func (q *queue) pop(span *held) (ok bool) {
 	if q.head == len(q.items) {
-		return span, false
+		return false
 	}
-	span = q.items[q.head]
+	*span = q.items[q.head]
 	q.head++
 	if q.head == len(q.items) {
 		q.items, q.head = q.items[:0], 0
@@ -28,5 +29,5 @@ func (q *queue) pop() (span held, ok bool) {
 		q.items = append(q.items[:0], q.items[q.head:]...)
 		q.head = 0
 	}
-	return span, true
+	return true
 }

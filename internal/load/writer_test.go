@@ -19,7 +19,7 @@ func TestWriter(t *testing.T) {
 			if !w.Of(root) || w.Of(root+1) {
 				t.Errorf("the writer takes itself for that of another trace")
 			}
-			if got, want := string(w.key()), r.Trace(root).String(); got != want {
+			if got, want := string(w.digits()), r.Trace(root).String(); got != want {
 				t.Errorf("the key of trace %d is %s, want %s", root, got, want)
 			}
 			for _, index := range []int{7, 0, 1, 40, 39, placesMax - 1, placesMax, 2 * placesMax, 5} {
