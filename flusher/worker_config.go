@@ -14,7 +14,7 @@ type WorkerConfig struct {
 	MaxFlushSegments int
 	// MaxFlushBytes is how many payload bytes are loaded at a time; what was leased beyond them
 	// waits, claimed, and if it is small (1.6 kB) loaded, too. Two such portions are in work at once. A
-	// segment that is larger alone is loaded alone. Default 8 MiB.
+	// segment that is larger alone is loaded alone. Default 2 MiB.
 	MaxFlushBytes buffer.Bytes
 	// IdleSleep is how long a worker sleeps when nothing is due and nothing in flight. Default
 	// 100 ms.
@@ -44,7 +44,7 @@ type WorkerConfig struct {
 func DefaultWorkerConfig() WorkerConfig {
 	return WorkerConfig{
 		MaxFlushSegments: 500,
-		MaxFlushBytes:    8 << 20,
+		MaxFlushBytes:    2 << 20,
 		IdleSleep:        100 * time.Millisecond,
 		RetryMin:         50 * time.Millisecond,
 		RetryMax:         5 * time.Second,

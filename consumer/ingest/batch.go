@@ -29,7 +29,9 @@ type batch struct {
 	agreed   clocks          // of the messages that are on the course
 	clock    buffer.Instant  // the earliest of its spans' that is, or where the course is without one
 	spans    []buffer.Span   // scratch, of the partition
-	// room is where the messages are, if their memory is theirs alone and can be used again; else nil.
+	// own is true if the memory of the messages is the partition's, not the source's; room is all of it,
+	// which can be used again, if this is the last batch in it; else nil.
+	own  bool
 	room []flusher.Message
 
 	task flusher.Task

@@ -24,7 +24,7 @@ type Config struct {
 	BatchGrowth int
 	// BytesMax is how many bytes of messages are here, for their batches or in them, of all partitions
 	// together: each has an equal share, and comes no further than a poll beyond it. With many
-	// partitions it is what bounds batches, and memory. Default 64 MiB.
+	// partitions it is what bounds batches, and memory. Default 32 MiB.
 	BytesMax buffer.Bytes
 	// AttachSpansMax is how many spans of one trace are attached at once. Default
 	// buffer.AttachSpansMax.
@@ -73,7 +73,7 @@ func DefaultConfig(inputTopic, deadLetterTopic string) Config {
 		Options:         buffer.DefaultOptions(),
 		MaxBatch:        1000,
 		BatchGrowth:     4,
-		BytesMax:        64 << 20,
+		BytesMax:        32 << 20,
 		AttachSpansMax:  buffer.AttachSpansMax,
 		MaxBatchWait:    time.Second,
 		PollWait:        100 * time.Millisecond,

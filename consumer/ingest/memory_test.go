@@ -50,18 +50,38 @@ func TestMemoryOfMessages(t *testing.T) {
 		t.Error("the source's memory is to be used again")
 	}
 
-	// What waits behind a batch has moved to memory of its own.
-	p.accept(source(6), now)
-	p.accept(source(6), now)
-	head, tail := store(5), store(7)
-	p.settle(head, 1000)
-	if p.room == nil {
-		t.Error("memory is not used again that was the batch's alone")
+	// What waits behind a batch of the source's memory moves to memory of its own, once.
+	polled := source(6)
+	p.accept(polled, now)
+	b = store(2)
+	moved := p.array[:4]
+	second := store(1)
+	if &moved[0] == &polled[2] || &second.messages[0] != &moved[0] || &p.pending[0] != &moved[1] {
+		t.Error("what waits was not moved, or was moved twice")
 	}
-	whole(tail.messages, 11)
+	p.settle(b, 1000)
+	p.settle(second, 1000)
+	whole(polled, 6)
+	if moved[0].Value != nil {
+		t.Error("the second batch is held, though it is in the store")
+	}
+	whole(p.pending, 9)
+	p.settle(store(3), 1000)
+
+	// Batches of the same memory let go of it one after the other; it is used again after the last.
+	p.accept(source(6), now)
+	p.accept(source(6), now)
+	p.room = nil
+	head, memory := store(5), p.array[:12]
+	tail := store(7)
+	p.settle(head, 1000)
+	if p.room != nil || memory[0].Value != nil || memory[4].Value != nil {
+		t.Errorf("memory is used again that others are in, or holds what is done: %+v", memory)
+	}
+	whole(tail.messages, 17)
 	p.settle(tail, 1000)
-	if cap(p.room) < 7 {
-		t.Fatalf("there is room for %d messages, want that of the batch", cap(p.room))
+	if cap(p.room) < 12 {
+		t.Fatalf("there is room for %d messages, want that of both batches", cap(p.room))
 	}
 	room := p.room[:1]
 	if room[0].Value != nil {
@@ -72,5 +92,5 @@ func TestMemoryOfMessages(t *testing.T) {
 	if &p.pending[0] != &room[0] {
 		t.Error("new memory was taken")
 	}
-	whole(p.pending, 18)
+	whole(p.pending, 24)
 }

@@ -27,6 +27,7 @@ type partition struct {
 	pending []flusher.Message // polled and not in a batch
 	bytes   buffer.Bytes      // of their values, and of those in work
 	own     bool              // pending's memory is nobody else's, not the source's either
+	array   []flusher.Message // empty: where that memory begins, with what was cut off pending's front
 	room    []flusher.Message // memory for the next pending, of a batch that is done
 	usual   int               // how many messages the last batch had
 	since   time.Time         // when the first of pending was polled
@@ -125,7 +126,7 @@ func (p *partition) makeRoom(more int) {
 	} else {
 		p.pending = slices.Grow(p.pending, max(more, p.usual))
 	}
-	p.own = true
+	p.own, p.array = true, p.pending[:0]
 }
 
 // due tells whether a batch is to be started, and if not, in how long one will be; never if
@@ -198,15 +199,18 @@ func (p *partition) cut(now time.Time, maxBatch int, share buffer.Bytes) *batch 
 		// Others wait behind it, polled or not, it may be since long: no time has passed for them.
 		b.ahead = min(b.ahead, agreed.to.Sub(agreed.from))
 	}
-	if p.own {
-		b.room = p.pending[:0]
-	}
 	p.earlier = nil
 	b.bytes = bytesOf(b.messages)
-	if b.last {
-		p.pending = nil
-	} else { // in the same array, the rest would keep alive what is done of the batch
-		p.pending, p.own = slices.Clone(p.pending[n:]), true
+	switch b.own = p.own; {
+	case b.last:
+		if p.pending = nil; p.own {
+			b.room = p.array
+		}
+	case p.own: // what is done of the batch is cleared, so that the rest does not keep it alive
+		p.pending = p.pending[n:]
+	default: // once for all batches that are cut of it
+		p.pending = slices.Clone(p.pending[n:])
+		p.own, p.array = true, p.pending[:0]
 	}
 	p.usual = n
 	p.since, p.more = now, n < maxBatch && !b.last
@@ -248,8 +252,10 @@ func (p *partition) settle(b *batch, maxBatch int) {
 	p.caughtUp = !p.readable.IsZero()
 	clear(b.spans) // lets go of the payloads
 	p.scratch = append(p.scratch, b.spans)
-	if b.room != nil {
+	if b.own {
 		clear(b.messages)
+	}
+	if b.room != nil {
 		p.room = b.room
 	}
 	b.messages, b.spans = nil, nil

@@ -30,6 +30,7 @@ type assignment struct {
 // partition is one that the member owns, or has been told to let go of.
 type partition struct {
 	held   []flusher.Message // fetched and not polled
+	slab   slab              // for the bytes of held
 	bytes  int               // of keys and values in held
 	paused bool              // by the loop
 	// throttled partitions are not fetched, since held is full.
@@ -246,7 +247,7 @@ func (a *assignment) add(number int32, records []*kgo.Record) {
 	}
 	p.held = slices.Grow(p.held, len(records))
 	for _, record := range records {
-		p.held = append(p.held, message(record))
+		p.held = append(p.held, message(record, &p.slab))
 		p.bytes += len(record.Key) + len(record.Value)
 	}
 	if p.bytes > a.most() {

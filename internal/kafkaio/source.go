@@ -76,6 +76,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	}
 	opts := append(cfg.options(brokers),
 		kgo.WithHooks(s.touch),
+		kgo.WithPools(&recordPool{}),
 		kgo.ConsumeTopics(sc.Topic),
 		kgo.ConsumerGroup(sc.Group),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
@@ -188,6 +189,9 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 		s.hasRead = true
 		s.troubles.Works(fetching)
 		s.assignment.add(p.Partition, p.Records)
+		for _, record := range p.Records {
+			record.Recycle()
+		}
 	})
 	return fatal
 }
@@ -281,14 +285,35 @@ func (s *Source) Close() {
 	s.client.Close()
 }
 
-// message converts a record; key and value are not copied.
-func message(record *kgo.Record) flusher.Message {
+// slab is memory for the bytes of messages of one partition, which are done about in the order in which
+// they came: a piece of it is held no longer than the last of those that lie side by side in it.
+type slab []byte
+
+// slabBytes is the size of a piece.
+const slabBytes = 64 << 10
+
+// keep copies some bytes, which may be nil.
+func (s *slab) keep(text []byte) []byte {
+	if len(text) == 0 {
+		return text
+	}
+	if cap(*s)-len(*s) < len(text) {
+		*s = make([]byte, 0, max(slabBytes, len(text)))
+	}
+	from := len(*s)
+	*s = append(*s, text...)
+	return (*s)[from:len(*s):len(*s)]
+}
+
+// message converts a record. Key and value are copied: in place they would keep all of a broker's answer
+// in memory, with what it has of other partitions, until the slowest of them is done with it.
+func message(record *kgo.Record, to *slab) flusher.Message {
 	return flusher.Message{
 		Position:    buffer.Position{Partition: record.Partition, Offset: record.Offset},
 		Time:        record.Timestamp,
 		LeaderEpoch: record.LeaderEpoch,
-		Key:         record.Key,
-		Value:       record.Value,
+		Key:         to.keep(record.Key),
+		Value:       to.keep(record.Value),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -59,14 +60,30 @@ func Look(pid int) (i Info, alive bool) {
 	}, stat.State != "Z" && stat.State != "X"
 }
 
-// Own returns what this process uses, its CPU more finely than Look has it.
-func Own() Usage {
-	i, _ := Look(os.Getpid())
+// Own returns what this process uses, its CPU more finely than Look has it. It costs a tenth of that, since
+// workers report it many times a second.
+func Own() (u Usage) {
 	var r syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &r) == nil {
-		i.CPU = time.Duration(r.Utime.Nano() + r.Stime.Nano())
+		u.CPU = time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	}
-	return i.Usage
+	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
+		u.RSS = residentIn(string(text)) * int64(os.Getpagesize())
+	}
+	return u
+}
+
+// residentIn is the second number of /proc/PID/statm: how many pages are resident.
+func residentIn(statm string) int64 {
+	fields := strings.Fields(statm)
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages
 }
 
 // IsChild tells whether a process lives and has that parent. On a system that cannot be asked it is

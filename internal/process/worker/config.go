@@ -37,7 +37,7 @@ type Limits struct {
 	// Threads is how many threads run Go code at a time (GOMAXPROCS). Default 1: a worker is a
 	// sequence of stages, and the number of workers is what scales.
 	Threads int
-	// GCPercent is GOGC: higher costs memory and saves CPU. Default 200.
+	// GCPercent is GOGC: higher costs memory and saves CPU. Default 100.
 	GCPercent int
 	// MemoryMax is where the collector works against further growth (GOMEMLIMIT). Default 512 MiB;
 	// NoMemoryMax for none.
@@ -45,7 +45,7 @@ type Limits struct {
 }
 
 // DefaultLimits returns the defaults named at the fields.
-func DefaultLimits() Limits { return Limits{Threads: 1, GCPercent: 200, MemoryMax: 512 << 20} }
+func DefaultLimits() Limits { return Limits{Threads: 1, GCPercent: 100, MemoryMax: 512 << 20} }
 
 // Validate returns every fault of the limits, joined, or nil.
 func (l Limits) Validate() error {
