@@ -45,6 +45,8 @@ const (
 	faultTime = 90 * time.Second
 	// freezeMax is how long a worker stops that goes on afterwards.
 	freezeMax = 30 * time.Second
+	// strayTime is more than a worker takes to end once it is awake, and fenced.
+	strayTime = 10 * time.Second
 )
 
 // run feeds so many spans through the world and returns what was wrong with what came out.
@@ -140,7 +142,9 @@ func (w *lossWorld) put(t *testing.T, spans int) {
 		}
 	}
 	w.settle()
-	time.Sleep(time.Until(w.calm) + freezeMax) // frozen workers wake after the faults, too
+	// Frozen workers wake after the faults, too, and one that cannot be killed has then to see that it was
+	// fenced: until it has, a supervisor that ends says that it leaves a stray.
+	time.Sleep(time.Until(w.calm) + freezeMax + strayTime)
 }
 
 func (w *lossWorld) shardOf(number int) buffer.Shard { return buffer.Shard(number / 10 % w.shards) }

@@ -16,7 +16,7 @@ func TestRecords(t *testing.T) {
 	produced := func(topic string, value []byte) flusher.Future {
 		return c.Produce(t.Context(), flusher.Record{Topic: topic, Value: value})
 	}
-	value, letter := append(memory.room(1000), "a record"...), []byte("a span")
+	value, letter := append(memory.room(1000), "a record"...), append(make([]byte, 0, 2000), "a span"...)
 	future := produced(outputTopic, value)
 	if err := produced(letterTopic, letter).Wait(t.Context()); err != nil {
 		t.Fatal(err)

@@ -62,6 +62,16 @@ func TestLimitFollowsTheTopic(t *testing.T) {
 		t.Errorf("it refuses records above %d, and of another topic above %d bytes, want %d and 0 (not known)",
 			p.RefusesAbove("wide"), p.RefusesAbove("unheard"), p.RecordBytesMax("wide"))
 	}
+	pc := DefaultProducerConfig("wide")
+	pc.Compression = "lz4"
+	packed, err := NewProducer(bounded(t), cfg, pc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	if got := packed.RefusesAbove("wide"); got != 0 {
+		t.Errorf("with compression it refuses records above %d bytes, want 0: not known", got)
+	}
 	small := record("plain", 10)
 	if err := p.Produce(t.Context(), small).Wait(bounded(t)); err != nil {
 		t.Errorf("after a refusal: %v", err)
