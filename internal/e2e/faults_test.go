@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,13 +152,18 @@ const outage = 20 * time.Second
 
 // Redis is full for a while: input pauses, resumes, and nothing is lost. Time goes on meanwhile, or
 // nothing would become due and make room; so segments whose spans wait to be read are flushed in
-// parts.
+// parts. Before, the metrics say when it will be full, and meanwhile, when Kafka deletes what is unread:
+// by its default, after a week.
 func TestRedisFull(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, redis redisNodes) {
 		tr := newTraffic(t, servertest.KafkaAddr(t), workload)
 		p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
+		redis.do(t, "CONFIG", "SET", "maxmemory", strconv.Itoa(64<<20))
 		tr.send()
+		until(t, outage, "the metrics say when Redis is full", func() error {
+			return lies(p, "sluice_redis_memory_full_in_seconds", time.Second, time.Hour)
+		})
 		sentAtLeast(tr, 8_000)
 		redis.do(t, "CONFIG", "SET", "maxmemory", strconv.Itoa(1<<20))
 		until(t, outage, "the program says that Redis is full", func() error {
@@ -167,6 +173,10 @@ func TestRedisFull(t *testing.T) {
 			return nil
 		})
 		hold(outage)
+		const week = 7 * 24 * time.Hour
+		if err := lies(p, "sluice_shard_unread_expires_in_seconds", week-time.Hour, week-outage/2); err != nil {
+			t.Error(err)
+		}
 		stored := messagesStored(t, p)
 		hold(time.Second)
 		if again := messagesStored(t, p); again != stored {
@@ -176,6 +186,30 @@ func TestRedisFull(t *testing.T) {
 		tr.settled(2 * time.Minute)
 		finish(t, tr, p, redis, ledger.Split)
 	})
+}
+
+// lies checks that the least of the values of a gauge lies between two durations.
+func lies(p *program, metric string, from, to time.Duration) error {
+	_, body, err := p.get("/metrics")
+	if err != nil {
+		return err
+	}
+	least := math.Inf(1)
+	for line := range strings.Lines(body) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if of, _, _ := strings.Cut(name, "{"); of != metric {
+			continue
+		}
+		v, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return fmt.Errorf("%s is %q", name, value)
+		}
+		least = min(least, v)
+	}
+	if least < from.Seconds() || least > to.Seconds() {
+		return fmt.Errorf("the least %s is %v, want %v to %v", metric, least, from.Seconds(), to.Seconds())
+	}
+	return nil
 }
 
 // messagesStored returns what the metrics say of the input that was stored.
