@@ -231,22 +231,34 @@ func messagesStored(t *testing.T, p *program) string {
 	return strings.Join(stored, " ")
 }
 
-// Kafka is stopped for a while.
+// Kafka is stopped for a while, or frozen: /readyz says so, and nothing is lost.
 func TestKafkaStopped(t *testing.T) {
 	t.Parallel()
-	kafka := servertest.NewKafka(t)
-	redis := oneRedis(t)
-	tr := newTraffic(t, kafka.Addr, workload)
-	p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
-	tr.send()
-	sentAtLeast(tr, 8_000)
-	if err := kafka.Stop(); err != nil {
-		t.Fatal(err)
+	for name, fault := range map[string]struct {
+		begin, end func(*servers.KafkaServer) error
+	}{
+		"stopped": {(*servers.KafkaServer).Stop, (*servers.KafkaServer).Start},
+		"frozen":  {(*servers.KafkaServer).Freeze, (*servers.KafkaServer).Thaw},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kafka := servertest.NewKafka(t)
+			redis := oneRedis(t)
+			tr := newTraffic(t, kafka.Addr, workload)
+			p := start(t, append(slices.Concat(options, tr.args()), "--redis", redis.addrs())...)
+			tr.send()
+			sentAtLeast(tr, 8_000)
+			if err := fault.begin(kafka); err != nil {
+				t.Fatal(err)
+			}
+			p.says("fetch fails since")
+			hold(outage)
+			if err := fault.end(kafka); err != nil {
+				t.Fatal(err)
+			}
+			tr.settled(3 * time.Minute)
+			until(t, time.Minute, "the program is ready", p.ready)
+			finish(t, tr, p, redis)
+		})
 	}
-	hold(outage)
-	if err := kafka.Start(); err != nil {
-		t.Fatal(err)
-	}
-	tr.settled(3 * time.Minute)
-	finish(t, tr, p, redis)
 }
