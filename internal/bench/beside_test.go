@@ -32,22 +32,29 @@ func builds() (list []build) {
 
 // TestBeside runs several builds of the program in turn, on the same servers, and logs for each the median
 // of what it took, with the least and the greatest. What a change costs or saves is seen there: two
-// benchmarks, one after the other, differ by more.
+// benchmarks, one after the other, differ by more. Without -programs it runs this tree's for a moment,
+// beside itself, since only people ask what a change costs.
 func TestBeside(t *testing.T) {
-	if *programs == "" {
-		t.Skip("without -programs nothing is compared")
-	}
-	at := slices.IndexFunc(loads, func(w stream) bool { return w.name == *besideLoad })
-	if at < 0 {
-		t.Fatalf("there is no load %q", *besideLoad)
+	scenario, rounds, all := workload(t, "short", w1, 5000), 1, builds()
+	if len(all) == 0 {
+		path, err := binary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = []build{{"one", path}, {"other", path}}
+	} else {
+		at := slices.IndexFunc(loads, func(w stream) bool { return w.name == *besideLoad })
+		if at < 0 {
+			t.Fatalf("there is no load %q", *besideLoad)
+		}
+		scenario, rounds = workload(t, loads[at].name, loads[at].load, loads[at].spans), *besideRounds
 	}
 	r := open(t)
-	in := r.fill(t, workload(t, loads[at].name, loads[at].load, loads[at].spans))
-	all := builds()
+	in := r.fill(t, scenario)
 	r.runBuild(t, in, all[0].path) // for the broker to warm up
 	took := make([][]figures, len(all))
 	var reference []figures
-	for round := range *besideRounds {
+	for round := range rounds {
 		f := r.passThrough(t, in)
 		reference = append(reference, f)
 		t.Logf("%-12s %v", "pass-through", f.line(len(in.sent)))
@@ -59,6 +66,11 @@ func TestBeside(t *testing.T) {
 		}
 	}
 	for n, b := range all {
+		for _, f := range took[n] {
+			if f.elapsed <= 0 || f.all() <= 0 || f.rss <= 0 {
+				t.Errorf("%s took nothing of something: %+v", b.name, f)
+			}
+		}
 		t.Logf("%-12s %s", b.name, medians(took[n], reference, len(in.sent)))
 	}
 }

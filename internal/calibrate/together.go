@@ -47,10 +47,10 @@ const (
 )
 
 // togetherScenario is the load at a rate, with time-outs so short that all stages overlap.
-func togetherScenario(rate float64, workers int) scenarios.Scenario {
+func togetherScenario(rate float64, processes int) scenarios.Scenario {
 	s := scenarios.Default()
 	s.Name, s.Duration = "calibrate", togetherFor
-	s.Topology.Partitions, s.Topology.FlusherProcesses = Partitions, scenarios.Processes(workers)
+	s.Topology.Partitions, s.Topology.FlusherProcesses = Partitions, scenarios.Processes(processes)
 	s.Pipeline.Timeout, s.Pipeline.RootTimeout = 2*time.Second, time.Second
 	s.Workload.Rate = scenarios.Constant(rate)
 	s.Workload.TracesAtOnce = 200
