@@ -49,8 +49,9 @@ type Network struct {
 type Redis struct {
 	// Call is per call. Trace and Span are what each trace and each span of an Attach add, Known what a
 	// trace adds beside Trace if something of it is stored already, and Repeat what a span does beside
-	// Span if it is itself, and Merge what a segment adds that becomes part of another one. Segment is what each segment adds to each of Claim, Load and Ack, and Flush
-	// each span to each of Load and Ack; what comes along with a Claim counts as loaded.
+	// Span if it is itself, and Merge what a segment adds that becomes part of another one. Segment is
+	// what each segment adds to each of Claim, Load and Ack, and Flush each span to each of Load and
+	// Ack; what comes along with a Claim counts as loaded.
 	// Queue is what each generation adds to each of Enqueue, Lease and Release, and KB what every
 	// 1,000 bytes of spans add to Attach and Load.
 	Call    time.Duration `yaml:"call"`
@@ -63,6 +64,16 @@ type Redis struct {
 	Flush   time.Duration `yaml:"flush"`
 	Queue   time.Duration `yaml:"queue"`
 	KB      time.Duration `yaml:"kb"`
+	// Stop is how long a server without data takes to end that is asked to, and Start from when it is
+	// started until it answers. SaveTrace and SaveKB are what every trace and every 1,000 bytes of
+	// memory add to the former, LoadTrace and LoadKB to the latter, in which it reads what it saved. It
+	// answers nobody meanwhile.
+	Stop      time.Duration `yaml:"stop"`
+	SaveTrace time.Duration `yaml:"save_trace"`
+	SaveKB    time.Duration `yaml:"save_kb"`
+	Start     time.Duration `yaml:"start"`
+	LoadTrace time.Duration `yaml:"load_trace"`
+	LoadKB    time.Duration `yaml:"load_kb"`
 	// Empty is the memory that it uses without any spans, Overhead what a span takes beside its payload.
 	Empty    buffer.Bytes `yaml:"empty"`
 	Overhead buffer.Bytes `yaml:"overhead"`
@@ -77,6 +88,10 @@ type Kafka struct {
 	Acknowledge time.Duration `yaml:"acknowledge"`
 	Fetch       time.Duration `yaml:"fetch"`
 	Session     time.Duration `yaml:"session"`
+	// Stop is how long a broker takes to end that is asked to, and Start from when it is started until
+	// it answers: both are beside what a fault says. 0: it is gone and there at once.
+	Stop  time.Duration `yaml:"stop"`
+	Start time.Duration `yaml:"start"`
 	// Message is what it computes for a message that comes in and is fetched, Record for one that comes
 	// out, KB for every 1,000 bytes of either, Request for every request: to produce, to fetch, to
 	// commit. Idle is what it computes in a second in which nobody asks for anything.
@@ -212,7 +227,8 @@ func (t *Together) of(section string) *float64 {
 
 // waited are costs for which nobody computes.
 var waited = map[string]bool{"kafka.linger": true, "kafka.acknowledge": true, "kafka.fetch": true,
-	"kafka.session": true, "program.start": true}
+	"kafka.session": true, "kafka.stop": true, "kafka.start": true, "program.start": true,
+	"redis.stop": true, "redis.start": true}
 
 // effective are the costs with the factors of Together in them.
 func (c Costs) effective() Costs {
