@@ -151,8 +151,8 @@ type Together struct {
 	Harness float64 `yaml:"harness"`
 }
 
-// DefaultCosts are the built-in ones, for cores of a virtual machine of 2026. Those of Redis fit what
-// its commandstats said of 500-byte spans, 1, 5 and 20 of a trace in a batch; the others are the
+// DefaultCosts are the built-in ones, for cores of a virtual machine of 2026. Those of Redis were
+// calibrated on 29 November 2026 with 2 virtual cores (AMD EPYC), and rounded; the others are the
 // medians of docs/performance.md, of which half of what a span takes in the program and in the
 // workers is put on its bytes: scanning and copying.
 func DefaultCosts() Costs {
@@ -160,8 +160,10 @@ func DefaultCosts() Costs {
 		Hosts:   Hosts{Cores: 8},
 		Network: Network{Hop: 50 * time.Microsecond},
 		Redis: Redis{
-			Call: 10 * time.Microsecond, Trace: 22 * time.Microsecond, Span: 5 * time.Microsecond,
-			Segment: 15 * time.Microsecond, Flush: 800 * time.Nanosecond,
+			Call: 30 * time.Microsecond, Trace: 250 * time.Nanosecond, Known: 12 * time.Microsecond,
+			Span: 1400 * time.Nanosecond, Repeat: 4500 * time.Nanosecond, Merge: 100 * time.Microsecond,
+			Segment: 3 * time.Microsecond, Flush: 250 * time.Nanosecond, Queue: time.Microsecond,
+			KB:    800 * time.Nanosecond,
 			Empty: 1_500_000, Overhead: 93,
 		},
 		Kafka: Kafka{
