@@ -12,6 +12,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/load"
+	"sluice/internal/rundir"
 	"sluice/reports"
 	"sluice/sim"
 	"sluice/sim/kernel"
@@ -107,7 +108,7 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 			if err := p.rewrite(again, c.Dir); err != nil {
 				return err
 			}
-			fmt.Fprintf(to.out, "span %s: %s#span=%[1]s\n", c.Span, filepath.Join(c.Dir, harness.FileReport))
+			fmt.Fprintf(to.out, "span %s: %s#span=%[1]s\n", c.Span, filepath.Join(c.Dir, rundir.FileReport))
 		}
 		_, err = fmt.Fprintf(to.out, "verdict: the same, %s; digest %s\n", verdict, p.result.Digest)
 		return err
@@ -152,5 +153,5 @@ func (c *replayCommand) follow(p *past) error {
 // rewrite writes the report of a run that was made again.
 func (p past) rewrite(again *judge.Outcome, dir string) error {
 	again.Result.Replay, again.Result.Run.WallSeconds = p.result.Replay, p.result.Run.WallSeconds
-	return harness.WriteReport(again, dir)
+	return rundir.WriteReport(again, dir)
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/rundir"
 	"sluice/scenarios"
 )
 
@@ -33,12 +33,12 @@ func TestReplayOfADirectory(t *testing.T) {
 		t.Fatalf("exit code %d, %q %q", code, out, errs)
 	}
 	for _, c := range []struct{ file, old, new, want string }{
-		{harness.FileResult, `"digest": "`, `"digest": "0`, "what is recorded is the same"},
-		{harness.FileEvents, `fault begin`, `fault end`, "the first difference is event"},
-		{harness.FileResult, `"world": "virtual"`, `"world": "moon"`, "virtual, fakes, real"},
-		{harness.FileResult, `"defect": "kill-`, `"defect": "kil-`, "did you mean kill-skipped?"},
-		{harness.FileScenario, "seed: 1", "seed: one", "scenario.yaml:3:"},
-		{harness.FileEvents, `{"t"`, `{"tee"`, "events.ndjson"},
+		{rundir.FileResult, `"digest": "`, `"digest": "0`, "what is recorded is the same"},
+		{rundir.FileEvents, `fault begin`, `fault end`, "the first difference is event"},
+		{rundir.FileResult, `"world": "virtual"`, `"world": "moon"`, "virtual, fakes, real"},
+		{rundir.FileResult, `"defect": "kill-`, `"defect": "kil-`, "did you mean kill-skipped?"},
+		{rundir.FileScenario, "seed: 1", "seed: one", "scenario.yaml:3:"},
+		{rundir.FileEvents, `{"t"`, `{"tee"`, "events.ndjson"},
 	} {
 		path := filepath.Join(dir, c.file)
 		text, err := os.ReadFile(path)

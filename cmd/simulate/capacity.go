@@ -21,6 +21,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/options"
+	"sluice/internal/rundir"
 	"sluice/internal/statusline"
 	"sluice/internal/usl"
 	"sluice/internal/worlds/wall/real"
@@ -101,7 +102,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if c.Against != "" && sameFile(dir, c.Against) {
 		return usageError{fmt.Errorf("--against %s is where the results go: name another directory by --out", c.Against)}
 	}
-	if err := harness.CheckDirectory(dir, fileCapacity); err != nil {
+	if err := rundir.Check(dir, fileCapacity); err != nil {
 		return usageError{err}
 	}
 	stop, err := shareServers(&cfg)
@@ -320,16 +321,16 @@ func hostOf(world harness.World) judge.Host {
 
 // writeCapacity writes the report into a directory in every form, in place of an earlier one.
 func writeCapacity(dir string, report *capacity.Report, replay string) error {
-	return harness.ReplaceDirectory(dir, fileCapacity, func(dir string) error {
-		err := harness.WriteFile(dir, fileCapacity, func(w io.Writer) error { return reports.WriteJSON(w, report) })
+	return rundir.Replace(dir, fileCapacity, func(dir string) error {
+		err := rundir.WriteFile(dir, fileCapacity, func(w io.Writer) error { return reports.WriteJSON(w, report) })
 		if err != nil {
 			return err
 		}
 		document := report.Document(replay)
 		return errors.Join(
-			harness.WriteFile(dir, fileCapacityPoints, report.WritePoints),
-			harness.WriteFile(dir, fileCapacityText, document.WriteMarkdown),
-			harness.WriteFile(dir, fileCapacityPage, document.WriteHTML),
+			rundir.WriteFile(dir, fileCapacityPoints, report.WritePoints),
+			rundir.WriteFile(dir, fileCapacityText, document.WriteMarkdown),
+			rundir.WriteFile(dir, fileCapacityPage, document.WriteHTML),
 			document.SaveCharts(dir),
 		)
 	})

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/rundir"
 )
 
 // TestCertainty finds the fault after which a run fails for certain, and adds the curve to its report.
@@ -23,7 +23,7 @@ func TestCertainty(t *testing.T) {
 		}
 	}
 	for file, want := range map[string]string{
-		harness.FileCertainty: `"violated": "process limit"`, harness.FileReport: `"certainty":{"violated":"process limit"`,
+		rundir.FileCertainty: `"violated": "process limit"`, rundir.FileReport: `"certainty":{"violated":"process limit"`,
 	} {
 		if text, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%v: %s lacks %q", err, file, want)
@@ -44,7 +44,7 @@ func TestCertainty(t *testing.T) {
 			t.Errorf("%q: exit code %d, %s", c.args, code, errs)
 		}
 	}
-	path := filepath.Join(dir, harness.FileResult)
+	path := filepath.Join(dir, rundir.FileResult)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func TestReplayFollowsASpan(t *testing.T) {
 	if code != judge.ExitPassed || !strings.Contains(out, "report.html#span=3\nverdict: the same") {
 		t.Errorf("exit code %d, %s %s", code, out, errs)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, harness.FileReport))
+	text, err := os.ReadFile(filepath.Join(dir, rundir.FileReport))
 	for _, want := range []string{`"certainty":{"violated":"process limit"`, `"look":["`} {
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%v: the report lacks %q", err, want)

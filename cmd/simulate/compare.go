@@ -18,6 +18,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/options"
+	"sluice/internal/rundir"
 	"sluice/internal/worlds/wall/real"
 	"sluice/reports"
 	"sluice/scenarios"
@@ -69,7 +70,7 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 	if dir == "" {
 		dir = filepath.Join("runs", s.Name+"-compare")
 	}
-	if err := harness.CheckDirectory(dir, fileCompare); err != nil {
+	if err := rundir.Check(dir, fileCompare); err != nil {
 		return usageError{err}
 	}
 	var configs [2]harness.Config

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"sluice/internal/diff"
-	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/rundir"
 )
 
 // results runs the program, which must pass, and returns the directory of its results.
@@ -235,23 +235,23 @@ func TestDiffOfBadInput(t *testing.T) {
 		want string
 	}{
 		{[]string{run, filepath.Join(run, "none")}, "there is no directory " + filepath.Join(run, "none")},
-		{[]string{run, filepath.Join(run, harness.FileResult)}, "not a directory"},
+		{[]string{run, filepath.Join(run, rundir.FileResult)}, "not a directory"},
 		{[]string{run, t.TempDir()}, "holds no results: want the directory of a run (result.json), a sweep"},
 		{[]string{run, other}, "not the same was run: pipeline.timeout (3s, and then 4s), " +
 			"workload.rate (constant 400/s, and then constant 300/s); --across compares all the same"},
 		{[]string{run, sweep}, "kind of directory (run, and then sweep)"},
 		{[]string{run, sweep, "--across"}, "the two have no figure in common"},
-		{[]string{run, spoil(harness.FileResult, `"world": "virtual"`, `"world": "fakes"`)},
+		{[]string{run, spoil(rundir.FileResult, `"world": "virtual"`, `"world": "fakes"`)},
 			"world (virtual, and then fakes)"},
-		{[]string{run, spoil(harness.FileResult, `"seed"`, `"defect": "ack-first", "seed"`)},
+		{[]string{run, spoil(rundir.FileResult, `"seed"`, `"defect": "ack-first", "seed"`)},
 			"defect (none, and then ack-first)"},
-		{[]string{run, spoil(harness.FileResult, `"seed"`, `"cause": "the run was interrupted", "seed"`)},
+		{[]string{run, spoil(rundir.FileResult, `"seed"`, `"cause": "the run was interrupted", "seed"`)},
 			"spoiled is not finished, so it cannot be compared: the run was interrupted"},
-		{[]string{run, spoil(harness.FileResult, "{", "[")}, "result.json in "},
-		{[]string{run, spoil(harness.FileResult, `"verdict"`, `"verdikt"`)}, "not the directory of a run"},
-		{[]string{run, spoil(harness.FileSamples, "\n0.1,", "\nzero,")},
+		{[]string{run, spoil(rundir.FileResult, "{", "[")}, "result.json in "},
+		{[]string{run, spoil(rundir.FileResult, `"verdict"`, `"verdikt"`)}, "not the directory of a run"},
+		{[]string{run, spoil(rundir.FileSamples, "\n0.1,", "\nzero,")},
 			`spoiled: line 2, column 1: "zero" is not a value of t`},
-		{[]string{run, spoil(harness.FileScenario, "partitions:", "partitoins:")}, "did you mean partitions?"},
+		{[]string{run, spoil(rundir.FileScenario, "partitions:", "partitoins:")}, "did you mean partitions?"},
 		{[]string{run, run, "--rule", "freshnes <= 1s"}, "unknown metric \"freshnes\""},
 		{[]string{run, run, "--rules", filepath.Join(run, "none")}, "no such file"},
 		{[]string{run, run, "--alpha", "1"}, "alpha 1 must be above 0 and below 1"},
@@ -263,11 +263,11 @@ func TestDiffOfBadInput(t *testing.T) {
 		}
 	}
 	// What another version wrote is read as far as it is known, and said to be.
-	newer := spoil(harness.FileSamples, "t,sent,", "t,sent_to,")
+	newer := spoil(rundir.FileSamples, "t,sent,", "t,sent_to,")
 	if code, out, errs := call("diff", run, newer, "--rule", "drain <= 100s"); code != 0 {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
-	newer = spoil(harness.FileResult, `"version": "`, `"version": "v9 `)
+	newer = spoil(rundir.FileResult, `"version": "`, `"version": "v9 `)
 	if code, out, _ := call("diff", run, newer); code != 0 || !strings.Contains(out, "made by different versions: ") ||
 		!strings.Contains(out, "v9") {
 		t.Errorf("exit code %d\n%s", code, out)

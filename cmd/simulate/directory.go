@@ -11,8 +11,8 @@ import (
 
 	"sluice/internal/capacity"
 	"sluice/internal/diff"
-	"sluice/internal/harness"
 	"sluice/internal/options"
+	"sluice/internal/rundir"
 	"sluice/internal/yamlfile"
 	"sluice/reports"
 	"sluice/scenarios"
@@ -23,7 +23,7 @@ import (
 func readJSON(dir, name string, v any) error {
 	text, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
-		return usageError{fmt.Errorf("%w: %w", harness.ErrNotARun, err)}
+		return usageError{fmt.Errorf("%w: %w", rundir.ErrNotARun, err)}
 	}
 	if err := json.Unmarshal(text, v); err != nil {
 		return usageError{fmt.Errorf("%s in %s: %w", name, dir, err)}
@@ -33,40 +33,40 @@ func readJSON(dir, name string, v any) error {
 
 // readResult reads the result of a run's directory.
 func readResult(dir string) (r reports.Result, err error) {
-	return r, readJSON(dir, harness.FileResult, &r)
+	return r, readJSON(dir, rundir.FileResult, &r)
 }
 
 // readEvents reads the events of a run's directory.
 func readEvents(dir string) ([]reports.Event, error) {
-	file, err := os.Open(filepath.Join(dir, harness.FileEvents))
+	file, err := os.Open(filepath.Join(dir, rundir.FileEvents))
 	if err != nil {
 		return nil, usageError{err}
 	}
 	defer file.Close()
 	events, err := reports.ReadEvents(file)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%s in %s: %w", harness.FileEvents, dir, err)}
+		return nil, usageError{fmt.Errorf("%s in %s: %w", rundir.FileEvents, dir, err)}
 	}
 	return events, nil
 }
 
 // readSamples reads the samples of a run's directory.
 func readSamples(dir string) ([]reports.Sample, error) {
-	file, err := os.Open(filepath.Join(dir, harness.FileSamples))
+	file, err := os.Open(filepath.Join(dir, rundir.FileSamples))
 	if err != nil {
 		return nil, usageError{err}
 	}
 	defer file.Close()
 	samples, err := reports.ReadCSV[reports.Sample](file)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%s in %s: %w", harness.FileSamples, dir, err)}
+		return nil, usageError{fmt.Errorf("%s in %s: %w", rundir.FileSamples, dir, err)}
 	}
 	return samples, nil
 }
 
 // readScenario reads the scenario of a directory of results.
 func readScenario(dir string) (scenarios.Scenario, yamlfile.Places, error) {
-	s, places, err := scenarios.LoadWith(filepath.Join(dir, harness.FileScenario), os.ReadFile)
+	s, places, err := scenarios.LoadWith(filepath.Join(dir, rundir.FileScenario), os.ReadFile)
 	if err != nil {
 		return s, places, usageError{err}
 	}
@@ -83,9 +83,9 @@ func readSet(dir string) (diff.Set, error) {
 	var set diff.Set
 	var err error
 	switch {
-	case has(harness.FileResult):
+	case has(rundir.FileResult):
 		set, err = readRunSet(dir)
-	case has(harness.FileSweep):
+	case has(rundir.FileSweep):
 		set, err = readSweepSet(dir)
 	case has(fileCapacity):
 		set, err = readCapacitySet(dir)
@@ -111,7 +111,7 @@ func readRunSet(dir string) (diff.Set, error) {
 	}
 	if r.Verdict == "" || r.World == "" {
 		return set, usageError{fmt.Errorf("%s in %s has no verdict or no world: it is %w",
-			harness.FileResult, dir, harness.ErrNotARun)}
+			rundir.FileResult, dir, rundir.ErrNotARun)}
 	}
 	if r.Cause != "" {
 		return set, unfinished(dir, r.Cause)
@@ -155,7 +155,7 @@ func readRunsSet(dir string) (diff.Set, error) {
 	var skipped []string
 	for _, entry := range entries {
 		inner := filepath.Join(dir, entry.Name())
-		if _, err := os.Stat(filepath.Join(inner, harness.FileResult)); err != nil {
+		if _, err := os.Stat(filepath.Join(inner, rundir.FileResult)); err != nil {
 			if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
 				skipped = append(skipped, inner)
 			}
@@ -180,8 +180,8 @@ func readRunsSet(dir string) (diff.Set, error) {
 	}
 	if len(set.Runs) == 0 {
 		return set, usageError{fmt.Errorf("%s holds no results: want the directory of a run (%s), a sweep "+
-			"(%s) or a capacity report (%s), or one with directories of runs in it", dir, harness.FileResult,
-			harness.FileSweep, fileCapacity)}
+			"(%s) or a capacity report (%s), or one with directories of runs in it", dir, rundir.FileResult,
+			rundir.FileSweep, fileCapacity)}
 	}
 	if len(skipped) > 0 {
 		set.Notes = append(set.Notes, "no results of a run, so left out: "+strings.Join(skipped, ", "))
@@ -192,7 +192,7 @@ func readRunsSet(dir string) (diff.Set, error) {
 func readSweepSet(dir string) (diff.Set, error) {
 	set := diff.Set{Dir: dir, Kind: diff.KindSweep}
 	var sweep reports.Sweep
-	if err := readJSON(dir, harness.FileSweep, &sweep); err != nil {
+	if err := readJSON(dir, rundir.FileSweep, &sweep); err != nil {
 		return set, err
 	}
 	s, _, err := readScenario(dir)

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/process"
+	"sluice/internal/rundir"
 )
 
 func TestMain(m *testing.M) {
@@ -167,7 +167,7 @@ func TestRun(t *testing.T) {
 	if code != 0 || !strings.HasSuffix(out, "\nverdict: passed\n") {
 		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, harness.FileResult))
+	text, err := os.ReadFile(filepath.Join(dir, rundir.FileResult))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestSweep(t *testing.T) {
 		!strings.Contains(errs, "2 processes, repeat 1 of 1") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
 	}
-	if _, err := os.Stat(filepath.Join(dir, harness.ChartSweep+".png")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, rundir.ChartSweep+".png")); err != nil {
 		t.Error(err)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"sluice/internal/harness"
 	"sluice/internal/process"
+	"sluice/internal/rundir"
 	"sluice/internal/worlds/wall/real"
 )
 
@@ -74,7 +74,7 @@ func replayScript(world worldFlags) string {
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit
 cd %s || exit
 exec %s run "$here/%s"%s --out "$here-replay" "$@"
-`, process.Version(), quote(start), command, harness.FileScenario, world.replay())
+`, process.Version(), quote(start), command, rundir.FileScenario, world.replay())
 }
 
 // program is how this program was started, as a command for the working directory.

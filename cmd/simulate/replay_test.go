@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"sluice/internal/harness"
+	"sluice/internal/rundir"
 	"sluice/reports"
 )
 
@@ -37,7 +37,7 @@ func TestReplay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "it's this")
 			c.start(append([]string{"run", "--quiet", "--out", dir}, c.args...)...)
-			again := exec.Command(filepath.Join(dir, harness.FileReplay), "--quiet")
+			again := exec.Command(filepath.Join(dir, rundir.FileReplay), "--quiet")
 			again.Dir = "/"
 			out, _ := again.CombinedOutput() // as above
 			first, second := resultOf(t, dir), resultOf(t, dir+"-replay")
@@ -62,7 +62,7 @@ func build(t *testing.T) string {
 // resultOf reads the result of a run.
 func resultOf(t *testing.T, dir string) (r reports.Result) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, harness.FileResult))
+	text, err := os.ReadFile(filepath.Join(dir, rundir.FileResult))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/portfault"
 	"sluice/internal/process"
+	"sluice/internal/rundir"
 	"sluice/internal/swarm"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
@@ -222,7 +223,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if dir == "" {
 		dir = filepath.Join("runs", fmt.Sprintf("%s-%d", s.Name, s.Seed))
 	}
-	if err := harness.CheckDirectory(dir, harness.FileResult); err != nil {
+	if err := rundir.Check(dir, rundir.FileResult); err != nil {
 		return usageError{err}
 	}
 	end := func() {}
@@ -256,7 +257,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	default:
 		err = outcome.WriteText(to.out, dir)
 	}
-	if written := harness.Write(outcome, dir); written != nil {
+	if written := rundir.Write(outcome, dir); written != nil {
 		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}

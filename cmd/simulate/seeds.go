@@ -17,6 +17,7 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/rundir"
 	"sluice/internal/statusline"
 	"sluice/internal/swarm"
 	"sluice/reports"
@@ -91,7 +92,7 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 		tallies = append(tallies, t)
 	}
 	if c.Out != "" {
-		if err := harness.CheckDirectory(c.Out, coverageFile+".svg"); err != nil {
+		if err := rundir.Check(c.Out, coverageFile+".svg"); err != nil {
 			return usageError{err}
 		}
 	}

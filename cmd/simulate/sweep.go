@@ -11,6 +11,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/options"
 	"sluice/internal/process"
+	"sluice/internal/rundir"
 	"sluice/reports"
 	"sluice/sim/kernel"
 )
@@ -49,7 +50,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	if dir == "" {
 		dir = filepath.Join("runs", s.Name+"-sweep")
 	}
-	if err := harness.CheckDirectory(dir, harness.FileSweep); err != nil {
+	if err := rundir.Check(dir, rundir.FileSweep); err != nil {
 		return usageError{err}
 	}
 	cfg.Ran = func(r reports.SweepRun) {
@@ -77,7 +78,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	} else {
 		err = result.WriteText(to.out, dir)
 	}
-	if written := result.Write(dir, s.Scenario); written != nil {
+	if written := rundir.WriteSweep(result.Sweep, dir, s.Scenario); written != nil {
 		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}

@@ -1,5 +1,5 @@
 // Package harness runs a scenario in a world and judges what came of it: it loads the system, breaks
-// it, and heals it. It keeps the run and nothing else: it is pure but for the files on disk.
+// it, and heals it. It keeps the run and nothing else, and is pure.
 //
 // A run reads like this: open the world; start the consumer and wait until its workers are healthy;
 // load, while faults are injected and everything is watched (the safety phase); heal every fault and
@@ -12,5 +12,5 @@
 //	observer   looks ten times a second; recorder: what happens, as it happens
 //
 // What is watched is recorded as it happens, and judged afterwards from the record alone, by package
-// judge. The files of a run's directory are written when all is over, by directory.go alone.
+// judge. Package rundir writes the files of a run's directory when all is over.
 package harness

@@ -9,8 +9,6 @@
 //     of their own, no map order that could reach a decision, and call no port while they hold a
 //     lock: a port may wait, or come back for the same lock.
 //
-// A file of a pure package that writes to the disk can be exempt, by its name in rules.go.
-//
 // Names are resolved by the type checker, so a renamed or dotted import hides nothing. Test files
 // are free. What the type checker cannot see, and this package therefore does not promise: what a
 // third-party package does inside, and effects that arrive through a port (which is what ports

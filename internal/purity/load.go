@@ -14,8 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 )
 
 // listed is what `go list` says of a package; Imports leave out those of test files.
@@ -27,35 +25,6 @@ type listed struct {
 	Imports    []string
 	Deps       []string
 	Export     string
-}
-
-// isExempt tells whether no rule of purity is for a file of a package.
-func isExempt(importPath, file string) bool {
-	own, _ := inModule(importPath)
-	return exemptFiles[own+"/"+filepath.Base(file)] != ""
-}
-
-// watchedImports are a package's imports without those that only its exempt files have.
-func (p listed) watchedImports() ([]string, error) {
-	exempt := func(name string) bool { return isExempt(p.ImportPath, name) }
-	if !slices.ContainsFunc(p.GoFiles, exempt) {
-		return p.Imports, nil
-	}
-	var watched []string
-	for _, name := range p.GoFiles {
-		if exempt(name) {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil,
-			parser.ImportsOnly)
-		if err != nil {
-			return nil, err
-		}
-		for _, spec := range f.Imports {
-			watched = append(watched, strings.Trim(spec.Path.Value, "`\""))
-		}
-	}
-	return watched, nil
 }
 
 // list asks `go list` in dir with further flags and patterns.

@@ -3,7 +3,6 @@ package purity
 import (
 	"fmt"
 	"go/token"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,11 +27,6 @@ func TestImportsPointOneWay(t *testing.T) {
 	for _, pure := range purePackages {
 		if !have[module+"/"+pure] {
 			t.Errorf("pure package %s is not there: rules.go watches nothing", pure)
-		}
-	}
-	for file := range exemptFiles {
-		if _, err := os.Stat(filepath.Join(moduleDir, file)); err != nil {
-			t.Errorf("exempt file: %v", err)
 		}
 	}
 }
@@ -189,26 +183,6 @@ func TestPlantedImports(t *testing.T) {
 		got := strings.Join(checkImports([]listed{p}), "\n")
 		if (tt.why == "") != (got == "") || !strings.Contains(got, tt.why) {
 			t.Errorf("%s imports %s: got %q, want %q", tt.own, tt.imported, got, tt.why)
-		}
-	}
-}
-
-// TestExemptFiles: what an exempt file imports is no fault, unless another file does as well.
-func TestExemptFiles(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, imported string) {
-		text := fmt.Sprintf("package harness\n\nimport %q\n", imported)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p := listed{ImportPath: module + "/internal/harness", Dir: dir,
-		GoFiles: []string{"directory.go", "run.go"}, Imports: []string{"os"}}
-	write("directory.go", "os")
-	for imported, faults := range map[string]int{"fmt": 0, "os": 1} {
-		write("run.go", imported)
-		if got := checkImports([]listed{p}); len(got) != faults {
-			t.Errorf("with %s in another file: %q", imported, got)
 		}
 	}
 }

@@ -1,4 +1,6 @@
-package harness
+// Package rundir keeps the results of runs and sweeps on disk: a directory of each, which is put into
+// its place in one step.
+package rundir
 
 import (
 	"cmp"
@@ -35,10 +37,10 @@ var ErrNotARun = errors.New("not the directory of a run")
 // ErrNoResults means that the results of a run could not be written.
 var ErrNoResults = errors.New("there are no results")
 
-// CheckDirectory returns an error if results cannot be written to the directory, or not without
+// Check returns an error if results cannot be written to the directory, or not without
 // destroying something else: it must not exist, be empty, or hold an earlier run, known by one of
 // the files.
-func CheckDirectory(dir string, marks ...string) error {
+func Check(dir string, marks ...string) error {
 	if err := onlyRuns(dir, marks); err != nil {
 		return fmt.Errorf("%w; name another by --out", err)
 	}
@@ -73,7 +75,7 @@ func onlyRuns(dir string, marks []string) error {
 // there was room for, each file whole, and the error names the others; ErrNoResults is that not even
 // the result could be written, and the directory is as it was.
 func Write(o *judge.Outcome, dir string) error {
-	return ReplaceDirectory(dir, FileResult, func(dir string) error {
+	return Replace(dir, FileResult, func(dir string) error {
 		timeline := reports.NewTimeline(o.Events, o.Samples)
 		timeline.Title = o.Scenario.Name + ": " + o.Result.Verdict
 		timeline.Subtitle = o.Summary()
@@ -146,11 +148,11 @@ const (
 	ChartSweep = "throughput"
 )
 
-// Write writes the sweep's directory, as Write does that of a run.
-func (s SweepResult) Write(dir string, scenario scenarios.Scenario) error {
-	return ReplaceDirectory(dir, FileSweep, func(dir string) error {
+// WriteSweep writes a sweep's directory, as Write does that of a run.
+func WriteSweep(s reports.Sweep, dir string, scenario scenarios.Scenario) error {
+	return Replace(dir, FileSweep, func(dir string) error {
 		return errors.Join(
-			WriteFile(dir, FileSweep, func(w io.Writer) error { return reports.WriteJSON(w, s.Sweep) }),
+			WriteFile(dir, FileSweep, func(w io.Writer) error { return reports.WriteJSON(w, s) }),
 			WriteFile(dir, FileScenario, func(w io.Writer) error {
 				_, err := io.WriteString(w, scenario.String())
 				return err
@@ -184,9 +186,9 @@ func freshDirectory(dir string) (string, error) {
 	return fresh, os.Chmod(fresh, 0o755)
 }
 
-// ReplaceDirectory lets fill write into a new directory, which then takes the place of dir. If fill
+// Replace lets fill write into a new directory, which then takes the place of dir. If fill
 // fails, it does so only if it has the file main.
-func ReplaceDirectory(dir, main string, fill func(dir string) error) error {
+func Replace(dir, main string, fill func(dir string) error) error {
 	fresh, err := freshDirectory(dir)
 	defer os.RemoveAll(fresh) // nothing is left there if all went well
 	if err != nil {
