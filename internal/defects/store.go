@@ -48,11 +48,9 @@ var (
 		Caught: "conservation",
 		Shown:  "redis-slow",
 		Changes: []string{
-			"duration=8s", "faults=[at 1s slow redis by 100ms, every 1s from 2s cut redis]",
+			"duration=8s", "faults=[when worker 0 is loading from 2s refuse redis for 200ms]",
 			"workload.rate=constant 400/s", "workload.traces_at_once=10",
 			"pipeline.timeout=2s", "pipeline.root_timeout=1s", "expectations.drain_max=45s",
-			"expectations.split_spans_max=unlimited", "expectations.worker_restarts_max=unlimited",
-			"expectations.freshness_p99_max=off", "pipeline.max_unhealthy=4s",
 		},
 		worker: func(p *flusher.WorkerPorts) { p.Store = resigned{apart{p.Store}} },
 	}
