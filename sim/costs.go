@@ -49,8 +49,9 @@ type Network struct {
 type Redis struct {
 	// Call is per call. Trace and Span are what each trace and each span of an Attach add, Known what a
 	// trace adds beside Trace if something of it is stored already, and Repeat what a span does beside
-	// Span if it is itself, and Merge what a segment adds that becomes part of another one. Segment is what each segment adds to each of Claim, Load and Ack, and Flush
-	// each span to each of Load and Ack; what comes along with a Claim counts as loaded.
+	// Span if it is itself, and Merge what a segment adds that becomes part of another one. Segment is
+	// what each segment adds to each of Claim, Load and Ack, and Flush each span to each of Load and
+	// Ack; what comes along with a Claim counts as loaded.
 	// Queue is what each generation adds to each of Enqueue, Lease and Release, and KB what every
 	// 1,000 bytes of spans add to Attach and Load.
 	Call    time.Duration `yaml:"call"`
@@ -63,6 +64,16 @@ type Redis struct {
 	Flush   time.Duration `yaml:"flush"`
 	Queue   time.Duration `yaml:"queue"`
 	KB      time.Duration `yaml:"kb"`
+	// Stop is how long a server without data takes to end that is asked to, and Start from when it is
+	// started until it answers. SaveTrace and SaveKB are what every trace and every 1,000 bytes of
+	// memory add to the former, LoadTrace and LoadKB to the latter, in which it reads what it saved. It
+	// answers nobody meanwhile.
+	Stop      time.Duration `yaml:"stop"`
+	SaveTrace time.Duration `yaml:"save_trace"`
+	SaveKB    time.Duration `yaml:"save_kb"`
+	Start     time.Duration `yaml:"start"`
+	LoadTrace time.Duration `yaml:"load_trace"`
+	LoadKB    time.Duration `yaml:"load_kb"`
 	// Empty is the memory that it uses without any spans, Overhead what a span takes beside its payload.
 	Empty    buffer.Bytes `yaml:"empty"`
 	Overhead buffer.Bytes `yaml:"overhead"`
@@ -77,6 +88,10 @@ type Kafka struct {
 	Acknowledge time.Duration `yaml:"acknowledge"`
 	Fetch       time.Duration `yaml:"fetch"`
 	Session     time.Duration `yaml:"session"`
+	// Stop is how long a broker takes to end that is asked to, and Start from when it is started until
+	// it answers: both are beside what a fault says. 0: it is gone and there at once.
+	Stop  time.Duration `yaml:"stop"`
+	Start time.Duration `yaml:"start"`
 	// Message is what it computes for a message that comes in and is fetched, Record for one that comes
 	// out, KB for every 1,000 bytes of either, Request for every request: to produce, to fetch, to
 	// commit. Idle is what it computes in a second in which nobody asks for anything.
@@ -136,8 +151,8 @@ type Together struct {
 	Harness float64 `yaml:"harness"`
 }
 
-// DefaultCosts are the built-in ones, for cores of a virtual machine of 2026. Those of Redis fit what
-// its commandstats said of 500-byte spans, 1, 5 and 20 of a trace in a batch; the others are the
+// DefaultCosts are the built-in ones, for cores of a virtual machine of 2026. Those of Redis were
+// calibrated on 29 November 2026 with 2 virtual cores (AMD EPYC), and rounded; the others are the
 // medians of docs/performance.md, of which half of what a span takes in the program and in the
 // workers is put on its bytes: scanning and copying.
 func DefaultCosts() Costs {
@@ -145,8 +160,10 @@ func DefaultCosts() Costs {
 		Hosts:   Hosts{Cores: 8},
 		Network: Network{Hop: 50 * time.Microsecond},
 		Redis: Redis{
-			Call: 10 * time.Microsecond, Trace: 22 * time.Microsecond, Span: 5 * time.Microsecond,
-			Segment: 15 * time.Microsecond, Flush: 800 * time.Nanosecond,
+			Call: 30 * time.Microsecond, Trace: 250 * time.Nanosecond, Known: 12 * time.Microsecond,
+			Span: 1400 * time.Nanosecond, Repeat: 4500 * time.Nanosecond, Merge: 100 * time.Microsecond,
+			Segment: 3 * time.Microsecond, Flush: 250 * time.Nanosecond, Queue: time.Microsecond,
+			KB:    800 * time.Nanosecond,
 			Empty: 1_500_000, Overhead: 93,
 		},
 		Kafka: Kafka{
@@ -212,7 +229,8 @@ func (t *Together) of(section string) *float64 {
 
 // waited are costs for which nobody computes.
 var waited = map[string]bool{"kafka.linger": true, "kafka.acknowledge": true, "kafka.fetch": true,
-	"kafka.session": true, "program.start": true}
+	"kafka.session": true, "kafka.stop": true, "kafka.start": true, "program.start": true,
+	"redis.stop": true, "redis.start": true}
 
 // effective are the costs with the factors of Together in them.
 func (c Costs) effective() Costs {

@@ -163,6 +163,16 @@ func (b *kafka) Break(f scenarios.Fault) (undo func() error, err error) {
 			undos = append(undos, undo)
 		}
 	}
+	if f.Verb == scenarios.VerbStop || f.Verb == scenarios.VerbCrash {
+		if f.Verb == scenarios.VerbStop {
+			b.wait(b.costs.Stop)
+		}
+		admit := undos
+		undos = []func() error{func() error {
+			b.wait(b.costs.Start)
+			return allOf(admit)()
+		}}
+	}
 	return allOf(undos), nil
 }
 

@@ -295,6 +295,9 @@ func (l *link) letThrough(sides []int) {
 	l.unthrottled.Broadcast()
 }
 
+// wait returns after a time in which a server that ends, or starts, does nothing.
+func (l *link) wait(d time.Duration) { _ = l.k.Sleep(context.Background(), d) } // it has no end but this
+
 // halves are the directions that a fault hits.
 func halves(d scenarios.Direction) []int {
 	switch d {

@@ -19,9 +19,8 @@ import (
 // redis is one server over the reference store, or a cluster of them, by slots. Each call is one request
 // to each node that it concerns, and has its effect there at one moment.
 type redis struct {
-	nodes   []*node
-	costs   Redis
-	options buffer.Options
+	nodes []*node
+	costs Redis
 }
 
 // node is a server with what is in its slots.
@@ -32,6 +31,8 @@ type node struct {
 	full  int // faults under which it has no room
 	// starts counts when it was started, or another took its place.
 	starts int
+	// gone counts the faults under which no process is there.
+	gone int
 	// setBack is true from when a replica gets nothing any more until it has taken over.
 	setBack bool
 	// bytes are those that the spans in the store take, sizes what generations that were loaded take.
@@ -62,7 +63,7 @@ func nodesOf(s scenarios.Scenario) int {
 func newRedis(
 	k *kernel.Kernel, costs Costs, on *hosts, options buffer.Options, nodes int,
 ) *redis {
-	r := &redis{costs: costs.Redis, options: options}
+	r := &redis{costs: costs.Redis}
 	for n := range nodes {
 		name := "redis"
 		if nodes > 1 {
@@ -120,7 +121,7 @@ func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
 		if f.Target.N != scenarios.AllNodes && f.Target.N != n {
 			continue
 		}
-		end, err := node.fault(f, r.options)
+		end, err := node.fault(f, r.costs)
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +142,7 @@ func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
 	}, nil
 }
 
-func (n *node) fault(f scenarios.Fault, options buffer.Options) (undo func() error, err error) {
+func (n *node) fault(f scenarios.Fault, costs Redis) (undo func() error, err error) {
 	switch f.Verb {
 	case scenarios.VerbFill:
 		n.full++
@@ -150,21 +151,63 @@ func (n *node) fault(f scenarios.Fault, options buffer.Options) (undo func() err
 			return nil
 		}, nil
 	case scenarios.VerbStop:
-		n.starts++
+		return n.stop(costs), nil
 	case scenarios.VerbWipe:
 		if n.setBack {
 			return nil, harness.ErrBusy
 		}
-		n.starts++
 		n.store, n.bytes = n.store.Wiped(), 0
 		clear(n.sizes)
-		return n.refuse(), nil
+		return n.end(costs), nil
 	}
 	undo, ok := n.breakDown(f)
 	if !ok {
 		return nil, fmt.Errorf("world virtual knows no %s of redis", f.Verb)
 	}
 	return undo, nil
+}
+
+// stop has the server save what it holds, once it has served what came before, and end. From then on it
+// answers nobody, and does nothing of what it is asked. The result starts it again.
+func (n *node) stop(costs Redis) (start func() error) {
+	if n.gone > 0 { // nobody is there to save
+		return n.end(costs)
+	}
+	n.gone++
+	defer func() { n.gone-- }() // end counts it
+	n.works(0)
+	thaw := n.freeze()
+	n.works(n.bulk(costs.SaveTrace, costs.SaveKB))
+	n.wait(costs.Stop)
+	start = n.end(costs)
+	_ = thaw() // it cannot fail, and nobody waits any more
+	return start
+}
+
+// end has the process be gone. The result starts another one, which first reads what was saved.
+func (n *node) end(costs Redis) (start func() error) {
+	n.gone++
+	n.starts++
+	admit := n.refuse()
+	return func() error {
+		if n.gone == 1 {
+			n.wait(costs.Start)
+			n.works(n.bulk(costs.LoadTrace, costs.LoadKB))
+		}
+		n.gone--
+		return admit()
+	}
+}
+
+// bulk is what all that is held takes.
+func (n *node) bulk(trace, kb time.Duration) time.Duration {
+	return each(n.store.Traces(), trace) + perKB(int(n.bytes), kb)
+}
+
+// works returns when the server has done what it was given before, and so much more.
+func (n *node) works(more time.Duration) {
+	n.used += more
+	n.wait(n.Take(more))
 }
 
 // failOver has a replica take over from some nodes: it has what they had when the fault began, and not

@@ -231,3 +231,140 @@ func TestAttachCostsByWhatIsThere(t *testing.T) {
 		}
 	}
 }
+
+// TestStopSavesAndLoads: a Redis that is stopped first saves what it holds, answers nobody meanwhile and
+// does nothing of what it is asked; started again, it answers when it has read that.
+func TestStopSavesAndLoads(t *testing.T) {
+	const n, forTrace, forKB = 30, time.Millisecond, 10 * time.Millisecond
+	ctx := context.Background()
+	stopsBy := func(fault string, hold bool) (ends, starts time.Duration, tried error) {
+		r, client := newCluster(t)
+		r.costs = Redis{Overhead: 100, Stop: 5 * time.Millisecond, Start: 7 * time.Millisecond,
+			SaveTrace: forTrace, SaveKB: forKB, LoadTrace: 2 * forTrace, LoadKB: 3 * forKB}
+		k := r.nodes[1].k
+		if hold {
+			if _, err := client.Attach(ctx, buffer.Delivery{ID: buffer.DeliveryID{Number: 1}},
+				traces(0, n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		asked := k.Go("asks while it saves", func() {
+			_ = k.Sleep(ctx, time.Millisecond)
+			_, tried = client.Attach(ctx, buffer.Delivery{ID: buffer.DeliveryID{Number: 2}}, traces(n, n))
+		})
+		began := k.Elapsed()
+		undo, err := r.Break(parse(t, fault))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends = k.Elapsed() - began
+		if err := r.nodes[1].own.ask(ctx, patient, 0, small, nil); err == nil {
+			t.Errorf("%s: it answers when it has ended", fault)
+		}
+		began = k.Elapsed()
+		if err := undo(); err != nil {
+			t.Fatal(err)
+		}
+		starts = k.Elapsed() - began
+		asked.Wait()
+		left, err := r.leftovers(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range left.Held { // what is of the second batch was done by other nodes
+			if ends > 0 && r.ofTrace(key) == 1 && int(key.Trace[15]) >= n {
+				t.Errorf("%s: it stored %v after it had begun to save", fault, key)
+			}
+		}
+		return ends, starts, tried
+	}
+	traced := 0
+	for _, batch := range traces(0, n) {
+		if r, _ := newCluster(t); r.ofTrace(batch.TraceKey) == 1 {
+			traced++
+		}
+	}
+	held := func(trace, kb time.Duration) time.Duration { // a span of 1 byte and its overhead each
+		return time.Duration(traced)*trace + time.Duration(traced)*101*kb/1000
+	}
+	for _, c := range []struct {
+		fault        string
+		hold         bool
+		ends, starts time.Duration
+	}{
+		{"at 1s stop redis node 1 for 1s", true, 5*time.Millisecond + held(forTrace, forKB),
+			7*time.Millisecond + held(2*forTrace, 3*forKB)},
+		{"at 1s stop redis node 1 for 1s", false, 5 * time.Millisecond, 7 * time.Millisecond},
+		{"at 1s wipe redis node 1 for 1s", true, 0, 7 * time.Millisecond},
+		{"at 1s refuse redis node 1 for 1s", true, 0, 0},
+	} {
+		ends, starts, tried := stopsBy(c.fault, c.hold)
+		// What it was given before is done first: that takes as good as nothing here.
+		if off := ends - c.ends; off < 0 || off > 10*time.Microsecond {
+			t.Errorf("%s: it ends after %v, want %v", c.fault, ends, c.ends)
+		}
+		if off := starts - c.starts; off < 0 || off > 10*time.Microsecond {
+			t.Errorf("%s: it starts within %v, want %v", c.fault, starts, c.starts)
+		}
+		if c.ends > 0 && !errors.Is(tried, buffer.ErrUnavailable) {
+			t.Errorf("%s: who asks meanwhile hears %v", c.fault, tried)
+		}
+	}
+}
+
+// TestStopsOverlap: a Redis that two faults have stopped is started by the end of the last, and once.
+func TestStopsOverlap(t *testing.T) {
+	r, _ := newCluster(t)
+	r.costs = Redis{Stop: time.Second, Start: time.Minute}
+	k := r.nodes[0].k
+	var undos []func() error
+	for range 2 {
+		undo, err := r.Break(parse(t, "at 1s stop redis node 0 for 1s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		undos = append(undos, undo)
+	}
+	if got := k.Elapsed(); got != time.Second {
+		t.Errorf("to stop it twice takes %v", got)
+	}
+	for i, want := range []time.Duration{time.Second, time.Minute + time.Second} {
+		_ = undos[i]()
+		if got := k.Elapsed(); got != want {
+			t.Errorf("end %d is over at %v, want %v", i, got, want)
+		}
+		if up := r.nodes[0].up(); up != (i == 1) {
+			t.Errorf("after end %d it is up: %v", i, up)
+		}
+	}
+}
+
+// TestKafkaTakesItsTime to end and to start: who is killed ends at once.
+func TestKafkaTakesItsTime(t *testing.T) {
+	for fault, want := range map[string][2]time.Duration{
+		"at 1s stop kafka for 1s":   {2 * time.Second, 3 * time.Second},
+		"at 1s crash kafka for 1s":  {0, 3 * time.Second},
+		"at 1s refuse kafka for 1s": {0, 0},
+	} {
+		k, err := kernel.New(kernel.DefaultConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(k.Close)
+		costs := DefaultCosts()
+		costs.Kafka.Stop, costs.Kafka.Start = 2*time.Second, 3*time.Second
+		b := newKafka(k, costs, newHosts(k, Hosts{}), scenarios.Default(), nil)
+		undo, err := b.Break(parse(t, fault))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends := k.Elapsed()
+		if b.up() {
+			t.Errorf("%s: it is up", fault)
+		}
+		_ = undo()
+		if got := [2]time.Duration{ends, k.Elapsed() - ends}; got != want || !b.up() {
+			t.Errorf("%s: it ends and starts within %v, want %v; it is up: %v", fault, got, want, b.up())
+		}
+	}
+}

@@ -159,6 +159,13 @@ func (s *Store) Holds(key buffer.TraceKey) bool {
 	return ok
 }
 
+// Traces returns of how many traces something is stored.
+func (s *Store) Traces() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.traces)
+}
+
 func (s *Store) newTrace(key buffer.TraceKey) *trace {
 	last := len(s.spare) - 1
 	if last < 0 {

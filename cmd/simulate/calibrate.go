@@ -87,6 +87,9 @@ func (c *calibrateCommand) measure(
 			return harness.Run(ctx, harness.Config{Scenario: s, World: world})
 		}
 	}
+	if world.Restarts() {
+		cfg.Restart = world
+	}
 	cfg.Progress = func(what string) { line.Show("calibrate: " + what) }
 	return calibrate.Run(ctx, cfg)
 }

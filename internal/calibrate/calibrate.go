@@ -34,6 +34,9 @@ type Config struct {
 	// RunReal runs a scenario in the world of the servers, to see what everything takes when all goes
 	// on at once. Nil: that is not measured.
 	RunReal func(context.Context, scenarios.Scenario) (*judge.Outcome, error)
+	// Restart restarts the servers, which forget all that they hold. Nil: they are not, and what that
+	// takes is not measured.
+	Restart Restarter
 	// Progress hears what is measured next. Nil: nobody does.
 	Progress func(what string)
 }
@@ -78,6 +81,11 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 	if err := r.together(ctx, &costs, most); err != nil {
 		return costs, err
 	}
+	last := &collection{costs: &costs, values: map[string][]time.Duration{}, report: c.report}
+	if err := r.restarts(ctx, last); err != nil { // after which the broker is cold
+		return costs, err
+	}
+	last.settle()
 	return costs, costs.Validate()
 }
 

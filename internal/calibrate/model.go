@@ -27,8 +27,7 @@ func (o *round) solve(c *collection, kafka bool) error {
 	}
 	c.add("program.attach", attach[0])
 	systems := []system{
-		{"redis", []string{"call", "trace", "known", "span", "repeat", "merge", "segment", "flush", "queue", "kb"},
-			o.redisEquations()},
+		{"redis", redisCosts, o.redisEquations()},
 		{"program", []string{"read", "read_kb", "call"}, o.programEquations(attach[0])},
 		{"worker", []string{"flush", "flush_kb", "record", "call"}, o.workerEquations()},
 		{"harness", []string{"send", "check_kb"}, o.harnessEquations()},
@@ -80,25 +79,40 @@ func (o *round) attachEquations() (list []equation) {
 	return list
 }
 
-// redisEquations are of a call, a trace, one that is known, a span, a repeated one, a merged segment, a
-// segment, a span that is flushed, a queued generation, and 1,000 bytes.
+// redisUse is how much there was of what a step of Redis is paid for.
+type redisUse struct {
+	calls, traces, known, spans, repeats, merged, segments, flushed, queued, kb int
+}
+
+// redisCosts are what each of that costs.
+var redisCosts = []string{"call", "trace", "known", "span", "repeat", "merge", "segment", "flush",
+	"queue", "kb"}
+
+// took is an equation of redisCosts.
+func (u redisUse) took(d time.Duration) equation {
+	return says(d, u.calls, u.traces, u.known, u.spans, u.repeats, u.merged, u.segments, u.flushed,
+		u.queued, u.kb)
+}
+
+// redisEquations are of redisCosts.
 func (o *round) redisEquations() (list []equation) {
 	for _, s := range o.steps {
 		kb, along := s.bytes/1000, s.alongBytes/1000
 		list = append(list,
-			says(s.attach.redis, s.attachCalls, s.traces, s.known, s.spans, 0, s.merged, 0, 0, 0, kb),
-			says(s.enqueue.redis, s.attachCalls, 0, 0, 0, 0, 0, 0, 0, s.queued, 0),
-			says(s.lease.redis, s.calls+1, 0, 0, 0, 0, 0, 0, 0, s.segments, 0),
-			says(s.claim.redis, s.calls, 0, 0, 0, 0, 0, s.segments, s.along, 0, along),
-			says(s.ack.redis, s.calls, 0, 0, 0, 0, 0, s.segments, s.spans, 0, 0),
-			says(s.release.redis, s.calls, 0, 0, 0, 0, 0, 0, 0, s.segments, 0))
+			redisUse{calls: s.attachCalls, traces: s.traces, known: s.known, spans: s.spans,
+				merged: s.merged, kb: kb}.took(s.attach.redis),
+			redisUse{calls: s.attachCalls, queued: s.queued}.took(s.enqueue.redis),
+			redisUse{calls: s.calls + 1, queued: s.segments}.took(s.lease.redis),
+			redisUse{calls: s.calls, segments: s.segments, flushed: s.along, kb: along}.took(s.claim.redis),
+			redisUse{calls: s.calls, segments: s.segments, flushed: s.spans}.took(s.ack.redis),
+			redisUse{calls: s.calls, queued: s.segments}.took(s.release.redis))
 		if s.shape.again {
-			list = append(list,
-				says(s.again.redis, s.attachCalls, s.traces, s.traces, s.spans, s.spans, 0, 0, 0, 0, kb))
+			list = append(list, redisUse{calls: s.attachCalls, traces: s.traces, known: s.traces,
+				spans: s.spans, repeats: s.spans, kb: kb}.took(s.again.redis))
 		}
 		if s.loadCalls > 0 {
-			list = append(list, says(s.load.redis, s.loadCalls, 0, 0, 0, 0, 0, s.loadedSegments,
-				s.spans-s.along, 0, kb-along))
+			list = append(list, redisUse{calls: s.loadCalls, segments: s.loadedSegments,
+				flushed: s.spans - s.along, kb: kb - along}.took(s.load.redis))
 		}
 	}
 	return list

@@ -25,8 +25,9 @@ import (
 // their spread.
 var rates = []float64{20, 2000, 20_000}
 
-// The load that is too much is sought while the servers are warmed up: from rateFirst on it is doubled
-// as long as it is kept up with, up to rateMost; then it is beyond times what the machine carries.
+// The load that is too much is sought while the servers are warmed up, and after that: from rateFirst on
+// it is doubled as long as it is kept up with, up to rateMost; then it is beyond times what the machine
+// carries.
 const (
 	rateFirst = 60_000
 	rateMost  = 480_000
@@ -174,24 +175,43 @@ func (r *rig) passed(ctx context.Context, s scenarios.Scenario) (*judge.Outcome,
 
 // warmUp runs loads until the broker is warm, and returns the one that is too much for the machine.
 func (r *rig) warmUp(ctx context.Context) (most float64, err error) {
-	most = rateFirst
 	if r.RunReal == nil {
-		return most, nil
+		return rateFirst, nil
 	}
-	err = compare.WarmUp(func() (compare.Run, error) {
-		r.tell("everything at once, %.0f spans/s, to warm the servers up", most)
-		o, err := r.RunReal(ctx, togetherScenario(most, togetherWorkers))
+	most, err = tooMuch(func(rate float64) (compare.Run, error) {
+		r.tell("everything at once, %.0f spans/s, to warm the servers up", rate)
+		o, err := r.RunReal(ctx, togetherScenario(rate, togetherWorkers))
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return compare.Run{}, err
 		}
-		run := compare.RunOf(o)
-		most = next(most, run)
-		return run, nil
+		return compare.RunOf(o), nil
 	})
 	if err != nil {
 		return most, fmt.Errorf("everything at once, to warm the servers up: %w", err)
 	}
 	return most, nil
+}
+
+// tooMuch runs loads until the broker is warm, and then on until one is not kept up with: what was too
+// much for a machine whose broker was cold may be less than it carries.
+func tooMuch(run func(rate float64) (compare.Run, error)) (most float64, err error) {
+	most = rateFirst
+	one := func() (r compare.Run, err error) {
+		if r, err = run(most); err == nil {
+			most = next(most, r)
+		}
+		return r, err
+	}
+	if err := compare.WarmUp(one); err != nil {
+		return most, err
+	}
+	for {
+		tried := most
+		r, err := one()
+		if err != nil || !r.KeptUp || tried >= rateMost {
+			return most, err
+		}
+	}
 }
 
 // next is the load after one that was run, on the way to one that is too much; in thousands.

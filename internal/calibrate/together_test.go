@@ -34,6 +34,30 @@ func TestTheLoadThatIsTooMuch(t *testing.T) {
 	}
 }
 
+// TestTooMuchForAWarmMachine: a machine carries more from run to run until its broker is warm, and what is
+// found is beyond what it carries then.
+func TestTooMuchForAWarmMachine(t *testing.T) {
+	for _, carries := range [][]float64{
+		{30_000, 50_000, 70_000, 100_000},       // the last to warm it up is not kept up with
+		{100_000, 110_000, 111_000},             // it is
+		{30_000, 31_000, 100_000, 200_000},      // much later
+		{500_000, 500_000, 500_000, 500_000},    // there is no such load
+		{30_000, 30_000, 30_000, 30_000, 2_000}, // it gets slower
+	} {
+		n := 0
+		got, err := tooMuch(func(rate float64) (compare.Run, error) {
+			most := carries[min(n, len(carries)-1)]
+			n++
+			return compare.Run{KeptUp: rate <= most, Figures: map[compare.Figure]float64{
+				compare.Throughput: min(rate, most), compare.KafkaTime: 1e6 / most}}, nil
+		})
+		want := min(beyond*carries[min(n, len(carries))-1], rateMost)
+		if err != nil || got < want-1000 || n > 10 {
+			t.Errorf("of %v, after %d runs: %.0f/s, %v; want %.0f/s or more", carries, n, got, err, want)
+		}
+	}
+}
+
 // TestWhatGoesOnAtOnceIsFound: of runs that were made of a factor, of what each request takes and of
 // idling, these are what is found, of everybody who computes.
 func TestWhatGoesOnAtOnceIsFound(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"sluice/internal/servers"
 	"sluice/internal/worlds/wall"
@@ -92,6 +93,16 @@ func (n *node[S]) start() error {
 	})
 }
 
+// restart ends the process and starts it again, and returns how long each took.
+func (n *node[S]) restart(how func() error) (stopped, started time.Duration, err error) {
+	began := time.Now()
+	if err = n.end(how); err == nil {
+		stopped, began = time.Since(began), time.Now()
+		err = n.start()
+	}
+	return stopped, time.Since(began), err
+}
+
 // close ends the process for good.
 func (n *node[S]) close() error {
 	n.mu.Lock()
@@ -129,6 +140,22 @@ func (w World) Share() (shared World, stop func() error, err error) {
 	}
 	w.Kafka = []string{s.kafka.server.Addr}
 	return w, s.Close, nil
+}
+
+// Restarts tells whether RestartRedis and RestartKafka can be used: of one Redis and a broker that were
+// started, and are shared.
+func (w World) Restarts() bool { return w.shared != nil && len(w.shared.redis) == 1 }
+
+// RestartRedis has Redis end, with its data saved first or forgotten, and starts it again. It returns how
+// long it took to end, and until it answered.
+func (w World) RestartRedis(keepData bool) (stopped, started time.Duration, err error) {
+	n := w.shared.redis[0]
+	return n.restart(func() error { return n.server.Halt(keepData) })
+}
+
+// RestartKafka is the same with the broker, which keeps its data.
+func (w World) RestartKafka() (stopped, started time.Duration, err error) {
+	return w.shared.kafka.restart(w.shared.kafka.server.Stop)
 }
 
 // borrowed are servers of several runs.
