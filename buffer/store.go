@@ -101,7 +101,7 @@ type LiveGeneration struct {
 // QueueUpdate is the argument of Enqueue.
 type QueueUpdate struct {
 	// Tick is true for an update that says only that the input is in touch with its source at
-	// Wall. It advances ShardClock.Seen and nothing else.
+	// Wall. It advances ShardClock.Seen and nothing else. After the first, batches advance it, too.
 	Tick bool
 	// Clock is the batch's clock, and Wall the wall-clock time at which the shard's now is that: before
 	// the present by no more than what was read has moved on since. Their difference is the shard's
@@ -132,8 +132,9 @@ type ShardClock struct {
 	Drift time.Duration
 	// Inputs counts the batches. It tells an owner whether Drift is news to it.
 	Inputs uint64
-	// Seen is the wall-clock time of the last tick: until then, what had not been read had not
-	// come. Zero means that the input does not tick.
+	// Seen is the wall-clock time of the last tick, until which what had not been read had not come, or
+	// that of the last batch if it was later. Zero means that the input does not tick: a batch alone
+	// leaves it so.
 	Seen Instant
 }
 

@@ -19,20 +19,20 @@ import (
 // owner does not count, until new input tells the offset. A shard without any input has the wall
 // clock's time.
 //
-// An input that ticks says with each tick that nothing more had come until then. When the ticks
-// stop (Kafka is away, the reader was killed), spans may be waiting to be read, and the clock keeps
-// running for the unseen time only, and continues from there when the input is seen again: what
-// comes after an outage may be late, too. So the time of an outage does not count either, and
+// An input that ticks says with each tick that nothing more had come until then, and with each batch
+// that all before it is stored. When both stop (Kafka is away, the reader was killed), spans may be
+// waiting to be read, and the clock keeps running for the unseen time only, and continues from there
+// when the input is seen again: what comes after an outage may be late, too. So the time of an outage does not count either, and
 // segments do not come out in fragments after it.
 type Drift struct {
 	offset time.Duration
 	inputs uint64         // that offset accounts for
-	seen   buffer.Instant // wall-clock time of the last tick; 0: the input does not tick
-	unseen time.Duration  // how far the clock runs beyond the last tick
+	seen   buffer.Instant // wall-clock time of the last tick or batch; 0: the input does not tick
+	unseen time.Duration  // how far the clock runs beyond that
 }
 
 // ResumeDrift returns the drift of a shard that was just fenced, at wall, whose clock runs beyond
-// the last tick of its input by unseen at most.
+// the last tick or batch of its input by unseen at most.
 func ResumeDrift(clock buffer.ShardClock, wall buffer.Instant, unseen time.Duration) Drift {
 	if clock.Inputs == 0 {
 		return Drift{seen: clock.Seen, unseen: unseen}

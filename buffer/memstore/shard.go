@@ -92,11 +92,15 @@ func (s *Store) Enqueue(_ context.Context, n buffer.Shard, update buffer.QueueUp
 	for _, name := range update.Merged {
 		delete(sh.queue, name)
 	}
+	seen := sh.clock.Seen
+	if seen != 0 {
+		seen = max(seen, update.Wall)
+	}
 	sh.clock = buffer.ShardClock{
 		Now:    update.Clock,
 		Drift:  update.Clock.Sub(update.Wall),
 		Inputs: sh.clock.Inputs + 1,
-		Seen:   sh.clock.Seen,
+		Seen:   seen,
 	}
 	return nil
 }

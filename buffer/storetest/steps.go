@@ -24,6 +24,7 @@ func Steps(t *testing.T, open Factory) {
 		"adopt queues what is not":    (*hand).adopts,
 		"adopt heeds the clock":       (*hand).adoptsLater,
 		"clock":                       (*hand).clock,
+		"clock without ticks":         (*hand).clockWithoutTicks,
 		"what is leased stays leased": (*hand).leasedOnce,
 		"what comes back keeps later": (*hand).backKeepsLater,
 		"leases are oldest first":     (*hand).oldestFirst,
@@ -331,35 +332,6 @@ func (h *hand) adoptsLater() {
 	h.adopt([]buffer.Generation{g}, g)
 	h.lease(h.fence(0).Owner, 6999, 9)
 	h.lease(h.fence(0).Owner, 7000, 9, due(g, 7000))
-}
-
-func (h *hand) clock() {
-	wants := func(want buffer.ShardClock) {
-		h.t.Helper()
-		if got := h.fence(0).Clock; got != want {
-			h.t.Errorf("clock %+v, want %+v", got, want)
-		}
-	}
-	lease := func(now buffer.Instant) {
-		h.t.Helper()
-		h.lease(h.fence(0).Owner, now, 9)
-	}
-	tick := func(wall buffer.Instant) {
-		h.t.Helper()
-		h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Tick: true, Wall: wall}))
-	}
-	lease(70)
-	wants(buffer.ShardClock{}) // without input it has none
-	tick(5000)
-	tick(4000)
-	wants(buffer.ShardClock{Seen: 5000})
-	h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: 3000, Wall: 5000}))
-	wants(buffer.ShardClock{Now: 3000, Drift: -2 * time.Second, Inputs: 1, Seen: 5000})
-	lease(3500)
-	lease(3200)
-	wants(buffer.ShardClock{Now: 3500, Drift: -2 * time.Second, Inputs: 1, Seen: 5000})
-	h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: 2500, Wall: 6000}))
-	wants(buffer.ShardClock{Now: 2500, Drift: -3500 * time.Millisecond, Inputs: 2, Seen: 5000})
 }
 
 // A write that comes while the generation is leased queues it again. It is handed out when it was

@@ -39,8 +39,8 @@ func (p *partition) current(now time.Time, readable bool) bool {
 	return p.caughtUp || now.Sub(p.readable) >= settleWait
 }
 
-// slowTicks is after how many ticks a batch that is not stored yet is slow. One more than one, or a
-// shard might miss its turn between two slow batches.
+// slowTicks is after how many ticks a batch that is not stored yet is slow. What came since may wait
+// behind it, so the shard's clock goes on when it is stored.
 const slowTicks = 2
 
 // idle tells whether nothing came for so long that what is buffered would be due by a clock that

@@ -18,7 +18,12 @@ local last = 4 + 2 * tonumber(ARGV[4])
 each_argument(5, last, 'ZADD', queue)
 each_argument(last + 1, #ARGV, 'ZREM', queue)
 if ARGV[1] ~= '' then
-  call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2])
+  local seen, wall = tonumber(call('HGET', owner, 'seen') or '0'), ARGV[1] - ARGV[2]
+  if 0 < seen and seen < wall then
+    call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2], 'seen', string.format('%.0f', wall))
+  else
+    call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2])
+  end
   if ARGV[3] ~= '0' then call('HSET', owner, 'next', ARGV[3]) end
   call('HINCRBY', owner, 'inputs', 1)
 end
