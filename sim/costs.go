@@ -167,8 +167,10 @@ func DefaultCosts() Costs {
 			Call: 30 * time.Microsecond, Trace: 250 * time.Nanosecond, Known: 12 * time.Microsecond,
 			Span: 1400 * time.Nanosecond, Repeat: 4500 * time.Nanosecond, Merge: 100 * time.Microsecond,
 			Segment: 3 * time.Microsecond, Flush: 250 * time.Nanosecond, Queue: time.Microsecond,
-			KB:    800 * time.Nanosecond,
-			Empty: 1_500_000, Overhead: 93,
+			KB: 800 * time.Nanosecond, Stop: 2 * time.Millisecond, SaveTrace: time.Microsecond,
+			SaveKB: 4800 * time.Nanosecond, Start: 12 * time.Millisecond, LoadTrace: 800 * time.Nanosecond,
+			LoadKB: 1900 * time.Nanosecond,
+			Empty:  1_500_000, Overhead: 93,
 		},
 		Kafka: Kafka{
 			Linger: 2 * time.Millisecond, Acknowledge: 2 * time.Millisecond, Fetch: time.Millisecond,

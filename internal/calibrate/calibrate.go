@@ -115,21 +115,20 @@ func (r *rig) about(ctx context.Context, costs *sim.Costs) error {
 	return nil
 }
 
-// repeat measures everything several times. The first round is a short one, which warms up: it counts
-// for nothing.
+// repeat measures everything several times. If nothing has warmed the servers up, a short round does,
+// which counts for nothing.
 func (r *rig) repeat(ctx context.Context, c *collection) error {
-	for round := range 1 + r.Repeats {
-		r.tell("round %d of %d", round+1, 1+r.Repeats)
-		spans := r.Spans
-		if round == 0 {
-			spans = max(SpansMin, spans/4)
-		}
-		one, err := r.round(ctx, spans)
-		if err != nil {
+	if r.RunReal == nil {
+		r.tell("a round to warm up")
+		if _, err := r.round(ctx, max(SpansMin, r.Spans/4)); err != nil {
 			return err
 		}
-		if round == 0 {
-			continue
+	}
+	for round := range r.Repeats {
+		r.tell("round %d of %d", round+1, r.Repeats)
+		one, err := r.round(ctx, r.Spans)
+		if err != nil {
+			return err
 		}
 		if err := one.solve(c, len(r.brokers) > 0); err != nil {
 			return err

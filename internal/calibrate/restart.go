@@ -130,13 +130,9 @@ func (r *rig) restartWith(ctx context.Context, h *hoard) (stopped, started time.
 	if _, _, err = r.Restart.RestartRedis(false); err != nil {
 		return 0, 0, err
 	}
-	if err = r.answers(ctx); err != nil {
-		return 0, 0, err
-	}
 	for _, traces := range h.batches {
 		r.number++
-		if _, err = r.store.Attach(ctx, buffer.Delivery{Clock: buffer.InstantOf(time.Now()),
-			ID: buffer.DeliveryID{Partition: stepShard, Number: r.number}}, traces); err != nil {
+		if err = r.attach(ctx, traces); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -146,13 +142,15 @@ func (r *rig) restartWith(ctx context.Context, h *hoard) (stopped, started time.
 // reconnectMax is how long clients may take to connect again.
 const reconnectMax = 10 * time.Second
 
-// answers returns when clients whose connection has ended are connected again.
-func (r *rig) answers(ctx context.Context) error {
+// attach stores a batch, also by a client that hears only now that its connection has ended.
+func (r *rig) attach(ctx context.Context, traces []buffer.TraceBatch) error {
 	ctx, cancel := context.WithTimeout(ctx, reconnectMax)
 	defer cancel()
 	for {
-		_, err := r.store.Memory(ctx)
-		if err == nil || (wallclock.Clock{}).Sleep(ctx, 10*time.Millisecond) != nil {
+		_, err := r.store.Attach(ctx, buffer.Delivery{Clock: buffer.InstantOf(time.Now()),
+			ID: buffer.DeliveryID{Partition: stepShard, Number: r.number}}, traces)
+		if err == nil || !buffer.Retryable(err) ||
+			(wallclock.Clock{}).Sleep(ctx, 10*time.Millisecond) != nil {
 			return err
 		}
 	}
