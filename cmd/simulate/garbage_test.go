@@ -18,7 +18,7 @@ func TestCollectLess(t *testing.T) {
 		percent     int
 		most        int64
 	}{
-		{"", "", garbagePercent, garbageMax},
+		{"", "", garbagePercent, garbageMax(machineMemory())},
 		{"150", "1GiB", 100, math.MaxInt64},
 	} {
 		t.Setenv("GOGC", c.gogc)
@@ -29,5 +29,18 @@ func TestCollectLess(t *testing.T) {
 			t.Errorf("GOGC=%s GOMEMLIMIT=%s: %d%% and at most %d bytes, want %d%% and %d", c.gogc, c.limit,
 				percent, most, c.percent, c.most)
 		}
+	}
+}
+
+// TestGarbageMax: a large machine has room for two runs of 200,000 spans/s at a time, which a small one
+// collects for.
+func TestGarbageMax(t *testing.T) {
+	for memory, want := range map[uint64]int64{0: 2 << 30, 4 << 30: 2 << 30, 24 << 30: 6 << 30} {
+		if got := garbageMax(memory); got != want {
+			t.Errorf("of %d bytes, garbage may have %d, want %d", memory, got, want)
+		}
+	}
+	if machineMemory() < 128<<20 {
+		t.Errorf("the machine is said to have %d bytes", machineMemory())
 	}
 }
