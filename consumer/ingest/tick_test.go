@@ -88,6 +88,33 @@ func TestATickThatFailsKeepsNoOtherShardFromItsOwn(t *testing.T) {
 	})
 }
 
+// TestManyShardsTickThoughTheStoreIsSlow: one after the other they would take 12 s for a round.
+func TestManyShardsTickThoughTheStoreIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.steps.before = func(call string) error {
+			if call == "enqueue" {
+				time.Sleep(200 * time.Millisecond)
+			}
+			return nil
+		}
+		const shards = 60
+		var all []int32
+		for shard := range int32(shards) {
+			all = append(all, shard)
+		}
+		r.start(all...)
+		settle(10 * time.Second)
+		for shard := range buffer.Shard(shards) {
+			if ago := buffer.InstantOf(time.Now()).Sub(r.seen(shard)); ago > 4*time.Second {
+				t.Errorf("the input of shard %d was last seen %v ago", shard, ago)
+			}
+		}
+		r.end()
+	})
+}
+
 func TestAPausedInputDoesNotTickUnlessTheStoreIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
