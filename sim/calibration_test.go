@@ -67,13 +67,14 @@ func TestReadCostsNamesThePlace(t *testing.T) {
 func TestTogetherTakesLonger(t *testing.T) {
 	c := DefaultCosts()
 	c.Together = Together{2, 3, 4, 5, 6}
-	c.Worker.Idle, c.Kafka.Start = time.Second, time.Second
+	c.Worker.Idle, c.Kafka.Start, c.Kafka.WarmUp = time.Second, time.Second, time.Second
 	e := c.effective()
 	for name, want := range map[string]time.Duration{
 		"redis.call": 2 * c.Redis.Call, "kafka.kb": 3 * c.Kafka.KB, "program.read": 4 * c.Program.Read,
 		"worker.call": 5 * c.Worker.Call, "harness.send": 6 * c.Harness.Send,
 		"kafka.acknowledge": c.Kafka.Acknowledge, "kafka.session": c.Kafka.Session,
 		"redis.start": c.Redis.Start, "redis.load_kb": 2 * c.Redis.LoadKB, "kafka.start": c.Kafka.Start,
+		"kafka.warm_up": c.Kafka.WarmUp,
 		"program.start": c.Program.Start, "network.hop": c.Network.Hop, "worker.idle": time.Second,
 	} {
 		if got := *e.Cost(name); got != want {

@@ -92,6 +92,10 @@ type Kafka struct {
 	// it answers: both are beside what a fault says. 0: it is gone and there at once.
 	Stop  time.Duration `yaml:"stop"`
 	Start time.Duration `yaml:"start"`
+	// WarmUp is what a broker that has been started computes in all beside what the same takes later:
+	// three times as much at first, and less from then on. 0: it is warm at once. (It is warm when a
+	// run begins.)
+	WarmUp time.Duration `yaml:"warm_up"`
 	// Message is what it computes for a message that comes in and is fetched, Record for one that comes
 	// out, KB for every 1,000 bytes of either, Request for every request: to produce, to fetch, to
 	// commit. Idle is what it computes in a second in which nobody asks for anything.
@@ -232,11 +236,18 @@ var waited = map[string]bool{"kafka.linger": true, "kafka.acknowledge": true, "k
 	"kafka.session": true, "kafka.stop": true, "kafka.start": true, "program.start": true,
 	"redis.stop": true, "redis.start": true}
 
+// multiplied tells whether Together multiplies a cost: what is computed for what somebody asks, with a
+// broker that is warm.
+func multiplied(cost string) bool {
+	_, key, _ := strings.Cut(cost, ".")
+	return key != "idle" && key != "warm_up" && !waited[cost]
+}
+
 // effective are the costs with the factors of Together in them.
 func (c Costs) effective() Costs {
 	for name, cost := range c.Each() {
-		section, key, _ := strings.Cut(name, ".")
-		if f := c.Together.of(section); f != nil && *f != 1 && key != "idle" && !waited[name] {
+		section, _, _ := strings.Cut(name, ".")
+		if f := c.Together.of(section); f != nil && *f != 1 && multiplied(name) {
 			*cost = time.Duration(float64(*cost) * *f)
 		}
 	}

@@ -30,9 +30,8 @@ func (c Costs) Quantile(p float64) (at Costs, ok bool) {
 		hasFactor[f.Of], ok = true, true
 	}
 	for _, m := range c.Calibration.Measured {
-		section, key, _ := strings.Cut(m.Cost, ".")
-		computed := key != "idle" && !waited[m.Cost]
-		if m.N < 2 || m.Least <= 0 || computed && hasFactor[section] {
+		section, _, _ := strings.Cut(m.Cost, ".")
+		if m.N < 2 || m.Least <= 0 || multiplied(m.Cost) && hasFactor[section] {
 			continue
 		}
 		cost := at.Cost(m.Cost)

@@ -20,6 +20,7 @@ import (
 type kafka struct {
 	*link   // of the first broker, which coordinates the group
 	brokers []*link
+	java    []*warming // by broker
 	costs   Kafka
 	on      *hosts
 	harness Harness
@@ -57,14 +58,18 @@ func newKafka(
 	k *kernel.Kernel, costs Costs, on *hosts, s scenarios.Scenario, sink *harness.Sink,
 ) *kafka {
 	var brokers []*link
+	var java []*warming
 	for n := range s.Brokers() {
 		name := "kafka"
 		if s.Brokers() > 1 {
 			name = fmt.Sprintf("kafka broker %d", n)
 		}
-		brokers = append(brokers, newLink(k, name, costs.Network.Hop, on.kafka))
+		w := &warming{station: on.kafka, warmUp: costs.Kafka.WarmUp}
+		l := newLink(k, name, costs.Network.Hop, w)
+		w.used = &l.used
+		brokers, java = append(brokers, l), append(java, w)
 	}
-	b := &kafka{link: brokers[0], brokers: brokers, costs: costs.Kafka, on: on,
+	b := &kafka{link: brokers[0], brokers: brokers, java: java, costs: costs.Kafka, on: on,
 		deposed:   make([]leadership, s.Topology.Partitions),
 		elections: scenarios.Stream(s.Seed, "elections of leaders"),
 		harness:   costs.Harness, sink: sink,
@@ -170,6 +175,11 @@ func (b *kafka) Break(f scenarios.Fault) (undo func() error, err error) {
 		admit := undos
 		undos = []func() error{func() error {
 			b.wait(b.costs.Start)
+			for n, java := range b.java {
+				if f.Target.Kind != scenarios.TargetBroker || n == f.Target.N {
+					java.start()
+				}
+			}
 			return allOf(admit)()
 		}}
 	}
@@ -252,7 +262,7 @@ func (b *kafka) took(messages, bytes int) time.Duration {
 // burn has the broker compute something, and returns how long from now it will take until that is done.
 func (b *kafka) burn(cost time.Duration) time.Duration {
 	b.used += cost
-	return b.on.kafka.Take(cost)
+	return b.Take(cost)
 }
 
 // producer is a process's way to the topics that take what comes out.

@@ -339,7 +339,7 @@ func TestStopsOverlap(t *testing.T) {
 	}
 }
 
-// TestKafkaTakesItsTime to end and to start: who is killed ends at once.
+// TestKafkaTakesItsTime to end and to start, and is cold then: who is killed ends at once.
 func TestKafkaTakesItsTime(t *testing.T) {
 	for fault, want := range map[string][2]time.Duration{
 		"at 1s stop kafka for 1s":   {2 * time.Second, 3 * time.Second},
@@ -352,7 +352,7 @@ func TestKafkaTakesItsTime(t *testing.T) {
 		}
 		t.Cleanup(k.Close)
 		costs := DefaultCosts()
-		costs.Kafka.Stop, costs.Kafka.Start = 2*time.Second, 3*time.Second
+		costs.Kafka.Stop, costs.Kafka.Start, costs.Kafka.WarmUp = 2*time.Second, 3*time.Second, time.Second
 		b := newKafka(k, costs, newHosts(k, Hosts{}), scenarios.Default(), nil)
 		undo, err := b.Break(parse(t, fault))
 		if err != nil {
@@ -365,6 +365,10 @@ func TestKafkaTakesItsTime(t *testing.T) {
 		_ = undo()
 		if got := [2]time.Duration{ends, k.Elapsed() - ends}; got != want || !b.up() {
 			t.Errorf("%s: it ends and starts within %v, want %v; it is up: %v", fault, got, want, b.up())
+		}
+		b.burn(time.Millisecond)
+		if cold := b.used > 2*time.Millisecond; cold != (want[1] > 0) || b.used < time.Millisecond {
+			t.Errorf("%s: then it takes %v for what takes a millisecond", fault, b.used)
 		}
 	}
 }

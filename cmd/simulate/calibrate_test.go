@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -76,6 +77,9 @@ func TestCalibrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkMeasured(t, costs)
+	if why := restarts(t, costs, false); !strings.Contains(why, "are not restarted") {
+		t.Errorf("servers that it did not start: %q", why)
+	}
 	var left []wall.Litter
 	code, out, errs = call(slices.Concat([]string{"clean", "--json"}, servers)...)
 	if err := json.Unmarshal([]byte(out), &left); code != 0 || err != nil || len(left) > 0 {
@@ -108,6 +112,57 @@ func checkMeasured(t *testing.T, costs sim.Costs) {
 		if step.Step == "attach" && (step.Client <= 0 || step.Redis <= 0) {
 			t.Errorf("an attach takes nothing: %+v", step)
 		}
+	}
+}
+
+// restarts checks that what it takes to stop and start servers was measured, or that it was not and keeps
+// its built-in value, and returns why.
+func restarts(t *testing.T, costs sim.Costs, measured bool) (why string) {
+	t.Helper()
+	was, built := map[string]bool{}, sim.DefaultCosts()
+	for _, m := range costs.Calibration.Measured {
+		was[m.Cost] = true
+	}
+	for _, cost := range []string{"redis.stop", "redis.save_trace", "redis.save_kb", "redis.start",
+		"redis.load_trace", "redis.load_kb", "kafka.stop", "kafka.start"} { // warm_up is not, alone
+		if was[cost] != measured {
+			t.Errorf("%s is measured: %v", cost, was[cost])
+		}
+		if !measured && *costs.Cost(cost) != *built.Cost(cost) {
+			t.Errorf("%s is %v, and was not measured", cost, *costs.Cost(cost))
+		}
+	}
+	for _, m := range costs.Calibration.NotMeasured {
+		if m.Cost == "redis.load_kb" {
+			why = m.Why
+		}
+	}
+	return why
+}
+
+// TestCalibrateRestartsItsOwn: servers that it started it stops and starts again, and measures that; it
+// has a broker at its end, too, from which it can remove what it made.
+func TestCalibrateRestartsItsOwn(t *testing.T) {
+	servertest.Need(t)
+	file := filepath.Join(t.TempDir(), "costs.yaml")
+	code, out, errs := call("calibrate", "--out", file, "--repeat", "1", "--spans", "1000", "--alone",
+		"--servers", "start")
+	if code != 0 {
+		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs, err := sim.ReadCosts(file, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why := restarts(t, costs, true); why != "" {
+		t.Error(why)
+	}
+	if r, k := costs.Redis, costs.Kafka; r.Start <= 0 || r.Stop <= 0 || k.Start < 100*time.Millisecond || k.Stop <= 0 {
+		t.Errorf("%+v\n%+v", r, k)
 	}
 }
 

@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 	if c.report.Yardstick, err = Yardstick(); err != nil {
 		return costs, err
 	}
-	most, err := r.warmUp(ctx)
+	most, err := r.warmUp(ctx, c)
 	if err != nil {
 		return costs, err
 	}

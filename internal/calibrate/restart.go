@@ -22,7 +22,24 @@ type Restarter interface {
 
 // restartCosts are those that restarts tell.
 var restartCosts = []string{"redis.stop", "redis.save_trace", "redis.save_kb", "redis.start",
-	"redis.load_trace", "redis.load_kb", "kafka.stop", "kafka.start"}
+	"redis.load_trace", "redis.load_kb", "kafka.stop", "kafka.start", warmUpCost}
+
+const warmUpCost = "kafka.warm_up"
+
+// warming is what a broker computed in a run: so much for each of so many spans.
+type warming struct {
+	each  time.Duration
+	spans int64
+}
+
+// warmUpOf is what a broker that had just been started computed in its first runs beside what it would
+// have if it had been as warm as in the last.
+func warmUpOf(runs []warming) (sum time.Duration) {
+	for _, r := range runs {
+		sum += max(0, r.each-runs[len(runs)-1].each) * time.Duration(r.spans)
+	}
+	return sum
+}
 
 // stored are the shapes that Redis is restarted with: more traces, and more bytes, than spans tell apart
 // what each takes.

@@ -173,21 +173,33 @@ func (r *rig) passed(ctx context.Context, s scenarios.Scenario) (*judge.Outcome,
 	return o, err
 }
 
-// warmUp runs loads until the broker is warm, and returns the one that is too much for the machine.
-func (r *rig) warmUp(ctx context.Context) (most float64, err error) {
+// warmUp runs loads until the broker is warm, and returns the one that is too much for the machine. Of a
+// broker that was started for this it notes what it computed to become warm.
+func (r *rig) warmUp(ctx context.Context, c *collection) (most float64, err error) {
 	if r.RunReal == nil {
+		if r.Restart != nil {
+			c.not("nothing was run to warm the broker up", warmUpCost)
+		}
 		return rateFirst, nil
 	}
+	var runs []warming
 	most, err = tooMuch(func(rate float64) (compare.Run, error) {
 		r.tell("everything at once, %.0f spans/s, to warm the servers up", rate)
 		o, err := r.RunReal(ctx, togetherScenario(rate, togetherWorkers))
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return compare.Run{}, err
 		}
-		return compare.RunOf(o), nil
+		run := compare.RunOf(o)
+		runs = append(runs, warming{
+			each:  time.Duration(run.Figures[compare.KafkaTime] * float64(time.Microsecond)),
+			spans: o.Result.Ledger.Flushed})
+		return run, nil
 	})
 	if err != nil {
 		return most, fmt.Errorf("everything at once, to warm the servers up: %w", err)
+	}
+	if r.Restart != nil {
+		c.add(warmUpCost, warmUpOf(runs))
 	}
 	return most, nil
 }
