@@ -225,7 +225,7 @@ func (l *Loop) poll(ctx, stop context.Context, wait time.Duration) error {
 		}
 		return err
 	}
-	l.ticker.inTouch = fetch.InTouch
+	l.ticker.inTouch, l.ticker.silent = fetch.InTouch, fetch.Silent
 	l.reassign(ctx, fetch)
 	l.skip(fetch.Gaps)
 	l.accept(fetch.Batches)

@@ -13,8 +13,9 @@ import (
 // ticker tells the store, shard by shard, that the input is read as it comes. Without ticks the
 // clocks of the shards stop soon (flusher.Drift): what was not read may still be to come.
 type ticker struct {
-	// inTouch is what the last poll said.
+	// inTouch and silent are what the last poll said.
 	inTouch bool
+	silent  []int32
 	last    time.Time
 	// tasks are those of the last round, each for some of the shards.
 	tasks []flusher.Task
@@ -76,7 +77,7 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 	var late []*partition
 	for _, p := range l.partitions {
 		trouble := l.troubles.Of(input(p.number))
-		readable := t.inTouch && p.reason == "" && trouble == nil
+		readable := t.inTouch && p.reason == "" && trouble == nil && !slices.Contains(t.silent, p.number)
 		p.abreast = p.current(now, readable)
 		if p.abreast && !p.slow(now, slowTicks*l.config.TickEvery) || full || errors.Is(trouble, buffer.ErrFull) {
 			shards = append(shards, buffer.Shard(p.number))

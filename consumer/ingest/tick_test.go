@@ -45,6 +45,31 @@ func TestShardsAreToldWhetherTheirInputIsInTouch(t *testing.T) {
 	})
 }
 
+// TestASilentPartitionDoesNotTick, though the others of the source do.
+func TestASilentPartitionDoesNotTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.start(0, 3)
+		settle(5 * time.Second)
+		wants := func(shard buffer.Shard, ticks bool) {
+			t.Helper()
+			ago := buffer.InstantOf(time.Now()).Sub(r.seen(shard))
+			if ticks != (ago <= 2*r.config.TickEvery) {
+				t.Errorf("the input of shard %d was last seen %v ago", shard, ago)
+			}
+		}
+		r.broker.silent.Store(&[]int32{3})
+		settle(5 * time.Second)
+		wants(0, true)
+		wants(3, false)
+		r.broker.silent.Store(nil)
+		settle(5 * time.Second)
+		wants(3, true)
+		r.end()
+	})
+}
+
 func TestATickThatFailsIsFollowedByTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
