@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -109,6 +110,33 @@ func TestATickThatFailsKeepsNoOtherShardFromItsOwn(t *testing.T) {
 				t.Errorf("the input of shard %d was last seen %v ago", shard, ago)
 			}
 		}
+		r.end()
+	})
+}
+
+// TestTheClockGoesOnWithSlowBatches, each with the next one behind it: as far as they say, and no further.
+func TestTheClockGoesOnWithSlowBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.start(0)
+		settle(3 * time.Second)
+		r.steps.before = func(call string) error {
+			time.Sleep(700 * time.Millisecond)
+			return nil
+		}
+		go func() {
+			for i := range 200 {
+				r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root", i))
+				time.Sleep(100 * time.Millisecond)
+			}
+		}()
+		settle(15 * time.Second)
+		ago := buffer.InstantOf(time.Now()).Sub(r.seen(0))
+		if ago > r.config.UnseenMax+3*time.Second || ago < r.config.UnseenMax {
+			t.Errorf("the input was last seen %v ago", ago)
+		}
+		settle(20 * time.Second)
 		r.end()
 	})
 }
