@@ -197,7 +197,11 @@ func TestRedisFull(t *testing.T) {
 	})
 }
 
-// Kafka is stopped for a while, or frozen: /readyz says so, and nothing is lost.
+// warningsOfACause is how many warnings all kinds together may make of one outage: each client, each
+// worker and the program itself may say what it sees of it.
+const warningsOfACause = 15
+
+// Kafka is stopped for a while, or frozen: /readyz says so, the log says it a few times, and nothing is lost.
 func TestKafkaStopped(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]struct {
@@ -228,6 +232,9 @@ func TestKafkaStopped(t *testing.T) {
 			tr.settled(3 * time.Minute)
 			until(t, time.Minute, "the program is ready", p.ready)
 			finish(t, tr, p, redis)
+			if n := p.warnings(); n > warningsOfACause {
+				t.Errorf("%d warnings for one cause, want %d at most", n, warningsOfACause)
+			}
 		})
 	}
 }

@@ -41,6 +41,16 @@ func (p *program) said(message string) (n int) {
 	return n
 }
 
+// warnings counts the lines that are warnings or worse.
+func (p *program) warnings() (n int) {
+	for _, l := range p.lines() {
+		if l.Level == "WARN" || l.Level == "ERROR" {
+			n++
+		}
+	}
+	return n
+}
+
 // What the docs say of how much is written of each kind.
 const (
 	warningsMax = 5
