@@ -47,12 +47,23 @@ func (l Leftovers) String() string {
 	if len(l.Held) > 0 {
 		text += fmt.Sprintf(" (the first is %v of project %d)", l.Held[0].Trace, l.Held[0].Project)
 	}
-	for _, shard := range l.Shards {
+	some := l.Shards[:min(shardsShown, len(l.Shards))]
+	for _, shard := range some {
 		text += fmt.Sprintf("; shard %d: %d queued, %d leased", shard.Shard, len(shard.Queued),
 			len(shard.Leased))
 	}
+	if others := l.Shards[len(some):]; len(others) > 0 {
+		queued, leased := 0, 0
+		for _, shard := range others {
+			queued, leased = queued+len(shard.Queued), leased+len(shard.Leased)
+		}
+		text += fmt.Sprintf("; %d other shards: %d queued, %d leased", len(others), queued, leased)
+	}
 	return text
 }
+
+// shardsShown is how many shards String names.
+const shardsShown = 8
 
 // Sort brings everything into its order, and drops shards that name nothing.
 func (l *Leftovers) Sort() {

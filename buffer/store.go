@@ -101,12 +101,14 @@ type LiveGeneration struct {
 // QueueUpdate is the argument of Enqueue.
 type QueueUpdate struct {
 	// Tick is true for an update that says only that the input is in touch with its source at
-	// Wall. It advances ShardClock.Seen and nothing else. After the first, batches advance it, too.
+	// Wall. It advances ShardClock.Seen and nothing else.
 	Tick bool
 	// Clock is the batch's clock, and Wall the wall-clock time at which the shard's now is that: before
 	// the present by no more than what was read has moved on since. Their difference is the shard's
 	// drift from now on.
 	Clock, Wall Instant
+	// Seen is what a batch advances ShardClock.Seen to, if the input ticks: it is not later than Wall.
+	Seen Instant
 	// Next is the offset behind the batch; 0 if there is none. It decides nothing, and a store may drop
 	// it: it is for operators, who want to know where the input stood.
 	Next int64
@@ -133,8 +135,8 @@ type ShardClock struct {
 	// Inputs counts the batches. It tells an owner whether Drift is news to it.
 	Inputs uint64
 	// Seen is the wall-clock time of the last tick, until which what had not been read had not come, or
-	// that of the last batch if it was later. Zero means that the input does not tick: a batch alone
-	// leaves it so.
+	// what a batch said if that was later. Zero means that the input does not tick: a batch alone leaves
+	// it so.
 	Seen Instant
 }
 

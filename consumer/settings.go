@@ -27,6 +27,7 @@ func (s Settings) Bounded() Settings {
 	w.RetryMin = min(w.RetryMin, w.RetryMax)
 	w.UnseenMax = min(w.UnseenMax, s.Options.RootTimeout/4, s.Options.Timeout/4)
 	s.Ingest.Options = s.Options
+	s.Ingest.UnseenMax = w.UnseenMax
 	s.Ingest.TickEvery = min(s.Ingest.TickEvery, w.UnseenMax/4)
 	return s
 }

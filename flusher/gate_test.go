@@ -53,7 +53,7 @@ func TestSupervisorClosesTheShardsConcerned(t *testing.T) {
 				gate = append(gate, fmt.Sprintf("%v%v", e.Kind, e.Shards))
 			}
 		}
-		want = "gate closed[0] gate closed[2] gate opened[0] gate opened[2]"
+		want = "gate closed[0 2] gate opened[0 2]"
 		if got := strings.Join(gate, " "); got != want {
 			t.Errorf("events %s, want %s", got, want)
 		}

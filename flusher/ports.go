@@ -120,8 +120,10 @@ type Fetch struct {
 	// Batches holds messages, at most one batch per partition.
 	Batches []Batch
 	// InTouch is true if the source has heard of its servers just now, so that what it does not
-	// return has not come yet.
+	// return has not come yet: of all partitions but the Silent, of which it has not heard, since the
+	// server that has them does not answer, or none has them.
 	InTouch bool
+	Silent  []int32
 }
 
 // Gate tells the ingest loop which shards are not to be read for now.

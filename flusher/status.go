@@ -60,8 +60,19 @@ type Totals struct {
 	// to the dead-letter topic because no broker would take them.
 	Records     uint64 `json:"records"`
 	DeadLetters uint64 `json:"dead_letters"`
-	// Retries counts the attempts that failed at a server and were made again.
-	Retries uint64 `json:"retries"`
+	// Retries counts the attempts that failed at a server and were made again, by stage.
+	Retries Retries `json:"retries,omitzero"`
+}
+
+// Retries are counts by stage.
+type Retries [len(stageNames)]uint64
+
+// Plus returns the sum.
+func (r Retries) Plus(other Retries) Retries {
+	for stage, n := range other {
+		r[stage] += n
+	}
+	return r
 }
 
 // Plus returns the sum.
@@ -72,7 +83,7 @@ func (t Totals) Plus(u Totals) Totals {
 		Bytes:       t.Bytes + u.Bytes,
 		Records:     t.Records + u.Records,
 		DeadLetters: t.DeadLetters + u.DeadLetters,
-		Retries:     t.Retries + u.Retries,
+		Retries:     t.Retries.Plus(u.Retries),
 	}
 }
 

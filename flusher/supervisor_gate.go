@@ -2,6 +2,7 @@ package flusher
 
 import (
 	"context"
+	"slices"
 
 	"sluice/buffer"
 )
@@ -43,23 +44,33 @@ func (s *Supervisor) judgeGate() {
 	before, after := s.closed, s.gateRule().Close(loads, s.nodes, now)
 	s.closed = after
 	s.mu.Unlock()
-	for _, shard := range SortedShards(after) {
-		if before[shard] != after[shard] {
-			s.tell(Event{
-				Kind: EventGateClosed, Worker: workers[shard], Shards: []buffer.Shard{shard},
-				Cause: after[shard],
-			})
-		}
-	}
-	for _, shard := range SortedShards(before) {
-		if _, still := after[shard]; still {
-			continue
-		}
+	var events []Event // one for all shards of a worker that pause for one reason, or go on
+	note := func(kind EventKind, shard buffer.Shard) {
 		worker, assigned := workers[shard]
 		if !assigned {
 			worker = NoWorker
 		}
-		s.tell(Event{Kind: EventGateOpened, Worker: worker, Shards: []buffer.Shard{shard}})
+		e := Event{Kind: kind, Worker: worker, Cause: after[shard]}
+		at := slices.IndexFunc(events, func(o Event) bool {
+			return o.Kind == e.Kind && o.Worker == e.Worker && o.Cause == e.Cause
+		})
+		if at < 0 {
+			at, events = len(events), append(events, e)
+		}
+		events[at].Shards = append(events[at].Shards, shard)
+	}
+	for _, shard := range SortedShards(after) {
+		if before[shard] != after[shard] {
+			note(EventGateClosed, shard)
+		}
+	}
+	for _, shard := range SortedShards(before) {
+		if _, still := after[shard]; !still {
+			note(EventGateOpened, shard)
+		}
+	}
+	for _, e := range events {
+		s.tell(e)
 	}
 }
 

@@ -41,7 +41,7 @@ func (w *worker) try(stage Stage, on *shard, do func() error) (bool, error) {
 
 // fails notes an attempt that is made again.
 func (w *worker) fails(of Operation, stage Stage, err error) {
-	w.status.Retries++
+	w.status.Retries[stage]++
 	w.troubles.Fails(of, stage.String(), err)
 }
 

@@ -192,7 +192,9 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 			m.again()
 			return fetch, nil // messages come behind the news of what it is given
 		}
-		fetch.InTouch = m.inTouch() && !m.gone
+		if fetch.InTouch = m.inTouch() && !m.gone; fetch.InTouch {
+			fetch.Silent = m.unheard()
+		}
 		if !m.gone {
 			m.fetch(&fetch, limit)
 		}
@@ -234,6 +236,17 @@ func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
 
 // inTouch tells whether some broker answers: one that does not may have left for good.
 func (b *kafka) inTouch() bool { return slices.ContainsFunc(b.brokers, (*link).up) }
+
+// unheard returns the member's partitions whose broker does not answer, or that no broker leads.
+func (m *member) unheard() []int32 {
+	var list []int32
+	for p, owner := range m.owners {
+		if owner == m && !m.open(int32(p)) {
+			list = append(list, int32(p))
+		}
+	}
+	return list
+}
 
 // fetch takes what has come of the partitions that are not paused, and what is missing before it.
 func (m *member) fetch(into *flusher.Fetch, limit int) {

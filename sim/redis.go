@@ -243,6 +243,7 @@ func (r *redis) failOver(
 		n := r.nodes[at]
 		n.setBack = false
 		n.starts++
+		states[i].store.TakeOver(n.store)
 		n.store, n.bytes, n.sizes = states[i].store, states[i].bytes, states[i].sizes
 		undos = append(undos, n.refuse())
 	}

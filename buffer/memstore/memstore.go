@@ -55,12 +55,29 @@ func (s *Store) Wiped() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	empty := New(s.options)
-	empty.forgotten, empty.wayMax = s.forgotten, s.wayMax
+	empty.forgotten, empty.wayMax = s.highest(), s.wayMax
 	empty.ReadAlong(s.along, s.alongSpans)
-	for _, sh := range s.shards { //order-free: the highest
-		empty.forgotten = max(empty.forgotten, sh.epoch)
-	}
 	return empty
+}
+
+// TakeOver says that the store, an earlier Clone, takes the place of a later state, which is lost. New
+// epochs are above those of both, as those that follow the clock are.
+func (s *Store) TakeOver(from *Store) {
+	from.mu.Lock()
+	lost := from.highest()
+	from.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgotten = max(s.forgotten, lost)
+}
+
+// highest is at least every epoch there was. The lock must be held.
+func (s *Store) highest() buffer.Epoch {
+	highest := s.forgotten
+	for _, sh := range s.shards { //order-free: the highest
+		highest = max(highest, sh.epoch)
+	}
+	return highest
 }
 
 // ReadAlong has Claim answer with what is loaded, see [buffer.Claim], of a trace that is nothing but this

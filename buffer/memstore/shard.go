@@ -94,7 +94,7 @@ func (s *Store) Enqueue(_ context.Context, n buffer.Shard, update buffer.QueueUp
 	}
 	seen := sh.clock.Seen
 	if seen != 0 {
-		seen = max(seen, update.Wall)
+		seen = max(seen, update.Seen)
 	}
 	sh.clock = buffer.ShardClock{
 		Now:    update.Clock,

@@ -99,3 +99,26 @@ func TestWipedStoreForgetsAllButThatItDid(t *testing.T) {
 		}
 	}
 }
+
+// TestTakeOverMakesNoEpochAgain: a later state than the one that takes over had made some.
+func TestTakeOverMakesNoEpochAgain(t *testing.T) {
+	s := New(buffer.DefaultOptions())
+	fence := func(on *Store) buffer.Epoch {
+		t.Helper()
+		fenced, err := on.Fence(t.Context(), 0, buffer.AnyEpoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fenced.Owner.Epoch
+	}
+	fence(s)
+	earlier := s.Clone()
+	for range 3 {
+		fence(s)
+	}
+	last := fence(s)
+	earlier.TakeOver(s)
+	if got := fence(earlier); got <= last {
+		t.Errorf("epoch %d after %d", got, last)
+	}
+}

@@ -54,7 +54,7 @@ func (s *Store) Enqueue(
 		due := update.Due[:min(s.slice, len(update.Due))]
 		merged := update.Merged[:min(s.slice-len(due), len(update.Merged))]
 		update.Due, update.Merged = update.Due[len(due):], update.Merged[len(merged):]
-		ahead = append(ahead, call{keys: s.shardKeys(shard), args: entryArgs("", "", "0", due, merged)})
+		ahead = append(ahead, call{keys: s.shardKeys(shard), args: entryArgs("", "", "0", "0", due, merged)})
 	}
 	for _, calls := range [][]call{ahead, {{keys: s.shardKeys(shard), args: enqueueArgs(update)}}} {
 		if len(calls) == 0 {
@@ -76,12 +76,13 @@ func enqueueArgs(update buffer.QueueUpdate) []string {
 	}
 	return entryArgs(strconv.FormatInt(int64(update.Clock), 10),
 		strconv.FormatInt(update.Clock.Sub(update.Wall).Milliseconds(), 10),
-		strconv.FormatInt(update.Next, 10), update.Due, update.Merged)
+		strconv.FormatInt(update.Next, 10), strconv.FormatInt(int64(update.Seen), 10), update.Due,
+		update.Merged)
 }
 
-func entryArgs(now, drift, next string, dues []buffer.Due, merged []buffer.Generation) []string {
-	args := make([]string, 0, 4+2*len(dues)+len(merged))
-	args = append(args, now, drift, next, strconv.Itoa(len(dues)))
+func entryArgs(now, drift, next, seen string, dues []buffer.Due, merged []buffer.Generation) []string {
+	args := make([]string, 0, 5+2*len(dues)+len(merged))
+	args = append(args, now, drift, next, seen, strconv.Itoa(len(dues)))
 	for _, due := range dues {
 		args = append(args, score(due.Deadline), member(due.Generation))
 	}

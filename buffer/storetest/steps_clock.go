@@ -21,29 +21,29 @@ func (h *hand) clock() {
 		h.t.Helper()
 		h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Tick: true, Wall: wall}))
 	}
-	batch := func(clock, wall buffer.Instant) {
+	batch := func(clock, wall, seen buffer.Instant) {
 		h.t.Helper()
-		h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: clock, Wall: wall}))
+		h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: clock, Wall: wall, Seen: seen}))
 	}
 	lease(70)
 	wants(buffer.ShardClock{}) // without input it has none
 	tick(5000)
 	tick(4000)
 	wants(buffer.ShardClock{Seen: 5000})
-	batch(3000, 5000)
+	batch(3000, 5000, 0)
 	wants(buffer.ShardClock{Now: 3000, Drift: -2 * time.Second, Inputs: 1, Seen: 5000})
 	lease(3500)
 	lease(3200)
 	wants(buffer.ShardClock{Now: 3500, Drift: -2 * time.Second, Inputs: 1, Seen: 5000})
-	batch(2500, 4500) // of before the tick
+	batch(2500, 4500, 4400) // of before the tick
 	wants(buffer.ShardClock{Now: 2500, Drift: -2 * time.Second, Inputs: 2, Seen: 5000})
-	batch(2600, 6100) // a sign of the input, as a tick is
-	wants(buffer.ShardClock{Now: 2600, Drift: -3500 * time.Millisecond, Inputs: 3, Seen: 6100})
+	batch(2600, 6100, 6050) // a sign of the input, as a tick is
+	wants(buffer.ShardClock{Now: 2600, Drift: -3500 * time.Millisecond, Inputs: 3, Seen: 6050})
 }
 
 // clockWithoutTicks: an input that does not tick is not taken for one that has stopped to.
 func (h *hand) clockWithoutTicks() {
-	h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: 2500, Wall: 6000}))
+	h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: 2500, Wall: 6000, Seen: 6000}))
 	want := buffer.ShardClock{Now: 2500, Drift: -3500 * time.Millisecond, Inputs: 1}
 	if got := h.fence(0).Clock; got != want {
 		h.t.Errorf("clock %+v, want %+v", got, want)

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
 	"sluice/internal/pipeline/pipelinetest"
 )
 
@@ -171,4 +173,16 @@ func TestUsedUpBudgetEndsTheProgram(t *testing.T) {
 		}
 	}
 	p.wants(t, codeFailed, "budget exhausted", "run: supervisor:", "SIGKILL")
+}
+
+// lintMetrics is what promtool check metrics does.
+func lintMetrics(t *testing.T, text string) {
+	t.Helper()
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil {
+		t.Error(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
 }

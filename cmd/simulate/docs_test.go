@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,6 +118,52 @@ func portFaultRows() string {
 		fmt.Fprintf(&rows, "| `%s` | %s |\n", form.Form, form.Means)
 	}
 	return rows.String()
+}
+
+// TestDocsNameTheEngines: each engine that scripts/engines.sh tries has its row in docs/operations.md, with
+// where it is from and which runs beside it, and no other has.
+func TestDocsNameTheEngines(t *testing.T) {
+	list, err := os.ReadFile("../../scripts/engines.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| engine | from | tested with it |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows := strings.Split(table, "\n")
+	title := strings.NewReplacer("redis-", "Redis ", "valkey-", "Valkey ", "kafka-", "Kafka ")
+	engines := 0
+	for line := range strings.Lines(string(list)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		engines++
+		words := strings.Fields(line)
+		name, kind, what, beside := words[0], words[1], words[2], words[3]
+		want := []string{"| " + title.Replace(name) + "."}
+		switch kind {
+		case "pip":
+			packageName, version, _ := strings.Cut(what, "==")
+			// A fourth part of a version counts packagings alone.
+			want = append(want, "PyPI `"+packageName+"` "+strings.Join(strings.Split(version, ".")[:3], "."))
+		case "maven":
+			want = append(want, "Maven", " "+what)
+		}
+		if beside != "-" && kind != "tools" {
+			want = append(want, "with "+title.Replace(beside))
+		}
+		if !slices.ContainsFunc(rows, func(row string) bool {
+			return !slices.ContainsFunc(want, func(w string) bool { return !strings.Contains(row, w) })
+		}) {
+			t.Errorf("no row of the table has %q", want)
+		}
+	}
+	if len(rows) != engines {
+		t.Errorf("%d rows of %d engines", len(rows), engines)
+	}
 }
 
 // TestDocsExplainPortFaults in the words of list faults, but for how they wrap.

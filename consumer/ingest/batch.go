@@ -167,9 +167,10 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 }
 
 // enqueue enqueues a batch as of now: what came while it was on its way is not stored yet, so no time
-// has passed for that.
+// has passed for that. Until the next sign of the input the shard's clock stands where the batch puts it.
 func (l *Loop) enqueue(b *batch, update buffer.QueueUpdate) error {
 	update.Wall = buffer.InstantOf(l.ports.Clock.Now()).Add(-b.ahead)
+	update.Seen = update.Wall.Add(-l.config.UnseenMax)
 	return l.ports.Store.Enqueue(b.run, buffer.Shard(b.number), update)
 }
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"slices"
 	"time"
 
 	"sluice/buffer"
@@ -27,6 +28,8 @@ type course struct {
 	before []buffer.Instant // the clocks of the last messages, skewed ones too
 	// clock and latest are the range of the last batch, wall when it was read.
 	clock, latest, wall buffer.Instant
+	// leads are how far the last batches were ahead of the wall clock, mostly below 0.
+	leads []time.Duration
 }
 
 const (
@@ -95,20 +98,33 @@ func (r reach) has(i int, t buffer.Instant) bool {
 	for w := 4; w <= witnesses; w *= 2 {
 		later, before := r.countBefore(i, 2*w, func(o buffer.Instant) bool { return o > t.Add(r.grain) })
 		earlier, after := r.countAfter(i, w, func(o buffer.Instant) bool { return o < t.Add(-r.grain) })
-		if later > 1 && 2*later >= before || 2*earlier > after && (earlier > 1 || r.leaps(t)) {
+		switch {
+		case later > 1 && 2*later >= before, earlier > 1 && 2*earlier > after:
+			return false
+		case earlier > 0 && (2*earlier > after || r.lastBut(after)) && r.leaps(t):
 			return false
 		}
 	}
 	return true
 }
 
-// leaps tells whether a clock is ahead of where the wall clock would have brought the last batch. At
+// lastBut tells whether a message with so many after it is so near the end of the input that one of
+// them is enough against it: what it would bring forward cannot be taken back, and to doubt it costs a
+// wait.
+func (r reach) lastBut(after int) bool { return r.waited && after == 2 && r.course.wall != 0 }
+
+// leaps tells whether a clock is ahead of where the wall clock would have brought the last batches:
+// the furthest of them, since one that was a little behind the others need not have been right. At
 // the start of a tenure, when there is nothing to go by but the wall clock, all but that leaps.
 func (r reach) leaps(t buffer.Instant) bool {
 	if r.course.wall == 0 {
 		return t < r.now.Add(-r.grain)
 	}
-	return t > r.latest.Add(r.wall.Sub(r.course.wall)+r.grain)
+	lead := r.latest.Sub(r.course.wall)
+	if len(r.leads) > 0 {
+		lead = max(lead, slices.Max(r.leads))
+	}
+	return t > r.wall.Add(lead+r.grain)
 }
 
 // movedOn tells whether the message at i is apart from those that agreed, and so are most of those
@@ -178,6 +194,7 @@ func (c *course) advance(
 ) buffer.Instant {
 	if agreed != noClocks {
 		c.clock, c.latest, c.wall = agreed.from, agreed.to, wall
+		c.leads = append(c.leads[max(0, len(c.leads)+1-few):], agreed.to.Sub(wall))
 	} else {
 		c.pass(wall, current)
 	}

@@ -139,6 +139,37 @@ func TestTheClockOfABatchOfOneMessage(t *testing.T) {
 	}
 }
 
+// TestTheClockOfTheLastMessages: with few to go by, a clock is not moved ahead by one that another
+// contradicts, and not held back by one that was a little behind.
+func TestTheClockOfTheLastMessages(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before []int64
+		clocks []int64
+		want   int64
+	}{
+		{"two of three are ahead", []int64{100, 101, 102, 103, 104, 105}, []int64{140, 1686, 106}, 106},
+		{"one was behind, and one is far behind", []int64{100, 103, 106, 109, 112, 115, 118, 110},
+			[]int64{121, 1}, 121},
+	} {
+		of := &course{grain: 2 * time.Second}
+		feed := func(wall buffer.Instant, clocks ...int64) (clock buffer.Instant) {
+			var pending []flusher.Message
+			for _, clock := range clocks {
+				pending = append(pending, flusher.Message{Time: time.Unix(clock, 0)})
+			}
+			n, agreed := reach{of, pending, buffer.Seconds(10_000), wall, true}.cut(9)
+			return of.advance(pending[:n], agreed, wall, true)
+		}
+		for i, clock := range c.before {
+			feed(buffer.Seconds(9000+3*int64(i)), clock)
+		}
+		if got := feed(buffer.Seconds(9000+3*int64(len(c.before))), c.clocks...); got != buffer.Seconds(c.want) {
+			t.Errorf("%s: the clock is %d, want %d", c.name, got/1000, c.want)
+		}
+	}
+}
+
 // After the longest time-out without input nothing has to wait for a clock that is behind.
 func TestAnIdleInputCatchesUpWithTheWallClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -50,8 +50,10 @@ type Config struct {
 	// 0 waits for nothing.
 	AssignWait time.Duration
 	// TickEvery is how often each shard hears that its input is in touch with the source. Default
-	// 500 ms; well below the 2 s after which the shard's clock stops without.
+	// 500 ms; well below UnseenMax.
 	TickEvery time.Duration
+	// UnseenMax is that of the workers: for how long the shard's clock goes on without. Default 2 s.
+	UnseenMax time.Duration
 	// RetryMin and RetryMax bound the wait between two tries of a step that fails for now; it
 	// doubles from the one to the other. Default 10 ms and 1 s.
 	RetryMin, RetryMax time.Duration
@@ -81,6 +83,7 @@ func DefaultConfig(inputTopic, deadLetterTopic string) Config {
 		CommitInterval:  50 * time.Millisecond,
 		AssignWait:      500 * time.Millisecond,
 		TickEvery:       500 * time.Millisecond,
+		UnseenMax:       2 * time.Second,
 		RetryMin:        10 * time.Millisecond,
 		RetryMax:        time.Second,
 	}
@@ -103,6 +106,7 @@ func (c Config) Validate() error {
 	f.When(c.CommitInterval < 0, "commit interval %v must not be negative", c.CommitInterval)
 	f.When(c.AssignWait < 0, "assign wait %v must not be negative", c.AssignWait)
 	f.When(c.TickEvery <= 0, "tick interval %v must be positive", c.TickEvery)
+	f.When(c.UnseenMax <= 0, "unseen time %v must be positive", c.UnseenMax)
 	f.When(c.RetryMin <= 0, "least retry wait %v must be positive", c.RetryMin)
 	f.When(c.RetryMax < c.RetryMin, "longest retry wait %v must not be below the least, %v",
 		c.RetryMax, c.RetryMin)

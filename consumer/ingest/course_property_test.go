@@ -41,7 +41,8 @@ const (
 	streamGrain = 1250 * time.Millisecond
 	// misplaced is by how many messages one may be out of place without being seen.
 	misplaced = 3
-	// nearby is among how many messages at most two are skewed: of more nobody can tell.
+	// nearby is among how many messages at most two are skewed, and one of the first: of more nobody can
+	// tell.
 	nearby = 8
 )
 
@@ -62,7 +63,11 @@ func newStream(seed int64) *stream {
 			at = at.Add(time.Duration(s.random.Float64() * float64(10*time.Hour)))
 		}
 		m := flusher.Message{Time: at, Position: buffer.Position{Offset: int64(i)}}
-		wrong := s.random.Float64() < share && s.wrongOf(nearby) < 2
+		most := 2
+		if i < nearby {
+			most = 1
+		}
+		wrong := s.random.Float64() < share && s.wrongOf(nearby) < most
 		if wrong {
 			m.Time = s.skew(at)
 		}

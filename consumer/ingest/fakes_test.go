@@ -46,7 +46,8 @@ type broker struct {
 	released  []int32
 	letters   []flusher.Record
 	wake      chan struct{}
-	inTouch   atomic.Bool // what a poll without messages says
+	inTouch   atomic.Bool // what a poll without messages says, of all but the silent
+	silent    atomic.Pointer[[]int32]
 
 	before      func(call string) error    // of every call; an error is its answer
 	after       func(call string) error    // the same, when the effect has happened
@@ -124,9 +125,18 @@ func (b *broker) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 		case <-b.wake:
 		case <-ctx.Done():
 		case <-timer.C:
-			return flusher.Fetch{InTouch: b.inTouch.Load()}, nil
+			return b.quiet(), nil
 		}
 	}
+}
+
+// quiet is what a poll says that has nothing.
+func (b *broker) quiet() flusher.Fetch {
+	fetch := flusher.Fetch{InTouch: b.inTouch.Load()}
+	if silent := b.silent.Load(); silent != nil {
+		fetch.Silent = *silent
+	}
+	return fetch
 }
 
 func (b *broker) fetch(limit int) (flusher.Fetch, bool) {
@@ -138,7 +148,7 @@ func (b *broker) fetch(limit int) (flusher.Fetch, bool) {
 		change.InTouch = b.inTouch.Load()
 		return change, true
 	}
-	fetch := flusher.Fetch{InTouch: b.inTouch.Load()}
+	fetch := b.quiet()
 	for _, p := range slices.Sorted(maps.Keys(b.position)) {
 		rest := b.logs[p][b.position[p]:]
 		if b.paused[p] || len(rest) == 0 {

@@ -62,8 +62,8 @@ func (l *Loop) Run(ctx, stop context.Context) error {
 	if l.commit.task != nil {
 		l.commit.task.Wait()
 	}
-	if l.ticker.task != nil {
-		l.ticker.task.Wait()
+	for _, task := range l.ticker.tasks {
+		task.Wait()
 	}
 	return err
 }
@@ -225,7 +225,7 @@ func (l *Loop) poll(ctx, stop context.Context, wait time.Duration) error {
 		}
 		return err
 	}
-	l.ticker.inTouch = fetch.InTouch
+	l.ticker.inTouch, l.ticker.silent = fetch.InTouch, fetch.Silent
 	l.reassign(ctx, fetch)
 	l.skip(fetch.Gaps)
 	l.accept(fetch.Batches)

@@ -13,12 +13,23 @@ import (
 // ticker tells the store, shard by shard, that the input is read as it comes. Without ticks the
 // clocks of the shards stop soon (flusher.Drift): what was not read may still be to come.
 type ticker struct {
-	// inTouch is what the last poll said.
+	// inTouch and silent are what the last poll said.
 	inTouch bool
+	silent  []int32
 	last    time.Time
-	task    flusher.Task
-	// caughtUp are those whose clock was set, if the store has taken it; the task's until it is done.
+	// tasks are those of the last round, each for some of the shards.
+	tasks []flusher.Task
+	// caughtUp are those whose clock was set, if the store has taken it; the tasks' until they are done.
 	caughtUp []*partition
+}
+
+// ticksInARow is how many shards hear one after the other; more do at the same time. Else, with many
+// and a store that is slow, the last would hear too seldom for their clocks to go on.
+const ticksInARow = 8
+
+// busy tells whether a round is not done.
+func (t *ticker) busy() bool {
+	return slices.ContainsFunc(t.tasks, func(task flusher.Task) bool { return !task.Done() })
 }
 
 // settleWait is how long a partition that can be read again stays silent if nothing comes: what
@@ -66,7 +77,7 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 	var late []*partition
 	for _, p := range l.partitions {
 		trouble := l.troubles.Of(input(p.number))
-		readable := t.inTouch && p.reason == "" && trouble == nil
+		readable := t.inTouch && p.reason == "" && trouble == nil && !slices.Contains(t.silent, p.number)
 		p.abreast = p.current(now, readable)
 		if p.abreast && !p.slow(now, slowTicks*l.config.TickEvery) || full || errors.Is(trouble, buffer.ErrFull) {
 			shards = append(shards, buffer.Shard(p.number))
@@ -76,28 +87,37 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 		}
 	}
 	l.shards = shards
-	if t.task != nil && t.task.Done() {
-		for _, p := range t.caughtUp {
-			p.course.catchUp(wall)
-		}
-		t.task, t.caughtUp = nil, nil
+	if t.busy() {
+		return
 	}
-	if l.draining || len(shards) == 0 || t.task != nil || now.Sub(t.last) < l.config.TickEvery {
+	for _, p := range t.caughtUp {
+		p.course.catchUp(wall)
+	}
+	t.tasks, t.caughtUp = nil, nil
+	if l.draining || len(shards) == 0 || now.Sub(t.last) < l.config.TickEvery {
 		return
 	}
 	t.last = now
-	shards = slices.Clone(shards)
+	for row := range slices.Chunk(slices.Clone(shards), ticksInARow) {
+		behind := late
+		late = nil // the first row's
+		t.tasks = append(t.tasks, l.ports.Tasks.Go("ingest tick", func() {
+			l.tickRow(ctx, row, wall)
+			l.catchUp(ctx, behind, wall)
+		}))
+	}
+}
+
+// tickRow tells the store of shards, one after the other.
+func (l *Loop) tickRow(ctx context.Context, row []buffer.Shard, wall buffer.Instant) {
 	update := buffer.QueueUpdate{Tick: true, Wall: wall}
-	t.task = l.ports.Tasks.Go("ingest tick", func() {
-		for _, shard := range shards {
-			// A tick that fails is not tried again: the next one says the same, and more. It keeps no
-			// other shard from its own: that may be on another node, and would never come due.
-			if l.ports.Store.Enqueue(ctx, shard, update) != nil && ctx.Err() != nil {
-				return
-			}
+	for _, shard := range row {
+		// A tick that fails is not tried again: the next one says the same, and more. It keeps no
+		// other shard from its own: that may be on another node, and would never come due.
+		if l.ports.Store.Enqueue(ctx, shard, update) != nil && ctx.Err() != nil {
+			return
 		}
-		l.catchUp(ctx, late, wall)
-	})
+	}
 }
 
 // catchUp sets the clocks of shards to the wall clock.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -45,6 +46,31 @@ func TestShardsAreToldWhetherTheirInputIsInTouch(t *testing.T) {
 	})
 }
 
+// TestASilentPartitionDoesNotTick, though the others of the source do.
+func TestASilentPartitionDoesNotTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.start(0, 3)
+		settle(5 * time.Second)
+		wants := func(shard buffer.Shard, ticks bool) {
+			t.Helper()
+			ago := buffer.InstantOf(time.Now()).Sub(r.seen(shard))
+			if ticks != (ago <= 2*r.config.TickEvery) {
+				t.Errorf("the input of shard %d was last seen %v ago", shard, ago)
+			}
+		}
+		r.broker.silent.Store(&[]int32{3})
+		settle(5 * time.Second)
+		wants(0, true)
+		wants(3, false)
+		r.broker.silent.Store(nil)
+		settle(5 * time.Second)
+		wants(3, true)
+		r.end()
+	})
+}
+
 func TestATickThatFailsIsFollowedByTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -81,6 +107,60 @@ func TestATickThatFailsKeepsNoOtherShardFromItsOwn(t *testing.T) {
 		settle(5 * time.Second)
 		for shard := range buffer.Shard(4) {
 			if ago := buffer.InstantOf(time.Now()).Sub(r.seen(shard)); ago > 3*r.config.TickEvery {
+				t.Errorf("the input of shard %d was last seen %v ago", shard, ago)
+			}
+		}
+		r.end()
+	})
+}
+
+// TestTheClockGoesOnWithSlowBatches, each with the next one behind it: as far as they say, and no further.
+func TestTheClockGoesOnWithSlowBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.start(0)
+		settle(3 * time.Second)
+		r.steps.before = func(call string) error {
+			time.Sleep(700 * time.Millisecond)
+			return nil
+		}
+		go func() {
+			for i := range 200 {
+				r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root", i))
+				time.Sleep(100 * time.Millisecond)
+			}
+		}()
+		settle(15 * time.Second)
+		ago := buffer.InstantOf(time.Now()).Sub(r.seen(0))
+		if ago > r.config.UnseenMax+3*time.Second || ago < r.config.UnseenMax {
+			t.Errorf("the input was last seen %v ago", ago)
+		}
+		settle(20 * time.Second)
+		r.end()
+	})
+}
+
+// TestManyShardsTickThoughTheStoreIsSlow: one after the other they would take 12 s for a round.
+func TestManyShardsTickThoughTheStoreIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.steps.before = func(call string) error {
+			if call == "enqueue" {
+				time.Sleep(200 * time.Millisecond)
+			}
+			return nil
+		}
+		const shards = 60
+		var all []int32
+		for shard := range int32(shards) {
+			all = append(all, shard)
+		}
+		r.start(all...)
+		settle(10 * time.Second)
+		for shard := range buffer.Shard(shards) {
+			if ago := buffer.InstantOf(time.Now()).Sub(r.seen(shard)); ago > 4*time.Second {
 				t.Errorf("the input of shard %d was last seen %v ago", shard, ago)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -133,7 +134,7 @@ func TestWrongWordsSayWhichWouldBeRight(t *testing.T) {
 		{"--root-timeout=2", `"2" has no unit: write 2s`},
 		{"--root-timeout=soon", "write a number with a unit"},
 		{"--timeout=-1s", "negative"},
-		{"--timeout=0s", "--timeout: 0s is no time to wait"},
+		{"--timeout=0", "--timeout: \"0\" is no time to wait"},
 		{"--flusher-mode=thread", `must be one of "process","goroutine"`},
 		{"--flusher-processes=0", "write 1 or more, or per-shard"},
 		{"--max-segment-bytes=10MX", "10MiB"},
@@ -149,11 +150,12 @@ func TestWrongWordsSayWhichWouldBeRight(t *testing.T) {
 		{"--log-level=trace", `"debug","info","warn","error"`},
 		{"--partitions=0", "or broker"},
 		{"--output-topic=ingest-spans", `both "ingest-spans"`},
-		{"--max-flush-segments=0", "max_flush_segments 0"},
+		{"--max-flush-segments=0", "--max-flush-segments: \"0\" is not a count: write 1 or more"},
+		{"--max-memory=0", "--max-memory: \"0\" is no share"},
 		{"--late-window=1s", "late_window 1s is not supported yet"},
-		{"--root-timeout=0s", "--root-timeout: 0s is no time to wait"},
+		{"--root-timeout=0s", "--root-timeout: \"0s\" is no time to wait"},
 		{"--embedded --redis=h:1", "--redis would not be used"},
-		{"--embedded-rate=0", "want 1 or more"},
+		{"--embedded-rate=0", "write 1 or more"},
 		{"--config=nosuch.yaml", "nosuch.yaml"},
 		{"more", "unexpected argument more"},
 	}
@@ -165,6 +167,37 @@ func TestWrongWordsSayWhichWouldBeRight(t *testing.T) {
 				t.Errorf("%v (%T), want a usage error with %q", err, err, c.want)
 			}
 		})
+	}
+}
+
+// A number, a duration or a size that is refused is refused in the words of its flag, and not in those of
+// the part of the program that found it out.
+func TestEachRefusalNamesItsFlag(t *testing.T) {
+	bare(t)
+	parser, err := newParser(&flags{}, "", io.Discard, new(bool))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for _, flag := range parser.Model.Flags {
+		if k := flag.Target.Kind(); k < reflect.Int || k > reflect.Float64 {
+			continue
+		}
+		for word := range strings.FieldsSeq("0 -1 0s -1s 1.5 -0.5 x ,") {
+			_, err := Parse([]string{"--" + flag.Name + "=" + word}, "test", io.Discard)
+			if err == nil {
+				continue
+			}
+			refused++
+			for line := range strings.Lines(err.Error()) {
+				if !strings.HasPrefix(line, "--"+flag.Name+": ") {
+					t.Errorf("--%s=%s: %s", flag.Name, word, line)
+				}
+			}
+		}
+	}
+	if refused < 80 {
+		t.Errorf("%d are refused, want most", refused)
 	}
 }
 

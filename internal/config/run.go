@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"sluice/buffer"
-	"sluice/internal/check"
 	"sluice/internal/pipeline"
 )
 
@@ -64,22 +63,10 @@ func (f *flags) hurry(given func(flag string) bool) error {
 	return nil
 }
 
-// timeouts returns what is wrong with the time-outs, in the words of the flags.
-func (f *flags) timeouts() error {
-	var faults check.Faults
-	const words = "--%s: %v is no time to wait for spans: want more than 0, such as 10s"
-	faults.When(f.Timeout <= 0, words, "timeout", f.Timeout)
-	faults.When(f.RootTimeout <= 0, words, "root-timeout", f.RootTimeout)
-	return faults.Err()
-}
-
 // resolve turns flags into a configuration. The error is a *UsageError, or about a secret's file.
 func (f *flags) resolve() (Run, error) {
 	c := pipeline.DefaultConfig()
 	err := errors.Join(f.RedisLogin.Apply(&c.Redis, f.Redis), f.KafkaLogin.Apply(&c.Kafka, f.Kafka))
-	if wrong := f.timeouts(); wrong != nil {
-		err = errors.Join(err, &UsageError{Err: wrong})
-	}
 	if err != nil {
 		return Run{}, err
 	}
@@ -91,11 +78,6 @@ func (f *flags) resolve() (Run, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		return Run{}, err
-	}
-	if f.EmbeddedRate < 1 {
-		return Run{}, &UsageError{
-			Err: fmt.Errorf("--embedded-rate: %d spans per second: want 1 or more", f.EmbeddedRate),
-		}
 	}
 	if err := c.Validate(); err != nil {
 		return Run{}, &UsageError{Err: err}

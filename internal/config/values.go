@@ -16,12 +16,15 @@ import (
 // values are how flags are read that are not plain words or numbers, by the type in their tag.
 var values = map[string]kong.Mapper{
 	"duration":          as(options.ParseDuration),
+	"positive-duration": as(parsePositive),
 	"optional-duration": or(options.Off, 0, options.ParseDuration),
 	"patience":          as(parsePatience),
 	"size":              or(options.Off, 0, options.ParseSize),
 	"count":             or("broker", kafkaio.BrokerDefault, options.Count[int16](1)),
+	"number":            as(options.Count[int](1)),
+	"budget":            as(options.Count[int](0)),
 	"processes":         or("per-shard", flusher.PerShard, options.Count[int](1)),
-	"share":             or(options.Off, flusher.MemoryOff, options.ParseShare),
+	"share":             or(options.Off, flusher.MemoryOff, parseShare),
 	"listen":            as(parseListen),
 }
 
@@ -41,6 +44,24 @@ func as[T any](parse func(text string) (T, error)) kong.MapperFunc {
 // or reads a flag of type T, or the word that stands for a value.
 func or[T any](word string, value T, parse func(text string) (T, error)) kong.MapperFunc {
 	return as(func(text string) (T, error) { return options.Or(text, word, value, parse) })
+}
+
+// parsePositive reads a duration of more than 0.
+func parsePositive(text string) (time.Duration, error) {
+	d, err := options.ParseDuration(text)
+	if err == nil && d == 0 {
+		err = fmt.Errorf("%q is no time to wait: write more than 0, such as 10s", text)
+	}
+	return d, err
+}
+
+// parseShare reads a share of more than 0.
+func parseShare(text string) (float64, error) {
+	share, err := options.ParseShare(text)
+	if err == nil && share == 0 {
+		err = fmt.Errorf("%q is no share: write more than 0, for example 0.8 or 80%%", text)
+	}
+	return share, err
 }
 
 // parsePatience reads a duration or "none": waiting forever.

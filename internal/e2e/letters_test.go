@@ -52,13 +52,7 @@ func TestDeadLettersAreSaid(t *testing.T) {
 	}
 	sent, _ := tr.ledger.Counts()
 	until(t, time.Minute, "a letter of each message", func() error {
-		ends, err := admin.ListEndOffsets(t.Context(), tr.letters)
-		if err != nil {
-			return err
-		}
-		n := int64(0)
-		ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
-		if n != int64(sent)+2 {
+		if n := tr.end(tr.letters); n != sent+2 {
 			return fmt.Errorf("%d letters of %d spans and 2 others", n, sent)
 		}
 		return nil

@@ -105,6 +105,39 @@ func TestRedisThatMayHaveLostData(t *testing.T) {
 	finish(t, tr, p, redis)
 }
 
+// Segments of which a queue has lost the names are found by the sweep, said, counted, and flushed.
+func TestWhatNoQueueNames(t *testing.T) {
+	t.Parallel()
+	redis := oneRedis(t)
+	tr := newTraffic(t, servertest.KafkaAddr(t), small)
+	p := start(t, append(append(append(tr.args(), "--redis", redis.addrs()), options...), "--root-timeout", "6s")...)
+	tr.send()
+	<-tr.sent
+	until(t, 3*time.Second, "all is read", func() error {
+		if unread := p.samples("sluice_shard_unread_messages"); len(unread) < partitions || sum(unread) > 0 {
+			return fmt.Errorf("%v are unread", unread)
+		}
+		return nil
+	})
+	const queue = "sluice:{s::3}:queue"
+	named, err := redis[0].Do("ZCARD", queue)
+	if err != nil || named == "0" {
+		t.Fatalf("the queue of shard 3 names %q, %v", named, err)
+	}
+	redis.do(t, "DEL", queue)
+	until(t, 20*time.Second, "what it named is found", func() error {
+		if n := sum(p.samples("sluice_adopted_segments_total")); fmt.Sprint(n) != named {
+			return fmt.Errorf("%v of %s segments are", n, named)
+		}
+		return nil
+	})
+	if !p.logged("WARN", "segments were found that no queue named", `"shard":3`) {
+		t.Error("it is not said")
+	}
+	tr.settled(time.Minute)
+	finish(t, tr, p, redis)
+}
+
 const everyNode = -1
 
 // excuse excuses what a node of a cluster, or all, may have held alone.
@@ -150,23 +183,6 @@ func follow(t *testing.T, s, of *servers.RedisServer) {
 		return err
 	})
 	redisNodes{s}.do(t, "REPLICAOF", "NO", "ONE")
-}
-
-// is checks a metric without labels.
-func is(p *program, metric string, want int) error {
-	_, body, err := p.get("/metrics")
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(body) {
-		if name, value, _ := strings.Cut(strings.TrimSpace(line), " "); name == metric {
-			if value == strconv.Itoa(want) {
-				return nil
-			}
-			return fmt.Errorf("%s is %s, want %d", metric, value, want)
-		}
-	}
-	return fmt.Errorf("no %s", metric)
 }
 
 // settledOrExcused waits until every span has come out but those that went with Redis' data.

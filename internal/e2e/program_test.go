@@ -58,6 +58,14 @@ type program struct {
 // start starts the program and waits until it is ready.
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
+	p := launch(t, nil, args...)
+	p.awaitReady()
+	return p
+}
+
+// launch starts the program, changed as it is told; nil: not at all.
+func launch(t *testing.T, change func(*exec.Cmd), args ...string) *program {
+	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +73,14 @@ func start(t *testing.T, args ...string) *program {
 	p := &program{t: t, http: freeAddr(t), done: make(chan error, 1)}
 	p.cmd = exec.Command(path, append(args, "--http", p.http)...)
 	p.cmd.Stderr, p.cmd.Stdout = &p.log, &p.log
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "SLUICE_") {
+			p.cmd.Env = append(p.cmd.Env, variable)
+		}
+	}
+	if change != nil {
+		change(p.cmd)
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -75,15 +91,32 @@ func start(t *testing.T, args ...string) *program {
 			t.Logf("log of process %d, its end:\n%s", p.pid(), p.tail())
 		}
 	})
-	until(t, time.Minute, "the program is ready", func() error {
+	return p
+}
+
+func (p *program) awaitReady() {
+	p.t.Helper()
+	until(p.t, time.Minute, "the program is ready", func() error {
 		select {
 		case err := <-p.done:
-			t.Fatalf("the program ended: %v", err)
+			p.t.Fatalf("the program ended: %v", err)
 		default:
 		}
 		return p.ready()
 	})
-	return p
+}
+
+// ends waits until the program has ended by itself, with this code.
+func (p *program) ends(code int) {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(time.Minute):
+		p.t.Fatal("the program did not end within a minute")
+	}
+	if got := p.cmd.ProcessState.ExitCode(); got != code {
+		p.t.Errorf("exit code %d, want %d", got, code)
+	}
 }
 
 func (p *program) pid() int { return p.cmd.Process.Pid }
@@ -94,18 +127,7 @@ func (p *program) tail() string {
 }
 
 // logged tells whether a line of the log has all the words.
-func (p *program) logged(words ...string) bool {
-	for line := range strings.Lines(p.log.String()) {
-		all := true
-		for _, word := range words {
-			all = all && strings.Contains(line, word)
-		}
-		if all {
-			return true
-		}
-	}
-	return false
-}
+func (p *program) logged(words ...string) bool { return hasLine(p.log.String(), words...) }
 
 func (p *program) get(path string) (int, string, error) {
 	answer, err := http.Get("http://" + p.http + path)
@@ -128,6 +150,18 @@ func (p *program) ready() error {
 // workers returns the process ids of the workers: the program's children.
 func (p *program) workers() []int { return children(p.t, p.pid()) }
 
+// awaitWorkers waits until there are so many workers.
+func (p *program) awaitWorkers(n int) (workers []int) {
+	p.t.Helper()
+	until(p.t, 20*time.Second, "the workers run", func() error {
+		if workers = p.workers(); len(workers) != n {
+			return fmt.Errorf("%v, want %d", workers, n)
+		}
+		return nil
+	})
+	return workers
+}
+
 // drain asks the program to end, and waits until it has.
 func (p *program) drain(within time.Duration) {
 	p.t.Helper()
@@ -140,6 +174,7 @@ func (p *program) drain(within time.Duration) {
 	case <-time.After(within):
 		p.t.Fatalf("the program did not end within %v of SIGTERM", within)
 	}
+	p.checkLog()
 }
 
 func (p *program) signal(pid int, sig syscall.Signal) {

@@ -139,7 +139,7 @@ func (tr *traffic) send() {
 			}
 			tr.ledger.Sent(m.Seq, m.Root, m.At)
 			client.Produce(ctx, &kgo.Record{Topic: tr.input, Partition: m.Partition,
-				Key: m.Key, Value: m.Value}, func(_ *kgo.Record, err error) {
+				Key: m.Key, Value: m.Value, Timestamp: m.Timestamp(time.Now())}, func(_ *kgo.Record, err error) {
 				if err != nil && ctx.Err() == nil {
 					tr.t.Errorf("send a span: %v", err)
 				}
@@ -167,6 +167,22 @@ func (tr *traffic) sendRaw(partition int32, n int) {
 			tr.t.Fatal(err)
 		}
 	}
+}
+
+// end returns how many messages a topic has taken, whatever became of them.
+func (tr *traffic) end(topic string) (n int64) {
+	tr.t.Helper()
+	admin := kadm.NewClient(tr.client())
+	defer admin.Close()
+	ends, err := admin.ListEndOffsets(tr.t.Context(), topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
+	return n
 }
 
 // settled waits until every span that was sent has come out.

@@ -89,7 +89,7 @@ var (
 	workerLetters = counter("worker_dead_letters_total",
 		"Spans sent to the dead-letter topic because Kafka refused them.", "worker")
 	workerRetries = counter("worker_retries_total",
-		"Attempts of the worker that failed at a server and were made again.", "worker")
+		"Attempts of the worker that failed at a server and were made again, by step.", "worker", "step")
 	workerTrouble = gauge("worker_trouble_seconds",
 		"For how long a step of the worker fails (produce: nothing of its output is taken); absent if all works.",
 		"worker", "step")
@@ -238,7 +238,11 @@ func collectWorker(out chan<- prometheus.Metric, w flusher.WorkerState, now time
 	workerBytes.emit(out, float64(w.Totals.Bytes), label)
 	workerRecords.emit(out, float64(w.Totals.Records), label)
 	workerLetters.emit(out, float64(w.Totals.DeadLetters), label)
-	workerRetries.emit(out, float64(w.Totals.Retries), label)
+	for stage, failed := range w.Totals.Retries {
+		if failed > 0 {
+			workerRetries.emit(out, float64(failed), label, flusher.Stage(stage).String())
+		}
+	}
 	said := make(map[string]bool)
 	for _, t := range w.Status.Troubles { // the longest first
 		if !said[t.Step] {

@@ -38,7 +38,8 @@ func (f fixed) Ready() []string { return f.ready }
 func (f fixed) Workers() []flusher.WorkerState {
 	return []flusher.WorkerState{
 		{Worker: 0, Shards: []buffer.Shard{0, 2}, State: flusher.StateHealthy, Starts: 1,
-			Totals: flusher.Totals{Segments: 3, Spans: 60, Bytes: 30000, Records: 3, Retries: 7}},
+			Totals: flusher.Totals{Segments: 3, Spans: 60, Bytes: 30000, Records: 3,
+				Retries: flusher.Retries{flusher.StageLease: 7}}},
 		{Worker: 1, Shards: []buffer.Shard{1}, State: flusher.StateHung, Starts: 3, Restarts: 2,
 			Status: flusher.Status{Troubles: []flusher.TroubleState{
 				{Step: "produce", Since: time.Now().Add(time.Hour)}, {Step: "produce"}}}},
@@ -139,7 +140,7 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 		`sluice_shard_leased_segments{shard="2"} 1`,
 		`sluice_shard_overdue_seconds{shard="2"} 1.5`,
 		`sluice_shard_lost_messages_total{shard="1"} 40`,
-		`sluice_worker_retries_total{worker="0"} 7`,
+		`sluice_worker_retries_total{step="lease",worker="0"} 7`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no %s", want)

@@ -44,6 +44,7 @@ type Source struct {
 	log        *slog.Logger
 	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
 	hasRead    bool                      // a message; Poll's own
+	silence    silence                   // Poll's own
 	ended      atomic.Pointer[error]     // by the watch: why it cannot go on
 	watching   sync.WaitGroup
 	unwatch    context.CancelFunc
@@ -156,11 +157,40 @@ func empty(f flusher.Fetch) bool {
 // serve returns what is held, or the context's error if there is nothing.
 func (s *Source) serve(ctx context.Context, limit int) (flusher.Fetch, error) {
 	fetch := s.assignment.take(limit)
-	fetch.InTouch = s.touch.well()
+	if fetch.InTouch = s.touch.well(); fetch.InTouch {
+		fetch.Silent = s.silent()
+	}
 	if empty(fetch) {
 		return fetch, ctx.Err()
 	}
 	return fetch, nil
+}
+
+// silence is which partitions are silent, as of some time.
+type silence struct {
+	partitions []int32
+	looked     time.Time
+}
+
+// silenceAge is how long that is believed.
+const silenceAge = 100 * time.Millisecond
+
+// silent returns the assigned partitions whose broker is silent, or is not known. (A broker of which
+// nothing is fetched since too much is held of its partitions, is silent, too; what waits there has not
+// been read.)
+func (s *Source) silent() []int32 {
+	if time.Since(s.silence.looked) < silenceAge {
+		return s.silence.partitions
+	}
+	var silent []int32
+	for _, number := range s.assignment.assigned() {
+		broker, _, err := s.client.PartitionLeader(s.cfg.Topic, number)
+		if err != nil || s.touch.silent(broker) {
+			silent = append(silent, number)
+		}
+	}
+	s.silence = silence{silent, time.Now()}
+	return silent
 }
 
 // fetch makes the client fetch a partition, or stop to.

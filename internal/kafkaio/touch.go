@@ -16,13 +16,15 @@ type touch struct {
 	mu          sync.Mutex
 	answer      time.Time // when any broker last answered
 	fetch       time.Time // when one last answered a fetch; zero if none has
+	// fetches are by broker when it last answered one.
+	fetches map[int32]time.Time
 }
 
 var _ kgo.HookBrokerRead = (*touch)(nil)
 
 // newTouch returns a touch for fetches that a broker answers within a time, if it can.
 func newTouch(brokers Brokers, fetchWait time.Duration) *touch {
-	return &touch{brokers: brokers, fetchAgeMax: fetchWait + fetchLateMax}
+	return &touch{brokers: brokers, fetchAgeMax: fetchWait + fetchLateMax, fetches: map[int32]time.Time{}}
 }
 
 // fetchLateMax is how late the answer to a fetch may be while the source counts as in touch.
@@ -42,12 +44,20 @@ func (t *touch) well() bool {
 	return len(t.brokers.All()) == 0 || time.Since(t.answer) < answerAgeMax
 }
 
+// silent tells whether a broker has not answered a fetch for too long, or ever: nobody knows what its
+// partitions have.
+func (t *touch) silent(broker int32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return time.Since(t.fetches[broker]) > t.fetchAgeMax
+}
+
 // fetchKey is the number of the fetch request in Kafka's protocol.
 var fetchKey = kmsg.Fetch.Int16()
 
 // OnBrokerRead is called by the client with every answer.
 func (t *touch) OnBrokerRead(
-	_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error,
+	broker kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error,
 ) {
 	if err != nil {
 		return
@@ -57,5 +67,6 @@ func (t *touch) OnBrokerRead(
 	t.answer = time.Now()
 	if key == fetchKey {
 		t.fetch = t.answer
+		t.fetches[broker.NodeID] = t.answer
 	}
 }

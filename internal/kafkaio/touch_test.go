@@ -2,10 +2,12 @@ package kafkaio
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -44,4 +46,44 @@ func TestTouch(t *testing.T) {
 		brokers.OnBrokerConnect(broker, 0, nil, nil)
 		wants(true, "when it can be reached again")
 	})
+}
+
+// TestASilentBrokerIsToldFromTheOthers, by its partitions, as long as it does not answer fetches.
+func TestASilentBrokerIsToldFromTheOthers(t *testing.T) {
+	cluster := fake(t, kfake.NumBrokers(3), kfake.SeedTopics(6, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	silent := cluster.LeaderFor("spans", 0)
+	var want []int32
+	for number := range int32(6) {
+		if cluster.LeaderFor("spans", number) == silent {
+			want = append(want, number)
+		}
+	}
+	if len(want) == 6 {
+		t.Fatal("one broker has all partitions")
+	}
+	s := source(t, cfg, nil)
+	until := func(what string, want []int32) {
+		t.Helper()
+		eventually(t, what, func() bool {
+			fetch, err := s.Poll(t.Context(), 10, pollWait)
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(fetch.Silent)
+			return fetch.InTouch && slices.Equal(fetch.Silent, want)
+		})
+	}
+	until("all are in touch", nil)
+	again := make(chan struct{})
+	cluster.ControlKey(kmsg.Fetch.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if cluster.CurrentNode() == silent {
+			cluster.SleepControl(func() { <-again })
+		}
+		return nil, nil, false
+	})
+	until("the partitions of one broker are silent", want)
+	close(again)
+	until("all are in touch again", nil)
 }

@@ -29,11 +29,11 @@ const EnvKafkaLibs = "SLUICE_KAFKA_LIBS"
 // concurrent use.
 type KafkaServer struct {
 	server
-	// Guarded is the address at which clients must log in and may do only what rules (ACLs) allow;
-	// at Addr everybody may do everything. Empty unless there are Logins.
+	// Guarded is the address at which clients must log in and may do only what rules (ACLs) allow, or
+	// must speak TLS; at Addr everybody may do everything in plain text. Empty unless asked for.
 	Guarded    string
-	logins     Logins
-	controller string // its listener's address
+	second     *listener // nil: none
+	controller string    // its listener's address
 	java       []string
 	config     string
 }
@@ -51,8 +51,18 @@ func StartKafka(options ...string) (*KafkaServer, error) { return StartGuardedKa
 
 // StartGuardedKafka is StartKafka with a second listener for users with logins; nil: without.
 func StartGuardedKafka(logins Logins, options ...string) (*KafkaServer, error) {
+	return startKafka(logins.listener(), options...)
+}
+
+// StartPrivateKafka is StartKafka with a second listener, which speaks TLS. The file holds its
+// certificate and its key (PEM, PKCS #8).
+func StartPrivateKafka(pemFile string, options ...string) (*KafkaServer, error) {
+	return startKafka(private(pemFile), options...)
+}
+
+func startKafka(second *listener, options ...string) (*KafkaServer, error) {
 	return retryPorts(func() (*KafkaServer, error) {
-		s, err := newKafka(logins, options...)
+		s, err := newKafka(second, options...)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +74,7 @@ func StartGuardedKafka(logins Logins, options ...string) (*KafkaServer, error) {
 }
 
 // newKafka configures a server and formats its data.
-func newKafka(logins Logins, options ...string) (*KafkaServer, error) {
+func newKafka(second *listener, options ...string) (*KafkaServer, error) {
 	java, err := kafkaJava()
 	if err != nil {
 		return nil, err
@@ -78,7 +88,7 @@ func newKafka(logins Logins, options ...string) (*KafkaServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}
-	s := &KafkaServer{server: server{dir: dir, stopMax: kafkaStopMax}, java: java, logins: logins,
+	s := &KafkaServer{server: server{dir: dir, stopMax: kafkaStopMax}, java: java, second: second,
 		config: filepath.Join(dir, "server.properties")}
 	if err := s.configure(); err != nil {
 		return nil, err
@@ -102,13 +112,13 @@ func (s *KafkaServer) configure() error {
 	s.Addr = loopback(port)
 	s.controller = loopback(controller)
 	text := kafkaProperties(s.Addr, s.controller, s.data())
-	if s.logins != nil {
+	if s.second != nil {
 		port, err := FreePort()
 		if err != nil {
 			return err
 		}
 		s.Guarded = loopback(port)
-		text += guardedProperties(s.Addr, s.controller, s.Guarded, s.logins)
+		text += guardedProperties(s.Addr, s.controller, s.Guarded, *s.second)
 	}
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("start kafka: %w", err)

@@ -43,21 +43,38 @@ log.cleaner.dedupe.buffer.size=8388608
 `, broker, controller, data)
 }
 
-// guardedProperties add the listener for users; of two equal names the last counts. Whoever comes by
+// listener is one beside that at which everybody may do everything.
+type listener struct{ protocol, properties string }
+
+// listener is one at which clients must log in and may do only what rules allow. Whoever comes by
 // another listener has no name, and may do everything.
-func guardedProperties(broker, controller, guarded string, logins Logins) string {
-	users := ""
-	for _, user := range slices.Sorted(maps.Keys(logins)) {
-		users += fmt.Sprintf(" user_%s=%q", user, logins[user])
+func (l Logins) listener() *listener {
+	if l == nil {
+		return nil
 	}
-	return strings.NewReplacer("@broker", broker, "@controller", controller, "@guarded", guarded,
-		"@users", users).Replace(`listeners=PLAINTEXT://@broker,CONTROLLER://@controller,GUARDED://@guarded
-advertised.listeners=PLAINTEXT://@broker,GUARDED://@guarded
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
-listener.name.guarded.sasl.enabled.mechanisms=PLAIN
+	users := ""
+	for _, user := range slices.Sorted(maps.Keys(l)) {
+		users += fmt.Sprintf(" user_%s=%q", user, l[user])
+	}
+	return &listener{"SASL_PLAINTEXT", `listener.name.guarded.sasl.enabled.mechanisms=PLAIN
 listener.name.guarded.plain.sasl.jaas.config=\
-  org.apache.kafka.common.security.plain.PlainLoginModule required@users;
+  org.apache.kafka.common.security.plain.PlainLoginModule required` + users + `;
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
-`)
+`}
+}
+
+// private is a listener that speaks TLS.
+func private(pemFile string) *listener {
+	return &listener{"SSL", `listener.name.guarded.ssl.keystore.type=PEM
+listener.name.guarded.ssl.keystore.location=` + pemFile + "\n"}
+}
+
+// guardedProperties add the listener; of two equal names the last counts.
+func guardedProperties(broker, controller, guarded string, l listener) string {
+	return strings.NewReplacer("@broker", broker, "@controller", controller, "@guarded", guarded,
+		"@protocol", l.protocol).Replace(`listeners=PLAINTEXT://@broker,CONTROLLER://@controller,GUARDED://@guarded
+advertised.listeners=PLAINTEXT://@broker,GUARDED://@guarded
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:@protocol
+`) + l.properties
 }

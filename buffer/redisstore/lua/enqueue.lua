@@ -1,8 +1,8 @@
 -- Enqueue: sets deadlines, drops merged generations, advances the clock.
 --
 -- KEYS     queue, leased, owner
--- ARGV     now, drift, next (0: unknown), n, n times (score, generation), merged generations ...; now
---          is empty if more of the same batch follows
+-- ARGV     now, drift, next (0: unknown), seen, n, n times (score, generation), merged generations
+--          ...; now is empty if more of the same batch follows
 --          or the wall-clock time of a tick alone
 --
 -- allow-oom: it follows an attach that found room, and spans that no queue names would wait for
@@ -14,13 +14,13 @@ if #ARGV == 1 then
   end
   return 1
 end
-local last = 4 + 2 * tonumber(ARGV[4])
-each_argument(5, last, 'ZADD', queue)
+local last = 5 + 2 * tonumber(ARGV[5])
+each_argument(6, last, 'ZADD', queue)
 each_argument(last + 1, #ARGV, 'ZREM', queue)
 if ARGV[1] ~= '' then
-  local seen, wall = tonumber(call('HGET', owner, 'seen') or '0'), ARGV[1] - ARGV[2]
-  if 0 < seen and seen < wall then
-    call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2], 'seen', string.format('%.0f', wall))
+  local seen = tonumber(call('HGET', owner, 'seen') or '0')
+  if 0 < seen and seen < tonumber(ARGV[4]) then
+    call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2], 'seen', ARGV[4])
   else
     call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2])
   end

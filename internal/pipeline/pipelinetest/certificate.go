@@ -46,3 +46,21 @@ func Certificate(t testing.TB, names ...string) (server *tls.Config, caFile stri
 		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
 	}, caFile
 }
+
+// PEMFile writes the certificate of such a server and its key into a file, for servers that are
+// programs of their own.
+func PEMFile(t testing.TB, server *tls.Config) string {
+	t.Helper()
+	pair := server.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	path := filepath.Join(t.TempDir(), "server.pem")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

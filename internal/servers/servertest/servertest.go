@@ -8,6 +8,7 @@
 //	k := servertest.Kafka(t)             // the shared Kafka with its controls
 //	k := servertest.NewKafka(t)          // a Kafka of the test's own
 //	k := servertest.GuardedKafka(t, l)   // one that has users, and rules for them
+//	k := servertest.PrivateKafka(t, pem) // one that speaks TLS
 //
 // Shared servers are started once per test binary, at their first use, and end with the binary.
 // Their users keep apart by topic names and key prefixes of their own, and never wipe a server.
@@ -153,6 +154,19 @@ func NewKafka(tb TB) *servers.KafkaServer {
 func GuardedKafka(tb TB, logins servers.Logins) *servers.KafkaServer {
 	tb.Helper()
 	s, err := servers.StartGuardedKafka(logins, servers.QuickJava)
+	return until(tb, s, err)
+}
+
+// PrivateKafka is NewKafka with a listener that speaks TLS; see servers.StartPrivateKafka.
+func PrivateKafka(tb TB, pemFile string) *servers.KafkaServer {
+	tb.Helper()
+	s, err := servers.StartPrivateKafka(pemFile, servers.QuickJava)
+	return until(tb, s, err)
+}
+
+// until lets a server run until the test ends.
+func until(tb TB, s *servers.KafkaServer, err error) *servers.KafkaServer {
+	tb.Helper()
 	must(tb, err)
 	tb.Cleanup(func() { ended(tb, s.Kill()) })
 	return s
