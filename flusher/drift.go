@@ -22,8 +22,8 @@ import (
 // An input that ticks says with each tick that nothing more had come until then, and with each batch
 // that all before it is stored. When both stop (Kafka is away, the reader was killed), spans may be
 // waiting to be read, and the clock keeps running for the unseen time only, and continues from there
-// when the input is seen again: what comes after an outage may be late, too. So the time of an outage does not count either, and
-// segments do not come out in fragments after it.
+// when the input is seen again: what comes after an outage may be late, too. So the time of an
+// outage does not count either, and segments do not come out in fragments after it.
 type Drift struct {
 	offset time.Duration
 	inputs uint64         // that offset accounts for
