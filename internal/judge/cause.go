@@ -189,14 +189,19 @@ func redelivered(e *Evidence) []cause {
 			causes = append(causes, cause{
 				what: m.String(), shards: []buffer.Shard{shard},
 				first: stretch{stretched(quiet, shard, m.T, -stuck-again), last},
-				// What is read may come out before the supervisor can take the shard over.
-				again: stretch{stretched(quiet, shard, m.T, -slack),
+				// What is read may come out before the supervisor takes the shard over, which waits for
+				// the first batches: bad messages do.
+				again: stretch{stretched(quiet, shard, m.T, -slack-assignWait),
 					stretched(quiet, shard, last, again+slack)},
 			})
 		}
 	}
 	return causes
 }
+
+// assignWait is for how many seconds, at most, the flushing of a new partition waits for its first
+// batches: the default of ingest's.
+const assignWait = 0.5
 
 // disturbance is a time in which nothing of a shard may have moved; shard allShards: of any.
 type disturbance struct {
