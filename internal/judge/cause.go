@@ -289,21 +289,29 @@ func flushedEarly(e *Evidence) []cause {
 }
 
 // attachedAgain are the causes for which a span is attached a second time after it was flushed: what had
-// become of the first attach was not known, since Redis' answer was lost, so it was tried again; and
-// the clock that waits for it had gone on, since it was ahead or Redis was full.
+// become of the first attach was not known, since Redis' answer was lost, so it was tried again. In
+// between the segment was flushed, since it was overdue when the span joined it, as one is whose worker
+// was held up; or since the clock that waits for the attach had gone on, as it does when it is ahead or
+// Redis is full, and for longer than the fault.
 func attachedAgain(e *Evidence) []cause {
 	var causes []cause
 	quiet, p := disturbances(e), e.Scenario.Pipeline
 	stuck := 2*p.MaxUnhealthy.Seconds() + e.Slacks.Reading
 	wait := max(p.Timeout, p.RootTimeout).Seconds() + p.MaxBatchWait.Seconds() + clockStep
-	for _, early := range flushedEarly(e) {
-		for _, f := range reports.FaultsOf(e.Events) {
-			if !losesAttaches(f.Fault) || f.From > early.again.to || f.To < early.again.from {
+	early := flushedEarly(e)
+	for _, f := range reports.FaultsOf(e.Events) {
+		if !losesAttaches(f.Fault) {
+			continue
+		}
+		first := stretch{stretched(quiet, allShards, f.From, -wait-stuck), f.To + e.Slacks.Reading}
+		causes = append(causes, cause{what: f.Fault, first: first,
+			again: stretch{f.From, stretched(quiet, allShards, f.To, wait+stuck)}})
+		for _, early := range early {
+			if f.From > early.again.to || f.To < early.again.from {
 				continue
 			}
 			causes = append(causes, cause{
-				what: f.Fault + " beside " + early.what, shards: early.shards,
-				first: stretch{stretched(quiet, allShards, f.From, -wait-stuck), f.To + e.Slacks.Reading},
+				what: f.Fault + " beside " + early.what, shards: early.shards, first: first,
 				again: stretch{f.From, stretched(quiet, allShards, max(f.To, early.again.to), wait+stuck)},
 			})
 		}
