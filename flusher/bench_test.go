@@ -25,8 +25,9 @@ type bench struct {
 	troubles []flusher.Trouble
 	letters  []flusher.DeadLetter
 	faulty   *faultyStore
-	// refusesAbove is the port; nil: not known.
+	// refusesAbove and tasks are ports; nil: there is none.
 	refusesAbove func(topic string) int
+	tasks        flusher.Tasks
 
 	stop, kill context.CancelFunc
 	ended      chan struct{}
@@ -52,6 +53,7 @@ func (b *bench) start(owners ...buffer.Fenced) {
 		defer close(b.ended)
 		b.err = flusher.RunWorker(ctx, stop, b.cfg, flusher.WorkerPorts{
 			Clock: wallclock.Clock{}, Store: b.faulty, Producer: b.broker,
+			Tasks:   b.tasks,
 			Encoder: boundedEncoder{b.encoder}, RefusesAbove: b.refusesAbove,
 			Reporter: b.inbox, Trouble: func(t flusher.Trouble) { b.troubles = append(b.troubles, t) },
 			DeadLetter: func(l flusher.DeadLetter) { b.letters = append(b.letters, l) },

@@ -29,7 +29,8 @@ func RunWorker(
 	return err
 }
 
-// worker is a worker's state. It is one sequence: nothing here is shared.
+// worker is a worker's state. It is one sequence: nothing here is shared. (What together does beside it
+// asks the store, and touches nothing else.)
 type worker struct {
 	ctx, stop context.Context
 	cfg       WorkerConfig
@@ -38,9 +39,16 @@ type worker struct {
 	limit     int // of segments per shard and cycle
 
 	shards []*shard
+	// abreast is about how many shards the store is asked at a time.
+	abreast int
 	// claimed segments are frozen and wait for their turn to be loaded; flying ones are handed to
 	// the producer. Both are in the order of shards.
 	claimed, flying []*segment
+
+	// looked is when the worker began to look for what is due, zero if it has rested since; more is true
+	// if a shard had as much as may be taken, so that there may be more.
+	looked time.Time
+	more   bool
 
 	bound   context.Context // of a wait for an acknowledgement, or nil
 	unbound context.CancelFunc
@@ -96,7 +104,10 @@ func newWorker(
 	w := &worker{
 		ctx: ctx, stop: stop, cfg: cfg, ports: ports, spec: spec,
 		limit:    (cfg.MaxFlushSegments + len(spec.Owners) - 1) / len(spec.Owners),
-		troubles: NewTroubles(ports.Clock, ports.Trouble),
+		troubles: NewTroubles(ports.Clock, ports.Trouble), abreast: 1,
+	}
+	if ports.Tasks != nil && len(spec.Owners) >= abreastMin {
+		w.abreast = abreastMax
 	}
 	wall := buffer.InstantOf(ports.Clock.Now())
 	for _, fenced := range spec.Owners {
@@ -112,7 +123,7 @@ func newWorker(
 // its way to Kafka before the acknowledgements of the last one are awaited.
 func (w *worker) run() error {
 	for {
-		if len(w.claimed) == 0 && w.stop.Err() == nil {
+		if len(w.claimed) == 0 && w.stop.Err() == nil && w.untilLook() <= 0 {
 			leased, err := w.lease()
 			if err != nil {
 				return err
@@ -166,11 +177,25 @@ func (w *worker) pause() (done bool, err error) {
 	case stopping:
 		return true, nil
 	}
-	// Nothing was due, or all that was is busy elsewhere.
-	w.report(StageIdle)
-	// An error means that stop is done, which the next cycle sees.
-	_ = w.ports.Clock.Sleep(w.stop, w.cfg.IdleSleep)
+	// All that was due is out, or busy elsewhere.
+	w.more = false
+	if left := w.untilLook(); left > 0 {
+		w.report(StageIdle)
+		// An error means that stop is done, which the next cycle sees.
+		_ = w.ports.Clock.Sleep(w.stop, left)
+		w.looked = time.Time{}
+	}
 	return false, nil
+}
+
+// untilLook is how long the worker need not look for what is due: it did so a moment ago, and took all
+// there was. Of many shards one always has something, and to look at all the others again for it would
+// cost more than the work.
+func (w *worker) untilLook() time.Duration {
+	if w.more {
+		return 0
+	}
+	return w.cfg.IdleSleep - w.ports.Clock.Now().Sub(w.looked)
 }
 
 func (w *worker) lostAll() bool { return len(w.status.Lost) == len(w.shards) }

@@ -16,8 +16,8 @@ type WorkerConfig struct {
 	// waits, claimed, and if it is small (1.6 kB) loaded, too. Two such portions are in work at once. A
 	// segment that is larger alone is loaded alone. Default 2 MiB.
 	MaxFlushBytes buffer.Bytes
-	// IdleSleep is how long a worker sleeps when nothing is due and nothing in flight. Default
-	// 100 ms.
+	// IdleSleep is how long after it began to look for what is due a worker looks again, unless a shard
+	// had as much as a cycle may take. Default 100 ms.
 	IdleSleep time.Duration
 	// RetryMin and RetryMax are the first and the longest pause before a step is tried again that
 	// a server did not answer; each pause is twice the last. Default 50 ms and 5 s.
@@ -80,6 +80,9 @@ type WorkerPorts struct {
 	Producer Producer
 	Encoder  buffer.Encoder
 	Reporter Reporter
+	// Tasks let the worker ask the store about several of its shards at a time, if it has many. Optional:
+	// without, it does so one after the other.
+	Tasks Tasks
 	// RefusesAbove returns above how many bytes a topic is known to refuse a record, keys and headers
 	// included; 0: that is not known. A record of several spans that is larger is not sent at all, but
 	// split as if it had been refused: that would take the network, the broker, and another load of

@@ -2,6 +2,7 @@ package flusher
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"sluice/buffer"
@@ -10,47 +11,76 @@ import (
 // lease takes what is due on each shard, oldest deadline first.
 func (w *worker) lease() ([]*segment, error) {
 	var leased []*segment
-	for _, s := range w.shards {
-		if ok, err := w.sure(s); err != nil {
-			return nil, err
-		} else if !ok {
-			continue
-		}
-		w.report(StageLease)
-		asked := w.now(s)
-		answer, err := w.ports.Store.Lease(w.ctx, s.owner, asked, w.limit)
-		if err != nil {
-			if done, fatal := w.judge(StageLease, s, err); fatal != nil {
-				return nil, fatal
-			} else if !done {
-				// Not tried again as it is: it may have leased all the same, see sure.
-				s.unsure = true
-				w.troubles.Fails(withStore, StageLease.String(), err)
+	w.looked, w.more = w.ports.Clock.Now(), false
+	for wave := range slices.Chunk(w.shards, w.abreast) {
+		var looks []look
+		for _, s := range wave {
+			if ok, err := w.sure(s); err != nil {
+				return nil, err
+			} else if ok {
+				looks = append(looks, look{shard: s, asked: w.now(s)})
 			}
-			continue
 		}
-		w.troubles.Works(withStore)
-		if s.drift.Behind(answer.Clock) {
-			w.lose(s, true) // it may have lost that this owner released something, too
-			continue
+		ask := func(i int) {
+			l := &looks[i]
+			l.answer, l.err = w.ports.Store.Lease(w.ctx, l.shard.owner, l.asked, w.limit)
 		}
-		s.drift.Adopt(answer.Clock)
-		w.measure(s, len(answer.Due))
-		s.holding += len(answer.Due)
-		s.unsure = answer.Outstanding > s.holding // the store has lost that it released them
-		now, wall := w.now(s), w.ports.Clock.Now()
-		due, early := dueBy(answer.Due, asked, now)
-		for _, due := range due {
-			// What the last owner had leased is due whatever its deadline is.
-			late := max(0, now.Sub(due.Deadline))
-			leased = append(leased, &segment{Due: due, shard: s, since: wall.Add(-late)})
-		}
-		if err := w.letGo(s, buffer.Release{Back: early}); err != nil {
-			return nil, err
+		w.together(StageLease, len(looks), ask)
+		for i := range looks {
+			if len(looks) == 1 {
+				w.report(StageLease)
+				ask(i)
+			}
+			segments, err := w.took(&looks[i])
+			if err != nil {
+				return nil, err
+			}
+			leased = append(leased, segments...)
 		}
 	}
 	w.pressure()
 	return leased, nil
+}
+
+// look is what came of asking a shard for what is due.
+type look struct {
+	shard  *shard
+	asked  buffer.Instant
+	answer buffer.Leased
+	err    error
+}
+
+// took returns the segments that a look found.
+func (w *worker) took(l *look) (leased []*segment, err error) {
+	s, answer := l.shard, l.answer
+	if l.err != nil {
+		if done, fatal := w.judge(StageLease, s, l.err); fatal != nil {
+			return nil, fatal
+		} else if !done {
+			// Not tried again as it is: it may have leased all the same, see sure.
+			s.unsure = true
+			w.troubles.Fails(withStore, StageLease.String(), l.err)
+		}
+		return nil, nil
+	}
+	w.troubles.Works(withStore)
+	if s.drift.Behind(answer.Clock) {
+		w.lose(s, true) // it may have lost that this owner released something, too
+		return nil, nil
+	}
+	s.drift.Adopt(answer.Clock)
+	w.measure(s, len(answer.Due))
+	w.more = w.more || len(answer.Due) >= w.limit
+	s.holding += len(answer.Due)
+	s.unsure = answer.Outstanding > s.holding // the store has lost that it released them
+	now, wall := w.now(s), w.ports.Clock.Now()
+	due, early := dueBy(answer.Due, l.asked, now)
+	for _, due := range due {
+		// What the last owner had leased is due whatever its deadline is.
+		late := max(0, now.Sub(due.Deadline))
+		leased = append(leased, &segment{Due: due, shard: s, since: wall.Add(-late)})
+	}
+	return leased, w.letGo(s, buffer.Release{Back: early})
 }
 
 // dueBy parts what was leased by a clock that news of the input have set back from asked to now:

@@ -3,6 +3,7 @@ package flusher
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"sluice/buffer"
 )
@@ -46,25 +47,73 @@ func (w *worker) fails(of Operation, stage Stage, err error) {
 }
 
 // perShard asks the store about the parts of a batch that are of one shard each, as try does, and
-// hands each answer on. There is none for a part whose shard is lost or left.
+// hands each answer on. There is none for a part whose shard is lost or left. Of a worker with many shards
+// the first attempts go out together; ask must then change nothing of the worker's.
 func perShard[T any](
 	w *worker, stage Stage, batch []*segment, ask func(*shard, []*segment) (T, error),
 	take func(*shard, []*segment, T) error,
 ) error {
-	for s, part := range byShard(batch) {
-		var answer T
-		ok, err := w.try(stage, s, func() (err error) {
-			answer, err = ask(s, part)
-			return err
+	type part struct {
+		shard    *shard
+		segments []*segment
+		answer   T
+		err      error
+		asked    bool
+	}
+	var parts []part
+	for s, segments := range byShard(batch) {
+		parts = append(parts, part{shard: s, segments: segments})
+	}
+	for wave := range slices.Chunk(parts, w.abreast) {
+		w.together(stage, len(wave), func(i int) {
+			p := &wave[i]
+			p.answer, p.err = ask(p.shard, p.segments)
+			p.asked = true
 		})
-		if ok {
-			err = take(s, part, answer)
-		}
-		if err != nil {
-			return err
+		for i := range wave {
+			p := &wave[i]
+			ok, err := w.try(stage, p.shard, func() error {
+				if !p.asked {
+					p.answer, p.err = ask(p.shard, p.segments)
+				}
+				p.asked = false
+				return p.err
+			})
+			if ok {
+				err = take(p.shard, p.segments, p.answer)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+const (
+	// abreastMin is how many shards a worker has that asks about several at a time: fewer are served as
+	// fast one after the other.
+	abreastMin = 4
+	// abreastMax is about how many at most. The store sends together what is asked together, which costs
+	// each server far less than call after call; but a worker gives a sign of life only between two
+	// rounds, and a Redis does nothing else meanwhile.
+	abreastMax = 32
+)
+
+// together does one thing for several shards at the same time. For one it does nothing: who calls goes on
+// to do that in its turn.
+func (w *worker) together(stage Stage, n int, do func(i int)) {
+	if n <= 1 {
+		return
+	}
+	w.report(stage)
+	tasks := make([]Task, n)
+	for i := range tasks {
+		tasks[i] = w.ports.Tasks.Go("worker "+stage.String(), func() { do(i) })
+	}
+	for _, task := range tasks {
+		task.Wait()
+	}
 }
 
 // judge tells whether an error of the store ends the step, and the worker if it returns one.

@@ -231,9 +231,14 @@ func TestWorkerSplitsOnce(t *testing.T) {
 	})
 }
 
-// A shard is taken while its record is on its way, to a broker that never takes it. That is the
-// successor's to repeat; the worker's other shards do not wait for it.
+// A shard is taken while its record is on its way, to a broker that never takes it: at the first try or
+// a later one. That is the successor's to repeat; the worker's other shards do not wait for it.
 func TestWorkerDoesNotWaitForALostShard(t *testing.T) {
+	t.Run("at the first try", func(t *testing.T) { loseAtTry(t, 1) })
+	t.Run("at the third", func(t *testing.T) { loseAtTry(t, 3) })
+}
+
+func loseAtTry(t *testing.T, taken int) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.feed.put(t, 0, 10)
@@ -244,7 +249,7 @@ func TestWorkerDoesNotWaitForALostShard(t *testing.T) {
 			if header(r, flusher.HeaderTrace) != traceOf(20).Trace.String() {
 				return nil
 			}
-			if tries++; tries == 1 {
+			if tries++; tries == taken {
 				fence(t, b.store, 1)
 			}
 			return errors.New("connection reset")
@@ -252,9 +257,9 @@ func TestWorkerDoesNotWaitForALostShard(t *testing.T) {
 		time.Sleep(time.Second)
 		b.start(owners...)
 		time.Sleep(5 * time.Second)
-		if status, _ := b.inbox.last(); status.Segments != 1 || tries != 1 {
-			t.Fatalf("%d segments flushed, the lost one tried %d times, want 1 and 1",
-				status.Segments, tries)
+		if status, _ := b.inbox.last(); status.Segments != 1 || tries != taken {
+			t.Fatalf("%d segments flushed, the lost one tried %d times, want 1 and %d",
+				status.Segments, tries, taken)
 		}
 		if err := b.join(); err != nil {
 			t.Fatal(err)

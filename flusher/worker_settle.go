@@ -14,13 +14,18 @@ import (
 func (w *worker) wait(batch []*segment) error {
 	defer w.unbind()
 	for attempt := 0; ; attempt++ {
-		var failed []*output
+		var failed map[*shard][]*output
 		for _, seg := range batch {
 			again, err := w.waitFor(seg)
 			if err != nil {
 				return err
 			}
-			failed = append(failed, again...)
+			if len(again) > 0 && failed == nil {
+				failed = map[*shard][]*output{}
+			}
+			if len(again) > 0 {
+				failed[seg.shard] = append(failed[seg.shard], again...)
+			}
 		}
 		if len(failed) == 0 {
 			return nil
@@ -28,11 +33,37 @@ func (w *worker) wait(batch []*segment) error {
 		if err := w.backOff(attempt); err != nil {
 			return err
 		}
-		for _, out := range failed {
-			w.report(StageProduce)
-			out.future = w.ports.Producer.Produce(w.ctx, out.record)
+		for _, s := range w.shards {
+			if len(failed[s]) == 0 {
+				continue
+			}
+			if owned, err := w.stillOwns(s); err != nil {
+				return err
+			} else if !owned {
+				continue
+			}
+			for _, out := range failed[s] {
+				w.report(StageProduce)
+				out.future = w.ports.Producer.Produce(w.ctx, out.record)
+			}
 		}
 	}
+}
+
+// stillOwns asks whether a shard has a later owner by now, who produces what this worker cannot: nothing
+// else would tell it as long as the records are not taken. A store that does not answer says nothing.
+func (w *worker) stillOwns(s *shard) (bool, error) {
+	if s.lost {
+		return false, nil
+	}
+	w.report(StageWait)
+	err := w.ports.Store.Release(w.ctx, s.owner, buffer.Release{})
+	if err == nil {
+		w.troubles.Works(withStore)
+		return true, nil
+	}
+	done, fatal := w.judge(StageRelease, s, err)
+	return !done, fatal
 }
 
 // waitFor waits for the records of a segment, and returns those that are to be produced again. What is
@@ -132,10 +163,16 @@ func (w *worker) ack(batch []*segment) ([]*segment, error) {
 // release drops what was acknowledged from what is leased, last of all: a worker that dies before
 // leaves a lease behind, whose next owner finds that the generation is gone.
 func (w *worker) release(batch []*segment) error {
-	for s, part := range byShard(batch) {
-		if err := w.letGo(s, buffer.Release{Done: names(part)}); err != nil {
-			return err
-		}
+	err := perShard(w, StageRelease, batch, func(s *shard, part []*segment) (struct{}, error) {
+		return struct{}{}, w.ports.Store.Release(w.ctx, s.owner, buffer.Release{Done: names(part)})
+	}, func(s *shard, part []*segment, _ struct{}) error {
+		s.holding -= len(part)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, part := range byShard(batch) {
 		fresh := make([]time.Duration, len(part))
 		for i, seg := range part {
 			fresh[i] = seg.acked.Sub(seg.since)

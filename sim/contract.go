@@ -115,9 +115,8 @@ func (s *System) breachOf(who string) func(string) {
 type workerContract struct {
 	buffer.Store
 	tell func(string) // of a breach
-	// held is what it has leased and not released, asked what of that the call in work is about.
-	held  map[buffer.Generation]*holding
-	asked []*holding
+	// held is what it has leased and not released.
+	held map[buffer.Generation]*holding
 }
 
 // holding is how far a worker is with a generation.
@@ -172,17 +171,17 @@ func (c *workerContract) Lease(
 func (c *workerContract) Claim(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Claim, error) {
-	c.asked = c.asked[:0]
+	asked := make([]*holding, 0, len(list))
 	for _, g := range list {
 		h := c.held[g]
-		if c.asked = append(c.asked, h); h == nil {
+		if asked = append(asked, h); h == nil {
 			c.breach("it claims %v, which it has not leased", g.ID)
 		}
 	}
 	claims, err := c.Store.Claim(ctx, owner, list)
 	if err == nil {
 		for i, claim := range claims {
-			if h := c.asked[i]; h != nil {
+			if h := asked[i]; h != nil {
 				h.claimed, h.done = claim.State == buffer.ClaimOwned, claim.State == buffer.ClaimGone
 				if claim.Loaded != nil {
 					h.loaded, h.spans = claim.Loaded.Owned, claim.Loaded.Spans
@@ -197,17 +196,17 @@ func (c *workerContract) Claim(
 func (c *workerContract) Load(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Loaded, error) {
-	c.asked = c.asked[:0]
+	asked := make([]*holding, 0, len(list))
 	for _, g := range list {
 		h := c.held[g]
-		if c.asked = append(c.asked, h); h == nil || !h.claimed && !h.twice {
+		if asked = append(asked, h); h == nil || !h.claimed && !h.twice {
 			c.breach("it loads %v, which it has not claimed", g.ID)
 		}
 	}
 	loaded, err := c.Store.Load(ctx, owner, list)
 	if err == nil {
 		for i, l := range loaded {
-			if h := c.asked[i]; h != nil {
+			if h := asked[i]; h != nil {
 				h.loaded, h.done, h.spans = l.Owned, !l.Owned, l.Spans
 			}
 		}
@@ -219,11 +218,11 @@ func (c *workerContract) Load(
 func (c *workerContract) Ack(
 	ctx context.Context, owner buffer.Owner, flushed []buffer.Flushed,
 ) ([]buffer.AckResult, error) {
-	c.asked = c.asked[:0]
+	asked := make([]*holding, 0, len(flushed))
 	for i := range flushed {
 		f := &flushed[i]
 		h := c.held[f.Generation]
-		c.asked = append(c.asked, h)
+		asked = append(asked, h)
 		if h != nil && h.twice {
 			continue
 		}
@@ -234,7 +233,7 @@ func (c *workerContract) Ack(
 	results, err := c.Store.Ack(ctx, owner, flushed)
 	if err == nil {
 		for i, result := range results {
-			if h := c.asked[i]; h != nil && result != buffer.AckStale {
+			if h := asked[i]; h != nil && result != buffer.AckStale {
 				h.done, h.spans = true, nil
 			}
 		}

@@ -82,6 +82,7 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 		}
 		ports := flusher.WorkerPorts{
 			Clock: s.Kernel,
+			Tasks: w.process,
 			Store: client{redis: s.redis, who: w.who, journal: s.setup.Sink.Journal,
 				conns: s.redis.connect(), answerMax: s.settings.AnswerMax(),
 				cpu: cpu, perCall: costs.Call, load: costs.Flush, kb: costs.FlushKB},

@@ -115,6 +115,7 @@ func (p Planted) Consumer(ports *consumer.Ports, crash func()) {
 func (p Planted) Worker(ports *flusher.WorkerPorts, crash func()) {
 	p.Faults.Worker(ports, crash)
 	if p.Defect.worker != nil {
+		ports.Tasks = nil // so that it sees one call at a time
 		p.Defect.worker(ports)
 	}
 }

@@ -44,6 +44,7 @@ func RunWorker(
 	defer producer.Close()
 	ports := flusher.WorkerPorts{
 		Clock:        w.clock,
+		Tasks:        wallclock.Tasks{},
 		Store:        store,
 		Producer:     producer,
 		Encoder:      codec.New(c.Options.MaxSegmentBytes),

@@ -241,6 +241,7 @@ func (l *life) Now() time.Time { return l.clock }
 func (l *life) Sleep(ctx context.Context, d time.Duration) error {
 	if d == idlePause && l.notes.flags[sureFlag] {
 		l.failed, l.held = false, nil
+		l.notes.flags[moreFlag] = false
 	}
 	_, err := l.ask(ctx, sleep{d == idlePause})
 	return err

@@ -59,6 +59,7 @@ func (p ported) Lease(
 	v, err := ask[buffer.Leased](ctx, p.life, lease{owner, limit})
 	if err == nil {
 		p.notes.flags[sureFlag], p.notes.numbers[epochNumber] = true, int64(owner.Epoch)
+		p.notes.flags[moreFlag] = len(v.Due) >= limit
 	}
 	for _, due := range v.Due {
 		p.held = append(p.held, holding{Generation: due.Generation})
@@ -122,10 +123,12 @@ func (p ported) Release(ctx context.Context, owner buffer.Owner, r buffer.Releas
 }
 
 // epochNumber is the note under which epoch a worker last leased; sureFlag is set once the answer of
-// the last Lease has come.
+// the last Lease has come, and moreFlag if that was all it may take, so that it leases again before it
+// waits for what is on its way.
 const (
 	epochNumber = 7
 	sureFlag    = 1
+	moreFlag    = 0
 )
 
 // flushing is a worker of one shard.
@@ -162,6 +165,7 @@ func (f flushing) memory(l *life) (any, bool) {
 	}
 	return workerMemory{
 		f.Shard, buffer.Epoch(l.notes.numbers[epochNumber]), l.calls[0].op, l.held,
+		l.notes.flags[moreFlag],
 	}, true
 }
 
@@ -170,6 +174,7 @@ type workerMemory struct {
 	Epoch buffer.Epoch
 	Op    any
 	Held  []holding
+	More  bool
 }
 
 func (f flushing) eager(*life, *call) (answer, bool) { return answer{}, false }

@@ -1,0 +1,154 @@
+package flusher_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/buffer"
+	"sluice/internal/wallclock"
+)
+
+// A worker whose shards always have something due somewhere looks for it no more often than one that is
+// idle, and waits no longer for it; unless a shard has as much as a cycle may take.
+func TestWorkerLooksNowAndThen(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		limit           int
+		least, greatest int // looks at a shard in ten seconds
+	}{
+		{"a little is due", 500, 90, 101},
+		{"more is due than a cycle takes", 1, 400, 4000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				b.cfg.MaxFlushSegments = c.limit
+				b.broker.delay = 5 * time.Millisecond
+				b.start(fence(t, b.store, 0)...)
+				for n := range 500 {
+					b.feed.put(t, 0, 10*n)
+					time.Sleep(20 * time.Millisecond)
+				}
+				looks := 0
+				for _, step := range b.faulty.steps() {
+					if step == "lease" {
+						looks++
+					}
+				}
+				if looks < c.least || looks > c.greatest {
+					t.Errorf("%d looks, want %d to %d", looks, c.least, c.greatest)
+				}
+				eventually(t, 5*time.Second, "store is empty", b.empty)
+				if late := slices.Max(b.inbox.drain()); late > b.cfg.IdleSleep+50*time.Millisecond {
+					t.Errorf("a segment waited for %v", late)
+				}
+				if err := b.join(); err != nil {
+					t.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// A worker with many shards asks the store about all of them at the same time, so that it can send that
+// together; what one of them is refused is nothing to the others.
+func TestWorkerAsksAboutManyShardsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const shards = 40
+		b := newBench(t)
+		var all []buffer.Shard
+		for n := range shards {
+			b.feed.put(t, buffer.Shard(n), 10*n)
+			all = append(all, buffer.Shard(n))
+		}
+		owners := fence(t, b.store, all...)
+		fence(t, b.store, 7)
+		slow := &slowStore{Store: b.store}
+		b.faulty.Store = slow
+		failed := false
+		b.faulty.set(func(step string, after bool) error {
+			if step == "claim" && !after && !failed {
+				failed = true
+				return fmt.Errorf("try again: %w", buffer.ErrUnavailable)
+			}
+			return nil
+		})
+		b.tasks = wallclock.Tasks{}
+		begun := time.Now()
+		b.start(owners...)
+		eventually(t, 10*time.Second, "all but the lost shard is out", func() bool {
+			status, _ := b.inbox.last()
+			return status.Segments == shards-1
+		})
+		// A second until all is due, and two rounds of lease, claim, load, lease, ack and release, of 100 ms
+		// each, and one claim once more. One after the other that would be 20 s.
+		if took := time.Since(begun); took > 3*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if slow.most < 20 || slow.most > 40 {
+			t.Errorf("%d calls at a time", slow.most)
+		}
+		if status, _ := b.inbox.last(); !slices.Equal(status.Lost, []buffer.Shard{7}) {
+			t.Errorf("lost are %v, want shard 7", status.Lost)
+		}
+		if err := b.join(); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(b.broker.all()); got != shards-1 {
+			t.Errorf("%d records, want %d", got, shards-1)
+		}
+	})
+}
+
+// slowStore takes 100 ms for each call, and notes how many it had at the same time.
+type slowStore struct {
+	buffer.Store
+	mu        sync.Mutex
+	now, most int
+}
+
+func slowly[A any](s *slowStore, call func() (A, error)) (A, error) {
+	s.mu.Lock()
+	s.now++
+	s.most = max(s.most, s.now)
+	s.mu.Unlock()
+	time.Sleep(100 * time.Millisecond)
+	s.mu.Lock()
+	s.now--
+	s.mu.Unlock()
+	return call()
+}
+
+func (s *slowStore) Lease(
+	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
+) (buffer.Leased, error) {
+	return slowly(s, func() (buffer.Leased, error) { return s.Store.Lease(ctx, owner, now, limit) })
+}
+
+func (s *slowStore) Claim(
+	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
+) ([]buffer.Claim, error) {
+	return slowly(s, func() ([]buffer.Claim, error) { return s.Store.Claim(ctx, owner, list) })
+}
+
+func (s *slowStore) Load(
+	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
+) ([]buffer.Loaded, error) {
+	return slowly(s, func() ([]buffer.Loaded, error) { return s.Store.Load(ctx, owner, list) })
+}
+
+func (s *slowStore) Ack(
+	ctx context.Context, owner buffer.Owner, list []buffer.Flushed,
+) ([]buffer.AckResult, error) {
+	return slowly(s, func() ([]buffer.AckResult, error) { return s.Store.Ack(ctx, owner, list) })
+}
+
+func (s *slowStore) Release(ctx context.Context, owner buffer.Owner, r buffer.Release) error {
+	_, err := slowly(s, func() (struct{}, error) { return struct{}{}, s.Store.Release(ctx, owner, r) })
+	return err
+}
