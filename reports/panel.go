@@ -46,7 +46,7 @@ func (p *panel) fitY(greatest, least float64) {
 func (p panel) gridY() {
 	step := roundStep(p.yMax, 4)
 	label := textStyle(9, faint, false, alignment{1, 0})
-	for v := p.yMin; v <= p.yMax+step/2; v += step {
+	for v := p.yMin; v <= p.yMax+step/1000; v += step {
 		p.c.StrokeLine2(line(rule, 0.75), p.left, p.y(v), p.right, p.y(v))
 		p.text(label, p.left-6, p.y(v), short(v))
 	}

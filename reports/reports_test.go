@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -93,7 +94,8 @@ func charts() map[string]Chart {
 	timeline.Subtitle = "world fakes, seed 1, 27500 spans, 4 workers; a subtitle of some length"
 	var runs []SweepRun
 	for i, rate := range []float64{4100, 4300, 3900, 7600, 8000, 7900, 12100, 13000, 11200} {
-		run := SweepRun{Processes: []int{1, 2, 4}[i/3], Repeat: i % 3, Verdict: "passed",
+		processes := []int{1, 2, 4}[i/3]
+		run := SweepRun{Processes: processes, Value: strconv.Itoa(processes), Repeat: i % 3, Verdict: "passed",
 			SpansPerSecond: rate, FreshnessP99: 0.1 * float64(i), KeptUp: i == 4, OfferedPerSecond: 12500}
 		run.Cores = Cores{Workers: rate / 1e4, Consumer: 0.2, Redis: rate / 3e4, Harness: 0.4}
 		if i == 8 {
@@ -101,11 +103,22 @@ func charts() map[string]Chart {
 		}
 		runs = append(runs, run)
 	}
+	var wide []SweepRun
+	for i, shards := range []string{"8", "64", "256", "1000"} {
+		cores := Cores{Workers: 0.3, Consumer: 0.4 + float64(i)*0.03, Redis: 0.3, Kafka: 0.2}
+		wide = append(wide, SweepRun{Processes: 4, Value: shards, Verdict: "passed", KeptUp: i < 3,
+			SpansPerSecond: 9000, OfferedPerSecond: 9000, Cores: cores,
+			SpanCosts: cores.PerSpan(20, 180_000)})
+	}
+	sweepOver := NewSweep("steady", "real", "topology.partitions", wide)
+	costs, _ := sweepOver.CostChart()
 	list := map[string]Chart{
-		"timeline": timeline.Chart(),
-		"sweep":    NewSweep("steady", "fakes", runs).Chart(),
-		"empty":    NewTimeline(nil, nil).Chart(),
-		"one":      NewSweep("steady", "fakes", runs[:1]).Chart(),
+		"sweep-over": sweepOver.Chart(),
+		"cost":       costs,
+		"timeline":   timeline.Chart(),
+		"sweep":      NewSweep("steady", "fakes", "", runs).Chart(),
+		"empty":      NewTimeline(nil, nil).Chart(),
+		"one":        NewSweep("steady", "fakes", "", runs[:1]).Chart(),
 	}
 	mix := NewTimeline(mixed())
 	mix.Title, mix.Subtitle = "mix: passed", "world real, seed 7, 7500000 spans, 2 consumers"
@@ -172,11 +185,13 @@ func TestViews(t *testing.T) {
 	timeline.Samples = nil // which are not derived
 	var runs []SweepRun
 	for i, rate := range []float64{7600, 4100, 4300, 3900, 8000} {
-		runs = append(runs, SweepRun{Processes: []int{2, 1, 1, 1, 2}[i], Repeat: i, Verdict: "passed",
-			SpansPerSecond: rate, FreshnessP99: float64(i), OfferedPerSecond: 9000,
-			Cores: Cores{Workers: float64(i), Kafka: 0.5}})
+		processes := []int{2, 1, 1, 1, 2}[i]
+		cores := Cores{Workers: float64(i), Kafka: 0.5}
+		runs = append(runs, SweepRun{Processes: processes, Value: strconv.Itoa(processes), Repeat: i,
+			Verdict: "passed", SpansPerSecond: rate, FreshnessP99: float64(i), OfferedPerSecond: 9000,
+			Cores: cores, SpanCosts: cores.PerSpan(2, 10_000)})
 	}
-	sweep := NewSweep("steady", "fakes", runs)
+	sweep := NewSweep("steady", "fakes", "", runs)
 	for name, view := range map[string]any{"timeline.json": timeline, "sweep.json": sweep} {
 		got, err := json.MarshalIndent(view, "", " ")
 		if err != nil {
@@ -227,8 +242,8 @@ func TestRecordsReadBack(t *testing.T) {
 	if diff := cmp.Diff(samples, gotSamples); err != nil || diff != "" {
 		t.Errorf("samples: %v\n%s", err, diff)
 	}
-	runs := []SweepRun{{Processes: 2, Seed: 7, Verdict: "passed", Reason: "a, \"b\"", KeptUp: true,
-		SpansPerSecond: 1.5, Cores: Cores{Redis: 0.25}}}
+	runs := []SweepRun{{Processes: 2, Value: "2", Seed: 7, Verdict: "passed", Reason: "a, \"b\"", KeptUp: true,
+		SpansPerSecond: 1.5, Cores: Cores{Redis: 0.25}, SpanCosts: SpanCosts{RedisTime: 3.5}}}
 	text.Reset()
 	if err := WriteCSV(&text, runs); err != nil {
 		t.Fatal(err)

@@ -3,18 +3,22 @@ package reports
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sluice/internal/options"
 )
 
+// OverProcesses is the key that a sweep changes from run to run if nothing else is said.
+const OverProcesses = "topology.flusher_processes"
+
 // SweepRun is one run of a sweep.
 type SweepRun struct {
-	Processes int    `json:"processes"`
-	Repeat    int    `json:"repeat"`
-	Seed      uint64 `json:"seed"`
-	Verdict   string `json:"verdict"`
+	Processes int `json:"processes"`
+	// Value is that of the key which the sweep changes.
+	Value   string `json:"value"`
+	Repeat  int    `json:"repeat"`
+	Seed    uint64 `json:"seed"`
+	Verdict string `json:"verdict"`
 	// Reason is what was not passed first, if anything.
 	Reason string `json:"reason"`
 	// KeptUp is true if the flushers were not the limit: the throughput is the load's then, and
@@ -34,14 +38,39 @@ type SweepRun struct {
 	// not known.
 	WorkerBytesMax int64 `json:"worker_bytes_max"`
 	RedisBytesMax  int64 `json:"redis_bytes_max"`
-	// Cores used on average, from the begin of the load until all was out.
+	// Cores used on average, from the begin of the load until all was out; and in the same time the
+	// processor time for each span that came out.
 	Cores
+	SpanCosts
 }
 
-// SweepRow is what the repeats with one process count have in common.
+// SpanCosts are processor time per span, in microseconds, summed over the processes of a kind; 0 where
+// it is not known.
+type SpanCosts struct {
+	RedisTime    float64 `json:"redis_us_per_span"`
+	KafkaTime    float64 `json:"kafka_us_per_span"`
+	WorkerTime   float64 `json:"workers_us_per_span"`
+	ConsumerTime float64 `json:"consumer_us_per_span"`
+}
+
+// PerSpan is what each of some spans took, of cores that were used for so many seconds.
+func (c Cores) PerSpan(seconds float64, spans int64) SpanCosts {
+	if spans <= 0 {
+		return SpanCosts{}
+	}
+	each := seconds * 1e6 / float64(spans)
+	return SpanCosts{RedisTime: c.Redis * each, KafkaTime: c.Kafka * each,
+		WorkerTime: c.Workers * each, ConsumerTime: c.Consumer * each}
+}
+
+// Sum is the processor time of all together.
+func (c SpanCosts) Sum() float64 { return c.RedisTime + c.KafkaTime + c.WorkerTime + c.ConsumerTime }
+
+// SweepRow is what the repeats with one value have in common.
 type SweepRow struct {
-	Processes int `json:"processes"`
-	Repeats   int `json:"repeats"`
+	Processes int    `json:"processes"`
+	Value     string `json:"value"`
+	Repeats   int    `json:"repeats"`
 	// Least, Median and Greatest throughput of the repeats, in spans per second.
 	Least    float64 `json:"least_spans_per_second"`
 	Median   float64 `json:"median_spans_per_second"`
@@ -55,13 +84,16 @@ type SweepRow struct {
 	// Passed is how many repeats passed, KeptUp in how many the flushers were not the limit.
 	Passed int `json:"passed"`
 	KeptUp int `json:"kept_up"`
-	// Cores are the medians of what each used.
+	// Cores and SpanCosts are the medians of what each used.
 	Cores
+	SpanCosts
 }
 
-// Sweep is the same scenario run with several process counts, several times each.
+// Sweep is the same scenario run with several values of a key, several times each.
 type Sweep struct {
 	Scenario string `json:"scenario"`
+	// Over is the key. Empty: OverProcesses.
+	Over string `json:"over,omitempty"`
 	// Version of the program that made the runs.
 	Version string `json:"version,omitempty"`
 	World   string `json:"world"`
@@ -72,39 +104,23 @@ type Sweep struct {
 	Runs       []SweepRun `json:"runs"`
 }
 
-// NewSweep derives the rows, ordered by process count.
-func NewSweep(scenario, world string, runs []SweepRun) Sweep {
-	s := Sweep{Scenario: scenario, World: world, Runs: runs}
-	byCount := map[int][]SweepRun{}
+// NewSweep derives the rows: by process count, or in the order in which the values of another key came.
+func NewSweep(scenario, world, over string, runs []SweepRun) Sweep {
+	s := Sweep{Scenario: scenario, World: world, Over: over, Runs: runs}
+	byValue := map[string][]SweepRun{}
+	var values []string
 	for _, run := range runs {
-		byCount[run.Processes] = append(byCount[run.Processes], run)
-	}
-	for processes, repeats := range byCount {
-		row := SweepRow{Processes: processes, Repeats: len(repeats)}
-		of := func(value func(SweepRun) float64) []float64 { return column(repeats, value) }
-		for _, run := range repeats {
-			if run.Verdict == string(Passed) {
-				row.Passed++
-			}
-			if run.KeptUp {
-				row.KeptUp++
-			}
+		if byValue[run.Value] == nil {
+			values = append(values, run.Value)
 		}
-		rates := of(func(r SweepRun) float64 { return r.SpansPerSecond })
-		row.Least, row.Greatest = slices.Min(rates), slices.Max(rates)
-		row.Median = Median(rates)
-		row.Offered = Median(of(func(r SweepRun) float64 { return r.OfferedPerSecond }))
-		row.FreshnessP99 = Median(of(func(r SweepRun) float64 { return r.FreshnessP99 }))
-		row.Cores = Cores{
-			Redis:    Median(of(func(r SweepRun) float64 { return r.Redis })),
-			Kafka:    Median(of(func(r SweepRun) float64 { return r.Kafka })),
-			Workers:  Median(of(func(r SweepRun) float64 { return r.Workers })),
-			Consumer: Median(of(func(r SweepRun) float64 { return r.Consumer })),
-			Harness:  Median(of(func(r SweepRun) float64 { return r.Harness })),
-		}
-		s.Rows = append(s.Rows, row)
+		byValue[run.Value] = append(byValue[run.Value], run)
 	}
-	slices.SortFunc(s.Rows, func(a, b SweepRow) int { return cmp.Compare(a.Processes, b.Processes) })
+	for _, value := range values {
+		s.Rows = append(s.Rows, rowOf(byValue[value]))
+	}
+	if s.byProcesses() {
+		slices.SortFunc(s.Rows, func(a, b SweepRow) int { return cmp.Compare(a.Processes, b.Processes) })
+	}
 	for i := range s.Rows {
 		if first := s.Rows[0].Median; first > 0 {
 			s.Rows[i].Speedup = s.Rows[i].Median / first
@@ -113,34 +129,88 @@ func NewSweep(scenario, world string, runs []SweepRun) Sweep {
 	return s
 }
 
-// Notes says in words what the figures do not tell: what counts can do that kept up with the load,
-// and which of the others is better where their spreads overlap.
+func rowOf(repeats []SweepRun) SweepRow {
+	row := SweepRow{Processes: repeats[0].Processes, Value: repeats[0].Value, Repeats: len(repeats)}
+	of := func(value func(SweepRun) float64) []float64 { return column(repeats, value) }
+	for _, run := range repeats {
+		if run.Verdict == string(Passed) {
+			row.Passed++
+		}
+		if run.KeptUp {
+			row.KeptUp++
+		}
+	}
+	rates := of(func(r SweepRun) float64 { return r.SpansPerSecond })
+	row.Least, row.Greatest = slices.Min(rates), slices.Max(rates)
+	row.Median = Median(rates)
+	row.Offered = Median(of(func(r SweepRun) float64 { return r.OfferedPerSecond }))
+	row.FreshnessP99 = Median(of(func(r SweepRun) float64 { return r.FreshnessP99 }))
+	row.Cores = Cores{
+		Redis:    Median(of(func(r SweepRun) float64 { return r.Redis })),
+		Kafka:    Median(of(func(r SweepRun) float64 { return r.Kafka })),
+		Workers:  Median(of(func(r SweepRun) float64 { return r.Workers })),
+		Consumer: Median(of(func(r SweepRun) float64 { return r.Consumer })),
+		Harness:  Median(of(func(r SweepRun) float64 { return r.Harness })),
+	}
+	row.SpanCosts = SpanCosts{
+		RedisTime:    Median(of(func(r SweepRun) float64 { return r.RedisTime })),
+		KafkaTime:    Median(of(func(r SweepRun) float64 { return r.KafkaTime })),
+		WorkerTime:   Median(of(func(r SweepRun) float64 { return r.WorkerTime })),
+		ConsumerTime: Median(of(func(r SweepRun) float64 { return r.ConsumerTime })),
+	}
+	return row
+}
+
+// byProcesses tells whether the sweep is one over process counts.
+func (s Sweep) byProcesses() bool { return s.Over == "" || s.Over == OverProcesses }
+
+// Heading is what the values are called, above a column of them.
+func (s Sweep) Heading() string {
+	if s.byProcesses() {
+		return "processes"
+	}
+	return s.Over
+}
+
+// Group names the runs with a value: "2 processes", "topology.partitions 64".
+func (s Sweep) Group(r SweepRun) string {
+	if s.byProcesses() {
+		return options.FormatCount(r.Processes, "process")
+	}
+	return s.Over + " " + r.Value
+}
+
+// Notes says in words what the figures do not tell: what values can do that kept up with the load, and
+// which of the others is better where their spreads overlap.
 func (s Sweep) Notes() []string {
 	var notes []string
 	limited := func(r SweepRow) bool { return r.KeptUp < r.Repeats }
 	if kept := slices.DeleteFunc(slices.Clone(s.Rows), limited); len(kept) > 0 {
-		notes = append(notes, "the load was the limit with "+counts(kept)+", which may do more")
+		notes = append(notes, "the load was the limit with "+s.counts(kept)+", which may do more")
 	}
 	for _, group := range s.alike() {
 		if slices.ContainsFunc(group, limited) {
-			notes = append(notes, counts(group)+" cannot be told apart: their spreads overlap")
+			notes = append(notes, s.counts(group)+" cannot be told apart: their spreads overlap")
 		}
 	}
 	return notes
 }
 
-// counts names the process counts of rows: "1, 2 and 4 processes".
-func counts(rows []SweepRow) string {
-	last := len(rows) - 1
-	text := options.FormatCount(rows[last].Processes, "process")
-	if last == 0 {
-		return text
+// counts names the values of rows: "1, 2 and 4 processes", "topology.partitions 8 and 64".
+func (s Sweep) counts(rows []SweepRow) string {
+	values := column(rows, func(r SweepRow) string { return r.Value })
+	last := len(values) - 1
+	text := values[last]
+	if last > 0 {
+		text = strings.Join(values[:last], ", ") + " and " + text
 	}
-	var before []string
-	for _, row := range rows[:last] {
-		before = append(before, strconv.Itoa(row.Processes))
+	if !s.byProcesses() {
+		return s.Over + " " + text
 	}
-	return strings.Join(before, ", ") + " and " + text
+	if rows[last].Processes == 1 {
+		return text + " process"
+	}
+	return text + " processes"
 }
 
 // alike returns the largest groups of rows whose spreads have a value in common.

@@ -2,6 +2,8 @@ package reports
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,14 +39,52 @@ func TestSweepNotes(t *testing.T) {
 		var runs []SweepRun
 		for processes, rates := range c.rates {
 			for _, rate := range rates {
-				runs = append(runs, SweepRun{Processes: processes, SpansPerSecond: rate, KeptUp: rate == 0})
+				runs = append(runs, SweepRun{Processes: processes, Value: strconv.Itoa(processes),
+					SpansPerSecond: rate, KeptUp: rate == 0})
 			}
 		}
-		notes := NewSweep("steady", "fakes", runs).Notes()
+		notes := NewSweep("steady", "fakes", OverProcesses, runs).Notes()
 		slices.Sort(notes)
 		if diff := cmp.Diff(c.want, notes); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", name, diff)
 		}
+	}
+}
+
+// Of another key than the process count, rows keep the order of the values, and are called by them.
+func TestSweepOver(t *testing.T) {
+	var runs []SweepRun
+	for _, value := range []string{"256", "8", "256", "8"} {
+		cores := Cores{Redis: 0.5, Workers: 1}
+		runs = append(runs, SweepRun{Processes: 4, Value: value, SpansPerSecond: 100, KeptUp: true,
+			Cores: cores, SpanCosts: cores.PerSpan(10, 1_000_000)})
+	}
+	s := NewSweep("steady", "real", "topology.partitions", runs)
+	if len(s.Rows) != 2 || s.Rows[0].Value != "256" || s.Rows[1].Repeats != 2 || s.Rows[0].Sum() != 15 {
+		t.Errorf("rows are %+v", s.Rows)
+	}
+	if got, want := s.Group(runs[0]), "topology.partitions 256"; got != want {
+		t.Errorf("a run is of %q, want %q", got, want)
+	}
+	var text strings.Builder
+	if err := s.WriteTables(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"topology.partitions  offered/s", "us per span: workers  Redis  together  of the first",
+		"8                 10.00   5.00     15.00          1.00",
+		"the load was the limit with topology.partitions 256 and 8, which may do more",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, &text)
+		}
+	}
+	if _, ok := s.CostChart(); !ok {
+		t.Error("there is no chart of costs")
+	}
+	s.Rows[0].SpanCosts, s.Rows[1].SpanCosts = SpanCosts{}, SpanCosts{}
+	if _, ok := s.CostChart(); ok {
+		t.Error("there is a chart of costs that nobody knows")
 	}
 }
 

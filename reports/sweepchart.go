@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image/color"
 	"math"
-	"strconv"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -23,7 +22,7 @@ const (
 	barMax      = 28 // width of a bar of cores
 )
 
-// Chart draws throughput against the number of processes: the median of the repeats as a line, the
+// Chart draws throughput against the number of processes, or whatever else differs: the median of the repeats as a line, the
 // spread from the least to the greatest as a band, and each repeat as a dot, hollow if it shows no
 // limit of the flushers. The line across is the rate that was offered; the dashed one scales the
 // first count linearly. Below stands who used how many cores, where that is known, and what cannot
@@ -40,19 +39,16 @@ func (s Sweep) Chart() Chart {
 		rates.low += coresHeight + coresSpace
 	}
 	rates.high = rates.low + ratesHeight
-	for _, row := range s.Rows {
-		rates.xMax = max(rates.xMax, float64(row.Processes))
-	}
-	rates.xMax += 0.5
+	rates.xMax = s.xMax()
 	return Chart{width: sweepWidth, height: rates.high + titleHeight, paint: func(c draw.Canvas) {
 		rates.c = c
 		s.paintRates(rates)
 		last := rates
 		if len(users) > 0 {
 			last.low, last.high = low, low+coresHeight
-			s.paintCores(last, users, missing)
+			s.paintBars(last, users, s.cores(), 0, coresName, missing)
 		}
-		last.text(textStyle(9, faint, false, alignment{1, -1}), last.right, low-18, "flusher processes")
+		s.axis(last)
 		for i, note := range notes {
 			style := textStyle(9, ink, false, alignment{-1, -1})
 			y := low - sweepBottom - vg.Length(i*noteRow)
@@ -64,8 +60,8 @@ func (s Sweep) Chart() Chart {
 func (s Sweep) paintRates(p panel) {
 	var xs, low, mid, high []float64
 	top, offered := 0.0, []float64(nil)
-	for _, row := range s.Rows {
-		xs = append(xs, float64(row.Processes))
+	for i, row := range s.Rows {
+		xs = append(xs, s.x(i))
 		low, mid, high = append(low, row.Least), append(mid, row.Median), append(high, row.Greatest)
 		offered = append(offered, row.Offered)
 		top = max(top, row.Greatest, row.Offered)
@@ -73,8 +69,12 @@ func (s Sweep) paintRates(p panel) {
 	p.fitY(top, 1)
 	title := p.high + titleHeight
 	p.text(textStyle(15, ink, true, alignment{-1, -1}), p.left, title-12,
-		fmt.Sprintf("%s: throughput by flusher processes", s.Scenario))
-	p.text(textStyle(9.5, faint, false, alignment{-1, -1}), p.left, title-32, s.subtitle())
+		fmt.Sprintf("%s: throughput by %s", s.Scenario, s.axisName()))
+	about := "hollow: the load was the limit, not the flushers"
+	if len(s.Rows) > 1 && s.byProcesses() {
+		about += "; dashed: linear scaling from the first"
+	}
+	p.text(textStyle(9.5, faint, false, alignment{-1, -1}), p.left, title-32, s.subtitle(about))
 	p.gridY()
 	p.heading("spans per second")
 	s.paintIdeal(p)
@@ -85,78 +85,112 @@ func (s Sweep) paintRates(p panel) {
 		legend = append(legend, legendEntry{rateOut, "offered: " + short(math.Round(load))})
 	}
 	p.curve(line(rateIn, 2), xs, mid)
-	for _, run := range s.Runs {
-		p.dot(run)
+	for i, row := range s.Rows {
+		for _, run := range s.Runs {
+			if run.Value == row.Value {
+				p.dot(s.x(i), run)
+			}
+		}
 	}
 	s.ticks(p)
 	legend.paint(p, p.right-legend.width(), p.high+10)
 }
 
-// ticks draws the process counts below a panel.
+// x is where a row stands: at its process count, or one after the other.
+func (s Sweep) x(row int) float64 {
+	if s.byProcesses() {
+		return float64(s.Rows[row].Processes)
+	}
+	return float64(row + 1)
+}
+
+// xMax is the end of the axis.
+func (s Sweep) xMax() float64 {
+	end := 1.0
+	for i := range s.Rows {
+		end = max(end, s.x(i))
+	}
+	return end + 0.5
+}
+
+// axisName is what the axis shows.
+func (s Sweep) axisName() string {
+	if s.byProcesses() {
+		return "flusher processes"
+	}
+	return s.Over
+}
+
+func (s Sweep) axis(p panel) {
+	p.text(textStyle(9, faint, false, alignment{1, -1}), p.right, p.low-18, s.axisName())
+}
+
+// ticks draws the values below a panel, as far as there is room.
 func (s Sweep) ticks(p panel) {
-	for _, row := range s.Rows {
-		x := p.x(float64(row.Processes))
+	style, free := textStyle(9, faint, false, alignment{0, -1}), p.left-legendSpace
+	for i, row := range s.Rows {
+		x, half := p.x(s.x(i)), style.Width(row.Value)/2
 		p.c.StrokeLine2(line(faint, 0.75), x, p.low, x, p.low-3)
-		p.text(textStyle(9, faint, false, alignment{0, -1}), x, p.low-5, strconv.Itoa(row.Processes))
+		if x-half > free {
+			p.text(style, x, p.low-5, row.Value)
+			free = x + half + 3
+		}
 	}
 }
 
 // coresName is the name of the panel of cores.
 const coresName = "cores used until all was out"
 
-// paintCores draws a bar for each count, those who used cores stacked in the order of the legend.
-func (s Sweep) paintCores(p panel, users []coreUser, missing string) {
-	top, width := 0.0, vg.Length(barMax)
-	for i, row := range s.Rows {
-		sum := 0.0
+// paintBars draws a bar for each row, what each of the users took stacked in the order of the legend, on
+// an axis that reaches to top and beyond all of them.
+func (s Sweep) paintBars(
+	p panel, users []coreUser, rows []Cores, top float64, heading, missing string,
+) {
+	width := vg.Length(barMax)
+	sums := make([]float64, len(rows))
+	for i, row := range rows {
 		for _, user := range users {
-			sum += user.of(row.Cores)
+			sums[i] += user.of(row)
 		}
-		top = max(top, sum)
+		top = max(top, sums[i])
 		if i > 0 {
-			gap := p.x(float64(row.Processes)) - p.x(float64(s.Rows[i-1].Processes))
-			width = min(width, gap*0.7)
+			width = min(width, (p.x(s.x(i))-p.x(s.x(i-1)))*0.7)
 		}
 	}
 	p.fitY(top, 0.2)
 	p.gridY()
-	p.heading(coresName)
+	p.heading(heading)
 	note := textStyle(9, faint, false, alignment{-1, 1})
-	p.text(note, p.left+nameStyle().Width(coresName)+legendSpace/2, p.high+5, missing)
+	p.text(note, p.left+nameStyle().Width(heading)+legendSpace/2, p.high+5, missing)
 	var legend legend
 	for _, user := range users {
 		legend = append(legend, legendEntry{user.color, user.name})
 	}
 	legend.paint(p, p.right-legend.width(), p.high+10)
-	for _, row := range s.Rows {
-		x, sum := p.x(float64(row.Processes)), 0.0
+	for i, row := range rows {
+		x, sum := p.x(s.x(i)), 0.0
 		for _, user := range users {
 			from := sum
-			sum += user.of(row.Cores)
+			sum += user.of(row)
 			p.rectangle(user.color, x-width/2, x+width/2, p.y(from), p.y(sum))
 		}
 	}
 	s.ticks(p)
 }
 
-func (s Sweep) subtitle() string {
+func (s Sweep) subtitle(more string) string {
 	repeats := 0
 	for _, row := range s.Rows {
 		repeats = max(repeats, row.Repeats)
 	}
-	text := fmt.Sprintf("world %s, %s each; hollow: the load was the limit, not the flushers", s.World,
-		options.FormatCount(repeats, "repeat"))
-	if len(s.Rows) > 1 {
-		text += "; dashed: linear scaling from the first"
-	}
-	return text
+	return fmt.Sprintf("world %s, %s each; %s", s.World, options.FormatCount(repeats, "repeat"), more)
 }
 
 var bandColor = tone(0xC9DCF0, 0x2A4361)
 
 // paintIdeal draws the line through 0 and the first row, as far as it is inside of the panel.
 func (s Sweep) paintIdeal(p panel) {
-	if len(s.Rows) < 2 || s.Rows[0].Median <= 0 {
+	if len(s.Rows) < 2 || s.Rows[0].Median <= 0 || !s.byProcesses() {
 		return
 	}
 	slope := s.Rows[0].Median / float64(s.Rows[0].Processes)
@@ -180,19 +214,19 @@ func (p panel) band(xs, low, high []float64) {
 }
 
 // dot draws a run: hollow if the flushers were not the limit.
-func (p panel) dot(run SweepRun) {
+func (p panel) dot(x float64, run SweepRun) {
 	c := rateIn
 	if run.Verdict != string(Passed) {
 		c = faultInk
 	}
-	p.disc(run, 3.5, c)
+	p.disc(x, run, 3.5, c)
 	if run.KeptUp {
-		p.disc(run, 2.2, paper)
+		p.disc(x, run, 2.2, paper)
 	}
 }
 
-func (p panel) disc(run SweepRun, radius vg.Length, c color.Color) {
-	p.circle(p.x(float64(run.Processes)), p.y(run.SpansPerSecond), radius, c)
+func (p panel) disc(x float64, run SweepRun, radius vg.Length, c color.Color) {
+	p.circle(p.x(x), p.y(run.SpansPerSecond), radius, c)
 }
 
 func (p panel) circle(x, y, radius vg.Length, c color.Color) {

@@ -42,8 +42,8 @@ const (
 	durationMax = 11 * time.Hour
 	// timeMax bounds all other times: with it, none of what is added up from them overflows.
 	timeMax = 1000 * time.Hour
-	// partitionsMax bounds the input topic of a run on one machine.
-	partitionsMax = 256
+	// partitionsMax and processesMax bound the input topic and the workers of a run on one machine.
+	partitionsMax, processesMax = 1024, 256
 	// producersMax bounds the clients that send the load of a run on one machine.
 	producersMax = 16
 	// spanBytesMin is the size of a span's message without any padding, with room to spare.
@@ -76,7 +76,7 @@ var keys = []Key{
 	{Path: "topology.partitions", Example: "16", low: 1, high: partitionsMax,
 		Means: "partitions of the input topic, and so the number of shards"},
 	{Path: "topology.flusher_processes", Example: "per-shard", low: Processes(1),
-		high: Processes(partitionsMax), besides: PerShard, Means: "workers; never more than shards"},
+		high: Processes(processesMax), besides: PerShard, Means: "workers; never more than shards"},
 	{Path: "topology.flusher_mode", Example: "goroutine",
 		Means: "what a worker is to the operating system: `process` or `goroutine`"},
 	{Path: "topology.output_record_max", Unit: "size", Example: "64KiB", Zero: "the broker's default, 1 MiB",

@@ -37,7 +37,13 @@ type Hosts struct {
 	// Others is how many cores' time goes to what has nothing to do with the run, on the host of the
 	// consumers and workers. 0: none.
 	Others float64 `yaml:"others"`
+	// RedisNodes is how many nodes Redis has, each with a thread of its own; more than one are a
+	// cluster. 0: one, and three if a fault names one of them.
+	RedisNodes int `yaml:"redis_nodes"`
 }
+
+// redisNodesMax is more nodes than a cluster of Redis is recommended to have.
+const redisNodesMax = 1000
 
 // Network is the way to a server.
 type Network struct {
@@ -211,6 +217,11 @@ func (c Costs) Validate() error {
 	if o := c.Hosts.Others; !(o >= 0) || o >= float64(max(1, c.Hosts.Cores)) {
 		problems = append(problems, yamlfile.Problem{Path: "hosts.others",
 			Message: fmt.Sprintf("is %v, want at least 0 and less than the %d cores", o, c.Hosts.Cores)})
+	}
+	if n := c.Hosts.RedisNodes; n < 0 || n > redisNodesMax {
+		problems = append(problems, yamlfile.Problem{Path: "hosts.redis_nodes",
+			Message: fmt.Sprintf("is %d, want 1 to %d, or 0: one, and three if a fault names one", n,
+				redisNodesMax)})
 	}
 	for _, name := range []string{"redis", "kafka", "program", "worker", "harness"} {
 		if f := *c.Together.of(name); !(f > 0) || f > factorMax {

@@ -47,11 +47,14 @@ const (
 	alongSpans = 64
 )
 
-// clusterNodes is how many nodes a cluster has, as one has that the program starts on real servers.
+// clusterNodes is how many nodes a cluster has if nobody says how many, as on real servers.
 const clusterNodes = 3
 
-// nodesOf returns how many nodes a run has: a cluster, if a fault names one of them.
-func nodesOf(s scenarios.Scenario) int {
+// nodesOf returns how many nodes a run has.
+func (h Hosts) nodesOf(s scenarios.Scenario) int {
+	if h.RedisNodes > 0 {
+		return h.RedisNodes
+	}
 	if slices.ContainsFunc(s.Faults, func(f scenarios.Fault) bool {
 		return f.Target.Kind == scenarios.TargetRedis && f.Target.N != scenarios.AllNodes
 	}) {

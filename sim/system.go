@@ -54,7 +54,7 @@ func open(setup harness.Setup, costs Costs) (*System, error) {
 	}
 	return &System{
 		Kernel: k, setup: setup, costs: costs, on: on,
-		redis:  newRedis(k, costs, on, harness.Settings(setup.Scenario).Options, nodesOf(setup.Scenario)),
+		redis:  newRedis(k, costs, on, harness.Settings(setup.Scenario).Options, costs.Hosts.nodesOf(setup.Scenario)),
 		kafka:  newKafka(k, costs, on, setup.Scenario, setup.Sink),
 		shifts: make([]time.Duration, setup.Scenario.Topology.Partitions),
 		epochs: epochs{},

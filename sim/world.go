@@ -44,12 +44,13 @@ func (w World) Hosts() Hosts { return w.costs().Hosts }
 func (w World) Validate() error { return w.costs().Validate() }
 
 // Can implements harness.World.
-func (World) Can(f scenarios.Fault) error {
-	if f.Target.Kind == scenarios.TargetRedis && f.Target.N >= clusterNodes {
-		return fmt.Errorf("there is no node %d: Redis is a cluster of %d here if a fault names a node, "+
-			"numbered from 0", f.Target.N, clusterNodes)
+func (w World) Can(f scenarios.Fault) error {
+	one := scenarios.Scenario{Faults: []scenarios.Fault{f}}
+	if nodes := w.Hosts().nodesOf(one); f.Target.Kind == scenarios.TargetRedis && f.Target.N >= nodes {
+		return fmt.Errorf("there is no node %d: Redis has %d here if a fault names a node (hosts.redis_nodes "+
+			"of the costs), numbered from 0", f.Target.N, nodes)
 	}
-	if one := (scenarios.Scenario{Faults: []scenarios.Fault{f}}); f.Target.Kind == scenarios.TargetBroker &&
+	if f.Target.Kind == scenarios.TargetBroker &&
 		f.Target.N >= one.Brokers() {
 		return fmt.Errorf("there is no broker %d: Kafka has %d here if a fault names one, numbered from 0",
 			f.Target.N, one.Brokers())

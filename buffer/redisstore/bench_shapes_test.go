@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -42,7 +43,7 @@ func BenchmarkShapes(b *testing.B) {
 		name := fmt.Sprintf("%d-per-trace/%d-open/batches-of-%d", shape.spans, shape.open, shape.batch)
 		b.Run(name, func(b *testing.B) { bench.run(b, oneByOne(load.Batches())) })
 	}
-	for _, shards := range []int{8, 256} {
+	for _, shards := range []int{8, 64, 256, 1000} {
 		name := fmt.Sprintf("20-per-trace/2000-open/%d-shards", shards)
 		b.Run(name, func(b *testing.B) { bench.run(b, inRounds(spread(small(20, 2000), shards))) })
 	}
@@ -80,7 +81,7 @@ func spread(load benchload.Workload, shards int) iter.Seq[[][]buffer.Span] {
 		for _, batch := range load.Batches() {
 			parts := make([][]buffer.Span, shards)
 			for _, span := range batch {
-				shard := int(span.Trace[0]) % shards
+				shard := int(binary.BigEndian.Uint16(span.Trace[:])) % shards
 				span.Position.Partition = int32(shard)
 				parts[shard] = append(parts[shard], span)
 			}

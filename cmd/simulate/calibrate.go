@@ -23,7 +23,7 @@ import (
 type calibrateCommand struct {
 	Redis      []string `help:"Address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka      []string `help:"Address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
-	Servers    string   `help:"Start servers to measure, with one Redis (start) or a cluster (start-cluster)." placeholder:"start" completion-predictor:"servers"`
+	Servers    string   `help:"Start servers to measure, with one Redis (start) or a cluster (start-cluster, of three nodes; start-cluster:6)." placeholder:"start" completion-predictor:"servers"`
 	Out        string   `help:"File for the costs." default:"calibration.yaml"`
 	EvenIfUsed bool     `help:"Measure also if others use the servers: it disturbs them, and they disturb the measuring."`
 	Repeat     int      `help:"How often to measure everything." default:"3"`

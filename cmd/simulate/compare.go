@@ -30,7 +30,7 @@ import (
 type compareCommand struct {
 	scenarioFlags
 	Worlds  []string `help:"The world that predicts, and the one that measures." default:"virtual,real"`
-	Servers string   `help:"For world real: start the servers, with one Redis (start) or a cluster (start-cluster). They are started once, and first runs warm them up." placeholder:"start" completion-predictor:"servers"`
+	Servers string   `help:"For world real: start the servers, with one Redis (start) or a cluster (start-cluster, of three nodes; start-cluster:6). They are started once, and first runs warm them up." placeholder:"start" completion-predictor:"servers"`
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
 	loginFlags

@@ -203,8 +203,8 @@ func readSweepSet(dir string) (diff.Set, error) {
 	set.Conditions = conditions(sweep.Defect, sweep.PortFaults)
 	for _, r := range sweep.Runs {
 		set.Runs = append(set.Runs, diff.Run{
-			Group: options.FormatCount(r.Processes, "process"), Seed: r.Seed, Verdict: r.Verdict,
-			Reason: r.Reason, Digest: r.Digest, Figures: diff.FiguresOfSweep(r, s.Duration.Seconds()),
+			Group: sweep.Group(r), Seed: r.Seed, Verdict: r.Verdict,
+			Reason: r.Reason, Digest: r.Digest, Figures: diff.FiguresOfSweep(r),
 		})
 	}
 	return set, checkRuns(set)

@@ -32,7 +32,7 @@ import (
 // worldFlags say where a scenario runs.
 type worldFlags struct {
 	World   string   `help:"Where to run: virtual (simulated time), fakes (servers in this program) or real." default:"virtual" completion-predictor:"world"`
-	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster)." placeholder:"start" completion-predictor:"servers"`
+	Servers string   `help:"For world real: start the servers for the run, with one Redis (start) or a cluster (start-cluster, of three nodes; start-cluster:6)." placeholder:"start" completion-predictor:"servers"`
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
 	loginFlags
@@ -151,16 +151,16 @@ func (f scenarioFlags) sets() []string {
 	return sets
 }
 
-// load reads the scenario for a run with these flags.
-func (f scenarioFlags) load(in worldFlags) (scenario, error) {
+// load reads the scenario for a run with these flags, and further changes in the form of --set.
+func (f scenarioFlags) load(in worldFlags, more ...string) (scenario, error) {
 	around, err := in.around()
 	if err != nil {
 		return scenario{}, err
 	}
 	if f.Scenario == swarm.Name {
-		return f.draw(around)
+		return f.draw(around, more)
 	}
-	s, places, err := around.Load(f.Scenario, os.ReadFile, f.sets()...)
+	s, places, err := around.Load(f.Scenario, os.ReadFile, append(f.sets(), more...)...)
 	var problems yamlfile.Problems
 	if errors.As(err, &problems) && slices.Contains(f.Set, "faults=[]") {
 		err = append(problems, yamlfile.Problem{
@@ -173,7 +173,7 @@ func (f scenarioFlags) load(in worldFlags) (scenario, error) {
 }
 
 // draw draws the scenario of a seed, 1 if none is given, of what the world can do.
-func (f scenarioFlags) draw(around scenarios.Around) (scenario, error) {
+func (f scenarioFlags) draw(around scenarios.Around, more []string) (scenario, error) {
 	seed := scenarios.Default().Seed
 	if f.Seed != nil {
 		seed = *f.Seed
@@ -184,7 +184,7 @@ func (f scenarioFlags) draw(around scenarios.Around) (scenario, error) {
 	}
 	around.Restarts = true // by ports, and by faults that may come too late
 	text := func(string) ([]byte, error) { return []byte(drawn.Scenario.String()), nil }
-	s, places, err := around.Load(swarm.Name+".yaml", text, f.sets()...)
+	s, places, err := around.Load(swarm.Name+".yaml", text, append(f.sets(), more...)...)
 	if err != nil {
 		return scenario{}, usageError{err}
 	}

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
-	"sluice/internal/options"
 	"sluice/internal/process"
 	"sluice/internal/rundir"
 	"sluice/reports"
@@ -20,8 +22,9 @@ import (
 type sweepCommand struct {
 	scenarioFlags
 	worldFlags
-	Processes []int  `help:"Process counts to run with." default:"1,2,4"`
-	Repeat    int    `help:"How many times to run each count." default:"3"`
+	Processes []int  `help:"Process counts to run with (1,2,4)." placeholder:"1,2,4"`
+	Over      string `help:"Change another key instead: --over topology.partitions=8,64,256. Values with commas in them are separated by |." placeholder:"PATH=VALUE,..."`
+	Repeat    int    `help:"How many times to run each." default:"3"`
 	Out       string `help:"Directory of the results." placeholder:"runs/NAME-sweep"`
 	JSON      bool   `name:"json" help:"Print the tables as JSON."`
 }
@@ -33,17 +36,14 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.Repeat < 1 || len(c.Processes) == 0 {
-		return usageError{errors.New("--repeat and --processes must ask for at least one run")}
+	if c.Repeat < 1 {
+		return usageError{errors.New("--repeat must be 1 or more")}
 	}
-	cfg := harness.SweepConfig{Processes: c.Processes, Repeat: c.Repeat}
-	for _, n := range c.Processes {
-		if n < 1 || n > s.Topology.Partitions {
-			return usageError{fmt.Errorf("--processes %d must be 1 to %d, the number of partitions",
-				n, s.Topology.Partitions)}
-		}
-	}
+	cfg := harness.SweepConfig{Repeat: c.Repeat}
 	if cfg.Config, err = c.config(s, to.err); err != nil {
+		return err
+	}
+	if cfg.Over, cfg.Points, err = c.points(s, to.err); err != nil {
 		return err
 	}
 	dir := c.Out
@@ -58,8 +58,8 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 		if r.Reason != "" {
 			verdict += " (" + r.Reason + ")"
 		}
-		fmt.Fprintf(to.err, "%s, repeat %d of %d: %.0f spans/s, %s\n",
-			options.FormatCount(r.Processes, "process"), r.Repeat, c.Repeat, r.SpansPerSecond, verdict)
+		fmt.Fprintf(to.err, "%s, repeat %d of %d: %.0f spans/s, %s\n", reports.Sweep{Over: cfg.Over}.Group(r),
+			r.Repeat, c.Repeat, r.SpansPerSecond, verdict)
 	}
 	c.mentionLitter(ctx, to.err)
 	stop, err := shareServers(&cfg.Config)
@@ -86,4 +86,50 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 		err = exitError(result.Code)
 	}
 	return err
+}
+
+// points returns the key that the sweep changes, and the scenario with each of its values. Each has been
+// checked as for a run of its own.
+func (c *sweepCommand) points(s scenario, errs io.Writer) (string, []harness.SweepPoint, error) {
+	if c.Over == "" {
+		if len(c.Processes) == 0 {
+			c.Processes = []int{1, 2, 4}
+		}
+		for _, n := range c.Processes {
+			if n < 1 || n > s.Topology.Partitions {
+				return "", nil, usageError{fmt.Errorf("--processes %d must be 1 to %d, the number of partitions",
+					n, s.Topology.Partitions)}
+			}
+		}
+		return reports.OverProcesses, harness.ByProcesses(s.Scenario, c.Processes...), nil
+	}
+	if len(c.Processes) > 0 {
+		return "", nil, usageError{fmt.Errorf("--processes and --over are two sweeps: leave out --processes, "+
+			"or write --over %s=1,2,4", reports.OverProcesses)}
+	}
+	key, list, ok := strings.Cut(c.Over, "=")
+	if !ok || key == "" || list == "" {
+		return "", nil, usageError{fmt.Errorf("--over %q is not a key with its values: write "+
+			"--over topology.partitions=8,64,256", c.Over)}
+	}
+	separator := ","
+	if strings.Contains(list, "|") {
+		separator = "|"
+	}
+	var points []harness.SweepPoint
+	for value := range strings.SplitSeq(list, separator) {
+		value = strings.TrimSpace(value)
+		if slices.ContainsFunc(points, func(p harness.SweepPoint) bool { return p.Value == value }) {
+			return "", nil, usageError{fmt.Errorf("--over %s has %s twice", c.Over, value)}
+		}
+		with, err := c.load(c.worldFlags, key+"="+value)
+		if err == nil {
+			_, err = c.config(with, errs)
+		}
+		if err != nil {
+			return "", nil, fmt.Errorf("with %s=%s: %w", key, value, err)
+		}
+		points = append(points, harness.SweepPoint{Value: value, Scenario: with.Scenario})
+	}
+	return key, points, nil
 }

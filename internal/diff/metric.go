@@ -150,20 +150,15 @@ func (f Figures) forgetUnknown() {
 }
 
 // FiguresOfSweep returns what is kept of a run of a sweep.
-func FiguresOfSweep(r reports.SweepRun, loadSeconds float64) Figures {
+func FiguresOfSweep(r reports.SweepRun) Figures {
 	f := Figures{
 		Throughput: r.SpansPerSecond, Offered: r.OfferedPerSecond, Drain: r.DrainSeconds,
 		FreshnessP50: r.FreshnessP50, FreshnessP99: r.FreshnessP99, LatencyP99: r.LatencyP99,
 		WorkerMemory: float64(r.WorkerBytesMax), RedisMemory: float64(r.RedisBytesMax),
+		RedisTime: r.RedisTime, KafkaTime: r.KafkaTime, WorkerTime: r.WorkerTime,
+		ConsumerTime: r.ConsumerTime,
 	}
 	f.judged(r.Verdict)
-	// Cores are averages over load and drain, and all that was sent came out.
-	const micro = 1e6
-	if spans := r.OfferedPerSecond * loadSeconds; spans > 0 {
-		each := (loadSeconds + r.DrainSeconds) * micro / spans
-		f[RedisTime], f[KafkaTime] = r.Redis*each, r.Kafka*each
-		f[WorkerTime], f[ConsumerTime] = r.Workers*each, r.Consumer*each
-	}
 	f.forgetUnknown()
 	return f
 }

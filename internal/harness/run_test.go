@@ -206,8 +206,8 @@ func TestSweep(t *testing.T) {
 	s.Duration = 500 * time.Millisecond
 	var ran []reports.SweepRun
 	result, err := harness.Sweep(t.Context(), harness.SweepConfig{
-		Config:    harness.Config{Scenario: s, World: fakes.World{}, Log: testLog(t)},
-		Processes: []int{1, 2}, Repeat: 2, Ran: func(r reports.SweepRun) { ran = append(ran, r) },
+		Config: harness.Config{World: fakes.World{}, Log: testLog(t)},
+		Points: harness.ByProcesses(s, 1, 2), Repeat: 2, Ran: func(r reports.SweepRun) { ran = append(ran, r) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,29 +1,47 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
+	"strconv"
 	"time"
 
 	"sluice/internal/judge"
-	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
 
-// SweepConfig is one scenario with several process counts.
+// SweepConfig is one scenario with several values of one of its keys.
 type SweepConfig struct {
+	// Config is that of each run, but for the scenario.
 	Config
-	// Processes are the counts, Repeat how often each is run. Each repeat has a seed of its own,
-	// one higher than the last, the same for all counts.
-	Processes []int
-	Repeat    int
+	// Over is the key, with those above it. Default: the number of workers.
+	Over string
+	// Points are the values. Each is run Repeat times. Each repeat has a seed of its own, one higher
+	// than the last, the same for all points.
+	Points []SweepPoint
+	Repeat int
 	// Ran hears of each run when it is over.
 	Ran func(reports.SweepRun)
+}
+
+// SweepPoint is the scenario with one of the values.
+type SweepPoint struct {
+	Value    string
+	Scenario scenarios.Scenario
+}
+
+// ByProcesses are points that differ in the number of workers.
+func ByProcesses(s scenarios.Scenario, counts ...int) []SweepPoint {
+	points := make([]SweepPoint, len(counts))
+	for i, n := range counts {
+		s.Topology.FlusherProcesses = scenarios.Processes(n)
+		points[i] = SweepPoint{strconv.Itoa(n), s}
+	}
+	return points
 }
 
 // SweepResult is a sweep with the worst exit code of its runs.
@@ -32,54 +50,34 @@ type SweepResult struct {
 	Code int
 }
 
-// Sweep runs the scenario with each process count. The counts take turns, so that whatever else
-// happens on the machine meets all of them alike. If a run cannot be made, what was measured so
-// far comes with the error.
+// Sweep runs the scenario with each value. The values take turns, so that whatever else happens on the
+// machine meets all of them alike. If a run cannot be made, what was measured so far comes with the
+// error.
 func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 	var runs []reports.SweepRun
 	worst := judge.ExitPassed
 	var portFaults []string
 	result := func() SweepResult {
-		s := reports.NewSweep(cfg.Scenario.Name, cfg.World.Name(), runs)
+		s := reports.NewSweep(cfg.Points[0].Scenario.Name, cfg.World.Name(),
+			cmp.Or(cfg.Over, reports.OverProcesses), runs)
 		s.Defect, s.PortFaults = cfg.Defect, portFaults
 		return SweepResult{s, worst}
 	}
 	for repeat := range cfg.Repeat {
-		for _, processes := range cfg.Processes {
+		for _, point := range cfg.Points {
 			one := cfg.Config
-			one.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
+			one.Scenario = point.Scenario
 			one.Scenario.Seed += uint64(repeat)
 			outcome, err := Run(ctx, one)
 			if err == nil && outcome.Interrupted {
 				err = errors.New("interrupted")
 			}
+			run := reports.SweepRun{Processes: one.Scenario.Topology.Workers(), Value: point.Value,
+				Repeat: repeat + 1, Seed: one.Scenario.Seed}
 			if err != nil {
-				return result(), fmt.Errorf("run %d with %s: %w", repeat+1,
-					options.FormatCount(processes, "process"), err)
+				return result(), fmt.Errorf("run %d with %s: %w", repeat+1, result().Group(run), err)
 			}
-			run := reports.SweepRun{
-				Processes: processes, Repeat: repeat + 1, Seed: one.Scenario.Seed,
-				Verdict:          outcome.Result.Verdict,
-				KeptUp:           keptUp(outcome),
-				OfferedPerSecond: float64(outcome.Result.Ledger.Sent) / one.Scenario.Duration.Seconds(),
-				SpansPerSecond:   outcome.Result.Throughput.SpansPerSecond,
-				BytesPerSecond:   outcome.Result.Throughput.BytesPerSecond,
-				FreshnessP50:     outcome.Result.Freshness.P50,
-				FreshnessP99:     outcome.Result.Freshness.P99,
-				LatencyP99:       outcome.Result.Latency.P99,
-				DrainSeconds:     outcome.Result.Run.DrainSeconds,
-				Digest:           outcome.Result.Digest,
-			}
-			for _, s := range outcome.Samples {
-				run.WorkerBytesMax = max(run.WorkerBytesMax, s.WorkerBytesMax)
-				run.RedisBytesMax = max(run.RedisBytesMax, s.RedisBytes)
-			}
-			// Short loads are flushed in the drain, most of them.
-			run.Cores = reports.CoresDuring(outcome.Samples, 0,
-				one.Scenario.Duration.Seconds()+run.DrainSeconds)
-			if j, ok := reports.First(outcome.Result.Invariants, outcome.Result.Expectations); ok {
-				run.Reason = j.Name + ": " + j.Detail
-			}
+			measure(&run, outcome)
 			runs, portFaults = append(runs, run), outcome.Result.PortFaults
 			worst = judge.Graver(worst, outcome.Code)
 			if cfg.Ran != nil {
@@ -88,6 +86,27 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 		}
 	}
 	return result(), nil
+}
+
+// measure enters what came of a run.
+func measure(run *reports.SweepRun, o *judge.Outcome) {
+	r, seconds := o.Result, o.Scenario.Duration.Seconds()
+	run.Verdict, run.KeptUp, run.Digest = r.Verdict, keptUp(o), r.Digest
+	run.OfferedPerSecond = float64(r.Ledger.Sent) / seconds
+	run.SpansPerSecond, run.BytesPerSecond = r.Throughput.SpansPerSecond, r.Throughput.BytesPerSecond
+	run.FreshnessP50, run.FreshnessP99 = r.Freshness.P50, r.Freshness.P99
+	run.LatencyP99, run.DrainSeconds = r.Latency.P99, r.Run.DrainSeconds
+	for _, s := range o.Samples {
+		run.WorkerBytesMax = max(run.WorkerBytesMax, s.WorkerBytesMax)
+		run.RedisBytesMax = max(run.RedisBytesMax, s.RedisBytes)
+	}
+	// Short loads are flushed in the drain, most of them.
+	seconds += run.DrainSeconds
+	run.Cores = reports.CoresDuring(o.Samples, 0, seconds)
+	run.SpanCosts = run.PerSpan(seconds, r.Ledger.Flushed)
+	if j, ok := reports.First(r.Invariants, r.Expectations); ok {
+		run.Reason = j.Name + ": " + j.Detail
+	}
 }
 
 // Bounds of a run in which the flushers kept up.
@@ -106,32 +125,10 @@ func keptUp(o *judge.Outcome) bool {
 		o.Result.Run.DrainSeconds <= (timeout+drainSlack).Seconds()
 }
 
-// WriteText writes the tables for a reader: spans per second, and the cores used where they are
-// known; and what the figures do not tell apart.
+// WriteText writes the tables for a reader, and what the figures do not tell apart.
 func (s SweepResult) WriteText(w io.Writer, dir string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "processes\toffered/s\tleast/s\tmedian/s\tgreatest/s\tspeedup\tp99 fresh s\tpassed\t"+
-		"load was the limit\t")
-	for _, r := range s.Rows {
-		fmt.Fprintf(t, "%d\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t%d of %d\t%d of %d\t\n", r.Processes,
-			r.Offered, r.Least, r.Median, r.Greatest, r.Speedup, r.FreshnessP99, r.Passed, r.Repeats,
-			r.KeptUp, r.Repeats)
-	}
-	if users, rows := s.CoreUsers(); len(users) > 0 {
-		fmt.Fprintf(t, "\nprocesses\tcores: %s\t\n", strings.Join(users, "\t"))
-		for i, cores := range rows {
-			fmt.Fprintf(t, "%d\t", s.Rows[i].Processes)
-			for _, used := range cores {
-				fmt.Fprintf(t, "%.2f\t", used)
-			}
-			fmt.Fprintln(t)
-		}
-	}
-	if err := t.Flush(); err != nil {
+	if err := s.WriteTables(w); err != nil {
 		return err
-	}
-	for _, note := range s.Notes() {
-		fmt.Fprintln(w, note)
 	}
 	_, err := fmt.Fprintf(w, "Results  %s\nverdict: %s\n", dir, judge.Verdicts[s.Code])
 	return err

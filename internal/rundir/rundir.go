@@ -144,14 +144,19 @@ const (
 	FileSweep     = "sweep.json"
 	FileSweepRows = "sweep.csv"
 	FileSweepRuns = "runs.csv"
-	// ChartSweep is written as PNG and SVG.
+	// ChartSweep and ChartCost are written as PNG and SVG, the latter where costs are known.
 	ChartSweep = "throughput"
+	ChartCost  = "cost"
 )
 
 // WriteSweep writes a sweep's directory, as Write does that of a run.
 func WriteSweep(s reports.Sweep, dir string, scenario scenarios.Scenario) error {
 	return Replace(dir, FileSweep, func(dir string) error {
-		return errors.Join(
+		var costs error
+		if chart, ok := s.CostChart(); ok {
+			costs = chart.Save(dir, ChartCost)
+		}
+		return errors.Join(costs,
 			WriteFile(dir, FileSweep, func(w io.Writer) error { return reports.WriteJSON(w, s) }),
 			WriteFile(dir, FileScenario, func(w io.Writer) error {
 				_, err := io.WriteString(w, scenario.String())

@@ -117,7 +117,7 @@ func TestWriteIncomplete(t *testing.T) {
 func TestWriteSweep(t *testing.T) {
 	s := scenario(t)
 	swept, err := harness.Sweep(t.Context(), harness.SweepConfig{
-		Config: harness.Config{Scenario: s, World: sim.World{}}, Processes: []int{2, 3}, Repeat: 1,
+		Config: harness.Config{World: sim.World{}}, Points: harness.ByProcesses(s, 2, 3), Repeat: 1,
 	})
 	if err != nil {
 		t.Fatal(err)

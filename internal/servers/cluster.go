@@ -8,8 +8,10 @@ import (
 	"time"
 )
 
+// ClusterMastersMin is how many masters a cluster has at least.
+const ClusterMastersMin = 3
+
 const (
-	clusterMasters  = 3
 	clusterSlots    = 16384
 	clusterReadyMax = 30 * time.Second
 )
@@ -27,11 +29,12 @@ func (c RedisClusterServers) Stop() error {
 	return errors.Join(faults...)
 }
 
-// StartRedisCluster starts three masters that share the slots evenly and returns when all three
-// say that the cluster is well. Further arguments go to each node, in the words of redis-server.
-func StartRedisCluster(args ...string) (RedisClusterServers, error) {
+// StartRedisCluster starts masters, ClusterMastersMin or more, that share the slots evenly, and returns
+// when all of them say that the cluster is well. Further arguments go to each node, in the words of
+// redis-server.
+func StartRedisCluster(masters int, args ...string) (RedisClusterServers, error) {
 	var c RedisClusterServers
-	for range clusterMasters {
+	for range masters {
 		s, err := startRedisWith(func() ([]string, error) {
 			bus, err := FreePort() // else it is port+10000, which nobody looked at
 			return append([]string{
@@ -75,7 +78,7 @@ func (c RedisClusterServers) join() error {
 // node was stopped and started again, that takes a second or two.
 func (c RedisClusterServers) WaitWell() error {
 	for _, s := range c {
-		well := func() error { return clusterWell(s.Addr) }
+		well := func() error { return clusterWell(s.Addr, len(c)) }
 		if err := s.proc.waitReady(clusterReadyMax, well); err != nil {
 			return err
 		}
@@ -94,7 +97,7 @@ func (s *RedisServer) busPort() string {
 }
 
 // clusterWell says what one node still misses of the whole cluster.
-func clusterWell(addr string) error {
+func clusterWell(addr string, masters int) error {
 	info, err := redisDo(addr, "CLUSTER", "INFO")
 	if err != nil {
 		return err
@@ -102,8 +105,8 @@ func clusterWell(addr string) error {
 	for _, want := range []string{
 		"cluster_state:ok",
 		fmt.Sprintf("cluster_slots_ok:%d", clusterSlots),
-		fmt.Sprintf("cluster_known_nodes:%d", clusterMasters),
-		fmt.Sprintf("cluster_size:%d", clusterMasters),
+		fmt.Sprintf("cluster_known_nodes:%d", masters),
+		fmt.Sprintf("cluster_size:%d", masters),
 	} {
 		if !strings.Contains(info, want+"\r\n") {
 			return fmt.Errorf("cluster node %s: no %s in CLUSTER INFO:\n%s", addr, want, info)

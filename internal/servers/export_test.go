@@ -1,8 +1,5 @@
 package servers
 
-// What the tests look into.
-const ClusterMasters = clusterMasters
-
 // What the tests ask servers with.
 var (
 	RedisDo     = redisDo

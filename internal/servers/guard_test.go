@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func child(how string) {
 	single, err := servers.StartRedis()
 	exitOn(err)
-	cluster, err := servers.StartRedisCluster()
+	cluster, err := servers.StartRedisCluster(servers.ClusterMastersMin)
 	exitOn(err)
 	root, guard, err := servers.Guard()
 	exitOn(err)

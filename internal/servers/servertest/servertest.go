@@ -50,7 +50,7 @@ var (
 		return servers.StartRedis()
 	})
 	sharedCluster = sync.OnceValues(func() (servers.RedisClusterServers, error) {
-		return servers.StartRedisCluster()
+		return servers.StartRedisCluster(servers.ClusterMastersMin)
 	})
 	sharedKafka = sync.OnceValues(func() (*servers.KafkaServer, error) {
 		return servers.StartKafka(servers.QuickJava)
@@ -98,7 +98,7 @@ func RedisCluster(tb TB) []string {
 // NewRedisCluster starts a three-node Redis Cluster for this test alone.
 func NewRedisCluster(tb TB, args ...string) servers.RedisClusterServers {
 	tb.Helper()
-	c, err := servers.StartRedisCluster(args...)
+	c, err := servers.StartRedisCluster(servers.ClusterMastersMin, args...)
 	must(tb, err)
 	tb.Cleanup(func() {
 		for _, s := range c {

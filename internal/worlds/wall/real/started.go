@@ -14,9 +14,6 @@ import (
 // errStopped means that a fault comes after the end of the servers.
 var errStopped = errors.New("the servers are stopped for good")
 
-// clusterNodes is how many nodes a cluster has that the harness starts.
-const clusterNodes = 3
-
 // started are servers that the harness started, for a run or for several.
 type started struct {
 	redis []*redisNode
@@ -170,8 +167,8 @@ func (w World) launch(options ...string) (*started, error) {
 	s := &started{}
 	var nodes []*servers.RedisServer
 	var err error
-	if w.Servers == StartCluster {
-		nodes, err = servers.StartRedisCluster()
+	if masters := w.Servers.nodes(); masters > 1 {
+		nodes, err = servers.StartRedisCluster(masters)
 	} else {
 		var one *servers.RedisServer
 		one, err = servers.StartRedis()

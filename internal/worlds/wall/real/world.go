@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/servers"
 	"sluice/internal/worlds/wall"
 	"sluice/scenarios"
 )
@@ -24,16 +27,36 @@ const (
 	Given Origin = ""
 	// Start starts one Redis and one Kafka for the run, and stops them at its end.
 	Start Origin = "start"
-	// StartCluster is the same with a Redis Cluster of three nodes.
+	// StartCluster is the same with a Redis Cluster of three nodes; "start-cluster:6" has six.
 	StartCluster Origin = "start-cluster"
 )
 
+// clusterMax is how many nodes of a cluster one machine is asked to run at most.
+const clusterMax = 64
+
 // Validate returns an error if it is not one of them.
 func (o Origin) Validate() error {
-	if o != Given && o != Start && o != StartCluster {
-		return fmt.Errorf("servers %q is not one of %s, %s", o, Start, StartCluster)
+	if o == Given || o.nodes() > 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("servers %q is not one of %s, %s, %s:%d to %s:%d", o, Start, StartCluster,
+		StartCluster, servers.ClusterMastersMin, StartCluster, clusterMax)
+}
+
+// nodes is how many nodes of Redis are started; 0: none, or it is no origin.
+func (o Origin) nodes() int {
+	switch o {
+	case Start:
+		return 1
+	case StartCluster:
+		return servers.ClusterMastersMin
+	}
+	text, ok := strings.CutPrefix(string(o), string(StartCluster)+":")
+	n, err := strconv.Atoi(text)
+	if !ok || err != nil || n < servers.ClusterMastersMin || n > clusterMax || text != strconv.Itoa(n) {
+		return 0
+	}
+	return n
 }
 
 // World is the world.
@@ -95,13 +118,10 @@ func (w World) Can(f scenarios.Fault) error {
 
 // nodes is how many nodes the Redis has, as far as the World tells.
 func (w World) nodes() int {
-	switch w.Servers {
-	case Start:
-		return 1
-	case StartCluster:
-		return clusterNodes
+	if w.Servers == Given {
+		return len(w.Redis)
 	}
-	return len(w.Redis)
+	return w.Servers.nodes()
 }
 
 // Grants implements harness.World.
@@ -111,23 +131,23 @@ func (World) Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]strin
 
 // Open implements harness.World.
 func (w World) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
-	servers := wall.Servers{Redis: w.Redis, Kafka: w.Kafka, Access: w.Access, Stay: true}
+	to := wall.Servers{Redis: w.Redis, Kafka: w.Kafka, Access: w.Access, Stay: true}
 	if w.Servers == Given {
 		if slices.ContainsFunc(setup.Scenario.Faults, func(f scenarios.Fault) bool {
 			return wall.IsNetwork(f.Verb)
 		}) {
-			if err := findNodes(ctx, &servers); err != nil {
+			if err := findNodes(ctx, &to); err != nil {
 				return nil, err
 			}
 		}
-		servers.Backend = lookFor(servers)
-		return wall.Open(ctx, setup, servers)
+		to.Backend = lookFor(to)
+		return wall.Open(ctx, setup, to)
 	}
-	servers, err := w.start(ctx, setup.Scenario)
+	to, err := w.start(ctx, setup.Scenario)
 	if err != nil {
-		return nil, errors.Join(err, servers.Backend.Close())
+		return nil, errors.Join(err, to.Backend.Close())
 	}
-	return wall.Open(ctx, setup, servers)
+	return wall.Open(ctx, setup, to)
 }
 
 // failsProduce tells whether the scenario has the broker answer produce requests with errors.
