@@ -23,6 +23,7 @@ type Settings struct {
 func (s Settings) Bounded() Settings {
 	w, unhealthy := &s.Worker, s.Flusher.MaxUnhealthy
 	w.BeatEvery = min(w.BeatEvery, unhealthy/4)
+	w.IdleSleep = min(w.IdleSleep, unhealthy/4)
 	w.RetryMax = min(w.RetryMax, unhealthy/4)
 	w.RetryMin = min(w.RetryMin, w.RetryMax)
 	w.UnseenMax = min(w.UnseenMax, s.Options.RootTimeout/4, s.Options.Timeout/4)

@@ -18,8 +18,11 @@ func (w *worker) lease() ([]*segment, error) {
 			if ok, err := w.sure(s); err != nil {
 				return nil, err
 			} else if ok {
-				looks = append(looks, look{shard: s, asked: w.now(s)})
+				looks = append(looks, look{shard: s})
 			}
+		}
+		for i := range looks {
+			looks[i].asked = w.now(looks[i].shard)
 		}
 		ask := func(i int) {
 			l := &looks[i]

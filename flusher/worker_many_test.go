@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/flusher"
 	"sluice/internal/wallclock"
 )
 
@@ -70,28 +71,26 @@ func TestWorkerAsksAboutManyShardsAtOnce(t *testing.T) {
 		fence(t, b.store, 7)
 		slow := &slowStore{Store: b.store}
 		b.faulty.Store = slow
-		failed := false
+		first := sync.OnceValue(time.Now)
 		b.faulty.set(func(step string, after bool) error {
-			if step == "claim" && !after && !failed {
-				failed = true
+			if step == "claim" && !after && time.Since(first()) < time.Millisecond {
 				return fmt.Errorf("try again: %w", buffer.ErrUnavailable)
 			}
 			return nil
 		})
 		b.tasks = wallclock.Tasks{}
-		begun := time.Now()
 		b.start(owners...)
 		eventually(t, 10*time.Second, "all but the lost shard is out", func() bool {
 			status, _ := b.inbox.last()
 			return status.Segments == shards-1
 		})
-		// A second until all is due, and two rounds of lease, claim, load, lease, ack and release, of 100 ms
-		// each, and one claim once more. One after the other that would be 20 s.
-		if took := time.Since(begun); took > 3*time.Second {
-			t.Errorf("it took %v", took)
+		// All of the first round failed at the same time, which is told once.
+		if len(b.troubles) != 2 || !b.troubles[1].Over {
+			t.Errorf("it told of %+v", b.troubles)
 		}
-		if slow.most < 20 || slow.most > 40 {
-			t.Errorf("%d calls at a time", slow.most)
+		// Each answer is a sign of life, though the last of a round comes after 320 ms.
+		if b.inbox.silence > 150*time.Millisecond {
+			t.Errorf("it was silent for %v", b.inbox.silence)
 		}
 		if status, _ := b.inbox.last(); !slices.Equal(status.Lost, []buffer.Shard{7}) {
 			t.Errorf("lost are %v, want shard 7", status.Lost)
@@ -99,16 +98,38 @@ func TestWorkerAsksAboutManyShardsAtOnce(t *testing.T) {
 		if err := b.join(); err != nil {
 			t.Fatal(err)
 		}
+		if slow.most != 32 {
+			t.Errorf("%d calls at a time", slow.most)
+		}
 		if got := len(b.broker.all()); got != shards-1 {
 			t.Errorf("%d records, want %d", got, shards-1)
 		}
 	})
 }
 
-// slowStore takes 100 ms for each call, and notes how many it had at the same time.
+// TestWorkerPanicsWhereItRuns: who runs a worker hears of what it panics of, wherever that was.
+func TestWorkerPanicsWhereItRuns(t *testing.T) {
+	store := newStore()
+	owners := fence(t, store, 0, 1, 2, 3)
+	faulty := &faultyStore{Store: store}
+	faulty.set(func(step string, _ bool) error { panic("planted in " + step) })
+	defer func() {
+		if reason := recover(); reason != "planted in lease" {
+			t.Errorf("it panics of %v", reason)
+		}
+	}()
+	err := flusher.RunWorker(t.Context(), t.Context(), flusher.DefaultWorkerConfig(), flusher.WorkerPorts{
+		Clock: wallclock.Clock{}, Tasks: wallclock.Tasks{}, Store: faulty, Producer: &broker{},
+		Encoder: boundedEncoder{textEncoder{}}, Reporter: newInbox(),
+	}, flusher.WorkerSpec{Owners: owners, Start: 1})
+	t.Errorf("it ended with %v", err)
+}
+
+// slowStore takes 10 ms for each call, one after the other, and notes how many it had at the same time.
 type slowStore struct {
 	buffer.Store
 	mu        sync.Mutex
+	free      time.Time // when it has done all that it was asked
 	now, most int
 }
 
@@ -116,8 +137,10 @@ func slowly[A any](s *slowStore, call func() (A, error)) (A, error) {
 	s.mu.Lock()
 	s.now++
 	s.most = max(s.most, s.now)
+	s.free = time.Now().Add(max(0, time.Until(s.free)) + 10*time.Millisecond)
+	wait := time.Until(s.free)
 	s.mu.Unlock()
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(wait)
 	s.mu.Lock()
 	s.now--
 	s.mu.Unlock()

@@ -70,11 +70,16 @@ func perShard[T any](
 			p.answer, p.err = ask(p.shard, p.segments)
 			p.asked = true
 		})
+		repeated := false
 		for i := range wave {
 			p := &wave[i]
+			if repeated && p.err != nil {
+				p.asked = false // that failure is over: the store has answered since
+			}
 			ok, err := w.try(stage, p.shard, func() error {
 				if !p.asked {
 					p.answer, p.err = ask(p.shard, p.segments)
+					repeated = true
 				}
 				p.asked = false
 				return p.err
@@ -100,19 +105,34 @@ const (
 	abreastMax = 32
 )
 
-// together does one thing for several shards at the same time. For one it does nothing: who calls goes on
-// to do that in its turn.
+// together does one thing for several shards at the same time; each that is done is a sign of life. What
+// panics there panics here. For one shard it does nothing: who calls goes on to do that in its turn.
 func (w *worker) together(stage Stage, n int, do func(i int)) {
 	if n <= 1 {
 		return
 	}
 	w.report(stage)
-	tasks := make([]Task, n)
+	tasks, panics := make([]Task, n), make([]any, n)
 	for i := range tasks {
-		tasks[i] = w.ports.Tasks.Go("worker "+stage.String(), func() { do(i) })
+		tasks[i] = w.ports.Tasks.Go("worker "+stage.String(), func() {
+			done := false
+			defer func() {
+				if !done {
+					panics[i] = recover()
+				}
+			}()
+			do(i)
+			done = true
+		})
 	}
 	for _, task := range tasks {
 		task.Wait()
+		w.report(stage)
+	}
+	for _, reason := range panics {
+		if reason != nil {
+			panic(reason)
+		}
 	}
 }
 

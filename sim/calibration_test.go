@@ -42,6 +42,7 @@ func TestCostsReadWhatTheyWrite(t *testing.T) {
 func TestReadCostsNamesThePlace(t *testing.T) {
 	for text, want := range map[string]string{
 		"hosts: {cores: 0}":            "costs.yaml:1:16: hosts.cores: is 0, want at least 1",
+		"hosts: {redis_nodes: -1}":     "costs.yaml:1:22: hosts.redis_nodes: is -1, want 1 to 1000",
 		"hosts: {cores: 2, others: 2}": "costs.yaml:1:27: hosts.others: is 2, want at least 0 and less than the 2",
 		"redis: {call: -1us}":          `is negative`,
 		"together: {worker: 0}":        "costs.yaml:1:20: together.worker: is 0, want more than 0",

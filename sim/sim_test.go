@@ -13,7 +13,12 @@ import (
 
 func run(tb testing.TB, s scenarios.Scenario) *judge.Outcome {
 	tb.Helper()
-	outcome, err := harness.Run(tb.Context(), harness.Config{Scenario: s, World: sim.World{}})
+	return runIn(tb, sim.World{}, s)
+}
+
+func runIn(tb testing.TB, world sim.World, s scenarios.Scenario) *judge.Outcome {
+	tb.Helper()
+	outcome, err := harness.Run(tb.Context(), harness.Config{Scenario: s, World: world})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -97,20 +102,28 @@ func BenchmarkLibrary(b *testing.B) {
 
 // TestNodes: each fault of a node happens to it alone, and costs nothing.
 func TestNodes(t *testing.T) {
-	for _, fault := range []string{
-		"at 4s stop redis node 2 for 3s", "at 4s fill redis node 0 for 3s", "at 4s hang redis node 1 for 2s",
+	six := sim.DefaultCosts()
+	six.Hosts.RedisNodes = 6
+	for fault, world := range map[string]sim.World{
+		"at 4s stop redis node 2 for 3s": {}, "at 4s fill redis node 0 for 3s": {},
+		"at 4s hang redis node 1 for 2s": {}, "at 4s stop redis node 5 for 3s": {Costs: &six},
 	} {
 		s, _, err := scenarios.LoadWith("redis-down", nil, "faults=["+fault+"]",
 			"workload.rate=constant 500/s", "expectations.split_spans_max=unlimited")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if outcome := run(t, s); outcome.Code != judge.ExitPassed {
+		if outcome := runIn(t, world, s); outcome.Code != judge.ExitPassed {
 			t.Errorf("%s: %s", fault, outcome.Verdict())
 		}
 	}
-	if err := (sim.World{}).Can(scenarios.Fault{Verb: scenarios.VerbStop,
-		Target: scenarios.Target{Kind: scenarios.TargetRedis, N: 3}}); err == nil {
-		t.Error("there is a node 3")
+	for world, n := range map[sim.World]int{{}: 3, {Costs: &six}: 6} {
+		for node, want := range map[int]bool{n - 1: true, n: false} {
+			err := world.Can(scenarios.Fault{Verb: scenarios.VerbStop,
+				Target: scenarios.Target{Kind: scenarios.TargetRedis, N: node}})
+			if (err == nil) != want {
+				t.Errorf("node %d of %d: %v", node, n, err)
+			}
+		}
 	}
 }

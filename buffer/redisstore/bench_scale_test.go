@@ -4,10 +4,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 
 	"sluice/buffer"
 	"sluice/internal/servers/servertest"
+	"sluice/reports"
 )
 
 // BenchmarkOpen keeps so many traces open in a Redis of its own while spans of 100 bytes come and
@@ -16,9 +19,25 @@ import (
 // BenchmarkShapes does, and
 //
 //	B/trace   used_memory beyond the payloads, for each that is open before the batches
+//
+// With SLUICE_BENCH_CHARTS it draws a chart of what a span costs into that directory.
 func BenchmarkOpen(b *testing.B) {
+	var runs []reports.SweepRun
 	for _, open := range []int{10_000, 100_000, 1_000_000, 10_000_000} {
-		b.Run(fmt.Sprintf("%d-traces", open), func(b *testing.B) { newOpenTraces(b, open).run(b) })
+		b.Run(fmt.Sprintf("%d-traces", open), func(b *testing.B) {
+			runs = append(runs, reports.SweepRun{
+				Value:     strconv.Itoa(open),
+				SpanCosts: reports.SpanCosts{RedisTime: newOpenTraces(b, open).run(b)},
+			})
+		})
+	}
+	dir := os.Getenv("SLUICE_BENCH_CHARTS")
+	if dir == "" {
+		return
+	}
+	sweep := reports.NewSweep("write and flush", "real", "open traces", runs)
+	if chart, ok := sweep.CostChart(); !ok || chart.Save(dir, "open-traces") != nil {
+		b.Errorf("no chart could be saved in %s", dir)
 	}
 }
 
@@ -53,7 +72,8 @@ func newOpenTraces(b *testing.B, open int) *openTraces {
 	return o
 }
 
-func (o *openTraces) run(b *testing.B) {
+// run measures, and returns what each span took of Redis' time, in microseconds.
+func (o *openTraces) run(b *testing.B) float64 {
 	before := o.gauge.memory()
 	for begun := 0; begun < o.open; begun += openBatch {
 		o.write(b, openBatch)
@@ -85,6 +105,7 @@ func (o *openTraces) run(b *testing.B) {
 	b.ReportMetric(empty, "empty-eval-us")
 	b.ReportMetric(memory, "B/trace")
 	b.ReportMetric(0, "ns/op")
+	return (write/float64(spans) + flush/float64(n)) * 1e6
 }
 
 // write stores the next batch of the shard whose turn it is: so many spans begin a trace, and the others

@@ -137,11 +137,13 @@ func (c Config) options(cluster bool) rueidis.ClientOption {
 		) (net.Conn, error) {
 			return route.Dial(ctx, c.Routes, address, dialer, private)
 		},
-		InitAddress:       c.Addresses,
-		Username:          c.Username,
-		Password:          c.Password,
-		TLSConfig:         c.TLS,
-		Dialer:            net.Dialer{Timeout: c.DialTimeout},
+		InitAddress: c.Addresses,
+		Username:    c.Username,
+		Password:    c.Password,
+		TLSConfig:   c.TLS,
+		// A server that has not said anything for so long is asked whether it is there, and has
+		// AnswerTimeout for that.
+		Dialer:            net.Dialer{Timeout: c.DialTimeout, KeepAlive: c.askAfter()},
 		ConnWriteTimeout:  c.AnswerTimeout,
 		DisableCache:      true,
 		ForceSingleClient: !cluster,
@@ -152,6 +154,10 @@ func (c Config) options(cluster bool) rueidis.ClientOption {
 		ClusterOption: rueidis.ClusterOption{MaxMovedRedirections: redirectionsMax},
 	}
 }
+
+// askAfter is how long a server may be silent until it is asked whether it is there: a second, the
+// client's default, but not so long that an AnswerTimeout would not bound the whole.
+func (c Config) askAfter() time.Duration { return min(time.Second, c.AnswerTimeout/2) }
 
 // server is what a server says about itself.
 type server struct {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -305,4 +306,18 @@ func asBefore(value string, flying bool) string {
 		return old + end[smallOwner:smallState] + end[smallCount:smallName] + "\x01"
 	}
 	return old + end[smallCount:smallName] + "\x00"
+}
+
+// TestASilentServerIsAskedInTime: that a server is silent is known after AnswerTimeout and half of it, for
+// the client asks whether it is there, and waits AnswerTimeout for that; not after the client's second.
+func TestASilentServerIsAskedInTime(t *testing.T) {
+	for answer, want := range map[time.Duration]time.Duration{
+		10 * time.Second: time.Second, 100 * time.Millisecond: 50 * time.Millisecond,
+	} {
+		c := DefaultConfig()
+		c.AnswerTimeout = answer
+		if got := c.options(false).Dialer.KeepAlive; got != want {
+			t.Errorf("with %v for an answer it asks after %v, want %v", answer, got, want)
+		}
+	}
 }

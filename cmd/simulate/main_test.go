@@ -12,6 +12,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/process"
 	"sluice/internal/rundir"
+	"sluice/reports"
 )
 
 func TestMain(m *testing.M) {
@@ -86,7 +87,15 @@ func TestUsage(t *testing.T) {
 			"--set", "duration=1s"}, "duration is 1s\n--set faults=[at 1s stop redis node 1 for 1s]: faults[0]: "},
 		{[]string{"sweep", "steady", "--processes", "0"}, "1 to 8"},
 		{[]string{"sweep", "steady", "--processes", "9"}, "1 to 8"},
-		{[]string{"sweep", "steady", "--repeat", "0"}, "at least one run"},
+		{[]string{"sweep", "steady", "--repeat", "0"}, "1 or more"},
+		{[]string{"sweep", "steady", "--over", "topology.partitions"}, "write --over topology.partitions=8,64,256"},
+		{[]string{"sweep", "steady", "--over", "topology.partitions=8,64, 8"}, "has 8 twice"},
+		{[]string{"sweep", "steady", "--over", "topology.partitions=8,2000"}, "2000 must be 1 to 1024"},
+		{[]string{"sweep", "steady", "--over", "topology.partition=8"}, "did you mean partitions?"},
+		{[]string{"sweep", "steady", "--over", "seed=1,2", "--processes", "1"},
+			"leave out --processes, or write --over topology.flusher_processes=1,2,4"},
+		{[]string{"run", "steady", "--world", "real", "--servers", "start-cluster:2"},
+			"not one of start, start-cluster, start-cluster:3 to start-cluster:64"},
 	} {
 		code, out, errs := call(c.args...)
 		if code != judge.ExitUsage || !strings.Contains(errs, c.want) {
@@ -273,6 +282,28 @@ func TestSweep(t *testing.T) {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
 	}
 	if _, err := os.Stat(filepath.Join(dir, rundir.ChartSweep+".png")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSweepOver changes another key, with commas in its values.
+func TestSweepOver(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sweep")
+	code, out, errs := call("sweep", scenarioFile(t, quick), "--repeat", "1", "--out", dir,
+		"--over", "workload.spans_per_trace=mix 50% 1, 50% 2..5|3")
+	if code != 0 || !strings.Contains(out, "workload.spans_per_trace  us per span: ") ||
+		!strings.Contains(errs, "workload.spans_per_trace mix 50% 1, 50% 2..5, repeat 1 of 1: ") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	var sweep reports.Sweep
+	if err := readJSON(dir, rundir.FileSweep, &sweep); err != nil {
+		t.Fatal(err)
+	}
+	if sweep.Over != "workload.spans_per_trace" || len(sweep.Rows) != 2 || sweep.Rows[1].Value != "3" ||
+		sweep.Runs[0].Digest == sweep.Runs[1].Digest || sweep.Rows[0].RedisTime <= 0 {
+		t.Errorf("the sweep is %+v", sweep)
+	}
+	if _, err := os.Stat(filepath.Join(dir, rundir.ChartCost+".png")); err != nil {
 		t.Error(err)
 	}
 }

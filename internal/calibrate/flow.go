@@ -278,8 +278,8 @@ func (r *rig) flush(ctx context.Context, s *stage, p *passage) error {
 	stop, cancel := context.WithCancel(ctx)
 	defer cancel()
 	until := &untilFlushed{want: uint64(p.spans), stop: cancel}
-	ports := flusher.WorkerPorts{Clock: wallclock.Clock{}, Store: allDue{store}, Producer: producer, Encoder: r.codec,
-		Reporter: until}
+	ports := flusher.WorkerPorts{Clock: wallclock.Clock{}, Tasks: wallclock.Tasks{}, Store: allDue{store},
+		Producer: producer, Encoder: r.codec, Reporter: until}
 	return r.measure(ctx, s, func() error {
 		err := flusher.RunWorker(ctx, stop, cfg, ports, spec)
 		s.calls = store.calls.Load()

@@ -134,7 +134,10 @@ func TestDefectsAreFound(t *testing.T) {
 // TestMemoryIsEnough: processes that remember the same do the same. Each that was taken for one that
 // was known is given the answers that the other got, and must hand over, ask for and remember the same.
 func TestMemoryIsEnough(t *testing.T) {
+	pairs := small("protocol", 1, 3, 3, 1)
+	pairs.Size.Lease = 2
 	for _, c := range []Config{
+		pairs,
 		small("protocol", 1, 2, 3, 1), small("commit", 1, 1, 3, 2), small("rebalance", 1, 1, 1, 1),
 		small("supervisor", 2, 1, 1, 1),
 	} {

@@ -74,6 +74,8 @@ type holding struct {
 	Claimed    bool
 	Loaded     buffer.Loaded
 	Handed     int // records
+	// Next is true for what was leased last: it follows what is on its way already.
+	Next bool
 }
 
 // notes is what ports remember of what they saw, for program.memory.

@@ -61,8 +61,13 @@ func (p ported) Lease(
 		p.notes.flags[sureFlag], p.notes.numbers[epochNumber] = true, int64(owner.Epoch)
 		p.notes.flags[moreFlag] = len(v.Due) >= limit
 	}
+	if limit > 1 { // else the order tells them apart
+		for i := range p.held {
+			p.held[i].Next = false
+		}
+	}
 	for _, due := range v.Due {
-		p.held = append(p.held, holding{Generation: due.Generation})
+		p.held = append(p.held, holding{Generation: due.Generation, Next: limit > 1})
 	}
 	return v, err
 }

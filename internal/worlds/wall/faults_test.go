@@ -409,6 +409,8 @@ func TestWhatNoWorldSkips(t *testing.T) {
 		{real.World{Kafka: []string{"a:1"}}, "fail partition 1 for 1s", "--servers start"},
 		{real.World{Servers: real.Start}, "wipe redis node 1", "--servers start-cluster"},
 		{real.World{Servers: real.StartCluster}, "wipe redis node 2", ""},
+		{real.World{Servers: real.StartCluster}, "wipe redis node 3", "no node 3"},
+		{real.World{Servers: "start-cluster:6"}, "wipe redis node 5", ""},
 		{real.World{Redis: []string{"a:1"}}, "wipe redis", "--servers start"},
 		{real.World{Redis: []string{"a:1"}}, "cut redis node 1", "no node 1"},
 		{real.World{Redis: []string{"a:1"}}, "cut redis node 0", ""},
