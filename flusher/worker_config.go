@@ -14,7 +14,7 @@ type WorkerConfig struct {
 	MaxFlushSegments int
 	// MaxFlushBytes is how many payload bytes are loaded at a time; what was leased beyond them
 	// waits, claimed, and if it is small (1.6 kB) loaded, too. Two such portions are in work at once. A
-	// segment that is larger alone is loaded alone. Default 2 MiB.
+	// segment that is larger alone is loaded alone. Default 1.5 MiB.
 	MaxFlushBytes buffer.Bytes
 	// IdleSleep is how long after it began to look for what is due a worker looks again, unless a shard
 	// had as much as a cycle may take. Default 100 ms.
@@ -44,7 +44,7 @@ type WorkerConfig struct {
 func DefaultWorkerConfig() WorkerConfig {
 	return WorkerConfig{
 		MaxFlushSegments: 500,
-		MaxFlushBytes:    2 << 20,
+		MaxFlushBytes:    3 << 19, // 1.5 MiB
 		IdleSleep:        100 * time.Millisecond,
 		RetryMin:         50 * time.Millisecond,
 		RetryMax:         5 * time.Second,

@@ -44,6 +44,7 @@ type Source struct {
 	log        *slog.Logger
 	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
 	hasRead    bool                      // a message; Poll's own
+	read       map[int32]time.Time       // when something of a partition was read last; Poll's own
 	silence    silence                   // Poll's own
 	ended      atomic.Pointer[error]     // by the watch: why it cannot go on
 	watching   sync.WaitGroup
@@ -63,12 +64,13 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	brokers := cfg.brokers("source")
 	s := &Source{
 		cfg:      sc,
-		touch:    newTouch(brokers, sc.FetchWait),
+		touch:    newTouch(brokers, sc.FetchWait, sc.FetchBytesMax),
 		gaps:     newGaps(),
 		troubles: newFetching(log),
 		log:      log,
 		closed:   make(chan struct{}),
 		made:     make(chan struct{}),
+		read:     map[int32]time.Time{},
 	}
 	s.assignment = newAssignment(sc, s.fetch)
 	isolation := kgo.ReadCommitted()
@@ -175,7 +177,7 @@ type silence struct {
 // silenceAge is how long that is believed.
 const silenceAge = 100 * time.Millisecond
 
-// silent returns the assigned partitions whose broker is silent, or is not known. (A broker of which
+// silent returns the assigned partitions of which nobody knows what they have, or by whom. (A broker of which
 // nothing is fetched since too much is held of its partitions, is silent, too; what waits there has not
 // been read.)
 func (s *Source) silent() []int32 {
@@ -185,7 +187,7 @@ func (s *Source) silent() []int32 {
 	var silent []int32
 	for _, number := range s.assignment.assigned() {
 		broker, _, err := s.client.PartitionLeader(s.cfg.Topic, number)
-		if err != nil || s.touch.silent(broker) {
+		if err != nil || s.touch.silent(broker, s.read[number]) {
 			silent = append(silent, number)
 		}
 	}
@@ -217,6 +219,7 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 			return
 		}
 		s.hasRead = true
+		s.read[p.Partition] = time.Now()
 		s.troubles.Works(fetching)
 		s.assignment.add(p.Partition, p.Records)
 		for _, record := range p.Records {

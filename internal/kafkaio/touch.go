@@ -13,18 +13,24 @@ import (
 type touch struct {
 	brokers     Brokers       // of the same client
 	fetchAgeMax time.Duration // how old the last answer to a fetch may be
+	roomyBytes  int           // what fewer bytes than that answer has all that there was to read
 	mu          sync.Mutex
 	answer      time.Time // when any broker last answered
 	fetch       time.Time // when one last answered a fetch; zero if none has
-	// fetches are by broker when it last answered one.
-	fetches map[int32]time.Time
+	// fetches are by broker when it last answered one, roomy when the last answer was that had room left.
+	fetches, roomy map[int32]time.Time
 }
 
 var _ kgo.HookBrokerRead = (*touch)(nil)
 
-// newTouch returns a touch for fetches that a broker answers within a time, if it can.
-func newTouch(brokers Brokers, fetchWait time.Duration) *touch {
-	return &touch{brokers: brokers, fetchAgeMax: fetchWait + fetchLateMax, fetches: map[int32]time.Time{}}
+// newTouch returns a touch for fetches that a broker answers within a time, if it can, and with no more
+// than so many bytes.
+func newTouch(brokers Brokers, fetchWait time.Duration, fetchBytesMax int32) *touch {
+	return &touch{
+		brokers: brokers, fetchAgeMax: fetchWait + fetchLateMax,
+		roomyBytes: int(fetchBytesMax - fetchBytesMax/8), // the last partition's share may end before a batch
+		fetches:    map[int32]time.Time{}, roomy: map[int32]time.Time{},
+	}
 }
 
 // fetchLateMax is how late the answer to a fetch may be while the source counts as in touch.
@@ -44,12 +50,17 @@ func (t *touch) well() bool {
 	return len(t.brokers.All()) == 0 || time.Since(t.answer) < answerAgeMax
 }
 
-// silent tells whether a broker has not answered a fetch for too long, or ever: nobody knows what its
-// partitions have.
-func (t *touch) silent(broker int32) bool {
+// silent tells whether nobody knows what a partition has, of which something was read last at a time: its
+// broker has not answered a fetch for too long, or ever; or for as long its answers were full of other
+// partitions, which says nothing of one that is not among them.
+func (t *touch) silent(broker int32, read time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return time.Since(t.fetches[broker]) > t.fetchAgeMax
+	heard := t.roomy[broker]
+	if read.After(heard) {
+		heard = read
+	}
+	return time.Since(t.fetches[broker]) > t.fetchAgeMax || time.Since(heard) > t.fetchAgeMax
 }
 
 // fetchKey is the number of the fetch request in Kafka's protocol.
@@ -57,7 +68,7 @@ var fetchKey = kmsg.Fetch.Int16()
 
 // OnBrokerRead is called by the client with every answer.
 func (t *touch) OnBrokerRead(
-	broker kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error,
+	broker kgo.BrokerMetadata, key int16, bytes int, _, _ time.Duration, err error,
 ) {
 	if err != nil {
 		return
@@ -68,5 +79,8 @@ func (t *touch) OnBrokerRead(
 	if key == fetchKey {
 		t.fetch = t.answer
 		t.fetches[broker.NodeID] = t.answer
+		if bytes < t.roomyBytes {
+			t.roomy[broker.NodeID] = t.answer
+		}
 	}
 }

@@ -18,7 +18,7 @@ func TestTouch(t *testing.T) {
 		const wait = 500 * time.Millisecond
 		broker := kgo.BrokerMetadata{Host: "127.0.0.1", Port: 9092}
 		brokers := NewBrokers(nil)
-		touch := newTouch(brokers, wait)
+		touch := newTouch(brokers, wait, 1000)
 		answer := func(key kmsg.Key, err error) { touch.OnBrokerRead(broker, key.Int16(), 1, 0, 0, err) }
 		wants := func(want bool, when string) {
 			t.Helper()
@@ -45,6 +45,42 @@ func TestTouch(t *testing.T) {
 		wants(false, "when no broker answers any more")
 		brokers.OnBrokerConnect(broker, 0, nil, nil)
 		wants(true, "when it can be reached again")
+	})
+}
+
+// TestFullAnswersSayNothingOfOthers: of a partition that is in no answer nobody knows whether it has
+// something, as long as none had room for it.
+func TestFullAnswersSayNothingOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait = 500 * time.Millisecond
+		touch := newTouch(NewBrokers(nil), wait, 1000)
+		answer := func(bytes int) {
+			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 1}, kmsg.Fetch.Int16(), bytes, 0, 0, nil)
+		}
+		wants := func(want bool, read time.Time, when string) {
+			t.Helper()
+			if touch.silent(1, read) != want {
+				t.Errorf("%s: silent is %v, want %v", when, !want, want)
+			}
+		}
+		answer(1100)
+		wants(true, time.Time{}, "when the first answer was full")
+		wants(false, time.Now(), "of which something is in it")
+		answer(300)
+		wants(false, time.Time{}, "when one had room")
+		full := func() {
+			for range 3 {
+				time.Sleep(wait)
+				answer(1010)
+			}
+		}
+		full()
+		wants(false, time.Time{}, "a moment later")
+		full()
+		wants(true, time.Time{}, "when all were full for a while")
+		wants(false, time.Now().Add(-wait), "but of which something was read")
+		answer(800)
+		wants(false, time.Time{}, "when one has room again")
 	})
 }
 
