@@ -64,7 +64,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	brokers := cfg.brokers("source")
 	s := &Source{
 		cfg:      sc,
-		touch:    newTouch(brokers, sc.FetchWait, sc.FetchBytesMax),
+		touch:    newTouch(brokers, sc),
 		gaps:     newGaps(),
 		troubles: newFetching(log),
 		log:      log,

@@ -28,6 +28,11 @@ type SourceConfig struct {
 	RebalanceTimeout time.Duration
 	// FetchWait is how long a broker waits for news before it answers a fetch. Default 500 ms.
 	FetchWait time.Duration
+	// FetchLateMax is how much longer it may take while the source counts as in touch, and so may the
+	// answers be full of other partitions while one counts as heard: until then the clocks of shards run,
+	// which must not make segments due whose spans wait to be read. Default 2 s, for time-outs well above
+	// that and FetchWait.
+	FetchLateMax time.Duration
 	// FetchBytesMax bounds one answer of a broker, FetchPartitionBytesMax what is in it of one
 	// partition (both on the wire). There is one answer at a time of each broker, so it bounds how much
 	// is read of one that is far away: 40 MiB/s if a question takes 50 ms. Default 2 MiB and 512 KiB.
@@ -46,6 +51,7 @@ func DefaultSourceConfig(topic, group string) SourceConfig {
 		SessionTimeout:         15 * time.Second,
 		RebalanceTimeout:       60 * time.Second,
 		FetchWait:              500 * time.Millisecond,
+		FetchLateMax:           2 * time.Second,
 		FetchBytesMax:          2 << 20,
 		FetchPartitionBytesMax: 512 << 10,
 		HeldBytesMax:           4 << 20,
@@ -65,6 +71,7 @@ func (c SourceConfig) Validate() error {
 	f.When(c.SessionTimeout <= 0, "session timeout %v must be positive", c.SessionTimeout)
 	f.When(c.RebalanceTimeout <= 0, "rebalance timeout %v must be positive", c.RebalanceTimeout)
 	f.When(c.FetchWait <= 0, "fetch wait %v must be positive", c.FetchWait)
+	f.When(c.FetchLateMax <= 0, "lateness of fetches %v must be positive", c.FetchLateMax)
 	f.When(c.FetchPartitionBytesMax <= 0, "fetch bytes per partition %d must be positive",
 		c.FetchPartitionBytesMax)
 	f.When(c.FetchBytesMax < c.FetchPartitionBytesMax,

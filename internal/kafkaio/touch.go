@@ -23,18 +23,14 @@ type touch struct {
 
 var _ kgo.HookBrokerRead = (*touch)(nil)
 
-// newTouch returns a touch for fetches that a broker answers within a time, if it can, and with no more
-// than so many bytes.
-func newTouch(brokers Brokers, fetchWait time.Duration, fetchBytesMax int32) *touch {
+// newTouch returns a touch for the fetches of a source.
+func newTouch(brokers Brokers, sc SourceConfig) *touch {
 	return &touch{
-		brokers: brokers, fetchAgeMax: fetchWait + fetchLateMax,
-		roomyBytes: int(fetchBytesMax - fetchBytesMax/8), // the last partition's share may end before a batch
+		brokers: brokers, fetchAgeMax: sc.FetchWait + sc.FetchLateMax,
+		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8), // the last partition's share may end before a batch
 		fetches:    map[int32]time.Time{}, roomy: map[int32]time.Time{},
 	}
 }
-
-// fetchLateMax is how late the answer to a fetch may be while the source counts as in touch.
-const fetchLateMax = 2 * time.Second
 
 // answerAgeMax is how old the last answer may be while a broker cannot be reached.
 const answerAgeMax = time.Second

@@ -15,10 +15,10 @@ import (
 // The source is in touch while fetches are answered: other answers do not say what is in the topic.
 func TestTouch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const wait = 500 * time.Millisecond
+		const wait, late = 500 * time.Millisecond, 2 * time.Second
 		broker := kgo.BrokerMetadata{Host: "127.0.0.1", Port: 9092}
 		brokers := NewBrokers(nil)
-		touch := newTouch(brokers, wait, 1000)
+		touch := newTouch(brokers, SourceConfig{FetchWait: wait, FetchLateMax: late, FetchBytesMax: 1000})
 		answer := func(key kmsg.Key, err error) { touch.OnBrokerRead(broker, key.Int16(), 1, 0, 0, err) }
 		wants := func(want bool, when string) {
 			t.Helper()
@@ -32,7 +32,7 @@ func TestTouch(t *testing.T) {
 		wants(false, "before a fetch was answered")
 		answer(kmsg.Fetch, nil)
 		wants(true, "after a fetch was answered")
-		time.Sleep(wait + fetchLateMax)
+		time.Sleep(wait + late)
 		answer(kmsg.Heartbeat, nil)
 		wants(true, "as long as the next answer may take")
 		time.Sleep(time.Millisecond)
@@ -53,7 +53,8 @@ func TestTouch(t *testing.T) {
 func TestFullAnswersSayNothingOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const wait = 500 * time.Millisecond
-		touch := newTouch(NewBrokers(nil), wait, 1000)
+		touch := newTouch(NewBrokers(nil),
+			SourceConfig{FetchWait: wait, FetchLateMax: 2 * time.Second, FetchBytesMax: 1000})
 		answer := func(bytes int) {
 			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 1}, kmsg.Fetch.Int16(), bytes, 0, 0, nil)
 		}

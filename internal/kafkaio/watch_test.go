@@ -141,7 +141,7 @@ func TestTopicIsWatched(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sc := DefaultSourceConfig("spans", "group")
 			cfg, _ := configFor("nowhere:1")
-			s := &Source{cfg: sc, touch: newTouch(cfg.brokers("source"), sc.FetchWait, sc.FetchBytesMax),
+			s := &Source{cfg: sc, touch: newTouch(cfg.brokers("source"), sc),
 				troubles: newFetching(cfg.log()), assignment: newAssignment(sc, func(int32, bool) {})}
 			var w watch
 			begin := time.Now()

@@ -159,8 +159,16 @@ func (c Config) own() consumer.Settings {
 func (c Config) source() kafkaio.SourceConfig {
 	s := c.Source
 	s.Topic, s.Group, s.InstanceID = c.InputTopic, c.Group, c.InstanceID
+	// As in consumer.Settings.Bounded: what is late, and the time for which a clock runs on unseen, must
+	// together be well inside of every time-out.
+	shortest := min(c.Options.RootTimeout, c.Options.Timeout)
+	s.FetchLateMax = min(s.FetchLateMax, shortest/4)
+	s.FetchWait = min(s.FetchWait, max(shortest/8, fetchWaitMin))
 	return s
 }
+
+// fetchWaitMin keeps an idle source from asking all the time.
+const fetchWaitMin = 50 * time.Millisecond
 
 func (c Config) producer(topics ...string) kafkaio.ProducerConfig {
 	p := c.Producer
