@@ -378,6 +378,20 @@ func TestNoLawWithoutALimit(t *testing.T) {
 	}
 }
 
+// TestNothingIsSustained says why, instead of a limit of the system's.
+func TestNothingIsSustained(t *testing.T) {
+	list := []Point{{Processes: 2, Limit: WorkerCycle, Failed: 10, Probes: []Probe{
+		{Rate: 100, Why: "the first"}, {Rate: 10, Why: "only 0 whole seconds after 5.1s: the run is too short"}}}}
+	var text strings.Builder
+	if err := NewReport("steady", "virtual", 0, 0, list).WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	want := "With 2 processes not even 10 spans/s are sustained: only 0 whole seconds after 5.1s: the run is too short."
+	if !strings.HasPrefix(text.String(), want) {
+		t.Errorf("no %q in\n%s", want, text.String())
+	}
+}
+
 // TestErrors: points count by how well they are known: by how near their search came, and by the
 // spread of the repeats, of their own count more than of the others.
 func TestErrors(t *testing.T) {

@@ -92,6 +92,9 @@ func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] 
 // limits says what limits from which count on.
 func (r *Report) limits() string {
 	last := r.Counts[len(r.Counts)-1]
+	if last.Greatest == 0 {
+		return r.nothing(last.Processes)
+	}
 	from := last.Processes
 	for i := len(r.Counts) - 1; i >= 0 && r.Counts[i].Limit == last.Limit; i-- {
 		from = r.Counts[i].Processes
@@ -108,6 +111,20 @@ func (r *Report) limits() string {
 		verb = "limit"
 	}
 	return fmt.Sprintf("%s %s from %d on", last.Limit, verb, from)
+}
+
+// nothing says why a count carries nothing: what the lowest rate failed of is no limit of the system's.
+func (r *Report) nothing(count int) string {
+	var least Probe
+	for _, p := range r.Points {
+		for _, probe := range p.Probes {
+			if p.Processes == count && (least.Rate == 0 || probe.Rate < least.Rate) {
+				least = probe
+			}
+		}
+	}
+	return fmt.Sprintf("with %s not even %s spans/s are sustained: %s", processes(count),
+		grouped(least.Rate), least.Why)
 }
 
 // WriteText writes the report for a reader.
