@@ -125,20 +125,21 @@ func TestWorkerPanicsWhereItRuns(t *testing.T) {
 	t.Errorf("it ended with %v", err)
 }
 
-// slowStore takes 10 ms for each call, one after the other, and notes how many it had at the same time.
+// slowStore takes 10 ms for a call, and for calls at the same time as much longer as their shard's number
+// says: it answers in that order. It notes how many it had.
 type slowStore struct {
 	buffer.Store
 	mu        sync.Mutex
-	free      time.Time // when it has done all that it was asked
 	now, most int
 }
 
-func slowly[A any](s *slowStore, call func() (A, error)) (A, error) {
+func slowly[A any](s *slowStore, shard buffer.Shard, call func() (A, error)) (A, error) {
 	s.mu.Lock()
-	s.now++
+	wait := 10 * time.Millisecond
+	if s.now++; s.now > 1 {
+		wait *= time.Duration(shard%32 + 1)
+	}
 	s.most = max(s.most, s.now)
-	s.free = time.Now().Add(max(0, time.Until(s.free)) + 10*time.Millisecond)
-	wait := time.Until(s.free)
 	s.mu.Unlock()
 	time.Sleep(wait)
 	s.mu.Lock()
@@ -150,28 +151,28 @@ func slowly[A any](s *slowStore, call func() (A, error)) (A, error) {
 func (s *slowStore) Lease(
 	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
 ) (buffer.Leased, error) {
-	return slowly(s, func() (buffer.Leased, error) { return s.Store.Lease(ctx, owner, now, limit) })
+	return slowly(s, owner.Shard, func() (buffer.Leased, error) { return s.Store.Lease(ctx, owner, now, limit) })
 }
 
 func (s *slowStore) Claim(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Claim, error) {
-	return slowly(s, func() ([]buffer.Claim, error) { return s.Store.Claim(ctx, owner, list) })
+	return slowly(s, owner.Shard, func() ([]buffer.Claim, error) { return s.Store.Claim(ctx, owner, list) })
 }
 
 func (s *slowStore) Load(
 	ctx context.Context, owner buffer.Owner, list []buffer.Generation,
 ) ([]buffer.Loaded, error) {
-	return slowly(s, func() ([]buffer.Loaded, error) { return s.Store.Load(ctx, owner, list) })
+	return slowly(s, owner.Shard, func() ([]buffer.Loaded, error) { return s.Store.Load(ctx, owner, list) })
 }
 
 func (s *slowStore) Ack(
 	ctx context.Context, owner buffer.Owner, list []buffer.Flushed,
 ) ([]buffer.AckResult, error) {
-	return slowly(s, func() ([]buffer.AckResult, error) { return s.Store.Ack(ctx, owner, list) })
+	return slowly(s, owner.Shard, func() ([]buffer.AckResult, error) { return s.Store.Ack(ctx, owner, list) })
 }
 
 func (s *slowStore) Release(ctx context.Context, owner buffer.Owner, r buffer.Release) error {
-	_, err := slowly(s, func() (struct{}, error) { return struct{}{}, s.Store.Release(ctx, owner, r) })
+	_, err := slowly(s, owner.Shard, func() (struct{}, error) { return struct{}{}, s.Store.Release(ctx, owner, r) })
 	return err
 }
