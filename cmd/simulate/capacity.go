@@ -313,8 +313,12 @@ func runUntil(ctx context.Context, cfg harness.Config, over func(reports.Sample)
 
 // hostOf is the host of a world's pipeline.
 func hostOf(world harness.World) judge.Host {
-	if w, ok := world.(sim.World); ok {
-		return judge.Host{Cores: w.Hosts().Cores, Shared: w.Hosts().Shared}
+	switch w := world.(type) {
+	case sim.World:
+		h := w.Hosts()
+		return judge.Host{Cores: h.Cores, Shared: h.Shared, RedisNodes: h.RedisNodes}
+	case real.World:
+		return judge.Host{Cores: runtime.NumCPU(), Shared: true, RedisNodes: w.Nodes()}
 	}
 	return judge.Host{Cores: runtime.NumCPU(), Shared: true}
 }

@@ -223,6 +223,10 @@ func TestProbe(t *testing.T) {
 		math.Abs(p.Busy[1].Share-2.9/4) > 0.01 {
 		t.Errorf("a shared host is %+v", p.Busy)
 	}
+	three := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 4, RedisNodes: 3})
+	if busiest := three.Busy[0]; busiest.Resource != WorkerCPU || math.Abs(three.Busy[1].Share-0.3) > 0.01 {
+		t.Errorf("a cluster of three is %+v", three.Busy)
+	}
 	if p := ProbeOf(ran(judge.ExitPassed, 30), 1000, judge.Host{}); p.Longer != 55 {
 		t.Errorf("it takes %v s to tell 3 %% of growth from a cycle of 1.1 s, want 55", p.Longer)
 	}

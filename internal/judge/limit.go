@@ -34,6 +34,8 @@ type Host struct {
 	// too.
 	Cores  int
 	Shared bool
+	// RedisNodes is how many nodes Redis has, whose threads share its work about evenly. 0: one.
+	RedisNodes int
 }
 
 // Uses returns how busy the resources were between two samples, the busiest first, with so many
@@ -51,7 +53,7 @@ func Uses(from, to reports.Sample, workers int, host Host) []Use {
 	if host.Shared {
 		all += redis + to.CPUKafka - from.CPUKafka + to.CPUHarness - from.CPUHarness
 	}
-	add(RedisThread, redis, 1)
+	add(RedisThread, redis, float64(max(1, host.RedisNodes)))
 	add(WorkerCPU, worked, float64(workers))
 	add(Cores, all, float64(host.Cores))
 	slices.SortStableFunc(list, func(a, b Use) int { return cmp.Compare(b.Share, a.Share) })

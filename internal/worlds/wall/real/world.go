@@ -103,7 +103,7 @@ func (w World) Can(f scenarios.Fault) error {
 		return nil
 	}
 	brokers := max(1, len(w.Kafka)) // one is started
-	if err := cmp.Or(wall.CheckNode(f, w.nodes()), wall.CheckBroker(f, brokers)); err != nil {
+	if err := cmp.Or(wall.CheckNode(f, w.Nodes()), wall.CheckBroker(f, brokers)); err != nil {
 		return err
 	}
 	if f.Verb == scenarios.VerbDepose {
@@ -116,8 +116,8 @@ func (w World) Can(f scenarios.Fault) error {
 	return nil
 }
 
-// nodes is how many nodes the Redis has, as far as the World tells.
-func (w World) nodes() int {
+// Nodes is how many nodes the Redis has, as far as the World tells.
+func (w World) Nodes() int {
 	if w.Servers == Given {
 		return len(w.Redis)
 	}
