@@ -64,12 +64,14 @@ var (
 		worker:    func(p *flusher.WorkerPorts) { p.Store = &astray{Store: p.Store} },
 	}
 	expiredLock = Defect{
-		Name:    "expired-lock",
-		Wrong:   "a lease expires while its records are on their way, and somebody takes it once more",
-		Caught:  "duplicates",
-		Shown:   "kafka-slow",
-		Changes: append(slices.Clone(whileInFlight), "faults=[at 1s slow kafka by 900ms]"),
-		worker:  func(p *flusher.WorkerPorts) { p.Store = &lockTimeout{Store: p.Store} },
+		Name:   "expired-lock",
+		Wrong:  "a lease expires while its records are on their way, and somebody takes it once more",
+		Caught: "duplicates",
+		Shown:  "kafka-slow",
+		// One at a time, so that the worker leases the next before the last is acknowledged.
+		Changes: append(slices.Clone(whileInFlight), "faults=[at 1s slow kafka by 900ms]",
+			"pipeline.max_flush_segments=1"),
+		worker: func(p *flusher.WorkerPorts) { p.Store = &lockTimeout{Store: p.Store} },
 	}
 	lostStore = Defect{
 		Name:    "lost-store",
@@ -258,6 +260,17 @@ func (l *lockTimeout) Lease(
 		l.held = append(l.held, lock{due, owner.Shard, now})
 	}
 	return leased, err
+}
+
+// Release also lets go of the locks.
+func (l *lockTimeout) Release(ctx context.Context, owner buffer.Owner, release buffer.Release) error {
+	err := l.Store.Release(ctx, owner, release)
+	if err == nil {
+		l.held = slices.DeleteFunc(l.held, func(h lock) bool {
+			return slices.Contains(release.Done, h.Generation) || slices.Contains(release.Back, h.Due)
+		})
+	}
+	return err
 }
 
 // unaware is a Store that tells nobody that it is at another epoch: there is nothing to do then.
