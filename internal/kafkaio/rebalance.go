@@ -14,6 +14,9 @@ import (
 func (s *Source) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 	s.admitted.CompareAndSwap(nil, new(time.Now()))
 	if numbers := assigned[s.cfg.Topic]; len(numbers) > 0 {
+		for _, number := range numbers {
+			s.touch.begin(number)
+		}
 		s.assignment.assign(numbers)
 	}
 }

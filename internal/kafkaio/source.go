@@ -44,7 +44,6 @@ type Source struct {
 	log        *slog.Logger
 	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
 	hasRead    bool                      // a message; Poll's own
-	read       map[int32]time.Time       // when something of a partition was read last; Poll's own
 	silence    silence                   // Poll's own
 	ended      atomic.Pointer[error]     // by the watch: why it cannot go on
 	watching   sync.WaitGroup
@@ -70,7 +69,6 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		log:      log,
 		closed:   make(chan struct{}),
 		made:     make(chan struct{}),
-		read:     map[int32]time.Time{},
 	}
 	s.assignment = newAssignment(sc, s.fetch)
 	isolation := kgo.ReadCommitted()
@@ -187,7 +185,7 @@ func (s *Source) silent() []int32 {
 	var silent []int32
 	for _, number := range s.assignment.assigned() {
 		broker, _, err := s.client.PartitionLeader(s.cfg.Topic, number)
-		if err != nil || s.touch.silent(broker, s.read[number]) {
+		if err != nil || s.touch.silent(broker, number) {
 			silent = append(silent, number)
 		}
 	}
@@ -199,6 +197,7 @@ func (s *Source) silent() []int32 {
 func (s *Source) fetch(number int32, on bool) {
 	partition := map[string][]int32{s.cfg.Topic: {number}}
 	if on {
+		s.touch.begin(number)
 		s.client.ResumeFetchPartitions(partition)
 	} else {
 		s.client.PauseFetchPartitions(partition)
@@ -208,6 +207,7 @@ func (s *Source) fetch(number int32, on bool) {
 // absorb holds what the client fetched. Its error is one that will not pass.
 func (s *Source) absorb(fetches kgo.Fetches) error {
 	var fatal error
+	var taken []int32
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if p.Err != nil {
 			fatal = errors.Join(fatal, s.judge(p.Topic, p.Partition, p.Err))
@@ -219,14 +219,28 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 			return
 		}
 		s.hasRead = true
-		s.read[p.Partition] = time.Now()
+		taken = append(taken, p.Partition)
 		s.troubles.Works(fetching)
 		s.assignment.add(p.Partition, p.Records)
 		for _, record := range p.Records {
 			record.Recycle()
 		}
 	})
+	s.take(taken)
 	return fatal
+}
+
+// take notes of which partitions something was read.
+func (s *Source) take(partitions []int32) {
+	by := map[int32][]int32{}
+	for _, number := range partitions {
+		if broker, _, err := s.client.PartitionLeader(s.cfg.Topic, number); err == nil {
+			by[broker] = append(by[broker], number)
+		}
+	}
+	for broker, numbers := range by { //order-free: each by itself
+		s.touch.take(broker, numbers)
+	}
 }
 
 // judge returns the error of a fetch if it is fatal. What passes by itself is said once.

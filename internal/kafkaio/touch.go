@@ -19,7 +19,17 @@ type touch struct {
 	fetch       time.Time // when one last answered a fetch; zero if none has
 	// fetches are by broker when it last answered one, roomy when the last answer was that had room left.
 	fetches, roomy map[int32]time.Time
+	// read is by partition when something of it was read last, and queued that, or when its fetching began:
+	// from then on it is the last of its broker's that is looked at for an answer.
+	read, queued map[int32]time.Time
+	// turns are by broker what is known of the last answer with something in it.
+	turns map[int32]turn
 }
+
+// turn is an answer: when it came, and when the last of those that are in it was queued before. A broker
+// looks at its partitions in the order in which they were in answers, until an answer is full. So it has
+// looked at all that were queued before that, and they have nothing.
+type turn struct{ at, before time.Time }
 
 var _ kgo.HookBrokerRead = (*touch)(nil)
 
@@ -29,6 +39,7 @@ func newTouch(brokers Brokers, sc SourceConfig) *touch {
 		brokers: brokers, fetchAgeMax: sc.FetchWait + sc.FetchLateMax,
 		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8), // the last partition's share may end before a batch
 		fetches:    map[int32]time.Time{}, roomy: map[int32]time.Time{},
+		read: map[int32]time.Time{}, queued: map[int32]time.Time{}, turns: map[int32]turn{},
 	}
 }
 
@@ -46,17 +57,40 @@ func (t *touch) well() bool {
 	return len(t.brokers.All()) == 0 || time.Since(t.answer) < answerAgeMax
 }
 
-// silent tells whether nobody knows what a partition has, of which something was read last at a time: its
-// broker has not answered a fetch for too long, or ever; or for as long its answers were full of other
-// partitions, which says nothing of one that is not among them.
-func (t *touch) silent(broker int32, read time.Time) bool {
+// silent tells whether nobody knows what a partition has: its broker has not answered a fetch for too
+// long, or ever; or for as long its answers were full of others before it was its turn.
+func (t *touch) silent(broker, partition int32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	heard := t.roomy[broker]
-	if read.After(heard) {
-		heard = read
+	heard := t.read[partition]
+	if turn := t.turns[broker]; turn.before.After(t.queued[partition]) {
+		heard = turn.at
+	}
+	if roomy := t.roomy[broker]; roomy.After(heard) {
+		heard = roomy
 	}
 	return time.Since(t.fetches[broker]) > t.fetchAgeMax || time.Since(heard) > t.fetchAgeMax
+}
+
+// begin notes that the fetching of a partition begins, or goes on.
+func (t *touch) begin(partition int32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.queued[partition] = time.Now()
+}
+
+// take notes that something of partitions of a broker was read.
+func (t *touch) take(broker int32, partitions []int32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	turn := turn{at: time.Now()}
+	for _, p := range partitions {
+		if before := t.queued[p]; before.After(turn.before) {
+			turn.before = before
+		}
+		t.read[p], t.queued[p] = turn.at, turn.at
+	}
+	t.turns[broker] = turn
 }
 
 // fetchKey is the number of the fetch request in Kafka's protocol.

@@ -49,39 +49,57 @@ func TestTouch(t *testing.T) {
 }
 
 // TestFullAnswersSayNothingOfOthers: of a partition that is in no answer nobody knows whether it has
-// something, as long as none had room for it.
+// something, as long as none had room for it, and it was not its turn.
 func TestFullAnswersSayNothingOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const wait = 500 * time.Millisecond
+		const wait, full = 500 * time.Millisecond, 1010
 		touch := newTouch(NewBrokers(nil),
 			SourceConfig{FetchWait: wait, FetchLateMax: 2 * time.Second, FetchBytesMax: 1000})
-		answer := func(bytes int) {
+		answer := func(bytes int, with ...int32) {
+			time.Sleep(wait)
 			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 1}, kmsg.Fetch.Int16(), bytes, 0, 0, nil)
+			touch.take(1, with)
 		}
-		wants := func(want bool, read time.Time, when string) {
+		wants := func(when string, want ...int32) {
 			t.Helper()
-			if touch.silent(1, read) != want {
-				t.Errorf("%s: silent is %v, want %v", when, !want, want)
+			var silent []int32
+			for p := range int32(5) {
+				if touch.silent(1, p) {
+					silent = append(silent, p)
+				}
+			}
+			if !slices.Equal(silent, want) {
+				t.Errorf("%s: %v are silent, want %v", when, silent, want)
 			}
 		}
-		answer(1100)
-		wants(true, time.Time{}, "when the first answer was full")
-		wants(false, time.Now(), "of which something is in it")
+		for p := range int32(5) {
+			touch.begin(p)
+		}
+		answer(full, 0, 1)
+		wants("after one answer", 2, 3, 4)
+		answer(full, 2)
+		wants("after the next", 3, 4)
 		answer(300)
-		wants(false, time.Time{}, "when one had room")
-		full := func() {
-			for range 3 {
-				time.Sleep(wait)
-				answer(1010)
-			}
+		wants("when one had room for all")
+		// All but 4, which has nothing, always have more than an answer takes: it is the first in turn.
+		for range 10 {
+			answer(full, 0, 1)
+			answer(full, 2, 3)
 		}
-		full()
-		wants(false, time.Time{}, "a moment later")
-		full()
-		wants(true, time.Time{}, "when all were full for a while")
-		wants(false, time.Now().Add(-wait), "but of which something was read")
-		answer(800)
-		wants(false, time.Time{}, "when one has room again")
+		wants("of which one is passed over, since it has nothing")
+		for p := range int32(3) {
+			time.Sleep(wait)
+			answer(full, p)
+		}
+		wants("when they take long, whose turn has not come", 3)
+		answer(full, 3)
+		answer(full, 0, 1, 2, 3)
+		wants("when it has")
+		touch.begin(4) // it was not fetched for a while
+		answer(full, 0)
+		wants("but one that is fetched anew is the last", 4)
+		answer(300)
+		wants("when one has room again")
 	})
 }
 
