@@ -164,8 +164,8 @@ func rowOf(repeats []SweepRun) SweepRow {
 // byProcesses tells whether the sweep is one over process counts.
 func (s Sweep) byProcesses() bool { return s.Over == "" || s.Over == OverProcesses }
 
-// Heading is what the values are called, above a column of them.
-func (s Sweep) Heading() string {
+// heading is what the values are called, above a column of them.
+func (s Sweep) heading() string {
 	if s.byProcesses() {
 		return "processes"
 	}
@@ -235,20 +235,6 @@ func (s Sweep) alike() [][]SweepRow {
 		groups = append(groups, group)
 	}
 	return groups
-}
-
-// CoreUsers names who used cores, with the cores of each row, in the order of a chart; none in a
-// world that does not know.
-func (s Sweep) CoreUsers() (names []string, rows [][]float64) {
-	users, _ := coreUsersIn(s.cores())
-	rows = make([][]float64, len(s.Rows))
-	for _, user := range users {
-		names = append(names, user.name)
-		for i, row := range s.Rows {
-			rows[i] = append(rows[i], user.of(row.Cores))
-		}
-	}
-	return names, rows
 }
 
 // cores are those of each row.

@@ -22,10 +22,10 @@ const (
 	barMax      = 28 // width of a bar of cores
 )
 
-// Chart draws throughput against the number of processes, or whatever else differs: the median of the repeats as a line, the
-// spread from the least to the greatest as a band, and each repeat as a dot, hollow if it shows no
-// limit of the flushers. The line across is the rate that was offered; the dashed one scales the
-// first count linearly. Below stands who used how many cores, where that is known, and what cannot
+// Chart draws throughput against the number of processes, or whatever else differs: the median of the
+// repeats as a line, the spread from the least to the greatest as a band, and each repeat as a dot,
+// hollow if it shows no limit of the flushers. The line across is the rate that was offered; the dashed
+// one scales the first count linearly. Below stands who used how many cores, where that is known, and what cannot
 // be told apart.
 func (s Sweep) Chart() Chart {
 	notes := s.Notes()

@@ -11,7 +11,7 @@ import (
 // where they are known; and what the figures do not tell apart.
 func (s Sweep) WriteTables(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	name := s.Heading()
+	name := s.heading()
 	fmt.Fprintf(t, "%s\toffered/s\tleast/s\tmedian/s\tgreatest/s\tspeedup\tp99 fresh s\tpassed\t"+
 		"load was the limit\t\n", name)
 	for _, r := range s.Rows {

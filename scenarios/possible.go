@@ -28,6 +28,14 @@ func (s *Scenario) rest() (most, mean int64) {
 	return open * int64(size.High-1), int64(float64(open) * (size.Mean - 1))
 }
 
+// checkTopology checks what per-shard comes to.
+func (p *possible) checkTopology() {
+	t := p.Topology
+	p.expect(t.Workers() <= processesMax || !p.knows("topology.partitions", "topology.flusher_processes"),
+		"topology.flusher_processes", "per-shard of %d partitions are more than %d workers, which are the "+
+			"most: write a number, or fewer partitions", t.Partitions, processesMax)
+}
+
 // checkLoad checks the workload against the duration.
 func (p *possible) checkLoad() {
 	w := p.Workload

@@ -40,6 +40,7 @@ func (a Around) check(s *Scenario, places yamlfile.Places, unread []string) yaml
 		c.unread = append(c.unread, problem.Path) // what it follows from is not right
 	}
 	p := &possible{checker: c, Scenario: s, around: a}
+	p.checkTopology()
 	p.checkLoad()
 	p.checkDrain()
 	p.checkFaults()

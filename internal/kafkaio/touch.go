@@ -22,6 +22,8 @@ type touch struct {
 	// read is by partition when something of it was read last, and queued that, or when its fetching began:
 	// from then on it is the last of its broker's that is looked at for an answer.
 	read, queued map[int32]time.Time
+	// leaders are by partition the broker that it was last known to be fetched from.
+	leaders map[int32]int32
 	// turns are by broker what is known of the last answer with something in it.
 	turns map[int32]turn
 }
@@ -39,7 +41,8 @@ func newTouch(brokers Brokers, sc SourceConfig) *touch {
 		brokers: brokers, fetchAgeMax: sc.FetchWait + sc.FetchLateMax,
 		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8), // the last partition's share may end before a batch
 		fetches:    map[int32]time.Time{}, roomy: map[int32]time.Time{},
-		read: map[int32]time.Time{}, queued: map[int32]time.Time{}, turns: map[int32]turn{},
+		read: map[int32]time.Time{}, queued: map[int32]time.Time{}, leaders: map[int32]int32{},
+		turns: map[int32]turn{},
 	}
 }
 
@@ -62,6 +65,10 @@ func (t *touch) well() bool {
 func (t *touch) silent(broker, partition int32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if last, known := t.leaders[partition]; known && last != broker {
+		t.queued[partition] = time.Now() // behind all that are fetched from the new one
+	}
+	t.leaders[partition] = broker
 	heard := t.read[partition]
 	if turn := t.turns[broker]; turn.before.After(t.queued[partition]) {
 		heard = turn.at

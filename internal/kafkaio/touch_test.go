@@ -100,6 +100,18 @@ func TestFullAnswersSayNothingOfOthers(t *testing.T) {
 		wants("but one that is fetched anew is the last", 4)
 		answer(300)
 		wants("when one has room again")
+		// A partition with another leader is the last there, too.
+		touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 2}, kmsg.Fetch.Int16(), full, 0, 0, nil)
+		touch.take(2, []int32{7})
+		time.Sleep(3 * time.Second)
+		if !touch.silent(2, 4) {
+			t.Error("a partition that has moved is taken for one that was passed over")
+		}
+		touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 2}, kmsg.Fetch.Int16(), full, 0, 0, nil)
+		touch.take(2, []int32{7})
+		if !touch.silent(2, 4) {
+			t.Error("it was queued after what is in the answer")
+		}
 	})
 }
 
