@@ -71,10 +71,11 @@ func (r reach) cut(most int) (n int, agreed clocks) {
 		case agreed == noClocks && !r.waited && len(r.pending)-1-n < few && r.leaps(t):
 			return 0, noClocks
 		case agreed != noClocks && r.movedOn(n, t, agreed):
-			if !r.begins(n, t, agreed) {
+			if r.begins(n, t, agreed) {
+				agreed = clocks{t, t}
+			} else if !r.beginsSoon(n, agreed) {
 				return n, agreed
 			}
-			agreed = clocks{t, t}
 		case agreed == noClocks:
 			agreed = clocks{t, t}
 		case r.hasCompany(n, t):
@@ -143,6 +144,17 @@ func (r reach) movedOn(i int, t buffer.Instant, agreed clocks) bool {
 func (r reach) begins(i int, t buffer.Instant, agreed clocks) bool {
 	return len(r.before) < few && i < few && t > agreed.to.Add(grainShare*r.grain) &&
 		r.hasCompany(i, t)
+}
+
+// beginsSoon tells whether that is so of one of the few messages after the one at i, which is skewed,
+// too, then.
+func (r reach) beginsSoon(i int, agreed clocks) bool {
+	for i++; i < min(few, len(r.pending)); i++ {
+		if r.begins(i, clockOf(&r.pending[i]), agreed) {
+			return true
+		}
+	}
+	return false
 }
 
 // hasCompany tells whether the message at i, which is apart from those that agreed while those that

@@ -170,6 +170,25 @@ func TestTheClockOfTheLastMessages(t *testing.T) {
 	}
 }
 
+// TestTheFirstMessagesAreSkewed: where a tenure begins, the course is that of the many, also if more than
+// one of the first is far behind them.
+func TestTheFirstMessagesAreSkewed(t *testing.T) {
+	const wall = 10_000
+	for _, skewed := range [][]int64{{9829}, {9829, 9935}, {9935, 9829}, {9000, 9829, 9935}} {
+		var pending []flusher.Message
+		for _, clock := range append(skewed, wall, wall, wall, wall, wall, wall, wall, wall) {
+			pending = append(pending, flusher.Message{Time: time.Unix(clock, 0)})
+		}
+		of := &course{grain: time.Second}
+		n, agreed := reach{of, pending, buffer.Seconds(wall), buffer.Seconds(wall), false}.cut(100)
+		clock := of.advance(pending[:n], agreed, buffer.Seconds(wall), true)
+		if n != len(pending) || clock != buffer.Seconds(wall) {
+			t.Errorf("%v: a batch of %d messages with the clock %d, want %d with %d", skewed, n, clock/1000,
+				len(pending), wall)
+		}
+	}
+}
+
 // After the longest time-out without input nothing has to wait for a clock that is behind.
 func TestAnIdleInputCatchesUpWithTheWallClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -50,13 +50,15 @@ type fall struct{ err error }
 func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Event)) *Sink {
 	account := ledger.New(by.Recipe)
 	account.SegmentBytesMax = int(of.Pipeline.MaxSegmentBytes)
+	late := judge.LatenessOf(of)
+	account.RootSilence, account.Silence = late.RootSilence, late.Silence
 	if slices.ContainsFunc(of.Faults, func(f scenarios.Fault) bool {
 		return f.Verb == scenarios.VerbDelete || f.Verb == scenarios.VerbFailover
 	}) {
 		account.KeepPlaces()
 	}
 	return &Sink{Ledger: account, latency: newLatency(), record: newRecorder(listen),
-		late: judge.LatenessOf(of), options: of.Pipeline}
+		late: late, options: of.Pipeline}
 }
 
 // begin says when the load starts.

@@ -345,11 +345,15 @@ type Lateness struct {
 	Behind time.Duration
 	// Repeat is so late for a span that is sent again, counted from when it was sent first.
 	Repeat time.Duration
+	// RootSilence is for how long the part of a trace that has its root may get no span before it may be
+	// gone, Silence is that of one without. 0: nobody can say.
+	RootSilence, Silence time.Duration
 }
 
 // LatenessOf returns that of a scenario. What comes late is told to the ledger, which knows no
 // splits then but those of other traces.
 func LatenessOf(s scenarios.Scenario) Lateness {
+	const step = time.Duration(clockStep * float64(time.Second))
 	wait := shortestWait(s)
 	if wait <= 0 {
 		return Lateness{Behind: math.MaxInt64, Repeat: math.MaxInt64} // nothing is too late by itself then
@@ -358,6 +362,8 @@ func LatenessOf(s scenarios.Scenario) Lateness {
 		Held:   s.Workload.Late.By.Seconds() >= wait,
 		Behind: time.Duration(blocked * wait * float64(time.Second)),
 		Repeat: time.Duration(wait * float64(time.Second)),
+
+		RootSilence: max(0, s.Pipeline.RootTimeout-step), Silence: max(0, s.Pipeline.Timeout-step),
 	}
 }
 

@@ -101,8 +101,17 @@ func (l *Ledger) uncountedAll() (sum int64) {
 // explained tells whether the load itself, or a size cut-off, explains why spans of a trace came
 // out apart. in must be locked.
 func (l *Ledger) explained(key incidentKey) bool {
-	return (key.kind == Split || key.kind == Resent) &&
-		(l.late.has(key.root) || l.cutRoots.has(key.root))
+	if key.kind != Split && key.kind != Resent {
+		return false
+	}
+	if l.late.has(key.root) || l.cutRoots.has(key.root) {
+		return true
+	}
+	if key.kind != Split || !l.apart.has(key.root) && !l.fellSilent(key.root) {
+		return false
+	}
+	l.apart.set(key.root)
+	return true
 }
 
 // unexplained returns the incidents that the load does not explain, in the order in which they were

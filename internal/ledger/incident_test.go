@@ -48,7 +48,8 @@ func TestIncidentsNameShardAndTime(t *testing.T) {
 	}
 }
 
-// TestWhatTheLoadExplainsIsNoIncident: something of the trace was late, or it was cut off.
+// TestWhatTheLoadExplainsIsNoIncident: something of the trace was late, or too far apart, which explains
+// no span that came out twice, or it was cut off.
 func TestWhatTheLoadExplainsIsNoIncident(t *testing.T) {
 	for name, c := range map[string]struct {
 		explain func(s *system)
@@ -57,6 +58,7 @@ func TestWhatTheLoadExplainsIsNoIncident(t *testing.T) {
 		"nothing":                {func(*system) {}, 2},
 		"late":                   {func(s *system) { s.ledger.Late(0) }, 0},
 		"another trace was late": {func(s *system) { s.ledger.Late(20) }, 2},
+		"it paused":              {func(s *system) { s.ledger.RootSilence, s.ledger.Silence = 1, 1 }, 1},
 		"cut off": {func(s *system) {
 			key := buffer.TraceKey{Project: s.Project(0), Trace: s.Trace(0)}
 			r := s.record(0, 0, 17, 18)

@@ -23,6 +23,9 @@ type Ledger struct {
 	// SegmentBytesMax is the size over which a segment is cut off. 0: nobody knows, and whether a
 	// cut-off is needed is not judged.
 	SegmentBytesMax int
+	// RootSilence and Silence are for how long the part of a trace with its root, and one without, may
+	// get no span before it is due. 0: nobody knows, and no split is explained by the load's own pauses.
+	RootSilence, Silence time.Duration
 
 	recipe *load.Recipe
 
@@ -33,6 +36,7 @@ type Ledger struct {
 	due      dues   // when, by number of the span
 	twice    bitset // of sent, what was sent more than once
 	late     bitset // the first span of each trace of which something was late
+	apart    bitset // that of each trace of which a part was seen to have fallen silent
 	roots    bitset // the first span of each trace of which something was sent; it may be headless
 	badSent  bitset // spans that a bad message followed
 	messages int64
