@@ -33,6 +33,8 @@ type Calibration struct {
 	NotMeasured []NotMeasured `yaml:"not_measured"`
 	// Factors are the spreads of Together.
 	Factors []Factor `yaml:"factors"`
+	// Explained are the runs from which Together came, and what the costs here say of them.
+	Explained []Explained `yaml:"explained,omitempty"`
 	// Steps are what each step took of each span of the first shape, for a reader.
 	Steps []Step `yaml:"steps"`
 }
@@ -74,6 +76,17 @@ type Factor struct {
 	Value    float64 `yaml:"value"`
 	Least    float64 `yaml:"least"`
 	Greatest float64 `yaml:"greatest"`
+}
+
+// Explained is a load of so many spans per second through so many workers, with all going on at once: the
+// processor time that somebody took there, the median of N runs, and by the costs.
+type Explained struct {
+	Of        string        `yaml:"of"`
+	Rate      float64       `yaml:"rate"`
+	Workers   int           `yaml:"workers"`
+	N         int           `yaml:"n"`
+	Measured  time.Duration `yaml:"measured"`
+	Predicted time.Duration `yaml:"predicted"`
 }
 
 // NotMeasured is a cost that keeps its built-in value, and why.
@@ -191,6 +204,11 @@ func (c *Calibration) validate(of *Costs) (problems yamlfile.Problems) {
 		}
 		if f.N < 1 || f.Value < f.Least || f.Value > f.Greatest {
 			wrong(path, "is %v of %d, which is not from %v to %v", f.Value, f.N, f.Least, f.Greatest)
+		}
+	}
+	for i, e := range c.Explained {
+		if path := fmt.Sprintf("explained[%d]", i); of.Together.of(e.Of) == nil {
+			wrong(path, "is of %q; there are redis, kafka, program, worker, harness", e.Of)
 		}
 	}
 	for i, m := range c.NotMeasured {

@@ -22,6 +22,11 @@ func writeCalibration(w io.Writer, c sim.Costs, file string, took time.Duration)
 	for _, f := range c.Calibration.Factors {
 		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.2f\t%d\t\n", f.Of, f.Value, f.Least, f.Greatest, f.N)
 	}
+	fmt.Fprintln(t, "\nall at once\tspans/s\tworkers\tmeasured\tby the costs\toff\t")
+	for _, e := range c.Calibration.Explained {
+		fmt.Fprintf(t, "%s\t%.0f\t%d\t%v\t%v\t%+.0f %%\t\n", e.Of, e.Rate, e.Workers, e.Measured.Round(time.Millisecond),
+			e.Predicted.Round(time.Millisecond), 100*(e.Predicted.Seconds()/e.Measured.Seconds()-1))
+	}
 	fmt.Fprintln(t, "\nof each span\tclient\tredis\tkafka\t")
 	for _, s := range c.Calibration.Steps {
 		fmt.Fprintf(t, "%s\t%v\t%v\t%v\t\n", s.Step, s.Client, s.Redis, s.Kafka)

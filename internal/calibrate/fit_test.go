@@ -121,7 +121,7 @@ func TestFactorsOfRepeats(t *testing.T) {
 	costs.Calibration = &sim.Calibration{}
 	p := part{name: "program", factor: &costs.Together.Program, idle: &costs.Program.Idle}
 	repeated := []equation{run(100, 1.2, 0.2), run(100, 0.9, 0.2), run(100, 1, 0.2)}
-	if err := p.find(&costs, once, repeated); err != nil {
+	if _, err := p.find(&costs, once, repeated); err != nil {
 		t.Fatal(err)
 	}
 	got := costs.Calibration.Factors[0]

@@ -64,6 +64,7 @@ func togetherScenario(rate float64, processes int) scenarios.Scenario {
 type pair struct {
 	real, virtual *judge.Outcome
 	sim.Requests
+	rate    float64
 	workers int
 }
 
@@ -116,7 +117,7 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs, most float64) erro
 	var runs []pair
 	for _, rate := range rates {
 		r.tell("everything at once, %.0f spans/s", rate)
-		one := pair{workers: togetherWorkers}
+		one := pair{rate: rate, workers: togetherWorkers}
 		if err := r.both(ctx, rate, &alone, &one); err != nil {
 			return err
 		}
@@ -124,7 +125,7 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs, most float64) erro
 	}
 	times := timesAtOnce * r.Repeats
 	for n := range times {
-		one := pair{workers: workers[n%len(workers)]}
+		one := pair{rate: most, workers: workers[n%len(workers)]}
 		r.tell("everything at once, %.0f spans/s, %d of %d", most, n+1, times)
 		if n >= len(workers) {
 			one = runs[len(rates)+n%len(workers)] // a virtual run would be the same again
@@ -143,9 +144,11 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs, most float64) erro
 		if slices.ContainsFunc(list, func(e equation) bool { return e.whole <= 0 }) {
 			continue // nobody can tell
 		}
-		if err := p.find(costs, list[:once], list[once:]); err != nil {
+		values, err := p.find(costs, list[:once], list[once:])
+		if err != nil {
 			return fmt.Errorf("everything at once, what %s computes: %w", p.name, err)
 		}
+		costs.Calibration.Explained = append(costs.Calibration.Explained, p.explain(runs, list, values)...)
 	}
 	return nil
 }
@@ -280,14 +283,14 @@ func (p part) equation(run pair, costs *sim.Costs) equation {
 
 // find solves the equations of the runs that were made once with each of those that were repeated: the
 // median is the result, and its spread that of one run to the next.
-func (p part) find(costs *sim.Costs, once, repeated []equation) error {
+func (p part) find(costs *sim.Costs, once, repeated []equation) (medians []float64, err error) {
 	least := make([]float64, len(repeated[0].counts))
 	least[0] = factorLeast
 	found := make([][]float64, len(least)) // of each repeat, by kind
 	for _, e := range repeated {
 		values, err := solveFrom(least, append(slices.Clone(once), e))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for k, v := range values {
 			found[k] = append(found[k], v)
@@ -319,5 +322,34 @@ func (p part) find(costs *sim.Costs, once, repeated []equation) error {
 	if p.idle != nil {
 		set("idle", p.idle, len(least)-1, 1)
 	}
-	return nil
+	for k := range found {
+		medians = append(medians, median(k))
+	}
+	return medians, nil
+}
+
+// explain says of each load what was measured, and what the values that were found make of it.
+func (p part) explain(runs []pair, list []equation, values []float64) (said []sim.Explained) {
+	took := map[int][]time.Duration{} // by place in said
+	for i, e := range list {
+		at := slices.IndexFunc(said, func(s sim.Explained) bool {
+			return s.Rate == runs[i].rate && s.Workers == runs[i].workers
+		})
+		if at < 0 {
+			at = len(said)
+			said = append(said, sim.Explained{Of: p.name, Rate: runs[i].rate, Workers: runs[i].workers})
+		}
+		took[at] = append(took[at], e.whole)
+		predicted := e.whole - e.took // known before
+		for k, n := range e.counts {
+			predicted += time.Duration(n * values[k] * float64(time.Second))
+		}
+		said[at].Predicted += predicted
+	}
+	for at := range said {
+		s := sim.SpreadOf(took[at])
+		said[at].N, said[at].Measured = s.N, s.Median
+		said[at].Predicted /= time.Duration(s.N)
+	}
+	return said
 }

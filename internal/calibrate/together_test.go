@@ -76,6 +76,7 @@ func TestWhatGoesOnAtOnceIsFound(t *testing.T) {
 	}
 	for _, p := range parts(&costs) {
 		var list []equation
+		var runs []pair
 		for _, load := range []struct {
 			spans    float64
 			requests int
@@ -96,10 +97,21 @@ func TestWhatGoesOnAtOnceIsFound(t *testing.T) {
 			if p.name == kafkaPart {
 				virtual += 5 * idling.Seconds()
 			}
-			list = append(list, p.equation(pair{ran(real), ran(virtual), of, 4}, &costs))
+			runs = append(runs, pair{ran(real), ran(virtual), of, load.spans, 4})
+			list = append(list, p.equation(runs[len(runs)-1], &costs))
 		}
-		if err := p.find(&costs, list[:3], list[3:]); err != nil {
+		values, err := p.find(&costs, list[:3], list[3:])
+		if err != nil {
 			t.Fatalf("%s: %v", p.name, err)
+		}
+		said := p.explain(runs, list, values)
+		if len(said) != 4 || said[3].N != 2 || said[3].Rate != 600_000 || said[3].Workers != 4 {
+			t.Errorf("%s: explained are %+v, want four loads, of the last two runs", p.name, said)
+		}
+		for _, s := range said {
+			if off := s.Predicted.Seconds()/s.Measured.Seconds() - 1; math.Abs(off) > 0.01 {
+				t.Errorf("%s: %+v is off by %.1f %%", p.name, s, 100*off)
+			}
 		}
 		if *p.factor != factor {
 			t.Errorf("%s: factor %v, want %v", p.name, *p.factor, factor)
