@@ -26,11 +26,11 @@ import (
 var rates = []float64{20, 2000, 20_000}
 
 // The load that is too much is sought while the servers are warmed up, and after that: from rateFirst on
-// it is doubled as long as it is kept up with, up to rateMost; then it is beyond times what the machine
-// carries.
+// by leaps, up to rateMost; then it is beyond times what the machine carries.
 const (
 	rateFirst = 60_000
 	rateMost  = 480_000
+	leap      = 1.5
 	beyond    = 1.25
 )
 
@@ -186,17 +186,18 @@ func (r *rig) warmUp(ctx context.Context, c *collection) (most float64, err erro
 		return rateFirst, nil
 	}
 	var runs []warming
-	most, err = tooMuch(func(rate float64) (compare.Run, error) {
+	most, err = tooMuch(func(rate float64) (one tried, err error) {
 		r.tell("everything at once, %.0f spans/s, to warm the servers up", rate)
 		o, err := r.RunReal(ctx, togetherScenario(rate, togetherWorkers))
 		if err = errors.Join(err, ctx.Err()); err != nil {
-			return compare.Run{}, err
+			return one, err
 		}
-		run := compare.RunOf(o)
+		one = tried{compare.RunOf(o), carried(o, judge.Host{Cores: c.costs.Hosts.Cores,
+			Shared: c.costs.Hosts.Shared, RedisNodes: len(r.Redis)})}
 		runs = append(runs, warming{
-			each:  time.Duration(run.Figures[compare.KafkaTime] * float64(time.Microsecond)),
+			each:  time.Duration(one.Figures[compare.KafkaTime] * float64(time.Microsecond)),
 			spans: o.Result.Ledger.Flushed})
-		return run, nil
+		return one, nil
 	})
 	if err != nil {
 		return most, fmt.Errorf("everything at once, to warm the servers up: %w", err)
@@ -207,34 +208,58 @@ func (r *rig) warmUp(ctx context.Context, c *collection) (most float64, err erro
 	return most, nil
 }
 
-// tooMuch runs loads until the broker is warm, and then on until one is not kept up with: what was too
-// much for a machine whose broker was cold may be less than it carries.
-func tooMuch(run func(rate float64) (compare.Run, error)) (most float64, err error) {
-	most = rateFirst
-	one := func() (r compare.Run, err error) {
-		if r, err = run(most); err == nil {
-			most = next(most, r)
+// carried is how many spans per second the machine carries, by what a run computed: the utilisation law
+// (Denning and Buzen, The operational analysis of queueing network models, 1978). It says nothing of
+// workers, of which there can be more. How much came out while the load lasted says little of a load
+// as short as these: most of it is due later.
+func carried(o *judge.Outcome, host judge.Host) float64 {
+	first, last := o.Samples[0], o.Samples[len(o.Samples)-1]
+	bound := math.Inf(1)
+	for _, use := range judge.Uses(first, last, o.Scenario.Topology.Workers(), host) {
+		if use.Resource != judge.WorkerCPU {
+			bound = min(bound, float64(o.Result.Ledger.Flushed)/(use.Share*(last.T-first.T)))
 		}
-		return r, err
+	}
+	return bound
+}
+
+// tried is a run of a load, and how much the machine carries by it.
+type tried struct {
+	compare.Run
+	carried float64
+}
+
+// tooMuch runs loads until the broker is warm, and then on until one is more than the machine carries:
+// what was too much for a machine whose broker was cold may be less than it carries.
+func tooMuch(run func(rate float64) (tried, error)) (most float64, err error) {
+	most = rateFirst
+	var last tried
+	one := func() (_ compare.Run, err error) {
+		rate := most
+		if last, err = run(rate); err == nil {
+			most = next(rate, last.carried)
+		}
+		return last.Run, err
 	}
 	if err := compare.WarmUp(one); err != nil {
 		return most, err
 	}
 	for {
-		tried := most
-		r, err := one()
-		if err != nil || !r.KeptUp || tried >= rateMost {
+		rate := most
+		if _, err := one(); err != nil || rate >= min(last.carried, rateMost) {
 			return most, err
 		}
 	}
 }
 
-// next is the load after one that was run, on the way to one that is too much; in thousands.
-func next(rate float64, run compare.Run) float64 {
-	if run.KeptUp {
-		return min(2*rate, rateMost)
+// next is the load after one by which the machine carries so much, on the way to one that is too much,
+// in thousands: by a leap, since of more it carries more, which is cheaper by the span.
+func next(rate, carried float64) float64 {
+	by := beyond
+	if rate < carried {
+		by = leap
 	}
-	return max(1, math.Round(beyond*run.Figures[compare.Throughput]/1000)) * 1000
+	return min(max(1, math.Round(by*carried/1000))*1000, rateMost)
 }
 
 // kafkaPart is a broker, of which it was measured what it computes while nobody asks for anything.

@@ -11,25 +11,19 @@ import (
 	"sluice/sim"
 )
 
-// TestTheLoadThatIsTooMuch is sought upwards while it is kept up with, and then a quarter beyond what
-// came out.
+// TestTheLoadThatIsTooMuch is sought by leaps while the machine carries more, and then a quarter beyond.
 func TestTheLoadThatIsTooMuch(t *testing.T) {
-	for _, c := range []struct {
-		rate, throughput float64
-		keptUp           bool
-		want             float64
-	}{
-		{60_000, 59_800, true, 120_000},
-		{120_000, 84_100, false, 105_000},
-		{60_000, 21_300, false, 27_000},
-		{400_000, 398_000, true, rateMost},
-		{60_000, 0, false, 1000},
+	for _, c := range []struct{ rate, carried, want float64 }{
+		{60_000, 80_000, 120_000},
+		{120_000, 84_100, 105_000},
+		{60_000, 21_300, 27_000},
+		{400_000, 398_000, rateMost},
+		{60_000, math.Inf(1), rateMost},
+		{60_000, 0, 1000},
 	} {
-		got := next(c.rate, compare.Run{KeptUp: c.keptUp,
-			Figures: map[compare.Figure]float64{compare.Throughput: c.throughput}})
-		if got != c.want {
-			t.Errorf("after %.0f/s, of which %.0f/s came out (kept up: %v), comes %.0f/s, want %.0f/s",
-				c.rate, c.throughput, c.keptUp, got, c.want)
+		if got := next(c.rate, c.carried); got != c.want {
+			t.Errorf("after %.0f/s, by which %.0f/s are carried, comes %.0f/s, want %.0f/s", c.rate, c.carried,
+				got, c.want)
 		}
 	}
 }
@@ -38,22 +32,44 @@ func TestTheLoadThatIsTooMuch(t *testing.T) {
 // found is beyond what it carries then.
 func TestTooMuchForAWarmMachine(t *testing.T) {
 	for _, carries := range [][]float64{
-		{30_000, 50_000, 70_000, 100_000},       // the last to warm it up is not kept up with
-		{100_000, 110_000, 111_000},             // it is
+		{30_000, 50_000, 70_000, 100_000},       // the last to warm it up is too much
+		{100_000, 110_000, 111_000},             // it is not
 		{30_000, 31_000, 100_000, 200_000},      // much later
 		{500_000, 500_000, 500_000, 500_000},    // there is no such load
 		{30_000, 30_000, 30_000, 30_000, 2_000}, // it gets slower
 	} {
 		n := 0
-		got, err := tooMuch(func(rate float64) (compare.Run, error) {
+		got, err := tooMuch(func(float64) (tried, error) {
 			most := carries[min(n, len(carries)-1)]
 			n++
-			return compare.Run{KeptUp: rate <= most, Figures: map[compare.Figure]float64{
-				compare.Throughput: min(rate, most), compare.KafkaTime: 1e6 / most}}, nil
+			return tried{compare.Run{Figures: map[compare.Figure]float64{compare.KafkaTime: 1e6 / most}},
+				most}, nil
 		})
 		want := min(beyond*carries[min(n, len(carries))-1], rateMost)
 		if err != nil || got < want-1000 || n > 10 {
 			t.Errorf("of %v, after %d runs: %.0f/s, %v; want %.0f/s or more", carries, n, got, err, want)
+		}
+	}
+}
+
+// TestWhatIsCarried goes by what a run computed of each span: on this machine all of it, or with servers
+// elsewhere its own processes, and by the threads of Redis.
+func TestWhatIsCarried(t *testing.T) {
+	o := &judge.Outcome{Samples: []reports.Sample{{T: -0.5, CPUHarness: 1}, {T: 4.5, CPURedis: 1,
+		CPUKafka: 0.5, CPUConsumer: 0.75, CPUWorkers: 0.25, CPUHarness: 2.5}}}
+	o.Scenario.Topology.FlusherProcesses = 2
+	o.Result.Ledger.Flushed = 100_000
+	for _, c := range []struct {
+		host judge.Host
+		want float64
+	}{
+		{judge.Host{Cores: 2, Shared: true}, 50_000},
+		{judge.Host{Cores: 8, Shared: true}, 100_000},
+		{judge.Host{Cores: 8, Shared: true, RedisNodes: 3}, 200_000},
+		{judge.Host{Cores: 2, RedisNodes: 3}, 200_000},
+	} {
+		if got := carried(o, c.host); math.Abs(got/c.want-1) > 1e-6 {
+			t.Errorf("%+v carries %.0f/s, want %.0f/s", c.host, got, c.want)
 		}
 	}
 }
