@@ -92,7 +92,7 @@ func (c *consumer) open() (err error) {
 	}
 	c.member = c.kafka.group.join(c.process, static)
 	costs := c.costs.Program
-	cpu := &processor{k: c.Kernel, host: c.on.pipeline, used: &c.on.consumers}
+	cpu := &processor{k: c.Kernel, on: c.on.pipeline.Share("consumer", 0), used: &c.on.consumers}
 	c.member.cpu, c.member.perPoll = cpu, costs.Poll
 	if costs.Idle > 0 {
 		c.process.Go("idles", func() { idles(c.Kernel, costs.Idle, cpu.compute) })

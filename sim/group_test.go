@@ -155,7 +155,7 @@ func TestPartitionsOfABroker(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		producer := r.newProducer(r.k.Main(), &processor{k: r.k, host: r.on.pipeline, used: new(time.Duration)}, 0)
+		producer := r.newProducer(r.k.Main(), &processor{k: r.k, on: r.on.pipeline.Share("worker", 0), used: new(time.Duration)}, 0)
 		futures := make([]flusher.Future, 0, 50)
 		var on []int32
 		for i := range 50 {
@@ -271,7 +271,7 @@ func TestRecordsGatherWhileARequestIsMade(t *testing.T) {
 	const n, perRecord = 1000, 100 * time.Microsecond
 	r := newRig(t)
 	on := newHosts(r.k, Hosts{Cores: 2})
-	cpu := &processor{k: r.k, host: on.pipeline, used: &on.workers}
+	cpu := &processor{k: r.k, on: on.pipeline.Share("worker", 0), used: &on.workers}
 	producer := r.newProducer(r.k.Main(), cpu, perRecord)
 	r.kafka.costs.Request = time.Nanosecond
 	r.kafka.costs.Record, r.kafka.costs.KB = 0, 0

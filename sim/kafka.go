@@ -64,7 +64,7 @@ func newKafka(
 		if s.Brokers() > 1 {
 			name = fmt.Sprintf("kafka broker %d", n)
 		}
-		w := &warming{station: on.kafka, warmUp: costs.Kafka.WarmUp}
+		w := &warming{station: on.kafka.Share(name, 0), warmUp: costs.Kafka.WarmUp}
 		l := newLink(k, name, costs.Network.Hop, w)
 		w.used = &l.used
 		brokers, java = append(brokers, l), append(java, w)

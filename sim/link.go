@@ -36,7 +36,8 @@ type link struct {
 	name string
 	hop  time.Duration
 	station
-	used time.Duration // of the server's time, for what it has served
+	clients *kernel.Host  // of which each client has a share; nil: the station serves all as one
+	used    time.Duration // of the server's time, for what it has served
 
 	slow             [2]time.Duration // requests, answers
 	rates            [2][]int64       // bytes per second and connection, of the faults that last
@@ -50,7 +51,7 @@ type link struct {
 	jitter           *rand.Rand   // what messages are longer on the way than a hop; nil: they are not
 }
 
-// station is what serves at the end of a link: a server of one thread, or any core of a host.
+// station is what serves at the end of a link: the thread of a server, or a process with many.
 type station interface {
 	// Take gives it work, and returns how long from now it will take until that is done.
 	Take(cost time.Duration) time.Duration
@@ -75,11 +76,18 @@ func (l *link) up() bool {
 // conn is a client's connection, or the few that it has as one.
 type conn struct {
 	*link
+	at   station      // which serves it
 	free [2]time.Time // when the next byte may go, of a direction that is throttled
 	last [2]time.Time // when the last message was, with its jitter, of a link that has some
 }
 
-func (l *link) connect() *conn { return &conn{link: l} }
+func (l *link) connect() *conn {
+	c := &conn{link: l, at: l.station}
+	if l.clients != nil {
+		c.at = l.clients.Share(l.name, 1)
+	}
+	return c
+}
 
 // pass returns how long some bytes take in a direction, after those before them.
 func (c *conn) pass(direction, bytes int) time.Duration {
@@ -202,7 +210,7 @@ func (l *link) admit(r *request) {
 	case l.frozen > 0:
 		l.waits = append(l.waits, r)
 	default:
-		l.k.After(l.Take(r.cost), func() { l.serve(r) })
+		l.k.After(r.from.at.Take(r.cost), func() { l.serve(r) })
 	}
 }
 
@@ -218,7 +226,7 @@ func (l *link) serve(r *request) {
 	l.used += r.cost + more
 	wait := time.Duration(0)
 	if more > 0 {
-		wait = l.Take(more)
+		wait = r.from.at.Take(more)
 	}
 	if l.swallow[answers] > 0 {
 		return

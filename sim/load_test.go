@@ -13,7 +13,14 @@ import (
 // ran is a small run on a host that everybody shares, with changed costs.
 func ran(t *testing.T, change func(*sim.Costs)) *judge.Outcome {
 	t.Helper()
+	return ranBy(t, 1, change)
+}
+
+// ranBy is one with so many workers.
+func ranBy(t *testing.T, workers scenarios.Processes, change func(*sim.Costs)) *judge.Outcome {
+	t.Helper()
 	s := scenarios.Default()
+	s.Topology.FlusherProcesses = workers
 	s.Name, s.Duration, s.Workload.Rate = "small", 2*time.Second, scenarios.Constant(2000)
 	s.Pipeline.Timeout, s.Pipeline.RootTimeout = 2*time.Second, time.Second
 	s.Expectations.RepeatedSpansMax = scenarios.Unlimited
@@ -46,16 +53,19 @@ func TestTheLoadWaitsForCores(t *testing.T) {
 	}
 }
 
-// TestOthersTakeTheirPart of the cores.
+// TestOthersTakeTheirPart of the cores, which is that of one process of several: with two cores, two workers
+// have two thirds of one each beside them, and a single one has as much as it can use.
 func TestOthersTakeTheirPart(t *testing.T) {
-	slow := func(costs *sim.Costs) { costs.Worker.Flush = 300 * time.Microsecond }
-	alone := ran(t, slow).Result.Run.DrainSeconds
-	beside := ran(t, func(costs *sim.Costs) {
-		slow(costs)
-		costs.Hosts.Others = 1.7
-	}).Result.Run.DrainSeconds
-	if beside < 1.5*alone {
-		t.Errorf("drained after %v s alone, and after %v s beside others", alone, beside)
+	for workers, want := range map[scenarios.Processes]float64{1: 1, 2: 1.5} {
+		took := func(others float64) float64 {
+			return ranBy(t, workers, func(costs *sim.Costs) {
+				costs.Worker.Flush, costs.Hosts.Others = 2*time.Millisecond, others
+			}).Result.Run.DrainSeconds
+		}
+		if got := took(1.7) / took(0); got < 0.9*want || got > 1.1*want {
+			t.Errorf("with %d workers draining takes %v times as long beside others, want about %v", workers, got,
+				want)
+		}
 	}
 }
 

@@ -10,8 +10,9 @@ import (
 // hosts are the machines of a run.
 type hosts struct {
 	pipeline, kafka *kernel.Host
-	// shared is the one on which everything is, nil if there is none.
+	// shared is the one on which everything is, nil if there is none, and sender the load there.
 	shared *kernel.Host
+	sender *kernel.Share
 	// What processes computed up to now, by kind; the servers know that of their own.
 	consumers, workers, harness time.Duration
 }
@@ -19,16 +20,17 @@ type hosts struct {
 func newHosts(k *kernel.Kernel, h Hosts) (on *hosts) {
 	if h.Shared {
 		host := k.NewHost("host", h.Cores)
-		on = &hosts{pipeline: host, kafka: host, shared: host}
+		on = &hosts{pipeline: host, kafka: host, shared: host, sender: host.Share("load", 0)}
 	} else {
 		on = &hosts{pipeline: k.NewHost("host of the pipeline", h.Cores),
 			kafka: k.NewHost("host of kafka", h.Cores)}
 	}
 	if h.Others > 0 {
 		const slice = 4 * time.Millisecond // about what a scheduler gives
+		others := on.pipeline.Share("others", 0)
 		k.Go("others", func() {
 			for k.Sleep(context.Background(), time.Duration(float64(slice)/h.Others)) == nil {
-				on.pipeline.Take(slice)
+				others.Take(slice)
 			}
 		})
 	}
@@ -37,16 +39,16 @@ func newHosts(k *kernel.Kernel, h Hosts) (on *hosts) {
 
 // load has the harness compute something, if it is on a host with others. Nobody waits for it.
 func (h *hosts) load(cost time.Duration) {
-	if h.shared != nil {
-		h.shared.Take(cost)
+	if h.sender != nil {
+		h.sender.Take(cost)
 		h.harness += cost
 	}
 }
 
-// processor is what a process computes with: the cores of a host.
+// processor is what a process computes with: its share of a host.
 type processor struct {
 	k    *kernel.Kernel
-	host *kernel.Host
+	on   *kernel.Share
 	used *time.Duration // by all processes of its kind
 	owed time.Duration  // of what was computed, and has not taken its time yet
 }
@@ -69,7 +71,7 @@ func (p *processor) settle() {
 	}
 	p.owed = 0
 	*p.used += cost
-	_ = p.host.Work(context.Background(), cost)
+	_ = p.on.Work(context.Background(), cost)
 }
 
 // idleEvery is how finely somebody idles.

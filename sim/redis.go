@@ -72,7 +72,9 @@ func newRedis(
 		if nodes > 1 {
 			name = fmt.Sprintf("redis node %d", n)
 		}
-		l := newLink(k, name, costs.Network.Hop, k.NewServer(name, on.shared))
+		thread := k.Thread(name, on.shared)
+		l := newLink(k, name, costs.Network.Hop, thread.Share(name, 1))
+		l.clients = thread
 		store := memstore.New(options)
 		store.ReadAlong(alongBytes, alongSpans)
 		r.nodes = append(r.nodes, &node{

@@ -22,7 +22,7 @@ func newCluster(t *testing.T) (*redis, client) {
 	t.Cleanup(k.Close)
 	on := newHosts(k, Hosts{})
 	r := newRedis(k, DefaultCosts(), on, buffer.DefaultOptions(), clusterNodes)
-	cpu := &processor{k: k, host: on.pipeline, used: &on.consumers}
+	cpu := &processor{k: k, on: on.pipeline.Share("consumer", 0), used: &on.consumers}
 	return r, client{redis: r, conns: r.connect(), answerMax: time.Second, cpu: cpu}
 }
 

@@ -54,6 +54,10 @@ var (
 	_ flusher.Reporter = (*worker)(nil)
 )
 
+// workerThreads is how many threads of a worker's process compute at a time, as in the other worlds by
+// default.
+const workerThreads = 1
+
 // Start implements flusher.Spawner.
 func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Handle, error) {
 	if s.over {
@@ -76,7 +80,7 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 	w.process.Go("worker", func() {
 		_ = s.Sleep(w.ctx, s.costs.Program.Start)
 		costs := s.costs.Worker
-		cpu := &processor{k: s.Kernel, host: s.on.pipeline, used: &s.on.workers}
+		cpu := &processor{k: s.Kernel, on: s.on.pipeline.Share("worker", workerThreads), used: &s.on.workers}
 		if costs.Idle > 0 {
 			w.process.Go("idles", func() { idles(s.Kernel, costs.Idle, cpu.compute) })
 		}

@@ -256,7 +256,7 @@ func (s *System) sending(ctx context.Context, messages, bytes int) error {
 		return nil
 	}
 	s.on.harness += cost
-	if err := s.on.shared.Work(ctx, cost); err != nil {
+	if err := s.on.sender.Work(ctx, cost); err != nil {
 		return err
 	}
 	return s.Sleep(ctx, s.kafka.took(messages, bytes))

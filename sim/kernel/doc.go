@@ -67,9 +67,9 @@
 //
 // # Models
 //
-// [Cond] parks a task until another one signals; [Server] is a queue before one thread;
-// [Kernel.After] calls a function that does not wait. Conditions and servers have names for the
-// reports.
+// [Cond] parks a task until another one signals; [Host] is a machine whose cores processes share,
+// or a server's thread that its clients do, each a [Share]; [Kernel.After] calls a function that
+// does not wait. Conditions and shares have names for the reports.
 //
 // # When it cannot go on
 //

@@ -141,7 +141,7 @@ func (t *Task) waitsFor() string {
 		return "waits for the death of process " + on.name
 	case *Cond:
 		return "waits for " + on.name
-	case *Server:
+	case *Share:
 		return "is served by " + on.name + " until " + until
 	}
 	if t.yield == nil {

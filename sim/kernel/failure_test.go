@@ -19,7 +19,7 @@ func TestDeadlock(t *testing.T) {
 	p.Go("lease", func() { _ = r.NewCond("an answer of redis").Wait(context.Background()) })
 	q.Go("ack", func() { r.nap(1500 * time.Millisecond); q.Freeze() })
 	r.Go("keeper", func() { r.nap(2 * time.Second); death.Wait() })
-	q.Go("served", func() { _ = r.NewServer("kafka", nil).Serve(context.Background(), time.Hour) })
+	q.Go("served", func() { _ = r.NewHost("host", 1).Share("kafka", 1).Work(context.Background(), time.Hour) })
 	last := r.Go("last", func() { r.Go("inner", func() { r.Process("p").Wait() }).Wait() })
 	f := failure(t, last.Wait)
 	const want = `deadlock: nothing can happen any more, 1h0m0s after the start

@@ -144,14 +144,14 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	r := newRig(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cond, server := r.NewCond("turn"), r.NewServer("server", nil)
+	cond, server := r.NewCond("turn"), r.NewHost("host", 1).Share("server", 1)
 	for i := range 100 {
 		r.Go("sleeper", func() {
 			for r.Sleep(ctx, time.Duration(100+i)) == nil {
 			}
 		})
 		r.Go("served", func() {
-			for server.Serve(ctx, time.Duration(1+i)) == nil {
+			for server.Work(ctx, time.Duration(1+i)) == nil {
 			}
 		})
 		r.Go("signalled", func() {

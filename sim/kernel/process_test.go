@@ -17,7 +17,7 @@ func TestKillInEachState(t *testing.T) {
 		"sleeping":   func(r *rig, _ *kernel.Process) { r.nap(100) },
 		"in a wait":  func(r *rig, _ *kernel.Process) { r.Go("other", func() { r.nap(100) }).Wait() },
 		"in a cond":  func(r *rig, _ *kernel.Process) { _ = r.NewCond("c").Wait(background) },
-		"served":     func(r *rig, _ *kernel.Process) { _ = r.NewServer("s", nil).Serve(background, 100) },
+		"served":     func(r *rig, _ *kernel.Process) { _ = r.NewHost("h", 1).Share("s", 1).Work(background, 100) },
 		"frozen":     func(_ *rig, p *kernel.Process) { p.Freeze() },
 		"both":       func(r *rig, p *kernel.Process) { r.After(1, p.Freeze); r.nap(2) },
 		"in a death": func(r *rig, _ *kernel.Process) { r.Process("other").Wait() },

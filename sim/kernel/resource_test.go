@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"sluice/sim/kernel"
 )
 
 func TestCond(t *testing.T) {
@@ -67,72 +69,113 @@ func TestTheDead(t *testing.T) {
 	c := r.NewCond("answer")
 	r.Go("t", func() { _ = c.Wait(context.Background()); r.log("signalled") })
 	p := r.Process("p")
-	s := r.NewServer("redis", nil)
+	s := r.NewHost("host", 1).Share("redis", 1)
 	p.Go("t", func() {
 		defer c.Signal()
-		defer func() { _ = s.Serve(context.Background(), 100) }()
+		defer func() { _ = s.Work(context.Background(), 100) }()
 		r.nap(100)
 	})
 	r.pass(1)
 	p.Kill()
-	if s.Backlog() > 0 {
+	if s.Take(0) > 0 {
 		t.Error("the dead are served")
 	}
 	r.pass(1)
 	r.want()
 }
 
-func TestServer(t *testing.T) {
+// TestShare: what a process is given it does in the order in which it came, whoever waits for it.
+func TestShare(t *testing.T) {
 	r := newRig(t)
-	s := r.NewServer("redis", nil)
+	s := r.NewHost("host", 4).Share("redis", 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	for i, cost := range []time.Duration{10, 20, 5, 0} {
 		with := context.Background()
 		if i == 1 {
 			with = ctx
 		}
-		r.Go("client", func() { r.log("%d: %v", i, s.Serve(with, cost)) })
+		r.Go("client", func() { r.log("%d: %v", i, s.Work(with, cost)) })
 	}
 	r.After(12, cancel)
 	r.pass(15)
-	if s.Backlog() != 20 {
-		t.Errorf("backlog %v, want 20", s.Backlog())
+	if s.Take(0) != 20 {
+		t.Errorf("it takes %v until all is done, want 20ns", s.Take(0))
 	}
 	r.pass(85)
-	if s.Backlog() != 0 {
-		t.Errorf("backlog %v, want 0", s.Backlog())
+	if s.Take(0) != 0 {
+		t.Errorf("it takes %v until all is done, want 0s", s.Take(0))
 	}
-	if s.Serve(context.Background(), 0) != nil || s.Serve(ctx, 1) != context.Canceled {
+	if s.Work(context.Background(), 0) != nil || s.Work(ctx, 1) != context.Canceled {
 		t.Error("no time, or no context, has a wrong answer")
 	}
 	r.want("10ns 0: <nil>", "12ns 1: context canceled", "35ns 2: <nil>", "35ns 3: <nil>")
 }
 
-// TestHost: work is done by the core that is free first, and a server that shares the cores waits for
-// one.
+// given is work that a process of some threads is given at a time, and until when it is done if nobody is
+// given more.
+type given struct {
+	to   string
+	at   int
+	work time.Duration
+	want int
+}
+
+// TestHost: who has work gets an equal part of the cores, but no more than its threads can use.
 func TestHost(t *testing.T) {
+	for name, c := range map[string]struct {
+		cores   int
+		threads map[string]int
+		given   []given
+	}{
+		"alone, with threads":           {4, map[string]int{"a": 0}, []given{{"a", 0, 40, 40}, {"a", 0, 40, 40}, {"a", 0, 80, 80}}},
+		"alone, with one thread":        {4, map[string]int{"a": 1}, []given{{"a", 0, 40, 40}, {"a", 0, 40, 80}, {"a", 80, 10, 90}}},
+		"a core for each":               {2, map[string]int{"a": 1, "b": 1}, []given{{"a", 0, 40, 40}, {"b", 0, 20, 20}, {"b", 10, 20, 40}}},
+		"who has little is soon done":   {1, map[string]int{"a": 0, "b": 0}, []given{{"a", 0, 100, 100}, {"b", 10, 5, 20}, {"a", 20, 0, 105}}},
+		"who has much waits for it":     {1, map[string]int{"a": 0, "b": 0}, []given{{"a", 0, 5, 5}, {"b", 0, 100, 105}, {"b", 50, 1, 106}}},
+		"equal parts":                   {1, map[string]int{"a": 1, "b": 1, "c": 1}, []given{{"a", 0, 30, 30}, {"b", 0, 30, 60}, {"c", 0, 30, 90}, {"a", 45, 30, 120}}},
+		"threads leave cores to others": {4, map[string]int{"a": 1, "b": 0}, []given{{"a", 0, 60, 60}, {"b", 0, 30, 30}, {"b", 0, 120, 120}, {"b", 30, 0, 53}, {"b", 50, 0, 50}}},
+		"less than a thread each":       {2, map[string]int{"a": 1, "b": 1, "c": 0, "d": 2}, []given{{"a", 0, 20, 20}, {"b", 0, 20, 20}, {"c", 0, 20, 30}, {"d", 0, 20, 40}, {"d", 40, 1, 41}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			h := r.NewHost("host", c.cores)
+			shares := map[string]*kernel.Share{}
+			for _, g := range c.given {
+				if shares[g.to] == nil {
+					shares[g.to] = h.Share(g.to, c.threads[g.to])
+				}
+				r.pass(time.Duration(g.at) - r.Elapsed())
+				if got := g.at + int(shares[g.to].Take(g.work)); got != g.want {
+					t.Errorf("at %d %s is given %d: until %d, want %d", g.at, g.to, g.work, got, g.want)
+				}
+			}
+		})
+	}
+}
+
+// TestThread takes turns among the clients of a server, which has its process's part of the host.
+func TestThread(t *testing.T) {
 	r := newRig(t)
-	h := r.NewHost("host", 2)
-	s := r.NewServer("redis", h)
-	ctx, cancel := context.WithCancel(context.Background())
-	for i, cost := range []time.Duration{10, 30, 20, 5} {
-		with := context.Background()
-		if i == 2 {
-			with = ctx
+	h := r.NewHost("host", 1)
+	redis := r.Thread("redis", h)
+	many, few, other := redis.Share("many", 1), redis.Share("few", 1), h.Share("other", 1)
+	check := func(what string, got, want time.Duration) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s takes %v, want %v", what, got, want)
 		}
-		r.Go("client", func() { r.log("%d: %v", i, h.Work(with, cost)) })
 	}
-	r.After(12, func() { cancel(); s.Take(5) })
-	r.pass(20)
-	if h.Busy() != 40 {
-		t.Errorf("busy %v, want 40ns", h.Busy())
+	check("much", many.Take(100), 100)
+	check("little beside much", few.Take(10), 20)
+	check("what is on the host", other.Take(30), 60)
+	r.pass(60) // of which 30 were Redis'
+	check("the rest of much", many.Take(0), 80)
+	check("little once more", few.Take(5), 10)
+	r.pass(10)
+	check("the rest of much", many.Take(0), 75)
+	if busy := h.Busy(); busy != 70 {
+		t.Errorf("the host was busy for %v, want 70ns", busy)
 	}
-	if s.Backlog() != 15 {
-		t.Errorf("backlog %v, want 15ns", s.Backlog())
-	}
-	r.pass(80)
-	if h.Busy() != 70 || s.Backlog() != 0 {
-		t.Errorf("busy %v, backlog %v, want 70ns and 0s", h.Busy(), s.Backlog())
-	}
-	r.want("10ns 0: <nil>", "12ns 2: context canceled", "30ns 1: <nil>", "35ns 3: <nil>")
+	alone := r.Thread("redis", nil)
+	check("a thread with a core of its own", alone.Share("client", 1).Take(7), 7)
 }
