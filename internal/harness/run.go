@@ -372,6 +372,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()
 	e.Lives, e.Breaches, e.Losses = r.sink.ended(), r.sink.broken(), r.sink.lost()
+	e.Crowds = r.sink.crowded()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
 	r.sink.record.fresh.tell(e)
 	e.Latency = r.sink.latency.quantiles()

@@ -28,11 +28,13 @@ type Sink struct {
 	latency *latency
 	late    judge.Lateness
 	options scenarios.Pipeline
+	skews   bool
 	record  *recorder
 
 	start atomic.Pointer[time.Time] // of the load; nil before
 
 	mu          sync.Mutex
+	crowds      load.Crowds
 	first, last time.Time // when the first record came out, and the last
 	lives       []judge.Life
 	fell        *fall // nil as long as every end of a consumer was asked for
@@ -58,7 +60,7 @@ func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Even
 		account.KeepPlaces()
 	}
 	return &Sink{Ledger: account, latency: newLatency(), record: newRecorder(listen),
-		late: late, options: of.Pipeline}
+		late: late, options: of.Pipeline, skews: of.Workload.Skew.Share > 0}
 }
 
 // begin says when the load starts.
@@ -74,6 +76,13 @@ func (s *Sink) Sent(at time.Time, m *load.Message) {
 	if m.Late && s.late.Held || m.Skewed || s.since(at)-m.At >= s.late.Behind ||
 		m.Repeat && m.At-s.Ledger.Due(m.Seq) >= s.late.Repeat {
 		s.Ledger.Late(m.Root)
+	}
+	if s.skews {
+		s.mu.Lock()
+		for _, root := range s.crowds.Sent(m) {
+			s.Ledger.Late(root)
+		}
+		s.mu.Unlock()
 	}
 	if m.Bad {
 		s.Ledger.SentBad(m.Seq, m.Root)
@@ -292,6 +301,12 @@ func (s *Sink) lost() []judge.Loss {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.losses)
+}
+
+func (s *Sink) crowded() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.crowds.Count
 }
 
 // whenFallen has a function called when a consumer ends that nobody asked to.

@@ -43,6 +43,9 @@ type Evidence struct {
 	Freshness, FreshnessSeen, Latency reports.Quantiles
 	// Lags are times in which segments of a shard came out late, in the order of their begins.
 	Lags []Lag
+	// Crowds is how many messages were among neighbours of which most had wrong timestamps, so that nobody
+	// could tell which were right.
+	Crowds int64
 	// Ahead are segments that were acknowledged before their deadline, as workers say.
 	Ahead Ahead
 	// Breaches are calls of the store that consumers or workers should not have made, or owed it.
