@@ -26,6 +26,7 @@ type batch struct {
 	before   *batch          // of the same tenure; nil if it is the first, or done
 	earlier  *batch          // the last of an earlier tenure; nil for all but the first
 	last     bool            // nothing more had been polled
+	empty    bool            // it has no messages: it sets the clock
 	agreed   clocks          // of the messages that are on the course
 	clock    buffer.Instant  // the earliest of its spans' that is, or where the course is without one
 	spans    []buffer.Span   // scratch, of the partition
@@ -37,6 +38,7 @@ type batch struct {
 	task flusher.Task
 	// What follows is the task's until it is done.
 	err     error
+	set     bool // an empty one's clock
 	tally   PartitionCounters
 	dropped map[string]uint64
 	letters []*letter

@@ -127,6 +127,10 @@ func (l *Loop) collect() error {
 	for _, p := range l.all() {
 		for b := p.finished(); b != nil; b = p.finished() {
 			switch {
+			case b.set:
+				p.course.catchUp(b.wall)
+				l.ledger.catchUp(p.number, b.wall)
+			case b.empty: // its turn comes again
 			case b.err == nil:
 				p.settle(b, l.config.MaxBatch)
 				l.ledger.add(b)

@@ -191,15 +191,12 @@ func (p *partition) cut(now time.Time, maxBatch int, share buffer.Bytes) *batch 
 		clock:    p.course.advance(p.pending[:n], agreed, wall, p.abreast),
 		agreed:   agreed,
 		run:      p.run,
-		before:   p.last,
-		earlier:  p.earlier,
 		last:     n == len(p.pending),
 	}
 	if b.ahead = now.Sub(p.since); (!b.last || p.paused) && agreed != noClocks {
 		// Others wait behind it, polled or not, it may be since long: no time has passed for them.
 		b.ahead = min(b.ahead, agreed.to.Sub(agreed.from))
 	}
-	p.earlier = nil
 	b.bytes = bytesOf(b.messages)
 	switch b.own = p.own; {
 	case b.last:
@@ -218,7 +215,13 @@ func (p *partition) cut(now time.Time, maxBatch int, share buffer.Bytes) *batch 
 		b.spans, p.scratch = p.scratch[last][:0], p.scratch[:last]
 	}
 	p.started = now
-	p.last = b
+	return p.append(b)
+}
+
+// append puts a batch behind those that are in work.
+func (p *partition) append(b *batch) *batch {
+	b.before, b.earlier = p.last, p.earlier
+	p.last, p.earlier = b, nil
 	p.inWork = append(p.inWork, b)
 	return b
 }

@@ -19,8 +19,6 @@ type ticker struct {
 	last    time.Time
 	// tasks are those of the last round, each for some of the shards.
 	tasks []flusher.Task
-	// caughtUp are those whose clock was set, if the store has taken it; the tasks' until they are done.
-	caughtUp []*partition
 }
 
 // ticksInARow is how many shards hear one after the other; more do at the same time. Else, with many
@@ -74,7 +72,6 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 	t := &l.ticker
 	full := l.ports.Gate.Full()
 	shards, wall := l.shards[:0], buffer.InstantOf(now)
-	var late []*partition
 	for _, p := range l.partitions {
 		trouble := l.troubles.Of(input(p.number))
 		readable := t.inTouch && p.reason == "" && trouble == nil && !slices.Contains(t.silent, p.number)
@@ -82,29 +79,23 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 		if p.abreast && !p.slow(now, slowTicks*l.config.TickEvery) || full || errors.Is(trouble, buffer.ErrFull) {
 			shards = append(shards, buffer.Shard(p.number))
 		}
-		if p.idle(now, l.config.longest()) && p.course.behind() {
-			late = append(late, p)
-		}
 	}
 	l.shards = shards
 	if t.busy() {
 		return
 	}
-	for _, p := range t.caughtUp {
-		p.course.catchUp(wall)
-	}
-	t.tasks, t.caughtUp = nil, nil
+	t.tasks = nil
 	if l.draining || len(shards) == 0 || now.Sub(t.last) < l.config.TickEvery {
 		return
 	}
 	t.last = now
 	for row := range slices.Chunk(slices.Clone(shards), ticksInARow) {
-		behind := late
-		late = nil // the first row's
-		t.tasks = append(t.tasks, l.ports.Tasks.Go("ingest tick", func() {
-			l.tickRow(ctx, row, wall)
-			l.catchUp(ctx, behind, wall)
-		}))
+		t.tasks = append(t.tasks, l.ports.Tasks.Go("ingest tick", func() { l.tickRow(ctx, row, wall) }))
+	}
+	for _, p := range l.partitions {
+		if p.idle(now, l.config.longest()) && p.course.behind() {
+			l.catchUp(p, now)
+		}
 	}
 }
 
@@ -120,13 +111,24 @@ func (l *Loop) tickRow(ctx context.Context, row []buffer.Shard, wall buffer.Inst
 	}
 }
 
-// catchUp sets the clocks of shards to the wall clock.
-func (l *Loop) catchUp(ctx context.Context, late []*partition, wall buffer.Instant) {
-	update := buffer.QueueUpdate{Clock: wall.WholeSeconds(), Wall: wall}
-	for _, p := range late {
-		if l.ports.Store.Enqueue(ctx, buffer.Shard(p.number), update) == nil {
-			l.ticker.caughtUp = append(l.ticker.caughtUp, p)
-			l.ledger.catchUp(p.number, wall)
-		}
+// catchUp starts to set the clock of a shard to the wall clock. It takes its turn as a batch does, that of no
+// messages: what comes while it is on its way is stored behind it, or the clock would leap over its
+// deadlines; and who gets the partition next does not get it before.
+func (l *Loop) catchUp(p *partition, now time.Time) {
+	b := p.append(&batch{number: p.number, wall: buffer.InstantOf(now), begun: now, run: p.run, empty: true})
+	b.task = l.ports.Tasks.Go(p.taskName(), func() { b.err = l.setClock(p.ctx, b) })
+}
+
+// setClock sets the clock of an empty batch's shard. If that fails it is tried again with a later round of
+// ticks: nothing depends on it.
+func (l *Loop) setClock(ctx context.Context, b *batch) error {
+	if err := b.takeTurn(); err != nil {
+		return err
 	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	b.set = l.ports.Store.Enqueue(ctx, buffer.Shard(b.number),
+		buffer.QueueUpdate{Clock: b.wall.WholeSeconds(), Wall: b.wall}) == nil
+	return nil
 }
