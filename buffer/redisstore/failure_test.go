@@ -264,7 +264,7 @@ func TestOpenRefusals(t *testing.T) {
 		{"one of several", []string{dead, evicting}, []string{"2 addresses", "single server"}},
 		{"policy", []string{evicting}, []string{evicting, "allkeys-lru", "noeviction"}},
 		{"password", []string{locked}, []string{locked, "NOAUTH"}},
-		{"two single servers", []string{single, evicting}, []string{single, "one cluster"}},
+		{"two single servers", []string{single, evicting}, []string{"single server", "one cluster"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			settings := config(c.addresses...)
@@ -282,6 +282,28 @@ func TestOpenRefusals(t *testing.T) {
 				t.Errorf("the error %v is not %v", err, buffer.ErrUnavailable)
 			}
 		})
+	}
+}
+
+// TestOpenDoesNotWaitForOneNodeAfterTheOther: those that hang do not keep it from one that answers.
+func TestOpenDoesNotWaitForOneNodeAfterTheOther(t *testing.T) {
+	var addresses []string
+	for range 3 {
+		silent, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts, as if the process were frozen
+		must(t, err)
+		t.Cleanup(func() { _ = silent.Close() })
+		addresses = append(addresses, silent.Addr().String())
+	}
+	settings := config(append(addresses, servertest.RedisAddr(t))...)
+	settings.AnswerTimeout = 4 * time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), settings.AnswerTimeout/2)
+	defer cancel()
+	store, err := redisstore.Open(ctx, settings)
+	if err == nil {
+		store.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "single server") {
+		t.Errorf("%v, want the answer of the last: it is a single server", err)
 	}
 }
 

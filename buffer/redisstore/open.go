@@ -164,17 +164,35 @@ type server struct {
 	name, version, mode string
 }
 
-// probe asks the addresses in order what they are, and returns the first answer.
+// probe asks all addresses at once what they are, and returns the first answer: nodes that hang do not add
+// up, and an end of ctx is not waited for.
 func (c Config) probe(ctx context.Context) (server, error) {
-	var faults []error
-	for _, address := range c.Addresses {
+	type answer struct {
+		at int
+		server
+		err error
+	}
+	answers := make(chan answer, len(c.Addresses))
+	for at, address := range c.Addresses {
 		one := c
 		one.Addresses = []string{address}
-		found, err := one.probeOne(ctx)
-		if err == nil {
-			return found, c.acceptable(address, found)
+		go func() {
+			found, err := one.probeOne(ctx)
+			answers <- answer{at, found, err}
+		}()
+	}
+	faults := make([]error, len(c.Addresses))
+	for range c.Addresses {
+		select {
+		case <-ctx.Done():
+			return server{}, ctx.Err()
+		case a := <-answers:
+			address := c.Addresses[a.at]
+			if a.err == nil {
+				return a.server, c.acceptable(address, a.server)
+			}
+			faults[a.at] = fmt.Errorf("redis %s: %w", address, a.err)
 		}
-		faults = append(faults, fmt.Errorf("redis %s: %w", address, err))
 	}
 	return server{}, errors.Join(faults...)
 }
