@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -119,7 +120,7 @@ func DefaultConfig() Config {
 		Source:          kafkaio.DefaultSourceConfig(input, "sluice"),
 		Producer:        kafkaio.DefaultProducerConfig(output, dead),
 	}
-	// A quarter of the client's own default: this much can be in flight in each worker.
+	// A quarter of the client's own default: this many bytes of dead letters can be in flight.
 	c.Producer.BufferedBytesMax = 64 << 20
 	return c
 }
@@ -173,6 +174,14 @@ const fetchWaitMin = 50 * time.Millisecond
 func (c Config) producer(topics ...string) kafkaio.ProducerConfig {
 	p := c.Producer
 	p.Topics = topics
+	return p
+}
+
+// workerProducer is that of a worker, which never makes it wait: it holds no more records than two portions
+// of its own, however large one segment is, and who waits in Produce gives no sign of life.
+func (c Config) workerProducer() kafkaio.ProducerConfig {
+	p := c.producer(c.OutputTopic, c.DeadLetterTopic)
+	p.BufferedRecordsMax, p.BufferedBytesMax = math.MaxInt32, math.MaxInt
 	return p
 }
 

@@ -120,8 +120,7 @@ func (w *connector) openProducer(ctx context.Context) (*kafkaio.Producer, error)
 		return nil, err
 	}
 	kafka.CheckTimeout = w.own.AnswerMax()
-	return kafkaio.NewProducer(ctx, kafka,
-		w.cfg.producer(w.cfg.OutputTopic, w.cfg.DeadLetterTopic))
+	return kafkaio.NewProducer(ctx, kafka, w.cfg.workerProducer())
 }
 
 // logDeadLetter says what became of a span that no broker takes.
