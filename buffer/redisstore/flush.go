@@ -165,27 +165,39 @@ func ackArg(f *buffer.Flushed) string {
 	return rueidis.BinaryString(text)
 }
 
-// ackParts acknowledges a generation of many spans.
+// ackAhead is how many parts of a generation are acknowledged without waiting for the answers, so that one
+// of very many spans does not take a round trip for each.
+const ackAhead = 16
+
+// ackParts acknowledges a generation of many spans. Parts may come in any order, but the last one.
 func (s *Store) ackParts(
 	ctx context.Context, owner buffer.Owner, f buffer.Flushed,
 ) (buffer.AckResult, error) {
 	key, who := s.traceKey(f.TraceKey), string(appendOwner(nil, owner))
 	for {
-		part, extent := f, "last"
-		if len(f.Spans) > s.part {
-			part.Spans, f.Spans, extent = f.Spans[:s.part], f.Spans[s.part:], "part"
+		var calls []call
+		add := func(extent string, spans int) {
+			part := f
+			part.Spans, f.Spans = f.Spans[:spans], f.Spans[spans:]
+			calls = append(calls, call{keys: []string{key}, args: []string{who, extent, ackArg(&part)}})
 		}
-		text, err := s.evalOne(ctx, s.scripts.ack, call{
-			keys: []string{key}, args: []string{who, extent, ackArg(&part)},
-		}).ToString()
-		if err = classify(ctx, err); err == nil {
-			err = complete(len(text), 1, nil)
+		for len(f.Spans) > s.part && len(calls) < ackAhead {
+			add("part", s.part)
 		}
-		if err != nil {
-			return buffer.AckGone, err
+		if len(calls) == 0 {
+			add("last", len(f.Spans))
 		}
-		if result := buffer.AckResult(text[0]); result != ackPart {
-			return result, nil
+		for _, answer := range s.eval(ctx, s.scripts.ack, calls) {
+			text, err := answer.ToString()
+			if err = classify(ctx, err); err == nil {
+				err = complete(len(text), 1, nil)
+			}
+			if err != nil {
+				return buffer.AckGone, err
+			}
+			if result := buffer.AckResult(text[0]); result != ackPart {
+				return result, nil
+			}
 		}
 	}
 }
