@@ -127,3 +127,35 @@ func TestGiantTraces(t *testing.T) {
 		}
 	}
 }
+
+// TestAGiantIsAcknowledgedInFewRounds: one whose trace stays, since something else is in it.
+func TestAGiantIsAcknowledgedInFewRounds(t *testing.T) {
+	const parts = 40
+	store := onRedis.open(t).Fork(namespace(), buffer.NoSegmentLimit)
+	wiped(t, store)
+	spans := giantTrace(parts*buffer.AttachSpansMax, func(i int) buffer.SpanID { return giantID(i / 3) })
+	attachAll(t, store, spans)
+	fenced, err := store.Fence(t.Context(), 0, buffer.AnyEpoch)
+	must(t, err)
+	leased, err := store.Lease(t.Context(), fenced.Owner, buffer.Seconds(10_000), 10)
+	must(t, err)
+	giant := []buffer.Generation{leased.Due[0].Generation}
+	_, err = store.Claim(t.Context(), fenced.Owner, giant)
+	must(t, err)
+	late, _ := buffer.Group([]buffer.Span{{TraceKey: spans[0].TraceKey, ID: giantID(-1), Parent: giantID(0), Size: 500}})
+	_, err = store.Attach(t.Context(), delivery(1000), late)
+	must(t, err)
+	acked := buffer.Flushed{Generation: giant[0]}
+	for i := range spans {
+		acked.Spans = append(acked.Spans, spans[i].ID)
+	}
+	rounds := 0
+	results, err := store.Watched(func(round int) { rounds = round }).Ack(t.Context(), fenced.Owner, []buffer.Flushed{acked})
+	must(t, err)
+	if results[0] != buffer.AckDone {
+		t.Errorf("ack is %v, want done", results[0])
+	}
+	if rounds < 2 || rounds > parts/8 {
+		t.Errorf("%d parts in %d rounds", parts, rounds)
+	}
+}
