@@ -16,12 +16,14 @@ func TestFlushIDIsTheDocumentedHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(content)
-	if got, want := FlushID(g, 1, spans), hex.EncodeToString(sum[:16]); got != want {
-		t.Errorf("got %s, want %s", got, want)
+	for skip, content := range map[bool][]byte{false: content, true: append(content, 1)} {
+		sum := sha256.Sum256(content)
+		if got, want := FlushID(g, 1, spans, skip), hex.EncodeToString(sum[:16]); got != want {
+			t.Errorf("enrichment skipped %v: got %s, want %s", skip, got, want)
+		}
 	}
 	// The text form is what consumers have seen, so it must never change.
-	if got, want := FlushID(Generation{}, 0, nil), "2c34ce1df23b838c5abf2a7f6437cca3"; got != want {
+	if got, want := FlushID(Generation{}, 0, nil, false), "2c34ce1df23b838c5abf2a7f6437cca3"; got != want {
 		t.Errorf("of nothing: got %s, want %s", got, want)
 	}
 }
@@ -32,10 +34,10 @@ func TestFlushIDNamesContent(t *testing.T) {
 	for i := range spans {
 		binary.BigEndian.PutUint64(spans[i].ID[:], uint64(i))
 	}
-	want := FlushID(g, 0, spans)
+	want := FlushID(g, 0, spans, false)
 	same := g
 	same.ID = DeliveryID{Partition: 1, Number: 2}
-	if got := FlushID(same, 0, spans); got != want {
+	if got := FlushID(same, 0, spans, false); got != want {
 		t.Errorf("another generation of the same content is %s, want %s", got, want)
 	}
 	project, trace, segment := g, g, g
@@ -44,9 +46,10 @@ func TestFlushIDNamesContent(t *testing.T) {
 	segment.Segment[7]++
 	swapped := append([]Span{spans[1], spans[0]}, spans[2:]...)
 	others := map[string]string{
-		"project": FlushID(project, 0, spans), "trace": FlushID(trace, 0, spans),
-		"segment": FlushID(segment, 0, spans), "chunk": FlushID(g, 1, spans),
-		"order": FlushID(g, 0, swapped), "one span less": FlushID(g, 0, spans[:299]),
+		"project": FlushID(project, 0, spans, false), "trace": FlushID(trace, 0, spans, false),
+		"segment": FlushID(segment, 0, spans, false), "chunk": FlushID(g, 1, spans, false),
+		"order": FlushID(g, 0, swapped, false), "one span less": FlushID(g, 0, spans[:299], false),
+		"to be enriched or not": FlushID(g, 0, spans, true),
 	}
 	seen := map[string]string{want: "the original"}
 	for what, id := range others {
@@ -65,7 +68,7 @@ func TestFlushIDsDoNotCollide(t *testing.T) {
 	spans := make([]Span, 2)
 	for i := range 100_000 {
 		binary.LittleEndian.PutUint64(spans[i%2].ID[:], uint64(i))
-		id := FlushID(Generation{}, 0, spans)
+		id := FlushID(Generation{}, 0, spans, false)
 		if seen[id] {
 			t.Fatalf("content %d has the id %s of an earlier one", i, id)
 		}
@@ -77,6 +80,6 @@ func BenchmarkFlushID(b *testing.B) {
 	spans := interleaved(20)
 	b.ReportAllocs()
 	for b.Loop() {
-		FlushID(Generation{}, 0, spans)
+		FlushID(Generation{}, 0, spans, false)
 	}
 }

@@ -142,7 +142,7 @@ func (w *writer) chunk(
 	for i := range spans {
 		buffer.Touch(spans[i].Payload)
 	}
-	id := buffer.FlushID(w.generation, index, spans)
+	id := buffer.FlushID(w.generation, index, spans, w.skip == skipEnrichment)
 	var value []byte
 	if w.room != nil {
 		value = w.room(size)

@@ -223,7 +223,7 @@ func checkChunk(t *testing.T, g buffer.Generation, chunk buffer.Chunk, chunked b
 	if cap(chunk.Value) > len(chunk.Value)+len(chunk.Value)/8+16 {
 		t.Errorf("a message of %d bytes was made in a buffer of %d", len(chunk.Value), cap(chunk.Value))
 	}
-	if got.FlushID != chunk.FlushID || got.FlushID != buffer.FlushID(g, chunk.Index, chunk.Spans) {
+	if got.FlushID != chunk.FlushID || got.FlushID != buffer.FlushID(g, chunk.Index, chunk.Spans, chunked) {
 		t.Errorf("flush_id is %q, the chunk's is %q", got.FlushID, chunk.FlushID)
 	}
 	if (got.SkipEnrichment != nil) != chunked || chunked && !*got.SkipEnrichment {

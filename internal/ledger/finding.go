@@ -30,7 +30,7 @@ const (
 	// once, or came out so twice before.
 	Duplicated
 	// Resent: a span that was sent twice, and came out a second time in a record of another flush_id,
-	// or of another generation that held the same.
+	// or of another generation that held the same, or as a dead letter.
 	Resent
 	// Leaked: a bad message that came out as a span.
 	Leaked

@@ -81,7 +81,11 @@ func (l *Ledger) spanLetter(r Record) (is identity) {
 		l.found(Altered, &r, "dead letter of span %d: %v", is.seq, err)
 	}
 	if !l.drop(DeadLettered, is.seq) {
-		l.happened(RepeatedLetter, &r, is.due, is, "span %d", is.seq)
+		kind := RepeatedLetter
+		if l.sentTwice(is.seq) && l.resent.set(is.seq) {
+			kind = Resent
+		}
+		l.happened(kind, &r, is.due, is, "dead letter of span %d", is.seq)
 	}
 	return is
 }

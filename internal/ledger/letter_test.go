@@ -240,3 +240,15 @@ func TestABadMessageInTheOutput(t *testing.T) {
 		t.Errorf("%d bad messages are lost: what came out elsewhere is", b.BadLost)
 	}
 }
+
+// TestALetterOfASpanThatWasSentTwice may come twice, as any span does then, and no more often.
+func TestALetterOfASpanThatWasSentTwice(t *testing.T) {
+	s := newSystem()
+	s.ledger.InputTopic, s.ledger.RecordBytesMax = "in", 1000
+	s.send(0)
+	s.send(0)
+	for range 3 {
+		s.ledger.DeadLetter(s.letter(0, 19))
+	}
+	expectFindings(t, s.ledger.Balance(0), map[Finding]int64{Resent: 1, RepeatedLetter: 1})
+}
