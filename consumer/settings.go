@@ -27,6 +27,8 @@ func (s Settings) Bounded() Settings {
 	w.RetryMax = min(w.RetryMax, unhealthy/4)
 	w.RetryMin = min(w.RetryMin, w.RetryMax)
 	w.UnseenMax = min(w.UnseenMax, s.Options.RootTimeout/4, s.Options.Timeout/4)
+	// A worker that looked less often would take the time between two looks for one without input.
+	w.IdleSleep = min(w.IdleSleep, w.UnseenMax/2)
 	s.Ingest.Options = s.Options
 	s.Ingest.UnseenMax = w.UnseenMax
 	s.Ingest.TickEvery = min(s.Ingest.TickEvery, w.UnseenMax/4)

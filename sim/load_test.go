@@ -108,3 +108,22 @@ func TestRedisMemoryIsThatOfTheSpans(t *testing.T) {
 		t.Errorf("%d bytes in the end, %d without spans", last, empty)
 	}
 }
+
+// TestAShortTimeOutSlowsNoClock: with a root's time-out of less than the workers' usual pause, and of less
+// than a poll of the input waits, what has no root is due after its own time-out all the same.
+func TestAShortTimeOutSlowsNoClock(t *testing.T) {
+	for _, rootTimeout := range []time.Duration{50 * time.Millisecond, 200 * time.Millisecond} {
+		s := scenarios.Default()
+		s.Name, s.Duration, s.Workload.Rate = "short", 3*time.Second, scenarios.Constant(500)
+		s.Topology.Partitions, s.Workload.Headless = 4, 0.2
+		s.Pipeline.Timeout, s.Pipeline.RootTimeout = 4*time.Second, rootTimeout
+		s.Expectations.SplitSpansMax = scenarios.Unlimited
+		o, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if drained := o.Result.Run.DrainSeconds; o.Code != judge.ExitPassed || drained < 3 || drained > 4.5 {
+			t.Errorf("root_timeout %v: %s, drained after %.1f s, want about 4", rootTimeout, o.Result.Verdict, drained)
+		}
+	}
+}

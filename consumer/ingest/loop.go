@@ -146,7 +146,7 @@ func (l *Loop) collect() error {
 
 // start starts the batches that are due, and returns how long the poll may wait.
 func (l *Loop) start(now time.Time) time.Duration {
-	wait, share := l.config.PollWait, l.share()
+	wait, share := min(l.config.PollWait, l.config.TickEvery), l.share()
 	for _, p := range l.partitions {
 		for {
 			due, in := p.due(now, l.config.MaxBatch, share, l.config.batchWait())
