@@ -117,7 +117,7 @@ func TestAShortTimeOutSlowsNoClock(t *testing.T) {
 		s.Name, s.Duration, s.Workload.Rate = "short", 3*time.Second, scenarios.Constant(500)
 		s.Topology.Partitions, s.Workload.Headless = 4, 0.2
 		s.Pipeline.Timeout, s.Pipeline.RootTimeout = 4*time.Second, rootTimeout
-		s.Expectations.SplitSpansMax = scenarios.Unlimited
+		s.Expectations.SplitSpansMax, s.Expectations.RepeatedSpansMax = scenarios.Unlimited, scenarios.Unlimited
 		o, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{}})
 		if err != nil {
 			t.Fatal(err)
