@@ -17,6 +17,10 @@ type shard struct {
 	leased map[buffer.Generation]buffer.Instant // deadlines
 	// due is an instant before which nothing in the queue is due: most leases look no further.
 	due buffer.Instant
+	// ready is what was due at an instant and beyond the limit of a lease, in order, as it was then: of a
+	// long queue a lease looks no further either. What is put before that instant empties it.
+	ready   []queued
+	readyAt buffer.Instant
 }
 
 // entry is a deadline in the queue.
@@ -49,6 +53,9 @@ const (
 func (sh *shard) put(name buffer.Generation, e entry) {
 	sh.queue[name] = e
 	sh.due = min(sh.due, e.from())
+	if e.from() <= sh.readyAt {
+		sh.ready = nil
+	}
 }
 
 // from returns the instant from which on the entry is due.
@@ -175,6 +182,10 @@ func (sh *shard) take(now buffer.Instant, limit int) []buffer.Due {
 	if sh.due > now {
 		return nil
 	}
+	first := sh.takeReady(now, limit)
+	if len(first) == limit {
+		return first
+	}
 	sh.due = never
 	var list []queued
 	for name, e := range sh.queue { //order-free: sorted below
@@ -184,11 +195,27 @@ func (sh *shard) take(now buffer.Instant, limit int) []buffer.Due {
 		}
 		list = append(list, queued{name, e})
 	}
-	due := sorted(list)
-	if len(due) > limit {
-		due, sh.due = due[:limit:limit], always
+	sort(list)
+	if len(list) > limit {
+		sh.due, sh.ready, sh.readyAt = always, list[limit:], now
+		list = list[:limit]
 	}
-	return due
+	return dues(list)
+}
+
+// takeReady returns the first of what is ready, if there is as much as the limit; else nothing is any more.
+func (sh *shard) takeReady(now buffer.Instant, limit int) (first []buffer.Due) {
+	for at := range sh.ready {
+		if len(first) == limit {
+			sh.ready = sh.ready[at:]
+			return first
+		}
+		if q := &sh.ready[at]; sh.queue[q.Generation] == q.entry && now >= sh.readyAt {
+			first = append(first, q.due())
+		}
+	}
+	sh.ready = nil
+	return nil
 }
 
 // all returns the whole queue in the order in which it is leased.
@@ -197,7 +224,8 @@ func (sh *shard) all() []buffer.Due {
 	for name, e := range sh.queue { //order-free: sorted below
 		list = append(list, queued{name, e})
 	}
-	return sorted(list)
+	sort(list)
+	return dues(list)
 }
 
 // queued is an entry of the queue with its name.
@@ -206,8 +234,8 @@ type queued struct {
 	entry
 }
 
-// sorted returns entries in the order in which they are leased.
-func sorted(list []queued) []buffer.Due {
+// sort brings entries into the order in which they are leased.
+func sort(list []queued) {
 	slices.SortFunc(list, func(a, b queued) int {
 		if a.atOnce != b.atOnce {
 			if a.atOnce {
@@ -217,6 +245,9 @@ func sorted(list []queued) []buffer.Due {
 		}
 		return a.due().Compare(b.due())
 	})
+}
+
+func dues(list []queued) []buffer.Due {
 	all := make([]buffer.Due, len(list))
 	for i := range list {
 		all[i] = list[i].due()
