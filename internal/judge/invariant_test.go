@@ -286,8 +286,12 @@ var plants = []plant{
 		reports.Violated, ExitSafety},
 	{"one that was overdue by a wrong clock among many", func(e *Evidence) { e.Freshness.Max, e.Crowds = 9, 1 },
 		"freshness", reports.Passed, ExitPassed},
-	{"many that were overdue", func(e *Evidence) { e.Freshness.P99, e.Freshness.Max, e.Crowds = 9, 9, 1 },
-		"freshness", reports.Violated, ExitSafety},
+	{"many that were overdue", func(e *Evidence) {
+		e.Freshness.P90, e.Freshness.P99, e.Freshness.Max, e.Crowds = 9, 9, 9, 1
+	}, "freshness", reports.Violated, ExitSafety},
+	{"as many, with clocks of which many were wrong", func(e *Evidence) {
+		e.Freshness.P99, e.Freshness.Max, e.Crowds = 9, 9, 1
+	}, "freshness", reports.Passed, ExitPassed},
 	{"workers that say nothing of freshness", func(e *Evidence) { e.Freshness.Count = 0 }, "freshness",
 		reports.Unknown, ExitUnknown},
 	{"a shard with two workers", theFirst(3, 3.1, func(c *ConsumerLook) {
