@@ -28,7 +28,7 @@ var rates = []float64{20, 2000, 20_000}
 // The load that is too much is sought while the servers are warmed up, and after that: from rateFirst on
 // by leaps, up to rateMost; then it is beyond times what the machine carries.
 const (
-	rateFirst = 60_000
+	rateFirst = 120_000
 	rateMost  = 480_000
 	leap      = 1.5
 	beyond    = 1.25
@@ -229,27 +229,23 @@ type tried struct {
 	carried float64
 }
 
-// tooMuch runs loads until the broker is warm, and then on until one is more than the machine carries:
-// what was too much for a machine whose broker was cold may be less than it carries.
+// tooMuch runs loads until the broker is warm, and then on until one is more than the machine carries.
 func tooMuch(run func(rate float64) (tried, error)) (most float64, err error) {
 	most = rateFirst
-	var last tried
+	enough := false
 	one := func() (_ compare.Run, err error) {
 		rate := most
-		if last, err = run(rate); err == nil {
-			most = next(rate, last.carried)
+		last, err := run(rate)
+		if err == nil {
+			most, enough = next(rate, last.carried), rate >= min(last.carried, rateMost)
 		}
 		return last.Run, err
 	}
-	if err := compare.WarmUp(one); err != nil {
-		return most, err
+	err = compare.WarmUp(one)
+	for err == nil && !enough {
+		_, err = one()
 	}
-	for {
-		rate := most
-		if _, err := one(); err != nil || rate >= min(last.carried, rateMost) {
-			return most, err
-		}
-	}
+	return most, err
 }
 
 // next is the load after one by which the machine carries so much, on the way to one that is too much,
