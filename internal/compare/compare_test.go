@@ -8,6 +8,7 @@ import (
 
 	"sluice/internal/judge"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // runs are repeats with these throughputs and freshness.
@@ -215,5 +216,36 @@ func TestRunOf(t *testing.T) {
 	}
 	if o.Scenario.Duration = 10 * time.Second; RunOf(o).KeptUp {
 		t.Error("half of the load's rate is no keeping up")
+	}
+}
+
+// TestThroughputOfTheSteadyPart: a short run of a constant load comes out over more time than it was sent in,
+// which says nothing of whether it was kept up with.
+func TestThroughputOfTheSteadyPart(t *testing.T) {
+	ran := func(perSecond float64, fault bool) *judge.Outcome {
+		o := &judge.Outcome{Scenario: scenarios.Default(), Result: reports.Result{
+			Throughput: reports.Throughput{SpansPerSecond: 70}, Ledger: reports.Ledger{Sent: 1000, Flushed: 1000}}}
+		o.Scenario.Workload.Rate, o.Scenario.Duration = scenarios.Constant(100), 10*time.Second
+		o.Scenario.Pipeline.RootTimeout = 3 * time.Second
+		if fault {
+			o.Scenario.Faults = []scenarios.Fault{{}}
+		}
+		for tenth := range 130 {
+			at := float64(tenth) / 10
+			o.Samples = append(o.Samples, reports.Sample{T: at, Sent: int64(100 * min(at, 10)),
+				Flushed: int64(perSecond * max(0, at-3))})
+		}
+		return o
+	}
+	for _, c := range []struct {
+		perSecond float64
+		fault     bool
+		want      float64
+		keptUp    bool
+	}{{100, false, 100, true}, {80, false, 80, false}, {100, true, 70, false}} {
+		r := RunOf(ran(c.perSecond, c.fault))
+		if got := r.Figures[Throughput]; math.Abs(got-c.want) > 1 || r.KeptUp != c.keptUp {
+			t.Errorf("%+v: %.1f spans/s, kept up %v", c, got, r.KeptUp)
+		}
 	}
 }

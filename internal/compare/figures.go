@@ -6,6 +6,7 @@ import (
 	"sluice/internal/capacity"
 	"sluice/internal/judge"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // Figure is something that is measured of a run.
@@ -68,13 +69,23 @@ type Run struct {
 // keptUpFrom is from which share of the load's rate on it counts as kept up with.
 const keptUpFrom = 0.95
 
+// ratesOf returns what was offered and what came out, in spans per second: of a constant load that nothing
+// disturbed in the steady part, if it has one, since how a run begins and ends is much of a short one.
+func ratesOf(o *judge.Outcome) (offered, throughput float64) {
+	if rate := o.Scenario.Workload.Rate; rate.Shape == scenarios.ShapeConstant && len(o.Scenario.Faults) == 0 {
+		if p := capacity.ProbeOf(o, float64(rate.From), judge.Host{}); p.Throughput > 0 {
+			return p.Rate, p.Throughput
+		}
+	}
+	return float64(o.Result.Ledger.Sent) / o.Scenario.Duration.Seconds(), o.Result.Throughput.SpansPerSecond
+}
+
 // RunOf takes what is compared of a run.
 func RunOf(o *judge.Outcome) Run {
-	offered := float64(o.Result.Ledger.Sent) / o.Scenario.Duration.Seconds()
-	r := Run{Seed: o.Result.Seed, Verdict: o.Result.Verdict,
-		KeptUp: o.Result.Throughput.SpansPerSecond >= keptUpFrom*offered, Pauses: o.Result.Pauses,
-		Sequence: sequenceOf(o.Events), Figures: map[Figure]float64{
-			Throughput: o.Result.Throughput.SpansPerSecond, Drain: o.Result.Run.DrainSeconds,
+	offered, throughput := ratesOf(o)
+	r := Run{Seed: o.Result.Seed, Verdict: o.Result.Verdict, KeptUp: throughput >= keptUpFrom*offered,
+		Pauses: o.Result.Pauses, Sequence: sequenceOf(o.Events), Figures: map[Figure]float64{
+			Throughput: throughput, Drain: o.Result.Run.DrainSeconds,
 		}}
 	if j, failed := reports.First(o.Result.Invariants, o.Result.Expectations); failed {
 		r.Reason = j.Name + ": " + j.Detail
