@@ -20,7 +20,8 @@ type WorkerConfig struct {
 	// had as much as a cycle may take. Default 100 ms.
 	IdleSleep time.Duration
 	// RetryMin and RetryMax are the first and the longest pause before a step is tried again that
-	// a server did not answer; each pause is twice the last. Default 50 ms and 5 s.
+	// a server did not answer; each pause is twice the last. Default 50 ms and 1 s, as ingest's: who
+	// flushes should be back no later than who reads, or spans pile up in the store.
 	RetryMin, RetryMax time.Duration
 	// BeatEvery is how long a worker waits for an acknowledgement, or pauses before it tries again,
 	// until it gives a sign of life and waits on: a slow server is not a hang. It must be well
@@ -47,7 +48,7 @@ func DefaultWorkerConfig() WorkerConfig {
 		MaxFlushBytes:    3 << 19, // 1.5 MiB
 		IdleSleep:        100 * time.Millisecond,
 		RetryMin:         50 * time.Millisecond,
-		RetryMax:         5 * time.Second,
+		RetryMax:         time.Second,
 		BeatEvery:        time.Second,
 		UnseenMax:        2 * time.Second,
 		OutputTopic:      "buffered-segments",
