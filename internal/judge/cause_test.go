@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -76,8 +77,13 @@ func TestDuplicatesNeedALimitAndACause(t *testing.T) {
 		e.Scenario.Expectations.DuplicatedSpansMax = c.limit
 		e.Moves = append(e.Moves, Move{T: c.assigned,
 			Event: flusher.Event{Kind: flusher.EventAssigned, Shards: []buffer.Shard{1}}})
-		if verdict, reason := duplicates.judge(e); verdict != c.want {
+		verdict, reason := duplicates.judge(e)
+		if verdict != c.want {
 			t.Errorf("%+v: duplicates are %s: %s", c, verdict, reason)
+		}
+		// Where there is a cause, what helps is said.
+		if named := strings.Contains(reason, "duplicated_spans_max says"); c.limit == 0 && c.assigned > 0 && !named {
+			t.Errorf("%+v: %s", c, reason)
 		}
 	}
 }

@@ -24,10 +24,15 @@ func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 	if found := b.Of(ledger.Differing); found.Count > 0 {
 		return violated("%v: %v", ledger.Differing, found)
 	}
-	note := ""
+	note, again := "", slices.Concat(redelivered(e), flushedAgain(e), attachedAgain(e))
 	if found := b.Of(ledger.Duplicated); found.Count > 0 {
 		if !e.Scenario.Expectations.DuplicatedSpansMax.Allows(found.Count) {
-			return violated("%v: %v", ledger.Duplicated, found)
+			why := ""
+			if left, what := unexcused(e, ledger.Duplicated, again); left == nil && what != "" {
+				why = fmt.Sprintf("; it can be by %q: expectations.duplicated_spans_max says how many may be, and is %v",
+					what, e.Scenario.Expectations.DuplicatedSpansMax)
+			}
+			return violated("%v: %v%s", ledger.Duplicated, found, why)
 		}
 		note = fmt.Sprintf("; %d came out under two flush ids, as duplicated_spans_max allows",
 			found.Count)
@@ -36,7 +41,7 @@ func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 		kind   ledger.Finding
 		causes []cause
 	}{
-		{ledger.Duplicated, slices.Concat(redelivered(e), flushedAgain(e), attachedAgain(e))},
+		{ledger.Duplicated, again},
 		{ledger.Resent, slices.Concat(cameLate(e), flushedEarly(e), redelivered(e), flushedAgain(e),
 			attachedAgain(e))},
 		{ledger.Repeated, inFlight(e)},
