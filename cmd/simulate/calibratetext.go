@@ -24,8 +24,8 @@ func writeCalibration(w io.Writer, c sim.Costs, file string, took time.Duration)
 	}
 	fmt.Fprintln(t, "\nall at once\tspans/s\tworkers\tmeasured\tby the costs\toff\t")
 	for _, e := range c.Calibration.Explained {
-		fmt.Fprintf(t, "%s\t%.0f\t%d\t%v\t%v\t%+.0f %%\t\n", e.Of, e.Rate, e.Workers, e.Measured.Round(time.Millisecond),
-			e.Predicted.Round(time.Millisecond), 100*(e.Predicted.Seconds()/e.Measured.Seconds()-1))
+		fmt.Fprintf(t, "%s\t%.0f\t%d\t%v\t%v\t%+.0f %%\t\n", e.Of, e.Rate, e.Workers, e.Measured,
+			e.Predicted, 100*(e.Predicted.Seconds()/e.Measured.Seconds()-1))
 	}
 	fmt.Fprintln(t, "\nof each span\tclient\tredis\tkafka\t")
 	for _, s := range c.Calibration.Steps {

@@ -369,8 +369,8 @@ func (p part) explain(runs []pair, list []equation, values []float64) (said []si
 	}
 	for at := range said {
 		s := sim.SpreadOf(took[at])
-		said[at].N, said[at].Measured = s.N, s.Median
-		said[at].Predicted /= time.Duration(s.N)
+		said[at].N, said[at].Measured = s.N, s.Median.Round(time.Millisecond)
+		said[at].Predicted = (said[at].Predicted / time.Duration(s.N)).Round(time.Millisecond)
 	}
 	return said
 }
