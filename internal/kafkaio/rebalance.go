@@ -14,9 +14,7 @@ import (
 func (s *Source) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 	s.admitted.CompareAndSwap(nil, new(time.Now()))
 	if numbers := assigned[s.cfg.Topic]; len(numbers) > 0 {
-		for _, number := range numbers {
-			s.touch.begin(number)
-		}
+		s.touch.begin(numbers)
 		s.assignment.assign(numbers)
 	}
 }
