@@ -55,7 +55,7 @@ func (f *follower) says(words ...string) bool {
 func TestAPartitionThatCannotBeReadIsSilent(t *testing.T) {
 	for _, refuses := range []*kerr.Error{
 		kerr.KafkaStorageError, kerr.NotLeaderForPartition, kerr.OffsetNotAvailable,
-		kerr.ReplicaNotAvailable, kerr.CorruptMessage,
+		kerr.ReplicaNotAvailable, kerr.CorruptMessage, kerr.UnknownServerError,
 	} {
 		t.Run(refuses.Message, func(t *testing.T) {
 			t.Parallel()
