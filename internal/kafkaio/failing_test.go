@@ -115,6 +115,43 @@ func TestAnIdlePartitionThatCouldNotBeReadIsHeardOf(t *testing.T) {
 	})
 }
 
+// TestPartitionsOfABrokerThatRefusesAreSilent: it answers every fetch, with an error instead of partitions.
+func TestPartitionsOfABrokerThatRefusesAreSilent(t *testing.T) {
+	cluster := fake(t, kfake.NumBrokers(2), kfake.SeedTopics(2, "spans"))
+	cfg, book := configFor(cluster.ListenAddrs()...)
+	refuses := cluster.LeaderFor("spans", 1)
+	if err := cluster.MoveTopicPartition("spans", 0, 1-refuses); err != nil {
+		t.Fatal(err)
+	}
+	f := follow(t, source(t, cfg, nil))
+	eventually(t, "both are heard of", func() bool { f.poll(); return f.heard(0) && f.heard(1) })
+	fault := cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Fetch}, Nodes: []int32{refuses}, Err: kerr.UnknownServerError,
+		TopLevel: true, Count: -1,
+	})
+	eventually(t, "it is said", func() bool {
+		f.poll()
+		return !f.heard(1) && f.says("broker", kerr.UnknownServerError.Message)
+	})
+	load(t, cfg, "spans", 0, 10, 0, 1)
+	asked := fault.Hits()
+	eventually(t, "the other is read all the while", func() bool {
+		f.poll()
+		if f.heard(1) || !f.says(kerr.UnknownServerError.Message) {
+			t.Fatalf("what waits to be read is heard of: %+v", f.fetch)
+		}
+		return f.read[0] == 10 && f.heard(0) && fault.Hits() >= asked+5
+	})
+	fault.Remove()
+	eventually(t, "it is read", func() bool {
+		f.poll()
+		return f.read[1] == 10 && f.heard(1) && len(f.s.Troubles().All()) == 0
+	})
+	if began, ended := book.count("cannot be read"), book.count("is read again"); began != 1 || ended != 1 {
+		t.Errorf("said %d and %d times:\n%s", began, ended, book)
+	}
+}
+
 // TestAPartitionThatIsNotAskedForIsSilent, and it is said: the offset at which to begin cannot be verified
 // for now, so the broker's answers about others say nothing of it.
 func TestAPartitionThatIsNotAskedForIsSilent(t *testing.T) {

@@ -80,6 +80,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	}
 	opts := append(cfg.options(brokers),
 		kgo.WithHooks(s.touch),
+		kgo.WithLogger(warnings{s.refused}),
 		kgo.WithPools(&recordPool{}),
 		kgo.ConsumeTopics(sc.Topic),
 		kgo.ConsumerGroup(sc.Group),
@@ -266,7 +267,7 @@ func (s *Source) take(partitions []int32) {
 	for _, number := range partitions {
 		delete(s.failing, number)
 	}
-	if len(s.failing) == 0 {
+	if len(s.failing) == 0 && !s.touch.refuses() {
 		s.troubles.Works(fetching)
 	}
 	by := map[int32][]int32{}

@@ -25,6 +25,7 @@ type touch struct {
 	asked   map[int32]question
 	roomy   map[int32]room
 	turns   map[int32]turn
+	refused map[int32]time.Time // by broker, when it last refused a fetch as a whole
 	// partitions are those that were assigned once.
 	partitions map[int32]*known
 }
@@ -82,7 +83,7 @@ func newTouch(brokers Brokers, sc SourceConfig) *touch {
 		failedMax:  max(sc.FetchWait+sc.FetchLateMax, 4*failedPause), // the next attempts come before
 		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8),       // the last partition's share may end before a batch
 		fetches:    map[int32]time.Time{}, asked: map[int32]question{}, roomy: map[int32]room{},
-		turns: map[int32]turn{}, partitions: map[int32]*known{},
+		turns: map[int32]turn{}, refused: map[int32]time.Time{}, partitions: map[int32]*known{},
 	}
 }
 
@@ -133,7 +134,7 @@ func (t *touch) silent(at leader, partition int32) bool {
 		}
 	}
 	return time.Since(t.fetches[at.broker]) > t.fetchAgeMax || time.Since(k.heard) > t.fetchAgeMax ||
-		time.Since(k.failed) < t.failedMax
+		time.Since(k.failed) < t.failedMax || time.Since(t.refused[at.broker]) < t.failedMax
 }
 
 // begin notes that partitions were assigned.
@@ -193,6 +194,25 @@ func (t *touch) fail(partitions []int32) {
 	for _, p := range partitions {
 		t.of(p).failed = time.Now()
 	}
+}
+
+// refuse notes that a broker refused a fetch as a whole.
+func (t *touch) refuse(broker int32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refused[broker] = time.Now()
+}
+
+// refuses tells whether some broker did so lately.
+func (t *touch) refuses() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, at := range t.refused { //order-free: any
+		if time.Since(at) < t.failedMax {
+			return true
+		}
+	}
+	return false
 }
 
 // fetchKey is the number of the fetch request in Kafka's protocol.
