@@ -35,11 +35,10 @@ func (s *Source) retry() {
 }
 
 // settle ends the trouble of fetching if it has not failed again for a while, and the brokers answer:
-// there is only nothing to read. As long as a partition has no leader, it fails.
+// there is only nothing to read.
 func (s *Source) settle() {
 	for number, at := range s.failing { //order-free: one by one
-		_, _, err := s.client.PartitionLeader(s.cfg.Topic, number)
-		if !s.assignment.has(number) || err == nil && time.Since(at) >= s.touch.failedMax {
+		if !s.assignment.has(number) || time.Since(at) >= s.touch.failedMax {
 			s.assignment.fail([]int32{number}, false)
 			delete(s.failing, number)
 		}

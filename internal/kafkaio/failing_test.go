@@ -62,7 +62,9 @@ func TestAPartitionThatCannotBeReadIsSilent(t *testing.T) {
 			cluster := fake(t, kfake.SeedTopics(2, "spans"))
 			cfg, book := configFor(cluster.ListenAddrs()...)
 			load(t, cfg, "spans", 0, 10, 0, 1)
-			f := follow(t, source(t, cfg, nil))
+			f := follow(t, source(t, cfg, func(sc *SourceConfig) {
+				sc.FetchLateMax = 200 * time.Millisecond // less than it takes to try again
+			}))
 			got := poll(t, f.s, 100, 20)
 			if err := f.s.Commit(bounded(t), []flusher.Message{got[0][9], got[1][9]}); err != nil {
 				t.Fatal(err)
@@ -123,7 +125,9 @@ func TestPartitionsOfABrokerThatRefusesAreSilent(t *testing.T) {
 	if err := cluster.MoveTopicPartition("spans", 0, 1-refuses); err != nil {
 		t.Fatal(err)
 	}
-	f := follow(t, source(t, cfg, nil))
+	f := follow(t, source(t, cfg, func(sc *SourceConfig) {
+		sc.FetchLateMax = 200 * time.Millisecond // less than it takes to try again
+	}))
 	eventually(t, "both are heard of", func() bool { f.poll(); return f.heard(0) && f.heard(1) })
 	fault := cluster.Fault(kfake.Fault{
 		Keys: []kmsg.Key{kmsg.Fetch}, Nodes: []int32{refuses}, Err: kerr.UnknownServerError,

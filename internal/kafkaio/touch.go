@@ -80,8 +80,8 @@ var _ kgo.HookBrokerRead = (*touch)(nil)
 func newTouch(brokers Brokers, sc SourceConfig) *touch {
 	return &touch{
 		brokers: brokers, fetchAgeMax: sc.FetchWait + sc.FetchLateMax,
-		failedMax:  max(sc.FetchWait+sc.FetchLateMax, 4*failedPause), // the next attempts come before
-		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8),       // the last partition's share may end before a batch
+		failedMax:  max(sc.FetchWait+sc.FetchLateMax, 2*backoffMax), // the next attempt comes before
+		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8),      // the last partition's share may end before a batch
 		fetches:    map[int32]time.Time{}, asked: map[int32]question{}, roomy: map[int32]room{},
 		turns: map[int32]turn{}, refused: map[int32]time.Time{}, partitions: map[int32]*known{},
 	}
@@ -133,8 +133,9 @@ func (t *touch) silent(at leader, partition int32) bool {
 			k.heard = turn.at
 		}
 	}
-	return time.Since(t.fetches[at.broker]) > t.fetchAgeMax || time.Since(k.heard) > t.fetchAgeMax ||
-		time.Since(k.failed) < t.failedMax || time.Since(t.refused[at.broker]) < t.failedMax
+	now := time.Now()
+	return now.Sub(t.fetches[at.broker]) > t.fetchAgeMax || now.Sub(k.heard) > t.fetchAgeMax ||
+		now.Sub(k.failed) < t.failedMax || now.Sub(t.refused[at.broker]) < t.failedMax
 }
 
 // begin notes that partitions were assigned.

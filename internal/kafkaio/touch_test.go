@@ -172,11 +172,21 @@ func TestRoomSaysNothingOfOthers(t *testing.T) {
 		wants(false, "when it is")
 		asks(0)
 		wants(false, "when it is not asked for any more")
+		missed := func(want bool, when string) {
+			t.Helper()
+			if touch.missed(1, 1, 3*time.Second) != want || touch.missed(1, 0, 0) {
+				t.Errorf("%s: missed is %v, want %v; or another is", when, !want, want)
+			}
+		}
+		missed(false, "not for long")
 		for range 6 {
 			answers(wait)
 			asks(0)
 		}
 		wants(true, "for long")
+		missed(true, "for long")
+		time.Sleep(3 * time.Second)
+		missed(false, "when nothing is asked of the broker")
 		asks(0, 1)
 		answers(wait)
 		asks(0, 1)
@@ -200,6 +210,17 @@ func TestRoomSaysNothingOfOthers(t *testing.T) {
 		answers(wait)
 		asks(0, 1)
 		wants(false, "when it was asked for since")
+		touch.refuse(2)
+		wants(false, "when another broker refuses fetches")
+		touch.refuse(1)
+		answers(wait)
+		asks(0, 1)
+		wants(true, "when its own did")
+		for touch.refuses() {
+			answers(wait)
+			asks(0, 1)
+		}
+		wants(false, "when that is over")
 		touch.begin([]int32{0, 1})
 		wants(true, "when it is assigned again")
 	})
