@@ -38,7 +38,7 @@ func (s *Source) retry() {
 // there is only nothing to read.
 func (s *Source) settle() {
 	for number, at := range s.failing { //order-free: one by one
-		if !s.assignment.has(number) || time.Since(at) >= s.touch.failedMax {
+		if time.Since(at) >= s.touch.failedMax {
 			s.assignment.fail([]int32{number}, false)
 			delete(s.failing, number)
 		}
