@@ -121,7 +121,7 @@ type Fetch struct {
 	Batches []Batch
 	// InTouch is true if the source has heard of its servers just now, so that what it does not
 	// return has not come yet: of all partitions but the Silent, of which it has not heard, since the
-	// server that has them does not answer, or none has them.
+	// server that has them does not answer, or not for them, or none has them.
 	InTouch bool
 	Silent  []int32
 }

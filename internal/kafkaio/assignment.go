@@ -17,7 +17,7 @@ type assignment struct {
 	heldBytesMax, heldBytesTotal int
 	// fetch makes the client fetch a partition, or stop to. It is called under mu, so that the
 	// client never stays told otherwise than throttled says, also not over a loss.
-	fetch func(number int32, on bool)
+	fetch func(numbers []int32, on bool)
 
 	mu         sync.Mutex
 	partitions map[int32]*partition
@@ -35,6 +35,8 @@ type partition struct {
 	paused bool              // by the loop
 	// throttled partitions are not fetched, since held is full.
 	throttled bool
+	// failing partitions are not fetched either, for a moment.
+	failing bool
 	// released is closed when nothing of a revoked partition is in work; nil while it is owned.
 	released chan struct{}
 }
@@ -45,7 +47,7 @@ func (p *partition) active() bool { return !p.paused && p.released == nil }
 // fetched tells whether the partition is fetched as it comes.
 func (p *partition) fetched() bool { return p.active() && !p.throttled }
 
-func newAssignment(c SourceConfig, fetch func(number int32, on bool)) *assignment {
+func newAssignment(c SourceConfig, fetch func(numbers []int32, on bool)) *assignment {
 	return &assignment{heldBytesMax: c.HeldBytesMax, heldBytesTotal: c.HeldBytesTotal, fetch: fetch,
 		partitions: make(map[int32]*partition)}
 }
@@ -59,7 +61,27 @@ func (a *assignment) most() int {
 func (a *assignment) throttle(number int32, p *partition, throttled bool) {
 	if p.throttled != throttled {
 		p.throttled = throttled
-		a.fetch(number, !throttled)
+		if !p.failing {
+			a.fetch([]int32{number}, !throttled)
+		}
+	}
+}
+
+// fail sets whether partitions are not fetched for a moment, since that fails.
+func (a *assignment) fail(numbers []int32, failing bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var change []int32
+	for _, number := range numbers {
+		if p := a.partitions[number]; p != nil && p.failing != failing {
+			p.failing = failing
+			if !p.throttled {
+				change = append(change, number)
+			}
+		}
+	}
+	if len(change) > 0 {
+		a.fetch(change, !failing)
 	}
 }
 
@@ -131,7 +153,9 @@ func (a *assignment) forget(number int32) bool {
 	if p.released != nil {
 		close(p.released)
 	}
-	a.throttle(number, p, false)
+	if p.throttled || p.failing {
+		a.fetch([]int32{number}, true)
+	}
 	delete(a.partitions, number)
 	a.reorder()
 	return true
@@ -284,6 +308,19 @@ func (a *assignment) fetches(number int32) bool {
 	defer a.mu.Unlock()
 	p := a.partitions[number]
 	return p != nil && p.fetched()
+}
+
+// wants returns the partitions that should be fetched as they come.
+func (a *assignment) wants() []int32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var wanted []int32
+	for _, number := range a.order {
+		if p := a.partitions[number]; p.fetched() && !p.failing {
+			wanted = append(wanted, number)
+		}
+	}
+	return wanted
 }
 
 // wanted tells whether some partition is fetched as it comes.

@@ -14,9 +14,7 @@ import (
 func (s *Source) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 	s.admitted.CompareAndSwap(nil, new(time.Now()))
 	if numbers := assigned[s.cfg.Topic]; len(numbers) > 0 {
-		for _, number := range numbers {
-			s.touch.begin(number)
-		}
+		s.touch.begin(numbers)
 		s.assignment.assign(numbers)
 	}
 }
@@ -54,11 +52,13 @@ func (s *Source) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int3
 	}
 }
 
-// passing are errors of a group that the client answers by joining again. Kafka counts them as
-// not retriable, since the same request would fail again.
+// passing are errors that Kafka counts as not retriable, though the next attempt may succeed: those of a
+// group, which the client answers by joining again; what brokers say when something went wrong in them, and
+// what kerr has no name for; and that there are too many members for now.
 var passing = []error{
 	kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.RebalanceInProgress, kerr.MemberIDRequired,
 	kerr.FencedMemberEpoch, kerr.StaleMemberEpoch, kerr.OffsetOutOfRange, kerr.UnknownTopicID,
+	kerr.UnknownServerError, kerr.GroupMaxSizeReached,
 }
 
 // refusals are what the brokers answer to a user who may not do that, or not come in.

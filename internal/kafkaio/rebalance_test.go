@@ -318,3 +318,36 @@ func TestLostPartitionsAreReported(t *testing.T) {
 	}
 	poll(t, s, 100, 20) // nothing was committed
 }
+
+// TestWhatABrokerSaysInPassingPasses, and is said meanwhile: that something went wrong in it, and what the
+// client has no name for, says nothing of the next attempt; nor does that the group is full.
+func TestWhatABrokerSaysInPassingPasses(t *testing.T) {
+	for _, c := range []struct {
+		key     kmsg.Key
+		answers *kerr.Error
+		of      bool // the partition
+	}{
+		{kmsg.Fetch, kerr.UnknownServerError, true},
+		{kmsg.ListOffsets, kerr.UnknownServerError, true},
+		{kmsg.Heartbeat, kerr.UnknownServerError, false},
+		{kmsg.JoinGroup, kerr.UnknownServerError, false},
+		{kmsg.SyncGroup, kerr.UnknownServerError, false},
+		{kmsg.JoinGroup, kerr.GroupMaxSizeReached, false},
+	} {
+		t.Run(c.key.Name()+" "+c.answers.Message, func(t *testing.T) {
+			t.Parallel()
+			cluster := fake(t, kfake.SeedTopics(2, "spans"))
+			cfg, book := configFor(cluster.ListenAddrs()...)
+			load(t, cfg, "spans", 0, 10, 0, 1)
+			fault := cluster.Fault(kfake.Fault{
+				Keys: []kmsg.Key{c.key}, Err: c.answers, TopLevel: !c.of,
+			})
+			f := follow(t, source(t, cfg, func(sc *SourceConfig) { sc.SessionTimeout = 6 * time.Second }))
+			eventually(t, "all is read after that", func() bool {
+				f.poll()
+				return fault.Hits() == 1 && f.read[0] >= 10 && f.read[1] >= 10 &&
+					book.count(c.answers.Message) == 1 && len(f.s.Troubles().All()) == 0
+			})
+		})
+	}
+}

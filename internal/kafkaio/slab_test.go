@@ -14,7 +14,7 @@ import (
 // more than a piece beyond those that wait.
 func TestHeldMessagesAreCopies(t *testing.T) {
 	answer := bytes.Repeat([]byte("answer--"), 40_000) // with what it has of all partitions
-	a := newAssignment(DefaultSourceConfig("spans", "group"), func(int32, bool) {})
+	a := newAssignment(DefaultSourceConfig("spans", "group"), func([]int32, bool) {})
 	a.assign([]int32{0, 1})
 	a.take(1)
 	var records []*kgo.Record

@@ -45,6 +45,8 @@ type Source struct {
 	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
 	hasRead    bool                      // a message; Poll's own
 	silence    silence                   // Poll's own
+	failing    failing                   // Poll's own
+	unknown    atomic.Pointer[time.Time] // since when brokers do not know the topic's id; nil: they do
 	ended      atomic.Pointer[error]     // by the watch: why it cannot go on
 	watching   sync.WaitGroup
 	unwatch    context.CancelFunc
@@ -67,6 +69,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		gaps:     newGaps(),
 		troubles: newFetching(log),
 		log:      log,
+		failing:  failing{},
 		closed:   make(chan struct{}),
 		made:     make(chan struct{}),
 	}
@@ -77,6 +80,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	}
 	opts := append(cfg.options(brokers),
 		kgo.WithHooks(s.touch),
+		kgo.WithLogger(warnings{s.refused}),
 		kgo.WithPools(&recordPool{}),
 		kgo.ConsumeTopics(sc.Topic),
 		kgo.ConsumerGroup(sc.Group),
@@ -92,6 +96,8 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		kgo.FetchMaxWait(sc.FetchWait),
 		kgo.FetchMaxBytes(sc.FetchBytesMax),
 		kgo.FetchMaxPartitionBytes(sc.FetchPartitionBytesMax),
+		kgo.KeepRetryableFetchErrors(), // or a partition that cannot be read would look like one that has nothing
+		kgo.ConsumePreferringLagFn(s.asks),
 		kgo.OnPartitionsAssigned(s.onAssigned),
 		kgo.OnPartitionsRevoked(s.onRevoked),
 		kgo.OnPartitionsLost(s.onLost),
@@ -118,6 +124,7 @@ func (s *Source) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 		return flusher.Fetch{}, *err
 	}
 	s.settle()
+	s.retry()
 	if s.assignment.hungry() {
 		if err := s.absorb(s.buffered()); err != nil {
 			return flusher.Fetch{}, err
@@ -184,8 +191,7 @@ func (s *Source) silent() []int32 {
 	}
 	var silent []int32
 	for _, number := range s.assignment.assigned() {
-		broker, _, err := s.client.PartitionLeader(s.cfg.Topic, number)
-		if err != nil || s.touch.silent(broker, number) {
+		if s.isSilent(number) {
 			silent = append(silent, number)
 		}
 	}
@@ -193,24 +199,46 @@ func (s *Source) silent() []int32 {
 	return silent
 }
 
-// fetch makes the client fetch a partition, or stop to.
-func (s *Source) fetch(number int32, on bool) {
-	partition := map[string][]int32{s.cfg.Topic: {number}}
+func (s *Source) isSilent(number int32) bool {
+	broker, epoch, err := s.client.PartitionLeader(s.cfg.Topic, number)
+	return err != nil || s.touch.silent(leader{broker, epoch}, number)
+}
+
+// asks is called by the client with every fetch that it is about to write, to ask in which order: the only
+// place where it says what it fetches. All partitions of a fetch are of one broker.
+func (s *Source) asks(
+	_ map[string]map[int32]int64, _ []string, order map[string][]int32,
+) ([]string, map[string][]int32) {
+	<-s.made
+	if numbers := order[s.cfg.Topic]; len(numbers) > 0 {
+		// An error is of the last answer about the topic: it is fetched where it was before.
+		broker, _, _ := s.client.PartitionLeader(s.cfg.Topic, numbers[0])
+		s.touch.ask(broker, numbers)
+	}
+	return nil, nil // in its own
+}
+
+// fetch makes the client fetch partitions, or stop to.
+func (s *Source) fetch(numbers []int32, on bool) {
+	partitions := map[string][]int32{s.cfg.Topic: numbers}
 	if on {
-		s.touch.begin(number)
-		s.client.ResumeFetchPartitions(partition)
+		s.client.ResumeFetchPartitions(partitions)
 	} else {
-		s.client.PauseFetchPartitions(partition)
+		s.client.PauseFetchPartitions(partitions)
 	}
 }
 
 // absorb holds what the client fetched. Its error is one that will not pass.
 func (s *Source) absorb(fetches kgo.Fetches) error {
 	var fatal error
-	var taken []int32
+	var taken, failed []int32
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if p.Err != nil {
-			fatal = errors.Join(fatal, s.judge(p.Topic, p.Partition, p.Err))
+			err, passes := s.judge(p.Topic, p.Partition, p.Err)
+			fatal = errors.Join(fatal, err)
+			if passes && p.Topic != "" && s.assignment.has(p.Partition) {
+				failed = append(failed, p.Partition)
+			}
 		}
 		if gap, is := s.gaps.read(p); is {
 			s.assignment.miss(gap)
@@ -218,20 +246,30 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 		if len(p.Records) == 0 {
 			return
 		}
-		s.hasRead = true
 		taken = append(taken, p.Partition)
-		s.troubles.Works(fetching)
 		s.assignment.add(p.Partition, p.Records)
 		for _, record := range p.Records {
 			record.Recycle()
 		}
 	})
+	s.fail(failed)
 	s.take(taken)
 	return fatal
 }
 
 // take notes of which partitions something was read.
 func (s *Source) take(partitions []int32) {
+	if len(partitions) == 0 {
+		return
+	}
+	s.hasRead = true
+	s.unknown.Store(nil)
+	for _, number := range partitions {
+		delete(s.failing, number)
+	}
+	if len(s.failing) == 0 && !s.touch.refuses() {
+		s.troubles.Works(fetching)
+	}
 	by := map[int32][]int32{}
 	for _, number := range partitions {
 		if broker, _, err := s.client.PartitionLeader(s.cfg.Topic, number); err == nil {
@@ -243,28 +281,38 @@ func (s *Source) take(partitions []int32) {
 	}
 }
 
-// judge returns the error of a fetch if it is fatal. What passes by itself is said once.
-func (s *Source) judge(topic string, number int32, err error) error {
+// judge returns the error of a fetch if it is fatal, and whether it is one that passes by itself: that is
+// said while it lasts. Others are neither.
+func (s *Source) judge(topic string, number int32, err error) (ends error, passes bool) {
 	var loss *kgo.ErrDataLoss
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return nil // the end of the wait
+		return nil, false // the end of the wait
 	case errors.As(err, &loss):
 		s.log.Error("kafka lost messages that were not read yet; continuing where it resumes",
 			"partition", number, "consumed_to", loss.ConsumedTo, "reset_to", loss.ResetTo, "error", err)
-		return nil
+		return nil, false
 	case errors.Is(err, kerr.FencedInstanceID):
 		return fmt.Errorf("consumer group %s: another member has joined as instance %q: %w",
-			s.cfg.Group, s.cfg.InstanceID, err)
+			s.cfg.Group, s.cfg.InstanceID, err), false
 	case s.wasAllowed(err): // it passes, as with all else that is refused
 	case fatal(err):
 		if topic == "" {
-			return fmt.Errorf("consumer group %s: %w", s.cfg.Group, err)
+			return fmt.Errorf("consumer group %s: %w", s.cfg.Group, err), false
 		}
-		return fmt.Errorf("read topic %s, partition %d: %w", topic, number, err)
+		return fmt.Errorf("read topic %s, partition %d: %w", topic, number, err), false
+	}
+	if topic != "" && number >= 0 {
+		if !s.assignment.has(number) {
+			return nil, false // another member's, or not ours any more
+		}
+		err = fmt.Errorf("partition %d: %w", number, err)
+	}
+	if errors.Is(err, kerr.UnknownTopicID) {
+		s.unknown.CompareAndSwap(nil, new(time.Now()))
 	}
 	s.troubles.Fails(fetching, "fetch", err)
-	return nil
+	return nil, true
 }
 
 // Troubles returns the register of what fails for now: that Kafka cannot be read.

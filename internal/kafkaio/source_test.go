@@ -431,7 +431,7 @@ func TestRefusalForGoodIsAnError(t *testing.T) {
 // What is held behind what was taken must not keep it, and the answer of the broker that it is part of,
 // alive.
 func TestTheRestDoesNotKeepWhatWasTaken(t *testing.T) {
-	a := newAssignment(DefaultSourceConfig("spans", "group"), func(int32, bool) {})
+	a := newAssignment(DefaultSourceConfig("spans", "group"), func([]int32, bool) {})
 	a.assign([]int32{0})
 	a.take(1) // the change
 	records := make([]*kgo.Record, 10)

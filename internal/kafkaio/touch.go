@@ -13,19 +13,33 @@ import (
 type touch struct {
 	brokers     Brokers       // of the same client
 	fetchAgeMax time.Duration // how old the last answer to a fetch may be
+	failedMax   time.Duration // for how long a failed fetch counts, if nothing came since
 	roomyBytes  int           // what fewer bytes than that answer has all that there was to read
 	mu          sync.Mutex
 	answer      time.Time // when any broker last answered
 	fetch       time.Time // when one last answered a fetch; zero if none has
-	// fetches are by broker when it last answered one, roomy when the last answer was that had room left.
-	fetches, roomy map[int32]time.Time
-	// read is by partition when something of it was read last, and queued that, or when its fetching began:
-	// from then on it is the last of its broker's that is looked at for an answer.
-	read, queued map[int32]time.Time
-	// leaders are by partition the broker that it was last known to be fetched from.
-	leaders map[int32]int32
-	// turns are by broker what is known of the last answer with something in it.
-	turns map[int32]turn
+	questions   uint64    // how many fetches there were
+	// Each is by broker: when it last answered a fetch, what it was last asked, its last answer that had
+	// room left, and what is known of the last with something in it.
+	fetches map[int32]time.Time
+	asked   map[int32]question
+	roomy   map[int32]room
+	turns   map[int32]turn
+	refused map[int32]time.Time // by broker, when it last refused a fetch as a whole
+	// partitions are those that were assigned once.
+	partitions map[int32]*known
+}
+
+// question is a fetch: its number, and when it was written.
+type question struct {
+	number uint64
+	at     time.Time
+}
+
+// room is an answer with room left: when it came, and the number of its question.
+type room struct {
+	at       time.Time
+	question uint64
 }
 
 // turn is an answer: when it came, and when the last of those that are in it was queued before. A broker
@@ -33,16 +47,43 @@ type touch struct {
 // looked at all that were queued before that, and they have nothing.
 type turn struct{ at, before time.Time }
 
+// leader is the broker from which a partition is fetched, and in which epoch.
+type leader struct{ broker, epoch int32 }
+
+// known is what is known of a partition.
+type known struct {
+	from leader
+	// first and last are the numbers of questions: it was in all from the one to the other that went to its
+	// broker. Not in the last of them is who pauses, or of whom the client does not know yet where to begin.
+	first, last uint64
+	asked       time.Time // when it was in one last
+	// queued is when something of it was read last, or first was asked: from then on it is the last of its
+	// broker's that is looked at for an answer.
+	queued time.Time
+	heard  time.Time // when it was last known to have nothing that was not read
+	failed time.Time // when it was an error in an answer, if nothing of it was read since
+}
+
+// nobody is the leader that is not known.
+var nobody = leader{-1, -1}
+
+// begin forgets what was known: what was read in another tenure, or of another leader, says nothing of what
+// there is now.
+func (k *known) begin() { *k = known{from: nobody} }
+
+// in tells whether the last question of its broker has the partition in it.
+func (k *known) in(last question) bool { return k.last != 0 && k.last == last.number }
+
 var _ kgo.HookBrokerRead = (*touch)(nil)
 
 // newTouch returns a touch for the fetches of a source.
 func newTouch(brokers Brokers, sc SourceConfig) *touch {
 	return &touch{
 		brokers: brokers, fetchAgeMax: sc.FetchWait + sc.FetchLateMax,
-		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8), // the last partition's share may end before a batch
-		fetches:    map[int32]time.Time{}, roomy: map[int32]time.Time{},
-		read: map[int32]time.Time{}, queued: map[int32]time.Time{}, leaders: map[int32]int32{},
-		turns: map[int32]turn{},
+		failedMax:  max(sc.FetchWait+sc.FetchLateMax, 2*backoffMax), // the next attempt comes before
+		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8),      // the last partition's share may end before a batch
+		fetches:    map[int32]time.Time{}, asked: map[int32]question{}, roomy: map[int32]room{},
+		turns: map[int32]turn{}, refused: map[int32]time.Time{}, partitions: map[int32]*known{},
 	}
 }
 
@@ -60,30 +101,74 @@ func (t *touch) well() bool {
 	return len(t.brokers.All()) == 0 || time.Since(t.answer) < answerAgeMax
 }
 
-// silent tells whether nobody knows what a partition has: its broker has not answered a fetch for too
-// long, or ever; or for as long its answers were full of others before it was its turn.
-func (t *touch) silent(broker, partition int32) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if last, known := t.leaders[partition]; known && last != broker {
-		t.queued[partition] = time.Now() // behind all that are fetched from the new one
+// of returns what is known of a partition. The caller holds mu.
+func (t *touch) of(partition int32) *known {
+	k := t.partitions[partition]
+	if k == nil {
+		k = &known{from: nobody}
+		t.partitions[partition] = k
 	}
-	t.leaders[partition] = broker
-	heard := t.read[partition]
-	if turn := t.turns[broker]; turn.before.After(t.queued[partition]) {
-		heard = turn.at
-	}
-	if roomy := t.roomy[broker]; roomy.After(heard) {
-		heard = roomy
-	}
-	return time.Since(t.fetches[broker]) > t.fetchAgeMax || time.Since(heard) > t.fetchAgeMax
+	return k
 }
 
-// begin notes that the fetching of a partition begins, or goes on.
-func (t *touch) begin(partition int32) {
+// silent tells whether nobody knows what a partition has: its broker has not answered a fetch for too
+// long, or ever; or for as long its answers were full of others before it was its turn, or it was not asked
+// for, or it could not be read. An answer with room left says nothing of a partition that was not asked for;
+// and none is believed to do so before the next question has the partition, too: after some errors the
+// client says nothing and looks for the partition's offset again.
+func (t *touch) silent(at leader, partition int32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.queued[partition] = time.Now()
+	k := t.of(partition)
+	if k.from != at && k.from != nobody {
+		k.begin()
+	}
+	k.from = at
+	if last := t.asked[at.broker]; k.in(last) {
+		room, turn := t.roomy[at.broker], t.turns[at.broker]
+		if k.first <= room.question && room.question < last.number && room.at.After(k.heard) {
+			k.heard = room.at
+		}
+		if turn.before.After(k.queued) && turn.at.After(k.heard) {
+			k.heard = turn.at
+		}
+	}
+	now := time.Now()
+	return now.Sub(t.fetches[at.broker]) > t.fetchAgeMax || now.Sub(k.heard) > t.fetchAgeMax ||
+		now.Sub(k.failed) < t.failedMax || now.Sub(t.refused[at.broker]) < t.failedMax
+}
+
+// begin notes that partitions were assigned.
+func (t *touch) begin(partitions []int32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range partitions {
+		t.of(p).begin()
+	}
+}
+
+// ask notes that a broker is about to be asked for partitions.
+func (t *touch) ask(broker int32, partitions []int32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.questions++
+	last, now := t.asked[broker], question{t.questions, time.Now()}
+	t.asked[broker] = now
+	for _, p := range partitions {
+		k := t.of(p)
+		if !k.in(last) {
+			k.first, k.queued = now.number, now.at
+		}
+		k.last, k.asked = now.number, now.at
+	}
+}
+
+// missed tells whether a partition has not been asked for so long, while others of its broker are.
+func (t *touch) missed(broker, partition int32, age time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k, last := t.of(partition), t.asked[broker]
+	return time.Since(last.at) <= t.fetchAgeMax && !k.in(last) && time.Since(k.asked) >= age
 }
 
 // take notes that something of partitions of a broker was read.
@@ -92,12 +177,43 @@ func (t *touch) take(broker int32, partitions []int32) {
 	defer t.mu.Unlock()
 	turn := turn{at: time.Now()}
 	for _, p := range partitions {
-		if before := t.queued[p]; before.After(turn.before) {
-			turn.before = before
+		k := t.of(p)
+		if k.queued.After(turn.before) {
+			turn.before = k.queued
 		}
-		t.read[p], t.queued[p] = turn.at, turn.at
+		// The answer put it there, not its being taken: what was asked for meanwhile is behind it.
+		k.queued = t.fetches[broker]
+		k.heard, k.failed = turn.at, time.Time{}
 	}
 	t.turns[broker] = turn
+}
+
+// fail notes that partitions could not be read.
+func (t *touch) fail(partitions []int32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range partitions {
+		t.of(p).failed = time.Now()
+	}
+}
+
+// refuse notes that a broker refused a fetch as a whole.
+func (t *touch) refuse(broker int32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refused[broker] = time.Now()
+}
+
+// refuses tells whether some broker did so lately.
+func (t *touch) refuses() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, at := range t.refused { //order-free: any
+		if time.Since(at) < t.failedMax {
+			return true
+		}
+	}
+	return false
 }
 
 // fetchKey is the number of the fetch request in Kafka's protocol.
@@ -105,7 +221,7 @@ var fetchKey = kmsg.Fetch.Int16()
 
 // OnBrokerRead is called by the client with every answer.
 func (t *touch) OnBrokerRead(
-	broker kgo.BrokerMetadata, key int16, bytes int, _, _ time.Duration, err error,
+	broker kgo.BrokerMetadata, key int16, bytes int, waited, took time.Duration, err error,
 ) {
 	if err != nil {
 		return
@@ -116,8 +232,10 @@ func (t *touch) OnBrokerRead(
 	if key == fetchKey {
 		t.fetch = t.answer
 		t.fetches[broker.NodeID] = t.answer
-		if bytes < t.roomyBytes {
-			t.roomy[broker.NodeID] = t.answer
+		// A question that was written after this one was answers nothing here: the client does not always wait.
+		written := t.answer.Add(-waited - took)
+		if asked := t.asked[broker.NodeID]; bytes < t.roomyBytes && !asked.at.After(written) {
+			t.roomy[broker.NodeID] = room{t.answer, asked.number}
 		}
 	}
 }

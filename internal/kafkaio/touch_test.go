@@ -55,16 +55,20 @@ func TestFullAnswersSayNothingOfOthers(t *testing.T) {
 		const wait, full = 500 * time.Millisecond, 1010
 		touch := newTouch(NewBrokers(nil),
 			SourceConfig{FetchWait: wait, FetchLateMax: 2 * time.Second, FetchBytesMax: 1000})
-		answer := func(bytes int, with ...int32) {
+		all := []int32{0, 1, 2, 3, 4}
+		asks := func(broker int32, bytes int, of []int32, with ...int32) {
+			touch.ask(broker, of)
 			time.Sleep(wait)
-			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 1}, kmsg.Fetch.Int16(), bytes, 0, 0, nil)
-			touch.take(1, with)
+			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: broker}, kmsg.Fetch.Int16(), bytes, wait, 0, nil)
+			touch.take(broker, with)
+			touch.ask(broker, of)
 		}
+		answer := func(bytes int, with ...int32) { asks(1, bytes, all, with...) }
 		wants := func(when string, want ...int32) {
 			t.Helper()
 			var silent []int32
 			for p := range int32(5) {
-				if touch.silent(1, p) {
+				if touch.silent(leader{broker: 1}, p) {
 					silent = append(silent, p)
 				}
 			}
@@ -72,9 +76,7 @@ func TestFullAnswersSayNothingOfOthers(t *testing.T) {
 				t.Errorf("%s: %v are silent, want %v", when, silent, want)
 			}
 		}
-		for p := range int32(5) {
-			touch.begin(p)
-		}
+		touch.begin(all)
 		answer(full, 0, 1)
 		wants("after one answer", 2, 3, 4)
 		answer(full, 2)
@@ -95,23 +97,132 @@ func TestFullAnswersSayNothingOfOthers(t *testing.T) {
 		answer(full, 3)
 		answer(full, 0, 1, 2, 3)
 		wants("when it has")
-		touch.begin(4) // it was not fetched for a while
+		for range 6 { // it is not fetched for a while
+			asks(1, full, all[:4], 0, 1)
+			asks(1, full, all[:4], 2, 3)
+		}
 		answer(full, 0)
 		wants("but one that is fetched anew is the last", 4)
 		answer(300)
 		wants("when one has room again")
+		for range 6 {
+			asks(1, full, all[:4], 0, 1)
+			asks(1, full, all[:4], 2, 3)
+		}
+		touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 1}, kmsg.Fetch.Int16(), full, 0, 0, nil)
+		touch.ask(1, all)
+		time.Sleep(time.Millisecond)
+		touch.take(1, []int32{0})
+		answer(full, 0)
+		wants("and behind who was in the answer before it, also if that is looked at later", 4)
 		// A partition with another leader is the last there, too.
-		touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 2}, kmsg.Fetch.Int16(), full, 0, 0, nil)
-		touch.take(2, []int32{7})
-		time.Sleep(3 * time.Second)
-		if !touch.silent(2, 4) {
+		asks(2, full, []int32{7}, 7)
+		asks(2, full, []int32{4, 7}, 7)
+		if !touch.silent(leader{broker: 2}, 4) {
 			t.Error("a partition that has moved is taken for one that was passed over")
 		}
-		touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 2}, kmsg.Fetch.Int16(), full, 0, 0, nil)
-		touch.take(2, []int32{7})
-		if !touch.silent(2, 4) {
+		asks(2, full, []int32{4, 7}, 7)
+		if !touch.silent(leader{broker: 2}, 4) {
 			t.Error("it was queued after what is in the answer")
 		}
+		asks(2, full, []int32{4, 7}, 7)
+		if touch.silent(leader{broker: 2}, 4) {
+			t.Error("it was passed over")
+		}
+	})
+}
+
+// TestRoomSaysNothingOfOthers: an answer with room left is known to have all that there is only of those
+// for whom it was asked, who are asked for again after it, and who did not fail.
+func TestRoomSaysNothingOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait = 500 * time.Millisecond
+		sc := SourceConfig{FetchWait: wait, FetchLateMax: 2 * time.Second, FetchBytesMax: 1000}
+		touch := newTouch(NewBrokers(nil), sc)
+		at := leader{broker: 1}
+		answers := func(waited time.Duration) {
+			time.Sleep(wait)
+			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 1}, kmsg.Fetch.Int16(), 10, waited, 0, nil)
+		}
+		asks := func(partitions ...int32) { touch.ask(1, partitions) }
+		wants := func(want bool, when string) {
+			t.Helper()
+			if touch.silent(at, 1) != want {
+				t.Errorf("%s: silent is %v, want %v", when, !want, want)
+			}
+		}
+		touch.begin([]int32{0, 1})
+		asks(0)
+		answers(wait)
+		asks(0)
+		wants(true, "when it was not asked for")
+		answers(wait)
+		asks(0, 1)
+		wants(true, "when it is asked for since")
+		answers(2 * wait)
+		asks(0, 1)
+		wants(true, "when an answer comes to what was asked before")
+		answers(wait)
+		wants(true, "when it may not be asked for again")
+		asks(0)
+		wants(true, "when it is not")
+		asks(0, 1)
+		answers(wait)
+		asks(0, 1)
+		wants(false, "when it is")
+		asks(0)
+		wants(false, "when it is not asked for any more")
+		missed := func(want bool, when string) {
+			t.Helper()
+			if touch.missed(1, 1, 3*time.Second) != want || touch.missed(1, 0, 0) {
+				t.Errorf("%s: missed is %v, want %v; or another is", when, !want, want)
+			}
+		}
+		missed(false, "not for long")
+		for range 6 {
+			answers(wait)
+			asks(0)
+		}
+		wants(true, "for long")
+		missed(true, "for long")
+		time.Sleep(3 * time.Second)
+		missed(false, "when nothing is asked of the broker")
+		asks(0, 1)
+		answers(wait)
+		asks(0, 1)
+		wants(false, "when it is again")
+		if touch.fail([]int32{1}); touch.silent(at, 0) {
+			t.Error("another fails")
+		}
+		wants(true, "when it fails")
+		for range 4 {
+			answers(wait)
+			asks(0, 1)
+		}
+		wants(true, "for some time after that")
+		touch.take(1, []int32{1})
+		wants(false, "until something of it is read")
+		at.epoch++
+		wants(true, "when its leader is another, or has another epoch")
+		answers(wait)
+		asks(0, 1)
+		wants(true, "when it was asked for before")
+		answers(wait)
+		asks(0, 1)
+		wants(false, "when it was asked for since")
+		touch.refuse(2)
+		wants(false, "when another broker refuses fetches")
+		touch.refuse(1)
+		answers(wait)
+		asks(0, 1)
+		wants(true, "when its own did")
+		for touch.refuses() {
+			answers(wait)
+			asks(0, 1)
+		}
+		wants(false, "when that is over")
+		touch.begin([]int32{0, 1})
+		wants(true, "when it is assigned again")
 	})
 }
 

@@ -63,7 +63,8 @@ func (s *Source) Unread(ctx context.Context) (map[int32]Unread, time.Duration, e
 		}
 		u := Unread{Start: start.Offset, Next: start.Offset, End: end.Offset}
 		u.Next = max(u.Next, s.gaps.committed(number))
-		if s.touch.well() && s.gaps.idle(number) && s.assignment.fetches(number) {
+		if s.touch.well() && s.gaps.idle(number) && s.assignment.fetches(number) &&
+			!s.isSilent(number) {
 			u.Next = u.End // what is left are the marks of transactions, or is just coming
 		}
 		unread[number] = u

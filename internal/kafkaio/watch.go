@@ -2,7 +2,6 @@ package kafkaio
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -20,6 +19,8 @@ const (
 	// wrongAfter is for how long a topic must be another one, or nothing be fetched, until it counts:
 	// brokers hear of a new topic one after the other, and a new member waits for its first fetch.
 	wrongAfter = 3 * time.Second
+	// unknownAfter is the same of brokers that do not know the id of a topic that is there.
+	unknownAfter = 5 * time.Second
 )
 
 // watch looks for the topic until the source is closed. The client says nothing of some things: it
@@ -30,6 +31,7 @@ type watch struct {
 	gone    time.Time    // since when there is none of that name
 	other   time.Time    // since when one of that name has another id
 	starved time.Time    // since when it should be fetched and is not
+	missed  time.Time    // since when a partition of it is not asked for that should be
 }
 
 func (s *Source) watch(ctx context.Context) {
@@ -68,12 +70,14 @@ func (s *Source) judgeTopic(w *watch, topics kadm.TopicDetails, err error, now t
 		since(&w.gone, !there, now)
 		since(&w.other, there && topic.ID != w.id && topic.ID != kadm.TopicID{}, now)
 	}
+	missed, some := s.missed()
+	since(&w.missed, some, now)
 	lasts := func(began time.Time) bool { return !began.IsZero() && now.Sub(began) >= wrongAfter }
 	again := fmt.Errorf("topic %s was deleted and created again, with %d partitions: it is read from its "+
 		"start after another start of the program", s.cfg.Topic, len(topic.Partitions))
 	fails := func(err error) { s.troubles.Fails(finding, "fetch", err) }
 	switch {
-	case lasts(w.other), there && s.idUnknownFor() >= wrongAfter: // or the client knew another before
+	case lasts(w.other), there && s.idUnknownFor() >= unknownAfter: // or the client knew another before
 		s.ended.Store(&again)
 		fails(again)
 	case !w.other.IsZero():
@@ -84,9 +88,24 @@ func (s *Source) judgeTopic(w *watch, topics kadm.TopicDetails, err error, now t
 		fails(fmt.Errorf("nothing is fetched, and what topics there are is not answered: %w", err))
 	case lasts(w.starved):
 		fails(fmt.Errorf("topic %s is there, but no broker answers a fetch of it", s.cfg.Topic))
+	case lasts(w.missed):
+		fails(fmt.Errorf("partition %d of topic %s is not fetched: where to begin is not known",
+			missed, s.cfg.Topic))
 	case err == nil:
 		s.troubles.Works(finding)
 	}
+}
+
+// missed returns a partition that has not been asked for, while others of its broker are; some is false if
+// there is none. The client says nothing while it looks for the offset at which to begin.
+func (s *Source) missed() (number int32, some bool) {
+	for _, number := range s.assignment.wants() {
+		broker, _, err := s.client.PartitionLeader(s.cfg.Topic, number)
+		if err == nil && s.touch.missed(broker, number, wrongAfter) {
+			return number, true
+		}
+	}
+	return 0, false
 }
 
 // since keeps when a state began, and the zero time while it is off.
@@ -101,20 +120,8 @@ func since(began *time.Time, on bool, now time.Time) {
 
 // idUnknownFor returns for how long the brokers have not known the id by which the client fetches.
 func (s *Source) idUnknownFor() time.Duration {
-	for _, t := range s.troubles.All() {
-		if t.Operation == fetching && errors.Is(t.Err, kerr.UnknownTopicID) {
-			return time.Since(t.Since)
-		}
+	if began := s.unknown.Load(); began != nil {
+		return time.Since(*began)
 	}
 	return 0
-}
-
-// settle ends the trouble of fetching if it has not failed again for a while, and the brokers answer:
-// there is only nothing to read.
-func (s *Source) settle() {
-	for _, t := range s.troubles.All() {
-		if t.Operation == fetching && time.Since(t.Last) >= s.touch.fetchAgeMax && s.touch.well() {
-			s.troubles.Works(fetching)
-		}
-	}
 }

@@ -142,7 +142,7 @@ func TestTopicIsWatched(t *testing.T) {
 			sc := DefaultSourceConfig("spans", "group")
 			cfg, _ := configFor("nowhere:1")
 			s := &Source{cfg: sc, touch: newTouch(cfg.brokers("source"), sc),
-				troubles: newFetching(cfg.log()), assignment: newAssignment(sc, func(int32, bool) {})}
+				troubles: newFetching(cfg.log()), assignment: newAssignment(sc, func([]int32, bool) {})}
 			var w watch
 			begin := time.Now()
 			for i, id := range c.ids {
