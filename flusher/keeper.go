@@ -30,6 +30,8 @@ type keeper struct {
 	started time.Time
 	watcher watcher
 	lostAt  time.Time // when the worker first reported a lost shard
+	retaken int       // how often in a row shards were taken back from another owner
+	idle    bool      // it was told that the worker has ended without shards
 	inARow  int       // failures without a healthy worker in between
 	closing bool      // Stop was called
 
@@ -77,6 +79,7 @@ func (k *keeper) keep(ctx context.Context) {
 		}
 		if f == (failure{}) { // other shards, or none, or the end
 			k.stop(ctx)
+			k.retaken = 0
 			continue
 		}
 		err := k.count(f)
@@ -161,7 +164,8 @@ func (k *keeper) start(ctx context.Context, owners []buffer.Fenced) failure {
 	k.state, k.status, k.beat = StateStarting, Status{}, now
 	spec := WorkerSpec{Worker: k.worker, Owners: owners, Start: k.starts}
 	k.sup.mu.Unlock()
-	k.started, k.watcher, k.lostAt, k.closing = now, watcher{looked: now}, time.Time{}, false
+	k.started, k.watcher, k.lostAt = now, watcher{looked: now}, time.Time{}
+	k.idle, k.closing = false, false
 	// The end of ctx asks workers to finish; it must not end them by itself.
 	handle, err := k.sup.ports.Spawner.Start(context.WithoutCancel(ctx), spec)
 	if err != nil {

@@ -60,6 +60,8 @@ func TestSupervisorFencesAgainAfterASetBack(t *testing.T) {
 		"lives": {lost: []buffer.Shard{1}, setBack: true},
 		"ended": {lost: []buffer.Shard{0, 1}, setBack: true, dies: 2 * time.Second,
 			exit: flusher.Exit{Code: 1, Err: flusher.ErrFenced}},
+		"ended with a shard left": {lost: []buffer.Shard{1}, setBack: true, dies: 2 * time.Second,
+			exit: flusher.Exit{Code: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -86,6 +88,9 @@ func TestSupervisorFencesAgainAfterASetBack(t *testing.T) {
 				}
 				if err := s.end(); err != nil {
 					t.Error(err)
+				}
+				if n := len(s.of(flusher.EventSuperseded)); n > 0 {
+					t.Errorf("said %d times that another owner has all", n)
 				}
 				if n := len(s.of(flusher.EventSetBack)); n != 3 {
 					t.Errorf("said %d times that the store was set back, want 3", n)
