@@ -34,13 +34,13 @@ func (k *keeper) look() failure {
 		now, k.sup.cfg.CheckEvery, k.sup.cfg.MaxUnhealthy)
 	health := Judge(vitals, now, k.sup.cfg.MaxUnhealthy)
 	k.note(health, status, beat, now)
-	if status.SetBack {
-		return failure{} // that, and an end because of it, is no fault of the worker
-	}
 	switch health {
 	case HealthDead:
-		if len(status.Lost) == len(k.shards()) {
-			return k.superseded(status, now)
+		switch {
+		case status.SetBack:
+			return failure{} // an end because of that is no fault of the worker
+		case len(status.Lost) == len(k.shards()):
+			return k.superseded(status, now) // nor is one because it has nothing left to do
 		}
 		words := exit.describe()
 		if status.Stage == StageStarting {
@@ -53,6 +53,9 @@ func (k *keeper) look() failure {
 	case HealthHung:
 		return failure{health, fmt.Sprintf("hang: no sign of life for %v in stage %v",
 			now.Sub(vitals.Beat).Round(time.Millisecond), vitals.Stage)}
+	}
+	if status.SetBack {
+		return failure{} // isSetBack judges that
 	}
 	return k.fencedOff(status, now)
 }
