@@ -71,7 +71,7 @@ func (w *worker) took(l *look) (leased []*segment, err error) {
 		w.lose(s, true) // it may have lost that this owner released something, too
 		return nil, nil
 	}
-	s.drift.Adopt(answer.Clock)
+	s.drift.Adopt(answer.Clock, w.wall())
 	w.measure(s, len(answer.Due))
 	w.more = w.more || len(answer.Due) >= w.limit
 	s.holding += len(answer.Due)
@@ -130,7 +130,7 @@ func (w *worker) sure(s *shard) (bool, error) {
 		switch {
 		case err == nil:
 			s.owner = fenced.Owner
-			s.drift.Adopt(fenced.Clock)
+			s.drift.Adopt(fenced.Clock, w.wall())
 		case errors.Is(err, buffer.ErrSetBack):
 		case repeated && errors.Is(err, buffer.ErrStale):
 			s.owner.Epoch = last + 1
