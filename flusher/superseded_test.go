@@ -59,7 +59,7 @@ func TestSupervisorWaitsBeforeItTakesShardsBack(t *testing.T) {
 				if w.Starts != test.starts || w.Restarts != test.restarts || len(w.Causes) != test.restarts {
 					t.Errorf("%+v, want %d starts and %d restarts that count", w, test.starts, test.restarts)
 				}
-				if test.restarts > 0 && w.Causes[0] != "another owner has taken shards 0,1 for 5s" {
+				if len(w.Causes) > 0 && w.Causes[0] != "another owner has taken shards 0,1 for 5s" {
 					t.Errorf("because of %q", w.Causes)
 				}
 				if want := "assigned, fenced, started, healthy, " + test.story; s.story(0) != want {
