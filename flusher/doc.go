@@ -19,7 +19,7 @@
 //     whose fate is unknown is produced again, byte for byte.
 //   - A worker that lives forgets nothing that it leased. Every step is repeated until the store
 //     answers; only Lease is not, because its lost answer may have moved segments where nobody
-//     looks for them. The worker then finishes what it knows of and fences itself (worker.sure).
+//     looks for them. The worker then finishes what it knows of and fences itself (worker.refence).
 //   - A worker that was superseded touches nothing of the shard any more. All it can do is repeat
 //     a record.
 //   - One span that no broker takes, or that cannot be written, becomes a dead letter, and stops
