@@ -101,7 +101,8 @@ type LiveGeneration struct {
 // QueueUpdate is the argument of Enqueue.
 type QueueUpdate struct {
 	// Tick is true for an update that says only that the input is in touch with its source at
-	// Wall. It advances ShardClock.Seen and nothing else.
+	// Wall. It advances ShardClock.Seen and nothing else; or sets it back, if that is ahead of Wall by
+	// more than SeenAheadMax.
 	Tick bool
 	// Clock is the batch's clock, and Wall the wall-clock time at which the shard's now is that: before
 	// the present by no more than what was read has moved on since. Their difference is the shard's
@@ -134,11 +135,17 @@ type ShardClock struct {
 	Drift time.Duration
 	// Inputs counts the batches. It tells an owner whether Drift is news to it.
 	Inputs uint64
-	// Seen is the wall-clock time of the last tick, until which what had not been read had not come, or
+	// Seen is the wall-clock time of the latest tick, until which what had not been read had not come, or
 	// what a batch said if that was later. Zero means that the input does not tick: a batch alone leaves
 	// it so.
 	Seen Instant
 }
+
+// SeenAheadMax is how far ahead of a tick ShardClock.Seen may be and stay: as much as ticks of two
+// readers, or one that was under way for long, may differ. What is further ahead was seen by a clock
+// that was set back since, or on a host whose clock is wrong. If it stayed, nobody could tell until then
+// whether the input is seen.
+const SeenAheadMax = 5 * time.Second
 
 // Fenced is the answer of Fence.
 type Fenced struct {

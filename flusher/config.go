@@ -37,9 +37,10 @@ type Config struct {
 	// StrayAfter is how long a worker that cannot be killed may take to end after it was asked to,
 	// before its successor is fenced in beside it. Default 5 s.
 	StrayAfter time.Duration
-	// LostAfter is how long a worker may continue after another owner has taken one of its shards,
-	// before it is replaced: a rebalance is the usual reason, and brings an assignment without the
-	// shard within that time. Default 5 s.
+	// LostAfter is how long a worker may continue after another owner has taken one of its shards, or
+	// its shards go without one after another owner has taken them all, before they are taken back: a
+	// rebalance is the usual reason, and brings an assignment without the shard within that time. It
+	// doubles each time that they are lost again, up to MaxUnhealthy. Default 5 s.
 	LostAfter time.Duration
 	// StopTimeout is how long a worker whose shards changed may take to finish what is in flight.
 	// NoTimeout waits forever. Default 30 s.

@@ -19,7 +19,7 @@
 //     whose fate is unknown is produced again, byte for byte.
 //   - A worker that lives forgets nothing that it leased. Every step is repeated until the store
 //     answers; only Lease is not, because its lost answer may have moved segments where nobody
-//     looks for them. The worker then finishes what it knows of and fences itself (worker.sure).
+//     looks for them. The worker then finishes what it knows of and fences itself (worker.refence).
 //   - A worker that was superseded touches nothing of the shard any more. All it can do is repeat
 //     a record.
 //   - One span that no broker takes, or that cannot be written, becomes a dead letter, and stops
@@ -50,6 +50,10 @@
 //     start that took twice MaxUnhealthy, or could not be made; a shard that another owner has
 //     kept for LostAfter. A store that cannot be fenced is not a failure: that is
 //     tried until it works.
+//   - A worker that ended because all its shards have another owner is one only after LostAfter,
+//     too. Two supervisors that have the same shards assigned, because one hears late of a
+//     rebalance, therefore take them from each other ever more rarely, and not until both budgets
+//     are used up.
 //   - Input pauses ([Supervisor.Closed]) for the shards of a worker that is down after a failure,
 //     that is not up after BackpressureAfter, or that was under backpressure for longer; and for
 //     all shards while a Redis node is fuller than MaxMemory.

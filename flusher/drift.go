@@ -24,23 +24,28 @@ import (
 // waiting to be read, and the clock keeps running for the unseen time only, and continues from there
 // when the input is seen again: what comes after an outage may be late, too. So the time of an
 // outage does not count either, and segments do not come out in fragments after it.
+//
+// What was seen in the future of this clock (it was set back, or the reader was on a host whose clock is
+// ahead) was seen now: or the clock would run on until then, though nobody sees the input.
 type Drift struct {
 	offset time.Duration
 	inputs uint64         // that offset accounts for
 	seen   buffer.Instant // wall-clock time of the last tick or batch; 0: the input does not tick
+	told   buffer.Instant // what the store said of that
 	unseen time.Duration  // how far the clock runs beyond that
 }
 
 // ResumeDrift returns the drift of a shard that was just fenced, at wall, whose clock runs beyond
 // the last tick or batch of its input by unseen at most.
 func ResumeDrift(clock buffer.ShardClock, wall buffer.Instant, unseen time.Duration) Drift {
+	d := Drift{told: clock.Seen, seen: min(clock.Seen, wall), unseen: unseen}
 	if clock.Inputs == 0 {
-		return Drift{seen: clock.Seen, unseen: unseen}
+		return d
 	}
-	d := Drift{offset: clock.Now.Sub(wall), inputs: clock.Inputs, unseen: unseen}
-	if clock.Seen != 0 {
+	d.offset, d.inputs = clock.Now.Sub(wall), clock.Inputs
+	if d.seen != 0 {
 		// Not seen for longer: it stands where it was last seen until it is.
-		d.seen = max(clock.Seen, wall.Add(-unseen))
+		d.seen = max(d.seen, wall.Add(-unseen))
 	}
 	return d
 }
@@ -51,19 +56,30 @@ func (d *Drift) Behind(clock buffer.ShardClock) bool {
 	return clock.Inputs > 0 && clock.Inputs < d.inputs
 }
 
-// Adopt takes over the drift that new input brought, if there was any since the last call. A count
-// below the known one is news too.
-func (d *Drift) Adopt(clock buffer.ShardClock) {
-	if stood := clock.Seen.Sub(d.seen) - d.unseen; d.seen != 0 && stood > 0 {
-		d.offset -= stood
-	}
-	if clock.Seen > d.seen || clock.Seen == 0 {
-		d.seen = clock.Seen
+// Adopt takes over, at wall, the drift that new input brought, if there was any since the last call. A
+// count below the known one is news too.
+func (d *Drift) Adopt(clock buffer.ShardClock, wall buffer.Instant) {
+	d.seen = min(d.seen, wall)
+	if clock.Seen != d.told {
+		d.hear(clock.Seen, wall)
 	}
 	if clock.Inputs == d.inputs {
 		return
 	}
 	d.offset, d.inputs = clock.Drift, clock.Inputs
+}
+
+// hear takes over when the input was last seen.
+func (d *Drift) hear(seen, wall buffer.Instant) {
+	d.told, seen = seen, min(seen, wall)
+	if seen == 0 || d.seen == 0 { // it does not tick any more, or has not until now
+		d.seen = seen
+		return
+	}
+	if stood := seen.Sub(d.seen) - d.unseen; stood > 0 {
+		d.offset -= stood
+	}
+	d.seen = max(d.seen, seen)
 }
 
 // Now returns the shard's now at wall.

@@ -19,7 +19,7 @@ func TestDrift(t *testing.T) {
 		fenced  buffer.ShardClock
 		wall    int64 // of the fence
 		adopted *buffer.ShardClock
-		asked   int64 // the wall at which the shard's now is asked
+		asked   int64 // the wall at which that is adopted, and the shard's now is asked
 		want    int64
 	}{
 		{"no input yet: the wall's time", buffer.ShardClock{}, 5000, nil, 5010, 5010},
@@ -45,17 +45,110 @@ func TestDrift(t *testing.T) {
 		{"and is seen again", buffer.ShardClock{
 			Now: at(450), Drift: -600 * time.Second, Inputs: 7, Seen: at(1050)},
 			9000, &buffer.ShardClock{Now: at(450), Inputs: 7, Seen: at(9100)}, 9101, 451},
+		{"it begins to tick", lagging, 9000,
+			&buffer.ShardClock{Now: at(450), Inputs: 7, Seen: at(9005)}, 9010, 457},
+		{"a store that does not know that it ticked", seen, 9000,
+			&buffer.ShardClock{Drift: -8900 * time.Second, Inputs: 8}, 9100, 200},
 		{"an empty store that began anew", lagging, 9000, &buffer.ShardClock{}, 9010, 9010},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			drift := flusher.ResumeDrift(test.fenced, at(test.wall), 2*time.Second)
 			if test.adopted != nil {
-				drift.Adopt(*test.adopted)
+				drift.Adopt(*test.adopted, at(test.asked))
 			}
 			if got := drift.Now(at(test.asked)); got != at(test.want) {
 				t.Errorf("now %d, want %d", got/1000, test.want)
 			}
 		})
+	}
+}
+
+// A shard whose input was last seen in what is the future of this clock (it was set back, or the last
+// reader was on a host whose clock is ahead) stands all the same when nothing more is heard of its input.
+func TestDriftStandsThoughSeenInTheFuture(t *testing.T) {
+	const unseen = 2 * time.Second
+	wall := buffer.Instant(1_000_000)
+	clock := buffer.ShardClock{Now: 500_000, Drift: -500 * time.Second, Inputs: 7, Seen: wall}
+	seen := func(after time.Duration) buffer.ShardClock {
+		c := clock
+		c.Seen = wall.Add(after)
+		return c
+	}
+	// ran is how far the clock has run since the fence, d later.
+	ran := func(drift *flusher.Drift, d time.Duration) time.Duration {
+		return drift.Now(wall.Add(d)).Sub(clock.Now)
+	}
+	t.Run("the next owner's clock is 30 s behind the last one's", func(t *testing.T) {
+		drift := flusher.ResumeDrift(seen(30*time.Second), wall, unseen)
+		for d := time.Duration(0); d < 20*time.Second; d += time.Second {
+			drift.Adopt(seen(30*time.Second), wall.Add(d)) // no news
+		}
+		if got := ran(&drift, 20*time.Second); got != unseen {
+			t.Errorf("the clock has run for %v while nobody heard of the input, want %v", got, unseen)
+		}
+		drift.Adopt(seen(20*time.Second), wall.Add(20*time.Second)) // by this clock
+		if got := ran(&drift, 21*time.Second); got != unseen+time.Second {
+			t.Errorf("a second after it was heard of again, the clock has run for %v, want 3s", got)
+		}
+	})
+	t.Run("no input yet", func(t *testing.T) {
+		drift := flusher.ResumeDrift(buffer.ShardClock{Seen: wall.Add(30 * time.Second)}, wall, unseen)
+		if got := drift.Now(wall.Add(20 * time.Second)); got != wall.Add(unseen) {
+			t.Errorf("the clock shows %v, want %v", got, wall.Add(unseen))
+		}
+	})
+	t.Run("the reader's clock is 30 s ahead", func(t *testing.T) {
+		drift := flusher.ResumeDrift(seen(30*time.Second), wall, unseen)
+		for d := time.Duration(0); d <= 20*time.Second; d += time.Second {
+			drift.Adopt(seen(30*time.Second+d), wall.Add(d))
+		}
+		if got := ran(&drift, 21*time.Second); got != 21*time.Second {
+			t.Errorf("after 21 s the clock has run for %v", got)
+		}
+	})
+	t.Run("it was set back by 3 s", func(t *testing.T) {
+		drift := flusher.ResumeDrift(clock, wall, unseen)
+		drift.Adopt(clock, wall.Add(-3*time.Second)) // which a tick does not set back
+		if got := ran(&drift, 20*time.Second); got != unseen-3*time.Second {
+			t.Errorf("the clock has run for %v, want %v", got, unseen-3*time.Second)
+		}
+	})
+	t.Run("two readers, one 30 s behind", func(t *testing.T) {
+		drift := flusher.ResumeDrift(clock, wall, unseen)
+		for d := time.Second; d <= 20*time.Second; d += time.Second {
+			drift.Adopt(seen(d), wall.Add(d))
+			drift.Adopt(seen(d-30*time.Second), wall.Add(d))
+			if got := ran(&drift, d); got != d {
+				t.Fatalf("after %v the clock has run for %v", d, got)
+			}
+		}
+	})
+}
+
+// The clock is set back by 10 min, and so is the reader's; soon after that Kafka is away.
+func TestDriftStandsAfterItsClockWasSetBack(t *testing.T) {
+	const unseen = 2 * time.Second
+	store := newStore()
+	enqueue := func(u buffer.QueueUpdate) buffer.ShardClock {
+		if err := store.Enqueue(t.Context(), 0, u); err != nil {
+			t.Fatal(err)
+		}
+		return fence(t, store, 0)[0].Clock
+	}
+	before := buffer.Instant(1_000_000)
+	enqueue(buffer.QueueUpdate{Clock: before, Wall: before, Seen: before})
+	drift := flusher.ResumeDrift(enqueue(buffer.QueueUpdate{Tick: true, Wall: before}), before, unseen)
+	after := before.Add(-10 * time.Minute)
+	drift.Adopt(enqueue(buffer.QueueUpdate{Clock: after, Wall: after, Seen: after.Add(-unseen)}), after)
+	for d := time.Second; d <= time.Minute; d += time.Second {
+		drift.Adopt(enqueue(buffer.QueueUpdate{Tick: true, Wall: after.Add(d)}), after.Add(d))
+	}
+	heard := after.Add(time.Minute)
+	if ran := drift.Now(heard).Sub(after); ran != time.Minute {
+		t.Errorf("in a minute the clock has run for %v", ran)
+	}
+	if ran := drift.Now(heard.Add(time.Minute)).Sub(after); ran != time.Minute+unseen {
+		t.Errorf("the clock has run on for %v while nobody heard of the input, want %v", ran-time.Minute, unseen)
 	}
 }

@@ -40,6 +40,9 @@ const (
 	EventFenceFailed
 	// EventSetBack: the store has lost data, so the shards are fenced again, which costs no budget.
 	EventSetBack
+	// EventSuperseded: a worker has ended, because all its shards have another owner. They are fenced
+	// again when they are assigned again, or have been that owner's for too long, which is a failure.
+	EventSuperseded
 	// EventFenced: the shards have a new owner, and what the last one had leased is due.
 	EventFenced
 	// EventStarted: a worker was started.
@@ -62,8 +65,8 @@ const (
 
 var eventNames = [...]string{
 	"assigned", "failed", "restart", "budget exhausted", "stopping", "killed", "waiting", "stopped",
-	"stray", "stray ended", "fence failed", "set back", "fenced", "started", "healthy", "backpressure on",
-	"backpressure off", "gate closed", "gate opened", "memory unknown", "ended",
+	"stray", "stray ended", "fence failed", "set back", "superseded", "fenced", "started", "healthy",
+	"backpressure on", "backpressure off", "gate closed", "gate opened", "memory unknown", "ended",
 }
 
 // String returns the kind's name, as it stands in logs and results.
@@ -122,7 +125,7 @@ func (e Event) Level() slog.Level {
 	case EventExhausted:
 		return slog.LevelError
 	case EventFailed, EventKilled, EventWaiting, EventStray, EventFenceFailed, EventSetBack,
-		EventMemoryFailed:
+		EventSuperseded, EventMemoryFailed:
 		return slog.LevelWarn
 	case EventFenced, EventStopping, EventEnded,
 		EventGateClosed, EventGateOpened: // the input says so, once for all shards

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ const (
 	// fenceRetryMin and fenceRetryMax are the first and the longest pause before a Fence is tried
 	// again that the store did not answer.
 	fenceRetryMin = 50 * time.Millisecond
-	fenceRetryMax = 5 * time.Second
+	fenceRetryMax = time.Second
 	// firstNotice is when a killed worker that is not proven stopped is first reported; each
 	// further report takes twice as long.
 	firstNotice = time.Second
@@ -30,6 +31,8 @@ type keeper struct {
 	started time.Time
 	watcher watcher
 	lostAt  time.Time // when the worker first reported a lost shard
+	retaken int       // how often in a row shards were taken back from another owner
+	idle    bool      // it was told that the worker has ended without shards
 	inARow  int       // failures without a healthy worker in between
 	closing bool      // Stop was called
 
@@ -77,6 +80,7 @@ func (k *keeper) keep(ctx context.Context) {
 		}
 		if f == (failure{}) { // other shards, or none, or the end
 			k.stop(ctx)
+			k.retaken = 0
 			continue
 		}
 		err := k.count(f)
@@ -93,7 +97,7 @@ func (k *keeper) keep(ctx context.Context) {
 // store answers, at no cost to the budget; false means that the job is outdated.
 //
 // Each shard is fenced twice, with no other fence between the two. A worker that fences itself
-// (worker.sure) and does not hear the answer can then take the epoch that follows its own for its
+// (worker.refence) and does not hear the answer can then take the epoch that follows its own for its
 // own: none that was fenced here has it. What happens between the two fences is undone by the second.
 func (k *keeper) fence(ctx context.Context, j job) ([]buffer.Fenced, bool) {
 	k.set(StateStarting)
@@ -104,16 +108,37 @@ func (k *keeper) fence(ctx context.Context, j job) ([]buffer.Fenced, bool) {
 		}
 	}
 	owners := make([]buffer.Fenced, len(j.shards))
-	for i, shard := range j.shards {
-		fenced, ok := k.fenceTwice(ctx, j, shard)
-		if !ok {
-			k.unreserve()
-			return nil, false
-		}
-		owners[i] = fenced
+	if !k.fenceAll(ctx, j, owners) {
+		k.unreserve()
+		return nil, false
 	}
 	k.tell(EventFenced, j.shards, "")
 	return owners, true
+}
+
+// fenceAll makes an owner of each shard. Of many shards, several are fenced at a time: one after the other
+// their input would pause before the last had its owner. The first goes alone, so that one says, and not
+// all, that the store does not answer.
+func (k *keeper) fenceAll(ctx context.Context, j job, owners []buffer.Fenced) bool {
+	abreast := 1
+	if len(owners) >= abreastMin {
+		abreast = abreastMax
+	}
+	for from, n := 0, 1; from < len(owners); from, n = from+n, min(abreast, len(owners)-from-n) {
+		done := make([]bool, n)
+		fence := func(i int) {
+			owners[from+i], done[i] = k.fenceTwice(ctx, j, j.shards[from+i])
+		}
+		if n == 1 {
+			fence(0)
+		} else {
+			together(k.sup.ports.Tasks, fmt.Sprintf("fences of keeper %d", k.worker), n, fence, func() {})
+		}
+		if slices.Contains(done, false) {
+			return false
+		}
+	}
+	return true
 }
 
 // fenceTwice fences a shard twice, and reports once if the store does not answer. Who finds that another
@@ -161,7 +186,8 @@ func (k *keeper) start(ctx context.Context, owners []buffer.Fenced) failure {
 	k.state, k.status, k.beat = StateStarting, Status{}, now
 	spec := WorkerSpec{Worker: k.worker, Owners: owners, Start: k.starts}
 	k.sup.mu.Unlock()
-	k.started, k.watcher, k.lostAt, k.closing = now, watcher{looked: now}, time.Time{}, false
+	k.started, k.watcher, k.lostAt = now, watcher{looked: now}, time.Time{}
+	k.idle, k.closing = false, false
 	// The end of ctx asks workers to finish; it must not end them by itself.
 	handle, err := k.sup.ports.Spawner.Start(context.WithoutCancel(ctx), spec)
 	if err != nil {

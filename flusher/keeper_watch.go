@@ -34,11 +34,14 @@ func (k *keeper) look() failure {
 		now, k.sup.cfg.CheckEvery, k.sup.cfg.MaxUnhealthy)
 	health := Judge(vitals, now, k.sup.cfg.MaxUnhealthy)
 	k.note(health, status, beat, now)
-	if status.SetBack {
-		return failure{} // that, and an end because of it, is no fault of the worker
-	}
 	switch health {
 	case HealthDead:
+		switch {
+		case status.SetBack:
+			return failure{} // an end because of that is no fault of the worker
+		case len(status.Lost) == len(k.shards()):
+			return k.superseded(status, now) // nor is one because it has nothing left to do
+		}
 		words := exit.describe()
 		if status.Stage == StageStarting {
 			words = "ended while starting: " + words
@@ -50,6 +53,9 @@ func (k *keeper) look() failure {
 	case HealthHung:
 		return failure{health, fmt.Sprintf("hang: no sign of life for %v in stage %v",
 			now.Sub(vitals.Beat).Round(time.Millisecond), vitals.Stage)}
+	}
+	if status.SetBack {
+		return failure{} // isSetBack judges that
 	}
 	return k.fencedOff(status, now)
 }
@@ -73,6 +79,27 @@ func (k *keeper) isSetBack() bool {
 	return true
 }
 
+// superseded is fencedOff of a worker that has ended, because all its shards have another owner.
+//
+// To fence them again at once would be a war. A supervisor that hears late that its shards are
+// another's now would take them back, the other's worker would end of that, and so they would fence
+// each other off many times a second, until the budgets of both are used up.
+func (k *keeper) superseded(status Status, now time.Time) failure {
+	f := k.fencedOff(status, now)
+	if f == (failure{}) && !k.idle && !k.closing {
+		k.idle = true
+		k.sup.mu.Lock()
+		if k.downSince.IsZero() {
+			k.downSince = now
+		}
+		k.sup.mu.Unlock()
+		left := k.patience() - now.Sub(k.lostAt)
+		k.tell(EventSuperseded, k.shards(), fmt.Sprintf("another owner has taken all its shards; "+
+			"they are taken back in %v if no assignment says otherwise", left.Round(time.Millisecond)))
+	}
+	return f
+}
+
 // fencedOff returns a failure if the worker has been without some of its shards for too long. A
 // rebalance explains it for a moment; after that a shard would go without anybody who flushes it.
 func (k *keeper) fencedOff(status Status, now time.Time) failure {
@@ -81,12 +108,28 @@ func (k *keeper) fencedOff(status Status, now time.Time) failure {
 		return failure{}
 	case k.lostAt.IsZero():
 		k.lostAt = now
+		// In a war each owner holds the shards for as long as the other waits. Who held them for longer
+		// than that has won it.
+		if now.Sub(k.started) > 2*k.patienceMax() {
+			k.retaken = 0
+		}
 	}
-	if now.Sub(k.lostAt) < k.sup.cfg.LostAfter {
+	if now.Sub(k.lostAt) < k.patience() {
 		return failure{}
 	}
+	k.retaken++
 	return failure{HealthSuperseded, fmt.Sprintf("another owner has taken shards %s for %v",
 		shardList(status.Lost), now.Sub(k.lostAt).Round(time.Millisecond))}
+}
+
+// patience is how long the worker may be without a shard: each time that shards were taken back and lost
+// again twice as long, since it is ever less likely that nobody else is to have them.
+func (k *keeper) patience() time.Duration {
+	return Backoff(k.sup.cfg.LostAfter, k.patienceMax(), k.retaken)
+}
+
+func (k *keeper) patienceMax() time.Duration {
+	return max(k.sup.cfg.LostAfter, k.sup.cfg.MaxUnhealthy)
 }
 
 // note files what was seen, and reports what is new about it.

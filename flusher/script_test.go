@@ -33,6 +33,8 @@ type script struct {
 	// next is when another of its shards is the one that is so the longest (0: never).
 	next time.Duration
 	lost []buffer.Shard
+	// loses is when it loses those.
+	loses time.Duration
 	// setBack is true if that is because the store has lost data.
 	setBack bool
 	// quiet is from when to when none of its reports arrives.
@@ -73,7 +75,10 @@ func (p *puppet) Status() (flusher.Status, time.Time) {
 		beat = end
 	}
 	status := flusher.Status{Stage: flusher.StageIdle, Beats: uint64(beat.Sub(p.begun)) + 1,
-		Totals: flusher.Totals{Spans: 5}, Lost: p.lost, SetBack: p.setBack}
+		Totals: flusher.Totals{Spans: 5}}
+	if beat.Sub(p.begun) >= p.loses {
+		status.Lost, status.SetBack = p.lost, p.setBack
+	}
 	if age := beat.Sub(p.begun); p.full[1] > 0 && age >= p.full[0] && age < p.full[1] {
 		since := p.full[0]
 		if p.next > 0 && age >= p.next {

@@ -60,6 +60,8 @@ func TestSupervisorFencesAgainAfterASetBack(t *testing.T) {
 		"lives": {lost: []buffer.Shard{1}, setBack: true},
 		"ended": {lost: []buffer.Shard{0, 1}, setBack: true, dies: 2 * time.Second,
 			exit: flusher.Exit{Code: 1, Err: flusher.ErrFenced}},
+		"ended with a shard left": {lost: []buffer.Shard{1}, setBack: true, dies: 2 * time.Second,
+			exit: flusher.Exit{Code: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -86,6 +88,9 @@ func TestSupervisorFencesAgainAfterASetBack(t *testing.T) {
 				}
 				if err := s.end(); err != nil {
 					t.Error(err)
+				}
+				if n := len(s.of(flusher.EventSuperseded)); n > 0 {
+					t.Errorf("said %d times that another owner has all", n)
 				}
 				if n := len(s.of(flusher.EventSetBack)); n != 3 {
 					t.Errorf("said %d times that the store was set back, want 3", n)
@@ -154,4 +159,36 @@ func TestWorkerFindsWhatItDoesNotKnowToBeLeased(t *testing.T) {
 			t.Errorf("lost %v, want nothing", status.Lost)
 		}
 	})
+}
+
+// A worker that said that the store was set back, and then hangs, is killed for it as any other: also at
+// a shutdown that may take as long as it takes.
+func TestSupervisorKillsAHungWorkerThatWasSetBack(t *testing.T) {
+	for name, setBack := range map[string]bool{"not set back": false, "set back": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, 1)
+				s.cfg.ShutdownTimeout = flusher.NoTimeout
+				s.cfg.MaxUnhealthy = 10 * time.Second
+				hangs := script{beats: time.Second, drains: never}
+				if setBack {
+					hangs.setBack, hangs.lost = true, []buffer.Shard{1}
+				}
+				s.scripts = func(spec flusher.WorkerSpec) script { return hangs }
+				s.run(2)
+				time.Sleep(1500 * time.Millisecond) // it hangs by now
+				s.cancel()
+				time.Sleep(10 * time.Minute)
+				select {
+				case <-s.done:
+				default:
+					t.Errorf("the supervisor has not ended 10 min after it was told to: %s", s.story(0))
+					for _, p := range s.alive() {
+						p.Kill()
+					}
+					<-s.done
+				}
+			})
+		})
+	}
 }

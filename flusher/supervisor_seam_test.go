@@ -147,3 +147,59 @@ func TestSupervisorFencesAnewIfAnotherHasFencedBetween(t *testing.T) {
 		}
 	})
 }
+
+// A worker of 1,024 shards is fenced in, each shard twice, before its input pauses: with a store that takes
+// 5 ms for an answer.
+func TestSupervisorFencesManyShardsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const shards = 1024
+		slow := &slowFences{Store: newStore()}
+		m := (&twins{slow, &broker{}}).join(t, flusher.DefaultConfig())
+		begun := time.Now()
+		m.Assign(shardRange(shards))
+		eventually(t, time.Minute, "healthy", func() bool {
+			return len(m.Workers()) == 1 && m.Workers()[0].State == flusher.StateHealthy
+		})
+		if took := time.Since(begun); took > time.Second || len(m.Closed()) > 0 {
+			t.Errorf("healthy after %v, with the input of %d shards paused", took, len(m.Closed()))
+		}
+		if slow.most != 32 || slow.all != 2*shards {
+			t.Errorf("%d fences, %d at a time; want %d, 32 at a time", slow.all, slow.most, 2*shards)
+		}
+		m.end()
+		if err := <-m.done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// One shard says that the store does not answer, however many there are; and the supervisor ends all the
+// same, also in the midst of many fences.
+func TestSupervisorSaysOnceThatManyFencesFail(t *testing.T) {
+	for name, good := range map[string]int{"from the start": 0, "in the midst": 20} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, 1)
+				calls := 0
+				s.fenceErr = func() error {
+					if calls++; calls > good {
+						return buffer.ErrUnavailable
+					}
+					return nil
+				}
+				s.run(100)
+				time.Sleep(time.Minute)
+				failed := len(s.of(flusher.EventFenceFailed))
+				if good == 0 && failed != 1 || failed > 32 {
+					t.Errorf("told %d times that a fence failed", failed)
+				}
+				if len(s.puppets) > 0 {
+					t.Error("a worker is started without its shards")
+				}
+				if err := s.end(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}

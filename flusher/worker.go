@@ -109,7 +109,7 @@ func newWorker(
 	if ports.Tasks != nil && len(spec.Owners) >= abreastMin {
 		w.abreast = abreastMax
 	}
-	wall := buffer.InstantOf(ports.Clock.Now())
+	wall := w.wall()
 	for _, fenced := range spec.Owners {
 		w.shards = append(w.shards, &shard{
 			owner: fenced.Owner, drift: ResumeDrift(fenced.Clock, wall, cfg.UnseenMax),
@@ -223,8 +223,10 @@ func (w *worker) report(stage Stage) {
 
 // now returns a shard's now.
 func (w *worker) now(s *shard) buffer.Instant {
-	return s.drift.Now(buffer.InstantOf(w.ports.Clock.Now()))
+	return s.drift.Now(w.wall())
 }
+
+func (w *worker) wall() buffer.Instant { return buffer.InstantOf(w.ports.Clock.Now()) }
 
 // held returns the segments whose shards are not lost.
 func held(batch []*segment) []*segment {

@@ -14,12 +14,12 @@ func (w *worker) lease() ([]*segment, error) {
 	w.looked, w.more = w.ports.Clock.Now(), false
 	for wave := range slices.Chunk(w.shards, w.abreast) {
 		var looks []look
-		for _, s := range wave {
-			if ok, err := w.sure(s); err != nil {
-				return nil, err
-			} else if ok {
-				looks = append(looks, look{shard: s})
-			}
+		known, err := w.sure(wave)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range known {
+			looks = append(looks, look{shard: s})
 		}
 		for i := range looks {
 			looks[i].asked = w.now(looks[i].shard)
@@ -71,7 +71,7 @@ func (w *worker) took(l *look) (leased []*segment, err error) {
 		w.lose(s, true) // it may have lost that this owner released something, too
 		return nil, nil
 	}
-	s.drift.Adopt(answer.Clock)
+	s.drift.Adopt(answer.Clock, w.wall())
 	w.measure(s, len(answer.Due))
 	w.more = w.more || len(answer.Due) >= w.limit
 	s.holding += len(answer.Due)
@@ -102,45 +102,84 @@ func dueBy(leased []buffer.Due, asked, now buffer.Instant) (due, early []buffer.
 	return due, early
 }
 
-// sure tells whether the worker knows what it holds of a shard, so that it may lease more.
+// sure returns the shards of which the worker knows what it holds, so that it may lease more.
 //
 // A Lease whose answer was lost may have moved segments from the queue to what is leased, where
 // nobody but this owner would look for them, and it does not know of them: without a fence they
 // would stay there as long as the worker lives. So it succeeds itself: once it holds nothing else
 // of the shard, it fences the shard if the epoch is still its own. All that was leased is due
-// again, and a Lease that was only delayed is refused when it arrives.
+// again, and a Lease that was only delayed is refused when it arrives. After an outage that is so of all
+// shards: the first attempts go out together.
+func (w *worker) sure(wave []*shard) (known []*shard, err error) {
+	asked := make([]refence, 0, len(wave))
+	for _, s := range wave {
+		if s.unsure && s.holding == 0 && !s.lost {
+			asked = append(asked, refence{shard: s, last: s.owner.Epoch})
+		}
+	}
+	w.together(StageLease, len(asked), func(i int) { asked[i].ask(w) })
+	answered := false // since the first attempts
+	for i := range asked {
+		if err := w.refence(&asked[i], &answered); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range wave {
+		if !s.lost && !s.unsure {
+			known = append(known, s)
+		}
+	}
+	return known, nil
+}
+
+// refence is a worker's fence of a shard of its own.
+type refence struct {
+	shard *shard
+	last  buffer.Epoch
+	// asked is true if there is an answer that was not looked at.
+	asked  bool
+	answer buffer.Fenced
+	err    error
+}
+
+func (f *refence) ask(w *worker) {
+	f.answer, f.err = w.ports.Store.Fence(w.ctx, f.shard.owner.Shard, f.last)
+	f.asked = true
+}
+
+// refence tries a fence until it is done.
 //
 // The answer of that Fence may be lost, too. Then the next try is refused, and the epoch last+1 is
 // either the worker's own or an intruder's. It can be taken for the worker's own because a
 // supervisor fences twice (keeper.fence): no owner that a supervisor made ever has the epoch
 // last+1, so nobody else uses it. If the shard is at a later epoch, the next Lease is refused, and
 // the shard is lost.
-func (w *worker) sure(s *shard) (bool, error) {
-	switch {
-	case s.lost:
-		return false, nil
-	case !s.unsure:
-		return true, nil
-	case s.holding > 0:
-		return false, nil
+func (w *worker) refence(f *refence, answered *bool) error {
+	s := f.shard
+	repeated := false
+	if f.asked && f.err != nil && !errors.Is(f.err, buffer.ErrStale) && *answered {
+		f.asked, repeated = false, true // that failure is over: the store has answered since
 	}
-	last, repeated := s.owner.Epoch, false
 	ok, err := w.try(StageLease, s, func() error {
-		fenced, err := w.ports.Store.Fence(w.ctx, s.owner.Shard, last)
+		if !f.asked {
+			f.ask(w)
+			*answered = true
+		}
+		f.asked = false
 		switch {
-		case err == nil:
-			s.owner = fenced.Owner
-			s.drift.Adopt(fenced.Clock)
-		case errors.Is(err, buffer.ErrSetBack):
-		case repeated && errors.Is(err, buffer.ErrStale):
-			s.owner.Epoch = last + 1
+		case f.err == nil:
+			s.owner = f.answer.Owner
+			s.drift.Adopt(f.answer.Clock, w.wall())
+		case errors.Is(f.err, buffer.ErrSetBack):
+		case repeated && errors.Is(f.err, buffer.ErrStale):
+			s.owner.Epoch = f.last + 1
 			return nil
 		}
 		repeated = true
-		return err
+		return f.err
 	})
 	s.unsure = !ok
-	return ok, err
+	return err
 }
 
 // claim freezes what was leased. What another shard's owner has in flight goes back to the queue;

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -175,4 +176,67 @@ func (s *slowStore) Ack(
 func (s *slowStore) Release(ctx context.Context, owner buffer.Owner, r buffer.Release) error {
 	_, err := slowly(s, owner.Shard, func() (struct{}, error) { return struct{}{}, s.Store.Release(ctx, owner, r) })
 	return err
+}
+
+// slowFences takes 5 ms for a fence, and notes how many it had at a time.
+type slowFences struct {
+	buffer.Store
+	mu             sync.Mutex
+	now, most, all int
+}
+
+func (s *slowFences) Fence(ctx context.Context, shard buffer.Shard, last buffer.Epoch) (buffer.Fenced, error) {
+	s.mu.Lock()
+	s.now++
+	s.most, s.all = max(s.most, s.now), s.all+1
+	s.mu.Unlock()
+	time.Sleep(5 * time.Millisecond)
+	s.mu.Lock()
+	s.now--
+	s.mu.Unlock()
+	return s.Store.Fence(ctx, shard, last)
+}
+
+// After an outage a worker with many shards, which knows of none whether it has leased something, fences
+// them at the same time. What it does not hear is tried again, and a shard that it lost stays lost.
+func TestWorkerFencesManyShardsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const shards = 64
+		b := newBench(t)
+		for n := range shards {
+			b.feed.put(t, buffer.Shard(n), 10*n)
+		}
+		owners := fence(t, b.store, shardRange(shards)...)
+		slow := &slowFences{Store: b.store}
+		b.faulty.Store = slow
+		// Once, and not twice as a supervisor does: a worker that has not tried to fence before must not take
+		// the epoch after its own for its own.
+		if _, err := b.store.Fence(t.Context(), 7, buffer.AnyEpoch); err != nil {
+			t.Fatal(err)
+		}
+		away := time.Now().Add(50 * time.Millisecond)
+		var unheard atomic.Int32
+		b.faulty.set(func(step string, after bool) error {
+			if step == "lease" && !after && time.Now().Before(away) ||
+				step == "fence" && after && unheard.Add(1) <= shards/2 {
+				return buffer.ErrUnavailable
+			}
+			return nil
+		})
+		b.tasks = wallclock.Tasks{}
+		b.start(owners...)
+		eventually(t, 10*time.Second, "all but the lost shard is out", func() bool {
+			status, _ := b.inbox.last()
+			return status.Segments == shards-1
+		})
+		if status, _ := b.inbox.last(); !slices.Equal(status.Lost, []buffer.Shard{7}) {
+			t.Errorf("lost are %v, want shard 7", status.Lost)
+		}
+		if err := b.join(); err != nil {
+			t.Fatal(err)
+		}
+		if slow.most != 32 {
+			t.Errorf("%d fences at a time, want 32", slow.most)
+		}
+	})
 }

@@ -95,45 +95,14 @@ func perShard[T any](
 	return nil
 }
 
-const (
-	// abreastMin is how many shards a worker has that asks about several at a time: fewer are served as
-	// fast one after the other.
-	abreastMin = 4
-	// abreastMax is about how many at most. The store sends together what is asked together, which costs
-	// each server far less than call after call; but a worker gives a sign of life only between two
-	// rounds, and a Redis does nothing else meanwhile.
-	abreastMax = 32
-)
-
-// together does one thing for several shards at the same time; each that is done is a sign of life. What
-// panics there panics here. For one shard it does nothing: who calls goes on to do that in its turn.
+// together does one thing for several shards at the same time; each that is done is a sign of life. For
+// one shard it does nothing: who calls goes on to do that in its turn.
 func (w *worker) together(stage Stage, n int, do func(i int)) {
 	if n <= 1 {
 		return
 	}
 	w.report(stage)
-	tasks, panics := make([]Task, n), make([]any, n)
-	for i := range tasks {
-		tasks[i] = w.ports.Tasks.Go("worker "+stage.String(), func() {
-			done := false
-			defer func() {
-				if !done {
-					panics[i] = recover()
-				}
-			}()
-			do(i)
-			done = true
-		})
-	}
-	for _, task := range tasks {
-		task.Wait()
-		w.report(stage)
-	}
-	for _, reason := range panics {
-		if reason != nil {
-			panic(reason)
-		}
-	}
+	together(w.ports.Tasks, "worker "+stage.String(), n, do, func() { w.report(stage) })
 }
 
 // judge tells whether an error of the store ends the step, and the worker if it returns one.

@@ -90,7 +90,9 @@ func (s *Store) Enqueue(_ context.Context, n buffer.Shard, update buffer.QueueUp
 	defer s.mu.Unlock()
 	sh := s.shard(n)
 	if update.Tick {
-		sh.clock.Seen = max(sh.clock.Seen, update.Wall)
+		if ahead := sh.clock.Seen.Sub(update.Wall); ahead < 0 || ahead > buffer.SeenAheadMax {
+			sh.clock.Seen = update.Wall
+		}
 		return nil
 	}
 	for _, due := range update.Due {

@@ -69,10 +69,13 @@ func (s *Store) Enqueue(
 	return nil
 }
 
+// seenAheadMax is buffer.SeenAheadMax as scripts know it.
+var seenAheadMax = strconv.FormatInt(buffer.SeenAheadMax.Milliseconds(), 10)
+
 // enqueueArgs writes the arguments of enqueue.lua.
 func enqueueArgs(update buffer.QueueUpdate) []string {
 	if update.Tick {
-		return []string{strconv.FormatInt(int64(update.Wall), 10)}
+		return []string{strconv.FormatInt(int64(update.Wall), 10), seenAheadMax}
 	}
 	return entryArgs(strconv.FormatInt(int64(update.Clock), 10),
 		strconv.FormatInt(update.Clock.Sub(update.Wall).Milliseconds(), 10),

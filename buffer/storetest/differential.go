@@ -145,7 +145,7 @@ func (d *differential) step(number uint32) {
 	case 13:
 		d.release(d.pick(rest), rest)
 	case 14:
-		d.tick(buffer.Shard(rest%diffShards), d.clock+buffer.Instant(rest%1000))
+		d.tick(buffer.Shard(rest%diffShards), d.clock+buffer.Instant(rest%10_000))
 	}
 }
 

@@ -39,6 +39,18 @@ func (h *hand) clock() {
 	wants(buffer.ShardClock{Now: 2500, Drift: -2 * time.Second, Inputs: 2, Seen: 5000})
 	batch(2600, 6100, 6050) // a sign of the input, as a tick is
 	wants(buffer.ShardClock{Now: 2600, Drift: -3500 * time.Millisecond, Inputs: 3, Seen: 6050})
+	seen := func(want buffer.Instant) {
+		h.t.Helper()
+		wants(buffer.ShardClock{Now: 2600, Drift: -3500 * time.Millisecond, Inputs: 3, Seen: want})
+	}
+	ahead := buffer.Instant(buffer.SeenAheadMax.Milliseconds())
+	tick(99_000)
+	tick(99_000 - ahead) // of another reader, or late
+	seen(99_000)
+	tick(99_000 - ahead - 1) // the reader's clock was set back
+	seen(99_000 - ahead - 1)
+	tick(99_000 - ahead)
+	seen(99_000 - ahead)
 }
 
 // clockWithoutTicks: an input that does not tick is not taken for one that has stopped to.

@@ -150,7 +150,7 @@ func (r *recorder) supervisor(consumer, life int, e flusher.Event) {
 	case flusher.EventGateOpened:
 		note(reports.EventGateOpened, e.Cause)
 	case flusher.EventExhausted, flusher.EventStray, flusher.EventFenceFailed,
-		flusher.EventMemoryFailed:
+		flusher.EventMemoryFailed, flusher.EventSuperseded:
 		note(reports.EventNote, e.String())
 	}
 }

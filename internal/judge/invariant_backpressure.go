@@ -149,8 +149,9 @@ func watchedUntil(e *Evidence) float64 {
 }
 
 // troublesOf follows each worker through the events: from a failure, a start, being asked to stop for
-// other shards, or a loss of data that has its shards fenced again, until it is healthy. What lasts is cut off at the end of its consumer's
-// life, or of its own if it was not started again.
+// other shards, a loss of data that has its shards fenced again, or an end because another owner has
+// them all, until it is healthy. What lasts is cut off at the end of its consumer's life, or of its own
+// if it was not started again.
 func troublesOf(e *Evidence, end float64) []trouble {
 	open := map[slot]trouble{}
 	ended := map[slot]float64{} // when the worker was last proven stopped, unless it is to start again
@@ -171,7 +172,7 @@ func troublesOf(e *Evidence, end float64) []trouble {
 		_, is := open[at]
 		switch m.Kind {
 		case flusher.EventFailed, flusher.EventBackpressureOn, flusher.EventStarted,
-			flusher.EventStopping, flusher.EventSetBack:
+			flusher.EventStopping, flusher.EventSetBack, flusher.EventSuperseded:
 			if m.T >= end {
 				break
 			}

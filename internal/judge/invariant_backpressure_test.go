@@ -170,3 +170,30 @@ func TestAWorkerThatIsToEndPausesItsInput(t *testing.T) {
 		}
 	}
 }
+
+// TestAWorkerWithoutShardsPausesItsInput, if nobody says for long whose they are.
+func TestAWorkerWithoutShardsPausesItsInput(t *testing.T) {
+	for _, c := range []struct {
+		superseded, paused bool
+		want               reports.Verdict
+	}{
+		{true, true, reports.Passed}, {true, false, reports.Violated}, {false, true, reports.Violated},
+	} {
+		e := clean()
+		e.Moves = slices.DeleteFunc(e.Moves, func(m Move) bool { return m.T > 3 })
+		if c.superseded {
+			e.Moves = append(e.Moves, moveOf(3.2, flusher.EventSuperseded, 1, 1, 3))
+		}
+		if c.paused {
+			e.Moves = append(e.Moves, moveOf(5.2, flusher.EventGateClosed, 1, 1, 3))
+		}
+		e.Moves = append(e.Moves, moveOf(7.9, flusher.EventFailed, 1, 1, 3), moveOf(7.9, flusher.EventRestart, 1, 1, 3),
+			moveOf(8, flusher.EventStarted, 1, 1, 3), moveOf(8, flusher.EventHealthy, 1, 1, 3))
+		if c.paused {
+			e.Moves = append(e.Moves, moveOf(8.1, flusher.EventGateOpened, 1, 1, 3))
+		}
+		if verdict, reason := backpressure.judge(e); verdict != c.want {
+			t.Errorf("superseded %v, paused %v: %s: %s", c.superseded, c.paused, verdict, reason)
+		}
+	}
+}

@@ -3,13 +3,14 @@
 -- KEYS     queue, leased, owner
 -- ARGV     now, drift, next (0: unknown), seen, n, n times (score, generation), merged generations
 --          ...; now is empty if more of the same batch follows
---          or the wall-clock time of a tick alone
+--          or the wall-clock time of a tick, and how far ahead of it seen may be
 --
 -- allow-oom: it follows an attach that found room, and spans that no queue names would wait for
 -- their redelivery.
 
-if #ARGV == 1 then
-  if tonumber(ARGV[1]) > tonumber(call('HGET', owner, 'seen') or '0') then
+if #ARGV == 2 then
+  local ahead = tonumber(call('HGET', owner, 'seen') or '0') - tonumber(ARGV[1])
+  if ahead < 0 or ahead > tonumber(ARGV[2]) then
     call('HSET', owner, 'seen', ARGV[1])
   end
   return 1
