@@ -240,6 +240,11 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// still is a load that does not wander.
+func still(warmup float64) Needs {
+	return Needs{Warmup: warmup, Wanders: func(float64) float64 { return 0 }}
+}
+
 // TestWatch: what piles up is seen once it is steady, and what a batch leaves for a moment is not; what
 // is not even read is seen before.
 func TestWatch(t *testing.T) {
@@ -247,7 +252,7 @@ func TestWatch(t *testing.T) {
 		{0, 0, 0}, {15, 0, 0}, {60, 0, 9}, {900, 0, 9}, {0, 300, 0}, {0, 600, 4},
 	} {
 		o := ran(judge.ExitPassed, c.growing)
-		w, ended := Watch{Rate: 1000, Warmup: 6}, 0.0
+		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
 		for _, s := range o.Samples {
 			s.Backlog = int64(c.unread * s.T)
 			if w.Hopeless(s) {
@@ -268,10 +273,10 @@ func TestNoise(t *testing.T) {
 	const runs = 200
 	for range runs {
 		o := ran(judge.ExitPassed, 0)
-		w := Watch{Rate: 1000, Warmup: 5}
+		w := Watch{Rate: 1000, Needs: still(5.3)}
 		over, noise := false, 0.0
 		for i := range o.Samples {
-			if i%10 == 0 { // a tenth of what waits, anew each second
+			if i%10 == 3 { // a tenth of what waits, anew each second of the steady part
 				noise = 300 * random.NormFloat64()
 			}
 			o.Samples[i].Flushed -= int64(noise)
@@ -288,22 +293,6 @@ func TestNoise(t *testing.T) {
 	// Of 13 looks, each of 1 %, some are alike; the last is one of 5 %.
 	if ended > runs/10 || failed > runs/10 {
 		t.Errorf("of %d runs %d were ended, and %d not sustained", runs, ended, failed)
-	}
-}
-
-// TestWarmup: only segments without a root wait for the longer time-out.
-func TestWarmup(t *testing.T) {
-	s := scenarios.Default()
-	s.Pipeline.Timeout, s.Pipeline.RootTimeout = 8*time.Second, 2*time.Second
-	for _, c := range []struct {
-		headless float64
-		late     time.Duration
-		want     float64
-	}{{0, 0, 3}, {0.1, 0, 9}, {0, 500 * time.Millisecond, 3.5}, {0, 7 * time.Second, 9}} {
-		s.Workload.Headless, s.Workload.Late = c.headless, scenarios.Late{Share: 0.01, By: c.late}
-		if got := Warmup(s); got != c.want {
-			t.Errorf("%+v: %v", c, got)
-		}
 	}
 }
 

@@ -129,6 +129,10 @@ func (r *Report) recommend() {
 	at := slices.IndexFunc(r.Counts, func(c Count) bool { return c.Median >= need })
 	if at < 0 {
 		best := r.best()
+		if best.Greatest == 0 {
+			r.Refused = r.nothing(best.Processes)
+			return
+		}
 		r.Refused = fmt.Sprintf("no measured count carries %s spans/s: the best is %s with %s, limited by %s",
 			grouped(need), grouped(best.Median), processes(best.Processes), cmp.Or(best.Limit, "the bound of "+
 				"the search"))

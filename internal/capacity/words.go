@@ -50,6 +50,9 @@ func (r *Report) way(best Count) string {
 	case best.Limit == RedisThread:
 		return "more processes do not help where the thread of Redis is the limit; a cluster does, or less " +
 			"work for Redis (larger batches: pipeline.max_batch)."
+	case isRequired(best.Limit):
+		return fmt.Sprintf("no resource was the limit, but %s: see whether that is what you want, or change it (--set).",
+			best.Limit)
 	case best.Limit == Cores:
 		return "more processes do not help where the cores of the host are the limit; more cores do."
 	case best.Processes == last.Processes:
@@ -118,7 +121,7 @@ func (r *Report) nothing(count int) string {
 	var least Probe
 	for _, p := range r.Points {
 		for _, probe := range p.Probes {
-			if p.Processes == count && (least.Rate == 0 || probe.Rate < least.Rate) {
+			if p.Processes == count && !probe.Unjudged && (least.Rate == 0 || probe.Rate < least.Rate) {
 				least = probe
 			}
 		}
