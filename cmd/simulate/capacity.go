@@ -117,6 +117,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		return unfinished
 	}
 	report := capacity.NewReport(s.Name, cfg.World.Name(), float64(c.Target), float64(c.Headroom), points)
+	report.On(cfg.Scenario.Topology.Partitions)
 	if unfinished == nil {
 		unfinished = c.look(ctx, to.err, cfg, report)
 	}
@@ -184,7 +185,10 @@ func (c *capacityCommand) command(seed uint64) string {
 
 func (c *capacityCommand) check(s scenarios.Scenario) error {
 	var errs []error
-	for _, n := range c.Processes {
+	for i, n := range c.Processes {
+		if slices.Contains(c.Processes[:i], n) {
+			errs = append(errs, fmt.Errorf("--processes has %d twice: --repeat measures each count again, with other seeds", n))
+		}
 		if n < 1 || n > s.Topology.Partitions {
 			errs = append(errs, fmt.Errorf("--processes %d must be 1 to %d, the number of partitions", n,
 				s.Topology.Partitions))
@@ -217,8 +221,12 @@ func (c *capacityCommand) measure(
 		Least: rateLeast, Most: float64(c.Most), Precision: float64(c.Precision),
 		Need: c.need(), Start: c.start(cfg.Scenario),
 		Found: func(p capacity.Point) {
-			fmt.Fprintf(line, "%s, repeat %d of %d: %.0f spans/s are sustained\n",
-				options.FormatCount(p.Processes, "process"), p.Repeat, c.Repeat, p.Throughput)
+			what := fmt.Sprintf("%.0f spans/s are sustained", p.Throughput)
+			if p.Throughput == 0 {
+				what = fmt.Sprintf("not even %.0f spans/s are sustained", p.Failed)
+			}
+			fmt.Fprintf(line, "%s, repeat %d of %d: %s\n", options.FormatCount(p.Processes, "process"), p.Repeat,
+				c.Repeat, what)
 		},
 		Run: func(ctx context.Context, jobs []capacity.Job) ([]capacity.Probe, error) {
 			return c.probe(ctx, line, cfg, jobs)

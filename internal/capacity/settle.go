@@ -70,10 +70,28 @@ func due(s scenarios.Scenario) float64 {
 	if w.Late.Share > 0 {
 		late = w.Late.By
 	}
-	if w.Headless > 0 || late >= p.RootTimeout {
+	if w.Headless > 0 || late >= p.RootTimeout || apart(s, p.RootTimeout)*w.SpansPerTrace.Mean > rare {
 		wait = max(p.RootTimeout, p.Timeout)
 	}
 	return (late + wait).Seconds()
+}
+
+// rare is of how many of its traces a load is taken to have none.
+const rare = 0.01
+
+// apart is how likely it is that the next span of a trace comes so much later than the one before that
+// it comes apart: its place is one of many.
+func apart(s scenarios.Scenario, timeout time.Duration) float64 {
+	return math.Exp(-timeout.Seconds() / (float64(s.Workload.TracesAtOnce) / rateOf(s)))
+}
+
+// rateOf is how many spans a load has per second, but for those that are sent twice.
+func rateOf(s scenarios.Scenario) float64 {
+	rate := float64(s.Pacer().Total()) / s.Duration.Seconds()
+	if s.Workload.Rate.Shape == scenarios.ShapeConstant {
+		rate = float64(s.Workload.Rate.From)
+	}
+	return rate / (1 + s.Workload.Duplicates) // which come in the load's rate
 }
 
 // Duration is how long a run lasts that tells whether its rate is sustained.
@@ -152,12 +170,7 @@ type pieces struct{ size, weight float64 }
 
 func tracesOf(s scenarios.Scenario) traces {
 	w := s.Workload
-	t := traces{places: float64(w.TracesAtOnce)}
-	t.rate = float64(s.Pacer().Total()) / s.Duration.Seconds()
-	if w.Rate.Shape == scenarios.ShapeConstant {
-		t.rate = float64(w.Rate.From)
-	}
-	t.rate /= 1 + w.Duplicates // they come in the load's rate
+	t := traces{places: float64(w.TracesAtOnce), rate: rateOf(s)}
 	t.unit = t.places / t.rate
 	const draws = 2048
 	most, bytes := math.Inf(1), 0.0
@@ -167,7 +180,12 @@ func tracesOf(s scenarios.Scenario) traces {
 	if s.Pipeline.MaxSegmentBytes > 0 {
 		most = max(1, math.Ceil(float64(s.Pipeline.MaxSegmentBytes)/bytes))
 	}
+	const never = 1e-9
+	comesApart := scenarios.Spread{Kind: scenarios.SpreadGeometric, Low: 1, High: math.MaxInt32,
+		Mean: 1 / max(never, apart(s, max(s.Pipeline.RootTimeout, s.Pipeline.Timeout)))}
 	for i := range draws {
+		_, u := math.Modf(float64(i) * math.Phi)
+		most := min(most, float64(comesApart.At(u)))
 		size := float64(w.SpansPerTrace.At((float64(i) + 0.5) / draws))
 		if whole := math.Floor(size / most); whole > 0 {
 			t.sizes = append(t.sizes, pieces{most, whole})

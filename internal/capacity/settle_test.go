@@ -54,7 +54,7 @@ const (
 func TestAges(t *testing.T) {
 	for _, sizes := range []string{"uniform 5..35", heavy, "40", "geometric mean 20 max 500"} {
 		s := loaded(t, sizes, 400, 1000)
-		s.Duration = 40 * time.Second
+		s.Duration = 80 * time.Second
 		mean := make([]float64, 39)
 		for seed := range uint64(seeds) {
 			s.Seed = seed + 1
@@ -119,6 +119,8 @@ func TestWarmup(t *testing.T) {
 		{"long traces", "uniform 5..35", 5000, 26000, func(*scenarios.Scenario) {}, 9, 13},
 		{"at a lower rate", "uniform 5..35", 5000, 2600, func(*scenarios.Scenario) {}, 50, 90},
 		{"heavy tails", heavy, 60, 3000, func(*scenarios.Scenario) {}, 14, 25},
+		// Spans of a trace come 50 s apart, so that each is a segment, which waits for its time-out.
+		{"far apart", "20", 50, 1, func(*scenarios.Scenario) {}, 7, 110},
 		{"in step", "40", 2000, 3000, func(*scenarios.Scenario) {}, 40, 120},
 		{"cut by age", "40", 2000, 3000, func(s *scenarios.Scenario) { s.Pipeline.MaxSegmentAge = 2 * time.Second }, 5, 5},
 		{"cut by size", "4000", 3, 2500, func(s *scenarios.Scenario) { s.Pipeline.MaxSegmentBytes = 5000 }, 4, 4.1},
@@ -138,14 +140,15 @@ func TestWarmup(t *testing.T) {
 // TestTimed: a run is as long as its rate needs, and if it may not be, that is said with what to set.
 func TestTimed(t *testing.T) {
 	s := loaded(t, "uniform 5..35", 5000, 26000)
-	if got, err := Timed(s, false); err != nil || got.Duration < 16*time.Second || got.Duration > 30*time.Second {
+	s.Pipeline.Timeout, s.Pipeline.RootTimeout = time.Minute, time.Minute
+	if got, err := Timed(s, false); err != nil || got.Duration < 70*time.Second || got.Duration > 90*time.Second {
 		t.Errorf("%v, %v", got.Duration, err)
 	}
-	s.Duration = 40 * time.Second
+	s.Duration = 80 * time.Second
 	if got, err := Timed(s, true); err != nil || got.Duration != s.Duration {
 		t.Errorf("%v, %v", got.Duration, err)
 	}
-	for rate, want := range map[float64]string{1300: "and lasts 40s: set --duration 5m", 200: "and lasts 40s: set --duration"} {
+	for rate, want := range map[float64]string{1300: "and lasts 1m20s: set --duration 6m", 200: "and lasts 1m20s: set --duration"} {
 		s.Workload.Rate = scenarios.Constant(rate)
 		if _, err := Timed(s, true); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v/s: %v, want %q", rate, err, want)
