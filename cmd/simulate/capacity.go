@@ -165,7 +165,7 @@ func (c *capacityCommand) replaced() (sets []string) {
 		sets = append(sets, "workload.rate="+scenarios.Constant(max(rateLeast, c.need())).String())
 	}
 	if c.Duration == nil {
-		sets = append(sets, "duration=10m")
+		sets = append(sets, "duration=5m")
 	}
 	return sets
 }

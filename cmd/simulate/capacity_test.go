@@ -190,7 +190,7 @@ func TestCapacityAtALowRate(t *testing.T) {
 func TestCapacityOfLongTraces(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	flags := []string{"capacity", scenarioFile(t, quick), "--target", "300/s", "--processes", "2", "--outage", "0s",
-		"--most", "390/s", "--set", "workload.traces_at_once=300", "--set", "pipeline.timeout=30s", "--set", "pipeline.root_timeout=30s",
+		"--most", "390/s", "--rate", "constant 1000000/s", "--set", "workload.traces_at_once=300", "--set", "pipeline.timeout=30s", "--set", "pipeline.root_timeout=30s",
 		"--set", "expectations.drain_max=2m", "--out", dir}
 	code, out, errs := call(flags...)
 	if code != 0 || !strings.Contains(out, "2 processes carry 300 spans/s with 30 % headroom (95 %: 2; fewer were not "+
