@@ -498,6 +498,12 @@ func TestMoreThatSustainLess(t *testing.T) {
 		t.Errorf("%s\n%s", r.Headline, next)
 	}
 	list[1].Failed = 1050 // so that it may be as much
+	r = NewReport("steady", "virtual", 0, 0, list)
+	if next := strings.Join(r.Next, "\n"); next != "3 processes sustain less than 2: 800 spans/s, not 1,000, though no less than "+
+		"the search and the repeats leave open (--precision, --repeat)." {
+		t.Error(next)
+	}
+	list[1].Limit = RedisThread // of which there is no more with more processes
 	if r := NewReport("steady", "virtual", 0, 0, list); len(r.Next) > 0 || !strings.HasSuffix(r.Headline, "so more processes carry more.") {
 		t.Errorf("%s\n%q", r.Headline, r.Next)
 	}

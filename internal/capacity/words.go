@@ -112,21 +112,29 @@ func (r *Report) On(partitions int) {
 	r.say()
 }
 
-// worse are the measured counts that surely sustain less than the one measured before them: what they do
-// not sustain, that does in each of its repeats.
+// worse are the measured counts that sustain less than the one measured before them: surely, or as far
+// as was seen if that is no matter of a resource which all share.
 func (r *Report) worse() (list [][2]Count) {
 	for i, c := range r.Counts[1:] {
-		if before := r.Counts[i]; c.Failed > 0 && c.Failed <= before.Least {
+		own := c.Limit == WorkerCycle || c.Limit == WorkerCPU
+		if before := r.Counts[i]; surelyLess(c, before) || own && c.Median < before.Median {
 			list = append(list, [2]Count{before, c})
 		}
 	}
 	return list
 }
 
+// surelyLess tells whether what a count does not sustain is what another does in each of its repeats.
+func surelyLess(c, than Count) bool { return c.Failed > 0 && c.Failed <= than.Least }
+
 // worseWords say that more processes sustain less, and why if their shards show it.
 func (r *Report) worseWords(before, c Count) string {
-	text := fmt.Sprintf("%s sustain less than %d: %s spans/s, not %s.", processes(c.Processes), before.Processes,
+	text := fmt.Sprintf("%s sustain less than %d: %s spans/s, not %s", processes(c.Processes), before.Processes,
 		grouped(c.Median), grouped(before.Median))
+	if !surelyLess(c, before) {
+		text += ", though no less than the search and the repeats leave open (--precision, --repeat)"
+	}
+	text += "."
 	if rest := r.Partitions % c.Processes; rest != 0 && r.Partitions%before.Processes == 0 {
 		text += fmt.Sprintf(" %d shards are uneven on %d workers: %d of them have %d, the others %d. Choose a number of "+
 			"processes that divides the partitions.", r.Partitions, c.Processes, rest, r.Partitions/c.Processes+1,
