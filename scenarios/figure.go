@@ -128,6 +128,18 @@ func (l Limit) Holds(value float64) bool {
 	return value == l.Value
 }
 
+// byFaults are the figures that are 0 unless something is broken; N stands for the number of a worker.
+var byFaults = []string{
+	"ledger.lost", "ledger.dropped.wiped", "ledger.dropped.deleted", "ledger.dropped.set_back",
+	"ledger.findings.repeated_span", "ledger.findings.duplicated_span", "workers.N.restarts", "pauses",
+}
+
+// OfFaults tells whether the limit asks for what only faults do: without any, its figure is 0, which it
+// does not allow.
+func (l Limit) OfFaults() bool {
+	return !l.Holds(0) && slices.Contains(byFaults, workerNumber.ReplaceAllString(l.Figure, "workers.N."))
+}
+
 // meets tells whether there is a value within both limits: if any is, then one of theirs, one
 // between them, or one beyond.
 func (l Limit) meets(other Limit) bool {

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,25 @@ func TestWorkers(t *testing.T) {
 		topology := Topology{Partitions: c.partitions, FlusherProcesses: c.processes}
 		if got := topology.Workers(); got != c.want {
 			t.Errorf("%+v: %d workers, want %d", topology, got, c.want)
+		}
+	}
+}
+
+// TestLimitsOfFaults: without faults, only what they alone bring about cannot be asked for.
+func TestLimitsOfFaults(t *testing.T) {
+	for text, want := range map[string]bool{
+		"pauses >= 1": true, "pauses <= 1": false, "ledger.dropped.deleted > 0": true, "ledger.dropped.deleted = 0": false,
+		"workers.3.restarts = 2": true, "ledger.findings.split_span >= 1": false, "freshness_seconds.p99 >= 1s": false,
+		"ledger.dropped.dead_lettered >= 1": false,
+	} {
+		var l Limit
+		if err := l.UnmarshalText([]byte(text)); err != nil || l.OfFaults() != want {
+			t.Errorf("%s: %v, %v, want %v", text, l.OfFaults(), err, want)
+		}
+	}
+	for _, figure := range byFaults {
+		if !slices.Contains(figures, figure) {
+			t.Errorf("there is no figure %s", figure)
 		}
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"sluice/internal/capacity"
 	"sluice/internal/compare"
@@ -77,13 +76,13 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	flags := c.scenarioFlags
 	flags.NoFaults = true
 	flags.Set = append(slices.Clone(c.Set), "expectations.throughput_min=0/s") // the search goes below any
-	s, err := flags.load(c.worldFlags)
+	s, err := flags.load(c.worldFlags, c.replaced()...)
 	if err != nil {
 		return err
 	}
+	s.Workload.Rate = scenarios.Constant(c.start(s.Scenario))
 	if c.Duration == nil {
-		const steady = 5 * time.Second
-		s.Scenario.Duration = capacity.SteadyDuration(s.Scenario, steady)
+		s.Scenario.Duration = capacity.NeedsOf(s.Scenario).Duration()
 	}
 	if err := c.check(s.Scenario); err != nil {
 		return usageError{err}
@@ -111,10 +110,14 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	points, unfinished := c.measure(ctx, to.err, cfg)
+	if not := capacity.CannotJudge(""); errors.As(unfinished, &not) {
+		unfinished = usageError{unfinished} // it says what to set
+	}
 	if len(points) == 0 {
 		return unfinished
 	}
 	report := capacity.NewReport(s.Name, cfg.World.Name(), float64(c.Target), float64(c.Headroom), points)
+	report.On(cfg.Scenario.Topology.Partitions)
 	if unfinished == nil {
 		unfinished = c.look(ctx, to.err, cfg, report)
 	}
@@ -145,6 +148,28 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	return nil
 }
 
+// rateLeast is the lowest rate that is tried, in spans per second.
+const rateLeast = 10
+
+// need is the rate that is to be carried with its headroom; 0 for none.
+func (c *capacityCommand) need() float64 { return float64(c.Target) * (1 + float64(c.Headroom)) }
+
+// start is the first rate that is tried.
+func (c *capacityCommand) start(s scenarios.Scenario) float64 {
+	return min(max(rateLeast, cmp.Or(c.need(), float64(s.Workload.Rate.Peak()))), float64(c.Most))
+}
+
+// replaced are the keys of the scenario that the search replaces, which must not be judged as they are.
+func (c *capacityCommand) replaced() (sets []string) {
+	if c.Target > 0 {
+		sets = append(sets, "workload.rate="+scenarios.Constant(max(rateLeast, c.need())).String())
+	}
+	if c.Duration == nil {
+		sets = append(sets, "duration=5m")
+	}
+	return sets
+}
+
 // command is the command line that makes the report again.
 func (c *capacityCommand) command(seed uint64) string {
 	text := program() + " capacity" + c.scenarioFlags.replay(seed) + c.worldFlags.replay()
@@ -160,7 +185,10 @@ func (c *capacityCommand) command(seed uint64) string {
 
 func (c *capacityCommand) check(s scenarios.Scenario) error {
 	var errs []error
-	for _, n := range c.Processes {
+	for i, n := range c.Processes {
+		if slices.Contains(c.Processes[:i], n) {
+			errs = append(errs, fmt.Errorf("--processes has %d twice: --repeat measures each count again, with other seeds", n))
+		}
 		if n < 1 || n > s.Topology.Partitions {
 			errs = append(errs, fmt.Errorf("--processes %d must be 1 to %d, the number of partitions", n,
 				s.Topology.Partitions))
@@ -188,25 +216,29 @@ func (c *capacityCommand) measure(
 ) ([]capacity.Point, error) {
 	line := statusline.New(errs)
 	defer line.Clear()
-	const least = 10 // spans per second
 	plan := capacity.Plan{
 		Counts: c.Processes, CountMax: cfg.Scenario.Topology.Partitions, Repeat: c.Repeat, Side: side(cfg.World),
-		Least: least, Most: float64(c.Most), Precision: float64(c.Precision),
-		Need: float64(c.Target) * (1 + float64(c.Headroom)),
+		Least: rateLeast, Most: float64(c.Most), Precision: float64(c.Precision),
+		Need: c.need(), Start: c.start(cfg.Scenario),
 		Found: func(p capacity.Point) {
-			fmt.Fprintf(line, "%s, repeat %d of %d: %.0f spans/s are sustained\n",
-				options.FormatCount(p.Processes, "process"), p.Repeat, c.Repeat, p.Throughput)
+			what := fmt.Sprintf("%.0f spans/s are sustained", p.Throughput)
+			if p.Throughput == 0 {
+				what = fmt.Sprintf("not even %.0f spans/s are sustained", p.Failed)
+			}
+			fmt.Fprintf(line, "%s, repeat %d of %d: %s\n", options.FormatCount(p.Processes, "process"), p.Repeat,
+				c.Repeat, what)
 		},
 		Run: func(ctx context.Context, jobs []capacity.Job) ([]capacity.Probe, error) {
 			return c.probe(ctx, line, cfg, jobs)
 		},
 	}
-	plan.Start = max(least, float64(cfg.Scenario.Workload.Rate.Peak()), plan.Need)
 	if w, ok := cfg.World.(real.World); ok && w.Servers != real.Given {
 		job := capacity.Job{Processes: cmp.Or(slices.Concat(c.Processes, []int{1})...), Repeat: 1, Rate: plan.Start}
 		line.Show("warming the servers up")
 		err := compare.WarmUp(func() (compare.Run, error) {
-			outcome, err := runJob(ctx, cfg, job)
+			warm := cfg
+			warm.Scenario = scenarioOf(cfg.Scenario, job)
+			outcome, err := runJob(ctx, warm, job)
 			if err != nil {
 				return compare.Run{}, err
 			}
@@ -224,7 +256,9 @@ func (c *capacityCommand) probe(
 	ctx context.Context, line *statusline.Line, cfg harness.Config, jobs []capacity.Job,
 ) ([]capacity.Probe, error) {
 	line.Show(c.progress(jobs))
-	return sideBySide(jobs, func(job capacity.Job) (capacity.Probe, error) { return probe(ctx, cfg, job) })
+	return sideBySide(jobs, func(job capacity.Job) (capacity.Probe, error) {
+		return probe(ctx, cfg, job, c.Duration != nil)
+	})
 }
 
 // progress says what goes on side by side: runs of one process count, each of a repeat.
@@ -263,14 +297,22 @@ func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
 	return results, cmp.Or(errs...)
 }
 
-// probe makes a run at a rate, and a longer one if that cannot tell whether the rate is sustained. It is
-// ended early if it is hopeless.
-func probe(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
+// probe makes a run at a rate, as long as that needs unless its duration was asked for, and a longer one
+// if that cannot tell whether the rate is sustained. It is ended early if it is hopeless.
+func probe(ctx context.Context, cfg harness.Config, job capacity.Job, asked bool) (capacity.Probe, error) {
+	cfg.Scenario = scenarioOf(cfg.Scenario, job)
+	var err error
+	var not *capacity.Unjudged
+	if cfg.Scenario, err = capacity.Timed(cfg.Scenario, asked); errors.As(err, &not) {
+		return capacity.Probe{Rate: job.Rate, Unjudged: true, Why: err.Error()}, nil
+	}
 	p, err := probeOnce(ctx, cfg, job)
 	if err != nil || p.Longer == 0 {
 		return p, err
 	}
-	cfg.Scenario.Duration = capacity.SteadyDuration(cfg.Scenario, time.Duration(p.Longer)*time.Second)
+	longer := capacity.NeedsOf(cfg.Scenario)
+	longer.Steady = max(longer.Steady, p.Longer)
+	cfg.Scenario.Duration = longer.Duration()
 	return probeOnce(ctx, cfg, job)
 }
 
@@ -282,11 +324,17 @@ func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capac
 	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg.World)), nil
 }
 
+// scenarioOf is the scenario of a job.
+func scenarioOf(s scenarios.Scenario, job capacity.Job) scenarios.Scenario {
+	s.Topology.FlusherProcesses = scenarios.Processes(job.Processes)
+	s.Seed += uint64(job.Repeat - 1)
+	s.Workload.Rate = scenarios.Constant(job.Rate)
+	return s
+}
+
+// runJob makes the run of a job, whose scenario is given.
 func runJob(ctx context.Context, cfg harness.Config, job capacity.Job) (*judge.Outcome, error) {
-	cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(job.Processes)
-	cfg.Scenario.Seed += uint64(job.Repeat - 1)
-	cfg.Scenario.Workload.Rate = scenarios.Constant(job.Rate)
-	watch := capacity.Watch{Rate: job.Rate, Warmup: capacity.Warmup(cfg.Scenario),
+	watch := capacity.Watch{Rate: job.Rate, Needs: capacity.NeedsOf(cfg.Scenario),
 		Cycle: capacity.Cycle(cfg.Scenario, job.Rate)}
 	outcome, err := runUntil(ctx, cfg, watch.Hopeless)
 	if err != nil {

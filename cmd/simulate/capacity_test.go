@@ -185,6 +185,51 @@ func TestCapacityAtALowRate(t *testing.T) {
 	}
 }
 
+// TestCapacityOfLongTraces: traces that go on for longer than the scenario's load, at a rate that is not
+// the scenario's, are no reason to call a rate too high. How long a run takes, the rate says.
+func TestCapacityOfLongTraces(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	flags := []string{"capacity", scenarioFile(t, quick), "--target", "300/s", "--processes", "2", "--outage", "0s",
+		"--most", "390/s", "--rate", "constant 1000000/s", "--set", "workload.traces_at_once=300", "--set", "pipeline.timeout=30s", "--set", "pipeline.root_timeout=30s",
+		"--set", "expectations.drain_max=2m", "--out", dir}
+	code, out, errs := call(flags...)
+	if code != 0 || !strings.Contains(out, "2 processes carry 300 spans/s with 30 % headroom (95 %: 2; fewer were not "+
+		"tried); with 2 processes no rate was too high.") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	if r := readCapacity(t, dir); r.Partitions != 2 || r.Points[0].Throughput != 390 || r.Points[0].Probes[0].Waiting < 3000 {
+		t.Errorf("%+v", r.Points)
+	}
+	code, out, errs = call(append(flags, "--duration", "35s")...)
+	if code != judge.ExitUsage || !strings.Contains(errs, "with 2 processes: 390 spans/s cannot be judged: a run is only "+
+		"steady after ") || !strings.Contains(errs, " s at that rate, and lasts 35s: set --duration ") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+// TestCapacityWithoutFaults: what is expected of the faults goes with them, and not what is not; what no
+// rate keeps is in the headline.
+func TestCapacityWithoutFaults(t *testing.T) {
+	path := scenarioFile(t, quick+`faults: [at 100ms crash any worker]
+expectations: {figures: [pauses >= 1, workers.0.restarts > 0, freshness_seconds.p99 <= 1h]}
+`)
+	if code, out, errs := call("run", path, "--no-faults", "--out", filepath.Join(t.TempDir(), "run")); code != 0 ||
+		!strings.Contains(out, "freshness_seconds.p99 <= 1h") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	flags := []string{"capacity", path, "--target", "500/s", "--processes", "1", "--outage", "0s", "--most", "700/s",
+		"--out", filepath.Join(t.TempDir(), "out")}
+	if code, out, errs := call(flags...); code != 0 {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	code, out, errs := call(append(flags, "--set", "expectations.freshness_p99_max=1ms")...)
+	if code != judge.ExitExpectation || !strings.Contains(out, "No recommendation: with 1 process not even ") ||
+		!strings.Contains(out, " spans/s are sustained: freshness_p99_max: 0.") ||
+		!strings.Contains(out, "what is required (freshness_p99_max)") || strings.Count(errs, " spans/s\n") > 3 {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
 // TestCapacityProgress names the repeat of each run that goes on.
 func TestCapacityProgress(t *testing.T) {
 	c := capacityCommand{Repeat: 3}

@@ -87,6 +87,8 @@ func TestUsage(t *testing.T) {
 			"--set", "duration=1s"}, "duration is 1s\n--set faults=[at 1s stop redis node 1 for 1s]: faults[0]: "},
 		{[]string{"sweep", "steady", "--processes", "0"}, "1 to 8"},
 		{[]string{"sweep", "steady", "--processes", "9"}, "1 to 8"},
+		{[]string{"sweep", "steady", "--processes", "1,2,1"}, "--processes has 1 twice: --repeat"},
+		{[]string{"capacity", "steady", "--processes", "1,1"}, "--processes has 1 twice: --repeat"},
 		{[]string{"sweep", "steady", "--repeat", "0"}, "1 or more"},
 		{[]string{"sweep", "steady", "--over", "topology.partitions"}, "write --over topology.partitions=8,64,256"},
 		{[]string{"sweep", "steady", "--over", "topology.partitions=8,64, 8"}, "has 8 twice"},

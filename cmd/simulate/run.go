@@ -121,7 +121,7 @@ type scenarioFlags struct {
 	Seed     *uint64         `help:"Root seed of all random choices, instead of the scenario's."`
 	Duration *time.Duration  `help:"Duration of the load, instead of the scenario's."`
 	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's."`
-	NoFaults bool            `help:"Leave all faults out, and what is expected of them: a control run."`
+	NoFaults bool            `help:"Leave all faults out, and what is expected of them (restarts, an end by the budget, figures such as pauses >= 1): a control run."`
 	Set      []string        `help:"Change a key: --set workload.late='0.1 by 5s'. May be repeated." placeholder:"PATH=VALUE" sep:"none"`
 }
 
@@ -169,7 +169,16 @@ func (f scenarioFlags) load(in worldFlags, more ...string) (scenario, error) {
 	if err != nil {
 		return scenario{}, usageError{err}
 	}
-	return scenario{Scenario: s, places: places}, nil
+	return scenario{Scenario: f.control(s), places: places}, nil
+}
+
+// control leaves out what is expected of faults that are left out: without them no figure can show what
+// they do.
+func (f scenarioFlags) control(s scenarios.Scenario) scenarios.Scenario {
+	if f.NoFaults {
+		s.Expectations.Figures = slices.DeleteFunc(slices.Clone(s.Expectations.Figures), scenarios.Limit.OfFaults)
+	}
+	return s
 }
 
 // draw draws the scenario of a seed, 1 if none is given, of what the world can do.
@@ -188,7 +197,7 @@ func (f scenarioFlags) draw(around scenarios.Around, more []string) (scenario, e
 	if err != nil {
 		return scenario{}, usageError{err}
 	}
-	return scenario{Scenario: s, places: places, ports: drawn.Ports}, nil
+	return scenario{Scenario: f.control(s), places: places, ports: drawn.Ports}, nil
 }
 
 // runCommand is "simulate run".

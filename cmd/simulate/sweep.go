@@ -95,7 +95,10 @@ func (c *sweepCommand) points(s scenario, errs io.Writer) (string, []harness.Swe
 		if len(c.Processes) == 0 {
 			c.Processes = []int{1, 2, 4}
 		}
-		for _, n := range c.Processes {
+		for i, n := range c.Processes {
+			if slices.Contains(c.Processes[:i], n) {
+				return "", nil, usageError{fmt.Errorf("--processes has %d twice: --repeat runs each again, with other seeds", n)}
+			}
 			if n < 1 || n > s.Topology.Partitions {
 				return "", nil, usageError{fmt.Errorf("--processes %d must be 1 to %d, the number of partitions",
 					n, s.Topology.Partitions)}

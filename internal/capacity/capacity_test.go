@@ -219,6 +219,19 @@ func TestProbe(t *testing.T) {
 			}
 		}
 	}
+	// What fails of something else than the load may fail of it with less.
+	for missed, o := range map[string]*judge.Outcome{"liveness": ran(judge.ExitLiveness, 0), "": ran(judge.ExitLiveness, 500)} {
+		o.Scenario.Topology.FlusherProcesses = 8
+		for i := range o.Samples {
+			o.Samples[i].CPURedis /= 2
+		}
+		if p := ProbeOf(o, 1000, judge.Host{}); p.Missed != missed || p.Sustained {
+			t.Errorf("missed is %q, want %q: %+v", p.Missed, missed, p)
+		}
+	}
+	if p := ProbeOf(ran(judge.ExitLiveness, 0), 1000, judge.Host{}); p.Missed != "" {
+		t.Errorf("with Redis busy, %q is missed", p.Missed)
+	}
 	if p := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 4, Shared: true}); p.Busy[1].Resource != Cores ||
 		math.Abs(p.Busy[1].Share-2.9/4) > 0.01 {
 		t.Errorf("a shared host is %+v", p.Busy)
@@ -240,6 +253,11 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// still is a load that does not wander.
+func still(warmup float64) Needs {
+	return Needs{Warmup: warmup, Wanders: func(float64) float64 { return 0 }}
+}
+
 // TestWatch: what piles up is seen once it is steady, and what a batch leaves for a moment is not; what
 // is not even read is seen before.
 func TestWatch(t *testing.T) {
@@ -247,7 +265,7 @@ func TestWatch(t *testing.T) {
 		{0, 0, 0}, {15, 0, 0}, {60, 0, 9}, {900, 0, 9}, {0, 300, 0}, {0, 600, 4},
 	} {
 		o := ran(judge.ExitPassed, c.growing)
-		w, ended := Watch{Rate: 1000, Warmup: 6}, 0.0
+		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
 		for _, s := range o.Samples {
 			s.Backlog = int64(c.unread * s.T)
 			if w.Hopeless(s) {
@@ -261,6 +279,33 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// TestWatchOfALoadThatWanders: what the load's own chance may do is not called hopeless, nor too much.
+func TestWatchOfALoadThatWanders(t *testing.T) {
+	for _, c := range []struct{ wanders, growing, at float64 }{{30, 60, 0}, {15, 60, 9}, {100, 200, 0}, {50, 200, 9}} {
+		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
+		w.Wanders = func(float64) float64 { return c.wanders }
+		for _, s := range ran(judge.ExitPassed, c.growing).Samples {
+			if w.Hopeless(s) {
+				ended = s.T
+				break
+			}
+		}
+		if math.Abs(ended-c.at) > 0.15 {
+			t.Errorf("%+v: it ends at %v", c, ended)
+		}
+	}
+	o := ran(judge.ExitPassed, 60)
+	o.Scenario.Workload.Rate = scenarios.Constant(1000)
+	if p := ProbeOf(o, 1000, judge.Host{}); p.Sustained {
+		t.Errorf("%+v", p)
+	}
+	o.Scenario.Workload.TracesAtOnce, o.Scenario.Workload.SpansPerTrace = 200, scenarios.Fixed(200)
+	o.Scenario.Pipeline.MaxSegmentAge = time.Second
+	if p := ProbeOf(o, 1000, judge.Host{}); !p.Sustained {
+		t.Errorf("%+v", p)
+	}
+}
+
 // TestNoise: what goes up and down by chance is no growth, in the watch and at the end.
 func TestNoise(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -268,10 +313,10 @@ func TestNoise(t *testing.T) {
 	const runs = 200
 	for range runs {
 		o := ran(judge.ExitPassed, 0)
-		w := Watch{Rate: 1000, Warmup: 5}
+		w := Watch{Rate: 1000, Needs: still(5.3)}
 		over, noise := false, 0.0
 		for i := range o.Samples {
-			if i%10 == 0 { // a tenth of what waits, anew each second
+			if i%10 == 3 { // a tenth of what waits, anew each second of the steady part
 				noise = 300 * random.NormFloat64()
 			}
 			o.Samples[i].Flushed -= int64(noise)
@@ -288,22 +333,6 @@ func TestNoise(t *testing.T) {
 	// Of 13 looks, each of 1 %, some are alike; the last is one of 5 %.
 	if ended > runs/10 || failed > runs/10 {
 		t.Errorf("of %d runs %d were ended, and %d not sustained", runs, ended, failed)
-	}
-}
-
-// TestWarmup: only segments without a root wait for the longer time-out.
-func TestWarmup(t *testing.T) {
-	s := scenarios.Default()
-	s.Pipeline.Timeout, s.Pipeline.RootTimeout = 8*time.Second, 2*time.Second
-	for _, c := range []struct {
-		headless float64
-		late     time.Duration
-		want     float64
-	}{{0, 0, 3}, {0.1, 0, 9}, {0, 500 * time.Millisecond, 3.5}, {0, 7 * time.Second, 9}} {
-		s.Workload.Headless, s.Workload.Late = c.headless, scenarios.Late{Share: 0.01, By: c.late}
-		if got := Warmup(s); got != c.want {
-			t.Errorf("%+v: %v", c, got)
-		}
 	}
 }
 
@@ -329,13 +358,17 @@ func TestReport(t *testing.T) {
 		next     string
 		rec      Recommended
 	}{
-		{"fits", 53000, grows, "4 processes carry 53,000 spans/s with 30 % headroom (95 %: 4); up to 8 processes, worker CPU " +
+		{"fits", 53000, grows, "4 processes carry 53,000 spans/s with 30 % headroom (95 %: 4; 3 was not tried); up to 8 processes, worker CPU " +
 			"limits, so more processes carry more.", "Run 4 processes (--flusher-processes 4).",
-			Recommended{4, 4, 4, false}},
-		{"spread", 57000, grows, "with 30 % headroom (95 %: 4 to 8);", "Run 4 processes", Recommended{4, 4, 8, false}},
-		{"at its end", 107000, grows, "8 processes carry 107,000 spans/s with 30 % headroom (95 %: 8 to more than 8)",
-			"does not exclude that more than 8", Recommended{8, 8, 8, true}},
-		{"one", 10000, grows, "1 process carries 10,000 spans/s", "Run 1 process", Recommended{1, 1, 1, false}},
+			Recommended{4, 4, 4, false, 3}},
+		{"spread", 57000, grows, "with 30 % headroom (95 %: 4 to 8; 3 was not tried);", "Run 4 processes",
+			Recommended{4, 4, 8, false, 3}},
+		{"at its end", 107000, grows, "8 processes carry 107,000 spans/s with 30 % headroom (95 %: 8 to more than 8; 5 to 7 " +
+			"were not tried)",
+			"does not exclude that more than 8", Recommended{8, 8, 8, true, 5}},
+		{"one", 10000, grows, "1 process carries 10,000 spans/s with 30 % headroom (95 %: 1);", "Run 1 process", Recommended{1, 1, 1, false, 0}},
+		{"fewer", 10000, grows[2:], "2 processes carry 10,000 spans/s with 30 % headroom (95 %: 2; fewer were not tried); up", "",
+			Recommended{2, 2, 2, false, 1}},
 		{"more", 200000, grows, "No recommendation: no measured count carries 260,000 spans/s: the best is 140,000 with 8 " +
 			"processes, limited by worker CPU.", "Measure more processes", Recommended{}},
 		{"redis", 200000, points(RedisThread, 20000, 39000, 60000, 60000), "limited by the Redis thread",
@@ -379,6 +412,100 @@ func TestNoLawWithoutALimit(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}
+	}
+}
+
+// TestMissedAtEveryRate: what a run fails of though nothing piles up is looked at far lower at once, and
+// is the limit if it is missed there, too; what is missed only above a rate is that rate's limit.
+func TestMissedAtEveryRate(t *testing.T) {
+	for side := 1; side < 3; side++ {
+		for can, want := range map[float64]int{0: 4, 700: 9} {
+			s := Search{Start: []float64{1000}, Least: 10, Most: 1e6, Precision: 0.1, Need: 1000}
+			p := searched(t, &s, side, func(rate float64) Probe {
+				if rate < can {
+					return Probe{Rate: rate, Throughput: rate, Sustained: true}
+				}
+				return Probe{Rate: rate, Throughput: rate, Missed: "pauses >= 1", Why: "pauses >= 1: it is 0"}
+			})
+			if len(p.Probes) > want || p.Limit != "what is required (pauses >= 1)" || p.Throughput > can || p.Throughput < can/1.1 {
+				t.Errorf("%v, %d at once: %v of %v, limited by %q, in %d runs", can, side, p.Throughput, can, p.Limit,
+					len(p.Probes))
+			}
+			p.Processes = 4
+			r := NewReport("steady", "virtual", 1000, 0, []Point{p})
+			if headline := r.Headline; can == 0 && !strings.HasPrefix(headline, "No recommendation: with 4 processes not even ") ||
+				can > 0 && !strings.HasSuffix(headline, "limited by what is required (pauses >= 1).") ||
+				can == 0 && !strings.HasSuffix(headline, " spans/s are sustained: pauses >= 1: it is 0.") {
+				t.Error(headline)
+			}
+			if next := strings.Join(r.Next, " "); !strings.Contains(next, "No resource was the limit, but what is required") {
+				t.Error(next)
+			}
+		}
+	}
+}
+
+// TestSearchAboveWhatCanBeJudged: a rate that cannot be judged is neither sustained nor too high. The
+// search goes on above it, and if it would have to go below, it says why it cannot.
+func TestSearchAboveWhatCanBeJudged(t *testing.T) {
+	for side := 1; side < 3; side++ {
+		for _, c := range []struct{ can, start float64 }{{5000, 3000}, {5000, 20}, {5000, 90000}, {300, 90000}, {300, 20}} {
+			s := Search{Start: []float64{c.start}, Least: 10, Most: 1e6, Precision: 0.1}
+			probe := func(rate float64) Probe {
+				if rate < 1000 {
+					return Probe{Rate: rate, Unjudged: true, Why: "set something"}
+				}
+				return Probe{Rate: rate, Throughput: min(rate, c.can), Sustained: rate <= c.can}
+			}
+			if c.can > 1000 {
+				if p := searched(t, &s, side, probe); p.Throughput > c.can || p.Throughput < c.can/1.1 {
+					t.Errorf("from %v: %v of %v", c.start, p.Throughput, c.can)
+				}
+				continue
+			}
+			var err error
+			for rates := []float64{0}; err == nil && len(rates) > 0; {
+				if rates, err = s.Next(side); err == nil {
+					for _, rate := range rates {
+						s.Tell(probe(rate))
+					}
+				}
+			}
+			if not := CannotJudge(""); !errors.As(err, &not) || !strings.HasSuffix(err.Error(), " are not sustained, and set something") {
+				t.Errorf("from %v: %v", c.start, err)
+			}
+		}
+	}
+	s := Search{Start: []float64{100}, Least: 10, Most: 100, Precision: 0.1}
+	s.Next(1)
+	s.Tell(Probe{Rate: 100, Unjudged: true, Why: "set something"})
+	if rates, err := s.Next(1); err == nil || err.Error() != "set something" {
+		t.Errorf("nothing can be judged up to the bound: %v, %v", rates, err)
+	}
+}
+
+// TestMoreThatSustainLess is said, with what is known of why.
+func TestMoreThatSustainLess(t *testing.T) {
+	list := []Point{{Processes: 2, Throughput: 1000, Failed: 1100, Limit: WorkerCycle},
+		{Processes: 3, Throughput: 800, Failed: 880, Limit: WorkerCycle},
+		{Processes: 4, Throughput: 1900, Failed: 2000, Limit: WorkerCycle}}
+	r := NewReport("steady", "virtual", 0, 0, list)
+	r.On(8)
+	const want = "3 processes sustain less than 2: 800 spans/s, not 1,000. 8 shards are uneven on 3 workers: 2 of them " +
+		"have 3, the others 2."
+	if next := strings.Join(r.Next, "\n"); !strings.HasPrefix(next, want) ||
+		!strings.HasSuffix(r.Headline, ", but not every further process carries more.") {
+		t.Errorf("%s\n%s", r.Headline, next)
+	}
+	list[1].Failed = 1050 // so that it may be as much
+	r = NewReport("steady", "virtual", 0, 0, list)
+	if next := strings.Join(r.Next, "\n"); next != "3 processes sustain less than 2: 800 spans/s, not 1,000, though no less than "+
+		"the search and the repeats leave open (--precision, --repeat)." {
+		t.Error(next)
+	}
+	list[1].Limit = RedisThread // of which there is no more with more processes
+	if r := NewReport("steady", "virtual", 0, 0, list); len(r.Next) > 0 || !strings.HasSuffix(r.Headline, "so more processes carry more.") {
+		t.Errorf("%s\n%q", r.Headline, r.Next)
 	}
 }
 

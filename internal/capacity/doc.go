@@ -3,6 +3,7 @@
 // found, and recommends the least count that carries a target with headroom. It refuses where the
 // measurements do not say.
 //
+//	Needs      how long a run must be at a rate
 //	Probe      one run at one rate: sustained or not, and what was busy
 //	Search     the highest sustained rate of a process count
 //	Plan       which counts, in which order, from where each search begins

@@ -99,6 +99,10 @@ func (r *Report) fit() {
 				processes(p.Processes), grouped(p.Throughput))
 			return
 		}
+		if p.Throughput == 0 {
+			r.NoFit = fmt.Sprintf("with %s, no rate was sustained", processes(p.Processes))
+			return
+		}
 	}
 	law, err := LawOf(r.weighed())
 	if err != nil {

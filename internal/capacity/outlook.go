@@ -90,8 +90,10 @@ type Lost struct {
 // Drain is how long it takes to catch up with an outage.
 type Drain struct {
 	OutageSeconds float64 `json:"outage_seconds"`
-	// Backlog is how many spans wait at its end.
+	// Backlog is how many spans wait at its end, Expired how many more have expired unread by then, which
+	// are lost.
 	Backlog float64 `json:"backlog"`
+	Expired float64 `json:"expired"`
 	// Seconds is how long they take; null if they never do.
 	Seconds Number `json:"seconds"`
 }
@@ -123,8 +125,9 @@ func (r *Report) Look(bounds Bounds, trials []Trial) {
 		o.UnreadExpireSeconds = min(o.UnreadExpireSeconds, Number(kept/(r.Target*bounds.SpanBytes)))
 	}
 	for _, outage := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour} {
-		o.Drains = append(o.Drains, Drain{outage.Seconds(), r.Target * outage.Seconds(),
-			Number(drain(r.Target, capacity, outage.Seconds()))})
+		kept := min(outage.Seconds(), float64(o.UnreadExpireSeconds))
+		o.Drains = append(o.Drains, Drain{outage.Seconds(), r.Target * kept, r.Target * (outage.Seconds() - kept),
+			Number(drain(r.Target, capacity, kept))})
 	}
 	r.Outlook = o
 	r.say()
@@ -244,17 +247,21 @@ func size(bytes float64) string {
 // section shows the outlook.
 func (o *Outlook) section() reports.Section {
 	s := reports.Section{Heading: "When something fails", Text: o.words()}
-	s.Table = &reports.Table{Columns: append(reports.Numbers("outage"), reports.Numbers("spans that wait then",
-		"time to catch up")...)}
+	s.Table = &reports.Table{Columns: reports.Numbers("outage", "spans that wait then", "expired unread",
+		"time to catch up")}
 	for _, d := range o.Drains {
 		took := "never"
 		if finite(d.Seconds) {
 			took = duration(float64(d.Seconds))
 		}
-		s.Table.Rows = append(s.Table.Rows, []string{duration(d.OutageSeconds), grouped(d.Backlog), took})
+		expired := grouped(d.Expired)
+		if !finite(o.UnreadExpireSeconds) {
+			expired = "not known"
+		}
+		s.Table.Rows = append(s.Table.Rows, []string{duration(d.OutageSeconds), grouped(d.Backlog), expired, took})
 	}
-	s.Notes = []string{"Time to catch up is what came in during the outage, by what the processes sustain beyond " +
-		"the target. What was tried above says how far to believe that."}
+	s.Notes = []string{"Time to catch up is what waits after an outage in which nothing is read, by what the processes " +
+		"sustain beyond the target. What was tried above says how far to believe that. What has expired unread is lost."}
 	for _, t := range o.Trials {
 		if t.OutageSeconds > 0 && t.Recovered() && finite(t.PredictedSeconds) {
 			s.Notes = append(s.Notes, fmt.Sprintf("By that, the outage of %s takes %s; it took %s.",

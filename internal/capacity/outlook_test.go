@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,18 @@ func TestOutlook(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
+	// After 2 h 40 min of an outage as much expires as comes in.
+	b.Retention = 4 * time.Minute
+	r.Look(b, nil)
+	if d := r.Outlook.Drains[1]; d.Backlog != 54000*240 || d.Expired != 54000*360 ||
+		math.Abs(float64(d.Seconds)-54000*240/21000.) > 1e-6 {
+		t.Errorf("%+v", d)
+	}
+	row := r.Outlook.section().Table.Rows[2]
+	if want := []string{"60 min", "12,960,000", "181,440,000", "10 min"}; !slices.Equal(row, want) {
+		t.Errorf("%q, want %q", row, want)
+	}
+	b.Retention = 9600 * time.Second
 	b.RetentionBytes = 1 << 30
 	r.Look(b, nil)
 	if got := float64(r.Outlook.UnreadExpireSeconds); math.Abs(got-8*(1<<30)/(54000*500.)) > 1e-6 {

@@ -4,15 +4,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
+	"strings"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"sluice/flusher"
 	"sluice/internal/judge"
 	"sluice/reports"
-	"sluice/scenarios"
 )
 
 // Probe is what a run at a rate showed.
@@ -25,6 +23,11 @@ type Probe struct {
 	// %); Why says what.
 	Sustained bool   `json:"sustained"`
 	Why       string `json:"why,omitempty"`
+	// Missed is the invariant or expectation that the run failed of although no more and more waited,
+	// nor was any resource the limit: less load may fail of it, too. Empty if there is none.
+	Missed string `json:"missed,omitempty"`
+	// Unjudged is true if no run of that rate was made, as Why says.
+	Unjudged bool `json:"unjudged,omitempty"`
 	// Waiting is how many spans had been sent and not come out in the steady part, on average.
 	Waiting float64 `json:"waiting"`
 	// FreshnessP99 is that of the whole run, in seconds.
@@ -49,49 +52,30 @@ const (
 	WorkerCycle judge.Resource = "the workers' cycle"
 )
 
+// WhatIsRequired is no resource, either: the run failed of an invariant or expectation, whose name
+// follows in parentheses, and nothing that was measured says why.
+const WhatIsRequired judge.Resource = "what is required"
+
+func required(name string) judge.Resource { return WhatIsRequired + judge.Resource(" ("+name+")") }
+
+func isRequired(r judge.Resource) bool {
+	return strings.HasPrefix(string(r), string(WhatIsRequired))
+}
+
 // growthMax is how much of what is sent may pile up for a rate to be sustained.
 const growthMax = 0.02
 
 // longestSteady bounds Probe.Longer, in seconds.
 const longestSteady = 60
 
-// Cycle returns by how much what waits can differ between two seconds of a steady run at a rate, in
-// seconds of the load: the moments at which batches are full and workers look at their queues move
-// against the whole seconds of deadlines.
-func Cycle(s scenarios.Scenario, rate float64) float64 {
-	full := float64(s.Pipeline.MaxBatch) * float64(s.Topology.Partitions) / rate
-	return min(s.Pipeline.MaxBatchWait.Seconds(), full) + flusher.DefaultWorkerConfig().IdleSleep.Seconds()
-}
-
 // steadyMin is how many whole seconds a steady part needs.
 const steadyMin = 3
-
-// moment is how long after the first deadline a run counts as steady, in seconds.
-const moment = 1.0
-
-// Warmup returns how long a run of a scenario is not steady, in seconds: until segments are due. Those
-// without a root are due after the longer time-out, which counts only where there are some.
-func Warmup(s scenarios.Scenario) float64 {
-	p, w := s.Pipeline, s.Workload
-	due := p.RootTimeout
-	if w.Late.Share > 0 {
-		due += w.Late.By
-	}
-	if w.Headless > 0 || due > p.Timeout {
-		due = max(p.RootTimeout, p.Timeout)
-	}
-	return due.Seconds() + moment
-}
-
-// SteadyDuration is how long a run lasts that has a steady part of that length.
-func SteadyDuration(s scenarios.Scenario, steady time.Duration) time.Duration {
-	return time.Duration(Warmup(s)*float64(time.Second)) + steady
-}
 
 // ProbeOf derives what a run at a rate showed.
 func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99}
-	steady := between(o.Samples, Warmup(o.Scenario), o.Scenario.Duration.Seconds())
+	needs := NeedsOf(o.Scenario)
+	steady := between(o.Samples, needs.Warmup, o.Scenario.Duration.Seconds())
 	whole := seconds(steady)
 	if len(steady) > 1 {
 		p.Busy = judge.Uses(steady[0], steady[len(steady)-1], o.Scenario.Topology.Workers(), host)
@@ -105,6 +89,8 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 		p.RedisBytesMax = max(p.RedisBytesMax, s.RedisBytesMax)
 	}
 	waiting := whole.growth(second.of)
+	grows := waiting > growthMax*rate && len(whole) >= steadyMin && whole.surely(second.of, 0.95) > 0 &&
+		waiting > quantileOfChance(0.95)*needs.Wanders(float64(len(whole)))
 	switch {
 	case o.Interrupted && len(whole) < steadyMin:
 		unread := seconds(between(o.Samples, moment, o.Scenario.Duration.Seconds()))
@@ -112,13 +98,16 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 			unread.growth(func(s second) float64 { return s.backlog }))
 	case len(whole) < steadyMin:
 		p.Why = fmt.Sprintf("only %d whole seconds after %.1fs: the run is too short to be steady", len(whole),
-			Warmup(o.Scenario))
+			needs.Warmup)
 	case o.Interrupted:
 		p.Why = fmt.Sprintf("%.0f spans more waited every second, so it was ended early", waiting)
 	case o.Code != judge.ExitPassed:
 		j, _ := reports.First(o.Result.Invariants, o.Result.Expectations)
 		p.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
-	case waiting > growthMax*rate && whole.surely(second.of, 0.95) > 0:
+		if _, busy := judge.Limiting(p.Busy); !grows && !busy {
+			p.Missed = j.Name
+		}
+	case grows:
 		p.Why = fmt.Sprintf("%.0f spans more waited every second", waiting)
 		cycle, length := Cycle(o.Scenario, rate), float64(len(whole))
 		if needed := min(cycle/growthMax, longestSteady); waiting*length < cycle*rate && length < needed {
@@ -194,6 +183,9 @@ func seconds(samples []reports.Sample) secondly {
 	return list
 }
 
+// quantileOfChance is how many standard deviations a normal chance stays below with that confidence.
+func quantileOfChance(sure float64) float64 { return distuv.UnitNormal.Quantile(sure) }
+
 // growth is how fast a figure grows, per second: the slope of the line of least squares.
 func (list secondly) growth(of func(second) float64) float64 {
 	if len(list) < 2 {
@@ -232,9 +224,10 @@ func (list secondly) mean(of func(second) float64) float64 {
 
 // Watch looks at the samples of a run while they come in.
 type Watch struct {
-	// Rate is what is offered, Warmup how long the run is not steady, and Cycle what Cycle says.
-	Rate, Warmup, Cycle float64
-	samples             []reports.Sample
+	// Rate is what is offered, Cycle what Cycle says.
+	Rate, Cycle float64
+	Needs
+	samples []reports.Sample
 }
 
 // Hopeless takes the next sample, and tells whether so much piles up that the rate is not sustained,
@@ -252,12 +245,16 @@ func (w *Watch) Hopeless(s reports.Sample) bool {
 	grows := func(list secondly, of func(second) float64) bool {
 		return len(list) >= steadyMin && list.surely(of, sure) > growthMax*w.Rate
 	}
+	byChance := func(list secondly) float64 {
+		return quantileOfChance(sure) * w.Wanders(float64(len(list)))
+	}
 	if s.T < w.Warmup {
 		const behind = 2 // seconds of the load, more than any batch waits for
 		return float64(s.Backlog) > behind*w.Rate && grows(seconds(w.samples), func(s second) float64 { return s.backlog })
 	}
 	list := seconds(between(w.samples, w.Warmup, s.T))
-	return grows(list, second.of) && list.growth(second.of)*float64(len(list)) > w.Cycle*w.Rate
+	return grows(list, second.of) && list.growth(second.of)*float64(len(list)) > w.Cycle*w.Rate &&
+		list.growth(second.of)-byChance(list) > growthMax*w.Rate
 }
 
 // bound is the highest rate that the resources allow which all processes share, by how busy they were

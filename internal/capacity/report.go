@@ -43,6 +43,8 @@ type Report struct {
 	Stability *Stability `json:"stability,omitempty"`
 	// Cost is what it costs; nil without prices.
 	Cost *Cost `json:"cost,omitempty"`
+	// Partitions is how many shards the processes share; 0 if that is not known.
+	Partitions int `json:"partitions,omitempty"`
 	// Unfinished says why not every count was measured; empty if all were.
 	Unfinished string `json:"unfinished,omitempty"`
 
@@ -59,6 +61,9 @@ type Recommended struct {
 	// Beyond is true if it can also be more than the greatest count that was measured, which High is
 	// then.
 	Beyond bool `json:"beyond"`
+	// Untried is the least count below Processes that is not known not to carry it, as none from there on
+	// was measured; 0 if there is none.
+	Untried int `json:"untried,omitempty"`
 }
 
 // Count is what the repeats with one process count have in common.
@@ -129,6 +134,10 @@ func (r *Report) recommend() {
 	at := slices.IndexFunc(r.Counts, func(c Count) bool { return c.Median >= need })
 	if at < 0 {
 		best := r.best()
+		if best.Greatest == 0 {
+			r.Refused = r.nothing(best.Processes)
+			return
+		}
 		r.Refused = fmt.Sprintf("no measured count carries %s spans/s: the best is %s with %s, limited by %s",
 			grouped(need), grouped(best.Median), processes(best.Processes), cmp.Or(best.Limit, "the bound of "+
 				"the search"))
@@ -141,6 +150,13 @@ func (r *Report) recommend() {
 	rec.High = r.Counts[len(r.Counts)-1].Processes
 	if rec.Beyond = math.IsInf(high, 1); !rec.Beyond {
 		rec.High = max(int(high), rec.Processes)
+	}
+	below := 0
+	if at > 0 {
+		below = r.Counts[at-1].Processes
+	}
+	if below+1 < rec.Processes {
+		rec.Untried = below + 1
 	}
 	r.Recommended = rec
 }

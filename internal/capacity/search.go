@@ -15,7 +15,7 @@ type Point struct {
 	// lowest rate that was not sustained. Failed is 0 if none was tried.
 	Throughput float64 `json:"throughput"`
 	Failed     float64 `json:"failed"`
-	// Limit is what was the limit beyond, and Share how busy it was.
+	// Limit is what was the limit beyond, and Share how busy the busiest resource was.
 	Limit  judge.Resource `json:"limit"`
 	Share  float64        `json:"share"`
 	Probes []Probe        `json:"probes"`
@@ -48,8 +48,16 @@ type Search struct {
 	low    float64 // the highest rate that is sustained
 	high   float64 // the lowest that is not; 0 if none was tried
 	failed Probe   // the latest that was not
+	floor  Probe   // of the highest rate that could not be judged
 	begun  bool
 }
+
+// CannotJudge ends a search that would have to go on at a rate which cannot be judged. It says what to
+// set.
+type CannotJudge string
+
+// Error is what to set.
+func (c CannotJudge) Error() string { return string(c) }
 
 // probesMax bounds a search.
 const probesMax = 24
@@ -77,8 +85,20 @@ func (s *Search) Next(most int) ([]float64, error) {
 			return nil, nil
 		}
 		rates = []float64{s.Need}
+	case high == 0 && low == 0:
+		if s.floor.Rate >= s.Most {
+			return nil, CannotJudge(s.floor.Why)
+		}
+		rates = []float64{far * s.floor.Rate} // the higher a rate, the shorter its traces
 	case high == 0:
 		rates = s.up(step)
+	case low == 0 && s.failed.Missed != "":
+		if s.vain() {
+			return nil, nil
+		}
+		rates = []float64{high / far / far, high / far}[2-min(2, most):]
+	case low == 0 && high <= s.floor.Rate*step*(1+1e-9):
+		return nil, CannotJudge(s.known() + ", and " + s.floor.Why)
 	case low == 0:
 		guess := min(s.failed.guess(), high/step)
 		if most == 1 {
@@ -93,7 +113,7 @@ func (s *Search) Next(most int) ([]float64, error) {
 	}
 	var next []float64
 	for _, rate := range rates {
-		rate = min(max(rate, s.Least), s.Most)
+		rate = min(max(rate, s.Least, s.floor.Rate*step), s.Most)
 		if len(next) < most && (len(next) == 0 || rate > next[len(next)-1]) {
 			next = append(next, rate)
 		}
@@ -101,10 +121,23 @@ func (s *Search) Next(most int) ([]float64, error) {
 	return next, nil
 }
 
+// far is the ratio of rates that are not near each other.
+const far = 4
+
+// vain tells whether less load is of no use: what a run failed of, it also fails of far above; or there
+// is no lower rate that can be judged.
+func (s *Search) vain() bool {
+	for _, p := range s.point.Probes {
+		if p.Missed == s.failed.Missed && p.Rate > s.high*far*far*(1-1e-9) {
+			return true
+		}
+	}
+	return s.high/far <= s.floor.Rate
+}
+
 // up is what to try when nothing was too much: what the resources that were measured allow, or far
 // more.
 func (s *Search) up(step float64) []float64 {
-	const far = 4
 	bound := math.Inf(1)
 	for i := range s.point.Probes {
 		if p := &s.point.Probes[i]; p.Rate == s.low {
@@ -156,6 +189,12 @@ func (s *Search) within(step float64, most int) []float64 {
 // Tell takes what a run showed.
 func (s *Search) Tell(p Probe) {
 	s.point.Probes = append(s.point.Probes, p)
+	if p.Unjudged {
+		if p.Rate > s.floor.Rate {
+			s.floor = p
+		}
+		return
+	}
 	if !p.Sustained {
 		if s.high == 0 || p.Rate < s.high {
 			s.high, s.failed = p.Rate, p
@@ -196,6 +235,8 @@ func (s *Search) Point() Point {
 		p.Limit, p.Share = WorkerCycle, 0
 		if busiest, ok := judge.Limiting(s.failed.Busy); ok {
 			p.Limit = busiest.Resource
+		} else if s.failed.Missed != "" {
+			p.Limit = required(s.failed.Missed)
 		}
 		if len(s.failed.Busy) > 0 {
 			p.Share = s.failed.Busy[0].Share

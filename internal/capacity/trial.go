@@ -76,13 +76,14 @@ const (
 // trialSteady is how much of the steady part comes before the fault of a trial, at least.
 const trialSteady = 2 * time.Second
 
-// trialAt is when the fault begins.
+// trialAt is when the fault begins, at the rate of the scenario's load.
 func trialAt(s scenarios.Scenario) time.Duration {
-	return SteadyDuration(s, trialSteady).Truncate(time.Second) + time.Second
+	return (lasting(Warmup(s)) + trialSteady).Truncate(time.Second) + time.Second
 }
 
 // Outage is a trial in which Redis is stopped.
 func Outage(s scenarios.Scenario, processes int, rate, capacity float64, outage time.Duration) TrialPlan {
+	s.Workload.Rate = scenarios.Constant(rate)
 	return TrialPlan{What: fmt.Sprintf("Redis is stopped for %v", outage), Processes: processes, Rate: rate,
 		Capacity: capacity, Outage: outage, Watched: watch(rate, capacity, outage),
 		Faults: []string{fmt.Sprintf("at %v stop redis for %v", trialAt(s), outage)}}
@@ -90,6 +91,7 @@ func Outage(s scenarios.Scenario, processes int, rate, capacity float64, outage 
 
 // Storm is a trial in which all workers are killed at once.
 func Storm(s scenarios.Scenario, processes int, rate, capacity float64) TrialPlan {
+	s.Workload.Rate = scenarios.Constant(rate)
 	p := TrialPlan{What: "all workers are killed at once", Processes: processes, Rate: rate,
 		Capacity: capacity, Watched: watch(rate, capacity, time.Second)}
 	p.Faults = []string{fmt.Sprintf("at %v crash all workers", trialAt(s))}
@@ -191,7 +193,7 @@ func RecoveryOf(o *judge.Outcome) (took float64, ok bool) {
 		}
 		from, until = min(from, f.When.At), max(until, f.When.At+f.For)
 	}
-	if from < SteadyDuration(o.Scenario, trialSteady) {
+	if from < lasting(Warmup(o.Scenario))+trialSteady {
 		return 0, false // there is nothing to compare with
 	}
 	r := &Recovery{from: from.Seconds(), outage: (until - from).Seconds(),

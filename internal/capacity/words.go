@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -24,6 +25,9 @@ func (r *Report) say() {
 			r.Next = append(r.Next, fmt.Sprintf("The spread does not exclude that more than %d are needed: "+
 				"measure more (--processes, --repeat 3).", rec.High))
 		}
+	}
+	for _, pair := range r.worse() {
+		r.Next = append(r.Next, sentence(r.worseWords(pair[0], pair[1])))
 	}
 	switch last := r.Counts[len(r.Counts)-1]; {
 	case r.Refused != "" && r.Unfinished != "": // what is missing may carry it
@@ -50,6 +54,9 @@ func (r *Report) way(best Count) string {
 	case best.Limit == RedisThread:
 		return "more processes do not help where the thread of Redis is the limit; a cluster does, or less " +
 			"work for Redis (larger batches: pipeline.max_batch)."
+	case isRequired(best.Limit):
+		return fmt.Sprintf("no resource was the limit, but %s: see whether that is what you want, or change it (--set).",
+			best.Limit)
 	case best.Limit == Cores:
 		return "more processes do not help where the cores of the host are the limit; more cores do."
 	case best.Processes == last.Processes:
@@ -73,17 +80,67 @@ func (r *Report) headline() string {
 		}
 		text = fmt.Sprintf("%s %s %s spans/s with %.0f %% headroom", processes(rec.Processes), carry,
 			grouped(r.Target), 100*r.Headroom)
-		switch {
-		case rec.Beyond:
-			text += fmt.Sprintf(" (95 %%: %d to more than %d)", rec.Low, rec.High)
-		case rec.Low != rec.High:
-			text += fmt.Sprintf(" (95 %%: %d to %d)", rec.Low, rec.High)
-		default:
-			text += fmt.Sprintf(" (95 %%: %d)", rec.Low)
-		}
-		text += "; "
+		text += " (95 %: " + rec.interval() + "); "
 	}
 	return sentence(text + r.limits() + ".")
+}
+
+// interval is how many it could be, in words.
+func (rec *Recommended) interval() string {
+	text := strconv.Itoa(rec.Low)
+	switch {
+	case rec.Beyond:
+		text += fmt.Sprintf(" to more than %d", rec.High)
+	case rec.Low != rec.High:
+		text += fmt.Sprintf(" to %d", rec.High)
+	}
+	switch last := rec.Processes - 1; {
+	case rec.Untried == 0:
+	case rec.Untried == 1:
+		text += "; fewer were not tried"
+	case rec.Untried == last:
+		text += fmt.Sprintf("; %d was not tried", last)
+	default:
+		text += fmt.Sprintf("; %d to %d were not tried", rec.Untried, last)
+	}
+	return text
+}
+
+// On says how many shards the processes share.
+func (r *Report) On(partitions int) {
+	r.Partitions = partitions
+	r.say()
+}
+
+// worse are the measured counts that sustain less than the one measured before them: surely, or as far
+// as was seen if that is no matter of a resource which all share.
+func (r *Report) worse() (list [][2]Count) {
+	for i, c := range r.Counts[1:] {
+		own := c.Limit == WorkerCycle || c.Limit == WorkerCPU
+		if before := r.Counts[i]; surelyLess(c, before) || own && c.Median < before.Median {
+			list = append(list, [2]Count{before, c})
+		}
+	}
+	return list
+}
+
+// surelyLess tells whether what a count does not sustain is what another does in each of its repeats.
+func surelyLess(c, than Count) bool { return c.Failed > 0 && c.Failed <= than.Least }
+
+// worseWords say that more processes sustain less, and why if their shards show it.
+func (r *Report) worseWords(before, c Count) string {
+	text := fmt.Sprintf("%s sustain less than %d: %s spans/s, not %s", processes(c.Processes), before.Processes,
+		grouped(c.Median), grouped(before.Median))
+	if !surelyLess(c, before) {
+		text += ", though no less than the search and the repeats leave open (--precision, --repeat)"
+	}
+	text += "."
+	if rest := r.Partitions % c.Processes; rest != 0 && r.Partitions%before.Processes == 0 {
+		text += fmt.Sprintf(" %d shards are uneven on %d workers: %d of them have %d, the others %d. Choose a number of "+
+			"processes that divides the partitions.", r.Partitions, c.Processes, rest, r.Partitions/c.Processes+1,
+			r.Partitions/c.Processes)
+	}
+	return text
 }
 
 // sentence begins with a capital letter.
@@ -103,8 +160,11 @@ func (r *Report) limits() string {
 		return fmt.Sprintf("with %s no rate was too high", processes(last.Processes))
 	}
 	if last.Limit == WorkerCycle || last.Limit == WorkerCPU {
-		return fmt.Sprintf("up to %s, %s limits, so more processes carry more", processes(last.Processes),
-			last.Limit)
+		more := "so more processes carry more"
+		if len(r.worse()) > 0 {
+			more = "but not every further process carries more"
+		}
+		return fmt.Sprintf("up to %s, %s limits, %s", processes(last.Processes), last.Limit, more)
 	}
 	verb := "limits"
 	if last.Limit == Cores {
@@ -118,7 +178,7 @@ func (r *Report) nothing(count int) string {
 	var least Probe
 	for _, p := range r.Points {
 		for _, probe := range p.Probes {
-			if p.Processes == count && (least.Rate == 0 || probe.Rate < least.Rate) {
+			if p.Processes == count && !probe.Unjudged && (least.Rate == 0 || probe.Rate < least.Rate) {
 				least = probe
 			}
 		}

@@ -50,13 +50,15 @@ type Outcome struct {
 	Litter error
 	// Interrupted is true if the run was ended from outside.
 	Interrupted bool
+	// LoadSeconds is how long the load took: the scenario's duration, and until all traces were whole.
+	LoadSeconds float64
 }
 
 // Judge judges a run: its invariants, its expectations, and what follows for the whole.
 func Judge(e *Evidence) *Outcome {
 	o := &Outcome{
 		Scenario: e.Scenario, Events: e.Events, Samples: e.Samples, Interrupted: e.Interrupted,
-		Watched: reports.Watched{Glances: glances(e.Looks)},
+		LoadSeconds: e.LoadSeconds, Watched: reports.Watched{Glances: glances(e.Looks)},
 	}
 	b := e.Balance
 	// What the time-outs held back at first is not counted against the throughput.
