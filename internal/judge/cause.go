@@ -353,7 +353,8 @@ type Lateness struct {
 // LatenessOf returns that of a scenario. What comes late is told to the ledger, which knows no
 // splits then but those of other traces.
 func LatenessOf(s scenarios.Scenario) Lateness {
-	const step = time.Duration(clockStep * float64(time.Second))
+	// A batch is due by the clock of its first message.
+	step := time.Duration(clockStep*float64(time.Second)) + s.Pipeline.MaxBatchWait
 	wait := shortestWait(s)
 	if wait <= 0 {
 		return Lateness{Behind: math.MaxInt64, Repeat: math.MaxInt64} // nothing is too late by itself then
@@ -361,7 +362,7 @@ func LatenessOf(s scenarios.Scenario) Lateness {
 	return Lateness{
 		Held:   s.Workload.Late.By.Seconds() >= wait,
 		Behind: time.Duration(blocked * wait * float64(time.Second)),
-		Repeat: time.Duration(wait * float64(time.Second)),
+		Repeat: max(0, time.Duration(wait*float64(time.Second))-s.Pipeline.MaxBatchWait),
 
 		RootSilence: max(0, s.Pipeline.RootTimeout-step), Silence: max(0, s.Pipeline.Timeout-step),
 	}

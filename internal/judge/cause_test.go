@@ -217,3 +217,20 @@ func TestAnAttachWhoseAnswerWasLost(t *testing.T) {
 		}
 	}
 }
+
+// TestLateness: a segment may be gone sooner than its time-out by what its clock is cut by, and by what of its
+// batch was before it.
+func TestLateness(t *testing.T) {
+	s := scenarios.Default()
+	s.Pipeline.Timeout, s.Pipeline.RootTimeout = 6*time.Second, 3*time.Second
+	s.Pipeline.MaxBatchWait = 100 * time.Millisecond
+	got := LatenessOf(s)
+	if want := 1900 * time.Millisecond; got.Repeat != want || got.RootSilence != want ||
+		got.Silence != want+3*time.Second {
+		t.Errorf("%+v, want %v, and 3s more without a root", got, want)
+	}
+	s.Pipeline.RootTimeout = time.Second
+	if got := LatenessOf(s); got.Repeat < time.Hour || got.RootSilence != 0 {
+		t.Errorf("%+v of a time-out of which the clock leaves nothing", got)
+	}
+}
