@@ -50,6 +50,9 @@ func (d runDirectory) open(to *streams) (p past, err error) {
 	p.flags = worldFlags{World: p.result.World, Servers: d.Servers, Redis: d.Redis, Kafka: d.Kafka,
 		loginFlags: d.loginFlags,
 		Defect:     p.result.Defect, Ports: p.result.PortFaults}
+	if p.flags.Costs, err = costsOf(d.Dir, p.result.Replay); err != nil {
+		return p, err
+	}
 	p.config, err = p.flags.config(scenario{Scenario: s, places: places}, to.err)
 	return p, err
 }

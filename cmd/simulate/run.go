@@ -115,6 +115,15 @@ func (f worldFlags) virtual() (harness.World, error) {
 	return sim.World{Costs: &costs}, err
 }
 
+// costsText are all costs of a run in the virtual world, as a file of them; empty if they are the
+// built-in ones. What the file left out is in there, too: the next version may have it otherwise.
+func costsText(world harness.World) string {
+	if w, ok := world.(sim.World); ok && w.Costs != nil {
+		return w.Costs.String()
+	}
+	return ""
+}
+
 // scenarioFlags name a scenario and change it.
 type scenarioFlags struct {
 	Scenario string          `arg:"" help:"Name of a scenario of the library, a .yaml file, or swarm: one that is drawn by the seed." completion-predictor:"scenario"`
@@ -247,6 +256,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if len(s.ports) > 0 {
 		script.Ports = append(slices.Clone(script.Ports), s.ports.String())
 	}
+	outcome.Costs = costsText(cfg.World)
 	outcome.Script = replayScript(script)
 	// The verdict comes first: a disk that is full must not take it along.
 	switch {
