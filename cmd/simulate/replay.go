@@ -63,8 +63,8 @@ func (f scenarioFlags) changes() string {
 }
 
 // replayScript is a shell script that runs a scenario again which lies beside it, with the costs that
-// do if they are not the built-in ones, from any working directory. It goes back to where this program was started: go run needs its module, and started
-// servers are looked for from there.
+// do if they are not the built-in ones, from any working directory. It goes back to where this program
+// was started: go run needs its module, and started servers are looked for from there.
 func replayScript(world worldFlags) string {
 	costs := ""
 	if world.Costs != "" {
