@@ -60,12 +60,13 @@ func (c *diffCommand) Run(to *streams) error {
 	if err != nil {
 		return err
 	}
+	saved := cmp.Or(save(c.Markdown, comparison.WriteMarkdown), save(c.JUnit, comparison.WriteJUnit))
 	if c.JSON {
 		err = reports.WriteJSON(to.out, comparison)
 	} else {
 		err = comparison.WriteText(to.out)
 	}
-	err = cmp.Or(err, save(c.Markdown, comparison.WriteMarkdown), save(c.JUnit, comparison.WriteJUnit))
+	err = cmp.Or(err, saved)
 	if err == nil && comparison.Code != judge.ExitPassed {
 		err = exitError(comparison.Code)
 	}

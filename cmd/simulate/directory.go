@@ -216,6 +216,9 @@ func readSweepSet(dir string) (diff.Set, error) {
 	if err != nil {
 		return set, err
 	}
+	if sweep.Unfinished != "" {
+		return set, unfinished(dir, sweep.Unfinished)
+	}
 	set.Version, set.World, set.Scenario = sweep.Version, sweep.World, &s
 	set.Conditions = conditions(sweep.Defect, sweep.PortFaults)
 	for _, r := range sweep.Runs {

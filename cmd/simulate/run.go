@@ -258,7 +258,9 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	outcome.Costs = costsText(cfg.World)
 	outcome.Script = replayScript(script)
-	// The verdict comes first: a disk that is full must not take it along.
+	// The results come first: whoever reads no more of the text than its head ends the program. A disk that
+	// is full must not take the verdict along.
+	written := rundir.Write(outcome, dir)
 	switch {
 	case c.JSON:
 		err = reports.WriteJSON(to.out, outcome.Result)
@@ -267,7 +269,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	default:
 		err = outcome.WriteText(to.out, dir)
 	}
-	if written := rundir.Write(outcome, dir); written != nil {
+	if written != nil {
 		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
@@ -279,19 +281,22 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 
 // runTwice runs the scenario twice, and names the first event that differs.
 func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Config) error {
-	first, err := harness.Run(ctx, cfg)
-	if err != nil {
-		return err
+	var twice [2]*judge.Outcome
+	for i := range twice {
+		var err error
+		if twice[i], err = harness.Run(ctx, cfg); err != nil {
+			return err
+		}
+		if twice[i].Interrupted {
+			return interrupted(to.out)
+		}
 	}
-	second, err := harness.Run(ctx, cfg)
-	if err != nil {
-		return err
-	}
+	first, second := twice[0], twice[1]
 	if first.Result.Digest == second.Result.Digest && cfg.World.Name() == (sim.World{}).Name() {
 		_, err := fmt.Fprintf(to.out, "verdict: deterministic; digest %s\n", first.Result.Digest)
 		return err
 	}
-	_, err = fmt.Fprintf(to.out, "verdict: not deterministic; %s\n",
+	_, err := fmt.Fprintf(to.out, "verdict: not deterministic; %s\n",
 		difference(first.Events, second.Events))
 	return cmp.Or(err, error(exitError(judge.ExitNotDeterministic)))
 }

@@ -296,12 +296,14 @@ func (c *runCommand) report(
 	if c.JSON {
 		write = func(w io.Writer) error { return reports.WriteJSON(w, table) }
 	}
-	err := write(to.out)
+	var drawn error
 	if c.Out != "" {
-		if drawn := c.draw(covered); drawn != nil {
-			fmt.Fprintln(to.err, "simulate:", drawn)
-			err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
-		}
+		drawn = c.draw(covered)
+	}
+	err := write(to.out)
+	if drawn != nil {
+		fmt.Fprintln(to.err, "simulate:", drawn)
+		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
 	if code != judge.ExitPassed {
 		err = exitError(code)

@@ -38,6 +38,9 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 		return err
 	}
 	small, found := c.shrink(ctx, to, p, why.Name)
+	if !found && ctx.Err() != nil {
+		return interrupted(to.out)
+	}
 	if !found {
 		fmt.Fprintf(to.out, "verdict: not the same; %s is not violated when the run is made again\n",
 			why.Name)
@@ -58,6 +61,9 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 	}
 	_, err = fmt.Fprintf(to.out, "verdict: %s (%s); %s; replay: %s run %s%s\n",
 		small.Outcome.Result.Verdict, why.Name, how, program(), file, p.flags.replay())
+	if ctx.Err() != nil && !small.Done {
+		err = exitError(judge.ExitUnknown)
+	}
 	return err
 }
 
