@@ -122,3 +122,26 @@ func TestResultsOutlastTheirReader(t *testing.T) {
 		}
 	}
 }
+
+// TestFilesOfOthersAreKept: no flag replaces a file that its command did not write, unless it is told to.
+func TestFilesOfOthersAreKept(t *testing.T) {
+	dir, thesis := failing(t), filepath.Join(t.TempDir(), "thesis.txt")
+	for _, args := range [][]string{
+		{"shrink", dir, "--runs", "5", "--out", thesis}, {"diff", dir, dir, "--junit", thesis},
+		{"diff", dir, dir, "--markdown", thesis},
+	} {
+		if err := os.WriteFile(thesis, []byte("chapter 1"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		code, _, errs := call(args...)
+		if text, _ := os.ReadFile(thesis); code != judge.ExitUsage || string(text) != "chapter 1" {
+			t.Errorf("%v: exit code %d, %s; the file has %q", args, code, errs, text)
+		}
+		if code, _, errs := call(append(args, "--force")...); code != judge.ExitPassed {
+			t.Errorf("%v --force: exit code %d, %s", args, code, errs)
+		}
+		if code, _, errs := call(args...); (code == judge.ExitPassed) != (args[0] == "diff") {
+			t.Errorf("%v again: exit code %d, %s", args, code, errs)
+		}
+	}
+}
