@@ -3,6 +3,8 @@ package reports
 import (
 	"fmt"
 	"strings"
+
+	"sluice/internal/options"
 )
 
 // Says returns an event in words; "" if it says nothing to a reader of the story: how a worker is
@@ -17,9 +19,9 @@ func (e Event) Says() string {
 	case EventRestart:
 		text = fmt.Sprintf("replacing worker %d: %s", e.Worker, e.Text)
 	case EventGateClosed:
-		text = fmt.Sprintf("input of shards %v paused: %s", e.Shards, e.Text)
+		text = fmt.Sprintf("input of shards [%s] paused: %s", options.FormatNumbers(e.Shards, " "), e.Text)
 	case EventGateOpened:
-		text = fmt.Sprintf("input of shards %v resumed", e.Shards)
+		text = fmt.Sprintf("input of shards [%s] resumed", options.FormatNumbers(e.Shards, " "))
 	case EventConsumer:
 		text = strings.TrimSuffix(fmt.Sprintf("consumer %d is %s: %s", e.Consumer, e.State, e.Text), ": ")
 	case EventNote:

@@ -98,8 +98,10 @@ type Sweep struct {
 	Version string `json:"version,omitempty"`
 	World   string `json:"world"`
 	// Defect was planted in each run, and PortFaults were, in their text form.
-	Defect     string     `json:"defect,omitempty"`
-	PortFaults []string   `json:"port_faults,omitempty"`
+	Defect     string   `json:"defect,omitempty"`
+	PortFaults []string `json:"port_faults,omitempty"`
+	// Unfinished says in words why there are fewer runs than were asked for; empty if there are not.
+	Unfinished string     `json:"unfinished,omitempty"`
 	Rows       []SweepRow `json:"rows"`
 	Runs       []SweepRun `json:"runs"`
 }

@@ -47,5 +47,9 @@ func (s Sweep) WriteTables(w io.Writer) error {
 	for _, note := range s.Notes() {
 		fmt.Fprintln(w, note)
 	}
+	if s.Unfinished != "" {
+		_, err := fmt.Fprintln(w, "unfinished: "+s.Unfinished)
+		return err
+	}
 	return nil
 }

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -146,6 +147,25 @@ func (l Limit) meets(other Limit) bool {
 	a, b := l.Value, other.Value
 	return slices.ContainsFunc([]float64{a, b, (a + b) / 2, min(a, b) - 1, max(a, b) + 1},
 		func(v float64) bool { return l.Holds(v) && other.Holds(v) })
+}
+
+// counts tells whether the figure counts something: all but rates and times do.
+func (l Limit) counts() bool {
+	return strings.HasSuffix(l.Figure, ".count") ||
+		!strings.Contains(l.Figure, "seconds") && !strings.Contains(l.Figure, "per_second")
+}
+
+// possible tells whether the figure can have a value within the limit: none is below 0.
+func (l Limit) possible() bool {
+	switch {
+	case l.Relation == "<":
+		return l.Value > 0
+	case l.Relation == "=" && l.counts() && l.Value != math.Trunc(l.Value):
+		return false
+	case l.Relation == "=" || l.Relation == "<=":
+		return l.Value >= 0
+	}
+	return true
 }
 
 // MarshalText writes what UnmarshalText reads.

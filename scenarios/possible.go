@@ -156,6 +156,8 @@ func (p *possible) checkFigures() {
 		if n, _ := fmt.Sscanf(limit.Figure, "workers.%d.restarts", &worker); n == 1 && p.knows("topology") {
 			p.hasWorker(path, worker)
 		}
+		p.expect(limit.possible(), path, "no value is within this: %s is a figure that is never below 0%s",
+			limit.Figure, map[bool]string{true: ", and a whole number"}[limit.counts()])
 		for _, other := range limits[:i] {
 			p.expect(limit.Figure != other.Figure || limit.meets(other), path,
 				"no value is within this and within %q", other)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strconv"
 
@@ -50,6 +51,9 @@ func (d runDirectory) open(to *streams) (p past, err error) {
 	p.flags = worldFlags{World: p.result.World, Servers: d.Servers, Redis: d.Redis, Kafka: d.Kafka,
 		loginFlags: d.loginFlags,
 		Defect:     p.result.Defect, Ports: p.result.PortFaults}
+	if p.flags.Costs, err = costsOf(d.Dir, p.result.Replay); err != nil {
+		return p, err
+	}
 	p.config, err = p.flags.config(scenario{Scenario: s, places: places}, to.err)
 	return p, err
 }
@@ -95,8 +99,7 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 	verdict := again.Result.Verdict
 	switch {
 	case again.Interrupted:
-		fmt.Fprintln(to.out, "verdict: unknown; the run was interrupted")
-		return exitError(judge.ExitUnknown)
+		return interrupted(to.out)
 	case p.result.World != (sim.World{}).Name() && verdict == p.result.Verdict:
 		_, err = fmt.Fprintf(to.out, "verdict: the same, %s\n", verdict)
 		return err
@@ -116,6 +119,12 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 		_, err = fmt.Fprintf(to.out, "verdict: not the same; %s\n", difference(p.events, again.Events))
 	}
 	return cmp.Or(err, error(exitError(judge.ExitNotDeterministic)))
+}
+
+// interrupted is the end of a command whose run was interrupted.
+func interrupted(out io.Writer) error {
+	_, _ = fmt.Fprintln(out, "verdict: unknown; the run was interrupted")
+	return exitError(judge.ExitUnknown)
 }
 
 // difference names the first event of a run that another does not have.

@@ -14,10 +14,10 @@ import (
 )
 
 // failing makes a run in which a defect is caught, and returns its directory.
-func failing(t *testing.T) string {
+func failing(t *testing.T, flags ...string) string {
 	dir := filepath.Join(t.TempDir(), "out")
-	code, out, errs := call("run", "kill-skipped", "--defect", "kill-skipped", "--out", dir,
-		"--port-fault", "slow store.load by 1ms")
+	code, out, errs := call(append([]string{"run", "kill-skipped", "--defect", "kill-skipped", "--out", dir,
+		"--port-fault", "slow store.load by 1ms"}, flags...)...)
 	if code != judge.ExitSafety {
 		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
 	}
@@ -67,6 +67,43 @@ func TestReplayOfADirectory(t *testing.T) {
 	if code, _, errs := call("replay", t.TempDir()); code != judge.ExitUsage ||
 		!strings.Contains(errs, "not the directory of a run") {
 		t.Errorf("an empty directory: exit code %d, %q", code, errs)
+	}
+}
+
+// TestRunsAreMadeAgainWithTheirCosts, which are in the directory of a run: whoever makes it again needs
+// no other file. A directory from before that says so.
+func TestRunsAreMadeAgainWithTheirCosts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "slow.yaml")
+	if err := os.WriteFile(file, []byte("redis: {span: 100us}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dir := failing(t, "--costs", file)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if resultOf(t, dir).Digest == resultOf(t, failing(t)).Digest {
+		t.Fatal("the costs make no difference")
+	}
+	kept := filepath.Join(dir, rundir.FileCosts)
+	again := [][]string{{"replay", dir}, {"shrink", dir, "--runs", "20"},
+		{"certainty", dir, "--runs", "4", "--moments", "5"}}
+	for _, args := range again {
+		code, out, errs := call(args...)
+		if code != judge.ExitPassed {
+			t.Errorf("%v: exit code %d, %s %s", args, code, out, errs)
+		}
+		if args[0] == "shrink" && !strings.Contains(out, " --costs "+kept) {
+			t.Errorf("what is left is to be run with other costs:\n%s", out)
+		}
+	}
+	if err := os.Remove(kept); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range again {
+		code, _, errs := call(args...)
+		if code != judge.ExitUsage || !strings.Contains(errs, "was made with --costs, and there is no "+kept) {
+			t.Errorf("%v without the file: exit code %d, %s", args, code, errs)
+		}
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -412,7 +411,7 @@ func (c *fitCommand) Run(to *streams) error {
 		defer opened.Close()
 		file = opened
 	}
-	points, err := readPoints(file)
+	points, err := readPoints(withoutMark(file))
 	if err != nil {
 		return usageError{fmt.Errorf("%s: %w", c.File, err)}
 	}
@@ -460,9 +459,9 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 			if !ok {
 				continue
 			}
-			if *v, err = strconv.ParseFloat(row[i], 64); err != nil {
+			if *v, err = parseFigure(row[i]); err != nil {
 				line, column := rows.FieldPos(i)
-				return nil, fmt.Errorf("%d:%d: %s %q is not a number", line, column, name, row[i])
+				return nil, fmt.Errorf("%d:%d: %s %q is %w", line, column, name, row[i], err)
 			}
 		}
 		points = append(points, p)

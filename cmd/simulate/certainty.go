@@ -42,8 +42,7 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	switch {
 	case again.Interrupted:
-		fmt.Fprintln(to.out, "verdict: unknown; the run was interrupted")
-		return exitError(judge.ExitUnknown)
+		return interrupted(to.out)
 	case again.Result.Digest != p.result.Digest:
 		fmt.Fprintf(to.out, "verdict: not the same; %s\n", difference(p.events, again.Events))
 		return exitError(judge.ExitNotDeterministic)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"sluice/internal/diff"
 	"sluice/internal/judge"
@@ -24,6 +25,7 @@ type diffCommand struct {
 	Across      bool     `help:"Compare although other things were run: another scenario, another world."`
 	JSON        bool     `name:"json" help:"Print the comparison as JSON."`
 	Markdown    string   `help:"Write it as Markdown, too, for a pull request." placeholder:"FILE"`
+	Force       bool     `help:"Replace files of --markdown and --junit that are none of an earlier diff."`
 	JUnit       string   `name:"junit" help:"Write it as JUnit XML, too." placeholder:"FILE"`
 }
 
@@ -36,6 +38,13 @@ func (c *diffCommand) Run(to *streams) error {
 	var err error
 	if o.Rules, err = c.rules(); err != nil {
 		return usageError{err}
+	}
+	for flag, file := range map[string][2]string{
+		"--markdown": {c.Markdown, "### simulate diff: "}, "--junit": {c.JUnit, `<testsuite name="simulate diff `},
+	} {
+		if err := checkReplaced(flag, file[0], file[1], c.Force); err != nil {
+			return err
+		}
 	}
 	a, err := readSet(c.A)
 	if err != nil {
@@ -60,12 +69,13 @@ func (c *diffCommand) Run(to *streams) error {
 	if err != nil {
 		return err
 	}
+	saved := cmp.Or(save(c.Markdown, comparison.WriteMarkdown), save(c.JUnit, comparison.WriteJUnit))
 	if c.JSON {
 		err = reports.WriteJSON(to.out, comparison)
 	} else {
 		err = comparison.WriteText(to.out)
 	}
-	err = cmp.Or(err, save(c.Markdown, comparison.WriteMarkdown), save(c.JUnit, comparison.WriteJUnit))
+	err = cmp.Or(err, saved)
 	if err == nil && comparison.Code != judge.ExitPassed {
 		err = exitError(comparison.Code)
 	}
@@ -89,6 +99,17 @@ func (c *diffCommand) rules() ([]diff.Rule, error) {
 		rules, errs = append(rules, more...), append(errs, err)
 	}
 	return rules, errors.Join(errs...)
+}
+
+// checkReplaced returns an error if the file of a flag is there and does not have a mark of what the same
+// command wrote before; without a mark, if it is there.
+func checkReplaced(flag, path, mark string, force bool) error {
+	text, err := os.ReadFile(path)
+	if err != nil || force || mark != "" && strings.Contains(string(text), mark) {
+		return nil // whatever else hinders writing says so
+	}
+	return usageError{fmt.Errorf("%s %s is there, and this would replace it: name another file, or --force it",
+		flag, path)}
 }
 
 // save writes a file, if one is named.

@@ -73,6 +73,23 @@ func readScenario(dir string) (scenarios.Scenario, yamlfile.Places, error) {
 	return s, places, nil
 }
 
+// costsOf returns the file of the costs that the run of a directory was made with, which the command
+// replay made; empty if they are the built-in ones. Before the costs were kept there, the command had
+// their file, and nothing else did.
+func costsOf(dir, replay string) (string, error) {
+	path := filepath.Join(dir, rundir.FileCosts)
+	switch _, err := os.Stat(path); {
+	case err == nil:
+		return path, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", usageError{err}
+	case strings.Contains(replay, flagCosts):
+		return "", usageError{fmt.Errorf("the run in %s was made with --costs, and there is no %s: copy the "+
+			"file there that it had, if it is still as it was; %s", dir, path, replay)}
+	}
+	return "", nil
+}
+
 // readSet reads a directory of results for a comparison: that of a run, a sweep or a capacity report,
 // or one whose subdirectories are those of runs.
 func readSet(dir string) (diff.Set, error) {
@@ -198,6 +215,9 @@ func readSweepSet(dir string) (diff.Set, error) {
 	s, _, err := readScenario(dir)
 	if err != nil {
 		return set, err
+	}
+	if sweep.Unfinished != "" {
+		return set, unfinished(dir, sweep.Unfinished)
 	}
 	set.Version, set.World, set.Scenario = sweep.Version, sweep.World, &s
 	set.Conditions = conditions(sweep.Defect, sweep.PortFaults)

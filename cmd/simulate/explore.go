@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,10 +70,9 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := result.WriteText(to.out, time.Since(began)); err != nil {
-		return err
-	}
-	if err := c.writePage(to, result); err != nil {
+	took := time.Since(began)
+	written := c.writePage(to, result)
+	if err := cmp.Or(result.WriteText(to.out, took), written); err != nil {
 		return err
 	}
 	switch {

@@ -27,7 +27,7 @@ func TestExplore(t *testing.T) {
 		},
 		{
 			[]string{"protocol", "--max-states", "20"}, judge.ExitUnknown,
-			[]string{"verdict: unknown; the space is not exhausted"},
+			[]string{"verdict: unknown; the search ended after 20 states, before"},
 		},
 		{
 			[]string{"commit", "--faults", "1", "--against-seeds", "20"}, judge.ExitPassed,

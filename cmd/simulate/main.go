@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,6 +23,8 @@ import (
 func main() {
 	// The consumers are this program, started again, and so are their workers.
 	process.MaybeChild()
+	// Whoever reads only the head of what is printed must not end a run: its writes fail, and it goes on.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -68,7 +71,8 @@ const examples = `Examples:
   simulate certainty runs/mine
 
 Exit codes: 0 passed, 1 environment, 2 usage or bad scenario, 10 safety violated,
-11 liveness violated, 12 not the same again, 13 expectation missed, 14 unknown.`
+11 liveness violated, 12 not the same again, 13 expectation missed, 14 unknown,
+also what Ctrl-C ended.`
 
 // streams are where a command writes.
 type streams struct {
@@ -117,18 +121,29 @@ func run(args []string, out, errs io.Writer) int {
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return exitCode(parsed.Run(&streams{out: out, err: errs}), errs)
+	code := exitCode(parsed.Run(&streams{out: out, err: errs}), errs)
+	if ctx.Err() != nil && code == judge.ExitEnvironment { // whatever did not come about because of it
+		code = judge.ExitUnknown
+	}
+	return code
 }
+
+// exitPipe is the exit code of a program whose output nobody reads to its end, as that of any other: of
+// one that SIGPIPE ended.
+const exitPipe = 128 + int(syscall.SIGPIPE)
 
 func exitCode(err error, errs io.Writer) int {
 	var exit exitError
 	var usage usageError
 	var problems yamlfile.Problems
+	var closed *fs.PathError
 	switch {
 	case err == nil:
 		return judge.ExitPassed
 	case errors.As(err, &exit):
 		return int(exit)
+	case errors.As(err, &closed) && closed.Path == os.Stdout.Name() && errors.Is(err, syscall.EPIPE):
+		return exitPipe
 	case errors.As(err, &problems):
 		fmt.Fprintln(errs, problems)
 		return judge.ExitUsage

@@ -246,7 +246,7 @@ func TestSeedsVerdictOutlastsItsPicture(t *testing.T) {
 		"": judge.ExitEnvironment, "expectations: {freshness_p99_max: 1ms}\n": judge.ExitExpectation,
 	} {
 		code, out, errs := call("run", scenarioFile(t, quick+expectations), "--seeds", "3..3", "--out", dir)
-		if code != want || !strings.Contains(out, "1 of 1 runs") || !strings.Contains(errs, "draw "+dir) {
+		if code != want || !strings.Contains(out, " of 1 passed") || !strings.Contains(errs, "draw "+dir) {
 			t.Errorf("%q: exit code %d, want %d\n%s%s", expectations, code, want, out, errs)
 		}
 	}
@@ -256,8 +256,22 @@ func TestSeedsVerdictOutlastsItsPicture(t *testing.T) {
 func TestSeedsOfTheEnd(t *testing.T) {
 	const last = "18446744073709551615"
 	code, out, errs := call("run", scenarioFile(t, quick), "--seeds", last+".."+last)
-	if code != judge.ExitPassed || !strings.Contains(out, "1 of 1 runs") {
+	if code != judge.ExitPassed || !strings.Contains(out, "1 of 1 passed") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+// TestSeedsCountWhatPassed, not what was run.
+func TestSeedsCountWhatPassed(t *testing.T) {
+	code, out, errs := call("run", "kill-skipped", "--defect", "kill-skipped", "--seeds", "1..2")
+	if code != judge.ExitSafety || !strings.HasSuffix(out, "verdict: not passed; 0 of 2 passed\n") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	var table strings.Builder
+	part := seedsTable{Verdict: "unknown", Runs: 3, Planned: 5, Scenarios: []seedsRow{{Passed: 1}, {Passed: 1}}}
+	if err := part.writeText(&table); err != nil || !strings.HasSuffix(table.String(),
+		"verdict: unknown; 2 of 3 passed; 2 more were not made\n") {
+		t.Errorf("%v\n%s", err, &table)
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 	"sluice/internal/worlds/wall/real"
 )
 
+// flagCosts is in a command in which the costs are those of a file.
+const flagCosts = " --costs "
+
 // replay returns the flags that name the same world again.
 func (f worldFlags) replay() string {
 	text := " --world " + f.World
@@ -24,7 +27,7 @@ func (f worldFlags) replay() string {
 			f.loginFlags.replay()
 	}
 	if f.Costs != "" {
-		text += " --costs " + quote(f.Costs)
+		text += flagCosts + quote(f.Costs)
 	}
 	if f.Defect != "" {
 		text += " --defect " + f.Defect
@@ -59,10 +62,14 @@ func (f scenarioFlags) changes() string {
 	return text
 }
 
-// replayScript is a shell script that runs a scenario again which lies beside it, from any working
-// directory. It goes back to where this program was started: go run needs its module, and started
-// servers are looked for from there.
+// replayScript is a shell script that runs a scenario again which lies beside it, with the costs that
+// do if they are not the built-in ones, from any working directory. It goes back to where this program
+// was started: go run needs its module, and started servers are looked for from there.
 func replayScript(world worldFlags) string {
+	costs := ""
+	if world.Costs != "" {
+		costs, world.Costs = flagCosts+`"$here/`+rundir.FileCosts+`"`, ""
+	}
 	start, _ := os.Getwd() // an error is one of the script, too
 	command := program()
 	if self, err := os.Executable(); err == nil && !byGoRun(self) {
@@ -73,8 +80,8 @@ func replayScript(world worldFlags) string {
 # Made by simulate %s.
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit
 cd %s || exit
-exec %s run "$here/%s"%s --out "$here-replay" "$@"
-`, process.Version(), quote(start), command, rundir.FileScenario, world.replay())
+exec %s run "$here/%s"%s%s --out "$here-replay" "$@"
+`, process.Version(), quote(start), command, rundir.FileScenario, world.replay(), costs)
 }
 
 // program is how this program was started, as a command for the working directory.

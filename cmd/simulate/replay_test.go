@@ -25,6 +25,7 @@ func TestReplay(t *testing.T) {
 	if err := os.WriteFile(mine, []byte(quick), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	slow := filepath.Join(filepath.Dir(built), "slow.yaml")
 	for name, c := range map[string]struct {
 		start func(args ...string)
 		args  []string
@@ -32,11 +33,18 @@ func TestReplay(t *testing.T) {
 		"go run, of the library": {goRun, []string{"steady", "--seed", "7", "--duration", "500ms",
 			"--rate", "constant 300/s", "--set", "workload.late=0.1 by 200ms", "--defect", "reversed"}},
 		"go run, no faults": {goRun, []string{"hang", "--no-faults", "--rate", "constant 300/s"}},
+		"a program, costs":  {program, []string{"mine.yaml", "--costs", "slow.yaml"}},
 		"a program, a file": {program, []string{"mine.yaml", "--port-fault", "lose store.ack 3..5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(slow, []byte("redis: {span: 100us}"), 0o644); err != nil {
+				t.Fatal(err)
+			}
 			dir := filepath.Join(t.TempDir(), "it's this")
 			c.start(append([]string{"run", "--quiet", "--out", dir}, c.args...)...)
+			if err := os.Remove(slow); err != nil { // the directory has what is needed
+				t.Fatal(err)
+			}
 			again := exec.Command(filepath.Join(dir, rundir.FileReplay), "--quiet")
 			again.Dir = "/"
 			out, _ := again.CombinedOutput() // as above

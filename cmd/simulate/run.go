@@ -115,6 +115,15 @@ func (f worldFlags) virtual() (harness.World, error) {
 	return sim.World{Costs: &costs}, err
 }
 
+// costsText are all costs of a run in the virtual world, as a file of them; empty if they are the
+// built-in ones. What the file left out is in there, too: the next version may have it otherwise.
+func costsText(world harness.World) string {
+	if w, ok := world.(sim.World); ok && w.Costs != nil {
+		return w.Costs.String()
+	}
+	return ""
+}
+
 // scenarioFlags name a scenario and change it.
 type scenarioFlags struct {
 	Scenario string          `arg:"" help:"Name of a scenario of the library, a .yaml file, or swarm: one that is drawn by the seed." completion-predictor:"scenario"`
@@ -256,8 +265,11 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if len(s.ports) > 0 {
 		script.Ports = append(slices.Clone(script.Ports), s.ports.String())
 	}
+	outcome.Costs = costsText(cfg.World)
 	outcome.Script = replayScript(script)
-	// The verdict comes first: a disk that is full must not take it along.
+	// The results come first: whoever reads no more of the text than its head ends the program. A disk that
+	// is full must not take the verdict along.
+	written := rundir.Write(outcome, dir)
 	switch {
 	case c.JSON:
 		err = reports.WriteJSON(to.out, outcome.Result)
@@ -266,7 +278,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	default:
 		err = outcome.WriteText(to.out, dir)
 	}
-	if written := rundir.Write(outcome, dir); written != nil {
+	if written != nil {
 		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
@@ -278,19 +290,22 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 
 // runTwice runs the scenario twice, and names the first event that differs.
 func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Config) error {
-	first, err := harness.Run(ctx, cfg)
-	if err != nil {
-		return err
+	var twice [2]*judge.Outcome
+	for i := range twice {
+		var err error
+		if twice[i], err = harness.Run(ctx, cfg); err != nil {
+			return err
+		}
+		if twice[i].Interrupted {
+			return interrupted(to.out)
+		}
 	}
-	second, err := harness.Run(ctx, cfg)
-	if err != nil {
-		return err
-	}
+	first, second := twice[0], twice[1]
 	if first.Result.Digest == second.Result.Digest && cfg.World.Name() == (sim.World{}).Name() {
 		_, err := fmt.Fprintf(to.out, "verdict: deterministic; digest %s\n", first.Result.Digest)
 		return err
 	}
-	_, err = fmt.Fprintf(to.out, "verdict: not deterministic; %s\n",
+	_, err := fmt.Fprintf(to.out, "verdict: not deterministic; %s\n",
 		difference(first.Events, second.Events))
 	return cmp.Or(err, error(exitError(judge.ExitNotDeterministic)))
 }

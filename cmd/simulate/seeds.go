@@ -296,12 +296,14 @@ func (c *runCommand) report(
 	if c.JSON {
 		write = func(w io.Writer) error { return reports.WriteJSON(w, table) }
 	}
-	err := write(to.out)
+	var drawn error
 	if c.Out != "" {
-		if drawn := c.draw(covered); drawn != nil {
-			fmt.Fprintln(to.err, "simulate:", drawn)
-			err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
-		}
+		drawn = c.draw(covered)
+	}
+	err := write(to.out)
+	if drawn != nil {
+		fmt.Fprintln(to.err, "simulate:", drawn)
+		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
 	if code != judge.ExitPassed {
 		err = exitError(code)
@@ -356,6 +358,13 @@ func (s seedsTable) writeText(w io.Writer) error {
 		}
 		fmt.Fprintf(w, "not covered: %v\n", &cell)
 	}
-	_, err := fmt.Fprintf(w, "%sverdict: %s; %d of %d runs\n", replay, s.Verdict, s.Runs, s.Planned)
+	passed, unfinished := 0, ""
+	for _, row := range s.Scenarios {
+		passed += row.Passed
+	}
+	if s.Runs < s.Planned {
+		unfinished = fmt.Sprintf("; %d more were not made", s.Planned-s.Runs)
+	}
+	_, err := fmt.Fprintf(w, "%sverdict: %s; %d of %d passed%s\n", replay, s.Verdict, passed, s.Runs, unfinished)
 	return err
 }

@@ -19,9 +19,10 @@ import (
 
 // shrinkCommand is "simulate shrink".
 type shrinkCommand struct {
-	Dir  string `arg:"" help:"Directory of a run in virtual time that did not pass."`
-	Out  string `help:"The scenario file to write." placeholder:"DIR/shrunk.yaml"`
-	Runs int    `help:"How many runs to make at most." default:"2000"`
+	Dir   string `arg:"" help:"Directory of a run in virtual time that did not pass."`
+	Out   string `help:"The scenario file to write." placeholder:"DIR/shrunk.yaml"`
+	Force bool   `help:"Replace a file that is named by --out and is there."`
+	Runs  int    `help:"How many runs to make at most." default:"2000"`
 }
 
 // Run shrinks the run's scenario, and writes the rest.
@@ -37,7 +38,15 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 	if err := checkFile("--out", file); err != nil {
 		return err
 	}
+	if c.Out != "" {
+		if err := checkReplaced("--out", file, "", c.Force); err != nil {
+			return err
+		}
+	}
 	small, found := c.shrink(ctx, to, p, why.Name)
+	if !found && ctx.Err() != nil {
+		return interrupted(to.out)
+	}
 	if !found {
 		fmt.Fprintf(to.out, "verdict: not the same; %s is not violated when the run is made again\n",
 			why.Name)
@@ -58,6 +67,9 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 	}
 	_, err = fmt.Fprintf(to.out, "verdict: %s (%s); %s; replay: %s run %s%s\n",
 		small.Outcome.Result.Verdict, why.Name, how, program(), file, p.flags.replay())
+	if ctx.Err() != nil && !small.Done {
+		err = exitError(judge.ExitUnknown)
+	}
 	return err
 }
 

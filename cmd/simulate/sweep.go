@@ -67,23 +67,31 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	result, err := harness.Sweep(ctx, cfg)
-	if err != nil {
-		return err
+	result, failed := harness.Sweep(ctx, cfg)
+	if failed != nil && len(result.Runs) == 0 {
+		return failed
 	}
 	result.Version = process.Version()
-	// As in run, a disk that is full must not take the verdict along.
+	if failed != nil { // what was measured until then is kept
+		result.Unfinished = fmt.Sprintf("%v; %d of %d runs were made", failed, len(result.Runs),
+			c.Repeat*len(cfg.Points))
+		result.Code = judge.Graver(result.Code, judge.ExitUnknown)
+	}
+	written := rundir.WriteSweep(result.Sweep, dir, s.Scenario)
 	if c.JSON {
 		err = reports.WriteJSON(to.out, result.Sweep)
 	} else {
 		err = result.WriteText(to.out, dir)
 	}
-	if written := rundir.WriteSweep(result.Sweep, dir, s.Scenario); written != nil {
+	if written != nil {
 		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
-	if result.Code != judge.ExitPassed {
-		err = exitError(result.Code)
+	switch {
+	case failed != nil && ctx.Err() == nil && result.Code == judge.ExitUnknown:
+		return failed // no run that was made is worse than that the others could not be
+	case result.Code != judge.ExitPassed:
+		return exitError(result.Code)
 	}
 	return err
 }

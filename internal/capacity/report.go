@@ -216,8 +216,8 @@ func grouped(v float64) string { return options.FormatGrouped(int64(math.Round(v
 
 // figure writes a figure of any size, with that many digits if it is small.
 func figure(v float64, digits int) string {
-	const large = 1000
-	if math.Abs(v) >= large && !math.IsInf(v, 0) {
+	const large, whole = 1000, 1e15 // beyond that, not each digit is known
+	if math.Abs(v) >= large && math.Abs(v) < whole {
 		return grouped(v)
 	}
 	return strconv.FormatFloat(v, 'g', digits, 64)

@@ -264,6 +264,9 @@ func (l *Law) Text(unit string) string {
 	case peak > l.Most:
 		text += fmt.Sprintf("peak     refused: it would be at %.4g processes, and nothing beyond %.4g was "+
 			"measured\n", peak, l.Most)
+	case peak == 1:
+		text += fmt.Sprintf("peak     one process is best, with %s %s: each more makes it less\n",
+			figure(l.At(1), 6), unit)
 	default:
 		text += fmt.Sprintf("peak     %s %s at %.4g processes %s\n", figure(l.At(peak), 6), unit, peak,
 			l.Peak.interval())

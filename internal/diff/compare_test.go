@@ -135,6 +135,26 @@ func TestTooFewForARule(t *testing.T) {
 	}
 }
 
+// TestTooFewToSayThatNothingMatters: a figure that differs by what would matter and has too few values is
+// unknown without rules, too, though there are enough of another.
+func TestTooFewToSayThatNothingMatters(t *testing.T) {
+	set := func(drain float64) Set {
+		s := setOf(RedisTime, near(10, 0.02, 8)...)
+		s.Runs[0].Figures[Drain] = drain
+		s.Runs[0].Figures[RedisTime] += drain / 1e6
+		return s
+	}
+	const unknown = "unknown: there are too few values to be certain of drain; it takes 6 on each side"
+	for then, want := range map[float64]string{
+		4.5: unknown, 1.5: unknown, 3.1: "no difference that matters", 2.9: "no difference that matters",
+	} {
+		got := compare(t, set(3), set(then), usual())
+		if got.Verdict != want || (got.Code == judge.ExitUnknown) != (want == unknown) {
+			t.Errorf("3 s, and then %v s: exit code %d, %s", then, got.Code, got.Verdict)
+		}
+	}
+}
+
 // TestSplitIsNotSeenByRanks: why there are two tests.
 func TestSplitIsNotSeenByRanks(t *testing.T) {
 	split := slices.Concat(near(80, 0.01, 20), near(120, 0.01, 20))

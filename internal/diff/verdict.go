@@ -158,6 +158,9 @@ func (c *Comparison) sumUp() {
 	case c.blind():
 		c.Code, c.Verdict = judge.ExitUnknown, fmt.Sprintf("unknown: there are too few values to be "+
 			"certain of any difference; it takes %d on each side", c.needed())
+	case len(c.hidden()) > 0:
+		c.Code, c.Verdict = judge.ExitUnknown, fmt.Sprintf("unknown: there are too few values to be "+
+			"certain of %s; it takes %d on each side", list(c.hidden()), c.needed())
 	case c.identical():
 		c.Verdict = "the same, event by event"
 	default:
@@ -196,4 +199,21 @@ func (c *Comparison) blind() bool {
 		}
 	}
 	return differ
+}
+
+// hidden names the figures that differ by what would matter, if it could be certain.
+func (c *Comparison) hidden() (names []string) {
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		if row.Finding != FoundTooFew ||
+			!row.beyond(true, c.LeastEffect, row.share) && !row.beyond(false, c.LeastEffect, row.share) {
+			continue
+		}
+		name := row.Name
+		if row.Group != "" {
+			name = row.Group + ": " + name
+		}
+		names = append(names, name)
+	}
+	return names
 }

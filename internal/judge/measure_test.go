@@ -104,3 +104,22 @@ func TestWhatIsNotKnownDecides(t *testing.T) {
 		t.Errorf("the last line is %q", o.Verdict())
 	}
 }
+
+// TestNothingCameOut: then no time is said of what came out.
+func TestNothingCameOut(t *testing.T) {
+	e := clean()
+	e.Balance.Records, e.Latency = 50, e.Freshness
+	full := Judge(e)
+	e.Balance.Records, e.Freshness, e.Latency = 0, reports.Quantiles{}, reports.Quantiles{}
+	none := Judge(e)
+	for o, want := range map[*Outcome]bool{full: false, none: true} {
+		var text strings.Builder
+		if err := o.WriteText(&text, ""); err != nil {
+			t.Fatal(err)
+		}
+		said := strings.Count(text.String(), "nothing came out\n") // throughput, freshness, latency
+		if (said == 3) != want || strings.Contains(text.String(), "the last came out") == want {
+			t.Errorf("of %d records the text is\n%s", o.Result.Ledger.Records, &text)
+		}
+	}
+}

@@ -46,6 +46,9 @@ type Outcome struct {
 	// Script is the shell script that makes the same run again from any working directory, with the
 	// scenario beside it.
 	Script string
+	// Costs are what the steps took that the run was made with, as the text of a file; empty for the
+	// built-in ones, and where they take what they take.
+	Costs string
 	// Litter says what of the run could not be removed from the servers, or is nil.
 	Litter error
 	// Interrupted is true if the run was ended from outside.

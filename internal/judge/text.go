@@ -12,6 +12,9 @@ import (
 	"sluice/reports"
 )
 
+// noOutput is said of figures of what came out, if nothing did.
+const noOutput = "nothing came out"
+
 // WriteText writes the outcome for a reader, figures first and the verdict in the last line, with
 // the command that replays the run if it did not pass.
 func (o *Outcome) WriteText(w io.Writer, dir string) error {
@@ -35,9 +38,17 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 	}
 	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records,
 		bad)
-	row("Throughput", "%.0f spans/s, %.2f MB/s; the last came out %.1f s after the load",
-		r.Throughput.SpansPerSecond, r.Throughput.BytesPerSecond/1e6, r.Run.DrainSeconds)
+	last := fmt.Sprintf("the last came out %.1f s after the load", r.Run.DrainSeconds)
+	if r.Ledger.Records == 0 {
+		last = noOutput
+	}
+	row("Throughput", "%.0f spans/s, %.2f MB/s; %s", r.Throughput.SpansPerSecond,
+		r.Throughput.BytesPerSecond/1e6, last)
 	quantiles := func(name string, q reports.Quantiles, from string) {
+		if q.Count == 0 {
+			row(name, noOutput)
+			return
+		}
 		row(name, "[50, 90, 99, max]  %.3f s, %.3f s, %.3f s, %.3f s%s", q.P50, q.P90, q.P99, q.Max, from)
 	}
 	quantiles("Freshness", r.Freshness, "")
@@ -51,7 +62,7 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 			restarts = options.FormatCount(worker.Restarts, "restart") + ": " + strings.Join(worker.Causes, "; ")
 		}
 		row(fmt.Sprintf("Worker %d", worker.Worker), "shards %s; %s",
-			strings.Trim(strings.ReplaceAll(fmt.Sprint(worker.Shards), " ", ","), "[]"), restarts)
+			options.FormatNumbers(worker.Shards, ","), restarts)
 	}
 	for _, list := range [][]reports.Judgement{r.Invariants, r.Expectations} {
 		for _, j := range list {

@@ -39,13 +39,16 @@ type Generator struct {
 
 	choose, shuffle, delay, repeat *rand.Rand
 
-	open    []openTrace
-	bad     held   // the span that a bad message follows, if any
-	isBad   bool   // there is one
-	next    uint64 // the number of the next trace's root
-	late    queue  // spans held back, until a time
-	again   queue  // spans to repeat, until a count of messages
-	sent    int64  // messages so far, apart from bad ones
+	open  []openTrace
+	bad   held   // the span that a bad message follows, if any
+	isBad bool   // there is one
+	next  uint64 // the number of the next trace's root
+	late  queue  // spans held back, until a time
+	again queue  // spans to repeat, until a count of messages
+	sent  int64  // messages so far, apart from bad ones
+	// paced counts what was sent at its time by the pacer, and what was held back then. What was held
+	// back comes later beside that, so that it does not draw others in its place, to be held back.
+	paced   int64
 	at      time.Duration
 	segment [2]pacePoint
 	arena   []byte
@@ -124,13 +127,12 @@ func (g *Generator) Next(m *Message) bool {
 		g.write(m, &g.bad)
 		return true
 	}
-	at := g.due(g.sent + 1)
 	var span held
-	isRepeat, ok := g.pick(at, &span)
+	at, isRepeat, ok := g.pick(&span)
 	if !ok {
 		return false
 	}
-	g.at = max(at, g.at, span.due)
+	g.at = max(at, g.at)
 	g.sent++
 	*m = Message{
 		Seq: span.root + uint64(span.index), Root: span.root, Repeat: isRepeat, Late: span.late, At: g.at,
@@ -147,22 +149,23 @@ func (g *Generator) Next(m *Message) bool {
 	return true
 }
 
-// pick fills in the span that is next at a time.
-func (g *Generator) pick(at time.Duration, span *held) (isRepeat, ok bool) {
+// pick fills in the span that is next, and returns when it is.
+func (g *Generator) pick(span *held) (at time.Duration, isRepeat, ok bool) {
 	for {
+		at = g.due(g.paced + 1)
 		if first := g.again.peek(); first != nil && first.dueNumber <= g.sent {
-			return true, g.again.pop(span)
+			g.paced++
+			return at, true, g.again.pop(span)
 		}
 		if first := g.late.peek(); first != nil && first.due <= at {
-			ok = g.late.pop(span)
-			span.due = 0
-			return false, ok
+			return first.due, false, g.late.pop(span)
 		}
 		if !g.advance(span) {
-			return g.rest(span)
+			return g.rest(at, span)
 		}
+		g.paced++
 		if share := g.work.Late.Share; share == 0 || g.delay.Float64() >= share {
-			return false, true
+			return at, false, true
 		}
 		span.due, span.late = at+g.work.Late.By, true
 		g.late.push(*span)
@@ -170,16 +173,17 @@ func (g *Generator) pick(at time.Duration, span *held) (isRepeat, ok bool) {
 }
 
 // rest fills in what was held back, when there is nothing else.
-func (g *Generator) rest(span *held) (isRepeat, ok bool) {
+func (g *Generator) rest(at time.Duration, span *held) (due time.Duration, isRepeat, ok bool) {
 	if g.late.pop(span) {
-		return false, true
+		return span.due, false, true
 	}
-	return true, g.again.pop(span)
+	g.paced++
+	return at, true, g.again.pop(span)
 }
 
 // advance takes the next span of a random open trace; a finished one makes room for a new one.
 func (g *Generator) advance(span *held) bool {
-	opening := g.sent < g.total
+	opening := g.paced < g.total
 	if !opening && len(g.open) == 0 {
 		return false
 	}

@@ -175,3 +175,41 @@ func TestLateSpansAreHeldBack(t *testing.T) {
 		t.Errorf("%d of %d spans are marked late", marked, messages)
 	}
 }
+
+// TestLateSpansAreSpansOfTheLoad: however many are held back, the load has as many spans as its rate says;
+// each comes when it would have, and so much later. What waits is never more than comes in that time.
+func TestLateSpansAreSpansOfTheLoad(t *testing.T) {
+	for _, share := range []float64{0, 0.05, 0.5, 0.99, 1} {
+		s := busy()
+		s.Workload.Disorder, s.Workload.Duplicates, s.Workload.Bad, s.Workload.Headless = 0, 0, 0, 0
+		s.Workload.Rate = scenarios.Rate{Shape: scenarios.ShapeConstant, From: 5000}
+		s.Workload.Late = scenarios.Late{Share: share, By: 500 * time.Millisecond}
+		g := NewGenerator(s)
+		messages, early, waiting := int64(0), 0, 0
+		var last time.Duration
+		for m := (Message{}); g.Next(&m); messages++ {
+			if m.At < last {
+				t.Fatalf("share %v: message %d is due at %v, after one at %v", share, messages, m.At, last)
+			}
+			last = m.At
+			if m.At < s.Workload.Late.By {
+				early++
+			}
+			waiting = max(waiting, len(g.late.items)-g.late.head)
+		}
+		const inTime, noise = 2500, 150 // spans in the time by which some are late
+		if want := (1 - share) * inTime; float64(early) < want-noise || float64(early) > want+noise {
+			t.Errorf("share %v: %d spans came before those held back, want %v", share, early, want)
+		}
+		if want := share * inTime; float64(waiting) > want+noise {
+			t.Errorf("share %v: %d spans waited, want %v", share, waiting, want)
+		}
+		if most := g.total + int64(s.Workload.TracesAtOnce*45); messages < g.total || messages > most {
+			t.Fatalf("share %v: %d messages, the pacer says %d", share, messages, g.total)
+		}
+		rest := time.Duration(messages-g.total) * time.Second / 5000
+		if most := s.Duration + s.Workload.Late.By + rest; last > most {
+			t.Errorf("share %v: the last comes at %v, want %v at the latest", share, last, most)
+		}
+	}
+}

@@ -116,6 +116,39 @@ func FormatGrouped(n int64, separator string) string {
 	return text
 }
 
+// FormatNumbers lists numbers: "0,4,8", or if they are more than a few "0-15,20", "0-1016 by 8" for those
+// that are equally far apart. A list that is too long to read ends in "... of 1024".
+func FormatNumbers(list []int, separator string) string {
+	const few, partsMax, evenMin = 8, 16, 3
+	all := len(list)
+	var parts []string
+	for len(list) > 0 {
+		if len(parts) == partsMax {
+			parts = append(parts, fmt.Sprintf("... of %d", all))
+			break
+		}
+		part, n := strconv.Itoa(list[0]), 1
+		if even := evenly(list); all > few && even >= evenMin {
+			n = even
+			part = fmt.Sprintf("%d-%d", list[0], list[n-1])
+			if apart := list[1] - list[0]; apart != 1 {
+				part += fmt.Sprintf(" by %d", apart)
+			}
+		}
+		parts, list = append(parts, part), list[n:]
+	}
+	return strings.Join(parts, separator)
+}
+
+// evenly returns how many numbers at the begin of a list are equally far apart.
+func evenly(list []int) int {
+	n := 1
+	for n < len(list) && list[n]-list[n-1] == list[1]-list[0] {
+		n++
+	}
+	return n
+}
+
 // FormatCount counts things: "1 restart", "2 processes".
 func FormatCount(n int, thing string) string {
 	switch {

@@ -78,3 +78,27 @@ func TestWhatIsPrintedIsRead(t *testing.T) {
 		}
 	}
 }
+
+// TestFormatNumbers: a few as they are, many as what they have in common.
+func TestFormatNumbers(t *testing.T) {
+	upTo := func(n, step int) (list []int) {
+		for i := 0; i < n; i += step {
+			list = append(list, i)
+		}
+		return list
+	}
+	squares := make([]int, 30)
+	for i := range squares {
+		squares[i] = i * i
+	}
+	for want, list := range map[string][]int{
+		"": nil, "7": {7}, "0,1,2,3,4,5,6,7": upTo(8, 1), "0-8": upTo(9, 1), "0-1023": upTo(1024, 1),
+		"0-1016 by 8": upTo(1024, 8), "0-9,20,30,35": append(upTo(10, 1), 20, 30, 35),
+		"5-0 by -1,1-9": append([]int{5, 4, 3, 2, 1}, upTo(10, 1)...),
+		"0,1,4,9,16,25,36,49,64,81,100,121,144,169,196,225,... of 30": squares,
+	} {
+		if got := FormatNumbers(list, ","); got != want {
+			t.Errorf("%v is %q, want %q", list, got, want)
+		}
+	}
+}

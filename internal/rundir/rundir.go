@@ -25,6 +25,8 @@ const (
 	FileSamples  = "samples.csv"
 	FileReplay   = "replay.sh"
 	FileReport   = "report.html"
+	// FileCosts is there if the run was made with other costs than the built-in ones.
+	FileCosts = "costs.yaml"
 	// FileCertainty is there once somebody has asked how certain the failure was.
 	FileCertainty = "certainty.json"
 	// ChartTimeline, and the charts of reports.Timeline.Charts, are written as PNG and SVG.
@@ -88,6 +90,7 @@ func Write(o *judge.Outcome, dir string) error {
 				_, err := io.WriteString(w, o.Scenario.String())
 				return err
 			}),
+			writeCosts(dir, o.Costs),
 			writeScript(dir, o.Script),
 			WriteFile(dir, FileEvents, func(w io.Writer) error {
 				return reports.WriteEvents(w, o.Events)
@@ -213,6 +216,16 @@ func Replace(dir, main string, fill func(dir string) error) error {
 		return fmt.Errorf("not all results could be written: %w", filled)
 	}
 	return nil
+}
+
+func writeCosts(dir, text string) error {
+	if text == "" {
+		return nil
+	}
+	return WriteFile(dir, FileCosts, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
 }
 
 func writeScript(dir, text string) error {

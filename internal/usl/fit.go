@@ -59,13 +59,16 @@ func (f *Fit) At(n float64) float64 {
 	return law([parameters]float64{f.Lambda.Value, f.Sigma.Value, f.Kappa.Value}, n)
 }
 
-// Peak returns the number of processes with the greatest throughput; +Inf if more processes are
-// always better.
+// Peak returns the number of processes with the greatest throughput: 1 if each more makes it less, and
+// +Inf if more processes are always better.
 func (f *Fit) Peak() float64 {
-	if f.Kappa.Value <= 0 {
+	switch {
+	case f.Sigma.Value >= 1:
+		return 1
+	case f.Kappa.Value <= 0:
 		return math.Inf(1)
 	}
-	return math.Sqrt(max(0, 1-f.Sigma.Value) / f.Kappa.Value)
+	return max(1, math.Sqrt((1-f.Sigma.Value)/f.Kappa.Value))
 }
 
 // Limit returns the throughput that infinitely many processes would have if they cost nothing to keep
@@ -119,6 +122,16 @@ func best(points []Point) *solution {
 	return best
 }
 
+// What is neither 0 nor between these is no figure of a system, and its squares are more than can be
+// computed with.
+const (
+	ValueMin = 1e-15
+	ValueMax = 1e15
+)
+
+// beyond tells whether a figure makes no sense for its size.
+func beyond(v float64) bool { return v != 0 && (v < ValueMin || v > ValueMax) }
+
 func check(points []Point) error {
 	var errs []error
 	counts := map[float64]bool{}
@@ -133,6 +146,9 @@ func check(points []Point) error {
 		case !(p.Error >= 0) || math.IsInf(p.Error, 0) || (p.Error > 0) != (points[0].Error > 0):
 			errs = append(errs, fmt.Errorf("point %d: standard error %v, want above 0 for all points or none",
 				i+1, p.Error))
+		case beyond(p.Processes) || beyond(p.Throughput) || beyond(p.Weight) || beyond(p.Error):
+			errs = append(errs, fmt.Errorf("point %d: %v is beyond sense: want %v to %v of everything", i+1, p,
+				ValueMin, ValueMax))
 		}
 		counts[p.Processes] = true
 	}
@@ -296,7 +312,9 @@ func (s *solution) fit(points []Point) (*Fit, error) {
 			continue
 		}
 		apart := deviation * math.Sqrt(inverse.At(i, i)) * units[i]
-		v.Low, v.High = s.p[i]-apart, s.p[i]+apart
+		if v.Low, v.High = s.p[i]-apart, s.p[i]+apart; math.IsNaN(apart) || math.IsInf(apart, 0) {
+			return nil, errors.New("the points do not tell the law's parameters apart")
+		}
 	}
 	return f, nil
 }

@@ -121,13 +121,24 @@ func TestWeights(t *testing.T) {
 
 func TestBadPoints(t *testing.T) {
 	for want, points := range map[string][]Point{
-		"at least 4":           series(1, 2, 3),
-		"point 2: 0 processes": pairs(1, 1, 0, 2, 3, 3, 4, 4, 5, 5),
-		"throughput -2":        pairs(1, 1, 2, -2, 3, 3, 4, 4, 5, 5),
-		"throughput NaN":       pairs(1, 1, 2, math.NaN(), 3, 3, 4, 4, 5, 5),
+		"at least 4":                             series(1, 2, 3),
+		"point 2: 0 processes":                   pairs(1, 1, 0, 2, 3, 3, 4, 4, 5, 5),
+		"throughput -2":                          pairs(1, 1, 2, -2, 3, 3, 4, 4, 5, 5),
+		"point 1: {1 1e+17 0 0} is beyond sense": pairs(1, 1e17, 2, 2, 3, 3, 4, 4, 5, 5),
+		"throughput NaN":                         pairs(1, 1, 2, math.NaN(), 3, 3, 4, 4, 5, 5),
 	} {
 		if _, err := Of(points); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
+		}
+	}
+}
+
+// TestPeakIsAtOneProcess where each more makes less: fewer there are not, whatever the law says of them.
+func TestPeakIsAtOneProcess(t *testing.T) {
+	for _, p := range [][parameters]float64{{1, 0.9, 1}, {1, 1, 0}, {1, 1.5, 0}, {1, 2, 0.1}} {
+		f := (&solution{p: p}).values(nil)
+		if f.Peak() != 1 || f.Greatest() != f.At(1) {
+			t.Errorf("%v: the peak is at %v, with %v", p, f.Peak(), f.Greatest())
 		}
 	}
 }

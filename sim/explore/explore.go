@@ -187,7 +187,7 @@ func (r Result) Verdict() string {
 	case r.Wrong != "":
 		return "verdict: violated; " + r.Wrong
 	case !r.Exhausted:
-		return fmt.Sprintf("verdict: unknown; the space is not exhausted, %d states in",
+		return fmt.Sprintf("verdict: unknown; the search ended after %d states, before the space was exhausted",
 			r.Distinct)
 	}
 	return "verdict: passed; the space is exhausted, and nothing in it is wrong"
