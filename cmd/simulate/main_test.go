@@ -67,6 +67,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", "hang", "--duration", "2s"}, "after the load has ended"},
 		{[]string{"run", "hang", "--rate", "20/s"}, "write constant 20/s"},
 		{[]string{"run", "hang", "--seeds", "1..2", "--seed", "3"}, "exclude each other"},
+		{[]string{"run", "hang", "--log"}, "for --world fakes and real"},
 		{[]string{"run", "hang", "--seeds", "0..18446744073709551615"}, "too many: 1000000000 at most"},
 		{[]string{"run", "hang", "--defect", "nope"}, "unknown defect \"nope\"; see simulate list defects\n"},
 		{[]string{"explore", "nope"}, "unknown preset \"nope\"; known: protocol, commit, rebalance, supervisor\n"},

@@ -39,7 +39,7 @@ type worldFlags struct {
 	Costs  string   `help:"For world virtual: file of what steps take, instead of the built-in costs." placeholder:"FILE"`
 	Defect string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME" completion-predictor:"defect"`
 	Ports  []string `name:"port-fault" help:"Break calls of a port: --port-fault 'lose store.ack every 10'; see list faults. May be repeated." placeholder:"FAULT" sep:"none"`
-	Log    bool     `help:"Write the pipeline's log to standard error."`
+	Log    bool     `help:"For world fakes and real: write the pipeline's log to standard error."`
 }
 
 func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
@@ -96,6 +96,10 @@ func (f worldFlags) world() (harness.World, error) {
 			"the program", f.Servers, f.World)
 	}
 	if f.World == (sim.World{}).Name() {
+		if f.Log {
+			return nil, errors.New("--log is for --world fakes and real: what happens in the virtual world is in " +
+				"events.ndjson and on the page of the results")
+		}
 		collectLess()
 		return f.virtual()
 	}
