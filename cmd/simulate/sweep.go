@@ -73,6 +73,9 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	result.Version = process.Version()
 	if failed != nil { // what was measured until then is kept
+		if ctx.Err() != nil {
+			failed = errors.New("interrupted") // whatever of the run that was under way noticed it first
+		}
 		result.Unfinished = fmt.Sprintf("%v; %d of %d runs were made", failed, len(result.Runs),
 			c.Repeat*len(cfg.Points))
 		result.Code = judge.Graver(result.Code, judge.ExitUnknown)
