@@ -28,7 +28,7 @@ var rates = []float64{20, 2000, 20_000}
 // The load that is too much is sought while the servers are warmed up, and after that: from rateFirst on
 // by leaps, up to rateMost; then it is beyond times what the machine carries.
 const (
-	rateFirst = 120_000
+	rateFirst = 60_000
 	rateMost  = 480_000
 	leap      = 1.5
 	beyond    = 1.25
