@@ -33,8 +33,9 @@ const (
 // Its memory is bounded by names: beside the Go runtime, this process holds of all assigned partitions
 // together Source.HeldBytesTotal of fetched messages, Ingest.BytesMax of those that wait for their
 // batches or are in work (of each, a fetch and a poll more), one fetch of Source.FetchBytesMax per
-// broker, and dead letters up to Producer.BufferedBytesMax. A worker holds two portions of Worker.MaxFlushBytes as loaded and as encoded, and Limits.MemoryMax is
-// where its collector works against further growth.
+// broker, and dead letters up to Producer.BufferedBytesMax. A worker holds two portions of
+// Worker.MaxFlushBytes as loaded and as encoded, and Limits.MemoryMax is where its collector works
+// against further growth.
 type Config struct {
 	Redis Redis
 	Kafka Kafka

@@ -29,9 +29,16 @@ type Share struct {
 	name    string
 	threads int64
 	number  int   // of the host's shares
-	left    int64 // of what it was given: nanoseconds of a core
+	left    int64 // of what it was given, and what is done of it: so many parts of a nanosecond of a core
 	done    int64
 }
+
+// fine are the parts of a nanosecond in which work is counted: with hundreds of processes, one has but a few
+// nanoseconds of the cores between two events, and what rounding takes would be seen.
+const fine = 256
+
+// whole is so much work in nanoseconds, rounded up.
+func whole(work int64) int64 { return (work + fine - 1) / fine }
 
 // NewHost returns a host that has nothing to do. It has at least one core.
 func (k *Kernel) NewHost(name string, cores int) *Host {
@@ -74,7 +81,7 @@ func (s *Share) Work(ctx context.Context, cost time.Duration) error {
 func (s *Share) Take(cost time.Duration) time.Duration {
 	took := max(0, int64(cost))
 	s.give(took)
-	return time.Duration(max(took, s.host.until(s, s.left)))
+	return time.Duration(max(took, whole(s.host.until(s, s.left))))
 }
 
 // give gives the process work.
@@ -91,7 +98,7 @@ func (s *Share) give(work int64) {
 	if s.left == 0 {
 		h.enter(s)
 	}
-	s.left += work
+	s.left += fine * work
 }
 
 // enter puts a process among those that have work.
@@ -132,7 +139,7 @@ func (h *Host) now() int64 {
 		return h.k.now
 	}
 	h.on.host.pass()
-	return h.on.done
+	return h.on.done / fine
 }
 
 // pass has the work be done that there was time for until now.
@@ -142,10 +149,10 @@ func (h *Host) pass() {
 		// As long as nobody is done the parts are the same.
 		step := now - h.at
 		for s, p := range h.parts {
-			step = min(step, max(1, p.in(s.left)))
+			step = min(step, max(1, whole(p.in(s.left))))
 		}
 		for s, p := range h.parts {
-			does := min(s.left, p.does(step))
+			does := min(s.left, p.does(fine*step))
 			s.left -= does
 			s.done += does
 		}
@@ -178,11 +185,11 @@ func (h *Host) Cores() int { return int(h.cores) }
 // Busy returns how much of its cores' time was used up to now.
 func (h *Host) Busy() time.Duration {
 	h.pass()
-	busy := h.busy
+	busy := fine * h.busy
 	for _, s := range h.with {
 		busy -= s.left
 	}
-	return time.Duration(busy)
+	return time.Duration(busy / fine)
 }
 
 // String returns the process's name.

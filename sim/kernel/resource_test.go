@@ -179,3 +179,21 @@ func TestThread(t *testing.T) {
 	alone := r.Thread("redis", nil)
 	check("a thread with a core of its own", alone.Share("client", 1).Take(7), 7)
 }
+
+// TestNothingOfTheCoresIsLost, however many processes share them and however often something happens: none is
+// left without work, so all that there was time for is done.
+func TestNothingOfTheCoresIsLost(t *testing.T) {
+	r := newRig(t)
+	h := r.NewHost("host", 2)
+	for range 250 {
+		h.Share("process", 1).Take(time.Second)
+	}
+	const events, apart = 1000, 999
+	for range events {
+		r.pass(apart)
+		h.Busy()
+	}
+	if want, got := time.Duration(2*events*apart), h.Busy(); got < want-want/500 || got > want {
+		t.Errorf("%v of %v were used", got, want)
+	}
+}
