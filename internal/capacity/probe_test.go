@@ -1,0 +1,175 @@
+package capacity
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/judge"
+	"sluice/reports"
+	"sluice/scenarios"
+)
+
+// ran is the outcome of a run of 20 s in which so many spans more wait every second.
+func ran(code int, growing float64) *judge.Outcome {
+	o := &judge.Outcome{Scenario: scenarios.Default(), Code: code}
+	o.Scenario.Duration = 20 * time.Second
+	o.Scenario.Pipeline.Timeout, o.Scenario.Pipeline.RootTimeout = 4*time.Second, 2*time.Second
+	o.Scenario.Topology.FlusherProcesses = 2
+	if code != judge.ExitPassed {
+		o.Result.Invariants = []reports.Judgement{{Name: "liveness", Verdict: reports.Violated, Detail: "stuck"}}
+	}
+	for i := range 250 {
+		at := float64(i) / 10
+		// What is due comes out once a second.
+		flushed := (1000 - growing) * math.Floor(at)
+		if at < 3 {
+			flushed = 0 // nothing is due
+		}
+		o.Samples = append(o.Samples, reports.Sample{T: at, Sent: int64(1000 * at), Flushed: int64(flushed),
+			CPURedis: 0.9 * at, CPUWorkers: 0.8 * at, CPUConsumer: 0.2 * at, CPUHarness: at})
+	}
+	return o
+}
+
+func TestProbe(t *testing.T) {
+	for _, c := range []struct {
+		code      int
+		growing   float64
+		sustained bool
+		why       string
+	}{
+		{judge.ExitPassed, 0, true, ""}, {judge.ExitPassed, 15, true, ""},
+		{judge.ExitPassed, 30, false, "30 spans more waited every second"},
+		{judge.ExitLiveness, 0, false, "liveness: stuck"},
+	} {
+		p := ProbeOf(ran(c.code, c.growing), 1000, judge.Host{Cores: 4})
+		if p.Sustained != c.sustained || p.Why != c.why || math.Abs(p.Throughput-1000+c.growing) > 2 {
+			t.Errorf("%+v is %+v", c, p)
+		}
+		want := []judge.Use{{Resource: RedisThread, Share: 0.9}, {Resource: WorkerCPU, Share: 0.4},
+			{Resource: Cores, Share: 0.25}}
+		for i, use := range p.Busy {
+			if use.Resource != want[i].Resource || math.Abs(use.Share-want[i].Share) > 0.01 {
+				t.Errorf("use %d is %+v, want %+v", i, use, want[i])
+			}
+		}
+	}
+	// What fails of something else than the load may fail of it with less.
+	for missed, o := range map[string]*judge.Outcome{"liveness": ran(judge.ExitLiveness, 0), "": ran(judge.ExitLiveness, 500)} {
+		o.Scenario.Topology.FlusherProcesses = 8
+		for i := range o.Samples {
+			o.Samples[i].CPURedis /= 2
+		}
+		if p := ProbeOf(o, 1000, judge.Host{}); p.Missed != missed || p.Sustained {
+			t.Errorf("missed is %q, want %q: %+v", p.Missed, missed, p)
+		}
+	}
+	if p := ProbeOf(ran(judge.ExitLiveness, 0), 1000, judge.Host{}); p.Missed != "" {
+		t.Errorf("with Redis busy, %q is missed", p.Missed)
+	}
+	if p := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 4, Shared: true}); p.Busy[1].Resource != Cores ||
+		math.Abs(p.Busy[1].Share-2.9/4) > 0.01 {
+		t.Errorf("a shared host is %+v", p.Busy)
+	}
+	three := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 4, RedisNodes: 3})
+	if busiest := three.Busy[0]; busiest.Resource != WorkerCPU || math.Abs(three.Busy[1].Share-0.3) > 0.01 {
+		t.Errorf("a cluster of three is %+v", three.Busy)
+	}
+	if p := ProbeOf(ran(judge.ExitPassed, 30), 1000, judge.Host{}); p.Longer != 55 {
+		t.Errorf("it takes %v s to tell 3 %% of growth from a cycle of 1.1 s, want 55", p.Longer)
+	}
+	if p := ProbeOf(ran(judge.ExitPassed, 500), 1000, judge.Host{}); p.Longer != 0 {
+		t.Errorf("a growth beyond any cycle is doubted: %v", p.Longer)
+	}
+	short := ran(judge.ExitPassed, 0)
+	short.Scenario.Duration = 5500 * time.Millisecond
+	if p := ProbeOf(short, 1000, judge.Host{}); p.Sustained || !strings.Contains(p.Why, "too short") {
+		t.Errorf("a short run is %+v", p)
+	}
+}
+
+// still is a load that does not wander.
+func still(warmup float64) Needs {
+	return Needs{Warmup: warmup, Wanders: func(float64) float64 { return 0 }}
+}
+
+// TestWatch: what piles up is seen once it is steady, and what a batch leaves for a moment is not; what
+// is not even read is seen before.
+func TestWatch(t *testing.T) {
+	for _, c := range []struct{ growing, unread, at float64 }{
+		{0, 0, 0}, {15, 0, 0}, {60, 0, 9}, {900, 0, 9}, {0, 300, 0}, {0, 600, 4},
+	} {
+		o := ran(judge.ExitPassed, c.growing)
+		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
+		for _, s := range o.Samples {
+			s.Backlog = int64(c.unread * s.T)
+			if w.Hopeless(s) {
+				ended = s.T
+				break
+			}
+		}
+		if math.Abs(ended-c.at) > 0.15 {
+			t.Errorf("%+v: it ends at %v", c, ended)
+		}
+	}
+}
+
+// TestWatchOfALoadThatWanders: what the load's own chance may do is not called hopeless, nor too much.
+func TestWatchOfALoadThatWanders(t *testing.T) {
+	for _, c := range []struct{ wanders, growing, at float64 }{{30, 60, 0}, {15, 60, 9}, {100, 200, 0}, {50, 200, 9}} {
+		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
+		w.Wanders = func(float64) float64 { return c.wanders }
+		for _, s := range ran(judge.ExitPassed, c.growing).Samples {
+			if w.Hopeless(s) {
+				ended = s.T
+				break
+			}
+		}
+		if math.Abs(ended-c.at) > 0.15 {
+			t.Errorf("%+v: it ends at %v", c, ended)
+		}
+	}
+	o := ran(judge.ExitPassed, 60)
+	o.Scenario.Workload.Rate = scenarios.Constant(1000)
+	if p := ProbeOf(o, 1000, judge.Host{}); p.Sustained {
+		t.Errorf("%+v", p)
+	}
+	o.Scenario.Workload.TracesAtOnce, o.Scenario.Workload.SpansPerTrace = 200, scenarios.Fixed(200)
+	o.Scenario.Pipeline.MaxSegmentAge = time.Second
+	if p := ProbeOf(o, 1000, judge.Host{}); !p.Sustained {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestNoise: what goes up and down by chance is no growth, in the watch and at the end.
+func TestNoise(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	ended, failed := 0, 0
+	const runs = 200
+	for range runs {
+		o := ran(judge.ExitPassed, 0)
+		w := Watch{Rate: 1000, Needs: still(5.3)}
+		over, noise := false, 0.0
+		for i := range o.Samples {
+			if i%10 == 3 { // a tenth of what waits, anew each second of the steady part
+				noise = 300 * random.NormFloat64()
+			}
+			o.Samples[i].Flushed -= int64(noise)
+			over = over || w.Hopeless(o.Samples[i])
+		}
+		if over {
+			ended++
+		}
+		o.Scenario.Duration = 10 * time.Second
+		if !ProbeOf(o, 1000, judge.Host{}).Sustained {
+			failed++
+		}
+	}
+	// Of 13 looks, each of 1 %, some are alike; the last is one of 5 %.
+	if ended > runs/10 || failed > runs/10 {
+		t.Errorf("of %d runs %d were ended, and %d not sustained", runs, ended, failed)
+	}
+}
