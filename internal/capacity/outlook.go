@@ -179,7 +179,8 @@ func (o *Outlook) words() []string {
 	case o.Lost.Processes == 0:
 		text = append(text, "With the only process lost, nothing is carried until it is replaced.")
 	case !finite(o.Lost.Sustained):
-		text = append(text, fmt.Sprintf("With one process lost: %d were not measured.", o.Lost.Processes))
+		text = append(text, fmt.Sprintf("With one process lost: the rate of %s is not measured.",
+			options.FormatCount(o.Lost.Processes, "process")))
 	default:
 		verb := map[bool]string{true: "is", false: "is not"}[o.Lost.Target]
 		text = append(text, fmt.Sprintf("With one process lost, the target %s carried: %s sustained by the "+

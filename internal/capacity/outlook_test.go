@@ -140,7 +140,7 @@ func TestOutlook(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	text := strings.Join(o.words(), "\n")
-	for _, want := range []string{"3 were not measured", "Redis has reached 50 % of 8GiB in 111 s",
+	for _, want := range []string{"the rate of 3 processes is not measured", "Redis has reached 50 % of 8GiB in 111 s",
 		"the first unread span expires in 2 h 40 min; if nothing is flushed, in 2 h 42 min."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
