@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -130,6 +131,26 @@ func TestClocksStopBeforeATimeout(t *testing.T) {
 		if unseen > time.Second/2 || tick > unseen/2 {
 			t.Errorf("with time-outs %v clocks run on for %v and tick every %v: want well below",
 				timeouts, unseen, tick)
+		}
+	}
+}
+
+func TestOneCauseOfAdoptedSegmentsIsOneWarning(t *testing.T) {
+	t.Parallel()
+	begin := time.Unix(1_700_000_000, 0)
+	var p Pipeline
+	for _, c := range []struct {
+		at   time.Duration
+		want slog.Level
+	}{
+		{0, slog.LevelWarn},
+		{time.Second, slog.LevelInfo},
+		{50 * time.Second, slog.LevelInfo},
+		{100 * time.Second, slog.LevelInfo}, // less than a minute after the one before
+		{161 * time.Second, slog.LevelWarn},
+	} {
+		if got := p.adoptedLevel(begin.Add(c.at)); got != c.want {
+			t.Errorf("after %v: %v, want %v", c.at, got, c.want)
 		}
 	}
 }

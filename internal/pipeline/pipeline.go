@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,9 @@ type Pipeline struct {
 	freshness freshness
 	source    *kafkaio.Source
 	slopes    slopes
+
+	adoptedMu sync.Mutex
+	adoptedAt time.Time // when last a segment was found that no queue named
 }
 
 // spawner is what processes and goroutines have in common.
@@ -276,13 +280,29 @@ func (p *Pipeline) onFresh(worker int, samples []time.Duration) {
 	}
 }
 
+// adoptedQuiet is how long no segment has to be found that no queue named, for the next to be another
+// cause: lost partitions leave some in each shard, which the sweep meets one after the other.
+const adoptedQuiet = time.Minute
+
+// adoptedLevel is the level at which one is logged now: of one cause the first is a warning.
+func (p *Pipeline) adoptedLevel(now time.Time) slog.Level {
+	p.adoptedMu.Lock()
+	defer p.adoptedMu.Unlock()
+	last := p.adoptedAt
+	if p.adoptedAt = now; !last.IsZero() && now.Sub(last) < adoptedQuiet {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
+
 // onAudit logs an event of the audit of the store and passes it on.
 func (p *Pipeline) onAudit(e consumer.AuditEvent) {
 	if p.cfg.AuditEvents != nil {
 		defer p.cfg.AuditEvents(e)
 	}
 	if e.Loss == nil {
-		p.log.Warn("segments were found that no queue named", "shard", e.Shard, "segments", e.Adopted)
+		p.log.Log(context.Background(), p.adoptedLevel(time.Now()), "segments were found that no queue named",
+			"shard", e.Shard, "segments", e.Adopted)
 		return
 	}
 	level, text := slog.LevelError, "redis has lost data, and spans with it"
