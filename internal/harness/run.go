@@ -371,7 +371,8 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()
-	e.Lives, e.Breaches, e.Losses = r.sink.ended(), r.sink.broken(), r.sink.lost()
+	e.Lives, e.Breaches = r.sink.ended(), r.sink.broken()
+	e.Losses, e.Ousters = r.sink.lost()
 	e.Crowds = r.sink.crowded()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
 	r.sink.record.fresh.tell(e)
