@@ -243,4 +243,41 @@ func TestFetchedIsWhoNeitherFailsNorIsThrottled(t *testing.T) {
 	if a.lose([]int32{0}); !fetched {
 		t.Error("a partition that was lost would not be fetched if it came again")
 	}
+	for _, held := range []func(bool){fail, throttle} {
+		a.assign([]int32{0})
+		held(true)
+		a.revoke([]int32{0})
+		if a.release([]int32{0}); !fetched {
+			t.Error("a partition that was revoked would not be fetched if it came again")
+		}
+	}
+}
+
+// TestAPartitionThatFailedComesBack: what could not be read when it went to another member is read when it
+// returns. The client remembers of a partition that it is not to be fetched, over all rebalances.
+func TestAPartitionThatFailedComesBack(t *testing.T) {
+	t.Parallel()
+	cluster := fake(t, kfake.SeedTopics(2, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	f := follow(t, source(t, cfg, nil))
+	for owned := 0; owned < 2; owned += len(f.fetch.Assigned) {
+		f.poll()
+	}
+	fault := cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.KafkaStorageError, Count: -1,
+	})
+	eventually(t, "both fail", func() bool { f.poll(); return len(f.s.failing) == 2 })
+	other := source(t, cfg, nil)
+	next := follow(t, other)
+	eventually(t, "one goes to another member", func() bool {
+		f.poll()
+		f.s.Released(f.fetch.Revoked...)
+		next.poll()
+		return len(next.fetch.Assigned) == 1
+	})
+	other.Close()
+	eventually(t, "it comes back", func() bool { f.poll(); return len(f.fetch.Assigned) == 1 })
+	fault.Remove()
+	load(t, cfg, "spans", 0, 10, 0, 1)
+	eventually(t, "both are read", func() bool { f.poll(); return f.read[0] == 10 && f.read[1] == 10 })
 }
