@@ -79,9 +79,10 @@ func (p *partition) tail() *batch {
 	return p.last
 }
 
-// uncommitted tells whether there is an offset to commit.
+// uncommitted tells whether there is an offset to commit. It may be one below the last, if Kafka lost the
+// end of the log.
 func (p *partition) uncommitted() bool {
-	return !p.lost && p.done.Position.Offset > p.committed
+	return !p.lost && p.done.Position.Offset != p.committed
 }
 
 // lose ends a tenure of which nothing can be committed, or released, any more.
