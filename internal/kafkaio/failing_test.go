@@ -188,6 +188,52 @@ func TestAPartitionThatIsNotAskedForIsSilent(t *testing.T) {
 	})
 }
 
+// TestAPartitionOfAnotherLeaderEpochIsSilent, and it is said: its broker refuses it again and again, of which
+// the client says nothing, since it looks for the epoch again each time.
+func TestAPartitionOfAnotherLeaderEpochIsSilent(t *testing.T) {
+	for name, first := range map[string]int{"nothing was read of it": 0, "something was": 10} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := fake(t, kfake.SeedTopics(2, "spans"))
+			cfg, _ := configFor(cluster.ListenAddrs()...)
+			f := follow(t, source(t, cfg, func(sc *SourceConfig) {
+				sc.FetchLateMax = 200 * time.Millisecond
+			}))
+			load(t, cfg, "spans", 0, 10, 0)
+			load(t, cfg, "spans", 0, first, 1)
+			eventually(t, "both are heard of", func() bool {
+				f.poll()
+				return f.read[0] == 10 && f.read[1] == first && f.heard(0) && f.heard(1)
+			})
+			fault := cluster.Fault(kfake.Fault{
+				Keys: []kmsg.Key{kmsg.Fetch}, Partitions: []int32{1}, Err: kerr.FencedLeaderEpoch, Count: -1,
+			})
+			eventually(t, "it is silent", func() bool { f.poll(); return !f.heard(1) })
+			load(t, cfg, "spans", 10, 10, 0, 1)
+			eventually(t, "it is said", func() bool {
+				f.poll()
+				if f.heard(1) {
+					t.Fatal("what waits to be read is heard of")
+				}
+				return f.read[0] == 20 && f.says("partition 1", "is not fetched")
+			})
+			asked := fault.Hits()
+			eventually(t, "it stays so", func() bool {
+				f.poll()
+				if f.heard(1) || !f.says("partition 1", "is not fetched") {
+					t.Fatal("it is heard of, or not in trouble")
+				}
+				return fault.Hits() > asked+3
+			})
+			fault.Remove()
+			eventually(t, "it is read", func() bool {
+				f.poll()
+				return f.read[1] == first+10 && f.heard(1) && len(f.s.Troubles().All()) == 0
+			})
+		})
+	}
+}
+
 // TestWhoFailsIsJudged: errors of others' partitions are none of ours, and only those that say that the
 // topic's id is not known count as that, until something is read.
 func TestWhoFailsIsJudged(t *testing.T) {
