@@ -115,7 +115,7 @@ func (s *Store) Homes(ctx context.Context) (func(buffer.TraceKey) string, error)
 		address := strings.Join(s.config.Addresses, ",")
 		return func(buffer.TraceKey) string { return address }, nil
 	}
-	owners, err := s.slotOwners(ctx)
+	owners, err := slotOwners(ctx, s.client)
 	if err != nil {
 		return nil, fmt.Errorf("ask which node has which slots: %w", err)
 	}
@@ -128,28 +128,9 @@ func (s *Store) slot(key string) uint16 {
 	return ask.Slot()
 }
 
-// slotOwners asks which node has which slot.
-func (s *Store) slotOwners(ctx context.Context) (map[uint16]string, error) {
-	answer, err := s.client.Do(ctx, s.client.B().ClusterSlots().Build()).ToArray()
-	if err != nil {
-		return nil, classify(ctx, err)
-	}
-	owners := make(map[uint16]string)
-	for i := range answer {
-		from, to, node, err := readSlots(&answer[i])
-		if err != nil {
-			return nil, err
-		}
-		for slot := from; slot <= to; slot++ {
-			owners[uint16(slot)] = node
-		}
-	}
-	return owners, nil
-}
-
 // askLayout finds for each node that has slots the first marker that is in one of them.
 func (s *Store) askLayout(ctx context.Context) ([]marker, error) {
-	owners, err := s.slotOwners(ctx)
+	owners, err := slotOwners(ctx, s.client)
 	if err != nil {
 		return nil, err
 	}
