@@ -153,6 +153,12 @@ func (s *Store) readHash(ctx context.Context, key string) ([]buffer.Due, error) 
 	return readDue(texts)
 }
 
+// literally takes the meaning from the letters of a pattern of keys.
+var literally = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
+
+// allKeys is the pattern of the keys of the store's namespace.
+func (s *Store) allKeys() string { return literally.Replace(s.config.Namespace) + "*" }
+
 // keys returns every key of the store's namespace, sorted.
 func (s *Store) keys(ctx context.Context) ([]string, error) {
 	var keys []string
@@ -164,7 +170,7 @@ func (s *Store) keys(ctx context.Context) ([]string, error) {
 		client := clients[address]
 		for cursor, more := uint64(0), true; more; more = cursor != 0 {
 			page, err := client.Do(ctx, client.B().Scan().Cursor(cursor).
-				Match(s.config.Namespace+"*").Count(1000).Build()).AsScanEntry()
+				Match(s.allKeys()).Count(1000).Build()).AsScanEntry()
 			if err != nil {
 				return nil, fmt.Errorf("scan redis %s: %w", address, classify(ctx, err))
 			}

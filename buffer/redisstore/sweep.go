@@ -67,7 +67,7 @@ func (s *Store) Sweep(ctx context.Context, from string, limit int) (buffer.Swept
 	}
 	address = addresses[at]
 	page, err := clients[address].Do(ctx, s.client.B().Scan().Cursor(cursor).
-		Match(s.config.Namespace+"*").Count(int64(limit)).Build()).AsScanEntry()
+		Match(s.allKeys()).Count(int64(limit)).Build()).AsScanEntry()
 	if err != nil {
 		return swept, fmt.Errorf("sweep redis %s: %w", address, classify(ctx, err))
 	}
