@@ -1,10 +1,7 @@
 package redisstore_test
 
 import (
-	"net"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,41 +15,7 @@ import (
 func replicated(t *testing.T) (primaries servers.RedisClusterServers, replica *servers.RedisServer) {
 	t.Helper()
 	primaries = servertest.NewRedisCluster(t)
-	bus, err := servers.FreePort()
-	must(t, err)
-	replica = servertest.Redis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
-		"--cluster-port", strconv.Itoa(bus))
-	nodes, err := primaries[0].Do("CLUSTER", "NODES")
-	must(t, err)
-	var id string
-	for line := range strings.Lines(nodes) {
-		if fields := strings.Fields(line); strings.Contains(fields[2], "myself") {
-			id = fields[0]
-			host, ports, _ := strings.Cut(fields[1], ":")
-			port, rest, _ := strings.Cut(ports, "@")
-			theirs, _, _ := strings.Cut(rest, ",")
-			_, err := replica.Do("CLUSTER", "MEET", host, port, theirs)
-			must(t, err)
-		}
-	}
-	until(t, "the replica knows its primary", func() bool {
-		_, err := replica.Do("CLUSTER", "REPLICATE", id)
-		return err == nil
-	})
-	until(t, "the replica follows", func() bool {
-		info, err := replica.Do("INFO", "replication")
-		return err == nil && strings.Contains(info, "master_link_status:up")
-	})
-	until(t, "all nodes know it", func() bool {
-		for _, p := range primaries {
-			slots, err := p.Do("CLUSTER", "SLOTS")
-			if _, port, _ := net.SplitHostPort(replica.Addr); err != nil || !strings.Contains(slots, port) {
-				return false
-			}
-		}
-		return true
-	})
-	return primaries, replica
+	return primaries, servertest.Replica(t, primaries, 0)
 }
 
 func until(t *testing.T, what string, holds func() bool) {
