@@ -153,7 +153,7 @@ func (s *Store) askLayout(ctx context.Context) ([]marker, error) {
 // markersMax is how many are tried: some for each slot.
 const markersMax = 1 << 16
 
-// readSlots reads a range of slots and the address of its primary.
+// readSlots reads a range of slots and the address of its primary, which may lack the host.
 func readSlots(part *rueidis.RedisMessage) (from, to int64, node string, err error) {
 	fields, err := part.ToArray()
 	if err != nil || len(fields) < 3 {
@@ -166,6 +166,9 @@ func readSlots(part *rueidis.RedisMessage) (from, to int64, node string, err err
 	from, err1 := fields[0].AsInt64()
 	to, err2 := fields[1].AsInt64()
 	host, err3 := primary[0].ToString()
+	if rueidis.IsRedisNil(err3) {
+		err3 = nil // the client is to know by which address it reaches its nodes
+	}
 	port, err4 := primary[1].AsInt64()
 	return from, min(to, math.MaxUint16), net.JoinHostPort(host, strconv.FormatInt(port, 10)),
 		errors.Join(err1, err2, err3, err4)

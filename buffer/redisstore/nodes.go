@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/redis/rueidis"
 )
@@ -55,9 +56,23 @@ func slotOwners(ctx context.Context, client rueidis.Client) (map[uint16]string, 
 		if err != nil {
 			return nil, err
 		}
+		node = fullAddress(node, nodes)
 		for slot := from; slot <= to; slot++ {
 			owners[uint16(slot)] = node
 		}
 	}
 	return owners, nil
+}
+
+// fullAddress adds the host to an address that lacks it: that of the client for a node of this port.
+func fullAddress(address string, nodes map[string]rueidis.Client) string {
+	if !strings.HasPrefix(address, ":") {
+		return address
+	}
+	for _, known := range slices.Sorted(maps.Keys(nodes)) {
+		if strings.HasSuffix(known, address) {
+			return known
+		}
+	}
+	return address
 }

@@ -144,3 +144,17 @@ func TestAReplicaIsNotNeeded(t *testing.T) {
 	defer again.Close()
 	check("opened without it", again)
 }
+
+// TestNodesWithoutAnAddress: a cluster may leave it to its clients by which address they reach its nodes.
+func TestNodesWithoutAnAddress(t *testing.T) {
+	t.Parallel()
+	primaries := servertest.NewRedisCluster(t, "--cluster-preferred-endpoint-type", "unknown-endpoint")
+	store := open(t, config(servertest.Addrs(primaries)...))
+	fill(t, store)
+	if met, err := sweepAll(t, store); err != nil || met != traces {
+		t.Errorf("the sweep meets %d spans of %d, %v", met, traces, err)
+	}
+	if pulses, err := store.Beat(t.Context(), 7); err != nil || len(pulses) != len(primaries) {
+		t.Errorf("%d nodes beat, %v; want %d", len(pulses), err, len(primaries))
+	}
+}
