@@ -158,3 +158,19 @@ func TestNodesWithoutAnAddress(t *testing.T) {
 		t.Errorf("%d nodes beat, %v; want %d", len(pulses), err, len(primaries))
 	}
 }
+
+// TestWhoMayNotAskForSlots goes by what the client knows of the nodes.
+func TestWhoMayNotAskForSlots(t *testing.T) {
+	t.Parallel()
+	primaries := servertest.NewRedisCluster(t)
+	conf := config(servertest.Addrs(primaries)...)
+	store := open(t, conf)
+	fill(t, store)
+	must(t, store.Do(t.Context(), "ACL", "SETUSER", "default", "-cluster|slots"))
+	if met, err := sweepAll(t, store); err != nil || met != traces {
+		t.Errorf("the sweep meets %d spans of %d, %v", met, traces, err)
+	}
+	if nodes, err := store.Memory(t.Context()); err != nil || len(nodes) != len(primaries) {
+		t.Errorf("the memory of %d nodes is told, %v; want that of %d", len(nodes), err, len(primaries))
+	}
+}
