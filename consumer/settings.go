@@ -29,6 +29,8 @@ func (s Settings) Bounded() Settings {
 	w.UnseenMax = min(w.UnseenMax, s.Options.RootTimeout/4, s.Options.Timeout/4)
 	// A worker that looked less often would take the time between two looks for one without input.
 	w.IdleSleep = min(w.IdleSleep, w.UnseenMax/2)
+	w.RestMax = min(w.RestMax, unhealthy/4, w.UnseenMax/4)
+	w.DueEvery = s.Options.DueEvery()
 	s.Ingest.Options = s.Options
 	s.Ingest.UnseenMax = w.UnseenMax
 	s.Ingest.TickEvery = min(s.Ingest.TickEvery, w.UnseenMax/4)

@@ -48,6 +48,7 @@ type worker struct {
 	// looked is when the worker began to look for what is due, zero if it has rested since; more is true
 	// if a shard had as much as may be taken, so that there may be more.
 	looked time.Time
+	awake  []*shard // scratch of a look
 	more   bool
 
 	bound   context.Context // of a wait for an acknowledgement, or nil
@@ -71,6 +72,12 @@ type shard struct {
 	lost bool
 	// fullSince is when a lease first returned all it may; zero if the last did not.
 	fullSince time.Time
+	// looked is when the worker last looked, and bare is true if it took all that was due then, and
+	// nothing went back since; step is to how many deadlines the shard's clock had come, and turned when
+	// it was first seen there. See rests.
+	looked, turned time.Time
+	step           buffer.Instant
+	bare           bool
 }
 
 // segment is a generation on its way through the worker.

@@ -19,6 +19,12 @@ type WorkerConfig struct {
 	// IdleSleep is how long after it began to look for what is due a worker looks again, unless a shard
 	// had as much as a cycle may take. Default 100 ms.
 	IdleSleep time.Duration
+	// DueEvery is how far apart deadlines are, at the least: a shard of which all that is due was taken is
+	// not asked again before its clock has come to the next, or RestMax is over, after which there may
+	// be news of its clock. Default 0: that is not known, so each look asks all shards.
+	DueEvery time.Duration
+	// RestMax must be well below UnseenMax. Default 500 ms.
+	RestMax time.Duration
 	// RetryMin and RetryMax are the first and the longest pause before a step is tried again that
 	// a server did not answer; each pause is twice the last. Default 50 ms and 1 s, as ingest's: who
 	// flushes should be back no later than who reads, or spans pile up in the store.
@@ -47,6 +53,7 @@ func DefaultWorkerConfig() WorkerConfig {
 		MaxFlushSegments: 500,
 		MaxFlushBytes:    3 << 19, // 1.5 MiB
 		IdleSleep:        100 * time.Millisecond,
+		RestMax:          500 * time.Millisecond,
 		RetryMin:         50 * time.Millisecond,
 		RetryMax:         time.Second,
 		BeatEvery:        time.Second,
@@ -62,6 +69,9 @@ func (c WorkerConfig) Validate() error {
 	f.When(c.MaxFlushSegments < 1, "max_flush_segments %d must be 1 or more", c.MaxFlushSegments)
 	f.When(c.MaxFlushBytes < 1, "max flush bytes %d must be 1 or more", c.MaxFlushBytes)
 	f.When(c.IdleSleep <= 0, "idle sleep %v must be positive", c.IdleSleep)
+	f.When(c.DueEvery < 0 || c.DueEvery%time.Millisecond != 0,
+		"time between deadlines %v must be whole milliseconds, 0 or more", c.DueEvery)
+	f.When(c.RestMax <= 0, "longest rest %v must be positive", c.RestMax)
 	f.When(c.RetryMin <= 0, "retry pause %v must be positive", c.RetryMin)
 	f.When(c.RetryMax < c.RetryMin, "longest retry pause %v must not be below the first, %v",
 		c.RetryMax, c.RetryMin)

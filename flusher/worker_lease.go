@@ -8,11 +8,17 @@ import (
 	"sluice/buffer"
 )
 
-// lease takes what is due on each shard, oldest deadline first.
+// lease takes what is due on each shard that may have something, oldest deadline first.
 func (w *worker) lease() ([]*segment, error) {
 	var leased []*segment
 	w.looked, w.more = w.ports.Clock.Now(), false
-	for wave := range slices.Chunk(w.shards, w.abreast) {
+	w.awake = w.awake[:0]
+	for _, s := range w.shards {
+		if !w.rests(s) {
+			w.awake = append(w.awake, s)
+		}
+	}
+	for wave := range slices.Chunk(w.awake, w.abreast) {
 		var looks []look
 		known, err := w.sure(wave)
 		if err != nil {
@@ -22,7 +28,9 @@ func (w *worker) lease() ([]*segment, error) {
 			looks = append(looks, look{shard: s})
 		}
 		for i := range looks {
-			looks[i].asked = w.now(looks[i].shard)
+			s := looks[i].shard
+			s.looked, s.bare = w.ports.Clock.Now(), false
+			looks[i].asked = w.now(s)
 		}
 		ask := func(i int) {
 			l := &looks[i]
@@ -43,6 +51,35 @@ func (w *worker) lease() ([]*segment, error) {
 	}
 	w.pressure()
 	return leased, nil
+}
+
+// rests tells whether nothing can have become due on a shard since all that was due was taken. Deadlines
+// are as far apart as the config says, and none is set for what is over by the shard's clock but where
+// that went back. So nothing is before the clock has come to the next: by itself, or by input, whose
+// clocks are as far apart, of which the next may come as long after the last.
+func (w *worker) rests(s *shard) bool {
+	now, step := w.ports.Clock.Now(), w.cfg.DueEvery
+	return step > 0 && s.bare && !s.unsure && now.Sub(s.looked) < w.cfg.RestMax &&
+		w.stepOf(s) == s.step && now.Sub(s.turned) < step-2*w.cfg.IdleSleep
+}
+
+// bare notes whether a look at a shard took all that was due.
+func (w *worker) bare(s *shard, asked buffer.Instant, all bool) {
+	if w.cfg.DueEvery == 0 {
+		return
+	}
+	step := w.stepOf(s)
+	if step != s.step {
+		s.step, s.turned = step, s.looked
+	}
+	s.bare = all && step == w.steps(asked)
+}
+
+// stepOf is how many deadlines a shard's clock has come to.
+func (w *worker) stepOf(s *shard) buffer.Instant { return w.steps(w.now(s)) }
+
+func (w *worker) steps(at buffer.Instant) buffer.Instant {
+	return at / buffer.Instant(w.cfg.DueEvery.Milliseconds())
 }
 
 // look is what came of asking a shard for what is due.
@@ -74,6 +111,7 @@ func (w *worker) took(l *look) (leased []*segment, err error) {
 	s.drift.Adopt(answer.Clock, w.wall())
 	w.measure(s, len(answer.Due))
 	w.more = w.more || len(answer.Due) >= w.limit
+	w.bare(s, l.asked, len(answer.Due) < w.limit)
 	s.holding += len(answer.Due)
 	s.unsure = answer.Outstanding > s.holding // the store has lost that it released them
 	now, wall := w.now(s), w.ports.Clock.Now()
@@ -225,6 +263,7 @@ func (w *worker) letGo(s *shard, release buffer.Release) error {
 	if n == 0 {
 		return nil
 	}
+	s.bare = s.bare && len(release.Back) == 0
 	ok, err := w.try(StageRelease, s, func() error {
 		return w.ports.Store.Release(w.ctx, s.owner, release)
 	})

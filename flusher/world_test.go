@@ -178,6 +178,7 @@ func (i *inbox) drain() []time.Duration {
 type feed struct {
 	store   buffer.Store
 	options buffer.Options
+	whole   bool // the clocks of batches are whole seconds, as ingest's are
 }
 
 func newFeed(store buffer.Store) feed {
@@ -214,7 +215,11 @@ var deliveries atomic.Int64
 // store fails in between, as a redelivery would.
 func (f feed) put(t testing.TB, shard buffer.Shard, numbers ...int) {
 	t.Helper()
-	now := buffer.InstantOf(time.Now())
+	wall := buffer.InstantOf(time.Now())
+	now := wall
+	if f.whole {
+		now = wall.WholeSeconds()
+	}
 	spans := make([]buffer.Span, len(numbers))
 	for i, n := range numbers {
 		spans[i] = span(shard, n)
@@ -226,7 +231,7 @@ func (f feed) put(t testing.TB, shard buffer.Shard, numbers ...int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	update := buffer.QueueUpdate{Clock: now, Wall: now}
+	update := buffer.QueueUpdate{Clock: now, Wall: wall}
 	for _, a := range attached {
 		for _, live := range a.Live {
 			update.Due = append(update.Due, buffer.Due{
