@@ -63,8 +63,22 @@ func TestWorkerDoesNotRestWhatMayBeDue(t *testing.T) {
 		end   func(t *testing.T, b *bench)
 	}{
 		"an answer was lost": {
-			func(_ *testing.T, b *bench) {
-				b.faulty.set(once("lease", true, buffer.ErrUnavailable))
+			func(t *testing.T, b *bench) {
+				looks, lost := 0, time.Time{}
+				b.faulty.set(func(step string, after bool) error {
+					switch {
+					case step == "fence" && after && !lost.IsZero():
+						if took := time.Since(lost); took > 2*b.cfg.IdleSleep {
+							t.Errorf("fenced %v after an answer was lost", took)
+						}
+					case step == "lease" && after:
+						if looks++; looks == 2 {
+							lost = time.Now()
+							return buffer.ErrUnavailable
+						}
+					}
+					return nil
+				})
 			},
 			func(t *testing.T, b *bench) {
 				if got := b.countSteps("fence"); got != 1 {
@@ -75,7 +89,7 @@ func TestWorkerDoesNotRestWhatMayBeDue(t *testing.T) {
 		"there was more": {
 			func(t *testing.T, b *bench) {
 				b.cfg.MaxFlushSegments = 1
-				for n := range 5 {
+				for n := range 30 {
 					b.feed.put(t, 0, 10*n)
 				}
 			},
