@@ -64,6 +64,7 @@ func TestWorkerDoesNotRestWhatMayBeDue(t *testing.T) {
 	}{
 		"an answer was lost": {
 			func(t *testing.T, b *bench) {
+				b.cfg.RestMax = 3 * b.cfg.IdleSleep
 				looks, lost := 0, time.Time{}
 				b.faulty.set(func(step string, after bool) error {
 					switch {
