@@ -125,6 +125,7 @@ func (a *auditor) watchPulse(ctx context.Context) {
 		a.try(ctx, beating, err)
 		stored := a.stored()
 		var losses []Loss
+		known.follow(answers)
 		for _, pulse := range answers {
 			if loss := known.note(pulse, sent, stored); loss != nil {
 				losses = append(losses, a.counted(*loss, stored))

@@ -20,8 +20,8 @@ type kept struct {
 	mu   sync.Mutex
 	now  *memstore.Store
 	away error
-	// server is the name of the one that answers.
-	server string
+	// server is the name of the one that answers; beside is that of another that does, too, if not empty.
+	server, beside string
 	// blind is the answer of Sweep if it is not nil.
 	blind error
 	// looked holds when traces were looked at.
@@ -44,6 +44,11 @@ func (k *kept) Beat(ctx context.Context, witness uint64) ([]buffer.Pulse, error)
 	defer k.mu.Unlock()
 	for i := range pulses {
 		pulses[i].Server = k.server
+		if k.beside != "" {
+			other := pulses[i]
+			other.Marker, other.Server = "beside", k.beside
+			pulses = append(pulses, other)
+		}
 	}
 	return pulses, err
 }
@@ -228,6 +233,26 @@ func TestStoreThatWasRestarted(t *testing.T) {
 			if w.Starts != 1 {
 				t.Errorf("worker %d started %d times, want once", w.Worker, w.Starts)
 			}
+		}
+		r.stop()
+		if _, err := r.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Slots of a cluster are moved to a node that was there before: that is neither a loss nor a restart.
+func TestStoreWhoseSlotsMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, k, said := audited(t)
+		k.server, k.beside = "one", "two"
+		c := r.run()
+		k.mu.Lock()
+		k.server = "two"
+		k.mu.Unlock()
+		time.Sleep(1500 * time.Millisecond)
+		if a, got := c.Audited(), said(); a.Losses != 0 || a.Restarts != 0 || len(got) != 0 {
+			t.Errorf("%+v, and said %q, want nothing", a, got)
 		}
 		r.stop()
 		if _, err := r.end(); err != nil {

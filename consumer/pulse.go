@@ -77,6 +77,22 @@ type moment struct {
 // is known to n/momentsFine beats: 15,000 of them in a year.
 const momentsFine = 1024
 
+// follow takes note of markers whose slots were moved to a node that is there already: that it is another
+// server says nothing then. One that takes a node's place has no other marker.
+func (p pulses) follow(answers []buffer.Pulse) {
+	for _, pulse := range answers {
+		t := p[pulse.Marker]
+		if t == nil || t.server == pulse.Server {
+			continue
+		}
+		for _, other := range answers {
+			if o := p[other.Marker]; o != nil && o != t && other.Server == pulse.Server && o.server == pulse.Server {
+				t.server = pulse.Server
+			}
+		}
+	}
+}
+
 // note takes an answer over, to a beat that was sent when the moment says, and returns what the node has
 // lost, or nil, when so many spans are stored. If the node is empty, these are its spans.
 func (p pulses) note(pulse buffer.Pulse, sent moment, stored uint64) *Loss {

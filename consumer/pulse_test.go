@@ -78,6 +78,44 @@ func TestPulses(t *testing.T) {
 
 // TestPulsesForget: what is remembered is bounded, the state of long ago is known less closely, and never
 // taken for a later one.
+// TestAMarkerThatMoves to a node that is there already, as slots do, is no restart; one that comes to a node
+// that was not there is, though others move at the same time, and so is a restart of the node of two.
+func TestAMarkerThatMoves(t *testing.T) {
+	known, beats := make(pulses), uint64(0)
+	beat := func(servers ...string) (possible []string) {
+		beats++
+		var answers []buffer.Pulse
+		for i, server := range servers {
+			answers = append(answers, buffer.Pulse{Marker: fmt.Sprint("m", i), Node: fmt.Sprint("n", i), Beats: beats,
+				Server: server})
+		}
+		known.follow(answers)
+		for _, pulse := range answers {
+			if loss := known.note(pulse, moment{at: time.Unix(int64(beats), 0)}, 0); loss != nil && loss.Possible {
+				possible = append(possible, loss.Node)
+			}
+		}
+		return possible
+	}
+	for i, step := range []struct {
+		servers []string
+		want    string
+	}{
+		{[]string{"a", "b", "c"}, "[]"},
+		{[]string{"b", "b", "c"}, "[]"},      // moved
+		{[]string{"b", "c", "c"}, "[]"},      // another
+		{[]string{"b", "c", "d"}, "[n2]"},    // started anew
+		{[]string{"c", "e", "d"}, "[n0 n1]"}, // what was there before is there no more
+		{[]string{"f", "f", "d"}, "[n0 n1]"}, // both in one new place
+		{[]string{"f", "f", "f"}, "[]"},
+		{[]string{"", "f", "f"}, "[n0]"},
+	} {
+		if got := fmt.Sprint(beat(step.servers...)); got != step.want {
+			t.Errorf("step %d: %s may have lost data, want %s", i, got, step.want)
+		}
+	}
+}
+
 func TestPulsesForget(t *testing.T) {
 	const all = 30 * momentsFine
 	start := time.Unix(0, 0)

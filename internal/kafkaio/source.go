@@ -252,8 +252,8 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 			record.Recycle()
 		}
 	})
-	s.fail(failed)
 	s.take(taken)
+	s.fail(failed) // behind what was read of it
 	return fatal
 }
 
@@ -267,6 +267,7 @@ func (s *Source) take(partitions []int32) {
 	for _, number := range partitions {
 		delete(s.failing, number)
 	}
+	s.assignment.fail(partitions, false)
 	if len(s.failing) == 0 && !s.touch.refuses() {
 		s.troubles.Works(fetching)
 	}
