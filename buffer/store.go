@@ -108,7 +108,7 @@ type QueueUpdate struct {
 	// the present by no more than what was read has moved on since. Their difference is the shard's
 	// drift from now on.
 	Clock, Wall Instant
-	// Seen is what a batch advances ShardClock.Seen to, if the input ticks: it is not later than Wall.
+	// Seen is what a batch advances ShardClock.Seen to, if the input ticks: it is not later than the present.
 	Seen Instant
 	// Next is the offset behind the batch; 0 if there is none. It decides nothing, and a store may drop
 	// it: it is for operators, who want to know where the input stood.

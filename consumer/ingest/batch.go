@@ -21,6 +21,7 @@ type batch struct {
 	delivery buffer.DeliveryID
 	wall     buffer.Instant  // when it was read
 	begun    time.Time       // when it was cut, and on its way into the store from then on
+	seen     buffer.Instant  // until when nothing more had come, as a tick then would have said; 0: there was none
 	ahead    time.Duration   // how far the shard's clock is ahead of its own once it is stored
 	run      context.Context // of the loop, which outlives the partition's; see keep
 	before   *batch          // of the same tenure; nil if it is the first, or done
@@ -169,10 +170,11 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 }
 
 // enqueue enqueues a batch as of now: what came while it was on its way is not stored yet, so no time
-// has passed for that. Until the next sign of the input the shard's clock stands where the batch puts it.
+// has passed for that. Until the next sign of the input, if there was none when the batch was begun, the
+// shard's clock stands where the batch puts it.
 func (l *Loop) enqueue(b *batch, update buffer.QueueUpdate) error {
 	update.Wall = buffer.InstantOf(l.ports.Clock.Now()).Add(-b.ahead)
-	update.Seen = update.Wall.Add(-l.config.UnseenMax)
+	update.Seen = max(b.seen, update.Wall.Add(-l.config.UnseenMax))
 	return l.ports.Store.Enqueue(b.run, buffer.Shard(b.number), update)
 }
 

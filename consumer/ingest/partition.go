@@ -55,6 +55,9 @@ type partition struct {
 	readable time.Time // since when nothing keeps it from being read; zero if something does
 	caughtUp bool      // a batch was stored since
 	abreast  bool      // see current
+	vouches  bool      // there would be a tick now
+	told     time.Time // when the last tick was begun
+	vouched  time.Time // when the last batch was begun that said as much, and is stored
 
 	paused bool   // at the source
 	reason string // why the gate is closed, or empty
@@ -200,6 +203,9 @@ func (p *partition) cut(now time.Time, maxBatch int, share buffer.Bytes) *batch 
 		run:      p.run,
 		last:     n == len(p.pending),
 	}
+	if p.vouches {
+		b.seen = buffer.InstantOf(now)
+	}
 	if b.ahead = now.Sub(p.since); (!b.last || p.paused) && agreed != noClocks {
 		// Others wait behind it, polled or not, it may be since long: no time has passed for them.
 		b.ahead = min(b.ahead, agreed.to.Sub(agreed.from))
@@ -260,6 +266,9 @@ func (p *partition) settle(b *batch, maxBatch int) {
 	p.done.Key, p.done.Value = nil, nil
 	p.tries = 0
 	p.caughtUp = !p.readable.IsZero()
+	if b.seen != 0 {
+		p.vouched = b.begun
+	}
 	clear(b.spans) // lets go of the payloads
 	p.scratch = append(p.scratch, b.spans)
 	if b.own {

@@ -27,7 +27,8 @@ const ticksInARow = 8
 
 // row is some shards that hear one after the other.
 type row struct {
-	task flusher.Task
+	task  flusher.Task
+	begun time.Time
 
 	mu   sync.Mutex
 	hand buffer.Shard   // that hears now; noShard before the first
@@ -55,11 +56,14 @@ func (r *row) end() (hand buffer.Shard, left []buffer.Shard) {
 	return hand, left
 }
 
-// overdue ends the rows that are not done since the last round, and returns the shards that have not heard:
-// those that were told, and wait for an answer, and those that waited for them.
-func (t *ticker) overdue() (told, waited []buffer.Shard) {
+// overdue ends the rows that were begun by a time and are not done, and returns the shards that have not
+// heard: those that were told, and wait for an answer, and those that waited for them.
+func (t *ticker) overdue(by time.Time) (told, waited []buffer.Shard) {
 	t.rows = slices.DeleteFunc(t.rows, func(r *row) bool { return r.task.Done() })
 	for _, r := range t.rows {
+		if r.begun.After(by) {
+			continue
+		}
 		hand, left := r.end()
 		told, waited = append(told, hand), append(waited, left...)
 	}
@@ -82,6 +86,23 @@ func (p *partition) current(now time.Time, readable bool) bool {
 		p.readable = now
 	}
 	return p.caughtUp || now.Sub(p.readable) >= settleWait
+}
+
+// A shard whose input is stored batch by batch needs few ticks, since a batch says what a tick would have
+// said when it was begun. It counts for vouchTicks. But it never begins it, nor heals anything, so every
+// ownTicks there is one all the same.
+const (
+	vouchTicks = 1.5
+	ownTicks   = 4
+)
+
+// roundsPerTick is how often in the time from tick to tick of a shard there is a round.
+const roundsPerTick = 4
+
+// mute tells whether a partition needs no tick, since it had one, or a batch that said as much.
+func (p *partition) mute(now time.Time, every time.Duration) bool {
+	since := now.Sub(p.told)
+	return since < every || since < ownTicks*every && now.Sub(p.vouched) < time.Duration(vouchTicks*float64(every))
 }
 
 // slowTicks is after how many ticks a batch that is not stored yet is slow. What came since may wait
@@ -107,31 +128,32 @@ func (p *partition) idle(now time.Time, longest time.Duration) bool {
 func (l *Loop) tick(ctx context.Context, now time.Time) {
 	t := &l.ticker
 	full := l.ports.Gate.Full()
-	shards, wall := l.shards[:0], buffer.InstantOf(now)
+	shards := l.shards[:0]
 	for _, p := range l.partitions {
 		trouble := l.troubles.Of(input(p.number))
 		readable := t.inTouch && p.reason == "" && trouble == nil && !slices.Contains(t.silent, p.number)
 		p.abreast = p.current(now, readable)
-		if p.abreast && !p.slow(now, slowTicks*l.config.TickEvery) || full || errors.Is(trouble, buffer.ErrFull) {
+		p.vouches = p.abreast && !p.slow(now, slowTicks*l.config.TickEvery)
+		if (p.vouches || full || errors.Is(trouble, buffer.ErrFull)) && !p.mute(now, l.config.TickEvery) {
 			shards = append(shards, buffer.Shard(p.number))
 		}
 	}
 	l.shards = shards
-	if l.draining || len(shards) == 0 || now.Sub(t.last) < l.config.TickEvery {
+	if l.draining || now.Sub(t.last) < l.config.TickEvery/roundsPerTick {
 		return
 	}
 	t.last = now
-	// A shard whose node hangs keeps others waiting for one round at the most: then they hear each by itself.
-	told, waited := t.overdue()
+	// A shard whose node hangs keeps others waiting for one tick at the most: then they hear each by itself.
+	told, waited := t.overdue(now.Add(-l.config.TickEvery))
 	shards = slices.DeleteFunc(slices.Clone(shards), func(s buffer.Shard) bool {
 		if slices.Contains(waited, s) {
-			l.tickRow(ctx, []buffer.Shard{s}, wall)
+			l.tickRow(ctx, []buffer.Shard{s}, now)
 			return true
 		}
 		return slices.Contains(told, s)
 	})
 	for row := range slices.Chunk(shards, ticksInARow) {
-		l.tickRow(ctx, row, wall)
+		l.tickRow(ctx, row, now)
 	}
 	for _, p := range l.partitions {
 		if p.idle(now, l.config.longest()) && p.course.behind() {
@@ -141,10 +163,13 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 }
 
 // tickRow starts to tell the store of shards, one after the other.
-func (l *Loop) tickRow(ctx context.Context, shards []buffer.Shard, wall buffer.Instant) {
-	r := &row{hand: noShard, left: shards}
+func (l *Loop) tickRow(ctx context.Context, shards []buffer.Shard, now time.Time) {
+	for _, shard := range shards {
+		l.find(int32(shard)).told = now
+	}
+	r := &row{begun: now, hand: noShard, left: shards}
 	l.ticker.rows = append(l.ticker.rows, r)
-	update := buffer.QueueUpdate{Tick: true, Wall: wall}
+	update := buffer.QueueUpdate{Tick: true, Wall: buffer.InstantOf(now)}
 	r.task = l.ports.Tasks.Go("ingest tick", func() {
 		for shard, some := r.next(); some; shard, some = r.next() {
 			// A tick that fails is not tried again: the next one says the same, and more. It keeps no

@@ -365,3 +365,63 @@ func TestASlowBatchHoldsItsClock(t *testing.T) {
 		r.end()
 	})
 }
+
+// tickCounter counts the ticks of all shards.
+type tickCounter struct {
+	buffer.Store
+	ticks atomic.Int32
+}
+
+func (c *tickCounter) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate) error {
+	if update.Tick {
+		c.ticks.Add(1)
+	}
+	return c.Store.Enqueue(ctx, shard, update)
+}
+
+// TestABatchSaysWhatATickWould: while batches come, few ticks keep the input as well seen as many would; but
+// a batch says nothing that a tick would not.
+func TestABatchSaysWhatATickWould(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		counter := &tickCounter{Store: r.store}
+		r.ports.Store = counter
+		r.start(0)
+		settle(2 * time.Second)
+		every, n := r.config.TickEvery, 0
+		flows := func(during time.Duration, check func(seen time.Time)) {
+			for range during / (100 * time.Millisecond) {
+				r.broker.append(0, time.Now(), fmt.Sprintf("x%d a a", n))
+				n++
+				settle(100 * time.Millisecond)
+				check(time.UnixMilli(int64(r.seen(0))))
+			}
+		}
+		counter.ticks.Store(0)
+		flows(20*time.Second, func(seen time.Time) {
+			if ago := time.Since(seen); ago > 2*every {
+				t.Fatalf("seen %v ago, with a tick every %v and batches", ago, every)
+			}
+		})
+		if got, most := counter.ticks.Load(), int32(20*time.Second/(3*every)); got < 5 || got > most {
+			t.Errorf("%d ticks in 20 s beside batches, want 5 to %d", got, most)
+		}
+		r.broker.inTouch.Store(false)
+		settle(100 * time.Millisecond)
+		last := time.Now()
+		flows(5*time.Second, func(seen time.Time) {
+			// A batch says that all before it is stored, and so far the clock runs on.
+			if seen.After(last) && time.Since(seen) < r.config.UnseenMax {
+				t.Fatalf("seen %v ago, though what Kafka has is not known since %v", time.Since(seen), time.Since(last))
+			}
+		})
+		counter.ticks.Store(0)
+		r.broker.inTouch.Store(true)
+		settle(10 * time.Second)
+		if got, want := counter.ticks.Load(), int32(10*time.Second/every); got < want-5 || got > want+1 {
+			t.Errorf("%d ticks in 10 s without batches, want %d", got, want)
+		}
+		r.end()
+	})
+}
