@@ -56,17 +56,18 @@ func (d *Drift) Behind(clock buffer.ShardClock) bool {
 	return clock.Inputs > 0 && clock.Inputs < d.inputs
 }
 
-// Adopt takes over, at wall, the drift that new input brought, if there was any since the last call. A
-// count below the known one is news too.
-func (d *Drift) Adopt(clock buffer.ShardClock, wall buffer.Instant) {
+// Adopt takes over, at wall, the drift that new input brought, if there was any since the last call, and
+// tells whether there was. A count below the known one is news too.
+func (d *Drift) Adopt(clock buffer.ShardClock, wall buffer.Instant) bool {
 	d.seen = min(d.seen, wall)
 	if clock.Seen != d.told {
 		d.hear(clock.Seen, wall)
 	}
 	if clock.Inputs == d.inputs {
-		return
+		return false
 	}
 	d.offset, d.inputs = clock.Drift, clock.Inputs
+	return true
 }
 
 // hear takes over when the input was last seen.

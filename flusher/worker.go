@@ -73,11 +73,11 @@ type shard struct {
 	// fullSince is when a lease first returned all it may; zero if the last did not.
 	fullSince time.Time
 	// looked is when the worker last looked, and bare is true if it took all that was due then, and
-	// nothing went back since; step is to how many deadlines the shard's clock had come, and turned when
-	// it was first seen there. See rests.
-	looked, turned time.Time
-	step           buffer.Instant
-	bare           bool
+	// nothing went back since; step is to how many deadlines the shard's clock had come, turned when it
+	// was first seen there, and fed when there was last news of input. See rests.
+	looked, turned, fed time.Time
+	step                buffer.Instant
+	bare                bool
 }
 
 // segment is a generation on its way through the worker.

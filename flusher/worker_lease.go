@@ -55,12 +55,12 @@ func (w *worker) lease() ([]*segment, error) {
 
 // rests tells whether nothing can have become due on a shard since all that was due was taken. Deadlines
 // are as far apart as the config says, and none is set for what is over by the shard's clock but where
-// that went back. So nothing is before the clock has come to the next: by itself, or by input, whose
-// clocks are as far apart, of which the next may come as long after the last.
+// that went back. So nothing is before the clock has come to the next: by itself, or, while there is
+// input, by that, whose clocks are as far apart, and the next may come as long after the last.
 func (w *worker) rests(s *shard) bool {
 	now, step := w.ports.Clock.Now(), w.cfg.DueEvery
 	return step > 0 && s.bare && !s.unsure && now.Sub(s.looked) < w.cfg.RestMax &&
-		w.stepOf(s) == s.step && now.Sub(s.turned) < step-2*w.cfg.IdleSleep
+		w.stepOf(s) == s.step && (now.Sub(s.fed) >= 2*step || now.Sub(s.turned) < step-2*w.cfg.IdleSleep)
 }
 
 // bare notes whether a look at a shard took all that was due.
@@ -108,7 +108,9 @@ func (w *worker) took(l *look) (leased []*segment, err error) {
 		w.lose(s, true) // it may have lost that this owner released something, too
 		return nil, nil
 	}
-	s.drift.Adopt(answer.Clock, w.wall())
+	if s.drift.Adopt(answer.Clock, w.wall()) {
+		s.fed = s.looked
+	}
 	w.measure(s, len(answer.Due))
 	w.more = w.more || len(answer.Due) >= w.limit
 	w.bare(s, l.asked, len(answer.Due) < w.limit)

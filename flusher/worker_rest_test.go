@@ -47,6 +47,11 @@ func TestWorkerRestsUntilTheNextDeadline(t *testing.T) {
 				if late := slices.Max(b.inbox.drain()); late > 2*b.cfg.IdleSleep {
 					t.Errorf("a segment waited for %v", late)
 				}
+				before := b.countSteps("lease")
+				time.Sleep(10 * time.Second)
+				if looks := b.countSteps("lease") - before; c.every == time.Second && looks > 25 {
+					t.Errorf("%d looks in 10 s without input, want two in a second", looks)
+				}
 				if err := b.join(); err != nil {
 					t.Fatal(err)
 				}
