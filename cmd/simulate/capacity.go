@@ -132,7 +132,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
 	}
 	// As in run, a disk that is full must not take the answer along.
-	if written := writeCapacity(dir, report, c.command(s.Seed)); written != nil {
+	if written := writeCapacity(dir, report, c.command(s.Seed), costsText(cfg.World)); written != nil {
 		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
@@ -371,7 +371,7 @@ func hostOf(world harness.World) judge.Host {
 }
 
 // writeCapacity writes the report into a directory in every form, in place of an earlier one.
-func writeCapacity(dir string, report *capacity.Report, replay string) error {
+func writeCapacity(dir string, report *capacity.Report, replay, costs string) error {
 	return rundir.Replace(dir, fileCapacity, func(dir string) error {
 		err := rundir.WriteFile(dir, fileCapacity, func(w io.Writer) error { return reports.WriteJSON(w, report) })
 		if err != nil {
@@ -379,6 +379,7 @@ func writeCapacity(dir string, report *capacity.Report, replay string) error {
 		}
 		document := report.Document(replay)
 		return errors.Join(
+			rundir.WriteCosts(dir, costs),
 			rundir.WriteFile(dir, fileCapacityPoints, report.WritePoints),
 			rundir.WriteFile(dir, fileCapacityText, document.WriteMarkdown),
 			rundir.WriteFile(dir, fileCapacityPage, document.WriteHTML),

@@ -38,6 +38,11 @@ func TestDiffOfRuns(t *testing.T) {
 	}
 	first, again := results(t, "run", path), results(t, "run", path)
 	slower := results(t, "run", path, "--costs", costs)
+	// Of a run from before costs were kept, nobody knows that they are others.
+	other := results(t, "run", path, "--costs", costs)
+	if err := os.Remove(filepath.Join(other, rundir.FileCosts)); err != nil {
+		t.Fatal(err)
+	}
 	seed := results(t, "run", path, "--seed", "2")
 	for _, c := range []struct {
 		args []string
@@ -45,8 +50,10 @@ func TestDiffOfRuns(t *testing.T) {
 		want string
 	}{
 		{[]string{first, again}, 0, "verdict: the same, event by event"},
-		{[]string{first, slower}, judge.ExitNotDeterministic, "verdict: not the same; the first difference is event "},
-		{[]string{first, slower, "--figures"}, judge.ExitUnknown, "verdict: unknown: there are too few values"},
+		{[]string{slower, slower}, 0, "verdict: the same, event by event"},
+		{[]string{first, other}, judge.ExitNotDeterministic, "verdict: not the same; the first difference is event "},
+		{[]string{first, other, "--figures"}, judge.ExitUnknown, "verdict: unknown: there are too few values"},
+		{[]string{first, slower, "--across"}, judge.ExitUnknown, "verdict: unknown: there are too few values"},
 		{[]string{first, seed}, judge.ExitUnknown, "verdict: unknown: there are too few values"},
 		{[]string{first, seed, "--rule", "freshness_p99 <= 9s"}, 0, "verdict: no difference that matters"},
 		{[]string{first, seed, "--rule", "freshness_p99 <= 1ms"}, judge.ExitExpectation, "verdict: worse: freshness_p99 <= 1ms"},
@@ -56,10 +63,45 @@ func TestDiffOfRuns(t *testing.T) {
 			t.Errorf("%v: exit code %d, want %d, %q\n%s%s", c.args, code, c.code, c.want, out, errs)
 		}
 	}
-	_, out, _ := call("diff", first, slower)
+	_, out, _ := call("diff", first, other)
 	if !strings.Contains(out, "\n- ") || !strings.Contains(out, "\n+ ") ||
-		!strings.Contains(out, "worker 0 is starting") {
+		!strings.Contains(out, "worker 0 is starting") || !strings.Contains(out, "note: what steps took") {
 		t.Errorf("the events around the first difference are not shown:\n%s", out)
+	}
+}
+
+// TestDiffOfOtherCosts: with other costs it is not the same that was run, in every kind of directory.
+func TestDiffOfOtherCosts(t *testing.T) {
+	path, dir := scenarioFile(t, quick), t.TempDir()
+	costs, same, many := filepath.Join(dir, "costs.yaml"), filepath.Join(dir, "same.yaml"), filepath.Join(dir, "many.yaml")
+	for file, text := range map[string]string{
+		costs: "redis: {span: 20us}\nhosts: {cores: 3}\n", same: "redis: {call: 30us}\n",
+		many: "worker: {flush: 1us, flush_kb: 1us, record: 1us, call: 1us, idle: 1us}\n" +
+			"program: {read: 1us, read_kb: 1us, attach: 1us}\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, command := range [][]string{
+		{"run", path},
+		{"sweep", path, "--processes", "1", "--repeat", "1"},
+		{"capacity", path, "--processes", "1", "--precision", "100%", "--most", "300/s", "--duration", "9s"},
+	} {
+		builtIn, other := results(t, command...), results(t, append(command, "--costs", costs)...)
+		code, out, errs := call("diff", builtIn, other)
+		const want = "costs hosts.cores (8, and then 3), costs redis.span (1.4us, and then 20us); --across "
+		if code != judge.ExitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit code %d, no %q in\n%s%s", command[0], code, want, out, errs)
+		}
+		if code, out, errs := call("diff", builtIn, results(t, append(command, "--costs", same)...)); code ==
+			judge.ExitUsage {
+			t.Errorf("%s: what the file has are the built-in costs: exit code %d\n%s%s", command[0], code, out, errs)
+		}
+	}
+	_, _, errs := call("diff", results(t, "run", path), results(t, "run", path, "--costs", many))
+	if !strings.Contains(errs, ", 2 more of the costs (costs.yaml); ") {
+		t.Errorf("of many costs the first few: %s", errs)
 	}
 }
 
@@ -107,7 +149,7 @@ func TestDiffOfSweeps(t *testing.T) {
 	}
 	dir := t.TempDir()
 	markdown, junit := filepath.Join(dir, "diff.md"), filepath.Join(dir, "diff.xml")
-	code, out, errs := call("diff", before, slower, "--markdown", markdown, "--junit", junit)
+	code, out, errs := call("diff", before, slower, "--across", "--markdown", markdown, "--junit", junit)
 	if code != judge.ExitExpectation || !strings.Contains(lastLine(out), "1 process: redis_time <= +5%") ||
 		!strings.Contains(lastLine(out), "2 processes: redis_time <= +5%") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
@@ -129,7 +171,7 @@ func TestDiffOfSweeps(t *testing.T) {
 	if err := os.WriteFile(rules, []byte("# ours\nredis_time <= +500%\nthroughput >= -5%\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs = call("diff", before, slower, "--rules", rules, "--json")
+	code, out, errs = call("diff", before, slower, "--across", "--rules", rules, "--json")
 	var read struct {
 		Verdict string `json:"verdict"`
 		Metrics []any  `json:"metrics"`

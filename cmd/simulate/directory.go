@@ -120,6 +120,34 @@ func conditions(defect string, portFaults []string) []diff.Condition {
 	}
 }
 
+// addCosts adds what steps took in the runs of a directory, if they are virtual: the built-in costs if it
+// has none of its own. The command is the one that made it, if that is known.
+func addCosts(set *diff.Set, dir, replay string) error {
+	if set.World != (sim.World{}).Name() {
+		return nil
+	}
+	file, err := costsOf(dir, replay)
+	if err != nil { // from before costs were kept
+		set.Notes = append(set.Notes, "what steps took in the runs of "+dir+" is not known: it has no "+
+			rundir.FileCosts+", and they were made with --costs")
+		return nil
+	}
+	costs := sim.DefaultCosts()
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			costs, err = sim.ReadCosts(file, text)
+		}
+		if err != nil {
+			return usageError{err}
+		}
+	}
+	for name, value := range costs.Values() {
+		set.Conditions = append(set.Conditions, diff.Condition{Name: conditionCosts + name, Value: value})
+	}
+	return nil
+}
+
 func readRunSet(dir string) (diff.Set, error) {
 	set := diff.Set{Dir: dir, Kind: diff.KindRun}
 	r, err := readResult(dir)
@@ -143,6 +171,9 @@ func readRunSet(dir string) (diff.Set, error) {
 	}
 	set.Version, set.World, set.Scenario = r.Version, r.World, &s
 	set.Conditions = conditions(r.Defect, r.PortFaults)
+	if err := addCosts(&set, dir, r.Replay); err != nil {
+		return set, err
+	}
 	run := diff.Run{
 		Seed: r.Seed, Verdict: r.Verdict, Digest: r.Digest, Samples: samples,
 		Figures: diff.FiguresOf(r, samples, s.Duration.Seconds()),
@@ -221,6 +252,9 @@ func readSweepSet(dir string) (diff.Set, error) {
 	}
 	set.Version, set.World, set.Scenario = sweep.Version, sweep.World, &s
 	set.Conditions = conditions(sweep.Defect, sweep.PortFaults)
+	if err := addCosts(&set, dir, ""); err != nil {
+		return set, err
+	}
 	for _, r := range sweep.Runs {
 		set.Runs = append(set.Runs, diff.Run{
 			Group: sweep.Group(r), Seed: r.Seed, Verdict: r.Verdict,
@@ -241,6 +275,9 @@ func readCapacitySet(dir string) (diff.Set, error) {
 	}
 	set.World = report.World
 	set.Conditions = []diff.Condition{{Name: "scenario", Value: report.Scenario}}
+	if err := addCosts(&set, dir, ""); err != nil {
+		return set, err
+	}
 	for _, p := range report.Points {
 		set.Runs = append(set.Runs, diff.Run{
 			Group:   options.FormatCount(p.Processes, "process"),
@@ -269,11 +306,25 @@ func steadyOf(a, b diff.Set) diff.Steady {
 	}
 }
 
-// differencesText lists what differs.
+// conditionCosts begins the names of what steps take.
+const conditionCosts = "costs "
+
+// differencesText lists what differs; of the costs, of which another calibration has others all over, the
+// first few.
 func differencesText(list []scenarios.Difference) string {
+	const shown = 6
 	var parts []string
+	costs := 0
 	for _, d := range list {
+		if strings.HasPrefix(d.Key, conditionCosts) {
+			if costs++; costs > shown {
+				continue
+			}
+		}
 		parts = append(parts, fmt.Sprintf("%s (%s, and then %s)", d.Key, orNone(d.A), orNone(d.B)))
+	}
+	if more := costs - shown; more > 0 {
+		parts = append(parts, fmt.Sprintf("%d more of the costs (%s)", more, rundir.FileCosts))
 	}
 	return strings.Join(parts, ", ")
 }

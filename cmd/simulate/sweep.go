@@ -80,7 +80,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 			c.Repeat*len(cfg.Points))
 		result.Code = judge.Graver(result.Code, judge.ExitUnknown)
 	}
-	written := rundir.WriteSweep(result.Sweep, dir, s.Scenario)
+	written := rundir.WriteSweep(result.Sweep, dir, s.Scenario, costsText(cfg.World))
 	if c.JSON {
 		err = reports.WriteJSON(to.out, result.Sweep)
 	} else {
