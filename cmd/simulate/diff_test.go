@@ -133,6 +133,25 @@ func TestDiffOfOtherLoads(t *testing.T) {
 	}
 }
 
+// TestDiffOfShortLoads: the load is over with its last span, however long it may last.
+func TestDiffOfShortLoads(t *testing.T) {
+	path := scenarioFile(t, quick)
+	args := []string{"run", path, "--duration", "10s", "--rate", "step 300/s, 0/s at 1s", "--set", "workload.spans_per_trace=1"}
+	first, again := results(t, args...), results(t, append(args, "--seed", "2")...)
+	_, out, errs := call("diff", "--json", first, again)
+	var read struct {
+		Metrics []diff.Row `json:"metrics"`
+	}
+	if err := json.Unmarshal([]byte(out), &read); err != nil {
+		t.Fatalf("%v\n%s%s", err, out, errs)
+	}
+	for _, row := range read.Metrics {
+		if row.Name == diff.Offered && (row.A.Median < 299 || row.A.Median > 301) {
+			t.Errorf("%.0f spans/s were offered, want 300", row.A.Median)
+		}
+	}
+}
+
 // TestDiffOfSweeps: repeats are compared with those of the same process count, in all forms.
 func TestDiffOfSweeps(t *testing.T) {
 	path := scenarioFile(t, quick)
