@@ -276,7 +276,7 @@ func (c *capacityCommand) progress(jobs []capacity.Job) string {
 // side is how many runs go on side by side in a world: on the wall clock, they would disturb each other.
 func side(world harness.World) int {
 	if _, ok := world.(sim.World); ok {
-		return runtime.GOMAXPROCS(0)
+		return atOnce()
 	}
 	return 1
 }
