@@ -142,10 +142,15 @@ func addCosts(set *diff.Set, dir, replay string) error {
 			return usageError{err}
 		}
 	}
-	for name, value := range costs.Values() {
-		set.Conditions = append(set.Conditions, diff.Condition{Name: conditionCosts + name, Value: value})
-	}
+	set.Conditions = append(set.Conditions, costConditions(costs)...)
 	return nil
+}
+
+func costConditions(costs sim.Costs) (list []diff.Condition) {
+	for name, value := range costs.Values() {
+		list = append(list, diff.Condition{Name: conditionCosts + name, Value: value})
+	}
+	return list
 }
 
 func readRunSet(dir string) (diff.Set, error) {
@@ -186,9 +191,14 @@ func readRunSet(dir string) (diff.Set, error) {
 	return set, nil
 }
 
-func unfinished(dir, why string) error {
-	return usageError{fmt.Errorf("%s is not finished, so it cannot be compared: %s; run it again", dir, why)}
+// unfinishedError says that results are of something that was ended before it was done.
+type unfinishedError struct{ dir, why string }
+
+func (e *unfinishedError) Error() string {
+	return fmt.Sprintf("%s is not finished, so it cannot be compared: %s; run it again", e.dir, e.why)
 }
+
+func unfinished(dir, why string) error { return usageError{&unfinishedError{dir, why}} }
 
 // readRunsSet reads runs of one scenario with several seeds, each in a directory of its own.
 func readRunsSet(dir string) (diff.Set, error) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/diff"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/portfault"
@@ -248,6 +249,12 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := rundir.Check(dir, rundir.FileResult); err != nil {
 		return usageError{err}
 	}
+	earlier := keeper{}
+	if c.Out == "" {
+		if earlier, err = newKeeper(dir, rundir.FileResult, readRunSet, setOf(diff.KindRun, cfg)); err != nil {
+			return err
+		}
+	}
 	end := func() {}
 	if !c.Quiet {
 		c.mentionLitter(ctx, to.err)
@@ -273,7 +280,10 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	outcome.Script = replayScript(script)
 	// The results come first: whoever reads no more of the text than its head ends the program. A disk that
 	// is full must not take the verdict along.
-	written := rundir.Write(outcome, dir)
+	written := earlier.keep(to)
+	if written == nil {
+		written = rundir.Write(outcome, dir)
+	}
 	switch {
 	case c.JSON:
 		err = reports.WriteJSON(to.out, outcome.Result)
