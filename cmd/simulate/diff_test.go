@@ -44,6 +44,9 @@ func TestDiffOfRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	seed := results(t, "run", path, "--seed", "2")
+	if _, out, _ := call("diff", first, again, "--json"); !strings.Contains(out, `"notes": []`) {
+		t.Errorf("there are no notes, which is a list:\n%s", out)
+	}
 	for _, c := range []struct {
 		args []string
 		code int

@@ -311,15 +311,17 @@ func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Conf
 			return err
 		}
 		if twice[i].Interrupted {
-			return interrupted(to.out)
+			return to.end(againAnswer{answer: interrupted()}, c.JSON)
 		}
 	}
 	first, second := twice[0], twice[1]
+	found := againAnswer{Was: first.Result.Verdict, Is: second.Result.Verdict, Digest: first.Result.Digest}
 	if first.Result.Digest == second.Result.Digest && cfg.World.Name() == (sim.World{}).Name() {
-		_, err := fmt.Fprintf(to.out, "verdict: deterministic; digest %s\n", first.Result.Digest)
-		return err
+		found.Verdict = "deterministic; digest " + found.Digest
+	} else {
+		parted := diff.FirstOf(first.Events, second.Events, nil, nil)
+		found.First = &parted
+		found.answer = answer{"not deterministic; " + parted.Brief(), judge.ExitNotDeterministic}
 	}
-	_, err := fmt.Fprintf(to.out, "verdict: not deterministic; %s\n",
-		difference(first.Events, second.Events))
-	return cmp.Or(err, error(exitError(judge.ExitNotDeterministic)))
+	return to.end(found, c.JSON)
 }

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -41,9 +42,28 @@ func (r Result) WriteText(to io.Writer, took time.Duration) error {
 			fmt.Fprintf(&b, "%4d  %s\n", i+1, step)
 		}
 	}
-	fmt.Fprintf(&b, "\n%s\n", r.Verdict())
+	fmt.Fprintf(&b, "\nverdict: %s\n", r.Verdict())
 	_, err := io.WriteString(to, b.String())
 	return err
+}
+
+// Coverage is how often a fault hit a stage of a process.
+type Coverage struct {
+	Fault string `json:"fault"`
+	Stage string `json:"stage"`
+	Count int    `json:"count"`
+}
+
+// Coverages are those of the result, by fault and stage.
+func (r Result) Coverages() []Coverage {
+	list := []Coverage{}
+	for c, n := range r.Covered { //order-free: sorted below
+		list = append(list, Coverage{c.Fault, c.Stage, n})
+	}
+	slices.SortFunc(list, func(a, b Coverage) int {
+		return cmp.Or(cmp.Compare(a.Fault, b.Fault), cmp.Compare(a.Stage, b.Stage))
+	})
+	return list
 }
 
 func (r Result) symmetry() string {
