@@ -88,6 +88,9 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if p.result.Cause != "" {
+		return unfinished(c.Dir, p.result.Cause)
+	}
 	if err := c.follow(&p); err != nil {
 		return err
 	}

@@ -432,11 +432,18 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 	rows := csv.NewReader(r)
 	rows.TrimLeadingSpace = true
 	header, err := rows.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("there is no header: the first line is processes,throughput")
+	}
 	if err != nil {
-		return nil, fmt.Errorf("no header: write processes,throughput: %w", err)
+		return nil, err
 	}
 	at := map[string]int{}
 	for i, name := range header {
+		name = strings.TrimSpace(name)
+		if _, twice := at[name]; twice {
+			return nil, fmt.Errorf("1: the column %s is there twice", name)
+		}
 		at[name] = i
 	}
 	for _, name := range []string{columnProcesses, columnThroughput} {
@@ -450,6 +457,10 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 		if errors.Is(err, io.EOF) {
 			return points, nil
 		}
+		if errors.Is(err, csv.ErrFieldCount) {
+			line, _ := rows.FieldPos(0)
+			return nil, fmt.Errorf("%d: %s, and the first line has %d", line, options.FormatCount(len(row), "value"), len(header))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -460,7 +471,7 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 			if !ok {
 				continue
 			}
-			if *v, err = parseFigure(row[i]); err != nil {
+			if *v, err = parseFigure(strings.TrimSpace(row[i])); err != nil {
 				line, column := rows.FieldPos(i)
 				return nil, fmt.Errorf("%d:%d: %s %q is %w", line, column, name, row[i], err)
 			}

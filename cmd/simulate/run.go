@@ -181,9 +181,30 @@ func (f scenarioFlags) load(in worldFlags, more ...string) (scenario, error) {
 			Message: "--no-faults leaves out the faults and what is expected of them"})
 	}
 	if err != nil {
-		return scenario{}, usageError{err}
+		return scenario{}, usageError{f.asGiven(err)}
 	}
 	return scenario{Scenario: f.control(s), places: places}, nil
+}
+
+// asGiven names the flags that stand for a --set.
+func (f scenarioFlags) asGiven(err error) error {
+	var problems yamlfile.Problems
+	if !errors.As(err, &problems) {
+		return err
+	}
+	given := map[string]string{}
+	if f.Duration != nil {
+		given["--set duration="+f.Duration.String()] = "--duration " + f.Duration.String()
+	}
+	if f.Rate != nil {
+		given["--set workload.rate="+f.Rate.String()] = "--rate " + quote(f.Rate.String())
+	}
+	for i, p := range problems {
+		if flag, ok := given[p.File]; ok {
+			problems[i].File = flag
+		}
+	}
+	return problems
 }
 
 // control leaves out what is expected of faults that are left out: without them no figure can show what
