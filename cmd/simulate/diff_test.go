@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"encoding/xml"
+	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sluice/internal/diff"
@@ -341,5 +344,53 @@ func TestDiffOfBadInput(t *testing.T) {
 	if code != judge.ExitEnvironment || !strings.Contains(out, "verdict: the same") ||
 		!strings.Contains(errs, "no such file") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+// TestFilesAreWrittenWhole: an earlier file stays as it was if there is no room for another.
+func TestFilesAreWrittenWhole(t *testing.T) {
+	const room = 64 << 10
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "diff.md")
+	large := strings.Repeat("x", 2*room)
+	write := func(text string) error {
+		return save("--markdown", path, func(w io.Writer) error {
+			_, err := io.WriteString(w, text)
+			return err
+		})
+	}
+	if err := write("earlier"); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: room, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	err := write(large)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(path)
+	if err == nil || !strings.HasPrefix(err.Error(), "--markdown "+path+" cannot be written: ") || string(text) != "earlier" {
+		t.Errorf("without room: %v, and %d bytes are there", err, len(text))
+	}
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	if len(entries) != 1 {
+		t.Errorf("something is left: %v", entries)
+	}
+	// What is no plain file is not replaced.
+	link := path + ".link"
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeWhole(link, "by the link"); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(path); string(text) != "by the link" {
+		t.Errorf("behind the link is %q", text)
 	}
 }

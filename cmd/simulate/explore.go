@@ -136,7 +136,7 @@ func (c *exploreCommand) writePage(to *streams, r explore.Result) error {
 		Story: story}).Write(&page); err != nil {
 		return err
 	}
-	return os.WriteFile(c.HTML, page.Bytes(), 0o644)
+	return writeWhole(c.HTML, page.String())
 }
 
 // command is the one that makes the same search again.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -55,7 +54,7 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 			judge.ExitNotDeterministic}
 		return to.end(least, c.JSON)
 	}
-	if err := os.WriteFile(file, []byte(small.Scenario.Brief()), 0o644); err != nil {
+	if err := writeWhole(file, small.Scenario.Brief()); err != nil {
 		return err
 	}
 	how := fmt.Sprintf("%d runs, and nothing more can go", small.Runs)
