@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -227,6 +229,47 @@ func TestWorkerSplitsOnce(t *testing.T) {
 		}
 		if got, want := fmt.Sprint(tries), "map[:1 0.0:1 0.1:2]"; got != want {
 			t.Errorf("produced %s, want %s", got, want)
+		}
+	})
+}
+
+// A span that no topic takes, not even the dead-letter topic without its bytes, waits until that topic takes
+// more: it is not lost, and the worker says what it waits for all the while.
+func TestWorkerWaitsForATopicThatTakesNotEvenABareLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		var raised atomic.Bool
+		b.broker.refuse = func(r flusher.Record) error {
+			if header(r, flusher.HeaderSpan) != "" && len(r.Value) == 0 && raised.Load() {
+				return nil
+			}
+			if r.Topic == b.cfg.DeadLetterTopic || strings.Contains(string(r.Value), " "+spanID(11).String()) {
+				return fmt.Errorf("produce: %w", flusher.ErrRecordTooLarge)
+			}
+			return nil
+		}
+		b.feed.put(t, 0, 10, 11, 12)
+		b.start(fence(t, b.store, 0)...)
+		time.Sleep(2 * time.Second)
+		for range 100 { // for 10 s
+			time.Sleep(100 * time.Millisecond)
+			status, _ := b.inbox.last()
+			if len(status.Troubles) != 1 || status.Troubles[0].Step != flusher.StageProduce.String() ||
+				!strings.Contains(status.Troubles[0].Error, flusher.ErrRecordTooLarge.Error()) {
+				t.Fatalf("in trouble %+v, want a record that is too large", status.Troubles)
+			}
+		}
+		if status, _ := b.inbox.last(); b.empty() || status.Retries[flusher.StageProduce] < 5 {
+			t.Errorf("the store is empty: %v; counters %+v", b.empty(), status)
+		}
+		raised.Store(true)
+		eventually(t, 5*time.Second, "store is empty", b.empty)
+		if err := b.join(); err != nil {
+			t.Fatal(err)
+		}
+		status, _ := b.inbox.last()
+		if status.DeadLetters != 1 || status.Spans != 3 || len(status.Troubles) != 0 {
+			t.Errorf("status %+v, want 1 dead letter, 3 spans, no trouble", status)
 		}
 	})
 }

@@ -168,12 +168,17 @@ func (s *Store) Release(_ context.Context, owner buffer.Owner, release buffer.Re
 	}
 	for _, name := range release.Done {
 		delete(sh.leased, name)
+		if again, queued := sh.queue[name]; queued {
+			sh.put(name, again) // it was not ready as long as it was leased
+		}
 	}
 	for _, due := range release.Back {
 		delete(sh.leased, due.Generation)
-		if _, queued := sh.queue[due.Generation]; !queued {
-			sh.put(due.Generation, entry{deadline: due.Deadline})
+		again, queued := sh.queue[due.Generation]
+		if !queued {
+			again = entry{deadline: due.Deadline}
 		}
+		sh.put(due.Generation, again)
 	}
 	return nil
 }

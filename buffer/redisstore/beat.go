@@ -115,7 +115,7 @@ func (s *Store) Homes(ctx context.Context) (func(buffer.TraceKey) string, error)
 		address := strings.Join(s.config.Addresses, ",")
 		return func(buffer.TraceKey) string { return address }, nil
 	}
-	owners, err := s.slotOwners(ctx)
+	owners, err := slotOwners(ctx, s.client)
 	if err != nil {
 		return nil, fmt.Errorf("ask which node has which slots: %w", err)
 	}
@@ -128,28 +128,9 @@ func (s *Store) slot(key string) uint16 {
 	return ask.Slot()
 }
 
-// slotOwners asks which node has which slot.
-func (s *Store) slotOwners(ctx context.Context) (map[uint16]string, error) {
-	answer, err := s.client.Do(ctx, s.client.B().ClusterSlots().Build()).ToArray()
-	if err != nil {
-		return nil, classify(ctx, err)
-	}
-	owners := make(map[uint16]string)
-	for i := range answer {
-		from, to, node, err := readSlots(&answer[i])
-		if err != nil {
-			return nil, err
-		}
-		for slot := from; slot <= to; slot++ {
-			owners[uint16(slot)] = node
-		}
-	}
-	return owners, nil
-}
-
 // askLayout finds for each node that has slots the first marker that is in one of them.
 func (s *Store) askLayout(ctx context.Context) ([]marker, error) {
-	owners, err := s.slotOwners(ctx)
+	owners, err := slotOwners(ctx, s.client)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +153,7 @@ func (s *Store) askLayout(ctx context.Context) ([]marker, error) {
 // markersMax is how many are tried: some for each slot.
 const markersMax = 1 << 16
 
-// readSlots reads a range of slots and the address of its primary.
+// readSlots reads a range of slots and the address of its primary, which may lack the host.
 func readSlots(part *rueidis.RedisMessage) (from, to int64, node string, err error) {
 	fields, err := part.ToArray()
 	if err != nil || len(fields) < 3 {
@@ -185,6 +166,9 @@ func readSlots(part *rueidis.RedisMessage) (from, to int64, node string, err err
 	from, err1 := fields[0].AsInt64()
 	to, err2 := fields[1].AsInt64()
 	host, err3 := primary[0].ToString()
+	if rueidis.IsRedisNil(err3) {
+		err3 = nil // the client is to know by which address it reaches its nodes
+	}
 	port, err4 := primary[1].AsInt64()
 	return from, min(to, math.MaxUint16), net.JoinHostPort(host, strconv.FormatInt(port, 10)),
 		errors.Join(err1, err2, err3, err4)

@@ -232,7 +232,10 @@ func (s *Store) Wipe(ctx context.Context) error {
 
 // Do sends a command to every node.
 func (s *Store) Do(ctx context.Context, words ...string) error {
-	addresses, clients := s.nodes()
+	addresses, clients, err := s.nodes(ctx)
+	if err != nil {
+		return err
+	}
 	for _, address := range addresses {
 		client := clients[address]
 		if err := client.Do(ctx, client.B().Arbitrary(words...).Build()).Error(); err != nil {

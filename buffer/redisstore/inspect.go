@@ -13,13 +13,16 @@ import (
 	"sluice/buffer"
 )
 
-// Memory asks every node once, and returns the answers ordered by address. miniredis does not
-// know, and is reported as using nothing, without limit.
+// Memory asks every node but replicas once, and returns the answers ordered by address. miniredis does
+// not know, and is reported as using nothing, without limit.
 func (s *Store) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
 	if !s.fake {
 		return Memory(ctx, s.client)
 	}
-	addresses, _ := s.nodes()
+	addresses, _, err := s.nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	nodes := make([]buffer.NodeMemory, len(addresses))
 	for i, address := range addresses {
 		nodes[i].Node = address
@@ -27,9 +30,12 @@ func (s *Store) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
 	return nodes, nil
 }
 
-// Memory asks every node of a client once, and returns the answers ordered by address.
+// Memory asks every node of a client but replicas once, and returns the answers ordered by address.
 func Memory(ctx context.Context, client rueidis.Client) ([]buffer.NodeMemory, error) {
-	clients := client.Nodes()
+	clients, err := primaries(ctx, client)
+	if err != nil {
+		return nil, fmt.Errorf("memory of redis: %w", err)
+	}
 	nodes := make([]buffer.NodeMemory, 0, len(clients))
 	for _, address := range slices.Sorted(maps.Keys(clients)) {
 		one := clients[address]
@@ -147,15 +153,24 @@ func (s *Store) readHash(ctx context.Context, key string) ([]buffer.Due, error) 
 	return readDue(texts)
 }
 
+// literally takes the meaning from the letters of a pattern of keys.
+var literally = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
+
+// allKeys is the pattern of the keys of the store's namespace.
+func (s *Store) allKeys() string { return literally.Replace(s.config.Namespace) + "*" }
+
 // keys returns every key of the store's namespace, sorted.
 func (s *Store) keys(ctx context.Context) ([]string, error) {
 	var keys []string
-	addresses, clients := s.nodes()
+	addresses, clients, err := s.nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, address := range addresses {
 		client := clients[address]
 		for cursor, more := uint64(0), true; more; more = cursor != 0 {
 			page, err := client.Do(ctx, client.B().Scan().Cursor(cursor).
-				Match(s.config.Namespace+"*").Count(1000).Build()).AsScanEntry()
+				Match(s.allKeys()).Count(1000).Build()).AsScanEntry()
 			if err != nil {
 				return nil, fmt.Errorf("scan redis %s: %w", address, classify(ctx, err))
 			}

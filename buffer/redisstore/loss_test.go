@@ -132,3 +132,23 @@ func TestBeatNamesTheStartOfTheServer(t *testing.T) {
 		t.Errorf("server %s is the same after a restart", first)
 	}
 }
+
+// TestANamespaceIsNoPattern: what is looked for key by key is found in a namespace with the letters of one,
+// and nothing of others that it would match.
+func TestANamespaceIsNoPattern(t *testing.T) {
+	for _, p := range []place{onMiniredis, onRedis, onCluster} {
+		t.Run(p.name, func(t *testing.T) {
+			shared := p.open(t)
+			for i, name := range []string{"a[1-9]*?:", "ab:", `a\:`} {
+				store := shared.Fork(namespace()+name, 0)
+				fill(t, store)
+				if met, err := sweepAll(t, store); err != nil || met != traces {
+					t.Errorf("the sweep of %q meets %d spans of %d, %v", name, met, traces, err)
+				}
+				if left, err := store.Leftovers(t.Context()); err != nil || len(left.Held) != traces {
+					t.Errorf("%d traces are left in %q, %v; want %d, after %d others", len(left.Held), name, err, traces, i)
+				}
+			}
+		})
+	}
+}

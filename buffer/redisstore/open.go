@@ -245,22 +245,25 @@ func majorVersion(version string) (int, error) {
 	return major, nil
 }
 
-// nodes returns the addresses of all nodes, sorted, and a client for each.
-func (s *Store) nodes() ([]string, map[string]rueidis.Client) {
-	nodes := s.client.Nodes()
-	return slices.Sorted(maps.Keys(nodes)), nodes
-}
-
 // checkNodes refuses nodes that would throw spans away when they are full, and notes those that would
 // if they were given a limit.
 func (s *Store) checkNodes(ctx context.Context) error {
 	if s.fake {
 		return nil
 	}
+	needed, err := primaries(ctx, s.client)
+	if err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
 	var faults []error
-	addresses, clients := s.nodes()
-	for _, address := range addresses {
+	clients := s.client.Nodes()
+	for _, address := range slices.Sorted(maps.Keys(clients)) {
 		e, err := evictionOf(ctx, clients[address])
+		if err != nil && needed[address] == nil && errors.Is(err, buffer.ErrUnavailable) {
+			s.doubts = append(s.doubts, fmt.Sprintf("redis %s, a replica, cannot be asked what it does when "+
+				"it is full: %v", address, err))
+			continue
+		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("redis %s: %w", address, err))
 			continue

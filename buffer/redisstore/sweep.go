@@ -46,26 +46,28 @@ func (o *otherSlices) all() []string {
 	return all
 }
 
-// Sweep implements buffer.Auditor. It scans one node after the other; the cursor is the node's address
+// Sweep implements buffer.Auditor. It scans one primary after the other; the cursor is the node's address
 // and Redis' own cursor.
 func (s *Store) Sweep(ctx context.Context, from string, limit int) (buffer.Swept, error) {
 	var swept buffer.Swept
 	address, rest, _ := strings.Cut(from, " ")
-	addresses, clients := s.nodes()
+	addresses, clients, err := s.nodes(ctx)
+	if err != nil {
+		return swept, fmt.Errorf("sweep: %w", err)
+	}
 	at, there := slices.BinarySearch(addresses, address)
 	if at == len(addresses) {
 		return swept, nil
 	}
 	cursor := uint64(0)
 	if there && rest != "" {
-		var err error
 		if cursor, err = strconv.ParseUint(rest, 10, 64); err != nil {
 			return swept, fmt.Errorf("sweep from %q: %w", from, err)
 		}
 	}
 	address = addresses[at]
 	page, err := clients[address].Do(ctx, s.client.B().Scan().Cursor(cursor).
-		Match(s.config.Namespace+"*").Count(int64(limit)).Build()).AsScanEntry()
+		Match(s.allKeys()).Count(int64(limit)).Build()).AsScanEntry()
 	if err != nil {
 		return swept, fmt.Errorf("sweep redis %s: %w", address, classify(ctx, err))
 	}

@@ -28,6 +28,7 @@ func Steps(t *testing.T, open Factory) {
 		"what is leased stays leased": (*hand).leasedOnce,
 		"what comes back keeps later": (*hand).backKeepsLater,
 		"leases are oldest first":     (*hand).oldestFirst,
+		"what is released goes first": (*hand).releasedFirst,
 		"claim":                       (*hand).claims,
 		"take-over":                   (*hand).takeOver,
 		"merged":                      (*hand).merged,
@@ -368,6 +369,20 @@ func (h *hand) oldestFirst() {
 	h.lease(o, 999, 9)
 	h.lease(o, 3000, 2, due(b, 1000), due(c, 2000))
 	h.lease(o, 3000, 2, due(a, 3000))
+}
+
+// What was queued again while it was leased takes its place by its deadline once it is released, before
+// what was due at the lease before and beyond its limit.
+func (h *hand) releasedFirst() {
+	g := h.one(1, 1000)
+	o := h.fence(0).Owner
+	h.lease(o, 1000, 9, due(g, 1000))
+	a, b, c := h.one(2, 2000), h.one(3, 2100), h.one(4, 2200)
+	h.queue(0, g, 1500)
+	h.lease(o, 3000, 1, due(a, 2000))
+	h.must(h.store.Release(h.t.Context(), o, buffer.Release{Done: []buffer.Generation{g}}))
+	h.lease(o, 3000, 1, due(g, 1500))
+	h.lease(o, 3000, 2, due(b, 2100), due(c, 2200))
 }
 
 func (h *hand) claims() {

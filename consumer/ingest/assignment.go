@@ -62,7 +62,9 @@ func (l *Loop) find(number int32) *partition {
 
 func byNumber(p *partition, number int32) int { return int(p.number - number) }
 
-// join begins a tenure. A batch of an earlier one that is still in work goes first.
+// join begins a tenure. A batch of an earlier one that is still in work goes first. An earlier one was not
+// waited for, so it is as good as lost: what of it is not committed is read again, and were its offset
+// committed after one of this tenure, or with it, what is flushed would be read again, too.
 func (l *Loop) join(ctx context.Context, number int32) {
 	at, there := slices.BinarySearchFunc(l.partitions, number, byNumber)
 	if there {
@@ -72,6 +74,7 @@ func (l *Loop) join(ctx context.Context, number int32) {
 	for _, p := range l.leaving {
 		if p.number == number {
 			earlier = p.tail()
+			p.lose()
 		}
 	}
 	l.partitions = slices.Insert(l.partitions, at,
@@ -92,8 +95,7 @@ func (l *Loop) leave(numbers []int32, lost bool) {
 		l.leaving = append(l.leaving, p)
 		p.drop()
 		if lost {
-			p.lost = true
-			p.cancel()
+			p.lose()
 		}
 		l.ledger.assign(number, false)
 	}

@@ -62,8 +62,8 @@ func (l *Loop) Run(ctx, stop context.Context) error {
 	if l.commit.task != nil {
 		l.commit.task.Wait()
 	}
-	for _, task := range l.ticker.tasks {
-		task.Wait()
+	for _, row := range l.ticker.rows {
+		row.task.Wait()
 	}
 	return err
 }

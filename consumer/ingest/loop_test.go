@@ -58,6 +58,27 @@ func TestDeletedMessagesAreSaid(t *testing.T) {
 	})
 }
 
+// TestALogThatWasCutIsCommitted: Kafka lost the end of a log (a replica that was behind took over), and the
+// source went back with it. The offset of the group must follow: it is behind the end of the log, so that
+// the next owner would find it out of range, and read all that the topic has once more.
+func TestALogThatWasCutIsCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(0)
+		r.broker.append(0, time.Now(), "x a a", "x b a", "x c a", "x d a")
+		settle(time.Second)
+		r.broker.mu.Lock()
+		r.broker.logs[0], r.broker.position[0] = r.broker.logs[0][:1], 1
+		r.broker.mu.Unlock()
+		r.broker.append(0, time.Now(), "y e e")
+		settle(time.Second)
+		if got := r.broker.committedAt(0); got != 2 {
+			t.Errorf("committed %d, want 2: the log ends there", got)
+		}
+		r.end()
+	})
+}
+
 func TestLoneSpanDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -58,7 +58,7 @@ type partition struct {
 
 	paused bool   // at the source
 	reason string // why the gate is closed, or empty
-	lost   bool   // it is another member's: nothing of it can be committed
+	lost   bool   // it is another member's, or a later tenure's: nothing of it can be committed
 }
 
 func newPartition(
@@ -79,9 +79,16 @@ func (p *partition) tail() *batch {
 	return p.last
 }
 
-// uncommitted tells whether there is an offset to commit.
+// uncommitted tells whether there is an offset to commit. It may be one below the last, if Kafka lost the
+// end of the log.
 func (p *partition) uncommitted() bool {
-	return !p.lost && p.done.Position.Offset > p.committed
+	return !p.lost && p.done.Position.Offset != p.committed
+}
+
+// lose ends a tenure of which nothing can be committed, or released, any more.
+func (p *partition) lose() {
+	p.lost = true
+	p.cancel()
 }
 
 // full tells whether the source is to hold back what comes next.

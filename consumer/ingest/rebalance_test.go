@@ -156,6 +156,59 @@ func TestPartitionThatComesBackWaitsForItsEarlierTenure(t *testing.T) {
 	})
 }
 
+// A tenure ended without being waited for, and the partition came back. What of the first is in the store
+// is read again by the second, which alone speaks for the partition: were the offsets of both committed
+// together, the group's could go back behind what is flushed; and were the second to be revoked in turn,
+// the end of the first would let it go before it is committed.
+func TestOnlyTheLastTenureCommitsAndReleases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		release, commits := make(chan struct{}), make(chan struct{})
+		r.steps.before = func(call string) error {
+			if call == "enqueue" {
+				<-release
+			}
+			return nil
+		}
+		r.broker.before = func(call string) error {
+			if call == "commit" {
+				<-commits
+			}
+			return nil
+		}
+		r.broker.check = func(last []flusher.Message) {
+			for _, m := range last {
+				if was := r.broker.committed[m.Position.Partition]; m.Position.Offset < was {
+					t.Errorf("offset %d is committed after %d", m.Position.Offset+1, was)
+				}
+				r.broker.committed[m.Position.Partition] = m.Position.Offset + 1
+			}
+		}
+		r.start(0, 1)
+		r.broker.append(0, time.Now(), "x a a")
+		settle(time.Second)
+		r.broker.change(flusher.Fetch{Revoked: []int32{0}})
+		r.broker.change(flusher.Fetch{Assigned: []int32{0}})
+		r.broker.append(0, time.Now(), "y b b")
+		r.broker.append(1, time.Now(), "z c c")
+		settle(time.Second)
+		close(release)
+		settle(time.Second)
+		r.broker.change(flusher.Fetch{Revoked: []int32{0}})
+		settle(time.Second)
+		if got := r.broker.releasedNow(); len(got) != 0 {
+			t.Errorf("released %v before the second tenure was committed", got)
+		}
+		close(commits)
+		settle(time.Second)
+		if got, committed := fmt.Sprint(r.broker.releasedNow()), r.broker.committedAt(0); got != "[0]" ||
+			committed != 2 {
+			t.Errorf("released %v, committed %d; want [0] once, and 2", got, committed)
+		}
+		r.end()
+	})
+}
+
 func TestRebalanceDuringShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

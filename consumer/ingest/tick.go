@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"sluice/buffer"
@@ -17,17 +18,52 @@ type ticker struct {
 	inTouch bool
 	silent  []int32
 	last    time.Time
-	// tasks are those of the last round, each for some of the shards.
-	tasks []flusher.Task
+	rows    []*row // that are not done, as far as was seen
 }
 
 // ticksInARow is how many shards hear one after the other; more do at the same time. Else, with many
 // and a store that is slow, the last would hear too seldom for their clocks to go on.
 const ticksInARow = 8
 
-// busy tells whether a round is not done.
-func (t *ticker) busy() bool {
-	return slices.ContainsFunc(t.tasks, func(task flusher.Task) bool { return !task.Done() })
+// row is some shards that hear one after the other.
+type row struct {
+	task flusher.Task
+
+	mu   sync.Mutex
+	hand buffer.Shard   // that hears now; noShard before the first
+	left []buffer.Shard // that hear after it
+}
+
+const noShard buffer.Shard = -1
+
+// next returns the shard that is to hear next, if there is one.
+func (r *row) next() (shard buffer.Shard, some bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.left) == 0 {
+		return noShard, false
+	}
+	r.hand, r.left = r.left[0], r.left[1:]
+	return r.hand, true
+}
+
+// end lets a row end with the shard that hears now, and returns that, and those that would have followed.
+func (r *row) end() (hand buffer.Shard, left []buffer.Shard) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	hand, left, r.left = r.hand, r.left, nil
+	return hand, left
+}
+
+// overdue ends the rows that are not done since the last round, and returns the shards that have not heard:
+// those that were told, and wait for an answer, and those that waited for them.
+func (t *ticker) overdue() (told, waited []buffer.Shard) {
+	t.rows = slices.DeleteFunc(t.rows, func(r *row) bool { return r.task.Done() })
+	for _, r := range t.rows {
+		hand, left := r.end()
+		told, waited = append(told, hand), append(waited, left...)
+	}
+	return told, waited
 }
 
 // settleWait is how long a partition that can be read again stays silent if nothing comes: what
@@ -81,16 +117,21 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 		}
 	}
 	l.shards = shards
-	if t.busy() {
-		return
-	}
-	t.tasks = nil
 	if l.draining || len(shards) == 0 || now.Sub(t.last) < l.config.TickEvery {
 		return
 	}
 	t.last = now
-	for row := range slices.Chunk(slices.Clone(shards), ticksInARow) {
-		t.tasks = append(t.tasks, l.ports.Tasks.Go("ingest tick", func() { l.tickRow(ctx, row, wall) }))
+	// A shard whose node hangs keeps others waiting for one round at the most: then they hear each by itself.
+	told, waited := t.overdue()
+	shards = slices.DeleteFunc(slices.Clone(shards), func(s buffer.Shard) bool {
+		if slices.Contains(waited, s) {
+			l.tickRow(ctx, []buffer.Shard{s}, wall)
+			return true
+		}
+		return slices.Contains(told, s)
+	})
+	for row := range slices.Chunk(shards, ticksInARow) {
+		l.tickRow(ctx, row, wall)
 	}
 	for _, p := range l.partitions {
 		if p.idle(now, l.config.longest()) && p.course.behind() {
@@ -99,16 +140,20 @@ func (l *Loop) tick(ctx context.Context, now time.Time) {
 	}
 }
 
-// tickRow tells the store of shards, one after the other.
-func (l *Loop) tickRow(ctx context.Context, row []buffer.Shard, wall buffer.Instant) {
+// tickRow starts to tell the store of shards, one after the other.
+func (l *Loop) tickRow(ctx context.Context, shards []buffer.Shard, wall buffer.Instant) {
+	r := &row{hand: noShard, left: shards}
+	l.ticker.rows = append(l.ticker.rows, r)
 	update := buffer.QueueUpdate{Tick: true, Wall: wall}
-	for _, shard := range row {
-		// A tick that fails is not tried again: the next one says the same, and more. It keeps no
-		// other shard from its own: that may be on another node, and would never come due.
-		if l.ports.Store.Enqueue(ctx, shard, update) != nil && ctx.Err() != nil {
-			return
+	r.task = l.ports.Tasks.Go("ingest tick", func() {
+		for shard, some := r.next(); some; shard, some = r.next() {
+			// A tick that fails is not tried again: the next one says the same, and more. It keeps no
+			// other shard from its own: that may be on another node, and would never come due.
+			if l.ports.Store.Enqueue(ctx, shard, update) != nil && ctx.Err() != nil {
+				return
+			}
 		}
-	}
+	})
 }
 
 // catchUp starts to set the clock of a shard to the wall clock. It takes its turn as a batch does, that of no

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/wallclock"
 )
 
 // seen returns when the shard's input was last seen.
@@ -165,6 +166,60 @@ func TestManyShardsTickThoughTheStoreIsSlow(t *testing.T) {
 			}
 		}
 		r.end()
+	})
+}
+
+// hangingStore does not answer for some shards until each call's context or patience ends.
+type hangingStore struct {
+	buffer.Store
+	hangs    func(buffer.Shard) bool
+	patience time.Duration
+	waiting  [16]atomic.Int32 // calls, by shard
+	most     atomic.Int32     // of one shard at a time
+}
+
+func (h *hangingStore) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate) error {
+	if !h.hangs(shard) {
+		return h.Store.Enqueue(ctx, shard, update)
+	}
+	h.most.Store(max(h.most.Load(), h.waiting[shard].Add(1)))
+	defer h.waiting[shard].Add(-1)
+	if err := (wallclock.Clock{}).Sleep(ctx, h.patience); err != nil {
+		return err
+	}
+	return buffer.ErrUnavailable
+}
+
+// TestAHangingNodeHoldsOnlyItsShards: those of other nodes hear often enough for their clocks to go on, and
+// the hanging ones are not asked again before they answer.
+func TestAHangingNodeHoldsOnlyItsShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		hangs := func(shard buffer.Shard) bool { return shard%3 == 0 }
+		store := &hangingStore{Store: r.store, hangs: hangs, patience: 5 * time.Second}
+		r.ports.Store = store
+		var all []int32
+		for shard := range int32(len(store.waiting)) {
+			all = append(all, shard)
+		}
+		r.start(all...)
+		settle(3 * time.Second)
+		for range 200 { // 20 s, in which what hangs is given up and tried again
+			settle(100 * time.Millisecond)
+			for _, number := range all {
+				shard := buffer.Shard(number)
+				ago := buffer.InstantOf(time.Now()).Sub(r.seen(shard))
+				if !hangs(shard) && ago > r.config.UnseenMax {
+					t.Fatalf("the input of shard %d was last seen %v ago", shard, ago)
+				}
+			}
+		}
+		if most := store.most.Load(); most != 1 {
+			t.Errorf("%d ticks of a shard wait for the same node", most)
+		}
+		r.kill()
+		<-r.ended
 	})
 }
 

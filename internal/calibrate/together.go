@@ -35,7 +35,7 @@ const (
 )
 
 // togetherFor is how long each of them lasts.
-const togetherFor = 3 * time.Second
+const togetherFor = 2500 * time.Millisecond
 
 // workers are the numbers of processes with which the last load is run in turn, twice as often as all
 // else is measured: the intervals of predictions go by its spread, and by how well that is known. The

@@ -29,13 +29,20 @@ const (
 )
 
 // figures are all of them with their units, in the order of a table.
+//
+// The factor is what the model itself leaves out: in nine of ten comparisons a figure was measured
+// within it of what was predicted, or so the rows of docs/capacity.md say of 29 November 2026, which
+// calibration never saw. The costs' spread tells nothing of that (Kennedy and O'Hagan, Bayesian
+// calibration of computer models, 2001: model inadequacy).
 var figures = []struct {
 	Figure
-	unit string
+	unit   string
+	factor float64
 }{
-	{Throughput, "spans/s"}, {FreshnessP50, "s"}, {FreshnessP99, "s"}, {Drain, "s"}, {Recovery, "s"},
-	{RedisTime, "us/span"}, {WorkerTime, "us/span"}, {ConsumerTime, "us/span"},
-	{KafkaTime, "us/span"}, {HarnessTime, "us/span"}, {RedisMemory, "MB"},
+	{Throughput, "spans/s", 1.15}, {FreshnessP50, "s", 1.4}, {FreshnessP99, "s", 1.6},
+	{Drain, "s", 1.05}, {Recovery, "s", 1.3},
+	{RedisTime, "us/span", 1.2}, {WorkerTime, "us/span", 1.15}, {ConsumerTime, "us/span", 1.2},
+	{KafkaTime, "us/span", 1.35}, {HarnessTime, "us/span", 1.1}, {RedisMemory, "MB", 1.25},
 }
 
 // Unit returns the unit of a figure.
@@ -46,6 +53,16 @@ func (f Figure) Unit() string {
 		}
 	}
 	return ""
+}
+
+// factor is what the model leaves out of a figure, up or down; 1 of one that is not known.
+func (f Figure) factor() float64 {
+	for _, known := range figures {
+		if known.Figure == f {
+			return known.factor
+		}
+	}
+	return 1
 }
 
 // Run is what is taken of one run.

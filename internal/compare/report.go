@@ -45,7 +45,8 @@ type Pair struct {
 	Measured  Value  `json:"measured"`
 	// Error is (predicted - measured) / measured, of the medians.
 	Error float64 `json:"error"`
-	// Interval is what the bounds and all repeats span; nil without bounds.
+	// Interval is what the bounds and all repeats span, and as much wider as the model has been found to
+	// leave out; nil without bounds.
 	Interval *Interval `json:"interval,omitempty"`
 }
 
@@ -116,7 +117,11 @@ func intervalOf(p Pair, bounds []Run) *Interval {
 	if !ok {
 		return nil
 	}
-	i := &Interval{Low: min(b.Least, p.Predicted.Least), High: max(b.Greatest, p.Predicted.Greatest)}
+	beyond := math.Log(p.Figure.factor())
+	i := &Interval{
+		Low:  widened(p.Predicted.Median, min(b.Least, p.Predicted.Least), -beyond),
+		High: widened(p.Predicted.Median, max(b.Greatest, p.Predicted.Greatest), beyond),
+	}
 	floor := 0.0
 	if p.Figure == FreshnessP50 || p.Figure == FreshnessP99 {
 		floor = freshFloor
@@ -124,6 +129,16 @@ func intervalOf(p Pair, bounds []Run) *Interval {
 	measured := max(p.Measured.Median, floor)
 	i.Inside = measured >= i.Low && measured <= max(i.High, floor)
 	return i
+}
+
+// widened moves an end of an interval away from its middle, so that it also holds what has nothing to do
+// with what made it so wide: both are distances of logarithms, the legs of a right triangle. What is 0
+// has no logarithm, and stays.
+func widened(middle, end, beyond float64) float64 {
+	if middle <= 0 || end <= 0 {
+		return end
+	}
+	return middle * math.Exp(math.Copysign(math.Hypot(math.Log(end/middle), beyond), beyond))
 }
 
 // Covered counts the figures that have an interval, and those of them that were measured inside it. A

@@ -105,6 +105,38 @@ func TestRedisThatMayHaveLostData(t *testing.T) {
 	finish(t, tr, p, redis)
 }
 
+// The primary of a part of a cluster dies for good, and its replica, which has kept up, takes over: nothing
+// comes to a stop, no worker is blamed, and neither is a start of the program afterwards.
+func TestAReplicaTakesOver(t *testing.T) {
+	t.Parallel()
+	redis := cluster(t)
+	replica := servertest.Replica(t, servers.RedisClusterServers(redis), 0)
+	tr := newTraffic(t, servertest.KafkaAddr(t), lossy)
+	args := append(slices.Concat(options, tr.args()), "--redis", redis.addrs(), "--restart-budget", "0",
+		"--max-memory", "0.9")
+	p := start(t, args...)
+	tr.send()
+	sentAtLeast(tr, 8_000)
+	if err := redis[0].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	tr.ledger.Excuse("lost") // what the replica had not heard of
+	settledOrExcused(tr)
+	redis[0] = replica
+	until(t, time.Minute, "redis holds only epochs, clocks and beats", redis.empty)
+	until(t, 10*time.Second, "the program is ready", p.ready)
+	p.drain(30 * time.Second)
+	next := start(t, args...)
+	until(t, 10*time.Second, "the program is ready after another start", next.ready)
+	next.drain(30 * time.Second)
+	tr.unread()
+	b := tr.ledger.Balance(0)
+	t.Logf("sent %d, flushed %d, dropped %v", b.Sent, b.Flushed, b.Dropped)
+	if b.Lost > 0 || b.Flushed < b.Sent*9/10 {
+		t.Errorf("%d spans of %d came out, %d are lost", b.Flushed, b.Sent, b.Lost)
+	}
+}
+
 // Segments of which a queue has lost the names are found by the sweep, said, counted, and flushed.
 func TestWhatNoQueueNames(t *testing.T) {
 	t.Parallel()

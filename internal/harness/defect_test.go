@@ -1,6 +1,7 @@
 package harness_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -63,27 +64,52 @@ func catch(t *testing.T, world harness.World, d defects.Defect) {
 		// comes when a process has started.
 		s.Duration += 4 * time.Second
 	}
+	_, virtual := world.(sim.World)
 	cfg := harness.Config{Scenario: s, World: world, Defect: d.Name}
-	for _, with := range []bool{true, false} {
-		if !with {
-			cfg.Defect = ""
+	tries := caughtWithin
+	if virtual {
+		tries = 1
+	}
+	var reason string
+	for range tries {
+		if reason = missed(runOn(t, cfg), d); reason == "" {
+			break
 		}
-		if _, virtual := world.(sim.World); !with && !virtual && isDamage(d) {
-			break // they share a scenario
-		}
-		outcome := runOn(t, cfg)
-		for _, j := range outcome.Result.Invariants {
-			if j.Name != d.Caught {
-				continue
-			}
-			if with && (j.Verdict != reports.Violated || outcome.Code == judge.ExitPassed ||
-				!strings.Contains(j.Detail, "at ") ||
-				isDamage(d) && d.Caught != "freshness" && !strings.Contains(j.Detail, "span ")) {
-				t.Errorf("with the defect %s is %s: %s", j.Name, j.Verdict, j.Detail)
-			}
-			if !with && j.Verdict != reports.Passed {
-				t.Errorf("without the defect %s is %s: %s", j.Name, j.Verdict, j.Detail)
-			}
+		t.Log(reason)
+	}
+	if reason != "" {
+		t.Errorf("in %d runs, the last: %s", tries, reason)
+	}
+	if !virtual && isDamage(d) {
+		return // they share a scenario
+	}
+	cfg.Defect = ""
+	if j := judgementOf(runOn(t, cfg), d); j.Verdict != reports.Passed {
+		t.Errorf("without the defect %s is %s: %s", j.Name, j.Verdict, j.Detail)
+	}
+}
+
+// caughtWithin is in how many runs a defect must be caught where the moment that shows it may be missed,
+// as on a machine that is too busy for it.
+const caughtWithin = 3
+
+// missed says why a run with a defect did not catch it; "" if it did.
+func missed(outcome *judge.Outcome, d defects.Defect) string {
+	j := judgementOf(outcome, d)
+	if j.Verdict != reports.Violated || outcome.Code == judge.ExitPassed ||
+		!strings.Contains(j.Detail, "at ") ||
+		isDamage(d) && d.Caught != "freshness" && !strings.Contains(j.Detail, "span ") {
+		return fmt.Sprintf("with the defect %s is %s: %s", j.Name, j.Verdict, j.Detail)
+	}
+	return ""
+}
+
+// judgementOf is what is judged of the invariant that a defect violates.
+func judgementOf(outcome *judge.Outcome, d defects.Defect) reports.Judgement {
+	for _, j := range outcome.Result.Invariants {
+		if j.Name == d.Caught {
+			return j
 		}
 	}
+	return reports.Judgement{Name: d.Caught, Detail: "it was not judged"}
 }

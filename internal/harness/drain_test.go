@@ -31,17 +31,19 @@ func (l leftBehind) Remains(context.Context) judge.Remains {
 // empty; but what stays for ever does not keep it.
 func TestDrainWaitsForTheQueue(t *testing.T) {
 	for _, c := range []struct {
-		until, least, most time.Duration
-		empty              bool
+		timeout, until, least, most time.Duration
+		empty                       bool
 	}{
-		{0, 0, time.Second, true},
-		{25 * time.Second, 25 * time.Second, 26 * time.Second, true},
-		{time.Hour, 40 * time.Second, 41 * time.Second, false},
+		{time.Second, 0, 0, time.Second, true},
+		{time.Second, 25 * time.Second, 25 * time.Second, 26 * time.Second, true},
+		{time.Second, time.Hour, 41 * time.Second, 42 * time.Second, false},
+		{time.Minute, 95 * time.Second, 95 * time.Second, 96 * time.Second, true},
 	} {
 		rig := newRig(t)
 		system := leftBehind{rig.fakeSystem, rig.start.Add(c.until)}
 		r := &run{system: system, sink: rig.sink}
 		r.cfg.Scenario.Expectations.DrainMax = 10 * time.Second
+		r.cfg.Scenario.Pipeline.Timeout = c.timeout
 		out := r.awaitDrained(t.Context())
 		took := system.Now().Sub(rig.start)
 		if !out || took < c.least || took > c.most || system.Remains(t.Context()).Store.Empty() != c.empty {

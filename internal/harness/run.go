@@ -24,8 +24,8 @@ const (
 	// is killed.
 	ShutdownMax = 20 * time.Second
 	stopSlack   = 5 * time.Second
-	// emptyMax is how much longer than drain_max it may take until no queue names what was flushed before:
-	// that is no matter of a user's, but nothing may stay.
+	// emptyMax is how much longer than drain_max and the time-out of what came last it may take until no
+	// queue names what was flushed before: that is no matter of a user's, but nothing may stay.
 	emptyMax = 30 * time.Second
 	// finishMax is how long reading the output to its end may take, and remainsMax asking what is left.
 	finishMax  = 20 * time.Second
@@ -309,8 +309,8 @@ func (r *run) awaitDrained(ctx context.Context) bool {
 			return false
 		}
 		limit := r.cfg.Scenario.Expectations.DrainMax
-		if settled {
-			limit += emptyMax
+		if p := r.cfg.Scenario.Pipeline; settled {
+			limit += max(p.Timeout, p.RootTimeout) + emptyMax
 		}
 		if now.Sub(began) > limit {
 			// What is left then is judged for itself.
@@ -371,7 +371,8 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()
-	e.Lives, e.Breaches, e.Losses = r.sink.ended(), r.sink.broken(), r.sink.lost()
+	e.Lives, e.Breaches = r.sink.ended(), r.sink.broken()
+	e.Losses, e.Ousters = r.sink.lost()
 	e.Crowds = r.sink.crowded()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
 	r.sink.record.fresh.tell(e)

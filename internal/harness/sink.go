@@ -43,6 +43,7 @@ type Sink struct {
 	forced      time.Duration // how long a consumer had that did not stop when it was asked to
 	breaches    ledger.Found
 	losses      []judge.Loss
+	ousters     []judge.Ouster
 }
 
 // fall is the end of a consumer that nobody asked for.
@@ -169,7 +170,12 @@ func (s *Sink) whenStaged(tell func(worker int, stage string) bool) {
 
 // Ingested notes what happened to a consumer's input.
 func (s *Sink) Ingested(at time.Time, consumer int, e ingest.Event) {
-	if e.Kind != ingest.MessagesDeleted {
+	switch e.Kind {
+	case ingest.PartitionsLost:
+		s.ousted(at, consumer, len(e.Partitions))
+		return
+	case ingest.MessagesDeleted:
+	default:
 		return
 	}
 	if s.Ledger.KeepsPlaces() {
@@ -177,6 +183,15 @@ func (s *Sink) Ingested(at time.Time, consumer int, e ingest.Event) {
 	}
 	s.record.note(at, reports.Event{Kind: reports.EventNote, Consumer: consumer, Worker: reports.NoWorker,
 		Text: e.String()})
+}
+
+// ousted notes that a consumer's session with its group ended, and its partitions with it.
+func (s *Sink) ousted(at time.Time, consumer, partitions int) {
+	s.record.note(at, reports.Event{Kind: reports.EventNote, Consumer: consumer, Worker: reports.NoWorker,
+		Text: fmt.Sprintf("lost %d partitions, with its session", partitions)})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ousters = append(s.ousters, judge.Ouster{T: s.since(at).Seconds(), Consumer: consumer})
 }
 
 // Audited notes what a consumer has seen of the store.
@@ -297,10 +312,10 @@ func (s *Sink) broken() ledger.Found {
 }
 
 // lost returns what consumers have said that the store has lost.
-func (s *Sink) lost() []judge.Loss {
+func (s *Sink) lost() ([]judge.Loss, []judge.Ouster) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.losses)
+	return slices.Clone(s.losses), slices.Clone(s.ousters)
 }
 
 func (s *Sink) crowded() int64 {

@@ -33,6 +33,8 @@ type Evidence struct {
 	Lives []Life
 	// Losses are those of the store that consumers have said.
 	Losses []Loss
+	// Ousters are when consumers lost their partitions with their session.
+	Ousters []Ouster
 	// BatchMax is the largest number of messages in a batch.
 	BatchMax int
 	// LostDue is when the first of the spans that are lost was due to be sent.

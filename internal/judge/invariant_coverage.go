@@ -22,7 +22,7 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	partitions := e.Scenario.Topology.Partitions
 	shared, lacking := make([]spell, partitions), make([]spell, partitions)
 	allowed := e.Slacks.Uncovered
-	if isAlone(e) {
+	if _, ousted := e.ousted(); isAlone(e) && !ousted {
 		allowed = 0
 	}
 	faults := reports.FaultsOf(e.Events)
@@ -136,6 +136,21 @@ func isAloneBut(e *Evidence, but scenarios.Verb) bool {
 		}
 	}
 	return true
+}
+
+// Ouster is when a consumer lost its partitions, since its session with its group had ended.
+type Ouster struct {
+	T        float64
+	Consumer int
+}
+
+// ousted returns the first ouster of a consumer to which nothing happened. That is a fault of its own but
+// where it may not get to its heartbeats in time.
+func (e *Evidence) ousted() (Ouster, bool) {
+	if !e.Slacks.Rereads || len(e.Ousters) == 0 || !isAlone(e) {
+		return Ouster{}, false
+	}
+	return e.Ousters[0], true
 }
 
 // suffers tells whether a fault lasts at a moment that may take away every worker.

@@ -28,7 +28,12 @@ func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 	if found := b.Of(ledger.Duplicated); found.Count > 0 {
 		if !e.Scenario.Expectations.DuplicatedSpansMax.Allows(found.Count) {
 			why := ""
-			if left, what := unexcused(e, ledger.Duplicated, again); left == nil && what != "" {
+			left, what := unexcused(e, ledger.Duplicated, again)
+			if o, ousted := e.ousted(); ousted && left == nil {
+				return unknown("%v: %v: at %.1fs the consumer lost its partitions without a fault, since its "+
+					"session with the group had ended, as on a machine that is too busy", ledger.Duplicated, found, o.T)
+			}
+			if left == nil && what != "" {
 				why = fmt.Sprintf("; it can be by %q: expectations.duplicated_spans_max says how many may be, and is %v",
 					what, e.Scenario.Expectations.DuplicatedSpansMax)
 			}

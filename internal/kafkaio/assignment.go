@@ -108,7 +108,7 @@ func (a *assignment) revoke(numbers []int32) []<-chan struct{} {
 			continue
 		}
 		a.throttle(number, p, false)
-		*p = partition{released: make(chan struct{})}
+		*p = partition{released: make(chan struct{}), failing: p.failing} // which forget ends, at the client too
 		revoked = append(revoked, number)
 		released = append(released, p.released)
 	}

@@ -188,6 +188,52 @@ func TestAPartitionThatIsNotAskedForIsSilent(t *testing.T) {
 	})
 }
 
+// TestAPartitionOfAnotherLeaderEpochIsSilent, and it is said: its broker refuses it again and again, of which
+// the client says nothing, since it looks for the epoch again each time.
+func TestAPartitionOfAnotherLeaderEpochIsSilent(t *testing.T) {
+	for name, first := range map[string]int{"nothing was read of it": 0, "something was": 10} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := fake(t, kfake.SeedTopics(2, "spans"))
+			cfg, _ := configFor(cluster.ListenAddrs()...)
+			f := follow(t, source(t, cfg, func(sc *SourceConfig) {
+				sc.FetchLateMax = 200 * time.Millisecond
+			}))
+			load(t, cfg, "spans", 0, 10, 0)
+			load(t, cfg, "spans", 0, first, 1)
+			eventually(t, "both are heard of", func() bool {
+				f.poll()
+				return f.read[0] == 10 && f.read[1] == first && f.heard(0) && f.heard(1)
+			})
+			fault := cluster.Fault(kfake.Fault{
+				Keys: []kmsg.Key{kmsg.Fetch}, Partitions: []int32{1}, Err: kerr.FencedLeaderEpoch, Count: -1,
+			})
+			eventually(t, "it is silent", func() bool { f.poll(); return !f.heard(1) })
+			load(t, cfg, "spans", 10, 10, 0, 1)
+			eventually(t, "it is said", func() bool {
+				f.poll()
+				if f.heard(1) {
+					t.Fatal("what waits to be read is heard of")
+				}
+				return f.read[0] == 20 && f.says("partition 1", "is not fetched")
+			})
+			asked := fault.Hits()
+			eventually(t, "it stays so", func() bool {
+				f.poll()
+				if f.heard(1) || !f.says("partition 1", "is not fetched") {
+					t.Fatal("it is heard of, or not in trouble")
+				}
+				return fault.Hits() > asked+3
+			})
+			fault.Remove()
+			eventually(t, "it is read", func() bool {
+				f.poll()
+				return f.read[1] == first+10 && f.heard(1) && len(f.s.Troubles().All()) == 0
+			})
+		})
+	}
+}
+
 // TestWhoFailsIsJudged: errors of others' partitions are none of ours, and only those that say that the
 // topic's id is not known count as that, until something is read.
 func TestWhoFailsIsJudged(t *testing.T) {
@@ -243,4 +289,41 @@ func TestFetchedIsWhoNeitherFailsNorIsThrottled(t *testing.T) {
 	if a.lose([]int32{0}); !fetched {
 		t.Error("a partition that was lost would not be fetched if it came again")
 	}
+	for _, held := range []func(bool){fail, throttle} {
+		a.assign([]int32{0})
+		held(true)
+		a.revoke([]int32{0})
+		if a.release([]int32{0}); !fetched {
+			t.Error("a partition that was revoked would not be fetched if it came again")
+		}
+	}
+}
+
+// TestAPartitionThatFailedComesBack: what could not be read when it went to another member is read when it
+// returns. The client remembers of a partition that it is not to be fetched, over all rebalances.
+func TestAPartitionThatFailedComesBack(t *testing.T) {
+	t.Parallel()
+	cluster := fake(t, kfake.SeedTopics(2, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	f := follow(t, source(t, cfg, nil))
+	for owned := 0; owned < 2; owned += len(f.fetch.Assigned) {
+		f.poll()
+	}
+	fault := cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.KafkaStorageError, Count: -1,
+	})
+	eventually(t, "both fail", func() bool { f.poll(); return len(f.s.failing) == 2 })
+	other := source(t, cfg, nil)
+	next := follow(t, other)
+	eventually(t, "one goes to another member", func() bool {
+		f.poll()
+		f.s.Released(f.fetch.Revoked...)
+		next.poll()
+		return len(next.fetch.Assigned) == 1
+	})
+	other.Close()
+	eventually(t, "it comes back", func() bool { f.poll(); return len(f.fetch.Assigned) == 1 })
+	fault.Remove()
+	load(t, cfg, "spans", 0, 10, 0, 1)
+	eventually(t, "both are read", func() bool { f.poll(); return f.read[0] == 10 && f.read[1] == 10 })
 }

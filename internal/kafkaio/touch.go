@@ -171,6 +171,15 @@ func (t *touch) missed(broker, partition int32, age time.Duration) bool {
 	return time.Since(last.at) <= t.fetchAgeMax && !k.in(last) && time.Since(k.asked) >= age
 }
 
+// unanswered tells whether nothing was heard of a partition for so long, though it was asked for, and its
+// broker has answered since, with room left. Call silent before, which hears.
+func (t *touch) unanswered(broker, partition int32, age time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k, room := t.of(partition), t.roomy[broker]
+	return time.Since(room.at) <= t.fetchAgeMax && room.at.Sub(k.heard) >= age && k.asked.After(k.heard)
+}
+
 // take notes that something of partitions of a broker was read.
 func (t *touch) take(broker int32, partitions []int32) {
 	t.mu.Lock()

@@ -70,8 +70,8 @@ func (s *Source) judgeTopic(w *watch, topics kadm.TopicDetails, err error, now t
 		since(&w.gone, !there, now)
 		since(&w.other, there && topic.ID != w.id && topic.ID != kadm.TopicID{}, now)
 	}
-	missed, some := s.missed()
-	since(&w.missed, some, now)
+	missed, why := s.missed()
+	since(&w.missed, why != "", now)
 	lasts := func(began time.Time) bool { return !began.IsZero() && now.Sub(began) >= wrongAfter }
 	again := fmt.Errorf("topic %s was deleted and created again, with %d partitions: it is read from its "+
 		"start after another start of the program", s.cfg.Topic, len(topic.Partitions))
@@ -89,23 +89,27 @@ func (s *Source) judgeTopic(w *watch, topics kadm.TopicDetails, err error, now t
 	case lasts(w.starved):
 		fails(fmt.Errorf("topic %s is there, but no broker answers a fetch of it", s.cfg.Topic))
 	case lasts(w.missed):
-		fails(fmt.Errorf("partition %d of topic %s is not fetched: where to begin is not known",
-			missed, s.cfg.Topic))
+		fails(fmt.Errorf("partition %d of topic %s is not fetched: %s", missed, s.cfg.Topic, why))
 	case err == nil:
 		s.troubles.Works(finding)
 	}
 }
 
-// missed returns a partition that has not been asked for, while others of its broker are; some is false if
-// there is none. The client says nothing while it looks for the offset at which to begin.
-func (s *Source) missed() (number int32, some bool) {
+// missed returns a partition of which nothing is heard, while others of its broker are, and why; no words if
+// there is none. The client says nothing while it looks for the offset at which to begin, nor of a broker
+// that takes it to be at another leader epoch.
+func (s *Source) missed() (number int32, why string) {
 	for _, number := range s.assignment.wants() {
 		broker, _, err := s.client.PartitionLeader(s.cfg.Topic, number)
-		if err == nil && s.touch.missed(broker, number, wrongAfter) {
-			return number, true
+		switch {
+		case err != nil:
+		case s.touch.missed(broker, number, wrongAfter):
+			return number, "where to begin is not known"
+		case s.isSilent(number) && s.touch.unanswered(broker, number, wrongAfter):
+			return number, "its broker is asked for it, and says nothing: it may know another leader epoch"
 		}
 	}
-	return 0, false
+	return 0, ""
 }
 
 // since keeps when a state began, and the zero time while it is off.

@@ -5,6 +5,7 @@
 //	addr := servertest.KafkaAddr(t)      // shared, or $SLUICE_KAFKA
 //	r := servertest.Redis(t)             // a Redis of the test's own, to stop, freeze, restart
 //	c := servertest.NewRedisCluster(t)   // a cluster of the test's own
+//	r := servertest.Replica(t, c, 0)     // and a replica of its first node
 //	k := servertest.Kafka(t)             // the shared Kafka with its controls
 //	k := servertest.NewKafka(t)          // a Kafka of the test's own
 //	k := servertest.GuardedKafka(t, l)   // one that has users, and rules for them
@@ -19,9 +20,13 @@ package servertest
 
 import (
 	"errors"
+	"net"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"sluice/internal/servers"
 )
@@ -202,6 +207,50 @@ func fromEnv(name string) []string {
 	}
 	return addrs
 }
+
+// Replica starts a replica of one node of a cluster, for this test alone, and returns when every node
+// knows it and it has the data. It takes over some seconds after its primary is gone.
+func Replica(tb TB, c servers.RedisClusterServers, node int) *servers.RedisServer {
+	tb.Helper()
+	bus, err := servers.FreePort()
+	must(tb, err)
+	replica := Redis(tb, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
+		"--cluster-port", strconv.Itoa(bus))
+	_, port, err := net.SplitHostPort(replica.Addr)
+	must(tb, err)
+	id, err := c[node].Do("CLUSTER", "MYID")
+	must(tb, err)
+	_, err = c[node].Do("CLUSTER", "MEET", "127.0.0.1", port, strconv.Itoa(bus))
+	must(tb, err)
+	within(tb, "it knows its primary", func() bool {
+		_, err := replica.Do("CLUSTER", "REPLICATE", id)
+		return err == nil
+	})
+	within(tb, "it follows", func() bool {
+		info, err := replica.Do("INFO", "replication")
+		return err == nil && strings.Contains(info, "master_link_status:up")
+	})
+	for _, other := range c {
+		within(tb, "all know it", func() bool {
+			slots, err := other.Do("CLUSTER", "SLOTS")
+			return err == nil && slices.Contains(strings.Fields(slots), port)
+		})
+	}
+	return replica
+}
+
+// within waits until something holds of a replica.
+func within(tb TB, what string, holds func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(replicaMax); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("a replica of a redis cluster is not ready after %v: not %s", replicaMax, what)
+		}
+	}
+}
+
+// replicaMax is how long it may take until a replica has joined a cluster.
+const replicaMax = 30 * time.Second
 
 // Addrs are the addresses of a cluster's nodes.
 func Addrs(c servers.RedisClusterServers) []string {
