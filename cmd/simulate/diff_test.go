@@ -105,6 +105,11 @@ func TestDiffOfOtherCosts(t *testing.T) {
 			t.Errorf("%s: what the file has are the built-in costs: exit code %d\n%s%s", command[0], code, out, errs)
 		}
 	}
+	// Of other kinds of directories, what both know is compared.
+	if _, _, errs := call("diff", results(t, "run", path), results(t, "capacity", path, "--processes", "1", "--precision", "100%",
+		"--most", "300/s", "--duration", "9s")); !strings.Contains(errs, "kind of directory (run, and then capacity), groups") {
+		t.Errorf("of a run and a report: %s", errs)
+	}
 	_, _, errs := call("diff", results(t, "run", path), results(t, "run", path, "--costs", many))
 	if !strings.Contains(errs, ", 2 more of the costs (costs.yaml); ") {
 		t.Errorf("of many costs the first few: %s", errs)

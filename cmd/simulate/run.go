@@ -181,23 +181,16 @@ func (f scenarioFlags) load(in worldFlags, more ...string) (scenario, error) {
 			Message: "--no-faults leaves out the faults and what is expected of them"})
 	}
 	if err != nil {
-		return scenario{}, usageError{f.asGiven(err)}
+		return scenario{}, usageError{asGiven(err, f.given())}
 	}
 	return scenario{Scenario: f.control(s), places: places}, nil
 }
 
-// asGiven names the flags that stand for a --set.
-func (f scenarioFlags) asGiven(err error) error {
+// asGiven names the flags that were given where a --set of the same stands.
+func asGiven(err error, given map[string]string) error {
 	var problems yamlfile.Problems
 	if !errors.As(err, &problems) {
 		return err
-	}
-	given := map[string]string{}
-	if f.Duration != nil {
-		given["--set duration="+f.Duration.String()] = "--duration " + f.Duration.String()
-	}
-	if f.Rate != nil {
-		given["--set workload.rate="+f.Rate.String()] = "--rate " + quote(f.Rate.String())
 	}
 	for i, p := range problems {
 		if flag, ok := given[p.File]; ok {
@@ -205,6 +198,18 @@ func (f scenarioFlags) asGiven(err error) error {
 		}
 	}
 	return problems
+}
+
+// given are the flags that stand for a --set.
+func (f scenarioFlags) given() map[string]string {
+	given := map[string]string{}
+	if f.Duration != nil {
+		given["--set duration="+f.Duration.String()] = "--duration " + f.Duration.String()
+	}
+	if f.Rate != nil {
+		given["--set workload.rate="+f.Rate.String()] = "--rate " + quote(f.Rate.String())
+	}
+	return given
 }
 
 // control leaves out what is expected of faults that are left out: without them no figure can show what
@@ -230,7 +235,7 @@ func (f scenarioFlags) draw(around scenarios.Around, more []string) (scenario, e
 	text := func(string) ([]byte, error) { return []byte(drawn.Scenario.String()), nil }
 	s, places, err := around.Load(swarm.Name+".yaml", text, append(f.sets(), more...)...)
 	if err != nil {
-		return scenario{}, usageError{err}
+		return scenario{}, usageError{asGiven(err, f.given())}
 	}
 	return scenario{Scenario: f.control(s), places: places, ports: drawn.Ports}, nil
 }
