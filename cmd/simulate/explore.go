@@ -124,15 +124,12 @@ func (c *exploreCommand) writePage(to *streams, r explore.Result) error {
 		_, err := fmt.Fprintf(to.err, "simulate: nothing is wrong, so %s is not written\n", c.HTML)
 		return err
 	}
-	size := r.Smallest
-	system := fmt.Sprintf("%d workers, %d traces, %d spans, %d faults", size.Workers, size.Traces, size.Spans,
-		size.Faults)
 	title := "explore " + c.Preset
 	if c.Defect != "" {
 		title += ", defect " + c.Defect
 	}
 	var page bytes.Buffer
-	if err := (reports.SearchPage{Title: title, Wrong: r.Wrong, System: system, Command: c.command(),
+	if err := (reports.SearchPage{Title: title, Wrong: r.Wrong, System: r.Smallest.Text(""), Command: c.command(),
 		Story: story}).Write(&page); err != nil {
 		return err
 	}
