@@ -126,6 +126,10 @@ type RunSummary struct {
 	VirtualSeconds float64 `json:"virtual_seconds"`
 	WallSeconds    float64 `json:"wall_seconds"`
 	Events         int     `json:"events"`
+	// LoadSeconds is how long the load lasted: until its last message was sent, which may be before
+	// the scenario's duration is over, or behind it, until all traces are whole. 0 in results from
+	// before it was kept.
+	LoadSeconds float64 `json:"load_seconds"`
 	// DrainSeconds is how long after the load's end the last span came out.
 	DrainSeconds float64 `json:"drain_seconds"`
 }

@@ -46,7 +46,7 @@ var figures = []string{
 	"latency_seconds.p50", "latency_seconds.p90", "latency_seconds.p99", "latency_seconds.max",
 	"latency_seconds.count",
 	"harness.behind_seconds", "harness.cpu_seconds",
-	"pauses", "run.virtual_seconds", "run.wall_seconds", "run.events", "run.drain_seconds",
+	"pauses", "run.virtual_seconds", "run.wall_seconds", "run.events", "run.load_seconds", "run.drain_seconds",
 }
 
 var relations = []string{"<=", ">=", "<", ">", "="}

@@ -28,6 +28,21 @@ func (s *Scenario) rest() (most, mean int64) {
 	return open * int64(size.High-1), int64(float64(open) * (size.Mean - 1))
 }
 
+// reach is the highest rate that the load can have over the time that it lasts, which ends with its last
+// span: within the duration, or after it if traces are still open then.
+func (s *Scenario) reach() float64 {
+	pacer := s.Pacer()
+	total := pacer.Total()
+	over := func(rest int64, last time.Duration) float64 {
+		return float64(total+rest) / max(last, time.Microsecond).Seconds()
+	}
+	reach := over(0, pacer.At(total))
+	if most, _ := s.rest(); most > 0 { // with each span behind the duration it rises, or falls, to the last
+		reach = max(reach, over(1, pacer.Beyond(1)), over(most, pacer.Beyond(most)))
+	}
+	return reach
+}
+
 // checkTopology checks what per-shard comes to.
 func (p *possible) checkTopology() {
 	t := p.Topology
@@ -106,11 +121,10 @@ func (p *possible) checkDrain() {
 func (p *possible) checkExpectations() {
 	x, workers, budget := p.Expectations, p.Topology.Workers(), p.Pipeline.RestartBudget
 	if p.knows("duration", "workload.rate", "workload.traces_at_once", "workload.spans_per_trace") {
-		most, _ := p.rest()
-		reach := float64(p.Pacer().Total()+most) / p.Duration.Seconds()
+		reach := p.reach()
 		p.expect(float64(x.ThroughputMin) <= reach, "expectations.throughput_min",
-			"%v cannot be reached: over %v the load sends %.0f/s at the most; write no more than that",
-			x.ThroughputMin, p.Duration, math.Floor(reach))
+			"%v cannot be reached: as long as it lasts, the load sends %.0f/s at the most; write no more than "+
+				"that", x.ThroughputMin, math.Floor(reach))
 	}
 	if p.knows("topology", "expectations.worker_restarts_max", "expectations.restarts_min") &&
 		x.WorkerRestartsMax != Unlimited {

@@ -55,6 +55,11 @@ func TestWhatCanHappenIsRight(t *testing.T) {
 		"workload: {spans_per_trace: 1000000, traces_at_once: 1, rate: constant 20000/s}",
 		"workload: {headless: 0.1, spans_per_trace: uniform 1..2}\nexpectations: {drain_max: 61s}",
 		"pipeline: {root_timeout: 40s, max_segment_age: 5s}",
+		// A load is over with its last span, and one whose traces are open then lasts longer.
+		"duration: 10s\nworkload: {rate: \"step 300/s, 0/s at 1s\", spans_per_trace: 1}\n" +
+			"expectations: {throughput_min: 300/s}",
+		"duration: 10s\nworkload: {rate: constant 100/s, traces_at_once: 10, spans_per_trace: 5}\n" +
+			"expectations: {throughput_min: 103/s}",
 		"name-of-200",
 	} {
 		name := "name: x\n"
@@ -70,6 +75,10 @@ func TestWhatCanHappenIsRight(t *testing.T) {
 // TestOneStepBeyond is the same a hair further.
 func TestOneStepBeyond(t *testing.T) {
 	for text, want := range map[string]string{
+		"duration: 10s\nworkload: {rate: \"step 300/s, 0/s at 1s\", spans_per_trace: 1}\n" +
+			"expectations: {throughput_min: 301/s}": "the load sends 300/s at the most",
+		"duration: 10s\nworkload: {rate: constant 100/s, traces_at_once: 10, spans_per_trace: 5}\n" +
+			"expectations: {throughput_min: 104/s}": "the load sends 103/s at the most",
 		"duration: 10s\nworkload: {rate: constant 100/s, traces_at_once: 10, spans_per_trace: 5}\n" +
 			"faults: [when 1041 spans sent crash worker 0]": "at most 40 more",
 		"duration: 10s\nworkload: {rate: constant 100/s, traces_at_once: 1, spans_per_trace: 5}\n" +

@@ -109,9 +109,9 @@ var (
 	calibrationType = reflect.TypeFor[*Calibration]()
 )
 
-// Each yields every cost with its name, such as redis.call.
-func (c *Costs) Each() iter.Seq2[string, *time.Duration] {
-	return func(yield func(string, *time.Duration) bool) {
+// fields yields every value of the costs with its name, such as redis.call.
+func (c *Costs) fields() iter.Seq2[string, reflect.Value] {
+	return func(yield func(string, reflect.Value) bool) {
 		all := reflect.ValueOf(c).Elem()
 		for i := range all.NumField() {
 			section := all.Field(i)
@@ -119,17 +119,47 @@ func (c *Costs) Each() iter.Seq2[string, *time.Duration] {
 				continue
 			}
 			for k := range section.NumField() {
-				if section.Field(k).Type() != durationType {
-					continue
-				}
-				name := keyOf(all.Type().Field(i)) + "." + keyOf(section.Type().Field(k))
-				if !yield(name, section.Field(k).Addr().Interface().(*time.Duration)) {
+				if !yield(keyOf(all.Type().Field(i))+"."+keyOf(section.Type().Field(k)), section.Field(k)) {
 					return
 				}
 			}
 		}
 	}
 }
+
+// Each yields every cost that is a time with its name, such as redis.call.
+func (c *Costs) Each() iter.Seq2[string, *time.Duration] {
+	return func(yield func(string, *time.Duration) bool) {
+		for name, v := range c.fields() {
+			if v.Type() == durationType && !yield(name, v.Addr().Interface().(*time.Duration)) {
+				return
+			}
+		}
+	}
+}
+
+// Values yields the name and the text of every value, in the order of a file of costs; how they came
+// about is left out.
+func (c Costs) Values() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for name, v := range c.fields() {
+			text := ""
+			switch value := v.Interface().(type) {
+			case time.Duration:
+				text = formatDuration(value)
+			case buffer.Bytes:
+				text = options.FormatSize(value)
+			default:
+				text = fmt.Sprint(value)
+			}
+			if !yield(name, text) {
+				return
+			}
+		}
+	}
+}
+
+func formatDuration(d time.Duration) string { return strings.ReplaceAll(d.String(), "µ", "u") }
 
 func keyOf(f reflect.StructField) string {
 	key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
@@ -150,7 +180,7 @@ func (c *Costs) Cost(name string) *time.Duration {
 func (c Costs) String() string {
 	text, err := yaml.MarshalWithOptions(c, yaml.IndentSequence(true),
 		yaml.CustomMarshaler(func(d time.Duration) ([]byte, error) {
-			return []byte(strings.ReplaceAll(d.String(), "µ", "u")), nil
+			return []byte(formatDuration(d)), nil
 		}), yaml.CustomMarshaler(func(b buffer.Bytes) ([]byte, error) {
 			return []byte(options.FormatSize(b)), nil
 		}))

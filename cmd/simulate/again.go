@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strconv"
 
@@ -80,6 +78,7 @@ func openViolated(to *streams, dir, nothing string) (past, reports.Judgement, er
 type replayCommand struct {
 	runDirectory
 	Span string `help:"Follow this span, by its id or its number, and add its way to the report. For a run in virtual time." placeholder:"ID"`
+	JSON bool   `name:"json" help:"Print the result as JSON."`
 }
 
 // Run runs what the directory holds once more, and compares.
@@ -89,6 +88,9 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if p.result.Cause != "" {
+		return unfinished(c.Dir, p.result.Cause)
+	}
 	if err := c.follow(&p); err != nil {
 		return err
 	}
@@ -96,35 +98,29 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	verdict := again.Result.Verdict
+	found := againAnswer{Was: p.result.Verdict, Is: again.Result.Verdict, Digest: p.result.Digest}
 	switch {
 	case again.Interrupted:
-		return interrupted(to.out)
-	case p.result.World != (sim.World{}).Name() && verdict == p.result.Verdict:
-		_, err = fmt.Fprintf(to.out, "verdict: the same, %s\n", verdict)
-		return err
+		found.answer = interrupted()
+	case p.result.World != (sim.World{}).Name() && found.Is == found.Was:
+		found.Verdict = "the same, " + found.Is
 	case p.result.World != (sim.World{}).Name():
-		_, err = fmt.Fprintf(to.out, "verdict: not the same; it was %s, and now it is %s\n",
-			p.result.Verdict, verdict)
+		found.answer = answer{fmt.Sprintf("not the same; it was %s, and now it is %s", found.Was, found.Is),
+			judge.ExitNotDeterministic}
 	case again.Result.Digest == p.result.Digest:
 		if c.Span != "" {
 			if err := p.rewrite(again, c.Dir); err != nil {
 				return err
 			}
-			fmt.Fprintf(to.out, "span %s: %s#span=%[1]s\n", c.Span, filepath.Join(c.Dir, rundir.FileReport))
+			fmt.Fprintf(to.text(c.JSON), "span %s: %s#span=%[1]s\n", c.Span, filepath.Join(c.Dir, rundir.FileReport))
 		}
-		_, err = fmt.Fprintf(to.out, "verdict: the same, %s; digest %s\n", verdict, p.result.Digest)
-		return err
+		found.Verdict = fmt.Sprintf("the same, %s; digest %s", found.Is, found.Digest)
 	default:
-		_, err = fmt.Fprintf(to.out, "verdict: not the same; %s\n", difference(p.events, again.Events))
+		first := diff.FirstOf(p.events, again.Events, nil, nil)
+		found.First = &first
+		found.answer = answer{"not the same; " + first.Brief(), judge.ExitNotDeterministic}
 	}
-	return cmp.Or(err, error(exitError(judge.ExitNotDeterministic)))
-}
-
-// interrupted is the end of a command whose run was interrupted.
-func interrupted(out io.Writer) error {
-	_, _ = fmt.Fprintln(out, "verdict: unknown; the run was interrupted")
-	return exitError(judge.ExitUnknown)
+	return to.end(found, c.JSON)
 }
 
 // difference names the first event of a run that another does not have.

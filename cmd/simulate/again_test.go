@@ -10,6 +10,7 @@ import (
 
 	"sluice/internal/judge"
 	"sluice/internal/rundir"
+	"sluice/reports"
 	"sluice/scenarios"
 )
 
@@ -63,6 +64,17 @@ func TestReplayOfADirectory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	result, err := readResult(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result.Cause = "the run was interrupted"
+	if err := reports.WriteJSON(createFile(t, filepath.Join(dir, rundir.FileResult)), result); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := call("replay", dir); code != judge.ExitUsage || !strings.Contains(errs, "is not finished") {
+		t.Errorf("of an interrupted run: exit code %d, %q", code, errs)
 	}
 	if code, _, errs := call("replay", t.TempDir()); code != judge.ExitUsage ||
 		!strings.Contains(errs, "not the directory of a run") {

@@ -139,8 +139,12 @@ func createBeside(name string) (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
 }
 
-// writeWhole writes a file, complete or not at all.
+// writeWhole writes a file, complete or not at all. What is no plain file, such as /dev/stdout, is written
+// to as it is.
 func writeWhole(name, text string) error {
+	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(name, []byte(text), 0o644)
+	}
 	file, err := createBeside(name)
 	if err != nil {
 		return err

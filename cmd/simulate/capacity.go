@@ -132,7 +132,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
 	}
 	// As in run, a disk that is full must not take the answer along.
-	if written := writeCapacity(dir, report, c.command(s.Seed)); written != nil {
+	if written := writeCapacity(dir, report, c.command(s.Seed), costsText(cfg.World)); written != nil {
 		fmt.Fprintln(to.err, "simulate:", written)
 		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
 	}
@@ -276,7 +276,7 @@ func (c *capacityCommand) progress(jobs []capacity.Job) string {
 // side is how many runs go on side by side in a world: on the wall clock, they would disturb each other.
 func side(world harness.World) int {
 	if _, ok := world.(sim.World); ok {
-		return runtime.GOMAXPROCS(0)
+		return atOnce()
 	}
 	return 1
 }
@@ -371,7 +371,7 @@ func hostOf(world harness.World) judge.Host {
 }
 
 // writeCapacity writes the report into a directory in every form, in place of an earlier one.
-func writeCapacity(dir string, report *capacity.Report, replay string) error {
+func writeCapacity(dir string, report *capacity.Report, replay, costs string) error {
 	return rundir.Replace(dir, fileCapacity, func(dir string) error {
 		err := rundir.WriteFile(dir, fileCapacity, func(w io.Writer) error { return reports.WriteJSON(w, report) })
 		if err != nil {
@@ -379,6 +379,7 @@ func writeCapacity(dir string, report *capacity.Report, replay string) error {
 		}
 		document := report.Document(replay)
 		return errors.Join(
+			rundir.WriteCosts(dir, costs),
 			rundir.WriteFile(dir, fileCapacityPoints, report.WritePoints),
 			rundir.WriteFile(dir, fileCapacityText, document.WriteMarkdown),
 			rundir.WriteFile(dir, fileCapacityPage, document.WriteHTML),
@@ -431,11 +432,18 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 	rows := csv.NewReader(r)
 	rows.TrimLeadingSpace = true
 	header, err := rows.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("there is no header: the first line is processes,throughput")
+	}
 	if err != nil {
-		return nil, fmt.Errorf("no header: write processes,throughput: %w", err)
+		return nil, err
 	}
 	at := map[string]int{}
 	for i, name := range header {
+		name = strings.TrimSpace(name)
+		if _, twice := at[name]; twice {
+			return nil, fmt.Errorf("1: the column %s is there twice", name)
+		}
 		at[name] = i
 	}
 	for _, name := range []string{columnProcesses, columnThroughput} {
@@ -449,6 +457,10 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 		if errors.Is(err, io.EOF) {
 			return points, nil
 		}
+		if errors.Is(err, csv.ErrFieldCount) {
+			line, _ := rows.FieldPos(0)
+			return nil, fmt.Errorf("%d: %s, and the first line has %d", line, options.FormatCount(len(row), "value"), len(header))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -459,7 +471,7 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 			if !ok {
 				continue
 			}
-			if *v, err = parseFigure(row[i]); err != nil {
+			if *v, err = parseFigure(strings.TrimSpace(row[i])); err != nil {
 				line, column := rows.FieldPos(i)
 				return nil, fmt.Errorf("%d:%d: %s %q is %w", line, column, name, row[i], err)
 			}

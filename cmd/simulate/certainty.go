@@ -21,6 +21,7 @@ type certaintyCommand struct {
 	Dir     string `arg:"" help:"Directory of a run in virtual time that did not pass."`
 	Runs    int    `help:"How many continuations to make from each moment; a quarter of that where those agree." default:"100"`
 	Moments int    `help:"From how many moments at most." default:"14"`
+	JSON    bool   `name:"json" help:"Print the result as JSON."`
 }
 
 // Run finds when the run's failure became certain, and adds that to its report.
@@ -40,12 +41,14 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	found := certainAnswer{Certainty: reports.Certainty{Violated: why.Name, Points: []reports.CertaintyPoint{}}}
 	switch {
 	case again.Interrupted:
-		return interrupted(to.out)
+		found.answer = interrupted()
+		return to.end(found, c.JSON)
 	case again.Result.Digest != p.result.Digest:
-		fmt.Fprintf(to.out, "verdict: not the same; %s\n", difference(p.events, again.Events))
-		return exitError(judge.ExitNotDeterministic)
+		found.answer = answer{"not the same; " + difference(p.events, again.Events), judge.ExitNotDeterministic}
+		return to.end(found, c.JSON)
 	}
 	find.To = lastMoment(again.Events)
 	curve, err := c.find(ctx, to, find, p.config, why.Name)
@@ -53,21 +56,22 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	if len(curve.Points) == 0 { // nothing that would be worth writing
-		fmt.Fprintln(to.out, "verdict: unknown; it was ended before a moment was done")
-		return exitError(judge.ExitUnknown)
+		found.answer = answer{"unknown; it was ended before a moment was done", judge.ExitUnknown}
+		return to.end(found, c.JSON)
 	}
 	again.Watched.Certainty = &curve
 	if err := p.rewrite(again, c.Dir); err != nil {
 		return err
 	}
-	if err := curve.WriteText(to.out); err != nil {
+	if err := curve.WriteText(to.text(c.JSON)); err != nil {
 		return err
 	}
-	fmt.Fprintf(to.out, "verdict: %s (%s); %s\n", p.result.Verdict, why.Name, curve.Says(again.Events))
+	found.Certainty, found.Says = curve, curve.Says(again.Events)
+	found.Verdict = fmt.Sprintf("%s (%s); %s", p.result.Verdict, why.Name, found.Says)
 	if !curve.Done {
-		return exitError(judge.ExitUnknown)
+		found.Code = judge.ExitUnknown
 	}
-	return nil
+	return to.end(found, c.JSON)
 }
 
 // lastMoment is when the run was asked to stop, since the start of the load.

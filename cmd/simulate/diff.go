@@ -69,7 +69,8 @@ func (c *diffCommand) Run(to *streams) error {
 	if err != nil {
 		return err
 	}
-	saved := cmp.Or(save(c.Markdown, comparison.WriteMarkdown), save(c.JUnit, comparison.WriteJUnit))
+	saved := errors.Join(save("--markdown", c.Markdown, comparison.WriteMarkdown),
+		save("--junit", c.JUnit, comparison.WriteJUnit))
 	if c.JSON {
 		err = reports.WriteJSON(to.out, comparison)
 	} else {
@@ -112,14 +113,18 @@ func checkReplaced(flag, path, mark string, force bool) error {
 		flag, path)}
 }
 
-// save writes a file, if one is named.
-func save(path string, write func(io.Writer) error) error {
+// save writes the file of a flag, if one is named.
+func save(flag, path string, write func(io.Writer) error) error {
 	if path == "" {
 		return nil
 	}
-	file, err := os.Create(path)
-	if err != nil {
-		return err
+	var text strings.Builder
+	err := write(&text)
+	if err == nil {
+		err = writeWhole(path, text.String())
 	}
-	return errors.Join(write(file), file.Close())
+	if err != nil {
+		return fmt.Errorf("%s %s cannot be written: %w", flag, path, err)
+	}
+	return nil
 }

@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"encoding/xml"
+	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sluice/internal/diff"
@@ -38,15 +41,25 @@ func TestDiffOfRuns(t *testing.T) {
 	}
 	first, again := results(t, "run", path), results(t, "run", path)
 	slower := results(t, "run", path, "--costs", costs)
+	// Of a run from before costs were kept, nobody knows that they are others.
+	other := results(t, "run", path, "--costs", costs)
+	if err := os.Remove(filepath.Join(other, rundir.FileCosts)); err != nil {
+		t.Fatal(err)
+	}
 	seed := results(t, "run", path, "--seed", "2")
+	if _, out, _ := call("diff", first, again, "--json"); !strings.Contains(out, `"notes": []`) {
+		t.Errorf("there are no notes, which is a list:\n%s", out)
+	}
 	for _, c := range []struct {
 		args []string
 		code int
 		want string
 	}{
 		{[]string{first, again}, 0, "verdict: the same, event by event"},
-		{[]string{first, slower}, judge.ExitNotDeterministic, "verdict: not the same; the first difference is event "},
-		{[]string{first, slower, "--figures"}, judge.ExitUnknown, "verdict: unknown: there are too few values"},
+		{[]string{slower, slower}, 0, "verdict: the same, event by event"},
+		{[]string{first, other}, judge.ExitNotDeterministic, "verdict: not the same; the first difference is event "},
+		{[]string{first, other, "--figures"}, judge.ExitUnknown, "verdict: unknown: there are too few values"},
+		{[]string{first, slower, "--across"}, judge.ExitUnknown, "verdict: unknown: there are too few values"},
 		{[]string{first, seed}, judge.ExitUnknown, "verdict: unknown: there are too few values"},
 		{[]string{first, seed, "--rule", "freshness_p99 <= 9s"}, 0, "verdict: no difference that matters"},
 		{[]string{first, seed, "--rule", "freshness_p99 <= 1ms"}, judge.ExitExpectation, "verdict: worse: freshness_p99 <= 1ms"},
@@ -56,10 +69,50 @@ func TestDiffOfRuns(t *testing.T) {
 			t.Errorf("%v: exit code %d, want %d, %q\n%s%s", c.args, code, c.code, c.want, out, errs)
 		}
 	}
-	_, out, _ := call("diff", first, slower)
+	_, out, _ := call("diff", first, other)
 	if !strings.Contains(out, "\n- ") || !strings.Contains(out, "\n+ ") ||
-		!strings.Contains(out, "worker 0 is starting") {
+		!strings.Contains(out, "worker 0 is starting") || !strings.Contains(out, "note: what steps took") {
 		t.Errorf("the events around the first difference are not shown:\n%s", out)
+	}
+}
+
+// TestDiffOfOtherCosts: with other costs it is not the same that was run, in every kind of directory.
+func TestDiffOfOtherCosts(t *testing.T) {
+	path, dir := scenarioFile(t, quick), t.TempDir()
+	costs, same, many := filepath.Join(dir, "costs.yaml"), filepath.Join(dir, "same.yaml"), filepath.Join(dir, "many.yaml")
+	for file, text := range map[string]string{
+		costs: "redis: {span: 20us}\nhosts: {cores: 3}\n", same: "redis: {call: 30us}\n",
+		many: "worker: {flush: 1us, flush_kb: 1us, record: 1us, call: 1us, idle: 1us}\n" +
+			"program: {read: 1us, read_kb: 1us, attach: 1us}\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, command := range [][]string{
+		{"run", path},
+		{"sweep", path, "--processes", "1", "--repeat", "1"},
+		{"capacity", path, "--processes", "1", "--precision", "100%", "--most", "300/s", "--duration", "9s"},
+	} {
+		builtIn, other := results(t, command...), results(t, append(command, "--costs", costs)...)
+		code, out, errs := call("diff", builtIn, other)
+		const want = "costs hosts.cores (8, and then 3), costs redis.span (1.4us, and then 20us); --across "
+		if code != judge.ExitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit code %d, no %q in\n%s%s", command[0], code, want, out, errs)
+		}
+		if code, out, errs := call("diff", builtIn, results(t, append(command, "--costs", same)...)); code ==
+			judge.ExitUsage {
+			t.Errorf("%s: what the file has are the built-in costs: exit code %d\n%s%s", command[0], code, out, errs)
+		}
+	}
+	// Of other kinds of directories, what both know is compared.
+	if _, _, errs := call("diff", results(t, "run", path), results(t, "capacity", path, "--processes", "1", "--precision", "100%",
+		"--most", "300/s", "--duration", "9s")); !strings.Contains(errs, "kind of directory (run, and then capacity), groups") {
+		t.Errorf("of a run and a report: %s", errs)
+	}
+	_, _, errs := call("diff", results(t, "run", path), results(t, "run", path, "--costs", many))
+	if !strings.Contains(errs, ", 2 more of the costs (costs.yaml); ") {
+		t.Errorf("of many costs the first few: %s", errs)
 	}
 }
 
@@ -91,6 +144,25 @@ func TestDiffOfOtherLoads(t *testing.T) {
 	}
 }
 
+// TestDiffOfShortLoads: the load is over with its last span, however long it may last.
+func TestDiffOfShortLoads(t *testing.T) {
+	path := scenarioFile(t, quick)
+	args := []string{"run", path, "--duration", "10s", "--rate", "step 300/s, 0/s at 1s", "--set", "workload.spans_per_trace=1"}
+	first, again := results(t, args...), results(t, append(args, "--seed", "2")...)
+	_, out, errs := call("diff", "--json", first, again)
+	var read struct {
+		Metrics []diff.Row `json:"metrics"`
+	}
+	if err := json.Unmarshal([]byte(out), &read); err != nil {
+		t.Fatalf("%v\n%s%s", err, out, errs)
+	}
+	for _, row := range read.Metrics {
+		if row.Name == diff.Offered && (row.A.Median < 299 || row.A.Median > 301) {
+			t.Errorf("%.0f spans/s were offered, want 300", row.A.Median)
+		}
+	}
+}
+
 // TestDiffOfSweeps: repeats are compared with those of the same process count, in all forms.
 func TestDiffOfSweeps(t *testing.T) {
 	path := scenarioFile(t, quick)
@@ -107,7 +179,7 @@ func TestDiffOfSweeps(t *testing.T) {
 	}
 	dir := t.TempDir()
 	markdown, junit := filepath.Join(dir, "diff.md"), filepath.Join(dir, "diff.xml")
-	code, out, errs := call("diff", before, slower, "--markdown", markdown, "--junit", junit)
+	code, out, errs := call("diff", before, slower, "--across", "--markdown", markdown, "--junit", junit)
 	if code != judge.ExitExpectation || !strings.Contains(lastLine(out), "1 process: redis_time <= +5%") ||
 		!strings.Contains(lastLine(out), "2 processes: redis_time <= +5%") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
@@ -129,7 +201,7 @@ func TestDiffOfSweeps(t *testing.T) {
 	if err := os.WriteFile(rules, []byte("# ours\nredis_time <= +500%\nthroughput >= -5%\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs = call("diff", before, slower, "--rules", rules, "--json")
+	code, out, errs = call("diff", before, slower, "--across", "--rules", rules, "--json")
 	var read struct {
 		Verdict string `json:"verdict"`
 		Metrics []any  `json:"metrics"`
@@ -277,5 +349,53 @@ func TestDiffOfBadInput(t *testing.T) {
 	if code != judge.ExitEnvironment || !strings.Contains(out, "verdict: the same") ||
 		!strings.Contains(errs, "no such file") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+// TestFilesAreWrittenWhole: an earlier file stays as it was if there is no room for another.
+func TestFilesAreWrittenWhole(t *testing.T) {
+	const room = 64 << 10
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "diff.md")
+	large := strings.Repeat("x", 2*room)
+	write := func(text string) error {
+		return save("--markdown", path, func(w io.Writer) error {
+			_, err := io.WriteString(w, text)
+			return err
+		})
+	}
+	if err := write("earlier"); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: room, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	err := write(large)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(path)
+	if err == nil || !strings.HasPrefix(err.Error(), "--markdown "+path+" cannot be written: ") || string(text) != "earlier" {
+		t.Errorf("without room: %v, and %d bytes are there", err, len(text))
+	}
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	if len(entries) != 1 {
+		t.Errorf("something is left: %v", entries)
+	}
+	// What is no plain file is not replaced.
+	link := path + ".link"
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeWhole(link, "by the link"); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(path); string(text) != "by the link" {
+		t.Errorf("behind the link is %q", text)
 	}
 }

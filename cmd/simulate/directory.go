@@ -120,6 +120,39 @@ func conditions(defect string, portFaults []string) []diff.Condition {
 	}
 }
 
+// addCosts adds what steps took in the runs of a directory, if they are virtual: the built-in costs if it
+// has none of its own. The command is the one that made it, if that is known.
+func addCosts(set *diff.Set, dir, replay string) error {
+	if set.World != (sim.World{}).Name() {
+		return nil
+	}
+	file, err := costsOf(dir, replay)
+	if err != nil { // from before costs were kept
+		set.Notes = append(set.Notes, "what steps took in the runs of "+dir+" is not known: it has no "+
+			rundir.FileCosts+", and they were made with --costs")
+		return nil
+	}
+	costs := sim.DefaultCosts()
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			costs, err = sim.ReadCosts(file, text)
+		}
+		if err != nil {
+			return usageError{err}
+		}
+	}
+	set.Conditions = append(set.Conditions, costConditions(costs)...)
+	return nil
+}
+
+func costConditions(costs sim.Costs) (list []diff.Condition) {
+	for name, value := range costs.Values() {
+		list = append(list, diff.Condition{Name: conditionCosts + name, Value: value})
+	}
+	return list
+}
+
 func readRunSet(dir string) (diff.Set, error) {
 	set := diff.Set{Dir: dir, Kind: diff.KindRun}
 	r, err := readResult(dir)
@@ -143,6 +176,9 @@ func readRunSet(dir string) (diff.Set, error) {
 	}
 	set.Version, set.World, set.Scenario = r.Version, r.World, &s
 	set.Conditions = conditions(r.Defect, r.PortFaults)
+	if err := addCosts(&set, dir, r.Replay); err != nil {
+		return set, err
+	}
 	run := diff.Run{
 		Seed: r.Seed, Verdict: r.Verdict, Digest: r.Digest, Samples: samples,
 		Figures: diff.FiguresOf(r, samples, s.Duration.Seconds()),
@@ -155,9 +191,14 @@ func readRunSet(dir string) (diff.Set, error) {
 	return set, nil
 }
 
-func unfinished(dir, why string) error {
-	return usageError{fmt.Errorf("%s is not finished, so it cannot be compared: %s; run it again", dir, why)}
+// unfinishedError says that results are of something that was ended before it was done.
+type unfinishedError struct{ dir, why string }
+
+func (e *unfinishedError) Error() string {
+	return fmt.Sprintf("%s is not finished, so it cannot be compared: %s; run it again", e.dir, e.why)
 }
+
+func unfinished(dir, why string) error { return usageError{&unfinishedError{dir, why}} }
 
 // readRunsSet reads runs of one scenario with several seeds, each in a directory of its own.
 func readRunsSet(dir string) (diff.Set, error) {
@@ -221,6 +262,9 @@ func readSweepSet(dir string) (diff.Set, error) {
 	}
 	set.Version, set.World, set.Scenario = sweep.Version, sweep.World, &s
 	set.Conditions = conditions(sweep.Defect, sweep.PortFaults)
+	if err := addCosts(&set, dir, ""); err != nil {
+		return set, err
+	}
 	for _, r := range sweep.Runs {
 		set.Runs = append(set.Runs, diff.Run{
 			Group: sweep.Group(r), Seed: r.Seed, Verdict: r.Verdict,
@@ -241,6 +285,9 @@ func readCapacitySet(dir string) (diff.Set, error) {
 	}
 	set.World = report.World
 	set.Conditions = []diff.Condition{{Name: "scenario", Value: report.Scenario}}
+	if err := addCosts(&set, dir, ""); err != nil {
+		return set, err
+	}
 	for _, p := range report.Points {
 		set.Runs = append(set.Runs, diff.Run{
 			Group:   options.FormatCount(p.Processes, "process"),
@@ -269,11 +316,25 @@ func steadyOf(a, b diff.Set) diff.Steady {
 	}
 }
 
-// differencesText lists what differs.
+// conditionCosts begins the names of what steps take.
+const conditionCosts = "costs "
+
+// differencesText lists what differs; of the costs, of which another calibration has others all over, the
+// first few.
 func differencesText(list []scenarios.Difference) string {
+	const shown = 6
 	var parts []string
+	costs := 0
 	for _, d := range list {
+		if strings.HasPrefix(d.Key, conditionCosts) {
+			if costs++; costs > shown {
+				continue
+			}
+		}
 		parts = append(parts, fmt.Sprintf("%s (%s, and then %s)", d.Key, orNone(d.A), orNone(d.B)))
+	}
+	if more := costs - shown; more > 0 {
+		parts = append(parts, fmt.Sprintf("%d more of the costs (%s)", more, rundir.FileCosts))
 	}
 	return strings.Join(parts, ", ")
 }

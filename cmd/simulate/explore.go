@@ -33,6 +33,7 @@ type exploreCommand struct {
 	Timeout        time.Duration `help:"End after this long; 0: never." default:"0"`
 	HTML           string        `name:"html" help:"Write the way to a violation to this file, as a page to step along." placeholder:"FILE"`
 	AgainstSeeds   int           `help:"Also say which share of the states so many random runs reach; implies --no-independence." placeholder:"N"`
+	JSON           bool          `name:"json" help:"Print the result as JSON."`
 }
 
 // Run searches, and prints what was found, also when it is interrupted.
@@ -72,16 +73,31 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 	}
 	took := time.Since(began)
 	written := c.writePage(to, result)
-	if err := cmp.Or(result.WriteText(to.out, took), written); err != nil {
-		return err
+	found := answerOf(result, took)
+	if c.JSON {
+		err = to.end(found, c.JSON)
+	} else if err = result.WriteText(to.out, took); err == nil && found.Code != judge.ExitPassed {
+		err = exitError(found.Code)
+	}
+	return cmp.Or(written, err)
+}
+
+// answerOf is what a search has found, which took so long.
+func answerOf(r explore.Result, took time.Duration) exploredAnswer {
+	found := exploredAnswer{
+		answer: answer{Verdict: r.Verdict()}, Preset: r.Config.Preset, Defect: r.Config.Defect,
+		Size: r.Config.Size, Generated: r.Generated, Distinct: r.Distinct, Depth: r.Depth,
+		Executed: r.Executed, Exhausted: r.Exhausted, Seconds: took.Seconds(), Seeds: r.Config.Seeds,
+		Reached: r.Reached, Covered: r.Coverages(), Violated: r.Wrong, Smallest: r.Smallest,
+		Steps: append([]string{}, r.Steps()...),
 	}
 	switch {
-	case result.Wrong != "":
-		return exitError(judge.ExitSafety)
-	case !result.Exhausted:
-		return exitError(judge.ExitUnknown)
+	case r.Wrong != "":
+		found.Code = judge.ExitSafety
+	case !r.Exhausted:
+		found.Code = judge.ExitUnknown
 	}
-	return nil
+	return found
 }
 
 // checkFile returns an error if the file of a flag could not be written once all is found.
@@ -108,19 +124,16 @@ func (c *exploreCommand) writePage(to *streams, r explore.Result) error {
 		_, err := fmt.Fprintf(to.err, "simulate: nothing is wrong, so %s is not written\n", c.HTML)
 		return err
 	}
-	size := r.Smallest
-	system := fmt.Sprintf("%d workers, %d traces, %d spans, %d faults", size.Workers, size.Traces, size.Spans,
-		size.Faults)
 	title := "explore " + c.Preset
 	if c.Defect != "" {
 		title += ", defect " + c.Defect
 	}
 	var page bytes.Buffer
-	if err := (reports.SearchPage{Title: title, Wrong: r.Wrong, System: system, Command: c.command(),
+	if err := (reports.SearchPage{Title: title, Wrong: r.Wrong, System: r.Smallest.Text(""), Command: c.command(),
 		Story: story}).Write(&page); err != nil {
 		return err
 	}
-	return os.WriteFile(c.HTML, page.Bytes(), 0o644)
+	return writeWhole(c.HTML, page.String())
 }
 
 // command is the one that makes the same search again.

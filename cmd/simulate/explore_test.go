@@ -19,11 +19,11 @@ func TestExplore(t *testing.T) {
 	}{
 		{
 			[]string{"protocol", "--faults", "1"}, judge.ExitPassed,
-			[]string{"that is all of them", "worker: crash", "verdict: passed"},
+			[]string{"explore protocol: 1 worker, 1 trace, 1 span, at most 1 fault\n", "that is all of them", "worker: crash", "verdict: passed"},
 		},
 		{
 			[]string{"protocol", "--faults", "1", "--defect", "ack-first"}, judge.ExitSafety,
-			[]string{"  12  worker 0 crashes in stage release", "verdict: violated; lost: a0"},
+			[]string{"with 1 worker, 1 trace, 1 span, 1 fault:\n", "  12  worker 0 crashes in stage release", "verdict: violated; lost: a0"},
 		},
 		{
 			[]string{"protocol", "--max-states", "20"}, judge.ExitUnknown,

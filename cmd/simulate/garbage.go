@@ -2,15 +2,20 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/prometheus/procfs"
 )
 
 // A virtual run lets go of nearly all that it allocates within seconds of virtual time, and what it
 // holds is small: collecting less often costs memory and saves time. Beyond a bound the collector
-// works as hard as it must: a quarter of the machine's memory, but not less than garbageMin. What GOGC
-// and GOMEMLIMIT say comes first.
+// works as hard as it must: a quarter of the memory that there is, but not less than garbageMin, unless
+// that is more than three quarters of it. What GOGC and GOMEMLIMIT say comes first.
 const (
 	garbagePercent = 400
 	garbageMin     = 2 << 30 // bytes of the heap
@@ -23,16 +28,32 @@ func collectLess() {
 		debug.SetGCPercent(garbagePercent)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(garbageMax(machineMemory()))
+		debug.SetMemoryLimit(garbageMax(memoryAt("/")))
 	}
 }
 
-// garbageMax is the bound on a machine of so many bytes.
-func garbageMax(memory uint64) int64 { return int64(max(garbageMin, memory/garbageShare)) }
+// runBytes is what a run of 200,000 spans/s needs: it holds two thirds of that.
+const runBytes = 3 << 29
 
-// machineMemory returns how many bytes the machine has; 0 where nobody can tell.
-func machineMemory() uint64 {
-	fs, err := procfs.NewDefaultFS()
+// atOnce is how many virtual runs may go on side by side: as there are cores, and memory that they may
+// have.
+func atOnce() int {
+	return int(min(int64(runtime.GOMAXPROCS(0)), max(1, debug.SetMemoryLimit(-1)/runBytes)))
+}
+
+// garbageMax is the bound where there are so many bytes; 0 if nobody can tell.
+func garbageMax(memory uint64) int64 {
+	if memory == 0 {
+		return garbageMin
+	}
+	return int64(min(max(garbageMin, memory/garbageShare), memory/4*3))
+}
+
+// memoryAt returns how many bytes this process may have, with a root for /proc and /sys: those of the
+// machine, or those of its control group or of one above it, such as a container's; 0 where nobody can
+// tell.
+func memoryAt(root string) uint64 {
+	fs, err := procfs.NewFS(filepath.Join(root, procfs.DefaultMountPoint))
 	if err != nil {
 		return 0
 	}
@@ -40,5 +61,33 @@ func machineMemory() uint64 {
 	if err != nil || info.MemTotalBytes == nil {
 		return 0
 	}
-	return *info.MemTotalBytes
+	memory := *info.MemTotalBytes
+	self, err := fs.Self()
+	if err != nil {
+		return memory
+	}
+	groups, err := self.Cgroups()
+	if err != nil {
+		return memory
+	}
+	for _, g := range groups {
+		mount, file := "sys/fs/cgroup", "memory.max"
+		switch {
+		case slices.Contains(g.Controllers, "memory"): // version 1
+			mount, file = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		case g.HierarchyID != 0:
+			continue
+		}
+		// In a container, the path may be one of the machine, which is not there: its own group is the top.
+		for path := filepath.Clean("/" + g.Path); ; path = filepath.Dir(path) {
+			text, err := os.ReadFile(filepath.Join(root, mount, path, file))
+			if limit, bad := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && bad == nil {
+				memory = min(memory, limit)
+			}
+			if path == "/" {
+				break
+			}
+		}
+	}
+	return memory
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/doc/comment"
 	"io"
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 
 	"sluice/internal/defects"
 	"sluice/internal/harness"
@@ -179,6 +182,15 @@ type validateCommand struct {
 	World    string   `help:"Also check that this world supports every fault." placeholder:"fakes" completion-predictor:"world"`
 	Servers  string   `help:"For world real: how its servers are started, as in run." placeholder:"start" completion-predictor:"servers"`
 	Set      []string `help:"Change a key first, as in run." placeholder:"PATH=VALUE" sep:"none"`
+	JSON     bool     `name:"json" help:"Print the scenario as JSON, with the worlds."`
+}
+
+// validAnswer is a scenario with every default, and where it can run.
+type validAnswer struct {
+	// Worlds are those that can do all of its faults, as flags of run.
+	Worlds []string `json:"worlds"`
+	// Scenario has the keys and the values of the file; it is one, too: JSON is YAML.
+	Scenario json.RawMessage `json:"scenario"`
 }
 
 // Run checks the scenario, and prints it with every default, and where it can run.
@@ -200,6 +212,13 @@ func (c *validateCommand) Run(to *streams) error {
 		if err := s.CheckFaults(cluster.Can); err != nil {
 			worlds = []string{fmt.Sprintf("real, on servers that can do all of it (%v)", err)}
 		}
+	}
+	if c.JSON {
+		text, err := yaml.YAMLToJSON([]byte(s.String()))
+		if err != nil {
+			return err
+		}
+		return reports.WriteJSON(to.out, validAnswer{worlds, text})
 	}
 	_, err = fmt.Fprintf(to.out, "# Runs in these worlds: %s.\n%v", strings.Join(worlds, ", "), s)
 	return err

@@ -67,13 +67,15 @@ func (f *outlookFlags) readPrices() (*capacity.Prices, error) {
 			return nil, err
 		}
 	}
+	given := map[string]string{}
 	for _, price := range f.Price {
+		given["--set "+price] = "--price " + price
 		if err := places.Set(&p, price); err != nil {
-			return nil, usageError{fmt.Errorf("--price %s: %w", price, err)}
+			return nil, usageError{asGiven(err, given)}
 		}
 	}
 	if err := p.Validate(); err != nil {
-		return nil, places.Of(err)
+		return nil, asGiven(places.Of(err), given)
 	}
 	return &p, nil
 }

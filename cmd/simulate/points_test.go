@@ -24,6 +24,12 @@ func TestFitOfFilesAsTheyCome(t *testing.T) {
 		exact + "12,NaN":   {judge.ExitUsage, `8:4: throughput "NaN" is not a number`},
 		"processes,throughput\n1,1000\n2,500\n4,250\n8,125\n16,60\n": {0, "peak     one process is best, with " +
 			"999.981 per second: each more makes it less\n"},
+		"processes , throughput\r\n" + strings.ReplaceAll(exact[len("processes,throughput\n"):], ",", " , "): {0, "at 7 processes"},
+		"":                                      {judge.ExitUsage, "there is no header: the first line is processes,throughput\n"},
+		"processes,throughput,processes\n1,1,2": {judge.ExitUsage, "1: the column processes is there twice"},
+		"processes,throughput\n1,1\n2\n":        {judge.ExitUsage, "3: 1 value, and the first line has 2"},
+		"processes,throughput\n1,1\n1,2\n":      {judge.ExitUsage, "different process counts: 1, want at least 4"},
+		"processes,throughput,error\n1,1,0\n2,2,1\n3,2,1\n4,2,1\n": {judge.ExitUsage, "points.csv: point 1: standard error 0, want above 0"},
 		// The greatest of everything.
 		"processes,throughput\n1,1e15\n2,1e15\n1e15,1e15\n4,1e-15\n1e-15,1e15\n": {0, "1.547e+15]  per second"},
 	} {

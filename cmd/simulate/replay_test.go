@@ -31,7 +31,8 @@ func TestReplay(t *testing.T) {
 		args  []string
 	}{
 		"go run, of the library": {goRun, []string{"steady", "--seed", "7", "--duration", "500ms",
-			"--rate", "constant 300/s", "--set", "workload.late=0.1 by 200ms", "--defect", "reversed"}},
+			"--rate", "constant 300/s", "--set", "workload.late=0.1 by 200ms", "--defect", "reversed",
+			"--set", "expectations.throughput_min=0/s"}},
 		"go run, no faults": {goRun, []string{"hang", "--no-faults", "--rate", "constant 300/s"}},
 		"a program, costs":  {program, []string{"mine.yaml", "--costs", "slow.yaml"}},
 		"a program, a file": {program, []string{"mine.yaml", "--port-fault", "lose store.ack 3..5"}},

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/diff"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/portfault"
@@ -180,9 +181,35 @@ func (f scenarioFlags) load(in worldFlags, more ...string) (scenario, error) {
 			Message: "--no-faults leaves out the faults and what is expected of them"})
 	}
 	if err != nil {
-		return scenario{}, usageError{err}
+		return scenario{}, usageError{asGiven(err, f.given())}
 	}
 	return scenario{Scenario: f.control(s), places: places}, nil
+}
+
+// asGiven names the flags that were given where a --set of the same stands.
+func asGiven(err error, given map[string]string) error {
+	var problems yamlfile.Problems
+	if !errors.As(err, &problems) {
+		return err
+	}
+	for i, p := range problems {
+		if flag, ok := given[p.File]; ok {
+			problems[i].File = flag
+		}
+	}
+	return problems
+}
+
+// given are the flags that stand for a --set.
+func (f scenarioFlags) given() map[string]string {
+	given := map[string]string{}
+	if f.Duration != nil {
+		given["--set duration="+f.Duration.String()] = "--duration " + f.Duration.String()
+	}
+	if f.Rate != nil {
+		given["--set workload.rate="+f.Rate.String()] = "--rate " + quote(f.Rate.String())
+	}
+	return given
 }
 
 // control leaves out what is expected of faults that are left out: without them no figure can show what
@@ -208,7 +235,7 @@ func (f scenarioFlags) draw(around scenarios.Around, more []string) (scenario, e
 	text := func(string) ([]byte, error) { return []byte(drawn.Scenario.String()), nil }
 	s, places, err := around.Load(swarm.Name+".yaml", text, append(f.sets(), more...)...)
 	if err != nil {
-		return scenario{}, usageError{err}
+		return scenario{}, usageError{asGiven(err, f.given())}
 	}
 	return scenario{Scenario: f.control(s), places: places, ports: drawn.Ports}, nil
 }
@@ -248,6 +275,12 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := rundir.Check(dir, rundir.FileResult); err != nil {
 		return usageError{err}
 	}
+	earlier := keeper{}
+	if c.Out == "" {
+		if earlier, err = newKeeper(dir, rundir.FileResult, readRunSet, setOf(diff.KindRun, cfg)); err != nil {
+			return err
+		}
+	}
 	end := func() {}
 	if !c.Quiet {
 		c.mentionLitter(ctx, to.err)
@@ -273,7 +306,10 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	outcome.Script = replayScript(script)
 	// The results come first: whoever reads no more of the text than its head ends the program. A disk that
 	// is full must not take the verdict along.
-	written := rundir.Write(outcome, dir)
+	written := earlier.keep(to)
+	if written == nil {
+		written = rundir.Write(outcome, dir)
+	}
 	switch {
 	case c.JSON:
 		err = reports.WriteJSON(to.out, outcome.Result)
@@ -301,15 +337,17 @@ func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Conf
 			return err
 		}
 		if twice[i].Interrupted {
-			return interrupted(to.out)
+			return to.end(againAnswer{answer: interrupted()}, c.JSON)
 		}
 	}
 	first, second := twice[0], twice[1]
+	found := againAnswer{Was: first.Result.Verdict, Is: second.Result.Verdict, Digest: first.Result.Digest}
 	if first.Result.Digest == second.Result.Digest && cfg.World.Name() == (sim.World{}).Name() {
-		_, err := fmt.Fprintf(to.out, "verdict: deterministic; digest %s\n", first.Result.Digest)
-		return err
+		found.Verdict = "deterministic; digest " + found.Digest
+	} else {
+		parted := diff.FirstOf(first.Events, second.Events, nil, nil)
+		found.First = &parted
+		found.answer = answer{"not deterministic; " + parted.Brief(), judge.ExitNotDeterministic}
 	}
-	_, err := fmt.Fprintf(to.out, "verdict: not deterministic; %s\n",
-		difference(first.Events, second.Events))
-	return cmp.Or(err, error(exitError(judge.ExitNotDeterministic)))
+	return to.end(found, c.JSON)
 }

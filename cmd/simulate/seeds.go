@@ -79,6 +79,9 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 	if c.Seed != nil {
 		return usageError{errors.New("--seeds and --seed exclude each other")}
 	}
+	if c.CheckDeterminism {
+		return usageError{errors.New("--seeds and --check-determinism exclude each other: check one run with --seed")}
+	}
 	names := []string{c.Scenario}
 	if c.Scenario == allScenarios {
 		names = append(scenarios.List(), swarm.Name)

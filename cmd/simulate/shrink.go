@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -23,6 +22,7 @@ type shrinkCommand struct {
 	Out   string `help:"The scenario file to write." placeholder:"DIR/shrunk.yaml"`
 	Force bool   `help:"Replace a file that is named by --out and is there."`
 	Runs  int    `help:"How many runs to make at most." default:"2000"`
+	JSON  bool   `name:"json" help:"Print the result as JSON."`
 }
 
 // Run shrinks the run's scenario, and writes the rest.
@@ -44,33 +44,39 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 		}
 	}
 	small, found := c.shrink(ctx, to, p, why.Name)
-	if !found && ctx.Err() != nil {
-		return interrupted(to.out)
+	least := shrunkAnswer{Violated: why.Name, PortFaults: []string{}, Steps: []string{}}
+	switch {
+	case !found && ctx.Err() != nil:
+		least.answer = interrupted()
+		return to.end(least, c.JSON)
+	case !found:
+		least.answer = answer{fmt.Sprintf("not the same; %s is not violated when the run is made again", why.Name),
+			judge.ExitNotDeterministic}
+		return to.end(least, c.JSON)
 	}
-	if !found {
-		fmt.Fprintf(to.out, "verdict: not the same; %s is not violated when the run is made again\n",
-			why.Name)
-		return exitError(judge.ExitNotDeterministic)
-	}
-	if err := os.WriteFile(file, []byte(small.Scenario.Brief()), 0o644); err != nil {
+	if err := writeWhole(file, small.Scenario.Brief()); err != nil {
 		return err
 	}
-	fmt.Fprintf(to.out, "%s\n%s\n", small.Scenario.Brief(), strings.Join(reports.Steps(
-		small.Outcome.Events, small.Outcome.Result, why.Name), "\n"))
 	how := fmt.Sprintf("%d runs, and nothing more can go", small.Runs)
 	if !small.Done {
 		how = fmt.Sprintf("%d runs, and then it was ended", small.Runs)
 	}
-	p.flags.Ports = []string{small.Ports.String()}
-	if len(small.Ports) == 0 {
-		p.flags.Ports = nil
+	p.flags.Ports = nil
+	if len(small.Ports) > 0 {
+		p.flags.Ports = []string{small.Ports.String()}
 	}
-	_, err = fmt.Fprintf(to.out, "verdict: %s (%s); %s; replay: %s run %s%s\n",
-		small.Outcome.Result.Verdict, why.Name, how, program(), file, p.flags.replay())
+	least.Scenario, least.File, least.Runs, least.Done = small.Scenario.Brief(), file, small.Runs, small.Done
+	for _, fault := range small.Ports {
+		least.PortFaults = append(least.PortFaults, fault.String())
+	}
+	least.Steps = append(least.Steps, reports.Steps(small.Outcome.Events, small.Outcome.Result, why.Name)...)
+	least.Replay = fmt.Sprintf("%s run %s%s", program(), quote(file), p.flags.replay())
+	least.Verdict = fmt.Sprintf("%s (%s); %s; replay: %s", small.Outcome.Result.Verdict, why.Name, how, least.Replay)
 	if ctx.Err() != nil && !small.Done {
-		err = exitError(judge.ExitUnknown)
+		least.Code = judge.ExitUnknown
 	}
-	return err
+	fmt.Fprintf(to.text(c.JSON), "%s\n%s\n", least.Scenario, strings.Join(least.Steps, "\n"))
+	return to.end(least, c.JSON)
 }
 
 // shrink makes the run's case smaller as long as the same is violated.

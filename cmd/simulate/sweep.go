@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"sluice/internal/diff"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/process"
@@ -53,6 +54,17 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := rundir.Check(dir, rundir.FileSweep); err != nil {
 		return usageError{err}
 	}
+	earlier := keeper{}
+	if c.Out == "" {
+		of := setOf(diff.KindSweep, cfg.Config)
+		for _, p := range cfg.Points {
+			of.Runs = append(of.Runs, diff.Run{Group: reports.Sweep{Over: cmp.Or(cfg.Over, reports.OverProcesses)}.Group(
+				reports.SweepRun{Processes: p.Scenario.Topology.Workers(), Value: p.Value})})
+		}
+		if earlier, err = newKeeper(dir, rundir.FileSweep, readSweepSet, of); err != nil {
+			return err
+		}
+	}
 	cfg.Ran = func(r reports.SweepRun) {
 		verdict := r.Verdict
 		if r.Reason != "" {
@@ -80,7 +92,10 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 			c.Repeat*len(cfg.Points))
 		result.Code = judge.Graver(result.Code, judge.ExitUnknown)
 	}
-	written := rundir.WriteSweep(result.Sweep, dir, s.Scenario)
+	written := earlier.keep(to)
+	if written == nil {
+		written = rundir.WriteSweep(result.Sweep, dir, s.Scenario, costsText(cfg.World))
+	}
 	if c.JSON {
 		err = reports.WriteJSON(to.out, result.Sweep)
 	} else {

@@ -36,7 +36,7 @@ var ErrNothingInCommon = errors.New("the two have no figure in common")
 // Compare says what differs. Its error is ErrNothingInCommon, or that of reading a run's events.
 func Compare(a, b Set, o Options) (*Comparison, error) {
 	c := &Comparison{A: a, B: b, Options: o, Rows: []Row{}, Judgements: []reports.Judgement{},
-		Notes: slices.Concat([]string{}, a.Notes, b.Notes)}
+		Notes: append(append([]string{}, a.Notes...), b.Notes...)}
 	if err := c.pair(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package diff
 
 import (
+	"cmp"
+
 	"sluice/reports"
 )
 
@@ -92,8 +94,10 @@ func (f Figures) judged(verdict string) {
 	}
 }
 
-// FiguresOf returns what a whole run has shown.
-func FiguresOf(r reports.Result, samples []reports.Sample, loadSeconds float64) Figures {
+// FiguresOf returns what a whole run has shown. The duration of its scenario, in seconds, stands for
+// that of its load where the result does not say it.
+func FiguresOf(r reports.Result, samples []reports.Sample, duration float64) Figures {
+	loadSeconds := cmp.Or(r.Run.LoadSeconds, duration)
 	f := Figures{
 		Throughput: r.Throughput.SpansPerSecond, Drain: r.Run.DrainSeconds,
 		Repeated: float64(r.Ledger.Duplicates), Pauses: float64(r.Pauses),

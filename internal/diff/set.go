@@ -92,8 +92,8 @@ func Differences(a, b Set) []scenarios.Difference {
 	kind := func(s Set) string { return strings.TrimSuffix(s.Kind, "s") } // a run is one of several
 	add("kind of directory", kind(a), kind(b))
 	add("world", a.World, b.World)
-	for i, c := range a.Conditions {
-		if i < len(b.Conditions) {
+	for _, c := range a.Conditions { // of which one set may not know all
+		if i := slices.IndexFunc(b.Conditions, func(d Condition) bool { return d.Name == c.Name }); i >= 0 {
 			add(c.Name, c.Value, b.Conditions[i].Value)
 		}
 	}

@@ -53,7 +53,7 @@ type Outcome struct {
 	Litter error
 	// Interrupted is true if the run was ended from outside.
 	Interrupted bool
-	// LoadSeconds is how long the load took: the scenario's duration, and until all traces were whole.
+	// LoadSeconds is how long the load took: until its last message, about the scenario's duration.
 	LoadSeconds float64
 }
 
@@ -80,7 +80,7 @@ func Judge(e *Evidence) *Outcome {
 		},
 		Freshness: e.Freshness, Latency: e.Latency,
 		Faults: reports.FaultsOf(e.Events), Coverage: e.Coverage, Pauses: len(pausesOf(e, watchedUntil(e))),
-		Run: reports.RunSummary{Events: len(e.Events),
+		Run: reports.RunSummary{Events: len(e.Events), LoadSeconds: e.LoadSeconds,
 			DrainSeconds: max(0, e.LastSeconds-e.LoadSeconds)},
 	}
 	if _, onWall := e.Unmeasured[VirtualTime]; onWall {

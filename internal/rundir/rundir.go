@@ -25,7 +25,7 @@ const (
 	FileSamples  = "samples.csv"
 	FileReplay   = "replay.sh"
 	FileReport   = "report.html"
-	// FileCosts is there if the run was made with other costs than the built-in ones.
+	// FileCosts is there if the runs were made with other costs than the built-in ones.
 	FileCosts = "costs.yaml"
 	// FileCertainty is there once somebody has asked how certain the failure was.
 	FileCertainty = "certainty.json"
@@ -90,7 +90,7 @@ func Write(o *judge.Outcome, dir string) error {
 				_, err := io.WriteString(w, o.Scenario.String())
 				return err
 			}),
-			writeCosts(dir, o.Costs),
+			WriteCosts(dir, o.Costs),
 			writeScript(dir, o.Script),
 			WriteFile(dir, FileEvents, func(w io.Writer) error {
 				return reports.WriteEvents(w, o.Events)
@@ -153,7 +153,8 @@ const (
 )
 
 // WriteSweep writes a sweep's directory, as Write does that of a run.
-func WriteSweep(s reports.Sweep, dir string, scenario scenarios.Scenario) error {
+// The costs are those of virtual runs, empty for the built-in ones.
+func WriteSweep(s reports.Sweep, dir string, scenario scenarios.Scenario, costsText string) error {
 	return Replace(dir, FileSweep, func(dir string) error {
 		var costs error
 		if chart, ok := s.CostChart(); ok {
@@ -165,6 +166,7 @@ func WriteSweep(s reports.Sweep, dir string, scenario scenarios.Scenario) error 
 				_, err := io.WriteString(w, scenario.String())
 				return err
 			}),
+			WriteCosts(dir, costsText),
 			WriteFile(dir, FileSweepRows, func(w io.Writer) error { return reports.WriteCSV(w, s.Rows) }),
 			WriteFile(dir, FileSweepRuns, func(w io.Writer) error { return reports.WriteCSV(w, s.Runs) }),
 			s.Chart().Save(dir, ChartSweep),
@@ -218,7 +220,8 @@ func Replace(dir, main string, fill func(dir string) error) error {
 	return nil
 }
 
-func writeCosts(dir, text string) error {
+// WriteCosts writes the costs of virtual runs, none if they are the built-in ones: an empty text.
+func WriteCosts(dir, text string) error {
 	if text == "" {
 		return nil
 	}

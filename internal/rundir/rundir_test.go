@@ -123,7 +123,7 @@ func TestWriteSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "sweep")
-	if err := rundir.WriteSweep(swept.Sweep, dir, s); err != nil {
+	if err := rundir.WriteSweep(swept.Sweep, dir, s, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{rundir.FileScenario, rundir.FileSweep, rundir.FileSweepRows,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -135,6 +136,7 @@ func beyond(v float64) bool { return v != 0 && (v < ValueMin || v > ValueMax) }
 func check(points []Point) error {
 	var errs []error
 	counts := map[float64]bool{}
+	weighed := slices.ContainsFunc(points, func(p Point) bool { return p.Error > 0 })
 	for i, p := range points {
 		switch {
 		case !(p.Processes > 0) || math.IsInf(p.Processes, 0):
@@ -143,7 +145,7 @@ func check(points []Point) error {
 			errs = append(errs, fmt.Errorf("point %d: throughput %v, want more than 0", i+1, p.Throughput))
 		case !(p.Weight >= 0) || math.IsInf(p.Weight, 0):
 			errs = append(errs, fmt.Errorf("point %d: weight %v, want at least 0", i+1, p.Weight))
-		case !(p.Error >= 0) || math.IsInf(p.Error, 0) || (p.Error > 0) != (points[0].Error > 0):
+		case !(p.Error >= 0) || math.IsInf(p.Error, 0) || (p.Error > 0) != weighed:
 			errs = append(errs, fmt.Errorf("point %d: standard error %v, want above 0 for all points or none",
 				i+1, p.Error))
 		case beyond(p.Processes) || beyond(p.Throughput) || beyond(p.Weight) || beyond(p.Error):
@@ -153,8 +155,8 @@ func check(points []Point) error {
 		counts[p.Processes] = true
 	}
 	if len(counts) < PointsMin {
-		errs = append(errs, fmt.Errorf("points of %d numbers of processes, want at least %d for three "+
-			"parameters and their error", len(counts), PointsMin))
+		errs = append(errs, fmt.Errorf("different process counts: %d, want at least %d for three parameters and "+
+			"their error", len(counts), PointsMin))
 	}
 	return errors.Join(errs...)
 }

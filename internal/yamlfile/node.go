@@ -121,6 +121,17 @@ func scalarText(node ast.Node) (string, bool) {
 	return "", false
 }
 
+// quoteMax is how many characters of a text are shown: a file of something else may be a single one.
+const quoteMax = 60
+
+// quote is the beginning of a text, in quotes.
+func quote(text string) string {
+	if begin := []rune(text); len(begin) > quoteMax {
+		return strconv.Quote(string(begin[:quoteMax])) + "..."
+	}
+	return strconv.Quote(text)
+}
+
 // describe says what stands where something else belongs.
 func describe(node ast.Node) string {
 	switch node.(type) {
@@ -132,7 +143,7 @@ func describe(node ast.Node) string {
 		return "nothing"
 	}
 	if text, ok := scalarText(node); ok {
-		return strconv.Quote(text)
+		return quote(text)
 	}
 	return "a YAML " + strings.ToLower(node.Type().String())
 }

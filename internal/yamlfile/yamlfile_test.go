@@ -65,6 +65,7 @@ func TestReadNamesThePlace(t *testing.T) {
 		"size: off":                  `x:1:7: size: "off" is not a size`,
 		"share: much":                `x:1:8: share: "much" is not a number without a unit: write for example 0.8 or 80%, or off`,
 		"count: 9223372036854775808": `x:1:8: count: "9223372036854775808" is not a whole number`,
+		strings.Repeat("long ", 99):  `not "` + strings.Repeat("long ", 12) + `"...`,
 		"inner: 5":                   `x:1:8: inner: keys belong here (id), not "5"`,
 		"rules:\n- id: a":            `x:2:7: rules[0].id: "a" is not a whole number`,
 		"words: a":                   `x:1:8: words: a list belongs here`,

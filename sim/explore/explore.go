@@ -185,10 +185,10 @@ func (f *search) walks(ctx context.Context, seeds int) int {
 func (r Result) Verdict() string {
 	switch {
 	case r.Wrong != "":
-		return "verdict: violated; " + r.Wrong
+		return "violated; " + r.Wrong
 	case !r.Exhausted:
-		return fmt.Sprintf("verdict: unknown; the search ended after %d states, before the space was exhausted",
+		return fmt.Sprintf("unknown; the search ended after %d states, before the space was exhausted",
 			r.Distinct)
 	}
-	return "verdict: passed; the space is exhausted, and nothing in it is wrong"
+	return "passed; the space is exhausted, and nothing in it is wrong"
 }

@@ -17,16 +17,18 @@ const project buffer.ProjectID = 1
 type Size struct {
 	// Workers is also the number of shards and of partitions: each has one of each. For the preset
 	// supervisor there may be more Shards; 0 means as many.
-	Workers, Shards int
+	Workers int `json:"workers"`
+	Shards  int `json:"shards"`
 	// Traces are dealt to partitions in turn; Spans to traces. A trace is a chain, each span the parent
 	// of the next.
-	Traces, Spans int
+	Traces int `json:"traces"`
+	Spans  int `json:"spans"`
 	// Faults is how many there are at most.
-	Faults int
+	Faults int `json:"faults"`
 	// Lease is how many segments a worker takes at a time.
-	Lease int
+	Lease int `json:"lease"`
 	// Scattered deals the spans of each trace to partitions in turn, instead of whole traces.
-	Scattered bool
+	Scattered bool `json:"scattered"`
 }
 
 // DefaultSize is the system of which docs/simulation.md gives figures.

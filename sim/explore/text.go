@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -8,14 +9,22 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"sluice/internal/options"
 )
+
+// Text is the size in words, with more words before the faults.
+func (s Size) Text(faults string) string {
+	return fmt.Sprintf("%s, %s, %s, %s%s", options.FormatCount(s.Workers, "worker"),
+		options.FormatCount(s.Traces, "trace"), options.FormatCount(s.Spans, "span"), faults,
+		options.FormatCount(s.Faults, "fault"))
+}
 
 // WriteText writes the result as text, which took so long to find.
 func (r Result) WriteText(to io.Writer, took time.Duration) error {
 	var b strings.Builder
 	s := r.Config.Size
-	fmt.Fprintf(&b, "explore %s: %d workers, %d traces, %d spans, at most %d faults", r.Config.Preset,
-		s.Workers, s.Traces, s.Spans, s.Faults)
+	fmt.Fprintf(&b, "explore %s: %s", r.Config.Preset, s.Text("at most "))
 	if r.Config.Defect != "" {
 		fmt.Fprintf(&b, ", defect %s", r.Config.Defect)
 	}
@@ -35,15 +44,33 @@ func (r Result) WriteText(to io.Writer, took time.Duration) error {
 	r.coverage(&b)
 	if r.Wrong != "" {
 		s := r.Smallest
-		fmt.Fprintf(&b, "\nviolated: %s\nthe shortest way there, with %d workers, %d traces, %d spans, %d "+
-			"faults:\n", r.Wrong, s.Workers, s.Traces, s.Spans, s.Faults)
+		fmt.Fprintf(&b, "\nviolated: %s\nthe shortest way there, with %s:\n", r.Wrong, s.Text(""))
 		for i, step := range r.Steps() {
 			fmt.Fprintf(&b, "%4d  %s\n", i+1, step)
 		}
 	}
-	fmt.Fprintf(&b, "\n%s\n", r.Verdict())
+	fmt.Fprintf(&b, "\nverdict: %s\n", r.Verdict())
 	_, err := io.WriteString(to, b.String())
 	return err
+}
+
+// Coverage is how often a fault hit a stage of a process.
+type Coverage struct {
+	Fault string `json:"fault"`
+	Stage string `json:"stage"`
+	Count int    `json:"count"`
+}
+
+// Coverages are those of the result, by fault and stage.
+func (r Result) Coverages() []Coverage {
+	list := []Coverage{}
+	for c, n := range r.Covered { //order-free: sorted below
+		list = append(list, Coverage{c.Fault, c.Stage, n})
+	}
+	slices.SortFunc(list, func(a, b Coverage) int {
+		return cmp.Or(cmp.Compare(a.Fault, b.Fault), cmp.Compare(a.Stage, b.Stage))
+	})
+	return list
 }
 
 func (r Result) symmetry() string {

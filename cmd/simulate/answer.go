@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+
+	"sluice/internal/diff"
+	"sluice/internal/judge"
+	"sluice/reports"
+	"sluice/sim/explore"
+)
+
+// answer is how a command ends: the last line of its text, and its exit code. As JSON it is the beginning
+// of what the command prints.
+type answer struct {
+	Verdict string `json:"verdict"`
+	Code    int    `json:"exit_code"`
+}
+
+func (a answer) base() answer { return a }
+
+// answered is what has an answer in it.
+type answered interface{ base() answer }
+
+// end prints what a command has found, as JSON or the last line of the text, and returns its exit code as
+// an error if it is not 0.
+func (to *streams) end(found answered, asJSON bool) error {
+	var err error
+	if asJSON {
+		err = reports.WriteJSON(to.out, found)
+	} else {
+		_, err = fmt.Fprintln(to.out, "verdict:", found.base().Verdict)
+	}
+	if code := found.base().Code; code != judge.ExitPassed {
+		err = cmp.Or(err, error(exitError(code)))
+	}
+	return err
+}
+
+// text is where a command prints what its JSON has in other words.
+func (to *streams) text(asJSON bool) io.Writer {
+	if asJSON {
+		return io.Discard
+	}
+	return to.out
+}
+
+// interrupted is the end of a command whose run was interrupted.
+func interrupted() answer { return answer{"unknown; the run was interrupted", judge.ExitUnknown} }
+
+// againAnswer is what came of a run that was made again.
+type againAnswer struct {
+	answer
+	// Was and Is are the verdicts of the first run and of the second.
+	Was string `json:"was"`
+	Is  string `json:"is"`
+	// Digest is that of the first run.
+	Digest string `json:"digest"`
+	// First is where the events of the two part; null if they do not, or are of the wall clock, on which
+	// only the verdicts are compared.
+	First *diff.FirstDifference `json:"first_difference"`
+}
+
+// shrunkAnswer is the least that fails as a run did.
+type shrunkAnswer struct {
+	answer
+	// Violated is the invariant or expectation.
+	Violated string `json:"violated"`
+	// Scenario is the text of the file, File where it was written, PortFaults what belongs to it.
+	Scenario   string   `json:"scenario"`
+	PortFaults []string `json:"port_faults"`
+	File       string   `json:"file"`
+	// Steps are what happens in its run, up to the violation.
+	Steps []string `json:"steps"`
+	// Runs were made to find it; Done is false if more might go.
+	Runs int  `json:"runs"`
+	Done bool `json:"done"`
+	// Replay is the command that runs it.
+	Replay string `json:"replay"`
+}
+
+// certainAnswer is when a failure became certain.
+type certainAnswer struct {
+	answer
+	reports.Certainty
+	// Says is what the curve tells.
+	Says string `json:"says"`
+}
+
+// exploredAnswer is what a search has found.
+type exploredAnswer struct {
+	answer
+	Preset string       `json:"preset"`
+	Defect string       `json:"defect"`
+	Size   explore.Size `json:"size"`
+	// Generated states, of which so many are Distinct; Depth is how many steps were taken at most, and
+	// Executed how often the code itself ran.
+	Generated int `json:"generated"`
+	Distinct  int `json:"distinct"`
+	Depth     int `json:"depth"`
+	Executed  int `json:"executed"`
+	// Exhausted is true if there are no other states.
+	Exhausted bool    `json:"exhausted"`
+	Seconds   float64 `json:"seconds"`
+	// Reached is how many states so many random runs came to; 0 if none were asked for.
+	Seeds   int `json:"against_seeds"`
+	Reached int `json:"reached_by_seeds"`
+	// Covered is how often a fault hit a stage.
+	Covered []explore.Coverage `json:"covered"`
+	// Violated is what is wrong, or empty. Steps lead there in the system Smallest.
+	Violated string       `json:"violated"`
+	Smallest explore.Size `json:"smallest"`
+	Steps    []string     `json:"steps"`
+}

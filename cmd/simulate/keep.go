@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sluice/internal/diff"
+	"sluice/internal/harness"
+	"sluice/internal/rundir"
+	"sluice/scenarios"
+	"sluice/sim"
+)
+
+// before is what the name of a directory ends with that had the place of the results of something else.
+const before = "-before"
+
+// keeper keeps the results of something else that are where new ones go, unless the place was asked for.
+type keeper struct {
+	dir string
+	// other is how the earlier ones differ; empty if there are none, or they are of the same.
+	other string
+}
+
+// newKeeper looks at the directory in which the results of runs go. The set is what will be run, the mark
+// the file by which its kind of results is known.
+func newKeeper(dir, mark string, read func(string) (diff.Set, error), of diff.Set) (keeper, error) {
+	k := keeper{dir: dir}
+	if _, err := os.Stat(filepath.Join(dir, mark)); err != nil {
+		return k, nil // nothing is there, or nothing of that kind, which is refused
+	}
+	earlier, err := read(dir)
+	var not *unfinishedError
+	switch {
+	case errors.As(err, &not): // of which there is nothing to keep
+	case err != nil:
+		k.other = "it cannot be read"
+	default:
+		different := diff.Differences(earlier, of)
+		if a, b := earlier.Scenario.Seed, of.Scenario.Seed; a != b {
+			different = append(different, scenarios.Difference{Key: "seed", A: fmt.Sprint(a), B: fmt.Sprint(b)})
+		}
+		k.other = differencesText(different)
+	}
+	if k.other != "" {
+		err = rundir.Check(dir+before, mark)
+	} else {
+		err = nil
+	}
+	if err != nil {
+		err = usageError{fmt.Errorf("%s has the results of something else, which would be kept: %w", dir, err)}
+	}
+	return k, err
+}
+
+// keep moves the earlier results aside, and says so.
+func (k keeper) keep(to *streams) error {
+	if k.other == "" {
+		return nil
+	}
+	if err := errors.Join(os.RemoveAll(k.dir+before), os.Rename(k.dir, k.dir+before)); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(to.err, "note: %s had the results of something else, which are in %[1]s%s now: %s\n", k.dir,
+		before, k.other)
+	return err
+}
+
+// setOf is what will be run.
+func setOf(kind string, cfg harness.Config) diff.Set {
+	var ports []string
+	for _, p := range cfg.PortFaults {
+		ports = append(ports, p.String())
+	}
+	set := diff.Set{Kind: kind, World: cfg.World.Name(), Scenario: &cfg.Scenario,
+		Conditions: conditions(cfg.Defect, ports)}
+	if w, ok := cfg.World.(sim.World); ok {
+		costs := sim.DefaultCosts()
+		if w.Costs != nil {
+			costs = *w.Costs
+		}
+		set.Conditions = append(set.Conditions, costConditions(costs)...)
+	}
+	return set
+}
