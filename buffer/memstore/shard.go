@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -245,7 +246,10 @@ func sort(list []queued) {
 			}
 			return 1
 		}
-		return a.due().Compare(b.due())
+		if a.deadline != b.deadline {
+			return cmp.Compare(a.deadline, b.deadline)
+		}
+		return a.Generation.Compare(b.Generation)
 	})
 }
 
