@@ -400,7 +400,8 @@ func (t *trace) merge(from, into *generation) {
 	t.forgetIfEmpty(from.name.Segment)
 }
 
-func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
+// claim gives a generation to an owner, who is never changed from then on.
+func (t *trace) claim(owner *buffer.Owner, name buffer.Generation) buffer.Claim {
 	s := t.segmentAt(name.Segment)
 	if s == nil {
 		return buffer.Claim{State: buffer.ClaimGone}
@@ -409,7 +410,7 @@ func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
 	if g == nil && s.live != nil && s.live.name.ID == name.ID {
 		g = s.live
 		s.live, s.inFlight = nil, append(s.inFlight, g)
-		g.owner = &owner
+		g.owner = owner
 	}
 	switch {
 	case g == nil:
@@ -419,7 +420,7 @@ func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
 	case g.owner.Epoch > owner.Epoch:
 		return buffer.Claim{State: buffer.ClaimStale}
 	}
-	g.owner = &owner
+	g.owner = owner
 	return buffer.Claim{State: buffer.ClaimOwned, Spans: g.count, Bytes: g.bytes}
 }
 
