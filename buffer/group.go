@@ -16,6 +16,7 @@ func Group(spans []Span) (traces []TraceBatch, duplicates int) {
 // all groups the batch.
 func (g *grouper) all() (traces []TraceBatch) {
 	spans := g.spans
+	g.kept, g.ids, g.parent = make([]int32, 0, few), make([]SpanID, 0, few), make([]SpanID, 0, few)
 	index := make(map[TraceKey]int32)
 	trace := make([]int32, len(spans)) // by span
 	var ends []int32                   // by trace: first its number of spans, then where those in order end

@@ -80,16 +80,24 @@ func (l *Leftovers) Sort() {
 
 // Compare orders by project, then by trace.
 func (k TraceKey) Compare(other TraceKey) int {
-	return cmp.Or(cmp.Compare(k.Project, other.Project), bytes.Compare(k.Trace[:], other.Trace[:]))
+	if k.Project != other.Project {
+		return cmp.Compare(k.Project, other.Project)
+	}
+	return bytes.Compare(k.Trace[:], other.Trace[:])
 }
 
 // Compare orders by trace, segment, and id.
 func (g Generation) Compare(other Generation) int {
-	return cmp.Or(g.TraceKey.Compare(other.TraceKey),
-		bytes.Compare(g.Segment[:], other.Segment[:]), g.ID.Compare(other.ID))
+	if order := g.TraceKey.Compare(other.TraceKey); order != 0 {
+		return order
+	}
+	return cmp.Or(bytes.Compare(g.Segment[:], other.Segment[:]), g.ID.Compare(other.ID))
 }
 
 // Compare orders by deadline, then by generation.
 func (d Due) Compare(other Due) int {
-	return cmp.Or(cmp.Compare(d.Deadline, other.Deadline), d.Generation.Compare(other.Generation))
+	if order := cmp.Compare(d.Deadline, other.Deadline); order != 0 {
+		return order
+	}
+	return d.Generation.Compare(other.Generation)
 }

@@ -38,7 +38,8 @@ type kafka struct {
 	// requests are those so far, of all clients.
 	requests Requests
 	group    *group
-	offset   int64 // of the next record that comes out
+	offset   int64           // of the next record that comes out
+	headers  []ledger.Header // scratch, of the record that comes out
 }
 
 // leadership is what a partition has of a leader.
@@ -440,11 +441,12 @@ func (b *kafka) take(s *sending, sent time.Duration) bool {
 func (b *kafka) keep(s *sending, size int) {
 	s.kept = true
 	partition := s.partition
-	r := ledger.Record{Partition: partition, Offset: b.offset, Key: s.record.Key, Value: s.record.Value,
-		Headers: make([]ledger.Header, 0, len(s.record.Headers))}
+	b.headers = b.headers[:0]
 	for _, h := range s.record.Headers {
-		r.Headers = append(r.Headers, ledger.Header{Key: h.Key, Value: h.Value})
+		b.headers = append(b.headers, ledger.Header{Key: h.Key, Value: h.Value})
 	}
+	r := ledger.Record{Partition: partition, Offset: b.offset, Key: s.record.Key, Value: s.record.Value,
+		Headers: b.headers}
 	b.k.Note(s.record.Topic, int64(partition), b.offset, int64(size))
 	if s.record.Topic == letterTopic {
 		b.sink.DeadLetter(b.k.Now(), r)

@@ -40,6 +40,9 @@ func TestRecords(t *testing.T) {
 	if large := memory.room(5000); len(large) != 0 || cap(large) < 5000 {
 		t.Errorf("a record of 5000 bytes gets %d", cap(large))
 	}
+	if small := memory.room(700)[:1]; &small[0] != &value[0] {
+		t.Error("the memory of a small record is lost to a large one that it has no room for")
+	}
 	if !bytes.Equal(letter, []byte("a span")) {
 		t.Errorf("a dead letter is %q now", letter)
 	}

@@ -123,10 +123,10 @@ func (s *Store) Claim(
 ) ([]buffer.Claim, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	claims := make([]buffer.Claim, len(generations))
+	claims, by := make([]buffer.Claim, len(generations)), &owner // which is one for all
 	for i, name := range generations {
 		if t, ok := s.traces[name.TraceKey]; ok {
-			claims[i] = t.claim(owner, name)
+			claims[i] = t.claim(by, name)
 			if c := &claims[i]; c.State == buffer.ClaimOwned && buffer.Bytes(c.Bytes) <= s.along &&
 				c.Spans <= s.alongSpans && t.isOne() {
 				loaded := t.load(owner, name)

@@ -2,6 +2,7 @@ package memstore_test
 
 import (
 	"runtime"
+	"slices"
 	"testing"
 	"weak"
 
@@ -119,4 +120,43 @@ func TestLetsGo(t *testing.T) {
 		t.Errorf("of %d spans that were acknowledged the store keeps %d", len(payloads), kept)
 	}
 	runtime.KeepAlive(s)
+}
+
+// TestLoadsByPosition: what came with one call is loaded by position, in whatever order it came, and
+// behind what came before.
+func TestLoadsByPosition(t *testing.T) {
+	s := memstore.New(buffer.DefaultOptions())
+	ctx, key, root := t.Context(), buffer.TraceKey{Project: 1, Trace: buffer.TraceID{1}}, buffer.SpanID{1}
+	var name []buffer.Generation
+	for call, offsets := range [][]int64{{7, 3}, {5, 4, 6}, {1, 2}, {9}} {
+		subtree := buffer.Subtree{Parent: root}
+		for _, offset := range offsets {
+			subtree.Spans = append(subtree.Spans, buffer.Span{TraceKey: key, ID: buffer.SpanID{2, byte(offset)},
+				Parent: root, Size: 1, Position: buffer.Position{Offset: offset}})
+		}
+		answers, err := s.Attach(ctx, buffer.Delivery{ID: buffer.DeliveryID{Number: int64(call + 1)}},
+			[]buffer.TraceBatch{{TraceKey: key, Subtrees: []buffer.Subtree{subtree}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		name = []buffer.Generation{answers[0].Live[0].Generation}
+	}
+	fenced, err := s.Fence(ctx, 0, buffer.AnyEpoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Claim(ctx, fenced.Owner, name); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := s.Load(ctx, fenced.Owner, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int64
+	for i := range loaded[0].Spans {
+		got = append(got, loaded[0].Spans[i].Position.Offset)
+	}
+	if want := []int64{3, 7, 4, 5, 6, 1, 2, 9}; !slices.Equal(got, want) {
+		t.Errorf("loaded are %v, want %v", got, want)
+	}
 }

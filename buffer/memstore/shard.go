@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -250,7 +251,10 @@ func sort(list []queued) {
 			}
 			return 1
 		}
-		return a.due().Compare(b.due())
+		if a.deadline != b.deadline {
+			return cmp.Compare(a.deadline, b.deadline)
+		}
+		return a.Generation.Compare(b.Generation)
 	})
 }
 

@@ -143,7 +143,8 @@ func (t *trace) snapshot() TraceSnapshot {
 	ranks := t.ranks()
 	add := func(s *segment, g *generation) {
 		one := GenerationSnapshot{Owner: g.owner, HasRoot: s.hasRoot}
-		_, calls := g.inOrder()
+		var calls []arrival
+		g.inOrder(&calls)
 		for _, call := range calls {
 			for i := range call.spans {
 				one.Calls = append(one.Calls, Arrived{ranks[call.call], call.spans[i].ID})

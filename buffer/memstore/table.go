@@ -15,7 +15,7 @@ type table[V any] struct {
 }
 
 // few is up to how many ids are looked through one by one.
-const few = 32
+const few = 40
 
 // find returns the place of an id, -1 if it has none.
 func (t *table[V]) find(id buffer.SpanID) int {

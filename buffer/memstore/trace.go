@@ -44,9 +44,9 @@ type segment struct {
 	hasRoot  bool
 	live     *generation // nil if there is none
 	inFlight []*generation
-	// one is its first generation, room that of most in flight.
-	one  generation
+	// room is for most in flight, and one its first generation: side by side, and looked at together.
 	room [1]*generation
+	one  generation
 }
 
 // generation returns a new one that has nothing.
@@ -86,15 +86,22 @@ type arrival struct {
 	spans []buffer.Span
 }
 
-// inOrder returns the spans as they arrived, those of one call by position; and the same as one
-// arrival for each call. Of segments that were merged there are several, and not in order. Nobody
-// changes what is returned.
-func (g *generation) inOrder() (spans []buffer.Span, calls []arrival) {
+// inOrder returns the spans as they arrived, those of one call by position; and adds the same to calls,
+// unless that is nil, as one arrival for each call. Of segments that were merged there are several, and
+// not in order. Nobody changes what is returned.
+func (g *generation) inOrder(calls *[]arrival) (spans []buffer.Span) {
 	if len(g.arrivals) == 1 && areInOrder(g.arrivals[0].spans) {
-		return g.arrivals[0].spans, g.arrivals
+		if calls != nil {
+			*calls = append(*calls, g.arrivals[0])
+		}
+		return g.arrivals[0].spans
 	}
-	arrivals := slices.Clone(g.arrivals)
-	slices.SortStableFunc(arrivals, func(a, b arrival) int { return cmp.Compare(a.call, b.call) })
+	var few [8]arrival // most have no more: theirs need no heap
+	arrivals := append(few[:0], g.arrivals...)
+	byCall := func(a, b arrival) int { return cmp.Compare(a.call, b.call) }
+	if !slices.IsSortedFunc(arrivals, byCall) {
+		slices.SortStableFunc(arrivals, byCall)
+	}
 	spans = make([]buffer.Span, 0, g.count)
 	for len(arrivals) > 0 {
 		n := 1
@@ -103,15 +110,25 @@ func (g *generation) inOrder() (spans []buffer.Span, calls []arrival) {
 		}
 		call, from := arrivals[0].call, len(spans)
 		spans = merged(spans, arrivals[:n])
-		calls = append(calls, arrival{call, spans[from:]})
+		if calls != nil {
+			*calls = append(*calls, arrival{call, spans[from:]})
+		}
 		arrivals = arrivals[n:]
 	}
-	return spans, calls
+	return spans
 }
 
 // merged appends the spans of arrivals of one call by position, and uses them up. Most are in order each,
 // and there are few: then the next is the first of one of them.
 func merged(spans []buffer.Span, parts []arrival) []buffer.Span {
+	if len(parts) == 1 {
+		from := len(spans)
+		spans = append(spans, parts[0].spans...)
+		if !areInOrder(spans[from:]) {
+			slices.SortStableFunc(spans[from:], byPosition)
+		}
+		return spans
+	}
 	from, inOrder := len(spans), len(parts) <= partsMax
 	for i := 0; i < len(parts) && inOrder; i++ {
 		inOrder = areInOrder(parts[i].spans)
@@ -383,7 +400,8 @@ func (t *trace) merge(from, into *generation) {
 	t.forgetIfEmpty(from.name.Segment)
 }
 
-func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
+// claim gives a generation to an owner, who is never changed from then on.
+func (t *trace) claim(owner *buffer.Owner, name buffer.Generation) buffer.Claim {
 	s := t.segmentAt(name.Segment)
 	if s == nil {
 		return buffer.Claim{State: buffer.ClaimGone}
@@ -392,7 +410,7 @@ func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
 	if g == nil && s.live != nil && s.live.name.ID == name.ID {
 		g = s.live
 		s.live, s.inFlight = nil, append(s.inFlight, g)
-		g.owner = &owner
+		g.owner = owner
 	}
 	switch {
 	case g == nil:
@@ -402,7 +420,7 @@ func (t *trace) claim(owner buffer.Owner, name buffer.Generation) buffer.Claim {
 	case g.owner.Epoch > owner.Epoch:
 		return buffer.Claim{State: buffer.ClaimStale}
 	}
-	g.owner = &owner
+	g.owner = owner
 	return buffer.Claim{State: buffer.ClaimOwned, Spans: g.count, Bytes: g.bytes}
 }
 
@@ -428,8 +446,7 @@ func (t *trace) load(owner buffer.Owner, name buffer.Generation) buffer.Loaded {
 	if g == nil || *g.owner != owner {
 		return buffer.Loaded{}
 	}
-	spans, _ := g.inOrder()
-	return buffer.Loaded{Owned: true, Spans: spans}
+	return buffer.Loaded{Owned: true, Spans: g.inOrder(nil)}
 }
 
 func (t *trace) ack(owner buffer.Owner, flushed buffer.Flushed) buffer.AckResult {
@@ -440,11 +457,14 @@ func (t *trace) ack(owner buffer.Owner, flushed buffer.Flushed) buffer.AckResult
 	case *g.owner != owner:
 		return buffer.AckStale
 	}
-	for _, id := range slices.Backward(flushed.Spans) { // the last one stands last, mostly
-		t.held.drop(id)
-	}
 	s := t.segmentAt(flushed.Segment)
 	s.inFlight = slices.DeleteFunc(s.inFlight, func(other *generation) bool { return other == g })
 	t.forgetIfEmpty(flushed.Segment)
+	if len(t.segments.ids) == 0 {
+		return buffer.AckDone // the store forgets the whole trace
+	}
+	for _, id := range slices.Backward(flushed.Spans) { // the last one stands last, mostly
+		t.held.drop(id)
+	}
 	return buffer.AckDone
 }

@@ -84,8 +84,12 @@ const (
 
 // readName reads the headers that name a generation, with an error for each.
 func (in *envelope) readName(headers []Header, errs []error) {
-	in.segment, errs[0] = buffer.ParseSpanID(string(header(headers, HeaderSegment)))
-	in.trace, errs[1] = buffer.ParseTraceID(string(header(headers, HeaderTrace)))
+	if segment := header(headers, HeaderSegment); !buffer.DecodeHex(in.segment[:], segment) {
+		in.segment, errs[0] = buffer.ParseSpanID(string(segment)) // which says what is wrong
+	}
+	if trace := header(headers, HeaderTrace); !buffer.DecodeHex(in.trace[:], trace) {
+		in.trace, errs[1] = buffer.ParseTraceID(string(trace))
+	}
 	var project int64
 	project, errs[2] = decimal(headers, HeaderProject)
 	in.project = buffer.ProjectID(project)
