@@ -40,8 +40,8 @@ func TestOptionsValidateJoinsEveryFault(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	const want = "timeout 0s must be positive\n" +
-		"root_timeout 0s must be positive\n" +
+	const want = "timeout 0s must be 1ms or more: deadlines are milliseconds\n" +
+		"root_timeout 0s must be 1ms or more: deadlines are milliseconds\n" +
 		"max_segment_bytes -1 must not be negative (0 switches it off)\n" +
 		"late_window 1s is not supported yet: only 0"
 	if err.Error() != want {

@@ -12,6 +12,9 @@ type Bytes int64
 // NoSegmentLimit is the MaxSegmentBytes that never cuts a segment off.
 const NoSegmentLimit Bytes = 0
 
+// TimeoutMin is the shortest Timeout and RootTimeout.
+const TimeoutMin = time.Millisecond
+
 // NoSegmentAge is the MaxSegmentAge under which steady traffic keeps a segment open forever.
 const NoSegmentAge time.Duration = 0
 
@@ -44,8 +47,9 @@ func DefaultOptions() Options {
 // Validate returns every fault of the options, joined, or nil.
 func (o Options) Validate() error {
 	var f check.Faults
-	f.When(o.Timeout <= 0, "timeout %v must be positive", o.Timeout)
-	f.When(o.RootTimeout <= 0, "root_timeout %v must be positive", o.RootTimeout)
+	f.When(o.Timeout < TimeoutMin, "timeout %v must be %v or more: deadlines are milliseconds", o.Timeout, TimeoutMin)
+	f.When(o.RootTimeout < TimeoutMin, "root_timeout %v must be %v or more: deadlines are milliseconds",
+		o.RootTimeout, TimeoutMin)
 	f.When(o.MaxSegmentAge < 0, "max_segment_age %v must not be negative (0 switches it off)",
 		o.MaxSegmentAge)
 	f.When(o.MaxSegmentBytes < 0, "max_segment_bytes %d must not be negative (0 switches it off)",

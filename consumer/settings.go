@@ -33,9 +33,12 @@ func (s Settings) Bounded() Settings {
 	w.DueEvery = s.Options.DueEvery()
 	s.Ingest.Options = s.Options
 	s.Ingest.UnseenMax = w.UnseenMax
-	s.Ingest.TickEvery = min(s.Ingest.TickEvery, w.UnseenMax/4)
+	s.Ingest.TickEvery = min(s.Ingest.TickEvery, max(w.UnseenMax/4, tickMin))
 	return s
 }
+
+// tickMin keeps time-outs of some milliseconds from keeping a core busy with ticks.
+const tickMin = time.Millisecond
 
 // AnswerMax is how long a worker waits for a server to answer: well inside of the time after which it
 // would count as hung.

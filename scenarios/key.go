@@ -84,9 +84,9 @@ var keys = []Key{
 		why: "what Kafka's clients send", Means: "the largest record that the output topic takes"},
 
 	{Path: "pipeline", Means: "options of the pipeline, in the words of cmd/run"},
-	{Path: "pipeline.timeout", Unit: "time", Example: "4s", low: time.Microsecond, high: timeMax,
+	{Path: "pipeline.timeout", Unit: "time", Example: "4s", low: time.Millisecond, high: timeMax,
 		Means: "how long after its last span a segment without a root is due"},
-	{Path: "pipeline.root_timeout", Unit: "time", Example: "2s", low: time.Microsecond, high: timeMax,
+	{Path: "pipeline.root_timeout", Unit: "time", Example: "2s", low: time.Millisecond, high: timeMax,
 		Means: "the same for a segment with its root"},
 	{Path: "pipeline.max_segment_age", Unit: "time", Example: "30s", Zero: "never for its age; so does `off`",
 		low: time.Duration(0), high: timeMax,
