@@ -118,6 +118,9 @@ type Sample struct {
 	CPUWorkers  float64 `json:"cpu_workers"`
 	CPUConsumer float64 `json:"cpu_consumer"`
 	CPUHarness  float64 `json:"cpu_harness"`
+	// NetworkBusy is for how many seconds so far the network of the consumers and workers was in use, in
+	// the busier direction; 0 if not known.
+	NetworkBusy float64 `json:"network_busy"`
 }
 
 // Buffered returns the spans that were sent and neither came out nor were dropped.

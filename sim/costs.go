@@ -49,6 +49,9 @@ const redisNodesMax = 1000
 type Network struct {
 	// Hop is how long a request or an answer travels.
 	Hop time.Duration `yaml:"hop"`
+	// Bandwidth is how many bytes per second the host of the consumers and workers can send, and how many
+	// it can receive, if it is one of its own. 0: as many as there are.
+	Bandwidth int64 `yaml:"bandwidth"`
 }
 
 // Redis is what its one thread takes.
@@ -217,6 +220,10 @@ func (c Costs) Validate() error {
 	if o := c.Hosts.Others; !(o >= 0) || o >= float64(max(1, c.Hosts.Cores)) {
 		problems = append(problems, yamlfile.Problem{Path: "hosts.others",
 			Message: fmt.Sprintf("is %v, want at least 0 and less than the %d cores", o, c.Hosts.Cores)})
+	}
+	if b := c.Network.Bandwidth; b < 0 {
+		problems = append(problems, yamlfile.Problem{Path: "network.bandwidth",
+			Message: fmt.Sprintf("is %d, want bytes per second, or 0 for no bound", b)})
 	}
 	if n := c.Hosts.RedisNodes; n < 0 || n > redisNodesMax {
 		problems = append(problems, yamlfile.Problem{Path: "hosts.redis_nodes",

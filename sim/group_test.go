@@ -36,7 +36,7 @@ func newRigOf(t *testing.T, s scenarios.Scenario) rig {
 	}
 	t.Cleanup(k.Close)
 	sink := harness.NewSink(s, load.NewGenerator(s), nil)
-	b := newKafka(k, DefaultCosts(), newHosts(k, Hosts{}), s, sink)
+	b := newKafka(k, DefaultCosts(), newHosts(k, Hosts{}, Network{}), s, sink)
 	return rig{b.group.join(k.Main(), ""), t}
 }
 
@@ -270,7 +270,7 @@ func TestAPollGoesOnWhenNothingThrottlesIt(t *testing.T) {
 func TestRecordsGatherWhileARequestIsMade(t *testing.T) {
 	const n, perRecord = 1000, 100 * time.Microsecond
 	r := newRig(t)
-	on := newHosts(r.k, Hosts{Cores: 2})
+	on := newHosts(r.k, Hosts{Cores: 2}, Network{})
 	cpu := &processor{k: r.k, on: on.pipeline.Share("worker", 0), used: &on.workers}
 	producer := r.newProducer(r.k.Main(), cpu, perRecord)
 	r.kafka.costs.Request = time.Nanosecond

@@ -67,7 +67,7 @@ func newKafka(
 		}
 		w := &warming{station: on.kafka.Share(name, 0), warmUp: costs.Kafka.WarmUp}
 		l := newLink(k, name, costs.Network.Hop, w)
-		w.used = &l.used
+		w.used, l.wire = &l.used, on.wire
 		brokers, java = append(brokers, l), append(java, w)
 	}
 	b := &kafka{link: brokers[0], brokers: brokers, java: java, costs: costs.Kafka, on: on,

@@ -36,6 +36,7 @@ type link struct {
 	name string
 	hop  time.Duration
 	station
+	wire    *wire         // of the clients' host; nil: it is never full
 	clients *kernel.Host  // of which each client has a share; nil: the station serves all as one
 	used    time.Duration // of the server's time, for what it has served
 
@@ -91,10 +92,11 @@ func (l *link) connect() *conn {
 
 // pass returns how long some bytes take in a direction, after those before them.
 func (c *conn) pass(direction, bytes int) time.Duration {
+	took := c.throttled(direction, bytes) + c.wire.pass(direction, bytes)
 	if c.jitter != nil {
-		return c.shake(direction) + c.throttled(direction, bytes)
+		took += c.shake(direction)
 	}
-	return c.throttled(direction, bytes)
+	return took
 }
 
 // shake draws how much longer than a hop a message takes: up to another one, and no message overtakes

@@ -13,11 +13,13 @@ type hosts struct {
 	// shared is the one on which everything is, nil if there is none, and sender the load there.
 	shared *kernel.Host
 	sender *kernel.Share
+	// wire is that of the pipeline's; nil if it is never full.
+	wire *wire
 	// What processes computed up to now, by kind; the servers know that of their own.
 	consumers, workers, harness time.Duration
 }
 
-func newHosts(k *kernel.Kernel, h Hosts) (on *hosts) {
+func newHosts(k *kernel.Kernel, h Hosts, n Network) (on *hosts) {
 	if h.Shared {
 		host := k.NewHost("host", h.Cores)
 		on = &hosts{pipeline: host, kafka: host, shared: host, sender: host.Share("load", 0)}
@@ -25,6 +27,7 @@ func newHosts(k *kernel.Kernel, h Hosts) (on *hosts) {
 		on = &hosts{pipeline: k.NewHost("host of the pipeline", h.Cores),
 			kafka: k.NewHost("host of kafka", h.Cores)}
 	}
+	on.wire = newWire(k, n, h)
 	if h.Others > 0 {
 		const slice = 4 * time.Millisecond // about what a scheduler gives
 		others := on.pipeline.Share("others", 0)

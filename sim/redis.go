@@ -74,7 +74,7 @@ func newRedis(
 		}
 		thread := k.Thread(name, on.shared)
 		l := newLink(k, name, costs.Network.Hop, thread.Share(name, 1))
-		l.clients = thread
+		l.clients, l.wire = thread, on.wire
 		store := memstore.New(options)
 		store.ReadAlong(alongBytes, alongSpans)
 		r.nodes = append(r.nodes, &node{

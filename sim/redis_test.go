@@ -20,7 +20,7 @@ func newCluster(t *testing.T) (*redis, client) {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Close)
-	on := newHosts(k, Hosts{})
+	on := newHosts(k, Hosts{}, Network{})
 	r := newRedis(k, DefaultCosts(), on, buffer.DefaultOptions(), clusterNodes)
 	cpu := &processor{k: k, on: on.pipeline.Share("consumer", 0), used: &on.consumers}
 	return r, client{redis: r, conns: r.connect(), answerMax: time.Second, cpu: cpu}
@@ -353,7 +353,7 @@ func TestKafkaTakesItsTime(t *testing.T) {
 		t.Cleanup(k.Close)
 		costs := DefaultCosts()
 		costs.Kafka.Stop, costs.Kafka.Start, costs.Kafka.WarmUp = 2*time.Second, 3*time.Second, time.Second
-		b := newKafka(k, costs, newHosts(k, Hosts{}), scenarios.Default(), nil)
+		b := newKafka(k, costs, newHosts(k, Hosts{}, Network{}), scenarios.Default(), nil)
 		undo, err := b.Break(parse(t, fault))
 		if err != nil {
 			t.Fatal(err)

@@ -48,7 +48,7 @@ func open(setup harness.Setup, costs Costs) (*System, error) {
 	topology, ledger := setup.Scenario.Topology, setup.Sink.Ledger
 	ledger.InputTopic, ledger.Partitions = inputTopic, topology.Partitions
 	ledger.RecordBytesMax = cmp.Or(int(topology.OutputRecordMax), harness.BrokerRecordMax)
-	on := newHosts(k, costs.Hosts)
+	on := newHosts(k, costs.Hosts, costs.Network)
 	if idle := costs.Harness.Idle; idle > 0 && on.shared != nil {
 		k.Go("harness idles", func() { idles(k, idle, on.load) })
 	}
@@ -306,7 +306,7 @@ func (s *System) Look() (judge.Look, reports.Sample) {
 	sample.RedisBytes = s.redis.bytes()
 	sample.CPURedis, sample.CPUKafka = s.redis.used().Seconds(), s.kafka.used.Seconds()
 	sample.CPUWorkers, sample.CPUConsumer = s.on.workers.Seconds(), s.on.consumers.Seconds()
-	sample.CPUHarness = s.on.harness.Seconds()
+	sample.CPUHarness, sample.NetworkBusy = s.on.harness.Seconds(), s.on.wire.used().Seconds()
 	return l, sample
 }
 

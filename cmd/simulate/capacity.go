@@ -320,7 +320,7 @@ func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capac
 	if err != nil {
 		return capacity.Probe{}, err
 	}
-	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg.World)), nil
+	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg)), nil
 }
 
 // scenarioOf is the scenario of a job.
@@ -358,12 +358,13 @@ func runUntil(ctx context.Context, cfg harness.Config, over func(reports.Sample)
 	return outcome, err
 }
 
-// hostOf is the host of a world's pipeline.
-func hostOf(world harness.World) judge.Host {
-	switch w := world.(type) {
+// hostOf is the host of a run's pipeline.
+func hostOf(cfg harness.Config) judge.Host {
+	switch w := cfg.World.(type) {
 	case sim.World:
 		h := w.Hosts()
-		return judge.Host{Cores: h.Cores, Shared: h.Shared, RedisNodes: h.RedisNodes}
+		return judge.Host{Cores: h.Cores, Shared: h.Shared, RedisNodes: h.RedisNodes,
+			Brokers: cfg.Scenario.Brokers()}
 	case real.World:
 		return judge.Host{Cores: runtime.NumCPU(), Shared: true, RedisNodes: w.Nodes()}
 	}

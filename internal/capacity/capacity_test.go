@@ -207,6 +207,10 @@ func TestReport(t *testing.T) {
 			"processes, limited by worker CPU.", "Measure more processes", Recommended{}},
 		{"redis", 200000, points(RedisThread, 20000, 39000, 60000, 60000), "limited by the Redis thread",
 			"More processes do not help", Recommended{}},
+		{"kafka", 200000, points(Kafka, 20000, 39000, 60000, 60000), "limited by the cores of Kafka",
+			"more brokers do", Recommended{}},
+		{"network", 200000, points(Network, 20000, 39000, 60000, 60000), "limited by the network",
+			"more of it does", Recommended{}},
 		{"no target", 0, points(Cores, 20000, 39000), "The cores of the host limit from 1 on.", "", Recommended{}},
 	} {
 		r := NewReport("steady", "virtual", c.target, 0.3, c.points)

@@ -122,7 +122,7 @@ func (r *Report) scalingSection() reports.Section {
 	if rec := r.Recommended; rec != nil {
 		s.Recommended, s.Low, s.High = rec.Processes, rec.Low, rec.High
 	}
-	for _, resource := range []judge.Resource{RedisThread, WorkerCPU, Cores} {
+	for _, resource := range []judge.Resource{RedisThread, WorkerCPU, Cores, Kafka, Network} {
 		b := reports.Busyness{Name: string(resource), ByCount: map[int]float64{}}
 		for _, c := range r.Counts {
 			for _, use := range c.Busy {

@@ -48,6 +48,8 @@ const (
 	RedisThread = judge.RedisThread
 	WorkerCPU   = judge.WorkerCPU
 	Cores       = judge.Cores
+	Kafka       = judge.Kafka
+	Network     = judge.Network
 	// WorkerCycle is no resource: workers wait for one answer after the other.
 	WorkerCycle judge.Resource = "the workers' cycle"
 )

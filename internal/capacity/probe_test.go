@@ -29,7 +29,8 @@ func ran(code int, growing float64) *judge.Outcome {
 			flushed = 0 // nothing is due
 		}
 		o.Samples = append(o.Samples, reports.Sample{T: at, Sent: int64(1000 * at), Flushed: int64(flushed),
-			CPURedis: 0.9 * at, CPUWorkers: 0.8 * at, CPUConsumer: 0.2 * at, CPUHarness: at})
+			CPURedis: 0.9 * at, CPUWorkers: 0.8 * at, CPUConsumer: 0.2 * at, CPUHarness: at,
+			CPUKafka: 0.6 * at, NetworkBusy: 0.1 * at})
 	}
 	return o
 }
@@ -50,7 +51,10 @@ func TestProbe(t *testing.T) {
 			t.Errorf("%+v is %+v", c, p)
 		}
 		want := []judge.Use{{Resource: RedisThread, Share: 0.9}, {Resource: WorkerCPU, Share: 0.4},
-			{Resource: Cores, Share: 0.25}}
+			{Resource: Cores, Share: 0.25}, {Resource: Kafka, Share: 0.15}, {Resource: Network, Share: 0.1}}
+		if len(p.Busy) != len(want) {
+			t.Fatalf("busy is %+v, want %+v", p.Busy, want)
+		}
 		for i, use := range p.Busy {
 			if use.Resource != want[i].Resource || math.Abs(use.Share-want[i].Share) > 0.01 {
 				t.Errorf("use %d is %+v, want %+v", i, use, want[i])
@@ -71,12 +75,16 @@ func TestProbe(t *testing.T) {
 		t.Errorf("with Redis busy, %q is missed", p.Missed)
 	}
 	if p := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 4, Shared: true}); p.Busy[1].Resource != Cores ||
-		math.Abs(p.Busy[1].Share-2.9/4) > 0.01 {
+		math.Abs(p.Busy[1].Share-3.5/4) > 0.01 || len(p.Busy) != 3 {
 		t.Errorf("a shared host is %+v", p.Busy)
 	}
 	three := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 4, RedisNodes: 3})
 	if busiest := three.Busy[0]; busiest.Resource != WorkerCPU || math.Abs(three.Busy[1].Share-0.3) > 0.01 {
 		t.Errorf("a cluster of three is %+v", three.Busy)
+	}
+	brokers := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 1, Brokers: 3})
+	if least := brokers.Busy[3]; least.Resource != Kafka || math.Abs(least.Share-0.2) > 0.01 {
+		t.Errorf("three brokers are %+v", brokers.Busy)
 	}
 	if p := ProbeOf(ran(judge.ExitPassed, 30), 1000, judge.Host{}); p.Longer != 55 {
 		t.Errorf("it takes %v s to tell 3 %% of growth from a cycle of 1.1 s, want 55", p.Longer)

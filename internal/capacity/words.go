@@ -59,6 +59,11 @@ func (r *Report) way(best Count) string {
 			best.Limit)
 	case best.Limit == Cores:
 		return "more processes do not help where the cores of the host are the limit; more cores do."
+	case best.Limit == Kafka:
+		return "more processes do not help where the cores of Kafka are the limit; more brokers do, or fewer " +
+			"requests (larger batches, fewer partitions)."
+	case best.Limit == Network:
+		return "more processes do not help where the network is the limit; more of it does, or a second host."
 	case best.Processes == last.Processes:
 		return "measure more processes (--processes), with more partitions if need be."
 	}
@@ -167,7 +172,7 @@ func (r *Report) limits() string {
 		return fmt.Sprintf("up to %s, %s limits, %s", processes(last.Processes), last.Limit, more)
 	}
 	verb := "limits"
-	if last.Limit == Cores {
+	if last.Limit == Cores || last.Limit == Kafka {
 		verb = "limit"
 	}
 	return fmt.Sprintf("%s %s from %d on", last.Limit, verb, from)

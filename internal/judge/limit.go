@@ -17,6 +17,10 @@ const (
 	// WorkerCPU is a core for each worker process, Cores are those of the host.
 	WorkerCPU Resource = "worker CPU"
 	Cores     Resource = "the cores of the host"
+	// Kafka are the cores of the brokers' hosts, if those are others, and Network the host's way to
+	// servers that are on others.
+	Kafka   Resource = "the cores of Kafka"
+	Network Resource = "the network"
 )
 
 // Use is how busy a resource was: 1 is all that it has.
@@ -36,6 +40,8 @@ type Host struct {
 	Shared bool
 	// RedisNodes is how many nodes Redis has, whose threads share its work about evenly. 0: one.
 	RedisNodes int
+	// Brokers is how many brokers Kafka has, each on a host of as many cores unless all is shared. 0: one.
+	Brokers int
 }
 
 // Uses returns how busy the resources were between two samples, the busiest first, with so many
@@ -52,6 +58,9 @@ func Uses(from, to reports.Sample, workers int, host Host) []Use {
 	all := worked + to.CPUConsumer - from.CPUConsumer
 	if host.Shared {
 		all += redis + to.CPUKafka - from.CPUKafka + to.CPUHarness - from.CPUHarness
+	} else {
+		add(Kafka, to.CPUKafka-from.CPUKafka, float64(host.Cores*max(1, host.Brokers)))
+		add(Network, to.NetworkBusy-from.NetworkBusy, 1)
 	}
 	add(RedisThread, redis, float64(max(1, host.RedisNodes)))
 	add(WorkerCPU, worked, float64(workers))

@@ -77,6 +77,8 @@ func (e *Evidence) limit(p pace) string {
 		return "the harness, not the system: " + e.Limit
 	case saturated && busiest.Resource == RedisThread:
 		return fmt.Sprintf("Redis, whose one thread was busy for %.0f %% of the time", 100*busiest.Share)
+	case saturated && busiest.Resource == Network:
+		return fmt.Sprintf("the network, which was in use for %.0f %% of the time", 100*busiest.Share)
 	case saturated:
 		return fmt.Sprintf("the processor time of the workers, each of which used %.0f %% of one core",
 			100*busiest.Share)
