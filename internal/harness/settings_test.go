@@ -11,7 +11,7 @@ import (
 // system take.
 func TestTheLimitsOfAScenarioAreTheSystems(t *testing.T) {
 	for _, sets := range [][]string{
-		{"pipeline.timeout=1us", "pipeline.root_timeout=1us", "pipeline.max_unhealthy=100ms",
+		{"pipeline.timeout=1ms", "pipeline.root_timeout=1ms", "pipeline.max_unhealthy=100ms",
 			"pipeline.max_segment_bytes=1B", "pipeline.max_flush_segments=1", "pipeline.backpressure_after=0s",
 			"pipeline.restart_budget=0", "pipeline.max_memory=0.000001", "pipeline.max_batch=1",
 			"pipeline.max_batch_wait=0s", "topology.partitions=1", "topology.flusher_processes=1"},
