@@ -82,6 +82,9 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 		return costs, err
 	}
 	last := &collection{costs: &costs, values: map[string][]time.Duration{}, report: c.report}
+	if err := r.warmth(ctx, costs, last); err != nil {
+		return costs, err
+	}
 	if err := r.restarts(ctx, last); err != nil { // after which the broker is cold
 		return costs, err
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/internal/wallclock"
 	"sluice/sim"
 )
@@ -26,19 +28,57 @@ var restartCosts = []string{"redis.stop", "redis.save_trace", "redis.save_kb", "
 
 const warmUpCost = "kafka.warm_up"
 
-// warming is what a broker computed in a run: so much for each of so many spans.
-type warming struct {
-	each  time.Duration
-	spans int64
-}
+// warming is a run of a broker that is not warm yet: what it computed, and would have if it were.
+type warming struct{ took, warm time.Duration }
+
+// warmEnough is how much more than the costs say a warm broker may compute, which are no nearer.
+const warmEnough = 1.1
 
 // warmUpOf is what a broker that had just been started computed in its first runs beside what it would
-// have if it had been as warm as in the last.
+// have if it had been warm.
 func warmUpOf(runs []warming) (sum time.Duration) {
 	for _, r := range runs {
-		sum += max(0, r.each-runs[len(runs)-1].each) * time.Duration(r.spans)
+		sum += max(0, r.took-time.Duration(warmEnough*float64(r.warm)))
 	}
 	return sum
+}
+
+// warmth finds what a broker that was just started computes until it is warm, by the runs with which it
+// became so, and the costs that were found since.
+func (r *rig) warmth(ctx context.Context, costs sim.Costs, c *collection) error {
+	switch {
+	case r.Restart == nil:
+		return nil // said of all that restarts tell
+	case r.RunReal == nil:
+		c.not("nothing was run to warm the broker up", warmUpCost)
+		return nil
+	}
+	var runs []warming
+	for _, first := range r.first {
+		if first.took == 0 {
+			c.not("it is not seen what the broker computes", warmUpCost)
+			return nil
+		}
+		o, err := harness.Run(ctx, harness.Config{Scenario: togetherScenario(first.rate, togetherWorkers),
+			World: sim.World{Costs: &costs}})
+		if err != nil {
+			return fmt.Errorf("everything at once, with a broker that is warm: %w", err)
+		}
+		runs = append(runs, warming{first.took, brokerTime(o)})
+	}
+	c.add(warmUpCost, warmUpOf(runs))
+	return nil
+}
+
+// firstRun is one with which the servers were warmed up: the load's rate, and what the broker computed.
+type firstRun struct {
+	rate float64
+	took time.Duration
+}
+
+func brokerTime(o *judge.Outcome) time.Duration {
+	seconds := o.Samples[len(o.Samples)-1].CPUKafka - o.Samples[0].CPUKafka
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // stored are the shapes that Redis is restarted with: more traces, and more bytes, than spans tell apart

@@ -30,6 +30,7 @@ type rig struct {
 	requests requestCounter
 	number   int64 // of the last delivery
 	seed     uint64
+	first    []firstRun      // in their order
 	read     map[int32]int64 // of the input, by partition, the offset behind what was read
 }
 

@@ -176,34 +176,24 @@ func (r *rig) passed(ctx context.Context, s scenarios.Scenario) (*judge.Outcome,
 	return o, err
 }
 
-// warmUp runs loads until the broker is warm, and returns the one that is too much for the machine. Of a
-// broker that was started for this it notes what it computed to become warm.
+// warmUp runs loads until the broker is warm, and returns the one that is too much for the machine.
 func (r *rig) warmUp(ctx context.Context, c *collection) (most float64, err error) {
 	if r.RunReal == nil {
-		if r.Restart != nil {
-			c.not("nothing was run to warm the broker up", warmUpCost)
-		}
 		return rateFirst, nil
 	}
-	var runs []warming
 	most, err = tooMuch(func(rate float64) (one tried, err error) {
 		r.tell("everything at once, %.0f spans/s, to warm the servers up", rate)
 		o, err := r.RunReal(ctx, togetherScenario(rate, togetherWorkers))
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return one, err
 		}
+		r.first = append(r.first, firstRun{rate, brokerTime(o)})
 		one = tried{compare.RunOf(o), carried(o, judge.Host{Cores: c.costs.Hosts.Cores,
 			Shared: c.costs.Hosts.Shared, RedisNodes: len(r.Redis)})}
-		runs = append(runs, warming{
-			each:  time.Duration(one.Figures[compare.KafkaTime] * float64(time.Microsecond)),
-			spans: o.Result.Ledger.Flushed})
 		return one, nil
 	})
 	if err != nil {
 		return most, fmt.Errorf("everything at once, to warm the servers up: %w", err)
-	}
-	if r.Restart != nil {
-		c.add(warmUpCost, warmUpOf(runs))
 	}
 	return most, nil
 }
@@ -229,12 +219,17 @@ type tried struct {
 	carried float64
 }
 
+// firstRuns is how many loads there are at least: a cold broker computes several times as much for some
+// seconds, and by that the machine seems to carry far less than it does.
+const firstRuns = 4
+
 // tooMuch runs loads until the broker is warm, and then on until one is more than the machine carries.
 func tooMuch(run func(rate float64) (tried, error)) (most float64, err error) {
 	most = rateFirst
-	enough := false
+	enough, n := false, 0
 	one := func() (_ compare.Run, err error) {
 		rate := most
+		n++
 		last, err := run(rate)
 		if err == nil {
 			most, enough = next(rate, last.carried), rate >= min(last.carried, rateMost)
@@ -242,7 +237,7 @@ func tooMuch(run func(rate float64) (tried, error)) (most float64, err error) {
 		return last.Run, err
 	}
 	err = compare.WarmUp(one)
-	for err == nil && !enough {
+	for err == nil && (!enough || n < firstRuns) {
 		_, err = one()
 	}
 	return most, err
