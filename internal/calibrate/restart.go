@@ -31,16 +31,13 @@ const warmUpCost = "kafka.warm_up"
 // warming is a run of a broker that is not warm yet: what it computed, and would have if it were.
 type warming struct{ took, warm time.Duration }
 
-// warmEnough is how much more than the costs say a warm broker may compute, which are no nearer.
-const warmEnough = 1.1
-
 // warmUpOf is what a broker that had just been started computed in its first runs beside what it would
-// have if it had been warm.
+// have if it had been warm, 0 if that is nothing.
 func warmUpOf(runs []warming) (sum time.Duration) {
 	for _, r := range runs {
-		sum += max(0, r.took-time.Duration(warmEnough*float64(r.warm)))
+		sum += r.took - r.warm
 	}
-	return sum
+	return max(0, sum)
 }
 
 // warmth finds what a broker that was just started computes until it is warm, by the runs with which it

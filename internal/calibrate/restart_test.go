@@ -46,15 +46,15 @@ func TestRestartsTellCostsApart(t *testing.T) {
 	}
 }
 
-// TestWarmUpOf: what each run took more than a warm one, and a tenth of that.
+// TestWarmUpOf: what all runs took more than warm ones.
 func TestWarmUpOf(t *testing.T) {
 	for _, c := range []struct {
 		runs []warming
 		want time.Duration
 	}{
 		{nil, 0},
-		{[]warming{{300, 300}}, 0},
-		{[]warming{{900, 300}, {1200, 1000}, {1090, 1000}, {500, 1000}}, 570 + 100},
+		{[]warming{{300, 320}}, 0},
+		{[]warming{{900, 300}, {1200, 1000}, {1020, 1000}, {990, 1000}}, 600 + 200 + 20 - 10},
 	} {
 		if got := warmUpOf(c.runs); got != c.want {
 			t.Errorf("%v: %d, want %d", c.runs, got, c.want)
