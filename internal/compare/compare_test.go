@@ -224,30 +224,31 @@ func TestRunOf(t *testing.T) {
 }
 
 // TestThroughputOfTheSteadyPart: a short run of a constant load comes out over more time than it was sent in,
-// which says nothing of whether it was kept up with.
+// which says nothing of whether it was kept up with. If it was not, all of it says how much that is.
 func TestThroughputOfTheSteadyPart(t *testing.T) {
-	ran := func(perSecond float64, fault bool) *judge.Outcome {
+	ran := func(perSecond, seconds float64, fault bool) *judge.Outcome {
 		o := &judge.Outcome{Scenario: scenarios.Default(), Result: reports.Result{
 			Throughput: reports.Throughput{SpansPerSecond: 7000}, Ledger: reports.Ledger{Sent: 100_000, Flushed: 100_000}}}
-		o.Scenario.Workload.Rate, o.Scenario.Duration = scenarios.Constant(10_000), 10*time.Second
+		o.Scenario.Workload.Rate, o.Scenario.Duration = scenarios.Constant(10_000), time.Duration(seconds)*time.Second
 		o.Scenario.Pipeline.RootTimeout = 3 * time.Second
 		if fault {
 			o.Scenario.Faults = []scenarios.Fault{{}}
 		}
-		for tenth := range 130 {
+		for tenth := range int(10 * (seconds + 3)) {
 			at := float64(tenth) / 10
-			o.Samples = append(o.Samples, reports.Sample{T: at, Sent: int64(10_000 * min(at, 10)),
+			o.Samples = append(o.Samples, reports.Sample{T: at, Sent: int64(10_000 * min(at, seconds)),
 				Flushed: int64(perSecond * max(0, at-3))})
 		}
 		return o
 	}
 	for _, c := range []struct {
-		perSecond float64
-		fault     bool
-		want      float64
-		keptUp    bool
-	}{{10_000, false, 10_000, true}, {8000, false, 8000, false}, {10_000, true, 7000, false}} {
-		r := RunOf(ran(c.perSecond, c.fault))
+		perSecond, seconds float64
+		fault              bool
+		want               float64
+		keptUp             bool
+	}{{10_000, 10, false, 10_000, true}, {8000, 10, false, 7000, false}, {8000, 30, false, 8000, false},
+		{10_000, 10, true, 7000, false}} {
+		r := RunOf(ran(c.perSecond, c.seconds, c.fault))
 		if got := r.Figures[Throughput]; math.Abs(got-c.want) > 100 || r.KeptUp != c.keptUp {
 			t.Errorf("%+v: %.1f spans/s, kept up %v", c, got, r.KeptUp)
 		}

@@ -86,21 +86,35 @@ type Run struct {
 // keptUpFrom is from which share of the load's rate on it counts as kept up with.
 const keptUpFrom = 0.95
 
-// ratesOf returns what was offered and what came out, in spans per second: of a constant load that nothing
-// disturbed in the steady part, if it has one, since how a run begins and ends is much of a short one.
-func ratesOf(o *judge.Outcome) (offered, throughput float64) {
+// steadyMin is how long the steady part of a load that is too much must be to say what comes out of it, in
+// seconds: deadlines are whole seconds, and what waits is flushed now by more, now by fewer.
+const steadyMin = 10
+
+// ratesOf returns what came out, in spans per second, and whether that is as good as all of the load. Of a
+// constant load that nothing disturbed the steady part says that, if it has one, since how a run begins and
+// ends is much of a short one; but if the load was too much for a short one, the whole run does, in which
+// there was something to do all the time.
+func ratesOf(o *judge.Outcome) (throughput float64, keptUp bool) {
+	whole := o.Result.Throughput.SpansPerSecond
 	if rate := o.Scenario.Workload.Rate; rate.Shape == scenarios.ShapeConstant && len(o.Scenario.Faults) == 0 {
-		if p := capacity.ProbeOf(o, float64(rate.From), judge.Host{}); p.Throughput > 0 {
-			return p.Rate, p.Throughput
+		p := capacity.ProbeOf(o, float64(rate.From), judge.Host{})
+		keptUp = p.Throughput >= keptUpFrom*p.Rate
+		long := o.Scenario.Duration.Seconds()-capacity.Warmup(o.Scenario) >= steadyMin
+		switch {
+		case p.Throughput == 0: // it has none
+		case keptUp, long:
+			return p.Throughput, keptUp
+		default:
+			return whole, false
 		}
 	}
-	return float64(o.Result.Ledger.Sent) / o.Scenario.Duration.Seconds(), o.Result.Throughput.SpansPerSecond
+	return whole, whole >= keptUpFrom*float64(o.Result.Ledger.Sent)/o.Scenario.Duration.Seconds()
 }
 
 // RunOf takes what is compared of a run.
 func RunOf(o *judge.Outcome) Run {
-	offered, throughput := ratesOf(o)
-	r := Run{Seed: o.Result.Seed, Verdict: o.Result.Verdict, KeptUp: throughput >= keptUpFrom*offered,
+	throughput, keptUp := ratesOf(o)
+	r := Run{Seed: o.Result.Seed, Verdict: o.Result.Verdict, KeptUp: keptUp,
 		Pauses: o.Result.Pauses, Sequence: sequenceOf(o.Events), Figures: map[Figure]float64{
 			Throughput: throughput, Drain: o.Result.Run.DrainSeconds,
 		}}
