@@ -54,7 +54,7 @@ const (
 
 // busyColors are of the resources, told apart by lightness and by the order of the bars as well.
 var busyColors = []color.NRGBA{tone(0x8E1F33, 0xEE6A7C), tone(0x2F9A92, 0x55C7BF), tone(0xE5B04F, 0xF2CE8A),
-	tone(0x97A0AC, 0x8C96A4)}
+	tone(0x97A0AC, 0x8C96A4), tone(0x22324F, 0xC3CDDB)}
 
 // Figure draws throughput against processes, with how busy what was below it.
 func (s Scaling) Figure(name, heading string) Figure {
