@@ -146,6 +146,7 @@ func (b *batch) drop(rule string) {
 // comes again.
 func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) error {
 	if len(traces) == 0 {
+		b.seen = 0 // nothing tells the store
 		return nil
 	}
 	l.ledger.store(b.number, traces)

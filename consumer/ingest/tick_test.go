@@ -425,3 +425,21 @@ func TestABatchSaysWhatATickWould(t *testing.T) {
 		r.end()
 	})
 }
+
+// TestABatchWithoutSpansSaysNothing: of one in which all is bad the store hears nothing, so ticks go on.
+func TestABatchWithoutSpansSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.start(0)
+		settle(2 * time.Second)
+		for range 100 {
+			r.broker.append(0, time.Now(), "bad")
+			settle(100 * time.Millisecond)
+			if ago := buffer.InstantOf(time.Now()).Sub(r.seen(0)); ago > 3*r.config.TickEvery/2 {
+				t.Fatalf("seen %v ago, with a tick every %v", ago, r.config.TickEvery)
+			}
+		}
+		r.end()
+	})
+}
