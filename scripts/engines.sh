@@ -75,7 +75,8 @@ get() {
 }
 
 # on ENGINE KAFKA COMMAND... runs a command that starts its servers, with these: the server first on
-# PATH, the jars in the variable. Servers that somebody else has started are not to be used.
+# PATH, the jars in the variable. Servers that somebody else has started are not to be used. None
+# takes more than a minute and a half here.
 on() {
   local redis=$engines/$1 kafka=$engines/$2
   shift 2
@@ -83,7 +84,7 @@ on() {
     unset SLUICE_REDIS SLUICE_REDIS_CLUSTER SLUICE_KAFKA SLUICE_KAFKA_LIBS
     [ ! -d "$redis" ] || PATH=$redis:$PATH
     [ ! -d "$kafka" ] || export SLUICE_KAFKA_LIBS=$kafka
-    CI=true TMPDIR=$work exec "$@"
+    CI=true TMPDIR=$work within 10m "$@"
   )
 }
 
@@ -135,7 +136,7 @@ go build -o bin/simulate ./cmd/simulate
 go test -c -o "$work/redisstore.test" ./buffer/redisstore
 go test -c -o "$work/kafkaio.test" ./internal/kafkaio
 export work engines
-export -f on suite scenario job
+export -f within on suite scenario job
 printf '%s\n' "${jobs[@]}" | xargs -P "${JOBS:-2}" -L 1 bash -c 'job "$@"' job
 
 # row NAME PARTNER prints a line of the table; a scenario is that of a Redis.

@@ -15,7 +15,7 @@ go build -o bin/simulate ./cmd/simulate
 one() {
   local name=$1 rc=0 began=$SECONDS verdict
   shift
-  bin/simulate run "$name" "$@" --out "$work/$name" >"$work/$name.log" 2>&1 || rc=$?
+  within 5m bin/simulate run "$name" "$@" --out "$work/$name" >"$work/$name.log" 2>&1 || rc=$?
   verdict=$(tail -n 1 "$work/$name.log")
   printf '%-20s %3ds  %s\n' "$name" $((SECONDS - began)) "$verdict"
   if [ "$rc" != 0 ]; then
@@ -23,7 +23,7 @@ one() {
     touch "$work/$name.failed"
   fi
 }
-export -f one
+export -f within one
 export work
 
 names=()
