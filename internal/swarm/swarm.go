@@ -52,6 +52,7 @@ func Draw(seed uint64, size int, can func(scenarios.Fault) error) (shrink.Case, 
 	if exhausts {
 		d.exhaust()
 	} else {
+		d.aimed(seed)
 		d.faults()
 		c.Ports = d.ports()
 	}

@@ -171,6 +171,37 @@ func TestACaseIsKeptWhole(t *testing.T) {
 	}
 }
 
+// TestSeedsInARowAimAtEachStage, with each kind of fault: what a sweep demands of 1,000 seeds.
+func TestSeedsInARowAimAtEachStage(t *testing.T) {
+	type aim struct{ kind, stage string }
+	aimed := map[aim]int{}
+	for seed := range uint64(1000) {
+		c, err := swarm.Draw(seed, swarm.SizeMax, sim.World{}.Can)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range c.Scenario.Faults {
+			if f.When.Kind == scenarios.MomentStage {
+				aimed[aim{f.Kind(), f.When.Stage}]++
+			}
+		}
+	}
+	stages := append(scenarios.Stages(0), scenarios.Stages(scenarios.OfConsumer)...)
+	for _, use := range scenarios.Uses() {
+		for _, target := range use.Targets {
+			f := scenarios.Fault{Verb: use.Verb, Target: scenarios.Target{Kind: target}}
+			if use.Verb == scenarios.VerbResume || target == scenarios.TargetBroker {
+				continue
+			}
+			for _, stage := range stages {
+				if aimed[aim{f.Kind(), stage}] == 0 {
+					t.Errorf("no seed aims %s at %s", f.Kind(), stage)
+				}
+			}
+		}
+	}
+}
+
 // portsLine begins a file: what follows on its line is given with --port-fault.
 const portsLine = "# --port-fault "
 
