@@ -37,9 +37,9 @@ func (k *keeper) look() failure {
 	switch health {
 	case HealthDead:
 		switch {
-		case status.SetBack:
+		case status.SetBack && exit.Signal == "":
 			return failure{} // an end because of that is no fault of the worker
-		case len(status.Lost) == len(k.shards()):
+		case !status.SetBack && len(status.Lost) == len(k.shards()):
 			return k.superseded(status, now) // nor is one because it has nothing left to do
 		}
 		words := exit.describe()

@@ -100,6 +100,37 @@ func TestSupervisorFencesAgainAfterASetBack(t *testing.T) {
 	}
 }
 
+// A worker that was killed after it had said so, too soon to be replaced for that, is replaced for its death.
+func TestAWorkerThatWasSetBackIsKilled(t *testing.T) {
+	for name, lost := range map[string][]buffer.Shard{"a shard": {1}, "all": {0, 1}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, 1)
+				s.scripts = func(spec flusher.WorkerSpec) script {
+					switch spec.Start {
+					case 1:
+						return script{lost: lost, setBack: true}
+					case 2:
+						return script{lost: lost, setBack: true, dies: time.Second, exit: flusher.Exit{Code: -1, Signal: "killed"}}
+					}
+					return script{}
+				}
+				s.run(2)
+				eventually(t, 3*time.Second, "replaced twice", func() bool {
+					w := s.sup.Workers()[0]
+					return w.Starts == 3 && w.State == flusher.StateHealthy
+				})
+				if w := s.sup.Workers()[0]; w.Restarts != 1 {
+					t.Errorf("%d restarts that count, want that of its death", w.Restarts)
+				}
+				if err := s.end(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 // Supervisor.SetBack has everybody fenced again, but those that were for the same reason.
 func TestSetBackFencesAllShardsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
