@@ -86,8 +86,8 @@ func TestIdlingAndRequestsCost(t *testing.T) {
 			t.Errorf("part %d computes %v of a core more, want %v", i, got, want)
 		}
 	}
-	// Every 2 ms the load is a request and its reading another; what comes out is little beside them.
-	if got := b[3] - a[3]; got < 0.04 || got > 0.12 {
+	// Every 2 ms the load is a request, and every 20 its reading; what comes out is little beside them.
+	if got := b[3] - a[3]; got < 0.03 || got > 0.08 {
 		t.Errorf("requests cost %v of a core", got)
 	}
 }

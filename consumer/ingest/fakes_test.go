@@ -48,6 +48,8 @@ type broker struct {
 	wake      chan struct{}
 	inTouch   atomic.Bool // what a poll without messages says, of all but the silent
 	silent    atomic.Pointer[[]int32]
+	perFetch  int          // how many messages of a partition a poll brings at most; 0: as many as it may
+	fetches   atomic.Int64 // polls that brought something
 
 	before      func(call string) error    // of every call; an error is its answer
 	after       func(call string) error    // the same, when the effect has happened
@@ -155,11 +157,23 @@ func (b *broker) fetch(limit int) (flusher.Fetch, bool) {
 			continue
 		}
 		rest = rest[:min(limit, len(rest))]
+		if b.perFetch > 0 {
+			rest = rest[:min(b.perFetch, len(rest))]
+		}
 		b.position[p] += int64(len(rest))
 		rest = slices.Clip(rest)
 		fetch.Batches = append(fetch.Batches, flusher.Batch{Partition: p, Messages: rest})
 	}
+	if len(fetch.Batches) > 0 {
+		b.fetches.Add(1)
+	}
 	return fetch, len(fetch.Batches) > 0
+}
+
+func (b *broker) positionOf(partition int32) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.position[partition]
 }
 
 func (b *broker) Pause(partitions ...int32)  { b.pause(partitions, true) }

@@ -25,7 +25,8 @@ type Loop struct {
 	commit     commit
 	ticker     ticker
 	draining   bool
-	delivered  int64 // the number of the last delivery
+	delivered  int64     // the number of the last delivery
+	pollAt     time.Time // when the source is asked again
 
 	// Scratch of every turn.
 	every  []*partition
@@ -89,7 +90,7 @@ func (l *Loop) read(ctx, stop context.Context) error {
 		l.watchGate()
 		l.tick(ctx, now)
 		wait := l.start(now)
-		if err := l.poll(ctx, stop, wait); err != nil {
+		if err := l.poll(ctx, stop, now, wait); err != nil {
 			return err
 		}
 	}
@@ -216,11 +217,15 @@ func (l *Loop) hold(p *partition, share buffer.Bytes) {
 	}
 }
 
-// poll takes what the source has. A poll that waits ends with stop.
-func (l *Loop) poll(ctx, stop context.Context, wait time.Duration) error {
+// poll takes what the source has, or waits while it is not its time yet. A poll that waits ends with stop.
+func (l *Loop) poll(ctx, stop context.Context, now time.Time, wait time.Duration) error {
 	until := stop
 	if l.draining {
 		until = ctx
+	}
+	if rest := l.pollAt.Sub(now); rest > 0 && !l.draining && len(l.leaving) == 0 {
+		_ = l.ports.Clock.Sleep(until, min(rest, wait)) // the loop looks at both contexts next
+		return nil
 	}
 	fetch, err := l.ports.Source.Poll(until, l.config.MaxBatch, wait)
 	if err != nil {
@@ -233,7 +238,23 @@ func (l *Loop) poll(ctx, stop context.Context, wait time.Duration) error {
 	l.reassign(ctx, fetch)
 	l.skip(fetch.Gaps)
 	l.accept(fetch.Batches)
+	if l.little(fetch.Batches) {
+		l.pollAt = now.Add(l.config.pollEvery())
+	}
 	return nil
+}
+
+// littleBytes is less than any fetch brings of a backlog.
+const littleBytes = 256 << 10
+
+// little tells whether a poll brought something, but so little that it was all there was.
+func (l *Loop) little(batches []flusher.Batch) bool {
+	n, bytes := 0, buffer.Bytes(0)
+	for i := range batches {
+		n += len(batches[i].Messages)
+		bytes += bytesOf(batches[i].Messages)
+	}
+	return 0 < n && n < l.config.MaxBatch && bytes < littleBytes
 }
 
 // skip says and counts what nobody will ever read.

@@ -93,6 +93,54 @@ func TestLoneSpanDoesNotWait(t *testing.T) {
 	})
 }
 
+// TestPollsOfLittleAreApart: each costs much, however little it brings.
+func TestPollsOfLittleAreApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(0)
+		settle(time.Minute)
+		before := r.broker.fetches.Load()
+		for i := range 1000 { // 1 s of a span every ms
+			r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root", i))
+			settle(time.Millisecond)
+		}
+		got, most := r.broker.fetches.Load()-before, int64(time.Second/r.config.PollEvery)+1
+		if got < most/2 || got > most {
+			t.Errorf("%d polls brought something in a second, want about one every %v", got, r.config.PollEvery)
+		}
+		r.end()
+	})
+}
+
+// TestABacklogIsPolledAtOnce: what brings a whole batch, or as many bytes as a fetch of a backlog, is
+// followed by the next poll.
+func TestABacklogIsPolledAtOnce(t *testing.T) {
+	for name, c := range map[string]struct{ perFetch, bytes int }{
+		"of small messages": {5000, 20}, "of large ones": {500, 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const n = 10_000
+				r := newRig(t)
+				r.config.BytesMax = 1 << 30
+				r.broker.perFetch = c.perFetch
+				for i := range n {
+					r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root%s", i, strings.Repeat(" ", c.bytes-12)))
+				}
+				begun := time.Now()
+				r.start(0)
+				for r.broker.positionOf(0) < n && time.Since(begun) < time.Minute {
+					settle(time.Millisecond)
+				}
+				if took := time.Since(begun); took > 2*r.config.PollEvery {
+					t.Errorf("it took %v to read %d messages", took, n)
+				}
+				r.end()
+			})
+		})
+	}
+}
+
 func TestTrickleIsBatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -101,6 +149,7 @@ func TestTrickleIsBatched(t *testing.T) {
 			r.broker.append(0, time.Now(), fmt.Sprintf("x s%d root", i))
 			settle(10 * time.Millisecond)
 		}
+		settle(2 * r.config.batchWait())
 		r.end()
 		got := r.loop.Counters().Partitions[0]
 		want := 10 * time.Second / r.config.batchWait()

@@ -254,7 +254,7 @@ func TestAGiantTraceIsAttachedInRounds(t *testing.T) {
 func TestARoundThatWasStoredIsEnqueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.config.AttachSpansMax = 3
+		r.config.AttachSpansMax, r.config.PollEvery = 3, 0
 		attaches := 0
 		r.steps.before = func(call string) error {
 			if call != "attach" {
