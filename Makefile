@@ -1,7 +1,7 @@
 # What each target does is in the script of its name; `make` alone lists the targets.
 .DEFAULT_GOAL := help
 # Ends what hangs, as in scripts/lib.sh.
-within := timeout --signal QUIT --kill-after 30s
+within := timeout --foreground --signal QUIT --kill-after 30s
 .PHONY: help tools lint test engines library seeds property mutants fuzz bench build services services-down clean
 
 help: ## list the targets
@@ -15,11 +15,12 @@ lint: tools ## gofmt, vet, staticcheck, doc comments, how the documents wrap
 
 test: lint ## everything: lint, all tests with the race detector, every scenario, real servers
 	@scripts/test.sh
-	$(within) 20m go run ./cmd/simulate run all --seeds 1..2
+	go build -o bin/ ./cmd/simulate
+	$(within) 20m bin/simulate run all --seeds 1..2
 	@scripts/library.sh --world fakes
 	@scripts/library.sh --world real --servers start
 	@scripts/engines.sh --others
-	$(within) 5m go run ./cmd/simulate run redis-down --quiet --world real --servers start-cluster \
+	$(within) 5m bin/simulate run redis-down --quiet --world real --servers start-cluster \
 	  --set 'faults=[at 4s stop redis node 2 for 3s]' --out runs/cluster-node-down
 
 engines: tools ## each Redis, Valkey and Kafka of scripts/engines.txt: tests and two scenarios

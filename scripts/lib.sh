@@ -6,8 +6,9 @@ tools=$services/bin
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
-# within LIMIT COMMAND... ends what hangs; a Go program then says where each of its goroutines stands.
-within() { timeout --signal QUIT --kill-after 30s "$@"; }
+# within LIMIT COMMAND... ends what hangs; a Go program then says where each of its goroutines stands. In
+# the foreground, or Ctrl-C would not reach it.
+within() { timeout --foreground --signal QUIT --kill-after 30s "$@"; }
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"
