@@ -105,6 +105,9 @@ type Sample struct {
 	// if not known, or if it has no limit.
 	RedisBytes    int64 `json:"redis_bytes"`
 	RedisBytesMax int64 `json:"redis_bytes_max"`
+	// RedisBytesAll is the memory used by all nodes of Redis together; 0 if not known, as it is in the
+	// results of versions that did not record it.
+	RedisBytesAll int64 `json:"redis_bytes_all"`
 	// FreshP50, FreshP90 and FreshP99 are the freshness in seconds of what was flushed in the last
 	// second, by worker processes of any consumer; all 0 if nothing was.
 	FreshP50 float64 `json:"fresh_p50"`

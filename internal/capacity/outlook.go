@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -19,8 +20,8 @@ const redisPerByte = 1.4
 
 // Bounds are what memory and time there is before something is lost.
 type Bounds struct {
-	// RedisMemory is what Redis may use, MaxMemory the share of it over which input pauses; 0: no
-	// limit is known.
+	// RedisMemory is what each node of Redis may use, MaxMemory the share of it over which input
+	// pauses; 0: no limit is known.
 	RedisMemory buffer.Bytes `json:"redis_memory_bytes"`
 	MaxMemory   float64      `json:"max_memory"`
 	// Retention is how long the input topic keeps a message, RetentionBytes how many bytes of each
@@ -30,8 +31,11 @@ type Bounds struct {
 	Partitions     int           `json:"partitions"`
 	// SpanBytes is the mean size of a span's message. RedisPerSpan is what one that waits takes in
 	// Redis, and Measured tells whether the world's Redis said that, or it follows from its size.
+	// RedisFullest is which share of what waits is in the fullest node; 0: it is not known, and as if
+	// there were one node.
 	SpanBytes    float64 `json:"span_bytes"`
 	RedisPerSpan float64 `json:"redis_bytes_per_span"`
+	RedisFullest float64 `json:"redis_fullest_share"`
 	Measured     bool    `json:"measured"`
 }
 
@@ -45,7 +49,7 @@ func BoundsOf(s scenarios.Scenario, points []Point) Bounds {
 	b.RedisPerSpan = redisPerByte * b.SpanBytes
 	for _, p := range points {
 		if at := p.at(); at != nil && at.RedisPerSpan > 0 {
-			b.RedisPerSpan, b.Measured = at.RedisPerSpan, true
+			b.RedisPerSpan, b.RedisFullest, b.Measured = at.RedisPerSpan, at.RedisFullest, true
 		}
 		for _, probe := range p.Probes {
 			b.RedisMemory = max(b.RedisMemory, buffer.Bytes(probe.RedisBytesMax))
@@ -60,11 +64,11 @@ type Outlook struct {
 	Rate      float64 `json:"rate"`
 	// Lost is what is carried with one process less.
 	Lost Lost `json:"one_lost"`
-	// Waiting is how many spans wait in the steady state, and RedisBytes what they take.
+	// Waiting is how many spans wait in the steady state, and RedisBytes what they take in all nodes.
 	Waiting    float64 `json:"waiting"`
 	RedisBytes float64 `json:"redis_bytes"`
 	Bounds     Bounds  `json:"bounds"`
-	// RedisFullSeconds is how long it takes until Redis is full if nothing is flushed and all is read;
+	// RedisFullSeconds is how long it takes until a node is full if nothing is flushed and all is read;
 	// null if it has no known limit.
 	RedisFullSeconds Number `json:"redis_full_seconds"`
 	// UnreadExpireSeconds is how long it takes, from when nothing is read any more, until the first
@@ -114,8 +118,9 @@ func (r *Report) Look(bounds Bounds, trials []Trial) {
 	o.Waiting = r.waiting(rec.Processes)
 	o.RedisBytes = o.Waiting * bounds.RedisPerSpan
 	if bounds.RedisMemory > 0 {
-		room := float64(bounds.RedisMemory)*bounds.MaxMemory - o.RedisBytes
-		o.RedisFullSeconds = Number(max(0, room) / (r.Target * bounds.RedisPerSpan))
+		fullest := cmp.Or(bounds.RedisFullest, 1)
+		room := float64(bounds.RedisMemory)*bounds.MaxMemory - o.RedisBytes*fullest
+		o.RedisFullSeconds = Number(max(0, room) / (r.Target * bounds.RedisPerSpan * fullest))
 	}
 	if bounds.Retention > 0 {
 		o.UnreadExpireSeconds = Number(bounds.Retention.Seconds())
@@ -217,8 +222,12 @@ func (o *Outlook) forecast() []string {
 		if b.MaxMemory < 1 {
 			limit = fmt.Sprintf("%s of %s", percent(b.MaxMemory), limit)
 		}
-		text = append(text, fmt.Sprintf("If nothing is flushed, Redis has reached %s in %s; input pauses then, and "+
-			"waits in Kafka.", limit, duration(full)))
+		who := "Redis"
+		if b.RedisFullest > 0 && b.RedisFullest < 1 {
+			who = "the fullest node of Redis"
+		}
+		text = append(text, fmt.Sprintf("If nothing is flushed, %s has reached %s in %s; input pauses then, and "+
+			"waits in Kafka.", who, limit, duration(full)))
 	} else {
 		text = append(text, "When Redis would be full is not known: give its limit by --redis-memory.")
 	}

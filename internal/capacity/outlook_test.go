@@ -183,13 +183,34 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// TestRedisPerSpan is measured beyond an empty server, by the spans that were read.
+// TestRedisPerSpan is measured beyond empty servers, by the spans that were read, over all nodes; a limit
+// is that of one of them.
 func TestRedisPerSpan(t *testing.T) {
-	all := []reports.Sample{{RedisBytes: 1e6}, {T: 5, Sent: 1000, Flushed: 200, Backlog: 300, RedisBytes: 1e6 + 350000}}
-	if got := redisPerSpan(all, all[1:]); got != 700 {
-		t.Errorf("%v bytes, want 700", got)
+	for nodes, want := range map[int64]Probe{1: {RedisPerSpan: 700, RedisFullest: 1},
+		3: {RedisPerSpan: 700, RedisFullest: 0.4}} {
+		o := ran(judge.ExitPassed, 0)
+		for i := range o.Samples {
+			s := &o.Samples[i]
+			used := 700 * (s.Buffered() - s.Backlog)
+			s.RedisBytesMax, s.RedisBytesAll = 8e6, nodes*1e6+used
+			s.RedisBytes = 1e6 + int64(want.RedisFullest*float64(used))
+		}
+		got := ProbeOf(o, 1000, judge.Host{})
+		if math.Abs(got.RedisPerSpan-want.RedisPerSpan) > 0.1 || math.Abs(got.RedisFullest-want.RedisFullest) > 0.001 {
+			t.Errorf("%d nodes: %+v, want %+v", nodes, got, want)
+		}
+		r := NewReport("steady", "virtual", 700, 0.3, []Point{{Processes: 2, Throughput: 1000, Probes: []Probe{got}}})
+		b := BoundsOf(o.Scenario, r.Points)
+		b.MaxMemory = 0.5
+		r.Look(b, nil)
+		perSecond := 700 * want.RedisPerSpan * want.RedisFullest
+		full := (4e6 - r.Outlook.Waiting*want.RedisPerSpan*want.RedisFullest) / perSecond
+		if math.Abs(float64(r.Outlook.RedisFullSeconds)-full) > 0.01 ||
+			math.Abs(r.Outlook.RedisBytes-r.Outlook.Waiting*700) > 1 {
+			t.Errorf("%d nodes: %+v, want it to be full in %v s", nodes, r.Outlook, full)
+		}
 	}
-	if got := redisPerSpan(nil, nil); got != 0 {
-		t.Errorf("of nothing: %v", got)
+	if p := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{}); p.RedisPerSpan != 0 || p.RedisFullest != 0 {
+		t.Errorf("not measured: %+v", p)
 	}
 }

@@ -35,6 +35,7 @@ var ErrNothingInCommon = errors.New("the two have no figure in common")
 
 // Compare says what differs. Its error is ErrNothingInCommon, or that of reading a run's events.
 func Compare(a, b Set, o Options) (*Comparison, error) {
+	a, b = forgetSums(a, b)
 	c := &Comparison{A: a, B: b, Options: o, Rows: []Row{}, Judgements: []reports.Judgement{},
 		Notes: append(append([]string{}, a.Notes...), b.Notes...)}
 	if err := c.pair(); err != nil {

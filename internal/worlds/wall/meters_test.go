@@ -3,7 +3,20 @@ package wall
 import (
 	"os"
 	"testing"
+
+	"sluice/buffer"
 )
+
+// TestMemoryOfNodes: what is beside a limit is that of one node, and all have what all have.
+func TestMemoryOfNodes(t *testing.T) {
+	nodes := []buffer.NodeMemory{{Used: 60, Max: 100}, {Used: 70, Max: 200}, {Used: 10, Max: 100}}
+	if got, want := memoryOf(nodes), (redisMemory{used: 60, max: 100, all: 140}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := memoryOf(nil); got != (redisMemory{}) {
+		t.Errorf("of no node: %+v", got)
+	}
+}
 
 func TestProcessesAreMeasured(t *testing.T) {
 	self := []int{os.Getpid()}
