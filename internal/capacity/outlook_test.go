@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/buffer"
 	"sluice/internal/judge"
 	"sluice/reports"
 	"sluice/scenarios"
@@ -179,6 +180,44 @@ func TestDuration(t *testing.T) {
 		10800: "3 h", 259200: "3.0 days"} {
 		if got := duration(seconds); got != want {
 			t.Errorf("%v s is %q, want %q", seconds, got, want)
+		}
+	}
+}
+
+// TestUnreadOfAHotPartition: by their bytes its spans expire first, and as long as those of the others are
+// kept, only its own are lost; by their age all expire at once.
+func TestUnreadOfAHotPartition(t *testing.T) {
+	const target, second = 1000, 500 * 1000 // bytes
+	r := NewReport("steady", "virtual", target, 0.3, []Point{{Processes: 2, Throughput: 2000}})
+	s := scenarios.Default()
+	s.Topology.Partitions, s.Workload.KeySkew = 4, 1 // shares 12, 6, 4 and 3 of 25
+	s.Workload.SpanBytes = scenarios.Spread{}
+	if err := s.Workload.SpanBytes.UnmarshalText([]byte("500")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		bytes        buffer.Bytes // of a partition
+		age          time.Duration
+		first        float64
+		lost, minute float64 // of ten minutes, and of one, in seconds of the load
+	}{
+		{second * 120, 0, 250, 12./25*350 + 6./25*100, 0},
+		{second * 12, 0, 25, 600 - 48, (28.8 - 12) + (14.4 - 12)},
+		{0, 200 * time.Second, 200, 400, 0},
+		{second * 120, 200 * time.Second, 200, 400, 0},
+		{second * 1000, 0, 1000 * 25. / 12, 0, 0},
+		{0, 0, math.Inf(1), 0, 0},
+	} {
+		b := BoundsOf(s, r.Points)
+		b.RetentionBytes, b.Retention = c.bytes, c.age
+		r.Look(b, nil)
+		near := func(a, b float64) bool { return a == b || math.Abs(a-b) < 1e-6*max(a, b) }
+		minute, ten := r.Outlook.Drains[0], r.Outlook.Drains[1]
+		if got := float64(r.Outlook.UnreadExpireSeconds); !near(got, c.first) {
+			t.Errorf("%+v: the first expires after %v s", c, got)
+		}
+		if !near(ten.Expired, target*c.lost) || !near(ten.Backlog, target*(600-c.lost)) || !near(minute.Expired, target*c.minute) {
+			t.Errorf("%+v: %+v, %+v", c, minute, ten)
 		}
 	}
 }
