@@ -14,11 +14,12 @@ type Comparison struct {
 	B Set `json:"b"`
 	Options
 	// Pairs is how many virtual runs both sets have of the same scenario and seed, Same how many of
-	// them are the same, event by event, and First where the first parts that is not.
+	// them are the same, event by event, and First where the first parts that is not, and whose events
+	// were kept; nil if there is none.
 	Pairs int              `json:"pairs"`
 	Same  int              `json:"same"`
 	First *FirstDifference `json:"first_difference"`
-	// FirstSeed is the seed of that run.
+	// FirstSeed is the seed of that run, or of the first that is not the same if no events were kept.
 	FirstSeed  uint64              `json:"first_seed"`
 	Rows       []Row               `json:"metrics"`
 	Judgements []reports.Judgement `json:"judgements"`
@@ -71,6 +72,9 @@ func (c *Comparison) pair() error {
 		if a.Digest == b.Digest {
 			c.Same++
 			continue
+		}
+		if c.Pairs == c.Same+1 {
+			c.FirstSeed = a.Seed
 		}
 		if c.First != nil || a.Events == nil || b.Events == nil {
 			continue
