@@ -113,9 +113,9 @@ type Sample struct {
 	FreshP50 float64 `json:"fresh_p50"`
 	FreshP90 float64 `json:"fresh_p90"`
 	FreshP99 float64 `json:"fresh_p99"`
-	// The processor time used so far, in seconds: by Redis and Kafka where the harness started
-	// them, by the workers, by the consumers without their workers, and by the harness itself (with
-	// the fakes, which live in it). 0 if not known.
+	// The processor time used so far in the run, in seconds: by all nodes of Redis and of Kafka, where they
+	// are on this machine or virtual; by the workers, by the consumers without their workers, and by the
+	// harness itself (with the fakes, which live in it). 0 if not known.
 	CPURedis    float64 `json:"cpu_redis"`
 	CPUKafka    float64 `json:"cpu_kafka"`
 	CPUWorkers  float64 `json:"cpu_workers"`

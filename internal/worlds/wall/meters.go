@@ -24,6 +24,28 @@ type meters struct {
 
 	mu                      sync.Mutex // held for a whole look
 	workers, consumers, own cpuMeter
+	// before is what the servers and this process had used when the run was opened: they may have served
+	// others, and other runs, before.
+	before reports.Sample
+}
+
+// begin takes what was used until now for none of the run's.
+func (m *meters) begin(b Backend) {
+	m.before = m.lasting(b)
+}
+
+// lasting is the processor time of what was there before the run, since that was started.
+func (m *meters) lasting(b Backend) (used reports.Sample) {
+	used.CPUHarness = m.own.seconds([]int{os.Getpid()})
+	used.CPURedis, used.CPUKafka = b.Seconds()
+	return used
+}
+
+// enter sets what was used of that for the run so far.
+func (m *meters) enter(sample *reports.Sample, b Backend) {
+	now := m.lasting(b)
+	sample.CPUHarness = now.CPUHarness - m.before.CPUHarness
+	sample.CPURedis, sample.CPUKafka = now.CPURedis-m.before.CPURedis, now.CPUKafka-m.before.CPUKafka
 }
 
 // look asks the operating system, and the consumers for what they said last.
@@ -56,8 +78,7 @@ func (s *System) look(now time.Time) (judge.Look, reports.Sample) {
 	sample := reports.Sample{WorkersLive: live, WorkerBytesMax: residentMax(workerPids)}
 	sample.CPUWorkers = s.meters.workers.seconds(workerPids)
 	sample.CPUConsumer = s.meters.consumers.seconds(consumerPids)
-	sample.CPUHarness = s.meters.own.seconds([]int{self})
-	sample.CPURedis, sample.CPUKafka = s.servers.Backend.Seconds()
+	s.meters.enter(&sample, s.servers.Backend)
 	memory := s.meters.memory.last()
 	sample.RedisBytes, sample.RedisBytesMax, sample.RedisBytesAll = memory.used, memory.max, memory.all
 	return l, sample
