@@ -105,14 +105,17 @@ type Sample struct {
 	// if not known, or if it has no limit.
 	RedisBytes    int64 `json:"redis_bytes"`
 	RedisBytesMax int64 `json:"redis_bytes_max"`
+	// RedisBytesAll is the memory used by all nodes of Redis together; 0 if not known, as it is in the
+	// results of versions that did not record it.
+	RedisBytesAll int64 `json:"redis_bytes_all"`
 	// FreshP50, FreshP90 and FreshP99 are the freshness in seconds of what was flushed in the last
 	// second, by worker processes of any consumer; all 0 if nothing was.
 	FreshP50 float64 `json:"fresh_p50"`
 	FreshP90 float64 `json:"fresh_p90"`
 	FreshP99 float64 `json:"fresh_p99"`
-	// The processor time used so far, in seconds: by Redis and Kafka where the harness started
-	// them, by the workers, by the consumers without their workers, and by the harness itself (with
-	// the fakes, which live in it). 0 if not known.
+	// The processor time used so far in the run, in seconds: by all nodes of Redis and of Kafka, where they
+	// are on this machine or virtual; by the workers, by the consumers without their workers, and by the
+	// harness itself (with the fakes, which live in it). 0 if not known.
 	CPURedis    float64 `json:"cpu_redis"`
 	CPUKafka    float64 `json:"cpu_kafka"`
 	CPUWorkers  float64 `json:"cpu_workers"`

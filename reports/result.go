@@ -154,8 +154,8 @@ type HarnessSummary struct {
 	// BehindSeconds is how late a message was handed over at most, against the moment that the
 	// load's rate gave it.
 	BehindSeconds float64 `json:"behind_seconds"`
-	// CPUSeconds is the processor time of the harness, with the fakes, which live in it; 0 if not
-	// known.
+	// CPUSeconds is the processor time of the harness in the run, with the fakes, which live in it; 0 if
+	// not known.
 	CPUSeconds float64 `json:"cpu_seconds"`
 	// Limit says in words why the harness and not the system was the limit; empty if it was not.
 	Limit string `json:"limit"`

@@ -109,6 +109,30 @@ func TestRedisMemoryIsThatOfTheSpans(t *testing.T) {
 	}
 }
 
+// TestRedisMemoryOfACluster: the same run says of three nodes what the fullest has and what all have, which
+// is what one has, and two empty ones.
+func TestRedisMemoryOfACluster(t *testing.T) {
+	most := func(nodes int) (fullest, all int64) {
+		o := ran(t, func(costs *sim.Costs) { costs.Hosts.RedisNodes = nodes })
+		for _, s := range o.Samples {
+			fullest, all = max(fullest, s.RedisBytes), max(all, s.RedisBytesAll)
+		}
+		return fullest, all
+	}
+	empty := int64(sim.DefaultCosts().Redis.Empty)
+	one, same := most(1)
+	if one != same || one <= empty {
+		t.Errorf("the only node has %d bytes, all have %d", one, same)
+	}
+	fullest, all := most(3)
+	if spans := float64(all-3*empty) / float64(one-empty); spans < 0.9 || spans > 1.1 {
+		t.Errorf("three nodes have %v times the spans of one", spans)
+	}
+	if share := float64(fullest-empty) / float64(one-empty); share < 0.33 || share > 0.5 {
+		t.Errorf("the fullest of three has %v of the spans", share)
+	}
+}
+
 // TestAShortTimeOutSlowsNoClock: with a root's time-out of less than the workers' usual pause, and of less
 // than a poll of the input waits, what has no root is due after its own time-out all the same.
 func TestAShortTimeOutSlowsNoClock(t *testing.T) {

@@ -94,13 +94,13 @@ func (r *redis) connect() []*conn {
 	return conns
 }
 
-// bytes returns what the nodes hold and take.
-func (r *redis) bytes() int64 {
-	var sum int64
+// bytes returns what the fullest node holds and takes, and what all do.
+func (r *redis) bytes() (fullest, all int64) {
 	for _, n := range r.nodes {
-		sum += int64(r.costs.Empty + n.bytes)
+		used := int64(r.costs.Empty + n.bytes)
+		fullest, all = max(fullest, used), all+used
 	}
-	return sum
+	return fullest, all
 }
 
 // ofTrace and ofShard return which node has the slot of a key. (The hash is not Redis' own.)

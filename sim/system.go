@@ -303,7 +303,7 @@ func (s *System) Look() (judge.Look, reports.Sample) {
 		}
 		l.Consumers = append(l.Consumers, look)
 	}
-	sample.RedisBytes = s.redis.bytes()
+	sample.RedisBytes, sample.RedisBytesAll = s.redis.bytes()
 	sample.CPURedis, sample.CPUKafka = s.redis.used().Seconds(), s.kafka.used.Seconds()
 	sample.CPUWorkers, sample.CPUConsumer = s.on.workers.Seconds(), s.on.consumers.Seconds()
 	sample.CPUHarness, sample.NetworkBusy = s.on.harness.Seconds(), s.on.wire.used().Seconds()

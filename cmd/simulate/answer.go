@@ -103,13 +103,17 @@ type exploredAnswer struct {
 	// Exhausted is true if there are no other states.
 	Exhausted bool    `json:"exhausted"`
 	Seconds   float64 `json:"seconds"`
-	// Reached is how many states so many random runs came to; 0 if none were asked for.
+	// Seeds is how many random runs were asked for, Walked how many were made, and Reached how many states
+	// they came to.
 	Seeds   int `json:"against_seeds"`
+	Walked  int `json:"random_runs"`
 	Reached int `json:"reached_by_seeds"`
 	// Covered is how often a fault hit a stage.
 	Covered []explore.Coverage `json:"covered"`
-	// Violated is what is wrong, or empty. Steps lead there in the system Smallest.
+	// Violated is what is wrong, or empty. Steps lead there in the system Smallest; Shortest is true if
+	// none lead there in fewer.
 	Violated string       `json:"violated"`
 	Smallest explore.Size `json:"smallest"`
+	Shortest bool         `json:"shortest"`
 	Steps    []string     `json:"steps"`
 }

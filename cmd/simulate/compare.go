@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/prometheus/procfs"
 
@@ -43,9 +42,6 @@ type compareCommand struct {
 	Out       string  `help:"Directory of the results." placeholder:"runs/NAME-compare"`
 	JSON      bool    `name:"json" help:"Print the report as JSON."`
 }
-
-// warmUpRun is how long a run that warms servers up lasts at most.
-const warmUpRun = 10 * time.Second
 
 // Files of a comparison.
 const (
@@ -200,8 +196,7 @@ func (c *compareCommand) measure(
 ) ([]compare.Row, error) {
 	if _, ok := configs[1].World.(real.World); ok {
 		cfg := configs[1]
-		cfg.Scenario.Faults = nil
-		cfg.Scenario.Duration = min(cfg.Scenario.Duration, warmUpRun)
+		cfg.Scenario = compare.WarmUpOf(cfg.Scenario)
 		err := compare.WarmUp(func() (compare.Run, error) {
 			return c.one(ctx, errs, cfg, c.Processes[0], 0, "to warm the servers up")
 		})

@@ -88,13 +88,13 @@ func answerOf(r explore.Result, took time.Duration) exploredAnswer {
 		answer: answer{Verdict: r.Verdict()}, Preset: r.Config.Preset, Defect: r.Config.Defect,
 		Size: r.Config.Size, Generated: r.Generated, Distinct: r.Distinct, Depth: r.Depth,
 		Executed: r.Executed, Exhausted: r.Exhausted, Seconds: took.Seconds(), Seeds: r.Config.Seeds,
-		Reached: r.Reached, Covered: r.Coverages(), Violated: r.Wrong, Smallest: r.Smallest,
+		Walked: r.Walked, Reached: r.Reached, Covered: r.Coverages(), Violated: r.Wrong, Smallest: r.Smallest, Shortest: r.Shortest,
 		Steps: append([]string{}, r.Steps()...),
 	}
 	switch {
 	case r.Wrong != "":
 		found.Code = judge.ExitSafety
-	case !r.Exhausted:
+	case !r.Finished():
 		found.Code = judge.ExitUnknown
 	}
 	return found

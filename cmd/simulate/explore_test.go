@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/judge"
+	"sluice/sim/explore"
 )
 
 // TestExplore ends with the exit code of its verdict, and says how it got there.
@@ -43,6 +45,26 @@ func TestExplore(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestExploreSeedsCutShort: random runs that were not made are unknown, and so is the answer.
+func TestExploreSeedsCutShort(t *testing.T) {
+	r := explore.Result{Config: explore.DefaultConfig("commit"), Exhausted: true, Walked: 15, Reached: 7}
+	r.Config.Seeds = 40
+	found := answerOf(r, time.Second)
+	if found.Code != judge.ExitUnknown || found.Seeds != 40 || found.Walked != 15 || found.Reached != 7 ||
+		!strings.Contains(found.Verdict, "only 15 of 40 random runs were made") {
+		t.Errorf("%+v", found)
+	}
+	r.Walked = 40
+	if found := answerOf(r, time.Second); found.Code != judge.ExitPassed {
+		t.Errorf("%+v", found)
+	}
+	code, out, errs := call("explore", "commit", "--workers", "1", "--traces", "1", "--spans", "1", "--faults", "0",
+		"--against-seeds", "1000000000", "--timeout", "2s")
+	if code != judge.ExitUnknown || !strings.Contains(out, "of 1000000000 random runs reach") {
+		t.Errorf("code %d\n%s%s", code, out, errs)
 	}
 }
 

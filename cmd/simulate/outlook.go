@@ -26,7 +26,7 @@ import (
 type outlookFlags struct {
 	Outage         time.Duration `help:"How long Redis is stopped in the trial of the recommended count, beside one in which all workers are killed; 0s: no trials." default:"2s"`
 	Map            bool          `help:"Also try several loads and outages, and draw where it no longer recovers: minutes more."`
-	RedisMemory    bytesFlag     `help:"Memory limit of Redis, such as 4GiB (default: that of the server, in --world real)." placeholder:"SIZE"`
+	RedisMemory    bytesFlag     `help:"Memory limit of each node of Redis, such as 4GiB (default: that of the server, in --world real)." placeholder:"SIZE"`
 	Retention      time.Duration `help:"How long the input topic keeps messages, such as 3h." placeholder:"DURATION"`
 	RetentionBytes bytesFlag     `help:"How many bytes the input topic keeps of each partition." placeholder:"SIZE"`
 	Prices         string        `help:"File of what an hour of each part costs; see docs/capacity.md." placeholder:"FILE" type:"path"`

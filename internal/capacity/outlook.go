@@ -1,11 +1,13 @@
 package capacity
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/load"
 	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
@@ -19,8 +21,8 @@ const redisPerByte = 1.4
 
 // Bounds are what memory and time there is before something is lost.
 type Bounds struct {
-	// RedisMemory is what Redis may use, MaxMemory the share of it over which input pauses; 0: no
-	// limit is known.
+	// RedisMemory is what each node of Redis may use, MaxMemory the share of it over which input
+	// pauses; 0: no limit is known.
 	RedisMemory buffer.Bytes `json:"redis_memory_bytes"`
 	MaxMemory   float64      `json:"max_memory"`
 	// Retention is how long the input topic keeps a message, RetentionBytes how many bytes of each
@@ -28,16 +30,22 @@ type Bounds struct {
 	Retention      time.Duration `json:"-"`
 	RetentionBytes buffer.Bytes  `json:"retention_bytes"`
 	Partitions     int           `json:"partitions"`
+	// KeySkew is the exponent of Zipf's law by which the load falls on the partitions; 0: evenly.
+	KeySkew float64 `json:"key_skew"`
 	// SpanBytes is the mean size of a span's message. RedisPerSpan is what one that waits takes in
 	// Redis, and Measured tells whether the world's Redis said that, or it follows from its size.
+	// RedisFullest is which share of what waits is in the fullest node; 0: it is not known, and as if
+	// there were one node.
 	SpanBytes    float64 `json:"span_bytes"`
 	RedisPerSpan float64 `json:"redis_bytes_per_span"`
+	RedisFullest float64 `json:"redis_fullest_share"`
 	Measured     bool    `json:"measured"`
 }
 
 // BoundsOf are those that follow from a scenario and the probes.
 func BoundsOf(s scenarios.Scenario, points []Point) Bounds {
-	b := Bounds{MaxMemory: s.Pipeline.MaxMemory, Partitions: s.Topology.Partitions}
+	b := Bounds{MaxMemory: s.Pipeline.MaxMemory, Partitions: s.Topology.Partitions,
+		KeySkew: s.Workload.KeySkew}
 	const draws = 1000
 	for i := range draws {
 		b.SpanBytes += float64(s.Workload.SpanBytes.At((float64(i)+0.5)/draws)) / draws
@@ -45,7 +53,7 @@ func BoundsOf(s scenarios.Scenario, points []Point) Bounds {
 	b.RedisPerSpan = redisPerByte * b.SpanBytes
 	for _, p := range points {
 		if at := p.at(); at != nil && at.RedisPerSpan > 0 {
-			b.RedisPerSpan, b.Measured = at.RedisPerSpan, true
+			b.RedisPerSpan, b.RedisFullest, b.Measured = at.RedisPerSpan, at.RedisFullest, true
 		}
 		for _, probe := range p.Probes {
 			b.RedisMemory = max(b.RedisMemory, buffer.Bytes(probe.RedisBytesMax))
@@ -60,15 +68,15 @@ type Outlook struct {
 	Rate      float64 `json:"rate"`
 	// Lost is what is carried with one process less.
 	Lost Lost `json:"one_lost"`
-	// Waiting is how many spans wait in the steady state, and RedisBytes what they take.
+	// Waiting is how many spans wait in the steady state, and RedisBytes what they take in all nodes.
 	Waiting    float64 `json:"waiting"`
 	RedisBytes float64 `json:"redis_bytes"`
 	Bounds     Bounds  `json:"bounds"`
-	// RedisFullSeconds is how long it takes until Redis is full if nothing is flushed and all is read;
+	// RedisFullSeconds is how long it takes until a node is full if nothing is flushed and all is read;
 	// null if it has no known limit.
 	RedisFullSeconds Number `json:"redis_full_seconds"`
 	// UnreadExpireSeconds is how long it takes, from when nothing is read any more, until the first
-	// span expires unread; null if the topic has no known limit.
+	// span expires unread, in the partition that most comes to; null if the topic has no known limit.
 	UnreadExpireSeconds Number `json:"unread_expire_seconds"`
 	// Drains are how long it takes to catch up with outages, by the spare capacity.
 	Drains []Drain `json:"drains"`
@@ -91,7 +99,7 @@ type Lost struct {
 type Drain struct {
 	OutageSeconds float64 `json:"outage_seconds"`
 	// Backlog is how many spans wait at its end, Expired how many more have expired unread by then, which
-	// are lost.
+	// are lost, in all partitions: those of hot ones expire sooner.
 	Backlog float64 `json:"backlog"`
 	Expired float64 `json:"expired"`
 	// Seconds is how long they take; null if they never do.
@@ -114,23 +122,38 @@ func (r *Report) Look(bounds Bounds, trials []Trial) {
 	o.Waiting = r.waiting(rec.Processes)
 	o.RedisBytes = o.Waiting * bounds.RedisPerSpan
 	if bounds.RedisMemory > 0 {
-		room := float64(bounds.RedisMemory)*bounds.MaxMemory - o.RedisBytes
-		o.RedisFullSeconds = Number(max(0, room) / (r.Target * bounds.RedisPerSpan))
+		fullest := cmp.Or(bounds.RedisFullest, 1)
+		room := float64(bounds.RedisMemory)*bounds.MaxMemory - o.RedisBytes*fullest
+		o.RedisFullSeconds = Number(max(0, room) / (r.Target * bounds.RedisPerSpan * fullest))
 	}
-	if bounds.Retention > 0 {
-		o.UnreadExpireSeconds = Number(bounds.Retention.Seconds())
-	}
-	if bounds.RetentionBytes > 0 {
-		kept := float64(bounds.RetentionBytes) * float64(bounds.Partitions)
-		o.UnreadExpireSeconds = min(o.UnreadExpireSeconds, Number(kept/(r.Target*bounds.SpanBytes)))
+	shares := load.PartitionShares(max(1, bounds.Partitions), bounds.KeySkew)
+	for _, share := range shares {
+		o.UnreadExpireSeconds = min(o.UnreadExpireSeconds, Number(bounds.expire(share*r.Target)))
 	}
 	for _, outage := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour} {
-		kept := min(outage.Seconds(), float64(o.UnreadExpireSeconds))
-		o.Drains = append(o.Drains, Drain{outage.Seconds(), r.Target * kept, r.Target * (outage.Seconds() - kept),
+		lost := 0.0 // seconds of the load
+		for _, share := range shares {
+			lost += share * max(0, outage.Seconds()-bounds.expire(share*r.Target))
+		}
+		kept := outage.Seconds() - lost
+		o.Drains = append(o.Drains, Drain{outage.Seconds(), r.Target * kept, r.Target * lost,
 			Number(drain(r.Target, capacity, kept))})
 	}
 	r.Outlook = o
 	r.say()
+}
+
+// expire is how long it takes until the first unread span expires in a partition to which so many come
+// per second.
+func (b Bounds) expire(rate float64) float64 {
+	seconds := math.Inf(1)
+	if b.Retention > 0 {
+		seconds = b.Retention.Seconds()
+	}
+	if b.RetentionBytes > 0 {
+		seconds = min(seconds, float64(b.RetentionBytes)/(rate*b.SpanBytes))
+	}
+	return seconds
 }
 
 // waiting is how many spans wait in the steady state at the target: what the probes of a count saw, by
@@ -217,8 +240,12 @@ func (o *Outlook) forecast() []string {
 		if b.MaxMemory < 1 {
 			limit = fmt.Sprintf("%s of %s", percent(b.MaxMemory), limit)
 		}
-		text = append(text, fmt.Sprintf("If nothing is flushed, Redis has reached %s in %s; input pauses then, and "+
-			"waits in Kafka.", limit, duration(full)))
+		who := "Redis"
+		if b.RedisFullest > 0 && b.RedisFullest < 1 {
+			who = "the fullest node of Redis"
+		}
+		text = append(text, fmt.Sprintf("If nothing is flushed, %s has reached %s in %s; input pauses then, and "+
+			"waits in Kafka.", who, limit, duration(full)))
 	} else {
 		text = append(text, "When Redis would be full is not known: give its limit by --redis-memory.")
 	}

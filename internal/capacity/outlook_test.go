@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/buffer"
 	"sluice/internal/judge"
 	"sluice/reports"
 	"sluice/scenarios"
@@ -183,13 +184,72 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// TestRedisPerSpan is measured beyond an empty server, by the spans that were read.
-func TestRedisPerSpan(t *testing.T) {
-	all := []reports.Sample{{RedisBytes: 1e6}, {T: 5, Sent: 1000, Flushed: 200, Backlog: 300, RedisBytes: 1e6 + 350000}}
-	if got := redisPerSpan(all, all[1:]); got != 700 {
-		t.Errorf("%v bytes, want 700", got)
+// TestUnreadOfAHotPartition: by their bytes its spans expire first, and as long as those of the others are
+// kept, only its own are lost; by their age all expire at once.
+func TestUnreadOfAHotPartition(t *testing.T) {
+	const target, second = 1000, 500 * 1000 // bytes
+	r := NewReport("steady", "virtual", target, 0.3, []Point{{Processes: 2, Throughput: 2000}})
+	s := scenarios.Default()
+	s.Topology.Partitions, s.Workload.KeySkew = 4, 1 // shares 12, 6, 4 and 3 of 25
+	s.Workload.SpanBytes = scenarios.Spread{}
+	if err := s.Workload.SpanBytes.UnmarshalText([]byte("500")); err != nil {
+		t.Fatal(err)
 	}
-	if got := redisPerSpan(nil, nil); got != 0 {
-		t.Errorf("of nothing: %v", got)
+	for _, c := range []struct {
+		bytes        buffer.Bytes // of a partition
+		age          time.Duration
+		first        float64
+		lost, minute float64 // of ten minutes, and of one, in seconds of the load
+	}{
+		{second * 120, 0, 250, 12./25*350 + 6./25*100, 0},
+		{second * 12, 0, 25, 600 - 48, (28.8 - 12) + (14.4 - 12)},
+		{0, 200 * time.Second, 200, 400, 0},
+		{second * 120, 200 * time.Second, 200, 400, 0},
+		{second * 1000, 0, 1000 * 25. / 12, 0, 0},
+		{0, 0, math.Inf(1), 0, 0},
+	} {
+		b := BoundsOf(s, r.Points)
+		b.RetentionBytes, b.Retention = c.bytes, c.age
+		r.Look(b, nil)
+		near := func(a, b float64) bool { return a == b || math.Abs(a-b) < 1e-6*max(a, b) }
+		minute, ten := r.Outlook.Drains[0], r.Outlook.Drains[1]
+		if got := float64(r.Outlook.UnreadExpireSeconds); !near(got, c.first) {
+			t.Errorf("%+v: the first expires after %v s", c, got)
+		}
+		if !near(ten.Expired, target*c.lost) || !near(ten.Backlog, target*(600-c.lost)) || !near(minute.Expired, target*c.minute) {
+			t.Errorf("%+v: %+v, %+v", c, minute, ten)
+		}
+	}
+}
+
+// TestRedisPerSpan is measured beyond empty servers, by the spans that were read, over all nodes; a limit
+// is that of one of them.
+func TestRedisPerSpan(t *testing.T) {
+	for nodes, want := range map[int64]Probe{1: {RedisPerSpan: 700, RedisFullest: 1},
+		3: {RedisPerSpan: 700, RedisFullest: 0.4}} {
+		o := ran(judge.ExitPassed, 0)
+		for i := range o.Samples {
+			s := &o.Samples[i]
+			used := 700 * (s.Buffered() - s.Backlog)
+			s.RedisBytesMax, s.RedisBytesAll = 8e6, nodes*1e6+used
+			s.RedisBytes = 1e6 + int64(want.RedisFullest*float64(used))
+		}
+		got := ProbeOf(o, 1000, judge.Host{})
+		if math.Abs(got.RedisPerSpan-want.RedisPerSpan) > 0.1 || math.Abs(got.RedisFullest-want.RedisFullest) > 0.001 {
+			t.Errorf("%d nodes: %+v, want %+v", nodes, got, want)
+		}
+		r := NewReport("steady", "virtual", 700, 0.3, []Point{{Processes: 2, Throughput: 1000, Probes: []Probe{got}}})
+		b := BoundsOf(o.Scenario, r.Points)
+		b.MaxMemory = 0.5
+		r.Look(b, nil)
+		perSecond := 700 * want.RedisPerSpan * want.RedisFullest
+		full := (4e6 - r.Outlook.Waiting*want.RedisPerSpan*want.RedisFullest) / perSecond
+		if math.Abs(float64(r.Outlook.RedisFullSeconds)-full) > 0.01 ||
+			math.Abs(r.Outlook.RedisBytes-r.Outlook.Waiting*700) > 1 {
+			t.Errorf("%d nodes: %+v, want it to be full in %v s", nodes, r.Outlook, full)
+		}
+	}
+	if p := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{}); p.RedisPerSpan != 0 || p.RedisFullest != 0 {
+		t.Errorf("not measured: %+v", p)
 	}
 }

@@ -32,9 +32,11 @@ type Probe struct {
 	Waiting float64 `json:"waiting"`
 	// FreshnessP99 is that of the whole run, in seconds.
 	FreshnessP99 float64 `json:"freshness_p99_seconds"`
-	// RedisPerSpan is the memory of Redis that a span takes which waits in it, in bytes, beyond what
-	// the server took at the begin; RedisBytesMax is its limit. 0 where they are not measured.
+	// RedisPerSpan is the memory of Redis, of all its nodes, that a span takes which waits in it, in
+	// bytes, beyond what they took at the begin; RedisFullest is which share of it is in the fullest
+	// node, over 0 up to 1, and RedisBytesMax is the limit of that node. 0 where they are not measured.
 	RedisPerSpan  float64 `json:"redis_bytes_per_span,omitempty"`
+	RedisFullest  float64 `json:"redis_fullest_share,omitempty"`
 	RedisBytesMax int64   `json:"redis_bytes_max,omitempty"`
 	// Busy are the resources that were measured, the busiest first.
 	Busy []judge.Use `json:"busy"`
@@ -86,7 +88,7 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 		p.Throughput = max(0, whole.growth(func(s second) float64 { return s.flushed }))
 		p.Waiting = whole.mean(func(s second) float64 { return s.waiting })
 	}
-	p.RedisPerSpan = redisPerSpan(o.Samples, steady)
+	p.RedisPerSpan, p.RedisFullest = redisPerSpan(o.Samples, steady)
 	for _, s := range steady {
 		p.RedisBytesMax = max(p.RedisBytesMax, s.RedisBytesMax)
 	}
@@ -121,21 +123,22 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	return p
 }
 
-// redisPerSpan is the memory of Redis beyond that at the begin, by the spans in it: those that were read
-// and have not come out.
-func redisPerSpan(all, steady []reports.Sample) float64 {
-	if len(all) == 0 || all[0].RedisBytes == 0 {
-		return 0
+// redisPerSpan is the memory of all nodes of Redis beyond that at the begin, by the spans in them: those
+// that were read and have not come out; and which share of it is in the fullest node.
+func redisPerSpan(all, steady []reports.Sample) (bytes, fullest float64) {
+	if len(all) == 0 || all[0].RedisBytesAll == 0 {
+		return 0, 0
 	}
-	bytes, spans := 0.0, 0.0
+	spans, inOne := 0.0, 0.0
 	for _, s := range steady {
-		bytes += float64(s.RedisBytes - all[0].RedisBytes)
+		bytes += float64(s.RedisBytesAll - all[0].RedisBytesAll)
+		inOne += float64(s.RedisBytes - all[0].RedisBytes)
 		spans += float64(s.Buffered() - s.Backlog)
 	}
 	if spans <= 0 || bytes <= 0 {
-		return 0
+		return 0, 0
 	}
-	return bytes / spans
+	return bytes / spans, min(1, max(0, inOne/bytes))
 }
 
 // between are the samples from a time to another, in seconds since the start of the load.

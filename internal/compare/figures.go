@@ -22,8 +22,9 @@ const (
 	ConsumerTime Figure = "consumer_us"
 	KafkaTime    Figure = "kafka_us"
 	HarnessTime  Figure = "harness_us"
-	RedisMemory  Figure = "redis_mb"
-	Drain        Figure = "drain"
+	// RedisMemory is the most that all nodes of Redis used together.
+	RedisMemory Figure = "redis_mb"
+	Drain       Figure = "drain"
 	// Recovery is how long after the end of the faults as few spans waited as before.
 	Recovery Figure = "recovery"
 )
@@ -148,7 +149,7 @@ func RunOf(o *judge.Outcome) Run {
 	}
 	most := int64(0)
 	for _, s := range o.Samples {
-		most = max(most, s.RedisBytes)
+		most = max(most, s.RedisBytesAll)
 	}
 	if most > 0 {
 		r.Figures[RedisMemory] = float64(most) / 1e6

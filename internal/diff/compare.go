@@ -14,11 +14,12 @@ type Comparison struct {
 	B Set `json:"b"`
 	Options
 	// Pairs is how many virtual runs both sets have of the same scenario and seed, Same how many of
-	// them are the same, event by event, and First where the first parts that is not.
+	// them are the same, event by event, and First where the first parts that is not, and whose events
+	// were kept; nil if there is none.
 	Pairs int              `json:"pairs"`
 	Same  int              `json:"same"`
 	First *FirstDifference `json:"first_difference"`
-	// FirstSeed is the seed of that run.
+	// FirstSeed is the seed of that run, or of the first that is not the same if no events were kept.
 	FirstSeed  uint64              `json:"first_seed"`
 	Rows       []Row               `json:"metrics"`
 	Judgements []reports.Judgement `json:"judgements"`
@@ -35,6 +36,7 @@ var ErrNothingInCommon = errors.New("the two have no figure in common")
 
 // Compare says what differs. Its error is ErrNothingInCommon, or that of reading a run's events.
 func Compare(a, b Set, o Options) (*Comparison, error) {
+	a, b = forgetSums(a, b)
 	c := &Comparison{A: a, B: b, Options: o, Rows: []Row{}, Judgements: []reports.Judgement{},
 		Notes: append(append([]string{}, a.Notes...), b.Notes...)}
 	if err := c.pair(); err != nil {
@@ -70,6 +72,9 @@ func (c *Comparison) pair() error {
 		if a.Digest == b.Digest {
 			c.Same++
 			continue
+		}
+		if c.Pairs == c.Same+1 {
+			c.FirstSeed = a.Seed
 		}
 		if c.First != nil || a.Events == nil || b.Events == nil {
 			continue

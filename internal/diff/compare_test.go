@@ -276,6 +276,32 @@ func TestEventByEvent(t *testing.T) {
 			}
 		})
 	}
+	// A sweep keeps no events, nor does it say where its runs part.
+	kept := func(digest string, has bool) Set {
+		s := make(digest, 1, "x")
+		s.Kind = KindSweep
+		if !has {
+			s.Runs[0].Events = nil
+		}
+		return s
+	}
+	for _, has := range [][2]bool{{false, false}, {true, false}, {false, true}} {
+		got := compare(t, kept("a", has[0]), kept("b", has[1]), usual())
+		if want := "not the same; the digests differ, and no events were kept that say where"; got.Code != 12 ||
+			got.Verdict != want || got.FirstSeed != 1 || !slices.ContainsFunc(got.Judgements, func(j reports.Judgement) bool {
+			return j.Name == eventByEvent && j.Verdict == reports.Violated && strings.HasPrefix(j.Detail, "seed 1: the digests differ")
+		}) {
+			t.Errorf("events kept %v: exit code %d, %q of seed %d: %+v", has, got.Code, got.Verdict, got.FirstSeed, got.Judgements)
+		}
+		for _, write := range []func(*Comparison) error{
+			func(c *Comparison) error { return c.WriteText(&bytes.Buffer{}) },
+			func(c *Comparison) error { return c.WriteMarkdown(&bytes.Buffer{}) },
+		} {
+			if err := write(got); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 	broken := make("b", 1, "y")
 	wrong := errors.New("no events")
 	broken.Runs[0].Events = func() ([]reports.Event, error) { return nil, wrong }

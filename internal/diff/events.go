@@ -48,6 +48,7 @@ func FirstOf(a, b []reports.Event, samplesA, samplesB []reports.Sample) FirstDif
 			d.At = min(d.A.T, d.B.T)
 		}
 	}
+	samplesA, samplesB = alike(samplesA, samplesB)
 	if i := parting(samplesA, samplesB); i >= 0 {
 		x, _ := at(samplesA, i)
 		y, _ := at(samplesB, i)

@@ -126,7 +126,7 @@ func FiguresOf(r reports.Result, samples []reports.Sample, duration float64) Fig
 		f[Waiting] = waiting / float64(during)
 	}
 	if n := len(samples); n > 0 {
-		f.costs(reports.Sample{}, samples[n-1])
+		f.costs(samples[0], samples[n-1])
 	}
 	f.forgetUnknown()
 	return f

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/stat"
+
+	"sluice/reports"
 )
 
 // draw returns a sample of values of 0 to most, so that some are equal.
@@ -164,5 +166,14 @@ func TestCorrect(t *testing.T) {
 		if math.Abs(got[i]-want) > 1e-12 {
 			t.Fatalf("corrected are %v", got)
 		}
+	}
+}
+
+// TestCostsAreThoseOfTheRun: what a server had used before is none of the run's spans.
+func TestCostsAreThoseOfTheRun(t *testing.T) {
+	samples := []reports.Sample{{T: 0.1, CPURedis: 500, CPUKafka: 900}, {T: 5, CPURedis: 501, CPUKafka: 902, Flushed: 100_000}}
+	f := FiguresOf(reports.Result{}, samples, 5)
+	if f[RedisTime] != 10 || f[KafkaTime] != 20 {
+		t.Errorf("a span took %v and %v us, want 10 and 20", f[RedisTime], f[KafkaTime])
 	}
 }

@@ -73,6 +73,9 @@ func (c *Comparison) apply(r Rule, row *Row) reports.Judgement {
 // eventByEvent is the judgement that virtual runs of the same scenario and seed are the same.
 const eventByEvent = "event by event"
 
+// noEvents says how runs differ of which nothing else was kept.
+const noEvents = "the digests differ, and no events were kept that say where"
+
 // judgeEvents: of several runs, the figures decide; a single one that is not the same is another.
 func (c *Comparison) judgeEvents() {
 	if c.Pairs == 0 || c.FiguresOnly || !single(c.A.Runs, c.B.Runs) {
@@ -80,9 +83,12 @@ func (c *Comparison) judgeEvents() {
 	}
 	j := reports.Judgement{Name: eventByEvent, Verdict: reports.Passed,
 		Detail: fmt.Sprintf("%d of %s of the same seed the same", c.Same, count(c.Pairs, "pair"))}
-	if c.First != nil {
+	if c.Same < c.Pairs {
 		j.Verdict = reports.Violated
-		j.Detail = fmt.Sprintf("seed %d: %s", c.FirstSeed, c.First.Brief())
+		j.Detail = fmt.Sprintf("seed %d: %s", c.FirstSeed, noEvents)
+		if c.First != nil {
+			j.Detail = fmt.Sprintf("seed %d: %s", c.FirstSeed, c.First.Brief())
+		}
 	}
 	c.Judgements = append(c.Judgements, j)
 }
@@ -152,7 +158,10 @@ func (c *Comparison) sumUp() {
 	case len(violated) > 0:
 		c.Code, c.Verdict = judge.ExitExpectation, "worse: "+list(violated)
 	case parted:
-		c.Code, c.Verdict = judge.ExitNotDeterministic, "not the same; "+c.First.where()
+		c.Code, c.Verdict = judge.ExitNotDeterministic, "not the same; "+noEvents
+		if c.First != nil {
+			c.Verdict = "not the same; " + c.First.where()
+		}
 	case len(unknown) > 0:
 		c.Code, c.Verdict = judge.ExitUnknown, "unknown: "+list(unknown)
 	case c.blind():

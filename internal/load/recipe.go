@@ -43,21 +43,13 @@ const (
 
 // NewRecipe returns the recipe of a workload on an input topic of so many partitions.
 func NewRecipe(work scenarios.Workload, partitions int, seed uint64) *Recipe {
-	r := &Recipe{work: work, partitions: make([]float64, partitions)}
+	r := &Recipe{work: work, partitions: sharesUpTo(partitions, work.KeySkew)}
 	if s := work.SpanBytes; s.Kind == scenarios.SpreadUniform {
 		r.evenly = float64(s.High - s.Low + 1)
 	}
 	random := scenarios.Stream(seed, "recipe")
 	for i := range r.key {
 		r.key[i] = random.Uint64()
-	}
-	sum := 0.0
-	for i := range r.partitions {
-		sum += math.Pow(float64(i+1), -work.KeySkew)
-		r.partitions[i] = sum
-	}
-	for i := range r.partitions {
-		r.partitions[i] /= sum
 	}
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,./"
 	padding := make([]byte, 1<<16)
@@ -66,6 +58,29 @@ func NewRecipe(work scenarios.Workload, partitions int, seed uint64) *Recipe {
 	}
 	r.padding = string(padding)
 	return r
+}
+
+// sharesUpTo returns which share of the traces falls on each partition and those before it, by Zipf's law.
+func sharesUpTo(partitions int, keySkew float64) []float64 {
+	shares, sum := make([]float64, partitions), 0.0
+	for i := range shares {
+		sum += math.Pow(float64(i+1), -keySkew)
+		shares[i] = sum
+	}
+	for i := range shares {
+		shares[i] /= sum
+	}
+	return shares
+}
+
+// PartitionShares returns which share of the traces falls on each partition, the hottest first; together
+// they are 1.
+func PartitionShares(partitions int, keySkew float64) []float64 {
+	shares := sharesUpTo(partitions, keySkew)
+	for i := len(shares) - 1; i > 0; i-- {
+		shares[i] -= shares[i-1]
+	}
+	return shares
 }
 
 func (r *Recipe) random(key int, n uint64) uint64 { return mix(mix(n^r.key[key]) + r.key[key]) }

@@ -143,6 +143,9 @@ func TestKeySkew(t *testing.T) {
 		if share := []float64{12, 6, 4, 3}[p] / 25; !near(n, share) {
 			t.Errorf("with skew 1 partition %d gets %d of 100000, want a share of %v", p, n, share)
 		}
+		if share := PartitionShares(4, 1)[p]; !near(n, share) {
+			t.Errorf("partition %d gets %d of 100000, and its share is %v", p, n, share)
+		}
 	}
 }
 

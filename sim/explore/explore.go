@@ -95,14 +95,17 @@ type Result struct {
 	Executed int
 	// Exhausted is true if there are no other states.
 	Exhausted bool
-	// Wrong says what is violated, or is empty. Way leads there in the smallest system that shows it,
-	// which is Smallest: the fewest steps there are.
+	// Wrong says what is violated, or is empty. Way leads there in the smallest system in which that was
+	// found, which is Smallest: by the fewest steps there are in it, if it is the Shortest. That is not
+	// known if orders of steps were left out and there was no time, or too much, to search without.
 	Wrong    string
 	Smallest Size
 	Way      []Step
+	Shortest bool
 	Covered  map[Cell]int
-	// Reached is how many of the states Config.Seeds random runs came to.
-	Reached int
+	// Walked is how many random runs were made, all Config.Seeds of them unless the search was not
+	// exhausted or the context ended, and Reached how many of the states they came to.
+	Walked, Reached int
 }
 
 // Run searches until the space is exhausted, something is wrong, a bound is reached, or the context
@@ -118,11 +121,11 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		Covered: f.world.covered(),
 	}
 	if f.wrong != "" {
-		r.Way = f.way()
+		r.Way, r.Shortest = f.way(), !c.Independence
 		r.shrink(ctx)
 	}
 	if c.Seeds > 0 && f.exhausted {
-		r.Reached = f.walks(ctx, c.Seeds)
+		r.Walked, r.Reached = f.walks(ctx, c.Seeds)
 	}
 	return r, nil
 }
@@ -143,15 +146,15 @@ func (c Config) search(ctx context.Context, statesMax int) *search {
 // shrinkMax is how many states are searched in each smaller system.
 const shrinkMax = 200_000
 
-// shrink looks for the same violation in smaller systems, the smallest first, without the reductions:
-// what is found there first has the fewest steps.
+// shrink looks for the same violation in smaller systems, the smallest first, and then in this one, without
+// the reductions: what is found there first has the fewest steps.
 func (r *Result) shrink(ctx context.Context) {
-	for _, size := range r.Config.Size.smaller() {
+	for _, size := range append(r.Config.Size.smaller(), r.Config.Size) {
 		c := r.Config
 		c.Size, c.Symmetry, c.Independence = size, false, false
 		f := c.search(ctx, shrinkMax)
 		if kind(f.wrong) == kind(r.Wrong) {
-			r.Wrong, r.Smallest, r.Way = f.wrong, size, f.way()
+			r.Wrong, r.Smallest, r.Way, r.Shortest = f.wrong, size, f.way(), true
 			return
 		}
 	}
@@ -163,23 +166,24 @@ func kind(wrong string) string {
 	return before
 }
 
-// walks returns how many of the states so many random runs reach.
-func (f *search) walks(ctx context.Context, seeds int) int {
+// walks makes so many random runs, or as many as there is time for, and returns how many of the states
+// they reach.
+func (f *search) walks(ctx context.Context, seeds int) (made, states int) {
 	reached := make([]bool, len(f.from))
-	for seed := range seeds {
-		if ctx.Err() != nil {
-			break
-		}
-		f.walk(rand.New(rand.NewPCG(uint64(seed), 0)), reached)
+	for ; made < seeds && ctx.Err() == nil; made++ {
+		f.walk(rand.New(rand.NewPCG(uint64(made), 0)), reached)
 	}
-	n := 0
 	for _, was := range reached {
 		if was {
-			n++
+			states++
 		}
 	}
-	return n
+	return made, states
 }
+
+// Finished tells whether all was done that was asked for: the space is exhausted, and every random run
+// was made.
+func (r Result) Finished() bool { return r.Exhausted && r.Walked == r.Config.Seeds }
 
 // Verdict returns the last line of a search.
 func (r Result) Verdict() string {
@@ -189,6 +193,9 @@ func (r Result) Verdict() string {
 	case !r.Exhausted:
 		return fmt.Sprintf("unknown; the search ended after %d states, before the space was exhausted",
 			r.Distinct)
+	case !r.Finished():
+		return fmt.Sprintf("unknown; the space is exhausted, and nothing in it is wrong, but only %d of %d random "+
+			"runs were made", r.Walked, r.Config.Seeds)
 	}
 	return "passed; the space is exhausted, and nothing in it is wrong"
 }

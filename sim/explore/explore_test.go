@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -231,6 +232,75 @@ func TestSeedsReachAShare(t *testing.T) {
 	few, many, all := share(10), share(300), run(t, small("protocol", 1, 1, 1, 1)).Distinct
 	if few == 0 || many <= few || few != share(10) {
 		t.Errorf("10 seeds reach %d, 300 reach %d of some %d", few, many, all)
+	}
+}
+
+// countdown is a context that ends when it was asked so many times.
+type countdown struct {
+	context.Context
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// TestSeedsCutShort: what is said of random runs is said of those that were made.
+func TestSeedsCutShort(t *testing.T) {
+	c := small("protocol", 1, 1, 1, 1)
+	c.Independence, c.Seeds = false, 40
+	asked := &countdown{t.Context(), 1 << 30}
+	whole, err := Run(asked, c)
+	if err != nil || whole.Walked != 40 || !whole.Finished() || !strings.HasPrefix(whole.Verdict(), "passed; ") {
+		t.Fatalf("%v, %d made: %s", err, whole.Walked, whole.Verdict())
+	}
+	for _, made := range []int{0, 15} {
+		got, err := Run(&countdown{t.Context(), 1<<30 - asked.left - 40 + made}, c)
+		if err != nil || got.Walked != made || !got.Exhausted || got.Finished() || (got.Reached > 0) != (made > 0) {
+			t.Fatalf("%v, %d made, want %d; they reach %d", err, got.Walked, made, got.Reached)
+		}
+		if want := fmt.Sprintf("but only %d of 40 random runs were made", made); !strings.HasSuffix(got.Verdict(), want) ||
+			!strings.HasPrefix(got.Verdict(), "unknown; ") {
+			t.Errorf("%q, want %q", got.Verdict(), want)
+		}
+		var text strings.Builder
+		if err := got.WriteText(&text, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("seeds: %d of 40 random runs reach %d of", made, got.Reached); !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+}
+
+// TestTheShortestIsSaidToBe only of what was looked for to the end.
+func TestTheShortestIsSaidToBe(t *testing.T) {
+	c := DefaultConfig("protocol")
+	c.Defect = "ack-first"
+	asked := &countdown{t.Context(), 1 << 30}
+	whole, err := Run(asked, c)
+	if err != nil || !whole.Shortest {
+		t.Fatalf("%v, %+v", err, whole)
+	}
+	f := &countdown{t.Context(), 1 << 30}
+	c.search(f, 0)
+	cut, err := Run(&countdown{t.Context(), 1<<30 - f.left}, c)
+	if err != nil || cut.Wrong == "" || cut.Shortest || cut.Smallest != c.Size {
+		t.Errorf("%v, %+v", err, cut)
+	}
+	least := small("protocol", 1, 1, 1, 1)
+	least.Defect = c.Defect
+	if r := run(t, least); !r.Shortest || r.Smallest != least.Size {
+		t.Errorf("%q, the shortest: %v, in %+v", r.Wrong, r.Shortest, r.Smallest)
+	}
+	for text, r := range map[string]Result{"the shortest way there, with": whole, "a way there, perhaps not the shortest, with": cut} {
+		var b strings.Builder
+		if err := r.WriteText(&b, time.Second); err != nil || !strings.Contains(b.String(), text) {
+			t.Errorf("%v, no %q in\n%s", err, text, b.String())
+		}
 	}
 }
 

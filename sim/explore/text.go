@@ -37,14 +37,22 @@ func (r Result) WriteText(to io.Writer, took time.Duration) error {
 	fmt.Fprintf(&b, "reduction: symmetry %s, independence %s\n", r.symmetry(),
 		onOff(r.Config.Independence))
 	if r.Config.Seeds > 0 && r.Exhausted {
-		fmt.Fprintf(&b, "seeds: %d random runs reach %d of %d states, %.1f %%\n", r.Config.Seeds, r.Reached,
+		of := ""
+		if r.Walked < r.Config.Seeds {
+			of = fmt.Sprintf(" of %d", r.Config.Seeds)
+		}
+		fmt.Fprintf(&b, "seeds: %d%s random runs reach %d of %d states, %.1f %%\n", r.Walked, of, r.Reached,
 			r.Distinct, 100*float64(r.Reached)/float64(r.Distinct))
 	}
 	b.WriteString("\nfaults by the stage of the process that they hit:\n")
 	r.coverage(&b)
 	if r.Wrong != "" {
 		s := r.Smallest
-		fmt.Fprintf(&b, "\nviolated: %s\nthe shortest way there, with %s:\n", r.Wrong, s.Text(""))
+		way := "the shortest way there"
+		if !r.Shortest {
+			way = "a way there, perhaps not the shortest"
+		}
+		fmt.Fprintf(&b, "\nviolated: %s\n%s, with %s:\n", r.Wrong, way, s.Text(""))
 		for i, step := range r.Steps() {
 			fmt.Fprintf(&b, "%4d  %s\n", i+1, step)
 		}

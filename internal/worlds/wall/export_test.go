@@ -42,5 +42,6 @@ func (s *System) Busy() int { return len(s.busy) }
 
 // RedisMemory is what the fullest node of Redis uses and may use, in bytes.
 func (s *System) RedisMemory(ctx context.Context) (used, max int64, err error) {
-	return s.redisMemory(ctx)
+	m, err := s.redisMemory(ctx)
+	return m.used, m.max, err
 }

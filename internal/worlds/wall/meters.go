@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"sluice/buffer"
 	"sluice/buffer/redisstore"
 	"sluice/flusher"
 	"sluice/internal/judge"
@@ -23,6 +24,28 @@ type meters struct {
 
 	mu                      sync.Mutex // held for a whole look
 	workers, consumers, own cpuMeter
+	// before is what the servers and this process had used when the run was opened: they may have served
+	// others, and other runs, before.
+	before reports.Sample
+}
+
+// begin takes what was used until now for none of the run's.
+func (m *meters) begin(b Backend) {
+	m.before = m.lasting(b)
+}
+
+// lasting is the processor time of what was there before the run, since that was started.
+func (m *meters) lasting(b Backend) (used reports.Sample) {
+	used.CPUHarness = m.own.seconds([]int{os.Getpid()})
+	used.CPURedis, used.CPUKafka = b.Seconds()
+	return used
+}
+
+// enter sets what was used of that for the run so far.
+func (m *meters) enter(sample *reports.Sample, b Backend) {
+	now := m.lasting(b)
+	sample.CPUHarness = now.CPUHarness - m.before.CPUHarness
+	sample.CPURedis, sample.CPUKafka = now.CPURedis-m.before.CPURedis, now.CPUKafka-m.before.CPUKafka
 }
 
 // look asks the operating system, and the consumers for what they said last.
@@ -55,18 +78,22 @@ func (s *System) look(now time.Time) (judge.Look, reports.Sample) {
 	sample := reports.Sample{WorkersLive: live, WorkerBytesMax: residentMax(workerPids)}
 	sample.CPUWorkers = s.meters.workers.seconds(workerPids)
 	sample.CPUConsumer = s.meters.consumers.seconds(consumerPids)
-	sample.CPUHarness = s.meters.own.seconds([]int{self})
-	sample.CPURedis, sample.CPUKafka = s.servers.Backend.Seconds()
-	sample.RedisBytes, sample.RedisBytesMax = s.meters.memory.last()
+	s.meters.enter(&sample, s.servers.Backend)
+	memory := s.meters.memory.last()
+	sample.RedisBytes, sample.RedisBytesMax, sample.RedisBytesAll = memory.used, memory.max, memory.all
 	return l, sample
 }
 
 // memoryMeter asks Redis how full it is, beside the looks: a Redis that does not answer must not keep
 // the harness from looking.
 type memoryMeter struct {
-	mu        sync.Mutex
-	used, max int64
+	mu  sync.Mutex
+	now redisMemory
 }
+
+// redisMemory is what the fullest node of Redis uses and what it may use, and what all nodes use, in
+// bytes; a max of 0 means that it has no limit.
+type redisMemory struct{ used, max, all int64 }
 
 const (
 	// memoryEvery is how often Redis is asked.
@@ -79,35 +106,41 @@ const (
 func (m *memoryMeter) run(ctx context.Context, s *System) {
 	for ctx.Err() == nil && !s.servers.HidesMemory {
 		asking, cancel := context.WithTimeout(ctx, memoryAnswerMax)
-		used, most, err := s.redisMemory(asking)
+		now, err := s.redisMemory(asking)
 		cancel()
 		if err != nil {
-			used, most = 0, 0 // not known
+			now = redisMemory{} // not known
 		}
 		m.mu.Lock()
-		m.used, m.max = used, most
+		m.now = now
 		m.mu.Unlock()
 		_ = s.Sleep(ctx, memoryEvery) // its error ends the loop
 	}
 }
 
 // last returns the last answer; 0 if there was none.
-func (m *memoryMeter) last() (used, most int64) {
+func (m *memoryMeter) last() redisMemory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.used, m.max
+	return m.now
 }
 
-// redisMemory returns what the fullest node of Redis uses and what it may use, in bytes; a max of 0
-// means that it has no limit.
-func (s *System) redisMemory(ctx context.Context) (used, max int64, err error) {
+func (s *System) redisMemory(ctx context.Context) (redisMemory, error) {
 	client, err := s.redisClient()
 	if err != nil {
-		return 0, 0, err
+		return redisMemory{}, err
 	}
 	nodes, err := redisstore.Memory(ctx, client)
+	return memoryOf(nodes), err
+}
+
+func memoryOf(nodes []buffer.NodeMemory) redisMemory {
 	fullest, _ := flusher.Fullest(nodes)
-	return fullest.Used, fullest.Max, err
+	m := redisMemory{used: fullest.Used, max: fullest.Max}
+	for _, n := range nodes {
+		m.all += n.Used
+	}
+	return m
 }
 
 // redisClient is the harness's own, which goes past the proxies.

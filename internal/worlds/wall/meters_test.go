@@ -3,7 +3,50 @@ package wall
 import (
 	"os"
 	"testing"
+
+	"sluice/buffer"
+	"sluice/reports"
+	"sluice/scenarios"
 )
+
+// worked is a backend whose servers have served others before.
+type worked struct{ redis, kafka float64 }
+
+func (*worked) Break(*System, scenarios.Fault) (func() error, error) { return nil, nil }
+func (w *worked) Seconds() (redis, kafka float64)                    { return w.redis, w.kafka }
+func (*worked) Close() error                                         { return nil }
+
+// TestProcessorTimeIsThatOfTheRun, and not what the servers and this process had used before.
+func TestProcessorTimeIsThatOfTheRun(t *testing.T) {
+	var m meters
+	for m.own.seconds([]int{os.Getpid()}) == 0 { // until the first tick
+		if t.Context().Err() != nil {
+			t.Fatal("this process has used no time")
+		}
+	}
+	servers := &worked{redis: 100, kafka: 200}
+	m.begin(servers)
+	servers.redis, servers.kafka = 101, 203
+	var got reports.Sample
+	m.enter(&got, servers)
+	if got.CPURedis != 1 || got.CPUKafka != 3 {
+		t.Errorf("the servers used %v and %v s, want 1 and 3", got.CPURedis, got.CPUKafka)
+	}
+	if before := m.before.CPUHarness; before == 0 || got.CPUHarness >= m.own.seconds([]int{os.Getpid()}) {
+		t.Errorf("this process used %v s before the run, and %v in it", before, got.CPUHarness)
+	}
+}
+
+// TestMemoryOfNodes: what is beside a limit is that of one node, and all have what all have.
+func TestMemoryOfNodes(t *testing.T) {
+	nodes := []buffer.NodeMemory{{Used: 60, Max: 100}, {Used: 70, Max: 200}, {Used: 10, Max: 100}}
+	if got, want := memoryOf(nodes), (redisMemory{used: 60, max: 100, all: 140}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := memoryOf(nil); got != (redisMemory{}) {
+		t.Errorf("of no node: %+v", got)
+	}
+}
 
 func TestProcessesAreMeasured(t *testing.T) {
 	self := []int{os.Getpid()}

@@ -121,6 +121,7 @@ func Open(ctx context.Context, setup harness.Setup, servers Servers) (*System, e
 		},
 		network: netfault.Open(), own: netfault.Open(), busy: map[string]bool{},
 	}
+	s.meters.begin(servers.Backend)
 	topology, ledger := setup.Scenario.Topology, setup.Sink.Ledger
 	ledger.InputTopic, ledger.Partitions = s.input, topology.Partitions
 	ledger.LetterBytesMax = harness.BrokerRecordMax
