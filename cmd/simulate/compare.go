@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -351,13 +350,9 @@ func (m *othersMeter) cores() float64 {
 }
 
 func writeCompare(dir string, report *compare.Report) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	var text strings.Builder
-	if err := reports.WriteJSON(&text, report); err != nil {
-		return err
-	}
-	return errors.Join(writeWhole(filepath.Join(dir, fileCompare), text.String()),
-		report.Chart().Save(dir, chartCompare))
+	return rundir.Replace(dir, fileCompare, func(dir string) error {
+		return errors.Join(
+			rundir.WriteFile(dir, fileCompare, func(w io.Writer) error { return reports.WriteJSON(w, report) }),
+			report.Chart().Save(dir, chartCompare))
+	})
 }

@@ -223,13 +223,18 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestNoRoomForResults: what the run or the sweep has shown is not lost with its files.
-func TestNoRoomForResults(t *testing.T) {
-	// Its files' paths would be too long for the operating system, the directory's own is not.
+// noRoom is a directory whose files' paths would be too long for the operating system; its own is not.
+func noRoom(t *testing.T) string {
 	dir := t.TempDir()
 	for len(dir) < 4080 {
 		dir = filepath.Join(dir, strings.Repeat("x", min(200, 4080-len(dir))))
 	}
+	return dir
+}
+
+// TestNoRoomForResults: what the run or the sweep has shown is not lost with its files.
+func TestNoRoomForResults(t *testing.T) {
+	dir := noRoom(t)
 	path := scenarioFile(t, quick)
 	for _, args := range [][]string{
 		{"run", path, "--quiet"}, {"sweep", path, "--processes", "1", "--repeat", "1"},
@@ -245,10 +250,7 @@ func TestNoRoomForResults(t *testing.T) {
 // TestSeedsVerdictOutlastsItsPicture: a picture that cannot be drawn takes no verdict along; that it is
 // missing is an error of its own only if all passed.
 func TestSeedsVerdictOutlastsItsPicture(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, coverageFile+".svg"), 0o755); err != nil { // in its place
-		t.Fatal(err)
-	}
+	dir := noRoom(t)
 	for expectations, want := range map[string]int{
 		"": judge.ExitEnvironment, "expectations: {freshness_p99_max: 1ms}\n": judge.ExitExpectation,
 	} {

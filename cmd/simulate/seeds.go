@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -316,10 +315,10 @@ func (c *runCommand) report(
 
 // draw draws what was covered into the directory of the results.
 func (c *runCommand) draw(covered reports.Coverage) error {
-	if err := os.MkdirAll(c.Out, 0o755); err != nil {
-		return err
-	}
-	if err := covered.Chart(harness.CoverageStages()).Save(c.Out, coverageFile); err != nil {
+	err := rundir.Replace(c.Out, coverageFile+".svg", func(dir string) error {
+		return covered.Chart(harness.CoverageStages()).Save(dir, coverageFile)
+	})
+	if err != nil {
 		return fmt.Errorf("draw %s: %w", filepath.Join(c.Out, coverageFile), err)
 	}
 	return nil
