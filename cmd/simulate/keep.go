@@ -59,12 +59,13 @@ func (k keeper) keep(to *streams) error {
 	if k.other == "" {
 		return nil
 	}
-	if err := errors.Join(os.RemoveAll(k.dir+before), os.Rename(k.dir, k.dir+before)); err != nil {
+	if err := rundir.Move(k.dir, k.dir+before); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(to.err, "note: %s had the results of something else, which are in %[1]s%s now: %s\n", k.dir,
+	// That nobody reads the note is no reason to leave out what it is about.
+	fmt.Fprintf(to.err, "note: %s had the results of something else, which are in %[1]s%s now: %s\n", k.dir,
 		before, k.other)
-	return err
+	return nil
 }
 
 // setOf is what will be run.
