@@ -202,7 +202,7 @@ func (c *compareCommand) measure(
 		cfg.Scenario.Faults = nil
 		cfg.Scenario.Duration = min(cfg.Scenario.Duration, warmUpRun)
 		err := compare.WarmUp(func() (compare.Run, error) {
-			return c.one(ctx, errs, cfg, c.Processes[0], 0, "to warm the servers up")
+			return c.one(ctx, errs, withoutPortFaults(cfg), c.Processes[0], 0, "to warm the servers up")
 		})
 		if err != nil {
 			return nil, err
@@ -285,6 +285,12 @@ func (c *compareCommand) one(
 		options.FormatCount(processes, "process"), which, cfg.World.Name(),
 		outcome.Result.Throughput.SpansPerSecond, outcome.Result.Verdict, beside)
 	return run, nil
+}
+
+// withoutPortFaults is a run in which no port is broken.
+func withoutPortFaults(cfg harness.Config) harness.Config {
+	cfg.PortFaults = nil
+	return cfg
 }
 
 // withQuantile is a run in the virtual world with the costs at a quantile; ok is false in another

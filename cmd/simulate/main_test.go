@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
+	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/process"
 	"sluice/internal/rundir"
+	"sluice/internal/swarm"
 	"sluice/reports"
+	"sluice/sim"
 )
 
 func TestMain(m *testing.M) {
@@ -330,5 +335,41 @@ func TestSweepOver(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, rundir.ChartCost+".png")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNoFaultsOfWhatIsDrawn: what is drawn with a scenario at ports is left out with its other faults, and
+// what is asked for there is not.
+func TestNoFaultsOfWhatIsDrawn(t *testing.T) {
+	world := worldFlags{World: sim.World{}.Name()}
+	flags := scenarioFlags{Scenario: swarm.Name, Seed: new(uint64)}
+	configOf := func() harness.Config {
+		s, err := flags.load(world)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := world.config(s, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	with := configOf()
+	for len(with.PortFaults) == 0 || len(with.Scenario.Faults) == 0 {
+		*flags.Seed++
+		with = configOf()
+	}
+	if warm := withoutPortFaults(with); len(warm.PortFaults) > 0 {
+		t.Errorf("servers are warmed up with %v", warm.PortFaults)
+	}
+	flags.NoFaults = true
+	world.Ports = []string{"slow store.load 1 by 1ms"}
+	if cfg := configOf(); cfg.PortFaults.String() != world.Ports[0] || len(cfg.Scenario.Faults) > 0 {
+		t.Errorf("seed %d without faults: %v, %v", *flags.Seed, cfg.PortFaults, cfg.Scenario.Faults)
+	}
+	dir := t.TempDir()
+	code, out, errs := call("run", swarm.Name, "--seed", strconv.FormatUint(*flags.Seed, 10), "--no-faults", "--out", dir)
+	if r := resultOf(t, dir); code != judge.ExitPassed || len(r.PortFaults) > 0 {
+		t.Errorf("exit code %d, %v\n%s%s", code, r.PortFaults, out, errs)
 	}
 }

@@ -237,6 +237,9 @@ func (f scenarioFlags) draw(around scenarios.Around, more []string) (scenario, e
 	if err != nil {
 		return scenario{}, usageError{asGiven(err, f.given())}
 	}
+	if f.NoFaults {
+		drawn.Ports = nil
+	}
 	return scenario{Scenario: f.control(s), places: places, ports: drawn.Ports}, nil
 }
 
