@@ -126,25 +126,18 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if c.other != nil {
 		report.Beside(c.other, c.Against)
 	}
+	// As in run: the results come first, and a disk that is full must not take the answer along.
+	written := writeCapacity(dir, report, c.command(s.Seed), costsText(cfg.World))
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
 	}
-	// As in run, a disk that is full must not take the answer along.
-	if written := writeCapacity(dir, report, c.command(s.Seed), costsText(cfg.World)); written != nil {
-		fmt.Fprintln(to.err, "simulate:", written)
-		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
+	verdict := unfinished
+	if verdict == nil && report.Refused != "" {
+		verdict = exitError(judge.ExitExpectation)
 	}
-	switch {
-	case err != nil:
-		return err
-	case unfinished != nil:
-		return unfinished
-	case report.Refused != "":
-		return exitError(judge.ExitExpectation)
-	}
-	return nil
+	return to.ended(verdict, written, err)
 }
 
 // rateLeast is the lowest rate that is tried, in spans per second.

@@ -98,23 +98,17 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 	if unfinished != nil {
 		report.Unfinished = unfinished.Error()
 	}
-	if err := writeCompare(dir, report); err != nil {
-		return err
-	}
+	written := writeCompare(dir, report)
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "Results  %s\n", dir)
 	}
-	switch {
-	case err != nil:
-		return err
-	case unfinished != nil:
-		return unfinished
-	case len(report.Beyond) > 0:
-		return exitError(judge.ExitExpectation)
+	verdict := unfinished
+	if verdict == nil && len(report.Beyond) > 0 {
+		verdict = exitError(judge.ExitExpectation)
 	}
-	return nil
+	return to.ended(verdict, written, err)
 }
 
 func (c *compareCommand) check() error {

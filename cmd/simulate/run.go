@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -321,14 +320,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	default:
 		err = outcome.WriteText(to.out, dir)
 	}
-	if written != nil {
-		fmt.Fprintln(to.err, "simulate:", written)
-		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
-	}
-	if outcome.Code != judge.ExitPassed {
-		err = exitError(outcome.Code)
-	}
-	return err
+	return to.ended(verdictOf(outcome.Code), written, err)
 }
 
 // runTwice runs the scenario twice, and names the first event that differs.

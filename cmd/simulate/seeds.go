@@ -303,14 +303,7 @@ func (c *runCommand) report(
 		drawn = c.draw(covered)
 	}
 	err := write(to.out)
-	if drawn != nil {
-		fmt.Fprintln(to.err, "simulate:", drawn)
-		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
-	}
-	if code != judge.ExitPassed {
-		err = exitError(code)
-	}
-	return err
+	return to.ended(verdictOf(code), drawn, err)
 }
 
 // draw draws what was covered into the directory of the results.
