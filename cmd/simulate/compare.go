@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -120,8 +121,8 @@ func (c *compareCommand) check() error {
 	if c.Repeat < 1 {
 		errs = append(errs, fmt.Errorf("--repeat %d must be at least 1", c.Repeat))
 	}
-	if c.Factor < 1 {
-		errs = append(errs, fmt.Errorf("--freshness-factor %v must be at least 1", c.Factor))
+	if !(c.Factor >= 1) || math.IsInf(c.Factor, 1) {
+		errs = append(errs, fmt.Errorf("--freshness-factor %v must be at least 1, and a number", c.Factor))
 	}
 	return errors.Join(errs...)
 }
