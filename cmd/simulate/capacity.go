@@ -384,7 +384,7 @@ func writeCapacity(dir string, report *capacity.Report, replay, costs string) er
 
 // fitCommand is "simulate fit".
 type fitCommand struct {
-	File string `arg:"" help:"CSV file with the columns processes and throughput, and perhaps weight or error (standard); - for standard input."`
+	File string `arg:"" help:"CSV file with the columns processes and throughput, and perhaps weight (above 0) or error (standard); - for standard input."`
 	JSON bool   `name:"json" help:"Print the fit as JSON."`
 }
 
@@ -465,7 +465,11 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 			if !ok {
 				continue
 			}
-			if *v, err = parseFigure(strings.TrimSpace(row[i])); err != nil {
+			*v, err = parseFigure(strings.TrimSpace(row[i]))
+			if err == nil && name == columnWeight && *v <= 0 {
+				err = errors.New("no weight: want more than 0; leave out what does not count")
+			}
+			if err != nil {
 				line, column := rows.FieldPos(i)
 				return nil, fmt.Errorf("%d:%d: %s %q is %w", line, column, name, row[i], err)
 			}
