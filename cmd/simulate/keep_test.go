@@ -142,3 +142,41 @@ func TestNoteThatNobodyReads(t *testing.T) {
 		}
 	}
 }
+
+// TestInterruptedResultsOfSomethingElseAreKept, those of the same are replaced.
+func TestInterruptedResultsOfSomethingElseAreKept(t *testing.T) {
+	path := scenarioFile(t, quick)
+	sweep := []string{"sweep", path, "--processes", "1,2", "--repeat"}
+	faults := []string{"run", path, "--set", "faults=[at 1s hang worker 1]", "--duration"}
+	for _, c := range []struct {
+		name, at       string
+		first, then    []string
+		differs        string // what the note says, if anything
+		mark, unfinish string
+	}{
+		{"quick-sweep", "repeat 2 of", append(sweep, "100000"), append(sweep, "1"), "",
+			rundir.FileSweep, `"unfinished"`},
+		{"quick-sweep", "repeat 2 of", append(sweep, "100000"), append(sweep, "1", "--rate", "constant 500/s"),
+			"workload.rate (constant 400/s, and then constant 500/s)", rundir.FileSweep, `"unfinished"`},
+		{"quick-sweep", "repeat 2 of", append(sweep, "100000"), []string{"sweep", path, "--processes", "2", "--repeat", "1"},
+			"groups (1 process, 2 processes, and then 2 processes)", rundir.FileSweep, `"unfinished"`},
+		{"quick-1", "fault", append(faults, "1h"), append(faults, "1h"), "", rundir.FileResult, `"cause"`},
+		{"quick-1", "fault", append(faults, "1h"), append(faults, "2s"), "duration (1h0m0s, and then 2s)",
+			rundir.FileResult, `"cause"`},
+	} {
+		t.Chdir(t.TempDir())
+		var out bytes.Buffer
+		if code := run(c.first, &out, &interrupter{at: c.at}); code != judge.ExitUnknown {
+			t.Fatalf("%v: exit code %d\n%s", c.first, code, &out)
+		}
+		errs := &interrupter{at: c.at} // again, where it runs for so long
+		run(c.then, &out, errs)
+		want := "note: runs/" + c.name + " had the results of something else, which are in runs/" + c.name +
+			"-before now: " + c.differs + "\n"
+		text, err := os.ReadFile(filepath.Join("runs", c.name+before, c.mark))
+		kept := err == nil && strings.Contains(string(text), c.unfinish)
+		if kept != (c.differs != "") || strings.Contains(errs.String(), want) != kept {
+			t.Errorf("%v, and then %v: kept: %v, %v\n%s", c.first, c.then, kept, err, errs)
+		}
+	}
+}
