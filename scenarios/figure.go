@@ -100,7 +100,7 @@ func figureValue(figure, text string) (float64, error) {
 	if strings.HasSuffix(figure, "per_second") {
 		number = strings.TrimSuffix(text, "/s")
 	}
-	if value, err := strconv.ParseFloat(number, 64); err == nil {
+	if value, err := strconv.ParseFloat(number, 64); err == nil && !math.IsNaN(value) && !math.IsInf(value, 0) {
 		return value, nil
 	}
 	switch {

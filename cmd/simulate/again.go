@@ -98,6 +98,7 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	var written error
 	found := againAnswer{Was: p.result.Verdict, Is: again.Result.Verdict, Digest: p.result.Digest}
 	switch {
 	case again.Interrupted:
@@ -109,9 +110,9 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 			judge.ExitNotDeterministic}
 	case again.Result.Digest == p.result.Digest:
 		if c.Span != "" {
-			if err := p.rewrite(again, c.Dir); err != nil {
-				return err
-			}
+			written = p.rewrite(again, c.Dir)
+		}
+		if c.Span != "" && written == nil {
 			fmt.Fprintf(to.text(c.JSON), "span %s: %s#span=%[1]s\n", c.Span, filepath.Join(c.Dir, rundir.FileReport))
 		}
 		found.Verdict = fmt.Sprintf("the same, %s; digest %s", found.Is, found.Digest)
@@ -120,7 +121,7 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 		found.First = &first
 		found.answer = answer{"not the same; " + first.Brief(), judge.ExitNotDeterministic}
 	}
-	return to.end(found, c.JSON)
+	return to.endWith(found, c.JSON, written)
 }
 
 // difference names the first event of a run that another does not have.

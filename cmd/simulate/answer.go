@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"sluice/internal/diff"
 	"sluice/internal/judge"
@@ -25,17 +27,40 @@ type answered interface{ base() answer }
 
 // end prints what a command has found, as JSON or the last line of the text, and returns its exit code as
 // an error if it is not 0.
-func (to *streams) end(found answered, asJSON bool) error {
-	var err error
+func (to *streams) end(found answered, asJSON bool) error { return to.endWith(found, asJSON, nil) }
+
+// endWith does as end, with what hindered the command's files from being written.
+func (to *streams) endWith(found answered, asJSON bool, written error) error {
+	var printed error
 	if asJSON {
-		err = reports.WriteJSON(to.out, found)
+		printed = reports.WriteJSON(to.out, found)
 	} else {
-		_, err = fmt.Fprintln(to.out, "verdict:", found.base().Verdict)
+		_, printed = fmt.Fprintln(to.out, "verdict:", found.base().Verdict)
 	}
-	if code := found.base().Code; code != judge.ExitPassed {
-		err = cmp.Or(err, error(exitError(code)))
+	return to.ended(verdictOf(found.base().Code), written, printed)
+}
+
+// verdictOf is an exit code as an error, nil if it is that of what passed.
+func verdictOf(code int) error {
+	if code == judge.ExitPassed {
+		return nil
 	}
-	return err
+	return exitError(code)
+}
+
+// ended is how a command ends that has found something: by its verdict, if that is not passed; else by what
+// hindered its files from being written; and else by what hindered it from printing, such as a reader who
+// has read enough.
+func (to *streams) ended(verdict, written, printed error) error {
+	if written != nil {
+		fmt.Fprintln(to.err, "simulate:", written)
+		written = exitError(judge.ExitEnvironment)
+	}
+	first := cmp.Or(verdict, written)
+	if first != nil && printed != nil && !errors.Is(printed, syscall.EPIPE) {
+		fmt.Fprintln(to.err, "simulate:", printed) // which nobody else tells
+	}
+	return cmp.Or(first, printed)
 }
 
 // text is where a command prints what its JSON has in other words.

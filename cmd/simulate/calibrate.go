@@ -52,10 +52,8 @@ func (c *calibrateCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := writeWhole(c.Out, costs.String()); err != nil {
-		return err
-	}
-	return writeCalibration(to.out, costs, c.Out, time.Since(began))
+	written := writeWhole(c.Out, costs.String())
+	return to.ended(nil, written, writeCalibration(to.out, costs, c.Out, time.Since(began)))
 }
 
 func (c *calibrateCommand) measure(

@@ -224,6 +224,8 @@ func TestCompareRefuses(t *testing.T) {
 		"compare steady --worlds virtual,fakes --processes 9":   "--processes 9 must be 1 to 8",
 		"compare steady --worlds virtual,fakes --repeat 0":      "--repeat 0 must be at least 1",
 		"compare steady --freshness-factor 0.5":                 "must be at least 1",
+		"compare steady --freshness-factor inf":                 "must be at least 1, and a number",
+		"compare steady --freshness-factor nan":                 "must be at least 1, and a number",
 		"calibrate --repeat 0 --servers start":                  "--repeat 0 must be at least 1",
 		"calibrate --spans 10 --servers start":                  "--spans 10 must be at least 1000",
 		"calibrate --servers begin":                             `servers "begin" is not one of`,

@@ -126,25 +126,18 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if c.other != nil {
 		report.Beside(c.other, c.Against)
 	}
+	// As in run: the results come first, and a disk that is full must not take the answer along.
+	written := writeCapacity(dir, report, c.command(s.Seed), costsText(cfg.World))
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
 	}
-	// As in run, a disk that is full must not take the answer along.
-	if written := writeCapacity(dir, report, c.command(s.Seed), costsText(cfg.World)); written != nil {
-		fmt.Fprintln(to.err, "simulate:", written)
-		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
+	verdict := unfinished
+	if verdict == nil && report.Refused != "" {
+		verdict = exitError(judge.ExitExpectation)
 	}
-	switch {
-	case err != nil:
-		return err
-	case unfinished != nil:
-		return unfinished
-	case report.Refused != "":
-		return exitError(judge.ExitExpectation)
-	}
-	return nil
+	return to.ended(verdict, written, err)
 }
 
 // rateLeast is the lowest rate that is tried, in spans per second.
@@ -391,7 +384,7 @@ func writeCapacity(dir string, report *capacity.Report, replay, costs string) er
 
 // fitCommand is "simulate fit".
 type fitCommand struct {
-	File string `arg:"" help:"CSV file with the columns processes and throughput, and perhaps weight or error (standard); - for standard input."`
+	File string `arg:"" help:"CSV file with the columns processes and throughput, and perhaps weight (above 0) or error (standard); - for standard input."`
 	JSON bool   `name:"json" help:"Print the fit as JSON."`
 }
 
@@ -472,7 +465,11 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 			if !ok {
 				continue
 			}
-			if *v, err = parseFigure(strings.TrimSpace(row[i])); err != nil {
+			*v, err = parseFigure(strings.TrimSpace(row[i]))
+			if err == nil && name == columnWeight && *v <= 0 {
+				err = errors.New("no weight: want more than 0; leave out what does not count")
+			}
+			if err != nil {
 				line, column := rows.FieldPos(i)
 				return nil, fmt.Errorf("%d:%d: %s %q is %w", line, column, name, row[i], err)
 			}

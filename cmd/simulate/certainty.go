@@ -60,18 +60,14 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 		return to.end(found, c.JSON)
 	}
 	again.Watched.Certainty = &curve
-	if err := p.rewrite(again, c.Dir); err != nil {
-		return err
-	}
-	if err := curve.WriteText(to.text(c.JSON)); err != nil {
-		return err
-	}
+	written := p.rewrite(again, c.Dir)
+	_ = curve.WriteText(to.text(c.JSON)) // what hinders it hinders the verdict behind it
 	found.Certainty, found.Says = curve, curve.Says(again.Events)
 	found.Verdict = fmt.Sprintf("%s (%s); %s", p.result.Verdict, why.Name, found.Says)
 	if !curve.Done {
 		found.Code = judge.ExitUnknown
 	}
-	return to.end(found, c.JSON)
+	return to.endWith(found, c.JSON, written)
 }
 
 // lastMoment is when the run was asked to stop, since the start of the load.

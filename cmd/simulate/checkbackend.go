@@ -91,10 +91,7 @@ func (c *checkBackendCommand) Run(ctx context.Context, to *streams) error {
 	} else {
 		err = r.writeText(to.out)
 	}
-	if err == nil && code != judge.ExitPassed {
-		err = exitError(code)
-	}
-	return err
+	return to.ended(verdictOf(code), nil, err)
 }
 
 // backends are the servers that are checked.

@@ -49,22 +49,23 @@ func (c *cleanCommand) Run(ctx context.Context, to *streams) error {
 		return err
 	}
 	list = slices.DeleteFunc(list, func(l wall.Litter) bool { return time.Since(l.Began) < c.OlderThan })
+	var printed error
 	if c.JSON {
-		err = reports.WriteJSON(to.out, append([]wall.Litter{}, list...))
+		printed = reports.WriteJSON(to.out, append([]wall.Litter{}, list...))
 	} else {
-		err = writeLitter(to.out, list)
+		printed = writeLitter(to.out, list)
 	}
 	list = slices.DeleteFunc(list, func(l wall.Litter) bool { return l.Alive != "" })
-	if err != nil || len(list) == 0 || !c.agreed(ctx, to, list) {
-		return err
+	if printed != nil && !c.Yes || len(list) == 0 || !c.agreed(ctx, to, list) {
+		return printed
 	}
 	removing, cancel := context.WithTimeout(ctx, cleanMax)
 	defer cancel()
 	if err := servers.Remove(removing, list); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(to.err, "removed what %s left\n", runs(len(list)))
-	return err
+	fmt.Fprintf(to.err, "removed what %s left\n", runs(len(list)))
+	return printed
 }
 
 // agreed asks whether to remove, if there is someone to ask. Ctrl-C is a no.

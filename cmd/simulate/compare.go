@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"math"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -95,23 +95,17 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 	if unfinished != nil {
 		report.Unfinished = unfinished.Error()
 	}
-	if err := writeCompare(dir, report); err != nil {
-		return err
-	}
+	written := writeCompare(dir, report)
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "Results  %s\n", dir)
 	}
-	switch {
-	case err != nil:
-		return err
-	case unfinished != nil:
-		return unfinished
-	case len(report.Beyond) > 0:
-		return exitError(judge.ExitExpectation)
+	verdict := unfinished
+	if verdict == nil && len(report.Beyond) > 0 {
+		verdict = exitError(judge.ExitExpectation)
 	}
-	return nil
+	return to.ended(verdict, written, err)
 }
 
 func (c *compareCommand) check() error {
@@ -123,8 +117,8 @@ func (c *compareCommand) check() error {
 	if c.Repeat < 1 {
 		errs = append(errs, fmt.Errorf("--repeat %d must be at least 1", c.Repeat))
 	}
-	if c.Factor < 1 {
-		errs = append(errs, fmt.Errorf("--freshness-factor %v must be at least 1", c.Factor))
+	if !(c.Factor >= 1) || math.IsInf(c.Factor, 1) {
+		errs = append(errs, fmt.Errorf("--freshness-factor %v must be at least 1, and a number", c.Factor))
 	}
 	return errors.Join(errs...)
 }
@@ -198,7 +192,7 @@ func (c *compareCommand) measure(
 		cfg := configs[1]
 		cfg.Scenario = compare.WarmUpOf(cfg.Scenario)
 		err := compare.WarmUp(func() (compare.Run, error) {
-			return c.one(ctx, errs, cfg, c.Processes[0], 0, "to warm the servers up")
+			return c.one(ctx, errs, withoutPortFaults(cfg), c.Processes[0], 0, "to warm the servers up")
 		})
 		if err != nil {
 			return nil, err
@@ -283,6 +277,12 @@ func (c *compareCommand) one(
 	return run, nil
 }
 
+// withoutPortFaults is a run in which no port is broken.
+func withoutPortFaults(cfg harness.Config) harness.Config {
+	cfg.PortFaults = nil
+	return cfg
+}
+
 // withQuantile is a run in the virtual world with the costs at a quantile; ok is false in another
 // world, and if the costs do not tell how they spread.
 func withQuantile(cfg harness.Config, p float64) (at harness.Config, ok bool) {
@@ -346,13 +346,9 @@ func (m *othersMeter) cores() float64 {
 }
 
 func writeCompare(dir string, report *compare.Report) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	var text strings.Builder
-	if err := reports.WriteJSON(&text, report); err != nil {
-		return err
-	}
-	return errors.Join(writeWhole(filepath.Join(dir, fileCompare), text.String()),
-		report.Chart().Save(dir, chartCompare))
+	return rundir.Replace(dir, fileCompare, func(dir string) error {
+		return errors.Join(
+			rundir.WriteFile(dir, fileCompare, func(w io.Writer) error { return reports.WriteJSON(w, report) }),
+			report.Chart().Save(dir, chartCompare))
+	})
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"strings"
 
 	"sluice/internal/diff"
-	"sluice/internal/judge"
 	"sluice/reports"
 )
 
@@ -76,11 +74,7 @@ func (c *diffCommand) Run(to *streams) error {
 	} else {
 		err = comparison.WriteText(to.out)
 	}
-	err = cmp.Or(err, saved)
-	if err == nil && comparison.Code != judge.ExitPassed {
-		err = exitError(comparison.Code)
-	}
-	return err
+	return to.ended(verdictOf(comparison.Code), saved, err)
 }
 
 // rules returns those of the command line, and of the file.

@@ -163,20 +163,20 @@ func readRunSet(dir string) (diff.Set, error) {
 		return set, usageError{fmt.Errorf("%s in %s has no verdict or no world: it is %w",
 			rundir.FileResult, dir, rundir.ErrNotARun)}
 	}
-	if r.Cause != "" {
-		return set, unfinished(dir, r.Cause)
-	}
 	s, _, err := readScenario(dir)
-	if err != nil {
-		return set, err
-	}
-	samples, err := readSamples(dir)
 	if err != nil {
 		return set, err
 	}
 	set.Version, set.World, set.Scenario = r.Version, r.World, &s
 	set.Conditions = conditions(r.Defect, r.PortFaults)
 	if err := addCosts(&set, dir, r.Replay); err != nil {
+		return set, err
+	}
+	if r.Cause != "" {
+		return set, unfinished(dir, r.Cause)
+	}
+	samples, err := readSamples(dir)
+	if err != nil {
 		return set, err
 	}
 	run := diff.Run{
@@ -191,7 +191,8 @@ func readRunSet(dir string) (diff.Set, error) {
 	return set, nil
 }
 
-// unfinishedError says that results are of something that was ended before it was done.
+// unfinishedError says that results are of something that was ended before it was done. What was to be
+// done is in the set that comes with it.
 type unfinishedError struct{ dir, why string }
 
 func (e *unfinishedError) Error() string {
@@ -257,9 +258,6 @@ func readSweepSet(dir string) (diff.Set, error) {
 	if err != nil {
 		return set, err
 	}
-	if sweep.Unfinished != "" {
-		return set, unfinished(dir, sweep.Unfinished)
-	}
 	set.Version, set.World, set.Scenario = sweep.Version, sweep.World, &s
 	set.Conditions = conditions(sweep.Defect, sweep.PortFaults)
 	if err := addCosts(&set, dir, ""); err != nil {
@@ -270,6 +268,9 @@ func readSweepSet(dir string) (diff.Set, error) {
 			Group: sweep.Group(r), Seed: r.Seed, Verdict: r.Verdict,
 			Reason: r.Reason, Digest: r.Digest, Figures: diff.FiguresOfSweep(r),
 		})
+	}
+	if sweep.Unfinished != "" {
+		return set, unfinished(dir, sweep.Unfinished)
 	}
 	return set, checkRuns(set)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,28 +100,113 @@ func TestInterruptedWhenRunTwice(t *testing.T) {
 }
 
 // TestResultsOutlastTheirReader: whoever reads no more than the first lines of what is printed has the
-// results all the same.
+// results all the same, and the verdict, unless it is passed.
 func TestResultsOutlastTheirReader(t *testing.T) {
-	built, mine := build(t), scenarioFile(t, quick)
-	dir := t.TempDir()
-	for name, args := range map[string][]string{
-		rundir.FileResult:     {"run", mine},
-		rundir.FileSweep:      {"sweep", mine, "--processes", "1", "--repeat", "1"},
-		coverageFile + ".svg": {"run", mine, "--seeds", "1..2"},
+	built, mine, late := build(t), scenarioFile(t, quick), scenarioFile(t, quick+"expectations: {freshness_p99_max: 1ms}\n")
+	slow := filepath.Join(t.TempDir(), "slow.yaml")
+	if err := os.WriteFile(slow, []byte("redis: {call: 50ms}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failed, other := failing(t), failing(t)
+	alter(t, filepath.Join(other, rundir.FileResult), `"digest": "`, `"digest": "0`)
+	flags := func(command string, of string, flags ...string) []string {
+		return append([]string{command, of}, flags...)
+	}
+	search := []string{"--processes", "1", "--most", "1000/s", "--outage", "0s", "--target"}
+	compared := []string{"--worlds", "virtual,fakes", "--freshness-factor", "1000", "--tolerance"}
+	for _, c := range []struct {
+		file string // of the results; none if there are none
+		args []string
+		want int
+	}{
+		{rundir.FileResult, flags("run", mine), exitPipe},
+		{rundir.FileResult, flags("run", mine, "--json"), exitPipe},
+		{rundir.FileResult, flags("run", late), judge.ExitExpectation},
+		{rundir.FileSweep, flags("sweep", mine, "--processes", "1", "--repeat", "1"), exitPipe},
+		{rundir.FileSweep, flags("sweep", late, "--processes", "1", "--repeat", "1"), judge.ExitExpectation},
+		{coverageFile + ".svg", flags("run", mine, "--seeds", "1..2"), exitPipe},
+		{coverageFile + ".svg", flags("run", late, "--seeds", "1..2"), judge.ExitExpectation},
+		{fileCapacity, flags("capacity", mine, append(search, "500/s")...), exitPipe},
+		{fileCapacity, flags("capacity", mine, append(search, "900/s")...), judge.ExitExpectation},
+		{fileCapacity, flags("capacity", mine, append(search, "900/s", "--json")...), judge.ExitExpectation},
+		{fileCompare, flags("compare", mine, append(compared, "1000%")...), exitPipe},
+		{fileCompare, flags("compare", mine, append(compared, "20%", "--costs", slow)...), judge.ExitExpectation},
+		{"", flags("diff", failed, failed), exitPipe},
+		{"", flags("diff", failed, failed, "--rule", "throughput <= 1/s"), judge.ExitExpectation},
+		{"", flags("replay", failed), exitPipe},
+		{"", flags("replay", other), judge.ExitNotDeterministic},
+		{"", flags("replay", other, "--json"), judge.ExitNotDeterministic},
+		{"", flags("check-backend", "--redis=127.0.0.1:1", "--kafka=127.0.0.1:1"), judge.ExitEnvironment},
 	} {
 		read, write, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = read.Close()
-		out := filepath.Join(dir, name)
-		cmd := exec.Command(built, append(args, "--out", out)...)
+		out := filepath.Join(t.TempDir(), "out")
+		if c.file != "" {
+			c.args = append(c.args, "--out", out)
+		}
+		cmd := exec.Command(built, c.args...)
 		cmd.Stdout, cmd.Stderr = write, write
 		_ = cmd.Run()
 		_ = write.Close()
-		if _, err := os.Stat(filepath.Join(out, name)); err != nil || cmd.ProcessState.ExitCode() != exitPipe {
-			t.Errorf("%v: %v, exit code %d", args, err, cmd.ProcessState.ExitCode())
+		if _, err := os.Stat(filepath.Join(out, c.file)); c.file != "" && err != nil || cmd.ProcessState.ExitCode() != c.want {
+			t.Errorf("%v: %v, exit code %d, want %d", c.args, err, cmd.ProcessState.ExitCode(), c.want)
 		}
+	}
+}
+
+// TestAnswersOutlastTheirFiles: what was found is printed though its file cannot be written, with the exit
+// code of that unless the verdict has one.
+func TestAnswersOutlastTheirFiles(t *testing.T) {
+	mine, failed := scenarioFile(t, quick), failing(t)
+	page := filepath.Join(failed, rundir.FileReport)
+	if err := errors.Join(os.Remove(page), os.MkdirAll(filepath.Join(page, "in the way"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		text string
+		want int
+	}{
+		{[]string{"capacity", mine, "--processes", "1", "--most", "1000/s", "--outage", "0s", "--target", "500/s",
+			"--out", noRoom(t)}, "1 process carries 500 spans/s", judge.ExitEnvironment},
+		{[]string{"capacity", mine, "--processes", "1", "--most", "1000/s", "--outage", "0s", "--target", "900/s",
+			"--out", noRoom(t)}, "No recommendation", judge.ExitExpectation},
+		{[]string{"compare", mine, "--worlds", "virtual,fakes", "--freshness-factor", "1000", "--tolerance", "1000%",
+			"--out", noRoom(t)}, "throughput spans/s", judge.ExitEnvironment},
+		{[]string{"shrink", failed, "--runs", "5", "--out", filepath.Join(t.TempDir(), strings.Repeat("x", 250))},
+			"verdict: safety violated", judge.ExitEnvironment},
+		{[]string{"certainty", failed, "--runs", "4", "--moments", "5"}, "verdict: safety violated", judge.ExitEnvironment},
+		{[]string{"replay", failed, "--span", "1"}, "verdict: the same", judge.ExitEnvironment},
+		{[]string{"diff", failed, failed, "--rule", "throughput <= 1/s", "--junit", noRoom(t) + "/missing/x.xml"},
+			"verdict: ", judge.ExitExpectation},
+	} {
+		code, out, errs := call(c.args...)
+		if code != c.want || !strings.Contains(out, c.text) || !strings.Contains(errs, "simulate: ") {
+			t.Errorf("%v: exit code %d, want %d and %q\n%s%s", c.args, code, c.want, c.text, out, errs)
+		}
+	}
+	var errs bytes.Buffer
+	code := run([]string{"diff", failed, failed, "--rule", "throughput <= 1/s"}, deaf{}, &errs)
+	if code != judge.ExitExpectation || errs.Len() > 0 {
+		t.Errorf("a verdict that nobody reads: exit code %d, %s", code, &errs)
+	}
+}
+
+// alter changes what a file says.
+func alter(t *testing.T, file, old, new string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err == nil && !strings.Contains(string(text), old) {
+		err = fmt.Errorf("%s has no %s", file, old)
+	}
+	if err == nil {
+		err = os.WriteFile(file, []byte(strings.ReplaceAll(string(text), old, new)), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sluice/internal/diff"
 	"sluice/internal/harness"
@@ -32,11 +33,15 @@ func newKeeper(dir, mark string, read func(string) (diff.Set, error), of diff.Se
 	}
 	earlier, err := read(dir)
 	var not *unfinishedError
-	switch {
-	case errors.As(err, &not): // of which there is nothing to keep
-	case err != nil:
+	if errors.As(err, &not) {
+		err = nil
+		if !slices.ContainsFunc(earlier.Runs, func(r diff.Run) bool { return !hasGroup(of, r.Group) }) {
+			earlier.Runs = of.Runs // the same as far as it came
+		}
+	}
+	if err != nil {
 		k.other = "it cannot be read"
-	default:
+	} else {
 		different := diff.Differences(earlier, of)
 		if a, b := earlier.Scenario.Seed, of.Scenario.Seed; a != b {
 			different = append(different, scenarios.Difference{Key: "seed", A: fmt.Sprint(a), B: fmt.Sprint(b)})
@@ -54,17 +59,22 @@ func newKeeper(dir, mark string, read func(string) (diff.Set, error), of diff.Se
 	return k, err
 }
 
+func hasGroup(of diff.Set, name string) bool {
+	return slices.ContainsFunc(of.Runs, func(r diff.Run) bool { return r.Group == name })
+}
+
 // keep moves the earlier results aside, and says so.
 func (k keeper) keep(to *streams) error {
 	if k.other == "" {
 		return nil
 	}
-	if err := errors.Join(os.RemoveAll(k.dir+before), os.Rename(k.dir, k.dir+before)); err != nil {
+	if err := rundir.Move(k.dir, k.dir+before); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(to.err, "note: %s had the results of something else, which are in %[1]s%s now: %s\n", k.dir,
+	// That nobody reads the note is no reason to leave out what it is about.
+	fmt.Fprintf(to.err, "note: %s had the results of something else, which are in %[1]s%s now: %s\n", k.dir,
 		before, k.other)
-	return err
+	return nil
 }
 
 // setOf is what will be run.

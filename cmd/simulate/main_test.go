@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
+	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/process"
 	"sluice/internal/rundir"
+	"sluice/internal/swarm"
 	"sluice/reports"
+	"sluice/sim"
 )
 
 func TestMain(m *testing.M) {
@@ -92,6 +97,25 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", "steady", "--seeds", "1..2", "--check-determinism"}, "exclude each other"},
 		{[]string{"capacity", "steady", "--target", "9/s", "--price", "process=-1"}, "--price process=-1: process: is -1"},
 		{[]string{"capacity", "steady", "--target", "9/s", "--price", "lunch=1"}, `--price lunch=1: unknown key "lunch"`},
+		{[]string{"capacity", "steady", "--target", "9/s", "--price", "process=inf"}, `process: "inf" is not a number`},
+		{[]string{"capacity", "steady", "--target", "9/s", "--price", "process=1e300"}, "process: is 1e+300"},
+		{[]string{"capacity", "steady", "--target", "9/s", "--prices", scenarioFile(t, "redis: .inf\nkafka: nan\n")},
+			`kafka: "nan" is not a number`},
+		{[]string{"capacity", "steady", "--target", "inf/s"}, "more than"},
+		{[]string{"capacity", "steady", "--headroom", "nan"}, "not a number"},
+		{[]string{"capacity", "steady", "--precision", "inf"}, "not a number"},
+		{[]string{"compare", "steady", "--worlds", "virtual,fakes", "--freshness-factor", "inf"}, "--freshness-factor"},
+		{[]string{"compare", "steady", "--worlds", "virtual,fakes", "--freshness-factor", "nan"}, "--freshness-factor"},
+		{[]string{"compare", "steady", "--worlds", "virtual,fakes", "--tolerance", "inf%"}, "not a number"},
+		{[]string{"compare", "steady", "--worlds", "virtual,fakes", "--recovery-tolerance", "nan"}, "not a number"},
+		{[]string{"run", "steady", "--costs", scenarioFile(t, "together: {redis: inf}\n")}, `"inf" is not a number`},
+		{[]string{"run", "steady", "--set", "workload.key_skew=inf"}, "workload.key_skew"},
+		{[]string{"run", "steady", "--set", "workload.spans_per_trace=geometric mean nan max 9"}, "spread of sizes"},
+		{[]string{"run", "steady", "--set", "expectations.figures=[freshness_seconds.p99 <= nan]"}, `"nan"`},
+		{[]string{"run", "steady", "--set", "expectations.figures=[pauses <= inf]"}, `"inf" is not a value of pauses`},
+		{[]string{"diff", taken, taken, "--alpha", "nan"}, "not a number"},
+		{[]string{"diff", taken, taken, "--rule", "throughput >= -inf%"}, "not a number"},
+		{[]string{"diff", taken, taken, "--rule", "throughput >= nan/s"}, "not a value"},
 		{[]string{"sweep", "steady", "--processes", "0"}, "1 to 8"},
 		{[]string{"sweep", "steady", "--processes", "9"}, "1 to 8"},
 		{[]string{"sweep", "steady", "--processes", "1,2,1"}, "--processes has 1 twice: --repeat"},
@@ -223,13 +247,18 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestNoRoomForResults: what the run or the sweep has shown is not lost with its files.
-func TestNoRoomForResults(t *testing.T) {
-	// Its files' paths would be too long for the operating system, the directory's own is not.
+// noRoom is a directory whose files' paths would be too long for the operating system; its own is not.
+func noRoom(t *testing.T) string {
 	dir := t.TempDir()
 	for len(dir) < 4080 {
 		dir = filepath.Join(dir, strings.Repeat("x", min(200, 4080-len(dir))))
 	}
+	return dir
+}
+
+// TestNoRoomForResults: what the run or the sweep has shown is not lost with its files.
+func TestNoRoomForResults(t *testing.T) {
+	dir := noRoom(t)
 	path := scenarioFile(t, quick)
 	for _, args := range [][]string{
 		{"run", path, "--quiet"}, {"sweep", path, "--processes", "1", "--repeat", "1"},
@@ -245,10 +274,7 @@ func TestNoRoomForResults(t *testing.T) {
 // TestSeedsVerdictOutlastsItsPicture: a picture that cannot be drawn takes no verdict along; that it is
 // missing is an error of its own only if all passed.
 func TestSeedsVerdictOutlastsItsPicture(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, coverageFile+".svg"), 0o755); err != nil { // in its place
-		t.Fatal(err)
-	}
+	dir := noRoom(t)
 	for expectations, want := range map[string]int{
 		"": judge.ExitEnvironment, "expectations: {freshness_p99_max: 1ms}\n": judge.ExitExpectation,
 	} {
@@ -328,5 +354,41 @@ func TestSweepOver(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, rundir.ChartCost+".png")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNoFaultsOfWhatIsDrawn: what is drawn with a scenario at ports is left out with its other faults, and
+// what is asked for there is not.
+func TestNoFaultsOfWhatIsDrawn(t *testing.T) {
+	world := worldFlags{World: sim.World{}.Name()}
+	flags := scenarioFlags{Scenario: swarm.Name, Seed: new(uint64)}
+	configOf := func() harness.Config {
+		s, err := flags.load(world)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := world.config(s, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	with := configOf()
+	for len(with.PortFaults) == 0 || len(with.Scenario.Faults) == 0 {
+		*flags.Seed++
+		with = configOf()
+	}
+	if warm := withoutPortFaults(with); len(warm.PortFaults) > 0 {
+		t.Errorf("servers are warmed up with %v", warm.PortFaults)
+	}
+	flags.NoFaults = true
+	world.Ports = []string{"slow store.load 1 by 1ms"}
+	if cfg := configOf(); cfg.PortFaults.String() != world.Ports[0] || len(cfg.Scenario.Faults) > 0 {
+		t.Errorf("seed %d without faults: %v, %v", *flags.Seed, cfg.PortFaults, cfg.Scenario.Faults)
+	}
+	dir := t.TempDir()
+	code, out, errs := call("run", swarm.Name, "--seed", strconv.FormatUint(*flags.Seed, 10), "--no-faults", "--out", dir)
+	if r := resultOf(t, dir); code != judge.ExitPassed || len(r.PortFaults) > 0 {
+		t.Errorf("exit code %d, %v\n%s%s", code, r.PortFaults, out, errs)
 	}
 }

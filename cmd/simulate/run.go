@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -237,6 +236,9 @@ func (f scenarioFlags) draw(around scenarios.Around, more []string) (scenario, e
 	if err != nil {
 		return scenario{}, usageError{asGiven(err, f.given())}
 	}
+	if f.NoFaults {
+		drawn.Ports = nil
+	}
 	return scenario{Scenario: f.control(s), places: places, ports: drawn.Ports}, nil
 }
 
@@ -318,14 +320,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	default:
 		err = outcome.WriteText(to.out, dir)
 	}
-	if written != nil {
-		fmt.Fprintln(to.err, "simulate:", written)
-		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
-	}
-	if outcome.Code != judge.ExitPassed {
-		err = exitError(outcome.Code)
-	}
-	return err
+	return to.ended(verdictOf(outcome.Code), written, err)
 }
 
 // runTwice runs the scenario twice, and names the first event that differs.

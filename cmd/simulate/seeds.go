@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -304,22 +303,15 @@ func (c *runCommand) report(
 		drawn = c.draw(covered)
 	}
 	err := write(to.out)
-	if drawn != nil {
-		fmt.Fprintln(to.err, "simulate:", drawn)
-		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
-	}
-	if code != judge.ExitPassed {
-		err = exitError(code)
-	}
-	return err
+	return to.ended(verdictOf(code), drawn, err)
 }
 
 // draw draws what was covered into the directory of the results.
 func (c *runCommand) draw(covered reports.Coverage) error {
-	if err := os.MkdirAll(c.Out, 0o755); err != nil {
-		return err
-	}
-	if err := covered.Chart(harness.CoverageStages()).Save(c.Out, coverageFile); err != nil {
+	err := rundir.Replace(c.Out, coverageFile+".svg", func(dir string) error {
+		return covered.Chart(harness.CoverageStages()).Save(dir, coverageFile)
+	})
+	if err != nil {
 		return fmt.Errorf("draw %s: %w", filepath.Join(c.Out, coverageFile), err)
 	}
 	return nil

@@ -54,9 +54,7 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 			judge.ExitNotDeterministic}
 		return to.end(least, c.JSON)
 	}
-	if err := writeWhole(file, small.Scenario.Brief()); err != nil {
-		return err
-	}
+	written := writeWhole(file, small.Scenario.Brief())
 	how := fmt.Sprintf("%d runs, and nothing more can go", small.Runs)
 	if !small.Done {
 		how = fmt.Sprintf("%d runs, and then it was ended", small.Runs)
@@ -76,7 +74,7 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 		least.Code = judge.ExitUnknown
 	}
 	fmt.Fprintf(to.text(c.JSON), "%s\n%s\n", least.Scenario, strings.Join(least.Steps, "\n"))
-	return to.end(least, c.JSON)
+	return to.endWith(least, c.JSON, written)
 }
 
 // shrink makes the run's case smaller as long as the same is violated.

@@ -101,17 +101,11 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	} else {
 		err = result.WriteText(to.out, dir)
 	}
-	if written != nil {
-		fmt.Fprintln(to.err, "simulate:", written)
-		err = cmp.Or(err, error(exitError(judge.ExitEnvironment)))
+	verdict := verdictOf(result.Code)
+	if failed != nil && ctx.Err() == nil && result.Code == judge.ExitUnknown {
+		verdict = failed // no run that was made is worse than that the others could not be
 	}
-	switch {
-	case failed != nil && ctx.Err() == nil && result.Code == judge.ExitUnknown:
-		return failed // no run that was made is worse than that the others could not be
-	case result.Code != judge.ExitPassed:
-		return exitError(result.Code)
-	}
-	return err
+	return to.ended(verdict, written, err)
 }
 
 // points returns the key that the sweep changes, and the scenario with each of its values. Each has been

@@ -30,13 +30,16 @@ func (p Prices) Validate() error {
 	var problems yamlfile.Problems
 	v := reflect.ValueOf(p)
 	for i := range v.NumField() {
-		if f := v.Field(i); f.CanFloat() && !(f.Float() >= 0) {
+		if f := v.Field(i); f.CanFloat() && !(f.Float() >= 0 && f.Float() <= priceMax) {
 			problems = append(problems, yamlfile.Problem{Path: v.Type().Field(i).Tag.Get("yaml"),
-				Message: fmt.Sprintf("is %v, want a price of at least 0", f.Float())})
+				Message: fmt.Sprintf("is %v, want a price of at least 0 and at most %g", f.Float(), priceMax)})
 		}
 	}
 	return problems.Err()
 }
+
+// priceMax is more than anything costs: sums of such prices can be computed.
+const priceMax = 1e12
 
 // Cost is what the target costs with the recommended count.
 type Cost struct {

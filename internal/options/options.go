@@ -91,11 +91,11 @@ func FormatSize(b buffer.Bytes) string {
 	return strconv.FormatInt(int64(b), 10) + "B"
 }
 
-// ParseNumber reads "0.8" or "80%".
+// ParseNumber reads "0.8" or "80%", nothing that is no finite number.
 func ParseNumber(text string) (float64, error) {
 	number, percent := strings.CutSuffix(text, "%")
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || math.IsNaN(n) {
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 		return 0, fmt.Errorf("%q is not a number without a unit: write for example 0.8 or 80%%", text)
 	}
 	if percent {

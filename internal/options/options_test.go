@@ -43,6 +43,8 @@ func TestWords(t *testing.T) {
 		{share, "0.8", "0.8"}, {share, "80%", "0.8"}, {share, "100%", "1"}, {share, "0", "0"},
 		{share, "3", "!0.8 or 80%"}, {share, "120%", "!0.8 or 80%"}, {share, "nan", "!0.8 or 80%"},
 		{share, "80 %", "!0.8 or 80%"}, {text(ParseNumber), "150%", "1.5"},
+		{text(ParseNumber), "inf", "!not a number"}, {text(ParseNumber), "-Infinity", "!not a number"},
+		{text(ParseNumber), "NaN%", "!not a number"},
 
 		{count, "1", "1"}, {count, "0", "!write 1 or more"}, {count, "1.5", "!not a count"},
 		{count, "40000", "!too large"}, {count, "1_000", "1000"},

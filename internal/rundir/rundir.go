@@ -11,6 +11,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/prometheus/procfs"
 
 	"sluice/internal/judge"
 	"sluice/reports"
@@ -41,19 +44,76 @@ var ErrNoResults = errors.New("there are no results")
 
 // Check returns an error if results cannot be written to the directory, or not without
 // destroying something else: it must not exist, be empty, or hold an earlier run, known by one of
-// the files.
+// the files; and another directory must be able to take its place.
 func Check(dir string, marks ...string) error {
 	if err := onlyRuns(dir, marks); err != nil {
 		return fmt.Errorf("%w; name another by --out", err)
 	}
-	fresh, err := freshDirectory(dir)
+	place, err := placeOf(dir)
 	if err == nil {
-		err = os.Remove(fresh)
+		err = tryBeside(place)
 	}
 	if err != nil {
 		return fmt.Errorf("results cannot be written to %s: %w; name another directory by --out", dir, err)
 	}
 	return nil
+}
+
+func tryBeside(place string) error {
+	fresh, err := freshDirectory(place)
+	if err != nil {
+		return err
+	}
+	return os.Remove(fresh)
+}
+
+// placeOf returns where a directory is, absolute and without links, and an error if no other can take its
+// place there.
+func placeOf(dir string) (string, error) {
+	place, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if place, err = followed(place); err != nil {
+		return "", err
+	}
+	current, err := os.Getwd()
+	if err == nil {
+		current, err = followed(current)
+	}
+	if err == nil && within(current, place) {
+		return "", fmt.Errorf("they take the place of a whole directory, and this one is, or is above, the "+
+			"current one: write %s, or a new name", filepath.Join(dir, "run"))
+	}
+	mounts, err := procfs.GetMounts()
+	if err != nil {
+		return place, nil // whatever hinders a directory from being replaced says so, and it stays
+	}
+	for _, m := range mounts {
+		if at := unescape.Replace(m.MountPoint); within(at, place) {
+			return "", fmt.Errorf("they take the place of a whole directory, and %s is where something is "+
+				"mounted: write %s, or a new name", at, filepath.Join(dir, "run"))
+		}
+	}
+	return place, nil
+}
+
+// unescape reads what /proc/self/mountinfo writes otherwise.
+var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+
+// followed is where links lead; what is not there is as it is called.
+func followed(path string) (string, error) {
+	place, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return path, nil
+	}
+	return place, err
+}
+
+// within tells whether a path is that of a directory, or below it.
+func within(path, dir string) bool {
+	rest, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rest)
 }
 
 func onlyRuns(dir string, marks []string) error {
@@ -183,13 +243,13 @@ func saveCharts(dir string, timeline reports.Timeline) error {
 	return err
 }
 
-// freshDirectory makes a directory beside dir, and what is above them.
-func freshDirectory(dir string) (string, error) {
-	parent := filepath.Dir(dir)
+// freshDirectory makes a directory beside a place, and what is above them.
+func freshDirectory(place string) (string, error) {
+	parent := filepath.Dir(place)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return "", err
 	}
-	fresh, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+"-*")
+	fresh, err := os.MkdirTemp(parent, "."+filepath.Base(place)+"-*")
 	if err != nil {
 		return "", err
 	}
@@ -197,26 +257,49 @@ func freshDirectory(dir string) (string, error) {
 }
 
 // Replace lets fill write into a new directory, which then takes the place of dir. If fill
-// fails, it does so only if it has the file main.
+// fails, it does so only if it has the file main. What is there now is removed when the new one is in
+// place, and not before.
 func Replace(dir, main string, fill func(dir string) error) error {
-	fresh, err := freshDirectory(dir)
-	defer os.RemoveAll(fresh) // nothing is left there if all went well
+	place, err := placeOf(dir)
 	if err != nil {
-		return fmt.Errorf("%w: make output directory: %w", ErrNoResults, err)
+		return fmt.Errorf("%w: %w", ErrNoResults, err)
+	}
+	fresh, err := freshDirectory(place)
+	if err != nil {
+		return errors.Join(fmt.Errorf("%w: make output directory: %w", ErrNoResults, err), os.RemoveAll(fresh))
 	}
 	filled := fill(fresh)
 	if _, err := os.Stat(filepath.Join(fresh, main)); err != nil {
-		return fmt.Errorf("%w: %w", ErrNoResults, cmp.Or(filled, err))
+		return errors.Join(fmt.Errorf("%w: %w", ErrNoResults, cmp.Or(filled, err)), os.RemoveAll(fresh))
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("%w: remove the earlier ones: %w", ErrNoResults, err)
-	}
-	if err := os.Rename(fresh, dir); err != nil {
-		return fmt.Errorf("%w: put them into place: %w", ErrNoResults, err)
+	if err := Move(fresh, place); err != nil {
+		return fmt.Errorf("the results are in %s, since they could not be put into place: %w", fresh,
+			errors.Join(err, filled))
 	}
 	if filled != nil {
 		return fmt.Errorf("not all results could be written: %w", filled)
 	}
+	return nil
+}
+
+// Move gives a directory another name, in place of what has that name. If it cannot, both are as they
+// were.
+func Move(from, to string) error {
+	aside, err := os.MkdirTemp(filepath.Dir(to), "."+filepath.Base(to)+"-*")
+	if err != nil {
+		return err
+	}
+	earlier := filepath.Join(aside, "earlier")
+	if err := os.Rename(to, earlier); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, os.Remove(aside))
+	}
+	if err := os.Rename(from, to); err != nil {
+		if back := os.Rename(earlier, to); back != nil && !errors.Is(back, fs.ErrNotExist) {
+			return fmt.Errorf("%w; what was there is in %s: %w", err, earlier, back)
+		}
+		return errors.Join(err, os.Remove(aside))
+	}
+	_ = os.RemoveAll(aside) // what cannot be removed does no harm there
 	return nil
 }
 

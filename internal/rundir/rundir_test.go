@@ -3,11 +3,14 @@ package rundir_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sluice/internal/harness"
@@ -111,6 +114,132 @@ func TestWriteIncomplete(t *testing.T) {
 	if !bytes.Equal(before, after) {
 		t.Error("the earlier result is not what it was")
 	}
+}
+
+// TestReplaceWithSlash: the directory may be named as shells complete names, and by a link.
+func TestReplaceWithSlash(t *testing.T) {
+	o, parent := ran(t), t.TempDir()
+	dir := filepath.Join(parent, "run") + "/"
+	t.Chdir(parent)
+	for _, name := range []string{dir, dir, "run/", "./run//", "link/", "link"} {
+		if err := errors.Join(rundir.Check(name, rundir.FileResult), rundir.Write(o, name)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		expectFile(t, filepath.Join(dir, rundir.FileResult))
+		if name == "./run//" {
+			if err := os.Symlink("run", "link"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if names := names(t, parent); !slices.Equal(names, []string{"link", "run"}) {
+		t.Errorf("beside the directory there are %v", names)
+	}
+}
+
+// TestCannotBeReplaced: a directory whose place no other can take is refused before there is anything to
+// write, and what is in it stays.
+func TestCannotBeReplaced(t *testing.T) {
+	dir := t.TempDir()
+	inner := filepath.Join(dir, "in", "ner")
+	if err := os.MkdirAll(inner, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, rundir.FileResult), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(inner)
+	fill := func(dir string) error {
+		return rundir.WriteFile(dir, rundir.FileResult, func(w io.Writer) error { return nil })
+	}
+	for name, want := range map[string]string{
+		".": "write run, or", "./": "write run, or", "../..": "write ../../run, or", dir: "write " + dir + "/run, or", inner + "/../ner/": "write",
+		"/proc/": "is where something is mounted: write /proc/run, or",
+	} {
+		marks := []string{rundir.FileResult}
+		if name == "/proc/" {
+			marks = []string{"self"}
+		}
+		err := rundir.Check(name, marks...)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "--out") {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+		if err := rundir.Replace(name, rundir.FileResult, fill); !errors.Is(err, rundir.ErrNoResults) {
+			t.Errorf("%s is replaced: %v", name, err)
+		}
+	}
+	if names := names(t, dir); !slices.Equal(names, []string{"in", rundir.FileResult}) {
+		t.Errorf("left: %v", names)
+	}
+	if err := rundir.Check(filepath.Join(inner, "run"), rundir.FileResult); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMoveLosesNothing: what has the name that another is to have stays until that has it.
+func TestMoveLosesNothing(t *testing.T) {
+	dir := t.TempDir()
+	to := filepath.Join(dir, "to")
+	if err := os.Mkdir(to, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(to, "earlier"), []byte("earlier"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := rundir.Move(filepath.Join(dir, "missing"), to); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what is not there is moved: %v", err)
+	}
+	expectFile(t, filepath.Join(to, "earlier"))
+	err := rundir.Replace(to, "new", func(fresh string) error {
+		expectFile(t, filepath.Join(to, "earlier"))
+		return rundir.WriteFile(fresh, "new", func(w io.Writer) error { return nil })
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if here, in := names(t, dir), names(t, to); !slices.Equal(here, []string{"to"}) || !slices.Equal(in, []string{"new"}) {
+		t.Errorf("left: %v, and in it %v", here, in)
+	}
+}
+
+// TestNotPutIntoPlace: results that could be written and cannot be put into place are told of.
+func TestNotPutIntoPlace(t *testing.T) {
+	const nobody = 65534
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	parent := filepath.Join(dir, "parent")
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := rundir.Replace(filepath.Join(parent, "run"), "new", func(fresh string) error {
+		return errors.Join(rundir.WriteFile(fresh, "new", func(w io.Writer) error { return nil }),
+			os.Chmod(fresh, 0o777), os.Chmod(parent, 0o555), syscall.Setfsuid(nobody)) // root may write everywhere
+	})
+	if err := errors.Join(syscall.Setfsuid(os.Geteuid()), os.Chmod(parent, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if err == nil {
+		t.Fatal("a directory that cannot be written to has a new one in it")
+	}
+	_, rest, _ := strings.Cut(err.Error(), "the results are in ")
+	place, _, _ := strings.Cut(rest, ", since")
+	if _, missing := os.Stat(filepath.Join(place, "new")); missing != nil {
+		t.Error(missing, err)
+	}
+}
+
+// names are those of what is in a directory.
+func names(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list
 }
 
 // TestWriteSweep has all files of one.

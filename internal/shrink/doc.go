@@ -31,7 +31,7 @@ type Config struct {
 	Violated string
 	// Defect is true if there was one: then what is left must pass without it, if the whole did.
 	Defect bool
-	// RunsMax is how many runs are made at most.
+	// RunsMax is how many runs are made at most, all together.
 	RunsMax int
 	// Progress hears of each smaller case that still fails, and after how many runs. Optional.
 	Progress func(runs int, smaller string)
@@ -146,7 +146,11 @@ func (s *search) fails(c Case, variants int, control bool) (first *judge.Outcome
 	return first
 }
 
+// run makes a run; nil if it may not, or is interrupted, as if it did not fail.
 func (s *search) run(c Case, defect bool) *judge.Outcome {
+	if s.over() {
+		return nil
+	}
 	s.runs++
 	outcome, err := s.cfg.Run(s.ctx, c, defect)
 	if err != nil || outcome.Interrupted {

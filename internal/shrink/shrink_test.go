@@ -156,9 +156,15 @@ func TestEnds(t *testing.T) {
 	for _, c := range []struct{ end, runsMax int }{{40, 10_000}, {0, 40}} {
 		w := &world{fails: rule, end: c.end}
 		result, found := shrunk(t, w, c.runsMax)
-		if !found || result.Done || w.runs > 45 || !rule(result.Case) ||
+		if !found || result.Done || w.runs != 40 || result.Runs != 40 || !rule(result.Case) ||
 			result.Scenario.Workload.Rate.From >= 3000 {
 			t.Errorf("%+v: found %v after %d runs, done %v", c, found, w.runs, result.Done)
+		}
+	}
+	for runsMax := 1; runsMax < 8; runsMax++ {
+		w := &world{fails: rule}
+		if result, found := shrunk(t, w, runsMax); !found || result.Done || result.Runs != runsMax || w.runs != runsMax {
+			t.Errorf("of %d runs %d were made: found %v, %d", runsMax, w.runs, found, result.Runs)
 		}
 	}
 	if _, found := shrunk(t, &world{fails: func(Case) bool { return false }}, 100); found {
