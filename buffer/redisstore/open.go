@@ -83,7 +83,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		readFirst:   readFirstMin,
 	}
 	s.scripts = newScripts(!s.fake)
-	if s.client, err = rueidis.NewClient(config.options(s.cluster)); err != nil {
+	if s.client, err = config.client(s.cluster); err != nil {
 		return nil, fmt.Errorf("redis %s: %w", strings.Join(config.Addresses, ","),
 			classify(ctx, err))
 	}
@@ -127,6 +127,21 @@ func (s *Store) Fork(namespace string, max buffer.Bytes) *Store {
 func (s *Store) Close() {
 	s.client.Close()
 	s.decompressor.Close()
+}
+
+// client connects to a cluster or to a single server.
+func (c Config) client(cluster bool) (rueidis.Client, error) {
+	options := c.options(cluster)
+	if cluster {
+		return rueidis.NewClient(options)
+	}
+	conns := &connections{config: c, open: map[*connection]time.Time{}}
+	options.DialCtxFn = conns.dial
+	client, err := rueidis.NewClient(options)
+	if err != nil {
+		return nil, err
+	}
+	return &redialing{client, conns}, nil
 }
 
 // options are the client's. A node of a cluster is asked as a single server too, when probed.
