@@ -223,6 +223,27 @@ func TestAHangingNodeHoldsOnlyItsShards(t *testing.T) {
 	})
 }
 
+// TestTheEndWaitsForNoRowOfTicks, of a store that hangs: each shard would take as long as an answer may.
+func TestTheEndWaitsForNoRowOfTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		const patience = 5 * time.Second
+		all := func(buffer.Shard) bool { return true }
+		store := &hangingStore{Store: r.store, hangs: all, patience: patience}
+		r.ports.Store = store
+		r.start(0, 1, 2, 3, 4, 5, 6, 7)
+		for store.most.Load() == 0 {
+			settle(10 * time.Millisecond)
+		}
+		began := time.Now()
+		r.end()
+		if took := time.Since(began); took > patience+time.Second {
+			t.Errorf("the end took %v, with ticks of %v", took, patience)
+		}
+	})
+}
+
 func TestAPausedInputDoesNotTickUnlessTheStoreIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
