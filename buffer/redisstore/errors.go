@@ -18,17 +18,24 @@ import (
 var passing = map[string]bool{
 	"LOADING": true, "CLUSTERDOWN": true, "TRYAGAIN": true, "MASTERDOWN": true, "READONLY": true,
 	"BUSY": true, "MISCONF": true, "NOREPLICAS": true, "NOSCRIPT": true, "MOVED": true, "ASK": true,
+	"UNBLOCKED": true,
 }
+
+// passingTexts are those that have no first word of their own: of a Redis that has no room for a connection (the
+// client mostly sees that it is closed), and of a script that was ended from outside, before it wrote.
+var passingTexts = []string{"max number of clients", "Script killed by user"}
 
 // refusals are words of Redis to a user who may not do something, in a script too, or not come in. It
 // may be allowed again, and what else could be done would not help: so that passes, too.
 var refusals = []string{
-	"NOPERM", "NOAUTH", "WRONGPASS", "ACL failure in script", "The user executing the script can't",
+	"NOPERM", "NOAUTH", "WRONGPASS", "DENIED", "ACL failure in script", "The user executing the script can't",
 }
 
 // refuses tells whether Redis refuses the user, and not the command.
-func refuses(text string) bool {
-	return slices.ContainsFunc(refusals, func(words string) bool { return strings.Contains(text, words) })
+func refuses(text string) bool { return says(text, refusals) }
+
+func says(text string, list []string) bool {
+	return slices.ContainsFunc(list, func(words string) bool { return strings.Contains(text, words) })
 }
 
 // earlyMax is how much earlier than a context's deadline the client may give up.
@@ -73,7 +80,7 @@ func classifyReply(text string) error {
 		return fmt.Errorf("%w: %s", buffer.ErrSetBack, rest)
 	case word == "OOM":
 		return fmt.Errorf("%w: %s", buffer.ErrFull, text)
-	case passing[word]:
+	case passing[word], says(text, passingTexts):
 		return fmt.Errorf("%w: %s", buffer.ErrUnavailable, text)
 	case refuses(text):
 		return fmt.Errorf("%w to this user: %s", buffer.ErrUnavailable, text)

@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net"
@@ -206,6 +207,48 @@ func TestDeadServerIsUnavailable(t *testing.T) {
 			t.Errorf("step %d on a dead server gives %v, want %v", i, err, buffer.ErrUnavailable)
 		}
 	}
+}
+
+// TestAServerWithoutRoomForAConnection: to be refused one passes, as to be unable to connect does.
+func TestAServerWithoutRoomForAConnection(t *testing.T) {
+	server := servertest.Redis(t)
+	c := &cycle{t: t, store: open(t, config(server.Addr))}
+	must(t, c.attach(1))
+	must(t, c.fence())
+	admin, err := net.Dial("tcp", server.Addr)
+	must(t, err)
+	defer admin.Close()
+	lines := bufio.NewScanner(admin)
+	ask := func(command string) string {
+		_, err := admin.Write([]byte(command + "\r\n"))
+		must(t, err)
+		if !lines.Scan() {
+			t.Fatalf("%s: no answer, %v", command, lines.Err())
+		}
+		return lines.Text()
+	}
+	// One place, that of the connection that asks.
+	ask("CLIENT KILL TYPE normal SKIPME yes")
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if answer := ask("CONFIG SET maxclients 1"); answer == "+OK" {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatal(answer)
+		}
+	}
+	ask("CLIENT KILL TYPE normal SKIPME yes")
+	for range 3 { // the first may meet the connection that is gone
+		for i, step := range c.steps() {
+			if err := step(); !errors.Is(err, buffer.ErrUnavailable) {
+				t.Errorf("step %d without a place gives %v, want %v", i, err, buffer.ErrUnavailable)
+			}
+		}
+	}
+	if _, err := redisstore.Open(t.Context(), config(server.Addr)); !errors.Is(err, buffer.ErrUnavailable) {
+		t.Errorf("to open a store without a place gives %v, want %v", err, buffer.ErrUnavailable)
+	}
+	ask("CONFIG SET maxclients 100")
+	eventually(t, func() error { return c.attach(2) })
 }
 
 func TestFrozenServer(t *testing.T) {

@@ -44,11 +44,8 @@ func (s *Store) nodes(ctx context.Context) ([]string, map[string]rueidis.Client,
 func slotOwners(ctx context.Context, client rueidis.Client) (map[uint16]string, error) {
 	answer, err := client.Do(ctx, client.B().ClusterSlots().Build()).ToArray()
 	nodes := client.Nodes()
-	for _, address := range slices.Sorted(maps.Keys(nodes)) {
-		if err == nil || ctx.Err() != nil {
-			break
-		}
-		answer, err = nodes[address].Do(ctx, client.B().ClusterSlots().Build()).ToArray()
+	if err != nil && ctx.Err() == nil {
+		answer, err = slotsOfAny(ctx, nodes)
 	}
 	if err != nil {
 		return nil, classify(ctx, err)
@@ -65,6 +62,28 @@ func slotOwners(ctx context.Context, client rueidis.Client) (map[uint16]string, 
 		}
 	}
 	return owners, nil
+}
+
+// slotsOfAny returns the first answer of any node, or the error of one.
+func slotsOfAny(ctx context.Context, nodes map[string]rueidis.Client) (answer []rueidis.RedisMessage, err error) {
+	type result struct {
+		answer []rueidis.RedisMessage
+		err    error
+	}
+	results := make(chan result, len(nodes))
+	for _, node := range nodes { //order-free: all at once
+		go func() {
+			answer, err := node.Do(ctx, node.B().ClusterSlots().Build()).ToArray()
+			results <- result{answer, err}
+		}()
+	}
+	for range len(nodes) {
+		r := <-results
+		if answer, err = r.answer, r.err; err == nil {
+			break
+		}
+	}
+	return answer, err
 }
 
 // fullAddress adds the host to an address that lacks it: that of the client for a node of this port.

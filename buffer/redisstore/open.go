@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -83,7 +84,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		readFirst:   readFirstMin,
 	}
 	s.scripts = newScripts(!s.fake)
-	if s.client, err = rueidis.NewClient(config.options(s.cluster)); err != nil {
+	if s.client, err = config.client(s.cluster); err != nil {
 		return nil, fmt.Errorf("redis %s: %w", strings.Join(config.Addresses, ","),
 			classify(ctx, err))
 	}
@@ -127,6 +128,21 @@ func (s *Store) Fork(namespace string, max buffer.Bytes) *Store {
 func (s *Store) Close() {
 	s.client.Close()
 	s.decompressor.Close()
+}
+
+// client connects to a cluster or to a single server.
+func (c Config) client(cluster bool) (rueidis.Client, error) {
+	options := c.options(cluster)
+	if cluster {
+		return rueidis.NewClient(options)
+	}
+	conns := &connections{config: c, open: map[*connection]time.Time{}}
+	options.DialCtxFn = conns.dial
+	client, err := rueidis.NewClient(options)
+	if err != nil {
+		return nil, err
+	}
+	return &redialing{client, conns}, nil
 }
 
 // options are the client's. A node of a cluster is asked as a single server too, when probed.
@@ -246,7 +262,8 @@ func majorVersion(version string) (int, error) {
 }
 
 // checkNodes refuses nodes that would throw spans away when they are full, and notes those that would
-// if they were given a limit.
+// if they were given a limit. It asks all at once: who opens a store gives no sign of life meanwhile, and those
+// that hang would add up.
 func (s *Store) checkNodes(ctx context.Context) error {
 	if s.fake {
 		return nil
@@ -255,10 +272,17 @@ func (s *Store) checkNodes(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
-	var faults []error
 	clients := s.client.Nodes()
-	for _, address := range slices.Sorted(maps.Keys(clients)) {
-		e, err := evictionOf(ctx, clients[address])
+	addresses := slices.Sorted(maps.Keys(clients))
+	evictions, errs := make([]eviction, len(addresses)), make([]error, len(addresses))
+	var asked sync.WaitGroup
+	for i, address := range addresses {
+		asked.Go(func() { evictions[i], errs[i] = evictionOf(ctx, clients[address]) })
+	}
+	asked.Wait()
+	var faults []error
+	for i, address := range addresses {
+		e, err := evictions[i], errs[i]
 		if err != nil && needed[address] == nil && errors.Is(err, buffer.ErrUnavailable) {
 			s.doubts = append(s.doubts, fmt.Sprintf("redis %s, a replica, cannot be asked what it does when "+
 				"it is full: %v", address, err))
@@ -308,7 +332,8 @@ func (e eviction) judge() (doubt string, err error) {
 		"noeviction would not", e.policy), nil
 }
 
-// evictionOf asks INFO, and CONFIG where INFO is not allowed or does not tell.
+// evictionOf asks INFO, and CONFIG where INFO is not allowed or does not tell. A node that does not answer the one
+// is not asked the other.
 func evictionOf(ctx context.Context, node rueidis.Client) (eviction, error) {
 	info, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
 	if err == nil {
@@ -317,6 +342,8 @@ func evictionOf(ctx context.Context, node rueidis.Client) (eviction, error) {
 		if ok && ok2 {
 			return eviction{policy, limit != "0"}, nil
 		}
+	} else if _, answered := rueidis.IsRedisErr(err); !answered {
+		return eviction{}, fmt.Errorf("cannot find out its maxmemory-policy: %w", classify(ctx, err))
 	}
 	ask := node.B().ConfigGet().Parameter("maxmemory-policy", "maxmemory").Build()
 	settings, err2 := node.Do(ctx, ask).AsStrMap()

@@ -85,8 +85,17 @@ func TestClassify(t *testing.T) {
 		"NOAUTH Authentication":       buffer.ErrUnavailable,
 		"WRONGPASS invalid username":  buffer.ErrUnavailable,
 		"ERR ACL failure in script: ": buffer.ErrUnavailable,
-		"ERR unknown command":         nil,
-		"WRONGTYPE Operation":         nil,
+		"UNBLOCKED force unblock":     buffer.ErrUnavailable,
+		"NOREPLICAS Not enough good":  buffer.ErrUnavailable,
+		"DENIED Redis is running in":  buffer.ErrUnavailable,
+		// The client leaves ERR out.
+		"max number of clients reached":                             buffer.ErrUnavailable,
+		"ERR max number of clients + cluster connections reached":   buffer.ErrUnavailable,
+		"Error running script: Script killed by user with FUNCTION": buffer.ErrUnavailable,
+		"UNKILLABLE Sorry the script":                               nil,
+		"CROSSSLOT Keys in request":                                 nil,
+		"ERR unknown command":                                       nil,
+		"WRONGTYPE Operation":                                       nil,
 	} {
 		err := classifyReply(text)
 		for _, sentinel := range []error{buffer.ErrFull, buffer.ErrStale, buffer.ErrUnavailable} {

@@ -39,6 +39,7 @@ type batch struct {
 	task flusher.Task
 	// What follows is the task's until it is done.
 	err     error
+	told    bool // the store, of the batch: it is not if nothing is left of it
 	set     bool // an empty one's clock
 	tally   PartitionCounters
 	dropped map[string]uint64
@@ -167,6 +168,7 @@ func (l *Loop) keep(ctx context.Context, b *batch, traces []buffer.TraceBatch) e
 	}
 	update := l.update(b, attached)
 	b.tally.Batches = 1
+	b.told = true
 	return l.store(ctx, b.number, "enqueue", func() error { return l.enqueue(b, update) })
 }
 

@@ -52,6 +52,7 @@ func New(config Config, ports Ports) (*Loop, error) {
 // Run may be called once.
 func (l *Loop) Run(ctx, stop context.Context) error {
 	err := l.read(ctx, stop)
+	l.ticker.end()
 	for _, p := range l.all() {
 		p.cancel()
 	}

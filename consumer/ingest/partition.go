@@ -265,7 +265,9 @@ func (p *partition) settle(b *batch, maxBatch int) {
 	p.done = b.messages[len(b.messages)-1]
 	p.done.Key, p.done.Value = nil, nil
 	p.tries = 0
-	p.caughtUp = !p.readable.IsZero()
+	if b.told {
+		p.caughtUp = !p.readable.IsZero()
+	}
 	if b.seen != 0 {
 		p.vouched = b.begun
 	}

@@ -56,6 +56,13 @@ func (r *row) end() (hand buffer.Shard, left []buffer.Shard) {
 	return hand, left
 }
 
+// end lets all rows end with the shards that hear now: each may take as long as an answer of a store that hangs.
+func (t *ticker) end() {
+	for _, r := range t.rows {
+		r.end()
+	}
+}
+
 // overdue ends the rows that were begun by a time and are not done, and returns the shards that have not
 // heard: those that were told, and wait for an answer, and those that waited for them.
 func (t *ticker) overdue(by time.Time) (told, waited []buffer.Shard) {

@@ -223,6 +223,27 @@ func TestAHangingNodeHoldsOnlyItsShards(t *testing.T) {
 	})
 }
 
+// TestTheEndWaitsForNoRowOfTicks, of a store that hangs: each shard would take as long as an answer may.
+func TestTheEndWaitsForNoRowOfTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		const patience = 5 * time.Second
+		all := func(buffer.Shard) bool { return true }
+		store := &hangingStore{Store: r.store, hangs: all, patience: patience}
+		r.ports.Store = store
+		r.start(0, 1, 2, 3, 4, 5, 6, 7)
+		for store.most.Load() == 0 {
+			settle(10 * time.Millisecond)
+		}
+		began := time.Now()
+		r.end()
+		if took := time.Since(began); took > patience+time.Second {
+			t.Errorf("the end took %v, with ticks of %v", took, patience)
+		}
+	})
+}
+
 func TestAPausedInputDoesNotTickUnlessTheStoreIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -442,4 +463,42 @@ func TestABatchWithoutSpansSaysNothing(t *testing.T) {
 		}
 		r.end()
 	})
+}
+
+// TestABatchWithoutSpansDoesNotCatchUp: after a silence, what has gathered may still be to come, and of a batch
+// of which nothing is left the store does not hear how late it is.
+func TestABatchWithoutSpansDoesNotCatchUp(t *testing.T) {
+	for what, value := range map[string]string{"dropped": "k a a", "no spans": "bad", "spans": "x a a"} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				organization := int64('k')
+				kill, err := buffer.NewKillSwitch([]buffer.Rule{{Organization: &organization}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.ports.KillSwitch = func() *buffer.KillSwitch { return kill }
+				r.broker.inTouch.Store(true)
+				counter := &tickCounter{Store: r.store}
+				r.ports.Store = counter
+				r.start(0)
+				settle(2 * time.Second)
+				r.broker.silent.Store(&[]int32{0})
+				settle(5 * time.Second)
+				r.broker.silent.Store(nil)
+				settle(r.config.PollWait)
+				counter.ticks.Store(0)
+				r.broker.append(0, time.Now(), value)
+				settle(settleWait - r.config.PollWait - 10*time.Millisecond)
+				if got, want := counter.ticks.Load() > 0, value == "x a a"; got != want {
+					t.Errorf("it ticks before %v: %v, want %v", settleWait, got, want)
+				}
+				settle(settleWait)
+				if counter.ticks.Load() == 0 {
+					t.Error("it never ticks")
+				}
+				r.end()
+			})
+		})
+	}
 }

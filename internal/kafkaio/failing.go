@@ -46,7 +46,6 @@ func (s *Source) settle() {
 	for _, t := range s.troubles.All() {
 		if t.Operation == fetching && len(s.failing) == 0 && !s.touch.refuses() &&
 			time.Since(t.Last) >= s.touch.fetchAgeMax && s.touch.well() {
-			s.unknown.Store(nil)
 			s.troubles.Works(fetching)
 		}
 	}

@@ -295,6 +295,34 @@ func TestWhoFailsIsJudged(t *testing.T) {
 	}
 }
 
+// TestAnIDThatIsNotKnownForAMoment is no topic that was created again, though nothing is read meanwhile: nobody
+// sends anything, and another partition fails all the while, or the same one before and after.
+func TestAnIDThatIsNotKnownForAMoment(t *testing.T) {
+	for name, others := range map[string][]int32{
+		"alone": nil, "beside another that fails": {1}, "of one that fails": {0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := fake(t, kfake.SeedTopics(2, "spans"))
+			cfg, _ := configFor(cluster.ListenAddrs()...)
+			f := follow(t, source(t, cfg, nil))
+			eventually(t, "both are heard of", func() bool { f.poll(); return f.heard(0) && f.heard(1) })
+			cluster.Fault(kfake.Fault{
+				Keys: []kmsg.Key{kmsg.Fetch}, Partitions: []int32{0}, Err: kerr.UnknownTopicID, Count: 1,
+			})
+			eventually(t, "it is not known", func() bool { f.poll(); return f.says("partition 0", kerr.UnknownTopicID.Message) })
+			if others != nil {
+				cluster.Fault(kfake.Fault{
+					Keys: []kmsg.Key{kmsg.Fetch}, Partitions: others, Err: kerr.KafkaStorageError, Count: -1,
+				})
+			}
+			for until := time.Now().Add(unknownAfter + 3*lookSoon); time.Now().Before(until); {
+				f.poll()
+			}
+		})
+	}
+}
+
 // TestFetchedIsWhoNeitherFailsNorIsThrottled, also if both begin, and end, one in the other.
 func TestFetchedIsWhoNeitherFailsNorIsThrottled(t *testing.T) {
 	fetched := true

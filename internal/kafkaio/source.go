@@ -46,7 +46,7 @@ type Source struct {
 	hasRead    bool                      // a message; Poll's own
 	silence    silence                   // Poll's own
 	failing    failing                   // Poll's own
-	unknown    atomic.Pointer[time.Time] // since when brokers do not know the topic's id; nil: they do
+	unknown    atomic.Pointer[spell]     // when brokers did not know the topic's id; nil: they do
 	ended      atomic.Pointer[error]     // by the watch: why it cannot go on
 	watching   sync.WaitGroup
 	unwatch    context.CancelFunc
@@ -310,7 +310,7 @@ func (s *Source) judge(topic string, number int32, err error) (ends error, passe
 		err = fmt.Errorf("partition %d: %w", number, err)
 	}
 	if errors.Is(err, kerr.UnknownTopicID) {
-		s.unknown.CompareAndSwap(nil, new(time.Now()))
+		s.unknown.Store(s.unknown.Load().more(time.Now(), s.touch.failedMax))
 	}
 	s.troubles.Fails(fetching, "fetch", err)
 	return nil, true

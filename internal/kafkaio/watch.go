@@ -122,10 +122,22 @@ func since(began *time.Time, on bool, now time.Time) {
 	}
 }
 
-// idUnknownFor returns for how long the brokers have not known the id by which the client fetches.
+// spell is from when to when something was seen, again and again.
+type spell struct{ first, last time.Time }
+
+// more returns the spell as of now. What was not seen for longer than a pause has begun anew.
+func (s *spell) more(now time.Time, pause time.Duration) *spell {
+	if s == nil || now.Sub(s.last) > pause {
+		return &spell{now, now}
+	}
+	return &spell{s.first, now}
+}
+
+// idUnknownFor returns for how long brokers have not known the id by which the client fetches, as far as was
+// seen: that one did not know it once says nothing of now.
 func (s *Source) idUnknownFor() time.Duration {
-	if began := s.unknown.Load(); began != nil {
-		return time.Since(*began)
+	if seen := s.unknown.Load(); seen != nil {
+		return seen.last.Sub(seen.first)
 	}
 	return 0
 }

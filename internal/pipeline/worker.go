@@ -100,6 +100,7 @@ func connect[T any](
 		if w.clock.Sleep(stop, pause) != nil {
 			return nil, ctx.Err()
 		}
+		w.beat() // an attempt may take half of the time after which it counts as hung
 	}
 }
 

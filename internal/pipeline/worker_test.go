@@ -1,13 +1,18 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/process/worker"
+	"sluice/internal/wallclock"
 )
 
 // A span that leaves the stream has a line that says which, whence, and whether its bytes are gone.
@@ -29,4 +34,37 @@ func TestDeadLettersOfWorkersAreLogged(t *testing.T) {
 			}
 		}
 	}
+}
+
+// signs notes the longest time between two reports.
+type signs struct {
+	last time.Time
+	gap  time.Duration
+}
+
+func (s *signs) Report(flusher.Status) {
+	s.gap, s.last = max(s.gap, time.Since(s.last)), time.Now()
+}
+
+func (s *signs) Fresh([]time.Duration) {}
+
+// A worker that connects is not silent for an attempt and a pause: together they may be as long as a hang.
+func TestAWorkerThatConnectsGivesSignsOfLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := DefaultConfig()
+		c.Flusher.MaxUnhealthy = 4 * time.Second
+		heard := &signs{last: time.Now()}
+		w := connector{cfg: c, own: c.own(), job: worker.Job{Reporter: heard},
+			troubles: flusher.NewTroubles(wallclock.Clock{}, func(flusher.Trouble) {})}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		const attempt = 3500 * time.Millisecond
+		_, err := connect(ctx, ctx, &w, "redis", func(context.Context) (*int, error) {
+			time.Sleep(attempt)
+			return nil, buffer.ErrUnavailable
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || heard.gap != attempt {
+			t.Errorf("%v, silent for %v, want %v", err, heard.gap, attempt)
+		}
+	})
 }
