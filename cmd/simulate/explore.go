@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,11 +74,9 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 	written := c.writePage(to, result)
 	found := answerOf(result, took)
 	if c.JSON {
-		err = to.end(found, c.JSON)
-	} else if err = result.WriteText(to.out, took); err == nil && found.Code != judge.ExitPassed {
-		err = exitError(found.Code)
+		return to.endWith(found, c.JSON, written)
 	}
-	return cmp.Or(written, err)
+	return to.ended(verdictOf(found.Code), written, result.WriteText(to.out, took))
 }
 
 // answerOf is what a search has found, which took so long.
@@ -121,8 +118,8 @@ func (c *exploreCommand) writePage(to *streams, r explore.Result) error {
 	}
 	story := r.Story()
 	if story == nil {
-		_, err := fmt.Fprintf(to.err, "simulate: nothing is wrong, so %s is not written\n", c.HTML)
-		return err
+		fmt.Fprintf(to.err, "simulate: nothing is wrong, so %s is not written\n", c.HTML)
+		return nil
 	}
 	title := "explore " + c.Preset
 	if c.Defect != "" {
