@@ -48,7 +48,7 @@ type Store interface {
 
 	// Lease hands out at most limit generations that are due at now, oldest deadline first. They
 	// leave the queue and stay leased until Release or the next Fence. ErrStale if the owner is
-	// not the last one.
+	// not the last one. With a limit of 0 it only tells the clock, which it moves as far as now.
 	Lease(ctx context.Context, owner Owner, now Instant, limit int) (Leased, error)
 
 	// Claim freezes generations under the owner. The answers are in the order of the list. What it

@@ -50,6 +50,8 @@ type worker struct {
 	looked time.Time
 	awake  []*shard // scratch of a look
 	more   bool
+	heard  time.Time // when it last looked, or asked for news of the input alone
+	deaf   bool      // that failed since it last looked
 
 	bound   context.Context // of a wait for an acknowledgement, or nil
 	unbound context.CancelFunc

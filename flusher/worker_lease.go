@@ -12,6 +12,7 @@ import (
 func (w *worker) lease() ([]*segment, error) {
 	var leased []*segment
 	w.looked, w.more = w.ports.Clock.Now(), false
+	w.heard, w.deaf = w.looked, false
 	w.awake = w.awake[:0]
 	for _, s := range w.shards {
 		if !w.rests(s) {
@@ -125,6 +126,48 @@ func (w *worker) took(l *look) (leased []*segment, err error) {
 	}
 	return leased, w.letGo(s, buffer.Release{Back: early})
 }
+
+// hear asks what is known of the input of all shards, and leases nothing. Who is busy for longer than a clock
+// runs without a sign of the input would take that time for one without input when it looks next, though signs
+// came all the while (see Drift). What fails, or says that a shard is lost, is left to the next look: a store that
+// hangs is not asked again until then.
+func (w *worker) hear() {
+	now := w.ports.Clock.Now()
+	if w.deaf || now.Sub(w.heard) < w.cfg.UnseenMax/hearsPerUnseen {
+		return
+	}
+	w.heard = now
+	w.awake = w.awake[:0]
+	for _, s := range w.shards {
+		if !s.lost {
+			w.awake = append(w.awake, s)
+		}
+	}
+	for wave := range slices.Chunk(w.awake, w.abreast) {
+		looks := make([]look, len(wave))
+		ask := func(i int) {
+			l := &looks[i]
+			l.shard = wave[i]
+			l.answer, l.err = w.ports.Store.Lease(w.ctx, l.shard.owner, 0, 0)
+		}
+		w.together(StageWait, len(wave), ask)
+		if len(wave) == 1 {
+			w.report(StageWait)
+			ask(0)
+		}
+		for i := range looks {
+			s, known := looks[i].shard, looks[i].answer.Clock
+			w.deaf = w.deaf || looks[i].err != nil
+			if looks[i].err == nil && !s.drift.Behind(known) && s.drift.Adopt(known, w.wall()) {
+				s.fed = now
+			}
+		}
+	}
+}
+
+// hearsPerUnseen is how often a busy worker does so in the time for which a clock runs without a sign, at the
+// most: signs are up to a quarter of that time old, too, and it does so between two waits only.
+const hearsPerUnseen = 4
 
 // dueBy parts what was leased by a clock that news of the input have set back from asked to now:
 // what is not due by the new one was taken too early, while its later spans are still being read.

@@ -114,6 +114,7 @@ func (w *worker) acknowledged(out *output) {
 // await waits for a future, and gives a sign of life each time BeatEvery has passed.
 func (w *worker) await(future Future) error {
 	for {
+		w.hear()
 		// One context serves many futures: it is made anew only when it has ended.
 		if w.bound == nil || w.bound.Err() != nil {
 			w.unbind()

@@ -29,6 +29,7 @@ func Steps(t *testing.T, open Factory) {
 		"what comes back keeps later": (*hand).backKeepsLater,
 		"leases are oldest first":     (*hand).oldestFirst,
 		"what is released goes first": (*hand).releasedFirst,
+		"a lease of none":             (*hand).leasesNone,
 		"claim":                       (*hand).claims,
 		"take-over":                   (*hand).takeOver,
 		"merged":                      (*hand).merged,
@@ -178,6 +179,20 @@ func (h *hand) fenceMakesDue() {
 	other := h.one(3, 500)
 	o = h.fence(0).Owner
 	h.lease(o, 1000, 9, due(late, 9000), due(other, 500))
+}
+
+// A lease of none tells the clock, and moves neither that nor anything else.
+func (h *hand) leasesNone() {
+	g := h.one(1, 1000)
+	for _, now := range []buffer.Instant{1000, 0} { // then it was leased before, and is due whatever the clock says
+		fenced := h.fence(0)
+		leased, err := h.store.Lease(h.t.Context(), fenced.Owner, 0, 0)
+		h.must(err)
+		if len(leased.Due) > 0 || leased.Outstanding > 0 || leased.Clock != fenced.Clock {
+			h.t.Errorf("a lease of none is %+v, want the clock %+v", leased, fenced.Clock)
+		}
+		h.lease(fenced.Owner, now, 9, due(g, 1000))
+	}
 }
 
 func (h *hand) fenceIsConditional() {

@@ -64,7 +64,9 @@ func (s *sweeper) Lease(
 	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
 ) (buffer.Leased, error) {
 	leased, err := s.Store.Lease(ctx, owner, now, limit)
-	s.now = now
+	if limit > 0 {
+		s.now = now
+	}
 	if s.leased == nil {
 		s.leased = map[buffer.Generation]buffer.Due{}
 	}

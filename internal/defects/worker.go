@@ -187,7 +187,9 @@ func (p *pressure) Lease(
 	ctx context.Context, owner buffer.Owner, now buffer.Instant, limit int,
 ) (buffer.Leased, error) {
 	leased, err := p.Store.Lease(ctx, owner, now, limit)
-	p.limit, p.full[owner.Shard] = limit, len(leased.Due) >= limit
+	if limit > 0 {
+		p.limit, p.full[owner.Shard] = limit, len(leased.Due) >= limit
+	}
 	return leased, err
 }
 
