@@ -17,12 +17,12 @@ func TestOpenAsksNodesSideBySide(t *testing.T) {
 	t.Parallel()
 	nodes := servertest.NewRedisCluster(t)
 	conf := config(servertest.Addrs(nodes)...)
-	conf.AnswerTimeout = time.Second
+	conf.AnswerTimeout = 2 * time.Second // so long that a busy machine adds little to it
 	conf.DialTimeout = conf.AnswerTimeout
 	for _, node := range nodes[1:] {
 		must(t, node.Freeze())
 	}
-	for range 5 { // each asks another node first
+	for range 4 { // each asks another node first
 		began := time.Now()
 		store, err := redisstore.Open(t.Context(), conf)
 		if err == nil {
