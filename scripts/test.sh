@@ -12,7 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib.sh
 
 unraced=(buffer/storetest sim/explore internal/museum internal/diff internal/capacity internal/certainty
-  internal/compare internal/config internal/purity internal/shrink internal/swarm internal/usl reports)
+  internal/compare internal/config internal/purity internal/rundir internal/shrink internal/swarm
+  internal/usl reports)
 waits='^TestCheckBackendThatEndsEarly$' # for servers that hang, with next to nothing to do meanwhile
 often='^(TestDefectsAreCaught|TestProperty|TestPropertyOrderIndependence|TestNoCallWorksForLong|TestGiantTraces)$'
 # Each is a call of go test, without its other flags.
