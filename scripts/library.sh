@@ -8,7 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 [ $# -gt 0 ] || set -- --world fakes
 work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-library-XXXXXX")
-trap 'rm -rf "$work"' EXIT
+failed=0
+trap '[ "$failed" != 0 ] || rm -rf "$work"' EXIT
 go build -o bin/simulate ./cmd/simulate
 
 # one NAME FLAG... runs a scenario and leaves its exit code in a file.
@@ -21,6 +22,8 @@ one() {
   if [ "$rc" != 0 ]; then
     sed "s/^/    $name: /" "$work/$name.log"
     touch "$work/$name.failed"
+  else
+    rm -rf "${work:?}/$name"
   fi
 }
 export -f within one

@@ -52,6 +52,13 @@ func (g *gaps) idle(number int32) bool {
 	return known && next == g.done[number]
 }
 
+// start returns the offset that is to be read next; 0 if the group has committed none: the log's start.
+func (g *gaps) start(number int32) int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.next[number]
+}
+
 // committed returns up to where nothing is to be read again; 0 if nothing is known.
 func (g *gaps) committed(number int32) int64 {
 	g.mu.Lock()

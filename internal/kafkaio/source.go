@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,6 +97,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		kgo.FetchMaxWait(sc.FetchWait),
 		kgo.FetchMaxBytes(sc.FetchBytesMax),
 		kgo.FetchMaxPartitionBytes(sc.FetchPartitionBytesMax),
+		kgo.KeepControlRecords(),       // or nobody knows whether more is to be read, where transactions end
 		kgo.KeepRetryableFetchErrors(), // or a partition that cannot be read would look like one that has nothing
 		kgo.ConsumePreferringLagFn(s.asks),
 		kgo.OnPartitionsAssigned(s.onAssigned),
@@ -240,21 +242,44 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 				failed = append(failed, p.Partition)
 			}
 		}
+		if p.Err == nil {
+			s.touch.look(p, s.gaps.start(p.Partition), s.end(p))
+		}
+		if len(p.Records) > 0 {
+			taken = append(taken, p.Partition)
+		}
+		all := p.Records
+		p.Records = data(all)
 		if gap, is := s.gaps.read(p); is {
 			s.assignment.miss(gap)
 		}
-		if len(p.Records) == 0 {
-			return
+		if len(p.Records) > 0 {
+			s.assignment.add(p.Partition, p.Records)
 		}
-		taken = append(taken, p.Partition)
-		s.assignment.add(p.Partition, p.Records)
-		for _, record := range p.Records {
+		for _, record := range all {
 			record.Recycle()
 		}
 	})
 	s.take(taken)
 	s.fail(failed) // behind what was read of it
 	return fatal
+}
+
+// end returns where what this source may read of a partition ended when it was fetched.
+func (s *Source) end(p kgo.FetchTopicPartition) int64 {
+	if s.cfg.Uncommitted || p.LastStableOffset < 0 {
+		return p.HighWatermark
+	}
+	return min(p.HighWatermark, p.LastStableOffset)
+}
+
+// data returns the records without the marks of transactions.
+func data(records []*kgo.Record) []*kgo.Record {
+	is := func(r *kgo.Record) bool { return r.Attrs.IsControl() }
+	if !slices.ContainsFunc(records, is) {
+		return records
+	}
+	return slices.DeleteFunc(slices.Clone(records), is)
 }
 
 // take notes of which partitions something was read.

@@ -14,16 +14,18 @@ type touch struct {
 	brokers     Brokers       // of the same client
 	fetchAgeMax time.Duration // how old the last answer to a fetch may be
 	failedMax   time.Duration // for how long a failed fetch counts, if nothing came since
-	roomyBytes  int           // what fewer bytes than that answer has all that there was to read
+	roomyBytes  int           // what fewer bytes than that answer has room for more
+	moreWait    time.Duration // in which a broker that has more of a partition says so
 	mu          sync.Mutex
 	answer      time.Time // when any broker last answered
 	fetch       time.Time // when one last answered a fetch; zero if none has
 	questions   uint64    // how many fetches there were
 	// Each is by broker: when it last answered a fetch, what it was last asked, its last answer that had
-	// room left, and what is known of the last with something in it.
+	// room left, its last that had nothing, and what is known of the last with something in it.
 	fetches map[int32]time.Time
 	asked   map[int32]question
 	roomy   map[int32]room
+	nothing map[int32]room
 	turns   map[int32]turn
 	refused map[int32]time.Time // by broker, when it last refused a fetch as a whole
 	// partitions are those that were assigned once.
@@ -42,9 +44,12 @@ type room struct {
 	question uint64
 }
 
+// emptyBytes is what fewer bytes than that answer has no batch in it.
+const emptyBytes = 61
+
 // turn is an answer: when it came, and when the last of those that are in it was queued before. A broker
 // looks at its partitions in the order in which they were in answers, until an answer is full. So it has
-// looked at all that were queued before that, and they have nothing.
+// looked at all that were queued before that, and they have nothing, unless one is known to be behind.
 type turn struct{ at, before time.Time }
 
 // leader is the broker from which a partition is fetched, and in which epoch.
@@ -62,14 +67,23 @@ type known struct {
 	queued time.Time
 	heard  time.Time // when it was last known to have nothing that was not read
 	failed time.Time // when it was an error in an answer, if nothing of it was read since
+	// next is the offset behind what was read; nothingRead if nothing was.
+	next int64
+	// behind is since when it is known that there is more behind that; zero if it is not. Brokers keep it
+	// back, also from answers with room left, if a batch is larger than what a partition may bring: only the
+	// first partition that has something is given it all the same.
+	behind time.Time
 }
+
+// nothingRead is the next offset of a partition of which nothing was.
+const nothingRead = -1
 
 // nobody is the leader that is not known.
 var nobody = leader{-1, -1}
 
 // begin forgets what was known: what was read in another tenure, or of another leader, says nothing of what
 // there is now.
-func (k *known) begin() { *k = known{from: nobody} }
+func (k *known) begin() { *k = known{from: nobody, next: nothingRead} }
 
 // in tells whether the last question of its broker has the partition in it.
 func (k *known) in(last question) bool { return k.last != 0 && k.last == last.number }
@@ -82,8 +96,9 @@ func newTouch(brokers Brokers, sc SourceConfig) *touch {
 		brokers: brokers, fetchAgeMax: sc.FetchWait + sc.FetchLateMax,
 		failedMax:  max(sc.FetchWait+sc.FetchLateMax, 2*backoffMax), // the next attempt comes before
 		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8),      // the last partition's share may end before a batch
+		moreWait:   sc.FetchWait,
 		fetches:    map[int32]time.Time{}, asked: map[int32]question{}, roomy: map[int32]room{},
-		turns: map[int32]turn{}, refused: map[int32]time.Time{}, partitions: map[int32]*known{},
+		nothing: map[int32]room{}, turns: map[int32]turn{}, refused: map[int32]time.Time{}, partitions: map[int32]*known{},
 	}
 }
 
@@ -105,17 +120,56 @@ func (t *touch) well() bool {
 func (t *touch) of(partition int32) *known {
 	k := t.partitions[partition]
 	if k == nil {
-		k = &known{from: nobody}
+		k = &known{}
+		k.begin()
 		t.partitions[partition] = k
 	}
 	return k
+}
+
+// heardIn tells whether it was asked for in the question of an answer, and is in the last one, too.
+func (k *known) heardIn(answer room, last question) bool {
+	return k.first <= answer.question && answer.question < last.number
+}
+
+// hear notes an answer for which the broker has looked at the partition, and which has nothing of it.
+func (k *known) hear(at time.Time) {
+	if at.After(k.heard) {
+		k.heard = at
+	}
+}
+
+// look notes up to where a partition was read, or that nothing new of it came, and where what may be read of
+// it ends. Before anything came it is to be read from start on.
+func (t *touch) look(p kgo.FetchTopicPartition, start, end int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.of(p.Partition)
+	switch n := len(p.Records); {
+	case n > 0:
+		k.next = p.Records[n-1].Offset + 1
+	case k.next == nothingRead:
+		k.next = start
+	}
+	k.next, k.behind = max(k.next, p.LogStartOffset), time.Time{} // what was deleted is not to be read
+	if k.next < end {
+		k.behind = time.Now()
+	}
+}
+
+// more tells whether a partition is known to have something that was not read.
+func (t *touch) more(partition int32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.of(partition).behind.IsZero()
 }
 
 // silent tells whether nobody knows what a partition has: its broker has not answered a fetch for too
 // long, or ever; or for as long its answers were full of others before it was its turn, or it was not asked
 // for, or it could not be read. An answer with room left says nothing of a partition that was not asked for;
 // and none is believed to do so before the next question has the partition, too: after some errors the
-// client says nothing and looks for the partition's offset again.
+// client says nothing and looks for the partition's offset again. Nor does it say anything of one that is
+// known to have more, which comes at once or is kept back.
 func (t *touch) silent(at leader, partition int32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -125,16 +179,24 @@ func (t *touch) silent(at leader, partition int32) bool {
 	}
 	k.from = at
 	if last := t.asked[at.broker]; k.in(last) {
-		room, turn := t.roomy[at.broker], t.turns[at.broker]
-		if k.first <= room.question && room.question < last.number && room.at.After(k.heard) {
-			k.heard = room.at
+		if nothing := t.nothing[at.broker]; k.heardIn(nothing, last) {
+			k.hear(nothing.at)
+			if nothing.at.After(k.behind) { // what is there will never be read
+				k.behind = time.Time{}
+			}
 		}
-		if turn.before.After(k.queued) && turn.at.After(k.heard) {
-			k.heard = turn.at
+		if room := t.roomy[at.broker]; k.behind.IsZero() && k.heardIn(room, last) {
+			k.hear(room.at)
+		}
+		if turn := t.turns[at.broker]; k.behind.IsZero() && turn.before.After(k.queued) {
+			k.hear(turn.at)
 		}
 	}
-	now := time.Now()
-	return now.Sub(t.fetches[at.broker]) > t.fetchAgeMax || now.Sub(k.heard) > t.fetchAgeMax ||
+	now, heardAge := time.Now(), t.fetchAgeMax
+	if !k.behind.IsZero() {
+		heardAge = t.moreWait
+	}
+	return now.Sub(t.fetches[at.broker]) > t.fetchAgeMax || now.Sub(k.heard) > heardAge ||
 		now.Sub(k.failed) < t.failedMax || now.Sub(t.refused[at.broker]) < t.failedMax
 }
 
@@ -243,8 +305,12 @@ func (t *touch) OnBrokerRead(
 		t.fetches[broker.NodeID] = t.answer
 		// A question that was written after this one was answers nothing here: the client does not always wait.
 		written := t.answer.Add(-waited - took)
-		if asked := t.asked[broker.NodeID]; bytes < t.roomyBytes && !asked.at.After(written) {
+		asked := t.asked[broker.NodeID]
+		if bytes < t.roomyBytes && !asked.at.After(written) {
 			t.roomy[broker.NodeID] = room{t.answer, asked.number}
+		}
+		if bytes < emptyBytes && !asked.at.After(written) {
+			t.nothing[broker.NodeID] = room{t.answer, asked.number}
 		}
 	}
 }

@@ -265,3 +265,73 @@ func TestASilentBrokerIsToldFromTheOthers(t *testing.T) {
 	close(again)
 	until("all are in touch again", nil)
 }
+
+// TestWhatIsKeptBackIsSilent: a partition that is known to have more than was read comes with the next
+// answers, or is kept back: then none of them tells that it has nothing, unless there is nothing at all.
+func TestWhatIsKeptBackIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait, start, nothing, little = 500 * time.Millisecond, 7, 20, 300
+		sc := SourceConfig{FetchWait: wait, FetchLateMax: 2 * time.Second, FetchBytesMax: 1000}
+		touch, both := newTouch(NewBrokers(nil), sc), []int32{0, 1}
+		touch.begin(both)
+		answer := func(bytes int, with ...int32) {
+			touch.ask(1, both)
+			time.Sleep(wait / 2)
+			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 1}, kmsg.Fetch.Int16(), bytes, wait/2, 0, nil)
+			touch.take(1, with)
+			touch.ask(1, both)
+		}
+		look := func(end int64, offsets ...int64) {
+			p := kgo.FetchTopicPartition{Topic: "spans"}
+			p.Partition = 1
+			for _, offset := range offsets {
+				p.Records = append(p.Records, &kgo.Record{Offset: offset})
+			}
+			touch.look(p, start, end)
+		}
+		wants := func(want bool, when string) {
+			t.Helper()
+			if touch.silent(leader{broker: 1}, 1) != want {
+				t.Errorf("%s: silent is %v, want %v", when, !want, want)
+			}
+		}
+		answer(little, 0)
+		look(start)
+		wants(false, "it has nothing")
+		look(start + 1)
+		wants(false, "it is known to have something since a moment")
+		for range 4 {
+			answer(little, 0)
+		}
+		wants(true, "it does not come, with room left")
+		look(start+3, start, start+1)
+		answer(little, 0, 1)
+		wants(false, "a part of it came")
+		for range 4 {
+			answer(1000, 0)
+		}
+		wants(true, "the rest of it does not come, with others ahead of it or behind")
+		look(start+3, start+2)
+		answer(little, 0, 1)
+		for range 8 {
+			answer(little, 0)
+		}
+		wants(false, "all of it came")
+		look(start + 4)
+		for range 4 {
+			answer(little, 0)
+		}
+		wants(true, "there is more")
+		answer(nothing)
+		for range 4 {
+			answer(little, 0)
+		}
+		wants(false, "there is nothing that will ever come")
+		look(start + 5)
+		touch.begin(both[1:])
+		for range 4 {
+			answer(little, 0)
+		}
+		wants(false, "of another tenure nothing is known")
+	})
+}

@@ -64,7 +64,7 @@ func (s *Source) Unread(ctx context.Context) (map[int32]Unread, time.Duration, e
 		u := Unread{Start: start.Offset, Next: start.Offset, End: end.Offset}
 		u.Next = max(u.Next, s.gaps.committed(number))
 		if s.touch.well() && s.gaps.idle(number) && s.assignment.fetches(number) &&
-			!s.isSilent(number) {
+			!s.isSilent(number) && !s.touch.more(number) {
 			u.Next = u.End // what is left are the marks of transactions, or is just coming
 		}
 		unread[number] = u

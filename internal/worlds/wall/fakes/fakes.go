@@ -102,7 +102,22 @@ func open(brokers int) (*fakes, error) {
 		f.redis.Close()
 		return nil, fmt.Errorf("start the fake Kafka: %w", err)
 	}
+	f.kafka.ControlKey(kmsg.Fetch.Int16(), f.widen)
 	return f, nil
+}
+
+// widen lets a question for messages go on, without a bound of each partition. As brokers do, kfake gives
+// none that is larger than its bound but to the first partition that has something; unlike theirs, its
+// partitions do not take turns, so such a batch would wait for as long as others bring something.
+func (f *fakes) widen(request kmsg.Request) (kmsg.Response, error, bool) {
+	f.kafka.KeepControl()
+	fetch := request.(*kmsg.FetchRequest)
+	for i := range fetch.Topics {
+		for j := range fetch.Topics[i].Partitions {
+			fetch.Topics[i].Partitions[j].PartitionMaxBytes = fetch.MaxBytes
+		}
+	}
+	return nil, nil, false
 }
 
 // Break implements wall.Backend.
