@@ -13,12 +13,13 @@ import (
 // offsets alone is none: transactions leave some.
 type gaps struct {
 	mu   sync.Mutex
-	next map[int32]int64 // the offset to be read next, of partitions for which it is known
+	next map[int32]int64 // the offset behind the last message, of partitions for which it is known
+	all  map[int32]int64 // that to be read next: behind the marks of transactions, too
 	done map[int32]int64 // the offset that is committed, of such
 }
 
 func newGaps() *gaps {
-	return &gaps{next: make(map[int32]int64), done: make(map[int32]int64)}
+	return &gaps{next: make(map[int32]int64), all: make(map[int32]int64), done: make(map[int32]int64)}
 }
 
 // joined notes the offsets that the group has committed of partitions that this member got.
@@ -27,9 +28,10 @@ func (g *gaps) joined(offsets map[int32]kgo.Offset) {
 	defer g.mu.Unlock()
 	for number, offset := range offsets {
 		if at := offset.EpochOffset().Offset; at >= 0 {
-			g.next[number], g.done[number] = at, at
+			g.next[number], g.all[number], g.done[number] = at, at, at
 		} else {
 			delete(g.next, number) // the group has none
+			delete(g.all, number)
 			delete(g.done, number)
 		}
 	}
@@ -56,7 +58,7 @@ func (g *gaps) idle(number int32) bool {
 func (g *gaps) start(number int32) int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.next[number]
+	return g.all[number]
 }
 
 // committed returns up to where nothing is to be read again; 0 if nothing is known.
@@ -71,25 +73,24 @@ func (g *gaps) begins(number int32, offset int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if _, known := g.next[number]; !known {
-		g.next[number] = offset
+		g.next[number], g.all[number] = offset, offset
 	}
 }
 
-// read looks at what was fetched of a partition, and returns what is missing before it; is is false if
-// nothing is.
-func (g *gaps) read(p kgo.FetchTopicPartition) (gap flusher.Gap, is bool) {
+// read looks at what was fetched of a partition, and the messages among it, and returns what is missing before
+// it; is is false if nothing is.
+func (g *gaps) read(p kgo.FetchTopicPartition, messages []*kgo.Record) (gap flusher.Gap, is bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	next, known := g.next[p.Partition]
-	if known && p.LogStartOffset > next {
-		gap, is = flusher.Gap{Partition: p.Partition, From: next, To: p.LogStartOffset}, true
-		next = p.LogStartOffset
+	if all, known := g.all[p.Partition]; known && p.LogStartOffset > all {
+		gap, is = flusher.Gap{Partition: p.Partition, From: all, To: p.LogStartOffset}, true
+		g.next[p.Partition], g.all[p.Partition] = p.LogStartOffset, p.LogStartOffset
 	}
 	if n := len(p.Records); n > 0 {
-		next, known = p.Records[n-1].Offset+1, true
+		g.all[p.Partition] = p.Records[n-1].Offset + 1
 	}
-	if known {
-		g.next[p.Partition] = next
+	if n := len(messages); n > 0 {
+		g.next[p.Partition] = messages[n-1].Offset + 1
 	}
 	return gap, is
 }

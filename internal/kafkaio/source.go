@@ -97,7 +97,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		kgo.FetchMaxWait(sc.FetchWait),
 		kgo.FetchMaxBytes(sc.FetchBytesMax),
 		kgo.FetchMaxPartitionBytes(sc.FetchPartitionBytesMax),
-		kgo.KeepControlRecords(),       // or nobody knows whether more is to be read, where transactions end
+		kgo.KeepControlRecords(),       // or what is behind the last message would be unread, until it is deleted
 		kgo.KeepRetryableFetchErrors(), // or a partition that cannot be read would look like one that has nothing
 		kgo.ConsumePreferringLagFn(s.asks),
 		kgo.OnPartitionsAssigned(s.onAssigned),
@@ -209,13 +209,13 @@ func (s *Source) isSilent(number int32) bool {
 // asks is called by the client with every fetch that it is about to write, to ask in which order: the only
 // place where it says what it fetches. All partitions of a fetch are of one broker.
 func (s *Source) asks(
-	_ map[string]map[int32]int64, _ []string, order map[string][]int32,
+	lags map[string]map[int32]int64, _ []string, order map[string][]int32,
 ) ([]string, map[string][]int32) {
 	<-s.made
 	if numbers := order[s.cfg.Topic]; len(numbers) > 0 {
 		// An error is of the last answer about the topic: it is fetched where it was before.
 		broker, _, _ := s.client.PartitionLeader(s.cfg.Topic, numbers[0])
-		s.touch.ask(broker, numbers)
+		s.touch.ask(broker, numbers, lags[s.cfg.Topic])
 	}
 	return nil, nil // in its own
 }
@@ -248,15 +248,14 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 		if len(p.Records) > 0 {
 			taken = append(taken, p.Partition)
 		}
-		all := p.Records
-		p.Records = data(all)
-		if gap, is := s.gaps.read(p); is {
+		messages := data(p.Records)
+		if gap, is := s.gaps.read(p, messages); is {
 			s.assignment.miss(gap)
 		}
-		if len(p.Records) > 0 {
-			s.assignment.add(p.Partition, p.Records)
+		if len(messages) > 0 {
+			s.assignment.add(p.Partition, messages)
 		}
-		for _, record := range all {
+		for _, record := range p.Records {
 			record.Recycle()
 		}
 	})

@@ -21,11 +21,10 @@ type touch struct {
 	fetch       time.Time // when one last answered a fetch; zero if none has
 	questions   uint64    // how many fetches there were
 	// Each is by broker: when it last answered a fetch, what it was last asked, its last answer that had
-	// room left, its last that had nothing, and what is known of the last with something in it.
+	// room left, and what is known of the last with something in it.
 	fetches map[int32]time.Time
 	asked   map[int32]question
 	roomy   map[int32]room
-	nothing map[int32]room
 	turns   map[int32]turn
 	refused map[int32]time.Time // by broker, when it last refused a fetch as a whole
 	// partitions are those that were assigned once.
@@ -43,9 +42,6 @@ type room struct {
 	at       time.Time
 	question uint64
 }
-
-// emptyBytes is what fewer bytes than that answer has no batch in it.
-const emptyBytes = 61
 
 // turn is an answer: when it came, and when the last of those that are in it was queued before. A broker
 // looks at its partitions in the order in which they were in answers, until an answer is full. So it has
@@ -67,28 +63,32 @@ type known struct {
 	queued time.Time
 	heard  time.Time // when it was last known to have nothing that was not read
 	failed time.Time // when it was an error in an answer, if nothing of it was read since
-	// next is the offset behind what was read; nothingRead if nothing was.
-	next int64
-	// behind is since when it is known that there is more behind that; zero if it is not. Brokers keep it
-	// back, also from answers with room left, if a batch is larger than what a partition may bring: only the
-	// first partition that has something is given it all the same.
-	behind time.Time
+	// next is the offset behind what was read, as far as is known. high is where the partition ended when it
+	// was last in an answer, and end where what may be read of it did: behind transactions that are open it
+	// may not. Brokers keep it back, also from answers with room left, if a batch is larger than what a
+	// partition may bring: only the first partition that has something is given it all the same.
+	next, high, end int64
 }
 
-// nothingRead is the next offset of a partition of which nothing was.
-const nothingRead = -1
+// behind tells whether there is known to be more than was read.
+func (k *known) behind() bool { return k.next < k.end }
 
 // nobody is the leader that is not known.
 var nobody = leader{-1, -1}
 
-// begin forgets what was known: what was read in another tenure, or of another leader, says nothing of what
-// there is now.
-func (k *known) begin() { *k = known{from: nobody, next: nothingRead} }
+// begin forgets what was known: what was read in another tenure says nothing of what there is now.
+func (k *known) begin() { *k = known{from: nobody} }
+
+// move forgets what was heard of another leader: that says nothing of what this one has. Offsets stay.
+func (k *known) move() { *k = known{from: nobody, next: k.next, high: k.high, end: k.end} }
 
 // in tells whether the last question of its broker has the partition in it.
 func (k *known) in(last question) bool { return k.last != 0 && k.last == last.number }
 
-var _ kgo.HookBrokerRead = (*touch)(nil)
+var (
+	_ kgo.HookBrokerRead     = (*touch)(nil)
+	_ kgo.HookBrokerThrottle = (*touch)(nil)
+)
 
 // newTouch returns a touch for the fetches of a source.
 func newTouch(brokers Brokers, sc SourceConfig) *touch {
@@ -96,9 +96,9 @@ func newTouch(brokers Brokers, sc SourceConfig) *touch {
 		brokers: brokers, fetchAgeMax: sc.FetchWait + sc.FetchLateMax,
 		failedMax:  max(sc.FetchWait+sc.FetchLateMax, 2*backoffMax), // the next attempt comes before
 		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8),      // the last partition's share may end before a batch
-		moreWait:   sc.FetchWait,
+		moreWait:   sc.FetchWait + 3*silenceAge, // by then the next question says how far the client is
 		fetches:    map[int32]time.Time{}, asked: map[int32]question{}, roomy: map[int32]room{},
-		nothing: map[int32]room{}, turns: map[int32]turn{}, refused: map[int32]time.Time{}, partitions: map[int32]*known{},
+		turns: map[int32]turn{}, refused: map[int32]time.Time{}, partitions: map[int32]*known{},
 	}
 }
 
@@ -120,8 +120,7 @@ func (t *touch) well() bool {
 func (t *touch) of(partition int32) *known {
 	k := t.partitions[partition]
 	if k == nil {
-		k = &known{}
-		k.begin()
+		k = &known{from: nobody}
 		t.partitions[partition] = k
 	}
 	return k
@@ -139,21 +138,17 @@ func (k *known) hear(at time.Time) {
 	}
 }
 
-// look notes up to where a partition was read, or that nothing new of it came, and where what may be read of
-// it ends. Before anything came it is to be read from start on.
+// look notes what an answer has of a partition, and where what may be read of it ends. It is not read before
+// start.
 func (t *touch) look(p kgo.FetchTopicPartition, start, end int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := t.of(p.Partition)
-	switch n := len(p.Records); {
-	case n > 0:
+	k.high, k.end = p.HighWatermark, end
+	if n := len(p.Records); n > 0 {
 		k.next = p.Records[n-1].Offset + 1
-	case k.next == nothingRead:
-		k.next = start
-	}
-	k.next, k.behind = max(k.next, p.LogStartOffset), time.Time{} // what was deleted is not to be read
-	if k.next < end {
-		k.behind = time.Now()
+	} else {
+		k.next = max(k.next, start)
 	}
 }
 
@@ -161,7 +156,7 @@ func (t *touch) look(p kgo.FetchTopicPartition, start, end int64) {
 func (t *touch) more(partition int32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !t.of(partition).behind.IsZero()
+	return t.of(partition).behind()
 }
 
 // silent tells whether nobody knows what a partition has: its broker has not answered a fetch for too
@@ -175,25 +170,19 @@ func (t *touch) silent(at leader, partition int32) bool {
 	defer t.mu.Unlock()
 	k := t.of(partition)
 	if k.from != at && k.from != nobody {
-		k.begin()
+		k.move()
 	}
 	k.from = at
 	if last := t.asked[at.broker]; k.in(last) {
-		if nothing := t.nothing[at.broker]; k.heardIn(nothing, last) {
-			k.hear(nothing.at)
-			if nothing.at.After(k.behind) { // what is there will never be read
-				k.behind = time.Time{}
-			}
-		}
-		if room := t.roomy[at.broker]; k.behind.IsZero() && k.heardIn(room, last) {
+		if room := t.roomy[at.broker]; !k.behind() && k.heardIn(room, last) {
 			k.hear(room.at)
 		}
-		if turn := t.turns[at.broker]; k.behind.IsZero() && turn.before.After(k.queued) {
+		if turn := t.turns[at.broker]; !k.behind() && turn.before.After(k.queued) {
 			k.hear(turn.at)
 		}
 	}
 	now, heardAge := time.Now(), t.fetchAgeMax
-	if !k.behind.IsZero() {
+	if k.behind() {
 		heardAge = t.moreWait
 	}
 	return now.Sub(t.fetches[at.broker]) > t.fetchAgeMax || now.Sub(k.heard) > heardAge ||
@@ -209,8 +198,9 @@ func (t *touch) begin(partitions []int32) {
 	}
 }
 
-// ask notes that a broker is about to be asked for partitions.
-func (t *touch) ask(broker int32, partitions []int32) {
+// ask notes that a broker is about to be asked for partitions, and how far the client is behind the end of each:
+// it has read what nobody is given, too (what was aborted or compacted, or is gone).
+func (t *touch) ask(broker int32, partitions []int32, lags map[int32]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.questions++
@@ -222,6 +212,9 @@ func (t *touch) ask(broker int32, partitions []int32) {
 			k.first, k.queued = now.number, now.at
 		}
 		k.last, k.asked = now.number, now.at
+		if lag, known := lags[p]; known {
+			k.next = max(k.next, k.high-lag)
+		}
 	}
 }
 
@@ -234,12 +227,13 @@ func (t *touch) missed(broker, partition int32, age time.Duration) bool {
 }
 
 // unanswered tells whether nothing was heard of a partition for so long, though it was asked for, and its
-// broker has answered since, with room left. Call silent before, which hears.
+// broker has answered since, with room left. (One that is known to have more is spoken of.) Call silent before,
+// which hears.
 func (t *touch) unanswered(broker, partition int32, age time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k, room := t.of(partition), t.roomy[broker]
-	return time.Since(room.at) <= t.fetchAgeMax && room.at.Sub(k.heard) >= age && k.asked.After(k.heard)
+	return !k.behind() && time.Since(room.at) <= t.fetchAgeMax && room.at.Sub(k.heard) >= age && k.asked.After(k.heard)
 }
 
 // take notes that something of partitions of a broker was read.
@@ -305,12 +299,16 @@ func (t *touch) OnBrokerRead(
 		t.fetches[broker.NodeID] = t.answer
 		// A question that was written after this one was answers nothing here: the client does not always wait.
 		written := t.answer.Add(-waited - took)
-		asked := t.asked[broker.NodeID]
-		if bytes < t.roomyBytes && !asked.at.After(written) {
+		if asked := t.asked[broker.NodeID]; bytes < t.roomyBytes && !asked.at.After(written) {
 			t.roomy[broker.NodeID] = room{t.answer, asked.number}
 		}
-		if bytes < emptyBytes && !asked.at.After(written) {
-			t.nothing[broker.NodeID] = room{t.answer, asked.number}
-		}
 	}
+}
+
+// OnBrokerThrottle is called by the client after OnBrokerRead if the broker says that it was asked for too
+// much: then it answers with nothing, whatever it has.
+func (t *touch) OnBrokerThrottle(broker kgo.BrokerMetadata, _ time.Duration, _ bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.roomy, broker.NodeID)
 }

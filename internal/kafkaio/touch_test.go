@@ -57,11 +57,11 @@ func TestFullAnswersSayNothingOfOthers(t *testing.T) {
 			SourceConfig{FetchWait: wait, FetchLateMax: 2 * time.Second, FetchBytesMax: 1000})
 		all := []int32{0, 1, 2, 3, 4}
 		asks := func(broker int32, bytes int, of []int32, with ...int32) {
-			touch.ask(broker, of)
+			touch.ask(broker, of, nil)
 			time.Sleep(wait)
 			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: broker}, kmsg.Fetch.Int16(), bytes, wait, 0, nil)
 			touch.take(broker, with)
-			touch.ask(broker, of)
+			touch.ask(broker, of, nil)
 		}
 		answer := func(bytes int, with ...int32) { asks(1, bytes, all, with...) }
 		wants := func(when string, want ...int32) {
@@ -110,7 +110,7 @@ func TestFullAnswersSayNothingOfOthers(t *testing.T) {
 			asks(1, full, all[:4], 2, 3)
 		}
 		touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 1}, kmsg.Fetch.Int16(), full, 0, 0, nil)
-		touch.ask(1, all)
+		touch.ask(1, all, nil)
 		time.Sleep(time.Millisecond)
 		touch.take(1, []int32{0})
 		answer(full, 0)
@@ -144,7 +144,7 @@ func TestRoomSaysNothingOfOthers(t *testing.T) {
 			time.Sleep(wait)
 			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 1}, kmsg.Fetch.Int16(), 10, waited, 0, nil)
 		}
-		asks := func(partitions ...int32) { touch.ask(1, partitions) }
+		asks := func(partitions ...int32) { touch.ask(1, partitions, nil) }
 		wants := func(want bool, when string) {
 			t.Helper()
 			if touch.silent(at, 1) != want {
@@ -267,23 +267,30 @@ func TestASilentBrokerIsToldFromTheOthers(t *testing.T) {
 }
 
 // TestWhatIsKeptBackIsSilent: a partition that is known to have more than was read comes with the next
-// answers, or is kept back: then none of them tells that it has nothing, unless there is nothing at all.
+// answers, or is kept back: then none of them tells that it has nothing.
 func TestWhatIsKeptBackIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const wait, start, nothing, little = 500 * time.Millisecond, 7, 20, 300
+		const wait, start, little = 500 * time.Millisecond, 7, 300
 		sc := SourceConfig{FetchWait: wait, FetchLateMax: 2 * time.Second, FetchBytesMax: 1000}
 		touch, both := newTouch(NewBrokers(nil), sc), []int32{0, 1}
+		at, broker := leader{broker: 1}, kgo.BrokerMetadata{NodeID: 1}
 		touch.begin(both)
+		var lags map[int32]int64 // as the client says
 		answer := func(bytes int, with ...int32) {
-			touch.ask(1, both)
+			touch.ask(1, both, lags)
 			time.Sleep(wait / 2)
-			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: 1}, kmsg.Fetch.Int16(), bytes, wait/2, 0, nil)
+			touch.OnBrokerRead(broker, kmsg.Fetch.Int16(), bytes, wait/2, 0, nil)
 			touch.take(1, with)
-			touch.ask(1, both)
+			touch.ask(1, both, lags)
+		}
+		answers := func(bytes int) {
+			for range 4 {
+				answer(bytes, 0)
+			}
 		}
 		look := func(end int64, offsets ...int64) {
 			p := kgo.FetchTopicPartition{Topic: "spans"}
-			p.Partition = 1
+			p.Partition, p.HighWatermark = 1, end
 			for _, offset := range offsets {
 				p.Records = append(p.Records, &kgo.Record{Offset: offset})
 			}
@@ -291,7 +298,7 @@ func TestWhatIsKeptBackIsSilent(t *testing.T) {
 		}
 		wants := func(want bool, when string) {
 			t.Helper()
-			if touch.silent(leader{broker: 1}, 1) != want {
+			if touch.silent(at, 1) != want {
 				t.Errorf("%s: silent is %v, want %v", when, !want, want)
 			}
 		}
@@ -300,38 +307,65 @@ func TestWhatIsKeptBackIsSilent(t *testing.T) {
 		wants(false, "it has nothing")
 		look(start + 1)
 		wants(false, "it is known to have something since a moment")
-		for range 4 {
-			answer(little, 0)
-		}
+		answers(little)
 		wants(true, "it does not come, with room left")
+		if touch.unanswered(1, 1, wait) {
+			t.Error("its broker speaks of it")
+		}
 		look(start+3, start, start+1)
 		answer(little, 0, 1)
 		wants(false, "a part of it came")
-		for range 4 {
-			answer(1000, 0)
-		}
+		answers(1000)
 		wants(true, "the rest of it does not come, with others ahead of it or behind")
 		look(start+3, start+2)
 		answer(little, 0, 1)
-		for range 8 {
-			answer(little, 0)
-		}
+		answers(little)
+		answers(little)
 		wants(false, "all of it came")
-		look(start + 4)
-		for range 4 {
-			answer(little, 0)
-		}
-		wants(true, "there is more")
-		answer(nothing)
-		for range 4 {
-			answer(little, 0)
-		}
-		wants(false, "there is nothing that will ever come")
 		look(start + 5)
+		lags = map[int32]int64{1: 1}
+		answers(little)
+		wants(true, "the client has read one of two that nobody is given")
+		lags = map[int32]int64{1: 0}
+		answers(little)
+		wants(false, "the client has read both")
+		lags = nil
+		look(start + 6)
+		at = leader{broker: 1, epoch: 1}
+		touch.silent(at, 1)
+		answers(little)
+		wants(true, "it has another leader, and still has more")
 		touch.begin(both[1:])
-		for range 4 {
-			answer(little, 0)
-		}
+		touch.silent(at, 1)
+		answers(little)
 		wants(false, "of another tenure nothing is known")
+	})
+}
+
+// TestAThrottledAnswerSaysNothing: a broker that is asked for too much answers with nothing, whatever it has.
+func TestAThrottledAnswerSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait, late = 500 * time.Millisecond, 2 * time.Second
+		sc := SourceConfig{FetchWait: wait, FetchLateMax: late, FetchBytesMax: 1000}
+		touch, broker := newTouch(NewBrokers(nil), sc), kgo.BrokerMetadata{NodeID: 1}
+		answers := func(throttled bool) (silent bool) {
+			for range 6 {
+				touch.ask(1, []int32{1}, nil)
+				time.Sleep(wait)
+				touch.OnBrokerRead(broker, kmsg.Fetch.Int16(), 20, wait, 0, nil)
+				if throttled {
+					touch.OnBrokerThrottle(broker, wait, true)
+				}
+				touch.ask(1, []int32{1}, nil)
+				silent = touch.silent(leader{broker: 1}, 1)
+			}
+			return silent
+		}
+		if answers(false) {
+			t.Error("silent, though the broker has nothing")
+		}
+		if !answers(true) {
+			t.Error("heard, though the broker says nothing")
+		}
 	})
 }

@@ -210,4 +210,32 @@ func TestRealAfterATransaction(t *testing.T) {
 	if s.touch.more(0) {
 		t.Error("it is known to have more")
 	}
+	admin := administrator(t, cfg)
+	ends, err := admin.ListEndOffsets(bounded(t), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.DeleteRecords(bounded(t), ends.Offsets()); err != nil {
+		t.Fatal(err)
+	}
+	other, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := other.ProduceSync(bounded(t), &kgo.Record{Topic: topic, Value: []byte("two")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	for read := 0; read == 0; {
+		fetch, err := s.Poll(bounded(t), 10, pollWait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(fetch.Gaps) > 0 {
+			t.Errorf("the mark is taken for a message that is missing: %v", fetch.Gaps)
+		}
+		for _, b := range fetch.Batches {
+			read += len(b.Messages)
+		}
+	}
 }
