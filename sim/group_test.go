@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -87,6 +88,44 @@ func TestALostMemberJoinsAgain(t *testing.T) {
 	r.leave(r.member, true)
 	r.poll("lost", 0, flusher.Fetch{Lost: []int32{0}})
 	r.poll("assigned again", 1, assigned)
+}
+
+// TestASessionExpiresBehindACut: the coordinator lives on while the network to it is cut, in whichever
+// direction, and gives up whom it does not hear of; a member hears of that when it is over. While there is no
+// coordinator, or a shorter time, nobody is given up.
+func TestASessionExpiresBehindACut(t *testing.T) {
+	session := DefaultCosts().Kafka.Session
+	for text, lost := range map[string]bool{
+		"black-hole kafka": true, "black-hole kafka requests": true, "black-hole kafka answers": true,
+		"refuse kafka": true, "stop kafka": false, "crash kafka": false, "hang kafka": false,
+	} {
+		for lasts, lost := range map[time.Duration]bool{
+			session - time.Second: false, session + time.Second: lost,
+		} {
+			r := newRig(t)
+			r.send()
+			r.poll("first", 1, assigned)
+			undo, err := r.Break(parse(t, "at 1s "+text+" for 1m"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for over := r.k.Now().Add(lasts); r.k.Now().Before(over); {
+				r.poll(text+" lasts", 0, flusher.Fetch{})
+			}
+			if err := undo(); err != nil {
+				t.Fatal(err)
+			}
+			if !lost {
+				r.poll(text+" is over", 0, flusher.Fetch{})
+				continue
+			}
+			if err := r.Commit(t.Context(), []flusher.Message{{}}); !errors.Is(err, errNotMember) {
+				t.Errorf("%s: a member that was given up commits: %v", text, err)
+			}
+			r.poll(text+" is over", 0, flusher.Fetch{Lost: []int32{0}})
+			r.poll("assigned again", 1, assigned)
+		}
+	}
 }
 
 // What a member was given and lost before it heard of either, it never had.
