@@ -335,3 +335,34 @@ func TestRecordsGatherWhileARequestIsMade(t *testing.T) {
 		t.Errorf("%d requests for %d records", requests, n)
 	}
 }
+
+// TestTheDigestIsOfWhatRecordsHold: what is written in another order, or under another key, is another run.
+func TestTheDigestIsOfWhatRecordsHold(t *testing.T) {
+	record := func(key, value string, headers ...string) flusher.Record {
+		r := flusher.Record{Topic: letterTopic, Key: []byte(key), Value: []byte(value)}
+		for i := 0; i < len(headers); i += 2 {
+			r.Headers = append(r.Headers, flusher.Header{Key: headers[i], Value: []byte(headers[i+1])})
+		}
+		return r
+	}
+	seen := map[string]flusher.Record{}
+	for _, record := range []flusher.Record{
+		record("key", "ab"), record("key", "ba"), record("kez", "ab"), record("ab", "key"),
+		record("k", "a", "h", "v"), record("k", "a", "v", "h"), record("k", "a", "h", "w"),
+		record("k", "a", "h", "1", "i", "2"), record("k", "a", "i", "2", "h", "1"),
+	} {
+		write := func() string {
+			r := newRig(t)
+			r.keep(&sending{record: record}, size(record))
+			return r.k.Digest()
+		}
+		digest := write()
+		if again := write(); again != digest {
+			t.Errorf("%+v: %s, and then %s", record, digest, again)
+		}
+		if other, ok := seen[digest]; ok {
+			t.Errorf("%+v and %+v have one digest", record, other)
+		}
+		seen[digest] = record
+	}
+}
