@@ -146,7 +146,7 @@ func (c *consumer) open() (err error) {
 		if !c.Alive() {
 			return
 		}
-		if c.member.static == "" {
+		if c.member.static == "" && c.member.up() { // else its session expires
 			c.kafka.group.leave(c.member, false)
 		}
 		c.end(err)

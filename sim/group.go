@@ -53,10 +53,10 @@ func (g *group) watch() {
 	for g.k.Sleep(context.Background(), watchEvery) == nil {
 		for _, m := range slices.Clone(g.members) {
 			switch now := g.k.Now(); {
-			case !g.up():
-				m.silent = time.Time{} // nobody is heard of: that is nobody's fault
-			case !m.process.Dead() && !m.process.Frozen():
-				m.silent = time.Time{}
+			case !g.runs():
+				m.silent = time.Time{} // nobody counts, and then everybody's session begins again
+			case g.up() && !m.process.Dead() && !m.process.Frozen():
+				m.silent = time.Time{} // a client whose heartbeat is not answered sends no other
 			case m.silent.IsZero():
 				m.silent = now
 			case now.Sub(m.silent) >= g.costs.Session:
@@ -186,8 +186,10 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 		if err := ctx.Err(); err != nil {
 			return flusher.Fetch{}, err
 		}
-		fetch := m.news
-		m.news = flusher.Fetch{}
+		var fetch flusher.Fetch
+		if m.up() { // the coordinator's news come the way that its answers do
+			fetch, m.news = m.news, flusher.Fetch{}
+		}
 		if m.lost && m.up() {
 			m.again()
 			return fetch, nil // messages come behind the news of what it is given

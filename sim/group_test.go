@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -87,6 +88,44 @@ func TestALostMemberJoinsAgain(t *testing.T) {
 	r.leave(r.member, true)
 	r.poll("lost", 0, flusher.Fetch{Lost: []int32{0}})
 	r.poll("assigned again", 1, assigned)
+}
+
+// TestASessionExpiresBehindACut: the coordinator lives on while the network to it is cut, in whichever
+// direction, and gives up whom it does not hear of; a member hears of that when it is over. While there is no
+// coordinator, or a shorter time, nobody is given up.
+func TestASessionExpiresBehindACut(t *testing.T) {
+	session := DefaultCosts().Kafka.Session
+	for text, lost := range map[string]bool{
+		"black-hole kafka": true, "black-hole kafka requests": true, "black-hole kafka answers": true,
+		"refuse kafka": true, "stop kafka": false, "crash kafka": false, "hang kafka": false,
+	} {
+		for lasts, lost := range map[time.Duration]bool{
+			session - time.Second: false, session + time.Second: lost,
+		} {
+			r := newRig(t)
+			r.send()
+			r.poll("first", 1, assigned)
+			undo, err := r.Break(parse(t, "at 1s "+text+" for 1m"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for over := r.k.Now().Add(lasts); r.k.Now().Before(over); {
+				r.poll(text+" lasts", 0, flusher.Fetch{})
+			}
+			if err := undo(); err != nil {
+				t.Fatal(err)
+			}
+			if !lost {
+				r.poll(text+" is over", 0, flusher.Fetch{})
+				continue
+			}
+			if err := r.Commit(t.Context(), []flusher.Message{{}}); !errors.Is(err, errNotMember) {
+				t.Errorf("%s: a member that was given up commits: %v", text, err)
+			}
+			r.poll(text+" is over", 0, flusher.Fetch{Lost: []int32{0}})
+			r.poll("assigned again", 1, assigned)
+		}
+	}
 }
 
 // What a member was given and lost before it heard of either, it never had.
@@ -294,5 +333,36 @@ func TestRecordsGatherWhileARequestIsMade(t *testing.T) {
 	requests := int(r.kafka.used / (2 * time.Nanosecond))
 	if requests < 2 || requests > 8 {
 		t.Errorf("%d requests for %d records", requests, n)
+	}
+}
+
+// TestTheDigestIsOfWhatRecordsHold: what is written in another order, or under another key, is another run.
+func TestTheDigestIsOfWhatRecordsHold(t *testing.T) {
+	record := func(key, value string, headers ...string) flusher.Record {
+		r := flusher.Record{Topic: letterTopic, Key: []byte(key), Value: []byte(value)}
+		for i := 0; i < len(headers); i += 2 {
+			r.Headers = append(r.Headers, flusher.Header{Key: headers[i], Value: []byte(headers[i+1])})
+		}
+		return r
+	}
+	seen := map[string]flusher.Record{}
+	for _, record := range []flusher.Record{
+		record("key", "ab"), record("key", "ba"), record("kez", "ab"), record("ab", "key"),
+		record("k", "a", "h", "v"), record("k", "a", "v", "h"), record("k", "a", "h", "w"),
+		record("k", "a", "h", "1", "i", "2"), record("k", "a", "i", "2", "h", "1"),
+	} {
+		write := func() string {
+			r := newRig(t)
+			r.keep(&sending{record: record}, size(record))
+			return r.k.Digest()
+		}
+		digest := write()
+		if again := write(); again != digest {
+			t.Errorf("%+v: %s, and then %s", record, digest, again)
+		}
+		if other, ok := seen[digest]; ok {
+			t.Errorf("%+v and %+v have one digest", record, other)
+		}
+		seen[digest] = record
 	}
 }

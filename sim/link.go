@@ -44,6 +44,7 @@ type link struct {
 	rates            [2][]int64       // bytes per second and connection, of the faults that last
 	swallow          [2]int           // faults that swallow them
 	refused          int              // faults that let no connection through
+	down             int              // of those, faults under which there is no server
 	frozen           int              // faults under which the server does nothing
 	under            []*request       // on the way or waiting, in order
 	waits            []*request       // at a server that is frozen
@@ -73,6 +74,9 @@ func newLink(k *kernel.Kernel, name string, hop time.Duration, at station) *link
 func (l *link) up() bool {
 	return l.refused == 0 && l.frozen == 0 && l.swallow == [2]int{}
 }
+
+// runs tells whether there is a server that does something, whoever hears of it.
+func (l *link) runs() bool { return l.down == 0 && l.frozen == 0 }
 
 // conn is a client's connection, or the few that it has as one.
 type conn struct {
@@ -361,8 +365,15 @@ func (l *link) breakDown(f scenarios.Fault) (undo func() error, ok bool) {
 	case scenarios.VerbCut:
 		l.cut()
 		return nil, true
-	case scenarios.VerbRefuse, scenarios.VerbStop, scenarios.VerbCrash:
+	case scenarios.VerbRefuse:
 		return l.refuse(), true
+	case scenarios.VerbStop, scenarios.VerbCrash:
+		l.down++
+		admit := l.refuse()
+		return func() error {
+			l.down--
+			return admit()
+		}, true
 	case scenarios.VerbHang, scenarios.VerbPause:
 		return l.freeze(), true
 	}

@@ -74,9 +74,9 @@
 // # When it cannot go on
 //
 // The kernel panics in main with a [Failure]: a deadlock (main waits, and nothing can happen), the
-// limit on events, or a panic in a task, by the task's name and with its stack. Each says who waits
-// for what, and since when. [Catch] makes an error of it. Only Kill and Close can be called after
-// it.
+// limit on events, or a panic in a task or a timer's function, by the task's name ("main/timers") and
+// with its stack. Each says who waits for what, and since when. [Catch] makes an error of it. Only
+// Kill and Close can be called after it.
 //
 // # Digest
 //

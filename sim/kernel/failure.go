@@ -17,7 +17,7 @@ const (
 	Deadlock FailureKind = iota
 	// EventsMax means that the limit on events was reached.
 	EventsMax
-	// Panic means that a task has panicked.
+	// Panic means that a task, or a timer's function, has panicked.
 	Panic
 )
 

@@ -86,6 +86,40 @@ func TestPanic(t *testing.T) {
 		"main/other sleeps until 100ns")
 }
 
+// TestPanicOfATimer is one of no task, and ends the run in the same way.
+func TestPanicOfATimer(t *testing.T) {
+	r := newRig(t)
+	r.Go("other", func() { r.nap(100) })
+	r.After(3, explode)
+	f := failure(t, func() { r.nap(50) })
+	if f.Kind != kernel.Panic || f.Task != "main/timers" || !errors.Is(f, errPlanted) || f.At != 3 {
+		t.Errorf("got %v", f)
+	}
+	wantText(t, f, "task main/timers panicked: planted", "3ns after the start", "explode",
+		"main/other sleeps until 100ns")
+	if again := failure(t, func() { r.nap(1) }); again != f {
+		t.Errorf("after a failure: %v", again)
+	}
+}
+
+// TestGoexitInATimer: a t.Fatal in a timer ends the test.
+func TestGoexitInATimer(t *testing.T) {
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		k, err := kernel.New(kernel.DefaultConfig())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer k.Close()
+		k.After(1, runtime.Goexit)
+		_ = k.Sleep(context.Background(), 2)
+		t.Error("main went on")
+	}()
+	<-done
+}
+
 func wantText(t *testing.T, f *kernel.Failure, parts ...string) {
 	t.Helper()
 	for _, part := range parts {

@@ -158,6 +158,7 @@ func (k *Kernel) ready(t *Task) {
 
 // drive makes events happen until main is resumed. It is how main yields.
 func (k *Kernel) drive(struct{}) bool {
+	defer k.afterTimer() // here and not around each timer, where it would cost each something
 	for {
 		key, any := k.agenda.take(k.now)
 		if !any {
@@ -194,6 +195,19 @@ func (k *Kernel) drive(struct{}) bool {
 		if k.failure != nil {
 			panic(k.failure)
 		}
+	}
+}
+
+// afterTimer makes a failure of the panic of a timer's function, if that is why driving has ended.
+func (k *Kernel) afterTimer() {
+	if k.running != k.timers {
+		return
+	}
+	cause := recover()
+	k.panicked(k.timers, cause)
+	k.running = k.main
+	if cause != nil { // else it was a runtime.Goexit
+		panic(k.failure)
 	}
 }
 

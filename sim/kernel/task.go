@@ -79,15 +79,20 @@ func (t *Task) run() {
 // nothing is heard any more, not even a panic.
 func (t *Task) finish() {
 	k := t.k
-	if cause := recover(); cause != nil && !t.dead && k.failure == nil {
-		k.failure = &Failure{Kind: Panic, Task: t.String(), Cause: cause, Stack: debug.Stack()}
-		k.describe(k.failure)
-	}
+	k.panicked(t, recover())
 	if !t.done {
 		t.process.remove(t)
 		k.end(t)
 	}
 	k.running = k.main // after a runtime.Goexit, nobody else says so
+}
+
+// panicked notes why a task panicked, if it did and that is the first failure.
+func (k *Kernel) panicked(t *Task, cause any) {
+	if cause != nil && !t.dead && k.failure == nil {
+		k.failure = &Failure{Kind: Panic, Task: t.String(), Cause: cause, Stack: debug.Stack()}
+		k.describe(k.failure)
+	}
 }
 
 // end makes it known that a task is over.
