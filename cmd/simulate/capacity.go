@@ -133,11 +133,21 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
 	}
-	verdict := unfinished
-	if verdict == nil && report.Refused != "" {
-		verdict = exitError(judge.ExitExpectation)
+	return to.ended(c.verdict(to.err, report, unfinished), written, err)
+}
+
+// verdict is how the command ends by its report: what was not safe weighs more than what is missing.
+func (c *capacityCommand) verdict(errs io.Writer, report *capacity.Report, unfinished error) error {
+	switch {
+	case len(report.Unsafe) > 0:
+		if unfinished != nil {
+			fmt.Fprintln(errs, "simulate:", unfinished)
+		}
+		return exitError(judge.ExitSafety)
+	case unfinished == nil && report.Refused != "":
+		return exitError(judge.ExitExpectation)
 	}
-	return to.ended(verdict, written, err)
+	return unfinished
 }
 
 // rateLeast is the lowest rate that is tried, in spans per second.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -238,5 +239,27 @@ func TestCapacityProgress(t *testing.T) {
 	const want = "4 processes, repeat 2 of 3: 900 and 1000, repeat 3 of 3: 950 spans/s"
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestCapacityEndsByItsReport: safety weighs more than what was refused or is missing, and that is said.
+func TestCapacityEndsByItsReport(t *testing.T) {
+	missing := errors.New("interrupted")
+	for _, c := range []struct {
+		report     capacity.Report
+		unfinished error
+		want       error
+	}{
+		{capacity.Report{}, nil, nil},
+		{capacity.Report{}, missing, missing},
+		{capacity.Report{Refused: "no"}, nil, exitError(judge.ExitExpectation)},
+		{capacity.Report{Unsafe: []string{"it"}}, nil, exitError(judge.ExitSafety)},
+		{capacity.Report{Unsafe: []string{"it"}, Refused: "no"}, missing, exitError(judge.ExitSafety)},
+	} {
+		var errs bytes.Buffer
+		got := (&capacityCommand{}).verdict(&errs, &c.report, c.unfinished)
+		if got != c.want || len(c.report.Unsafe) > 0 && strings.Contains(errs.String(), "interrupted") != (c.unfinished != nil) {
+			t.Errorf("%+v, %v: %v, %q", c.report, c.unfinished, got, errs.String())
+		}
 	}
 }

@@ -213,6 +213,9 @@ func (c *capacityCommand) look(
 		var again []capacity.Trial
 		again, err = runTrials(ctx, errs, cfg, longer)
 		for i, t := range again {
+			if before := trials[at[i]].Unsafe; t.Unsafe == "" && before != "" {
+				t.Unsafe, t.Why = before, before
+			}
 			trials[at[i]] = t
 		}
 	}

@@ -26,6 +26,9 @@ type Probe struct {
 	// Missed is the invariant or expectation that the run failed of although no more and more waited,
 	// nor was any resource the limit: less load may fail of it, too. Empty if there is none.
 	Missed string `json:"missed,omitempty"`
+	// Unsafe is the safety invariant that the run violated, with its reason, even if it was ended early;
+	// empty if it violated none.
+	Unsafe string `json:"unsafe,omitempty"`
 	// Unjudged is true if no run of that rate was made, as Why says.
 	Unjudged bool `json:"unjudged,omitempty"`
 	// Waiting is how many spans had been sent and not come out in the steady part, on average.
@@ -77,7 +80,7 @@ const steadyMin = 3
 
 // ProbeOf derives what a run at a rate showed.
 func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
-	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99}
+	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99, Unsafe: unsafe(o)}
 	needs := NeedsOf(o.Scenario)
 	steady := between(o.Samples, needs.Warmup, o.Scenario.Duration.Seconds())
 	whole := seconds(steady)

@@ -28,6 +28,8 @@ type Report struct {
 	// Recommended is nil if it is refused to name a count; Refused says why, and is empty otherwise.
 	Recommended *Recommended `json:"recommended"`
 	Refused     string       `json:"refused"`
+	// Unsafe are the runs in which safety was violated, in words, whatever they were made for.
+	Unsafe []string `json:"unsafe,omitempty"`
 	// Points are all that was measured, Counts what the repeats of each count have in common.
 	Points []Point `json:"points"`
 	Counts []Count `json:"limits"`

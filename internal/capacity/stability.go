@@ -124,8 +124,14 @@ func (m *Stability) words() []string {
 		text = fmt.Sprintf("It recovers from every outage that was tried, as long as the load is below what %s "+
 			"sustain; from %s of that on, it never does.", processes(m.Processes), percent(lowest))
 	}
-	return []string{text, fmt.Sprintf("The strongest amplifier: at %s spans/s, when %s, %s.", grouped(worst.Rate),
+	lines := []string{text, fmt.Sprintf("The strongest amplifier: at %s spans/s, when %s, %s.", grouped(worst.Rate),
 		worst.What, worst.amplifiers())}
+	for i := range m.Cells {
+		if c := &m.Cells[i]; c.Why != "" {
+			lines = append(lines, fmt.Sprintf("At %s spans/s, when %s, it violated %s.", grouped(c.Rate), c.What, c.Why))
+		}
+	}
+	return lines
 }
 
 func (m *Stability) section(bytes float64) reports.Section {

@@ -4,17 +4,23 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"sluice/internal/options"
 	"sluice/internal/usl"
 )
 
 // say finds the words for the answer.
 func (r *Report) say() {
+	r.Unsafe = r.violations()
 	r.Headline = r.headline()
 	r.Next = nil
+	for _, what := range r.Unsafe {
+		r.Next = append(r.Next, "Safety was violated "+what+".")
+	}
 	if r.Unfinished != "" {
 		r.Next = append(r.Next, "Not all was measured: "+r.Unfinished+".")
 	}
@@ -70,7 +76,44 @@ func (r *Report) way(best Count) string {
 	return fmt.Sprintf("more processes than %d make it worse.", best.Processes)
 }
 
+// violations are the runs in which safety was violated, in words.
+func (r *Report) violations() (list []string) {
+	add := func(count int, rate float64, when, what string) {
+		if what != "" {
+			list = append(list, fmt.Sprintf("with %s at %s spans/s%s: %s", processes(count), grouped(rate), when, what))
+		}
+	}
+	for _, p := range r.Points {
+		for _, probe := range p.Probes {
+			add(p.Processes, probe.Rate, "", probe.Unsafe)
+		}
+	}
+	var trials []Trial
+	if r.Outlook != nil {
+		trials = slices.Clone(r.Outlook.Trials)
+	}
+	if r.Stability != nil {
+		for i := range r.Stability.Cells {
+			trials = append(trials, r.Stability.Cells[i].Trial)
+		}
+	}
+	for i := range trials {
+		t := &trials[i]
+		add(t.Processes, t.Rate, ", when "+t.What, t.Unsafe)
+	}
+	return list
+}
+
 func (r *Report) headline() string {
+	text := r.answer()
+	if len(r.Unsafe) > 0 {
+		return "Safety was violated in " + options.FormatCount(len(r.Unsafe), "run") + ". " + text
+	}
+	return text
+}
+
+// answer is the headline of a report whose runs were all safe.
+func (r *Report) answer() string {
 	if r.Refused != "" && r.Unfinished != "" {
 		return "No recommendation yet: " + r.Refused + "."
 	}
