@@ -90,6 +90,9 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := c.checkTrials(cfg, float64(c.Target)); err != nil {
+		return err
+	}
 	if err := c.outlookFlags.complete(ctx, c.worldFlags); err != nil {
 		return err
 	}
