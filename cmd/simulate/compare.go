@@ -36,7 +36,7 @@ type compareCommand struct {
 	Costs     string  `help:"For world virtual: file of what steps take, as simulate calibrate writes it." placeholder:"FILE"`
 	Processes []int   `help:"Process counts to compare (default: the scenario's)." placeholder:"N,N"`
 	Repeat    int     `help:"How often to run each count in each world, with other seeds." default:"1"`
-	Tolerance share   `help:"The greatest error of a throughput that the system limits." default:"20%"`
+	Tolerance share   `help:"The greatest error of a throughput that the system limits, in one world at least." default:"20%"`
 	Factor    float64 `name:"freshness-factor" help:"The greatest factor by which the freshness p99 may be too high or too low." default:"1.5"`
 	Recovery  share   `name:"recovery-tolerance" help:"The greatest error of the time to recover from the faults; a second is always allowed." default:"25%"`
 	Out       string  `help:"Directory of the results." placeholder:"runs/NAME-compare"`

@@ -29,6 +29,16 @@ func recovers(seconds float64) []Run {
 	return list
 }
 
+// keepUp makes runs such as kept up with the load.
+func keepUp(predicted, measured []Run) {
+	for i := range predicted {
+		predicted[i].KeptUp = true
+	}
+	for i := range measured {
+		measured[i].KeptUp = true
+	}
+}
+
 func TestReport(t *testing.T) {
 	for name, c := range map[string]struct {
 		predicted, measured []Run
@@ -46,8 +56,14 @@ func TestReport(t *testing.T) {
 		"near enough":     {recovers(12), recovers(10), nil, ""},
 		"a second":        {recovers(1.9), recovers(1), nil, ""},
 		"one never does":  {recovers(12), runs(1, 100), nil, "ends while the load lasts: true; measured: false"},
-		"the load's": {runs(1, 150), runs(1, 100), func(p, _ []Run) { p[0].KeptUp = true },
-			""},
+		"the load's":      {runs(1, 150), runs(1, 100), keepUp, ""},
+		"predicted keeps up": {runs(1, 150), runs(1, 90), func(p, _ []Run) { keepUp(p, nil) },
+			"throughput is predicted +67 % wrong"},
+		"measured keeps up": {runs(1, 60), runs(1, 100), func(_, m []Run) { keepUp(nil, m) },
+			"throughput is predicted -40 % wrong"},
+		"one repeat keeps up": {runs(1, 150, 150, 150), runs(1, 90, 90, 90), func(p, m []Run) { keepUp(p, m[:1]) },
+			"throughput is predicted +67 % wrong"},
+		"one repeat does not": {runs(1, 150, 150, 150), runs(1, 90, 90, 90), func(p, m []Run) { keepUp(p[:2], m[1:]) }, ""},
 		"verdict": {runs(1, 100), runs(1, 100), func(_, m []Run) { m[0].Verdict = "safety violated" },
 			`the verdict is "safety violated", predicted was "passed"`},
 		"a verdict of some": {runs(1, 100), runs(1, 100, 100), func(_, m []Run) { m[0].Verdict = "unknown" },
@@ -94,10 +110,10 @@ func TestCovered(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, r.Headline(), c.headline)
 		}
 	}
-	kept := runs(1, 100)
-	kept[0].KeptUp = true
+	kept, too := runs(1, 100), runs(1, 200)
+	keepUp(kept, too)
 	r := NewReport("steady", [2]string{"virtual", "real"}, tolerance,
-		[]Row{NewRow(2, kept, runs(1, 200), bounds), NewRow(2, runs(1, 100), runs(1, 200), nil)})
+		[]Row{NewRow(2, kept, too, bounds), NewRow(2, runs(1, 100), runs(1, 200), nil)})
 	if inside, of := r.Covered(); inside != 2 || of != 2 {
 		t.Errorf("%d of %d inside: the load's throughput and a row without bounds count for nothing", inside, of)
 	}

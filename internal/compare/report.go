@@ -14,7 +14,7 @@ import (
 
 // Tolerance is how far a prediction may be off.
 type Tolerance struct {
-	// Throughput is the greatest relative error of a throughput that the system limits; Freshness the
+	// Throughput is the greatest relative error of one that the system limits in a world; Freshness the
 	// factor by which the 99th percentile may be too high or too low.
 	Throughput float64 `json:"throughput"`
 	Freshness  float64 `json:"freshness"`
@@ -33,8 +33,8 @@ type Row struct {
 	Bounds []Run    `json:"bounds,omitempty"`
 	Pairs  []Pair   `json:"pairs"`
 	Same   Sameness `json:"same"`
-	// Limited is true if in neither world the load was the limit: only then does the throughput say
-	// something of the prediction.
+	// Limited is false if in both worlds most runs kept up with the load: the throughput is the load's
+	// then, and says nothing of the prediction. If only one did, that is what is wrong with it.
 	Limited bool `json:"limited"`
 }
 
@@ -88,8 +88,7 @@ type Report struct {
 // NewRow compares the runs of both worlds; bounds are Row.Bounds.
 func NewRow(processes int, predicted, measured, bounds []Run) Row {
 	r := Row{Processes: processes, Predicted: predicted, Measured: measured, Bounds: bounds}
-	keptUp := func(list []Run) bool { return slices.ContainsFunc(list, func(r Run) bool { return r.KeptUp }) }
-	r.Limited = !keptUp(predicted) && !keptUp(measured)
+	r.Limited = !mostKeptUp(predicted) || !mostKeptUp(measured)
 	for _, f := range figures {
 		p, ok1 := valueOf(predicted, f.Figure)
 		m, ok2 := valueOf(measured, f.Figure)
@@ -109,6 +108,17 @@ func NewRow(processes int, predicted, measured, bounds []Run) Row {
 	}
 	r.Same.Order, r.Same.First = sameOrder(predicted, measured)
 	return r
+}
+
+// mostKeptUp tells whether more than half of the runs kept up with the load.
+func mostKeptUp(runs []Run) bool {
+	kept := 0
+	for _, r := range runs {
+		if r.KeptUp {
+			kept++
+		}
+	}
+	return 2*kept > len(runs)
 }
 
 // intervalOf is the interval of a pair. Freshness below what is as good as none is that.
@@ -239,7 +249,7 @@ func factor(p Pair) float64 {
 }
 
 // Errors are the relative errors of a figure, without sign, over all rows: the median and the worst.
-// For the throughput only rows count in which the system was the limit; n is how many there are.
+// For the throughput only rows count in which the system was the limit in a world; n is how many there are.
 func (r *Report) Errors(f Figure) (median, worst float64, n int) {
 	var list []float64
 	for _, row := range r.Rows {
