@@ -29,6 +29,9 @@ type Probe struct {
 	// Unsafe is the safety invariant that the run violated, with its reason, even if it was ended early;
 	// empty if it violated none.
 	Unsafe string `json:"unsafe,omitempty"`
+	// Unread is true if what piled up was mostly input that the consumers had not read, though none of it was
+	// paused.
+	Unread bool `json:"unread,omitempty"`
 	// Unjudged is true if no run of that rate was made, as Why says.
 	Unjudged bool `json:"unjudged,omitempty"`
 	// Waiting is how many spans had been sent and not come out in the steady part, on average.
@@ -58,6 +61,9 @@ const (
 	// WorkerCycle is no resource: workers wait for one answer after the other.
 	WorkerCycle judge.Resource = "the workers' cycle"
 )
+
+// Consumers are no resource, either: they do not read the input as fast as it comes, whatever the workers do.
+const Consumers judge.Resource = "the reading of the input"
 
 // WhatIsRequired is no resource, either: the run failed of an invariant or expectation, whose name
 // follows in parentheses, and nothing that was measured says why.
@@ -98,8 +104,11 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	waiting := whole.growth(second.of)
 	grows := waiting > growthMax*rate && len(whole) >= steadyMin && whole.surely(second.of, 0.95) > 0 &&
 		waiting > quantileOfChance(0.95)*needs.Wanders(float64(len(whole)))
+	behind := whole.growth(func(s second) float64 { return s.backlog })
+	p.Unread = o.Result.Pauses == 0 && waiting > growthMax*rate && 2*behind > waiting
 	switch {
 	case o.Interrupted && len(whole) < steadyMin:
+		p.Unread = o.Result.Pauses == 0
 		unread := seconds(between(o.Samples, moment, o.Scenario.Duration.Seconds()))
 		p.Why = fmt.Sprintf("%.0f messages more waited to be read every second, before any segment was due",
 			unread.growth(func(s second) float64 { return s.backlog }))

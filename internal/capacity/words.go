@@ -70,6 +70,12 @@ func (r *Report) way(best Count) string {
 			"requests (larger batches, fewer partitions)."
 	case best.Limit == Network:
 		return "more processes do not help where the network is the limit; more of it does, or a second host."
+	case best.Limit == Consumers:
+		return "more processes do not help where the reading of the input is the limit; more consumers do, " +
+			"each with a part of the partitions."
+	case best.Processes == last.Processes && r.flat():
+		return fmt.Sprintf("%s carry no more than fewer, as far as the search can tell: see what they wait for.",
+			processes(last.Processes))
 	case best.Processes == last.Processes:
 		return "measure more processes (--processes), with more partitions if need be."
 	}
@@ -209,8 +215,14 @@ func (r *Report) limits() string {
 	}
 	if last.Limit == WorkerCycle || last.Limit == WorkerCPU {
 		more := "so more processes carry more"
-		if len(r.worse()) > 0 {
+		switch {
+		case len(r.Counts) == 1:
+			return fmt.Sprintf("with %s, %s limits", processes(last.Processes), last.Limit)
+		case len(r.worse()) > 0:
 			more = "but not every further process carries more"
+		case r.flat():
+			more = fmt.Sprintf("but they carry no more than %d, as far as the search can tell",
+				r.Counts[len(r.Counts)-2].Processes)
 		}
 		return fmt.Sprintf("up to %s, %s limits, %s", processes(last.Processes), last.Limit, more)
 	}
@@ -219,6 +231,13 @@ func (r *Report) limits() string {
 		verb = "limit"
 	}
 	return fmt.Sprintf("%s %s from %d on", last.Limit, verb, from)
+}
+
+// flat tells whether the greatest count carries what the one before it may carry, too: up to the rate
+// that it surely does not.
+func (r *Report) flat() bool {
+	n := len(r.Counts)
+	return n > 1 && r.Counts[n-1].Median <= r.Counts[n-2].Failed
 }
 
 // nothing says why a count carries nothing: what the lowest rate failed of is no limit of the system's.
@@ -305,8 +324,10 @@ func (l *Law) Text(unit string) string {
 			l.Knee.interval())
 	}
 	switch peak := l.Fit.Peak(); {
-	case math.IsInf(peak, 1) && math.IsInf(l.Limit(), 1):
+	case math.IsInf(peak, 1) && math.IsInf(l.Limit(), 1) && l.NoExtrapolation == "":
 		text += "peak     none: throughput grows with each process\n"
+	case math.IsInf(peak, 1) && l.NoExtrapolation != "":
+		text += "peak     none among those measured\n"
 	case math.IsInf(peak, 1):
 		text += fmt.Sprintf("peak     none: throughput goes towards %s %s\n", figure(l.Limit(), 6), unit)
 	case peak > l.Most:
