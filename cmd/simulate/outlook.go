@@ -284,7 +284,7 @@ func (c *capacityCommand) look(
 			trials[at[i]] = t
 		}
 	}
-	report.Map(count, trials)
+	report.Map(count, trials, len(plans))
 	return err
 }
 

@@ -280,7 +280,7 @@ func TestUnsafe(t *testing.T) {
 	for name, change := range map[string]func(*Report){
 		"probe": func(r *Report) { r.Points[len(r.Points)/2].Probes = []Probe{{Rate: 54000, Unsafe: "it"}} },
 		"trial": func(r *Report) { r.Look(Bounds{}, []Trial{bad}) },
-		"cell":  func(r *Report) { r.Map(r.Count(4), []Trial{bad}) },
+		"cell":  func(r *Report) { r.Map(r.Count(4), []Trial{bad}, 1) },
 	} {
 		r := NewReport("steady", "virtual", 54000, 0.3, slices.Clone(list))
 		if len(r.Unsafe) > 0 || strings.Contains(r.Headline, "Safety") {
