@@ -312,11 +312,15 @@ func probe(ctx context.Context, cfg harness.Config, job capacity.Job, asked bool
 		return capacity.Probe{Rate: job.Rate, Unjudged: true, Why: err.Error()}, nil
 	}
 	p, err := probeOnce(ctx, cfg, job)
-	if err != nil || p.Longer == 0 {
+	if err != nil {
 		return p, err
 	}
+	steady := p.Again(asked)
+	if steady == 0 {
+		return p, nil
+	}
 	longer := capacity.NeedsOf(cfg.Scenario)
-	longer.Steady = max(longer.Steady, p.Longer)
+	longer.Steady = max(longer.Steady, steady)
 	cfg.Scenario.Duration = longer.Duration()
 	return probeOnce(ctx, cfg, job)
 }

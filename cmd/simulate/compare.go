@@ -8,6 +8,7 @@ import (
 	"math"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -140,7 +141,10 @@ func (c *compareCommand) counts(s scenarios.Scenario) error {
 	if len(c.Processes) == 0 {
 		c.Processes = []int{s.Topology.Workers()}
 	}
-	for _, n := range c.Processes {
+	for i, n := range c.Processes {
+		if slices.Contains(c.Processes[:i], n) {
+			return fmt.Errorf("--processes has %d twice: --repeat runs each count again, with other seeds", n)
+		}
 		if n < 1 || n > s.Topology.Partitions {
 			return fmt.Errorf("--processes %d must be 1 to %d, the number of partitions", n,
 				s.Topology.Partitions)

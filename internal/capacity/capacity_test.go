@@ -496,3 +496,19 @@ func TestRefusedIsNotSaid(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestMedianOfAnEvenNumber: the interval is drawn of the same median that recommends.
+func TestMedianOfAnEvenNumber(t *testing.T) {
+	r := NewReport("steady", "virtual", 1000, 0, []Point{{Processes: 1, Repeat: 1, Throughput: 900, Failed: 901},
+		{Processes: 1, Repeat: 2, Throughput: 1200, Failed: 1201}, {Processes: 2, Repeat: 1, Throughput: 2000, Failed: 2001}})
+	// Of two that are drawn, three in four have one that is 1,200, and then the mean carries.
+	one := 0
+	for _, n := range r.leastCarrying(1000) {
+		if n == 1 {
+			one++
+		}
+	}
+	if one < 7*bootstraps/10 || one > 8*bootstraps/10 {
+		t.Errorf("%d of %d drawn carry with 1 process", one, bootstraps)
+	}
+}

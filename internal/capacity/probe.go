@@ -135,6 +135,17 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	return p
 }
 
+// Again is how long the steady part of another run has to be that decides, in seconds; 0 if there is to be
+// none. If the duration was asked for, there is none, and Why says what to set.
+func (p *Probe) Again(asked bool) (steady float64) {
+	if asked && p.Longer > 0 {
+		p.Why += fmt.Sprintf(", which may be no more than a cycle: a longer --duration, with %.0f s more than the "+
+			"warm-up, would decide", p.Longer)
+		return 0
+	}
+	return p.Longer
+}
+
 // redisPerSpan is the memory of all nodes of Redis beyond that at the begin, by the spans in them: those
 // that were read and have not come out; and which share of it is in the fullest node.
 func redisPerSpan(all, steady []reports.Sample) (bytes, fullest float64) {

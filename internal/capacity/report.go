@@ -13,6 +13,7 @@ import (
 
 	"sluice/internal/judge"
 	"sluice/internal/options"
+	"sluice/reports"
 )
 
 // Report is the answer. It is written as capacity.json.
@@ -192,8 +193,7 @@ func (r *Report) leastCarrying(need float64) []float64 {
 			above := max(p.Failed, p.Throughput) - p.Throughput
 			drawn = append(drawn, p.Throughput+random.Float64()*above)
 		}
-		slices.Sort(drawn)
-		return stat.Quantile(0.5, stat.Empirical, drawn, nil)
+		return reports.Median(drawn)
 	}
 	least := make([]float64, 0, bootstraps)
 	for range bootstraps {
