@@ -16,8 +16,8 @@ type RecoveryMap struct {
 	Loads   []float64
 	Names   []string
 	Outages []float64
-	// Seconds are those to recover, by load and outage: +Inf is never, and NaN or none was not tried. Estimated
-	// is true where the end was not seen.
+	// Seconds are those to recover, by load and outage: +Inf is never, NaN is not known, and none was not
+	// tried. Estimated is true where the end was not seen.
 	Seconds   [][]float64
 	Estimated [][]bool
 }
@@ -84,8 +84,11 @@ func (m RecoveryMap) cells(p panel) {
 
 // cell returns how a cell is filled, its text, and the colour of that.
 func (m RecoveryMap) cell(load, outage int) (fill color.Color, text string, over color.Color) {
-	if outage >= len(m.Seconds[load]) || math.IsNaN(m.Seconds[load][outage]) {
+	if outage >= len(m.Seconds[load]) {
 		return laneBack, "not tried", faint
+	}
+	if math.IsNaN(m.Seconds[load][outage]) {
+		return laneBack, "not known", faint
 	}
 	seconds := m.Seconds[load][outage]
 	if math.IsInf(seconds, 1) {

@@ -90,6 +90,9 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := c.checkTrials(cfg, float64(c.Target)); err != nil {
+		return err
+	}
 	if err := c.outlookFlags.complete(ctx, c.worldFlags); err != nil {
 		return err
 	}
@@ -133,11 +136,21 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
 	}
-	verdict := unfinished
-	if verdict == nil && report.Refused != "" {
-		verdict = exitError(judge.ExitExpectation)
+	return to.ended(c.verdict(to.err, report, unfinished), written, err)
+}
+
+// verdict is how the command ends by its report: what was not safe weighs more than what is missing.
+func (c *capacityCommand) verdict(errs io.Writer, report *capacity.Report, unfinished error) error {
+	switch {
+	case len(report.Unsafe) > 0:
+		if unfinished != nil {
+			fmt.Fprintln(errs, "simulate:", unfinished)
+		}
+		return exitError(judge.ExitSafety)
+	case unfinished == nil && report.Refused != "":
+		return exitError(judge.ExitExpectation)
 	}
-	return to.ended(verdict, written, err)
+	return unfinished
 }
 
 // rateLeast is the lowest rate that is tried, in spans per second.
@@ -299,11 +312,15 @@ func probe(ctx context.Context, cfg harness.Config, job capacity.Job, asked bool
 		return capacity.Probe{Rate: job.Rate, Unjudged: true, Why: err.Error()}, nil
 	}
 	p, err := probeOnce(ctx, cfg, job)
-	if err != nil || p.Longer == 0 {
+	if err != nil {
 		return p, err
 	}
+	steady := p.Again(asked)
+	if steady == 0 {
+		return p, nil
+	}
 	longer := capacity.NeedsOf(cfg.Scenario)
-	longer.Steady = max(longer.Steady, p.Longer)
+	longer.Steady = max(longer.Steady, steady)
 	cfg.Scenario.Duration = longer.Duration()
 	return probeOnce(ctx, cfg, job)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"sluice/internal/capacity"
 	"sluice/internal/judge"
+	"sluice/internal/servers/servertest"
 )
 
 func readCapacity(t *testing.T, dir string) (r capacity.Report) {
@@ -238,5 +240,71 @@ func TestCapacityProgress(t *testing.T) {
 	const want = "4 processes, repeat 2 of 3: 900 and 1000, repeat 3 of 3: 950 spans/s"
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestCapacityEndsByItsReport: safety weighs more than what was refused or is missing, and that is said.
+func TestCapacityEndsByItsReport(t *testing.T) {
+	missing := errors.New("interrupted")
+	for _, c := range []struct {
+		report     capacity.Report
+		unfinished error
+		want       error
+	}{
+		{capacity.Report{}, nil, nil},
+		{capacity.Report{}, missing, missing},
+		{capacity.Report{Refused: "no"}, nil, exitError(judge.ExitExpectation)},
+		{capacity.Report{Unsafe: []string{"it"}}, nil, exitError(judge.ExitSafety)},
+		{capacity.Report{Unsafe: []string{"it"}, Refused: "no"}, missing, exitError(judge.ExitSafety)},
+	} {
+		var errs bytes.Buffer
+		got := (&capacityCommand{}).verdict(&errs, &c.report, c.unfinished)
+		if got != c.want || len(c.report.Unsafe) > 0 && strings.Contains(errs.String(), "interrupted") != (c.unfinished != nil) {
+			t.Errorf("%+v, %v: %v, %q", c.report, c.unfinished, got, errs.String())
+		}
+	}
+}
+
+// TestCapacityTrials: of the trials that are made without being asked for, those that cannot be are left out,
+// each for itself, and the report says why; one that was asked for is refused before anything is measured.
+func TestCapacityTrials(t *testing.T) {
+	path := scenarioFile(t, quick)
+	flags := []string{"capacity", path, "--target", "500/s", "--most", "700/s", "--processes", "1"}
+	dir := filepath.Join(t.TempDir(), "out")
+	code, out, errs := call(append(flags, "--set", "topology.flusher_mode=goroutine", "--out", dir)...)
+	r := readCapacity(t, dir)
+	if code != judge.ExitPassed || r.Outlook == nil || len(r.Outlook.Trials) != 1 || len(r.Outlook.Untried) != 1 ||
+		!strings.Contains(out, "When all workers are killed at once: not tried. Only a worker that is a process can crash") ||
+		!strings.Contains(out, "When Redis is stopped for 2s at 500 spans/s, ") {
+		t.Errorf("exit code %d, %+v\n%s%s", code, r.Outlook, out, errs)
+	}
+	given := append(flags, "--world", "real", "--redis", "127.0.0.1:1", "--kafka", "127.0.0.1:1", "--out", dir+"2")
+	for _, asked := range [][]string{{"--outage", "3s"}, {"--map", "--outage", "0s"}, {"--map"}} {
+		code, out, errs := call(append(given, asked...)...)
+		if want := asked[0]; code != judge.ExitUsage || !strings.Contains(errs, want) ||
+			!strings.Contains(errs, "use --servers start") {
+			t.Errorf("%v: exit code %d\n%s%s", asked, code, out, errs)
+		}
+	}
+	code, out, errs = call(append(given, "--outage", "0s")...)
+	if code != judge.ExitEnvironment || strings.Contains(errs, "--servers") {
+		t.Errorf("without trials: exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+// TestCapacityOnGivenServers recommends on servers of others with the trial that is possible there.
+func TestCapacityOnGivenServers(t *testing.T) {
+	redis, kafka := servertest.RedisAddr(t), servertest.KafkaAddr(t)
+	dir := filepath.Join(t.TempDir(), "out")
+	code, out, errs := call("capacity", scenarioFile(t, quick), "--world", "real", "--redis", redis, "--kafka", kafka,
+		"--target", "300/s", "--headroom", "0", "--most", "300/s", "--processes", "1", "--out", dir)
+	if code != judge.ExitPassed {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	r := readCapacity(t, dir)
+	if r.Recommended == nil || r.Unfinished != "" || r.Outlook == nil || len(r.Outlook.Trials) != 1 ||
+		!r.Outlook.Trials[0].Recovered() || len(r.Outlook.Untried) != 1 ||
+		!strings.Contains(out, "When Redis is stopped for 2s: not tried. Stop redis for 2s: world real does that only to servers of its own") {
+		t.Errorf("%+v\n%s", r.Outlook, out)
 	}
 }

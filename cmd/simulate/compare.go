@@ -8,6 +8,7 @@ import (
 	"math"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -36,7 +37,7 @@ type compareCommand struct {
 	Costs     string  `help:"For world virtual: file of what steps take, as simulate calibrate writes it." placeholder:"FILE"`
 	Processes []int   `help:"Process counts to compare (default: the scenario's)." placeholder:"N,N"`
 	Repeat    int     `help:"How often to run each count in each world, with other seeds." default:"1"`
-	Tolerance share   `help:"The greatest error of a throughput that the system limits." default:"20%"`
+	Tolerance share   `help:"The greatest error of a throughput that the system limits, in one world at least." default:"20%"`
 	Factor    float64 `name:"freshness-factor" help:"The greatest factor by which the freshness p99 may be too high or too low." default:"1.5"`
 	Recovery  share   `name:"recovery-tolerance" help:"The greatest error of the time to recover from the faults; a second is always allowed." default:"25%"`
 	Out       string  `help:"Directory of the results." placeholder:"runs/NAME-compare"`
@@ -140,7 +141,10 @@ func (c *compareCommand) counts(s scenarios.Scenario) error {
 	if len(c.Processes) == 0 {
 		c.Processes = []int{s.Topology.Workers()}
 	}
-	for _, n := range c.Processes {
+	for i, n := range c.Processes {
+		if slices.Contains(c.Processes[:i], n) {
+			return fmt.Errorf("--processes has %d twice: --repeat runs each count again, with other seeds", n)
+		}
 		if n < 1 || n > s.Topology.Partitions {
 			return fmt.Errorf("--processes %d must be 1 to %d, the number of partitions", n,
 				s.Topology.Partitions)

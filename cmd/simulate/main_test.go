@@ -119,6 +119,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"sweep", "steady", "--processes", "0"}, "1 to 8"},
 		{[]string{"sweep", "steady", "--processes", "9"}, "1 to 8"},
 		{[]string{"sweep", "steady", "--processes", "1,2,1"}, "--processes has 1 twice: --repeat"},
+		{[]string{"compare", "steady", "--servers", "start", "--processes", "4,4"}, "--processes has 4 twice: --repeat"},
 		{[]string{"capacity", "steady", "--processes", "1,1"}, "--processes has 1 twice: --repeat"},
 		{[]string{"sweep", "steady", "--repeat", "0"}, "1 or more"},
 		{[]string{"sweep", "steady", "--over", "topology.partitions"}, "write --over topology.partitions=8,64,256"},

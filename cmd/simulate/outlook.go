@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -20,22 +21,82 @@ import (
 	"sluice/internal/pipeline"
 	"sluice/internal/statusline"
 	"sluice/internal/yamlfile"
+	"sluice/scenarios"
 )
 
 // outlookFlags say what may fail, and what memory and time there is then.
 type outlookFlags struct {
-	Outage         time.Duration `help:"How long Redis is stopped in the trial of the recommended count, beside one in which all workers are killed; 0s: no trials." default:"2s"`
-	Map            bool          `help:"Also try several loads and outages, and draw where it no longer recovers: minutes more."`
-	RedisMemory    bytesFlag     `help:"Memory limit of each node of Redis, such as 4GiB (default: that of the server, in --world real)." placeholder:"SIZE"`
-	Retention      time.Duration `help:"How long the input topic keeps messages, such as 3h." placeholder:"DURATION"`
-	RetentionBytes bytesFlag     `help:"How many bytes the input topic keeps of each partition." placeholder:"SIZE"`
-	Prices         string        `help:"File of what an hour of each part costs; see docs/capacity.md." placeholder:"FILE" type:"path"`
-	Price          []string      `help:"A price, instead of the file's: --price process=0.05. May be repeated." placeholder:"PART=AMOUNT" sep:"none"`
-	Against        string        `help:"Show the report beside that in another directory." placeholder:"DIR" type:"path"`
-	Topic          string        `help:"Read retention from this topic, on the Kafka of --world real." placeholder:"NAME"`
+	Outage         *time.Duration `help:"How long Redis is stopped in the trial of the recommended count, beside one in which all workers are killed; 0s: no trials (default: 2s, where the world can do that)." placeholder:"DURATION"`
+	Map            bool           `help:"Also try several loads and outages, and draw where it no longer recovers: minutes more."`
+	RedisMemory    bytesFlag      `help:"Memory limit of each node of Redis, such as 4GiB (default: that of the server, in --world real)." placeholder:"SIZE"`
+	Retention      time.Duration  `help:"How long the input topic keeps messages, such as 3h." placeholder:"DURATION"`
+	RetentionBytes bytesFlag      `help:"How many bytes the input topic keeps of each partition." placeholder:"SIZE"`
+	Prices         string         `help:"File of what an hour of each part costs; see docs/capacity.md." placeholder:"FILE" type:"path"`
+	Price          []string       `help:"A price, instead of the file's: --price process=0.05. May be repeated." placeholder:"PART=AMOUNT" sep:"none"`
+	Against        string         `help:"Show the report beside that in another directory." placeholder:"DIR" type:"path"`
+	Topic          string         `help:"Read retention from this topic, on the Kafka of --world real." placeholder:"NAME"`
 
 	prices *capacity.Prices
 	other  *capacity.Report
+}
+
+// outage is how long Redis is stopped; 0 for no trials.
+func (f *outlookFlags) outage() time.Duration {
+	const usual = 2 * time.Second
+	if f.Outage == nil {
+		return usual
+	}
+	return *f.Outage
+}
+
+// trials are those that the recommended count goes through, in the order of the report; none if none are
+// asked for.
+func (f *outlookFlags) trials(s scenarios.Scenario, processes int, target, sustained float64) []capacity.TrialPlan {
+	if f.outage() <= 0 {
+		return nil
+	}
+	return []capacity.TrialPlan{capacity.Storm(s, processes, target, sustained),
+		capacity.Outage(s, processes, target, sustained, f.outage())}
+}
+
+// checkTrials refuses what was asked for by a flag and cannot be done, before anything is measured. What is
+// tried without being asked for is left out, and the report says so.
+func (f *outlookFlags) checkTrials(cfg harness.Config, target float64) error {
+	if target <= 0 {
+		return nil
+	}
+	const one = 1
+	if f.Outage != nil && *f.Outage > 0 {
+		if why := cannotTry(cfg, capacity.Outage(cfg.Scenario, one, target, target, *f.Outage)); why != "" {
+			return usageError{fmt.Errorf("--outage %v: %s", *f.Outage, why)}
+		}
+	}
+	if f.Map {
+		if why := cannotTry(cfg, capacity.Outage(cfg.Scenario, one, target, target, time.Second)); why != "" {
+			return usageError{fmt.Errorf("--map: %s", why)}
+		}
+	}
+	return nil
+}
+
+// cannotTry is why a trial cannot be made, in words; "" if it can.
+func cannotTry(cfg harness.Config, p capacity.TrialPlan) string {
+	s, err := p.Scenario(cfg.Scenario)
+	if err == nil {
+		cfg.Scenario = s
+		err = cfg.Validate()
+	}
+	if problems := (yamlfile.Problems)(nil); errors.As(err, &problems) {
+		var list []string
+		for _, problem := range problems {
+			list = append(list, problem.Message)
+		}
+		return strings.Join(list, "; ")
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // bytesFlag is a size on the command line; 0 if it is not given.
@@ -101,7 +162,7 @@ func (f *outlookFlags) complete(ctx context.Context, in worldFlags) (err error) 
 		return err
 	}
 	switch {
-	case f.Outage < 0 || f.Retention < 0:
+	case f.outage() < 0 || f.Retention < 0:
 		return usageError{errors.New("--outage and --retention must not be below 0s")}
 	case f.Topic == "":
 		return nil
@@ -150,7 +211,10 @@ func (f *outlookFlags) complete(ctx context.Context, in worldFlags) (err error) 
 
 // command is the flags as text, as they were completed.
 func (f *outlookFlags) command() string {
-	text := " --outage " + f.Outage.String()
+	text := ""
+	if f.Outage != nil {
+		text += " --outage " + f.Outage.String()
+	}
 	if f.Map {
 		text += " --map"
 	}
@@ -190,16 +254,17 @@ func (c *capacityCommand) look(
 		bounds.RedisMemory = buffer.Bytes(c.RedisMemory)
 	}
 	bounds.Retention, bounds.RetentionBytes = c.Retention, buffer.Bytes(c.RetentionBytes)
-	var trials []capacity.Trial
-	var err error
-	if c.Outage > 0 {
-		sustained := report.Count(rec.Processes).Median
-		trials, err = runTrials(ctx, errs, cfg, []capacity.TrialPlan{
-			capacity.Storm(cfg.Scenario, rec.Processes, report.Target, sustained),
-			capacity.Outage(cfg.Scenario, rec.Processes, report.Target, sustained, c.Outage),
-		})
+	var plans []capacity.TrialPlan
+	var untried []capacity.Untried
+	for _, p := range c.trials(cfg.Scenario, rec.Processes, report.Target, report.Count(rec.Processes).Median) {
+		if why := cannotTry(cfg, p); why != "" {
+			untried = append(untried, capacity.Untried{What: p.What, Why: why})
+		} else {
+			plans = append(plans, p)
+		}
 	}
-	report.Look(bounds, trials)
+	trials, err := runTrials(ctx, errs, cfg, plans)
+	report.Look(bounds, trials, untried...)
 	if c.prices != nil {
 		report.Price(*c.prices)
 	}
@@ -207,16 +272,19 @@ func (c *capacityCommand) look(
 		return err
 	}
 	count := report.Count(rec.Processes)
-	plans := capacity.MapPlans(cfg.Scenario, count)
+	plans = capacity.MapPlans(cfg.Scenario, count)
 	if trials, err = runTrials(ctx, errs, cfg, plans); err == nil {
 		at, longer := capacity.Doubtful(plans, trials)
 		var again []capacity.Trial
 		again, err = runTrials(ctx, errs, cfg, longer)
 		for i, t := range again {
+			if before := trials[at[i]].Unsafe; t.Unsafe == "" && before != "" {
+				t.Unsafe, t.Why = before, before
+			}
 			trials[at[i]] = t
 		}
 	}
-	report.Map(count, trials)
+	report.Map(count, trials, len(plans))
 	return err
 }
 

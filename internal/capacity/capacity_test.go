@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sluice/internal/judge"
+	"sluice/internal/usl"
 )
 
 // searched runs a search to its end on a system, with that many runs side by side.
@@ -392,7 +393,7 @@ func TestJSON(t *testing.T) {
 	}
 	for _, path := range []string{"recommended.processes", "recommended.low", "recommended.high", "usl.lambda.low",
 		"usl.sigma.high", "usl.kappa.value", "held_out_error", "refused", "points", "limits", "usl.curve",
-		"usl.knee.low", "usl.no_extrapolation"} {
+		"usl.no_extrapolation"} {
 		at := any(got)
 		for key := range strings.SplitSeq(path, ".") {
 			at = at.(map[string]any)[key]
@@ -401,8 +402,12 @@ func TestJSON(t *testing.T) {
 			t.Errorf("no %s in %s", path, text)
 		}
 	}
-	if got["usl"].(map[string]any)["knee"].(map[string]any)["value"] != nil {
-		t.Errorf("a straight line has a knee: %s", text)
+	for _, name := range []string{"knee", "peak", "greatest"} {
+		for part, v := range got["usl"].(map[string]any)[name].(map[string]any) {
+			if v != nil {
+				t.Errorf("a straight line has a %s, whose %s is %v", name, part, v)
+			}
+		}
 	}
 	if worst := got["held_out_error"].(float64); worst > 0.05 {
 		t.Errorf("held out: %v", worst)
@@ -426,5 +431,84 @@ func TestDocument(t *testing.T) {
 	}
 	if strings.Contains(text.String(), "e+0") {
 		t.Errorf("a number has an exponent:\n%s", text.String())
+	}
+}
+
+// TestNoMoreByMoreProcesses: that more processes carry more is said only if they do by more than the search
+// leaves open; and unread input is no limit of theirs.
+func TestNoMoreByMoreProcesses(t *testing.T) {
+	for _, c := range []struct {
+		points         []Point
+		headline, next string
+	}{
+		{points(WorkerCycle, 29000, 30000, 30100), "Up to 4 processes, the workers' cycle limits, but they carry no more than 2, " +
+			"as far as the search can tell.", "4 processes carry no more than fewer"},
+		{points(WorkerCycle, 10000, 20000, 30000), "the workers' cycle limits, so more processes carry more.", "Measure more"},
+		{points(WorkerCycle, 10000), "With 1 process, the workers' cycle limits.", "Measure more"},
+		{points(Consumers, 10000, 20000, 20000), "The reading of the input limits from 1 on.", "more consumers do"},
+	} {
+		r := NewReport("steady", "virtual", 0, 0, c.points)
+		if r.Headline != c.headline && !strings.HasSuffix(r.Headline, c.headline) {
+			t.Errorf("%q, want %q", r.Headline, c.headline)
+		}
+		r = NewReport("steady", "virtual", 100000, 0, c.points)
+		if next := strings.Join(r.Next, " "); !strings.Contains(next, c.next) {
+			t.Errorf("%q, want %q", next, c.next)
+		}
+	}
+	for backlog, want := range map[float64]judge.Resource{0: WorkerCycle, 1: Consumers} {
+		o := ran(judge.ExitPassed, 500)
+		for i := range o.Samples {
+			s := &o.Samples[i]
+			s.Backlog = int64(backlog * 450 * s.T)
+			s.CPURedis, s.CPUWorkers, s.CPUHarness = s.CPURedis/9, s.CPUWorkers/9, s.CPUHarness/9
+		}
+		for _, paused := range []int{0, 1} {
+			if o.Result.Pauses = paused; paused > 0 {
+				want = WorkerCycle
+			}
+			s := Search{Start: []float64{1000}, Least: 10, Most: 1e6, Precision: 0.1}
+			s.Next(1)
+			s.Tell(ProbeOf(o, 1000, judge.Host{}))
+			if got := s.Point().Limit; got != want {
+				t.Errorf("backlog %v, %d pauses: limited by %q, want %q", backlog, paused, got, want)
+			}
+		}
+	}
+}
+
+// TestRefusedIsNotSaid: where nothing is said of more processes than were measured, no throughput is that
+// many more would go towards.
+func TestRefusedIsNotSaid(t *testing.T) {
+	few := []usl.Point{{Processes: 1, Throughput: 10}, {Processes: 2, Throughput: 18}, {Processes: 3, Throughput: 25},
+		{Processes: 4, Throughput: 31.5}}
+	law, err := LawOf(few)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := law.Text("per second")
+	if law.NoExtrapolation == "" || !strings.Contains(text, "peak     none among those measured\n") ||
+		strings.Contains(text, "towards") {
+		t.Errorf("refused %q\n%s", law.NoExtrapolation, text)
+	}
+	law.NoExtrapolation = ""
+	if text := law.Text("per second"); !strings.Contains(text, "throughput goes towards 118") {
+		t.Error(text)
+	}
+}
+
+// TestMedianOfAnEvenNumber: the interval is drawn of the same median that recommends.
+func TestMedianOfAnEvenNumber(t *testing.T) {
+	r := NewReport("steady", "virtual", 1000, 0, []Point{{Processes: 1, Repeat: 1, Throughput: 900, Failed: 901},
+		{Processes: 1, Repeat: 2, Throughput: 1200, Failed: 1201}, {Processes: 2, Repeat: 1, Throughput: 2000, Failed: 2001}})
+	// Of two that are drawn, three in four have one that is 1,200, and then the mean carries.
+	one := 0
+	for _, n := range r.leastCarrying(1000) {
+		if n == 1 {
+			one++
+		}
+	}
+	if one < 7*bootstraps/10 || one > 8*bootstraps/10 {
+		t.Errorf("%d of %d drawn carry with 1 process", one, bootstraps)
 	}
 }

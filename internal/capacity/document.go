@@ -57,7 +57,7 @@ func (r *Report) Document(replay string) reports.Document {
 	d := reports.Document{Title: "How many processes: " + r.Scenario, Class: string(reports.Passed),
 		Lead: r.Headline, Next: r.Next, About: r.about()}
 	switch {
-	case r.Refused != "":
+	case r.Refused != "" || len(r.Unsafe) > 0:
 		d.Class = string(reports.Violated)
 	case r.Unfinished != "" || r.Recommended == nil || r.Recommended.Beyond:
 		d.Class = string(reports.Unknown)

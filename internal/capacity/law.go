@@ -14,8 +14,8 @@ import (
 type Law struct {
 	usl.Fit
 	// Knee is the count from which on processes mostly wait for one another, Peak the one with the
-	// greatest throughput, and Greatest that of any count. They are null where there is none, or beyond
-	// what was measured.
+	// greatest throughput, and Greatest that of any count. They are null, with their intervals, where there is none, or
+	// beyond what was measured.
 	Knee     Estimate `json:"knee"`
 	Peak     Estimate `json:"peak"`
 	Greatest Estimate `json:"greatest"`
@@ -58,11 +58,12 @@ func LawOf(points []usl.Point) (*Law, error) {
 	l.Knee, l.Greatest = estimate((*usl.Fit).Knee), estimate((*usl.Fit).Greatest)
 	l.Peak = estimate((*usl.Fit).Peak)
 	nothing := Number(math.NaN())
+	none := Estimate{nothing, nothing, nothing}
 	if l.Fit.Knee() > fit.Most {
-		l.Knee.Value, l.Greatest.Value = nothing, nothing
+		l.Knee, l.Greatest = none, none
 	}
 	if l.Fit.Peak() > fit.Most {
-		l.Peak.Value = nothing
+		l.Peak = none
 	}
 	l.NoExtrapolation = fit.Refusal(l.HeldOut)
 	last := fit.Most

@@ -80,8 +80,16 @@ type Outlook struct {
 	UnreadExpireSeconds Number `json:"unread_expire_seconds"`
 	// Drains are how long it takes to catch up with outages, by the spare capacity.
 	Drains []Drain `json:"drains"`
-	// Trials were made.
-	Trials []Trial `json:"trials"`
+	// Trials were made, those that are Untried could not be.
+	Trials  []Trial   `json:"trials"`
+	Untried []Untried `json:"untried,omitempty"`
+}
+
+// Untried is a trial that could not be made.
+type Untried struct {
+	// What would have happened, in words, and Why it could not be made, and what to do.
+	What string `json:"what"`
+	Why  string `json:"why"`
 }
 
 // Lost is what is carried with one process less.
@@ -107,12 +115,12 @@ type Drain struct {
 }
 
 // Look adds the outlook for the recommended count, or nothing without one.
-func (r *Report) Look(bounds Bounds, trials []Trial) {
+func (r *Report) Look(bounds Bounds, trials []Trial, untried ...Untried) {
 	rec := r.Recommended
 	if rec == nil {
 		return
 	}
-	o := &Outlook{Processes: rec.Processes, Rate: r.Target, Bounds: bounds, Trials: trials,
+	o := &Outlook{Processes: rec.Processes, Rate: r.Target, Bounds: bounds, Trials: trials, Untried: untried,
 		Lost:             Lost{Processes: rec.Processes - 1, Sustained: Number(math.NaN())},
 		RedisFullSeconds: Number(math.Inf(1)), UnreadExpireSeconds: Number(math.Inf(1))}
 	capacity := r.Count(rec.Processes).Median
@@ -220,6 +228,9 @@ func (o *Outlook) words() []string {
 			line += " That violated " + t.Why + "."
 		}
 		text = append(text, line)
+	}
+	for _, u := range o.Untried {
+		text = append(text, fmt.Sprintf("When %s: not tried. %s.", u.What, sentence(u.Why)))
 	}
 	return append(text, o.forecast()...)
 }

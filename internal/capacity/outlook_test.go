@@ -253,3 +253,54 @@ func TestRedisPerSpan(t *testing.T) {
 		t.Errorf("not measured: %+v", p)
 	}
 }
+
+// TestUnsafe: a violation of safety is in the report whether the run was ended early or not, of whatever run
+// it is; one of liveness only if the run was not ended early.
+func TestUnsafe(t *testing.T) {
+	p, o := outage(1000)
+	o.Interrupted = true
+	o.Result.Invariants = []reports.Judgement{{Name: "conservation", Verdict: reports.Violated, Detail: "3 lost"}}
+	for code, want := range map[int]string{judge.ExitSafety: "conservation: 3 lost", judge.ExitLiveness: ""} {
+		o.Code = code
+		if got := p.Trial(o); got.Unsafe != want || got.Why != want {
+			t.Errorf("code %d: a trial that was ended early is unsafe by %q, why %q, want %q", code, got.Unsafe, got.Why, want)
+		}
+		probed := ran(code, 500)
+		probed.Interrupted, probed.Result.Invariants = true, o.Result.Invariants
+		if got := ProbeOf(probed, 1000, judge.Host{}); got.Unsafe != want || got.Sustained {
+			t.Errorf("code %d: a probe that was ended early is unsafe by %q, want %q", code, got.Unsafe, want)
+		}
+	}
+	o.Interrupted, o.Code = false, judge.ExitLiveness
+	if got := p.Trial(o); got.Why != "conservation: 3 lost" || got.Unsafe != "" {
+		t.Errorf("a whole trial: why %q, unsafe %q", got.Why, got.Unsafe)
+	}
+	bad := Trial{What: "Redis is stopped", Processes: 4, Rate: 54000, Unsafe: "it", Why: "it"}
+	list := points(WorkerCPU, 20000, 39000, 75000, 140000)
+	for name, change := range map[string]func(*Report){
+		"probe": func(r *Report) { r.Points[len(r.Points)/2].Probes = []Probe{{Rate: 54000, Unsafe: "it"}} },
+		"trial": func(r *Report) { r.Look(Bounds{}, []Trial{bad}) },
+		"cell":  func(r *Report) { r.Map(r.Count(4), []Trial{bad}, 1) },
+	} {
+		r := NewReport("steady", "virtual", 54000, 0.3, slices.Clone(list))
+		if len(r.Unsafe) > 0 || strings.Contains(r.Headline, "Safety") {
+			t.Fatalf("safe: %q", r.Headline)
+		}
+		change(r)
+		r.say()
+		var text strings.Builder
+		if err := r.WriteText(&text); err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Unsafe) != 1 || !strings.HasPrefix(text.String(), "Safety was violated in 1 run. 4 processes carry") ||
+			!strings.Contains(text.String(), "with 4 processes at 54,000 spans/s") {
+			t.Errorf("%s: %q\n%s", name, r.Unsafe, text.String())
+		}
+		if r.Document("").Class != string(reports.Violated) {
+			t.Errorf("%s: the page is %s", name, r.Document("").Class)
+		}
+		if want := "when Redis is stopped, it violated it."; r.Stability != nil && !strings.Contains(text.String(), want) {
+			t.Errorf("%s: no %q in\n%s", name, want, text.String())
+		}
+	}
+}

@@ -94,7 +94,7 @@ func (p Plan) flat(counts []Count) bool {
 		return false
 	}
 	for i := len(counts) - rows + 1; i < len(counts); i++ {
-		shared := slices.Contains([]judge.Resource{RedisThread, Cores, Kafka, Network}, counts[i].Limit)
+		shared := slices.Contains([]judge.Resource{RedisThread, Cores, Kafka, Network, Consumers}, counts[i].Limit)
 		if !shared || counts[i].Median > counts[i-1].Median*(1+p.Precision) {
 			return false
 		}

@@ -26,6 +26,12 @@ type Probe struct {
 	// Missed is the invariant or expectation that the run failed of although no more and more waited,
 	// nor was any resource the limit: less load may fail of it, too. Empty if there is none.
 	Missed string `json:"missed,omitempty"`
+	// Unsafe is the safety invariant that the run violated, with its reason, even if it was ended early;
+	// empty if it violated none.
+	Unsafe string `json:"unsafe,omitempty"`
+	// Unread is true if what piled up was mostly input that the consumers had not read, though none of it was
+	// paused.
+	Unread bool `json:"unread,omitempty"`
 	// Unjudged is true if no run of that rate was made, as Why says.
 	Unjudged bool `json:"unjudged,omitempty"`
 	// Waiting is how many spans had been sent and not come out in the steady part, on average.
@@ -56,6 +62,9 @@ const (
 	WorkerCycle judge.Resource = "the workers' cycle"
 )
 
+// Consumers are no resource, either: they do not read the input as fast as it comes, whatever the workers do.
+const Consumers judge.Resource = "the reading of the input"
+
 // WhatIsRequired is no resource, either: the run failed of an invariant or expectation, whose name
 // follows in parentheses, and nothing that was measured says why.
 const WhatIsRequired judge.Resource = "what is required"
@@ -77,7 +86,7 @@ const steadyMin = 3
 
 // ProbeOf derives what a run at a rate showed.
 func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
-	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99}
+	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99, Unsafe: unsafe(o)}
 	needs := NeedsOf(o.Scenario)
 	steady := between(o.Samples, needs.Warmup, o.Scenario.Duration.Seconds())
 	whole := seconds(steady)
@@ -95,8 +104,11 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	waiting := whole.growth(second.of)
 	grows := waiting > growthMax*rate && len(whole) >= steadyMin && whole.surely(second.of, 0.95) > 0 &&
 		waiting > quantileOfChance(0.95)*needs.Wanders(float64(len(whole)))
+	behind := whole.growth(func(s second) float64 { return s.backlog })
+	p.Unread = o.Result.Pauses == 0 && waiting > growthMax*rate && 2*behind > waiting
 	switch {
 	case o.Interrupted && len(whole) < steadyMin:
+		p.Unread = o.Result.Pauses == 0
 		unread := seconds(between(o.Samples, moment, o.Scenario.Duration.Seconds()))
 		p.Why = fmt.Sprintf("%.0f messages more waited to be read every second, before any segment was due",
 			unread.growth(func(s second) float64 { return s.backlog }))
@@ -121,6 +133,17 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 		p.Sustained = true
 	}
 	return p
+}
+
+// Again is how long the steady part of another run has to be that decides, in seconds; 0 if there is to be
+// none. If the duration was asked for, there is none, and Why says what to set.
+func (p *Probe) Again(asked bool) (steady float64) {
+	if asked && p.Longer > 0 {
+		p.Why += fmt.Sprintf(", which may be no more than a cycle: a longer --duration, with %.0f s more than the "+
+			"warm-up, would decide", p.Longer)
+		return 0
+	}
+	return p.Longer
 }
 
 // redisPerSpan is the memory of all nodes of Redis beyond that at the begin, by the spans in them: those

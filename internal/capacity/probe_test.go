@@ -181,3 +181,19 @@ func TestNoise(t *testing.T) {
 		t.Errorf("of %d runs %d were ended, and %d not sustained", runs, ended, failed)
 	}
 }
+
+// TestAgain: what is doubtful is looked at for longer, but not if its duration was asked for.
+func TestAgain(t *testing.T) {
+	const why = "30 spans more waited every second"
+	p := Probe{Why: why, Longer: 12}
+	if got := p.Again(false); got != 12 || p.Why != why {
+		t.Errorf("again for %v s: %s", got, p.Why)
+	}
+	if got := p.Again(true); got != 0 || !strings.HasPrefix(p.Why, why) || !strings.Contains(p.Why, "a longer --duration, with 12 s") {
+		t.Errorf("its duration was asked for: again for %v s: %s", got, p.Why)
+	}
+	p = Probe{Why: why}
+	if got := p.Again(true); got != 0 || p.Why != why {
+		t.Errorf("not doubtful: again for %v s: %s", got, p.Why)
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"sluice/internal/judge"
 	"sluice/internal/options"
+	"sluice/reports"
 )
 
 // Report is the answer. It is written as capacity.json.
@@ -28,6 +29,8 @@ type Report struct {
 	// Recommended is nil if it is refused to name a count; Refused says why, and is empty otherwise.
 	Recommended *Recommended `json:"recommended"`
 	Refused     string       `json:"refused"`
+	// Unsafe are the runs in which safety was violated, in words, whatever they were made for.
+	Unsafe []string `json:"unsafe,omitempty"`
 	// Points are all that was measured, Counts what the repeats of each count have in common.
 	Points []Point `json:"points"`
 	Counts []Count `json:"limits"`
@@ -190,8 +193,7 @@ func (r *Report) leastCarrying(need float64) []float64 {
 			above := max(p.Failed, p.Throughput) - p.Throughput
 			drawn = append(drawn, p.Throughput+random.Float64()*above)
 		}
-		slices.Sort(drawn)
-		return stat.Quantile(0.5, stat.Empirical, drawn, nil)
+		return reports.Median(drawn)
 	}
 	least := make([]float64, 0, bootstraps)
 	for range bootstraps {

@@ -237,6 +237,8 @@ func (s *Search) Point() Point {
 			p.Limit = busiest.Resource
 		} else if s.failed.Missed != "" {
 			p.Limit = required(s.failed.Missed)
+		} else if s.failed.Unread {
+			p.Limit = Consumers
 		}
 		if len(s.failed.Busy) > 0 {
 			p.Share = s.failed.Busy[0].Share

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -15,6 +16,8 @@ type Stability struct {
 	Processes int     `json:"processes"`
 	Capacity  float64 `json:"capacity"`
 	Cells     []Cell  `json:"cells"`
+	// Planned is how many cells there would be, had all been tried.
+	Planned int `json:"planned"`
 }
 
 // Cell is a trial of the map.
@@ -57,7 +60,7 @@ func MapPlans(s scenarios.Scenario, c Count) []TrialPlan {
 // load is sustained. They are to be watched for longer before that is said.
 func Doubtful(plans []TrialPlan, trials []Trial) (at []int, longer []TrialPlan) {
 	for i, t := range trials {
-		if took, seen := t.estimate(); !seen && took > watchedMax.Seconds() {
+		if took, seen := t.estimate(); !seen && !(took <= watchedMax.Seconds()) {
 			p := plans[i]
 			p.Watched = watchedMax
 			at, longer = append(at, i), append(longer, p)
@@ -66,9 +69,9 @@ func Doubtful(plans []TrialPlan, trials []Trial) (at []int, longer []TrialPlan) 
 	return at, longer
 }
 
-// Map adds the trials of the map to the report.
-func (r *Report) Map(c Count, trials []Trial) {
-	m := &Stability{Processes: c.Processes, Capacity: c.Median}
+// Map adds to the report the trials of the map that were made, of so many that were planned.
+func (r *Report) Map(c Count, trials []Trial, planned int) {
+	m := &Stability{Processes: c.Processes, Capacity: c.Median, Planned: planned}
 	for _, t := range trials {
 		m.Cells = append(m.Cells, Cell{t.Rate / c.Median, t})
 	}
@@ -77,7 +80,8 @@ func (r *Report) Map(c Count, trials []Trial) {
 }
 
 // estimate is how long the recovery takes, in seconds: as it was seen, or by how fast what waits
-// falls at the end of what was seen. +Inf if it does not fall.
+// falls at the end of what was seen. +Inf if it does not fall; NaN, which is not known, if it was not
+// watched for long enough to say that.
 func (t *Trial) estimate() (took float64, seen bool) {
 	switch {
 	case !t.sustained():
@@ -98,34 +102,60 @@ func (t *Trial) estimate() (took float64, seen bool) {
 	if falls := -list.growth(second.of); falls > growthMax*t.Rate {
 		return t.WatchedSeconds + (last.waiting-t.Waiting)/falls, false
 	}
+	if t.WatchedSeconds < watchedMax.Seconds() {
+		return math.NaN(), false
+	}
 	return math.Inf(1), false
 }
 
 // words say where it does not recover, and what makes more of an outage than it is.
 func (m *Stability) words() []string {
-	worst, lowest := &m.Cells[0], math.Inf(1)
+	worst, lowest, unknown, watched := &m.Cells[0], math.Inf(1), 0, 0.0
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		if took, _ := c.estimate(); math.IsInf(took, 1) {
+		switch took, seen := c.estimate(); {
+		case math.IsInf(took, 1):
 			lowest = min(lowest, c.Load)
+			if !seen {
+				watched = max(watched, c.WatchedSeconds)
+			}
+		case math.IsNaN(took):
+			unknown++
 		}
 		if g := float64(c.Gain); g > float64(worst.Gain) || math.IsNaN(float64(worst.Gain)) {
 			worst = c
 		}
 	}
-	text := fmt.Sprintf("Up to %s of what %s sustain, it recovers from every outage that was tried.",
-		percent(m.Cells[len(m.Cells)-1].Load), processes(m.Processes))
+	every := "every outage that was tried"
+	if unknown > 0 {
+		every = "every outage of which that is known"
+	}
+	text := fmt.Sprintf("Up to %s of what %s sustain, it recovers from %s.",
+		percent(m.Cells[len(m.Cells)-1].Load), processes(m.Processes), every)
 	switch {
 	case lowest < 1:
 		text = fmt.Sprintf("From %s of what %s sustain, it does not recover from some outages in the %.0f s that "+
 			"were watched, nor come nearer to it, although it carried that load before: it is metastable there.",
-			percent(lowest), processes(m.Processes), watchedMax.Seconds())
+			percent(lowest), processes(m.Processes), watched)
 	case !math.IsInf(lowest, 1):
-		text = fmt.Sprintf("It recovers from every outage that was tried, as long as the load is below what %s "+
-			"sustain; from %s of that on, it never does.", processes(m.Processes), percent(lowest))
+		text = fmt.Sprintf("It recovers from %s, as long as the load is below what %s "+
+			"sustain; from %s of that on, it never does.", every, processes(m.Processes), percent(lowest))
 	}
-	return []string{text, fmt.Sprintf("The strongest amplifier: at %s spans/s, when %s, %s.", grouped(worst.Rate),
+	if made := len(m.Cells); made < m.Planned {
+		text += fmt.Sprintf(" Only %d of %d trials were made.", made, m.Planned)
+	}
+	if unknown > 0 {
+		text += fmt.Sprintf(" Of %s it is not known whether it recovers: that was not watched for long enough.",
+			options.FormatCount(unknown, "trial"))
+	}
+	lines := []string{text, fmt.Sprintf("The strongest amplifier: at %s spans/s, when %s, %s.", grouped(worst.Rate),
 		worst.What, worst.amplifiers())}
+	for i := range m.Cells {
+		if c := &m.Cells[i]; c.Why != "" {
+			lines = append(lines, fmt.Sprintf("At %s spans/s, when %s, it violated %s.", grouped(c.Rate), c.What, c.Why))
+		}
+	}
+	return lines
 }
 
 func (m *Stability) section(bytes float64) reports.Section {

@@ -14,14 +14,15 @@ import (
 // never over; and a load that is not sustained has no recovery.
 func TestEstimate(t *testing.T) {
 	for _, c := range []struct {
-		falls, capacity, took float64
-		seen                  bool
-	}{{1000, 2000, 5, true}, {200, 2000, 25, false}, {0, 2000, math.Inf(1), false}, {1000, 900, math.Inf(1), true}} {
+		falls, capacity, watched, took float64
+		seen                           bool
+	}{{1000, 2000, 15, 5, true}, {200, 2000, 15, 25, false}, {0, 2000, 60, math.Inf(1), false},
+		{0, 2000, 15, math.NaN(), false}, {1000, 900, 15, math.Inf(1), true}} {
 		p, o := outage(c.falls)
 		trial := p.Trial(o)
-		trial.Capacity = c.capacity
+		trial.Capacity, trial.WatchedSeconds = c.capacity, c.watched
 		took, seen := trial.estimate()
-		if !(math.Abs(took-c.took) <= 2) && took != c.took || seen != c.seen {
+		if !(math.Abs(took-c.took) <= 2) && took != c.took && !(math.IsNaN(took) && math.IsNaN(c.took)) || seen != c.seen {
 			t.Errorf("%+v: %v s, seen %v", c, took, seen)
 		}
 	}
@@ -43,7 +44,7 @@ func TestMap(t *testing.T) {
 	}
 	r := Report{}
 	r.Counts = []Count{count}
-	r.Map(count, trials)
+	r.Map(count, trials, len(plans))
 	if got := r.Stability.words()[0]; !strings.Contains(got, "as long as the load is below what 2 processes sustain; "+
 		"from 110 % of that on") {
 		t.Error(got)
@@ -57,8 +58,18 @@ func TestMap(t *testing.T) {
 	if len(at) != 2 || at[0] != 1 || at[1] != len(mapOutages) || longer[0].Watched != watchedMax || plans[at[0]].Watched >= time.Minute {
 		t.Errorf("doubtful are %v: %+v", at, longer)
 	}
-	r.Map(count, trials)
-	for i, want := range []string{"From 70 % of what 2 processes sustain, it does not recover from some outages",
+	r.Map(count, trials[:len(trials)-1], len(plans))
+	if got := r.Stability.words()[0]; strings.Contains(got, "metastable") || !strings.Contains(got, "every outage of which that is known") ||
+		!strings.Contains(got, "Only 14 of 15 trials were made. Of 1 trial it is not known whether it recovers") {
+		t.Errorf("watched again, and ended early: %s", got)
+	}
+	var early strings.Builder
+	if err := r.Document("again").WriteHTML(&early); err != nil || !strings.Contains(early.String(), ">not known<") {
+		t.Errorf("%v: the map does not say that a cell is not known", err)
+	}
+	stuck.WatchedSeconds = 60
+	r.Map(count, trials, len(plans))
+	for i, want := range []string{"From 70 % of what 2 processes sustain, it does not recover from some outages in the 60 s that",
 		"at 7,000 spans/s, when Redis is stopped for 1s, each span took 2.50 times the Redis time, 3 restarts"} {
 		if got := r.Stability.words()[i]; !strings.Contains(got, want) {
 			t.Errorf("%q does not say %q", got, want)

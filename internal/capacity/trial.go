@@ -43,6 +43,8 @@ type Trial struct {
 	Pauses   int    `json:"pauses"`
 	// Why is empty if the run was right but for its limits; otherwise what was violated.
 	Why string `json:"why,omitempty"`
+	// Unsafe is the safety invariant that was violated, with its reason; empty if none was.
+	Unsafe string `json:"unsafe,omitempty"`
 	// Path is what waits where, for each second from shortly before the fault.
 	Path []PathPoint `json:"path"`
 }
@@ -228,11 +230,28 @@ func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	if n := len(r.samples); n > 0 {
 		t.Repeated = r.samples[n-1].Repeated
 	}
-	if !o.Interrupted && (o.Code == judge.ExitSafety || o.Code == judge.ExitLiveness) {
-		j, _ := reports.First(o.Result.Invariants)
-		t.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
+	t.Unsafe = unsafe(o)
+	t.Why = t.Unsafe
+	// A trial is ended once it has recovered: what had not come out by then is no matter of liveness.
+	if !o.Interrupted && o.Code == judge.ExitLiveness {
+		t.Why = first(o.Result.Invariants)
 	}
 	return t
+}
+
+// first is the gravest judgement of those that are not passed, with its reason.
+func first(lists ...[]reports.Judgement) string {
+	j, _ := reports.First(lists...)
+	return j.Name + ": " + j.Detail
+}
+
+// unsafe is the safety invariant that a run violated, with its reason; empty if it violated none. A run
+// that was ended early is judged by it, too.
+func unsafe(o *judge.Outcome) string {
+	if o.Code != judge.ExitSafety {
+		return ""
+	}
+	return first(o.Result.Invariants)
 }
 
 // gain is how much more Redis time a span that came out took in the second part than in the first.

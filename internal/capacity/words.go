@@ -4,17 +4,23 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"sluice/internal/options"
 	"sluice/internal/usl"
 )
 
 // say finds the words for the answer.
 func (r *Report) say() {
+	r.Unsafe = r.violations()
 	r.Headline = r.headline()
 	r.Next = nil
+	for _, what := range r.Unsafe {
+		r.Next = append(r.Next, "Safety was violated "+what+".")
+	}
 	if r.Unfinished != "" {
 		r.Next = append(r.Next, "Not all was measured: "+r.Unfinished+".")
 	}
@@ -64,13 +70,56 @@ func (r *Report) way(best Count) string {
 			"requests (larger batches, fewer partitions)."
 	case best.Limit == Network:
 		return "more processes do not help where the network is the limit; more of it does, or a second host."
+	case best.Limit == Consumers:
+		return "more processes do not help where the reading of the input is the limit; more consumers do, " +
+			"each with a part of the partitions."
+	case best.Processes == last.Processes && r.flat():
+		return fmt.Sprintf("%s carry no more than fewer, as far as the search can tell: see what they wait for.",
+			processes(last.Processes))
 	case best.Processes == last.Processes:
 		return "measure more processes (--processes), with more partitions if need be."
 	}
 	return fmt.Sprintf("more processes than %d make it worse.", best.Processes)
 }
 
+// violations are the runs in which safety was violated, in words.
+func (r *Report) violations() (list []string) {
+	add := func(count int, rate float64, when, what string) {
+		if what != "" {
+			list = append(list, fmt.Sprintf("with %s at %s spans/s%s: %s", processes(count), grouped(rate), when, what))
+		}
+	}
+	for _, p := range r.Points {
+		for _, probe := range p.Probes {
+			add(p.Processes, probe.Rate, "", probe.Unsafe)
+		}
+	}
+	var trials []Trial
+	if r.Outlook != nil {
+		trials = slices.Clone(r.Outlook.Trials)
+	}
+	if r.Stability != nil {
+		for i := range r.Stability.Cells {
+			trials = append(trials, r.Stability.Cells[i].Trial)
+		}
+	}
+	for i := range trials {
+		t := &trials[i]
+		add(t.Processes, t.Rate, ", when "+t.What, t.Unsafe)
+	}
+	return list
+}
+
 func (r *Report) headline() string {
+	text := r.answer()
+	if len(r.Unsafe) > 0 {
+		return "Safety was violated in " + options.FormatCount(len(r.Unsafe), "run") + ". " + text
+	}
+	return text
+}
+
+// answer is the headline of a report whose runs were all safe.
+func (r *Report) answer() string {
 	if r.Refused != "" && r.Unfinished != "" {
 		return "No recommendation yet: " + r.Refused + "."
 	}
@@ -166,8 +215,14 @@ func (r *Report) limits() string {
 	}
 	if last.Limit == WorkerCycle || last.Limit == WorkerCPU {
 		more := "so more processes carry more"
-		if len(r.worse()) > 0 {
+		switch {
+		case len(r.Counts) == 1:
+			return fmt.Sprintf("with %s, %s limits", processes(last.Processes), last.Limit)
+		case len(r.worse()) > 0:
 			more = "but not every further process carries more"
+		case r.flat():
+			more = fmt.Sprintf("but they carry no more than %d, as far as the search can tell",
+				r.Counts[len(r.Counts)-2].Processes)
 		}
 		return fmt.Sprintf("up to %s, %s limits, %s", processes(last.Processes), last.Limit, more)
 	}
@@ -176,6 +231,13 @@ func (r *Report) limits() string {
 		verb = "limit"
 	}
 	return fmt.Sprintf("%s %s from %d on", last.Limit, verb, from)
+}
+
+// flat tells whether the greatest count carries what the one before it may carry, too: up to the rate
+// that it surely does not.
+func (r *Report) flat() bool {
+	n := len(r.Counts)
+	return n > 1 && r.Counts[n-1].Median <= r.Counts[n-2].Failed
 }
 
 // nothing says why a count carries nothing: what the lowest rate failed of is no limit of the system's.
@@ -262,8 +324,10 @@ func (l *Law) Text(unit string) string {
 			l.Knee.interval())
 	}
 	switch peak := l.Fit.Peak(); {
-	case math.IsInf(peak, 1) && math.IsInf(l.Limit(), 1):
+	case math.IsInf(peak, 1) && math.IsInf(l.Limit(), 1) && l.NoExtrapolation == "":
 		text += "peak     none: throughput grows with each process\n"
+	case math.IsInf(peak, 1) && l.NoExtrapolation != "":
+		text += "peak     none among those measured\n"
 	case math.IsInf(peak, 1):
 		text += fmt.Sprintf("peak     none: throughput goes towards %s %s\n", figure(l.Limit(), 6), unit)
 	case peak > l.Most:

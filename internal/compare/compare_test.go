@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -29,25 +30,44 @@ func recovers(seconds float64) []Run {
 	return list
 }
 
+// keepUp makes runs such as kept up with the load.
+func keepUp(predicted, measured []Run) {
+	for i := range predicted {
+		predicted[i].KeptUp = true
+	}
+	for i := range measured {
+		measured[i].KeptUp = true
+	}
+}
+
 func TestReport(t *testing.T) {
 	for name, c := range map[string]struct {
 		predicted, measured []Run
 		change              func(predicted, measured []Run)
 		beyond              string // "" for nothing
 	}{
-		"near":            {runs(1, 110, 90, 100), runs(1.4, 90, 95, 85), nil, ""},
-		"too fast":        {runs(1, 125), runs(1, 100), nil, "throughput is predicted +25 % wrong"},
-		"too slow":        {runs(1, 75), runs(1, 100), nil, "throughput is predicted -25 % wrong"},
-		"one repeat off":  {runs(1, 100, 300, 101), runs(1, 100, 100, 100), nil, ""},
-		"too fresh":       {runs(1, 100), runs(1.6, 100), nil, "freshness p99 is predicted by a factor of 1.6"},
-		"too old":         {runs(1.6, 100), runs(1, 100), nil, "freshness p99 is predicted by a factor of 1.6"},
-		"fresh as can be": {runs(0.002, 100), runs(0.08, 100), nil, ""},
-		"late":            {recovers(13), recovers(10), nil, "recovery is predicted +30 % wrong"},
-		"near enough":     {recovers(12), recovers(10), nil, ""},
-		"a second":        {recovers(1.9), recovers(1), nil, ""},
-		"one never does":  {recovers(12), runs(1, 100), nil, "ends while the load lasts: true; measured: false"},
-		"the load's": {runs(1, 150), runs(1, 100), func(p, _ []Run) { p[0].KeptUp = true },
-			""},
+		"near":             {runs(1, 110, 90, 100), runs(1.4, 90, 95, 85), nil, ""},
+		"too fast":         {runs(1, 125), runs(1, 100), nil, "throughput is predicted +25 % wrong"},
+		"too slow":         {runs(1, 75), runs(1, 100), nil, "throughput is predicted -25 % wrong"},
+		"one repeat off":   {runs(1, 100, 300, 101), runs(1, 100, 100, 100), nil, ""},
+		"too fresh":        {runs(1, 100), runs(1.6, 100), nil, "freshness p99 is predicted by a factor of 1.6"},
+		"too old":          {runs(1.6, 100), runs(1, 100), nil, "freshness p99 is predicted by a factor of 1.6"},
+		"fresh as can be":  {runs(0.002, 100), runs(0.08, 100), nil, ""},
+		"late":             {recovers(13), recovers(10), nil, "recovery is predicted +30 % wrong"},
+		"nothing to it":    {recovers(5), recovers(0), nil, "recovery is predicted as 5.00 s and measured as 0, the"},
+		"nothing came out": {runs(1, 100), runs(1, 0), nil, "throughput is predicted as 100 spans/s and measured as 0, the"},
+		"nothing was to":   {runs(1, 0), runs(1, 0), nil, ""},
+		"near enough":      {recovers(12), recovers(10), nil, ""},
+		"a second":         {recovers(1.9), recovers(1), nil, ""},
+		"one never does":   {recovers(12), runs(1, 100), nil, "ends while the load lasts: true; measured: false"},
+		"the load's":       {runs(1, 150), runs(1, 100), keepUp, ""},
+		"predicted keeps up": {runs(1, 150), runs(1, 90), func(p, _ []Run) { keepUp(p, nil) },
+			"throughput is predicted +67 % wrong"},
+		"measured keeps up": {runs(1, 60), runs(1, 100), func(_, m []Run) { keepUp(nil, m) },
+			"throughput is predicted -40 % wrong"},
+		"one repeat keeps up": {runs(1, 150, 150, 150), runs(1, 90, 90, 90), func(p, m []Run) { keepUp(p, m[:1]) },
+			"throughput is predicted +67 % wrong"},
+		"one repeat does not": {runs(1, 150, 150, 150), runs(1, 90, 90, 90), func(p, m []Run) { keepUp(p[:2], m[1:]) }, ""},
 		"verdict": {runs(1, 100), runs(1, 100), func(_, m []Run) { m[0].Verdict = "safety violated" },
 			`the verdict is "safety violated", predicted was "passed"`},
 		"a verdict of some": {runs(1, 100), runs(1, 100, 100), func(_, m []Run) { m[0].Verdict = "unknown" },
@@ -94,10 +114,10 @@ func TestCovered(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, r.Headline(), c.headline)
 		}
 	}
-	kept := runs(1, 100)
-	kept[0].KeptUp = true
+	kept, too := runs(1, 100), runs(1, 200)
+	keepUp(kept, too)
 	r := NewReport("steady", [2]string{"virtual", "real"}, tolerance,
-		[]Row{NewRow(2, kept, runs(1, 200), bounds), NewRow(2, runs(1, 100), runs(1, 200), nil)})
+		[]Row{NewRow(2, kept, too, bounds), NewRow(2, runs(1, 100), runs(1, 200), nil)})
 	if inside, of := r.Covered(); inside != 2 || of != 2 {
 		t.Errorf("%d of %d inside: the load's throughput and a row without bounds count for nothing", inside, of)
 	}
@@ -252,5 +272,29 @@ func TestThroughputOfTheSteadyPart(t *testing.T) {
 		if got := r.Figures[Throughput]; math.Abs(got-c.want) > 100 || r.KeptUp != c.keptUp {
 			t.Errorf("%+v: %.1f spans/s, kept up %v", c, got, r.KeptUp)
 		}
+	}
+}
+
+// TestNoError: where something is predicted and nothing was measured there is no error, which is not the
+// same as none: it is null, and the worst of all.
+func TestNoError(t *testing.T) {
+	r := NewReport("steady", [2]string{"virtual", "real"}, tolerance, []Row{NewRow(1, runs(1, 110), runs(1, 100), nil),
+		NewRow(2, runs(1, 100), runs(1, 0), nil), NewRow(4, runs(1, 0), runs(1, 0), nil)})
+	if median, worst, n := r.Errors(Throughput); math.Abs(median-0.1) > 1e-9 || !math.IsInf(worst, 1) || n != 3 {
+		t.Errorf("errors are %v, %v of %d", median, worst, n)
+	}
+	var text, all strings.Builder
+	if err := errors.Join(r.WriteText(&text), reports.WriteJSON(&all, r)); err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(text.String()), " ")
+	for _, want := range []string{"an error of 10 % (worst no bound, as nothing came out)", "2 throughput spans/s 100 0.00 -",
+		"4 throughput spans/s 0.00 0.00 +0 %"} {
+		if !strings.Contains(words, want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+	if strings.Count(all.String(), "\"error\": null\n") != 1 || !strings.Contains(all.String(), "\"error\": 0\n") {
+		t.Error(all.String())
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // Tolerance is how far a prediction may be off.
 type Tolerance struct {
-	// Throughput is the greatest relative error of a throughput that the system limits; Freshness the
+	// Throughput is the greatest relative error of one that the system limits in a world; Freshness the
 	// factor by which the 99th percentile may be too high or too low.
 	Throughput float64 `json:"throughput"`
 	Freshness  float64 `json:"freshness"`
@@ -33,8 +33,8 @@ type Row struct {
 	Bounds []Run    `json:"bounds,omitempty"`
 	Pairs  []Pair   `json:"pairs"`
 	Same   Sameness `json:"same"`
-	// Limited is true if in neither world the load was the limit: only then does the throughput say
-	// something of the prediction.
+	// Limited is false if in both worlds most runs kept up with the load: the throughput is the load's
+	// then, and says nothing of the prediction. If only one did, that is what is wrong with it.
 	Limited bool `json:"limited"`
 }
 
@@ -43,8 +43,9 @@ type Pair struct {
 	Figure    Figure `json:"figure"`
 	Predicted Value  `json:"predicted"`
 	Measured  Value  `json:"measured"`
-	// Error is (predicted - measured) / measured, of the medians.
-	Error float64 `json:"error"`
+	// Error is (predicted - measured) / measured, of the medians; nil if something is predicted and
+	// nothing was measured, which no error of that kind says.
+	Error *float64 `json:"error"`
 	// Interval is what the bounds and all repeats span, and as much wider as the model has been found to
 	// leave out; nil without bounds.
 	Interval *Interval `json:"interval,omitempty"`
@@ -88,15 +89,17 @@ type Report struct {
 // NewRow compares the runs of both worlds; bounds are Row.Bounds.
 func NewRow(processes int, predicted, measured, bounds []Run) Row {
 	r := Row{Processes: processes, Predicted: predicted, Measured: measured, Bounds: bounds}
-	keptUp := func(list []Run) bool { return slices.ContainsFunc(list, func(r Run) bool { return r.KeptUp }) }
-	r.Limited = !keptUp(predicted) && !keptUp(measured)
+	r.Limited = !mostKeptUp(predicted) || !mostKeptUp(measured)
 	for _, f := range figures {
 		p, ok1 := valueOf(predicted, f.Figure)
 		m, ok2 := valueOf(measured, f.Figure)
 		if ok1 && ok2 {
 			pair := Pair{Figure: f.Figure, Predicted: p, Measured: m}
-			if m.Median != 0 {
-				pair.Error = (p.Median - m.Median) / m.Median
+			switch {
+			case m.Median != 0:
+				pair.Error = new((p.Median - m.Median) / m.Median)
+			case p.Median == 0:
+				pair.Error = new(0.)
 			}
 			pair.Interval = intervalOf(pair, bounds)
 			r.Pairs = append(r.Pairs, pair)
@@ -109,6 +112,17 @@ func NewRow(processes int, predicted, measured, bounds []Run) Row {
 	}
 	r.Same.Order, r.Same.First = sameOrder(predicted, measured)
 	return r
+}
+
+// mostKeptUp tells whether more than half of the runs kept up with the load.
+func mostKeptUp(runs []Run) bool {
+	kept := 0
+	for _, r := range runs {
+		if r.KeptUp {
+			kept++
+		}
+	}
+	return 2*kept > len(runs)
 }
 
 // intervalOf is the interval of a pair. Freshness below what is as good as none is that.
@@ -201,20 +215,42 @@ func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Ro
 		}
 		for _, p := range row.Pairs {
 			switch {
-			case p.Figure == Throughput && row.Limited && math.Abs(p.Error) > tolerance.Throughput:
-				beyond("the throughput is predicted %+.0f %% wrong, the tolerance is %.0f %%", 100*p.Error,
-					100*tolerance.Throughput)
+			case p.Figure == Throughput && row.Limited && p.off() > tolerance.Throughput:
+				beyond("the throughput is predicted %s, the tolerance is %.0f %%", p.wrong(), 100*tolerance.Throughput)
 			case p.Figure == FreshnessP99 && factor(p) > tolerance.Freshness:
 				beyond("the freshness p99 is predicted by a factor of %.1f wrong, the tolerance is %.1f",
 					factor(p), tolerance.Freshness)
 			case p.Figure == Recovery && math.Abs(p.Predicted.Median-p.Measured.Median) >
 				max(recoveryFloor, tolerance.Recovery*p.Measured.Median):
-				beyond("the recovery is predicted %+.0f %% wrong, the tolerance is %.0f %%", 100*p.Error,
-					100*tolerance.Recovery)
+				beyond("the recovery is predicted %s, the tolerance is %.0f %%", p.wrong(), 100*tolerance.Recovery)
 			}
 		}
 	}
 	return r
+}
+
+// off is the error without sign; without bound where there is none.
+func (p Pair) off() float64 {
+	if p.Error == nil {
+		return math.Inf(1)
+	}
+	return math.Abs(*p.Error)
+}
+
+// wrong says how wrong a prediction is.
+func (p Pair) wrong() string {
+	if p.Error == nil {
+		return fmt.Sprintf("as %s %s and measured as 0", number(p.Predicted.Median), p.Figure.Unit())
+	}
+	return fmt.Sprintf("%+.0f %% wrong", 100**p.Error)
+}
+
+// error writes the error.
+func (p Pair) error() string {
+	if p.Error == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%+.0f %%", 100**p.Error)
 }
 
 // verdict is that with its reason.
@@ -239,13 +275,14 @@ func factor(p Pair) float64 {
 }
 
 // Errors are the relative errors of a figure, without sign, over all rows: the median and the worst.
-// For the throughput only rows count in which the system was the limit; n is how many there are.
+// What has no error is off without bound.
+// For the throughput only rows count in which the system was the limit in a world; n is how many there are.
 func (r *Report) Errors(f Figure) (median, worst float64, n int) {
 	var list []float64
 	for _, row := range r.Rows {
 		for _, p := range row.Pairs {
 			if p.Figure == f && (f != Throughput || row.Limited) {
-				list = append(list, math.Abs(p.Error))
+				list = append(list, p.off())
 			}
 		}
 	}
@@ -260,8 +297,7 @@ func (r *Report) Headline() string {
 	median, worst, n := r.Errors(Throughput)
 	text := "The throughput says nothing of the prediction: the load was the limit."
 	if n > 0 {
-		text = fmt.Sprintf("The throughput is predicted with an error of %.0f %% (worst %.0f %%).", 100*median,
-			100*worst)
+		text = fmt.Sprintf("The throughput is predicted with an error of %s (worst %s).", share(median), share(worst))
 	}
 	if inside, of := r.Covered(); of > 0 {
 		text += fmt.Sprintf(" %d of %s within the 90 %% intervals.", inside,
@@ -271,6 +307,14 @@ func (r *Report) Headline() string {
 		return text + " All within the tolerance."
 	}
 	return text + " Beyond the tolerance: " + strings.Join(r.Beyond, "; ") + "."
+}
+
+// share writes an error without sign, which may have no bound.
+func share(v float64) string {
+	if math.IsInf(v, 1) {
+		return "no bound, as nothing came out"
+	}
+	return fmt.Sprintf("%.0f %%", 100*v)
 }
 
 // WriteText writes the report for a reader.
@@ -290,9 +334,9 @@ func (r *Report) WriteText(w io.Writer) error {
 			case p.Interval != nil && !p.Interval.Inside:
 				note = " (outside)"
 			}
-			fmt.Fprintf(t, "%d\t%s %s\t%s\t%s\t%s\t%s\t%+.0f %%%s\t\n", row.Processes, p.Figure, p.Figure.Unit(),
+			fmt.Fprintf(t, "%d\t%s %s\t%s\t%s\t%s\t%s\t%s%s\t\n", row.Processes, p.Figure, p.Figure.Unit(),
 				number(p.Predicted.Median), p.predictedRange(), number(p.Measured.Median),
-				p.Measured.spread(), 100*p.Error, note)
+				p.Measured.spread(), p.error(), note)
 		}
 	}
 	fmt.Fprintf(t, "\nprocesses\tverdict\trestarts\tpauses\torder of events\t\n")
