@@ -180,6 +180,15 @@ func frozen(from, to float64) func(e *Evidence) {
 	}
 }
 
+// fullGate closes the gate of a shard of worker 0, as max_memory does.
+func fullGate(from, to float64) func(e *Evidence) {
+	return func(e *Evidence) {
+		e.Scenario.Pipeline.MaxMemory = 0.8
+		e.Moves = append(e.Moves, moveOf(from, flusher.EventGateClosed, 0, 0),
+			moveOf(to, flusher.EventGateOpened, 0, 0))
+	}
+}
+
 // nothing makes it a run in which nothing was sent.
 func nothing(e *Evidence) {
 	e.Balance = ledger.Balance{}
@@ -406,6 +415,20 @@ var plants = []plant{
 			}
 		}
 	}, "backpressure", reports.Violated, ExitLiveness},
+	{"a gate that opens late, with max_memory and nothing that fills", func(e *Evidence) {
+		e.Scenario.Pipeline.MaxMemory = 0.8
+		for i := range e.Moves {
+			if e.Moves[i].Kind == flusher.EventGateOpened {
+				e.Moves[i].T = 7
+			}
+		}
+	}, "backpressure", reports.Violated, ExitLiveness},
+	{"a gate that closes beside what fills a node", all(faulty("fill redis for 3s", 7, 10), fullGate(8, 11)),
+		"backpressure", reports.Passed, ExitPassed},
+	{"a gate that closes long after what fills a node", all(faulty("fill redis for 3s", 1, 3),
+		fullGate(8, 11)), "backpressure", reports.Violated, ExitLiveness},
+	{"a gate that opens long after what fills a node", all(faulty("fill redis for 3s", 1, 3),
+		fullGate(2, 9)), "backpressure", reports.Violated, ExitLiveness},
 	{"a gate for the wrong worker", func(e *Evidence) {
 		closed, opened := gateMove(3, flusher.EventGateClosed, 0), gateMove(8, flusher.EventGateOpened, 0)
 		closed.Worker, opened.Worker = 0, 0
