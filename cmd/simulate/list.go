@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"go/doc/comment"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -202,7 +201,7 @@ func (c *validateCommand) Run(to *streams) error {
 			return err
 		}
 	}
-	s, _, err := around.Load(c.Scenario, os.ReadFile, c.Set...)
+	s, _, err := loadWritten(around, c.Scenario, c.Set...)
 	if err != nil {
 		return usageError{err}
 	}

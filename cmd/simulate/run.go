@@ -173,7 +173,7 @@ func (f scenarioFlags) load(in worldFlags, more ...string) (scenario, error) {
 	if f.Scenario == swarm.Name {
 		return f.draw(around, more)
 	}
-	s, places, err := around.Load(f.Scenario, os.ReadFile, append(f.sets(), more...)...)
+	s, places, err := loadWritten(around, f.Scenario, append(f.sets(), more...)...)
 	var problems yamlfile.Problems
 	if errors.As(err, &problems) && slices.Contains(f.Set, "faults=[]") {
 		err = append(problems, yamlfile.Problem{
@@ -183,6 +183,20 @@ func (f scenarioFlags) load(in worldFlags, more ...string) (scenario, error) {
 		return scenario{}, usageError{asGiven(err, f.given())}
 	}
 	return scenario{Scenario: f.control(s), places: places}, nil
+}
+
+// loadWritten reads a scenario of the library or a file. In one that was drawn a moment may never come.
+func loadWritten(
+	around scenarios.Around, name string, sets ...string,
+) (scenarios.Scenario, yamlfile.Places, error) {
+	s, places, err := around.Load(name, os.ReadFile, sets...)
+	if err != nil && !around.Restarts {
+		around.Restarts = true
+		if drawn, places, err := around.Load(name, os.ReadFile, sets...); err == nil && drawn.Name == swarm.Name {
+			return drawn, places, nil
+		}
+	}
+	return s, places, err
 }
 
 // asGiven names the flags that were given where a --set of the same stands.

@@ -88,6 +88,8 @@ func (d *Defect) UnmarshalText(name []byte) (err error) {
 type Planted struct {
 	Defect Defect
 	Faults portfault.List
+	// Hit hears of each call that a fault hits. Nil: nobody does. It does not cross to other processes.
+	Hit func(portfault.Fault) `json:"-"`
 }
 
 // Any tells whether it is anything.
@@ -102,7 +104,7 @@ func (p Planted) Settings(s *consumer.Settings) {
 
 // Consumer wraps the ports of a consumer. Crash ends its process.
 func (p Planted) Consumer(ports *consumer.Ports, crash func()) {
-	p.Faults.Consumer(ports, crash)
+	p.Faults.Consumer(ports, crash, p.Hit)
 	if p.Defect.Name != "" && !p.Defect.audited {
 		ports.Auditor = nil // it would mend what is to be seen
 	}
@@ -113,7 +115,7 @@ func (p Planted) Consumer(ports *consumer.Ports, crash func()) {
 
 // Worker wraps the ports of a worker. Crash ends its process.
 func (p Planted) Worker(ports *flusher.WorkerPorts, crash func()) {
-	p.Faults.Worker(ports, crash)
+	p.Faults.Worker(ports, crash, p.Hit)
 	if p.Defect.worker != nil {
 		ports.Tasks = nil // so that it sees one call at a time
 		p.Defect.worker(ports)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/defects"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/portfault"
@@ -39,6 +40,43 @@ func TestPortFaultsAreSurvived(t *testing.T) {
 				t.Parallel() // most of it is waiting
 				survive(t, world, text)
 			})
+		}
+	}
+}
+
+// TestAPortFaultThatHitsNothingExcusesNothing, and is said not to have been: one at a port that is never
+// called hid a defect for as long as it was taken to last.
+func TestAPortFaultThatHitsNothingExcusesNothing(t *testing.T) {
+	for text, lasts := range map[string]float64{
+		"slow dead-letters.produce 1 by 1ms": 0,
+		"slow store.attach 1 by 1ms":         portfault.Settles.Seconds() + 1,
+	} {
+		d, err := defects.Find("never-idle")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, _, err := scenarios.LoadWith(d.Shown, nil, d.Changes...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := harness.Config{Scenario: s, World: sim.World{}, Defect: d.Name}
+		if cfg.PortFaults, err = portfault.Parse(text); err != nil {
+			t.Fatal(err)
+		}
+		outcome, err := harness.Run(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outcome.Code != judge.ExitSafety {
+			t.Errorf("%s: %s", text, outcome.Verdict())
+		}
+		at := slices.IndexFunc(outcome.Result.Faults, func(f reports.FaultSummary) bool {
+			return strings.HasPrefix(f.Fault, text)
+		})
+		if at < 0 {
+			t.Errorf("the result does not name %q: %+v", text, outcome.Result.Faults)
+		} else if f := outcome.Result.Faults[at]; f.Injected != (lasts > 0) || f.To-f.From > lasts {
+			t.Errorf("%+v, want one of %vs at most", f, lasts)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"sluice/internal/journal"
 	"sluice/internal/judge"
 	"sluice/internal/load"
+	"sluice/internal/portfault"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -54,6 +55,8 @@ type run struct {
 	observer  *observer
 	injector  *injector
 	start     time.Time // of the load
+	hits      portfault.Hits
+	deaf      bool // hits are in processes of which nothing is heard of them
 }
 
 // ErrServersGone says, as the cause of the end of Run's context, that nothing can be waited for: what
@@ -75,13 +78,18 @@ func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 			r.sink.Journal.Follow(*cfg.Follow)
 		}
 	}
+	r.hits.Note = func(f portfault.Fault, begins bool, at time.Time) {
+		kind := map[bool]reports.EventKind{true: reports.EventFaultBegin, false: reports.EventFaultEnd}[begins]
+		r.sink.record.note(at, reports.Event{Kind: kind, Worker: reports.NoWorker, Fault: f.String()})
+	}
 	defect, err := defects.Find(cfg.Defect)
 	if err != nil {
 		return nil, err
 	}
 	r.system, err = cfg.World.Open(ctx, Setup{
 		Scenario: cfg.Scenario, Load: r.generator, Sink: r.sink, Log: cfg.log(),
-		Planted: defects.Planted{Defect: defect, Faults: cfg.PortFaults},
+		Planted: defects.Planted{Defect: defect, Faults: cfg.PortFaults,
+			Hit: func(f portfault.Fault) { r.hits.Add(f, r.system.Now()) }},
 	})
 	if err != nil {
 		return nil, environment("open world "+cfg.World.Name(), err)
@@ -212,10 +220,8 @@ func (r *run) load(
 	}
 	r.sink.begin(r.start)
 	r.observer.enter(reports.PhaseLoad)
-	for _, f := range r.cfg.PortFaults {
-		r.sink.record.note(r.start, reports.Event{Kind: reports.EventFaultBegin, Worker: reports.NoWorker,
-			Fault: f.String()})
-	}
+	_, r.deaf = e.Unmeasured[judge.VirtualTime]
+	r.hits.Begin(r.cfg.PortFaults, r.start, r.deaf)
 	loading, endLoad := context.WithCancel(ctx)
 	defer endLoad()
 	observing = r.system.Go("observer", func() { r.observer.watch(watching) })
@@ -369,6 +375,9 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	}
 	e.ForcedAfter = r.sink.wasForced().Seconds()
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
+	if !r.deaf {
+		e.IdlePorts = r.hits.End(r.cfg.PortFaults, r.system.Now())
+	}
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()
 	e.Lives, e.Breaches = r.sink.ended(), r.sink.broken()

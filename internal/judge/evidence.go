@@ -91,6 +91,8 @@ type Evidence struct {
 	// MissedFaults did not happen, each with the reason; nor did LateFaults, for which the run had no
 	// time, and SkippedFaults, which are random ones that did not find their target.
 	MissedFaults, LateFaults, SkippedFaults []string
+	// IdlePorts are faults at ports that hit no call.
+	IdlePorts []string
 	// Turns is how often who injects faults could look whether their moment had come, as a share of how
 	// often it should have: 1 on a machine that is idle, and always in virtual time.
 	Turns float64

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -20,12 +21,13 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	end := watchedUntil(e)
 	troubles := troublesOf(e, end)
 	pauses := pausesOf(e, end)
+	full, known := fullTimes(e)
 	for _, p := range pauses {
-		// A full Redis pauses all shards, whatever their workers do.
-		if e.Scenario.Pipeline.MaxMemory == flusher.MemoryOff {
-			if verdict, reason := justified(e, p, troubles); verdict != reports.Passed {
-				return verdict, reason
-			}
+		if !known {
+			break
+		}
+		if verdict, reason := justified(e, p, troubles, full); verdict != reports.Passed {
+			return verdict, reason
 		}
 	}
 	after := e.Scenario.Pipeline.BackpressureAfter.Seconds() + e.Slacks.Gate
@@ -43,9 +45,9 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 			}
 		}
 	}
-	if full, is := fullUnnoticed(e, pauses); is {
-		return violated("a node of Redis was full from %.1fs to %.1fs (%s), but no input paused", full.From,
-			full.To, full.Fault)
+	if f, is := fullUnnoticed(e, pauses); is {
+		return violated("a node of Redis was full from %.1fs to %.1fs (%s), but no input paused", f.From,
+			f.To, f.Fault)
 	}
 	return passed("input of shards paused %s, and resumed each time", options.FormatCount(len(pauses), "time"))
 }
@@ -270,10 +272,39 @@ func pausesOf(e *Evidence, end float64) []pause {
 	return list
 }
 
-// justified checks that a pause begins and ends with a trouble of the shard's own worker, but for
-// the slack, and the time in which the consumer was frozen.
-func justified(e *Evidence, p pause, troubles []trouble) (reports.Verdict, string) {
+// fullTimes returns when a node of Redis may have been fuller than max_memory, or known to be, which pauses
+// all shards whatever their workers do. False: servers may fill up by themselves there.
+func fullTimes(e *Evidence) (full []stretch, known bool) {
+	if e.Scenario.Pipeline.MaxMemory == flusher.MemoryOff {
+		return nil, true
+	}
+	if _, onWall := e.Unmeasured[VirtualTime]; onWall {
+		return nil, false
+	}
+	var faults []disturbance // while one lasts nobody may be able to ask
+	list := reports.FaultsOf(e.Events)
+	for _, f := range list {
+		faults = append(faults, disturbance{stretch{f.From, f.To}, allShards})
+	}
+	for _, f := range list {
+		var fault scenarios.Fault
+		if fault.UnmarshalText([]byte(f.Fault)) == nil && fault.Verb == scenarios.VerbFill {
+			full = append(full, stretch{f.From, stretched(faults, allShards, f.To, askedEvery)})
+		}
+	}
+	return full, true
+}
+
+// justified checks that a pause begins and ends with a trouble of the shard's own worker, or a full Redis,
+// but for the slack, and the time in which the consumer was frozen.
+func justified(e *Evidence, p pause, troubles []trouble, full []stretch) (reports.Verdict, string) {
 	covered, slack := p.from, e.Slacks.Gate
+	for _, f := range full {
+		troubles = append(troubles[:len(troubles):len(troubles)], trouble{slot: p.slot, from: f.from, to: f.to})
+	}
+	if len(full) > 0 {
+		slices.SortStableFunc(troubles, func(a, b trouble) int { return cmp.Compare(a.from, b.from) })
+	}
 	for _, t := range troubles {
 		if t.slot == p.slot && t.from <= covered+slack {
 			if t.gone {

@@ -14,7 +14,7 @@ import (
 // most; over all consumers each shard belongs to some worker, but for the time that a consumer
 // which was ended, or joined, takes to come or to hand over; a worker is started only when the one
 // before it is proven stopped and its shards are fenced, so no shard has two owners that count; and
-// a worker that has died is soon missed.
+// a worker that has died, or is frozen for too long, is soon missed.
 var shardCoverage = invariant{"shard coverage", ExitSafety, judgeShardCoverage}
 
 func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
@@ -63,25 +63,71 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	return passed("%d shards, looked at %d times", partitions, len(looks))
 }
 
-// unnoticed returns the first crash of a worker that its supervisor did not notice in time, though
-// the consumer could have.
+// unnoticed returns the first worker that died, or froze for long, of which its supervisor did not know
+// in time, though the consumer could have.
 func unnoticed(e *Evidence, faults []reports.FaultSummary) (reports.Verdict, string) {
-	for _, f := range faults {
-		by := f.From + e.Slacks.Gate
-		if f.Worker == reports.NoWorker || !strings.Contains(f.Fault, " "+string(scenarios.VerbCrash)+" ") ||
-			by > watchedUntil(e) || !awake(e, f.From, by) || !wasWell(e.Moves, f.Worker, f.From) {
+	for at, f := range faults {
+		var fault scenarios.Fault
+		if fault.UnmarshalText([]byte(f.Fault)) != nil ||
+			fault.Verb != scenarios.VerbCrash && fault.Verb != scenarios.VerbHang {
+			continue // one at a port has another form
+		}
+		by, became := f.From+e.Slacks.Gate, "died"
+		if fault.Verb == scenarios.VerbHang {
+			by, became = by+e.Scenario.Pipeline.MaxUnhealthy.Seconds(), "froze"
+		}
+		if by > watchedUntil(e) || !awake(e, f.From, by) || fault.Verb == scenarios.VerbHang && f.To < by {
 			continue
 		}
-		noticed := slices.ContainsFunc(e.Moves, func(m Move) bool {
-			return m.Consumer == FirstConsumer && m.Worker == f.Worker && m.T >= f.From && m.T <= by &&
-				m.Kind != flusher.EventGateClosed && m.Kind != flusher.EventGateOpened
-		})
-		if !noticed {
-			return violated("worker %d died at %.1fs (%s), and at %.1fs its supervisor had not noticed",
-				f.Worker, f.From, f.Fault, by)
+		for worker := range e.Scenario.Topology.Workers() {
+			struck := fault.Target.Kind == scenarios.TargetAllWorkers ||
+				fault.Target.Kind == scenarios.TargetWorker && fault.Target.N == worker
+			if !struck || !wasWell(e.Moves, worker, f.From) || noticed(e.Moves, worker, f.From, by) ||
+				fault.Verb == scenarios.VerbHang && mayBeWoken(faults, at, worker, by) {
+				continue
+			}
+			return violated("worker %d %s at %.1fs (%s), and at %.1fs its supervisor had not noticed",
+				worker, became, f.From, f.Fault, by)
 		}
 	}
 	return passed("")
+}
+
+// noticed tells whether the first consumer's supervisor did something about a worker.
+func noticed(moves []Move, worker int, from, to float64) bool {
+	return slices.ContainsFunc(moves, func(m Move) bool {
+		if m.Consumer != FirstConsumer || m.Worker != worker || m.T < from || m.T > to {
+			return false
+		}
+		switch m.Kind {
+		case flusher.EventGateClosed, flusher.EventGateOpened, flusher.EventBackpressureOn,
+			flusher.EventBackpressureOff:
+			return false // it may not have come far, but is taken for well
+		}
+		return true
+	})
+}
+
+// mayBeWoken tells whether another fault than the one at an index may let a frozen worker go on: the end of
+// each that freezes it, or its consumer, wakes it.
+func mayBeWoken(faults []reports.FaultSummary, frozen, worker int, until float64) bool {
+	itself := scenarios.Target{Kind: scenarios.TargetWorker, N: worker}
+	for at, f := range faults {
+		var fault scenarios.Fault
+		if at == frozen || f.To < faults[frozen].From || f.From > until ||
+			fault.UnmarshalText([]byte(f.Fault)) != nil {
+			continue
+		}
+		whole := fault.Target.Kind == scenarios.TargetConsumer || fault.Target.Kind == scenarios.TargetHost
+		if !whole && !fault.Target.Covers(itself) {
+			continue
+		}
+		switch fault.Verb {
+		case scenarios.VerbHang, scenarios.VerbResume, scenarios.VerbSlowStart:
+			return true
+		}
+	}
+	return false
 }
 
 // awake tells whether the first consumer ran all the time.

@@ -171,6 +171,24 @@ func faulty(fault string, from, to float64) func(e *Evidence) {
 	}
 }
 
+// frozen freezes worker 0, of which nothing is said.
+func frozen(from, to float64) func(e *Evidence) {
+	const fault = "at 4s hang worker 0 for 5s"
+	return func(e *Evidence) {
+		e.Events = append(e.Events, reports.Event{T: from, Kind: reports.EventFaultBegin, Fault: fault},
+			reports.Event{T: to, Kind: reports.EventFaultEnd, Fault: fault})
+	}
+}
+
+// fullGate closes the gate of a shard of worker 0, as max_memory does.
+func fullGate(from, to float64) func(e *Evidence) {
+	return func(e *Evidence) {
+		e.Scenario.Pipeline.MaxMemory = 0.8
+		e.Moves = append(e.Moves, moveOf(from, flusher.EventGateClosed, 0, 0),
+			moveOf(to, flusher.EventGateOpened, 0, 0))
+	}
+}
+
 // nothing makes it a run in which nothing was sent.
 func nothing(e *Evidence) {
 	e.Balance = ledger.Balance{}
@@ -323,6 +341,31 @@ var plants = []plant{
 			}
 		}
 	}, "shard coverage", reports.Violated, ExitSafety},
+	{"a crash of all workers that one supervisor does not notice", func(e *Evidence) {
+		e.Events[0].Worker, e.Events[0].Fault = reports.NoWorker, "at 4s crash all workers"
+		e.Events = append(e.Events, reports.Event{T: 4.6, Kind: reports.EventFaultEnd,
+			Worker: reports.NoWorker, Fault: "at 4s crash all workers"})
+	}, "shard coverage", reports.Violated, ExitSafety},
+	{"a hang that nobody notices", frozen(4, 9), "shard coverage", reports.Violated, ExitSafety},
+	{"a hang that is too short to be noticed", frozen(4, 6.5), "shard coverage", reports.Passed, ExitPassed},
+	{"a hang from which the worker is woken", all(frozen(4, 9), faulty("resume worker 0", 6, 6.1)),
+		"shard coverage", reports.Passed, ExitPassed},
+	{"a hang from which the end of another wakes", all(frozen(4, 9), faulty("hang worker 0 for 2s", 3.5, 5.5)),
+		"shard coverage", reports.Passed, ExitPassed},
+	{"a hang in which the consumer is woken, and the worker with it", all(frozen(4, 9),
+		faulty("hang consumer for 100ms", 6, 6.1)), "shard coverage", reports.Passed, ExitPassed},
+	{"a hang that is noticed", all(frozen(4, 9), func(e *Evidence) {
+		for _, kind := range []flusher.EventKind{flusher.EventFailed, flusher.EventRestart, flusher.EventStopped,
+			flusher.EventFenced, flusher.EventStarted, flusher.EventHealthy} {
+			e.Moves = append(e.Moves, moveOf(5.5, kind, 0, 0, 2))
+		}
+	}), "shard coverage", reports.Passed, ExitPassed},
+	{"a hang that nobody notices beside that of another worker", all(frozen(4, 9),
+		faulty("hang worker 1 for 50ms", 6, 6.1)), "shard coverage", reports.Violated, ExitSafety},
+	{"a hang that only its backpressure tells of", all(frozen(4, 9), func(e *Evidence) {
+		e.Moves = append(e.Moves, moveOf(5, flusher.EventBackpressureOn, 0, 0, 2),
+			moveOf(5.5, flusher.EventBackpressureOff, 0, 0, 2))
+	}), "shard coverage", reports.Violated, ExitSafety},
 	{"a worker that outlives its consumer", each(3, 9, func(l *Look) { l.Orphans = 1 }),
 		"process limit", reports.Violated, ExitSafety},
 	{"one process too many", theFirst(5, 5.1, func(c *ConsumerLook) { c.Live = 3 }), "process limit",
@@ -372,6 +415,20 @@ var plants = []plant{
 			}
 		}
 	}, "backpressure", reports.Violated, ExitLiveness},
+	{"a gate that opens late, with max_memory and nothing that fills", func(e *Evidence) {
+		e.Scenario.Pipeline.MaxMemory = 0.8
+		for i := range e.Moves {
+			if e.Moves[i].Kind == flusher.EventGateOpened {
+				e.Moves[i].T = 7
+			}
+		}
+	}, "backpressure", reports.Violated, ExitLiveness},
+	{"a gate that closes beside what fills a node", all(faulty("fill redis for 3s", 7, 10), fullGate(8, 11)),
+		"backpressure", reports.Passed, ExitPassed},
+	{"a gate that closes long after what fills a node", all(faulty("fill redis for 3s", 1, 3),
+		fullGate(8, 11)), "backpressure", reports.Violated, ExitLiveness},
+	{"a gate that opens long after what fills a node", all(faulty("fill redis for 3s", 1, 3),
+		fullGate(2, 9)), "backpressure", reports.Violated, ExitLiveness},
 	{"a gate for the wrong worker", func(e *Evidence) {
 		closed, opened := gateMove(3, flusher.EventGateClosed, 0), gateMove(8, flusher.EventGateOpened, 0)
 		closed.Worker, opened.Worker = 0, 0

@@ -99,7 +99,7 @@ func Judge(e *Evidence) *Outcome {
 			o.Result.Ledger.Findings[ledger.Finding(kind).String()] = found.Count
 		}
 	}
-	for _, missed := range slices.Concat(e.MissedFaults, e.LateFaults, e.SkippedFaults) {
+	for _, missed := range slices.Concat(e.MissedFaults, e.LateFaults, e.SkippedFaults, e.IdlePorts) {
 		o.Result.Faults = append(o.Result.Faults,
 			reports.FaultSummary{Fault: missed, Worker: reports.NoWorker})
 	}

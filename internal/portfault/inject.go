@@ -12,23 +12,25 @@ import (
 )
 
 // Consumer wraps the ports of a consumer. Crash ends its process. If it returns all the same, the
-// call fails like one that was refused, or whose answer was lost.
-func (l List) Consumer(p *consumer.Ports, crash func()) {
+// call fails like one that was refused, or whose answer was lost. Hit hears of each call that a fault
+// hits: when it begins, when one that was slow goes on, and when an effect was had whose answer is lost.
+// Nil: nobody does.
+func (l List) Consumer(p *consumer.Ports, crash func(), hit func(Fault)) {
 	if len(l) == 0 {
 		return
 	}
-	i := &injector{list: l, clock: p.Clock, crash: crash, calls: map[Port]int{}}
+	i := newInjector(l, p.Clock, crash, hit)
 	p.Source = source{p.Source, i}
 	p.Store = store{p.Store, i}
 	p.DeadLetters = producer{p.DeadLetters, i, DeadLetter}
 }
 
 // Worker wraps the ports of a worker, as Consumer does those of a consumer.
-func (l List) Worker(p *flusher.WorkerPorts, crash func()) {
+func (l List) Worker(p *flusher.WorkerPorts, crash func(), hit func(Fault)) {
 	if len(l) == 0 {
 		return
 	}
-	i := &injector{list: l, clock: p.Clock, crash: crash, calls: map[Port]int{}}
+	i := newInjector(l, p.Clock, crash, hit)
 	p.Store = store{p.Store, i}
 	p.Producer = producer{p.Producer, i, Produce}
 }
@@ -38,9 +40,17 @@ type injector struct {
 	list  List
 	clock flusher.Clock
 	crash func()
+	hit   func(Fault)
 
 	mu    sync.Mutex
 	calls map[Port]int
+}
+
+func newInjector(l List, clock flusher.Clock, crash func(), hit func(Fault)) *injector {
+	if hit == nil {
+		hit = func(Fault) {}
+	}
+	return &injector{list: l, clock: clock, crash: crash, hit: hit, calls: map[Port]int{}}
 }
 
 // count counts a call, and returns the faults that hit it.
@@ -53,6 +63,7 @@ func (i *injector) count(port Port) List {
 	for _, f := range i.list {
 		if f.Port == port && f.Calls.hit(n) {
 			hits = append(hits, f)
+			i.hit(f)
 		}
 	}
 	return hits
@@ -63,7 +74,9 @@ func (i *injector) before(ctx context.Context, hits List) error {
 	for _, f := range hits {
 		switch f.Kind {
 		case Slow:
-			if err := i.clock.Sleep(ctx, f.By); err != nil {
+			err := i.clock.Sleep(ctx, f.By)
+			i.hit(f)
+			if err != nil {
 				return err
 			}
 		case CrashBefore:
@@ -81,9 +94,11 @@ func (i *injector) after(hits List) (err error) {
 	for _, f := range hits {
 		switch f.Kind {
 		case CrashAfter:
+			i.hit(f)
 			i.crash()
 			err = f.err()
 		case Lose:
+			i.hit(f)
 			err = f.err()
 		}
 	}

@@ -3,6 +3,7 @@ package portfault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ type rig struct {
 	consumer consumer.Ports
 	worker   flusher.WorkerPorts
 	log      []string
+	hear     bool
 }
 
 // newRig returns a consumer and a worker with the same faults.
@@ -38,9 +40,16 @@ func newRig(t *testing.T, faults string) *rig {
 	r.worker = flusher.WorkerPorts{
 		Clock: clock{log: r}, Store: logged{log: r}, Producer: broker{r, Produce},
 	}
-	list.Consumer(&r.consumer, crash)
-	list.Worker(&r.worker, crash)
+	list.Consumer(&r.consumer, crash, r.heard)
+	list.Worker(&r.worker, crash, r.heard)
 	return r
+}
+
+// heard notes when a fault hits, if the test wants to know.
+func (r *rig) heard(f Fault) {
+	if r.hear {
+		r.note("hit by " + string(f.Kind))
+	}
 }
 
 func (r *rig) note(what string) { r.log = append(r.log, what) }
@@ -215,6 +224,56 @@ func TestEachKindAtEachPort(t *testing.T) {
 	}
 }
 
+// TestHitsAreHeardOf when they begin and end, and what is not hit is not.
+func TestHitsAreHeardOf(t *testing.T) {
+	for fault, want := range map[string][]string{
+		"refuse store.ack 2":                 {"store.ack"},
+		"refuse store.ack 1":                 {"hit by refuse"},
+		"slow store.ack by 1s":               {"hit by slow", "sleep 1s", "hit by slow", "store.ack"},
+		"lose store.ack":                     {"hit by lose", "store.ack", "hit by lose"},
+		"crash before store.ack":             {"hit by crash before", "crash"},
+		"crash after store.ack":              {"hit by crash after", "store.ack", "hit by crash after", "crash"},
+		"lose producer.produce":              {"store.ack"},
+		"lose store.ack 1, lose store.ack 2": {"hit by lose", "store.ack", "hit by lose"},
+	} {
+		r := newRig(t, fault)
+		r.hear = true
+		_, _ = r.call(t.Context(), StoreAck) // what it answers is not the matter here
+		if !slices.Equal(r.log, want) {
+			t.Errorf("%s: %q happened, want %q", fault, r.log, want)
+		}
+	}
+}
+
+// TestFaultsLastFromTheirFirstHitToTheirLast, within the load; one that hits nothing is told apart.
+func TestFaultsLastFromTheirFirstHitToTheirLast(t *testing.T) {
+	list, err := Parse("lose store.ack, lose store.load, lose store.claim, lose store.fence, refuse store.fence")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	var got []string
+	h := Hits{Note: func(f Fault, begins bool, at time.Time) {
+		got = append(got, fmt.Sprint(f.Port, " ", begins, " ", at.Unix()))
+	}}
+	h.Add(list[0], at(1))
+	h.Add(list[4], at(1))
+	h.Begin(list, at(10), false)
+	h.Add(list[0], at(11))
+	h.Add(list[1], at(12))
+	h.Add(list[1], at(14))
+	h.Add(list[2], at(29))
+	idle := h.End(list, at(30))
+	want := []string{"store.ack true 10", "store.fence true 10", "store.load true 12", "store.claim true 29",
+		"store.ack false 13", "store.load false 16", "store.claim false 30", "store.fence false 12"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if len(idle) != 1 || !strings.HasPrefix(idle[0], "lose store.fence: ") {
+		t.Errorf("%q hit nothing, want lose store.fence", idle)
+	}
+}
+
 // TestFaultsAreCountedByPortAndProcess: a consumer's fence is not a worker's, nor an attach.
 func TestFaultsAreCountedByPortAndProcess(t *testing.T) {
 	r := newRig(t, "refuse store.fence 2, refuse store.attach 2")
@@ -276,7 +335,7 @@ func TestLostAnswersHaveTheirEffect(t *testing.T) {
 			t.Fatal(err)
 		}
 		ports := consumer.Ports{Clock: clock{}, Store: kept}
-		list.Consumer(&ports, nil)
+		list.Consumer(&ports, nil, nil)
 		trace := buffer.TraceKey{Project: 1}
 		id := buffer.SpanID{1}
 		span := buffer.Span{TraceKey: trace, ID: id, Parent: id, Root: true, Size: 1}
@@ -330,7 +389,7 @@ func TestFaultsOfLoadMeetWhatIsReadWithTheClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	ports := flusher.WorkerPorts{Clock: clock{}, Store: eager{}}
-	list.Worker(&ports, nil)
+	list.Worker(&ports, nil, nil)
 	claims, err := ports.Store.Claim(t.Context(), buffer.Owner{}, make([]buffer.Generation, 2))
 	if err != nil || len(claims) != 2 || claims[0].Loaded != nil || claims[1].Loaded != nil {
 		t.Errorf("Claim = %+v, %v, want nothing that Load would not be asked for", claims, err)
