@@ -96,7 +96,7 @@ func newTouch(brokers Brokers, sc SourceConfig) *touch {
 		brokers: brokers, fetchAgeMax: sc.FetchWait + sc.FetchLateMax,
 		failedMax:  max(sc.FetchWait+sc.FetchLateMax, 2*backoffMax), // the next attempt comes before
 		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8),      // the last partition's share may end before a batch
-		moreWait:   sc.FetchWait + 3*silenceAge, // by then the next question says how far the client is
+		moreWait:   sc.FetchWait + 3*silenceAge,                     // by then the next question says how far the client is
 		fetches:    map[int32]time.Time{}, asked: map[int32]question{}, roomy: map[int32]room{},
 		turns: map[int32]turn{}, refused: map[int32]time.Time{}, partitions: map[int32]*known{},
 	}
