@@ -366,3 +366,34 @@ func TestTheDigestIsOfWhatRecordsHold(t *testing.T) {
 		seen[digest] = record
 	}
 }
+
+// TestAPartitionThatTakesNothingHoldsUpNoOther of its broker.
+func TestAPartitionThatTakesNothingHoldsUpNoOther(t *testing.T) {
+	s := scenarios.Default()
+	s.Topology.Partitions = 2
+	r := newRigOf(t, s)
+	cpu := &processor{k: r.k, on: r.on.pipeline.Share("worker", 0), used: new(time.Duration)}
+	producer := r.newProducer(r.k.Main(), cpu, 0)
+	undo := r.depose([]int32{0})
+	var futures [2][]flusher.Future
+	for i := range 40 {
+		key := []byte{byte(i)}
+		on := ledger.PartitionOf(key, 2)
+		futures[on] = append(futures[on], producer.Produce(t.Context(), flusher.Record{Topic: letterTopic, Key: key}))
+		_ = r.k.Sleep(t.Context(), 10*time.Millisecond)
+	}
+	_ = r.k.Sleep(t.Context(), 2*resend)
+	for on, list := range futures {
+		for i, future := range list {
+			ctx, cancel := r.k.WithTimeout(context.Background(), time.Millisecond)
+			if err := future.Wait(ctx); (err == nil) != (on == 1) {
+				t.Errorf("record %d for partition %d: %v", i, on, err)
+			}
+			cancel()
+		}
+	}
+	_ = undo()
+	if err := producer.Flush(context.Background()); err != nil || r.offset != 40 {
+		t.Errorf("%d records are there, of 40: %v", r.offset, err)
+	}
+}

@@ -392,6 +392,10 @@ func (l *lane) send(ctx context.Context, batch []*sending) {
 		}
 		if len(batch) > 0 {
 			_ = l.k.Sleep(ctx, resend)
+			// What has come since goes along: the partitions of the others may take something.
+			l.cpu.compute(each(len(l.queue)-len(batch), l.cost))
+			l.cpu.settle()
+			batch = slices.Clone(l.queue)
 		}
 	}
 }
