@@ -54,8 +54,8 @@ func TestReadErrors(t *testing.T) {
 
 // libraryNames are the scenarios that users rely on.
 var libraryNames = strings.Fields(`backpressure burst clock-jump consumer-crash crash crash-loop
-	duplicates giant-trace hang host-pause hot-shard kafka-brokers kafka-down kafka-refuses kafka-slow late-spans mix poison
-	ramp rebalance redis-down redis-failover redis-full redis-restart redis-slow retention shutdown-under-load sine sizes skewed-clock slow-start
+	duplicates giant-trace hang host-pause hot-shard kafka-brokers kafka-cut kafka-down kafka-refuses kafka-slow late-spans mix
+	poison ramp rebalance redis-down redis-failover redis-full redis-restart redis-slow retention shutdown-under-load sine sizes skewed-clock slow-start
 	steady`)
 
 func TestLibraryReadsAndPrintsBack(t *testing.T) {
