@@ -108,7 +108,8 @@ type QueueUpdate struct {
 	// the present by no more than what was read has moved on since. Their difference is the shard's
 	// drift from now on.
 	Clock, Wall Instant
-	// Seen is what a batch advances ShardClock.Seen to, if the input ticks: it is not later than the present.
+	// Seen is what a batch advances ShardClock.Seen to: it is not later than the present. Zero says nothing,
+	// as all batches of an input do that does not tick.
 	Seen Instant
 	// Next is the offset behind the batch; 0 if there is none. It decides nothing, and a store may drop
 	// it: it is for operators, who want to know where the input stood.
@@ -136,8 +137,7 @@ type ShardClock struct {
 	// Inputs counts the batches. It tells an owner whether Drift is news to it.
 	Inputs uint64
 	// Seen is the wall-clock time of the latest tick, until which what had not been read had not come, or
-	// what a batch said if that was later. Zero means that the input does not tick: a batch alone leaves
-	// it so.
+	// what a batch said if that was later. Zero means that the input does not tick.
 	Seen Instant
 }
 

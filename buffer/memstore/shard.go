@@ -102,15 +102,11 @@ func (s *Store) Enqueue(_ context.Context, n buffer.Shard, update buffer.QueueUp
 	for _, name := range update.Merged {
 		delete(sh.queue, name)
 	}
-	seen := sh.clock.Seen
-	if seen != 0 {
-		seen = max(seen, update.Seen)
-	}
 	sh.clock = buffer.ShardClock{
 		Now:    update.Clock,
 		Drift:  update.Clock.Sub(update.Wall),
 		Inputs: sh.clock.Inputs + 1,
-		Seen:   seen,
+		Seen:   max(sh.clock.Seen, update.Seen),
 	}
 	return nil
 }

@@ -53,11 +53,15 @@ func (h *hand) clock() {
 	seen(99_000 - ahead)
 }
 
-// clockWithoutTicks: an input that does not tick is not taken for one that has stopped to.
+// clockWithoutTicks: an input that does not tick is not taken for one that has stopped to; one that does
+// may begin with a batch.
 func (h *hand) clockWithoutTicks() {
-	h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: 2500, Wall: 6000, Seen: 6000}))
-	want := buffer.ShardClock{Now: 2500, Drift: -3500 * time.Millisecond, Inputs: 1}
-	if got := h.fence(0).Clock; got != want {
-		h.t.Errorf("clock %+v, want %+v", got, want)
+	want := buffer.ShardClock{Now: 2500, Drift: -3500 * time.Millisecond}
+	for _, seen := range []buffer.Instant{0, -1, 5500} {
+		h.must(h.store.Enqueue(h.t.Context(), 0, buffer.QueueUpdate{Clock: 2500, Wall: 6000, Seen: seen}))
+		want.Inputs, want.Seen = want.Inputs+1, max(0, seen)
+		if got := h.fence(0).Clock; got != want {
+			h.t.Errorf("clock %+v, want %+v", got, want)
+		}
 	}
 }

@@ -139,3 +139,18 @@ func TestAPartitionThatWasReleasedIsLeftAlone(t *testing.T) {
 		t.Errorf("in %d of 31 cases the clock of a shard was set after its partition had been released", failed)
 	}
 }
+
+// TestAFirstBatchBeginsTheTicking: if no tick came after it, since the store refused it or the source was
+// away, the shard's clock ran on without end, as that of an input that does not tick.
+func TestAFirstBatchBeginsTheTicking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(0)
+		r.broker.append(0, time.Now(), "x s1 root")
+		settle(3 * time.Second)
+		if ago := buffer.InstantOf(time.Now()).Sub(r.seen(0)); ago < 2*time.Second || ago > r.config.UnseenMax+3*time.Second {
+			t.Errorf("the input was last seen %v ago", ago)
+		}
+		r.end()
+	})
+}

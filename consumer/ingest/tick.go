@@ -96,8 +96,8 @@ func (p *partition) current(now time.Time, readable bool) bool {
 }
 
 // A shard whose input is stored batch by batch needs few ticks, since a batch says what a tick would have
-// said when it was begun. It counts for vouchTicks. But it never begins it, nor heals anything, so every
-// ownTicks there is one all the same.
+// said when it was begun. It counts for vouchTicks. But it never heals anything, so every ownTicks there is
+// one all the same.
 const (
 	vouchTicks = 1.5
 	ownTicks   = 4

@@ -106,6 +106,12 @@ func survive(t *testing.T, world harness.World, text string) {
 	}
 	if outcome.Code != judge.ExitPassed || outcome.Result.Ledger.Lost > 0 {
 		t.Errorf("%s; %+v", outcome.Verdict(), outcome.Result.Ledger)
+		for _, j := range slices.Concat(outcome.Result.Invariants, outcome.Result.Expectations) {
+			if j.Verdict == reports.Violated {
+				t.Logf("%s: %s", j.Name, j.Detail)
+			}
+		}
+		t.Logf("latency %+v, freshness %+v", outcome.Result.Latency, outcome.Result.Freshness)
 	}
 	for _, f := range cfg.PortFaults {
 		if !slices.ContainsFunc(outcome.Result.Faults, func(s reports.FaultSummary) bool {

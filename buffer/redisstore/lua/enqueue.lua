@@ -20,7 +20,7 @@ each_argument(6, last, 'ZADD', queue)
 each_argument(last + 1, #ARGV, 'ZREM', queue)
 if ARGV[1] ~= '' then
   local seen = tonumber(call('HGET', owner, 'seen') or '0')
-  if 0 < seen and seen < tonumber(ARGV[4]) then
+  if seen < tonumber(ARGV[4]) then
     call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2], 'seen', ARGV[4])
   else
     call('HSET', owner, 'now', ARGV[1], 'drift', ARGV[2])
