@@ -113,7 +113,7 @@ type Sample struct {
 	FreshP50 float64 `json:"fresh_p50"`
 	FreshP90 float64 `json:"fresh_p90"`
 	FreshP99 float64 `json:"fresh_p99"`
-	// The processor time used so far in the run, in seconds: by all nodes of Redis and of Kafka, where they
+	// The processor time used so far in the run, in seconds: by all nodes of Redis; by Kafka's, where they
 	// are on this machine or virtual; by the workers, by the consumers without their workers, and by the
 	// harness itself (with the fakes, which live in it). 0 if not known.
 	CPURedis    float64 `json:"cpu_redis"`
@@ -121,6 +121,9 @@ type Sample struct {
 	CPUWorkers  float64 `json:"cpu_workers"`
 	CPUConsumer float64 `json:"cpu_consumer"`
 	CPUHarness  float64 `json:"cpu_harness"`
+	// RedisElsewhere is how many nodes elsewhere CPURedis is of, as they say of their main threads; 0 if it
+	// is time of this machine, or virtual.
+	RedisElsewhere int `json:"redis_elsewhere"`
 	// NetworkBusy is for how many seconds so far the network of the consumers and workers was in use, in
 	// the busier direction; 0 if not known.
 	NetworkBusy float64 `json:"network_busy"`

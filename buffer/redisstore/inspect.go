@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -58,12 +59,38 @@ func Memory(ctx context.Context, client rueidis.Client) ([]buffer.NodeMemory, er
 // of INFO memory.
 func ReadMemory(info string) (used, limit int64, err error) {
 	for name, value := range map[string]*int64{"used_memory": &used, "maxmemory": &limit} {
-		text, _ := infoField(info, name)
+		text, _ := InfoField(info, name)
 		if *value, err = strconv.ParseInt(text, 10, 64); err != nil {
 			return 0, 0, fmt.Errorf("%s in INFO is %q, want a number of bytes", name, text)
 		}
 	}
 	return used, limit, nil
+}
+
+// MainThread asks every node of a client but replicas once, and returns the processor time that its main
+// thread, which does all that takes time, has used since the node was started, by address.
+func MainThread(ctx context.Context, client rueidis.Client) (map[string]time.Duration, error) {
+	clients, err := primaries(ctx, client)
+	if err != nil {
+		return nil, fmt.Errorf("processor time of redis: %w", err)
+	}
+	used := make(map[string]time.Duration, len(clients))
+	for address, one := range clients { //order-free: an error is one of the first that there is
+		info, err := one.Do(ctx, one.B().Info().Section("cpu").Build()).ToString()
+		if err != nil {
+			return nil, fmt.Errorf("processor time of redis %s: %w", address, classify(ctx, err))
+		}
+		for _, name := range []string{"used_cpu_user_main_thread", "used_cpu_sys_main_thread"} {
+			text, _ := InfoField(info, name)
+			seconds, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				return nil, fmt.Errorf("processor time of redis %s: %s in INFO is %q, want seconds (a Redis "+
+					"before 6.2 does not tell)", address, name, text)
+			}
+			used[address] += time.Duration(seconds * float64(time.Second))
+		}
+	}
+	return used, nil
 }
 
 // Leftovers implements buffer.Inspector. The queues are those of the store's slice; traces belong to

@@ -337,8 +337,8 @@ func (e eviction) judge() (doubt string, err error) {
 func evictionOf(ctx context.Context, node rueidis.Client) (eviction, error) {
 	info, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
 	if err == nil {
-		policy, ok := infoField(info, "maxmemory_policy")
-		limit, ok2 := infoField(info, "maxmemory")
+		policy, ok := InfoField(info, "maxmemory_policy")
+		limit, ok2 := InfoField(info, "maxmemory")
 		if ok && ok2 {
 			return eviction{policy, limit != "0"}, nil
 		}
@@ -354,8 +354,8 @@ func evictionOf(ctx context.Context, node rueidis.Client) (eviction, error) {
 		"CONFIG GET: %w", errors.Join(classify(ctx, err), classify(ctx, err2)))
 }
 
-// infoField finds "name:value" among the lines of INFO.
-func infoField(info, name string) (string, bool) {
+// InfoField finds "name:value" among the lines of INFO.
+func InfoField(info, name string) (string, bool) {
 	for line := range strings.Lines(info) {
 		if value, ok := strings.CutPrefix(line, name+":"); ok {
 			return strings.TrimSpace(value), true

@@ -333,7 +333,10 @@ func (m *othersMeter) look(p harness.Progress) {
 	}
 	cpu, s := stat.CPUTotal, p.Sample
 	now := usage{s.T, cpu.User + cpu.Nice + cpu.System + cpu.IRQ + cpu.SoftIRQ + cpu.Steal,
-		s.CPURedis + s.CPUKafka + s.CPUWorkers + s.CPUConsumer + s.CPUHarness}
+		s.CPUKafka + s.CPUWorkers + s.CPUConsumer + s.CPUHarness}
+	if s.RedisElsewhere == 0 {
+		now.own += s.CPURedis
+	}
 	if !m.seen {
 		m.first, m.seen = now, true
 	}

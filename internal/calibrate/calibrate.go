@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/buffer/redisstore"
 	"sluice/internal/judge"
 	"sluice/internal/kafkaio"
 	"sluice/internal/process"
@@ -98,7 +99,7 @@ func (r *rig) about(ctx context.Context, costs *sim.Costs) error {
 	if err != nil {
 		return fmt.Errorf("ask redis for its version: %w", err)
 	}
-	costs.Calibration.Redis = infoField(info, "redis_version")
+	costs.Calibration.Redis, _ = redisstore.InfoField(info, "redis_version")
 	versions, err := r.admin.ApiVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("ask kafka for its version: %w", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"sluice/buffer/redisstore"
 	"sluice/internal/wallclock"
 )
 
@@ -132,7 +133,8 @@ func (s *sight) lookAtNode(ctx context.Context, node rueidis.Client) error {
 	if err != nil {
 		return err
 	}
-	served, err := strconv.ParseInt(infoField(stats, "total_commands_processed"), 10, 64)
+	text, _ := redisstore.InfoField(stats, "total_commands_processed")
+	served, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,18 @@ func TestProbe(t *testing.T) {
 			}
 		}
 	}
+	// Two nodes elsewhere, which use no core of this machine.
+	away := ran(judge.ExitPassed, 0)
+	for i := range away.Samples {
+		away.Samples[i].RedisElsewhere = 2
+	}
+	p := ProbeOf(away, 1000, judge.Host{Cores: 4, Shared: true})
+	for _, use := range p.Busy {
+		want := map[judge.Resource]float64{RedisThread: 0.45, WorkerCPU: 0.4, Cores: (0.8 + 0.2 + 1 + 0.6) / 4}
+		if math.Abs(use.Share-want[use.Resource]) > 0.01 {
+			t.Errorf("with Redis elsewhere %s is %.2f busy, want %.2f", use.Resource, use.Share, want[use.Resource])
+		}
+	}
 	// What fails of something else than the load may fail of it with less.
 	for missed, o := range map[string]*judge.Outcome{"liveness": ran(judge.ExitLiveness, 0), "": ran(judge.ExitLiveness, 500)} {
 		o.Scenario.Topology.FlusherProcesses = 8

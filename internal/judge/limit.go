@@ -57,12 +57,15 @@ func Uses(from, to reports.Sample, workers int, host Host) []Use {
 	redis, worked := to.CPURedis-from.CPURedis, to.CPUWorkers-from.CPUWorkers
 	all := worked + to.CPUConsumer - from.CPUConsumer
 	if host.Shared {
-		all += redis + to.CPUKafka - from.CPUKafka + to.CPUHarness - from.CPUHarness
+		if to.RedisElsewhere == 0 {
+			all += redis
+		}
+		all += to.CPUKafka - from.CPUKafka + to.CPUHarness - from.CPUHarness
 	} else {
 		add(Kafka, to.CPUKafka-from.CPUKafka, float64(host.Cores*max(1, host.Brokers)))
 		add(Network, to.NetworkBusy-from.NetworkBusy, 1)
 	}
-	add(RedisThread, redis, float64(max(1, host.RedisNodes)))
+	add(RedisThread, redis, float64(max(1, host.RedisNodes, to.RedisElsewhere)))
 	add(WorkerCPU, worked, float64(workers))
 	add(Cores, all, float64(host.Cores))
 	slices.SortStableFunc(list, func(a, b Use) int { return cmp.Compare(b.Share, a.Share) })

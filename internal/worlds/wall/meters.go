@@ -3,6 +3,7 @@ package wall
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -20,7 +21,7 @@ import (
 
 // meters measure what the processes and servers of a run use.
 type meters struct {
-	memory memoryMeter
+	redis redisMeter
 
 	mu                      sync.Mutex // held for a whole look
 	workers, consumers, own cpuMeter
@@ -79,16 +80,20 @@ func (s *System) look(now time.Time) (judge.Look, reports.Sample) {
 	sample.CPUWorkers = s.meters.workers.seconds(workerPids)
 	sample.CPUConsumer = s.meters.consumers.seconds(consumerPids)
 	s.meters.enter(&sample, s.servers.Backend)
-	memory := s.meters.memory.last()
-	sample.RedisBytes, sample.RedisBytesMax, sample.RedisBytesAll = memory.used, memory.max, memory.all
+	redis := s.meters.redis.last()
+	sample.RedisBytes, sample.RedisBytesMax, sample.RedisBytesAll = redis.used, redis.max, redis.all
+	if s.servers.RedisElsewhere {
+		sample.CPURedis, sample.RedisElsewhere = s.meters.redis.computed()
+	}
 	return l, sample
 }
 
-// memoryMeter asks Redis how full it is, beside the looks: a Redis that does not answer must not keep
-// the harness from looking.
-type memoryMeter struct {
-	mu  sync.Mutex
-	now redisMemory
+// redisMeter asks Redis how full it is, and one elsewhere what it computes, beside the looks: a Redis that
+// does not answer must not keep the harness from looking.
+type redisMeter struct {
+	mu      sync.Mutex
+	now     redisMemory
+	threads threads
 }
 
 // redisMemory is what the fullest node of Redis uses and what it may use, and what all nodes use, in
@@ -96,16 +101,23 @@ type memoryMeter struct {
 type redisMemory struct{ used, max, all int64 }
 
 const (
-	// memoryEvery is how often Redis is asked.
-	memoryEvery = 500 * time.Millisecond
-	// memoryAnswerMax is how long it may take to answer.
-	memoryAnswerMax = 2 * time.Second
+	// memoryEvery is how often Redis is asked for its memory, and threadsEvery for its processor time:
+	// as often as there are looks, to which an answer belongs.
+	memoryEvery  = 500 * time.Millisecond
+	threadsEvery = 100 * time.Millisecond
+	// answerMax is how long it may take to answer.
+	answerMax = 2 * time.Second
 )
 
 // run asks until ctx is done.
-func (m *memoryMeter) run(ctx context.Context, s *System) {
+func (m *redisMeter) run(ctx context.Context, s *System) {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	if s.servers.RedisElsewhere {
+		asking.Go(func() { m.askThreads(ctx, s) })
+	}
 	for ctx.Err() == nil && !s.servers.HidesMemory {
-		asking, cancel := context.WithTimeout(ctx, memoryAnswerMax)
+		asking, cancel := context.WithTimeout(ctx, answerMax)
 		now, err := s.redisMemory(asking)
 		cancel()
 		if err != nil {
@@ -118,11 +130,59 @@ func (m *memoryMeter) run(ctx context.Context, s *System) {
 	}
 }
 
+// askThreads does that for the processor time. What a node does not tell, or not now, is added with its
+// next answer.
+func (m *redisMeter) askThreads(ctx context.Context, s *System) {
+	for ctx.Err() == nil {
+		if client, err := s.redisClient(); err == nil {
+			asking, cancel := context.WithTimeout(ctx, answerMax)
+			used, err := redisstore.MainThread(asking, client)
+			cancel()
+			if err == nil {
+				m.mu.Lock()
+				m.threads.add(used)
+				m.mu.Unlock()
+			}
+		}
+		_ = s.Sleep(ctx, threadsEvery) // its error ends the loop
+	}
+}
+
 // last returns the last answer; 0 if there was none.
-func (m *memoryMeter) last() redisMemory {
+func (m *redisMeter) last() redisMemory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.now
+}
+
+// computed returns the seconds that the nodes have said that they used since they were first asked, and how
+// many nodes have.
+func (m *redisMeter) computed() (seconds float64, nodes int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.threads.used.Seconds(), len(m.threads.said)
+}
+
+// threads sum up the processor time of nodes, over their restarts, from each node's first answer on.
+type threads struct {
+	said map[string]time.Duration
+	used time.Duration
+}
+
+func (t *threads) add(said map[string]time.Duration) {
+	for address, now := range said { //order-free: a sum
+		last, known := t.said[address]
+		switch {
+		case known && now < last: // it was started again
+			t.used += now
+		case known:
+			t.used += now - last
+		}
+	}
+	if t.said == nil {
+		t.said = map[string]time.Duration{}
+	}
+	maps.Copy(t.said, said)
 }
 
 func (s *System) redisMemory(ctx context.Context) (redisMemory, error) {
@@ -155,7 +215,7 @@ func (s *System) redisClient() (rueidis.Client, error) {
 	}
 	client, err := s.access.DialRedis(s.redis)
 	if err != nil {
-		return nil, fmt.Errorf("ask redis for its memory: %w", err)
+		return nil, fmt.Errorf("ask redis what it uses: %w", err)
 	}
 	s.client = client
 	return client, nil

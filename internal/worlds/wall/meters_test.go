@@ -3,6 +3,7 @@ package wall
 import (
 	"os"
 	"testing"
+	"time"
 
 	"sluice/buffer"
 	"sluice/reports"
@@ -62,5 +63,25 @@ func TestProcessesAreMeasured(t *testing.T) {
 	const nobody = 1 << 30
 	if before, after := meter.seconds(self), meter.seconds([]int{nobody}); after < before {
 		t.Errorf("%v s were used, then %v", before, after)
+	}
+}
+
+// TestThreadsOfNodes: what a node used before it was first asked is none of the run's, and one that was
+// started again counts from 0.
+func TestThreadsOfNodes(t *testing.T) {
+	var used threads
+	for _, step := range []struct {
+		said map[string]time.Duration
+		want time.Duration
+	}{
+		{map[string]time.Duration{"a": 100}, 0},
+		{map[string]time.Duration{"a": 103, "b": 1000}, 3},
+		{map[string]time.Duration{"b": 1001}, 4},
+		{map[string]time.Duration{"a": 2, "b": 1001}, 6},
+	} {
+		used.add(step.said)
+		if used.used != step.want {
+			t.Errorf("after %v: %v, want %v", step.said, used.used, step.want)
+		}
 	}
 }

@@ -34,6 +34,9 @@ type Servers struct {
 	Output map[string]int64
 	// HidesMemory is true for a Redis that does not tell what memory it uses.
 	HidesMemory bool
+	// RedisElsewhere is true for a Redis whose processes the backend does not see: its nodes are asked for
+	// their processor time.
+	RedisElsewhere bool
 	// InMemory is true for a Kafka that keeps all it is sent in this process's memory: what everybody
 	// has read is deleted.
 	InMemory bool
@@ -158,7 +161,7 @@ func (s *System) open(ctx, work context.Context) (err error) {
 		return fmt.Errorf("open the output: %w", err)
 	}
 	s.working.Go(func() { s.collector.run(work) })
-	s.working.Go(func() { s.meters.memory.run(work, s) })
+	s.working.Go(func() { s.meters.redis.run(work, s) })
 	if s.servers.InMemory {
 		s.working.Go(func() { s.trim(work) })
 	}

@@ -140,7 +140,8 @@ func (w World) Open(ctx context.Context, setup harness.Setup) (harness.System, e
 				return nil, err
 			}
 		}
-		to.Backend = lookFor(to)
+		found := lookFor(to)
+		to.Backend, to.RedisElsewhere = found, len(found.redis) == 0
 		return wall.Open(ctx, setup, to)
 	}
 	to, err := w.start(ctx, setup.Scenario)
