@@ -16,10 +16,16 @@ type gaps struct {
 	next map[int32]int64 // the offset behind the last message, of partitions for which it is known
 	all  map[int32]int64 // that to be read next: behind the marks of transactions, too
 	done map[int32]int64 // the offset that is committed, of such
+	// none are partitions of which the group had no offset when this member last got them, and nothing was
+	// committed since; never are those of them of which that was so the time before, too.
+	none, never map[int32]bool
 }
 
 func newGaps() *gaps {
-	return &gaps{next: make(map[int32]int64), all: make(map[int32]int64), done: make(map[int32]int64)}
+	return &gaps{
+		next: make(map[int32]int64), all: make(map[int32]int64), done: make(map[int32]int64),
+		none: make(map[int32]bool), never: make(map[int32]bool),
+	}
 }
 
 // joined notes the offsets that the group has committed of partitions that this member got.
@@ -29,7 +35,9 @@ func (g *gaps) joined(offsets map[int32]kgo.Offset) {
 	for number, offset := range offsets {
 		if at := offset.EpochOffset().Offset; at >= 0 {
 			g.next[number], g.all[number], g.done[number] = at, at, at
+			g.none[number], g.never[number] = false, false
 		} else {
+			g.none[number], g.never[number] = true, g.none[number]
 			delete(g.next, number) // the group has none
 			delete(g.all, number)
 			delete(g.done, number)
@@ -43,7 +51,16 @@ func (g *gaps) commit(offsets map[int32]kgo.EpochOffset) {
 	defer g.mu.Unlock()
 	for number, offset := range offsets {
 		g.done[number] = offset.Offset
+		g.none[number], g.never[number] = false, false
 	}
+}
+
+// neverCommitted tells whether this member had a partition before, and committed nothing of it: that the
+// group has no offset of it is no news then.
+func (g *gaps) neverCommitted(number int32) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.never[number]
 }
 
 // idle tells whether all that was fetched of a partition is committed.

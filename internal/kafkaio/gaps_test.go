@@ -78,6 +78,29 @@ func TestRealMessagesDeletedUnread(t *testing.T) {
 	is(gaps, 31, 45)
 }
 
+// TestNeverCommitted: that the group has no offset of a partition is news unless this member had it before,
+// without one, and committed nothing.
+func TestNeverCommitted(t *testing.T) {
+	g := newGaps()
+	none, five := kgo.NewOffset().At(-1), kgo.NewOffset().At(5)
+	for i, step := range []struct {
+		joined kgo.Offset
+		commit bool // after that
+		never  bool // before it
+	}{
+		{none, false, false}, {none, false, true}, {none, true, true}, {none, false, false}, {none, false, true},
+		{five, false, false}, {none, false, false},
+	} {
+		g.joined(map[int32]kgo.Offset{3: step.joined})
+		if got := g.neverCommitted(3); got != step.never {
+			t.Errorf("step %d: never committed is %v, want %v", i, got, step.never)
+		}
+		if step.commit {
+			g.commit(map[int32]kgo.EpochOffset{3: {Offset: 7}})
+		}
+	}
+}
+
 // Of a partition of which the group has committed nothing, what is deleted after the member has joined
 // and before it reads is a gap; what was deleted before is none that anybody could know of.
 func TestRealMessagesDeletedBeforeTheFirstCommit(t *testing.T) {

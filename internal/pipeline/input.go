@@ -56,9 +56,12 @@ func (p *Pipeline) onStarts(ctx context.Context, starts []kafkaio.Start) {
 			continue
 		}
 		switch {
+		case start.Never:
+			// It was lost before its first commit: what is read again is in Redis for the most part, or was
+			// repeated as after any loss.
 		case start.None:
-			p.log.Error("the group has no offset of the partition any more (expired, or deleted): it is read "+
-				"from its start, and spans come out again", "partition", start.Partition, "from", from,
+			p.log.Error("the group has no offset of the partition any more (expired, deleted, or none was ever "+
+				"committed): it is read from its start, and what was flushed comes out again", "partition", start.Partition, "from", from,
 				"to", start.Offset)
 		case start.Set && start.Offset > from:
 			p.log.Error("the offset of the group was set ahead: messages in between are not read",
