@@ -134,7 +134,8 @@ type ShardClock struct {
 	Now Instant
 	// Drift is the clock of the last batch minus the wall-clock time that came with it.
 	Drift time.Duration
-	// Inputs counts the batches. It tells an owner whether Drift is news to it.
+	// Inputs counts the batches. It tells an owner whether Drift is news to it, and so does a Drift that is
+	// another one: a store that takes a batch in parts may set the clock back before the last of them.
 	Inputs uint64
 	// Seen is the wall-clock time of the latest tick, until which what had not been read had not come, or
 	// what a batch said if that was later. Zero means that the input does not tick.

@@ -30,6 +30,7 @@ import (
 type Drift struct {
 	offset time.Duration
 	inputs uint64         // that offset accounts for
+	drift  time.Duration  // that came with these
 	seen   buffer.Instant // wall-clock time of the last tick or batch; 0: the input does not tick
 	told   buffer.Instant // what the store said of that
 	unseen time.Duration  // how far the clock runs beyond that
@@ -39,10 +40,10 @@ type Drift struct {
 // the last tick or batch of its input by unseen at most.
 func ResumeDrift(clock buffer.ShardClock, wall buffer.Instant, unseen time.Duration) Drift {
 	d := Drift{told: clock.Seen, seen: min(clock.Seen, wall), unseen: unseen}
-	if clock.Inputs == 0 {
+	if clock.Inputs == 0 && clock.Drift == 0 {
 		return d
 	}
-	d.offset, d.inputs = clock.Now.Sub(wall), clock.Inputs
+	d.offset, d.inputs, d.drift = clock.Now.Sub(wall), clock.Inputs, clock.Drift
 	if d.seen != 0 {
 		// Not seen for longer: it stands where it was last seen until it is.
 		d.seen = max(d.seen, wall.Add(-unseen))
@@ -63,10 +64,10 @@ func (d *Drift) Adopt(clock buffer.ShardClock, wall buffer.Instant) bool {
 	if clock.Seen != d.told {
 		d.hear(clock.Seen, wall)
 	}
-	if clock.Inputs == d.inputs {
+	if clock.Inputs == d.inputs && clock.Drift == d.drift {
 		return false
 	}
-	d.offset, d.inputs = clock.Drift, clock.Inputs
+	d.offset, d.inputs, d.drift = clock.Drift, clock.Inputs, clock.Drift
 	return true
 }
 

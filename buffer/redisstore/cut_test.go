@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
@@ -37,7 +38,7 @@ func upToItsEnd(t *testing.T, step func(t *testing.T, calls int) error) {
 			}
 		})
 		if done || t.Failed() {
-			if calls < 3 {
+			if calls < 2 {
 				t.Errorf("the step took %d calls, want several", calls)
 			}
 			return
@@ -106,13 +107,15 @@ func TestAFenceThatIsCutShort(t *testing.T) {
 func TestAnEnqueueThatIsCutShort(t *testing.T) {
 	upToItsEnd(t, func(t *testing.T, calls int) error {
 		ctx, store := t.Context(), cramped(t)
+		early := buffer.QueueUpdate{Clock: buffer.Seconds(2), Wall: buffer.Seconds(2)}
+		must(t, store.Enqueue(ctx, 0, early))
 		update := buffer.QueueUpdate{Clock: buffer.Seconds(9), Wall: buffer.Seconds(9), Due: named(7)}
 		update.Merged = []buffer.Generation{update.Due[0].Generation, update.Due[6].Generation}
 		short, life := dying(t, store, calls)
 		died := short.Enqueue(life, 0, update)
 		fenced, err := store.Fence(ctx, 0, buffer.AnyEpoch)
 		must(t, err)
-		if advanced := fenced.Clock.Inputs > 0; advanced != (died == nil) {
+		if advanced := fenced.Clock.Inputs > 1; advanced != (died == nil) {
 			t.Errorf("clock %+v after %v", fenced.Clock, died)
 		}
 		must(t, store.Enqueue(ctx, 0, update))
@@ -122,6 +125,39 @@ func TestAnEnqueueThatIsCutShort(t *testing.T) {
 		}
 		return died
 	})
+}
+
+// The clock of a batch that is behind that of the shard is known before any of its deadlines, which are all
+// over by the shard's own: the first batch of a backlog, and one of messages that are read again.
+func TestAnEnqueueSetsTheClockBackFirst(t *testing.T) {
+	for name, before := range map[string]buffer.QueueUpdate{
+		"first": {}, "later": {Clock: buffer.Seconds(3599), Wall: buffer.Seconds(3600), Seen: buffer.Seconds(3600)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, store := t.Context(), cramped(t)
+			if before.Wall != 0 {
+				must(t, store.Enqueue(ctx, 0, before))
+			}
+			fenced, err := store.Fence(ctx, 0, buffer.AnyEpoch)
+			must(t, err)
+			update := buffer.QueueUpdate{Clock: buffer.Seconds(1), Wall: buffer.Seconds(3601),
+				Seen: buffer.Seconds(3590), Due: named(7)}
+			var rounds, leased int
+			watched := store.Watched(func(int) {
+				answer, err := store.Lease(ctx, fenced.Owner, buffer.Seconds(3601), 100)
+				must(t, err)
+				rounds, leased = rounds+1, leased+len(answer.Due)
+				if c := answer.Clock; leased > 0 && (c.Drift != -time.Hour ||
+					c.Seen != max(before.Seen, update.Seen)) {
+					t.Errorf("before call %d: %d leased, with the clock %+v", rounds, leased, c)
+				}
+			})
+			must(t, watched.Enqueue(ctx, 0, update))
+			if leased == 0 || rounds < 2 {
+				t.Errorf("%d leased before %d calls", leased, rounds)
+			}
+		})
+	}
 }
 
 // A Release of many takes several calls.

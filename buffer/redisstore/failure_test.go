@@ -254,7 +254,7 @@ func TestAServerWithoutRoomForAConnection(t *testing.T) {
 func TestFrozenServer(t *testing.T) {
 	server := servertest.Redis(t)
 	settings := config(server.Addr)
-	settings.AnswerTimeout = 300 * time.Millisecond
+	settings.AnswerTimeout = 2 * time.Second
 	c := &cycle{t: t, store: open(t, settings)}
 	hurried := open(t, config(server.Addr))
 	must(t, c.attach(1))

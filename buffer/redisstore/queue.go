@@ -45,7 +45,8 @@ func epochText(e buffer.Epoch) string { return strconv.FormatUint(uint64(e), 10)
 const sliceMax = 125
 
 // Enqueue implements buffer.Store. What does not fit into one call goes ahead of the last one, which
-// alone advances the clock: a batch that is not enqueued as a whole is enqueued again.
+// alone advances the clock: a batch that is not enqueued as a whole is enqueued again. A clock that is set
+// back is with the first call, or its deadlines would be over by the one before.
 func (s *Store) Enqueue(
 	ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate,
 ) error {
@@ -54,9 +55,10 @@ func (s *Store) Enqueue(
 		due := update.Due[:min(s.slice, len(update.Due))]
 		merged := update.Merged[:min(s.slice-len(due), len(update.Merged))]
 		update.Due, update.Merged = update.Due[len(due):], update.Merged[len(merged):]
-		ahead = append(ahead, call{keys: s.shardKeys(shard), args: entryArgs("", "", "0", "0", due, merged)})
+		ahead = append(ahead, call{keys: s.shardKeys(shard), args: enqueueArgs(update, due, merged, true)})
 	}
-	for _, calls := range [][]call{ahead, {{keys: s.shardKeys(shard), args: enqueueArgs(update)}}} {
+	last := call{keys: s.shardKeys(shard), args: enqueueArgs(update, update.Due, update.Merged, false)}
+	for _, calls := range [][]call{ahead, {last}} {
 		if len(calls) == 0 {
 			continue
 		}
@@ -72,20 +74,21 @@ func (s *Store) Enqueue(
 // seenAheadMax is buffer.SeenAheadMax as scripts know it.
 var seenAheadMax = strconv.FormatInt(buffer.SeenAheadMax.Milliseconds(), 10)
 
-// enqueueArgs writes the arguments of enqueue.lua.
-func enqueueArgs(update buffer.QueueUpdate) []string {
+// enqueueArgs writes the arguments of enqueue.lua, for some of a batch's entries.
+func enqueueArgs(
+	update buffer.QueueUpdate, dues []buffer.Due, merged []buffer.Generation, more bool,
+) []string {
 	if update.Tick {
 		return []string{strconv.FormatInt(int64(update.Wall), 10), seenAheadMax}
 	}
-	return entryArgs(strconv.FormatInt(int64(update.Clock), 10),
-		strconv.FormatInt(update.Clock.Sub(update.Wall).Milliseconds(), 10),
-		strconv.FormatInt(update.Next, 10), strconv.FormatInt(int64(update.Seen), 10), update.Due,
-		update.Merged)
-}
-
-func entryArgs(now, drift, next, seen string, dues []buffer.Due, merged []buffer.Generation) []string {
 	args := make([]string, 0, 5+2*len(dues)+len(merged))
-	args = append(args, now, drift, next, seen, strconv.Itoa(len(dues)))
+	next := strconv.FormatInt(update.Next, 10)
+	if more {
+		next = ""
+	}
+	args = append(args, strconv.FormatInt(int64(update.Clock), 10),
+		strconv.FormatInt(update.Clock.Sub(update.Wall).Milliseconds(), 10), next,
+		strconv.FormatInt(int64(update.Seen), 10), strconv.Itoa(len(dues)))
 	for _, due := range dues {
 		args = append(args, score(due.Deadline), member(due.Generation))
 	}

@@ -74,7 +74,7 @@ func TestAReplicaThatTakesOverIsAsked(t *testing.T) {
 	t.Parallel()
 	primaries, replica := replicated(t)
 	conf := config(servertest.Addrs(primaries)...)
-	conf.AnswerTimeout = time.Second
+	conf.AnswerTimeout = 5 * time.Second
 	store := open(t, conf)
 	fill(t, store)
 	beat := func() (nodes []string) {
@@ -116,7 +116,7 @@ func TestAReplicaIsNotNeeded(t *testing.T) {
 	t.Parallel()
 	primaries, replica := replicated(t)
 	conf := config(servertest.Addrs(primaries)...)
-	conf.AnswerTimeout = time.Second
+	conf.AnswerTimeout = 5 * time.Second
 	store := open(t, conf)
 	fill(t, store)
 	untilReplicated(t, primaries[0], replica)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -150,6 +151,44 @@ func TestAFirstBatchBeginsTheTicking(t *testing.T) {
 		settle(3 * time.Second)
 		if ago := buffer.InstantOf(time.Now()).Sub(r.seen(0)); ago < 2*time.Second || ago > r.config.UnseenMax+3*time.Second {
 			t.Errorf("the input was last seen %v ago", ago)
+		}
+		r.end()
+	})
+}
+
+// TestAMessageThatWaitedMovesNoClock: one whose time is wrong waits before a closed gate. That of the batch is the
+// time of the next one, which came a minute later: it is not a minute ago that the clock was that.
+func TestAMessageThatWaitedMovesNoClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		r.start(0)
+		send := func(at time.Time, id string) {
+			r.broker.append(0, at, "x "+id+" root")
+			settle(40 * time.Millisecond)
+		}
+		for i := range 20 {
+			send(time.Now(), fmt.Sprint("s", i))
+			settle(200 * time.Millisecond)
+		}
+		settle(time.Second)
+		send(time.Now(), "last") // begins a batch at once, so that the next one is not due yet when the gate closes
+		send(time.Now().Add(-time.Hour), "old")
+		r.gate.set(map[buffer.Shard]string{0: "worker 0 is down"})
+		settle(50 * time.Second)
+		send(time.Now(), "new")
+		settle(10 * time.Second)
+		r.gate.set(nil)
+		settle(5 * time.Second)
+		fenced, err := r.store.Fence(t.Context(), 0, buffer.AnyEpoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if drift := fenced.Clock.Drift; drift > time.Second {
+			t.Errorf("the shard's clock is %v ahead of the wall clock", drift)
+		}
+		if got := held(t, r.store, 0); !strings.Contains(got, "new") || !strings.Contains(got, "old") {
+			t.Errorf("the store holds %s", got)
 		}
 		r.end()
 	})

@@ -31,6 +31,7 @@ type partition struct {
 	room    []flusher.Message // memory for the next pending, of a batch that is done
 	usual   int               // how many messages the last batch had
 	since   time.Time         // when the first of pending was polled
+	latest  time.Time         // when the last of them was
 	more    bool              // the first of pending was too late for the clock of the last batch
 	doubted int               // how many were pending when they were too few to judge the first by
 	doubt   time.Time         // since when they have been
@@ -105,6 +106,7 @@ func (p *partition) heavy(share buffer.Bytes) bool { return p.bytes >= share }
 // accept adds what was polled.
 func (p *partition) accept(messages []flusher.Message, now time.Time) {
 	p.bytes += bytesOf(messages)
+	p.latest = now
 	if len(p.pending) == 0 {
 		p.pending, p.own, p.since = messages, false, now
 		return
@@ -206,7 +208,11 @@ func (p *partition) cut(now time.Time, maxBatch int, share buffer.Bytes) *batch 
 	if p.vouches {
 		b.seen = buffer.InstantOf(now)
 	}
-	if b.ahead = now.Sub(p.since); (!b.last || p.paused) && agreed != noClocks {
+	since := p.since
+	if !agreed.has(clockOf(&p.pending[0])) {
+		since = p.latest // its clock is that of a message that came later
+	}
+	if b.ahead = now.Sub(since); (!b.last || p.paused) && agreed != noClocks {
 		// Others wait behind it, polled or not, it may be since long: no time has passed for them.
 		b.ahead = min(b.ahead, agreed.to.Sub(agreed.from))
 	}

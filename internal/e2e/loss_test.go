@@ -142,10 +142,11 @@ func TestWhatNoQueueNames(t *testing.T) {
 	t.Parallel()
 	redis := oneRedis(t)
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
-	p := start(t, append(append(append(tr.args(), "--redis", redis.addrs()), options...), "--root-timeout", "6s")...)
+	p := start(t, append(append(append(tr.args(), "--redis", redis.addrs()), options...),
+		"--timeout", "15s", "--root-timeout", "15s")...)
 	tr.send()
 	<-tr.sent
-	until(t, 3*time.Second, "all is read", func() error {
+	until(t, 9*time.Second, "all is read", func() error {
 		if unread := p.samples("sluice_shard_unread_messages"); len(unread) < partitions || sum(unread) > 0 {
 			return fmt.Errorf("%v are unread", unread)
 		}
@@ -206,6 +207,7 @@ func promoteBehind(t *testing.T, redis redisNodes) {
 func follow(t *testing.T, s, of *servers.RedisServer) {
 	t.Helper()
 	host, port, _ := strings.Cut(of.Addr, ":")
+	redisNodes{of}.do(t, "CONFIG", "SET", "repl-diskless-sync-delay", "0") // 5 s are half of the load
 	redisNodes{s}.do(t, "REPLICAOF", host, port)
 	until(t, 20*time.Second, "the replica has the data", func() error {
 		info, err := s.Do("INFO", "replication")

@@ -23,7 +23,7 @@ func TestRightsThatAreTakenAwayAreWaitedFor(t *testing.T) {
 		redis.do(t, append([]string{"ACL", "SETUSER", "keeper"}, strings.Fields(words)...)...)
 	}
 	set("on >pw ~* +@all")
-	tr := newTraffic(t, servertest.KafkaAddr(t), lossy)
+	tr := newTraffic(t, servertest.KafkaAddr(t), workload)
 	p := launch(t, func(c *exec.Cmd) { c.Env = append(c.Env, "SLUICE_REDIS_PASSWORD=pw") },
 		append(append(tr.args(), "--redis", redis.addrs(), "--redis-user", "keeper", "--restart-budget", "2"),
 			options...)...)

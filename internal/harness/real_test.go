@@ -32,7 +32,8 @@ faults:
 expectations:
   restarts_min: 2
 `)
-			s.Duration = 7 * time.Second // the hang must be recognised before it is healed
+			// The hang must be recognised before it is healed, also by a supervisor that stood still meanwhile.
+			s.Duration = 13 * time.Second
 			world := real.World{Redis: c.redis(), Kafka: strings.Split(servertest.KafkaAddr(t), ",")}
 			expectPassed(t, runOn(t, harness.Config{Scenario: s, World: world}))
 			expectNothingLeft(t, world)

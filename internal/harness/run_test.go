@@ -60,7 +60,8 @@ faults:
 expectations:
   restarts_min: 3
 `)
-	s.Duration = 7 * time.Second // the hang must be recognised before it is healed
+	// The hang must be recognised before it is healed, also by a supervisor that stood still meanwhile.
+	s.Duration = 13 * time.Second
 	outcome := runOn(t, harness.Config{Scenario: s, World: fakes.World{}})
 	expectPassed(t, outcome)
 	r := outcome.Result
@@ -145,6 +146,7 @@ faults:
   - when worker 1 restarted crash worker 1
 `)
 	s.Pipeline.RestartBudget = 1
+	s.Duration = 15 * time.Second // at most: the load ends with the pipeline
 	outcome := runOn(t, harness.Config{Scenario: s, World: fakes.World{}})
 	if outcome.Code != judge.ExitLiveness {
 		t.Errorf("exit code is %d", outcome.Code)

@@ -136,6 +136,7 @@ func TestTLS(t *testing.T) {
 	if err := Check(bounded(t), cfg, "spans"); err == nil {
 		t.Error("plain text is taken")
 	}
+	cfg.CheckTimeout = 10 * time.Second
 	cfg.TLS = web.Client().Transport.(*http.Transport).TLSClientConfig
 	if err := Check(bounded(t), cfg, "spans"); err != nil {
 		t.Errorf("Check = %v", err)

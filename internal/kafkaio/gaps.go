@@ -17,14 +17,15 @@ type gaps struct {
 	all  map[int32]int64 // that to be read next: behind the marks of transactions, too
 	done map[int32]int64 // the offset that is committed, of such
 	// none are partitions of which the group had no offset when this member last got them, and nothing was
-	// committed since; never are those of them of which that was so the time before, too.
-	none, never map[int32]bool
+	// committed since. If that was so the time before, too, before is up to where they were read then.
+	none   map[int32]bool
+	before map[int32]int64
 }
 
 func newGaps() *gaps {
 	return &gaps{
 		next: make(map[int32]int64), all: make(map[int32]int64), done: make(map[int32]int64),
-		none: make(map[int32]bool), never: make(map[int32]bool),
+		none: make(map[int32]bool), before: make(map[int32]int64),
 	}
 }
 
@@ -35,9 +36,12 @@ func (g *gaps) joined(offsets map[int32]kgo.Offset) {
 	for number, offset := range offsets {
 		if at := offset.EpochOffset().Offset; at >= 0 {
 			g.next[number], g.all[number], g.done[number] = at, at, at
-			g.none[number], g.never[number] = false, false
+			g.none[number], g.before[number] = false, 0
 		} else {
-			g.none[number], g.never[number] = true, g.none[number]
+			if g.before[number] = 0; g.none[number] {
+				g.before[number] = g.all[number]
+			}
+			g.none[number] = true
 			delete(g.next, number) // the group has none
 			delete(g.all, number)
 			delete(g.done, number)
@@ -51,16 +55,16 @@ func (g *gaps) commit(offsets map[int32]kgo.EpochOffset) {
 	defer g.mu.Unlock()
 	for number, offset := range offsets {
 		g.done[number] = offset.Offset
-		g.none[number], g.never[number] = false, false
+		g.none[number], g.before[number] = false, 0
 	}
 }
 
-// neverCommitted tells whether this member had a partition before, and committed nothing of it: that the
-// group has no offset of it is no news then.
-func (g *gaps) neverCommitted(number int32) bool {
+// readBefore returns up to where this member had read a partition when it lost it, if the group had no offset
+// of it then, either, and none was committed: that it has none is no news, then. Else 0.
+func (g *gaps) readBefore(number int32) int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.never[number]
+	return g.before[number]
 }
 
 // idle tells whether all that was fetched of a partition is committed.

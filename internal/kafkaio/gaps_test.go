@@ -78,25 +78,28 @@ func TestRealMessagesDeletedUnread(t *testing.T) {
 	is(gaps, 31, 45)
 }
 
-// TestNeverCommitted: that the group has no offset of a partition is news unless this member had it before,
-// without one, and committed nothing.
-func TestNeverCommitted(t *testing.T) {
+// TestReadBeforeTheFirstCommit: that the group has no offset of a partition is news unless this member had it
+// before, without one, and committed nothing. Up to where it had read tells whether others have read on.
+func TestReadBeforeTheFirstCommit(t *testing.T) {
 	g := newGaps()
 	none, five := kgo.NewOffset().At(-1), kgo.NewOffset().At(5)
 	for i, step := range []struct {
 		joined kgo.Offset
-		commit bool // after that
-		never  bool // before it
+		before int64
+		read   int64 // after that
+		commit bool  // then
 	}{
-		{none, false, false}, {none, false, true}, {none, true, true}, {none, false, false}, {none, false, true},
-		{five, false, false}, {none, false, false},
+		{none, 0, 7, false}, {none, 7, 9, false}, {none, 9, 9, true}, {none, 0, 4, false}, {none, 4, 4, false},
+		{five, 0, 8, false}, {none, 0, 3, false},
 	} {
 		g.joined(map[int32]kgo.Offset{3: step.joined})
-		if got := g.neverCommitted(3); got != step.never {
-			t.Errorf("step %d: never committed is %v, want %v", i, got, step.never)
+		if got := g.readBefore(3); got != step.before {
+			t.Errorf("step %d: read up to %d before, want %d", i, got, step.before)
 		}
+		records := []*kgo.Record{{Offset: step.read - 1}}
+		g.read(kgo.FetchTopicPartition{FetchPartition: kgo.FetchPartition{Partition: 3, Records: records}}, records)
 		if step.commit {
-			g.commit(map[int32]kgo.EpochOffset{3: {Offset: 7}})
+			g.commit(map[int32]kgo.EpochOffset{3: {Offset: step.read}})
 		}
 	}
 }

@@ -18,9 +18,9 @@ type Start struct {
 	// None is true if the group has committed none: it never read the partition, or its offsets have
 	// expired or were deleted.
 	None bool
-	// Never is true if it has none because this member, which had the partition before, never came to commit
-	// one.
-	Never bool
+	// Read is up to where this member had read the partition when it lost it before its first commit, if it
+	// has none because of that; else 0.
+	Read int64
 	// Set is true if it was not a member of the group that committed the offset: a tool has set it.
 	Set bool
 }
@@ -69,7 +69,7 @@ func (s *Source) starts(ctx context.Context, offsets map[int32]kgo.Offset) ([]St
 	for number, offset := range offsets {
 		start := Start{Partition: number, Offset: offset.EpochOffset().Offset}
 		if start.None = start.Offset < 0; start.None {
-			start.Never = s.gaps.neverCommitted(number)
+			start.Read = s.gaps.readBefore(number)
 			begin, _ := begins.Lookup(s.cfg.Topic, number)
 			start.Offset = begin.Offset
 		}

@@ -56,9 +56,8 @@ func (p *Pipeline) onStarts(ctx context.Context, starts []kafkaio.Start) {
 			continue
 		}
 		switch {
-		case start.Never:
-			// It was lost before its first commit: what is read again is in Redis for the most part, or was
-			// repeated as after any loss.
+		case start.None && from <= start.Read:
+			// It was lost before its first commit: that is no more than any loss of a partition, which was said.
 		case start.None:
 			p.log.Error("the group has no offset of the partition any more (expired, deleted, or none was ever "+
 				"committed): it is read from its start, and what was flushed comes out again", "partition", start.Partition, "from", from,
