@@ -20,6 +20,7 @@ import (
 type Report struct {
 	Scenario string `json:"scenario"`
 	World    string `json:"world"`
+	Conditions
 	// Headline is the answer in a sentence or two, Next what to do.
 	Headline string   `json:"headline"`
 	Next     []string `json:"next"`
