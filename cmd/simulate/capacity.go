@@ -100,8 +100,8 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if dir == "" {
 		dir = filepath.Join("runs", s.Name+"-capacity")
 	}
-	if c.Against != "" && sameFile(dir, c.Against) {
-		return usageError{fmt.Errorf("--against %s is where the results go: name another directory by --out", c.Against)}
+	if err := c.checkAgainst(dir, s.Name); err != nil {
+		return usageError{err}
 	}
 	if err := rundir.Check(dir, fileCapacity); err != nil {
 		return usageError{err}
@@ -128,7 +128,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		report.Unfinish(unfinished)
 	}
 	if c.other != nil {
-		report.Beside(c.other, c.Against)
+		report.Beside(c.other, c.Against, c.changed(cfg, report), c.of.Notes...)
 	}
 	// As in run: the results come first, and a disk that is full must not take the answer along.
 	written := writeCapacity(dir, report, c.command(s.Seed), cfg)
