@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/internal/servers/servertest"
 	"sluice/internal/worlds/wall"
 	"sluice/sim"
@@ -213,6 +216,56 @@ func TestCompareKeepsWhatWasCompared(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(c.Out, fileCompare))
 	if err != nil || !strings.Contains(string(text), `"unfinished": "2 processes`) {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// TestCompareEndsUnsafe: a run that violates safety is never lost, in whichever world it was made, and what is
+// predicted is what was measured or not; nor if no count could be compared.
+func TestCompareEndsUnsafe(t *testing.T) {
+	flags := scenarioFlags{Scenario: "kill-skipped"}
+	s, err := flags.load(worldFlags{World: "virtual"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const broken = "kill-skipped"
+	for _, c := range []struct {
+		defects [2]string
+		agree   bool
+		unsafe  string
+	}{
+		{[2]string{"", broken}, false, "Safety was violated in 1 run. "},
+		{[2]string{broken, broken}, true, "Safety was violated in 2 runs. "},
+		{[2]string{"", ""}, true, ""},
+	} {
+		var configs [2]harness.Config
+		for i, defect := range c.defects {
+			if configs[i], err = (worldFlags{World: "virtual", Defect: defect}).config(s, io.Discard); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var out, errs bytes.Buffer
+		made := compareCommand{Worlds: []string{"virtual", "virtual"}, Processes: []int{1}, Repeat: 1, Tolerance: 10, Factor: 1000, Recovery: 1000}
+		dir := filepath.Join(t.TempDir(), "out")
+		code := exitCode(made.compare(t.Context(), &streams{out: &out, err: &errs}, "mine", dir, configs, 0), &errs)
+		text, err := os.ReadFile(filepath.Join(dir, fileCompare))
+		if want := judge.ExitSafety; c.unsafe != "" && (code != want || !strings.HasPrefix(out.String(), c.unsafe) ||
+			err != nil || !strings.Contains(string(text), `"with 1 process in world virtual (repeat 1 of 1): `)) ||
+			c.unsafe == "" && code != judge.ExitPassed ||
+			c.agree == strings.Contains(out.String(), `1 process the verdict is "safety violated (`) {
+			t.Errorf("%q: exit code %d, %v\n%s%s", c.defects, code, err, &out, &errs)
+		}
+		if c.unsafe == "" {
+			continue
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := compareCommand{Worlds: []string{"virtual", "virtual"}, Processes: []int{1}, Repeat: 1}
+		seen := &canceller{word: "safety violated", cancel: cancel}
+		err = ended.compare(ctx, &streams{out: &out, err: seen}, "mine", filepath.Join(t.TempDir(), "out"), configs, 0)
+		if code := exitCode(err, &errs); code != judge.ExitSafety || !strings.Contains(seen.String(), "interrupted") ||
+			!strings.Contains(seen.String(), "simulate: safety was violated with 1 process in world virtual (repeat 1 of 1): ") {
+			t.Errorf("ended early: exit code %d\n%s", code, seen.String())
+		}
 	}
 }
 

@@ -100,8 +100,8 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if dir == "" {
 		dir = filepath.Join("runs", s.Name+"-capacity")
 	}
-	if c.Against != "" && sameFile(dir, c.Against) {
-		return usageError{fmt.Errorf("--against %s is where the results go: name another directory by --out", c.Against)}
+	if err := c.checkAgainst(dir, s.Name); err != nil {
+		return usageError{err}
 	}
 	if err := rundir.Check(dir, fileCapacity); err != nil {
 		return usageError{err}
@@ -120,6 +120,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	report := capacity.NewReport(s.Name, cfg.World.Name(), float64(c.Target), float64(c.Headroom), points)
 	report.On(cfg.Scenario.Topology.Partitions)
+	report.Conditions = c.conditions(cfg)
 	if unfinished == nil {
 		unfinished = c.look(ctx, to.err, cfg, report)
 	}
@@ -127,10 +128,10 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		report.Unfinish(unfinished)
 	}
 	if c.other != nil {
-		report.Beside(c.other, c.Against)
+		report.Beside(c.other, c.Against, c.changed(cfg, report), c.of.Notes...)
 	}
 	// As in run: the results come first, and a disk that is full must not take the answer along.
-	written := writeCapacity(dir, report, c.command(s.Seed), costsText(cfg.World))
+	written := writeCapacity(dir, report, c.command(s.Seed), cfg)
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
@@ -382,7 +383,7 @@ func hostOf(cfg harness.Config) judge.Host {
 }
 
 // writeCapacity writes the report into a directory in every form, in place of an earlier one.
-func writeCapacity(dir string, report *capacity.Report, replay, costs string) error {
+func writeCapacity(dir string, report *capacity.Report, replay string, cfg harness.Config) error {
 	return rundir.Replace(dir, fileCapacity, func(dir string) error {
 		err := rundir.WriteFile(dir, fileCapacity, func(w io.Writer) error { return reports.WriteJSON(w, report) })
 		if err != nil {
@@ -390,7 +391,11 @@ func writeCapacity(dir string, report *capacity.Report, replay, costs string) er
 		}
 		document := report.Document(replay)
 		return errors.Join(
-			rundir.WriteCosts(dir, costs),
+			rundir.WriteFile(dir, rundir.FileScenario, func(w io.Writer) error {
+				_, err := io.WriteString(w, cfg.Scenario.String())
+				return err
+			}),
+			rundir.WriteCosts(dir, costsText(cfg.World)),
 			rundir.WriteFile(dir, fileCapacityPoints, report.WritePoints),
 			rundir.WriteFile(dir, fileCapacityText, document.WriteMarkdown),
 			rundir.WriteFile(dir, fileCapacityPage, document.WriteHTML),

@@ -149,6 +149,23 @@ func TestCapacityWhatIf(t *testing.T) {
 	if err != nil || !strings.Contains(string(page), "| 1 process sustain/s | 1,000 | 1,000 | 1.00 |") {
 		t.Errorf("%v: %s", err, page)
 	}
+	code, out, errs = call(append(flags, "--out", filepath.Join(t.TempDir(), "third"), "--headroom", "0.2", "--set",
+		"pipeline.max_batch=77", "--price", "redis=0.4", "--json", "--against", second)...)
+	var third capacity.Report
+	if err := json.Unmarshal([]byte(out), &third); code != judge.ExitPassed || err != nil || third.Against == nil ||
+		third.Against.Dir != second || len(third.Against.Rows) == 0 || len(third.Against.Notes) > 0 ||
+		third.Against.Differs != "headroom (30 %, and then 20 %), pipeline.max_batch (1000, and then 77)" {
+		t.Errorf("exit code %d, %v: %+v\n%s", code, err, third.Against, errs)
+	}
+	ended, other := filepath.Join(t.TempDir(), "ended"), filepath.Join(t.TempDir(), "other")
+	for dir, text := range map[string]string{
+		ended: `{"scenario": "quick", "points": [{"processes": 1}], "unfinished": "interrupted"}`,
+		other: `{"scenario": "slow", "points": [{"processes": 1}]}`,
+	} {
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, fileCapacity), []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	old := filepath.Join(first, "recovery.png")
 	if err := os.WriteFile(old, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -160,9 +177,11 @@ func TestCapacityWhatIf(t *testing.T) {
 		t.Error("a chart of an earlier report is among the results")
 	}
 	for want, more := range map[string][]string{
-		"is where the results go":           {"--against", first, "--out", filepath.Join(second, "..", "..", filepath.Base(filepath.Dir(first)), "first")},
-		"give --target":                     {"--target", "0/s", "--map"},
-		"no such file":                      {"--against", filepath.Join(first, "none")},
+		"is where the results go":          {"--against", first, "--out", filepath.Join(second, "..", "..", filepath.Base(filepath.Dir(first)), "first")},
+		"give --target":                    {"--target", "0/s", "--map"},
+		"no such file":                     {"--against", filepath.Join(first, "none")},
+		"is not finished, so it cannot be": {"--against", ended},
+		"a report of the scenario slow, and this is quick: name": {"--against", other},
 		`unknown key "proces"`:              {"--price", "proces=1"},
 		"redis: is -1, want a price":        {"--price", "redis=-1"},
 		"give --world real --kafka":         {"--topic", "spans"},

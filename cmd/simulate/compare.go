@@ -42,6 +42,8 @@ type compareCommand struct {
 	Recovery  share   `name:"recovery-tolerance" help:"The greatest error of the time to recover from the faults; a second is always allowed." default:"25%"`
 	Out       string  `help:"Directory of the results." placeholder:"runs/NAME-compare"`
 	JSON      bool    `name:"json" help:"Print the report as JSON."`
+
+	unsafe []string // runs that violated safety, in words
 }
 
 // Files of a comparison.
@@ -85,28 +87,49 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	return c.compare(ctx, to, s.Name, dir, configs, machine)
+}
+
+// compare makes all runs, and writes and prints what comes of them.
+func (c *compareCommand) compare(
+	ctx context.Context, to *streams, name, dir string, configs [2]harness.Config, machine float64,
+) error {
 	rows, unfinished := c.measure(ctx, to.err, configs)
 	if len(rows) == 0 {
-		return unfinished
+		for _, what := range c.unsafe { // which no report says
+			fmt.Fprintf(to.err, "simulate: safety was violated %s\n", what)
+		}
+		return c.verdict(to.err, nil, unfinished)
 	}
-	report := compare.NewReport(s.Name, [2]string(c.Worlds), compare.Tolerance{
+	report := compare.NewReport(name, [2]string(c.Worlds), compare.Tolerance{
 		Throughput: float64(c.Tolerance), Freshness: c.Factor,
 		Recovery: float64(c.Recovery)}, rows)
-	report.Machine = machine
+	report.Machine, report.Unsafe = machine, c.unsafe
 	if unfinished != nil {
 		report.Unfinished = unfinished.Error()
 	}
 	written := writeCompare(dir, report)
+	var err error
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
 		_, err = fmt.Fprintf(to.out, "Results  %s\n", dir)
 	}
-	verdict := unfinished
-	if verdict == nil && len(report.Beyond) > 0 {
-		verdict = exitError(judge.ExitExpectation)
+	return to.ended(c.verdict(to.err, report.Beyond, unfinished), written, err)
+}
+
+// verdict is how the command ends: what was not safe weighs more than what is off, or missing.
+func (c *compareCommand) verdict(errs io.Writer, beyond []string, unfinished error) error {
+	switch {
+	case len(c.unsafe) > 0:
+		if unfinished != nil {
+			fmt.Fprintln(errs, "simulate:", unfinished)
+		}
+		return exitError(judge.ExitSafety)
+	case unfinished == nil && len(beyond) > 0:
+		return exitError(judge.ExitExpectation)
 	}
-	return to.ended(verdict, written, err)
+	return unfinished
 }
 
 func (c *compareCommand) check() error {
@@ -262,6 +285,11 @@ func (c *compareCommand) one(
 		cfg.Progress = others.look
 	}
 	outcome, err := harness.Run(ctx, cfg)
+	if err == nil && outcome.Code == judge.ExitSafety { // even if it was ended early
+		why, _ := outcome.Decisive()
+		c.unsafe = append(c.unsafe, fmt.Sprintf("with %s in world %s (%s): %s: %s",
+			options.FormatCount(processes, "process"), cfg.World.Name(), which, why.Name, why.Detail))
+	}
 	if ctx.Err() != nil || err == nil && outcome.Interrupted {
 		err = errors.New("interrupted")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"sluice/internal/capacity"
 	"sluice/internal/diff"
+	"sluice/internal/judge"
 	"sluice/internal/options"
 	"sluice/internal/rundir"
 	"sluice/internal/yamlfile"
@@ -284,18 +285,43 @@ func readCapacitySet(dir string) (diff.Set, error) {
 	if report.Unfinished != "" {
 		return set, unfinished(dir, report.Unfinished)
 	}
-	set.World = report.World
+	set.Version, set.World = report.Version, report.World
 	set.Conditions = []diff.Condition{{Name: "scenario", Value: report.Scenario}}
+	switch s, _, err := readScenario(dir); {
+	case err == nil:
+		set.Scenario = &s
+		set.Conditions = append(set.Conditions, searchConditions(report.Conditions)...)
+	case errors.Is(err, fs.ErrNotExist): // from before it was kept
+		set.Notes = append(set.Notes, fmt.Sprintf("of the scenario of %s only the name is known: it has no %s, "+
+			"so keys and flags that differ are not seen", dir, rundir.FileScenario))
+	default:
+		return set, err
+	}
 	if err := addCosts(&set, dir, ""); err != nil {
 		return set, err
 	}
 	for _, p := range report.Points {
-		set.Runs = append(set.Runs, diff.Run{
-			Group:   options.FormatCount(p.Processes, "process"),
+		run := diff.Run{
+			Group: options.FormatCount(p.Processes, "process"), Verdict: judge.Verdicts[judge.ExitPassed],
 			Figures: diff.Figures{diff.Sustained: p.Throughput},
-		})
+		}
+		if run.Reason = report.UnsafeWith(p.Processes); run.Reason != "" {
+			run.Verdict = judge.Verdicts[judge.ExitSafety]
+		}
+		set.Runs = append(set.Runs, run)
 	}
 	return set, checkRuns(set)
+}
+
+// searchConditions are what the searches of a capacity report must have in common beside the scenario.
+func searchConditions(of capacity.Conditions) []diff.Condition {
+	duration := ""
+	if of.DurationSeconds > 0 {
+		duration = options.FormatNumber(of.DurationSeconds) + "s"
+	}
+	return append(conditions(of.Defect, of.PortFaults), diff.Condition{Name: "--duration", Value: duration},
+		diff.Condition{Name: "--most", Value: scenarios.PerSecond(of.Most).String()},
+		diff.Condition{Name: "--precision", Value: options.FormatNumber(of.Precision)})
 }
 
 func checkRuns(set diff.Set) error {

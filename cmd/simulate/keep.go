@@ -79,12 +79,8 @@ func (k keeper) keep(to *streams) error {
 
 // setOf is what will be run.
 func setOf(kind string, cfg harness.Config) diff.Set {
-	var ports []string
-	for _, p := range cfg.PortFaults {
-		ports = append(ports, p.String())
-	}
 	set := diff.Set{Kind: kind, World: cfg.World.Name(), Scenario: &cfg.Scenario,
-		Conditions: conditions(cfg.Defect, ports)}
+		Conditions: conditions(cfg.Defect, portFaultsOf(cfg))}
 	if w, ok := cfg.World.(sim.World); ok {
 		costs := sim.DefaultCosts()
 		if w.Costs != nil {
@@ -93,4 +89,12 @@ func setOf(kind string, cfg harness.Config) diff.Set {
 		set.Conditions = append(set.Conditions, costConditions(costs)...)
 	}
 	return set
+}
+
+// portFaultsOf are the faults at ports of what will be run, as text.
+func portFaultsOf(cfg harness.Config) (ports []string) {
+	for _, p := range cfg.PortFaults {
+		ports = append(ports, p.String())
+	}
+	return ports
 }

@@ -16,6 +16,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/internal/capacity"
+	"sluice/internal/diff"
 	"sluice/internal/harness"
 	"sluice/internal/options"
 	"sluice/internal/pipeline"
@@ -38,6 +39,7 @@ type outlookFlags struct {
 
 	prices *capacity.Prices
 	other  *capacity.Report
+	of     diff.Set // what was measured for the other report
 }
 
 // outage is how long Redis is stopped; 0 for no trials.
@@ -141,24 +143,12 @@ func (f *outlookFlags) readPrices() (*capacity.Prices, error) {
 	return &p, nil
 }
 
-// readAgainst reads the other report; nil if there is none.
-func (f *outlookFlags) readAgainst() (*capacity.Report, error) {
-	if f.Against == "" {
-		return nil, nil
-	}
-	var r capacity.Report
-	if err := readJSON(f.Against, fileCapacity, &r); err != nil {
-		return nil, fmt.Errorf("--against: %w", err)
-	}
-	return &r, nil
-}
-
 // complete checks the flags, and asks Kafka for what it is to be asked for.
 func (f *outlookFlags) complete(ctx context.Context, in worldFlags) (err error) {
 	if f.prices, err = f.readPrices(); err != nil {
 		return err
 	}
-	if f.other, err = f.readAgainst(); err != nil {
+	if err = f.readAgainst(); err != nil {
 		return err
 	}
 	switch {

@@ -117,7 +117,7 @@ func (r *Report) scalingSection() reports.Section {
 		for _, c := range r.other.Counts {
 			s.Other = append(s.Other, reports.ScalingPoint{Processes: c.Processes, Sustained: c.Median})
 		}
-		s.OtherName = r.otherName
+		s.OtherName = r.Against.Dir
 	}
 	if rec := r.Recommended; rec != nil {
 		s.Recommended, s.Low, s.High = rec.Processes, rec.Low, rec.High

@@ -20,6 +20,7 @@ import (
 type Report struct {
 	Scenario string `json:"scenario"`
 	World    string `json:"world"`
+	Conditions
 	// Headline is the answer in a sentence or two, Next what to do.
 	Headline string   `json:"headline"`
 	Next     []string `json:"next"`
@@ -46,13 +47,14 @@ type Report struct {
 	Stability *Stability `json:"stability,omitempty"`
 	// Cost is what it costs; nil without prices.
 	Cost *Cost `json:"cost,omitempty"`
+	// Against is the report that this one is shown beside; nil if there is none.
+	Against *Against `json:"against,omitempty"`
 	// Partitions is how many shards the processes share; 0 if that is not known.
 	Partitions int `json:"partitions,omitempty"`
 	// Unfinished says why not every count was measured; empty if all were.
 	Unfinished string `json:"unfinished,omitempty"`
 
-	other     *Report // that this one is shown beside
-	otherName string
+	other *Report // that this one is shown beside
 }
 
 // Recommended is how many processes carry the target with its headroom, and the least and the most

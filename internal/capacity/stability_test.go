@@ -2,11 +2,13 @@ package capacity
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 	"testing"
 	"time"
 
+	"sluice/reports"
 	"sluice/scenarios"
 )
 
@@ -103,13 +105,17 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestBeside: a report that was read again is shown beside another, with the ratio of each figure.
+// TestBeside: a report that was read again is shown beside another, with the ratio of each figure, in all forms.
+// What differs comes first, and what that makes meaningless is left out.
 func TestBeside(t *testing.T) {
-	make := func(factor float64) *Report {
+	make := func(factor float64, change ...func(*Report)) *Report {
 		r := NewReport("steady", "virtual", 30000, 0.25,
 			points(WorkerCPU, factor*20000, factor*39000, factor*75000, factor*140000))
 		r.Look(Bounds{RedisPerSpan: 700}, nil)
-		r.Price(Prices{Process: 1})
+		r.Price(Prices{Process: 1, Currency: "EUR"})
+		for _, change := range change {
+			change(r)
+		}
 		return r
 	}
 	text, err := json.Marshal(make(1))
@@ -120,17 +126,61 @@ func TestBeside(t *testing.T) {
 	if err := json.Unmarshal(text, &read); err != nil {
 		t.Fatal(err)
 	}
-	slow := make(0.5)
-	slow.Beside(&read, "runs/fast")
-	var out strings.Builder
-	if err := slow.Document("again").WriteMarkdown(&out); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"## Beside runs/fast", "| recommended processes | 4 | 2 | 2.00 |",
-		"| 2 processes sustain/s | 19,500 | 39,000 | 0.50 |", "There: 2 processes carry 30,000 spans/s",
-		"| a million spans cost | 0.03704 | 0.01852 | 2.00 |"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, out.String())
+	const recommended, counts = "| recommended processes | 4 | 2 | 2.00 |", "| 2 processes sustain/s | 19,500 | 39,000 | 0.50 |"
+	for name, c := range map[string]struct {
+		change  func(*Report)
+		changed string
+		want    []string
+		without []string
+	}{
+		"the same": {func(*Report) {}, "", []string{recommended, counts, "There: 2 processes carry 30,000 spans/s",
+			"| a million spans cost | 0.03704 EUR | 0.01852 EUR | 2.00 |"}, []string{"Not the same"}},
+		"another currency": {func(r *Report) { r.Cost.Prices.Currency = "USD" }, "",
+			[]string{recommended, "| a million spans cost | 0.03704 USD | 0.01852 EUR | - |"}, []string{"Not the same"}},
+		"another target": {func(r *Report) { r.Target = 20000 }, "",
+			[]string{"Not the same, there and then here: target (30,000 spans/s, and then 20,000 spans/s). What hangs", counts},
+			[]string{"recommended processes", "spans that wait", "a million spans"}},
+		"another headroom": {func(r *Report) { r.Headroom = 0.5 }, "",
+			[]string{"headroom (25 %, and then 50 %).", counts, "spans that wait"}, []string{"recommended processes", "What hangs"}},
+		"another world": {func(r *Report) { r.World = "real" }, "key (1, and then 2)",
+			[]string{"here: world (virtual, and then real), key (1, and then 2).", recommended, "a note"}, nil},
+	} {
+		slow := make(0.5, c.change)
+		slow.Beside(&read, "runs/fast", c.changed, "a note")
+		var page, text, written strings.Builder
+		err := errors.Join(slow.Document("again").WriteMarkdown(&page), slow.WriteText(&text), reports.WriteJSON(&written, slow))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range append(c.want, "## Beside runs/fast") {
+			if !strings.Contains(page.String(), want) {
+				t.Errorf("%s: no %q in\n%s", name, want, page.String())
+			}
+		}
+		_, section, _ := strings.Cut(page.String(), "## Beside")
+		section, _, _ = strings.Cut(section, "##")
+		for _, without := range c.without {
+			if strings.Contains(section, without) {
+				t.Errorf("%s: %q in\n%s", name, without, section)
+			}
+		}
+		var again Report
+		if err := json.Unmarshal([]byte(written.String()), &again); err != nil {
+			t.Fatal(err)
+		}
+		against := again.Against
+		if against.Dir != "runs/fast" || !strings.Contains(against.Differs, c.changed) ||
+			strings.Count(section, "\n| ") != len(against.Rows)+1 {
+			t.Errorf("%s: the file has %+v beside\n%s", name, against, section)
+		}
+		if !strings.Contains(text.String(), "\n\nBeside runs/fast: "+read.Headline) ||
+			!strings.Contains(text.String(), against.Differs) {
+			t.Errorf("%s: %s", name, text.String())
+		}
+		for _, row := range against.Rows {
+			if !strings.Contains(text.String(), "\n"+row.Figure+": ") || row.Ratio != nil && row.UnitThere != "" {
+				t.Errorf("%s: %+v is not so in\n%s", name, row, text.String())
+			}
 		}
 	}
 }

@@ -280,7 +280,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(w, "\n\n%s", r.Cost.words())
 	}
 	if r.other != nil {
-		fmt.Fprintf(w, "\n\nBeside %s: %s", r.otherName, r.other.Headline)
+		fmt.Fprintf(w, "\n\n%s", r.besideText())
 	}
 	if r.USL == nil {
 		_, err := fmt.Fprintf(w, "\n\nNo law fitted: %s.\n", r.NoFit)

@@ -70,6 +70,17 @@ func TestReport(t *testing.T) {
 		"one repeat does not": {runs(1, 150, 150, 150), runs(1, 90, 90, 90), func(p, m []Run) { keepUp(p[:2], m[1:]) }, ""},
 		"verdict": {runs(1, 100), runs(1, 100), func(_, m []Run) { m[0].Verdict = "safety violated" },
 			`the verdict is "safety violated", predicted was "passed"`},
+		"unsafe in some": {runs(1, 100, 100, 100), runs(1, 100, 100, 100), func(_, m []Run) {
+			m[1].Verdict, m[1].Reason, m[2].Verdict = "safety violated", "conservation: 3 lost", "safety violated"
+		}, `the verdict is "safety violated (conservation: 3 lost)" in 2 of 3 runs, predicted was "passed"`},
+		"unsafe in both": {runs(1, 100, 100), runs(1, 100, 100), func(p, m []Run) {
+			p[1].Verdict, m[0].Verdict = "safety violated", "safety violated"
+		}, ""},
+		"not seen to be unsafe": {runs(1, 100, 100), runs(1, 100), func(p, _ []Run) { p[1].Verdict = "liveness violated" },
+			`the verdict is "passed", predicted was "liveness violated" in 1 of 2 runs`},
+		"less grave": {runs(1, 100), runs(1, 100, 100), func(p, m []Run) {
+			p[0].Verdict, m[0].Verdict, m[1].Verdict = "liveness violated", "liveness violated", "safety violated"
+		}, `the verdict is "safety violated" in 1 of 2 runs, predicted was "liveness violated"`},
 		"a verdict of some": {runs(1, 100), runs(1, 100, 100), func(_, m []Run) { m[0].Verdict = "unknown" },
 			""},
 	} {
@@ -159,6 +170,12 @@ func TestWriteText(t *testing.T) {
 		if !strings.Contains(words, want) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}
+	}
+	r.Unsafe = []string{"with 4 processes: it"}
+	var unsafe strings.Builder
+	if err := r.WriteText(&unsafe); err != nil || !strings.HasPrefix(unsafe.String(), "Safety was violated in 1 run. The "+
+		"throughput is") || !strings.Contains(unsafe.String(), "\nSafety was violated with 4 processes: it.\n") {
+		t.Errorf("%v\n%s", err, unsafe.String())
 	}
 	if median, worst, n := r.Errors(Throughput); math.Abs(median-0.15) > 1e-9 || math.Abs(worst-0.2) > 1e-9 || n != 2 {
 		t.Errorf("errors are %v, %v of %d", median, worst, n)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"sluice/internal/judge"
 	"sluice/internal/options"
 	"sluice/reports"
 )
@@ -59,7 +60,8 @@ type Interval struct {
 	Inside bool `json:"inside"`
 }
 
-// Sameness tells whether the same happened. What runs of one world do not agree on is no difference.
+// Sameness tells whether the same happened. What runs of one world do not agree on is no difference, but
+// for safety and liveness: the gravest run of a world says what may happen in it.
 type Sameness struct {
 	Verdict  bool `json:"verdict"`
 	Restarts bool `json:"restarts"`
@@ -80,6 +82,8 @@ type Report struct {
 	// Machine is how much slower the machine is than when the costs were measured, by the yardstick; 0
 	// if that is not known.
 	Machine float64 `json:"machine,omitempty"`
+	// Unsafe are the runs in which safety was violated, in words, whatever they were made for.
+	Unsafe []string `json:"unsafe,omitempty"`
 	// Unfinished says why not every count was compared; empty if all were.
 	Unfinished string `json:"unfinished,omitempty"`
 	// Beyond says what is beyond the tolerance, in words.
@@ -106,7 +110,7 @@ func NewRow(processes int, predicted, measured, bounds []Run) Row {
 		}
 	}
 	r.Same = Sameness{
-		Verdict:  overlap(predicted, measured, func(r Run) string { return r.Verdict }),
+		Verdict:  sameVerdict(predicted, measured),
 		Restarts: overlap(predicted, measured, func(r Run) int { return r.Restarts }),
 		Pauses:   overlap(predicted, measured, func(r Run) bool { return r.Pauses > 0 }),
 	}
@@ -179,6 +183,33 @@ func overlap[T comparable](a, b []Run, of func(Run) T) bool {
 	})
 }
 
+// sameVerdict tells whether the runs of both sides came to the same. Safety or liveness that is violated in
+// any run of the one must be so in a run of the other.
+func sameVerdict(predicted, measured []Run) bool {
+	p, m := gravest(predicted), gravest(measured)
+	if p.violates() || m.violates() {
+		return p.Verdict == m.Verdict
+	}
+	return overlap(predicted, measured, func(r Run) string { return r.Verdict })
+}
+
+// gravest is the first of the runs with the gravest verdict.
+func gravest(runs []Run) Run {
+	worst := runs[0]
+	for _, r := range runs {
+		if code := judge.CodeOf(worst.Verdict); judge.Graver(code, judge.CodeOf(r.Verdict)) != code {
+			worst = r
+		}
+	}
+	return worst
+}
+
+// violates tells whether the run violated safety or liveness.
+func (r Run) violates() bool {
+	code := judge.CodeOf(r.Verdict)
+	return code == judge.ExitSafety || code == judge.ExitLiveness
+}
+
 // sameOrder tells whether in a run of each the same happened in the same order; if not, how the first
 // two differ.
 func sameOrder(predicted, measured []Run) (same bool, first string) {
@@ -206,7 +237,7 @@ func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Ro
 				options.FormatCount(row.Processes, "process"), fmt.Sprintf(format, args...)))
 		}
 		if !row.Same.Verdict {
-			beyond("the verdict is %q, predicted was %q", row.Measured[0].verdict(), row.Predicted[0].verdict())
+			beyond("the verdict is %s, predicted was %s", gravestText(row.Measured), gravestText(row.Predicted))
 		}
 		_, predicted := valueOf(row.Predicted, Recovery)
 		if _, measured := valueOf(row.Measured, Recovery); predicted != measured {
@@ -253,6 +284,21 @@ func (p Pair) error() string {
 	return fmt.Sprintf("%+.0f %%", 100**p.Error)
 }
 
+// gravestText is the gravest verdict of runs, and of how many, if not of all.
+func gravestText(runs []Run) string {
+	worst, n := gravest(runs), 0
+	for _, r := range runs {
+		if r.Verdict == worst.Verdict {
+			n++
+		}
+	}
+	text := fmt.Sprintf("%q", worst.verdict())
+	if n < len(runs) {
+		text += fmt.Sprintf(" in %d of %d runs", n, len(runs))
+	}
+	return text
+}
+
 // verdict is that with its reason.
 func (r Run) verdict() string {
 	if r.Reason == "" {
@@ -292,8 +338,15 @@ func (r *Report) Errors(f Figure) (median, worst float64, n int) {
 	return reports.Median(list), slices.Max(list), len(list)
 }
 
-// Headline says in a sentence how good the prediction is.
+// Headline says in a sentence how good the prediction is, and before that whether all runs were safe.
 func (r *Report) Headline() string {
+	if n := len(r.Unsafe); n > 0 {
+		return "Safety was violated in " + options.FormatCount(n, "run") + ". " + r.accuracy()
+	}
+	return r.accuracy()
+}
+
+func (r *Report) accuracy() string {
 	median, worst, n := r.Errors(Throughput)
 	text := "The throughput says nothing of the prediction: the load was the limit."
 	if n > 0 {
@@ -320,6 +373,9 @@ func share(v float64) string {
 // WriteText writes the report for a reader.
 func (r *Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", r.Headline())
+	for _, what := range r.Unsafe {
+		fmt.Fprintf(w, "Safety was violated %s.\n\n", what)
+	}
 	if r.Unfinished != "" {
 		fmt.Fprintf(w, "Not every count was compared: %s\n\n", r.Unfinished)
 	}

@@ -100,6 +100,10 @@ func Differences(a, b Set) []scenarios.Difference {
 	if a.Scenario != nil && b.Scenario != nil {
 		x, y := *a.Scenario, *b.Scenario
 		x.Seed, y.Seed = 0, 0
+		if a.Kind == KindCapacity || b.Kind == KindCapacity { // which chooses these, and has its name as a condition
+			x.Name, x.Duration, x.Workload.Rate = y.Name, y.Duration, y.Workload.Rate
+			x.Topology.FlusherProcesses = y.Topology.FlusherProcesses
+		}
 		list = append(list, scenarios.Differences(x, y)...)
 	}
 	add("groups", strings.Join(a.groups(), ", "), strings.Join(b.groups(), ", "))

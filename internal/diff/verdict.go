@@ -101,7 +101,7 @@ func (c *Comparison) judgeVerdicts() {
 	for i, set := range []Set{c.A, c.B} {
 		for _, r := range set.Runs {
 			known = known || r.Verdict != ""
-			code := codeOf(r.Verdict)
+			code := judge.CodeOf(r.Verdict)
 			if code == judge.ExitPassed {
 				passed[i]++
 			}
@@ -129,16 +129,6 @@ func (c *Comparison) judgeVerdicts() {
 		}
 	}
 	c.Judgements = append(c.Judgements, j)
-}
-
-// codeOf is the exit code of a run's verdict; that of unknown if it is no such verdict.
-func codeOf(verdict string) int {
-	for code, name := range judge.Verdicts { //order-free: names are different
-		if name == verdict {
-			return code
-		}
-	}
-	return judge.ExitUnknown
 }
 
 func (c *Comparison) sumUp() {

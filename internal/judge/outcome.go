@@ -33,6 +33,16 @@ var Verdicts = map[int]string{
 	ExitExpectation: "expectation missed", ExitUnknown: "unknown",
 }
 
+// CodeOf is the exit code of a run's verdict; that of unknown if it is no such verdict.
+func CodeOf(verdict string) int {
+	for code, name := range Verdicts { //order-free: names are different
+		if name == verdict {
+			return code
+		}
+	}
+	return ExitUnknown
+}
+
 // Outcome is a run that is over.
 type Outcome struct {
 	Result   reports.Result
