@@ -116,7 +116,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		unfinished = usageError{unfinished} // it says what to set
 	}
 	if len(points) == 0 {
-		return unfinished
+		return c.nothing(to.err, unfinished)
 	}
 	report := capacity.NewReport(s.Name, cfg.World.Name(), float64(c.Target), float64(c.Headroom), points)
 	report.On(cfg.Scenario.Topology.Partitions)
@@ -151,6 +151,16 @@ func (c *capacityCommand) verdict(errs io.Writer, report *capacity.Report, unfin
 		return exitError(judge.ExitExpectation)
 	}
 	return unfinished
+}
+
+// nothing is how the command ends without a point, and so without a report. What was not safe is said all
+// the same.
+func (c *capacityCommand) nothing(errs io.Writer, unfinished error) error {
+	r := &capacity.Report{Unsafe: capacity.UnsafeUntil(unfinished)}
+	for _, what := range r.Unsafe {
+		fmt.Fprintln(errs, "simulate: safety was violated", what)
+	}
+	return c.verdict(errs, r, unfinished)
 }
 
 // rateLeast is the lowest rate that is tried, in spans per second.
@@ -287,8 +297,9 @@ func side(world harness.World) int {
 	return 1
 }
 
-// sideBySide does something for each of a list at the same time. A failure of the kernel is its error;
-// of several errors it returns the first: one interruption ends all.
+// sideBySide does something for each of a list at the same time, and returns the results in its order. A
+// failure of the kernel is its error; of several errors it returns the first: one interruption ends all.
+// The results of the others come with it.
 func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
 	results, errs := make([]R, len(list)), make([]error, len(list))
 	var running sync.WaitGroup
@@ -327,11 +338,14 @@ func probe(ctx context.Context, cfg harness.Config, job capacity.Job, asked bool
 
 func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
 	outcome, err := runJob(ctx, cfg, job)
-	if err != nil {
+	if err != nil && !unsafe(outcome) {
 		return capacity.Probe{}, err
 	}
-	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg)), nil
+	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg)), err
 }
+
+// unsafe tells whether a run violated safety, which counts even if the run was interrupted.
+func unsafe(o *judge.Outcome) bool { return o != nil && o.Code == judge.ExitSafety }
 
 // scenarioOf is the scenario of a job.
 func scenarioOf(s scenarios.Scenario, job capacity.Job) scenarios.Scenario {
@@ -352,7 +366,8 @@ func runJob(ctx context.Context, cfg harness.Config, job capacity.Job) (*judge.O
 	return outcome, err
 }
 
-// runUntil makes a run, and ends it early when what looks at the samples of its load says so.
+// runUntil makes a run, and ends it early when what looks at the samples of its load says so. The outcome
+// of one that was interrupted comes with the error.
 func runUntil(ctx context.Context, cfg harness.Config, over func(reports.Sample) bool) (*judge.Outcome, error) {
 	running, end := context.WithCancel(ctx)
 	defer end()
@@ -363,7 +378,7 @@ func runUntil(ctx context.Context, cfg harness.Config, over func(reports.Sample)
 	}
 	outcome, err := harness.Run(running, cfg)
 	if ctx.Err() != nil {
-		return nil, errors.New("interrupted")
+		err = errors.New("interrupted")
 	}
 	return outcome, err
 }

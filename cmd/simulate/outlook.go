@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -264,7 +265,7 @@ func (c *capacityCommand) look(
 		}
 	}
 	trials, err := runTrials(ctx, errs, cfg, plans)
-	report.Look(bounds, trials, untried...)
+	report.Look(bounds, slices.DeleteFunc(trials, isNot), untried...)
 	if c.prices != nil {
 		report.Price(*c.prices)
 	}
@@ -278,18 +279,21 @@ func (c *capacityCommand) look(
 		var again []capacity.Trial
 		again, err = runTrials(ctx, errs, cfg, longer)
 		for i, t := range again {
+			if isNot(t) {
+				continue
+			}
 			if before := trials[at[i]].Unsafe; t.Unsafe == "" && before != "" {
 				t.Unsafe, t.Why = before, before
 			}
 			trials[at[i]] = t
 		}
 	}
-	report.Map(count, trials, len(plans))
+	report.Map(count, slices.DeleteFunc(trials, isNot), len(plans))
 	return err
 }
 
-// runTrials makes trials, side by side in the virtual world. What was tried before an error comes with
-// it.
+// runTrials makes trials, side by side in the virtual world, and returns them in the order of their plans.
+// What was tried before an error comes with it; among them, a trial that was not made is the zero value.
 func runTrials(
 	ctx context.Context, errs io.Writer, cfg harness.Config, plans []capacity.TrialPlan,
 ) ([]capacity.Trial, error) {
@@ -305,13 +309,16 @@ func runTrials(
 		made, err := sideBySide(some, func(p capacity.TrialPlan) (capacity.Trial, error) {
 			return runTrial(ctx, cfg, p)
 		})
+		trials = append(trials, made...)
 		if err != nil {
 			return trials, err
 		}
-		trials = append(trials, made...)
 	}
 	return trials, nil
 }
+
+// isNot tells whether a trial was not made.
+func isNot(t capacity.Trial) bool { return t.What == "" }
 
 // runTrial makes a trial, which ends when the system has recovered.
 func runTrial(ctx context.Context, cfg harness.Config, p capacity.TrialPlan) (capacity.Trial, error) {
@@ -323,8 +330,12 @@ func runTrial(ctx context.Context, cfg harness.Config, p capacity.TrialPlan) (ca
 		return fail(err)
 	}
 	outcome, err := runUntil(ctx, cfg, p.Watch(cfg.Scenario).Over)
-	if err != nil {
-		return fail(err)
+	if err == nil {
+		return p.Trial(outcome), nil
 	}
-	return p.Trial(outcome), nil
+	none, err := fail(err)
+	if unsafe(outcome) {
+		return p.Trial(outcome), err
+	}
+	return none, err
 }

@@ -154,20 +154,63 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestPlanKeepsWhatWasFound when a run fails, and says what the search that it ended knew.
+// TestPlanKeepsWhatWasFound when a run fails, and says what the search that it ended knew: also of what was
+// not safe, which is in the report whether there are points or not.
 func TestPlanKeepsWhatWasFound(t *testing.T) {
+	const lost = "conservation: 3 lost"
 	run := scaling(1e6)
-	p := Plan{CountMax: 8, Repeat: 1, Side: 1, Start: 3000, Least: 10, Most: 1e6, Precision: 0.1,
-		Found: func(Point) {}, Run: func(ctx context.Context, jobs []Job) ([]Probe, error) {
-			if jobs[0].Processes == 4 && jobs[0].Rate > 80000 {
-				return nil, errors.New("planted")
+	for name, c := range map[string]struct {
+		counts     []int
+		side       int
+		run        func([]Job, []Probe) error // takes what the runs with 4 processes show
+		points     int
+		begin, end string // of the error
+	}{
+		"a run fails": {nil, 1, func(jobs []Job, probes []Probe) error {
+			probes[0].Unsafe = lost
+			if jobs[0].Rate > 80000 {
+				probes[0] = Probe{}
+				return errors.New("planted")
 			}
-			return run(ctx, jobs)
-		}}
-	points, err := p.Measure(t.Context())
-	if len(points) != 2 || err == nil || !strings.HasPrefix(err.Error(), "planted; until then, 7") ||
-		!strings.HasSuffix(err.Error(), " spans/s are sustained") {
-		t.Errorf("%v, %v", points, err)
+			return nil
+		}, 2, "planted; until then, 7", " spans/s are sustained"},
+		"one of two that go on side by side fails": {nil, 2, func(_ []Job, probes []Probe) error {
+			probes[0].Unsafe, probes[1] = lost, Probe{}
+			return errors.New("planted")
+		}, 2, "planted; until then, 7", " spans/s are sustained"},
+		"the first search cannot judge": {[]int{4}, 1, func(jobs []Job, probes []Probe) error {
+			probes[0].Sustained, probes[0].Unjudged, probes[0].Why = false, jobs[0].Rate < 2000, "set something"
+			if jobs[0].Rate == 3000 {
+				probes[0].Unsafe = lost
+			}
+			return nil
+		}, 0, "with 4 processes: ", " spans/s are not sustained, and set something"},
+	} {
+		p := Plan{Counts: c.counts, CountMax: 8, Repeat: 1, Side: c.side, Start: 3000, Least: 10, Most: 1e6, Precision: 0.1,
+			Found: func(Point) {}, Run: func(ctx context.Context, jobs []Job) ([]Probe, error) {
+				probes, err := run(ctx, jobs)
+				if jobs[0].Processes == 4 {
+					err = c.run(jobs, probes)
+				}
+				return probes, err
+			}}
+		points, err := p.Measure(t.Context())
+		if len(points) != c.points || err == nil || !strings.HasPrefix(err.Error(), c.begin) ||
+			!strings.HasSuffix(err.Error(), c.end) {
+			t.Errorf("%s: %v, %v", name, points, err)
+		}
+		unsafe := UnsafeUntil(err)
+		if len(unsafe) != 1 || !strings.HasPrefix(unsafe[0], "with 4 processes at ") || !strings.HasSuffix(unsafe[0], lost) {
+			t.Errorf("%s: not safe were %q", name, unsafe)
+		}
+		if len(points) == 0 {
+			continue
+		}
+		r := NewReport("steady", "virtual", 1000, 0.3, points)
+		if r.Unfinish(err); !slices.Equal(r.Unsafe, unsafe) || len(r.Counts) != c.points || r.Count(4).Processes != 0 ||
+			!strings.HasPrefix(r.Headline, "Safety was violated in 1 run. 1 process carries") {
+			t.Errorf("%s: the report has %q, %+v: %s", name, r.Unsafe, r.Counts, r.Headline)
+		}
 	}
 }
 

@@ -99,6 +99,19 @@ func TestTrial(t *testing.T) {
 	}
 }
 
+// TestTrialThatWasInterrupted was not watched for as long as was planned.
+func TestTrialThatWasInterrupted(t *testing.T) {
+	p, o := outage(0)
+	o.Interrupted = true
+	until := trialAt(o.Scenario).Seconds() + 5
+	for _, watched := range []float64{2, 0} {
+		o.Samples = between(o.Samples, 0, until+watched)
+		if got := p.Trial(o); math.Abs(got.WatchedSeconds-watched) > 1e-6 || got.Recovered() {
+			t.Errorf("watched for %v s, want %v", got.WatchedSeconds, watched)
+		}
+	}
+}
+
 // TestTrialScenario: the faults parse, happen while it is steady, and what they cost is no failure.
 func TestTrialScenario(t *testing.T) {
 	s := scenarios.Default()
@@ -267,7 +280,7 @@ func TestUnsafe(t *testing.T) {
 		}
 		probed := ran(code, 500)
 		probed.Interrupted, probed.Result.Invariants = true, o.Result.Invariants
-		if got := ProbeOf(probed, 1000, judge.Host{}); got.Unsafe != want || got.Sustained {
+		if got := ProbeOf(probed, 1000, judge.Host{}); got.Unsafe != want || got.Sustained || want != "" && got.Why != want {
 			t.Errorf("code %d: a probe that was ended early is unsafe by %q, want %q", code, got.Unsafe, want)
 		}
 	}
