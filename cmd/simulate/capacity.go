@@ -33,12 +33,12 @@ import (
 type capacityCommand struct {
 	scenarioFlags
 	worldFlags
-	Target    scenarios.PerSecond `help:"The rate that is to be carried, such as 60000/s; without, nothing is recommended." placeholder:"RATE"`
-	Headroom  share               `help:"How much more than the target is to be carried." default:"30%"`
-	Processes []int               `help:"Process counts to measure (default: chosen, up to the number of partitions)." placeholder:"N,N"`
-	Repeat    int                 `help:"How many times to measure each count, with other seeds." default:"1"`
-	Most      scenarios.PerSecond `help:"The highest rate to try." default:"400000/s"`
-	Precision share               `help:"How near the highest sustained rate is to be found." default:"10%"`
+	Target    *scenarios.PerSecond `help:"The rate that is to be carried, such as 60000/s; without, nothing is recommended." placeholder:"RATE"`
+	Headroom  share                `help:"How much more than the target is to be carried." default:"30%"`
+	Processes []int                `help:"Process counts to measure (default: chosen, up to the number of partitions)." placeholder:"N,N"`
+	Repeat    int                  `help:"How many times to measure each count, with other seeds." default:"1"`
+	Most      scenarios.PerSecond  `help:"The highest rate to try." default:"400000/s"`
+	Precision share                `help:"How near the highest sustained rate is to be found." default:"10%"`
 	outlookFlags
 	Out  string `help:"Directory of the results." placeholder:"runs/NAME-capacity"`
 	JSON bool   `name:"json" help:"Print the report as JSON."`
@@ -90,7 +90,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.checkTrials(cfg, float64(c.Target)); err != nil {
+	if err := c.checkTrials(cfg, c.target()); err != nil {
 		return err
 	}
 	if err := c.outlookFlags.complete(ctx, c.worldFlags); err != nil {
@@ -118,7 +118,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if len(points) == 0 {
 		return c.nothing(to.err, unfinished)
 	}
-	report := capacity.NewReport(s.Name, cfg.World.Name(), float64(c.Target), float64(c.Headroom), points)
+	report := capacity.NewReport(s.Name, cfg.World.Name(), c.target(), float64(c.Headroom), points)
 	report.On(cfg.Scenario.Topology.Partitions)
 	if unfinished == nil {
 		unfinished = c.look(ctx, to.err, cfg, report)
@@ -166,8 +166,16 @@ func (c *capacityCommand) nothing(errs io.Writer, unfinished error) error {
 // rateLeast is the lowest rate that is tried, in spans per second.
 const rateLeast = 10
 
+// target is the rate that is to be carried; 0 for none.
+func (c *capacityCommand) target() float64 {
+	if c.Target == nil {
+		return 0
+	}
+	return float64(*c.Target)
+}
+
 // need is the rate that is to be carried with its headroom; 0 for none.
-func (c *capacityCommand) need() float64 { return float64(c.Target) * (1 + float64(c.Headroom)) }
+func (c *capacityCommand) need() float64 { return c.target() * (1 + float64(c.Headroom)) }
 
 // start is the first rate that is tried.
 func (c *capacityCommand) start(s scenarios.Scenario) float64 {
@@ -176,7 +184,7 @@ func (c *capacityCommand) start(s scenarios.Scenario) float64 {
 
 // replaced are the keys of the scenario that the search replaces, which must not be judged as they are.
 func (c *capacityCommand) replaced() (sets []string) {
-	if c.Target > 0 {
+	if c.Target != nil {
 		sets = append(sets, "workload.rate="+scenarios.Constant(max(rateLeast, c.need())).String())
 	}
 	if c.Duration == nil {
@@ -188,7 +196,7 @@ func (c *capacityCommand) replaced() (sets []string) {
 // command is the command line that makes the report again.
 func (c *capacityCommand) command(seed uint64) string {
 	text := program() + " capacity" + c.scenarioFlags.replay(seed) + c.worldFlags.replay()
-	if c.Target > 0 {
+	if c.Target != nil {
 		text += " --target " + c.Target.String()
 	}
 	text += " --headroom " + options.FormatNumber(float64(c.Headroom))
@@ -215,8 +223,11 @@ func (c *capacityCommand) check(s scenarios.Scenario) error {
 	if c.Precision < 0.01 {
 		errs = append(errs, fmt.Errorf("--precision %v must be at least 1%%", float64(c.Precision)))
 	}
-	if c.Target == 0 && (c.Map || c.Prices != "" || len(c.Price) > 0) {
-		errs = append(errs, errors.New("--map and prices are for the count that carries the target: give --target"))
+	if given := c.outlookFlags.given(); c.Target == nil && len(given) > 0 {
+		errs = append(errs, fmt.Errorf("%s: for the count that carries the target; give --target", strings.Join(given, ", ")))
+	}
+	if c.Target != nil && *c.Target < 1 {
+		errs = append(errs, fmt.Errorf("--target %v must be at least 1/s; leave it out for none", *c.Target))
 	}
 	if c.Most < 1 {
 		errs = append(errs, fmt.Errorf("--most %v must be at least 1/s", c.Most))

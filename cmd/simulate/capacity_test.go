@@ -164,7 +164,8 @@ func TestCapacityWhatIf(t *testing.T) {
 	}
 	for want, more := range map[string][]string{
 		"is where the results go":           {"--against", first, "--out", filepath.Join(second, "..", "..", filepath.Base(filepath.Dir(first)), "first")},
-		"give --target":                     {"--target", "0/s", "--map"},
+		"--target 0/s must be at least 1/s": {"--target", "0/s"},
+		"--target 0.4/s must be":            {"--target", "0.4/s"},
 		"no such file":                      {"--against", filepath.Join(first, "none")},
 		`unknown key "proces"`:              {"--price", "proces=1"},
 		"redis: is -1, want a price":        {"--price", "redis=-1"},
@@ -176,6 +177,27 @@ func TestCapacityWhatIf(t *testing.T) {
 		if code != judge.ExitUsage || !strings.Contains(errs, want) {
 			t.Errorf("%v: exit code %d, want %q\n%s%s", more, code, want, out, errs)
 		}
+	}
+}
+
+// TestCapacityWithoutATarget refuses what is said of the count that would carry it. No trials it does not
+// make in any case.
+func TestCapacityWithoutATarget(t *testing.T) {
+	flags := []string{"capacity", scenarioFile(t, quick), "--most", "1000/s", "--processes", "1", "--out",
+		filepath.Join(t.TempDir(), "out")}
+	for flag, value := range map[string]string{"--outage": "2s", "--map": "", "--redis-memory": "1GiB", "--retention": "1h",
+		"--retention-bytes": "1GiB", "--topic": "spans", "--prices": "prices.yaml", "--price": "process=1"} {
+		more := append(slices.Clone(flags), flag)
+		if value != "" {
+			more = append(more, value)
+		}
+		code, out, errs := call(more...)
+		if code != judge.ExitUsage || !strings.Contains(errs, flag+": for the count that carries the target; give --target") {
+			t.Errorf("%s: exit code %d\n%s%s", flag, code, out, errs)
+		}
+	}
+	if code, out, errs := call(append(flags, "--outage", "0s")...); code != judge.ExitPassed {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
 

@@ -50,6 +50,23 @@ func (f *outlookFlags) outage() time.Duration {
 	return *f.Outage
 }
 
+// given are the flags that say something of the recommended count.
+func (f *outlookFlags) given() (names []string) {
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{
+		{"--outage", f.Outage != nil && *f.Outage != 0}, {"--map", f.Map}, {"--redis-memory", f.RedisMemory != 0},
+		{"--retention", f.Retention != 0}, {"--retention-bytes", f.RetentionBytes != 0}, {"--topic", f.Topic != ""},
+		{"--prices", f.Prices != ""}, {"--price", len(f.Price) > 0},
+	} {
+		if flag.given {
+			names = append(names, flag.name)
+		}
+	}
+	return names
+}
+
 // trials are those that the recommended count goes through, in the order of the report; none if none are
 // asked for.
 func (f *outlookFlags) trials(s scenarios.Scenario, processes int, target, sustained float64) []capacity.TrialPlan {
@@ -63,8 +80,8 @@ func (f *outlookFlags) trials(s scenarios.Scenario, processes int, target, susta
 // checkTrials refuses what was asked for by a flag and cannot be done, before anything is measured. What is
 // tried without being asked for is left out, and the report says so.
 func (f *outlookFlags) checkTrials(cfg harness.Config, target float64) error {
-	if target <= 0 {
-		return nil
+	if target == 0 {
+		return nil // a trial that was asked for without a target has been refused
 	}
 	const one = 1
 	if f.Outage != nil && *f.Outage > 0 {
