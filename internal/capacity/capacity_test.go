@@ -488,6 +488,10 @@ func TestNoMoreByMoreProcesses(t *testing.T) {
 			"as far as the search can tell.", "4 processes carry no more than fewer"},
 		{points(WorkerCycle, 10000, 20000, 30000), "the workers' cycle limits, so more processes carry more.", "Measure more"},
 		{points(WorkerCycle, 10000), "With 1 process, the workers' cycle limits.", "Measure more"},
+		{points(WorkerCycle, 10000, 20000, 19900), "the workers' cycle limits, but not every further process carries more.",
+			"More processes than 2 carry no more, as far as the search can tell"},
+		{points(WorkerCycle, 10000, 20000, 15000), "the workers' cycle limits, but not every further process carries more.",
+			"More processes than 2 make it worse."},
 		{points(Consumers, 10000, 20000, 20000), "The reading of the input limits from 1 on.", "more consumers do"},
 	} {
 		r := NewReport("steady", "virtual", 0, 0, c.points)
@@ -521,7 +525,7 @@ func TestNoMoreByMoreProcesses(t *testing.T) {
 }
 
 // TestRefusedIsNotSaid: where nothing is said of more processes than were measured, no throughput is that
-// many more would go towards.
+// many more would go towards, or have at a peak, in words or as JSON.
 func TestRefusedIsNotSaid(t *testing.T) {
 	few := []usl.Point{{Processes: 1, Throughput: 10}, {Processes: 2, Throughput: 18}, {Processes: 3, Throughput: 25},
 		{Processes: 4, Throughput: 31.5}}
@@ -533,6 +537,36 @@ func TestRefusedIsNotSaid(t *testing.T) {
 	if law.NoExtrapolation == "" || !strings.Contains(text, "peak     none among those measured\n") ||
 		strings.Contains(text, "towards") {
 		t.Errorf("refused %q\n%s", law.NoExtrapolation, text)
+	}
+	for name, c := range map[string]struct {
+		sigma, kappa float64
+		counts       int
+		said         bool
+	}{
+		"a peak beyond":           {0.3, 0.005, 5, false},
+		"towards, not tested":     {0.5, 0, 4, false},
+		"towards":                 {0.5, 0, 6, true},
+		"a peak that was reached": {0.1, 0.05, 8, true},
+	} {
+		var list []usl.Point
+		for n := 1.0; n <= float64(c.counts); n++ {
+			list = append(list, usl.Point{Processes: n, Throughput: 10 * n / (1 + c.sigma*(n-1) + c.kappa*n*(n-1))})
+		}
+		if c.kappa == 0 {
+			list[len(list)-1].Throughput *= 1.01 // so that kappa is at its bound, not just above
+		}
+		law, err := LawOf(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(law)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if none := strings.Contains(string(text), `"greatest":{"value":null,"low":null,"high":null}`); none == c.said ||
+			(law.NoExtrapolation == "") != c.said || !finite(law.Knee.Value) {
+			t.Errorf("%s: refused %q, %s", name, law.NoExtrapolation, text)
+		}
 	}
 	law.NoExtrapolation = ""
 	if text := law.Text("per second"); !strings.Contains(text, "throughput goes towards 118") {

@@ -90,8 +90,11 @@ func (r *Report) way(best Count) string {
 			processes(last.Processes))
 	case best.Processes == last.Processes:
 		return "measure more processes (--processes), with more partitions if need be."
+	case surelyLess(last, best):
+		return fmt.Sprintf("more processes than %d make it worse.", best.Processes)
 	}
-	return fmt.Sprintf("more processes than %d make it worse.", best.Processes)
+	return fmt.Sprintf("more processes than %d carry no more, as far as the search can tell: see what they wait for.",
+		best.Processes)
 }
 
 // violations are the runs in which safety was violated, in words.
