@@ -33,12 +33,12 @@ import (
 type capacityCommand struct {
 	scenarioFlags
 	worldFlags
-	Target    scenarios.PerSecond `help:"The rate that is to be carried, such as 60000/s; without, nothing is recommended." placeholder:"RATE"`
-	Headroom  share               `help:"How much more than the target is to be carried." default:"30%"`
-	Processes []int               `help:"Process counts to measure (default: chosen, up to the number of partitions)." placeholder:"N,N"`
-	Repeat    int                 `help:"How many times to measure each count, with other seeds." default:"1"`
-	Most      scenarios.PerSecond `help:"The highest rate to try." default:"400000/s"`
-	Precision share               `help:"How near the highest sustained rate is to be found." default:"10%"`
+	Target    *scenarios.PerSecond `help:"The rate that is to be carried, such as 60000/s; without, nothing is recommended." placeholder:"RATE"`
+	Headroom  share                `help:"How much more than the target is to be carried." default:"30%"`
+	Processes []int                `help:"Process counts to measure (default: chosen, up to the number of partitions)." placeholder:"N,N"`
+	Repeat    int                  `help:"How many times to measure each count, with other seeds." default:"1"`
+	Most      scenarios.PerSecond  `help:"The highest rate to try." default:"400000/s"`
+	Precision share                `help:"How near the highest sustained rate is to be found." default:"10%"`
 	outlookFlags
 	Out  string `help:"Directory of the results." placeholder:"runs/NAME-capacity"`
 	JSON bool   `name:"json" help:"Print the report as JSON."`
@@ -90,7 +90,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.checkTrials(cfg, float64(c.Target)); err != nil {
+	if err := c.checkTrials(cfg, c.target()); err != nil {
 		return err
 	}
 	if err := c.outlookFlags.complete(ctx, c.worldFlags); err != nil {
@@ -116,9 +116,9 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		unfinished = usageError{unfinished} // it says what to set
 	}
 	if len(points) == 0 {
-		return unfinished
+		return c.nothing(to.err, unfinished)
 	}
-	report := capacity.NewReport(s.Name, cfg.World.Name(), float64(c.Target), float64(c.Headroom), points)
+	report := capacity.NewReport(s.Name, cfg.World.Name(), c.target(), float64(c.Headroom), points)
 	report.On(cfg.Scenario.Topology.Partitions)
 	report.Conditions = c.conditions(cfg)
 	if unfinished == nil {
@@ -154,11 +154,29 @@ func (c *capacityCommand) verdict(errs io.Writer, report *capacity.Report, unfin
 	return unfinished
 }
 
+// nothing is how the command ends without a point, and so without a report. What was not safe is said all
+// the same.
+func (c *capacityCommand) nothing(errs io.Writer, unfinished error) error {
+	r := &capacity.Report{Unsafe: capacity.UnsafeUntil(unfinished)}
+	for _, what := range r.Unsafe {
+		fmt.Fprintln(errs, "simulate: safety was violated", what)
+	}
+	return c.verdict(errs, r, unfinished)
+}
+
 // rateLeast is the lowest rate that is tried, in spans per second.
 const rateLeast = 10
 
+// target is the rate that is to be carried; 0 for none.
+func (c *capacityCommand) target() float64 {
+	if c.Target == nil {
+		return 0
+	}
+	return float64(*c.Target)
+}
+
 // need is the rate that is to be carried with its headroom; 0 for none.
-func (c *capacityCommand) need() float64 { return float64(c.Target) * (1 + float64(c.Headroom)) }
+func (c *capacityCommand) need() float64 { return c.target() * (1 + float64(c.Headroom)) }
 
 // start is the first rate that is tried.
 func (c *capacityCommand) start(s scenarios.Scenario) float64 {
@@ -167,7 +185,7 @@ func (c *capacityCommand) start(s scenarios.Scenario) float64 {
 
 // replaced are the keys of the scenario that the search replaces, which must not be judged as they are.
 func (c *capacityCommand) replaced() (sets []string) {
-	if c.Target > 0 {
+	if c.Target != nil {
 		sets = append(sets, "workload.rate="+scenarios.Constant(max(rateLeast, c.need())).String())
 	}
 	if c.Duration == nil {
@@ -179,7 +197,7 @@ func (c *capacityCommand) replaced() (sets []string) {
 // command is the command line that makes the report again.
 func (c *capacityCommand) command(seed uint64) string {
 	text := program() + " capacity" + c.scenarioFlags.replay(seed) + c.worldFlags.replay()
-	if c.Target > 0 {
+	if c.Target != nil {
 		text += " --target " + c.Target.String()
 	}
 	text += " --headroom " + options.FormatNumber(float64(c.Headroom))
@@ -206,8 +224,11 @@ func (c *capacityCommand) check(s scenarios.Scenario) error {
 	if c.Precision < 0.01 {
 		errs = append(errs, fmt.Errorf("--precision %v must be at least 1%%", float64(c.Precision)))
 	}
-	if c.Target == 0 && (c.Map || c.Prices != "" || len(c.Price) > 0) {
-		errs = append(errs, errors.New("--map and prices are for the count that carries the target: give --target"))
+	if given := c.outlookFlags.given(); c.Target == nil && len(given) > 0 {
+		errs = append(errs, fmt.Errorf("%s: for the count that carries the target; give --target", strings.Join(given, ", ")))
+	}
+	if c.Target != nil && *c.Target < 1 {
+		errs = append(errs, fmt.Errorf("--target %v must be at least 1/s; leave it out for none", *c.Target))
 	}
 	if c.Most < 1 {
 		errs = append(errs, fmt.Errorf("--most %v must be at least 1/s", c.Most))
@@ -288,8 +309,9 @@ func side(world harness.World) int {
 	return 1
 }
 
-// sideBySide does something for each of a list at the same time. A failure of the kernel is its error;
-// of several errors it returns the first: one interruption ends all.
+// sideBySide does something for each of a list at the same time, and returns the results in its order. A
+// failure of the kernel is its error; of several errors it returns the first: one interruption ends all.
+// The results of the others come with it.
 func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
 	results, errs := make([]R, len(list)), make([]error, len(list))
 	var running sync.WaitGroup
@@ -328,11 +350,14 @@ func probe(ctx context.Context, cfg harness.Config, job capacity.Job, asked bool
 
 func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
 	outcome, err := runJob(ctx, cfg, job)
-	if err != nil {
+	if err != nil && !unsafe(outcome) {
 		return capacity.Probe{}, err
 	}
-	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg)), nil
+	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg)), err
 }
+
+// unsafe tells whether a run violated safety, which counts even if the run was interrupted.
+func unsafe(o *judge.Outcome) bool { return o != nil && o.Code == judge.ExitSafety }
 
 // scenarioOf is the scenario of a job.
 func scenarioOf(s scenarios.Scenario, job capacity.Job) scenarios.Scenario {
@@ -353,7 +378,8 @@ func runJob(ctx context.Context, cfg harness.Config, job capacity.Job) (*judge.O
 	return outcome, err
 }
 
-// runUntil makes a run, and ends it early when what looks at the samples of its load says so.
+// runUntil makes a run, and ends it early when what looks at the samples of its load says so. The outcome
+// of one that was interrupted comes with the error.
 func runUntil(ctx context.Context, cfg harness.Config, over func(reports.Sample) bool) (*judge.Outcome, error) {
 	running, end := context.WithCancel(ctx)
 	defer end()
@@ -364,7 +390,7 @@ func runUntil(ctx context.Context, cfg harness.Config, over func(reports.Sample)
 	}
 	outcome, err := harness.Run(running, cfg)
 	if ctx.Err() != nil {
-		return nil, errors.New("interrupted")
+		err = errors.New("interrupted")
 	}
 	return outcome, err
 }

@@ -10,10 +10,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/capacity"
+	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/servers/servertest"
+	"sluice/sim"
 )
 
 func readCapacity(t *testing.T, dir string) (r capacity.Report) {
@@ -177,21 +180,43 @@ func TestCapacityWhatIf(t *testing.T) {
 		t.Error("a chart of an earlier report is among the results")
 	}
 	for want, more := range map[string][]string{
-		"is where the results go":          {"--against", first, "--out", filepath.Join(second, "..", "..", filepath.Base(filepath.Dir(first)), "first")},
-		"give --target":                    {"--target", "0/s", "--map"},
-		"no such file":                     {"--against", filepath.Join(first, "none")},
-		"is not finished, so it cannot be": {"--against", ended},
+		"is where the results go":                                {"--against", first, "--out", filepath.Join(second, "..", "..", filepath.Base(filepath.Dir(first)), "first")},
+		"--target 0/s must be at least 1/s":                      {"--target", "0/s"},
+		"--target 0.4/s must be":                                 {"--target", "0.4/s"},
+		"no such file":                                           {"--against", filepath.Join(first, "none")},
+		"is not finished, so it cannot be":                       {"--against", ended},
 		"a report of the scenario slow, and this is quick: name": {"--against", other},
-		`unknown key "proces"`:              {"--price", "proces=1"},
-		"redis: is -1, want a price":        {"--price", "redis=-1"},
-		"give --world real --kafka":         {"--topic", "spans"},
-		"--outage and --retention must not": {"--retention=-1h"},
-		"is not above 0":                    {"--redis-memory", "0"},
+		`unknown key "proces"`:                                   {"--price", "proces=1"},
+		"redis: is -1, want a price":                             {"--price", "redis=-1"},
+		"give --world real --kafka":                              {"--topic", "spans"},
+		"--outage and --retention must not":                      {"--retention=-1h"},
+		"is not above 0":                                         {"--redis-memory", "0"},
 	} {
 		code, out, errs := call(slices.Concat(flags, []string{"--out", filepath.Join(t.TempDir(), "out")}, more)...)
 		if code != judge.ExitUsage || !strings.Contains(errs, want) {
 			t.Errorf("%v: exit code %d, want %q\n%s%s", more, code, want, out, errs)
 		}
+	}
+}
+
+// TestCapacityWithoutATarget refuses what is said of the count that would carry it. No trials it does not
+// make in any case.
+func TestCapacityWithoutATarget(t *testing.T) {
+	flags := []string{"capacity", scenarioFile(t, quick), "--most", "1000/s", "--processes", "1", "--out",
+		filepath.Join(t.TempDir(), "out")}
+	for flag, value := range map[string]string{"--outage": "2s", "--map": "", "--redis-memory": "1GiB", "--retention": "1h",
+		"--retention-bytes": "1GiB", "--topic": "spans", "--prices": "prices.yaml", "--price": "process=1"} {
+		more := append(slices.Clone(flags), flag)
+		if value != "" {
+			more = append(more, value)
+		}
+		code, out, errs := call(more...)
+		if code != judge.ExitUsage || !strings.Contains(errs, flag+": for the count that carries the target; give --target") {
+			t.Errorf("%s: exit code %d\n%s%s", flag, code, out, errs)
+		}
+	}
+	if code, out, errs := call(append(flags, "--outage", "0s")...); code != judge.ExitPassed {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
 
@@ -281,6 +306,88 @@ func TestCapacityEndsByItsReport(t *testing.T) {
 		if got != c.want || len(c.report.Unsafe) > 0 && strings.Contains(errs.String(), "interrupted") != (c.unfinished != nil) {
 			t.Errorf("%+v, %v: %v, %q", c.report, c.unfinished, got, errs.String())
 		}
+	}
+}
+
+// interruptedLate is a context that ended when nothing was left to do.
+type interruptedLate struct{ context.Context }
+
+func (interruptedLate) Err() error { return context.Canceled }
+
+// TestCapacityWithoutAPoint: what was not safe is said, and is how the command ends, though nothing else was
+// found.
+func TestCapacityWithoutAPoint(t *testing.T) {
+	for defect, want := range map[string]int{"": judge.ExitEnvironment, "wrong-queue": judge.ExitSafety} {
+		c := capacityCommand{scenarioFlags: scenarioFlags{Scenario: scenarioFile(t, quick)},
+			worldFlags: worldFlags{World: "virtual", Defect: defect}, Most: 1000, Precision: 0.1, Repeat: 1, Processes: []int{1},
+			Out: filepath.Join(t.TempDir(), "out")}
+		var out, errs bytes.Buffer
+		err := c.Run(interruptedLate{t.Context()}, &streams{out: &out, err: &errs})
+		code := exitCode(err, &errs)
+		if code != want || strings.Count(errs.String(), "simulate: 1 process at 400 spans/s: interrupted") != 1 ||
+			strings.Contains(errs.String(), "simulate: safety was violated with 1 process at 400 spans/s: conservation: ") !=
+				(defect != "") {
+			t.Errorf("%q: exit code %d\n%s%s", defect, code, &out, &errs)
+		}
+	}
+}
+
+// TestUnsafeWhenInterrupted: a run that was interrupted shows nothing, but that it was not safe.
+func TestUnsafeWhenInterrupted(t *testing.T) {
+	for defect, want := range map[string]bool{"": false, "wrong-queue": true} {
+		in := worldFlags{World: "virtual", Defect: defect}
+		s, err := scenarioFlags{Scenario: scenarioFile(t, quick)}.load(in, "duration=9s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := in.config(s, &bytes.Buffer{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := interruptedLate{t.Context()}
+		p, err := probe(ctx, cfg, capacity.Job{Processes: 1, Repeat: 1, Rate: 400}, true)
+		if err == nil || (p.Unsafe != "") != want || (p.Rate > 0) != want {
+			t.Errorf("%q: %+v, %v", defect, p, err)
+		}
+		plan := capacity.Storm(cfg.Scenario, 1, 400, 800)
+		// A new worker would find what the defect has lost, and a trial that is ended early loses nothing yet.
+		plan.Faults, plan.Watched = nil, time.Second
+		trials, err := runTrials(ctx, &bytes.Buffer{}, cfg, []capacity.TrialPlan{plan})
+		if err == nil || len(trials) != 1 || (trials[0].Unsafe != "") != want || isNot(trials[0]) == want {
+			t.Errorf("%q: %+v, %v", defect, trials, err)
+		}
+	}
+}
+
+// TestTrialsThatWereNotMade are not in the report.
+func TestTrialsThatWereNotMade(t *testing.T) {
+	s, err := scenarioFlags{Scenario: scenarioFile(t, quick)}.load(worldFlags{World: "virtual"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := harness.Config{Scenario: s.Scenario, World: sim.World{}}
+	none := time.Duration(0)
+	for _, flags := range []outlookFlags{{}, {Outage: &none, Map: true}} {
+		c := capacityCommand{outlookFlags: flags}
+		r := capacity.NewReport("quick", "virtual", 400, 0, []capacity.Point{{Processes: 1, Throughput: 800, Failed: 900}})
+		err := c.look(interruptedLate{t.Context()}, &bytes.Buffer{}, cfg, r)
+		if err == nil || len(r.Outlook.Trials) > 0 || flags.Map && (r.Stability == nil || len(r.Stability.Cells) > 0) {
+			t.Errorf("map %v: %v, %+v, %+v", flags.Map, err, r.Outlook.Trials, r.Stability)
+		}
+	}
+}
+
+// TestSideBySide keeps what was done beside what failed, in its place.
+func TestSideBySide(t *testing.T) {
+	planted := errors.New("planted")
+	got, err := sideBySide([]int{1, 2, 3}, func(n int) (int, error) {
+		if n == 2 {
+			return 0, planted
+		}
+		return 10 * n, nil
+	})
+	if !errors.Is(err, planted) || !slices.Equal(got, []int{10, 0, 30}) {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,6 +52,23 @@ func (f *outlookFlags) outage() time.Duration {
 	return *f.Outage
 }
 
+// given are the flags that say something of the recommended count.
+func (f *outlookFlags) given() (names []string) {
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{
+		{"--outage", f.Outage != nil && *f.Outage != 0}, {"--map", f.Map}, {"--redis-memory", f.RedisMemory != 0},
+		{"--retention", f.Retention != 0}, {"--retention-bytes", f.RetentionBytes != 0}, {"--topic", f.Topic != ""},
+		{"--prices", f.Prices != ""}, {"--price", len(f.Price) > 0},
+	} {
+		if flag.given {
+			names = append(names, flag.name)
+		}
+	}
+	return names
+}
+
 // trials are those that the recommended count goes through, in the order of the report; none if none are
 // asked for.
 func (f *outlookFlags) trials(s scenarios.Scenario, processes int, target, sustained float64) []capacity.TrialPlan {
@@ -64,8 +82,8 @@ func (f *outlookFlags) trials(s scenarios.Scenario, processes int, target, susta
 // checkTrials refuses what was asked for by a flag and cannot be done, before anything is measured. What is
 // tried without being asked for is left out, and the report says so.
 func (f *outlookFlags) checkTrials(cfg harness.Config, target float64) error {
-	if target <= 0 {
-		return nil
+	if target == 0 {
+		return nil // a trial that was asked for without a target has been refused
 	}
 	const one = 1
 	if f.Outage != nil && *f.Outage > 0 {
@@ -254,7 +272,7 @@ func (c *capacityCommand) look(
 		}
 	}
 	trials, err := runTrials(ctx, errs, cfg, plans)
-	report.Look(bounds, trials, untried...)
+	report.Look(bounds, slices.DeleteFunc(trials, isNot), untried...)
 	if c.prices != nil {
 		report.Price(*c.prices)
 	}
@@ -268,18 +286,21 @@ func (c *capacityCommand) look(
 		var again []capacity.Trial
 		again, err = runTrials(ctx, errs, cfg, longer)
 		for i, t := range again {
+			if isNot(t) {
+				continue
+			}
 			if before := trials[at[i]].Unsafe; t.Unsafe == "" && before != "" {
 				t.Unsafe, t.Why = before, before
 			}
 			trials[at[i]] = t
 		}
 	}
-	report.Map(count, trials, len(plans))
+	report.Map(count, slices.DeleteFunc(trials, isNot), len(plans))
 	return err
 }
 
-// runTrials makes trials, side by side in the virtual world. What was tried before an error comes with
-// it.
+// runTrials makes trials, side by side in the virtual world, and returns them in the order of their plans.
+// What was tried before an error comes with it; among them, a trial that was not made is the zero value.
 func runTrials(
 	ctx context.Context, errs io.Writer, cfg harness.Config, plans []capacity.TrialPlan,
 ) ([]capacity.Trial, error) {
@@ -295,13 +316,16 @@ func runTrials(
 		made, err := sideBySide(some, func(p capacity.TrialPlan) (capacity.Trial, error) {
 			return runTrial(ctx, cfg, p)
 		})
+		trials = append(trials, made...)
 		if err != nil {
 			return trials, err
 		}
-		trials = append(trials, made...)
 	}
 	return trials, nil
 }
+
+// isNot tells whether a trial was not made.
+func isNot(t capacity.Trial) bool { return t.What == "" }
 
 // runTrial makes a trial, which ends when the system has recovered.
 func runTrial(ctx context.Context, cfg harness.Config, p capacity.TrialPlan) (capacity.Trial, error) {
@@ -313,8 +337,12 @@ func runTrial(ctx context.Context, cfg harness.Config, p capacity.TrialPlan) (ca
 		return fail(err)
 	}
 	outcome, err := runUntil(ctx, cfg, p.Watch(cfg.Scenario).Over)
-	if err != nil {
-		return fail(err)
+	if err == nil {
+		return p.Trial(outcome), nil
 	}
-	return p.Trial(outcome), nil
+	none, err := fail(err)
+	if unsafe(outcome) {
+		return p.Trial(outcome), err
+	}
+	return none, err
 }

@@ -154,20 +154,63 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestPlanKeepsWhatWasFound when a run fails, and says what the search that it ended knew.
+// TestPlanKeepsWhatWasFound when a run fails, and says what the search that it ended knew: also of what was
+// not safe, which is in the report whether there are points or not.
 func TestPlanKeepsWhatWasFound(t *testing.T) {
+	const lost = "conservation: 3 lost"
 	run := scaling(1e6)
-	p := Plan{CountMax: 8, Repeat: 1, Side: 1, Start: 3000, Least: 10, Most: 1e6, Precision: 0.1,
-		Found: func(Point) {}, Run: func(ctx context.Context, jobs []Job) ([]Probe, error) {
-			if jobs[0].Processes == 4 && jobs[0].Rate > 80000 {
-				return nil, errors.New("planted")
+	for name, c := range map[string]struct {
+		counts     []int
+		side       int
+		run        func([]Job, []Probe) error // takes what the runs with 4 processes show
+		points     int
+		begin, end string // of the error
+	}{
+		"a run fails": {nil, 1, func(jobs []Job, probes []Probe) error {
+			probes[0].Unsafe = lost
+			if jobs[0].Rate > 80000 {
+				probes[0] = Probe{}
+				return errors.New("planted")
 			}
-			return run(ctx, jobs)
-		}}
-	points, err := p.Measure(t.Context())
-	if len(points) != 2 || err == nil || !strings.HasPrefix(err.Error(), "planted; until then, 7") ||
-		!strings.HasSuffix(err.Error(), " spans/s are sustained") {
-		t.Errorf("%v, %v", points, err)
+			return nil
+		}, 2, "planted; until then, 7", " spans/s are sustained"},
+		"one of two that go on side by side fails": {nil, 2, func(_ []Job, probes []Probe) error {
+			probes[0].Unsafe, probes[1] = lost, Probe{}
+			return errors.New("planted")
+		}, 2, "planted; until then, 7", " spans/s are sustained"},
+		"the first search cannot judge": {[]int{4}, 1, func(jobs []Job, probes []Probe) error {
+			probes[0].Sustained, probes[0].Unjudged, probes[0].Why = false, jobs[0].Rate < 2000, "set something"
+			if jobs[0].Rate == 3000 {
+				probes[0].Unsafe = lost
+			}
+			return nil
+		}, 0, "with 4 processes: ", " spans/s are not sustained, and set something"},
+	} {
+		p := Plan{Counts: c.counts, CountMax: 8, Repeat: 1, Side: c.side, Start: 3000, Least: 10, Most: 1e6, Precision: 0.1,
+			Found: func(Point) {}, Run: func(ctx context.Context, jobs []Job) ([]Probe, error) {
+				probes, err := run(ctx, jobs)
+				if jobs[0].Processes == 4 {
+					err = c.run(jobs, probes)
+				}
+				return probes, err
+			}}
+		points, err := p.Measure(t.Context())
+		if len(points) != c.points || err == nil || !strings.HasPrefix(err.Error(), c.begin) ||
+			!strings.HasSuffix(err.Error(), c.end) {
+			t.Errorf("%s: %v, %v", name, points, err)
+		}
+		unsafe := UnsafeUntil(err)
+		if len(unsafe) != 1 || !strings.HasPrefix(unsafe[0], "with 4 processes at ") || !strings.HasSuffix(unsafe[0], lost) {
+			t.Errorf("%s: not safe were %q", name, unsafe)
+		}
+		if len(points) == 0 {
+			continue
+		}
+		r := NewReport("steady", "virtual", 1000, 0.3, points)
+		if r.Unfinish(err); !slices.Equal(r.Unsafe, unsafe) || len(r.Counts) != c.points || r.Count(4).Processes != 0 ||
+			!strings.HasPrefix(r.Headline, "Safety was violated in 1 run. 1 process carries") {
+			t.Errorf("%s: the report has %q, %+v: %s", name, r.Unsafe, r.Counts, r.Headline)
+		}
 	}
 }
 
@@ -445,6 +488,10 @@ func TestNoMoreByMoreProcesses(t *testing.T) {
 			"as far as the search can tell.", "4 processes carry no more than fewer"},
 		{points(WorkerCycle, 10000, 20000, 30000), "the workers' cycle limits, so more processes carry more.", "Measure more"},
 		{points(WorkerCycle, 10000), "With 1 process, the workers' cycle limits.", "Measure more"},
+		{points(WorkerCycle, 10000, 20000, 19900), "the workers' cycle limits, but not every further process carries more.",
+			"More processes than 2 carry no more, as far as the search can tell"},
+		{points(WorkerCycle, 10000, 20000, 15000), "the workers' cycle limits, but not every further process carries more.",
+			"More processes than 2 make it worse."},
 		{points(Consumers, 10000, 20000, 20000), "The reading of the input limits from 1 on.", "more consumers do"},
 	} {
 		r := NewReport("steady", "virtual", 0, 0, c.points)
@@ -478,7 +525,7 @@ func TestNoMoreByMoreProcesses(t *testing.T) {
 }
 
 // TestRefusedIsNotSaid: where nothing is said of more processes than were measured, no throughput is that
-// many more would go towards.
+// many more would go towards, or have at a peak, in words or as JSON.
 func TestRefusedIsNotSaid(t *testing.T) {
 	few := []usl.Point{{Processes: 1, Throughput: 10}, {Processes: 2, Throughput: 18}, {Processes: 3, Throughput: 25},
 		{Processes: 4, Throughput: 31.5}}
@@ -490,6 +537,36 @@ func TestRefusedIsNotSaid(t *testing.T) {
 	if law.NoExtrapolation == "" || !strings.Contains(text, "peak     none among those measured\n") ||
 		strings.Contains(text, "towards") {
 		t.Errorf("refused %q\n%s", law.NoExtrapolation, text)
+	}
+	for name, c := range map[string]struct {
+		sigma, kappa float64
+		counts       int
+		said         bool
+	}{
+		"a peak beyond":           {0.3, 0.005, 5, false},
+		"towards, not tested":     {0.5, 0, 4, false},
+		"towards":                 {0.5, 0, 6, true},
+		"a peak that was reached": {0.1, 0.05, 8, true},
+	} {
+		var list []usl.Point
+		for n := 1.0; n <= float64(c.counts); n++ {
+			list = append(list, usl.Point{Processes: n, Throughput: 10 * n / (1 + c.sigma*(n-1) + c.kappa*n*(n-1))})
+		}
+		if c.kappa == 0 {
+			list[len(list)-1].Throughput *= 1.01 // so that kappa is at its bound, not just above
+		}
+		law, err := LawOf(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(law)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if none := strings.Contains(string(text), `"greatest":{"value":null,"low":null,"high":null}`); none == c.said ||
+			(law.NoExtrapolation == "") != c.said || !finite(law.Knee.Value) {
+			t.Errorf("%s: refused %q, %s", name, law.NoExtrapolation, text)
+		}
 	}
 	law.NoExtrapolation = ""
 	if text := law.Text("per second"); !strings.Contains(text, "throughput goes towards 118") {

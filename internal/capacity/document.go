@@ -86,7 +86,7 @@ func (r *Report) Document(replay string) reports.Document {
 
 func (r *Report) about() string {
 	runs, repeats := 0, 0
-	for _, p := range r.Points {
+	for _, p := range slices.Concat(r.Points, r.Begun) {
 		runs, repeats = runs+len(p.Probes), max(repeats, p.Repeat)
 	}
 	text := fmt.Sprintf("Scenario %s in the %s world: %s, %s of %s.", r.Scenario,

@@ -14,8 +14,8 @@ import (
 type Law struct {
 	usl.Fit
 	// Knee is the count from which on processes mostly wait for one another, Peak the one with the
-	// greatest throughput, and Greatest that of any count. They are null, with their intervals, where there is none, or
-	// beyond what was measured.
+	// greatest throughput, and Greatest that of any count. They are null, with their intervals, where there
+	// is none, or beyond what was measured; Greatest only if nothing is said of more.
 	Knee     Estimate `json:"knee"`
 	Peak     Estimate `json:"peak"`
 	Greatest Estimate `json:"greatest"`
@@ -62,10 +62,13 @@ func LawOf(points []usl.Point) (*Law, error) {
 	if l.Fit.Knee() > fit.Most {
 		l.Knee, l.Greatest = none, none
 	}
+	l.NoExtrapolation = fit.Refusal(l.HeldOut)
 	if l.Fit.Peak() > fit.Most {
 		l.Peak = none
+		if l.NoExtrapolation != "" { // else it is what ever more processes go towards
+			l.Greatest = none
+		}
 	}
-	l.NoExtrapolation = fit.Refusal(l.HeldOut)
 	last := fit.Most
 	if l.NoExtrapolation == "" {
 		const further = 1.5

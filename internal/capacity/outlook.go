@@ -69,9 +69,12 @@ type Outlook struct {
 	// Lost is what is carried with one process less.
 	Lost Lost `json:"one_lost"`
 	// Waiting is how many spans wait in the steady state, and RedisBytes what they take in all nodes.
-	Waiting    float64 `json:"waiting"`
-	RedisBytes float64 `json:"redis_bytes"`
-	Bounds     Bounds  `json:"bounds"`
+	// They were counted at WaitingRate: at the target, or without a trial there at the least rate above it
+	// that was sustained, at which no fewer wait; 0 if they were not counted.
+	Waiting     float64 `json:"waiting"`
+	WaitingRate float64 `json:"waiting_rate"`
+	RedisBytes  float64 `json:"redis_bytes"`
+	Bounds      Bounds  `json:"bounds"`
 	// RedisFullSeconds is how long it takes until a node is full if nothing is flushed and all is read;
 	// null if it has no known limit.
 	RedisFullSeconds Number `json:"redis_full_seconds"`
@@ -127,7 +130,7 @@ func (r *Report) Look(bounds Bounds, trials []Trial, untried ...Untried) {
 	if c := r.Count(o.Lost.Processes); c.Processes > 0 {
 		o.Lost.Sustained, o.Lost.Target = Number(c.Median), c.Median >= r.Target
 	}
-	o.Waiting = r.waiting(rec.Processes)
+	o.Waiting, o.WaitingRate = r.waiting(rec.Processes, trials)
 	o.RedisBytes = o.Waiting * bounds.RedisPerSpan
 	if bounds.RedisMemory > 0 {
 		fullest := cmp.Or(bounds.RedisFullest, 1)
@@ -164,21 +167,27 @@ func (b Bounds) expire(rate float64) float64 {
 	return seconds
 }
 
-// waiting is how many spans wait in the steady state at the target: what the probes of a count saw, by
-// the rate of the nearest.
-func (r *Report) waiting(processes int) float64 {
-	waiting, apart := 0.0, math.Inf(1)
+// waiting is how many spans wait in the steady state at the target with a process count, before the fault
+// of a trial; or without one, in the probe of the least rate above, and that rate. How many they are at
+// another rate does not follow: those that wait for their time-out go by the rate, those of open traces by
+// how many of these there are.
+func (r *Report) waiting(processes int, trials []Trial) (waiting, rate float64) {
+	for i := range trials {
+		if t := &trials[i]; t.Processes == processes && t.Rate == r.Target && t.Waiting > 0 {
+			return t.Waiting, t.Rate
+		}
+	}
 	for _, p := range r.Points {
 		if p.Processes != processes {
 			continue
 		}
 		for _, probe := range p.Probes {
-			if off := math.Abs(probe.Rate - r.Target); probe.Sustained && off < apart {
-				waiting, apart = probe.Waiting*r.Target/probe.Rate, off
+			if probe.Sustained && probe.Rate >= r.Target && (rate == 0 || probe.Rate < rate) {
+				waiting, rate = probe.Waiting, probe.Rate
 			}
 		}
 	}
-	return waiting
+	return waiting, rate
 }
 
 // duration writes seconds as people say them: 35 s, 11 min, 2 h 40 min, 3 days.
@@ -242,8 +251,12 @@ func (o *Outlook) forecast() []string {
 	if b.Measured {
 		how = "as its Redis says"
 	}
-	text := []string{fmt.Sprintf("In the steady state %s spans wait in Redis, which take %s (%.0f bytes each, %s). "+
-		"Each minute in which nothing is flushed adds %s.", grouped(o.Waiting), size(o.RedisBytes), b.RedisPerSpan,
+	state := "In the steady state"
+	if o.WaitingRate > o.Rate {
+		state += fmt.Sprintf(", as counted at %s spans/s,", grouped(o.WaitingRate))
+	}
+	text := []string{fmt.Sprintf("%s %s spans wait in Redis, which take %s (%.0f bytes each, %s). "+
+		"Each minute in which nothing is flushed adds %s.", state, grouped(o.Waiting), size(o.RedisBytes), b.RedisPerSpan,
 		how, size(60*o.Rate*b.RedisPerSpan))}
 	full, expire := float64(o.RedisFullSeconds), float64(o.UnreadExpireSeconds)
 	if finite(o.RedisFullSeconds) {

@@ -99,6 +99,19 @@ func TestTrial(t *testing.T) {
 	}
 }
 
+// TestTrialThatWasInterrupted was not watched for as long as was planned.
+func TestTrialThatWasInterrupted(t *testing.T) {
+	p, o := outage(0)
+	o.Interrupted = true
+	until := trialAt(o.Scenario).Seconds() + 5
+	for _, watched := range []float64{2, 0} {
+		o.Samples = between(o.Samples, 0, until+watched)
+		if got := p.Trial(o); math.Abs(got.WatchedSeconds-watched) > 1e-6 || got.Recovered() {
+			t.Errorf("watched for %v s, want %v", got.WatchedSeconds, watched)
+		}
+	}
+}
+
 // TestTrialScenario: the faults parse, happen while it is steady, and what they cost is no failure.
 func TestTrialScenario(t *testing.T) {
 	s := scenarios.Default()
@@ -132,7 +145,8 @@ func TestOutlook(t *testing.T) {
 	if o.Lost.Processes != 3 || finite(o.Lost.Sustained) {
 		t.Errorf("one lost: %+v", o.Lost) // 3 were not measured
 	}
-	if math.Abs(o.Waiting-3*54000) > 1 || math.Abs(float64(o.RedisFullSeconds)-
+	// 4 processes sustain 71,250 and 78,750 spans/s.
+	if o.WaitingRate != list[4].Throughput || o.Waiting != 3*o.WaitingRate || math.Abs(float64(o.RedisFullSeconds)-
 		(4*(1<<30)-o.Waiting*700)/(54000*700)) > 1e-6 || o.UnreadExpireSeconds != 9600 {
 		t.Errorf("%+v", o)
 	}
@@ -141,8 +155,8 @@ func TestOutlook(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	text := strings.Join(o.words(), "\n")
-	for _, want := range []string{"the rate of 3 processes is not measured", "Redis has reached 50 % of 8GiB in 111 s",
-		"the first unread span expires in 2 h 40 min; if nothing is flushed, in 2 h 42 min."} {
+	for _, want := range []string{"the rate of 3 processes is not measured", "Redis has reached 50 % of 8GiB in 110 s",
+		"In the steady state, as counted at 71,250 spans/s, 213,750 spans wait in Redis", "the first unread span expires in 2 h 40 min; if nothing is flushed, in 2 h 42 min."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -171,6 +185,39 @@ func TestOutlook(t *testing.T) {
 		"give its limit by --redis-memory", "give the input topic's --retention"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// TestWaiting is counted in a trial at the target with the recommended count, and otherwise at the least
+// sustained rate from the target on: of those that wait, the ones of open traces do not go by the rate.
+func TestWaiting(t *testing.T) {
+	const open = 30000
+	list := points(WorkerCPU, 20000, 39000, 75000, 140000)
+	for i := range list {
+		for _, rate := range []float64{1.2, 0.9, 1, 0.5} {
+			rate *= list[i].Throughput
+			list[i].Probes = append(list[i].Probes, Probe{Rate: rate, Sustained: rate <= list[i].Throughput,
+				Waiting: open + 2*rate})
+		}
+	}
+	trial := Trial{Processes: 4, Rate: 54000, Waiting: open + 2*54000}
+	none, other, fewer := trial, trial, trial
+	none.Waiting, other.Rate, fewer.Processes = 0, 60000, 2
+	for _, c := range []struct {
+		trials []Trial
+		rate   float64
+		words  string
+	}{
+		{[]Trial{none, other, fewer, trial}, 54000, "In the steady state 138,000 spans wait in Redis"},
+		{[]Trial{none, other, fewer}, 0.9 * 71250, "In the steady state, as counted at 64,125 spans/s, 158,250 spans wait"},
+	} {
+		r := NewReport("steady", "virtual", 54000, 0.3, list)
+		r.Look(Bounds{RedisPerSpan: 700}, c.trials)
+		o := r.Outlook
+		if math.Abs(o.WaitingRate-c.rate) > 1e-6 || math.Abs(o.Waiting-open-2*c.rate) > 1e-6 || o.RedisBytes != 700*o.Waiting ||
+			!strings.Contains(strings.Join(o.words(), "\n"), c.words) {
+			t.Errorf("%v at %v: %q", o.Waiting, o.WaitingRate, o.words())
 		}
 	}
 }
@@ -267,7 +314,7 @@ func TestUnsafe(t *testing.T) {
 		}
 		probed := ran(code, 500)
 		probed.Interrupted, probed.Result.Invariants = true, o.Result.Invariants
-		if got := ProbeOf(probed, 1000, judge.Host{}); got.Unsafe != want || got.Sustained {
+		if got := ProbeOf(probed, 1000, judge.Host{}); got.Unsafe != want || got.Sustained || want != "" && got.Why != want {
 			t.Errorf("code %d: a probe that was ended early is unsafe by %q, want %q", code, got.Unsafe, want)
 		}
 	}

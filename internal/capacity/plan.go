@@ -25,7 +25,8 @@ type Plan struct {
 	Start, Least, Most, Precision float64
 	// Need is the rate that is to be carried, with its headroom; 0 for none.
 	Need float64
-	// Run makes runs, side by side.
+	// Run makes runs, side by side, and returns their probes in the order of the jobs. With an error,
+	// those of runs that were not made have no rate.
 	Run func(context.Context, []Job) ([]Probe, error)
 	// Found hears of each point.
 	Found func(Point)
@@ -38,7 +39,17 @@ type Job struct {
 	Rate float64
 }
 
-// Measure measures the points. What was found before an error comes with it.
+// Ended is the error that ended searches before they were over.
+type Ended struct {
+	error
+	// Begun is what they had made by then. It fits no law, but what was not safe in it was not safe.
+	Begun []Point
+}
+
+// Unwrap returns what ended them.
+func (e *Ended) Unwrap() error { return e.error }
+
+// Measure measures the points. What was found before an error comes with it, and in it if it is an *Ended.
 func (p Plan) Measure(ctx context.Context) ([]Point, error) {
 	var points []Point
 	for {
@@ -182,12 +193,11 @@ func (p Plan) searches(ctx context.Context, n, repeat int, list ...*Search) ([]P
 			}
 			rates, err := s.Next(max(1, p.Side/(len(list)-len(found))))
 			if err != nil {
-				return found, fmt.Errorf("with %s: %w", processes(n), err)
+				return found, ended(fmt.Errorf("with %s: %w", processes(n), err), n, repeat, list, over)
 			}
 			if len(rates) == 0 {
 				over[i] = true
-				point := s.Point()
-				point.Processes, point.Repeat = n, repeat+i
+				point := s.pointOf(n, repeat+i)
 				found = append(found, point)
 				p.Found(point)
 			}
@@ -198,11 +208,13 @@ func (p Plan) searches(ctx context.Context, n, repeat int, list ...*Search) ([]P
 		for len(jobs) > 0 {
 			some := min(max(1, p.Side), len(jobs))
 			probes, err := p.Run(ctx, jobs[:some])
-			if err != nil {
-				return found, endedWith(err, list, over)
-			}
 			for i, probe := range probes {
-				of[i].Tell(probe)
+				if probe.Rate > 0 {
+					of[i].Tell(probe)
+				}
+			}
+			if err != nil {
+				return found, ended(knownUntil(err, list, over), n, repeat, list, over)
 			}
 			jobs, of = jobs[some:], of[some:]
 		}
@@ -210,13 +222,24 @@ func (p Plan) searches(ctx context.Context, n, repeat int, list ...*Search) ([]P
 	return found, nil
 }
 
-// endedWith adds to an error what the searches knew that it ended: those that were not over have no
+// knownUntil adds to an error what the searches knew that it ended: those that were not over have no
 // points.
-func endedWith(err error, list []*Search, over []bool) error {
+func knownUntil(err error, list []*Search, over []bool) error {
 	for i, s := range list {
 		if known := s.known(); known != "" && !over[i] {
 			err = fmt.Errorf("%w; until then, %s", err, known)
 		}
 	}
 	return err
+}
+
+// ended is an error with what the searches had begun that were not over.
+func ended(err error, n, repeat int, list []*Search, over []bool) error {
+	e := &Ended{error: err}
+	for i, s := range list {
+		if !over[i] {
+			e.Begun = append(e.Begun, s.pointOf(n, repeat+i))
+		}
+	}
+	return e
 }

@@ -107,6 +107,8 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	behind := whole.growth(func(s second) float64 { return s.backlog })
 	p.Unread = o.Result.Pauses == 0 && waiting > growthMax*rate && 2*behind > waiting
 	switch {
+	case o.Interrupted && p.Unsafe != "":
+		p.Why = p.Unsafe
 	case o.Interrupted && len(whole) < steadyMin:
 		p.Unread = o.Result.Pauses == 0
 		unread := seconds(between(o.Samples, moment, o.Scenario.Duration.Seconds()))

@@ -51,8 +51,10 @@ type Report struct {
 	Against *Against `json:"against,omitempty"`
 	// Partitions is how many shards the processes share; 0 if that is not known.
 	Partitions int `json:"partitions,omitempty"`
-	// Unfinished says why not every count was measured; empty if all were.
-	Unfinished string `json:"unfinished,omitempty"`
+	// Unfinished says why not every count was measured; empty if all were. Begun is what the searches had
+	// made by then that were not over: it is no part of Points.
+	Unfinished string  `json:"unfinished,omitempty"`
+	Begun      []Point `json:"begun,omitempty"`
 
 	other *Report // that this one is shown beside
 }

@@ -227,6 +227,13 @@ func (s *Search) known() string {
 	return fmt.Sprintf("%s spans/s are sustained, %s are not", grouped(s.low), grouped(s.high))
 }
 
+// pointOf is what is known so far of a repeat of a process count.
+func (s *Search) pointOf(n, repeat int) Point {
+	p := s.Point()
+	p.Processes, p.Repeat = n, repeat
+	return p
+}
+
 // Point is what is known so far.
 func (s *Search) Point() Point {
 	p := s.point

@@ -223,6 +223,9 @@ func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	} else if len(r.samples) > 0 {
 		at = r.samples[len(r.samples)-1].T
 	}
+	if !ok && o.Interrupted { // it was not watched to its end
+		t.WatchedSeconds = max(0, at-r.from-r.outage)
+	}
 	t.Gain = gain(between(r.samples, Warmup(o.Scenario), r.from), between(r.samples, r.from, at+1))
 	for _, w := range o.Result.Workers {
 		t.Restarts += w.Restarts

@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -46,9 +47,20 @@ func (r *Report) say() {
 
 // Unfinish says why not every count was measured.
 func (r *Report) Unfinish(why error) {
-	r.Unfinished = why.Error()
+	r.Unfinished, r.Begun = why.Error(), begun(why)
 	r.say()
 }
+
+// begun is what the searches had made that an error ended.
+func begun(why error) []Point {
+	if ended := (*Ended)(nil); errors.As(why, &ended) {
+		return ended.Begun
+	}
+	return nil
+}
+
+// UnsafeUntil are the runs, in words, in which safety was violated in the searches that an error ended.
+func UnsafeUntil(why error) []string { return (&Report{Begun: begun(why)}).violations() }
 
 // way says what to do when no count carries enough.
 func (r *Report) way(best Count) string {
@@ -78,8 +90,11 @@ func (r *Report) way(best Count) string {
 			processes(last.Processes))
 	case best.Processes == last.Processes:
 		return "measure more processes (--processes), with more partitions if need be."
+	case surelyLess(last, best):
+		return fmt.Sprintf("more processes than %d make it worse.", best.Processes)
 	}
-	return fmt.Sprintf("more processes than %d make it worse.", best.Processes)
+	return fmt.Sprintf("more processes than %d carry no more, as far as the search can tell: see what they wait for.",
+		best.Processes)
 }
 
 // violations are the runs in which safety was violated, in words.
@@ -89,7 +104,7 @@ func (r *Report) violations() (list []string) {
 			list = append(list, fmt.Sprintf("with %s at %s spans/s%s: %s", processes(count), grouped(rate), when, what))
 		}
 	}
-	for _, p := range r.Points {
+	for _, p := range slices.Concat(r.Points, r.Begun) {
 		for _, probe := range p.Probes {
 			add(p.Processes, probe.Rate, "", probe.Unsafe)
 		}
