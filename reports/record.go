@@ -121,8 +121,10 @@ type Sample struct {
 	CPUWorkers  float64 `json:"cpu_workers"`
 	CPUConsumer float64 `json:"cpu_consumer"`
 	CPUHarness  float64 `json:"cpu_harness"`
-	// RedisElsewhere is how many nodes elsewhere CPURedis is of, as they say of their main threads; 0 if it
-	// is time of this machine, or virtual.
+	// RedisNodes is how many nodes CPURedis is of, whose threads share its work about evenly; 0 if not
+	// known, as it is in the results of versions that did not record it. RedisElsewhere is how many of
+	// them are on other machines.
+	RedisNodes     int `json:"redis_nodes"`
 	RedisElsewhere int `json:"redis_elsewhere"`
 	// NetworkBusy is for how many seconds so far the network of the consumers and workers was in use, in
 	// the busier direction; 0 if not known.
@@ -131,6 +133,11 @@ type Sample struct {
 
 // Buffered returns the spans that were sent and neither came out nor were dropped.
 func (s Sample) Buffered() int64 { return s.Sent - s.Flushed }
+
+// CPURedisHere is what of CPURedis the cores of this machine computed.
+func (s Sample) CPURedisHere() float64 {
+	return s.CPURedis * (1 - float64(s.RedisElsewhere)/float64(max(1, s.RedisNodes)))
+}
 
 // WriteEvents writes events as JSON, one a line.
 func WriteEvents(w io.Writer, events []Event) error {

@@ -114,6 +114,9 @@ func TestRedisMemoryIsThatOfTheSpans(t *testing.T) {
 func TestRedisMemoryOfACluster(t *testing.T) {
 	most := func(nodes int) (fullest, all int64) {
 		o := ran(t, func(costs *sim.Costs) { costs.Hosts.RedisNodes = nodes })
+		if said := o.Samples[len(o.Samples)-1].RedisNodes; said != nodes {
+			t.Errorf("the samples are of %d nodes, want %d", said, nodes)
+		}
 		for _, s := range o.Samples {
 			fullest, all = max(fullest, s.RedisBytes), max(all, s.RedisBytesAll)
 		}

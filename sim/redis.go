@@ -50,8 +50,8 @@ const (
 // clusterNodes is how many nodes a cluster has if nobody says how many, as on real servers.
 const clusterNodes = 3
 
-// nodesOf returns how many nodes a run has.
-func (h Hosts) nodesOf(s scenarios.Scenario) int {
+// NodesOf returns how many nodes a run has.
+func (h Hosts) NodesOf(s scenarios.Scenario) int {
 	if h.RedisNodes > 0 {
 		return h.RedisNodes
 	}

@@ -54,7 +54,7 @@ func open(setup harness.Setup, costs Costs) (*System, error) {
 	}
 	return &System{
 		Kernel: k, setup: setup, costs: costs, on: on,
-		redis:  newRedis(k, costs, on, harness.Settings(setup.Scenario).Options, costs.Hosts.nodesOf(setup.Scenario)),
+		redis:  newRedis(k, costs, on, harness.Settings(setup.Scenario).Options, costs.Hosts.NodesOf(setup.Scenario)),
 		kafka:  newKafka(k, costs, on, setup.Scenario, setup.Sink),
 		shifts: make([]time.Duration, setup.Scenario.Topology.Partitions),
 		epochs: epochs{},
@@ -305,6 +305,7 @@ func (s *System) Look() (judge.Look, reports.Sample) {
 	}
 	sample.RedisBytes, sample.RedisBytesAll = s.redis.bytes()
 	sample.CPURedis, sample.CPUKafka = s.redis.used().Seconds(), s.kafka.used.Seconds()
+	sample.RedisNodes = len(s.redis.nodes)
 	sample.CPUWorkers, sample.CPUConsumer = s.on.workers.Seconds(), s.on.consumers.Seconds()
 	sample.CPUHarness, sample.NetworkBusy = s.on.harness.Seconds(), s.on.wire.used().Seconds()
 	return l, sample

@@ -46,7 +46,7 @@ func (w World) Validate() error { return w.costs().Validate() }
 // Can implements harness.World.
 func (w World) Can(f scenarios.Fault) error {
 	one := scenarios.Scenario{Faults: []scenarios.Fault{f}}
-	if nodes := w.Hosts().nodesOf(one); f.Target.Kind == scenarios.TargetRedis && f.Target.N >= nodes {
+	if nodes := w.Hosts().NodesOf(one); f.Target.Kind == scenarios.TargetRedis && f.Target.N >= nodes {
 		return fmt.Errorf("there is no node %d: Redis has %d here if a fault names a node (hosts.redis_nodes "+
 			"of the costs), numbered from 0", f.Target.N, nodes)
 	}

@@ -34,6 +34,13 @@ func primaries(ctx context.Context, client rueidis.Client) (map[string]rueidis.C
 	return serving, nil
 }
 
+// Primaries returns the addresses of the nodes that serve slots: a single server, or all nodes of a cluster
+// but its replicas, sorted.
+func Primaries(ctx context.Context, client rueidis.Client) ([]string, error) {
+	clients, err := primaries(ctx, client)
+	return slices.Sorted(maps.Keys(clients)), err
+}
+
 // nodes returns the addresses of the primaries, sorted, and a client for each.
 func (s *Store) nodes(ctx context.Context) ([]string, map[string]rueidis.Client, error) {
 	clients, err := primaries(ctx, s.client)

@@ -8,18 +8,23 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/options"
 	"sluice/internal/servers/servertest"
 	"sluice/internal/worlds/wall"
+	"sluice/internal/worlds/wall/real"
+	"sluice/scenarios"
 	"sluice/sim"
 )
 
@@ -197,6 +202,46 @@ func TestCompareEndsWithItsTolerance(t *testing.T) {
 		"--out", filepath.Join(t.TempDir(), "compare"))
 	if code != 13 || !strings.Contains(out, "Beyond the tolerance: with") {
 		t.Errorf("exit code %d, want 13\n%s\n%s", code, out, errs)
+	}
+	if !strings.Contains(errs, "The costs are of 1 node of Redis and 8 cores, the servers on others; measured is on ") {
+		t.Errorf("the costs are of other hosts, and nobody says so:\n%s", errs)
+	}
+}
+
+// TestCompareGoesByTheHostsThatAreMeasured: the built-in costs are taken for these, and costs of other hosts
+// are told of.
+func TestCompareGoesByTheHostsThatAreMeasured(t *testing.T) {
+	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	given := real.World{Redis: servertest.RedisCluster(t)[:1], Kafka: kafka.ListenAddrs()}
+	own := sim.DefaultCosts()
+	own.Hosts = sim.Hosts{Cores: runtime.NumCPU(), Shared: true, RedisNodes: 3}
+	fewer, apart, other := own, own, own
+	fewer.Hosts.RedisNodes, apart.Hosts.Shared, other.Hosts.Cores = 0, false, own.Hosts.Cores+1
+	measured := hostsText(own.Hosts, scenarios.Default())
+	for _, c := range []struct {
+		costs *sim.Costs
+		want  string
+	}{
+		{nil, ""}, {&own, ""}, {&fewer, "of 1 node of Redis"}, {&apart, "the servers on others"},
+		{&other, "and " + options.FormatCount(other.Hosts.Cores, "core")},
+	} {
+		var errs strings.Builder
+		configs := [2]harness.Config{{Scenario: scenarios.Default(), World: sim.World{Costs: c.costs}}, {World: given}}
+		if _, err := (&compareCommand{}).machine(t.Context(), &errs, &configs); err != nil {
+			t.Fatal(err)
+		}
+		if c.costs == nil && configs[0].World.(sim.World).Hosts() != own.Hosts {
+			t.Errorf("predicted is on %+v, want %+v", configs[0].World.(sim.World).Hosts(), own.Hosts)
+		}
+		said := errs.String()
+		if (said == "") != (c.want == "") || !strings.Contains(said, c.want) ||
+			said != "" && !strings.HasSuffix(said, "; measured is on "+measured+".\n") {
+			t.Errorf("%q, want %q", said, c.want)
+		}
 	}
 }
 

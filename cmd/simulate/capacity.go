@@ -397,13 +397,9 @@ func runUntil(ctx context.Context, cfg harness.Config, over func(reports.Sample)
 
 // hostOf is the host of a run's pipeline.
 func hostOf(cfg harness.Config) judge.Host {
-	switch w := cfg.World.(type) {
-	case sim.World:
+	if w, ok := cfg.World.(sim.World); ok {
 		h := w.Hosts()
-		return judge.Host{Cores: h.Cores, Shared: h.Shared, RedisNodes: h.RedisNodes,
-			Brokers: cfg.Scenario.Brokers()}
-	case real.World:
-		return judge.Host{Cores: runtime.NumCPU(), Shared: true, RedisNodes: w.Nodes()}
+		return judge.Host{Cores: h.Cores, Shared: h.Shared, Brokers: cfg.Scenario.Brokers()}
 	}
 	return judge.Host{Cores: runtime.NumCPU(), Shared: true}
 }

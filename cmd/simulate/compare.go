@@ -83,7 +83,7 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	machine, err := c.machine(&configs)
+	machine, err := c.machine(ctx, to.err, &configs)
 	if err != nil {
 		return err
 	}
@@ -189,23 +189,55 @@ func shareServers(configs ...*harness.Config) (stop func() error, err error) {
 	return stop, nil
 }
 
-// machine makes the built-in costs those of this machine, where nothing else is said, and returns how
-// much slower it is than the one that the costs are of.
-func (c *compareCommand) machine(configs *[2]harness.Config) (float64, error) {
+// machine makes the built-in costs those of the hosts that the other world is on, where nothing else is
+// said, tells of costs that are of other hosts, and returns how much slower this machine is than the one
+// that the costs are of.
+func (c *compareCommand) machine(
+	ctx context.Context, errs io.Writer, configs *[2]harness.Config,
+) (float64, error) {
 	for i := range configs {
 		w, ok := configs[i].World.(sim.World)
-		switch {
-		case !ok:
-		case w.Costs == nil:
+		if !ok {
+			continue
+		}
+		hosts, err := measuredHosts(ctx, configs[1-i].World)
+		if err != nil {
+			return 0, err
+		}
+		if w.Costs == nil {
 			costs := sim.DefaultCosts()
-			costs.Hosts = sim.Hosts{Cores: runtime.NumCPU(), Shared: true}
+			costs.Hosts = hosts
 			configs[i].World = sim.World{Costs: &costs}
-		case w.Costs.Calibration != nil && w.Costs.Calibration.Yardstick.Median > 0:
+			continue
+		}
+		if of, on := hostsText(w.Costs.Hosts, configs[i].Scenario), hostsText(hosts, configs[i].Scenario); of != on {
+			fmt.Fprintf(errs, "The costs are of %s; measured is on %s.\n", of, on)
+		}
+		if known := w.Costs.Calibration; known != nil && known.Yardstick.Median > 0 {
 			now, err := calibrate.Yardstick()
-			return float64(now.Median) / float64(w.Costs.Calibration.Yardstick.Median), err
+			return float64(now.Median) / float64(known.Yardstick.Median), err
 		}
 	}
 	return 0, nil
+}
+
+// measuredHosts are the hosts that a world which is not virtual runs on, from here.
+func measuredHosts(ctx context.Context, world harness.World) (h sim.Hosts, err error) {
+	h = sim.Hosts{Cores: runtime.NumCPU(), Shared: true, RedisNodes: 1}
+	if w, ok := world.(real.World); ok {
+		h.RedisNodes, h.Shared, err = w.Where(ctx)
+	}
+	return h, err
+}
+
+// hostsText says of hosts what a prediction goes by.
+func hostsText(h sim.Hosts, s scenarios.Scenario) string {
+	where := "all on one host"
+	if !h.Shared {
+		where = "the servers on others"
+	}
+	return fmt.Sprintf("%s of Redis and %s, %s", options.FormatCount(h.NodesOf(s), "node"),
+		options.FormatCount(h.Cores, "core"), where)
 }
 
 // measure runs everything. What others use of the machine while the one world measures is what the
@@ -327,11 +359,11 @@ func withQuantile(cfg harness.Config, p float64) (at harness.Config, ok bool) {
 	return cfg, ok
 }
 
-// withOthers is a run in the virtual world beside others that use so many cores of a host that all
-// share; another world, or one whose host is another one, has what others it has.
+// withOthers is a run in the virtual world beside others that use so many cores of the host of consumers
+// and workers; another world, or one whose host is another one, has what others it has.
 func withOthers(cfg harness.Config, cores float64) harness.Config {
 	w, ok := cfg.World.(sim.World)
-	if !ok || w.Costs == nil || !w.Costs.Hosts.Shared || w.Costs.Hosts.Cores != runtime.NumCPU() {
+	if !ok || w.Costs == nil || w.Costs.Hosts.Cores != runtime.NumCPU() {
 		return cfg
 	}
 	costs := *w.Costs
@@ -361,10 +393,7 @@ func (m *othersMeter) look(p harness.Progress) {
 	}
 	cpu, s := stat.CPUTotal, p.Sample
 	now := usage{s.T, cpu.User + cpu.Nice + cpu.System + cpu.IRQ + cpu.SoftIRQ + cpu.Steal,
-		s.CPUKafka + s.CPUWorkers + s.CPUConsumer + s.CPUHarness}
-	if s.RedisElsewhere == 0 {
-		now.own += s.CPURedis
-	}
+		s.CPURedisHere() + s.CPUKafka + s.CPUWorkers + s.CPUConsumer + s.CPUHarness}
 	if !m.seen {
 		m.first, m.seen = now, true
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,8 +65,7 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 	if err := r.about(ctx, &costs); err != nil {
 		return costs, err
 	}
-	var why string
-	if r.brokers, why = process.Listeners(cfg.Kafka); why != "" {
+	if why := r.whyNoBrokers; why != "" {
 		c.not(why, "kafka.message", "kafka.record", "kafka.kb", "kafka.request", "kafka.idle")
 	}
 	if c.report.Yardstick, err = Yardstick(); err != nil {
@@ -93,7 +93,7 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 	return costs, costs.Validate()
 }
 
-// about notes what is known of the servers and of this machine.
+// about notes what is known of the servers, and of their machines.
 func (r *rig) about(ctx context.Context, costs *sim.Costs) error {
 	info, err := r.redis.Do(ctx, r.redis.B().Info().Section("server").Build()).ToString()
 	if err != nil {
@@ -112,10 +112,26 @@ func (r *rig) about(ctx context.Context, costs *sim.Costs) error {
 		names = append(names, s.name)
 	}
 	costs.Calibration.Shapes = strings.Join(names, "; ")
-	costs.Hosts.Cores = runtime.NumCPU()
 	costs.Kafka.Linger = kafkaio.DefaultProducerConfig().Linger
-	_, elsewhere := process.Listeners(r.Kafka)
-	costs.Hosts.Shared = elsewhere == ""
+	return r.hosts(ctx, costs)
+}
+
+// hosts notes which machines the servers are on, and finds the processes of the brokers.
+func (r *rig) hosts(ctx context.Context, costs *sim.Costs) error {
+	nodes, err := redisstore.Primaries(ctx, r.redis)
+	if err != nil {
+		return fmt.Errorf("ask redis for its nodes: %w", err)
+	}
+	brokers, err := kafkaio.BrokerAddresses(ctx, r.admin)
+	if err != nil {
+		return err
+	}
+	costs.Hosts.Cores = runtime.NumCPU()
+	costs.Hosts.Shared = process.Local(slices.Concat(nodes, brokers)...)
+	if len(nodes) > 1 { // with 1 a fault could name no node of a cluster
+		costs.Hosts.RedisNodes = len(nodes)
+	}
+	r.brokers, r.whyNoBrokers = process.Listeners(brokers)
 	return nil
 }
 

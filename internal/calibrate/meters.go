@@ -14,8 +14,9 @@ import (
 type meters struct {
 	redis rueidis.Client
 	// brokers are the processes of Kafka on this machine; none if there is a broker elsewhere, or one
-	// that may not be looked at.
-	brokers []int
+	// that may not be looked at, and then why.
+	brokers      []int
+	whyNoBrokers string
 }
 
 // used is what was computed so far, or in between.

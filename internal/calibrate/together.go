@@ -189,7 +189,7 @@ func (r *rig) warmUp(ctx context.Context, c *collection) (most float64, err erro
 		}
 		r.first = append(r.first, firstRun{rate, brokerTime(o)})
 		one = tried{compare.RunOf(o), carried(o, judge.Host{Cores: c.costs.Hosts.Cores,
-			Shared: c.costs.Hosts.Shared, RedisNodes: len(r.Redis)})}
+			Shared: c.costs.Hosts.Shared})}
 		return one, nil
 	})
 	if err != nil {

@@ -64,16 +64,18 @@ func TestWhatIsCarried(t *testing.T) {
 	o.Scenario.Topology.FlusherProcesses = 2
 	o.Result.Ledger.Flushed = 100_000
 	for _, c := range []struct {
-		host judge.Host
-		want float64
+		host  judge.Host
+		nodes int
+		want  float64
 	}{
-		{judge.Host{Cores: 2, Shared: true}, 50_000},
-		{judge.Host{Cores: 8, Shared: true}, 100_000},
-		{judge.Host{Cores: 8, Shared: true, RedisNodes: 3}, 200_000},
-		{judge.Host{Cores: 2, RedisNodes: 3}, 200_000},
+		{judge.Host{Cores: 2, Shared: true}, 1, 50_000},
+		{judge.Host{Cores: 8, Shared: true}, 1, 100_000},
+		{judge.Host{Cores: 8, Shared: true}, 3, 200_000},
+		{judge.Host{Cores: 2}, 3, 200_000},
 	} {
+		o.Samples[1].RedisNodes = c.nodes
 		if got := carried(o, c.host); math.Abs(got/c.want-1) > 1e-6 {
-			t.Errorf("%+v carries %.0f/s, want %.0f/s", c.host, got, c.want)
+			t.Errorf("%+v with %d nodes carries %.0f/s, want %.0f/s", c.host, c.nodes, got, c.want)
 		}
 	}
 }

@@ -12,7 +12,7 @@ type Resource string
 
 // The resources.
 const (
-	// RedisThread is the one thread of Redis.
+	// RedisThread is the one thread of Redis, or of each of its nodes, as many as the sample says.
 	RedisThread Resource = "the Redis thread"
 	// WorkerCPU is a core for each worker process, Cores are those of the host.
 	WorkerCPU Resource = "worker CPU"
@@ -35,11 +35,9 @@ const Saturated = 0.85
 // Host is what runs the pipeline.
 type Host struct {
 	// Cores of the host, 0 if that is not known. Shared is true if the servers and the load are on it,
-	// too.
+	// too, but for those nodes of Redis of which a sample says that they are not.
 	Cores  int
 	Shared bool
-	// RedisNodes is how many nodes Redis has, whose threads share its work about evenly. 0: one.
-	RedisNodes int
 	// Brokers is how many brokers Kafka has, each on a host of as many cores unless all is shared. 0: one.
 	Brokers int
 }
@@ -54,18 +52,16 @@ func Uses(from, to reports.Sample, workers int, host Host) []Use {
 			list = append(list, Use{r, seconds / (of * lasted)})
 		}
 	}
-	redis, worked := to.CPURedis-from.CPURedis, to.CPUWorkers-from.CPUWorkers
+	worked := to.CPUWorkers - from.CPUWorkers
 	all := worked + to.CPUConsumer - from.CPUConsumer
 	if host.Shared {
-		if to.RedisElsewhere == 0 {
-			all += redis
-		}
-		all += to.CPUKafka - from.CPUKafka + to.CPUHarness - from.CPUHarness
+		all += to.CPURedisHere() - from.CPURedisHere() + to.CPUKafka - from.CPUKafka +
+			to.CPUHarness - from.CPUHarness
 	} else {
 		add(Kafka, to.CPUKafka-from.CPUKafka, float64(host.Cores*max(1, host.Brokers)))
 		add(Network, to.NetworkBusy-from.NetworkBusy, 1)
 	}
-	add(RedisThread, redis, float64(max(1, host.RedisNodes, to.RedisElsewhere)))
+	add(RedisThread, to.CPURedis-from.CPURedis, float64(max(1, to.RedisNodes)))
 	add(WorkerCPU, worked, float64(workers))
 	add(Cores, all, float64(host.Cores))
 	slices.SortStableFunc(list, func(a, b Use) int { return cmp.Compare(b.Share, a.Share) })

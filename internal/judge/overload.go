@@ -76,7 +76,11 @@ func (e *Evidence) limit(p pace) string {
 	case e.Limited:
 		return "the harness, not the system: " + e.Limit
 	case saturated && busiest.Resource == RedisThread:
-		return fmt.Sprintf("Redis, whose one thread was busy for %.0f %% of the time", 100*busiest.Share)
+		whose := "one thread was"
+		if n := p.to.RedisNodes; n > 1 {
+			whose = fmt.Sprintf("%d threads were", n)
+		}
+		return fmt.Sprintf("Redis, whose %s busy for %.0f %% of the time", whose, 100*busiest.Share)
 	case saturated && busiest.Resource == Network:
 		return fmt.Sprintf("the network, which was in use for %.0f %% of the time", 100*busiest.Share)
 	case saturated:

@@ -68,6 +68,19 @@ func TestOverloadIsNoStandstill(t *testing.T) {
 			}
 		}, reports.Unknown, "The limit was Redis, whose one thread was busy for 90 % of the time; processor " +
 			"seconds per second: Redis 0.90, workers 1.00"},
+		"a cluster": {func(e *Evidence) {
+			drainedUntil(e, 2, 23)
+			for i := range e.Samples {
+				e.Samples[i].CPURedis, e.Samples[i].RedisNodes = float64(i)*0.27, 3
+			}
+		}, reports.Unknown, "The limit was Redis, whose 3 threads were busy for 90 % of the time; processor " +
+			"seconds per second: Redis 2.70"},
+		"a cluster with room": {func(e *Evidence) {
+			drainedUntil(e, 2, 23)
+			for i := range e.Samples {
+				e.Samples[i].CPURedis, e.Samples[i].RedisNodes = float64(i)*0.24, 3
+			}
+		}, reports.Unknown, "The limit was the workers, which"},
 		"workers": {func(e *Evidence) {
 			drainedUntil(e, 2, 23)
 			for i := range e.Samples {

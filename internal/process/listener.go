@@ -4,19 +4,20 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Listeners returns the processes that listen at addresses, "host:port", if all are of this machine and
-// may be looked at; or why not, in words.
+// Listeners returns the processes that listen at addresses, "host:port", each once, if all are of this
+// machine and may be looked at; or why not, in words.
 func Listeners(addresses []string) (pids []int, why string) {
 	for _, address := range addresses {
-		host, port, err := net.SplitHostPort(address)
+		_, port, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, err.Error()
 		}
-		if !isLocal(host) {
+		if !Local(address) {
 			return nil, fmt.Sprintf("%s is on another machine", address)
 		}
 		number, err := strconv.ParseUint(port, 10, 16)
@@ -27,9 +28,20 @@ func Listeners(addresses []string) (pids []int, why string) {
 		if pid == 0 {
 			return nil, fmt.Sprintf("the process behind %s may not be looked at", address)
 		}
-		pids = append(pids, pid)
+		if !slices.Contains(pids, pid) { // it may have several addresses
+			pids = append(pids, pid)
+		}
 	}
 	return pids, ""
+}
+
+// Local tells whether all addresses, "host:port" each, are of this machine. Of a server in a container those
+// are that are forwarded to it, and not its own behind them.
+func Local(addresses ...string) bool {
+	return !slices.ContainsFunc(addresses, func(address string) bool {
+		host, _, err := net.SplitHostPort(address)
+		return err != nil || !isLocal(host)
+	})
 }
 
 // isLocal tells whether a host is this machine.
@@ -53,6 +65,10 @@ func isLocal(host string) bool {
 	return len(ips) > 0
 }
 
+// dockerProxy is the name of Docker's process that listens for one in a container, to which it carries what
+// comes: what it computes is not what that one does.
+const dockerProxy = "docker-proxy"
+
 // listener returns the process of this machine that listens on a port; 0 if none does that may be
 // looked at.
 func listener(port uint64) int {
@@ -67,10 +83,11 @@ func listener(port uint64) int {
 	}
 	for _, p := range all {
 		targets, _ := p.FileDescriptorTargets() // those of other users may not be looked at
-		for _, target := range targets {
-			if sockets[target] {
-				return p.PID
-			}
+		if !slices.ContainsFunc(targets, func(target string) bool { return sockets[target] }) {
+			continue
+		}
+		if name, _ := p.Comm(); name != dockerProxy {
+			return p.PID
 		}
 	}
 	return 0

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,10 @@ type settings struct {
 
 func TestMain(m *testing.M) {
 	MaybeChild()
+	if filepath.Base(os.Args[0]) == dockerProxy {
+		forward()
+		return
+	}
 	os.Exit(m.Run())
 }
 

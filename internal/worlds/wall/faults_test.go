@@ -342,8 +342,10 @@ func TestFaultsOnStartedServers(t *testing.T) {
 			}
 			t.Run("large record", func(t *testing.T) { b.refusesLargeRecords(t) })
 			t.Run("heal", func(t *testing.T) { b.heals(t, cases) })
-			if _, s := b.s.Look(); s.CPURedis <= 0 || s.CPUKafka <= 0 {
-				t.Errorf("processor time is %v s of Redis and %v s of Kafka", s.CPURedis, s.CPUKafka)
+			nodes := map[real.Origin]int{real.Start: 1, real.StartCluster: 3}[kind]
+			if _, s := b.s.Look(); s.CPURedis <= 0 || s.CPUKafka <= 0 || s.RedisNodes != nodes {
+				t.Errorf("processor time is %v s of %d nodes of Redis, and %v s of Kafka", s.CPURedis, s.RedisNodes,
+					s.CPUKafka)
 			}
 		})
 	}

@@ -3,7 +3,6 @@ package wall
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -82,18 +81,21 @@ func (s *System) look(now time.Time) (judge.Look, reports.Sample) {
 	s.meters.enter(&sample, s.servers.Backend)
 	redis := s.meters.redis.last()
 	sample.RedisBytes, sample.RedisBytesMax, sample.RedisBytesAll = redis.used, redis.max, redis.all
-	if s.servers.RedisElsewhere {
-		sample.CPURedis, sample.RedisElsewhere = s.meters.redis.computed()
+	sample.RedisNodes = len(s.redis)
+	if s.servers.AskRedis {
+		said := s.meters.redis.computed()
+		sample.CPURedis = said.used.Seconds()
+		sample.RedisNodes, sample.RedisElsewhere = said.nodes, said.elsewhere
 	}
 	return l, sample
 }
 
-// redisMeter asks Redis how full it is, and one elsewhere what it computes, beside the looks: a Redis that
+// redisMeter asks Redis how full it is, and a given one what it computes, beside the looks: a Redis that
 // does not answer must not keep the harness from looking.
 type redisMeter struct {
-	mu      sync.Mutex
-	now     redisMemory
-	threads threads
+	mu   sync.Mutex
+	now  redisMemory
+	said redisTime
 }
 
 // redisMemory is what the fullest node of Redis uses and what it may use, and what all nodes use, in
@@ -113,7 +115,7 @@ const (
 func (m *redisMeter) run(ctx context.Context, s *System) {
 	var asking sync.WaitGroup
 	defer asking.Wait()
-	if s.servers.RedisElsewhere {
+	if s.servers.AskRedis {
 		asking.Go(func() { m.askThreads(ctx, s) })
 	}
 	for ctx.Err() == nil && !s.servers.HidesMemory {
@@ -133,14 +135,16 @@ func (m *redisMeter) run(ctx context.Context, s *System) {
 // askThreads does that for the processor time. What a node does not tell, or not now, is added with its
 // next answer.
 func (m *redisMeter) askThreads(ctx context.Context, s *System) {
+	var nodes threads
 	for ctx.Err() == nil {
 		if client, err := s.redisClient(); err == nil {
 			asking, cancel := context.WithTimeout(ctx, answerMax)
 			used, err := redisstore.MainThread(asking, client)
 			cancel()
 			if err == nil {
+				said := nodes.add(used, process.Local) // which may have to ask for a name
 				m.mu.Lock()
-				m.threads.add(used)
+				m.said = said
 				m.mu.Unlock()
 			}
 		}
@@ -155,34 +159,56 @@ func (m *redisMeter) last() redisMemory {
 	return m.now
 }
 
-// computed returns the seconds that the nodes have said that they used since they were first asked, and how
-// many nodes have.
-func (m *redisMeter) computed() (seconds float64, nodes int) {
+// computed returns what the nodes have said; all 0 if they have not yet.
+func (m *redisMeter) computed() redisTime {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.threads.used.Seconds(), len(m.threads.said)
+	return m.said
+}
+
+// redisTime is what the nodes of Redis say that they computed since they were first asked, how many serve
+// now, and how many of these are on other machines.
+type redisTime struct {
+	used             time.Duration
+	nodes, elsewhere int
 }
 
 // threads sum up the processor time of nodes, over their restarts, from each node's first answer on.
 type threads struct {
-	said map[string]time.Duration
+	last map[string]thread
 	used time.Duration
 }
 
-func (t *threads) add(said map[string]time.Duration) {
-	for address, now := range said { //order-free: a sum
-		last, known := t.said[address]
+// thread is what a node had computed when it answered last, and whether it is on this machine.
+type thread struct {
+	used time.Duration
+	here bool
+}
+
+// add adds one answer of each node that serves, by address. What else has answered before does not serve
+// any more: a primary whose replica took over is not counted twice.
+func (t *threads) add(said map[string]time.Duration, local func(...string) bool) redisTime {
+	if t.last == nil {
+		t.last = map[string]thread{}
+	}
+	now := redisTime{nodes: len(said)}
+	for address, used := range said { //order-free: sums
+		last, known := t.last[address]
 		switch {
-		case known && now < last: // it was started again
-			t.used += now
-		case known:
-			t.used += now - last
+		case !known:
+			last.here = local(address)
+		case used < last.used: // it was started again
+			t.used += used
+		default:
+			t.used += used - last.used
 		}
+		if !last.here {
+			now.elsewhere++
+		}
+		t.last[address] = thread{used, last.here}
 	}
-	if t.said == nil {
-		t.said = map[string]time.Duration{}
-	}
-	maps.Copy(t.said, said)
+	now.used = t.used
+	return now
 }
 
 func (s *System) redisMemory(ctx context.Context) (redisMemory, error) {

@@ -1,7 +1,6 @@
 package wall_test
 
 import (
-	"context"
 	"os"
 	"testing"
 	"time"
@@ -9,13 +8,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"sluice/buffer/redisstore"
-	"sluice/internal/harness"
 	"sluice/internal/process"
 	"sluice/internal/servers/servertest"
 	"sluice/internal/worlds/wall"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
-	"sluice/scenarios"
 )
 
 // TestARunBeginsWithNothingUsed: what this process computed before a run is none of that.
@@ -39,26 +36,54 @@ func TestARunBeginsWithNothingUsed(t *testing.T) {
 	}
 }
 
-// elsewhere is a world whose servers' processes nobody sees.
-type elsewhere struct{ real.World }
-
-// Open implements harness.World.
-func (w elsewhere) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
-	return wall.Open(ctx, setup, wall.Servers{
-		Redis: w.Redis, Kafka: w.Kafka, Backend: unseen{}, Stay: true, RedisElsewhere: true,
-	})
+// TestAGivenRedisIsAsked what its threads compute, all of its nodes, whichever were named, and nothing is
+// said of before the run.
+func TestAGivenRedisIsAsked(t *testing.T) {
+	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	cluster := servertest.NewRedisCluster(t)
+	replica := servertest.Replica(t, cluster, 0)
+	for _, c := range []struct {
+		what  string
+		redis []string
+		nodes int
+	}{
+		{"one server", []string{servertest.RedisAddr(t)}, 1},
+		{"one node of a cluster", servertest.Addrs(cluster)[1:2], 3},
+		{"a replica, too", append(servertest.Addrs(cluster), replica.Addr), 3},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			before := makeBusy(t, c.redis)
+			world := real.World{Redis: c.redis, Kafka: kafka.ListenAddrs()}
+			if nodes, here, err := world.Where(t.Context()); nodes != c.nodes || !here || err != nil {
+				t.Errorf("%d nodes are here: %v, %v; want %d", nodes, here, err, c.nodes)
+			}
+			b := openBench(t, world, true, nil)
+			for {
+				_, sample := b.s.Look()
+				if sample.CPURedis > before {
+					t.Errorf("%v s were used before the run, and %v s in it when it begins", before, sample.CPURedis)
+				}
+				if sample.CPURedis > 0 {
+					if sample.RedisNodes != c.nodes || sample.RedisElsewhere != 0 {
+						t.Errorf("it is the time of %d nodes, %d elsewhere; want %d, all here", sample.RedisNodes,
+							sample.RedisElsewhere, c.nodes)
+					}
+					return
+				}
+				time.Sleep(10 * time.Millisecond) // until it has answered twice
+			}
+		})
+	}
 }
 
-type unseen struct{}
-
-func (unseen) Break(*wall.System, scenarios.Fault) (func() error, error) { return nil, nil }
-func (unseen) Seconds() (redis, kafka float64)                           { return 0, 0 }
-func (unseen) Close() error                                              { return nil }
-
-// TestARedisElsewhereIsAsked what its thread computes: nobody else can tell.
-func TestARedisElsewhereIsAsked(t *testing.T) {
-	address := servertest.RedisAddr(t)
-	client, err := wall.Access{}.DialRedis([]string{address})
+// makeBusy has a Redis compute something, and returns what its nodes have used then.
+func makeBusy(t *testing.T, addresses []string) (seconds float64) {
+	t.Helper()
+	client, err := wall.Access{}.DialRedis(addresses)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,25 +96,8 @@ func TestARedisElsewhereIsAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := used[address].Seconds()
-	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
+	for _, one := range used {
+		seconds += one.Seconds()
 	}
-	t.Cleanup(kafka.Close)
-	world := elsewhere{real.World{Redis: []string{address}, Kafka: kafka.ListenAddrs()}}
-	b := openBench(t, world, true, nil)
-	for {
-		_, sample := b.s.Look()
-		if sample.CPURedis > before {
-			t.Errorf("%v s were used before the run, and %v s in it when it begins", before, sample.CPURedis)
-		}
-		if sample.CPURedis > 0 {
-			if sample.RedisElsewhere != 1 {
-				t.Errorf("it is the time of %d nodes elsewhere, want 1", sample.RedisElsewhere)
-			}
-			return
-		}
-		time.Sleep(10 * time.Millisecond) // until it has answered twice
-	}
+	return seconds
 }

@@ -66,22 +66,23 @@ func TestProcessesAreMeasured(t *testing.T) {
 	}
 }
 
-// TestThreadsOfNodes: what a node used before it was first asked is none of the run's, and one that was
-// started again counts from 0.
+// TestThreadsOfNodes: what a node used before it was first asked is none of the run's, one that was started
+// again counts from 0, and one in whose place another serves counts no more.
 func TestThreadsOfNodes(t *testing.T) {
 	var used threads
+	local := func(addresses ...string) bool { return addresses[0] == "a" }
 	for _, step := range []struct {
 		said map[string]time.Duration
-		want time.Duration
+		want redisTime
 	}{
-		{map[string]time.Duration{"a": 100}, 0},
-		{map[string]time.Duration{"a": 103, "b": 1000}, 3},
-		{map[string]time.Duration{"b": 1001}, 4},
-		{map[string]time.Duration{"a": 2, "b": 1001}, 6},
+		{map[string]time.Duration{"a": 100}, redisTime{0, 1, 0}},
+		{map[string]time.Duration{"a": 103, "b": 1000}, redisTime{3, 2, 1}},
+		{map[string]time.Duration{"b": 1001}, redisTime{4, 1, 1}},
+		{map[string]time.Duration{"a": 2, "b": 1001}, redisTime{6, 2, 1}},
+		{map[string]time.Duration{"a": 3, "c": 50}, redisTime{7, 2, 1}},
 	} {
-		used.add(step.said)
-		if used.used != step.want {
-			t.Errorf("after %v: %v, want %v", step.said, used.used, step.want)
+		if got := used.add(step.said, local); got != step.want {
+			t.Errorf("after %v: %+v, want %+v", step.said, got, step.want)
 		}
 	}
 }

@@ -34,9 +34,9 @@ type Servers struct {
 	Output map[string]int64
 	// HidesMemory is true for a Redis that does not tell what memory it uses.
 	HidesMemory bool
-	// RedisElsewhere is true for a Redis whose processes the backend does not see: its nodes are asked for
-	// their processor time.
-	RedisElsewhere bool
+	// AskRedis is true for a Redis of which the backend does not tell what it computes: its nodes are
+	// asked. Else the addresses are those of all its nodes.
+	AskRedis bool
 	// InMemory is true for a Kafka that keeps all it is sent in this process's memory: what everybody
 	// has read is deleted.
 	InMemory bool

@@ -5,33 +5,30 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"sluice/buffer/redisstore"
+	"sluice/internal/kafkaio"
 	"sluice/internal/process"
 	"sluice/internal/worlds/wall"
 	"sluice/scenarios"
 )
 
-// given are servers that somebody else started.
+// given are servers that somebody else started. What Redis computes its nodes say themselves.
 type given struct {
-	// redis and kafka are their processes, of those that are on this machine and may be looked at.
-	redis, kafka []*wall.Usage
+	kafka []*wall.Usage // the processes of all brokers; none if not all can be looked at
 }
 
-// lookFor finds the processes of given servers. Those of a server that is not all on this machine count
-// as unknown.
-func lookFor(servers wall.Servers) (g given) {
-	find := func(addresses []string) (list []*wall.Usage) {
-		pids, _ := process.Listeners(addresses) // why not does not matter: nobody can tell then
-		for _, pid := range pids {
-			u := &wall.Usage{}
-			u.Began(pid)
-			list = append(list, u)
-		}
-		return list
+// lookFor finds the processes of brokers. Those of a Kafka that is not all on this machine count as unknown.
+func lookFor(brokers []string) (g given) {
+	pids, _ := process.Listeners(brokers) // why not does not matter: nobody can tell then
+	for _, pid := range pids {
+		u := &wall.Usage{}
+		u.Began(pid)
+		g.kafka = append(g.kafka, u)
 	}
-	g.redis, g.kafka = find(servers.Redis), find(servers.Kafka)
 	return g
 }
 
@@ -42,44 +39,48 @@ func (given) Break(_ *wall.System, f scenarios.Fault) (func() error, error) {
 
 // Seconds implements wall.Backend.
 func (g given) Seconds() (redis, kafka float64) {
-	for _, u := range g.redis {
-		redis += u.Seconds()
-	}
 	for _, u := range g.kafka {
 		kafka += u.Seconds()
 	}
-	return redis, kafka
+	return 0, kafka
 }
 
 // Close implements wall.Backend: they stay.
 func (given) Close() error { return nil }
 
-// findNodes adds to the given addresses those that the servers go by themselves, as clients will
-// dial these: the nodes of a cluster, and the brokers.
-func findNodes(ctx context.Context, to *wall.Servers) error {
+// nodes are all that given servers consist of, by the addresses that they go by themselves, as clients will
+// dial these: of a Redis Cluster all, and its primaries among them.
+type nodes struct{ redis, primaries, brokers []string }
+
+// findNodes asks the servers, of which any addresses are given.
+func (w World) findNodes(ctx context.Context) (found nodes, err error) {
 	ctx, cancel := context.WithTimeout(ctx, wall.DialMax)
 	defer cancel()
-	redis, err := to.Access.DialRedis(to.Redis)
+	redis, err := w.Access.DialRedis(w.Redis)
 	if err != nil {
-		return fmt.Errorf("ask redis for its nodes: %w", err)
+		return found, fmt.Errorf("ask redis %s for its nodes: %w", strings.Join(w.Redis, ","), err)
 	}
-	to.Redis = union(to.Redis, slices.Sorted(maps.Keys(redis.Nodes())))
-	redis.Close()
-	client, err := to.Access.DialKafka(to.Kafka)
+	defer redis.Close()
+	found.redis = slices.Sorted(maps.Keys(redis.Nodes()))
+	if found.primaries, err = redisstore.Primaries(ctx, redis); err != nil {
+		return found, fmt.Errorf("redis %s: %w", strings.Join(w.Redis, ","), err)
+	}
+	client, err := w.Access.DialKafka(w.Kafka)
 	if err != nil {
-		return err
+		return found, err
 	}
 	defer client.Close()
-	brokers, err := kadm.NewClient(client).ListBrokers(ctx)
-	if err != nil {
-		return fmt.Errorf("ask kafka for its brokers: %w", err)
+	found.brokers, err = kafkaio.BrokerAddresses(ctx, kadm.NewClient(client))
+	return found, err
+}
+
+// Where tells how many nodes of Redis serve, and whether these and all brokers are on this machine.
+func (w World) Where(ctx context.Context) (redisNodes int, here bool, err error) {
+	if w.Servers != Given {
+		return w.Servers.nodes(), true, nil
 	}
-	var addresses []string
-	for _, b := range brokers {
-		addresses = append(addresses, fmt.Sprintf("%s:%d", b.Host, b.Port))
-	}
-	to.Kafka = union(to.Kafka, addresses)
-	return nil
+	found, err := w.findNodes(ctx)
+	return len(found.primaries), process.Local(slices.Concat(found.primaries, found.brokers)...), err
 }
 
 // union is the first list and what the second has beside it. The order of the first stays: it is

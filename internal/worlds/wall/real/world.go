@@ -103,7 +103,7 @@ func (w World) Can(f scenarios.Fault) error {
 		return nil
 	}
 	brokers := max(1, len(w.Kafka)) // one is started
-	if err := cmp.Or(wall.CheckNode(f, w.Nodes()), wall.CheckBroker(f, brokers)); err != nil {
+	if err := cmp.Or(wall.CheckNode(f, w.nodes()), wall.CheckBroker(f, brokers)); err != nil {
 		return err
 	}
 	if f.Verb == scenarios.VerbDepose {
@@ -116,8 +116,8 @@ func (w World) Can(f scenarios.Fault) error {
 	return nil
 }
 
-// Nodes is how many nodes the Redis has, as far as the World tells.
-func (w World) Nodes() int {
+// nodes is how many nodes the Redis has, as far as the World tells.
+func (w World) nodes() int {
 	if w.Servers == Given {
 		return len(w.Redis)
 	}
@@ -131,17 +131,18 @@ func (World) Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]strin
 
 // Open implements harness.World.
 func (w World) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
-	to := wall.Servers{Redis: w.Redis, Kafka: w.Kafka, Access: w.Access, Stay: true}
 	if w.Servers == Given {
+		found, err := w.findNodes(ctx)
+		if err != nil {
+			return nil, err
+		}
+		to := wall.Servers{Redis: w.Redis, Kafka: w.Kafka, Access: w.Access, Stay: true,
+			Backend: lookFor(found.brokers), AskRedis: true}
 		if slices.ContainsFunc(setup.Scenario.Faults, func(f scenarios.Fault) bool {
 			return wall.IsNetwork(f.Verb)
-		}) {
-			if err := findNodes(ctx, &to); err != nil {
-				return nil, err
-			}
+		}) { // on the ways to all that clients will dial
+			to.Redis, to.Kafka = union(w.Redis, found.redis), union(w.Kafka, found.brokers)
 		}
-		found := lookFor(to)
-		to.Backend, to.RedisElsewhere = found, len(found.redis) == 0
 		return wall.Open(ctx, setup, to)
 	}
 	to, err := w.start(ctx, setup.Scenario)
