@@ -120,9 +120,12 @@ const (
 	// these are.
 	aimedShare  = 0.8
 	aimsPerCase = 2
-	// lengthMax is how long a fault lasts at most: time-outs must be longer than outages, which is the
-	// operator's business.
+	// lengthMax is how long a fault lasts at most, but for those that come once: a tenth of them, the longest,
+	// last stretched times what they are beyond longFrom, up to 15 s. Members of a group lose
+	// their sessions then, and time-outs pass.
 	lengthMax = 3 * time.Second
+	longFrom  = 2700 * time.Millisecond
+	stretched = 50
 )
 
 // fault draws one of a kind.
@@ -159,6 +162,10 @@ func (d *drawer) fault(use *scenarios.Usage, target scenarios.TargetKind) scenar
 	}
 	if use.Takes(scenarios.TakesFor) || use.Takes(scenarios.TakesMaybeFor) && d.Float64() < 0.7 {
 		f.For = d.between(100*time.Millisecond, lengthMax)
+		recurs := f.When.Kind == scenarios.MomentRandomly || f.When.Kind == scenarios.MomentEvery
+		if f.For > longFrom && !recurs {
+			f.For = stretched * (f.For - longFrom)
+		}
 	}
 	return f
 }
