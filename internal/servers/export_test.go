@@ -20,3 +20,15 @@ func Guard() (root string, pid int, err error) {
 
 // Dir is the folder of a server.
 func Dir(s *RedisServer) string { return s.dir }
+
+// PortsOf draws ports of min up to but not max, as another process would, until its end.
+func PortsOf(min, max int) (draw func() (int, error), end func()) {
+	p := &ports{min: min, max: max}
+	return p.free, func() {
+		for _, hold := range p.held {
+			if hold != nil {
+				_ = hold.Close()
+			}
+		}
+	}
+}

@@ -1,11 +1,13 @@
 package servers
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Ports are taken from below the range that Linux gives to outgoing connections (from 32768), so
@@ -26,18 +28,53 @@ func retryPorts[S any](start func() (S, error)) (S, error) {
 	}
 }
 
-// FreePort finds a port of 127.0.0.1 that nobody listens on, and that no outgoing connection gets,
-// so that whoever stops listening on it can do so again.
-func FreePort() (int, error) {
+// reserved is how many of the ports that a process was given last it keeps from all others.
+const reserved = 256
+
+// ports gives ports of 127.0.0.1, min up to but not max. A port that was given is kept from every other
+// drawer of this machine, in this process and in others, also while nobody listens on it (its server
+// starts, or was stopped for a while): the drawer holds the UDP port of the same number.
+type ports struct {
+	min, max int
+	mu       sync.Mutex
+	held     [reserved]net.PacketConn // nil: not used yet
+	next     int                      // in held: what was given first, and is let go when another is given
+}
+
+var ours = ports{min: portMin, max: portMax}
+
+// FreePort finds a port of 127.0.0.1 that nobody listens on and that was given to nobody, and that no
+// outgoing connection gets, so that whoever stops listening on it can do so again.
+func FreePort() (int, error) { return ours.free() }
+
+func (p *ports) free() (int, error) {
 	for range 200 {
-		port := portMin + rand.IntN(portMax-portMin)
-		l, err := net.Listen("tcp", loopback(port))
+		port := p.min + rand.IntN(p.max-p.min)
+		hold, err := net.ListenPacket("udp", loopback(port))
 		if err != nil {
 			continue
 		}
-		return port, l.Close()
+		l, err := net.Listen("tcp", loopback(port))
+		if err != nil {
+			_ = hold.Close()
+			continue
+		}
+		return port, errors.Join(l.Close(), p.keep(hold))
 	}
-	return 0, fmt.Errorf("find a port: 200 random ports of %d..%d are all taken", portMin, portMax)
+	return 0, fmt.Errorf("find a port: 200 random ports of %d..%d are all taken", p.min, p.max-1)
+}
+
+// keep keeps a port until as many others as reserved were given.
+func (p *ports) keep(hold net.PacketConn) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := p.held[p.next]
+	p.held[p.next] = hold
+	p.next = (p.next + 1) % reserved
+	if first == nil {
+		return nil
+	}
+	return first.Close()
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

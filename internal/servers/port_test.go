@@ -39,6 +39,27 @@ func TestTakenPortIsTriedAgainAndOtherFaultsAreNot(t *testing.T) {
 	}
 }
 
+// TestNoPortIsGivenTwice: a server that is not up yet, or was stopped for a while, must find its port
+// free. Kafka's two ports were once the same.
+func TestNoPortIsGivenTwice(t *testing.T) {
+	// Beside the range that others draw from. A drawer of its own stands for another process.
+	draw, end := servers.PortsOf(32000, 32700)
+	other, otherEnd := servers.PortsOf(32000, 32700)
+	defer end()
+	defer otherEnd()
+	given := make(map[int]bool)
+	for range 150 {
+		for _, draw := range []func() (int, error){draw, other} {
+			port, err := draw()
+			check(t, err)
+			if given[port] {
+				t.Fatalf("port %d was given twice, of %d", port, len(given))
+			}
+			given[port] = true
+		}
+	}
+}
+
 // TestServersSayThatTheirPortIsTaken holds the servers' words to what retryPorts looks for.
 func TestServersSayThatTheirPortIsTaken(t *testing.T) {
 	t.Parallel()
