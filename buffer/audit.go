@@ -47,6 +47,9 @@ type Swept struct {
 	// Traces that were looked at, and the generations that they hold.
 	Traces int
 	Held   []Held
+	// Unreadable says what else stands under the names of traces, and why it is none that can be read:
+	// keys of others, or damaged traces. They are left alone.
+	Unreadable []string
 }
 
 // Held is a generation that a store holds.

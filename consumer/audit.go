@@ -47,18 +47,22 @@ func (a Audit) Validate() error {
 	return f.Err()
 }
 
-// AuditEvent is something that an operator must know of the store: a loss, or how many segments of
-// which shard were found that no queue named.
+// AuditEvent is something that an operator must know of the store: a loss, what cannot be read among its
+// traces, said once, or how many segments of which shard were found that no queue named.
 type AuditEvent struct {
-	Loss    *Loss
-	Shard   buffer.Shard
-	Adopted int
+	Loss       *Loss
+	Unreadable string
+	Shard      buffer.Shard
+	Adopted    int
 }
 
 // String returns the event as one line.
 func (e AuditEvent) String() string {
 	if e.Loss != nil {
 		return e.Loss.String()
+	}
+	if e.Unreadable != "" {
+		return "among the traces there is what cannot be read, and is left alone: " + e.Unreadable
 	}
 	return fmt.Sprintf("%d segments that no queue named are queued in shard %d", e.Adopted, e.Shard)
 }
@@ -92,7 +96,12 @@ type auditor struct {
 	counters AuditCounters
 	census   census
 	hasty    int // rounds of the sweep
+
+	unreadable map[string]bool // what was said of that, of the sweep alone
 }
+
+// unreadableMax is how many things that cannot be read are named: more are the same fault again.
+const unreadableMax = 20
 
 // What the audit tries until it works.
 var (
@@ -192,6 +201,7 @@ func (a *auditor) lost(losses []Loss) {
 // round, which is quick, it only looks: the store learns from it whose queues there are.
 func (a *auditor) sweep(ctx context.Context) {
 	from, learned, losses := "", false, uint64(0)
+	a.unreadable = make(map[string]bool)
 	for a.ports.Clock.Sleep(ctx, a.pace()) == nil {
 		if n := a.losses(); n != losses { // what was looked at may be otherwise now
 			losses, from = n, ""
@@ -209,6 +219,12 @@ func (a *auditor) sweep(ctx context.Context) {
 		}
 		if from = swept.Next; from == "" {
 			learned = true
+		}
+		for _, text := range swept.Unreadable {
+			if !a.unreadable[text] && len(a.unreadable) < unreadableMax {
+				a.unreadable[text] = true
+				a.tell(AuditEvent{Unreadable: text})
+			}
 		}
 		a.swept(swept)
 	}

@@ -22,6 +22,8 @@ type kept struct {
 	away error
 	// server is the name of the one that answers; beside is that of another that does, too, if not empty.
 	server, beside string
+	// unreadable is what stands among its traces.
+	unreadable []string
 	// blind is the answer of Sweep if it is not nil.
 	blind error
 	// looked holds when traces were looked at.
@@ -65,7 +67,9 @@ func (k *kept) Sweep(ctx context.Context, from string, limit int) (buffer.Swept,
 	if err != nil {
 		return buffer.Swept{}, err
 	}
-	return s.Sweep(ctx, from, limit)
+	swept, err := s.Sweep(ctx, from, limit)
+	swept.Unreadable = k.unreadable
+	return swept, err
 }
 
 func (k *kept) Adopt(
@@ -90,6 +94,43 @@ func orphan(t *testing.T, s *memstore.Store, partition int32, n byte) {
 		t.Fatal(err)
 	}
 }
+
+// TestWhatCannotBeReadIsSaidOnce, and neither ends the round nor keeps what no queue names from being found.
+func TestWhatCannotBeReadIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, k, said := audited(t)
+		k.unreadable = []string{`key "t:backup": project "backup" is not a number`}
+		for n := range byte(unreadableMany) {
+			k.unreadable = append(k.unreadable, fmt.Sprintf("key %d", n))
+		}
+		orphan(t, k.now, 0, 1)
+		c := r.run()
+		time.Sleep(time.Minute)
+		if a := c.Audited(); a.Adopted != 1 || a.Rounds < 10 {
+			t.Errorf("%+v, want what no queue named, and many rounds", a)
+		}
+		var unreadable, first int
+		for _, text := range said() {
+			if strings.Contains(text, "cannot be read") {
+				unreadable++
+			}
+			if strings.Contains(text, "backup") {
+				first++
+			}
+		}
+		if first != 1 || unreadable != unreadableMany {
+			t.Errorf("it says %d times that something cannot be read, of the first %d times: want %d and 1",
+				unreadable, first, unreadableMany)
+		}
+		r.stop()
+		if _, err := r.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// unreadableMany is as many things as are named, one more of which there are.
+const unreadableMany = 20
 
 // audited is a rig whose store is watched, with what was said of it.
 func audited(t *testing.T) (*rig, *kept, func() []string) {

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"sluice/buffer"
@@ -104,6 +105,42 @@ func TestAdoptHeedsOtherSlices(t *testing.T) {
 			}
 			if adopted, err = ours.Adopt(t.Context(), 0, 1, 1, []buffer.Generation{g}); err != nil || len(adopted) != 1 {
 				t.Errorf("adopted %v (%v), want what nobody names", adopted, err)
+			}
+		})
+	}
+}
+
+// TestSweepLeavesOthersKeysAlone: what stands under the names of traces and is none, or is damaged, is named
+// and passed over.
+func TestSweepLeavesOthersKeysAlone(t *testing.T) {
+	for _, p := range []place{onMiniredis, onRedis} {
+		t.Run(p.name, func(t *testing.T) {
+			within := namespace()
+			store := p.open(t).Fork(within, 0)
+			c := begun(t, store)
+			id := strings.Repeat("ab", 16)
+			for _, words := range [][]string{
+				{"SET", "t:backup", "x"}, {"SET", "t:7:" + id, "damaged"}, {"LPUSH", "t:8:" + id, "a list"},
+				{"HSET", "t:9:" + id, "0", "damaged"},
+			} {
+				words[1] = within + words[1]
+				must(t, store.Do(t.Context(), words...))
+			}
+			var all buffer.Swept
+			for from := "-"; from != ""; {
+				swept, err := store.Sweep(t.Context(), strings.Trim(from, "-"), 100)
+				must(t, err)
+				all.Held, all.Unreadable = append(all.Held, swept.Held...), append(all.Unreadable, swept.Unreadable...)
+				from = swept.Next
+			}
+			if len(all.Held) != len(c.names) {
+				t.Errorf("it found %v, want %v", all.Held, c.names)
+			}
+			said := strings.Join(all.Unreadable, "\n")
+			for _, name := range []string{"t:backup", "t:7:", "t:8:", "t:9:"} {
+				if strings.Count(said, within+name) != 1 {
+					t.Errorf("it does not name %s once:\n%s", name, said)
+				}
 			}
 		})
 	}

@@ -71,7 +71,7 @@ func (s *Store) Sweep(ctx context.Context, from string, limit int) (buffer.Swept
 	if err != nil {
 		return swept, fmt.Errorf("sweep redis %s: %w", address, classify(ctx, err))
 	}
-	if swept.Traces, swept.Held, err = s.holdings(ctx, page.Elements); err != nil {
+	if err := s.holdings(ctx, page.Elements, &swept); err != nil {
 		return buffer.Swept{}, fmt.Errorf("sweep redis %s: %w", address, err)
 	}
 	switch {
@@ -84,8 +84,11 @@ func (s *Store) Sweep(ctx context.Context, from string, limit int) (buffer.Swept
 }
 
 // holdings reads which generations the traces among some keys hold.
-func (s *Store) holdings(ctx context.Context, keys []string) (int, []buffer.Held, error) {
+func (s *Store) holdings(ctx context.Context, keys []string, swept *buffer.Swept) error {
 	var traces []buffer.TraceKey
+	unreadable := func(key string, err error) {
+		swept.Unreadable = append(swept.Unreadable, fmt.Sprintf("key %q: %v", key, err))
+	}
 	for _, key := range keys {
 		if slice, _, ok := strings.Cut(strings.TrimPrefix(key, s.config.Namespace+"{s:"), ":"); ok &&
 			strings.HasPrefix(key, s.config.Namespace+"{s:") && slice != s.config.Slice {
@@ -97,40 +100,58 @@ func (s *Store) holdings(ctx context.Context, keys []string) (int, []buffer.Held
 		}
 		trace, err := parseTraceKey(name)
 		if err != nil {
-			return 0, nil, fmt.Errorf("key %q: %w", key, err)
+			unreadable(key, err)
+			continue
 		}
 		traces = append(traces, trace)
 	}
-	all, states, err := s.states(ctx, traces)
+	damaged := func(i int, err error) { unreadable(s.traceKey(traces[i]), err) }
+	small, states, err := s.states(ctx, traces, damaged)
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
+	swept.Traces, swept.Held = len(traces), small
 	for i, state := range states {
-		if state == "" { // small, or gone meanwhile
+		if state == "" { // small, damaged, or gone meanwhile
 			continue
 		}
 		held, spilled, err := heldInState(traces[i], unsafe.Slice(unsafe.StringData(state), len(state)))
 		if spilled && err == nil {
-			held, err = s.heldInFields(ctx, traces[i])
+			var failed error
+			if held, failed, err = s.heldInFields(ctx, traces[i]); failed != nil {
+				return fmt.Errorf("trace %v of project %d: %w", traces[i].Trace, traces[i].Project, failed)
+			}
 		}
 		if err != nil {
-			return 0, nil, fmt.Errorf("trace %v of project %d: %w", traces[i].Trace, traces[i].Project, err)
+			damaged(i, err)
+			continue
 		}
-		all = append(all, held...)
+		swept.Held = append(swept.Held, held...)
 	}
-	return len(traces), all, nil
+	return nil
 }
 
-// states reads field '0' of traces, and what the small ones hold, which have none.
+// formsMax is how many looks at a trace may find that it changed its form from one command to the next,
+// until it is taken for neither.
+const formsMax = 10
+
+// states reads field '0' of traces, and what the small ones hold, which have none; damaged is told of those
+// that cannot be read.
 func (s *Store) states(
-	ctx context.Context, traces []buffer.TraceKey,
+	ctx context.Context, traces []buffer.TraceKey, damaged func(i int, err error),
 ) (small []buffer.Held, states []string, err error) {
 	states, left := make([]string, len(traces)), make([]int, len(traces))
 	for i := range left {
 		left[i] = i
 	}
 	// Who is neither a string nor, a moment later, a hash has changed its form in between.
-	for len(left) > 0 {
+	for looks := 1; len(left) > 0; looks++ {
+		if looks > formsMax {
+			for _, i := range left {
+				damaged(i, errors.New("it is neither a string nor a hash"))
+			}
+			break
+		}
 		ask := make(rueidis.Commands, 0, len(left))
 		for _, i := range left { // not Get, for which a hash would be an error
 			ask = append(ask, s.client.B().Mget().Key(s.traceKey(traces[i])).Build())
@@ -142,14 +163,14 @@ func (s *Store) states(
 				hashes = append(hashes, left[n])
 				continue
 			}
-			var trace smallTrace
-			if err == nil {
-				trace, err = readSmall(traces[left[n]], values[0])
-			}
 			if err != nil {
 				return nil, nil, err
 			}
-			small = append(small, trace.Held)
+			if trace, err := readSmall(traces[left[n]], values[0]); err != nil {
+				damaged(left[n], err)
+			} else {
+				small = append(small, trace.Held)
+			}
 		}
 		ask, left = ask[:0], nil
 		for _, i := range hashes {
@@ -170,17 +191,19 @@ func (s *Store) states(
 	return small, states, nil
 }
 
-// heldInFields reads the records of a trace that has a field for each segment.
-func (s *Store) heldInFields(ctx context.Context, trace buffer.TraceKey) ([]buffer.Held, error) {
-	var all []buffer.Held
+// heldInFields reads the records of a trace that has a field for each segment. It fails if the store does,
+// and has an error of the trace itself if that is damaged.
+func (s *Store) heldInFields(
+	ctx context.Context, trace buffer.TraceKey,
+) (all []buffer.Held, failed, damaged error) {
 	for cursor, more := uint64(0), true; more; more = cursor != 0 {
 		page, err := s.client.Do(ctx, s.client.B().Hscan().Key(s.traceKey(trace)).Cursor(cursor).
 			Match(segmentPrefix+"*").Count(spilledPage).Build()).AsScanEntry()
 		if isWrongType(err) {
-			return all, nil // that trace is gone
+			return all, nil, nil // that trace is gone
 		}
 		if err != nil {
-			return nil, classify(ctx, err)
+			return nil, classify(ctx, err), nil
 		}
 		for fields := page.Elements; len(fields) >= 2; fields = fields[2:] {
 			var segment buffer.SpanID
@@ -190,13 +213,13 @@ func (s *Store) heldInFields(ctx context.Context, trace buffer.TraceKey) ([]buff
 			copy(segment[:], fields[0][len(segmentPrefix):])
 			held, err := heldInRecord(trace, segment, []byte(fields[1]))
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			all = append(all, held...)
 		}
 		cursor = page.Cursor
 	}
-	return all, nil
+	return all, nil, nil
 }
 
 // Adopt implements buffer.Auditor.

@@ -300,6 +300,10 @@ func (p *Pipeline) onAudit(e consumer.AuditEvent) {
 	if p.cfg.AuditEvents != nil {
 		defer p.cfg.AuditEvents(e)
 	}
+	if e.Unreadable != "" {
+		p.log.Warn("among the traces in redis is what cannot be read; it is left alone", "what", e.Unreadable)
+		return
+	}
 	if e.Loss == nil {
 		p.log.Log(context.Background(), p.adoptedLevel(time.Now()), "segments were found that no queue named",
 			"shard", e.Shard, "segments", e.Adopted)
