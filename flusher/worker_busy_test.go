@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/wallclock"
 )
 
 // TestABusyWorkerSlowsNoClock: each cycle is longer than a clock runs without a sign of the input, and signs of a
@@ -63,6 +64,38 @@ func TestABusyWorkerSlowsNoClock(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestABusyWorkerWithManyShardsAsksNoStoreThatHangs: whose first shards cannot be asked does not wait for
+// the others, too, each of them as long.
+func TestABusyWorkerWithManyShardsAsksNoStoreThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const shards = 100
+		b := newBench(t)
+		b.broker.delay = 5 * time.Second
+		b.broker.stop(20 * time.Second)
+		var all []buffer.Shard
+		for n := range shards {
+			b.feed.put(t, buffer.Shard(n), 10*n)
+			all = append(all, buffer.Shard(n))
+		}
+		b.tasks = wallclock.Tasks{}
+		b.start(fence(t, b.store, all...)...)
+		eventually(t, 10*time.Second, "it produces", func() bool { return len(b.broker.all()) == shards })
+		before := b.countSteps("lease")
+		b.faulty.set(func(step string, after bool) error {
+			if step == "lease" {
+				return buffer.ErrUnavailable
+			}
+			return nil
+		})
+		time.Sleep(10 * time.Second)
+		if asked := b.countSteps("lease") - before; asked != 32 {
+			t.Errorf("it asked about %d shards, want those of the first round, 32", asked)
+		}
+		b.kill()
+		<-b.ended
+	})
 }
 
 // TestABusyWorkerAsksNoStoreThatHangs about the input, at every acknowledgement that it waits for.

@@ -144,6 +144,9 @@ func (w *worker) hear() {
 		}
 	}
 	for wave := range slices.Chunk(w.awake, w.abreast) {
+		if w.deaf {
+			return
+		}
 		looks := make([]look, len(wave))
 		ask := func(i int) {
 			l := &looks[i]
