@@ -77,7 +77,7 @@ func (s *Source) judgeTopic(w *watch, topics kadm.TopicDetails, err error, now t
 		"start after another start of the program", s.cfg.Topic, len(topic.Partitions))
 	fails := func(err error) { s.troubles.Fails(finding, "fetch", err) }
 	switch {
-	case lasts(w.other), there && s.idUnknownFor() >= unknownAfter: // or the client knew another before
+	case lasts(w.other), there && s.idUnknownFor(now) >= unknownAfter: // or the client knew another before
 		s.ended.Store(&again)
 		fails(again)
 	case !w.other.IsZero():
@@ -134,9 +134,9 @@ func (s *spell) more(now time.Time, pause time.Duration) *spell {
 }
 
 // idUnknownFor returns for how long brokers have not known the id by which the client fetches, as far as was
-// seen: that one did not know it once says nothing of now.
-func (s *Source) idUnknownFor() time.Duration {
-	if seen := s.unknown.Load(); seen != nil {
+// seen: that one did not know it once, or a while ago, says nothing of now.
+func (s *Source) idUnknownFor(now time.Time) time.Duration {
+	if seen := s.unknown.Load(); seen != nil && now.Sub(seen.last) <= s.touch.failedMax {
 		return seen.last.Sub(seen.first)
 	}
 	return 0

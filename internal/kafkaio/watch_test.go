@@ -166,3 +166,20 @@ func TestTopicIsWatched(t *testing.T) {
 		})
 	}
 }
+
+// TestAnIDThatWasNotKnownIsOldNews once it was not heard of for as long as a failed fetch counts: that brokers
+// did not know it while they started says nothing of the topic of now.
+func TestAnIDThatWasNotKnownIsOldNews(t *testing.T) {
+	sc := DefaultSourceConfig("spans", "group")
+	cfg, _ := configFor("nowhere:1")
+	for ago, ends := range map[time.Duration]bool{0: true, time.Minute: false} {
+		s := &Source{cfg: sc, touch: newTouch(cfg.brokers("source"), sc),
+			troubles: newFetching(cfg.log()), assignment: newAssignment(sc, func([]int32, bool) {})}
+		now := time.Now()
+		s.unknown.Store(&spell{now.Add(-ago - 2*unknownAfter), now.Add(-ago)})
+		s.judgeTopic(&watch{}, kadm.TopicDetails{"spans": {Topic: "spans", ID: kadm.TopicID{1}}}, nil, now)
+		if ended := s.ended.Load() != nil; ended != ends {
+			t.Errorf("not known until %v ago: it ends: %v", ago, ended)
+		}
+	}
+}
