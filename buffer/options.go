@@ -12,6 +12,10 @@ type Bytes int64
 // NoSegmentLimit is the MaxSegmentBytes that never cuts a segment off.
 const NoSegmentLimit Bytes = 0
 
+// HeldMax is how many spans a batch and how many segments a cycle of a worker may have at the most: they
+// are held in memory, and counts that are made of it do not overflow.
+const HeldMax = 100_000
+
 // TimeoutMin is the shortest Timeout and RootTimeout.
 const TimeoutMin = time.Millisecond
 

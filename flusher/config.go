@@ -54,6 +54,9 @@ type Config struct {
 	MemoryEvery time.Duration
 }
 
+// unhealthyMax is longer than anybody waits, and twice of it can be reckoned with.
+const unhealthyMax = 100 * 365 * 24 * time.Hour
+
 // DefaultConfig returns the defaults named at the fields.
 func DefaultConfig() Config {
 	return Config{
@@ -79,7 +82,8 @@ func (c Config) Validate() error {
 	var f check.Faults
 	f.When(c.Processes < 1 && c.Processes != PerShard,
 		"flusher processes %d: want 1 or more, or one per shard", c.Processes)
-	f.When(c.MaxUnhealthy <= 0, "max_unhealthy %v must be positive", c.MaxUnhealthy)
+	f.When(c.MaxUnhealthy <= 0 || c.MaxUnhealthy > unhealthyMax,
+		"max_unhealthy %v must be positive, and no more than %v", c.MaxUnhealthy, unhealthyMax)
 	f.When(c.BackpressureAfter < 0, "backpressure_after %v must not be negative",
 		c.BackpressureAfter)
 	f.When(c.RestartBudget < 0, "restart_budget %d must not be negative", c.RestartBudget)

@@ -1,6 +1,7 @@
 package flusher_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,20 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	} {
 		if err := worker.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\ndoes not name %q", err, want)
+		}
+	}
+}
+
+// TestWhatWouldOverflowIsRefused: a worker that leases fewer than no segments flushes nothing, and one that
+// may be silent for longer than can be reckoned with is killed at once.
+func TestWhatWouldOverflowIsRefused(t *testing.T) {
+	cfg, worker := flusher.DefaultConfig(), flusher.DefaultWorkerConfig()
+	cfg.MaxUnhealthy, worker.MaxFlushSegments = math.MaxInt64, math.MaxInt
+	for want, err := range map[string]error{
+		"max_unhealthy": cfg.Validate(), "max_flush_segments": worker.Validate(),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one about %s", err, want)
 		}
 	}
 }

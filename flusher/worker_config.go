@@ -66,7 +66,8 @@ func DefaultWorkerConfig() WorkerConfig {
 // Validate returns every fault of the config, joined, or nil.
 func (c WorkerConfig) Validate() error {
 	var f check.Faults
-	f.When(c.MaxFlushSegments < 1, "max_flush_segments %d must be 1 or more", c.MaxFlushSegments)
+	f.When(c.MaxFlushSegments < 1 || c.MaxFlushSegments > buffer.HeldMax,
+		"max_flush_segments %d must be from 1 to %d", c.MaxFlushSegments, buffer.HeldMax)
 	f.When(c.MaxFlushBytes < 1, "max flush bytes %d must be 1 or more", c.MaxFlushBytes)
 	f.When(c.IdleSleep <= 0, "idle sleep %v must be positive", c.IdleSleep)
 	f.When(c.DueEvery < 0 || c.DueEvery%time.Millisecond != 0,

@@ -57,8 +57,8 @@ const (
 	sizeMax = 1_000_000
 	// recordMin and recordMax are what Kafka's clients take as the limit of a batch.
 	recordMin, recordMax buffer.Bytes = 512, 96 << 20
-	// heldMax bounds what ingest and a worker take at a time: they hold it in memory.
-	heldMax = 100_000
+	// heldMax bounds what ingest and a worker take at a time.
+	heldMax = buffer.HeldMax
 	// countMax bounds what is counted by hand.
 	countMax = 1_000_000
 )

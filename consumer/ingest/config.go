@@ -102,8 +102,10 @@ func (c Config) Validate() error {
 	f.When(c.DeadLetterTopic == "", "no dead-letter topic is named")
 	f.When(c.DeadLetterTopic != "" && c.DeadLetterTopic == c.InputTopic,
 		"dead-letter topic %q must not be the input topic", c.DeadLetterTopic)
-	f.When(c.MaxBatch <= 0, "max_batch %d must be positive", c.MaxBatch)
-	f.When(c.BatchGrowth < 1, "batch growth %d must be 1 or more", c.BatchGrowth)
+	f.When(c.MaxBatch < 1 || c.MaxBatch > buffer.HeldMax, "max_batch %d must be from 1 to %d", c.MaxBatch,
+		buffer.HeldMax)
+	f.When(c.BatchGrowth < 1 || c.BatchGrowth > buffer.HeldMax, "batch growth %d must be from 1 to %d",
+		c.BatchGrowth, buffer.HeldMax)
 	f.When(c.BytesMax < 1, "bytes %d of messages must be 1 or more", c.BytesMax)
 	f.When(c.AttachSpansMax < 1, "%d spans attached at once: want 1 or more", c.AttachSpansMax)
 	f.When(c.MaxBatchWait < 0, "max_batch_wait %v must not be negative", c.MaxBatchWait)

@@ -112,10 +112,11 @@ func TestAnEmptyVariableIsNotSet(t *testing.T) {
 	}
 }
 
-func TestTimeoutsThatAreHardlyMeant(t *testing.T) {
+func TestTimesThatAreHardlyMeant(t *testing.T) {
 	bare(t)
 	for arg, want := range map[string]int{
 		"--timeout=5s": 0, "--timeout=5s --root-timeout=6s": 1, "--timeout=5s --root-timeout=5s": 0,
+		"--timeout=5s --max-unhealthy=999ms": 1, "--timeout=5s --max-unhealthy=1s": 0,
 	} {
 		c := parse(t, strings.Fields(arg)...)
 		if len(c.Doubts) != want {
@@ -136,6 +137,14 @@ func TestWrongWordsSayWhichWouldBeRight(t *testing.T) {
 		{"--timeout=-1s", "negative"},
 		{"--timeout=0", "--timeout: \"0\" is no time to wait"},
 		{"--flusher-mode=thread", `must be one of "process","goroutine"`},
+		{"--max-unhealthy=99ms", "write 100ms or more"},
+		{"--max-unhealthy=100000h", "more than ten years"},
+		{"--shutdown-timeout=100000h", "more than ten years"},
+		{"--max-batch=100001", "write 100000 or less"},
+		{"--max-flush-segments=9223372036854775807", "write 100000 or less"},
+		{"--worker-threads=100000", "write 1024 or less"},
+		{"--restart-budget=9223372036854775807", "write 1000000 or less"},
+		{"--flusher-processes=9223372036854775807", "write 1000000 or less, or per-shard"},
 		{"--flusher-processes=0", "write 1 or more, or per-shard"},
 		{"--max-segment-bytes=10MX", "10MiB"},
 		{"--max-segment-bytes=0.3B", "whole number of bytes"},

@@ -53,7 +53,7 @@ type bufferOpts struct {
 	MaxSegmentBytes buffer.Bytes  `type:"size" default:"10MiB" help:"Beyond this size newcomers form a segment of their own; off for no limit."`
 	MaxSegmentAge   time.Duration `type:"optional-duration" default:"off" help:"How long after its first span a segment is due at the latest; off for no limit."`
 	LateWindow      time.Duration `type:"duration" default:"0s" help:"How long a flushed segment is remembered; only 0 is supported yet."`
-	MaxBatch        int           `type:"number" default:"1000" help:"Maximum spans in a batch; up to four times as many while a partition lags."`
+	MaxBatch        int           `type:"held" default:"1000" help:"Maximum spans in a batch; up to four times as many while a partition lags."`
 	MaxBatchWait    time.Duration `type:"duration" default:"1s" help:"Longest wait for a batch to fill up."`
 	Slice           string        `placeholder:"NAME" help:"Separates the queues, not the data, of pipelines that share a Redis."`
 	KillSwitch      string        `placeholder:"FILE" help:"YAML list of rules for spans to drop; read again when it changes and at SIGHUP."`
@@ -62,12 +62,12 @@ type bufferOpts struct {
 type flushFlags struct {
 	FlusherProcesses  int           `type:"processes" default:"1" help:"Workers that flush; per-shard for one per partition."`
 	FlusherMode       string        `enum:"process,goroutine" default:"process" help:"What a worker is: an OS process, or a goroutine."`
-	MaxFlushSegments  int           `type:"number" default:"500" help:"Maximum segments in a worker's cycle."`
-	MaxUnhealthy      time.Duration `type:"positive-duration" default:"60s" help:"How long a worker may give no sign of life before it counts as hung; a start may take twice that."`
+	MaxFlushSegments  int           `type:"held" default:"500" help:"Maximum segments in a worker's cycle."`
+	MaxUnhealthy      time.Duration `type:"unhealthy" default:"60s" help:"How long a worker may give no sign of life before it counts as hung; a start may take twice that."`
 	BackpressureAfter time.Duration `type:"duration" default:"10s" help:"How long a worker may lag before its input pauses."`
 	RestartBudget     int           `type:"budget" default:"10" help:"Restarts allowed per worker; one more failure ends the program."`
 	MaxMemory         float64       `type:"share" default:"off" help:"Input pauses when a Redis node uses more than this share of its memory."`
-	WorkerThreads     int           `type:"number" default:"1" help:"CPUs that each worker process may use (GOMAXPROCS)."`
+	WorkerThreads     int           `type:"threads" default:"1" help:"CPUs that each worker process may use (GOMAXPROCS)."`
 	WorkerMemory      buffer.Bytes  `type:"size" default:"512MiB" help:"Memory that each worker process tries to stay within (GOMEMLIMIT); off for no limit."`
 	ShutdownTimeout   time.Duration `type:"patience" default:"30s" help:"How long to wait for what is in flight at shutdown; 0: not at all, none: as long as it takes."`
 }

@@ -87,6 +87,11 @@ func (f *flags) resolve() (Run, error) {
 		doubts = append(doubts, fmt.Sprintf("--root-timeout %v is above --timeout %v: a segment whose root "+
 			"has come waits longer than one whose root is missing", f.RootTimeout, f.Timeout))
 	}
+	if f.MaxUnhealthy < time.Second {
+		doubts = append(doubts, fmt.Sprintf("--max-unhealthy %v: a worker that waits for the processor, for "+
+			"Redis or for Kafka for so long is killed, and a start that takes %v is", f.MaxUnhealthy,
+			2*f.MaxUnhealthy))
+	}
 	return Run{
 		Doubts:         doubts,
 		Pipeline:       c,

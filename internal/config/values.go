@@ -8,9 +8,11 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
 	"sluice/internal/options"
+	"sluice/internal/process/worker"
 )
 
 // values are how flags are read that are not plain words or numbers, by the type in their tag.
@@ -21,12 +23,18 @@ var values = map[string]kong.Mapper{
 	"patience":          as(parsePatience),
 	"size":              or(options.Off, 0, options.ParseSize),
 	"count":             or("broker", kafkaio.BrokerDefault, options.Count[int16](1)),
-	"number":            as(options.Count[int](1)),
-	"budget":            as(options.Count[int](0)),
-	"processes":         or("per-shard", flusher.PerShard, options.Count[int](1)),
+	"number":            as(options.Between(1, countMax)),
+	"held":              as(options.Between(1, buffer.HeldMax)),
+	"threads":           as(options.Between(1, worker.ThreadsMax)),
+	"budget":            as(options.Between(0, countMax)),
+	"processes":         or("per-shard", flusher.PerShard, options.Between(1, countMax)),
+	"unhealthy":         as(parseUnhealthy),
 	"share":             or(options.Off, flusher.MemoryOff, parseShare),
 	"listen":            as(parseListen),
 }
+
+// countMax is the largest number that a flag takes, where nothing narrower is said.
+const countMax = 1_000_000
 
 // as reads a flag of type T.
 func as[T any](parse func(text string) (T, error)) kong.MapperFunc {
@@ -51,6 +59,19 @@ func parsePositive(text string) (time.Duration, error) {
 	d, err := options.ParseDuration(text)
 	if err == nil && d == 0 {
 		err = fmt.Errorf("%q is no time to wait: write more than 0, such as 10s", text)
+	}
+	return d, err
+}
+
+// unhealthyMin is the shortest silence that can tell a hung worker from one whose report is on its way.
+const unhealthyMin = 100 * time.Millisecond
+
+// parseUnhealthy reads a duration of at least unhealthyMin.
+func parseUnhealthy(text string) (time.Duration, error) {
+	d, err := parsePositive(text)
+	if err == nil && d < unhealthyMin {
+		err = fmt.Errorf("%q is no longer than a sign of life takes to arrive: write %s or more, such as 60s",
+			text, unhealthyMin)
 	}
 	return d, err
 }

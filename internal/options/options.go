@@ -29,6 +29,9 @@ func Or[T any](text, word string, value T, parse func(string) (T, error)) (T, er
 	return v, err
 }
 
+// Longest is the longest duration that can be written: sums and multiples of a few do not overflow.
+const Longest = 10 * 365 * 24 * time.Hour
+
 // ParseDuration reads "60s", "1m30s", "250ms" or "0". time.Duration.String is its inverse.
 func ParseDuration(text string) (time.Duration, error) {
 	d, err := ParseSignedDuration(text)
@@ -41,8 +44,11 @@ func ParseDuration(text string) (time.Duration, error) {
 // ParseSignedDuration also reads "-30s".
 func ParseSignedDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
-	if err == nil {
+	switch {
+	case err == nil && -Longest <= d && d <= Longest:
 		return d, nil
+	case err == nil:
+		return 0, fmt.Errorf("%q is more than ten years: write %s or less", text, Longest)
 	}
 	if _, err := time.ParseDuration(text + "s"); err == nil {
 		return 0, fmt.Errorf("duration %q has no unit: write %ss for seconds or %sms for milliseconds",
@@ -168,6 +174,18 @@ func ParseShare(text string) (float64, error) {
 		return 0, fmt.Errorf("%q is not a share: write for example 0.8 or 80%%", text)
 	}
 	return n, nil
+}
+
+// Between returns the reader of whole numbers from low to high.
+func Between(low, high int) func(text string) (int, error) {
+	count := Count(low)
+	return func(text string) (int, error) {
+		n, err := count(text)
+		if err == nil && n > high {
+			err = fmt.Errorf("%q is too many: write %d or less", text, high)
+		}
+		return n, err
+	}
 }
 
 // Count returns the reader of whole numbers of at least low.

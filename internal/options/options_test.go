@@ -31,6 +31,10 @@ func TestWords(t *testing.T) {
 		{duration, "1h30", `!"1h30" has no unit`},
 		{duration, "2 sec", "!such as 10s, 250ms or 1m30s"}, {duration, "", "!not a duration"},
 		{duration, "inf", "!not a duration"},
+		{duration, "87600h", "87600h0m0s"}, {duration, "87601h", "!more than ten years: write 87600h0m0s"},
+		{text(ParseSignedDuration), "-87601h", "!more than ten years"},
+		{text(Between(1, 5)), "5", "5"}, {text(Between(1, 5)), "6", "!write 5 or less"},
+		{text(Between(1, 5)), "0", "!write 1 or more"},
 		{duration, "-1s", "!negative"}, {text(ParseSignedDuration), "-1s", "-1s"},
 
 		{size, "10485760", "10485760"}, {size, "10MiB", "10485760"}, {size, "512KB", "512000"},

@@ -44,13 +44,16 @@ type Limits struct {
 	MemoryMax buffer.Bytes
 }
 
+// ThreadsMax is how many threads a worker may have: each takes memory when the worker starts.
+const ThreadsMax = 1024
+
 // DefaultLimits returns the defaults named at the fields.
 func DefaultLimits() Limits { return Limits{Threads: 1, GCPercent: 100, MemoryMax: 512 << 20} }
 
 // Validate returns every fault of the limits, joined, or nil.
 func (l Limits) Validate() error {
 	var f check.Faults
-	f.When(l.Threads < 1, "worker threads %d must be 1 or more", l.Threads)
+	f.When(l.Threads < 1 || l.Threads > ThreadsMax, "worker threads %d must be from 1 to %d", l.Threads, ThreadsMax)
 	f.When(l.GCPercent < 1, "worker GC percent %d must be 1 or more", l.GCPercent)
 	f.When(l.MemoryMax < 0, "worker memory %d must not be negative (0: no limit)", l.MemoryMax)
 	return f.Err()
