@@ -107,9 +107,13 @@ func assignedAt(moves []Move, at slot, shard buffer.Shard, by float64) float64 {
 }
 
 // heard returns from when on a consumer is to act on what was at a time: not while it is frozen, if it
-// froze before it should have acted. Nothing is read then, and nobody can pause that or resume it.
+// froze before it should have acted. Nothing is read then, and nobody can pause that or resume it. Nor while
+// the machine stands still.
 func heard(e *Evidence, at slot, from, until, within float64) float64 {
-	for _, l := range e.Looks {
+	for i, l := range e.Looks {
+		if stoodStill(e.Looks, i) && l.T > from && l.T <= until && e.Looks[i-1].T <= from+within {
+			from = l.T
+		}
 		for _, c := range l.Consumers {
 			if c.Consumer == at.consumer && c.Life == at.life && c.Heard > e.Slacks.Silence &&
 				l.T > from && l.T <= until && l.T-c.Heard <= from+within {

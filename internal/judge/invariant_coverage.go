@@ -26,9 +26,13 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 		allowed = 0
 	}
 	faults := reports.FaultsOf(e.Events)
-	for _, l := range looks {
+	for at, l := range looks {
 		if suffers(faults, l.T) {
 			clear(lacking)
+		}
+		if stoodStill(looks, at) {
+			clear(lacking)
+			clear(shared)
 		}
 		owners := map[buffer.Shard]int{}
 		for _, c := range l.Consumers {
@@ -130,10 +134,23 @@ func mayBeWoken(faults []reports.FaultSummary, frozen, worker int, until float64
 	return false
 }
 
-// awake tells whether the first consumer ran all the time.
+// stillMin is how long nobody looked if the machine stood still, in seconds: what is granted for something to
+// happen does not pass meanwhile.
+const stillMin = 1
+
+// stoodStill tells whether the machine did, between a look and the one before it.
+func stoodStill(looks []Look, at int) bool { return at > 0 && looks[at].T-looks[at-1].T > stillMin }
+
+// awake tells whether the first consumer ran all the time, and the machine with it.
 func awake(e *Evidence, from, to float64) bool {
-	for _, l := range e.Looks {
-		if l.T < from || l.T > to {
+	for at, l := range e.Looks {
+		if l.T < from || l.T > to && (at == 0 || e.Looks[at-1].T > to) {
+			continue
+		}
+		if stoodStill(e.Looks, at) {
+			return false
+		}
+		if l.T > to {
 			continue
 		}
 		at := slices.IndexFunc(l.Consumers, func(c ConsumerLook) bool {

@@ -21,7 +21,10 @@ func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
 		limit = 0
 	}
 	most, orphaned := 0, spell{}
-	for _, l := range e.Looks {
+	for at, l := range e.Looks {
+		if stoodStill(e.Looks, at) {
+			orphaned = spell{}
+		}
 		if l.Unknown {
 			return unknown("at %.1fs the processes could not be counted", l.T)
 		}
