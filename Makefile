@@ -20,8 +20,7 @@ test: lint ## everything: lint, all tests with the race detector, every scenario
 	@scripts/library.sh --world fakes
 	@scripts/library.sh --world real --servers start
 	@scripts/engines.sh --others
-	$(within) 5m bin/simulate run redis-down --quiet --world real --servers start-cluster \
-	  --set 'faults=[at 4s stop redis node 2 for 3s]' --out runs/cluster-node-down
+	@scripts/cluster-node-down.sh
 
 engines: tools ## each Redis, Valkey and Kafka of scripts/engines.txt: tests and two scenarios
 	@scripts/engines.sh

@@ -42,7 +42,7 @@ wheel() {
   say "downloading $package"
   tmp=$(mktemp -d)
   machine=$(uname -m)
-  python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: \
+  patiently python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: \
     --implementation cp --python-version 3.11 --abi cp311 --abi none --platform any \
     --platform "manylinux_2_17_$machine" --platform "manylinux_2_28_$machine" -d "$tmp" "$package"
   python3 -m zipfile -e "$tmp"/*.whl "$tmp/wheel"
@@ -97,7 +97,7 @@ suite() {
   esac
 }
 scenario() {
-  on "$1" "$2" bin/simulate run "$3" --world real --servers start --out "$work/$1-$3"
+  once_more on "$1" "$2" bin/simulate run "$3" --world real --servers start --out "$work/$1-$3"
 }
 
 # job WHAT NAME ARGUMENT... does one of these, and leaves in a file how it ended. What was said of

@@ -10,6 +10,31 @@ die() { say "error: $*"; exit 1; }
 # the foreground, or Ctrl-C would not reach it.
 within() { timeout --foreground --signal QUIT --kill-after 30s "$@"; }
 
+# once_more COMMAND... runs a scenario on the wall clock, and again if a figure was missed, or nobody could
+# tell (exit codes 13 and 14): what is safe, and that all ends well, does not depend on the machine.
+once_more() {
+  local rc=0
+  "$@" || rc=$?
+  case $rc in 13 | 14)
+    say "ended with $rc, once more: $*"
+    rc=0
+    "$@" || rc=$?
+    ;;
+  esac
+  return "$rc"
+}
+
+# patiently COMMAND... tries a download three times.
+patiently() {
+  local try
+  for try in 1 2; do
+    ! "$@" || return 0
+    say "failed, once more in 5s: $*"
+    sleep 5
+  done
+  "$@"
+}
+
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"
   elif command -v sudo >/dev/null; then sudo "$@"
@@ -27,8 +52,8 @@ apt_install() {
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
     as_root chmod +x "$policy"
   fi
-  { as_root apt-get update -q &&
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+  { patiently as_root apt-get update -q &&
+    patiently as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
   } || rc=$?
   if [ "$ours" = yes ]; then as_root rm -f "$policy"; fi
   return "$rc"
@@ -51,7 +76,7 @@ resolve_jars() {
   say "resolving Kafka's jars into ${libs#"$PWD/"}"
   rm -rf "$libs"
   mkdir -p "$libs"
-  mvn -q -B -Dstyle.color=never -f scripts/kafka-pom.xml ${version:+-Dkafka.version="$version"} \
+  patiently mvn -q -B -Dstyle.color=never -f scripts/kafka-pom.xml ${version:+-Dkafka.version="$version"} \
     dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$libs"
   ls "$libs/kafka_2.13-${version:-}"*.jar >/dev/null
   touch "$stamp"

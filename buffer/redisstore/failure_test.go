@@ -290,10 +290,7 @@ func TestClusterNodeRestarted(t *testing.T) {
 }
 
 func TestOpenRefusals(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	dead := listener.Addr().String()
-	must(t, listener.Close())
+	dead := servertest.Unused(t)
 	evicting := servertest.Redis(t, "--maxmemory-policy", "allkeys-lru", "--maxmemory", "1gb").Addr
 	locked := servertest.Redis(t).Addr
 	must(t, open(t, config(locked)).Do(t.Context(), "CONFIG", "SET", "requirepass", "secret"))

@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"sluice/internal/servers/servertest"
 )
 
 // relay stands between the program and a server, and can be cut: from then on the server is as good
@@ -21,7 +23,7 @@ type relay struct {
 
 func newRelay(t *testing.T, server string) *relay {
 	t.Helper()
-	r := &relay{t: t, addr: "127.0.0.1:0", server: server}
+	r := &relay{t: t, addr: servertest.Unused(t), server: server}
 	r.mend()
 	t.Cleanup(r.cut)
 	return r
@@ -36,7 +38,6 @@ func (r *relay) mend() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.addr = listener.Addr().String()
 	r.listener, r.conns = listener, make(map[net.Conn]struct{})
 	go r.accept(listener)
 }

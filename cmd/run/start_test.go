@@ -24,20 +24,9 @@ func TestEmbeddedShowsItWorking(t *testing.T) {
 	}
 }
 
-// unused returns an address on which nothing listens.
-func unused(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 func TestDeadServersAreNamedWithTheCause(t *testing.T) {
 	t.Parallel()
-	redis, kafka := unused(t), unused(t)
+	redis, kafka := servertest.Unused(t), servertest.Unused(t)
 	p := launch(t, nil, "--redis", redis, "--kafka", kafka, "--http=off")
 	p.wants(t, codeFailed, "redis "+redis, "kafka "+kafka, "connection refused")
 }

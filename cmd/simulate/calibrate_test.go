@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -344,14 +343,7 @@ func TestCompareRefuses(t *testing.T) {
 
 // TestServersThatAreNotThere: no flag of the command would help, and nothing is said to have begun.
 func TestServersThatAreNotThere(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	nobody := servertest.Unused(t)
 	for command, wrong := range map[string]string{
 		"calibrate --out " + filepath.Join(t.TempDir(), "costs.yaml"):                            "--even-if-used",
 		"compare " + scenarioFile(t, quick) + " --out " + filepath.Join(t.TempDir(), "compared"): "warm",

@@ -257,7 +257,7 @@ func TestCheckBackendThatEndsEarly(t *testing.T) {
 			w := world{redis: servertest.Redis(t), kafka: servertest.NewKafka(t)}
 			on := newShared(t, []string{w.redis.Addr}, w.kafka.Addr)
 			var out syncbuf.Buffer
-			bounded, cancel := context.WithTimeout(t.Context(), 90*time.Second) // 10 to 45 s after the failure
+			bounded, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // 10 to 45 s after the failure
 			defer cancel()
 			w.check = exec.CommandContext(bounded, program, "check-backend", "--redis", w.redis.Addr,
 				"--kafka", w.kafka.Addr)

@@ -28,8 +28,11 @@ workload:
   disorder: 0.2
 `
 
+// rootTimeout is that of options, and the shortest time after which the tests' segments are complete.
+const rootTimeout = 3 * time.Second
+
 // options make segments complete within seconds, and a hang noticed within three.
-var options = []string{"--flusher-processes", "4", "--timeout", "6s", "--root-timeout", "3s",
+var options = []string{"--flusher-processes", "4", "--timeout", "6s", "--root-timeout", rootTimeout.String(),
 	"--max-batch-wait", "100ms", "--max-unhealthy", "3s", "--shutdown-timeout", "20s"}
 
 // redisNodes is a Redis of the test's own: one server, or the masters of a cluster.
@@ -197,12 +200,6 @@ func TestRedisFull(t *testing.T) {
 	})
 }
 
-// warningsOfACause is how many warnings all kinds together may make of one outage: each of four workers
-// may say that it cannot produce and that its broker is away; the program's two clients that the broker
-// is; and the program, that nothing is read, again when its session has ended, that nothing is committed,
-// that partitions are lost, and that they left segments behind; and one more.
-const warningsOfACause = 4*2 + 2 + 5 + 1
-
 // Kafka is stopped for a while, or frozen: /readyz says so, the log says it a few times, and nothing is lost.
 func TestKafkaStopped(t *testing.T) {
 	t.Parallel()
@@ -233,10 +230,8 @@ func TestKafkaStopped(t *testing.T) {
 			}
 			tr.settled(3 * time.Minute)
 			until(t, time.Minute, "the program is ready", p.ready)
+			p.warnedOnce()
 			finish(t, tr, p, redis)
-			if n := p.warnings(); n > warningsOfACause {
-				t.Errorf("%d warnings for one cause, want %d at most", n, warningsOfACause)
-			}
 		})
 	}
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,8 @@ import (
 type line struct {
 	Time       time.Time `json:"time"`
 	Level, Msg string
+	Worker     *int
+	Client     string
 	more       bool // it says how many were left out
 	text       string
 }
@@ -41,14 +44,28 @@ func (p *program) said(message string) (n int) {
 	return n
 }
 
-// warnings counts the lines that are warnings or worse.
-func (p *program) warnings() (n int) {
+// warningsOfACause is how often one worker, client, or the program may say one thing of one outage: when it
+// begins, and once more when what came back is not yet well.
+const warningsOfACause = 2
+
+// warnedOnce checks that an outage was a few warnings, and no error.
+func (p *program) warnedOnce() {
+	p.t.Helper()
+	said := make(map[string]int)
 	for _, l := range p.lines() {
-		if l.Level == "WARN" || l.Level == "ERROR" {
-			n++
+		switch l.Level {
+		case "ERROR":
+			p.t.Errorf("an outage alone is no error: %s", l.text)
+		case "WARN":
+			who := l.Msg + " " + l.Client
+			if l.Worker != nil {
+				who += fmt.Sprintf(" of worker %d", *l.Worker)
+			}
+			if said[who]++; said[who] == warningsOfACause+1 {
+				p.t.Errorf("for one cause it says more than %d times: %s", warningsOfACause, who)
+			}
 		}
 	}
-	return n
 }
 
 // What the docs say of how much is written of each kind.

@@ -17,17 +17,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"sluice/internal/servers/servertest"
 )
 
 func TestCheckNamesAddressAndCauseOfADeadBroker(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	address := servertest.Unused(t)
 	cfg, _ := configFor(address)
-	err = Check(bounded(t), cfg, "spans")
+	err := Check(bounded(t), cfg, "spans")
 	if err == nil || !strings.Contains(err.Error(), address) ||
 		!strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("Check = %v, want %s and connection refused", err, address)

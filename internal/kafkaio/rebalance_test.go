@@ -225,7 +225,7 @@ func TestRevokedPartitionStaysUntilItIsReleased(t *testing.T) {
 func TestRevokedPartitionIsTakenAfterTheTimeout(t *testing.T) {
 	cluster := fake(t, kfake.SeedTopics(2, "spans"))
 	cfg, book := configFor(cluster.ListenAddrs()...)
-	first := source(t, cfg, func(sc *SourceConfig) { sc.RebalanceTimeout = 2 * time.Second })
+	first := source(t, cfg, func(sc *SourceConfig) { sc.RebalanceTimeout = 6 * time.Second })
 	assigned(t, first)
 	second := newReader(source(t, cfg, nil))
 	end := runs(t, second)

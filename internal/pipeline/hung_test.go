@@ -36,22 +36,6 @@ func (l *lifeSigns) note(n int) (gap time.Duration, reports int) {
 	return l.gap, l.n
 }
 
-// standstills watches for how long this process gets no processor. Its result waits for the end of the context,
-// and returns the longest such time.
-func standstills(ctx context.Context) func() time.Duration {
-	longest := make(chan time.Duration)
-	go func() {
-		var most time.Duration
-		for last := time.Now(); ctx.Err() == nil; {
-			time.Sleep(10 * time.Millisecond)
-			now := time.Now()
-			most, last = max(most, now.Sub(last)), now
-		}
-		longest <- most
-	}()
-	return func() time.Duration { return <-longest }
-}
-
 // TestAWorkerStartsWhileNodesHang: it is never silent for so long that it counts as hung, or its budget would be
 // used up by a Redis that others wait for.
 func TestAWorkerStartsWhileNodesHang(t *testing.T) {
@@ -72,7 +56,7 @@ func TestAWorkerStartsWhileNodesHang(t *testing.T) {
 	const during = 20 * time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), during)
 	defer cancel()
-	signs, stops := &lifeSigns{last: time.Now()}, standstills(ctx)
+	signs, stops := &lifeSigns{last: time.Now()}, servertest.Standstills()
 	err = pipeline.RunWorker(ctx, ctx, worker.Job{
 		Settings: settings, Reporter: signs, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}, nil)
@@ -80,7 +64,7 @@ func TestAWorkerStartsWhileNodesHang(t *testing.T) {
 		t.Fatalf("it ends with %v", err)
 	}
 	gap, n := signs.note(0)
-	stood := stops()
+	stood, _ := stops()
 	t.Logf("%d reports in %v, the longest time between two %v; this process stood still for up to %v", n, during,
 		gap, stood)
 	if gap-stood >= c.Flusher.MaxUnhealthy {
