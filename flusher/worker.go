@@ -226,7 +226,7 @@ func (w *worker) lose(s *shard, setBack bool) {
 func (w *worker) report(stage Stage) {
 	w.status.Stage = stage
 	w.status.Beats++
-	w.status.Troubles = w.troubles.states()
+	w.status.Troubles = w.troubles.States()
 	w.ports.Reporter.Report(w.status)
 }
 
