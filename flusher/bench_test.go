@@ -28,6 +28,7 @@ type bench struct {
 	// refusesAbove and tasks are ports; nil: there is none.
 	refusesAbove func(topic string) int
 	tasks        flusher.Tasks
+	clock        flusher.Clock
 
 	stop, kill context.CancelFunc
 	ended      chan struct{}
@@ -39,7 +40,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{
 		t: t, store: store, feed: newFeed(store), broker: &broker{}, inbox: newInbox(),
 		cfg: flusher.DefaultWorkerConfig(), faulty: &faultyStore{Store: store},
-		ended: make(chan struct{}),
+		clock: wallclock.Clock{}, ended: make(chan struct{}),
 	}
 	return b
 }
@@ -52,7 +53,7 @@ func (b *bench) start(owners ...buffer.Fenced) {
 	go func() {
 		defer close(b.ended)
 		b.err = flusher.RunWorker(ctx, stop, b.cfg, flusher.WorkerPorts{
-			Clock: wallclock.Clock{}, Store: b.faulty, Producer: b.broker,
+			Clock: b.clock, Store: b.faulty, Producer: b.broker,
 			Tasks:   b.tasks,
 			Encoder: boundedEncoder{b.encoder}, RefusesAbove: b.refusesAbove,
 			Reporter: b.inbox, Trouble: func(t flusher.Trouble) { b.troubles = append(b.troubles, t) },

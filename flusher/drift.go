@@ -84,6 +84,17 @@ func (d *Drift) hear(seen, wall buffer.Instant) {
 	d.seen = max(d.seen, seen)
 }
 
+// SetBack takes note that the wall clock was set back by so much: the shard's time goes on from where it
+// was. Without any input that is the wall clock's.
+func (d *Drift) SetBack(by time.Duration) {
+	if d.inputs != 0 || d.drift != 0 {
+		d.offset += by
+	}
+	if d.seen != 0 {
+		d.seen = d.seen.Add(-by)
+	}
+}
+
 // Now returns the shard's now at wall.
 func (d *Drift) Now(wall buffer.Instant) buffer.Instant {
 	if d.seen != 0 {

@@ -157,3 +157,32 @@ func TestDriftStandsAfterItsClockWasSetBack(t *testing.T) {
 		t.Errorf("the clock has run on for %v while nobody heard of the input, want %v", ran-time.Minute, unseen)
 	}
 }
+
+// A worker that saw its wall clock set back says so.
+func TestDriftGoesOnWhenTheWallClockIsSetBack(t *testing.T) {
+	const unseen, by = 2 * time.Second, 10 * time.Minute
+	wall := buffer.Instant(1_000_000)
+	for _, c := range []struct {
+		name  string
+		clock buffer.ShardClock
+		after time.Duration // that it was set back
+		ran   time.Duration // from then on
+	}{
+		{"an input that does not tick", buffer.ShardClock{Now: 500_000, Drift: -500 * time.Second, Inputs: 7},
+			time.Minute, time.Minute},
+		{"one that was seen a second ago",
+			buffer.ShardClock{Now: 500_000, Drift: -500 * time.Second, Inputs: 7, Seen: wall.Add(-time.Second)},
+			time.Minute, unseen - time.Second},
+		{"one of which not a whole batch came", buffer.ShardClock{Now: 500_000, Drift: -500 * time.Second},
+			time.Minute, time.Minute},
+		{"no input: it is the wall clock", buffer.ShardClock{Now: wall}, time.Minute, time.Minute - by},
+	} {
+		drift := flusher.ResumeDrift(c.clock, wall, unseen)
+		drift.SetBack(by)
+		now := wall.Add(c.after - by)
+		drift.Adopt(c.clock, now) // no news
+		if ran := drift.Now(now).Sub(c.clock.Now); ran != c.ran {
+			t.Errorf("%s: the clock has run for %v in %v, want %v", c.name, ran, c.after, c.ran)
+		}
+	}
+}

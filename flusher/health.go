@@ -36,8 +36,10 @@ type Vitals struct {
 	// Started is when the worker was started, Beat when its last report arrived (Started if there
 	// was none).
 	Started, Beat time.Time
-	// Stage is the stage of that report.
+	// Stage is the stage of that report, and Waits is true if it says that the worker waits for a
+	// server before it can begin.
 	Stage Stage
+	Waits bool
 	// Exited is true if the worker is proven stopped.
 	Exited bool
 }
@@ -74,10 +76,12 @@ type failure struct {
 }
 
 // watcher excuses workers for the time in which nobody could have heard of them. A supervisor that
-// was itself frozen finds, when it wakes, only old beats, and must not kill everybody for it.
+// was itself frozen finds, when it wakes, only old beats, and must not kill everybody for it. Nor does
+// the time count as one of the start in which a worker waits for a server: another would wait as well.
 type watcher struct {
 	looked  time.Time // when it last looked
 	excused time.Time // nothing counts that was before
+	waited  time.Time // the last beat that said that it waits for a server
 }
 
 // look returns the vitals as they are to be judged at now. The interval is that of the looks.
@@ -86,11 +90,17 @@ func (w *watcher) look(v Vitals, now time.Time, interval, maxUnhealthy time.Dura
 		w.excused = now
 	}
 	w.looked = now
-	if w.excused.After(v.Beat) {
-		v.Beat = w.excused
+	if v.Waits {
+		w.waited = v.Beat
 	}
-	if w.excused.After(v.Started) {
-		v.Started = w.excused
-	}
+	v.Beat = later(v.Beat, w.excused)
+	v.Started = later(later(v.Started, w.excused), w.waited)
 	return v
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -29,8 +29,9 @@ func (k *keeper) look() failure {
 	exit, exited := k.handle.Exited()
 	status, beat := k.handle.Status()
 	k.fresh()
+	waits := status.Stage == StageStarting && len(status.Troubles) > 0
 	vitals := k.watcher.look(
-		Vitals{Started: k.started, Beat: beat, Stage: status.Stage, Exited: exited},
+		Vitals{Started: k.started, Beat: beat, Stage: status.Stage, Waits: waits, Exited: exited},
 		now, k.sup.cfg.CheckEvery, k.sup.cfg.MaxUnhealthy)
 	health := Judge(vitals, now, k.sup.cfg.MaxUnhealthy)
 	k.note(health, status, beat, now)

@@ -21,6 +21,7 @@ const never = 1000 * time.Hour
 // at once, beats for ever, and ends as soon as it is told to.
 type script struct {
 	refuse  error         // it cannot be started
+	waits   time.Duration // until when it says that it waits for a server
 	healthy time.Duration // when it first reports a cycle
 	beats   time.Duration // when it stops beating (0: never)
 	dies    time.Duration // when it ends by itself (0: never)
@@ -61,8 +62,11 @@ func (p *puppet) Status() (flusher.Status, time.Time) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	age := now.Sub(p.begun)
+	if age < p.waits {
+		return flusher.Status{Troubles: []flusher.TroubleState{{Step: "connection to redis"}}}, now
+	}
 	if age < p.healthy {
-		return flusher.Status{}, p.begun
+		return flusher.Status{}, p.begun.Add(p.waits)
 	}
 	beat := now
 	if p.beats > 0 && age > p.beats {

@@ -45,7 +45,8 @@ type Status struct {
 	// otherwise a later owner has taken them.
 	Lost    []buffer.Shard `json:"lost,omitempty"`
 	SetBack bool           `json:"set_back,omitempty"`
-	// Troubles are what it tries again for now, the longest first.
+	// Troubles are what it tries again for now, the longest first. One that is starting waits for that
+	// before it begins.
 	Troubles []TroubleState `json:"troubles,omitempty"`
 }
 

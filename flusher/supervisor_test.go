@@ -283,6 +283,36 @@ func TestSupervisorFencesUntilItWorks(t *testing.T) {
 	})
 }
 
+// A worker that says which server it waits for is not started again for that, nor is it up: nobody flushes
+// its shards. Once it has that server, it has the time of a start.
+func TestSupervisorWaitsForAWorkerThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 1)
+		s.scripts = func(spec flusher.WorkerSpec) script {
+			if spec.Start == 1 {
+				return script{waits: time.Hour, healthy: never}
+			}
+			return script{waits: time.Hour, healthy: time.Hour + time.Minute}
+		}
+		s.run(1)
+		time.Sleep(time.Hour)
+		if w := s.sup.Workers()[0]; w.Starts != 1 || w.State != flusher.StateStarting {
+			t.Errorf("after an hour of waiting: %+v", w)
+		}
+		if closed := s.sup.Closed()[0]; !strings.Contains(closed, "not up") {
+			t.Errorf("closed because of %q", closed)
+		}
+		eventually(t, 3*time.Minute, "replaced", func() bool { return s.sup.Workers()[0].Starts == 2 })
+		eventually(t, 2*time.Hour, "healthy", s.healthy(1))
+		if w := s.sup.Workers()[0]; w.Restarts != 1 || !strings.Contains(w.Causes[0], "not healthy") {
+			t.Errorf("%d restarts for %q, want one of the worker that did not start", w.Restarts, w.Causes)
+		}
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestSupervisorCountsStrays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, 1)

@@ -198,8 +198,8 @@ type TroubleState struct {
 	Error string `json:"error"`
 }
 
-// states returns what fails for now, the longest trouble first, or nil: most reports have none.
-func (r *Troubles) states() []TroubleState {
+// States returns what fails for now, the longest trouble first, or nil: most reports have none.
+func (r *Troubles) States() []TroubleState {
 	if !r.some.Load() {
 		return nil
 	}

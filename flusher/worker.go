@@ -52,6 +52,7 @@ type worker struct {
 	more   bool
 	heard  time.Time // when it last looked, or asked for news of the input alone
 	deaf   bool      // that failed since it last looked
+	shown  time.Time // what the wall clock last showed
 
 	bound   context.Context // of a wait for an acknowledgement, or nil
 	unbound context.CancelFunc
@@ -118,7 +119,7 @@ func newWorker(
 	if ports.Tasks != nil && len(spec.Owners) >= abreastMin {
 		w.abreast = abreastMax
 	}
-	wall := w.wall()
+	wall := w.wall() // the first reading: nothing was set back
 	for _, fenced := range spec.Owners {
 		w.shards = append(w.shards, &shard{
 			owner: fenced.Owner, drift: ResumeDrift(fenced.Clock, wall, cfg.UnseenMax),
@@ -226,7 +227,7 @@ func (w *worker) lose(s *shard, setBack bool) {
 func (w *worker) report(stage Stage) {
 	w.status.Stage = stage
 	w.status.Beats++
-	w.status.Troubles = w.troubles.states()
+	w.status.Troubles = w.troubles.States()
 	w.ports.Reporter.Report(w.status)
 }
 
@@ -235,7 +236,30 @@ func (w *worker) now(s *shard) buffer.Instant {
 	return s.drift.Now(w.wall())
 }
 
-func (w *worker) wall() buffer.Instant { return buffer.InstantOf(w.ports.Clock.Now()) }
+// wall reads the wall clock. Who takes news of the input over reads it after they came: so what was set
+// back is known before any drift by the new clock.
+func (w *worker) wall() buffer.Instant {
+	now := w.ports.Clock.Now()
+	if setBack(w.shown, now) >= setBackMin {
+		now = w.ports.Clock.Now() // it may have stood still between the halves of a reading
+	}
+	if by := setBack(w.shown, now); by >= setBackMin {
+		for _, s := range w.shards {
+			s.drift.SetBack(by)
+		}
+	}
+	w.shown = now
+	return buffer.InstantOf(now)
+}
+
+// setBackMin is more than the halves of a reading, wall clock and monotonic, differ by.
+const setBackMin = time.Second
+
+// setBack returns how far the wall clock was set back between two readings: what it lacks of the time
+// that has passed. Readings without a monotonic half tell nothing.
+func setBack(last, now time.Time) time.Duration {
+	return now.Sub(last) - now.Round(0).Sub(last.Round(0))
+}
 
 // held returns the segments whose shards are not lost.
 func held(batch []*segment) []*segment {

@@ -179,6 +179,8 @@ type feed struct {
 	store   buffer.Store
 	options buffer.Options
 	whole   bool // the clocks of batches are whole seconds, as ingest's are
+	// back is by how much the host's clock was set back; nil: it was not.
+	back *atomic.Int64
 }
 
 func newFeed(store buffer.Store) feed {
@@ -215,10 +217,13 @@ var deliveries atomic.Int64
 // store fails in between, as a redelivery would.
 func (f feed) put(t testing.TB, shard buffer.Shard, numbers ...int) {
 	t.Helper()
-	wall := buffer.InstantOf(time.Now())
-	now := wall
+	now := buffer.InstantOf(time.Now())
+	wall := now
+	if f.back != nil {
+		wall = wall.Add(-time.Duration(f.back.Load()))
+	}
 	if f.whole {
-		now = wall.WholeSeconds()
+		now = now.WholeSeconds()
 	}
 	spans := make([]buffer.Span, len(numbers))
 	for i, n := range numbers {

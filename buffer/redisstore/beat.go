@@ -19,8 +19,10 @@ import (
 const (
 	// markerStem is what follows the namespace in the keys of markers.
 	markerStem = "{m:"
-	// silentMax is after which silence a marker forgets a witness.
-	silentMax = 24 * time.Hour
+	// silentMax is after which silence a marker forgets a witness, unless that beats once while the one
+	// whose clock says so beats doubtBeats times.
+	silentMax  = 24 * time.Hour
+	doubtBeats = 100
 	// layoutAge is for how long it is believed which node has which slots.
 	layoutAge = 10 * time.Second
 )
@@ -49,7 +51,7 @@ func (s *Store) Beat(ctx context.Context, witness uint64) ([]buffer.Pulse, error
 	calls := make([]call, len(list))
 	for i, m := range list {
 		calls[i] = call{keys: []string{m.key}, args: []string{strconv.FormatUint(witness, 16), now,
-			strconv.FormatInt(int64(silentMax.Seconds()), 10)}}
+			strconv.FormatInt(int64(silentMax.Seconds()), 10), strconv.Itoa(doubtBeats)}}
 	}
 	var pulses []buffer.Pulse
 	var faults []error

@@ -69,6 +69,44 @@ func TestEachNodeCountsBeats(t *testing.T) {
 	}
 }
 
+// By the clock of a host that is a day ahead, or by its own that is a day behind, a witness seems silent
+// that is not: it must not be forgotten for that, or it would take Redis for wiped. One that is gone is.
+func TestAWitnessIsForgottenOnceItIsGone(t *testing.T) {
+	for _, p := range []place{onMiniredis, onRedis} {
+		t.Run(p.name, func(t *testing.T) {
+			name := namespace()
+			store := p.open(t).Fork(name, 0)
+			beat := func(witness uint64) uint64 {
+				t.Helper()
+				pulses, err := store.Beat(t.Context(), witness)
+				if err != nil || len(pulses) != 1 {
+					t.Fatalf("%v (%v), want one pulse", pulses, err)
+				}
+				return pulses[0].Beats
+			}
+			seemsSilent := func(witness string) {
+				must(t, store.Do(t.Context(), "HSET", name+"{m:0}", witness, "7 57"))
+			}
+			seemsSilent("1")
+			seemsSilent("2")
+			beat(3)
+			if got := beat(1); got != 8 {
+				t.Errorf("a witness that seemed silent has beat %d, want 8", got)
+			}
+			seemsSilent("1") // by its clock it is
+			for range 200 {
+				beat(3)
+			}
+			if got := beat(1); got != 8 {
+				t.Errorf("a witness whose clock is behind has beat %d, want 8", got)
+			}
+			if got := beat(2); got != 1 {
+				t.Errorf("a witness that was gone is remembered: it has beat %d, want 1", got)
+			}
+		})
+	}
+}
+
 // What the queue of another slice names is that slice's.
 func TestAdoptHeedsOtherSlices(t *testing.T) {
 	for _, p := range []place{onRedis, onCluster} {
@@ -76,7 +114,7 @@ func TestAdoptHeedsOtherSlices(t *testing.T) {
 			store := p.open(t)
 			wiped(t, store)
 			ours := store.Fork(namespace(), 0)
-			theirs := ours.Sliced("theirs")
+			theirs := ours.Sliced("their:1")
 			root := buffer.Span{TraceKey: buffer.TraceKey{Project: 1, Trace: buffer.TraceID{1}},
 				ID: buffer.SpanID{1}, Parent: buffer.SpanID{1}, Root: true, Size: 2, Payload: []byte("{}")}
 			traces, _ := buffer.Group([]buffer.Span{root})

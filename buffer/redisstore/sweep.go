@@ -83,6 +83,18 @@ func (s *Store) Sweep(ctx context.Context, from string, limit int) (buffer.Swept
 	return swept, nil
 }
 
+// sliceOf returns the slice of a key of a shard. It ends before the shard's number: there may be colons
+// in it.
+func (s *Store) sliceOf(key string) (slice string, ok bool) {
+	tag, ok := strings.CutPrefix(key, s.config.Namespace+"{s:")
+	tag, _, braced := strings.Cut(tag, "}")
+	at := strings.LastIndexByte(tag, ':')
+	if !ok || !braced || at < 0 {
+		return "", false
+	}
+	return tag[:at], true
+}
+
 // holdings reads which generations the traces among some keys hold.
 func (s *Store) holdings(ctx context.Context, keys []string, swept *buffer.Swept) error {
 	var traces []buffer.TraceKey
@@ -90,8 +102,7 @@ func (s *Store) holdings(ctx context.Context, keys []string, swept *buffer.Swept
 		swept.Unreadable = append(swept.Unreadable, fmt.Sprintf("key %q: %v", key, err))
 	}
 	for _, key := range keys {
-		if slice, _, ok := strings.Cut(strings.TrimPrefix(key, s.config.Namespace+"{s:"), ":"); ok &&
-			strings.HasPrefix(key, s.config.Namespace+"{s:") && slice != s.config.Slice {
+		if slice, ok := s.sliceOf(key); ok && slice != s.config.Slice {
 			s.slices.add(slice)
 		}
 		name, ok := strings.CutPrefix(key, s.tracePrefix)

@@ -61,10 +61,9 @@ var codecs = map[string]kgo.CompressionCodec{
 // Producer sends records with acks=all and an idempotent sequence. It never gives up on a broker
 // that is away: the record's future is simply not done.
 type Producer struct {
-	client   *kgo.Client
-	limits   limits
-	solo     *solo
-	renewals renewals
+	client *renewable
+	limits limits
+	solo   *solo
 	// compressed is true if batches are.
 	compressed bool
 }
@@ -89,8 +88,8 @@ func NewProducer(ctx context.Context, cfg Config, pc ProducerConfig) (*Producer,
 		kgo.MaxBufferedRecords(pc.BufferedRecordsMax),
 		kgo.MaxBufferedBytes(max(pc.BufferedBytesMax, limits.largest())),
 	)
-	client, err := kgo.NewClient(opts...)
-	if err != nil {
+	client := &renewable{opts: opts}
+	if _, err := client.get(); err != nil {
 		return nil, fmt.Errorf("%s: producer: %w", cfg.where(), err)
 	}
 	return &Producer{client: client, limits: limits, solo: newSolo(cfg, compression),
@@ -102,7 +101,12 @@ func NewProducer(ctx context.Context, cfg Config, pc ProducerConfig) (*Producer,
 func (p *Producer) Produce(ctx context.Context, record flusher.Record) flusher.Future {
 	f := &future{done: make(chan struct{})}
 	out := kafkaRecord(record)
-	p.client.Produce(ctx, out, func(_ *kgo.Record, err error) {
+	client, err := p.client.get()
+	if err != nil {
+		f.finish(fmt.Errorf("produce to %s: %w", out.Topic, err))
+		return f
+	}
+	client.Produce(ctx, out, func(_ *kgo.Record, err error) {
 		if isTooLarge(err) {
 			// The broker may have refused a whole batch, so the record is judged alone, off the
 			// client's own goroutine.
@@ -110,7 +114,7 @@ func (p *Producer) Produce(ctx context.Context, record flusher.Record) flusher.F
 			return
 		}
 		if err != nil {
-			p.renewals.note(p.client, out.Topic, err)
+			p.client.note(client, out.Topic, err)
 			err = fmt.Errorf("produce to %s: %w", out.Topic, err)
 		}
 		f.finish(err)
@@ -120,7 +124,11 @@ func (p *Producer) Produce(ctx context.Context, record flusher.Record) flusher.F
 
 // Flush returns when every record handed over is done, or with the context's error.
 func (p *Producer) Flush(ctx context.Context) error {
-	if err := p.client.Flush(ctx); err != nil {
+	client, err := p.client.get()
+	if err == nil {
+		err = client.Flush(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	return p.solo.wait(ctx)
@@ -142,9 +150,8 @@ func (p *Producer) RefusesAbove(topic string) int {
 
 // Close ends the producer. Records that are not acknowledged have an error.
 func (p *Producer) Close() {
-	p.client.Close()
-	p.solo.close()
-	p.renewals.wait()
+	p.client.close()
+	p.solo.client.close()
 }
 
 func kafkaRecord(record flusher.Record) *kgo.Record {

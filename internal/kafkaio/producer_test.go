@@ -1,6 +1,7 @@
 package kafkaio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -179,6 +180,51 @@ func TestRefusalIsAnErrorAndTheNextRecordGoes(t *testing.T) {
 	}
 }
 
+// A client that is refused a producer id keeps that for an answer, also when the cause is over.
+func TestARefusedProducerIDIsAskedForAgain(t *testing.T) {
+	for _, cause := range []*kerr.Error{kerr.UnknownServerError, kerr.ClusterAuthorizationFailed} {
+		cluster := fake(t, kfake.SeedTopics(1, "segments"))
+		refuse := func(key kmsg.Key, cause *kerr.Error, times int) {
+			cluster.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: cause, Count: times})
+		}
+		cfg, _ := configFor(cluster.ListenAddrs()...)
+		p := producer(t, cfg, "segments")
+		// again produces until it works, and returns what failed at first.
+		again := func(what string, before func()) (first error) {
+			t.Helper()
+			eventually(t, what, func() bool {
+				before()
+				err := p.Produce(t.Context(), record("segments", 10)).Wait(bounded(t))
+				first = cmp.Or(first, err)
+				return err == nil
+			})
+			return first
+		}
+		refuse(kmsg.InitProducerID, cause, 2)
+		err := again("a record goes when the id is not refused any more", func() {})
+		if !errors.Is(err, cause) {
+			t.Errorf("at first %v, want %v", err, cause)
+		}
+		refuse(kmsg.InitProducerID, cause, 2)
+		if err := again("the next goes", func() {}); err != nil {
+			t.Errorf("%v, though there is an id", err)
+		}
+		// The client that judges records alone has an id of its own.
+		err = again("a record that is judged alone goes", func() {
+			refuse(kmsg.Produce, kerr.MessageTooLarge, 1)
+		})
+		if !errors.Is(err, cause) {
+			t.Errorf("alone at first %v, want %v", err, cause)
+		}
+		if err := p.Flush(bounded(t)); err != nil {
+			t.Error(err)
+		}
+		if got := cluster.PartitionInfo("segments", 0).HighWatermark; got != 3 {
+			t.Errorf("%v: %d records in the topic, want 3", cause, got)
+		}
+	}
+}
+
 func TestDeadBrokerIsWaitedForAndSaidOnce(t *testing.T) {
 	network := newOutage()
 	cluster := fake(t, kfake.SeedTopics(1, "segments"))
@@ -229,7 +275,11 @@ func TestProduceBlocksAtItsBound(t *testing.T) {
 		}
 		blocked <- p.Produce(ctx, record("segments", 10)).Wait(context.Background())
 	}()
-	eventually(t, "three are in flight", func() bool { return p.client.BufferedProduceRecords() >= 3 })
+	client, err := p.client.get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "three are in flight", func() bool { return client.BufferedProduceRecords() >= 3 })
 	select {
 	case err := <-blocked:
 		t.Fatalf("a fourth was taken: %v", err)

@@ -8,36 +8,103 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// renewals lets a producing client forget topics that were deleted and created again: it knows a
-// topic by its id, and would be refused for ever. The zero value is ready.
-type renewals struct {
-	mu      sync.Mutex
-	under   map[string]bool // topics that are being forgotten
-	forgets sync.WaitGroup
+// renewable is a producing client that does not fail for ever of what is over. The client itself would:
+//
+//   - It knows a topic by its id, and is refused one that was deleted and created again. So it is made
+//     to forget the topic.
+//   - It keeps a broker's refusal of a producer id, and gives it to every record without asking again.
+//     So another client takes its place.
+type renewable struct {
+	opts []kgo.Opt
+
+	mu       sync.Mutex
+	client   *kgo.Client // made when it is first needed
+	closed   bool
+	under    map[string]bool // topics that are being forgotten
+	doubted  *kgo.Client     // it is being found out whether it has a producer id
+	renewals sync.WaitGroup
 }
 
-// note looks at the error of a record. What was handed over for a topic that is being forgotten
-// fails, too, and is to be handed over again.
-func (r *renewals) note(client *kgo.Client, topic string, err error) {
-	if !errors.Is(err, kerr.UnknownTopicID) {
-		return
-	}
+// get returns the client of now.
+func (r *renewable) get() (*kgo.Client, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.under[topic] {
-		return
+	if r.closed {
+		return nil, kgo.ErrClientClosed
 	}
-	if r.under == nil {
-		r.under = make(map[string]bool)
+	if r.client == nil {
+		client, err := kgo.NewClient(r.opts...)
+		if err != nil {
+			return nil, err
+		}
+		r.client = client
 	}
-	r.under[topic] = true
-	r.forgets.Go(func() { // not on the client's own goroutine, which it waits for
-		client.PurgeTopicsFromProducing(topic)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.under, topic)
-	})
+	return r.client, nil
 }
 
-// wait returns when nothing is being forgotten any more. The client is to be closed before.
-func (r *renewals) wait() { r.forgets.Wait() }
+// note looks at the error of a record. What was handed over for a topic that is being forgotten, or to
+// a client that is being replaced, fails, too, and is to be handed over again.
+func (r *renewable) note(client *kgo.Client, topic string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case errors.Is(err, kerr.UnknownTopicID) && !r.under[topic]:
+		if r.under == nil {
+			r.under = make(map[string]bool)
+		}
+		r.under[topic] = true
+		r.renewals.Go(func() { r.forget(client, topic) }) // not on the client's own goroutine, which it waits for
+	case isFinal(err) && client == r.client && client != r.doubted && !r.closed:
+		r.doubted = client
+		r.renewals.Go(func() { r.replace(client) })
+	}
+}
+
+func (r *renewable) forget(client *kgo.Client, topic string) {
+	client.PurgeTopicsFromProducing(topic)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.under, topic)
+}
+
+// replace puts another client in the place of one that was refused a producer id.
+func (r *renewable) replace(client *kgo.Client) {
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.doubted = nil
+	}()
+	if _, _, err := client.ProducerID(client.Context()); !isFinal(err) {
+		return // the record was refused for another reason
+	}
+	next, err := kgo.NewClient(r.opts...)
+	if err != nil {
+		return // the next record that fails has it tried again
+	}
+	client.Close() // before next has its place: a Flush of that would not wait for what this one holds
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		next.Close() // it has nothing to wait for
+		return
+	}
+	r.client = next
+}
+
+// isFinal tells whether a broker has refused something and the client does not ask again.
+func isFinal(err error) bool {
+	refusal, is := errors.AsType[*kerr.Error](err)
+	return is && !refusal.Retriable
+}
+
+// close ends the client, and returns when nothing is being renewed any more.
+func (r *renewable) close() {
+	r.mu.Lock()
+	r.closed = true
+	client := r.client
+	r.mu.Unlock()
+	if client != nil {
+		client.Close()
+	}
+	r.renewals.Wait()
+}

@@ -19,21 +19,21 @@ import (
 //	batch of 900 records of 1 kB: MESSAGE_TOO_LARGE for each of them
 //	each alone: taken
 type solo struct {
-	cfg         Config
-	compression kgo.Opt
+	cfg    Config
+	client *renewable // made when it is first needed
 
 	turn chan struct{} // holds one: who has it may produce
 
-	renewals renewals
-
 	mu      sync.Mutex
-	client  *kgo.Client // made when it is first needed
-	closed  bool
 	pending []*future // not yet judged
 }
 
 func newSolo(cfg Config, compression kgo.Opt) *solo {
-	s := &solo{cfg: cfg, compression: compression, turn: make(chan struct{}, 1)}
+	client := &renewable{opts: append(cfg.options(cfg.brokers("producer")), compression,
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerBatchMaxBytes(batchBytesMax),
+		kgo.ProducerLinger(0))}
+	s := &solo{cfg: cfg, client: client, turn: make(chan struct{}, 1)}
 	s.turn <- struct{}{}
 	return s
 }
@@ -54,16 +54,16 @@ func (s *solo) judge(ctx context.Context, record *kgo.Record, f *future) {
 }
 
 func (s *solo) produce(ctx context.Context, record *kgo.Record) error {
-	client, err := s.connect()
-	if err != nil {
-		return err
-	}
 	select {
 	case <-s.turn:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { s.turn <- struct{}{} }()
+	client, err := s.client.get()
+	if err != nil {
+		return fmt.Errorf("%s: producer: %w", s.cfg.where(), err)
+	}
 	again := &kgo.Record{
 		Topic: record.Topic, Key: record.Key, Value: record.Value, Headers: record.Headers,
 	}
@@ -73,30 +73,10 @@ func (s *solo) produce(ctx context.Context, record *kgo.Record) error {
 		return fmt.Errorf("%w: topic %s, value of %d bytes: %w",
 			flusher.ErrRecordTooLarge, record.Topic, len(record.Value), err)
 	case err != nil:
-		s.renewals.note(client, record.Topic, err)
+		s.client.note(client, record.Topic, err)
 		return fmt.Errorf("produce to %s: %w", record.Topic, err)
 	}
 	return nil
-}
-
-func (s *solo) connect() (*kgo.Client, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, kgo.ErrClientClosed
-	}
-	if s.client == nil {
-		client, err := kgo.NewClient(append(s.cfg.options(s.cfg.brokers("producer")),
-			s.compression,
-			kgo.RequiredAcks(kgo.AllISRAcks()),
-			kgo.ProducerBatchMaxBytes(batchBytesMax),
-			kgo.ProducerLinger(0))...)
-		if err != nil {
-			return nil, fmt.Errorf("%s: producer: %w", s.cfg.where(), err)
-		}
-		s.client = client
-	}
-	return s.client, nil
 }
 
 // wait returns when every record that was to be judged is, or with the context's error.
@@ -110,15 +90,4 @@ func (s *solo) wait(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (s *solo) close() {
-	s.mu.Lock()
-	s.closed = true
-	client := s.client
-	s.mu.Unlock()
-	if client != nil {
-		client.Close()
-	}
-	s.renewals.wait()
 }

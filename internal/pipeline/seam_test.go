@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -220,12 +221,12 @@ func TestHooksReachTheClients(t *testing.T) {
 }
 
 // A worker that cannot connect for now is alive: to start it again would not help, and would cost
-// its budget.
+// its budget. But it is not up, and Ready says why: its input pauses.
 func TestAWorkerThatConnectsIsAlive(t *testing.T) {
 	t.Parallel()
 	w, _, kafka := fakes(t)
 	c := w.Config()
-	c.Flusher.MaxUnhealthy = time.Second
+	c.Flusher.MaxUnhealthy, c.Flusher.BackpressureAfter = time.Second, 2*time.Second
 	// Producers alone ask this, of their topics.
 	away := kafka.Fault(kfake.Fault{
 		Keys: []kmsg.Key{kmsg.DescribeConfigs}, Resource: c.OutputTopic,
@@ -242,9 +243,18 @@ func TestAWorkerThatConnectsIsAlive(t *testing.T) {
 				beats++
 			}
 		}
-		return beats == 2
+		return beats == 2 && paused(p) == w.Partitions
 	})
+	ready := strings.Join(p.Ready(), "; ")
+	for _, want := range []string{"worker 0 (shards [0 2 4]): connection to kafka fails since ",
+		"worker 1 (shards [1 3 5]): connection to kafka fails since ", "KAFKA_STORAGE_ERROR",
+		"input of partition 3 pauses: worker 1 is not up after 2s"} {
+		if !strings.Contains(ready, want) {
+			t.Errorf("ready says %s, which lacks %q", ready, want)
+		}
+	}
 	away.Remove()
+	w.Await(t, func() bool { return len(p.Ready()) == 0 })
 	if err := w.Send(t.Context(), 200, 2000); err != nil {
 		t.Fatal(err)
 	}

@@ -70,9 +70,9 @@ type connector struct {
 }
 
 // connect opens a connection and tries again until the server answers. That a server is away is no
-// fault of the worker, so after the first attempt it gives signs of life, as it does later on in
-// the same case: it would not help to start it again. A nil result comes with the error, or with
-// none if the worker was told to stop.
+// fault of the worker, so after the first attempt it gives signs of life that say what it waits for:
+// it would not help to start it again, but its shards have nobody who flushes them. A nil result comes
+// with the error, or with none if the worker was told to stop.
 func connect[T any](
 	ctx, stop context.Context, w *connector, server string, open func(context.Context) (*T, error),
 ) (*T, error) {
@@ -80,7 +80,10 @@ func connect[T any](
 	for attempt := 0; ; attempt++ {
 		opened, err := open(ctx)
 		if err == nil {
-			w.troubles.Works(of)
+			if attempt > 0 {
+				w.troubles.Works(of)
+				w.beat() // it does not wait for that any more
+			}
 			return opened, nil
 		}
 		if ctx.Err() != nil {
@@ -107,7 +110,8 @@ func connect[T any](
 // beat is a sign of life before the core gives its own.
 func (w *connector) beat() {
 	w.status.Beats++
-	w.status.Stage = flusher.StageIdle
+	w.status.Stage = flusher.StageStarting
+	w.status.Troubles = w.troubles.States()
 	w.job.Reporter.Report(w.status)
 }
 
