@@ -70,22 +70,26 @@ func TestWorkerGoesOnWhenItsClockIsSetBack(t *testing.T) {
 					tick()
 				}
 				b.start(fence(t, b.store, 0)...)
-				put := time.Now()
-				b.feed.put(t, 0, 10)
+				var at atomic.Int64 // when the last span came
+				put := func(span int) {
+					at.Store(time.Now().UnixNano())
+					b.feed.put(t, 0, span)
+				}
+				since := func() time.Duration { return time.Since(time.Unix(0, at.Load())) }
+				put(10)
 				time.Sleep(500 * time.Millisecond)
-				b.faulty.set(func(at string, after bool) error {
-					if at == "lease" && !after && back.Load() == 0 {
+				b.faulty.set(func(call string, after bool) error {
+					if call == "lease" && !after && back.Load() == 0 {
 						back.Store(int64(step))
 						if c.batch {
-							put = time.Now()
-							b.feed.put(t, 0, 11)
+							put(11)
 						}
 					}
 					return nil
 				})
 				for !b.empty() {
-					if time.Since(put) > step/2 {
-						t.Fatalf("nothing is flushed %v after it came, want after %v", time.Since(put), b.feed.options.RootTimeout)
+					if since() > step/2 {
+						t.Fatalf("nothing is flushed %v after it came, want after %v", since(), b.feed.options.RootTimeout)
 					}
 					if c.ticks {
 						tick()
@@ -93,7 +97,7 @@ func TestWorkerGoesOnWhenItsClockIsSetBack(t *testing.T) {
 					time.Sleep(10 * time.Millisecond)
 				}
 				due := b.feed.options.RootTimeout
-				if took := time.Since(put); back.Load() == 0 || took < due || took > due+4*b.cfg.IdleSleep {
+				if took := since(); back.Load() == 0 || took < due || took > due+4*b.cfg.IdleSleep {
 					t.Errorf("flushed %v after it came, want after %v", took, due)
 				}
 				if err := b.join(); err != nil {
