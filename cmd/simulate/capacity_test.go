@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +17,9 @@ import (
 	"sluice/internal/capacity"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/rundir"
 	"sluice/internal/servers/servertest"
+	"sluice/reports"
 	"sluice/sim"
 )
 
@@ -59,7 +63,7 @@ func TestCapacity(t *testing.T) {
 			t.Errorf("%s: the outlook is %+v", target, r.Outlook)
 		}
 		points, err := os.ReadFile(filepath.Join(dir, fileCapacityPoints))
-		want := "processes,repeat,throughput,failed,error,limit,utilisation\n1,1,1000,0,0,,0\n"
+		want := "processes,repeat,throughput,failed,error,limit,utilisation\n1,1,1000,0,0,,\n"
 		if err != nil || string(points) != want {
 			t.Errorf("the points are %q, %v; want %q", points, err, want)
 		}
@@ -433,4 +437,51 @@ func TestCapacityOnGivenServers(t *testing.T) {
 		!strings.Contains(out, "When Redis is stopped for 2s: not tried. Stop redis for 2s: world real does that only to servers of its own") {
 		t.Errorf("%+v\n%s", r.Outlook, out)
 	}
+}
+
+// TestInputPausesAsForecast: in the virtual world, a broker that takes nothing from the workers pauses the input as
+// soon as the report says, where leases are full, and not at all where they are not; one that is stopped lets
+// nothing be read.
+func TestInputPausesAsForecast(t *testing.T) {
+	const fault, after = 8.0, 10.0 // seconds
+	for _, c := range []struct {
+		rate, fault string
+		pauses      bool
+	}{{"20000/s", "fail", true}, {"3000/s", "fail", false}, {"20000/s", "stop", false}} {
+		dir := filepath.Join(t.TempDir(), "out")
+		code, out, errs := call("run", "steady", "--rate", "constant "+c.rate, "--duration", "20s", "--out", dir,
+			"--set", "topology.flusher_processes=1", "--set", "expectations.freshness_p99_max=off",
+			"--set", fmt.Sprintf("faults=[at %vs %s kafka for 11s]", fault, c.fault))
+		if code != judge.ExitPassed {
+			t.Fatalf("exit code %d\n%s%s", code, out, errs)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, rundir.FileSamples))
+		if err != nil {
+			t.Fatal(err)
+		}
+		samples, err := reports.ReadCSV[reports.Sample](bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, grown := math.Inf(1), int64(0)
+		for _, s := range samples {
+			if s.Paused > 0 {
+				first = min(first, s.T)
+			}
+			if s.T > fault+1 && s.T < fault+after {
+				grown = s.RedisBytes - samples[at(samples, fault+1)].RedisBytes
+			}
+		}
+		if c.pauses != !math.IsInf(first, 1) || c.pauses && (first < fault+after || first > fault+after+1.2) {
+			t.Errorf("%+v: input paused at %v s", c, first)
+		}
+		if reads := grown > 0; reads != (c.fault == "fail") {
+			t.Errorf("%+v: Redis took %d bytes meanwhile", c, grown)
+		}
+	}
+}
+
+// at is the first sample from a time on.
+func at(samples []reports.Sample, from float64) int {
+	return slices.IndexFunc(samples, func(s reports.Sample) bool { return s.T >= from })
 }
