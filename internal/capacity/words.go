@@ -309,8 +309,10 @@ func (r *Report) WriteText(w io.Writer) error {
 type row struct{ failed, fit, limit, share string }
 
 func (r *Report) row(c Count) row {
-	t := row{failed: grouped(c.Failed), fit: "-", limit: string(c.Limit),
-		share: percent(c.Share)}
+	t := row{failed: grouped(c.Failed), fit: "-", limit: c.limitText(), share: "-"}
+	if finite(c.Share) {
+		t.share = percent(float64(c.Share))
+	}
 	if r.USL != nil {
 		t.fit = grouped(r.USL.At(float64(c.Processes)))
 	}
@@ -318,6 +320,22 @@ func (r *Report) row(c Count) row {
 		t.failed, t.limit, t.share = "-", "none found", "-"
 	}
 	return t
+}
+
+// limitText is the limit of most repeats, with how many these are if not all, and if it is no resource what
+// was busiest then.
+func (c Count) limitText() string {
+	text, repeats := string(c.Limit), 0
+	for _, l := range c.Limits {
+		repeats += l.Repeats
+	}
+	if len(c.Limits) > 1 {
+		text += fmt.Sprintf(", in %d of %d repeats", c.Limits[0].Repeats, repeats)
+	}
+	if !finite(c.Share) && finite(c.BusiestShare) {
+		text += fmt.Sprintf(" (busiest: %s, %s)", c.Busiest, percent(float64(c.BusiestShare)))
+	}
+	return text
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
