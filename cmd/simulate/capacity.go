@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/options"
+	"sluice/internal/process"
 	"sluice/internal/rundir"
 	"sluice/internal/statusline"
 	"sluice/internal/worlds/wall/real"
@@ -398,7 +398,7 @@ func hostOf(cfg harness.Config) judge.Host {
 		h := w.Hosts()
 		return judge.Host{Cores: h.Cores, Shared: h.Shared, Brokers: cfg.Scenario.Brokers()}
 	}
-	return judge.Host{Cores: runtime.NumCPU(), Shared: true}
+	return judge.Host{Cores: process.Cores(), Shared: true}
 }
 
 // writeCapacity writes the report into a directory in every form, in place of an earlier one.
