@@ -84,6 +84,9 @@ func (r *Report) Document(replay string) reports.Document {
 		d.Sections = append(d.Sections, r.Stability.section(bytes))
 	}
 	d.Sections = append(d.Sections, r.lawSection())
+	if r.Costs != nil {
+		d.Sections = append(d.Sections, r.trustSection())
+	}
 	d.Sections = append(d.Sections, reports.Section{Heading: "Make it again", Code: replay})
 	return d
 }
@@ -93,8 +96,12 @@ func (r *Report) about() string {
 	for _, p := range slices.Concat(r.Points, r.Begun) {
 		runs, repeats = runs+len(p.Probes), max(repeats, p.Repeat)
 	}
-	text := fmt.Sprintf("Scenario %s in the %s world: %s, %s of %s.", r.Scenario,
-		r.World, options.FormatCount(runs, "run"), options.FormatCount(repeats, "repeat"),
+	world := r.World + " world"
+	if r.Costs != nil {
+		world += ", with " + r.Costs.name()
+	}
+	text := fmt.Sprintf("Scenario %s in the %s: %s, %s of %s.", r.Scenario,
+		world, options.FormatCount(runs, "run"), options.FormatCount(repeats, "repeat"),
 		options.FormatCount(len(r.Counts), "process count"))
 	if r.Target > 0 {
 		text += fmt.Sprintf(" Target %s spans/s, with headroom %s.", grouped(r.Target), grouped(r.need()))

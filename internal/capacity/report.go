@@ -21,6 +21,10 @@ type Report struct {
 	Scenario string `json:"scenario"`
 	World    string `json:"world"`
 	Conditions
+	// Costs say where those of the virtual world are from; nil in another world. Compared is how far off
+	// its predictions were; nil if no comparison was named.
+	Costs    *CostsFrom `json:"costs,omitempty"`
+	Compared *Compared  `json:"compared,omitempty"`
 	// Headline is the answer in a sentence or two, Next what to do.
 	Headline string   `json:"headline"`
 	Next     []string `json:"next"`

@@ -297,6 +297,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.other != nil {
 		fmt.Fprintf(w, "\n\n%s", r.besideText())
 	}
+	if lines := r.trust(); len(lines) > 0 {
+		fmt.Fprintf(w, "\n\n%s", strings.Join(lines, "\n"))
+	}
 	if r.USL == nil {
 		_, err := fmt.Fprintf(w, "\n\nNo law fitted: %s.\n", r.NoFit)
 		return err
