@@ -302,6 +302,23 @@ func TestRefusedIsNotSaid(t *testing.T) {
 	}
 }
 
+// TestParameterAtItsBound has an interval all the same, which ends where noise alone would hardly come.
+func TestParameterAtItsBound(t *testing.T) {
+	law, err := LawOf([]usl.Point{{Processes: 1, Throughput: 10}, {Processes: 2, Throughput: 20.4}, {Processes: 4, Throughput: 39.8},
+		{Processes: 8, Throughput: 80.6}, {Processes: 16, Throughput: 161}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]usl.Value{"sigma": law.Sigma, "kappa": law.Kappa} {
+		if !v.Bound || v.Value != 0 || v.Low != 0 || !(v.High > 0 && v.High < 0.05) {
+			t.Errorf("%s is %+v", name, v)
+		}
+		if want := name + "    0 [0, " + figure(v.High, 4) + "] (at its bound)"; !strings.Contains(law.Text("per second"), want) {
+			t.Errorf("no %q in\n%s", want, law.Text("per second"))
+		}
+	}
+}
+
 // TestLimitOfTheRepeats is that of most of them, and is said to be busy only where it is a resource; the busiest
 // one is named in any case.
 func TestLimitOfTheRepeats(t *testing.T) {

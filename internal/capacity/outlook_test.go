@@ -235,8 +235,12 @@ func TestInputPauses(t *testing.T) {
 		if late := float64(o.UnflushedExpireSeconds); late != 3600+pauses || o.UnreadExpireSeconds != 3600 {
 			t.Errorf("%+v: unread spans expire in %v s", c, late)
 		}
-		if text := strings.Join(o.words(), "\n"); !strings.Contains(text, c.words) {
+		text := strings.Join(o.words(), "\n")
+		if !strings.Contains(text, c.words) || !strings.Contains(text, ": the topic keeps messages for 60 min.") {
 			t.Errorf("no %q in\n%s", c.words, text)
+		}
+		if !strings.Contains(jsonOf(t, o), `"retention_seconds":3600`) {
+			t.Errorf("no retention in %s", jsonOf(t, o))
 		}
 	}
 }

@@ -347,7 +347,7 @@ func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
 func (l *Law) Text(unit string) string {
 	line := func(name string, v usl.Value, what string) string {
 		if v.Bound {
-			return fmt.Sprintf("%-8s 0 (at its bound)  %s\n", name, what)
+			return fmt.Sprintf("%-8s 0 [0, %s] (at its bound)  %s\n", name, figure(v.High, 4), what)
 		}
 		return fmt.Sprintf("%-8s %s [%s, %s]  %s\n", name, figure(v.Value, 6), figure(v.Low, 4), figure(v.High, 4), what)
 	}
