@@ -52,9 +52,9 @@ const (
 	busySpace     = 58  // above it, for the axis, its name and its legend
 )
 
-// busyColors are of the resources, told apart by lightness and by the order of the bars as well.
-var busyColors = []color.NRGBA{tone(0x8E1F33, 0xEE6A7C), tone(0x2F9A92, 0x55C7BF), tone(0xE5B04F, 0xF2CE8A),
-	tone(0x97A0AC, 0x8C96A4), tone(0x22324F, 0xC3CDDB)}
+// busyColors are of the resources, told apart by lightness: a bar that is missing leaves no gap to count by.
+var busyColors = []color.NRGBA{tone(0x8E1F33, 0xA83A4C), tone(0x2F9A92, 0x3FA39B), tone(0xF0C878, 0xF2CE8A),
+	tone(0x97A0AC, 0xA0AAB8), tone(0x101B30, 0xF4F7FC)}
 
 // Figure draws throughput against processes, with how busy what was below it.
 func (s Scaling) Figure(name, heading string) Figure {

@@ -27,32 +27,37 @@ type Range struct{ Low, Mid, High float64 }
 
 // Measures of the chart, in points.
 const (
-	compareWidth  = 620
-	compareHeight = 130 // of a panel
-	compareSpace  = 44  // above it
-	compareDot    = 3.5
-	compareRoom   = 1.2  // above the highest dot, for its error
-	compareShift  = 0.08 // of a process, to each side: dots at the same place would hide each other
+	compareWidth   = 410 // of a panel, with its margins
+	compareAbreast = 2   // panels
+	compareHeight  = 130 // of a panel
+	compareSpace   = 44  // above it
+	compareDot     = 3.5
+	compareRoom    = 1.2  // above the highest dot, for its error
+	compareShift   = 0.08 // of a process, to each side: dots at the same place would hide each other
 )
 
 // CompareChart draws what was predicted beside what was measured, a panel for each figure: predicted
 // hollow, measured filled. The legend has the name of each world, and what its bars are.
 func CompareChart(scenario string, worlds [2]string, figures []Compared) Chart {
-	height := vg.Length(sweepBottom+titleHeight) + vg.Length(len(figures)*(compareHeight+compareSpace))
-	return Chart{width: compareWidth, height: height, paint: func(c draw.Canvas) {
+	rows := (len(figures) + compareAbreast - 1) / compareAbreast
+	height := vg.Length(sweepBottom+titleHeight) + vg.Length(rows*(compareHeight+compareSpace))
+	const width = compareAbreast * compareWidth
+	return Chart{width: width, height: height, paint: func(c draw.Canvas) {
 		title := textStyle(15, ink, true, alignment{-1, -1})
-		p := panel{c: c, left: marginLeft, right: compareWidth - marginRight}
+		p := panel{c: c, left: marginLeft, right: width - marginRight}
 		p.text(title, p.left, height-12, scenario+": predicted beside measured")
 		legend := legend{{rateOut, "predicted (" + worlds[0] + ")"}, {rateIn, "measured (" + worlds[1] + ")"}}
-		p.high = height - titleHeight
 		legend.paint(p, p.left, height-38)
-		for _, f := range figures {
-			p.high -= compareSpace
+		for i, f := range figures {
+			row, column := i/compareAbreast, vg.Length(i%compareAbreast)
+			p.left, p.right = column*compareWidth+marginLeft, (column+1)*compareWidth-marginRight
+			p.high = height - titleHeight - vg.Length(row*(compareHeight+compareSpace)) - compareSpace
 			p.low = p.high - compareHeight
 			f.paint(p)
-			p.high = p.low
+			if i+compareAbreast >= len(figures) { // none is below it
+				p.text(textStyle(9, faint, false, alignment{1, -1}), p.right, p.low-18, "flusher processes")
+			}
 		}
-		p.text(textStyle(9, faint, false, alignment{1, -1}), p.right, p.low-18, "flusher processes")
 	}}
 }
 

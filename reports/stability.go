@@ -123,8 +123,10 @@ type Path struct {
 	Begin, End *[2]float64
 }
 
-// pathInks are told apart by lightness.
-var pathInks = []color.NRGBA{rateIn, rateOut, bufferInk, memoryInk, cpuRedis, cpuKafka}
+// pathInks are told apart by lightness, the first the nearest to the page; the names beside the paths say
+// the rest.
+var pathInks = []color.NRGBA{tone(0x8FBCE8, 0x3A5478), tone(0xDA8426, 0xB0601A), tone(0x3D9188, 0x4FB0A6),
+	tone(0x6A3FA8, 0xC0A8F0), tone(0x7A1428, 0xF6C8CE), tone(0x0E1626, 0xF6F8FC)}
 
 // Figure draws arrows from second to second, and the fixed points.
 func (m Portrait) Figure(name, heading string) Figure {
@@ -134,13 +136,14 @@ func (m Portrait) Figure(name, heading string) Figure {
 func (m Portrait) chart(width vg.Length, title string) Chart {
 	p := panel{left: marginLeft, right: width - marginRight, low: sweepBottom + 4, high: sweepBottom + 4 + scalingHeight}
 	var key legend
-	bytes := 0.0
+	bytes, name := 0.0, vg.Length(0)
 	for i, path := range m.Paths {
 		key = append(key, legendEntry{pathInks[i%len(pathInks)], path.Name})
+		name = max(name, pathNameStyle().Width(path.Name))
 		p.xMax, bytes = max(p.xMax, greatest(path.Unread)), max(bytes, greatest(path.Bytes))
 	}
-	p.xMax = max(p.xMax, 1) * 1.05
-	const mega = 1e6
+	room := p.right - p.left // of which the name at the right end takes a part
+	p.xMax = max(p.xMax, 1) * float64(room/(room-name-2*pathNameAway))
 	p.fitY(bytes/mega, 1e-3)
 	above := head{title, key.wrap(p.right - p.left)}
 	return Chart{width: width, height: p.high + above.height(), paint: func(c draw.Canvas) {
@@ -153,11 +156,52 @@ func (m Portrait) chart(width vg.Length, title string) Chart {
 		for i, path := range m.Paths {
 			path.paint(p, pathInks[i%len(pathInks)])
 		}
+		m.names(p)
 	}}
 }
 
+// pathNameAway is how far a name is from its path, in points.
+const pathNameAway = 6
+
+func pathNameStyle() draw.TextStyle { return textStyle(9, ink, true, alignment{-1, 0}) }
+
+// names writes the name of each path at its right end, where the least else is, above those of others that
+// end there.
+func (m Portrait) names(p panel) {
+	const height = 11
+	type box struct{ left, right, low vg.Length }
+	var taken []box
+	for _, path := range m.Paths {
+		if len(path.Unread) == 0 {
+			continue
+		}
+		x, y := path.rightmost(p)
+		at := box{left: x + pathNameAway, right: x + pathNameAway + pathNameStyle().Width(path.Name), low: y}
+		for n := 0; n < len(taken); n++ {
+			if other := taken[n]; at.left < other.right && other.left < at.right && at.low < other.low+height && other.low < at.low+height {
+				at.low, n = other.low+height, -1 // above it, and whoever is there
+			}
+		}
+		taken = append(taken, at)
+		p.text(pathNameStyle(), at.left, at.low, path.Name)
+	}
+}
+
+// rightmost is where a path has most unread.
+func (m Path) rightmost(p panel) (x, y vg.Length) {
+	most := 0
+	for i, unread := range m.Unread {
+		if unread > m.Unread[most] {
+			most = i
+		}
+	}
+	return p.x(m.Unread[most]), p.y(m.Bytes[most] / mega)
+}
+
+// mega is bytes in a MB.
+const mega = 1e6
+
 func (m Path) paint(p panel, c color.Color) {
-	const mega = 1e6
 	at := func(unread, bytes float64) vg.Point {
 		return vg.Point{X: p.x(unread), Y: p.y(bytes / mega)}
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/options"
+	"sluice/internal/process"
 	"sluice/internal/servers/servertest"
 	"sluice/internal/worlds/wall"
 	"sluice/internal/worlds/wall/real"
@@ -217,7 +217,7 @@ func TestCompareGoesByTheHostsThatAreMeasured(t *testing.T) {
 	t.Cleanup(kafka.Close)
 	given := real.World{Redis: servertest.RedisCluster(t)[:1], Kafka: kafka.ListenAddrs()}
 	own := sim.DefaultCosts()
-	own.Hosts = sim.Hosts{Cores: runtime.NumCPU(), Shared: true, RedisNodes: 3}
+	own.Hosts = sim.Hosts{Cores: process.Cores(), Shared: true, RedisNodes: 3}
 	fewer, apart, other := own, own, own
 	fewer.Hosts.RedisNodes, apart.Hosts.Shared, other.Hosts.Cores = 0, false, own.Hosts.Cores+1
 	measured := hostsText(own.Hosts, scenarios.Default())

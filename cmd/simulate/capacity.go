@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/options"
+	"sluice/internal/process"
 	"sluice/internal/rundir"
 	"sluice/internal/statusline"
 	"sluice/internal/worlds/wall/real"
@@ -37,8 +37,9 @@ type capacityCommand struct {
 	Most      scenarios.PerSecond  `help:"The highest rate to try." default:"400000/s"`
 	Precision share                `help:"How near the highest sustained rate is to be found." default:"10%"`
 	outlookFlags
-	Out  string `help:"Directory of the results." placeholder:"runs/NAME-capacity"`
-	JSON bool   `name:"json" help:"Print the report as JSON."`
+	Compared string `help:"Show how far off the predictions were in a comparison, by the directory that simulate compare wrote." placeholder:"DIR" type:"path"`
+	Out      string `help:"Directory of the results." placeholder:"runs/NAME-capacity"`
+	JSON     bool   `name:"json" help:"Print the report as JSON."`
 }
 
 // share is a number from 0 on, or a percentage.
@@ -93,6 +94,10 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := c.outlookFlags.complete(ctx, c.worldFlags); err != nil {
 		return err
 	}
+	compared, err := c.readCompared()
+	if err != nil {
+		return err
+	}
 	dir := c.Out
 	if dir == "" {
 		dir = filepath.Join("runs", s.Name+"-capacity")
@@ -118,6 +123,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	report := capacity.NewReport(s.Name, cfg.World.Name(), c.target(), float64(c.Headroom), points)
 	report.On(cfg.Scenario.Topology.Partitions)
 	report.Conditions = c.conditions(cfg)
+	report.Costs, report.Compared = costsFrom(cfg.World, c.Costs), compared
 	if unfinished == nil {
 		unfinished = c.look(ctx, to.err, cfg, report)
 	}
@@ -201,7 +207,11 @@ func (c *capacityCommand) command(seed uint64) string {
 	if len(c.Processes) > 0 {
 		text += " --processes " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(c.Processes)), ","), "[]")
 	}
-	return text + c.outlookFlags.command() + fmt.Sprintf(" --repeat %d --most %v --precision %v", c.Repeat, c.Most, float64(c.Precision))
+	text += c.outlookFlags.command()
+	if c.Compared != "" {
+		text += " --compared " + quote(c.Compared)
+	}
+	return text + fmt.Sprintf(" --repeat %d --most %v --precision %v", c.Repeat, c.Most, float64(c.Precision))
 }
 
 func (c *capacityCommand) check(s scenarios.Scenario) error {
@@ -398,7 +408,7 @@ func hostOf(cfg harness.Config) judge.Host {
 		h := w.Hosts()
 		return judge.Host{Cores: h.Cores, Shared: h.Shared, Brokers: cfg.Scenario.Brokers()}
 	}
-	return judge.Host{Cores: runtime.NumCPU(), Shared: true}
+	return judge.Host{Cores: process.Cores(), Shared: true}
 }
 
 // writeCapacity writes the report into a directory in every form, in place of an earlier one.

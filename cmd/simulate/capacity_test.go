@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,9 +15,12 @@ import (
 	"time"
 
 	"sluice/internal/capacity"
+	"sluice/internal/compare"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/rundir"
 	"sluice/internal/servers/servertest"
+	"sluice/reports"
 	"sluice/sim"
 )
 
@@ -59,7 +64,7 @@ func TestCapacity(t *testing.T) {
 			t.Errorf("%s: the outlook is %+v", target, r.Outlook)
 		}
 		points, err := os.ReadFile(filepath.Join(dir, fileCapacityPoints))
-		want := "processes,repeat,throughput,failed,error,limit,utilisation\n1,1,1000,0,0,,0\n"
+		want := "processes,repeat,throughput,failed,error,limit,utilisation\n1,1,1000,0,0,,\n"
 		if err != nil || string(points) != want {
 			t.Errorf("the points are %q, %v; want %q", points, err, want)
 		}
@@ -433,4 +438,118 @@ func TestCapacityOnGivenServers(t *testing.T) {
 		!strings.Contains(out, "When Redis is stopped for 2s: not tried. Stop redis for 2s: world real does that only to servers of its own") {
 		t.Errorf("%+v\n%s", r.Outlook, out)
 	}
+}
+
+// TestInputPausesAsForecast: in the virtual world, a broker that takes nothing from the workers pauses the input as
+// soon as the report says, where leases are full, and not at all where they are not; one that is stopped lets
+// nothing be read.
+func TestInputPausesAsForecast(t *testing.T) {
+	const fault, after = 8.0, 10.0 // seconds
+	for _, c := range []struct {
+		rate, fault string
+		pauses      bool
+	}{{"20000/s", "fail", true}, {"3000/s", "fail", false}, {"20000/s", "stop", false}} {
+		dir := filepath.Join(t.TempDir(), "out")
+		code, out, errs := call("run", "steady", "--rate", "constant "+c.rate, "--duration", "20s", "--out", dir,
+			"--set", "topology.flusher_processes=1", "--set", "expectations.freshness_p99_max=off",
+			"--set", fmt.Sprintf("faults=[at %vs %s kafka for 11s]", fault, c.fault))
+		if code != judge.ExitPassed {
+			t.Fatalf("exit code %d\n%s%s", code, out, errs)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, rundir.FileSamples))
+		if err != nil {
+			t.Fatal(err)
+		}
+		samples, err := reports.ReadCSV[reports.Sample](bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, grown := math.Inf(1), int64(0)
+		for _, s := range samples {
+			if s.Paused > 0 {
+				first = min(first, s.T)
+			}
+			if s.T > fault+1 && s.T < fault+after {
+				grown = s.RedisBytes - samples[at(samples, fault+1)].RedisBytes
+			}
+		}
+		if c.pauses != !math.IsInf(first, 1) || c.pauses && (first < fault+after || first > fault+after+1.2) {
+			t.Errorf("%+v: input paused at %v s", c, first)
+		}
+		if reads := grown > 0; reads != (c.fault == "fail") {
+			t.Errorf("%+v: Redis took %d bytes meanwhile", c, grown)
+		}
+	}
+}
+
+// TestCapacitySaysHowFarOff: the report names the costs that it goes by, and what a comparison found.
+func TestCapacitySaysHowFarOff(t *testing.T) {
+	path, dir := scenarioFile(t, quick), filepath.Join(t.TempDir(), "out")
+	costs := filepath.Join(t.TempDir(), "costs.yaml")
+	compared, others, empty := t.TempDir(), t.TempDir(), t.TempDir()
+	median := func(v float64) compare.Value { return compare.Value{Median: v, N: 1} }
+	row := compare.Row{Processes: 1, Limited: true, Pairs: []compare.Pair{
+		{Figure: compare.Throughput, Predicted: median(110), Measured: median(100), Error: new(0.1)},
+		{Figure: compare.Drain, Predicted: median(1), Measured: median(0)}}}
+	for file, v := range map[string]*compare.Report{ //order-free: each is a file
+		filepath.Join(compared, fileCompare): {Scenario: "hang", Predicting: "virtual", Measuring: "real", Rows: []compare.Row{row},
+			Unfinished: "interrupted"},
+		filepath.Join(others, fileCompare): {Scenario: "hang", Predicting: "fakes", Measuring: "real", Rows: []compare.Row{row}},
+	} {
+		var text bytes.Buffer
+		if err := errors.Join(reports.WriteJSON(&text, v), os.WriteFile(file, text.Bytes(), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(costs, []byte("hosts: {cores: 3, shared: true}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"capacity", path, "--processes", "1", "--most", "1000/s", "--out", dir}
+	for _, c := range []struct {
+		more []string
+		want []string
+	}{
+		{nil, []string{"The built-in costs are those of one kind of machine", "is not in this report: simulate compare"}},
+		{[]string{"--costs", costs, "--compared", compared}, []string{
+			"The costs of " + costs + " do not say where they are from; they have 3 cores for all.",
+			"of hang in world real (" + compared + "): The throughput is predicted with an error of 10 % (worst 10 %).",
+			"Not every count was compared: interrupted."}},
+	} {
+		code, out, errs := call(slices.Concat(flags, c.more)...)
+		page, err := os.ReadFile(filepath.Join(dir, "report.md"))
+		if code != judge.ExitPassed || err != nil {
+			t.Fatalf("exit code %d, %v\n%s%s", code, err, out, errs)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(out, want) || !strings.Contains(string(page), want) {
+				t.Errorf("%v: no %q in\n%s\n%s", c.more, want, out, page)
+			}
+		}
+	}
+	r := readCapacity(t, dir)
+	if r.Costs == nil || r.Costs.File != costs || r.Costs.Cores != 3 || !r.Costs.Shared || r.Compared == nil ||
+		len(r.Compared.Errors) != 2 || r.Compared.Errors[0] != (capacity.FigureError{Figure: "throughput", Median: 0.1, Worst: 0.1, Counts: 1}) {
+		t.Errorf("the file has %+v and %+v", r.Costs, r.Compared)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "report.md"))
+	for _, want := range []string{"in the virtual world, with the costs of " + costs + ":", "| throughput | 10 % | 10 % | 1 |",
+		"| drain | no bound | no bound | 1 |", "--compared " + compared} {
+		if err != nil || !strings.Contains(string(page), want) {
+			t.Errorf("%v: no %q in\n%s", err, want, page)
+		}
+	}
+	for want, more := range map[string][]string{
+		"no such file":                      {"--compared", empty},
+		"are not those of world virtual":    {"--compared", others},
+		"is for --world virtual: what is m": {"--compared", compared, "--world", "fakes"},
+	} {
+		if code, _, errs := call(slices.Concat(flags, more)...); code != judge.ExitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d, want %q\n%s", more, code, want, errs)
+		}
+	}
+}
+
+// at is the first sample from a time on.
+func at(samples []reports.Sample, from float64) int {
+	return slices.IndexFunc(samples, func(s reports.Sample) bool { return s.T >= from })
 }

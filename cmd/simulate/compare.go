@@ -18,6 +18,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/options"
+	"sluice/internal/process"
 	"sluice/internal/rundir"
 	"sluice/internal/worlds/wall/real"
 	"sluice/reports"
@@ -223,7 +224,7 @@ func (c *compareCommand) machine(
 
 // measuredHosts are the hosts that a world which is not virtual runs on, from here.
 func measuredHosts(ctx context.Context, world harness.World) (h sim.Hosts, err error) {
-	h = sim.Hosts{Cores: runtime.NumCPU(), Shared: true, RedisNodes: 1}
+	h = sim.Hosts{Cores: process.Cores(), Shared: true, RedisNodes: 1}
 	if w, ok := world.(real.World); ok {
 		h.RedisNodes, h.Shared, err = w.Where(ctx)
 	}
@@ -363,7 +364,7 @@ func withQuantile(cfg harness.Config, p float64) (at harness.Config, ok bool) {
 // and workers; another world, or one whose host is another one, has what others it has.
 func withOthers(cfg harness.Config, cores float64) harness.Config {
 	w, ok := cfg.World.(sim.World)
-	if !ok || w.Costs == nil || w.Costs.Hosts.Cores != runtime.NumCPU() {
+	if !ok || w.Costs == nil || w.Costs.Hosts.Cores != process.Cores() {
 		return cfg
 	}
 	costs := *w.Costs
@@ -400,10 +401,11 @@ func (m *othersMeter) look(p harness.Progress) {
 	m.last = now
 }
 
-// cores returns how many cores others used; 0 if nobody can tell.
+// cores returns how many cores others used; 0 if nobody can tell. Of a machine on which this program has a
+// quota, nobody can: they may use what it may not.
 func (m *othersMeter) cores() float64 {
 	lasted := m.last.at - m.first.at
-	if lasted <= 0 {
+	if lasted <= 0 || process.Cores() < runtime.NumCPU() {
 		return 0
 	}
 	return max(0, (m.last.all-m.first.all-(m.last.own-m.first.own))/lasted)

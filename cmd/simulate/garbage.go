@@ -5,11 +5,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/prometheus/procfs"
+
+	"sluice/internal/process"
 )
 
 // A virtual run lets go of nearly all that it allocates within seconds of virtual time, and what it
@@ -62,31 +63,14 @@ func memoryAt(root string) uint64 {
 		return 0
 	}
 	memory := *info.MemTotalBytes
-	self, err := fs.Self()
-	if err != nil {
-		return memory
-	}
-	groups, err := self.Cgroups()
-	if err != nil {
-		return memory
-	}
-	for _, g := range groups {
-		mount, file := "sys/fs/cgroup", "memory.max"
-		switch {
-		case slices.Contains(g.Controllers, "memory"): // version 1
-			mount, file = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
-		case g.HierarchyID != 0:
-			continue
+	for dir, version := range process.Groups(root, "memory") {
+		file := "memory.max"
+		if version == 1 {
+			file = "memory.limit_in_bytes"
 		}
-		// In a container, the path may be one of the machine, which is not there: its own group is the top.
-		for path := filepath.Clean("/" + g.Path); ; path = filepath.Dir(path) {
-			text, err := os.ReadFile(filepath.Join(root, mount, path, file))
-			if limit, bad := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && bad == nil {
-				memory = min(memory, limit)
-			}
-			if path == "/" {
-				break
-			}
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if limit, bad := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && bad == nil {
+			memory = min(memory, limit)
 		}
 	}
 	return memory

@@ -261,7 +261,7 @@ func (c *capacityCommand) look(
 	if c.RedisMemory > 0 {
 		bounds.RedisMemory = buffer.Bytes(c.RedisMemory)
 	}
-	bounds.Retention, bounds.RetentionBytes = c.Retention, buffer.Bytes(c.RetentionBytes)
+	bounds.RetentionSeconds, bounds.RetentionBytes = c.Retention.Seconds(), buffer.Bytes(c.RetentionBytes)
 	var plans []capacity.TrialPlan
 	var untried []capacity.Untried
 	for _, p := range c.trials(cfg.Scenario, rec.Processes, report.Target, report.Count(rec.Processes).Median) {

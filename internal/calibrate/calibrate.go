@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -126,7 +125,7 @@ func (r *rig) hosts(ctx context.Context, costs *sim.Costs) error {
 	if err != nil {
 		return err
 	}
-	costs.Hosts.Cores = runtime.NumCPU()
+	costs.Hosts.Cores = process.Cores()
 	costs.Hosts.Shared = process.Local(slices.Concat(nodes, brokers)...)
 	if len(nodes) > 1 { // with 1 a fault could name no node of a cluster
 		costs.Hosts.RedisNodes = len(nodes)

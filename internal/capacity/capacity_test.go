@@ -17,7 +17,7 @@ func points(limit judge.Resource, at ...float64) []Point {
 	for i, rate := range at {
 		for repeat, factor := range []float64{0.95, 1.05} {
 			list = append(list, Point{Processes: 1 << i, Repeat: repeat + 1, Throughput: factor * rate,
-				Failed: factor * rate * 1.04, Limit: limit, Share: 0.95})
+				Failed: factor * rate * 1.04, Limit: limit, Busiest: RedisThread, Share: 0.95})
 		}
 	}
 	return list
@@ -299,6 +299,66 @@ func TestRefusedIsNotSaid(t *testing.T) {
 	law.NoExtrapolation = ""
 	if text := law.Text("per second"); !strings.Contains(text, "throughput goes towards 118") {
 		t.Error(text)
+	}
+}
+
+// TestParameterAtItsBound has an interval all the same, which ends where noise alone would hardly come.
+func TestParameterAtItsBound(t *testing.T) {
+	law, err := LawOf([]usl.Point{{Processes: 1, Throughput: 10}, {Processes: 2, Throughput: 20.4}, {Processes: 4, Throughput: 39.8},
+		{Processes: 8, Throughput: 80.6}, {Processes: 16, Throughput: 161}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]usl.Value{"sigma": law.Sigma, "kappa": law.Kappa} {
+		if !v.Bound || v.Value != 0 || v.Low != 0 || !(v.High > 0 && v.High < 0.05) {
+			t.Errorf("%s is %+v", name, v)
+		}
+		if want := name + "    0 [0, " + figure(v.High, 4) + "] (at its bound)"; !strings.Contains(law.Text("per second"), want) {
+			t.Errorf("no %q in\n%s", want, law.Text("per second"))
+		}
+	}
+}
+
+// TestLimitOfTheRepeats is that of most of them, and is said to be busy only where it is a resource; the busiest
+// one is named in any case.
+func TestLimitOfTheRepeats(t *testing.T) {
+	point := func(repeat int, rate float64, limit, busiest judge.Resource, share float64) Point {
+		return Point{Processes: 1, Repeat: repeat, Throughput: rate, Failed: rate + 10, Limit: limit, Busiest: busiest,
+			Share: share, Probes: []Probe{{Rate: rate + 10, Busy: []judge.Use{{Resource: busiest, Share: share}}}}}
+	}
+	for _, c := range []struct {
+		points []Point
+		limit  judge.Resource
+		text   string
+		share  string // as JSON
+		row    string
+	}{
+		{[]Point{point(1, 100, WorkerCycle, RedisThread, 0.81)}, WorkerCycle, "the workers' cycle (busiest: the Redis thread, 81 %)",
+			`"utilisation":null,"busiest":"the Redis thread","busiest_utilisation":0.81`, "1,1,100,110,2.8867513459481313,the workers' cycle,\n"},
+		{[]Point{point(1, 100, RedisThread, RedisThread, 0.91)}, RedisThread, "the Redis thread",
+			`"utilisation":0.91,"busiest":"the Redis thread","busiest_utilisation":0.91`, ",the Redis thread,0.91\n"},
+		{[]Point{point(1, 90, Cores, Cores, 0.97), point(2, 100, Cores, Cores, 0.95), point(3, 110, RedisThread, RedisThread, 0.9),
+			point(4, 120, WorkerCycle, RedisThread, 0.8), point(5, 130, Cores, Cores, 0.96)}, Cores,
+			"the cores of the host, in 3 of 5 repeats", `"utilisation":0.95,"busiest":"the cores of the host"`, ""},
+		{[]Point{point(1, 90, Cores, Cores, 0.97), point(2, 100, RedisThread, RedisThread, 0.9)}, RedisThread,
+			"the Redis thread, in 1 of 2 repeats", `"resource_of_repeats":[{"resource":"the Redis thread","repeats":1},{"resource":"the cores`, ""},
+		{[]Point{{Processes: 1, Throughput: 100, Failed: 110, Limit: required("freshness_p99_max"), Probes: []Probe{{Rate: 110}}}},
+			"what is required (freshness_p99_max)", "what is required (freshness_p99_max)",
+			`"utilisation":null,"busiest":"","busiest_utilisation":null`, ""},
+	} {
+		r := NewReport("steady", "virtual", 0, 0, c.points)
+		got := r.Counts[0]
+		var rows strings.Builder
+		if err := r.WritePoints(&rows); err != nil {
+			t.Fatal(err)
+		}
+		if text := jsonOf(t, got); got.Limit != c.limit || got.limitText() != c.text || !strings.Contains(text, c.share) ||
+			!strings.Contains(rows.String(), c.row) {
+			t.Errorf("%q in the table, want %q; no %s in %s or no %q in %s", got.limitText(), c.text, c.share, text, c.row, rows.String())
+		}
+		if len(got.Busy) > 0 && got.Busy[0].Resource != got.Busiest {
+			t.Errorf("%+v is of another repeat than its chart", got)
+		}
 	}
 }
 

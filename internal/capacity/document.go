@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sluice/internal/judge"
@@ -33,7 +34,7 @@ type pointRow struct {
 	Failed     float64        `json:"failed"`
 	Error      float64        `json:"error"`
 	Limit      judge.Resource `json:"limit"`
-	Share      float64        `json:"utilisation"`
+	Share      string         `json:"utilisation"` // empty if the limit is no resource
 }
 
 // WritePoints writes what was measured as CSV, with the standard error of each point, 0 if it is not
@@ -44,7 +45,10 @@ func (r *Report) WritePoints(w io.Writer) error {
 	rows := make([]pointRow, len(r.Points))
 	for i, p := range r.Points {
 		rows[i] = pointRow{Processes: p.Processes, Repeat: p.Repeat, Throughput: p.Throughput,
-			Failed: p.Failed, Limit: p.Limit, Share: p.Share}
+			Failed: p.Failed, Limit: p.Limit}
+		if isResource(p.Limit) {
+			rows[i].Share = strconv.FormatFloat(p.Share, 'f', -1, 64)
+		}
 		if bounded {
 			rows[i].Error = weighed[i].Error
 		}
@@ -80,6 +84,9 @@ func (r *Report) Document(replay string) reports.Document {
 		d.Sections = append(d.Sections, r.Stability.section(bytes))
 	}
 	d.Sections = append(d.Sections, r.lawSection())
+	if r.Costs != nil {
+		d.Sections = append(d.Sections, r.trustSection())
+	}
 	d.Sections = append(d.Sections, reports.Section{Heading: "Make it again", Code: replay})
 	return d
 }
@@ -89,8 +96,12 @@ func (r *Report) about() string {
 	for _, p := range slices.Concat(r.Points, r.Begun) {
 		runs, repeats = runs+len(p.Probes), max(repeats, p.Repeat)
 	}
-	text := fmt.Sprintf("Scenario %s in the %s world: %s, %s of %s.", r.Scenario,
-		r.World, options.FormatCount(runs, "run"), options.FormatCount(repeats, "repeat"),
+	world := r.World + " world"
+	if r.Costs != nil {
+		world += ", with " + r.Costs.name()
+	}
+	text := fmt.Sprintf("Scenario %s in the %s: %s, %s of %s.", r.Scenario,
+		world, options.FormatCount(runs, "run"), options.FormatCount(repeats, "repeat"),
 		options.FormatCount(len(r.Counts), "process count"))
 	if r.Target > 0 {
 		text += fmt.Sprintf(" Target %s spans/s, with headroom %s.", grouped(r.Target), grouped(r.need()))
@@ -146,7 +157,8 @@ func (r *Report) scalingSection() reports.Section {
 	return reports.Section{Heading: heading, Figures: []reports.Figure{s.Figure(chartScaling, heading)},
 		Table: table, Notes: []string{"A rate is sustained if the run passes and the spans that wait do not " +
 			"grow by more than 2 % of it. The truth lies between the rate that was sustained and the one that " +
-			"was not. The limit is what was busiest then, if over 85 %."}}
+			"was not. The limit is what was busiest then, if over 85 %; else what is named, which is no resource and has " +
+			"no share that is busy."}}
 }
 
 func (r *Report) lawSection() reports.Section {

@@ -51,6 +51,7 @@ func LawOf(points []usl.Point) (*Law, error) {
 	}
 	l := &Law{Fit: *fit, HeldOut: usl.HeldOut(points)}
 	drawn := fit.Bootstrap(points, bootstraps, newSource())
+	l.Widen(drawn)
 	estimate := func(of func(*usl.Fit) float64) Estimate {
 		v := drawn.Of(of)
 		return Estimate{Number(of(fit)), Number(v.Low), Number(v.High)}

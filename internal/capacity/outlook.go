@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"sluice/buffer"
@@ -25,11 +27,17 @@ type Bounds struct {
 	// pauses; 0: no limit is known.
 	RedisMemory buffer.Bytes `json:"redis_memory_bytes"`
 	MaxMemory   float64      `json:"max_memory"`
-	// Retention is how long the input topic keeps a message, RetentionBytes how many bytes of each
+	// RetentionSeconds is how long the input topic keeps a message, RetentionBytes how many bytes of each
 	// partition; 0: no limit is known.
-	Retention      time.Duration `json:"-"`
-	RetentionBytes buffer.Bytes  `json:"retention_bytes"`
-	Partitions     int           `json:"partitions"`
+	RetentionSeconds float64      `json:"retention_seconds"`
+	RetentionBytes   buffer.Bytes `json:"retention_bytes"`
+	Partitions       int          `json:"partitions"`
+	// PauseAfterSeconds is how long a worker may lag before the input of its shards pauses.
+	// FlushSegments is how many segments it takes at a time, of all its shards; 0: that is not known, and
+	// as if it took all there are. SegmentSpans is how many spans one has, on average.
+	PauseAfterSeconds float64 `json:"backpressure_after_seconds"`
+	FlushSegments     int     `json:"max_flush_segments"`
+	SegmentSpans      float64 `json:"segment_spans"`
 	// KeySkew is the exponent of Zipf's law by which the load falls on the partitions; 0: evenly.
 	KeySkew float64 `json:"key_skew"`
 	// SpanBytes is the mean size of a span's message. RedisPerSpan is what one that waits takes in
@@ -45,7 +53,8 @@ type Bounds struct {
 // BoundsOf are those that follow from a scenario and the probes.
 func BoundsOf(s scenarios.Scenario, points []Point) Bounds {
 	b := Bounds{MaxMemory: s.Pipeline.MaxMemory, Partitions: s.Topology.Partitions,
-		KeySkew: s.Workload.KeySkew}
+		KeySkew: s.Workload.KeySkew, PauseAfterSeconds: s.Pipeline.BackpressureAfter.Seconds(),
+		FlushSegments: s.Pipeline.MaxFlushSegments, SegmentSpans: tracesOf(s).moment(1)}
 	const draws = 1000
 	for i := range draws {
 		b.SpanBytes += float64(s.Workload.SpanBytes.At((float64(i)+0.5)/draws)) / draws
@@ -78,9 +87,19 @@ type Outlook struct {
 	// RedisFullSeconds is how long it takes until a node is full if nothing is flushed and all is read;
 	// null if it has no known limit.
 	RedisFullSeconds Number `json:"redis_full_seconds"`
+	// Due is how many segments fall due in a second in the shard with most of them, and TakenAtOnce how
+	// many of a shard a worker takes at a time. If it takes all it may, and can flush nothing, it is under
+	// backpressure.
+	Due         float64 `json:"due_per_second_and_shard"`
+	TakenAtOnce int     `json:"taken_at_once"`
+	// InputPausesSeconds is how soon the first input pauses if nothing is flushed: by backpressure, or
+	// when Redis is full; null if neither is known to happen.
+	InputPausesSeconds Number `json:"input_pauses_seconds"`
 	// UnreadExpireSeconds is how long it takes, from when nothing is read any more, until the first
 	// span expires unread, in the partition that most comes to; null if the topic has no known limit.
-	UnreadExpireSeconds Number `json:"unread_expire_seconds"`
+	// UnflushedExpireSeconds is the same from when nothing is flushed any more.
+	UnreadExpireSeconds    Number `json:"unread_expire_seconds"`
+	UnflushedExpireSeconds Number `json:"unflushed_expire_seconds"`
 	// Drains are how long it takes to catch up with outages, by the spare capacity.
 	Drains []Drain `json:"drains"`
 	// Trials were made, those that are Untried could not be.
@@ -110,9 +129,9 @@ type Lost struct {
 type Drain struct {
 	OutageSeconds float64 `json:"outage_seconds"`
 	// Backlog is how many spans wait at its end, Expired how many more have expired unread by then, which
-	// are lost, in all partitions: those of hot ones expire sooner.
+	// are lost, in all partitions: those of hot ones expire sooner. Null if the topic has no known limit.
 	Backlog float64 `json:"backlog"`
-	Expired float64 `json:"expired"`
+	Expired Number  `json:"expired"`
 	// Seconds is how long they take; null if they never do.
 	Seconds Number `json:"seconds"`
 }
@@ -141,25 +160,55 @@ func (r *Report) Look(bounds Bounds, trials []Trial, untried ...Untried) {
 	for _, share := range shares {
 		o.UnreadExpireSeconds = min(o.UnreadExpireSeconds, Number(bounds.expire(share*r.Target)))
 	}
+	o.pauses(slices.Max(shares))
 	for _, outage := range []time.Duration{time.Minute, 10 * time.Minute, time.Hour} {
 		lost := 0.0 // seconds of the load
 		for _, share := range shares {
 			lost += share * max(0, outage.Seconds()-bounds.expire(share*r.Target))
 		}
-		kept := outage.Seconds() - lost
-		o.Drains = append(o.Drains, Drain{outage.Seconds(), r.Target * kept, r.Target * lost,
+		kept, expired := outage.Seconds()-lost, Number(r.Target*lost)
+		if !finite(o.UnreadExpireSeconds) {
+			expired = Number(math.NaN())
+		}
+		o.Drains = append(o.Drains, Drain{outage.Seconds(), r.Target * kept, expired,
 			Number(drain(r.Target, capacity, kept))})
 	}
 	r.Outlook = o
 	r.say()
 }
 
+// pauses finds how soon the first input pauses if nothing is flushed, with the share of the load that the
+// shard has which most comes to. A worker that waits for Kafka leases no more, so what its last leases
+// showed stays: if they were full, it lags for as long as it waits.
+func (o *Outlook) pauses(most float64) {
+	b := o.Bounds
+	o.InputPausesSeconds = o.RedisFullSeconds
+	if b.FlushSegments > 0 && b.SegmentSpans > 0 {
+		shards := ceilDiv(max(1, b.Partitions), o.Processes) // of the workers with most of them
+		o.Due, o.TakenAtOnce = most*o.Rate/b.SegmentSpans, ceilDiv(b.FlushSegments, shards)
+	}
+	if o.leasesFull() {
+		o.InputPausesSeconds = min(o.InputPausesSeconds, Number(b.PauseAfterSeconds))
+	}
+	o.UnflushedExpireSeconds = o.InputPausesSeconds + o.UnreadExpireSeconds
+}
+
+// leasesFull tells whether what falls due in a second may be as much as a worker takes at a time: deadlines
+// are whole seconds, so it is there at once. It goes up and down by chance, as what comes at random does, and
+// one shard of a worker that is behind pauses all of them.
+func (o *Outlook) leasesFull() bool {
+	const chance = 3 // standard deviations
+	return o.TakenAtOnce > 0 && o.Due+chance*math.Sqrt(o.Due) >= float64(o.TakenAtOnce)
+}
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
+
 // expire is how long it takes until the first unread span expires in a partition to which so many come
 // per second.
 func (b Bounds) expire(rate float64) float64 {
 	seconds := math.Inf(1)
-	if b.Retention > 0 {
-		seconds = b.Retention.Seconds()
+	if b.RetentionSeconds > 0 {
+		seconds = b.RetentionSeconds
 	}
 	if b.RetentionBytes > 0 {
 		seconds = min(seconds, float64(b.RetentionBytes)/(rate*b.SpanBytes))
@@ -258,7 +307,13 @@ func (o *Outlook) forecast() []string {
 	text := []string{fmt.Sprintf("%s %s spans wait in Redis, which take %s (%.0f bytes each, %s). "+
 		"Each minute in which nothing is flushed adds %s.", state, grouped(o.Waiting), size(o.RedisBytes), b.RedisPerSpan,
 		how, size(60*o.Rate*b.RedisPerSpan))}
-	full, expire := float64(o.RedisFullSeconds), float64(o.UnreadExpireSeconds)
+	return append(append(text, o.unflushed()...), o.unread())
+}
+
+// unflushed says what comes first if the workers flush nothing: that Redis is full, or that input pauses.
+func (o *Outlook) unflushed() (text []string) {
+	b := o.Bounds
+	full := "When Redis would be full is not known: give its limit by --redis-memory."
 	if finite(o.RedisFullSeconds) {
 		limit := options.FormatSize(b.RedisMemory)
 		if b.MaxMemory < 1 {
@@ -268,20 +323,50 @@ func (o *Outlook) forecast() []string {
 		if b.RedisFullest > 0 && b.RedisFullest < 1 {
 			who = "the fullest node of Redis"
 		}
-		text = append(text, fmt.Sprintf("If nothing is flushed, %s has reached %s in %s; input pauses then, and "+
-			"waits in Kafka.", who, limit, duration(full)))
-	} else {
-		text = append(text, "When Redis would be full is not known: give its limit by --redis-memory.")
+		full = fmt.Sprintf("%s has reached %s in %s", who, limit, duration(float64(o.RedisFullSeconds)))
 	}
-	if !finite(o.UnreadExpireSeconds) {
-		return append(text, "When unread spans would expire is not known: give the input topic's --retention, or "+
-			"--topic with --world real.")
+	if o.leasesFull() && o.InputPausesSeconds < o.RedisFullSeconds {
+		text = append(text, fmt.Sprintf("If Kafka takes nothing from the workers, input pauses after about %s "+
+			"(pipeline.backpressure_after) and waits in Kafka: about %s segments of a shard fall due in a second, of which "+
+			"a worker takes %d at a time, and after a full lease it lags. In that time Redis takes %s more.",
+			duration(float64(o.InputPausesSeconds)), grouped(o.Due), o.TakenAtOnce,
+			size(float64(o.InputPausesSeconds)*o.Rate*b.RedisPerSpan)))
+		if finite(o.RedisFullSeconds) {
+			full = "Should it not, as when the last of what fell due was just taken, " + full + "."
+		}
+		return append(text, full)
 	}
-	line := fmt.Sprintf("If nothing is read, the first unread span expires in %s", duration(expire))
 	if finite(o.RedisFullSeconds) {
-		line += fmt.Sprintf("; if nothing is flushed, in %s", duration(full+expire))
+		full = "If Kafka takes nothing from the workers, " + full + "; input pauses then, and waits in Kafka."
 	}
-	return append(text, line+".")
+	return append(text, full)
+}
+
+// unread says when spans expire that nobody reads.
+func (o *Outlook) unread() string {
+	if !finite(o.UnreadExpireSeconds) {
+		return "When unread spans would expire is not known: give the input topic's --retention, or --topic with " +
+			"--world real."
+	}
+	line := fmt.Sprintf("If nothing is read, as with all of Kafka down or no worker up, the first unread span expires "+
+		"in %s", duration(float64(o.UnreadExpireSeconds)))
+	if finite(o.UnflushedExpireSeconds) {
+		line += fmt.Sprintf("; if Kafka takes nothing from the workers, %s later",
+			duration(float64(o.InputPausesSeconds)))
+	}
+	return line + ": " + o.Bounds.kept() + "."
+}
+
+// kept says how long the input topic keeps messages.
+func (b Bounds) kept() string {
+	var list []string
+	if b.RetentionSeconds > 0 {
+		list = append(list, "messages for "+duration(b.RetentionSeconds))
+	}
+	if b.RetentionBytes > 0 {
+		list = append(list, options.FormatSize(b.RetentionBytes)+" of each partition")
+	}
+	return "the topic keeps " + strings.Join(list, ", and ")
 }
 
 func size(bytes float64) string {
@@ -306,9 +391,9 @@ func (o *Outlook) section() reports.Section {
 		if finite(d.Seconds) {
 			took = duration(float64(d.Seconds))
 		}
-		expired := grouped(d.Expired)
-		if !finite(o.UnreadExpireSeconds) {
-			expired = "not known"
+		expired := "not known"
+		if finite(d.Expired) {
+			expired = grouped(float64(d.Expired))
 		}
 		s.Table.Rows = append(s.Table.Rows, []string{duration(d.OutageSeconds), grouped(d.Backlog), expired, took})
 	}

@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -137,7 +138,7 @@ func TestOutlook(t *testing.T) {
 	for i := range list {
 		list[i].Probes = []Probe{{Rate: list[i].Throughput, Sustained: true, Waiting: 3 * list[i].Throughput}}
 	}
-	b := Bounds{RedisMemory: 8 << 30, MaxMemory: 0.5, Retention: 160 * time.Minute, Partitions: 8, SpanBytes: 500,
+	b := Bounds{RedisMemory: 8 << 30, MaxMemory: 0.5, RetentionSeconds: 160 * 60, Partitions: 8, SpanBytes: 500,
 		RedisPerSpan: 700}
 	r := NewReport("steady", "virtual", 54000, 0.3, list)
 	r.Look(b, nil)
@@ -156,13 +157,14 @@ func TestOutlook(t *testing.T) {
 	}
 	text := strings.Join(o.words(), "\n")
 	for _, want := range []string{"the rate of 3 processes is not measured", "Redis has reached 50 % of 8GiB in 110 s",
-		"In the steady state, as counted at 71,250 spans/s, 213,750 spans wait in Redis", "the first unread span expires in 2 h 40 min; if nothing is flushed, in 2 h 42 min."} {
+		"In the steady state, as counted at 71,250 spans/s, 213,750 spans wait in Redis", "the first unread span expires in 2 h 40 min; if Kafka takes nothing from the workers, 110 s later: the topic keeps " +
+			"messages for 2 h 40 min."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
 	// After 2 h 40 min of an outage as much expires as comes in.
-	b.Retention = 4 * time.Minute
+	b.RetentionSeconds = 4 * 60
 	r.Look(b, nil)
 	if d := r.Outlook.Drains[1]; d.Backlog != 54000*240 || d.Expired != 54000*360 ||
 		math.Abs(float64(d.Seconds)-54000*240/21000.) > 1e-6 {
@@ -172,7 +174,7 @@ func TestOutlook(t *testing.T) {
 	if want := []string{"60 min", "12,960,000", "181,440,000", "10 min"}; !slices.Equal(row, want) {
 		t.Errorf("%q, want %q", row, want)
 	}
-	b.Retention = 9600 * time.Second
+	b.RetentionSeconds = 9600
 	b.RetentionBytes = 1 << 30
 	r.Look(b, nil)
 	if got := float64(r.Outlook.UnreadExpireSeconds); math.Abs(got-8*(1<<30)/(54000*500.)) > 1e-6 {
@@ -185,6 +187,61 @@ func TestOutlook(t *testing.T) {
 		"give its limit by --redis-memory", "give the input topic's --retention"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+func jsonOf(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestInputPauses: a worker that can flush nothing lags from its last full lease on, and its input pauses long
+// before Redis is full; where leases are not full, only that pauses it.
+func TestInputPauses(t *testing.T) {
+	s := scenarios.Default() // 8 shards, traces of 20 spans, 500 segments at a time
+	for _, c := range []struct {
+		target    float64
+		processes int
+		skew      float64
+		memory    buffer.Bytes
+		pauses    float64
+		full      bool
+		words     string
+	}{
+		{60000, 1, 0, 40 << 30, 10, true, "input pauses after about 10 s (pipeline.backpressure_after) and waits in Kafka: about " +
+			"378 segments of a shard fall due in a second, of which a worker takes 63 at a time"},
+		{9000, 1, 0, 40 << 30, 10, true, "about 57 segments of a shard"}, // now and then more than 63
+		{5000, 1, 0, 40 << 30, 12271, false, "If Kafka takes nothing from the workers, Redis has reached 40GiB in 3 h 25 min; input pauses"},
+		{9000, 1, 1, 40 << 30, 10, true, "167 segments of a shard"},                                       // of 9,000 / 20, one in 2.7
+		{9000, 8, 1, 40 << 30, 6817, false, "If Kafka takes nothing from the workers, Redis has reached"}, // a worker takes 500 of its one
+		{60000, 1, 0, 200 << 20, 4.99, true, "Redis has reached 200MiB in 5.0 s; input pauses then"},
+		{60000, 1, 0, 0, 10, true, "When Redis would be full is not known"},
+		{5000, 1, 0, 0, math.Inf(1), false, "When Redis would be full is not known"},
+	} {
+		s.Workload.KeySkew = c.skew
+		r := NewReport("steady", "virtual", c.target, 0, []Point{{Processes: c.processes, Throughput: c.target, Failed: 1.1 * c.target}})
+		b := BoundsOf(s, r.Points)
+		b.RedisMemory, b.RetentionSeconds = c.memory, 3600
+		r.Look(b, nil)
+		o := r.Outlook
+		pauses := float64(o.InputPausesSeconds)
+		if o.leasesFull() != c.full || pauses != c.pauses && !(math.Abs(pauses/c.pauses-1) < 0.01) {
+			t.Errorf("%+v: input pauses after %v s (%v due, %d taken)", c, pauses, o.Due, o.TakenAtOnce)
+		}
+		if late := float64(o.UnflushedExpireSeconds); late != 3600+pauses || o.UnreadExpireSeconds != 3600 {
+			t.Errorf("%+v: unread spans expire in %v s", c, late)
+		}
+		text := strings.Join(o.words(), "\n")
+		if !strings.Contains(text, c.words) || !strings.Contains(text, ": the topic keeps messages for 60 min.") {
+			t.Errorf("no %q in\n%s", c.words, text)
+		}
+		if !strings.Contains(jsonOf(t, o), `"retention_seconds":3600`) {
+			t.Errorf("no retention in %s", jsonOf(t, o))
 		}
 	}
 }
@@ -256,14 +313,21 @@ func TestUnreadOfAHotPartition(t *testing.T) {
 		{0, 0, math.Inf(1), 0, 0},
 	} {
 		b := BoundsOf(s, r.Points)
-		b.RetentionBytes, b.Retention = c.bytes, c.age
+		b.RetentionBytes, b.RetentionSeconds = c.bytes, c.age.Seconds()
 		r.Look(b, nil)
 		near := func(a, b float64) bool { return a == b || math.Abs(a-b) < 1e-6*max(a, b) }
 		minute, ten := r.Outlook.Drains[0], r.Outlook.Drains[1]
 		if got := float64(r.Outlook.UnreadExpireSeconds); !near(got, c.first) {
 			t.Errorf("%+v: the first expires after %v s", c, got)
 		}
-		if !near(ten.Expired, target*c.lost) || !near(ten.Backlog, target*(600-c.lost)) || !near(minute.Expired, target*c.minute) {
+		if math.IsInf(c.first, 1) {
+			if finite(ten.Expired) || finite(minute.Expired) || !strings.Contains(jsonOf(t, ten), `"expired":null`) {
+				t.Errorf("what expires is not known, and said to be %v: %s", ten.Expired, jsonOf(t, ten))
+			}
+		} else if !near(float64(ten.Expired), target*c.lost) || !near(float64(minute.Expired), target*c.minute) {
+			t.Errorf("%+v: %v and %v expire", c, ten.Expired, minute.Expired)
+		}
+		if !near(ten.Backlog, target*(600-c.lost)) {
 			t.Errorf("%+v: %+v, %+v", c, minute, ten)
 		}
 	}

@@ -71,6 +71,11 @@ const WhatIsRequired judge.Resource = "what is required"
 
 func required(name string) judge.Resource { return WhatIsRequired + judge.Resource(" ("+name+")") }
 
+// isResource tells whether a limit is something that can be busy.
+func isResource(r judge.Resource) bool {
+	return r != "" && r != WorkerCycle && r != Consumers && !isRequired(r)
+}
+
 func isRequired(r judge.Resource) bool {
 	return strings.HasPrefix(string(r), string(WhatIsRequired))
 }

@@ -21,6 +21,10 @@ type Report struct {
 	Scenario string `json:"scenario"`
 	World    string `json:"world"`
 	Conditions
+	// Costs say where those of the virtual world are from; nil in another world. Compared is how far off
+	// its predictions were; nil if no comparison was named.
+	Costs    *CostsFrom `json:"costs,omitempty"`
+	Compared *Compared  `json:"compared,omitempty"`
 	// Headline is the answer in a sentence or two, Next what to do.
 	Headline string   `json:"headline"`
 	Next     []string `json:"next"`
@@ -83,13 +87,24 @@ type Count struct {
 	// Failed is the highest of the rates of which it is known that they are not sustained; 0 if none
 	// was tried.
 	Failed float64 `json:"failed"`
-	// Limit is what limits most repeats, Share how busy it was.
-	Limit judge.Resource `json:"resource"`
-	Share float64        `json:"utilisation"`
-	// Busy is how busy each resource was beyond the limit, in the middle repeat.
+	// Limit is what limits most repeats, and Limits what limits how many. Share is how busy it was in the
+	// middle one of those that it limits; null if it is no resource. Busiest is the busiest resource there
+	// in any case, with how busy it was; empty, and null, if none was measured.
+	Limit        judge.Resource `json:"resource"`
+	Limits       []LimitCount   `json:"resource_of_repeats"`
+	Share        Number         `json:"utilisation"`
+	Busiest      judge.Resource `json:"busiest"`
+	BusiestShare Number         `json:"busiest_utilisation"`
+	// Busy is how busy each resource was beyond the limit, in the same repeat.
 	Busy []judge.Use `json:"busy"`
 	// Unbounded is true if no rate was tried that was too high: the search's bound was the limit.
 	Unbounded bool `json:"unbounded"`
+}
+
+// LimitCount is how many repeats had a limit.
+type LimitCount struct {
+	Limit   judge.Resource `json:"resource"`
+	Repeats int            `json:"repeats"`
 }
 
 // NewReport derives the answer from the points.
@@ -110,9 +125,8 @@ func summarize(points []Point) []Count {
 	var counts []Count
 	for processes, repeats := range by { //order-free: sorted below
 		slices.SortFunc(repeats, func(a, b Point) int { return cmp.Compare(a.Throughput, b.Throughput) })
-		middle := repeats[len(repeats)/2]
-		c := Count{Processes: processes, Least: repeats[0].Throughput, Median: middle.Throughput,
-			Greatest: repeats[len(repeats)-1].Throughput, Limit: middle.Limit, Share: middle.Share}
+		c := Count{Processes: processes, Least: repeats[0].Throughput, Median: repeats[len(repeats)/2].Throughput,
+			Greatest: repeats[len(repeats)-1].Throughput, Limits: limitsOf(repeats)}
 		if n := len(repeats); n%2 == 0 {
 			c.Median = (c.Median + repeats[n/2-1].Throughput) / 2
 		}
@@ -120,15 +134,51 @@ func summarize(points []Point) []Count {
 			c.Unbounded = c.Unbounded || p.Failed == 0
 			c.Failed = max(c.Failed, p.Failed)
 		}
-		for _, probe := range middle.Probes {
-			if probe.Rate == cmp.Or(middle.Failed, middle.Throughput) {
-				c.Busy = probe.Busy
-			}
-		}
+		c.limitedAs(repeats)
 		counts = append(counts, c)
 	}
 	slices.SortFunc(counts, func(a, b Count) int { return cmp.Compare(a.Processes, b.Processes) })
 	return counts
+}
+
+// limitsOf counts the limits of repeats, which are in the order of what they sustain, the most frequent
+// first; of equally frequent ones first that of the middle repeat.
+func limitsOf(repeats []Point) (list []LimitCount) {
+	for i := range repeats {
+		limit := repeats[(len(repeats)/2+i)%len(repeats)].Limit
+		at := slices.IndexFunc(list, func(c LimitCount) bool { return c.Limit == limit })
+		if at < 0 {
+			at, list = len(list), append(list, LimitCount{Limit: limit})
+		}
+		list[at].Repeats++
+	}
+	slices.SortStableFunc(list, func(a, b LimitCount) int { return b.Repeats - a.Repeats })
+	return list
+}
+
+// limitedAs takes the limit of most repeats, and how busy what was in the middle one of those.
+func (c *Count) limitedAs(repeats []Point) {
+	c.Limit = c.Limits[0].Limit
+	var so []Point
+	for _, p := range repeats {
+		if p.Limit == c.Limit {
+			so = append(so, p)
+		}
+	}
+	p := so[len(so)/2]
+	none := Number(math.NaN())
+	c.Share, c.Busiest, c.BusiestShare = none, p.Busiest, none
+	if p.Busiest != "" {
+		c.BusiestShare = Number(p.Share)
+	}
+	if isResource(c.Limit) {
+		c.Share = Number(p.Share)
+	}
+	for _, probe := range p.Probes {
+		if probe.Rate == cmp.Or(p.Failed, p.Throughput) {
+			c.Busy = probe.Busy
+		}
+	}
 }
 
 // recommend names the least measured count that carries the target. Nothing is said of counts that

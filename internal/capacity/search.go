@@ -15,10 +15,12 @@ type Point struct {
 	// lowest rate that was not sustained. Failed is 0 if none was tried.
 	Throughput float64 `json:"throughput"`
 	Failed     float64 `json:"failed"`
-	// Limit is what was the limit beyond, and Share how busy the busiest resource was.
-	Limit  judge.Resource `json:"limit"`
-	Share  float64        `json:"share"`
-	Probes []Probe        `json:"probes"`
+	// Limit is what was the limit beyond. Busiest is the resource that was busiest there, which is another
+	// where the limit is no resource, and Share how busy that was; empty and 0 if none was measured.
+	Limit   judge.Resource `json:"limit"`
+	Busiest judge.Resource `json:"busiest"`
+	Share   float64        `json:"busiest_share"`
+	Probes  []Probe        `json:"probes"`
 }
 
 // at is the probe of the highest rate that is sustained, or nil.
@@ -248,7 +250,7 @@ func (s *Search) Point() Point {
 			p.Limit = Consumers
 		}
 		if len(s.failed.Busy) > 0 {
-			p.Share = s.failed.Busy[0].Share
+			p.Busiest, p.Share = s.failed.Busy[0].Resource, s.failed.Busy[0].Share
 		}
 	}
 	return p

@@ -81,28 +81,23 @@ func (r *Report) Map(c Count, trials []Trial, planned int) {
 
 // estimate is how long the recovery takes, in seconds: as it was seen, or by how fast what waits
 // falls at the end of what was seen. +Inf if it does not fall; NaN, which is not known, if it was not
-// watched for long enough to say that.
+// watched for long enough to say that. What was seen comes before what the load would say: a rate may not
+// be sustained for what is required of it, as of the freshness, though all of it is carried.
 func (t *Trial) estimate() (took float64, seen bool) {
-	switch {
-	case !t.sustained():
-		return math.Inf(1), true // more waits from the begin on
-	case t.Recovered():
+	if t.Recovered() {
 		return float64(t.RecoverySeconds), true
 	}
 	const tail = 6 // seconds
-	path := t.Path[max(0, len(t.Path)-tail):]
-	if len(path) < 2 {
-		return math.NaN(), false
-	}
 	var list secondly
-	for _, p := range path {
+	for _, p := range t.Path[max(0, len(t.Path)-tail):] {
 		list = append(list, second{t: p.T, waiting: p.Unread + p.Stored})
 	}
-	last := list[len(list)-1]
-	if falls := -list.growth(second.of); falls > growthMax*t.Rate {
-		return t.WatchedSeconds + (last.waiting-t.Waiting)/falls, false
-	}
-	if t.WatchedSeconds < watchedMax.Seconds() {
+	switch falls := -list.growth(second.of); {
+	case falls > growthMax*t.Rate:
+		return t.WatchedSeconds + (list[len(list)-1].waiting-t.Waiting)/falls, false
+	case !t.sustained():
+		return math.Inf(1), true // more waits from the begin on
+	case len(list) < 2 || t.WatchedSeconds < watchedMax.Seconds():
 		return math.NaN(), false
 	}
 	return math.Inf(1), false
@@ -111,15 +106,20 @@ func (t *Trial) estimate() (took float64, seen bool) {
 // words say where it does not recover, and what makes more of an outage than it is.
 func (m *Stability) words() []string {
 	worst, lowest, unknown, watched := &m.Cells[0], math.Inf(1), 0, 0.0
+	always := true // from the lowest load on that does not recover, all of them do not
 	for i := range m.Cells {
 		c := &m.Cells[i]
-		switch took, seen := c.estimate(); {
+		took, seen := c.estimate()
+		switch {
 		case math.IsInf(took, 1):
 			lowest = min(lowest, c.Load)
 			if !seen {
 				watched = max(watched, c.WatchedSeconds)
 			}
-		case math.IsNaN(took):
+		case c.Load >= 1:
+			always = false
+		}
+		if math.IsNaN(took) {
 			unknown++
 		}
 		if g := float64(c.Gain); g > float64(worst.Gain) || math.IsNaN(float64(worst.Gain)) {
@@ -138,8 +138,12 @@ func (m *Stability) words() []string {
 			"were watched, nor come nearer to it, although it carried that load before: it is metastable there.",
 			percent(lowest), processes(m.Processes), watched)
 	case !math.IsInf(lowest, 1):
+		never := "it does not from some"
+		if always {
+			never = "it never does"
+		}
 		text = fmt.Sprintf("It recovers from %s, as long as the load is below what %s "+
-			"sustain; from %s of that on, it never does.", every, processes(m.Processes), percent(lowest))
+			"sustain; from %s of that on, %s.", every, processes(m.Processes), percent(lowest), never)
 	}
 	if made := len(m.Cells); made < m.Planned {
 		text += fmt.Sprintf(" Only %d of %d trials were made.", made, m.Planned)
@@ -195,7 +199,7 @@ func (t *Trial) path(name string, bytes float64) reports.Path {
 	for _, at := range t.Path {
 		p.Unread, p.Bytes = append(p.Unread, at.Unread), append(p.Bytes, at.Stored*bytes)
 	}
-	if n := len(p.Unread); n > 0 && t.sustained() {
+	if n := len(p.Unread); n > 0 && (t.sustained() || t.Recovered()) {
 		p.Begin = &[2]float64{p.Unread[0], p.Bytes[0]}
 		if t.Recovered() {
 			p.End = &[2]float64{p.Unread[n-1], p.Bytes[n-1]}

@@ -13,13 +13,14 @@ import (
 )
 
 // TestEstimate: what was not seen to its end follows from how fast it falls; what does not fall is
-// never over; and a load that is not sustained has no recovery.
+// never over; and a load that is not sustained has no recovery, unless it was seen: it may not be for what
+// is required of it alone.
 func TestEstimate(t *testing.T) {
 	for _, c := range []struct {
 		falls, capacity, watched, took float64
 		seen                           bool
 	}{{1000, 2000, 15, 5, true}, {200, 2000, 15, 25, false}, {0, 2000, 60, math.Inf(1), false},
-		{0, 2000, 15, math.NaN(), false}, {1000, 900, 15, math.Inf(1), true}} {
+		{0, 2000, 15, math.NaN(), false}, {0, 900, 15, math.Inf(1), true}, {1000, 900, 15, 5, true}, {200, 900, 15, 25, false}} {
 		p, o := outage(c.falls)
 		trial := p.Trial(o)
 		trial.Capacity, trial.WatchedSeconds = c.capacity, c.watched
@@ -46,6 +47,19 @@ func TestMap(t *testing.T) {
 	}
 	r := Report{}
 	r.Counts = []Count{count}
+	r.Map(count, trials, len(plans))
+	if got := r.Stability.words()[0]; got != "Up to 110 % of what 2 processes sustain, it recovers from every outage that was tried." {
+		t.Errorf("a rate that is not sustained for the freshness alone: %s", got)
+	}
+	over := trials[len(trials)-len(mapOutages):] // the loads that are too high
+	over[2].RecoverySeconds = Number(math.Inf(1))
+	r.Map(count, trials, len(plans))
+	if got := r.Stability.words()[0]; !strings.HasSuffix(got, "; from 110 % of that on, it does not from some.") {
+		t.Error(got)
+	}
+	for i := range over {
+		over[i].RecoverySeconds = Number(math.Inf(1))
+	}
 	r.Map(count, trials, len(plans))
 	if got := r.Stability.words()[0]; !strings.Contains(got, "as long as the load is below what 2 processes sustain; "+
 		"from 110 % of that on") {

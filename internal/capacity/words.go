@@ -297,6 +297,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.other != nil {
 		fmt.Fprintf(w, "\n\n%s", r.besideText())
 	}
+	if lines := r.trust(); len(lines) > 0 {
+		fmt.Fprintf(w, "\n\n%s", strings.Join(lines, "\n"))
+	}
 	if r.USL == nil {
 		_, err := fmt.Fprintf(w, "\n\nNo law fitted: %s.\n", r.NoFit)
 		return err
@@ -309,8 +312,10 @@ func (r *Report) WriteText(w io.Writer) error {
 type row struct{ failed, fit, limit, share string }
 
 func (r *Report) row(c Count) row {
-	t := row{failed: grouped(c.Failed), fit: "-", limit: string(c.Limit),
-		share: percent(c.Share)}
+	t := row{failed: grouped(c.Failed), fit: "-", limit: c.limitText(), share: "-"}
+	if finite(c.Share) {
+		t.share = percent(float64(c.Share))
+	}
 	if r.USL != nil {
 		t.fit = grouped(r.USL.At(float64(c.Processes)))
 	}
@@ -320,13 +325,29 @@ func (r *Report) row(c Count) row {
 	return t
 }
 
+// limitText is the limit of most repeats, with how many these are if not all, and if it is no resource what
+// was busiest then.
+func (c Count) limitText() string {
+	text, repeats := string(c.Limit), 0
+	for _, l := range c.Limits {
+		repeats += l.Repeats
+	}
+	if len(c.Limits) > 1 {
+		text += fmt.Sprintf(", in %d of %d repeats", c.Limits[0].Repeats, repeats)
+	}
+	if !finite(c.Share) && finite(c.BusiestShare) {
+		text += fmt.Sprintf(" (busiest: %s, %s)", c.Busiest, percent(float64(c.BusiestShare)))
+	}
+	return text
+}
+
 func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
 
 // Text is the law for a reader; unit is that of the throughput.
 func (l *Law) Text(unit string) string {
 	line := func(name string, v usl.Value, what string) string {
 		if v.Bound {
-			return fmt.Sprintf("%-8s 0 (at its bound)  %s\n", name, what)
+			return fmt.Sprintf("%-8s 0 [0, %s] (at its bound)  %s\n", name, figure(v.High, 4), what)
 		}
 		return fmt.Sprintf("%-8s %s [%s, %s]  %s\n", name, figure(v.Value, 6), figure(v.Low, 4), figure(v.High, 4), what)
 	}

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -148,6 +149,31 @@ func TestCovered(t *testing.T) {
 	for _, want := range []string{"predicted (virtual, 90 %)", "measured (real, spread)"} {
 		if !strings.Contains(chart.String(), want) {
 			t.Errorf("the chart's legend does not say %q", want)
+		}
+	}
+}
+
+// TestChartDrawsWhatIsPrinted: each figure of the table has a panel.
+func TestChartDrawsWhatIsPrinted(t *testing.T) {
+	figured := func(of float64) []Run {
+		list := runs(of, 100*of, 104*of)
+		for i := range list {
+			for at, f := range Figures() {
+				list[i].Figures[f] = of * float64(1+at+i)
+			}
+		}
+		return list
+	}
+	r := NewReport("steady", [2]string{"virtual", "real"}, tolerance, []Row{NewRow(1, figured(1.1), figured(1), nil),
+		NewRow(4, figured(1.9), figured(2), nil)})
+	var chart, text strings.Builder
+	if err := errors.Join(r.Chart().WriteSVG(&chart), r.WriteText(&text)); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range Figures() {
+		name := fmt.Sprintf("%s, %s", f, f.Unit())
+		if !strings.Contains(text.String(), string(f)+" "+f.Unit()) || !strings.Contains(chart.String(), ">"+name+"<") {
+			t.Errorf("%q is not in the table, or not in the chart", name)
 		}
 	}
 }

@@ -46,6 +46,15 @@ var figures = []struct {
 	{KafkaTime, "us/span", 1.35}, {HarnessTime, "us/span", 1.1}, {RedisMemory, "MB", 1.25},
 }
 
+// Figures returns all of them, in the order of a table.
+func Figures() []Figure {
+	list := make([]Figure, len(figures))
+	for i, known := range figures {
+		list[i] = known.Figure
+	}
+	return list
+}
+
 // Unit returns the unit of a figure.
 func (f Figure) Unit() string {
 	for _, known := range figures {

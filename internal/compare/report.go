@@ -458,13 +458,10 @@ func number(v float64) string {
 	return fmt.Sprintf("%.2f", v)
 }
 
-// drawn are the figures that the chart shows.
-var drawn = []Figure{Throughput, FreshnessP99, Recovery, RedisTime, WorkerTime, ConsumerTime, KafkaTime}
-
-// Chart draws the figures that both worlds have.
+// Chart draws the figures that both worlds have, all that the table has.
 func (r *Report) Chart() reports.Chart {
 	var list []reports.Compared
-	for _, f := range drawn {
+	for _, f := range Figures() {
 		c := reports.Compared{Name: fmt.Sprintf("%s, %s", f, f.Unit())}
 		for _, row := range r.Rows {
 			for _, p := range row.Pairs {

@@ -56,6 +56,23 @@ func (b *Bootstrap) Of(figure func(*Fit) float64) Interval {
 		stat.Quantile(1-tail, stat.Empirical, values, nil)}
 }
 
+// Widen gives parameters that are held at 0 the upper end of their intervals: what noise alone makes of a
+// law in which they are 0. A truth above that would hardly have been fitted as 0. By Student's t they have
+// no interval, since the law does not bend at its bound.
+func (f *Fit) Widen(b *Bootstrap) {
+	for _, p := range []struct {
+		of   *Value
+		from func(*Fit) float64
+	}{
+		{&f.Sigma, func(f *Fit) float64 { return f.Sigma.Value }},
+		{&f.Kappa, func(f *Fit) float64 { return f.Kappa.Value }},
+	} {
+		if high := b.Of(p.from).High; p.of.Bound && !math.IsInf(high, 1) {
+			p.of.High = high
+		}
+	}
+}
+
 // Greatest returns the greatest throughput that any number of processes has; +Inf if there is none.
 func (f *Fit) Greatest() float64 {
 	if peak := f.Peak(); !math.IsInf(peak, 1) {

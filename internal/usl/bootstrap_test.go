@@ -53,6 +53,45 @@ func TestBootstrapCoverage(t *testing.T) {
 	}
 }
 
+// TestBoundCoverage: where kappa is fitted as 0, its interval holds the truth in 95 % or more of the sets, whether
+// that is 0 or as much above as the noise can hide; and it says something: it is no wider than what such noise
+// would make of a kappa that was found.
+func TestBoundCoverage(t *testing.T) {
+	const sets, rounds = 120, 100
+	for _, kappa := range []float64{0, 0.0002} {
+		truth := Fit{Lambda: Value{Value: 1000}, Sigma: Value{Value: 0.05}, Kappa: Value{Value: kappa}}
+		source := rand.NewPCG(3, 4)
+		random := rand.New(source)
+		bound, within, widest := 0, 0, 0.0
+		for range sets {
+			var points []Point
+			for _, n := range []float64{1, 2, 4, 8, 16, 24} {
+				points = append(points, Point{Processes: n, Throughput: truth.At(n) * (1 + 0.03*random.NormFloat64()),
+					Weight: 1 / (truth.At(n) * truth.At(n))})
+			}
+			f, err := Of(points)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !f.Kappa.Bound {
+				if f.Kappa.Low <= kappa && kappa <= f.Kappa.High {
+					within++
+				}
+				continue
+			}
+			bound++
+			f.Widen(f.Bootstrap(points, rounds, source))
+			if f.Kappa.High >= kappa && f.Kappa.Low == 0 {
+				within++
+			}
+			widest = max(widest, f.Kappa.High)
+		}
+		if share := float64(within) / sets; share < 0.92 || kappa == 0 && (bound < sets/4 || widest > 0.01) {
+			t.Errorf("kappa %v: %d of %d at the bound, %.1f %% within, the widest to %v", kappa, bound, sets, 100*share, widest)
+		}
+	}
+}
+
 func TestKnee(t *testing.T) {
 	for _, c := range []struct{ sigma, kappa, greatest, knee float64 }{
 		{0.02, 0.02, 3.5714286, 3.5714286}, {0.05, 0, 20, 20}, {0, 0, math.Inf(1), math.Inf(1)},

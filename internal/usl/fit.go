@@ -22,7 +22,8 @@ type Point struct {
 	Error float64
 }
 
-// Value is an estimate with its 95 % interval. Bound is true if it is held at 0, the least it may be.
+// Value is an estimate with its 95 % interval. Bound is true if it is held at 0, the least it may be; its
+// interval ends there, too, until Widen finds the upper end.
 type Value struct {
 	Value float64 `json:"value"`
 	Low   float64 `json:"low"`
