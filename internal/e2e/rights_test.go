@@ -30,6 +30,7 @@ func TestRightsThatAreTakenAwayAreWaitedFor(t *testing.T) {
 	p.awaitReady()
 	tr.send()
 	sentAtLeast(tr, 4000)
+	p.awaitWorkers(4) // a member that has no partitions yet is ready, too
 	for _, c := range []struct{ name, away, back, words string }{
 		{"rights", "-@all", "+@all", "NOPERM"},
 		{"password", "resetpass >other", "resetpass >pw", "WRONGPASS"},
