@@ -100,6 +100,49 @@ func TestTrial(t *testing.T) {
 	}
 }
 
+// TestAmplifiers: each is named with its gain, and the strongest is the one with the greatest, whichever it is. What
+// came out again after an outage of Redis may have been sent again for another reason than a lease.
+func TestAmplifiers(t *testing.T) {
+	p, o := outage(1000)
+	o.Result.Workers = []reports.WorkerSummary{{Restarts: 1}, {Restarts: 2}}
+	stopped := p.Trial(o)
+	// In the 11 s until a second after the recovery, 11,000 came out, and one again each second.
+	if g := float64(stopped.RepeatGain); math.Abs(g-1.001) > 1e-4 || stopped.RestartsEach != 1.5 {
+		t.Errorf("each came out %v times, and %v restarts of each", g, stopped.RestartsEach)
+	}
+	killed := Storm(scenarios.Default(), 2, 1000, 2000)
+	for _, c := range []struct {
+		trial Trial
+		words string
+		name  string
+		gain  float64
+	}{
+		{stopped, "3 restarts (1.5 of each worker), 26 spans came out again, so that each came out 1.001 times on average", "", 1.05},
+		{Trial{Fault: killed.Faults, Repeated: 3100, RepeatGain: 1.31, Gain: 1.2, Pauses: 2}, "each span took 1.20 times the Redis time, 3,100 " +
+			"spans came out again (lease redelivery), so that each came out 1.31 times on average, 2 pauses of a shard's input",
+			"that spans come out again", 1.31},
+		{Trial{Gain: 2.5, RepeatGain: 1.31}, "each span took 2.50 times the Redis time", "the Redis time of a span", 2.5},
+		{Trial{Gain: Number(math.NaN()), RepeatGain: Number(math.NaN())}, "no amplifier was seen", "", 1.05},
+	} {
+		c.trial.What = "it happens"
+		if got := c.trial.amplifiers(); got != c.words {
+			t.Errorf("%q, want %q", got, c.words)
+		}
+		if name, gain := c.trial.strongest(); name != c.name || gain != c.gain {
+			t.Errorf("the strongest is %q, %v, want %q, %v", name, gain, c.name, c.gain)
+		}
+		none := Trial{What: "nothing", Gain: Number(math.NaN()), RepeatGain: 1}
+		want := "No work of a span became more by more than 5 %: no amplifier was seen."
+		if c.name != "" {
+			want = "The strongest amplifier is " + c.name + ", by a factor of "
+		}
+		m := &Stability{Cells: []Cell{{0.5, none}, {0.5, c.trial}, {0.7, none}}}
+		if got := m.words()[1]; !strings.HasPrefix(got, want) || c.name != "" && !strings.Contains(got, "when it happens, "+c.words) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // TestTrialThatWasInterrupted was not watched for as long as was planned.
 func TestTrialThatWasInterrupted(t *testing.T) {
 	p, o := outage(0)

@@ -122,7 +122,8 @@ func (m *Stability) words() []string {
 		if math.IsNaN(took) {
 			unknown++
 		}
-		if g := float64(c.Gain); g > float64(worst.Gain) || math.IsNaN(float64(worst.Gain)) {
+		_, most := worst.strongest()
+		if _, g := c.strongest(); g > most {
 			worst = c
 		}
 	}
@@ -152,8 +153,12 @@ func (m *Stability) words() []string {
 		text += fmt.Sprintf(" Of %s it is not known whether it recovers: that was not watched for long enough.",
 			options.FormatCount(unknown, "trial"))
 	}
-	lines := []string{text, fmt.Sprintf("The strongest amplifier: at %s spans/s, when %s, %s.", grouped(worst.Rate),
-		worst.What, worst.amplifiers())}
+	amplifier := fmt.Sprintf("No work of a span became more by more than %.0f %%: no amplifier was seen.", 100*(amplifies-1))
+	if name, gain := worst.strongest(); name != "" {
+		amplifier = fmt.Sprintf("The strongest amplifier is %s, by a factor of %.2f: at %s spans/s, when %s, %s.", name, gain,
+			grouped(worst.Rate), worst.What, worst.amplifiers())
+	}
+	lines := []string{text, amplifier}
 	for i := range m.Cells {
 		if c := &m.Cells[i]; c.Why != "" {
 			lines = append(lines, fmt.Sprintf("At %s spans/s, when %s, it violated %s.", grouped(c.Rate), c.What, c.Why))

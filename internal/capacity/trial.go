@@ -3,6 +3,7 @@ package capacity
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,12 +36,15 @@ type Trial struct {
 	// PredictedSeconds is what the backlog and the spare capacity say.
 	PredictedSeconds Number `json:"predicted_seconds"`
 	// Gain is how much more Redis time a span that came out took from the fault on, until it was over,
-	// than before; 1 is no more, null is not known. Restarts, Repeated spans and Pauses of input are
-	// what adds to it.
-	Gain     Number `json:"gain"`
-	Restarts int    `json:"restarts"`
-	Repeated int64  `json:"repeated_spans"`
-	Pauses   int    `json:"pauses"`
+	// than before; RepeatGain how often a span came out meanwhile. 1 is no more, null is not known.
+	// Restarts, of which RestartsEach is the mean of a worker, Repeated spans and Pauses of input are what
+	// adds to it.
+	Gain         Number `json:"gain"`
+	RepeatGain   Number `json:"repeat_gain"`
+	Restarts     int    `json:"restarts"`
+	RestartsEach Number `json:"restarts_of_each_worker"`
+	Repeated     int64  `json:"repeated_spans"`
+	Pauses       int    `json:"pauses"`
 	// Why is empty if the run was right but for its limits; otherwise what was violated.
 	Why string `json:"why,omitempty"`
 	// Unsafe is the safety invariant that was violated, with its reason; empty if none was.
@@ -226,10 +230,12 @@ func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	if !ok && o.Interrupted { // it was not watched to its end
 		t.WatchedSeconds = max(0, at-r.from-r.outage)
 	}
-	t.Gain = gain(between(r.samples, Warmup(o.Scenario), r.from), between(r.samples, r.from, at+1))
+	meanwhile := between(r.samples, r.from, at+1)
+	t.Gain, t.RepeatGain = gain(between(r.samples, Warmup(o.Scenario), r.from), meanwhile), repeatGain(meanwhile)
 	for _, w := range o.Result.Workers {
 		t.Restarts += w.Restarts
 	}
+	t.RestartsEach = Number(float64(t.Restarts) / float64(o.Scenario.Topology.Workers()))
 	if n := len(r.samples); n > 0 {
 		t.Repeated = r.samples[n-1].Repeated
 	}
@@ -272,17 +278,53 @@ func gain(before, after []reports.Sample) Number {
 	return Number(math.NaN())
 }
 
-// amplifiers names what made more work of the fault than it was, in words.
+// repeatGain is how often a span came out that did.
+func repeatGain(list []reports.Sample) Number {
+	if len(list) < 2 || list[len(list)-1].Flushed == list[0].Flushed {
+		return Number(math.NaN())
+	}
+	first, last := list[0], list[len(list)-1]
+	return Number(1 + float64(last.Repeated-first.Repeated)/float64(last.Flushed-first.Flushed))
+}
+
+// amplifies is the gain from which on it is one.
+const amplifies = 1.05
+
+// strongest is the name of what made most of the fault, with its gain: by how much more work is done for
+// each span. Empty if nothing is known to have made more of it.
+func (t *Trial) strongest() (name string, gain float64) {
+	gain = amplifies
+	if g := float64(t.Gain); g > gain {
+		name, gain = "the Redis time of a span", g
+	}
+	if g := float64(t.RepeatGain); g > gain {
+		name, gain = "that spans come out again", g
+	}
+	return name, gain
+}
+
+// amplifiers names what made more work of the fault than it was, each with its gain, in words.
 func (t *Trial) amplifiers() string {
 	var list []string
-	if g := float64(t.Gain); !math.IsNaN(g) && g > 1.05 {
+	if g := float64(t.Gain); g > amplifies {
 		list = append(list, fmt.Sprintf("each span took %.2f times the Redis time", g))
 	}
 	if t.Restarts > 0 {
-		list = append(list, options.FormatCount(t.Restarts, "restart"))
+		text := options.FormatCount(t.Restarts, "restart")
+		if each := float64(t.RestartsEach); each > 0 {
+			text += fmt.Sprintf(" (%.3g of each worker)", each)
+		}
+		list = append(list, text)
 	}
 	if t.Repeated > 0 {
-		list = append(list, grouped(float64(t.Repeated))+" spans came out again (lease redelivery)")
+		text := grouped(float64(t.Repeated)) + " spans came out again"
+		if t.redelivers() {
+			text += " (lease redelivery)"
+		}
+		if g := float64(t.RepeatGain); g > 1 {
+			text += fmt.Sprintf(", so that each came out %.4g times on average", g)
+		}
+		list = append(list, text)
 	}
 	if t.Pauses > 0 {
 		list = append(list, options.FormatCount(t.Pauses, "pause")+" of a shard's input")
@@ -291,6 +333,12 @@ func (t *Trial) amplifiers() string {
 		return "no amplifier was seen"
 	}
 	return strings.Join(list, ", ")
+}
+
+// redelivers tells whether what came out again is what dead workers had leased: their successors have it
+// anew, whether it was out or not. After an outage of Redis it may also be what could not be acknowledged.
+func (t *Trial) redelivers() bool {
+	return slices.ContainsFunc(t.Fault, func(f string) bool { return strings.Contains(f, " crash all workers") })
 }
 
 // recovery is how long it took, in words, once the end was seen.
