@@ -12,6 +12,7 @@ import (
 	"sluice/buffer/redisstore"
 	"sluice/internal/judge"
 	"sluice/internal/kafkaio"
+	"sluice/internal/pipeline"
 	"sluice/internal/process"
 	"sluice/internal/wallclock"
 	"sluice/scenarios"
@@ -27,9 +28,10 @@ type Place struct {
 
 // Config says what is measured.
 type Config struct {
-	// Redis and Kafka are addresses, "host:port" each. Several of Redis are the nodes of one cluster.
-	Redis, Kafka []string
-	Place        Place
+	// Redis and Kafka are the servers, and what they want of a client. The namespace is that of Place.
+	Redis pipeline.Redis
+	Kafka pipeline.Kafka
+	Place Place
 	// Repeats is how often everything is measured, Spans how many spans go through each stage in the
 	// first shape.
 	Repeats, Spans int
