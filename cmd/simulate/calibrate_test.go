@@ -161,9 +161,29 @@ func checkMeasured(t *testing.T, costs sim.Costs) {
 			t.Errorf("%s is not measured: %+v", cost, c.Measured)
 		}
 	}
+	took := map[string]time.Duration{}
 	for _, step := range c.Steps {
-		if step.Step == "attach" && (step.Client <= 0 || step.Redis <= 0) {
-			t.Errorf("an attach takes nothing: %+v", step)
+		took[step.Step] = step.Client
+		if step.Step == "attach" && step.Redis <= 0 || step.N < 1 || step.Client < step.Least.Client ||
+			step.Client > step.Greatest.Client {
+			t.Errorf("nobody takes that for a step: %+v", step)
+		}
+	}
+	for _, step := range []string{"decode", "group", "attach", "assemble", "compress lz4", "compress zstd", "produce"} {
+		if took[step] <= 0 {
+			t.Errorf("%s takes nothing: %v", step, took)
+		}
+	}
+	if len(c.Throughput) != 2 || c.Throughput[0].Median <= 0 || c.Throughput[1].Median <= 0 {
+		t.Errorf("a producer brings nothing to Kafka: %+v", c.Throughput)
+	}
+	why := map[string]string{}
+	for _, m := range c.NotMeasured {
+		why[m.Cost] = m.Why
+	}
+	for _, cost := range []string{"network.bandwidth", "redis.empty", "redis.overhead"} {
+		if why[cost] == "" {
+			t.Errorf("nobody says why %s is not measured: %v", cost, why)
 		}
 	}
 }

@@ -64,6 +64,7 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 	c := &collection{costs: &costs, values: map[string][]time.Duration{},
 		report: &sim.Calibration{Date: time.Now().UTC().Format(time.RFC3339)}}
 	costs.Calibration = c.report
+	c.never()
 	if err := r.about(ctx, &costs); err != nil {
 		return costs, err
 	}
@@ -218,8 +219,9 @@ func (r *rig) round(ctx context.Context, spans int) (*round, error) {
 type collection struct {
 	costs  *sim.Costs
 	values map[string][]time.Duration
-	steps  map[string][]sim.Step
+	steps  map[string][]sim.StepTimes
 	order  []string // of steps
+	rates  []rate   // of the producer
 	report *sim.Calibration
 }
 
@@ -234,6 +236,13 @@ func (c *collection) not(why string, costs ...string) {
 	}
 }
 
+// never notes the costs that no calibration measures.
+func (c *collection) never() {
+	c.not("to fill the network to its bound would disturb all who use it", "network.bandwidth")
+	c.not("memory hangs on the engine, not on the machine: it is that of docs/performance.md", "redis.empty",
+		"redis.overhead")
+}
+
 // settle puts the medians into the costs.
 func (c *collection) settle() {
 	for name, cost := range c.costs.Each() {
@@ -245,23 +254,19 @@ func (c *collection) settle() {
 		}
 	}
 	for _, name := range c.order {
-		var client, redis, kafka []time.Duration
-		for _, s := range c.steps[name] {
-			client, redis, kafka = append(client, s.Client), append(redis, s.Redis), append(kafka, s.Kafka)
-		}
-		c.report.Steps = append(c.report.Steps, sim.Step{Step: name, Client: sim.SpreadOf(client).Median,
-			Redis: sim.SpreadOf(redis).Median, Kafka: sim.SpreadOf(kafka).Median})
+		c.report.Steps = append(c.report.Steps, sim.StepOf(name, c.steps[name]))
 	}
+	c.report.Throughput = append(c.report.Throughput, throughputs(c.rates)...)
 }
 
 // step adds what a step took of so many spans.
 func (c *collection) step(name string, u used, spans int) {
 	if c.steps == nil {
-		c.steps = map[string][]sim.Step{}
+		c.steps = map[string][]sim.StepTimes{}
 	}
 	if c.steps[name] == nil {
 		c.order = append(c.order, name)
 	}
 	n := time.Duration(cmp.Or(spans, 1))
-	c.steps[name] = append(c.steps[name], sim.Step{Client: u.own / n, Redis: u.redis / n, Kafka: u.kafka / n})
+	c.steps[name] = append(c.steps[name], sim.StepTimes{Client: u.own / n, Redis: u.redis / n, Kafka: u.kafka / n})
 }
