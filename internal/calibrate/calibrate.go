@@ -33,7 +33,7 @@ type Config struct {
 	Kafka pipeline.Kafka
 	Place Place
 	// Repeats is how often everything is measured, Spans how many spans go through each stage in the
-	// first shape.
+	// first shape; 0: DefaultSpans, and fewer on a slow machine.
 	Repeats, Spans int
 	// RunReal runs a scenario in the world of the servers, to see what everything takes when all goes
 	// on at once. Nil: that is not measured.
@@ -51,7 +51,19 @@ const (
 	DefaultSpans   = 20_000
 	// SpansMin is how many spans tell what one takes.
 	SpansMin = 1000
+	// quick is the yardstick of a machine for which DefaultSpans are right (of an Intel Xeon that is half as
+	// fast it is 43 to 48 ms), and slowest how many times as slow one may be and still have fewer by that.
+	quick   = 22 * time.Millisecond
+	slowest = 2
 )
+
+// spansFor is how many spans go through each stage on a machine with a yardstick. What they take is
+// measured in processor time: half as many tell as much where each takes twice as long, and all of it takes
+// as long to measure as elsewhere.
+func spansFor(yardstick time.Duration) int {
+	times := min(max(1, yardstick.Seconds()/quick.Seconds()), slowest)
+	return int(DefaultSpans / times)
+}
 
 // Run measures. What cannot be measured keeps its built-in value, and the calibration says so.
 func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
@@ -73,6 +85,9 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 	}
 	if c.report.Yardstick, err = Yardstick(); err != nil {
 		return costs, err
+	}
+	if r.Spans == 0 {
+		r.Spans = spansFor(c.report.Yardstick.Median)
 	}
 	most, err := r.warmUp(ctx, c)
 	if err != nil {
@@ -239,8 +254,9 @@ func (c *collection) not(why string, costs ...string) {
 // never notes the costs that no calibration measures.
 func (c *collection) never() {
 	c.not("to fill the network to its bound would disturb all who use it", "network.bandwidth")
-	c.not("memory hangs on the engine, not on the machine: it is that of docs/performance.md", "redis.empty",
-		"redis.overhead")
+	c.not("what a Redis needs without spans hangs on the engine and its settings, not on the machine", "redis.empty")
+	c.not("the memory of a span hangs on the engine and on how long traces are, not on the machine: see the table "+
+		"in docs/performance.md", "redis.overhead")
 }
 
 // settle puts the medians into the costs.

@@ -25,6 +25,7 @@ import (
 type rig struct {
 	Config
 	meters
+	began      time.Time
 	store      *redisstore.Store
 	codec      *codec.JSON
 	connection kafkaio.Config // of every client of Kafka
@@ -54,7 +55,7 @@ func (c *requestCounter) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, _ kgo.Brok
 
 // open connects to the servers.
 func open(ctx context.Context, cfg Config) (_ *rig, err error) {
-	r := &rig{Config: cfg, options: buffer.DefaultOptions(), read: map[int32]int64{}}
+	r := &rig{Config: cfg, began: time.Now(), options: buffer.DefaultOptions(), read: map[int32]int64{}}
 	r.codec = codec.New(r.options.MaxSegmentBytes)
 	defer func() {
 		if err != nil {
