@@ -37,6 +37,8 @@ type Calibration struct {
 	Explained []Explained `yaml:"explained,omitempty"`
 	// Steps are what each step took of each span of the first shape, for a reader.
 	Steps []Step `yaml:"steps"`
+	// Throughput is what one producer brings to Kafka with the segments of that shape, for a reader.
+	Throughput []Throughput `yaml:"throughput,omitempty"`
 }
 
 // Spread is the median of N measurements, and how far they were apart.
@@ -96,12 +98,55 @@ type NotMeasured struct {
 }
 
 // Step is a step of the pipeline: of each span, the processor time of who does it and of the servers
-// that it asks.
+// that it asks, as the medians of N measurements. In a file from before 30 November 2026, N is 0, and
+// nobody knows the Least and the Greatest.
 type Step struct {
 	Step   string        `yaml:"step"`
 	Client time.Duration `yaml:"client"`
 	Redis  time.Duration `yaml:"redis"`
 	Kafka  time.Duration `yaml:"kafka"`
+
+	N        int       `yaml:"n,omitempty"`
+	Least    StepTimes `yaml:"least,omitempty"`
+	Greatest StepTimes `yaml:"greatest,omitempty"`
+}
+
+// StepTimes are those of a Step.
+type StepTimes struct {
+	Client time.Duration `yaml:"client"`
+	Redis  time.Duration `yaml:"redis"`
+	Kafka  time.Duration `yaml:"kafka"`
+}
+
+// Throughput is the spread of N measurements of so many Unit per second.
+type Throughput struct {
+	Of       string  `yaml:"of"`
+	Unit     string  `yaml:"unit"`
+	N        int     `yaml:"n"`
+	Median   float64 `yaml:"median"`
+	Least    float64 `yaml:"least"`
+	Greatest float64 `yaml:"greatest"`
+}
+
+// StepOf sums up measurements of a step, of which there is one at least.
+func StepOf(name string, list []StepTimes) Step {
+	s := Step{Step: name, N: len(list)}
+	for _, of := range []struct {
+		of                      func(StepTimes) time.Duration
+		median, least, greatest *time.Duration
+	}{
+		{func(t StepTimes) time.Duration { return t.Client }, &s.Client, &s.Least.Client, &s.Greatest.Client},
+		{func(t StepTimes) time.Duration { return t.Redis }, &s.Redis, &s.Least.Redis, &s.Greatest.Redis},
+		{func(t StepTimes) time.Duration { return t.Kafka }, &s.Kafka, &s.Least.Kafka, &s.Greatest.Kafka},
+	} {
+		var values []time.Duration
+		for _, one := range list {
+			values = append(values, of.of(one))
+		}
+		spread := SpreadOf(values)
+		*of.median, *of.least, *of.greatest = spread.Median, spread.Least, spread.Greatest
+	}
+	return s
 }
 
 var (
@@ -209,10 +254,13 @@ func (c *Calibration) validate(of *Costs) (problems yamlfile.Problems) {
 	}
 	y := c.Yardstick
 	spread("yardstick", y.N, y.Median, y.Least, y.Greatest)
-	named := map[string]bool{}
+	known, named := map[string]bool{}, map[string]bool{}
+	for cost := range of.fields() {
+		known[cost] = true
+	}
 	name := func(path, cost string) {
 		switch {
-		case of.Cost(cost) == nil:
+		case !known[cost]:
 			wrong(path, "names the cost %q, which there is not; write section.key, such as redis.call", cost)
 		case named[cost]:
 			wrong(path, "names the cost %q a second time", cost)
@@ -221,7 +269,9 @@ func (c *Calibration) validate(of *Costs) (problems yamlfile.Problems) {
 	}
 	for i, m := range c.Measured {
 		path := fmt.Sprintf("measured[%d]", i)
-		name(path, m.Cost)
+		if name(path, m.Cost); known[m.Cost] && of.Cost(m.Cost) == nil {
+			wrong(path, "names the cost %q, which is no time", m.Cost)
+		}
 		if m.N < 1 {
 			wrong(path, "is of %d measurements, want at least 1", m.N)
 		}
@@ -239,6 +289,18 @@ func (c *Calibration) validate(of *Costs) (problems yamlfile.Problems) {
 	for i, e := range c.Explained {
 		if path := fmt.Sprintf("explained[%d]", i); of.Together.of(e.Of) == nil {
 			wrong(path, "is of %q; there are redis, kafka, program, worker, harness", e.Of)
+		}
+	}
+	for i, s := range c.Steps {
+		path := fmt.Sprintf("steps[%d]", i)
+		spread(path, s.N, s.Client, s.Least.Client, s.Greatest.Client)
+		spread(path, s.N, s.Redis, s.Least.Redis, s.Greatest.Redis)
+		spread(path, s.N, s.Kafka, s.Least.Kafka, s.Greatest.Kafka)
+	}
+	for i, t := range c.Throughput {
+		if t.N < 1 || !(t.Median >= t.Least && t.Median <= t.Greatest) {
+			wrong(fmt.Sprintf("throughput[%d]", i), "has a median of %v of %d, which is not from %v to %v", t.Median, t.N,
+				t.Least, t.Greatest)
 		}
 	}
 	for i, m := range c.NotMeasured {

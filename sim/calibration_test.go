@@ -16,11 +16,14 @@ func measured() Costs {
 	c.Together = Together{1.07, 1, 1.3, 0.8, 1.1}
 	c.Calibration = &Calibration{
 		Date: "2026-11-28T14:00:00Z", Redis: "7.0.15", Kafka: "v4.1", Shapes: "20 spans of 500 B",
-		Yardstick:   SpreadOf([]time.Duration{30, 50, 40}),
-		Measured:    []Measured{{"redis.call", 3, 12_345, 12_000, 13_000}},
-		Factors:     []Factor{{"redis", 3, 1.07, 1, 1.2}},
-		NotMeasured: []NotMeasured{{"kafka.record", "the broker is on another machine"}},
-		Steps:       []Step{{"attach", 1500, 6000, 0}},
+		Yardstick: SpreadOf([]time.Duration{30, 50, 40}),
+		Measured:  []Measured{{"redis.call", 3, 12_345, 12_000, 13_000}},
+		Factors:   []Factor{{"redis", 3, 1.07, 1, 1.2}},
+		NotMeasured: []NotMeasured{{"kafka.record", "the broker is on another machine"},
+			{"network.bandwidth", "it would disturb others"}, {"redis.empty", "it hangs on the engine"}},
+		Steps: []Step{{Step: "attach", Client: 1500, Redis: 6000}, // as files had it once
+			StepOf("claim", []StepTimes{{1500, 6000, 0}, {1700, 5000, 0}, {1600, 9000, 0}})},
+		Throughput: []Throughput{{"produce", "MB", 3, 51.5, 48, 60.25}},
 	}
 	return c
 }
@@ -35,6 +38,15 @@ func TestCostsReadWhatTheyWrite(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
+	}
+}
+
+// TestStepOf: each of the three has its own median, and its own least and greatest.
+func TestStepOf(t *testing.T) {
+	got := StepOf("claim", []StepTimes{{1500, 6000, 3}, {1700, 5000, 1}, {1600, 9000, 2}})
+	want := Step{"claim", 1600, 6000, 2, 3, StepTimes{1500, 5000, 1}, StepTimes{1700, 9000, 3}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
@@ -57,6 +69,13 @@ func TestReadCostsNamesThePlace(t *testing.T) {
 		"calibration:\n  factors:\n  - {of: java, n: 1}":       `is of "java"`,
 		"calibration: {yardstick: {n: 5}}":                     "calibration.yardstick: is 0s of 5",
 		"calibration: {steps: [{step: a, client: 1us, x: 1}]}": `unknown key "x"`,
+		"calibration:\n  measured:\n  - {cost: redis.empty, n: 1}": `costs.yaml:3:5: calibration.measured[0]: ` +
+			`names the cost "redis.empty", which is no time`,
+		"calibration:\n  not_measured:\n  - {cost: redis.emty}": `names the cost "redis.emty", which there is not`,
+		"calibration:\n  steps:\n  - {step: a, n: 2, redis: 9us, greatest: {redis: 8us}}": "costs.yaml:3:5: " +
+			"calibration.steps[0]: has a median of 9µs, which is not from 0s to 8µs",
+		"calibration:\n  throughput:\n  - {of: produce, n: 2, median: 9, least: 9.5, greatest: 10}": "costs.yaml:3:5: " +
+			"calibration.throughput[0]: has a median of 9 of 2, which is not from 9.5 to 10",
 	} {
 		if _, err := ReadCosts("costs.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)

@@ -210,6 +210,22 @@ func ReadCosts(file string, text []byte) (Costs, error) {
 	return c, places.Of(c.Validate())
 }
 
+// Set changes the costs by one "section.key=value", such as redis.call=60us, written as in their file, and
+// makes that the place of the key. Nobody validates the whole. The error is yamlfile.Problems.
+func (c *Costs) Set(places yamlfile.Places, text string) error {
+	fault := func(format string, args ...any) error {
+		return yamlfile.Problems{{Place: yamlfile.Place{File: "--set " + text}, Message: fmt.Sprintf(format, args...)}}
+	}
+	key, _, ok := strings.Cut(text, "=")
+	switch {
+	case !ok || key == "":
+		return fault("write section.key=value, such as redis.call=60us")
+	case strings.HasPrefix(key, "calibration"): // of which the model knows nothing
+		return fault("how the costs were measured changes nothing; write section.key=value, such as redis.call=60us")
+	}
+	return places.Set(c, text)
+}
+
 // Validate returns everything that is wrong with the costs, as yamlfile.Problems, or nil.
 func (c Costs) Validate() error {
 	var problems yamlfile.Problems

@@ -113,7 +113,7 @@ func TestRunsAreMadeAgainWithTheirCosts(t *testing.T) {
 	}
 	for _, args := range again {
 		code, _, errs := call(args...)
-		if code != judge.ExitUsage || !strings.Contains(errs, "was made with --costs, and there is no "+kept) {
+		if code != judge.ExitUsage || !strings.Contains(errs, "was made with --costs or --cost, and there is no "+kept) {
 			t.Errorf("%v without the file: exit code %d, %s", args, code, errs)
 		}
 	}

@@ -21,15 +21,16 @@ import (
 
 // calibrateCommand is "simulate calibrate".
 type calibrateCommand struct {
-	Redis      []string `help:"Address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
-	Kafka      []string `help:"Address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
-	Servers    string   `help:"Start servers to measure, with one Redis (start) or a cluster (start-cluster, of three nodes; start-cluster:6)." placeholder:"start" completion-predictor:"servers"`
-	Out        string   `help:"File for the costs." default:"calibration.yaml"`
-	EvenIfUsed bool     `help:"Measure also if others use the servers: it disturbs them, and they disturb the measuring."`
-	Repeat     int      `help:"How often to measure everything." default:"3"`
-	Spans      int      `help:"How many spans go through each stage at a time." default:"20000"`
-	Alone      bool     `help:"Leave out the runs in which everything goes on at once: quicker, and less true of a busy machine."`
-	Force      bool     `help:"Replace a file that is no calibration."`
+	Redis []string `help:"Address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
+	Kafka []string `help:"Address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
+	loginFlags
+	Servers    string `help:"Start servers to measure, with one Redis (start) or a cluster (start-cluster, of three nodes; start-cluster:6)." placeholder:"start" completion-predictor:"servers"`
+	Out        string `help:"File for the costs." default:"calibration.yaml"`
+	EvenIfUsed bool   `help:"Measure also if others use the servers: it disturbs them, and they disturb the measuring."`
+	Repeat     int    `help:"How often to measure everything." default:"3"`
+	Spans      int    `help:"How many spans go through each stage at a time (default: 20000, and as few as half of that on a slow machine)." placeholder:"N"`
+	Alone      bool   `help:"Leave out the runs in which everything goes on at once: quicker, and less true of a busy machine."`
+	Force      bool   `help:"Replace a file that is no calibration."`
 }
 
 // calibrateMax bounds a calibration, whose servers may be slow.
@@ -40,7 +41,11 @@ func (c *calibrateCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := c.check(); err != nil {
 		return usageError{err}
 	}
-	world, stop, err := c.world().Share()
+	world, err := c.world()
+	if err != nil {
+		return err
+	}
+	world, stop, err := world.Share()
 	if err != nil {
 		return err
 	}
@@ -60,10 +65,10 @@ func (c *calibrateCommand) measure(
 	ctx context.Context, to *streams, world real.World,
 ) (_ sim.Costs, err error) {
 	redis, kafka := world.Redis, world.Kafka
-	cfg := calibrate.Config{Redis: redis, Kafka: kafka, Repeats: c.Repeat,
-		Spans: c.Spans}
-	if !c.EvenIfUsed {
-		err := calibrate.CheckUse(ctx, redis, kafka)
+	cfg := calibrate.Config{Redis: world.Access.Redis(redis), Kafka: world.Access.Kafka(kafka),
+		Repeats: c.Repeat, Spans: c.Spans}
+	if !c.EvenIfUsed && world.Servers == real.Given { // nobody else knows those that were started
+		err := calibrate.CheckUse(ctx, cfg.Redis, cfg.Kafka)
 		if errors.Is(err, calibrate.ErrInUse) {
 			err = fmt.Errorf("%w\nto measure all the same: --even-if-used", err)
 		}
@@ -71,7 +76,7 @@ func (c *calibrateCommand) measure(
 			return sim.Costs{}, err
 		}
 	}
-	place, err := wall.Reserve(ctx, "calibrate", redis, kafka, wall.Access{}, calibrate.Partitions)
+	place, err := wall.Reserve(ctx, "calibrate", redis, kafka, world.Access, calibrate.Partitions)
 	if err != nil {
 		return sim.Costs{}, err
 	}
@@ -93,20 +98,27 @@ func (c *calibrateCommand) measure(
 }
 
 // world is that of the servers.
-func (c *calibrateCommand) world() real.World {
+func (c *calibrateCommand) world() (real.World, error) {
 	w := real.World{Servers: real.Origin(c.Servers)}
-	if w.Servers == real.Given {
-		w.Redis, w.Kafka = c.Redis, c.Kafka
+	if w.Servers != real.Given {
+		return w, w.Validate()
 	}
-	return w
+	w.Redis, w.Kafka = c.Redis, c.Kafka
+	if err := w.Validate(); err != nil {
+		return w, err
+	}
+	var err error
+	w.Access, err = c.access(w.Redis, w.Kafka)
+	return w, err
 }
 
 func (c *calibrateCommand) check() error {
-	errs := []error{c.world().Validate()}
+	_, err := c.world()
+	errs := []error{err}
 	if c.Repeat < 1 {
 		errs = append(errs, fmt.Errorf("--repeat %d must be at least 1", c.Repeat))
 	}
-	if c.Spans < calibrate.SpansMin {
+	if c.Spans != 0 && c.Spans < calibrate.SpansMin {
 		errs = append(errs, fmt.Errorf("--spans %d must be at least %d", c.Spans, calibrate.SpansMin))
 	}
 	return errors.Join(append(errs, c.checkOut())...)

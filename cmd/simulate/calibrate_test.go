@@ -20,6 +20,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/options"
 	"sluice/internal/process"
+	"sluice/internal/servers"
 	"sluice/internal/servers/servertest"
 	"sluice/internal/worlds/wall"
 	"sluice/internal/worlds/wall/real"
@@ -98,6 +99,50 @@ func TestCalibrate(t *testing.T) {
 	compareOn(t, file, servers)
 }
 
+// TestCalibrateLogsIn on servers that let nobody in without, all its clients and the processes that it
+// starts; and runs in which everything goes on at once would, too.
+func TestCalibrateLogsIn(t *testing.T) {
+	redis, kafka := servertest.Redis(t), servertest.GuardedKafka(t, servers.Logins{"keeper": "pw"})
+	all := []kadm.ACLOperation{kadm.OpCreate, kadm.OpDescribe, kadm.OpRead, kadm.OpWrite, kadm.OpDelete}
+	grant(t, kafka.Addr, "keeper", all, []kadm.ACLOperation{kadm.OpRead, kadm.OpDescribe, kadm.OpDelete})
+	for _, words := range [][]string{
+		{"ACL", "SETUSER", "keeper", "on", ">pw", "~*", "+@all"}, {"ACL", "SETUSER", "default", "off"},
+	} {
+		if _, err := redis.Do(words...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret := secretFile(t, "pw\n")
+	bare := []string{"--redis", redis.Addr, "--kafka", kafka.Guarded}
+	login := slices.Concat(bare, []string{"--redis-user", "keeper", "--redis-password-file", secret, "--kafka-sasl", "plain",
+		"--kafka-user", "keeper", "--kafka-password-file", secret})
+	file := filepath.Join(t.TempDir(), "costs.yaml")
+	measure := []string{"calibrate", "--out", file, "--repeat", "1", "--spans", "1000", "--alone"}
+	if code, _, errs := call(append(measure, bare...)...); code != 1 || !strings.Contains(errs, "NOAUTH") {
+		t.Errorf("without a login: exit code %d\n%s", code, errs)
+	}
+	if code, out, errs := call(append(measure, login...)...); code != 0 {
+		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs, err := sim.ReadCosts(file, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkMeasured(t, costs)
+	if code, out, errs := call(append([]string{"clean", "--json"}, login...)...); code != 0 || strings.TrimSpace(out) != "[]" {
+		t.Errorf("left behind, exit code %d: %s\n%s", code, out, errs)
+	}
+	c := calibrateCommand{Redis: []string{redis.Addr}, Kafka: []string{kafka.Guarded}}
+	c.RedisUser, c.RedisPasswordFile = "keeper", secret
+	if w, err := c.world(); err != nil || w.Access.RedisUser != "keeper" || w.Access.RedisPassword != "pw" {
+		t.Errorf("%v: everything at once logs in with %+v", err, w.Access)
+	}
+}
+
 // checkMeasured looks at what every machine must show.
 func checkMeasured(t *testing.T, costs sim.Costs) {
 	t.Helper()
@@ -115,9 +160,29 @@ func checkMeasured(t *testing.T, costs sim.Costs) {
 			t.Errorf("%s is not measured: %+v", cost, c.Measured)
 		}
 	}
+	took := map[string]time.Duration{}
 	for _, step := range c.Steps {
-		if step.Step == "attach" && (step.Client <= 0 || step.Redis <= 0) {
-			t.Errorf("an attach takes nothing: %+v", step)
+		took[step.Step] = step.Client
+		if step.Step == "attach" && step.Redis <= 0 || step.N < 1 || step.Client < step.Least.Client ||
+			step.Client > step.Greatest.Client {
+			t.Errorf("nobody takes that for a step: %+v", step)
+		}
+	}
+	for _, step := range []string{"decode", "group", "attach", "assemble", "compress lz4", "compress zstd", "produce"} {
+		if took[step] <= 0 {
+			t.Errorf("%s takes nothing: %v", step, took)
+		}
+	}
+	if len(c.Throughput) != 2 || c.Throughput[0].Median <= 0 || c.Throughput[1].Median <= 0 {
+		t.Errorf("a producer brings nothing to Kafka: %+v", c.Throughput)
+	}
+	why := map[string]string{}
+	for _, m := range c.NotMeasured {
+		why[m.Cost] = m.Why
+	}
+	for _, cost := range []string{"network.bandwidth", "redis.empty", "redis.overhead"} {
+		if why[cost] == "" {
+			t.Errorf("nobody says why %s is not measured: %v", cost, why)
 		}
 	}
 }

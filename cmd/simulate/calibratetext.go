@@ -27,9 +27,14 @@ func writeCalibration(w io.Writer, c sim.Costs, file string, took time.Duration)
 		fmt.Fprintf(t, "%s\t%.0f\t%d\t%v\t%v\t%+.0f %%\t\n", e.Of, e.Rate, e.Workers, e.Measured,
 			e.Predicted, 100*(e.Predicted.Seconds()/e.Measured.Seconds()-1))
 	}
-	fmt.Fprintln(t, "\nof each span\tclient\tredis\tkafka\t")
+	fmt.Fprintln(t, "\nof each span\tclient\t\tredis\t\tkafka\t\tn\t")
 	for _, s := range c.Calibration.Steps {
-		fmt.Fprintf(t, "%s\t%v\t%v\t%v\t\n", s.Step, s.Client, s.Redis, s.Kafka)
+		fmt.Fprintf(t, "%s\t%v\t%v..%v\t%v\t%v..%v\t%v\t%v..%v\t%d\t\n", s.Step, s.Client, s.Least.Client,
+			s.Greatest.Client, s.Redis, s.Least.Redis, s.Greatest.Redis, s.Kafka, s.Least.Kafka, s.Greatest.Kafka, s.N)
+	}
+	fmt.Fprintln(t, "\none producer\tper second\tleast\tgreatest\tn\t")
+	for _, p := range c.Calibration.Throughput {
+		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%d\t\n", p.Unit, p.Median, p.Least, p.Greatest, p.N)
 	}
 	if err := t.Flush(); err != nil {
 		return err

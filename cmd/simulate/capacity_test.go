@@ -158,11 +158,11 @@ func TestCapacityWhatIf(t *testing.T) {
 		t.Errorf("%v: %s", err, page)
 	}
 	code, out, errs = call(append(flags, "--out", filepath.Join(t.TempDir(), "third"), "--headroom", "0.2", "--set",
-		"pipeline.max_batch=77", "--price", "redis=0.4", "--json", "--against", second)...)
+		"pipeline.max_batch=77", "--cost", "redis.call=31us", "--price", "redis=0.4", "--json", "--against", second)...)
 	var third capacity.Report
 	if err := json.Unmarshal([]byte(out), &third); code != judge.ExitPassed || err != nil || third.Against == nil ||
 		third.Against.Dir != second || len(third.Against.Rows) == 0 || len(third.Against.Notes) > 0 ||
-		third.Against.Differs != "headroom (30 %, and then 20 %), pipeline.max_batch (1000, and then 77)" {
+		third.Against.Differs != "headroom (30 %, and then 20 %), costs redis.call (30us, and then 31us), pipeline.max_batch (1000, and then 77)" {
 		t.Errorf("exit code %d, %v: %+v\n%s", code, err, third.Against, errs)
 	}
 	ended, other := filepath.Join(t.TempDir(), "ended"), filepath.Join(t.TempDir(), "other")

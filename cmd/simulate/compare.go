@@ -21,6 +21,7 @@ import (
 	"sluice/internal/process"
 	"sluice/internal/rundir"
 	"sluice/internal/worlds/wall/real"
+	"sluice/internal/yamlfile"
 	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
@@ -35,7 +36,7 @@ type compareCommand struct {
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
 	loginFlags
-	Costs     string  `help:"For world virtual: file of what steps take, as simulate calibrate writes it." placeholder:"FILE"`
+	costFlags
 	Processes []int   `help:"Process counts to compare (default: the scenario's)." placeholder:"N,N"`
 	Repeat    int     `help:"How often to run each count in each world, with other seeds." default:"1"`
 	Tolerance share   `help:"The greatest error of a throughput that the system limits, in one world at least." default:"20%"`
@@ -155,7 +156,7 @@ func (c *compareCommand) flagsOf(world string) worldFlags {
 	case (real.World{}).Name():
 		f.Servers, f.Redis, f.Kafka, f.loginFlags = c.Servers, c.Redis, c.Kafka, c.loginFlags
 	case (sim.World{}).Name():
-		f.Costs = c.Costs
+		f.costFlags = c.costFlags
 	}
 	return f
 }
@@ -205,10 +206,13 @@ func (c *compareCommand) machine(
 		if err != nil {
 			return 0, err
 		}
-		if w.Costs == nil {
+		if c.Costs == "" && (w.Costs == nil || len(c.Cost) > 0) {
 			costs := sim.DefaultCosts()
 			costs.Hosts = hosts
 			configs[i].World = sim.World{Costs: &costs}
+			if err := c.change(&costs, yamlfile.Places{}); err != nil {
+				return 0, usageError{err}
+			}
 			continue
 		}
 		if of, on := hostsText(w.Costs.Hosts, configs[i].Scenario), hostsText(hosts, configs[i].Scenario); of != on {

@@ -84,8 +84,8 @@ func costsOf(dir, replay string) (string, error) {
 		return path, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", usageError{err}
-	case strings.Contains(replay, flagCosts):
-		return "", usageError{fmt.Errorf("the run in %s was made with --costs, and there is no %s: copy the "+
+	case strings.Contains(replay, flagCosts), strings.Contains(replay, flagCost):
+		return "", usageError{fmt.Errorf("the run in %s was made with --costs or --cost, and there is no %s: copy the "+
 			"file there that it had, if it is still as it was; %s", dir, path, replay)}
 	}
 	return "", nil

@@ -41,6 +41,7 @@ type commands struct {
 	Fit          fitCommand          `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
 	Calibrate    calibrateCommand    `cmd:"" help:"Measure on real servers what the virtual world's steps take."`
 	Compare      compareCommand      `cmd:"" help:"Run a scenario in two worlds: what is predicted beside what is measured."`
+	Accuracy     accuracyCommand     `cmd:"" help:"Sum up comparisons: how far off predictions are, at the median and at worst."`
 	CheckBackend checkBackendCommand `cmd:"" help:"Try whether a Redis and a Kafka of yours do what is needed."`
 	List         listCommand         `cmd:"" help:"List scenarios, faults or defects."`
 	Validate     validateCommand     `cmd:"" help:"Check a scenario and print it with all defaults."`
@@ -63,6 +64,7 @@ const examples = `Examples:
   simulate capacity steady --target 60000/s --headroom 30%
   simulate calibrate --servers start --out calibration.yaml
   simulate compare steady --costs calibration.yaml --servers start --processes 1,2,4
+  simulate accuracy runs/steady-compare runs/late-spans-compare
   simulate check-backend --redis HOST:6379 --kafka HOST:9092
   simulate validate my.yaml
   simulate diff runs/before runs/after --rule "freshness_p99 <= +10%"

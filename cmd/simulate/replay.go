@@ -13,9 +13,6 @@ import (
 	"sluice/internal/worlds/wall/real"
 )
 
-// flagCosts is in a command in which the costs are those of a file.
-const flagCosts = " --costs "
-
 // replay returns the flags that name the same world again.
 func (f worldFlags) replay() string {
 	text := " --world " + f.World
@@ -26,9 +23,7 @@ func (f worldFlags) replay() string {
 		text += " --redis " + quote(strings.Join(f.Redis, ",")) + " --kafka " + quote(strings.Join(f.Kafka, ",")) +
 			f.loginFlags.replay()
 	}
-	if f.Costs != "" {
-		text += flagCosts + quote(f.Costs)
-	}
+	text += f.words()
 	if f.Defect != "" {
 		text += " --defect " + f.Defect
 	}
@@ -67,8 +62,8 @@ func (f scenarioFlags) changes() string {
 // was started: go run needs its module, and started servers are looked for from there.
 func replayScript(world worldFlags) string {
 	costs := ""
-	if world.Costs != "" {
-		costs, world.Costs = flagCosts+`"$here/`+rundir.FileCosts+`"`, ""
+	if world.flag() != "" {
+		costs, world.costFlags = flagCosts+`"$here/`+rundir.FileCosts+`"`, costFlags{}
 	}
 	start, _ := os.Getwd() // an error is one of the script, too
 	command := program()

@@ -36,7 +36,7 @@ type worldFlags struct {
 	Redis   []string `help:"For world real: address of a running Redis, host:port; several mean a cluster." env:"SLUICE_REDIS"`
 	Kafka   []string `help:"For world real: address of a running Kafka, host:port." env:"SLUICE_KAFKA"`
 	loginFlags
-	Costs  string   `help:"For world virtual: file of what steps take, instead of the built-in costs." placeholder:"FILE"`
+	costFlags
 	Defect string   `help:"Plant a defect in the pipeline, which the harness must catch; see list defects." placeholder:"NAME" completion-predictor:"defect"`
 	Ports  []string `name:"port-fault" help:"Break calls of a port: --port-fault 'lose store.ack every 10'; see list faults. May be repeated." placeholder:"FAULT" sep:"none"`
 	Log    bool     `help:"For world fakes and real: write the pipeline's log to standard error."`
@@ -77,7 +77,7 @@ func (f worldFlags) world() (harness.World, error) {
 		w.Redis, w.Kafka = f.Redis, f.Kafka
 	}
 	switch {
-	case f.World == w.Name() && f.Costs == "":
+	case f.World == w.Name() && f.flag() == "":
 		if len(w.Redis) > 0 && len(w.Kafka) > 0 {
 			var err error
 			if w.Access, err = f.access(w.Redis, w.Kafka); err != nil {
@@ -88,9 +88,8 @@ func (f worldFlags) world() (harness.World, error) {
 	case !slices.Contains([]string{w.Name(), fakes.World{}.Name(), sim.World{}.Name()}, f.World):
 		return nil, fmt.Errorf("world %q is not one of %s, %s, %s", f.World, sim.World{}.Name(),
 			fakes.World{}.Name(), w.Name())
-	case f.Costs != "" && f.World != (sim.World{}).Name():
-		return nil, fmt.Errorf("--costs %s is for --world virtual: in world %s, steps take what they take",
-			f.Costs, f.World)
+	case f.flag() != "" && f.World != (sim.World{}).Name():
+		return nil, fmt.Errorf("%s is for --world virtual: in world %s, steps take what they take", f.flag(), f.World)
 	case f.Servers != "":
 		return nil, fmt.Errorf("--servers %s is for --world real: world %s has its servers inside of "+
 			"the program", f.Servers, f.World)
@@ -101,31 +100,10 @@ func (f worldFlags) world() (harness.World, error) {
 				"events.ndjson and on the page of the results")
 		}
 		collectLess()
-		return f.virtual()
+		costs, err := f.read()
+		return sim.World{Costs: costs}, err
 	}
 	return fakes.World{}, nil
-}
-
-// virtual is the virtual world, with the costs of a file if one is given.
-func (f worldFlags) virtual() (harness.World, error) {
-	if f.Costs == "" {
-		return sim.World{}, nil
-	}
-	text, err := os.ReadFile(f.Costs)
-	if err != nil {
-		return nil, fmt.Errorf("--costs: %w", err)
-	}
-	costs, err := sim.ReadCosts(f.Costs, text)
-	return sim.World{Costs: &costs}, err
-}
-
-// costsText are all costs of a run in the virtual world, as a file of them; empty if they are the
-// built-in ones. What the file left out is in there, too: the next version may have it otherwise.
-func costsText(world harness.World) string {
-	if w, ok := world.(sim.World); ok && w.Costs != nil {
-		return w.Costs.String()
-	}
-	return ""
 }
 
 // scenarioFlags name a scenario and change it.

@@ -11,6 +11,7 @@ import (
 	"sluice/buffer/redisstore"
 	"sluice/internal/judge"
 	"sluice/internal/kafkaio"
+	"sluice/internal/pipeline"
 	"sluice/internal/process"
 	"sluice/internal/wallclock"
 	"sluice/scenarios"
@@ -26,11 +27,12 @@ type Place struct {
 
 // Config says what is measured.
 type Config struct {
-	// Redis and Kafka are addresses, "host:port" each. Several of Redis are the nodes of one cluster.
-	Redis, Kafka []string
-	Place        Place
+	// Redis and Kafka are the servers, and what they want of a client. The namespace is that of Place.
+	Redis pipeline.Redis
+	Kafka pipeline.Kafka
+	Place Place
 	// Repeats is how often everything is measured, Spans how many spans go through each stage in the
-	// first shape.
+	// first shape; 0: DefaultSpans, and fewer on a slow machine.
 	Repeats, Spans int
 	// RunReal runs a scenario in the world of the servers, to see what everything takes when all goes
 	// on at once. Nil: that is not measured.
@@ -48,7 +50,19 @@ const (
 	DefaultSpans   = 20_000
 	// SpansMin is how many spans tell what one takes.
 	SpansMin = 1000
+	// quick is the yardstick of a machine for which DefaultSpans are right (of an Intel Xeon that is half as
+	// fast it is 43 to 48 ms), and slowest how many times as slow one may be and still have fewer by that.
+	quick   = 22 * time.Millisecond
+	slowest = 2
 )
+
+// spansFor is how many spans go through each stage on a machine with a yardstick. What they take is
+// measured in processor time: half as many tell as much where each takes twice as long, and all of it takes
+// as long to measure as elsewhere.
+func spansFor(yardstick time.Duration) int {
+	times := min(max(1, yardstick.Seconds()/quick.Seconds()), slowest)
+	return int(DefaultSpans / times)
+}
 
 // Run measures. What cannot be measured keeps its built-in value, and the calibration says so.
 func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
@@ -61,6 +75,7 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 	c := &collection{costs: &costs, values: map[string][]time.Duration{},
 		report: &sim.Calibration{Date: time.Now().UTC().Format(time.RFC3339)}}
 	costs.Calibration = c.report
+	c.never()
 	if err := r.about(ctx, &costs); err != nil {
 		return costs, err
 	}
@@ -69,6 +84,9 @@ func Run(ctx context.Context, cfg Config) (sim.Costs, error) {
 	}
 	if c.report.Yardstick, err = Yardstick(); err != nil {
 		return costs, err
+	}
+	if r.Spans == 0 {
+		r.Spans = spansFor(c.report.Yardstick.Median)
 	}
 	most, err := r.warmUp(ctx, c)
 	if err != nil {
@@ -215,8 +233,9 @@ func (r *rig) round(ctx context.Context, spans int) (*round, error) {
 type collection struct {
 	costs  *sim.Costs
 	values map[string][]time.Duration
-	steps  map[string][]sim.Step
+	steps  map[string][]sim.StepTimes
 	order  []string // of steps
+	rates  []rate   // of the producer
 	report *sim.Calibration
 }
 
@@ -231,6 +250,14 @@ func (c *collection) not(why string, costs ...string) {
 	}
 }
 
+// never notes the costs that no calibration measures.
+func (c *collection) never() {
+	c.not("to fill the network to its bound would disturb all who use it", "network.bandwidth")
+	c.not("what a Redis needs without spans hangs on the engine and its settings, not on the machine", "redis.empty")
+	c.not("the memory of a span hangs on the engine and on how long traces are, not on the machine: see the table "+
+		"in docs/performance.md", "redis.overhead")
+}
+
 // settle puts the medians into the costs.
 func (c *collection) settle() {
 	for name, cost := range c.costs.Each() {
@@ -242,23 +269,19 @@ func (c *collection) settle() {
 		}
 	}
 	for _, name := range c.order {
-		var client, redis, kafka []time.Duration
-		for _, s := range c.steps[name] {
-			client, redis, kafka = append(client, s.Client), append(redis, s.Redis), append(kafka, s.Kafka)
-		}
-		c.report.Steps = append(c.report.Steps, sim.Step{Step: name, Client: sim.SpreadOf(client).Median,
-			Redis: sim.SpreadOf(redis).Median, Kafka: sim.SpreadOf(kafka).Median})
+		c.report.Steps = append(c.report.Steps, sim.StepOf(name, c.steps[name]))
 	}
+	c.report.Throughput = append(c.report.Throughput, throughputs(c.rates)...)
 }
 
 // step adds what a step took of so many spans.
 func (c *collection) step(name string, u used, spans int) {
 	if c.steps == nil {
-		c.steps = map[string][]sim.Step{}
+		c.steps = map[string][]sim.StepTimes{}
 	}
 	if c.steps[name] == nil {
 		c.order = append(c.order, name)
 	}
 	n := time.Duration(cmp.Or(spans, 1))
-	c.steps[name] = append(c.steps[name], sim.Step{Client: u.own / n, Redis: u.redis / n, Kafka: u.kafka / n})
+	c.steps[name] = append(c.steps[name], sim.StepTimes{Client: u.own / n, Redis: u.redis / n, Kafka: u.kafka / n})
 }

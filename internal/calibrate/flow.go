@@ -102,8 +102,7 @@ func (r *rig) measure(ctx context.Context, s *stage, do func() error) error {
 func (r *rig) fill(
 	ctx context.Context, s *stage, p *passage, list []load.Message, book *ledger.Ledger,
 ) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(r.Kafka...), kgo.WithHooks(&r.requests),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(2*time.Millisecond),
+	client, err := r.harness(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(2*time.Millisecond),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(len(list)))
 	if err != nil {
 		return err
@@ -331,8 +330,7 @@ func (r *rig) collect(
 		from[partition] = kgo.NewOffset().At(since[partition])
 	}
 	p.records = int(left)
-	client, err := kgo.NewClient(kgo.SeedBrokers(r.Kafka...), kgo.WithHooks(&r.requests),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.Place.Output: from}),
+	client, err := r.harness(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.Place.Output: from}),
 		kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {
 		return err

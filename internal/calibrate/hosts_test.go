@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"sluice/internal/pipeline"
 	"sluice/internal/servers/servertest"
 	"sluice/sim"
 )
@@ -36,7 +37,7 @@ func TestHosts(t *testing.T) {
 			}
 			t.Cleanup(kafka.Close)
 			r := &rig{}
-			if r.redis, r.kafka, err = connect(c.redis, kafka.ListenAddrs()); err != nil {
+			if r.redis, r.kafka, err = connect(pipeline.Redis{Addresses: c.redis}, pipeline.Kafka{Brokers: kafka.ListenAddrs()}); err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(r.close)

@@ -29,7 +29,7 @@ func (r *rig) latency(ctx context.Context) (*latencies, error) {
 	dialer := net.Dialer{}
 	for i := range dials {
 		began := time.Now()
-		c, err := dialer.DialContext(ctx, "tcp", r.Redis[i%len(r.Redis)])
+		c, err := dialer.DialContext(ctx, "tcp", r.Redis.Addresses[i%len(r.Redis.Addresses)])
 		if err != nil {
 			return nil, fmt.Errorf("connect to redis: %w", err)
 		}
@@ -46,14 +46,12 @@ func (r *rig) singles(ctx context.Context, l *latencies, hop time.Duration) erro
 		return err
 	}
 	from := map[int32]kgo.Offset{0: kgo.NewOffset().At(ends[0])}
-	reader, err := kgo.NewClient(kgo.SeedBrokers(r.Kafka...), kgo.WithHooks(&r.requests),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.Place.Letters: from}))
+	reader, err := r.harness(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.Place.Letters: from}))
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
-	writer, err := kgo.NewClient(kgo.SeedBrokers(r.Kafka...), kgo.WithHooks(&r.requests),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+	writer, err := r.harness(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	if err != nil {
 		return err
 	}

@@ -22,18 +22,20 @@ type shape struct {
 	again bool
 	// late is the share of the spans that come later than their children, so that segments are merged.
 	late float64
+	// alone also compresses and produces its segments without anything else.
+	alone bool
 }
 
 // shapes tell apart what a call, a trace, a span and its bytes take: each differs from the first in
 // one of them. In small batches nearly every trace is known already.
 func shapes() []shape {
 	return []shape{
-		{"20 spans of 500 B", 20, 500, 1000, 500, 200, 1, true, 0},
-		{"5 spans of 500 B", 5, 500, 1000, 500, 1000, 0.7, false, 0},
-		{"1 span of 500 B", 1, 500, 1000, 500, 100, 0.4, false, 0},
-		{"20 spans of 2000 B", 20, 2000, 1000, 500, 500, 0.5, false, 0},
-		{"20 spans of 500 B in small batches", 20, 500, 60, 32, 30, 0.6, true, 0},
-		{"20 spans of 500 B, 5 % late", 20, 500, 1000, 500, 200, 0.6, false, 0.05},
+		{"20 spans of 500 B", 20, 500, 1000, 500, 200, 1, true, 0, true},
+		{"5 spans of 500 B", 5, 500, 1000, 500, 1000, 0.7, false, 0, false},
+		{"1 span of 500 B", 1, 500, 1000, 500, 100, 0.4, false, 0, false},
+		{"20 spans of 2000 B", 20, 2000, 1000, 500, 500, 0.5, false, 0, false},
+		{"20 spans of 500 B in small batches", 20, 500, 60, 32, 30, 0.6, true, 0, false},
+		{"20 spans of 500 B, 5 % late", 20, 500, 1000, 500, 200, 0.6, false, 0.05, false},
 	}
 }
 

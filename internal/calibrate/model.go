@@ -11,6 +11,7 @@ func (o *round) solve(c *collection, kafka bool) error {
 	for _, s := range first.named() {
 		c.step(s.name, s.used, first.spans)
 	}
+	c.rates = append(c.rates, first.rate)
 	p := o.passages[0]
 	for _, s := range []struct {
 		name string

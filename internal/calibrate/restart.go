@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"sluice/buffer"
-	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/wallclock"
 	"sluice/sim"
@@ -50,18 +49,22 @@ func (r *rig) warmth(ctx context.Context, costs sim.Costs, c *collection) error 
 		c.not("nothing was run to warm the broker up", warmUpCost)
 		return nil
 	}
-	var runs []warming
+	var loads []atOnce
 	for _, first := range r.first {
 		if first.took == 0 {
 			c.not("it is not seen what the broker computes", warmUpCost)
 			return nil
 		}
-		o, err := harness.Run(ctx, harness.Config{Scenario: togetherScenario(first.rate, togetherWorkers),
-			World: sim.World{Costs: &costs}})
-		if err != nil {
-			return fmt.Errorf("everything at once, with a broker that is warm: %w", err)
-		}
-		runs = append(runs, warming{first.took, brokerTime(o)})
+		loads = append(loads, atOnce{first.rate, togetherWorkers})
+	}
+	r.tell("the first loads in the virtual world")
+	warm, err := virtually(ctx, &costs, loads)
+	if err != nil {
+		return fmt.Errorf("with a broker that is warm: %w", err)
+	}
+	var runs []warming
+	for i, first := range r.first {
+		runs = append(runs, warming{first.took, brokerTime(warm[i].Outcome)})
 	}
 	c.add(warmUpCost, warmUpOf(runs))
 	return nil

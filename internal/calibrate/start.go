@@ -7,8 +7,9 @@ import (
 	"log/slog"
 	"time"
 
-	"sluice/buffer/redisstore"
+	"sluice/buffer"
 	"sluice/internal/kafkaio"
+	"sluice/internal/pipeline"
 	"sluice/internal/process"
 )
 
@@ -17,15 +18,19 @@ var started = process.Register(process.Role[startSettings, struct{}]{
 	Name:   "calibrate",
 	Rhythm: process.Rhythm{Farewell: time.Second},
 	Run: func(stop context.Context, s startSettings, parent *process.Parent[struct{}]) error {
-		store := redisstore.DefaultConfig()
-		store.Addresses, store.Namespace = s.Redis, s.Namespace
-		connected, err := redisstore.Open(stop, store)
+		servers, err := pipeline.Decode(s.Servers)
+		if err != nil {
+			return err
+		}
+		connected, err := servers.Redis.Open(stop, buffer.DefaultOptions().MaxSegmentBytes, answerMax)
 		if err != nil {
 			return err
 		}
 		defer connected.Close()
-		kafka := kafkaio.DefaultConfig(s.Kafka...)
-		kafka.Log = parent.Log
+		kafka, err := servers.Kafka.Connection(parent.Log)
+		if err != nil {
+			return err
+		}
 		producer, err := kafkaio.NewProducer(stop, kafka, kafkaio.DefaultProducerConfig(s.Topics...))
 		if err != nil {
 			return err
@@ -39,10 +44,9 @@ var started = process.Register(process.Role[startSettings, struct{}]{
 })
 
 type startSettings struct {
-	Redis     []string `json:"redis"`
-	Kafka     []string `json:"kafka"`
-	Namespace string   `json:"namespace"`
-	Topics    []string `json:"topics"`
+	// Servers are those of an encoded pipeline.Config, passwords and all.
+	Servers []byte   `json:"servers"`
+	Topics  []string `json:"topics"`
 }
 
 // starts is how many processes are started.
@@ -50,12 +54,15 @@ const starts = 5
 
 // start measures how long a process takes from its start until it is connected, as a worker is.
 func (r *rig) start(ctx context.Context) ([]time.Duration, error) {
+	servers, err := pipeline.Config{Redis: r.Redis, Kafka: r.Kafka}.Encode()
+	if err != nil {
+		return nil, err
+	}
 	var took []time.Duration
 	for range starts {
 		began, heard := time.Now(), make(chan struct{}, 1)
 		p, err := started.Start(process.Options{Log: slog.New(slog.DiscardHandler)}, startSettings{
-			Redis: r.Redis, Kafka: r.Kafka, Namespace: r.Place.Namespace,
-			Topics: []string{r.Place.Output, r.Place.Letters},
+			Servers: servers, Topics: []string{r.Place.Output, r.Place.Letters},
 		}, func(struct{}) {
 			select {
 			case heard <- struct{}{}:

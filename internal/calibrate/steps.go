@@ -23,6 +23,11 @@ type steps struct {
 	attachCalls, calls, loadCalls int
 
 	decode, group, attach, again, enqueue, lease, claim, load, encode, ack, release used
+	// Of the first shape only: to make its messages smaller, by codec, to produce them, and how many that
+	// were per second.
+	compress map[string]used
+	produce  used
+	rate     rate
 }
 
 // named are the steps with their names, in their order.
@@ -30,14 +35,18 @@ func (s *steps) named() []struct {
 	name string
 	used
 } {
-	return []struct {
+	type named = struct {
 		name string
 		used
-	}{
+	}
+	list := []named{
 		{"decode", s.decode}, {"group", s.group}, {"attach", s.attach}, {"enqueue", s.enqueue},
 		{"lease", s.lease}, {"claim", s.claim}, {"load", s.load}, {"assemble", s.encode},
-		{"ack", s.ack}, {"release", s.release},
 	}
+	for _, codec := range compressions {
+		list = append(list, named{"compress " + codec, s.compress[codec]})
+	}
+	return append(list, named{"produce", s.produce}, named{"ack", s.ack}, named{"release", s.release})
 }
 
 // stepShard is the queue that the steps use.
@@ -257,6 +266,11 @@ func (r *rig) flushSteps(
 		return nil
 	}); err != nil {
 		return err
+	}
+	if out.shape.alone {
+		if err := r.outputSteps(ctx, out, pages, spans, timed); err != nil {
+			return err
+		}
 	}
 	if err := timed(&out.ack, "ack", func() error {
 		for _, list := range flushed {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aclements/go-moremath/stats"
@@ -16,6 +18,7 @@ import (
 	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
+	"sluice/sim/kernel"
 )
 
 // rates are loads under which everything goes on at once, in spans per second: at the first, as good as
@@ -59,13 +62,17 @@ func togetherScenario(rate float64, processes int) scenarios.Scenario {
 	return s
 }
 
-// pair is a load in the world of the servers and in the virtual one, with the requests to Kafka that it
-// had there.
-type pair struct {
-	real, virtual *judge.Outcome
-	sim.Requests
+// atOnce is a load of so many spans per second, and the number of processes that it goes through.
+type atOnce struct {
 	rate    float64
 	workers int
+}
+
+// pair is a load in the world of the servers and in the virtual one.
+type pair struct {
+	load    atOnce
+	real    *judge.Outcome
+	virtual virtualRun
 }
 
 // part is somebody who computes: what a sample says of it, its factor, and what is found beside that.
@@ -114,26 +121,13 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs, most float64) erro
 	alone := *costs
 	alone.Hosts.Shared = true // so that the harness takes part
 	alone.Program.Poll, alone.Harness.Request = guess, guess
-	var runs []pair
-	for _, rate := range rates {
-		r.tell("everything at once, %.0f spans/s", rate)
-		one := pair{rate: rate, workers: togetherWorkers}
-		if err := r.both(ctx, rate, &alone, &one); err != nil {
-			return err
-		}
-		runs = append(runs, one)
+	runs, err := r.atOnce(ctx, most)
+	if err != nil {
+		return err
 	}
-	times := timesAtOnce * r.Repeats
-	for n := range times {
-		one := pair{rate: most, workers: workers[n%len(workers)]}
-		r.tell("everything at once, %.0f spans/s, %d of %d", most, n+1, times)
-		if n >= len(workers) {
-			one = runs[len(rates)+n%len(workers)] // a virtual run would be the same again
-		}
-		if err := r.both(ctx, most, &alone, &one); err != nil {
-			return err
-		}
-		runs = append(runs, one)
+	r.tell("the same in the virtual world")
+	if err := predict(ctx, &alone, runs); err != nil {
+		return err
 	}
 	once := len(rates)
 	for _, p := range parts(costs) {
@@ -153,17 +147,102 @@ func (r *rig) together(ctx context.Context, costs *sim.Costs, most float64) erro
 	return nil
 }
 
-// both runs a load here and, unless that was done, in the virtual world.
-func (r *rig) both(ctx context.Context, rate float64, costs *sim.Costs, one *pair) (err error) {
-	s := togetherScenario(rate, one.workers)
-	if one.real, err = r.passed(ctx, s); err == nil && one.virtual == nil {
-		one.virtual, err = harness.Run(ctx, harness.Config{Scenario: s,
-			World: sim.World{Costs: costs, Requests: &one.Requests}})
+// atOnce runs the loads here: those that are run once, and then the one that is repeated.
+func (r *rig) atOnce(ctx context.Context, most float64) (runs []pair, err error) {
+	one := func(rate float64, workers int) error {
+		outcome, err := r.passed(ctx, togetherScenario(rate, workers))
+		if err != nil {
+			return fmt.Errorf("everything at once, %.0f spans/s: %w", rate, err)
+		}
+		runs = append(runs, pair{load: atOnce{rate, workers}, real: outcome})
+		return nil
 	}
+	for _, rate := range rates {
+		r.tell("everything at once, %.0f spans/s", rate)
+		if err := one(rate, togetherWorkers); err != nil {
+			return nil, err
+		}
+	}
+	for n := 0; another(n, r.Repeats, time.Since(r.began)); n++ {
+		r.tell("everything at once, %.0f spans/s, %d of %d", most, n+1, timesAtOnce*r.Repeats)
+		if err := one(most, workers[n%len(workers)]); err != nil {
+			return nil, err
+		}
+	}
+	return runs, nil
+}
+
+// budget is how long a calibration of DefaultRepeats may have taken when the last repeated load begins, to
+// be done within two minutes.
+const budget = 90 * time.Second
+
+// another tells whether the load that is repeated is run again, after n times and so long a calibration. On a
+// slow machine it is run less often than it was to be, but with each number of workers, and once more for
+// the spread, whose n is in the file: intervals go by that.
+func another(n, repeats int, spent time.Duration) bool {
+	switch {
+	case n >= timesAtOnce*repeats:
+		return false
+	case n <= len(workers):
+		return true
+	}
+	return spent < budget*time.Duration(repeats)/DefaultRepeats
+}
+
+// loadsOf are the loads of runs, each once.
+func loadsOf(runs []pair) (loads []atOnce) {
+	for _, run := range runs {
+		if !slices.Contains(loads, run.load) {
+			loads = append(loads, run.load)
+		}
+	}
+	return loads
+}
+
+// predict makes the runs in the virtual world, each load once: it would be the same again.
+func predict(ctx context.Context, costs *sim.Costs, runs []pair) error {
+	loads := loadsOf(runs)
+	virtual, err := virtually(ctx, costs, loads)
 	if err != nil {
-		return fmt.Errorf("everything at once, %.0f spans/s: %w", rate, err)
+		return err
+	}
+	for i := range runs {
+		runs[i].virtual = virtual[slices.Index(loads, runs[i].load)]
 	}
 	return nil
+}
+
+// virtualRun is a run in the virtual world, with the requests to Kafka that it had.
+type virtualRun struct {
+	*judge.Outcome
+	sim.Requests
+}
+
+// virtually runs loads in the virtual world, as many at a time as there are cores: nothing is measured
+// meanwhile, and one after the other they would be a tenth of a calibration.
+func virtually(ctx context.Context, costs *sim.Costs, loads []atOnce) ([]virtualRun, error) {
+	runs, errs := make([]virtualRun, len(loads)), make([]error, len(loads))
+	one := func(i int) (err error) {
+		defer kernel.Catch(&err)
+		runs[i].Outcome, err = harness.Run(ctx, harness.Config{
+			Scenario: togetherScenario(loads[i].rate, loads[i].workers),
+			World:    sim.World{Costs: costs, Requests: &runs[i].Requests},
+		})
+		return err
+	}
+	room := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var running sync.WaitGroup
+	for i := range loads {
+		room <- struct{}{}
+		running.Go(func() {
+			defer func() { <-room }()
+			if err := one(i); err != nil {
+				errs[i] = fmt.Errorf("everything at once, %.0f spans/s, in the virtual world: %w", loads[i].rate, err)
+			}
+		})
+	}
+	running.Wait()
+	return runs, errors.Join(errs...)
 }
 
 // passed runs a load on the servers, which must pass.
@@ -269,7 +348,7 @@ func (p part) equation(run pair, costs *sim.Costs) equation {
 		return p.cpu(last) - p.cpu(first), last.T - first.T
 	}
 	measured, lasted := used(run.real)
-	predicted, predictedFor := used(run.virtual)
+	predicted, predictedFor := used(run.virtual.Outcome)
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	e := equation{took: seconds(measured), whole: seconds(measured)}
 	if p.name == kafkaPart {
@@ -278,7 +357,7 @@ func (p part) equation(run pair, costs *sim.Costs) equation {
 		predicted -= known * predictedFor
 	}
 	if p.requests != nil {
-		n := float64(p.requests(run.Requests))
+		n := float64(p.requests(run.virtual.Requests))
 		each := guess
 		if p.name == kafkaPart {
 			each = costs.Kafka.Request
@@ -290,7 +369,7 @@ func (p part) equation(run pair, costs *sim.Costs) equation {
 	if p.idle != nil {
 		processes := 1
 		if p.each {
-			processes = run.workers
+			processes = run.load.workers
 		}
 		e.counts = append(e.counts, lasted*float64(processes))
 	}
@@ -349,11 +428,11 @@ func (p part) explain(runs []pair, list []equation, values []float64) (said []si
 	took := map[int][]time.Duration{} // by place in said
 	for i, e := range list {
 		at := slices.IndexFunc(said, func(s sim.Explained) bool {
-			return s.Rate == runs[i].rate && s.Workers == runs[i].workers
+			return s.Rate == runs[i].load.rate && s.Workers == runs[i].load.workers
 		})
 		if at < 0 {
 			at = len(said)
-			said = append(said, sim.Explained{Of: p.name, Rate: runs[i].rate, Workers: runs[i].workers})
+			said = append(said, sim.Explained{Of: p.name, Rate: runs[i].load.rate, Workers: runs[i].load.workers})
 		}
 		took[at] = append(took[at], e.whole)
 		predicted := e.whole - e.took // known before

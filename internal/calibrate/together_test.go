@@ -2,10 +2,13 @@ package calibrate
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"sluice/internal/compare"
+	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/reports"
 	"sluice/sim"
@@ -119,7 +122,7 @@ func TestWhatGoesOnAtOnceIsFound(t *testing.T) {
 			if p.name == kafkaPart {
 				virtual += 5 * idling.Seconds()
 			}
-			runs = append(runs, pair{ran(real), ran(virtual), of, load.spans, 4})
+			runs = append(runs, pair{atOnce{load.spans, 4}, ran(real), virtualRun{ran(virtual), of}})
 			list = append(list, p.equation(runs[len(runs)-1], &costs))
 		}
 		values, err := p.find(&costs, list[:3], list[3:])
@@ -149,6 +152,78 @@ func TestWhatGoesOnAtOnceIsFound(t *testing.T) {
 		}
 		if p.idle != nil {
 			near("idle", *p.idle, idling)
+		}
+	}
+}
+
+// TestPredictRunsEachLoadOnce, with others beside it, and each run of the servers has that of its own load.
+func TestPredictRunsEachLoadOnce(t *testing.T) {
+	costs := sim.DefaultCosts()
+	loads := []atOnce{{20, 2}, {900, 2}, {900, 1}, {900, 2}}
+	var runs []pair
+	for _, load := range loads {
+		runs = append(runs, pair{load: load})
+	}
+	if err := predict(t.Context(), &costs, runs); err != nil {
+		t.Fatal(err)
+	}
+	for i, run := range runs {
+		var requests sim.Requests
+		want, err := harness.Run(t.Context(), harness.Config{Scenario: togetherScenario(loads[i].rate, loads[i].workers),
+			World: sim.World{Costs: &costs, Requests: &requests}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := run.virtual; got.Result.Digest != want.Result.Digest || got.Requests != requests {
+			t.Errorf("%+v: digest %s with %+v, want %s with %+v", run.load, got.Result.Digest, got.Requests,
+				want.Result.Digest, requests)
+		}
+	}
+	if got := loadsOf(runs); !slices.Equal(got, loads[:3]) {
+		t.Errorf("run are %+v, want %+v", got, loads[:3])
+	}
+	broken := costs
+	broken.Hosts.Cores = 0
+	if err := predict(t.Context(), &broken, runs); err == nil || !strings.Contains(err.Error(), "everything at once, 20 spans/s, in the virtual world: ") ||
+		!strings.Contains(err.Error(), "hosts.cores") {
+		t.Errorf("costs that no world has: %v", err)
+	}
+}
+
+// TestSpansFor: a machine that is slower measures fewer spans, down to half as many.
+func TestSpansFor(t *testing.T) {
+	for yardstick, want := range map[time.Duration]int{
+		0: DefaultSpans, quick / 2: DefaultSpans, quick: DefaultSpans, quick * 5 / 4: DefaultSpans * 4 / 5,
+		2 * quick: DefaultSpans / 2, time.Minute: DefaultSpans / 2,
+	} {
+		if got := spansFor(yardstick); got != want {
+			t.Errorf("with a yardstick of %v: %d spans, want %d", yardstick, got, want)
+		}
+	}
+}
+
+// TestAnother: the repeated load is run as often as it was to be, or until the budget is spent, but with each
+// number of workers and once more in any case.
+func TestAnother(t *testing.T) {
+	for _, c := range []struct {
+		repeats int
+		each    time.Duration // that a run takes
+		before  time.Duration // all else
+		want    int
+	}{
+		{3, 5 * time.Second, 60 * time.Second, 6},
+		{3, 6 * time.Second, 64 * time.Second, 5},
+		{3, time.Minute, time.Minute, 4},
+		{1, time.Minute, time.Hour, 2},
+		{6, 5 * time.Second, 2 * time.Minute, 12},
+		{6, 10 * time.Second, 2 * time.Minute, 6},
+	} {
+		n := 0
+		for another(n, c.repeats, c.before+time.Duration(n)*c.each) {
+			n++
+		}
+		if n != c.want {
+			t.Errorf("%+v: it is run %d times", c, n)
 		}
 	}
 }

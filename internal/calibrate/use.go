@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"sluice/buffer/redisstore"
+	"sluice/internal/pipeline"
 	"sluice/internal/wallclock"
 )
 
@@ -30,7 +31,7 @@ const watchFor = time.Second
 // CheckUse returns an error, ErrInUse, that names every sign of others on the servers: clients and keys
 // of Redis, commands that it serves, members of groups of Kafka, topics that grow. It changes nothing
 // there.
-func CheckUse(ctx context.Context, redis, kafka []string) error {
+func CheckUse(ctx context.Context, redis pipeline.Redis, kafka pipeline.Kafka) error {
 	r, k, err := connect(redis, kafka)
 	if err != nil {
 		return err

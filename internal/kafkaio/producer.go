@@ -58,6 +58,11 @@ var codecs = map[string]kgo.CompressionCodec{
 	"snappy": kgo.SnappyCompression(), "gzip": kgo.GzipCompression(),
 }
 
+// Compressor is what a producer with this compression makes batches smaller with; nil for none.
+func Compressor(compression string) (kgo.Compressor, error) {
+	return kgo.DefaultCompressor(codecs[compression])
+}
+
 // Producer sends records with acks=all and an idempotent sequence. It never gives up on a broker
 // that is away: the record's future is simply not done.
 type Producer struct {
