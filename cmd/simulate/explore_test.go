@@ -86,7 +86,7 @@ func TestExplorePage(t *testing.T) {
 	}
 	text, err := os.ReadFile(page)
 	for _, want := range []string{"lost: a0 is committed", "worker 0 crashes in stage release",
-		"--defect ack-first", `"open":["reader 0: read a0"`} {
+		"--defect ack-first", "No way to it is shorter in this system.", `"open":["reader 0: read a0"`} {
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%v: the page lacks %q", err, want)
 		}
