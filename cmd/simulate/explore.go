@@ -126,7 +126,7 @@ func (c *exploreCommand) writePage(to *streams, r explore.Result) error {
 		title += ", defect " + c.Defect
 	}
 	var page bytes.Buffer
-	if err := (reports.SearchPage{Title: title, Wrong: r.Wrong, System: r.Smallest.Text(""), Shortest: r.Shortest,
+	if err := (reports.SearchPage{Title: title, Wrong: r.Wrong, System: r.System(), Shortest: r.Shortest,
 		Command: c.command(), Story: story}).Write(&page); err != nil {
 		return err
 	}
