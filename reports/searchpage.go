@@ -18,6 +18,8 @@ var searchTemplate = template.Must(template.Must(template.New("search").Parse(se
 type SearchPage struct {
 	// Title names the search, Wrong what is violated, System what took part.
 	Title, Wrong, System string
+	// Shortest is true if no way there has fewer steps in this system.
+	Shortest bool
 	// Command makes the same search again.
 	Command string
 	Story   *Story

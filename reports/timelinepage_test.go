@@ -211,6 +211,18 @@ func TestSearchPage(t *testing.T) {
 	if err := page.Write(&out); err != nil {
 		t.Fatal(err)
 	}
+	const shortest, perhaps = "No way to it is shorter in this system.", "Perhaps there is a shorter way to it"
+	if text := out.String(); strings.Contains(text, shortest) || !strings.Contains(text, perhaps) {
+		t.Errorf("the page of a way that is perhaps not the shortest does not say %q", perhaps)
+	}
+	page.Shortest = true
+	out.Reset()
+	if err := page.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, shortest) || strings.Contains(text, perhaps) {
+		t.Errorf("the page of the shortest way does not say %q", shortest)
+	}
 	all := drive(t, out.String(), 1000, act{"key", "ArrowRight"}, act{"key", "n"}, act{"key", "ArrowLeft"},
 		act{"key", "Home"}, act{"key", "v"})
 	for i, want := range []struct{ now, open, changed, state string }{

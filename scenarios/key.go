@@ -140,6 +140,8 @@ var keys = []Key{
 
 	{Path: "faults", Example: "[at 5s crash worker 0]",
 		Means: "what is broken during the run, one fault per line"},
+	{Path: "port_faults", Example: "[lose store.ack every 10]",
+		Means: "calls of the pipeline that fail, one per line, in the words of `--port-fault`"},
 
 	{Path: "expectations", Means: "what the run must reach beyond the invariants that hold in every run"},
 	{Path: "expectations.restarts_min", Example: "2", Zero: "there need be none", low: 0,

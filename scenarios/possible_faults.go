@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"sluice/internal/portfault"
 )
 
 // jumpMax is how far ahead of its own clock Kafka takes a timestamp by default, and jumpBackMax is
@@ -49,6 +51,31 @@ func (p *possible) checkFaults() {
 		}
 		p.checkDown(path, f)
 	}
+}
+
+// checkPortFaults asks of each fault at a port whether the run can have it.
+func (p *possible) checkPortFaults() {
+	for i, f := range p.PortFaults {
+		path := fmt.Sprintf("port_faults[%d]", i)
+		if err := p.CheckPortFault(f); err != nil && p.knows("topology.flusher_mode") {
+			p.expect(false, path, "%v", err)
+		}
+	}
+}
+
+// CheckPortFault returns why a fault at a port would end more than it says, or nil.
+func (s Scenario) CheckPortFault(f portfault.Fault) error {
+	switch {
+	case !f.Crashes():
+		return nil
+	case f.Port.OfConsumer():
+		return fmt.Errorf("port fault %q: a consumer that ends by itself ends the run: write it at a port of "+
+			"workers, or inject the scenario's fault crash consumer", f)
+	case s.Topology.FlusherMode == ModeGoroutine:
+		return fmt.Errorf("port fault %q: workers in goroutines cannot crash by themselves: set "+
+			"topology.flusher_mode to process", f)
+	}
+	return nil
 }
 
 // checkWorld asks whether the world can do each fault.

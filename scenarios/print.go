@@ -69,7 +69,7 @@ func keysOf(text string) iter.Seq2[string, string] {
 				path = section + "." + key
 			case value == "":
 				section = key
-				if key != "faults" {
+				if key != "faults" && key != "port_faults" {
 					path, lines = "", "" // the keys follow
 				} else {
 					section = ""

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/portfault"
 )
 
 // Scenario is one run that can be repeated: the same scenario and seed give the same load and the
@@ -25,6 +26,8 @@ type Scenario struct {
 	Workload Workload `yaml:"workload"`
 	// Faults are what is broken during the run, each in the one-line form of Fault.
 	Faults []Fault `yaml:"faults"`
+	// PortFaults break calls of the pipeline's ports in the whole run, each in the words of --port-fault.
+	PortFaults portfault.List `yaml:"port_faults"`
 	// Expectations are what the run must reach, beyond the invariants that hold in every run.
 	Expectations Expectations `yaml:"expectations"`
 }
@@ -224,7 +227,7 @@ func Default() Scenario {
 func (s *Scenario) resolve() {
 	if s.Expectations.RepeatedSpansMax == Unset {
 		s.Expectations.RepeatedSpansMax = 0
-		if len(s.Faults) > 0 {
+		if len(s.Faults)+len(s.PortFaults) > 0 {
 			s.Expectations.RepeatedSpansMax = Unlimited
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"sluice/buffer"
+	"sluice/internal/portfault"
 )
 
 // Patterns of the one-line forms. They let an editor complain early; Read is what decides.
@@ -48,6 +49,17 @@ var forms = map[reflect.Type]struct{ pattern, example string }{
 		`|(randomly )?every ` + durationPattern + `( from ` + durationPattern + `)?` +
 		`|when ([0-9]+ spans (sent|flushed)|worker [0-9]+ restarted)) (` +
 		strings.Join(Verbs(), "|") + `)( .*)?$`, "at 5s hang worker 1"},
+	reflect.TypeFor[portfault.Fault](): {`^(refuse|lose|slow|crash (before|after)) (` + ports() +
+		`)( .*)?$`, "lose store.ack every 10"},
+}
+
+// ports is a pattern of any port.
+func ports() string {
+	var names []string
+	for _, port := range portfault.Ports() {
+		names = append(names, regexp.QuoteMeta(string(port)))
+	}
+	return strings.Join(names, "|")
 }
 
 // Schema returns the JSON Schema of a scenario file, for editors: the keys with their descriptions,

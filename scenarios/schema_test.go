@@ -110,7 +110,7 @@ func TestTheLibraryMatchesTheSchema(t *testing.T) {
 // TestTheSchemaSeesWhatTheReaderSees: what is wrong by its form alone is wrong in the schema, too.
 func TestTheSchemaSeesWhatTheReaderSees(t *testing.T) {
 	root := schema(t)
-	for _, name := range []string{"unknown-key", "wrong-unit", "faults", "shape", "rate", "kinds"} {
+	for _, name := range []string{"unknown-key", "wrong-unit", "faults", "ports", "shape", "rate", "kinds"} {
 		text, err := os.ReadFile(filepath.Join("testdata", "errors", name+".yaml"))
 		if err != nil {
 			t.Fatal(err)
@@ -179,7 +179,7 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 	for path := range described {
 		t.Errorf("%s is described, but not in the schema", path)
 	}
-	if !slices.Equal(root.Required, []string{"name"}) || len(root.Properties) != 9 {
+	if !slices.Equal(root.Required, []string{"name"}) || len(root.Properties) != 10 {
 		t.Errorf("%d keys, required %v", len(root.Properties), root.Required)
 	}
 }

@@ -39,11 +39,13 @@ func (a Around) check(s *Scenario, places yamlfile.Places, unread []string) yaml
 	for _, problem := range c.problems {
 		c.unread = append(c.unread, problem.Path) // what it follows from is not right
 	}
+	a.Restarts = a.Restarts || len(s.PortFaults) > 0
 	p := &possible{checker: c, Scenario: s, around: a}
 	p.checkTopology()
 	p.checkLoad()
 	p.checkDrain()
 	p.checkFaults()
+	p.checkPortFaults()
 	p.checkExpectations()
 	return c.problems
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -152,5 +153,50 @@ func TestShrink(t *testing.T) {
 		if code, _, errs := call(c.args...); code != judge.ExitUsage || !strings.Contains(errs, c.want) {
 			t.Errorf("%v: exit code %d, %q", c.args, code, errs)
 		}
+	}
+}
+
+// TestPortFaultsOfAFile: a run has them without a flag, and those of the flag on top; made again it has
+// none twice, and --no-faults leaves them out. What is left of a run that needs them is a file that
+// fails by itself.
+func TestPortFaultsOfAFile(t *testing.T) {
+	file, dir := scenarioFile(t, quick+"port_faults: [slow store.load 1 by 1ms]\n"), filepath.Join(t.TempDir(), "run")
+	code, out, errs := call("run", file, "--port-fault", "slow store.ack 1 by 1ms", "--out", dir)
+	if code != judge.ExitPassed {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	var hit []string
+	r := resultOf(t, dir)
+	for _, f := range r.Faults {
+		hit = append(hit, f.Fault)
+	}
+	if slices.Sort(hit); !slices.Equal(hit, []string{"slow store.ack 1 by 1ms", "slow store.load 1 by 1ms"}) {
+		t.Errorf("the run had %q", hit)
+	}
+	if !slices.Equal(r.PortFaults, []string{"slow store.ack 1 by 1ms"}) {
+		t.Errorf("on top came %q", r.PortFaults)
+	}
+	if code, out, errs := call("replay", dir); code != judge.ExitPassed {
+		t.Errorf("made again: exit code %d\n%s%s", code, out, errs)
+	}
+	call("run", file, "--no-faults", "--out", dir+"-none")
+	if r := resultOf(t, dir+"-none"); len(r.Faults) > 0 {
+		t.Errorf("without faults the run had %+v", r.Faults)
+	}
+
+	needs := filepath.Join(t.TempDir(), "needs")
+	defect := []string{"--defect", "state-after-failed-fetch", "-q"}
+	code, out, errs = call(append([]string{"run", scenarioFile(t, quick), "--port-fault", "refuse store.load every 2",
+		"--out", needs}, defect...)...)
+	if code != judge.ExitSafety {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	if code, out, errs := call("shrink", needs, "--runs", "40"); code != 0 || strings.Contains(out, "--port-fault") {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	code, out, errs = call(append([]string{"run", filepath.Join(needs, "shrunk.yaml"), "--out", needs + "-again"},
+		defect...)...)
+	if code != judge.ExitSafety {
+		t.Errorf("what is left: exit code %d\n%s%s", code, out, errs)
 	}
 }

@@ -348,7 +348,7 @@ func (c *compareCommand) one(
 
 // withoutPortFaults is a run in which no port is broken.
 func withoutPortFaults(cfg harness.Config) harness.Config {
-	cfg.PortFaults = nil
+	cfg.PortFaults, cfg.Scenario.PortFaults = nil, nil
 	return cfg
 }
 

@@ -126,8 +126,8 @@ func (c *exploreCommand) writePage(to *streams, r explore.Result) error {
 		title += ", defect " + c.Defect
 	}
 	var page bytes.Buffer
-	if err := (reports.SearchPage{Title: title, Wrong: r.Wrong, System: r.Smallest.Text(""), Command: c.command(),
-		Story: story}).Write(&page); err != nil {
+	if err := (reports.SearchPage{Title: title, Wrong: r.Wrong, System: r.System(), Shortest: r.Shortest,
+		Command: c.command(), Story: story}).Write(&page); err != nil {
 		return err
 	}
 	return writeWhole(c.HTML, page.String())

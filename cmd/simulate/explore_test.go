@@ -25,7 +25,7 @@ func TestExplore(t *testing.T) {
 		},
 		{
 			[]string{"protocol", "--faults", "1", "--defect", "ack-first"}, judge.ExitSafety,
-			[]string{"with 1 worker, 1 trace, 1 span, 1 fault:\n", "  12  worker 0 crashes in stage release", "verdict: violated; lost: a0"},
+			[]string{"with 1 worker, 1 trace, 1 span, 1 fault:\n", "  12  worker 0: kafka refuses a0/0 with a0", "verdict: violated; lost: a0"},
 		},
 		{
 			[]string{"protocol", "--max-states", "20"}, judge.ExitUnknown,
@@ -85,8 +85,8 @@ func TestExplorePage(t *testing.T) {
 		t.Errorf("code %d, %s", code, errs)
 	}
 	text, err := os.ReadFile(page)
-	for _, want := range []string{"lost: a0 is committed", "worker 0 crashes in stage release",
-		"--defect ack-first", `"open":["reader 0: read a0"`} {
+	for _, want := range []string{"lost: a0 is committed", "worker 0: kafka refuses a0/0 with a0",
+		"--defect ack-first", "No way to it is shorter in this system.", `"open":["reader 0: read a0"`} {
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%v: the page lacks %q", err, want)
 		}

@@ -388,8 +388,9 @@ func TestNoFaultsOfWhatIsDrawn(t *testing.T) {
 		*flags.Seed++
 		with = configOf()
 	}
-	if warm := withoutPortFaults(with); len(warm.PortFaults) > 0 {
-		t.Errorf("servers are warmed up with %v", warm.PortFaults)
+	with.Scenario.PortFaults = with.PortFaults
+	if warm := withoutPortFaults(with); len(warm.PortFaults)+len(warm.Scenario.PortFaults) > 0 {
+		t.Errorf("servers are warmed up with %v and %v", warm.PortFaults, warm.Scenario.PortFaults)
 	}
 	flags.NoFaults = true
 	world.Ports = []string{"slow store.load 1 by 1ms"}

@@ -128,7 +128,7 @@ type scenario struct {
 func (f scenarioFlags) sets() []string {
 	sets := slices.Clone(f.Set)
 	if f.NoFaults {
-		sets = append(sets, "faults=[]", "expectations.restarts_min=0", "expectations.end=drained")
+		sets = append(sets, "faults=[]", "port_faults=[]", "expectations.restarts_min=0", "expectations.end=drained")
 	}
 	if f.Seed != nil {
 		sets = append(sets, "seed="+strconv.FormatUint(*f.Seed, 10))

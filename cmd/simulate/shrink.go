@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sluice/internal/harness"
@@ -54,15 +55,13 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 			judge.ExitNotDeterministic}
 		return to.end(least, c.JSON)
 	}
+	small.Scenario.PortFaults = small.Ports
 	written := writeWhole(file, small.Scenario.Brief())
 	how := fmt.Sprintf("%d runs, and nothing more can go", small.Runs)
 	if !small.Done {
 		how = fmt.Sprintf("%d runs, and then it was ended", small.Runs)
 	}
-	p.flags.Ports = nil
-	if len(small.Ports) > 0 {
-		p.flags.Ports = []string{small.Ports.String()}
-	}
+	p.flags.Ports = nil // those that are left are in the file
 	least.Scenario, least.File, least.Runs, least.Done = small.Scenario.Brief(), file, small.Runs, small.Done
 	for _, fault := range small.Ports {
 		least.PortFaults = append(least.PortFaults, fault.String())
@@ -84,7 +83,9 @@ func (c *shrinkCommand) shrink(
 	line := statusline.New(to.err)
 	defer line.Clear()
 	runs := 0
-	return shrink.Shrink(ctx, shrink.Case{Scenario: p.config.Scenario, Ports: p.config.PortFaults},
+	of := shrink.Case{Scenario: p.config.Scenario}
+	of.Ports, of.Scenario.PortFaults = slices.Concat(of.Scenario.PortFaults, p.config.PortFaults), nil
+	return shrink.Shrink(ctx, of,
 		shrink.Config{
 			Violated: violated, Defect: p.config.Defect != "", RunsMax: c.Runs,
 			Run: func(ctx context.Context, of shrink.Case, defect bool) (*judge.Outcome, error) {

@@ -13,6 +13,7 @@ var ackFirst = Defect{
 	Wrong:     "a worker deletes a segment before Kafka has acknowledged its record",
 	Caught:    "conservation",
 	Shown:     "crash",
+	Explored:  "protocol",
 	OnServers: true,
 	// While Kafka takes nothing records pile up, each of them acknowledged to nobody but the worker.
 	// The rate is one that fakes keep up with on a busy machine: what they have not read is not lost.

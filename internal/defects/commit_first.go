@@ -11,10 +11,11 @@ import (
 // commitFirst: offsets are committed as soon as messages were read, so what is not in the store yet
 // when the consumer dies is in no place at all.
 var commitFirst = Defect{
-	Name:   "commit-first",
-	Wrong:  "offsets are committed before the spans are in the store",
-	Caught: "conservation",
-	Shown:  "consumer-crash",
+	Name:     "commit-first",
+	Wrong:    "offsets are committed before the spans are in the store",
+	Caught:   "conservation",
+	Shown:    "consumer-crash",
+	Explored: "commit",
 	Changes: []string{
 		"workload.rate=constant 300/s", "duration=6s", "expectations.drain_max=45s",
 		"pipeline.timeout=8s", "pipeline.root_timeout=6s",

@@ -14,10 +14,11 @@ import (
 
 var (
 	pressureEveryone = Defect{
-		Name:   "pressure-everyone",
-		Wrong:  "one worker that lags stops the input of all shards",
-		Caught: "segment integrity",
-		Shown:  "slow-start",
+		Name:       "pressure-everyone",
+		Wrong:      "one worker that lags stops the input of all shards",
+		Caught:     "segment integrity",
+		Shown:      "slow-start",
+		Unexplored: byPressure,
 		Changes: []string{
 			"workload.rate=constant 300/s",
 			"faults=[at 2s slow-start worker 1 by 5s for 10s, at 3s crash worker 1]",
@@ -27,29 +28,32 @@ var (
 		},
 	}
 	emptyShards = Defect{
-		Name:    "empty-shards",
-		Wrong:   "shards that come back in a rebalance get no workers, and nobody says so",
-		Caught:  "liveness",
-		Shown:   "rebalance",
-		Changes: []string{"expectations.drain_max=20s", "workload.rate=constant 400/s"},
+		Name:       "empty-shards",
+		Wrong:      "shards that come back in a rebalance get no workers, and nobody says so",
+		Caught:     "liveness",
+		Shown:      "rebalance",
+		Unexplored: "no reader there gets back what it has lost",
+		Changes:    []string{"expectations.drain_max=20s", "workload.rate=constant 400/s"},
 		consumer: func(p *consumer.Ports) {
 			p.Source = &deaf{Source: p.Source}
 		},
 	}
 	silentGap = Defect{
-		Name:   "silent-gap",
-		Wrong:  "messages that the log has lost meanwhile are skipped without a word",
-		Caught: "conservation",
-		Shown:  "retention",
+		Name:       "silent-gap",
+		Wrong:      "messages that the log has lost meanwhile are skipped without a word",
+		Caught:     "conservation",
+		Shown:      "retention",
+		Unexplored: "no message there is deleted before it is read",
 		Changes: []string{"workload.rate=constant 300/s", "workload.traces_at_once=10",
 			"workload.disorder=0"},
 		consumer: func(p *consumer.Ports) { p.Source = mute{p.Source} },
 	}
 	doubleCount = Defect{
-		Name:   "double-count",
-		Wrong:  "a span that is delivered again is counted again: the size limit bites early",
-		Caught: "segment integrity",
-		Shown:  "duplicates",
+		Name:       "double-count",
+		Wrong:      "a span that is delivered again is counted again: the size limit bites early",
+		Caught:     "segment integrity",
+		Shown:      "duplicates",
+		Unexplored: bySize,
 		Changes: []string{
 			"workload.duplicates=0.5", "workload.spans_per_trace=20", "workload.span_bytes=500",
 			"pipeline.max_segment_bytes=12KB", "duration=4s", "workload.rate=constant 400/s",
@@ -60,10 +64,11 @@ var (
 		},
 	}
 	meanMemory = Defect{
-		Name:   "mean-memory",
-		Wrong:  "memory is averaged over nodes: a full one beside empty ones goes unnoticed",
-		Caught: "backpressure",
-		Shown:  "redis-full",
+		Name:       "mean-memory",
+		Wrong:      "memory is averaged over nodes: a full one beside empty ones goes unnoticed",
+		Caught:     "backpressure",
+		Shown:      "redis-full",
+		Unexplored: byPressure,
 		Changes: []string{
 			"workload.rate=constant 300/s",
 			"pipeline.max_memory=80%",
@@ -71,10 +76,11 @@ var (
 		consumer: func(p *consumer.Ports) { p.Memory = averaged{p.Memory} },
 	}
 	blockedLog = Defect{
-		Name:   "blocked-log",
-		Wrong:  "whoever writes a warning waits for the reader of the log, who has stalled",
-		Caught: "liveness",
-		Shown:  "hang",
+		Name:       "blocked-log",
+		Wrong:      "whoever writes a warning waits for the reader of the log, who has stalled",
+		Caught:     "liveness",
+		Shown:      "hang",
+		Unexplored: byTime,
 		Changes: []string{
 			"faults=[at 4s hang worker 1]", "duration=8s", "expectations.drain_max=20s",
 			"workload.rate=constant 400/s",
@@ -90,10 +96,11 @@ var (
 		},
 	}
 	healthOnSubmit = Defect{
-		Name:   "health-on-submit",
-		Wrong:  "workers are looked at when input arrives: one that dies on an idle input is not missed",
-		Caught: "shard coverage",
-		Shown:  "kafka-down",
+		Name:       "health-on-submit",
+		Wrong:      "workers are looked at when input arrives: one that dies on an idle input is not missed",
+		Caught:     "shard coverage",
+		Shown:      "kafka-down",
+		Unexplored: byTime,
 		Changes: []string{
 			"faults=[at 2s stop kafka for 4s, at 3s crash worker 1]", "duration=8s",
 			"workload.rate=constant 400/s", "expectations.worker_restarts_max=1", "workload.disorder=0",
@@ -104,10 +111,11 @@ var (
 		},
 	}
 	serialRestart = Defect{
-		Name:   "serial-restart",
-		Wrong:  "while a worker starts, nobody looks after the others",
-		Caught: "shard coverage",
-		Shown:  "slow-start",
+		Name:       "serial-restart",
+		Wrong:      "while a worker starts, nobody looks after the others",
+		Caught:     "shard coverage",
+		Shown:      "slow-start",
+		Unexplored: byTime,
 		Changes: []string{
 			"workload.rate=constant 300/s",
 			"faults=[at 2s slow-start worker 1 by 5s for 10s, at 3s crash worker 1, at 4s crash worker 2]",

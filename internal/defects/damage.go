@@ -20,8 +20,8 @@ var (
 		func(p *flusher.WorkerPorts) { p.Reporter = backwards{p.Reporter} })
 	whim = damage("letter-on-a-whim", "a worker sends good spans to the dead-letter topic",
 		"conservation", records(onAWhim))
-	doubled = damage("doubled", "a worker sends every record twice", "duplicates",
-		records(func(r flusher.Record) []flusher.Record { return []flusher.Record{r, r} }))
+	doubled = explored("protocol", damage("doubled", "a worker sends every record twice", "duplicates",
+		records(func(r flusher.Record) []flusher.Record { return []flusher.Record{r, r} })))
 	noDelivery = damage("generation-of-nothing", "records name a delivery that there cannot be",
 		"conservation", records(relabelled(flusher.HeaderGeneration, "0-0")))
 	noIndex = damage("chunk-index-in-words", "records write the index of a chunk in words",
@@ -51,6 +51,11 @@ func damage(name, wrong, caught string, worker func(*flusher.WorkerPorts)) Defec
 		"pipeline.timeout=3s", "pipeline.root_timeout=2s", "pipeline.max_unhealthy=2s",
 		"expectations.drain_max=45s", "expectations.restarts_min=0", "faults=[at 6s crash worker 2]",
 	}, worker: worker}
+}
+
+func explored(preset string, d Defect) Defect {
+	d.Explored = preset
+	return d
 }
 
 // backwards is a Reporter that takes the deadline from the acknowledgement the wrong way round.

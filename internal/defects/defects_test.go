@@ -54,6 +54,16 @@ func TestEachDefectWrapsSomething(t *testing.T) {
 	}
 }
 
+// TestEachOfTheMuseumIsExplored, or says why not.
+func TestEachOfTheMuseumIsExplored(t *testing.T) {
+	for _, d := range Museum() {
+		if (d.Explored == "") == (d.Unexplored == "") {
+			t.Errorf("%s is explored by %q, and not, because %q: want one of both", d.Name, d.Explored,
+				d.Unexplored)
+		}
+	}
+}
+
 // TestDeleteBeforeQueue: what is leased is named by nothing any more, though the store holds it.
 func TestDeleteBeforeQueue(t *testing.T) {
 	for _, planted := range []Planted{{}, {Defect: deleteBeforeQueue}} {

@@ -10,10 +10,11 @@ import (
 // deleteBeforeQueue: what a worker leases leaves the shard for good before it was flushed, so a
 // worker that dies on the way leaves segments behind that nobody names.
 var deleteBeforeQueue = Defect{
-	Name:   "delete-before-queue",
-	Wrong:  "a worker removes a segment from its queue before it deletes the segment",
-	Caught: "conservation",
-	Shown:  "crash",
+	Name:     "delete-before-queue",
+	Wrong:    "a worker removes a segment from its queue before it deletes the segment",
+	Caught:   "conservation",
+	Shown:    "crash",
+	Explored: "protocol",
 	// While Kafka takes nothing, each worker has segments on the way.
 	Changes: []string{
 		"workload.rate=constant 400/s", "workload.traces_at_once=10",

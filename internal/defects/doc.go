@@ -29,6 +29,9 @@ type Defect struct {
 	// "path=value".
 	Shown   string
 	Changes []string
+	// Explored names the preset of simulate explore that finds it. Of one of the museum that none finds,
+	// Unexplored says why.
+	Explored, Unexplored string
 	// OnServers is true if the scenario of its name fails on real servers, too, which a test sees.
 	OnServers bool
 	// audited is true if it shows although the store is audited, which mends much.
@@ -40,6 +43,13 @@ type Defect struct {
 	worker   func(*flusher.WorkerPorts)
 	settings func(*consumer.Settings)
 }
+
+// Why simulate explore does not find some defects.
+const (
+	byTime     = "it goes by how long something takes, and there is no time there"
+	byPressure = "nothing there is ever full"
+	bySize     = "nothing there is ever too large"
+)
 
 // All returns every defect: those of the museum, and the damages.
 func All() []Defect { return append(Museum(), Damages()...) }

@@ -10,10 +10,11 @@ import (
 
 // giantTraceBlocks: what is loaded of a giant trace is one call, and all others wait for it.
 var giantTraceBlocks = Defect{
-	Name:   "giant-trace-blocks",
-	Wrong:  "a giant trace makes one call so long that all other segments wait for it",
-	Caught: "freshness_p99_max",
-	Shown:  "giant-trace",
+	Name:       "giant-trace-blocks",
+	Wrong:      "a giant trace makes one call so long that all other segments wait for it",
+	Caught:     "freshness_p99_max",
+	Shown:      "giant-trace",
+	Unexplored: byTime,
 	Changes: []string{
 		"workload.spans_per_trace=geometric mean 200 max 3000", "workload.traces_at_once=10",
 		"workload.rate=constant 1500/s", "expectations.freshness_p99_max=2s",

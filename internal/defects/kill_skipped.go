@@ -15,6 +15,7 @@ var killSkipped = Defect{
 	Wrong:     "a hung worker is replaced without being killed",
 	Caught:    "process limit",
 	Shown:     "hang",
+	Explored:  "supervisor",
 	OnServers: true,
 	Changes: []string{
 		"duration=6s", "faults=[at 1s hang worker 1]",

@@ -13,21 +13,23 @@ import (
 // name when it came to it.
 var (
 	scanRace = Defect{
-		Name:    "scan-race",
-		Wrong:   "a span written between load and clean-up is deleted with its segment",
-		Caught:  "conservation",
-		Shown:   "kafka-slow",
-		Changes: whileInFlight,
+		Name:     "scan-race",
+		Wrong:    "a span written between load and clean-up is deleted with its segment",
+		Caught:   "conservation",
+		Shown:    "kafka-slow",
+		Explored: "protocol",
+		Changes:  whileInFlight,
 		worker: func(p *flusher.WorkerPorts) {
 			p.Store = &sweeper{Store: p.Store, payload: true,
 				takes: func(flushed, queued buffer.Due) bool { return true }}
 		},
 	}
 	queueABA = Defect{
-		Name:   "queue-aba",
-		Wrong:  "a queue entry is removed because its deadline looks unchanged, though more was written",
-		Caught: "conservation",
-		Shown:  "kafka-slow",
+		Name:     "queue-aba",
+		Wrong:    "a queue entry is removed because its deadline looks unchanged, though more was written",
+		Caught:   "conservation",
+		Shown:    "kafka-slow",
+		Explored: "protocol",
 		// A clock that jumps back brings the deadline that there was before.
 		Changes: append(slices.Clone(whileInFlight), "workload.late=0.1 by 3s",
 			"faults=[every 3s from 2s fail kafka for 2s, every 3s from 3s jump clock by -3s for 1500ms]"),

@@ -10,11 +10,12 @@ import (
 // selfMerge: a segment whose span comes again looks as if it were its own child, is merged into itself,
 // and deleted as what was merged is.
 var selfMerge = Defect{
-	Name:    "self-merge",
-	Wrong:   "a segment that a later batch names as its own child is merged into itself, and deleted",
-	Caught:  "conservation",
-	Shown:   "duplicates",
-	Changes: []string{"duration=4s", "workload.rate=constant 300/s", "workload.traces_at_once=10"},
+	Name:     "self-merge",
+	Wrong:    "a segment that a later batch names as its own child is merged into itself, and deleted",
+	Caught:   "conservation",
+	Shown:    "duplicates",
+	Explored: "protocol",
+	Changes:  []string{"duration=4s", "workload.rate=constant 300/s", "workload.traces_at_once=10"},
 	consumer: func(p *consumer.Ports) {
 		p.Store = cyclic{p.Store}
 	},

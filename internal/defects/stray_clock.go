@@ -13,10 +13,11 @@ import (
 // strayClock: the clock of a batch is the smallest of its timestamps, whatever the others say, so
 // one wrong clock makes that of all that came with it.
 var strayClock = Defect{
-	Name:   "stray-clock",
-	Wrong:  "one message with a wrong timestamp sets the clock of all that came with it",
-	Caught: "segment integrity",
-	Shown:  "skewed-clock",
+	Name:       "stray-clock",
+	Wrong:      "one message with a wrong timestamp sets the clock of all that came with it",
+	Caught:     "segment integrity",
+	Shown:      "skewed-clock",
+	Unexplored: byTime,
 	Changes: []string{
 		"duration=8s", "faults=[]",
 	},

@@ -10,10 +10,11 @@ import (
 // strayThread: a hung worker is taken for a thread, which nobody can kill: its successor starts beside
 // it, and when it goes on two of them flush.
 var strayThread = Defect{
-	Name:   "stray-thread",
-	Wrong:  "a hung worker is replaced as a thread would be: nobody stops it, and it lives on",
-	Caught: "process limit",
-	Shown:  "hang",
+	Name:       "stray-thread",
+	Wrong:      "a hung worker is replaced as a thread would be: nobody stops it, and it lives on",
+	Caught:     "process limit",
+	Shown:      "hang",
+	Unexplored: byTime,
 	Changes: []string{
 		"duration=12s", "faults=[at 1s hang worker 1]", "workload.rate=constant 400/s",
 	},

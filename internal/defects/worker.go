@@ -15,6 +15,7 @@ var (
 		Wrong:     "a produce that failed is logged, and its segment cleaned up",
 		Caught:    "conservation",
 		Shown:     "poison",
+		Explored:  "protocol",
 		OnServers: true,
 		Changes: []string{
 			"workload.bad=0", "duration=4s", "expectations.drain_max=20s",
@@ -23,10 +24,11 @@ var (
 		worker: func(p *flusher.WorkerPorts) { p.Producer, p.RefusesAbove = optimist{p.Producer}, nil },
 	}
 	poisonSegment = Defect{
-		Name:   "poison-segment",
-		Wrong:  "a worker ends when the broker refuses a record, and so does each of its successors",
-		Caught: "liveness",
-		Shown:  "poison",
+		Name:       "poison-segment",
+		Wrong:      "a worker ends when the broker refuses a record, and so does each of its successors",
+		Caught:     "liveness",
+		Shown:      "poison",
+		Unexplored: bySize,
 		Changes: []string{
 			"workload.bad=0", "duration=6s", "pipeline.restart_budget=2",
 		},
@@ -36,10 +38,11 @@ var (
 		},
 	}
 	beatBeforeProduce = Defect{
-		Name:   "beat-before-produce",
-		Wrong:  "a worker gives its last sign of life before it waits for Kafka: slow looks like hung",
-		Caught: "liveness",
-		Shown:  "kafka-refuses",
+		Name:       "beat-before-produce",
+		Wrong:      "a worker gives its last sign of life before it waits for Kafka: slow looks like hung",
+		Caught:     "liveness",
+		Shown:      "kafka-refuses",
+		Unexplored: byTime,
 		Changes: []string{
 			"duration=14s", "faults=[at 2s fail kafka for 10s]", "workload.rate=constant 400/s",
 			"workload.traces_at_once=10", "pipeline.max_unhealthy=2s", "pipeline.restart_budget=1",
@@ -48,10 +51,11 @@ var (
 		worker: func(p *flusher.WorkerPorts) { p.Reporter = quiet{p.Reporter} },
 	}
 	pressureAllShards = Defect{
-		Name:   "pressure-all-shards",
-		Wrong:  "a worker is under backpressure only when all of its shards lag",
-		Caught: "pauses >= 1",
-		Shown:  "backpressure",
+		Name:       "pressure-all-shards",
+		Wrong:      "a worker is under backpressure only when all of its shards lag",
+		Caught:     "pauses >= 1",
+		Shown:      "backpressure",
+		Unexplored: byPressure,
 		// All load is on one shard of eight.
 		Changes: []string{"workload.key_skew=6", "duration=10s", "workload.disorder=0",
 			"workload.traces_at_once=10",
@@ -62,10 +66,11 @@ var (
 		},
 	}
 	pressureWrongUnit = Defect{
-		Name:   "pressure-wrong-unit",
-		Wrong:  "the number of spans in a segment is compared with the limit on segments",
-		Caught: "liveness",
-		Shown:  "steady",
+		Name:       "pressure-wrong-unit",
+		Wrong:      "the number of spans in a segment is compared with the limit on segments",
+		Caught:     "liveness",
+		Shown:      "steady",
+		Unexplored: byPressure,
 		Changes: []string{
 			"pipeline.max_flush_segments=30",
 			"pipeline.backpressure_after=1s", "workload.rate=constant 400/s",
@@ -77,10 +82,11 @@ var (
 		},
 	}
 	clockZero = Defect{
-		Name:   "clock-zero",
-		Wrong:  "a worker takes the wall clock for its shards' until there is new input",
-		Caught: "segment integrity",
-		Shown:  "consumer-crash",
+		Name:       "clock-zero",
+		Wrong:      "a worker takes the wall clock for its shards' until there is new input",
+		Caught:     "segment integrity",
+		Shown:      "consumer-crash",
+		Unexplored: byTime,
 		Changes: []string{
 			"duration=14s", "pipeline.timeout=4s", "pipeline.root_timeout=4s", "pipeline.max_batch=10",
 			"faults=[at 4s crash consumer for 6s, at 9s slow redis by 100ms for 6s]",
@@ -91,10 +97,11 @@ var (
 		},
 	}
 	clockShared = Defect{
-		Name:   "clock-shared",
-		Wrong:  "all shards of a worker have the clock of the one that leads",
-		Caught: "segment integrity",
-		Shown:  "clock-jump",
+		Name:       "clock-shared",
+		Wrong:      "all shards of a worker have the clock of the one that leads",
+		Caught:     "segment integrity",
+		Shown:      "clock-jump",
+		Unexplored: byTime,
 		Changes: []string{
 			"faults=[at 2s jump partition 1 by -8s]", "expectations.split_spans_max=0",
 			"workload.disorder=0", "duration=8s", "workload.rate=constant 400/s",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"sluice/internal/defects"
 	"sluice/internal/portfault"
@@ -18,7 +19,7 @@ type Config struct {
 	// Defect names a failure that is put into the pipeline, to see it caught. Default none.
 	Defect string
 	// PortFaults happen at the ports of each consumer and its workers, from the start to the end of
-	// the run.
+	// the run, as do those of the scenario.
 	PortFaults portfault.List
 	// Switch has chance drawn anew in the course of the run. Nil: the scenario's seed decides all.
 	Switch *Switch
@@ -59,26 +60,16 @@ func (c Config) Validate() error {
 		return err
 	}
 	for _, f := range c.PortFaults {
-		if err := c.canCrash(f); err != nil {
-			return fmt.Errorf("port fault %q: %w", f, err)
+		if err := c.Scenario.CheckPortFault(f); err != nil {
+			return err
 		}
 	}
 	return c.Scenario.CheckFaults(c.World.Can)
 }
 
-// canCrash returns why a port fault would end more than it says, or nil.
-func (c Config) canCrash(f portfault.Fault) error {
-	switch {
-	case !f.Crashes():
-		return nil
-	case f.Port.OfConsumer():
-		return errors.New("a consumer that ends by itself ends the run: write it at a port of workers, " +
-			"or inject the scenario's fault crash consumer")
-	case c.Scenario.Topology.FlusherMode == scenarios.ModeGoroutine:
-		return errors.New("workers in goroutines cannot crash by themselves: set topology.flusher_mode " +
-			"to process")
-	}
-	return nil
+// ports are all faults at ports: those of the scenario, and those that come on top of it.
+func (c Config) ports() portfault.List {
+	return slices.Concat(c.Scenario.PortFaults, c.PortFaults)
 }
 
 func (c Config) log() *slog.Logger {

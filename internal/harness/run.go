@@ -88,7 +88,7 @@ func Run(ctx context.Context, cfg Config) (out *judge.Outcome, err error) {
 	}
 	r.system, err = cfg.World.Open(ctx, Setup{
 		Scenario: cfg.Scenario, Load: r.generator, Sink: r.sink, Log: cfg.log(),
-		Planted: defects.Planted{Defect: defect, Faults: cfg.PortFaults,
+		Planted: defects.Planted{Defect: defect, Faults: cfg.ports(),
 			Hit: func(f portfault.Fault) { r.hits.Add(f, r.system.Now()) }},
 	})
 	if err != nil {
@@ -221,7 +221,7 @@ func (r *run) load(
 	r.sink.begin(r.start)
 	r.observer.enter(reports.PhaseLoad)
 	_, r.deaf = e.Unmeasured[judge.VirtualTime]
-	r.hits.Begin(r.cfg.PortFaults, r.start, r.deaf)
+	r.hits.Begin(r.cfg.ports(), r.start, r.deaf)
 	loading, endLoad := context.WithCancel(ctx)
 	defer endLoad()
 	observing = r.system.Go("observer", func() { r.observer.watch(watching) })
@@ -376,7 +376,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.ForcedAfter = r.sink.wasForced().Seconds()
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
 	if !r.deaf {
-		e.IdlePorts = r.hits.End(r.cfg.PortFaults, r.system.Now())
+		e.IdlePorts = r.hits.End(r.cfg.ports(), r.system.Now())
 	}
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()

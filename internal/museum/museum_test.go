@@ -33,6 +33,7 @@ const (
 
 	scenarioDir = "../../scenarios/museum"
 	docs        = "../../docs/museum.md"
+	ways        = "../../sim/explore/testdata"
 )
 
 // run runs a case in virtual time.
@@ -53,7 +54,7 @@ func TestMuseum(t *testing.T) {
 				t.Parallel()
 				seed := find(t, d)
 				least := show(t, d)
-				sections[i] = section(d, seed, least)
+				sections[i] = section(d, seed, least) + "\n" + explored(t, d)
 			})
 		}
 	})
@@ -164,6 +165,29 @@ func section(d defects.Defect, seed uint64, least *judge.Outcome) string {
 	return text.String()
 }
 
+// explored is what docs/museum.md says of a search for the defect: the shortest way to it, which a test of
+// sim/explore keeps in a file, or why there is none.
+func explored(t *testing.T, d defects.Defect) string {
+	if d.Explored == "" {
+		return wrapped("`simulate explore` does not find it: "+d.Unexplored+".") + "\n"
+	}
+	text, err := os.ReadFile(filepath.Join(ways, d.Name+".txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, steps, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), "\n")
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n%s\n", wrapped(fmt.Sprintf("`simulate explore %s --defect %s` finds it, at the least %d "+
+		"steps away:", d.Explored, d.Name, strings.Count(steps, "\n")+1)), fence)
+	for i, step := range strings.Split(steps, "\n") {
+		fmt.Fprintf(&b, "%4d  %s\n", i+1, step)
+	}
+	fmt.Fprintf(&b, "violated: %s\n%s\n", wrong, fence)
+	return b.String()
+}
+
+const fence = "```"
+
 func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // wrapped breaks a paragraph into lines of at most 100 columns.
@@ -193,8 +217,11 @@ rm scenarios/museum/queue-gap.yaml                           # and then, to shri
 go test ./internal/museum -update                            # ... which also writes this page
 ` + "```" + `
 
-The steps are those of the kept scenario's run, with their times since the begin of the load. This
-page is written by the last command.
+The steps are those of the kept scenario's run, with their times since the begin of the load.
+Numbered steps are those of [simulate explore](simulation.md#every-interleaving-of-a-small-system),
+which tries everything in a small system: no way to the violation has fewer in the smallest system
+that shows it. There is no time in such a system, and there is little of everything, so it does not
+show all. This page is written by the last command.
 
 Two failures that such systems had are not here, since no wrapper of a port brings them back. That
 workers outlive a shutdown whose time is up: here they end by themselves when their consumer is
@@ -203,8 +230,8 @@ deletes only what it has flushed itself, unchanged, so that nothing would be los
 
 `
 
-// document compares docs/museum.md with what it should say, or writes it. Steps are left out of the
-// comparison: their times are the model's, which may change.
+// document compares docs/museum.md with what it should say, or writes it. Steps of runs are left out of the
+// comparison: their times are the model's, which may change. Those of searches have none.
 func document(t *testing.T, sections []string) {
 	want := preface + strings.Join(sections, "\n")
 	if *update {
@@ -216,14 +243,14 @@ func document(t *testing.T, sections []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if withoutSteps(string(got)) != withoutSteps(want) {
+	if withoutTimes(string(got)) != withoutTimes(want) {
 		t.Errorf("%s is not what the museum shows: write it with -update", docs)
 	}
 }
 
-func withoutSteps(text string) (rest string) {
-	for i, part := range strings.Split(text, "```") {
-		if i%2 == 0 {
+func withoutTimes(text string) (rest string) {
+	for i, part := range strings.Split(text, fence) {
+		if i%2 == 0 || strings.Contains(part, "\n   1  ") {
 			rest += part
 		}
 	}

@@ -14,7 +14,6 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
-	"sluice/internal/portfault"
 	"sluice/internal/process"
 	"sluice/internal/proptest"
 	"sluice/internal/shrink"
@@ -137,11 +136,8 @@ func keep(file string, c shrink.Case, why reports.Judgement) error {
 
 // text is a case as a file has it: all that read needs, and what was wrong.
 func text(c shrink.Case, why reports.Judgement) string {
-	ports := ""
-	if len(c.Ports) > 0 {
-		ports = portsLine + c.Ports.String() + "\n"
-	}
-	return fmt.Sprintf("%s# %s is %s: %s\n%s", ports, why.Name, why.Verdict,
+	c.Scenario.PortFaults = c.Ports
+	return fmt.Sprintf("# %s is %s: %s\n%s", why.Name, why.Verdict,
 		strings.ReplaceAll(why.Detail, "\n", "\n# "), c.Scenario.Brief())
 }
 
@@ -202,9 +198,6 @@ func TestSeedsInARowAimAtEachStage(t *testing.T) {
 	}
 }
 
-// portsLine begins a file: what follows on its line is given with --port-fault.
-const portsLine = "# --port-fault "
-
 func read(t *testing.T, file string) (c shrink.Case) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -213,11 +206,6 @@ func read(t *testing.T, file string) (c shrink.Case) {
 	if c.Scenario, err = scenarios.Read(file, text); err != nil {
 		t.Fatal(err)
 	}
-	if ports, ok := strings.CutPrefix(string(text), portsLine); ok {
-		ports, _, _ = strings.Cut(ports, "\n")
-		if c.Ports, err = portfault.Parse(ports); err != nil {
-			t.Fatal(err)
-		}
-	}
+	c.Ports, c.Scenario.PortFaults = c.Scenario.PortFaults, nil
 	return c
 }

@@ -70,7 +70,7 @@ func (w *protocol) openReader(p, at int, s, of []uint32, faults bool) {
 			for k := 1; !n.lost && k <= len(w.sys.logs[p])-int(op.From); k++ {
 				w.may(r, move{call: call, choice: int8(k)})
 			}
-		case attach, enqueue:
+		case step: // of the store, which its worker looks at, too
 			r.local = false
 			w.answers(r, op, call, w.kinds.readers, faults)
 		default:
@@ -155,7 +155,7 @@ func (w *protocol) openWorker(p, at, slot int, s, of []uint32, faults bool) {
 	default:
 		w.answers(v, op, 0, w.kinds.workers, faults)
 	}
-	if len(box) > 0 && !box[0].Refused {
+	if unsent(box) >= 0 {
 		w.may(v, move{act: actSend})
 		if faults && has(w.kinds.workers, actRefuseRecord) {
 			w.may(v, move{act: actRefuseRecord})

@@ -71,7 +71,7 @@ func (w *protocol) do(s []uint32, p *proc, m move) (wrong string) {
 		wrong = w.send(p)
 	case m.act == actRefuseRecord:
 		box := slices.Clone(w.box(w.next[p.at+1]))
-		box[0].Refused = true
+		box[unsent(box)].Refused = true
 		w.next[p.at+1] = uint32(w.boxes.number(box))
 	default:
 		wrong = w.answer(p, m)
@@ -147,13 +147,14 @@ func (w *protocol) fence(p int, of []uint32) {
 	}
 }
 
-// send lets Kafka have the first record that a worker has on the way.
+// send lets Kafka have the next record that a worker has on the way.
 func (w *protocol) send(p *proc) (wrong string) {
-	box := w.box(w.next[p.at+1])
+	box := slices.Clone(w.box(w.next[p.at+1]))
+	at := unsent(box)
 	out := &w.next[atComponents+2*w.parts[p.partition]+1]
-	e := w.outputs.add(int32(*out), box[0].Handed.Record)
+	e := w.outputs.add(int32(*out), box[at].Handed.Record)
 	*out = uint32(e.to)
-	w.next[p.at+1] = uint32(w.boxes.number(slices.Clone(box[1:])))
+	w.next[p.at+1] = uint32(w.boxes.number(slices.Delete(box, at, at+1)))
 	switch {
 	case e.wrong != "":
 		wrong = e.wrong

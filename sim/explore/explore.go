@@ -20,7 +20,7 @@ type Config struct {
 	// Defect is planted into the processes. Default none.
 	Defect string
 	// Symmetry takes states for one that differ in names only, and Independence leaves out orders of
-	// steps that come to the same. Default both.
+	// steps that come to the same, but for a supervisor, of which none is known. Default both.
 	Symmetry, Independence bool
 	// StatesMax ends the search; 0 does not.
 	StatesMax int
@@ -38,7 +38,10 @@ func DefaultConfig(preset string) Config {
 // Preset is a system that can be searched.
 type Preset struct {
 	Name, Means string
-	new         func(c Config, d defects.Defect) world
+	// Supervises is true if a supervisor takes part, and no data. Nothing is known of its steps that
+	// would make some independent of others.
+	Supervises bool
+	new        func(c Config, d defects.Defect) world
 }
 
 // Presets returns all presets.
@@ -50,13 +53,14 @@ func Presets() []Preset {
 	}
 	return []Preset{
 		{"protocol", "readers, store, workers and output: crashes, workers that freeze and wake beside " +
-			"their successors, redelivery with other cuts, lost answers", data(protocolKinds)},
+			"their successors, redelivery with other cuts, lost answers, records that Kafka refuses", false,
+			data(protocolKinds)},
 		{"commit", "the same, with faults of readers only: crashes, lost answers, calls that are refused",
-			data(commitKinds)},
+			false, data(commitKinds)},
 		{"rebalance", "the same, with partitions that go to another member: revoked, or lost while the one " +
-			"before still reads and flushes", data(rebalanceKinds)},
+			"before still reads and flushes", false, data(rebalanceKinds)},
 		{"supervisor", "a supervisor over workers that start, crash, hang and wake, and starts that fail",
-			func(c Config, d defects.Defect) world {
+			true, func(c Config, d defects.Defect) world {
 				return newSupervision(newSystem(c.Size, d), c.Symmetry)
 			}},
 	}
@@ -114,6 +118,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err := c.Validate(); err != nil {
 		return Result{}, err
 	}
+	c.Independence = c.Independence && !c.preset().Supervises
 	f := c.search(ctx, c.StatesMax)
 	r := Result{
 		Config: c, Generated: f.generated, Distinct: len(f.from), Depth: f.depth, Symmetric: f.orbits,
@@ -133,8 +138,12 @@ func Run(ctx context.Context, c Config) (Result, error) {
 // world returns what is searched.
 func (c Config) world() world {
 	d, _ := defects.Find(c.Defect) // Validate has found it
-	at := slices.IndexFunc(Presets(), func(p Preset) bool { return p.Name == c.Preset })
-	return Presets()[at].new(c, d)
+	return c.preset().new(c, d)
+}
+
+func (c Config) preset() Preset {
+	all := Presets()
+	return all[slices.IndexFunc(all, func(p Preset) bool { return p.Name == c.Preset })]
 }
 
 func (c Config) search(ctx context.Context, statesMax int) *search {
@@ -149,7 +158,7 @@ const shrinkMax = 200_000
 // shrink looks for the same violation in smaller systems, the smallest first, and then in this one, without
 // the reductions: what is found there first has the fewest steps.
 func (r *Result) shrink(ctx context.Context) {
-	for _, size := range append(r.Config.Size.smaller(), r.Config.Size) {
+	for _, size := range append(r.Config.smaller(), r.Config.Size) {
 		c := r.Config
 		c.Size, c.Symmetry, c.Independence = size, false, false
 		f := c.search(ctx, shrinkMax)

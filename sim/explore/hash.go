@@ -54,11 +54,16 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 	errorType    = reflect.TypeFor[error]()
 	systemType   = reflect.TypeFor[*system]()
+	lifeType     = reflect.TypeFor[*life]()
+	portedType   = reflect.TypeFor[ported]()
+	sourceType   = reflect.TypeFor[source]()
 )
 
 func (r renaming) walk(v reflect.Value) uint64 {
 	switch v.Type() {
 	case instantType, timeType, durationType, systemType: // the same in all states
+		return 2
+	case lifeType, portedType, sourceType: // below a defect: what they remember is asked for by itself
 		return 2
 	case traceType, spanType: // the first byte is that of the column, see names
 		h := mix(3, r.column(int(v.Index(0).Uint())))
@@ -106,6 +111,9 @@ func (r renaming) walk(v reflect.Value) uint64 {
 			return 16
 		}
 		if v.Type() == errorType || v.Type().Implements(errorType) {
+			if !v.CanInterface() { // what a defect keeps to itself
+				return mix(17, name(v.Elem().Type()))
+			}
 			return mix(17, text(v.Interface().(error).Error()))
 		}
 		if v.Kind() == reflect.Pointer {

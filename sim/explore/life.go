@@ -57,6 +57,7 @@ type life struct {
 	held    []holding // by a worker, in the order in which it was leased
 	failed  bool      // an answer was an error, since the process was idle
 	stop    func()    // asks the process to end; nil: cannot
+	planted []any     // the ports that a defect is around, which may remember something, too
 
 	// Of a process whose tasks share what they know.
 	sharing  func() any // what that is

@@ -1,5 +1,7 @@
 package explore
 
+import "slices"
+
 // flying is a record on its way to Kafka.
 type flying struct {
 	Handed  handed
@@ -11,15 +13,21 @@ func (o wait) is(f flying) bool {
 	return f.Handed.Record.Generation == o.Generation && f.Handed.Try == o.Try
 }
 
+// unsent returns which record of a worker Kafka is to get next, or -1: those that it has refused keep no
+// other from being sent.
+func unsent(box []flying) int {
+	return slices.IndexFunc(box, func(f flying) bool { return !f.Refused })
+}
+
 // act is what happens to a process.
 type act uint8
 
 const (
-	actAnswer act = iota // a call is answered
-	actLost              // it has its effect, and its answer is lost
-	actRefuse            // it has none
-	actSend              // Kafka gets a record
-	actRefuseRecord
+	actAnswer       act = iota // a call is answered
+	actLost                    // it has its effect, and its answer is lost
+	actRefuse                  // it has none
+	actSend                    // Kafka gets a record
+	actRefuseRecord            // Kafka refuses it; it may take it another time
 	actCrash
 	actFreeze // it is taken for dead, is replaced, and goes on at any time
 	actRevoke // its partition is to go to another reader, once it lets go of it
@@ -51,7 +59,8 @@ type kinds struct{ readers, workers []act }
 // protocolKinds and commitKinds are those of the presets.
 var (
 	protocolKinds = kinds{
-		readers: []act{actCrash, actLost}, workers: []act{actCrash, actFreeze, actLost},
+		readers: []act{actCrash, actLost},
+		workers: []act{actCrash, actFreeze, actLost, actRefuseRecord},
 	}
 	commitKinds    = kinds{readers: []act{actCrash, actLost, actRefuse}}
 	rebalanceKinds = kinds{readers: []act{actRevoke, actExpire}, workers: []act{actLost}}

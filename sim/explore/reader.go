@@ -53,7 +53,10 @@ func (r reading) main(l *life) {
 		Clock: l, Tasks: l, Source: source{l, r}, Store: ported{l, r}, Decoder: r.sys,
 		DeadLetters: outbox{l},
 	}
-	defects.Planted{Defect: r.sys.defect}.Consumer(&ports, l.process.Kill)
+	if r.sys.defect.Name != "" {
+		defects.Planted{Defect: r.sys.defect}.Consumer(&ports, l.process.Kill)
+		l.planted = []any{ports.Source, ports.Store, ports.DeadLetters}
+	}
 	loop, err := ingest.New(cfg, ingest.Ports{
 		Clock: ports.Clock, Tasks: ports.Tasks, Source: ports.Source, Store: ports.Store,
 		Decoder: ports.Decoder, DeadLetters: ports.DeadLetters, Gate: open{}, Assigner: open{},
@@ -80,8 +83,10 @@ func (r reading) name(l *life, d buffer.Delivery, traces []buffer.TraceBatch) bu
 			}
 		}
 	}
-	l.notes.numbers[firstNumber], l.notes.numbers[lastNumber] = first, last
-	d.ID.Number = int64(r.Tenure)*perTenure + first
+	if len(traces) > 0 { // else a defect has failed after all of them were attached
+		l.notes.numbers[firstNumber], l.notes.numbers[lastNumber] = first, last
+	}
+	d.ID.Number = int64(r.Tenure)*perTenure + l.notes.numbers[firstNumber]
 	return d
 }
 
@@ -92,7 +97,7 @@ func (r reading) memory(l *life) (any, bool) {
 	m := readerMemory{
 		Partition: r.Partition, Tenure: r.Tenure,
 		Position: l.notes.numbers[positionNumber], Committed: l.notes.numbers[committedNumber],
-		Lost: l.notes.flags[lostFlag], Revoked: l.notes.flags[revokedFlag],
+		Lost: l.notes.flags[lostFlag], Revoked: l.notes.flags[revokedFlag], Planted: l.planted,
 	}
 	if l.idle() {
 		l.notes.numbers[firstNumber] = l.notes.numbers[positionNumber]
@@ -116,6 +121,7 @@ type readerMemory struct {
 	First, Last         int64
 	Lost, Revoked       bool
 	Ops                 []any
+	Planted             []any
 }
 
 // eager: what ended is noticed at once; to poll again changes nothing else.

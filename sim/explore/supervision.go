@@ -38,9 +38,13 @@ const (
 	up
 	hung
 	gone
+	refused // it never began
 )
 
-var phaseNames = [...]string{"starting", "up", "hung", "gone"}
+var phaseNames = [...]string{"starting", "up", "hung", "gone", "refused"}
+
+// over tells whether there is no such process any more.
+func (p process) over() bool { return p.Phase == gone || p.Phase == refused }
 
 // A state of a supervision.
 const (
@@ -108,7 +112,7 @@ func (w *supervision) executed() int { return w.machines.executed + w.stores.exe
 func (w *supervision) view(s []uint32, worker buffer.Shard) view {
 	v := view{}
 	for _, p := range w.list(s) {
-		if p.Child.Worker == worker {
+		if p.Child.Worker == worker && p.Phase != refused {
 			v = append(v, vital{p.Child, p.Phase != starting, p.Phase == hung, p.Phase == gone})
 		}
 	}
@@ -156,7 +160,7 @@ func (w *supervision) expand(
 func (p process) acts(faults bool) []act {
 	var acts []act
 	switch {
-	case p.Phase == gone:
+	case p.over():
 		return nil
 	case p.Killed:
 		return []act{actDie}
@@ -224,13 +228,11 @@ func (w *supervision) answer(s []uint32, m move) (wrong string) {
 	case nap:
 		reply = w.machines.answers.number(answer{Value: w.view(s, op.Worker)})
 	case spawn:
+		started := process{Child: op.Child, Shards: op.Shards}
 		if m.act == actRefuse {
-			reply = w.refused
-			break
+			reply, started.Phase = w.refused, refused
 		}
-		w.change(func(list []process) []process {
-			return append(list, process{Child: op.Child, Shards: op.Shards})
-		})
+		w.change(func(list []process) []process { return append(list, started) })
 	}
 	e := w.machines.step(int32(s[supNode]), int(m.call), reply)
 	w.next[supNode] = uint32(e.to)
@@ -254,15 +256,13 @@ func (w *supervision) answer(s []uint32, m move) (wrong string) {
 func (w *supervision) judge() string {
 	list := w.list(w.next)
 	live := 0
-	starts := make(map[buffer.Shard]int)
 	for i, p := range list {
-		starts[p.Child.Worker]++
-		if p.Phase == gone {
+		if p.over() {
 			continue
 		}
 		live++
 		for _, other := range list[:i] {
-			if other.Phase != gone && slices.ContainsFunc(p.Shards, func(shard buffer.Shard) bool {
+			if !other.over() && slices.ContainsFunc(p.Shards, func(shard buffer.Shard) bool {
 				return slices.Contains(other.Shards, shard)
 			}) {
 				return fmt.Sprintf("two owners: %s and %s live on a shard of both", other, p)
@@ -272,11 +272,10 @@ func (w *supervision) judge() string {
 	if live > w.sys.size.Workers {
 		return fmt.Sprintf("process limit: %d workers live, at most %d may", live, w.sys.size.Workers)
 	}
-	for worker, n := range starts { //order-free: any is one too many
-		if n > budget+1 {
-			return fmt.Sprintf("restart budget: worker %d is started for the %dth time, with %d restarts "+
-				"allowed", worker, n, budget)
-		}
+	starts, worker := mostStarts(list)
+	if starts > budget+1 {
+		return fmt.Sprintf("restart budget: start %d of worker %d, with %d restarts allowed", starts, worker,
+			budget)
 	}
 	n := &w.machines.nodes[w.next[supNode]]
 	switch {
@@ -284,10 +283,25 @@ func (w *supervision) judge() string {
 		return ""
 	case !errors.Is(n.err, flusher.ErrBudget):
 		return fmt.Sprintf("the supervisor ends: %v", n.err)
+	case starts <= budget:
+		return fmt.Sprintf("restart budget: it is said to be used up after %d starts of worker %d, with %d "+
+			"restarts allowed", starts, worker, budget)
 	case live > 0:
 		return fmt.Sprintf("process limit: %d workers outlive their supervisor", live)
 	}
 	return ""
+}
+
+// mostStarts returns how often a worker was started, or was to be, of those that were most often.
+func mostStarts(list []process) (most int, worker buffer.Shard) {
+	starts := make(map[buffer.Shard]int)
+	for _, p := range list {
+		starts[p.Child.Worker]++
+		if n := starts[p.Child.Worker]; n > most {
+			most, worker = n, p.Child.Worker
+		}
+	}
+	return most, worker
 }
 
 // String names a process in words.
@@ -323,8 +337,8 @@ func (w *supervision) describe(s []uint32, m move) string {
 			text = fmt.Sprintf("keeper %d: looks", op.Worker)
 		}
 	case spawn:
-		text = fmt.Sprintf("keeper %d: start worker %d for the %dth time", op.Child.Worker, op.Child.Worker,
-			op.Child.Start)
+		text = fmt.Sprintf("keeper %d: start %d of worker %d", op.Child.Worker, op.Child.Start,
+			op.Child.Worker)
 	default:
 		text += say(op)
 	}

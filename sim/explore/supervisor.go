@@ -56,12 +56,14 @@ const nobody buffer.Shard = -1
 
 func (v supervising) main(l *life) {
 	cfg := flusher.DefaultConfig()
-	cfg.Processes, cfg.RestartBudget, cfg.RestartBackoff = v.sys.size.Workers, budget, 0
+	cfg.Processes, cfg.RestartBudget, cfg.RestartBackoff = v.sys.size.Workers, v.sys.restarts, 0
 	cfg.BackpressureAfter, cfg.MaxUnhealthy = math.MaxInt64, unhealthy/2
 	cfg.StopTimeout, cfg.ShutdownTimeout = flusher.NoTimeout, flusher.NoTimeout
 	ports := consumer.Ports{Clock: looking{l}, Spawner: spawner{l}, Store: ported{life: l}}
-	defects.Planted{Defect: v.sys.defect}.Consumer(&ports, l.process.Kill)
-	supervisor, err := flusher.NewSupervisor(cfg, flusher.SupervisorPorts{
+	planted, settings := defects.Planted{Defect: v.sys.defect}, consumer.Settings{Flusher: cfg}
+	planted.Settings(&settings)
+	planted.Consumer(&ports, l.process.Kill)
+	supervisor, err := flusher.NewSupervisor(settings.Flusher, flusher.SupervisorPorts{
 		Clock: ports.Clock, Tasks: l, Spawner: ports.Spawner, Store: ports.Store,
 	})
 	if err != nil {

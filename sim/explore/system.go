@@ -50,39 +50,50 @@ func (s Size) Validate() error {
 	return f.Err()
 }
 
-// smaller returns the sizes of smaller systems, the smallest first.
-func (s Size) smaller() []Size {
-	var all []Size
+// smaller returns the sizes of smaller systems, the smallest first. A supervisor's has no data, which
+// stays as it is.
+func (c Config) smaller() []Size {
+	s, all := c.Size, []Size{}
 	for faults := range s.Faults + 1 {
+		if c.preset().Supervises {
+			for workers := 1; workers <= s.Workers; workers++ {
+				all = append(all, s.with(workers, s.Traces, s.Spans, faults))
+			}
+			continue
+		}
 		for spans := 1; spans <= s.Spans; spans++ {
 			for traces := 1; traces <= min(s.Traces, spans); traces++ {
 				for workers := 1; workers <= min(s.Workers, max(traces, spans)); workers++ {
-					smaller := s
-					smaller.Workers, smaller.Traces, smaller.Spans, smaller.Faults = workers, traces, spans, faults
-					if smaller != s {
-						all = append(all, smaller)
-					}
+					all = append(all, s.with(workers, traces, spans, faults))
 				}
 			}
 		}
 	}
+	all = slices.DeleteFunc(all, func(smaller Size) bool { return smaller == s })
 	slices.SortStableFunc(all, func(a, b Size) int {
 		return cmp.Compare(a.Workers+a.Traces+a.Spans+a.Faults, b.Workers+b.Traces+b.Spans+b.Faults)
 	})
 	return all
 }
 
+func (s Size) with(workers, traces, spans, faults int) Size {
+	s.Workers, s.Traces, s.Spans, s.Faults = workers, traces, spans, faults
+	return s
+}
+
 // system is a small system: what is read, and what is wrong with it.
 type system struct {
 	size   Size
 	defect defects.Defect
-	spans  map[buffer.SpanID]buffer.Span
-	logs   [][]buffer.SpanID // by partition, in the order of their offsets
+	// restarts is what a supervisor is told that each worker may have: budget, but in a test.
+	restarts int
+	spans    map[buffer.SpanID]buffer.Span
+	logs     [][]buffer.SpanID // by partition, in the order of their offsets
 }
 
 func newSystem(size Size, defect defects.Defect) *system {
 	s := &system{
-		size: size, defect: defect, spans: make(map[buffer.SpanID]buffer.Span),
+		size: size, defect: defect, restarts: budget, spans: make(map[buffer.SpanID]buffer.Span),
 		logs: make([][]buffer.SpanID, size.Workers),
 	}
 	depth := (size.Spans + size.Traces - 1) / size.Traces

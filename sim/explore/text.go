@@ -13,18 +13,31 @@ import (
 	"sluice/internal/options"
 )
 
-// Text is the size in words, with more words before the faults.
-func (s Size) Text(faults string) string {
-	return fmt.Sprintf("%s, %s, %s, %s%s", options.FormatCount(s.Workers, "worker"),
-		options.FormatCount(s.Traces, "trace"), options.FormatCount(s.Spans, "span"), faults,
-		options.FormatCount(s.Faults, "fault"))
+// Text is a size of the preset in words, with more words before the faults: only what takes part in it.
+func (p Preset) Text(s Size, faults string) string {
+	words := []string{options.FormatCount(s.Workers, "worker")}
+	if p.Supervises {
+		words = append(words, options.FormatCount(s.shards(), "shard"))
+	} else {
+		trace := "trace"
+		if s.Scattered {
+			trace = "scattered trace"
+		}
+		words = append(words, options.FormatCount(s.Traces, trace), options.FormatCount(s.Spans, "span"))
+		if s.Lease > 1 {
+			words = append(words, fmt.Sprintf("%d segments at a time", s.Lease))
+		}
+	}
+	return strings.Join(append(words, faults+options.FormatCount(s.Faults, "fault")), ", ")
 }
+
+// System is the system in words in which the violation was found.
+func (r Result) System() string { return r.Config.preset().Text(r.Smallest, "") }
 
 // WriteText writes the result as text, which took so long to find.
 func (r Result) WriteText(to io.Writer, took time.Duration) error {
 	var b strings.Builder
-	s := r.Config.Size
-	fmt.Fprintf(&b, "explore %s: %s", r.Config.Preset, s.Text("at most "))
+	fmt.Fprintf(&b, "explore %s: %s", r.Config.Preset, r.Config.preset().Text(r.Config.Size, "at most "))
 	if r.Config.Defect != "" {
 		fmt.Fprintf(&b, ", defect %s", r.Config.Defect)
 	}
@@ -47,12 +60,11 @@ func (r Result) WriteText(to io.Writer, took time.Duration) error {
 	b.WriteString("\nfaults by the stage of the process that they hit:\n")
 	r.coverage(&b)
 	if r.Wrong != "" {
-		s := r.Smallest
 		way := "the shortest way there"
 		if !r.Shortest {
 			way = "a way there, perhaps not the shortest"
 		}
-		fmt.Fprintf(&b, "\nviolated: %s\n%s, with %s:\n", r.Wrong, way, s.Text(""))
+		fmt.Fprintf(&b, "\nviolated: %s\n%s, with %s:\n", r.Wrong, way, r.System())
 		for i, step := range r.Steps() {
 			fmt.Fprintf(&b, "%4d  %s\n", i+1, step)
 		}

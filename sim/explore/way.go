@@ -258,7 +258,7 @@ func (w *protocol) place(s []uint32, p, offset int, id buffer.SpanID) (text, cla
 		of := s[w.base+q*w.stride:][:w.stride]
 		for at := ofWorkers; at < w.workersEnd; at += perWorker {
 			for _, f := range w.box(of[at+1]) {
-				if slices.Contains(f.Handed.Record.Spans, id) {
+				if !f.Refused && slices.Contains(f.Handed.Record.Spans, id) {
 					add("place-way", "on its way to kafka")
 				}
 			}
@@ -312,7 +312,7 @@ func (w *supervision) inWords(s []uint32) []Part {
 		name := fmt.Sprintf("worker %d, start %d", p.Child.Worker, p.Child.Start)
 		list = append(list, Part{groupProcesses, name, text, "phase-" + phaseNames[p.Phase]})
 		for _, shard := range p.Shards {
-			if p.Phase != gone {
+			if !p.over() {
 				owners[shard] = append(owners[shard], name)
 			}
 		}

@@ -149,7 +149,10 @@ func (f flushing) main(l *life) {
 	ports := flusher.WorkerPorts{
 		Clock: l, Store: ported{life: l}, Producer: outbox{l}, Encoder: plain{}, Reporter: silent{},
 	}
-	defects.Planted{Defect: f.sys.defect}.Worker(&ports, l.process.Kill)
+	if f.sys.defect.Name != "" {
+		defects.Planted{Defect: f.sys.defect}.Worker(&ports, l.process.Kill)
+		l.planted = []any{ports.Store, ports.Producer, ports.Reporter}
+	}
 	spec := flusher.WorkerSpec{Worker: int(f.Shard), Start: 1, Owners: []buffer.Fenced{
 		{Owner: buffer.Owner{Shard: f.Shard, Epoch: f.Epoch}},
 	}}
@@ -170,7 +173,7 @@ func (f flushing) memory(l *life) (any, bool) {
 	}
 	return workerMemory{
 		f.Shard, buffer.Epoch(l.notes.numbers[epochNumber]), l.calls[0].op, l.held,
-		l.notes.flags[moreFlag],
+		l.notes.flags[moreFlag], l.planted,
 	}, true
 }
 
@@ -180,6 +183,8 @@ type workerMemory struct {
 	Op    any
 	Held  []holding
 	More  bool
+
+	Planted []any
 }
 
 func (f flushing) eager(*life, *call) (answer, bool) { return answer{}, false }

@@ -59,11 +59,7 @@ func (w *protocol) missing() string {
 			there |= w.polled(p, n)
 		}
 		for at := ofWorkers; at < w.workersEnd; at += perWorker {
-			for _, f := range w.box(of[at+1]) {
-				for _, id := range f.Handed.Record.Spans {
-					there |= w.marks[id]
-				}
-			}
+			there |= w.onTheWay(of[at+1])
 		}
 	}
 	if lost := committed &^ there; lost != 0 {
@@ -78,6 +74,19 @@ func (w *protocol) missing() string {
 		}
 	}
 	return ""
+}
+
+// onTheWay returns the spans of the records in a box that Kafka may still get.
+func (w *protocol) onTheWay(box uint32) (spans uint32) {
+	for _, f := range w.box(box) {
+		if f.Refused {
+			continue
+		}
+		for _, id := range f.Handed.Record.Spans {
+			spans |= w.marks[id]
+		}
+	}
+	return spans
 }
 
 // polled returns the spans that a reader has in its memory and is about to store.
@@ -161,9 +170,9 @@ func (w *protocol) describe(s []uint32, m move) string {
 	case actHear:
 		return w.name(p) + " hears that the partition is lost"
 	case actSend:
-		return fmt.Sprintf("%s: kafka has %s", w.name(p), recordName(w.box(s[p.at+1])[0].Handed.Record))
+		return fmt.Sprintf("%s: kafka has %s", w.name(p), w.unsentName(s[p.at+1]))
 	case actRefuseRecord:
-		return fmt.Sprintf("%s: kafka refuses a record", w.name(p))
+		return fmt.Sprintf("%s: kafka refuses %s", w.name(p), w.unsentName(s[p.at+1]))
 	}
 	op := w.machines.ops.values[w.machines.nodes[s[p.at]].calls[m.call]]
 	text := fmt.Sprintf("%s: %s", w.name(p), say(op))
@@ -183,6 +192,9 @@ func (w *protocol) describe(s []uint32, m move) string {
 		text = w.name(p) + " wakes"
 	case wait:
 		text = w.name(p) + " hears that the record is out"
+		if slices.ContainsFunc(w.box(s[p.at+1]), op.is) {
+			text = w.name(p) + " hears that the record was refused"
+		}
 	case step:
 		e := w.stores.step(int32(s[atComponents+2*w.parts[p.partition]]),
 			w.machines.nodes[s[p.at]].calls[m.call], int(m.choice))
@@ -191,6 +203,11 @@ func (w *protocol) describe(s []uint32, m move) string {
 		}
 	}
 	return text
+}
+
+func (w *protocol) unsentName(box uint32) string {
+	flying := w.box(box)
+	return recordName(flying[unsent(flying)].Handed.Record)
 }
 
 func recordName(r record) string {
