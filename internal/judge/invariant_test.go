@@ -370,6 +370,12 @@ var plants = []plant{
 		"process limit", reports.Violated, ExitSafety},
 	{"one process too many", theFirst(5, 5.1, func(c *ConsumerLook) { c.Live = 3 }), "process limit",
 		reports.Violated, ExitSafety},
+	{"one process too many between two looks", each(5, 12, func(l *Look) {
+		l.Peaks = []Peak{{Live: 3, Ago: l.T - 4.937}}
+	}), "process limit", reports.Violated, ExitSafety},
+	{"as many processes as were asked for", each(5, 12, func(l *Look) {
+		l.Peaks = []Peak{{Live: 2, Ago: l.T - 4.937}, {Consumer: 1, Live: 1}}
+	}), "process limit", reports.Passed, ExitPassed},
 	{"a process left over", func(e *Evidence) { e.Survivors = 1 }, "process limit",
 		reports.Violated, ExitSafety},
 	{"processes that cannot be counted", each(0, 20, func(l *Look) { l.Unknown = true }),
