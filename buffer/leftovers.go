@@ -26,6 +26,8 @@ type Leftovers struct {
 // ShardLeftovers is what the queue of a shard names, each list in the order of deadlines.
 type ShardLeftovers struct {
 	Shard Shard
+	// Epoch is that of the shard's last owner, 0 if it has none.
+	Epoch Epoch
 	// Queued waits to be leased; Leased was leased and neither released nor fenced since.
 	Queued, Leased []Due
 }

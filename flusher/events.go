@@ -82,6 +82,8 @@ type Event struct {
 	Worker int
 	// Shards that it concerns, in order.
 	Shards []buffer.Shard
+	// Epochs are those of the shards' new owners, in EventFenced; nil in all others.
+	Epochs []buffer.Epoch
 	// Start is which start of the worker it concerns, from 1; 0 if none.
 	Start int
 	// Restarts is how many restarts the worker has used.

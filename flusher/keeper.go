@@ -112,7 +112,11 @@ func (k *keeper) fence(ctx context.Context, j job) ([]buffer.Fenced, bool) {
 		k.unreserve()
 		return nil, false
 	}
-	k.tell(EventFenced, j.shards, "")
+	fenced := k.event(EventFenced, j.shards, failure{})
+	for _, o := range owners {
+		fenced.Epochs = append(fenced.Epochs, o.Owner.Epoch)
+	}
+	k.sup.tell(fenced)
 	return owners, true
 }
 
@@ -256,13 +260,16 @@ func (k *keeper) tell(kind EventKind, shards []buffer.Shard, cause string) {
 }
 
 func (k *keeper) tellFailure(kind EventKind, shards []buffer.Shard, f failure) {
+	k.sup.tell(k.event(kind, shards, f))
+}
+
+func (k *keeper) event(kind EventKind, shards []buffer.Shard, f failure) Event {
 	k.sup.mu.Lock()
-	event := Event{
+	defer k.sup.mu.Unlock()
+	return Event{
 		Kind: kind, Worker: k.worker, Shards: shards, Cause: f.words, Health: f.health,
 		Start: k.starts, Restarts: k.budget.Restarts(), State: k.state,
 	}
-	k.sup.mu.Unlock()
-	k.sup.tell(event)
 }
 
 // shards returns the shards that the worker was started with, for events.

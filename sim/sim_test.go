@@ -2,8 +2,14 @@ package sim_test
 
 import (
 	"bytes"
+	"flag"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
@@ -25,30 +31,56 @@ func runIn(tb testing.TB, world sim.World, s scenarios.Scenario) *judge.Outcome 
 	return outcome
 }
 
-// TestTwice runs scenarios that fault each part: they pass, and what happens is the same again. The
-// whole library is run by the program: make test.
+var update = flag.Bool("update", false, "write testdata/digests.txt")
+
+// digestsFile has the digest of each scenario of the library, a line each.
+const digestsFile = "testdata/digests.txt"
+
+// TestTwice runs each scenario of the library once more: it passes, and what happens is what happened where
+// the file of digests was written, be that another machine, or a program without the race detector.
 func TestTwice(t *testing.T) {
-	for _, name := range []string{
-		"hang", "crash", "rebalance", "consumer-crash", "redis-restart", "kafka-down", "retention",
-		"redis-failover", "kafka-brokers", "host-pause",
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, err := scenarios.Load(name, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			first := run(t, s)
-			if first.Code != judge.ExitPassed {
-				var text bytes.Buffer
-				_ = first.WriteText(&text, "")
-				t.Errorf("exit code %d\n%s", first.Code, &text)
-			}
-			if second := run(t, s); second.Result.Digest != first.Result.Digest {
-				t.Errorf("digest %s, and then %s", first.Result.Digest, second.Result.Digest)
-			}
-		})
+	library := scenarios.List()
+	digests := make([]string, len(library))
+	t.Run("library", func(t *testing.T) {
+		for i, name := range library {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				digests[i] = name + " " + digestOf(t, name)
+			})
+		}
+	})
+	if slices.Contains(digests, "") {
+		return // not all were run
 	}
+	got := strings.Join(digests, "\n") + "\n"
+	if *update {
+		if err := os.WriteFile(digestsFile, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(digestsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("runs are others than those of %s (-want +got); if the change of the program is meant to "+
+			"change them, write it with -update:\n%s", digestsFile, diff)
+	}
+}
+
+// digestOf returns the digest of a scenario's run, which passes.
+func digestOf(t *testing.T, name string) string {
+	s, err := scenarios.Load(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcome := run(t, s)
+	if outcome.Code != judge.ExitPassed {
+		var text bytes.Buffer
+		_ = outcome.WriteText(&text, "")
+		t.Errorf("exit code %d\n%s", outcome.Code, &text)
+	}
+	return outcome.Result.Digest
 }
 
 // TestGoroutines are no processes: none is counted.

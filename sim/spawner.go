@@ -73,6 +73,7 @@ func (s *spawner) Start(_ context.Context, spec flusher.WorkerSpec) (flusher.Han
 	w.ctx, w.kill = s.WithCancel(context.Background())
 	stop, w.stop = s.WithCancel(w.ctx)
 	s.workers = append(s.workers, w)
+	s.count(s.consumer, s.live())
 	planted := s.planted
 	if spec.Start > 1 {
 		planted = planted.Again()

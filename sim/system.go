@@ -25,7 +25,8 @@ type System struct {
 	redis   *redis
 	kafka   *kafka
 	members []*consumer
-	numbers int // of worker processes
+	numbers int    // of worker processes
+	peaks   []peak // by consumer
 	shifts  []time.Duration
 	epochs  epochs
 	// requests gets those of Kafka in the end; nil: nobody asks.
@@ -274,6 +275,23 @@ func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 	return left
 }
 
+// peak is the most worker processes that a consumer has had, and when it first had them.
+type peak struct {
+	live int
+	at   time.Time
+}
+
+// count notes the processes of a consumer that has just started one: two for a moment would be seen by no
+// look.
+func (s *System) count(consumer, live int) {
+	for consumer >= len(s.peaks) {
+		s.peaks = append(s.peaks, peak{})
+	}
+	if live > s.peaks[consumer].live {
+		s.peaks[consumer] = peak{live, s.Now()}
+	}
+}
+
 // Look implements harness.System.
 func (s *System) Look() (judge.Look, reports.Sample) {
 	var l judge.Look
@@ -302,6 +320,9 @@ func (s *System) Look() (judge.Look, reports.Sample) {
 			}
 		}
 		l.Consumers = append(l.Consumers, look)
+	}
+	for index, p := range s.peaks {
+		l.Peaks = append(l.Peaks, judge.Peak{Consumer: index, Live: p.live, Ago: s.Now().Sub(p.at).Seconds()})
 	}
 	sample.RedisBytes, sample.RedisBytesAll = s.redis.bytes()
 	sample.CPURedis, sample.CPUKafka = s.redis.used().Seconds(), s.kafka.used.Seconds()

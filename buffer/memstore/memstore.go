@@ -218,7 +218,7 @@ func (s *Store) Leftovers(context.Context) (buffer.Leftovers, error) {
 		left.Held = append(left.Held, key)
 	}
 	for n, sh := range s.shards { //order-free: sorted below
-		shard := buffer.ShardLeftovers{Shard: n, Queued: sh.all()}
+		shard := buffer.ShardLeftovers{Shard: n, Epoch: sh.epoch, Queued: sh.all()}
 		for name, deadline := range sh.leased { //order-free: sorted below
 			shard.Leased = append(shard.Leased, buffer.Due{Generation: name, Deadline: deadline})
 		}

@@ -142,7 +142,7 @@ func (s *Store) parseShardKey(key string) (shard buffer.Shard, list string, ok b
 	return buffer.Shard(n), list, ok && err == nil
 }
 
-// readNamed reads what a list of a shard names: its queue or its leased.
+// readNamed reads what a key of a shard says: its queue, its leased, or the epoch of its owner.
 func (s *Store) readNamed(
 	ctx context.Context, key, list string, to *buffer.ShardLeftovers,
 ) (err error) {
@@ -151,8 +151,26 @@ func (s *Store) readNamed(
 		to.Queued, err = s.readQueue(ctx, key)
 	case "leased":
 		to.Leased, err = s.readHash(ctx, key)
+	case "owner":
+		to.Epoch, err = s.readEpoch(ctx, key)
 	}
 	return err
+}
+
+// readEpoch reads the epoch of an owner; one that only knows the clock has none.
+func (s *Store) readEpoch(ctx context.Context, key string) (buffer.Epoch, error) {
+	text, err := s.client.Do(ctx, s.client.B().Hget().Key(key).Field("epoch").Build()).ToString()
+	switch {
+	case rueidis.IsRedisNil(err):
+		return 0, nil
+	case err != nil:
+		return 0, classify(ctx, err)
+	}
+	epoch, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("epoch %q is not a number", text)
+	}
+	return buffer.Epoch(epoch), nil
 }
 
 func (s *Store) readQueue(ctx context.Context, key string) ([]buffer.Due, error) {

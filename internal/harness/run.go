@@ -254,6 +254,9 @@ func (r *run) drain(ctx context.Context, e *judge.Evidence) {
 	}
 	if !e.Drained {
 		e.Stuck = r.stuck()
+		if ctx.Err() == nil {
+			e.Held = r.remains(ctx)
+		}
 	}
 	if err, ended := r.sink.fallen(); ended {
 		e.EndedEarly, e.EndedErr = true, err

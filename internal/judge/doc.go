@@ -19,7 +19,8 @@
 //   - Balance, after the output was read to its end. If that failed, FinishErr.
 //   - Left, asked for when all consumers have ended, the input first: a message is committed after
 //     its spans are in the store, so asking the other way round finds spans in neither.
-//   - Slacks, what its clock draws out. In virtual time: none.
+//   - Slacks, what its clock draws out, each with its reason. In virtual time that is next to nothing: the
+//     turns that the program itself takes.
 //   - Unmeasured, what it has no means to measure, with the reason. What it has the means for, and
 //     did not measure, it leaves out: that is for the judge to find.
 //   - Errors where something went wrong with the run and not the system (SendErr, HealErr,

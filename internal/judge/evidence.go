@@ -68,10 +68,12 @@ type Evidence struct {
 	SendErr error
 	// HealErr says what of the faults could not be ended when the load was over.
 	HealErr error
-	// Drained is true if every span had come out before drain_max; Stuck says why not.
+	// Drained is true if every span had come out before drain_max. If not, Stuck says what the consumers
+	// know of why, and Held what the store and the input held then, before anybody was asked to stop.
 	// DrainSeconds is how long that was waited for.
 	Drained      bool
 	Stuck        []string
+	Held         Remains
 	DrainSeconds float64
 	// EndedEarly is true if a consumer ended though nobody had ended it, EndedErr is why.
 	EndedEarly bool

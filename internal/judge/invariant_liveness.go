@@ -1,8 +1,14 @@
 package judge
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"strings"
 
+	"sluice/buffer"
+	"sluice/flusher"
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -31,13 +37,11 @@ func judgeDrains(e *Evidence) (reports.Verdict, string) {
 			return unknown("%s", e.overloaded(p))
 		}
 		missing := e.Balance.Sent - e.Balance.Flushed
-		reason := "nothing says why"
-		if len(e.Stuck) > 0 {
-			reason = strings.Join(e.Stuck, "; ")
-		}
+		reason := strings.Join(append(slices.Clone(e.Stuck), e.held()...), "; ")
 		if e.Left.Hopeless() {
 			reason = "none is left in the input or the store that could"
 		}
+		reason = cmp.Or(reason, "nothing says why")
 		return violated("%.1fs after the load %d spans had not come out: %s",
 			e.DrainSeconds, missing, reason)
 	case e.Balance.Messages == 0:
@@ -48,4 +52,76 @@ func judgeDrains(e *Evidence) (reports.Verdict, string) {
 		return violated("a consumer ended with an error: %v", e.PipelineErr)
 	}
 	return passed("all spans were out %.1fs after the load", max(0, e.LastSeconds-e.LoadSeconds))
+}
+
+// held says where what did not come out was when the drain ended, and who should have brought it on:
+// "shard 3: 12 segments queued, 2 leased by epoch 4, whose worker 1 is hung".
+func (e *Evidence) held() (words []string) {
+	const shardsMax = 4
+	held := e.Held
+	if held.Err != nil {
+		return []string{fmt.Sprintf("what the input and the store hold is not known: %v", held.Err)}
+	}
+	if held.Waiting > 0 {
+		words = append(words, options.FormatCount(int(held.Waiting), "message")+" of the input not committed")
+	}
+	for i, shard := range held.Store.Shards {
+		if i == shardsMax {
+			words = append(words, fmt.Sprintf("and so on for %d other shards", len(held.Store.Shards)-i))
+			break
+		}
+		words = append(words, fmt.Sprintf("shard %d: %s queued, %d leased by epoch %d, %s", shard.Shard,
+			options.FormatCount(len(shard.Queued), "segment"), len(shard.Leased), shard.Epoch,
+			e.ownerOf(shard.Shard, shard.Epoch)))
+	}
+	if held.Waiting == 0 && !held.Store.Named() && !held.Store.Empty() {
+		words = append(words, options.FormatCount(len(held.Store.Held), "trace")+" stored that no queue names")
+	}
+	return words
+}
+
+// ownerOf says whose an epoch of a shard is and how that worker is. A worker that fences its shard itself
+// goes on with the epochs after the one that it was started with.
+func (e *Evidence) ownerOf(shard buffer.Shard, epoch buffer.Epoch) string {
+	var owner, last *Move
+	var since buffer.Epoch
+	for i := range e.Moves {
+		m := &e.Moves[i]
+		at := slices.Index(m.Shards, shard)
+		if m.Kind != flusher.EventFenced || at < 0 || at >= len(m.Epochs) {
+			continue
+		}
+		last = m
+		if m.Epochs[at] <= epoch && (owner == nil || m.Epochs[at] >= since) {
+			owner, since = m, m.Epochs[at]
+		}
+	}
+	switch {
+	case last == nil:
+		return "which no supervisor said it had made"
+	case owner == nil:
+		return fmt.Sprintf("which no worker has: worker %d of %s has a later one, and is %s", last.Worker,
+			nameConsumer(last.Consumer), e.stateOf(last.slot()))
+	}
+	return fmt.Sprintf("whose worker %d of %s is %s", owner.Worker, nameConsumer(owner.Consumer),
+		e.stateOf(owner.slot()))
+}
+
+// stateOf returns what a worker was when the run was watched last, in words.
+func (e *Evidence) stateOf(at slot) string {
+	looks := e.watched()
+	if len(looks) == 0 {
+		return "unknown"
+	}
+	for _, c := range looks[len(looks)-1].Consumers {
+		if c.Consumer != at.consumer || c.Life != at.life {
+			continue
+		}
+		for _, w := range c.States {
+			if w.Worker == at.worker {
+				return w.State.String()
+			}
+		}
+	}
+	return "down, with its consumer"
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // processLimit: a consumer never has more worker processes than were asked for, by the count of the
-// operating system; those whose consumer is gone end by themselves, as soon as they are not frozen;
+// operating system, or of who starts them, where every start is seen; those whose consumer is gone end by themselves, as soon as they are not frozen;
 // and no process is left at the end.
 var processLimit = invariant{"process limit", ExitSafety, judgeProcessLimit}
 
@@ -27,6 +27,14 @@ func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
 		}
 		if l.Unknown {
 			return unknown("at %.1fs the processes could not be counted", l.T)
+		}
+		for _, p := range l.Peaks {
+			if p.Live > limit {
+				at := l.T - p.Ago
+				return violated("at %.3fs %s had %d worker processes, the limit is %d%s", at,
+					nameConsumer(p.Consumer), p.Live, limit, e.before(at))
+			}
+			most = max(most, p.Live)
 		}
 		for _, c := range l.Consumers {
 			if c.Live > limit {

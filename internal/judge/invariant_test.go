@@ -370,6 +370,12 @@ var plants = []plant{
 		"process limit", reports.Violated, ExitSafety},
 	{"one process too many", theFirst(5, 5.1, func(c *ConsumerLook) { c.Live = 3 }), "process limit",
 		reports.Violated, ExitSafety},
+	{"one process too many between two looks", each(5, 12, func(l *Look) {
+		l.Peaks = []Peak{{Live: 3, Ago: l.T - 4.937}}
+	}), "process limit", reports.Violated, ExitSafety},
+	{"as many processes as were asked for", each(5, 12, func(l *Look) {
+		l.Peaks = []Peak{{Live: 2, Ago: l.T - 4.937}, {Consumer: 1, Live: 1}}
+	}), "process limit", reports.Passed, ExitPassed},
 	{"a process left over", func(e *Evidence) { e.Survivors = 1 }, "process limit",
 		reports.Violated, ExitSafety},
 	{"processes that cannot be counted", each(0, 20, func(l *Look) { l.Unknown = true }),
@@ -554,6 +560,49 @@ func TestDeletedMessagesCountAsRead(t *testing.T) {
 		e.Balance.Dropped[ledger.DeletedUnread] = 30
 		if verdict, reason := reading.judge(e); verdict != want {
 			t.Errorf("%d deleted: %s: %s", deleted, verdict, reason)
+		}
+	}
+}
+
+// TestLivenessSaysWhere what did not come out was, and whose it was.
+func TestLivenessSaysWhere(t *testing.T) {
+	fenced := moveOf(8, flusher.EventFenced, 1, 1, 3)
+	fenced.Epochs = []buffer.Epoch{7, 3}
+	due := make([]buffer.Due, 12)
+	for _, c := range []struct {
+		held  Remains
+		plant func(e *Evidence)
+		want  string
+	}{
+		{Remains{}, nil, "nothing says why"},
+		{Remains{Waiting: 1}, nil, "1 message of the input not committed"},
+		{Remains{Err: errors.New("planted")}, nil, "what the input and the store hold is not known: planted"},
+		{Remains{Store: held()}, nil, "1 trace stored that no queue names"},
+		{Remains{Store: buffer.Leftovers{Shards: []buffer.ShardLeftovers{{Shard: 3, Epoch: 3, Queued: due[:1],
+			Leased: due[:2]}}}}, nil,
+			"shard 3: 1 segment queued, 2 leased by epoch 3, whose worker 1 of the consumer is healthy"},
+		{Remains{Store: buffer.Leftovers{Shards: []buffer.ShardLeftovers{{Shard: 3, Epoch: 4, Queued: due}}}},
+			theFirst(11, 12, func(c *ConsumerLook) { c.States[1].State = flusher.StateHung }), // it fenced itself
+			"shard 3: 12 segments queued, 0 leased by epoch 4, whose worker 1 of the consumer is hung"},
+		{Remains{Store: buffer.Leftovers{Shards: []buffer.ShardLeftovers{{Shard: 3, Epoch: 3, Queued: due}}}},
+			each(11, 12, func(l *Look) { l.Consumers = nil }),
+			"whose worker 1 of the consumer is down, with its consumer"},
+		{Remains{Store: buffer.Leftovers{Shards: []buffer.ShardLeftovers{{Shard: 3, Epoch: 1, Queued: due}}}},
+			nil, "by epoch 1, which no worker has: worker 1 of the consumer has a later one, and is healthy"},
+		{Remains{Store: buffer.Leftovers{Shards: []buffer.ShardLeftovers{{Shard: 2, Epoch: 1, Queued: due}}}},
+			nil, "by epoch 1, which no supervisor said it had made"},
+		{Remains{Store: buffer.Leftovers{Shards: make([]buffer.ShardLeftovers, 6)}}, nil,
+			"and so on for 2 other shards"},
+	} {
+		e := clean()
+		e.Drained, e.Balance.Flushed, e.Balance.Buffered, e.Left.Waiting = false, 990, 10, 10
+		e.Moves = append(e.Moves, fenced)
+		e.Held = c.held
+		if c.plant != nil {
+			c.plant(e)
+		}
+		if verdict, reason := judgeDrains(e); verdict != reports.Violated || !strings.HasSuffix(reason, c.want) {
+			t.Errorf("%s: %q, want that it ends with %q", verdict, reason, c.want)
 		}
 	}
 }

@@ -28,6 +28,16 @@ type Look struct {
 	Processes int
 	// Unknown is true if the processes could not be counted.
 	Unknown bool
+	// Peaks are the most worker processes that each consumer has had so far at any moment, also between
+	// looks; nil where nobody counts but who looks.
+	Peaks []Peak
+}
+
+// Peak is the greatest number of worker processes that a consumer has had, since Ago seconds before the
+// look.
+type Peak struct {
+	Consumer, Live int
+	Ago            float64
 }
 
 // ConsumerLook is the state of one consumer that runs.
