@@ -178,7 +178,9 @@ func (m Portrait) names(p panel) {
 		x, y := path.rightmost(p)
 		at := box{left: x + pathNameAway, right: x + pathNameAway + pathNameStyle().Width(path.Name), low: y}
 		for n := 0; n < len(taken); n++ {
-			if other := taken[n]; at.left < other.right && other.left < at.right && at.low < other.low+height && other.low < at.low+height {
+			other := taken[n]
+			beside := at.left >= other.right || other.left >= at.right
+			if !beside && at.low < other.low+height && other.low < at.low+height {
 				at.low, n = other.low+height, -1 // above it, and whoever is there
 			}
 		}
