@@ -49,6 +49,9 @@ const redisNodesMax = 1000
 type Network struct {
 	// Hop is how long a request or an answer travels.
 	Hop time.Duration `yaml:"hop"`
+	// Jitter is how much longer it travels at most, by chance; none overtakes the one before it on its
+	// connection. 0: each travels equally long.
+	Jitter time.Duration `yaml:"jitter"`
 	// Bandwidth is how many bytes per second the host of the consumers and workers can send, and how many
 	// it can receive, if it is one of its own. 0: as many as there are.
 	Bandwidth int64 `yaml:"bandwidth"`

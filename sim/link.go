@@ -50,7 +50,8 @@ type link struct {
 	waits            []*request       // at a server that is frozen
 	thawed, admitted *kernel.Cond
 	unthrottled      *kernel.Cond // of some direction
-	jitter           *rand.Rand   // what messages are longer on the way than a hop; nil: they are not
+	jitter           *rand.Rand   // draws how much longer than a hop messages are on the way; nil: they are not
+	jitterMax        time.Duration
 }
 
 // station is what serves at the end of a link: the thread of a server, or a process with many.
@@ -103,11 +104,15 @@ func (c *conn) pass(direction, bytes int) time.Duration {
 	return took
 }
 
-// shake draws how much longer than a hop a message takes: up to another one, and no message overtakes
-// the one before it.
+// shaken has the messages of a link take longer than a hop from now on, by so much at most.
+func (l *link) shaken(seed uint64, most time.Duration) {
+	l.jitter, l.jitterMax = scenarios.Stream(seed, "network to "+l.name), most
+}
+
+// shake draws how much longer than a hop a message takes. No message overtakes the one before it.
 func (c *conn) shake(direction int) time.Duration {
 	now := c.k.Now()
-	at := now.Add(time.Duration(c.jitter.Int64N(int64(c.hop) + 1)))
+	at := now.Add(time.Duration(c.jitter.Int64N(int64(c.jitterMax) + 1)))
 	if at.Before(c.last[direction]) {
 		at = c.last[direction]
 	}

@@ -53,13 +53,17 @@ func open(setup harness.Setup, costs Costs) (*System, error) {
 	if idle := costs.Harness.Idle; idle > 0 && on.shared != nil {
 		k.Go("harness idles", func() { idles(k, idle, on.load) })
 	}
-	return &System{
+	s := &System{
 		Kernel: k, setup: setup, costs: costs, on: on,
 		redis:  newRedis(k, costs, on, harness.Settings(setup.Scenario).Options, costs.Hosts.NodesOf(setup.Scenario)),
 		kafka:  newKafka(k, costs, on, setup.Scenario, setup.Sink),
 		shifts: make([]time.Duration, setup.Scenario.Topology.Partitions),
 		epochs: epochs{},
-	}, nil
+	}
+	if jitter := costs.Network.Jitter; jitter > 0 {
+		s.shake(setup.Scenario.Seed, jitter)
+	}
+	return s, nil
 }
 
 // Close implements harness.System.
@@ -104,13 +108,18 @@ func (s *System) Do(ctx context.Context, act harness.Act, to harness.Process) er
 
 var _ harness.Redrawer = (*System)(nil)
 
-// Redraw implements harness.Redrawer: from now on the network takes its time by chance.
+// Redraw implements harness.Redrawer: from now on the network takes its time by chance, also if it did not.
 func (s *System) Redraw(seed uint64) {
+	s.shake(seed, cmp.Or(s.costs.Network.Jitter, s.costs.Network.Hop))
+}
+
+// shake has messages be on the way for longer than a hop, by so much at most.
+func (s *System) shake(seed uint64, most time.Duration) {
 	for _, n := range s.redis.nodes {
-		n.jitter = scenarios.Stream(seed, "network to "+n.name)
+		n.shaken(seed, most)
 	}
 	for _, broker := range s.kafka.brokers {
-		broker.jitter = scenarios.Stream(seed, "network to "+broker.name)
+		broker.shaken(seed, most)
 	}
 }
 

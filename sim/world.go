@@ -75,8 +75,9 @@ func (w World) Grants(scenarios.Scenario) (judge.Slacks, map[judge.Measure]strin
 	return judge.Slacks{
 		// Of the supervisor's turns one sees what happened, one acts on it, and one may wait for the store.
 		Gate: 3 * flusher.DefaultConfig().CheckEvery.Seconds(),
-		// A consumer starts and joins, the group gives partitions in two rounds, and workers start.
-		Uncovered: 1.6 + 4*costs.Program.Start.Seconds(),
+		// The group waits for a member that left without being heard; then a consumer starts and joins, the group
+		// gives partitions in two rounds, and workers start.
+		Uncovered: costs.Kafka.Session.Seconds() + 1.6 + 4*costs.Program.Start.Seconds(),
 		// A record is read when the broker takes it, and who sent it hears of that later.
 		Reading: reading,
 	}, unmeasured

@@ -217,6 +217,10 @@ rm scenarios/museum/queue-gap.yaml                           # and then, to shri
 go test ./internal/museum -update                            # ... which also writes this page
 ` + "```" + `
 
+Replayed on real servers means: with a load that is 4 s longer than the kept scenario's, since a
+process takes longer to start there than the least scenario lasts, one of three runs violates the
+same invariant; and without the defect the same scenario violates none.
+
 The steps are those of the kept scenario's run, with their times since the begin of the load.
 Numbered steps are those of [simulate explore](simulation.md#every-interleaving-of-a-small-system),
 which tries everything in a small system: no way to the violation has fewer in the smallest system

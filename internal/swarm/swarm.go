@@ -3,6 +3,7 @@ package swarm
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"sluice/internal/shrink"
@@ -44,6 +45,16 @@ func Draw(seed uint64, size int, can func(scenarios.Fault) error) (shrink.Case, 
 	var err error
 	if d.s, _, err = scenarios.ReadWith("drawn", []byte(text), sets...); err != nil {
 		return shrink.Case{}, fmt.Errorf("case %d of size %d: %w", seed, size, err)
+	}
+	for _, o := range later {
+		own := scenarios.Stream(seed, "swarm "+o.path)
+		if own.Float64() >= o.share {
+			continue
+		}
+		more := append(slices.Clone(sets), o.path+"="+o.draw(own))
+		if with, _, err := scenarios.ReadWith("drawn", []byte(text), more...); err == nil {
+			d.s, sets = with, more
+		}
 	}
 	if d.s.Topology.FlusherMode == scenarios.ModeGoroutine {
 		exhausts = false

@@ -209,3 +209,20 @@ func read(t *testing.T, file string) (c shrink.Case) {
 	c.Ports, c.Scenario.PortFaults = c.Scenario.PortFaults, nil
 	return c
 }
+
+// TestSomeTracesComeWithoutRoots: what was added to the options later is drawn, where it can be.
+func TestSomeTracesComeWithoutRoots(t *testing.T) {
+	headless := 0
+	for seed := range uint64(200) {
+		c, err := swarm.Draw(seed, swarm.SizeMax, sim.World{}.Can)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Scenario.Workload.Headless > 0 {
+			headless++
+		}
+	}
+	if headless < 10 || headless > 60 {
+		t.Errorf("%d of 200 cases have traces without roots", headless)
+	}
+}
