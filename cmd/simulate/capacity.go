@@ -123,7 +123,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	report := capacity.NewReport(s.Name, cfg.World.Name(), c.target(), float64(c.Headroom), points)
 	report.On(cfg.Scenario.Topology.Partitions)
 	report.Conditions = c.conditions(cfg)
-	report.Costs, report.Compared = costsFrom(cfg.World, c.Costs), compared
+	report.Costs, report.Compared = costsFrom(cfg.World, c.costFlags), compared
 	if unfinished == nil {
 		unfinished = c.look(ctx, to.err, cfg, report)
 	}

@@ -510,6 +510,7 @@ func TestCapacitySaysHowFarOff(t *testing.T) {
 		want []string
 	}{
 		{nil, []string{"The built-in costs are those of one kind of machine", "is not in this report: simulate compare"}},
+		{[]string{"--costs", costs, "--cost", "redis.call=60us"}, []string{"The costs of " + costs + " with changes do not say"}},
 		{[]string{"--costs", costs, "--compared", compared}, []string{
 			"The costs of " + costs + " do not say where they are from; they have 3 cores for all.",
 			"of hang in world real (" + compared + "): The throughput is predicted with an error of 10 % (worst 10 %).",

@@ -9,15 +9,15 @@ import (
 	"sluice/sim"
 )
 
-// costsFrom says where the costs of a world are from, which may have been read from a file; nil if steps
-// take there what they take.
-func costsFrom(world harness.World, file string) *capacity.CostsFrom {
+// costsFrom says where the costs of a world are from, by the flags that it was made with; nil if steps take
+// there what they take.
+func costsFrom(world harness.World, flags costFlags) *capacity.CostsFrom {
 	w, ok := world.(sim.World)
 	if !ok {
 		return nil
 	}
 	hosts := w.Hosts()
-	from := &capacity.CostsFrom{File: file, Changed: file == "" && w.Costs != nil, Cores: hosts.Cores, Shared: hosts.Shared}
+	from := &capacity.CostsFrom{File: flags.Costs, Changed: len(flags.Cost) > 0, Cores: hosts.Cores, Shared: hosts.Shared}
 	if w.Costs != nil && w.Costs.Calibration != nil {
 		known := w.Costs.Calibration
 		from.Date, from.Redis, from.Kafka = known.Date, known.Redis, known.Kafka

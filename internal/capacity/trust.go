@@ -10,7 +10,7 @@ import (
 
 // CostsFrom says where the costs of the virtual world are from.
 type CostsFrom struct {
-	// File is empty for the built-in ones, and Changed true if some of these were changed for the report.
+	// File is empty for the built-in ones, and Changed true if some were changed for the report.
 	File    string `json:"file,omitempty"`
 	Changed bool   `json:"changed,omitempty"`
 	// Date is when those of the file were measured, Redis and Kafka the servers' versions, and
@@ -48,13 +48,14 @@ type FigureError struct {
 
 // name is what the costs are called.
 func (c *CostsFrom) name() string {
-	switch {
-	case c.File != "":
-		return "the costs of " + c.File
-	case c.Changed:
-		return "the built-in costs with changes"
+	name := "the built-in costs"
+	if c.File != "" {
+		name = "the costs of " + c.File
 	}
-	return "the built-in costs"
+	if c.Changed {
+		name += " with changes"
+	}
+	return name
 }
 
 // words say where the costs are from.
