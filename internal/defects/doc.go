@@ -15,6 +15,7 @@ import (
 	"sluice/flusher"
 	"sluice/internal/options"
 	"sluice/internal/portfault"
+	"sluice/internal/portfault/inject"
 )
 
 // Defect is one failure. The zero value is none.
@@ -114,7 +115,7 @@ func (p Planted) Settings(s *consumer.Settings) {
 
 // Consumer wraps the ports of a consumer. Crash ends its process.
 func (p Planted) Consumer(ports *consumer.Ports, crash func()) {
-	p.Faults.Consumer(ports, crash, p.Hit)
+	inject.Consumer(p.Faults, ports, crash, p.Hit)
 	if p.Defect.Name != "" && !p.Defect.audited {
 		ports.Auditor = nil // it would mend what is to be seen
 	}
@@ -125,7 +126,7 @@ func (p Planted) Consumer(ports *consumer.Ports, crash func()) {
 
 // Worker wraps the ports of a worker. Crash ends its process.
 func (p Planted) Worker(ports *flusher.WorkerPorts, crash func()) {
-	p.Faults.Worker(ports, crash, p.Hit)
+	inject.Worker(p.Faults, ports, crash, p.Hit)
 	if p.Defect.worker != nil {
 		ports.Tasks = nil // so that it sees one call at a time
 		p.Defect.worker(ports)

@@ -11,6 +11,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/portfault"
+	"sluice/internal/portfault/inject"
 	"sluice/internal/process"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/reports"
@@ -49,7 +50,7 @@ func TestPortFaultsAreSurvived(t *testing.T) {
 func TestAPortFaultThatHitsNothingExcusesNothing(t *testing.T) {
 	for text, lasts := range map[string]float64{
 		"slow dead-letters.produce 1 by 1ms": 0,
-		"slow store.attach 1 by 1ms":         portfault.Settles.Seconds() + 1,
+		"slow store.attach 1 by 1ms":         inject.Settles.Seconds() + 1,
 	} {
 		d, err := defects.Find("never-idle")
 		if err != nil {

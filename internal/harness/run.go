@@ -13,6 +13,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/load"
 	"sluice/internal/portfault"
+	"sluice/internal/portfault/inject"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -55,7 +56,7 @@ type run struct {
 	observer  *observer
 	injector  *injector
 	start     time.Time // of the load
-	hits      portfault.Hits
+	hits      inject.Hits
 	deaf      bool // hits are in processes of which nothing is heard of them
 }
 

@@ -1,5 +1,5 @@
-// Package portfault breaks calls of the core's ports: before they have an effect, after it, or by
-// making them slow. A fault is a value with a text form that parses back; faults compose as a list:
+// Package portfault names faults at the calls of the core's ports: before they have an effect, after it, or
+// by making them slow. A fault is a value with a text form that parses back; faults compose as a list:
 //
 //	refuse store.attach 3..5          the calls fail, and had no effect
 //	lose store.ack every 10           one call of each ten has its effect, and its answer is lost
@@ -7,10 +7,8 @@
 //	crash before store.release 2      the process dies instead of making the call
 //	crash after store.ack 50          the process dies when the call has had its effect
 //
-// Calls are counted for each port of each process, from 1. Without a number all are meant.
-//
-// A List wraps the ports of a consumer or a worker, in any world: it sleeps by their Clock, and the
-// world says what a crash is. Nothing that is wrapped knows it.
+// Calls are counted for each port of each process, from 1. Without a number all are meant. These are the words;
+// package inject does what they say.
 package portfault
 
 import (
@@ -81,7 +79,8 @@ type Calls struct {
 	Every int
 }
 
-func (c Calls) hit(n int) bool {
+// Hit tells whether the call with a number, from 1, is one of them.
+func (c Calls) Hit(n int) bool {
 	if c.Every > 0 {
 		block, place := (n-1)/c.Every, (n-1)%c.Every
 		return place == rand.New(rand.NewPCG(0, uint64(block))).IntN(c.Every)

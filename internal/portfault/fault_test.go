@@ -152,7 +152,7 @@ func TestCalls(t *testing.T) {
 	} {
 		var hit []int
 		for n := 1; n <= 6; n++ {
-			if c.calls.hit(n) {
+			if c.calls.Hit(n) {
 				hit = append(hit, n)
 			}
 		}
@@ -168,7 +168,7 @@ func TestEveryHitsAllWhoTakeTurns(t *testing.T) {
 		for callers := 2; callers <= 8; callers++ {
 			hits, inBlock := make([]int, callers), 0
 			for n := 1; n <= 400*every; n++ {
-				if (Calls{Every: every}).hit(n) {
+				if (Calls{Every: every}).Hit(n) {
 					hits[n%callers]++
 					inBlock++
 				}

@@ -10,7 +10,8 @@ const module = "sluice"
 var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
-	"internal/judge", "internal/journal", "internal/harness", "internal/check", "internal/portfault", "internal/defects",
+	"internal/judge", "internal/journal", "internal/harness", "internal/check", "internal/portfault",
+	"internal/portfault/inject", "internal/defects",
 	"internal/shrink", "internal/swarm",
 	"internal/usl", "internal/capacity", "internal/compare", "internal/diff",
 }
@@ -103,7 +104,7 @@ var notInProduction = []string{
 	module + "/internal/worlds",
 	module + "/internal/process/consumer",
 	module + "/internal/defects",
-	module + "/internal/portfault",
+	module + "/internal/portfault/inject",
 	module + "/reports",
 	module + "/buffer/storetest",
 	module + "/buffer/conformance",

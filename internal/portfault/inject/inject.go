@@ -1,4 +1,7 @@
-package portfault
+// Package inject makes the calls of ports fail as a portfault.List says: it wraps the ports of a consumer or a
+// worker, in any world, sleeps by their Clock, and the world says what a crash is. Nothing that is wrapped
+// knows it.
+package inject
 
 import (
 	"context"
@@ -9,59 +12,60 @@ import (
 	"sluice/buffer"
 	"sluice/consumer"
 	"sluice/flusher"
+	"sluice/internal/portfault"
 )
 
 // Consumer wraps the ports of a consumer. Crash ends its process. If it returns all the same, the
 // call fails like one that was refused, or whose answer was lost. Hit hears of each call that a fault
 // hits: when it begins, when one that was slow goes on, and when an effect was had whose answer is lost.
 // Nil: nobody does.
-func (l List) Consumer(p *consumer.Ports, crash func(), hit func(Fault)) {
+func Consumer(l portfault.List, p *consumer.Ports, crash func(), hit func(portfault.Fault)) {
 	if len(l) == 0 {
 		return
 	}
 	i := newInjector(l, p.Clock, crash, hit)
 	p.Source = source{p.Source, i}
 	p.Store = store{p.Store, i}
-	p.DeadLetters = producer{p.DeadLetters, i, DeadLetter}
+	p.DeadLetters = producer{p.DeadLetters, i, portfault.DeadLetter}
 }
 
 // Worker wraps the ports of a worker, as Consumer does those of a consumer.
-func (l List) Worker(p *flusher.WorkerPorts, crash func(), hit func(Fault)) {
+func Worker(l portfault.List, p *flusher.WorkerPorts, crash func(), hit func(portfault.Fault)) {
 	if len(l) == 0 {
 		return
 	}
 	i := newInjector(l, p.Clock, crash, hit)
 	p.Store = store{p.Store, i}
-	p.Producer = producer{p.Producer, i, Produce}
+	p.Producer = producer{p.Producer, i, portfault.Produce}
 }
 
 // injector does the faults of one process.
 type injector struct {
-	list  List
+	list  portfault.List
 	clock flusher.Clock
 	crash func()
-	hit   func(Fault)
+	hit   func(portfault.Fault)
 
 	mu    sync.Mutex
-	calls map[Port]int
+	calls map[portfault.Port]int
 }
 
-func newInjector(l List, clock flusher.Clock, crash func(), hit func(Fault)) *injector {
+func newInjector(l portfault.List, clock flusher.Clock, crash func(), hit func(portfault.Fault)) *injector {
 	if hit == nil {
-		hit = func(Fault) {}
+		hit = func(portfault.Fault) {}
 	}
-	return &injector{list: l, clock: clock, crash: crash, hit: hit, calls: map[Port]int{}}
+	return &injector{list: l, clock: clock, crash: crash, hit: hit, calls: map[portfault.Port]int{}}
 }
 
 // count counts a call, and returns the faults that hit it.
-func (i *injector) count(port Port) List {
+func (i *injector) count(port portfault.Port) portfault.List {
 	i.mu.Lock()
 	i.calls[port]++
 	n := i.calls[port]
 	i.mu.Unlock()
-	var hits List
+	var hits portfault.List
 	for _, f := range i.list {
-		if f.Port == port && f.Calls.hit(n) {
+		if f.Port == port && f.Calls.Hit(n) {
 			hits = append(hits, f)
 			i.hit(f)
 		}
@@ -70,51 +74,52 @@ func (i *injector) count(port Port) List {
 }
 
 // before does what comes before a call; with an error it must not be made.
-func (i *injector) before(ctx context.Context, hits List) error {
+func (i *injector) before(ctx context.Context, hits portfault.List) error {
 	for _, f := range hits {
 		switch f.Kind {
-		case Slow:
+		case portfault.Slow:
 			err := i.clock.Sleep(ctx, f.By)
 			i.hit(f)
 			if err != nil {
 				return err
 			}
-		case CrashBefore:
+		case portfault.CrashBefore:
 			i.crash()
-			return f.err()
-		case Refuse:
-			return f.err()
+			return failure(f)
+		case portfault.Refuse:
+			return failure(f)
 		}
 	}
 	return nil
 }
 
 // after does what comes after a call had its effect; with an error its answer is lost.
-func (i *injector) after(hits List) (err error) {
+func (i *injector) after(hits portfault.List) (err error) {
 	for _, f := range hits {
 		switch f.Kind {
-		case CrashAfter:
+		case portfault.CrashAfter:
 			i.hit(f)
 			i.crash()
-			err = f.err()
-		case Lose:
+			err = failure(f)
+		case portfault.Lose:
 			i.hit(f)
-			err = f.err()
+			err = failure(f)
 		}
 	}
 	return err
 }
 
-// err is what a call fails with. Of a Store, it is one that may pass.
-func (f Fault) err() error {
-	if f.Port == Produce || f.Port == DeadLetter || f.Port == SourcePoll || f.Port == SourceCommit {
+// failure is what a call fails with. Of a Store, it is one that may pass.
+func failure(f portfault.Fault) error {
+	switch f.Port {
+	case portfault.Produce, portfault.DeadLetter, portfault.SourcePoll, portfault.SourceCommit:
 		return fmt.Errorf("planted: %v", f)
 	}
 	return fmt.Errorf("%w (planted: %v)", buffer.ErrUnavailable, f)
 }
 
 // call makes a call with the faults that hit it.
-func call[T any](ctx context.Context, i *injector, port Port, do func() (T, error)) (T, error) {
+func call[T any](ctx context.Context, i *injector, port portfault.Port, do func() (T, error)) (T, error) {
 	var none T
 	hits := i.count(port)
 	if err := i.before(ctx, hits); err != nil {
@@ -131,7 +136,7 @@ func call[T any](ctx context.Context, i *injector, port Port, do func() (T, erro
 }
 
 // run makes a call that has no answer but its error.
-func run(ctx context.Context, i *injector, port Port, do func() error) error {
+func run(ctx context.Context, i *injector, port portfault.Port, do func() error) error {
 	_, err := call(ctx, i, port, func() (struct{}, error) { return struct{}{}, do() })
 	return err
 }
@@ -145,7 +150,7 @@ type source struct {
 func (s source) Poll(
 	ctx context.Context, limit int, wait time.Duration,
 ) (flusher.Fetch, error) {
-	hits := s.count(SourcePoll)
+	hits := s.count(portfault.SourcePoll)
 	if s.before(ctx, hits) != nil {
 		return flusher.Fetch{}, s.clock.Sleep(ctx, wait)
 	}
@@ -158,13 +163,13 @@ func (s source) Poll(
 
 // Commit implements flusher.Source.
 func (s source) Commit(ctx context.Context, last []flusher.Message) error {
-	return run(ctx, s.injector, SourceCommit, func() error { return s.Source.Commit(ctx, last) })
+	return run(ctx, s.injector, portfault.SourceCommit, func() error { return s.Source.Commit(ctx, last) })
 }
 
 type producer struct {
 	flusher.Producer
 	*injector
-	port Port
+	port portfault.Port
 }
 
 // Produce implements flusher.Producer. It has had its effect when the broker has the record.
@@ -184,7 +189,7 @@ func (r refused) Wait(context.Context) error { return r.err }
 type produced struct {
 	flusher.Future
 	*injector
-	hits List
+	hits portfault.List
 }
 
 // Wait implements flusher.Future.

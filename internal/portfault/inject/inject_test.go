@@ -1,4 +1,4 @@
-package portfault
+package inject
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"sluice/buffer/memstore"
 	"sluice/consumer"
 	"sluice/flusher"
+	"sluice/internal/portfault"
 )
 
 // rig is what faults are between: callers of ports, and the store, broker and source behind them.
@@ -27,7 +28,7 @@ type rig struct {
 // newRig returns a consumer and a worker with the same faults.
 func newRig(t *testing.T, faults string) *rig {
 	t.Helper()
-	list, err := Parse(faults)
+	list, err := portfault.Parse(faults)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,18 +36,18 @@ func newRig(t *testing.T, faults string) *rig {
 	crash := func() { r.note("crash") }
 	r.consumer = consumer.Ports{
 		Clock: clock{log: r}, Store: logged{log: r}, Source: input{log: r},
-		DeadLetters: broker{r, DeadLetter},
+		DeadLetters: broker{r, portfault.DeadLetter},
 	}
 	r.worker = flusher.WorkerPorts{
-		Clock: clock{log: r}, Store: logged{log: r}, Producer: broker{r, Produce},
+		Clock: clock{log: r}, Store: logged{log: r}, Producer: broker{r, portfault.Produce},
 	}
-	list.Consumer(&r.consumer, crash, r.heard)
-	list.Worker(&r.worker, crash, r.heard)
+	Consumer(list, &r.consumer, crash, r.heard)
+	Worker(list, &r.worker, crash, r.heard)
 	return r
 }
 
 // heard notes when a fault hits, if the test wants to know.
-func (r *rig) heard(f Fault) {
+func (r *rig) heard(f portfault.Fault) {
 	if r.hear {
 		r.note("hit by " + string(f.Kind))
 	}
@@ -55,38 +56,38 @@ func (r *rig) heard(f Fault) {
 func (r *rig) note(what string) { r.log = append(r.log, what) }
 
 // call calls a port once, and tells whether there was an answer.
-func (r *rig) call(ctx context.Context, port Port) (answer bool, err error) {
+func (r *rig) call(ctx context.Context, port portfault.Port) (answer bool, err error) {
 	switch port {
-	case StoreAttach:
+	case portfault.StoreAttach:
 		a, err := r.consumer.Store.Attach(ctx, buffer.Delivery{}, nil)
 		return a != nil, err
-	case StoreEnqueue:
+	case portfault.StoreEnqueue:
 		return false, r.consumer.Store.Enqueue(ctx, 0, buffer.QueueUpdate{})
-	case StoreFence:
+	case portfault.StoreFence:
 		a, err := r.consumer.Store.Fence(ctx, 0, buffer.AnyEpoch)
 		return a.Owner.Epoch > 0, err
-	case StoreLease:
+	case portfault.StoreLease:
 		a, err := r.worker.Store.Lease(ctx, buffer.Owner{}, 0, 1)
 		return a.Due != nil, err
-	case StoreClaim:
+	case portfault.StoreClaim:
 		a, err := r.worker.Store.Claim(ctx, buffer.Owner{}, nil)
 		return a != nil, err
-	case StoreLoad:
+	case portfault.StoreLoad:
 		a, err := r.worker.Store.Load(ctx, buffer.Owner{}, nil)
 		return a != nil, err
-	case StoreAck:
+	case portfault.StoreAck:
 		a, err := r.worker.Store.Ack(ctx, buffer.Owner{}, nil)
 		return a != nil, err
-	case StoreRelease:
+	case portfault.StoreRelease:
 		return false, r.worker.Store.Release(ctx, buffer.Owner{}, buffer.Release{})
-	case Produce:
+	case portfault.Produce:
 		return false, r.worker.Producer.Produce(ctx, flusher.Record{}).Wait(ctx)
-	case DeadLetter:
+	case portfault.DeadLetter:
 		return false, r.consumer.DeadLetters.Produce(ctx, flusher.Record{}).Wait(ctx)
-	case SourcePoll:
+	case portfault.SourcePoll:
 		a, err := r.consumer.Source.Poll(ctx, 1, time.Second)
 		return a.InTouch, err
-	case SourceCommit:
+	case portfault.SourceCommit:
 		return false, r.consumer.Source.Commit(ctx, nil)
 	}
 	panic("no port " + port)
@@ -111,50 +112,50 @@ type logged struct{ log *rig }
 func (l logged) Attach(
 	context.Context, buffer.Delivery, []buffer.TraceBatch,
 ) ([]buffer.Attached, error) {
-	l.log.note(string(StoreAttach))
+	l.log.note(string(portfault.StoreAttach))
 	return []buffer.Attached{{}}, nil
 }
 
 func (l logged) Enqueue(context.Context, buffer.Shard, buffer.QueueUpdate) error {
-	l.log.note(string(StoreEnqueue))
+	l.log.note(string(portfault.StoreEnqueue))
 	return nil
 }
 
 func (l logged) Fence(context.Context, buffer.Shard, buffer.Epoch) (buffer.Fenced, error) {
-	l.log.note(string(StoreFence))
+	l.log.note(string(portfault.StoreFence))
 	return buffer.Fenced{Owner: buffer.Owner{Epoch: 1}}, nil
 }
 
 func (l logged) Lease(
 	context.Context, buffer.Owner, buffer.Instant, int,
 ) (buffer.Leased, error) {
-	l.log.note(string(StoreLease))
+	l.log.note(string(portfault.StoreLease))
 	return buffer.Leased{Due: []buffer.Due{{}}}, nil
 }
 
 func (l logged) Claim(
 	context.Context, buffer.Owner, []buffer.Generation,
 ) ([]buffer.Claim, error) {
-	l.log.note(string(StoreClaim))
+	l.log.note(string(portfault.StoreClaim))
 	return []buffer.Claim{{}}, nil
 }
 
 func (l logged) Load(
 	context.Context, buffer.Owner, []buffer.Generation,
 ) ([]buffer.Loaded, error) {
-	l.log.note(string(StoreLoad))
+	l.log.note(string(portfault.StoreLoad))
 	return []buffer.Loaded{{}}, nil
 }
 
 func (l logged) Ack(
 	context.Context, buffer.Owner, []buffer.Flushed,
 ) ([]buffer.AckResult, error) {
-	l.log.note(string(StoreAck))
+	l.log.note(string(portfault.StoreAck))
 	return []buffer.AckResult{0}, nil
 }
 
 func (l logged) Release(context.Context, buffer.Owner, buffer.Release) error {
-	l.log.note(string(StoreRelease))
+	l.log.note(string(portfault.StoreRelease))
 	return nil
 }
 
@@ -164,18 +165,18 @@ type input struct {
 }
 
 func (i input) Poll(context.Context, int, time.Duration) (flusher.Fetch, error) {
-	i.log.note(string(SourcePoll))
+	i.log.note(string(portfault.SourcePoll))
 	return flusher.Fetch{InTouch: true}, nil
 }
 
 func (i input) Commit(context.Context, []flusher.Message) error {
-	i.log.note(string(SourceCommit))
+	i.log.note(string(portfault.SourceCommit))
 	return nil
 }
 
 type broker struct {
 	log  *rig
-	port Port
+	port portfault.Port
 }
 
 func (b broker) Produce(context.Context, flusher.Record) flusher.Future {
@@ -187,7 +188,7 @@ func (b broker) Flush(context.Context) error { return nil }
 
 // TestEachKindAtEachPort: what the caller sees, what gets through, and in which order.
 func TestEachKindAtEachPort(t *testing.T) {
-	for _, port := range ports {
+	for _, port := range portfault.Ports() {
 		through := string(port)
 		for _, c := range []struct {
 			fault string
@@ -204,9 +205,9 @@ func TestEachKindAtEachPort(t *testing.T) {
 			switch {
 			case c.fault == "slow ":
 				text += " by 50ms"
-			case port == SourcePoll && c.fault == "lose ":
+			case port == portfault.SourcePoll && c.fault == "lose ":
 				continue
-			case port == SourcePoll && len(c.want) < 2: // that it waits is all there is to see
+			case port == portfault.SourcePoll && len(c.want) < 2: // that it waits is all there is to see
 				c.fails, c.want = false, append(c.want, "sleep 1s")
 			}
 			r := newRig(t, text)
@@ -214,7 +215,7 @@ func TestEachKindAtEachPort(t *testing.T) {
 			if !slices.Equal(r.log, c.want) || (err != nil) != c.fails {
 				t.Errorf("%s: %q happened, want %q; %v", text, r.log, c.want, err)
 			}
-			if err != nil && (!strings.Contains(err.Error(), text) || answer && port != SourcePoll) {
+			if err != nil && (!strings.Contains(err.Error(), text) || answer && port != portfault.SourcePoll) {
 				t.Errorf("%s: answer %v, error %v", text, answer, err)
 			}
 			if store := strings.HasPrefix(through, "store."); err != nil && buffer.Retryable(err) != store {
@@ -238,7 +239,7 @@ func TestHitsAreHeardOf(t *testing.T) {
 	} {
 		r := newRig(t, fault)
 		r.hear = true
-		_, _ = r.call(t.Context(), StoreAck) // what it answers is not the matter here
+		_, _ = r.call(t.Context(), portfault.StoreAck) // what it answers is not the matter here
 		if !slices.Equal(r.log, want) {
 			t.Errorf("%s: %q happened, want %q", fault, r.log, want)
 		}
@@ -247,13 +248,13 @@ func TestHitsAreHeardOf(t *testing.T) {
 
 // TestFaultsLastFromTheirFirstHitToTheirLast, within the load; one that hits nothing is told apart.
 func TestFaultsLastFromTheirFirstHitToTheirLast(t *testing.T) {
-	list, err := Parse("lose store.ack, lose store.load, lose store.claim, lose store.fence, refuse store.fence")
+	list, err := portfault.Parse("lose store.ack, lose store.load, lose store.claim, lose store.fence, refuse store.fence")
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
 	var got []string
-	h := Hits{Note: func(f Fault, begins bool, at time.Time) {
+	h := Hits{Note: func(f portfault.Fault, begins bool, at time.Time) {
 		got = append(got, fmt.Sprint(f.Port, " ", begins, " ", at.Unix()))
 	}}
 	h.Add(list[0], at(1))
@@ -299,8 +300,8 @@ func TestFaultsAreCountedByPortAndProcess(t *testing.T) {
 func TestFaultsCompose(t *testing.T) {
 	r := newRig(t, "slow store.ack by 1s, lose store.ack 1, slow store.ack by 2s, "+
 		"crash after store.ack, refuse store.ack 2")
-	_, first := r.call(t.Context(), StoreAck)
-	_, second := r.call(t.Context(), StoreAck)
+	_, first := r.call(t.Context(), portfault.StoreAck)
+	_, second := r.call(t.Context(), portfault.StoreAck)
 	want := []string{"sleep 1s", "sleep 2s", "store.ack", "crash", "sleep 1s", "sleep 2s"}
 	if !slices.Equal(r.log, want) || first == nil || second == nil {
 		t.Errorf("%q happened, want %q; %v, %v", r.log, want, first, second)
@@ -311,7 +312,7 @@ func TestFaultsCompose(t *testing.T) {
 func TestSlowCallEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, port := range []Port{StoreAck, Produce, SourceCommit, SourcePoll} {
+	for _, port := range []portfault.Port{portfault.StoreAck, portfault.Produce, portfault.SourceCommit, portfault.SourcePoll} {
 		r := newRig(t, "slow "+string(port)+" by 1h")
 		if _, err := r.call(ctx, port); !errors.Is(err, context.Canceled) || len(r.log) > 0 {
 			t.Errorf("%s: %v, and %q happened", port, err, r.log)
@@ -330,12 +331,12 @@ func TestLostAnswersHaveTheirEffect(t *testing.T) {
 		{"lose store.attach 1", 1, 0, 1},
 	} {
 		kept := memstore.New(buffer.DefaultOptions())
-		list, err := Parse(c.fault)
+		list, err := portfault.Parse(c.fault)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ports := consumer.Ports{Clock: clock{}, Store: kept}
-		list.Consumer(&ports, nil, nil)
+		Consumer(list, &ports, nil, nil)
 		trace := buffer.TraceKey{Project: 1}
 		id := buffer.SpanID{1}
 		span := buffer.Span{TraceKey: trace, ID: id, Parent: id, Root: true, Size: 1}
@@ -384,12 +385,12 @@ func (eager) Claim(
 }
 
 func TestFaultsOfLoadMeetWhatIsReadWithTheClaim(t *testing.T) {
-	list, err := Parse("refuse store.load 1")
+	list, err := portfault.Parse("refuse store.load 1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ports := flusher.WorkerPorts{Clock: clock{}, Store: eager{}}
-	list.Worker(&ports, nil, nil)
+	Worker(list, &ports, nil, nil)
 	claims, err := ports.Store.Claim(t.Context(), buffer.Owner{}, make([]buffer.Generation, 2))
 	if err != nil || len(claims) != 2 || claims[0].Loaded != nil || claims[1].Loaded != nil {
 		t.Errorf("Claim = %+v, %v, want nothing that Load would not be asked for", claims, err)

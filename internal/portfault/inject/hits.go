@@ -1,15 +1,17 @@
-package portfault
+package inject
 
 import (
 	"sync"
 	"time"
+
+	"sluice/internal/portfault"
 )
 
 // Hits says when the faults of a run begin and end: with the first call that each hits, but not before the
 // load, and Settles after the last one. Its methods may be called side by side.
 type Hits struct {
 	// Note hears of it; begins is false for an end.
-	Note func(f Fault, begins bool, at time.Time)
+	Note func(f portfault.Fault, begins bool, at time.Time)
 
 	mu    sync.Mutex
 	start time.Time            // of the load; zero before it
@@ -20,7 +22,7 @@ type Hits struct {
 const Settles = 2 * time.Second
 
 // Add takes note that a fault hits a call now.
-func (h *Hits) Add(f Fault, now time.Time) {
+func (h *Hits) Add(f portfault.Fault, now time.Time) {
 	h.mu.Lock()
 	if h.list == nil {
 		h.list = map[string]time.Time{}
@@ -36,7 +38,7 @@ func (h *Hits) Add(f Fault, now time.Time) {
 
 // Begin begins the load, and those faults with it that have hit before it. All do where nobody hears of
 // hits.
-func (h *Hits) Begin(list List, now time.Time, all bool) {
+func (h *Hits) Begin(list portfault.List, now time.Time, all bool) {
 	h.mu.Lock()
 	h.start = now
 	h.mu.Unlock()
@@ -48,7 +50,7 @@ func (h *Hits) Begin(list List, now time.Time, all bool) {
 }
 
 // End ends, at the end of the run, those that have hit, and returns the others.
-func (h *Hits) End(list List, now time.Time) (idle []string) {
+func (h *Hits) End(list portfault.List, now time.Time) (idle []string) {
 	for _, f := range list {
 		last, hit := h.of(f)
 		if !hit {
@@ -64,7 +66,7 @@ func (h *Hits) End(list List, now time.Time) (idle []string) {
 }
 
 // of returns when a fault hit a call last; false if it hit none.
-func (h *Hits) of(f Fault) (last time.Time, hit bool) {
+func (h *Hits) of(f portfault.Fault) (last time.Time, hit bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	last, hit = h.list[f.String()]
