@@ -136,7 +136,7 @@ go build -o bin/simulate ./cmd/simulate
 go test -c -o "$work/redisstore.test" ./buffer/redisstore
 go test -c -o "$work/kafkaio.test" ./internal/kafkaio
 export work engines
-export -f within on suite scenario job
+export -f say within once_more on suite scenario job
 printf '%s\n' "${jobs[@]}" | xargs -P "${JOBS:-2}" -L 1 bash -c 'job "$@"' job
 
 # row NAME PARTNER prints a line of the table; a scenario is that of a Redis.
