@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -220,13 +221,22 @@ func (a *auditor) sweep(ctx context.Context) {
 		if from = swept.Next; from == "" {
 			learned = true
 		}
-		for _, text := range swept.Unreadable {
-			if !a.unreadable[text] && len(a.unreadable) < unreadableMax {
-				a.unreadable[text] = true
-				a.tell(AuditEvent{Unreadable: text})
-			}
-		}
+		a.meet(swept.Unreadable)
 		a.swept(swept)
+	}
+}
+
+// meet says of what cannot be read that it is there, all of a look at once.
+func (a *auditor) meet(unreadable []string) {
+	var fresh []string
+	for _, text := range unreadable {
+		if !a.unreadable[text] && len(a.unreadable) < unreadableMax {
+			a.unreadable[text] = true
+			fresh = append(fresh, text)
+		}
+	}
+	if len(fresh) > 0 {
+		a.tell(AuditEvent{Unreadable: strings.Join(fresh, "; ")})
 	}
 }
 

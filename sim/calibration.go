@@ -31,6 +31,8 @@ type Calibration struct {
 	// among the NotMeasured, such as linger, are settings.
 	Measured    []Measured    `yaml:"measured"`
 	NotMeasured []NotMeasured `yaml:"not_measured"`
+	// Changed are the costs, or hosts, that are not as they were measured but were set later, as key=value.
+	Changed []string `yaml:"changed,omitempty"`
 	// Factors are the spreads of Together.
 	Factors []Factor `yaml:"factors"`
 	// Explained are the runs from which Together came, and what the costs here say of them.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -226,7 +227,13 @@ func (c *Costs) Set(places yamlfile.Places, text string) error {
 	case strings.HasPrefix(key, "calibration"): // of which the model knows nothing
 		return fault("how the costs were measured changes nothing; write section.key=value, such as redis.call=60us")
 	}
-	return places.Set(c, text)
+	if err := places.Set(c, text); err != nil || c.Calibration == nil {
+		return err
+	}
+	known := *c.Calibration
+	known.Changed = append(slices.Clone(known.Changed), text)
+	c.Calibration = &known
+	return nil
 }
 
 // Validate returns everything that is wrong with the costs, as yamlfile.Problems, or nil.

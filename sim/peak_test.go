@@ -29,10 +29,8 @@ func TestNoProcessIsTooShort(t *testing.T) {
 			t.Fatalf("a look at %.1fs saw both, so this shows nothing", sample.T)
 		}
 	}
-	for _, j := range outcome.Result.Invariants {
-		if j.Name == "process limit" && (j.Verdict != reports.Violated || *j.At < 4.1 || *j.At > 4.15 ||
-			!strings.Contains(j.Detail, "s the consumer had 2 worker processes, the limit is 1; before that")) {
-			t.Errorf("%s: %s", j.Verdict, j.Detail)
-		}
+	if j := judgement(t, outcome, "process limit"); j.Verdict != reports.Violated || j.At == nil || *j.At < 4.1 ||
+		*j.At > 4.15 || !strings.Contains(j.Detail, "s the consumer had 2 worker processes, the limit is 1; before that") {
+		t.Errorf("%s at %v: %s", j.Verdict, j.At, j.Detail)
 	}
 }

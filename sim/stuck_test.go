@@ -1,10 +1,12 @@
 package sim_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"sluice/internal/harness"
+	"sluice/internal/judge"
 	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
@@ -25,10 +27,18 @@ func TestStuckRunSaysWhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, j := range outcome.Result.Invariants {
-			if j.Name == "liveness" && (j.Verdict != reports.Violated || !strings.HasSuffix(j.Detail, want)) {
-				t.Errorf("%s: %s %q, want that it ends with %q", defect, j.Verdict, j.Detail, want)
-			}
+		if j := judgement(t, outcome, "liveness"); j.Verdict != reports.Violated || !strings.HasSuffix(j.Detail, want) {
+			t.Errorf("%s: %s %q, want that it ends with %q", defect, j.Verdict, j.Detail, want)
 		}
 	}
+}
+
+// judgement is what is judged of an invariant.
+func judgement(t *testing.T, outcome *judge.Outcome, name string) reports.Judgement {
+	t.Helper()
+	at := slices.IndexFunc(outcome.Result.Invariants, func(j reports.Judgement) bool { return j.Name == name })
+	if at < 0 {
+		t.Fatalf("%s is not judged", name)
+	}
+	return outcome.Result.Invariants[at]
 }

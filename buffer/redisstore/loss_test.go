@@ -89,7 +89,12 @@ func TestAWitnessIsForgottenOnceItIsGone(t *testing.T) {
 			}
 			seemsSilent("1")
 			seemsSilent("2")
+			beat(4)
+			for range 98 {
+				beat(4)
+			}
 			beat(3)
+			beat(4) // the last of many beats, of who does not doubt
 			if got := beat(1); got != 8 {
 				t.Errorf("a witness that seemed silent has beat %d, want 8", got)
 			}

@@ -67,6 +67,8 @@ func accuracyCode(s *compare.Summary) int {
 		return judge.ExitSafety
 	case len(s.Beyond) > 0:
 		return judge.ExitExpectation
+	case !s.Judged():
+		return judge.ExitUnknown
 	}
 	return judge.ExitPassed
 }

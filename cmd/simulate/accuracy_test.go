@@ -54,6 +54,10 @@ func TestAccuracy(t *testing.T) {
 	if code, out, _ := call("accuracy", first, unsafe); code != judge.ExitSafety || !strings.Contains(out, "Safety was violated in 1 run.") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
+	idle := comparison(t, func(r *compare.Report) { r.Rows[0].Limited, r.Rows[1].Limited = false, false })
+	if code, out, _ := call("accuracy", idle); code != judge.ExitUnknown || !strings.Contains(out, "the load was the limit") {
+		t.Errorf("without one point that says something: exit code %d\n%s", code, out)
+	}
 	notes := filepath.Join(t.TempDir(), "notes.md")
 	if err := os.WriteFile(notes, []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)

@@ -92,7 +92,8 @@ type shrunkAnswer struct {
 	answer
 	// Violated is the invariant or expectation.
 	Violated string `json:"violated"`
-	// Scenario is the text of the file, File where it was written, PortFaults what belongs to it.
+	// Scenario is the text of the file, File where it was written, PortFaults those
+	// of its port_faults.
 	Scenario   string   `json:"scenario"`
 	PortFaults []string `json:"port_faults"`
 	File       string   `json:"file"`

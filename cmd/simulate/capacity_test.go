@@ -20,6 +20,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/rundir"
 	"sluice/internal/servers/servertest"
+	"sluice/internal/yamlfile"
 	"sluice/reports"
 	"sluice/sim"
 )
@@ -504,12 +505,22 @@ func TestCapacitySaysHowFarOff(t *testing.T) {
 	if err := os.WriteFile(costs, []byte("hosts: {cores: 3, shared: true}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	measured := sim.DefaultCosts()
+	measured.Calibration = &sim.Calibration{Date: "2026-11-30T12:00:00Z", Redis: "7.0.15", Kafka: "v4.1"}
+	if err := measured.Set(yamlfile.Places{}, "redis.call=60us"); err != nil { // as --cost does, and a run keeps
+		t.Fatal(err)
+	}
+	kept := filepath.Join(t.TempDir(), "kept.yaml")
+	if err := os.WriteFile(kept, []byte(measured.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	flags := []string{"capacity", path, "--processes", "1", "--most", "1000/s", "--out", dir}
 	for _, c := range []struct {
 		more []string
 		want []string
 	}{
 		{nil, []string{"The built-in costs are those of one kind of machine", "is not in this report: simulate compare"}},
+		{[]string{"--costs", kept}, []string{"The costs of " + kept + " with changes were calibrated on 2026-11-30T12:00:00Z"}},
 		{[]string{"--costs", costs, "--cost", "redis.call=60us"}, []string{"The costs of " + costs + " with changes do not say"}},
 		{[]string{"--costs", costs, "--compared", compared}, []string{
 			"The costs of " + costs + " do not say where they are from; they have 3 cores for all.",

@@ -22,6 +22,7 @@ func costsFrom(world harness.World, flags costFlags) *capacity.CostsFrom {
 		known := w.Costs.Calibration
 		from.Date, from.Redis, from.Kafka = known.Date, known.Redis, known.Kafka
 		from.YardstickSeconds = known.Yardstick.Median.Seconds()
+		from.Changed = from.Changed || len(known.Changed) > 0
 	}
 	return from
 }

@@ -132,12 +132,29 @@ func TestAmplifiers(t *testing.T) {
 			t.Errorf("the strongest is %q, %v, want %q, %v", name, gain, c.name, c.gain)
 		}
 		none := Trial{What: "nothing", Gain: Number(math.NaN()), RepeatGain: 1}
-		want := "No work of a span became more by more than 5 %: no amplifier was seen."
+		want := "What a span took of Redis is not known; hardly any came out again, so no amplifier was seen."
+		if c.trial.Restarts > 0 {
+			want = "No work of a span became more by more than 5 %: no amplifier was seen; there were 3 restarts and 0 pauses at the most."
+		}
 		if c.name != "" {
 			want = "The strongest amplifier is " + c.name + ", by a factor of "
 		}
 		m := &Stability{Cells: []Cell{{0.5, none}, {0.5, c.trial}, {0.7, none}}}
 		if got := m.words()[1]; !strings.HasPrefix(got, want) || c.name != "" && !strings.Contains(got, "when it happens, "+c.words) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestNoAmplifier: what is not known is not taken for none.
+func TestNoAmplifier(t *testing.T) {
+	nan := Number(math.NaN())
+	for want, trial := range map[string]Trial{
+		"No work of a span became more by more than 5 %: no amplifier was seen.":                          {Gain: 1, RepeatGain: nan},
+		"What a span took of Redis, and how many came out again, is not known, so no amplifier was seen.": {Gain: nan, RepeatGain: nan},
+	} {
+		m := &Stability{Cells: []Cell{{0.5, Trial{Gain: nan, RepeatGain: nan}}, {0.7, trial}}}
+		if got := m.words()[1]; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

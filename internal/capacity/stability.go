@@ -3,6 +3,7 @@ package capacity
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"sluice/internal/options"
@@ -153,7 +154,7 @@ func (m *Stability) words() []string {
 		text += fmt.Sprintf(" Of %s it is not known whether it recovers: that was not watched for long enough.",
 			options.FormatCount(unknown, "trial"))
 	}
-	amplifier := fmt.Sprintf("No work of a span became more by more than %.0f %%: no amplifier was seen.", 100*(amplifies-1))
+	amplifier := m.unamplified()
 	if name, gain := worst.strongest(); name != "" {
 		amplifier = fmt.Sprintf("The strongest amplifier is %s, by a factor of %.2f: at %s spans/s, when %s, %s.", name, gain,
 			grouped(worst.Rate), worst.What, worst.amplifiers())
@@ -165,6 +166,27 @@ func (m *Stability) words() []string {
 		}
 	}
 	return lines
+}
+
+// unamplified says that nothing made more of an outage, as far as that is known.
+func (m *Stability) unamplified() string {
+	known := func(of func(c *Cell) Number) bool {
+		return slices.ContainsFunc(m.Cells, func(c Cell) bool { return finite(of(&c)) })
+	}
+	text := fmt.Sprintf("No work of a span became more by more than %.0f %%: no amplifier was seen", 100*(amplifies-1))
+	redis, repeats := known(func(c *Cell) Number { return c.Gain }), known(func(c *Cell) Number { return c.RepeatGain })
+	switch {
+	case !redis && !repeats:
+		text = "What a span took of Redis, and how many came out again, is not known, so no amplifier was seen"
+	case !redis:
+		text = "What a span took of Redis is not known; hardly any came out again, so no amplifier was seen"
+	}
+	most := slices.MaxFunc(m.Cells, func(a, b Cell) int { return a.Restarts + a.Pauses - b.Restarts - b.Pauses })
+	if most.Restarts+most.Pauses > 0 {
+		text += fmt.Sprintf("; there were %s and %s at the most", options.FormatCount(most.Restarts, "restart"),
+			options.FormatCount(most.Pauses, "pause"))
+	}
+	return text + "."
 }
 
 func (m *Stability) section(bytes float64) reports.Section {

@@ -168,6 +168,11 @@ func covered(inside, of int) string {
 	return fmt.Sprintf("%d of %d", inside, of)
 }
 
+// Judged tells whether a throughput says something of the predictions: without one there is no answer.
+func (s *Summary) Judged() bool {
+	return slices.ContainsFunc(s.Figures, func(sum Sum) bool { return sum.Figure == Throughput })
+}
+
 // Headline says in words how good the predictions are.
 func (s *Summary) Headline() string {
 	text := "No throughput says anything of the predictions: the load was the limit."
@@ -184,7 +189,10 @@ func (s *Summary) Headline() string {
 	if n := len(s.Unsafe); n > 0 {
 		text = "Safety was violated in " + options.FormatCount(n, "run") + ". " + text
 	}
-	if len(s.Beyond) == 0 {
+	switch {
+	case len(s.Beyond) == 0 && !s.Judged():
+		return text
+	case len(s.Beyond) == 0:
 		return text + " All within the limits."
 	}
 	return text + " Beyond the limits: " + strings.Join(s.Beyond, "; ") + "."

@@ -51,8 +51,11 @@ func TestSummary(t *testing.T) {
 				!strings.Contains(beyond, c.beyond) || len(s.Beyond) > 1 {
 				t.Errorf("%s\nbeyond: %s", s.Headline(), beyond)
 			}
-			if (beyond == "") != strings.HasSuffix(s.Headline(), "All within the limits.") {
+			if (beyond == "" && s.Judged()) != strings.HasSuffix(s.Headline(), "All within the limits.") {
 				t.Errorf("%s", s.Headline())
+			}
+			if s.Judged() != (name != "no limit was met") {
+				t.Errorf("judged: %v", s.Judged())
 			}
 			if _, err := json.Marshal(s); err != nil {
 				t.Error(err)

@@ -49,10 +49,13 @@ func (p *program) said(message string) (n int) {
 const warningsOfACause = 2
 
 // warnedOnce checks that an outage was a few warnings, and no error.
-func (p *program) warnedOnce() {
+func (p *program) warnedOnce(since time.Time) {
 	p.t.Helper()
 	said := make(map[string]int)
 	for _, l := range p.lines() {
+		if l.Time.Before(since) {
+			continue
+		}
 		switch l.Level {
 		case "ERROR":
 			p.t.Errorf("an outage alone is no error: %s", l.text)

@@ -67,9 +67,16 @@ func (c Config) Validate() error {
 	return c.Scenario.CheckFaults(c.World.Can)
 }
 
-// ports are all faults at ports: those of the scenario, and those that come on top of it.
+// ports are all faults at ports: those of the scenario, and those that come on top of it. What is named by
+// both happens once.
 func (c Config) ports() portfault.List {
-	return slices.Concat(c.Scenario.PortFaults, c.PortFaults)
+	list := slices.Clone(c.Scenario.PortFaults)
+	for _, f := range c.PortFaults {
+		if !slices.Contains(list, f) {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 func (c Config) log() *slog.Logger {

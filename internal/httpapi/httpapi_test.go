@@ -245,8 +245,22 @@ func TestKafkaHooksSurviveASecondClient(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// One takes the place of another.
+	first, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.WithHooks(hooks("renewed")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	next, err := kgo.NewClient(first.Opts()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	if err := next.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	_, text := get(t, Handler(fixed{}, r), "/metrics")
-	for _, client := range []string{"source", "dead-letters"} {
+	for _, client := range []string{"source", "dead-letters", "renewed"} {
 		if !strings.Contains(text, `sluice_kafka_connects_total{client="`+client+`"`) {
 			t.Errorf("no connections of %s in\n%s", client, text)
 		}

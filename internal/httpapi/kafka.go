@@ -23,8 +23,9 @@ func KafkaHooks(registry prometheus.Registerer) func(client string) []kgo.Hook {
 	}
 }
 
-// clientMetrics belong to the first client that they are given to. kafkaio makes a second one of
-// the same config for records that were refused in a batch, and kprom would panic on it.
+// clientMetrics belong to the first client that they are given to, and when that is closed, to the next.
+// kafkaio makes a second one of the same config for records that were refused in a batch, and kprom would
+// panic on it; and one that takes the place of a client that does not ask for what it was refused.
 type clientMetrics struct {
 	*kprom.Metrics
 
@@ -52,6 +53,7 @@ func (m *clientMetrics) OnClientClosed(client *kgo.Client) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.first == client {
+		m.first = nil
 		m.Metrics.OnClientClosed(client)
 	}
 }

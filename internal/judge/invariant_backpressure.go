@@ -111,8 +111,8 @@ func assignedAt(moves []Move, at slot, shard buffer.Shard, by float64) float64 {
 // the machine stands still.
 func heard(e *Evidence, at slot, from, until, within float64) float64 {
 	for i, l := range e.Looks {
-		if stoodStill(e.Looks, i) && l.T > from && l.T <= until && e.Looks[i-1].T <= from+within {
-			from = l.T
+		if still := stoodStill(e.Looks, i); l.T > from && l.T <= until && l.T-still <= from+within {
+			from += min(still, l.T-from)
 		}
 		for _, c := range l.Consumers {
 			if c.Consumer == at.consumer && c.Life == at.life && c.Heard > e.Slacks.Silence &&

@@ -30,9 +30,10 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 		if suffers(faults, l.T) {
 			clear(lacking)
 		}
-		if stoodStill(looks, at) {
-			clear(lacking)
-			clear(shared)
+		still := stoodStill(looks, at)
+		for shard := range partitions {
+			lacking[shard].from += still
+			shared[shard].from += still
 		}
 		owners := map[buffer.Shard]int{}
 		for _, c := range l.Consumers {
@@ -76,10 +77,11 @@ func unnoticed(e *Evidence, faults []reports.FaultSummary) (reports.Verdict, str
 			fault.Verb != scenarios.VerbCrash && fault.Verb != scenarios.VerbHang {
 			continue // one at a port has another form
 		}
-		by, became := f.From+e.Slacks.Gate, "died"
+		within, became := e.Slacks.Gate, "died"
 		if fault.Verb == scenarios.VerbHang {
-			by, became = by+e.Scenario.Pipeline.MaxUnhealthy.Seconds(), "froze"
+			within, became = within+e.Scenario.Pipeline.MaxUnhealthy.Seconds(), "froze"
 		}
+		by := after(e.Looks, f.From, within)
 		if by > watchedUntil(e) || !awake(e, f.From, by) || fault.Verb == scenarios.VerbHang && f.To < by {
 			continue
 		}
@@ -138,19 +140,30 @@ func mayBeWoken(faults []reports.FaultSummary, frozen, worker int, until float64
 // happen does not pass meanwhile.
 const stillMin = 1
 
-// stoodStill tells whether the machine did, between a look and the one before it.
-func stoodStill(looks []Look, at int) bool { return at > 0 && looks[at].T-looks[at-1].T > stillMin }
+// stoodStill returns for how long the machine did, between a look and the one before it.
+func stoodStill(looks []Look, at int) float64 {
+	if at == 0 || looks[at].T-looks[at-1].T <= stillMin {
+		return 0
+	}
+	return looks[at].T - looks[at-1].T
+}
 
-// awake tells whether the first consumer ran all the time, and the machine with it.
+// after returns when so many seconds have passed since a moment, without those in which the machine stood
+// still.
+func after(looks []Look, from, seconds float64) float64 {
+	end := from + seconds
+	for at := range looks {
+		if still := stoodStill(looks, at); looks[at].T > from && looks[at].T-still <= end {
+			end += still
+		}
+	}
+	return end
+}
+
+// awake tells whether the first consumer ran all the time.
 func awake(e *Evidence, from, to float64) bool {
-	for at, l := range e.Looks {
-		if l.T < from || l.T > to && (at == 0 || e.Looks[at-1].T > to) {
-			continue
-		}
-		if stoodStill(e.Looks, at) {
-			return false
-		}
-		if l.T > to {
+	for _, l := range e.Looks {
+		if l.T < from || l.T > to {
 			continue
 		}
 		at := slices.IndexFunc(l.Consumers, func(c ConsumerLook) bool {

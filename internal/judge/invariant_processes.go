@@ -22,9 +22,7 @@ func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
 	}
 	most, orphaned := 0, spell{}
 	for at, l := range e.Looks {
-		if stoodStill(e.Looks, at) {
-			orphaned = spell{}
-		}
+		orphaned.from += stoodStill(e.Looks, at)
 		if l.Unknown {
 			return unknown("at %.1fs the processes could not be counted", l.T)
 		}

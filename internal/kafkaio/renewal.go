@@ -67,28 +67,22 @@ func (r *renewable) forget(client *kgo.Client, topic string) {
 	delete(r.under, topic)
 }
 
-// replace puts another client in the place of one that was refused a producer id.
+// replace ends a client that was refused a producer id; get makes another one then, since the first must be
+// closed before: a Flush of the next would not wait for what it holds.
 func (r *renewable) replace(client *kgo.Client) {
-	defer func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.doubted = nil
-	}()
-	if _, _, err := client.ProducerID(client.Context()); !isFinal(err) {
-		return // the record was refused for another reason
+	_, _, err := client.ProducerID(client.Context())
+	refused := isFinal(err) // else the record was refused for another reason
+	if refused {
+		client.Close()
 	}
-	next, err := kgo.NewClient(r.opts...)
-	if err != nil {
-		return // the next record that fails has it tried again
-	}
-	client.Close() // before next has its place: a Flush of that would not wait for what this one holds
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
-		next.Close() // it has nothing to wait for
-		return
+	if r.doubted == client {
+		r.doubted = nil
 	}
-	r.client = next
+	if refused && r.client == client && !r.closed {
+		r.client = nil
+	}
 }
 
 // isFinal tells whether a broker has refused something and the client does not ask again.
