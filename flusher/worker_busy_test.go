@@ -66,6 +66,19 @@ func TestABusyWorkerSlowsNoClock(t *testing.T) {
 	}
 }
 
+// askedWhileItHangs returns how often the worker asks a store about shards that does not answer from now on.
+func askedWhileItHangs(b *bench) int {
+	before := b.countSteps("lease")
+	b.faulty.set(func(step string, after bool) error {
+		if step == "lease" {
+			return buffer.ErrUnavailable
+		}
+		return nil
+	})
+	time.Sleep(10 * time.Second)
+	return b.countSteps("lease") - before
+}
+
 // TestABusyWorkerWithManyShardsAsksNoStoreThatHangs: whose first shards cannot be asked does not wait for
 // the others, too, each of them as long.
 func TestABusyWorkerWithManyShardsAsksNoStoreThatHangs(t *testing.T) {
@@ -82,15 +95,7 @@ func TestABusyWorkerWithManyShardsAsksNoStoreThatHangs(t *testing.T) {
 		b.tasks = wallclock.Tasks{}
 		b.start(fence(t, b.store, all...)...)
 		eventually(t, 10*time.Second, "it produces", func() bool { return len(b.broker.all()) == shards })
-		before := b.countSteps("lease")
-		b.faulty.set(func(step string, after bool) error {
-			if step == "lease" {
-				return buffer.ErrUnavailable
-			}
-			return nil
-		})
-		time.Sleep(10 * time.Second)
-		if asked := b.countSteps("lease") - before; asked != 32 {
+		if asked := askedWhileItHangs(b); asked != 32 {
 			t.Errorf("it asked about %d shards, want those of the first round, 32", asked)
 		}
 		b.kill()
@@ -109,15 +114,7 @@ func TestABusyWorkerAsksNoStoreThatHangs(t *testing.T) {
 		}
 		b.start(fence(t, b.store, 0)...)
 		eventually(t, 10*time.Second, "it produces", func() bool { return len(b.broker.all()) == 20 })
-		before := b.countSteps("lease")
-		b.faulty.set(func(step string, after bool) error {
-			if step == "lease" {
-				return buffer.ErrUnavailable
-			}
-			return nil
-		})
-		time.Sleep(10 * time.Second)
-		if asked := b.countSteps("lease") - before; asked != 1 {
+		if asked := askedWhileItHangs(b); asked != 1 {
 			t.Errorf("it asked %d times, want once until it looks again", asked)
 		}
 		b.kill()

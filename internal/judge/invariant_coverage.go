@@ -81,7 +81,7 @@ func unnoticed(e *Evidence, faults []reports.FaultSummary) (reports.Verdict, str
 		if fault.Verb == scenarios.VerbHang {
 			within, became = within+e.Scenario.Pipeline.MaxUnhealthy.Seconds(), "froze"
 		}
-		by := after(e.Looks, f.From, within)
+		by := dueAfter(e.Looks, f.From, within)
 		if by > watchedUntil(e) || !awake(e, f.From, by) || fault.Verb == scenarios.VerbHang && f.To < by {
 			continue
 		}
@@ -148,9 +148,9 @@ func stoodStill(looks []Look, at int) float64 {
 	return looks[at].T - looks[at-1].T
 }
 
-// after returns when so many seconds have passed since a moment, without those in which the machine stood
+// dueAfter returns when so many seconds have passed since a moment, without those in which the machine stood
 // still.
-func after(looks []Look, from, seconds float64) float64 {
+func dueAfter(looks []Look, from, seconds float64) float64 {
 	end := from + seconds
 	for at := range looks {
 		if still := stoodStill(looks, at); looks[at].T > from && looks[at].T-still <= end {
