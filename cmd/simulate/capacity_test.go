@@ -153,7 +153,7 @@ func TestCapacityWhatIf(t *testing.T) {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 	page, err := os.ReadFile(filepath.Join(second, "report.md"))
-	if err != nil || !strings.Contains(string(page), "| 1 process sustain/s | 1,000 | 1,000 | 1.00 |") {
+	if err != nil || !strings.Contains(string(page), "| 1 process sustains per second | 1,000 | 1,000 | 1.00 |") {
 		t.Errorf("%v: %s", err, page)
 	}
 	code, out, errs = call(append(flags, "--out", filepath.Join(t.TempDir(), "third"), "--headroom", "0.2", "--set",

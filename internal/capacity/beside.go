@@ -94,7 +94,7 @@ func (r *Report) rowsBeside(o *Report) []AgainstRow {
 	}
 	for _, c := range r.Counts {
 		if there := o.Count(c.Processes); there.Median > 0 {
-			add(fmt.Sprintf("%s sustain/s", processes(c.Processes)), "spans/s", c.Median, there.Median, grouped)
+			add(sustain(c.Processes)+" per second", "spans/s", c.Median, there.Median, grouped)
 		}
 	}
 	if !sameTarget {

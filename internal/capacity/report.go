@@ -281,6 +281,14 @@ func figure(v float64, digits int) string {
 
 func processes(n int) string { return options.FormatCount(n, "process") }
 
+// sustain says that so many processes do: "1 process sustains", "2 processes sustain".
+func sustain(n int) string {
+	if n == 1 {
+		return processes(n) + " sustains"
+	}
+	return processes(n) + " sustain"
+}
+
 // Number is one that may have no bound, which is null in JSON.
 type Number float64
 

@@ -132,20 +132,20 @@ func (m *Stability) words() []string {
 	if unknown > 0 {
 		every = "every outage of which that is known"
 	}
-	text := fmt.Sprintf("Up to %s of what %s sustain, it recovers from %s.",
-		percent(m.Cells[len(m.Cells)-1].Load), processes(m.Processes), every)
+	text := fmt.Sprintf("Up to %s of what %s, it recovers from %s.",
+		percent(m.Cells[len(m.Cells)-1].Load), sustain(m.Processes), every)
 	switch {
 	case lowest < 1:
-		text = fmt.Sprintf("From %s of what %s sustain, it does not recover from some outages in the %.0f s that "+
+		text = fmt.Sprintf("From %s of what %s, it does not recover from some outages in the %.0f s that "+
 			"were watched, nor come nearer to it, although it carried that load before: it is metastable there.",
-			percent(lowest), processes(m.Processes), watched)
+			percent(lowest), sustain(m.Processes), watched)
 	case !math.IsInf(lowest, 1):
 		never := "it does not from some"
 		if always {
 			never = "it never does"
 		}
-		text = fmt.Sprintf("It recovers from %s, as long as the load is below what %s "+
-			"sustain; from %s of that on, %s.", every, processes(m.Processes), percent(lowest), never)
+		text = fmt.Sprintf("It recovers from %s, as long as the load is below what %s; "+
+			"from %s of that on, %s.", every, sustain(m.Processes), percent(lowest), never)
 	}
 	if made := len(m.Cells); made < m.Planned {
 		text += fmt.Sprintf(" Only %d of %d trials were made.", made, m.Planned)

@@ -140,7 +140,7 @@ func TestBeside(t *testing.T) {
 	if err := json.Unmarshal(text, &read); err != nil {
 		t.Fatal(err)
 	}
-	const recommended, counts = "| recommended processes | 4 | 2 | 2.00 |", "| 2 processes sustain/s | 19,500 | 39,000 | 0.50 |"
+	const recommended, counts = "| recommended processes | 4 | 2 | 2.00 |", "| 2 processes sustain per second | 19,500 | 39,000 | 0.50 |"
 	for name, c := range map[string]struct {
 		change  func(*Report)
 		changed string

@@ -198,7 +198,7 @@ func surelyLess(c, than Count) bool { return c.Failed > 0 && c.Failed <= than.Le
 
 // worseWords say that more processes sustain less, and why if their shards show it.
 func (r *Report) worseWords(before, c Count) string {
-	text := fmt.Sprintf("%s sustain less than %d: %s spans/s, not %s", processes(c.Processes), before.Processes,
+	text := fmt.Sprintf("%s less than %d: %s spans/s, not %s", sustain(c.Processes), before.Processes,
 		grouped(c.Median), grouped(before.Median))
 	if !surelyLess(c, before) {
 		text += ", though no less than the search and the repeats leave open (--precision, --repeat)"
