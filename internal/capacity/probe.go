@@ -46,8 +46,8 @@ type Probe struct {
 	RedisBytesMax int64   `json:"redis_bytes_max,omitempty"`
 	// Busy are the resources that were measured, the busiest first.
 	Busy []judge.Use `json:"busy"`
-	// Longer is how long the steady part has to be, in seconds, if it was too short to tell growth from
-	// a cycle; 0 if it was not.
+	// Longer is how long the steady part of another run has to be, in seconds, if this one does not tell
+	// what it failed of from a cycle, or from a moment at which the machine stood still; 0 if it does.
 	Longer float64 `json:"-"`
 }
 
@@ -86,8 +86,13 @@ const growthMax = 0.02
 // longestSteady bounds Probe.Longer, in seconds.
 const longestSteady = 60
 
-// steadyMin is how many whole seconds a steady part needs.
-const steadyMin = 3
+// steadyMin is how many whole seconds a steady part needs, hopelessMin how many of it pass before a run is
+// called hopeless: of three, a moment at which the machine stood still makes a line that surely grows.
+const steadyMin, hopelessMin = 3, 5
+
+// stumble is by how much what waits may have grown, in seconds of the load, because the machine stood still
+// once, or by the chance that the interval leaves. Where no resource is busy, another run decides.
+const stumble = 1.5
 
 // ProbeOf derives what a run at a rate showed.
 func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
@@ -110,6 +115,8 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	grows := waiting > growthMax*rate && len(whole) >= steadyMin && whole.surely(second.of, 0.95) > 0 &&
 		waiting > quantileOfChance(0.95)*needs.Wanders(float64(len(whole)))
 	behind := whole.growth(func(s second) float64 { return s.backlog })
+	length := float64(len(whole))
+	_, busy := judge.Limiting(p.Busy)
 	p.Unread = o.Result.Pauses == 0 && waiting > growthMax*rate && 2*behind > waiting
 	switch {
 	case o.Interrupted && p.Unsafe != "":
@@ -127,14 +134,19 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	case o.Code != judge.ExitPassed:
 		j, _ := reports.First(o.Result.Invariants, o.Result.Expectations)
 		p.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
-		if _, busy := judge.Limiting(p.Busy); !grows && !busy {
+		if !grows && !busy {
 			p.Missed = j.Name
+			if host.Shared && p.Unsafe == "" {
+				p.Longer = doubled(length)
+			}
 		}
 	case grows:
 		p.Why = fmt.Sprintf("%.0f spans more waited every second", waiting)
-		cycle, length := Cycle(o.Scenario, rate), float64(len(whole))
+		cycle := Cycle(o.Scenario, rate)
 		if needed := min(cycle/growthMax, longestSteady); waiting*length < cycle*rate && length < needed {
 			p.Longer = math.Ceil(needed)
+		} else if !busy && waiting*length < stumble*rate {
+			p.Longer = doubled(length)
 		}
 	default:
 		p.Sustained = true
@@ -142,12 +154,21 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	return p
 }
 
+// doubled is how long the steady part is of the run that decides what one of so many seconds does not; 0 if
+// that was long enough for a moment to be nothing in it.
+func doubled(length float64) float64 {
+	if length >= longestSteady {
+		return 0
+	}
+	return min(2*length, longestSteady)
+}
+
 // Again is how long the steady part of another run has to be that decides, in seconds; 0 if there is to be
 // none. If the duration was asked for, there is none, and Why says what to set.
 func (p *Probe) Again(asked bool) (steady float64) {
 	if asked && p.Longer > 0 {
-		p.Why += fmt.Sprintf(", which may be no more than a cycle: a longer --duration, with %.0f s more than the "+
-			"warm-up, would decide", p.Longer)
+		p.Why += fmt.Sprintf(", which may be no more than a cycle or chance: a longer --duration, with %.0f s more "+
+			"than the warm-up, would decide", p.Longer)
 		return 0
 	}
 	return p.Longer
@@ -288,7 +309,7 @@ func (w *Watch) Hopeless(s reports.Sample) bool {
 		return float64(s.Backlog) > behind*w.Rate && grows(seconds(w.samples), func(s second) float64 { return s.backlog })
 	}
 	list := seconds(between(w.samples, w.Warmup, s.T))
-	return grows(list, second.of) && list.growth(second.of)*float64(len(list)) > w.Cycle*w.Rate &&
+	return len(list) >= hopelessMin && grows(list, second.of) && list.growth(second.of)*float64(len(list)) > w.Cycle*w.Rate &&
 		list.growth(second.of)-byChance(list) > growthMax*w.Rate
 }
 

@@ -110,6 +110,53 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// TestStumble: what a run fails of because the machine stood still for a moment, or by chance, another one
+// decides; but not what a busy resource explains, what would be seen again, or what was not safe.
+func TestStumble(t *testing.T) {
+	stands := func(code int, seconds float64) *judge.Outcome {
+		o := ran(code, 0)
+		o.Scenario.Duration = 12 * time.Second // eight of which are steady
+		o.Scenario.Pipeline.MaxBatchWait = 50 * time.Millisecond
+		o.Scenario.Topology.FlusherProcesses = 8
+		for i := range o.Samples {
+			o.Samples[i].CPURedis /= 2
+			o.Samples[i].Flushed -= int64(1000 * min(seconds, max(0, o.Samples[i].T-9)))
+		}
+		return o
+	}
+	unsafe := stands(judge.ExitSafety, 0)
+	unsafe.Result.Invariants[0].Name = "conservation"
+	busy := stands(judge.ExitPassed, 1)
+	for i := range busy.Samples {
+		busy.Samples[i].CPURedis *= 2
+	}
+	long := stands(judge.ExitLiveness, 0)
+	long.Scenario.Duration = 100 * time.Second
+	long.Samples = nil
+	for i := range 1000 {
+		at := float64(i) / 10
+		long.Samples = append(long.Samples, reports.Sample{T: at, Sent: int64(1000 * at), Flushed: int64(1000 * at)})
+	}
+	for _, c := range []struct {
+		name   string
+		o      *judge.Outcome
+		host   judge.Host
+		longer float64
+	}{
+		{"a second", stands(judge.ExitPassed, 1), judge.Host{}, 16},
+		{"three seconds", stands(judge.ExitPassed, 3), judge.Host{}, 0},
+		{"a second, with Redis busy", busy, judge.Host{}, 0},
+		{"an expectation", stands(judge.ExitLiveness, 0), judge.Host{Cores: 8, Shared: true}, 16},
+		{"an expectation in virtual time", stands(judge.ExitLiveness, 0), judge.Host{}, 0},
+		{"what is not safe", unsafe, judge.Host{Cores: 8, Shared: true}, 0},
+		{"an expectation in a long run", long, judge.Host{Cores: 8, Shared: true}, 0},
+	} {
+		if p := ProbeOf(c.o, 1000, c.host); p.Sustained || p.Longer != c.longer {
+			t.Errorf("%s: another run of %v s, want %v: %+v", c.name, p.Longer, c.longer, p)
+		}
+	}
+}
+
 // still is a load that does not wander.
 func still(warmup float64) Needs {
 	return Needs{Warmup: warmup, Wanders: func(float64) float64 { return 0 }}
@@ -119,7 +166,7 @@ func still(warmup float64) Needs {
 // is not even read is seen before.
 func TestWatch(t *testing.T) {
 	for _, c := range []struct{ growing, unread, at float64 }{
-		{0, 0, 0}, {15, 0, 0}, {60, 0, 9}, {900, 0, 9}, {0, 300, 0}, {0, 600, 4},
+		{0, 0, 0}, {15, 0, 0}, {60, 0, 11}, {900, 0, 11}, {0, 300, 0}, {0, 600, 4},
 	} {
 		o := ran(judge.ExitPassed, c.growing)
 		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
@@ -136,9 +183,23 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// TestWatchOfAStumble: a moment at which nothing comes out is not hopeless, whenever it is.
+func TestWatchOfAStumble(t *testing.T) {
+	for stands := 5.0; stands < 15; stands += 0.1 {
+		w := Watch{Rate: 1000, Needs: still(5.3)}
+		for _, s := range ran(judge.ExitPassed, 0).Samples {
+			s.Flushed -= int64(1000 * max(0, min(1, s.T-stands)) * max(0, min(1, stands+2-s.T)))
+			if w.Hopeless(s) {
+				t.Errorf("a second without output from %.1f s on is hopeless at %.1f s", stands, s.T)
+				break
+			}
+		}
+	}
+}
+
 // TestWatchOfALoadThatWanders: what the load's own chance may do is not called hopeless, nor too much.
 func TestWatchOfALoadThatWanders(t *testing.T) {
-	for _, c := range []struct{ wanders, growing, at float64 }{{30, 60, 0}, {15, 60, 9}, {100, 200, 0}, {50, 200, 9}} {
+	for _, c := range []struct{ wanders, growing, at float64 }{{30, 60, 0}, {15, 60, 11}, {100, 200, 0}, {50, 200, 11}} {
 		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
 		w.Wanders = func(float64) float64 { return c.wanders }
 		for _, s := range ran(judge.ExitPassed, c.growing).Samples {
