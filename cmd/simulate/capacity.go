@@ -310,10 +310,16 @@ func (c *capacityCommand) progress(jobs []capacity.Job) string {
 
 // side is how many runs go on side by side in a world: on the wall clock, they would disturb each other.
 func side(world harness.World) int {
-	if _, ok := world.(sim.World); ok {
+	if virtual(world) {
 		return atOnce()
 	}
 	return 1
+}
+
+// virtual tells whether a world is that of virtual time.
+func virtual(world harness.World) bool {
+	_, ok := world.(sim.World)
+	return ok
 }
 
 // sideBySide does something for each of a list at the same time, and returns the results in its order. A
@@ -377,7 +383,7 @@ func scenarioOf(s scenarios.Scenario, job capacity.Job) scenarios.Scenario {
 // runJob makes the run of a job, whose scenario is given.
 func runJob(ctx context.Context, cfg harness.Config, job capacity.Job) (*judge.Outcome, error) {
 	watch := capacity.Watch{Rate: job.Rate, Needs: capacity.NeedsOf(cfg.Scenario),
-		Cycle: capacity.Cycle(cfg.Scenario, job.Rate)}
+		Cycle: capacity.Cycle(cfg.Scenario, job.Rate), Stumbles: !virtual(cfg.World)}
 	outcome, err := runUntil(ctx, cfg, watch.Hopeless)
 	if err != nil {
 		err = fmt.Errorf("%s at %.0f spans/s: %w", options.FormatCount(job.Processes, "process"), job.Rate, err)

@@ -86,9 +86,10 @@ const growthMax = 0.02
 // longestSteady bounds Probe.Longer, in seconds.
 const longestSteady = 60
 
-// steadyMin is how many whole seconds a steady part needs, hopelessMin how many of it pass before a run is
-// called hopeless: of three, a moment at which the machine stood still makes a line that surely grows.
-const steadyMin, hopelessMin = 3, 5
+// steadyMin is how many whole seconds a steady part needs, stumblingMin how many of it pass before a run is
+// called hopeless on the wall clock: of three, a moment at which the machine stood still makes a line that
+// surely grows.
+const steadyMin, stumblingMin = 3, 5
 
 // stumble is by how much what waits may have grown, in seconds of the load, because the machine stood still
 // once, or by the chance that the interval leaves. Where no resource is busy, another run decides.
@@ -282,6 +283,8 @@ func (list secondly) mean(of func(second) float64) float64 {
 type Watch struct {
 	// Rate is what is offered, Cycle what Cycle says.
 	Rate, Cycle float64
+	// Stumbles is true on the wall clock: the machine may stand still.
+	Stumbles bool
 	Needs
 	samples []reports.Sample
 }
@@ -309,7 +312,10 @@ func (w *Watch) Hopeless(s reports.Sample) bool {
 		return float64(s.Backlog) > behind*w.Rate && grows(seconds(w.samples), func(s second) float64 { return s.backlog })
 	}
 	list := seconds(between(w.samples, w.Warmup, s.T))
-	return len(list) >= hopelessMin && grows(list, second.of) && list.growth(second.of)*float64(len(list)) > w.Cycle*w.Rate &&
+	if w.Stumbles && len(list) < stumblingMin {
+		return false
+	}
+	return grows(list, second.of) && list.growth(second.of)*float64(len(list)) > w.Cycle*w.Rate &&
 		list.growth(second.of)-byChance(list) > growthMax*w.Rate
 }
 

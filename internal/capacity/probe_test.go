@@ -166,7 +166,7 @@ func still(warmup float64) Needs {
 // is not even read is seen before.
 func TestWatch(t *testing.T) {
 	for _, c := range []struct{ growing, unread, at float64 }{
-		{0, 0, 0}, {15, 0, 0}, {60, 0, 11}, {900, 0, 11}, {0, 300, 0}, {0, 600, 4},
+		{0, 0, 0}, {15, 0, 0}, {60, 0, 9}, {900, 0, 9}, {0, 300, 0}, {0, 600, 4},
 	} {
 		o := ran(judge.ExitPassed, c.growing)
 		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
@@ -186,7 +186,7 @@ func TestWatch(t *testing.T) {
 // TestWatchOfAStumble: a moment at which nothing comes out is not hopeless, whenever it is.
 func TestWatchOfAStumble(t *testing.T) {
 	for stands := 5.0; stands < 15; stands += 0.1 {
-		w := Watch{Rate: 1000, Needs: still(5.3)}
+		w := Watch{Rate: 1000, Needs: still(5.3), Stumbles: true}
 		for _, s := range ran(judge.ExitPassed, 0).Samples {
 			s.Flushed -= int64(1000 * max(0, min(1, s.T-stands)) * max(0, min(1, stands+2-s.T)))
 			if w.Hopeless(s) {
@@ -199,7 +199,7 @@ func TestWatchOfAStumble(t *testing.T) {
 
 // TestWatchOfALoadThatWanders: what the load's own chance may do is not called hopeless, nor too much.
 func TestWatchOfALoadThatWanders(t *testing.T) {
-	for _, c := range []struct{ wanders, growing, at float64 }{{30, 60, 0}, {15, 60, 11}, {100, 200, 0}, {50, 200, 11}} {
+	for _, c := range []struct{ wanders, growing, at float64 }{{30, 60, 0}, {15, 60, 9}, {100, 200, 0}, {50, 200, 9}} {
 		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
 		w.Wanders = func(float64) float64 { return c.wanders }
 		for _, s := range ran(judge.ExitPassed, c.growing).Samples {
