@@ -290,9 +290,15 @@ func (c *capacityCommand) probe(
 	ctx context.Context, line *statusline.Line, cfg harness.Config, jobs []capacity.Job,
 ) ([]capacity.Probe, error) {
 	line.Show(c.progress(jobs))
-	return sideBySide(jobs, func(job capacity.Job) (capacity.Probe, error) {
+	probes, err := sideBySide(jobs, func(job capacity.Job) (capacity.Probe, error) {
 		return probe(ctx, cfg, job, c.Duration != nil)
 	})
+	for _, p := range probes {
+		if p.Rate > 0 { // it was made
+			fmt.Fprintf(line, "  %s\n", p.Line())
+		}
+	}
+	return probes, err
 }
 
 // progress says what goes on side by side: runs of one process count, each of a repeat.

@@ -205,6 +205,31 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// TestEveryRun: the report has each run of a search, and why it was judged so.
+func TestEveryRun(t *testing.T) {
+	list := points(WorkerCPU, 20000)
+	list[0].Probes = []Probe{{Rate: 20000, Throughput: 19900, FreshnessP99: 1.25, Sustained: true},
+		{Rate: 22000, Throughput: 20500, FreshnessP99: 3, Why: "1500 spans more waited every second"},
+		{Rate: 88000, Why: "9000 messages more waited to be read"}}
+	r := NewReport("steady", "virtual", 0, 0, list)
+	r.Begun = []Point{{Processes: 2, Repeat: 1, Probes: []Probe{{Rate: 10, Unjudged: true, Why: "too few"}}}}
+	var text strings.Builder
+	if err := r.Document("again").WriteMarkdown(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| 1 | 1 | 20,000 | 19,900 | 1.2 s | yes |",
+		"| 1 | 1 | 22,000 | 20,500 | 3 s | no: 1500 spans more waited every second |",
+		"| 1 | 1 | 88,000 | - | - | no: 9000 messages more waited to be read |",
+		"| 2 | 1 | 10 | - | - | not judged: too few |"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+	if line := list[0].Probes[1].Line(); line != "22,000 spans/s sustained: no: 1500 spans more waited every second" {
+		t.Error(line)
+	}
+}
+
 // TestNoMoreByMoreProcesses: that more processes carry more is said only if they do by more than the search
 // leaves open; and unread input is no limit of theirs.
 func TestNoMoreByMoreProcesses(t *testing.T) {

@@ -87,8 +87,26 @@ func (r *Report) Document(replay string) reports.Document {
 	if r.Costs != nil {
 		d.Sections = append(d.Sections, r.trustSection())
 	}
-	d.Sections = append(d.Sections, reports.Section{Heading: "Make it again", Code: replay})
+	d.Sections = append(d.Sections, r.runsSection(), reports.Section{Heading: "Make it again", Code: replay})
 	return d
+}
+
+// runsSection is each run that a search made, and why it was judged so.
+func (r *Report) runsSection() reports.Section {
+	table := &reports.Table{Columns: append(reports.Numbers("processes", "repeat", "offered/s", "came out/s",
+		"freshness p99"), reports.Words("sustained")...)}
+	for _, p := range slices.Concat(r.Points, r.Begun) {
+		for i := range p.Probes {
+			row := []string{fmt.Sprint(p.Processes), fmt.Sprint(p.Repeat), grouped(p.Probes[i].Rate), "-", "-",
+				p.Probes[i].verdict()}
+			if out := p.Probes[i].Throughput; out > 0 { // it came to a steady part
+				row[3], row[4] = grouped(out), fmt.Sprintf("%.2g s", p.Probes[i].FreshnessP99)
+			}
+			table.Rows = append(table.Rows, row)
+		}
+	}
+	return reports.Section{Heading: "Every run of the search", Table: table, Notes: []string{
+		"Came out is of the steady part, freshness of the whole run, or of what there was of it."}}
 }
 
 func (r *Report) about() string {

@@ -155,6 +155,22 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	return p
 }
 
+// verdict says in words whether the rate is sustained.
+func (p *Probe) verdict() string {
+	switch {
+	case p.Unjudged:
+		return "not judged: " + p.Why
+	case p.Sustained:
+		return "yes"
+	}
+	return "no: " + p.Why
+}
+
+// Line is what came of the run, for who waits for the others.
+func (p *Probe) Line() string {
+	return fmt.Sprintf("%s spans/s sustained: %s", grouped(p.Rate), p.verdict())
+}
+
 // doubled is how long the steady part is of the run that decides what one of so many seconds does not; 0 if
 // that was long enough for a moment to be nothing in it.
 func doubled(length float64) float64 {
