@@ -93,7 +93,7 @@ func TestLoadBelievesTheSecondLook(t *testing.T) {
 func TestASilentServerIsUnavailable(t *testing.T) {
 	server := miniredis.RunT(t)
 	settings := config(server.Addr())
-	settings.AnswerTimeout = time.Second // which the answers that open the store must keep, too
+	settings.AnswerTimeout = 4 * time.Second // which the answers that open the store must keep, too
 	c := &cycle{t: t, store: open(t, settings)}
 	thaw := make(chan struct{})
 	defer close(thaw)

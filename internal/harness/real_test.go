@@ -90,6 +90,7 @@ faults:
   - at 1s stop redis for 1s
   - at 3s fail partition 1 for 1s
 `)
+	s.Duration = 7 * time.Second // long after the last fault, also on a machine that stands still
 	expectPassed(t, runOn(t, harness.Config{Scenario: s, World: world}))
 	expectNothingLeft(t, world)
 	if err := stop(); err != nil {

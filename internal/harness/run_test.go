@@ -117,7 +117,7 @@ func TestHeadlessTracesAndBadMessages(t *testing.T) {
 faults:
   - at 1s crash worker 1
 `)
-	s.Duration = 2 * time.Second
+	s.Duration = 5 * time.Second
 	outcome := runOn(t, harness.Config{Scenario: s, World: fakes.World{}})
 	expectPassed(t, outcome)
 	r := outcome.Result

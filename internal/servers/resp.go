@@ -23,7 +23,8 @@ func redisDo(addr string, words ...string) (string, error) {
 }
 
 func redisExchange(addr string, words []string) (string, error) {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	// A server that is not there refuses at once; a machine that stands still for a second does not mean that.
+	conn, err := net.DialTimeout("tcp", addr, 20*time.Second)
 	if err != nil {
 		return "", err
 	}

@@ -30,6 +30,8 @@ type Servers struct {
 	Backend      Backend
 	// ByNetwork tells which faults of a server the backend does with the network to it. Nil: none.
 	ByNetwork func(scenarios.Fault) bool
+	// Made hears of each topic that was made, of so many partitions, before anybody uses it. Nil: nobody does.
+	Made func(topic string, partitions int) error
 	// Output are settings of the output topic, beside what the scenario wants of it.
 	Output map[string]int64
 	// HidesMemory is true for a Redis that does not tell what memory it uses.

@@ -28,6 +28,13 @@ func (s *System) createTopics(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if hear := s.servers.Made; hear != nil {
+		for _, topic := range []string{s.input, s.output, s.letters} {
+			if err := hear(topic, topology.Partitions); err != nil {
+				return err
+			}
+		}
+	}
 	settings := maps.Clone(s.servers.Output)
 	if topology.OutputRecordMax > 0 {
 		if settings == nil {

@@ -58,7 +58,20 @@ func (World) Open(ctx context.Context, setup harness.Setup) (harness.System, err
 	return wall.Open(ctx, setup, wall.Servers{
 		Redis: []string{f.redis.Addr()}, Kafka: f.kafka.ListenAddrs(), Backend: f,
 		ByNetwork: isDoneByNetwork, HidesMemory: true, InMemory: true,
+		Made: f.spread,
 	})
+}
+
+// spread gives the brokers the partitions in turn, as a real cluster does: kfake draws their leaders, and one
+// of several may have none.
+func (s *fakes) spread(topic string, partitions int) error {
+	brokers := len(s.kafka.ListenAddrs())
+	for p := range int32(partitions) {
+		if err := s.kafka.MoveTopicPartition(topic, p, p%int32(brokers)); err != nil {
+			return fmt.Errorf("spread topic %s over %d brokers: %w", topic, brokers, err)
+		}
+	}
+	return nil
 }
 
 // isDoneByNetwork tells whether a fault of a fake server looks, to all that use it, the same as one
