@@ -117,7 +117,24 @@ func TestFindings(t *testing.T) {
 			if said := strings.Contains(got.Verdict, "unclear of 1 metric,"); said != (c.want == FoundUnclear) {
 				t.Errorf("the verdict is %q of a metric that is %s", got.Verdict, c.want)
 			}
+			checkJUnit(t, got)
 		})
+	}
+}
+
+// checkJUnit checks that who reads nothing but the cases of JUnit sees what the exit code says.
+func checkJUnit(t *testing.T, c *Comparison) {
+	t.Helper()
+	var text bytes.Buffer
+	var suite testSuite
+	err := c.WriteJUnit(&text)
+	if err := errors.Join(err, xml.Unmarshal(text.Bytes(), &suite)); err != nil {
+		t.Fatal(err)
+	}
+	failed := c.Code == judge.ExitExpectation || c.Code == judge.ExitNotDeterministic
+	if (suite.Failures > 0) != failed || (suite.Errors > 0) != (c.Code == judge.ExitUnknown) {
+		t.Errorf("exit code %d (%s), and JUnit has %d failures and %d errors:\n%s", c.Code, c.Verdict,
+			suite.Failures, suite.Errors, &text)
 	}
 }
 
@@ -151,6 +168,13 @@ func TestTooFewToSayThatNothingMatters(t *testing.T) {
 		got := compare(t, set(3), set(then), usual())
 		if got.Verdict != want || (got.Code == judge.ExitUnknown) != (want == unknown) {
 			t.Errorf("3 s, and then %v s: exit code %d, %s", then, got.Code, got.Verdict)
+		}
+		checkJUnit(t, got)
+		if i := slices.IndexFunc(got.Judgements, func(j reports.Judgement) bool {
+			return j.Name == "drain <= +5%" && j.Verdict == reports.Unknown &&
+				strings.HasSuffix(j.Detail, "; to be certain, it takes 6 values on each side")
+		}); (i >= 0) != (want == unknown) {
+			t.Errorf("3 s, and then %v s: judged are %+v", then, got.Judgements)
 		}
 	}
 }
@@ -193,6 +217,7 @@ func TestVerdicts(t *testing.T) {
 		if got.Code != c.code {
 			t.Errorf("%v, and then %v: exit code %d, %+v", c.a, c.b, got.Code, got.Judgements)
 		}
+		checkJUnit(t, got)
 		if want := c.b[1] + ": why " + c.b[1]; c.code != 0 && !strings.Contains(got.Judgements[0].Detail, want) {
 			t.Errorf("no %q in %q", want, got.Judgements[0].Detail)
 		}
@@ -274,6 +299,7 @@ func TestEventByEvent(t *testing.T) {
 			if got.Code != c.code || got.Verdict != c.verdict {
 				t.Errorf("exit code %d, %q, want %d, %q", got.Code, got.Verdict, c.code, c.verdict)
 			}
+			checkJUnit(t, got)
 		})
 	}
 	// A sweep keeps no events, nor does it say where its runs part.

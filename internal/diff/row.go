@@ -62,6 +62,14 @@ type Row struct {
 	split bool
 }
 
+// named is the name of something that is said of the row, with its group.
+func (r *Row) named(name string) string {
+	if r.Group == "" {
+		return name
+	}
+	return r.Group + ": " + name
+}
+
 // constantMin is how many equal values make a set constant.
 const constantMin = 3
 
