@@ -139,6 +139,13 @@ func (c *Comparison) note() {
 		c.Notes = append(c.Notes, fmt.Sprintf("they were made by different versions: %s, and %s",
 			orUnknown(c.A.Version), orUnknown(c.B.Version)))
 	}
+	if c.A.Kind == KindCapacity && c.B.Kind == KindCapacity { // of others they are named as a difference
+		for _, side := range [][2]Set{{c.A, c.B}, {c.B, c.A}} {
+			if only := side[0].without(side[1]); len(only) > 0 {
+				c.Notes = append(c.Notes, fmt.Sprintf("only %s has %s", side[0].Dir, strings.Join(only, ", ")))
+			}
+		}
+	}
 	for i := range c.Rows {
 		if r := &c.Rows[i]; r.Name == Offered && r.beyond(true, c.LeastEffect, r.share) ||
 			r.Name == Offered && r.beyond(false, c.LeastEffect, r.share) {
