@@ -41,10 +41,14 @@ func (c *Comparison) needed() int {
 	return n
 }
 
+// few tells whether a row has so few values that no difference could be certain, however great.
+func (c *Comparison) few(row *Row) bool {
+	return leastP(row.A.N, row.B.N)*float64(max(c.Tests, 1)) > c.Alpha
+}
+
 // find says what was found of each row.
 func (c *Comparison) find() {
 	least := c.LeastEffect
-	tests := float64(max(c.Tests, 1))
 	for i := range c.Rows {
 		row := &c.Rows[i]
 		up := row.beyond(true, least, row.share)
@@ -65,7 +69,7 @@ func (c *Comparison) find() {
 			row.Finding = FoundSame
 		case !row.judged:
 			row.Finding = FoundNone
-		case leastP(row.A.N, row.B.N)*tests > c.Alpha:
+		case c.few(row):
 			row.Finding = FoundTooFew
 		default:
 			row.Finding = FoundUnclear

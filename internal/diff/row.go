@@ -105,3 +105,23 @@ func (r *Row) beyond(up bool, bound float64, of func(change float64) float64) bo
 	}
 	return r.split && of(tail) > bound
 }
+
+// measure is how a rule measures a change.
+func (r *Row) measure(rule Rule) func(change float64) float64 {
+	if rule.Kind == BoundShare {
+		return r.share
+	}
+	return func(change float64) float64 { return change }
+}
+
+// keeps tells whether all of the interval lies within what a rule allows.
+func (r *Row) keeps(rule Rule) bool {
+	of := r.measure(rule)
+	switch {
+	case r.Interval == nil:
+		return false
+	case rule.Most:
+		return of(r.Interval.High) <= rule.Value
+	}
+	return of(r.Interval.Low) >= rule.Value
+}

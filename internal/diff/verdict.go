@@ -41,23 +41,18 @@ func (c *Comparison) judge() {
 // apply judges a row by a rule.
 func (c *Comparison) apply(r Rule, row *Row) reports.Judgement {
 	j := reports.Judgement{Name: row.named(r.Written), Verdict: reports.Passed, Detail: row.detail()}
-	switch r.Kind {
-	case BoundLevel:
+	if r.Kind == BoundLevel {
 		if r.Most && row.B.Median > r.Value || !r.Most && row.B.Median < r.Value {
 			j.Verdict = reports.Violated
 		}
 		return j
-	case BoundChange:
-		if row.Certain && row.beyond(r.Most, r.Value, func(v float64) float64 { return v }) {
-			j.Verdict = reports.Violated
-		}
-	case BoundShare:
-		if row.Certain && row.beyond(r.Most, r.Value, row.share) {
-			j.Verdict = reports.Violated
-		}
+	}
+	if row.Certain && row.beyond(r.Most, r.Value, row.measure(r)) {
+		j.Verdict = reports.Violated
 	}
 	switch {
-	case row.Finding == FoundTooFew:
+	case r.Implied && row.Finding == FoundTooFew,
+		!r.Implied && !row.Certain && !row.equal() && c.few(row) && !row.keeps(r):
 		j.Verdict = reports.Unknown
 		j.Detail += fmt.Sprintf("; to be certain, it takes %d values on each side", c.needed())
 	case j.Verdict == reports.Violated && r.Implied && row.Batch > 0 && !(c.A.Virtual && c.B.Virtual):
@@ -197,8 +192,12 @@ func (c *Comparison) tooFew(what string, rows []*Row) {
 	}
 }
 
-// blind returns the figures that differ, if of none of them the difference could be certain.
+// blind returns the figures that differ, if of none of them the difference could be certain; none if rules
+// decide, which say that themselves.
 func (c *Comparison) blind() (rows []*Row) {
+	if len(c.Rules) > 0 {
+		return nil
+	}
 	for i := range c.Rows {
 		switch row := &c.Rows[i]; {
 		case !row.judged || row.equal():
@@ -211,8 +210,11 @@ func (c *Comparison) blind() (rows []*Row) {
 	return rows
 }
 
-// hidden returns the figures that differ by what would matter, if it could be certain.
+// hidden returns the figures that differ by what would matter, if it could be certain; none if rules decide.
 func (c *Comparison) hidden() (rows []*Row) {
+	if len(c.Rules) > 0 {
+		return nil
+	}
 	for i := range c.Rows {
 		row := &c.Rows[i]
 		if row.Finding == FoundTooFew &&
