@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +72,7 @@ func TestFindings(t *testing.T) {
 		"worse, higher is better":   {Throughput, near(11, 0.02, 8), near(10, 0.02, 8), nil, FoundWorse, 13},
 		"better, higher is better":  {Throughput, near(10, 0.02, 8), near(11, 0.02, 8), nil, FoundBetter, 0},
 		"certain, and too small":    {RedisTime, near(10, 0.01, 8), near(10.4, 0.01, 8), nil, FoundSmall, 0},
+		"certain, and how much not": {RedisTime, near(10, 0.02, 8), near(10.6, 0.02, 8), nil, FoundUnclear, 0},
 		"the same within the least": {RedisTime, near(10, 0.02, 8), near(10.01, 0.02, 8), nil, FoundSame, 0},
 		"anything may hide":         {RedisTime, near(10, 0.5, 8), near(10.5, 0.5, 8), nil, FoundUnclear, 0},
 		"too few to tell":           {RedisTime, near(10, 0.01, 3), near(20, 0.01, 3), nil, FoundTooFew, 14},
@@ -191,6 +193,47 @@ func TestTooFewToSayThatNothingMatters(t *testing.T) {
 				strings.HasSuffix(j.Detail, "; to be certain, it takes 6 values on each side")
 		}); (i >= 0) != (want == unknown) {
 			t.Errorf("3 s, and then %v s: judged are %+v", then, got.Judgements)
+		}
+	}
+}
+
+// TestChangeAtTheBound: of changes that are just what a rule allows, hardly one in forty breaks it, though the
+// estimate of every second one is beyond; nor is it hidden that they may. What is far beyond is found.
+func TestChangeAtTheBound(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 7))
+	values := func(middle float64) (list []float64) {
+		for range 8 {
+			list = append(list, middle*(1+0.02*r.NormFloat64()))
+		}
+		return list
+	}
+	const pairs = 400
+	for _, c := range []struct {
+		fall        float64
+		rules       []string
+		least, most int
+	}{
+		{0.10, []string{"throughput >= -10%"}, 0, pairs * 4 / 100},
+		{0.10, []string{"throughput >= -100/s"}, 0, pairs * 4 / 100},
+		{0.05, nil, 0, pairs * 4 / 100},
+		{0.15, []string{"throughput >= -10%"}, pairs * 95 / 100, pairs},
+		{0.10, nil, pairs * 95 / 100, pairs},
+	} {
+		broken, unclear := 0, 0
+		for range pairs {
+			got := compare(t, setOf(Throughput, values(1000)...), setOf(Throughput, values(1000*(1-c.fall))...), usual(c.rules...))
+			switch {
+			case got.Code == judge.ExitExpectation:
+				broken++
+			case strings.HasSuffix(got.Verdict, "; unclear of 1 metric, see the intervals"):
+				unclear++
+			}
+		}
+		if broken < c.least || broken > c.most {
+			t.Errorf("a fall of %v breaks %q in %d of %d, want %d to %d", c.fall, c.rules, broken, pairs, c.least, c.most)
+		}
+		if c.least == 0 && unclear < pairs/3 {
+			t.Errorf("a fall of %v by %q is unclear in %d of %d, want as many as are estimated beyond", c.fall, c.rules, unclear, pairs)
 		}
 	}
 }

@@ -22,7 +22,9 @@ func (c *Comparison) test() {
 	}
 	for i := range c.Rows {
 		row := &c.Rows[i]
-		row.split = row.Shape <= c.Alpha
+		if row.split = row.Shape <= c.Alpha; row.split {
+			row.leastUp, row.leastDown = movedLeast(row.A.Values, row.B.Values)
+		}
 		row.Certain = row.Certain || row.split || row.Ranks <= c.Alpha
 	}
 }
@@ -51,8 +53,8 @@ func (c *Comparison) find() {
 	least := c.LeastEffect
 	for i := range c.Rows {
 		row := &c.Rows[i]
-		up := row.beyond(true, least, row.share)
-		down := row.beyond(false, least, row.share)
+		up := row.surely(true, least, row.share)
+		down := row.surely(false, least, row.share)
 		within := row.Interval != nil && max(row.share(row.Interval.High), -row.share(row.Interval.Low)) <= least
 		switch {
 		case row.equal():
@@ -63,6 +65,8 @@ func (c *Comparison) find() {
 			row.Finding = FoundWorse
 		case row.Certain && (up || down):
 			row.Finding = FoundBetter
+		case row.Certain && (row.beyond(true, least, row.share) || row.beyond(false, least, row.share)):
+			row.Finding = FoundUnclear
 		case row.Certain:
 			row.Finding = FoundSmall
 		case within:

@@ -47,8 +47,12 @@ func (c *Comparison) apply(r Rule, row *Row) reports.Judgement {
 		}
 		return j
 	}
-	if row.Certain && row.beyond(r.Most, r.Value, row.measure(r)) {
+	switch of := row.measure(r); {
+	case row.Certain && row.surely(r.Most, r.Value, of):
 		j.Verdict = reports.Violated
+	case row.Certain && row.beyond(r.Most, r.Value, of):
+		row.unsure = true
+		j.Detail += "; that it is more than the rule allows is not certain"
 	}
 	switch {
 	case r.Implied && row.Finding == FoundTooFew,
@@ -168,7 +172,7 @@ func (c *Comparison) sumUp() {
 // unclear counts the metrics of which a difference that matters may hide.
 func (c *Comparison) unclear() (n int) {
 	for _, row := range c.Rows {
-		if row.Finding == FoundUnclear {
+		if row.Finding == FoundUnclear || row.unsure {
 			n++
 		}
 	}
