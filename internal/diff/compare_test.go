@@ -461,6 +461,11 @@ func TestGroupsOfSearches(t *testing.T) {
 		!slices.Equal(got.Notes, []string{"only a has 10 processes", "only b has 6 processes"}) {
 		t.Errorf("%q are compared, with the notes %q", groups, got.Notes)
 	}
+	var text bytes.Buffer
+	if err := got.WriteText(&text); err != nil || strings.Count(text.String(), "metric ") != 3 ||
+		strings.Contains(text.String(), "\n10 processes\n") {
+		t.Errorf("%v, there are tables of three counts in\n%s", err, &text)
+	}
 	_, err := Compare(report("a", "2 processes", "1 process"), report("b", "3 processes"), usual())
 	if !errors.Is(err, ErrNothingInCommon) ||
 		!strings.HasSuffix(err.Error(), "in common: a has 1 process, 2 processes, and b has 3 processes") {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -190,6 +191,9 @@ func (c *Comparison) WriteText(w io.Writer) error {
 		return err
 	}
 	for _, group := range c.A.groups() {
+		if !slices.ContainsFunc(c.Rows, func(r Row) bool { return r.Group == group }) {
+			continue // of one side only
+		}
 		if err := c.writeGroup(w, group); err != nil {
 			return err
 		}
