@@ -18,6 +18,7 @@ type accuracyCommand struct {
 	Median    share    `help:"The greatest median error of the throughputs that the system limits, over all comparisons." default:"10%"`
 	Worst     share    `help:"The greatest error of one of them." default:"20%"`
 	Freshness float64  `name:"freshness-factor" help:"The greatest factor by which a freshness p99 may be too high or too low." default:"1.5"`
+	Recovery  share    `name:"recovery-tolerance" help:"The greatest error of a time to recover from the faults; a second is always allowed." default:"25%"`
 	Markdown  string   `help:"Write it as Markdown, too." placeholder:"FILE"`
 	Force     bool     `help:"Replace a file of --markdown that is none of an earlier summary."`
 	JSON      bool     `name:"json" help:"Print the summary as JSON."`
@@ -49,7 +50,8 @@ func (c *accuracyCommand) Run(to *streams) error {
 		}
 		sources = append(sources, source)
 	}
-	s := compare.Summarize(sources, compare.Limits{Median: float64(c.Median), Worst: float64(c.Worst), Freshness: c.Freshness})
+	s := compare.Summarize(sources, compare.Limits{Median: float64(c.Median), Worst: float64(c.Worst),
+		Freshness: c.Freshness, Recovery: float64(c.Recovery)})
 	saved := save("--markdown", c.Markdown, s.WriteMarkdown)
 	var err error
 	if c.JSON {

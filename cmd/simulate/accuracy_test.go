@@ -58,6 +58,16 @@ func TestAccuracy(t *testing.T) {
 	if code, out, _ := call("accuracy", idle); code != judge.ExitUnknown || !strings.Contains(out, "the load was the limit") {
 		t.Errorf("without one point that says something: exit code %d\n%s", code, out)
 	}
+	late := comparison(t, func(r *compare.Report) {
+		r.Rows[0].Predicted[0].Figures[compare.Recovery], r.Rows[0].Measured[0].Figures[compare.Recovery] = 14, 10
+		r.Rows[0] = compare.NewRow(1, r.Rows[0].Predicted, r.Rows[0].Measured, nil)
+	})
+	if code, out, _ := call("accuracy", late); code != judge.ExitExpectation || !strings.Contains(out, "the recovery is predicted +40 % wrong") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if code, out, _ := call("accuracy", late, "--recovery-tolerance", "50%"); code != judge.ExitPassed {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
 	notes := filepath.Join(t.TempDir(), "notes.md")
 	if err := os.WriteFile(notes, []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)

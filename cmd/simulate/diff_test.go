@@ -240,6 +240,57 @@ func TestDiffOfSeveralRuns(t *testing.T) {
 	}
 }
 
+// TestDiffOfTheSameRunAgain: a run that is there several times, as with its replays, is one run: three of
+// them would be constant, and whatever they differ by from others certain.
+func TestDiffOfTheSameRunAgain(t *testing.T) {
+	run, dir := results(t, "run", scenarioFile(t, quick)), t.TempDir()
+	change := func(path, old, text string) {
+		t.Helper()
+		whole, err := os.ReadFile(path)
+		changed := strings.Replace(string(whole), old, text, 1)
+		if err != nil || changed == string(whole) {
+			t.Fatalf("there is no %q in %s: %v", old, path, err)
+		}
+		if err := os.WriteFile(path, []byte(changed), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var of struct {
+		Run struct {
+			Drain json.Number `json:"drain_seconds"`
+		}
+	}
+	if err := readJSON(run, rundir.FileResult, &of); err != nil {
+		t.Fatal(err)
+	}
+	for side, drain := range map[string]string{"before": "1", "after": "2"} {
+		for _, name := range []string{"q-1", "q-1-again", "q-1-replay"} {
+			to := filepath.Join(dir, side, name)
+			if err := os.CopyFS(to, os.DirFS(run)); err != nil {
+				t.Fatal(err)
+			}
+			change(filepath.Join(to, rundir.FileResult), `"drain_seconds": `+of.Run.Drain.String(), `"drain_seconds": `+drain)
+		}
+	}
+	before, after := filepath.Join(dir, "before"), filepath.Join(dir, "after")
+	code, out, errs := call("diff", before, after, "--figures")
+	note := "note: the same as another run beside it, event by event, so left out: " + filepath.Join(before, "q-1-again") +
+		", " + filepath.Join(before, "q-1-replay") + "\n"
+	if code != judge.ExitUnknown || !strings.Contains(out, note) || !strings.Contains(out, "before: 1 run, ") ||
+		!strings.Contains(lastLine(out), "too few values to be certain of any difference") {
+		t.Errorf("exit code %d, no %q in\n%s%s", code, note, out, errs)
+	}
+	// On the wall clock they are repeats, whatever their seeds.
+	for _, side := range []string{before, after} {
+		for _, name := range []string{"q-1", "q-1-again", "q-1-replay"} {
+			change(filepath.Join(side, name, rundir.FileResult), `"world": "virtual"`, `"world": "fakes"`)
+		}
+	}
+	if code, out, errs := call("diff", before, after); code != judge.ExitExpectation || !strings.Contains(out, "before: 3 runs, ") {
+		t.Errorf("on the wall clock: exit code %d\n%s%s", code, out, errs)
+	}
+}
+
 // TestDiffOfCapacity: highest sustained rates, of so few repeats that nothing follows.
 func TestDiffOfCapacity(t *testing.T) {
 	dir := t.TempDir()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sluice/internal/capacity"
@@ -202,7 +203,9 @@ func (e *unfinishedError) Error() string {
 
 func unfinished(dir, why string) error { return usageError{&unfinishedError{dir, why}} }
 
-// readRunsSet reads runs of one scenario with several seeds, each in a directory of its own.
+// readRunsSet reads runs of one scenario with several seeds, each in a directory of its own. A virtual run
+// that is the same as another, as a replay is, counts once: it is no repeat, and what has no spread would
+// be certain.
 func readRunsSet(dir string) (diff.Set, error) {
 	set := diff.Set{Dir: dir, Kind: diff.KindRuns}
 	entries, err := os.ReadDir(dir)
@@ -212,7 +215,7 @@ func readRunsSet(dir string) (diff.Set, error) {
 		}
 		return set, usageError{err}
 	}
-	var skipped []string
+	var skipped, same []string
 	for _, entry := range entries {
 		inner := filepath.Join(dir, entry.Name())
 		if _, err := os.Stat(filepath.Join(inner, rundir.FileResult)); err != nil {
@@ -236,6 +239,10 @@ func readRunsSet(dir string) (diff.Set, error) {
 		if one.Version != set.Version {
 			set.Notes = append(set.Notes, inner+" was made by another version: "+one.Version)
 		}
+		if isIn(set, one.Runs[0]) {
+			same = append(same, inner)
+			continue
+		}
 		set.Runs = append(set.Runs, one.Runs...)
 	}
 	if len(set.Runs) == 0 {
@@ -246,7 +253,17 @@ func readRunsSet(dir string) (diff.Set, error) {
 	if len(skipped) > 0 {
 		set.Notes = append(set.Notes, "no results of a run, so left out: "+strings.Join(skipped, ", "))
 	}
+	if len(same) > 0 {
+		set.Notes = append(set.Notes, "the same as another run beside it, event by event, so left out: "+strings.Join(same, ", "))
+	}
 	return set, nil
+}
+
+// isIn tells whether a set has a virtual run already.
+func isIn(set diff.Set, run diff.Run) bool {
+	return set.World == sim.World{}.Name() && run.Digest != "" && slices.ContainsFunc(set.Runs, func(r diff.Run) bool {
+		return r.Seed == run.Seed && r.Digest == run.Digest
+	})
 }
 
 func readSweepSet(dir string) (diff.Set, error) {

@@ -239,10 +239,8 @@ func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Ro
 		if !row.Same.Verdict {
 			beyond("the verdict is %s, predicted was %s", gravestText(row.Measured), gravestText(row.Predicted))
 		}
-		_, predicted := valueOf(row.Predicted, Recovery)
-		if _, measured := valueOf(row.Measured, Recovery); predicted != measured {
-			beyond("it is predicted that the recovery ends while the load lasts: %v; measured: %v", predicted,
-				measured)
+		for _, what := range row.onOneSide() {
+			beyond("%s", what)
 		}
 		for _, p := range row.Pairs {
 			switch {
@@ -251,13 +249,32 @@ func NewReport(scenario string, worlds [2]string, tolerance Tolerance, rows []Ro
 			case p.Figure == FreshnessP99 && factor(p) > tolerance.Freshness:
 				beyond("the freshness p99 is predicted by a factor of %.1f wrong, the tolerance is %.1f",
 					factor(p), tolerance.Freshness)
-			case p.Figure == Recovery && math.Abs(p.Predicted.Median-p.Measured.Median) >
-				max(recoveryFloor, tolerance.Recovery*p.Measured.Median):
+			case p.Figure == Recovery && p.recoversWrong(tolerance.Recovery):
 				beyond("the recovery is predicted %s, the tolerance is %.0f %%", p.wrong(), 100*tolerance.Recovery)
 			}
 		}
 	}
 	return r
+}
+
+// onOneSide says which of the figures that are judged only one world has, in words: they have no pair, and
+// so no error.
+func (r Row) onOneSide() (list []string) {
+	for _, f := range []struct {
+		Figure
+		what string
+	}{{FreshnessP99, "there is a freshness p99"}, {Recovery, "the recovery ends while the load lasts"}} {
+		_, predicted := valueOf(r.Predicted, f.Figure)
+		if _, measured := valueOf(r.Measured, f.Figure); predicted != measured {
+			list = append(list, fmt.Sprintf("it is predicted that %s: %v; measured: %v", f.what, predicted, measured))
+		}
+	}
+	return list
+}
+
+// recoversWrong tells whether a recovery is off by more than a share of what was measured, and a second.
+func (p Pair) recoversWrong(tolerance float64) bool {
+	return math.Abs(p.Predicted.Median-p.Measured.Median) > max(recoveryFloor, tolerance*p.Measured.Median)
 }
 
 // off is the error without sign; without bound where there is none.

@@ -13,11 +13,13 @@ import (
 )
 
 // Limits are how far predictions may be off, over several comparisons: the median and the worst relative
-// error of throughputs that a system limits, and the worst factor of a freshness p99.
+// error of throughputs that a system limits, the worst factor of a freshness p99, and the worst relative
+// error of a recovery, of which a second is always allowed.
 type Limits struct {
 	Median    float64 `json:"median"`
 	Worst     float64 `json:"worst"`
 	Freshness float64 `json:"freshness"`
+	Recovery  float64 `json:"recovery"`
 }
 
 // Summary is what several comparisons say of the predictions.
@@ -80,7 +82,14 @@ func Summarize(of []Source, limits Limits) *Summary {
 			if !row.Same.Verdict {
 				s.Beyond = append(s.Beyond, "other verdicts than predicted: "+at)
 			}
+			for _, what := range row.onOneSide() {
+				s.Beyond = append(s.Beyond, what+": "+at)
+			}
 			for _, p := range row.Pairs {
+				if p.Figure == Recovery && p.recoversWrong(limits.Recovery) {
+					s.Beyond = append(s.Beyond, fmt.Sprintf("the recovery is predicted %s, the limit is %.0f %%: %s", p.wrong(),
+						100*limits.Recovery, at))
+				}
 				if p.Figure != Throughput || row.Limited {
 					points[p.Figure] = append(points[p.Figure], point{p, at})
 				}

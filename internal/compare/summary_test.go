@@ -13,7 +13,7 @@ func source(dir, scenario string, rows ...Row) Source {
 }
 
 // limits are wide enough for what is near.
-var limits = Limits{Median: 0.1, Worst: 0.2, Freshness: 1.5}
+var limits = Limits{Median: 0.1, Worst: 0.2, Freshness: 1.5, Recovery: 0.25}
 
 // nearly is a row that is off by 5 % in the throughput, as measured in the interval of its bounds.
 func nearly(processes int) Row {
@@ -25,6 +25,8 @@ func nearly(processes int) Row {
 func TestSummary(t *testing.T) {
 	loads := NewRow(4, runs(1, 300), runs(1, 100), nil)
 	loads.Limited = false // its throughput is the load's
+	stale := runs(1, 100)
+	delete(stale[0].Figures, FreshnessP99)
 	for name, c := range map[string]struct {
 		of     []Source
 		want   string // in the headline
@@ -42,6 +44,18 @@ func TestSummary(t *testing.T) {
 			"a median error of 5.0 %, the worst without bound.", "the worst error of the throughput is without bound, the limit is 20.0 %"},
 		"too old": {[]Source{source("a", "steady", nearly(1), NewRow(2, runs(1.6, 100), runs(1, 100), nil))},
 			"the worst 5.0 %.", "the worst factor of the freshness_p99 is x 1.60, the limit is x 1.50"},
+		"recovers too late": {[]Source{source("a", "steady", nearly(1), NewRow(2, recovers(13), recovers(10), nil))},
+			"the worst 5.0 %.", "the recovery is predicted +30 % wrong, the limit is 25 %: steady with 2 processes, a"},
+		"recovers nearly so": {[]Source{source("a", "steady", nearly(1), NewRow(2, recovers(12), recovers(10), nil))},
+			"the worst 5.0 %.", ""},
+		"recovers within the second": {[]Source{source("a", "steady", nearly(1), NewRow(2, recovers(1.9), recovers(1), nil))},
+			"the worst 5.0 %.", ""},
+		"never recovers": {[]Source{source("a", "steady", nearly(1), NewRow(2, recovers(13), runs(1, 100), nil))},
+			"the worst 5.0 %.", "it is predicted that the recovery ends while the load lasts: true; measured: false: steady with 2 processes, a"},
+		"recovers after all": {[]Source{source("a", "steady", nearly(1), NewRow(2, runs(1, 100), recovers(13), nil))},
+			"the worst 5.0 %.", "it is predicted that the recovery ends while the load lasts: false; measured: true"},
+		"nothing was fresh": {[]Source{source("a", "steady", nearly(1), NewRow(2, runs(1, 100), stale, nil))},
+			"the worst 5.0 %.", "it is predicted that there is a freshness p99: true; measured: false: steady with 2 processes, a"},
 		"no limit was met": {[]Source{source("b", "late", loads)}, "No throughput says anything", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sluice/reports"
 )
@@ -48,6 +49,10 @@ func Compare(a, b Set, o Options) (*Comparison, error) {
 		}
 	}
 	if len(c.Rows) == 0 {
+		if onlyA, onlyB := a.without(b), b.without(a); len(onlyA) == len(a.groups()) && a.Kind == b.Kind {
+			return nil, fmt.Errorf("%w: %s has %s, and %s has %s", ErrNothingInCommon, a.Dir,
+				strings.Join(onlyA, ", "), b.Dir, strings.Join(onlyB, ", "))
+		}
 		return nil, ErrNothingInCommon
 	}
 	c.test()

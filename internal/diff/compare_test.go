@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +72,7 @@ func TestFindings(t *testing.T) {
 		"worse, higher is better":   {Throughput, near(11, 0.02, 8), near(10, 0.02, 8), nil, FoundWorse, 13},
 		"better, higher is better":  {Throughput, near(10, 0.02, 8), near(11, 0.02, 8), nil, FoundBetter, 0},
 		"certain, and too small":    {RedisTime, near(10, 0.01, 8), near(10.4, 0.01, 8), nil, FoundSmall, 0},
+		"certain, and how much not": {RedisTime, near(10, 0.02, 8), near(10.6, 0.02, 8), nil, FoundUnclear, 0},
 		"the same within the least": {RedisTime, near(10, 0.02, 8), near(10.01, 0.02, 8), nil, FoundSame, 0},
 		"anything may hide":         {RedisTime, near(10, 0.5, 8), near(10.5, 0.5, 8), nil, FoundUnclear, 0},
 		"too few to tell":           {RedisTime, near(10, 0.01, 3), near(20, 0.01, 3), nil, FoundTooFew, 14},
@@ -103,6 +105,22 @@ func TestFindings(t *testing.T) {
 		"a rule of a level":     {RedisTime, []float64{10}, []float64{12}, []string{"redis_time <= 11"}, FoundNone, 13},
 		"a level that is kept":  {RedisTime, near(10, 0.02, 8), near(12, 0.02, 8), []string{"redis_time <= 13"}, FoundNone, 0},
 		"a rule with too few":   {RedisTime, []float64{10}, []float64{12}, []string{"redis_time <= +5%"}, FoundTooFew, 14},
+		"a rule tighter than the least effect, with too few": {Throughput, near(1000, 0.001, 4), near(970, 0.001, 4),
+			[]string{"throughput >= -1%"}, FoundSame, 14},
+		"a tight rule of a change, with too few": {Throughput, near(1000, 0.001, 4), near(970, 0.001, 4),
+			[]string{"throughput >= -10/s"}, FoundSame, 14},
+		"a rule that few keep for certain": {Throughput, near(1000, 0.001, 4), near(970, 0.001, 4),
+			[]string{"throughput >= -4%"}, FoundSame, 0},
+		"a wide rule that few keep for certain": {Throughput, near(1000, 0.001, 4), near(900, 0.001, 4),
+			[]string{"throughput >= -20%"}, FoundTooFew, 0},
+		"a wide rule of a change that few keep": {RedisTime, near(10, 0.01, 4), near(12, 0.01, 4),
+			[]string{"redis_time <= +3us"}, FoundTooFew, 0},
+		"few that got better by far": {Throughput, near(1000, 0.001, 4), near(2000, 0.001, 4),
+			[]string{"throughput >= -5%"}, FoundTooFew, 0},
+		"few, and equal": {Throughput, near(1000, 0.001, 4), near(1000, 0.001, 4),
+			[]string{"throughput >= -0%"}, FoundSame, 0},
+		"a tight rule, and enough": {Throughput, near(1000, 0.001, 8), near(970, 0.001, 8),
+			[]string{"throughput >= -1%"}, FoundSmall, 13},
 		"a rule of what is not known": {RedisTime, near(10, 0.02, 8), near(10, 0.02, 8),
 			[]string{"drain <= +5%"}, FoundSame, 14},
 		"another figure's rule": {RedisTime, near(10, 0.02, 8), near(12, 0.02, 8), []string{"drain <= +5%"},
@@ -117,7 +135,24 @@ func TestFindings(t *testing.T) {
 			if said := strings.Contains(got.Verdict, "unclear of 1 metric,"); said != (c.want == FoundUnclear) {
 				t.Errorf("the verdict is %q of a metric that is %s", got.Verdict, c.want)
 			}
+			checkJUnit(t, got)
 		})
+	}
+}
+
+// checkJUnit checks that who reads nothing but the cases of JUnit sees what the exit code says.
+func checkJUnit(t *testing.T, c *Comparison) {
+	t.Helper()
+	var text bytes.Buffer
+	var suite testSuite
+	err := c.WriteJUnit(&text)
+	if err := errors.Join(err, xml.Unmarshal(text.Bytes(), &suite)); err != nil {
+		t.Fatal(err)
+	}
+	failed := c.Code == judge.ExitExpectation || c.Code == judge.ExitNotDeterministic
+	if (suite.Failures > 0) != failed || (suite.Errors > 0) != (c.Code == judge.ExitUnknown) {
+		t.Errorf("exit code %d (%s), and JUnit has %d failures and %d errors:\n%s", c.Code, c.Verdict,
+			suite.Failures, suite.Errors, &text)
 	}
 }
 
@@ -151,6 +186,54 @@ func TestTooFewToSayThatNothingMatters(t *testing.T) {
 		got := compare(t, set(3), set(then), usual())
 		if got.Verdict != want || (got.Code == judge.ExitUnknown) != (want == unknown) {
 			t.Errorf("3 s, and then %v s: exit code %d, %s", then, got.Code, got.Verdict)
+		}
+		checkJUnit(t, got)
+		if i := slices.IndexFunc(got.Judgements, func(j reports.Judgement) bool {
+			return j.Name == "drain <= +5%" && j.Verdict == reports.Unknown &&
+				strings.HasSuffix(j.Detail, "; to be certain, it takes 6 values on each side")
+		}); (i >= 0) != (want == unknown) {
+			t.Errorf("3 s, and then %v s: judged are %+v", then, got.Judgements)
+		}
+	}
+}
+
+// TestChangeAtTheBound: of changes that are just what a rule allows, hardly one in forty breaks it, though the
+// estimate of every second one is beyond; nor is it hidden that they may. What is far beyond is found.
+func TestChangeAtTheBound(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 7))
+	values := func(middle float64) (list []float64) {
+		for range 8 {
+			list = append(list, middle*(1+0.02*r.NormFloat64()))
+		}
+		return list
+	}
+	const pairs = 400
+	for _, c := range []struct {
+		fall        float64
+		rules       []string
+		least, most int
+	}{
+		{0.10, []string{"throughput >= -10%"}, 0, pairs * 4 / 100},
+		{0.10, []string{"throughput >= -100/s"}, 0, pairs * 4 / 100},
+		{0.05, nil, 0, pairs * 4 / 100},
+		{0.15, []string{"throughput >= -10%"}, pairs * 95 / 100, pairs},
+		{0.10, nil, pairs * 95 / 100, pairs},
+	} {
+		broken, unclear := 0, 0
+		for range pairs {
+			got := compare(t, setOf(Throughput, values(1000)...), setOf(Throughput, values(1000*(1-c.fall))...), usual(c.rules...))
+			switch {
+			case got.Code == judge.ExitExpectation:
+				broken++
+			case strings.HasSuffix(got.Verdict, "; unclear of 1 metric, see the intervals"):
+				unclear++
+			}
+		}
+		if broken < c.least || broken > c.most {
+			t.Errorf("a fall of %v breaks %q in %d of %d, want %d to %d", c.fall, c.rules, broken, pairs, c.least, c.most)
+		}
+		if c.least == 0 && unclear < pairs/3 {
+			t.Errorf("a fall of %v by %q is unclear in %d of %d, want as many as are estimated beyond", c.fall, c.rules, unclear, pairs)
 		}
 	}
 }
@@ -193,6 +276,7 @@ func TestVerdicts(t *testing.T) {
 		if got.Code != c.code {
 			t.Errorf("%v, and then %v: exit code %d, %+v", c.a, c.b, got.Code, got.Judgements)
 		}
+		checkJUnit(t, got)
 		if want := c.b[1] + ": why " + c.b[1]; c.code != 0 && !strings.Contains(got.Judgements[0].Detail, want) {
 			t.Errorf("no %q in %q", want, got.Judgements[0].Detail)
 		}
@@ -274,6 +358,7 @@ func TestEventByEvent(t *testing.T) {
 			if got.Code != c.code || got.Verdict != c.verdict {
 				t.Errorf("exit code %d, %q, want %d, %q", got.Code, got.Verdict, c.code, c.verdict)
 			}
+			checkJUnit(t, got)
 		})
 	}
 	// A sweep keeps no events, nor does it say where its runs part.
@@ -343,8 +428,53 @@ func TestGroups(t *testing.T) {
 	if diff := Differences(a, b); len(diff) != 1 || diff[0].A != "1, 2" || diff[0].B != "4, 2" {
 		t.Errorf("differences are %+v", diff)
 	}
+	other := sweep(map[string][]float64{"1": near(100, 0.01, 8), "2": near(200, 0.01, 8)}, "2", "1")
+	if diff := Differences(a, other); len(diff) > 0 {
+		t.Errorf("in another order: differences are %+v", diff)
+	}
 	if _, err := Compare(a, sweep(nil), usual()); !errors.Is(err, ErrNothingInCommon) {
 		t.Errorf("nothing in common: %v", err)
+	}
+}
+
+// TestGroupsOfSearches: what counts a search chose, and in which order, is no difference of what was asked
+// for. The counts are shown in their order, and those of one side only are named.
+func TestGroupsOfSearches(t *testing.T) {
+	report := func(dir string, groups ...string) Set {
+		s := Set{Dir: dir, Kind: KindCapacity, World: "virtual"}
+		for _, group := range groups {
+			s.Runs = append(s.Runs, Run{Group: group, Figures: Figures{Sustained: 100}})
+		}
+		return s
+	}
+	a := report("a", "1 process", "2 processes", "10 processes", "3 processes")
+	b := report("b", "1 process", "6 processes", "3 processes", "2 processes")
+	if diff := Differences(a, b); len(diff) > 0 {
+		t.Errorf("differences are %+v", diff)
+	}
+	got := compare(t, a, b, usual())
+	var groups []string
+	for _, row := range got.Rows {
+		groups = append(groups, row.Group)
+	}
+	if !slices.Equal(groups, []string{"1 process", "2 processes", "3 processes"}) ||
+		!slices.Equal(got.Notes, []string{"only a has 10 processes", "only b has 6 processes"}) {
+		t.Errorf("%q are compared, with the notes %q", groups, got.Notes)
+	}
+	var text bytes.Buffer
+	if err := got.WriteText(&text); err != nil || strings.Count(text.String(), "metric ") != 3 ||
+		strings.Contains(text.String(), "\n10 processes\n") {
+		t.Errorf("%v, there are tables of three counts in\n%s", err, &text)
+	}
+	_, err := Compare(report("a", "2 processes", "1 process"), report("b", "3 processes"), usual())
+	if !errors.Is(err, ErrNothingInCommon) ||
+		!strings.HasSuffix(err.Error(), "in common: a has 1 process, 2 processes, and b has 3 processes") {
+		t.Errorf("nothing in common: %v", err)
+	}
+	sweep := report("c", "1 process")
+	sweep.Kind = KindSweep
+	if diff := Differences(a, sweep); len(diff) != 2 || diff[1].Key != "groups" {
+		t.Errorf("of a search and a sweep: differences are %+v", diff)
 	}
 }
 

@@ -12,8 +12,8 @@
 // method. So all figures together raise a false alarm with a probability of at most Options.Alpha.
 //
 // A difference that is certain is not yet one that matters: that is for the rules to say, which allow
-// each figure a change for the worse. A set that is constant is a sample like any other: if both are,
-// and differ, that is a difference.
+// each figure a change for the worse, and are broken if the near end of the interval is beyond that. A set
+// that is constant is a sample like any other: if both are, and differ, that is a difference.
 //
 // The package is pure: it reads no file, and draws no random number.
 package diff

@@ -22,7 +22,9 @@ func (c *Comparison) test() {
 	}
 	for i := range c.Rows {
 		row := &c.Rows[i]
-		row.split = row.Shape <= c.Alpha
+		if row.split = row.Shape <= c.Alpha; row.split {
+			row.leastUp, row.leastDown = movedLeast(row.A.Values, row.B.Values)
+		}
 		row.Certain = row.Certain || row.split || row.Ranks <= c.Alpha
 	}
 }
@@ -41,14 +43,18 @@ func (c *Comparison) needed() int {
 	return n
 }
 
+// few tells whether a row has so few values that no difference could be certain, however great.
+func (c *Comparison) few(row *Row) bool {
+	return leastP(row.A.N, row.B.N)*float64(max(c.Tests, 1)) > c.Alpha
+}
+
 // find says what was found of each row.
 func (c *Comparison) find() {
 	least := c.LeastEffect
-	tests := float64(max(c.Tests, 1))
 	for i := range c.Rows {
 		row := &c.Rows[i]
-		up := row.beyond(true, least, row.share)
-		down := row.beyond(false, least, row.share)
+		up := row.surely(true, least, row.share)
+		down := row.surely(false, least, row.share)
 		within := row.Interval != nil && max(row.share(row.Interval.High), -row.share(row.Interval.Low)) <= least
 		switch {
 		case row.equal():
@@ -59,13 +65,15 @@ func (c *Comparison) find() {
 			row.Finding = FoundWorse
 		case row.Certain && (up || down):
 			row.Finding = FoundBetter
+		case row.Certain && (row.beyond(true, least, row.share) || row.beyond(false, least, row.share)):
+			row.Finding = FoundUnclear
 		case row.Certain:
 			row.Finding = FoundSmall
 		case within:
 			row.Finding = FoundSame
 		case !row.judged:
 			row.Finding = FoundNone
-		case leastP(row.A.N, row.B.N)*tests > c.Alpha:
+		case c.few(row):
 			row.Finding = FoundTooFew
 		default:
 			row.Finding = FoundUnclear

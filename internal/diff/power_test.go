@@ -25,8 +25,9 @@ func pool(t *testing.T, runs int, redis float64, sets ...string) []diff.Run {
 		t.Fatal(err)
 	}
 	costs := sim.DefaultCosts()
-	for _, c := range []*time.Duration{&costs.Redis.Call, &costs.Redis.Trace, &costs.Redis.Span,
-		&costs.Redis.Segment, &costs.Redis.Flush} {
+	for _, c := range []*time.Duration{&costs.Redis.Call, &costs.Redis.Trace, &costs.Redis.Known,
+		&costs.Redis.Span, &costs.Redis.Repeat, &costs.Redis.Merge, &costs.Redis.Segment, &costs.Redis.Flush,
+		&costs.Redis.Queue, &costs.Redis.KB} {
 		*c = time.Duration(float64(*c) * redis)
 	}
 	list := make([]diff.Run, runs)
@@ -88,6 +89,13 @@ func scaled(from []diff.Run, metric string, by float64) []diff.Run {
 	return list
 }
 
+func mean(runs []diff.Run, metric string) (sum float64) {
+	for _, r := range runs {
+		sum += r.Figures[metric] / float64(len(runs))
+	}
+	return sum
+}
+
 // alarms counts the pairs of which something is worse, and those of which the metric is.
 func alarms(t *testing.T, from, other []diff.Run, each int, steady diff.Steady, metric string) (any, of int) {
 	t.Helper()
@@ -131,6 +139,9 @@ func TestRepeats(t *testing.T) {
 		t.Logf("%d of %d pairs of equal sets raise an alarm", got, pairs)
 	}
 	slower := pool(t, 40, 1.1, sets...)
+	if by := mean(slower, diff.RedisTime)/mean(equal, diff.RedisTime) - 1; by < 0.095 || by > 0.105 {
+		t.Errorf("Redis takes %.1f %% longer, want 10 %%: some of its costs are not scaled", 100*by)
+	}
 	for name, c := range map[string]struct {
 		other  []diff.Run
 		metric string

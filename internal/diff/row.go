@@ -13,13 +13,13 @@ const (
 	// FoundSame: the interval of the change lies within the least effect, or the values are equal.
 	FoundSame Finding = "same"
 	// FoundWorse, FoundBetter and FoundOther (of figures that are neither): a difference that is
-	// certain, and matters.
+	// certain, and by all of its interval one that matters.
 	FoundWorse  Finding = "worse"
 	FoundBetter Finding = "better"
 	FoundOther  Finding = "differs"
-	// FoundSmall: a difference that is certain, and does not matter.
+	// FoundSmall: a difference that is certain, and by its estimate does not matter.
 	FoundSmall Finding = "differs little"
-	// FoundUnclear: no difference was found, but one that matters cannot be excluded.
+	// FoundUnclear: no difference that matters is certain, and none can be excluded.
 	FoundUnclear Finding = "unclear"
 	// FoundTooFew: there are so few values that no difference could be certain.
 	FoundTooFew Finding = "too few values"
@@ -58,8 +58,20 @@ type Row struct {
 	Finding Finding `json:"finding"`
 	// judged is false if rules are given, and none is about a change of this.
 	judged bool
-	// split is true if the test of the shape found the difference.
-	split bool
+	// split is true if the test of the shape found the difference. leastUp and leastDown are the near ends
+	// of the intervals of Up and Down then.
+	split              bool
+	leastUp, leastDown float64
+	// unsure is true if by the estimate the change goes beyond what a rule allows, but not for certain.
+	unsure bool
+}
+
+// named is the name of something that is said of the row, with its group.
+func (r *Row) named(name string) string {
+	if r.Group == "" {
+		return name
+	}
+	return r.Group + ": " + name
 }
 
 // constantMin is how many equal values make a set constant.
@@ -96,4 +108,41 @@ func (r *Row) beyond(up bool, bound float64, of func(change float64) float64) bo
 		return true
 	}
 	return r.split && of(tail) > bound
+}
+
+// surely tells whether it goes beyond a bound by the near end of its interval, not only by the estimate:
+// if the change were just the bound, every second estimate would be beyond it.
+func (r *Row) surely(up bool, bound float64, of func(change float64) float64) bool {
+	sign, least, tail := 1.0, r.Shift, r.leastUp
+	if r.Interval != nil {
+		least = r.Interval.Low
+	}
+	if !up {
+		sign, least, tail = -1, r.Shift, r.leastDown
+		if r.Interval != nil {
+			least = r.Interval.High
+		}
+	}
+	bound = math.Abs(bound)
+	return of(sign*least) > bound || r.split && of(tail) > bound
+}
+
+// measure is how a rule measures a change.
+func (r *Row) measure(rule Rule) func(change float64) float64 {
+	if rule.Kind == BoundShare {
+		return r.share
+	}
+	return func(change float64) float64 { return change }
+}
+
+// keeps tells whether all of the interval lies within what a rule allows.
+func (r *Row) keeps(rule Rule) bool {
+	of := r.measure(rule)
+	switch {
+	case r.Interval == nil:
+		return false
+	case rule.Most:
+		return of(r.Interval.High) <= rule.Value
+	}
+	return of(r.Interval.Low) >= rule.Value
 }

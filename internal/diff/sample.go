@@ -7,6 +7,7 @@ import (
 
 	"github.com/aclements/go-moremath/stats"
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Interval bounds a value.
@@ -149,6 +150,32 @@ func moved(a, b []float64) (up, down float64) {
 		}
 	}
 	return up, down
+}
+
+// movedLeast is the near end of the intervals of what moved returns: less as many standard errors as Student's
+// t has for the confidence. The errors are the jackknife's, of leaving out each value of either sample once:
+// Tukey, Bias and Confidence in Not-Quite Large Samples, 1958.
+func movedLeast(a, b []float64) (up, down float64) {
+	var variance [2]float64
+	for side, sample := range [][]float64{a, b} {
+		n := len(sample)
+		if n < 2 {
+			return 0, 0
+		}
+		var ups, downs []float64
+		for i := range sample {
+			pair := [][]float64{a, b}
+			pair[side] = slices.Delete(slices.Clone(sample), i, i+1)
+			up, down := moved(pair[0], pair[1])
+			ups, downs = append(ups, up), append(downs, down)
+		}
+		for k, without := range [][]float64{ups, downs} {
+			variance[k] += stat.PopVariance(without, nil) * float64(n-1)
+		}
+	}
+	t := distuv.StudentsT{Sigma: 1, Nu: float64(len(a) + len(b) - 2)}.Quantile((1 + confidence) / 2)
+	up, down = moved(a, b)
+	return up - t*math.Sqrt(variance[0]), down - t*math.Sqrt(variance[1])
 }
 
 // correct returns the p of each test corrected for there being as many, in the same order: Holm, A

@@ -159,6 +159,33 @@ func TestMoved(t *testing.T) {
 	}
 }
 
+// TestMovedLeast: of sets that split in two, the near end is below what they have moved by in 39 of 40
+// cases, and not far below.
+func TestMovedLeast(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	const draws = 1000
+	below, sum := 0, 0.0
+	for range draws {
+		var a, b []float64
+		for range 40 {
+			a, b = append(a, 100+r.NormFloat64()), append(b, 80+40*float64(r.IntN(2))+r.NormFloat64())
+		}
+		up, _ := movedLeast(a, b)
+		if sum += up; up < 10 {
+			below++
+		}
+	}
+	if below < draws*95/100 || below > draws*995/1000 || sum/draws < 6 || sum/draws > 7.5 {
+		t.Errorf("the near end is below in %d of %d, on average %v", below, draws, sum/draws)
+	}
+	if up, down := movedLeast([]float64{1, 1, 1}, []float64{2, 2, 2}); up != 1 || down != 0 {
+		t.Errorf("of constant sets: up by %v, down by %v", up, down)
+	}
+	if up, down := movedLeast([]float64{1}, []float64{2, 2, 2}); up != 0 || down != 0 {
+		t.Errorf("of a single value: up by %v, down by %v", up, down)
+	}
+}
+
 // TestCorrect is Holm's method on four tests.
 func TestCorrect(t *testing.T) {
 	got := correct([]float64{0.01, 0.04, 0.03, 0.005, 0.9})

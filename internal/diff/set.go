@@ -1,8 +1,10 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sluice/reports"
@@ -58,15 +60,37 @@ type Run struct {
 	Events func() ([]reports.Event, error)
 }
 
-// groups are those of the set's runs, in the order in which they first occur.
+// groups are those of the set's runs: process counts in their order, which is not that of a search, and
+// others in the order in which they first occur.
 func (s Set) groups() []string {
 	var list []string
+	counted := true
 	for _, r := range s.Runs {
 		if !slices.Contains(list, r.Group) {
 			list = append(list, r.Group)
+			counted = counted && processes(r.Group) > 0
 		}
 	}
+	if counted {
+		slices.SortFunc(list, func(a, b string) int { return cmp.Compare(processes(a), processes(b)) })
+	}
 	return list
+}
+
+// processes is how many a group is of; 0 if it is another one.
+func processes(group string) int {
+	number, _, is := strings.Cut(group, " process")
+	n, err := strconv.Atoi(number)
+	if !is || err != nil {
+		return 0
+	}
+	return n
+}
+
+// without returns the groups of the set that another does not have.
+func (s Set) without(other Set) []string {
+	has := other.groups()
+	return slices.DeleteFunc(s.groups(), func(group string) bool { return slices.Contains(has, group) })
 }
 
 // in returns the runs of a group.
@@ -106,7 +130,10 @@ func Differences(a, b Set) []scenarios.Difference {
 		}
 		list = append(list, scenarios.Differences(x, y)...)
 	}
-	add("groups", strings.Join(a.groups(), ", "), strings.Join(b.groups(), ", "))
+	searched := a.Kind == KindCapacity && b.Kind == KindCapacity // which chooses the counts, too
+	if !searched && len(a.without(b))+len(b.without(a)) > 0 {
+		add("groups", strings.Join(a.groups(), ", "), strings.Join(b.groups(), ", "))
+	}
 	return list
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -139,6 +140,13 @@ func (c *Comparison) note() {
 		c.Notes = append(c.Notes, fmt.Sprintf("they were made by different versions: %s, and %s",
 			orUnknown(c.A.Version), orUnknown(c.B.Version)))
 	}
+	if c.A.Kind == KindCapacity && c.B.Kind == KindCapacity { // of others they are named as a difference
+		for _, side := range [][2]Set{{c.A, c.B}, {c.B, c.A}} {
+			if only := side[0].without(side[1]); len(only) > 0 {
+				c.Notes = append(c.Notes, fmt.Sprintf("only %s has %s", side[0].Dir, strings.Join(only, ", ")))
+			}
+		}
+	}
 	for i := range c.Rows {
 		if r := &c.Rows[i]; r.Name == Offered && r.beyond(true, c.LeastEffect, r.share) ||
 			r.Name == Offered && r.beyond(false, c.LeastEffect, r.share) {
@@ -183,6 +191,9 @@ func (c *Comparison) WriteText(w io.Writer) error {
 		return err
 	}
 	for _, group := range c.A.groups() {
+		if !slices.ContainsFunc(c.Rows, func(r Row) bool { return r.Group == group }) {
+			continue // of one side only
+		}
 		if err := c.writeGroup(w, group); err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ func (c *Comparison) judge() {
 		row := &c.Rows[i]
 		if r, ok := implied(row.Metric, c.LeastEffect); ok && len(c.Rules) == 0 {
 			if row.Finding == FoundTooFew {
-				continue // the row says so
+				continue // the verdict says whether that matters
 			}
 			c.Judgements = append(c.Judgements, c.apply(r, row))
 		}
@@ -40,27 +40,23 @@ func (c *Comparison) judge() {
 
 // apply judges a row by a rule.
 func (c *Comparison) apply(r Rule, row *Row) reports.Judgement {
-	j := reports.Judgement{Name: r.Written, Verdict: reports.Passed, Detail: row.detail()}
-	if row.Group != "" {
-		j.Name = row.Group + ": " + j.Name
-	}
-	switch r.Kind {
-	case BoundLevel:
+	j := reports.Judgement{Name: row.named(r.Written), Verdict: reports.Passed, Detail: row.detail()}
+	if r.Kind == BoundLevel {
 		if r.Most && row.B.Median > r.Value || !r.Most && row.B.Median < r.Value {
 			j.Verdict = reports.Violated
 		}
 		return j
-	case BoundChange:
-		if row.Certain && row.beyond(r.Most, r.Value, func(v float64) float64 { return v }) {
-			j.Verdict = reports.Violated
-		}
-	case BoundShare:
-		if row.Certain && row.beyond(r.Most, r.Value, row.share) {
-			j.Verdict = reports.Violated
-		}
+	}
+	switch of := row.measure(r); {
+	case row.Certain && row.surely(r.Most, r.Value, of):
+		j.Verdict = reports.Violated
+	case row.Certain && row.beyond(r.Most, r.Value, of):
+		row.unsure = true
+		j.Detail += "; that it is more than the rule allows is not certain"
 	}
 	switch {
-	case row.Finding == FoundTooFew:
+	case r.Implied && row.Finding == FoundTooFew,
+		!r.Implied && !row.Certain && !row.equal() && c.few(row) && !row.keeps(r):
 		j.Verdict = reports.Unknown
 		j.Detail += fmt.Sprintf("; to be certain, it takes %d values on each side", c.needed())
 	case j.Verdict == reports.Violated && r.Implied && row.Batch > 0 && !(c.A.Virtual && c.B.Virtual):
@@ -144,6 +140,7 @@ func (c *Comparison) sumUp() {
 	parted := slices.ContainsFunc(c.Judgements, func(j reports.Judgement) bool {
 		return j.Name == eventByEvent && j.Verdict == reports.Violated
 	})
+	blind, hidden := c.blind(), c.hidden()
 	switch violated, unknown := of(reports.Violated), of(reports.Unknown); {
 	case len(violated) > 0:
 		c.Code, c.Verdict = judge.ExitExpectation, "worse: "+list(violated)
@@ -154,12 +151,14 @@ func (c *Comparison) sumUp() {
 		}
 	case len(unknown) > 0:
 		c.Code, c.Verdict = judge.ExitUnknown, "unknown: "+list(unknown)
-	case c.blind():
-		c.Code, c.Verdict = judge.ExitUnknown, fmt.Sprintf("unknown: there are too few values to be "+
-			"certain of any difference; it takes %d on each side", c.needed())
-	case len(c.hidden()) > 0:
-		c.Code, c.Verdict = judge.ExitUnknown, fmt.Sprintf("unknown: there are too few values to be "+
-			"certain of %s; it takes %d on each side", list(c.hidden()), c.needed())
+	case len(blind) > 0:
+		c.tooFew("any difference", blind)
+	case len(hidden) > 0:
+		var names []string
+		for _, row := range hidden {
+			names = append(names, row.named(row.Name))
+		}
+		c.tooFew(list(names), hidden)
 	case c.identical():
 		c.Verdict = "the same, event by event"
 	default:
@@ -173,7 +172,7 @@ func (c *Comparison) sumUp() {
 // unclear counts the metrics of which a difference that matters may hide.
 func (c *Comparison) unclear() (n int) {
 	for _, row := range c.Rows {
-		if row.Finding == FoundUnclear {
+		if row.Finding == FoundUnclear || row.unsure {
 			n++
 		}
 	}
@@ -185,34 +184,47 @@ func (c *Comparison) identical() bool {
 	return c.Pairs > 0 && c.Same == c.Pairs && c.Pairs == len(c.A.Runs) && c.Pairs == len(c.B.Runs)
 }
 
-// blind tells whether figures differ, and of none of them could the difference be certain.
-func (c *Comparison) blind() bool {
-	differ := false
+// tooFew makes the verdict unknown for want of values of these rows, each a judgement of its own: who reads
+// only those must see it.
+func (c *Comparison) tooFew(what string, rows []*Row) {
+	c.Code, c.Verdict = judge.ExitUnknown, fmt.Sprintf("unknown: there are too few values to be "+
+		"certain of %s; it takes %d on each side", what, c.needed())
+	for _, row := range rows {
+		if r, ok := implied(row.Metric, c.LeastEffect); ok {
+			c.Judgements = append(c.Judgements, c.apply(r, row))
+		}
+	}
+}
+
+// blind returns the figures that differ, if of none of them the difference could be certain; none if rules
+// decide, which say that themselves.
+func (c *Comparison) blind() (rows []*Row) {
+	if len(c.Rules) > 0 {
+		return nil
+	}
 	for i := range c.Rows {
 		switch row := &c.Rows[i]; {
 		case !row.judged || row.equal():
 		case row.Finding == FoundTooFew:
-			differ = true
+			rows = append(rows, row)
 		default:
-			return false
+			return nil
 		}
 	}
-	return differ
+	return rows
 }
 
-// hidden names the figures that differ by what would matter, if it could be certain.
-func (c *Comparison) hidden() (names []string) {
+// hidden returns the figures that differ by what would matter, if it could be certain; none if rules decide.
+func (c *Comparison) hidden() (rows []*Row) {
+	if len(c.Rules) > 0 {
+		return nil
+	}
 	for i := range c.Rows {
 		row := &c.Rows[i]
-		if row.Finding != FoundTooFew ||
-			!row.beyond(true, c.LeastEffect, row.share) && !row.beyond(false, c.LeastEffect, row.share) {
-			continue
+		if row.Finding == FoundTooFew &&
+			(row.beyond(true, c.LeastEffect, row.share) || row.beyond(false, c.LeastEffect, row.share)) {
+			rows = append(rows, row)
 		}
-		name := row.Name
-		if row.Group != "" {
-			name = row.Group + ": " + name
-		}
-		names = append(names, name)
 	}
-	return names
+	return rows
 }
