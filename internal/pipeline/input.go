@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"sluice/buffer"
 	"sluice/consumer"
@@ -38,6 +39,57 @@ func (p *Pipeline) checkStranded(ctx context.Context) error {
 	return nil
 }
 
+// rounds is a store's audit that tells of the end of each round of the sweep.
+type rounds struct {
+	buffer.Auditor
+	over func(context.Context)
+}
+
+// Sweep implements buffer.Auditor.
+func (r rounds) Sweep(ctx context.Context, from string, limit int) (buffer.Swept, error) {
+	swept, err := r.Auditor.Sweep(ctx, from, limit)
+	if err == nil && swept.Next == "" {
+		r.over(ctx)
+	}
+	return swept, err
+}
+
+// otherSlices is what was said of slices whose queues nobody serves. It is the sweep's own.
+type otherSlices struct {
+	looked time.Time
+	said   map[string]bool
+}
+
+// forsakenAfter is how long no input of a slice must have been seen for nobody to serve it, and how often
+// that is looked at: rounds are as short as there is little to sweep.
+const forsakenAfter = time.Minute
+
+// onRound says which slices nobody serves any more although segments wait in their queues, each once. That
+// is so when the last consumer with another --slice has gone.
+func (p *Pipeline) onRound(ctx context.Context) {
+	now := time.Now()
+	if now.Sub(p.others.looked) < forsakenAfter {
+		return
+	}
+	forsaken, err := p.store.Forsaken(ctx, buffer.InstantOf(now.Add(-forsakenAfter)))
+	if err != nil {
+		return // Redis is away, which is said elsewhere
+	}
+	p.others.looked = now
+	for _, slice := range slices.Sorted(maps.Keys(forsaken)) {
+		if p.others.said[slice] {
+			continue
+		}
+		if p.others.said == nil {
+			p.others.said = make(map[string]bool)
+		}
+		p.others.said[slice] = true
+		p.log.Warn("segments wait in the queues of another slice, and no input of it is seen: only a consumer "+
+			"of that slice flushes them", "slice", slice, "segments", forsaken[slice], "ours", p.cfg.Redis.Slice,
+			"remedy", fmt.Sprintf("start the consumers with --slice %q again until they are flushed", slice))
+	}
+}
+
 // onStarts says where partitions are read from, if that is not where they were left.
 func (p *Pipeline) onStarts(ctx context.Context, starts []kafkaio.Start) {
 	shards := make([]buffer.Shard, len(starts))
@@ -63,7 +115,9 @@ func (p *Pipeline) onStarts(ctx context.Context, starts []kafkaio.Start) {
 	}
 	if len(unknown) > 0 {
 		p.log.Error("redis knows nothing of partitions that the group has read: it was wiped since, and what "+
-			"it held is lost, or the namespace is a new one", "partitions", unknown)
+			"it held is lost; or the namespace or the slice is a new one, and what the old one holds waits until "+
+			"that is given again", "partitions", unknown, "namespace", p.cfg.Redis.Namespace,
+			"slice", p.cfg.Redis.Slice)
 	}
 	p.onBehind(p.setBacks.fresh(behind))
 }
@@ -75,8 +129,9 @@ func (p *Pipeline) onReset(start kafkaio.Start, from int64) {
 		// It was lost before its first commit: that is no more than any loss of a partition, which was said.
 	case start.None:
 		p.log.Error("the group has no offset of the partition any more (expired, deleted, or none was ever "+
-			"committed): it is read from its start, and what was flushed comes out again", "partition", start.Partition, "from", from,
-			"to", start.Offset)
+			"committed): it is read from its start, and what was flushed comes out again. If another topic was "+
+			"read into this namespace before, from is an offset of that, and nothing is repeated",
+			"topic", p.cfg.InputTopic, "partition", start.Partition, "from", from, "to", start.Offset)
 	case start.Set && start.Offset > from:
 		p.log.Error("the offset of the group was set ahead: messages in between are not read",
 			"partition", start.Partition, "from", from, "to", start.Offset,

@@ -46,6 +46,7 @@ type Pipeline struct {
 	source    *kafkaio.Source
 	slopes    slopes
 	setBacks  setBacks
+	others    otherSlices
 
 	adoptedMu sync.Mutex
 	adoptedAt time.Time // when last a segment was found that no queue named
@@ -194,7 +195,7 @@ func (p *Pipeline) join() (err error) {
 		Spawner:      p.spawner,
 		KillWorkers:  p.spawner.Close,
 		Memory:       p.store,
-		Auditor:      p.store,
+		Auditor:      rounds{p.store, p.onRound},
 		AuditEvents:  p.onAudit,
 		KillSwitch:   p.cfg.KillSwitch,
 		Events:       p.onFlusher,
