@@ -2,11 +2,13 @@ package consumer_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"sluice/buffer"
 	"sluice/consumer"
 	"sluice/flusher"
 )
@@ -88,6 +90,37 @@ func TestWithoutTimeoutTheDrainTakesItsTime(t *testing.T) {
 			t.Errorf("%d workers killed, gave up %q, want neither", r.killed(), r.gaveUp())
 		}
 	})
+}
+
+// A full store takes nothing more once the workers have ended: without a time-out that would be for ever.
+func TestAFullStoreDoesNotHoldUpTheEnd(t *testing.T) {
+	for _, asked := range []bool{true, false} {
+		t.Run(fmt.Sprintf("asked=%v", asked), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.cfg.Flusher.ShutdownTimeout = flusher.NoTimeout
+				r.away, r.why = time.Now().Add(forever), buffer.ErrFull
+				if !asked {
+					r.cfg.Flusher.RestartBudget = 0
+					r.dies = 8 * time.Second
+				}
+				r.run()
+				if asked {
+					r.stop()
+				}
+				took, err := r.end()
+				if asked && err != nil || !asked && !errors.Is(err, flusher.ErrBudget) {
+					t.Errorf("Run: %v", err)
+				}
+				if took > r.dies+soon {
+					t.Errorf("took %v", took)
+				}
+				if r.committed != 0 {
+					t.Errorf("%d are committed, and none is stored", r.committed)
+				}
+			})
+		})
+	}
 }
 
 // The end of ctx ends everything at once, and is no shutdown that took too long: whether Run was

@@ -23,8 +23,9 @@ type rig struct {
 	t     *testing.T
 	cfg   consumer.Config
 	ports consumer.Ports
-	// away is until when the store is.
+	// away is until when the store is, and why what it answers until then.
 	away time.Time
+	why  error
 	// pollErr is the source's answer instead of messages.
 	pollErr error
 	// drains is how long a worker takes to end after Stop; dies when it ends by itself, 0: never.
@@ -50,7 +51,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{t: t, ended: make(chan error, 1), tasks: make(map[string]flusher.Task)}
+	r := &rig{t: t, why: buffer.ErrUnavailable, ended: make(chan error, 1), tasks: make(map[string]flusher.Task)}
 	r.cfg = consumer.Config{
 		Flusher: flusher.DefaultConfig(), Ingest: ingest.DefaultConfig("in", "dead"),
 	}
@@ -245,7 +246,7 @@ func (s store) Attach(
 	ctx context.Context, delivery buffer.Delivery, traces []buffer.TraceBatch,
 ) ([]buffer.Attached, error) {
 	if time.Now().Before(s.r.away) {
-		return nil, buffer.ErrUnavailable
+		return nil, s.r.why
 	}
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()

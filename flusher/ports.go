@@ -72,8 +72,10 @@ type Message struct {
 	Position buffer.Position
 	// Time is the message's Kafka timestamp.
 	Time time.Time
-	// LeaderEpoch goes with the offset when it is committed.
+	// LeaderEpoch goes with the offset when it is committed, and so does Queued: the store was told of the
+	// offset behind the message, as buffer.QueueUpdate.Next. It is not of a batch without spans.
 	LeaderEpoch int32
+	Queued      bool
 	Key, Value  []byte
 }
 

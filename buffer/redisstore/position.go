@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/redis/rueidis"
 
@@ -79,4 +81,44 @@ func (s *Store) Stranded(ctx context.Context, from buffer.Shard) (map[buffer.Sha
 		}
 	}
 	return stranded, nil
+}
+
+// Forsaken returns what waits in the queues of other slices that were met while sweeping, if no input of
+// theirs was seen since a time: how many segments, by slice. Only consumers of the slice flush them.
+func (s *Store) Forsaken(ctx context.Context, since buffer.Instant) (map[string]int64, error) {
+	forsaken := make(map[string]int64)
+	for _, slice := range s.slices.all() {
+		other := *s
+		other.config.Slice = slice
+		waits, err := other.Stranded(ctx, 0)
+		if err != nil {
+			return nil, fmt.Errorf("slice %q: %w", slice, err)
+		}
+		var seen buffer.Instant
+		segments := int64(0)
+		for _, shard := range slices.Sorted(maps.Keys(waits)) {
+			at, err := other.seen(ctx, shard)
+			if err != nil {
+				return nil, fmt.Errorf("slice %q: %w", slice, err)
+			}
+			seen = max(seen, at)
+			segments += waits[shard]
+		}
+		if segments > 0 && seen < since {
+			forsaken[slice] = segments
+		}
+	}
+	return forsaken, nil
+}
+
+// seen returns until when the input of a shard was seen; 0 if it never was.
+func (s *Store) seen(ctx context.Context, shard buffer.Shard) (buffer.Instant, error) {
+	at, err := s.client.Do(ctx, s.client.B().Hget().Key(s.shardKeys(shard)[2]).Field("seen").Build()).AsInt64()
+	if rueidis.IsRedisNil(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look when input of shard %d was seen: %w", shard, classify(ctx, err))
+	}
+	return buffer.Instant(at), nil
 }

@@ -105,6 +105,7 @@ func (b *broker) change(f flusher.Fetch) {
 	}
 	for _, p := range f.Assigned {
 		b.position[p] = b.committed[p]
+		delete(b.paused, p)
 	}
 	b.changes = append(b.changes, f)
 	b.poke()

@@ -44,10 +44,10 @@ func New(config Config, ports Ports) (*Loop, error) {
 	return l, nil
 }
 
-// Run reads until stop is done, then finishes what is in work, commits it and returns nil. When ctx
-// is done it gives up at once and returns ctx's error; stop must end with ctx. Any other error is
-// one that trying again does not cure, of the source or of the store; what was not committed will
-// be delivered again.
+// Run reads until stop is done, then finishes what is in work, commits it and returns nil; what the store
+// has no room for is left to be delivered again. When ctx is done it gives up at once and returns ctx's
+// error; stop must end with ctx. Any other error is one that trying again does not cure, of the source or
+// of the store; what was not committed will be delivered again.
 //
 // Run may be called once.
 func (l *Loop) Run(ctx, stop context.Context) error {
@@ -85,8 +85,11 @@ func (l *Loop) read(ctx, stop context.Context) error {
 		l.assign(now)
 		l.commitDone(ctx, now)
 		l.release()
-		if l.draining && l.idle() {
-			return nil
+		if l.draining {
+			l.yield()
+			if l.idle() {
+				return nil
+			}
 		}
 		l.watchGate()
 		l.tick(ctx, now)
@@ -108,6 +111,17 @@ func (l *Loop) drain() {
 	l.draining = true
 	for _, p := range l.partitions {
 		p.drop()
+	}
+}
+
+// yield lets go of batches for which the store has no room, while draining: the workers end with the
+// loop, so it may be that nobody makes any. What is not stored is not committed, and another member has
+// more luck, as in release.
+func (l *Loop) yield() {
+	for _, p := range l.partitions {
+		if len(p.inWork) > 0 && errors.Is(l.troubles.Of(input(p.number)), buffer.ErrFull) {
+			p.cancel()
+		}
 	}
 }
 

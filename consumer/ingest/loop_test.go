@@ -442,3 +442,26 @@ func TestTheRestOfABatchDoesNotKeepIt(t *testing.T) {
 		t.Errorf("the batch is %v, and pending is %v, want nil", b != nil, p.pending)
 	}
 }
+
+// TestCommitsSayWhetherTheStoreWasTold: it is not of batches without spans, so that it may be behind what is
+// committed and yet have lost nothing.
+func TestCommitsSayWhetherTheStoreWasTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var said []string
+		r.broker.check = func(last []flusher.Message) {
+			for _, m := range last {
+				said = append(said, fmt.Sprint(m.Position.Offset, " ", m.Queued))
+			}
+		}
+		r.start(0)
+		for _, values := range [][]string{{"x a a"}, {"bad"}, {"bad", "x b a"}, {"x c a", "bad"}} {
+			r.broker.append(0, time.Now(), values...)
+			settle(20 * time.Second)
+		}
+		r.end()
+		if got, want := strings.Join(said, ", "), "0 true, 1 false, 3 true, 5 true"; got != want {
+			t.Errorf("committed %s, want %s", got, want)
+		}
+	})
+}

@@ -270,6 +270,7 @@ func (p *partition) settle(b *batch, maxBatch int) {
 	}
 	p.done = b.messages[len(b.messages)-1]
 	p.done.Key, p.done.Value = nil, nil
+	p.done.Queued = b.told
 	p.tries = 0
 	if b.told {
 		p.caughtUp = !p.readable.IsZero()

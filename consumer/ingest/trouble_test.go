@@ -264,6 +264,61 @@ func TestStopFinishesWhatIsInWork(t *testing.T) {
 	})
 }
 
+// TestStopDoesNotWaitForRoom: the workers end, too, and with the last of them nobody would make any. What
+// was stored by then is committed; what was not comes again, and is stored once.
+func TestStopDoesNotWaitForRoom(t *testing.T) {
+	for _, step := range []string{"attach", "enqueue"} {
+		t.Run(step, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				full := &switchable{err: fmt.Errorf("node 1: %w", buffer.ErrFull)}
+				full.off.Store(true)
+				r.steps.before = func(call string) error {
+					if call == step {
+						return full.of(call)
+					}
+					return nil
+				}
+				for p := range int32(2) {
+					r.broker.append(p, time.Now(), "x a a")
+				}
+				r.start(0, 1)
+				settle(30 * time.Second)
+				full.off.Store(false)
+				for range 3 { // one batch that is tried, one behind it, and one that is pending
+					r.broker.append(1, time.Now(), "y b b", "z c c")
+					settle(5 * time.Second)
+				}
+				r.stop()
+				settle(5 * time.Second)
+				select {
+				case err := <-r.ended:
+					if err != nil {
+						t.Errorf("Run = %v, want nil after stop", err)
+					}
+				default:
+					t.Errorf("Run waits for room that nobody makes")
+					r.kill()
+					<-r.ended
+				}
+				if zero, one := r.broker.committedAt(0), r.broker.committedAt(1); zero != 1 || one != 1 {
+					t.Errorf("committed %d and %d, want what is stored, 1 and 1", zero, one)
+				}
+				full.off.Store(true)
+				r.start(0, 1)
+				settle(time.Minute)
+				if one := r.broker.committedAt(1); one != 7 {
+					t.Errorf("committed %d, want all that was let go", one)
+				}
+				r.end()
+				if got, want := held(t, r.store, 0, 1), "x:a y:b z:c"; got != want {
+					t.Errorf("the store holds %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
 func TestEndOfTheContextIsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

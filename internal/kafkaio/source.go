@@ -353,7 +353,7 @@ func (s *Source) Resume(partitions ...int32) { s.assignment.pause(partitions, fa
 // Commit commits the offsets behind these messages. Partitions that are not this member's are left
 // out and named in the error, which wraps ErrNotAssigned.
 func (s *Source) Commit(ctx context.Context, last []flusher.Message) error {
-	offsets := make(map[int32]kgo.EpochOffset, len(last))
+	offsets, queued := make(map[int32]kgo.EpochOffset, len(last)), make(map[int32]bool, len(last))
 	var faults []error
 	for _, m := range last {
 		if !s.assignment.has(m.Position.Partition) {
@@ -363,10 +363,15 @@ func (s *Source) Commit(ctx context.Context, last []flusher.Message) error {
 		offsets[m.Position.Partition] = kgo.EpochOffset{
 			Epoch: m.LeaderEpoch, Offset: m.Position.Offset + 1,
 		}
+		queued[m.Position.Partition] = m.Queued
 	}
 	if len(offsets) == 0 {
 		return errors.Join(faults...)
 	}
+	ctx = kgo.PreCommitFnContext(ctx, func(request *kmsg.OffsetCommitRequest) error {
+		s.sign(request, queued)
+		return nil
+	})
 	s.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{s.cfg.Topic: offsets},
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
 			faults = append(faults, err)
@@ -377,6 +382,19 @@ func (s *Source) Commit(ctx context.Context, last []flusher.Message) error {
 	}
 	s.gaps.commit(offsets)
 	return nil
+}
+
+// sign marks the offsets up to which the store was told of everything. The client has written the member's
+// id, one for all.
+func (s *Source) sign(request *kmsg.OffsetCommitRequest, queued map[int32]bool) {
+	signed := request.MemberID + s.cfg.mark()
+	for _, topic := range request.Topics {
+		for i := range topic.Partitions {
+			if p := &topic.Partitions[i]; queued[p.Partition] {
+				p.Metadata = &signed
+			}
+		}
+	}
 }
 
 func commitFaults(answer *kmsg.OffsetCommitResponse) []error {

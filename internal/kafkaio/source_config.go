@@ -2,6 +2,8 @@ package kafkaio
 
 import (
 	"context"
+	"fmt"
+	"hash/fnv"
 	"time"
 
 	"sluice/internal/check"
@@ -16,6 +18,9 @@ type SourceConfig struct {
 	InstanceID string
 	// Uncommitted is true to read messages of transactions that are not committed, or were aborted.
 	Uncommitted bool
+	// Store names the store that what is read goes into. Commits carry it (see Start.Queued), so that a
+	// store that was set back while no member was running is recognised. Empty: they do not.
+	Store string
 	// Starts hears where partitions begin that this member got, before anything of them is read. It must
 	// not take long. Nil: nobody does.
 	Starts func(context.Context, []Start) `json:"-"`
@@ -62,6 +67,17 @@ func DefaultSourceConfig(topic, group string) SourceConfig {
 // ReleaseTimeout is how long a revoked partition may stay in work: nine tenths of
 // RebalanceTimeout, so that the member can still join again in time.
 func (c SourceConfig) ReleaseTimeout() time.Duration { return c.RebalanceTimeout / 10 * 9 }
+
+// mark is what a commit carries behind the id of the member. It is short, whatever the store is called:
+// brokers bound what goes with an offset.
+func (c SourceConfig) mark() string {
+	if c.Store == "" {
+		return ""
+	}
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(c.Store)) // it never fails
+	return fmt.Sprintf(" queued-%016x", sum.Sum64())
+}
 
 // Validate returns every fault of the config, joined, or nil.
 func (c SourceConfig) Validate() error {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -172,6 +173,42 @@ func TestCommitsSayTheLeaderEpoch(t *testing.T) {
 	if at.At != 10 || at.LeaderEpoch != last.LeaderEpoch || last.LeaderEpoch < 0 {
 		t.Errorf("committed %d in epoch %d, want 10 in that of the message, %d",
 			at.At, at.LeaderEpoch, last.LeaderEpoch)
+	}
+}
+
+// TestCommitsSayWhatTheStoreKnows: only what this store was told of tells, when it is behind, that it has
+// lost something.
+func TestCommitsSayWhatTheStoreKnows(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(3, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	load(t, cfg, "spans", 0, 10, 0, 1, 2)
+	member := func(store string, starts func(context.Context, []Start)) *Source {
+		sc := DefaultSourceConfig("spans", "group")
+		sc.Store, sc.Starts = store, starts
+		s, err := NewSource(cfg, sc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := member("sluice:{s:}", nil)
+	got := poll(t, first, 100, 30)
+	got[1][4].Queued = true
+	if err := first.Commit(bounded(t), []flusher.Message{got[0][9], got[1][4]}); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	for store, want := range map[string]bool{"sluice:{s:}": true, "sluice:{s:b}": false, "": false} {
+		began := make(chan []Start, 1)
+		s := member(store, func(_ context.Context, starts []Start) { began <- starts })
+		assigned(t, s)
+		starts := <-began
+		s.Close()
+		if diff := cmp.Diff([]Start{
+			{Partition: 0, Offset: 10}, {Partition: 1, Offset: 5, Queued: want}, {Partition: 2, None: true},
+		}, starts); diff != "" {
+			t.Errorf("store %q: %s", store, diff)
+		}
 	}
 }
 

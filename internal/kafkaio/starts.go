@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -23,6 +24,9 @@ type Start struct {
 	Read int64
 	// Set is true if it was not a member of the group that committed the offset: a tool has set it.
 	Set bool
+	// Queued is true if the member that committed the offset has told this store of it before: that the
+	// store is behind it now means that the store has lost data.
+	Queued bool
 }
 
 // startsMax bounds the questions about starts: the group waits meanwhile.
@@ -76,6 +80,9 @@ func (s *Source) starts(ctx context.Context, offsets map[int32]kgo.Offset) ([]St
 		// A member's commits carry its id.
 		one, known := committed.Lookup(s.cfg.Topic, number)
 		start.Set = !start.None && known && one.Metadata == ""
+		mark := s.cfg.mark()
+		start.Queued = !start.None && known && mark != "" && one.At == start.Offset &&
+			strings.HasSuffix(one.Metadata, mark)
 		starts = append(starts, start)
 	}
 	slices.SortFunc(starts, func(a, b Start) int { return int(a.Partition - b.Partition) })

@@ -161,6 +161,7 @@ func (c Config) own() consumer.Settings {
 func (c Config) source() kafkaio.SourceConfig {
 	s := c.Source
 	s.Topic, s.Group, s.InstanceID = c.InputTopic, c.Group, c.InstanceID
+	s.Store = c.Redis.name()
 	// As in consumer.Settings.Bounded: what is late, and the time for which a clock runs on unseen, must
 	// together be well inside of every time-out.
 	shortest := min(c.Options.RootTimeout, c.Options.Timeout)

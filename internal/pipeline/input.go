@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
+	"time"
 
 	"sluice/buffer"
+	"sluice/consumer"
 	"sluice/internal/kafkaio"
 )
 
@@ -36,6 +39,57 @@ func (p *Pipeline) checkStranded(ctx context.Context) error {
 	return nil
 }
 
+// rounds is a store's audit that tells of the end of each round of the sweep.
+type rounds struct {
+	buffer.Auditor
+	over func(context.Context)
+}
+
+// Sweep implements buffer.Auditor.
+func (r rounds) Sweep(ctx context.Context, from string, limit int) (buffer.Swept, error) {
+	swept, err := r.Auditor.Sweep(ctx, from, limit)
+	if err == nil && swept.Next == "" {
+		r.over(ctx)
+	}
+	return swept, err
+}
+
+// otherSlices is what was said of slices whose queues nobody serves. It is the sweep's own.
+type otherSlices struct {
+	looked time.Time
+	said   map[string]bool
+}
+
+// forsakenAfter is how long no input of a slice must have been seen for nobody to serve it, and how often
+// that is looked at: rounds are as short as there is little to sweep.
+const forsakenAfter = time.Minute
+
+// onRound says which slices nobody serves any more although segments wait in their queues, each once. That
+// is so when the last consumer with another --slice has gone.
+func (p *Pipeline) onRound(ctx context.Context) {
+	now := time.Now()
+	if now.Sub(p.others.looked) < forsakenAfter {
+		return
+	}
+	forsaken, err := p.store.Forsaken(ctx, buffer.InstantOf(now.Add(-forsakenAfter)))
+	if err != nil {
+		return // Redis is away, which is said elsewhere
+	}
+	p.others.looked = now
+	for _, slice := range slices.Sorted(maps.Keys(forsaken)) {
+		if p.others.said[slice] {
+			continue
+		}
+		if p.others.said == nil {
+			p.others.said = make(map[string]bool)
+		}
+		p.others.said[slice] = true
+		p.log.Warn("segments wait in the queues of another slice, and no input of it is seen: only a consumer "+
+			"of that slice flushes them", "slice", slice, "segments", forsaken[slice], "ours", p.cfg.Redis.Slice,
+			"remedy", fmt.Sprintf("start the consumers with --slice %q again until they are flushed", slice))
+	}
+}
+
 // onStarts says where partitions are read from, if that is not where they were left.
 func (p *Pipeline) onStarts(ctx context.Context, starts []kafkaio.Start) {
 	shards := make([]buffer.Shard, len(starts))
@@ -47,33 +101,113 @@ func (p *Pipeline) onStarts(ctx context.Context, starts []kafkaio.Start) {
 		return // Redis is away, which is said elsewhere
 	}
 	var unknown []int32
+	var behind []setBack
 	for _, start := range starts {
-		from := left[buffer.Shard(start.Partition)].Next
-		if !left[buffer.Shard(start.Partition)].Known && !start.None && start.Offset > 0 {
-			unknown = append(unknown, start.Partition)
-		}
-		if from == 0 || from == start.Offset {
-			continue
-		}
+		at := left[buffer.Shard(start.Partition)]
 		switch {
-		case start.None && from <= start.Read:
-			// It was lost before its first commit: that is no more than any loss of a partition, which was said.
-		case start.None:
-			p.log.Error("the group has no offset of the partition any more (expired, deleted, or none was ever "+
-				"committed): it is read from its start, and what was flushed comes out again", "partition", start.Partition, "from", from,
-				"to", start.Offset)
-		case start.Set && start.Offset > from:
-			p.log.Error("the offset of the group was set ahead: messages in between are not read",
-				"partition", start.Partition, "from", from, "to", start.Offset,
-				"messages", start.Offset-from)
-		case start.Set:
-			p.log.Warn("the offset of the group was set back: messages are read again",
-				"partition", start.Partition, "from", from, "to", start.Offset,
-				"messages", from-start.Offset)
+		case !at.Known && !start.None && start.Offset > 0:
+			unknown = append(unknown, start.Partition)
+		case start.Queued && at.Next < start.Offset:
+			behind = append(behind, setBack{partition: start.Partition, from: at.Next, to: start.Offset})
+		case at.Next != 0 && at.Next != start.Offset:
+			p.onReset(start, at.Next)
 		}
 	}
 	if len(unknown) > 0 {
 		p.log.Error("redis knows nothing of partitions that the group has read: it was wiped since, and what "+
-			"it held is lost, or the namespace is a new one", "partitions", unknown)
+			"it held is lost; or the namespace or the slice is a new one, and what the old one holds waits until "+
+			"that is given again", "partitions", unknown, "namespace", p.cfg.Redis.Namespace,
+			"slice", p.cfg.Redis.Slice)
 	}
+	p.onBehind(p.setBacks.fresh(behind))
+}
+
+// onReset says that a partition is read from another offset than the one it was left at.
+func (p *Pipeline) onReset(start kafkaio.Start, from int64) {
+	switch {
+	case start.None && from <= start.Read:
+		// It was lost before its first commit: that is no more than any loss of a partition, which was said.
+	case start.None:
+		p.log.Error("the group has no offset of the partition any more (expired, deleted, or none was ever "+
+			"committed): it is read from its start, and what was flushed comes out again. If another topic was "+
+			"read into this namespace before, from is an offset of that, and nothing is repeated",
+			"topic", p.cfg.InputTopic, "partition", start.Partition, "from", from, "to", start.Offset)
+	case start.Set && start.Offset > from:
+		p.log.Error("the offset of the group was set ahead: messages in between are not read",
+			"partition", start.Partition, "from", from, "to", start.Offset,
+			"messages", start.Offset-from)
+	case start.Set:
+		p.log.Warn("the offset of the group was set back: messages are read again",
+			"partition", start.Partition, "from", from, "to", start.Offset,
+			"messages", from-start.Offset)
+	}
+}
+
+// onBehind says that Redis was set back while no member was looking.
+func (p *Pipeline) onBehind(behind []setBack) {
+	if len(behind) == 0 {
+		return
+	}
+	var partitions []int32
+	var from, to []int64
+	messages := int64(0)
+	for _, b := range behind {
+		partitions, from, to = append(partitions, b.partition), append(from, b.from), append(to, b.to)
+		messages += b.to - b.from
+	}
+	p.log.Error("redis is behind what the group has committed: it was set back while nobody looked (an older "+
+		"file, a replica that lagged), or another topic was read into this namespace; what lies between may "+
+		"be lost", "partitions", partitions, "from", from, "to", to, "messages", messages)
+}
+
+// setBack is a partition of which Redis has forgotten what lies between two offsets: it was told of that, and
+// then the group committed it.
+type setBack struct {
+	partition int32
+	from, to  int64
+}
+
+// setBacks are the losses of Redis that only the offsets tell of, since nobody beat when it happened.
+type setBacks struct {
+	mu     sync.Mutex
+	heard  bool            // of one that the audit has seen, whose traces these would be
+	said   map[int32]int64 // from where, by partition: until the next batch it stays so
+	losses uint64
+}
+
+// hear takes note that the audit has seen a loss, and said it.
+func (s *setBacks) hear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = true
+}
+
+// fresh returns those that are to be said, and counts them as one loss.
+func (s *setBacks) fresh(behind []setBack) (fresh []setBack) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range behind {
+		from, said := s.said[b.partition]
+		if s.heard || said && from == b.from {
+			continue
+		}
+		if s.said == nil {
+			s.said = make(map[int32]int64)
+		}
+		s.said[b.partition] = b.from
+		fresh = append(fresh, b)
+	}
+	if len(fresh) > 0 {
+		s.losses++
+	}
+	return fresh
+}
+
+// Audited returns what the audit of the store has seen so far. The losses are also those from before it began.
+func (p *Pipeline) Audited() consumer.AuditCounters {
+	counters := p.Consumer.Audited()
+	p.setBacks.mu.Lock()
+	defer p.setBacks.mu.Unlock()
+	counters.Losses += p.setBacks.losses
+	return counters
 }

@@ -45,6 +45,8 @@ type Pipeline struct {
 	freshness freshness
 	source    *kafkaio.Source
 	slopes    slopes
+	setBacks  setBacks
+	others    otherSlices
 
 	adoptedMu sync.Mutex
 	adoptedAt time.Time // when last a segment was found that no queue named
@@ -193,7 +195,7 @@ func (p *Pipeline) join() (err error) {
 		Spawner:      p.spawner,
 		KillWorkers:  p.spawner.Close,
 		Memory:       p.store,
-		Auditor:      p.store,
+		Auditor:      rounds{p.store, p.onRound},
 		AuditEvents:  p.onAudit,
 		KillSwitch:   p.cfg.KillSwitch,
 		Events:       p.onFlusher,
@@ -312,6 +314,8 @@ func (p *Pipeline) onAudit(e consumer.AuditEvent) {
 	level, text := slog.LevelError, "redis has lost data, and spans with it"
 	if e.Loss.Possible {
 		level, text = slog.LevelWarn, "redis was restarted and may have lost the newest data"
+	} else {
+		p.setBacks.hear()
 	}
 	p.log.Log(context.Background(), level, text, "node", e.Loss.Node, "empty", e.Loss.Empty,
 		"since", e.Loss.Since, "spans_lost_max", e.Loss.Spans, "uncounted", e.Loss.Uncounted,

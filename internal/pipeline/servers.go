@@ -53,6 +53,9 @@ func (r Redis) config(max buffer.Bytes) redisstore.Config {
 	return c
 }
 
+// name names the store: of another namespace, or slice, the queues are others.
+func (r Redis) name() string { return r.Namespace + "{s:" + r.Slice + "}" }
+
 // Open connects to the store. An answer is waited for no longer than answerMax: a worker that waits
 // for a Redis that hangs must show that it lives before it counts as hung itself.
 func (r Redis) Open(

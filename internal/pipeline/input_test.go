@@ -1,0 +1,139 @@
+package pipeline
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"sluice/buffer"
+	"sluice/buffer/redisstore"
+	"sluice/consumer"
+	"sluice/internal/kafkaio"
+	"sluice/internal/syncbuf"
+)
+
+// starting is a pipeline whose Redis was told of the first shards up to these offsets.
+func starting(t *testing.T, next ...int64) (*Pipeline, *syncbuf.Buffer) {
+	t.Helper()
+	cfg := redisstore.DefaultConfig()
+	cfg.Addresses = []string{miniredis.RunT(t).Addr()}
+	store, err := redisstore.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	for shard, offset := range next {
+		err := store.Enqueue(t.Context(), buffer.Shard(shard), buffer.QueueUpdate{
+			Clock: buffer.Seconds(1), Wall: buffer.Seconds(1), Next: offset,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out syncbuf.Buffer
+	p := &Pipeline{store: store, log: slog.New(slog.NewTextHandler(&out, nil))}
+	p.cfg.Redis.Addresses, p.cfg.Redis.Namespace = cfg.Addresses, cfg.Namespace
+	return p, &out
+}
+
+// TestStartsSayWhatIsWrong: where Redis and the group disagree, it is said who has lost something, and only
+// what is certain: without spans the group goes ahead of Redis, too.
+func TestStartsSayWhatIsWrong(t *testing.T) {
+	p, out := starting(t, 100, 100, 100, 100, 100, 100)
+	p.onStarts(t.Context(), []kafkaio.Start{
+		{Partition: 0, Offset: 100, Queued: true}, {Partition: 1, Offset: 120},
+		{Partition: 2, Offset: 130, Queued: true}, {Partition: 3, Offset: 120, Set: true},
+		{Partition: 4, Offset: 101, Queued: true}, {Partition: 5, None: true},
+		{Partition: 6, Offset: 7}, {Partition: 7, None: true},
+	})
+	want := []string{
+		"set ahead: messages in between are not read\" partition=3 from=100 to=120 messages=20",
+		"redis knows nothing of partitions", "or the slice is a new one", "partitions=[6] namespace=sluice: slice=\"\"",
+		"If another topic was read into this namespace before", "partition=5 from=100 to=0",
+		"level=ERROR msg=\"redis is behind what the group has committed",
+		"partitions=\"[2 4]\" from=\"[100 100]\" to=\"[130 101]\" messages=31",
+	}
+	for _, text := range want {
+		if strings.Count(out.String(), text) != 1 {
+			t.Errorf("%q is not said once", text)
+		}
+	}
+	if lines := strings.Count(out.String(), "\n"); lines != 4 || p.setBacks.losses != 1 {
+		t.Errorf("%d lines and %d losses, want 4 and 1", lines, p.setBacks.losses)
+	}
+	if t.Failed() {
+		t.Log(out.String())
+	}
+}
+
+// TestASliceThatNobodyServesIsSaid: when the last consumer of another slice has gone, nobody flushes what it
+// left; it is said once, of each.
+func TestASliceThatNobodyServesIsSaid(t *testing.T) {
+	p, out := starting(t)
+	queue := func(slice string, seen time.Time) {
+		t.Helper()
+		cfg := redisstore.DefaultConfig()
+		cfg.Addresses, cfg.Slice = p.cfg.Redis.Addresses, slice
+		store, err := redisstore.Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		update := buffer.QueueUpdate{Clock: buffer.Seconds(1), Wall: buffer.Seconds(1), Seen: buffer.InstantOf(seen)}
+		for shard := range buffer.Shard(3) {
+			if shard > 0 && slice != "empty" {
+				update.Due = []buffer.Due{{Generation: buffer.Generation{Segment: buffer.SpanID{1}}, Deadline: 9}}
+			}
+			if err := store.Enqueue(t.Context(), shard, update); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	now := time.Now()
+	queue("gone", now.Add(-2*forsakenAfter))
+	queue("empty", now.Add(-2*forsakenAfter))
+	queue("served", now)
+	queue(p.cfg.Redis.Slice, now.Add(-2*forsakenAfter)) // ours
+	audit := rounds{p.store, p.onRound}
+	for range 2 {
+		for from := ""; ; {
+			swept, err := audit.Sweep(t.Context(), from, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if from = swept.Next; from == "" {
+				break
+			}
+		}
+		p.others.looked = time.Time{}
+	}
+	if text := out.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "slice=gone segments=2 ") {
+		t.Errorf("want one line, of slice gone and its 2 segments:\n%s", text)
+	}
+}
+
+// TestALossIsSaidOnce: a partition that comes back is as far behind as before until its next batch, and what
+// the audit has seen is not found again in the offsets.
+func TestALossIsSaidOnce(t *testing.T) {
+	at := func(partition int32) []kafkaio.Start {
+		return []kafkaio.Start{{Partition: partition, Offset: 130, Queued: true}}
+	}
+	p, out := starting(t, 100, 100, 100)
+	for _, partition := range []int32{0, 0, 1} {
+		p.onStarts(t.Context(), at(partition))
+	}
+	p.onAudit(consumer.AuditEvent{Loss: &consumer.Loss{Possible: true}})
+	p.onStarts(t.Context(), at(0))
+	if said := strings.Count(out.String(), "redis is behind"); said != 2 || p.setBacks.losses != 2 {
+		t.Errorf("said %d times and %d losses, want once of each partition:\n%v", said, p.setBacks.losses, out)
+	}
+	p.onAudit(consumer.AuditEvent{Loss: &consumer.Loss{}})
+	p.onStarts(t.Context(), at(2))
+	if said := strings.Count(out.String(), "redis is behind"); said != 2 || p.setBacks.losses != 2 {
+		t.Errorf("what the audit has said is said again:\n%v", fmt.Sprint(out))
+	}
+}
