@@ -220,7 +220,7 @@ func (s Scaling) busyHeading() string {
 	case len(s.Points):
 		return "busy at the highest rate that was tried"
 	}
-	return "busy when it was too much, or else at the highest rate that was tried"
+	return "busy when it was too much, or at the highest rate tried"
 }
 
 // paintBusy draws bars beside each other for each count.

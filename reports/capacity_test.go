@@ -98,9 +98,9 @@ func attribute(t *testing.T, tag, name string) float64 {
 func TestWhenItWasBusy(t *testing.T) {
 	found, bound := ScalingPoint{Processes: 1, Sustained: 900, Failed: 1000}, ScalingPoint{Processes: 2, Sustained: 2000}
 	for want, points := range map[string][]ScalingPoint{ //order-free: each for itself
-		"busy when it was too much":                                             {found, found},
-		"busy at the highest rate that was tried":                               {bound},
-		"busy when it was too much, or else at the highest rate that was tried": {found, bound},
+		"busy when it was too much":                               {found, found},
+		"busy at the highest rate that was tried":                 {bound},
+		"busy when it was too much, or at the highest rate tried": {found, bound},
 	} {
 		s := Scaling{Points: points, Busy: []Busyness{{Name: "workers", ByCount: map[int]float64{1: 0.9, 2: 0.4}}}}
 		var svg strings.Builder
