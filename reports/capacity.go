@@ -206,6 +206,23 @@ func (s Scaling) busyLegend() legend {
 	return l
 }
 
+// busyHeading says at which rate they were so busy: with each count, the lowest that was too much.
+func (s Scaling) busyHeading() string {
+	never := 0
+	for _, p := range s.Points {
+		if p.Failed == 0 {
+			never++
+		}
+	}
+	switch never {
+	case 0:
+		return "busy when it was too much"
+	case len(s.Points):
+		return "busy at the highest rate that was tried"
+	}
+	return "busy when it was too much, or at the highest rate tried"
+}
+
 // paintBusy draws bars beside each other for each count.
 func (s Scaling) paintBusy(p panel, key []legend) {
 	p.yMax = 1
@@ -219,7 +236,7 @@ func (s Scaling) paintBusy(p panel, key []legend) {
 		p.c.StrokeLine2(line(rule, 0.75), p.left, p.y(v), p.right, p.y(v))
 		p.text(textStyle(9, faint, false, alignment{1, 0}), p.left-6, p.y(v), fmt.Sprintf("%.0f %%", 100*v))
 	}
-	p.heading("busy when it was too much")
+	p.heading(s.busyHeading())
 	paintAbove(p, key, 24)
 	bar := width / vg.Length(max(len(s.Busy), 1))
 	for _, n := range counts {

@@ -93,3 +93,22 @@ func attribute(t *testing.T, tag, name string) float64 {
 	}
 	return v
 }
+
+// TestWhenItWasBusy: a rate that was sustained is not said to have been too much.
+func TestWhenItWasBusy(t *testing.T) {
+	found, bound := ScalingPoint{Processes: 1, Sustained: 900, Failed: 1000}, ScalingPoint{Processes: 2, Sustained: 2000}
+	for want, points := range map[string][]ScalingPoint{ //order-free: each for itself
+		"busy when it was too much":                               {found, found},
+		"busy at the highest rate that was tried":                 {bound},
+		"busy when it was too much, or at the highest rate tried": {found, bound},
+	} {
+		s := Scaling{Points: points, Busy: []Busyness{{Name: "workers", ByCount: map[int]float64{1: 0.9, 2: 0.4}}}}
+		var svg strings.Builder
+		if err := s.Figure("capacity", "Throughput").Wide.WriteSVG(&svg); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(svg.String(), ">"+want+"<") {
+			t.Errorf("no %q in the chart of %+v", want, points)
+		}
+	}
+}

@@ -77,6 +77,11 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 			return nil, fmt.Errorf("1: no column %s in %v: the first line is processes,throughput", name, header)
 		}
 	}
+	_, weights := at[columnWeight]
+	if _, too := at[capacity.ColumnError]; weights && too {
+		return nil, fmt.Errorf("1: the columns %s and %s are both there, and a point counts by one of them: leave out %[2]s to "+
+			"count by the weights, or %[1]s for intervals by the standard errors", columnWeight, capacity.ColumnError)
+	}
 	var points []usl.Point
 	for {
 		row, err := rows.Read()

@@ -257,7 +257,7 @@ func (c *capacityCommand) look(
 	if rec == nil {
 		return nil
 	}
-	bounds := capacity.BoundsOf(cfg.Scenario, report.Points)
+	bounds := capacity.BoundsOf(cfg.Scenario, report.Points, rec.Processes, report.Target)
 	if c.RedisMemory > 0 {
 		bounds.RedisMemory = buffer.Bytes(c.RedisMemory)
 	}

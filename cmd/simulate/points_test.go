@@ -24,6 +24,11 @@ func TestFitOfFilesAsTheyCome(t *testing.T) {
 		exact + "12,NaN":   {judge.ExitUsage, `8:4: throughput "NaN" is not a number`},
 		"processes,throughput\n1,1000\n2,500\n4,250\n8,125\n16,60\n": {0, "peak     one process is best, with " +
 			"999.981 per second: each more makes it less\n"},
+		"processes,throughput\n1,60000\n2,60000\n4,60000\n8,60000\n16,60000\n": {0, "peak     one process is best, with " +
+			"60,000 per second: each more makes it no more\n"},
+		"processes,throughput\n1,10\n2,20\n3,30\n4,40\n5,50\n": {0, "peak     none among those measured\n"},
+		"processes,throughput,weight,error\n1,1,1,1\n2,2,1,1\n": {judge.ExitUsage, "1: the columns weight and error are both there, and a " +
+			"point counts by one of them: leave out error to count by the weights, or weight for intervals by the standard errors\n"},
 		"processes , throughput\r\n" + strings.ReplaceAll(exact[len("processes,throughput\n"):], ",", " , "): {0, "at 7 processes"},
 		"":                                      {judge.ExitUsage, "there is no header: the first line is processes,throughput\n"},
 		"processes,throughput,processes\n1,1,2": {judge.ExitUsage, "1: the column processes is there twice"},

@@ -26,7 +26,8 @@ type AgainstRow struct {
 	// Unit is that of both, unless UnitThere says otherwise; may be empty.
 	Unit      string `json:"unit"`
 	UnitThere string `json:"unit_there,omitempty"`
-	// Ratio is here / there; nil where there is none, as between two currencies.
+	// Ratio is here / there; nil where there is none, as between two currencies, or if no rate was too high
+	// for a count.
 	Ratio *float64 `json:"ratio"`
 
 	here, there string // with their units, for a reader
@@ -94,7 +95,10 @@ func (r *Report) rowsBeside(o *Report) []AgainstRow {
 	}
 	for _, c := range r.Counts {
 		if there := o.Count(c.Processes); there.Median > 0 {
-			add(sustain(c.Processes)+" per second", "spans/s", c.Median, there.Median, grouped)
+			row := add(sustain(c.Processes)+" per second", "spans/s", c.Median, there.Median, grouped)
+			if c.Unbounded || there.Unbounded { // where a search ended says nothing of the system
+				row.Ratio, row.here, row.there = nil, c.rate(), there.rate()
+			}
 		}
 	}
 	if !sameTarget {
@@ -117,6 +121,14 @@ func (r *Report) rowsBeside(o *Report) []AgainstRow {
 		}
 	}
 	return rows
+}
+
+// rate is what it sustains, in words.
+func (c Count) rate() string {
+	if c.Unbounded {
+		return "at least " + grouped(c.Median)
+	}
+	return grouped(c.Median)
 }
 
 // differsText is a line of what is not the same; empty if all is.

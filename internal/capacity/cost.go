@@ -57,10 +57,10 @@ type CostPart struct {
 	PerHour float64 `json:"per_hour"`
 }
 
-// Price adds what the target costs, once there is an outlook; without one, nothing.
+// Price adds what the target costs, once there is an outlook; without one, or if that refuses the count, nothing.
 func (r *Report) Price(p Prices) {
 	o := r.Outlook
-	if o == nil {
+	if o == nil || r.Refused != "" {
 		return
 	}
 	const gib, hour, million = 1 << 30, 3600, 1e6

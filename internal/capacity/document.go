@@ -63,7 +63,7 @@ func (r *Report) Document(replay string) reports.Document {
 	switch {
 	case r.Refused != "" || len(r.Unsafe) > 0:
 		d.Class = string(reports.Violated)
-	case r.Unfinished != "" || r.Recommended == nil || r.Recommended.Beyond:
+	case r.Unfinished != "" || r.Recommended == nil || r.Recommended.Beyond || r.memoryUnknown():
 		d.Class = string(reports.Unknown)
 	}
 	d.Sections = append(d.Sections, r.scalingSection())

@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -34,6 +35,43 @@ func (o *Outlook) leasesFull() bool {
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
+// fullest is which share of what waits is in the fullest node.
+func (b Bounds) fullest() float64 { return cmp.Or(b.RedisFullest, 1) }
+
+// room is how many bytes more the fullest node of Redis may hold before input pauses; below 0 if it may not
+// even hold what waits in the steady state, +Inf if it has no known limit.
+func (o *Outlook) room() float64 {
+	if o.Bounds.RedisMemory == 0 {
+		return math.Inf(1)
+	}
+	return float64(o.Bounds.RedisMemory)*o.Bounds.MaxMemory - o.RedisBytes*o.Bounds.fullest()
+}
+
+// full tells whether Redis is full without any fault: input pauses for good, and the rate is not carried.
+func (o *Outlook) full() bool { return o.room() <= 0 }
+
+// tooLittle says by how much it is.
+func (o *Outlook) tooLittle() string {
+	takes := fmt.Sprintf("%s in Redis", size(o.RedisBytes))
+	if share := o.Bounds.fullest(); share < 1 {
+		takes = fmt.Sprintf("%s in the fullest node of Redis", size(o.RedisBytes*share))
+	}
+	return fmt.Sprintf("what waits at %s spans/s, without any fault, takes %s, which may hold %s before input pauses",
+		grouped(o.WaitingRate), takes, o.Bounds.memory())
+}
+
+// moreMemory is what to do then.
+const moreMemory = "Give Redis more memory (--redis-memory), or more nodes: more processes leave as much waiting."
+
+// memory is what a node of Redis may hold before input pauses, in words.
+func (b Bounds) memory() string {
+	limit := options.FormatSize(b.RedisMemory)
+	if b.MaxMemory < 1 {
+		return fmt.Sprintf("%s of %s", percent(b.MaxMemory), limit)
+	}
+	return limit
+}
+
 // forecast says when memory and retention run out.
 func (o *Outlook) forecast() []string {
 	b := o.Bounds
@@ -54,17 +92,16 @@ func (o *Outlook) forecast() []string {
 // unflushed says what comes first if the workers flush nothing: that Redis is full, or that input pauses.
 func (o *Outlook) unflushed() (text []string) {
 	b := o.Bounds
+	if o.full() {
+		return []string{sentence(o.tooLittle()) + "."}
+	}
 	full := "When Redis would be full is not known: give its limit by --redis-memory."
 	if finite(o.RedisFullSeconds) {
-		limit := options.FormatSize(b.RedisMemory)
-		if b.MaxMemory < 1 {
-			limit = fmt.Sprintf("%s of %s", percent(b.MaxMemory), limit)
-		}
 		who := "Redis"
 		if b.RedisFullest > 0 && b.RedisFullest < 1 {
 			who = "the fullest node of Redis"
 		}
-		full = fmt.Sprintf("%s has reached %s in %s", who, limit, duration(float64(o.RedisFullSeconds)))
+		full = fmt.Sprintf("%s has reached %s in %s", who, b.memory(), duration(float64(o.RedisFullSeconds)))
 	}
 	if o.leasesFull() && o.InputPausesSeconds < o.RedisFullSeconds {
 		text = append(text, fmt.Sprintf("If Kafka takes nothing from the workers, input pauses after about %s "+
@@ -91,7 +128,7 @@ func (o *Outlook) unread() string {
 	}
 	line := fmt.Sprintf("If nothing is read, as with all of Kafka down or no worker up, the first unread span expires "+
 		"in %s", duration(float64(o.UnreadExpireSeconds)))
-	if finite(o.UnflushedExpireSeconds) {
+	if finite(o.UnflushedExpireSeconds) && !o.full() {
 		line += fmt.Sprintf("; if Kafka takes nothing from the workers, %s later",
 			duration(float64(o.InputPausesSeconds)))
 	}

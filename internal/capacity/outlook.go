@@ -1,7 +1,6 @@
 package capacity
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -49,8 +48,9 @@ type Bounds struct {
 	Measured     bool    `json:"measured"`
 }
 
-// BoundsOf are those that follow from a scenario and the probes.
-func BoundsOf(s scenarios.Scenario, points []Point) Bounds {
+// BoundsOf are those that follow from a scenario and the probes, for a process count at a rate: what a span
+// takes in Redis was measured with that count, at the least sustained rate from there on.
+func BoundsOf(s scenarios.Scenario, points []Point, processes int, rate float64) Bounds {
 	b := Bounds{MaxMemory: s.Pipeline.MaxMemory, Partitions: s.Topology.Partitions,
 		KeySkew: s.Workload.KeySkew, PauseAfterSeconds: s.Pipeline.BackpressureAfter.Seconds(),
 		FlushSegments: s.Pipeline.MaxFlushSegments, SegmentSpans: tracesOf(s).moment(1)}
@@ -59,10 +59,11 @@ func BoundsOf(s scenarios.Scenario, points []Point) Bounds {
 		b.SpanBytes += float64(s.Workload.SpanBytes.At((float64(i)+0.5)/draws)) / draws
 	}
 	b.RedisPerSpan = redisPerByte * b.SpanBytes
+	at := nearest(points, processes, rate, func(p *Probe) bool { return p.RedisPerSpan > 0 })
+	if at != nil {
+		b.RedisPerSpan, b.RedisFullest, b.Measured = at.RedisPerSpan, at.RedisFullest, true
+	}
 	for _, p := range points {
-		if at := p.at(); at != nil && at.RedisPerSpan > 0 {
-			b.RedisPerSpan, b.RedisFullest, b.Measured = at.RedisPerSpan, at.RedisFullest, true
-		}
 		for _, probe := range p.Probes {
 			b.RedisMemory = max(b.RedisMemory, buffer.Bytes(probe.RedisBytesMax))
 		}
@@ -74,6 +75,8 @@ func BoundsOf(s scenarios.Scenario, points []Point) Bounds {
 type Outlook struct {
 	Processes int     `json:"processes"`
 	Rate      float64 `json:"rate"`
+	// Unbounded is true if no rate was too high for that count: it may catch up sooner than Drains say.
+	Unbounded bool `json:"unbounded,omitempty"`
 	// Lost is what is carried with one process less.
 	Lost Lost `json:"one_lost"`
 	// Waiting is how many spans wait in the steady state, and RedisBytes what they take in all nodes.
@@ -131,7 +134,7 @@ type Drain struct {
 	// are lost, in all partitions: those of hot ones expire sooner. Null if the topic has no known limit.
 	Backlog float64 `json:"backlog"`
 	Expired Number  `json:"expired"`
-	// Seconds is how long they take; null if they never do.
+	// Seconds is how long they take; null if they never do, or if that is not known as no rate was too high.
 	Seconds Number `json:"seconds"`
 }
 
@@ -144,16 +147,15 @@ func (r *Report) Look(bounds Bounds, trials []Trial, untried ...Untried) {
 	o := &Outlook{Processes: rec.Processes, Rate: r.Target, Bounds: bounds, Trials: trials, Untried: untried,
 		Lost:             Lost{Processes: rec.Processes - 1, Sustained: Number(math.NaN())},
 		RedisFullSeconds: Number(math.Inf(1)), UnreadExpireSeconds: Number(math.Inf(1))}
-	capacity := r.Count(rec.Processes).Median
+	count := r.Count(rec.Processes)
+	o.Unbounded = count.Unbounded
 	if c := r.Count(o.Lost.Processes); c.Processes > 0 {
 		o.Lost.Sustained, o.Lost.Target = Number(c.Median), c.Median >= r.Target
 	}
 	o.Waiting, o.WaitingRate = r.waiting(rec.Processes, trials)
 	o.RedisBytes = o.Waiting * bounds.RedisPerSpan
 	if bounds.RedisMemory > 0 {
-		fullest := cmp.Or(bounds.RedisFullest, 1)
-		room := float64(bounds.RedisMemory)*bounds.MaxMemory - o.RedisBytes*fullest
-		o.RedisFullSeconds = Number(max(0, room) / (r.Target * bounds.RedisPerSpan * fullest))
+		o.RedisFullSeconds = Number(max(0, o.room()) / (r.Target * bounds.RedisPerSpan * bounds.fullest()))
 	}
 	shares := load.PartitionShares(max(1, bounds.Partitions), bounds.KeySkew)
 	for _, share := range shares {
@@ -170,9 +172,12 @@ func (r *Report) Look(bounds Bounds, trials []Trial, untried ...Untried) {
 			expired = Number(math.NaN())
 		}
 		o.Drains = append(o.Drains, Drain{outage.Seconds(), r.Target * kept, expired,
-			Number(drain(r.Target, capacity, kept))})
+			Number(drain(r.Target, count.Median, kept))})
 	}
 	r.Outlook = o
+	if o.full() && o.WaitingRate <= r.need() {
+		r.Recommended, r.Refused = nil, o.tooLittle()
+	}
 	r.say()
 }
 
@@ -199,17 +204,25 @@ func (r *Report) waiting(processes int, trials []Trial) (waiting, rate float64) 
 			return t.Waiting, t.Rate
 		}
 	}
-	for _, p := range r.Points {
-		if p.Processes != processes {
-			continue
-		}
-		for _, probe := range p.Probes {
-			if probe.Sustained && probe.Rate >= r.Target && (rate == 0 || probe.Rate < rate) {
-				waiting, rate = probe.Waiting, probe.Rate
+	if at := nearest(r.Points, processes, r.Target, func(*Probe) bool { return true }); at != nil {
+		return at.Waiting, at.Rate
+	}
+	return 0, 0
+}
+
+// nearest is the probe of a process count with the least sustained rate from a rate on, of those that know
+// something; the first of several, nil if there is none.
+func nearest(points []Point, processes int, rate float64, knows func(*Probe) bool) (at *Probe) {
+	for _, p := range points {
+		for i := range p.Probes {
+			probe := &p.Probes[i]
+			if p.Processes == processes && probe.Sustained && probe.Rate >= rate && (at == nil || probe.Rate < at.Rate) &&
+				knows(probe) {
+				at = probe
 			}
 		}
 	}
-	return waiting, rate
+	return at
 }
 
 // duration writes seconds as people say them: 35 s, 11 min, 2 h 40 min, 3 days.
@@ -272,23 +285,40 @@ func (o *Outlook) section() reports.Section {
 	s.Table = &reports.Table{Columns: reports.Numbers("outage", "spans that wait then", "expired unread",
 		"time to catch up")}
 	for _, d := range o.Drains {
-		took := "never"
-		if finite(d.Seconds) {
-			took = duration(float64(d.Seconds))
-		}
 		expired := "not known"
 		if finite(d.Expired) {
 			expired = grouped(float64(d.Expired))
 		}
-		s.Table.Rows = append(s.Table.Rows, []string{duration(d.OutageSeconds), grouped(d.Backlog), expired, took})
+		s.Table.Rows = append(s.Table.Rows, []string{duration(d.OutageSeconds), grouped(d.Backlog), expired, o.takes(d.Seconds)})
 	}
 	s.Notes = []string{"Time to catch up is what waits after an outage in which nothing is read, by what the processes " +
-		"sustain beyond the target. What was tried above says how far to believe that. What has expired unread is lost."}
+		"sustain beyond the target" + o.least() + ". What was tried above says how far to believe that. What has expired unread is lost."}
 	for _, t := range o.Trials {
 		if t.OutageSeconds > 0 && t.Recovered() && finite(t.PredictedSeconds) {
 			s.Notes = append(s.Notes, fmt.Sprintf("By that, the outage of %s takes %s; it took %s.",
-				duration(t.OutageSeconds), duration(float64(t.PredictedSeconds)), t.recovery()))
+				duration(t.OutageSeconds), o.takes(t.PredictedSeconds), t.recovery()))
 		}
 	}
 	return s
+}
+
+// takes is how long it takes to catch up, in words.
+func (o *Outlook) takes(seconds Number) string {
+	switch {
+	case !finite(seconds) && o.Unbounded:
+		return "not known"
+	case !finite(seconds):
+		return "never"
+	case o.Unbounded:
+		return duration(float64(seconds)) + " or less"
+	}
+	return duration(float64(seconds))
+}
+
+// least says that what the processes sustain is more than was tried, if it may be.
+func (o *Outlook) least() string {
+	if o.Unbounded {
+		return ", as far as the search went (--most)"
+	}
+	return ""
 }

@@ -285,7 +285,7 @@ func TestInputPauses(t *testing.T) {
 	} {
 		s.Workload.KeySkew = c.skew
 		r := NewReport("steady", "virtual", c.target, 0, []Point{{Processes: c.processes, Throughput: c.target, Failed: 1.1 * c.target}})
-		b := BoundsOf(s, r.Points)
+		b := BoundsOf(s, r.Points, c.processes, c.target)
 		b.RedisMemory, b.RetentionSeconds = c.memory, 3600
 		r.Look(b, nil)
 		o := r.Outlook
@@ -372,7 +372,7 @@ func TestUnreadOfAHotPartition(t *testing.T) {
 		{second * 1000, 0, 1000 * 25. / 12, 0, 0},
 		{0, 0, math.Inf(1), 0, 0},
 	} {
-		b := BoundsOf(s, r.Points)
+		b := BoundsOf(s, r.Points, 2, target)
 		b.RetentionBytes, b.RetentionSeconds = c.bytes, c.age.Seconds()
 		r.Look(b, nil)
 		near := func(a, b float64) bool { return a == b || math.Abs(a-b) < 1e-6*max(a, b) }
@@ -410,7 +410,7 @@ func TestRedisPerSpan(t *testing.T) {
 			t.Errorf("%d nodes: %+v, want %+v", nodes, got, want)
 		}
 		r := NewReport("steady", "virtual", 700, 0.3, []Point{{Processes: 2, Throughput: 1000, Probes: []Probe{got}}})
-		b := BoundsOf(o.Scenario, r.Points)
+		b := BoundsOf(o.Scenario, r.Points, 2, 700)
 		b.MaxMemory = 0.5
 		r.Look(b, nil)
 		perSecond := 700 * want.RedisPerSpan * want.RedisFullest

@@ -295,6 +295,15 @@ func (list secondly) mean(of func(second) float64) float64 {
 	return sum
 }
 
+// deviation is the standard deviation of a figure.
+func (list secondly) deviation(of func(second) float64) float64 {
+	values := make([]float64, len(list))
+	for i, s := range list {
+		values[i] = of(s)
+	}
+	return stat.StdDev(values, nil)
+}
+
 // Watch looks at the samples of a run while they come in.
 type Watch struct {
 	// Rate is what is offered, Cycle what Cycle says.

@@ -45,7 +45,8 @@ type Report struct {
 	// HeldOutError is the greatest error of the law at a count that it was fitted without, as a share;
 	// nil if there are too few counts.
 	HeldOutError *float64 `json:"held_out_error"`
-	// Outlook is what happens when something fails; nil without a recommendation.
+	// Outlook is what happens when something fails; nil if no count carries the target. If it shows that
+	// Redis may not hold what waits, the count that does is refused.
 	Outlook *Outlook `json:"outlook,omitempty"`
 	// Stability is where the system no longer recovers; nil if that was not asked for.
 	Stability *Stability `json:"stability,omitempty"`

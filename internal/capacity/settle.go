@@ -212,12 +212,17 @@ func (t traces) moment(power float64) float64 {
 // it is old. The slope of a line through what is like that at random has the variance 24 v c/L³ over
 // L seconds, much more than c in which it forgets, and 12 v/5cL over less.
 func (t traces) wanders(seconds float64) float64 {
-	first := t.moment(1)
-	age := t.moment(2) / (2 * first)
-	variance := t.places * max(0, t.moment(3)/(3*first)-age*age)
+	age, variance := t.waits()
 	forgets := age * t.unit
 	long := 24 * variance * forgets / (seconds * seconds * seconds)
 	return math.Sqrt(min(long, 12*variance/(5*forgets*seconds)))
+}
+
+// waits are the mean age of a place's trace, in spans, and the variance of how many spans all of them have.
+func (t traces) waits() (age, variance float64) {
+	first := t.moment(1)
+	age = t.moment(2) / (2 * first)
+	return age, t.places * max(0, t.moment(3)/(3*first)-age*age)
 }
 
 // settles returns a function that says from when on the spans of open traces seem to grow by no more

@@ -13,9 +13,11 @@ import (
 
 // Stability is where the system no longer recovers: trials with several loads and outages.
 type Stability struct {
-	// Capacity is what the processes sustain, in spans per second.
+	// Capacity is what the processes sustain, in spans per second. Unbounded is true if that is only the
+	// highest rate that was tried, as none was too high.
 	Processes int     `json:"processes"`
 	Capacity  float64 `json:"capacity"`
+	Unbounded bool    `json:"unbounded,omitempty"`
 	Cells     []Cell  `json:"cells"`
 	// Planned is how many cells there would be, had all been tried.
 	Planned int `json:"planned"`
@@ -72,7 +74,7 @@ func Doubtful(plans []TrialPlan, trials []Trial) (at []int, longer []TrialPlan) 
 
 // Map adds to the report the trials of the map that were made, of so many that were planned.
 func (r *Report) Map(c Count, trials []Trial, planned int) {
-	m := &Stability{Processes: c.Processes, Capacity: c.Median, Planned: planned}
+	m := &Stability{Processes: c.Processes, Capacity: c.Median, Unbounded: c.Unbounded, Planned: planned}
 	for _, t := range trials {
 		m.Cells = append(m.Cells, Cell{t.Rate / c.Median, t})
 	}
@@ -132,20 +134,24 @@ func (m *Stability) words() []string {
 	if unknown > 0 {
 		every = "every outage of which that is known"
 	}
-	text := fmt.Sprintf("Up to %s of what %s, it recovers from %s.",
-		percent(m.Cells[len(m.Cells)-1].Load), sustain(m.Processes), every)
+	text := fmt.Sprintf("Up to %s of %s, it recovers from %s.",
+		percent(m.Cells[len(m.Cells)-1].Load), m.capacity(), every)
 	switch {
 	case lowest < 1:
-		text = fmt.Sprintf("From %s of what %s, it does not recover from some outages in the %.0f s that "+
+		text = fmt.Sprintf("From %s of %s, it does not recover from some outages in the %.0f s that "+
 			"were watched, nor come nearer to it, although it carried that load before: it is metastable there.",
-			percent(lowest), sustain(m.Processes), watched)
+			percent(lowest), m.capacity(), watched)
 	case !math.IsInf(lowest, 1):
 		never := "it does not from some"
 		if always {
 			never = "it never does"
 		}
-		text = fmt.Sprintf("It recovers from %s, as long as the load is below what %s; "+
-			"from %s of that on, %s.", every, sustain(m.Processes), percent(lowest), never)
+		text = fmt.Sprintf("It recovers from %s, as long as the load is below %s; "+
+			"from %s of that on, %s.", every, m.capacity(), percent(lowest), never)
+	}
+	if m.Unbounded {
+		text += fmt.Sprintf(" What %s at the most was not found, so how it recovers near its limit is not known: raise --most.",
+			sustain(m.Processes))
 	}
 	if made := len(m.Cells); made < m.Planned {
 		text += fmt.Sprintf(" Only %d of %d trials were made.", made, m.Planned)
@@ -166,6 +172,14 @@ func (m *Stability) words() []string {
 		}
 	}
 	return lines
+}
+
+// capacity is what the loads are shares of, in words.
+func (m *Stability) capacity() string {
+	if m.Unbounded {
+		return fmt.Sprintf("the highest rate that was tried with %s", processes(m.Processes))
+	}
+	return "what " + sustain(m.Processes)
 }
 
 // unamplified says that nothing made more of an outage, as far as that is known.

@@ -146,13 +146,22 @@ func (p TrialPlan) Scenario(s scenarios.Scenario) (scenarios.Scenario, error) {
 
 // Recovery looks at the samples of a trial while they come in.
 type Recovery struct {
-	from, outage float64
-	samples      []reports.Sample
+	// steady is when the part before the fault begins, from when the fault does.
+	steady, from, outage float64
+	// wanders is by how much the load alone moves what waits up and down: a standard deviation, in spans.
+	wanders float64
+	samples []reports.Sample
+}
+
+// recoveryOf watches a fault in a scenario, which lasts from a time on.
+func recoveryOf(s scenarios.Scenario, from, outage time.Duration) *Recovery {
+	_, variance := tracesOf(s).waits()
+	return &Recovery{steady: Warmup(s), from: from.Seconds(), outage: outage.Seconds(), wanders: math.Sqrt(variance)}
 }
 
 // Watch returns what watches a trial in a scenario.
 func (p TrialPlan) Watch(s scenarios.Scenario) *Recovery {
-	return &Recovery{from: trialAt(s).Seconds(), outage: p.Outage.Seconds()}
+	return recoveryOf(s, trialAt(s), p.Outage)
 }
 
 // Over takes the next sample, and tells whether the system has recovered for good.
@@ -166,18 +175,35 @@ func (r *Recovery) Over(s reports.Sample) bool {
 	return ok && s.T >= at+calm
 }
 
-// before is how many wait in the steady part, on average.
-func (r *Recovery) before() float64 {
-	return seconds(between(r.samples, r.from-trialSteady.Seconds(), r.from)).mean(second.of)
+// level is how many wait in the steady part, on average, of which so many are unread; and by how much that goes
+// up and down by itself.
+type level struct{ waiting, unread, wanders float64 }
+
+// before is the level of the whole steady part that there is before the fault. How much goes up and down a few
+// seconds do not tell, but the load does.
+func (r *Recovery) before() level {
+	list := seconds(between(r.samples, r.steady, r.from))
+	l := level{list.mean(second.of), list.mean(func(s second) float64 { return s.backlog }), r.wanders}
+	if len(list) >= steadyLeast {
+		l.wanders = max(l.wanders, list.deviation(second.of))
+	}
+	return l
+}
+
+// again tells whether no more wait in a second than that: a tenth more at most; or more if the load's own ups
+// and downs do that, which move what waits in open traces, and not what is unread.
+func (l level) again(s second) bool {
+	const over, chance = 0.1, 2 // a share, and standard deviations
+	return s.waiting <= (1+over)*l.waiting ||
+		s.waiting <= l.waiting+chance*l.wanders && s.backlog <= l.unread+over*l.waiting
 }
 
 // end is when as few waited as before, in seconds since the start of the load: in a whole second, and
 // in all after it.
 func (r *Recovery) end() (at float64, ok bool) {
-	const over = 1.1 // times as many are no more
 	before := r.before()
 	after := seconds(between(r.samples, r.from+r.outage, math.Inf(1)))
-	for i := len(after) - 1; i >= 0 && after[i].waiting <= over*before; i-- {
+	for i := len(after) - 1; i >= 0 && before.again(after[i]); i-- {
 		at, ok = after[i].t-0.5, true // its begin
 	}
 	// A fault of a moment is over at once, if the first second after it says so.
@@ -202,8 +228,8 @@ func RecoveryOf(o *judge.Outcome) (took float64, ok bool) {
 	if from < lasting(Warmup(o.Scenario))+trialSteady {
 		return 0, false // there is nothing to compare with
 	}
-	r := &Recovery{from: from.Seconds(), outage: (until - from).Seconds(),
-		samples: between(o.Samples, 0, o.Scenario.Duration.Seconds())}
+	r := recoveryOf(o.Scenario, from, until-from)
+	r.samples = between(o.Samples, 0, o.Scenario.Duration.Seconds())
 	at, ok := r.end()
 	return at - until.Seconds(), ok
 }
@@ -217,7 +243,7 @@ func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	r := p.Watch(o.Scenario)
 	r.samples = between(o.Samples, 0, o.Scenario.Duration.Seconds())
 	t.Path = pathOf(seconds(between(r.samples, r.from-1, math.Inf(1))))
-	t.Waiting = r.before()
+	t.Waiting = r.before().waiting
 	for _, s := range r.samples {
 		t.Most = max(t.Most, float64(s.Buffered()))
 	}

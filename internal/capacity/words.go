@@ -25,6 +25,13 @@ func (r *Report) say() {
 	if r.Unfinished != "" {
 		r.Next = append(r.Next, "Not all was measured: "+r.Unfinished+".")
 	}
+	if r.full() {
+		r.Next = append(r.Next, moreMemory)
+	}
+	if r.memoryUnknown() {
+		r.Next = append(r.Next, fmt.Sprintf("Whether Redis may hold what waits at the target is not known: %s. Count it at "+
+			"the target (--outage 2s), or give it more memory.", r.Outlook.tooLittle()))
+	}
 	if rec := r.Recommended; rec != nil {
 		r.Next = append(r.Next, fmt.Sprintf("Run %s (--flusher-processes %d).", processes(rec.Processes),
 			rec.Processes))
@@ -36,13 +43,24 @@ func (r *Report) say() {
 	for _, pair := range r.worse() {
 		r.Next = append(r.Next, sentence(r.worseWords(pair[0], pair[1])))
 	}
-	switch last := r.Counts[len(r.Counts)-1]; {
+	best := r.best()
+	switch {
+	case r.full(): // it is not for want of a count
 	case r.Refused != "" && r.Unfinished != "": // what is missing may carry it
-	case r.Refused != "":
-		r.Next = append(r.Next, sentence(r.way(r.best())))
-	case r.Recommended != nil && !last.Unbounded:
-		r.Next = append(r.Next, "For a higher target: "+r.way(r.best()))
+	case r.Refused != "" || r.Recommended == nil && best.Unbounded:
+		r.Next = append(r.Next, sentence(r.way(best)))
+	case r.Recommended != nil:
+		r.Next = append(r.Next, "For a higher target: "+r.way(best))
 	}
+}
+
+// full tells whether no count was recommended since Redis may not hold what waits.
+func (r *Report) full() bool { return r.Refused != "" && r.Outlook != nil && r.Outlook.full() }
+
+// memoryUnknown tells whether that is not known: more than it may hold waits at a rate above what is needed,
+// and it was not counted at another.
+func (r *Report) memoryUnknown() bool {
+	return r.Recommended != nil && r.Outlook != nil && r.Outlook.full()
 }
 
 // Unfinish says why not every count was measured.
@@ -68,7 +86,7 @@ func (r *Report) way(best Count) string {
 	switch {
 	case best.Unbounded:
 		return fmt.Sprintf("the search ended at its bound of %s spans/s; raise it (--most).",
-			grouped(best.Median))
+			grouped(best.Greatest))
 	case best.Limit == RedisThread:
 		return "more processes do not help where the thread of Redis is the limit; a cluster does, or less " +
 			"work for Redis (larger batches: pipeline.max_batch)."
@@ -135,7 +153,7 @@ func (r *Report) headline() string {
 
 // answer is the headline of a report whose runs were all safe.
 func (r *Report) answer() string {
-	if r.Refused != "" && r.Unfinished != "" {
+	if r.Refused != "" && r.Unfinished != "" && !r.full() {
 		return "No recommendation yet: " + r.Refused + "."
 	}
 	if r.Refused != "" {
@@ -226,7 +244,7 @@ func (r *Report) limits() string {
 		from = r.Counts[i].Processes
 	}
 	if last.Unbounded {
-		return fmt.Sprintf("with %s no rate was too high", processes(last.Processes))
+		return fmt.Sprintf("with %s no rate up to %s spans/s was too high", processes(last.Processes), grouped(last.Greatest))
 	}
 	if last.Limit == WorkerCycle || last.Limit == WorkerCPU {
 		more := "so more processes carry more"
@@ -343,6 +361,9 @@ func (c Count) limitText() string {
 
 func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
 
+// same is how much less is as much.
+const same = 1e-6
+
 // Text is the law for a reader; unit is that of the throughput.
 func (l *Law) Text(unit string) string {
 	line := func(name string, v usl.Value, what string) string {
@@ -369,6 +390,9 @@ func (l *Law) Text(unit string) string {
 	case peak > l.Most:
 		text += fmt.Sprintf("peak     refused: it would be at %.4g processes, and nothing beyond %.4g was "+
 			"measured\n", peak, l.Most)
+	case peak == 1 && l.At(2) > (1-same)*l.At(1):
+		text += fmt.Sprintf("peak     one process is best, with %s %s: each more makes it no more\n",
+			figure(l.At(1), 6), unit)
 	case peak == 1:
 		text += fmt.Sprintf("peak     one process is best, with %s %s: each more makes it less\n",
 			figure(l.At(1), 6), unit)

@@ -64,8 +64,9 @@ func (f *Fit) At(n float64) float64 {
 // Peak returns the number of processes with the greatest throughput: 1 if each more makes it less, and
 // +Inf if more processes are always better.
 func (f *Fit) Peak() float64 {
+	const near = 1e-6 // to 1: no more processes carry more, by rounding alone
 	switch {
-	case f.Sigma.Value >= 1:
+	case f.Sigma.Value >= 1-near:
 		return 1
 	case f.Kappa.Value <= 0:
 		return math.Inf(1)
@@ -108,16 +109,24 @@ func Of(points []Point) (*Fit, error) {
 	return s.fit(points)
 }
 
-// best is the best fit inside of the bounds: the best of all if it is inside, or else of those with
-// some parameters held at 0.
+// rounding is how much of the squares of all throughputs the residuals' may be by rounding alone.
+const rounding = 1e-12
+
+// best is the best fit inside of the bounds, with some parameters held at 0 or none. Of those that are as
+// good but for rounding, it is the one with most of them held: a kappa of 1e-18 is no finding, and its peak
+// would be none.
 func best(points []Point) *solution {
+	noise := 0.0
+	for _, p := range points {
+		noise += rounding * weight(p) * p.Throughput * p.Throughput
+	}
 	var best *solution
-	for held := range 4 {
-		if best != nil && best.held == ([parameters]bool{}) {
+	for held := range 4 { // in the order of how many are held
+		if best != nil && best.held == ([parameters]bool{}) && !best.idle(points, noise) {
 			break
 		}
 		s := solve(points, [parameters]bool{1: held&1 != 0, 2: held&2 != 0})
-		if s.p[1] >= 0 && s.p[2] >= 0 && (best == nil || s.squares < best.squares) {
+		if s.p[1] >= 0 && s.p[2] >= 0 && (best == nil || s.squares <= best.squares+noise) {
 			best = s
 		}
 	}
@@ -190,6 +199,19 @@ func squares(points []Point, p [parameters]float64) float64 {
 		sum += weight(point) * r * r
 	}
 	return sum
+}
+
+// idle tells whether the law is hardly another without one of its parameters, by far more than rounding.
+func (s *solution) idle(points []Point, noise float64) bool {
+	const far = 1e6
+	for i := 1; i < parameters; i++ {
+		without := s.p
+		without[i] = 0
+		if squares(points, without) <= s.squares+far*noise {
+			return true
+		}
+	}
+	return false
 }
 
 // solve finds the least squares by the method of Levenberg and Marquardt.

@@ -135,7 +135,7 @@ func TestBadPoints(t *testing.T) {
 
 // TestPeakIsAtOneProcess where each more makes less: fewer there are not, whatever the law says of them.
 func TestPeakIsAtOneProcess(t *testing.T) {
-	for _, p := range [][parameters]float64{{1, 0.9, 1}, {1, 1, 0}, {1, 1.5, 0}, {1, 2, 0.1}} {
+	for _, p := range [][parameters]float64{{1, 0.9, 1}, {1, 1, 0}, {1, 1.5, 0}, {1, 2, 0.1}, {1, 1 - 1e-9, 0}} {
 		f := (&solution{p: p}).values(nil)
 		if f.Peak() != 1 || f.Greatest() != f.At(1) {
 			t.Errorf("%v: the peak is at %v, with %v", p, f.Peak(), f.Greatest())
@@ -167,6 +167,41 @@ func TestUnit(t *testing.T) {
 			if !(math.Abs(v[0].Value-v[1].Value) < 1e-3*width && math.Abs(v[0].Low-v[1].Low) < 1e-3*width &&
 				math.Abs(v[0].High-v[1].High) < 1e-3*width) {
 				t.Errorf("in units of %v, parameter %d is %+v, want %+v", 1/unit, i, v[0], v[1])
+			}
+		}
+	}
+}
+
+// TestRoundingIsNoFinding: of points that lie on a law but for rounding, what is 0 is held there, whatever
+// their unit and weights.
+func TestRoundingIsNoFinding(t *testing.T) {
+	for _, c := range []struct {
+		points []Point
+		sigma  float64
+		peak   float64
+	}{
+		{series(20, 20, 20, 20, 20), 1, 1},
+		{pairs(1, 60000, 2, 60000, 4, 60000, 8, 60000, 16, 60000), 1, 1},
+		{pairs(1, 0.3, 2, 0.3, 3, 0.3, 5, 0.3, 7, 0.3, 64, 0.3), 1, 1},
+		{series(10, 20, 30, 40, 50), 0, math.Inf(1)},
+		{series(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), 0, math.Inf(1)},
+		{pairs(1, 1000, 3, 3000/1.2, 7, 7000/1.6, 11, 11000/2.), 0.1, math.Inf(1)},
+	} {
+		for _, weight := range []float64{1, 1e-9, 1e6} {
+			for i := range c.points {
+				c.points[i].Weight = weight
+			}
+			f, err := Of(c.points)
+			if err != nil {
+				t.Errorf("%v: %v", c.points, err)
+				continue
+			}
+			drawn := f.Bootstrap(c.points, 50, rand.NewPCG(1, 2))
+			if peak := drawn.Of((*Fit).Peak); f.Peak() != c.peak || peak != (Interval{c.peak, c.peak}) {
+				t.Errorf("%v: the peak is at %v %v, want %v", c.points, f.Peak(), peak, c.peak)
+			}
+			if math.Abs(f.Sigma.Value-c.sigma) > 1e-6 || !f.Kappa.Bound || f.Sigma.Bound != (c.sigma == 0) {
+				t.Errorf("%v: sigma %+v, kappa %+v", c.points, f.Sigma, f.Kappa)
 			}
 		}
 	}
