@@ -257,8 +257,8 @@ func freshDirectory(place string) (string, error) {
 }
 
 // Replace lets fill write into a new directory, which then takes the place of dir. If fill
-// fails, it does so only if it has the file main. What is there now is removed when the new one is in
-// place, and not before.
+// fails, it does so only if it has the file main, and so does what is there now unless it is empty: that is
+// removed when the new one is in place, and not before.
 func Replace(dir, main string, fill func(dir string) error) error {
 	place, err := placeOf(dir)
 	if err != nil {
@@ -272,7 +272,12 @@ func Replace(dir, main string, fill func(dir string) error) error {
 	if _, err := os.Stat(filepath.Join(fresh, main)); err != nil {
 		return errors.Join(fmt.Errorf("%w: %w", ErrNoResults, cmp.Or(filled, err)), os.RemoveAll(fresh))
 	}
-	if err := Move(fresh, place); err != nil {
+	// What Check said may not be true any more: runs last for minutes, and others write there, too.
+	err = onlyRuns(place, []string{main})
+	if err == nil {
+		err = Move(fresh, place)
+	}
+	if err != nil {
 		return fmt.Errorf("the results are in %s, since they could not be put into place: %w", fresh,
 			errors.Join(err, filled))
 	}

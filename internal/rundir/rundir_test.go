@@ -184,8 +184,10 @@ func TestMoveLosesNothing(t *testing.T) {
 	if err := os.Mkdir(to, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(to, "earlier"), []byte("earlier"), 0o644); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"earlier", "new"} { // new: it is of the same kind
+		if err := os.WriteFile(filepath.Join(to, name), []byte("earlier"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := rundir.Move(filepath.Join(dir, "missing"), to); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("what is not there is moved: %v", err)
@@ -201,6 +203,26 @@ func TestMoveLosesNothing(t *testing.T) {
 	if here, in := names(t, dir), names(t, to); !slices.Equal(here, []string{"to"}) || !slices.Equal(in, []string{"new"}) {
 		t.Errorf("left: %v, and in it %v", here, in)
 	}
+}
+
+// TestFilledMeanwhile: a directory into which something else was put while a run went on keeps it, and the
+// results are told of.
+func TestFilledMeanwhile(t *testing.T) {
+	to := filepath.Join(t.TempDir(), "to")
+	if err := rundir.Check(to, "new"); err != nil {
+		t.Fatal(err)
+	}
+	err := rundir.Replace(to, "new", func(fresh string) error {
+		thesis := errors.Join(os.Mkdir(to, 0o755), os.WriteFile(filepath.Join(to, "thesis.txt"), []byte("thesis"), 0o644))
+		return errors.Join(thesis, rundir.WriteFile(fresh, "new", func(w io.Writer) error { return nil }))
+	})
+	expectFile(t, filepath.Join(to, "thesis.txt"))
+	if !errors.Is(err, rundir.ErrNotARun) {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(err.Error(), "the results are in ")
+	place, _, _ := strings.Cut(rest, ", since")
+	expectExists(t, filepath.Join(place, "new"))
 }
 
 // TestNotPutIntoPlace: results that could be written and cannot be put into place are told of.
@@ -220,8 +242,13 @@ func TestNotPutIntoPlace(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(err.Error(), "the results are in ")
 	place, _, _ := strings.Cut(rest, ", since")
-	if _, missing := os.Stat(filepath.Join(place, "new")); missing != nil {
-		t.Error(missing, err)
+	expectExists(t, filepath.Join(place, "new"))
+}
+
+func expectExists(t *testing.T, path string) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
 	}
 }
 
