@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"sluice/internal/harness"
@@ -292,6 +293,29 @@ func TestSeedsVerdictOutlastsItsPicture(t *testing.T) {
 		if code != want || !strings.Contains(out, " of 1 passed") || !strings.Contains(errs, "draw "+dir) {
 			t.Errorf("%q: exit code %d, want %d\n%s%s", expectations, code, want, out, errs)
 		}
+	}
+}
+
+// TestSeedsAreDrawnEachAsItself, however many are drawn at a time.
+func TestSeedsAreDrawnEachAsItself(t *testing.T) {
+	c := runCommand{worldFlags: worldFlags{World: sim.World{}.Name()}, Seeds: &seedRange{0, 99}}
+	of, err := c.tally(swarm.Name, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drawing sync.WaitGroup
+	for seed := range uint64(100) {
+		drawing.Go(func() {
+			cfg, err := of.config(seed)
+			if err != nil || cfg.Scenario.Seed != seed {
+				t.Errorf("seed %d is entered, and seed %d is run: %v", seed, cfg.Scenario.Seed, err)
+			}
+		})
+	}
+	drawing.Wait()
+	code, out, errs := call("run", swarm.Name, "--seeds", "1..4", "--no-faults", "--json")
+	if code != judge.ExitPassed || !strings.Contains(out, `"passed": 4`) {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
 

@@ -148,6 +148,7 @@ func (c *runCommand) tally(name string, errs io.Writer) (*tally, error) {
 	t := &tally{name: name, codes: map[int]int{}}
 	if name == swarm.Name {
 		t.config = func(seed uint64) (harness.Config, error) {
+			flags := flags // several seeds are drawn at a time
 			flags.Seed = &seed
 			s, err := flags.load(c.worldFlags)
 			if err != nil {
