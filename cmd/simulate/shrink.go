@@ -13,6 +13,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/shrink"
 	"sluice/internal/statusline"
+	"sluice/internal/swarm"
 	"sluice/reports"
 	"sluice/sim/kernel"
 )
@@ -88,6 +89,7 @@ func (c *shrinkCommand) shrink(
 	return shrink.Shrink(ctx, of,
 		shrink.Config{
 			Violated: violated, Defect: p.config.Defect != "", RunsMax: c.Runs,
+			Restarts: p.config.Defect != "" || of.Scenario.Name == swarm.Name,
 			Run: func(ctx context.Context, of shrink.Case, defect bool) (*judge.Outcome, error) {
 				if runs++; line.Terminal {
 					line.Show(fmt.Sprintf("%d of at most %d runs", runs, c.Runs))

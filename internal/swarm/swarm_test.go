@@ -120,7 +120,7 @@ func smaller(ctx context.Context, c shrink.Case, violated string) (shrink.Result
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	begin := process.Own().CPU
-	return shrink.Shrink(ctx, c, shrink.Config{Violated: violated, RunsMax: runsMax,
+	return shrink.Shrink(ctx, c, shrink.Config{Violated: violated, Restarts: true, RunsMax: runsMax,
 		Run: func(ctx context.Context, c shrink.Case, defect bool) (*judge.Outcome, error) {
 			if process.Own().CPU-begin > cpuMax {
 				cancel()
