@@ -15,7 +15,6 @@ import (
 	"sluice/internal/statusline"
 	"sluice/internal/swarm"
 	"sluice/reports"
-	"sluice/sim/kernel"
 )
 
 // shrinkCommand is "simulate shrink".
@@ -102,14 +101,13 @@ func (c *shrinkCommand) shrink(
 		})
 }
 
-// runCase runs a case; a failure of the kernel is its error.
+// runCase runs a case, with the defect or without it.
 func runCase(
 	ctx context.Context, cfg harness.Config, of shrink.Case, defect bool,
-) (outcome *judge.Outcome, err error) {
-	defer kernel.Catch(&err)
+) (*judge.Outcome, error) {
 	cfg.Scenario, cfg.PortFaults = of.Scenario, of.Ports
 	if !defect {
 		cfg.Defect = ""
 	}
-	return harness.Run(ctx, cfg)
+	return caught(ctx, cfg)
 }
