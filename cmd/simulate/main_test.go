@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,6 +97,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", "steady", "--rate", "constant 0/s"}, "--rate 'constant 0/s': workload.rate: "},
 		{[]string{"run", "steady", "--set", "duration=0s"}, "--set duration=0s: duration: 0s must be"},
 		{[]string{"run", "steady", "--seeds", "1..2", "--check-determinism"}, "exclude each other"},
+		{[]string{"run", "steady", "--check-determinism", "--out", "chk"}, "--out and --check-determinism exclude"},
+		{[]string{"explore", "protocol", "--shards", "4"}, "4 shards: only the preset supervisor has"},
+		{[]string{"explore", "supervisor", "--scattered"}, "the preset supervisor has no spans"},
+		{[]string{"explore", "supervisor", "--lease", "2"}, "the preset supervisor has no spans"},
 		{[]string{"capacity", "steady", "--target", "9/s", "--price", "process=-1"}, "--price process=-1: process: is -1"},
 		{[]string{"capacity", "steady", "--target", "9/s", "--price", "lunch=1"}, `--price lunch=1: unknown key "lunch"`},
 		{[]string{"capacity", "steady", "--target", "9/s", "--price", "process=inf"}, `process: "inf" is not a number`},
@@ -339,6 +344,20 @@ func TestSeedsCountWhatPassed(t *testing.T) {
 	if err := part.writeText(&table); err != nil || !strings.HasSuffix(table.String(),
 		"verdict: unknown; 2 of 3 passed; 2 more were not made\n") {
 		t.Errorf("%v\n%s", err, &table)
+	}
+}
+
+// TestSeedsQuietly: the verdict alone, with the replay of what failed.
+func TestSeedsQuietly(t *testing.T) {
+	for expectations, want := range map[string]string{
+		"": `verdict: passed; 2 of 2 passed`,
+		"expectations: {freshness_p99_max: 1ms}\n": `replay: \S.* run \S+ --seed 3 --world virtual\n` +
+			`verdict: not passed; 0 of 2 passed`,
+	} {
+		code, out, errs := call("run", scenarioFile(t, quick+expectations), "--seeds", "3..4", "-q")
+		if !regexp.MustCompile(`^` + want + `\n$`).MatchString(out) {
+			t.Errorf("exit code %d\n%s%s", code, out, errs)
+		}
 	}
 }
 

@@ -261,6 +261,10 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	if c.CheckDeterminism {
+		if c.Out != "" {
+			return usageError{errors.New("--out and --check-determinism exclude each other: of two runs that are " +
+				"compared nothing is kept")}
+		}
 		return c.runTwice(ctx, to, cfg)
 	}
 	dir := c.Out

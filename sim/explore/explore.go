@@ -85,6 +85,13 @@ func (c Config) Validate() error {
 	_, err := defects.Find(c.Defect)
 	f.Add(err)
 	f.Add(c.Size.Validate())
+	if slices.Contains(names, c.Preset) {
+		data := !c.preset().Supervises
+		f.When(data && c.Size.Shards > 0, "%d shards: only the preset supervisor has others than one for each worker",
+			c.Size.Shards)
+		f.When(!data && (c.Size.Scattered || c.Size.Lease > 1), "the preset supervisor has no spans that could be "+
+			"scattered, and no segments that could be taken together")
+	}
 	return f.Err()
 }
 
