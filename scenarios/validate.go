@@ -14,10 +14,7 @@ var namePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 // Validate returns yamlfile.Problems with every value that is beyond its limits, and with everything
 // that cannot happen together, or nil. It changes nothing. What may happen by something beside the
 // scenario, such as a defect or a fault at a port, is right: see Around.
-func (s Scenario) Validate() error {
-	s.resolve() // of one that was made by hand
-	return Around{Restarts: true}.check(&s, nil, nil).Err()
-}
+func (s Scenario) Validate() error { return Around{Restarts: true}.Validate(s) }
 
 // Around is what is known of a run beside its scenario.
 type Around struct {
@@ -25,6 +22,13 @@ type Around struct {
 	Can func(Fault) error
 	// Restarts is true if something else may end workers: a defect, a fault at a port.
 	Restarts bool
+}
+
+// Validate is that of a scenario for a run of which so much is known: what it says nothing against can be
+// run from its file.
+func (a Around) Validate(s Scenario) error {
+	s.resolve() // of one that was made by hand
+	return a.check(&s, nil, nil).Err()
 }
 
 // check returns everything that is wrong with a scenario, as far as it could be read.

@@ -156,6 +156,27 @@ func TestShrink(t *testing.T) {
 	}
 }
 
+// TestShrinkOfAnExpectation: what is left of a run whose fault brought no restart has a fault that could.
+// Without one it would fail for that, and no run is made of it.
+func TestShrinkOfAnExpectation(t *testing.T) {
+	file := scenarioFile(t, strings.Replace(quick, "pipeline: {", "pipeline: {max_unhealthy: 2s, ", 1)+
+		"faults: [at 100ms hang worker 1 for 1100ms, at 200ms slow redis by 1ms for 100ms]\n"+
+		"expectations: {restarts_min: 1}\n")
+	dir := filepath.Join(t.TempDir(), "run")
+	if code, out, errs := call("run", file, "-q", "--out", dir); code != judge.ExitExpectation {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	code, out, errs := call("shrink", dir, "--runs", "60")
+	replay := regexp.MustCompile(`; replay: \S.* (run \S+ --world virtual)\n`).FindStringSubmatch(out)
+	if code != 0 || replay == nil || !strings.Contains(out, "(restarts_min)") {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	again := append(strings.Fields(replay[1]), "-q", "--out", dir+"-again")
+	if code, out, errs := call(again...); code != judge.ExitExpectation {
+		t.Errorf("%v: exit code %d, %q %q", again, code, out, errs)
+	}
+}
+
 // TestPortFaultsOfAFile: a run has them without a flag, and those of the flag on top; made again it has
 // none twice, and --no-faults leaves them out. What is left of a run that needs them is a file that
 // fails by itself.

@@ -127,8 +127,9 @@ type exploredAnswer struct {
 	Depth     int `json:"depth"`
 	Executed  int `json:"executed"`
 	// Exhausted is true if there are no other states.
-	Exhausted bool    `json:"exhausted"`
-	Seconds   float64 `json:"seconds"`
+	Exhausted bool `json:"exhausted"`
+	// Seconds is how long the search took, without random runs and the search for a smaller system.
+	Seconds float64 `json:"seconds"`
 	// Seeds is how many random runs were asked for, Walked how many were made, and Reached how many states
 	// they came to.
 	Seeds   int `json:"against_seeds"`

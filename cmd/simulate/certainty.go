@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"time"
 
 	"sluice/internal/certainty"
@@ -51,19 +52,32 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 		return to.end(found, c.JSON)
 	}
 	find.To = lastMoment(again.Events)
-	curve, err := c.find(ctx, to, find, p.config, why.Name)
-	if err != nil {
-		return err
+	curve, failed := c.find(ctx, to, find, p.config, why.Name)
+	switch {
+	case len(curve.Points) > 0:
+		return c.tell(to, p, again, curve, failed)
+	case failed != nil:
+		return failed
 	}
-	if len(curve.Points) == 0 { // nothing that would be worth writing
-		found.answer = answer{"unknown; it was ended before a moment was done", judge.ExitUnknown}
-		return to.end(found, c.JSON)
-	}
+	found.answer = answer{"unknown; it was ended before a moment was done", judge.ExitUnknown}
+	return to.end(found, c.JSON)
+}
+
+// tell adds a curve to the run's report, and prints it. What ended the search before its time takes no moment
+// along that was done.
+func (c *certaintyCommand) tell(
+	to *streams, p past, again *judge.Outcome, curve reports.Certainty, failed error,
+) error {
 	again.Watched.Certainty = &curve
 	written := p.rewrite(again, c.Dir)
 	_ = curve.WriteText(to.text(c.JSON)) // what hinders it hinders the verdict behind it
-	found.Certainty, found.Says = curve, curve.Says(again.Events)
-	found.Verdict = fmt.Sprintf("%s (%s); %s", p.result.Verdict, why.Name, found.Says)
+	found := certainAnswer{Certainty: curve, Says: curve.Says(again.Events)}
+	found.Verdict = fmt.Sprintf("%s (%s); %s", p.result.Verdict, curve.Violated, found.Says)
+	if failed != nil {
+		fmt.Fprintln(to.err, "simulate:", failed)
+		first, _, _ := strings.Cut(failed.Error(), "\n")
+		found.Verdict += "; then it was ended: " + first
+	}
 	if !curve.Done {
 		found.Code = judge.ExitUnknown
 	}
@@ -92,7 +106,7 @@ func (c *certaintyCommand) find(
 		outcome, err := continued(ctx, cfg, harness.Switch{At: at, Seed: seed})
 		switch {
 		case err != nil:
-			return false, err
+			return false, fmt.Errorf("the run from %v on with seed %d: %w", at, seed, err)
 		case outcome.Interrupted:
 			return false, context.Canceled
 		}
@@ -110,11 +124,8 @@ func (c *certaintyCommand) find(
 	return curve, err
 }
 
-// continued is a run in which chance is drawn anew; a failure of the kernel is its error.
-func continued(
-	ctx context.Context, cfg harness.Config, at harness.Switch,
-) (outcome *judge.Outcome, err error) {
-	defer kernel.Catch(&err)
+// continued is a run in which chance is drawn anew.
+func continued(ctx context.Context, cfg harness.Config, at harness.Switch) (*judge.Outcome, error) {
 	cfg.Switch = &at
-	return harness.Run(ctx, cfg)
+	return caught(ctx, cfg)
 }

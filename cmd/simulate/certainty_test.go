@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/rundir"
+	"sluice/reports"
 )
 
 // TestCertainty finds the fault after which a run fails for certain, and adds the curve to its report.
@@ -55,6 +60,33 @@ func TestCertainty(t *testing.T) {
 	}
 	if code, out, _ := call(args...); code != judge.ExitNotDeterministic {
 		t.Errorf("exit code %d, %s", code, out)
+	}
+}
+
+// TestCertaintyOutlastsAnError: what fails in a continuation takes no moment along that was done, and is named.
+func TestCertaintyOutlastsAnError(t *testing.T) {
+	dir := failing(t)
+	p, err := runDirectory{Dir: dir}.open(&streams{io.Discard, io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := harness.Run(t.Context(), p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve := reports.Certainty{Violated: "process limit", Points: []reports.CertaintyPoint{{T: 0, Runs: 4, Fails: 1},
+		{T: 1, Runs: 4, Fails: 4}}}
+	var out, errs bytes.Buffer
+	c := certaintyCommand{Dir: dir}
+	err = c.tell(&streams{&out, &errs}, p, again, curve, errors.New("the run from 2s on: deadlock\n\twho waits"))
+	var code exitError
+	if !errors.As(err, &code) || int(code) != judge.ExitUnknown || !strings.Contains(errs.String(), "\twho waits") ||
+		!strings.HasSuffix(out.String(), "; then it was ended: the run from 2s on: deadlock\n") {
+		t.Errorf("%v: %s%s", err, &out, &errs)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, rundir.FileCertainty))
+	if err != nil || !strings.Contains(string(text), `"done": false`) || !strings.Contains(string(text), `"fails": 4`) {
+		t.Errorf("%v: %s", err, text)
 	}
 }
 

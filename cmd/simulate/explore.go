@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"sluice/internal/judge"
@@ -64,13 +65,14 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 			return err
 		}
 	}
+	var took time.Duration
 	began := time.Now()
+	cfg.Searched = func() { took = time.Since(began) }
 	result, err := explore.Run(ctx, cfg)
 	line.Clear()
 	if err != nil {
 		return err
 	}
-	took := time.Since(began)
 	written := c.writePage(to, result)
 	found := answerOf(result, took)
 	if c.JSON {
@@ -142,6 +144,21 @@ func (c *exploreCommand) command() string {
 	}
 	if c.Defect != "" {
 		text += " --defect " + c.Defect
+	}
+	if c.NoSymmetry {
+		text += " --no-symmetry"
+	}
+	if c.NoIndependence {
+		text += " --no-independence"
+	}
+	if c.MaxStates > 0 {
+		text += " --max-states " + strconv.Itoa(c.MaxStates)
+	}
+	if c.Timeout > 0 {
+		text += " --timeout " + c.Timeout.String()
+	}
+	if c.AgainstSeeds > 0 {
+		text += " --against-seeds " + strconv.Itoa(c.AgainstSeeds)
 	}
 	return text
 }

@@ -91,6 +91,12 @@ func TestExplorePage(t *testing.T) {
 			t.Errorf("%v: the page lacks %q", err, want)
 		}
 	}
+	all := []string{"--defect", "ack-first", "--no-symmetry", "--no-independence", "--max-states", "5000",
+		"--timeout", "1m0s", "--against-seeds", "7"}
+	call(append(args, all...)...)
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), strings.Join(all, " ")) {
+		t.Errorf("%v: the page lacks %v", err, all)
+	}
 	args[len(args)-1] = filepath.Join(dir, "not", "there.html")
 	if code, _, errs := call(args...); code != judge.ExitUsage || !strings.Contains(errs, "--html") {
 		t.Errorf("code %d, %s", code, errs)

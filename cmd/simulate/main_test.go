@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"sluice/internal/harness"
@@ -95,6 +97,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", "steady", "--rate", "constant 0/s"}, "--rate 'constant 0/s': workload.rate: "},
 		{[]string{"run", "steady", "--set", "duration=0s"}, "--set duration=0s: duration: 0s must be"},
 		{[]string{"run", "steady", "--seeds", "1..2", "--check-determinism"}, "exclude each other"},
+		{[]string{"run", "steady", "--check-determinism", "--out", "chk"}, "--out and --check-determinism exclude"},
+		{[]string{"explore", "protocol", "--shards", "4"}, "4 shards: only the preset supervisor has"},
+		{[]string{"explore", "supervisor", "--scattered"}, "the preset supervisor has no spans"},
+		{[]string{"explore", "supervisor", "--lease", "2"}, "the preset supervisor has no spans"},
 		{[]string{"capacity", "steady", "--target", "9/s", "--price", "process=-1"}, "--price process=-1: process: is -1"},
 		{[]string{"capacity", "steady", "--target", "9/s", "--price", "lunch=1"}, `--price lunch=1: unknown key "lunch"`},
 		{[]string{"capacity", "steady", "--target", "9/s", "--price", "process=inf"}, `process: "inf" is not a number`},
@@ -295,6 +301,29 @@ func TestSeedsVerdictOutlastsItsPicture(t *testing.T) {
 	}
 }
 
+// TestSeedsAreDrawnEachAsItself, however many are drawn at a time.
+func TestSeedsAreDrawnEachAsItself(t *testing.T) {
+	c := runCommand{worldFlags: worldFlags{World: sim.World{}.Name()}, Seeds: &seedRange{0, 99}}
+	of, err := c.tally(swarm.Name, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drawing sync.WaitGroup
+	for seed := range uint64(100) {
+		drawing.Go(func() {
+			cfg, err := of.config(seed)
+			if err != nil || cfg.Scenario.Seed != seed {
+				t.Errorf("seed %d is entered, and seed %d is run: %v", seed, cfg.Scenario.Seed, err)
+			}
+		})
+	}
+	drawing.Wait()
+	code, out, errs := call("run", swarm.Name, "--seeds", "1..4", "--no-faults", "--json")
+	if code != judge.ExitPassed || !strings.Contains(out, `"passed": 4`) {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
 // TestSeedsOfTheEnd: the greatest seed is a seed, too.
 func TestSeedsOfTheEnd(t *testing.T) {
 	const last = "18446744073709551615"
@@ -315,6 +344,20 @@ func TestSeedsCountWhatPassed(t *testing.T) {
 	if err := part.writeText(&table); err != nil || !strings.HasSuffix(table.String(),
 		"verdict: unknown; 2 of 3 passed; 2 more were not made\n") {
 		t.Errorf("%v\n%s", err, &table)
+	}
+}
+
+// TestSeedsQuietly: the verdict alone, with the replay of what failed.
+func TestSeedsQuietly(t *testing.T) {
+	for expectations, want := range map[string]string{
+		"": `verdict: passed; 2 of 2 passed`,
+		"expectations: {freshness_p99_max: 1ms}\n": `replay: \S.* run \S+ --seed 3 --world virtual\n` +
+			`verdict: not passed; 0 of 2 passed`,
+	} {
+		code, out, errs := call("run", scenarioFile(t, quick+expectations), "--seeds", "3..4", "-q")
+		if !regexp.MustCompile(`^` + want + `\n$`).MatchString(out) {
+			t.Errorf("exit code %d\n%s%s", code, out, errs)
+		}
 	}
 }
 

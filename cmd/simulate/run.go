@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -260,6 +261,10 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	if c.CheckDeterminism {
+		if c.Out != "" {
+			return usageError{errors.New("--out and --check-determinism exclude each other: of two runs that are " +
+				"compared nothing is kept")}
+		}
 		return c.runTwice(ctx, to, cfg)
 	}
 	dir := c.Out
@@ -284,10 +289,10 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	began := time.Now()
 	cfg.Journal = true
-	outcome, err := harness.Run(ctx, cfg)
+	outcome, err := caught(ctx, cfg)
 	end()
 	if err != nil {
-		return err
+		return c.keepFailed(to, dir, s, err)
 	}
 	outcome.Result.Run.WallSeconds = time.Since(began).Seconds()
 	outcome.Result.Replay = program() + " run" + c.scenarioFlags.replay(s.Seed) + c.worldFlags.replay()
@@ -313,6 +318,34 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		err = outcome.WriteText(to.out, dir)
 	}
 	return to.ended(verdictOf(outcome.Code), written, err)
+}
+
+// caught is a run; a failure of the kernel is its error.
+func caught(ctx context.Context, cfg harness.Config) (outcome *judge.Outcome, err error) {
+	defer kernel.Catch(&err)
+	return harness.Run(ctx, cfg)
+}
+
+// failedSuffix is what the file is called after the results of a run that there are not.
+const failedSuffix = "-failed.yaml"
+
+// keepFailed keeps the scenario of a run that its kernel gave up, of which there are no results, and says how
+// to have it again. It returns why there are none.
+func (c *runCommand) keepFailed(to *streams, dir string, s scenario, why error) error {
+	var failure *kernel.Failure
+	if !errors.As(why, &failure) {
+		return why
+	}
+	file, of := dir+failedSuffix, s.Scenario
+	of.PortFaults = slices.Concat(of.PortFaults, s.ports)
+	again := quote(file)
+	err := os.MkdirAll(filepath.Dir(file), 0o755)
+	if err = cmp.Or(err, writeWhole(file, of.String())); err != nil {
+		fmt.Fprintf(to.err, "simulate: the scenario could not be kept: %v\n", err)
+		again = strings.TrimSpace(c.scenarioFlags.replay(s.Seed))
+	}
+	fmt.Fprintf(to.err, "replay: %s run %s%s\n", program(), again, c.worldFlags.replay())
+	return why
 }
 
 // runTwice runs the scenario twice, and names the first event that differs.

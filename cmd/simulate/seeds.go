@@ -117,7 +117,7 @@ func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
 				if err == nil {
 					covered.AddAll(outcome.Result.Coverage)
 				}
-				if done++; line.Terminal {
+				if done++; line.Terminal && !c.Quiet {
 					line.Show(fmt.Sprintf("%d of %d runs", done, total))
 				}
 				mu.Unlock()
@@ -148,6 +148,7 @@ func (c *runCommand) tally(name string, errs io.Writer) (*tally, error) {
 	t := &tally{name: name, codes: map[int]int{}}
 	if name == swarm.Name {
 		t.config = func(seed uint64) (harness.Config, error) {
+			flags := flags // several seeds are drawn at a time
 			flags.Seed = &seed
 			s, err := flags.load(c.worldFlags)
 			if err != nil {
@@ -295,7 +296,10 @@ func (c *runCommand) report(
 		code = judge.Graver(code, judge.ExitUnknown)
 	}
 	write := table.writeText
-	if c.JSON {
+	switch {
+	case c.Quiet && !c.JSON:
+		write = table.writeVerdict
+	case c.JSON:
 		write = func(w io.Writer) error { return reports.WriteJSON(w, table) }
 	}
 	var drawn error
@@ -320,13 +324,12 @@ func (c *runCommand) draw(covered reports.Coverage) error {
 func (s seedsTable) writeText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "scenario\tpassed\tviolated\tmissed\tunknown\tfailed\tfirst that did not pass")
-	replay, others := "", ""
+	others := ""
 	for _, row := range s.Scenarios {
 		first := "-"
 		for i, f := range row.Failures {
 			if i == 0 {
 				first = f.String()
-				replay = cmp.Or(replay, "replay: "+f.Replay+"\n")
 				continue
 			}
 			others += fmt.Sprintf("also %s, %s\n", row.Scenario, f)
@@ -353,9 +356,17 @@ func (s seedsTable) writeText(w io.Writer) error {
 		}
 		fmt.Fprintf(w, "not covered: %v\n", &cell)
 	}
-	passed, unfinished := 0, ""
+	return s.writeVerdict(w)
+}
+
+// writeVerdict ends the text: with how to have the first failure again, if there is one.
+func (s seedsTable) writeVerdict(w io.Writer) error {
+	passed, replay, unfinished := 0, "", ""
 	for _, row := range s.Scenarios {
 		passed += row.Passed
+		if len(row.Failures) > 0 {
+			replay = cmp.Or(replay, "replay: "+row.Failures[0].Replay+"\n")
+		}
 	}
 	if s.Runs < s.Planned {
 		unfinished = fmt.Sprintf("; %d more were not made", s.Planned-s.Runs)

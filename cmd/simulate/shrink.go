@@ -13,8 +13,8 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/shrink"
 	"sluice/internal/statusline"
+	"sluice/internal/swarm"
 	"sluice/reports"
-	"sluice/sim/kernel"
 )
 
 // shrinkCommand is "simulate shrink".
@@ -88,6 +88,7 @@ func (c *shrinkCommand) shrink(
 	return shrink.Shrink(ctx, of,
 		shrink.Config{
 			Violated: violated, Defect: p.config.Defect != "", RunsMax: c.Runs,
+			Restarts: p.config.Defect != "" || of.Scenario.Name == swarm.Name,
 			Run: func(ctx context.Context, of shrink.Case, defect bool) (*judge.Outcome, error) {
 				if runs++; line.Terminal {
 					line.Show(fmt.Sprintf("%d of at most %d runs", runs, c.Runs))
@@ -100,14 +101,13 @@ func (c *shrinkCommand) shrink(
 		})
 }
 
-// runCase runs a case; a failure of the kernel is its error.
+// runCase runs a case, with the defect or without it.
 func runCase(
 	ctx context.Context, cfg harness.Config, of shrink.Case, defect bool,
-) (outcome *judge.Outcome, err error) {
-	defer kernel.Catch(&err)
+) (*judge.Outcome, error) {
 	cfg.Scenario, cfg.PortFaults = of.Scenario, of.Ports
 	if !defect {
 		cfg.Defect = ""
 	}
-	return harness.Run(ctx, cfg)
+	return caught(ctx, cfg)
 }

@@ -60,7 +60,7 @@ func (c Config) Validate() error {
 }
 
 // Find returns the curve. What it has found when ctx is done is kept; only whole moments are in it. An
-// error of a continuation ends it.
+// error of a continuation ends it, and is returned beside what was found.
 func Find(ctx context.Context, c Config) (reports.Certainty, error) {
 	s := &search{Config: c}
 	if err := c.Validate(); err != nil {

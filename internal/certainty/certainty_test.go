@@ -75,6 +75,16 @@ func TestEndKeepsWhatWasFound(t *testing.T) {
 	if _, err := Find(t.Context(), c); !errors.Is(err, broken) {
 		t.Errorf("%v, want %v", err, broken)
 	}
+	runs.Store(0)
+	c.Run = func(context.Context, time.Duration, uint64) (bool, error) {
+		if runs.Add(1) == 60 {
+			return false, broken
+		}
+		return true, nil
+	}
+	if got, err := Find(t.Context(), c); !errors.Is(err, broken) || got.Done || len(got.Points) != 2 {
+		t.Errorf("beside %v was found %+v", err, got)
+	}
 }
 
 func TestConfigNamesItsFaults(t *testing.T) {

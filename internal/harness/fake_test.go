@@ -133,15 +133,7 @@ type rig struct {
 
 func newRig(t *testing.T, faults ...string) *rig {
 	t.Helper()
-	s := scenarios.Default()
-	s.Topology.FlusherProcesses = 2
-	for _, text := range faults {
-		var fault scenarios.Fault
-		if err := fault.UnmarshalText([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		s.Faults = append(s.Faults, fault)
-	}
+	s := withFaults(t, faults...)
 	r := &rig{start: time.Now()}
 	r.fakeSystem = &fakeSystem{now: r.start, up: map[int]bool{firstConsumer: true},
 		fails: map[string][]error{},
@@ -151,6 +143,21 @@ func newRig(t *testing.T, faults ...string) *rig {
 		}}}
 	r.injector = newInjector(s, r.fakeSystem, NewSink(s, load.NewGenerator(s), nil))
 	return r
+}
+
+// withFaults is the scenario of a rig.
+func withFaults(t *testing.T, faults ...string) scenarios.Scenario {
+	t.Helper()
+	s := scenarios.Default()
+	s.Topology.FlusherProcesses = 2
+	for _, text := range faults {
+		var fault scenarios.Fault
+		if err := fault.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		s.Faults = append(s.Faults, fault)
+	}
+	return s
 }
 
 // step takes a step at a time since the start.

@@ -54,7 +54,7 @@ func (i *injector) redraw(s scenarios.Scenario, seed uint64, now time.Duration) 
 	defer i.mu.Unlock()
 	waits := map[int]bool{} // by index of the fault that is on a condition
 	for n, o := range i.plan {
-		if i.state[n] == waiting && toCome(o.When) {
+		if i.state[n] == waiting && i.causes[n] == nil && toCome(o.When) {
 			i.state[n] = dropped
 			waits[o.Index] = true
 		}

@@ -1,7 +1,9 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"sluice/reports"
 )
@@ -44,4 +46,25 @@ func violated(format string, args ...any) (reports.Verdict, string) {
 
 func unknown(format string, args ...any) (reports.Verdict, string) {
 	return reports.Unknown, fmt.Sprintf(format, args...)
+}
+
+// violations are what was found against an invariant by asking one thing after the other.
+type violations []violation
+
+// violation is one of them, with when it was one.
+type violation struct {
+	at     float64
+	reason string
+}
+
+func (v *violations) add(at float64, format string, args ...any) {
+	*v = append(*v, violation{at, fmt.Sprintf(format, args...)})
+}
+
+// first returns the one that happened first, if there is any: what was asked first need not be that.
+func (v violations) first() (violation, bool) {
+	if len(v) == 0 {
+		return violation{}, false
+	}
+	return slices.MinFunc(v, func(a, b violation) int { return cmp.Compare(a.at, b.at) }), true
 }

@@ -22,14 +22,26 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 	troubles := troublesOf(e, end)
 	pauses := pausesOf(e, end)
 	full, known := fullTimes(e)
+	var found violations
 	for _, p := range pauses {
 		if !known {
 			break
 		}
-		if verdict, reason := justified(e, p, troubles, full); verdict != reports.Passed {
-			return verdict, reason
-		}
+		found = append(found, unjustified(e, p, troubles, full)...)
 	}
+	found = append(found, unpaused(e, pauses, troubles)...)
+	if f, is := fullUnnoticed(e, pauses); is {
+		found.add(f.From+askedEvery+e.Slacks.Gate, "a node of Redis was full from %.1fs to %.1fs (%s), but no "+
+			"input paused", f.From, f.To, f.Fault)
+	}
+	if first, is := found.first(); is {
+		return violated("%s", first.reason)
+	}
+	return passed("input of shards paused %s, and resumed each time", options.FormatCount(len(pauses), "time"))
+}
+
+// unpaused returns the troubles for which the input of a shard did not pause in time.
+func unpaused(e *Evidence, pauses []pause, troubles []trouble) (found violations) {
 	after := e.Scenario.Pipeline.BackpressureAfter.Seconds() + e.Slacks.Gate
 	for _, trouble := range troubles {
 		if trouble.dismissed {
@@ -40,16 +52,12 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 			trouble := trouble
 			trouble.counts = max(trouble.counts, assignedAt(e.Moves, trouble.slot, shard, trouble.to))
 			if trouble.to-trouble.counts > after && !engaged(pauses, shard, trouble, after) {
-				return violated("worker %d was in trouble (%s) from %.1fs to %.1fs, but the input of shard %d "+
-					"did not pause", trouble.worker, trouble.what, trouble.from, trouble.to, shard)
+				found.add(trouble.counts+after, "worker %d was in trouble (%s) from %.1fs to %.1fs, but the input of "+
+					"shard %d did not pause", trouble.worker, trouble.what, trouble.from, trouble.to, shard)
 			}
 		}
 	}
-	if f, is := fullUnnoticed(e, pauses); is {
-		return violated("a node of Redis was full from %.1fs to %.1fs (%s), but no input paused", f.From,
-			f.To, f.Fault)
-	}
-	return passed("input of shards paused %s, and resumed each time", options.FormatCount(len(pauses), "time"))
+	return found
 }
 
 // slot is the place of a worker in one life of a consumer.
@@ -299,9 +307,9 @@ func fullTimes(e *Evidence) (full []stretch, known bool) {
 	return full, true
 }
 
-// justified checks that a pause begins and ends with a trouble of the shard's own worker, or a full Redis,
-// but for the slack, and the time in which the consumer was frozen.
-func justified(e *Evidence, p pause, troubles []trouble, full []stretch) (reports.Verdict, string) {
+// unjustified returns what is wrong with a pause that does not begin and end with a trouble of the shard's own
+// worker, or a full Redis, but for the slack, and the time in which the consumer was frozen.
+func unjustified(e *Evidence, p pause, troubles []trouble, full []stretch) (found violations) {
 	covered, slack := p.from, e.Slacks.Gate
 	for _, f := range full {
 		troubles = append(troubles[:len(troubles):len(troubles)], trouble{slot: p.slot, from: f.from, to: f.to})
@@ -312,20 +320,22 @@ func justified(e *Evidence, p pause, troubles []trouble, full []stretch) (report
 	for _, t := range troubles {
 		if t.slot == p.slot && t.from <= covered+slack {
 			if t.gone {
-				return passed("")
+				return nil
 			}
 			covered = heard(e, p.slot, max(covered, t.to), p.to, slack)
 		}
 	}
 	if p.to-covered <= slack {
-		return passed("")
+		return nil
 	}
 	if p.lasting {
-		return violated("the input of shard %d was paused at %.1fs and never resumed, though worker %d "+
+		found.add(covered+slack, "the input of shard %d was paused at %.1fs and never resumed, though worker %d "+
 			"was well from %.1fs on", p.shard, p.from, p.worker, covered)
+		return found
 	}
-	return violated("the input of shard %d was paused from %.1fs to %.1fs, though worker %d was well "+
+	found.add(covered+slack, "the input of shard %d was paused from %.1fs to %.1fs, though worker %d was well "+
 		"from %.1fs on", p.shard, p.from, p.to, p.worker, covered)
+	return found
 }
 
 // engaged tells whether the shard's input paused in time for a trouble that lasts.

@@ -14,6 +14,7 @@ func judgeRestartBudget(e *Evidence) (reports.Verdict, string) {
 	budget := e.Scenario.Pipeline.RestartBudget
 	failures, restarts := map[slot]int{}, map[slot]int{}
 	total := 0
+	var found violations
 	for _, m := range e.Moves {
 		at := m.slot()
 		switch m.Kind {
@@ -23,15 +24,15 @@ func judgeRestartBudget(e *Evidence) (reports.Verdict, string) {
 			restarts[at]++
 			total++
 			if restarts[at] > budget {
-				return violated("at %.1fs worker %d was restarted for the %dth time, its budget is %d",
+				found.add(m.T, "at %.1fs worker %d was restarted for the %dth time, its budget is %d",
 					m.T, m.Worker, restarts[at], budget)
 			}
 			if restarts[at] > failures[at] {
-				return violated("at %.1fs worker %d was restarted without a failure", m.T, m.Worker)
+				found.add(m.T, "at %.1fs worker %d was restarted without a failure", m.T, m.Worker)
 			}
 		case flusher.EventExhausted:
 			if restarts[at] != budget {
-				return violated("at %.1fs the budget of worker %d was used up after %d restarts of %d",
+				found.add(m.T, "at %.1fs the budget of worker %d was used up after %d restarts of %d",
 					m.T, m.Worker, restarts[at], budget)
 			}
 		}
@@ -40,11 +41,14 @@ func judgeRestartBudget(e *Evidence) (reports.Verdict, string) {
 		for _, c := range l.Consumers {
 			for _, w := range c.States {
 				if w.Restarts > budget {
-					return violated("at %.1fs worker %d had %d restarts, its budget is %d",
+					found.add(l.T, "at %.1fs worker %d had %d restarts, its budget is %d",
 						l.T, w.Worker, w.Restarts, budget)
 				}
 			}
 		}
+	}
+	if first, is := found.first(); is {
+		return violated("%s", first.reason)
 	}
 	return passed("%s, %d allowed per worker", options.FormatCount(total, "restart"), budget)
 }

@@ -18,14 +18,26 @@ import (
 var shardCoverage = invariant{"shard coverage", ExitSafety, judgeShardCoverage}
 
 func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
-	looks := e.watched()
+	looks, faults := e.watched(), reports.FaultsOf(e.Events)
+	found := slices.Concat(miscovered(e, looks, faults), succession(e.Moves), unnoticed(e, faults))
+	if first, is := found.first(); is {
+		return violated("%s", first.reason)
+	}
+	if len(looks) == 0 {
+		return unknown("the run was over before anybody looked")
+	}
+	return passed("%d shards, looked at %d times", e.Scenario.Topology.Partitions, len(looks))
+}
+
+// miscovered returns the first look at which a shard has too many owners or none, or a consumer deals its
+// shards unevenly.
+func miscovered(e *Evidence, looks []Look, faults []reports.FaultSummary) (found violations) {
 	partitions := e.Scenario.Topology.Partitions
 	shared, lacking := make([]spell, partitions), make([]spell, partitions)
 	allowed := e.Slacks.Uncovered
 	if _, ousted := e.ousted(); isAlone(e) && !ousted {
 		allowed = 0
 	}
-	faults := reports.FaultsOf(e.Events)
 	for at, l := range looks {
 		if suffers(faults, l.T) {
 			clear(lacking)
@@ -41,36 +53,29 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 			if c.Heard > e.Slacks.Silence {
 				of = map[buffer.Shard]int{} // it is frozen, and may have lost them all meanwhile
 			}
-			if verdict, reason := covers(e, l, c, of); verdict != reports.Passed {
-				return verdict, reason
+			if found = covers(e, l, c, of); len(found) > 0 {
+				return found
 			}
 		}
 		for shard := range buffer.Shard(partitions) {
 			if shared[shard].lasts(owners[shard] > 1, l.T, e.Slacks.Handover) {
-				return violated("at %.1fs shard %d belonged to workers of %d consumers, since %.1fs",
+				found.add(l.T, "at %.1fs shard %d belonged to workers of %d consumers, since %.1fs",
 					l.T, shard, owners[shard], shared[shard].from)
+				return found
 			}
 			if lacking[shard].lasts(owners[shard] == 0 && !e.EndedEarly, l.T, allowed) {
-				return violated("at %.1fs shard %d belonged to no worker, since %.1fs", l.T, shard,
+				found.add(l.T, "at %.1fs shard %d belonged to no worker, since %.1fs", l.T, shard,
 					lacking[shard].from)
+				return found
 			}
 		}
 	}
-	if verdict, reason := succession(e.Moves); verdict != reports.Passed {
-		return verdict, reason
-	}
-	if verdict, reason := unnoticed(e, faults); verdict != reports.Passed {
-		return verdict, reason
-	}
-	if len(looks) == 0 {
-		return unknown("the run was over before anybody looked")
-	}
-	return passed("%d shards, looked at %d times", partitions, len(looks))
+	return found
 }
 
-// unnoticed returns the first worker that died, or froze for long, of which its supervisor did not know
+// unnoticed returns the workers that died, or froze for long, of which their supervisor did not know
 // in time, though the consumer could have.
-func unnoticed(e *Evidence, faults []reports.FaultSummary) (reports.Verdict, string) {
+func unnoticed(e *Evidence, faults []reports.FaultSummary) (found violations) {
 	for at, f := range faults {
 		var fault scenarios.Fault
 		if fault.UnmarshalText([]byte(f.Fault)) != nil ||
@@ -92,11 +97,11 @@ func unnoticed(e *Evidence, faults []reports.FaultSummary) (reports.Verdict, str
 				fault.Verb == scenarios.VerbHang && mayBeWoken(faults, at, worker, by) {
 				continue
 			}
-			return violated("worker %d %s at %.1fs (%s), and at %.1fs its supervisor had not noticed",
+			found.add(by, "worker %d %s at %.1fs (%s), and at %.1fs its supervisor had not noticed",
 				worker, became, f.From, f.Fault, by)
 		}
 	}
-	return passed("")
+	return found
 }
 
 // noticed tells whether the first consumer's supervisor did something about a worker.
@@ -239,14 +244,15 @@ func suffers(faults []reports.FaultSummary, t float64) bool {
 // covers checks the shards of one consumer, and counts the owner of each.
 func covers(
 	e *Evidence, l Look, c ConsumerLook, owners map[buffer.Shard]int,
-) (reports.Verdict, string) {
+) (found violations) {
 	owner := map[buffer.Shard]int{}
 	least, greatest := e.Scenario.Topology.Partitions, 0
 	for _, w := range c.States {
 		for _, shard := range w.Shards {
 			if other, taken := owner[shard]; taken {
-				return violated("at %.1fs shard %d belongs to worker %d and to worker %d of %s",
+				found.add(l.T, "at %.1fs shard %d belongs to worker %d and to worker %d of %s",
 					l.T, shard, other, w.Worker, nameConsumer(c.Consumer))
+				return found
 			}
 			owner[shard] = w.Worker
 			owners[shard]++
@@ -257,16 +263,16 @@ func covers(
 	// as many workers as it may have.
 	idle := len(owner) < len(c.States)
 	if greatest-least > 1 && !e.EndedEarly && !idle {
-		return violated("at %.1fs a worker of %s has %d shards and another %d", l.T,
+		found.add(l.T, "at %.1fs a worker of %s has %d shards and another %d", l.T,
 			nameConsumer(c.Consumer), greatest, least)
 	}
-	return passed("")
+	return found
 }
 
 // succession checks the order in which workers of one life of a consumer follow each other:
 // stopped, fenced, started. A stray, which cannot be killed, is replaced without being stopped, but
 // never without a fence.
-func succession(moves []Move) (reports.Verdict, string) {
+func succession(moves []Move) (found violations) {
 	type state struct{ running, fenced bool }
 	states := map[slot]*state{}
 	for _, m := range moves {
@@ -283,14 +289,16 @@ func succession(moves []Move) (reports.Verdict, string) {
 			s.fenced = true
 		case flusher.EventStarted:
 			if s.running {
-				return violated("at %.1fs worker %d was started again though the one before it "+
+				found.add(m.T, "at %.1fs worker %d was started again though the one before it "+
 					"was not proven stopped", m.T, m.Worker)
+				return found
 			}
 			if !s.fenced {
-				return violated("at %.1fs worker %d was started without a fence", m.T, m.Worker)
+				found.add(m.T, "at %.1fs worker %d was started without a fence", m.T, m.Worker)
+				return found
 			}
 			s.running, s.fenced = true, false
 		}
 	}
-	return passed("")
+	return found
 }

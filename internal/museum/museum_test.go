@@ -105,7 +105,7 @@ func mustPass(t *testing.T, d defects.Defect, s scenarios.Scenario) {
 func keep(t *testing.T, d defects.Defect, s scenarios.Scenario) {
 	s.Name, s.Description = d.Name, "With the defect "+d.Name+": "+d.Wrong+"."
 	small, _ := shrink.Shrink(t.Context(), shrink.Case{Scenario: s}, shrink.Config{
-		Violated: d.Caught, Defect: true, RunsMax: runsMax,
+		Violated: d.Caught, Defect: true, Restarts: true, RunsMax: runsMax,
 		Run: func(ctx context.Context, c shrink.Case, defect bool) (*judge.Outcome, error) {
 			if !defect {
 				return run(ctx, c, "")

@@ -31,6 +31,9 @@ type Config struct {
 	Violated string
 	// Defect is true if there was one: then what is left must pass without it, if the whole did.
 	Defect bool
+	// Restarts is what scenarios.Around says of the run that is made again from what is left: true if
+	// something beside it may end workers, such as the defect, or if that is not asked, as of what was drawn.
+	Restarts bool
 	// RunsMax is how many runs are made at most, all together.
 	RunsMax int
 	// Progress hears of each smaller case that still fails, and after how many runs. Optional.
@@ -111,7 +114,7 @@ func (s *search) take(step step) (found bool) {
 				break
 			}
 			c.Scenario.Faults = slices.Clip(c.Scenario.Faults)
-			if c.Scenario.Validate() != nil {
+			if s.refused(c) {
 				continue
 			}
 			if outcome := s.fails(c, s.best.Variants, s.control); outcome != nil {
@@ -124,6 +127,14 @@ func (s *search) take(step step) (found bool) {
 		}
 	}
 	return found
+}
+
+// refused tells whether a run would not be made from the case's file. What fails because the fault is gone
+// that it expects something of has another cause than the whole had.
+func (s *search) refused(c Case) bool {
+	whole := c.Scenario
+	whole.PortFaults = c.Ports
+	return scenarios.Around{Restarts: s.cfg.Restarts}.Validate(whole) != nil
 }
 
 // fails returns the outcome of the case if so many variants of it fail, and if it passes

@@ -2,6 +2,7 @@ package shrink
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -169,5 +170,42 @@ func TestEnds(t *testing.T) {
 	}
 	if _, found := shrunk(t, &world{fails: func(Case) bool { return false }}, 100); found {
 		t.Error("found what does not fail")
+	}
+}
+
+// TestWhatIsLeftCanBeRun from its file, where nothing but its faults makes workers restart: an expectation of
+// restarts keeps a fault that may bring one, and the fault that this waits for.
+func TestWhatIsLeftCanBeRun(t *testing.T) {
+	expects := func(c Case) bool { return c.Scenario.Expectations.RestartsMin > 0 }
+	for _, c := range []struct {
+		faults, ports string
+		restarts      bool // by something else
+		want          string
+	}{
+		{"at 2s hang worker 1, at 4s cut kafka", "", false, "[at 1s cut kafka]"},
+		{"at 2s hang worker 1, at 4s cut kafka", "", true, "[]"},
+		{"at 2s crash worker 1, when worker 1 restarted crash worker 0", "", false, "[at 1s crash worker 0]"},
+		{"at 2s crash worker 1", "slow store.load by 1s", false, "[]"}, // the port fault is left for it
+		{"at 2s crash worker 1", "slow store.load by 1s", true, "[]"},
+	} {
+		s, _, err := scenarios.LoadWith("steady", nil, "faults=["+c.faults+"]", "expectations.restarts_min=1",
+			"expectations.worker_restarts_max=unlimited")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports, err := portfault.Parse(c.ports)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &world{fails: expects}
+		result, found := Shrink(t.Context(), Case{s, ports}, Config{Run: w.run, Violated: "conservation",
+			Restarts: c.restarts, RunsMax: 10_000})
+		result.Scenario.PortFaults = result.Ports
+		if got := fmt.Sprint(result.Scenario.Faults); !found || got != c.want {
+			t.Errorf("%s, %s: found %v, %v, want %v", c.faults, c.ports, found, got, c.want)
+		}
+		if err := (scenarios.Around{Restarts: c.restarts}).Validate(result.Scenario); err != nil {
+			t.Errorf("%s, %s: what is left cannot be run: %v", c.faults, c.ports, err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package swarm_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/portfault"
 	"sluice/internal/process"
 	"sluice/internal/proptest"
 	"sluice/internal/shrink"
@@ -62,7 +64,7 @@ func TestPropertyRegressions(t *testing.T) {
 // TestProperty: the invariants hold whatever happens, in scenarios drawn at random.
 func TestProperty(t *testing.T) {
 	property := prop.ForAllNoShrink(func(c drawn) (bool, error) {
-		return holds(t.Context(), c.Case)
+		return holds(t.Context(), c.Case, regressions)
 	}, cases)
 	proptest.Check(t, "virtual world", property, proptest.Cases(40))
 }
@@ -82,18 +84,20 @@ func cases(p *gopter.GenParameters) *gopter.GenResult {
 	return gopter.NewGenResult(drawn{c}, gopter.NoShrinker)
 }
 
-// holds runs a case; of one that fails it keeps what its failure needs.
-func holds(ctx context.Context, c shrink.Case) (bool, error) {
+// holds runs a case; of one that fails it keeps what its failure needs in a directory. One that comes to no
+// verdict is kept as it is.
+func holds(ctx context.Context, c shrink.Case, dir string) (bool, error) {
+	file := filepath.Join(dir, swarm.Name+fmt.Sprintf("-%d.yaml", c.Scenario.Seed))
 	outcome, err := run(ctx, c, false)
 	if err != nil {
-		return false, fmt.Errorf("%s\n%s: %w", c.Scenario.Brief(), c.Ports, err)
+		why := reports.Judgement{Name: "the run", Verdict: reports.Unknown, Detail: err.Error()}
+		return false, errors.Join(fmt.Errorf("%s, which is also kept in %s", text(c, why), file), keep(file, c, why))
 	}
 	why, failed := broken(outcome)
 	if !failed {
 		return true, nil
 	}
 	// Kept as it is first: whoever is tired of waiting has it, too.
-	file := filepath.Join(regressions, swarm.Name+fmt.Sprintf("-%d.yaml", c.Scenario.Seed))
 	if err := keep(file, c, why); err != nil {
 		return false, err
 	}
@@ -120,7 +124,7 @@ func smaller(ctx context.Context, c shrink.Case, violated string) (shrink.Result
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	begin := process.Own().CPU
-	return shrink.Shrink(ctx, c, shrink.Config{Violated: violated, RunsMax: runsMax,
+	return shrink.Shrink(ctx, c, shrink.Config{Violated: violated, Restarts: true, RunsMax: runsMax,
 		Run: func(ctx context.Context, c shrink.Case, defect bool) (*judge.Outcome, error) {
 			if process.Own().CPU-begin > cpuMax {
 				cancel()
@@ -164,6 +168,28 @@ func TestACaseIsKeptWhole(t *testing.T) {
 	}
 	if withPorts == 0 || withPorts == 50 {
 		t.Errorf("%d of 50 cases have faults at ports", withPorts)
+	}
+}
+
+// TestACaseWithoutAVerdictIsKept, too: a run that the kernel or the harness gives up.
+func TestACaseWithoutAVerdictIsKept(t *testing.T) {
+	c, err := swarm.Draw(1, swarm.SizeMax, sim.World{}.Can)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Ports, err = portfault.Parse("crash after store.attach 3"); err != nil { // a consumer would end by itself
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "swarm-1.yaml")
+	if ok, err := holds(t.Context(), c, dir); ok || err == nil || !strings.HasSuffix(err.Error(), file) {
+		t.Errorf("%v, %v", ok, err)
+	}
+	got, err := os.ReadFile(file)
+	for _, want := range []string{"# the run is unknown: port fault", "\nname: swarm\n", "crash after store.attach 3\n"} {
+		if err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("%v: what is kept lacks %q:\n%s", err, want, got)
+		}
 	}
 }
 

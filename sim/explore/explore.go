@@ -3,6 +3,7 @@ package explore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ type Config struct {
 	Seeds int
 	// Progress hears now and then how far the search is. Optional.
 	Progress func(distinct, depth int)
+	// Searched hears that the search is over: what follows are random runs, and searches of smaller systems
+	// for what is wrong. Optional.
+	Searched func()
 }
 
 // DefaultConfig searches the default system of a preset.
@@ -81,6 +85,13 @@ func (c Config) Validate() error {
 	_, err := defects.Find(c.Defect)
 	f.Add(err)
 	f.Add(c.Size.Validate())
+	if slices.Contains(names, c.Preset) {
+		data := !c.preset().Supervises
+		f.When(data && c.Size.Shards > 0, "%d shards: only the preset supervisor has others than one for each worker",
+			c.Size.Shards)
+		f.When(!data && (c.Size.Scattered || c.Size.Lease > 1), "the preset supervisor has no spans that could be "+
+			"scattered, and no segments that could be taken together")
+	}
 	return f.Err()
 }
 
@@ -120,10 +131,13 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	}
 	c.Independence = c.Independence && !c.preset().Supervises
 	f := c.search(ctx, c.StatesMax)
+	if c.Searched != nil {
+		c.Searched()
+	}
 	r := Result{
 		Config: c, Generated: f.generated, Distinct: len(f.from), Depth: f.depth, Symmetric: f.orbits,
 		Exhausted: f.exhausted, Wrong: f.wrong, Smallest: c.Size, Executed: f.world.executed(),
-		Covered: f.world.covered(),
+		Covered: maps.Clone(f.world.covered()), // what follows counts each fault that it looks at, too
 	}
 	if f.wrong != "" {
 		r.Way, r.Shortest = f.way(), !c.Independence
@@ -169,10 +183,15 @@ func (r *Result) shrink(ctx context.Context) {
 	}
 }
 
-// kind is what a violation begins with.
+// kind is what a violation begins with, whomever it is of: in a smaller system the same befalls others.
 func kind(wrong string) string {
 	before, _, _ := strings.Cut(wrong, ":")
-	return before
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+		return r
+	}, before)
 }
 
 // walks makes so many random runs, or as many as there is time for, and returns how many of the states

@@ -401,3 +401,45 @@ func TestSizeInWords(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyTheSearchCounts: random runs, and what is done to show a way, cover nothing.
+func TestOnlyTheSearchCounts(t *testing.T) {
+	c := small("protocol", 1, 1, 1, 1)
+	c.Independence = false
+	over := 0
+	c.Searched = func() { over++ }
+	alone := run(t, c)
+	c.Seeds = 50
+	beside := run(t, c)
+	if diff := cmp.Diff(alone.Covered, beside.Covered); diff != "" || len(alone.Covered) == 0 {
+		t.Errorf("with random runs the search covers %v: %s", beside.Covered, diff)
+	}
+	c.Seeds, c.Defect = 0, "ack-first"
+	f := c.search(t.Context(), 0)
+	if wrong := run(t, c); cmp.Diff(f.world.covered(), wrong.Covered) != "" || wrong.Wrong == "" {
+		t.Errorf("with a way to %q the search covers %v instead of %v", wrong.Wrong, wrong.Covered, f.world.covered())
+	}
+	if over != 3 {
+		t.Errorf("%d of 3 searches were said to be over", over)
+	}
+}
+
+// TestKind: the same is wrong whichever worker or partition it befell.
+func TestKind(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"worker 1 ends: store: refused", "worker 0 ends: store: gone", true},
+		{"worker 1 ends, and nobody asked it to", "worker 0 ends, and nobody asked it to", true},
+		{"partition 1 is not read to its end, and nothing happens any more",
+			"partition 0 is not read to its end, and nothing happens any more", true},
+		{"lost: a1 is committed", "lost: a0 is committed", true},
+		{"worker 1 ends: store: refused", "reader 1 ends: store: refused", false},
+		{"worker 1 ends: store: refused", "", false},
+	} {
+		if (kind(c.a) == kind(c.b)) != c.same {
+			t.Errorf("%q and %q are the same: %v", c.a, c.b, !c.same)
+		}
+	}
+}
