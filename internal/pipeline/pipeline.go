@@ -108,7 +108,7 @@ func (p *Pipeline) checkServers(ctx context.Context) error {
 		kafka <- Advised(ctx, err, p.cfg.Kafka.Routes, p.cfg.Kafka.Brokers, p.cfg.Kafka.TLS.Enabled)
 	}()
 	var err error
-	p.store, err = p.cfg.Redis.Open(ctx, p.cfg.Options.MaxSegmentBytes, p.kafka.CheckTimeout)
+	p.store, err = p.cfg.Redis.Open(ctx, p.log, p.cfg.Options.MaxSegmentBytes, p.kafka.CheckTimeout)
 	err = Advised(ctx, err, p.cfg.Redis.Routes, p.cfg.Redis.Addresses, p.cfg.Redis.TLS.Enabled)
 	if err == nil {
 		for _, doubt := range p.store.Doubts() {
