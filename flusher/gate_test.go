@@ -101,6 +101,18 @@ func TestSupervisorHeedsTheFullestNode(t *testing.T) {
 		if closed := s.sup.Closed(); len(closed) != 2 {
 			t.Errorf("closed %v while nobody knows better", closed)
 		}
+		m.set(errors.New("no answer of a"), buffer.NodeMemory{Node: "b", Used: 10, Max: 100})
+		time.Sleep(2 * time.Second)
+		if closed := s.sup.Closed(); len(closed) != 0 {
+			t.Errorf("closed %v, though b has room again: that a does not answer says nothing of it", closed)
+		}
+		m.set(errors.New("no answer of b"), buffer.NodeMemory{Node: "a", Used: 90, Max: 100})
+		time.Sleep(2 * time.Second)
+		m.set(errors.New("no answer of a"), buffer.NodeMemory{Node: "b", Used: 10, Max: 100})
+		time.Sleep(2 * time.Second)
+		if closed := s.sup.Closed(); len(closed) != 2 || !strings.Contains(closed[1], "node a uses 90%") {
+			t.Errorf("closed %v, want both because of a, as it was when it last answered", closed)
+		}
 		m.set(nil, buffer.NodeMemory{Node: "b", Used: 10, Max: 100})
 		time.Sleep(2 * time.Second)
 		if closed := s.sup.Closed(); len(closed) != 0 || s.sup.Full() {

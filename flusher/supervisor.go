@@ -17,7 +17,8 @@ type Fencer interface {
 	Fence(ctx context.Context, shard buffer.Shard, last buffer.Epoch) (buffer.Fenced, error)
 }
 
-// MemoryMeter tells how full the Redis nodes are: each node is asked once.
+// MemoryMeter tells how full the Redis nodes are: each node is asked once. With an error it returns those
+// that answered all the same.
 type MemoryMeter interface {
 	Memory(ctx context.Context) ([]buffer.NodeMemory, error)
 }

@@ -1,6 +1,7 @@
 package flusher
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -80,10 +81,13 @@ func (s *Supervisor) watchMemory(ctx context.Context) {
 	of := Operation{Name: "memory", Partition: NoPartition}
 	for ctx.Err() == nil {
 		nodes, err := s.ports.Memory.Memory(ctx)
+		s.mu.Lock()
+		if err != nil {
+			nodes = update(s.nodes, nodes)
+		}
+		s.nodes = nodes
+		s.mu.Unlock()
 		if err == nil {
-			s.mu.Lock()
-			s.nodes = nodes
-			s.mu.Unlock()
 			s.troubles.Works(of)
 		} else if ctx.Err() == nil {
 			known := s.troubles.Of(of) != nil
@@ -94,4 +98,17 @@ func (s *Supervisor) watchMemory(ctx context.Context) {
 		}
 		_ = s.ports.Clock.Sleep(ctx, s.cfg.MemoryEvery) // its error ends the loop
 	}
+}
+
+// update returns what is known of the nodes: what those that answered say now, and what the others said
+// before.
+func update(before, answers []buffer.NodeMemory) []buffer.NodeMemory {
+	known := slices.Clone(answers)
+	for _, node := range before {
+		if !slices.ContainsFunc(answers, func(a buffer.NodeMemory) bool { return a.Node == node.Node }) {
+			known = append(known, node)
+		}
+	}
+	slices.SortFunc(known, func(a, b buffer.NodeMemory) int { return cmp.Compare(a.Node, b.Node) })
+	return known
 }

@@ -1,13 +1,13 @@
 package redisstore
 
 import (
-	"crypto/tls"
 	"fmt"
 	"strings"
 	"time"
 
 	"sluice/buffer"
 	"sluice/internal/check"
+	"sluice/internal/route"
 )
 
 // Config says where the store is and how it keeps spans.
@@ -21,8 +21,8 @@ type Config struct {
 	// Username and Password are those of an ACL user; both empty for none. Password alone is the
 	// default user's.
 	Username, Password string
-	// TLS is nil for a plain connection.
-	TLS *tls.Config
+	// TLS is asked for each connection; nil for plain ones.
+	TLS route.Private
 	// Namespace is put before every key, so that several stores can share a server.
 	Namespace string
 	// Slice separates queues, not traces: stores of different slices have different queues for

@@ -1,10 +1,10 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-
-	"github.com/redis/rueidis"
+	"sync"
 
 	"sluice/buffer"
 )
@@ -15,38 +15,48 @@ type Depth struct {
 	Queued, Due, Leased int64
 	// Oldest is the earliest deadline that is queued; it means nothing if none is.
 	Oldest buffer.Instant
+	// Now is the shard's: that by which Due was counted.
+	Now buffer.Instant
 }
 
-// Depths counts what waits in shards, each as of its now. It reads no segment, and its cost does not
-// grow with their number.
+// Depths counts what waits in shards, each as of the now that its clock stands for. It reads no segment,
+// and its cost does not grow with their number. All shards are asked at the same time, each by itself, so
+// that a node that hangs holds up no others: it returns those that can be counted, and the error of the
+// first that cannot.
 func (s *Store) Depths(
-	ctx context.Context, nows map[buffer.Shard]buffer.Instant,
+	ctx context.Context, shards []buffer.Shard, now func(buffer.ShardClock) buffer.Instant,
 ) (map[buffer.Shard]Depth, error) {
-	const each = 4 // commands of a shard
-	var shards []buffer.Shard
-	var ask rueidis.Commands
-	for shard, now := range nows {
-		keys := s.shardKeys(shard)
-		shards = append(shards, shard)
-		ask = append(ask,
-			s.client.B().Zcard().Key(keys[0]).Build(),
-			s.client.B().Zcount().Key(keys[0]).Min("-inf").Max(score(now)).Build(),
-			s.client.B().Hlen().Key(keys[1]).Build(),
-			s.client.B().Zrange().Key(keys[0]).Min("0").Max("0").Withscores().Build())
+	counted, errs := make([]Depth, len(shards)), make([]error, len(shards))
+	var asking sync.WaitGroup
+	for i, shard := range shards {
+		asking.Go(func() { counted[i], errs[i] = s.depth(ctx, shard, now) })
 	}
-	answers := s.client.DoMulti(ctx, ask...)
+	asking.Wait()
 	depths := make(map[buffer.Shard]Depth, len(shards))
 	for i, shard := range shards {
-		d, err := readDepth(answers[each*i : each*(i+1)])
-		if err != nil {
-			return nil, fmt.Errorf("count what waits in shard %d: %w", shard, classify(ctx, err))
+		if errs[i] == nil {
+			depths[shard] = counted[i]
+		} else {
+			errs[i] = fmt.Errorf("count what waits in shard %d: %w", shard, classify(ctx, errs[i]))
 		}
-		depths[shard] = d
 	}
-	return depths, nil
+	return depths, cmp.Or(errs...)
 }
 
-func readDepth(answers []rueidis.RedisResult) (d Depth, err error) {
+func (s *Store) depth(
+	ctx context.Context, shard buffer.Shard, now func(buffer.ShardClock) buffer.Instant,
+) (d Depth, err error) {
+	keys := s.shardKeys(shard)
+	clock, err := s.clock(ctx, keys[2])
+	if err != nil {
+		return d, err
+	}
+	d.Now = now(clock)
+	answers := s.client.DoMulti(ctx,
+		s.client.B().Zcard().Key(keys[0]).Build(),
+		s.client.B().Zcount().Key(keys[0]).Min("-inf").Max(score(d.Now)).Build(),
+		s.client.B().Hlen().Key(keys[1]).Build(),
+		s.client.B().Zrange().Key(keys[0]).Min("0").Max("0").Withscores().Build())
 	for i, to := range []*int64{&d.Queued, &d.Due, &d.Leased} {
 		if *to, err = answers[i].AsInt64(); err != nil {
 			return d, err
@@ -57,4 +67,17 @@ func readDepth(answers []rueidis.RedisResult) (d Depth, err error) {
 		d.Oldest = deadlineOf(first[0].Score)
 	}
 	return d, err
+}
+
+// clock reads the clock of a shard, as shard.lua has it, by the name of its owner.
+func (s *Store) clock(ctx context.Context, owner string) (buffer.ShardClock, error) {
+	texts, err := s.client.Do(ctx, s.client.B().Hmget().Key(owner).
+		Field("now", "drift", "inputs", "seen").Build()).AsStrSlice()
+	if err != nil {
+		return buffer.ShardClock{}, err
+	}
+	for i, text := range texts {
+		texts[i] = cmp.Or(text, "0") // not there before the first input
+	}
+	return readClock(texts)
 }

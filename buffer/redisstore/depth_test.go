@@ -1,10 +1,13 @@
 package redisstore_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
+	"sluice/internal/servers"
 	"sluice/internal/servers/servertest"
 )
 
@@ -17,8 +20,10 @@ func TestDepths(t *testing.T) {
 			c := &cycle{t: t, store: open(t, config(address))}
 			expect := func(now buffer.Instant, want redisstore.Depth) {
 				t.Helper()
-				depths, err := c.store.Depths(t.Context(), map[buffer.Shard]buffer.Instant{0: now, 1: now})
-				if err != nil || depths[0] != want || depths[1] != (redisstore.Depth{}) {
+				depths, err := c.store.Depths(t.Context(), []buffer.Shard{0, 1},
+					func(buffer.ShardClock) buffer.Instant { return now })
+				want.Now = now
+				if err != nil || depths[0] != want || depths[1] != (redisstore.Depth{Now: now}) {
 					t.Errorf("depths are %+v, %v; want %+v of shard 0", depths, err, want)
 				}
 			}
@@ -38,6 +43,63 @@ func TestDepths(t *testing.T) {
 				must(t, step())
 			}
 			expect(due, redisstore.Depth{})
+		})
+	}
+}
+
+// TestDepthsGoByTheClock that Redis has of the shard, and by none of one that had no input.
+func TestDepthsGoByTheClock(t *testing.T) {
+	for name, address := range map[string]string{
+		"redis": servertest.RedisAddr(t), "cluster": servertest.NewRedisCluster(t)[0].Addr,
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := open(t, config(address))
+			must(t, store.Enqueue(t.Context(), 1, buffer.QueueUpdate{Clock: 7000, Wall: 9000, Seen: 8000}))
+			clocks := map[buffer.ShardClock]bool{}
+			depths, err := store.Depths(t.Context(), []buffer.Shard{0, 1},
+				func(clock buffer.ShardClock) buffer.Instant {
+					clocks[clock] = true
+					return clock.Now
+				})
+			known := buffer.ShardClock{Now: 7000, Drift: -2 * time.Second, Inputs: 1, Seen: 8000}
+			if err != nil || !clocks[known] || !clocks[buffer.ShardClock{}] || depths[1].Now != 7000 {
+				t.Errorf("the clocks are %v, %+v, %v; want %v and none", clocks, depths, err, known)
+			}
+		})
+	}
+}
+
+// TestANodeThatIsAwayTakesOnlyItsOwn: what the other nodes use, and what waits on them, is told all the same,
+// and so is the error.
+func TestANodeThatIsAwayTakesOnlyItsOwn(t *testing.T) {
+	t.Parallel()
+	for how, away := range map[string]func(*servers.RedisServer) error{
+		"is killed": (*servers.RedisServer).Kill, "hangs": (*servers.RedisServer).Freeze,
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			nodes := servertest.NewRedisCluster(t, "--cluster-require-full-coverage", "no")
+			store := open(t, config(servertest.Addrs(nodes)...))
+			var shards []buffer.Shard
+			for shard := range buffer.Shard(32) { // of all nodes
+				shards = append(shards, shard)
+			}
+			must(t, away(nodes[1]))
+			for range 3 { // each may ask another node first
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				depths, err := store.Depths(ctx, shards,
+					func(buffer.ShardClock) buffer.Instant { return 0 })
+				if len(depths) == 0 || len(depths) == len(shards) || err == nil {
+					t.Errorf("depths of %d shards of %d, %v; want some, and the error", len(depths), len(shards), err)
+				}
+				cancel()
+				ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)
+				memory, err := store.Memory(ctx)
+				if len(memory) != len(nodes)-1 || err == nil {
+					t.Errorf("memory %v, %v; want that of %d nodes, and the error", memory, err, len(nodes)-1)
+				}
+				cancel()
+			}
 		})
 	}
 }

@@ -1,12 +1,14 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -31,28 +33,43 @@ func (s *Store) Memory(ctx context.Context) ([]buffer.NodeMemory, error) {
 	return nodes, nil
 }
 
-// Memory asks every node of a client but replicas once, and returns the answers ordered by address.
+// Memory asks every node of a client but replicas once, all at the same time, and returns the answers
+// ordered by address. If some nodes do not answer, it returns the answers of the others and the error of
+// the first that does not.
 func Memory(ctx context.Context, client rueidis.Client) ([]buffer.NodeMemory, error) {
 	clients, err := primaries(ctx, client)
 	if err != nil {
 		return nil, fmt.Errorf("memory of redis: %w", err)
 	}
-	nodes := make([]buffer.NodeMemory, 0, len(clients))
-	for _, address := range slices.Sorted(maps.Keys(clients)) {
-		one := clients[address]
-		info, err := one.Do(ctx, one.B().Info().Section("memory").Build()).ToString()
-		node := buffer.NodeMemory{Node: address}
-		if err != nil {
-			err = classify(ctx, err)
-		} else {
-			node.Used, node.Max, err = ReadMemory(info)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("memory of redis %s: %w", address, err)
-		}
-		nodes = append(nodes, node)
+	addresses := slices.Sorted(maps.Keys(clients))
+	answers, errs := make([]buffer.NodeMemory, len(addresses)), make([]error, len(addresses))
+	var asking sync.WaitGroup
+	for i, address := range addresses {
+		asking.Go(func() { answers[i], errs[i] = memoryOf(ctx, address, clients[address]) })
 	}
-	return nodes, nil
+	asking.Wait()
+	nodes := make([]buffer.NodeMemory, 0, len(answers))
+	for i, node := range answers {
+		if errs[i] == nil {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes, cmp.Or(errs...)
+}
+
+// memoryOf asks one node.
+func memoryOf(ctx context.Context, address string, client rueidis.Client) (buffer.NodeMemory, error) {
+	node := buffer.NodeMemory{Node: address}
+	info, err := client.Do(ctx, client.B().Info().Section("memory").Build()).ToString()
+	if err != nil {
+		err = classify(ctx, err)
+	} else {
+		node.Used, node.Max, err = ReadMemory(info)
+	}
+	if err != nil {
+		return node, fmt.Errorf("memory of redis %s: %w", address, err)
+	}
+	return node, nil
 }
 
 // ReadMemory reads what a node uses, and what it may use (0: no limit), in bytes, from the answer

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -49,7 +50,9 @@ func (s *Store) nodes(ctx context.Context) ([]string, map[string]rueidis.Client,
 
 // slotOwners asks which node has which slot: any node knows, so one that is away is not the only one asked.
 func slotOwners(ctx context.Context, client rueidis.Client) (map[uint16]string, error) {
-	answer, err := client.Do(ctx, client.B().ClusterSlots().Build()).ToArray()
+	one, cancel := halfOf(ctx) // it may be one that hangs
+	answer, err := client.Do(one, client.B().ClusterSlots().Build()).ToArray()
+	cancel()
 	nodes := client.Nodes()
 	if err != nil && ctx.Err() == nil {
 		answer, err = slotsOfAny(ctx, nodes)
@@ -69,6 +72,15 @@ func slotOwners(ctx context.Context, client rueidis.Client) (map[uint16]string, 
 		}
 	}
 	return owners, nil
+}
+
+// halfOf returns a context that ends in half of the time that is left, if that is bounded.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, bounded := ctx.Deadline()
+	if !bounded {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(end)/2)
 }
 
 // slotsOfAny returns the first answer of any node, or the error of one.

@@ -149,14 +149,14 @@ func (c Config) client(cluster bool) (rueidis.Client, error) {
 func (c Config) options(cluster bool) rueidis.ClientOption {
 	return rueidis.ClientOption{
 		DialCtxFn: func(
-			ctx context.Context, address string, dialer *net.Dialer, private *tls.Config,
+			ctx context.Context, address string, dialer *net.Dialer, _ *tls.Config,
 		) (net.Conn, error) {
-			return route.Dial(ctx, c.Routes, address, dialer, private)
+			return route.Dial(ctx, c.Routes, address, dialer, c.TLS)
 		},
 		InitAddress: c.Addresses,
 		Username:    c.Username,
 		Password:    c.Password,
-		TLSConfig:   c.TLS,
+		TLSConfig:   c.TLS.Config(), // that there is one is all that it is for
 		// A server that has not said anything for so long is asked whether it is there, and has
 		// AnswerTimeout for that.
 		Dialer:            net.Dialer{Timeout: c.DialTimeout, KeepAlive: c.askAfter()},

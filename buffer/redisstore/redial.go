@@ -80,9 +80,9 @@ type connection struct {
 
 // dial connects, as the client asks for it.
 func (c *connections) dial(
-	ctx context.Context, address string, dialer *net.Dialer, private *tls.Config,
+	ctx context.Context, address string, dialer *net.Dialer, _ *tls.Config,
 ) (net.Conn, error) {
-	dialled, err := route.Dial(ctx, c.config.Routes, address, dialer, private)
+	dialled, err := route.Dial(ctx, c.config.Routes, address, dialer, c.config.TLS)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func reachKafka(ctx context.Context, at pipeline.Kafka) error {
 
 // open connects to a Redis, and says of one that is silent that it is.
 func open(ctx context.Context, at pipeline.Redis) (*redisstore.Store, error) {
-	store, err := at.Open(ctx, buffer.DefaultOptions().MaxSegmentBytes, answerMax)
+	store, err := at.Open(ctx, nil, buffer.DefaultOptions().MaxSegmentBytes, answerMax)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = fmt.Errorf("%w: no answer within %v: does it hang, or is something else there?", err, answerMax)
 	}

@@ -70,7 +70,7 @@ func open(ctx context.Context, cfg Config) (_ *rig, err error) {
 	}
 	r.admin = kadm.NewClient(r.kafka)
 	r.Redis.Namespace = cfg.Place.Namespace
-	r.store, err = r.Redis.Open(ctx, r.options.MaxSegmentBytes, answerMax)
+	r.store, err = r.Redis.Open(ctx, nil, r.options.MaxSegmentBytes, answerMax)
 	return r, err
 }
 
@@ -79,7 +79,7 @@ const answerMax = 10 * time.Second
 
 // connect connects to both servers.
 func connect(redis pipeline.Redis, kafka pipeline.Kafka) (rueidis.Client, *kgo.Client, error) {
-	private, err := redis.TLS.Load()
+	private, err := redis.TLS.Load(nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("redis: %w", err)
 	}
@@ -88,7 +88,7 @@ func connect(redis pipeline.Redis, kafka pipeline.Kafka) (rueidis.Client, *kgo.C
 		return nil, nil, err
 	}
 	r, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: redis.Addresses, DisableCache: true,
-		ClientName: clientName, Username: redis.User, Password: string(redis.Password), TLSConfig: private})
+		ClientName: clientName, Username: redis.User, Password: string(redis.Password), TLSConfig: private.Config()})
 	if err != nil {
 		return nil, nil, fmt.Errorf("redis %s: %w", strings.Join(redis.Addresses, ","), err)
 	}

@@ -22,7 +22,7 @@ var started = process.Register(process.Role[startSettings, struct{}]{
 		if err != nil {
 			return err
 		}
-		connected, err := servers.Redis.Open(stop, buffer.DefaultOptions().MaxSegmentBytes, answerMax)
+		connected, err := servers.Redis.Open(stop, parent.Log, buffer.DefaultOptions().MaxSegmentBytes, answerMax)
 		if err != nil {
 			return err
 		}

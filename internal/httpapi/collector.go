@@ -25,7 +25,11 @@ type Source interface {
 	Audited() consumer.AuditCounters
 	// Retries counts the attempts that failed, by step.
 	Retries() map[string]uint64
-	// Depths counts what waits in Redis of each assigned shard, so it takes a while.
+	// Committed returns the offsets that the group has committed of assigned partitions, as far as there
+	// are any.
+	Committed() map[int32]int64
+	// Depths counts what waits in Redis of each assigned shard, so it takes a while. As that of the two
+	// below, its error means that what it returns is not all.
 	Depths(ctx context.Context) (map[buffer.Shard]pipeline.Depth, error)
 	// Unread asks Kafka what it holds of each assigned partition that is not read.
 	Unread(ctx context.Context) (map[int32]pipeline.Unread, error)
@@ -123,22 +127,23 @@ var (
 	shardLost = counter("shard_lost_messages_total",
 		"Messages that Kafka deleted before they were read, at most: the log names each gap.", "shard")
 	shardCommitted = gauge("shard_committed_offset",
-		"Offset after the last message that was committed.", "shard")
+		"Offset after the last message that the group has committed; absent if there is none.", "shard")
 	shardBehind = gauge("shard_input_lag_seconds",
 		"How far the last batch was behind the wall clock when it was read.", "shard")
 
 	shardUnread = gauge("shard_unread_messages",
 		"Messages that Kafka holds and that are not committed.", "shard")
 	shardOldest = gauge("shard_oldest_unread_seconds",
-		"Age of the oldest of them, by the clock of the last batch; 0 if there is none.", "shard")
+		"Age of the oldest of them, by the clock of the last batch; 0 if there is none, absent before that batch.",
+		"shard")
 	shardExpires = gauge("shard_unread_expires_in_seconds",
-		"When Kafka may delete the oldest of them, at the earliest; absent if there is none, or no limit.",
+		"When Kafka may delete the oldest of them, at the earliest; absent if there is none, or no known limit.",
 		"shard")
 
 	shardQueued = gauge("shard_queued_segments",
 		"Segments that wait in Redis until they are due and a worker takes them.", "shard")
 	shardDue = gauge("shard_due_segments",
-		"Segments of them that are due.", "shard")
+		"Segments of them that are due, in the shard's clock.", "shard")
 	shardLeased = gauge("shard_leased_segments",
 		"Segments that a worker has taken and not finished.", "shard")
 	shardOverdue = gauge("shard_overdue_seconds",
@@ -191,6 +196,9 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	counters := c.source.Counters()
 	for _, p := range counters.Partitions {
 		collectShard(out, p)
+	}
+	for number, offset := range c.source.Committed() {
+		shardCommitted.emit(out, float64(offset), shardLabel(number))
 	}
 	for rule, spans := range counters.Rules {
 		ruleDropped.emit(out, float64(spans), rule)
@@ -266,7 +274,6 @@ func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {
 	shardBatches.emit(out, float64(p.Batches), label)
 	shardRetries.emit(out, float64(p.Retries), label)
 	shardLost.emit(out, float64(p.Deleted), label)
-	shardCommitted.emit(out, float64(p.Next), label)
 	if p.Batches > 0 {
 		shardBehind.emit(out, p.Wall.Sub(p.Clock).Seconds(), label)
 	}
@@ -281,14 +288,11 @@ func collectFreshness(out chan<- prometheus.Metric, f pipeline.Freshness) {
 		strconv.Itoa(f.Worker))
 }
 
-// collectDepths leaves the shards out while Redis does not answer.
+// collectDepths leaves the shards out for which Redis does not answer.
 func (c *Collector) collectDepths(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), askMax)
 	defer cancel()
-	depths, err := c.source.Depths(ctx)
-	if err != nil {
-		return
-	}
+	depths, _ := c.source.Depths(ctx) // /readyz has the error
 	for shard, d := range depths {
 		label := shardLabel(int32(shard))
 		shardQueued.emit(out, float64(d.Queued), label)
@@ -298,32 +302,28 @@ func (c *Collector) collectDepths(out chan<- prometheus.Metric) {
 	}
 }
 
-// collectUnread leaves the shards out while Kafka does not answer; /readyz says so.
+// collectUnread leaves the shards out for which Kafka does not answer.
 func (c *Collector) collectUnread(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), askMax)
 	defer cancel()
-	unread, err := c.source.Unread(ctx)
-	if err != nil {
-		return
-	}
+	unread, _ := c.source.Unread(ctx) // /readyz has the error
 	for number, u := range unread {
 		label := shardLabel(number)
 		shardUnread.emit(out, float64(u.Messages()), label)
-		shardOldest.emit(out, u.Age.Seconds(), label)
+		if u.Aged {
+			shardOldest.emit(out, u.Age.Seconds(), label)
+		}
 		if u.Expires {
 			shardExpires.emit(out, u.ExpiresIn.Seconds(), label)
 		}
 	}
 }
 
-// collectMemory leaves the nodes out while Redis does not answer; /readyz says so.
+// collectMemory leaves the nodes out that do not answer.
 func (c *Collector) collectMemory(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), askMax)
 	defer cancel()
-	nodes, err := c.source.Nodes(ctx)
-	if err != nil {
-		return
-	}
+	nodes, _ := c.source.Nodes(ctx) // /readyz has the error
 	for _, node := range nodes {
 		nodeUsed.emit(out, float64(node.Used), node.Node)
 		nodeMax.emit(out, float64(node.Max), node.Node)

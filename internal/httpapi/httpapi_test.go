@@ -29,7 +29,8 @@ import (
 // fixed is a pipeline that stands still.
 type fixed struct {
 	alive, ready []string
-	memory       error
+	// part is the error of all that asks servers, which answer in part then.
+	part error
 }
 
 func (f fixed) Alive() []string { return f.alive }
@@ -51,7 +52,7 @@ func (f fixed) Counters() ingest.Counters {
 		Partitions: []ingest.PartitionCounters{{
 			Partition: 1, Assigned: true, Paused: "worker 1 is down", Messages: 70, Spans: 66,
 			Batches: 1, Clock: 1000, Wall: 3500, Deleted: 40,
-		}},
+		}, {Partition: 2, Assigned: true}},
 		Rules:   map[string]uint64{"organization_id=1": 4},
 		Commits: 5,
 	}
@@ -68,10 +69,16 @@ func (f fixed) Usage() map[int]process.Usage {
 }
 
 func (f fixed) Depths(context.Context) (map[buffer.Shard]pipeline.Depth, error) {
-	return map[buffer.Shard]pipeline.Depth{2: {
+	depths := map[buffer.Shard]pipeline.Depth{1: {}, 2: {
 		Depth: redisstore.Depth{Queued: 5, Due: 3, Leased: 1}, Overdue: 1500 * time.Millisecond,
-	}}, f.memory
+	}}
+	if f.part != nil {
+		delete(depths, 1)
+	}
+	return depths, f.part
 }
+
+func (f fixed) Committed() map[int32]int64 { return map[int32]int64{1: 500} }
 
 func (f fixed) Audited() consumer.AuditCounters {
 	return consumer.AuditCounters{Losses: 2, Restarts: 3, Adopted: 17}
@@ -80,18 +87,27 @@ func (f fixed) Audited() consumer.AuditCounters {
 func (f fixed) Retries() map[string]uint64 { return map[string]uint64{"attach": 9} }
 
 func (f fixed) Nodes(context.Context) ([]pipeline.NodeOutlook, error) {
-	return []pipeline.NodeOutlook{
+	nodes := []pipeline.NodeOutlook{
 		{NodeMemory: buffer.NodeMemory{Node: "r:1", Used: 50, Max: 100}, FullIn: 90 * time.Second, Fills: true},
 		{NodeMemory: buffer.NodeMemory{Node: "r:2", Used: 50}},
-	}, f.memory
+	}
+	if f.part != nil {
+		nodes = nodes[1:]
+	}
+	return nodes, f.part
 }
 
 func (f fixed) Unread(context.Context) (map[int32]pipeline.Unread, error) {
-	return map[int32]pipeline.Unread{
-		1: {Unread: kafkaio.Unread{Start: 3, Next: 5, End: 12}, Age: 4 * time.Second, ExpiresIn: time.Hour,
-			Expires: true},
-		2: {},
-	}, f.memory
+	unread := map[int32]pipeline.Unread{
+		1: {Unread: kafkaio.Unread{Start: 3, Next: 5, End: 12}, Age: 4 * time.Second, Aged: true,
+			ExpiresIn: time.Hour, Expires: true},
+		2: {Aged: true},
+		3: {Unread: kafkaio.Unread{Start: 3, Next: 5, End: 12}},
+	}
+	if f.part != nil {
+		delete(unread, 1)
+	}
+	return unread, f.part
 }
 
 func registry(t *testing.T, f fixed) *prometheus.Registry {
@@ -140,10 +156,19 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 		`sluice_shard_leased_segments{shard="2"} 1`,
 		`sluice_shard_overdue_seconds{shard="2"} 1.5`,
 		`sluice_shard_lost_messages_total{shard="1"} 40`,
+		`sluice_shard_committed_offset{shard="1"} 500`,
+		`sluice_shard_unread_messages{shard="3"} 7`,
 		`sluice_worker_retries_total{step="lease",worker="0"} 7`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no %s", want)
+		}
+	}
+	for _, not := range []string{
+		`sluice_shard_committed_offset{shard="2"}`, `sluice_shard_oldest_unread_seconds{shard="3"}`,
+	} {
+		if strings.Contains(text, not) {
+			t.Errorf("%s, of which nothing is known", not)
 		}
 	}
 	if code != http.StatusOK {
@@ -162,11 +187,18 @@ func TestMetricsPassTheLinter(t *testing.T) {
 	}
 }
 
-func TestRedisThatIsAwayTakesOnlyItsOwnMetrics(t *testing.T) {
-	f := fixed{memory: errors.New("away")}
+func TestAServerThatIsAwayTakesOnlyItsOwnMetrics(t *testing.T) {
+	f := fixed{part: errors.New("away")}
 	_, text := get(t, Handler(f, registry(t, f)), "/metrics")
-	if strings.Contains(text, "redis_memory") || strings.Contains(text, "shard_due") || !strings.Contains(text, "sluice_worker_spans_total") {
-		t.Errorf("metrics without redis:\n%s", text)
+	for metric, want := range map[string]bool{
+		`redis_memory_used_bytes{node="r:1"}`: false, `redis_memory_used_bytes{node="r:2"}`: true,
+		`shard_due_segments{shard="1"}`: false, `shard_due_segments{shard="2"}`: true,
+		`shard_unread_messages{shard="1"}`: false, `shard_unread_messages{shard="2"}`: true,
+		`worker_spans_total{worker="0"}`: true,
+	} {
+		if strings.Contains(text, metric) != want {
+			t.Errorf("%s is there: %v, want %v", metric, !want, want)
+		}
 	}
 }
 

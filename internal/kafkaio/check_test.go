@@ -134,7 +134,7 @@ func TestTLS(t *testing.T) {
 		t.Error("plain text is taken")
 	}
 	cfg.CheckTimeout = 10 * time.Second
-	cfg.TLS = web.Client().Transport.(*http.Transport).TLSClientConfig
+	cfg.TLS = func() *tls.Config { return web.Client().Transport.(*http.Transport).TLSClientConfig }
 	if err := Check(bounded(t), cfg, "spans"); err != nil {
 		t.Errorf("Check = %v", err)
 	}

@@ -3,7 +3,6 @@ package kafkaio
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,8 +48,8 @@ type Config struct {
 	Routes map[string]string
 	// ClientID names the client in the brokers' logs and quotas.
 	ClientID string
-	// TLS is used for every connection; nil means plain text.
-	TLS *tls.Config
+	// TLS is used for every connection, and asked for each; nil means plain text.
+	TLS route.Private
 	// SASL is the login; the zero value means none.
 	SASL SASL
 	// Dial replaces the way connections are made, for tests; nil means TCP. Not together with TLS or
@@ -136,10 +135,8 @@ func (c Config) Dialing() []kgo.Opt {
 	switch {
 	case c.Dial != nil:
 		opts = append(opts, kgo.Dialer(c.Dial))
-	case len(c.Routes) > 0:
+	case len(c.Routes) > 0 || c.TLS != nil:
 		opts = append(opts, kgo.Dialer(c.dialRoute))
-	case c.TLS != nil:
-		opts = append(opts, kgo.DialTLSConfig(c.TLS.Clone()))
 	}
 	if mechanism, err := c.SASL.mechanism(); err == nil && mechanism != nil {
 		opts = append(opts, kgo.SASL(mechanism))
@@ -147,7 +144,7 @@ func (c Config) Dialing() []kgo.Opt {
 	return opts
 }
 
-// dialRoute connects to a broker, by its route if it has one.
+// dialRoute connects to a broker, by its route if it has one, and with the certificates of the moment.
 func (c Config) dialRoute(ctx context.Context, _, address string) (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: min(dialMax, c.CheckTimeout)}
 	return route.Dial(ctx, c.Routes, address, dialer, c.TLS)

@@ -34,7 +34,7 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	cfg := Config{
 		Brokers: []string{"localhost", "a:1"},
 		SASL:    SASL{Mechanism: "md5", User: "u", Password: "hunter2"},
-		TLS:     &tls.Config{}, //nolint:gosec // not used
+		TLS:     func() *tls.Config { return &tls.Config{} }, //nolint:gosec // not used
 		Dial:    (&net.Dialer{}).DialContext,
 	}
 	err := cfg.Validate()

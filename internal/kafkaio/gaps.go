@@ -89,6 +89,14 @@ func (g *gaps) committed(number int32) int64 {
 	return g.done[number]
 }
 
+// behind returns the offset that the group has committed of a partition; known is false if it has none.
+func (g *gaps) behind(number int32) (offset int64, known bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	offset, known = g.done[number]
+	return offset, known
+}
+
 // begins notes where the log of a partition begins of which the group has committed nothing.
 func (g *gaps) begins(number int32, offset int64) {
 	g.mu.Lock()

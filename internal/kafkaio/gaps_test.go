@@ -3,6 +3,7 @@ package kafkaio
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -231,10 +232,25 @@ func TestRealUnread(t *testing.T) {
 		}
 	}
 	is(map[int32]Unread{0: {0, 0, 10}, 1: {0, 0, 4}})
+	if at := s.Committed(); len(at) != 0 {
+		t.Errorf("%v is committed, want nothing", at)
+	}
 	if err := s.Commit(bounded(t), []flusher.Message{messages[0][5], messages[1][3]}); err != nil {
 		t.Fatal(err)
 	}
 	is(map[int32]Unread{0: {0, 6, 10}, 1: {0, 4, 4}})
 	deleteUntil(t, cfg, topic, 0, 8)
 	is(map[int32]Unread{0: {8, 8, 10}, 1: {0, 4, 4}})
+	at := map[int32]int64{0: 6, 1: 4}
+	if got := s.Committed(); !maps.Equal(got, at) {
+		t.Errorf("%v is committed, want %v", got, at)
+	}
+	s.Close()
+	again := source(t, cfg, func(sc *SourceConfig) { sc.Topic, sc.Group = topic, t.Name() })
+	eventually(t, "the next member knows it before it commits", func() bool {
+		if _, err := again.Poll(bounded(t), 10, pollWait); err != nil {
+			t.Fatal(err)
+		}
+		return maps.Equal(again.Committed(), at)
+	})
 }

@@ -65,14 +65,15 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 	log := cfg.log().With("topic", sc.Topic, "group", sc.Group)
 	brokers := cfg.brokers("source")
 	s := &Source{
-		cfg:      sc,
-		touch:    newTouch(brokers, sc),
-		gaps:     newGaps(),
-		troubles: newFetching(log),
-		log:      log,
-		failing:  failing{},
-		closed:   make(chan struct{}),
-		made:     make(chan struct{}),
+		cfg:       sc,
+		touch:     newTouch(brokers, sc),
+		gaps:      newGaps(),
+		troubles:  newFetching(log),
+		log:       log,
+		failing:   failing{},
+		retention: retention{kept: KeptForever},
+		closed:    make(chan struct{}),
+		made:      make(chan struct{}),
 	}
 	s.assignment = newAssignment(sc, s.fetch)
 	isolation := kgo.ReadCommitted()

@@ -65,7 +65,7 @@ func (s *Source) starts(ctx context.Context, offsets map[int32]kgo.Offset) ([]St
 	if err != nil {
 		return nil, fmt.Errorf("fetch the offsets of the group: %w", err)
 	}
-	begins, err := admin.ListStartOffsets(ctx, s.cfg.Topic)
+	begins, err := answered(admin.ListStartOffsets(ctx, s.cfg.Topic))
 	if err != nil {
 		return nil, fmt.Errorf("find the start of topic %s: %w", s.cfg.Topic, err)
 	}
@@ -74,7 +74,10 @@ func (s *Source) starts(ctx context.Context, offsets map[int32]kgo.Offset) ([]St
 		start := Start{Partition: number, Offset: offset.EpochOffset().Offset}
 		if start.None = start.Offset < 0; start.None {
 			start.Read = s.gaps.readBefore(number)
-			begin, _ := begins.Lookup(s.cfg.Topic, number)
+			begin, known := begins.Lookup(s.cfg.Topic, number)
+			if !known || begin.Err != nil {
+				continue // nobody leads it: where its log begins is not known
+			}
 			start.Offset = begin.Offset
 		}
 		// A member's commits carry its id.

@@ -2,6 +2,7 @@ package kafkaio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ type Unread struct {
 // Messages returns how many there are, at most: the offsets of transactions count, too.
 func (u Unread) Messages() int64 { return max(0, u.End-u.Next) }
 
-// KeptForever is the retention of a topic whose messages have no age limit.
+// KeptForever is the retention of a topic whose messages have no age limit, or none that is known.
 const KeptForever time.Duration = -1
 
 // retentionAge is for how long a topic's retention is believed.
@@ -31,28 +32,32 @@ const retentionAge = time.Minute
 type retention struct {
 	mu    sync.Mutex
 	asked time.Time
-	kept  time.Duration
+	kept  time.Duration // as it was told last, KeptForever before the first time
 }
 
 // Unread asks Kafka what has not been read of the assigned partitions, and for how long the topic keeps
-// its messages.
+// its messages. Partitions that nobody leads, or whose leader does not answer, are left out.
 func (s *Source) Unread(ctx context.Context) (map[int32]Unread, time.Duration, error) {
 	numbers := s.assignment.assigned()
 	if len(numbers) == 0 {
 		return nil, KeptForever, nil
 	}
 	admin := kadm.NewClient(s.client)
-	kept, err := s.retention.of(ctx, admin, s.cfg.Topic)
-	if err != nil {
-		return nil, 0, err
+	var (
+		kept         time.Duration
+		starts, ends kadm.ListedOffsets
+		err1, err2   error
+		asking       sync.WaitGroup // side by side: a broker that hangs takes all the time of those it is asked for
+	)
+	asking.Go(func() { kept = s.retention.of(ctx, admin, s.cfg.Topic) })
+	asking.Go(func() { starts, err1 = answered(admin.ListStartOffsets(ctx, s.cfg.Topic)) })
+	asking.Go(func() { ends, err2 = answered(admin.ListEndOffsets(ctx, s.cfg.Topic)) })
+	asking.Wait()
+	if err1 != nil {
+		return nil, 0, fmt.Errorf("find the start of topic %s: %w", s.cfg.Topic, err1)
 	}
-	starts, err := admin.ListStartOffsets(ctx, s.cfg.Topic)
-	if err != nil {
-		return nil, 0, fmt.Errorf("find the start of topic %s: %w", s.cfg.Topic, err)
-	}
-	ends, err := admin.ListEndOffsets(ctx, s.cfg.Topic)
-	if err != nil {
-		return nil, 0, fmt.Errorf("find the end of topic %s: %w", s.cfg.Topic, err)
+	if err2 != nil {
+		return nil, 0, fmt.Errorf("find the end of topic %s: %w", s.cfg.Topic, err2)
 	}
 	unread := make(map[int32]Unread, len(numbers))
 	for _, number := range numbers {
@@ -72,22 +77,59 @@ func (s *Source) Unread(ctx context.Context) (map[int32]Unread, time.Duration, e
 	return unread, kept, nil
 }
 
-// of asks for the retention of a topic, now and then. What is not deleted but compacted, and what may
-// not be asked for, has none that is known.
-func (r *retention) of(ctx context.Context, admin *kadm.Client, topic string) (time.Duration, error) {
+// Committed returns the offsets that the group has committed of the assigned partitions, from when the
+// partition was joined on. Those of which it has none are left out.
+func (s *Source) Committed() map[int32]int64 {
+	offsets := make(map[int32]int64)
+	for _, number := range s.assignment.assigned() {
+		if offset, known := s.gaps.behind(number); known {
+			offsets[number] = offset
+		}
+	}
+	return offsets
+}
+
+// answered returns what was listed without the error, if only some partitions failed: they are not in it.
+func answered(list kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {
+	if some, ok := errors.AsType[*kadm.ShardErrors](err); ok && !some.AllFailed {
+		return list, nil
+	}
+	return list, err
+}
+
+// of asks for the retention of a topic, now and then. While it is not told, the last one that was stands,
+// and none is known before the first. Who may not ask (the right is one that nothing else needs) asks no
+// more often.
+func (r *retention) of(ctx context.Context, admin *kadm.Client, topic string) time.Duration {
 	r.mu.Lock()
 	kept, age := r.kept, time.Since(r.asked)
 	r.mu.Unlock()
 	if age < retentionAge {
-		return kept, nil
+		return kept
 	}
+	told, err := readRetention(ctx, admin, topic)
+	if _, denied := errors.AsType[*kadm.AuthError](err); err == nil {
+		kept = told
+	} else if !denied {
+		return kept
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept, r.asked = kept, time.Now()
+	return kept
+}
+
+// readRetention asks for the retention of a topic. What is not deleted but compacted has none.
+func readRetention(ctx context.Context, admin *kadm.Client, topic string) (time.Duration, error) {
 	configs, err := admin.DescribeTopicConfigs(ctx, topic)
 	if err != nil {
-		return 0, fmt.Errorf("ask for the retention of topic %s: %w", topic, err)
+		return 0, err
 	}
-	kept = KeptForever
-	deletes := true
+	kept, deletes := KeptForever, true
 	for _, config := range configs {
+		if config.Err != nil {
+			return 0, config.Err
+		}
 		for _, entry := range config.Configs {
 			switch entry.Key {
 			case "cleanup.policy":
@@ -102,9 +144,6 @@ func (r *retention) of(ctx context.Context, admin *kadm.Client, topic string) (t
 	if !deletes {
 		kept = KeptForever
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.kept, r.asked = kept, time.Now()
 	return kept, nil
 }
 

@@ -62,7 +62,8 @@ type NodeOutlook struct {
 	Fills  bool
 }
 
-// Nodes asks every Redis node how full it is. How fast it fills is known from the second time on.
+// Nodes asks every Redis node how full it is. How fast it fills is known from the second time on. If some
+// nodes do not answer, it returns the others and an error.
 func (p *Pipeline) Nodes(ctx context.Context) ([]NodeOutlook, error) {
 	nodes, err := p.store.Memory(ctx)
 	now := time.Now()
@@ -94,8 +95,10 @@ const foreverSeconds = 1e9
 type Unread struct {
 	kafkaio.Unread
 	// Age is that of the oldest unread message, at least: the timestamp of the last batch stands for
-	// its own. 0 if nothing is unread.
-	Age time.Duration
+	// its own. 0 if nothing is unread. Aged is false if something is, but no batch was read yet, so that
+	// its age is not known.
+	Age  time.Duration
+	Aged bool
 	// ExpiresIn is when Kafka may delete the oldest, by the topic's retention or by how fast the log's
 	// start moves at present, whichever is first. Expires is false if neither is to be feared.
 	ExpiresIn time.Duration
@@ -123,6 +126,9 @@ func (p *Pipeline) Unread(ctx context.Context) (map[int32]Unread, error) {
 	return list, nil
 }
 
+// Committed returns the offsets that the group has committed of the assigned partitions, where it has any.
+func (p *Pipeline) Committed() map[int32]int64 { return p.source.Committed() }
+
 // expires tells when what is unread of a partition is deleted. The clock is that of its last batch, if
 // one was read.
 func (s *slopes) expires(
@@ -130,7 +136,7 @@ func (s *slopes) expires(
 ) Unread {
 	o := Unread{Unread: u}
 	slope := s.grows("log start of partition "+strconv.Itoa(int(number)), now, float64(u.Start))
-	if u.Messages() == 0 {
+	if o.Aged = read || u.Messages() == 0; u.Messages() == 0 {
 		return o
 	}
 	if read {

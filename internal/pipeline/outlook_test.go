@@ -100,6 +100,7 @@ func TestUnreadExpires(t *testing.T) {
 		want             string
 	}{
 		"all is read":          {5, 20, 20, time.Hour, true, "0s, never"},
+		"all was read before":  {5, 20, 20, time.Hour, false, "0s, never"},
 		"by age":               {0, 20, 30, time.Hour, true, "10m0s, 50m0s"},
 		"too old already":      {0, 20, 30, time.Minute, true, "10m0s, 0s"},
 		"nothing was read yet": {0, 20, 30, time.Hour, false, "0s, never"},
@@ -118,6 +119,9 @@ func TestUnreadExpires(t *testing.T) {
 			got := o.Age.String() + ", never"
 			if o.Expires {
 				got = o.Age.String() + ", " + o.ExpiresIn.String()
+			}
+			if want := test.read || test.next == test.end; o.Aged != want {
+				t.Errorf("its age is known: %v, want %v", o.Aged, want)
 			}
 			if got != test.want {
 				t.Errorf("age and end of the oldest: %s, want %s", got, test.want)

@@ -110,7 +110,7 @@ func (p *Pipeline) checkServers(ctx context.Context) error {
 		kafka <- Advised(ctx, err, p.cfg.Kafka.Routes, p.cfg.Kafka.Brokers, p.cfg.Kafka.TLS.Enabled)
 	}()
 	var err error
-	p.store, err = p.cfg.Redis.Open(ctx, p.cfg.Options.MaxSegmentBytes, p.kafka.CheckTimeout)
+	p.store, err = p.cfg.Redis.Open(ctx, p.log, p.cfg.Options.MaxSegmentBytes, p.kafka.CheckTimeout)
 	err = Advised(ctx, err, p.cfg.Redis.Routes, p.cfg.Redis.Addresses, p.cfg.Redis.TLS.Enabled)
 	if err == nil {
 		for _, doubt := range p.store.Doubts() {
@@ -245,21 +245,34 @@ type Depth struct {
 	Overdue time.Duration
 }
 
-// Depths counts what waits of the assigned shards that have had input.
+// Depths counts what waits of the assigned shards. If Redis does not answer for some of them, it returns
+// the others and an error.
 func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
-	wall := buffer.InstantOf(time.Now())
-	nows := make(map[buffer.Shard]buffer.Instant)
+	var shards []buffer.Shard
 	for _, c := range p.Counters().Partitions {
-		if c.Assigned && c.Batches > 0 {
-			nows[buffer.Shard(c.Partition)] = c.Clock.Add(wall.Sub(c.Wall))
+		if c.Assigned {
+			shards = append(shards, buffer.Shard(c.Partition))
 		}
 	}
-	counted, err := p.store.Depths(ctx, nows)
+	return depths(ctx, p.store, shards, buffer.InstantOf(time.Now()), p.cfg.own().Worker.UnseenMax)
+}
+
+// depths counts what waits in shards at wall. A shard's clock stands where it would for a worker that
+// begins now: it does not run on while nobody sees the input, or the outage of a broker would look as if
+// the workers did not keep up.
+func depths(
+	ctx context.Context, store *redisstore.Store, shards []buffer.Shard, wall buffer.Instant,
+	unseen time.Duration,
+) (map[buffer.Shard]Depth, error) {
+	counted, err := store.Depths(ctx, shards, func(clock buffer.ShardClock) buffer.Instant {
+		drift := flusher.ResumeDrift(clock, wall, unseen)
+		return drift.Now(wall)
+	})
 	depths := make(map[buffer.Shard]Depth, len(counted))
 	for shard, c := range counted {
 		d := Depth{Depth: c}
 		if c.Due > 0 {
-			d.Overdue = max(nows[shard].Sub(c.Oldest), 0)
+			d.Overdue = max(c.Now.Sub(c.Oldest), 0)
 		}
 		depths[shard] = d
 	}

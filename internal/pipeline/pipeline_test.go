@@ -97,6 +97,36 @@ func TestSpansInSegmentsOut(t *testing.T) {
 	}
 }
 
+// TestWhatIsKnownAfterARestart, before anything comes in: what waits in Redis of each shard, and what the group
+// has committed.
+func TestWhatIsKnownAfterARestart(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.Fakes(t)
+	first := start(t, w.Config())
+	if err := w.Send(t.Context(), 1000, 2000); err != nil {
+		t.Fatal(err)
+	}
+	w.AwaitSettled(t)
+	first.end(t)
+	second := start(t, w.Config())
+	partitions := 0
+	w.Await(t, func() bool {
+		assigned := second.Counters().Partitions
+		partitions = max(partitions, len(assigned))
+		return len(assigned) > 0 && len(second.Committed()) == len(assigned)
+	})
+	waits, err := second.Depths(t.Context())
+	if err != nil || len(waits) != partitions {
+		t.Errorf("what waits of %d shards is known, %v; want %d", len(waits), err, partitions)
+	}
+	for partition, offset := range second.Committed() {
+		if offset <= 0 {
+			t.Errorf("%d is committed of partition %d", offset, partition)
+		}
+	}
+	second.end(t)
+}
+
 // A worker is killed in the middle, by the kernel's own means; its successor finishes its work.
 func TestKilledWorkerLosesNothing(t *testing.T) {
 	t.Parallel()

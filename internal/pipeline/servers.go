@@ -2,12 +2,9 @@ package pipeline
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"sluice/buffer"
@@ -57,15 +54,16 @@ func (r Redis) config(max buffer.Bytes) redisstore.Config {
 func (r Redis) name() string { return r.Namespace + "{s:" + r.Slice + "}" }
 
 // Open connects to the store. An answer is waited for no longer than answerMax: a worker that waits
-// for a Redis that hangs must show that it lives before it counts as hung itself.
+// for a Redis that hangs must show that it lives before it counts as hung itself. The log, which may be
+// nil, hears of certificates that are renewed.
 func (r Redis) Open(
-	ctx context.Context, max buffer.Bytes, answerMax time.Duration,
+	ctx context.Context, log *slog.Logger, max buffer.Bytes, answerMax time.Duration,
 ) (*redisstore.Store, error) {
 	c := r.config(max)
 	c.DialTimeout = min(c.DialTimeout, answerMax)
 	c.AnswerTimeout = min(c.AnswerTimeout, answerMax)
 	var err error
-	if c.TLS, err = r.TLS.Load(); err != nil {
+	if c.TLS, err = r.TLS.Load(log); err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
 	return redisstore.Open(ctx, c)
@@ -105,56 +103,8 @@ func (k Kafka) Connection(log *slog.Logger) (kafkaio.Config, error) {
 	c := k.config()
 	c.Log = log
 	var err error
-	if c.TLS, err = k.TLS.Load(); err != nil {
+	if c.TLS, err = k.TLS.Load(log); err != nil {
 		return c, fmt.Errorf("kafka: %w", err)
-	}
-	return c, nil
-}
-
-// TLS says how to talk to a server privately. The zero value is plain text. It names files, which
-// each process reads for itself.
-type TLS struct {
-	Enabled bool
-	// CAFile holds the certificates (PEM) that sign the server's. Empty: the system's.
-	CAFile string
-	// CertFile and KeyFile hold this client's certificate and key (PEM). Empty: none.
-	CertFile, KeyFile string
-	// ServerName is what the server's certificate must be for. Empty: the host that was dialled.
-	ServerName string
-}
-
-func (t TLS) validate(server string) error {
-	if !t.Enabled && t != (TLS{}) {
-		return fmt.Errorf("%s: TLS files or a server name are given, but TLS is not switched on", server)
-	}
-	if (t.CertFile == "") != (t.KeyFile == "") {
-		return fmt.Errorf("%s: a client certificate needs both a certificate file and a key file", server)
-	}
-	return nil
-}
-
-// Load reads the files. It returns nil for plain text.
-func (t TLS) Load() (*tls.Config, error) {
-	if !t.Enabled {
-		return nil, nil
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read CA certificates: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no PEM certificate", t.CAFile)
-		}
-	}
-	if t.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("client certificate: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
 }

@@ -93,8 +93,8 @@ func connect[T any](
 			return nil, nil // nothing is in flight yet
 		}
 		// What Redis answers tells whether waiting helps. Kafka was there when the program started,
-		// with the same settings.
-		if server == "redis" && !buffer.Retryable(err) {
+		// with the same settings, and so were the files of certificates, which may be being replaced.
+		if server == "redis" && !buffer.Retryable(err) && !isFiles(err) {
 			return nil, err
 		}
 		w.troubles.Fails(of, "connection to "+server, err)
@@ -116,7 +116,7 @@ func (w *connector) beat() {
 }
 
 func (w *connector) openStore(ctx context.Context) (*redisstore.Store, error) {
-	return w.cfg.Redis.Open(ctx, w.cfg.Options.MaxSegmentBytes, w.own.AnswerMax())
+	return w.cfg.Redis.Open(ctx, w.job.Log, w.cfg.Options.MaxSegmentBytes, w.own.AnswerMax())
 }
 
 func (w *connector) openProducer(ctx context.Context) (*kafkaio.Producer, error) {

@@ -8,26 +8,39 @@ import (
 	"net"
 )
 
+// Private returns how to talk to a server with TLS. It is asked for each connection, since certificates are
+// renewed while a program runs; nobody changes what it returns. Nil: plain text.
+type Private func() *tls.Config
+
+// Config returns what is in force now; nil for plain text.
+func (p Private) Config() *tls.Config {
+	if p == nil {
+		return nil
+	}
+	return p()
+}
+
 // Dial connects to an address, by its route if it has one, and with TLS if private is not nil. The
 // certificate must be for the address all the same, not for what stands on the way to it.
 func Dial(
 	ctx context.Context, routes map[string]string, address string, dialer *net.Dialer,
-	private *tls.Config,
+	private Private,
 ) (net.Conn, error) {
 	way, ok := routes[address]
 	if !ok {
 		way = address
 	}
-	if private == nil {
+	config := private.Config()
+	if config == nil {
 		return dialer.DialContext(ctx, "tcp", way)
 	}
-	if private.ServerName == "" {
+	if config.ServerName == "" {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, err
 		}
-		private = private.Clone()
-		private.ServerName = host
+		config = config.Clone()
+		config.ServerName = host
 	}
-	return (&tls.Dialer{NetDialer: dialer, Config: private}).DialContext(ctx, "tcp", way)
+	return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", way)
 }

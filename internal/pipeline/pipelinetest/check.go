@@ -132,7 +132,7 @@ func (w *World) CheckEmpty(tb testing.TB) {
 	c.Addresses, c.Namespace = w.Redis, from.Namespace
 	c.Routes, c.Username, c.Password = from.Routes, from.User, string(from.Password)
 	var err error
-	if c.TLS, err = from.TLS.Load(); err != nil {
+	if c.TLS, err = from.TLS.Load(nil); err != nil {
 		tb.Fatal(err)
 	}
 	store, err := redisstore.Open(tb.Context(), c)

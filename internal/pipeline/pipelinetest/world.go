@@ -122,12 +122,12 @@ func (w *World) createTopics(tb testing.TB, c pipeline.Config) {
 func (w *World) client(tb testing.TB, c pipeline.Config, opts ...kgo.Opt) *kgo.Client {
 	tb.Helper()
 	opts = append(opts, kgo.SeedBrokers(w.Kafka...))
-	tls, err := c.Kafka.TLS.Load()
+	private, err := c.Kafka.TLS.Load(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if tls != nil {
-		opts = append(opts, kgo.DialTLSConfig(tls))
+	if private != nil {
+		opts = append(opts, kgo.DialTLSConfig(private()))
 	}
 	if sasl := c.Kafka.SASL; sasl.Mechanism == kafkaio.Plain {
 		opts = append(opts, kgo.SASL(plain.Auth{

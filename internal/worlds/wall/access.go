@@ -38,12 +38,12 @@ func (a Access) Kafka(brokers []string) pipeline.Kafka {
 
 // DialRedis connects to a server, or the nodes of a cluster, without any proxy.
 func (a Access) DialRedis(addresses []string) (rueidis.Client, error) {
-	private, err := a.RedisTLS.Load()
+	private, err := a.RedisTLS.Load(nil)
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
 	return rueidis.NewClient(rueidis.ClientOption{InitAddress: addresses, DisableCache: true,
-		Username: a.RedisUser, Password: string(a.RedisPassword), TLSConfig: private})
+		Username: a.RedisUser, Password: string(a.RedisPassword), TLSConfig: private.Config()})
 }
 
 // freshMetadata has a client ask again instead of remembering, so that what was deleted is seen to go.

@@ -36,7 +36,7 @@ func (s *System) Remains(ctx context.Context) (left judge.Remains) {
 func (s *System) store(ctx context.Context) (*redisstore.Store, error) {
 	redis := s.access.Redis(s.redis)
 	redis.Namespace = s.namespace
-	return redis.Open(ctx, buffer.DefaultOptions().MaxSegmentBytes, DialMax)
+	return redis.Open(ctx, nil, buffer.DefaultOptions().MaxSegmentBytes, DialMax)
 }
 
 var _ harness.Locator = (*System)(nil)
