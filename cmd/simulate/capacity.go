@@ -31,7 +31,7 @@ type capacityCommand struct {
 	scenarioFlags
 	worldFlags
 	Target    *scenarios.PerSecond `help:"The rate that is to be carried, such as 60000/s; without, nothing is recommended." placeholder:"RATE"`
-	Headroom  share                `help:"How much more than the target is to be carried." default:"30%"`
+	Headroom  *share               `help:"How much more than the target is to be carried (default: 30%)." placeholder:"SHARE"`
 	Processes []int                `help:"Process counts to measure (default: chosen, up to the number of partitions)." placeholder:"N,N"`
 	Repeat    int                  `help:"How many times to measure each count, with other seeds." default:"1"`
 	Most      scenarios.PerSecond  `help:"The highest rate to try." default:"400000/s"`
@@ -120,7 +120,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if len(points) == 0 {
 		return c.nothing(to.err, unfinished)
 	}
-	report := capacity.NewReport(s.Name, cfg.World.Name(), c.target(), float64(c.Headroom), points)
+	report := capacity.NewReport(s.Name, cfg.World.Name(), c.target(), c.headroom(), points)
 	report.On(cfg.Scenario.Topology.Partitions)
 	report.Conditions = c.conditions(cfg)
 	report.Costs, report.Compared = costsFrom(cfg.World, c.costFlags), compared
@@ -179,7 +179,25 @@ func (c *capacityCommand) target() float64 {
 }
 
 // need is the rate that is to be carried with its headroom; 0 for none.
-func (c *capacityCommand) need() float64 { return c.target() * (1 + float64(c.Headroom)) }
+func (c *capacityCommand) need() float64 { return c.target() * (1 + c.headroom()) }
+
+// headroom is how much more than the target is to be carried, as a share of it.
+func (c *capacityCommand) headroom() float64 {
+	const usual = 0.3
+	if c.Headroom == nil {
+		return usual
+	}
+	return float64(*c.Headroom)
+}
+
+// given are the flags that say something of the recommended count.
+func (c *capacityCommand) given() []string {
+	given := c.outlookFlags.given()
+	if c.Headroom != nil {
+		given = append(given, "--headroom")
+	}
+	return given
+}
 
 // start is the first rate that is tried.
 func (c *capacityCommand) start(s scenarios.Scenario) float64 {
@@ -201,9 +219,8 @@ func (c *capacityCommand) replaced() (sets []string) {
 func (c *capacityCommand) command(seed uint64) string {
 	text := program() + " capacity" + c.scenarioFlags.replay(seed) + c.worldFlags.replay()
 	if c.Target != nil {
-		text += " --target " + c.Target.String()
+		text += " --target " + c.Target.String() + " --headroom " + options.FormatNumber(c.headroom())
 	}
-	text += " --headroom " + options.FormatNumber(float64(c.Headroom))
 	if len(c.Processes) > 0 {
 		text += " --processes " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(c.Processes)), ","), "[]")
 	}
@@ -231,8 +248,14 @@ func (c *capacityCommand) check(s scenarios.Scenario) error {
 	if c.Precision < 0.01 {
 		errs = append(errs, fmt.Errorf("--precision %v must be at least 1%%", float64(c.Precision)))
 	}
-	if given := c.outlookFlags.given(); c.Target == nil && len(given) > 0 {
+	if given := c.given(); c.Target == nil && len(given) > 0 {
 		errs = append(errs, fmt.Errorf("%s: for the count that carries the target; give --target", strings.Join(given, ", ")))
+	}
+	if c.Target != nil && c.Rate != nil {
+		errs = append(errs, errors.New("--rate: with --target the search begins at the target with its headroom; leave one out"))
+	}
+	if c.NoFaults {
+		errs = append(errs, errors.New("--no-faults: a search leaves all faults out in any case; leave the flag out"))
 	}
 	if c.Target != nil && *c.Target < 1 {
 		errs = append(errs, fmt.Errorf("--target %v must be at least 1/s; leave it out for none", *c.Target))

@@ -223,7 +223,7 @@ func TestCapacityWhatIf(t *testing.T) {
 func TestCapacityWithoutATarget(t *testing.T) {
 	flags := []string{"capacity", scenarioFile(t, quick), "--most", "1000/s", "--processes", "1", "--out",
 		filepath.Join(t.TempDir(), "out")}
-	for flag, value := range map[string]string{"--outage": "2s", "--map": "", "--redis-memory": "1GiB", "--retention": "1h",
+	for flag, value := range map[string]string{"--headroom": "30%", "--outage": "2s", "--map": "", "--redis-memory": "1GiB", "--retention": "1h",
 		"--retention-bytes": "1GiB", "--topic": "spans", "--prices": "prices.yaml", "--price": "process=1"} {
 		more := append(slices.Clone(flags), flag)
 		if value != "" {
@@ -234,8 +234,36 @@ func TestCapacityWithoutATarget(t *testing.T) {
 			t.Errorf("%s: exit code %d\n%s%s", flag, code, out, errs)
 		}
 	}
-	if code, out, errs := call(append(flags, "--outage", "0s")...); code != judge.ExitPassed {
-		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	dir := flags[len(flags)-1]
+	code, out, errs := call(append(flags, "--outage", "0s", "--rate", "constant 700/s")...)
+	page, err := os.ReadFile(filepath.Join(dir, fileCapacityPage))
+	if code != judge.ExitPassed || err != nil || strings.Contains(string(page), "--headroom") ||
+		!strings.Contains(string(page), "--rate &#39;constant 700/s&#39;") || readCapacity(t, dir).Points[0].Probes[0].Rate != 700 {
+		t.Errorf("exit code %d, %v; the command to make it again must not be refused, and the search begins at 700/s\n%s%s%s",
+			code, err, out, errs, page)
+	}
+}
+
+// TestCapacityRefusesWhatItDrops: a rate where the target says which is tried first, and what it does in any
+// case. Its help says what a rate is for.
+func TestCapacityRefusesWhatItDrops(t *testing.T) {
+	path := scenarioFile(t, quick)
+	for want, more := range map[string][]string{
+		"--rate: with --target the search begins at the target": {"--target", "500/s", "--rate", "constant 700/s"},
+		"--no-faults: a search leaves all faults out":           {"--no-faults"},
+	} {
+		code, out, errs := call(append([]string{"capacity", path, "--most", "1000/s", "--processes", "1", "--outage", "0s",
+			"--out", filepath.Join(t.TempDir(), "out")}, more...)...)
+		if code != judge.ExitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d, want %q\n%s%s", more, code, want, out, errs)
+		}
+	}
+	for command, want := range map[string]string{"run": "instead of the scenario's.",
+		"capacity": "instead of the scenario's: without --target, the search begins at its highest rate."} {
+		_, out, _ := call(command, "--help")
+		if help := strings.Join(strings.Fields(out), " "); !strings.Contains(help, want) {
+			t.Errorf("the help of %s has no %q\n%s", command, want, out)
+		}
 	}
 }
 
@@ -255,7 +283,7 @@ func TestCapacityAtALowRate(t *testing.T) {
 func TestCapacityOfLongTraces(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	flags := []string{"capacity", scenarioFile(t, quick), "--target", "300/s", "--processes", "2", "--outage", "0s",
-		"--most", "390/s", "--rate", "constant 1000000/s", "--set", "workload.traces_at_once=300", "--set", "pipeline.timeout=30s", "--set", "pipeline.root_timeout=30s",
+		"--most", "390/s", "--set", "workload.rate=constant 1000000/s", "--set", "workload.traces_at_once=300", "--set", "pipeline.timeout=30s", "--set", "pipeline.root_timeout=30s",
 		"--set", "expectations.drain_max=2m", "--out", dir}
 	code, out, errs := call(flags...)
 	if code != 0 || !strings.Contains(out, "2 processes carry 300 spans/s with 30 % headroom (95 %: 2; fewer were not "+

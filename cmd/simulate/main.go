@@ -36,7 +36,7 @@ type commands struct {
 	Replay       replayCommand       `cmd:"" help:"Make a run again from its directory, and compare."`
 	Shrink       shrinkCommand       `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
 	Certainty    certaintyCommand    `cmd:"" help:"Find when the failure of a virtual run became certain."`
-	Capacity     capacityCommand     `cmd:"" help:"Find how many processes a workload needs."`
+	Capacity     capacityCommand     `cmd:"" help:"Find how many processes a workload needs." set:"rate_is=: without --target, the search begins at its highest rate"`
 	Diff         diffCommand         `cmd:"" help:"Say what differs between two directories of results."`
 	Fit          fitCommand          `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
 	Calibrate    calibrateCommand    `cmd:"" help:"Measure on real servers what the virtual world's steps take."`

@@ -112,7 +112,7 @@ type scenarioFlags struct {
 	Scenario string          `arg:"" help:"Name of a scenario of the library, a .yaml file, or swarm: one that is drawn by the seed." completion-predictor:"scenario"`
 	Seed     *uint64         `help:"Root seed of all random choices, instead of the scenario's."`
 	Duration *time.Duration  `help:"Duration of the load, instead of the scenario's."`
-	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's."`
+	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's${rate_is=}."`
 	NoFaults bool            `help:"Leave all faults out, and what is expected of them (restarts, an end by the budget, figures such as pauses >= 1): a control run."`
 	Set      []string        `help:"Change a key: --set workload.late='0.1 by 5s'. May be repeated." placeholder:"PATH=VALUE" sep:"none"`
 }
