@@ -63,7 +63,7 @@ func (s *share) UnmarshalText(text []byte) error {
 const (
 	fileCapacity       = "capacity.json"
 	fileCapacityPoints = "points.csv"
-	fileCapacityPage   = "report.html"
+	fileCapacityPage   = reports.FilePage
 	fileCapacityText   = "report.md"
 )
 
@@ -138,7 +138,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
-		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
+		_, err = fmt.Fprintf(to.out, "\nResults  %s\nReport   %s\n", dir, filepath.Join(dir, fileCapacityPage))
 	}
 	return to.ended(c.verdict(to.err, report, unfinished), written, err)
 }

@@ -50,7 +50,8 @@ func TestCapacity(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "out")
 		code, out, errs := call("capacity", path, "--target", target, "--headroom", "20%", "--most", "1000/s",
 			"--outage", "500ms", "--retention", "1h", "--out", dir)
-		if code != expected.code || !strings.Contains(out, expected.text) || !strings.Contains(out, dir) {
+		if code != expected.code || !strings.Contains(out, expected.text) ||
+			!strings.HasSuffix(out, "\nResults  "+dir+"\nReport   "+filepath.Join(dir, "report.html")+"\n") {
 			t.Errorf("exit code %d, want %d and %q\n%s%s", code, expected.code, expected.text, out, errs)
 		}
 		r := readCapacity(t, dir)

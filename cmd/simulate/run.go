@@ -62,6 +62,15 @@ func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
 	return cfg, nil
 }
 
+// planted is what the flags put into a run on purpose, in words; empty if they put nothing.
+func (f worldFlags) planted() string {
+	var faults []string
+	for _, fault := range f.Ports {
+		faults = append(faults, strings.ReplaceAll(fault, "\n", ", "))
+	}
+	return reports.Planted(f.Defect, faults, f.costFlags.name())
+}
+
 // around is what a scenario must know of the run that the flags ask for.
 func (f worldFlags) around() (scenarios.Around, error) {
 	world, err := f.world()
@@ -301,7 +310,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if len(s.ports) > 0 {
 		script.Ports = append(slices.Clone(script.Ports), s.ports.String())
 	}
-	outcome.Costs = costsText(cfg.World)
+	outcome.Costs, outcome.Result.Costs = costsText(cfg.World), c.costFlags.name()
 	outcome.Script = replayScript(script)
 	// The results come first: whoever reads no more of the text than its head ends the program. A disk that
 	// is full must not take the verdict along.
