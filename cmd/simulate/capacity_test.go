@@ -209,7 +209,8 @@ func TestCapacityWhatIf(t *testing.T) {
 		`unknown key "proces"`:                                   {"--price", "proces=1"},
 		"redis: is -1, want a price":                             {"--price", "redis=-1"},
 		"give --world real --kafka":                              {"--topic", "spans"},
-		"--outage and --retention must not":                      {"--retention=-1h"},
+		`--retention: "-1h" is negative: write 0s or more`:       {"--retention=-1h"},
+		`--outage: "-1s" is negative: write 0s or more`:          {"--outage=-1s"},
 		"is not above 0":                                         {"--redis-memory", "0"},
 	} {
 		code, out, errs := call(slices.Concat(flags, []string{"--out", filepath.Join(t.TempDir(), "out")}, more)...)

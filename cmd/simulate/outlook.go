@@ -170,8 +170,6 @@ func (f *outlookFlags) complete(ctx context.Context, in worldFlags) (err error) 
 		return err
 	}
 	switch {
-	case f.outage() < 0 || f.Retention < 0:
-		return usageError{errors.New("--outage and --retention must not be below 0s")}
 	case f.Topic == "":
 		return nil
 	case len(in.Kafka) == 0 || in.Servers != "":
