@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -278,9 +279,9 @@ func (c *capacityCommand) measure(
 		Least: rateLeast, Most: float64(c.Most), Precision: float64(c.Precision),
 		Need: c.need(), Start: c.start(cfg.Scenario),
 		Found: func(p capacity.Point) {
-			what := fmt.Sprintf("%.0f spans/s are sustained", p.Throughput)
+			what := fmt.Sprintf("%s spans/s are sustained", grouped(p.Throughput))
 			if p.Throughput == 0 {
-				what = fmt.Sprintf("not even %.0f spans/s are sustained", p.Failed)
+				what = fmt.Sprintf("not even %s spans/s are sustained", grouped(p.Failed))
 			}
 			fmt.Fprintf(line, "%s, repeat %d of %d: %s\n", options.FormatCount(p.Processes, "process"), p.Repeat,
 				c.Repeat, what)
@@ -329,13 +330,16 @@ func (c *capacityCommand) progress(jobs []capacity.Job) string {
 	text := options.FormatCount(jobs[0].Processes, "process")
 	for i, job := range jobs {
 		if i == 0 || job.Repeat != jobs[i-1].Repeat {
-			text += fmt.Sprintf(", repeat %d of %d: %.0f", job.Repeat, c.Repeat, job.Rate)
+			text += fmt.Sprintf(", repeat %d of %d: %s", job.Repeat, c.Repeat, grouped(job.Rate))
 		} else {
-			text += fmt.Sprintf(" and %.0f", job.Rate)
+			text += " and " + grouped(job.Rate)
 		}
 	}
 	return text + " spans/s"
 }
+
+// grouped writes a rate as the report does.
+func grouped(rate float64) string { return options.FormatGrouped(int64(math.Round(rate)), ",") }
 
 // side is how many runs go on side by side in a world: on the wall clock, they would disturb each other.
 func side(world harness.World) int {
@@ -415,7 +419,7 @@ func runJob(ctx context.Context, cfg harness.Config, job capacity.Job) (*judge.O
 		Cycle: capacity.Cycle(cfg.Scenario, job.Rate), Stumbles: !virtual(cfg.World)}
 	outcome, err := runUntil(ctx, cfg, watch.Hopeless)
 	if err != nil {
-		err = fmt.Errorf("%s at %.0f spans/s: %w", options.FormatCount(job.Processes, "process"), job.Rate, err)
+		err = fmt.Errorf("%s at %s spans/s: %w", options.FormatCount(job.Processes, "process"), grouped(job.Rate), err)
 	}
 	return outcome, err
 }

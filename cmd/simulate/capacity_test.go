@@ -119,7 +119,7 @@ func TestCapacityKeepsWhatWasFound(t *testing.T) {
 		worldFlags: worldFlags{World: "virtual"}, Most: 1000, Precision: 0.1, Repeat: 1, Processes: []int{1, 2},
 		Out: filepath.Join(t.TempDir(), "out")}
 	err := c.Run(ctx, &streams{out: out, err: &canceller{word: "are sustained", cancel: cancel}})
-	if err == nil || !strings.Contains(err.Error(), "2 processes at 1000 spans/s: interrupted") ||
+	if err == nil || !strings.Contains(err.Error(), "2 processes at 1,000 spans/s: interrupted") ||
 		!strings.Contains(out.String(), "Not all was measured: 2 processes") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -330,7 +330,7 @@ func TestCapacityProgress(t *testing.T) {
 	c := capacityCommand{Repeat: 3}
 	got := c.progress([]capacity.Job{{Processes: 4, Repeat: 2, Rate: 900}, {Processes: 4, Repeat: 2, Rate: 1000},
 		{Processes: 4, Repeat: 3, Rate: 950}})
-	const want = "4 processes, repeat 2 of 3: 900 and 1000, repeat 3 of 3: 950 spans/s"
+	const want = "4 processes, repeat 2 of 3: 900 and 1,000, repeat 3 of 3: 950 spans/s"
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

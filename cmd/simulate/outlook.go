@@ -309,7 +309,7 @@ func runTrials(
 		some := plans[:min(side(cfg.World), len(plans))]
 		plans = plans[len(some):]
 		for _, p := range some {
-			line.Show(fmt.Sprintf("%s, %s, %.0f spans/s", p.What, options.FormatCount(p.Processes, "process"), p.Rate))
+			line.Show(fmt.Sprintf("%s, %s, %s spans/s", p.What, options.FormatCount(p.Processes, "process"), grouped(p.Rate)))
 		}
 		made, err := sideBySide(some, func(p capacity.TrialPlan) (capacity.Trial, error) {
 			return runTrial(ctx, cfg, p)
