@@ -328,9 +328,9 @@ expectations: {figures: [pauses >= 1, workers.0.restarts > 0, freshness_seconds.
 // TestCapacityProgress names the repeat of each run that goes on.
 func TestCapacityProgress(t *testing.T) {
 	c := capacityCommand{Repeat: 3}
-	got := c.progress([]capacity.Job{{Processes: 4, Repeat: 2, Rate: 900}, {Processes: 4, Repeat: 2, Rate: 1000},
-		{Processes: 4, Repeat: 3, Rate: 950}})
-	const want = "4 processes, repeat 2 of 3: 900 and 1,000, repeat 3 of 3: 950 spans/s"
+	got := c.progress([]capacity.Job{{Processes: 4, Repeat: 2, Rate: 1900}, {Processes: 4, Repeat: 2, Rate: 2000},
+		{Processes: 4, Repeat: 3, Rate: 1950}})
+	const want = "4 processes, repeat 2 of 3: 1,900 and 2,000, repeat 3 of 3: 1,950 spans/s"
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
