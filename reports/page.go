@@ -34,6 +34,9 @@ var pageTemplate = template.Must(template.Must(template.New("page").Funcs(templa
 	"seconds": seconds, "thousands": thousands,
 }).Parse(pageText)).Parse(timelineText))
 
+// FilePage is what a page is called among results.
+const FilePage = "report.html"
+
 // Page is the report of one run as a self-contained page, report.html: nothing is loaded from
 // elsewhere, and no script runs in it but its own, whatever a scenario's words are. It is dark where the reader's system is, with its charts; the charts in
 // files of their own are always light.
@@ -41,6 +44,8 @@ type Page struct {
 	Result Result
 	// Description is what the scenario shows.
 	Description string
+	// Planted is what was put into the run on purpose, in words; empty if nothing was.
+	Planted string
 	// Decisive is the judgement that decided the verdict; without a name there is none.
 	Decisive Judgement
 	// Timeline that the charts show. Its title is not used.

@@ -65,6 +65,22 @@ func written(t *testing.T, p Page) string {
 	return out.String()
 }
 
+// TestPageHead has what was planted, if anything was, and how long the run was in the time of its world.
+func TestPageHead(t *testing.T) {
+	p := violated()
+	p.Result.Run.VirtualSeconds, p.Planted = 21.24, "defect kill-skipped"
+	for want, page := range map[string]string{
+		", 21.2 virtual s in 312.4 s, digest <code>":        written(t, p),
+		"</code>, <strong>defect kill-skipped</strong></p>": written(t, p),
+		"seed 7, 312.4 s, digest <code>":                    written(t, violated()),
+		"</code></p>\n</header>":                            written(t, violated()),
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
 // The page says everything, and what comes from outside cannot become markup.
 func TestPage(t *testing.T) {
 	page := written(t, violated())

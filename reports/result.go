@@ -2,6 +2,7 @@ package reports
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ type Result struct {
 	// Defect was planted, and PortFaults were, in their text form.
 	Defect     string   `json:"defect,omitempty"`
 	PortFaults []string `json:"port_faults,omitempty"`
+	// Costs are the file and the changes that a virtual run had its costs from, in words; empty for the
+	// built-in ones, and in results from before they were kept.
+	Costs string `json:"costs,omitempty"`
 	// Verdict of the whole run: passed, or the class of what was violated first: safety, liveness,
 	// expectation, unknown, environment.
 	Verdict string `json:"verdict"`
@@ -132,6 +136,14 @@ type RunSummary struct {
 	LoadSeconds float64 `json:"load_seconds"`
 	// DrainSeconds is how long after the load's end the last span came out.
 	DrainSeconds float64 `json:"drain_seconds"`
+}
+
+// Took is how long the run was, in words: in the virtual world that of its clock, and the reader's.
+func (r RunSummary) Took() string {
+	if r.VirtualSeconds > 0 {
+		return fmt.Sprintf("%.1f virtual s in %.1f s", r.VirtualSeconds, r.WallSeconds)
+	}
+	return fmt.Sprintf("%.1f s", r.WallSeconds)
 }
 
 // FaultSummary is a fault and how long its direct effect lasted.

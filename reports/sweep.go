@@ -100,6 +100,8 @@ type Sweep struct {
 	// Defect was planted in each run, and PortFaults were, in their text form.
 	Defect     string   `json:"defect,omitempty"`
 	PortFaults []string `json:"port_faults,omitempty"`
+	// Costs are as in Result.
+	Costs string `json:"costs,omitempty"`
 	// Unfinished says in words why there are fewer runs than were asked for; empty if there are not.
 	Unfinished string     `json:"unfinished,omitempty"`
 	Rows       []SweepRow `json:"rows"`

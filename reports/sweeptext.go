@@ -8,8 +8,11 @@ import (
 )
 
 // WriteTables writes the sweep for a reader: spans per second; cores used, and processor time per span,
-// where they are known; and what the figures do not tell apart.
+// where they are known; and what the figures do not tell apart. What was planted in the runs comes first.
 func (s Sweep) WriteTables(w io.Writer) error {
+	if planted := Planted(s.Defect, s.PortFaults, s.Costs); planted != "" {
+		fmt.Fprintf(w, "In every run: %s.\n\n", planted)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	name := s.heading()
 	fmt.Fprintf(t, "%s\toffered/s\tleast/s\tmedian/s\tgreatest/s\tspeedup\tp99 fresh s\tpassed\t"+

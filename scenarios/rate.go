@@ -75,6 +75,9 @@ func (r *Rate) UnmarshalText(text []byte) error {
 		if _, err := parsePerSecond(shape); err == nil {
 			return fmt.Errorf("a rate starts with its shape: write constant %s", shape)
 		}
+		if _, err := parsePerSecond(shape + "/s"); err == nil {
+			return fmt.Errorf("a rate starts with its shape, and has a unit: write 'constant %s/s'", shape)
+		}
 		return fmt.Errorf("unknown load shape %q%s", shape, options.Hint(shape, Shapes()))
 	}
 	rate := Rate{Shape: Shape(shape)}

@@ -159,5 +159,6 @@ func (c *replayCommand) follow(p *past) error {
 // rewrite writes the report of a run that was made again.
 func (p past) rewrite(again *judge.Outcome, dir string) error {
 	again.Result.Replay, again.Result.Run.WallSeconds = p.result.Replay, p.result.Run.WallSeconds
+	again.Result.Costs = p.result.Costs
 	return rundir.WriteReport(again, dir)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ type capacityCommand struct {
 	scenarioFlags
 	worldFlags
 	Target    *scenarios.PerSecond `help:"The rate that is to be carried, such as 60000/s; without, nothing is recommended." placeholder:"RATE"`
-	Headroom  share                `help:"How much more than the target is to be carried." default:"30%"`
+	Headroom  *share               `help:"How much more than the target is to be carried (default: 30%)." placeholder:"SHARE"`
 	Processes []int                `help:"Process counts to measure (default: chosen, up to the number of partitions)." placeholder:"N,N"`
 	Repeat    int                  `help:"How many times to measure each count, with other seeds." default:"1"`
 	Most      scenarios.PerSecond  `help:"The highest rate to try." default:"400000/s"`
@@ -63,7 +64,7 @@ func (s *share) UnmarshalText(text []byte) error {
 const (
 	fileCapacity       = "capacity.json"
 	fileCapacityPoints = "points.csv"
-	fileCapacityPage   = "report.html"
+	fileCapacityPage   = reports.FilePage
 	fileCapacityText   = "report.md"
 )
 
@@ -120,7 +121,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if len(points) == 0 {
 		return c.nothing(to.err, unfinished)
 	}
-	report := capacity.NewReport(s.Name, cfg.World.Name(), c.target(), float64(c.Headroom), points)
+	report := capacity.NewReport(s.Name, cfg.World.Name(), c.target(), c.headroom(), points)
 	report.On(cfg.Scenario.Topology.Partitions)
 	report.Conditions = c.conditions(cfg)
 	report.Costs, report.Compared = costsFrom(cfg.World, c.costFlags), compared
@@ -138,7 +139,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
-		_, err = fmt.Fprintf(to.out, "\nResults  %s\n", dir)
+		_, err = fmt.Fprintf(to.out, "\nResults  %s\nReport   %s\n", dir, filepath.Join(dir, fileCapacityPage))
 	}
 	return to.ended(c.verdict(to.err, report, unfinished), written, err)
 }
@@ -179,7 +180,25 @@ func (c *capacityCommand) target() float64 {
 }
 
 // need is the rate that is to be carried with its headroom; 0 for none.
-func (c *capacityCommand) need() float64 { return c.target() * (1 + float64(c.Headroom)) }
+func (c *capacityCommand) need() float64 { return c.target() * (1 + c.headroom()) }
+
+// headroom is how much more than the target is to be carried, as a share of it.
+func (c *capacityCommand) headroom() float64 {
+	const usual = 0.3
+	if c.Headroom == nil {
+		return usual
+	}
+	return float64(*c.Headroom)
+}
+
+// given are the flags that say something of the recommended count.
+func (c *capacityCommand) given() []string {
+	given := c.outlookFlags.given()
+	if c.Headroom != nil {
+		given = append(given, "--headroom")
+	}
+	return given
+}
 
 // start is the first rate that is tried.
 func (c *capacityCommand) start(s scenarios.Scenario) float64 {
@@ -201,9 +220,8 @@ func (c *capacityCommand) replaced() (sets []string) {
 func (c *capacityCommand) command(seed uint64) string {
 	text := program() + " capacity" + c.scenarioFlags.replay(seed) + c.worldFlags.replay()
 	if c.Target != nil {
-		text += " --target " + c.Target.String()
+		text += " --target " + c.Target.String() + " --headroom " + options.FormatNumber(c.headroom())
 	}
-	text += " --headroom " + options.FormatNumber(float64(c.Headroom))
 	if len(c.Processes) > 0 {
 		text += " --processes " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(c.Processes)), ","), "[]")
 	}
@@ -231,8 +249,14 @@ func (c *capacityCommand) check(s scenarios.Scenario) error {
 	if c.Precision < 0.01 {
 		errs = append(errs, fmt.Errorf("--precision %v must be at least 1%%", float64(c.Precision)))
 	}
-	if given := c.outlookFlags.given(); c.Target == nil && len(given) > 0 {
+	if given := c.given(); c.Target == nil && len(given) > 0 {
 		errs = append(errs, fmt.Errorf("%s: for the count that carries the target; give --target", strings.Join(given, ", ")))
+	}
+	if c.Target != nil && c.Rate != nil {
+		errs = append(errs, errors.New("--rate: with --target the search begins at the target with its headroom; leave one out"))
+	}
+	if c.NoFaults {
+		errs = append(errs, errors.New("--no-faults: a search leaves all faults out in any case; leave the flag out"))
 	}
 	if c.Target != nil && *c.Target < 1 {
 		errs = append(errs, fmt.Errorf("--target %v must be at least 1/s; leave it out for none", *c.Target))
@@ -255,9 +279,9 @@ func (c *capacityCommand) measure(
 		Least: rateLeast, Most: float64(c.Most), Precision: float64(c.Precision),
 		Need: c.need(), Start: c.start(cfg.Scenario),
 		Found: func(p capacity.Point) {
-			what := fmt.Sprintf("%.0f spans/s are sustained", p.Throughput)
+			what := fmt.Sprintf("%s spans/s are sustained", grouped(p.Throughput))
 			if p.Throughput == 0 {
-				what = fmt.Sprintf("not even %.0f spans/s are sustained", p.Failed)
+				what = fmt.Sprintf("not even %s spans/s are sustained", grouped(p.Failed))
 			}
 			fmt.Fprintf(line, "%s, repeat %d of %d: %s\n", options.FormatCount(p.Processes, "process"), p.Repeat,
 				c.Repeat, what)
@@ -306,13 +330,16 @@ func (c *capacityCommand) progress(jobs []capacity.Job) string {
 	text := options.FormatCount(jobs[0].Processes, "process")
 	for i, job := range jobs {
 		if i == 0 || job.Repeat != jobs[i-1].Repeat {
-			text += fmt.Sprintf(", repeat %d of %d: %.0f", job.Repeat, c.Repeat, job.Rate)
+			text += fmt.Sprintf(", repeat %d of %d: %s", job.Repeat, c.Repeat, grouped(job.Rate))
 		} else {
-			text += fmt.Sprintf(" and %.0f", job.Rate)
+			text += " and " + grouped(job.Rate)
 		}
 	}
 	return text + " spans/s"
 }
+
+// grouped writes a rate as the report does.
+func grouped(rate float64) string { return options.FormatGrouped(int64(math.Round(rate)), ",") }
 
 // side is how many runs go on side by side in a world: on the wall clock, they would disturb each other.
 func side(world harness.World) int {
@@ -392,7 +419,7 @@ func runJob(ctx context.Context, cfg harness.Config, job capacity.Job) (*judge.O
 		Cycle: capacity.Cycle(cfg.Scenario, job.Rate), Stumbles: !virtual(cfg.World)}
 	outcome, err := runUntil(ctx, cfg, watch.Hopeless)
 	if err != nil {
-		err = fmt.Errorf("%s at %.0f spans/s: %w", options.FormatCount(job.Processes, "process"), job.Rate, err)
+		err = fmt.Errorf("%s at %s spans/s: %w", options.FormatCount(job.Processes, "process"), grouped(job.Rate), err)
 	}
 	return outcome, err
 }

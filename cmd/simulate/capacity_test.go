@@ -50,7 +50,8 @@ func TestCapacity(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "out")
 		code, out, errs := call("capacity", path, "--target", target, "--headroom", "20%", "--most", "1000/s",
 			"--outage", "500ms", "--retention", "1h", "--out", dir)
-		if code != expected.code || !strings.Contains(out, expected.text) || !strings.Contains(out, dir) {
+		if code != expected.code || !strings.Contains(out, expected.text) ||
+			!strings.HasSuffix(out, "\nResults  "+dir+"\nReport   "+filepath.Join(dir, "report.html")+"\n") {
 			t.Errorf("exit code %d, want %d and %q\n%s%s", code, expected.code, expected.text, out, errs)
 		}
 		r := readCapacity(t, dir)
@@ -118,7 +119,7 @@ func TestCapacityKeepsWhatWasFound(t *testing.T) {
 		worldFlags: worldFlags{World: "virtual"}, Most: 1000, Precision: 0.1, Repeat: 1, Processes: []int{1, 2},
 		Out: filepath.Join(t.TempDir(), "out")}
 	err := c.Run(ctx, &streams{out: out, err: &canceller{word: "are sustained", cancel: cancel}})
-	if err == nil || !strings.Contains(err.Error(), "2 processes at 1000 spans/s: interrupted") ||
+	if err == nil || !strings.Contains(err.Error(), "2 processes at 1,000 spans/s: interrupted") ||
 		!strings.Contains(out.String(), "Not all was measured: 2 processes") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -208,7 +209,8 @@ func TestCapacityWhatIf(t *testing.T) {
 		`unknown key "proces"`:                                   {"--price", "proces=1"},
 		"redis: is -1, want a price":                             {"--price", "redis=-1"},
 		"give --world real --kafka":                              {"--topic", "spans"},
-		"--outage and --retention must not":                      {"--retention=-1h"},
+		`--retention: "-1h" is negative: write 0s or more`:       {"--retention=-1h"},
+		`--outage: "-1s" is negative: write 0s or more`:          {"--outage=-1s"},
 		"is not above 0":                                         {"--redis-memory", "0"},
 	} {
 		code, out, errs := call(slices.Concat(flags, []string{"--out", filepath.Join(t.TempDir(), "out")}, more)...)
@@ -223,7 +225,7 @@ func TestCapacityWhatIf(t *testing.T) {
 func TestCapacityWithoutATarget(t *testing.T) {
 	flags := []string{"capacity", scenarioFile(t, quick), "--most", "1000/s", "--processes", "1", "--out",
 		filepath.Join(t.TempDir(), "out")}
-	for flag, value := range map[string]string{"--outage": "2s", "--map": "", "--redis-memory": "1GiB", "--retention": "1h",
+	for flag, value := range map[string]string{"--headroom": "30%", "--outage": "2s", "--map": "", "--redis-memory": "1GiB", "--retention": "1h",
 		"--retention-bytes": "1GiB", "--topic": "spans", "--prices": "prices.yaml", "--price": "process=1"} {
 		more := append(slices.Clone(flags), flag)
 		if value != "" {
@@ -234,8 +236,36 @@ func TestCapacityWithoutATarget(t *testing.T) {
 			t.Errorf("%s: exit code %d\n%s%s", flag, code, out, errs)
 		}
 	}
-	if code, out, errs := call(append(flags, "--outage", "0s")...); code != judge.ExitPassed {
-		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	dir := flags[len(flags)-1]
+	code, out, errs := call(append(flags, "--outage", "0s", "--rate", "constant 700/s")...)
+	page, err := os.ReadFile(filepath.Join(dir, fileCapacityPage))
+	if code != judge.ExitPassed || err != nil || strings.Contains(string(page), "--headroom") ||
+		!strings.Contains(string(page), "--rate &#39;constant 700/s&#39;") || readCapacity(t, dir).Points[0].Probes[0].Rate != 700 {
+		t.Errorf("exit code %d, %v; the command to make it again must not be refused, and the search begins at 700/s\n%s%s%s",
+			code, err, out, errs, page)
+	}
+}
+
+// TestCapacityRefusesWhatItDrops: a rate where the target says which is tried first, and what it does in any
+// case. Its help says what a rate is for.
+func TestCapacityRefusesWhatItDrops(t *testing.T) {
+	path := scenarioFile(t, quick)
+	for want, more := range map[string][]string{
+		"--rate: with --target the search begins at the target": {"--target", "500/s", "--rate", "constant 700/s"},
+		"--no-faults: a search leaves all faults out":           {"--no-faults"},
+	} {
+		code, out, errs := call(append([]string{"capacity", path, "--most", "1000/s", "--processes", "1", "--outage", "0s",
+			"--out", filepath.Join(t.TempDir(), "out")}, more...)...)
+		if code != judge.ExitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d, want %q\n%s%s", more, code, want, out, errs)
+		}
+	}
+	for command, want := range map[string]string{"run": "instead of the scenario's.",
+		"capacity": "instead of the scenario's: without --target, the search begins at its highest rate."} {
+		_, out, _ := call(command, "--help")
+		if help := strings.Join(strings.Fields(out), " "); !strings.Contains(help, want) {
+			t.Errorf("the help of %s has no %q\n%s", command, want, out)
+		}
 	}
 }
 
@@ -255,7 +285,7 @@ func TestCapacityAtALowRate(t *testing.T) {
 func TestCapacityOfLongTraces(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	flags := []string{"capacity", scenarioFile(t, quick), "--target", "300/s", "--processes", "2", "--outage", "0s",
-		"--most", "390/s", "--rate", "constant 1000000/s", "--set", "workload.traces_at_once=300", "--set", "pipeline.timeout=30s", "--set", "pipeline.root_timeout=30s",
+		"--most", "390/s", "--set", "workload.rate=constant 1000000/s", "--set", "workload.traces_at_once=300", "--set", "pipeline.timeout=30s", "--set", "pipeline.root_timeout=30s",
 		"--set", "expectations.drain_max=2m", "--out", dir}
 	code, out, errs := call(flags...)
 	if code != 0 || !strings.Contains(out, "2 processes carry 300 spans/s with 30 % headroom (95 %: 2; fewer were not "+
@@ -298,9 +328,9 @@ expectations: {figures: [pauses >= 1, workers.0.restarts > 0, freshness_seconds.
 // TestCapacityProgress names the repeat of each run that goes on.
 func TestCapacityProgress(t *testing.T) {
 	c := capacityCommand{Repeat: 3}
-	got := c.progress([]capacity.Job{{Processes: 4, Repeat: 2, Rate: 900}, {Processes: 4, Repeat: 2, Rate: 1000},
-		{Processes: 4, Repeat: 3, Rate: 950}})
-	const want = "4 processes, repeat 2 of 3: 900 and 1000, repeat 3 of 3: 950 spans/s"
+	got := c.progress([]capacity.Job{{Processes: 4, Repeat: 2, Rate: 1900}, {Processes: 4, Repeat: 2, Rate: 2000},
+		{Processes: 4, Repeat: 3, Rate: 1950}})
+	const want = "4 processes, repeat 2 of 3: 1,900 and 2,000, repeat 3 of 3: 1,950 spans/s"
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

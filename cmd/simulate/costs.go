@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"sluice/internal/harness"
 	"sluice/internal/yamlfile"
@@ -72,6 +74,19 @@ func (f costFlags) words() string {
 		text += flagCost + quote(cost)
 	}
 	return text
+}
+
+// name says briefly which costs these are; empty for the built-in ones.
+func (f costFlags) name() string {
+	const few = 3
+	list := f.Cost
+	if f.Costs != "" {
+		list = append([]string{f.Costs}, list...)
+	}
+	if more := len(list) - few; more > 0 {
+		list = append(slices.Clone(list[:few]), fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(list, " ")
 }
 
 // costsText are all costs of a run in the virtual world, as a file of them; empty if they are the

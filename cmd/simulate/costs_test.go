@@ -40,6 +40,18 @@ func TestWhatIfByCosts(t *testing.T) {
 	if want := " --costs " + file + " --cost redis.call=600us --cost hosts.cores=2"; !strings.HasSuffix(r.Replay, want) {
 		t.Errorf("made again by %q, want %q at its end", r.Replay, want)
 	}
+	planted := func() {
+		t.Helper()
+		page, err := os.ReadFile(filepath.Join(dir, rundir.FileReport))
+		if want := "<strong>costs " + file + " redis.call=600us hosts.cores=2</strong>"; err != nil || !strings.Contains(string(page), want) {
+			t.Errorf("%v: the page lacks %q", err, want)
+		}
+	}
+	planted()
+	if code, out, errs := call("replay", dir, "--span", "1"); code != judge.ExitPassed { // which writes the page again
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	planted()
 	script, err := os.ReadFile(filepath.Join(dir, rundir.FileReplay))
 	if err != nil || !strings.Contains(string(script), ` --costs "$here/costs.yaml" --out`) ||
 		strings.Contains(string(script), "--cost ") {
@@ -56,6 +68,27 @@ func TestWhatIfByCosts(t *testing.T) {
 	}
 	if code, _, errs := call("replay", dir); code != judge.ExitUsage || !strings.Contains(errs, "there is no "+kept) {
 		t.Errorf("without what was kept: exit code %d, %s", code, errs)
+	}
+}
+
+// TestManyCostsAreNamedBriefly in a head; all of them stand in the command that makes the run again.
+func TestManyCostsAreNamedBriefly(t *testing.T) {
+	c := costFlags{Cost: []string{"a.b=1us", "a.c=2us", "a.d=3us", "a.e=4us", "a.f=5us"}}
+	if got, want := c.name(), "a.b=1us a.c=2us a.d=3us and 2 more"; got != want || len(c.Cost) != 5 || c.Cost[3] != "a.e=4us" {
+		t.Errorf("%q, want %q; the flags are %+v", got, want, c)
+	}
+}
+
+// TestSeveralRunsNameWhatWasPlanted in all of them, also if they passed.
+func TestSeveralRunsNameWhatWasPlanted(t *testing.T) {
+	path := scenarioFile(t, quick)
+	for _, args := range [][]string{{"run", path, "--seeds", "1..2"},
+		{"sweep", path, "--processes", "1", "--repeat", "1", "--out", filepath.Join(t.TempDir(), "out")},
+		{"capacity", path, "--processes", "1", "--most", "500/s", "--out", filepath.Join(t.TempDir(), "found")}} {
+		code, out, errs := call(append(args, "--port-fault", "slow store.load by 1ms", "--cost", "redis.call=31us")...)
+		if code != judge.ExitPassed || !strings.Contains(out, "In every run: port fault slow store.load by 1ms") {
+			t.Errorf("%v: exit code %d\n%s%s", args, code, out, errs)
+		}
 	}
 }
 

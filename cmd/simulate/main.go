@@ -10,12 +10,15 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	kongcompletion "github.com/jotaen/kong-completion"
 
 	"sluice/internal/judge"
+	"sluice/internal/options"
 	"sluice/internal/process"
 	"sluice/internal/yamlfile"
 )
@@ -36,7 +39,7 @@ type commands struct {
 	Replay       replayCommand       `cmd:"" help:"Make a run again from its directory, and compare."`
 	Shrink       shrinkCommand       `cmd:"" help:"Make the scenario of a failed virtual run as small as it can be."`
 	Certainty    certaintyCommand    `cmd:"" help:"Find when the failure of a virtual run became certain."`
-	Capacity     capacityCommand     `cmd:"" help:"Find how many processes a workload needs."`
+	Capacity     capacityCommand     `cmd:"" help:"Find how many processes a workload needs." set:"rate_is=: without --target, the search begins at its highest rate"`
 	Diff         diffCommand         `cmd:"" help:"Say what differs between two directories of results."`
 	Fit          fitCommand          `cmd:"" help:"Fit the Universal Scalability Law to measured points."`
 	Calibrate    calibrateCommand    `cmd:"" help:"Measure on real servers what the virtual world's steps take."`
@@ -99,6 +102,7 @@ func run(args []string, out, errs io.Writer) int {
 	ended := false
 	parser, err := kong.New(cli, kong.Name("simulate"), kong.Writers(out, errs),
 		kong.Description(description+"\n\n"+examples), kong.Vars{"version": process.Version()},
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
 		kong.Exit(func(int) { ended = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(errs, "simulate:", err)
@@ -128,6 +132,19 @@ func run(args []string, out, errs io.Writer) int {
 		code = judge.ExitUnknown
 	}
 	return code
+}
+
+// decodeDuration reads a flag's duration as one in a scenario is read: kong's own errors do not say what to
+// write.
+func decodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	err := ctx.Scan.PopValueInto("duration", &text)
+	if err != nil {
+		return err
+	}
+	d, err := options.ParseDuration(text)
+	target.SetInt(int64(d))
+	return err
 }
 
 // exitPipe is the exit code of a program whose output nobody reads to its end, as that of any other: of

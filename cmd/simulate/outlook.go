@@ -170,8 +170,6 @@ func (f *outlookFlags) complete(ctx context.Context, in worldFlags) (err error) 
 		return err
 	}
 	switch {
-	case f.outage() < 0 || f.Retention < 0:
-		return usageError{errors.New("--outage and --retention must not be below 0s")}
 	case f.Topic == "":
 		return nil
 	case len(in.Kafka) == 0 || in.Servers != "":
@@ -311,7 +309,7 @@ func runTrials(
 		some := plans[:min(side(cfg.World), len(plans))]
 		plans = plans[len(some):]
 		for _, p := range some {
-			line.Show(fmt.Sprintf("%s, %s, %.0f spans/s", p.What, options.FormatCount(p.Processes, "process"), p.Rate))
+			line.Show(fmt.Sprintf("%s, %s, %s spans/s", p.What, options.FormatCount(p.Processes, "process"), grouped(p.Rate)))
 		}
 		made, err := sideBySide(some, func(p capacity.TrialPlan) (capacity.Trial, error) {
 			return runTrial(ctx, cfg, p)

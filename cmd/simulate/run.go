@@ -62,6 +62,15 @@ func (f worldFlags) config(s scenario, errs io.Writer) (harness.Config, error) {
 	return cfg, nil
 }
 
+// planted is what the flags put into a run on purpose, in words; empty if they put nothing.
+func (f worldFlags) planted() string {
+	var faults []string
+	for _, fault := range f.Ports {
+		faults = append(faults, strings.ReplaceAll(fault, "\n", ", "))
+	}
+	return reports.Planted(f.Defect, faults, f.costFlags.name())
+}
+
 // around is what a scenario must know of the run that the flags ask for.
 func (f worldFlags) around() (scenarios.Around, error) {
 	world, err := f.world()
@@ -112,7 +121,7 @@ type scenarioFlags struct {
 	Scenario string          `arg:"" help:"Name of a scenario of the library, a .yaml file, or swarm: one that is drawn by the seed." completion-predictor:"scenario"`
 	Seed     *uint64         `help:"Root seed of all random choices, instead of the scenario's."`
 	Duration *time.Duration  `help:"Duration of the load, instead of the scenario's."`
-	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's."`
+	Rate     *scenarios.Rate `help:"Load shape, such as 'constant 9000/s', instead of the scenario's${rate_is=}."`
 	NoFaults bool            `help:"Leave all faults out, and what is expected of them (restarts, an end by the budget, figures such as pauses >= 1): a control run."`
 	Set      []string        `help:"Change a key: --set workload.late='0.1 by 5s'. May be repeated." placeholder:"PATH=VALUE" sep:"none"`
 }
@@ -301,7 +310,7 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 	if len(s.ports) > 0 {
 		script.Ports = append(slices.Clone(script.Ports), s.ports.String())
 	}
-	outcome.Costs = costsText(cfg.World)
+	outcome.Costs, outcome.Result.Costs = costsText(cfg.World), c.costFlags.name()
 	outcome.Script = replayScript(script)
 	// The results come first: whoever reads no more of the text than its head ends the program. A disk that
 	// is full must not take the verdict along.

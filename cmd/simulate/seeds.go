@@ -215,6 +215,8 @@ func (t *tally) add(seed uint64, outcome *judge.Outcome, err error) {
 type seedsTable struct {
 	Scenarios []seedsRow `json:"scenarios"`
 	Verdict   string     `json:"verdict"`
+	// Planted is what flags put into every run, in words; empty if they put nothing.
+	Planted string `json:"planted,omitempty"`
 	// Runs is how many were made of all Planned ones.
 	Runs    int `json:"runs"`
 	Planned int `json:"planned"`
@@ -270,7 +272,7 @@ func (c *runCommand) report(
 	to *streams, tallies []*tally, covered reports.Coverage, done, total int,
 ) error {
 	code := judge.ExitPassed
-	table := seedsTable{Verdict: "passed", Runs: done, Planned: total, Coverage: covered}
+	table := seedsTable{Verdict: "passed", Planted: c.planted(), Runs: done, Planned: total, Coverage: covered}
 	for _, t := range tallies {
 		table.Scenarios = append(table.Scenarios, c.row(t))
 		for outcome := range t.codes {
@@ -322,6 +324,9 @@ func (c *runCommand) draw(covered reports.Coverage) error {
 }
 
 func (s seedsTable) writeText(w io.Writer) error {
+	if s.Planted != "" {
+		fmt.Fprintf(w, "In every run: %s.\n\n", s.Planted)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "scenario\tpassed\tviolated\tmissed\tunknown\tfailed\tfirst that did not pass")
 	others := ""

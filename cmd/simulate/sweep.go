@@ -83,7 +83,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	if failed != nil && len(result.Runs) == 0 {
 		return failed
 	}
-	result.Version = process.Version()
+	result.Version, result.Costs = process.Version(), c.costFlags.name()
 	if failed != nil { // what was measured until then is kept
 		if ctx.Err() != nil {
 			failed = errors.New("interrupted") // whatever of the run that was under way noticed it first

@@ -78,6 +78,25 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestWhatWasPlantedIsSaid where the report begins, in each form, and nothing of it if nothing was.
+func TestWhatWasPlantedIsSaid(t *testing.T) {
+	const want = "In every run: defect kill-skipped, port fault lose store.ack 9."
+	for _, planted := range []bool{true, false} {
+		r := NewReport("steady", "virtual", 1000, 0.3, points(WorkerCPU, 20000, 39000))
+		if planted {
+			r.Conditions = Conditions{Defect: "kill-skipped", PortFaults: []string{"lose store.ack 9"}}
+		}
+		var text strings.Builder
+		if err := r.WriteText(&text); err != nil {
+			t.Fatal(err)
+		}
+		if about := r.Document("again").About; strings.Contains(text.String(), r.Headline+"\n\n"+want+"\n") != planted ||
+			strings.Contains(about, " counts. "+want+" Target ") != planted || strings.Contains(about, "In every run") != planted {
+			t.Errorf("planted %v: about is %q, and the text\n%s", planted, about, &text)
+		}
+	}
+}
+
 // TestNoLawWithoutALimit: a search that ended at its bound says nothing of the system.
 func TestNoLawWithoutALimit(t *testing.T) {
 	list := points(WorkerCPU, 20000, 39000, 75000, 140000)

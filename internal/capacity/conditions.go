@@ -1,5 +1,7 @@
 package capacity
 
+import "sluice/reports"
+
 // Conditions are what the runs of a report have in common beside the scenario.
 type Conditions struct {
 	// Version is that of the program that made the report.
@@ -13,6 +15,14 @@ type Conditions struct {
 	// was to be found, as a share.
 	Most      float64 `json:"most,omitempty"`
 	Precision float64 `json:"precision,omitempty"`
+}
+
+// planted says what was put into every run on purpose; empty if nothing was. Costs are named elsewhere.
+func (c Conditions) planted() string {
+	if planted := reports.Planted(c.Defect, c.PortFaults, ""); planted != "" {
+		return "In every run: " + planted + "."
+	}
+	return ""
 }
 
 // UnsafeWith is what the first run with a number of processes that violated safety says of it, whatever

@@ -121,6 +121,9 @@ func (r *Report) about() string {
 	text := fmt.Sprintf("Scenario %s in the %s: %s, %s of %s.", r.Scenario,
 		world, options.FormatCount(runs, "run"), options.FormatCount(repeats, "repeat"),
 		options.FormatCount(len(r.Counts), "process count"))
+	if planted := r.planted(); planted != "" {
+		text += " " + planted
+	}
 	if r.Target > 0 {
 		text += fmt.Sprintf(" Target %s spans/s, with headroom %s.", grouped(r.Target), grouped(r.need()))
 	}

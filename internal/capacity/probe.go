@@ -125,13 +125,13 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 	case o.Interrupted && len(whole) < steadyMin:
 		p.Unread = o.Result.Pauses == 0
 		unread := seconds(between(o.Samples, moment, o.Scenario.Duration.Seconds()))
-		p.Why = fmt.Sprintf("%.0f messages more waited to be read every second, before any segment was due",
-			unread.growth(func(s second) float64 { return s.backlog }))
+		p.Why = fmt.Sprintf("%s messages more waited to be read every second, before any segment was due",
+			grouped(unread.growth(func(s second) float64 { return s.backlog })))
 	case len(whole) < steadyMin:
 		p.Why = fmt.Sprintf("only %d whole seconds after %.1fs: the run is too short to be steady", len(whole),
 			needs.Warmup)
 	case o.Interrupted:
-		p.Why = fmt.Sprintf("%.0f spans more waited every second, so it was ended early", waiting)
+		p.Why = fmt.Sprintf("%s spans more waited every second, so it was ended early", grouped(waiting))
 	case o.Code != judge.ExitPassed:
 		j, _ := reports.First(o.Result.Invariants, o.Result.Expectations)
 		p.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
@@ -142,7 +142,7 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 			}
 		}
 	case grows:
-		p.Why = fmt.Sprintf("%.0f spans more waited every second", waiting)
+		p.Why = fmt.Sprintf("%s spans more waited every second", grouped(waiting))
 		cycle := Cycle(o.Scenario, rate)
 		if needed := min(cycle/growthMax, longestSteady); waiting*length < cycle*rate && length < needed {
 			p.Longer = math.Ceil(needed)

@@ -110,6 +110,25 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// TestReasonsGroupDigits as the figures beside them do.
+func TestReasonsGroupDigits(t *testing.T) {
+	grows, ended, early := ran(judge.ExitPassed, 1500), ran(judge.ExitUnknown, 1500), ran(judge.ExitUnknown, 1500)
+	ended.Interrupted, early.Interrupted = true, true
+	early.Samples = early.Samples[:40] // four seconds
+	for i := range early.Samples {
+		early.Samples[i].Backlog = int64(1500 * early.Samples[i].T)
+	}
+	for want, o := range map[string]*judge.Outcome{
+		"1,500 spans more waited every second":                           grows,
+		"1,500 spans more waited every second, so it was ended early":    ended,
+		"1,500 messages more waited to be read every second, before any": early,
+	} {
+		if p := ProbeOf(o, 1000, judge.Host{}); !strings.HasPrefix(p.Why, want) || o == grows && p.Why != want {
+			t.Errorf("%q, want %q", p.Why, want)
+		}
+	}
+}
+
 // TestStumble: what a run fails of because the machine stood still for a moment, or by chance, another one
 // decides; but not what a busy resource explains, what would be seen again, or what was not safe.
 func TestStumble(t *testing.T) {

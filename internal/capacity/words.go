@@ -290,6 +290,9 @@ func (r *Report) nothing(count int) string {
 // WriteText writes the report for a reader.
 func (r *Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", r.Headline)
+	if planted := r.planted(); planted != "" {
+		fmt.Fprintf(w, "%s\n\n", planted)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "processes\tleast/s\tmedian/s\tgreatest/s\tnot/s\tfit/s\tlimit\tbusy\t")
 	for _, c := range r.Counts {

@@ -1,9 +1,11 @@
 package judge
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"sluice/internal/portfault"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -102,6 +104,35 @@ func TestWhatIsNotKnownDecides(t *testing.T) {
 	e.Scenario.Expectations.Figures = []scenarios.Limit{limit}
 	if o := Judge(e); !strings.HasPrefix(o.Verdict(), "verdict: unknown (run.virtual_seconds > 0)") {
 		t.Errorf("the last line is %q", o.Verdict())
+	}
+}
+
+// TestTextNamesWhatWasPlanted in its head, by flags and in the scenario, and where the report is; the
+// directory of the results stands alone for programs that read it.
+func TestTextNamesWhatWasPlanted(t *testing.T) {
+	e := clean()
+	var err error
+	if e.Scenario.PortFaults, err = portfault.Parse("lose store.ack 9, refuse store.claim 3"); err != nil {
+		t.Fatal(err)
+	}
+	o := Judge(e)
+	o.Result.Defect, o.Result.Costs = "kill-skipped", "costs.yaml redis.call=60us"
+	o.Result.PortFaults = []string{"lose store.ack 9", "crash after store.ack 2"} // the first comes with the scenario, too
+	var text strings.Builder
+	if err := o.WriteText(&text, "runs/mine"); err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := strings.Cut(text.String(), "\n")
+	const want = ", defect kill-skipped, port faults lose store.ack 9; refuse store.claim 3; crash after store.ack 2, " +
+		"costs costs.yaml redis.call=60us"
+	if !strings.HasSuffix(head, want) {
+		t.Errorf("%s\nhas not at its end %q", head, want)
+	}
+	fields := strings.Fields(text.String())
+	for name, want := range map[string]string{"Results": "runs/mine", "Report": "runs/mine/report.html"} {
+		if at := slices.Index(fields, name); at < 0 || fields[at+1] != want {
+			t.Errorf("%s is not %s in\n%s", name, want, &text)
+		}
 	}
 }
 

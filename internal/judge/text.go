@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -23,11 +24,14 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...))
 	}
-	took := fmt.Sprintf("%.1f s", r.Run.WallSeconds)
+	about := r.Run.Took()
 	if r.Run.VirtualSeconds > 0 {
-		took = fmt.Sprintf("%.1f virtual s in %s, digest %s", r.Run.VirtualSeconds, took, r.Digest)
+		about += ", digest " + r.Digest
 	}
-	row("Scenario", "%s, world %s, seed %d, %s", r.Scenario, r.World, r.Seed, took)
+	if planted := o.Planted(); planted != "" {
+		about += ", " + planted
+	}
+	row("Scenario", "%s, world %s, seed %d, %s", r.Scenario, r.World, r.Seed, about)
 	row("Spans", "sent %d, flushed %d, lost %d, buffered %d%s, came out again %d", r.Ledger.Sent,
 		r.Ledger.Flushed, r.Ledger.Lost, r.Ledger.Buffered, dropped(r.Ledger.Dropped),
 		r.Ledger.Duplicates)
@@ -74,12 +78,28 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 	}
 	if dir != "" {
 		row("Results", "%s", dir)
+		row("Report", "%s", filepath.Join(dir, reports.FilePage))
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(w, o.Verdict())
 	return err
+}
+
+// Planted is what was put into the run on purpose, by flags and by the scenario's port_faults; empty if
+// nothing was. The scenario's faults are in a table of their own.
+func (o *Outcome) Planted() string {
+	var faults []string
+	for _, f := range o.Scenario.PortFaults {
+		faults = append(faults, f.String())
+	}
+	for _, f := range o.Result.PortFaults {
+		if !slices.Contains(faults, f) {
+			faults = append(faults, f)
+		}
+	}
+	return reports.Planted(o.Result.Defect, faults, o.Result.Costs)
 }
 
 // Verdict is the last line: "verdict: passed", or what was violated and how to see it again.

@@ -27,7 +27,7 @@ const (
 	FileEvents   = "events.ndjson"
 	FileSamples  = "samples.csv"
 	FileReplay   = "replay.sh"
-	FileReport   = "report.html"
+	FileReport   = reports.FilePage
 	// FileCosts is there if the runs were made with other costs than the built-in ones.
 	FileCosts = "costs.yaml"
 	// FileCertainty is there once somebody has asked how certain the failure was.
@@ -187,7 +187,7 @@ func WriteReport(o *judge.Outcome, dir string) error {
 func pageOf(o *judge.Outcome, timeline reports.Timeline) reports.Page {
 	decisive, _ := o.Decisive()
 	return reports.Page{
-		Result: o.Result, Description: o.Scenario.Description, Decisive: decisive,
+		Result: o.Result, Description: o.Scenario.Description, Planted: o.Planted(), Decisive: decisive,
 		Timeline: timeline, Events: o.Events, Scenario: o.Scenario.String(),
 		Story: reports.NewStory(timeline, o.Events, o.Watched, o.Result),
 	}
