@@ -391,7 +391,10 @@ func probe(ctx context.Context, cfg harness.Config, job capacity.Job, asked bool
 	longer := capacity.NeedsOf(cfg.Scenario)
 	longer.Steady = max(longer.Steady, steady)
 	cfg.Scenario.Duration = longer.Duration()
-	return probeOnce(ctx, cfg, job)
+	doubted := p.Why
+	p, err = probeOnce(ctx, cfg, job)
+	p.Doubted = doubted
+	return p, err
 }
 
 func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
@@ -399,7 +402,7 @@ func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capac
 	if err != nil && !unsafe(outcome) {
 		return capacity.Probe{}, err
 	}
-	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg)), err
+	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg), !virtual(cfg.World)), err
 }
 
 // unsafe tells whether a run violated safety, which counts even if the run was interrupted.

@@ -54,7 +54,7 @@ func TestARunThatIsGivenUpIsKept(t *testing.T) {
 	var errs strings.Builder
 	dir := filepath.Join(t.TempDir(), "new", "swarm")
 	why := fmt.Errorf("a run: %w", &kernel.Failure{})
-	if err := c.keepFailed(&streams{io.Discard, &errs}, dir, drawn, why); !errors.Is(err, why) {
+	if err := c.keepFailed(&streams{io.Discard, &errs}, dir+"/", drawn, why); !errors.Is(err, why) {
 		t.Errorf("%v, want %v", err, why)
 	}
 	file := dir + failedSuffix

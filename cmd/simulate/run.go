@@ -345,7 +345,7 @@ func (c *runCommand) keepFailed(to *streams, dir string, s scenario, why error) 
 	if !errors.As(why, &failure) {
 		return why
 	}
-	file, of := dir+failedSuffix, s.Scenario
+	file, of := filepath.Clean(dir)+failedSuffix, s.Scenario // beside it, also if its name ends in a slash
 	of.PortFaults = slices.Concat(of.PortFaults, s.ports)
 	again := quote(file)
 	err := os.MkdirAll(filepath.Dir(file), 0o755)

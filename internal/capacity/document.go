@@ -100,7 +100,7 @@ func (r *Report) runsSection() reports.Section {
 			row := []string{fmt.Sprint(p.Processes), fmt.Sprint(p.Repeat), grouped(p.Probes[i].Rate), "-", "-",
 				p.Probes[i].verdict()}
 			if out := p.Probes[i].Throughput; out > 0 { // it came to a steady part
-				row[3], row[4] = grouped(out), fmt.Sprintf("%.2g s", p.Probes[i].FreshnessP99)
+				row[3], row[4] = grouped(out), fmt.Sprintf("%.3g s", p.Probes[i].FreshnessP99)
 			}
 			table.Rows = append(table.Rows, row)
 		}

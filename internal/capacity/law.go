@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -96,12 +97,20 @@ func (l *Law) heldOutError() *float64 {
 	return &worst
 }
 
+// inRepeat names the repeat of a point where it is not the only one.
+func (r *Report) inRepeat(p Point) string {
+	if !slices.ContainsFunc(r.Points, func(q Point) bool { return q.Processes == p.Processes && q.Repeat != p.Repeat }) {
+		return ""
+	}
+	return fmt.Sprintf(" in repeat %d", p.Repeat)
+}
+
 // fit fits the law to the points, each weighted by its standard error.
 func (r *Report) fit() {
 	for _, p := range r.Points {
 		if p.Failed == 0 {
-			r.NoFit = fmt.Sprintf("with %s, no rate was too high: the search ended at %s spans/s",
-				processes(p.Processes), grouped(p.Throughput))
+			r.NoFit = fmt.Sprintf("with %s, no rate was too high%s: the search ended at %s spans/s",
+				processes(p.Processes), r.inRepeat(p), grouped(p.Throughput))
 			return
 		}
 		if p.Throughput == 0 {

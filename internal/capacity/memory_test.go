@@ -34,6 +34,10 @@ func TestRedisThatMayNotHoldWhatWaits(t *testing.T) {
 		// Without a trial it was counted at 1,000 spans/s.
 		"with the headroom": {nil, Bounds{RedisMemory: 1 << 20, MaxMemory: 1}, 1, reports.Violated,
 			[]string{"No recommendation: what waits at 1,000 spans/s, without any fault, takes 1.37 MiB"}, "Run 1 process"},
+		"with the headroom, though not at the target": {[]Trial{at}, Bounds{RedisMemory: 1 << 20, MaxMemory: 1}, 1, reports.Violated,
+			[]string{"No recommendation: what waits at 1,000 spans/s, without any fault, takes 1.37 MiB"}, "Run 1 process"},
+		"above the headroom": {[]Trial{at}, Bounds{RedisMemory: 1 << 20, MaxMemory: 1}, 0.9, reports.Passed,
+			[]string{"Run 1 process"}, "more memory"},
 		"above it": {nil, Bounds{RedisMemory: 1 << 20, MaxMemory: 1}, 0.2, reports.Unknown,
 			[]string{"1 process carries 500 spans/s", "\nWhether Redis may hold what waits at the target is not known: what waits at " +
 				"1,000 spans/s, without any fault, takes 1.37 MiB in Redis, which may hold 1MiB before input pauses. Count it",

@@ -154,6 +154,13 @@ func (r *Report) Look(bounds Bounds, trials []Trial, untried ...Untried) {
 	}
 	o.Waiting, o.WaitingRate = r.waiting(rec.Processes, trials)
 	o.RedisBytes = o.Waiting * bounds.RedisPerSpan
+	if most := r.mostWaiting(rec.Processes); most != nil && !o.full() {
+		of := *o
+		of.Waiting, of.WaitingRate, of.RedisBytes = most.Waiting, most.Rate, most.Waiting*bounds.RedisPerSpan
+		if of.full() {
+			*o = of
+		}
+	}
 	if bounds.RedisMemory > 0 {
 		o.RedisFullSeconds = Number(max(0, o.room()) / (r.Target * bounds.RedisPerSpan * bounds.fullest()))
 	}
@@ -208,6 +215,22 @@ func (r *Report) waiting(processes int, trials []Trial) (waiting, rate float64) 
 		return at.Waiting, at.Rate
 	}
 	return 0, 0
+}
+
+// mostWaiting is the probe of a process count in which most waited, of those from the target up to that with its
+// headroom, which is to be carried, too; nil if there is none.
+func (r *Report) mostWaiting(processes int) (most *Probe) {
+	const rounding = 1 + 1e-9
+	for _, p := range r.Points {
+		for i := range p.Probes {
+			probe := &p.Probes[i]
+			if p.Processes == processes && probe.Sustained && probe.Rate >= r.Target && probe.Rate <= r.need()*rounding &&
+				(most == nil || probe.Waiting > most.Waiting) {
+				most = probe
+			}
+		}
+	}
+	return most
 }
 
 // nearest is the probe of a process count with the least sustained rate from a rate on, of those that know

@@ -405,7 +405,7 @@ func TestRedisPerSpan(t *testing.T) {
 			s.RedisBytesMax, s.RedisBytesAll = 8e6, nodes*1e6+used
 			s.RedisBytes = 1e6 + int64(want.RedisFullest*float64(used))
 		}
-		got := ProbeOf(o, 1000, judge.Host{})
+		got := ProbeOf(o, 1000, judge.Host{}, false)
 		if math.Abs(got.RedisPerSpan-want.RedisPerSpan) > 0.1 || math.Abs(got.RedisFullest-want.RedisFullest) > 0.001 {
 			t.Errorf("%d nodes: %+v, want %+v", nodes, got, want)
 		}
@@ -420,7 +420,7 @@ func TestRedisPerSpan(t *testing.T) {
 			t.Errorf("%d nodes: %+v, want it to be full in %v s", nodes, r.Outlook, full)
 		}
 	}
-	if p := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{}); p.RedisPerSpan != 0 || p.RedisFullest != 0 {
+	if p := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{}, false); p.RedisPerSpan != 0 || p.RedisFullest != 0 {
 		t.Errorf("not measured: %+v", p)
 	}
 }
@@ -438,7 +438,7 @@ func TestUnsafe(t *testing.T) {
 		}
 		probed := ran(code, 500)
 		probed.Interrupted, probed.Result.Invariants = true, o.Result.Invariants
-		if got := ProbeOf(probed, 1000, judge.Host{}); got.Unsafe != want || got.Sustained || want != "" && got.Why != want {
+		if got := ProbeOf(probed, 1000, judge.Host{}, false); got.Unsafe != want || got.Sustained || want != "" && got.Why != want {
 			t.Errorf("code %d: a probe that was ended early is unsafe by %q, want %q", code, got.Unsafe, want)
 		}
 	}

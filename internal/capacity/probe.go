@@ -29,6 +29,8 @@ type Probe struct {
 	// Unsafe is the safety invariant that the run violated, with its reason, even if it was ended early;
 	// empty if it violated none.
 	Unsafe string `json:"unsafe,omitempty"`
+	// Doubted is why a shorter run at that rate, before this one, did not pass; empty if there was none.
+	Doubted string `json:"doubted,omitempty"`
 	// Unread is true if what piled up was mostly input that the consumers had not read, though none of it was
 	// paused.
 	Unread bool `json:"unread,omitempty"`
@@ -95,8 +97,8 @@ const steadyMin, stumblingMin = 3, 5
 // once, or by the chance that the interval leaves. Where no resource is busy, another run decides.
 const stumble = 1.5
 
-// ProbeOf derives what a run at a rate showed.
-func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
+// ProbeOf derives what a run at a rate showed. On the wall clock it stumbles: the machine may stand still.
+func ProbeOf(o *judge.Outcome, rate float64, host judge.Host, stumbles bool) Probe {
 	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99, Unsafe: unsafe(o)}
 	needs := NeedsOf(o.Scenario)
 	steady := between(o.Samples, needs.Warmup, o.Scenario.Duration.Seconds())
@@ -137,7 +139,7 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 		p.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
 		if !grows && !busy {
 			p.Missed = j.Name
-			if host.Shared && p.Unsafe == "" {
+			if stumbles && (o.Code == judge.ExitExpectation || o.Code == judge.ExitUnknown) {
 				p.Longer = doubled(length)
 			}
 		}
@@ -157,13 +159,17 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host) Probe {
 
 // verdict says in words whether the rate is sustained.
 func (p *Probe) verdict() string {
+	second := ""
+	if p.Doubted != "" {
+		second = "; a shorter run before this one was not: " + p.Doubted
+	}
 	switch {
 	case p.Unjudged:
 		return "not judged: " + p.Why
 	case p.Sustained:
-		return "yes"
+		return "yes" + second
 	}
-	return "no: " + p.Why
+	return "no: " + p.Why + second
 }
 
 // Line is what came of the run, for who waits for the others.

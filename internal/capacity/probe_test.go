@@ -46,7 +46,7 @@ func TestProbe(t *testing.T) {
 		{judge.ExitPassed, 30, false, "30 spans more waited every second"},
 		{judge.ExitLiveness, 0, false, "liveness: stuck"},
 	} {
-		p := ProbeOf(ran(c.code, c.growing), 1000, judge.Host{Cores: 4})
+		p := ProbeOf(ran(c.code, c.growing), 1000, judge.Host{Cores: 4}, false)
 		if p.Sustained != c.sustained || p.Why != c.why || math.Abs(p.Throughput-1000+c.growing) > 2 {
 			t.Errorf("%+v is %+v", c, p)
 		}
@@ -67,7 +67,7 @@ func TestProbe(t *testing.T) {
 		for i := range o.Samples {
 			o.Samples[i].RedisNodes, o.Samples[i].RedisElsewhere = 3, elsewhere
 		}
-		p := ProbeOf(o, 1000, judge.Host{Cores: 4, Shared: true})
+		p := ProbeOf(o, 1000, judge.Host{Cores: 4, Shared: true}, false)
 		want := map[judge.Resource]float64{RedisThread: 0.3, WorkerCPU: 0.4, Cores: (here + 0.8 + 0.2 + 1 + 0.6) / 4}
 		for _, use := range p.Busy {
 			if math.Abs(use.Share-want[use.Resource]) > 0.01 {
@@ -82,30 +82,30 @@ func TestProbe(t *testing.T) {
 		for i := range o.Samples {
 			o.Samples[i].CPURedis /= 2
 		}
-		if p := ProbeOf(o, 1000, judge.Host{}); p.Missed != missed || p.Sustained {
+		if p := ProbeOf(o, 1000, judge.Host{}, false); p.Missed != missed || p.Sustained {
 			t.Errorf("missed is %q, want %q: %+v", p.Missed, missed, p)
 		}
 	}
-	if p := ProbeOf(ran(judge.ExitLiveness, 0), 1000, judge.Host{}); p.Missed != "" {
+	if p := ProbeOf(ran(judge.ExitLiveness, 0), 1000, judge.Host{}, false); p.Missed != "" {
 		t.Errorf("with Redis busy, %q is missed", p.Missed)
 	}
-	if p := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 4, Shared: true}); p.Busy[1].Resource != Cores ||
+	if p := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 4, Shared: true}, false); p.Busy[1].Resource != Cores ||
 		math.Abs(p.Busy[1].Share-3.5/4) > 0.01 || len(p.Busy) != 3 {
 		t.Errorf("a shared host is %+v", p.Busy)
 	}
-	brokers := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 1, Brokers: 3})
+	brokers := ProbeOf(ran(judge.ExitPassed, 0), 1000, judge.Host{Cores: 1, Brokers: 3}, false)
 	if least := brokers.Busy[3]; least.Resource != Kafka || math.Abs(least.Share-0.2) > 0.01 {
 		t.Errorf("three brokers are %+v", brokers.Busy)
 	}
-	if p := ProbeOf(ran(judge.ExitPassed, 30), 1000, judge.Host{}); p.Longer != 55 {
+	if p := ProbeOf(ran(judge.ExitPassed, 30), 1000, judge.Host{}, false); p.Longer != 55 {
 		t.Errorf("it takes %v s to tell 3 %% of growth from a cycle of 1.1 s, want 55", p.Longer)
 	}
-	if p := ProbeOf(ran(judge.ExitPassed, 500), 1000, judge.Host{}); p.Longer != 0 {
+	if p := ProbeOf(ran(judge.ExitPassed, 500), 1000, judge.Host{}, false); p.Longer != 0 {
 		t.Errorf("a growth beyond any cycle is doubted: %v", p.Longer)
 	}
 	short := ran(judge.ExitPassed, 0)
 	short.Scenario.Duration = 5500 * time.Millisecond
-	if p := ProbeOf(short, 1000, judge.Host{}); p.Sustained || !strings.Contains(p.Why, "too short") {
+	if p := ProbeOf(short, 1000, judge.Host{}, false); p.Sustained || !strings.Contains(p.Why, "too short") {
 		t.Errorf("a short run is %+v", p)
 	}
 }
@@ -123,7 +123,7 @@ func TestReasonsGroupDigits(t *testing.T) {
 		"1,500 spans more waited every second, so it was ended early":    ended,
 		"1,500 messages more waited to be read every second, before any": early,
 	} {
-		if p := ProbeOf(o, 1000, judge.Host{}); !strings.HasPrefix(p.Why, want) || o == grows && p.Why != want {
+		if p := ProbeOf(o, 1000, judge.Host{}, false); !strings.HasPrefix(p.Why, want) || o == grows && p.Why != want {
 			t.Errorf("%q, want %q", p.Why, want)
 		}
 	}
@@ -149,7 +149,7 @@ func TestStumble(t *testing.T) {
 	for i := range busy.Samples {
 		busy.Samples[i].CPURedis *= 2
 	}
-	long := stands(judge.ExitLiveness, 0)
+	long := stands(judge.ExitExpectation, 0)
 	long.Scenario.Duration = 100 * time.Second
 	long.Samples = nil
 	for i := range 1000 {
@@ -159,18 +159,20 @@ func TestStumble(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		o      *judge.Outcome
-		host   judge.Host
+		wall   bool
 		longer float64
 	}{
-		{"a second", stands(judge.ExitPassed, 1), judge.Host{}, 16},
-		{"three seconds", stands(judge.ExitPassed, 3), judge.Host{}, 0},
-		{"a second, with Redis busy", busy, judge.Host{}, 0},
-		{"an expectation", stands(judge.ExitLiveness, 0), judge.Host{Cores: 8, Shared: true}, 16},
-		{"an expectation in virtual time", stands(judge.ExitLiveness, 0), judge.Host{}, 0},
-		{"what is not safe", unsafe, judge.Host{Cores: 8, Shared: true}, 0},
-		{"an expectation in a long run", long, judge.Host{Cores: 8, Shared: true}, 0},
+		{"a second", stands(judge.ExitPassed, 1), false, 16},
+		{"three seconds", stands(judge.ExitPassed, 3), true, 0},
+		{"a second, with Redis busy", busy, true, 0},
+		{"an expectation", stands(judge.ExitExpectation, 0), true, 16},
+		{"what nobody knows", stands(judge.ExitUnknown, 0), true, 16},
+		{"an expectation in virtual time", stands(judge.ExitExpectation, 0), false, 0},
+		{"what does not end", stands(judge.ExitLiveness, 0), true, 0},
+		{"what is not safe", unsafe, true, 0},
+		{"an expectation in a long run", long, true, 0},
 	} {
-		if p := ProbeOf(c.o, 1000, c.host); p.Sustained || p.Longer != c.longer {
+		if p := ProbeOf(c.o, 1000, judge.Host{Cores: 8, Shared: true}, c.wall); p.Sustained || p.Longer != c.longer {
 			t.Errorf("%s: another run of %v s, want %v: %+v", c.name, p.Longer, c.longer, p)
 		}
 	}
@@ -233,12 +235,12 @@ func TestWatchOfALoadThatWanders(t *testing.T) {
 	}
 	o := ran(judge.ExitPassed, 60)
 	o.Scenario.Workload.Rate = scenarios.Constant(1000)
-	if p := ProbeOf(o, 1000, judge.Host{}); p.Sustained {
+	if p := ProbeOf(o, 1000, judge.Host{}, false); p.Sustained {
 		t.Errorf("%+v", p)
 	}
 	o.Scenario.Workload.TracesAtOnce, o.Scenario.Workload.SpansPerTrace = 200, scenarios.Fixed(200)
 	o.Scenario.Pipeline.MaxSegmentAge = time.Second
-	if p := ProbeOf(o, 1000, judge.Host{}); !p.Sustained {
+	if p := ProbeOf(o, 1000, judge.Host{}, false); !p.Sustained {
 		t.Errorf("%+v", p)
 	}
 }
@@ -263,7 +265,7 @@ func TestNoise(t *testing.T) {
 			ended++
 		}
 		o.Scenario.Duration = 10 * time.Second
-		if !ProbeOf(o, 1000, judge.Host{}).Sustained {
+		if !ProbeOf(o, 1000, judge.Host{}, false).Sustained {
 			failed++
 		}
 	}

@@ -107,7 +107,7 @@ const steadyMin = 10
 func ratesOf(o *judge.Outcome) (throughput float64, keptUp bool) {
 	whole := o.Result.Throughput.SpansPerSecond
 	if rate := o.Scenario.Workload.Rate; rate.Shape == scenarios.ShapeConstant && len(o.Scenario.Faults) == 0 {
-		p := capacity.ProbeOf(o, float64(rate.From), judge.Host{})
+		p := capacity.ProbeOf(o, float64(rate.From), judge.Host{}, false)
 		keptUp = p.Throughput >= keptUpFrom*p.Rate
 		long := o.Scenario.Duration.Seconds()-capacity.Warmup(o.Scenario) >= steadyMin
 		switch {

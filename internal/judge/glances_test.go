@@ -85,8 +85,18 @@ func TestTheFirstViolationIsNamed(t *testing.T) {
 		e := clean()
 		c.plant(e)
 		for _, j := range Judge(e).Result.Invariants {
-			if j.Name == c.invariant && (j.Verdict != reports.Violated || !strings.HasPrefix(j.Detail, c.want)) {
+			if j.Name != c.invariant {
+				continue
+			}
+			if j.Verdict != reports.Violated || !strings.HasPrefix(j.Detail, c.want) {
 				t.Errorf("%s: %s, %s; want %q", name, j.Verdict, j.Detail, c.want)
+			}
+			// What lasts is a violation from when it lasts too long, not from when it began.
+			if from := moment.FindStringSubmatch(c.want); from != nil && strings.HasPrefix(from[0], "from") && *j.At < 1.1 {
+				t.Errorf("%s: at %.1fs", name, *j.At)
+			}
+			if strings.Contains(c.want, "froze at 4.0s") && *j.At < 4.5 {
+				t.Errorf("%s: at %.1fs", name, *j.At)
 			}
 		}
 	}

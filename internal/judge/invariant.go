@@ -15,6 +15,9 @@ type invariant struct {
 	exit int
 	// judge returns the verdict with its reason: the first violating event, or what is not known.
 	judge func(*Evidence) (reports.Verdict, string)
+	// found is all that violates it, of one that asks one thing after the other: its reason may begin with a
+	// time at which all was right. Nil: the reason says when it was.
+	found func(*Evidence) violations
 }
 
 // exitOf returns the exit code that goes with a verdict, of which a violation has this one.

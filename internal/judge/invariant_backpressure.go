@@ -15,14 +15,14 @@ import (
 // backpressure: input pauses for the shards of a worker that is down, or lags for longer than
 // backpressure_after; for no other shards; and resumes when that is over. It pauses, too, while a node
 // of Redis is fuller than max_memory.
-var backpressure = invariant{"backpressure", ExitLiveness, judgeBackpressure}
+var backpressure = invariant{"backpressure", ExitLiveness, judgeBackpressure, misgated}
 
-func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
+// misgated is input that paused and should not have, or did not and should have.
+func misgated(e *Evidence) (found violations) {
 	end := watchedUntil(e)
 	troubles := troublesOf(e, end)
 	pauses := pausesOf(e, end)
 	full, known := fullTimes(e)
-	var found violations
 	for _, p := range pauses {
 		if !known {
 			break
@@ -34,9 +34,14 @@ func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
 		found.add(f.From+askedEvery+e.Slacks.Gate, "a node of Redis was full from %.1fs to %.1fs (%s), but no "+
 			"input paused", f.From, f.To, f.Fault)
 	}
-	if first, is := found.first(); is {
+	return found
+}
+
+func judgeBackpressure(e *Evidence) (reports.Verdict, string) {
+	if first, is := misgated(e).first(); is {
 		return violated("%s", first.reason)
 	}
+	pauses := pausesOf(e, watchedUntil(e))
 	return passed("input of shards paused %s, and resumed each time", options.FormatCount(len(pauses), "time"))
 }
 

@@ -8,7 +8,7 @@ import (
 
 // restartBudget: in each life of a consumer each worker is restarted at most as often as its budget
 // says, each restart follows a failure, and the budget is given as used up only when it is.
-var restartBudget = invariant{"restart budget", ExitSafety, judgeRestartBudget}
+var restartBudget = invariant{"restart budget", ExitSafety, judgeRestartBudget, nil}
 
 func judgeRestartBudget(e *Evidence) (reports.Verdict, string) {
 	budget := e.Scenario.Pipeline.RestartBudget

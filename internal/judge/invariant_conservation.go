@@ -12,7 +12,7 @@ import (
 // conservation: sent = flushed + buffered + dropped by reason, span by span; and what came out is
 // what was sent. Every message that is not a span comes out as a dead letter, and nothing else
 // does. When all has come out, the store is empty.
-var conservation = invariant{"conservation", ExitSafety, judgeConservation}
+var conservation = invariant{"conservation", ExitSafety, judgeConservation, nil}
 
 func judgeConservation(e *Evidence) (reports.Verdict, string) {
 	b := e.Balance

@@ -7,7 +7,7 @@ import "sluice/reports"
 // and holds nothing when it has ended in good order; a batch is no larger than it may be, has numbers
 // of its own, and none is begun while its input is paused; and no owner has the epoch that the one
 // before it may take for its own. Much of this can be broken for long before anything comes out wrong.
-var contract = invariant{"store contract", ExitSafety, judgeContract}
+var contract = invariant{"store contract", ExitSafety, judgeContract, nil}
 
 func judgeContract(e *Evidence) (reports.Verdict, string) {
 	if why, not := e.Unmeasured[StoreCalls]; not {

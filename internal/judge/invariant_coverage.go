@@ -15,14 +15,18 @@ import (
 // which was ended, or joined, takes to come or to hand over; a worker is started only when the one
 // before it is proven stopped and its shards are fenced, so no shard has two owners that count; and
 // a worker that has died, or is frozen for too long, is soon missed.
-var shardCoverage = invariant{"shard coverage", ExitSafety, judgeShardCoverage}
+var shardCoverage = invariant{"shard coverage", ExitSafety, judgeShardCoverage, uncovered}
+
+func uncovered(e *Evidence) violations {
+	looks, faults := e.watched(), reports.FaultsOf(e.Events)
+	return slices.Concat(miscovered(e, looks, faults), succession(e.Moves), unnoticed(e, faults))
+}
 
 func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
-	looks, faults := e.watched(), reports.FaultsOf(e.Events)
-	found := slices.Concat(miscovered(e, looks, faults), succession(e.Moves), unnoticed(e, faults))
-	if first, is := found.first(); is {
+	if first, is := uncovered(e).first(); is {
 		return violated("%s", first.reason)
 	}
+	looks := e.watched()
 	if len(looks) == 0 {
 		return unknown("the run was over before anybody looked")
 	}

@@ -17,7 +17,7 @@ import (
 // ids if the second arrives after the first was flushed; and so does one whose message is delivered
 // again then, since the partition has got a new owner before it was committed. How many of these
 // may be, the scenario says.
-var duplicates = invariant{"duplicates", ExitSafety, judgeDuplicates}
+var duplicates = invariant{"duplicates", ExitSafety, judgeDuplicates, nil}
 
 func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 	b := e.Balance

@@ -14,7 +14,7 @@ import (
 // segment is acknowledged before its deadline, and the quantiles are no further from those of when
 // segments were read than reading and batching take, and whatever held spans up on their way in: a
 // shard's clock stands still then.
-var freshness = invariant{"freshness", ExitSafety, judgeFreshness}
+var freshness = invariant{"freshness", ExitSafety, judgeFreshness, nil}
 
 // Ahead are segments that were acknowledged before their deadline.
 type Ahead struct {

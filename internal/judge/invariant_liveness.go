@@ -16,7 +16,7 @@ import (
 // drains: when the load and the faults are over, everything comes out, and the pipeline stops when it
 // is asked to. If not, the reason is named. Spans that still come out when drain_max is over violate
 // nothing: that is an expectation, and whether they all would have is not known.
-var drains = invariant{"liveness", ExitLiveness, judgeDrains}
+var drains = invariant{"liveness", ExitLiveness, judgeDrains, nil}
 
 func judgeDrains(e *Evidence) (reports.Verdict, string) {
 	exhausted := e.exhausted()

@@ -3,7 +3,7 @@ package judge
 import "sluice/reports"
 
 // memoryBound: no worker process holds more memory than worker_memory_max.
-var memoryBound = invariant{"memory bound", ExitSafety, judgeMemoryBound}
+var memoryBound = invariant{"memory bound", ExitSafety, judgeMemoryBound, nil}
 
 func judgeMemoryBound(e *Evidence) (reports.Verdict, string) {
 	if why, not := e.Unmeasured[WorkerMemory]; not {

@@ -10,7 +10,7 @@ import (
 // processLimit: a consumer never has more worker processes than were asked for, by the count of the
 // operating system, or of who starts them, where every start is seen; those whose consumer is gone end by themselves, as soon as they are not frozen;
 // and no process is left at the end.
-var processLimit = invariant{"process limit", ExitSafety, judgeProcessLimit}
+var processLimit = invariant{"process limit", ExitSafety, judgeProcessLimit, nil}
 
 func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
 	if why, not := e.Unmeasured[Processes]; not {

@@ -24,7 +24,7 @@ type Life struct {
 // reading: what consumers say they have read is what was sent, and no batch is larger than it may be.
 // As long as nothing happens to a consumer, to Redis or Kafka, each message is read once, also when
 // partitions change hands and consumers are stopped, and no more is called known than came twice.
-var reading = invariant{"reading", ExitSafety, judgeReading}
+var reading = invariant{"reading", ExitSafety, judgeReading, nil}
 
 func judgeReading(e *Evidence) (reports.Verdict, string) {
 	var sum Life

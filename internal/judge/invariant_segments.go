@@ -9,7 +9,7 @@ import (
 // after its segment was flushed may come out under another ancestor, so only if spans can have been
 // that late; and never under anything else. Its record is on the partition of its trace's key,
 // and holds its spans in the order in which they were delivered.
-var segmentIntegrity = invariant{"segment integrity", ExitSafety, judgeSegmentIntegrity}
+var segmentIntegrity = invariant{"segment integrity", ExitSafety, judgeSegmentIntegrity, nil}
 
 func judgeSegmentIntegrity(e *Evidence) (reports.Verdict, string) {
 	for _, kind := range []ledger.Finding{ledger.Misplaced, ledger.Strayed, ledger.Disordered} {

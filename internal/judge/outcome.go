@@ -115,14 +115,18 @@ func Judge(e *Evidence) *Outcome {
 	}
 	for _, inv := range invariants() {
 		verdict, detail := inv.judge(e)
-		o.Result.Invariants = append(o.Result.Invariants,
-			reports.Judgement{Name: inv.name, Verdict: verdict, Detail: detail})
+		j := reports.Judgement{Name: inv.name, Verdict: verdict, Detail: detail}
+		if verdict == reports.Violated && inv.found != nil {
+			first, _ := inv.found(e).first()
+			j.At = &first.at
+		}
+		o.Result.Invariants = append(o.Result.Invariants, j)
 	}
 	o.Result.Expectations = judgeExpectations(e, &o.Result)
 	for _, list := range [][]reports.Judgement{o.Result.Invariants, o.Result.Expectations} {
 		for i := range list {
-			if list[i].Verdict == reports.Violated {
-				list[i].At = violatedAt(e, list[i].Detail)
+			if j := &list[i]; j.Verdict == reports.Violated && j.At == nil {
+				j.At = violatedAt(e, j.Detail)
 			}
 		}
 	}

@@ -220,7 +220,7 @@ func TestRenewedCertificatesAreRead(t *testing.T) {
 		}
 	}
 	is("at first", "1")
-	if private() != private() {
+	if first := private(); private() != first {
 		t.Error("what has not changed is read again")
 	}
 	renewed := ours.client(2)
