@@ -164,7 +164,7 @@ func defectList() []entry {
 		if !slices.Contains(museum, d.Name) {
 			scenario, changes = d.Shown, d.Changes
 		}
-		command := "simulate run " + scenario + " --defect " + d.Name
+		command := program() + " run " + scenario + " --defect " + d.Name
 		for _, change := range changes {
 			command += " --set " + quote(change)
 		}
