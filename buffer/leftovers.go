@@ -39,13 +39,13 @@ func (l Leftovers) Empty() bool { return len(l.Shards) == 0 && len(l.Held) == 0 
 // messages are delivered again.
 func (l Leftovers) Named() bool { return len(l.Shards) > 0 }
 
-// String summarizes what is left, such as "12 traces held (the first is 00ab... of project 1);
+// String summarizes what is left, such as "12 traces (the first is 00ab... of project 1);
 // shard 3: 2 queued, 1 leased".
 func (l Leftovers) String() string {
 	if l.Empty() {
 		return "nothing"
 	}
-	text := fmt.Sprintf("%d traces held", len(l.Held))
+	text := count(len(l.Held), "trace")
 	if len(l.Held) > 0 {
 		text += fmt.Sprintf(" (the first is %v of project %d)", l.Held[0].Trace, l.Held[0].Project)
 	}
@@ -59,9 +59,17 @@ func (l Leftovers) String() string {
 		for _, shard := range others {
 			queued, leased = queued+len(shard.Queued), leased+len(shard.Leased)
 		}
-		text += fmt.Sprintf("; %d other shards: %d queued, %d leased", len(others), queued, leased)
+		text += fmt.Sprintf("; %s: %d queued, %d leased", count(len(others), "other shard"), queued, leased)
 	}
 	return text
+}
+
+// count counts things as internal/options does, which imports this package.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // shardsShown is how many shards String names.

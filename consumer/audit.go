@@ -12,6 +12,7 @@ import (
 	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/internal/check"
+	"sluice/internal/options"
 )
 
 // Audit says how closely the store is watched.
@@ -65,7 +66,8 @@ func (e AuditEvent) String() string {
 	if e.Unreadable != "" {
 		return "among the traces there is what cannot be read, and is left alone: " + e.Unreadable
 	}
-	return fmt.Sprintf("%d segments that no queue named are queued in shard %d", e.Adopted, e.Shard)
+	return fmt.Sprintf("queued in shard %d: %s that no queue named", e.Shard,
+		options.FormatCount(e.Adopted, "segment"))
 }
 
 // AuditCounters are what the audit has seen so far.

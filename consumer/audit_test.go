@@ -342,7 +342,7 @@ func TestWhatNoQueueNamesIsFound(t *testing.T) {
 		orphan(t, k.now, 5, 2)
 		c := r.run()
 		got := said()
-		if want := "[1 segments that no queue named are queued in shard 1]"; fmt.Sprint(got) != want {
+		if want := "[queued in shard 1: 1 segment that no queue named]"; fmt.Sprint(got) != want {
 			t.Errorf("said %v, want %v", got, want)
 		}
 		if a := c.Audited(); a.Adopted != 1 || a.Traces < 4 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/options"
 )
 
 // Loss is what a node of the store has lost, as far as can be told.
@@ -35,22 +36,23 @@ type Loss struct {
 
 // String returns the loss as one line.
 func (l Loss) String() string {
+	spans := options.FormatCount(l.Spans, "span")
 	switch {
 	case l.Possible:
-		return fmt.Sprintf("redis %s was restarted, or another server has taken its place: up to %d spans, "+
-			"stored since %s, are lost if it had not yet written or replicated them",
-			l.Node, l.Spans, clockTime(l.Since))
+		return fmt.Sprintf("redis %s was restarted, or another server has taken its place: lost is what it "+
+			"had not yet written or replicated, up to %s, stored since %s", l.Node, spans,
+			clockTime(l.Since))
 	case !l.Empty:
 		return fmt.Sprintf("redis %s has lost data: it is at the state of %s, as a replica that was behind "+
-			"when it took over; up to %d spans that were read since then and not flushed are lost",
-			l.Node, clockTime(l.Since), l.Spans)
+			"when it took over; lost are up to %s, of those read since then and not flushed", l.Node,
+			clockTime(l.Since), spans)
 	case l.Uncounted:
-		return fmt.Sprintf("redis %s has lost data: it was wiped, or restarted without its data; up to %d "+
-			"spans that were read since the start of the program and not flushed are lost, and all that was "+
-			"there before: it was not counted yet", l.Node, l.Spans)
+		return fmt.Sprintf("redis %s has lost data: it was wiped, or restarted without its data; lost are "+
+			"up to %s, of those read since the start of the program and not flushed, and all that was there "+
+			"before: it was not counted yet", l.Node, spans)
 	}
-	return fmt.Sprintf("redis %s has lost data: it was wiped, or restarted without its data; up to %d spans "+
-		"that were there and not flushed are lost", l.Node, l.Spans)
+	return fmt.Sprintf("redis %s has lost data: it was wiped, or restarted without its data; lost are "+
+		"up to %s, of those that were there and not flushed", l.Node, spans)
 }
 
 func clockTime(t time.Time) string { return t.UTC().Format("15:04:05.000") }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"sluice/internal/options"
 )
 
 // NoWindow is the budget window that never forgets a restart.
@@ -44,8 +46,9 @@ func (b *Budget) Spend(now time.Time) error {
 func (b *Budget) Restarts() int { return b.total }
 
 func (b *Budget) allowance() string {
+	text := fmt.Sprintf("%d of %s", len(b.spent), options.FormatCount(b.Max, "restart"))
 	if b.Window == NoWindow {
-		return fmt.Sprintf("%d of %d restarts", len(b.spent), b.Max)
+		return text
 	}
-	return fmt.Sprintf("%d of %d restarts within %v", len(b.spent), b.Max, b.Window)
+	return fmt.Sprintf("%s within %v", text, b.Window)
 }

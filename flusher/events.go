@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/options"
 )
 
 // EventKind is what an Event reports.
@@ -113,7 +114,7 @@ func (e Event) String() string {
 		fmt.Fprintf(&text, " shards %s", shardList(e.Shards))
 	}
 	if e.Kind == EventRestart || e.Kind == EventExhausted {
-		fmt.Fprintf(&text, " after %d restarts", e.Restarts)
+		fmt.Fprintf(&text, " after %s", options.FormatCount(e.Restarts, "restart"))
 	}
 	if e.Cause != "" {
 		fmt.Fprintf(&text, ": %s", e.Cause)

@@ -9,6 +9,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/options"
 )
 
 // What consumers and workers owe the store, see buffer.Store, is watched here: no other world sees
@@ -227,7 +228,8 @@ func (c *workerContract) Ack(
 			continue
 		}
 		if h == nil || !h.loaded || !areOf(f.Spans, h.spans) {
-			c.breach("it acknowledges %d spans of %v, which are not those that it loaded", len(f.Spans), f.ID)
+			c.breach("it acknowledges %s of %v, which is not what it loaded",
+				options.FormatCount(len(f.Spans), "span"), f.ID)
 		}
 	}
 	results, err := c.Store.Ack(ctx, owner, flushed)
@@ -294,7 +296,7 @@ func (c *workerContract) ended(lost []buffer.Shard) {
 		}
 	}
 	if len(left) > 0 {
-		c.breach("it has ended, and holds %d segments, among them %v", len(left),
+		c.breach("it has ended, and holds %s, among them %v", options.FormatCount(len(left), "segment"),
 			slices.MinFunc(left, buffer.Generation.Compare).ID)
 	}
 }

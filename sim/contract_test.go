@@ -109,7 +109,7 @@ func TestWorkerContract(t *testing.T) {
 	seen.want(t, "claims 0-1, which it has not leased")
 	try(c.Lease(ctx, owner, 1, 1))
 	c.ended(nil)
-	seen.want(t, "has ended, and holds 1 segments, among them 0-1")
+	seen.want(t, "has ended, and holds 1 segment, among them 0-1")
 	c.ended([]buffer.Shard{0})
 	try(c.Load(ctx, owner, names))
 	seen.want(t, "loads 0-1, which it has not claimed")
@@ -119,7 +119,7 @@ func TestWorkerContract(t *testing.T) {
 	_ = c.Release(ctx, buffer.Owner{}, done) // refused
 	seen.want(t, "releases 0-1, which is neither flushed nor gone")
 	try(c.Ack(ctx, owner, []buffer.Flushed{{Generation: g, Spans: []buffer.SpanID{{1, 1}}}}))
-	seen.want(t, "acknowledges 1 spans of 0-1")
+	seen.want(t, "acknowledges 1 span of 0-1")
 	if err := c.Release(ctx, owner, done); err != nil {
 		t.Fatal(err)
 	}

@@ -431,7 +431,7 @@ func TestDiffOfBadInput(t *testing.T) {
 		{[]string{run, spoil(rundir.FileSamples, "\n0.1,", "\nzero,")},
 			`spoiled: line 2, column 1: "zero" is not a value of t`},
 		{[]string{run, spoil(rundir.FileScenario, "partitions:", "partitoins:")}, "did you mean partitions?"},
-		{[]string{run, run, "--rule", "freshnes <= 1s"}, "unknown metric \"freshnes\""},
+		{[]string{run, run, "--rule", "freshnes <= 1s"}, "unknown figure \"freshnes\""},
 		{[]string{run, run, "--rules", filepath.Join(run, "none")}, "no such file"},
 		{[]string{run, run, "--alpha", "1"}, "alpha 1 must be above 0 and below 1"},
 		{[]string{run, run, "--least-effect=-1%"}, "is below 0"},

@@ -187,6 +187,37 @@ func scenarioRows(t *testing.T) string {
 	return rows.String()
 }
 
+// TestDocsCommandsCanBePasted: what stands in a block of code is a command as a shell in a fresh clone has
+// it, and there is no simulate there.
+func TestDocsCommandsCanBePasted(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal(pages, err)
+	}
+	for _, page := range append(pages, "../../README.md", "../../CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, part := range strings.Split(string(text), "```") {
+			for line := range strings.Lines(part) {
+				if i%2 == 1 && strings.HasPrefix(line, "simulate ") {
+					t.Errorf("%s: write go run ./cmd/simulate or bin/simulate: %s", page, line)
+				}
+			}
+		}
+	}
+}
+
+// TestListedCommandsCanBePasted: the command of a defect begins with the program as it was started.
+func TestListedCommandsCanBePasted(t *testing.T) {
+	for _, e := range defectList() {
+		if d := e.(defectEntry); !strings.HasPrefix(d.Command, program()+" run ") {
+			t.Errorf("%s: %s", d.Defect, d.Command)
+		}
+	}
+}
+
 // TestDocsExamplesRun runs each whole scenario that stands in the docs.
 func TestDocsExamplesRun(t *testing.T) {
 	blocks := regexp.MustCompile("(?s)```yaml\n(name:.*?)```").FindAllStringSubmatch(readDocs(t), -1)

@@ -12,6 +12,7 @@ import (
 
 	"sluice/internal/defects"
 	"sluice/internal/harness"
+	"sluice/internal/options"
 	"sluice/internal/portfault"
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
@@ -91,8 +92,9 @@ func scenarioList() ([]entry, error) {
 }
 
 func (e scenarioEntry) text(to io.Writer) {
-	fmt.Fprintf(to, "%s\n%s    %s, %g s, %d workers on %d shards\n    worlds: %s\n", e.Name,
-		indented(e.Description), e.Rate, e.Seconds, e.Workers, e.Shards, strings.Join(e.Worlds, ", "))
+	fmt.Fprintf(to, "%s\n%s    %s, %g s, %s on %s\n    worlds: %s\n", e.Name,
+		indented(e.Description), e.Rate, e.Seconds, options.FormatCount(e.Workers, "worker"),
+		options.FormatCount(e.Shards, "shard"), strings.Join(e.Worlds, ", "))
 	for _, fault := range e.Faults {
 		fmt.Fprintf(to, "    %s\n", fault)
 	}
@@ -162,7 +164,7 @@ func defectList() []entry {
 		if !slices.Contains(museum, d.Name) {
 			scenario, changes = d.Shown, d.Changes
 		}
-		command := "simulate run " + scenario + " --defect " + d.Name
+		command := program() + " run " + scenario + " --defect " + d.Name
 		for _, change := range changes {
 			command += " --set " + quote(change)
 		}

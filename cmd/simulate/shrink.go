@@ -57,9 +57,9 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 	}
 	small.Scenario.PortFaults = small.Ports
 	written := writeWhole(file, small.Scenario.Brief())
-	how := fmt.Sprintf("%d runs, and nothing more can go", small.Runs)
+	how := runs(small.Runs) + ", and nothing more can go"
 	if !small.Done {
-		how = fmt.Sprintf("%d runs, and then it was ended", small.Runs)
+		how = runs(small.Runs) + ", and then it was ended"
 	}
 	p.flags.Ports = nil // those that are left are in the file
 	least.Scenario, least.File, least.Runs, least.Done = small.Scenario.Brief(), file, small.Runs, small.Done

@@ -5,16 +5,16 @@ import "sluice/reports"
 // Conditions are what the runs of a report have in common beside the scenario.
 type Conditions struct {
 	// Version is that of the program that made the report.
-	Version string `json:"version,omitempty"`
+	Version string `json:"version"`
 	// Defect and PortFaults were planted, if anything was.
-	Defect     string   `json:"defect,omitempty"`
-	PortFaults []string `json:"port_faults,omitempty"`
+	Defect     string   `json:"defect"`
+	PortFaults []string `json:"port_faults"`
 	// DurationSeconds is how long the load of each run was to last; 0 if that was left to the search.
-	DurationSeconds float64 `json:"duration_seconds,omitempty"`
+	DurationSeconds float64 `json:"duration_seconds"`
 	// Most is the highest rate to try, in spans per second, Precision how near the highest sustained one
 	// was to be found, as a share.
-	Most      float64 `json:"most,omitempty"`
-	Precision float64 `json:"precision,omitempty"`
+	Most      float64 `json:"most"`
+	Precision float64 `json:"precision"`
 }
 
 // planted says what was put into every run on purpose; empty if nothing was. Costs are named elsewhere.

@@ -16,15 +16,16 @@ import (
 	"sluice/reports"
 )
 
-// Report is the answer. It is written as capacity.json.
+// Report is the answer. It is written as capacity.json, with every field: a reader need not ask whether it
+// is there.
 type Report struct {
 	Scenario string `json:"scenario"`
 	World    string `json:"world"`
 	Conditions
 	// Costs say where those of the virtual world are from; nil in another world. Compared is how far off
 	// its predictions were; nil if no comparison was named.
-	Costs    *CostsFrom `json:"costs,omitempty"`
-	Compared *Compared  `json:"compared,omitempty"`
+	Costs    *CostsFrom `json:"costs"`
+	Compared *Compared  `json:"compared"`
 	// Headline is the answer in a sentence or two, Next what to do.
 	Headline string   `json:"headline"`
 	Next     []string `json:"next"`
@@ -35,31 +36,31 @@ type Report struct {
 	Recommended *Recommended `json:"recommended"`
 	Refused     string       `json:"refused"`
 	// Unsafe are the runs in which safety was violated, in words, whatever they were made for.
-	Unsafe []string `json:"unsafe,omitempty"`
+	Unsafe []string `json:"unsafe"`
 	// Points are all that was measured, Counts what the repeats of each count have in common.
 	Points []Point `json:"points"`
 	Counts []Count `json:"limits"`
 	// USL is the law that fits the points; nil with a reason in NoFit.
 	USL   *Law   `json:"usl"`
-	NoFit string `json:"no_fit,omitempty"`
+	NoFit string `json:"no_fit"`
 	// HeldOutError is the greatest error of the law at a count that it was fitted without, as a share;
 	// nil if there are too few counts.
 	HeldOutError *float64 `json:"held_out_error"`
 	// Outlook is what happens when something fails; nil if no count carries the target. If it shows that
 	// Redis may not hold what waits, the count that does is refused.
-	Outlook *Outlook `json:"outlook,omitempty"`
+	Outlook *Outlook `json:"outlook"`
 	// Stability is where the system no longer recovers; nil if that was not asked for.
-	Stability *Stability `json:"stability,omitempty"`
+	Stability *Stability `json:"stability"`
 	// Cost is what it costs; nil without prices.
-	Cost *Cost `json:"cost,omitempty"`
+	Cost *Cost `json:"cost"`
 	// Against is the report that this one is shown beside; nil if there is none.
-	Against *Against `json:"against,omitempty"`
+	Against *Against `json:"against"`
 	// Partitions is how many shards the processes share; 0 if that is not known.
-	Partitions int `json:"partitions,omitempty"`
+	Partitions int `json:"partitions"`
 	// Unfinished says why not every count was measured; empty if all were. Begun is what the searches had
 	// made by then that were not over: it is no part of Points.
-	Unfinished string  `json:"unfinished,omitempty"`
-	Begun      []Point `json:"begun,omitempty"`
+	Unfinished string  `json:"unfinished"`
+	Begun      []Point `json:"begun"`
 
 	other *Report // that this one is shown beside
 }

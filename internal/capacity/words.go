@@ -223,8 +223,9 @@ func (r *Report) worseWords(before, c Count) string {
 	}
 	text += "."
 	if rest := r.Partitions % c.Processes; rest != 0 && r.Partitions%before.Processes == 0 {
-		text += fmt.Sprintf(" %d shards are uneven on %d workers: %d of them have %d, the others %d. Choose a number of "+
-			"processes that divides the partitions.", r.Partitions, c.Processes, rest, r.Partitions/c.Processes+1,
+		text += fmt.Sprintf(" %s are uneven on %s: %d of them have %d, the others %d. Choose a number of "+
+			"processes that divides the partitions.", options.FormatCount(r.Partitions, "shard"),
+			options.FormatCount(c.Processes, "worker"), rest, r.Partitions/c.Processes+1,
 			r.Partitions/c.Processes)
 	}
 	return text

@@ -132,7 +132,7 @@ func TestFindings(t *testing.T) {
 				t.Errorf("found %q, exit code %d (%s), want %q, %d; %+v", row.Finding, got.Code, got.Verdict,
 					c.want, c.code, row)
 			}
-			if said := strings.Contains(got.Verdict, "unclear of 1 metric,"); said != (c.want == FoundUnclear) {
+			if said := strings.Contains(got.Verdict, "unclear of 1 figure,"); said != (c.want == FoundUnclear) {
 				t.Errorf("the verdict is %q of a metric that is %s", got.Verdict, c.want)
 			}
 			checkJUnit(t, got)
@@ -225,7 +225,7 @@ func TestChangeAtTheBound(t *testing.T) {
 			switch {
 			case got.Code == judge.ExitExpectation:
 				broken++
-			case strings.HasSuffix(got.Verdict, "; unclear of 1 metric, see the intervals"):
+			case strings.HasSuffix(got.Verdict, "; unclear of 1 figure, see the intervals"):
 				unclear++
 			}
 		}
@@ -462,7 +462,7 @@ func TestGroupsOfSearches(t *testing.T) {
 		t.Errorf("%q are compared, with the notes %q", groups, got.Notes)
 	}
 	var text bytes.Buffer
-	if err := got.WriteText(&text); err != nil || strings.Count(text.String(), "metric ") != 3 ||
+	if err := got.WriteText(&text); err != nil || strings.Count(text.String(), "figure ") != 3 ||
 		strings.Contains(text.String(), "\n10 processes\n") {
 		t.Errorf("%v, there are tables of three counts in\n%s", err, &text)
 	}

@@ -38,7 +38,8 @@ const (
 	BoundLevel
 )
 
-var ruleForm = regexp.MustCompile(`^\s*([\w.-]+)\s*(<=|>=)\s*(\S+)\s*$`)
+// ruleForm has a blank before the unit, if there is one, as tables have.
+var ruleForm = regexp.MustCompile(`^\s*([\w.-]+)\s*(<=|>=)\s*(\S+(?:\s+[%A-Za-z]\S*)?)\s*$`)
 
 // ParseRule reads the text form.
 func ParseRule(text string) (Rule, error) {
@@ -47,7 +48,8 @@ func ParseRule(text string) (Rule, error) {
 		return Rule{}, fmt.Errorf("%q is not a rule: write for example 'freshness_p99 <= +10%%', "+
 			"'throughput >= -5%%', 'restarts <= +0' or 'freshness_p99 <= 2s'", strings.TrimSpace(text))
 	}
-	r := Rule{Most: parts[2] == "<=", Written: strings.Join(parts[1:], " ")}
+	bound := strings.Join(strings.Fields(parts[3]), "")
+	r := Rule{Most: parts[2] == "<=", Written: parts[1] + " " + parts[2] + " " + bound}
 	var names []string
 	for _, m := range Metrics() {
 		names = append(names, m.Name)
@@ -56,9 +58,8 @@ func ParseRule(text string) (Rule, error) {
 		}
 	}
 	if r.Metric.Name == "" {
-		return r, fmt.Errorf("unknown metric %q%s", parts[1], options.Hint(parts[1], names))
+		return r, fmt.Errorf("unknown figure %q%s", parts[1], options.Hint(parts[1], names))
 	}
-	bound := parts[3]
 	signed := strings.HasPrefix(bound, "+") || strings.HasPrefix(bound, "-")
 	var err error
 	switch {
@@ -110,13 +111,16 @@ func ParseRules(file, text string) ([]Rule, error) {
 	return rules, errors.Join(errs...)
 }
 
-// parse reads a value in the metric's unit.
+// parse reads a value in the metric's unit, which may be left out or written as tables have it.
 func (m Metric) parse(text string) (float64, error) {
+	number := text
 	switch m.Unit {
 	case unitRate:
-		text = strings.TrimSuffix(text, "/s")
+		number = strings.TrimSuffix(strings.TrimSuffix(text, unitRate), "/s")
 	case unitCost:
-		text = strings.TrimSuffix(text, "us")
+		number = strings.TrimSuffix(strings.TrimSuffix(text, unitCost), "us")
+	case unitSpans:
+		number = strings.TrimSuffix(strings.TrimSuffix(text, unitSpans), "span")
 	case unitSeconds:
 		d, err := options.ParseDuration(text)
 		return d.Seconds(), err
@@ -124,9 +128,10 @@ func (m Metric) parse(text string) (float64, error) {
 		b, err := options.ParseSize(text)
 		return float64(b), err
 	}
-	v, err := strconv.ParseFloat(text, 64)
+	v, err := strconv.ParseFloat(number, 64)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0, fmt.Errorf("%q is not a value of %s: write a number", text, m.Name)
+		return 0, fmt.Errorf("%q is not a value of %s: write a number%s", text, m.Name,
+			map[bool]string{true: " of " + m.Unit}[m.Unit != ""])
 	}
 	return v, nil
 }

@@ -7,15 +7,25 @@ import (
 
 func TestParseRule(t *testing.T) {
 	for text, want := range map[string]Rule{
-		"freshness_p99 <= +10%":   {Most: true, Kind: BoundShare, Value: 0.1},
-		" throughput>=-5% ":       {Kind: BoundShare, Value: -0.05},
-		"restarts <= +0":          {Most: true, Kind: BoundChange},
-		"drain <= +1.5s":          {Most: true, Kind: BoundChange, Value: 1.5},
-		"throughput >= -200/s":    {Kind: BoundChange, Value: -200},
-		"freshness_p99 <= 250ms":  {Most: true, Kind: BoundLevel, Value: 0.25},
-		"worker_memory <= 100MiB": {Most: true, Kind: BoundLevel, Value: 100 << 20},
-		"redis_time <= 12.5us":    {Most: true, Kind: BoundLevel, Value: 12.5},
-		"throughput >= 3000/s":    {Kind: BoundLevel, Value: 3000},
+		"freshness_p99 <= +10%":      {Most: true, Kind: BoundShare, Value: 0.1},
+		" throughput>=-5% ":          {Kind: BoundShare, Value: -0.05},
+		"restarts <= +0":             {Most: true, Kind: BoundChange},
+		"drain <= +1.5s":             {Most: true, Kind: BoundChange, Value: 1.5},
+		"throughput >= -200/s":       {Kind: BoundChange, Value: -200},
+		"freshness_p99 <= 250ms":     {Most: true, Kind: BoundLevel, Value: 0.25},
+		"worker_memory <= 100MiB":    {Most: true, Kind: BoundLevel, Value: 100 << 20},
+		"redis_time <= 12.5us":       {Most: true, Kind: BoundLevel, Value: 12.5},
+		"throughput >= -200spans/s":  {Kind: BoundChange, Value: -200},
+		"throughput >= -200 spans/s": {Kind: BoundChange, Value: -200},
+		"redis_time <= +2us/span":    {Most: true, Kind: BoundChange, Value: 2},
+		"redis_time <= +2 us/span ":  {Most: true, Kind: BoundChange, Value: 2},
+		"redis_time <= +2":           {Most: true, Kind: BoundChange, Value: 2},
+		"repeated <= +1 span":        {Most: true, Kind: BoundChange, Value: 1},
+		"waiting <= 100spans":        {Most: true, Kind: BoundLevel, Value: 100},
+		"drain <= 2 s":               {Most: true, Kind: BoundLevel, Value: 2},
+		"worker_memory <= 1 GiB":     {Most: true, Kind: BoundLevel, Value: 1 << 30},
+		"freshness_p99 <= +10 %":     {Most: true, Kind: BoundShare, Value: 0.1},
+		"throughput >= 3000/s":       {Kind: BoundLevel, Value: 3000},
 	} {
 		got, err := ParseRule(text)
 		if err != nil {
@@ -34,13 +44,15 @@ func TestParseRule(t *testing.T) {
 		"":                         "is not a rule: write for example",
 		"freshness_p99 < 2s":       "is not a rule",
 		"freshnes_p99 <= 2s":       "did you mean freshness_p99?",
-		"x <= 2s":                  "unknown metric \"x\"; known: sustained, throughput",
+		"x <= 2s":                  "unknown figure \"x\"; known: sustained, throughput",
 		"freshness_p99 <= 10%":     "write +10% or -10%",
 		"freshness_p99 <= -10%":    "write <= with + or >= with -",
 		"throughput >= +10%":       "write <= with + or >= with -",
 		"freshness_p99 <= 2":       "write 2s for seconds",
 		"freshness_p99 <= +x%":     "is not a number",
 		"restarts <= many":         "is not a value of restarts: write a number",
+		"redis_time <= 2us/run":    "\"2us/run\" is not a value of redis_time: write a number of us/span",
+		"drain <= 2 3":             "is not a rule",
 		"restarts <= NaN":          "is not a value of restarts: write a number",
 		"worker_memory <= 1 GiB x": "is not a rule",
 	} {
@@ -56,7 +68,7 @@ func TestParseRules(t *testing.T) {
 		t.Errorf("rules are %+v, %v", rules, err)
 	}
 	_, err = ParseRules("ours", "freshness_p99 <= 2s\nfreshness <= 2s\n\nthroughput >= 5%\n")
-	if err == nil || !strings.Contains(err.Error(), "ours:2: unknown metric") ||
+	if err == nil || !strings.Contains(err.Error(), "ours:2: unknown figure") ||
 		!strings.Contains(err.Error(), "ours:4: ") {
 		t.Errorf("error is %v", err)
 	}

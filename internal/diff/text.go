@@ -163,7 +163,7 @@ func orUnknown(version string) string {
 }
 
 // header are the columns of the table.
-var header = []string{"metric", "unit", "n", "A", "B", "change", "95 % interval", "p", "found"}
+var header = []string{"figure", "unit", "n", "A", "B", "change", "95 % interval", "p", "found"}
 
 // cells are those of a row, with a group as the start of its first.
 func (r *Row) cells() []string {

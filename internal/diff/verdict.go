@@ -164,7 +164,7 @@ func (c *Comparison) sumUp() {
 	default:
 		c.Verdict = "no difference that matters"
 		if n := c.unclear(); n > 0 {
-			c.Verdict += fmt.Sprintf("; unclear of %s, see the intervals", options.FormatCount(n, "metric"))
+			c.Verdict += fmt.Sprintf("; unclear of %s, see the intervals", options.FormatCount(n, "figure"))
 		}
 	}
 }

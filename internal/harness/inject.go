@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/flusher"
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -362,9 +363,9 @@ func (t turn) misses(m scenarios.Moment) error {
 	at := t.elapsed.Seconds()
 	switch {
 	case m.Kind == scenarios.MomentSent:
-		return fmt.Errorf("only %d spans were sent when the load ended at %.1fs", t.sent, at)
+		return fmt.Errorf("only %s sent when the load ended at %.1fs", options.FormatCount(t.sent, "span"), at)
 	case m.Kind == scenarios.MomentFlushed:
-		return fmt.Errorf("only %d spans were out when the load ended at %.1fs", t.flushed, at)
+		return fmt.Errorf("only %s out when the load ended at %.1fs", options.FormatCount(t.flushed, "span"), at)
 	case m.Kind == scenarios.MomentAt:
 		return fmt.Errorf("its time had not come when the load ended, at %.1fs", at)
 	case m.Kind == scenarios.MomentStage:

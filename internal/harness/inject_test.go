@@ -213,8 +213,8 @@ func TestInjectorCountsItsTurns(t *testing.T) {
 	}
 	missed, late, _ := r.missed()
 	want := []string{
-		"when 3 spans sent crash worker 0: only 1 spans were sent when the load ended at 0.1s",
-		"when 2 spans flushed crash worker 0: only 0 spans were out when the load ended at 0.1s",
+		"when 3 spans sent crash worker 0: only 1 span sent when the load ended at 0.1s",
+		"when 2 spans flushed crash worker 0: only 0 spans out when the load ended at 0.1s",
 		"when worker 1 restarted crash worker 1: worker 1 had not restarted when the load ended, at 0.1s",
 	}
 	if !slices.Equal(missed, want) || len(late) != 1 || !strings.HasPrefix(late[0], "at 60ms crash worker 0: ") {

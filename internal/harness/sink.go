@@ -15,6 +15,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/ledger"
 	"sluice/internal/load"
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -188,7 +189,7 @@ func (s *Sink) Ingested(at time.Time, consumer int, e ingest.Event) {
 // ousted notes that a consumer's session with its group ended, and its partitions with it.
 func (s *Sink) ousted(at time.Time, consumer, partitions int) {
 	s.record.note(at, reports.Event{Kind: reports.EventNote, Consumer: consumer, Worker: reports.NoWorker,
-		Text: fmt.Sprintf("lost %d partitions, with its session", partitions)})
+		Text: fmt.Sprintf("lost %s, with its session", options.FormatCount(partitions, "partition"))})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ousters = append(s.ousters, judge.Ouster{T: s.since(at).Seconds(), Consumer: consumer})

@@ -95,7 +95,7 @@ func TestJournalFollows(t *testing.T) {
 // TestNamedSpans are those that verdicts name.
 func TestNamedSpans(t *testing.T) {
 	got := Named(reports.Result{Invariants: []reports.Judgement{
-		{Detail: "1 spans are lost: span 18 (00ff) of trace 1; span 20 (01)"}, {Detail: "12 spans sent"}}})
+		{Detail: "1 span lost: span 18 (00ff) of trace 1; span 20 (01)"}, {Detail: "12 spans sent"}}})
 	if !slices.Equal(got, []uint64{18, 20}) {
 		t.Errorf("named are %d", got)
 	}

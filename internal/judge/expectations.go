@@ -57,8 +57,8 @@ func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
 			"%.3fs, limit %v", r.Freshness.P99, x.FreshnessP99Max)
 	}
 	repeated := e.Balance.Of(ledger.Repeated).Count
-	add("repeated_spans_max", x.RepeatedSpansMax.Allows(repeated), "%d spans came out again, limit %s",
-		repeated, text(x.RepeatedSpansMax))
+	add("repeated_spans_max", x.RepeatedSpansMax.Allows(repeated), "%s came out again, limit %s",
+		options.FormatCount(repeated, "span"), text(x.RepeatedSpansMax))
 	return append(list, judgeFigures(e, r)...)
 }
 

@@ -32,8 +32,8 @@ func judgeRestartBudget(e *Evidence) (reports.Verdict, string) {
 			}
 		case flusher.EventExhausted:
 			if restarts[at] != budget {
-				found.add(m.T, "at %.1fs the budget of worker %d was used up after %d restarts of %d",
-					m.T, m.Worker, restarts[at], budget)
+				found.add(m.T, "at %.1fs the budget of worker %d was used up after %d of %s",
+					m.T, m.Worker, restarts[at], options.FormatCount(budget, "restart"))
 			}
 		}
 	}
@@ -41,8 +41,8 @@ func judgeRestartBudget(e *Evidence) (reports.Verdict, string) {
 		for _, c := range l.Consumers {
 			for _, w := range c.States {
 				if w.Restarts > budget {
-					found.add(l.T, "at %.1fs worker %d had %d restarts, its budget is %d",
-						l.T, w.Worker, w.Restarts, budget)
+					found.add(l.T, "at %.1fs worker %d had %s, its budget is %d",
+						l.T, w.Worker, options.FormatCount(w.Restarts, "restart"), budget)
 				}
 			}
 		}

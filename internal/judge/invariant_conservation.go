@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/internal/ledger"
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -22,10 +23,7 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 			return violated("%v: %v", kind, found)
 		}
 	}
-	lost, what := b.Lost+b.BadLost, fmt.Sprintf("%d spans", b.Lost)
-	if b.BadLost > 0 {
-		what = fmt.Sprintf("%d spans and %d bad messages", b.Lost, b.BadLost)
-	}
+	lost, what := b.Lost+b.BadLost, spansAnd(b.Lost, b.BadLost)
 	sent := ""
 	if b.Lost+b.Buffered > 0 {
 		sent = fmt.Sprintf("; the first was due to be sent at %.1fs%s", e.LostDue,
@@ -38,35 +36,48 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 		return unknown("nothing was sent")
 	case lost > 0 && e.Drained:
 		// Each span had come out before the end; this cannot be.
-		return violated("%s are lost: %s%s", what, strings.Join(b.Losses, "; "), sent)
+		return violated("%s lost: %s%s", what, strings.Join(b.Losses, "; "), sent)
 	case !e.toldOf(b.Dropped[ledger.SetBack]):
-		return violated("%d spans went with what Redis lost when it was set back, but consumers say that it "+
-			"may have lost %d", b.Dropped[ledger.SetBack], e.said())
+		return violated("%s went with what Redis lost when it was set back, but consumers say that it may "+
+			"have lost %d", options.FormatCount(b.Dropped[ledger.SetBack], "span"), e.said())
 	case lost > 0 && e.Left.Store.Empty() && e.final():
-		return violated("%s are lost, of %d and %d: they did not come out, their messages are "+
-			"committed, and the store is empty: %s%s", what, b.Sent, b.BadSent,
-			strings.Join(b.Losses, "; "), sent)
+		of := fmt.Sprint(b.Sent)
+		if b.BadSent > 0 {
+			of = spansAnd(b.Sent, b.BadSent)
+		}
+		return violated("%s lost, of %s sent: all messages are committed and the store is empty, but not "+
+			"all came out: %s%s", what, of, strings.Join(b.Losses, "; "), sent)
 	case lost+b.Buffered > 0 && !e.Left.Store.Empty() && e.final():
-		return violated("%d spans are lost: the store still holds %v, but no queue names it, and their "+
-			"messages are committed: nothing will ever bring them out: %s%s", b.Lost+b.Buffered,
-			e.Left.Store, strings.Join(b.Losses, "; "), sent)
+		return violated("%s lost: the store still holds %v, but no queue names it, and all messages are "+
+			"committed: nothing will ever bring it out: %s%s", spansAnd(b.Lost+b.Buffered, b.BadLost), e.Left.Store, strings.Join(b.Losses, "; "), sent)
 	case e.Left.Err != nil:
 		return unknown("what is left in the input and the store is not known: %v", e.Left.Err)
 	case lost > 0 || b.Buffered > 0:
-		return unknown("%d messages did not come out; %d of the input are not committed, and the store "+
-			"still holds %v", lost+b.Buffered, e.Left.Waiting, e.Left.Store)
+		return unknown("%s did not come out; not committed of the input: %d; the store still holds %v",
+			options.FormatCount(lost+b.Buffered, "message"), e.Left.Waiting, e.Left.Store)
 	case !e.Left.Store.Empty():
 		return violated("everything came out, but at its end the store still holds %v%s", e.Left.Store,
 			e.before(watchedUntil(e)))
 	}
 	bad := ""
 	if b.BadSent > 0 {
-		bad = fmt.Sprintf("; %d bad messages sent, all of them dead letters", b.BadSent)
+		bad = fmt.Sprintf("; %s sent: %s", options.FormatCount(b.BadSent, "bad message"),
+			options.FormatCount(b.BadSent-b.BadDeleted, "dead letter"))
 	}
 	if b.BadDeleted > 0 {
-		bad += fmt.Sprintf(", but %d that Kafka deleted unread", b.BadDeleted)
+		bad += fmt.Sprintf(", and %d that Kafka deleted unread", b.BadDeleted)
 	}
-	return passed("%d spans sent, %d flushed, %d dropped%s", b.Sent, b.Flushed, b.Sent-b.Flushed, bad)
+	return passed("%s sent, %d flushed, %d dropped%s", options.FormatCount(b.Sent, "span"), b.Flushed,
+		b.Sent-b.Flushed, bad)
+}
+
+// spansAnd counts spans, and the messages that are none if there are any.
+func spansAnd(spans, bad int64) string {
+	text := options.FormatCount(spans, "span")
+	if bad > 0 {
+		text += " and " + options.FormatCount(bad, "bad message")
+	}
+	return text
 }
 
 // final tells whether a run that ended in good order has left nothing that could still come out.

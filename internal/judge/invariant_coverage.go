@@ -6,6 +6,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -30,7 +31,8 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	if len(looks) == 0 {
 		return unknown("the run was over before anybody looked")
 	}
-	return passed("%d shards, looked at %d times", e.Scenario.Topology.Partitions, len(looks))
+	return passed("%s, looked at %s", options.FormatCount(e.Scenario.Topology.Partitions, "shard"),
+		options.FormatCount(len(looks), "time"))
 }
 
 // miscovered returns the first look at which a shard has too many owners or none, or a consumer deals its
@@ -267,8 +269,8 @@ func covers(
 	// as many workers as it may have.
 	idle := len(owner) < len(c.States)
 	if greatest-least > 1 && !e.EndedEarly && !idle {
-		found.add(l.T, "at %.1fs a worker of %s has %d shards and another %d", l.T,
-			nameConsumer(c.Consumer), greatest, least)
+		found.add(l.T, "at %.1fs a worker of %s has %s and another %d", l.T,
+			nameConsumer(c.Consumer), options.FormatCount(greatest, "shard"), least)
 	}
 	return found
 }

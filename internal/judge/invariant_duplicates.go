@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sluice/internal/ledger"
+	"sluice/internal/options"
 	"sluice/reports"
 )
 
@@ -70,5 +71,6 @@ func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 	if e.silent() {
 		return unknown("no span came out")
 	}
-	return passed("%d spans came out again in an exact repeat%s", b.Of(ledger.Repeated).Count, note)
+	return passed("%s came out again in an exact repeat%s",
+		options.FormatCount(b.Of(ledger.Repeated).Count, "span"), note)
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -36,7 +37,7 @@ func judgeFreshness(e *Evidence) (reports.Verdict, string) {
 	said, seen := e.Freshness, e.FreshnessSeen
 	switch {
 	case e.Ahead.Count > 0:
-		return violated("%d segments, first: %s", e.Ahead.Count, e.Ahead.First)
+		return violated("%s, first: %s", options.FormatCount(e.Ahead.Count, "segment"), e.Ahead.First)
 	case e.silent():
 		return unknown("no span came out")
 	case said.Count == 0 && e.Balance.Flushed == 0:

@@ -42,8 +42,8 @@ func judgeDrains(e *Evidence) (reports.Verdict, string) {
 			reason = "none is left in the input or the store that could"
 		}
 		reason = cmp.Or(reason, "nothing says why")
-		return violated("%.1fs after the load %d spans had not come out: %s",
-			e.DrainSeconds, missing, reason)
+		return violated("%.1fs after the load %s had not come out: %s", e.DrainSeconds,
+			options.FormatCount(missing, "span"), reason)
 	case e.Balance.Messages == 0:
 		return unknown("nothing was sent")
 	case e.ForcedAfter > 0:
@@ -63,11 +63,11 @@ func (e *Evidence) held() (words []string) {
 		return []string{fmt.Sprintf("what the input and the store hold is not known: %v", held.Err)}
 	}
 	if held.Waiting > 0 {
-		words = append(words, options.FormatCount(int(held.Waiting), "message")+" of the input not committed")
+		words = append(words, options.FormatCount(held.Waiting, "message")+" of the input not committed")
 	}
 	for i, shard := range held.Store.Shards {
 		if i == shardsMax {
-			words = append(words, fmt.Sprintf("and so on for %d other shards", len(held.Store.Shards)-i))
+			words = append(words, "and so on for "+options.FormatCount(len(held.Store.Shards)-i, "other shard"))
 			break
 		}
 		words = append(words, fmt.Sprintf("shard %d: %s queued, %d leased by epoch %d, %s", shard.Shard,

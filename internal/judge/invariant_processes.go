@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -42,15 +43,15 @@ func judgeProcessLimit(e *Evidence) (reports.Verdict, string) {
 			most = max(most, c.Live)
 		}
 		if orphaned.lasts(l.Orphans > 0, l.T, e.Slacks.Orphan) {
-			return violated("at %.1fs there were %d worker processes whose consumer is gone since %.1fs",
-				l.T, l.Orphans, orphaned.from)
+			return violated("at %.1fs there was still %s of a consumer that is gone since %.1fs", l.T,
+				options.FormatCount(l.Orphans, "worker process"), orphaned.from)
 		}
 	}
 	if e.Survivors > 0 {
-		return violated("%d processes were left when every consumer had ended", e.Survivors)
+		return violated("every consumer had ended, and left %s", options.FormatCount(e.Survivors, "process"))
 	}
-	return passed("at most %d worker processes of a consumer at a time, limit %d, none left", most,
-		limit)
+	return passed("at most %s of a consumer at a time, limit %d, none left",
+		options.FormatCount(most, "worker process"), limit)
 }
 
 func nameConsumer(index int) string {

@@ -30,8 +30,9 @@ func judgeReading(e *Evidence) (reports.Verdict, string) {
 	var sum Life
 	for _, l := range e.Lives {
 		if most := l.Batches * int64(e.BatchMax); l.Spans > most {
-			return violated("the consumer that ended at %.1fs says that %d spans were in %d batches, of which "+
-				"each may have %d", l.T, l.Spans, l.Batches, e.BatchMax)
+			return violated("the consumer that ended at %.1fs says that it had %s in %s, of which each may "+
+				"have %d", l.T, options.FormatCount(l.Spans, "span"), options.FormatCount(l.Batches, "batch"),
+				e.BatchMax)
 		}
 		sum.Messages += l.Messages
 		sum.Spans += l.Spans
@@ -46,11 +47,11 @@ func judgeReading(e *Evidence) (reports.Verdict, string) {
 	case !e.Drained || !e.whole():
 		return passed("not all was read")
 	case sum.Messages+sum.Deleted+b.Unsaid < int64(b.Messages):
-		return violated("consumers say that they have read %d messages of %d, and that %d were deleted",
-			sum.Messages, b.Messages, sum.Deleted)
+		return violated("consumers say that they have read %d of %s, and that %d had been deleted",
+			sum.Messages, options.FormatCount(b.Messages, "message"), sum.Deleted)
 	}
 	again := max(0, sum.Messages+sum.Deleted-int64(b.Messages))
-	words := options.FormatCount(int(again), "message") + " read again"
+	words := options.FormatCount(again, "message") + " read again"
 	for _, f := range reports.FaultsOf(e.Events) {
 		if rereads(f) {
 			return passed("%s, for which there can be a reason: %s", words, f.Fault)
@@ -62,13 +63,13 @@ func judgeReading(e *Evidence) (reports.Verdict, string) {
 	case again > 0:
 		return violated("%s, though nothing happened to a consumer, to Redis or Kafka", words)
 	case sum.Letters != b.BadSent-b.BadDeleted:
-		return violated("consumers say that they made dead letters of %d messages, but %d were no spans",
-			sum.Letters, b.BadSent-b.BadDeleted)
+		return violated("consumers say that they made %s, but the messages that are no spans are %d",
+			options.FormatCount(sum.Letters, "dead letter"), b.BadSent-b.BadDeleted)
 	case sum.Duplicates > sum.Spans-(b.Sent-b.Dropped[ledger.DeletedUnread]):
-		return violated("consumers say that %d of the %d spans they read were known, but %d are distinct",
-			sum.Duplicates, sum.Spans, b.Sent)
+		return violated("consumers say that they read %s and knew %d of them, but %d are distinct",
+			options.FormatCount(sum.Spans, "span"), sum.Duplicates, b.Sent)
 	}
-	return passed("%d messages, each of them once; %d of the spans were known", b.Messages, sum.Duplicates)
+	return passed("%s, each once; spans that were known: %d", options.FormatCount(b.Messages, "message"), sum.Duplicates)
 }
 
 // rereads tells whether a fault is a reason to read messages again: all are but those of workers,

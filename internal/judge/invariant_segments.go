@@ -2,6 +2,7 @@ package judge
 
 import (
 	"sluice/internal/ledger"
+	"sluice/internal/options"
 	"sluice/reports"
 )
 
@@ -22,20 +23,19 @@ func judgeSegmentIntegrity(e *Evidence) (reports.Verdict, string) {
 		return unknown("no span came out")
 	}
 	if split.Count == 0 {
-		return passed("%d spans, each under its root", e.Balance.Flushed)
+		return passed("%s, each under its root", options.FormatCount(e.Balance.Flushed, "span"))
 	}
+	spans := options.FormatCount(split.Count, "span")
 	if e.Scenario.Expectations.SplitSpansMax.Allows(split.Count) {
-		return passed("%d spans under another ancestor than their root, as split_spans_max allows",
-			split.Count)
+		return passed("%s under another ancestor than the root, as split_spans_max allows", spans)
 	}
 	if found, _ := unexcused(e, ledger.Split, cameLate(e)); found != nil {
 		return violated("%v: %d, among them: %s%s", ledger.Split, split.Count, found.First,
 			e.before(found.To.Seconds()))
 	}
 	if more := e.Balance.Uncounted[ledger.Split]; more > 0 {
-		return unknown("%d spans under another ancestor than their root are too many to look for the "+
-			"cause of each", more)
+		return unknown("too many spans under another ancestor than their root to look for the cause of "+
+			"each: %d more", more)
 	}
-	return passed("%d spans under another ancestor than their root, each of which has a cause",
-		split.Count)
+	return passed("%s under another ancestor than the root, each of which has a cause", spans)
 }

@@ -10,6 +10,7 @@ import (
 
 	"sluice/flusher"
 	"sluice/internal/ledger"
+	"sluice/internal/options"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -242,10 +243,10 @@ func summarizeHarness(e *Evidence) reports.HarnessSummary {
 
 // Summary is one line about the run for the charts: world, seed, spans, workers.
 func (o *Outcome) Summary() string {
-	return fmt.Sprintf("world %s, seed %d, %d spans, %d workers on %d shards; %.0f spans/s; "+
-		"freshness p99 %.2f s",
-		o.Result.World, o.Result.Seed, o.Result.Ledger.Sent, o.Scenario.Topology.Workers(),
-		o.Scenario.Topology.Partitions, o.Result.Throughput.SpansPerSecond, o.Result.Freshness.P99)
+	return fmt.Sprintf("world %s, seed %d, %s, %s on %s; %.0f spans/s; freshness p99 %.2f s",
+		o.Result.World, o.Result.Seed, options.FormatCount(o.Result.Ledger.Sent, "span"),
+		options.FormatCount(o.Scenario.Topology.Workers(), "worker"),
+		options.FormatCount(o.Scenario.Topology.Partitions, "shard"), o.Result.Throughput.SpansPerSecond, o.Result.Freshness.P99)
 }
 
 // Invariants returns the exit code by the invariants alone, and the first of them that does not hold or

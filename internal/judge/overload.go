@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice/flusher"
+	"sluice/internal/options"
 	"sluice/reports"
 )
 
@@ -62,9 +63,9 @@ func (p *pace) more() float64 { return float64(p.to.Buffered()) / p.rate() }
 // overloaded says what was still out, how fast it came, when it would have been done, and who held
 // it up.
 func (e *Evidence) overloaded(p pace) string {
-	return fmt.Sprintf("%.1fs after the load %d spans had not come out, but they still did, in the last "+
+	return fmt.Sprintf("%.1fs after the load %s had not come out, but some still did, in the last "+
 		"%.1fs at %.0f/s; at that rate all would be out %.0fs after the load. The limit was %s%s",
-		e.DrainSeconds, p.to.Buffered(), p.to.T-p.from.T, p.rate(), e.DrainSeconds+p.more(), e.limit(p),
+		e.DrainSeconds, options.FormatCount(p.to.Buffered(), "span"), p.to.T-p.from.T, p.rate(), e.DrainSeconds+p.more(), e.limit(p),
 		p.processors())
 }
 
@@ -87,7 +88,7 @@ func (e *Evidence) limit(p pace) string {
 		return fmt.Sprintf("the processor time of the workers, each of which used %.0f %% of one core",
 			100*busiest.Share)
 	case p.to.Paused == 0 && 2*p.to.Backlog > p.to.Buffered():
-		return fmt.Sprintf("the consumer, which had %d messages still to store", p.to.Backlog)
+		return "the consumer, which still had to store " + options.FormatCount(p.to.Backlog, "message")
 	}
 	waits, share := p.waits()
 	return fmt.Sprintf("the workers, which were %s in %.0f %% of the looks", waits, 100*share)

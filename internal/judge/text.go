@@ -42,11 +42,12 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 	}
 	row("Messages", "%d in, %d out with distinct flush ids%s", r.Ledger.Messages, r.Ledger.Records,
 		bad)
-	last := fmt.Sprintf("the last came out %.1f s after the load", r.Run.DrainSeconds)
-	if r.Ledger.Records == 0 {
-		last = noOutput
+	last := "; " + noOutput
+	if r.Ledger.Records > 0 { // the load is that until its last span, which is below the rate asked for
+		last = fmt.Sprintf(" until the last record, %.1f s after the load of %.0f spans/s", r.Run.DrainSeconds,
+			float64(r.Ledger.Sent)/max(r.Run.LoadSeconds, 1e-3))
 	}
-	row("Throughput", "%.0f spans/s, %.2f MB/s; %s", r.Throughput.SpansPerSecond,
+	row("Throughput", "%.0f spans/s, %.2f MB/s%s", r.Throughput.SpansPerSecond,
 		r.Throughput.BytesPerSecond/1e6, last)
 	quantiles := func(name string, q reports.Quantiles, from string) {
 		if q.Count == 0 {

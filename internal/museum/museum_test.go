@@ -141,6 +141,22 @@ func show(t *testing.T, d defects.Defect) *judge.Outcome {
 	return with
 }
 
+// TestVerdictsAreWhole: what went wrong is told to its last word, in lines that fit.
+func TestVerdictsAreWhole(t *testing.T) {
+	why := strings.Repeat("a word ", 30) + "the end"
+	text := section(defects.Defect{Name: "x", Caught: "conservation", Wrong: "it is wrong"}, 1,
+		&judge.Outcome{Result: reports.Result{Invariants: []reports.Judgement{
+			{Name: "conservation", Verdict: reports.Violated, Detail: why}}}})
+	if got := strings.Join(strings.Fields(text), " "); !strings.Contains(got, "is violated: "+why+" "+fence) {
+		t.Errorf("the verdict is not told as it is:\n%s", text)
+	}
+	for line := range strings.Lines(text) {
+		if len(line) > 100+len("\n") {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+}
+
 // section is what docs/museum.md says of a defect.
 func section(d defects.Defect, seed uint64, least *judge.Outcome) string {
 	var text strings.Builder
@@ -155,12 +171,14 @@ func section(d defects.Defect, seed uint64, least *judge.Outcome) string {
 	if cut := len(steps) - linesMax; cut > 0 {
 		steps = slices.Replace(steps, linesMax-1, len(steps)-1, fmt.Sprintf("         (%d more)", cut))
 	}
-	for _, line := range steps {
+	last := len(steps) - 1 // what went wrong, of which no word may be missing
+	for _, line := range steps[:last] {
 		if len(line) > widthMax {
 			line = line[:widthMax-3] + "..."
 		}
 		fmt.Fprintln(&text, line)
 	}
+	fmt.Fprintln(&text, wrapped(steps[last]))
 	fmt.Fprintln(&text, "```")
 	return text.String()
 }

@@ -156,10 +156,10 @@ func evenly(list []int) int {
 }
 
 // FormatCount counts things: "1 restart", "2 processes".
-func FormatCount(n int, thing string) string {
+func FormatCount[N int | int64 | uint64](n N, thing string) string {
 	switch {
 	case n == 1:
-	case strings.HasSuffix(thing, "s"):
+	case strings.HasSuffix(thing, "s"), strings.HasSuffix(thing, "ch"):
 		thing += "es"
 	default:
 		thing += "s"

@@ -108,3 +108,14 @@ func TestFormatNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestFormatCount(t *testing.T) {
+	for want, got := range map[string]string{
+		"1 span": FormatCount(int64(1), "span"), "0 spans": FormatCount(0, "span"),
+		"2 processes": FormatCount(2, "process"), "3 batches": FormatCount(uint64(3), "batch"),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -371,7 +371,7 @@ func TestWhatIsNotExplored(t *testing.T) {
 // TestUsedUpTooEarly: a supervisor that ends as if a budget were used up, before it was, is seen.
 func TestUsedUpTooEarly(t *testing.T) {
 	for restarts, want := range map[int]string{
-		budget - 1: "restart budget: it is said to be used up after 1 starts of worker 0, with 1 restarts allowed",
+		budget - 1: "restart budget: it is said to be used up after 1 start of worker 0, with 1 restart allowed",
 		budget:     "",
 	} {
 		sys := newSystem(small("supervisor", 1, 1, 1, 2).Size, defects.Defect{})

@@ -7,6 +7,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/flusher"
+	"sluice/internal/options"
 )
 
 // supervision is a supervisor over workers of which only what a supervisor can see is there: they
@@ -270,12 +271,12 @@ func (w *supervision) judge() string {
 		}
 	}
 	if live > w.sys.size.Workers {
-		return fmt.Sprintf("process limit: %d workers live, at most %d may", live, w.sys.size.Workers)
+		return fmt.Sprintf("process limit: %s live, at most %d may", options.FormatCount(live, "worker"), w.sys.size.Workers)
 	}
 	starts, worker := mostStarts(list)
 	if starts > budget+1 {
-		return fmt.Sprintf("restart budget: start %d of worker %d, with %d restarts allowed", starts, worker,
-			budget)
+		return fmt.Sprintf("restart budget: start %d of worker %d, with %s allowed", starts, worker,
+			options.FormatCount(budget, "restart"))
 	}
 	n := &w.machines.nodes[w.next[supNode]]
 	switch {
@@ -284,10 +285,10 @@ func (w *supervision) judge() string {
 	case !errors.Is(n.err, flusher.ErrBudget):
 		return fmt.Sprintf("the supervisor ends: %v", n.err)
 	case starts <= budget:
-		return fmt.Sprintf("restart budget: it is said to be used up after %d starts of worker %d, with %d "+
-			"restarts allowed", starts, worker, budget)
+		return fmt.Sprintf("restart budget: it is said to be used up after %s of worker %d, with %s allowed",
+			options.FormatCount(starts, "start"), worker, options.FormatCount(budget, "restart"))
 	case live > 0:
-		return fmt.Sprintf("process limit: %d workers outlive their supervisor", live)
+		return fmt.Sprintf("process limit: the supervisor has ended, and %s not", options.FormatCount(live, "worker"))
 	}
 	return ""
 }

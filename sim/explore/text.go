@@ -25,7 +25,7 @@ func (p Preset) Text(s Size, faults string) string {
 		}
 		words = append(words, options.FormatCount(s.Traces, trace), options.FormatCount(s.Spans, "span"))
 		if s.Lease > 1 {
-			words = append(words, fmt.Sprintf("%d segments at a time", s.Lease))
+			words = append(words, options.FormatCount(s.Lease, "segment")+" at a time")
 		}
 	}
 	return strings.Join(append(words, faults+options.FormatCount(s.Faults, "fault")), ", ")

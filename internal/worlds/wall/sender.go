@@ -12,6 +12,7 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/load"
+	"sluice/internal/options"
 )
 
 // sender sends the load when it is due, whether or not the system keeps up.
@@ -169,7 +170,7 @@ func (s *sender) watch(ctx context.Context, giveUp context.CancelCauseFunc) {
 		waiting, last := s.acks.state()
 		if quiet := time.Since(s.start) - max(s.over, last); waiting > 0 && quiet > s.patience {
 			giveUp(fmt.Errorf("send to the input topic: the load is over, and for %v Kafka has "+
-				"acknowledged none of the %d messages that wait for it", s.patience, waiting))
+				"acknowledged nothing, with %s waiting for it", s.patience, options.FormatCount(waiting, "message")))
 			return
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sluice/internal/options"
 )
 
 // Who was the limit, if the load was late? A message is late if it is handed to the Kafka client
@@ -118,8 +120,8 @@ func (l *lags) limit(full, longest time.Duration, waiting int64) (text string, l
 	say(fmt.Sprintf("Kafka held the load up, for %v the buffer for what it had not acknowledged was "+
 		"full", full.Round(time.Millisecond)), l.kafka)
 	if len(parts) > 0 {
-		parts = append(parts, fmt.Sprintf("Kafka acknowledged within %v, at most %d messages waited "+
-			"for that", longest.Round(time.Millisecond), waiting))
+		parts = append(parts, fmt.Sprintf("Kafka acknowledged within %v, at most %s waited "+
+			"for that", longest.Round(time.Millisecond), options.FormatCount(waiting, "message")))
 	}
 	return strings.Join(parts, "; "), l.share(l.generator) > lateShareMax
 }
