@@ -29,7 +29,7 @@ func TestTheNetworkIsTheLimit(t *testing.T) {
 		costs := sim.DefaultCosts()
 		costs.Network.Bandwidth, costs.Hosts.Shared = c.bandwidth, c.shared
 		o := runIn(t, sim.World{Costs: &costs}, s)
-		p := capacity.ProbeOf(o, rate, judge.Host{Cores: costs.Hosts.Cores, Shared: c.shared})
+		p := capacity.ProbeOf(o, rate, judge.Host{Cores: costs.Hosts.Cores, Shared: c.shared}, false)
 		use, limited := judge.Limiting(p.Busy)
 		if limited != c.limited || limited && use.Resource != judge.Network {
 			t.Errorf("%+v: limited by %+v: %v", c, use, limited)
