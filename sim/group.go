@@ -280,6 +280,7 @@ func (m *member) fetch(into *flusher.Fetch, limit int) {
 // has tells whether something has come of a partition that the member may read.
 func (m *member) has(p int32) bool {
 	return m.owners[p] == m && !m.paused[p] && !m.wanted[p] && m.open(p) &&
+		!slices.Contains(m.news.Assigned, p) && // it hears of that first, and the coordinator may be away
 		max(m.next[p], m.input[p].first) < m.input[p].end()
 }
 
