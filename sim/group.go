@@ -30,7 +30,7 @@ type member struct {
 	static  string    // the instance id; "" for a dynamic member
 	silent  time.Time // since when it is not heard of; zero while it is
 	gone    bool      // the group has given it up
-	lost    bool      // because it fell silent: it joins again when it hears of that
+	lost    bool      // because it fell silent: it joins again when it hears of that, and is silent until then
 	// By partition: whether it is to give it back, what it reads next, whether it is paused.
 	wanted []bool
 	next   []int64

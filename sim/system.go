@@ -323,6 +323,9 @@ func (s *System) Look() (judge.Look, reports.Sample) {
 		if c.process.Frozen() {
 			look.Heard = s.Now().Sub(c.frozenAt).Seconds()
 		}
+		if c.member.lost { // others have what it takes for its own
+			look.Heard = max(look.Heard, s.Now().Sub(c.member.silent).Seconds())
+		}
 		for _, p := range c.consumer.Counters().Partitions {
 			if p.Next > 0 {
 				look.Committed[p.Partition] = p.Next
