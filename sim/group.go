@@ -230,8 +230,7 @@ func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
 			}
 		}
 		if bytes >= 0 {
-			conn.cross(ctx, answers, bytes,
-				m.costs.Fetch+2*conn.hop+conn.slow[requests]+conn.slow[answers])
+			conn.cross(ctx, answers, bytes, m.costs.Fetch+2*conn.hop)
 		}
 	}
 }
