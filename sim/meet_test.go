@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sluice/internal/judge"
+	"sluice/reports"
 	"sluice/scenarios"
 )
 
@@ -53,5 +54,57 @@ expectations: {split_spans_max: unlimited, figures: ["pauses >= 1"]}
 				t.Errorf("exit code %d\n%s", outcome.Code, &text)
 			}
 		})
+	}
+}
+
+// TestNothingMovesOnAHostThatStandsStill: consumers that are to start or to stop meanwhile do so when it goes
+// on, and none is frozen while another one cannot be.
+func TestNothingMovesOnAHostThatStandsStill(t *testing.T) {
+	s, err := scenarios.Read("still.yaml", []byte(`
+name: still
+duration: 19s
+topology: {partitions: 4, flusher_processes: 2}
+pipeline: {timeout: 3s, root_timeout: 2s, max_batch_wait: 100ms, max_unhealthy: 2s, backpressure_after: 2s}
+workload: {rate: constant 100/s}
+faults:
+  - at 1s rebalance for 2s
+  - at 2s crash consumer for 1s
+  - at 2500ms hang host for 5s
+  - at 4s rebalance for 2s
+  - at 10s hang consumer for 1s
+  - at 10100ms hang host for 1s
+  - at 13s rebalance for 1s
+  - at 13900ms black-hole redis for 1s
+  - at 14300ms hang host for 1s
+  - at 17s hang worker 1 for 500ms
+  - at 17200ms hang host for 600ms
+expectations: {split_spans_max: unlimited, duplicated_spans_max: unlimited}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcome := run(t, s)
+	if outcome.Code != judge.ExitPassed {
+		t.Error(outcome.Verdict())
+	}
+	moves := map[reports.State]int{}
+	for _, e := range outcome.Events {
+		still := e.T > 2.6 && e.T < 7.5 || e.T > 17.3 && e.T < 17.7
+		switch {
+		case e.Kind == reports.EventWorker && still:
+			t.Errorf("worker %d of consumer %d is %s at %.1fs", e.Worker, e.Consumer, e.State, e.T)
+		case e.Kind == reports.EventConsumer && e.T > 0:
+			moves[e.State]++
+			if still {
+				t.Errorf("consumer %d is %s at %.1fs", e.Consumer, e.State, e.T)
+			}
+		}
+	}
+	// The second consumer starts three times, and is frozen once: the first one is not while the second drains.
+	for state, want := range map[reports.State]int{reports.StateStarting: 4, reports.StateStopped: 4,
+		reports.StateHung: 5, reports.StateHealthy: 9} {
+		if moves[state] != want {
+			t.Errorf("%d times a consumer was %s, want %d", moves[state], state, want)
+		}
 	}
 }
