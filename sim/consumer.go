@@ -214,6 +214,33 @@ func (c *consumer) do(ctx context.Context, act harness.Act) error {
 	return fmt.Errorf("nobody can %v a consumer", act)
 }
 
+// doAll freezes all consumers that run, or none, or wakes them.
+func (s *System) doAll(ctx context.Context, act harness.Act) error {
+	if act != harness.ActFreeze && act != harness.ActWake {
+		return fmt.Errorf("nobody can %v a host", act)
+	}
+	var all []*consumer
+	for _, c := range s.members {
+		if !c.up() {
+			continue
+		}
+		if act == harness.ActFreeze && (c.starting || c.asked || c.process.Frozen()) {
+			return harness.ErrBusy
+		}
+		all = append(all, c)
+	}
+	if act == harness.ActFreeze && len(all) == 0 || act == harness.ActWake && !s.still {
+		return harness.ErrBusy
+	}
+	s.still = act == harness.ActFreeze
+	for _, c := range all {
+		if err := c.do(ctx, act); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // kill ends the process. Its workers end with it, frozen ones too: the kernel continues what is
 // stopped in a group that has lost its parent.
 func (c *consumer) kill() {

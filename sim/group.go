@@ -30,7 +30,7 @@ type member struct {
 	static  string    // the instance id; "" for a dynamic member
 	silent  time.Time // since when it is not heard of; zero while it is
 	gone    bool      // the group has given it up
-	lost    bool      // because it fell silent: it joins again when it hears of that
+	lost    bool      // because it fell silent: it joins again when it hears of that, and is silent until then
 	// By partition: whether it is to give it back, what it reads next, whether it is paused.
 	wanted []bool
 	next   []int64
@@ -230,8 +230,7 @@ func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
 			}
 		}
 		if bytes >= 0 {
-			conn.cross(ctx, answers, bytes,
-				m.costs.Fetch+2*conn.hop+conn.slow[requests]+conn.slow[answers])
+			conn.cross(ctx, answers, bytes, m.costs.Fetch+2*conn.hop)
 		}
 	}
 }
@@ -280,6 +279,7 @@ func (m *member) fetch(into *flusher.Fetch, limit int) {
 // has tells whether something has come of a partition that the member may read.
 func (m *member) has(p int32) bool {
 	return m.owners[p] == m && !m.paused[p] && !m.wanted[p] && m.open(p) &&
+		!slices.Contains(m.news.Assigned, p) && // it hears of that first, and the coordinator may be away
 		max(m.next[p], m.input[p].first) < m.input[p].end()
 }
 

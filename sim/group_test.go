@@ -142,6 +142,22 @@ func TestWhatWasNotHeardOfIsNotLost(t *testing.T) {
 	}
 }
 
+// What a member was given it does not read before it hears of that, also where it could.
+func TestWhatWasNotHeardOfIsNotRead(t *testing.T) {
+	s := scenarios.Default()
+	s.Topology.Partitions = 2
+	s.Faults = []scenarios.Fault{parse(t, "at 1s stop kafka broker 0 for 1s")}
+	r := newRigOf(t, s)
+	undo, err := r.Break(s.Faults[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.add(1, r.k.Now(), nil, []byte("x"))
+	r.poll("the coordinator is down", 0, flusher.Fetch{})
+	_ = undo()
+	r.poll("it is back", 1, flusher.Fetch{Assigned: []int32{0, 1}})
+}
+
 // A member says what was deleted before it read it, once and when the next message has come, and what
 // was deleted before it came is none of its business.
 func TestAGapIsReported(t *testing.T) {

@@ -22,8 +22,10 @@ type request struct {
 	serve func() (bytes int, more time.Duration)
 	cost  time.Duration
 	from  *conn
-	there bool // it has arrived
-	back  bool // its answer is on its way
+	there bool          // it has arrived
+	back  bool          // its answer is on its way
+	plain time.Duration // when it, or its answer, would have come if nothing slowed it down
+	due   time.Duration // when that comes
 	done  bool
 	err   error
 	cond  kernel.Cond
@@ -49,7 +51,7 @@ type link struct {
 	under            []*request       // on the way or waiting, in order
 	waits            []*request       // at a server that is frozen
 	thawed, admitted *kernel.Cond
-	unthrottled      *kernel.Cond // of some direction
+	eased            *kernel.Cond // some direction is throttled or slowed down less
 	jitter           *rand.Rand   // draws how much longer than a hop messages are on the way; nil: they are not
 	jitterMax        time.Duration
 }
@@ -68,7 +70,7 @@ const (
 func newLink(k *kernel.Kernel, name string, hop time.Duration, at station) *link {
 	return &link{k: k, name: name, hop: hop, station: at,
 		thawed: k.NewCond(name + " is frozen"), admitted: k.NewCond(name + " is down"),
-		unthrottled: k.NewCond(name + " is throttled")}
+		eased: k.NewCond(name + " is throttled or slow")}
 }
 
 // up tells whether the server answers.
@@ -134,20 +136,29 @@ func (c *conn) throttled(direction, bytes int) time.Duration {
 	return c.free[direction].Sub(now)
 }
 
-// cross returns when some bytes have passed in a direction, and so much more time. What waits for its
-// turn on a throttled connection goes on when nothing throttles it any more.
+// cross returns when some bytes have passed in a direction, so much more time, and what faults slow a
+// request and its answer down by. What waits for its turn on a throttled connection goes on when nothing
+// throttles it any more, and what is slowed down when the fault ends.
 func (c *conn) cross(ctx context.Context, direction, bytes int, more time.Duration) {
 	turn := c.pass(direction, bytes)
 	until := c.k.Now().Add(turn)
 	for len(c.rates[direction]) > 0 && turn > 0 {
-		if c.unthrottled.WaitFor(ctx, turn) != nil && ctx.Err() != nil {
+		if c.eased.WaitFor(ctx, turn) != nil && ctx.Err() != nil {
 			return
 		}
 		if turn = until.Sub(c.k.Now()); len(c.rates[direction]) == 0 {
 			turn, c.free[direction] = 0, c.k.Now()
 		}
 	}
-	_ = c.k.Sleep(ctx, max(turn, 0)+more)
+	since := c.k.Elapsed() + max(turn, 0) + more
+	for slow := c.slow; slow != [2]time.Duration{}; {
+		until := since + slow[requests] + slow[answers]
+		if c.eased.WaitFor(ctx, until-c.k.Elapsed()) != nil {
+			return // it has come, or nobody waits for it
+		}
+		slow[requests], slow[answers] = min(slow[requests], c.slow[requests]), min(slow[answers], c.slow[answers])
+	}
+	_ = c.k.Sleep(ctx, max(since-c.k.Elapsed(), 0))
 }
 
 // ask sends a request of some bytes, whose serve has its effect at the server after cost of its time;
@@ -180,7 +191,7 @@ func (c *conn) send(
 	}
 	r := &request{serve: serve, cost: cost, from: c, cond: *l.k.NewCond(l.name)}
 	l.under = append(l.under, r)
-	l.k.After(l.hop+l.slow[requests]+c.pass(requests, bytes), func() { l.arrive(r) })
+	l.carry(r, requests, l.hop+c.pass(requests, bytes))
 	return r, nil
 }
 
@@ -243,7 +254,24 @@ func (l *link) serve(r *request) {
 		return
 	}
 	r.back = true
-	l.k.After(wait+l.hop+l.slow[answers]+r.from.pass(answers, bytes), func() { l.finish(r, nil) })
+	l.carry(r, answers, wait+l.hop+r.from.pass(answers, bytes))
+}
+
+// carry has a request, or its answer, come after some time, and what the direction is slowed down by.
+func (l *link) carry(r *request, side int, takes time.Duration) {
+	r.plain = l.k.Elapsed() + takes
+	r.due = r.plain + l.slow[side]
+	l.comes(r, side)
+}
+
+// comes has it come when it is due, unless it has by then.
+func (l *link) comes(r *request, side int) {
+	in := r.due - l.k.Elapsed()
+	if side == requests {
+		l.k.After(in, func() { l.arrive(r) })
+		return
+	}
+	l.k.After(in, func() { l.finish(r, nil) })
 }
 
 func (l *link) finish(r *request, err error) {
@@ -303,15 +331,34 @@ func (l *link) letThrough(sides []int) {
 		}
 		for _, r := range l.under {
 			r.from.free[side] = l.k.Now()
-			switch {
-			case side == requests && !r.there:
-				l.k.After(l.hop+l.slow[side], func() { l.arrive(r) })
-			case side == answers && r.back:
-				l.k.After(l.hop+l.slow[side], func() { l.finish(r, nil) })
+			if r.onWay(side) {
+				l.carry(r, side, l.hop)
 			}
 		}
 	}
-	l.unthrottled.Broadcast()
+	l.eased.Broadcast()
+}
+
+// hasten has what is on its way come as soon as it may, now that a direction is slowed down less.
+func (l *link) hasten(sides []int) {
+	now := l.k.Elapsed()
+	for _, side := range sides {
+		for _, r := range l.under {
+			if due := max(r.plain+l.slow[side], now); r.onWay(side) && due < r.due {
+				r.due = due
+				l.comes(r, side)
+			}
+		}
+	}
+	l.eased.Broadcast()
+}
+
+// onWay tells whether something of a request is on its way in a direction.
+func (r *request) onWay(side int) bool {
+	if side == requests {
+		return !r.there
+	}
+	return r.back
 }
 
 // wait returns after a time in which a server that ends, or starts, does nothing.
@@ -341,6 +388,7 @@ func (l *link) breakDown(f scenarios.Fault) (undo func() error, ok bool) {
 			for _, side := range sides {
 				l.slow[side] -= f.By
 			}
+			l.hasten(sides)
 			return nil
 		}, true
 	case scenarios.VerbThrottle:

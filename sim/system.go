@@ -25,6 +25,7 @@ type System struct {
 	redis   *redis
 	kafka   *kafka
 	members []*consumer
+	still   bool   // their host stands still
 	numbers int    // of worker processes
 	peaks   []peak // by consumer
 	shifts  []time.Duration
@@ -90,7 +91,12 @@ func (s *System) Consumers() []harness.Consumer {
 
 // Do implements harness.System.
 func (s *System) Do(ctx context.Context, act harness.Act, to harness.Process) error {
-	if act == harness.ActStart {
+	switch {
+	case to.Consumer == harness.WholeHost:
+		return s.doAll(ctx, act)
+	case s.still && (act == harness.ActStart || act == harness.ActWake):
+		return harness.ErrBusy
+	case act == harness.ActStart:
 		return s.start(ctx, to.Consumer)
 	}
 	if to.Consumer >= len(s.members) || !s.members[to.Consumer].up() {
@@ -322,6 +328,9 @@ func (s *System) Look() (judge.Look, reports.Sample) {
 			Committed: map[int32]int64{}}
 		if c.process.Frozen() {
 			look.Heard = s.Now().Sub(c.frozenAt).Seconds()
+		}
+		if c.member.lost { // others have what it takes for its own
+			look.Heard = max(look.Heard, s.Now().Sub(c.member.silent).Seconds())
 		}
 		for _, p := range c.consumer.Counters().Partitions {
 			if p.Next > 0 {

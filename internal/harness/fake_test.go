@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -92,6 +93,9 @@ func (f *fakeSystem) Do(_ context.Context, act Act, to Process) error {
 	if to.Worker != reports.NoWorker {
 		return f.note(fmt.Sprintf("%v %d", act, to.Number))
 	}
+	if to.Consumer == WholeHost {
+		return f.note(fmt.Sprintf("%v host", act))
+	}
 	f.mu.Lock()
 	up := f.up[to.Consumer]
 	f.mu.Unlock()
@@ -104,6 +108,7 @@ func (f *fakeSystem) Do(_ context.Context, act Act, to Process) error {
 	switch {
 	case act == ActStart && err == nil:
 		f.up[to.Consumer] = true
+	case errors.Is(err, ErrBusy):
 	case act == ActKill || act == ActStop: // also with an error: that is how it ended
 		delete(f.up, to.Consumer)
 	}

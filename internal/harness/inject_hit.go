@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sluice/buffer"
@@ -89,10 +90,27 @@ func (i *injector) join() (*effect, error) {
 	if i.system.Do(ctx, ActStart, consumerAt(index)) != nil {
 		return nil, ErrBusy // the servers are away, most likely
 	}
-	return &effect{undo: func() error {
-		// One that has ended already was seen to.
-		return notBusy(i.do(ActStop, consumerAt(index)))
-	}}, nil
+	stop := func() error { return i.do(ActStop, consumerAt(index)) }
+	return &effect{undo: func() error { return i.patiently(index, false, stop) }}, nil
+}
+
+// patiently does what has a consumer run, or not. While it is frozen, or its machine is, it has to wait; where
+// only the healing ends that, it fails, and the healing tries again.
+func (i *injector) patiently(index int, runs bool, do func() error) error {
+	for {
+		err := do()
+		if !errors.Is(err, ErrBusy) || runs == slices.ContainsFunc(i.system.Consumers(),
+			func(c Consumer) bool { return c.Index == index }) {
+			return notBusy(err) // it is so already if that was seen to
+		}
+		i.mu.Lock()
+		healed := i.healed
+		i.mu.Unlock()
+		if healed {
+			return err
+		}
+		_ = i.system.Sleep(context.Background(), retryAfter) // it has no end but this
+	}
 }
 
 // do does something that takes as long as the system lets it. An error with which a consumer ended
@@ -111,7 +129,8 @@ func (i *injector) do(act Act, to Process) error {
 }
 
 func (i *injector) hitConsumer(f scenarios.Fault) (*effect, error) {
-	e := &effect{undo: func() error { return restart(i.system) }}
+	start := func() error { return restart(i.system) }
+	e := &effect{undo: func() error { return i.patiently(firstConsumer, true, start) }}
 	act := ActKill
 	switch f.Verb {
 	case scenarios.VerbCrash:
@@ -132,26 +151,10 @@ func (i *injector) hitConsumer(f scenarios.Fault) (*effect, error) {
 	return e, i.do(act, consumerAt(firstConsumer))
 }
 
-// hitHost freezes all consumers that run, or none of them.
+// hitHost freezes all consumers, or none of them.
 func (i *injector) hitHost() (*effect, error) {
-	var frozen []int
-	wake := func() error {
-		var errs []error
-		for _, index := range frozen {
-			errs = append(errs, notBusy(i.do(ActWake, consumerAt(index))))
-		}
-		return errors.Join(errs...)
-	}
-	for _, c := range i.system.Consumers() {
-		if err := i.do(ActFreeze, consumerAt(c.Index)); err != nil {
-			return nil, errors.Join(err, wake())
-		}
-		frozen = append(frozen, c.Index)
-	}
-	if len(frozen) == 0 {
-		return nil, ErrBusy
-	}
-	return &effect{undo: wake}, nil
+	wake := func() error { return notBusy(i.do(ActWake, consumerAt(WholeHost))) }
+	return &effect{undo: wake}, i.do(ActFreeze, consumerAt(WholeHost))
 }
 
 // wakeConsumer lets the first consumer go on, unless it was ended meanwhile.

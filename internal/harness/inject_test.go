@@ -29,19 +29,33 @@ func TestInjectorHangsAndWakes(t *testing.T) {
 	}
 }
 
-// TestInjectorStopsAHost: all consumers are frozen and wake, and none is if one of them cannot be.
+// TestInjectorStopsAHost: it is frozen as soon as it can be, and wakes.
 func TestInjectorStopsAHost(t *testing.T) {
-	r := newRig(t, "at 1s hang host for 2s", "at 5s hang host for 2s")
-	r.up[1] = true
-	r.at(t, time.Second, "freeze consumer 0", "freeze consumer 1")
-	woken := []string{"freeze consumer 0", "freeze consumer 1", "wake consumer 0", "wake consumer 1"}
-	r.at(t, 3*time.Second, woken...)
-	r.fails["freeze consumer 1"] = []error{ErrBusy}
-	r.at(t, 5*time.Second, append(woken, "freeze consumer 0", "wake consumer 0")...)
-	clear(r.up)
-	r.at(t, 6*time.Second, append(woken, "freeze consumer 0", "wake consumer 0")...)
-	r.up[1] = true
-	r.at(t, 7*time.Second, append(woken, "freeze consumer 0", "wake consumer 0", "freeze consumer 1")...)
+	r := newRig(t, "at 1s hang host for 2s")
+	r.fails["freeze host"] = []error{ErrBusy}
+	r.at(t, time.Second)
+	r.at(t, 1100*time.Millisecond, "freeze host")
+	r.at(t, 4*time.Second, "freeze host", "wake host")
+}
+
+// TestInjectorWaitsForWhoIsFrozen: a consumer that is to stop, or to start, and cannot just now does as soon as
+// it can; where only the healing lets it, it does behind that.
+func TestInjectorWaitsForWhoIsFrozen(t *testing.T) {
+	r := newRig(t, "at 1s rebalance for 1s", "at 3s crash consumer for 1s")
+	frozen := []error{ErrBusy, ErrBusy}
+	r.fails["stop consumer 1"], r.fails["start consumer 0"] = frozen, frozen
+	r.at(t, time.Second, "start consumer 1")
+	r.at(t, 2*time.Second, "start consumer 1", "stop consumer 1")
+	r.at(t, 3*time.Second, "start consumer 1", "stop consumer 1", "kill consumer 0")
+	r.at(t, 4*time.Second, "start consumer 1", "stop consumer 1", "kill consumer 0", "start consumer 0")
+
+	r = newRig(t, "at 1s rebalance for 1m", "at 2s hang host for 1m")
+	r.fails["stop consumer 1"] = []error{ErrBusy}
+	r.at(t, time.Second, "start consumer 1")
+	r.at(t, 2*time.Second, "start consumer 1", "freeze host")
+	if err := r.heal(); err != nil || r.done[len(r.done)-1] != "stop consumer 1" {
+		t.Errorf("the deeds are %q: %v", r.done, err)
+	}
 }
 
 // TestInjectorWakesNobodyElse: the frozen worker was replaced meanwhile; its process number may

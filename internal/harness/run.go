@@ -281,8 +281,8 @@ func restart(s System) error {
 	defer cancel()
 	for {
 		err := s.Do(ctx, ActStart, consumerAt(firstConsumer))
-		if err == nil || s.Sleep(ctx, restartEvery) != nil {
-			return err
+		if err == nil || errors.Is(err, ErrBusy) || s.Sleep(ctx, restartEvery) != nil {
+			return err // it runs, or cannot just now
 		}
 	}
 }

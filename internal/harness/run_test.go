@@ -246,6 +246,36 @@ func TestNoServers(t *testing.T) {
 	}
 }
 
+// TestNothingMovesOnAHostThatStandsStill: who is to start or to stop meanwhile does so when it goes on.
+func TestNothingMovesOnAHostThatStandsStill(t *testing.T) {
+	t.Parallel()
+	s := short(t, `
+faults:
+  - at 500ms rebalance for 1s
+  - at 1s crash consumer for 500ms
+  - at 1300ms hang host for 1s
+expectations: {split_spans_max: unlimited}
+`)
+	outcome := runOn(t, harness.Config{Scenario: s, World: fakes.World{}})
+	expectPassed(t, outcome)
+	still, frozen := false, 0
+	for _, e := range outcome.Events {
+		switch {
+		case e.Kind != reports.EventConsumer:
+		case e.State == reports.StateHung:
+			still = true
+			frozen++
+		case e.Text == "woken":
+			still = false
+		case still:
+			t.Errorf("at %.1fs consumer %d is %s: %s", e.T, e.Consumer, e.State, e.Text)
+		}
+	}
+	if frozen == 0 {
+		t.Error("no consumer was frozen")
+	}
+}
+
 // runOn runs a scenario, or ends the test: it is skipped where the servers cannot be had.
 func runOn(t *testing.T, cfg harness.Config) *judge.Outcome {
 	t.Helper()

@@ -112,6 +112,10 @@ type Process struct {
 	Number int
 }
 
+// WholeHost, as a consumer, is all of them with their workers: ActFreeze is of all or, with ErrBusy, of none.
+// Until ActWake nothing starts or wakes there.
+const WholeHost = -1
+
 // consumerAt is the process of a consumer.
 func consumerAt(index int) Process { return Process{Consumer: index, Worker: reports.NoWorker} }
 

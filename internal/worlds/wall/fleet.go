@@ -33,6 +33,7 @@ type fleet struct {
 
 	mu        sync.Mutex
 	consumers []*consumer
+	still     bool // their host stands still
 
 	scanning sync.Mutex
 	scanner  *process.Scanner
@@ -92,7 +93,7 @@ func (f *fleet) start(ctx context.Context, index int) error {
 		return fmt.Errorf("consumer %d cannot be the next of %d", index, len(f.consumers))
 	}
 	c := f.consumers[index]
-	if c.starting || c.up() {
+	if c.starting || c.up() || f.still {
 		f.mu.Unlock()
 		return harness.ErrBusy
 	}

@@ -2,7 +2,9 @@ package wall
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -27,7 +29,7 @@ func (f *fleet) signal(act harness.Act, to harness.Process) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c, err := f.get(to.Consumer)
-	if err != nil || !process.IsChild(to.Number, c.instance.Pid()) {
+	if err != nil || act == harness.ActWake && f.still || !process.IsChild(to.Number, c.instance.Pid()) {
 		return harness.ErrBusy
 	}
 	return syscall.Kill(to.Number, signal)
@@ -78,24 +80,79 @@ func (f *fleet) stop(ctx context.Context, index int) error {
 func (f *fleet) freeze(index int) error {
 	f.mu.Lock()
 	c, err := f.get(index)
-	if err != nil || c.asked || c.frozen || c.instance.Signal(syscall.SIGSTOP) != nil {
+	if err != nil || !c.canFreeze() || !c.stops() {
 		f.mu.Unlock()
 		return harness.ErrBusy
-	}
-	c.frozen = true
-	for _, pid := range c.instance.Look().Pids {
-		_ = syscall.Kill(pid, syscall.SIGSTOP) // one that has just ended needs none
 	}
 	f.mu.Unlock()
 	f.sink.Consumer(time.Now(), index, reports.StateHung, "frozen")
 	return nil
 }
 
+// canFreeze tells whether nobody has frozen a consumer, ended it, or asked it to end.
+func (c *consumer) canFreeze() bool { return !c.asked && !c.frozen }
+
+// stops has a consumer that runs stand still with its workers; false if it has just ended. Its fleet is locked.
+func (c *consumer) stops() bool {
+	if c.instance.Signal(syscall.SIGSTOP) != nil {
+		return false
+	}
+	c.frozen = true
+	for _, pid := range c.instance.Look().Pids {
+		_ = syscall.Kill(pid, syscall.SIGSTOP) // one that has just ended needs none
+	}
+	return true
+}
+
+// freezeAll stops all consumers that run, or none.
+func (f *fleet) freezeAll() error {
+	f.mu.Lock()
+	var all []*consumer
+	for _, c := range f.consumers {
+		if c.starting || c.up() && !c.canFreeze() {
+			f.mu.Unlock()
+			return harness.ErrBusy
+		}
+		if c.up() {
+			all = append(all, c)
+		}
+	}
+	all = slices.DeleteFunc(all, func(c *consumer) bool { return !c.stops() })
+	f.still = len(all) > 0
+	f.mu.Unlock()
+	if len(all) == 0 {
+		return harness.ErrBusy
+	}
+	for _, c := range all {
+		f.sink.Consumer(time.Now(), c.index, reports.StateHung, "frozen")
+	}
+	return nil
+}
+
+// wakeAll lets all consumers go on that are frozen.
+func (f *fleet) wakeAll() error {
+	f.mu.Lock()
+	if !f.still {
+		f.mu.Unlock()
+		return harness.ErrBusy
+	}
+	f.still = false
+	n := len(f.consumers)
+	f.mu.Unlock()
+	var errs []error
+	for index := range n {
+		if err := f.wake(index); !errors.Is(err, harness.ErrBusy) { // it was ended meanwhile
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // wake lets the workers of a consumer go on, and then itself, so that it finds them well.
 func (f *fleet) wake(index int) error {
 	f.mu.Lock()
 	c, err := f.get(index)
-	if err != nil || !c.frozen {
+	if err != nil || !c.frozen || f.still {
 		f.mu.Unlock()
 		return harness.ErrBusy // it was ended meanwhile
 	}

@@ -214,7 +214,14 @@ func (s *System) Consumers() []harness.Consumer { return s.fleet.running() }
 
 // Do implements harness.System.
 func (s *System) Do(ctx context.Context, act harness.Act, to harness.Process) error {
-	if to.Worker != reports.NoWorker {
+	switch {
+	case to.Consumer == harness.WholeHost && act == harness.ActFreeze:
+		return s.fleet.freezeAll()
+	case to.Consumer == harness.WholeHost && act == harness.ActWake:
+		return s.fleet.wakeAll()
+	case to.Consumer == harness.WholeHost:
+		return fmt.Errorf("nobody can %v a host", act)
+	case to.Worker != reports.NoWorker:
 		return s.fleet.signal(act, to)
 	}
 	switch act {
