@@ -71,7 +71,7 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 
 // final tells whether a run that ended in good order has left nothing that could still come out.
 func (e *Evidence) final() bool {
-	return !e.Drained && !e.Interrupted && !e.EndedEarly && e.ForcedAfter == 0 && e.SendErr == nil &&
+	return !e.Drained && !e.Interrupted && !e.fell() && e.ForcedAfter == 0 && e.SendErr == nil &&
 		e.Left.Hopeless()
 }
 
