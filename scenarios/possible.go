@@ -28,6 +28,19 @@ func (s *Scenario) rest() (most, mean int64) {
 	return open * int64(size.High-1), int64(float64(open) * (size.Mean - 1))
 }
 
+// lastSpan is when the load sends its last span at the latest, as long as Kafka takes it.
+func (s *Scenario) lastSpan() time.Duration {
+	pacer := s.Pacer()
+	last := pacer.At(pacer.Total())
+	if most, _ := s.rest(); most > 0 {
+		last = pacer.Beyond(most)
+	}
+	if s.Workload.Late.Share > 0 {
+		last += s.Workload.Late.By
+	}
+	return last
+}
+
 // reach is the highest rate that the load can have over the time that it lasts, which ends with its last
 // span: within the duration, or after it if traces are still open then.
 func (s *Scenario) reach() float64 {
@@ -105,13 +118,16 @@ func (p *possible) checkDrain() {
 	}
 	o, drain, name := p.Pipeline, p.Expectations.DrainMax, "root_timeout"
 	wait := o.RootTimeout
-	if p.Workload.Headless > 0 && p.Workload.SpansPerTrace.High > 1 && o.Timeout > wait && p.knows("pipeline.timeout", "workload.headless") {
+	// Nor have spans a root that come when it was flushed.
+	late := p.Workload.Late.Share > 0 && p.Workload.Late.By > wait && !p.said("workload.late")
+	if (p.Workload.Headless > 0 || late) && p.Workload.SpansPerTrace.High > 1 && o.Timeout > wait &&
+		p.knows("pipeline.timeout", "workload.headless", "workload.late") {
 		wait, name = o.Timeout, "timeout"
 	}
 	if o.MaxSegmentAge > 0 && o.MaxSegmentAge < wait || !p.knows("pipeline.max_segment_age") {
 		return // the last segments are due by their age
 	}
-	path := p.firstOf("expectations.drain_max", "workload.headless", "pipeline."+name)
+	path := p.firstOf("expectations.drain_max", "workload.headless", "workload.late", "pipeline."+name)
 	p.expect(drain > wait, path, "the last segments are due %s after the load (pipeline.%s), so that "+
 		"they cannot be out within drain_max, %s: make that more than %s", written(wait), name,
 		written(drain), written(wait))

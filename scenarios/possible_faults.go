@@ -26,6 +26,7 @@ func (p *possible) checkFaults() {
 		}
 		p.checkMoment(path, f)
 		p.checkTarget(path, f)
+		p.checkAway(path, f)
 		if f.Verb == VerbJump {
 			p.expect(f.By <= jumpMax && -f.By <= jumpBackMax, path, "a jump by %s is more than Kafka takes "+
 				"by default: from -%s to %s", written(f.By), written(jumpBackMax), written(jumpMax))
@@ -98,7 +99,7 @@ func (p *possible) checkMoment(path string, f Fault) {
 		if !p.knows("duration") {
 			return
 		}
-		p.expect(m.At < p.Duration, path, "%v is after the load has ended: duration is %v", m, p.Duration)
+		p.checkTime(path, m)
 		if m.Kind != MomentAt {
 			times := int64((p.Duration - m.At) / m.Every)
 			p.expect(times <= occurrencesMax, path, "%v happens %d times within %v, and may %d times", m,
@@ -108,10 +109,43 @@ func (p *possible) checkMoment(path string, f Fault) {
 		if p.knows("topology") && m.Worker != OfConsumer {
 			p.hasWorker(path, m.Worker)
 		}
-		p.expect(m.At < p.Duration || !p.knows("duration"), path,
-			"%v is after the load has ended: duration is %v", m, p.Duration)
+		if p.knows("duration") {
+			p.checkTime(path, m)
+		}
 	case MomentSent, MomentFlushed:
 		p.checkCount(path, m)
+	}
+}
+
+// checkTime checks that a time is before the end of the load, which ends with its last span.
+func (p *possible) checkTime(path string, m Moment) {
+	if m.At >= p.Duration {
+		p.expect(false, path, "%v is after the load has ended: duration is %v", m, p.Duration)
+		return
+	}
+	waits := slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Target.isKafka() })
+	if waits || !p.knows("faults", "workload.rate", "workload.traces_at_once", "workload.spans_per_trace",
+		"workload.late") {
+		return
+	}
+	if last := p.lastSpan(); p.Pacer().Total() > 0 && m.At > last {
+		p.expect(false, path, "%v is after the load has ended, which is with its last span, at %s: write an "+
+			"earlier time, or a rate that sends until then", m, written(last.Round(time.Millisecond)))
+	}
+}
+
+// awayMax is for how long Kafka may be away in a load that is shorter: who sends waits for it.
+const awayMax = 10 * time.Minute
+
+// aways are verbs that keep what is sent from Kafka, also from a part of it.
+var aways = []Verb{VerbStop, VerbCrash, VerbHang, VerbRefuse, VerbBlackHole, VerbDepose}
+
+// checkAway checks that the load does not last far longer than it should.
+func (p *possible) checkAway(path string, f Fault) {
+	most := max(p.Duration, awayMax)
+	if (f.Target.isKafka() || f.Verb == VerbDepose) && slices.Contains(aways, f.Verb) && p.knows("duration") {
+		p.expect(f.For <= most, path, "the load waits for Kafka, and would last for %s at least: write no more "+
+			"than for %s, or a longer duration", written(f.For), written(most))
 	}
 }
 

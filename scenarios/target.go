@@ -51,6 +51,30 @@ func (t Target) isWorker() bool { return slices.Contains(workerTargets, t.Kind) 
 // isKafka tells whether the target is Kafka or a part of it.
 func (t Target) isKafka() bool { return t.Kind == TargetKafka || t.Kind == TargetBroker }
 
+// Healing is the turn in which a fault is ended when all are.
+type Healing int
+
+// What waits for something comes after it.
+const (
+	// HealServers is the network's turn, too.
+	HealServers Healing = iota
+	// HealWake is of what is frozen, or a worker.
+	HealWake
+	// HealConsumers is of what starts or stops: that waits for the servers and for what is awake.
+	HealConsumers
+)
+
+// Heals returns the turn of the fault.
+func (f Fault) Heals() Healing {
+	switch kind := f.Target.Kind; {
+	case kind == TargetGroup, kind == TargetConsumer && f.Verb != VerbHang:
+		return HealConsumers
+	case kind == TargetConsumer, kind == TargetHost, f.Target.isWorker():
+		return HealWake
+	}
+	return HealServers
+}
+
 // Brokers returns how many brokers Kafka must have for a scenario that can have several: one, unless a
 // fault names one of them.
 func (s *Scenario) Brokers() int {

@@ -32,6 +32,7 @@ type fakeSystem struct {
 	first Consumer     // as it is while it runs
 	up    map[int]bool // consumers
 	done  []string
+	tries int                // of needy
 	fails map[string][]error // what a deed fails with, in turn
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/internal/judge"
+	"sluice/internal/latency"
 	"sluice/reports"
 )
 
@@ -80,7 +81,7 @@ func (f *freshness) lagged(shard buffer.Shard, t, by float64) {
 func (f *freshness) tell(e *judge.Evidence) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e.Freshness, e.FreshnessSeen = quantilesOf(f.hist), quantilesOf(f.seen)
+	e.Freshness, e.FreshnessSeen = latency.QuantilesOf(f.hist), latency.QuantilesOf(f.seen)
 	e.Ahead, e.Lags = f.ahead, f.lags
 }
 
@@ -93,7 +94,7 @@ func (f *freshness) lately(now time.Time) reports.Quantiles {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if now.Sub(f.since) >= latelyWindow {
-		f.shown, f.since = quantilesOf(f.recent), now
+		f.shown, f.since = latency.QuantilesOf(f.recent), now
 		f.recent.Reset()
 	}
 	return f.shown

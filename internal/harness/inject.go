@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type injector struct {
 	mu     sync.Mutex // held for moments, never while something is called
 	tasks  []flusher.Task
 	state  []progress // by occurrence
+	over   int        // so many of the first occurrences have happened: a plan may be long
 	causes []error    // why an occurrence failed
 	active []*effect
 	undone []*effect // whose undo failed; healing tries again
@@ -118,8 +120,13 @@ func (i *injector) step(now time.Time, elapsed time.Duration) {
 	}
 	i.last = turn{elapsed, sent, settled, restarting}
 	last := i.effects() // before any begins: whether its task is already through is chance
-	for n := range i.plan {
-		if i.reached(n, i.plan[n].When.Reached(elapsed, sent, settled, restarts)) {
+	i.mu.Lock()
+	for i.over < len(i.plan) && i.state[i.over] >= happened {
+		i.over++
+	}
+	i.mu.Unlock()
+	for n := i.over; n < len(i.plan); n++ {
+		if i.plan[n].When.Reached(elapsed, sent, settled, restarts) && i.reached(n) {
 			i.launch(n, elapsed)
 		}
 	}
@@ -145,7 +152,7 @@ func (i *injector) staged(worker int, stage string) (due bool) {
 	}
 	elapsed := i.system.Now().Sub(began)
 	for n := range i.plan {
-		if i.reached(n, i.plan[n].When.AtStage(elapsed, worker, stage)) {
+		if i.plan[n].When.AtStage(elapsed, worker, stage) && i.reached(n) {
 			i.launch(n, elapsed)
 			due = true
 		}
@@ -153,11 +160,11 @@ func (i *injector) staged(worker int, stage string) (due bool) {
 	return due
 }
 
-// reached tells whether an occurrence that waits is to begin, and takes note of it.
-func (i *injector) reached(n int, now bool) bool {
+// reached tells whether an occurrence whose moment has come waits for it, and takes note.
+func (i *injector) reached(n int) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if !now || i.healed || i.state[n] != waiting {
+	if i.healed || i.state[n] != waiting {
 		return false
 	}
 	i.state[n] = beginning
@@ -291,21 +298,31 @@ func (i *injector) heal() error {
 	i.healed = true
 	tasks := i.tasks
 	i.mu.Unlock()
+	i.endAll(scenarios.HealWake) // what is being done may wait for it: a start for its servers
 	for _, task := range tasks {
 		task.Wait()
 	}
-	for _, e := range i.effects() { // also what was beginning
-		if e.fault.For != scenarios.ForGood {
-			i.held = append(i.held, e.fault.Target)
-		}
-		i.take(e)
-		i.end(e)
-	}
+	i.endAll(scenarios.HealConsumers) // also what was beginning
 	var errs []error
 	for _, e := range i.undone {
 		errs = append(errs, e.undo())
 	}
 	return errors.Join(errs...)
+}
+
+// endAll ends what lasts, in the order of healing, up to one of its turns.
+func (i *injector) endAll(last scenarios.Healing) {
+	list := i.effects()
+	slices.SortStableFunc(list, func(a, b *effect) int { return cmp.Compare(a.fault.Heals(), b.fault.Heals()) })
+	for _, e := range list {
+		if e.fault.Heals() > last || !i.take(e) {
+			continue
+		}
+		if e.fault.For != scenarios.ForGood {
+			i.held = append(i.held, e.fault.Target)
+		}
+		i.end(e)
+	}
 }
 
 // lasting returns the faults whose effect lasts.

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -257,5 +258,68 @@ func TestInjectorSaysWhatOnlyLackedTime(t *testing.T) {
 		late[0] != "at 2s crash worker 1: "+ErrBusy.Error() ||
 		late[1] != "when worker 1 restarted crash worker 0: worker 1 was being replaced when the load ended, at 4.0s" {
 		t.Errorf("missed are %q, late %q", missed, late)
+	}
+}
+
+// needy is a system whose consumers cannot start, nor stop in order, before its server is there.
+type needy struct{ *fakeSystem }
+
+func (n needy) Do(ctx context.Context, act Act, to Process) error {
+	n.mu.Lock()
+	there := slices.Contains(n.done, "end stop redis for 1h0m0s")
+	n.tries++
+	patience := n.tries < 100_000 // the test ends, too, if it waits in vain
+	n.mu.Unlock()
+	if act == ActStart && !there && patience {
+		return errors.New("planted: no server")
+	}
+	return n.fakeSystem.Do(ctx, act, to)
+}
+
+// TestHealingBeginsWithTheServers: a consumer that is being started waits for them, and one that is asked
+// to stop for whoever is frozen.
+func TestHealingBeginsWithTheServers(t *testing.T) {
+	r := newRig(t, "at 1s rebalance for 1h", "at 2s hang consumer for 1h", "at 3s stop redis for 1h")
+	r.at(t, time.Second, "start consumer 1")
+	r.at(t, 2*time.Second, "start consumer 1", "freeze consumer 0")
+	r.at(t, 3*time.Second, "start consumer 1", "freeze consumer 0", "stop redis for 1h0m0s")
+	if err := r.heal(); err != nil {
+		t.Fatal(err)
+	}
+	r.at(t, 4*time.Second, "start consumer 1", "freeze consumer 0", "stop redis for 1h0m0s",
+		"end stop redis for 1h0m0s", "wake consumer 0", "stop consumer 1")
+
+	r = newRig(t, "at 1s crash consumer for 1s", "at 1500ms stop redis for 1h")
+	r.injector.system = needy{r.fakeSystem}
+	r.at(t, time.Second, "kill consumer 0")
+	r.at(t, 1500*time.Millisecond, "kill consumer 0", "stop redis for 1h0m0s")
+	r.step(2 * time.Second) // the start tries, and tries
+	if err := r.heal(); err != nil {
+		t.Fatal(err)
+	}
+	r.at(t, 3*time.Second, "kill consumer 0", "stop redis for 1h0m0s", "end stop redis for 1h0m0s",
+		"start consumer 0")
+}
+
+// TestInjectorForgetsWhatIsDone, so that a long plan costs nothing; what waits for its target is not done.
+func TestInjectorForgetsWhatIsDone(t *testing.T) {
+	r := newRig(t, "at 1s slow redis by 1ms for 1s", "at 2s crash worker 0", "at 3s slow redis by 1ms for 1s")
+	delete(r.first.Processes, 0)
+	for _, c := range []struct {
+		at   time.Duration
+		over int
+	}{{1, 0}, {2, 1}, {3, 1}, {4, 1}} {
+		r.step(c.at * time.Second)
+		r.wait()
+		if r.over != c.over {
+			t.Errorf("at %ds %d occurrences are over, want %d", c.at, r.over, c.over)
+		}
+	}
+	r.first.Processes[0] = 100
+	r.step(5 * time.Second)
+	r.wait()
+	r.step(6 * time.Second)
+	if r.over != 3 || !slices.Contains(r.done, killed+" 100") {
+		t.Errorf("%d occurrences are over; the deeds are %q", r.over, r.done)
 	}
 }

@@ -55,7 +55,9 @@ type run struct {
 	sink      *Sink
 	observer  *observer
 	injector  *injector
-	start     time.Time // of the load
+	start     time.Time // of the load, and loaded is its end
+	loaded    time.Time
+	revived   bool // the first consumer was down when the load was over, and started again
 	hits      inject.Hits
 	deaf      bool // hits are in processes of which nothing is heard of them
 }
@@ -232,7 +234,8 @@ func (r *run) load(
 	}
 	sent := r.system.Send(loading, r.start)
 	e.Behind, e.Limit, e.Limited, e.SendErr = sent.Behind, sent.Limit, sent.Limited, sent.Err
-	e.LoadSeconds = r.system.Now().Sub(r.start).Seconds()
+	r.loaded = r.system.Now()
+	e.LoadSeconds = r.loaded.Sub(r.start).Seconds()
 	endLoad()
 	injecting.Wait()
 	return observing, nil
@@ -247,9 +250,9 @@ func (r *run) drain(ctx context.Context, e *judge.Evidence) {
 	if ctx.Err() == nil && (!e.EndedEarly || e.Scenario.Expectations.End == scenarios.EndBudget) {
 		e.HealErr = errors.Join(e.HealErr, r.revive())
 	}
-	began := r.system.Now()
-	e.Drained = r.awaitDrained(ctx)
-	e.DrainSeconds = r.system.Now().Sub(began).Seconds()
+	drained, err := r.awaitDrained(ctx)
+	e.Drained, e.HealErr = drained, errors.Join(e.HealErr, err)
+	e.DrainSeconds = r.system.Now().Sub(r.loaded).Seconds()
 	if first, last := r.sink.outputs(); !last.IsZero() {
 		e.FirstSeconds, e.LastSeconds = first.Sub(r.start).Seconds(), last.Sub(r.start).Seconds()
 	}
@@ -270,6 +273,7 @@ func (r *run) revive() error {
 	if first(r.system).Life > 0 {
 		return nil
 	}
+	r.revived = true
 	r.sink.forgive()
 	return restart(r.system)
 }
@@ -288,11 +292,10 @@ func restart(s System) error {
 }
 
 // awaitDrained returns true when every span and bad message sent has come out, was dropped or is
-// excused, and nothing is left in the store that may still come out; and false when that has taken
-// too long, or cannot happen any more, or the consumer or the run has ended.
-func (r *run) awaitDrained(ctx context.Context) bool {
-	began := r.system.Now()
-	asked := began
+// excused, and nothing is left in the store or the input that may still come out; and false when that
+// has taken too long since the load, or cannot happen any more, or the consumer or the run has ended.
+func (r *run) awaitDrained(ctx context.Context) (bool, error) {
+	asked := r.system.Now()
 	var hopeless time.Time // since when nothing is left that could come out
 	for {
 		now := r.system.Now()
@@ -304,30 +307,36 @@ func (r *run) awaitDrained(ctx context.Context) bool {
 			// What a wipe of Redis has spared may still be on its way, and a queue may name a generation
 			// that was flushed before, until its time has come.
 			switch left := r.remains(ctx); {
-			case settled && left.Err == nil && left.Store.Empty():
-				return true
+			case settled && left.Err == nil && left.Waiting == 0 && left.Store.Empty():
+				return true, nil
 			case settled || !left.Hopeless():
 				hopeless = time.Time{}
 			case hopeless.IsZero():
 				hopeless = now
 			case now.Sub(hopeless) >= hopelessFor:
-				return false
+				return false, nil
 			}
 			asked = r.system.Now()
 		}
 		if _, ended := r.sink.fallen(); ended {
-			return false
+			// A budget that was used up at the end of the load ends the consumer only now.
+			if r.revived || r.cfg.Scenario.Expectations.End != scenarios.EndBudget {
+				return false, nil
+			}
+			if err := r.revive(); err != nil {
+				return false, err
+			}
 		}
 		limit := r.cfg.Scenario.Expectations.DrainMax
 		if p := r.cfg.Scenario.Pipeline; settled {
 			limit += max(p.Timeout, p.RootTimeout) + emptyMax
 		}
-		if now.Sub(began) > limit {
+		if now.Sub(r.loaded) > limit {
 			// What is left then is judged for itself.
-			return r.sink.Ledger.Pending() == 0 && r.sink.Ledger.Excusable() == 0
+			return r.sink.Ledger.Pending() == 0 && r.sink.Ledger.Excusable() == 0, nil
 		}
 		if r.system.Sleep(ctx, pollEvery) != nil {
-			return false
+			return false, nil
 		}
 	}
 }
@@ -389,7 +398,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.Crowds = r.sink.crowded()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples
 	r.sink.record.fresh.tell(e)
-	e.Latency = r.sink.latency.quantiles()
+	e.Latency = r.sink.latency.Quantiles()
 	e.Balance = r.sink.Ledger.Balance(0)
 	if !e.Drained && !e.Left.Store.Empty() {
 		// Which spans those are is not known; they are not lost as long as the store holds them.

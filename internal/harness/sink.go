@@ -13,6 +13,7 @@ import (
 	"sluice/flusher"
 	"sluice/internal/journal"
 	"sluice/internal/judge"
+	"sluice/internal/latency"
 	"sluice/internal/ledger"
 	"sluice/internal/load"
 	"sluice/internal/options"
@@ -26,7 +27,7 @@ type Sink struct {
 	// Ledger is the account of all messages, Journal what is kept for a timeline; nil if nothing is.
 	Ledger  *ledger.Ledger
 	Journal *journal.Journal
-	latency *latency
+	latency *latency.Spread
 	late    judge.Lateness
 	options scenarios.Pipeline
 	skews   bool
@@ -61,14 +62,14 @@ func NewSink(of scenarios.Scenario, by *load.Generator, listen func(reports.Even
 	}) {
 		account.KeepPlaces()
 	}
-	return &Sink{Ledger: account, latency: newLatency(), record: newRecorder(listen),
+	return &Sink{Ledger: account, latency: latency.New(), record: newRecorder(listen),
 		late: late, options: of.Pipeline, skews: of.Workload.Skew.Share > 0}
 }
 
 // begin says when the load starts.
 func (s *Sink) begin(start time.Time) {
 	s.start.Store(&start)
-	s.latency.begin(start)
+	s.latency.Begin(start)
 	s.record.begin(start)
 	s.Journal.Begin(start)
 }
@@ -116,7 +117,7 @@ func (s *Sink) Output(at time.Time, r ledger.Record) {
 	if len(out.Spans) > 0 {
 		s.Journal.Out(at, r.Partition, r.Offset, out.Root, out.Spans)
 	}
-	s.latency.out(out.Due...)
+	s.latency.Out(out.Due...)
 	if out.Whole {
 		s.segment(at, out)
 	}
@@ -132,7 +133,7 @@ func (s *Sink) DeadLetter(at time.Time, r ledger.Record) {
 }
 
 func (s *Sink) came(at time.Time) {
-	s.latency.reading(at)
+	s.latency.Reading(at)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last = at

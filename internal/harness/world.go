@@ -112,8 +112,8 @@ type Process struct {
 	Number int
 }
 
-// WholeHost, as a consumer, is all of them with their workers: ActFreeze is of all or, with ErrBusy, of none.
-// Until ActWake nothing starts or wakes there.
+// WholeHost is a consumer that stands for all of them with their workers: ActFreeze is of all or, with ErrBusy,
+// of none. Until ActWake nothing starts or wakes there.
 const WholeHost = -1
 
 // consumerAt is the process of a consumer.

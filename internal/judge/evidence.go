@@ -102,8 +102,25 @@ type Evidence struct {
 	Coverage reports.Coverage
 }
 
+// fell tells whether a consumer ended though it should not have.
+func (e *Evidence) fell() bool { return e.EndedEarly && !e.gaveUp() }
+
+// gaveUp tells whether a consumer gave up as the scenario expects. It is started again when the load is
+// over: the run has its end like any other.
+func (e *Evidence) gaveUp() bool {
+	return e.Scenario.Expectations.End == scenarios.EndBudget && e.exhausted()
+}
+
+// missing is how many spans neither came out nor have an excuse.
+func (e *Evidence) missing() int64 {
+	if open := e.Balance.Lost + e.Balance.Buffered; open > 0 {
+		return open
+	}
+	return e.Balance.Sent - e.Balance.Flushed // what was excused may still be there
+}
+
 // whole tells whether the load was sent to its end.
-func (e *Evidence) whole() bool { return !e.EndedEarly && !e.Interrupted && e.SendErr == nil }
+func (e *Evidence) whole() bool { return !e.fell() && !e.Interrupted && e.SendErr == nil }
 
 // turnsMin is the share of its turns below which the injector lacked time.
 const turnsMin = 0.5
@@ -121,8 +138,7 @@ func (e *Evidence) busy() string {
 
 // silent tells whether nothing came out that should have.
 func (e *Evidence) silent() bool {
-	return e.Balance.Flushed == 0 &&
-		!(e.Scenario.Expectations.End == scenarios.EndBudget && e.exhausted())
+	return e.Balance.Flushed == 0 && !e.gaveUp()
 }
 
 // perMessage is how long it took on average to send a message, in seconds.

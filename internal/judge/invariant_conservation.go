@@ -82,7 +82,7 @@ func spansAnd(spans, bad int64) string {
 
 // final tells whether a run that ended in good order has left nothing that could still come out.
 func (e *Evidence) final() bool {
-	return !e.Drained && !e.Interrupted && !e.EndedEarly && e.ForcedAfter == 0 && e.SendErr == nil &&
+	return !e.Drained && !e.Interrupted && !e.fell() && e.ForcedAfter == 0 && e.SendErr == nil &&
 		e.Left.Hopeless()
 }
 

@@ -45,6 +45,7 @@ func miscovered(e *Evidence, looks []Look, faults []reports.FaultSummary) (found
 		allowed = 0
 	}
 	for at, l := range looks {
+		spared := e.fell() || e.givesUp(l)
 		if suffers(faults, l.T) {
 			clear(lacking)
 		}
@@ -69,7 +70,7 @@ func miscovered(e *Evidence, looks []Look, faults []reports.FaultSummary) (found
 					l.T, shard, owners[shard], shared[shard].from)
 				return found
 			}
-			if lacking[shard].lasts(owners[shard] == 0 && !e.EndedEarly, l.T, allowed) {
+			if lacking[shard].lasts(owners[shard] == 0 && !spared, l.T, allowed) {
 				found.add(l.T, "at %.1fs shard %d belonged to no worker, since %.1fs", l.T, shard,
 					lacking[shard].from)
 				return found
@@ -240,6 +241,20 @@ func (e *Evidence) ousted() (Ouster, bool) {
 	return e.Ousters[0], true
 }
 
+// givesUp tells whether a consumer had used up a restart budget when somebody looked, and was not
+// started again since.
+func (e *Evidence) givesUp(l Look) bool {
+	at := -1
+	for n := 0; n < len(e.Moves) && e.Scenario.Expectations.End == scenarios.EndBudget; n++ {
+		if e.Moves[n].Kind == flusher.EventExhausted && e.Moves[n].T <= l.T {
+			at = n
+		}
+	}
+	return at >= 0 && !slices.ContainsFunc(l.Consumers, func(c ConsumerLook) bool {
+		return c.Consumer == e.Moves[at].Consumer && c.Life > e.Moves[at].Life
+	})
+}
+
 // suffers tells whether a fault lasts at a moment that may take away every worker.
 func suffers(faults []reports.FaultSummary, t float64) bool {
 	return slices.ContainsFunc(faults, func(f reports.FaultSummary) bool {
@@ -268,7 +283,7 @@ func covers(
 	// A consumer that has handed over all has idle workers; one with shards spreads them evenly over
 	// as many workers as it may have.
 	idle := len(owner) < len(c.States)
-	if greatest-least > 1 && !e.EndedEarly && !idle {
+	if greatest-least > 1 && !e.fell() && !e.givesUp(l) && !idle {
 		found.add(l.T, "at %.1fs a worker of %s has %s and another %d", l.T,
 			nameConsumer(c.Consumer), options.FormatCount(greatest, "shard"), least)
 	}

@@ -19,12 +19,11 @@ import (
 var drains = invariant{"liveness", ExitLiveness, judgeDrains, nil}
 
 func judgeDrains(e *Evidence) (reports.Verdict, string) {
-	exhausted := e.exhausted()
 	switch {
-	case e.Scenario.Expectations.End == scenarios.EndBudget && !exhausted && !e.Interrupted:
+	case e.Scenario.Expectations.End == scenarios.EndBudget && !e.exhausted() && !e.Interrupted:
 		return violated("the consumer should have ended because a worker's restart budget is used up, " +
 			"but did not")
-	case e.EndedEarly && !(exhausted && e.Scenario.Expectations.End == scenarios.EndBudget):
+	case e.fell():
 		return violated("the consumer ended by itself: %v", e.EndedErr)
 	case e.HealErr != nil:
 		return unknown("not every fault could be ended: %v", e.HealErr)
@@ -36,14 +35,13 @@ func judgeDrains(e *Evidence) (reports.Verdict, string) {
 		if p, ok := e.moving(); ok {
 			return unknown("%s", e.overloaded(p))
 		}
-		missing := e.Balance.Sent - e.Balance.Flushed
 		reason := strings.Join(append(slices.Clone(e.Stuck), e.held()...), "; ")
 		if e.Left.Hopeless() {
 			reason = "none is left in the input or the store that could"
 		}
 		reason = cmp.Or(reason, "nothing says why")
 		return violated("%.1fs after the load %s had not come out: %s", e.DrainSeconds,
-			options.FormatCount(missing, "span"), reason)
+			options.FormatCount(e.missing(), "span"), reason)
 	case e.Balance.Messages == 0:
 		return unknown("nothing was sent")
 	case e.ForcedAfter > 0:

@@ -17,6 +17,8 @@ type pace struct {
 	// from and to are the samples at both ends of the last part of the drain, looks those between.
 	from, to reports.Sample
 	looks    []Look
+	// left is how many spans had still to come; what has an excuse has not.
+	left int64
 }
 
 const (
@@ -51,6 +53,7 @@ func (e *Evidence) moving() (p pace, ok bool) {
 			p.to = s
 		}
 	}
+	p.left = e.missing()
 	return p, p.to.Flushed > p.from.Flushed && p.to.T > p.from.T
 }
 
@@ -58,14 +61,14 @@ func (e *Evidence) moving() (p pace, ok bool) {
 func (p *pace) rate() float64 { return float64(p.to.Flushed-p.from.Flushed) / (p.to.T - p.from.T) }
 
 // more is how many seconds longer it would have taken.
-func (p *pace) more() float64 { return float64(p.to.Buffered()) / p.rate() }
+func (p *pace) more() float64 { return float64(p.left) / p.rate() }
 
 // overloaded says what was still out, how fast it came, when it would have been done, and who held
 // it up.
 func (e *Evidence) overloaded(p pace) string {
 	return fmt.Sprintf("%.1fs after the load %s had not come out, but some still did, in the last "+
 		"%.1fs at %.0f/s; at that rate all would be out %.0fs after the load. The limit was %s%s",
-		e.DrainSeconds, options.FormatCount(p.to.Buffered(), "span"), p.to.T-p.from.T, p.rate(), e.DrainSeconds+p.more(), e.limit(p),
+		e.DrainSeconds, options.FormatCount(p.left, "span"), p.to.T-p.from.T, p.rate(), e.DrainSeconds+p.more(), e.limit(p),
 		p.processors())
 }
 
@@ -87,7 +90,7 @@ func (e *Evidence) limit(p pace) string {
 	case saturated:
 		return fmt.Sprintf("the processor time of the workers, each of which used %.0f %% of one core",
 			100*busiest.Share)
-	case p.to.Paused == 0 && 2*p.to.Backlog > p.to.Buffered():
+	case p.to.Paused == 0 && 2*p.to.Backlog > p.left:
 		return "the consumer, which still had to store " + options.FormatCount(p.to.Backlog, "message")
 	}
 	waits, share := p.waits()

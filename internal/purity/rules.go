@@ -10,7 +10,7 @@ const module = "sluice"
 var purePackages = []string{
 	"buffer", "buffer/codec", "buffer/memstore", "flusher", "consumer", "consumer/ingest",
 	"scenarios", "internal/options", "internal/yamlfile", "internal/load", "internal/ledger",
-	"internal/judge", "internal/journal", "internal/harness", "internal/check", "internal/portfault",
+	"internal/judge", "internal/journal", "internal/latency", "internal/harness", "internal/check", "internal/portfault",
 	"internal/portfault/inject", "internal/defects",
 	"internal/shrink", "internal/swarm",
 	"internal/usl", "internal/capacity", "internal/compare", "internal/diff",
@@ -19,7 +19,8 @@ var purePackages = []string{
 // alsoImported is the one package that is not pure and may be imported by pure ones, for the types
 // of its record: reports draws, and saves what it has drawn.
 var alsoImported = map[string]string{
-	"internal/judge": "reports", "internal/journal": "reports", "internal/harness": "reports", "internal/shrink": "reports",
+	"internal/judge": "reports", "internal/journal": "reports", "internal/latency": "reports",
+	"internal/harness": "reports", "internal/shrink": "reports",
 	"internal/capacity": "reports", "internal/compare": "reports", "internal/diff": "reports",
 }
 
@@ -63,6 +64,7 @@ var layers = map[string]int{
 	"internal/judge":      5,
 	"reports":             5,
 	"internal/journal":    5,
+	"internal/latency":    5,
 	"internal/harness":    6,
 	"internal/shrink":     6,
 	"internal/swarm":      6,
@@ -91,6 +93,7 @@ var notInProduction = []string{
 	module + "/sim",
 	module + "/internal/judge",
 	module + "/internal/journal",
+	module + "/internal/latency",
 	module + "/internal/harness",
 	module + "/internal/shrink",
 	module + "/internal/swarm",

@@ -1,4 +1,4 @@
-package harness
+package latency
 
 import (
 	"math"
@@ -9,26 +9,26 @@ import (
 )
 
 func TestLatencyCountsFromWhenASpanWasDue(t *testing.T) {
-	l := newLatency()
+	l := New()
 	start := time.Now()
-	l.begin(start)
-	if q := l.quantiles(); q != (reports.Quantiles{}) {
+	l.Begin(start)
+	if q := l.Quantiles(); q != (reports.Quantiles{}) {
 		t.Errorf("without spans: %+v", q)
 	}
 	// A hundred spans, ten milliseconds apart; all come out at second 2.
 	due := func(i int) time.Duration { return time.Duration(i) * 10 * time.Millisecond }
-	l.reading(start.Add(2 * time.Second))
+	l.Reading(start.Add(2 * time.Second))
 	for i := range 50 {
-		l.out(due(i))
+		l.Out(due(i))
 	}
-	expectQuantiles(t, "the first half", l.quantiles(), 1.755, 2, 50)
+	expectQuantiles(t, "the first half", l.Quantiles(), 1.755, 2, 50)
 	for i := 50; i < 100; i++ {
-		l.out(due(i))
+		l.Out(due(i))
 	}
-	expectQuantiles(t, "all", l.quantiles(), 1.505, 2, 100)
-	l.reading(start.Add(2 * latencyMax))
-	l.out(0)
-	expectQuantiles(t, "and a very late one", l.quantiles(), 1.505, latencyMax.Seconds(), 101)
+	expectQuantiles(t, "all", l.Quantiles(), 1.505, 2, 100)
+	l.Reading(start.Add(2 * greatest))
+	l.Out(0)
+	expectQuantiles(t, "and a very late one", l.Quantiles(), 1.505, greatest.Seconds(), 101)
 }
 
 func expectQuantiles(
