@@ -100,26 +100,37 @@ func (p *Pipeline) onStarts(ctx context.Context, starts []kafkaio.Start) {
 	if err != nil {
 		return // Redis is away, which is said elsewhere
 	}
-	var unknown []int32
-	var behind []setBack
+	var forgot, behind []setBack
 	for _, start := range starts {
 		at := left[buffer.Shard(start.Partition)]
+		b := setBack{partition: start.Partition, from: at.Next, to: start.Offset, certain: start.Queued}
 		switch {
-		case !at.Known && !start.None && start.Offset > 0:
-			unknown = append(unknown, start.Partition)
+		// A fence makes a shard known, but who was told of input once and knows no offset has forgotten it.
+		case !start.None && start.Offset > 0 && (!at.Known || start.Queued && at.Next == 0):
+			forgot = append(forgot, b)
 		case start.Queued && at.Next < start.Offset:
-			behind = append(behind, setBack{partition: start.Partition, from: at.Next, to: start.Offset})
+			behind = append(behind, b)
 		case at.Next != 0 && at.Next != start.Offset:
 			p.onReset(start, at.Next)
 		}
 	}
-	if len(unknown) > 0 {
-		p.log.Error("redis knows nothing of partitions that the group has read: it was wiped since, and what "+
-			"it held is lost; or the namespace or the slice is a new one, and what the old one holds waits until "+
-			"that is given again", "partitions", unknown, "namespace", p.cfg.Redis.Namespace,
-			"slice", p.cfg.Redis.Slice)
-	}
+	p.onForgot(p.setBacks.fresh(forgot))
 	p.onBehind(p.setBacks.fresh(behind))
+}
+
+// onForgot says of which partitions Redis has nothing any more.
+func (p *Pipeline) onForgot(forgot []setBack) {
+	if len(forgot) == 0 {
+		return
+	}
+	partitions := make([]int32, len(forgot))
+	for i, f := range forgot {
+		partitions[i] = f.partition
+	}
+	p.log.Error("redis knows nothing of partitions that the group has read: it was wiped since, and what "+
+		"it held is lost; or the namespace or the slice is a new one, and what the old one holds waits until "+
+		"that is given again", "partitions", partitions, "namespace", p.cfg.Redis.Namespace,
+		"slice", p.cfg.Redis.Slice)
 }
 
 // onReset says that a partition is read from another offset than the one it was left at.
@@ -160,11 +171,11 @@ func (p *Pipeline) onBehind(behind []setBack) {
 		"be lost", "partitions", partitions, "from", from, "to", to, "messages", messages)
 }
 
-// setBack is a partition of which Redis has forgotten what lies between two offsets: it was told of that, and
-// then the group committed it.
+// setBack is a partition of which Redis has forgotten what lies between two offsets, or all (from 0).
 type setBack struct {
 	partition int32
 	from, to  int64
+	certain   bool // it was told of that, and then the group committed it
 }
 
 // setBacks are the losses of Redis that only the offsets tell of, since nobody beat when it happened.
@@ -172,7 +183,7 @@ type setBacks struct {
 	mu     sync.Mutex
 	heard  bool            // of one that the audit has seen, whose traces these would be
 	said   map[int32]int64 // from where, by partition: until the next batch it stays so
-	losses uint64
+	losses uint64          // 1 at the most: of one from before it ran, since the audit sees those that come later
 }
 
 // hear takes note that the audit has seen a loss, and said it.
@@ -182,7 +193,8 @@ func (s *setBacks) hear() {
 	s.heard = true
 }
 
-// fresh returns those that are to be said, and counts them as one loss.
+// fresh returns those that are to be said. All that are certain count as one loss, however many rebalances
+// bring their partitions.
 func (s *setBacks) fresh(behind []setBack) (fresh []setBack) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,9 +208,9 @@ func (s *setBacks) fresh(behind []setBack) (fresh []setBack) {
 		}
 		s.said[b.partition] = b.from
 		fresh = append(fresh, b)
-	}
-	if len(fresh) > 0 {
-		s.losses++
+		if b.certain {
+			s.losses = 1
+		}
 	}
 	return fresh
 }

@@ -128,12 +128,57 @@ func TestALossIsSaidOnce(t *testing.T) {
 	}
 	p.onAudit(consumer.AuditEvent{Loss: &consumer.Loss{Possible: true}})
 	p.onStarts(t.Context(), at(0))
-	if said := strings.Count(out.String(), "redis is behind"); said != 2 || p.setBacks.losses != 2 {
-		t.Errorf("said %d times and %d losses, want once of each partition:\n%v", said, p.setBacks.losses, out)
+	if said := strings.Count(out.String(), "redis is behind"); said != 2 || p.setBacks.losses != 1 {
+		t.Errorf("said %d times and %d losses, want once of each partition, and one:\n%v",
+			said, p.setBacks.losses, out)
 	}
 	p.onAudit(consumer.AuditEvent{Loss: &consumer.Loss{}})
 	p.onStarts(t.Context(), at(2))
-	if said := strings.Count(out.String(), "redis is behind"); said != 2 || p.setBacks.losses != 2 {
+	if said := strings.Count(out.String(), "redis is behind"); said != 2 || p.setBacks.losses != 1 {
 		t.Errorf("what the audit has said is said again:\n%v", fmt.Sprint(out))
+	}
+}
+
+// TestAWipeIsOneLoss: a Redis that was wiped knows nothing of a partition, also when a worker has fenced it
+// and no batch has come: that is said once of each, with no number of messages, and is one loss if Redis is
+// known to have been told of something. Under a new slice nothing is lost, and it need not be known.
+func TestAWipeIsOneLoss(t *testing.T) {
+	p, out := starting(t)
+	for shard := range buffer.Shard(3) {
+		if _, err := p.store.Fence(t.Context(), shard, buffer.AnyEpoch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := func(queued bool, partitions ...int32) {
+		var starts []kafkaio.Start
+		for _, number := range partitions {
+			starts = append(starts, kafkaio.Start{Partition: number, Offset: 4_000_000_000, Queued: queued})
+		}
+		p.onStarts(t.Context(), starts)
+	}
+	said := func(lines int, losses uint64) {
+		t.Helper()
+		if n := strings.Count(out.String(), "redis knows nothing"); n != lines || p.setBacks.losses != losses {
+			t.Errorf("said %d times and %d losses, want %d and %d", n, p.setBacks.losses, lines, losses)
+		}
+	}
+	at(false, 0, 6)
+	said(1, 0)
+	at(true, 0, 1, 7)
+	said(2, 1)
+	at(true, 0, 1, 6, 7)
+	said(2, 1)
+	at(true, 2)
+	said(3, 1)
+	for _, text := range []string{"partitions=[6]", "partitions=\"[0 1 7]\"", "partitions=[2]"} {
+		if strings.Count(out.String(), text) != 1 {
+			t.Errorf("%q is not said once", text)
+		}
+	}
+	if strings.Contains(out.String(), "messages=") || strings.Contains(out.String(), "redis is behind") {
+		t.Error("it is said how much is lost, which nobody knows")
+	}
+	if t.Failed() {
+		t.Log(out.String())
 	}
 }
