@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/redis/rueidis"
 
@@ -45,6 +46,24 @@ func (s *Store) Positions(
 		found[shard] = Position{next, known > 0}
 	}
 	return found, nil
+}
+
+// Advance moves the Next of shards forward to these offsets; one that is there already stays. It is for who
+// has said that Redis was behind: nobody else has to find that.
+func (s *Store) Advance(ctx context.Context, to map[buffer.Shard]int64) error {
+	shards := slices.Sorted(maps.Keys(to))
+	calls := make([]call, len(shards))
+	for i, shard := range shards {
+		calls[i] = call{keys: s.shardKeys(shard), args: []string{strconv.FormatInt(to[shard], 10)}}
+	}
+	var faults []error
+	for i, result := range s.eval(ctx, s.scripts.advance, calls) {
+		if err := result.Error(); err != nil {
+			faults = append(faults, fmt.Errorf("advance shard %d to offset %d: %w",
+				shards[i], to[shards[i]], classify(ctx, err)))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // strandedPage is how many shards are asked at a time, and after how many that never had an owner no

@@ -116,6 +116,26 @@ func (p *Pipeline) onStarts(ctx context.Context, starts []kafkaio.Start) {
 	}
 	p.onForgot(p.setBacks.fresh(forgot))
 	p.onBehind(p.setBacks.fresh(behind))
+	p.settle(ctx, slices.Concat(forgot, behind))
+}
+
+// settle notes in Redis where the input of partitions stands whose loss is said now: until the next batch
+// of each, every member that gets it would find the loss again. (Nothing is hidden by that: a Redis that is
+// set back once more has forgotten the note, too.)
+func (p *Pipeline) settle(ctx context.Context, lost []setBack) {
+	to := make(map[buffer.Shard]int64)
+	for _, l := range lost {
+		if l.certain {
+			to[buffer.Shard(l.partition)] = l.to
+		}
+	}
+	if len(to) == 0 {
+		return
+	}
+	if err := p.store.Advance(ctx, to); err != nil {
+		p.log.Warn("what redis has lost will be said again: it takes no note of where the input stands",
+			"error", err)
+	}
 }
 
 // onForgot says of which partitions Redis has nothing any more.
@@ -154,7 +174,7 @@ func (p *Pipeline) onReset(start kafkaio.Start, from int64) {
 	}
 }
 
-// onBehind says that Redis was set back while no member was looking.
+// onBehind says that Redis was set back before this member looked.
 func (p *Pipeline) onBehind(behind []setBack) {
 	if len(behind) == 0 {
 		return
@@ -166,9 +186,8 @@ func (p *Pipeline) onBehind(behind []setBack) {
 		partitions, from, to = append(partitions, b.partition), append(from, b.from), append(to, b.to)
 		messages += b.to - b.from
 	}
-	p.log.Error("redis is behind what the group has committed: it was set back while nobody looked (an older "+
-		"file, a replica that lagged), or another topic was read into this namespace; what lies between may "+
-		"be lost", "partitions", partitions, "from", from, "to", to, "messages", messages)
+	p.log.Error("redis is behind what the group has committed: it was set back (an older file, a replica that "+
+		"lagged), or another topic was read into this namespace; what lies between may be lost", "partitions", partitions, "from", from, "to", to, "messages", messages)
 }
 
 // setBack is a partition of which Redis has forgotten what lies between two offsets, or all (from 0).

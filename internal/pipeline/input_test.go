@@ -123,8 +123,16 @@ func TestALossIsSaidOnce(t *testing.T) {
 		return []kafkaio.Start{{Partition: partition, Offset: 130, Queued: true}}
 	}
 	p, out := starting(t, 100, 100, 100)
+	setBack := func(partition int32) {
+		t.Helper()
+		err := p.store.Enqueue(t.Context(), buffer.Shard(partition), buffer.QueueUpdate{Next: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, partition := range []int32{0, 0, 1} {
 		p.onStarts(t.Context(), at(partition))
+		setBack(partition) // as if it had taken no note
 	}
 	p.onAudit(consumer.AuditEvent{Loss: &consumer.Loss{Possible: true}})
 	p.onStarts(t.Context(), at(0))
@@ -181,4 +189,44 @@ func TestAWipeIsOneLoss(t *testing.T) {
 	if t.Failed() {
 		t.Log(out.String())
 	}
+}
+
+// TestALossIsSaidByOneMember: who gets a partition later does not find again what was said, whether it was
+// set back or forgotten; what is set back once more is said once more. An offset that is ahead stays.
+func TestALossIsSaidByOneMember(t *testing.T) {
+	p, out := starting(t, 100, 100, 140)
+	starts := func(p *Pipeline) {
+		p.onStarts(t.Context(), []kafkaio.Start{
+			{Partition: 0, Offset: 130, Queued: true}, {Partition: 1, Offset: 120},
+			{Partition: 2, Offset: 130}, {Partition: 3, Offset: 130, Queued: true},
+		})
+	}
+	said := func(p *Pipeline, behind, forgot int, losses uint64) {
+		t.Helper()
+		text := out.String()
+		if strings.Count(text, "redis is behind") != behind || strings.Count(text, "redis knows nothing") != forgot ||
+			p.setBacks.losses != losses {
+			t.Errorf("%d losses, want %d; want it said %d and %d times:\n%s", p.setBacks.losses, losses, behind, forgot, text)
+		}
+	}
+	starts(p)
+	said(p, 1, 1, 1)
+	second := &Pipeline{store: p.store, log: p.log}
+	starts(second)
+	said(second, 1, 1, 0)
+	left, err := p.store.Positions(t.Context(), []buffer.Shard{0, 1, 2, 3})
+	if err != nil || left[0].Next != 130 || left[1].Next != 100 || left[2].Next != 140 || left[3].Next != 130 {
+		t.Errorf("%v, %v; want 130 and 130 where the loss is certain, and the others as they were", left, err)
+	}
+	if err := p.store.Advance(t.Context(), map[buffer.Shard]int64{2: 130}); err != nil {
+		t.Fatal(err)
+	}
+	if left, err = p.store.Positions(t.Context(), []buffer.Shard{2}); err != nil || left[2].Next != 140 {
+		t.Errorf("%v, %v; want the offset that is ahead to stay", left, err)
+	}
+	if err := p.store.Enqueue(t.Context(), 0, buffer.QueueUpdate{Next: 90}); err != nil {
+		t.Fatal(err)
+	}
+	starts(second)
+	said(second, 2, 1, 1)
 }
