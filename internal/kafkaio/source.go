@@ -176,6 +176,10 @@ func (s *Source) serve(ctx context.Context, limit int) (flusher.Fetch, error) {
 	return fetch, nil
 }
 
+// InTouch tells whether the brokers answer, fetches among others. Of a source that fetches nothing, since it
+// has no partitions or all of them pause, that is not known, and it is not.
+func (s *Source) InTouch() bool { return s.touch.well() }
+
 // silence is which partitions are silent, as of some time.
 type silence struct {
 	partitions []int32

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/buffer/redisstore"
 	"sluice/consumer"
 	"sluice/internal/kafkaio"
 )
@@ -39,53 +40,99 @@ func (p *Pipeline) checkStranded(ctx context.Context) error {
 	return nil
 }
 
-// rounds is a store's audit that tells of the end of each round of the sweep.
+// rounds is a store's audit that tells of the end of each round of the sweep, and if it could not go on.
 type rounds struct {
 	buffer.Auditor
-	over func(context.Context)
+	over   func(context.Context)
+	failed func()
 }
 
 // Sweep implements buffer.Auditor.
 func (r rounds) Sweep(ctx context.Context, from string, limit int) (buffer.Swept, error) {
 	swept, err := r.Auditor.Sweep(ctx, from, limit)
-	if err == nil && swept.Next == "" {
+	switch {
+	case err != nil:
+		r.failed()
+	case swept.Next == "":
 		r.over(ctx)
 	}
 	return swept, err
 }
 
-// otherSlices is what was said of slices whose queues nobody serves. It is the sweep's own.
+// otherSlices is what is known of slices in whose queues something waits. It is the sweep's own.
 type otherSlices struct {
-	looked time.Time
-	said   map[string]bool
+	inTouch func() bool // whether our own input can be read
+	looked  time.Time
+	stands  map[string]standing
 }
 
-// forsakenAfter is how long no input of a slice must have been seen for nobody to serve it, and how often
-// that is looked at: rounds are as short as there is little to sweep.
-const forsakenAfter = time.Minute
+// standing is a slice: until when its input was seen, since when that is known to stand, while that says
+// something of its consumers (zero: not yet), and whether it was said that it has none.
+type standing struct {
+	seen  buffer.Instant
+	since time.Time
+	said  bool
+}
 
-// onRound says which slices nobody serves any more although segments wait in their queues, each once. That
-// is so when the last consumer with another --slice has gone.
+// forsakenAfter is how long the input of a slice must not have moved on for nobody to serve it, and lookEvery
+// how often that is looked at: rounds are as short as there is little to sweep.
+const (
+	forsakenAfter = time.Minute
+	lookEvery     = forsakenAfter / 4
+)
+
+// pause lets what stands begin anew: if the brokers or Redis were away, no input moved on, whoever serves it.
+func (o *otherSlices) pause() {
+	//order-free: each by itself
+	for slice, s := range o.stands {
+		s.since = time.Time{}
+		o.stands[slice] = s
+	}
+}
+
+// forsaken returns the slices that are found, at now, to be served by nobody, each once until it is served.
+// What was seen when is not compared with our clock: after an outage of all, the first that starts would
+// take the others for gone.
+func (o *otherSlices) forsaken(found map[string]redisstore.Waits, now time.Time) (gone []string) {
+	stands := make(map[string]standing, len(found))
+	for _, slice := range slices.Sorted(maps.Keys(found)) {
+		s, known := o.stands[slice]
+		switch {
+		case !known || s.seen != found[slice].Seen:
+			s = standing{seen: found[slice].Seen, since: now}
+		case s.since.IsZero():
+			s.since = now
+		case !s.said && now.Sub(s.since) >= forsakenAfter:
+			s.said = true
+			gone = append(gone, slice)
+		}
+		stands[slice] = s
+	}
+	o.stands = stands
+	return gone
+}
+
+// onRound says which slices nobody serves any more although segments wait in their queues. That is so when
+// the last consumer with another --slice has gone.
 func (p *Pipeline) onRound(ctx context.Context) {
-	now := time.Now()
-	if now.Sub(p.others.looked) < forsakenAfter {
+	if !p.others.inTouch() {
+		p.others.pause()
 		return
 	}
-	forsaken, err := p.store.Forsaken(ctx, buffer.InstantOf(now.Add(-forsakenAfter)))
+	now := time.Now()
+	if now.Sub(p.others.looked) < lookEvery {
+		return
+	}
+	found, err := p.store.OtherSlices(ctx)
 	if err != nil {
-		return // Redis is away, which is said elsewhere
+		p.others.pause() // Redis is away, which is said elsewhere
+		return
 	}
 	p.others.looked = now
-	for _, slice := range slices.Sorted(maps.Keys(forsaken)) {
-		if p.others.said[slice] {
-			continue
-		}
-		if p.others.said == nil {
-			p.others.said = make(map[string]bool)
-		}
-		p.others.said[slice] = true
+	for _, slice := range p.others.forsaken(found, now) {
 		p.log.Warn("segments wait in the queues of another slice, and no input of it is seen: only a consumer "+
-			"of that slice flushes them", "slice", slice, "segments", forsaken[slice], "ours", p.cfg.Redis.Slice,
+			"of that slice flushes them", "slice", slice, "segments", found[slice].Segments,
+			"ours", p.cfg.Redis.Slice,
 			"remedy", fmt.Sprintf("start the consumers with --slice %q again until they are flushed", slice))
 	}
 }

@@ -71,10 +71,11 @@ func TestStartsSayWhatIsWrong(t *testing.T) {
 }
 
 // TestASliceThatNobodyServesIsSaid: when the last consumer of another slice has gone, nobody flushes what it
-// left; it is said once, of each.
+// left; it is said once, each time. While the brokers or Redis are away nobody's input moves on; and one shard
+// whose input does, though nothing waits there, is enough to know that somebody serves the slice.
 func TestASliceThatNobodyServesIsSaid(t *testing.T) {
 	p, out := starting(t)
-	queue := func(slice string, seen time.Time) {
+	queue := func(slice string, seen time.Time, shards buffer.Shard) {
 		t.Helper()
 		cfg := redisstore.DefaultConfig()
 		cfg.Addresses, cfg.Slice = p.cfg.Redis.Addresses, slice
@@ -84,7 +85,7 @@ func TestASliceThatNobodyServesIsSaid(t *testing.T) {
 		}
 		defer store.Close()
 		update := buffer.QueueUpdate{Clock: buffer.Seconds(1), Wall: buffer.Seconds(1), Seen: buffer.InstantOf(seen)}
-		for shard := range buffer.Shard(3) {
+		for shard := range shards {
 			if shard > 0 && slice != "empty" {
 				update.Due = []buffer.Due{{Generation: buffer.Generation{Segment: buffer.SpanID{1}}, Deadline: 9}}
 			}
@@ -93,13 +94,29 @@ func TestASliceThatNobodyServesIsSaid(t *testing.T) {
 			}
 		}
 	}
-	now := time.Now()
-	queue("gone", now.Add(-2*forsakenAfter))
-	queue("empty", now.Add(-2*forsakenAfter))
-	queue("served", now)
-	queue(p.cfg.Redis.Slice, now.Add(-2*forsakenAfter)) // ours
-	audit := rounds{p.store, p.onRound}
-	for range 2 {
+	long := time.Now().Add(-time.Hour)
+	queue("gone", long, 3)
+	queue("empty", long, 3)
+	queue("served", long, 3)          // long ago by our clock
+	queue(p.cfg.Redis.Slice, long, 3) // ours
+	inTouch := true
+	p.others.inTouch = func() bool { return inTouch }
+	audit := rounds{p.store, p.onRound, p.others.pause}
+	seen := func(slice string) {
+		t.Helper()
+		long = long.Add(time.Second)
+		queue(slice, long, 1)
+	}
+	round := func(later time.Duration) { // after the one before
+		t.Helper()
+		seen("served")
+		p.others.looked = time.Time{}
+		for slice, s := range p.others.stands {
+			if !s.since.IsZero() {
+				s.since = s.since.Add(-later)
+			}
+			p.others.stands[slice] = s
+		}
 		for from := ""; ; {
 			swept, err := audit.Sweep(t.Context(), from, 10)
 			if err != nil {
@@ -109,11 +126,34 @@ func TestASliceThatNobodyServesIsSaid(t *testing.T) {
 				break
 			}
 		}
-		p.others.looked = time.Time{}
 	}
-	if text := out.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "slice=gone segments=2 ") {
-		t.Errorf("want one line, of slice gone and its 2 segments:\n%s", text)
+	said := func(why string, times int) {
+		t.Helper()
+		if text := out.String(); strings.Count(text, "\n") != times ||
+			strings.Count(text, "slice=gone segments=2 ") != times {
+			t.Fatalf("%s: want %d lines, each of slice gone and its 2 segments:\n%s", why, times, text)
+		}
 	}
+	round(0)
+	said("at first sight it may be about to start", 0)
+	inTouch = false
+	round(forsakenAfter)
+	inTouch = true
+	round(forsakenAfter)
+	said("the brokers were away", 0)
+	if _, err := audit.Sweep(t.Context(), p.cfg.Redis.Addresses[0]+" nowhere", 10); err == nil {
+		t.Error("a sweep from nowhere does not fail")
+	}
+	round(forsakenAfter)
+	said("redis was away", 0)
+	round(forsakenAfter)
+	round(forsakenAfter)
+	said("nobody came", 1)
+	seen("gone")
+	round(forsakenAfter)
+	said("somebody came", 1)
+	round(forsakenAfter)
+	said("and left again", 2)
 }
 
 // TestALossIsSaidOnce: a partition that comes back is as far behind as before until its next batch, and what
@@ -198,7 +238,7 @@ func TestALossIsSaidByOneMember(t *testing.T) {
 	starts := func(p *Pipeline) {
 		p.onStarts(t.Context(), []kafkaio.Start{
 			{Partition: 0, Offset: 130, Queued: true}, {Partition: 1, Offset: 120},
-			{Partition: 2, Offset: 130}, {Partition: 3, Offset: 130, Queued: true},
+			{Partition: 2, Offset: 130}, {Partition: 3, Offset: 130, Queued: true}, {Partition: 4, Offset: 5},
 		})
 	}
 	said := func(p *Pipeline, behind, forgot int, losses uint64) {
@@ -211,11 +251,15 @@ func TestALossIsSaidByOneMember(t *testing.T) {
 	}
 	starts(p)
 	said(p, 1, 1, 1)
+	if _, err := p.store.Fence(t.Context(), 4, buffer.AnyEpoch); err != nil { // as its worker does
+		t.Fatal(err)
+	}
 	second := &Pipeline{store: p.store, log: p.log}
 	starts(second)
 	said(second, 1, 1, 0)
-	left, err := p.store.Positions(t.Context(), []buffer.Shard{0, 1, 2, 3})
-	if err != nil || left[0].Next != 130 || left[1].Next != 100 || left[2].Next != 140 || left[3].Next != 130 {
+	left, err := p.store.Positions(t.Context(), []buffer.Shard{0, 1, 2, 3, 4})
+	if err != nil || left[0].Next != 130 || left[1].Next != 100 || left[2].Next != 140 || left[3].Next != 130 ||
+		left[4].Next != 0 {
 		t.Errorf("%v, %v; want 130 and 130 where the loss is certain, and the others as they were", left, err)
 	}
 	if err := p.store.Advance(t.Context(), map[buffer.Shard]int64{2: 130}); err != nil {

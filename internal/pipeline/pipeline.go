@@ -181,6 +181,7 @@ func (p *Pipeline) join() (err error) {
 	if p.source, err = kafkaio.NewSource(p.client("source"), from); err != nil {
 		return err
 	}
+	p.others.inTouch = p.source.InTouch
 	cfg := consumer.Config{
 		Flusher: p.cfg.Flusher, Ingest: p.cfg.own().Ingest,
 		Audit: consumer.DefaultAudit(rand.Uint64()),
@@ -195,7 +196,7 @@ func (p *Pipeline) join() (err error) {
 		Spawner:      p.spawner,
 		KillWorkers:  p.spawner.Close,
 		Memory:       p.store,
-		Auditor:      rounds{p.store, p.onRound},
+		Auditor:      rounds{p.store, p.onRound, p.others.pause},
 		AuditEvents:  p.onAudit,
 		KillSwitch:   p.cfg.KillSwitch,
 		Events:       p.onFlusher,
