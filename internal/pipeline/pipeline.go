@@ -250,24 +250,36 @@ type Depth struct {
 // the others and an error.
 func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
 	var shards []buffer.Shard
+	paused := make(map[buffer.Shard]buffer.Instant)
+	answered := p.source.AnsweredSince()
 	for _, c := range p.Counters().Partitions {
-		if c.Assigned {
-			shards = append(shards, buffer.Shard(c.Partition))
+		if !c.Assigned {
+			continue
+		}
+		shard := buffer.Shard(c.Partition)
+		shards = append(shards, shard)
+		if c.Paused != "" && !answered.IsZero() {
+			paused[shard] = max(c.PausedAt, buffer.InstantOf(answered))
 		}
 	}
-	return depths(ctx, p.store, shards, buffer.InstantOf(time.Now()), p.cfg.own().Worker.UnseenMax)
+	return depths(ctx, p.store, shards, buffer.InstantOf(time.Now()), p.cfg.own().Worker.UnseenMax, paused)
 }
 
 // depths counts what waits in shards at wall. A shard's clock stands where it would for a worker that
 // begins now: it does not run on while nobody sees the input, or the outage of a broker would look as if
-// the workers did not keep up.
+// the workers did not keep up. But if we do not look since some time, so that a worker has less to do, it
+// runs on from then, or one that is down would have nothing overdue for as long as it is.
 func depths(
 	ctx context.Context, store *redisstore.Store, shards []buffer.Shard, wall buffer.Instant,
-	unseen time.Duration,
+	unseen time.Duration, paused map[buffer.Shard]buffer.Instant,
 ) (map[buffer.Shard]Depth, error) {
-	counted, err := store.Depths(ctx, shards, func(clock buffer.ShardClock) buffer.Instant {
+	counted, err := store.Depths(ctx, shards, func(shard buffer.Shard, clock buffer.ShardClock) buffer.Instant {
 		drift := flusher.ResumeDrift(clock, wall, unseen)
-		return drift.Now(wall)
+		now := drift.Now(wall)
+		if since, is := paused[shard]; is {
+			return runOn(clock, now, since, wall)
+		}
+		return now
 	})
 	depths := make(map[buffer.Shard]Depth, len(counted))
 	for shard, c := range counted {
@@ -278,6 +290,18 @@ func depths(
 		depths[shard] = d
 	}
 	return depths, err
+}
+
+// runOn returns where the clock of a shard would be at wall if it had not stopped at now since some time, or
+// since its input was last seen, if that is later: pauses for a full Redis stop no clock.
+func runOn(clock buffer.ShardClock, now, since, wall buffer.Instant) buffer.Instant {
+	if clock.Inputs == 0 && clock.Drift == 0 {
+		return wall
+	}
+	if clock.Seen <= wall {
+		since = max(since, clock.Seen)
+	}
+	return now.Add(max(wall.Sub(since), 0))
 }
 
 // onFlusher logs an event of the supervisor and passes it on.
