@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
+	"sluice/consumer/ingest"
 )
 
 // TestDepthsDuringAnOutageOfTheInput: the shard's clock stops soon after the input was last seen, so nothing
@@ -97,4 +100,28 @@ func TestDepthsWhileAWorkerIsDown(t *testing.T) {
 	is(quiet, time.Hour, by, 30*time.Minute-10*time.Second)
 	enqueue(quiet, buffer.QueueUpdate{Tick: true, Wall: began.Add(time.Hour)})
 	is(quiet, time.Hour, by, 0)
+}
+
+// TestClocksRunOnWhileOnlyWePause: not in an outage of the brokers, and after one only from its end.
+func TestClocksRunOnWhileOnlyWePause(t *testing.T) {
+	began := buffer.InstantOf(noon)
+	partitions := []ingest.PartitionCounters{
+		{Partition: 0, Assigned: true},
+		{Partition: 1, Assigned: true, Paused: "worker 1 is down", PausedAt: began},
+		{Partition: 2, Paused: "worker 2 is down", PausedAt: began},
+	}
+	for _, test := range []struct {
+		answered time.Time
+		want     map[buffer.Shard]buffer.Instant
+	}{
+		{time.Time{}, nil},
+		{noon.Add(-time.Hour), map[buffer.Shard]buffer.Instant{1: began}},
+		{noon.Add(time.Hour), map[buffer.Shard]buffer.Instant{1: began.Add(time.Hour)}},
+	} {
+		shards, paused := assigned(partitions, test.answered)
+		if !slices.Equal(shards, []buffer.Shard{0, 1}) || !maps.Equal(paused, test.want) {
+			t.Errorf("answered since %v: shards %v, paused %v; want 0 and 1, and %v",
+				test.answered, shards, paused, test.want)
+		}
+	}
 }

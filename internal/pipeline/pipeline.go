@@ -249,10 +249,17 @@ type Depth struct {
 // Depths counts what waits of the assigned shards. If Redis does not answer for some of them, it returns
 // the others and an error.
 func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
-	var shards []buffer.Shard
-	paused := make(map[buffer.Shard]buffer.Instant)
-	answered := p.source.AnsweredSince()
-	for _, c := range p.Counters().Partitions {
+	shards, paused := assigned(p.Counters().Partitions, p.source.AnsweredSince())
+	return depths(ctx, p.store, shards, buffer.InstantOf(time.Now()), p.cfg.own().Worker.UnseenMax, paused)
+}
+
+// assigned returns the shards that are ours, and since when we do not look at the input of which, though
+// brokers have answered all the while.
+func assigned(
+	partitions []ingest.PartitionCounters, answered time.Time,
+) (shards []buffer.Shard, paused map[buffer.Shard]buffer.Instant) {
+	paused = make(map[buffer.Shard]buffer.Instant)
+	for _, c := range partitions {
 		if !c.Assigned {
 			continue
 		}
@@ -262,7 +269,7 @@ func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
 			paused[shard] = max(c.PausedAt, buffer.InstantOf(answered))
 		}
 	}
-	return depths(ctx, p.store, shards, buffer.InstantOf(time.Now()), p.cfg.own().Worker.UnseenMax, paused)
+	return shards, paused
 }
 
 // depths counts what waits in shards at wall. A shard's clock stands where it would for a worker that
