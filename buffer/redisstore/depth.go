@@ -24,7 +24,7 @@ type Depth struct {
 // that a node that hangs holds up no others: it returns those that can be counted, and the error of the
 // first that cannot.
 func (s *Store) Depths(
-	ctx context.Context, shards []buffer.Shard, now func(buffer.ShardClock) buffer.Instant,
+	ctx context.Context, shards []buffer.Shard, now func(buffer.Shard, buffer.ShardClock) buffer.Instant,
 ) (map[buffer.Shard]Depth, error) {
 	counted, errs := make([]Depth, len(shards)), make([]error, len(shards))
 	var asking sync.WaitGroup
@@ -44,14 +44,14 @@ func (s *Store) Depths(
 }
 
 func (s *Store) depth(
-	ctx context.Context, shard buffer.Shard, now func(buffer.ShardClock) buffer.Instant,
+	ctx context.Context, shard buffer.Shard, now func(buffer.Shard, buffer.ShardClock) buffer.Instant,
 ) (d Depth, err error) {
 	keys := s.shardKeys(shard)
 	clock, err := s.clock(ctx, keys[2])
 	if err != nil {
 		return d, err
 	}
-	d.Now = now(clock)
+	d.Now = now(shard, clock)
 	answers := s.client.DoMulti(ctx,
 		s.client.B().Zcard().Key(keys[0]).Build(),
 		s.client.B().Zcount().Key(keys[0]).Min("-inf").Max(score(d.Now)).Build(),

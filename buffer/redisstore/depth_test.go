@@ -21,7 +21,7 @@ func TestDepths(t *testing.T) {
 			expect := func(now buffer.Instant, want redisstore.Depth) {
 				t.Helper()
 				depths, err := c.store.Depths(t.Context(), []buffer.Shard{0, 1},
-					func(buffer.ShardClock) buffer.Instant { return now })
+					func(buffer.Shard, buffer.ShardClock) buffer.Instant { return now })
 				want.Now = now
 				if err != nil || depths[0] != want || depths[1] != (redisstore.Depth{Now: now}) {
 					t.Errorf("depths are %+v, %v; want %+v of shard 0", depths, err, want)
@@ -57,7 +57,7 @@ func TestDepthsGoByTheClock(t *testing.T) {
 			must(t, store.Enqueue(t.Context(), 1, buffer.QueueUpdate{Clock: 7000, Wall: 9000, Seen: 8000}))
 			clocks := map[buffer.ShardClock]bool{}
 			depths, err := store.Depths(t.Context(), []buffer.Shard{0, 1},
-				func(clock buffer.ShardClock) buffer.Instant {
+				func(_ buffer.Shard, clock buffer.ShardClock) buffer.Instant {
 					clocks[clock] = true
 					return clock.Now
 				})
@@ -88,7 +88,7 @@ func TestANodeThatIsAwayTakesOnlyItsOwn(t *testing.T) {
 			for range 3 { // each may ask another node first
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				depths, err := store.Depths(ctx, shards,
-					func(buffer.ShardClock) buffer.Instant { return 0 })
+					func(buffer.Shard, buffer.ShardClock) buffer.Instant { return 0 })
 				if len(depths) == 0 || len(depths) == len(shards) || err == nil {
 					t.Errorf("depths of %d shards of %d, %v; want some, and the error", len(depths), len(shards), err)
 				}

@@ -22,7 +22,7 @@ type script struct {
 type scripts struct {
 	attach, claim, ack, sweep                script
 	enqueue, fence, giveBack, lease, release script
-	adopt, beat                              script
+	adopt, beat, advance                     script
 }
 
 const (
@@ -62,6 +62,7 @@ func newScripts(shebang bool) scripts {
 		release:  text(allowOOM, "shard", "release"),
 		adopt:    text(allowOOM, "shard", "adopt"),
 		beat:     text(allowOOM, "beat"),
+		advance:  text(allowOOM, "shard", "advance"),
 	}
 }
 

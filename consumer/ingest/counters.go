@@ -24,8 +24,9 @@ type PartitionCounters struct {
 	Partition int32
 	// Assigned is true while the partition is this member's.
 	Assigned bool
-	// Paused is why its input pauses, or empty.
-	Paused string
+	// Paused is why its input pauses, or empty; PausedAt is since when.
+	Paused   string
+	PausedAt buffer.Instant
 	// Messages were read; of them Spans were stored or recognised, Dropped fell to the kill
 	// switch, and DeadLetters could not be decoded.
 	Messages, Spans, Dropped, DeadLetters uint64
@@ -114,14 +115,22 @@ func (l *ledger) add(b *batch) {
 func (l *ledger) assign(number int32, assigned bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.of(number).Assigned, l.of(number).Paused = assigned, ""
+	c := l.of(number)
+	c.Assigned, c.Paused, c.PausedAt = assigned, "", 0
 }
 
-// pause notes why the input of a partition pauses; empty if it does not.
-func (l *ledger) pause(number int32, reason string) {
+// pause notes why the input of a partition pauses from now on; empty if it does not.
+func (l *ledger) pause(number int32, reason string, now buffer.Instant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.of(number).Paused = reason
+	c := l.of(number)
+	switch {
+	case reason == "":
+		c.PausedAt = 0
+	case c.Paused == "":
+		c.PausedAt = now
+	}
+	c.Paused = reason
 }
 
 // catchUp notes that all that had come until wall was read.

@@ -91,7 +91,7 @@ func (l *Loop) read(ctx, stop context.Context) error {
 				return nil
 			}
 		}
-		l.watchGate()
+		l.watchGate(buffer.InstantOf(now))
 		l.tick(ctx, now)
 		wait := l.start(now)
 		if err := l.poll(ctx, stop, now, wait); err != nil {
@@ -297,7 +297,7 @@ func (l *Loop) accept(batches []flusher.Batch) {
 }
 
 // watchGate pauses the input of the shards whose gate is closed, and says so when that changes.
-func (l *Loop) watchGate() {
+func (l *Loop) watchGate(now buffer.Instant) {
 	closed := l.ports.Gate.Closed()
 	var changes []Event
 	for _, p := range l.partitions {
@@ -312,7 +312,7 @@ func (l *Loop) watchGate() {
 			changes = gather(changes, InputResumed, p.number, "")
 		}
 		p.reason = reason
-		l.ledger.pause(p.number, reason)
+		l.ledger.pause(p.number, reason, now)
 	}
 	for _, e := range changes {
 		l.ports.event(e)

@@ -156,6 +156,7 @@ func (s shardFull) Enqueue(ctx context.Context, n buffer.Shard, u buffer.QueueUp
 func TestGatePausesItsPartitionsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
+		begun := buffer.InstantOf(time.Now())
 		r.gate.set(map[buffer.Shard]string{1: "redis is at 91% of its memory"})
 		r.start(0, 1)
 		r.broker.append(0, time.Now(), "x a a")
@@ -164,11 +165,20 @@ func TestGatePausesItsPartitionsOnly(t *testing.T) {
 		if zero, one := r.broker.committedAt(0), r.broker.committedAt(1); zero != 1 || one != 0 {
 			t.Errorf("committed %d and %d, want 1 and 0", zero, one)
 		}
-		if got := r.loop.Counters().Partitions[1].Paused; got != "redis is at 91% of its memory" {
-			t.Errorf("paused for %q", got)
+		paused := r.loop.Counters().Partitions[1]
+		if paused.Paused != "redis is at 91% of its memory" || paused.PausedAt > begun.Add(time.Second) {
+			t.Errorf("paused for %q since %v, want it from the begin at %v", paused.Paused, paused.PausedAt, begun)
+		}
+		r.gate.set(map[buffer.Shard]string{1: "worker 1 is down"})
+		settle(time.Second)
+		if now := r.loop.Counters().Partitions[1]; now.Paused != "worker 1 is down" || now.PausedAt != paused.PausedAt {
+			t.Errorf("paused for %q since %v, want still since %v", now.Paused, now.PausedAt, paused.PausedAt)
 		}
 		r.gate.set(nil)
 		settle(time.Second)
+		if now := r.loop.Counters().Partitions[1]; now.Paused != "" || now.PausedAt != 0 {
+			t.Errorf("paused for %q since %v after the gate opened", now.Paused, now.PausedAt)
+		}
 		if one := r.broker.committedAt(1); one != 1 {
 			t.Errorf("committed %d, want 1 after the gate opened", one)
 		}

@@ -93,7 +93,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		kgo.FetchIsolationLevel(isolation),
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(sc.SessionTimeout),
-		kgo.HeartbeatInterval(sc.SessionTimeout/5),
+		kgo.HeartbeatInterval(sc.heartbeat()),
 		kgo.RebalanceTimeout(sc.RebalanceTimeout),
 		kgo.FetchMaxWait(sc.FetchWait),
 		kgo.FetchMaxBytes(sc.FetchBytesMax),
@@ -175,6 +175,13 @@ func (s *Source) serve(ctx context.Context, limit int) (flusher.Fetch, error) {
 	}
 	return fetch, nil
 }
+
+// InTouch tells whether the brokers answer, fetches among others. Of a source that fetches nothing, since it
+// has no partitions or all of them pause, that is not known, and it is not.
+func (s *Source) InTouch() bool { return s.touch.well() }
+
+// AnsweredSince returns since when brokers answer, whatever they are asked; zero if none does.
+func (s *Source) AnsweredSince() time.Time { return s.touch.since() }
 
 // silence is which partitions are silent, as of some time.
 type silence struct {

@@ -68,6 +68,9 @@ func DefaultSourceConfig(topic, group string) SourceConfig {
 // RebalanceTimeout, so that the member can still join again in time.
 func (c SourceConfig) ReleaseTimeout() time.Duration { return c.RebalanceTimeout / 10 * 9 }
 
+// heartbeat is how often a member tells the group that it lives.
+func (c SourceConfig) heartbeat() time.Duration { return c.SessionTimeout / 5 }
+
 // mark is what a commit carries behind the id of the member. It is short, whatever the store is called:
 // brokers bound what goes with an offset.
 func (c SourceConfig) mark() string {

@@ -18,6 +18,8 @@ type touch struct {
 	moreWait    time.Duration // in which a broker that has more of a partition says so
 	mu          sync.Mutex
 	answer      time.Time // when any broker last answered
+	answering   time.Time // since when there is no gap between the answers
+	gapMax      time.Duration
 	fetch       time.Time // when one last answered a fetch; zero if none has
 	questions   uint64    // how many fetches there were
 	// Each is by broker: when it last answered a fetch, what it was last asked, its last answer that had
@@ -94,6 +96,7 @@ var (
 func newTouch(brokers Brokers, sc SourceConfig) *touch {
 	return &touch{
 		brokers: brokers, fetchAgeMax: sc.FetchWait + sc.FetchLateMax,
+		gapMax:     2 * sc.heartbeat(),
 		failedMax:  max(sc.FetchWait+sc.FetchLateMax, 2*backoffMax), // the next attempt comes before
 		roomyBytes: int(sc.FetchBytesMax - sc.FetchBytesMax/8),      // the last partition's share may end before a batch
 		moreWait:   sc.FetchWait + 3*silenceAge,                     // by then the next question says how far the client is
@@ -114,6 +117,16 @@ func (t *touch) well() bool {
 		return false
 	}
 	return len(t.brokers.All()) == 0 || time.Since(t.answer) < answerAgeMax
+}
+
+// since returns since when brokers answer; zero if they do not. A member that fetches nothing still beats.
+func (t *touch) since() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Since(t.answer) > t.gapMax {
+		return time.Time{}
+	}
+	return t.answering
 }
 
 // of returns what is known of a partition. The caller holds mu.
@@ -293,7 +306,11 @@ func (t *touch) OnBrokerRead(
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	last := t.answer
 	t.answer = time.Now()
+	if t.answer.Sub(last) > t.gapMax {
+		t.answering = t.answer
+	}
 	if key == fetchKey {
 		t.fetch = t.answer
 		t.fetches[broker.NodeID] = t.answer

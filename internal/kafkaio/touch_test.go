@@ -370,3 +370,29 @@ func TestAThrottledAnswerSaysNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestAnswersHaveGaps: since when brokers answer is known also of a member that fetches nothing, and begins
+// anew after an outage.
+func TestAnswersHaveGaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		touch := newTouch(NewBrokers(nil), SourceConfig{SessionTimeout: 15 * time.Second})
+		const heartbeat = 3 * time.Second
+		if since := touch.since(); !since.IsZero() {
+			t.Errorf("brokers that were never heard answer since %v", since)
+		}
+		for range 2 {
+			begun := time.Now()
+			for range 5 {
+				touch.OnBrokerRead(kgo.BrokerMetadata{}, kmsg.Heartbeat.Int16(), 1, 0, 0, nil)
+				if since := touch.since(); !since.Equal(begun) {
+					t.Errorf("they answer since %v, want %v", since, begun)
+				}
+				time.Sleep(heartbeat)
+			}
+			time.Sleep(2 * heartbeat)
+			if since := touch.since(); !since.IsZero() {
+				t.Errorf("brokers that are silent answer since %v", since)
+			}
+		}
+	})
+}

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
+	"sluice/consumer/ingest"
 )
 
 // TestDepthsDuringAnOutageOfTheInput: the shard's clock stops soon after the input was last seen, so nothing
@@ -30,7 +33,7 @@ func TestDepthsDuringAnOutageOfTheInput(t *testing.T) {
 	}
 	is := func(now, wall buffer.Instant, due int64, overdue time.Duration) {
 		t.Helper()
-		found, err := depths(t.Context(), store, []buffer.Shard{shard}, wall, unseen)
+		found, err := depths(t.Context(), store, []buffer.Shard{shard}, wall, unseen, nil)
 		d := found[shard]
 		if err != nil || d.Queued != 1 || d.Due != due || d.Overdue != overdue || d.Now != now {
 			t.Errorf("%+v, %v; want one queued, %d due for %v, by %v", d, err, due, overdue, now)
@@ -51,4 +54,74 @@ func TestDepthsDuringAnOutageOfTheInput(t *testing.T) {
 	began = began.Add(outage)
 	enqueue(buffer.QueueUpdate{Clock: began, Wall: began, Seen: began})
 	is(began, began, 1, outage-10*time.Second)
+}
+
+// TestDepthsWhileAWorkerIsDown: its input pauses, so that neither batches nor ticks nor the worker move the
+// clock on. What falls due meanwhile is overdue all the same, for as long as it is, also in a shard that was
+// quiet before. If only Redis is full, input is seen, and the clock is as it was.
+func TestDepthsWhileAWorkerIsDown(t *testing.T) {
+	c := redisstore.DefaultConfig()
+	c.Addresses = []string{miniredis.RunT(t).Addr()}
+	store, err := redisstore.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	const busy, quiet, fresh, unseen = buffer.Shard(0), buffer.Shard(1), buffer.Shard(2), 2 * time.Second
+	began := buffer.InstantOf(noon)
+	enqueue := func(shard buffer.Shard, update buffer.QueueUpdate) {
+		t.Helper()
+		if err := store.Enqueue(t.Context(), shard, update); err != nil {
+			t.Fatal(err)
+		}
+	}
+	due := []buffer.Due{{Generation: buffer.Generation{Segment: buffer.SpanID{1}}, Deadline: began.Add(10 * time.Second)}}
+	enqueue(busy, buffer.QueueUpdate{Clock: began, Wall: began, Seen: began, Due: due})
+	enqueue(quiet, buffer.QueueUpdate{Clock: began, Wall: began, Seen: began, Due: due})
+	enqueue(quiet, buffer.QueueUpdate{Tick: true, Wall: began.Add(4 * time.Second)})
+	paused := began.Add(5 * time.Second)
+	enqueue(busy, buffer.QueueUpdate{Clock: paused, Wall: paused, Seen: paused})
+	is := func(shard buffer.Shard, after time.Duration, paused map[buffer.Shard]buffer.Instant, overdue time.Duration) {
+		t.Helper()
+		found, err := depths(t.Context(), store, []buffer.Shard{shard}, began.Add(after), unseen, paused)
+		if d := found[shard]; err != nil || d.Overdue != overdue || (d.Due == 1) != (overdue > 0) {
+			t.Errorf("shard %d after %v: %+v, %v; want overdue for %v", shard, after, d, err, overdue)
+		}
+	}
+	by := map[buffer.Shard]buffer.Instant{busy: paused, quiet: paused, fresh: paused}
+	is(busy, 9*time.Second, by, 0)
+	is(busy, time.Hour, by, time.Hour-10*time.Second)
+	is(busy, time.Hour, nil, 0)
+	is(quiet, time.Hour, by, time.Hour-15*time.Second) // its clock stood from the last Lease to the pause
+	is(fresh, time.Hour, by, 0)
+
+	// The brokers were away: what was not seen in that time does not count, nor do ticks while Redis is full.
+	by[quiet] = began.Add(30 * time.Minute)
+	is(quiet, time.Hour, by, 30*time.Minute-10*time.Second)
+	enqueue(quiet, buffer.QueueUpdate{Tick: true, Wall: began.Add(time.Hour)})
+	is(quiet, time.Hour, by, 0)
+}
+
+// TestClocksRunOnWhileOnlyWePause: not in an outage of the brokers, and after one only from its end.
+func TestClocksRunOnWhileOnlyWePause(t *testing.T) {
+	began := buffer.InstantOf(noon)
+	partitions := []ingest.PartitionCounters{
+		{Partition: 0, Assigned: true},
+		{Partition: 1, Assigned: true, Paused: "worker 1 is down", PausedAt: began},
+		{Partition: 2, Paused: "worker 2 is down", PausedAt: began},
+	}
+	for _, test := range []struct {
+		answered time.Time
+		want     map[buffer.Shard]buffer.Instant
+	}{
+		{time.Time{}, nil},
+		{noon.Add(-time.Hour), map[buffer.Shard]buffer.Instant{1: began}},
+		{noon.Add(time.Hour), map[buffer.Shard]buffer.Instant{1: began.Add(time.Hour)}},
+	} {
+		shards, paused := assigned(partitions, test.answered)
+		if !slices.Equal(shards, []buffer.Shard{0, 1}) || !maps.Equal(paused, test.want) {
+			t.Errorf("answered since %v: shards %v, paused %v; want 0 and 1, and %v",
+				test.answered, shards, paused, test.want)
+		}
+	}
 }

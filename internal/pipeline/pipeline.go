@@ -181,6 +181,7 @@ func (p *Pipeline) join() (err error) {
 	if p.source, err = kafkaio.NewSource(p.client("source"), from); err != nil {
 		return err
 	}
+	p.others.inTouch = p.source.InTouch
 	cfg := consumer.Config{
 		Flusher: p.cfg.Flusher, Ingest: p.cfg.own().Ingest,
 		Audit: consumer.DefaultAudit(rand.Uint64()),
@@ -195,7 +196,7 @@ func (p *Pipeline) join() (err error) {
 		Spawner:      p.spawner,
 		KillWorkers:  p.spawner.Close,
 		Memory:       p.store,
-		Auditor:      rounds{p.store, p.onRound},
+		Auditor:      rounds{p.store, p.onRound, p.others.pause},
 		AuditEvents:  p.onAudit,
 		KillSwitch:   p.cfg.KillSwitch,
 		Events:       p.onFlusher,
@@ -248,25 +249,44 @@ type Depth struct {
 // Depths counts what waits of the assigned shards. If Redis does not answer for some of them, it returns
 // the others and an error.
 func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
-	var shards []buffer.Shard
-	for _, c := range p.Counters().Partitions {
-		if c.Assigned {
-			shards = append(shards, buffer.Shard(c.Partition))
+	shards, paused := assigned(p.Counters().Partitions, p.source.AnsweredSince())
+	return depths(ctx, p.store, shards, buffer.InstantOf(time.Now()), p.cfg.own().Worker.UnseenMax, paused)
+}
+
+// assigned returns the shards that are ours, and since when we do not look at the input of which, though
+// brokers have answered all the while.
+func assigned(
+	partitions []ingest.PartitionCounters, answered time.Time,
+) (shards []buffer.Shard, paused map[buffer.Shard]buffer.Instant) {
+	paused = make(map[buffer.Shard]buffer.Instant)
+	for _, c := range partitions {
+		if !c.Assigned {
+			continue
+		}
+		shard := buffer.Shard(c.Partition)
+		shards = append(shards, shard)
+		if c.Paused != "" && !answered.IsZero() {
+			paused[shard] = max(c.PausedAt, buffer.InstantOf(answered))
 		}
 	}
-	return depths(ctx, p.store, shards, buffer.InstantOf(time.Now()), p.cfg.own().Worker.UnseenMax)
+	return shards, paused
 }
 
 // depths counts what waits in shards at wall. A shard's clock stands where it would for a worker that
 // begins now: it does not run on while nobody sees the input, or the outage of a broker would look as if
-// the workers did not keep up.
+// the workers did not keep up. But if we do not look since some time, so that a worker has less to do, it
+// runs on from then, or one that is down would have nothing overdue for as long as it is.
 func depths(
 	ctx context.Context, store *redisstore.Store, shards []buffer.Shard, wall buffer.Instant,
-	unseen time.Duration,
+	unseen time.Duration, paused map[buffer.Shard]buffer.Instant,
 ) (map[buffer.Shard]Depth, error) {
-	counted, err := store.Depths(ctx, shards, func(clock buffer.ShardClock) buffer.Instant {
+	counted, err := store.Depths(ctx, shards, func(shard buffer.Shard, clock buffer.ShardClock) buffer.Instant {
 		drift := flusher.ResumeDrift(clock, wall, unseen)
-		return drift.Now(wall)
+		now := drift.Now(wall)
+		if since, is := paused[shard]; is {
+			return runOn(clock, now, since, wall)
+		}
+		return now
 	})
 	depths := make(map[buffer.Shard]Depth, len(counted))
 	for shard, c := range counted {
@@ -277,6 +297,18 @@ func depths(
 		depths[shard] = d
 	}
 	return depths, err
+}
+
+// runOn returns where the clock of a shard would be at wall if it had not stopped at now since some time, or
+// since its input was last seen, if that is later: pauses for a full Redis stop no clock.
+func runOn(clock buffer.ShardClock, now, since, wall buffer.Instant) buffer.Instant {
+	if clock.Inputs == 0 && clock.Drift == 0 {
+		return wall
+	}
+	if clock.Seen <= wall {
+		since = max(since, clock.Seen)
+	}
+	return now.Add(max(wall.Sub(since), 0))
 }
 
 // onFlusher logs an event of the supervisor and passes it on.
