@@ -28,6 +28,9 @@ func (s *Scenario) rest() (most, mean int64) {
 	return open * int64(size.High-1), int64(float64(open) * (size.Mean - 1))
 }
 
+// grain is that of a shard's clock: what comes a little later than a segment is due may still go with it.
+const grain = time.Second
+
 // lastSpan is when the load sends its last span at the latest, as long as Kafka takes it.
 func (s *Scenario) lastSpan() time.Duration {
 	pacer := s.Pacer()
@@ -119,7 +122,7 @@ func (p *possible) checkDrain() {
 	o, drain, name := p.Pipeline, p.Expectations.DrainMax, "root_timeout"
 	wait := o.RootTimeout
 	// Nor have spans a root that come when it was flushed.
-	late := p.Workload.Late.Share > 0 && p.Workload.Late.By > wait && !p.said("workload.late")
+	late := p.Workload.Late.Share > 0 && p.Workload.Late.By > wait+grain && !p.said("workload.late")
 	if (p.Workload.Headless > 0 || late) && p.Workload.SpansPerTrace.High > 1 && o.Timeout > wait &&
 		p.knows("pipeline.timeout", "workload.headless", "workload.late") {
 		wait, name = o.Timeout, "timeout"

@@ -123,7 +123,7 @@ func (p *possible) checkTime(path string, m Moment) {
 		p.expect(false, path, "%v is after the load has ended: duration is %v", m, p.Duration)
 		return
 	}
-	waits := slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Target.isKafka() })
+	waits := slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Target.isKafka() || f.Verb == VerbDepose })
 	if waits || !p.knows("faults", "workload.rate", "workload.traces_at_once", "workload.spans_per_trace",
 		"workload.late") {
 		return
@@ -144,8 +144,8 @@ var aways = []Verb{VerbStop, VerbCrash, VerbHang, VerbRefuse, VerbBlackHole, Ver
 func (p *possible) checkAway(path string, f Fault) {
 	most := max(p.Duration, awayMax)
 	if (f.Target.isKafka() || f.Verb == VerbDepose) && slices.Contains(aways, f.Verb) && p.knows("duration") {
-		p.expect(f.For <= most, path, "the load waits for Kafka, and would last for %s at least: write no more "+
-			"than for %s, or a longer duration", written(f.For), written(most))
+		p.expect(f.For <= most, path, "the load waits for Kafka, and may last for %s: write no more than "+
+			"for %s, or a longer duration", written(f.For), written(most))
 	}
 }
 
@@ -165,7 +165,6 @@ func (p *possible) checkCount(path string, m Moment) {
 		return
 	}
 	// What is due by the clock of the shard, which is one of whole seconds, was sent before.
-	const grain = time.Second
 	wait := min(p.Pipeline.RootTimeout, p.Pipeline.Timeout)
 	if age := p.Pipeline.MaxSegmentAge; age > 0 {
 		wait = min(wait, age)

@@ -64,7 +64,9 @@ func TestWhatCanHappenIsRight(t *testing.T) {
 		"duration: 10s\nworkload: {rate: \"step 300/s, 0/s at 1s\", spans_per_trace: 1}\n" +
 			"faults: [at 500ms stop kafka for 5s, at 4s crash worker 0]", // the load waits for Kafka
 		"duration: 10s\nworkload: {rate: \"step 300/s, 0/s at 1s\", spans_per_trace: 2}\nfaults: [at 9s crash worker 0]",
-		"workload: {late: 0.05 by 4s}\npipeline: {root_timeout: 4s}",
+		"workload: {late: 0.05 by 5s}\npipeline: {root_timeout: 4s}",
+		"duration: 10s\nworkload: {rate: 'step 300/s, 0/s at 1s', spans_per_trace: 1}\n" +
+			"faults: [at 500ms depose partition 1 for 5s, at 4s crash worker 0]",
 		"workload: {late: 0.05 by 5s, spans_per_trace: 1}\npipeline: {root_timeout: 4s}",
 		"faults: [at 4s stop kafka for 10m, at 4s stop redis for 1h]",
 		"duration: 20m\nfaults: [at 4s hang kafka broker 1 for 20m]",
@@ -106,9 +108,9 @@ func TestOneStepBeyond(t *testing.T) {
 			"faults: [at 1001ms crash worker 0]": "at 1.001s is after the load has ended, which is with its last span, at 1s",
 		"duration: 12s\nworkload: {rate: burst 0/s to 500/s for 200ms every 5s, spans_per_trace: 1}\n" +
 			"faults: [at 11s crash worker 0]": "with its last span, at 10s: write an earlier time",
-		"workload: {late: 0.05 by 4001ms}\npipeline: {root_timeout: 4s}": "workload.late: the last segments are due 1m",
+		"workload: {late: 0.05 by 5001ms}\npipeline: {root_timeout: 4s}": "workload.late: the last segments are due 1m",
 		"faults: [at 4s stop kafka for 601s]":                            "no more than for 10m, or a longer duration",
-		"duration: 20m\nfaults: [at 4s depose partition 1 for 21m]":      "would last for 21m at least: write no more than for 20m",
+		"duration: 20m\nfaults: [at 4s depose partition 1 for 21m]":      "may last for 21m: write no more than for 20m",
 		"name-of-201": "1 to 200",
 	} {
 		name := "name: x\n"

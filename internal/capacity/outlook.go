@@ -182,7 +182,7 @@ func (r *Report) Look(bounds Bounds, trials []Trial, untried ...Untried) {
 			Number(drain(r.Target, count.Median, kept))})
 	}
 	r.Outlook = o
-	if o.full() && o.WaitingRate <= r.need() {
+	if o.full() && o.WaitingRate <= r.need()*rounding {
 		r.Recommended, r.Refused = nil, o.tooLittle()
 	}
 	r.say()
@@ -217,10 +217,12 @@ func (r *Report) waiting(processes int, trials []Trial) (waiting, rate float64) 
 	return 0, 0
 }
 
+// rounding is how far a rate may be above another that is the same.
+const rounding = 1 + 1e-9
+
 // mostWaiting is the probe of a process count in which most waited, of those from the target up to that with its
 // headroom, which is to be carried, too; nil if there is none.
 func (r *Report) mostWaiting(processes int) (most *Probe) {
-	const rounding = 1 + 1e-9
 	for _, p := range r.Points {
 		for i := range p.Probes {
 			probe := &p.Probes[i]

@@ -184,7 +184,7 @@ func (r *rig) at(t *testing.T, elapsed time.Duration, want ...string) {
 
 // wait returns when no fault begins or ends any more.
 func (r *rig) wait() {
-	for _, task := range r.tasks {
+	for _, task := range slices.Concat(r.tasks[:]...) {
 		task.Wait()
 	}
 }

@@ -25,11 +25,11 @@ type injector struct {
 	// countsRestarts is true if a moment depends on them.
 	countsRestarts bool
 
-	mu     sync.Mutex // held for moments, never while something is called
-	tasks  []flusher.Task
-	state  []progress // by occurrence
-	over   int        // so many of the first occurrences have happened: a plan may be long
-	causes []error    // why an occurrence failed
+	mu     sync.Mutex        // held for moments, never while something is called
+	tasks  [2][]flusher.Task // of faults that begin, and that end
+	state  []progress        // by occurrence
+	over   int               // so many of the first occurrences have happened: a plan may be long
+	causes []error           // why an occurrence failed
 	active []*effect
 	undone []*effect // whose undo failed; healing tries again
 	healed bool
@@ -136,7 +136,7 @@ func (i *injector) step(now time.Time, elapsed time.Duration) {
 		}
 		if e.over != nil && e.over() || !e.until.IsZero() && !now.Before(e.until) {
 			if i.take(e) {
-				i.start("fault ends", func() { i.end(e) })
+				i.start(ends, "fault ends", func() { i.end(e) })
 			}
 		}
 	}
@@ -174,15 +174,21 @@ func (i *injector) reached(n int) bool {
 // launch begins an occurrence of a fault. (In the loops themselves its closure would cost memory in
 // every turn.)
 func (i *injector) launch(n int, elapsed time.Duration) {
-	i.start("fault begins", func() { i.begin(n, i.plan[n].Fault, elapsed) })
+	i.start(begins, "fault begins", func() { i.begin(n, i.plan[n].Fault, elapsed) })
 }
 
+// Kinds of tasks.
+const (
+	begins = iota
+	ends
+)
+
 // start starts a task that heal waits for.
-func (i *injector) start(name string, do func()) {
+func (i *injector) start(kind int, name string, do func()) {
 	task := i.system.Go(name, do)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.tasks = append(i.tasks, task)
+	i.tasks[kind] = append(i.tasks[kind], task)
 }
 
 // effects returns those that last.
@@ -299,10 +305,13 @@ func (i *injector) heal() error {
 	tasks := i.tasks
 	i.mu.Unlock()
 	i.endAll(scenarios.HealWake) // what is being done may wait for it: a start for its servers
-	for _, task := range tasks {
-		task.Wait()
+	for _, kind := range tasks {
+		for _, task := range kind {
+			task.Wait()
+		}
+		i.endAll(scenarios.HealWake) // what was beginning
 	}
-	i.endAll(scenarios.HealConsumers) // also what was beginning
+	i.endAll(scenarios.HealConsumers)
 	var errs []error
 	for _, e := range i.undone {
 		errs = append(errs, e.undo())

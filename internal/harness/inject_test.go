@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"sluice/flusher"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 const stopped, continued, killed = "freeze", "wake", "kill"
@@ -294,6 +296,37 @@ func TestHealingBeginsWithTheServers(t *testing.T) {
 	r.at(t, time.Second, "kill consumer 0")
 	r.at(t, 1500*time.Millisecond, "kill consumer 0", "stop redis for 1h0m0s")
 	r.step(2 * time.Second) // the start tries, and tries
+	if err := r.heal(); err != nil {
+		t.Fatal(err)
+	}
+	r.at(t, 3*time.Second, "kill consumer 0", "stop redis for 1h0m0s", "end stop redis for 1h0m0s",
+		"start consumer 0")
+}
+
+// slow is a needy system whose server takes until the healing to stop.
+type slow struct {
+	needy
+	healing func() bool
+}
+
+func (s slow) Break(f scenarios.Fault) (func() error, error) {
+	for !s.healing() {
+		runtime.Gosched()
+	}
+	return s.needy.Break(f)
+}
+
+// TestHealingEndsWhatIsBeginning: a consumer that is being started does not wait in vain for a server that is
+// being stopped while the load ends.
+func TestHealingEndsWhatIsBeginning(t *testing.T) {
+	r := newRig(t, "at 1s crash consumer for 1s", "at 2s stop redis for 1h")
+	r.injector.system = slow{needy{r.fakeSystem}, func() bool {
+		r.injector.mu.Lock()
+		defer r.injector.mu.Unlock()
+		return r.injector.healed
+	}}
+	r.at(t, time.Second, "kill consumer 0")
+	r.step(2 * time.Second)
 	if err := r.heal(); err != nil {
 		t.Fatal(err)
 	}

@@ -55,8 +55,9 @@ type run struct {
 	sink      *Sink
 	observer  *observer
 	injector  *injector
-	start     time.Time // of the load, and loaded is its end
+	start     time.Time // of the load, loaded is its end, and healed when all faults were over
 	loaded    time.Time
+	healed    time.Time
 	revived   bool // the first consumer was down when the load was over, and started again
 	hits      inject.Hits
 	deaf      bool // hits are in processes of which nothing is heard of them
@@ -250,6 +251,7 @@ func (r *run) drain(ctx context.Context, e *judge.Evidence) {
 	if ctx.Err() == nil && (!e.EndedEarly || e.Scenario.Expectations.End == scenarios.EndBudget) {
 		e.HealErr = errors.Join(e.HealErr, r.revive())
 	}
+	r.healed = r.system.Now()
 	drained, err := r.awaitDrained(ctx)
 	e.Drained, e.HealErr = drained, errors.Join(e.HealErr, err)
 	e.DrainSeconds = r.system.Now().Sub(r.loaded).Seconds()
@@ -293,7 +295,8 @@ func restart(s System) error {
 
 // awaitDrained returns true when every span and bad message sent has come out, was dropped or is
 // excused, and nothing is left in the store or the input that may still come out; and false when that
-// has taken too long since the load, or cannot happen any more, or the consumer or the run has ended.
+// has taken too long since all faults were over, or cannot happen any more, or the consumer or the run has
+// ended. (What is out too long after the load, since the healing took its time, misses drain_max.)
 func (r *run) awaitDrained(ctx context.Context) (bool, error) {
 	asked := r.system.Now()
 	var hopeless time.Time // since when nothing is left that could come out
@@ -323,6 +326,9 @@ func (r *run) awaitDrained(ctx context.Context) (bool, error) {
 			if r.revived || r.cfg.Scenario.Expectations.End != scenarios.EndBudget {
 				return false, nil
 			}
+			if ctx.Err() != nil {
+				return false, nil
+			}
 			if err := r.revive(); err != nil {
 				return false, err
 			}
@@ -331,7 +337,7 @@ func (r *run) awaitDrained(ctx context.Context) (bool, error) {
 		if p := r.cfg.Scenario.Pipeline; settled {
 			limit += max(p.Timeout, p.RootTimeout) + emptyMax
 		}
-		if now.Sub(r.loaded) > limit {
+		if now.Sub(r.healed) > limit {
 			// What is left then is judged for itself.
 			return r.sink.Ledger.Pending() == 0 && r.sink.Ledger.Excusable() == 0, nil
 		}

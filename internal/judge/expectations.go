@@ -31,6 +31,8 @@ func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
 	if p, ok := e.moving(); ok {
 		add("drain_max", false, "all would be out %.0fs after the load, limit %v", e.DrainSeconds+p.more(),
 			x.DrainMax)
+	} else if took := e.LastSeconds - e.LoadSeconds; e.Drained && took > x.DrainMax.Seconds() {
+		add("drain_max", false, "all was out %.1fs after the load, limit %v: the faults ended late", took, x.DrainMax)
 	}
 	restarts, worst, worstWorker := 0, 0, 0
 	for _, w := range r.Workers {

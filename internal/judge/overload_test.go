@@ -122,3 +122,18 @@ func TestOverloadIsNoStandstill(t *testing.T) {
 		}
 	}
 }
+
+// TestDrainThatTheHealingHeldUp: what is out only long after the load, since the faults ended late, is no
+// standstill, but later than expected.
+func TestDrainThatTheHealingHeldUp(t *testing.T) {
+	for late, missed := range map[float64]bool{0.5: false, 1.5: true} {
+		e := clean()
+		e.LastSeconds = e.LoadSeconds + late*e.Scenario.Expectations.DrainMax.Seconds()
+		o := Judge(e)
+		if got := slices.ContainsFunc(o.Result.Expectations, func(j reports.Judgement) bool {
+			return j.Name == "drain_max" && j.Verdict == reports.Violated
+		}); got != missed {
+			t.Errorf("out %v of drain_max after the load: missed is %v", late, got)
+		}
+	}
+}

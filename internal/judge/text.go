@@ -44,8 +44,8 @@ func (o *Outcome) WriteText(w io.Writer, dir string) error {
 		bad)
 	last := "; " + noOutput
 	if r.Ledger.Records > 0 { // the load is that until its last span, which is below the rate asked for
-		last = fmt.Sprintf(" until the last record, %.1f s after the load of %.0f spans/s", r.Run.DrainSeconds,
-			float64(r.Ledger.Sent)/max(r.Run.LoadSeconds, 1e-3))
+		last = fmt.Sprintf(" from the first record to the last, which came %.1f s after the load of %.0f spans/s",
+			r.Run.DrainSeconds, float64(r.Ledger.Sent)/max(r.Run.LoadSeconds, 1e-3))
 	}
 	row("Throughput", "%.0f spans/s, %.2f MB/s%s", r.Throughput.SpansPerSecond,
 		r.Throughput.BytesPerSecond/1e6, last)

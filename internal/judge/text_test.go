@@ -14,7 +14,7 @@ func TestThroughputStandsBesideTheLoad(t *testing.T) {
 	if err := Judge(e).WriteText(&text, ""); err != nil {
 		t.Fatal(err)
 	}
-	const want = "50 spans/s, 0.00 MB/s until the last record, 10.0 s after the load of 100 spans/s\n"
+	const want = "50 spans/s, 0.00 MB/s from the first record to the last, which came 10.0 s after the load of 100 spans/s\n"
 	if !strings.Contains(text.String(), want) {
 		t.Errorf("want %q in\n%s", want, &text)
 	}
