@@ -99,7 +99,7 @@ func TestRedisThatMayHaveLostData(t *testing.T) {
 	if err := is(p, "sluice_redis_data_losses_total", 0); err != nil {
 		t.Error(err)
 	}
-	if !p.logged("was restarted, or another server has taken its place: up to ") {
+	if !p.logged("was restarted, or another server has taken its place: lost is what it had not yet written") {
 		t.Error("that it may have lost data is not said")
 	}
 	finish(t, tr, p, redis)
