@@ -22,7 +22,7 @@ type Depth struct {
 // Depths counts what waits in shards, each as of the now that its clock stands for. It reads no segment,
 // and its cost does not grow with their number. All shards are asked at the same time, each by itself, so
 // that a node that hangs holds up no others: it returns those that can be counted, and the error of the
-// first that cannot.
+// first that cannot. So now is called for several at once.
 func (s *Store) Depths(
 	ctx context.Context, shards []buffer.Shard, now func(buffer.Shard, buffer.ShardClock) buffer.Instant,
 ) (map[buffer.Shard]Depth, error) {

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,9 +56,12 @@ func TestDepthsGoByTheClock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := open(t, config(address))
 			must(t, store.Enqueue(t.Context(), 1, buffer.QueueUpdate{Clock: 7000, Wall: 9000, Seen: 8000}))
+			var mu sync.Mutex // shards are asked side by side
 			clocks := map[buffer.ShardClock]bool{}
 			depths, err := store.Depths(t.Context(), []buffer.Shard{0, 1},
 				func(_ buffer.Shard, clock buffer.ShardClock) buffer.Instant {
+					mu.Lock()
+					defer mu.Unlock()
 					clocks[clock] = true
 					return clock.Now
 				})

@@ -51,7 +51,7 @@ func (s *Store) nodes(ctx context.Context) ([]string, map[string]rueidis.Client,
 // slotOwners asks which node has which slot: any node knows, so one that is away is not the only one asked.
 func slotOwners(ctx context.Context, client rueidis.Client) (map[uint16]string, error) {
 	one, cancel := halfOf(ctx) // it may be one that hangs
-	answer, err := client.Do(one, client.B().ClusterSlots().Build()).ToArray()
+	answer, err := slotsOfAny(one, map[string]rueidis.Client{"": client})
 	cancel()
 	nodes := client.Nodes()
 	if err != nil && ctx.Err() == nil {
@@ -83,7 +83,8 @@ func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, time.Until(end)/2)
 }
 
-// slotsOfAny returns the first answer of any node, or the error of one.
+// slotsOfAny returns the first answer of any node, or the error of one. It waits no longer than the context lets
+// it, also for a client that does.
 func slotsOfAny(ctx context.Context, nodes map[string]rueidis.Client) (answer []rueidis.RedisMessage, err error) {
 	type result struct {
 		answer []rueidis.RedisMessage
@@ -97,9 +98,13 @@ func slotsOfAny(ctx context.Context, nodes map[string]rueidis.Client) (answer []
 		}()
 	}
 	for range len(nodes) {
-		r := <-results
-		if answer, err = r.answer, r.err; err == nil {
-			break
+		select {
+		case r := <-results:
+			if answer, err = r.answer, r.err; err == nil {
+				return answer, nil
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 	return answer, err
