@@ -208,7 +208,7 @@ func TestADeadKafkaEndsTheLoad(t *testing.T) {
 				sending.kafka.Close()
 			}
 			err := sending.run(t.Context(), time.Now())
-			if err == nil || !strings.Contains(err.Error(), "for 300ms Kafka has acknowledged none") {
+			if err == nil || !strings.Contains(err.Error(), "for 300ms Kafka has acknowledged nothing, with ") {
 				t.Errorf("the error is %v", err)
 			}
 			sending.close()
