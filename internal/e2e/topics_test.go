@@ -99,7 +99,8 @@ func TestOutputTopicsDeletedAndCreatedAgain(t *testing.T) {
 	tr.sendRaw(0, 1)
 	p.says("input waits since", "dead letter", "UNKNOWN_TOPIC")
 	p.says("worker ", "produce fails since", "UNKNOWN_TOPIC")
-	until(t, soon, "the metrics say what is tried again, and what waits", func() error {
+	// What is overdue counts from when the input pauses for a worker: after backpressure_after, 10 s.
+	until(t, 40*time.Second, "the metrics say what is tried again, and what waits", func() error {
 		return errors.Join(
 			reach(p, "sluice_retries_total", 1, `step="dead letter"`),
 			reach(p, "sluice_worker_retries_total", 4, `step="produce"`),
