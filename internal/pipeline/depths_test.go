@@ -33,7 +33,7 @@ func TestDepthsDuringAnOutageOfTheInput(t *testing.T) {
 	}
 	is := func(now, wall buffer.Instant, due int64, overdue time.Duration) {
 		t.Helper()
-		found, err := depths(t.Context(), store, []buffer.Shard{shard}, wall, unseen, nil)
+		found, err := depths(t.Context(), store, []buffer.Shard{shard}, wall, unseen, nil, time.Time{})
 		d := found[shard]
 		if err != nil || d.Queued != 1 || d.Due != due || d.Overdue != overdue || d.Now != now {
 			t.Errorf("%+v, %v; want one queued, %d due for %v, by %v", d, err, due, overdue, now)
@@ -83,7 +83,7 @@ func TestDepthsWhileAWorkerIsDown(t *testing.T) {
 	enqueue(busy, buffer.QueueUpdate{Clock: paused, Wall: paused, Seen: paused})
 	is := func(shard buffer.Shard, after time.Duration, paused map[buffer.Shard]buffer.Instant, overdue time.Duration) {
 		t.Helper()
-		found, err := depths(t.Context(), store, []buffer.Shard{shard}, began.Add(after), unseen, paused)
+		found, err := depths(t.Context(), store, []buffer.Shard{shard}, began.Add(after), unseen, paused, time.Time{})
 		if d := found[shard]; err != nil || d.Overdue != overdue || (d.Due == 1) != (overdue > 0) {
 			t.Errorf("shard %d after %v: %+v, %v; want overdue for %v", shard, after, d, err, overdue)
 		}
@@ -100,6 +100,35 @@ func TestDepthsWhileAWorkerIsDown(t *testing.T) {
 	is(quiet, time.Hour, by, 30*time.Minute-10*time.Second)
 	enqueue(quiet, buffer.QueueUpdate{Tick: true, Wall: began.Add(time.Hour)})
 	is(quiet, time.Hour, by, 0)
+}
+
+// TestDepthsWhileAWorkerWaits: one that waits for an answer leases nothing, and its input is not paused yet. What
+// falls due by the ticks is overdue all the same, but not what brokers did not answer for.
+func TestDepthsWhileAWorkerWaits(t *testing.T) {
+	began := buffer.InstantOf(noon)
+	for _, c := range []struct {
+		drift, answered, seen, want time.Duration
+	}{
+		{0, -time.Hour, time.Minute, time.Minute},
+		{-time.Hour, -time.Hour, time.Minute, time.Minute},
+		{0, 40 * time.Second, time.Minute, 20 * time.Second},
+		{0, 2 * time.Minute, time.Minute, 0},
+		{0, -time.Hour, -time.Minute, 0},
+	} {
+		clock := buffer.ShardClock{Now: began.Add(c.drift), Drift: c.drift, Inputs: 1, Seen: began}
+		now := ticked(clock, clock.Now, noon.Add(c.answered), began.Add(c.seen))
+		if got := now.Sub(clock.Now); got != c.want {
+			t.Errorf("%+v: it runs on by %v", c, got)
+		}
+	}
+	clock := buffer.ShardClock{Now: began, Inputs: 1, Seen: began}
+	if ticked(clock, began, time.Time{}, began.Add(time.Minute)) != began {
+		t.Error("it runs on though no broker answers")
+	}
+	clock.Seen = 0
+	if ticked(clock, began, noon.Add(-time.Hour), began.Add(time.Minute)) != began {
+		t.Error("it runs on though the input does not tick")
+	}
 }
 
 // TestClocksRunOnWhileOnlyWePause: not in an outage of the brokers, and after one only from its end.

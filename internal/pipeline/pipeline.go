@@ -249,8 +249,9 @@ type Depth struct {
 // Depths counts what waits of the assigned shards. If Redis does not answer for some of them, it returns
 // the others and an error.
 func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
-	shards, paused := assigned(p.Counters().Partitions, p.source.AnsweredSince())
-	return depths(ctx, p.store, shards, buffer.InstantOf(time.Now()), p.cfg.own().Worker.UnseenMax, paused)
+	answered := p.source.AnsweredSince()
+	shards, paused := assigned(p.Counters().Partitions, answered)
+	return depths(ctx, p.store, shards, buffer.InstantOf(time.Now()), p.cfg.own().Worker.UnseenMax, paused, answered)
 }
 
 // assigned returns the shards that are ours, and since when we do not look at the input of which, though
@@ -278,7 +279,7 @@ func assigned(
 // runs on from then, or one that is down would have nothing overdue for as long as it is.
 func depths(
 	ctx context.Context, store *redisstore.Store, shards []buffer.Shard, wall buffer.Instant,
-	unseen time.Duration, paused map[buffer.Shard]buffer.Instant,
+	unseen time.Duration, paused map[buffer.Shard]buffer.Instant, answered time.Time,
 ) (map[buffer.Shard]Depth, error) {
 	counted, err := store.Depths(ctx, shards, func(shard buffer.Shard, clock buffer.ShardClock) buffer.Instant {
 		drift := flusher.ResumeDrift(clock, wall, unseen)
@@ -286,7 +287,7 @@ func depths(
 		if since, is := paused[shard]; is {
 			return runOn(clock, now, since, wall)
 		}
-		return now
+		return ticked(clock, now, answered, min(wall, clock.Seen.Add(unseen)))
 	})
 	depths := make(map[buffer.Shard]Depth, len(counted))
 	for shard, c := range counted {
@@ -309,6 +310,17 @@ func runOn(clock buffer.ShardClock, now, since, wall buffer.Instant) buffer.Inst
 		since = max(since, clock.Seen)
 	}
 	return now.Add(max(wall.Sub(since), 0))
+}
+
+// ticked returns where the clock of a shard would be if its worker had leased at seen, until when the input is
+// seen: one that waits for an answer does not, and does not know what falls due meanwhile. It runs on from
+// when the clock was stored, by the drift, or since when brokers answer if that is later.
+func ticked(clock buffer.ShardClock, now buffer.Instant, answered time.Time, seen buffer.Instant) buffer.Instant {
+	if clock.Seen == 0 || answered.IsZero() {
+		return now
+	}
+	stored := max(clock.Now.Add(-clock.Drift), buffer.InstantOf(answered))
+	return max(now, clock.Now.Add(seen.Sub(stored)))
 }
 
 // onFlusher logs an event of the supervisor and passes it on.
