@@ -2,6 +2,8 @@ package redisstore_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -73,6 +75,21 @@ func TestDepthsGoByTheClock(t *testing.T) {
 	}
 }
 
+// givenUp tells whether a node of a cluster says that another has failed.
+func givenUp(t *testing.T, node *servers.RedisServer, other string) bool {
+	t.Helper()
+	text, err := node.Do("CLUSTER", "NODES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); len(fields) > 2 && strings.HasPrefix(fields[1], other+"@") {
+			return slices.Contains(strings.Split(fields[2], ","), "fail")
+		}
+	}
+	return false
+}
+
 // TestANodeThatIsAwayTakesOnlyItsOwn: what the other nodes use, and what waits on them, is told all the same,
 // and so is the error.
 func TestANodeThatIsAwayTakesOnlyItsOwn(t *testing.T) {
@@ -99,7 +116,8 @@ func TestANodeThatIsAwayTakesOnlyItsOwn(t *testing.T) {
 				cancel()
 				ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)
 				memory, err := store.Memory(ctx)
-				if len(memory) != len(nodes)-1 || err == nil {
+				// Once the others have given it up, some engines leave its slots out: then nobody is to be asked.
+				if len(memory) != len(nodes)-1 || err == nil && !givenUp(t, nodes[0], nodes[1].Addr) {
 					t.Errorf("memory %v, %v; want that of %d nodes, and the error", memory, err, len(nodes)-1)
 				}
 				cancel()
