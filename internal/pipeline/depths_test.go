@@ -95,6 +95,12 @@ func TestDepthsWhileAWorkerIsDown(t *testing.T) {
 	is(quiet, time.Hour, by, time.Hour-15*time.Second) // its clock stood from the last Lease to the pause
 	is(fresh, time.Hour, by, 0)
 
+	// Where brokers answered, the ticks count that came before the pause: it does not jump back then.
+	found, err := depths(t.Context(), store, []buffer.Shard{quiet}, began.Add(time.Hour), unseen, by, noon.Add(-time.Hour))
+	if want := time.Hour - 11*time.Second; err != nil || found[quiet].Overdue != want {
+		t.Errorf("%+v, %v; want overdue for %v", found, err, want)
+	}
+
 	// The brokers were away: what was not seen in that time does not count, nor do ticks while Redis is full.
 	by[quiet] = began.Add(30 * time.Minute)
 	is(quiet, time.Hour, by, 30*time.Minute-10*time.Second)

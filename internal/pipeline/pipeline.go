@@ -285,7 +285,7 @@ func depths(
 		drift := flusher.ResumeDrift(clock, wall, unseen)
 		now := drift.Now(wall)
 		if since, is := paused[shard]; is {
-			return runOn(clock, now, since, wall)
+			return runOn(clock, ticked(clock, now, answered, min(wall, clock.Seen)), since, wall)
 		}
 		return ticked(clock, now, answered, min(wall, clock.Seen.Add(unseen)))
 	})
