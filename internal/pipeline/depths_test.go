@@ -13,16 +13,23 @@ import (
 	"sluice/consumer/ingest"
 )
 
-// TestDepthsDuringAnOutageOfTheInput: the shard's clock stops soon after the input was last seen, so nothing
-// is due for a worker, however long it lasts. Input that comes later than a deadline makes it overdue.
-func TestDepthsDuringAnOutageOfTheInput(t *testing.T) {
+// fakeStore is on a Redis in this process.
+func fakeStore(t *testing.T) *redisstore.Store {
+	t.Helper()
 	c := redisstore.DefaultConfig()
 	c.Addresses = []string{miniredis.RunT(t).Addr()}
 	store, err := redisstore.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	t.Cleanup(store.Close)
+	return store
+}
+
+// TestDepthsDuringAnOutageOfTheInput: the shard's clock stops soon after the input was last seen, so nothing
+// is due for a worker, however long it lasts. Input that comes later than a deadline makes it overdue.
+func TestDepthsDuringAnOutageOfTheInput(t *testing.T) {
+	store := fakeStore(t)
 	const shard, unseen, outage = buffer.Shard(3), 2 * time.Second, 5 * time.Minute
 	began := buffer.InstantOf(noon)
 	enqueue := func(update buffer.QueueUpdate) {
@@ -60,13 +67,7 @@ func TestDepthsDuringAnOutageOfTheInput(t *testing.T) {
 // clock on. What falls due meanwhile is overdue all the same, for as long as it is, also in a shard that was
 // quiet before. If only Redis is full, input is seen, and the clock is as it was.
 func TestDepthsWhileAWorkerIsDown(t *testing.T) {
-	c := redisstore.DefaultConfig()
-	c.Addresses = []string{miniredis.RunT(t).Addr()}
-	store, err := redisstore.Open(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
+	store := fakeStore(t)
 	const busy, quiet, fresh, unseen = buffer.Shard(0), buffer.Shard(1), buffer.Shard(2), 2 * time.Second
 	began := buffer.InstantOf(noon)
 	enqueue := func(shard buffer.Shard, update buffer.QueueUpdate) {
