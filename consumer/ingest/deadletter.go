@@ -38,10 +38,9 @@ func (l *Loop) send(ctx context.Context, letter *letter) {
 }
 
 // deliver returns when the letter is acknowledged. One that is too large for the dead-letter topic
-// too goes without its value; if even that is refused it is given up, for it would block the
-// partition forever.
+// too goes without its value, and then without its key. If not even the headers are taken, the
+// partition waits until they are: the message would be named nowhere.
 func (l *Loop) deliver(ctx context.Context, number int32, letter *letter) error {
-	cures := func(err error) bool { return !errors.Is(err, flusher.ErrRecordTooLarge) }
 	try := func() error {
 		if letter.future == nil {
 			l.send(ctx, letter)
@@ -50,16 +49,27 @@ func (l *Loop) deliver(ctx context.Context, number int32, letter *letter) error 
 		letter.future = nil
 		return err
 	}
-	err := l.persist(ctx, number, "dead letter", cures, try)
-	if err == nil || ctx.Err() != nil || cures(err) {
-		return err
+	for {
+		cures := func(err error) bool {
+			return letter.bare() || !errors.Is(err, flusher.ErrRecordTooLarge)
+		}
+		err := l.persist(ctx, number, "dead letter", cures, try)
+		if err == nil || ctx.Err() != nil || cures(err) {
+			return err
+		}
+		l.ports.event(Event{Kind: letter.cut(), Partitions: []int32{number}, Err: err})
 	}
-	l.ports.event(Event{Kind: DeadLetterCut, Partitions: []int32{number}, Err: err})
-	letter.record.LeaveOut(letter.size)
-	err = l.persist(ctx, number, "dead letter", cures, try)
-	if err == nil || ctx.Err() != nil {
-		return err
+}
+
+// bare tells whether nothing is left that could be left out.
+func (l *letter) bare() bool { return l.record.Value == nil && l.record.Key == nil }
+
+// cut leaves out what is largest, and says what that was.
+func (l *letter) cut() EventKind {
+	if l.record.Value != nil {
+		l.record.LeaveOut(l.size)
+		return DeadLetterCut
 	}
-	l.ports.event(Event{Kind: DeadLetterLost, Partitions: []int32{number}, Err: err})
-	return nil
+	l.record.Key = nil
+	return DeadLetterBare
 }

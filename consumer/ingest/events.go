@@ -35,9 +35,9 @@ const (
 	// the error of the first.
 	DeadLettered EventKind = "dead letters"
 	// DeadLetterCut says that a message is too large for the dead-letter topic too, so that only
-	// its headers were sent; DeadLetterLost that not even those were taken.
+	// its key and headers were sent; DeadLetterBare that not even the key was taken.
 	DeadLetterCut  EventKind = "dead letter without its value"
-	DeadLetterLost EventKind = "dead letter refused"
+	DeadLetterBare EventKind = "dead letter without its value and key"
 	// MessagesDeleted says that Kafka deleted messages of a partition before they were read, as Gap has
 	// them: they are lost.
 	MessagesDeleted EventKind = "kafka deleted messages that were not read yet"

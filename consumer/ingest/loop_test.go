@@ -290,6 +290,46 @@ func TestDeadLetterThatIsTooLargeGoesWithoutItsValue(t *testing.T) {
 	})
 }
 
+// The last that names a message is a letter of headers alone: until those are taken the partition waits.
+func TestDeadLetterOfWhichNothingIsTakenWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var most atomic.Int64 // of value, key and headers
+		r.broker.refuse = func(record flusher.Record) error {
+			size := len(record.Value) + len(record.Key)
+			for _, h := range record.Headers {
+				size += len(h.Key) + len(h.Value)
+			}
+			if int64(size) > most.Load() {
+				return fmt.Errorf("%w: %d", flusher.ErrRecordTooLarge, most.Load())
+			}
+			return nil
+		}
+		r.broker.append(0, time.Now(), strings.Repeat("long ", 100), "x a a")
+		r.start(0)
+		settle(time.Minute)
+		if got, letters := r.broker.committedAt(0), r.broker.deadLetters(); got != 0 || len(letters) > 0 {
+			t.Fatalf("committed %d, dead letters %v, while not even headers were taken", got, letters)
+		}
+		if err := r.loop.Troubles().Of(input(0)); !errors.Is(err, flusher.ErrRecordTooLarge) {
+			t.Errorf("the trouble of the input is %v, want that of the dead letter", err)
+		}
+		most.Store(1000)
+		settle(time.Minute)
+		r.end()
+		letters := r.broker.deadLetters()
+		if len(letters) != 1 || letters[0].Value != nil || letters[0].Key != nil ||
+			r.broker.committedAt(0) != 2 {
+			t.Fatalf("dead letters %v, committed %d", letters, r.broker.committedAt(0))
+		}
+		for _, want := range []string{"dead letter without its value [0]", "without its value and key [0]"} {
+			if r.journal.count(want) != 1 {
+				t.Errorf("journal lacks %q:\n%s", want, r.journal)
+			}
+		}
+	})
+}
+
 func TestKillSwitchDropsBeforeTheStoreAndIsReloaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

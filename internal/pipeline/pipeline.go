@@ -385,9 +385,9 @@ func (p *Pipeline) onIngest(e ingest.Event) {
 	switch e.Kind {
 	case ingest.TroubleBegan, ingest.CommitFailed, ingest.CommitGivenUp, ingest.InputPaused,
 		ingest.PartitionsLost, ingest.DeadLettered, ingest.DeadLetterCut,
-		ingest.ShutdownCut:
+		ingest.DeadLetterBare, ingest.ShutdownCut:
 		level = slog.LevelWarn
-	case ingest.DeadLetterLost, ingest.MessagesDeleted:
+	case ingest.MessagesDeleted:
 		level = slog.LevelError
 	}
 	var attrs []slog.Attr
