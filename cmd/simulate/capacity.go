@@ -275,7 +275,8 @@ func (c *capacityCommand) measure(
 	line := statusline.New(errs)
 	defer line.Clear()
 	plan := capacity.Plan{
-		Counts: c.Processes, CountMax: cfg.Scenario.Topology.Partitions, Repeat: c.Repeat, Side: side(cfg.World),
+		Counts: c.Processes, CountMax: cfg.Scenario.Topology.Partitions, Repeat: c.Repeat,
+		Side: side(cfg.World), Ahead: ahead(cfg.World),
 		Least: rateLeast, Most: float64(c.Most), Precision: float64(c.Precision),
 		Need: c.need(), Start: c.start(cfg.Scenario),
 		Found: func(p capacity.Point) {
@@ -345,6 +346,15 @@ func grouped(rate float64) string { return options.FormatGrouped(int64(math.Roun
 func side(world harness.World) int {
 	if virtual(world) {
 		return atOnce()
+	}
+	return 1
+}
+
+// ahead is at how many rates a search looks at a time: in virtual time at two also where they go one
+// after the other, for the answer to be the same on every machine.
+func ahead(world harness.World) int {
+	if virtual(world) {
+		return 2
 	}
 	return 1
 }
@@ -419,21 +429,24 @@ func scenarioOf(s scenarios.Scenario, job capacity.Job) scenarios.Scenario {
 // runJob makes the run of a job, whose scenario is given.
 func runJob(ctx context.Context, cfg harness.Config, job capacity.Job) (*judge.Outcome, error) {
 	watch := capacity.Watch{Rate: job.Rate, Needs: capacity.NeedsOf(cfg.Scenario),
-		Cycle: capacity.Cycle(cfg.Scenario, job.Rate), Stumbles: !virtual(cfg.World)}
-	outcome, err := runUntil(ctx, cfg, watch.Hopeless)
+		Cycle: capacity.Cycle(cfg.Scenario, job.Rate), Stumbles: !virtual(cfg.World),
+		Scenario: cfg.Scenario, Host: hostOf(cfg)}
+	outcome, err := runUntil(ctx, cfg, watch.Over)
 	if err != nil {
 		err = fmt.Errorf("%s at %s spans/s: %w", options.FormatCount(job.Processes, "process"), grouped(job.Rate), err)
 	}
 	return outcome, err
 }
 
-// runUntil makes a run, and ends it early when what looks at the samples of its load says so. The outcome
-// of one that was interrupted comes with the error.
-func runUntil(ctx context.Context, cfg harness.Config, over func(reports.Sample) bool) (*judge.Outcome, error) {
+// runUntil makes a run, and ends it early when what looks at the samples of its phases says so. The
+// outcome of one that was interrupted comes with the error.
+func runUntil(
+	ctx context.Context, cfg harness.Config, over func(phase string, s reports.Sample) bool,
+) (*judge.Outcome, error) {
 	running, end := context.WithCancel(ctx)
 	defer end()
 	cfg.Progress = func(p harness.Progress) {
-		if p.Phase == reports.PhaseLoad && p.Event == nil && over(p.Sample) {
+		if p.Event == nil && over(p.Phase, p.Sample) {
 			end()
 		}
 	}

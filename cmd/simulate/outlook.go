@@ -23,6 +23,7 @@ import (
 	"sluice/internal/pipeline"
 	"sluice/internal/statusline"
 	"sluice/internal/yamlfile"
+	"sluice/reports"
 	"sluice/scenarios"
 )
 
@@ -334,7 +335,10 @@ func runTrial(ctx context.Context, cfg harness.Config, p capacity.TrialPlan) (ca
 	if cfg.Scenario, err = p.Scenario(cfg.Scenario); err != nil {
 		return fail(err)
 	}
-	outcome, err := runUntil(ctx, cfg, p.Watch(cfg.Scenario).Over)
+	watch := p.Watch(cfg.Scenario)
+	outcome, err := runUntil(ctx, cfg, func(phase string, s reports.Sample) bool {
+		return phase == reports.PhaseLoad && watch.Over(s)
+	})
 	if err == nil {
 		return p.Trial(outcome), nil
 	}

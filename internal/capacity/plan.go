@@ -18,8 +18,9 @@ type Plan struct {
 	// until the law can be tested.
 	Counts   []int
 	CountMax int
-	// Repeat is how often each is measured, Side how many runs may go on side by side.
-	Repeat, Side int
+	// Repeat is how often each is measured, Side how many runs may go on side by side, and Ahead at how
+	// many rates a single search may look at a time: what it finds depends on that, and not on Side.
+	Repeat, Side, Ahead int
 	// Start is the first rate, Least and Most are the bounds, in spans per second. Precision is how near
 	// the rate is to be found, as a share.
 	Start, Least, Most, Precision float64
@@ -168,10 +169,8 @@ func (p Plan) begin(n int, points []Point) []float64 {
 	}
 	guess := math.Sqrt(near.Throughput*max(near.Failed, near.Throughput)) * float64(n) /
 		float64(near.Processes)
-	if at := near.at(); at != nil {
-		guess = min(guess, at.bound())
-	}
-	for i := range points { // more processes are seldom worse
+	guess = min(guess, near.bound()/(1-growthMax)) // so much of it may pile up
+	for i := range points {                        // more processes are seldom worse
 		if q := &points[i]; q.Processes > n && q.Throughput > 0 {
 			guess = min(guess, q.Throughput*(1+p.Precision))
 		}
@@ -184,6 +183,10 @@ func (p Plan) begin(n int, points []Point) []float64 {
 func (p Plan) searches(ctx context.Context, n, repeat int, list ...*Search) ([]Point, error) {
 	var found []Point
 	over := make([]bool, len(list))
+	ahead := 1
+	if len(list) == 1 {
+		ahead = max(1, p.Ahead)
+	}
 	for len(found) < len(list) {
 		var jobs []Job
 		var of []*Search
@@ -191,7 +194,7 @@ func (p Plan) searches(ctx context.Context, n, repeat int, list ...*Search) ([]P
 			if over[i] {
 				continue
 			}
-			rates, err := s.Next(max(1, p.Side/(len(list)-len(found))))
+			rates, err := s.Next(ahead)
 			if err != nil {
 				return found, ended(fmt.Errorf("with %s: %w", processes(n), err), n, repeat, list, over)
 			}

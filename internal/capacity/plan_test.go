@@ -3,6 +3,7 @@ package capacity
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -122,11 +123,12 @@ func TestPlan(t *testing.T) {
 		"until it is flat": {Plan{CountMax: 64, Repeat: 1, Need: 45000}, 50000, []int{1, 2, 4, 8, 16, 3}, 25},
 		"repeats":          {Plan{Counts: []int{2}, CountMax: 8, Repeat: 3}, 1e6, []int{2, 2, 2}, 12},
 	} {
+		var alone []Point
 		for side := 1; side < 4; side++ {
 			runs := 0
 			run := scaling(c.redis)
 			p := c.plan
-			p.Start, p.Least, p.Most, p.Precision, p.Side = 3000, 10, 1e6, 0.1, side
+			p.Start, p.Least, p.Most, p.Precision, p.Side, p.Ahead = 3000, 10, 1e6, 0.1, side, 2
 			p.Found = func(Point) {}
 			p.Run = func(ctx context.Context, jobs []Job) ([]Probe, error) {
 				runs += len(jobs)
@@ -136,6 +138,11 @@ func TestPlan(t *testing.T) {
 				return run(ctx, jobs)
 			}
 			points, err := p.Measure(t.Context())
+			if side == 1 {
+				alone = points
+			} else if !reflect.DeepEqual(points, alone) {
+				t.Errorf("%s: with %d at once %+v, alone %+v", name, side, points, alone)
+			}
 			var got []int
 			for i, q := range points {
 				got = append(got, q.Processes)
@@ -183,7 +190,7 @@ func TestPlanKeepsWhatWasFound(t *testing.T) {
 			return nil
 		}, 0, "with 4 processes: ", " spans/s are not sustained, and set something"},
 	} {
-		p := Plan{Counts: c.counts, CountMax: 8, Repeat: 1, Side: c.side, Start: 3000, Least: 10, Most: 1e6, Precision: 0.1,
+		p := Plan{Counts: c.counts, CountMax: 8, Repeat: 1, Side: c.side, Ahead: c.side, Start: 3000, Least: 10, Most: 1e6, Precision: 0.1,
 			Found: func(Point) {}, Run: func(ctx context.Context, jobs []Job) ([]Probe, error) {
 				probes, err := run(ctx, jobs)
 				if jobs[0].Processes == 4 {

@@ -11,6 +11,7 @@ import (
 
 	"sluice/internal/judge"
 	"sluice/reports"
+	"sluice/scenarios"
 )
 
 // Probe is what a run at a rate showed.
@@ -100,61 +101,89 @@ const stumble = 1.5
 // ProbeOf derives what a run at a rate showed. On the wall clock it stumbles: the machine may stand still.
 func ProbeOf(o *judge.Outcome, rate float64, host judge.Host, stumbles bool) Probe {
 	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99, Unsafe: unsafe(o)}
-	needs := NeedsOf(o.Scenario)
-	steady := between(o.Samples, needs.Warmup, o.Scenario.Duration.Seconds())
-	whole := seconds(steady)
-	if len(steady) > 1 {
-		p.Busy = judge.Uses(steady[0], steady[len(steady)-1], o.Scenario.Topology.Workers(), host)
+	part := NeedsOf(o.Scenario).steadyOf(o.Samples, o.Scenario, rate, host)
+	p.Busy = part.busy
+	if len(part.whole) >= steadyMin {
+		p.Throughput = max(0, part.whole.growth(func(s second) float64 { return s.flushed }))
+		p.Waiting = part.whole.mean(func(s second) float64 { return s.waiting })
 	}
-	if len(whole) >= steadyMin {
-		p.Throughput = max(0, whole.growth(func(s second) float64 { return s.flushed }))
-		p.Waiting = whole.mean(func(s second) float64 { return s.waiting })
-	}
-	p.RedisPerSpan, p.RedisFullest = redisPerSpan(o.Samples, steady)
-	for _, s := range steady {
+	p.RedisPerSpan, p.RedisFullest = redisPerSpan(o.Samples, part.samples)
+	for _, s := range part.samples {
 		p.RedisBytesMax = max(p.RedisBytesMax, s.RedisBytesMax)
 	}
-	waiting := whole.growth(second.of)
-	grows := waiting > growthMax*rate && len(whole) >= steadyMin && whole.surely(second.of, 0.95) > 0 &&
-		waiting > quantileOfChance(0.95)*needs.Wanders(float64(len(whole)))
-	behind := whole.growth(func(s second) float64 { return s.backlog })
-	length := float64(len(whole))
+	behind := part.whole.growth(func(s second) float64 { return s.backlog })
 	_, busy := judge.Limiting(p.Busy)
-	p.Unread = o.Result.Pauses == 0 && waiting > growthMax*rate && 2*behind > waiting
+	p.Unread = o.Result.Pauses == 0 && part.waiting > growthMax*rate && 2*behind > part.waiting
 	switch {
 	case o.Interrupted && p.Unsafe != "":
 		p.Why = p.Unsafe
-	case o.Interrupted && len(whole) < steadyMin:
+	case o.Interrupted && len(part.whole) < steadyMin:
 		p.Unread = o.Result.Pauses == 0
 		unread := seconds(between(o.Samples, moment, o.Scenario.Duration.Seconds()))
 		p.Why = fmt.Sprintf("%s messages more waited to be read every second, before any segment was due",
 			grouped(unread.growth(func(s second) float64 { return s.backlog })))
-	case len(whole) < steadyMin:
-		p.Why = fmt.Sprintf("only %d whole seconds after %.1fs: the run is too short to be steady", len(whole),
-			needs.Warmup)
+	case len(part.whole) < steadyMin:
+		p.Why = fmt.Sprintf("only %d whole seconds after %.1fs: the run is too short to be steady",
+			len(part.whole), part.needs.Warmup)
 	case o.Interrupted:
-		p.Why = fmt.Sprintf("%s spans more waited every second, so it was ended early", grouped(waiting))
+		p.Why = fmt.Sprintf("%s spans more waited every second, so it was ended early", grouped(part.waiting))
 	case o.Code != judge.ExitPassed:
 		j, _ := reports.First(o.Result.Invariants, o.Result.Expectations)
 		p.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
-		if !grows && !busy {
+		if !part.grows && !busy {
 			p.Missed = j.Name
 			if stumbles && (o.Code == judge.ExitExpectation || o.Code == judge.ExitUnknown) {
-				p.Longer = doubled(length)
+				p.Longer = doubled(part.length())
 			}
 		}
-	case grows:
-		p.Why = fmt.Sprintf("%s spans more waited every second", grouped(waiting))
-		cycle := Cycle(o.Scenario, rate)
-		if needed := min(cycle/growthMax, longestSteady); waiting*length < cycle*rate && length < needed {
-			p.Longer = math.Ceil(needed)
-		} else if !busy && waiting*length < stumble*rate {
-			p.Longer = doubled(length)
-		}
+	case part.grows:
+		p.Why = fmt.Sprintf("%s spans more waited every second", grouped(part.waiting))
+		p.Longer = part.longer(Cycle(o.Scenario, rate), rate)
 	default:
 		p.Sustained = true
 	}
 	return p
+}
+
+// steady is the part of a run after its warm-up.
+type steady struct {
+	needs   Needs
+	samples []reports.Sample
+	whole   secondly
+	busy    []judge.Use
+	// waiting is how many spans more wait every second; grows tells whether that is too much, and more
+	// than chance can do.
+	waiting float64
+	grows   bool
+}
+
+func (n Needs) steadyOf(
+	samples []reports.Sample, of scenarios.Scenario, rate float64, host judge.Host,
+) steady {
+	p := steady{needs: n, samples: between(samples, n.Warmup, of.Duration.Seconds())}
+	p.whole = seconds(p.samples)
+	if last := len(p.samples) - 1; last > 0 {
+		p.busy = judge.Uses(p.samples[0], p.samples[last], of.Topology.Workers(), host)
+	}
+	p.waiting = p.whole.growth(second.of)
+	p.grows = p.waiting > growthMax*rate && len(p.whole) >= steadyMin && p.whole.surely(second.of, 0.95) > 0 &&
+		p.waiting > quantileOfChance(0.95)*n.Wanders(p.length())
+	return p
+}
+
+func (p *steady) length() float64 { return float64(len(p.whole)) }
+
+// longer is how long the steady part of another run has to be that decides whether what grows here is
+// more than a cycle or a stumble; 0 if it is.
+func (p *steady) longer(cycle, rate float64) float64 {
+	length := p.length()
+	if needed := min(cycle/growthMax, longestSteady); p.waiting*length < cycle*rate && length < needed {
+		return math.Ceil(needed)
+	}
+	if _, busy := judge.Limiting(p.busy); !busy && p.waiting*length < stumble*rate {
+		return doubled(length)
+	}
+	return 0
 }
 
 // verdict says in words whether the rate is sustained.
@@ -317,20 +346,40 @@ type Watch struct {
 	// Stumbles is true on the wall clock: the machine may stand still.
 	Stumbles bool
 	Needs
-	samples []reports.Sample
+	// Scenario is that of the run, Host where its pipeline runs.
+	Scenario scenarios.Scenario
+	Host     judge.Host
+	samples  []reports.Sample
+	// looked is how many whole seconds of the steady part were looked at, ended whether the whole was.
+	looked int
+	ended  bool
 }
 
-// Hopeless takes the next sample, and tells whether so much piles up that the rate is not sustained,
-// however the run goes on: in the steady part; or before, if the input is not even read as fast as it
-// comes while there is nothing to flush yet.
-func (w *Watch) Hopeless(s reports.Sample) bool {
+// Over takes the next sample of a phase, and tells whether the rate is not sustained, however the run
+// goes on.
+func (w *Watch) Over(phase string, s reports.Sample) bool {
 	if s.T < moment {
 		return false
 	}
 	w.samples = append(w.samples, s)
-	if n := len(w.samples); n > 1 && math.Floor(s.T) == math.Floor(w.samples[n-2].T) {
-		return false // looked at already
+	return phase == reports.PhaseLoad && w.hopeless(s) || w.lost(s)
+}
+
+// lost tells, when the load is over, whether ProbeOf will say that too much piled up: then nobody needs
+// to wait until it is out again.
+func (w *Watch) lost(s reports.Sample) bool {
+	if w.ended || s.T < w.Scenario.Duration.Seconds()-1e-9 {
+		return false
 	}
+	w.ended = true
+	part := w.steadyOf(w.samples, w.Scenario, w.Rate, w.Host)
+	return part.grows && part.longer(w.Cycle, w.Rate) == 0
+}
+
+// hopeless tells whether so much piles up that it does not matter what follows: in the steady part,
+// after each whole second of it; or before, if the input is not even read as fast as it comes while
+// there is nothing to flush yet.
+func (w *Watch) hopeless(s reports.Sample) bool {
 	const sure = 0.99
 	grows := func(list secondly, of func(second) float64) bool {
 		return len(list) >= steadyMin && list.surely(of, sure) > growthMax*w.Rate
@@ -340,12 +389,16 @@ func (w *Watch) Hopeless(s reports.Sample) bool {
 	}
 	if s.T < w.Warmup {
 		const behind = 2 // seconds of the load, more than any batch waits for
+		if n := len(w.samples); n > 1 && math.Floor(s.T) == math.Floor(w.samples[n-2].T) {
+			return false // looked at already
+		}
 		return float64(s.Backlog) > behind*w.Rate && grows(seconds(w.samples), func(s second) float64 { return s.backlog })
 	}
 	list := seconds(between(w.samples, w.Warmup, s.T))
-	if w.Stumbles && len(list) < stumblingMin {
+	if len(list) == w.looked || w.Stumbles && len(list) < stumblingMin {
 		return false
 	}
+	w.looked = len(list)
 	return grows(list, second.of) && list.growth(second.of)*float64(len(list)) > w.Cycle*w.Rate &&
 		list.growth(second.of)-byChance(list) > growthMax*w.Rate
 }
@@ -353,14 +406,50 @@ func (w *Watch) Hopeless(s reports.Sample) bool {
 // bound is the highest rate that the resources allow which all processes share, by how busy they were
 // at a sustained one: the utilisation law (Denning and Buzen, The operational analysis of queueing
 // network models, 1978). +Inf if none was measured.
-func (p *Probe) bound() float64 {
+func (p *Probe) bound() float64 { return p.boundWith(nil) }
+
+// boundWith is bound where a span costs less as the rate grows, since batches do: along the line
+// through this rate and a lower one. It is at most a tenth above what this rate alone says.
+func (p *Probe) boundWith(lower *Probe) float64 {
 	bound := math.Inf(1)
 	for _, use := range p.Busy {
-		if use.Resource != WorkerCPU && use.Share > 0 {
-			bound = min(bound, p.Rate/use.Share)
+		if use.Resource == WorkerCPU || use.Share <= 0 {
+			continue
 		}
+		full := p.Rate / use.Share
+		if lower != nil {
+			full = cheaper(p.Rate, use.Share/p.Rate, lower.Rate, lower.share(use.Resource)/lower.Rate)
+		}
+		bound = min(bound, full)
 	}
 	return bound
+}
+
+// cheaper is the rate at which a resource is full of which a span takes so many seconds at two rates, if
+// that goes on along a line.
+func cheaper(rate, cost, lower, costLower float64) float64 {
+	const most = 1.1
+	full := 1 / cost
+	slope := (cost - costLower) / (rate - lower)
+	if !(slope < 0) { // the lower one was not measured, or a span costs more
+		return full
+	}
+	// rate * (level + slope*rate) = 1
+	level := cost - slope*rate
+	if root := level*level + 4*slope; root > 0 {
+		return min(2/(level+math.Sqrt(root)), most*full)
+	}
+	return most * full
+}
+
+// share is how busy a resource was; NaN if that was not measured.
+func (p *Probe) share(r judge.Resource) float64 {
+	for _, use := range p.Busy {
+		if use.Resource == r {
+			return use.Share
+		}
+	}
+	return math.NaN()
 }
 
 // guess is about what a system can do that did not sustain the rate: somewhat more than it passed on,

@@ -183,6 +183,70 @@ func still(warmup float64) Needs {
 	return Needs{Warmup: warmup, Wanders: func(float64) float64 { return 0 }}
 }
 
+// forAnHour is a run whose end is not looked at.
+var forAnHour = scenarios.Scenario{Duration: time.Hour}
+
+// TestWatchOfTheEnd: when the load is over, a run is ended of which the probe will say that too much
+// piled up and no longer one is needed, and no other.
+func TestWatchOfTheEnd(t *testing.T) {
+	host := judge.Host{Cores: 4}
+	for _, busy := range []float64{0, 0.9} {
+		for growing := 0.0; growing < 150; growing += 5 {
+			o := ran(judge.ExitPassed, growing)
+			for i := range o.Samples {
+				o.Samples[i].CPURedis = busy * o.Samples[i].T
+			}
+			p := ProbeOf(o, 1000, host, false)
+			w := Watch{Rate: 1000, Cycle: Cycle(o.Scenario, 1000), Needs: NeedsOf(o.Scenario),
+				Scenario: o.Scenario, Host: host}
+			ended := 0.0
+			for _, s := range o.Samples {
+				if w.Over(reports.PhaseDrain, s) {
+					ended = s.T
+					break
+				}
+			}
+			want := 0.0
+			if !p.Sustained && p.Longer == 0 {
+				want = o.Scenario.Duration.Seconds()
+			}
+			if ended != want {
+				t.Errorf("%v spans/s more, busy %v: ended at %v s, want %v: %+v", growing, busy, ended, want, p)
+			}
+		}
+	}
+}
+
+// TestBoundOfTwoRates: where a span costs less as the rate grows, a resource carries more than one rate
+// says; a line through two is not trusted far.
+func TestBoundOfTwoRates(t *testing.T) {
+	at := func(rate, share float64) Probe {
+		return Probe{Rate: rate, Sustained: true, Busy: []judge.Use{{Resource: WorkerCPU, Share: 0.99},
+			{Resource: RedisThread, Share: share}}}
+	}
+	for _, c := range []struct {
+		name        string
+		lower, high Probe
+		want        float64
+	}{
+		// A span takes 4.5 and 4 us, and less by 0.5 for each 100,000: 3.618 us at 276,393.
+		{"cheaper", at(1e5, 0.45), at(2e5, 0.8), 275000},
+		{"a little cheaper", at(1e5, 0.41), at(2e5, 0.8), 253381.5},
+		{"as dear", at(1e5, 0.4), at(2e5, 0.8), 250000},
+		{"dearer", at(1e5, 0.3), at(2e5, 0.8), 250000},
+		{"not measured", Probe{Rate: 1e5, Sustained: true}, at(2e5, 0.8), 250000},
+		{"the same", at(2e5, 0.8), at(2e5, 0.8), 250000},
+	} {
+		p := Point{Throughput: c.high.Rate, Probes: []Probe{c.lower, c.high, {Rate: 3e5}}}
+		if got := p.bound(); math.Abs(got-c.want) > 1 {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+	if p := (Point{Throughput: 5}); !math.IsInf(p.bound(), 1) {
+		t.Errorf("nothing was measured: %v", p.bound())
+	}
+}
+
 // TestWatch: what piles up is seen once it is steady, and what a batch leaves for a moment is not; what
 // is not even read is seen before.
 func TestWatch(t *testing.T) {
@@ -190,10 +254,10 @@ func TestWatch(t *testing.T) {
 		{0, 0, 0}, {15, 0, 0}, {60, 0, 9}, {900, 0, 9}, {0, 300, 0}, {0, 600, 4},
 	} {
 		o := ran(judge.ExitPassed, c.growing)
-		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
+		w, ended := Watch{Rate: 1000, Needs: still(6), Scenario: forAnHour}, 0.0
 		for _, s := range o.Samples {
 			s.Backlog = int64(c.unread * s.T)
-			if w.Hopeless(s) {
+			if w.Over(reports.PhaseLoad, s) {
 				ended = s.T
 				break
 			}
@@ -207,10 +271,10 @@ func TestWatch(t *testing.T) {
 // TestWatchOfAStumble: a moment at which nothing comes out is not hopeless, whenever it is.
 func TestWatchOfAStumble(t *testing.T) {
 	for stands := 5.0; stands < 15; stands += 0.1 {
-		w := Watch{Rate: 1000, Needs: still(5.3), Stumbles: true}
+		w := Watch{Rate: 1000, Needs: still(5.3), Stumbles: true, Scenario: forAnHour}
 		for _, s := range ran(judge.ExitPassed, 0).Samples {
 			s.Flushed -= int64(1000 * max(0, min(1, s.T-stands)) * max(0, min(1, stands+2-s.T)))
-			if w.Hopeless(s) {
+			if w.Over(reports.PhaseLoad, s) {
 				t.Errorf("a second without output from %.1f s on is hopeless at %.1f s", stands, s.T)
 				break
 			}
@@ -221,10 +285,10 @@ func TestWatchOfAStumble(t *testing.T) {
 // TestWatchOfALoadThatWanders: what the load's own chance may do is not called hopeless, nor too much.
 func TestWatchOfALoadThatWanders(t *testing.T) {
 	for _, c := range []struct{ wanders, growing, at float64 }{{30, 60, 0}, {15, 60, 9}, {100, 200, 0}, {50, 200, 9}} {
-		w, ended := Watch{Rate: 1000, Needs: still(6)}, 0.0
+		w, ended := Watch{Rate: 1000, Needs: still(6), Scenario: forAnHour}, 0.0
 		w.Wanders = func(float64) float64 { return c.wanders }
 		for _, s := range ran(judge.ExitPassed, c.growing).Samples {
-			if w.Hopeless(s) {
+			if w.Over(reports.PhaseLoad, s) {
 				ended = s.T
 				break
 			}
@@ -252,14 +316,14 @@ func TestNoise(t *testing.T) {
 	const runs = 200
 	for range runs {
 		o := ran(judge.ExitPassed, 0)
-		w := Watch{Rate: 1000, Needs: still(5.3)}
+		w := Watch{Rate: 1000, Needs: still(5.3), Scenario: forAnHour}
 		over, noise := false, 0.0
 		for i := range o.Samples {
 			if i%10 == 3 { // a tenth of what waits, anew each second of the steady part
 				noise = 300 * random.NormFloat64()
 			}
 			o.Samples[i].Flushed -= int64(noise)
-			over = over || w.Hopeless(o.Samples[i])
+			over = over || w.Over(reports.PhaseLoad, o.Samples[i])
 		}
 		if over {
 			ended++

@@ -33,6 +33,22 @@ func (p *Point) at() *Probe {
 	return nil
 }
 
+// bound is what the resources allow that all processes share, by what was sustained: at the highest
+// rate, and at the lowest if that says more.
+func (p *Point) bound() float64 {
+	at := p.at()
+	if at == nil {
+		return math.Inf(1)
+	}
+	var least *Probe
+	for i := range p.Probes {
+		if q := &p.Probes[i]; q.Sustained && q.Rate < at.Rate && (least == nil || q.Rate < least.Rate) {
+			least = q
+		}
+	}
+	return at.boundWith(least)
+}
+
 // Search is the search for the highest sustained rate of a process count. It takes turns with whoever
 // makes the runs: Next says at which rates, which may run side by side, and Tell takes what came of
 // one.
@@ -152,8 +168,11 @@ func (s *Search) up(step float64) []float64 {
 		return around
 	}
 	if len(s.Start) > 1 { // which were thought to be near
-		near := math.Pow(step, float64(max(1, len(s.point.Probes)-1)))
-		return []float64{s.low * near, s.low * near * step}
+		near := s.low * math.Pow(step, float64(max(1, len(s.point.Probes)-1)))
+		if bound*math.Sqrt(step) < near { // what is higher still is surely too much
+			return []float64{near}
+		}
+		return []float64{near, near * step}
 	}
 	if math.IsInf(bound, 1) {
 		return []float64{2 * s.low, 4 * s.low}

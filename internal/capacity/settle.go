@@ -94,9 +94,11 @@ func rateOf(s scenarios.Scenario) float64 {
 	return rate / (1 + s.Workload.Duplicates) // which come in the load's rate
 }
 
-// Duration is how long a run lasts that tells whether its rate is sustained.
+// Duration is how long a run lasts that tells whether its rate is sustained: tenths of a second, of which
+// two are for samples that come late.
 func (n Needs) Duration() time.Duration {
-	return time.Duration(math.Ceil(n.Warmup+n.Steady)) * time.Second
+	const tenths, late = 10, 2
+	return time.Duration(math.Ceil(tenths*(n.Warmup+n.Steady))+late) * time.Second / tenths
 }
 
 // Unjudged says that a rate cannot be judged, and what to set.
