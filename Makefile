@@ -13,7 +13,7 @@ tools: ## install Redis, Kafka's jars and the linters, where missing
 lint: tools ## gofmt, vet, staticcheck, doc comments, how the documents wrap
 	@scripts/lint.sh
 
-test: lint ## everything: lint, all tests with the race detector, every scenario, real servers
+test: lint ## everything: lint, all tests, most with the race detector, every scenario, real servers
 	@scripts/test.sh
 	go build -o bin/ ./cmd/simulate
 	$(within) 20m bin/simulate run all --seeds 1..2

@@ -39,7 +39,14 @@ type Pulse struct {
 	// Server names the one that counted it, differently for each time that it was started. If it is
 	// another one than before, what was stored since the last beat may be lost although no beat is.
 	Server string
+	// Witnesses is how many have lately beaten there, this one among them; 0 if this beat did not count them.
+	// One that is gone is still among them for a while.
+	Witnesses int
 }
+
+// WitnessesEvery is how many beats of a witness there are from one that counts the witnesses to the next; the
+// first does.
+const WitnessesEvery = 20
 
 // Swept is the answer of Sweep.
 type Swept struct {

@@ -23,11 +23,13 @@ type Audit struct {
 	// Default 250 ms.
 	BeatEvery time.Duration
 	// SweepEvery is how often some traces are looked at for generations that no queue names, and
-	// SweepLimit how many. Default 1 s and 250: 0.2 % of Redis' time at 7 us per trace, and an hour for
-	// a million traces.
+	// SweepLimit how many. Each consumer looks at all traces of all nodes. Default 1 s and 250: for each consumer
+	// 0.2 % of Redis' time at 7 us per trace, and an hour for a million traces.
 	SweepEvery time.Duration
 	SweepLimit int
-	// HasteEvery is SweepEvery for two rounds after a loss, and for the first. Default 20 ms: up to 9 % of Redis' time.
+	// HasteEvery is SweepEvery for two rounds after a loss, and for the first, of one consumer; each of several
+	// waits as many times as long, but no longer than SweepEvery. Default 20 ms: up to 9 % of Redis' time for
+	// all together, and of more than 50 what SweepEvery is for each.
 	HasteEvery time.Duration
 }
 
@@ -99,6 +101,8 @@ type auditor struct {
 	counters AuditCounters
 	census   census
 	hasty    int // rounds of the sweep
+	// consumers is how many there are, as beats have counted them, now and the time before.
+	consumers [2]int
 
 	unreadable map[string]bool // what was said of that, of the sweep alone
 }
@@ -136,6 +140,7 @@ func (a *auditor) watchPulse(ctx context.Context) {
 		answers, err := a.ports.Auditor.Beat(ctx, a.cfg.Witness)
 		a.try(ctx, beating, err)
 		stored := a.stored()
+		a.meetOthers(answers)
 		var losses []Loss
 		known.follow(answers)
 		for _, pulse := range answers {
@@ -151,6 +156,20 @@ func (a *auditor) watchPulse(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// meetOthers takes over how many consumers there are, if the beats have counted them.
+func (a *auditor) meetOthers(answers []buffer.Pulse) {
+	most := 0
+	for _, pulse := range answers {
+		most = max(most, pulse.Witnesses)
+	}
+	if most == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.consumers = [2]int{most, a.consumers[0]}
 }
 
 func (a *auditor) lastCount() *count {
@@ -267,13 +286,18 @@ func (a *auditor) swept(swept buffer.Swept) {
 	}
 }
 
+// pace is how long the sweep waits. Haste is shared: each consumer looks at all traces, and after a loss, or
+// started one after the other, all of them at the same time; a dozen would fill the thread of a Redis. A node that
+// was wiped has first heard of one of them only, so the count before counts, too: a consumer that is gone makes it
+// slower, and none makes it faster.
 func (a *auditor) pace() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.hasty > 0 {
-		return a.cfg.HasteEvery
+	if a.hasty == 0 {
+		return a.cfg.SweepEvery
 	}
-	return a.cfg.SweepEvery
+	shared := a.cfg.HasteEvery * time.Duration(max(1, a.consumers[0], a.consumers[1]))
+	return min(shared, max(a.cfg.SweepEvery, a.cfg.HasteEvery))
 }
 
 // adopt queues what no queue names of the shards that are flushed here, but for what is about to be

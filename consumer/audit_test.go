@@ -1,6 +1,7 @@
 package consumer_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -26,6 +27,8 @@ type kept struct {
 	unreadable []string
 	// blind is the answer of Sweep if it is not nil.
 	blind error
+	// witnesses is how many each beat counts, if not 0.
+	witnesses int
 	// looked holds when traces were looked at.
 	looked []time.Time
 }
@@ -46,6 +49,7 @@ func (k *kept) Beat(ctx context.Context, witness uint64) ([]buffer.Pulse, error)
 	defer k.mu.Unlock()
 	for i := range pulses {
 		pulses[i].Server = k.server
+		pulses[i].Witnesses = cmp.Or(k.witnesses, pulses[i].Witnesses)
 		if k.beside != "" {
 			other := pulses[i]
 			other.Marker, other.Server = "beside", k.beside
@@ -186,6 +190,39 @@ func TestStoreThatWasWiped(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestHasteIsShared: however many consumers there are, after a loss they look at no more traces together than one
+// would, or than all do without haste.
+func TestHasteIsShared(t *testing.T) {
+	for witnesses, want := range map[int]time.Duration{
+		0: 20 * time.Millisecond, 1: 20 * time.Millisecond, 12: 240 * time.Millisecond, 1000: time.Second,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, k, _ := audited(t)
+			k.witnesses = witnesses
+			c := r.run()
+			time.Sleep(time.Minute)
+			k.mu.Lock()
+			calm := len(k.looked)
+			k.now = k.now.Wiped()
+			k.mu.Unlock()
+			time.Sleep(3 * time.Second)
+			k.mu.Lock()
+			least := time.Hour
+			for i, at := range k.looked[calm+1:] {
+				least = min(least, at.Sub(k.looked[calm+i]))
+			}
+			k.mu.Unlock()
+			if a := c.Audited(); least != want || a.Losses != 1 {
+				t.Errorf("%d consumers: traces are looked at every %v, want %v; %+v", witnesses, least, want, a)
+			}
+			r.stop()
+			if _, err := r.end(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // What an empty node has lost is bounded by what was counted in it, also what was there before, and by what

@@ -143,3 +143,28 @@ func TestPulsesForget(t *testing.T) {
 		}
 	}
 }
+
+// TestPaceOfSeveral: a node that was wiped has heard of one consumer only when it counts first, and others are
+// there all the same; one that is gone is forgotten at the second count without it.
+func TestPaceOfSeveral(t *testing.T) {
+	a := &auditor{cfg: DefaultAudit(1), hasty: haste}
+	for i, step := range []struct {
+		counted []int // by each node
+		want    time.Duration
+	}{
+		{nil, 20 * time.Millisecond}, {[]int{0, 0}, 20 * time.Millisecond}, {[]int{12, 11}, 240 * time.Millisecond},
+		{[]int{0, 0}, 240 * time.Millisecond}, {[]int{1, 0}, 240 * time.Millisecond}, {[]int{2, 1}, 40 * time.Millisecond},
+		{[]int{1, 1}, 40 * time.Millisecond}, {[]int{1, 1}, 20 * time.Millisecond}, {[]int{51}, time.Second},
+	} {
+		var answers []buffer.Pulse
+		for _, n := range step.counted {
+			answers = append(answers, buffer.Pulse{Witnesses: n})
+		}
+		if a.meetOthers(answers); a.pace() != step.want {
+			t.Errorf("%d: after %v the pace is %v, want %v", i, step.counted, a.pace(), step.want)
+		}
+	}
+	if a.hasty = 0; a.pace() != time.Second {
+		t.Errorf("without haste the pace is %v", a.pace())
+	}
+}

@@ -301,3 +301,22 @@ func TestRoundStep(t *testing.T) {
 		}
 	}
 }
+
+// TestWorkersSayWhoseTheyAre: with another consumer than the first, as events do; its absence means the first.
+func TestWorkersSayWhoseTheyAre(t *testing.T) {
+	for consumer, want := range map[int]string{
+		0: `{"worker":2,"shards":null,"restarts":0,"causes":null}`,
+		1: `{"worker":2,"consumer":1,"shards":null,"restarts":0,"causes":null}`,
+	} {
+		text, err := json.Marshal(WorkerSummary{Worker: 2, Consumer: consumer})
+		if err != nil || string(text) != want {
+			t.Errorf("%s, %v; want %s", text, err, want)
+		}
+		var event struct {
+			Worker, Consumer int
+		}
+		if err := json.Unmarshal(text, &event); err != nil || event.Consumer != consumer {
+			t.Errorf("read as of consumer %d, %v; want %d", event.Consumer, err, consumer)
+		}
+	}
+}

@@ -101,7 +101,10 @@ type Ledger struct {
 
 // WorkerSummary is what became of one worker.
 type WorkerSummary struct {
-	Worker   int      `json:"worker"`
+	Worker int `json:"worker"`
+	// Consumer is the instance of the pipeline that the worker belongs to, as that of an Event. So far there
+	// are only workers of the first, to which faults happen.
+	Consumer int      `json:"consumer,omitempty"`
 	Shards   []int    `json:"shards"`
 	Restarts int      `json:"restarts"`
 	Causes   []string `json:"causes"`

@@ -11,12 +11,29 @@ import (
 	"sluice/buffer"
 )
 
-// Beat implements buffer.Auditor.
+// beats are how many there were of a witness, the number of the last one among those of all witnesses, and of
+// that at which it last counted the witnesses.
+type beats struct{ count, last, counted uint64 }
+
+// Beat implements buffer.Auditor. Without a clock, who has lately beaten is who did since this one counted.
 func (s *Store) Beat(_ context.Context, witness uint64) ([]buffer.Pulse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.beats[witness]++
-	return []buffer.Pulse{{Node: "memory", Beats: s.beats[witness]}}, nil
+	s.beat++
+	own := s.beats[witness]
+	own.count, own.last = own.count+1, s.beat
+	s.beats[witness] = own
+	pulse := buffer.Pulse{Node: "memory", Beats: own.count}
+	if own.count%buffer.WitnessesEvery == 1 {
+		for _, other := range s.beats { //order-free: counts
+			if other.last >= own.counted {
+				pulse.Witnesses++
+			}
+		}
+		own.counted = s.beat
+		s.beats[witness] = own
+	}
+	return []buffer.Pulse{pulse}, nil
 }
 
 // Sweep implements buffer.Auditor. The cursor is the number of the last trace.

@@ -25,7 +25,8 @@ type Store struct {
 	mu     sync.Mutex
 	traces map[buffer.TraceKey]*trace
 	shards map[buffer.Shard]*shard
-	beats  map[uint64]uint64 // by witness
+	beats  map[uint64]beats // by witness
+	beat   uint64           // of all of them
 	// order are the traces in the order in which they came, with what was one of them and is gone.
 	order []place
 	came  uint64 // traces so far
@@ -46,7 +47,7 @@ func New(options buffer.Options) *Store {
 		wayMax:  buffer.WayMax,
 		traces:  make(map[buffer.TraceKey]*trace),
 		shards:  make(map[buffer.Shard]*shard),
-		beats:   make(map[uint64]uint64),
+		beats:   make(map[uint64]beats),
 	}
 }
 

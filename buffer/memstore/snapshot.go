@@ -13,7 +13,7 @@ func (s *Store) Clone() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := New(s.options)
-	c.forgotten, c.beats = s.forgotten, maps.Clone(s.beats)
+	c.forgotten, c.beats, c.beat = s.forgotten, maps.Clone(s.beats), s.beat
 	c.wayMax = s.wayMax
 	c.ReadAlong(s.along, s.alongSpans)
 	c.came = s.came

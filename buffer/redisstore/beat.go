@@ -23,6 +23,8 @@ const (
 	// whose clock says so beats doubtBeats times.
 	silentMax  = 24 * time.Hour
 	doubtBeats = 100
+	// thereFor is for how long a witness that was heard of counts as one that is there.
+	thereFor = 10 * time.Second
 	// layoutAge is for how long it is believed which node has which slots.
 	layoutAge = 10 * time.Second
 )
@@ -51,17 +53,19 @@ func (s *Store) Beat(ctx context.Context, witness uint64) ([]buffer.Pulse, error
 	calls := make([]call, len(list))
 	for i, m := range list {
 		calls[i] = call{keys: []string{m.key}, args: []string{strconv.FormatUint(witness, 16), now,
-			strconv.FormatInt(int64(silentMax.Seconds()), 10), strconv.Itoa(doubtBeats)}}
+			strconv.FormatInt(int64(silentMax.Seconds()), 10), strconv.Itoa(doubtBeats),
+			strconv.FormatInt(int64(thereFor.Seconds()), 10), strconv.Itoa(buffer.WitnessesEvery)}}
 	}
 	var pulses []buffer.Pulse
 	var faults []error
 	for i, result := range s.eval(ctx, s.scripts.beat, calls) {
-		beats, server, err := readBeat(&result)
+		pulse, err := readBeat(&result)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("beat on redis %s: %w", list[i].node, classify(ctx, err)))
 			continue
 		}
-		pulses = append(pulses, buffer.Pulse{Marker: list[i].key, Node: list[i].node, Beats: beats, Server: server})
+		pulse.Marker, pulse.Node = list[i].key, list[i].node
+		pulses = append(pulses, pulse)
 	}
 	if len(faults) > 0 {
 		s.markers.forget() // another node may have the slot now
@@ -70,17 +74,18 @@ func (s *Store) Beat(ctx context.Context, witness uint64) ([]buffer.Pulse, error
 }
 
 // readBeat reads the answer of beat.lua.
-func readBeat(answer *rueidis.RedisResult) (beats uint64, server string, err error) {
+func readBeat(answer *rueidis.RedisResult) (p buffer.Pulse, err error) {
 	parts, err := answer.ToArray()
 	if err != nil {
-		return 0, "", err
+		return p, err
 	}
-	if len(parts) != 2 {
-		return 0, "", fmt.Errorf("%d values, want beats and server", len(parts))
+	if len(parts) != 3 {
+		return p, fmt.Errorf("%d values, want beats, server and witnesses", len(parts))
 	}
 	beats, err1 := parts[0].AsUint64()
 	server, err2 := parts[1].ToString()
-	return beats, server, errors.Join(err1, err2)
+	witnesses, err3 := parts[2].AsInt64()
+	return buffer.Pulse{Beats: beats, Server: server, Witnesses: int(witnesses)}, errors.Join(err1, err2, err3)
 }
 
 func (m *markers) forget() {

@@ -2,8 +2,10 @@ package redisstore_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/buffer"
 	"sluice/internal/servers/servertest"
@@ -108,6 +110,34 @@ func TestAWitnessIsForgottenOnceItIsGone(t *testing.T) {
 			if got := beat(2); got != 1 {
 				t.Errorf("a witness that was gone is remembered: it has beat %d, want 1", got)
 			}
+		})
+	}
+}
+
+// TestABeatCountsWhoIsThere: the first beat, and then one of twenty; not who has been silent, or is in doubt.
+func TestABeatCountsWhoIsThere(t *testing.T) {
+	for _, p := range []place{onMiniredis, onRedis} {
+		t.Run(p.name, func(t *testing.T) {
+			name := namespace()
+			store := p.open(t).Fork(name, 0)
+			beat := func(witness uint64, want int) {
+				t.Helper()
+				pulses, err := store.Beat(t.Context(), witness)
+				must(t, err)
+				for _, pulse := range pulses {
+					if pulse.Witnesses != want {
+						t.Errorf("beat %d of %d counts %d witnesses, want %d", pulse.Beats, witness, pulse.Witnesses, want)
+					}
+				}
+			}
+			now := time.Now().Unix()
+			must(t, store.Do(t.Context(), "HSET", name+"{m:0}", "a", fmt.Sprintf("7 %d", now-20), "b", "7 c 0"))
+			beat(4, 1)
+			beat(5, 2)
+			for range 19 {
+				beat(4, 0)
+			}
+			beat(4, 2)
 		})
 	}
 }

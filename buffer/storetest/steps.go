@@ -246,13 +246,17 @@ func (h *hand) beats() {
 	for i, witness := range []uint64{1, 1, 2, 1, 1 << 63, 1 << 63} {
 		pulses, err := h.store.Beat(h.t.Context(), witness)
 		h.must(err)
-		want := []uint64{1, 2, 1, 3, 1, 2}[i]
+		want, witnesses := []uint64{1, 2, 1, 3, 1, 2}[i], []int{1, 0, 2, 0, 3, 0}[i]
 		if len(pulses) == 0 {
 			h.t.Fatal("no node counts beats")
 		}
 		for _, p := range pulses {
 			if p.Beats != want || p.Node == "" {
 				h.t.Errorf("%d beats of witness %d on node %q, want %d", p.Beats, witness, p.Node, want)
+			}
+			if p.Witnesses != witnesses {
+				h.t.Errorf("beat %d of witness %d on node %q counts %d witnesses, want %d", p.Beats, witness, p.Node,
+					p.Witnesses, witnesses)
 			}
 		}
 	}

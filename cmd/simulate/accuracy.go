@@ -56,10 +56,23 @@ func (c *accuracyCommand) Run(to *streams) error {
 	var err error
 	if c.JSON {
 		err = reports.WriteJSON(to.out, s)
-	} else {
-		err = s.WriteText(to.out)
+	} else if err = s.WriteText(to.out); err == nil {
+		_, err = fmt.Fprintln(to.out, accuracyVerdict(s))
 	}
 	return to.ended(verdictOf(accuracyCode(s)), saved, err)
+}
+
+// accuracyVerdict is the last line of the text. There is nothing to run again: only files were read.
+func accuracyVerdict(s *compare.Summary) string {
+	code := accuracyCode(s)
+	why := shortly(s.Beyond)
+	switch code {
+	case judge.ExitSafety:
+		why = shortly(s.Unsafe)
+	case judge.ExitUnknown:
+		why = "no throughput says anything of the predictions"
+	}
+	return verdictLine(code, why, "")
 }
 
 // accuracyCode is the exit code: as of compare.

@@ -35,7 +35,8 @@ func TestAccuracy(t *testing.T) {
 	markdown := filepath.Join(t.TempDir(), "accuracy.md")
 	code, out, errs := call("accuracy", first, second, "--markdown", markdown)
 	const want = "The throughput of 4 points is predicted with a median error of 9.5 %, the worst 15.0 %. All within the limits."
-	if code != judge.ExitPassed || !strings.HasPrefix(out, want) || !strings.Contains(out, "steady with 2 processes, "+first) {
+	if code != judge.ExitPassed || !strings.HasPrefix(out, want) || !strings.Contains(out, "steady with 2 processes, "+first) ||
+		lastLine(out) != "verdict: passed" {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 	if text, err := os.ReadFile(markdown); err != nil || !strings.Contains(string(text), want) {
@@ -47,15 +48,18 @@ func TestAccuracy(t *testing.T) {
 		len(s.Comparisons) != 2 || s.Comparisons[1].Points != 2 || s.Figures[0].Worst == nil {
 		t.Errorf("exit code %d, %v: %+v\n%s", code, err, s, errs)
 	}
-	if code, out, _ := call("accuracy", first, "--median", "9%"); code != judge.ExitExpectation || !strings.Contains(out, "the limit is 9.0 %") {
+	if code, out, _ := call("accuracy", first, "--median", "9%"); code != judge.ExitExpectation || !strings.Contains(out, "the limit is 9.0 %") ||
+		!strings.HasPrefix(lastLine(out), "verdict: expectation missed (") || !strings.HasSuffix(lastLine(out), "the limit is 9.0 %)") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 	unsafe := comparison(t, func(r *compare.Report) { r.Unsafe = []string{"with 1 process"} })
-	if code, out, _ := call("accuracy", first, unsafe); code != judge.ExitSafety || !strings.Contains(out, "Safety was violated in 1 run.") {
+	if code, out, _ := call("accuracy", first, unsafe); code != judge.ExitSafety || !strings.Contains(out, "Safety was violated in 1 run.") ||
+		!strings.HasPrefix(lastLine(out), "verdict: safety violated (") || !strings.Contains(lastLine(out), "with 1 process") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 	idle := comparison(t, func(r *compare.Report) { r.Rows[0].Limited, r.Rows[1].Limited = false, false })
-	if code, out, _ := call("accuracy", idle); code != judge.ExitUnknown || !strings.Contains(out, "the load was the limit") {
+	if code, out, _ := call("accuracy", idle); code != judge.ExitUnknown || !strings.Contains(out, "the load was the limit") ||
+		lastLine(out) != "verdict: unknown (no throughput says anything of the predictions)" {
 		t.Errorf("without one point that says something: exit code %d\n%s", code, out)
 	}
 	late := comparison(t, func(r *compare.Report) {

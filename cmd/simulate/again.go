@@ -121,7 +121,13 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 		found.First = &first
 		found.answer = answer{"not the same; " + first.Brief(), judge.ExitNotDeterministic}
 	}
+	found.answer = found.again(p.command(c.Dir))
 	return to.endWith(found, c.JSON, written)
+}
+
+// command is the one that makes the run of a directory again, and compares.
+func (p past) command(dir string) string {
+	return program() + " replay " + quote(dir) + p.flags.sameServers()
 }
 
 // difference names the first event of a run that another does not have.

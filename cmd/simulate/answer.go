@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"syscall"
 
 	"sluice/internal/diff"
@@ -46,6 +47,85 @@ func verdictOf(code int) error {
 		return nil
 	}
 	return exitError(code)
+}
+
+// again adds to what is not passed the command that shows it again.
+func (a answer) again(command string) answer {
+	if a.Code != judge.ExitPassed {
+		a.Verdict += replayText(command)
+	}
+	return a
+}
+
+// replayText ends a verdict with the command that shows it again, if there is one.
+func replayText(command string) string {
+	if command == "" {
+		return ""
+	}
+	return "; replay: " + command
+}
+
+// verdictLine is the last line of a text, in the form that run has: the verdict of an exit code, and if that is
+// not passed, in short what is to blame, and the command that shows it again, if there is one.
+func verdictLine(code int, blame, again string) string {
+	text := "verdict: " + cmp.Or(judge.Verdicts[code], judge.Verdicts[judge.ExitUnknown])
+	if code == judge.ExitPassed {
+		return text
+	}
+	if blame, _, _ = strings.Cut(blame, "\n"); blame != "" {
+		text += " (" + blame + ")"
+	}
+	return text + replayText(again)
+}
+
+// shortly is the first of a list, and how many more there are.
+func shortly(list []string) string {
+	switch len(list) {
+	case 0:
+		return ""
+	case 1:
+		return list[0]
+	}
+	return fmt.Sprintf("%s; and %d more", list[0], len(list)-1)
+}
+
+// blame is what a verdict that is an error is due to: runs that were not safe, what was missed, or what hindered
+// the command.
+func blame(verdict error, unsafe []string, missed string) string {
+	switch codeOf(verdict) {
+	case judge.ExitPassed:
+		return ""
+	case judge.ExitSafety:
+		return shortly(unsafe)
+	case judge.ExitExpectation:
+		return missed
+	}
+	return verdict.Error()
+}
+
+// unsafe is how a command ends that has nothing to report but runs that were not safe, if there are any.
+func (to *streams) unsafe(verdict error, unsafe []string, asJSON bool, again string) error {
+	if len(unsafe) == 0 {
+		return verdict
+	}
+	for _, what := range unsafe {
+		fmt.Fprintln(to.err, "simulate: safety was violated", what)
+	}
+	_, printed := fmt.Fprintln(to.text(asJSON), verdictLine(codeOf(verdict), shortly(unsafe), again))
+	return to.ended(verdict, nil, printed)
+}
+
+// codeOf is the exit code of a verdict that is an error, that of unknown if it has none: something else hindered
+// the command from finding out.
+func codeOf(verdict error) int {
+	var exit exitError
+	switch {
+	case verdict == nil:
+		return judge.ExitPassed
+	case errors.As(verdict, &exit):
+		return int(exit)
+	}
+	return judge.ExitUnknown
 }
 
 // ended is how a command ends that has found something: by its verdict, if that is not passed; else by what

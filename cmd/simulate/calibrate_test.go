@@ -72,7 +72,7 @@ func TestCalibrate(t *testing.T) {
 	}
 	refused("group theirs has 1 members")
 	code, out, errs := measure("--even-if-used")
-	if code != 0 {
+	if code != 0 || lastLine(out) != "verdict: passed" {
 		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
 	}
 	member.Close()
@@ -245,7 +245,7 @@ func compareOn(t *testing.T, costs string, servers []string) {
 	code, out, errs := call(slices.Concat([]string{"compare", scenarioFile(t, quick), "--costs", costs,
 		"--out", dir, "--freshness-factor", "1000", "--tolerance", "1000%"}, servers)...)
 	if code != 0 || !strings.Contains(out, "throughput spans/s") ||
-		!strings.Contains(out, "redis_us us/span") {
+		!strings.Contains(out, "redis_us us/span") || lastLine(out) != "verdict: passed" {
 		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
 	}
 	for _, name := range []string{fileCompare, chartCompare + ".png", chartCompare + ".svg"} {
@@ -262,9 +262,13 @@ func TestCompareEndsWithItsTolerance(t *testing.T) {
 	if err := os.WriteFile(slow, []byte("redis: {call: 50ms}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := call("compare", scenarioFile(t, quick), "--worlds", "virtual,fakes", "--costs", slow,
+	mine := scenarioFile(t, quick)
+	code, out, errs := call("compare", mine, "--worlds", "virtual,fakes", "--costs", slow,
 		"--out", filepath.Join(t.TempDir(), "compare"))
-	if code != 13 || !strings.Contains(out, "Beyond the tolerance: with") {
+	again := " compare " + mine + " --seed 1 --worlds virtual,fakes --costs " + slow +
+		" --processes 2 --repeat 1 --tolerance 0.2 --freshness-factor 1.5 --recovery-tolerance 0.25"
+	if last := lastLine(out); code != 13 || !strings.Contains(out, "Beyond the tolerance: with") ||
+		!strings.HasPrefix(last, "verdict: expectation missed (with 2 processes ") || !strings.HasSuffix(last, again) {
 		t.Errorf("exit code %d, want 13\n%s\n%s", code, out, errs)
 	}
 	if !strings.Contains(errs, "The costs are of 1 node of Redis and 8 cores, the servers on others; measured is on ") {
@@ -358,6 +362,7 @@ func TestCompareEndsUnsafe(t *testing.T) {
 		code := exitCode(made.compare(t.Context(), &streams{out: &out, err: &errs}, "mine", dir, configs, 0), &errs)
 		text, err := os.ReadFile(filepath.Join(dir, fileCompare))
 		if want := judge.ExitSafety; c.unsafe != "" && (code != want || !strings.HasPrefix(out.String(), c.unsafe) ||
+			!strings.HasPrefix(lastLine(out.String()), "verdict: safety violated (with 1 process in world virtual (repeat 1 of 1): ") ||
 			err != nil || !strings.Contains(string(text), `"with 1 process in world virtual (repeat 1 of 1): `)) ||
 			c.unsafe == "" && code != judge.ExitPassed ||
 			c.agree == strings.Contains(out.String(), `1 process the verdict is "safety violated (`) {
@@ -370,10 +375,12 @@ func TestCompareEndsUnsafe(t *testing.T) {
 		defer cancel()
 		ended := compareCommand{Worlds: []string{"virtual", "virtual"}, Processes: []int{1}, Repeat: 1}
 		seen := &canceller{word: "safety violated", cancel: cancel}
+		out.Reset()
 		err = ended.compare(ctx, &streams{out: &out, err: seen}, "mine", filepath.Join(t.TempDir(), "out"), configs, 0)
 		if code := exitCode(err, &errs); code != judge.ExitSafety || !strings.Contains(seen.String(), "interrupted") ||
-			!strings.Contains(seen.String(), "simulate: safety was violated with 1 process in world virtual (repeat 1 of 1): ") {
-			t.Errorf("ended early: exit code %d\n%s", code, seen.String())
+			!strings.Contains(seen.String(), "simulate: safety was violated with 1 process in world virtual (repeat 1 of 1): ") ||
+			!strings.HasPrefix(out.String(), "verdict: safety violated (with 1 process in world virtual (repeat 1 of 1): ") {
+			t.Errorf("ended early: exit code %d\n%s%s", code, seen.String(), &out)
 		}
 	}
 }

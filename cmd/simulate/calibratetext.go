@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sluice/internal/judge"
 	"sluice/sim"
 )
 
@@ -45,7 +46,7 @@ func writeCalibration(w io.Writer, c sim.Costs, file string, took time.Duration)
 	y := c.Calibration.Yardstick
 	fmt.Fprintf(w, "yardstick %v [%v..%v]; Redis %s, Kafka %s\n", y.Median, y.Least, y.Greatest,
 		c.Calibration.Redis, c.Calibration.Kafka)
-	_, err := fmt.Fprintf(w, "Costs    %s, measured in %v: use them by --costs %s\n", file,
-		took.Round(time.Second), quote(file))
+	_, err := fmt.Fprintf(w, "Costs    %s, measured in %v: use them by --costs %s\n%s\n", file,
+		took.Round(time.Second), quote(file), verdictLine(judge.ExitPassed, "", ""))
 	return err
 }

@@ -119,7 +119,7 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		unfinished = usageError{unfinished} // it says what to set
 	}
 	if len(points) == 0 {
-		return c.nothing(to.err, unfinished)
+		return c.nothing(to, unfinished, c.command(s.Seed))
 	}
 	report := capacity.NewReport(s.Name, cfg.World.Name(), c.target(), c.headroom(), points)
 	report.On(cfg.Scenario.Topology.Partitions)
@@ -135,13 +135,15 @@ func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
 		report.Beside(c.other, c.Against, c.changed(cfg, report), c.of.Notes...)
 	}
 	// As in run: the results come first, and a disk that is full must not take the answer along.
-	written := writeCapacity(dir, report, c.command(s.Seed), cfg)
+	again, verdict := c.command(s.Seed), c.verdict(to.err, report, unfinished)
+	written := writeCapacity(dir, report, again, cfg)
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
-		_, err = fmt.Fprintf(to.out, "\nResults  %s\nReport   %s\n", dir, filepath.Join(dir, fileCapacityPage))
+		_, err = fmt.Fprintf(to.out, "\nResults  %s\nReport   %s\n%s\n", dir, filepath.Join(dir, fileCapacityPage),
+			verdictLine(codeOf(verdict), blame(verdict, report.Unsafe, report.Refused), again))
 	}
-	return to.ended(c.verdict(to.err, report, unfinished), written, err)
+	return to.ended(verdict, written, err)
 }
 
 // verdict is how the command ends by its report: what was not safe weighs more than what is missing.
@@ -160,12 +162,10 @@ func (c *capacityCommand) verdict(errs io.Writer, report *capacity.Report, unfin
 
 // nothing is how the command ends without a point, and so without a report. What was not safe is said all
 // the same.
-func (c *capacityCommand) nothing(errs io.Writer, unfinished error) error {
+func (c *capacityCommand) nothing(to *streams, unfinished error, again string) error {
 	r := &capacity.Report{Unsafe: capacity.UnsafeUntil(unfinished)}
-	for _, what := range r.Unsafe {
-		fmt.Fprintln(errs, "simulate: safety was violated", what)
-	}
-	return c.verdict(errs, r, unfinished)
+	verdict := c.verdict(to.err, r, unfinished)
+	return to.unsafe(verdict, r.Unsafe, c.JSON, again)
 }
 
 // rateLeast is the lowest rate that is tried, in spans per second.
@@ -216,6 +216,11 @@ func (c *capacityCommand) replaced() (sets []string) {
 	return sets
 }
 
+// commas writes numbers as flags have them.
+func commas(numbers []int) string {
+	return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(numbers)), ","), "[]")
+}
+
 // command is the command line that makes the report again.
 func (c *capacityCommand) command(seed uint64) string {
 	text := program() + " capacity" + c.scenarioFlags.replay(seed) + c.worldFlags.replay()
@@ -223,7 +228,7 @@ func (c *capacityCommand) command(seed uint64) string {
 		text += " --target " + c.Target.String() + " --headroom " + options.FormatNumber(c.headroom())
 	}
 	if len(c.Processes) > 0 {
-		text += " --processes " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(c.Processes)), ","), "[]")
+		text += " --processes " + commas(c.Processes)
 	}
 	text += c.outlookFlags.command()
 	if c.Compared != "" {

@@ -33,18 +33,20 @@ func readCapacity(t *testing.T, dir string) (r capacity.Report) {
 func TestCapacity(t *testing.T) {
 	path := scenarioFile(t, quick)
 	for target, expected := range map[string]struct {
-		code int
-		text string
+		code          int
+		text, verdict string
 	}{
 		"500/s": {judge.ExitPassed, "1 process carries 500 spans/s with 20 % headroom (95 %: 1); with 1 process no rate " +
-			"up to 1,000 spans/s was too high."},
-		"900/s": {judge.ExitExpectation, "No recommendation: no measured count carries 1,080 spans/s"},
+			"up to 1,000 spans/s was too high.", "verdict: passed"},
+		"900/s": {judge.ExitExpectation, "No recommendation: no measured count carries 1,080 spans/s",
+			"verdict: expectation missed (no measured count carries 1,080 spans/s: "},
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		code, out, errs := call("capacity", path, "--target", target, "--headroom", "20%", "--most", "1000/s",
 			"--outage", "500ms", "--retention", "1h", "--out", dir)
 		if code != expected.code || !strings.Contains(out, expected.text) ||
-			!strings.HasSuffix(out, "\nResults  "+dir+"\nReport   "+filepath.Join(dir, "report.html")+"\n") {
+			!strings.Contains(out, "\nResults  "+dir+"\nReport   "+filepath.Join(dir, "report.html")+"\nverdict: ") ||
+			!strings.HasPrefix(lastLine(out), expected.verdict) {
 			t.Errorf("exit code %d, want %d and %q\n%s%s", code, expected.code, expected.text, out, errs)
 		}
 		r := readCapacity(t, dir)
@@ -368,6 +370,8 @@ func TestCapacityWithoutAPoint(t *testing.T) {
 		code := exitCode(err, &errs)
 		if code != want || strings.Count(errs.String(), "simulate: 1 process at 400 spans/s: interrupted") != 1 ||
 			strings.Contains(errs.String(), "simulate: safety was violated with 1 process at 400 spans/s: conservation: ") !=
+				(defect != "") ||
+			strings.HasPrefix(out.String(), "verdict: safety violated (with 1 process at 400 spans/s: conservation: ") !=
 				(defect != "") {
 			t.Errorf("%q: exit code %d\n%s%s", defect, code, &out, &errs)
 		}

@@ -45,10 +45,11 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 	found := certainAnswer{Certainty: reports.Certainty{Violated: why.Name, Points: []reports.CertaintyPoint{}}}
 	switch {
 	case again.Interrupted:
-		found.answer = interrupted()
+		found.answer = interrupted().again(c.command())
 		return to.end(found, c.JSON)
 	case again.Result.Digest != p.result.Digest:
-		found.answer = answer{"not the same; " + difference(p.events, again.Events), judge.ExitNotDeterministic}
+		found.answer = answer{"not the same; " + difference(p.events, again.Events),
+			judge.ExitNotDeterministic}.again(p.command(c.Dir))
 		return to.end(found, c.JSON)
 	}
 	find.To = lastMoment(again.Events)
@@ -59,8 +60,13 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 	case failed != nil:
 		return failed
 	}
-	found.answer = answer{"unknown; it was ended before a moment was done", judge.ExitUnknown}
+	found.answer = answer{"unknown; it was ended before a moment was done", judge.ExitUnknown}.again(c.command())
 	return to.end(found, c.JSON)
+}
+
+// command is the one that finds the same.
+func (c *certaintyCommand) command() string {
+	return fmt.Sprintf("%s certainty %s --runs %d --moments %d", program(), quote(c.Dir), c.Runs, c.Moments)
 }
 
 // tell adds a curve to the run's report, and prints it. What ended the search before its time takes no moment
@@ -81,6 +87,7 @@ func (c *certaintyCommand) tell(
 	if !curve.Done {
 		found.Code = judge.ExitUnknown
 	}
+	found.answer = found.again(c.command())
 	return to.endWith(found, c.JSON, written)
 }
 

@@ -81,7 +81,7 @@ func TestCertaintyOutlastsAnError(t *testing.T) {
 	err = c.tell(&streams{&out, &errs}, p, again, curve, errors.New("the run from 2s on: deadlock\n\twho waits"))
 	var code exitError
 	if !errors.As(err, &code) || int(code) != judge.ExitUnknown || !strings.Contains(errs.String(), "\twho waits") ||
-		!strings.HasSuffix(out.String(), "; then it was ended: the run from 2s on: deadlock\n") {
+		!strings.Contains(out.String(), "; then it was ended: the run from 2s on: deadlock; replay: ") {
 		t.Errorf("%v: %s%s", err, &out, &errs)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, rundir.FileCertainty))

@@ -97,11 +97,9 @@ func (c *compareCommand) compare(
 	ctx context.Context, to *streams, name, dir string, configs [2]harness.Config, machine float64,
 ) error {
 	rows, unfinished := c.measure(ctx, to.err, configs)
+	again := c.command(configs[0].Scenario.Seed)
 	if len(rows) == 0 {
-		for _, what := range c.unsafe { // which no report says
-			fmt.Fprintf(to.err, "simulate: safety was violated %s\n", what)
-		}
-		return c.verdict(to.err, nil, unfinished)
+		return to.unsafe(c.verdict(to.err, nil, unfinished), c.unsafe, c.JSON, again)
 	}
 	report := compare.NewReport(name, [2]string(c.Worlds), compare.Tolerance{
 		Throughput: float64(c.Tolerance), Freshness: c.Factor,
@@ -110,14 +108,29 @@ func (c *compareCommand) compare(
 	if unfinished != nil {
 		report.Unfinished = unfinished.Error()
 	}
-	written := writeCompare(dir, report)
+	written, verdict := writeCompare(dir, report), c.verdict(to.err, report.Beyond, unfinished)
 	var err error
 	if c.JSON {
 		err = reports.WriteJSON(to.out, report)
 	} else if err = report.WriteText(to.out); err == nil {
-		_, err = fmt.Fprintf(to.out, "Results  %s\n", dir)
+		_, err = fmt.Fprintf(to.out, "Results  %s\n%s\n", dir,
+			verdictLine(codeOf(verdict), blame(verdict, c.unsafe, shortly(report.Beyond)), again))
 	}
-	return to.ended(c.verdict(to.err, report.Beyond, unfinished), written, err)
+	return to.ended(verdict, written, err)
+}
+
+// command is the command line that compares the same again.
+func (c *compareCommand) command(seed uint64) string {
+	text := program() + " compare" + c.scenarioFlags.replay(seed) + " --worlds " + strings.Join(c.Worlds, ",")
+	for _, world := range c.Worlds {
+		flags := c.flagsOf(world)
+		text += flags.sameServers() + flags.words()
+	}
+	if len(c.Processes) > 0 {
+		text += " --processes " + commas(c.Processes)
+	}
+	return text + fmt.Sprintf(" --repeat %d --tolerance %v --freshness-factor %v --recovery-tolerance %v", c.Repeat,
+		float64(c.Tolerance), c.Factor, float64(c.Recovery))
 }
 
 // verdict is how the command ends: what was not safe weighs more than what is off, or missing.

@@ -51,7 +51,7 @@ func TestInterrupted(t *testing.T) {
 		{", virtual: ", []string{"compare", scenarioFile(t, quick), "--worlds", "fakes,virtual", "--out",
 			filepath.Join(t.TempDir(), "compared")}, ""},
 		{"repeat 2 of", []string{"sweep", scenarioFile(t, quick), "--processes", "1,2", "--repeat", "100000",
-			"--out", swept}, " of 200000 runs were made\nResults  " + swept + "\nverdict: unknown\n"},
+			"--out", swept}, " of 200000 runs were made\nResults  " + swept + "\nverdict: unknown (interrupted; "},
 		{"fails with", []string{"shrink", failed, "--out", small}, "runs, and then it was ended; replay: "},
 		{"from ", []string{"certainty", failed, "--runs", "4"}, "verdict: safety violated"},
 	} {
@@ -82,7 +82,7 @@ func TestInterruptedWhenRunTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	for phase, want := range map[string]string{
-		reports.PhaseLoad: "verdict: unknown; the run was interrupted\n", "none": "verdict: deterministic; digest ",
+		reports.PhaseLoad: "verdict: unknown; the run was interrupted; replay: ", "none": "verdict: deterministic; digest ",
 	} {
 		ctx, interrupt := context.WithCancel(t.Context())
 		defer interrupt()

@@ -75,10 +75,9 @@ func (c *exploreCommand) Run(ctx context.Context, to *streams) error {
 	}
 	written := c.writePage(to, result)
 	found := answerOf(result, took)
-	if c.JSON {
-		return to.endWith(found, c.JSON, written)
-	}
-	return to.ended(verdictOf(found.Code), written, result.WriteText(to.out, took))
+	found.answer = found.again(c.command())
+	_ = result.WriteText(to.text(c.JSON), took) // what hinders it hinders the verdict behind it
+	return to.endWith(found, c.JSON, written)
 }
 
 // answerOf is what a search has found, which took so long.

@@ -344,7 +344,9 @@ func TestSeedsOfTheEnd(t *testing.T) {
 // TestSeedsCountWhatPassed, not what was run.
 func TestSeedsCountWhatPassed(t *testing.T) {
 	code, out, errs := call("run", "kill-skipped", "--defect", "kill-skipped", "--seeds", "1..2")
-	if code != judge.ExitSafety || !strings.HasSuffix(out, "verdict: not passed; 0 of 2 passed\n") {
+	const start, end = "verdict: not passed (kill-skipped, seed 1: process limit); 0 of 2 passed; replay: ",
+		" run kill-skipped --seed 1 --world virtual --defect kill-skipped"
+	if last := lastLine(out); code != judge.ExitSafety || !strings.HasPrefix(last, start) || !strings.HasSuffix(last, end) {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 	var table strings.Builder
@@ -359,8 +361,8 @@ func TestSeedsCountWhatPassed(t *testing.T) {
 func TestSeedsQuietly(t *testing.T) {
 	for expectations, want := range map[string]string{
 		"": `verdict: passed; 2 of 2 passed`,
-		"expectations: {freshness_p99_max: 1ms}\n": `replay: \S.* run \S+ --seed 3 --world virtual\n` +
-			`verdict: not passed; 0 of 2 passed`,
+		"expectations: {freshness_p99_max: 1ms}\n": `verdict: not passed \(\S+, seed 3: freshness_p99_max\); ` +
+			`0 of 2 passed; replay: \S.* run \S+ --seed 3 --world virtual`,
 	} {
 		code, out, errs := call("run", scenarioFile(t, quick+expectations), "--seeds", "3..4", "-q")
 		if !regexp.MustCompile(`^` + want + `\n$`).MatchString(out) {

@@ -15,15 +15,7 @@ import (
 
 // replay returns the flags that name the same world again.
 func (f worldFlags) replay() string {
-	text := " --world " + f.World
-	switch {
-	case f.Servers != "":
-		text += " --servers " + f.Servers
-	case f.World == real.World{}.Name():
-		text += " --redis " + quote(strings.Join(f.Redis, ",")) + " --kafka " + quote(strings.Join(f.Kafka, ",")) +
-			f.loginFlags.replay()
-	}
-	text += f.words()
+	text := " --world " + f.World + f.sameServers() + f.words()
 	if f.Defect != "" {
 		text += " --defect " + f.Defect
 	}
@@ -31,6 +23,18 @@ func (f worldFlags) replay() string {
 		text += " --port-fault " + quote(strings.ReplaceAll(fault, "\n", ", "))
 	}
 	return text
+}
+
+// sameServers returns the flags that name the same servers again; only world real has any.
+func (f worldFlags) sameServers() string {
+	switch {
+	case f.Servers != "":
+		return " --servers " + f.Servers
+	case f.World == real.World{}.Name():
+		return " --redis " + quote(strings.Join(f.Redis, ",")) + " --kafka " + quote(strings.Join(f.Kafka, ",")) +
+			f.loginFlags.replay()
+	}
+	return ""
 }
 
 // replay returns the command that runs the same scenario again: the flags that were given, with

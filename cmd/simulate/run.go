@@ -359,6 +359,7 @@ func (c *runCommand) keepFailed(to *streams, dir string, s scenario, why error) 
 
 // runTwice runs the scenario twice, and names the first event that differs.
 func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Config) error {
+	again := program() + " run" + c.scenarioFlags.replay(cfg.Scenario.Seed) + c.worldFlags.replay() + " --check-determinism"
 	var twice [2]*judge.Outcome
 	for i := range twice {
 		var err error
@@ -366,7 +367,7 @@ func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Conf
 			return err
 		}
 		if twice[i].Interrupted {
-			return to.end(againAnswer{answer: interrupted()}, c.JSON)
+			return to.end(againAnswer{answer: interrupted().again(again)}, c.JSON)
 		}
 	}
 	first, second := twice[0], twice[1]
@@ -376,7 +377,7 @@ func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Conf
 	} else {
 		parted := diff.FirstOf(first.Events, second.Events, nil, nil)
 		found.First = &parted
-		found.answer = answer{"not deterministic; " + parted.Brief(), judge.ExitNotDeterministic}
+		found.answer = answer{"not deterministic; " + parted.Brief(), judge.ExitNotDeterministic}.again(again)
 	}
 	return to.end(found, c.JSON)
 }

@@ -194,20 +194,20 @@ func (t *tally) code(o *judge.Outcome) (int, reports.Judgement) {
 
 // add counts a run, and keeps it if it did not pass.
 func (t *tally) add(seed uint64, outcome *judge.Outcome, err error) {
-	code, reason := judge.ExitEnvironment, ""
+	code, failure := judge.ExitEnvironment, seedsFailure{Seed: seed, what: "failed"}
 	if err == nil {
 		var why reports.Judgement
 		code, why = t.code(outcome)
-		reason = why.Name + ": " + why.Detail
+		failure.what, failure.Reason = why.Name, why.Name+": "+why.Detail
 	} else {
-		reason = err.Error()
+		failure.Reason = err.Error()
 	}
 	t.codes[code]++
 	if code == judge.ExitPassed {
 		return
 	}
 	at, _ := slices.BinarySearchFunc(t.failures, seed, seedsFailure.compare)
-	t.failures = slices.Insert(t.failures, at, seedsFailure{Seed: seed, Reason: reason})
+	t.failures = slices.Insert(t.failures, at, failure)
 	t.failures = t.failures[:min(len(t.failures), failuresMax)]
 }
 
@@ -243,6 +243,7 @@ type seedsFailure struct {
 	Seed   uint64 `json:"seed"`
 	Reason string `json:"reason"`
 	Replay string `json:"replay"`
+	what   string // failed, in short
 }
 
 func (f seedsFailure) String() string { return fmt.Sprintf("seed %d: %s", f.Seed, f.Reason) }
@@ -364,18 +365,22 @@ func (s seedsTable) writeText(w io.Writer) error {
 	return s.writeVerdict(w)
 }
 
-// writeVerdict ends the text: with how to have the first failure again, if there is one.
+// writeVerdict ends the text: with the first failure and how to have it again, or what was not covered.
 func (s seedsTable) writeVerdict(w io.Writer) error {
-	passed, replay, unfinished := 0, "", ""
+	passed, blame, replay, unfinished := 0, "", "", ""
 	for _, row := range s.Scenarios {
 		passed += row.Passed
-		if len(row.Failures) > 0 {
-			replay = cmp.Or(replay, "replay: "+row.Failures[0].Replay+"\n")
+		if len(row.Failures) > 0 && blame == "" {
+			first := row.Failures[0]
+			blame, replay = fmt.Sprintf(" (%s, seed %d: %s)", row.Scenario, first.Seed, first.what), replayText(first.Replay)
 		}
+	}
+	if len(s.Empty) > 0 && blame == "" {
+		blame = fmt.Sprintf(" (not covered: %v)", &s.Empty[0])
 	}
 	if s.Runs < s.Planned {
 		unfinished = fmt.Sprintf("; %d more were not made", s.Planned-s.Runs)
 	}
-	_, err := fmt.Fprintf(w, "%sverdict: %s; %d of %d passed%s\n", replay, s.Verdict, passed, s.Runs, unfinished)
+	_, err := fmt.Fprintf(w, "verdict: %s%s; %d of %d passed%s%s\n", s.Verdict, blame, passed, s.Runs, unfinished, replay)
 	return err
 }

@@ -48,11 +48,11 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 	least := shrunkAnswer{Violated: why.Name, PortFaults: []string{}, Steps: []string{}}
 	switch {
 	case !found && ctx.Err() != nil:
-		least.answer = interrupted()
+		least.answer = interrupted().again(c.command())
 		return to.end(least, c.JSON)
 	case !found:
 		least.answer = answer{fmt.Sprintf("not the same; %s is not violated when the run is made again", why.Name),
-			judge.ExitNotDeterministic}
+			judge.ExitNotDeterministic}.again(p.command(c.Dir))
 		return to.end(least, c.JSON)
 	}
 	small.Scenario.PortFaults = small.Ports
@@ -74,6 +74,15 @@ func (c *shrinkCommand) Run(ctx context.Context, to *streams) error {
 	}
 	fmt.Fprintf(to.text(c.JSON), "%s\n%s\n", least.Scenario, strings.Join(least.Steps, "\n"))
 	return to.endWith(least, c.JSON, written)
+}
+
+// command is the one that shrinks the same run.
+func (c *shrinkCommand) command() string {
+	text := fmt.Sprintf("%s shrink %s --runs %d", program(), quote(c.Dir), c.Runs)
+	if c.Out != "" {
+		text += " --out " + quote(c.Out)
+	}
+	return text
 }
 
 // shrink makes the run's case smaller as long as the same is violated.

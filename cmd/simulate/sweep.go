@@ -15,6 +15,7 @@ import (
 	"sluice/internal/judge"
 	"sluice/internal/process"
 	"sluice/internal/rundir"
+	"sluice/internal/swarm"
 	"sluice/reports"
 	"sluice/sim/kernel"
 )
@@ -98,14 +99,41 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	}
 	if c.JSON {
 		err = reports.WriteJSON(to.out, result.Sweep)
-	} else {
-		err = result.WriteText(to.out, dir)
+	} else if err = result.WriteTables(to.out); err == nil {
+		blame, again := c.worst(s, dir, result)
+		_, err = fmt.Fprintf(to.out, "Results  %s\n%s\n", dir, verdictLine(result.Code, blame, again))
 	}
 	verdict := verdictOf(result.Code)
 	if failed != nil && ctx.Err() == nil && result.Code == judge.ExitUnknown {
 		verdict = failed // no run that was made is worse than that the others could not be
 	}
 	return to.ended(verdict, written, err)
+}
+
+// worst is what the verdict of a sweep is due to: the first run that ended like that, with the command that makes it
+// again, or that not all were made.
+func (c *sweepCommand) worst(s scenario, dir string, of harness.SweepResult) (blame, again string) {
+	for _, r := range of.Runs {
+		if judge.CodeOf(r.Verdict) == of.Code {
+			what, _, _ := strings.Cut(r.Reason, ": ")
+			return fmt.Sprintf("%s, repeat %d: %s", of.Group(r), r.Repeat, what), c.one(s, dir, of.Over, r)
+		}
+	}
+	return of.Unfinished, ""
+}
+
+// one is the command that makes one of the runs by itself. With another seed, swarm is another scenario: the one
+// that was drawn is among the results.
+func (c *sweepCommand) one(s scenario, dir, over string, r reports.SweepRun) string {
+	flags, world := c.scenarioFlags, c.worldFlags
+	if c.Scenario == swarm.Name {
+		flags = scenarioFlags{Scenario: filepath.Join(dir, rundir.FileScenario)}
+		if len(s.ports) > 0 {
+			world.Ports = append(slices.Clone(world.Ports), s.ports.String())
+		}
+	}
+	flags.Set = append(slices.Clone(flags.Set), over+"="+r.Value)
+	return program() + " run" + flags.replay(r.Seed) + world.replay()
 }
 
 // points returns the key that the sweep changes, and the scenario with each of its values. Each has been

@@ -24,6 +24,8 @@ type Metric struct {
 	// Unit of its values: spans/s, s, us/span, B, spans, or none for counts.
 	Unit   string `json:"unit"`
 	Better Better `json:"better"`
+	// Path of the figure in result.json, which rules may write as well; empty if none there is the same.
+	Path string `json:"-"`
 	// zeroUnknown is true if 0 means that the value is not known.
 	zeroUnknown bool
 }
@@ -62,24 +64,24 @@ const (
 // Metrics returns all metrics, in the order of tables.
 func Metrics() []Metric {
 	return []Metric{
-		{Sustained, unitRate, Higher, false},
-		{Throughput, unitRate, Higher, false},
-		{Offered, unitRate, Neither, false},
-		{FreshnessP50, unitSeconds, Lower, false},
-		{FreshnessP99, unitSeconds, Lower, false},
-		{LatencyP99, unitSeconds, Lower, false},
-		{Drain, unitSeconds, Lower, false},
-		{Waiting, unitSpans, Lower, false},
-		{RedisTime, unitCost, Lower, true},
-		{KafkaTime, unitCost, Lower, true},
-		{WorkerTime, unitCost, Lower, true},
-		{ConsumerTime, unitCost, Lower, true},
-		{WorkerMemory, unitBytes, Lower, true},
-		{RedisMemory, unitBytes, Lower, true},
-		{Restarts, "", Lower, false},
-		{Pauses, "", Lower, false},
-		{Repeated, unitSpans, Lower, false},
-		{NotPassed, "", Lower, false},
+		{Sustained, unitRate, Higher, "", false},
+		{Throughput, unitRate, Higher, "throughput.spans_per_second", false},
+		{Offered, unitRate, Neither, "", false},
+		{FreshnessP50, unitSeconds, Lower, "freshness_seconds.p50", false},
+		{FreshnessP99, unitSeconds, Lower, "freshness_seconds.p99", false},
+		{LatencyP99, unitSeconds, Lower, "latency_seconds.p99", false},
+		{Drain, unitSeconds, Lower, "run.drain_seconds", false},
+		{Waiting, unitSpans, Lower, "", false},
+		{RedisTime, unitCost, Lower, "", true},
+		{KafkaTime, unitCost, Lower, "", true},
+		{WorkerTime, unitCost, Lower, "", true},
+		{ConsumerTime, unitCost, Lower, "", true},
+		{WorkerMemory, unitBytes, Lower, "", true},
+		{RedisMemory, unitBytes, Lower, "", true},
+		{Restarts, "", Lower, "", false},
+		{Pauses, "", Lower, "pauses", false},
+		{Repeated, unitSpans, Lower, "ledger.duplicates", false},
+		{NotPassed, "", Lower, "", false},
 	}
 }
 

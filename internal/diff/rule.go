@@ -12,7 +12,8 @@ import (
 )
 
 // Rule is what a figure may do from A to B: "freshness_p99 <= +10%" (by that share of A's median),
-// "restarts <= +1" (by that much), or "freshness_p99 <= 2s" (B's median, whatever it was).
+// "restarts <= +1" (by that much), or "freshness_p99 <= 2s" (B's median, whatever it was). For the name of the
+// figure its path in result.json will do.
 type Rule struct {
 	Metric Metric
 	// Most is true for <=, false for >=.
@@ -50,18 +51,11 @@ func ParseRule(text string) (Rule, error) {
 	}
 	bound := strings.Join(strings.Fields(parts[3]), "")
 	r := Rule{Most: parts[2] == "<=", Written: parts[1] + " " + parts[2] + " " + bound}
-	var names []string
-	for _, m := range Metrics() {
-		names = append(names, m.Name)
-		if m.Name == parts[1] {
-			r.Metric = m
-		}
-	}
-	if r.Metric.Name == "" {
-		return r, fmt.Errorf("unknown figure %q%s", parts[1], options.Hint(parts[1], names))
+	var err error
+	if r.Metric, err = metricOf(parts[1]); err != nil {
+		return r, err
 	}
 	signed := strings.HasPrefix(bound, "+") || strings.HasPrefix(bound, "-")
-	var err error
 	switch {
 	case strings.HasSuffix(bound, "%") && !signed:
 		return r, fmt.Errorf("%q: a change has a sign: write +%s or -%s", r.Written, bound, bound)
@@ -85,6 +79,25 @@ func ParseRule(text string) (Rule, error) {
 		return r, fmt.Errorf("%q: a rule allows a change, so write <= with + or >= with -", r.Written)
 	}
 	return r, nil
+}
+
+// metricOf returns the metric of a name or of a path in result.json, where expectations have it from. If there is
+// none, the error lists those that are written alike: a path has dots in it.
+func metricOf(text string) (Metric, error) {
+	var names, paths []string
+	for _, m := range Metrics() {
+		if text == m.Name || text == m.Path {
+			return m, nil
+		}
+		names = append(names, m.Name)
+		if m.Path != "" {
+			paths = append(paths, m.Path)
+		}
+	}
+	if strings.Contains(text, ".") {
+		names = paths
+	}
+	return Metric{}, fmt.Errorf("unknown figure %q%s", text, options.Hint(text, names))
 }
 
 // ParseRules reads a file of rules, one a line; empty lines and what follows a # are skipped. The

@@ -1,8 +1,12 @@
 package diff
 
 import (
+	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+
+	"sluice/reports"
 )
 
 func TestParseRule(t *testing.T) {
@@ -55,6 +59,50 @@ func TestParseRule(t *testing.T) {
 		"drain <= 2 3":             "is not a rule",
 		"restarts <= NaN":          "is not a value of restarts: write a number",
 		"worker_memory <= 1 GiB x": "is not a rule",
+	} {
+		if _, err := ParseRule(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error is %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestRulesByPaths: what an expectation has from result.json is pasted into a rule, and means the same figure there.
+func TestRulesByPaths(t *testing.T) {
+	r := reports.Result{Pauses: 2, Freshness: reports.Quantiles{P50: 3, P99: 4, Count: 1}, Latency: reports.Quantiles{P99: 5, Count: 1}}
+	r.Throughput.SpansPerSecond, r.Run.DrainSeconds, r.Ledger.Duplicates = 6, 7, 8
+	text, err := json.Marshal(r)
+	var written any
+	if err = errors.Join(err, json.Unmarshal(text, &written)); err != nil {
+		t.Fatal(err)
+	}
+	known := 0
+	for _, m := range Metrics() {
+		if m.Path == "" {
+			continue
+		}
+		known++
+		value := written
+		for key := range strings.SplitSeq(m.Path, ".") {
+			object, _ := value.(map[string]any)
+			value = object[key]
+		}
+		if want := FiguresOf(r, nil, 1)[m.Name]; value != want || want == 0 {
+			t.Errorf("%s is %v, and %s is %v", m.Path, value, m.Name, want)
+		}
+		if rule, err := ParseRule(m.Path + " <= +10%"); err != nil && m.Better == Lower || m.Better == Lower && rule.Metric != m {
+			t.Errorf("a rule for %s is one for %s, %v", m.Path, rule.Metric.Name, err)
+		}
+	}
+	if rule, err := ParseRule("throughput.spans_per_second >= -5%"); err != nil || rule.Metric.Name != Throughput ||
+		rule.Written != "throughput.spans_per_second >= -5%" {
+		t.Errorf("%+v, %v", rule, err)
+	}
+	if known != 7 {
+		t.Errorf("%d figures have a path, want 7", known)
+	}
+	for text, want := range map[string]string{
+		"freshness_seconds.p90 <= 2s": `unknown figure "freshness_seconds.p90"; did you mean freshness_seconds.p`,
+		"workers.0.restarts <= +0":    "; known: throughput.spans_per_second, freshness_seconds.p50",
 	} {
 		if _, err := ParseRule(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error is %v, want %q", text, err, want)

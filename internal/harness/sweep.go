@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 
@@ -123,13 +122,4 @@ func keptUp(o *judge.Outcome) bool {
 	timeout := max(o.Scenario.Pipeline.Timeout, o.Scenario.Pipeline.RootTimeout)
 	return o.Result.Freshness.P99 <= freshMax.Seconds() &&
 		o.Result.Run.DrainSeconds <= (timeout+drainSlack).Seconds()
-}
-
-// WriteText writes the tables for a reader, and what the figures do not tell apart.
-func (s SweepResult) WriteText(w io.Writer, dir string) error {
-	if err := s.WriteTables(w); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "Results  %s\nverdict: %s\n", dir, judge.Verdicts[s.Code])
-	return err
 }

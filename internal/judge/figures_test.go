@@ -32,8 +32,8 @@ func TestEveryFigureCanBeExpected(t *testing.T) {
 	}
 	walk("", reflect.TypeFor[reports.Result]())
 	// Names, times, and what the harness has tried, rather than figures.
-	noFigure := []string{"workers.*.worker", "workers.*.shards.*", "faults.*.worker", "faults.*.from", "faults.*.to",
-		"coverage.*.count"}
+	noFigure := []string{"workers.*.worker", "workers.*.consumer", "workers.*.shards.*", "faults.*.worker",
+		"faults.*.from", "faults.*.to", "coverage.*.count"}
 	numbers = slices.DeleteFunc(numbers, func(path string) bool {
 		return slices.Contains(noFigure, path)
 	})

@@ -209,8 +209,8 @@ func summarize(e *Evidence) []reports.WorkerSummary {
 			lives = max(lives, c.Life)
 			for _, w := range c.States {
 				for w.Worker >= len(list) {
-					list = append(list, reports.WorkerSummary{Worker: len(list), Shards: []int{},
-						Causes: []string{}})
+					list = append(list, reports.WorkerSummary{Worker: len(list), Consumer: c.Consumer,
+						Shards: []int{}, Causes: []string{}})
 				}
 				if len(w.Shards) > 0 {
 					list[w.Worker].Shards = ShardNumbers(w.Shards)

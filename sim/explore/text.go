@@ -34,7 +34,7 @@ func (p Preset) Text(s Size, faults string) string {
 // System is the system in words in which the violation was found.
 func (r Result) System() string { return r.Config.preset().Text(r.Smallest, "") }
 
-// WriteText writes the result as text, which took so long to find.
+// WriteText writes the result as text, but for the verdict, which took so long to find.
 func (r Result) WriteText(to io.Writer, took time.Duration) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "explore %s: %s", r.Config.Preset, r.Config.preset().Text(r.Config.Size, "at most "))
@@ -69,7 +69,7 @@ func (r Result) WriteText(to io.Writer, took time.Duration) error {
 			fmt.Fprintf(&b, "%4d  %s\n", i+1, step)
 		}
 	}
-	fmt.Fprintf(&b, "\nverdict: %s\n", r.Verdict())
+	b.WriteString("\n")
 	_, err := io.WriteString(to, b.String())
 	return err
 }
