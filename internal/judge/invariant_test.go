@@ -226,6 +226,9 @@ var plants = []plant{
 		without(flusher.EventGateClosed, 0)(e)
 		later(4.2, 9)(e)
 	}, "backpressure", reports.Violated, ExitLiveness},
+	{"input that is held back though no gate is closed", func(e *Evidence) {
+		e.Withheld = []Withheld{{T: 6, Shard: 2}}
+	}, "backpressure", reports.Violated, ExitLiveness},
 	{"a gate that closes late", func(e *Evidence) {
 		later(4.2, 9)(e)
 		for i := range e.Moves {
