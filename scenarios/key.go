@@ -94,7 +94,7 @@ var keys = []Key{
 	{Path: "pipeline.max_segment_bytes", Unit: "size", Example: "512KB", Zero: "never; so does `off`",
 		low: buffer.Bytes(0), Means: "payload over which further spans are cut off"},
 	{Path: "pipeline.max_flush_segments", Unit: "segments", Example: "50", low: 1, high: heldMax,
-		Means: "segments that a worker takes per cycle"},
+		Means: "segments that a worker takes per cycle, shared evenly by its shards; one of each at the least"},
 	{Path: "pipeline.max_unhealthy", Unit: "time", Example: "3s", low: 100 * time.Millisecond,
 		high: timeMax, why: "workers are looked at every 100ms",
 		Means: "how long a worker may be silent; twice that while it starts"},
@@ -105,9 +105,10 @@ var keys = []Key{
 	{Path: "pipeline.max_memory", Unit: "share", Example: "80%", low: 0.0, over: true, high: 1.0,
 		Means: "share of a Redis node's memory over which input pauses; 1 or `off`: never"},
 	{Path: "pipeline.max_batch", Unit: "spans", Example: "5000", low: 1, high: heldMax,
-		Means: "spans that ingest takes at a time per partition"},
+		Means: "spans that ingest takes at a time per partition; up to four times as many while it lags"},
 	{Path: "pipeline.max_batch_wait", Unit: "time", Example: "100ms", Zero: "a batch waits for nothing",
-		low: time.Duration(0), high: timeMax, Means: "how long ingest waits for a batch to fill"},
+		low: time.Duration(0), high: timeMax, Means: "how long ingest " +
+			"waits for a batch to fill; never more than a twentieth of the shortest time-out"},
 
 	{Path: "workload", Means: "what arrives, in an open loop: a slow system does not slow it down"},
 	{Path: "workload.rate", Unit: "spans/s", Example: "ramp 500/s to 8000/s", Means: "spans that are sent: constant, ramp, step, sine or burst, see the load shapes"},

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/internal/portfault"
 )
 
@@ -93,8 +94,13 @@ type Pipeline struct {
 	MaxMemory float64 `yaml:"max_memory" off:"1"`
 	// MaxBatch is how many spans the ingest loop takes at a time per partition.
 	MaxBatch int `yaml:"max_batch"`
-	// MaxBatchWait is how long the ingest loop waits for a batch to fill.
+	// MaxBatchWait is how long the ingest loop waits for a batch to fill, as far as the time-outs allow it.
 	MaxBatchWait time.Duration `yaml:"max_batch_wait"`
+}
+
+// BatchWait is how long the ingest loop really waits for a batch to fill.
+func (p Pipeline) BatchWait() time.Duration {
+	return ingest.BatchWait(p.MaxBatchWait, p.Timeout, p.RootTimeout)
 }
 
 // Workload is what arrives: traces of spans, open loop, so a slow system does not slow the load.

@@ -102,9 +102,10 @@ func (c *consumer) open() (err error) {
 		perCall: costs.Call, attach: costs.Attach, doing: c.newDoing()}
 	c.doing, c.member.doing = store.doing, store.doing
 	life, index := c.life, c.index
-	var contract *inputContract
+	contract := newInputContract(nil, c.Kernel, settings.Ingest.MaxBatch*settings.Ingest.BatchGrowth,
+		c.breachOf(fmt.Sprintf("consumer %d", index)))
 	ports := core.Ports{
-		Clock: c.Kernel, Tasks: c.process, Source: c.member, Store: store,
+		Clock: c.Kernel, Tasks: c.process, Source: c.watched(contract, settings.Ingest), Store: store,
 		Decoder:     &decoder{codec.New(settings.Options.MaxSegmentBytes), cpu, costs},
 		DeadLetters: c.kafka.newProducer(c.process, cpu, c.costs.Worker.Record), Spawner: c.spawner,
 		KillWorkers: c.spawner.killAll, Memory: c.redis, Auditor: store,
@@ -129,9 +130,7 @@ func (c *consumer) open() (err error) {
 		},
 	}
 	c.spawner.planted.Consumer(&ports, c.process.Kill)
-	contract = newInputContract(ports.Store, c.Kernel,
-		settings.Ingest.MaxBatch*settings.Ingest.BatchGrowth, c.breachOf(fmt.Sprintf("consumer %d", index)))
-	ports.Store = contract
+	contract.Store, ports.Store = ports.Store, contract // beyond what is planted
 	c.consumer, err = core.New(core.Config{
 		Flusher: settings.Flusher, Ingest: settings.Ingest,
 		Audit: core.DefaultAudit(uint64(c.index)<<32 + uint64(c.life)),

@@ -27,6 +27,8 @@ type inputContract struct {
 	// pause.
 	last   map[int32]attached
 	closed map[buffer.Shard]time.Time
+	// exhausted is true once a budget is used up, which ends the consumer.
+	exhausted bool
 	// gaps are what was deleted before it was read.
 	gaps []flusher.Gap
 }
@@ -43,6 +45,7 @@ func newInputContract(
 
 // gate follows the gates.
 func (c *inputContract) gate(e flusher.Event) {
+	c.exhausted = c.exhausted || e.Kind == flusher.EventExhausted
 	for _, shard := range e.Shards {
 		_, is := c.closed[shard]
 		switch {
@@ -52,6 +55,12 @@ func (c *inputContract) gate(e flusher.Event) {
 			delete(c.closed, shard)
 		}
 	}
+}
+
+// paused tells whether the input of a shard is to pause.
+func (c *inputContract) paused(shard buffer.Shard) bool {
+	_, is := c.closed[shard]
+	return is
 }
 
 // miss follows what is deleted of the input.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/harness"
 	"sluice/internal/ledger"
@@ -412,4 +414,66 @@ func TestAPartitionThatTakesNothingHoldsUpNoOther(t *testing.T) {
 	if err := producer.Flush(context.Background()); err != nil || r.offset != 40 {
 		t.Errorf("%d records are there, of 40: %v", r.offset, err)
 	}
+}
+
+// TestWhatIsHeldBack: a partition that is paused though its gate is open is told of, once of each pause; not while
+// the gate is closed or has just opened, as much waits as may, or the consumer ends.
+func TestWhatIsHeldBack(t *testing.T) {
+	r := newRig(t)
+	r.poll("at first", 0, assigned)
+	ended, told := false, 0
+	gates := newInputContract(nil, r.k, 4, nil)
+	w := &watchedSource{member: r.member, gates: gates, since: map[int32]time.Time{},
+		cfg:    ingest.Config{MaxBatch: 2, BatchGrowth: 2, BytesMax: 10},
+		ending: func() bool { return ended }, tell: func(buffer.Shard) { told++ }}
+	lasts := func(when string, want int) {
+		t.Helper()
+		for range 20 { // of 100 ms
+			if _, err := w.Poll(t.Context(), 10, 100*time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if told != want {
+			t.Fatalf("%s: told %d times, want %d", when, told, want)
+		}
+		told = 0
+	}
+	event := func(kind flusher.EventKind) {
+		gates.gate(flusher.Event{Kind: kind, Shards: []buffer.Shard{0}})
+	}
+	lasts("nothing is paused", 0)
+	w.Pause(0)
+	lasts("nothing asked for that", 1)
+	w.Resume(0)
+	lasts("it is read again", 0)
+	event(flusher.EventGateClosed)
+	w.Pause(0)
+	lasts("its gate is closed", 0)
+	event(flusher.EventGateOpened)
+	for range 3 {
+		if _, err := w.Poll(t.Context(), 10, 100*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Resume(0)
+	lasts("its gate has opened", 0)
+	for range 4 {
+		r.send()
+	}
+	lasts("four messages are read", 0)
+	w.Pause(0)
+	lasts("as many wait as may", 0)
+	r.committed[0] = 1
+	lasts("one less waits", 1)
+	w.Resume(0)
+	lasts("it is read once more", 0)
+	w.Pause(0)
+	w.cfg.BytesMax = 3
+	lasts("it is as large as may be", 0)
+	w.cfg.BytesMax = 10
+	ended = true
+	lasts("the consumer ends", 0)
+	ended = false
+	event(flusher.EventExhausted)
+	lasts("its budget is used up", 0)
 }

@@ -108,3 +108,27 @@ expectations: {split_spans_max: unlimited, duplicated_spans_max: unlimited}
 		}
 	}
 }
+
+// TestALoadThatPausesIsNoFault: spans come apart whose trace got none for as long as its segment waits, which
+// the judge explains by what the pipeline does, not by what was asked of it: batches that may wait for a
+// second, or for hours, wait for 100 ms with a time-out of 2 s.
+func TestALoadThatPausesIsNoFault(t *testing.T) {
+	for name, wait := range map[string]string{
+		"the default":         "",
+		"as long as it waits": ", max_batch_wait: 100ms",
+		"longer":              ", max_batch_wait: 1000h",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := scenarios.Read("pauses.yaml", []byte("name: pauses\nduration: 20s\n"+
+				"pipeline: {timeout: 6s, root_timeout: 2s"+wait+"}\n"+
+				"workload: {rate: constant 20/s, traces_at_once: 50}\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if outcome := run(t, s); outcome.Code != judge.ExitPassed {
+				t.Error(outcome.Verdict())
+			}
+		})
+	}
+}

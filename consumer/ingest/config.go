@@ -30,9 +30,8 @@ type Config struct {
 	// buffer.AttachSpansMax.
 	AttachSpansMax int
 	// MaxBatchWait is how long a batch that is not full waits for more after the one before it
-	// was started. A message that finds its partition idle for so long waits for nothing. Never
-	// more than a twentieth of the shortest time-out, since what waits can be overtaken by its
-	// segment's flush. Default 1 s.
+	// was started, as far as the time-outs allow it (see BatchWait). A message that finds its
+	// partition idle for so long waits for nothing. Default 1 s.
 	MaxBatchWait time.Duration
 	// PollWait is how long one poll waits for messages, and how late a change of the gate is
 	// noticed at the most. Default 100 ms.
@@ -126,9 +125,19 @@ func (c Config) Validate() error {
 // grownBatch is the largest number of messages in any batch.
 func (c Config) grownBatch() int { return c.MaxBatch * c.BatchGrowth }
 
+// waitShare is the part of the shortest time-out that a batch waits at the most.
+const waitShare = 20
+
+// BatchWait is how long a batch really waits, of at most so long as is asked for: never more than a
+// twentieth of the shortest time-out. The shard's clock goes on meanwhile, so what waits can be
+// overtaken by the flush of its segment.
+func BatchWait(asked, timeout, rootTimeout time.Duration) time.Duration {
+	return min(asked, min(timeout, rootTimeout)/waitShare)
+}
+
 // batchWait is MaxBatchWait as far as the time-outs allow it.
 func (c Config) batchWait() time.Duration {
-	return min(c.MaxBatchWait, c.Options.RootTimeout/20, c.Options.Timeout/20)
+	return BatchWait(c.MaxBatchWait, c.Options.Timeout, c.Options.RootTimeout)
 }
 
 // pollEvery is PollEvery as far as the time that a batch waits allows it.

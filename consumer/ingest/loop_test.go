@@ -505,3 +505,17 @@ func TestCommitsSayWhetherTheStoreWasTold(t *testing.T) {
 		}
 	})
 }
+
+// A batch waits no longer than a twentieth of the shortest time-out, whatever is asked for.
+func TestBatchWait(t *testing.T) {
+	for _, c := range []struct{ asked, timeout, rootTimeout, want time.Duration }{
+		{time.Second, time.Minute, 10 * time.Second, 500 * time.Millisecond},
+		{time.Second, 4 * time.Second, 10 * time.Second, 200 * time.Millisecond},
+		{100 * time.Millisecond, time.Minute, 10 * time.Second, 100 * time.Millisecond},
+		{0, time.Minute, 10 * time.Second, 0},
+	} {
+		if got := BatchWait(c.asked, c.timeout, c.rootTimeout); got != c.want {
+			t.Errorf("%+v: got %v", c, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,7 @@ func TestNoLawWithoutALimit(t *testing.T) {
 		1: {"worker CPU  95 %\n\nRun 1 process", "No law fitted: with 8 processes, no rate was too high in repeat 2:"},
 		2: {"no rate up to", "none found", "No law fitted: with 8 processes"},
 	} {
+		list := slices.Clone(list)
 		for i := range lucky {
 			list[last-i].Failed = 0
 		}

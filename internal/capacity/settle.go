@@ -8,7 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"sluice/flusher"
+	"sluice/internal/harness"
 	"sluice/scenarios"
 )
 
@@ -153,7 +153,7 @@ func lasting(seconds float64) time.Duration { return time.Duration(seconds * flo
 // against the whole seconds of deadlines.
 func Cycle(s scenarios.Scenario, rate float64) float64 {
 	full := float64(s.Pipeline.MaxBatch) * float64(s.Topology.Partitions) / rate
-	return min(s.Pipeline.MaxBatchWait.Seconds(), full) + flusher.DefaultWorkerConfig().IdleSleep.Seconds()
+	return min(s.Pipeline.BatchWait().Seconds(), full) + harness.Settings(s).Bounded().Worker.IdleSleep.Seconds()
 }
 
 // traces are how the load's traces follow one another. It has so many places for open ones; each span

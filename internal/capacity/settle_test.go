@@ -137,6 +137,26 @@ func TestWarmup(t *testing.T) {
 	}
 }
 
+// TestCycle: batches and looks are as far apart as they really are, whatever was asked for.
+func TestCycle(t *testing.T) {
+	for _, c := range []struct {
+		rate           float64
+		asked, timeout time.Duration
+		want           float64
+	}{
+		{1000, 50 * time.Millisecond, 3 * time.Second, 0.15},
+		{1000, time.Second, 3 * time.Second, 0.25},
+		{1e6, time.Second, 3 * time.Second, 0.108}, // batches are full before
+		{1000, time.Second, 200 * time.Millisecond, 0.035},
+	} {
+		s := loaded(t, "20", 50, c.rate)
+		s.Pipeline.MaxBatchWait, s.Pipeline.RootTimeout = c.asked, c.timeout
+		if got := Cycle(s, c.rate); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%+v: %v s", c, got)
+		}
+	}
+}
+
 // TestTimed: a run is as long as its rate needs, and if it may not be, that is said with what to set.
 func TestTimed(t *testing.T) {
 	s := loaded(t, "uniform 5..35", 5000, 26000)

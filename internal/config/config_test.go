@@ -117,6 +117,7 @@ func TestTimesThatAreHardlyMeant(t *testing.T) {
 	for arg, want := range map[string]int{
 		"--timeout=5s": 0, "--timeout=5s --root-timeout=6s": 1, "--timeout=5s --root-timeout=5s": 0,
 		"--timeout=5s --max-unhealthy=999ms": 1, "--timeout=5s --max-unhealthy=1s": 0,
+		"--timeout=5s --max-batch-wait=251ms": 1, "--timeout=5s --max-batch-wait=250ms": 0,
 	} {
 		c := parse(t, strings.Fields(arg)...)
 		if len(c.Doubts) != want {

@@ -54,7 +54,7 @@ type bufferOpts struct {
 	MaxSegmentAge   time.Duration `type:"optional-duration" default:"off" help:"How long after its first span a segment is due at the latest; off for no limit."`
 	LateWindow      time.Duration `type:"duration" default:"0s" help:"How long a flushed segment is remembered; only 0 is supported yet."`
 	MaxBatch        int           `type:"held" default:"1000" help:"Maximum spans in a batch; up to four times as many while a partition lags."`
-	MaxBatchWait    time.Duration `type:"duration" default:"1s" help:"Longest wait for a batch to fill up."`
+	MaxBatchWait    time.Duration `type:"duration" default:"1s" help:"Longest wait for a batch to fill up; never more than a twentieth of the shortest time-out."`
 	Slice           string        `placeholder:"NAME" help:"Separates the queues, not the data, of pipelines that share a Redis."`
 	KillSwitch      string        `placeholder:"FILE" help:"YAML list of rules for spans to drop; read again when it changes and at SIGHUP."`
 }
@@ -62,7 +62,7 @@ type bufferOpts struct {
 type flushFlags struct {
 	FlusherProcesses  int           `type:"processes" default:"1" help:"Workers that flush; per-shard for one per partition."`
 	FlusherMode       string        `enum:"process,goroutine" default:"process" help:"What a worker is: an OS process, or a goroutine."`
-	MaxFlushSegments  int           `type:"held" default:"500" help:"Maximum segments in a worker's cycle."`
+	MaxFlushSegments  int           `type:"held" default:"500" help:"Maximum segments in a worker's cycle, shared evenly by its shards; one of each at the least."`
 	MaxUnhealthy      time.Duration `type:"unhealthy" default:"60s" help:"How long a worker may give no sign of life before it counts as hung; a start may take twice that."`
 	BackpressureAfter time.Duration `type:"duration" default:"10s" help:"How long a worker may lag before its input pauses."`
 	RestartBudget     int           `type:"budget" default:"10" help:"Restarts allowed per worker; one more failure ends the program."`

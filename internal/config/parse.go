@@ -72,7 +72,7 @@ func Parse(args []string, version string, out io.Writer) (Run, error) {
 	if !set("root-timeout") && f.Timeout > 0 {
 		f.RootTimeout = min(f.RootTimeout, f.Timeout)
 	}
-	return f.resolve()
+	return f.resolve(set)
 }
 
 // fileBytesMax bounds a file of settings or rules.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/internal/pipeline"
 )
 
@@ -64,7 +65,7 @@ func (f *flags) hurry(given func(flag string) bool) error {
 }
 
 // resolve turns flags into a configuration. The error is a *UsageError, or about a secret's file.
-func (f *flags) resolve() (Run, error) {
+func (f *flags) resolve(given func(flag string) bool) (Run, error) {
 	c := pipeline.DefaultConfig()
 	err := errors.Join(f.RedisLogin.Apply(&c.Redis, f.Redis), f.KafkaLogin.Apply(&c.Kafka, f.Kafka))
 	if err != nil {
@@ -82,18 +83,8 @@ func (f *flags) resolve() (Run, error) {
 	if err := c.Validate(); err != nil {
 		return Run{}, &UsageError{Err: err}
 	}
-	var doubts []string
-	if f.RootTimeout > f.Timeout {
-		doubts = append(doubts, fmt.Sprintf("--root-timeout %v is above --timeout %v: a segment whose root "+
-			"has come waits longer than one whose root is missing", f.RootTimeout, f.Timeout))
-	}
-	if f.MaxUnhealthy < time.Second {
-		doubts = append(doubts, fmt.Sprintf("--max-unhealthy %v: a worker that waits for the processor, for "+
-			"Redis or for Kafka for so long is killed, and a start that takes %v is", f.MaxUnhealthy,
-			2*f.MaxUnhealthy))
-	}
 	return Run{
-		Doubts:         doubts,
+		Doubts:         f.doubts(given),
 		Pipeline:       c,
 		KillSwitchFile: f.KillSwitch,
 		HTTP:           f.HTTP,
@@ -103,6 +94,25 @@ func (f *flags) resolve() (Run, error) {
 		EmbeddedRate:   f.EmbeddedRate,
 		Duration:       f.Duration,
 	}, nil
+}
+
+// doubts are settings that are allowed and hardly meant, in words.
+func (f *flags) doubts(given func(flag string) bool) (doubts []string) {
+	if f.RootTimeout > f.Timeout {
+		doubts = append(doubts, fmt.Sprintf("--root-timeout %v is above --timeout %v: a segment whose root "+
+			"has come waits longer than one whose root is missing", f.RootTimeout, f.Timeout))
+	}
+	if f.MaxUnhealthy < time.Second {
+		doubts = append(doubts, fmt.Sprintf("--max-unhealthy %v: a worker that waits for the processor, for "+
+			"Redis or for Kafka for so long is killed, and a start that takes %v is", f.MaxUnhealthy,
+			2*f.MaxUnhealthy))
+	}
+	waits := ingest.BatchWait(f.MaxBatchWait, f.Timeout, f.RootTimeout)
+	if given("max-batch-wait") && waits < f.MaxBatchWait {
+		doubts = append(doubts, fmt.Sprintf("--max-batch-wait %v: no batch waits for longer than %v, a twentieth "+
+			"of the shortest time-out", f.MaxBatchWait, waits))
+	}
+	return doubts
 }
 
 func (f *flags) topics(c *pipeline.Config) {

@@ -16,7 +16,7 @@ var (
 	pressureEveryone = Defect{
 		Name:       "pressure-everyone",
 		Wrong:      "one worker that lags stops the input of all shards",
-		Caught:     "segment integrity",
+		Caught:     "backpressure",
 		Shown:      "slow-start",
 		Unexplored: byPressure,
 		Changes: []string{
@@ -30,7 +30,7 @@ var (
 	emptyShards = Defect{
 		Name:       "empty-shards",
 		Wrong:      "shards that come back in a rebalance get no workers, and nobody says so",
-		Caught:     "liveness",
+		Caught:     "shard coverage",
 		Shown:      "rebalance",
 		Unexplored: "no reader there gets back what it has lost",
 		Changes:    []string{"expectations.drain_max=20s", "workload.rate=constant 400/s"},

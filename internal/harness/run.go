@@ -399,7 +399,8 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	}
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()
-	e.Lives, e.Breaches = r.sink.ended(), r.sink.broken()
+	e.Lives = r.sink.ended()
+	e.Breaches, e.Withheld = r.sink.broken()
 	e.Losses, e.Ousters = r.sink.lost()
 	e.Crowds = r.sink.crowded()
 	e.Looks, e.Samples = r.observer.looks, r.observer.samples

@@ -44,6 +44,7 @@ type Sink struct {
 	onStage     func(worker int, stage string) bool
 	forced      time.Duration // how long a consumer had that did not stop when it was asked to
 	breaches    ledger.Found
+	withheld    []judge.Withheld
 	losses      []judge.Loss
 	ousters     []judge.Ouster
 }
@@ -232,6 +233,14 @@ func (s *Sink) Breach(at time.Time, text string) {
 	}
 }
 
+// Withheld notes that a consumer holds back the input of a shard for no reason, in a world that sees that.
+func (s *Sink) Withheld(at time.Time, consumer int, shard buffer.Shard) {
+	w := judge.Withheld{T: s.since(at).Seconds(), Consumer: consumer, Shard: shard}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.withheld = append(s.withheld, w)
+}
+
 // since counts from the start of the load.
 func (s *Sink) since(at time.Time) time.Duration {
 	if start := s.start.Load(); start != nil {
@@ -306,11 +315,11 @@ func (s *Sink) ended() []judge.Life {
 	return slices.Clone(s.lives)
 }
 
-// broken returns the breaches of the store's contract.
-func (s *Sink) broken() ledger.Found {
+// broken returns the breaches of the store's contract, and what input was held back for no reason.
+func (s *Sink) broken() (ledger.Found, []judge.Withheld) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.breaches
+	return s.breaches, slices.Clone(s.withheld)
 }
 
 // lost returns what consumers have said that the store has lost.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/ledger"
 	"sluice/reports"
@@ -179,7 +180,7 @@ func redelivered(e *Evidence) []cause {
 	quiet := disturbances(e)
 	p, slack := e.Scenario.Pipeline, e.Slacks.Reading
 	stuck := 2*p.MaxUnhealthy.Seconds() + slack
-	again := max(p.Timeout, p.RootTimeout).Seconds() + p.MaxBatchWait.Seconds() + clockStep
+	again := max(p.Timeout, p.RootTimeout).Seconds() + p.BatchWait().Seconds() + clockStep
 	for _, m := range e.Moves {
 		if m.Kind != flusher.EventAssigned || m.T <= 0 || len(m.Shards) == 0 {
 			continue
@@ -200,8 +201,8 @@ func redelivered(e *Evidence) []cause {
 }
 
 // assignWait is for how many seconds, at most, the flushing of a new partition waits for its first
-// batches: the default of ingest's.
-const assignWait = 0.5
+// batches.
+var assignWait = ingest.DefaultConfig("", "").AssignWait.Seconds()
 
 // disturbance is a time in which nothing of a shard may have moved; shard allShards: of any.
 type disturbance struct {
@@ -216,7 +217,7 @@ const allShards = -1
 func disturbances(e *Evidence) []disturbance {
 	list := broken(e)
 	caughtUp := len(list)
-	wait := e.Slacks.Reading + e.Scenario.Pipeline.MaxBatchWait.Seconds()
+	wait := e.Slacks.Reading + e.Scenario.Pipeline.BatchWait().Seconds()
 	for i := range e.Samples {
 		t, waited := e.Samples[i].T, float64(e.Samples[i].Backlog)*e.perMessage()
 		switch last := len(list) - 1; {
@@ -297,7 +298,7 @@ func attachedAgain(e *Evidence) []cause {
 	var causes []cause
 	quiet, p := disturbances(e), e.Scenario.Pipeline
 	stuck := 2*p.MaxUnhealthy.Seconds() + e.Slacks.Reading
-	wait := max(p.Timeout, p.RootTimeout).Seconds() + p.MaxBatchWait.Seconds() + clockStep
+	wait := max(p.Timeout, p.RootTimeout).Seconds() + p.BatchWait().Seconds() + clockStep
 	early := flushedEarly(e)
 	for _, f := range reports.FaultsOf(e.Events) {
 		if !losesAttaches(f.Fault) {
@@ -354,7 +355,7 @@ type Lateness struct {
 // splits then but those of other traces.
 func LatenessOf(s scenarios.Scenario) Lateness {
 	// A batch is due by the clock of its first message.
-	step := time.Duration(clockStep*float64(time.Second)) + s.Pipeline.MaxBatchWait
+	step := time.Duration(clockStep*float64(time.Second)) + s.Pipeline.BatchWait()
 	wait := shortestWait(s)
 	if wait <= 0 {
 		return Lateness{Behind: math.MaxInt64, Repeat: math.MaxInt64} // nothing is too late by itself then
@@ -362,9 +363,10 @@ func LatenessOf(s scenarios.Scenario) Lateness {
 	return Lateness{
 		Held:   s.Workload.Late.By.Seconds() >= wait,
 		Behind: time.Duration(blocked * wait * float64(time.Second)),
-		Repeat: max(0, time.Duration(wait*float64(time.Second))-s.Pipeline.MaxBatchWait),
+		Repeat: max(0, time.Duration(wait*float64(time.Second))-s.Pipeline.BatchWait()),
 
-		RootSilence: max(0, s.Pipeline.RootTimeout-step), Silence: max(0, s.Pipeline.Timeout-step),
+		// Of a time-out of which that leaves nothing, any pause may be too long.
+		RootSilence: max(1, s.Pipeline.RootTimeout-step), Silence: max(1, s.Pipeline.Timeout-step),
 	}
 }
 

@@ -229,6 +229,14 @@ func TestLateness(t *testing.T) {
 		got.Silence != want+3*time.Second {
 		t.Errorf("%+v, want %v, and 3s more without a root", got, want)
 	}
+	s.Pipeline.MaxBatchWait = 1000 * time.Hour // no batch waits for more than a twentieth of 3 s
+	if got, want := LatenessOf(s), 1850*time.Millisecond; got.Repeat != want || got.RootSilence != want {
+		t.Errorf("%+v, want %v", got, want)
+	}
+	s.Pipeline.RootTimeout = 1040 * time.Millisecond
+	if got := LatenessOf(s); got.RootSilence != 1 || got.Silence <= 3*time.Second {
+		t.Errorf("%+v of a time-out of which clock and batches leave nothing", got)
+	}
 	s.Pipeline.RootTimeout = time.Second
 	if got := LatenessOf(s); got.Repeat < time.Hour || got.RootSilence != 0 {
 		t.Errorf("%+v of a time-out of which the clock leaves nothing", got)

@@ -52,6 +52,8 @@ type Evidence struct {
 	Ahead Ahead
 	// Breaches are calls of the store that consumers or workers should not have made, or owed it.
 	Breaches ledger.Found
+	// Withheld is input that consumers held back for no reason, in a world that sees that.
+	Withheld []Withheld
 
 	// LoadSeconds is how long sending took, FirstSeconds and LastSeconds when the first and the
 	// last span came out.

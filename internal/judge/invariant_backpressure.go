@@ -15,6 +15,7 @@ import (
 // backpressure: input pauses for the shards of a worker that is down, or lags for longer than
 // backpressure_after; for no other shards; and resumes when that is over. It pauses, too, while a node
 // of Redis is fuller than max_memory.
+// That is what consumers say of their gates; in a world that sees it, none holds back anything beside that.
 var backpressure = invariant{"backpressure", ExitLiveness, judgeBackpressure, misgated}
 
 // misgated is input that paused and should not have, or did not and should have.
@@ -30,6 +31,10 @@ func misgated(e *Evidence) (found violations) {
 		found = append(found, unjustified(e, p, troubles, full)...)
 	}
 	found = append(found, unpaused(e, pauses, troubles)...)
+	for _, w := range e.Withheld {
+		found.add(w.T, "at %.1fs consumer %d held back the input of shard %d, though nothing asked for that and "+
+			"less of it waited than may", w.T, w.Consumer, w.Shard)
+	}
 	if f, is := fullUnnoticed(e, pauses); is {
 		found.add(f.From+askedEvery+e.Slacks.Gate, "a node of Redis was full from %.1fs to %.1fs (%s), but no "+
 			"input paused", f.From, f.To, f.Fault)

@@ -116,7 +116,7 @@ func heldUp(e *Evidence) (seconds float64, why string) {
 			found = max(p.Timeout, p.RootTimeout).Seconds() + foundWithin
 		}
 	}
-	grain := e.Slacks.Reading + p.MaxBatchWait.Seconds() + clockStep
+	grain := e.Slacks.Reading + p.BatchWait().Seconds() + clockStep
 	return grain + unwell + e.Behind + waited + still + jump + found, fmt.Sprintf("%.1fs by reading and "+
 		"batches, %.1fs by faults and pauses, %.1fs by a load behind its time, %.1fs by messages that "+
 		"waited, %.1fs by a machine that stood still, %.1fs by clocks that jumped, %.1fs by what a wiped "+

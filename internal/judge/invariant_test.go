@@ -118,6 +118,10 @@ var plants = []plant{
 	{"a worker that says it is fresh", func(e *Evidence) {
 		e.FreshnessSeen.P99, e.FreshnessSeen.Max = 9, 9
 	}, "freshness", reports.Violated, ExitSafety},
+	{"one that says so with batches that may wait for long", func(e *Evidence) {
+		e.FreshnessSeen.P99, e.FreshnessSeen.Max = 9, 9
+		e.Scenario.Pipeline.MaxBatchWait = 1000 * time.Hour // none waits for more than half a second
+	}, "freshness", reports.Violated, ExitSafety},
 	{"a worker that says it is late", func(e *Evidence) { e.Freshness.Max = 9 }, "freshness",
 		reports.Violated, ExitSafety},
 	{"one that was overdue by a wrong clock among many", func(e *Evidence) { e.Freshness.Max, e.Crowds = 9, 1 },
@@ -221,6 +225,9 @@ var plants = []plant{
 	{"a gate that does not close", func(e *Evidence) {
 		without(flusher.EventGateClosed, 0)(e)
 		later(4.2, 9)(e)
+	}, "backpressure", reports.Violated, ExitLiveness},
+	{"input that is held back though no gate is closed", func(e *Evidence) {
+		e.Withheld = []Withheld{{T: 6, Shard: 2}}
 	}, "backpressure", reports.Violated, ExitLiveness},
 	{"a gate that closes late", func(e *Evidence) {
 		later(4.2, 9)(e)

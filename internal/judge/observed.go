@@ -57,6 +57,14 @@ type ConsumerLook struct {
 	Committed map[int32]int64
 }
 
+// Withheld is that a consumer had the source hold back a shard at a time, for longer than a moment, though the
+// gate was open, and less of it waited than may.
+type Withheld struct {
+	T        float64
+	Consumer int
+	Shard    buffer.Shard
+}
+
 // Remains is what may still come out of the system.
 type Remains struct {
 	// Store is what the store holds.
