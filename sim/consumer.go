@@ -41,6 +41,18 @@ type consumer struct {
 
 func (c *consumer) up() bool { return c.process != nil && !c.process.Dead() }
 
+// look is how it stands now: it runs.
+func (c *consumer) look() judge.ConsumerLook {
+	look := judge.ConsumerLook{Consumer: c.index, Life: c.life, Ending: c.asked, States: c.consumer.Workers()}
+	if c.process.Frozen() {
+		look.Heard = c.Now().Sub(c.frozenAt).Seconds()
+	}
+	if c.member.lost { // others have what it takes for its own
+		look.Heard = max(look.Heard, c.Now().Sub(c.member.silent).Seconds())
+	}
+	return look
+}
+
 // start begins a life of a consumer.
 func (s *System) start(ctx context.Context, index int) error {
 	for index >= len(s.members) {
@@ -64,6 +76,7 @@ func (s *System) start(ctx context.Context, index int) error {
 		err = c.open()
 	}
 	c.starting = false
+	s.changed()
 	if err != nil {
 		c.asked = true
 		c.process.Kill()
@@ -117,6 +130,7 @@ func (c *consumer) open() (err error) {
 			c.Note(e.String())
 			contract.gate(e)
 			c.setup.Sink.Supervised(index, life, e)
+			c.changed()
 		},
 		IngestEvents: func(e ingest.Event) {
 			if e.Kind == ingest.MessagesDeleted {
@@ -165,6 +179,7 @@ func (c *consumer) end(err error) {
 		done = c.consumer.Counters()
 	}
 	c.setup.Sink.Ended(c.Now(), c.index, c.asked, done, err)
+	c.changed()
 	c.over.Broadcast()
 }
 
@@ -200,6 +215,7 @@ func (c *consumer) do(ctx context.Context, act harness.Act) error {
 		c.process.Freeze()
 		c.spawner.each((*kernel.Process).Freeze)
 		c.setup.Sink.Consumer(c.Now(), c.index, reports.StateHung, "frozen")
+		c.changed()
 		return nil
 	case harness.ActWake:
 		if !c.process.Frozen() {
@@ -208,6 +224,7 @@ func (c *consumer) do(ctx context.Context, act harness.Act) error {
 		c.spawner.each((*kernel.Process).Wake)
 		c.process.Wake()
 		c.setup.Sink.Consumer(c.Now(), c.index, reports.StateHealthy, "woken")
+		c.changed()
 		return nil
 	}
 	return fmt.Errorf("nobody can %v a consumer", act)

@@ -28,6 +28,7 @@ type System struct {
 	still   bool   // their host stands still
 	numbers int    // of worker processes
 	peaks   []peak // by consumer
+	noting  bool   // how the consumers stand, before this instant is over
 	shifts  []time.Duration
 	epochs  epochs
 	// requests gets those of Kafka in the end; nil: nobody asks.
@@ -307,6 +308,30 @@ func (s *System) count(consumer, live int) {
 	}
 }
 
+// changed has it noted how the consumers stand: in this instant, but not before whoever says that something has
+// changed is done, as he may be in the midst of it.
+func (s *System) changed() {
+	if s.noting {
+		return
+	}
+	s.noting = true
+	s.After(0, func() {
+		s.noting = false
+		s.setup.Sink.Changed(s.Now(), s.standing)
+	})
+}
+
+// standing are the consumers that run.
+func (s *System) standing() (list []judge.ConsumerLook) {
+	for _, c := range s.members {
+		if !c.up() || c.starting {
+			continue
+		}
+		list = append(list, c.look())
+	}
+	return list
+}
+
 // Look implements harness.System.
 func (s *System) Look() (judge.Look, reports.Sample) {
 	var l judge.Look
@@ -323,15 +348,9 @@ func (s *System) Look() (judge.Look, reports.Sample) {
 		if c.starting {
 			continue
 		}
-		look := judge.ConsumerLook{Consumer: c.index, Life: c.life, Ending: c.asked,
-			States: c.consumer.Workers(), Live: live, Closed: flusher.SortedShards(c.consumer.Closed()),
-			Committed: map[int32]int64{}}
-		if c.process.Frozen() {
-			look.Heard = s.Now().Sub(c.frozenAt).Seconds()
-		}
-		if c.member.lost { // others have what it takes for its own
-			look.Heard = max(look.Heard, s.Now().Sub(c.member.silent).Seconds())
-		}
+		look := c.look()
+		look.Live, look.Closed = live, flusher.SortedShards(c.consumer.Closed())
+		look.Committed = map[int32]int64{}
 		for _, p := range c.consumer.Counters().Partitions {
 			if p.Next > 0 {
 				look.Committed[p.Partition] = p.Next

@@ -18,8 +18,11 @@ type recorder struct {
 	zero   time.Time // the start of the load, once it is known
 	events []recorded
 	moves  []judge.Move
-	states map[who]reports.State
-	fresh  *freshness
+	within string // the phase
+	// changes are how the consumers stood after each change.
+	changes []judge.Look
+	states  map[who]reports.State
+	fresh   *freshness
 }
 
 // recorded is an event whose time is not yet counted from the start of the load.
@@ -72,6 +75,9 @@ func (r *recorder) note(at time.Time, e reports.Event) {
 }
 
 func (r *recorder) phase(at time.Time, name string) {
+	r.mu.Lock()
+	r.within = name
+	r.mu.Unlock()
 	r.note(at, reports.Event{Kind: reports.EventPhase, Worker: reports.NoWorker, Text: name})
 }
 
@@ -152,6 +158,23 @@ func (r *recorder) supervisor(consumer, life int, e flusher.Event) {
 	case flusher.EventExhausted, flusher.EventStray, flusher.EventFenceFailed,
 		flusher.EventMemoryFailed, flusher.EventSuperseded:
 		note(reports.EventNote, e.String())
+	}
+}
+
+// changed records whose shards are whose, if that is judged now and not what it was.
+func (r *recorder) changed(at time.Time, stand func() []judge.ConsumerLook) {
+	r.mu.Lock()
+	judged := judge.Watches(r.within)
+	r.mu.Unlock()
+	if !judged {
+		return
+	}
+	now := judge.Look{Consumers: judge.Bare(stand())}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now.T, now.Phase = r.seconds(at), r.within // which may have become that in which all end
+	if n := len(r.changes); judge.Watches(r.within) && (n == 0 || !now.Alike(r.changes[n-1])) {
+		r.changes = append(r.changes, now)
 	}
 }
 

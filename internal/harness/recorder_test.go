@@ -83,3 +83,34 @@ func TestFreshness(t *testing.T) {
 		t.Errorf("lags are %+v, want %+v", e.Lags, want)
 	}
 }
+
+// TestRecorderKeepsChanges of who has which shards, while that is judged.
+func TestRecorderKeepsChanges(t *testing.T) {
+	r, asked, start := newRecorder(nil), 0, time.Now()
+	stands := func(heard float64, shards ...buffer.Shard) func() []judge.ConsumerLook {
+		return func() []judge.ConsumerLook {
+			asked++
+			return []judge.ConsumerLook{{Life: 1, Heard: heard, States: []flusher.WorkerState{{Shards: shards}}}}
+		}
+	}
+	r.begin(start)
+	for i, c := range []struct {
+		phase string
+		stand func() []judge.ConsumerLook
+	}{
+		{reports.PhaseStart, stands(0, 1)}, {reports.PhaseLoad, stands(0, 1)}, {reports.PhaseLoad, stands(0, 1)},
+		{reports.PhaseLoad, stands(0, 1, 2)}, {reports.PhaseDrain, stands(0, 1, 2)}, {reports.PhaseDrain, stands(1, 1, 2)},
+		{reports.PhaseDrain, stands(2, 1, 2)}, {reports.PhaseStop, stands(0)},
+	} {
+		at := start.Add(time.Duration(i) * time.Second)
+		r.phase(at, c.phase)
+		r.changed(at, c.stand)
+	}
+	var got []float64
+	for _, l := range r.changes {
+		got = append(got, l.T)
+	}
+	if want := []float64{1, 3, 5}; !slices.Equal(got, want) || r.changes[2].Phase != reports.PhaseDrain || asked != 6 {
+		t.Errorf("changes at %v, want %v; asked %d times", got, want, asked)
+	}
+}

@@ -403,7 +403,7 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 	e.Breaches, e.Withheld = r.sink.broken()
 	e.Losses, e.Ousters = r.sink.lost()
 	e.Crowds = r.sink.crowded()
-	e.Looks, e.Samples = r.observer.looks, r.observer.samples
+	e.Looks, e.Changes, e.Samples = r.observer.looks, r.sink.record.changes, r.observer.samples
 	r.sink.record.fresh.tell(e)
 	e.Latency = r.sink.latency.Quantiles()
 	e.Balance = r.sink.Ledger.Balance(0)

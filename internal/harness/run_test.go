@@ -104,6 +104,9 @@ func TestGoroutineWorkers(t *testing.T) {
 		if unseen != (j.Verdict == reports.NotMeasured) {
 			t.Errorf("%s is %s: %s", j.Name, j.Verdict, j.Detail)
 		}
+		if j.Name == "shard coverage" && !strings.Contains(j.Detail, " in between") {
+			t.Errorf("nobody noted what it told beside the looks: %s", j.Detail)
+		}
 	}
 }
 

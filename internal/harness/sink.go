@@ -155,6 +155,10 @@ func (s *Sink) Supervised(consumer, life int, e flusher.Event) {
 	s.record.supervisor(consumer, life, e)
 }
 
+// Changed notes that whose shards are whose may have changed, in a world that sees when it does. It asks
+// how the consumers stand if that is judged.
+func (s *Sink) Changed(at time.Time, stand func() []judge.ConsumerLook) { s.record.changed(at, stand) }
+
 // Staged notes that a worker, or scenarios.OfConsumer, begins with a stage, in a world that sees that
 // when it happens. It returns whether something was begun that they must not get ahead of.
 func (s *Sink) Staged(consumer, worker int, stage string) bool {

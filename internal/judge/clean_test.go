@@ -14,7 +14,7 @@ import (
 )
 
 // slacks grant something of each kind.
-var slacks = Slacks{Gate: 2, Handover: 3, Uncovered: 20, Silence: 1, Orphan: 5, Reading: 0.5, Behind: 5}
+var slacks = Slacks{Gate: 2, Told: 1, Handover: 3, Uncovered: 20, Silence: 1, Orphan: 5, Reading: 0.5, Behind: 5}
 
 // clean returns the evidence of a run of 10 s with 2 workers on 4 shards, in which worker 1 was
 // killed at 4 s and replaced, and nothing went wrong.

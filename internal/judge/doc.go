@@ -16,6 +16,9 @@
 //     segment's time-out counts as a machine that stood still, and excuses spans that came late.
 //     States, processes and closed gates of one look belong to one moment, but for what Slacks
 //     grants.
+//   - Changes, where the world sees them: a look, at the shards of workers only, right after each transition that
+//     may have changed whose shards are whose. They have no part in what goes by how often or how evenly
+//     somebody looked.
 //   - Balance, after the output was read to its end. If that failed, FinishErr.
 //   - Left, asked for when all consumers have ended, the input first: a message is committed after
 //     its spans are in the store, so asking the other way round finds spans in neither.

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,9 +25,12 @@ type Evidence struct {
 	// measured all the same makes a verdict unknown.
 	Unmeasured map[Measure]string
 
-	Events  []reports.Event
-	Moves   []Move
-	Looks   []Look
+	Events []reports.Event
+	Moves  []Move
+	Looks  []Look
+	// Changes are looks beside those, each right after something that may have changed whose shards are whose;
+	// none where nobody sees when that happens.
+	Changes []Look
 	Samples []reports.Sample
 	Balance ledger.Balance
 	// Lives are those of consumers that have ended.
@@ -194,9 +198,21 @@ func (e *Evidence) before(t float64) string {
 func (e *Evidence) watched() []Look {
 	var looks []Look
 	for _, l := range e.Looks {
-		if l.Phase == reports.PhaseLoad || l.Phase == reports.PhaseDrain {
+		if Watches(l.Phase) {
 			looks = append(looks, l)
 		}
 	}
 	return looks
+}
+
+// Watches tells whether the consumers are judged by how they stand in a phase: from the start of the load until
+// they are asked to stop.
+func Watches(phase string) bool { return phase == reports.PhaseLoad || phase == reports.PhaseDrain }
+
+// standings returns the looks that are watched with the changes between them: what lasts for less than is
+// between two looks is in the latter.
+func (e *Evidence) standings() []Look {
+	all := append(e.watched(), e.Changes...)
+	slices.SortStableFunc(all, func(a, b Look) int { return cmp.Compare(a.T, b.T) })
+	return all
 }

@@ -69,14 +69,17 @@ func TestTheFirstViolationIsNamed(t *testing.T) {
 	}{
 		"no fence, then two owners": {all(unfenced, twoOwners(8)), "shard coverage",
 			"at 4.5s worker 1 was started without a fence"},
-		"two owners, then no fence":         {all(unfenced, twoOwners(2)), "shard coverage", "at 2.0s shard 1 belongs to"},
+		"two owners, then no fence":         {all(unfenced, twoOwners(2)), "shard coverage", "at 2.000s shard 1 belongs to"},
 		"a hang unnoticed, then two owners": {all(frozen(4, 9), twoOwners(8)), "shard coverage", "worker 0 froze at 4.0s"},
 		"two owners while a hang is not noticed": {all(frozen(4, 9), twoOwners(5)), "shard coverage",
-			"at 5.0s shard 1 belongs to"},
-		"trouble without a pause, then a pause": {all(inTrouble, pausedFor(7, 11)), "backpressure",
+			"at 5.000s shard 1 belongs to"},
+		"trouble without a pause, then a pause": {all(inTrouble, pausedFor(8.5, 11)), "backpressure",
 			"worker 1 was in trouble"},
 		"a pause, then trouble without one": {all(inTrouble, pausedFor(1, 8)), "backpressure",
-			"the input of shard 0 was paused from 1.0s"},
+			"the input of shard 0 was paused at 1.000s"},
+		"a pause that is too long, then trouble without one": {all(inTrouble, pausedFor(1.1, 8), moved(
+			moveOf(1, flusher.EventBackpressureOn, 0, 0), moveOf(1.2, flusher.EventBackpressureOff, 0, 0))), "backpressure",
+			"the input of shard 0 was paused from 1.1s"},
 		"too many restarts by the looks, then by the events": {func(e *Evidence) {
 			theFirst(3, 3.1, func(c *ConsumerLook) { c.States[0].Restarts = 2 })(e)
 			without(flusher.EventFailed, 0)(e)

@@ -29,6 +29,7 @@ func misgated(e *Evidence) (found violations) {
 			break
 		}
 		found = append(found, unjustified(e, p, troubles, full)...)
+		found = append(found, untimely(e, p, troubles, full)...)
 	}
 	found = append(found, unpaused(e, pauses, troubles)...)
 	for _, w := range e.Withheld {
@@ -147,8 +148,11 @@ type pause struct {
 	slot
 	shard    buffer.Shard
 	from, to float64
-	// lasting is true if it was never seen to end.
-	lasting bool
+	// lasting is true if it was never seen to end, opened if its gate was: it may also have ended because its
+	// worker does not have the shard any more.
+	lasting, opened bool
+	// seen is until when the life of its consumer was.
+	seen float64
 }
 
 // lifeEnds returns when each life of a consumer was last seen before it was asked to stop, cut off
@@ -283,10 +287,10 @@ func pausesOf(e *Evidence, end float64) []pause {
 			switch {
 			case m.Kind == flusher.EventGateClosed && !is && m.T < end:
 				open[g] = len(list)
-				list = append(list, pause{slot: m.slot(), shard: shard, from: m.T,
-					to: ends[slot{m.Consumer, m.Life, 0}], lasting: true})
+				seen := ends[slot{m.Consumer, m.Life, 0}]
+				list = append(list, pause{slot: m.slot(), shard: shard, from: m.T, to: seen, seen: seen, lasting: true})
 			case m.Kind == flusher.EventGateOpened && is:
-				list[at].to, list[at].lasting = m.T, false
+				list[at].to, list[at].lasting, list[at].opened = m.T, false, true
 				delete(open, g)
 			}
 		}
@@ -345,6 +349,29 @@ func unjustified(e *Evidence, p pause, troubles []trouble, full []stretch) (foun
 	}
 	found.add(covered+slack, "the input of shard %d was paused from %.1fs to %.1fs, though worker %d was well "+
 		"from %.1fs on", p.shard, p.from, p.to, p.worker, covered)
+	return found
+}
+
+// untimely returns what is wrong with the moments at which a gate closed and opened, however short the pause
+// was: it closes while something gives reason to, and does not open while its worker, which failed, is down.
+func untimely(e *Evidence, p pause, troubles []trouble, full []stretch) (found violations) {
+	told := e.Slacks.Told
+	reason := slices.ContainsFunc(full, func(f stretch) bool { return f.from <= p.from+told && p.from <= f.to+told })
+	for _, t := range troubles {
+		if t.slot != p.slot {
+			continue
+		}
+		reason = reason || t.from <= p.from+told && (p.from <= t.to+told || t.gone)
+		if p.opened && t.what == flusher.EventFailed.String() && t.from+told < p.to && p.to+told < t.to {
+			found.add(p.to, "the input of shard %d was resumed at %.3fs, though worker %d was down from %.3fs to %.3fs",
+				p.shard, p.to, p.worker, t.from, t.to)
+		}
+	}
+	// Troubles are cut off with the life, which may have gone on for a moment after it was last seen.
+	if !reason && p.from <= p.seen {
+		found.add(p.from, "the input of shard %d was paused at %.3fs, though worker %d was well", p.shard, p.from,
+			p.worker)
+	}
 	return found
 }
 

@@ -19,7 +19,7 @@ import (
 var shardCoverage = invariant{"shard coverage", ExitSafety, judgeShardCoverage, uncovered}
 
 func uncovered(e *Evidence) violations {
-	looks, faults := e.watched(), reports.FaultsOf(e.Events)
+	looks, faults := e.standings(), reports.FaultsOf(e.Events)
 	return slices.Concat(miscovered(e, looks, faults), succession(e.Moves), unnoticed(e, faults))
 }
 
@@ -31,8 +31,12 @@ func judgeShardCoverage(e *Evidence) (reports.Verdict, string) {
 	if len(looks) == 0 {
 		return unknown("the run was over before anybody looked")
 	}
-	return passed("%s, looked at %s", options.FormatCount(e.Scenario.Topology.Partitions, "shard"),
-		options.FormatCount(len(looks), "time"))
+	between := ""
+	if n := len(e.Changes); n > 0 {
+		between = ", and " + options.FormatCount(n, "time") + " in between"
+	}
+	return passed("%s, looked at %s%s", options.FormatCount(e.Scenario.Topology.Partitions, "shard"),
+		options.FormatCount(len(looks), "time"), between)
 }
 
 // miscovered returns the first look at which a shard has too many owners or none, or a consumer deals its
@@ -66,12 +70,12 @@ func miscovered(e *Evidence, looks []Look, faults []reports.FaultSummary) (found
 		}
 		for shard := range buffer.Shard(partitions) {
 			if shared[shard].lasts(owners[shard] > 1, l.T, e.Slacks.Handover) {
-				found.add(l.T, "at %.1fs shard %d belonged to workers of %d consumers, since %.1fs",
+				found.add(l.T, "at %.3fs shard %d belonged to workers of %d consumers, since %.3fs",
 					l.T, shard, owners[shard], shared[shard].from)
 				return found
 			}
 			if lacking[shard].lasts(owners[shard] == 0 && !spared, l.T, allowed) {
-				found.add(l.T, "at %.1fs shard %d belonged to no worker, since %.1fs", l.T, shard,
+				found.add(l.T, "at %.3fs shard %d belonged to no worker, since %.3fs", l.T, shard,
 					lacking[shard].from)
 				return found
 			}
@@ -271,7 +275,7 @@ func covers(
 	for _, w := range c.States {
 		for _, shard := range w.Shards {
 			if other, taken := owner[shard]; taken {
-				found.add(l.T, "at %.1fs shard %d belongs to worker %d and to worker %d of %s",
+				found.add(l.T, "at %.3fs shard %d belongs to worker %d and to worker %d of %s",
 					l.T, shard, other, w.Worker, nameConsumer(c.Consumer))
 				return found
 			}
@@ -284,7 +288,7 @@ func covers(
 	// as many workers as it may have.
 	idle := len(owner) < len(c.States)
 	if greatest-least > 1 && !e.fell() && !e.givesUp(l) && !idle {
-		found.add(l.T, "at %.1fs a worker of %s has %s and another %d", l.T,
+		found.add(l.T, "at %.3fs a worker of %s has %s and another %d", l.T,
 			nameConsumer(c.Consumer), options.FormatCount(greatest, "shard"), least)
 	}
 	return found

@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"slices"
+
 	"sluice/buffer"
 	"sluice/flusher"
 )
@@ -33,6 +35,16 @@ type Look struct {
 	Peaks []Peak
 }
 
+// Alike tells whether in two looks the same consumers run, with the same shards, and are heard or not.
+func (l Look) Alike(other Look) bool {
+	return slices.EqualFunc(l.Consumers, other.Consumers, func(a, b ConsumerLook) bool {
+		return a.Consumer == b.Consumer && a.Life == b.Life && (a.Heard > 0) == (b.Heard > 0) &&
+			slices.EqualFunc(a.States, b.States, func(a, b flusher.WorkerState) bool {
+				return a.Worker == b.Worker && slices.Equal(a.Shards, b.Shards)
+			})
+	})
+}
+
 // Peak is the greatest number of worker processes that a consumer has had, since Ago seconds before the
 // look.
 type Peak struct {
@@ -57,12 +69,25 @@ type ConsumerLook struct {
 	Committed map[int32]int64
 }
 
+<<<<<<< HEAD
 // Withheld is that a consumer had the source hold back a shard at a time, for longer than a moment, though the
 // gate was open, and less of it waited than may.
 type Withheld struct {
 	T        float64
 	Consumer int
 	Shard    buffer.Shard
+=======
+// Bare returns looks at consumers with nothing in them but whose shards are whose.
+func Bare(looks []ConsumerLook) []ConsumerLook {
+	bare := make([]ConsumerLook, len(looks))
+	for i, c := range looks {
+		bare[i] = ConsumerLook{Consumer: c.Consumer, Life: c.Life, Ending: c.Ending, Heard: c.Heard}
+		for _, w := range c.States {
+			bare[i].States = append(bare[i].States, flusher.WorkerState{Worker: w.Worker, Shards: w.Shards})
+		}
+	}
+	return bare
+>>>>>>> looks
 }
 
 // Remains is what may still come out of the system.

@@ -6,6 +6,9 @@ package judge
 type Slacks struct {
 	// Gate is how much later than its cause a gate may close or open.
 	Gate float64
+	// Told is how far apart two transitions may be that happen at once, by the times at which the supervisor
+	// says that they did.
+	Told float64
 	// Handover is how long a shard may be seen with workers of two consumers: what they say of
 	// themselves is a little old, and the one that lets go tells the group before its workers have
 	// ended.

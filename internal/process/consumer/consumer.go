@@ -31,12 +31,14 @@ type Config struct {
 	// Log receives the consumer's log, and its workers'. Its level is theirs too. Nil: discarded.
 	Log *slog.Logger
 	// Events hears each transition of the consumer's supervisor, Ingest what happens to its input,
-	// Audit what it has seen of the store, and Fresh how fresh its workers' segments were. Nil: nobody
+	// Audit what it has seen of the store, and Fresh how fresh its workers' segments were. State hears that it
+	// told how it stands, as it does after each transition and some times a second. Nil: nobody
 	// listens.
 	Events func(flusher.Event)
 	Ingest func(ingest.Event)
 	Audit  func(consumer.AuditEvent)
 	Fresh  func(worker int, samples []time.Duration)
+	State  func()
 }
 
 // Validate returns every fault of the config, joined, or nil. The pipeline's own are the consumer's
@@ -120,6 +122,9 @@ func (p *Process) take(r report) {
 	switch {
 	case r.State != nil:
 		p.file(*r.State)
+		if p.cfg.State != nil {
+			p.cfg.State()
+		}
 	case r.Event != nil && p.cfg.Events != nil:
 		p.cfg.Events(*r.Event)
 	case r.Ingest != nil && p.cfg.Ingest != nil:

@@ -134,6 +134,10 @@ func TestAConsumerEndsByItself(t *testing.T) {
 	if kinds := r.heard.kinds(1); !slices.Contains(kinds, flusher.EventExhausted) {
 		t.Errorf("events are %v", kinds)
 	}
+	if r.heard.mu.Lock(); r.heard.states == 0 {
+		t.Error("nobody heard that it told how it stands")
+	}
+	r.heard.mu.Unlock()
 }
 
 func TestGoroutineWorkersHaveNoProcess(t *testing.T) {

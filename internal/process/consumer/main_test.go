@@ -31,6 +31,7 @@ type heard struct {
 	mu     sync.Mutex
 	events []flusher.Event
 	input  []ingest.Event
+	states int
 }
 
 func (h *heard) kinds(worker int) []flusher.EventKind {
@@ -73,6 +74,11 @@ func run(t *testing.T, change func(*pipeline.Config)) *running {
 			r.heard.mu.Lock()
 			defer r.heard.mu.Unlock()
 			r.heard.input = append(r.heard.input, e)
+		},
+		State: func() {
+			r.heard.mu.Lock()
+			defer r.heard.mu.Unlock()
+			r.heard.states++
 		},
 	})
 	if err != nil {

@@ -119,6 +119,7 @@ func (f *fleet) start(ctx context.Context, index int) error {
 		Fresh: func(worker int, samples []time.Duration) {
 			f.sink.Fresh(time.Now(), index, worker, samples)
 		},
+		State: func() { f.sink.Changed(time.Now(), f.standing) },
 	})
 	// What it is now is told first: from then on others may do something to it.
 	if err != nil {
@@ -188,6 +189,12 @@ func (f *fleet) look(now time.Time) (looks []judge.ConsumerLook, workerPids, con
 		workerPids = slices.AppendSeq(workerPids, maps.Values(l.Pids))
 	}
 	return looks, workerPids, consumerPids
+}
+
+// standing are the consumers that run.
+func (f *fleet) standing() []judge.ConsumerLook {
+	looks, _, _ := f.look(time.Now())
+	return looks
 }
 
 func committed(c ingest.Counters) map[int32]int64 {

@@ -14,6 +14,7 @@ import (
 func Grants(s scenarios.Scenario) (judge.Slacks, map[judge.Measure]string) {
 	slacks := judge.Slacks{
 		Gate:     2, // some turns of the supervisor
+		Told:     2, // its tasks may wait for a processor between doing and saying
 		Handover: 3,
 		// The group waits 6 s for a member that fell silent (see config); then all is started.
 		Uncovered: 20,
