@@ -69,14 +69,14 @@ type ConsumerLook struct {
 	Committed map[int32]int64
 }
 
-<<<<<<< HEAD
 // Withheld is that a consumer had the source hold back a shard at a time, for longer than a moment, though the
 // gate was open, and less of it waited than may.
 type Withheld struct {
 	T        float64
 	Consumer int
 	Shard    buffer.Shard
-=======
+}
+
 // Bare returns looks at consumers with nothing in them but whose shards are whose.
 func Bare(looks []ConsumerLook) []ConsumerLook {
 	bare := make([]ConsumerLook, len(looks))
@@ -87,7 +87,6 @@ func Bare(looks []ConsumerLook) []ConsumerLook {
 		}
 	}
 	return bare
->>>>>>> looks
 }
 
 // Remains is what may still come out of the system.
