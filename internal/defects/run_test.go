@@ -34,6 +34,9 @@ func TestPortFaultsAreSurvived(t *testing.T) {
 		"refuse store.enqueue every 3, refuse source.commit every 2, crash after store.ack 2",
 		// Of two fences in a row both must be answered, which every second loss would prevent for ever.
 		"slow store.load by 20ms, crash before store.release 1, lose store.fence every 3",
+		// Who watches the store, and who starts and ends workers: one of them starts at the second try.
+		"refuse spawner.start 2, slow spawner.start 1 by 20ms, slow spawner.stop by 20ms, lose store.beat every 2, " +
+			"refuse store.sweep every 3, lose store.adopt every 2, refuse store.memory every 2",
 	}
 	for _, world := range []harness.World{sim.World{}, fakes.World{}} {
 		for _, text := range texts {
@@ -83,7 +86,7 @@ func TestAPortFaultThatHitsNothingExcusesNothing(t *testing.T) {
 }
 
 func survive(t *testing.T, world harness.World, text string) {
-	s, _, err := scenarios.LoadWith("steady", nil, "duration=4s", "workload.rate=constant 500/s",
+	s, _, err := scenarios.LoadWith("steady", nil, "duration=4s", "workload.rate=constant 500/s", "pipeline.max_memory=80%",
 		"workload.traces_at_once=10", "pipeline.timeout=4s", "pipeline.root_timeout=3s",
 		"expectations.freshness_p99_max=off",
 		"expectations.throughput_min=0/s", "expectations.repeated_spans_max=unlimited",
@@ -91,7 +94,7 @@ func survive(t *testing.T, world harness.World, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(text, "crash") {
+	if strings.Contains(text, "crash") || strings.Contains(text, "refuse spawner.start") {
 		s.Expectations.RestartsMin = 1
 	}
 	cfg := harness.Config{

@@ -73,13 +73,15 @@ func judgeReading(e *Evidence) (reports.Verdict, string) {
 }
 
 // rereads tells whether a fault is a reason to read messages again: all are but those of workers,
-// clocks and the group, a consumer that is stopped in good order, and a port
-// that is slow.
+// clocks and the group, a consumer that is stopped in good order, and a port that is slow or no matter of
+// who reads.
 func rereads(f reports.FaultSummary) bool {
 	var fault scenarios.Fault
 	if fault.UnmarshalText([]byte(f.Fault)) != nil {
 		at, err := portfault.Parse(f.Fault)
-		return err != nil || slices.ContainsFunc(at, func(p portfault.Fault) bool { return p.Kind != portfault.Slow })
+		return err != nil || slices.ContainsFunc(at, func(p portfault.Fault) bool {
+			return p.Kind != portfault.Slow && !slices.Contains(unread, p.Port)
+		})
 	}
 	switch fault.Verb {
 	case scenarios.VerbRebalance, scenarios.VerbJump, scenarios.VerbDelete:
@@ -88,4 +90,10 @@ func rereads(f reports.FaultSummary) bool {
 		return fault.Target.Kind != scenarios.TargetConsumer
 	}
 	return f.Worker == reports.NoWorker
+}
+
+// unread are ports whose calls are no steps on the way of a message, whoever hears their answers.
+var unread = []portfault.Port{
+	portfault.StoreMemory, portfault.StoreBeat, portfault.StoreSweep, portfault.StoreAdopt,
+	portfault.SpawnerStart, portfault.SpawnerStop, portfault.SpawnerKill,
 }

@@ -13,7 +13,9 @@ func TestMessagesAreReadAgain(t *testing.T) {
 		"at 4s crash worker 1": reports.Violated, "at 4s rebalance for 1s": reports.Violated,
 		"at 4s stop consumer for 1s": reports.Violated, "at 4s jump clock by 1s": reports.Violated,
 		"slow source.commit by 1s": reports.Violated,
-		"at 4s crash consumer":     reports.Passed, "at 4s cut redis for 1s": reports.Passed,
+		"refuse spawner.start 1":   reports.Violated, "lose store.adopt every 2": reports.Violated,
+		"refuse store.memory 2..4": reports.Violated, "lose store.beat 3": reports.Violated,
+		"at 4s crash consumer": reports.Passed, "at 4s cut redis for 1s": reports.Passed,
 		"at 4s stop kafka for 1s": reports.Passed, "lose store.attach every 2": reports.Passed,
 	} {
 		e := clean()

@@ -39,7 +39,9 @@ const (
 // Port is a call of the core to the outside.
 type Port string
 
-// The ports. Dead letters of a consumer are apart from what its workers produce.
+// The ports. Dead letters of a consumer are apart from what its workers produce. Memory is how full the
+// store is, and its audit beats, sweeps and adopts. A spawner starts workers, and tells them to stop, or
+// kills them.
 const (
 	StoreAttach  Port = "store.attach"
 	StoreEnqueue Port = "store.enqueue"
@@ -49,15 +51,23 @@ const (
 	StoreLoad    Port = "store.load"
 	StoreAck     Port = "store.ack"
 	StoreRelease Port = "store.release"
+	StoreMemory  Port = "store.memory"
+	StoreBeat    Port = "store.beat"
+	StoreSweep   Port = "store.sweep"
+	StoreAdopt   Port = "store.adopt"
 	Produce      Port = "producer.produce"
 	DeadLetter   Port = "dead-letters.produce"
 	SourcePoll   Port = "source.poll"
 	SourceCommit Port = "source.commit"
+	SpawnerStart Port = "spawner.start"
+	SpawnerStop  Port = "spawner.stop"
+	SpawnerKill  Port = "spawner.kill"
 )
 
 var ports = []Port{
 	StoreAttach, StoreEnqueue, StoreFence, StoreLease, StoreClaim, StoreLoad, StoreAck, StoreRelease,
-	Produce, DeadLetter, SourcePoll, SourceCommit,
+	StoreMemory, StoreBeat, StoreSweep, StoreAdopt, Produce, DeadLetter, SourcePoll, SourceCommit,
+	SpawnerStart, SpawnerStop, SpawnerKill,
 }
 
 // Ports returns all of them.
@@ -65,9 +75,26 @@ func Ports() []Port { return slices.Clone(ports) }
 
 // OfConsumer tells whether consumers call the port; workers call the others, and StoreFence, too.
 func (p Port) OfConsumer() bool {
-	return slices.Contains([]Port{
-		StoreAttach, StoreEnqueue, StoreFence, DeadLetter, SourcePoll, SourceCommit,
-	}, p)
+	return !slices.Contains([]Port{StoreLease, StoreClaim, StoreLoad, StoreAck, StoreRelease, Produce}, p)
+}
+
+// OfStore tells whether the port is a store's.
+func (p Port) OfStore() bool { return strings.HasPrefix(string(p), "store.") }
+
+// Never returns why no call of the port can have a kind of fault, and what to write instead; empty if calls
+// can.
+func (p Port) Never(kind Kind) string {
+	switch {
+	case p == SourcePoll && kind == Lose:
+		return fmt.Sprintf("messages that were polled cannot be lost: write %s %s", Refuse, p)
+	case p == SpawnerStart && kind == Lose:
+		return fmt.Sprintf("where a worker was started nobody is told otherwise, and one that nobody knows "+
+			"could never be ended: write %s %s", Refuse, p)
+	case (p == SpawnerStop || p == SpawnerKill) && (kind == Refuse || kind == Lose):
+		return fmt.Sprintf("a worker can always be told, and gives no answer; it may hear of it late: "+
+			"write %s %s by 50ms, or inject the scenario's fault hang worker", Slow, p)
+	}
+	return ""
 }
 
 // Calls says which calls of a port a fault hits. The zero value is all of them.

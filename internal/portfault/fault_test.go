@@ -21,7 +21,7 @@ func every(port Port) (list List) {
 			if kind == Slow {
 				f.By = 1500 * time.Millisecond
 			}
-			if kind != Lose || port != SourcePoll {
+			if port.Never(kind) == "" {
 				list = append(list, f)
 			}
 		}
@@ -81,26 +81,29 @@ func TestParse(t *testing.T) {
 // TestParseSaysWhatWouldBeRight and names the fault of a list that is wrong.
 func TestParseSaysWhatWouldBeRight(t *testing.T) {
 	for text, want := range map[string]string{
-		"refsue store.ack":           `unknown verb "refsue"; did you mean refuse?`,
-		"refuse":                     "write the port, too, such as refuse store.ack",
-		"lose store.akc every 10":    `unknown port "store.akc"; did you mean store.ack?`,
-		"lose source.poll":           "write refuse source.poll",
-		"crash store.ack 2":          "write crash before or crash after",
-		"crash":                      "write crash before or crash after",
-		"slow store.ack":             "such as slow store.ack by 50ms",
-		"slow store.ack 50ms":        "or a range such as 3..5",
-		"slow store.ack by 50":       "50ms for milliseconds",
-		"slow store.ack by":          "is not a duration",
-		"slow store.ack by 0s":       "write 1ms or more",
-		"slow store.ack by -1s":      "is negative",
-		"refuse store.ack 0":         `"0" is not a count: write 1 or more`,
-		"refuse store.ack 5..3":      "write 3..5",
-		"refuse store.ack 5..":       "is not a count",
-		"refuse store.ack every":     "is not a count",
-		"refuse store.ack every 0":   "is not a count",
-		"refuse store.ack 3 4":       `"4" is too much: write "refuse store.ack 3"`,
-		"refuse store.ack by 3ms":    `"by 3ms" is too much`,
-		"lose store.ack, lose stor.": `port fault "lose stor."`,
+		"refsue store.ack":            `unknown verb "refsue"; did you mean refuse?`,
+		"refuse":                      "write the port, too, such as refuse store.ack",
+		"lose store.akc every 10":     `unknown port "store.akc"; did you mean store.ack?`,
+		"lose source.poll":            "write refuse source.poll",
+		"lose spawner.start 2":        "write refuse spawner.start",
+		"lose spawner.kill":           "write slow spawner.kill by 50ms",
+		"refuse spawner.stop every 2": "write slow spawner.stop by 50ms",
+		"crash store.ack 2":           "write crash before or crash after",
+		"crash":                       "write crash before or crash after",
+		"slow store.ack":              "such as slow store.ack by 50ms",
+		"slow store.ack 50ms":         "or a range such as 3..5",
+		"slow store.ack by 50":        "50ms for milliseconds",
+		"slow store.ack by":           "is not a duration",
+		"slow store.ack by 0s":        "write 1ms or more",
+		"slow store.ack by -1s":       "is negative",
+		"refuse store.ack 0":          `"0" is not a count: write 1 or more`,
+		"refuse store.ack 5..3":       "write 3..5",
+		"refuse store.ack 5..":        "is not a count",
+		"refuse store.ack every":      "is not a count",
+		"refuse store.ack every 0":    "is not a count",
+		"refuse store.ack 3 4":        `"4" is too much: write "refuse store.ack 3"`,
+		"refuse store.ack by 3ms":     `"by 3ms" is too much`,
+		"lose store.ack, lose stor.":  `port fault "lose stor."`,
 	} {
 		if list, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is %v, %v, want %q", text, list, err, want)
@@ -197,5 +200,18 @@ func TestAgain(t *testing.T) {
 	const want = "refuse store.ack every 3, lose store.load"
 	if again := list.Again(); again.String() != want || len(list) != 4 {
 		t.Errorf("again it is %q, want %q; the first is %q now", again, want, list)
+	}
+}
+
+// TestPortsOfConsumers: a consumer that crashes ends the run, so that no fault may crash one.
+func TestPortsOfConsumers(t *testing.T) {
+	for port, want := range map[Port]bool{
+		StoreAttach: true, StoreFence: true, StoreMemory: true, StoreBeat: true, StoreSweep: true, StoreAdopt: true,
+		DeadLetter: true, SourcePoll: true, SpawnerStart: true, SpawnerStop: true, SpawnerKill: true,
+		StoreLease: false, StoreClaim: false, StoreLoad: false, StoreAck: false, StoreRelease: false, Produce: false,
+	} {
+		if got := port.OfConsumer(); got != want {
+			t.Errorf("%s is of consumers: %v", port, got)
+		}
 	}
 }

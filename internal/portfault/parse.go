@@ -1,6 +1,7 @@
 package portfault
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,7 +27,9 @@ func Forms() []Form {
 func Words() string {
 	return "PORT is one of " + strings.Join(words(ports), ", ") + ". CALLS is a number, a range " +
 		"such as 3..5, every N, or all; each process counts its calls of each port from 1. Numbers " +
-		"and ranges are those of the first process of a worker or consumer."
+		"and ranges are those of the first process of a worker or consumer. The answers of source.poll " +
+		"and spawner.start cannot be lost, and spawner.stop and spawner.kill can only be slow: a worker " +
+		"hears of them later."
 }
 
 func words[T ~string](list []T) []string {
@@ -90,8 +93,8 @@ func (p *phrase) fault() (f Fault, err error) {
 		return f, fmt.Errorf("write the port, too, such as %s %s", f.Kind, StoreAck)
 	case !slices.Contains(ports, f.Port):
 		return f, fmt.Errorf("unknown port %q%s", f.Port, options.Hint(string(f.Port), words(ports)))
-	case f.Kind == Lose && f.Port == SourcePoll:
-		return f, fmt.Errorf("messages that were polled cannot be lost: write %s %s", Refuse, SourcePoll)
+	case f.Port.Never(f.Kind) != "":
+		return f, errors.New(f.Port.Never(f.Kind))
 	}
 	if f.Calls, err = p.calls(); err != nil {
 		return f, err

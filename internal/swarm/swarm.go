@@ -65,7 +65,7 @@ func Draw(seed uint64, size int, can func(scenarios.Fault) error) (shrink.Case, 
 	} else {
 		d.aimed(seed)
 		d.faults()
-		c.Ports = d.ports()
+		c.Ports = d.ports(seed)
 	}
 	x, broken := &d.s.Expectations, len(d.s.Faults) > 0 || len(c.Ports) > 0
 	if len(d.s.Faults) > 0 || !dense(d.s) { // calls that fail split nothing

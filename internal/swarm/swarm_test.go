@@ -252,3 +252,29 @@ func TestSomeTracesComeWithoutRoots(t *testing.T) {
 		t.Errorf("%d of 200 cases have traces without roots", headless)
 	}
 }
+
+// TestFaultsAtEachPortAreDrawn, each kind that there is: those that were added later, too.
+func TestFaultsAtEachPortAreDrawn(t *testing.T) {
+	type fault struct {
+		kind portfault.Kind
+		port portfault.Port
+	}
+	drawn := map[fault]int{}
+	for seed := range uint64(1000) {
+		c, err := swarm.Draw(seed, swarm.SizeMax, sim.World{}.Can)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range c.Ports {
+			drawn[fault{f.Kind, f.Port}]++
+		}
+	}
+	for _, port := range portfault.Ports() {
+		for _, kind := range []portfault.Kind{portfault.Refuse, portfault.Lose, portfault.Slow, portfault.CrashBefore} {
+			can := port.Never(kind) == "" && !(kind == portfault.CrashBefore && port.OfConsumer())
+			if is := drawn[fault{kind, port}] > 0; is != can {
+				t.Errorf("%s %s is drawn: %v, want %v", kind, port, is, can)
+			}
+		}
+	}
+}

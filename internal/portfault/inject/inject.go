@@ -27,6 +27,13 @@ func Consumer(l portfault.List, p *consumer.Ports, crash func(), hit func(portfa
 	p.Source = source{p.Source, i}
 	p.Store = store{p.Store, i}
 	p.DeadLetters = producer{p.DeadLetters, i, portfault.DeadLetter}
+	p.Spawner = spawner{p.Spawner, i, p.Tasks}
+	if p.Memory != nil { // without one nobody asks
+		p.Memory = memory{p.Memory, i}
+	}
+	if p.Auditor != nil {
+		p.Auditor = auditor{p.Auditor, i}
+	}
 }
 
 // Worker wraps the ports of a worker, as Consumer does those of a consumer.
@@ -111,11 +118,10 @@ func (i *injector) after(hits portfault.List) (err error) {
 
 // failure is what a call fails with. Of a Store, it is one that may pass.
 func failure(f portfault.Fault) error {
-	switch f.Port {
-	case portfault.Produce, portfault.DeadLetter, portfault.SourcePoll, portfault.SourceCommit:
-		return fmt.Errorf("planted: %v", f)
+	if f.Port.OfStore() {
+		return fmt.Errorf("%w (planted: %v)", buffer.ErrUnavailable, f)
 	}
-	return fmt.Errorf("%w (planted: %v)", buffer.ErrUnavailable, f)
+	return fmt.Errorf("planted: %v", f)
 }
 
 // call makes a call with the faults that hit it.

@@ -37,6 +37,7 @@ func newRig(t *testing.T, faults string) *rig {
 	r.consumer = consumer.Ports{
 		Clock: clock{log: r}, Store: logged{log: r}, Source: input{log: r},
 		DeadLetters: broker{r, portfault.DeadLetter},
+		Memory:      watched{log: r}, Auditor: watched{log: r}, Spawner: started{log: r}, Tasks: tasks{r},
 	}
 	r.worker = flusher.WorkerPorts{
 		Clock: clock{log: r}, Store: logged{log: r}, Producer: broker{r, portfault.Produce},
@@ -89,6 +90,30 @@ func (r *rig) call(ctx context.Context, port portfault.Port) (answer bool, err e
 		return a.InTouch, err
 	case portfault.SourceCommit:
 		return false, r.consumer.Source.Commit(ctx, nil)
+	case portfault.StoreMemory:
+		a, err := r.consumer.Memory.Memory(ctx)
+		return a != nil, err
+	case portfault.StoreBeat:
+		a, err := r.consumer.Auditor.Beat(ctx, 1)
+		return a != nil, err
+	case portfault.StoreSweep:
+		a, err := r.consumer.Auditor.Sweep(ctx, "", 1)
+		return a.Traces > 0, err
+	case portfault.StoreAdopt:
+		a, err := r.consumer.Auditor.Adopt(ctx, 0, 0, 0, nil)
+		return a != nil, err
+	case portfault.SpawnerStart:
+		a, err := r.consumer.Spawner.Start(ctx, flusher.WorkerSpec{})
+		return a != nil, err
+	case portfault.SpawnerStop, portfault.SpawnerKill:
+		worker, err := r.consumer.Spawner.Start(ctx, flusher.WorkerSpec{})
+		r.log = nil // the start is not the matter here
+		if port == portfault.SpawnerStop {
+			worker.Stop()
+		} else {
+			worker.Kill()
+		}
+		return false, err
 	}
 	panic("no port " + port)
 }
@@ -186,6 +211,57 @@ func (b broker) Produce(context.Context, flusher.Record) flusher.Future {
 
 func (b broker) Flush(context.Context) error { return nil }
 
+// watched is the memory and the audit of a store that answers everything with something.
+type watched struct{ log *rig }
+
+func (w watched) Memory(context.Context) ([]buffer.NodeMemory, error) {
+	w.log.note(string(portfault.StoreMemory))
+	return []buffer.NodeMemory{{}}, nil
+}
+
+func (w watched) Beat(context.Context, uint64) ([]buffer.Pulse, error) {
+	w.log.note(string(portfault.StoreBeat))
+	return []buffer.Pulse{{}}, nil
+}
+
+func (w watched) Sweep(context.Context, string, int) (buffer.Swept, error) {
+	w.log.note(string(portfault.StoreSweep))
+	return buffer.Swept{Traces: 1}, nil
+}
+
+func (w watched) Adopt(
+	context.Context, buffer.Shard, buffer.Instant, time.Duration, []buffer.Generation,
+) ([]buffer.Generation, error) {
+	w.log.note(string(portfault.StoreAdopt))
+	return []buffer.Generation{{}}, nil
+}
+
+// started is a spawner whose workers hear what they are told.
+type started struct{ log *rig }
+
+func (s started) Start(context.Context, flusher.WorkerSpec) (flusher.Handle, error) {
+	s.log.note(string(portfault.SpawnerStart))
+	return told{log: s.log}, nil
+}
+
+type told struct {
+	flusher.Handle
+	log *rig
+}
+
+func (w told) Stop() { w.log.note(string(portfault.SpawnerStop)) }
+
+func (w told) Kill() { w.log.note(string(portfault.SpawnerKill)) }
+
+// tasks are done at once, and noted.
+type tasks struct{ log *rig }
+
+func (t tasks) Go(_ string, fn func()) flusher.Task {
+	t.log.note("task")
+	fn()
+	return nil
+}
+
 // TestEachKindAtEachPort: what the caller sees, what gets through, and in which order.
 func TestEachKindAtEachPort(t *testing.T) {
 	for _, port := range portfault.Ports() {
@@ -202,11 +278,18 @@ func TestEachKindAtEachPort(t *testing.T) {
 			{"crash after ", true, []string{through, "crash"}},
 		} {
 			text := c.fault + through
-			switch {
-			case c.fault == "slow ":
-				text += " by 50ms"
-			case port == portfault.SourcePoll && c.fault == "lose ":
+			if port.Never(portfault.Kind(strings.TrimSpace(c.fault))) != "" {
 				continue
+			}
+			if c.fault == "slow " {
+				text += " by 50ms"
+			}
+			switch {
+			case port == portfault.SpawnerStop || port == portfault.SpawnerKill: // nobody hears whether it works
+				c.fails = false
+				if c.fault == "slow " {
+					c.want = append([]string{"task"}, c.want...) // nobody waits for it either
+				}
 			case port == portfault.SourcePoll && len(c.want) < 2: // that it waits is all there is to see
 				c.fails, c.want = false, append(c.want, "sleep 1s")
 			}
@@ -395,4 +478,49 @@ func TestFaultsOfLoadMeetWhatIsReadWithTheClaim(t *testing.T) {
 	if err != nil || len(claims) != 2 || claims[0].Loaded != nil || claims[1].Loaded != nil {
 		t.Errorf("Claim = %+v, %v, want nothing that Load would not be asked for", claims, err)
 	}
+}
+
+// TestNobodyAsksWhatNobodyAnswers: a consumer without a meter of memory and without an auditor is made
+// otherwise than one with them, which faults at other ports must not change.
+func TestNobodyAsksWhatNobodyAnswers(t *testing.T) {
+	list, err := portfault.Parse("refuse store.attach 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports := consumer.Ports{Clock: clock{}}
+	Consumer(list, &ports, nil, nil)
+	if ports.Memory != nil || ports.Auditor != nil {
+		t.Errorf("memory %v, auditor %v, want none", ports.Memory, ports.Auditor)
+	}
+}
+
+// TestASlowKillMeetsTheWorkerThatWasKilled, and no other that was started since.
+func TestASlowKillMeetsTheWorkerThatWasKilled(t *testing.T) {
+	r := newRig(t, "slow spawner.kill 1 by 1s, slow spawner.kill 1 by 2s")
+	later := &waiting{}
+	first := &handle{named{name: "first", log: r}, r.consumer.Spawner.(spawner).injector, later}
+	second := &handle{named{name: "second", log: r}, first.injector, later}
+	first.Kill()
+	second.Kill()
+	later.fn()
+	if want := []string{"kill second", "sleep 1s", "sleep 2s", "kill first"}; !slices.Equal(r.log, want) {
+		t.Errorf("%q happened, want %q", r.log, want)
+	}
+}
+
+// named is a worker with a name.
+type named struct {
+	flusher.Handle
+	name string
+	log  *rig
+}
+
+func (n named) Kill() { n.log.note("kill " + n.name) }
+
+// waiting keeps a task until the test does it.
+type waiting struct{ fn func() }
+
+func (w *waiting) Go(_ string, fn func()) flusher.Task {
+	w.fn = fn
+	return nil
 }
