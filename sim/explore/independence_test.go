@@ -14,6 +14,7 @@ func TestWhatIsLocalCommutes(t *testing.T) {
 	scattered.Size.Scattered = true
 	for _, c := range []Config{
 		small("protocol", 1, 1, 2, 1), small("protocol", 2, 2, 2, 1), small("rebalance", 1, 1, 1, 1), scattered,
+		small("protocol", 1, 1, 3, 1), // the second span of the chain merges what the first and the third began
 	} {
 		t.Run(fmt.Sprintf("%s %+v", c.Preset, c.Size), func(t *testing.T) {
 			t.Parallel()
