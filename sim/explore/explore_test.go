@@ -158,7 +158,7 @@ func TestMemoryIsEnough(t *testing.T) {
 		with(small("protocol", 1, 1, 3, 1), "queue-gap"), with(small("protocol", 1, 2, 4, 1), "partial-decision"),
 		with(small("protocol", 1, 1, 3, 1), "scan-race"), with(small("protocol", 1, 1, 3, 1), "expired-lock"),
 		with(small("protocol", 1, 1, 3, 1), "wrong-queue"), with(small("protocol", 1, 1, 3, 1), "double-count"),
-		with(small("supervisor", 2, 1, 1, 1), "kill-skipped"), with(small("supervisor", 2, 1, 1, 1), "serial-restart"), abreast,
+		with(small("supervisor", 2, 1, 1, 1), "kill-skipped"), abreast,
 	} {
 		t.Run(c.Preset+" "+c.Defect, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,6 +16,25 @@ func TestOneFenceIsNotEnough(t *testing.T) {
 		f.run(t.Context(), nil)
 		if !strings.HasPrefix(f.wrong, want) || f.exhausted != (want == "") {
 			t.Errorf("after %d fences: %q", fences, f.wrong)
+		}
+	}
+}
+
+// TestOneThatIsToLetGoMayLoseItsPartition before it has.
+func TestOneThatIsToLetGoMayLoseItsPartition(t *testing.T) {
+	w := small("rebalance", 1, 1, 1, 2).world().(*protocol)
+	s := w.first()[0]
+	for _, step := range []string{"reader 0: read a0", "reader 0: partition revoked", "reader 0: partition lost"} {
+		var after []uint32
+		var open []string
+		w.expand(s, func(m move, next []uint32, _ string) {
+			open = append(open, w.describe(s, m))
+			if open[len(open)-1] == step {
+				after = slices.Clone(next)
+			}
+		})
+		if s = after; s == nil {
+			t.Fatalf("no %q among %q", step, open)
 		}
 	}
 }
