@@ -69,6 +69,10 @@ func (w *protocol) openReader(p, at int, s, of []uint32, faults bool) {
 		call := int8(i)
 		switch op := w.machines.ops.values[number].(type) {
 		case poll:
+			// What is left over while the reader is idle is to be seen, too, so it does not go on first.
+			if !n.lost && int(op.From) < len(w.sys.logs[p]) && w.mayHold(p, s, of) {
+				r.local = false
+			}
 			for k := 1; !n.lost && k <= len(w.sys.logs[p])-int(op.From); k++ {
 				w.may(r, move{call: call, choice: int16(k)})
 			}
@@ -93,6 +97,12 @@ func (w *protocol) openReader(p, at int, s, of []uint32, faults bool) {
 			}
 		}
 	}
+}
+
+// mayHold tells whether the store holds something, or may before the partition's reader moves.
+func (w *protocol) mayHold(p int, s, of []uint32) bool {
+	return !w.store(p, s).empty || w.shared[w.parts[p]] ||
+		slices.ContainsFunc(of[w.workersEnd:], func(stray uint32) bool { return stray != 0 })
 }
 
 // movable tells whether the partition may go to another reader, which replaces its worker, too.
