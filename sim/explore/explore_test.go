@@ -42,7 +42,8 @@ func TestNothingIsWrong(t *testing.T) {
 	together.Size.Lease = 2
 	for _, c := range []Config{
 		small("protocol", 1, 1, 2, 1), small("protocol", 2, 2, 2, 1), scattered, together,
-		small("commit", 1, 1, 2, 2), small("rebalance", 1, 1, 1, 1), small("supervisor", 2, 1, 1, 1),
+		small("commit", 1, 1, 2, 2), small("rebalance", 1, 1, 1, 1), small("rebalance", 1, 1, 1, 2),
+		small("supervisor", 2, 1, 1, 1),
 	} {
 		t.Run(fmt.Sprintf("%s %+v", c.Preset, c.Size), func(t *testing.T) {
 			t.Parallel()

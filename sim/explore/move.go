@@ -63,7 +63,7 @@ var (
 		workers: []act{actCrash, actFreeze, actLost, actRefuse, actRefuseRecord},
 	}
 	commitKinds    = kinds{readers: []act{actCrash, actLost, actRefuse}}
-	rebalanceKinds = kinds{readers: []act{actRevoke, actExpire}, workers: []act{actLost}}
+	rebalanceKinds = kinds{readers: []act{actRevoke, actExpire, actLost}, workers: []act{actLost}}
 )
 
 // move is one thing that can happen.
