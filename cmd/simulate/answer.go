@@ -215,6 +215,8 @@ type exploredAnswer struct {
 	Seeds   int `json:"against_seeds"`
 	Walked  int `json:"random_runs"`
 	Reached int `json:"reached_by_seeds"`
+	// Missed is how many states they came to that an exhausted search should have: it is wrong then.
+	Missed int `json:"missed_by_search"`
 	// Covered is how often a fault hit a stage.
 	Covered []explore.Coverage `json:"covered"`
 	// Violated is what is wrong, or empty. Steps lead there in the system Smallest; Shortest is true if
@@ -222,5 +224,7 @@ type exploredAnswer struct {
 	Violated string       `json:"violated"`
 	Smallest explore.Size `json:"smallest"`
 	Shortest bool         `json:"shortest"`
-	Steps    []string     `json:"steps"`
+	// PassedOver is how many smaller systems were not searched to their end: they may show the same.
+	PassedOver int      `json:"passed_over"`
+	Steps      []string `json:"steps"`
 }

@@ -87,6 +87,7 @@ func answerOf(r explore.Result, took time.Duration) exploredAnswer {
 		Size: r.Config.Size, Generated: r.Generated, Distinct: r.Distinct, Depth: r.Depth,
 		Executed: r.Executed, Exhausted: r.Exhausted, Seconds: took.Seconds(), Seeds: r.Config.Seeds,
 		Walked: r.Walked, Reached: r.Reached, Covered: r.Coverages(), Violated: r.Wrong, Smallest: r.Smallest, Shortest: r.Shortest,
+		Missed: r.Missed, PassedOver: r.PassedOver,
 		Steps: append([]string{}, r.Steps()...),
 	}
 	switch {

@@ -40,8 +40,10 @@ func (l *Loop) commitDone(ctx context.Context, now time.Time) {
 		return
 	}
 	c.partitions, c.last = nil, nil
-	for _, p := range l.all() {
-		if p.uncommitted() {
+	for i, p := range l.all() {
+		// What leaves is given up after some tries: were it tried again at once, it would never be let go.
+		leaves := l.draining || i >= len(l.partitions)
+		if p.uncommitted() && !(leaves && p.tries >= commitTriesMax) {
 			c.partitions = append(c.partitions, p)
 			c.last = append(c.last, p.done)
 		}

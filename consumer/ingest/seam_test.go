@@ -67,8 +67,9 @@ func TestRevokedPartitionWaitsForTheCommitOfAnother(t *testing.T) {
 	})
 }
 
-// After some failures a partition is let go of, but not while one more try is under way.
-func TestPartitionIsNotReleasedDuringItsCommit(t *testing.T) {
+// Each try takes longer than the pause between two, so that another would begin at once: it is given up all
+// the same.
+func TestRevokedPartitionWhoseCommitsAreSlowIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.broker.commitError = errors.New("coordinator is away")
@@ -77,12 +78,38 @@ func TestPartitionIsNotReleasedDuringItsCommit(t *testing.T) {
 		r.broker.append(0, time.Now(), "x a a")
 		settle(time.Second)
 		r.broker.change(flusher.Fetch{Revoked: []int32{0}})
-		// Each try takes longer than the pause between two, so that the next begins at once.
 		for range commitTriesMax {
 			settle(2 * r.config.RetryMax)
 			s.gate <- struct{}{}
 		}
 		settle(2 * r.config.RetryMax)
+		if got := fmt.Sprint(r.broker.releasedNow()); got != "[0]" || r.journal.count(string(CommitGivenUp)) != 1 {
+			t.Errorf("released %s, want [0], and journal:\n%s", got, r.journal)
+		}
+		close(s.gate)
+		r.end()
+	})
+}
+
+// A partition whose commits have failed often enough is let go of when it is revoked, but not while one more
+// try is under way.
+func TestPartitionIsNotReleasedDuringItsCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.commitError = errors.New("coordinator is away")
+		s := r.slow()
+		r.start(0)
+		r.broker.append(0, time.Now(), "x a a")
+		for range commitTriesMax {
+			settle(2 * r.config.RetryMax)
+			s.gate <- struct{}{}
+		}
+		settle(2 * r.config.RetryMax)
+		r.broker.change(flusher.Fetch{Revoked: []int32{0}})
+		settle(2 * r.config.RetryMax)
+		if got := r.broker.releasedNow(); len(got) != 0 {
+			t.Errorf("released %v during its commit", got)
+		}
 		close(s.gate)
 		settle(time.Second)
 		if got := fmt.Sprint(r.broker.releasedNow()); got != "[0]" || len(s.early) != 0 {

@@ -25,7 +25,9 @@ func (w *protocol) open(s []uint32) {
 		if of[ofKeeper] > 0 {
 			k := w.add(proc{partition: p, kind: procKeeper, at: at + ofKeeper})
 			w.may(k, move{act: actAnswer})
-			k.local = !anyOf(of[ofWorkers:w.workersEnd]) && !w.movable(s, of)
+			// What is leased goes back into the queue, from which the reader may be about to drop it.
+			leased := w.store(p, s).snapshot.Shards[buffer.Shard(p)].Leased
+			k.local = !anyOf(of[ofWorkers:w.workersEnd]) && !w.movable(s, of) && (len(leased) == 0 || w.read(p, s))
 		}
 		for slot := 0; ofWorkers+perWorker*slot < w.workersEnd; slot++ {
 			if of[ofWorkers+perWorker*slot] != 0 {
@@ -67,8 +69,12 @@ func (w *protocol) openReader(p, at int, s, of []uint32, faults bool) {
 		call := int8(i)
 		switch op := w.machines.ops.values[number].(type) {
 		case poll:
+			// What is left over while the reader is idle is to be seen, too, so it does not go on first.
+			if !n.lost && int(op.From) < len(w.sys.logs[p]) && w.mayHold(p, s, of) {
+				r.local = false
+			}
 			for k := 1; !n.lost && k <= len(w.sys.logs[p])-int(op.From); k++ {
-				w.may(r, move{call: call, choice: int8(k)})
+				w.may(r, move{call: call, choice: int16(k)})
 			}
 		case step: // of the store, which its worker looks at, too
 			r.local = false
@@ -82,14 +88,21 @@ func (w *protocol) openReader(p, at int, s, of []uint32, faults bool) {
 		w.may(r, move{act: actCrash})
 	}
 	for i, number := range n.calls {
-		if _, polls := w.machines.ops.values[number].(poll); polls && faults && !n.lost {
-			for _, a := range []act{actRevoke, actExpire} {
-				if has(w.kinds.readers, a) {
-					w.may(r, move{call: int8(i), act: a})
-				}
+		if _, polls := w.machines.ops.values[number].(poll); polls && faults {
+			if has(w.kinds.readers, actRevoke) && !n.lost {
+				w.may(r, move{call: int8(i), act: actRevoke})
+			}
+			if has(w.kinds.readers, actExpire) { // also of one that is to let go, and has not yet
+				w.may(r, move{call: int8(i), act: actExpire})
 			}
 		}
 	}
+}
+
+// mayHold tells whether the store holds something, or may before the partition's reader moves.
+func (w *protocol) mayHold(p int, s, of []uint32) bool {
+	return !w.store(p, s).empty || w.shared[w.parts[p]] ||
+		slices.ContainsFunc(of[w.workersEnd:], func(stray uint32) bool { return stray != 0 })
 }
 
 // movable tells whether the partition may go to another reader, which replaces its worker, too.
@@ -168,20 +181,18 @@ func (w *protocol) openWorker(p, at, slot int, s, of []uint32, faults bool) {
 	}
 }
 
-// openLease lets any segment be due that the queue names, or several. That none is due leads a worker
-// with nothing in work back to where it was.
+// openLease lets any segments be due that the queue names, in any order, as if that were the one of their
+// deadlines, and no more than the limit. That none is due leads a worker with nothing in work back to
+// where it was.
 func (w *protocol) openLease(v *proc, s []uint32, n *node, op lease, faults bool) {
 	queued := len(w.store(v.partition, s).queued(op.Owner.Shard))
-	takes := make([]int8, 0, 8)
+	takes := make([]int16, 0, 8)
 	if len(n.holds) > 0 || queued == 0 {
 		takes = append(takes, takeNothing)
 	}
 	if w.epoch(v.partition, s) == op.Owner.Epoch {
-		for k := range queued {
-			takes = append(takes, int8(k))
-		}
-		if op.Limit > 1 && queued > 1 {
-			takes = append(takes, takeAll)
+		for k := range orders(queued, op.Limit) {
+			takes = append(takes, int16(k))
 		}
 	} else {
 		takes = append(takes[:0], takeNothing) // it is refused

@@ -18,9 +18,9 @@
 // # Time
 //
 // There is none: whatever waits for time may go on as soon as that can change anything. A lease takes
-// any segment that the queue names, or none; a hung worker is one whose beat is old. So what is found
-// holds for all clocks and time-outs; and some of it, such as an order of deadlines, no clock may
-// show. What depends on how long something takes is not searched.
+// any segments that the queue names, up to its limit and in any order, or none; a hung worker is one whose
+// beat is old. So what is found holds for all clocks and time-outs; and some of it, such as an order of
+// deadlines, no clock may show. What depends on how long something takes is not searched.
 //
 // # Reductions
 //
@@ -31,6 +31,12 @@
 // and stay possible, only they are looked at (a persistent set); otherwise the steps of one component
 // of what shares a shard or trace. All states in which work ends are still reached, and what is wrong
 // stays wrong until then. TestWhatIsLocalCommutes tries the pairs.
+//
+// # Work that never ends
+//
+// No state is wrong by itself where a worker asks for the same again and again. So once all states are
+// known, each must have a way to a state at rest, and one without a fault. That also holds the reductions
+// to it: were one component put off for ever by the circles of another, no rest would be reached.
 //
 // # Files
 //

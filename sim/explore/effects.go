@@ -58,13 +58,15 @@ func (w *protocol) do(s []uint32, p *proc, m move) (wrong string) {
 	case p.kind == procKeeper:
 		w.fence(p.partition, of)
 	case m.act == actCrash && p.kind == procReader:
-		w.readAgain(p.partition, of)
+		w.leaves(p.partition, of)
+		w.readOn(p.partition, of)
 	case m.act == actExpire:
+		w.leaves(p.partition, of)
 		copy(of[w.workersEnd+1:], of[w.workersEnd:])
 		of[w.workersEnd] = of[ofReader]
 		w.moveOn(p.partition, of)
 	case m.act == actCrash:
-		of[ofWorkers], of[ofWorkers+1], of[ofKeeper] = 0, 0, 2
+		of[ofWorkers], of[ofWorkers+1], of[ofKeeper] = 0, 0, w.fences
 	case m.act == actFreeze:
 		w.replace(of)
 	case m.act == actSend:
@@ -78,7 +80,9 @@ func (w *protocol) do(s []uint32, p *proc, m move) (wrong string) {
 	}
 	if wrong == "" {
 		w.forget()
-		wrong = w.missing()
+		if wrong = w.missing(); wrong == "" {
+			wrong = w.twice()
+		}
 	}
 	return wrong
 }
@@ -121,19 +125,31 @@ func (w *protocol) replace(of []uint32) {
 	if of[ofWorkers] != 0 {
 		copy(of[ofWorkers+perWorker:w.workersEnd], of[ofWorkers:w.workersEnd-perWorker])
 	}
-	of[ofWorkers], of[ofWorkers+1], of[ofKeeper] = 0, 0, 2
+	of[ofWorkers], of[ofWorkers+1], of[ofKeeper] = 0, 0, w.fences
 }
 
-// readAgain begins to read a partition where it was committed.
-func (w *protocol) readAgain(p int, of []uint32) {
+// readOn begins to read a partition where it was committed.
+func (w *protocol) readOn(p int, of []uint32) {
 	of[ofTenure]++
-	w.next[atFlags] |= readAgain
 	of[ofReader] = uint32(w.machines.start(reading{w.sys, buffer.Shard(p), int(of[ofTenure]), int64(of[ofCommitted])}))
 }
 
+// leaves notes that what a reader of the partition has polled and not committed is delivered again.
+func (w *protocol) leaves(p int, of []uint32) {
+	if w.machines.nodes[of[ofReader]].polled[1] > int64(of[ofCommitted]) {
+		w.deliversAgain(p)
+	}
+}
+
+// deliversAgain notes that spans of what shares a trace with the partition may reach the store twice.
+func (w *protocol) deliversAgain(p int) { w.next[atFlags] |= 1 << w.parts[p] }
+
+// deliveredAgain tells whether they may have.
+func (w *protocol) deliveredAgain(p int, s []uint32) bool { return s[atFlags]>>w.parts[p]&1 == 1 }
+
 // moveOn gives a partition to another member of the group, which flushes it, too.
 func (w *protocol) moveOn(p int, of []uint32) {
-	w.readAgain(p, of)
+	w.readOn(p, of)
 	w.replace(of)
 }
 
@@ -160,7 +176,7 @@ func (w *protocol) send(p *proc) (wrong string) {
 		wrong = e.wrong
 	case e.repeat == repeatRecord && int(w.next[atFaults]) == w.sys.size.Faults:
 		wrong = "a record comes out twice, and there was no fault"
-	case e.repeat == repeatSpan && w.next[atFlags]&readAgain == 0:
+	case e.repeat == repeatSpan && !w.deliveredAgain(p.partition, w.next):
 		wrong = "a span comes out in two segments, and was not delivered again"
 	}
 	return wrong
@@ -205,7 +221,7 @@ func (w *protocol) answer(p *proc, m move) (wrong string) {
 	case actLost:
 		reply = w.lost
 		if p.kind == procReader {
-			w.next[atFlags] |= readAgain
+			w.deliversAgain(p.partition)
 		}
 	case actRefuse:
 		reply = w.refused

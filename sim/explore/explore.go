@@ -121,6 +121,10 @@ type Result struct {
 	// Walked is how many random runs were made, all Config.Seeds of them unless the search was not
 	// exhausted or the context ended, and Reached how many of the states they came to.
 	Walked, Reached int
+	// Missed is how many states, or violations, random runs came to that an exhausted search should have.
+	Missed int
+	// PassedOver is how many smaller systems were not searched to their end: they may show the same.
+	PassedOver int
 }
 
 // Run searches until the space is exhausted, something is wrong, a bound is reached, or the context
@@ -140,11 +144,11 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		Covered: maps.Clone(f.world.covered()), // what follows counts each fault that it looks at, too
 	}
 	if f.wrong != "" {
-		r.Way, r.Shortest = f.way(), !c.Independence
+		r.Way, r.Shortest = f.way(), f.whole && !c.Independence
 		r.shrink(ctx)
 	}
 	if c.Seeds > 0 && f.exhausted {
-		r.Walked, r.Reached = f.walks(ctx, c.Seeds)
+		r.Walked, r.Reached, r.Missed = f.walks(ctx, c.Seeds)
 	}
 	return r, nil
 }
@@ -170,15 +174,20 @@ func (c Config) search(ctx context.Context, statesMax int) *search {
 const shrinkMax = 200_000
 
 // shrink looks for the same violation in smaller systems, the smallest first, and then in this one, without
-// the reductions: what is found there first has the fewest steps.
+// the reductions: what is found there first has the fewest steps. It goes on past what is wrong besides.
 func (r *Result) shrink(ctx context.Context) {
 	for _, size := range append(r.Config.smaller(), r.Config.Size) {
 		c := r.Config
 		c.Size, c.Symmetry, c.Independence = size, false, false
-		f := c.search(ctx, shrinkMax)
-		if kind(f.wrong) == kind(r.Wrong) {
+		f := newSearch(c.world(), shrinkMax)
+		f.only = kind(r.Wrong)
+		f.run(ctx, c.Progress)
+		switch {
+		case f.wrong != "" && f.whole:
 			r.Wrong, r.Smallest, r.Way, r.Shortest = f.wrong, size, f.way(), true
 			return
+		case !f.exhausted && size != r.Config.Size:
+			r.PassedOver++
 		}
 	}
 }
@@ -195,23 +204,25 @@ func kind(wrong string) string {
 }
 
 // walks makes so many random runs, or as many as there is time for, and returns how many of the states
-// they reach.
-func (f *search) walks(ctx context.Context, seeds int) (made, states int) {
-	reached := make([]bool, len(f.from))
+// they reach, and how often they find something that an exhausted search should have.
+func (f *search) walks(ctx context.Context, seeds int) (made, states, missed int) {
+	reached, strange := make([]bool, len(f.from)), make(map[uint64]bool)
 	for ; made < seeds && ctx.Err() == nil; made++ {
-		f.walk(rand.New(rand.NewPCG(uint64(made), 0)), reached)
+		f.walk(rand.New(rand.NewPCG(uint64(made), 0)), reached, strange)
 	}
 	for _, was := range reached {
 		if was {
 			states++
 		}
 	}
-	return made, states
+	return made, states, len(strange)
 }
 
 // Finished tells whether all was done that was asked for: the space is exhausted, and every random run
-// was made.
-func (r Result) Finished() bool { return r.Exhausted && r.Walked == r.Config.Seeds }
+// was made and kept within it.
+func (r Result) Finished() bool {
+	return r.Exhausted && r.Walked == r.Config.Seeds && r.Missed == 0
+}
 
 // Verdict returns the last line of a search.
 func (r Result) Verdict() string {
@@ -221,6 +232,9 @@ func (r Result) Verdict() string {
 	case !r.Exhausted:
 		return fmt.Sprintf("unknown; the search ended after %d states, before the space was exhausted",
 			r.Distinct)
+	case r.Missed > 0:
+		return fmt.Sprintf("unknown; nothing was found to be wrong, but random runs come to %s that the search "+
+			"left out: it takes states for one that are not", options.FormatCount(r.Missed, "state"))
 	case !r.Finished():
 		return fmt.Sprintf("unknown; the space is exhausted, and nothing in it is wrong, but only %d of %d random "+
 			"runs were made", r.Walked, r.Config.Seeds)

@@ -14,12 +14,13 @@ import (
 type renaming []int
 
 // digest returns a hash of a value under a renaming. It looks at values only: pointers are followed,
-// functions and whatever tells a time are left out, and the entries of a map have no order.
+// functions are left out, a time is there or not, and the entries of a map have no order.
 func (r renaming) digest(v any) uint64 {
 	if v == nil {
 		return 1
 	}
-	return mix(name(reflect.TypeOf(v)), r.walk(reflect.ValueOf(v)))
+	w := walker{renaming: r}
+	return mix(name(reflect.TypeOf(v)), w.walk(reflect.ValueOf(v)))
 }
 
 // name returns a hash of a type's name.
@@ -59,9 +60,20 @@ var (
 	sourceType   = reflect.TypeFor[source]()
 )
 
-func (r renaming) walk(v reflect.Value) uint64 {
+// walker is on its way through a value.
+type walker struct {
+	renaming
+	open []uintptr // the pointers that were followed to get there: a defect may go in circles
+}
+
+func (r *walker) walk(v reflect.Value) uint64 {
 	switch v.Type() {
-	case instantType, timeType, durationType, systemType: // the same in all states
+	case timeType: // but for when, whether it was
+		if v.IsZero() {
+			return 28
+		}
+		return 2
+	case instantType, durationType, systemType: // the same in all states
 		return 2
 	case lifeType, portedType, sourceType: // below a defect: what they remember is asked for by itself
 		return 2
@@ -116,10 +128,16 @@ func (r renaming) walk(v reflect.Value) uint64 {
 			}
 			return mix(17, text(v.Interface().(error).Error()))
 		}
-		if v.Kind() == reflect.Pointer {
-			return mix(18, r.walk(v.Elem()))
+		if v.Kind() == reflect.Interface {
+			return mix(name(v.Elem().Type()), r.walk(v.Elem()))
 		}
-		return mix(name(v.Elem().Type()), r.walk(v.Elem()))
+		if at := slices.Index(r.open, v.Pointer()); at >= 0 {
+			return mix(29, uint64(at))
+		}
+		r.open = append(r.open, v.Pointer())
+		h := mix(18, r.walk(v.Elem()))
+		r.open = r.open[:len(r.open)-1]
+		return h
 	}
 	return 19
 }

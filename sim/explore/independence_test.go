@@ -14,6 +14,7 @@ func TestWhatIsLocalCommutes(t *testing.T) {
 	scattered.Size.Scattered = true
 	for _, c := range []Config{
 		small("protocol", 1, 1, 2, 1), small("protocol", 2, 2, 2, 1), small("rebalance", 1, 1, 1, 1), scattered,
+		small("protocol", 1, 1, 3, 1), // the second span of the chain merges what the first and the third began
 	} {
 		t.Run(fmt.Sprintf("%s %+v", c.Preset, c.Size), func(t *testing.T) {
 			t.Parallel()
@@ -124,4 +125,32 @@ func (d *diamonds) same(s []uint32, p proc, node uint32) (proc, bool) {
 		}
 	}
 	return proc{}, false
+}
+
+// idleReaders is a protocol that looks for a worker which is at its work while its reader is idle and has
+// not read all.
+type idleReaders struct {
+	*protocol
+	met map[string]bool // the stages of such workers
+}
+
+func (i idleReaders) expand(s []uint32, visit func(m move, next []uint32, wrong string)) bool {
+	of := s[i.base:]
+	reader, worker := &i.machines.nodes[of[ofReader]], &i.machines.nodes[of[ofWorkers]]
+	if reader.idle && of[ofCommitted] == 1 && len(worker.calls) > 0 {
+		i.met[stageOf(i.machines.ops.values[worker.calls[0]])] = true
+	}
+	return i.protocol.expand(s, visit)
+}
+
+// TestReadersDoNotHurry: what is wrong beside an idle reader only is not passed by because it reads on first.
+func TestReadersDoNotHurry(t *testing.T) {
+	i := idleReaders{small("protocol", 1, 1, 2, 0).world().(*protocol), make(map[string]bool)}
+	f := newSearch(i, 0)
+	f.run(t.Context(), nil)
+	for _, stage := range []string{"idle", "lease", "claim", "load", "ack", "release"} {
+		if !i.met[stage] || !f.exhausted {
+			t.Errorf("no worker in stage %s beside an idle reader, but in %v; %q", stage, i.met, f.wrong)
+		}
+	}
 }

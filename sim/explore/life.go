@@ -62,10 +62,12 @@ type life struct {
 	// Of a process whose tasks share what they know.
 	sharing  func() any // what that is
 	watching func(worker buffer.Shard) bool
-	lesson   lesson // of the last answer
-	version  int    // grows when what is shared changes
+	noticed  func() bool // that a child hangs: it is to be ended
+	lesson   lesson      // of the last answer
+	version  int         // grows when what is shared changes
 	views    map[child]vital
-	history  map[string][]any // of each task: what it asked for, and what it was answered
+	late     map[buffer.Shard]int // looks of a keeper for which time passed
+	history  map[string][]any     // of each task: what it asked for, and what it was answered
 }
 
 // holding is a generation that a worker has leased, and how far it is with it.
@@ -97,7 +99,7 @@ func newLife(p program) *life {
 	}
 	l := &life{
 		program: p, k: k, process: k.Process("process"), clock: epoch,
-		views: make(map[child]vital), history: make(map[string][]any),
+		views: make(map[child]vital), late: make(map[buffer.Shard]int), history: make(map[string][]any),
 	}
 	l.process.Go("main", func() {
 		p.main(l)

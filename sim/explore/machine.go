@@ -44,6 +44,7 @@ type node struct {
 	lesson  lesson              // of the answer that led here
 	stirred []bool              // by call: what the process knows has changed since
 	views   map[child]vital     // of a supervisor: its children as it last saw them
+	noticed bool                // that one of them hangs
 	polled  [2]int64            // of a reader: the offsets between which spans are in its memory alone
 	holds   []buffer.Generation // of a worker: what it has leased,
 	loaded  []buffer.Generation // and what of that it may produce
@@ -125,6 +126,7 @@ func (m *machines) add(n node) int32 {
 	n.lost = l.notes.flags[lostFlag]
 	n.idle, n.epoch = l.idle(), buffer.Epoch(l.notes.numbers[epochNumber])
 	n.views = maps.Clone(l.views)
+	n.noticed = l.noticed != nil && l.noticed()
 	if !n.idle {
 		n.polled = [2]int64{l.notes.numbers[firstNumber], l.notes.numbers[positionNumber]}
 	}

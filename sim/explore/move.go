@@ -60,10 +60,10 @@ type kinds struct{ readers, workers []act }
 var (
 	protocolKinds = kinds{
 		readers: []act{actCrash, actLost},
-		workers: []act{actCrash, actFreeze, actLost, actRefuseRecord},
+		workers: []act{actCrash, actFreeze, actLost, actRefuse, actRefuseRecord},
 	}
 	commitKinds    = kinds{readers: []act{actCrash, actLost, actRefuse}}
-	rebalanceKinds = kinds{readers: []act{actRevoke, actExpire}, workers: []act{actLost}}
+	rebalanceKinds = kinds{readers: []act{actRevoke, actExpire, actLost}, workers: []act{actLost}}
 )
 
 // move is one thing that can happen.
@@ -71,7 +71,7 @@ type move struct {
 	proc   int8 // index in procs
 	act    act
 	call   int8
-	choice int8 // how much a poll or a lease gets
+	choice int16 // how much a poll gets, what a lease: one of the orders
 }
 
 // proc is a process of a state.

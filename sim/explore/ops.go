@@ -79,18 +79,25 @@ func (o fence) do(on *memstore.Store, _ []buffer.Generation) answer {
 	return answer{v, err}
 }
 
-// do leases what is to be taken: all else is out of the queue meanwhile.
+// do leases what is to be taken, in that order: all else is out of the queue meanwhile. What the store
+// knows of deadlines, and which entries come first after a fence, is forgotten by that: neither is a part
+// of a state.
 func (o lease) do(on *memstore.Store, take []buffer.Generation) answer {
-	var others buffer.QueueUpdate
-	for name := range on.Snapshot().Shards[o.Owner.Shard].Queued { //order-free: a set
+	var all, due, others buffer.QueueUpdate
+	for i, name := range take {
+		due.Due = append(due.Due, buffer.Due{Generation: name, Deadline: buffer.Instant(i)})
+	}
+	for name := range on.Snapshot().Shards[o.Owner.Shard].Queued { //order-free: sets
+		all.Merged = append(all.Merged, name)
 		if !slices.Contains(take, name) {
-			others.Merged = append(others.Merged, name)
 			others.Due = append(others.Due, buffer.Due{Generation: name})
 		}
 	}
-	_ = on.Enqueue(ctx, o.Owner.Shard, buffer.QueueUpdate{Merged: others.Merged})
+	for _, update := range []buffer.QueueUpdate{all, due} {
+		_ = on.Enqueue(ctx, o.Owner.Shard, update)
+	}
 	v, err := on.Lease(ctx, o.Owner, always, o.Limit)
-	_ = on.Enqueue(ctx, o.Owner.Shard, buffer.QueueUpdate{Due: others.Due})
+	_ = on.Enqueue(ctx, o.Owner.Shard, others)
 	for i := range v.Due {
 		v.Due[i].Deadline = 0
 	}

@@ -22,11 +22,12 @@ type protocol struct {
 	logMarks [][]uint32               // by partition and offset: those of all spans before it
 
 	independence        bool
-	width               int // of a state
-	stride              int // of a partition
-	base                int // of partition 0
-	zombies             int // how many workers of a shard can live on,
-	strayReaders        int // and how many readers of a partition: their nodes are behind the workers'
+	width               int    // of a state
+	stride              int    // of a partition
+	base                int    // of partition 0
+	fences              uint32 // of a keeper before it starts a worker
+	zombies             int    // how many workers of a shard can live on,
+	strayReaders        int    // and how many readers of a partition: their nodes are behind the workers'
 	workersEnd          int
 	procs               []proc
 	next                []uint32
@@ -38,7 +39,7 @@ type protocol struct {
 // component, and for each partition what follows.
 const (
 	atFaults = iota
-	atFlags
+	atFlags  // by component: something may have been delivered twice
 	atComponents
 )
 
@@ -52,9 +53,6 @@ const (
 	perWorker = 2
 )
 
-// readAgain is the flag that is set once something may have been delivered twice.
-const readAgain = 1
-
 func newProtocol(sys *system, k kinds, symmetry, independence bool) *protocol {
 	rs := renamings(sys.size.Workers, func(r renaming) bool {
 		return r.identity() || symmetry && sys.fits(r)
@@ -63,7 +61,7 @@ func newProtocol(sys *system, k kinds, symmetry, independence bool) *protocol {
 	w := &protocol{
 		sys: sys, kinds: k, machines: m, stores: newStores(rs, m.ops, m.answers), boxes: newTable(rs),
 		outputs: newOutputs(rs), marks: make(map[buffer.SpanID]uint32), parts: sys.components(),
-		independence: independence, zombies: 0, cover: make(map[Cell]int),
+		independence: independence, fences: 2, zombies: 0, cover: make(map[Cell]int),
 	}
 	for _, a := range k.workers {
 		if a == actFreeze {
@@ -119,7 +117,7 @@ func (w *protocol) first() [][]uint32 {
 	for p := range w.sys.size.Workers {
 		of := s[w.base+p*w.stride:]
 		of[ofReader] = uint32(w.machines.start(reading{w.sys, buffer.Shard(p), 0, 0}))
-		of[ofKeeper] = 2
+		of[ofKeeper] = w.fences
 	}
 	return [][]uint32{s}
 }
@@ -133,7 +131,7 @@ func (w *protocol) key(s []uint32) (key uint64, orbit int) {
 		w.over[c] = w.finished(c, s)
 	}
 	for i, r := range rs {
-		h := mix(uint64(s[atFaults]), uint64(s[atFlags]))
+		h := mix(uint64(s[atFaults]), 0)
 		for c := range w.shared {
 			if at := atComponents + 2*c; !w.over[c] {
 				h += mix(w.stores.all[s[at]].hashes[i], w.outputs.all[s[at+1]].hashes[i])
@@ -145,7 +143,7 @@ func (w *protocol) key(s []uint32) (key uint64, orbit int) {
 				continue
 			}
 			of := s[w.base+p*w.stride:][:w.stride]
-			one := mix(21, uint64(r[p]))
+			one := mix(mix(21, uint64(r[p])), uint64(s[atFlags]>>c&1))
 			one = mix(one, w.machines.nodes[of[ofReader]].hash(i))
 			one = mix(one, uint64(of[ofCommitted])<<16|uint64(of[ofTenure])<<8|uint64(of[ofKeeper]))
 			for at := ofWorkers; at < w.workersEnd; at += perWorker {

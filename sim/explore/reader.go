@@ -33,6 +33,7 @@ const (
 	firstNumber            // the first offset of the last batch that it began to attach,
 	lastNumber             // and the last
 	endsNumber             // how many of its tasks had ended when it polled
+	triesNumber            // how many commits failed in a row since a batch was stored, up to triesMax
 )
 
 // assignedFlag is set once a reader knows of its partition, lostFlag once it knows that it is another's,
@@ -97,7 +98,8 @@ func (r reading) memory(l *life) (any, bool) {
 	m := readerMemory{
 		Partition: r.Partition, Tenure: r.Tenure,
 		Position: l.notes.numbers[positionNumber], Committed: l.notes.numbers[committedNumber],
-		Lost: l.notes.flags[lostFlag], Revoked: l.notes.flags[revokedFlag], Planted: l.planted,
+		Lost: l.notes.flags[lostFlag], Revoked: l.notes.flags[revokedFlag], Tries: l.notes.numbers[triesNumber],
+		Planted: l.planted,
 	}
 	if l.idle() {
 		l.notes.numbers[firstNumber] = l.notes.numbers[positionNumber]
@@ -120,6 +122,7 @@ type readerMemory struct {
 	Position, Committed int64
 	First, Last         int64
 	Lost, Revoked       bool
+	Tries               int64
 	Ops                 []any
 	Planted             []any
 }
@@ -185,11 +188,19 @@ func (s source) Poll(ctx context.Context, _ int, _ time.Duration) (flusher.Fetch
 func (s source) Commit(ctx context.Context, last []flusher.Message) error {
 	offset := last[len(last)-1].Position.Offset + 1
 	_, err := s.ask(ctx, commit{offset})
-	if err == nil {
-		s.notes.numbers[committedNumber] = offset
+	switch n := &s.notes.numbers; {
+	case err == nil:
+		n[committedNumber], n[triesNumber] = offset, 0
+	// To one whose partition is not to leave it is all the same: Kafka refuses those that it has left.
+	case s.notes.flags[revokedFlag] || errors.Is(err, errLost):
+		n[triesNumber] = min(n[triesNumber]+1, triesMax)
 	}
 	return err
 }
+
+// triesMax is how many failed commits of a partition that leaves make a difference to the loop, which gives
+// them up then.
+const triesMax = 3
 
 // Pause does nothing: batches are smaller than what a partition may have waiting.
 func (source) Pause(...int32) {}

@@ -37,7 +37,7 @@ type unnamed struct {
 
 type storeKey struct {
 	from, op int32
-	take     int8
+	take     int16
 }
 
 type storeEdge struct{ to, answer int32 }
@@ -101,28 +101,48 @@ func (s *stored) look() {
 	}
 }
 
-// takeNothing and takeAll are what a lease may take besides one of the segments that are queued.
-const (
-	takeNothing = -1
-	takeAll     = -2
-)
+// takeNothing is what a lease may take besides one of the orders of what is queued.
+const takeNothing = -1
+
+// orders returns in how many ways a lease can take something of so much: how many, which, and in which
+// order.
+func orders(queued, limit int) (n int) {
+	for size, ways := 1, queued; size <= min(queued, limit); size++ {
+		n += ways
+		ways *= queued - size
+	}
+	return n
+}
+
+// order returns one of the ways, by its number: those that take one come first.
+func order(queued []buffer.Generation, number int) (taken []buffer.Generation) {
+	size, ways := 1, len(queued)
+	for ; number >= ways; size++ {
+		number -= ways
+		ways *= len(queued) - size
+	}
+	left := slices.Clone(queued)
+	for range size {
+		ways /= len(left) // that have the same beginning
+		at := number / ways
+		number %= ways
+		taken = append(taken, left[at])
+		left = slices.Delete(left, at, at+1)
+	}
+	return taken
+}
 
 // step returns what a step does to a content, and its answer.
 func (s *stores) step(from, op int32, take int) storeEdge {
-	key := storeKey{from, op, int8(take)}
+	key := storeKey{from, op, int16(take)}
 	if e, ok := s.edges[key]; ok {
 		return e
 	}
 	s.executed++
 	asked := s.ops.values[op].(step)
 	var taken []buffer.Generation
-	if l, ok := asked.(lease); ok {
-		switch queued := s.all[from].queued(l.Owner.Shard); {
-		case take >= 0:
-			taken = queued[take : take+1]
-		case take == takeAll:
-			taken = queued
-		}
+	if l, ok := asked.(lease); ok && take != takeNothing {
+		taken = order(s.all[from].queued(l.Owner.Shard), take)
 	}
 	store := s.all[from].store.Clone()
 	answer := asked.do(store, taken)

@@ -27,6 +27,7 @@ type supervision struct {
 type process struct {
 	Child  child
 	Shards []buffer.Shard
+	Epochs []buffer.Epoch // of the shards
 	Phase  phase
 	Killed bool // it is to end, sooner or later
 	Asked  bool // to end
@@ -40,9 +41,10 @@ const (
 	hung
 	gone
 	refused // it never began
+	stuck   // it hangs while it starts
 )
 
-var phaseNames = [...]string{"starting", "up", "hung", "gone", "refused"}
+var phaseNames = [...]string{"starting", "up", "hung", "gone", "refused", "stuck in its start"}
 
 // over tells whether there is no such process any more.
 func (p process) over() bool { return p.Phase == gone || p.Phase == refused }
@@ -109,28 +111,31 @@ func (w *supervision) covered() map[Cell]int { return w.cover }
 
 func (w *supervision) executed() int { return w.machines.executed + w.stores.executed }
 
-// view is what the worker's keeper sees now.
+// view is what the worker's keeper sees now: of the last child, since it asks no more about those before.
 func (w *supervision) view(s []uint32, worker buffer.Shard) view {
-	v := view{}
-	for _, p := range w.list(s) {
+	for _, p := range slices.Backward(w.list(s)) {
 		if p.Child.Worker == worker && p.Phase != refused {
-			v = append(v, vital{p.Child, p.Phase != starting, p.Phase == hung, p.Phase == gone})
+			one := vital{p.Child, p.Phase != starting && p.Phase != stuck, p.Phase == hung, p.Phase == gone, 0}
+			if p.Phase == stuck {
+				one.Late = lateLooks
+			}
+			return view{one}
 		}
 	}
-	return v
+	return view{}
 }
 
 func (w *supervision) expand(
 	s []uint32, visit func(m move, next []uint32, wrong string),
 ) (quiet bool) {
+	n := &w.machines.nodes[s[supNode]]
 	quiet = true
 	may := func(m move) {
 		copy(w.next, s)
 		wrong := w.do(s, m)
 		visit(m, w.next, wrong)
-		quiet = quiet && m.act.fault()
+		quiet = quiet && (m.act.fault() || m.act == actWake && !n.noticed) // what hangs may never wake
 	}
-	n := &w.machines.nodes[s[supNode]]
 	for i, number := range n.calls {
 		call := int8(i)
 		switch op := w.machines.ops.values[number].(type) {
@@ -148,7 +153,7 @@ func (w *supervision) expand(
 		}
 	}
 	for i, p := range w.list(s) {
-		m := move{choice: int8(i)}
+		m := move{choice: int16(i)}
 		for _, a := range p.acts(s[supFaults] > 0) {
 			m.act = a
 			may(m)
@@ -167,7 +172,10 @@ func (p process) acts(faults bool) []act {
 		return []act{actDie}
 	case p.Phase == starting:
 		acts = append(acts, actUp)
-	case p.Phase == hung:
+		if faults {
+			acts = append(acts, actHang)
+		}
+	case p.Phase == hung, p.Phase == stuck:
 		acts = append(acts, actWake)
 	case p.Asked:
 		acts = append(acts, actDie)
@@ -204,6 +212,10 @@ func (w *supervision) do(s []uint32, m move) (wrong string) {
 	if m.act != actAnswer && m.act != actRefuse {
 		w.change(func(list []process) []process {
 			p := &list[m.choice]
+			if m.act == actHang && p.Phase == starting {
+				p.Phase = stuck
+				return list
+			}
 			p.Phase = map[act]phase{
 				actUp: up, actWake: up, actHang: hung, actDie: gone, actCrash: gone,
 			}[m.act]
@@ -229,9 +241,11 @@ func (w *supervision) answer(s []uint32, m move) (wrong string) {
 	case nap:
 		reply = w.machines.answers.number(answer{Value: w.view(s, op.Worker)})
 	case spawn:
-		started := process{Child: op.Child, Shards: op.Shards}
+		started := process{Child: op.Child, Shards: op.Shards, Epochs: op.Epochs}
 		if m.act == actRefuse {
 			reply, started.Phase = w.refused, refused
+		} else {
+			wrong = w.fenced(started)
 		}
 		w.change(func(list []process) []process { return append(list, started) })
 	}
@@ -250,7 +264,36 @@ func (w *supervision) answer(s []uint32, m move) (wrong string) {
 			return list
 		})
 	}
+	if wrong != "" {
+		return wrong
+	}
 	return w.judge()
+}
+
+// fenced says what is wrong with the epochs under which a child is started: each is its shard's last, and
+// the one that follows its predecessor's is nobody's, since that may take it for its own (flusher.keeper).
+func (w *supervision) fenced(started process) string {
+	for i, shard := range started.Shards {
+		epoch, before := started.Epochs[i], buffer.Epoch(0)
+		if last := w.epoch(w.next, shard); epoch != last {
+			return fmt.Sprintf("fencing: worker %d is started on shard %d under epoch %d, and the last is %d",
+				started.Child.Worker, shard, epoch, last)
+		}
+		for _, p := range w.list(w.next) {
+			if at := slices.Index(p.Shards, shard); at >= 0 && p.Phase != refused {
+				before = max(before, p.Epochs[at])
+			}
+		}
+		if epoch < before+2 {
+			return fmt.Sprintf("fencing: worker %d is started on shard %d under epoch %d, after one under epoch %d, "+
+				"which may take the next for its own", started.Child.Worker, shard, epoch, before)
+		}
+	}
+	return ""
+}
+
+func (w *supervision) epoch(s []uint32, shard buffer.Shard) buffer.Epoch {
+	return w.stores.all[s[supStore]].snapshot.Shards[shard].Epoch
 }
 
 // judge says what is wrong with a state, whatever is to come.
@@ -310,16 +353,18 @@ func (p process) String() string {
 	return fmt.Sprintf("worker %d (start %d, %s)", p.Child.Worker, p.Child.Start, phaseNames[p.Phase])
 }
 
-// rest: when nothing but faults is to come, each shard has a worker that is up, under the last epoch.
+// rest: when nothing but faults is to come, or what hangs unnoticed wakes, each shard has a worker that is up, under
+// its last epoch.
 func (w *supervision) rest(s []uint32) string {
 	if w.machines.nodes[s[supNode]].ended {
 		return ""
 	}
 	for shard := range buffer.Shard(w.sys.size.shards()) {
 		if !slices.ContainsFunc(w.list(s), func(p process) bool {
-			return p.Phase == up && slices.Contains(p.Shards, shard)
+			at := slices.Index(p.Shards, shard)
+			return p.Phase == up && at >= 0 && p.Epochs[at] == w.epoch(s, shard)
 		}) {
-			return fmt.Sprintf("coverage: shard %d has no worker, and nothing happens any more", shard)
+			return fmt.Sprintf("coverage: shard %d has no worker under its last epoch, and nothing happens any more", shard)
 		}
 	}
 	return ""

@@ -2,7 +2,9 @@ package explore
 
 import (
 	"context"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +34,8 @@ type child struct {
 type vital struct {
 	Child         child
 	Up, Hung, End bool
+	// Late is in how many looks it was one that hangs while it starts, lateLooks at the most.
+	Late int
 }
 
 // view is what a keeper sees of its worker's children when it looks.
@@ -41,10 +45,11 @@ type view []vital
 type (
 	// nap is a pause before the next look, of a keeper by its worker, or of the supervisor's own loop.
 	nap struct{ Worker buffer.Shard }
-	// spawn starts a child with shards.
+	// spawn starts a child with shards, under their epochs.
 	spawn struct {
 		Child  child
 		Shards []buffer.Shard
+		Epochs []buffer.Epoch
 	}
 	// kill ends a child by force; finish asks it to.
 	kill   struct{ Child child }
@@ -57,12 +62,17 @@ const nobody buffer.Shard = -1
 func (v supervising) main(l *life) {
 	cfg := flusher.DefaultConfig()
 	cfg.Processes, cfg.RestartBudget, cfg.RestartBackoff = v.sys.size.Workers, v.sys.restarts, 0
-	cfg.BackpressureAfter, cfg.MaxUnhealthy = math.MaxInt64, unhealthy/2
+	cfg.BackpressureAfter, cfg.MaxUnhealthy, cfg.CheckEvery = math.MaxInt64, unhealthy/2, unhealthy/2
 	cfg.StopTimeout, cfg.ShutdownTimeout = flusher.NoTimeout, flusher.NoTimeout
 	ports := consumer.Ports{Clock: looking{l}, Spawner: spawner{l}, Store: ported{life: l}}
 	planted, settings := defects.Planted{Defect: v.sys.defect}, consumer.Settings{Flusher: cfg}
 	planted.Settings(&settings)
 	planted.Consumer(&ports, l.process.Kill)
+	if v.sys.defect.Name != "" {
+		started := &handles{Spawner: ports.Spawner}
+		ports.Spawner = started
+		l.planted = []any{ports.Clock, ports.Store, started}
+	}
 	supervisor, err := flusher.NewSupervisor(settings.Flusher, flusher.SupervisorPorts{
 		Clock: ports.Clock, Tasks: l, Spawner: ports.Spawner, Store: ports.Store,
 	})
@@ -70,6 +80,11 @@ func (v supervising) main(l *life) {
 		panic(err) // the config is this package's own
 	}
 	l.sharing = func() any { return shared(supervisor.Workers()) }
+	l.noticed = func() bool {
+		return slices.ContainsFunc(supervisor.Workers(), func(w flusher.WorkerState) bool {
+			return w.State == flusher.StateHung
+		})
+	}
 	l.watching = func(worker buffer.Shard) bool {
 		return worker != nobody && supervisor.Workers()[worker].State == flusher.StateHealthy
 	}
@@ -95,18 +110,35 @@ func shared(workers []flusher.WorkerState) map[buffer.Shard]flusher.WorkerState 
 }
 
 // memory: the tasks share what the supervisor knows, and each remembers what it asked for and was
-// answered; in which order those of different tasks took turns shows in what they ask for next.
+// answered; in which order those of different tasks took turns shows in what they ask for next. What a
+// keeper has last seen of its child says whether another look can change anything.
 func (v supervising) memory(l *life) (any, bool) {
-	m := supervisorMemory{Shared: l.sharing(), Tasks: make(map[buffer.Shard]taskMemory)}
+	m := supervisorMemory{Shared: l.sharing(), Tasks: make(map[taskKey]taskMemory), Views: l.views,
+		Planted: l.planted}
 	for _, c := range l.calls {
-		m.Tasks[taskOf(c.task)] = taskMemory{c.op, c.version < l.version, l.history[c.task]}
+		key := taskKey{Worker: taskOf(c.task)}
+		key.Name, _, _ = strings.Cut(c.task, "keeper ")
+		for _, taken := m.Tasks[key]; taken; _, taken = m.Tasks[key] {
+			key.Nth++
+		}
+		m.Tasks[key] = taskMemory{c.op, c.version < l.version, l.history[c.task]}
 	}
 	return m, true
 }
 
 type supervisorMemory struct {
 	Shared any
-	Tasks  map[buffer.Shard]taskMemory
+	Tasks  map[taskKey]taskMemory
+	Views  map[child]vital
+
+	Planted []any
+}
+
+// taskKey names a task of a keeper, of several with one name the nth that asks for something.
+type taskKey struct {
+	Name   string
+	Worker buffer.Shard
+	Nth    int
 }
 
 type taskMemory struct {
@@ -127,8 +159,21 @@ func taskOf(task string) buffer.Shard {
 	return nobody
 }
 
-// looking is the clock of a supervisor: after each pause it sees what has become of the children.
+// looking is the clock of a supervisor: after each pause it sees what has become of the children. For a
+// keeper whose child hangs while it starts time passes, and for no other: a start may take long.
 type looking struct{ *life }
+
+// A child that hangs while it starts has taken too long at the second look; a gap between two looks that
+// is longer than this is one in which the supervisor itself was frozen.
+const (
+	lateLooks = 2
+	lateLook  = unhealthy/2 + time.Minute
+)
+
+// Now returns the time of the keeper that asks.
+func (c looking) Now() time.Time {
+	return c.clock.Add(time.Duration(c.late[taskOf(c.k.Running())]) * lateLook)
+}
 
 // Sleep waits until it is worth a look.
 func (c looking) Sleep(ctx context.Context, _ time.Duration) error {
@@ -138,6 +183,10 @@ func (c looking) Sleep(ctx context.Context, _ time.Duration) error {
 		return err
 	}
 	for _, v := range seen {
+		if v.Late > 0 {
+			v.Late = min(v.Late, c.views[v.Child].Late+1)
+			c.late[worker]++
+		}
 		c.views[v.Child] = v
 	}
 	return nil
@@ -150,12 +199,31 @@ type spawner struct{ *life }
 func (s spawner) Start(ctx context.Context, spec flusher.WorkerSpec) (flusher.Handle, error) {
 	op := spawn{Child: child{buffer.Shard(spec.Worker), spec.Start}}
 	for _, owner := range spec.Owners {
-		op.Shards = append(op.Shards, owner.Owner.Shard)
+		op.Shards, op.Epochs = append(op.Shards, owner.Owner.Shard), append(op.Epochs, owner.Owner.Epoch)
 	}
 	if _, err := s.ask(ctx, op); err != nil {
 		return nil, err
 	}
+	maps.DeleteFunc(s.views, func(c child, _ vital) bool { return c.Worker == op.Child.Worker })
 	return handle{s.life, op.Child}, nil
+}
+
+// handles keeps what a defect has put around those of children, which may remember something, too.
+type handles struct {
+	flusher.Spawner
+	Started map[child]flusher.Handle
+}
+
+// Start notes the handle.
+func (h *handles) Start(ctx context.Context, spec flusher.WorkerSpec) (flusher.Handle, error) {
+	started, err := h.Spawner.Start(ctx, spec)
+	if err == nil {
+		if h.Started == nil {
+			h.Started = make(map[child]flusher.Handle)
+		}
+		h.Started[child{buffer.Shard(spec.Worker), spec.Start}] = started
+	}
+	return started, err
 }
 
 type handle struct {
@@ -165,13 +233,14 @@ type handle struct {
 
 // Status implements flusher.Handle.
 func (h handle) Status() (flusher.Status, time.Time) {
+	now := looking{h.life}.Now()
 	switch seen := h.views[h.child]; {
 	case seen.Hung:
-		return flusher.Status{Stage: flusher.StageIdle}, h.clock.Add(-unhealthy)
+		return flusher.Status{Stage: flusher.StageIdle}, now.Add(-unhealthy)
 	case seen.Up:
-		return flusher.Status{Stage: flusher.StageIdle}, h.clock
+		return flusher.Status{Stage: flusher.StageIdle}, now
 	}
-	return flusher.Status{}, h.clock
+	return flusher.Status{}, now
 }
 
 // Exited implements flusher.Handle.

@@ -46,7 +46,7 @@ func (s Size) Validate() error {
 	f.When(s.Spans < s.Traces || s.Spans > 12, "%d spans: want at least one for each of %d traces, and "+
 		"at most 12", s.Spans, s.Traces)
 	f.When(s.Faults < 0 || s.Faults > 4, "%d faults: want 0 to 4", s.Faults)
-	f.When(s.Lease < 1, "%d segments at a time: want 1 or more", s.Lease)
+	f.When(s.Lease < 1 || s.Lease > 4, "%d segments at a time: want 1 to 4", s.Lease)
 	return f.Err()
 }
 

@@ -64,6 +64,9 @@ func (r Result) WriteText(to io.Writer, took time.Duration) error {
 		if !r.Shortest {
 			way = "a way there, perhaps not the shortest"
 		}
+		if r.PassedOver > 0 {
+			way += fmt.Sprintf(" (%s not searched to the end)", options.FormatCount(r.PassedOver, "smaller system"))
+		}
 		fmt.Fprintf(&b, "\nviolated: %s\n%s, with %s:\n", r.Wrong, way, r.System())
 		for i, step := range r.Steps() {
 			fmt.Fprintf(&b, "%4d  %s\n", i+1, step)

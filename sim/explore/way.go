@@ -310,7 +310,11 @@ func (w *supervision) inWords(s []uint32) []Part {
 			text += ", asked to end"
 		}
 		name := fmt.Sprintf("worker %d, start %d", p.Child.Worker, p.Child.Start)
-		list = append(list, Part{groupProcesses, name, text, "phase-" + phaseNames[p.Phase]})
+		class := phaseNames[p.Phase]
+		if p.Phase == stuck {
+			class = phaseNames[hung]
+		}
+		list = append(list, Part{groupProcesses, name, text, "phase-" + class})
 		for _, shard := range p.Shards {
 			if !p.over() {
 				owners[shard] = append(owners[shard], name)

@@ -41,6 +41,9 @@ func (p ported) Attach(
 // Enqueue implements buffer.Store.
 func (p ported) Enqueue(ctx context.Context, shard buffer.Shard, u buffer.QueueUpdate) error {
 	_, err := p.ask(ctx, enqueue{shard, u})
+	if err == nil {
+		p.notes.numbers[triesNumber] = 0
+	}
 	return err
 }
 

@@ -76,6 +76,26 @@ func (w *protocol) missing() string {
 	return ""
 }
 
+// twice says which shard two workers lease from at the same time.
+func (w *protocol) twice() string {
+	for p := range w.parts {
+		of := w.next[w.base+p*w.stride:][ofWorkers:w.workersEnd]
+		if w.zombies == 0 || of[perWorker] == 0 {
+			continue
+		}
+		last, owners := w.epoch(p, w.next), 0
+		for at := 0; at < len(of); at += perWorker {
+			if w.machines.nodes[of[at]].epoch == last {
+				owners++
+			}
+		}
+		if owners > 1 {
+			return fmt.Sprintf("two owners: %d workers lease from shard %d under epoch %d", owners, p, last)
+		}
+	}
+	return ""
+}
+
 // onTheWay returns the spans of the records in a box that Kafka may still get.
 func (w *protocol) onTheWay(box uint32) (spans uint32) {
 	for _, f := range w.box(box) {
