@@ -94,6 +94,7 @@ func (l *Loop) leave(numbers []int32, lost bool) {
 		l.partitions = slices.Delete(l.partitions, at, at+1)
 		l.leaving = append(l.leaving, p)
 		p.drop()
+		p.tryOnce()
 		if lost {
 			p.lose()
 		}

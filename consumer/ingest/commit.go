@@ -40,15 +40,24 @@ func (l *Loop) commitDone(ctx context.Context, now time.Time) {
 		return
 	}
 	c.partitions, c.last = nil, nil
+	wanted := false
 	for i, p := range l.all() {
-		// What leaves is given up after some tries: were it tried again at once, it would never be let go.
-		leaves := l.draining || i >= len(l.partitions)
-		if p.uncommitted() && !(leaves && p.tries >= commitTriesMax) {
-			c.partitions = append(c.partitions, p)
-			c.last = append(c.last, p.done)
+		if !p.uncommitted() {
+			continue
 		}
+		// What leaves is given up after some tries: were it tried again at once, it would never be let go.
+		// In a drain it takes part in what others try.
+		leaves := l.draining || i >= len(l.partitions)
+		givenUp := leaves && p.tries >= commitTriesMax
+		if givenUp && !l.draining {
+			continue
+		}
+		wanted = wanted || !givenUp
+		c.partitions = append(c.partitions, p)
+		c.last = append(c.last, p.done)
 	}
-	if len(c.last) == 0 {
+	if !wanted {
+		c.partitions, c.last = nil, nil
 		return
 	}
 	c.started = now

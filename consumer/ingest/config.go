@@ -63,8 +63,8 @@ type Config struct {
 	RetryMin, RetryMax time.Duration
 }
 
-// commitTriesMax is how often the last offsets of a partition that leaves are tried to commit.
-// After that they stay uncommitted, and the next owner reads a few spans twice.
+// commitTriesMax is how often the last offsets of a partition that leaves are tried to commit, at least once
+// after it was to leave. After that they stay uncommitted, and the next owner reads a few spans twice.
 const commitTriesMax = 3
 
 // catchUpMax is how many full batches of a partition can have been stored and not committed when its

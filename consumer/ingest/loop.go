@@ -88,6 +88,7 @@ func (l *Loop) read(ctx, stop context.Context) error {
 		if l.draining {
 			l.yield()
 			if l.idle() {
+				l.giveUp()
 				return nil
 			}
 		}
@@ -108,9 +109,21 @@ func (l *Loop) all() []*partition {
 
 // drain lets go of what is not in work; it is delivered again.
 func (l *Loop) drain() {
-	l.draining = true
 	for _, p := range l.partitions {
 		p.drop()
+		if !l.draining {
+			p.tryOnce()
+		}
+	}
+	l.draining = true
+}
+
+// giveUp says of which partitions offsets stay uncommitted at the end.
+func (l *Loop) giveUp() {
+	for _, p := range l.partitions {
+		if p.uncommitted() {
+			l.ports.event(Event{Kind: CommitGivenUp, Partitions: []int32{p.number}})
+		}
 	}
 }
 

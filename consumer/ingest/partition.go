@@ -123,6 +123,9 @@ func (p *partition) drop() {
 	p.pending = nil
 }
 
+// tryOnce has its offset tried once more at least, however often that failed while it was not to leave.
+func (p *partition) tryOnce() { p.tries = min(p.tries, commitTriesMax-1) }
+
 // bytesOf is the size of the values of messages.
 func bytesOf(messages []flusher.Message) (sum buffer.Bytes) {
 	for i := range messages {

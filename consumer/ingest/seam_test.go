@@ -119,6 +119,65 @@ func TestPartitionIsNotReleasedDuringItsCommit(t *testing.T) {
 	})
 }
 
+// While a drain waits for one partition, another is tried often enough in vain; it is in the commit that works
+// in the end. Before, each has one try at least, however many failed while nobody wanted to stop.
+func TestADrainCommitsWhatFailedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, away := range []bool{true, false} {
+			r := newRig(t)
+			err := errors.New("kafka is away")
+			r.broker.commitError = err
+			r.broker.refuse = func(flusher.Record) error { return err }
+			r.broker.append(0, time.Now(), "x a a")
+			r.broker.append(1, time.Now(), "no span")
+			r.start(0, 1)
+			settle(time.Minute)
+			works := func() {
+				r.broker.mu.Lock()
+				r.broker.commitError, r.broker.refuse = nil, func(flusher.Record) error { return nil }
+				r.broker.mu.Unlock()
+			}
+			if !away {
+				works()
+			}
+			r.stop()
+			settle(time.Minute)
+			works()
+			if err := <-r.ended; err != nil || r.broker.committedAt(0) != 1 || r.broker.committedAt(1) != 1 {
+				t.Errorf("away at the stop %v: Run = %v, committed %d and %d, want 1 of each", away, err,
+					r.broker.committedAt(0), r.broker.committedAt(1))
+			}
+			if got := r.journal.count(string(CommitGivenUp)); got != 0 {
+				t.Errorf("away at the stop %v: given up %d times", away, got)
+			}
+			r.kill()
+		}
+	})
+}
+
+// TestWhatADrainGivesUpIsSaid: its next owner reads it again.
+func TestWhatADrainGivesUpIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var tries atomic.Int64
+		r.broker.before = func(call string) error {
+			if call != "commit" {
+				return nil
+			}
+			tries.Add(1)
+			return errors.New("coordinator is away")
+		}
+		r.broker.append(3, time.Now(), "x a a")
+		r.start(3)
+		settle(time.Minute)
+		before := tries.Load()
+		r.end()
+		if tried := tries.Load() - before; tried < 1 || r.journal.count(string(CommitGivenUp)+" [3]") != 1 {
+			t.Errorf("%d more tries, want one at least, and journal:\n%s", tried, r.journal)
+		}
+	})
+}
+
 // What is stored while a commit is under way is committed by another, also at the end.
 func TestStopCommitsWhatTheCommitUnderWayDoesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
