@@ -15,7 +15,8 @@ import (
 // that at which it last counted the witnesses.
 type beats struct{ count, last, counted uint64 }
 
-// Beat implements buffer.Auditor. Without a clock, who has lately beaten is who did since this one counted.
+// Beat implements buffer.Auditor. Without a clock, who has lately beaten is who did since this one counted, or
+// before its first count, in the last few beats of all: 10 s of one consumer.
 func (s *Store) Beat(_ context.Context, witness uint64) ([]buffer.Pulse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -25,8 +26,12 @@ func (s *Store) Beat(_ context.Context, witness uint64) ([]buffer.Pulse, error) 
 	s.beats[witness] = own
 	pulse := buffer.Pulse{Node: "memory", Beats: own.count}
 	if own.count%buffer.WitnessesEvery == 1 {
+		since := own.counted
+		if since == 0 {
+			since = s.beat - min(s.beat, 2*buffer.WitnessesEvery)
+		}
 		for _, other := range s.beats { //order-free: counts
-			if other.last >= own.counted {
+			if other.last >= since {
 				pulse.Witnesses++
 			}
 		}

@@ -137,6 +137,7 @@ func TestABeatCountsWhoIsThere(t *testing.T) {
 			for range 19 {
 				beat(4, 0)
 			}
+			must(t, store.Do(t.Context(), "HSET", name+"{m:0}", "5", fmt.Sprintf("1 %d", time.Now().Unix())))
 			beat(4, 2)
 		})
 	}

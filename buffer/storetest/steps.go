@@ -243,6 +243,7 @@ func (h *hand) setBack() {
 }
 
 func (h *hand) beats() {
+	began := time.Now()
 	for i, witness := range []uint64{1, 1, 2, 1, 1 << 63, 1 << 63} {
 		pulses, err := h.store.Beat(h.t.Context(), witness)
 		h.must(err)
@@ -254,7 +255,7 @@ func (h *hand) beats() {
 			if p.Beats != want || p.Node == "" {
 				h.t.Errorf("%d beats of witness %d on node %q, want %d", p.Beats, witness, p.Node, want)
 			}
-			if p.Witnesses != witnesses {
+			if soon := time.Since(began) < 5*time.Second; soon && p.Witnesses != witnesses { // they count for 10 s
 				h.t.Errorf("beat %d of witness %d on node %q counts %d witnesses, want %d", p.Beats, witness, p.Node,
 					p.Witnesses, witnesses)
 			}

@@ -98,7 +98,7 @@ func flushedAgain(e *Evidence) []cause {
 	var causes []cause
 	quiet, p := disturbances(e), e.Scenario.Pipeline
 	stuck := 2*p.MaxUnhealthy.Seconds() + e.Slacks.Reading
-	waits := max(p.Timeout, p.RootTimeout).Seconds() + foundWithin + clockStep
+	waits := max(p.Timeout, p.RootTimeout).Seconds() + foundWithin(e) + clockStep
 	for _, f := range reports.FaultsOf(e.Events) {
 		var fault scenarios.Fault
 		if fault.UnmarshalText([]byte(f.Fault)) != nil || fault.Verb != scenarios.VerbFailover {
@@ -120,7 +120,7 @@ func flushedAgain(e *Evidence) []cause {
 func foundAgain(e *Evidence, stuck float64) []cause {
 	var causes []cause
 	quiet, p := disturbances(e), e.Scenario.Pipeline
-	waits := max(p.Timeout, p.RootTimeout).Seconds() + foundWithin
+	waits := max(p.Timeout, p.RootTimeout).Seconds() + foundWithin(e)
 	for _, f := range reports.FaultsOf(e.Events) {
 		var fault scenarios.Fault
 		if fault.UnmarshalText([]byte(f.Fault)) != nil || fault.Verb != scenarios.VerbWipe ||

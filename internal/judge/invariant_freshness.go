@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -113,7 +114,7 @@ func heldUp(e *Evidence) (seconds float64, why string) {
 		if o.Fault.Verb == scenarios.VerbWipe && o.Fault.Target.N != scenarios.AllNodes ||
 			o.Fault.Verb == scenarios.VerbFailover {
 			// What no queue names any more is found, and waits once more as if it had just come.
-			found = max(p.Timeout, p.RootTimeout).Seconds() + foundWithin
+			found = max(p.Timeout, p.RootTimeout).Seconds() + foundWithin(e)
 		}
 	}
 	grain := e.Slacks.Reading + p.BatchWait().Seconds() + clockStep
@@ -124,8 +125,21 @@ func heldUp(e *Evidence) (seconds float64, why string) {
 }
 
 // foundWithin is how long it takes until what no queue names is found after a loss, in seconds: two
-// rounds of a quick sweep, which begin within a second.
-const foundWithin = 4
+// rounds of a quick sweep, which begin within a second, and which all share that are counted as consumers:
+// those of the last two counts.
+func foundWithin(e *Evidence) float64 {
+	const alone, counts = 4, 20
+	type life struct{ consumer, life int }
+	seen, most := map[life]float64{}, 1
+	for _, l := range e.Looks {
+		for _, c := range l.Consumers {
+			seen[life{c.Consumer, c.Life}] = l.T
+		}
+		maps.DeleteFunc(seen, func(_ life, t float64) bool { return t < l.T-counts })
+		most = max(most, len(seen))
+	}
+	return float64(alone * most)
+}
 
 // slowest returns how long the load takes for n messages where it is slowest, in seconds.
 func slowest(p scenarios.Pacer, n int64) float64 {
