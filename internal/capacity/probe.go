@@ -264,6 +264,9 @@ func (s second) of() float64 { return s.waiting }
 
 type secondly []second
 
+// harnessLate is by how much samples a second apart may be less, in seconds: half of the time between two.
+const harnessLate = 0.05
+
 // samplesMin is how many samples a second must have: half of what the harness takes.
 const samplesMin = 5
 
@@ -272,7 +275,8 @@ func seconds(samples []reports.Sample) secondly {
 	var list secondly
 	for len(samples) > 0 {
 		from := samples[0].T
-		n := slices.IndexFunc(samples, func(s reports.Sample) bool { return s.T >= from+1-1e-6 })
+		// On the wall clock a sample comes a moment later, or less late than that of a second before.
+		n := slices.IndexFunc(samples, func(s reports.Sample) bool { return s.T >= from+1-harnessLate })
 		if n < 0 {
 			break // it is not whole
 		}

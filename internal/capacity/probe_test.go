@@ -311,6 +311,20 @@ func TestWatchOfALoadThatWanders(t *testing.T) {
 	}
 }
 
+// TestSecondsOfLateSamples: each sample comes by a moment of its own too late, and no second is lost by that.
+func TestSecondsOfLateSamples(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 100 {
+		var samples []reports.Sample
+		for i := range 52 {
+			samples = append(samples, reports.Sample{T: 4.3 + float64(i)/10 + 0.002*random.Float64()})
+		}
+		if got := len(seconds(samples)); got != 5 {
+			t.Fatalf("%d whole seconds in 5.1 s", got)
+		}
+	}
+}
+
 // TestNoise: what goes up and down by chance is no growth, in the watch and at the end.
 func TestNoise(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))

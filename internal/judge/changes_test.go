@@ -75,6 +75,8 @@ func TestNothingIsTooShort(t *testing.T) {
 		"a gate opens, where it may be said late that it was right": {backpressure, all(flap, func(e *Evidence) {
 			e.Slacks.Told = 0.3
 		}), 0, ""},
+		"a gate opens, whose shard another worker was given": {backpressure, all(flap,
+			moved(moveOf(4.22, flusher.EventAssigned, 1, 3)), func(e *Evidence) { e.Slacks.Told = 0.05 }), 0, ""},
 		"a gate closes for a full node": {backpressure, all(whim, fullGate(9, 9.1),
 			faulty("fill redis for 3s", 7, 10)), 0, ""},
 	} {

@@ -356,13 +356,18 @@ func unjustified(e *Evidence, p pause, troubles []trouble, full []stretch) (foun
 // was: it closes while something gives reason to, and does not open while its worker, which failed, is down.
 func untimely(e *Evidence, p pause, troubles []trouble, full []stretch) (found violations) {
 	told := e.Slacks.Told
+	// Its shard may be another's by then, of which another task tells.
+	dealt := slices.ContainsFunc(e.Moves, func(m Move) bool {
+		return m.Kind == flusher.EventAssigned && m.slot() == p.slot && !slices.Contains(m.Shards, p.shard) &&
+			math.Abs(m.T-p.to) < told
+	})
 	reason := slices.ContainsFunc(full, func(f stretch) bool { return f.from <= p.from+told && p.from <= f.to+told })
 	for _, t := range troubles {
 		if t.slot != p.slot {
 			continue
 		}
 		reason = reason || t.from <= p.from+told && (p.from <= t.to+told || t.gone)
-		if p.opened && t.what == flusher.EventFailed.String() && t.from+told < p.to && p.to+told < t.to {
+		if p.opened && !dealt && t.what == flusher.EventFailed.String() && t.from+told < p.to && p.to+told < t.to {
 			found.add(p.to, "the input of shard %d was resumed at %.3fs, though worker %d was down from %.3fs to %.3fs",
 				p.shard, p.to, p.worker, t.from, t.to)
 		}

@@ -55,6 +55,8 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 	case lost > 0 || b.Buffered > 0:
 		return unknown("%s did not come out; not committed of the input: %d; the store still holds %v",
 			options.FormatCount(lost+b.Buffered, "message"), e.Left.Waiting, e.Left.Store)
+	case e.Interrupted && !e.Left.Store.Empty():
+		return unknown("everything came out; the run was ended while the store still held %v", e.Left.Store)
 	case !e.Left.Store.Empty():
 		return violated("everything came out, but at its end the store still holds %v%s", e.Left.Store,
 			e.before(watchedUntil(e)))

@@ -289,6 +289,10 @@ var plants = []plant{
 		"liveness", reports.Unknown, ExitUnknown},
 	{"an interrupted run", func(e *Evidence) { e.Interrupted = true }, "liveness", reports.Unknown,
 		ExitUnknown},
+	{"an interrupted run with a queue that names what is out", func(e *Evidence) {
+		e.Interrupted, e.Drained = true, false
+		e.Left.Store = buffer.Leftovers{Held: []buffer.TraceKey{{Project: 1}}}
+	}, "conservation", reports.Unknown, ExitUnknown},
 	{"a load that was not sent", func(e *Evidence) { e.SendErr = errors.New("planted") }, "liveness",
 		reports.Unknown, ExitUnknown},
 }

@@ -166,7 +166,7 @@ func section(d defects.Defect, seeds []uint64, least *judge.Outcome) string {
 	fmt.Fprintf(&text, "%s\n\n", wrapped(fmt.Sprintf("Violated: **%s**. Found with %s of `%s`%s. "+
 		"Kept: [%s.yaml](../scenarios/museum/%s.yaml). Replayed on real servers: %s.", d.Caught, counted(seeds),
 		d.Shown, map[bool]string{true: ", changed"}[len(d.Changes) > 0], d.Name, d.Name,
-		map[bool]string{true: "yes", false: "not yet"}[d.OnServers])))
+		map[bool]string{true: "yes", false: "no"}[d.OnServers])))
 	fmt.Fprintln(&text, "```")
 	const linesMax, widthMax = 16, 98
 	steps := reports.Steps(least.Events, least.Result, d.Caught)
