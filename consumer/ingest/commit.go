@@ -57,7 +57,6 @@ func (l *Loop) commitDone(ctx context.Context, now time.Time) {
 		c.last = append(c.last, p.done)
 	}
 	if !wanted {
-		c.partitions, c.last = nil, nil
 		return
 	}
 	c.started = now
