@@ -21,7 +21,7 @@ import (
 type shrinkCommand struct {
 	Dir   string `arg:"" help:"Directory of a run in virtual time that did not pass."`
 	Out   string `help:"The scenario file to write." placeholder:"DIR/shrunk.yaml"`
-	Force bool   `help:"Replace a file that is named by --out and is there."`
+	Force bool   `help:"Replace the file of --out if it exists."`
 	Runs  int    `help:"How many runs to make at most." default:"2000"`
 	JSON  bool   `name:"json" help:"Print the result as JSON."`
 }

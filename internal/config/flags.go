@@ -55,7 +55,7 @@ type bufferOpts struct {
 	LateWindow      time.Duration `type:"duration" default:"0s" help:"How long a flushed segment is remembered; only 0 is supported yet."`
 	MaxBatch        int           `type:"held" default:"1000" help:"Maximum spans in a batch; up to four times as many while a partition lags."`
 	MaxBatchWait    time.Duration `type:"duration" default:"1s" help:"Longest wait for a batch to fill up; never more than a twentieth of the shortest time-out."`
-	Slice           string        `placeholder:"NAME" help:"Separates the queues, not the data, of pipelines that share a Redis."`
+	Slice           string        `placeholder:"NAME" help:"Separates the queues, not the data, of pipelines that share a namespace; for the data take another --redis-namespace."`
 	KillSwitch      string        `placeholder:"FILE" help:"YAML list of rules for spans to drop; read again when it changes and at SIGHUP."`
 }
 

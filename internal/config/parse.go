@@ -32,7 +32,9 @@ const (
 	envPrefix   = "SLUICE_"
 	description = "Keeps spans in Redis until their segment is complete, then sends whole segments " +
 		"to Kafka.\n\nEvery flag can also be set by the variable that stands behind it, or in the " +
-		"file that --config names; a flag wins over a variable, and that over the file."
+		"file that --config names; a flag wins over a variable, and that over the file." +
+		"\n\nExit codes: 0 after it was asked to stop; 1 if a server, a right or a topic is missing, or the " +
+		"restart budget is used up; 2 for a wrong flag, variable or file; 130 if a second signal ended it."
 )
 
 // Parse reads flags, environment and file. Help goes to out. The error is a *UsageError, ErrHelp,
