@@ -69,11 +69,15 @@ func written(t *testing.T, p Page) string {
 func TestPageHead(t *testing.T) {
 	p := violated()
 	p.Result.Run.VirtualSeconds, p.Planted = 21.24, "defect kill-skipped"
+	bare := violated()
+	bare.Description = ""
 	for want, page := range map[string]string{
 		", 21.2 virtual s in 312.4 s, digest <code>":        written(t, p),
 		"</code>, <strong>defect kill-skipped</strong></p>": written(t, p),
 		"seed 7, 312.4 s, digest <code>":                    written(t, violated()),
 		"</code></p>\n</header>":                            written(t, violated()),
+		"<strong>mix</strong></p>":                          written(t, bare),
+		"<strong>mix</strong>: Everything at once":          written(t, violated()),
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
