@@ -102,12 +102,26 @@ type Source interface {
 	Pause(partitions ...int32)
 	Resume(partitions ...int32)
 	// Commit records that everything up to and including these messages need not be read again:
-	// per partition the last message. An error means that it may be read again.
+	// per partition the last message. An error means that it may be read again: all of it, unless
+	// the error is a *NotCommitted.
 	Commit(ctx context.Context, last []Message) error
 	// Released tells the source that nothing of these revoked partitions is in work any more,
 	// so that the group may give them to another member.
 	Released(partitions ...int32)
 }
+
+// NotCommitted is the error of a Commit that had effect for some of its partitions, if any.
+type NotCommitted struct {
+	// Partitions are those that were not committed; all others were.
+	Partitions []int32
+	Err        error
+}
+
+// Error returns the cause in words.
+func (e *NotCommitted) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *NotCommitted) Unwrap() error { return e.Err }
 
 // Fetch is the answer of Poll.
 type Fetch struct {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -72,8 +73,10 @@ func (l *Loop) commitEnded(c *commit) {
 	} else {
 		l.troubles.Works(committing)
 	}
+	var some *flusher.NotCommitted
+	errors.As(c.err, &some)
 	for i, p := range c.partitions {
-		if c.err != nil {
+		if c.err != nil && (some == nil || slices.Contains(some.Partitions, p.number)) {
 			p.tries++
 			continue
 		}

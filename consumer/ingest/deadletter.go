@@ -45,9 +45,7 @@ func (l *Loop) deliver(ctx context.Context, number int32, letter *letter) error 
 		if letter.future == nil {
 			l.send(ctx, letter)
 		}
-		err := letter.future.Wait(ctx)
-		letter.future = nil
-		return err
+		return l.await(ctx, letter)
 	}
 	for {
 		cures := func(err error) bool {
@@ -59,6 +57,22 @@ func (l *Loop) deliver(ctx context.Context, number int32, letter *letter) error 
 		}
 		l.ports.event(Event{Kind: letter.cut(), Partitions: []int32{number}, Err: err})
 	}
+}
+
+// errSilent is why a letter is still waited for: the producer tries on, and cannot say why it must.
+var errSilent = errors.New("kafka does not acknowledge it")
+
+// await waits for the acknowledgement for some time: that nothing comes is a trouble like any other.
+func (l *Loop) await(ctx context.Context, letter *letter) error {
+	bound, cancel := l.ports.Clock.WithTimeout(ctx, l.config.RetryMax)
+	defer cancel()
+	err := letter.future.Wait(bound)
+	expired := bound.Err()
+	if err != nil && ctx.Err() == nil && expired != nil && errors.Is(err, expired) {
+		return errSilent
+	}
+	letter.future = nil
+	return err
 }
 
 // bare tells whether nothing is left that could be left out.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -128,4 +129,54 @@ func TestDeadLetterOfWhichNothingIsTakenWaits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// mute takes records, and never says what became of them.
+type mute struct{ sent *atomic.Int32 }
+
+func (m mute) Produce(context.Context, flusher.Record) flusher.Future {
+	m.sent.Add(1)
+	return silent{}
+}
+
+func (mute) Flush(context.Context) error { return nil }
+
+type silent struct{}
+
+func (silent) Wait(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A letter that Kafka does not acknowledge is a trouble that is said, and holds up neither a revoked
+// partition nor the end.
+func TestALetterThatIsNotAcknowledgedIsSaid(t *testing.T) {
+	for name, leave := range map[string]func(r *rig){
+		"revoked": func(r *rig) { r.broker.change(flusher.Fetch{Revoked: []int32{0}}) },
+		"drained": func(r *rig) { r.stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				sent := atomic.Int32{}
+				r.ports.DeadLetters = mute{sent: &sent}
+				r.broker.append(0, time.Now(), "x a a", "bad")
+				r.start(0)
+				settle(time.Minute)
+				if got := r.loop.troubles.Of(input(0)); !errors.Is(got, errSilent) || sent.Load() != 1 {
+					t.Errorf("trouble %v, sent %d times; want that nothing is acknowledged, and once",
+						got, sent.Load())
+				}
+				leave(r)
+				settle(5 * r.config.RetryMax)
+				if name == "revoked" && fmt.Sprint(r.broker.releasedNow()) != "[0]" {
+					t.Errorf("released %v, want [0]", r.broker.releasedNow())
+				}
+				r.end()
+				if got := r.broker.committedAt(0); got != 0 {
+					t.Errorf("committed %d though the letter is nowhere", got)
+				}
+			})
+		})
+	}
 }

@@ -200,9 +200,12 @@ func (b *broker) Commit(_ context.Context, last []flusher.Message) error {
 	}
 	b.mu.Lock()
 	err := b.commitError
-	if err == nil {
+	if some := (*flusher.NotCommitted)(nil); err == nil || errors.As(err, &some) {
 		b.check(last)
 		for _, m := range last {
+			if some != nil && slices.Contains(some.Partitions, m.Position.Partition) {
+				continue
+			}
 			b.committed[m.Position.Partition] = m.Position.Offset + 1
 		}
 	}

@@ -128,11 +128,13 @@ func (l *Loop) giveUp() {
 }
 
 // yield lets go of batches for which the store has no room, while draining: the workers end with the
-// loop, so it may be that nobody makes any. What is not stored is not committed, and another member has
-// more luck, as in release.
+// loop, so it may be that nobody makes any; and of those of which Kafka does not acknowledge a dead
+// letter, for which there is no end either. What is not stored is not committed, and another member
+// has more luck, as in release.
 func (l *Loop) yield() {
 	for _, p := range l.partitions {
-		if len(p.inWork) > 0 && errors.Is(l.troubles.Of(input(p.number)), buffer.ErrFull) {
+		trouble := l.troubles.Of(input(p.number))
+		if len(p.inWork) > 0 && (errors.Is(trouble, buffer.ErrFull)) {
 			p.cancel()
 		}
 	}

@@ -487,3 +487,27 @@ func TestOneRoundOfTicksAtATime(t *testing.T) {
 		r.end()
 	})
 }
+
+// What is refused of one partition is no failure of those beside it: they are committed and let go of.
+func TestACommitOfWhichSomeIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.commitError = &flusher.NotCommitted{
+			Partitions: []int32{1}, Err: errors.New("partition 1: not ours any more"),
+		}
+		r.start(0, 1)
+		r.broker.append(0, time.Now(), "x a a")
+		r.broker.append(1, time.Now(), "y a a")
+		settle(time.Second)
+		r.broker.change(flusher.Fetch{Revoked: []int32{0, 1}})
+		settle(2 * commitTriesMax * r.config.RetryMax)
+		if got := r.broker.committedAt(0); got != 1 {
+			t.Errorf("committed %d, want 1", got)
+		}
+		given := string(CommitGivenUp)
+		if r.journal.count(given+" [1]") != 1 || r.journal.count(given) != 1 {
+			t.Errorf("want partition 1 given up and no other:\n%s", r.journal)
+		}
+		r.end()
+	})
+}

@@ -133,15 +133,17 @@ func (a *assignment) lose(numbers []int32) {
 	}
 }
 
-// release ends the tenure of revoked partitions.
-func (a *assignment) release(numbers []int32) {
+// release ends the tenure of revoked partitions, and returns those whose tenure it was.
+func (a *assignment) release(numbers []int32) (ended []int32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, number := range numbers {
 		if p := a.partitions[number]; p != nil && p.released != nil {
 			a.forget(number)
+			ended = append(ended, number)
 		}
 	}
+	return ended
 }
 
 // forget removes a partition and tells whether it was there. The caller holds mu.

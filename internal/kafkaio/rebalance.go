@@ -3,11 +3,13 @@ package kafkaio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // onAssigned is called by the client before it fetches new partitions.
@@ -37,12 +39,41 @@ func (s *Source) onRevoked(ctx context.Context, _ *kgo.Client, revoked map[strin
 		case <-ctx.Done():
 			return
 		case <-deadline.C:
-			s.log.Error("revoked partitions were not released in time; their spans will be read "+
-				"again by the next owner", "partitions", numbers, "after", s.cfg.ReleaseTimeout())
-			s.assignment.release(numbers) // nothing of them can be committed any more
+			// Nothing of them can be committed any more.
+			if late := s.assignment.release(numbers); len(late) > 0 {
+				s.log.Error("revoked partitions were not released in time; their spans will be read "+
+					"again by the next owner", "partitions", late, "after", s.cfg.ReleaseTimeout())
+			}
 			return
 		}
 	}
+}
+
+// refetchAfter is how long a member waits with an offset that it was refused before it joins again.
+const refetchAfter = 2 * time.Second
+
+// offsetsFetched is called by the client when it knows from where to read what was assigned. A partition
+// whose offset it was refused it reads never, unless the group gives it to another: so the session ends
+// with the error, and the next one asks again. It does not end at once, as that takes all partitions away.
+func (s *Source) offsetsFetched(ctx context.Context, _ *kgo.Client, answer *kmsg.OffsetFetchResponse) error {
+	for _, group := range answer.Groups {
+		for _, topic := range group.Topics {
+			for _, p := range topic.Partitions {
+				err := kerr.ErrorForCode(p.ErrorCode)
+				if err == nil {
+					continue
+				}
+				wait := time.NewTimer(refetchAfter)
+				defer wait.Stop()
+				select {
+				case <-wait.C:
+				case <-ctx.Done():
+				}
+				return fmt.Errorf("offset of partition %d: %w", p.Partition, err)
+			}
+		}
+	}
+	return nil
 }
 
 // onLost is called by the client when the group has given partitions away without asking.

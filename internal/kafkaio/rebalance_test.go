@@ -351,3 +351,17 @@ func TestWhatABrokerSaysInPassingPasses(t *testing.T) {
 		})
 	}
 }
+
+// A partition whose offset is refused once is read all the same, without another rebalance.
+func TestARefusedOffsetIsAskedForAgain(t *testing.T) {
+	cluster := fake(t, kfake.SeedTopics(2, "spans"))
+	cfg, _ := configFor(cluster.ListenAddrs()...)
+	load(t, cfg, "spans", 0, 10, 0, 1)
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Partitions: []int32{1}, Err: kerr.UnknownServerError})
+	s := source(t, cfg, nil)
+	got := 0
+	eventually(t, "the partition is read", func() bool {
+		got += len(poll(t, s, 100, 1)[1])
+		return got == 10
+	})
+}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"sluice/buffer"
 	"sluice/flusher"
@@ -104,6 +103,7 @@ func NewSource(cfg Config, sc SourceConfig) (*Source, error) {
 		kgo.OnPartitionsAssigned(s.onAssigned),
 		kgo.OnPartitionsRevoked(s.onRevoked),
 		kgo.OnPartitionsLost(s.onLost),
+		kgo.OnOffsetsFetched(s.offsetsFetched),
 	)
 	if sc.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(sc.InstanceID))
@@ -357,68 +357,6 @@ func (s *Source) Pause(partitions ...int32) { s.assignment.pause(partitions, tru
 
 // Resume ends Pause, also for a Poll that waits.
 func (s *Source) Resume(partitions ...int32) { s.assignment.pause(partitions, false) }
-
-// Commit commits the offsets behind these messages. Partitions that are not this member's are left
-// out and named in the error, which wraps ErrNotAssigned.
-func (s *Source) Commit(ctx context.Context, last []flusher.Message) error {
-	offsets, queued := make(map[int32]kgo.EpochOffset, len(last)), make(map[int32]bool, len(last))
-	var faults []error
-	for _, m := range last {
-		if !s.assignment.has(m.Position.Partition) {
-			faults = append(faults, fmt.Errorf("partition %d: %w", m.Position.Partition, ErrNotAssigned))
-			continue
-		}
-		offsets[m.Position.Partition] = kgo.EpochOffset{
-			Epoch: m.LeaderEpoch, Offset: m.Position.Offset + 1,
-		}
-		queued[m.Position.Partition] = m.Queued
-	}
-	if len(offsets) == 0 {
-		return errors.Join(faults...)
-	}
-	ctx = kgo.PreCommitFnContext(ctx, func(request *kmsg.OffsetCommitRequest) error {
-		s.sign(request, queued)
-		return nil
-	})
-	s.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{s.cfg.Topic: offsets},
-		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, answer *kmsg.OffsetCommitResponse, err error) {
-			faults = append(faults, err)
-			faults = append(faults, commitFaults(answer)...)
-		})
-	if err := errors.Join(faults...); err != nil {
-		return fmt.Errorf("commit offsets of %s: %w", s.cfg.Topic, err)
-	}
-	s.gaps.commit(offsets)
-	return nil
-}
-
-// sign marks the offsets up to which the store was told of everything. The client has written the member's
-// id, one for all.
-func (s *Source) sign(request *kmsg.OffsetCommitRequest, queued map[int32]bool) {
-	signed := request.MemberID + s.cfg.mark()
-	for _, topic := range request.Topics {
-		for i := range topic.Partitions {
-			if p := &topic.Partitions[i]; queued[p.Partition] {
-				p.Metadata = &signed
-			}
-		}
-	}
-}
-
-func commitFaults(answer *kmsg.OffsetCommitResponse) []error {
-	if answer == nil {
-		return nil
-	}
-	var faults []error
-	for _, topic := range answer.Topics {
-		for _, p := range topic.Partitions {
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				faults = append(faults, fmt.Errorf("partition %d: %w", p.Partition, err))
-			}
-		}
-	}
-	return faults
-}
 
 // Released lets revoked partitions go.
 func (s *Source) Released(partitions ...int32) { s.assignment.release(partitions) }

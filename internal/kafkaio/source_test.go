@@ -265,6 +265,13 @@ func TestCommitFailureIsAnErrorAndPasses(t *testing.T) {
 	if !errors.Is(err, kerr.OffsetMetadataTooLarge) || !strings.Contains(err.Error(), "partition 1") {
 		t.Errorf("Commit = %v, want the cause and the partition", err)
 	}
+	var some *flusher.NotCommitted
+	if !errors.As(err, &some) || !slices.Equal(some.Partitions, []int32{1}) {
+		t.Errorf("Commit = %+v, want one that names partition 1 alone", err)
+	}
+	if has := s.gaps.committed(0); has != last[0].Position.Offset+1 {
+		t.Errorf("committed %d of the other partition, want %d", has, last[0].Position.Offset+1)
+	}
 	if err := s.Commit(bounded(t), last); err != nil {
 		t.Errorf("Commit = %v after it passed", err)
 	}
