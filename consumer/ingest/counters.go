@@ -44,8 +44,8 @@ type PartitionCounters struct {
 	Batches, Retries uint64
 	// Next is the offset behind the last committed message; 0 before the first commit.
 	Next int64
-	// Clock and Wall are those of the last batch: their difference is how far behind the input
-	// is read.
+	// Clock and Wall are those of the last batch since the partition was assigned, and 0 before: their
+	// difference is how far behind the input is read.
 	Clock, Wall buffer.Instant
 }
 
@@ -117,6 +117,7 @@ func (l *ledger) assign(number int32, assigned bool) {
 	defer l.mu.Unlock()
 	c := l.of(number)
 	c.Assigned, c.Paused, c.PausedAt = assigned, "", 0
+	c.Clock, c.Wall = 0, 0 // of another tenure they would say nothing of this one
 }
 
 // pause notes why the input of a partition pauses from now on; empty if it does not.

@@ -134,7 +134,7 @@ func (l *Loop) giveUp() {
 func (l *Loop) yield() {
 	for _, p := range l.partitions {
 		trouble := l.troubles.Of(input(p.number))
-		if len(p.inWork) > 0 && (errors.Is(trouble, buffer.ErrFull)) {
+		if len(p.inWork) > 0 && (errors.Is(trouble, buffer.ErrFull) || errors.Is(trouble, errSilent)) {
 			p.cancel()
 		}
 	}

@@ -129,12 +129,14 @@ var (
 	shardCommitted = gauge("shard_committed_offset",
 		"Offset after the last message that the group has committed; absent if there is none.", "shard")
 	shardBehind = gauge("shard_input_lag_seconds",
-		"How far the last batch was behind the wall clock when it was read.", "shard")
+		"How far the last batch was behind the wall clock when it was read; absent before it, and of partitions of others.",
+		"shard")
 
 	shardUnread = gauge("shard_unread_messages",
 		"Messages that Kafka holds and that are not committed.", "shard")
 	shardOldest = gauge("shard_oldest_unread_seconds",
-		"Age of the oldest of them, by the clock of the last batch; 0 if there is none, absent before that batch.",
+		"Age of the oldest of them, by the clock of the last batch or since there was none, whichever is less; "+
+			"0 if there is none, absent before that batch.",
 		"shard")
 	shardExpires = gauge("shard_unread_expires_in_seconds",
 		"When Kafka may delete the oldest of them, at the earliest; absent if there is none, or no known limit.",
@@ -274,7 +276,7 @@ func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {
 	shardBatches.emit(out, float64(p.Batches), label)
 	shardRetries.emit(out, float64(p.Retries), label)
 	shardLost.emit(out, float64(p.Deleted), label)
-	if p.Batches > 0 {
+	if p.Assigned && p.Wall != 0 {
 		shardBehind.emit(out, p.Wall.Sub(p.Clock).Seconds(), label)
 	}
 }

@@ -52,7 +52,7 @@ func (f fixed) Counters() ingest.Counters {
 		Partitions: []ingest.PartitionCounters{{
 			Partition: 1, Assigned: true, Paused: "worker 1 is down", Messages: 70, Spans: 66,
 			Batches: 1, Clock: 1000, Wall: 3500, Deleted: 40,
-		}, {Partition: 2, Assigned: true}},
+		}, {Partition: 2, Assigned: true}, {Partition: 4, Batches: 1, Clock: 1000, Wall: 9000}},
 		Rules:   map[string]uint64{"organization_id=1": 4},
 		Commits: 5,
 	}
@@ -165,7 +165,8 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 		}
 	}
 	for _, not := range []string{
-		`sluice_shard_committed_offset{shard="2"}`, `sluice_shard_oldest_unread_seconds{shard="3"}`,
+		`sluice_shard_committed_offset{shard="2"}`, `sluice_shard_input_lag_seconds{shard="4"}`,
+		`sluice_shard_oldest_unread_seconds{shard="3"}`,
 	} {
 		if strings.Contains(text, not) {
 			t.Errorf("%s, of which nothing is known", not)

@@ -22,6 +22,8 @@ const outlookWindow = 3 * time.Minute
 type slopes struct {
 	mu   sync.Mutex
 	seen map[string]*series
+	// read is when all of a partition was read, the last time that it was.
+	read map[int32]time.Time
 }
 
 // series are the values of one number within the window, by seconds since the first of all.
@@ -52,6 +54,19 @@ func (s *slopes) grows(name string, at time.Time, value float64) float64 {
 	}
 	_, slope := stat.LinearRegression(one.times, one.values, nil, false)
 	return slope
+}
+
+// allRead returns when all of a partition was read, which it may be now; zero if that was not seen.
+func (s *slopes) allRead(number int32, is bool, now time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.read == nil {
+		s.read = make(map[int32]time.Time)
+	}
+	if is {
+		s.read[number] = now
+	}
+	return s.read[number]
 }
 
 // NodeOutlook is how full a Redis node is, and how soon it may be.
@@ -94,8 +109,8 @@ const foreverSeconds = 1e9
 // Unread is what has not been read of a partition, as far as the group has committed.
 type Unread struct {
 	kafkaio.Unread
-	// Age is that of the oldest unread message, at least: the timestamp of the last batch stands for
-	// its own. 0 if nothing is unread. Aged is false if something is, but no batch was read yet, so that
+	// Age is that of the oldest unread message: the timestamp of the last batch stands for its own, or
+	// when nothing was unread the last time, if that is later. 0 if nothing is unread. Aged is false if something is, but no batch was read yet, so that
 	// its age is not known.
 	Age  time.Duration
 	Aged bool
@@ -114,7 +129,7 @@ func (p *Pipeline) Unread(ctx context.Context) (map[int32]Unread, error) {
 	now := time.Now()
 	clocks := make(map[int32]time.Time) // of the last batch
 	for _, c := range p.Counters().Partitions {
-		if c.Batches > 0 {
+		if c.Wall != 0 {
 			clocks[c.Partition] = time.UnixMilli(int64(c.Clock))
 		}
 	}
@@ -136,8 +151,12 @@ func (s *slopes) expires(
 ) Unread {
 	o := Unread{Unread: u}
 	slope := s.grows("log start of partition "+strconv.Itoa(int(number)), now, float64(u.Start))
+	since := s.allRead(number, u.Messages() == 0, now)
 	if o.Aged = read || u.Messages() == 0; u.Messages() == 0 {
 		return o
+	}
+	if read && since.After(clock) {
+		clock = since
 	}
 	if read {
 		o.Age = max(0, now.Sub(clock))

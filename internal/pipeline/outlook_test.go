@@ -108,12 +108,18 @@ func TestUnreadExpires(t *testing.T) {
 		"by size":              {10, 20, 30, kafkaio.KeptForever, false, "0s, 10s"},
 		"by both":              {10, 20, 30, time.Hour, true, "10m0s, 10s"},
 		"the start is there":   {20, 20, 30, time.Hour, true, "10m0s, 0s"},
+		"a quiet partition":    {0, 20, 30, time.Minute, true, "5s, 55s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s slopes
 			u := kafkaio.Unread{Next: test.next, End: test.end}
 			clock := noon.Add(-10 * time.Minute)
-			s.expires(3, u, clock, test.read, test.kept, noon.Add(-10*time.Second))
+			if name == "a quiet partition" { // a message comes after hours in which all was read
+				all := kafkaio.Unread{Next: test.next, End: test.next}
+				s.expires(3, all, clock, test.read, test.kept, noon.Add(-5*time.Second))
+			} else {
+				s.expires(3, u, clock, test.read, test.kept, noon.Add(-10*time.Second))
+			}
 			u.Start = test.start
 			o := s.expires(3, u, clock, test.read, test.kept, noon)
 			got := o.Age.String() + ", never"
