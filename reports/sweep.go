@@ -244,10 +244,10 @@ func (s Sweep) alike() [][]SweepRow {
 // cores are those of each row.
 func (s Sweep) cores() []Cores { return column(s.Rows, func(r SweepRow) Cores { return r.Cores }) }
 
-// Median sorts its argument; of an even number of values it is the mean of the middle two. Without any
+// Median is that of values in any order: of an even number of them the mean of the middle two. Without any
 // it is 0.
 func Median(values []float64) float64 {
-	slices.Sort(values)
+	values = slices.Sorted(slices.Values(values))
 	n := len(values)
 	if n == 0 {
 		return 0

@@ -99,3 +99,20 @@ func TestCoresDuring(t *testing.T) {
 		t.Errorf("of one sample: %+v", got)
 	}
 }
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		want   float64
+	}{
+		{nil, 0}, {[]float64{3}, 3}, {[]float64{9, 1, 4}, 4}, {[]float64{8, 1, 5, 2}, 3.5},
+	} {
+		before := slices.Clone(c.values)
+		if got := Median(c.values); got != c.want {
+			t.Errorf("of %v it is %v, want %v", before, got, c.want)
+		}
+		if !slices.Equal(c.values, before) {
+			t.Errorf("%v was put into another order: %v", before, c.values)
+		}
+	}
+}

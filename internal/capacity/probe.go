@@ -119,7 +119,7 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host, stumbles bool) Pro
 		p.Why = p.Unsafe
 	case o.Interrupted && len(part.whole) < steadyMin:
 		p.Unread = o.Result.Pauses == 0
-		unread := seconds(between(o.Samples, moment, o.Scenario.Duration.Seconds()))
+		unread := seconds(reports.Between(o.Samples, moment, o.Scenario.Duration.Seconds()))
 		p.Why = fmt.Sprintf("%s messages more waited to be read every second, before any segment was due",
 			grouped(unread.growth(func(s second) float64 { return s.backlog })))
 	case len(part.whole) < steadyMin:
@@ -160,7 +160,7 @@ type steady struct {
 func (n Needs) steadyOf(
 	samples []reports.Sample, of scenarios.Scenario, rate float64, host judge.Host,
 ) steady {
-	p := steady{needs: n, samples: between(samples, n.Warmup, of.Duration.Seconds())}
+	p := steady{needs: n, samples: reports.Between(samples, n.Warmup, of.Duration.Seconds())}
 	p.whole = seconds(p.samples)
 	if last := len(p.samples) - 1; last > 0 {
 		p.busy = judge.Uses(p.samples[0], p.samples[last], of.Topology.Workers(), host)
@@ -242,17 +242,6 @@ func redisPerSpan(all, steady []reports.Sample) (bytes, fullest float64) {
 		return 0, 0
 	}
 	return bytes / spans, min(1, max(0, inOne/bytes))
-}
-
-// between are the samples from a time to another, in seconds since the start of the load.
-func between(samples []reports.Sample, from, to float64) []reports.Sample {
-	var part []reports.Sample
-	for _, s := range samples {
-		if s.T >= from && s.T <= to {
-			part = append(part, s)
-		}
-	}
-	return part
 }
 
 // second is a second of a run: means of its samples. Deadlines are whole seconds of the input's
@@ -398,7 +387,7 @@ func (w *Watch) hopeless(s reports.Sample) bool {
 		}
 		return float64(s.Backlog) > behind*w.Rate && grows(seconds(w.samples), func(s second) float64 { return s.backlog })
 	}
-	list := seconds(between(w.samples, w.Warmup, s.T))
+	list := seconds(reports.Between(w.samples, w.Warmup, s.T))
 	if len(list) == w.looked || w.Stumbles && len(list) < stumblingMin {
 		return false
 	}
