@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -345,12 +344,12 @@ func (c *capacityCommand) progress(jobs []capacity.Job) string {
 }
 
 // grouped writes a rate as the report does.
-func grouped(rate float64) string { return options.FormatGrouped(int64(math.Round(rate)), ",") }
+func grouped(rate float64) string { return options.FormatRate(rate) }
 
 // side is how many runs go on side by side in a world: on the wall clock, they would disturb each other.
 func side(world harness.World) int {
 	if virtual(world) {
-		return atOnce()
+		return parallelMax()
 	}
 	return 1
 }
