@@ -40,7 +40,7 @@ func TestSweepNotes(t *testing.T) {
 		for processes, rates := range c.rates {
 			for _, rate := range rates {
 				runs = append(runs, SweepRun{Processes: processes, Value: strconv.Itoa(processes),
-					SpansPerSecond: rate, KeptUp: rate == 0})
+					SpansPerSecond: rate, FlushersKeptUp: rate == 0})
 			}
 		}
 		notes := NewSweep("steady", "fakes", OverProcesses, runs).Notes()
@@ -56,7 +56,7 @@ func TestSweepOver(t *testing.T) {
 	var runs []SweepRun
 	for _, value := range []string{"256", "8", "256", "8"} {
 		cores := Cores{Redis: 0.5, Workers: 1}
-		runs = append(runs, SweepRun{Processes: 4, Value: value, SpansPerSecond: 100, KeptUp: true,
+		runs = append(runs, SweepRun{Processes: 4, Value: value, SpansPerSecond: 100, FlushersKeptUp: true,
 			Cores: cores, SpanCosts: cores.PerSpan(10, 1_000_000)})
 	}
 	s := NewSweep("steady", "real", "topology.partitions", runs)

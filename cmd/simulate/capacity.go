@@ -413,14 +413,14 @@ func probe(ctx context.Context, cfg harness.Config, job capacity.Job, asked bool
 
 func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
 	outcome, err := runJob(ctx, cfg, job)
-	if err != nil && !unsafe(outcome) {
+	if err != nil && !violatesSafety(outcome) {
 		return capacity.Probe{}, err
 	}
 	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg), !virtual(cfg.World)), err
 }
 
-// unsafe tells whether a run violated safety, which counts even if the run was interrupted.
-func unsafe(o *judge.Outcome) bool { return o != nil && o.Code == judge.ExitSafety }
+// violatesSafety tells whether a run violated safety, which counts even if the run was interrupted.
+func violatesSafety(o *judge.Outcome) bool { return o != nil && o.Code == judge.ExitSafety }
 
 // scenarioOf is the scenario of a job.
 func scenarioOf(s scenarios.Scenario, job capacity.Job) scenarios.Scenario {

@@ -68,11 +68,11 @@ const (
 // Consumers are no resource, either: they do not read the input as fast as it comes, whatever the workers do.
 const Consumers judge.Resource = "the reading of the input"
 
-// WhatIsRequired is no resource, either: the run failed of an invariant or expectation, whose name
+// whatIsRequired is no resource, either: the run failed of an invariant or expectation, whose name
 // follows in parentheses, and nothing that was measured says why.
-const WhatIsRequired judge.Resource = "what is required"
+const whatIsRequired judge.Resource = "what is required"
 
-func required(name string) judge.Resource { return WhatIsRequired + judge.Resource(" ("+name+")") }
+func required(name string) judge.Resource { return whatIsRequired + judge.Resource(" ("+name+")") }
 
 // isResource tells whether a limit is something that can be busy.
 func isResource(r judge.Resource) bool {
@@ -80,7 +80,7 @@ func isResource(r judge.Resource) bool {
 }
 
 func isRequired(r judge.Resource) bool {
-	return strings.HasPrefix(string(r), string(WhatIsRequired))
+	return strings.HasPrefix(string(r), string(whatIsRequired))
 }
 
 // growthMax is how much of what is sent may pile up for a rate to be sustained.
@@ -100,7 +100,7 @@ const stumble = 1.5
 
 // ProbeOf derives what a run at a rate showed. On the wall clock it stumbles: the machine may stand still.
 func ProbeOf(o *judge.Outcome, rate float64, host judge.Host, stumbles bool) Probe {
-	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99, Unsafe: unsafe(o)}
+	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99, Unsafe: safetyReason(o)}
 	part := NeedsOf(o.Scenario).steadyOf(o.Samples, o.Scenario, rate, host)
 	p.Busy = part.busy
 	if len(part.whole) >= steadyMin {

@@ -91,7 +91,7 @@ func trialAt(s scenarios.Scenario) time.Duration {
 func Outage(s scenarios.Scenario, processes int, rate, capacity float64, outage time.Duration) TrialPlan {
 	s.Workload.Rate = scenarios.Constant(rate)
 	return TrialPlan{What: fmt.Sprintf("Redis is stopped for %v", outage), Processes: processes, Rate: rate,
-		Capacity: capacity, Outage: outage, Watched: watch(rate, capacity, outage),
+		Capacity: capacity, Outage: outage, Watched: watchedFor(rate, capacity, outage),
 		Faults: []string{fmt.Sprintf("at %v stop redis for %v", trialAt(s), outage)}}
 }
 
@@ -99,13 +99,13 @@ func Outage(s scenarios.Scenario, processes int, rate, capacity float64, outage 
 func Storm(s scenarios.Scenario, processes int, rate, capacity float64) TrialPlan {
 	s.Workload.Rate = scenarios.Constant(rate)
 	p := TrialPlan{What: "all workers are killed at once", Processes: processes, Rate: rate,
-		Capacity: capacity, Watched: watch(rate, capacity, time.Second)}
+		Capacity: capacity, Watched: watchedFor(rate, capacity, time.Second)}
 	p.Faults = []string{fmt.Sprintf("at %v crash all workers", trialAt(s))}
 	return p
 }
 
-// watch is how long a recovery is watched: three times what it should take.
-func watch(rate, capacity float64, outage time.Duration) time.Duration {
+// watchedFor is how long a recovery is watched: three times what it should take.
+func watchedFor(rate, capacity float64, outage time.Duration) time.Duration {
 	const often = 3
 	predicted := drain(rate, capacity, outage.Seconds())
 	if math.IsInf(predicted, 1) {
@@ -266,7 +266,7 @@ func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	if n := len(r.samples); n > 0 {
 		t.Repeated = r.samples[n-1].Repeated
 	}
-	t.Unsafe = unsafe(o)
+	t.Unsafe = safetyReason(o)
 	t.Why = t.Unsafe
 	// A trial is ended once it has recovered: what had not come out by then is no matter of liveness.
 	if !o.Interrupted && o.Code == judge.ExitLiveness {
@@ -281,9 +281,9 @@ func first(lists ...[]reports.Judgement) string {
 	return j.Name + ": " + j.Detail
 }
 
-// unsafe is the safety invariant that a run violated, with its reason; empty if it violated none. A run
+// safetyReason is the safety invariant that a run violated, with its reason; empty if it violated none. A run
 // that was ended early is judged by it, too.
-func unsafe(o *judge.Outcome) string {
+func safetyReason(o *judge.Outcome) string {
 	if o.Code != judge.ExitSafety {
 		return ""
 	}

@@ -93,7 +93,7 @@ type Report struct {
 // NewRow compares the runs of both worlds; bounds are Row.Bounds.
 func NewRow(processes int, predicted, measured, bounds []Run) Row {
 	r := Row{Processes: processes, Predicted: predicted, Measured: measured, Bounds: bounds}
-	r.Limited = !mostKeptUp(predicted) || !mostKeptUp(measured)
+	r.Limited = !mostCarried(predicted) || !mostCarried(measured)
 	for _, f := range figures {
 		p, ok1 := valueOf(predicted, f.Figure)
 		m, ok2 := valueOf(measured, f.Figure)
@@ -118,11 +118,11 @@ func NewRow(processes int, predicted, measured, bounds []Run) Row {
 	return r
 }
 
-// mostKeptUp tells whether more than half of the runs kept up with the load.
-func mostKeptUp(runs []Run) bool {
+// mostCarried tells whether more than half of the runs carried the load.
+func mostCarried(runs []Run) bool {
 	kept := 0
 	for _, r := range runs {
-		if r.KeptUp {
+		if r.LoadCarried {
 			kept++
 		}
 	}
