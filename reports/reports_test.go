@@ -96,7 +96,7 @@ func charts() map[string]Chart {
 	for i, rate := range []float64{4100, 4300, 3900, 7600, 8000, 7900, 12100, 13000, 11200} {
 		processes := []int{1, 2, 4}[i/3]
 		run := SweepRun{Processes: processes, Value: strconv.Itoa(processes), Repeat: i % 3, Verdict: "passed",
-			SpansPerSecond: rate, FreshnessP99: 0.1 * float64(i), KeptUp: i == 4, OfferedPerSecond: 12500}
+			SpansPerSecond: rate, FreshnessP99: 0.1 * float64(i), FlushersKeptUp: i == 4, OfferedPerSecond: 12500}
 		run.Cores = Cores{Workers: rate / 1e4, Consumer: 0.2, Redis: rate / 3e4, Harness: 0.4}
 		if i == 8 {
 			run.Verdict = "expectation"
@@ -106,7 +106,7 @@ func charts() map[string]Chart {
 	var wide []SweepRun
 	for i, shards := range []string{"8", "64", "256", "1000"} {
 		cores := Cores{Workers: 0.3, Consumer: 0.4 + float64(i)*0.03, Redis: 0.3, Kafka: 0.2}
-		wide = append(wide, SweepRun{Processes: 4, Value: shards, Verdict: "passed", KeptUp: i < 3,
+		wide = append(wide, SweepRun{Processes: 4, Value: shards, Verdict: "passed", FlushersKeptUp: i < 3,
 			SpansPerSecond: 9000, OfferedPerSecond: 9000, Cores: cores,
 			SpanCosts: cores.PerSpan(20, 180_000)})
 	}
@@ -242,7 +242,7 @@ func TestRecordsReadBack(t *testing.T) {
 	if diff := cmp.Diff(samples, gotSamples); err != nil || diff != "" {
 		t.Errorf("samples: %v\n%s", err, diff)
 	}
-	runs := []SweepRun{{Processes: 2, Value: "2", Seed: 7, Verdict: "passed", Reason: "a, \"b\"", KeptUp: true,
+	runs := []SweepRun{{Processes: 2, Value: "2", Seed: 7, Verdict: "passed", Reason: "a, \"b\"", FlushersKeptUp: true,
 		SpansPerSecond: 1.5, Cores: Cores{Redis: 0.25}, SpanCosts: SpanCosts{RedisTime: 3.5}}}
 	text.Reset()
 	if err := WriteCSV(&text, runs); err != nil {

@@ -89,15 +89,21 @@ func coresBetween(past, s Sample) Cores {
 	}
 }
 
+// Between returns the samples from a time to another, in seconds since the start of the load.
+func Between(samples []Sample, from, to float64) []Sample {
+	var part []Sample
+	for _, s := range samples {
+		if s.T >= from && s.T <= to {
+			part = append(part, s)
+		}
+	}
+	return part
+}
+
 // CoresDuring returns what was used on average in a time of the run, in seconds since the start of
 // the load.
 func CoresDuring(samples []Sample, from, to float64) Cores {
-	var during []Sample
-	for _, s := range samples {
-		if s.T >= from && s.T <= to {
-			during = append(during, s)
-		}
-	}
+	during := Between(samples, from, to)
 	if len(during) < 2 {
 		return Cores{}
 	}

@@ -21,9 +21,9 @@ type SweepRun struct {
 	Verdict string `json:"verdict"`
 	// Reason is what was not passed first, if anything.
 	Reason string `json:"reason"`
-	// KeptUp is true if the flushers were not the limit: the throughput is the load's then, and
-	// they can do more.
-	KeptUp bool `json:"kept_up"`
+	// FlushersKeptUp is true if the flushers were not the limit: the throughput is the load's then, and
+	// they can do more. It says more than compare.Run.LoadCarried, for which spans may wait long.
+	FlushersKeptUp bool `json:"kept_up"`
 	// Digest is that of the run's result.
 	Digest string `json:"digest"`
 	// OfferedPerSecond is the load, on average over its time; SpansPerSecond what came of it.
@@ -81,9 +81,9 @@ type SweepRow struct {
 	Speedup float64 `json:"speedup"`
 	// FreshnessP99 is the median of the repeats' 99th percentile, in seconds.
 	FreshnessP99 float64 `json:"median_freshness_p99_seconds"`
-	// Passed is how many repeats passed, KeptUp in how many the flushers were not the limit.
-	Passed int `json:"passed"`
-	KeptUp int `json:"kept_up"`
+	// Passed is how many repeats passed, FlushersKeptUp in how many the flushers were not the limit.
+	Passed         int `json:"passed"`
+	FlushersKeptUp int `json:"kept_up"`
 	// Cores and SpanCosts are the medians of what each used.
 	Cores
 	SpanCosts
@@ -140,8 +140,8 @@ func rowOf(repeats []SweepRun) SweepRow {
 		if run.Verdict == string(Passed) {
 			row.Passed++
 		}
-		if run.KeptUp {
-			row.KeptUp++
+		if run.FlushersKeptUp {
+			row.FlushersKeptUp++
 		}
 	}
 	rates := of(func(r SweepRun) float64 { return r.SpansPerSecond })
@@ -188,7 +188,7 @@ func (s Sweep) Group(r SweepRun) string {
 // which of the others is better where their spreads overlap.
 func (s Sweep) Notes() []string {
 	var notes []string
-	limited := func(r SweepRow) bool { return r.KeptUp < r.Repeats }
+	limited := func(r SweepRow) bool { return r.FlushersKeptUp < r.Repeats }
 	if kept := slices.DeleteFunc(slices.Clone(s.Rows), limited); len(kept) > 0 {
 		notes = append(notes, "the load was the limit with "+s.counts(kept)+", which may do more")
 	}
@@ -244,10 +244,10 @@ func (s Sweep) alike() [][]SweepRow {
 // cores are those of each row.
 func (s Sweep) cores() []Cores { return column(s.Rows, func(r SweepRow) Cores { return r.Cores }) }
 
-// Median sorts its argument; of an even number of values it is the mean of the middle two. Without any
+// Median is that of values in any order: of an even number of them the mean of the middle two. Without any
 // it is 0.
 func Median(values []float64) float64 {
-	slices.Sort(values)
+	values = slices.Sorted(slices.Values(values))
 	n := len(values)
 	if n == 0 {
 		return 0

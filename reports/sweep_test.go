@@ -40,7 +40,7 @@ func TestSweepNotes(t *testing.T) {
 		for processes, rates := range c.rates {
 			for _, rate := range rates {
 				runs = append(runs, SweepRun{Processes: processes, Value: strconv.Itoa(processes),
-					SpansPerSecond: rate, KeptUp: rate == 0})
+					SpansPerSecond: rate, FlushersKeptUp: rate == 0})
 			}
 		}
 		notes := NewSweep("steady", "fakes", OverProcesses, runs).Notes()
@@ -56,7 +56,7 @@ func TestSweepOver(t *testing.T) {
 	var runs []SweepRun
 	for _, value := range []string{"256", "8", "256", "8"} {
 		cores := Cores{Redis: 0.5, Workers: 1}
-		runs = append(runs, SweepRun{Processes: 4, Value: value, SpansPerSecond: 100, KeptUp: true,
+		runs = append(runs, SweepRun{Processes: 4, Value: value, SpansPerSecond: 100, FlushersKeptUp: true,
 			Cores: cores, SpanCosts: cores.PerSpan(10, 1_000_000)})
 	}
 	s := NewSweep("steady", "real", "topology.partitions", runs)
@@ -97,5 +97,22 @@ func TestCoresDuring(t *testing.T) {
 	}
 	if got := CoresDuring(samples, 0, 0.5); got != (Cores{}) {
 		t.Errorf("of one sample: %+v", got)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		want   float64
+	}{
+		{nil, 0}, {[]float64{3}, 3}, {[]float64{9, 1, 4}, 4}, {[]float64{8, 1, 5, 2}, 3.5},
+	} {
+		before := slices.Clone(c.values)
+		if got := Median(c.values); got != c.want {
+			t.Errorf("of %v it is %v, want %v", before, got, c.want)
+		}
+		if !slices.Equal(c.values, before) {
+			t.Errorf("%v was put into another order: %v", before, c.values)
+		}
 	}
 }

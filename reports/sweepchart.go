@@ -220,7 +220,7 @@ func (p panel) dot(x float64, run SweepRun) {
 		c = faultInk
 	}
 	p.disc(x, run, 3.5, c)
-	if run.KeptUp {
+	if run.FlushersKeptUp {
 		p.disc(x, run, 2.2, paper)
 	}
 }

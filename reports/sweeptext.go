@@ -20,7 +20,7 @@ func (s Sweep) WriteTables(w io.Writer) error {
 	for _, r := range s.Rows {
 		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t%d of %d\t%d of %d\t\n", r.Value,
 			r.Offered, r.Least, r.Median, r.Greatest, r.Speedup, r.FreshnessP99, r.Passed, r.Repeats,
-			r.KeptUp, r.Repeats)
+			r.FlushersKeptUp, r.Repeats)
 	}
 	users, _ := coreUsersIn(s.cores())
 	table := func(what string, users []coreUser, of func(SweepRow) Cores, also string,

@@ -110,39 +110,10 @@ func (c *consumer) open() (err error) {
 	if costs.Idle > 0 {
 		c.process.Go("idles", func() { idles(c.Kernel, costs.Idle, cpu.compute) })
 	}
-	store := client{redis: c.redis, who: journal.Who{Consumer: c.index, Worker: reports.NoWorker},
-		journal: c.setup.Sink.Journal, conns: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
-		perCall: costs.Call, attach: costs.Attach, doing: c.newDoing()}
-	c.doing, c.member.doing = store.doing, store.doing
-	life, index := c.life, c.index
+	store := c.connectStore(cpu)
 	contract := newInputContract(nil, c.Kernel, settings.Ingest.MaxBatch*settings.Ingest.BatchGrowth,
-		c.breachOf(fmt.Sprintf("consumer %d", index)))
-	ports := core.Ports{
-		Clock: c.Kernel, Tasks: c.process, Source: c.watched(contract, settings.Ingest), Store: store,
-		Decoder:     &decoder{codec.New(settings.Options.MaxSegmentBytes), cpu, costs},
-		DeadLetters: c.kafka.newProducer(c.process, cpu, c.costs.Worker.Record), Spawner: c.spawner,
-		KillWorkers: c.spawner.killAll, Memory: c.redis, Auditor: store,
-		AuditEvents: func(e core.AuditEvent) {
-			c.Note(e.String())
-			c.setup.Sink.Audited(c.Now(), index, e)
-		},
-		Events: func(e flusher.Event) {
-			c.Note(e.String())
-			contract.gate(e)
-			c.setup.Sink.Supervised(index, life, e)
-			c.changed()
-		},
-		IngestEvents: func(e ingest.Event) {
-			if e.Kind == ingest.MessagesDeleted {
-				c.Note(e.String())
-				contract.miss(e.Gap)
-			}
-			c.setup.Sink.Ingested(c.Now(), index, e)
-		},
-		Fresh: func(worker int, samples []time.Duration) {
-			c.setup.Sink.Fresh(c.Now(), index, worker, samples)
-		},
-	}
+		c.breachOf(fmt.Sprintf("consumer %d", c.index)))
+	ports := c.ports(contract, store)
 	c.spawner.planted.Consumer(&ports, c.process.Kill)
 	contract.Store, ports.Store = ports.Store, contract // beyond what is planted
 	c.consumer, err = core.New(core.Config{
@@ -166,6 +137,48 @@ func (c *consumer) open() (err error) {
 		c.process.Kill()
 	})
 	return nil
+}
+
+// connectStore connects this life to Redis: its processor computes for the calls.
+func (c *consumer) connectStore(cpu *processor) client {
+	costs := c.costs.Program
+	c.doing = c.newDoing()
+	c.member.doing = c.doing
+	return client{redis: c.redis, who: journal.Who{Consumer: c.index, Worker: reports.NoWorker},
+		journal: c.setup.Sink.Journal, conns: c.redis.connect(), answerMax: 10 * time.Second, cpu: cpu,
+		perCall: costs.Call, attach: costs.Attach, doing: c.doing}
+}
+
+// ports are this life's, before anything is planted in them. The contract hears of the gates and of
+// messages that are gone.
+func (c *consumer) ports(contract *inputContract, store client) core.Ports {
+	life, index, settings := c.life, c.index, c.spawner.settings
+	return core.Ports{
+		Clock: c.Kernel, Tasks: c.process, Source: c.watched(contract, settings.Ingest), Store: store,
+		Decoder:     &decoder{codec.New(settings.Options.MaxSegmentBytes), store.cpu, c.costs.Program},
+		DeadLetters: c.kafka.newProducer(c.process, store.cpu, c.costs.Worker.Record), Spawner: c.spawner,
+		KillWorkers: c.spawner.killAll, Memory: c.redis, Auditor: store,
+		AuditEvents: func(e core.AuditEvent) {
+			c.Note(e.String())
+			c.setup.Sink.Audited(c.Now(), index, e)
+		},
+		Events: func(e flusher.Event) {
+			c.Note(e.String())
+			contract.gate(e)
+			c.setup.Sink.Supervised(index, life, e)
+			c.changed()
+		},
+		IngestEvents: func(e ingest.Event) {
+			if e.Kind == ingest.MessagesDeleted {
+				c.Note(e.String())
+				contract.miss(e.Gap)
+			}
+			c.setup.Sink.Ingested(c.Now(), index, e)
+		},
+		Fresh: func(worker int, samples []time.Duration) {
+			c.setup.Sink.Fresh(c.Now(), index, worker, samples)
+		},
+	}
 }
 
 // end tells of the end of a life, once.

@@ -3,7 +3,6 @@
 package storetest
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/conformance"
+	"sluice/internal/moduleroot"
 )
 
 // Store is a Store that can tell what it holds.
@@ -33,7 +33,7 @@ func readCases() ([]conformance.File, error) {
 	if dir == "" {
 		return conformance.Files()
 	}
-	root, err := moduleRoot()
+	root, err := moduleroot.Find()
 	if err != nil {
 		return nil, err
 	}
@@ -44,22 +44,6 @@ func readCases() ([]conformance.File, error) {
 	}
 	return nil, fmt.Errorf("%s=%s is no folder, neither from here nor from %s",
 		CasesVariable, dir, root)
-}
-
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("no go.mod in this folder or above")
-		}
-		dir = filepath.Dir(dir)
-	}
 }
 
 // Subject is what the cases are run against.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -345,12 +344,12 @@ func (c *capacityCommand) progress(jobs []capacity.Job) string {
 }
 
 // grouped writes a rate as the report does.
-func grouped(rate float64) string { return options.FormatGrouped(int64(math.Round(rate)), ",") }
+func grouped(rate float64) string { return options.FormatRate(rate) }
 
 // side is how many runs go on side by side in a world: on the wall clock, they would disturb each other.
 func side(world harness.World) int {
 	if virtual(world) {
-		return atOnce()
+		return parallelMax()
 	}
 	return 1
 }
@@ -414,14 +413,14 @@ func probe(ctx context.Context, cfg harness.Config, job capacity.Job, asked bool
 
 func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capacity.Probe, error) {
 	outcome, err := runJob(ctx, cfg, job)
-	if err != nil && !unsafe(outcome) {
+	if err != nil && !violatesSafety(outcome) {
 		return capacity.Probe{}, err
 	}
 	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg), !virtual(cfg.World)), err
 }
 
-// unsafe tells whether a run violated safety, which counts even if the run was interrupted.
-func unsafe(o *judge.Outcome) bool { return o != nil && o.Code == judge.ExitSafety }
+// violatesSafety tells whether a run violated safety, which counts even if the run was interrupted.
+func violatesSafety(o *judge.Outcome) bool { return o != nil && o.Code == judge.ExitSafety }
 
 // scenarioOf is the scenario of a job.
 func scenarioOf(s scenarios.Scenario, job capacity.Job) scenarios.Scenario {

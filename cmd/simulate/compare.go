@@ -298,7 +298,7 @@ func (c *compareCommand) row(
 			return compare.Row{}, err
 		}
 		cfg := configs[0]
-		if !m.KeptUp && len(cfg.Scenario.Faults) == 0 {
+		if !m.LoadCarried && len(cfg.Scenario.Faults) == 0 {
 			cfg = withOthers(cfg, m.Others)
 		}
 		p, err := c.one(ctx, errs, cfg, processes, repeat, which)

@@ -36,9 +36,9 @@ func collectLess() {
 // runBytes is what a run of 200,000 spans/s needs: it holds two thirds of that.
 const runBytes = 3 << 29
 
-// atOnce is how many virtual runs may go on side by side: as there are cores, and memory that they may
+// parallelMax is how many virtual runs may go on side by side: as there are cores, and memory that they may
 // have.
-func atOnce() int {
+func parallelMax() int {
 	return int(min(int64(runtime.GOMAXPROCS(0)), max(1, debug.SetMemoryLimit(-1)/runBytes)))
 }
 

@@ -56,8 +56,8 @@ func TestAtOnce(t *testing.T) {
 		runtime.GOMAXPROCS(cores)
 	})
 	for limit, want := range map[int64]int{math.MaxInt64: 3, 5 << 30: 3, 3 << 30: 2, 3<<30 - 1: 1, 1 << 20: 1} {
-		if debug.SetMemoryLimit(limit); atOnce() != want {
-			t.Errorf("with %d bytes there are %d runs at once, want %d", limit, atOnce(), want)
+		if debug.SetMemoryLimit(limit); parallelMax() != want {
+			t.Errorf("with %d bytes there are %d runs at once, want %d", limit, parallelMax(), want)
 		}
 	}
 }

@@ -343,7 +343,7 @@ func runTrial(ctx context.Context, cfg harness.Config, p capacity.TrialPlan) (ca
 		return p.Trial(outcome), nil
 	}
 	none, err := fail(err)
-	if unsafe(outcome) {
+	if violatesSafety(outcome) {
 		return p.Trial(outcome), err
 	}
 	return none, err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/aclements/go-moremath/stats"
 
-	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/internal/kafkaio"
 	"sluice/sim"
@@ -21,40 +20,39 @@ var compressions = []string{"snappy", "lz4", "zstd"}
 // rate is what a producer brings to Kafka in a second.
 type rate struct{ records, bytes float64 }
 
-// outputSteps compresses and produces the messages of segments, each by itself.
-func (r *rig) outputSteps(
-	ctx context.Context, out *steps, pages [][]buffer.Generation, spans map[buffer.Generation][]buffer.Span,
-	timed func(into *used, what string, do func() error) error,
-) error {
+// output compresses and produces the messages of segments, each by itself, if the shape is one for that.
+func (w *walk) output(ctx context.Context) error {
+	spans := w.spans
+	w.spans = nil
+	if !w.out.alone {
+		return nil
+	}
 	var records []flusher.Record
 	bytes := 0
-	for _, page := range pages {
+	for _, page := range w.pages {
 		for _, g := range page {
-			chunks, err := r.codec.Encode(g, spans[g])
+			chunks, err := w.rig.codec.Encode(g, spans[g])
 			if err != nil {
 				return err
 			}
 			for _, chunk := range chunks {
-				records = append(records, flusher.Record{Topic: r.Place.Output, Key: g.Trace[:], Value: chunk.Value})
+				records = append(records, flusher.Record{Topic: w.rig.Place.Output, Key: g.Trace[:],
+					Value: chunk.Value})
 				bytes += len(chunk.Value)
 			}
 		}
 	}
-	out.compress = map[string]used{}
+	w.out.compress = map[string]used{}
 	for _, codec := range compressions {
-		var took used
-		if err := r.compress(records, codec, &took, timed); err != nil {
+		if err := w.compress(ctx, records, codec); err != nil {
 			return err
 		}
-		out.compress[codec] = took
 	}
-	return r.produce(ctx, out, records, bytes, timed)
+	return w.produce(ctx, records, bytes)
 }
 
 // compress makes messages smaller as a producer would.
-func (r *rig) compress(
-	records []flusher.Record, codec string, into *used, timed func(into *used, what string, do func() error) error,
-) error {
+func (w *walk) compress(ctx context.Context, records []flusher.Record, codec string) error {
 	compressor, err := kafkaio.Compressor(codec)
 	if err != nil {
 		return err
@@ -65,20 +63,20 @@ func (r *rig) compress(
 		compressor.Compress(&buffer, record.Value)
 	}
 	one(records[0]) // its tables
-	return timed(into, "compress", func() error {
+	var took used
+	err = w.timed(ctx, &took, "compress", func() error {
 		for _, record := range records {
 			one(record)
 		}
 		return nil
 	})
+	w.out.compress[codec] = took
+	return err
 }
 
 // produce sends messages by production's producer, as fast as it takes them.
-func (r *rig) produce(
-	ctx context.Context, out *steps, records []flusher.Record, bytes int,
-	timed func(into *used, what string, do func() error) error,
-) error {
-	producer, err := kafkaio.NewProducer(ctx, r.client(), kafkaio.DefaultProducerConfig(r.Place.Output))
+func (w *walk) produce(ctx context.Context, records []flusher.Record, bytes int) error {
+	producer, err := kafkaio.NewProducer(ctx, w.rig.client(), kafkaio.DefaultProducerConfig(w.rig.Place.Output))
 	if err != nil {
 		return err
 	}
@@ -101,11 +99,11 @@ func (r *rig) produce(
 	if err := send(records[:min(len(records), 2*Partitions)]); err != nil { // connections
 		return fmt.Errorf("produce: %w", err)
 	}
-	return timed(&out.produce, "produce", func() error {
+	return w.timed(ctx, &w.out.produce, "produce", func() error {
 		began := time.Now()
 		err := send(records)
 		seconds := time.Since(began).Seconds()
-		out.rate = rate{float64(len(records)) / seconds, float64(bytes) / seconds}
+		w.out.rate = rate{float64(len(records)) / seconds, float64(bytes) / seconds}
 		return err
 	})
 }

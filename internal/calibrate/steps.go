@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/buffer"
+	"sluice/internal/load"
 )
 
 // steps are what each step of the protocol took for a shape's load, one step after the other, with
@@ -52,137 +53,170 @@ func (s *steps) named() []struct {
 // stepShard is the queue that the steps use.
 const stepShard = 0
 
-// stepByStep drives every step of the store for a load, and the codec.
+// walk drives every step of the store for a load of a shape, and the codec, one after the other.
+type walk struct {
+	rig   *rig
+	out   *steps
+	owner buffer.Owner
+	clock buffer.Instant
+	// What one step hands to the next. A step lets go of what no later one needs: the garbage collector
+	// would go through it within their time.
+	messages []load.Message
+	all      []buffer.Span
+	batches  [][]buffer.TraceBatch
+	updates  []buffer.QueueUpdate
+	pages    [][]buffer.Generation // what each lease gave
+	claims   [][]buffer.Claim      // of each page
+	spans    map[buffer.Generation][]buffer.Span
+	flushed  [][]buffer.Flushed // of each page
+}
+
+// stepByStep drives every step for a load of so many spans.
 func (r *rig) stepByStep(ctx context.Context, s shape, spans int) (*steps, error) {
-	out := &steps{shape: s}
+	w := &walk{rig: r, out: &steps{shape: s}}
 	r.seed++
-	_, messages := s.messages(spans, r.seed)
-	timed := func(into *used, what string, do func() error) error {
-		runtime.GC()
-		u, err := r.during(ctx, do)
-		*into = u
-		if err != nil {
-			return fmt.Errorf("%s (%s): %w", what, s.name, err)
-		}
-		return nil
+	_, w.messages = s.messages(spans, r.seed)
+	list := []func(context.Context) error{
+		w.decode, w.group, w.fence, w.attach, w.again, w.enqueue, w.lease, w.claim, w.load, w.assemble,
+		w.output, w.ack, w.release,
 	}
-	var all []buffer.Span
-	if err := timed(&out.decode, "decode", func() error {
-		for i := range messages {
-			decoded, err := r.codec.Decode(messages[i].Value)
+	for _, step := range list {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return w.out, nil
+}
+
+// timed enters what a step computes.
+func (w *walk) timed(ctx context.Context, into *used, what string, do func() error) error {
+	runtime.GC()
+	u, err := w.rig.during(ctx, do)
+	*into = u
+	if err != nil {
+		return fmt.Errorf("%s (%s): %w", what, w.out.name, err)
+	}
+	return nil
+}
+
+func (w *walk) decode(ctx context.Context) error {
+	err := w.timed(ctx, &w.out.decode, "decode", func() error {
+		for i := range w.messages {
+			decoded, err := w.rig.codec.Decode(w.messages[i].Value)
 			if err != nil {
 				return err
 			}
 			decoded.Position = buffer.Position{Partition: stepShard, Offset: int64(i)}
-			all = append(all, decoded.Span)
-			out.bytes += decoded.Size
+			w.all = append(w.all, decoded.Span)
+			w.out.bytes += decoded.Size
+		}
+		return nil
+	})
+	w.messages, w.out.spans = nil, len(w.all)
+	return err
+}
+
+func (w *walk) group(ctx context.Context) error {
+	if err := w.timed(ctx, &w.out.group, "group", func() error {
+		for len(w.all) > 0 {
+			n := min(w.out.batch, len(w.all))
+			traces, _ := buffer.Group(w.all[:n])
+			w.batches = append(w.batches, traces)
+			w.out.traces += len(traces)
+			w.all = w.all[n:]
 		}
 		return nil
 	}); err != nil {
-		return nil, err
+		return err
 	}
-	out.spans = len(all)
-	var batches [][]buffer.TraceBatch
-	if err := timed(&out.group, "group", func() error {
-		for len(all) > 0 {
-			n := min(s.batch, len(all))
-			traces, _ := buffer.Group(all[:n])
-			batches = append(batches, traces)
-			out.traces += len(traces)
-			all = all[n:]
-		}
-		return nil
-	}); err != nil {
-		return nil, err
-	}
+	w.all = nil
 	seen := map[buffer.TraceKey]bool{}
-	for _, traces := range batches {
+	for _, traces := range w.batches {
 		for i := range traces {
 			if key := traces[i].TraceKey; seen[key] {
-				out.known++
+				w.out.known++
 			} else {
 				seen[key] = true
 			}
 		}
 	}
-	return out, r.storeSteps(ctx, out, batches, timed)
+	return nil
 }
 
-func (r *rig) storeSteps(
-	ctx context.Context, out *steps, batches [][]buffer.TraceBatch,
-	timed func(into *used, what string, do func() error) error,
-) error {
-	fenced, err := r.store.Fence(ctx, stepShard, buffer.AnyEpoch)
-	if err != nil {
-		return err
-	}
-	owner, clock := fenced.Owner, buffer.InstantOf(time.Now())
-	out.attachCalls = len(batches)
-	updates := make([]buffer.QueueUpdate, len(batches))
-	if err := timed(&out.attach, "attach", func() error {
-		for i, traces := range batches {
-			r.number++
-			answers, err := r.store.Attach(ctx, buffer.Delivery{Clock: clock,
-				ID: buffer.DeliveryID{Partition: stepShard, Number: r.number}}, traces)
+// fence takes the queue, which takes no time that is told.
+func (w *walk) fence(ctx context.Context) error {
+	fenced, err := w.rig.store.Fence(ctx, stepShard, buffer.AnyEpoch)
+	w.owner, w.clock = fenced.Owner, buffer.InstantOf(time.Now())
+	return err
+}
+
+func (w *walk) attach(ctx context.Context) error {
+	w.out.attachCalls = len(w.batches)
+	w.updates = make([]buffer.QueueUpdate, len(w.batches))
+	return w.timed(ctx, &w.out.attach, "attach", func() error {
+		for i, traces := range w.batches {
+			answers, err := w.deliver(ctx, traces)
 			if err != nil {
 				return err
 			}
-			updates[i] = buffer.QueueUpdate{Clock: clock, Wall: clock}
+			update := &w.updates[i]
+			*update = buffer.QueueUpdate{Clock: w.clock, Wall: w.clock}
 			for _, answer := range answers {
 				for _, live := range answer.Live {
-					updates[i].Due = append(updates[i].Due, buffer.Due{Generation: live.Generation,
-						Deadline: clock})
+					update.Due = append(update.Due, buffer.Due{Generation: live.Generation, Deadline: w.clock})
 				}
-				updates[i].Merged = append(updates[i].Merged, answer.Merged...)
-				out.merged += len(answer.Merged)
+				update.Merged = append(update.Merged, answer.Merged...)
+				w.out.merged += len(answer.Merged)
 			}
-			out.queued += len(updates[i].Due) + len(updates[i].Merged)
+			w.out.queued += len(update.Due) + len(update.Merged)
 		}
 		return nil
-	}); err != nil {
-		return err
-	}
-	if err := timed(&out.again, "attach again", func() error {
-		if !out.shape.again {
-			return nil
-		}
-		for _, traces := range batches {
-			r.number++
-			if _, err := r.store.Attach(ctx, buffer.Delivery{Clock: clock,
-				ID: buffer.DeliveryID{Partition: stepShard, Number: r.number}}, traces); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	if err := timed(&out.enqueue, "enqueue", func() error {
-		for _, update := range updates {
-			if err := r.store.Enqueue(ctx, stepShard, update); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	pages, claims, err := r.leaseSteps(ctx, out, owner, timed)
-	if err != nil {
-		return err
-	}
-	return r.flushSteps(ctx, out, owner, pages, claims, timed)
+	})
 }
 
-// leaseSteps leases and claims everything, a page at a time.
-func (r *rig) leaseSteps(
-	ctx context.Context, out *steps, owner buffer.Owner,
-	timed func(into *used, what string, do func() error) error,
-) (pages [][]buffer.Generation, claims [][]buffer.Claim, err error) {
+// deliver attaches a batch as the next delivery.
+func (w *walk) deliver(ctx context.Context, traces []buffer.TraceBatch) ([]buffer.Attached, error) {
+	w.rig.number++
+	return w.rig.store.Attach(ctx, buffer.Delivery{Clock: w.clock,
+		ID: buffer.DeliveryID{Partition: stepShard, Number: w.rig.number}}, traces)
+}
+
+// again attaches everything a second time, if the shape is one for that.
+func (w *walk) again(ctx context.Context) error {
+	err := w.timed(ctx, &w.out.again, "attach again", func() error {
+		if !w.out.shape.again {
+			return nil
+		}
+		for _, traces := range w.batches {
+			if _, err := w.deliver(ctx, traces); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.batches = nil
+	return err
+}
+
+func (w *walk) enqueue(ctx context.Context) error {
+	err := w.timed(ctx, &w.out.enqueue, "enqueue", func() error {
+		for _, update := range w.updates {
+			if err := w.rig.store.Enqueue(ctx, stepShard, update); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.updates = nil
+	return err
+}
+
+// lease leases everything, a page at a time.
+func (w *walk) lease(ctx context.Context) error {
 	now := buffer.InstantOf(time.Now().Add(ahead))
-	if err := timed(&out.lease, "lease", func() error {
+	err := w.timed(ctx, &w.out.lease, "lease", func() error {
 		for {
-			leased, err := r.store.Lease(ctx, owner, now, out.shape.segments)
+			leased, err := w.rig.store.Lease(ctx, w.owner, now, w.out.shape.segments)
 			if err != nil || len(leased.Due) == 0 {
 				return err
 			}
@@ -190,17 +224,20 @@ func (r *rig) leaseSteps(
 			for i, due := range leased.Due {
 				page[i] = due.Generation
 			}
-			pages = append(pages, page)
-			out.segments += len(page)
+			w.pages = append(w.pages, page)
+			w.out.segments += len(page)
 		}
-	}); err != nil {
-		return nil, nil, err
-	}
-	out.calls, claims = len(pages), make([][]buffer.Claim, len(pages))
-	return pages, claims, timed(&out.claim, "claim", func() error {
-		for i, page := range pages {
+	})
+	w.out.calls = len(w.pages)
+	return err
+}
+
+func (w *walk) claim(ctx context.Context) error {
+	w.claims = make([][]buffer.Claim, len(w.pages))
+	return w.timed(ctx, &w.out.claim, "claim", func() error {
+		for i, page := range w.pages {
 			var err error
-			if claims[i], err = r.store.Claim(ctx, owner, page); err != nil {
+			if w.claims[i], err = w.rig.store.Claim(ctx, w.owner, page); err != nil {
 				return err
 			}
 		}
@@ -208,34 +245,17 @@ func (r *rig) leaseSteps(
 	})
 }
 
-// flushSteps loads, assembles, acknowledges and releases what was claimed.
-func (r *rig) flushSteps(
-	ctx context.Context, out *steps, owner buffer.Owner, pages [][]buffer.Generation,
-	claims [][]buffer.Claim, timed func(into *used, what string, do func() error) error,
-) error {
-	spans := map[buffer.Generation][]buffer.Span{}
-	left := make([][]buffer.Generation, len(pages)) // what did not come with its Claim
-	for i, page := range pages {
-		for k, claim := range claims[i] {
-			if claim.Loaded == nil {
-				left[i] = append(left[i], page[k])
-				continue
-			}
-			spans[page[k]] = claim.Loaded.Spans
-			out.along += len(claim.Loaded.Spans)
-			for _, span := range claim.Loaded.Spans {
-				out.alongBytes += span.Size
-			}
-		}
-	}
-	loaded := make([][]buffer.Loaded, len(pages))
-	if err := timed(&out.load, "load", func() (err error) {
+// load loads what did not come with its Claim.
+func (w *walk) load(ctx context.Context) error {
+	left := w.spansOfClaims()
+	loaded := make([][]buffer.Loaded, len(left))
+	if err := w.timed(ctx, &w.out.load, "load", func() (err error) {
 		for i, list := range left {
 			if len(list) == 0 {
 				continue
 			}
-			out.loadCalls++
-			if loaded[i], err = r.store.Load(ctx, owner, list); err != nil {
+			w.out.loadCalls++
+			if loaded[i], err = w.rig.store.Load(ctx, w.owner, list); err != nil {
 				return err
 			}
 		}
@@ -244,47 +264,72 @@ func (r *rig) flushSteps(
 		return err
 	}
 	for i, list := range left {
-		out.loadedSegments += len(list)
+		w.out.loadedSegments += len(list)
 		for k, g := range list {
-			spans[g] = loaded[i][k].Spans
+			w.spans[g] = loaded[i][k].Spans
 		}
 	}
-	flushed := make([][]buffer.Flushed, len(pages))
-	if err := timed(&out.encode, "assemble", func() error {
-		for i, page := range pages {
+	return nil
+}
+
+// spansOfClaims takes the spans that came with Claims, and returns what of each page did not.
+func (w *walk) spansOfClaims() (left [][]buffer.Generation) {
+	w.spans = map[buffer.Generation][]buffer.Span{}
+	left = make([][]buffer.Generation, len(w.pages))
+	for i, page := range w.pages {
+		for k, claim := range w.claims[i] {
+			if claim.Loaded == nil {
+				left[i] = append(left[i], page[k])
+				continue
+			}
+			w.spans[page[k]] = claim.Loaded.Spans
+			w.out.along += len(claim.Loaded.Spans)
+			for _, span := range claim.Loaded.Spans {
+				w.out.alongBytes += span.Size
+			}
+		}
+	}
+	return left
+}
+
+func (w *walk) assemble(ctx context.Context) error {
+	w.flushed = make([][]buffer.Flushed, len(w.pages))
+	err := w.timed(ctx, &w.out.encode, "assemble", func() error {
+		for i, page := range w.pages {
 			for k, g := range page {
-				f := buffer.Flushed{Generation: g, Along: claims[i][k].Loaded != nil}
-				for _, span := range spans[g] {
+				f := buffer.Flushed{Generation: g, Along: w.claims[i][k].Loaded != nil}
+				for _, span := range w.spans[g] {
 					f.Spans = append(f.Spans, span.ID)
 				}
-				flushed[i] = append(flushed[i], f)
-				if _, err := r.codec.Encode(g, spans[g]); err != nil {
+				w.flushed[i] = append(w.flushed[i], f)
+				if _, err := w.rig.codec.Encode(g, w.spans[g]); err != nil {
 					return err
 				}
 			}
 		}
 		return nil
-	}); err != nil {
-		return err
-	}
-	if out.shape.alone {
-		if err := r.outputSteps(ctx, out, pages, spans, timed); err != nil {
-			return err
-		}
-	}
-	if err := timed(&out.ack, "ack", func() error {
-		for _, list := range flushed {
-			if _, err := r.store.Ack(ctx, owner, list); err != nil {
+	})
+	w.claims = nil
+	return err
+}
+
+func (w *walk) ack(ctx context.Context) error {
+	err := w.timed(ctx, &w.out.ack, "ack", func() error {
+		for _, list := range w.flushed {
+			if _, err := w.rig.store.Ack(ctx, w.owner, list); err != nil {
 				return err
 			}
 		}
 		return nil
-	}); err != nil {
-		return err
-	}
-	return timed(&out.release, "release", func() error {
-		for _, page := range pages {
-			if err := r.store.Release(ctx, owner, buffer.Release{Done: page}); err != nil {
+	})
+	w.flushed = nil
+	return err
+}
+
+func (w *walk) release(ctx context.Context) error {
+	return w.timed(ctx, &w.out.release, "release", func() error {
+		for _, page := range w.pages {
+			if err := w.rig.store.Release(ctx, w.owner, buffer.Release{Done: page}); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice/internal/options"
 	"sluice/reports"
 )
 
@@ -106,7 +107,7 @@ func (r *Report) rowsBeside(o *Report) []AgainstRow {
 	}
 	if a, b := r.Outlook, o.Outlook; a != nil && b != nil {
 		add("spans that wait", "", a.Waiting, b.Waiting, grouped)
-		add("Redis memory for them", "B", a.RedisBytes, b.RedisBytes, size)
+		add("Redis memory for them", "B", a.RedisBytes, b.RedisBytes, options.FormatSizeAbout)
 		for i := range min(len(a.Trials), len(b.Trials)) {
 			if a.Trials[i].What == b.Trials[i].What && a.Trials[i].Recovered() && b.Trials[i].Recovered() {
 				add("to recover when "+a.Trials[i].What, "s", float64(a.Trials[i].RecoverySeconds),

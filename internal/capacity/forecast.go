@@ -52,9 +52,9 @@ func (o *Outlook) full() bool { return o.room() <= 0 }
 
 // tooLittle says by how much it is.
 func (o *Outlook) tooLittle() string {
-	takes := fmt.Sprintf("%s in Redis", size(o.RedisBytes))
+	takes := fmt.Sprintf("%s in Redis", options.FormatSizeAbout(o.RedisBytes))
 	if share := o.Bounds.fullest(); share < 1 {
-		takes = fmt.Sprintf("%s in the fullest node of Redis", size(o.RedisBytes*share))
+		takes = fmt.Sprintf("%s in the fullest node of Redis", options.FormatSizeAbout(o.RedisBytes*share))
 	}
 	return fmt.Sprintf("what waits at %s spans/s, without any fault, takes %s, which may hold %s before input pauses",
 		grouped(o.WaitingRate), takes, o.Bounds.memory())
@@ -84,8 +84,9 @@ func (o *Outlook) forecast() []string {
 		state += fmt.Sprintf(", as counted at %s spans/s,", grouped(o.WaitingRate))
 	}
 	text := []string{fmt.Sprintf("%s %s spans wait in Redis, which take %s (%.0f bytes each, %s). "+
-		"Each minute in which nothing is flushed adds %s.", state, grouped(o.Waiting), size(o.RedisBytes), b.RedisPerSpan,
-		how, size(60*o.Rate*b.RedisPerSpan))}
+		"Each minute in which nothing is flushed adds %s.", state, grouped(o.Waiting),
+		options.FormatSizeAbout(o.RedisBytes), b.RedisPerSpan, how,
+		options.FormatSizeAbout(60*o.Rate*b.RedisPerSpan))}
 	return append(append(text, o.unflushed()...), o.unread())
 }
 
@@ -108,7 +109,7 @@ func (o *Outlook) unflushed() (text []string) {
 			"(pipeline.backpressure_after) and waits in Kafka: about %s segments of a shard fall due in a second, of which "+
 			"a worker takes %d at a time, and after a full lease it lags. In that time Redis takes %s more.",
 			duration(float64(o.InputPausesSeconds)), grouped(o.Due), o.TakenAtOnce,
-			size(float64(o.InputPausesSeconds)*o.Rate*b.RedisPerSpan)))
+			options.FormatSizeAbout(float64(o.InputPausesSeconds)*o.Rate*b.RedisPerSpan)))
 		if finite(o.RedisFullSeconds) {
 			full = "Should it not, as when the last of what fell due was just taken, " + full + "."
 		}
@@ -145,16 +146,4 @@ func (b Bounds) kept() string {
 		list = append(list, options.FormatSize(b.RetentionBytes)+" of each partition")
 	}
 	return "the topic keeps " + strings.Join(list, ", and ")
-}
-
-func size(bytes float64) string {
-	for _, unit := range []struct {
-		name string
-		of   float64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if bytes >= unit.of {
-			return fmt.Sprintf("%.3g %s", bytes/unit.of, unit.name)
-		}
-	}
-	return fmt.Sprintf("%.0f bytes", bytes)
 }

@@ -166,7 +166,7 @@ func TestTrialThatWasInterrupted(t *testing.T) {
 	o.Interrupted = true
 	until := trialAt(o.Scenario).Seconds() + 5
 	for _, watched := range []float64{2, 0} {
-		o.Samples = between(o.Samples, 0, until+watched)
+		o.Samples = reports.Between(o.Samples, 0, until+watched)
 		if got := p.Trial(o); math.Abs(got.WatchedSeconds-watched) > 1e-6 || got.Recovered() {
 			t.Errorf("watched for %v s, want %v", got.WatchedSeconds, watched)
 		}

@@ -68,11 +68,11 @@ const (
 // Consumers are no resource, either: they do not read the input as fast as it comes, whatever the workers do.
 const Consumers judge.Resource = "the reading of the input"
 
-// WhatIsRequired is no resource, either: the run failed of an invariant or expectation, whose name
+// whatIsRequired is no resource, either: the run failed of an invariant or expectation, whose name
 // follows in parentheses, and nothing that was measured says why.
-const WhatIsRequired judge.Resource = "what is required"
+const whatIsRequired judge.Resource = "what is required"
 
-func required(name string) judge.Resource { return WhatIsRequired + judge.Resource(" ("+name+")") }
+func required(name string) judge.Resource { return whatIsRequired + judge.Resource(" ("+name+")") }
 
 // isResource tells whether a limit is something that can be busy.
 func isResource(r judge.Resource) bool {
@@ -80,7 +80,7 @@ func isResource(r judge.Resource) bool {
 }
 
 func isRequired(r judge.Resource) bool {
-	return strings.HasPrefix(string(r), string(WhatIsRequired))
+	return strings.HasPrefix(string(r), string(whatIsRequired))
 }
 
 // growthMax is how much of what is sent may pile up for a rate to be sustained.
@@ -100,7 +100,7 @@ const stumble = 1.5
 
 // ProbeOf derives what a run at a rate showed. On the wall clock it stumbles: the machine may stand still.
 func ProbeOf(o *judge.Outcome, rate float64, host judge.Host, stumbles bool) Probe {
-	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99, Unsafe: unsafe(o)}
+	p := Probe{Rate: rate, FreshnessP99: o.Result.Freshness.P99, Unsafe: safetyReason(o)}
 	part := NeedsOf(o.Scenario).steadyOf(o.Samples, o.Scenario, rate, host)
 	p.Busy = part.busy
 	if len(part.whole) >= steadyMin {
@@ -119,7 +119,7 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host, stumbles bool) Pro
 		p.Why = p.Unsafe
 	case o.Interrupted && len(part.whole) < steadyMin:
 		p.Unread = o.Result.Pauses == 0
-		unread := seconds(between(o.Samples, moment, o.Scenario.Duration.Seconds()))
+		unread := seconds(reports.Between(o.Samples, moment, o.Scenario.Duration.Seconds()))
 		p.Why = fmt.Sprintf("%s messages more waited to be read every second, before any segment was due",
 			grouped(unread.growth(func(s second) float64 { return s.backlog })))
 	case len(part.whole) < steadyMin:
@@ -160,7 +160,7 @@ type steady struct {
 func (n Needs) steadyOf(
 	samples []reports.Sample, of scenarios.Scenario, rate float64, host judge.Host,
 ) steady {
-	p := steady{needs: n, samples: between(samples, n.Warmup, of.Duration.Seconds())}
+	p := steady{needs: n, samples: reports.Between(samples, n.Warmup, of.Duration.Seconds())}
 	p.whole = seconds(p.samples)
 	if last := len(p.samples) - 1; last > 0 {
 		p.busy = judge.Uses(p.samples[0], p.samples[last], of.Topology.Workers(), host)
@@ -242,17 +242,6 @@ func redisPerSpan(all, steady []reports.Sample) (bytes, fullest float64) {
 		return 0, 0
 	}
 	return bytes / spans, min(1, max(0, inOne/bytes))
-}
-
-// between are the samples from a time to another, in seconds since the start of the load.
-func between(samples []reports.Sample, from, to float64) []reports.Sample {
-	var part []reports.Sample
-	for _, s := range samples {
-		if s.T >= from && s.T <= to {
-			part = append(part, s)
-		}
-	}
-	return part
 }
 
 // second is a second of a run: means of its samples. Deadlines are whole seconds of the input's
@@ -398,7 +387,7 @@ func (w *Watch) hopeless(s reports.Sample) bool {
 		}
 		return float64(s.Backlog) > behind*w.Rate && grows(seconds(w.samples), func(s second) float64 { return s.backlog })
 	}
-	list := seconds(between(w.samples, w.Warmup, s.T))
+	list := seconds(reports.Between(w.samples, w.Warmup, s.T))
 	if len(list) == w.looked || w.Stumbles && len(list) < stumblingMin {
 		return false
 	}

@@ -274,7 +274,7 @@ func quantile(sorted []float64, p float64) float64 {
 	return stat.Quantile(p, stat.Empirical, sorted, nil)
 }
 
-func grouped(v float64) string { return options.FormatGrouped(int64(math.Round(v)), ",") }
+func grouped(v float64) string { return options.FormatRate(v) }
 
 // figure writes a figure of any size, with that many digits if it is small.
 func figure(v float64, digits int) string {

@@ -91,7 +91,7 @@ func trialAt(s scenarios.Scenario) time.Duration {
 func Outage(s scenarios.Scenario, processes int, rate, capacity float64, outage time.Duration) TrialPlan {
 	s.Workload.Rate = scenarios.Constant(rate)
 	return TrialPlan{What: fmt.Sprintf("Redis is stopped for %v", outage), Processes: processes, Rate: rate,
-		Capacity: capacity, Outage: outage, Watched: watch(rate, capacity, outage),
+		Capacity: capacity, Outage: outage, Watched: watchedFor(rate, capacity, outage),
 		Faults: []string{fmt.Sprintf("at %v stop redis for %v", trialAt(s), outage)}}
 }
 
@@ -99,13 +99,13 @@ func Outage(s scenarios.Scenario, processes int, rate, capacity float64, outage 
 func Storm(s scenarios.Scenario, processes int, rate, capacity float64) TrialPlan {
 	s.Workload.Rate = scenarios.Constant(rate)
 	p := TrialPlan{What: "all workers are killed at once", Processes: processes, Rate: rate,
-		Capacity: capacity, Watched: watch(rate, capacity, time.Second)}
+		Capacity: capacity, Watched: watchedFor(rate, capacity, time.Second)}
 	p.Faults = []string{fmt.Sprintf("at %v crash all workers", trialAt(s))}
 	return p
 }
 
-// watch is how long a recovery is watched: three times what it should take.
-func watch(rate, capacity float64, outage time.Duration) time.Duration {
+// watchedFor is how long a recovery is watched: three times what it should take.
+func watchedFor(rate, capacity float64, outage time.Duration) time.Duration {
 	const often = 3
 	predicted := drain(rate, capacity, outage.Seconds())
 	if math.IsInf(predicted, 1) {
@@ -182,7 +182,7 @@ type level struct{ waiting, unread, wanders float64 }
 // before is the level of the whole steady part that there is before the fault. How much goes up and down a few
 // seconds do not tell, but the load does.
 func (r *Recovery) before() level {
-	list := seconds(between(r.samples, r.steady, r.from))
+	list := seconds(reports.Between(r.samples, r.steady, r.from))
 	l := level{list.mean(second.of), list.mean(func(s second) float64 { return s.backlog }), r.wanders}
 	if len(list) >= steadyLeast {
 		l.wanders = max(l.wanders, list.deviation(second.of))
@@ -202,7 +202,7 @@ func (l level) again(s second) bool {
 // in all after it.
 func (r *Recovery) end() (at float64, ok bool) {
 	before := r.before()
-	after := seconds(between(r.samples, r.from+r.outage, math.Inf(1)))
+	after := seconds(reports.Between(r.samples, r.from+r.outage, math.Inf(1)))
 	for i := len(after) - 1; i >= 0 && before.again(after[i]); i-- {
 		at, ok = after[i].t-0.5, true // its begin
 	}
@@ -229,7 +229,7 @@ func RecoveryOf(o *judge.Outcome) (took float64, ok bool) {
 		return 0, false // there is nothing to compare with
 	}
 	r := recoveryOf(o.Scenario, from, until-from)
-	r.samples = between(o.Samples, 0, o.Scenario.Duration.Seconds())
+	r.samples = reports.Between(o.Samples, 0, o.Scenario.Duration.Seconds())
 	at, ok := r.end()
 	return at - until.Seconds(), ok
 }
@@ -241,8 +241,8 @@ func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 		PredictedSeconds: Number(drain(p.Rate, p.Capacity, p.Outage.Seconds())),
 		RecoverySeconds:  Number(math.Inf(1)), Gain: Number(math.NaN()), Pauses: o.Result.Pauses}
 	r := p.Watch(o.Scenario)
-	r.samples = between(o.Samples, 0, o.Scenario.Duration.Seconds())
-	t.Path = pathOf(seconds(between(r.samples, r.from-1, math.Inf(1))))
+	r.samples = reports.Between(o.Samples, 0, o.Scenario.Duration.Seconds())
+	t.Path = pathOf(seconds(reports.Between(r.samples, r.from-1, math.Inf(1))))
 	t.Waiting = r.before().waiting
 	for _, s := range r.samples {
 		t.Most = max(t.Most, float64(s.Buffered()))
@@ -256,8 +256,9 @@ func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	if !ok && o.Interrupted { // it was not watched to its end
 		t.WatchedSeconds = max(0, at-r.from-r.outage)
 	}
-	meanwhile := between(r.samples, r.from, at+1)
-	t.Gain, t.RepeatGain = gain(between(r.samples, Warmup(o.Scenario), r.from), meanwhile), repeatGain(meanwhile)
+	meanwhile := reports.Between(r.samples, r.from, at+1)
+	before := reports.Between(r.samples, Warmup(o.Scenario), r.from)
+	t.Gain, t.RepeatGain = gain(before, meanwhile), repeatGain(meanwhile)
 	for _, w := range o.Result.Workers {
 		t.Restarts += w.Restarts
 	}
@@ -265,7 +266,7 @@ func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	if n := len(r.samples); n > 0 {
 		t.Repeated = r.samples[n-1].Repeated
 	}
-	t.Unsafe = unsafe(o)
+	t.Unsafe = safetyReason(o)
 	t.Why = t.Unsafe
 	// A trial is ended once it has recovered: what had not come out by then is no matter of liveness.
 	if !o.Interrupted && o.Code == judge.ExitLiveness {
@@ -280,9 +281,9 @@ func first(lists ...[]reports.Judgement) string {
 	return j.Name + ": " + j.Detail
 }
 
-// unsafe is the safety invariant that a run violated, with its reason; empty if it violated none. A run
+// safetyReason is the safety invariant that a run violated, with its reason; empty if it violated none. A run
 // that was ended early is judged by it, too.
-func unsafe(o *judge.Outcome) string {
+func safetyReason(o *judge.Outcome) string {
 	if o.Code != judge.ExitSafety {
 		return ""
 	}

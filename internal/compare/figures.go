@@ -22,9 +22,10 @@ const (
 	ConsumerTime Figure = "consumer_us"
 	KafkaTime    Figure = "kafka_us"
 	HarnessTime  Figure = "harness_us"
-	// RedisMemory is the most that all nodes of Redis used together.
-	RedisMemory Figure = "redis_mb"
-	Drain       Figure = "drain"
+	// RedisMemoryAll is the most that all nodes of Redis used together, in MB; diff.RedisMemory is that of
+	// the fullest one, in bytes.
+	RedisMemoryAll Figure = "redis_mb"
+	Drain          Figure = "drain"
 	// Recovery is how long after the end of the faults as few spans waited as before.
 	Recovery Figure = "recovery"
 )
@@ -43,7 +44,7 @@ var figures = []struct {
 	{Throughput, "spans/s", 1.15}, {FreshnessP50, "s", 1.4}, {FreshnessP99, "s", 1.6},
 	{Drain, "s", 1.05}, {Recovery, "s", 1.3},
 	{RedisTime, "us/span", 1.2}, {WorkerTime, "us/span", 1.15}, {ConsumerTime, "us/span", 1.2},
-	{KafkaTime, "us/span", 1.35}, {HarnessTime, "us/span", 1.1}, {RedisMemory, "MB", 1.25},
+	{KafkaTime, "us/span", 1.35}, {HarnessTime, "us/span", 1.1}, {RedisMemoryAll, "MB", 1.25},
 }
 
 // Figures returns all of them, in the order of a table.
@@ -83,9 +84,10 @@ type Run struct {
 	Reason string `json:"reason,omitempty"`
 	// Figures has those that were measured.
 	Figures map[Figure]float64 `json:"figures"`
-	// KeptUp is true if as good as all of the load came out at its rate: the throughput is the load's
-	// then, in any world.
-	KeptUp bool `json:"kept_up"`
+	// LoadCarried is true if as good as all of the load came out at its rate: the throughput is the
+	// load's then, in any world. It is less than reports.SweepRun.FlushersKeptUp, for which nothing
+	// waited long either.
+	LoadCarried bool `json:"kept_up"`
 	// Others is how many cores what is no part of the run used of the machine; 0 if not known.
 	Others   float64  `json:"others_cores"`
 	Restarts int      `json:"restarts"`
@@ -93,8 +95,8 @@ type Run struct {
 	Sequence Sequence `json:"sequence"`
 }
 
-// keptUpFrom is from which share of the load's rate on it counts as kept up with.
-const keptUpFrom = 0.95
+// carriedFrom is from which share of its rate on the load counts as carried.
+const carriedFrom = 0.95
 
 // steadyMin is how long the steady part of a load that is too much must be to say what comes out of it, in
 // seconds: deadlines are whole seconds, and what waits is flushed now by more, now by fewer.
@@ -104,27 +106,27 @@ const steadyMin = 10
 // constant load that nothing disturbed the steady part says that, if it has one, since how a run begins and
 // ends is much of a short one; but if the load was too much for a short one, the whole run does, in which
 // there was something to do all the time.
-func ratesOf(o *judge.Outcome) (throughput float64, keptUp bool) {
+func ratesOf(o *judge.Outcome) (throughput float64, carried bool) {
 	whole := o.Result.Throughput.SpansPerSecond
 	if rate := o.Scenario.Workload.Rate; rate.Shape == scenarios.ShapeConstant && len(o.Scenario.Faults) == 0 {
 		p := capacity.ProbeOf(o, float64(rate.From), judge.Host{}, false)
-		keptUp = p.Throughput >= keptUpFrom*p.Rate
+		carried = p.Throughput >= carriedFrom*p.Rate
 		long := o.Scenario.Duration.Seconds()-capacity.Warmup(o.Scenario) >= steadyMin
 		switch {
 		case p.Throughput == 0: // it has none
-		case keptUp, long:
-			return p.Throughput, keptUp
+		case carried, long:
+			return p.Throughput, carried
 		default:
 			return whole, false
 		}
 	}
-	return whole, whole >= keptUpFrom*float64(o.Result.Ledger.Sent)/o.Scenario.Duration.Seconds()
+	return whole, whole >= carriedFrom*float64(o.Result.Ledger.Sent)/o.Scenario.Duration.Seconds()
 }
 
 // RunOf takes what is compared of a run.
 func RunOf(o *judge.Outcome) Run {
-	throughput, keptUp := ratesOf(o)
-	r := Run{Seed: o.Result.Seed, Verdict: o.Result.Verdict, KeptUp: keptUp,
+	throughput, carried := ratesOf(o)
+	r := Run{Seed: o.Result.Seed, Verdict: o.Result.Verdict, LoadCarried: carried,
 		Pauses: o.Result.Pauses, Sequence: sequenceOf(o.Events), Figures: map[Figure]float64{
 			Throughput: throughput, Drain: o.Result.Run.DrainSeconds,
 		}}
@@ -161,7 +163,7 @@ func RunOf(o *judge.Outcome) Run {
 		most = max(most, s.RedisBytesAll)
 	}
 	if most > 0 {
-		r.Figures[RedisMemory] = float64(most) / 1e6
+		r.Figures[RedisMemoryAll] = float64(most) / 1e6
 	}
 	return r
 }

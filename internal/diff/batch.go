@@ -66,7 +66,7 @@ func cut(samples []reports.Sample, part Steady, long float64) map[string][]float
 			break
 		}
 		count++
-		for name, v := range between(samples[first : last+1]) { //order-free: each goes to its own list
+		for name, v := range figuresBetween(samples[first : last+1]) { //order-free: each goes to its own list
 			of[name] = append(of[name], v)
 		}
 	}
@@ -78,8 +78,8 @@ func cut(samples []reports.Sample, part Steady, long float64) map[string][]float
 	return of
 }
 
-// between returns the figures of the time from the first sample to the last one.
-func between(samples []reports.Sample) Figures {
+// figuresBetween returns the figures of the time from the first sample to the last one.
+func figuresBetween(samples []reports.Sample) Figures {
 	first, last := samples[0], samples[len(samples)-1]
 	took := last.T - first.T
 	f := Figures{

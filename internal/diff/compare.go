@@ -148,4 +148,4 @@ func collect(runs []Run, metric string) []float64 {
 	return values
 }
 
-func sideOf(values []float64) Side { return Side{len(values), median(values), values} }
+func sideOf(values []float64) Side { return Side{len(values), reports.Median(values), values} }

@@ -43,7 +43,7 @@ const (
 	WorkerTime   = "worker_time"
 	ConsumerTime = "consumer_time"
 	WorkerMemory = "worker_memory"
-	RedisMemory  = "redis_memory"
+	RedisMemory  = "redis_memory" // of the fullest node, in bytes; compare.RedisMemoryAll is that of all, in MB
 	Waiting      = "waiting"
 	Restarts     = "restarts"
 	Pauses       = "pauses"

@@ -8,6 +8,8 @@ import (
 	"github.com/aclements/go-moremath/stats"
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"sluice/reports"
 )
 
 // Interval bounds a value.
@@ -18,9 +20,6 @@ type Interval struct {
 
 // confidence is that of the intervals.
 const confidence = 0.95
-
-// median is that of a sample that is not empty.
-func median(sample []float64) float64 { return stats.Sample{Xs: sample}.Quantile(0.5) }
 
 // constant tells whether a sample has one value only.
 func constant(sample []float64) bool { return slices.Min(sample) == slices.Max(sample) }
@@ -39,7 +38,7 @@ func shift(a, b []float64) (float64, *Interval) {
 		}
 	}
 	slices.Sort(apart)
-	estimate := median(apart)
+	estimate := reports.Median(apart)
 	out := leftOut(len(a), len(b))
 	if out == 0 {
 		return estimate, nil

@@ -46,7 +46,7 @@ func shareText(v float64) string {
 func (m Metric) value(v float64) string {
 	switch {
 	case m.Unit == unitBytes || m.Unit == unitRate || math.Abs(v) >= 1e5:
-		return options.FormatGrouped(int64(math.Round(v)), ",")
+		return options.FormatRate(v)
 	case m.Unit == unitCost:
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	case m.Unit == unitSeconds:

@@ -4,8 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"sluice/buffer"
 	"sluice/internal/judge"
 	"sluice/internal/latency"
@@ -16,25 +14,19 @@ import (
 // workers say, and by what was seen from outside.
 type freshness struct {
 	mu     sync.Mutex
-	hist   *hdrhistogram.Histogram
-	recent *hdrhistogram.Histogram // since that time
+	all    latency.Histogram
+	recent latency.Histogram // since that time
 	since  time.Time
 	shown  reports.Quantiles
-	seen   *hdrhistogram.Histogram
+	seen   latency.Histogram
 	ahead  judge.Ahead
 	lags   []judge.Lag
 	lag    map[buffer.Shard]int // the index of a shard's last one
 }
 
-// freshnessMax is the greatest value that is told apart from greater ones.
-const freshnessMax = time.Hour
-
 func newFreshness() *freshness {
-	histogram := func() *hdrhistogram.Histogram {
-		return hdrhistogram.New(1, freshnessMax.Microseconds(), 3)
-	}
-	return &freshness{hist: histogram(), recent: histogram(), seen: histogram(),
-		lag: map[buffer.Shard]int{}}
+	return &freshness{all: latency.NewHistogram(), recent: latency.NewHistogram(),
+		seen: latency.NewHistogram(), lag: map[buffer.Shard]int{}}
 }
 
 // add enters what a worker of a consumer says, so many seconds after the start of the load. A
@@ -47,8 +39,8 @@ func (f *freshness) add(t float64, consumer, worker int, samples []time.Duration
 			f.ahead.Add(t, consumer, worker, sample.Seconds())
 			continue
 		}
-		record(f.hist, sample)
-		record(f.recent, sample)
+		f.all.Record(sample)
+		f.recent.Record(sample)
 	}
 }
 
@@ -56,12 +48,7 @@ func (f *freshness) add(t float64, consumer, worker int, samples []time.Duration
 func (f *freshness) see(sample time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	record(f.seen, sample)
-}
-
-func record(h *hdrhistogram.Histogram, sample time.Duration) {
-	sample = min(max(sample, time.Microsecond), freshnessMax)
-	_ = h.RecordValue(sample.Microseconds()) // it is inside of the bounds
+	f.seen.Record(sample)
 }
 
 // lagged enters that a shard's segment was read by seconds after its deadline.
@@ -81,7 +68,7 @@ func (f *freshness) lagged(shard buffer.Shard, t, by float64) {
 func (f *freshness) tell(e *judge.Evidence) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e.Freshness, e.FreshnessSeen = latency.QuantilesOf(f.hist), latency.QuantilesOf(f.seen)
+	e.Freshness, e.FreshnessSeen = f.all.Quantiles(), f.seen.Quantiles()
 	e.Ahead, e.Lags = f.ahead, f.lags
 }
 
@@ -94,7 +81,7 @@ func (f *freshness) lately(now time.Time) reports.Quantiles {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if now.Sub(f.since) >= latelyWindow {
-		f.shown, f.since = latency.QuantilesOf(f.recent), now
+		f.shown, f.since = f.recent.Quantiles(), now
 		f.recent.Reset()
 	}
 	return f.shown

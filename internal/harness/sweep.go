@@ -90,7 +90,7 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 // measure enters what came of a run.
 func measure(run *reports.SweepRun, o *judge.Outcome) {
 	r, seconds := o.Result, o.LoadSeconds
-	run.Verdict, run.KeptUp, run.Digest = r.Verdict, keptUp(o), r.Digest
+	run.Verdict, run.FlushersKeptUp, run.Digest = r.Verdict, keptUp(o), r.Digest
 	run.OfferedPerSecond = float64(r.Ledger.Sent) / max(seconds, 1e-3)
 	run.SpansPerSecond, run.BytesPerSecond = r.Throughput.SpansPerSecond, r.Throughput.BytesPerSecond
 	run.FreshnessP50, run.FreshnessP99 = r.Freshness.P50, r.Freshness.P99

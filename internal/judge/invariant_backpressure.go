@@ -181,84 +181,119 @@ func watchedUntil(e *Evidence) float64 {
 // them all, until it is healthy. What lasts is cut off at the end of its consumer's life, or of its own
 // if it was not started again.
 func troublesOf(e *Evidence, end float64) []trouble {
-	open := map[slot]trouble{}
-	ended := map[slot]float64{} // when the worker was last proven stopped, unless it is to start again
-	replaced := map[slot]bool{} // it is to start again, as soon as its shards can be fenced
+	t := &troubles{end: end, open: map[slot]trouble{}, leaving: map[slot]trouble{},
+		ended: map[slot]float64{}, replaced: map[slot]bool{}}
+	for _, m := range e.Moves {
+		t.move(m)
+		t.standing(m)
+	}
+	t.finish(e)
+	return t.list
+}
+
+// troubles are those of all workers, in the order in which they ended.
+type troubles struct {
+	end  float64
+	open map[slot]trouble
 	// What a worker says of itself that is to end, or whose shards are fenced again, ends no trouble: the
 	// next one's start does.
-	leaving := map[slot]trouble{}
-	var list []trouble
-	shut := func(at slot, t float64) {
-		if trouble, is := open[at]; is {
-			trouble.to = t
-			list = append(list, trouble)
-			delete(open, at)
+	leaving  map[slot]trouble
+	ended    map[slot]float64 // when the worker was last proven stopped, unless it is to start again
+	replaced map[slot]bool    // it is to start again, as soon as its shards can be fenced
+	list     []trouble
+}
+
+// shut ends the trouble of a worker, if it has one.
+func (t *troubles) shut(at slot, by float64) {
+	if trouble, is := t.open[at]; is {
+		trouble.to = by
+		t.list = append(t.list, trouble)
+		delete(t.open, at)
+	}
+}
+
+// move begins and ends troubles.
+func (t *troubles) move(m Move) {
+	at := m.slot()
+	switch m.Kind {
+	case flusher.EventFailed, flusher.EventBackpressureOn, flusher.EventStarted,
+		flusher.EventStopping, flusher.EventSetBack, flusher.EventSuperseded:
+		t.begin(m)
+	case flusher.EventAssigned:
+		t.assigned(m)
+	case flusher.EventHealthy, flusher.EventBackpressureOff:
+		t.shut(at, m.T)
+		if lasts, is := t.leaving[at]; is {
+			t.open[at] = lasts
 		}
 	}
-	for _, m := range e.Moves {
-		at := m.slot()
-		_, is := open[at]
-		switch m.Kind {
-		case flusher.EventFailed, flusher.EventBackpressureOn, flusher.EventStarted,
-			flusher.EventStopping, flusher.EventSetBack, flusher.EventSuperseded:
-			if m.T >= end {
-				break
-			}
-			t := trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
-			if m.Kind == flusher.EventStopping || m.Kind == flusher.EventSetBack {
-				if _, already := leaving[at]; !already {
-					leaving[at] = t
-				}
-			}
-			if !is {
-				open[at] = t
-			}
-		case flusher.EventAssigned:
-			// How long new shards have had no worker counts from now. Before it is started they are
-			// fenced, which takes its time while Redis is away.
-			t, lasts := open[at]
-			switch {
-			case !lasts && m.T < end && len(m.Shards) > 0:
-				open[at] = trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
-			case lasts && len(m.Shards) == 0: // if it gets others, that is a trouble of its own
-				t.dismissed = true
-				open[at] = t
-				shut(at, m.T)
-			case lasts && t.what != flusher.EventFailed.String():
-				t.counts = m.T
-				open[at] = t
-			}
-		case flusher.EventHealthy, flusher.EventBackpressureOff:
-			shut(at, m.T)
-			if t, is := leaving[at]; is {
-				open[at] = t
-			}
-		}
-		switch {
-		case m.Kind == flusher.EventRestart:
-			replaced[at] = true
-		case m.Kind == flusher.EventStopped && !replaced[at],
-			m.Kind == flusher.EventAssigned && len(m.Shards) == 0 && replaced[at]:
-			ended[at] = m.T
-		case m.Kind == flusher.EventStarted:
-			delete(ended, at)
-			delete(replaced, at)
-			delete(leaving, at)
+}
+
+// begin begins the trouble of a worker, if it has none.
+func (t *troubles) begin(m Move) {
+	if m.T >= t.end {
+		return
+	}
+	at := m.slot()
+	begun := trouble{slot: at, from: m.T, counts: m.T, what: m.Kind.String()}
+	if m.Kind == flusher.EventStopping || m.Kind == flusher.EventSetBack {
+		if _, already := t.leaving[at]; !already {
+			t.leaving[at] = begun
 		}
 	}
-	ends := lifeEnds(e, end)
+	if _, is := t.open[at]; !is {
+		t.open[at] = begun
+	}
+}
+
+// assigned says that a worker has other shards. How long new shards have had no worker counts from now.
+// Before it is started they are fenced, which takes its time while Redis is away.
+func (t *troubles) assigned(m Move) {
+	at := m.slot()
+	trouble, lasts := t.open[at]
+	switch {
+	case !lasts && len(m.Shards) > 0:
+		t.begin(m)
+	case lasts && len(m.Shards) == 0: // if it gets others, that is a trouble of its own
+		trouble.dismissed = true
+		t.open[at] = trouble
+		t.shut(at, m.T)
+	case lasts && trouble.what != flusher.EventFailed.String():
+		trouble.counts = m.T
+		t.open[at] = trouble
+	}
+}
+
+// standing keeps which workers have ended, or are to be replaced.
+func (t *troubles) standing(m Move) {
+	at := m.slot()
+	switch {
+	case m.Kind == flusher.EventRestart:
+		t.replaced[at] = true
+	case m.Kind == flusher.EventStopped && !t.replaced[at],
+		m.Kind == flusher.EventAssigned && len(m.Shards) == 0 && t.replaced[at]:
+		t.ended[at] = m.T
+	case m.Kind == flusher.EventStarted:
+		delete(t.ended, at)
+		delete(t.replaced, at)
+		delete(t.leaving, at)
+	}
+}
+
+// finish cuts off what lasts.
+func (t *troubles) finish(e *Evidence) {
+	ends := lifeEnds(e, t.end)
 	for _, m := range e.Moves {
 		at := m.slot()
-		if t, is := ended[at]; is {
-			if trouble, lasts := open[at]; lasts {
+		if ended, is := t.ended[at]; is {
+			if trouble, lasts := t.open[at]; lasts {
 				trouble.dismissed, trouble.gone = true, true
-				open[at] = trouble
+				t.open[at] = trouble
 			}
-			shut(at, min(t, end))
+			t.shut(at, min(ended, t.end))
 		}
-		shut(at, ends[slot{m.Consumer, m.Life, 0}])
+		t.shut(at, ends[slot{m.Consumer, m.Life, 0}])
 	}
-	return list
 }
 
 // pausesOf returns the times in which the gate was closed. What lasts is cut off at the end of the

@@ -29,8 +29,8 @@ type Use struct {
 	Share    float64  `json:"share"`
 }
 
-// Saturated is the share of a resource from which on it counts as the limit.
-const Saturated = 0.85
+// saturatedFrom is the share of a resource from which on it counts as the limit.
+const saturatedFrom = 0.85
 
 // Host is what runs the pipeline.
 type Host struct {
@@ -70,7 +70,7 @@ func Uses(from, to reports.Sample, workers int, host Host) []Use {
 
 // Limiting returns the first of the uses, the busiest first, if it is saturated.
 func Limiting(list []Use) (Use, bool) {
-	if len(list) == 0 || list[0].Share < Saturated {
+	if len(list) == 0 || list[0].Share < saturatedFrom {
 		return Use{}, false
 	}
 	return list[0], true

@@ -45,13 +45,8 @@ func (e *Evidence) moving() (p pace, ok bool) {
 	end := p.looks[len(p.looks)-1].T
 	begin := max(p.looks[0].T, end-max(paceShare*e.DrainSeconds, paceMin))
 	p.looks = slices.DeleteFunc(p.looks, func(l Look) bool { return l.T < begin })
-	for _, s := range e.Samples {
-		if s.T >= begin && s.T <= end {
-			if p.from == (reports.Sample{}) {
-				p.from = s
-			}
-			p.to = s
-		}
+	if looked := reports.Between(e.Samples, begin, end); len(looked) > 0 {
+		p.from, p.to = looked[0], looked[len(looked)-1]
 	}
 	p.left = e.missing()
 	return p, p.to.Flushed > p.from.Flushed && p.to.T > p.from.T

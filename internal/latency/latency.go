@@ -1,11 +1,9 @@
-// Package latency keeps the distribution of how long spans took, over a run.
+// Package latency keeps distributions of times over a run, such as how long spans took.
 package latency
 
 import (
 	"sync"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"sluice/reports"
 )
@@ -17,16 +15,11 @@ type Spread struct {
 	mu       sync.Mutex
 	start    time.Time
 	received time.Time
-	all      *hdrhistogram.Histogram
+	all      Histogram
 }
-
-// greatest is the value beyond which none is told apart from others.
-const greatest = time.Hour
 
 // New returns an empty Spread.
-func New() *Spread {
-	return &Spread{all: hdrhistogram.New(1, greatest.Microseconds(), 3)}
-}
+func New() *Spread { return &Spread{all: NewHistogram()} }
 
 // Begin says when the load starts.
 func (l *Spread) Begin(start time.Time) {
@@ -48,8 +41,7 @@ func (l *Spread) Out(dues ...time.Duration) {
 	defer l.mu.Unlock()
 	now := l.received.Sub(l.start)
 	for _, due := range dues {
-		late := min(max(now-due, time.Microsecond), greatest)
-		_ = l.all.RecordValue(late.Microseconds()) // it is inside of the bounds
+		l.all.Record(now - due)
 	}
 }
 
@@ -57,19 +49,5 @@ func (l *Spread) Out(dues ...time.Duration) {
 func (l *Spread) Quantiles() reports.Quantiles {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return QuantilesOf(l.all)
-}
-
-// QuantilesOf returns the quantiles of microseconds, in seconds.
-func QuantilesOf(h *hdrhistogram.Histogram) reports.Quantiles {
-	if h.TotalCount() == 0 {
-		return reports.Quantiles{}
-	}
-	// The greatest is the last percentile: Histogram.Max takes much longer.
-	return reports.Quantiles{P50: secondsAt(h, 50), P90: secondsAt(h, 90), P99: secondsAt(h, 99),
-		Max: secondsAt(h, 100), Count: h.TotalCount()}
-}
-
-func secondsAt(h *hdrhistogram.Histogram, percent float64) float64 {
-	return float64(h.ValueAtQuantile(percent)) / 1e6
+	return l.all.Quantiles()
 }

@@ -23,7 +23,7 @@ func TestAReaderThatStopsStopsNothing(t *testing.T) {
 	defer r.Close()
 	o := NewOutput(w)
 	line := strings.Repeat("x", 1023) + "\n"
-	const lines = 5 * OutputBytesMax / 1024
+	const lines = 5 * outputBytesMax / 1024
 	for range lines {
 		if _, err := fmt.Fprint(o, line); err != nil {
 			t.Fatal(err)

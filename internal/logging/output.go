@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// OutputBytesMax is how much of a log may wait to be written.
-const OutputBytesMax = 1 << 20
+// outputBytesMax is how much of a log may wait to be written.
+const outputBytesMax = 1 << 20
 
 // Output is a writer that neither waits nor fails. What cannot be written yet waits; what is more
-// than OutputBytesMax, or cannot be written at all, is dropped and counted.
+// than outputBytesMax, or cannot be written at all, is dropped and counted.
 type Output struct {
 	to io.Writer
 
@@ -38,7 +38,7 @@ func NewOutput(to io.Writer) *Output {
 func (o *Output) Write(line []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed || len(o.waiting)+o.writing+len(line) > OutputBytesMax {
+	if o.closed || len(o.waiting)+o.writing+len(line) > outputBytesMax {
 		o.dropped++
 		return len(line), nil
 	}

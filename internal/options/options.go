@@ -97,6 +97,16 @@ func FormatSize(b buffer.Bytes) string {
 	return strconv.FormatInt(int64(b), 10) + "B"
 }
 
+// FormatSizeAbout writes a size with three digits, in words for a reader: "1.5 GiB", "800 bytes".
+func FormatSizeAbout(bytes float64) string {
+	for _, u := range sizeUnits {
+		if strings.HasSuffix(u.name, "iB") && bytes >= u.bytes {
+			return fmt.Sprintf("%.3g %s", bytes/u.bytes, u.name)
+		}
+	}
+	return fmt.Sprintf("%.0f bytes", bytes)
+}
+
 // ParseNumber reads "0.8" or "80%", nothing that is no finite number.
 func ParseNumber(text string) (float64, error) {
 	number, percent := strings.CutSuffix(text, "%")
@@ -121,6 +131,9 @@ func FormatGrouped(n int64, separator string) string {
 	}
 	return text
 }
+
+// FormatRate writes the nearest whole number, with commas between thousands.
+func FormatRate(v float64) string { return FormatGrouped(int64(math.Round(v)), ",") }
 
 // FormatNumbers lists numbers: "0,4,8", or if they are more than a few "0-15,20", "0-1016 by 8" for those
 // that are equally far apart. A list that is too long to read ends in "... of 1024".

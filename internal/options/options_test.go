@@ -119,3 +119,16 @@ func TestFormatCount(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatReadersSee(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{FormatRate(0), "0"}, {FormatRate(999.5), "1,000"}, {FormatRate(-1234567.4), "-1,234,567"},
+		{FormatSizeAbout(0), "0 bytes"}, {FormatSizeAbout(1023), "1023 bytes"},
+		{FormatSizeAbout(1536), "1.5 KiB"}, {FormatSizeAbout(5e6), "4.77 MiB"},
+		{FormatSizeAbout(3 << 40), "3.07e+03 GiB"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s, want %s", c.got, c.want)
+		}
+	}
+}

@@ -40,7 +40,7 @@ func TestDepthsDuringAnOutageOfTheInput(t *testing.T) {
 	}
 	is := func(now, wall buffer.Instant, due int64, overdue time.Duration) {
 		t.Helper()
-		found, err := depths(t.Context(), store, []buffer.Shard{shard}, wall, unseen, nil, time.Time{})
+		found, err := view{wall: wall, unseen: unseen}.depths(t.Context(), store, []buffer.Shard{shard})
 		d := found[shard]
 		if err != nil || d.Queued != 1 || d.Due != due || d.Overdue != overdue || d.Now != now {
 			t.Errorf("%+v, %v; want one queued, %d due for %v, by %v", d, err, due, overdue, now)
@@ -84,7 +84,8 @@ func TestDepthsWhileAWorkerIsDown(t *testing.T) {
 	enqueue(busy, buffer.QueueUpdate{Clock: paused, Wall: paused, Seen: paused})
 	is := func(shard buffer.Shard, after time.Duration, paused map[buffer.Shard]buffer.Instant, overdue time.Duration) {
 		t.Helper()
-		found, err := depths(t.Context(), store, []buffer.Shard{shard}, began.Add(after), unseen, paused, time.Time{})
+		v := view{wall: began.Add(after), unseen: unseen, paused: paused}
+		found, err := v.depths(t.Context(), store, []buffer.Shard{shard})
 		if d := found[shard]; err != nil || d.Overdue != overdue || (d.Due == 1) != (overdue > 0) {
 			t.Errorf("shard %d after %v: %+v, %v; want overdue for %v", shard, after, d, err, overdue)
 		}
@@ -97,7 +98,8 @@ func TestDepthsWhileAWorkerIsDown(t *testing.T) {
 	is(fresh, time.Hour, by, 0)
 
 	// Where brokers answered, the ticks count that came before the pause: it does not jump back then.
-	found, err := depths(t.Context(), store, []buffer.Shard{quiet}, began.Add(time.Hour), unseen, by, noon.Add(-time.Hour))
+	v := view{wall: began.Add(time.Hour), unseen: unseen, paused: by, answered: noon.Add(-time.Hour)}
+	found, err := v.depths(t.Context(), store, []buffer.Shard{quiet})
 	if want := time.Hour - 11*time.Second; err != nil || found[quiet].Overdue != want {
 		t.Errorf("%+v, %v; want overdue for %v", found, err, want)
 	}
@@ -123,17 +125,17 @@ func TestDepthsWhileAWorkerWaits(t *testing.T) {
 		{0, -time.Hour, -time.Minute, 0},
 	} {
 		clock := buffer.ShardClock{Now: began.Add(c.drift), Drift: c.drift, Inputs: 1, Seen: began}
-		now := ticked(clock, clock.Now, noon.Add(c.answered), began.Add(c.seen))
+		now := view{answered: noon.Add(c.answered)}.ticked(clock, clock.Now, began.Add(c.seen))
 		if got := now.Sub(clock.Now); got != c.want {
 			t.Errorf("%+v: it runs on by %v", c, got)
 		}
 	}
 	clock := buffer.ShardClock{Now: began, Inputs: 1, Seen: began}
-	if ticked(clock, began, time.Time{}, began.Add(time.Minute)) != began {
+	if (view{}).ticked(clock, began, began.Add(time.Minute)) != began {
 		t.Error("it runs on though no broker answers")
 	}
 	clock.Seen = 0
-	if ticked(clock, began, noon.Add(-time.Hour), began.Add(time.Minute)) != began {
+	if (view{answered: noon.Add(-time.Hour)}).ticked(clock, began, began.Add(time.Minute)) != began {
 		t.Error("it runs on though the input does not tick")
 	}
 }

@@ -251,7 +251,9 @@ type Depth struct {
 func (p *Pipeline) Depths(ctx context.Context) (map[buffer.Shard]Depth, error) {
 	answered := p.source.AnsweredSince()
 	shards, paused := assigned(p.Counters().Partitions, answered)
-	return depths(ctx, p.store, shards, buffer.InstantOf(time.Now()), p.cfg.own().Worker.UnseenMax, paused, answered)
+	v := view{wall: buffer.InstantOf(time.Now()), unseen: p.cfg.own().Worker.UnseenMax, paused: paused,
+		answered: answered}
+	return v.depths(ctx, p.store, shards)
 }
 
 // assigned returns the shards that are ours, and since when we do not look at the input of which, though
@@ -273,22 +275,21 @@ func assigned(
 	return shards, paused
 }
 
-// depths counts what waits in shards at wall. A shard's clock stands where it would for a worker that
-// begins now: it does not run on while nobody sees the input, or the outage of a broker would look as if
-// the workers did not keep up. But if we do not look since some time, so that a worker has less to do, it
-// runs on from then, or one that is down would have nothing overdue for as long as it is.
-func depths(
-	ctx context.Context, store *redisstore.Store, shards []buffer.Shard, wall buffer.Instant,
-	unseen time.Duration, paused map[buffer.Shard]buffer.Instant, answered time.Time,
+// view is what is seen of the input at a time, which is how far the clocks of shards run.
+type view struct {
+	wall   buffer.Instant
+	unseen time.Duration // a clock runs on for so long while nobody sees the input
+	// paused is since when we do not look at the input of which shards, though brokers have answered all
+	// the while.
+	paused   map[buffer.Shard]buffer.Instant
+	answered time.Time // since when brokers answer; zero if they do not
+}
+
+// depths counts what waits in shards.
+func (v view) depths(
+	ctx context.Context, store *redisstore.Store, shards []buffer.Shard,
 ) (map[buffer.Shard]Depth, error) {
-	counted, err := store.Depths(ctx, shards, func(shard buffer.Shard, clock buffer.ShardClock) buffer.Instant {
-		drift := flusher.ResumeDrift(clock, wall, unseen)
-		now := drift.Now(wall)
-		if since, is := paused[shard]; is {
-			return runOn(clock, ticked(clock, now, answered, min(wall, clock.Seen)), since, wall)
-		}
-		return ticked(clock, now, answered, min(wall, clock.Seen.Add(unseen)))
-	})
+	counted, err := store.Depths(ctx, shards, v.now)
 	depths := make(map[buffer.Shard]Depth, len(counted))
 	for shard, c := range counted {
 		d := Depth{Depth: c}
@@ -300,26 +301,39 @@ func depths(
 	return depths, err
 }
 
-// runOn returns where the clock of a shard would be at wall if it had not stopped at now since some time, or
-// since its input was last seen, if that is later: pauses for a full Redis stop no clock.
-func runOn(clock buffer.ShardClock, now, since, wall buffer.Instant) buffer.Instant {
-	if clock.Inputs == 0 && clock.Drift == 0 {
-		return wall
+// now is where a shard's clock would stand for a worker that begins now: it does not run on while nobody
+// sees the input, or the outage of a broker would look as if the workers did not keep up. But if we do not
+// look since some time, so that a worker has less to do, it runs on from then, or one that is down would
+// have nothing overdue for as long as it is.
+func (v view) now(shard buffer.Shard, clock buffer.ShardClock) buffer.Instant {
+	drift := flusher.ResumeDrift(clock, v.wall, v.unseen)
+	now := drift.Now(v.wall)
+	if since, is := v.paused[shard]; is {
+		return v.runOn(clock, v.ticked(clock, now, min(v.wall, clock.Seen)), since)
 	}
-	if clock.Seen <= wall {
+	return v.ticked(clock, now, min(v.wall, clock.Seen.Add(v.unseen)))
+}
+
+// runOn returns where the clock of a shard would be if it had not stopped at now since some time, or since
+// its input was last seen, if that is later: pauses for a full Redis stop no clock.
+func (v view) runOn(clock buffer.ShardClock, now, since buffer.Instant) buffer.Instant {
+	if clock.Inputs == 0 && clock.Drift == 0 {
+		return v.wall
+	}
+	if clock.Seen <= v.wall {
 		since = max(since, clock.Seen)
 	}
-	return now.Add(max(wall.Sub(since), 0))
+	return now.Add(max(v.wall.Sub(since), 0))
 }
 
 // ticked returns where the clock of a shard would be if its worker had leased at seen, until when the input is
 // seen: one that waits for an answer does not, and does not know what falls due meanwhile. It runs on from
 // when the clock was stored, by the drift, or since when brokers answer if that is later.
-func ticked(clock buffer.ShardClock, now buffer.Instant, answered time.Time, seen buffer.Instant) buffer.Instant {
-	if clock.Seen == 0 || answered.IsZero() {
+func (v view) ticked(clock buffer.ShardClock, now, seen buffer.Instant) buffer.Instant {
+	if clock.Seen == 0 || v.answered.IsZero() {
 		return now
 	}
-	stored := max(clock.Now.Add(-clock.Drift), buffer.InstantOf(answered))
+	stored := max(clock.Now.Add(-clock.Drift), buffer.InstantOf(v.answered))
 	return max(now, clock.Now.Add(seen.Sub(stored)))
 }
 

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"sluice/internal/moduleroot"
 )
 
 // failures is the file of the failing cases of one test: a line "seed:size property" each.
@@ -82,20 +84,17 @@ func (c *checker) command(one Case) string {
 
 // packagePattern names the package under test, whose folder is the working directory of a test.
 func packagePattern() string {
+	root, err := moduleroot.Find()
+	if err != nil {
+		return "."
+	}
 	here, err := os.Getwd()
 	if err != nil {
 		return "."
 	}
-	for root := here; ; root = filepath.Dir(root) {
-		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			below, err := filepath.Rel(root, here)
-			if err != nil {
-				return "."
-			}
-			return "./" + filepath.ToSlash(below)
-		}
-		if root == filepath.Dir(root) {
-			return "."
-		}
+	below, err := filepath.Rel(root, here)
+	if err != nil {
+		return "."
 	}
+	return "./" + filepath.ToSlash(below)
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/internal/moduleroot"
 )
 
 const (
@@ -195,26 +197,10 @@ func kafkaLibs() (string, error) {
 	if libs := os.Getenv(EnvKafkaLibs); libs != "" {
 		return filepath.Abs(libs)
 	}
-	root, err := moduleRoot()
+	root, err := moduleroot.Find()
 	if err != nil {
 		return "", fmt.Errorf("kafka is %w (its jars are looked for from Sluice's own folder down: %w)",
 			ErrMissing, err)
 	}
 	return filepath.Join(root, ".services", "kafka", "libs"), nil
-}
-
-// moduleRoot walks up from the working directory: tests run in their package's folder.
-func moduleRoot() (string, error) {
-	start, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no go.mod in %s or above", start)
-		}
-	}
 }

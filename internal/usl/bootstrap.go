@@ -120,8 +120,8 @@ func HeldOut(points []Point) []Held {
 	return list
 }
 
-// PoorMin is the error of a held-out prediction from which on a fit is poor.
-const PoorMin = 0.1
+// poorMin is the error of a held-out prediction from which on a fit is poor.
+const poorMin = 0.1
 
 // Refusal returns why a law says nothing of more processes than were measured, in words, or "". It
 // needs the points to show that the law holds (each number of processes predicted from the others)
@@ -134,7 +134,7 @@ func (f *Fit) Refusal(held []Held) string {
 	worst := slices.MaxFunc(held, func(a, b Held) int {
 		return cmp.Compare(math.Abs(a.Error), math.Abs(b.Error))
 	})
-	if math.Abs(worst.Error) >= PoorMin {
+	if math.Abs(worst.Error) >= poorMin {
 		return fmt.Sprintf("the fit is poor: without the points where N is %v, the law is off by %+.0f %% "+
 			"there", worst.Processes, 100*worst.Error)
 	}
