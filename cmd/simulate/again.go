@@ -63,12 +63,12 @@ func openViolated(to *streams, dir, nothing string) (past, reports.Judgement, er
 	if err != nil {
 		return p, reports.Judgement{}, err
 	}
-	why, failed := reports.First(p.result.Invariants, p.result.Expectations)
+	why, failed := judge.Violated(p.result)
 	switch {
 	case p.result.World != (sim.World{}).Name():
 		err = usageError{fmt.Errorf("the run in %s is of world %s: elsewhere than in world %s no run "+
 			"can be had again", dir, p.result.World, sim.World{}.Name())}
-	case !failed || why.Verdict != reports.Violated:
+	case !failed:
 		err = usageError{fmt.Errorf("the run in %s is %s: %s", dir, p.result.Verdict, nothing)}
 	}
 	return p, why, err

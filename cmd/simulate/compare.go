@@ -337,8 +337,8 @@ func (c *compareCommand) one(
 	outcome, err := harness.Run(ctx, cfg)
 	if err == nil && outcome.Code == judge.ExitSafety { // even if it was ended early
 		why, _ := outcome.Decisive()
-		c.unsafe = append(c.unsafe, fmt.Sprintf("with %s in world %s (%s): %s: %s",
-			options.FormatCount(processes, "process"), cfg.World.Name(), which, why.Name, why.Detail))
+		c.unsafe = append(c.unsafe, fmt.Sprintf("with %s in world %s (%s): %v",
+			options.FormatCount(processes, "process"), cfg.World.Name(), which, why))
 	}
 	if ctx.Err() != nil || err == nil && outcome.Interrupted {
 		err = errors.New("interrupted")

@@ -186,9 +186,8 @@ func readRunSet(dir string) (diff.Set, error) {
 		Figures: diff.FiguresOf(r, samples, s.Duration.Seconds()),
 		Events:  func() ([]reports.Event, error) { return readEvents(dir) },
 	}
-	if j, ok := reports.First(r.Invariants, r.Expectations); ok {
-		run.Reason = j.Name + ": " + j.Detail
-	}
+	why, _ := judge.Decisive(r)
+	run.Reason = why.String()
 	set.Runs = []diff.Run{run}
 	return set, nil
 }

@@ -198,7 +198,7 @@ func (t *tally) add(seed uint64, outcome *judge.Outcome, err error) {
 	if err == nil {
 		var why reports.Judgement
 		code, why = t.code(outcome)
-		failure.what, failure.Reason = why.Name, why.Name+": "+why.Detail
+		failure.what, failure.Reason = why.Name, why.String()
 	} else {
 		failure.Reason = err.Error()
 	}

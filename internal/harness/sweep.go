@@ -103,9 +103,8 @@ func measure(run *reports.SweepRun, o *judge.Outcome) {
 	seconds += run.DrainSeconds
 	run.Cores = reports.CoresDuring(o.Samples, 0, seconds)
 	run.SpanCosts = run.PerSpan(seconds, r.Ledger.Flushed)
-	if j, ok := reports.First(r.Invariants, r.Expectations); ok {
-		run.Reason = j.Name + ": " + j.Detail
-	}
+	why, _ := o.Decisive()
+	run.Reason = why.String()
 }
 
 // Bounds of a run in which the flushers kept up.
