@@ -13,7 +13,6 @@ import (
 	"sluice/internal/load"
 	"sluice/internal/rundir"
 	"sluice/reports"
-	"sluice/sim"
 	"sluice/sim/kernel"
 )
 
@@ -65,9 +64,9 @@ func openViolated(to *streams, dir, nothing string) (past, reports.Judgement, er
 	}
 	why, failed := judge.Violated(p.result)
 	switch {
-	case p.result.World != (sim.World{}).Name():
+	case !isVirtual(p.result.World):
 		err = usageError{fmt.Errorf("the run in %s is of world %s: elsewhere than in world %s no run "+
-			"can be had again", dir, p.result.World, sim.World{}.Name())}
+			"can be had again", dir, p.result.World, worldVirtual)}
 	case !failed:
 		err = usageError{fmt.Errorf("the run in %s is %s: %s", dir, p.result.Verdict, nothing)}
 	}
@@ -103,9 +102,9 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 	switch {
 	case again.Interrupted:
 		found.answer = interrupted()
-	case p.result.World != (sim.World{}).Name() && found.Is == found.Was:
+	case !isVirtual(p.result.World) && found.Is == found.Was:
 		found.Verdict = "the same, " + found.Is
-	case p.result.World != (sim.World{}).Name():
+	case !isVirtual(p.result.World):
 		found.answer = answer{fmt.Sprintf("not the same; it was %s, and now it is %s", found.Was, found.Is),
 			judge.ExitNotDeterministic}
 	case again.Result.Digest == p.result.Digest:
@@ -140,9 +139,9 @@ func (c *replayCommand) follow(p *past) error {
 	if c.Span == "" {
 		return nil
 	}
-	if p.result.World != (sim.World{}).Name() {
+	if !isVirtual(p.result.World) {
 		return usageError{fmt.Errorf("--span is for a run of world %s: in world %s no run can be had again",
-			sim.World{}.Name(), p.result.World)}
+			worldVirtual, p.result.World)}
 	}
 	seq, err := strconv.ParseUint(c.Span, 10, 64)
 	if err != nil || len(c.Span) == 2*len(buffer.SpanID{}) {

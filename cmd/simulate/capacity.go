@@ -364,12 +364,6 @@ func ahead(world harness.World) int {
 	return 1
 }
 
-// virtual tells whether a world is that of virtual time.
-func virtual(world harness.World) bool {
-	_, ok := world.(sim.World)
-	return ok
-}
-
 // sideBySide does something for each of a list at the same time, and returns the results in its order. A
 // failure of the kernel is its error; of several errors it returns the first: one interruption ends all.
 // The results of the others come with it.

@@ -168,7 +168,7 @@ func (c *compareCommand) flagsOf(world string) worldFlags {
 	switch world {
 	case (real.World{}).Name():
 		f.Servers, f.Redis, f.Kafka, f.loginFlags = c.Servers, c.Redis, c.Kafka, c.loginFlags
-	case (sim.World{}).Name():
+	case worldVirtual:
 		f.costFlags = c.costFlags
 	}
 	return f
@@ -331,7 +331,7 @@ func (c *compareCommand) one(
 	cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
 	cfg.Scenario.Seed += uint64(repeat)
 	others := &othersMeter{}
-	if cfg.World.Name() != (sim.World{}).Name() {
+	if !virtual(cfg.World) {
 		cfg.Progress = others.look
 	}
 	outcome, err := harness.Run(ctx, cfg)

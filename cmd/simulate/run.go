@@ -95,16 +95,16 @@ func (f worldFlags) world() (harness.World, error) {
 			}
 		}
 		return w, w.Servers.Validate()
-	case !slices.Contains([]string{w.Name(), fakes.World{}.Name(), sim.World{}.Name()}, f.World):
-		return nil, fmt.Errorf("world %q is not one of %s, %s, %s", f.World, sim.World{}.Name(),
+	case !slices.Contains([]string{w.Name(), fakes.World{}.Name(), worldVirtual}, f.World):
+		return nil, fmt.Errorf("world %q is not one of %s, %s, %s", f.World, worldVirtual,
 			fakes.World{}.Name(), w.Name())
-	case f.flag() != "" && f.World != (sim.World{}).Name():
+	case f.flag() != "" && !isVirtual(f.World):
 		return nil, fmt.Errorf("%s is for --world virtual: in world %s, steps take what they take", f.flag(), f.World)
 	case f.Servers != "":
 		return nil, fmt.Errorf("--servers %s is for --world real: world %s has its servers inside of "+
 			"the program", f.Servers, f.World)
 	}
-	if f.World == (sim.World{}).Name() {
+	if isVirtual(f.World) {
 		if f.Log {
 			return nil, errors.New("--log is for --world fakes and real: what happens in the virtual world is in " +
 				"events.ndjson and on the page of the results")
@@ -372,7 +372,7 @@ func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Conf
 	}
 	first, second := twice[0], twice[1]
 	found := againAnswer{Was: first.Result.Verdict, Is: second.Result.Verdict, Digest: first.Result.Digest}
-	if first.Result.Digest == second.Result.Digest && cfg.World.Name() == (sim.World{}).Name() {
+	if first.Result.Digest == second.Result.Digest && virtual(cfg.World) {
 		found.Verdict = "deterministic; digest " + found.Digest
 	} else {
 		parted := diff.FirstOf(first.Events, second.Events, nil, nil)

@@ -21,7 +21,6 @@ import (
 	"sluice/internal/swarm"
 	"sluice/reports"
 	"sluice/scenarios"
-	"sluice/sim"
 	"sluice/sim/kernel"
 )
 
@@ -72,7 +71,7 @@ type job struct {
 
 // runSeeds runs scenarios with each seed of a range, on all cores, and prints what became of them.
 func (c *runCommand) runSeeds(ctx context.Context, to *streams) error {
-	if c.World != (sim.World{}).Name() {
+	if !isVirtual(c.World) {
 		return usageError{errors.New("--seeds is for --world virtual: elsewhere runs disturb each other")}
 	}
 	if c.Seed != nil {
