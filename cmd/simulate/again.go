@@ -13,7 +13,6 @@ import (
 	"sluice/internal/load"
 	"sluice/internal/rundir"
 	"sluice/reports"
-	"sluice/sim/kernel"
 )
 
 // runDirectory names the directory of a run, and what of its world is not in there.
@@ -81,8 +80,7 @@ type replayCommand struct {
 }
 
 // Run runs what the directory holds once more, and compares.
-func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
-	defer kernel.Catch(&err)
+func (c *replayCommand) Run(ctx context.Context, to *streams) error {
 	p, err := c.open(to)
 	if err != nil {
 		return err
@@ -93,8 +91,8 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := c.follow(&p); err != nil {
 		return err
 	}
-	again, err := harness.Run(ctx, p.config)
-	if err != nil {
+	again, err := runOnce(ctx, p.config)
+	if again == nil {
 		return err
 	}
 	var written error

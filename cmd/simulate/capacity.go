@@ -24,7 +24,6 @@ import (
 	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
-	"sluice/sim/kernel"
 )
 
 // capacityCommand is "simulate capacity".
@@ -70,7 +69,6 @@ const (
 
 // Run measures, and writes the report.
 func (c *capacityCommand) Run(ctx context.Context, to *streams) (err error) {
-	defer kernel.Catch(&err)
 	flags := c.scenarioFlags
 	flags.NoFaults = true
 	flags.Set = append(slices.Clone(c.Set), "expectations.throughput_min=0/s") // the search goes below any
@@ -364,15 +362,13 @@ func ahead(world harness.World) int {
 	return 1
 }
 
-// sideBySide does something for each of a list at the same time, and returns the results in its order. A
-// failure of the kernel is its error; of several errors it returns the first: one interruption ends all.
-// The results of the others come with it.
+// sideBySide does something for each of a list at the same time, and returns the results in its order. Of
+// several errors it returns the first: one interruption ends all. The results of the others come with it.
 func sideBySide[T, R any](list []T, do func(T) (R, error)) ([]R, error) {
 	results, errs := make([]R, len(list)), make([]error, len(list))
 	var running sync.WaitGroup
 	for i, one := range list {
 		running.Go(func() {
-			defer kernel.Catch(&errs[i])
 			results[i], errs[i] = do(one)
 		})
 	}
@@ -414,9 +410,6 @@ func probeOnce(ctx context.Context, cfg harness.Config, job capacity.Job) (capac
 	return capacity.ProbeOf(outcome, job.Rate, hostOf(cfg), !virtual(cfg.World)), err
 }
 
-// unsafe tells whether a run violated safety, which counts even if the run was interrupted.
-func unsafe(o *judge.Outcome) bool { return o != nil && o.Code == judge.ExitSafety }
-
 // scenarioOf is the scenario of a job.
 func scenarioOf(s scenarios.Scenario, job capacity.Job) scenarios.Scenario {
 	s.Topology.FlusherProcesses = scenarios.Processes(job.Processes)
@@ -433,25 +426,6 @@ func runJob(ctx context.Context, cfg harness.Config, job capacity.Job) (*judge.O
 	outcome, err := runUntil(ctx, cfg, watch.Over)
 	if err != nil {
 		err = fmt.Errorf("%s at %s spans/s: %w", options.FormatCount(job.Processes, "process"), grouped(job.Rate), err)
-	}
-	return outcome, err
-}
-
-// runUntil makes a run, and ends it early when what looks at the samples of its phases says so. The
-// outcome of one that was interrupted comes with the error.
-func runUntil(
-	ctx context.Context, cfg harness.Config, over func(phase string, s reports.Sample) bool,
-) (*judge.Outcome, error) {
-	running, end := context.WithCancel(ctx)
-	defer end()
-	cfg.Progress = func(p harness.Progress) {
-		if p.Event == nil && over(p.Phase, p.Sample) {
-			end()
-		}
-	}
-	outcome, err := harness.Run(running, cfg)
-	if ctx.Err() != nil {
-		err = errors.New("interrupted")
 	}
 	return outcome, err
 }

@@ -25,7 +25,6 @@ import (
 	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
-	"sluice/sim/kernel"
 )
 
 // compareCommand is "simulate compare".
@@ -56,7 +55,6 @@ const (
 
 // Run runs the scenario in both worlds, and writes the report.
 func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
-	defer kernel.Catch(&err)
 	if err := c.check(); err != nil {
 		return usageError{err}
 	}
@@ -334,14 +332,11 @@ func (c *compareCommand) one(
 	if !virtual(cfg.World) {
 		cfg.Progress = others.look
 	}
-	outcome, err := harness.Run(ctx, cfg)
-	if err == nil && outcome.Code == judge.ExitSafety { // even if it was ended early
+	outcome, err := runOnce(ctx, cfg)
+	if unsafe(outcome) { // even if it was ended early
 		why, _ := outcome.Decisive()
 		c.unsafe = append(c.unsafe, fmt.Sprintf("with %s in world %s (%s): %v",
 			options.FormatCount(processes, "process"), cfg.World.Name(), which, why))
-	}
-	if ctx.Err() != nil || err == nil && outcome.Interrupted {
-		err = errors.New("interrupted")
 	}
 	if err != nil {
 		return compare.Run{}, fmt.Errorf("%s in world %s: %w", options.FormatCount(processes, "process"),

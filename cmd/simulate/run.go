@@ -256,8 +256,7 @@ type runCommand struct {
 }
 
 // Run runs the scenario.
-func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
-	defer kernel.Catch(&err) // a virtual run that can get nowhere says who waits for what
+func (c *runCommand) Run(ctx context.Context, to *streams) error {
 	if c.Seeds != nil {
 		return c.runSeeds(ctx, to)
 	}
@@ -294,13 +293,12 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		c.mentionLitter(ctx, to.err)
 		shown := newProgress(to.err, s.Scenario)
 		cfg.Progress, end = shown.show, shown.end
-		defer end() // also when the kernel fails
 	}
 	began := time.Now()
 	cfg.Journal = true
-	outcome, err := caught(ctx, cfg)
+	outcome, err := runOnce(ctx, cfg)
 	end()
-	if err != nil {
+	if outcome == nil {
 		return c.keepFailed(to, dir, s, err)
 	}
 	outcome.Result.Run.WallSeconds = time.Since(began).Seconds()
@@ -327,12 +325,6 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		err = outcome.WriteText(to.out, dir)
 	}
 	return to.ended(verdictOf(outcome.Code), written, err)
-}
-
-// caught is a run; a failure of the kernel is its error.
-func caught(ctx context.Context, cfg harness.Config) (outcome *judge.Outcome, err error) {
-	defer kernel.Catch(&err)
-	return harness.Run(ctx, cfg)
 }
 
 // failedSuffix is what the file is called after the results of a run that there are not.
@@ -363,7 +355,7 @@ func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Conf
 	var twice [2]*judge.Outcome
 	for i := range twice {
 		var err error
-		if twice[i], err = harness.Run(ctx, cfg); err != nil {
+		if twice[i], err = runOnce(ctx, cfg); twice[i] == nil {
 			return err
 		}
 		if twice[i].Interrupted {
