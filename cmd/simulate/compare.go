@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -65,12 +64,9 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := c.counts(s.Scenario); err != nil {
 		return usageError{err}
 	}
-	dir := c.Out
-	if dir == "" {
-		dir = filepath.Join("runs", s.Name+"-compare")
-	}
-	if err := rundir.Check(dir, fileCompare); err != nil {
-		return usageError{err}
+	dir, err := outDir(c.Out, s.Name+"-compare", fileCompare)
+	if err != nil {
+		return err
 	}
 	var configs [2]harness.Config
 	for i, world := range c.Worlds {

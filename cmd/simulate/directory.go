@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -99,4 +100,14 @@ func sameFile(a, b string) bool {
 	}
 	second, err := os.Stat(b)
 	return err == nil && os.SameFile(first, second)
+}
+
+// outDir is where results go: the directory that was asked for, or one in runs by their name. It must be one
+// that they may take the place of: new, or with earlier ones, known by the mark.
+func outDir(out, name, mark string) (string, error) {
+	dir := cmp.Or(out, filepath.Join("runs", name))
+	if err := rundir.Check(dir, mark); err != nil {
+		return "", usageError{err}
+	}
+	return dir, nil
 }

@@ -275,12 +275,9 @@ func (c *runCommand) Run(ctx context.Context, to *streams) error {
 		}
 		return c.runTwice(ctx, to, cfg)
 	}
-	dir := c.Out
-	if dir == "" {
-		dir = filepath.Join("runs", fmt.Sprintf("%s-%d", s.Name, s.Seed))
-	}
-	if err := rundir.Check(dir, rundir.FileResult); err != nil {
-		return usageError{err}
+	dir, err := outDir(c.Out, fmt.Sprintf("%s-%d", s.Name, s.Seed), rundir.FileResult)
+	if err != nil {
+		return err
 	}
 	earlier := keeper{}
 	if c.Out == "" {

@@ -46,12 +46,9 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	if cfg.Over, cfg.Points, err = c.points(s, to.err); err != nil {
 		return err
 	}
-	dir := c.Out
-	if dir == "" {
-		dir = filepath.Join("runs", s.Name+"-sweep")
-	}
-	if err := rundir.Check(dir, rundir.FileSweep); err != nil {
-		return usageError{err}
+	dir, err := outDir(c.Out, s.Name+"-sweep", rundir.FileSweep)
+	if err != nil {
+		return err
 	}
 	earlier := keeper{}
 	if c.Out == "" {
