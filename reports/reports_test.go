@@ -273,16 +273,6 @@ func TestRecordsReadBack(t *testing.T) {
 	}
 }
 
-func TestFirstPrefersWhatIsViolated(t *testing.T) {
-	list := []Judgement{{Name: "a", Verdict: Passed}, {Name: "b", Verdict: Unknown}}
-	if got, ok := First(list, []Judgement{{Name: "c", Verdict: Violated}}); !ok || got.Name != "c" {
-		t.Errorf("got %v, %v", got, ok)
-	}
-	if j, ok := First(list[:1], []Judgement{{Verdict: NotMeasured}}); ok {
-		t.Errorf("%s counts as not passed", j.Verdict)
-	}
-}
-
 func TestRoundStep(t *testing.T) {
 	for _, c := range []struct {
 		reach float64

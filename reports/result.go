@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -78,6 +77,14 @@ type Judgement struct {
 	// At is when what violates it happened, in seconds since the start of the load; nil if the
 	// property is not violated.
 	At *float64 `json:"at,omitempty"`
+}
+
+// String is the judgement with its reason; empty for none.
+func (j Judgement) String() string {
+	if j.Name == "" {
+		return ""
+	}
+	return j.Name + ": " + j.Detail
 }
 
 // Ledger is the account of the spans.
@@ -174,19 +181,6 @@ type HarnessSummary struct {
 	CPUSeconds float64 `json:"cpu_seconds"`
 	// Limit says in words why the harness and not the system was the limit; empty if it was not.
 	Limit string `json:"limit"`
-}
-
-// First returns the first judgement that is violated, or unknown if none is.
-func First(lists ...[]Judgement) (Judgement, bool) {
-	for _, verdict := range []Verdict{Violated, Unknown} {
-		for _, list := range lists {
-			at := slices.IndexFunc(list, func(j Judgement) bool { return j.Verdict == verdict })
-			if at >= 0 {
-				return list[at], true
-			}
-		}
-	}
-	return Judgement{}, false
 }
 
 // WriteJSON writes a value for programs, and readable.

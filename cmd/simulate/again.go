@@ -13,8 +13,6 @@ import (
 	"sluice/internal/load"
 	"sluice/internal/rundir"
 	"sluice/reports"
-	"sluice/sim"
-	"sluice/sim/kernel"
 )
 
 // runDirectory names the directory of a run, and what of its world is not in there.
@@ -63,12 +61,12 @@ func openViolated(to *streams, dir, nothing string) (past, reports.Judgement, er
 	if err != nil {
 		return p, reports.Judgement{}, err
 	}
-	why, failed := reports.First(p.result.Invariants, p.result.Expectations)
+	why, failed := judge.Violated(p.result)
 	switch {
-	case p.result.World != (sim.World{}).Name():
+	case !isVirtual(p.result.World):
 		err = usageError{fmt.Errorf("the run in %s is of world %s: elsewhere than in world %s no run "+
-			"can be had again", dir, p.result.World, sim.World{}.Name())}
-	case !failed || why.Verdict != reports.Violated:
+			"can be had again", dir, p.result.World, worldVirtual)}
+	case !failed:
 		err = usageError{fmt.Errorf("the run in %s is %s: %s", dir, p.result.Verdict, nothing)}
 	}
 	return p, why, err
@@ -82,8 +80,7 @@ type replayCommand struct {
 }
 
 // Run runs what the directory holds once more, and compares.
-func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
-	defer kernel.Catch(&err)
+func (c *replayCommand) Run(ctx context.Context, to *streams) error {
 	p, err := c.open(to)
 	if err != nil {
 		return err
@@ -94,8 +91,8 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := c.follow(&p); err != nil {
 		return err
 	}
-	again, err := harness.Run(ctx, p.config)
-	if err != nil {
+	again, err := runOnce(ctx, p.config)
+	if again == nil {
 		return err
 	}
 	var written error
@@ -103,9 +100,9 @@ func (c *replayCommand) Run(ctx context.Context, to *streams) (err error) {
 	switch {
 	case again.Interrupted:
 		found.answer = interrupted()
-	case p.result.World != (sim.World{}).Name() && found.Is == found.Was:
+	case !isVirtual(p.result.World) && found.Is == found.Was:
 		found.Verdict = "the same, " + found.Is
-	case p.result.World != (sim.World{}).Name():
+	case !isVirtual(p.result.World):
 		found.answer = answer{fmt.Sprintf("not the same; it was %s, and now it is %s", found.Was, found.Is),
 			judge.ExitNotDeterministic}
 	case again.Result.Digest == p.result.Digest:
@@ -140,9 +137,9 @@ func (c *replayCommand) follow(p *past) error {
 	if c.Span == "" {
 		return nil
 	}
-	if p.result.World != (sim.World{}).Name() {
+	if !isVirtual(p.result.World) {
 		return usageError{fmt.Errorf("--span is for a run of world %s: in world %s no run can be had again",
-			sim.World{}.Name(), p.result.World)}
+			worldVirtual, p.result.World)}
 	}
 	seq, err := strconv.ParseUint(c.Span, 10, 64)
 	if err != nil || len(c.Span) == 2*len(buffer.SpanID{}) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -219,5 +220,26 @@ func TestPortFaultsOfAFile(t *testing.T) {
 		defect...)...)
 	if code != judge.ExitSafety {
 		t.Errorf("what is left: exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+// TestWhatAKeptRunIsDueTo is what its verdict is due to, as in the last line of the run; what is shrunk is what is
+// violated.
+func TestWhatAKeptRunIsDueTo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	strict := scenarioFile(t, quick+"expectations: {freshness_p99_max: 1ms}\n")
+	if code, out, errs := call("run", strict, "--out", dir); code != judge.ExitExpectation {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	file := filepath.Join(dir, rundir.FileResult)
+	alter(t, file, `"verdict": "expectation missed"`, `"verdict": "unknown"`)
+	alter(t, file, "\"name\": \"liveness\",\n      \"verdict\": \"passed\"", "\"name\": \"liveness\",\n      \"verdict\": \"unknown\"")
+	set, err := readRunSet(dir)
+	if err != nil || !strings.HasPrefix(set.Runs[0].Reason, "liveness: ") {
+		t.Errorf("%v: %+v", err, set.Runs)
+	}
+	_, why, err := openViolated(&streams{io.Discard, io.Discard}, dir, "there is nothing")
+	if err != nil || why.Name != "freshness_p99_max" {
+		t.Errorf("%v: violated is %v", err, why)
 	}
 }

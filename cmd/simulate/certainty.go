@@ -14,7 +14,6 @@ import (
 	"sluice/internal/shrink"
 	"sluice/internal/statusline"
 	"sluice/reports"
-	"sluice/sim/kernel"
 )
 
 // certaintyCommand is "simulate certainty".
@@ -26,8 +25,7 @@ type certaintyCommand struct {
 }
 
 // Run finds when the run's failure became certain, and adds that to its report.
-func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
-	defer kernel.Catch(&err)
+func (c *certaintyCommand) Run(ctx context.Context, to *streams) error {
 	p, why, err := openViolated(to, c.Dir, "nothing in it became certain")
 	if err != nil {
 		return err
@@ -38,8 +36,8 @@ func (c *certaintyCommand) Run(ctx context.Context, to *streams) (err error) {
 		return usageError{err}
 	}
 	p.config.Journal = true
-	again, err := harness.Run(ctx, p.config)
-	if err != nil {
+	again, err := runOnce(ctx, p.config)
+	if again == nil {
 		return err
 	}
 	found := certainAnswer{Certainty: reports.Certainty{Violated: why.Name, Points: []reports.CertaintyPoint{}}}
@@ -111,11 +109,8 @@ func (c *certaintyCommand) find(
 	cfg.Log, cfg.Progress, cfg.Journal = nil, nil, false
 	find.Run = func(ctx context.Context, at time.Duration, seed uint64) (bool, error) {
 		outcome, err := continued(ctx, cfg, harness.Switch{At: at, Seed: seed})
-		switch {
-		case err != nil:
+		if err != nil {
 			return false, fmt.Errorf("the run from %v on with seed %d: %w", at, seed, err)
-		case outcome.Interrupted:
-			return false, context.Canceled
 		}
 		return shrink.Violates(outcome, violated), nil
 	}
@@ -134,5 +129,5 @@ func (c *certaintyCommand) find(
 // continued is a run in which chance is drawn anew.
 func continued(ctx context.Context, cfg harness.Config, at harness.Switch) (*judge.Outcome, error) {
 	cfg.Switch = &at
-	return caught(ctx, cfg)
+	return runOnce(ctx, cfg)
 }

@@ -140,10 +140,8 @@ func runBoth(
 			options.FormatGrouped(o.Result.Ledger.Flushed, ","), o.Result.Freshness.P99)
 	default:
 		check.Verdict = backend.Failed
-		if why, ok := o.Decisive(); ok {
-			check.Detail = why.Name + ": " + why.Detail
-		}
-		check.Detail = judge.Verdicts[o.Code] + ": " + check.Detail
+		why, _ := o.Decisive()
+		check.Detail = judge.Verdicts[o.Code] + ": " + why.String()
 		code = o.Code
 	}
 	return check, code, litter

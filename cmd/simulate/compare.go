@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,7 +24,6 @@ import (
 	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
-	"sluice/sim/kernel"
 )
 
 // compareCommand is "simulate compare".
@@ -56,7 +54,6 @@ const (
 
 // Run runs the scenario in both worlds, and writes the report.
 func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
-	defer kernel.Catch(&err)
 	if err := c.check(); err != nil {
 		return usageError{err}
 	}
@@ -67,12 +64,9 @@ func (c *compareCommand) Run(ctx context.Context, to *streams) (err error) {
 	if err := c.counts(s.Scenario); err != nil {
 		return usageError{err}
 	}
-	dir := c.Out
-	if dir == "" {
-		dir = filepath.Join("runs", s.Name+"-compare")
-	}
-	if err := rundir.Check(dir, fileCompare); err != nil {
-		return usageError{err}
+	dir, err := outDir(c.Out, s.Name+"-compare", fileCompare)
+	if err != nil {
+		return err
 	}
 	var configs [2]harness.Config
 	for i, world := range c.Worlds {
@@ -168,7 +162,7 @@ func (c *compareCommand) flagsOf(world string) worldFlags {
 	switch world {
 	case (real.World{}).Name():
 		f.Servers, f.Redis, f.Kafka, f.loginFlags = c.Servers, c.Redis, c.Kafka, c.loginFlags
-	case (sim.World{}).Name():
+	case worldVirtual:
 		f.costFlags = c.costFlags
 	}
 	return f
@@ -331,17 +325,14 @@ func (c *compareCommand) one(
 	cfg.Scenario.Topology.FlusherProcesses = scenarios.Processes(processes)
 	cfg.Scenario.Seed += uint64(repeat)
 	others := &othersMeter{}
-	if cfg.World.Name() != (sim.World{}).Name() {
+	if !virtual(cfg.World) {
 		cfg.Progress = others.look
 	}
-	outcome, err := harness.Run(ctx, cfg)
-	if err == nil && outcome.Code == judge.ExitSafety { // even if it was ended early
+	outcome, err := runOnce(ctx, cfg)
+	if violatesSafety(outcome) { // even if it was ended early
 		why, _ := outcome.Decisive()
-		c.unsafe = append(c.unsafe, fmt.Sprintf("with %s in world %s (%s): %s: %s",
-			options.FormatCount(processes, "process"), cfg.World.Name(), which, why.Name, why.Detail))
-	}
-	if ctx.Err() != nil || err == nil && outcome.Interrupted {
-		err = errors.New("interrupted")
+		c.unsafe = append(c.unsafe, fmt.Sprintf("with %s in world %s (%s): %v",
+			options.FormatCount(processes, "process"), cfg.World.Name(), which, why))
 	}
 	if err != nil {
 		return compare.Run{}, fmt.Errorf("%s in world %s: %w", options.FormatCount(processes, "process"),

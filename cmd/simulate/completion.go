@@ -8,7 +8,6 @@ import (
 	"sluice/internal/worlds/wall/fakes"
 	"sluice/internal/worlds/wall/real"
 	"sluice/scenarios"
-	"sluice/sim"
 )
 
 // predictors complete what the command line itself does not know, by the completion-predictor of a
@@ -17,7 +16,7 @@ var predictors = []kongcompletion.Option{
 	kongcompletion.WithPredictor("scenario", complete.PredictOr(
 		complete.PredictSet(scenarios.List()...), complete.PredictFiles("*.yaml"))),
 	kongcompletion.WithPredictor("world", complete.PredictSet(
-		sim.World{}.Name(), fakes.World{}.Name(), real.World{}.Name())),
+		worldVirtual, fakes.World{}.Name(), real.World{}.Name())),
 	kongcompletion.WithPredictor("servers", complete.PredictSet(
 		string(real.Start), string(real.StartCluster))),
 	kongcompletion.WithPredictor("defect", complete.PredictFunc(func(complete.Args) []string {

@@ -79,7 +79,7 @@ func (k keeper) keep(to *streams) error {
 
 // setOf is what will be run.
 func setOf(kind string, cfg harness.Config) diff.Set {
-	set := diff.Set{Kind: kind, World: cfg.World.Name(), Scenario: &cfg.Scenario,
+	set := diff.Set{Kind: kind, World: cfg.World.Name(), Virtual: virtual(cfg.World), Scenario: &cfg.Scenario,
 		Conditions: conditions(cfg.Defect, portFaultsOf(cfg))}
 	if w, ok := cfg.World.(sim.World); ok {
 		costs := sim.DefaultCosts()

@@ -95,16 +95,16 @@ func (f worldFlags) world() (harness.World, error) {
 			}
 		}
 		return w, w.Servers.Validate()
-	case !slices.Contains([]string{w.Name(), fakes.World{}.Name(), sim.World{}.Name()}, f.World):
-		return nil, fmt.Errorf("world %q is not one of %s, %s, %s", f.World, sim.World{}.Name(),
+	case !slices.Contains([]string{w.Name(), fakes.World{}.Name(), worldVirtual}, f.World):
+		return nil, fmt.Errorf("world %q is not one of %s, %s, %s", f.World, worldVirtual,
 			fakes.World{}.Name(), w.Name())
-	case f.flag() != "" && f.World != (sim.World{}).Name():
+	case f.flag() != "" && !isVirtual(f.World):
 		return nil, fmt.Errorf("%s is for --world virtual: in world %s, steps take what they take", f.flag(), f.World)
 	case f.Servers != "":
 		return nil, fmt.Errorf("--servers %s is for --world real: world %s has its servers inside of "+
 			"the program", f.Servers, f.World)
 	}
-	if f.World == (sim.World{}).Name() {
+	if isVirtual(f.World) {
 		if f.Log {
 			return nil, errors.New("--log is for --world fakes and real: what happens in the virtual world is in " +
 				"events.ndjson and on the page of the results")
@@ -256,8 +256,7 @@ type runCommand struct {
 }
 
 // Run runs the scenario.
-func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
-	defer kernel.Catch(&err) // a virtual run that can get nowhere says who waits for what
+func (c *runCommand) Run(ctx context.Context, to *streams) error {
 	if c.Seeds != nil {
 		return c.runSeeds(ctx, to)
 	}
@@ -276,12 +275,9 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		}
 		return c.runTwice(ctx, to, cfg)
 	}
-	dir := c.Out
-	if dir == "" {
-		dir = filepath.Join("runs", fmt.Sprintf("%s-%d", s.Name, s.Seed))
-	}
-	if err := rundir.Check(dir, rundir.FileResult); err != nil {
-		return usageError{err}
+	dir, err := outDir(c.Out, fmt.Sprintf("%s-%d", s.Name, s.Seed), rundir.FileResult)
+	if err != nil {
+		return err
 	}
 	earlier := keeper{}
 	if c.Out == "" {
@@ -294,13 +290,12 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		c.mentionLitter(ctx, to.err)
 		shown := newProgress(to.err, s.Scenario)
 		cfg.Progress, end = shown.show, shown.end
-		defer end() // also when the kernel fails
 	}
 	began := time.Now()
 	cfg.Journal = true
-	outcome, err := caught(ctx, cfg)
+	outcome, err := runOnce(ctx, cfg)
 	end()
-	if err != nil {
+	if outcome == nil {
 		return c.keepFailed(to, dir, s, err)
 	}
 	outcome.Result.Run.WallSeconds = time.Since(began).Seconds()
@@ -327,12 +322,6 @@ func (c *runCommand) Run(ctx context.Context, to *streams) (err error) {
 		err = outcome.WriteText(to.out, dir)
 	}
 	return to.ended(verdictOf(outcome.Code), written, err)
-}
-
-// caught is a run; a failure of the kernel is its error.
-func caught(ctx context.Context, cfg harness.Config) (outcome *judge.Outcome, err error) {
-	defer kernel.Catch(&err)
-	return harness.Run(ctx, cfg)
 }
 
 // failedSuffix is what the file is called after the results of a run that there are not.
@@ -363,7 +352,7 @@ func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Conf
 	var twice [2]*judge.Outcome
 	for i := range twice {
 		var err error
-		if twice[i], err = harness.Run(ctx, cfg); err != nil {
+		if twice[i], err = runOnce(ctx, cfg); twice[i] == nil {
 			return err
 		}
 		if twice[i].Interrupted {
@@ -372,7 +361,7 @@ func (c *runCommand) runTwice(ctx context.Context, to *streams, cfg harness.Conf
 	}
 	first, second := twice[0], twice[1]
 	found := againAnswer{Was: first.Result.Verdict, Is: second.Result.Verdict, Digest: first.Result.Digest}
-	if first.Result.Digest == second.Result.Digest && cfg.World.Name() == (sim.World{}).Name() {
+	if first.Result.Digest == second.Result.Digest && virtual(cfg.World) {
 		found.Verdict = "deterministic; digest " + found.Digest
 	} else {
 		parted := diff.FirstOf(first.Events, second.Events, nil, nil)

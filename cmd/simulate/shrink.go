@@ -118,5 +118,5 @@ func runCase(
 	if !defect {
 		cfg.Defect = ""
 	}
-	return caught(ctx, cfg)
+	return runOnce(ctx, cfg)
 }

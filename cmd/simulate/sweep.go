@@ -17,7 +17,6 @@ import (
 	"sluice/internal/rundir"
 	"sluice/internal/swarm"
 	"sluice/reports"
-	"sluice/sim/kernel"
 )
 
 // sweepCommand is "simulate sweep".
@@ -33,7 +32,6 @@ type sweepCommand struct {
 
 // Run runs the sweep.
 func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
-	defer kernel.Catch(&err)
 	s, err := c.load(c.worldFlags)
 	if err != nil {
 		return err
@@ -48,12 +46,9 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 	if cfg.Over, cfg.Points, err = c.points(s, to.err); err != nil {
 		return err
 	}
-	dir := c.Out
-	if dir == "" {
-		dir = filepath.Join("runs", s.Name+"-sweep")
-	}
-	if err := rundir.Check(dir, rundir.FileSweep); err != nil {
-		return usageError{err}
+	dir, err := outDir(c.Out, s.Name+"-sweep", rundir.FileSweep)
+	if err != nil {
+		return err
 	}
 	earlier := keeper{}
 	if c.Out == "" {
@@ -66,7 +61,7 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 			return err
 		}
 	}
-	cfg.Ran = func(r reports.SweepRun) {
+	cfg.Run, cfg.Ran = runOnce, func(r reports.SweepRun) {
 		verdict := r.Verdict
 		if r.Reason != "" {
 			verdict += " (" + r.Reason + ")"
@@ -80,23 +75,27 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	return c.sweep(ctx, to, s, dir, earlier, cfg)
+}
+
+// sweep makes all runs, and writes and prints what comes of them.
+func (c *sweepCommand) sweep(
+	ctx context.Context, to *streams, s scenario, dir string, earlier keeper, cfg harness.SweepConfig,
+) error {
 	result, failed := harness.Sweep(ctx, cfg)
 	if failed != nil && len(result.Runs) == 0 {
-		return failed
+		return c.nothing(to, s, dir, result, failed)
 	}
 	result.Version, result.Costs = process.Version(), c.costFlags.name()
 	if failed != nil { // what was measured until then is kept
-		if ctx.Err() != nil {
-			failed = errors.New("interrupted") // whatever of the run that was under way noticed it first
-		}
-		result.Unfinished = fmt.Sprintf("%v; %d of %d runs were made", failed, len(result.Runs),
-			c.Repeat*len(cfg.Points))
+		result.Unfinished = unfinishedSweep(result, failed, c.Repeat*len(cfg.Points))
 		result.Code = judge.Graver(result.Code, judge.ExitUnknown)
 	}
 	written := earlier.keep(to)
 	if written == nil {
 		written = rundir.WriteSweep(result.Sweep, dir, s.Scenario, costsText(cfg.World))
 	}
+	var err error
 	if c.JSON {
 		err = reports.WriteJSON(to.out, result.Sweep)
 	} else if err = result.WriteTables(to.out); err == nil {
@@ -104,16 +103,52 @@ func (c *sweepCommand) Run(ctx context.Context, to *streams) (err error) {
 		_, err = fmt.Fprintf(to.out, "Results  %s\n%s\n", dir, verdictLine(result.Code, blame, again))
 	}
 	verdict := verdictOf(result.Code)
-	if failed != nil && ctx.Err() == nil && result.Code == judge.ExitUnknown {
+	if failed != nil && !errors.Is(failed, errInterrupted) && result.Code == judge.ExitUnknown {
 		verdict = failed // no run that was made is worse than that the others could not be
 	}
 	return to.ended(verdict, written, err)
 }
 
+// nothing is how the command ends without a whole run, and so without a table. What was not safe is said all the
+// same.
+func (c *sweepCommand) nothing(to *streams, s scenario, dir string, of harness.SweepResult, failed error) error {
+	if of.Unsafe == nil {
+		return failed
+	}
+	fmt.Fprintln(to.err, "simulate:", failed)
+	again := ""
+	if c.Scenario != swarm.Name { // what was drawn would be among the results
+		again = c.one(s, dir, of.Over, *of.Unsafe)
+	}
+	return to.unsafe(verdictOf(of.Code), []string{unsafeSweep(of)}, c.JSON, again)
+}
+
+// unsafeSweep says which run that was ended early violated safety, and how.
+func unsafeSweep(of harness.SweepResult) string {
+	return fmt.Sprintf("with %s (repeat %d): %s", of.Group(*of.Unsafe), of.Unsafe.Repeat, of.Unsafe.Reason)
+}
+
+// unfinishedSweep says why not all of the planned runs were made.
+func unfinishedSweep(of harness.SweepResult, failed error, planned int) string {
+	if errors.Is(failed, errInterrupted) {
+		failed = errInterrupted // whichever run was under way
+	}
+	first, _, _ := strings.Cut(failed.Error(), "\n") // of a kernel that failed, all who wait follow
+	why := fmt.Sprintf("%s; %d of %d runs were made", first, len(of.Runs), planned)
+	if of.Unsafe != nil {
+		why += "; safety was violated in the one that was ended, " + unsafeSweep(of)
+	}
+	return why
+}
+
 // worst is what the verdict of a sweep is due to: the first run that ended like that, with the command that makes it
 // again, or that not all were made.
 func (c *sweepCommand) worst(s scenario, dir string, of harness.SweepResult) (blame, again string) {
-	for _, r := range of.Runs {
+	runs := of.Runs
+	if of.Unsafe != nil {
+		runs = append(slices.Clone(runs), *of.Unsafe)
+	}
+	for _, r := range runs {
 		if judge.CodeOf(r.Verdict) == of.Code {
 			what, _, _ := strings.Cut(r.Reason, ": ")
 			return fmt.Sprintf("%s, repeat %d: %s", of.Group(r), r.Repeat, what), c.one(s, dir, of.Over, r)

@@ -32,18 +32,17 @@ func (c *capacityCommand) readCompared() (*capacity.Compared, error) {
 	if c.Compared == "" {
 		return nil, nil
 	}
-	virtual := sim.World{}.Name()
-	if c.World != virtual {
+	if !isVirtual(c.World) {
 		return nil, usageError{fmt.Errorf("--compared %s is for --world %s: what is measured in world %s is no prediction",
-			c.Compared, virtual, c.World)}
+			c.Compared, worldVirtual, c.World)}
 	}
 	var r compare.Report
 	if err := readJSON(c.Compared, fileCompare, &r); err != nil {
 		return nil, fmt.Errorf("--compared: %w", err)
 	}
-	if r.Predicting != virtual || len(r.Rows) == 0 {
+	if !isVirtual(r.Predicting) || len(r.Rows) == 0 {
 		return nil, usageError{fmt.Errorf("--compared %s: its predictions are not those of world %s: name a "+
-			"comparison as simulate compare writes it", c.Compared, virtual)}
+			"comparison as simulate compare writes it", c.Compared, worldVirtual)}
 	}
 	of := &capacity.Compared{Dir: c.Compared, Scenario: r.Scenario, Measured: r.Measuring, Headline: r.Headline(),
 		Unfinished: r.Unfinished}

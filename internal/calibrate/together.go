@@ -250,7 +250,7 @@ func (r *rig) passed(ctx context.Context, s scenarios.Scenario) (*judge.Outcome,
 	o, err := r.RunReal(ctx, s)
 	if err == nil && o.Code != judge.ExitPassed {
 		j, _ := o.Decisive()
-		err = fmt.Errorf("%s: %s: %s", o.Result.Verdict, j.Name, j.Detail)
+		err = fmt.Errorf("%s: %v", o.Result.Verdict, j)
 	}
 	return o, err
 }

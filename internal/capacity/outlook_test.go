@@ -430,8 +430,9 @@ func TestRedisPerSpan(t *testing.T) {
 func TestUnsafe(t *testing.T) {
 	p, o := outage(1000)
 	o.Interrupted = true
-	o.Result.Invariants = []reports.Judgement{{Name: "conservation", Verdict: reports.Violated, Detail: "3 lost"}}
-	for code, want := range map[int]string{judge.ExitSafety: "conservation: 3 lost", judge.ExitLiveness: ""} {
+	o.Result.Invariants = []reports.Judgement{{Name: "backpressure", Verdict: reports.Violated, Detail: "no pause"},
+		{Name: "store contract", Verdict: reports.Violated, Detail: "claimed twice"}}
+	for code, want := range map[int]string{judge.ExitSafety: "store contract: claimed twice", judge.ExitLiveness: ""} {
 		o.Code = code
 		if got := p.Trial(o); got.Unsafe != want || got.Why != want {
 			t.Errorf("code %d: a trial that was ended early is unsafe by %q, why %q, want %q", code, got.Unsafe, got.Why, want)
@@ -443,7 +444,7 @@ func TestUnsafe(t *testing.T) {
 		}
 	}
 	o.Interrupted, o.Code = false, judge.ExitLiveness
-	if got := p.Trial(o); got.Why != "conservation: 3 lost" || got.Unsafe != "" {
+	if got := p.Trial(o); got.Why != "backpressure: no pause" || got.Unsafe != "" {
 		t.Errorf("a whole trial: why %q, unsafe %q", got.Why, got.Unsafe)
 	}
 	bad := Trial{What: "Redis is stopped", Processes: 4, Rate: 54000, Unsafe: "it", Why: "it"}

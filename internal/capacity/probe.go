@@ -128,8 +128,8 @@ func ProbeOf(o *judge.Outcome, rate float64, host judge.Host, stumbles bool) Pro
 	case o.Interrupted:
 		p.Why = fmt.Sprintf("%s spans more waited every second, so it was ended early", grouped(part.waiting))
 	case o.Code != judge.ExitPassed:
-		j, _ := reports.First(o.Result.Invariants, o.Result.Expectations)
-		p.Why = fmt.Sprintf("%s: %s", j.Name, j.Detail)
+		j, _ := o.Decisive()
+		p.Why = j.String()
 		if !part.grows && !busy {
 			p.Missed = j.Name
 			if stumbles && (o.Code == judge.ExitExpectation || o.Code == judge.ExitUnknown) {

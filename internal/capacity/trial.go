@@ -270,15 +270,15 @@ func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	t.Why = t.Unsafe
 	// A trial is ended once it has recovered: what had not come out by then is no matter of liveness.
 	if !o.Interrupted && o.Code == judge.ExitLiveness {
-		t.Why = first(o.Result.Invariants)
+		t.Why = decisive(o)
 	}
 	return t
 }
 
-// first is the gravest judgement of those that are not passed, with its reason.
-func first(lists ...[]reports.Judgement) string {
-	j, _ := reports.First(lists...)
-	return j.Name + ": " + j.Detail
+// decisive is what the verdict of a run is due to, with its reason.
+func decisive(o *judge.Outcome) string {
+	why, _ := o.Decisive()
+	return why.String()
 }
 
 // safetyReason is the safety invariant that a run violated, with its reason; empty if it violated none. A run
@@ -287,7 +287,7 @@ func safetyReason(o *judge.Outcome) string {
 	if o.Code != judge.ExitSafety {
 		return ""
 	}
-	return first(o.Result.Invariants)
+	return decisive(o)
 }
 
 // gain is how much more Redis time a span that came out took in the second part than in the first.

@@ -284,6 +284,12 @@ func TestRunOf(t *testing.T) {
 	if o.Scenario.Duration = 10 * time.Second; RunOf(o).LoadCarried {
 		t.Error("half of the load's rate is no keeping up")
 	}
+	o.Code, o.Result.Verdict = judge.ExitUnknown, judge.Verdicts[judge.ExitUnknown]
+	o.Result.Invariants = []reports.Judgement{{Name: "liveness", Verdict: reports.Unknown, Detail: "overload"}}
+	o.Result.Expectations = []reports.Judgement{{Name: "drain_max", Verdict: reports.Violated, Detail: "9s"}}
+	if got := RunOf(o).Reason; got != "liveness: overload" {
+		t.Errorf("what is not known is due to %q", got)
+	}
 }
 
 // TestThroughputOfTheSteadyPart: a short run of a constant load comes out over more time than it was sent in,

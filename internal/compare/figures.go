@@ -130,9 +130,8 @@ func RunOf(o *judge.Outcome) Run {
 		Pauses: o.Result.Pauses, Sequence: sequenceOf(o.Events), Figures: map[Figure]float64{
 			Throughput: throughput, Drain: o.Result.Run.DrainSeconds,
 		}}
-	if j, failed := reports.First(o.Result.Invariants, o.Result.Expectations); failed {
-		r.Reason = j.Name + ": " + j.Detail
-	}
+	why, _ := o.Decisive()
+	r.Reason = why.String()
 	for _, w := range o.Result.Workers {
 		r.Restarts += w.Restarts
 	}

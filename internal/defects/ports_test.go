@@ -50,7 +50,7 @@ func TestFaultsAtPortsOfTheSupervisor(t *testing.T) {
 		t.Run(c.ports+fmt.Sprint(c.changes), func(t *testing.T) {
 			t.Parallel()
 			outcome := runWith(t, c.ports, slices.Concat(brief, c.changes)...)
-			j, failed := reports.First(outcome.Result.Invariants, outcome.Result.Expectations)
+			j, failed := outcome.Decisive()
 			if failed != (c.violated != passed) || failed && j.Name != c.violated {
 				t.Errorf("%s: %s: %s, want %q", j.Name, j.Verdict, j.Detail, c.violated)
 			}

@@ -214,7 +214,7 @@ func TestSweep(t *testing.T) {
 	var ran []reports.SweepRun
 	result, err := harness.Sweep(t.Context(), harness.SweepConfig{
 		Config: harness.Config{World: fakes.World{}, Log: testLog(t)},
-		Points: harness.ByProcesses(s, 1, 2), Repeat: 2, Ran: func(r reports.SweepRun) { ran = append(ran, r) },
+		Points: harness.ByProcesses(s, 1, 2), Repeat: 2, Run: harness.Run, Ran: func(r reports.SweepRun) { ran = append(ran, r) },
 	})
 	if err != nil {
 		t.Fatal(err)

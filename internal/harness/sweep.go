@@ -3,7 +3,6 @@ package harness
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -23,6 +22,8 @@ type SweepConfig struct {
 	// than the last, the same for all points.
 	Points []SweepPoint
 	Repeat int
+	// Run makes a run. The outcome of one that was ended early comes with the error.
+	Run func(context.Context, Config) (*judge.Outcome, error)
 	// Ran hears of each run when it is over.
 	Ran func(reports.SweepRun)
 }
@@ -47,6 +48,8 @@ func ByProcesses(s scenarios.Scenario, counts ...int) []SweepPoint {
 type SweepResult struct {
 	reports.Sweep
 	Code int
+	// Unsafe is the run that ended the sweep if it violated safety all the same; nil if none did.
+	Unsafe *reports.SweepRun
 }
 
 // Sweep runs the scenario with each value. The values take turns, so that whatever else happens on the
@@ -60,21 +63,23 @@ func Sweep(ctx context.Context, cfg SweepConfig) (SweepResult, error) {
 		s := reports.NewSweep(cfg.Points[0].Scenario.Name, cfg.World.Name(),
 			cmp.Or(cfg.Over, reports.OverProcesses), runs)
 		s.Defect, s.PortFaults = cfg.Defect, portFaults
-		return SweepResult{s, worst}
+		return SweepResult{Sweep: s, Code: worst}
 	}
 	for repeat := range cfg.Repeat {
 		for _, point := range cfg.Points {
 			one := cfg.Config
 			one.Scenario = point.Scenario
 			one.Scenario.Seed += uint64(repeat)
-			outcome, err := Run(ctx, one)
-			if err == nil && outcome.Interrupted {
-				err = errors.New("interrupted")
-			}
+			outcome, err := cfg.Run(ctx, one)
 			run := reports.SweepRun{Processes: one.Scenario.Topology.Workers(), Value: point.Value,
 				Repeat: repeat + 1, Seed: one.Scenario.Seed}
 			if err != nil {
-				return result(), fmt.Errorf("run %d with %s: %w", repeat+1, result().Group(run), err)
+				swept := result()
+				if outcome != nil && outcome.Code == judge.ExitSafety {
+					measure(&run, outcome)
+					swept.Code, swept.Unsafe = outcome.Code, &run
+				}
+				return swept, fmt.Errorf("run %d with %s: %w", repeat+1, swept.Group(run), err)
 			}
 			measure(&run, outcome)
 			runs, portFaults = append(runs, run), outcome.Result.PortFaults
@@ -103,9 +108,8 @@ func measure(run *reports.SweepRun, o *judge.Outcome) {
 	seconds += run.DrainSeconds
 	run.Cores = reports.CoresDuring(o.Samples, 0, seconds)
 	run.SpanCosts = run.PerSpan(seconds, r.Ledger.Flushed)
-	if j, ok := reports.First(r.Invariants, r.Expectations); ok {
-		run.Reason = j.Name + ": " + j.Detail
-	}
+	why, _ := o.Decisive()
+	run.Reason = why.String()
 }
 
 // Bounds of a run in which the flushers kept up.

@@ -344,6 +344,34 @@ func TestTheGravestVerdictDecides(t *testing.T) {
 	}
 }
 
+// TestWhatIsToBlame: the verdict is due to the gravest, wherever it stands among the others, and the same is
+// said of a result that was kept. What is violated may be less than that.
+func TestWhatIsToBlame(t *testing.T) {
+	for name, c := range map[string]struct {
+		plant              func(*Evidence)
+		decisive, violated string
+	}{
+		"nothing":             {func(*Evidence) {}, "", ""},
+		"an expectation only": {func(e *Evidence) { e.Behind = 9 }, "open loop", "open loop"},
+		"what is not known weighs more than an expectation": {func(e *Evidence) {
+			e.Interrupted, e.Behind = true, 9
+		}, "liveness", "open loop"},
+		"safety stands behind liveness": {func(e *Evidence) {
+			e.Withheld, e.Breaches = []Withheld{{T: 6, Shard: 2}}, ledger.Found{Count: 1, First: "at 4.2s planted"}
+		}, "store contract", "store contract"},
+	} {
+		e := clean()
+		c.plant(e)
+		o := Judge(e)
+		run, _ := o.Decisive()
+		kept, _ := Decisive(o.Result)
+		violated, _ := Violated(o.Result)
+		if run.Name != c.decisive || kept != run || violated.Name != c.violated {
+			t.Errorf("%s: %q, kept %q, want %q; violated is %q, want %q", name, run, kept, c.decisive, violated, c.violated)
+		}
+	}
+}
+
 // held is a store that holds a trace which no shard names.
 func held() buffer.Leftovers { return buffer.Leftovers{Held: make([]buffer.TraceKey, 1)} }
 

@@ -66,7 +66,7 @@ func expectJudged(t *testing.T, e *Evidence, name string, verdict reports.Verdic
 	t.Helper()
 	o := Judge(e)
 	found := false
-	for j, own := range o.judged() {
+	for j, own := range judged(o.Result) {
 		if j.Name != name {
 			continue
 		}

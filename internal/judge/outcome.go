@@ -139,21 +139,26 @@ func Judge(e *Evidence) *Outcome {
 // code returns the exit code: the gravest of what is not passed.
 func (o *Outcome) code() int {
 	worst := ExitPassed
-	for _, code := range o.judged() {
+	for _, code := range judged(o.Result) {
 		worst = Graver(worst, code)
 	}
 	return worst
 }
 
-// judged returns each judgement with the exit code that goes with it.
-func (o *Outcome) judged() iter.Seq2[reports.Judgement, int] {
+// judged returns each judgement of a result with the exit code that goes with it.
+func judged(r reports.Result) iter.Seq2[reports.Judgement, int] {
+	violation := map[string]int{}
+	for _, inv := range invariants() {
+		violation[inv.name] = inv.exit
+	}
 	return func(yield func(reports.Judgement, int) bool) {
-		for i, inv := range invariants() {
-			if j := o.Result.Invariants[i]; !yield(j, exitOf(j.Verdict, inv.exit)) {
+		for _, j := range r.Invariants {
+			// An invariant that only an earlier version had was one of safety, as most are.
+			if !yield(j, exitOf(j.Verdict, cmp.Or(violation[j.Name], ExitSafety))) {
 				return
 			}
 		}
-		for _, j := range o.Result.Expectations {
+		for _, j := range r.Expectations {
 			if !yield(j, exitOf(j.Verdict, ExitExpectation)) {
 				return
 			}
@@ -163,9 +168,17 @@ func (o *Outcome) judged() iter.Seq2[reports.Judgement, int] {
 
 // Decisive returns the first judgement that has the weight of the verdict; none if the run passed.
 // What kept a run from its end comes before what is not known for that reason.
-func (o *Outcome) Decisive() (first reports.Judgement, ok bool) {
-	for j, code := range o.judged() {
-		if code != o.Code || code == ExitPassed {
+func (o *Outcome) Decisive() (reports.Judgement, bool) { return decisive(o.Result, o.Code) }
+
+// Decisive is what the verdict of a result is due to, as Outcome.Decisive says it of the run.
+func Decisive(r reports.Result) (reports.Judgement, bool) { return decisive(r, CodeOf(r.Verdict)) }
+
+func decisive(r reports.Result, verdict int) (first reports.Judgement, ok bool) {
+	if verdict == ExitPassed {
+		return first, false
+	}
+	for j, code := range judged(r) {
+		if code != verdict {
 			continue
 		}
 		if j.Name == drains.name {
@@ -176,6 +189,18 @@ func (o *Outcome) Decisive() (first reports.Judgement, ok bool) {
 		}
 	}
 	return first, ok
+}
+
+// Violated returns the gravest of what is violated in a result, the first if there are several. The
+// verdict may be due to something else: what is not known weighs more than an expectation.
+func Violated(r reports.Result) (worst reports.Judgement, ok bool) {
+	gravest := ExitPassed
+	for j, code := range judged(r) {
+		if j.Verdict == reports.Violated && Graver(gravest, code) != gravest {
+			gravest, worst, ok = code, j, true
+		}
+	}
+	return worst, ok
 }
 
 // Graver returns the graver of two exit codes: safety, liveness, unknown, expectation, passed. What

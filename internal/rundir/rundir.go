@@ -1,5 +1,5 @@
-// Package rundir keeps the results of runs and sweeps on disk: a directory of each, which is put into
-// its place in one step.
+// Package rundir keeps the results of runs and sweeps on disk: a directory of each, which is put
+// into its place in one step; and reads them again.
 package rundir
 
 import (

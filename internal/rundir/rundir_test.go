@@ -287,7 +287,7 @@ func names(t *testing.T, dir string) (list []string) {
 func TestWriteSweep(t *testing.T) {
 	s := scenario(t)
 	swept, err := harness.Sweep(t.Context(), harness.SweepConfig{
-		Config: harness.Config{World: sim.World{}}, Points: harness.ByProcesses(s, 2, 3), Repeat: 1,
+		Config: harness.Config{World: sim.World{}}, Points: harness.ByProcesses(s, 2, 3), Repeat: 1, Run: harness.Run,
 	})
 	if err != nil {
 		t.Fatal(err)

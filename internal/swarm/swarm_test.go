@@ -37,8 +37,8 @@ func run(ctx context.Context, c shrink.Case, _ bool) (outcome *judge.Outcome, er
 
 // broken returns the first invariant that does not hold, or whose verdict is not known.
 func broken(o *judge.Outcome) (reports.Judgement, bool) {
-	why, failed := reports.First(o.Result.Invariants, nil)
-	return why, failed
+	code, why := o.Invariants()
+	return why, code != judge.ExitPassed
 }
 
 // TestPropertyRegressions runs what has failed once.

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/internal/rundir"
+	"sluice/reports"
+	"sluice/sim"
+	"sluice/sim/kernel"
+)
+
+// stuckWith is the virtual world, in which runs with so many workers can get nowhere.
+type stuckWith struct {
+	sim.World
+	workers int
+}
+
+func (w stuckWith) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
+	if setup.Scenario.Topology.Workers() == w.workers {
+		panic(&kernel.Failure{Waiting: []kernel.Waiting{{Task: "harness/main"}}})
+	}
+	return w.World.Open(ctx, setup)
+}
+
+// unsafeLate is a run that violates safety, and is interrupted soon after that.
+func unsafeLate(t *testing.T) (context.Context, harness.Config) {
+	t.Helper()
+	in := worldFlags{World: worldVirtual, Defect: "kill-skipped"}
+	s, err := scenarioFlags{Scenario: "kill-skipped"}.load(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := in.config(s, &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	cfg.Progress = func(p harness.Progress) {
+		if p.Event == nil && p.Sample.T >= 5 {
+			interrupt()
+		}
+	}
+	return ctx, cfg
+}
+
+// TestRunOnce: a kernel that can get nowhere is an error, and so is an interruption, which takes no outcome along.
+func TestRunOnce(t *testing.T) {
+	s, err := scenarioFlags{Scenario: scenarioFile(t, quick)}.load(worldFlags{World: worldVirtual})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failure *kernel.Failure
+	o, err := runOnce(t.Context(), harness.Config{Scenario: s.Scenario, World: stuckWith{workers: 2}})
+	if o != nil || !errors.As(err, &failure) {
+		t.Errorf("a kernel that can get nowhere: %v, %v", o, err)
+	}
+	over := func(string, reports.Sample) bool { return false }
+	o, err = runUntil(t.Context(), harness.Config{Scenario: s.Scenario, World: stuckWith{workers: 2}}, over)
+	if o != nil || !errors.As(err, &failure) {
+		t.Errorf("a kernel that can get nowhere, watched: %v, %v", o, err)
+	}
+	ctx, cfg := unsafeLate(t)
+	if o, err = runOnce(ctx, cfg); !errors.Is(err, errInterrupted) || !violatesSafety(o) {
+		t.Errorf("interrupted: %+v, %v", o, err)
+	}
+}
+
+// TestSeedsCountWhatWasNotSafe, also of a run that was interrupted.
+func TestSeedsCountWhatWasNotSafe(t *testing.T) {
+	ctx, cfg := unsafeLate(t)
+	of := &tally{name: "kill-skipped", codes: map[int]int{},
+		config: func(uint64) (harness.Config, error) { return cfg, nil }}
+	o, err := job{of, 1}.run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if of.add(1, o, err); of.codes[judge.ExitSafety] != 1 || len(of.failures) != 1 || of.failures[0].what != "process limit" {
+		t.Errorf("%+v", of)
+	}
+	var out bytes.Buffer
+	err = (&runCommand{Seeds: &seedRange{1, 3}}).report(&streams{out: &out}, []*tally{of}, nil, 1, 3)
+	const want = "verdict: not passed (kill-skipped, seed 1: process limit); 0 of 1 passed; 2 more were not made; replay: "
+	if exitCode(err, &out) != judge.ExitSafety || !strings.HasPrefix(lastLine(out.String()), want) {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	cfg.Defect = ""
+	if _, err := (job{of, 1}).run(ctx); !errors.Is(err, errInterrupted) {
+		t.Errorf("of one that was interrupted and violated nothing: %v", err)
+	}
+}
+
+// swept makes a sweep over one and two workers, and returns what its file says.
+func swept(
+	t *testing.T, c sweepCommand, to *streams, run func(context.Context, harness.Config) (*judge.Outcome, error),
+) (reports.Sweep, error) {
+	t.Helper()
+	c.worldFlags.World, c.Repeat = worldVirtual, 1
+	s, err := c.load(c.worldFlags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "swept")
+	failed := c.sweep(t.Context(), to, s, dir, keeper{}, harness.SweepConfig{
+		Config: harness.Config{Scenario: s.Scenario, World: stuckWith{workers: 2}}, Over: reports.OverProcesses,
+		Points: harness.ByProcesses(s.Scenario, 1, 2), Repeat: 1, Run: run})
+	var of reports.Sweep
+	if err := readJSON(dir, rundir.FileSweep, &of); err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return of, failed
+}
+
+// TestSweepOutlastsItsRuns: neither a run that can get nowhere takes those along that were made, nor is it lost if
+// the one that was interrupted was not safe.
+func TestSweepOutlastsItsRuns(t *testing.T) {
+	c := sweepCommand{scenarioFlags: scenarioFlags{Scenario: scenarioFile(t, quick)}}
+	var out, errs bytes.Buffer
+	to := &streams{out: &out, err: &errs}
+	of, err := swept(t, c, to, runOnce)
+	var failure *kernel.Failure
+	const want = "run 1 with 2 processes: deadlock: nothing can happen any more, 0s after the start; 1 of 2 runs were made"
+	if len(of.Runs) != 1 ||
+		of.Unfinished != want || !errors.As(err, &failure) || lastLine(out.String()) != "verdict: unknown ("+want+")" {
+		t.Errorf("%v, unfinished: %q\n%s", err, of.Unfinished, &out)
+	}
+
+	ctx, cfg := unsafeLate(t)
+	bad, _ := runOnce(ctx, cfg)
+	for _, made := range []int{1, 0} {
+		out.Reset()
+		errs.Reset()
+		n := 0
+		of, err = swept(t, c, to, func(ctx context.Context, cfg harness.Config) (*judge.Outcome, error) {
+			if n++; n <= made {
+				return runOnce(ctx, cfg)
+			}
+			return bad, errInterrupted
+		})
+		blame := []string{"with 1 process (repeat 1): process limit: ", "2 processes, repeat 1: process limit); replay: "}[made]
+		if exitCode(err, &errs) != judge.ExitSafety || len(of.Runs) != made ||
+			!strings.HasPrefix(lastLine(out.String()), "verdict: safety violated ("+blame) ||
+			made > 0 && !strings.HasPrefix(of.Unfinished, "interrupted; 1 of 2 runs were made; safety was violated in "+
+				"the one that was ended, with 2 processes (repeat 1): process limit: ") ||
+			made == 0 && !strings.Contains(errs.String(), "simulate: run 1 with 1 process: interrupted\n") {
+			t.Errorf("after %d runs: %v, unfinished: %q\n%s%s", made, err, of.Unfinished, &out, &errs)
+		}
+	}
+}
+
+// TestCompareOutlastsItsRuns: a run that can get nowhere takes no count along that was compared.
+func TestCompareOutlastsItsRuns(t *testing.T) {
+	s, err := scenarioFlags{Scenario: scenarioFile(t, quick)}.load(worldFlags{World: worldVirtual})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := harness.Config{Scenario: s.Scenario, World: stuckWith{workers: 2}}
+	c := compareCommand{Worlds: []string{worldVirtual, worldVirtual}, Processes: []int{1, 2}, Repeat: 1, Tolerance: 10,
+		Factor: 1000, Recovery: 10}
+	var out, errs bytes.Buffer
+	err = c.compare(t.Context(), &streams{out: &out, err: &errs}, "mine", filepath.Join(t.TempDir(), "out"),
+		[2]harness.Config{cfg, cfg}, 0)
+	var failure *kernel.Failure
+	if !errors.As(err, &failure) || !strings.Contains(out.String(), "Not every count was compared: 2 processes in world "+
+		"virtual: deadlock: ") {
+		t.Errorf("%v\n%s%s", err, &out, &errs)
+	}
+}
