@@ -81,6 +81,9 @@ type shard struct {
 	looked, turned, fed time.Time
 	step                buffer.Instant
 	bare                bool
+	// all is until when, by its clock, all that was due was taken; aside is the latest deadline with which what
+	// cannot be read was put back, 0 if nothing was since it could. See readable.
+	all, aside buffer.Instant
 }
 
 // segment is a generation on its way through the worker.
@@ -221,6 +224,7 @@ func (w *worker) lose(s *shard, setBack bool) {
 	s.fullSince = time.Time{}
 	w.status.Lost = append(w.status.Lost, s.owner.Shard)
 	w.pressure()
+	w.troubles.GiveUp(unreadable(s))
 }
 
 // report is a sign of life.
