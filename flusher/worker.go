@@ -227,8 +227,9 @@ func (w *worker) lose(s *shard, setBack bool) {
 	w.troubles.GiveUp(unreadable(s))
 }
 
-// report is a sign of life.
+// report is a sign of life. What it tells the times of is by the clock of now.
 func (w *worker) report(stage Stage) {
+	w.wall()
 	w.status.Stage = stage
 	w.status.Beats++
 	w.status.Troubles = w.troubles.States()
@@ -250,10 +251,23 @@ func (w *worker) wall() buffer.Instant {
 	if by := setBack(w.shown, now); by >= setBackMin {
 		for _, s := range w.shards {
 			s.drift.SetBack(by)
+			s.fullSince = earlier(s.fullSince, w.shown, by)
 		}
+		w.pressure()
+		w.troubles.SetBack(w.shown, by)
 	}
 	w.shown = now
 	return buffer.InstantOf(now)
+}
+
+// earlier moves a moment, unless it was read after the last reading, along with a wall clock that was set back
+// since. What is left is the wall clock's half: who reads it in a report has no other, and would take the moment
+// for one to come.
+func earlier(at, last time.Time, by time.Duration) time.Time {
+	if at.IsZero() || at.After(last) {
+		return at
+	}
+	return at.Round(0).Add(-by)
 }
 
 // setBackMin is more than the halves of a reading, wall clock and monotonic, differ by.
