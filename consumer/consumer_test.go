@@ -92,6 +92,26 @@ func TestWithoutTimeoutTheDrainTakesItsTime(t *testing.T) {
 	})
 }
 
+// TestWithoutTimeoutAFaultEndsInTimeAllTheSame: nobody asked for that end, so what does not come is not waited for.
+func TestWithoutTimeoutAFaultEndsInTimeAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.cfg.Flusher.ShutdownTimeout, r.cfg.Flusher.RestartBudget = flusher.NoTimeout, 0
+		r.away, r.dies = time.Now().Add(forever), 8*time.Second
+		r.run()
+		took, err := r.end()
+		if !errors.Is(err, flusher.ErrBudget) {
+			t.Errorf("Run: %v", err)
+		}
+		if most := r.dies + 2*flusher.FaultTimeout + soon; took > most {
+			t.Errorf("took %v, want %v at most", took, most)
+		}
+		if want := "after " + flusher.FaultTimeout.String(); r.gaveUp() != want {
+			t.Errorf("giving up was said with %q, want %q", r.gaveUp(), want)
+		}
+	})
+}
+
 // A full store takes nothing more once the workers have ended: without a time-out that would be for ever.
 func TestAFullStoreDoesNotHoldUpTheEnd(t *testing.T) {
 	for _, asked := range []bool{true, false} {
