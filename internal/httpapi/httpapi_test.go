@@ -176,6 +176,24 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 	}
 }
 
+// TestAWorkerThatIsNotWantedHasNoBeat: an alert on its age would be one of a worker that nobody misses.
+func TestAWorkerThatIsNotWantedHasNoBeat(t *testing.T) {
+	for state, want := range map[flusher.State]int{flusher.StateStopped: 0, flusher.StateHung: 1, flusher.StateDead: 1} {
+		out := make(chan prometheus.Metric, 1000)
+		collectWorker(out, flusher.WorkerState{State: state, Beat: time.Now()}, time.Now())
+		close(out)
+		beats := 0
+		for metric := range out {
+			if metric.Desc() == workerBeat.desc {
+				beats++
+			}
+		}
+		if beats != want {
+			t.Errorf("%v: %d beats, want %d", state, beats, want)
+		}
+	}
+}
+
 func TestMetricsPassTheLinter(t *testing.T) {
 	families, err := registry(t, fixed{}).Gather()
 	if err != nil {
