@@ -250,10 +250,11 @@ func TestHealthSaysWhatIsWrong(t *testing.T) {
 
 func TestListenServesAndEnds(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	s, err := Listen("127.0.0.1:0", fixed{}, registry(t, fixed{}), log)
+	listener, err := Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := Serve(listener, fixed{}, registry(t, fixed{}), log)
 	for _, path := range []string{"/", "/debug/pprof/", "/debug/pprof/heap"} {
 		answer, err := http.Get("http://" + s.Addr() + path)
 		if err != nil {
@@ -265,7 +266,7 @@ func TestListenServesAndEnds(t *testing.T) {
 			t.Errorf("%s: %s", path, answer.Status)
 		}
 	}
-	if _, err := Listen(s.Addr(), fixed{}, registry(t, fixed{}), log); err == nil ||
+	if _, err := Listen(s.Addr()); err == nil ||
 		!strings.Contains(err.Error(), s.Addr()) {
 		t.Errorf("%v does not name the address in use", err)
 	}
