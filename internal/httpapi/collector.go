@@ -129,7 +129,7 @@ var (
 	shardCommitted = gauge("shard_committed_offset",
 		"Offset after the last message that the group has committed; absent if there is none.", "shard")
 	shardBehind = gauge("shard_input_lag_seconds",
-		"How far the last batch was behind the wall clock when it was read.", "shard")
+		"How far the last batch was behind the wall clock when it was read; absent before that, and without the shard.", "shard")
 
 	shardUnread = gauge("shard_unread_messages",
 		"Messages that Kafka holds and that are not committed.", "shard")
@@ -274,7 +274,7 @@ func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {
 	shardBatches.emit(out, float64(p.Batches), label)
 	shardRetries.emit(out, float64(p.Retries), label)
 	shardLost.emit(out, float64(p.Deleted), label)
-	if p.Batches > 0 {
+	if p.Assigned && p.Batches > 0 { // another member has it, and says how far it is
 		shardBehind.emit(out, p.Wall.Sub(p.Clock).Seconds(), label)
 	}
 }

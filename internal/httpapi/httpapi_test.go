@@ -194,6 +194,22 @@ func TestAWorkerThatIsNotWantedHasNoBeat(t *testing.T) {
 	}
 }
 
+// TestAShardThatIsAnothersHasNoLag: what was so when it went would be an alert for ever.
+func TestAShardThatIsAnothersHasNoLag(t *testing.T) {
+	for _, assigned := range []bool{true, false} {
+		out := make(chan prometheus.Metric, 1000)
+		collectShard(out, ingest.PartitionCounters{Assigned: assigned, Batches: 1, Wall: 1000})
+		close(out)
+		said := false
+		for metric := range out {
+			said = said || metric.Desc() == shardBehind.desc
+		}
+		if said != assigned {
+			t.Errorf("assigned %v: lag is said %v", assigned, said)
+		}
+	}
+}
+
 func TestMetricsPassTheLinter(t *testing.T) {
 	families, err := registry(t, fixed{}).Gather()
 	if err != nil {
