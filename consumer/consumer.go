@@ -148,6 +148,9 @@ func (c *Consumer) Run(ctx, stop context.Context) error {
 			})
 		}
 	}
+	if err != nil {
+		c.supervisor.Blame(err)
+	}
 	stopBoth()
 	for _, task := range audits {
 		task.Wait()

@@ -112,6 +112,31 @@ func TestWithoutTimeoutAFaultEndsInTimeAllTheSame(t *testing.T) {
 	})
 }
 
+// TestAFaultOfTheInputIsOneOfTheConsumer: it is said while the workers end, and these have as long as after a
+// fault of their own.
+func TestAFaultOfTheInputIsOneOfTheConsumer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		fatal := errors.New("no such topic")
+		r.cfg.Flusher.ShutdownTimeout, r.drains = flusher.NoTimeout, forever
+		c := r.run()
+		r.mu.Lock()
+		r.pollErr = fatal
+		r.mu.Unlock()
+		time.Sleep(5 * time.Second)
+		if err := c.Fault(); !errors.Is(err, fatal) {
+			t.Errorf("while the workers end the fault is %v, want %v", err, fatal)
+		}
+		took, err := r.end()
+		if !errors.Is(err, fatal) || strings.Count(err.Error(), fatal.Error()) != 1 {
+			t.Errorf("Run: %v, want that once", err)
+		}
+		if most := flusher.FaultTimeout + 10*time.Second; took > most || r.killed() != 2 {
+			t.Errorf("took %v with %d workers killed, want %v at most, and 2", took, r.killed(), most)
+		}
+	})
+}
+
 // A full store takes nothing more once the workers have ended: without a time-out that would be for ever.
 func TestAFullStoreDoesNotHoldUpTheEnd(t *testing.T) {
 	for _, asked := range []bool{true, false} {

@@ -1,6 +1,7 @@
 package flusher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,7 @@ type Supervisor struct {
 	ending  bool
 	endBy   time.Time // when workers are killed; zero: never
 	fatal   error
+	blamed  error // why another part ends this one
 	nodes   []buffer.NodeMemory
 	closed  map[buffer.Shard]string
 }
@@ -131,12 +133,20 @@ func (s *Supervisor) fail(err error) {
 	}
 }
 
-// Fault returns the first fault that ends the supervisor, or nil: Run returns it, but only once all workers
+// Blame notes the fault of another part, which is about to end this one by its context: that end is one by a
+// fault, too, but Run does not return it.
+func (s *Supervisor) Blame(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blamed = err
+}
+
+// Fault returns why the supervisor ends without being asked to, or nil: Run ends, but only once all workers
 // have ended.
 func (s *Supervisor) Fault() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fatal
+	return cmp.Or(s.fatal, s.blamed)
 }
 
 // FaultTimeout is how long a supervisor that ends of a fault waits without a ShutdownTimeout: nobody asked for
@@ -164,7 +174,9 @@ func (s *Supervisor) end() {
 
 // ended returns what Run returns, when all keepers have.
 func (s *Supervisor) ended() error {
-	err := s.Fault()
+	s.mu.Lock()
+	err := s.fatal
+	s.mu.Unlock()
 	strays := 0
 	for _, k := range s.newKeepers(0) {
 		strays += k.dropEndedStrays()
