@@ -26,7 +26,8 @@ import (
 //     Fence makes it due at once.
 //
 // Errors: every method returns an error that wraps ErrStale if the owner is no longer the owner of
-// the shard (ErrSetBack if that is because the store lost data), ErrFull if the store has no room, or ErrUnavailable if it cannot be reached. Retryable
+// the shard (ErrSetBack if that is because the store lost data), ErrFull if the store has no room, ErrUnavailable if
+// it cannot be reached, or ErrDamaged if it cannot read what it has of a trace. Retryable
 // says which of them are worth another try of the same call; every step may be repeated.
 type Store interface {
 	// Attach adds the subtrees of one batch, whose spans nobody may change afterwards: a store may keep
@@ -243,6 +244,10 @@ var (
 	ErrFull = errors.New("store is full")
 	// ErrUnavailable means that the store cannot be reached or does not answer for now.
 	ErrUnavailable = errors.New("store is unavailable")
+	// ErrDamaged means that the store cannot read one of the traces that it was asked about: what it has of
+	// it is damaged, or was written by a later version. No other try helps, but the same call without that
+	// trace succeeds. Claim and Load return it.
+	ErrDamaged = errors.New("damaged")
 )
 
 // Retryable tells whether the same call may succeed later: the store is full or unavailable. A

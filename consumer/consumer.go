@@ -49,7 +49,6 @@ type Ports struct {
 // Consumer reads partitions into the store, and has its shards flushed.
 type Consumer struct {
 	ports      Ports
-	timeout    time.Duration // of the shutdown
 	supervisor *flusher.Supervisor
 	loop       *ingest.Loop
 	auditor    *auditor
@@ -74,7 +73,7 @@ func New(cfg Config, ports Ports) (*Consumer, error) {
 		return nil, err
 	}
 	c := &Consumer{
-		ports: ports, timeout: cfg.Flusher.ShutdownTimeout, supervisor: supervisor, loop: loop,
+		ports: ports, supervisor: supervisor, loop: loop,
 	}
 	o := cfg.Ingest.Options
 	c.auditor = &auditor{
@@ -120,7 +119,8 @@ func (c *Consumer) Run(ctx, stop context.Context) error {
 	shutdown := c.ports.Tasks.Go("shutdown", func() {
 		c.await(stop)
 		drain()
-		if c.timeout != flusher.NoTimeout && c.ports.Clock.Sleep(reading, c.timeout) == nil {
+		timeout := c.supervisor.ShutdownTimeout()
+		if timeout != flusher.NoTimeout && c.ports.Clock.Sleep(reading, timeout) == nil {
 			giveUp()
 		}
 		c.await(running)
@@ -144,9 +144,12 @@ func (c *Consumer) Run(ctx, stop context.Context) error {
 		err = nil // what was read is not all stored, but Kafka delivers it again
 		if ctx.Err() == nil && c.ports.IngestEvents != nil {
 			c.ports.IngestEvents(ingest.Event{
-				Kind: ingest.ShutdownCut, Reason: fmt.Sprintf("after %v", c.timeout),
+				Kind: ingest.ShutdownCut, Reason: fmt.Sprintf("after %v", c.supervisor.ShutdownTimeout()),
 			})
 		}
+	}
+	if err != nil {
+		c.supervisor.Blame(err)
 	}
 	stopBoth()
 	for _, task := range audits {
@@ -167,6 +170,10 @@ func (c *Consumer) await(ctx context.Context) {
 
 // Workers returns the state of every worker there ever was.
 func (c *Consumer) Workers() []flusher.WorkerState { return c.supervisor.Workers() }
+
+// Fault returns why Run will end, though it may take until the workers have: an error that does not pass by
+// itself, or nil.
+func (c *Consumer) Fault() error { return c.supervisor.Fault() }
 
 // Closed returns the shards whose input pauses, each with the reason in words.
 func (c *Consumer) Closed() map[buffer.Shard]string { return c.supervisor.Closed() }

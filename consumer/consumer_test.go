@@ -92,6 +92,51 @@ func TestWithoutTimeoutTheDrainTakesItsTime(t *testing.T) {
 	})
 }
 
+// TestWithoutTimeoutAFaultEndsInTimeAllTheSame: nobody asked for that end, so what does not come is not waited for.
+func TestWithoutTimeoutAFaultEndsInTimeAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.cfg.Flusher.ShutdownTimeout, r.cfg.Flusher.RestartBudget = flusher.NoTimeout, 0
+		r.away, r.dies = time.Now().Add(forever), 8*time.Second
+		r.run()
+		took, err := r.end()
+		if !errors.Is(err, flusher.ErrBudget) {
+			t.Errorf("Run: %v", err)
+		}
+		if most := r.dies + 2*flusher.FaultTimeout + soon; took > most {
+			t.Errorf("took %v, want %v at most", took, most)
+		}
+		if want := "after " + flusher.FaultTimeout.String(); r.gaveUp() != want {
+			t.Errorf("giving up was said with %q, want %q", r.gaveUp(), want)
+		}
+	})
+}
+
+// TestAFaultOfTheInputIsOneOfTheConsumer: it is said while the workers end, and these have as long as after a
+// fault of their own.
+func TestAFaultOfTheInputIsOneOfTheConsumer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		fatal := errors.New("no such topic")
+		r.cfg.Flusher.ShutdownTimeout, r.drains = flusher.NoTimeout, forever
+		c := r.run()
+		r.mu.Lock()
+		r.pollErr = fatal
+		r.mu.Unlock()
+		time.Sleep(5 * time.Second)
+		if err := c.Fault(); !errors.Is(err, fatal) {
+			t.Errorf("while the workers end the fault is %v, want %v", err, fatal)
+		}
+		took, err := r.end()
+		if !errors.Is(err, fatal) || strings.Count(err.Error(), fatal.Error()) != 1 {
+			t.Errorf("Run: %v, want that once", err)
+		}
+		if most := flusher.FaultTimeout + 10*time.Second; took > most || r.killed() != 2 {
+			t.Errorf("took %v with %d workers killed, want %v at most, and 2", took, r.killed(), most)
+		}
+	})
+}
+
 // A full store takes nothing more once the workers have ended: without a time-out that would be for ever.
 func TestAFullStoreDoesNotHoldUpTheEnd(t *testing.T) {
 	for _, asked := range []bool{true, false} {

@@ -84,9 +84,11 @@ func (s *Supervisor) deal(dealt [][]buffer.Shard) []job {
 		if slices.Equal(shards, k.job.shards) && !overlap(shards, k.status.Lost) {
 			continue
 		}
-		if k.downSince.IsZero() || len(k.job.shards) == 0 {
-			k.downSince = now // without shards nothing was down
+		idle := len(k.job.shards) == 0 // without shards nothing was down, whatever had failed before
+		if k.downSince.IsZero() || idle {
+			k.downSince = now
 		}
+		k.failed = k.failed && !idle
 		k.job.shards = shards
 		k.job.revision++
 		changed = append(changed, k.job)

@@ -24,6 +24,7 @@ type bench struct {
 	cfg      flusher.WorkerConfig
 	troubles []flusher.Trouble
 	letters  []flusher.DeadLetter
+	damaged  []flusher.Damaged
 	faulty   *faultyStore
 	// refusesAbove and tasks are ports; nil: there is none.
 	refusesAbove func(topic string) int
@@ -58,6 +59,7 @@ func (b *bench) start(owners ...buffer.Fenced) {
 			Encoder: boundedEncoder{b.encoder}, RefusesAbove: b.refusesAbove,
 			Reporter: b.inbox, Trouble: func(t flusher.Trouble) { b.troubles = append(b.troubles, t) },
 			DeadLetter: func(l flusher.DeadLetter) { b.letters = append(b.letters, l) },
+			Damaged:    func(d flusher.Damaged) { b.damaged = append(b.damaged, d) },
 		}, flusher.WorkerSpec{Worker: 3, Owners: owners, Start: 1})
 	}()
 }

@@ -152,3 +152,33 @@ func TestBackpressureThatMovesOn(t *testing.T) {
 		}
 	})
 }
+
+// TestAFailureIsForgottenWithTheShards: what a worker did before it had none closes no gate of those that it is
+// given later, as if it had failed again.
+func TestAFailureIsForgottenWithTheShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 1)
+		s.scripts = func(spec flusher.WorkerSpec) script {
+			if spec.Start == 1 {
+				return script{dies: time.Second, exit: flusher.Exit{Code: 1}}
+			}
+			return script{healthy: 5 * time.Second}
+		}
+		s.run(1)
+		time.Sleep(3 * time.Second)
+		if closed := s.sup.Closed(); len(closed) != 1 {
+			t.Errorf("closed %v, want the shard of the worker that failed", closed)
+		}
+		s.sup.Assign(nil)
+		time.Sleep(time.Hour)
+		s.sup.Assign(shardRange(1))
+		time.Sleep(3 * time.Second)
+		if closed := s.sup.Closed(); len(closed) != 0 {
+			t.Errorf("closed %v, though its worker has only begun to start", closed)
+		}
+		eventually(t, time.Minute, "healthy", s.healthy(1))
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}

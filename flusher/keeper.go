@@ -86,6 +86,7 @@ func (k *keeper) keep(ctx context.Context) {
 		err := k.count(f)
 		k.kill(ctx)
 		if err != nil {
+			k.set(StateDead) // no successor comes
 			k.sup.fail(err)
 			return
 		}

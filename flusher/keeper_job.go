@@ -19,7 +19,7 @@ func (k *keeper) assignment(ctx context.Context) (job, bool) {
 		k.sup.mu.Lock()
 		j := k.job
 		k.sup.mu.Unlock()
-		if ctx.Err() != nil || k.sup.fault() != nil {
+		if ctx.Err() != nil || k.sup.Fault() != nil {
 			k.set(StateStopped)
 			return job{}, false
 		}

@@ -43,7 +43,7 @@ func (k *keeper) stopBy(since time.Time) (by time.Time, ever bool) {
 		return by, ever
 	}
 	// The end has a time of its own, also for a worker that was to stop before.
-	return k.sup.endBy, k.sup.cfg.ShutdownTimeout != NoTimeout
+	return k.sup.endBy, !k.sup.endBy.IsZero()
 }
 
 // kill ends the worker, if it has not ended, and waits until it is proven stopped: nothing is ever

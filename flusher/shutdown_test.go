@@ -1,6 +1,7 @@
 package flusher_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -169,6 +170,38 @@ func TestSupervisorPerShard(t *testing.T) {
 		}
 		if err := s.end(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestAFaultIsToldAtOnceAndEndsInTime: the other workers may take long to end, and nobody who set no time-out
+// for the ends that are asked for is there to cut this one short.
+func TestAFaultIsToldAtOnceAndEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 2)
+		s.cfg.RestartBudget, s.cfg.ShutdownTimeout = 0, flusher.NoTimeout
+		s.scripts = func(spec flusher.WorkerSpec) script {
+			if spec.Worker == 1 {
+				return script{dies: time.Second, exit: flusher.Exit{Code: 7}}
+			}
+			return script{drains: never}
+		}
+		s.run(2)
+		if timeout := s.sup.ShutdownTimeout(); timeout != flusher.NoTimeout {
+			t.Errorf("an end that is asked for may take %v, want as long as it takes", timeout)
+		}
+		time.Sleep(5 * time.Second)
+		if err := s.sup.Fault(); !errors.Is(err, flusher.ErrBudget) {
+			t.Errorf("while the other ends the fault is %v, want the budget's", err)
+		}
+		if state := s.sup.Workers()[1].State; state != flusher.StateDead {
+			t.Errorf("it is %v, want dead: no successor comes", state)
+		}
+		if err := s.join(); !errors.Is(err, flusher.ErrBudget) {
+			t.Errorf("ended with %v", err)
+		}
+		if !s.last(0).wasKilled() {
+			t.Error("the other worker was waited for to its end")
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package flusher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,7 @@ type Supervisor struct {
 	ending  bool
 	endBy   time.Time // when workers are killed; zero: never
 	fatal   error
+	blamed  error // why another part ends this one
 	nodes   []buffer.NodeMemory
 	closed  map[buffer.Shard]string
 }
@@ -99,7 +101,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		tasks = append(tasks, s.ports.Tasks.Go("memory", func() { s.watchMemory(keeping) }))
 	}
 	kept := 0
-	for ctx.Err() == nil && s.fault() == nil {
+	for ctx.Err() == nil && s.Fault() == nil {
 		for _, k := range s.newKeepers(kept) {
 			tasks = append(tasks, s.ports.Tasks.Go(
 				fmt.Sprintf("keeper %d", k.worker), func() { k.keep(keeping) }))
@@ -131,26 +133,50 @@ func (s *Supervisor) fail(err error) {
 	}
 }
 
-func (s *Supervisor) fault() error {
+// Blame notes the fault of another part, which is about to end this one by its context: that end is one by a
+// fault, too, but Run does not return it.
+func (s *Supervisor) Blame(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fatal
+	s.blamed = err
+}
+
+// Fault returns why the supervisor ends without being asked to, or nil: Run ends, but only once all workers
+// have ended.
+func (s *Supervisor) Fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.fatal, s.blamed)
+}
+
+// FaultTimeout is how long a supervisor that ends of a fault waits without a ShutdownTimeout: nobody asked for
+// that end, so nobody is there to say that it takes too long.
+const FaultTimeout = 30 * time.Second
+
+// ShutdownTimeout is that of the config; but if there is none, FaultTimeout once a fault ends the supervisor.
+func (s *Supervisor) ShutdownTimeout() time.Duration {
+	if s.cfg.ShutdownTimeout == NoTimeout && s.Fault() != nil {
+		return FaultTimeout
+	}
+	return s.cfg.ShutdownTimeout
 }
 
 // end starts the shutdown's time.
 func (s *Supervisor) end() {
-	now := s.ports.Clock.Now()
+	now, timeout := s.ports.Clock.Now(), s.ShutdownTimeout()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ending = true
-	if s.cfg.ShutdownTimeout != NoTimeout {
-		s.endBy = now.Add(s.cfg.ShutdownTimeout)
+	if timeout != NoTimeout {
+		s.endBy = now.Add(timeout)
 	}
 }
 
 // ended returns what Run returns, when all keepers have.
 func (s *Supervisor) ended() error {
-	err := s.fault()
+	s.mu.Lock()
+	err := s.fatal
+	s.mu.Unlock()
 	strays := 0
 	for _, k := range s.newKeepers(0) {
 		strays += k.dropEndedStrays()

@@ -119,6 +119,16 @@ func (r *Troubles) end(of Operation, givenUp bool) {
 	r.tell()
 }
 
+// SetBack notes that the wall clock was set back since a reading of it: who hears of Since compares it with that.
+func (r *Troubles) SetBack(last time.Time, by time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	//order-free: each for itself
+	for _, t := range r.open {
+		t.Since = earlier(t.Since, last, by)
+	}
+}
+
 // named counts the troubles of a name. It is called under the lock.
 func (r *Troubles) named(name string) int {
 	n := 0

@@ -81,6 +81,9 @@ type shard struct {
 	looked, turned, fed time.Time
 	step                buffer.Instant
 	bare                bool
+	// all is until when, by its clock, all that was due was taken; aside is the latest deadline with which what
+	// cannot be read was put back, 0 if nothing was since it could. See readable.
+	all, aside buffer.Instant
 }
 
 // segment is a generation on its way through the worker.
@@ -221,10 +224,12 @@ func (w *worker) lose(s *shard, setBack bool) {
 	s.fullSince = time.Time{}
 	w.status.Lost = append(w.status.Lost, s.owner.Shard)
 	w.pressure()
+	w.troubles.GiveUp(unreadable(s))
 }
 
-// report is a sign of life.
+// report is a sign of life. What it tells the times of is by the clock of now.
 func (w *worker) report(stage Stage) {
+	w.wall()
 	w.status.Stage = stage
 	w.status.Beats++
 	w.status.Troubles = w.troubles.States()
@@ -246,10 +251,23 @@ func (w *worker) wall() buffer.Instant {
 	if by := setBack(w.shown, now); by >= setBackMin {
 		for _, s := range w.shards {
 			s.drift.SetBack(by)
+			s.fullSince = earlier(s.fullSince, w.shown, by)
 		}
+		w.pressure()
+		w.troubles.SetBack(w.shown, by)
 	}
 	w.shown = now
 	return buffer.InstantOf(now)
+}
+
+// earlier moves a moment, unless it was read after the last reading, along with a wall clock that was set back
+// since. What is left is the wall clock's half: who reads it in a report has no other, and would take the moment
+// for one to come.
+func earlier(at, last time.Time, by time.Duration) time.Time {
+	if at.IsZero() || at.After(last) {
+		return at
+	}
+	return at.Round(0).Add(-by)
 }
 
 // setBackMin is more than the halves of a reading, wall clock and monotonic, differ by.

@@ -107,3 +107,53 @@ func TestWorkerGoesOnWhenItsClockIsSetBack(t *testing.T) {
 		})
 	}
 }
+
+// TestMomentsThatAreReportedGoBackWithTheClock: who hears since when a worker lags, or tries something in vain,
+// compares that with the wall clock of now, and else would wait for as long as it was set back.
+func TestMomentsThatAreReportedGoBackWithTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const step = 10 * time.Minute
+		back, away := &atomic.Int64{}, &atomic.Bool{}
+		b := newBench(t)
+		b.clock, b.feed.back = steppedClock{back: back}, back
+		b.cfg.MaxFlushSegments = 1
+		for n := range 5 {
+			b.feed.put(t, 0, 10*n)
+		}
+		away.Store(true)
+		b.faulty.set(func(call string, after bool) error {
+			if call == "release" && away.Load() {
+				return buffer.ErrUnavailable
+			}
+			return nil
+		})
+		b.start(fence(t, b.store, 0)...)
+		time.Sleep(5 * time.Second)
+		before, _ := b.inbox.last()
+		back.Store(int64(step))
+		time.Sleep(3 * time.Second)
+		after, _ := b.inbox.last()
+		if before.BackpressureSince.IsZero() || len(before.Troubles) != 1 || len(after.Troubles) != 1 {
+			t.Fatalf("before %+v, after %+v; want backpressure and a trouble", before, after)
+		}
+		for what, moments := range map[string][2]time.Time{
+			"backpressure": {before.BackpressureSince, after.BackpressureSince},
+			"the trouble":  {before.Troubles[0].Since, after.Troubles[0].Since},
+		} {
+			if moved := moments[0].Round(0).Sub(moments[1].Round(0)); moved != step {
+				t.Errorf("%s since %v, and after the step since %v: want %v earlier", what, moments[0], moments[1], step)
+			}
+			if age := b.clock.Now().Sub(moments[1]); age < 0 || age > step/2 {
+				t.Errorf("%s is %v old by its report, want seconds", what, age)
+			}
+		}
+		away.Store(false)
+		eventually(t, 10*time.Second, "store is empty", b.empty)
+		if err := b.join(); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(b.troubles); n != 2 || !b.troubles[1].Over || b.troubles[1].Lasted > step/2 {
+			t.Errorf("told of troubles %+v, want one of seconds", b.troubles)
+		}
+	})
+}

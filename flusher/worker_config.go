@@ -105,4 +105,7 @@ type WorkerPorts struct {
 	Trouble func(Trouble)
 	// DeadLetter hears of every span that goes to the dead-letter topic, on the same terms. Optional.
 	DeadLetter func(DeadLetter)
+	// Damaged hears of every generation that the store cannot read, each time that it is tried, on the same
+	// terms. Optional.
+	Damaged func(Damaged)
 }

@@ -30,6 +30,7 @@ func (w *worker) lease() ([]*segment, error) {
 		}
 		for i := range looks {
 			s := looks[i].shard
+			w.readable(s)
 			s.looked, s.bare = w.ports.Clock.Now(), false
 			looks[i].asked = w.now(s)
 		}
@@ -115,6 +116,9 @@ func (w *worker) took(l *look) (leased []*segment, err error) {
 	w.measure(s, len(answer.Due))
 	w.more = w.more || len(answer.Due) >= w.limit
 	w.bare(s, l.asked, len(answer.Due) < w.limit)
+	if len(answer.Due) < w.limit {
+		s.all = min(l.asked, w.now(s))
+	}
 	s.holding += len(answer.Due)
 	s.unsure = answer.Outstanding > s.holding // the store has lost that it released them
 	now, wall := w.now(s), w.ports.Clock.Now()
@@ -274,7 +278,7 @@ func (w *worker) claim(leased []*segment) error {
 	return perShard(w, StageClaim, leased,
 		func(s *shard, part []*segment) ([]buffer.Claim, error) {
 			return w.ports.Store.Claim(w.ctx, s.owner, names(part))
-		}, w.sort)
+		}, w.sort, w.setAside)
 }
 
 // sort deals with the answers of a Claim.

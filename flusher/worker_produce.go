@@ -77,7 +77,7 @@ func (w *worker) load(batch []*segment) ([]*segment, error) {
 			part[i].spans, part[i].loaded = answer.Spans, true
 		}
 		return w.letGo(s, gone)
-	})
+	}, w.setAside)
 	loaded := slices.DeleteFunc(batch, func(seg *segment) bool { return !seg.loaded })
 	return held(loaded), err
 }

@@ -49,9 +49,11 @@ func (w *worker) fails(of Operation, stage Stage, err error) {
 // perShard asks the store about the parts of a batch that are of one shard each, as try does, and
 // hands each answer on. There is none for a part whose shard is lost or left. Of a worker with many shards
 // the first attempts go out together; ask must then change nothing of the worker's.
+// With damaged the store may be unable to read some segments: each is told to that, and the others are asked
+// about without it; nil: that is an error that ends the worker.
 func perShard[T any](
 	w *worker, stage Stage, batch []*segment, ask func(*shard, []*segment) (T, error),
-	take func(*shard, []*segment, T) error,
+	take func(*shard, []*segment, T) error, damaged func(*segment, Stage, error) error,
 ) error {
 	type part struct {
 		shard    *shard
@@ -84,7 +86,10 @@ func perShard[T any](
 				p.asked = false
 				return p.err
 			})
-			if ok {
+			switch {
+			case isDamaged(err) && damaged != nil:
+				err = apart(w, stage, p.segments, ask, take, damaged, p.err)
+			case ok:
 				err = take(p.shard, p.segments, p.answer)
 			}
 			if err != nil {

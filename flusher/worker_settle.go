@@ -157,7 +157,7 @@ func (w *worker) ack(batch []*segment) ([]*segment, error) {
 			w.lose(s, false)
 		}
 		return nil
-	})
+	}, nil)
 	return held(batch), err
 }
 
@@ -169,7 +169,7 @@ func (w *worker) release(batch []*segment) error {
 	}, func(s *shard, part []*segment, _ struct{}) error {
 		s.holding -= len(part)
 		return nil
-	})
+	}, nil)
 	if err != nil {
 		return err
 	}

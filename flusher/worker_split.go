@@ -40,7 +40,7 @@ func (w *worker) reload(seg *segment) (spans []buffer.Span, err error) {
 			w.lose(s, false)
 		}
 		return nil
-	})
+	}, nil) // it was read before: what is damaged since is for the next start to find
 	return spans, err
 }
 

@@ -87,3 +87,15 @@ func classifyReply(text string) error {
 	}
 	return errors.New(text)
 }
+
+// scriptFaults are in what Redis says of a script that failed at what it read.
+var scriptFaults = []string{"script", "WRONGTYPE"}
+
+// unread makes of such an error of a step on traces one that says so: what is under the key of one of them is
+// damaged, or no trace at all.
+func unread(err error) error {
+	if err == nil || buffer.Retryable(err) || !says(err.Error(), scriptFaults) {
+		return err
+	}
+	return fmt.Errorf("trace is %w: %w", buffer.ErrDamaged, err)
+}

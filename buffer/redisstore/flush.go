@@ -24,13 +24,13 @@ func (s *Store) Claim(
 			seen, offset := smalls[i].claimArgs(g)
 			calls.add(1, s.traceKey(g.TraceKey), seen, offset)
 		}
-		err = calls.send(ctx, s.scripts.claim, func(first, n int, result rueidis.RedisResult) error {
+		err = unread(calls.send(ctx, s.scripts.claim, func(first, n int, result rueidis.RedisResult) error {
 			texts, err := result.AsStrSlice()
 			if len(texts) < n || err != nil {
 				return complete(len(texts), n, err)
 			}
 			return readClaims(claims[first:first+n], generations[first:first+n], smalls[first:first+n], texts)
-		})
+		}))
 	}
 	for i := range claims {
 		if err == nil && claims[i].State == claimedSmall {

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"unsafe"
@@ -43,7 +42,7 @@ const (
 // compressMin is the number of bytes below which compressing is not tried.
 const compressMin = 256
 
-var errFrame = errors.New("blob is damaged")
+var errFrame = fmt.Errorf("blob is %w", buffer.ErrDamaged)
 
 // appendFrame appends the frame of a subtree. compressor is nil for none; scratch is for reuse.
 func appendFrame(

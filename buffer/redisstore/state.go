@@ -3,7 +3,7 @@ package redisstore
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
+	"fmt"
 
 	"sluice/buffer"
 )
@@ -27,7 +27,7 @@ const (
 	segmentsPlace = 8
 )
 
-var errState = errors.New("trace is damaged")
+var errState = fmt.Errorf("trace is %w", buffer.ErrDamaged)
 
 // eachSegment passes on the segments in the state of a trace, each with its record, as long as more is
 // returned. With spilled the records are in fields of their own, and none is passed on.

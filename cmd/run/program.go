@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -121,6 +122,13 @@ func (p *program) patience() string {
 
 // live is the run itself.
 func (p *program) live(ctx, stop context.Context, drain func()) error {
+	listener, err := p.listen() // first of all: a start by mistake must not join the group as the one that runs
+	if err != nil {
+		return err
+	}
+	if listener != nil {
+		defer func() { _ = listener.Close() }()
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -140,7 +148,6 @@ func (p *program) live(ctx, stop context.Context, drain func()) error {
 	}
 	var demo *demo
 	if p.cfg.Embedded {
-		var err error
 		if demo, err = newDemo(&c, p.cfg); err != nil {
 			return fmt.Errorf("embedded servers: %w", err)
 		}
@@ -157,13 +164,10 @@ func (p *program) live(ctx, stop context.Context, drain func()) error {
 		return err
 	}
 	registry.MustRegister(httpapi.NewCollector(line))
-	server, err := p.serve(line, registry)
-	if err != nil {
-		p.close(line)
-		return err
-	}
-	if server != nil {
+	if listener != nil {
+		server := httpapi.Serve(listener, line, registry, p.log)
 		defer server.Close()
+		p.log.Info("serving http", "address", "http://"+server.Addr())
 	}
 	return p.move(ctx, stop, drain, line, demo)
 }
@@ -201,19 +205,16 @@ func (p *program) close(line *pipeline.Pipeline) {
 	}
 }
 
-// serve starts the HTTP server, if one is wanted.
-func (p *program) serve(
-	line *pipeline.Pipeline, registry *prometheus.Registry,
-) (*httpapi.Server, error) {
+// listen takes the address of the HTTP server; nil if none is wanted.
+func (p *program) listen() (net.Listener, error) {
 	if p.cfg.HTTP == "" {
 		return nil, nil
 	}
-	server, err := httpapi.Listen(p.cfg.HTTP, line, registry, p.log)
+	listener, err := httpapi.Listen(p.cfg.HTTP)
 	if err != nil {
 		return nil, fmt.Errorf("--http: %w (another address, or off)", err)
 	}
-	p.log.Info("serving http", "address", "http://"+server.Addr())
-	return server, nil
+	return listener, nil
 }
 
 // watch follows the kill switch's file, and SIGHUP, until the returned function is called.

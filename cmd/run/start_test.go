@@ -86,6 +86,8 @@ func TestAddressInUseIsNamed(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	address := l.Addr().String()
 	launch(t, nil, "--embedded", "--http", address).wants(t, codeFailed, "--http", address, "in use")
+	// Before any server is asked: a second start of an --instance-id would take the place of the first.
+	launch(t, nil, "--redis=127.0.0.1:1", "--kafka=127.0.0.1:1", "--http", address).wants(t, codeFailed, "--http", address, "in use")
 }
 
 // The passwords are right, wrong, and missing; they are never seen.

@@ -129,6 +129,22 @@ func TestTimesThatAreHardlyMeant(t *testing.T) {
 	}
 }
 
+// TestSizesThatAreHardlyMeant: a size whose unit was forgotten is said to be one, with what is meant.
+func TestSizesThatAreHardlyMeant(t *testing.T) {
+	bare(t)
+	for arg, want := range map[string]string{
+		"--worker-memory=512": "write 512MiB", "--worker-memory=63MiB": "--worker-memory of 66060288 bytes",
+		"--worker-memory=64MiB": "", "--worker-memory=off": "",
+		"--max-segment-bytes=10": "write 10MiB", "--max-segment-bytes=65535": "--max-segment-bytes of 65535 bytes",
+		"--max-segment-bytes=64KiB": "", "--max-segment-bytes=off": "",
+	} {
+		got := strings.Join(parse(t, arg).Doubts, "\n")
+		if !strings.Contains(got, want) || (want == "") != (got == "") {
+			t.Errorf("%s: doubts %q, want %q", arg, got, want)
+		}
+	}
+}
+
 func TestWrongWordsSayWhichWouldBeRight(t *testing.T) {
 	bare(t)
 	cases := []struct{ arg, want string }{

@@ -69,7 +69,7 @@ type flushFlags struct {
 	MaxMemory         float64       `type:"share" default:"off" help:"Input pauses when a Redis node uses more than this share of its memory."`
 	WorkerThreads     int           `type:"threads" default:"1" help:"CPUs that each worker process may use (GOMAXPROCS)."`
 	WorkerMemory      buffer.Bytes  `type:"size" default:"512MiB" help:"Memory that each worker process tries to stay within (GOMEMLIMIT); off for no limit."`
-	ShutdownTimeout   time.Duration `type:"patience" default:"30s" help:"How long to wait for what is in flight at shutdown; 0: not at all, none: as long as it takes."`
+	ShutdownTimeout   time.Duration `type:"patience" default:"30s" help:"How long to wait for what is in flight at shutdown; 0: not at all, none: as long as it takes. Closing connections takes up to 5s more."`
 }
 
 type operation struct {

@@ -96,6 +96,20 @@ func (f *flags) resolve(given func(flag string) bool) (Run, error) {
 	}, nil
 }
 
+// What is below these is allowed, and hardly meant.
+const (
+	workerMemoryMin    buffer.Bytes = 64 << 20
+	maxSegmentBytesMin buffer.Bytes = 64 << 10
+)
+
+// meant says which size is likely meant by a number so small that its unit must have been forgotten.
+func meant(size buffer.Bytes) string {
+	if size >= maxSegmentBytesMin {
+		return ""
+	}
+	return fmt.Sprintf(" (a number without a unit is bytes; write %dMiB for MiB)", size)
+}
+
 // doubts are settings that are allowed and hardly meant, in words.
 func (f *flags) doubts(given func(flag string) bool) (doubts []string) {
 	if f.RootTimeout > f.Timeout {
@@ -106,6 +120,14 @@ func (f *flags) doubts(given func(flag string) bool) (doubts []string) {
 		doubts = append(doubts, fmt.Sprintf("--max-unhealthy %v: a worker that waits for the processor, for "+
 			"Redis or for Kafka for so long is killed, and a start that takes %v is", f.MaxUnhealthy,
 			2*f.MaxUnhealthy))
+	}
+	if f.WorkerMemory > 0 && f.WorkerMemory < workerMemoryMin {
+		doubts = append(doubts, fmt.Sprintf("--worker-memory of %d bytes: a worker takes more than that by itself, "+
+			"and spends half of its time on collecting garbage%s", f.WorkerMemory, meant(f.WorkerMemory)))
+	}
+	if f.MaxSegmentBytes > 0 && f.MaxSegmentBytes < maxSegmentBytesMin {
+		doubts = append(doubts, fmt.Sprintf("--max-segment-bytes of %d bytes: most segments come out in pieces%s",
+			f.MaxSegmentBytes, meant(f.MaxSegmentBytes)))
 	}
 	waits := ingest.BatchWait(f.MaxBatchWait, f.Timeout, f.RootTimeout)
 	if given("max-batch-wait") && waits < f.MaxBatchWait {

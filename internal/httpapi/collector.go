@@ -79,7 +79,7 @@ var (
 	workerStrays = gauge("worker_strays",
 		"Earlier workers with this number that could not be killed and have not ended.", "worker")
 	workerBeat = gauge("worker_last_beat_timestamp_seconds",
-		"When the worker last reported, in Unix time.", "worker")
+		"When the worker last reported, in Unix time; absent while none is wanted.", "worker")
 	workerPressure = gauge("worker_backpressure_seconds",
 		"How long the worker has not kept up; 0 if it does.", "worker")
 	workerSegments = counter("worker_segments_total",
@@ -235,7 +235,7 @@ func collectWorker(out chan<- prometheus.Metric, w flusher.WorkerState, now time
 	workerStarts.emit(out, float64(w.Starts), label)
 	workerRestarts.emit(out, float64(w.Restarts), label)
 	workerStrays.emit(out, float64(w.Strays), label)
-	if !w.Beat.IsZero() {
+	if !w.Beat.IsZero() && w.State != flusher.StateStopped { // one that is not wanted gives none
 		workerBeat.emit(out, float64(w.Beat.UnixMilli())/1000, label)
 	}
 	pressure := 0.0
@@ -276,7 +276,7 @@ func collectShard(out chan<- prometheus.Metric, p ingest.PartitionCounters) {
 	shardBatches.emit(out, float64(p.Batches), label)
 	shardRetries.emit(out, float64(p.Retries), label)
 	shardLost.emit(out, float64(p.Deleted), label)
-	if p.Assigned && p.Wall != 0 {
+	if p.Assigned && p.Wall != 0 { // else another member has it, and says how far it is
 		shardBehind.emit(out, p.Wall.Sub(p.Clock).Seconds(), label)
 	}
 }

@@ -177,6 +177,40 @@ func TestMetricsHaveTheirNamesAndLabels(t *testing.T) {
 	}
 }
 
+// TestAWorkerThatIsNotWantedHasNoBeat: an alert on its age would be one of a worker that nobody misses.
+func TestAWorkerThatIsNotWantedHasNoBeat(t *testing.T) {
+	for state, want := range map[flusher.State]int{flusher.StateStopped: 0, flusher.StateHung: 1, flusher.StateDead: 1} {
+		out := make(chan prometheus.Metric, 1000)
+		collectWorker(out, flusher.WorkerState{State: state, Beat: time.Now()}, time.Now())
+		close(out)
+		beats := 0
+		for metric := range out {
+			if metric.Desc() == workerBeat.desc {
+				beats++
+			}
+		}
+		if beats != want {
+			t.Errorf("%v: %d beats, want %d", state, beats, want)
+		}
+	}
+}
+
+// TestAShardThatIsAnothersHasNoLag: what was so when it went would be an alert for ever.
+func TestAShardThatIsAnothersHasNoLag(t *testing.T) {
+	for _, assigned := range []bool{true, false} {
+		out := make(chan prometheus.Metric, 1000)
+		collectShard(out, ingest.PartitionCounters{Assigned: assigned, Batches: 1, Wall: 1000})
+		close(out)
+		said := false
+		for metric := range out {
+			said = said || metric.Desc() == shardBehind.desc
+		}
+		if said != assigned {
+			t.Errorf("assigned %v: lag is said %v", assigned, said)
+		}
+	}
+}
+
 func TestMetricsPassTheLinter(t *testing.T) {
 	families, err := registry(t, fixed{}).Gather()
 	if err != nil {
@@ -233,10 +267,11 @@ func TestHealthSaysWhatIsWrong(t *testing.T) {
 
 func TestListenServesAndEnds(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	s, err := Listen("127.0.0.1:0", fixed{}, registry(t, fixed{}), log)
+	listener, err := Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := Serve(listener, fixed{}, registry(t, fixed{}), log)
 	for _, path := range []string{"/", "/debug/pprof/", "/debug/pprof/heap"} {
 		answer, err := http.Get("http://" + s.Addr() + path)
 		if err != nil {
@@ -248,7 +283,7 @@ func TestListenServesAndEnds(t *testing.T) {
 			t.Errorf("%s: %s", path, answer.Status)
 		}
 	}
-	if _, err := Listen(s.Addr(), fixed{}, registry(t, fixed{}), log); err == nil ||
+	if _, err := Listen(s.Addr()); err == nil ||
 		!strings.Contains(err.Error(), s.Addr()) {
 		t.Errorf("%v does not name the address in use", err)
 	}

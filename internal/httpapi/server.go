@@ -37,14 +37,19 @@ type Server struct {
 	serving  sync.WaitGroup
 }
 
-// Listen starts to serve on the address. The error names the address.
-func Listen(
-	address string, health Health, metrics prometheus.Gatherer, log *slog.Logger,
-) (*Server, error) {
+// Listen takes the address, so that nobody else can, and serves nothing yet. The error names the address.
+func Listen(address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("serve http on %s: %w", address, err)
 	}
+	return listener, nil
+}
+
+// Serve starts to serve on what Listen has taken.
+func Serve(
+	listener net.Listener, health Health, metrics prometheus.Gatherer, log *slog.Logger,
+) *Server {
 	s := &Server{
 		listener: listener,
 		http: &http.Server{
@@ -58,7 +63,7 @@ func Listen(
 			log.Error("http server ended", "error", err)
 		}
 	})
-	return s, nil
+	return s
 }
 
 // Addr is the address that the server listens on, with the port that was chosen for port 0.

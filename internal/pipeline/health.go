@@ -62,6 +62,9 @@ func (p *Pipeline) Alive() []string {
 	if p.ended.Load() {
 		return []string{"the pipeline has ended"}
 	}
+	if err := p.Fault(); err != nil {
+		return []string{fmt.Sprintf("the pipeline is ending: %v", err)}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -21,6 +22,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/consumer/ingest"
+	"sluice/flusher"
 	"sluice/internal/pipeline"
 	"sluice/internal/pipeline/pipelinetest"
 	"sluice/internal/process/worker"
@@ -295,4 +297,32 @@ func paused(p *running) (n int) {
 		}
 	}
 	return n
+}
+
+// A worker has failed once more than its budget allows, and another takes its time to end: Alive says so already
+// then, and Ready does not promise that it is started again.
+func TestAliveSaysThatThePipelineIsEnding(t *testing.T) {
+	t.Parallel()
+	w, _, _ := fakes(t)
+	c := w.Config()
+	c.Mode, c.Flusher.RestartBudget, c.Flusher.ShutdownTimeout = pipeline.ModeProcess, 0, flusher.NoTimeout
+	p := start(t, c)
+	w.Await(t, func() bool { return flushedShards(p) == w.Partitions && len(p.Ready()) == 0 })
+	pids := p.Pids()
+	if err := errors.Join(syscall.Kill(pids[1], syscall.SIGSTOP), syscall.Kill(pids[0], syscall.SIGKILL)); err != nil {
+		t.Fatal(err)
+	}
+	w.Await(t, func() bool { return p.Alive() != nil })
+	if why := p.Alive(); len(why) != 1 || !strings.Contains(why[0], flusher.ErrBudget.Error()) {
+		t.Errorf("alive says %q, want that the budget is exhausted", why)
+	}
+	if why := fmt.Sprint(p.Ready()); !strings.Contains(why, "worker 0 ") || !strings.Contains(why, "is dead") {
+		t.Errorf("ready says %s, want that worker 0 is dead", why)
+	}
+	if err := syscall.Kill(pids[1], syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-p.ended; !errors.Is(err, flusher.ErrBudget) {
+		t.Errorf("run: %v, want the budget's", err)
+	}
 }

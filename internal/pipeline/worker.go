@@ -52,6 +52,7 @@ func RunWorker(
 		RefusesAbove: producer.RefusesAbove,
 		Trouble:      say,
 		DeadLetter:   func(l flusher.DeadLetter) { logDeadLetter(job.Log, l) },
+		Damaged:      func(d flusher.Damaged) { logDamaged(job.Log, d) },
 	}
 	if wrap != nil {
 		wrap(&ports)
@@ -138,6 +139,13 @@ func logDeadLetter(log *slog.Logger, l flusher.DeadLetter) {
 	log.Log(context.Background(), level, message, "shard", l.Shard, "trace", fmt.Sprintf("%d:%v", l.Trace.Project, l.Trace.Trace),
 		"span", l.Span.String(), "read_at", fmt.Sprintf("%d@%d", l.At.Partition, l.At.Offset),
 		"bytes", l.Bytes, "error", l.Cause)
+}
+
+// logDamaged says that a segment cannot be flushed, and where it is.
+func logDamaged(log *slog.Logger, d flusher.Damaged) {
+	log.Error("a segment in redis cannot be read: its trace is damaged, or of a later version; it stays there, and is tried again",
+		"shard", d.Shard, "trace", fmt.Sprintf("%d:%v", d.Project, d.Trace), "segment", d.Segment.String(),
+		"step", d.Step.String(), "again_in", d.Again, "error", d.Cause)
 }
 
 // logTrouble says that a server does not do its part, and that it does again.

@@ -36,6 +36,21 @@ func TestDeadLettersOfWorkersAreLogged(t *testing.T) {
 	}
 }
 
+// A segment that cannot be read has an ERROR that says which, and where.
+func TestDamagedSegmentsAreLogged(t *testing.T) {
+	var text strings.Builder
+	logDamaged(slog.New(slog.NewTextHandler(&text, nil)), flusher.Damaged{
+		Shard: 3, Generation: buffer.Generation{TraceKey: buffer.TraceKey{Project: 7}, Segment: buffer.SpanID{1}},
+		Step: flusher.StageLoad, Cause: errors.New("a span of a later version"), Again: time.Minute,
+	})
+	for _, want := range []string{"level=ERROR", "shard=3", "trace=7:00000000000000000000000000000000",
+		"segment=0100000000000000", "step=load", "again_in=1m0s", `error="a span of a later version"`} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%s does not say %s", &text, want)
+		}
+	}
+}
+
 // signs notes the longest time between two reports.
 type signs struct {
 	last time.Time

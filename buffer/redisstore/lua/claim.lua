@@ -26,6 +26,7 @@ end
 
 -- claim_small claims a small trace.
 local function claim_small(key, value, name)
+  if #value < SMALL_END or byte(value, -1) > 3 then error('what is there is no trace') end -- and not gone
   local at, n, flying = small_parts(value)
   if sub(value, at + SMALL_NAME, at + SMALL_NAME + 19) ~= name then return '\0' .. none end
   local holder = sub(value, at + SMALL_OWNER, at + SMALL_OWNER + 11)

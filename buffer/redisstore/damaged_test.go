@@ -1,0 +1,84 @@
+package redisstore_test
+
+import (
+	"errors"
+	"testing"
+
+	"sluice/buffer"
+	"sluice/buffer/redisstore"
+)
+
+// damages are what may be under the key of a trace that Claim or Load is asked about: commands, of which the
+// word KEY stands for it.
+var damages = map[string][][]string{
+	"no trace":         {{"DEL", "KEY"}, {"SET", "KEY", "damaged"}},
+	"the end of one":   {{"DEL", "KEY"}, {"SET", "KEY", "damaged, and as long as a small trace is at the least"}},
+	"a list":           {{"DEL", "KEY"}, {"LPUSH", "KEY", "x"}},
+	"a damaged record": {{"DEL", "KEY"}, {"HSET", "KEY", "0", "damaged"}},
+	"frames of a later version": {{"EVAL", `
+if redis.call('TYPE', KEYS[1]).ok == 'string' then return redis.call('SETRANGE', KEYS[1], 0, '\9') end
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if string.sub(field, 1, 1) == 'b' then redis.call('HSET', KEYS[1], field, '\9') end
+end
+return 1`, "1", "KEY"}},
+}
+
+// TestADamagedTraceIsSaidToBe: Claim or Load says so, and neither takes it for gone. The others can be asked
+// about without it.
+func TestADamagedTraceIsSaidToBe(t *testing.T) {
+	for _, p := range []place{onMiniredis, onFew, onRedis} {
+		for form, shape := range map[string]func(*redisstore.Store) *redisstore.Store{
+			"small": func(s *redisstore.Store) *redisstore.Store { return s },
+			"hash":  (*redisstore.Store).Roomy,
+		} {
+			for name, commands := range damages {
+				t.Run(p.name+"/"+form+"/"+name, func(t *testing.T) {
+					within := namespace()
+					store := shape(p.open(t).Fork(within, 0))
+					wiped(t, store)
+					c := &cycle{t: t, store: store}
+					must(t, c.fence())
+					var names []buffer.Generation
+					for trace := range byte(3) {
+						must(t, c.attach(1+trace))
+						must(t, c.enqueue())
+						names = append(names, c.names...)
+					}
+					if leased, err := store.Lease(t.Context(), c.owner, buffer.Seconds(3), 10); err != nil || len(leased.Due) != 3 {
+						t.Fatalf("leased %v, %v, want 3", leased, err)
+					}
+					for _, words := range commands {
+						words = append([]string(nil), words...)
+						for i, word := range words {
+							if word == "KEY" {
+								words[i] = within + "t:1:" + names[1].Trace.String()
+							}
+						}
+						must(t, store.Do(t.Context(), words...))
+					}
+					read := func(names ...buffer.Generation) ([]buffer.Loaded, error) {
+						claims, err := store.Claim(t.Context(), c.owner, names)
+						for _, claim := range claims {
+							if claim.State != buffer.ClaimOwned {
+								t.Errorf("claim is %+v, want owned", claim)
+							}
+						}
+						if err != nil {
+							return nil, err
+						}
+						return store.Load(t.Context(), c.owner, names)
+					}
+					for _, list := range [][]buffer.Generation{names, names[1:2]} {
+						if loaded, err := read(list...); !errors.Is(err, buffer.ErrDamaged) || buffer.Retryable(err) {
+							t.Errorf("of %d: %v, %v, want ErrDamaged", len(list), loaded, err)
+						}
+					}
+					loaded, err := read(names[0], names[2])
+					if must(t, err); len(loaded[0].Spans) != 3 || len(loaded[1].Spans) != 3 {
+						t.Errorf("without it: %v, want 3 spans of each", loaded)
+					}
+				})
+			}
+		}
+	}
+}
