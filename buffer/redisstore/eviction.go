@@ -82,10 +82,30 @@ func evictionsOf(
 	evictions, errs := make([]eviction, len(addresses)), make([]error, len(addresses))
 	var asked sync.WaitGroup
 	for i, address := range addresses {
-		asked.Go(func() { evictions[i], errs[i] = evictionOf(ctx, clients[address]) })
+		asked.Go(func() { evictions[i], errs[i] = evictionWithin(ctx, clients[address]) })
 	}
 	asked.Wait()
 	return evictions, errs
+}
+
+// evictionWithin is evictionOf that waits no longer than the context lets it, also for a client that does, as one
+// that has to dial a node that hangs.
+func evictionWithin(ctx context.Context, node rueidis.Client) (eviction, error) {
+	type answer struct {
+		eviction
+		err error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		found, err := evictionOf(ctx, node)
+		answered <- answer{found, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.eviction, a.err
+	case <-ctx.Done():
+		return eviction{}, ctx.Err()
+	}
 }
 
 // eviction is what a node does when it is full.
