@@ -33,9 +33,15 @@ func (s *Store) Sliced(slice string) *Store {
 
 // Cramped makes the scripts take every trace for a giant one: nothing stays in field '0', and
 // every list is cut into pieces.
-func (s *Store) Cramped() *Store {
+func (s *Store) Cramped() *Store { return s.cramped("60, 150") }
+
+// CrampedSegments does the same, but segments leave field '0' while redirects are still in it: those follow
+// later.
+func (s *Store) CrampedSegments() *Store { return s.cramped("64, 100") }
+
+func (s *Store) cramped(maxima string) *Store {
 	small := strings.NewReplacer(
-		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = 60, 150",
+		"GROUPS_MAX, SEGMENTS_MAX = 2048, 4096", "GROUPS_MAX, SEGMENTS_MAX = "+maxima,
 		"PIECE = 4000", "PIECE = 4", "SLICE = 125", "SLICE = 2", "LIST_MAX = 44, 8", "LIST_MAX = 44, 0",
 		"ENTRIES_MAX = 64", "ENTRIES_MAX = 2", "WAY_MAX = 100", "WAY_MAX = 2",
 		"WORK_MAX = 0, 2000", "WORK_MAX = 0, 1", "SWEEP_MAX = 500", "SWEEP_MAX = 2",

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"sluice/buffer"
@@ -157,5 +158,65 @@ func TestAGiantIsAcknowledgedInFewRounds(t *testing.T) {
 	}
 	if rounds < 2 || rounds > parts/8 {
 		t.Errorf("%d parts in %d rounds", parts, rounds)
+	}
+}
+
+// TestRedirectsLeaveTheFieldAfterSegments: a trace of many segments of one span, whose segments outgrow their
+// field first. What comes again is known before and after, and what comes below a span joins its segment.
+func TestRedirectsLeaveTheFieldAfterSegments(t *testing.T) {
+	const alone = 79 // segments: 4,108 bytes of records, and 1,896 of redirects, which stay
+	for name, then := range map[string][]int{
+		"one by one":      slices.Repeat([]int{1}, 20),
+		"by a large call": {30, 1, 1},
+	} {
+		for _, p := range []place{onMiniredis, onRedis} {
+			t.Run(name+" on "+p.name, func(t *testing.T) {
+				store, calls := p.open(t).Fork(namespace(), buffer.NoSegmentLimit), 0
+				wiped(t, store)
+				attach := func(spans []buffer.Span, stored int) buffer.Attached {
+					t.Helper()
+					traces, _ := buffer.Group(spans)
+					calls++
+					answers, err := store.Attach(t.Context(), delivery(calls), traces)
+					must(t, err)
+					if answers[0].Stored != stored || answers[0].Duplicates != len(spans)-stored {
+						t.Fatalf("call %d stores %+v, want %d of %d spans", calls, answers[0], stored, len(spans))
+					}
+					return answers[0]
+				}
+				var batches [][]buffer.Span
+				from := 0
+				for _, n := range slices.Concat(slices.Repeat([]int{1}, alone), then) {
+					headless := giantID(-1 - from)
+					spans := giantTrace(from+n, func(int) buffer.SpanID { return headless })[from:]
+					attach(spans, n)
+					attach(spans, 0)
+					batches = append(batches, spans)
+					from += n
+				}
+				attach(slices.Concat(batches...), 0)
+				update := buffer.QueueUpdate{Clock: buffer.Seconds(1), Wall: buffer.Seconds(1)}
+				for i, spans := range batches {
+					child := spans[0]
+					child.ID, child.Parent, child.Root = giantID(10_000+i), spans[0].ID, false
+					live := attach([]buffer.Span{child}, 1).Live
+					if len(live) != 1 || live[0].Segment != spans[0].Parent {
+						t.Fatalf("a child of span %d is in %+v, want segment %v", i, live, spans[0].Parent)
+					}
+					update.Due = append(update.Due, buffer.Due{Generation: live[0].Generation})
+				}
+				must(t, store.Enqueue(t.Context(), 0, update))
+				total := 0
+				for _, l := range flushed(t, store) {
+					total += len(l.Spans)
+				}
+				if want := from + len(batches); total != want {
+					t.Errorf("%d spans flushed, want %d", total, want)
+				}
+				if left, err := store.Leftovers(t.Context()); err != nil || !left.Empty() {
+					t.Errorf("left over: %v, %v", left, err)
+				}
+			})
+		}
 	}
 }

@@ -5,12 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -261,48 +258,6 @@ func majorVersion(version string) (int, error) {
 	return major, nil
 }
 
-// checkNodes refuses nodes that would throw spans away when they are full, and notes those that would
-// if they were given a limit. It asks all at once: who opens a store gives no sign of life meanwhile, and those
-// that hang would add up.
-func (s *Store) checkNodes(ctx context.Context) error {
-	if s.fake {
-		return nil
-	}
-	needed, err := primaries(ctx, s.client)
-	if err != nil {
-		return fmt.Errorf("redis: %w", err)
-	}
-	clients := s.client.Nodes()
-	addresses := slices.Sorted(maps.Keys(clients))
-	evictions, errs := make([]eviction, len(addresses)), make([]error, len(addresses))
-	var asked sync.WaitGroup
-	for i, address := range addresses {
-		asked.Go(func() { evictions[i], errs[i] = evictionOf(ctx, clients[address]) })
-	}
-	asked.Wait()
-	var faults []error
-	for i, address := range addresses {
-		e, err := evictions[i], errs[i]
-		if err != nil && needed[address] == nil && errors.Is(err, buffer.ErrUnavailable) {
-			s.doubts = append(s.doubts, fmt.Sprintf("redis %s, a replica, cannot be asked what it does when "+
-				"it is full: %v", address, err))
-			continue
-		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("redis %s: %w", address, err))
-			continue
-		}
-		doubt, err := e.judge()
-		if err != nil {
-			faults = append(faults, fmt.Errorf("redis %s %w", address, err))
-		}
-		if doubt != "" {
-			s.doubts = append(s.doubts, fmt.Sprintf("redis %s %s", address, doubt))
-		}
-	}
-	return errors.Join(faults...)
-}
-
 // Server returns what the server says it is: "redis 7.0.15, standalone".
 func (s *Store) Server() string {
 	return fmt.Sprintf("%s %s, %s", s.server.name, s.server.version, s.server.mode)
@@ -310,49 +265,6 @@ func (s *Store) Server() string {
 
 // Doubts returns what was found at Open that does no harm now and may do later, in words.
 func (s *Store) Doubts() []string { return s.doubts }
-
-// eviction is what a node does when it is full.
-type eviction struct {
-	policy string
-	// limited is true if it has a maxmemory: without one it is never full.
-	limited bool
-}
-
-// judge returns an error if the node throws spans away, or a doubt if it would. The policies
-// noeviction and volatile-... do not: no key of the store has a time to live.
-func (e eviction) judge() (doubt string, err error) {
-	switch {
-	case e.policy == "noeviction" || strings.HasPrefix(e.policy, "volatile-"):
-		return "", nil
-	case e.limited:
-		return "", fmt.Errorf("has maxmemory-policy %s and a maxmemory, so it would throw spans away: set "+
-			"the policy to noeviction (CONFIG SET maxmemory-policy noeviction)", e.policy)
-	}
-	return fmt.Sprintf("has maxmemory-policy %s: it would throw spans away if it were given a maxmemory; "+
-		"noeviction would not", e.policy), nil
-}
-
-// evictionOf asks INFO, and CONFIG where INFO is not allowed or does not tell. A node that does not answer the one
-// is not asked the other.
-func evictionOf(ctx context.Context, node rueidis.Client) (eviction, error) {
-	info, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
-	if err == nil {
-		policy, ok := InfoField(info, "maxmemory_policy")
-		limit, ok2 := InfoField(info, "maxmemory")
-		if ok && ok2 {
-			return eviction{policy, limit != "0"}, nil
-		}
-	} else if _, answered := rueidis.IsRedisErr(err); !answered {
-		return eviction{}, fmt.Errorf("cannot find out its maxmemory-policy: %w", classify(ctx, err))
-	}
-	ask := node.B().ConfigGet().Parameter("maxmemory-policy", "maxmemory").Build()
-	settings, err2 := node.Do(ctx, ask).AsStrMap()
-	if policy, ok := settings["maxmemory-policy"]; err2 == nil && ok {
-		return eviction{policy, settings["maxmemory"] != "0"}, nil
-	}
-	return eviction{}, fmt.Errorf("cannot find out its maxmemory-policy: the user must be allowed INFO or "+
-		"CONFIG GET: %w", errors.Join(classify(ctx, err), classify(ctx, err2)))
-}
 
 // InfoField finds "name:value" among the lines of INFO.
 func InfoField(info, name string) (string, bool) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -92,5 +93,56 @@ func TestAnAddressOfAReplica(t *testing.T) {
 	}
 	if n := w.dialled.Load() - before; n > 1+int64(time.Since(began)/time.Second) {
 		t.Errorf("it was dialled %d times in %v", n, time.Since(began))
+	}
+}
+
+// TestAnEvictingServerTakesOver: the one that Open asked was fit, and the one behind its address now is not.
+func TestAnEvictingServerTakesOver(t *testing.T) {
+	old := servertest.Redis(t, "--repl-diskless-sync-delay", "0")
+	next := servertest.Redis(t, "--maxmemory-policy", "allkeys-lru", "--maxmemory", "1gb")
+	follow(t, next, old)
+	w := newWay(t, old.Addr)
+	c := &cycle{t: t, store: open(t, config(w.address))}
+	evicts := func(want bool) {
+		t.Helper()
+		found, err := c.store.Evicting(t.Context())
+		must(t, err)
+		if len(found) > 1 || (len(found) == 1) != want || want && (!strings.Contains(found[0], w.address) ||
+			!strings.Contains(found[0], "allkeys-lru")) {
+			t.Errorf("evicting are %q, want that it is one: %v", found, want)
+		}
+	}
+	must(t, c.attach(1))
+	evicts(false)
+	untilReplicated(t, old, next)
+	_, err := next.Do("REPLICAOF", "NO", "ONE")
+	must(t, err)
+	follow(t, old, next)
+	w.to.Store(&next.Addr)
+	eventually(t, func() error { return c.attach(1) })
+	evicts(true)
+	for _, policy := range []string{"volatile-lru", "noeviction"} {
+		_, err := next.Do("CONFIG", "SET", "maxmemory-policy", policy)
+		must(t, err)
+		evicts(false)
+	}
+}
+
+// TestEvictingNodes of a cluster are found though another does not answer, which is said.
+func TestEvictingNodes(t *testing.T) {
+	t.Parallel()
+	nodes := servertest.NewRedisCluster(t)
+	store := open(t, config(servertest.Addrs(nodes)...))
+	for _, setting := range [][2]string{{"maxmemory", "1gb"}, {"maxmemory-policy", "allkeys-random"}} {
+		_, err := nodes[0].Do("CONFIG", "SET", setting[0], setting[1])
+		must(t, err)
+	}
+	must(t, nodes[1].Halt(false))
+	found, err := store.Evicting(t.Context())
+	if len(found) != 1 || !strings.Contains(found[0], nodes[0].Addr) {
+		t.Errorf("evicting are %q, want %s", found, nodes[0].Addr)
+	}
+	if !errors.Is(err, buffer.ErrUnavailable) || !strings.Contains(err.Error(), nodes[1].Addr) {
+		t.Errorf("the error is %v, want that %s does not answer", err, nodes[1].Addr)
 	}
 }

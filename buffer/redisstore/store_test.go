@@ -48,6 +48,12 @@ var places = []place{
 	{"Redis with every trace a giant", func(t testing.TB) *redisstore.Store {
 		return open(t, config(servertest.RedisAddr(t))).Cramped()
 	}, true},
+	{"miniredis with segments that leave first", func(t testing.TB) *redisstore.Store {
+		return open(t, config(miniredis.RunT(t).Addr())).CrampedSegments()
+	}, true},
+	{"Redis with segments that leave first", func(t testing.TB) *redisstore.Store {
+		return open(t, config(servertest.RedisAddr(t))).CrampedSegments()
+	}, true},
 	{"Redis with compression", func(t testing.TB) *redisstore.Store {
 		c := config(servertest.RedisAddr(t))
 		c.Compression = true

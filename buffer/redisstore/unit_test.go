@@ -7,11 +7,14 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
+	"github.com/redis/rueidis"
 
 	"sluice/buffer"
 )
@@ -328,5 +331,41 @@ func TestASilentServerIsAskedInTime(t *testing.T) {
 		if got := c.options(false).Dialer.KeepAlive; got != want {
 			t.Errorf("with %v for an answer it asks after %v, want %v", answer, got, want)
 		}
+	}
+}
+
+// stuck is a client that gives no answer to what it is asked until it is let go.
+type stuck struct {
+	rueidis.Client
+	letGo chan struct{}
+	ended atomic.Bool
+}
+
+func (c *stuck) Do(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
+	select {
+	case <-c.letGo:
+	case <-time.After(10 * time.Second):
+	}
+	c.ended.Store(true)
+	return c.Client.Do(ctx, command)
+}
+
+// TestAClientThatIsStuckIsNotWaitedFor by who asks what nodes do when they are full, beyond its context: one that
+// dials a node that hangs does not heed that, and a program that ends would wait for it.
+func TestAClientThatIsStuckIsNotWaitedFor(t *testing.T) {
+	c := DefaultConfig()
+	c.Addresses = []string{miniredis.RunT(t).Addr()}
+	client, err := c.client(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	node := &stuck{Client: client, letGo: make(chan struct{})}
+	defer close(node.letGo)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, errs := evictionsOf(ctx, []string{"a"}, map[string]rueidis.Client{"a": node})
+	if !errors.Is(errs[0], context.Canceled) || node.ended.Load() {
+		t.Errorf("%v, and the client has ended: %v; want that it was not waited for", errs[0], node.ended.Load())
 	}
 }

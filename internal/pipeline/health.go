@@ -85,10 +85,11 @@ func (p *Pipeline) Retries() map[string]uint64 {
 	return retries
 }
 
-// Ready returns what keeps spans from moving now, in words, one cause each; nil if all is well, and
-// nothing of what Alive says. A member of the group without partitions is ready: another has them.
+// Ready returns what keeps spans from moving now, or puts them at risk, in words, one cause each; nil if
+// all is well, and nothing of what Alive says. A member of the group without partitions is ready: another
+// has them.
 func (p *Pipeline) Ready() []string {
-	wrong := brokerWords(p.brokers.All())
+	wrong := append(p.evicting.known(), brokerWords(p.brokers.All())...)
 	for _, register := range p.registers() {
 		wrong = append(wrong, troubleWords(register.All())...)
 	}

@@ -47,6 +47,7 @@ type Pipeline struct {
 	slopes    slopes
 	setBacks  setBacks
 	others    otherSlices
+	evicting  evicting
 
 	adoptedMu sync.Mutex
 	adoptedAt time.Time // when last a segment was found that no queue named
@@ -213,6 +214,11 @@ func (p *Pipeline) join() (err error) {
 // Run runs the consumer, whose contract is Run's; after that nothing is alive or ready.
 func (p *Pipeline) Run(ctx, stop context.Context) error {
 	defer p.ended.Store(true)
+	watched, unwatch := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { p.watchEvicting(watched) })
+	defer watch.Wait()
+	defer unwatch()
 	return p.Consumer.Run(ctx, stop)
 }
 

@@ -26,6 +26,7 @@ import (
 	"sluice/internal/pipeline"
 	"sluice/internal/pipeline/pipelinetest"
 	"sluice/internal/process/worker"
+	"sluice/internal/servers/servertest"
 )
 
 // The tests of this file are about the wiring: what the configuration says arrives where it is
@@ -286,6 +287,35 @@ func TestReadySaysThatTheInputPauses(t *testing.T) {
 		}
 	}
 	redis.SetError("")
+	w.Await(t, func() bool { return len(p.Ready()) == 0 })
+	p.end(t)
+}
+
+// A Redis that the start found fit is set to throw spans away while the program runs: Ready says so until it is
+// set right again.
+func TestReadySaysThatRedisEvicts(t *testing.T) {
+	t.Parallel()
+	redis := servertest.Redis(t, "--maxmemory", "1gb")
+	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	w := pipelinetest.On(t, []string{redis.Addr}, kafka.ListenAddrs())
+	p := start(t, w.Config())
+	w.Await(t, func() bool { return flushedShards(p) == w.Partitions && len(p.Ready()) == 0 })
+	set := func(policy string) {
+		t.Helper()
+		if _, err := redis.Do("CONFIG", "SET", "maxmemory-policy", policy); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("allkeys-lru")
+	w.Await(t, func() bool { return len(p.Ready()) > 0 })
+	if why := p.Ready(); len(why) != 1 || !strings.Contains(why[0], redis.Addr+" has maxmemory-policy allkeys-lru") {
+		t.Errorf("ready says %q, want that Redis has such a policy", why)
+	}
+	set("noeviction")
 	w.Await(t, func() bool { return len(p.Ready()) == 0 })
 	p.end(t)
 }

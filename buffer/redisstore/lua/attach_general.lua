@@ -66,7 +66,7 @@ end
 local function subtree(t, ids, at, details, frame)
   local meta = t.meta
   local n, length = u24(meta, at + 8), u32(meta, at + 11)
-  local target, holders, way = walk(t, sub(meta, at, at + 7))
+  local target, cut, way = walk(t, sub(meta, at, at + 7))
   local u = {
     target = target, n = 0, size = 0, root = false,
     from = frame, to = frame + length - 1,
@@ -93,7 +93,7 @@ local function subtree(t, ids, at, details, frame)
   if u.n > 0 then
     t.stored = t.stored + u.n
     t.added[#t.added + 1] = u
-    compress(t, target, holders, way)
+    compress(t, target, cut, way)
     store(t, u)
   end
   return ids + 8 * n, at + 15, details + 8 * n, frame + length

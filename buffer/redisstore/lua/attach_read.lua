@@ -157,28 +157,24 @@ local function leads(t, id)
   return t.retargeted[id] or target, holder
 end
 
--- walk follows redirects from an id to the segment where they end. Further results: the holders
--- met on the way, or nil; the ids on the way.
+-- walk follows redirects from an id to the segment where they end. Further results: whether a span on the
+-- way was cut off, and the ids on the way. Neither is of the end itself, which a shorter way has as well.
 local function walk(t, id)
-  local holders, way = nil, {}
+  local cut, way = false, {}
   while true do
     local target, holder = leads(t, id)
-    if not target then break end
-    if holder then
-      holders = holders or {}
-      holders[#holders + 1] = holder
-    end
-    if target == id then break end
+    if not target or target == id then break end
+    cut = cut or holder
     way[#way + 1] = id
     id = target
   end
-  return id, holders, way
+  return id, cut, way
 end
 
 -- compress lets every span on the way lead to its end at once, unless one of them was cut off: the
 -- spans behind that are found by its holder.
-local function compress(t, last, holders, way)
-  if holders then return end
+local function compress(t, last, cut, way)
+  if cut then return end
   for i = 1, #way - 1 do
     t.retargeted[way[i]] = last
     t.compressed = true

@@ -134,8 +134,9 @@ local function giant(key, s, meta, first, rest, delivery, limit)
     set[at + 1], set[at + 2] = '0', head(calls, generations, 1, others + 11 + size)
       .. (s and sub(s, HEAD, (from or groups) - 1) or '') .. target .. p24(size) .. before .. after
       .. (from and sub(s, next, groups - 1) or '')
-    if s then spill({ set = set }, sub(s, groups)) end
   end
+  -- Groups that stood beside segments that were spilled before, too: their spans would be forgotten.
+  if s then spill({ set = set }, sub(s, groups)) end
   at = #set
   local value = target .. blob
   for i = 1, n do
