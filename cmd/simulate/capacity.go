@@ -228,6 +228,27 @@ func (c *capacityCommand) command(seed uint64) string {
 	return text + fmt.Sprintf(" --repeat %d --most %v --precision %v", c.Repeat, c.Most, float64(c.Precision))
 }
 
+// chosen are the errors of settings that the search replaces by what it chooses.
+func (c *capacityCommand) chosen() (errs []error) {
+	instead := map[string]string{
+		"duration":                   "--duration sets how long each run is",
+		"topology.flusher_processes": "--processes sets the counts",
+		"faults":                     "a search leaves all faults out",
+	}
+	if c.Target != nil {
+		instead["workload.rate"] = "with --target the search begins at the target with its headroom"
+	} else {
+		instead["workload.rate"] = "--rate sets where the search begins"
+	}
+	for _, set := range c.Set {
+		key, _, _ := strings.Cut(set, "=")
+		if why, ok := instead[strings.TrimSpace(key)]; ok {
+			errs = append(errs, fmt.Errorf("--set %s: %s; leave it out", set, why))
+		}
+	}
+	return errs
+}
+
 func (c *capacityCommand) check(s scenarios.Scenario) error {
 	var errs []error
 	for i, n := range c.Processes {
@@ -251,6 +272,7 @@ func (c *capacityCommand) check(s scenarios.Scenario) error {
 	if c.Target != nil && c.Rate != nil {
 		errs = append(errs, errors.New("--rate: with --target the search begins at the target with its headroom; leave one out"))
 	}
+	errs = append(errs, c.chosen()...)
 	if c.NoFaults {
 		errs = append(errs, errors.New("--no-faults: a search leaves all faults out in any case; leave the flag out"))
 	}

@@ -248,6 +248,10 @@ func TestCapacityRefusesWhatItDrops(t *testing.T) {
 	for want, more := range map[string][]string{
 		"--rate: with --target the search begins at the target": {"--target", "500/s", "--rate", "constant 700/s"},
 		"--no-faults: a search leaves all faults out":           {"--no-faults"},
+		"--set duration=60s: --duration sets how long":          {"--set", "duration=60s"},
+		"--set faults=[]: a search leaves all faults out":       {"--set", "faults=[]"},
+		"--set topology.flusher_processes=2: --processes":       {"--set", "topology.flusher_processes=2"},
+		"--rate sets where the search begins; leave it out":     {"--set", "workload.rate=constant 7/s"},
 	} {
 		code, out, errs := call(append([]string{"capacity", path, "--most", "1000/s", "--processes", "1", "--outage", "0s",
 			"--out", filepath.Join(t.TempDir(), "out")}, more...)...)
@@ -279,8 +283,9 @@ func TestCapacityAtALowRate(t *testing.T) {
 // the scenario's, are no reason to call a rate too high. How long a run takes, the rate says.
 func TestCapacityOfLongTraces(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
-	flags := []string{"capacity", scenarioFile(t, quick), "--target", "300/s", "--processes", "2", "--outage", "0s",
-		"--most", "390/s", "--set", "workload.rate=constant 1000000/s", "--set", "workload.traces_at_once=300", "--set", "pipeline.timeout=30s", "--set", "pipeline.root_timeout=30s",
+	path := scenarioFile(t, strings.Replace(quick, "constant 400/s", "constant 1000000/s", 1))
+	flags := []string{"capacity", path, "--target", "300/s", "--processes", "2", "--outage", "0s",
+		"--most", "390/s", "--set", "workload.traces_at_once=300", "--set", "pipeline.timeout=30s", "--set", "pipeline.root_timeout=30s",
 		"--set", "expectations.drain_max=2m", "--out", dir}
 	code, out, errs := call(flags...)
 	if code != 0 || !strings.Contains(out, "2 processes carry 300 spans/s with 30 % headroom (95 %: 2; fewer were not "+

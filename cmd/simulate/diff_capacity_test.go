@@ -72,7 +72,7 @@ func TestDiffOfOtherCapacity(t *testing.T) {
 		args []string
 		want string // "" if it counts as the same
 	}{
-		{[]string{"--rate", "constant 200/s", "--set", "topology.flusher_processes=1", "--seed", "7"}, ""},
+		{[]string{"--rate", "constant 200/s", "--seed", "7"}, ""},
 		{[]string{"--target", "100/s", "--outage", "0s"}, ""},
 		{[]string{"--set", "pipeline.max_batch=77"}, "not the same was run: pipeline.max_batch ("},
 		{[]string{"--port-fault", "slow store.load by 1ms"}, "port faults (none, and then slow store.load by 1ms); "},

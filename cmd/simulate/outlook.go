@@ -275,7 +275,7 @@ func (c *capacityCommand) look(
 	if c.prices != nil {
 		report.Price(*c.prices)
 	}
-	if err != nil || !c.Map {
+	if err != nil || !c.Map || report.Recommended == nil { // Look may take the recommendation back
 		return err
 	}
 	count := report.Count(rec.Processes)

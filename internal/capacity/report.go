@@ -148,10 +148,15 @@ func summarize(points []Point) []Count {
 }
 
 // limitsOf counts the limits of repeats, which are in the order of what they sustain, the most frequent
-// first; of equally frequent ones first that of the middle repeat.
+// first; of equally frequent ones first that of the middle repeat. Repeats without one, whose search ended
+// at its greatest rate, count only if all are.
 func limitsOf(repeats []Point) (list []LimitCount) {
+	has := func(p Point) bool { return p.Limit != "" }
 	for i := range repeats {
 		limit := repeats[(len(repeats)/2+i)%len(repeats)].Limit
+		if limit == "" && slices.ContainsFunc(repeats, has) {
+			continue
+		}
 		at := slices.IndexFunc(list, func(c LimitCount) bool { return c.Limit == limit })
 		if at < 0 {
 			at, list = len(list), append(list, LimitCount{Limit: limit})

@@ -165,8 +165,8 @@ func (r *Report) answer() string {
 		if rec.Processes == 1 {
 			carry = "carries"
 		}
-		text = fmt.Sprintf("%s %s %s spans/s with %.0f %% headroom", processes(rec.Processes), carry,
-			grouped(r.Target), 100*r.Headroom)
+		text = fmt.Sprintf("%s %s %s spans/s with %s %% headroom", processes(rec.Processes), carry,
+			grouped(r.Target), figure(100*r.Headroom, 4))
 		text += " (95 %: " + rec.interval() + "); "
 	}
 	return sentence(text + r.limits() + ".")

@@ -129,6 +129,10 @@ func (c *Comparison) measure(group string) {
 		}
 		row := Row{Group: group, Metric: m, A: sideOf(values[0]), B: sideOf(values[1]), Batch: long,
 			Ranks: 1, Shape: 1}
+		row.level = row.B.Median
+		if whole := collect(runsB, m.Name); len(whole) > 0 {
+			row.level = reports.Median(whole)
+		}
 		row.judged = len(c.Rules) == 0 && m.Better != Neither ||
 			slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.Metric == m && r.Kind != BoundLevel })
 		row.Shift, row.Interval = shift(row.A.Values, row.B.Values)

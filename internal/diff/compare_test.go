@@ -315,6 +315,13 @@ func TestOneRunOfTheWallClock(t *testing.T) {
 			t.Errorf("with rule %q: exit code %d (%s), want %d", rule, got.Code, got.Verdict, want)
 		}
 	}
+	// A level is that of the whole run, which a pause of a second may exceed though no batch does.
+	a.Runs[0].Figures, b.Runs[0].Figures = Figures{RedisTime: 10}, Figures{RedisTime: 500}
+	got := compare(t, a, b, usual("redis_time <= 100"))
+	if got.Code != judge.ExitExpectation || !strings.Contains(got.Judgements[1].Detail, "of the whole run it is 500") {
+		t.Errorf("a level: exit code %d, %+v", got.Code, got.Judgements)
+	}
+	a.Runs[0].Figures, b.Runs[0].Figures = nil, nil
 	a.Virtual, b.Virtual = true, true
 	if got := compare(t, a, b, usual()); got.Code != judge.ExitExpectation {
 		t.Errorf("in virtual time: exit code %d (%s)", got.Code, got.Verdict)

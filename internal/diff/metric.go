@@ -159,10 +159,12 @@ func (f Figures) forgetUnknown() {
 func FiguresOfSweep(r reports.SweepRun) Figures {
 	f := Figures{
 		Throughput: r.SpansPerSecond, Offered: r.OfferedPerSecond, Drain: r.DrainSeconds,
-		FreshnessP50: r.FreshnessP50, FreshnessP99: r.FreshnessP99, LatencyP99: r.LatencyP99,
 		WorkerMemory: float64(r.WorkerBytesMax), RedisMemory: float64(r.RedisBytesMax),
 		RedisTime: r.RedisTime, KafkaTime: r.KafkaTime, WorkerTime: r.WorkerTime,
 		ConsumerTime: r.ConsumerTime,
+	}
+	if r.SpansPerSecond > 0 { // what never came out was not quick
+		f[FreshnessP50], f[FreshnessP99], f[LatencyP99] = r.FreshnessP50, r.FreshnessP99, r.LatencyP99
 	}
 	f.judged(r.Verdict)
 	f.forgetUnknown()

@@ -56,6 +56,8 @@ type Row struct {
 	// Certain is true if a test found a difference, or if both sets are constant, and differ.
 	Certain bool    `json:"certain"`
 	Finding Finding `json:"finding"`
+	// level is what B's runs have as a whole, also where the values are those of batches.
+	level float64
 	// judged is false if rules are given, and none is about a change of this.
 	judged bool
 	// split is true if the test of the shape found the difference. leastUp and leastDown are the near ends

@@ -186,7 +186,7 @@ func (c *Comparison) WriteText(w io.Writer) error {
 		fmt.Fprintln(w, "note:", note)
 	}
 	c.writeEvents(w)
-	if c.identical() {
+	if c.identical() && c.Code == 0 { // else the figures say what is wrong with both
 		_, err := fmt.Fprintf(w, "verdict: %s\n", c.Verdict)
 		return err
 	}

@@ -42,8 +42,11 @@ func (c *Comparison) judge() {
 func (c *Comparison) apply(r Rule, row *Row) reports.Judgement {
 	j := reports.Judgement{Name: row.named(r.Written), Verdict: reports.Passed, Detail: row.detail()}
 	if r.Kind == BoundLevel {
-		if r.Most && row.B.Median > r.Value || !r.Most && row.B.Median < r.Value {
+		if r.Most && row.level > r.Value || !r.Most && row.level < r.Value {
 			j.Verdict = reports.Violated
+		}
+		if row.Batch > 0 {
+			j.Detail += "; of the whole run it is " + row.with(row.level)
 		}
 		return j
 	}
