@@ -25,6 +25,8 @@ const (
 	columnProcesses  = capacity.ColumnProcesses
 	columnThroughput = capacity.ColumnThroughput
 	columnWeight     = "weight"
+	// columnFailed is a column of the points.csv of capacity.
+	columnFailed = "failed"
 )
 
 // Run fits the law to a file's points.
@@ -96,6 +98,12 @@ func readPoints(r io.Reader) ([]usl.Point, error) {
 			return nil, err
 		}
 		var p usl.Point
+		// In a report's points.csv, 0 says that no rate was too high: what was sustained is no measurement.
+		if i, ok := at[columnFailed]; ok && strings.TrimSpace(row[i]) == "0" {
+			line, column := rows.FieldPos(i)
+			return nil, fmt.Errorf("%d:%d: no rate was too high in this search, so its throughput is only a lower bound: "+
+				"run capacity with a higher --most, or leave the row out", line, column)
+		}
 		for name, v := range map[string]*float64{columnProcesses: &p.Processes,
 			columnThroughput: &p.Throughput, columnWeight: &p.Weight, capacity.ColumnError: &p.Error} {
 			i, ok := at[name]

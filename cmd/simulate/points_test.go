@@ -34,9 +34,10 @@ func TestFitOfFilesAsTheyCome(t *testing.T) {
 		"processes,throughput,processes\n1,1,2": {judge.ExitUsage, "1: the column processes is there twice"},
 		"processes,throughput\n1,1\n2\n":        {judge.ExitUsage, "3: 1 value, and the first line has 2"},
 		"processes,throughput\n1,1\n1,2\n":      {judge.ExitUsage, "different process counts: 1, want at least 4"},
-		"processes,throughput,error\n1,1,0\n2,2,1\n3,2,1\n4,2,1\n": {judge.ExitUsage, "points.csv: point 1: standard error 0, want above 0"},
-		"processes,throughput,weight\n1,1,2\n2,2,0\n":              {judge.ExitUsage, `3:5: weight "0" is no weight: want more than 0`},
-		"processes,throughput,weight\n1,1,-2\n":                    {judge.ExitUsage, `2:5: weight "-2" is no weight`},
+		"processes,throughput,failed\n1,10,11\n2,19,0\n3,24,26\n4,28,30\n": {judge.ExitUsage, "points.csv: 3:6: no rate was too high in this search"},
+		"processes,throughput,error\n1,1,0\n2,2,1\n3,2,1\n4,2,1\n":         {judge.ExitUsage, "points.csv: point 1: standard error 0, want above 0"},
+		"processes,throughput,weight\n1,1,2\n2,2,0\n":                      {judge.ExitUsage, `3:5: weight "0" is no weight: want more than 0`},
+		"processes,throughput,weight\n1,1,-2\n":                            {judge.ExitUsage, `2:5: weight "-2" is no weight`},
 		// The greatest of everything.
 		"processes,throughput\n1,1e15\n2,1e15\n1e15,1e15\n4,1e-15\n1e-15,1e15\n": {0, "1.547e+15]  per second"},
 	} {
