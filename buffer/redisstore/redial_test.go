@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -107,7 +108,7 @@ func TestAnEvictingServerTakesOver(t *testing.T) {
 		found, err := c.store.Evicting(t.Context())
 		if err != nil || len(found) > 1 || (len(found) == 1) != want || want &&
 			(!strings.Contains(found[0], w.address) || !strings.Contains(found[0], "allkeys-lru")) {
-			return fmt.Errorf("evicting are %q, %v, want that it is one: %v", found, err, want)
+			return fmt.Errorf("evicting are %q, %v, want that it is one: %v: %w", found, err, want, buffer.ErrUnavailable)
 		}
 		return nil
 	}
@@ -119,7 +120,7 @@ func TestAnEvictingServerTakesOver(t *testing.T) {
 	follow(t, old, next)
 	w.to.Store(&next.Addr)
 	eventually(t, func() error { return c.attach(1) })
-	// The question may still go over a connection to the one before, of which nothing has made the client let go.
+	// The question may still go over a connection to the one before, until the client lets go of it.
 	eventually(t, func() error { return errors.Join(c.attach(1), evicts(true)) })
 	for _, policy := range []string{"volatile-lru", "noeviction"} {
 		_, err := next.Do("CONFIG", "SET", "maxmemory-policy", policy)
