@@ -17,6 +17,8 @@ type group struct {
 	members   []*member // in the order in which they joined
 	committed []int64   // by partition: the offset behind it
 	owners    []*member // by partition; nil for none
+	// tell tells of a commit that should not have been made.
+	tell func(string)
 }
 
 // member is a client in the group. It is a flusher.Source.
@@ -31,10 +33,12 @@ type member struct {
 	silent  time.Time // since when it is not heard of; zero while it is
 	gone    bool      // the group has given it up
 	lost    bool      // because it fell silent: it joins again when it hears of that, and is silent until then
-	// By partition: whether it is to give it back, what it reads next, whether it is paused.
+	// By partition: whether it is to give it back, what it reads next, whether it is paused, and how often it was
+	// given to it.
 	wanted []bool
 	next   []int64
 	paused []bool
+	given  []int
 	news   flusher.Fetch // changes that it has not heard of
 }
 
@@ -42,6 +46,7 @@ var _ flusher.Source = (*member)(nil)
 
 func newGroup(b *kafka, partitions int) *group {
 	g := &group{kafka: b, committed: make([]int64, partitions), owners: make([]*member, partitions)}
+	g.tell = func(what string) { b.sink.Breach(b.k.Now(), what) }
 	b.k.Go("group coordinator", g.watch)
 	return g
 }
@@ -69,7 +74,7 @@ func (g *group) watch() {
 // join adds a member. A static one that comes again takes over what it had at once.
 func (g *group) join(p *kernel.Process, static string) *member {
 	m := &member{group: g, conns: g.connect(), process: p, static: static, wanted: make([]bool, len(g.owners)),
-		next: make([]int64, len(g.owners)), paused: make([]bool, len(g.owners))}
+		next: make([]int64, len(g.owners)), paused: make([]bool, len(g.owners)), given: make([]int, len(g.owners))}
 	for at, old := range g.members {
 		if static == "" || old.static != static {
 			continue
@@ -128,6 +133,7 @@ func (g *group) give(partition int32, m *member) {
 		m.next[partition] = g.input[partition].first
 	}
 	m.paused[partition] = false
+	m.given[partition]++
 	m.news.Assigned = append(m.news.Assigned, partition)
 	g.come.Broadcast()
 }
@@ -307,16 +313,15 @@ func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
 	defer m.doing.leave(scenarios.CallCommit)
 	var failed error
 	m.requests.Committed++
+	given := slices.Clone(m.given)
 	err := m.conns[0].ask(ctx, commitMax, m.costs.Request, small, func() (int, time.Duration) {
 		for _, message := range last {
 			p := message.Position.Partition
-			if m.owners[p] != m {
+			if m.owners[p] != m || m.given[p] != given[p] { // it comes from before the partition went and came back
 				failed = fmt.Errorf("commit partition %d: %w", p, errNotMember)
 				continue
 			}
-			m.committed[p] = max(m.committed[p], message.Position.Offset+1)
-			m.input[p].forget(m.committed[p])
-			m.k.Note("commit", int64(p), m.committed[p])
+			m.commit(p, message.Position.Offset+1)
 		}
 		return small, 0
 	})
@@ -324,6 +329,18 @@ func (m *member) Commit(ctx context.Context, last []flusher.Message) error {
 		err = failed
 	}
 	return err
+}
+
+// commit commits a partition up to an offset. Kafka stores what it is given, also what lies before: whoever
+// reads on from there stores again what is out by then. The model tells of that, and goes on from the greatest.
+func (m *member) commit(p int32, next int64) {
+	if next < m.committed[p] {
+		m.tell(fmt.Sprintf("%v commits partition %d up to offset %d, which is committed up to %d", m.process, p, next,
+			m.committed[p]))
+	}
+	m.committed[p] = max(m.committed[p], next)
+	m.input[p].forget(m.committed[p])
+	m.k.Note("commit", int64(p), m.committed[p])
 }
 
 // Released implements flusher.Source.

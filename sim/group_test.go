@@ -477,3 +477,55 @@ func TestWhatIsHeldBack(t *testing.T) {
 	event(flusher.EventExhausted)
 	lasts("its budget is used up", 0)
 }
+
+// A commit of less than is committed is told of, and stays without effect; one again is not.
+func TestACommitThatGoesBackIsToldOf(t *testing.T) {
+	r := newRig(t)
+	var told []string
+	r.group.tell = func(what string) { told = append(told, what) }
+	r.send()
+	r.poll("first", 1, assigned)
+	for _, c := range []struct {
+		offset int64
+		tells  int
+	}{{5, 0}, {5, 0}, {6, 0}, {4, 1}, {6, 1}, {7, 1}} {
+		message := flusher.Message{Position: buffer.Position{Offset: c.offset}}
+		if err := r.Commit(t.Context(), []flusher.Message{message}); err != nil || len(told) != c.tells {
+			t.Errorf("a commit of message %d: %v, told %q", c.offset, err, told)
+		}
+	}
+	if r.committed[0] != 8 {
+		t.Errorf("committed up to %d, want 8", r.committed[0])
+	}
+}
+
+// A commit that was on its way while the partition went and came back is refused: another member may have
+// committed more of it by then.
+func TestACommitFromBeforeIsRefused(t *testing.T) {
+	r := newRig(t)
+	r.send()
+	r.poll("first", 1, assigned)
+	undo, err := r.Break(parse(t, "at 1s hang kafka for 1m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := r.k.NewCond("the commit")
+	var failed error
+	done := false
+	r.k.Go("commit", func() {
+		failed = r.Commit(context.Background(), []flusher.Message{{}})
+		done = true
+		over.Broadcast()
+	})
+	_ = r.k.Sleep(t.Context(), time.Second)
+	r.Released(0)
+	if err := undo(); err != nil {
+		t.Fatal(err)
+	}
+	for !done {
+		_ = over.Wait(t.Context())
+	}
+	if !errors.Is(failed, errNotMember) || r.committed[0] != 0 || r.owners[0] != r.member {
+		t.Errorf("the commit: %v; committed up to %d", failed, r.committed[0])
+	}
+}

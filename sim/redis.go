@@ -121,11 +121,12 @@ func (r *redis) ofShard(shard buffer.Shard) int {
 
 // Break does a fault to a node or all of them, or to the way there.
 func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
+	targets := r.targets(f)
+	if f.Verb == scenarios.VerbWipe && slices.ContainsFunc(targets, func(n *node) bool { return n.setBack }) {
+		return nil, harness.ErrBusy // before any of them is touched: who is told so tries again
+	}
 	var undos []func() error
-	for n, node := range r.nodes {
-		if f.Target.N != scenarios.AllNodes && f.Target.N != n {
-			continue
-		}
+	for _, node := range targets {
 		end, err := node.fault(f, r.costs)
 		if err != nil {
 			return nil, err
@@ -147,6 +148,16 @@ func (r *redis) Break(f scenarios.Fault) (undo func() error, err error) {
 	}, nil
 }
 
+// targets are the nodes that a fault is for.
+func (r *redis) targets(f scenarios.Fault) (list []*node) {
+	for n, node := range r.nodes {
+		if f.Target.N == scenarios.AllNodes || f.Target.N == n {
+			list = append(list, node)
+		}
+	}
+	return list
+}
+
 func (n *node) fault(f scenarios.Fault, costs Redis) (undo func() error, err error) {
 	switch f.Verb {
 	case scenarios.VerbFill:
@@ -158,9 +169,6 @@ func (n *node) fault(f scenarios.Fault, costs Redis) (undo func() error, err err
 	case scenarios.VerbStop:
 		return n.stop(costs), nil
 	case scenarios.VerbWipe:
-		if n.setBack {
-			return nil, harness.ErrBusy
-		}
 		n.store, n.bytes = n.store.Wiped(), 0
 		clear(n.sizes)
 		return n.end(costs), nil

@@ -372,3 +372,33 @@ func TestKafkaTakesItsTime(t *testing.T) {
 		}
 	}
 }
+
+// TestWipeBesideAFailover waits for it, and touches no other node before.
+func TestWipeBesideAFailover(t *testing.T) {
+	r, client := newCluster(t)
+	r.nodes[1].setBack = true
+	for range 3 { // it is tried again and again
+		if _, err := r.Break(parse(t, "at 1s wipe redis")); !errors.Is(err, harness.ErrBusy) {
+			t.Fatalf("beside a failover: %v", err)
+		}
+	}
+	ctx, delivery := context.Background(), buffer.Delivery{ID: buffer.DeliveryID{Number: 1}}
+	if _, err := client.Attach(ctx, delivery, traces(0, 30)); err != nil {
+		t.Errorf("a node answers no more: %v", err)
+	}
+	r.nodes[1].setBack = false
+	undo, err := r.Break(parse(t, "at 1s wipe redis"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, err := r.leftovers(ctx); err != nil || len(left.Held) > 0 {
+		t.Errorf("wiped, they hold %v, %v", left.Held, err)
+	}
+	if err := undo(); err != nil {
+		t.Fatal(err)
+	}
+	delivery.ID.Number++
+	if _, err := client.Attach(ctx, delivery, traces(0, 30)); err != nil {
+		t.Errorf("when it is over: %v", err)
+	}
+}

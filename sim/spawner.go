@@ -189,6 +189,9 @@ func (s *spawner) do(act harness.Act, number int) error {
 		case harness.ActFreeze:
 			w.process.Freeze()
 		case harness.ActWake:
+			if !w.process.Frozen() {
+				return harness.ErrBusy
+			}
 			w.process.Wake()
 		default:
 			return fmt.Errorf("nobody can %v a worker", act)

@@ -137,7 +137,7 @@ func (s *System) Break(f scenarios.Fault) (undo func() error, err error) {
 	case f.Verb == scenarios.VerbJump:
 		s.jump(f, f.By)
 		return func() error {
-			s.jump(f, 0)
+			s.jump(f, -f.By)
 			return nil
 		}, nil
 	case f.Verb == scenarios.VerbFailover:
@@ -161,11 +161,11 @@ func (s *System) Homes(context.Context) (func(buffer.TraceKey) int, error) {
 	return s.redis.ofTrace, nil
 }
 
-// jump shifts the timestamps of what is sent from now on.
+// jump shifts the timestamps of what is sent from now on, beside what others shift them by.
 func (s *System) jump(f scenarios.Fault, by time.Duration) {
 	for p := range s.shifts {
 		if f.Target.Kind != scenarios.TargetPartition || p == f.Target.N {
-			s.shifts[p] = by
+			s.shifts[p] += by
 		}
 	}
 }

@@ -141,10 +141,10 @@ func (i *injector) hitConsumer(f scenarios.Fault) (*effect, error) {
 		act = ActStop
 	case scenarios.VerbHang:
 		act = ActFreeze
-		e.undo = func() error { return i.wakeConsumer() }
+		e.undo = i.wakeConsumer
 	case scenarios.VerbResume:
 		e.undo, e.over = nil, atOnce
-		return e, i.wakeConsumer()
+		return e, i.do(ActWake, consumerAt(firstConsumer)) // busy while it is awake
 	default:
 		return nil, fmt.Errorf("a consumer cannot %s", f.Verb)
 	}
@@ -210,7 +210,7 @@ func (i *injector) hitWorkers(f scenarios.Fault) (*effect, error) {
 	switch f.Verb {
 	case scenarios.VerbHang:
 		e.over = func() bool { return i.replaced(list) }
-		e.undo = func() error { return i.wake(list) }
+		e.undo = func() error { return notBusy(i.wake(list)) }
 		err = i.strike(list, ActFreeze, reports.StateHung, f)
 	case scenarios.VerbCrash:
 		e.over = func() bool { return i.replaced(list) }
@@ -242,15 +242,17 @@ func (i *injector) strike(
 	return nil
 }
 
-// wake lets those go on that are still there. One that was killed meanwhile is left alone: its
-// number may belong to another process.
+// wake lets those go on that are still there, or says ErrBusy if none is frozen. One that was killed meanwhile
+// is left alone: its number may belong to another process.
 func (i *injector) wake(list []victim) error {
+	woken := ErrBusy
 	for _, v := range list {
 		if first(i.system).Processes[v.Worker] == v.Number && i.do(ActWake, v.Process) == nil {
 			i.sink.record.worker(i.system.Now(), v.Worker, reports.StateHealthy, "woken")
+			woken = nil
 		}
 	}
-	return nil
+	return woken
 }
 
 // crashLoop kills every process of the target that it has not killed yet.

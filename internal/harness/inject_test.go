@@ -73,6 +73,22 @@ func TestInjectorWakesNobodyElse(t *testing.T) {
 	}
 }
 
+// TestInjectorResumesWhoIsFrozen, and tries again while nobody is; so does the end of a fault not.
+func TestInjectorResumesWhoIsFrozen(t *testing.T) {
+	r := newRig(t, "at 1s resume worker 1", "at 2s resume consumer", "at 3s hang worker 0 for 1s")
+	busy := []error{ErrBusy}
+	r.fails["wake 101"], r.fails["wake consumer 0"], r.fails["wake 100"] = busy, busy, busy
+	r.at(t, time.Second)
+	r.at(t, 1100*time.Millisecond, "wake 101")
+	r.at(t, 2*time.Second, "wake 101")
+	r.at(t, 2100*time.Millisecond, "wake 101", "wake consumer 0")
+	r.at(t, 3*time.Second, "wake 101", "wake consumer 0", stopped+" 100")
+	r.at(t, 4*time.Second, "wake 101", "wake consumer 0", stopped+" 100") // its successor is well
+	if notes := r.heard(reports.EventNote); len(notes) > 0 || len(r.active) > 0 {
+		t.Errorf("notes are %+v, %d effects last", notes, len(r.active))
+	}
+}
+
 func TestInjectorWaitsForItsWorkerAndCondition(t *testing.T) {
 	r := newRig(t, "at 1s crash worker 1", "when worker 1 restarted crash worker 1",
 		"when 2 spans sent crash worker 0")

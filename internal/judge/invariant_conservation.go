@@ -12,7 +12,7 @@ import (
 
 // conservation: sent = flushed + buffered + dropped by reason, span by span; and what came out is
 // what was sent. Every message that is not a span comes out as a dead letter, and nothing else
-// does. When all has come out, the store is empty.
+// does. When all has come out, the store is empty, and the input is committed.
 var conservation = invariant{"conservation", ExitSafety, judgeConservation, nil}
 
 func judgeConservation(e *Evidence) (reports.Verdict, string) {
@@ -60,6 +60,9 @@ func judgeConservation(e *Evidence) (reports.Verdict, string) {
 	case !e.Left.Store.Empty():
 		return violated("everything came out, but at its end the store still holds %v%s", e.Left.Store,
 			e.before(watchedUntil(e)))
+	case e.Left.Waiting > 0 && e.Drained && e.stopped():
+		return violated("everything came out, but at its end the input still holds %s not committed: whoever reads on "+
+			"from there brings them out again%s", options.FormatCount(e.Left.Waiting, "message"), e.before(watchedUntil(e)))
 	}
 	bad := ""
 	if b.BadSent > 0 {
@@ -86,6 +89,13 @@ func spansAnd(spans, bad int64) string {
 func (e *Evidence) final() bool {
 	return !e.Drained && !e.Interrupted && !e.fell() && e.ForcedAfter == 0 && e.SendErr == nil &&
 		e.Left.Hopeless()
+}
+
+// stopped tells whether the consumers ended in good order when they were asked to: each has committed what it
+// could then.
+func (e *Evidence) stopped() bool {
+	return !e.Interrupted && !e.fell() && e.SendErr == nil && e.ForcedAfter == 0 && e.PipelineErr == nil &&
+		e.HealErr == nil
 }
 
 // Loss is what a consumer said that a node of the store may have lost, in spans.

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -20,6 +21,13 @@ func TestConservationCounts(t *testing.T) {
 		"which the store holds": {all(short, func(e *Evidence) { e.Left.Store = held() }),
 			"1 span lost: the store still holds 1 trace (the first is "},
 		"which wait": {all(short, func(e *Evidence) { e.Left.Waiting = 1 }), "1 message did not come out; "},
+		"not committed, and out": {func(e *Evidence) { e.Left.Waiting = 2 },
+			"everything came out, but at its end the input still holds 2 messages not committed: "},
+		"not committed by one that failed": {func(e *Evidence) {
+			e.Left.Waiting, e.PipelineErr = 2, errors.New("planted")
+		}, "1000 spans sent, "},
+		"not committed by one that was killed": {func(e *Evidence) { e.Left.Waiting, e.ForcedAfter = 2, 25 },
+			"1000 spans sent, "},
 		"none": {func(e *Evidence) { e.Balance.BadSent = 1 },
 			"1000 spans sent, 1000 flushed, 0 dropped; 1 bad message sent: 1 dead letter"},
 	} {

@@ -277,6 +277,8 @@ var plants = []plant{
 	{"spans that wait in the input", func(e *Evidence) {
 		e.Drained, e.Balance.Flushed, e.Balance.Lost, e.Left.Waiting = false, 990, 10, 10
 	}, "conservation", reports.Unknown, ExitLiveness},
+	{"input that is not committed, though all is out", func(e *Evidence) { e.Left.Waiting = 1 },
+		"conservation", reports.Violated, ExitSafety},
 	{"a pipeline that gave up", func(e *Evidence) {
 		e.EndedEarly, e.EndedErr = true, errors.New("planted")
 	}, "liveness", reports.Violated, ExitLiveness},

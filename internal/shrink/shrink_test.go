@@ -209,3 +209,33 @@ func TestWhatIsLeftCanBeRun(t *testing.T) {
 		}
 	}
 }
+
+// TestFewerWorkersWithMoments: a moment that waits for a worker keeps neither workers nor shards, and moves to
+// the first one together with its target.
+func TestFewerWorkersWithMoments(t *testing.T) {
+	for faults, want := range map[string]string{
+		"at 1s crash worker 3, when worker 3 restarted crash worker 3": "[at 1s crash worker 0 when worker 0 " +
+			"restarted crash worker 0]",
+		"when worker 3 is producing from 1s crash worker 3":  "[when worker 0 is producing from 1s crash worker 0]",
+		"when consumer is committing from 1s crash worker 3": "[when consumer is committing from 1s crash worker 0]",
+	} {
+		s, _, err := scenarios.LoadWith("steady", nil, "faults=["+faults+"]", "topology.partitions=8",
+			"topology.flusher_processes=4")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := len(s.Faults)
+		w := &world{fails: func(c Case) bool { // its last fault is of the worker that it waits for
+			if len(c.Scenario.Faults) != n {
+				return false
+			}
+			last := c.Scenario.Faults[n-1]
+			return last.When.Worker == scenarios.OfConsumer || last.When.Worker == last.Target.N
+		}}
+		result, found := Shrink(t.Context(), Case{s, nil}, Config{Run: w.run, Violated: "conservation", RunsMax: 10_000})
+		top := result.Scenario.Topology
+		if got := fmt.Sprint(result.Scenario.Faults); !found || got != want || top.Partitions != 1 {
+			t.Errorf("%s: found %v, %v with %d shards, want %v", faults, found, got, top.Partitions, want)
+		}
+	}
+}

@@ -73,7 +73,7 @@ func number[T ~int | ~float64](of func(*scenarios.Scenario) *T, least T) func(Ca
 				list = append(list, with(c, func(s *scenarios.Scenario) {
 					*of(s) = next
 					for i := range s.Faults { // what is not there any more cannot be hit
-						clamp(&s.Faults[i].Target, s.Topology)
+						clamp(&s.Faults[i], s.Topology)
 					}
 				}))
 			}
@@ -83,8 +83,11 @@ func number[T ~int | ~float64](of func(*scenarios.Scenario) *T, least T) func(Ca
 	}
 }
 
-func clamp(t *scenarios.Target, top scenarios.Topology) {
-	switch t.Kind {
+func clamp(f *scenarios.Fault, top scenarios.Topology) {
+	if w := &f.When; w.Kind == scenarios.MomentRestarted || w.Kind == scenarios.MomentStage {
+		w.Worker = min(w.Worker, top.Workers()-1) // OfConsumer is below them all
+	}
+	switch t := &f.Target; t.Kind {
 	case scenarios.TargetWorker:
 		t.N = min(t.N, top.Workers()-1)
 	case scenarios.TargetPartition:
@@ -168,9 +171,17 @@ func fewer[T any](all []T) (lists [][]T) {
 	return lists
 }
 
-// lowerTargets moves all faults of workers or partitions to lower ones.
+// lowerTargets moves each fault of a worker or a partition to the first, and so the worker that it waits for: both
+// at once if it can be, for they may have to be the same.
 func lowerTargets(c Case) (list []Case) {
 	for i, f := range c.Scenario.Faults {
+		if f.When.Worker > 0 {
+			first := func(s *scenarios.Scenario) { s.Faults[i].When.Worker = 0 }
+			if f.Target.N > 0 {
+				list = append(list, with(c, func(s *scenarios.Scenario) { first(s); s.Faults[i].Target.N = 0 }))
+			}
+			list = append(list, with(c, first))
+		}
 		if f.Target.N > 0 {
 			list = append(list, with(c, func(s *scenarios.Scenario) { s.Faults[i].Target.N = 0 }))
 		}

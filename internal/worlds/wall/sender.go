@@ -180,12 +180,12 @@ func (s *sender) watch(ctx context.Context, giveUp context.CancelCauseFunc) {
 const allPartitions = -1
 
 // jump shifts the Kafka timestamps of all messages from now on, or, unless partition is
-// allPartitions, of those of one partition; 0 ends the shift. Kafka refuses, by default, what is
-// more than an hour ahead of its clock.
+// allPartitions, of those of one partition, beside what other jumps shift them by; the same the other way
+// ends it. Kafka refuses, by default, what is more than an hour ahead of its clock.
 func (s *sender) jump(partition int32, by time.Duration) {
 	for i := range s.shifts {
 		if partition == allPartitions || i == int(partition) {
-			s.shifts[i].Store(int64(by))
+			s.shifts[i].Add(int64(by))
 		}
 	}
 }

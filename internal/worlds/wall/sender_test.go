@@ -238,12 +238,14 @@ func TestAnEndFromOutsideEndsTheLoad(t *testing.T) {
 	}
 }
 
-// TestJump shifts one partition back and all others forward, and then none.
+// TestJump shifts all partitions forward, one of them by less, and one back; a jump that is over ends no other.
 func TestJump(t *testing.T) {
 	sending := newSending(t, brisk())
+	sending.jump(2, -90*time.Minute)
+	sending.jump(1, 5*time.Minute)
 	sending.jump(-1, 30*time.Minute)
-	sending.jump(2, -time.Hour)
-	sending.jump(3, 0)
+	sending.jump(1, -5*time.Minute)
+	sending.jump(3, -30*time.Minute)
 	start := time.Now()
 	if err := sending.run(t.Context(), start); err != nil {
 		t.Fatal(err)

@@ -279,7 +279,7 @@ func (s *System) jump(f scenarios.Fault) (undo func() error) {
 	}
 	s.sender.jump(partition, f.By)
 	return func() error {
-		s.sender.jump(partition, 0)
+		s.sender.jump(partition, -f.By)
 		return nil
 	}
 }
