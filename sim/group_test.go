@@ -483,8 +483,10 @@ func TestACommitThatGoesBackIsToldOf(t *testing.T) {
 	r := newRig(t)
 	var told []string
 	r.group.tell = func(what string) { told = append(told, what) }
-	r.send()
-	r.poll("first", 1, assigned)
+	for range 8 {
+		r.send()
+	}
+	r.poll("first", 8, assigned)
 	for _, c := range []struct {
 		offset int64
 		tells  int
