@@ -1,0 +1,39 @@
+package sim_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/harness"
+	"sluice/internal/judge"
+	"sluice/scenarios"
+	"sluice/sim"
+)
+
+// TestResumeOfWhoIsAwake: a worker that was replaced while it hung cannot be woken, and its successor is awake:
+// that fault did not happen, which the run does not hide.
+func TestResumeOfWhoIsAwake(t *testing.T) {
+	for after, want := range map[time.Duration]int{2 * time.Second: judge.ExitPassed, 6 * time.Second: judge.ExitExpectation} {
+		s := scenarios.Default()
+		s.Name, s.Duration, s.Workload.Rate = "resume", 10*time.Second, scenarios.Constant(300)
+		s.Topology.Partitions, s.Topology.FlusherProcesses = 4, 2
+		s.Pipeline.MaxUnhealthy, s.Pipeline.Timeout, s.Pipeline.RootTimeout = 3*time.Second, 4*time.Second, 2*time.Second
+		s.Expectations.RepeatedSpansMax, s.Expectations.SplitSpansMax = scenarios.Unlimited, scenarios.Unlimited
+		for _, text := range []string{"at 1s hang worker 1", "at " + after.String() + " resume worker 1"} {
+			var f scenarios.Fault
+			if err := f.UnmarshalText([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			s.Faults = append(s.Faults, f)
+		}
+		o, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		blamed, _ := o.Decisive()
+		if missing := strings.Contains(blamed.Detail, "resume worker 1"); o.Code != want || missing != (want != 0) {
+			t.Errorf("resumed at %v: %s, %v", after, o.Result.Verdict, blamed)
+		}
+	}
+}
