@@ -7,6 +7,7 @@ import (
 
 	"sluice/internal/harness"
 	"sluice/internal/judge"
+	"sluice/internal/portfault"
 	"sluice/scenarios"
 	"sluice/sim"
 )
@@ -35,5 +36,47 @@ func TestResumeOfWhoIsAwake(t *testing.T) {
 		if missing := strings.Contains(blamed.Detail, "resume worker 1"); o.Code != want || missing != (want != 0) {
 			t.Errorf("resumed at %v: %s, %v", after, o.Result.Verdict, blamed)
 		}
+	}
+}
+
+// TestALateResumeWakesNobodyElse: it is given up before another fault freezes its target again.
+func TestALateResumeWakesNobodyElse(t *testing.T) {
+	s := scenarios.Default()
+	s.Name, s.Duration, s.Workload.Rate = "resume", 16*time.Second, scenarios.Constant(300)
+	s.Topology.Partitions, s.Topology.FlusherProcesses = 4, 2
+	s.Pipeline.MaxUnhealthy, s.Pipeline.Timeout, s.Pipeline.RootTimeout = 3*time.Second, 4*time.Second, 2*time.Second
+	s.Expectations.RepeatedSpansMax, s.Expectations.SplitSpansMax = scenarios.Unlimited, scenarios.Unlimited
+	for _, text := range []string{"at 1s hang worker 1", "at 6s resume worker 1", "at 10s hang worker 1"} {
+		var f scenarios.Fault
+		if err := f.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		s.Faults = append(s.Faults, f)
+	}
+	o, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := o.Result.Workers[1].Restarts; got != 2 {
+		t.Errorf("worker 1 was restarted %d times, want once for each hang", got)
+	}
+}
+
+// TestCommitsThatAreRefusedToTheEnd: what a drain gives up since each of its commits fails is no fault of it.
+func TestCommitsThatAreRefusedToTheEnd(t *testing.T) {
+	s := scenarios.Default()
+	s.Name, s.Duration, s.Workload.Rate = "refused", 3*time.Second, scenarios.Constant(300)
+	s.Pipeline.Timeout, s.Pipeline.RootTimeout = 2*time.Second, time.Second
+	s.Expectations.RepeatedSpansMax = scenarios.Unlimited
+	list, err := portfault.Parse("refuse source.commit all")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{}, PortFaults: list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if blamed, _ := o.Decisive(); o.Code == judge.ExitSafety {
+		t.Errorf("%s: %v", o.Result.Verdict, blamed)
 	}
 }

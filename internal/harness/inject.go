@@ -233,8 +233,9 @@ func isWell(w flusher.WorkerState) bool {
 const (
 	// retryAfter is how long a fault whose target is busy waits for its next try.
 	retryAfter = 100 * time.Millisecond
-	// randomPatience is how long a random fault is tried: with many of them they would pile up.
-	randomPatience = 2 * time.Second
+	// patience is how long some faults are tried: random ones, of which many would pile up, and a resume, which
+	// would undo what comes later.
+	patience = 2 * time.Second
 )
 
 // begin injects a fault, which may take its time, so long after the start of the load.
@@ -258,7 +259,7 @@ func (i *injector) begin(n int, fault scenarios.Fault, elapsed time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch {
-	case busy && i.random[n] && elapsed > fault.When.At+randomPatience:
+	case busy && (i.random[n] || isResume(fault)) && elapsed > fault.When.At+patience:
 		i.state[n], i.causes[n] = failed, err
 	case busy:
 		i.state[n], i.causes[n] = waiting, err
@@ -269,6 +270,11 @@ func (i *injector) begin(n int, fault scenarios.Fault, elapsed time.Duration) {
 		i.active = append(i.active, e)
 		i.covered.AddAll(stages)
 	}
+}
+
+// isResume tells whether a fault lets go on, at a time, what another has frozen.
+func isResume(f scenarios.Fault) bool {
+	return f.Verb == scenarios.VerbResume && f.When.Kind == scenarios.MomentAt
 }
 
 // end undoes an effect, and says so. What cannot be undone is kept for the healing.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sluice/flusher"
@@ -135,6 +136,9 @@ func (r *run) through(ctx context.Context) (*judge.Outcome, error) {
 	e.Slacks, e.Unmeasured = r.cfg.World.Grants(r.cfg.Scenario)
 	input := Settings(r.cfg.Scenario).Ingest
 	e.BatchMax = input.MaxBatch * input.BatchGrowth
+	e.CommitsFail = slices.ContainsFunc(r.cfg.ports(), func(f portfault.Fault) bool {
+		return f.Port == portfault.SourceCommit
+	})
 	watching, endWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWatching()
 	observing, err := r.load(ctx, watching, e)

@@ -39,6 +39,8 @@ type Evidence struct {
 	Losses []Loss
 	// Ousters are when consumers lost their partitions with their session.
 	Ousters []Ouster
+	// CommitsFail is true if faults at ports are there that make commits fail: a drain may give them up then.
+	CommitsFail bool
 	// BatchMax is the largest number of messages in a batch.
 	BatchMax int
 	// LostDue is when the first of the spans that are lost was due to be sent.

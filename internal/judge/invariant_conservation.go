@@ -92,10 +92,10 @@ func (e *Evidence) final() bool {
 }
 
 // stopped tells whether the consumers ended in good order when they were asked to, and so have committed all. On
-// the wall clock that is not known: a drain gives up what Kafka took three times too long for.
+// the wall clock that is not known, nor where commits are made to fail: a drain gives up what failed three times.
 func (e *Evidence) stopped() bool {
 	_, onWall := e.Unmeasured[VirtualTime]
-	return !onWall && !e.Interrupted && !e.fell() && e.SendErr == nil && e.ForcedAfter == 0 && e.PipelineErr == nil &&
+	return !onWall && !e.CommitsFail && !e.Interrupted && !e.fell() && e.SendErr == nil && e.ForcedAfter == 0 && e.PipelineErr == nil &&
 		e.HealErr == nil
 }
 
