@@ -110,6 +110,22 @@ func TestGoroutineWorkers(t *testing.T) {
 	}
 }
 
+// TestResumeOfAReplacedWorker: its successor is awake, so that fault did not happen, here as in virtual time.
+func TestResumeOfAReplacedWorker(t *testing.T) {
+	t.Parallel()
+	s := short(t, `
+faults:
+  - at 500ms hang worker 1
+  - at 3500ms resume worker 1
+`)
+	s.Duration, s.Pipeline.MaxUnhealthy = 6*time.Second, 2*time.Second
+	o := runOn(t, harness.Config{Scenario: s, World: fakes.World{}})
+	if blamed, _ := o.Decisive(); !strings.Contains(blamed.Detail, "missing: at 3.5s resume worker 1") ||
+		o.Result.Workers[1].Restarts != 1 {
+		t.Errorf("%s: %v; worker 1 was restarted %d times", o.Result.Verdict, blamed, o.Result.Workers[1].Restarts)
+	}
+}
+
 // TestHeadlessTracesAndBadMessages lets several producers send, among others, traces without a root
 // and messages that are no spans, while a worker is killed.
 func TestHeadlessTracesAndBadMessages(t *testing.T) {

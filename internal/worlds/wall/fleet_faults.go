@@ -32,7 +32,14 @@ func (f *fleet) signal(act harness.Act, to harness.Process) error {
 	if err != nil || act == harness.ActWake && f.still || !process.IsChild(to.Number, c.instance.Pid()) {
 		return harness.ErrBusy
 	}
-	return syscall.Kill(to.Number, signal)
+	was, known := process.Look(to.Number)
+	if err := syscall.Kill(to.Number, signal); err != nil {
+		return err
+	}
+	if act == harness.ActWake && known && !was.Stopped {
+		return harness.ErrBusy // it was awake; the signal does no harm, and one that was about to stop goes on
+	}
+	return nil
 }
 
 // ask takes note that somebody ends a consumer, and returns it; ErrBusy if it is being ended already,
