@@ -365,3 +365,17 @@ func TestARefusedOffsetIsAskedForAgain(t *testing.T) {
 		return got == 10
 	})
 }
+
+// Of what is given up late, only that is named which was not released before.
+func TestOnlyWhatIsLateIsGivenUp(t *testing.T) {
+	a := newAssignment(SourceConfig{HeldBytesMax: 1, HeldBytesTotal: 1}, func([]int32, bool) {})
+	a.assign([]int32{3, 4, 5, 6})
+	a.revoke([]int32{3, 4, 5})
+	a.release([]int32{4})
+	if late := a.release([]int32{3, 4, 5}); !slices.Equal(late, []int32{3, 5}) {
+		t.Errorf("late are %v, want [3 5]", late)
+	}
+	if kept := a.release([]int32{6}); len(kept) > 0 || !a.has(6) {
+		t.Errorf("%v ended, which is not revoked", kept)
+	}
+}

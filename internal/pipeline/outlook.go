@@ -110,8 +110,8 @@ const foreverSeconds = 1e9
 type Unread struct {
 	kafkaio.Unread
 	// Age is that of the oldest unread message: the timestamp of the last batch stands for its own, or
-	// when nothing was unread the last time, if that is later. 0 if nothing is unread. Aged is false if something is, but no batch was read yet, so that
-	// its age is not known.
+	// when nothing was unread the last time, if that is later. 0 if nothing is unread. Aged is false if
+	// something is, but no batch was read yet, so that its age is not known.
 	Age  time.Duration
 	Aged bool
 	// ExpiresIn is when Kafka may delete the oldest, by the topic's retention or by how fast the log's
