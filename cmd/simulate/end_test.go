@@ -113,7 +113,8 @@ func TestResultsOutlastTheirReader(t *testing.T) {
 		return append([]string{command, of}, flags...)
 	}
 	search := []string{"--processes", "1", "--most", "1000/s", "--outage", "0s", "--target"}
-	compared := []string{"--worlds", "virtual,fakes", "--freshness-factor", "1000", "--tolerance"}
+	// Half a second's throughput may be that of a slow Redis by chance; seconds of freshness may not.
+	compared := []string{"--worlds", "virtual,fakes", "--tolerance", "1000%", "--freshness-factor"}
 	for _, c := range []struct {
 		file string // of the results; none if there are none
 		args []string
@@ -129,8 +130,8 @@ func TestResultsOutlastTheirReader(t *testing.T) {
 		{fileCapacity, flags("capacity", mine, append(search, "500/s")...), exitPipe},
 		{fileCapacity, flags("capacity", mine, append(search, "900/s")...), judge.ExitExpectation},
 		{fileCapacity, flags("capacity", mine, append(search, "900/s", "--json")...), judge.ExitExpectation},
-		{fileCompare, flags("compare", mine, append(compared, "1000%")...), exitPipe},
-		{fileCompare, flags("compare", mine, append(compared, "20%", "--costs", slow)...), judge.ExitExpectation},
+		{fileCompare, flags("compare", mine, append(compared, "1000")...), exitPipe},
+		{fileCompare, flags("compare", mine, append(compared, "1.5", "--costs", slow)...), judge.ExitExpectation},
 		{"", flags("diff", failed, failed), exitPipe},
 		{"", flags("diff", failed, failed, "--rule", "throughput <= 1/s"), judge.ExitExpectation},
 		{"", flags("replay", failed), exitPipe},
