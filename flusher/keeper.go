@@ -35,6 +35,7 @@ type keeper struct {
 	idle    bool      // it was told that the worker has ended without shards
 	inARow  int       // failures without a healthy worker in between
 	closing bool      // Stop was called
+	leaves  bool      // that was because the supervisor ends
 
 	// Guarded by sup.mu.
 	job          job
