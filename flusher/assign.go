@@ -89,6 +89,9 @@ func (s *Supervisor) deal(dealt [][]buffer.Shard) []job {
 			k.downSince = now
 		}
 		k.failed = k.failed && !idle
+		if idle {
+			k.inARow = 0
+		}
 		k.job.shards = shards
 		k.job.revision++
 		changed = append(changed, k.job)

@@ -182,3 +182,32 @@ func TestAFailureIsForgottenWithTheShards(t *testing.T) {
 		}
 	})
 }
+
+// TestARowOfFailuresIsForgottenWithTheShards: the first failure with those that it is given later is one alone, and
+// its successor is started at once.
+func TestARowOfFailuresIsForgottenWithTheShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, 1)
+		s.scripts = func(spec flusher.WorkerSpec) script {
+			if spec.Start <= 7 {
+				return script{healthy: never, dies: time.Second, exit: flusher.Exit{Code: 1}}
+			}
+			return script{}
+		}
+		s.run(1)
+		starts := func() int { return s.sup.Workers()[0].Starts }
+		eventually(t, time.Minute, "six starts", func() bool { return len(s.sup.Workers()) == 1 && starts() == 6 })
+		time.Sleep(2 * time.Second)
+		s.sup.Assign(nil)
+		time.Sleep(time.Hour)
+		s.sup.Assign(shardRange(1))
+		time.Sleep(3 * time.Second) // the seventh dies within
+		if n := starts(); n != 8 {
+			t.Errorf("%d starts, want 8", n)
+		}
+		eventually(t, time.Second, "healthy", s.healthy(1))
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -33,8 +33,8 @@ type keeper struct {
 	lostAt  time.Time // when the worker first reported a lost shard
 	retaken int       // how often in a row shards were taken back from another owner
 	idle    bool      // it was told that the worker has ended without shards
-	inARow  int       // failures without a healthy worker in between
 	closing bool      // Stop was called
+	leaves  bool      // that was because the supervisor ends
 
 	// Guarded by sup.mu.
 	job          job
@@ -48,6 +48,7 @@ type keeper struct {
 	healthySince time.Time
 	downSince    time.Time
 	failed       bool
+	inARow       int // failures without a healthy worker in between
 	beat         time.Time
 	status       Status
 	totals       Totals
@@ -206,8 +207,8 @@ func (k *keeper) start(ctx context.Context, owners []buffer.Fenced) failure {
 // count counts a failure against the budget, which decides whether there is a next start.
 func (k *keeper) count(f failure) error {
 	now := k.sup.ports.Clock.Now()
-	k.inARow++
 	k.sup.mu.Lock()
+	k.inARow++
 	k.causes = append(k.causes, f.words)
 	k.state, k.healthySince = f.health.state(), time.Time{}
 	k.downSince, k.failed = now, true
@@ -226,11 +227,14 @@ func (k *keeper) count(f failure) error {
 
 // backOff waits before a restart if the last one did not help either.
 func (k *keeper) backOff(ctx context.Context, j job) {
-	if k.inARow < 2 || k.sup.cfg.RestartBackoff == 0 {
+	k.sup.mu.Lock()
+	inARow := k.inARow
+	k.sup.mu.Unlock()
+	if inARow < 2 || k.sup.cfg.RestartBackoff == 0 {
 		return
 	}
 	now := k.sup.ports.Clock.Now()
-	until := now.Add(Backoff(k.sup.cfg.RestartBackoff, k.sup.cfg.MaxUnhealthy, k.inARow-2))
+	until := now.Add(Backoff(k.sup.cfg.RestartBackoff, k.sup.cfg.MaxUnhealthy, inARow-2))
 	for k.current(ctx, j) && k.sup.ports.Clock.Now().Before(until) {
 		k.nap(ctx)
 	}

@@ -19,8 +19,12 @@ func (k *keeper) assignment(ctx context.Context) (job, bool) {
 		k.sup.mu.Lock()
 		j := k.job
 		k.sup.mu.Unlock()
-		if ctx.Err() != nil || k.sup.Fault() != nil {
-			k.set(StateStopped)
+		if fault := k.sup.Fault(); ctx.Err() != nil || fault != nil {
+			if fault != nil && len(j.shards) > 0 && !k.leaves {
+				k.set(StateDead) // the shards are without a worker until another process has them
+			} else {
+				k.set(StateStopped)
+			}
 			return job{}, false
 		}
 		if len(j.shards) > 0 {

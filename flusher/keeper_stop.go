@@ -20,7 +20,7 @@ func (k *keeper) stop(ctx context.Context) {
 			break
 		}
 		if !k.closing {
-			k.closing = true
+			k.closing, k.leaves = true, ctx.Err() != nil || k.sup.Fault() != nil
 			k.tell(EventStopping, k.shards(), "")
 			k.handle.Stop()
 		}

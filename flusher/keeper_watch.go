@@ -154,6 +154,9 @@ func (k *keeper) note(health Health, status Status, beat, now time.Time) {
 	}
 	after, shards := k.state, k.job.shards
 	up, wasUp := isUp(after), isUp(before)
+	if up {
+		k.inARow = 0
+	}
 	switch {
 	case !up:
 		k.healthySince = time.Time{}
@@ -161,9 +164,6 @@ func (k *keeper) note(health Health, status Status, beat, now time.Time) {
 		k.healthySince, k.downSince, k.failed = now, time.Time{}, false
 	}
 	k.sup.mu.Unlock()
-	if up {
-		k.inARow = 0
-	}
 	if up && !wasUp {
 		k.tell(EventHealthy, shards, "")
 	}

@@ -205,3 +205,61 @@ func TestAFaultIsToldAtOnceAndEndsInTime(t *testing.T) {
 		}
 	})
 }
+
+// TestWhoIsWithoutASuccessorIsDead: a fault ends the supervisor, and while a worker takes long to end, those that
+// were to be started again are dead. Who was asked to end for that is not wanted any more.
+func TestWhoIsWithoutASuccessorIsDead(t *testing.T) {
+	const long, busy, asked, faulty, waits = 0, 1, 2, 3, 4
+	fails := script{dies: time.Second, exit: flusher.Exit{Code: 7}}
+	for name, c := range map[string]struct {
+		faulty, waits script
+		other         bool // it is given another shard
+		want          error
+	}{
+		"it is one stray too many": {
+			waits: script{beats: time.Second, drains: never, falls: never, cannotKill: true},
+			want:  flusher.ErrStrays,
+		},
+		"it waits to be started again": {
+			faulty: fails,
+			waits:  script{healthy: never, dies: fails.dies, exit: fails.exit},
+			want:   flusher.ErrBudget,
+		},
+		"it ends for another shard": {
+			faulty: fails, other: true, waits: script{drains: 10 * time.Second},
+			want: flusher.ErrBudget,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, 5)
+				s.cfg.RestartBudget, s.cfg.RestartBackoff = 2, 30*time.Second
+				s.cfg.MaxStrays, s.cfg.ShutdownTimeout = 0, flusher.NoTimeout
+				s.scripts = func(spec flusher.WorkerSpec) script {
+					return map[int]script{
+						long: {drains: never}, busy: {drains: 2 * time.Second}, faulty: c.faulty, waits: c.waits,
+					}[spec.Worker]
+				}
+				s.run(5)
+				time.Sleep(1500 * time.Millisecond)
+				if c.other {
+					s.sup.Assign([]buffer.Shard{0, 1, 2, 3, 9})
+				}
+				eventually(t, 5*time.Minute, "a fault", func() bool { return s.sup.Fault() != nil })
+				time.Sleep(20 * time.Second)
+				want := map[int]flusher.State{
+					long: flusher.StateStopping, busy: flusher.StateStopped, asked: flusher.StateStopped,
+					waits: flusher.StateDead,
+				}
+				for _, w := range s.sup.Workers() {
+					if state, told := want[w.Worker]; told && w.State != state {
+						t.Errorf("worker %d is %v, want %v", w.Worker, w.State, state)
+					}
+				}
+				if err := s.join(); !errors.Is(err, c.want) {
+					t.Errorf("ended with %v, want %v", err, c.want)
+				}
+			})
+		})
+	}
+}

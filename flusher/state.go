@@ -23,7 +23,8 @@ const (
 	StateBackpressure
 	// StateHung means that it gave no sign of life, or did not start, and is being killed.
 	StateHung
-	// StateDead means that it has ended and was not asked to.
+	// StateDead means that it has ended and was not asked to, or that no successor comes, because a fault ends
+	// the supervisor.
 	StateDead
 	// StateRestarting means that it is proven stopped and its successor is not started yet.
 	StateRestarting

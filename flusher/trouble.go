@@ -119,13 +119,14 @@ func (r *Troubles) end(of Operation, givenUp bool) {
 	r.tell()
 }
 
-// SetBack notes that the wall clock was set back since a reading of it: who hears of Since compares it with that.
-func (r *Troubles) SetBack(last time.Time, by time.Duration) {
+// Stepped notes that the wall clock, which is read at now, was set back by so much since its last reading, or on
+// where that is negative: who hears of Since compares it with that clock.
+func (r *Troubles) Stepped(now time.Time, by time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	//order-free: each for itself
 	for _, t := range r.open {
-		t.Since = earlier(t.Since, last, by)
+		t.Since = moved(t.Since, now, by)
 	}
 }
 

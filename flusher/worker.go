@@ -245,26 +245,42 @@ func (w *worker) now(s *shard) buffer.Instant {
 // back is known before any drift by the new clock.
 func (w *worker) wall() buffer.Instant {
 	now := w.ports.Clock.Now()
-	if setBack(w.shown, now) >= setBackMin {
+	if setBack(w.shown, now).Abs() >= setBackMin {
 		now = w.ports.Clock.Now() // it may have stood still between the halves of a reading
 	}
-	if by := setBack(w.shown, now); by >= setBackMin {
-		for _, s := range w.shards {
-			s.drift.SetBack(by)
-			s.fullSince = earlier(s.fullSince, w.shown, by)
-		}
-		w.pressure()
-		w.troubles.SetBack(w.shown, by)
+	if by := setBack(w.shown, now); by.Abs() >= setBackMin {
+		w.stepped(now, by)
 	}
 	w.shown = now
 	return buffer.InstantOf(now)
 }
 
-// earlier moves a moment, unless it was read after the last reading, along with a wall clock that was set back
-// since. What is left is the wall clock's half: who reads it in a report has no other, and would take the moment
-// for one to come.
-func earlier(at, last time.Time, by time.Duration) time.Time {
-	if at.IsZero() || at.After(last) {
+// stepped takes note that the wall clock was set back by so much since it was last read, or on where that is
+// negative. Shards take a step on for time that has passed.
+func (w *worker) stepped(now time.Time, by time.Duration) {
+	for _, s := range w.shards {
+		if by > 0 {
+			s.drift.SetBack(by)
+		}
+		s.fullSince = moved(s.fullSince, now, by)
+	}
+	w.pressure()
+	w.troubles.Stepped(now, by)
+}
+
+// moved returns a moment as the wall clock would have shown it that was set back by so much since its last
+// reading, and now is read again. What is left is the wall clock's half: who reads the moment in a report has no
+// other, and would take it for one to come, or for one long past. The other half of one that is moved for the
+// first time tells how far the clock was set since: it may have been read after the last reading, before the step
+// or after it.
+func moved(at, now time.Time, by time.Duration) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	if at != at.Round(0) {
+		by = setBack(at, now)
+	}
+	if by.Abs() < setBackMin {
 		return at
 	}
 	return at.Round(0).Add(-by)
@@ -274,7 +290,7 @@ func earlier(at, last time.Time, by time.Duration) time.Time {
 const setBackMin = time.Second
 
 // setBack returns how far the wall clock was set back between two readings: what it lacks of the time
-// that has passed. Readings without a monotonic half tell nothing.
+// that has passed; negative if it was set on. Readings without a monotonic half tell nothing.
 func setBack(last, now time.Time) time.Duration {
 	return now.Sub(last) - now.Round(0).Sub(last.Round(0))
 }

@@ -58,6 +58,8 @@ func (w *worker) setAside(seg *segment, stage Stage, cause error) error {
 	}
 	seg.Deadline = max(seg.Deadline, w.now(s)).Add(damagedAgain)
 	s.aside = max(s.aside, seg.Deadline)
+	// The clock may have gone back since all was taken: that look says nothing of what is put back now.
+	s.all = min(s.all, w.now(s))
 	return w.letGo(s, buffer.Release{Back: []buffer.Due{seg.Due}})
 }
 

@@ -155,3 +155,37 @@ func TestADamagedTraceOfALostShardIsNoTroubleAnyMore(t *testing.T) {
 		}
 	})
 }
+
+// TestADamagedTraceOfALateShardIsATrouble: the first input is late, so that the shard's clock goes back to long
+// before the last look that took all. That look says nothing of what is set aside since.
+func TestADamagedTraceOfALateShardIsATrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.cfg.MaxFlushSegments = 1 // a look that finds something does not take all
+		store := &unreadableStore{Store: b.store, step: "claim", trace: traceOf(30)}
+		b.faulty.Store = store
+		b.start(fence(t, b.store, 0)...)
+		time.Sleep(time.Second + time.Microsecond) // between two looks
+		b.feed.late = time.Hour
+		b.feed.put(t, 0, 30)
+		b.feed.late -= 5 * time.Second // by this clock it is due
+		b.feed.put(t, 0, 40)
+		time.Sleep(90 * time.Second)
+		status, _ := b.inbox.last()
+		if len(status.Troubles) != 1 || status.Segments != 1 {
+			t.Errorf("troubles %+v, %d segments; want one, and one", status.Troubles, status.Segments)
+		}
+		store.mended.Store(true)
+		eventually(t, 2*time.Minute, "it comes out, and the trouble is over", func() bool {
+			status, _ := b.inbox.last()
+			return b.empty() && len(status.Troubles) == 0
+		})
+		if err := b.join(); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.damaged) != 2 || len(b.troubles) != 2 || !b.troubles[1].Over {
+			t.Errorf("tried %d times in vain, told of troubles %v; want 2 times, and one trouble and its end",
+				len(b.damaged), b.troubles)
+		}
+	})
+}

@@ -181,6 +181,8 @@ type feed struct {
 	whole   bool // the clocks of batches are whole seconds, as ingest's are
 	// back is by how much the host's clock was set back; nil: it was not.
 	back *atomic.Int64
+	// late is by how much the clocks of batches are behind the host's.
+	late time.Duration
 }
 
 func newFeed(store buffer.Store) feed {
@@ -222,6 +224,7 @@ func (f feed) put(t testing.TB, shard buffer.Shard, numbers ...int) {
 	if f.back != nil {
 		wall = wall.Add(-time.Duration(f.back.Load()))
 	}
+	now = now.Add(-f.late)
 	if f.whole {
 		now = now.WholeSeconds()
 	}

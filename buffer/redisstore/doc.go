@@ -20,7 +20,7 @@
 // would wait for the redelivery of their batch.
 //
 // Open refuses a server that would throw spans away (maxmemory-policy allkeys-..., and a maxmemory) or
-// is too old; Evicting asks again, as others may serve later. A server that was restarted or replaced by
+// is too old; Evictions asks again, as others may serve later. A server that was restarted or replaced by
 // its replica is given the scripts again at the first call. What passes by itself is
 // buffer.ErrUnavailable: no connection, a broken one, no answer in time, a server that loads its data,
 // lost its cluster or became a replica.

@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,11 +50,20 @@ func (s *Store) checkNodes(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// Evicting asks every node but replicas what it does when it is full, and returns in words those that throw spans
-// away then, ordered by address. Open refuses them, but since then another node may have taken over, or somebody
-// may have changed what it is set to. If some nodes do not answer, it returns those of the others and the error of
-// the first that does not.
-func (s *Store) Evicting(ctx context.Context) (words []string, err error) {
+// NodeEviction is what a node does when it is full.
+type NodeEviction struct {
+	// Node is its address.
+	Node string
+	// Words say, with the address, that it throws spans away; empty if it does not.
+	Words string
+	// Err is why it could not be asked.
+	Err error
+}
+
+// Evictions asks every node but replicas what it does when it is full, ordered by address. Open refuses those that
+// throw spans away then, but since then another node may have taken over, or somebody may have changed what it is
+// set to. The error is that the nodes are not known.
+func (s *Store) Evictions(ctx context.Context) ([]NodeEviction, error) {
 	if s.fake {
 		return nil, nil
 	}
@@ -64,14 +72,16 @@ func (s *Store) Evicting(ctx context.Context) (words []string, err error) {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
 	evictions, errs := evictionsOf(ctx, addresses, clients)
+	nodes := make([]NodeEviction, len(addresses))
 	for i, address := range addresses {
+		nodes[i].Node = address
 		if errs[i] != nil {
-			errs[i] = fmt.Errorf("redis %s: %w", address, errs[i])
+			nodes[i].Err = fmt.Errorf("redis %s: %w", address, errs[i])
 		} else if _, fault := evictions[i].judge(); fault != nil {
-			words = append(words, fmt.Sprintf("redis %s %v", address, fault))
+			nodes[i].Words = fmt.Sprintf("redis %s %v", address, fault)
 		}
 	}
-	return words, cmp.Or(errs...)
+	return nodes, nil
 }
 
 // evictionsOf asks all nodes at once: who opens a store gives no sign of life meanwhile, and those that hang would
@@ -108,7 +118,7 @@ func evictionWithin(ctx context.Context, node rueidis.Client) (eviction, error) 
 	}
 }
 
-// eviction is what a node does when it is full.
+// eviction is what a node is set to do when it is full.
 type eviction struct {
 	policy string
 	// limited is true if it has a maxmemory: without one it is never full.

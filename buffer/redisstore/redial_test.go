@@ -105,10 +105,10 @@ func TestAnEvictingServerTakesOver(t *testing.T) {
 	w := newWay(t, old.Addr)
 	c := &cycle{t: t, store: open(t, config(w.address))}
 	evicts := func(want bool) error {
-		found, err := c.store.Evicting(t.Context())
-		if err != nil || len(found) > 1 || (len(found) == 1) != want || want &&
-			(!strings.Contains(found[0], w.address) || !strings.Contains(found[0], "allkeys-lru")) {
-			return fmt.Errorf("evicting are %q, %v, want that it is one: %v: %w", found, err, want, buffer.ErrUnavailable)
+		nodes, err := c.store.Evictions(t.Context())
+		if err != nil || len(nodes) != 1 || nodes[0].Err != nil || (nodes[0].Words != "") != want || want &&
+			(!strings.Contains(nodes[0].Words, w.address) || !strings.Contains(nodes[0].Words, "allkeys-lru")) {
+			return fmt.Errorf("nodes are %q, %v, want one that evicts: %v: %w", nodes, err, want, buffer.ErrUnavailable)
 		}
 		return nil
 	}
@@ -129,7 +129,7 @@ func TestAnEvictingServerTakesOver(t *testing.T) {
 	}
 }
 
-// TestEvictingNodes of a cluster are found though another does not answer, which is said.
+// TestEvictingNodes of a cluster are found though another does not answer, which is said of that one.
 func TestEvictingNodes(t *testing.T) {
 	t.Parallel()
 	nodes := servertest.NewRedisCluster(t)
@@ -139,11 +139,17 @@ func TestEvictingNodes(t *testing.T) {
 		must(t, err)
 	}
 	must(t, nodes[1].Halt(false))
-	found, err := store.Evicting(t.Context())
-	if len(found) != 1 || !strings.Contains(found[0], nodes[0].Addr) {
-		t.Errorf("evicting are %q, want %s", found, nodes[0].Addr)
+	found, err := store.Evictions(t.Context())
+	if err != nil || len(found) != len(nodes) {
+		t.Fatalf("found are %q, %v, want %d nodes", found, err, len(nodes))
 	}
-	if !errors.Is(err, buffer.ErrUnavailable) || !strings.Contains(err.Error(), nodes[1].Addr) {
-		t.Errorf("the error is %v, want that %s does not answer", err, nodes[1].Addr)
+	for _, node := range found {
+		if evicts := node.Node == nodes[0].Addr; evicts != strings.Contains(node.Words, node.Node) {
+			t.Errorf("of %s it is said %q, want that it evicts: %v", node.Node, node.Words, evicts)
+		}
+		if away := node.Node == nodes[1].Addr; away != errors.Is(node.Err, buffer.ErrUnavailable) ||
+			away != (node.Err != nil) {
+			t.Errorf("the error of %s is %v, want that it does not answer: %v", node.Node, node.Err, away)
+		}
 	}
 }

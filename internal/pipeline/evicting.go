@@ -2,9 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"sluice/buffer/redisstore"
 )
 
 // evictingEvery is how often the Redis nodes are asked what they do when they are full, which is how long spans
@@ -16,31 +19,36 @@ const evictingEvery = 5 * time.Second
 // are gone are missed by nobody: whoever claims their segment takes it for flushed.
 type evicting struct {
 	mu    sync.Mutex
-	words []string
+	words map[string]string // by address
 }
 
-// learn notes what was found, and returns what of it was not known. Of nodes that did not answer, so that not all
-// is found, is true what was.
-func (e *evicting) learn(found []string, all bool) (fresh []string) {
+// learn notes what all nodes do, and returns what of it was not known. Of one that could not be asked is true what
+// was. One that is not among them has gone.
+func (e *evicting) learn(nodes []redisstore.NodeEviction) (fresh []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, words := range found {
-		if !slices.Contains(e.words, words) {
-			fresh = append(fresh, words)
+	words := make(map[string]string)
+	for _, node := range nodes {
+		said, before := node.Words, e.words[node.Node]
+		if node.Err != nil {
+			said = before
+		}
+		if said == "" {
+			continue
+		}
+		words[node.Node] = said
+		if said != before {
+			fresh = append(fresh, said)
 		}
 	}
-	if all {
-		e.words = found
-	} else {
-		e.words = slices.Concat(e.words, fresh)
-	}
+	e.words = words
 	return fresh
 }
 
 func (e *evicting) known() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.Clone(e.words)
+	return slices.Sorted(maps.Values(e.words))
 }
 
 // watchEvicting asks until the context ends.
@@ -61,8 +69,11 @@ func (p *Pipeline) watchEvicting(ctx context.Context) {
 func (p *Pipeline) askEvicting(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, evictingEvery)
 	defer cancel()
-	found, err := p.store.Evicting(ctx)
-	for _, words := range p.evicting.learn(found, err == nil) {
+	nodes, err := p.store.Evictions(ctx)
+	if err != nil {
+		return
+	}
+	for _, words := range p.evicting.learn(nodes) {
 		p.log.Error(words)
 	}
 }

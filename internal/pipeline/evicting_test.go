@@ -6,31 +6,47 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/buffer"
 	"sluice/buffer/redisstore"
 	"sluice/internal/servers/servertest"
 	"sluice/internal/syncbuf"
 )
 
-// TestEvictingIsLearned: what is found is new once, and again if it was over; who does not answer is what it was.
+// TestEvictingIsLearned: what is found is new once, and again if it was over or is another; who does not answer is
+// what it was, and nobody else.
 func TestEvictingIsLearned(t *testing.T) {
 	var e evicting
 	for i, c := range []struct {
-		found        string
-		all          bool
+		nodes        string // each with what it evicts; "?" if it does not answer
 		fresh, known string
 	}{
-		{"", true, "", ""},
-		{"a", true, "a", "a"},
-		{"a b", true, "b", "a b"},
-		{"b", false, "", "a b"},
-		{"c", false, "c", "a b c"},
-		{"b", true, "", "b"},
-		{"a b", true, "a", "a b"},
-		{"", true, "", ""},
+		{"a= b=", "", ""},
+		{"a=lru b=", "a:lru", "a:lru"},
+		{"a=lru b=lru", "b:lru", "a:lru b:lru"},
+		{"a=? b=lru", "", "a:lru b:lru"},
+		{"a=? b= c=lru", "c:lru", "a:lru c:lru"},
+		{"a=? b= c=random", "c:random", "a:lru c:random"},
+		{"a=? b=? c=?", "", "a:lru c:random"},
+		{"b=? c=?", "", "c:random"},
+		{"a=lru b= c=", "a:lru", "a:lru"},
+		{"a= b= c=", "", ""},
 	} {
-		fresh := strings.Join(e.learn(strings.Fields(c.found), c.all), " ")
+		var nodes []redisstore.NodeEviction
+		for _, text := range strings.Fields(c.nodes) {
+			name, evicts, _ := strings.Cut(text, "=")
+			node := redisstore.NodeEviction{Node: name}
+			switch evicts {
+			case "":
+			case "?":
+				node.Err = buffer.ErrUnavailable
+			default:
+				node.Words = name + ":" + evicts
+			}
+			nodes = append(nodes, node)
+		}
+		fresh := strings.Join(e.learn(nodes), " ")
 		if known := strings.Join(e.known(), " "); fresh != c.fresh || known != c.known {
-			t.Errorf("look %d finds %q: %q is new and %q known, want %q and %q", i, c.found, fresh, known, c.fresh,
+			t.Errorf("look %d finds %q: %q is new and %q known, want %q and %q", i, c.nodes, fresh, known, c.fresh,
 				c.known)
 		}
 	}

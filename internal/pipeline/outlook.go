@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"sluice/buffer"
+	"sluice/consumer/ingest"
 	"sluice/internal/kafkaio"
 )
 
@@ -115,7 +116,8 @@ type Unread struct {
 	Age  time.Duration
 	Aged bool
 	// ExpiresIn is when Kafka may delete the oldest, by the topic's retention or by how fast the log's
-	// start moves at present, whichever is first. Expires is false if neither is to be feared.
+	// start moves at present, whichever is first. Expires is false if neither is to be feared. The retention
+	// counts from a message's timestamp, which is taken to be as late as those of the last batch were.
 	ExpiresIn time.Duration
 	Expires   bool
 }
@@ -126,43 +128,52 @@ func (p *Pipeline) Unread(ctx context.Context) (map[int32]Unread, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
-	clocks := make(map[int32]time.Time) // of the last batch
-	for _, c := range p.Counters().Partitions {
-		if c.Wall != 0 {
-			clocks[c.Partition] = time.UnixMilli(int64(c.Clock))
-		}
-	}
+	now, last := time.Now(), lastRead(p.Counters().Partitions)
 	list := make(map[int32]Unread, len(asked))
 	for _, number := range slices.Sorted(maps.Keys(asked)) {
-		clock, read := clocks[number]
-		list[number] = p.slopes.expires(number, asked[number], clock, read, retention, now)
+		list[number] = p.slopes.expires(number, asked[number], last[number], retention, now)
 	}
 	return list, nil
+}
+
+// batchTime is when the last batch of a partition was written, by its messages' timestamps. The zero value:
+// none was read yet.
+type batchTime struct {
+	clock time.Time
+	late  time.Duration // by which it was read later than that
+}
+
+// lastRead returns the last batch of each partition of which one was read.
+func lastRead(partitions []ingest.PartitionCounters) map[int32]batchTime {
+	last := make(map[int32]batchTime)
+	for _, c := range partitions {
+		if c.Wall != 0 {
+			last[c.Partition] = batchTime{time.UnixMilli(int64(c.Clock)), max(0, c.Wall.Sub(c.Clock))}
+		}
+	}
+	return last
 }
 
 // Committed returns the offsets that the group has committed of the assigned partitions, where it has any.
 func (p *Pipeline) Committed() map[int32]int64 { return p.source.Committed() }
 
-// expires tells when what is unread of a partition is deleted. The clock is that of its last batch, if
-// one was read.
+// expires tells when what is unread of a partition is deleted.
 func (s *slopes) expires(
-	number int32, u kafkaio.Unread, clock time.Time, read bool, retention time.Duration, now time.Time,
+	number int32, u kafkaio.Unread, last batchTime, retention time.Duration, now time.Time,
 ) Unread {
 	o := Unread{Unread: u}
 	slope := s.grows("log start of partition "+strconv.Itoa(int(number)), now, float64(u.Start))
-	since := s.allRead(number, u.Messages() == 0, now)
+	since, read := s.allRead(number, u.Messages() == 0, now), !last.clock.IsZero()
 	if o.Aged = read || u.Messages() == 0; u.Messages() == 0 {
 		return o
 	}
-	if read && since.After(clock) {
-		clock = since
-	}
 	if read {
-		o.Age = max(0, now.Sub(clock))
+		o.Age = max(0, now.Sub(later(last.clock, since)))
 	}
 	if read && retention != kafkaio.KeptForever {
-		o.ExpiresIn, o.Expires = max(0, retention-o.Age), true
+		// What has come since all was read may be old: senders that were cut off keep the timestamps.
+		written := later(last.clock, since.Add(-last.late))
+		o.ExpiresIn, o.Expires = max(0, retention-max(0, now.Sub(written))), true
 	}
 	if slope > 0 {
 		in := lasts(float64(u.Next-u.Start), slope)
@@ -171,4 +182,11 @@ func (s *slopes) expires(
 		}
 	}
 	return o
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -8,6 +8,7 @@ import (
 
 	"sluice/buffer"
 	"sluice/buffer/redisstore"
+	"sluice/consumer/ingest"
 	"sluice/internal/kafkaio"
 	"sluice/internal/servers/servertest"
 )
@@ -113,15 +114,18 @@ func TestUnreadExpires(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var s slopes
 			u := kafkaio.Unread{Next: test.next, End: test.end}
-			clock := noon.Add(-10 * time.Minute)
+			var last batchTime
+			if test.read {
+				last.clock = noon.Add(-10 * time.Minute)
+			}
 			if name == "a quiet partition" { // a message comes after hours in which all was read
 				all := kafkaio.Unread{Next: test.next, End: test.next}
-				s.expires(3, all, clock, test.read, test.kept, noon.Add(-5*time.Second))
+				s.expires(3, all, last, test.kept, noon.Add(-5*time.Second))
 			} else {
-				s.expires(3, u, clock, test.read, test.kept, noon.Add(-10*time.Second))
+				s.expires(3, u, last, test.kept, noon.Add(-10*time.Second))
 			}
 			u.Start = test.start
-			o := s.expires(3, u, clock, test.read, test.kept, noon)
+			o := s.expires(3, u, last, test.kept, noon)
 			got := o.Age.String() + ", never"
 			if o.Expires {
 				got = o.Age.String() + ", " + o.ExpiresIn.String()
@@ -133,5 +137,47 @@ func TestUnreadExpires(t *testing.T) {
 				t.Errorf("age and end of the oldest: %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// TestUnreadOfLateSendersExpires by its timestamps: they may be old though the messages came just now, after
+// all was read.
+func TestUnreadOfLateSendersExpires(t *testing.T) {
+	const kept, before = 4 * time.Hour, 10 * time.Minute
+	for name, test := range map[string]struct {
+		last batchTime
+		want time.Duration
+	}{
+		"nobody was late":                   {batchTime{noon.Add(-5 * time.Hour), 0}, kept - before},
+		"the last batch was":                {batchTime{noon.Add(-3 * time.Hour), 3 * time.Hour}, time.Hour},
+		"what came before it was even more": {batchTime{noon.Add(-time.Hour), 3 * time.Hour}, 3 * time.Hour},
+		"long ago":                          {batchTime{noon.Add(-9 * time.Hour), 3 * time.Hour}, time.Hour - before},
+		"clocks are ahead":                  {batchTime{noon.Add(time.Hour), 0}, kept},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s slopes
+			s.expires(3, kafkaio.Unread{Next: 20, End: 20}, batchTime{}, kept, noon.Add(-before))
+			o := s.expires(3, kafkaio.Unread{Next: 20, End: 30}, test.last, kept, noon)
+			if !o.Expires || o.ExpiresIn != test.want {
+				t.Errorf("it expires (%v) in %v, want in %v", o.Expires, o.ExpiresIn, test.want)
+			}
+			if o.Age > before {
+				t.Errorf("it waits for %v, though all was read %v ago", o.Age, before)
+			}
+		})
+	}
+}
+
+// TestLastRead: of partitions without a batch there is none, and who is ahead is not late.
+func TestLastRead(t *testing.T) {
+	at := buffer.InstantOf(noon)
+	got := lastRead([]ingest.PartitionCounters{
+		{Partition: 1},
+		{Partition: 2, Clock: at, Wall: at.Add(time.Hour)},
+		{Partition: 3, Clock: at, Wall: at.Add(-time.Hour)},
+	})
+	if len(got) != 2 || got[2].late != time.Hour || got[3].late != 0 ||
+		!got[2].clock.Equal(noon) || !got[3].clock.Equal(noon) {
+		t.Errorf("the last batches are %v, want one of partition 2, an hour late, and one of 3", got)
 	}
 }
