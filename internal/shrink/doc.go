@@ -62,13 +62,20 @@ const (
 )
 
 // variant returns a variant of a case: the seeds differ, and one or the other half of the faults
-// comes later. The first is the case itself.
+// comes later, while the rest last less long: one that begins later ends later, too, so that what its
+// length meets would still be met. The first is the case itself.
 func variant(c Case, n int) Case {
 	return with(c, func(s *scenarios.Scenario) {
 		s.Seed += uint64(n)
 		for i := range s.Faults {
-			if n > 0 && i%2 == n%2 && s.Faults[i].When.Kind == scenarios.MomentAt {
-				s.Faults[i].When.At += jitter
+			switch f := &s.Faults[i]; {
+			case n == 0:
+			case i%2 == n%2:
+				if f.When.Kind == scenarios.MomentAt {
+					f.When.At += jitter
+				}
+			case f.For > jitter:
+				f.For -= jitter
 			}
 		}
 	})

@@ -145,6 +145,13 @@ func TestVariantsFailToo(t *testing.T) {
 	if !found || result.Variants != 1 || len(result.Scenario.Faults) != 1 {
 		t.Errorf("found %v with %d variants: %v", found, result.Variants, result.Scenario.Faults)
 	}
+	result, found = shrunk(t, &world{fails: func(c Case) bool {
+		i := slices.IndexFunc(c.Scenario.Faults, func(f scenarios.Fault) bool { return f.Verb == scenarios.VerbSlow })
+		return i >= 0 && c.Scenario.Faults[i].For >= time.Second
+	}}, 10_000)
+	if !found || len(result.Scenario.Faults) != 1 || result.Scenario.Faults[0].For != 2*time.Second {
+		t.Errorf("found %v: %v is to last longer than it must to the millisecond", found, result.Scenario.Faults)
+	}
 }
 
 // TestAnotherFailureIsNotTaken for the one that was there, though the same is violated; how often, and what
