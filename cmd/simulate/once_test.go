@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -171,5 +172,46 @@ func TestCompareOutlastsItsRuns(t *testing.T) {
 	if !errors.As(err, &failure) || !strings.Contains(out.String(), "Not every count was compared: 2 processes in world "+
 		"virtual: deadlock: ") {
 		t.Errorf("%v\n%s%s", err, &out, &errs)
+	}
+}
+
+// TestSeedsKeepTheGravest runs, whatever their seeds, and the last line blames the gravest of all.
+func TestSeedsKeepTheGravest(t *testing.T) {
+	ended := func(code int, name string) *judge.Outcome {
+		o := &judge.Outcome{Code: code}
+		o.Result.Verdict = judge.Verdicts[code]
+		why := []reports.Judgement{{Name: name, Verdict: reports.Violated}}
+		if code == judge.ExitExpectation {
+			o.Result.Expectations = why
+		} else {
+			o.Result.Invariants = why
+		}
+		return o
+	}
+	var tallies []*tally
+	for _, name := range []string{"a", "b"} {
+		tallies = append(tallies, &tally{name: name, codes: map[int]int{}})
+	}
+	for seed := range uint64(3 * failuresMax) {
+		tallies[0].add(seed, ended(judge.ExitExpectation, "drain_max"), nil)
+		tallies[1].add(seed, ended(judge.ExitExpectation, "drain_max"), nil)
+	}
+	tallies[1].add(80, nil, errors.New("it cannot be made"))
+	tallies[1].add(92, ended(judge.ExitSafety, "conservation"), nil)
+	tallies[1].add(91, ended(judge.ExitSafety, "conservation"), nil)
+	tallies[1].add(90, ended(judge.ExitLiveness, "liveness"), nil)
+	var kept []uint64
+	for _, f := range tallies[1].failures {
+		kept = append(kept, f.Seed)
+	}
+	if want := []uint64{91, 92, 90, 80, 0, 1}; len(kept) != failuresMax || !slices.Equal(kept[:len(want)], want) {
+		t.Errorf("kept are the seeds %v, want %v first", kept, want)
+	}
+	var out bytes.Buffer
+	err := (&runCommand{Seeds: &seedRange{0, 99}}).report(&streams{out: &out}, tallies, nil, 124, 124)
+	const want = "verdict: not passed (b, seed 91: conservation); 0 of 124 passed; replay: "
+	if last := lastLine(out.String()); exitCode(err, &out) != judge.ExitSafety || !strings.HasPrefix(last, want) ||
+		!strings.Contains(last, " b --seed 91") {
+		t.Errorf("%v\n%s", err, &out)
 	}
 }
