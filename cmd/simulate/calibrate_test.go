@@ -322,8 +322,8 @@ func TestCompareKeepsWhatWasCompared(t *testing.T) {
 		Worlds: []string{"fakes", "virtual"}, Processes: []int{1, 2}, Repeat: 1, Tolerance: 10, Factor: 1000,
 		Recovery: 10, Out: filepath.Join(t.TempDir(), "out")}
 	err := c.Run(ctx, &streams{out: out, err: &canceller{word: "1 process, repeat 1 of 1, fakes", cancel: cancel}})
-	if err == nil || !strings.Contains(err.Error(), "2 processes in world virtual: interrupted") ||
-		!strings.Contains(out.String(), "Not every count was compared: 2 processes") {
+	if err == nil || !strings.Contains(err.Error(), "2 processes in world virtual (repeat 1 of 1): interrupted") ||
+		!strings.Contains(out.String(), "Not all was compared: 2 processes") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	text, err := os.ReadFile(filepath.Join(c.Out, fileCompare))

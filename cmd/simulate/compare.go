@@ -272,24 +272,37 @@ func (c *compareCommand) measure(
 	var rows []compare.Row
 	for _, processes := range c.Processes {
 		row, err := c.row(ctx, errs, configs, processes)
+		if len(row.Measured) > 0 {
+			rows = append(rows, row)
+		}
 		if err != nil {
 			return rows, err
 		}
-		rows = append(rows, row)
 	}
 	return rows, nil
 }
 
-// row runs everything with a number of processes.
+// row runs everything with a number of processes. If a run cannot be made, the repeats that were made in
+// both worlds until then come with the error.
 func (c *compareCommand) row(
 	ctx context.Context, errs io.Writer, configs [2]harness.Config, processes int,
 ) (compare.Row, error) {
-	var predicted, measured, bounds []compare.Run
+	predicted, measured, bounds, err := c.repeats(ctx, errs, configs, processes)
+	if len(measured) == 0 {
+		return compare.Row{}, err
+	}
+	return compare.NewRow(processes, predicted, measured, bounds), err
+}
+
+// repeats makes all runs with a number of processes: as many of both worlds, and both bounds or none.
+func (c *compareCommand) repeats(
+	ctx context.Context, errs io.Writer, configs [2]harness.Config, processes int,
+) (predicted, measured, bounds []compare.Run, err error) {
 	for repeat := range c.Repeat {
 		which := fmt.Sprintf("repeat %d of %d", repeat+1, c.Repeat)
 		m, err := c.one(ctx, errs, configs[1], processes, repeat, which)
 		if err != nil {
-			return compare.Row{}, err
+			return predicted, measured, bounds, err
 		}
 		cfg := configs[0]
 		if !m.LoadCarried && len(cfg.Scenario.Faults) == 0 {
@@ -297,7 +310,7 @@ func (c *compareCommand) row(
 		}
 		p, err := c.one(ctx, errs, cfg, processes, repeat, which)
 		if err != nil {
-			return compare.Row{}, err
+			return predicted, measured, bounds, err
 		}
 		predicted, measured = append(predicted, p), append(measured, m)
 		if repeat > 0 {
@@ -310,12 +323,12 @@ func (c *compareCommand) row(
 			}
 			b, err := c.one(ctx, errs, at, processes, repeat, fmt.Sprintf("costs at their %.0f %%", 100*share))
 			if err != nil {
-				return compare.Row{}, err
+				return predicted, measured, nil, err
 			}
 			bounds = append(bounds, b)
 		}
 	}
-	return compare.NewRow(processes, predicted, measured, bounds), nil
+	return predicted, measured, bounds, nil
 }
 
 // one makes one run, and tells of it and which it is when it is done.
@@ -335,8 +348,8 @@ func (c *compareCommand) one(
 			options.FormatCount(processes, "process"), cfg.World.Name(), which, why))
 	}
 	if err != nil {
-		return compare.Run{}, fmt.Errorf("%s in world %s: %w", options.FormatCount(processes, "process"),
-			cfg.World.Name(), err)
+		return compare.Run{}, fmt.Errorf("%s in world %s (%s): %w", options.FormatCount(processes, "process"),
+			cfg.World.Name(), which, err)
 	}
 	run := compare.RunOf(outcome)
 	run.Others = others.cores()

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"sluice/internal/compare"
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/rundir"
@@ -17,14 +19,15 @@ import (
 	"sluice/sim/kernel"
 )
 
-// stuckWith is the virtual world, in which runs with so many workers can get nowhere.
+// stuckWith is the virtual world, in which runs with so many workers can get nowhere, or with that seed.
 type stuckWith struct {
 	sim.World
 	workers int
+	seed    uint64
 }
 
 func (w stuckWith) Open(ctx context.Context, setup harness.Setup) (harness.System, error) {
-	if setup.Scenario.Topology.Workers() == w.workers {
+	if setup.Scenario.Topology.Workers() == w.workers || setup.Scenario.Seed == w.seed {
 		panic(&kernel.Failure{Waiting: []kernel.Waiting{{Task: "harness/main"}}})
 	}
 	return w.World.Open(ctx, setup)
@@ -155,21 +158,93 @@ func TestSweepOutlastsItsRuns(t *testing.T) {
 	}
 }
 
-// TestCompareOutlastsItsRuns: a run that can get nowhere takes no count along that was compared.
+// TestCompareOutlastsItsRuns: a run that can get nowhere takes no count along that was compared, nor a repeat of
+// the same count.
 func TestCompareOutlastsItsRuns(t *testing.T) {
 	s, err := scenarioFlags{Scenario: scenarioFile(t, quick)}.load(worldFlags{World: worldVirtual})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := harness.Config{Scenario: s.Scenario, World: stuckWith{workers: 2}}
-	c := compareCommand{Worlds: []string{worldVirtual, worldVirtual}, Processes: []int{1, 2}, Repeat: 1, Tolerance: 10,
-		Factor: 1000, Recovery: 10}
-	var out, errs bytes.Buffer
-	err = c.compare(t.Context(), &streams{out: &out, err: &errs}, "mine", filepath.Join(t.TempDir(), "out"),
-		[2]harness.Config{cfg, cfg}, 0)
-	var failure *kernel.Failure
-	if !errors.As(err, &failure) || !strings.Contains(out.String(), "Not every count was compared: 2 processes in world "+
-		"virtual: deadlock: ") {
-		t.Errorf("%v\n%s%s", err, &out, &errs)
+	sound := sim.World{}
+	for _, c := range []struct {
+		predicting, measuring harness.World
+		processes             []int
+		repeat                int
+		made                  []int // repeats of each count
+		why                   string
+	}{
+		{stuckWith{workers: 2}, stuckWith{workers: 2}, []int{1, 2}, 1, []int{1}, "2 processes in world virtual (repeat 1 of 1)"},
+		{stuckWith{seed: s.Seed + 1}, sound, []int{1, 2}, 3, []int{1}, "1 process in world virtual (repeat 2 of 3)"},
+		{sound, stuckWith{seed: s.Seed + 2}, []int{1}, 3, []int{2}, "1 process in world virtual (repeat 3 of 3)"},
+		{stuckWith{seed: s.Seed}, sound, []int{1}, 3, nil, "1 process in world virtual (repeat 1 of 3)"},
+	} {
+		cmd := compareCommand{Worlds: []string{worldVirtual, worldVirtual}, Processes: c.processes, Repeat: c.repeat, Tolerance: 10,
+			Factor: 1000, Recovery: 10}
+		var out, errs bytes.Buffer
+		dir := filepath.Join(t.TempDir(), "out")
+		err = cmd.compare(t.Context(), &streams{out: &out, err: &errs}, "mine", dir, [2]harness.Config{
+			{Scenario: s.Scenario, World: c.predicting}, {Scenario: s.Scenario, World: c.measuring}}, 0)
+		var failure *kernel.Failure
+		if !errors.As(err, &failure) || !strings.HasPrefix(err.Error(), c.why+": deadlock: ") {
+			t.Errorf("%s: %v\n%s%s", c.why, err, &out, &errs)
+		}
+		var report compare.Report
+		if err := readJSON(dir, fileCompare, &report); (err == nil) != (c.made != nil) {
+			t.Errorf("%s: %v", c.why, err)
+		}
+		var made []int
+		for _, row := range report.Rows {
+			made = append(made, len(row.Measured))
+			if len(row.Predicted) != len(row.Measured) {
+				t.Errorf("%s: %d runs predict and %d measure", c.why, len(row.Predicted), len(row.Measured))
+			}
+		}
+		if !slices.Equal(made, c.made) {
+			t.Errorf("%s: repeats of each count that are kept: %v, want %v", c.why, made, c.made)
+		}
+		if c.made != nil && !strings.Contains(out.String(), "Not all was compared: "+c.why+": deadlock: ") {
+			t.Errorf("%s: %s", c.why, &out)
+		}
+	}
+}
+
+// TestSeedsKeepTheGravest runs, whatever their seeds, and the last line blames the gravest of all.
+func TestSeedsKeepTheGravest(t *testing.T) {
+	ended := func(code int, name string) *judge.Outcome {
+		o := &judge.Outcome{Code: code}
+		o.Result.Verdict = judge.Verdicts[code]
+		why := []reports.Judgement{{Name: name, Verdict: reports.Violated}}
+		if code == judge.ExitExpectation {
+			o.Result.Expectations = why
+		} else {
+			o.Result.Invariants = why
+		}
+		return o
+	}
+	var tallies []*tally
+	for _, name := range []string{"a", "b"} {
+		tallies = append(tallies, &tally{name: name, codes: map[int]int{}})
+	}
+	for seed := range uint64(3 * failuresMax) {
+		tallies[0].add(seed, ended(judge.ExitExpectation, "drain_max"), nil)
+		tallies[1].add(seed, ended(judge.ExitExpectation, "drain_max"), nil)
+	}
+	tallies[1].add(80, nil, errors.New("it cannot be made"))
+	tallies[1].add(92, ended(judge.ExitSafety, "conservation"), nil)
+	tallies[1].add(91, ended(judge.ExitSafety, "conservation"), nil)
+	tallies[1].add(90, ended(judge.ExitLiveness, "liveness"), nil)
+	var kept []uint64
+	for _, f := range tallies[1].failures {
+		kept = append(kept, f.Seed)
+	}
+	if want := []uint64{91, 92, 90, 80, 0, 1}; len(kept) != failuresMax || !slices.Equal(kept[:len(want)], want) {
+		t.Errorf("kept are the seeds %v, want %v first", kept, want)
+	}
+	var out bytes.Buffer
+	err := (&runCommand{Seeds: &seedRange{0, 99}}).report(&streams{out: &out}, tallies, nil, 124, 124)
+	const want = "verdict: not passed (b, seed 91: conservation); 0 of 124 passed; replay: "
+	if last := lastLine(out.String()); exitCode(err, &out) != judge.ExitSafety || !strings.HasPrefix(last, want) ||
+		!strings.Contains(last, " b --seed 91") {
+		t.Errorf("%v\n%s", err, &out)
 	}
 }

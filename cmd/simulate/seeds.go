@@ -55,7 +55,8 @@ type tally struct {
 	name   string // on the command line
 	config func(seed uint64) (harness.Config, error)
 	codes  map[int]int // by exit code
-	// failures are the runs that did not pass, by seed: the lowest failuresMax.
+	// failures are runs that did not pass, the gravest first, and of those the lowest seeds: failuresMax at
+	// the most.
 	failures []seedsFailure
 }
 
@@ -207,9 +208,18 @@ func (t *tally) add(seed uint64, outcome *judge.Outcome, err error) {
 	if code == judge.ExitPassed {
 		return
 	}
-	at, _ := slices.BinarySearchFunc(t.failures, seed, seedsFailure.compare)
+	failure.code = gravity(code)
+	at, _ := slices.BinarySearchFunc(t.failures, failure, seedsFailure.compare)
 	t.failures = slices.Insert(t.failures, at, failure)
 	t.failures = t.failures[:min(len(t.failures), failuresMax)]
+}
+
+// gravity is an exit code as the whole is judged by it: of a run that could not be made nothing is known.
+func gravity(code int) int {
+	if code == judge.ExitEnvironment {
+		return judge.ExitUnknown
+	}
+	return code
 }
 
 // seedsTable is what became of the runs with a range of seeds.
@@ -235,7 +245,8 @@ type seedsRow struct {
 	Missed   int    `json:"missed"`
 	Unknown  int    `json:"unknown"`
 	Failed   int    `json:"failed"`
-	// Failures are the runs that did not pass, the lowest seeds first, failuresMax at the most.
+	// Failures are runs that did not pass, the gravest first, and of those the lowest seeds: failuresMax at
+	// the most.
 	Failures []seedsFailure `json:"did_not_pass,omitempty"`
 }
 
@@ -245,11 +256,21 @@ type seedsFailure struct {
 	Reason string `json:"reason"`
 	Replay string `json:"replay"`
 	what   string // failed, in short
+	code   int    // its gravity
 }
 
 func (f seedsFailure) String() string { return fmt.Sprintf("seed %d: %s", f.Seed, f.Reason) }
 
-func (f seedsFailure) compare(seed uint64) int { return cmp.Compare(f.Seed, seed) }
+// compare orders the graver before the others, so that none that is kept leaves out a graver one.
+func (f seedsFailure) compare(other seedsFailure) int {
+	switch {
+	case f.code == other.code:
+		return cmp.Compare(f.Seed, other.Seed)
+	case judge.Graver(f.code, other.code) == f.code:
+		return -1
+	}
+	return 1
+}
 
 // row sums up the tally.
 func (c *runCommand) row(t *tally) seedsRow {
@@ -268,7 +289,7 @@ func (c *runCommand) row(t *tally) seedsRow {
 	return row
 }
 
-// report prints a row per scenario, the first run that did not pass with its replay, and what was
+// report prints a row per scenario, the gravest run that did not pass with its replay, and what was
 // covered.
 func (c *runCommand) report(
 	to *streams, tallies []*tally, covered reports.Coverage, done, total int,
@@ -278,10 +299,7 @@ func (c *runCommand) report(
 	for _, t := range tallies {
 		table.Scenarios = append(table.Scenarios, c.row(t))
 		for outcome := range t.codes {
-			if outcome == judge.ExitEnvironment {
-				outcome = judge.ExitUnknown
-			}
-			code = judge.Graver(code, outcome)
+			code = judge.Graver(code, gravity(outcome))
 		}
 	}
 	if c.Scenario == allScenarios && done == total && c.Seeds.count() >= coverageSeedsMin {
@@ -331,19 +349,19 @@ func (s seedsTable) writeText(w io.Writer) error {
 		fmt.Fprintf(w, "In every run: %s.\n\n", s.Planted)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "scenario\tpassed\tviolated\tmissed\tunknown\tfailed\tfirst that did not pass")
+	fmt.Fprintln(t, "scenario\tpassed\tviolated\tmissed\tunknown\tfailed\tgravest that did not pass")
 	others := ""
 	for _, row := range s.Scenarios {
-		first := "-"
+		gravest := "-"
 		for i, f := range row.Failures {
 			if i == 0 {
-				first = f.String()
+				gravest = f.String()
 				continue
 			}
 			others += fmt.Sprintf("also %s, %s\n", row.Scenario, f)
 		}
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\n", row.Scenario, row.Passed, row.Violated,
-			row.Missed, row.Unknown, row.Failed, first)
+			row.Missed, row.Unknown, row.Failed, gravest)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -367,14 +385,18 @@ func (s seedsTable) writeText(w io.Writer) error {
 	return s.writeVerdict(w)
 }
 
-// writeVerdict ends the text: with the first failure and how to have it again, or what was not covered.
+// writeVerdict ends the text: with the gravest failure, the first if there are several, and how to have it
+// again, or what was not covered.
 func (s seedsTable) writeVerdict(w io.Writer) error {
-	passed, blame, replay, unfinished := 0, "", "", ""
+	passed, worst, blame, replay, unfinished := 0, judge.ExitPassed, "", "", ""
 	for _, row := range s.Scenarios {
 		passed += row.Passed
-		if len(row.Failures) > 0 && blame == "" {
-			first := row.Failures[0]
-			blame, replay = fmt.Sprintf(" (%s, seed %d: %s)", row.Scenario, first.Seed, first.what), replayText(first.Replay)
+		if len(row.Failures) == 0 {
+			continue
+		}
+		if f := row.Failures[0]; judge.Graver(worst, f.code) != worst {
+			worst = f.code
+			blame, replay = fmt.Sprintf(" (%s, seed %d: %s)", row.Scenario, f.Seed, f.what), replayText(f.Replay)
 		}
 	}
 	if len(s.Empty) > 0 && blame == "" {

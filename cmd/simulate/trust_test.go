@@ -59,7 +59,7 @@ func TestCapacitySaysHowFarOff(t *testing.T) {
 		{[]string{"--costs", costs, "--compared", compared}, []string{
 			"The costs of " + costs + " do not say where they are from; they have 3 cores for all.",
 			"of hang in world real (" + compared + "): The throughput is predicted with an error of 10 % (worst 10 %).",
-			"Not every count was compared: interrupted."}},
+			"Not all was compared: interrupted."}},
 	} {
 		code, out, errs := call(slices.Concat(flags, c.more)...)
 		page, err := os.ReadFile(filepath.Join(dir, "report.md"))

@@ -91,7 +91,7 @@ func (r *Report) trust() []string {
 		lines = append(lines, fmt.Sprintf("Its predictions beside what was measured, of %s in world %s (%s): %s", c.Scenario,
 			c.Measured, c.Dir, c.Headline))
 		if c.Unfinished != "" {
-			lines = append(lines, "Not every count was compared: "+c.Unfinished+".")
+			lines = append(lines, "Not all was compared: "+c.Unfinished+".")
 		}
 		return lines
 	}

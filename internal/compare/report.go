@@ -81,7 +81,7 @@ type Report struct {
 	Machine float64 `json:"machine,omitempty"`
 	// Unsafe are the runs in which safety was violated, in words, whatever they were made for.
 	Unsafe []string `json:"unsafe,omitempty"`
-	// Unfinished says why not every count was compared; empty if all were.
+	// Unfinished says why not every count was compared, or not with all repeats; empty if all were.
 	Unfinished string `json:"unfinished,omitempty"`
 	// Beyond says what is beyond the tolerance, in words.
 	Beyond []string `json:"beyond"`

@@ -49,7 +49,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(w, "Safety was violated %s.\n\n", what)
 	}
 	if r.Unfinished != "" {
-		fmt.Fprintf(w, "Not every count was compared: %s\n\n", r.Unfinished)
+		fmt.Fprintf(w, "Not all was compared: %s\n\n", r.Unfinished)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "processes\tfigure\t%s\t%s\t%s\tspread\terror\t\n", r.Predicting, r.rangeName(), r.Measuring)

@@ -82,7 +82,7 @@ func TestDuplicatesNeedALimitAndACause(t *testing.T) {
 			t.Errorf("%+v: duplicates are %s: %s", c, verdict, reason)
 		}
 		// Where there is a cause, what helps is said.
-		if named := strings.Contains(reason, "duplicated_spans_max says"); c.limit == 0 && c.assigned > 0 && !named {
+		if named := strings.Contains(reason, explained) && strings.Contains(reason, "duplicated_spans_max says"); c.limit == 0 && c.assigned > 0 && !named {
 			t.Errorf("%+v: %s", c, reason)
 		}
 	}

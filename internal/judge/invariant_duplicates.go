@@ -35,7 +35,7 @@ func judgeDuplicates(e *Evidence) (reports.Verdict, string) {
 					"session with the group had ended, as on a machine that is too busy", ledger.Duplicated, found, o.T)
 			}
 			if left == nil && what != "" {
-				why = fmt.Sprintf("; it can be by %q: expectations.duplicated_spans_max says how many may be, and is %v",
+				why = fmt.Sprintf(explained+"%q: expectations.duplicated_spans_max says how many may be, and is %v",
 					what, e.Scenario.Expectations.DuplicatedSpansMax)
 			}
 			return violated("%v: %v%s", ledger.Duplicated, found, why)

@@ -27,7 +27,8 @@ type Case struct {
 type Config struct {
 	// Run makes a run, with the defect that was planted or without it.
 	Run func(ctx context.Context, c Case, defect bool) (*judge.Outcome, error)
-	// Violated is the invariant or expectation that must still be violated.
+	// Violated is the invariant or expectation that must still be violated, in the way in which the whole
+	// does: see [judge.Kind].
 	Violated string
 	// Defect is true if there was one: then what is left must pass without it, if the whole did.
 	Defect bool
@@ -61,13 +62,20 @@ const (
 )
 
 // variant returns a variant of a case: the seeds differ, and one or the other half of the faults
-// comes later. The first is the case itself.
+// comes later, while the rest last less long: one that begins later ends later, too, so that what its
+// length meets would still be met. The first is the case itself.
 func variant(c Case, n int) Case {
 	return with(c, func(s *scenarios.Scenario) {
 		s.Seed += uint64(n)
 		for i := range s.Faults {
-			if n > 0 && i%2 == n%2 && s.Faults[i].When.Kind == scenarios.MomentAt {
-				s.Faults[i].When.At += jitter
+			switch f := &s.Faults[i]; {
+			case n == 0:
+			case i%2 == n%2:
+				if f.When.Kind == scenarios.MomentAt {
+					f.When.At += jitter
+				}
+			case f.For > jitter:
+				f.For -= jitter
 			}
 		}
 	})
@@ -81,6 +89,7 @@ func Shrink(ctx context.Context, whole Case, cfg Config) (Result, bool) {
 		return Result{Runs: s.runs}, false
 	}
 	s.best.Case, s.best.Variants = whole, 1
+	s.kind = kindOf(s.best.Outcome, cfg.Violated)
 	if s.fails(whole, variantsMax, false) != nil {
 		s.best.Variants = variantsMax
 	}
@@ -99,6 +108,7 @@ type search struct {
 	ctx     context.Context
 	cfg     Config
 	best    Result
+	kind    string // of what the whole violates
 	control bool
 	runs    int
 }
@@ -114,7 +124,7 @@ func (s *search) take(step step) (found bool) {
 				break
 			}
 			c.Scenario.Faults = slices.Clip(c.Scenario.Faults)
-			if s.refused(c) {
+			if s.refused(c) || stricter(c.Scenario, s.best.Scenario) {
 				continue
 			}
 			if outcome := s.fails(c, s.best.Variants, s.control); outcome != nil {
@@ -142,7 +152,7 @@ func (s *search) refused(c Case) bool {
 func (s *search) fails(c Case, variants int, control bool) (first *judge.Outcome) {
 	for n := range variants {
 		outcome := s.run(variant(c, n), true)
-		if outcome == nil || !Violates(outcome, s.cfg.Violated) {
+		if outcome == nil || !s.same(outcome) {
 			return nil
 		}
 		if n == 0 {
@@ -155,6 +165,13 @@ func (s *search) fails(c Case, variants int, control bool) (first *judge.Outcome
 		}
 	}
 	return first
+}
+
+// same tells whether a run fails as the whole does. The same invariant may be violated by what a sound
+// pipeline does as well: spans that never come out are one thing, and a budget that is not used up, since
+// the fault that did it is gone, another; both violate liveness.
+func (s *search) same(o *judge.Outcome) bool {
+	return Violates(o, s.cfg.Violated) && (s.best.Outcome == nil || kindOf(o, s.cfg.Violated) == s.kind)
 }
 
 // run makes a run; nil if it may not, or is interrupted, as if it did not fail.
@@ -172,6 +189,21 @@ func (s *search) run(c Case, defect bool) *judge.Outcome {
 
 // Violates tells whether an invariant or expectation of that name is violated.
 func Violates(o *judge.Outcome, name string) bool {
-	return slices.ContainsFunc(slices.Concat(o.Result.Invariants, o.Result.Expectations),
-		func(j reports.Judgement) bool { return j.Name == name && j.Verdict == reports.Violated })
+	_, is := violation(o, name)
+	return is
+}
+
+// kindOf is the kind of what an outcome violates; empty if it is not violated.
+func kindOf(o *judge.Outcome, name string) string {
+	why, _ := violation(o, name)
+	return judge.Kind(why)
+}
+
+func violation(o *judge.Outcome, name string) (why reports.Judgement, is bool) {
+	list := slices.Concat(o.Result.Invariants, o.Result.Expectations)
+	at := slices.IndexFunc(list, func(j reports.Judgement) bool { return j.Name == name && j.Verdict == reports.Violated })
+	if at < 0 {
+		return why, false
+	}
+	return list[at], true
 }

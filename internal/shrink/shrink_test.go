@@ -3,6 +3,7 @@ package shrink
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +20,9 @@ type world struct {
 	fails func(c Case) bool
 	// alone fails without the defect, too.
 	alone func(c Case) bool
-	runs  int
+	// detail is the reason of a violation; nil: it has none.
+	detail func(c Case) string
+	runs   int
 	// end ends the search at that run; 0: never.
 	end    int
 	cancel context.CancelFunc
@@ -35,7 +38,11 @@ func (w *world) run(ctx context.Context, c Case, defect bool) (*judge.Outcome, e
 	o := &judge.Outcome{}
 	if defect && w.fails(c) || w.alone != nil && w.alone(c) {
 		o.Code = judge.ExitSafety
-		o.Result.Invariants = []reports.Judgement{{Name: "conservation", Verdict: reports.Violated}}
+		why := reports.Judgement{Name: "conservation", Verdict: reports.Violated}
+		if w.detail != nil {
+			why.Detail = w.detail(c)
+		}
+		o.Result.Invariants = []reports.Judgement{why}
 	}
 	return o, nil
 }
@@ -89,6 +96,7 @@ pipeline:
   timeout: 1s
   root_timeout: 1s
   max_unhealthy: 3s
+  restart_budget: 1000
 workload:
   rate: constant 10/s
   traces_at_once: 1
@@ -97,6 +105,9 @@ faults:
   - at 3s crash worker 0
 expectations:
   repeated_spans_max: unlimited
+  split_spans_max: unlimited
+  duplicated_spans_max: unlimited
+  drain_max: 1m0s
 `
 	if got := first.Scenario.Brief(); got != want {
 		t.Errorf("the least is\n%s", got)
@@ -133,6 +144,90 @@ func TestVariantsFailToo(t *testing.T) {
 	}}, 10_000)
 	if !found || result.Variants != 1 || len(result.Scenario.Faults) != 1 {
 		t.Errorf("found %v with %d variants: %v", found, result.Variants, result.Scenario.Faults)
+	}
+	result, found = shrunk(t, &world{fails: func(c Case) bool {
+		i := slices.IndexFunc(c.Scenario.Faults, func(f scenarios.Fault) bool { return f.Verb == scenarios.VerbSlow })
+		return i >= 0 && c.Scenario.Faults[i].For >= time.Second
+	}}, 10_000)
+	if !found || len(result.Scenario.Faults) != 1 || result.Scenario.Faults[0].For != 2*time.Second {
+		t.Errorf("found %v: %v is to last longer than it must to the millisecond", found, result.Scenario.Faults)
+	}
+}
+
+// TestAnotherFailureIsNotTaken for the one that was there, though the same is violated; how often, and what
+// goes with it, may differ.
+func TestAnotherFailureIsNotTaken(t *testing.T) {
+	w := &world{fails: func(Case) bool { return true }}
+	w.detail = func(c Case) string {
+		if !crashes(c, 0) {
+			return "the consumer should have ended because a worker's restart budget is used up, but did not"
+		}
+		return fmt.Sprintf("%.1fs after the load %d spans had not come out: shard %d", c.Scenario.Duration.Seconds(), w.runs, w.runs)
+	}
+	result, found := shrunk(t, w, 10_000)
+	if !found || !crashes(result.Case, 0) || len(result.Scenario.Faults) != 1 {
+		t.Errorf("found %v: %v", found, result.Scenario.Faults)
+	}
+}
+
+// laxStrict are values of each expectation, of which the first asks for no more than the second.
+var laxStrict = map[string][2]string{
+	"restarts_min": {"1", "2"}, "worker_restarts_max": {"unlimited", "2"}, "throughput_min": {"10/s", "20/s"},
+	"freshness_p99_max": {"0s", "2s"}, "repeated_spans_max": {"unlimited", "9"}, "split_spans_max": {"unlimited", "0"},
+	"duplicated_spans_max": {"7", "0"}, "drain_max": {"5m", "30s"}, "end": {"", ""},
+	"figures": {"[]", "[pauses >= 1]"}, "worker_memory_max": {"1GiB", "512MiB"},
+}
+
+// TestNothingIsAskedForThatWasNot: every expectation is compared, and none gets stricter than it was, whatever
+// its default is.
+func TestNothingIsAskedForThatWasNot(t *testing.T) {
+	load := func(sets ...string) scenarios.Scenario {
+		sets = append([]string{"faults=[at 2s crash-loop worker 1 for 8s]"}, sets...)
+		s, _, err := scenarios.LoadWith("mix", nil, sets...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[scenarios.Expectations]()) {
+		name := f.Tag.Get("yaml")
+		values, known := laxStrict[name]
+		switch {
+		case !known:
+			t.Errorf("nobody says which values of %s are stricter than others", name)
+			continue
+		case name == "end":
+			continue // neither is
+		}
+		lax, strict := load("expectations."+name+"="+values[0]), load("expectations."+name+"="+values[1])
+		if !stricter(strict, lax) || stricter(lax, strict) || stricter(lax, lax) {
+			t.Errorf("%s %v: stricter is %v, %v", name, values, stricter(strict, lax), stricter(lax, strict))
+		}
+	}
+	if soon, late := load("pipeline.max_segment_age=2s"), load(); !stricter(late, soon) || stricter(soon, late) {
+		t.Error("what segments are held for longer is not missing from drain_max")
+	}
+	for _, c := range []struct {
+		stay bool
+		sets []string
+	}{
+		{true, []string{"expectations.split_spans_max=unlimited", "expectations.duplicated_spans_max=7",
+			"expectations.drain_max=5m0s", "expectations.worker_memory_max=1GiB", "pipeline.restart_budget=20"}},
+		{true, []string{"expectations.end=budget", "pipeline.restart_budget=2"}},
+		{false, []string{"expectations.drain_max=20s", "pipeline.max_segment_age=3s",
+			"expectations.freshness_p99_max=3s", "expectations.restarts_min=1", "pipeline.restart_budget=2"}},
+	} {
+		whole := load(c.sets...)
+		w := &world{fails: func(Case) bool { return true }}
+		result, found := Shrink(t.Context(), Case{Scenario: whole}, Config{Run: w.run, Violated: "conservation",
+			Defect: true, Restarts: true, RunsMax: 10_000})
+		text := result.Scenario.Brief()
+		for _, set := range c.sets {
+			key, value, _ := strings.Cut(set[strings.Index(set, ".")+1:], "=")
+			if got := strings.Contains(text, key+": "+value+"\n"); !found || got != c.stay {
+				t.Errorf("%s is left: %v\n%s", set, got, text)
+			}
+		}
 	}
 }
 

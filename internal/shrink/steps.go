@@ -195,7 +195,8 @@ var kept = []string{
 	"SpansPerTrace", "RepeatedSpansMax",
 }
 
-// defaults sets each key to its default.
+// defaults sets each key to its default. Of expectations that is only offered where it asks for no more:
+// see stricter.
 func defaults(c Case) (list []Case) {
 	usual := scenarios.Default()
 	for _, part := range []func(*scenarios.Scenario) any{
@@ -254,4 +255,40 @@ func soonerFaults(c Case) (list []Case) {
 		}
 	}
 	return list
+}
+
+// stricter tells whether a scenario asks for more than another, or allows less. A sound pipeline may fail
+// it then, though it passes the other: what is found would be no longer the failure that was there.
+func stricter(a, b scenarios.Scenario) bool {
+	x, y := a.Expectations, b.Expectations
+	freshness := x.FreshnessP99Max > 0 && (y.FreshnessP99Max == 0 || x.FreshnessP99Max < y.FreshnessP99Max)
+	figures := slices.ContainsFunc(x.Figures, func(l scenarios.Limit) bool { return !slices.Contains(y.Figures, l) })
+	// Over its budget a worker ends the consumer, which must not be; or must, and then it needs more for it.
+	budget := a.Pipeline.RestartBudget < b.Pipeline.RestartBudget
+	if x.End == scenarios.EndBudget {
+		budget = a.Pipeline.RestartBudget > b.Pipeline.RestartBudget
+	}
+	return x.End != y.End || budget || freshness || figures ||
+		x.RestartsMin > y.RestartsMin || x.ThroughputMin > y.ThroughputMin ||
+		tighter(x.WorkerRestartsMax, y.WorkerRestartsMax) || tighter(x.RepeatedSpansMax, y.RepeatedSpansMax) ||
+		tighter(x.SplitSpansMax, y.SplitSpansMax) || tighter(x.DuplicatedSpansMax, y.DuplicatedSpansMax) ||
+		x.DrainMax < y.DrainMax || x.WorkerMemoryMax < y.WorkerMemoryMax || held(a.Pipeline) > held(b.Pipeline)
+}
+
+// tighter tells whether a limit allows less than another.
+func tighter(a, b scenarios.Count) bool {
+	if b == scenarios.Unlimited {
+		return a != scenarios.Unlimited
+	}
+	return !a.Allows(int64(b))
+}
+
+// held is how long a segment may be held after its last span: as much less of drain_max is left to bring
+// it out.
+func held(p scenarios.Pipeline) time.Duration {
+	longest := max(p.Timeout, p.RootTimeout)
+	if p.MaxSegmentAge > 0 {
+		longest = min(longest, p.MaxSegmentAge)
+	}
+	return longest
 }
