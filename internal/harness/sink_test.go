@@ -3,10 +3,13 @@ package harness
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"sluice/buffer"
+	"sluice/buffer/codec"
 	"sluice/consumer/ingest"
 	"sluice/flusher"
 	"sluice/internal/judge"
@@ -55,6 +58,72 @@ func TestSinkEntersWhatIsSent(t *testing.T) {
 		t.Errorf("%d spans, %d bad messages and %d repeats were sent; balance is %+v", spans, bad,
 			repeats, balance)
 	}
+}
+
+// TestSinkKnowsWhatKafkaTookLate: spans whose message waited for Kafka for longer than their segment
+// waits for the next one are split through no fault of the system.
+func TestSinkKnowsWhatKafkaTookLate(t *testing.T) {
+	for name, c := range map[string]struct {
+		late        bool
+		unexplained int
+	}{"at once": {false, 1}, "late": {true, 0}} {
+		s, g := newTestSink()
+		start := time.Now()
+		s.begin(start)
+		traces := map[uint64][]load.Message{}
+		var of []load.Message // the first two spans of a trace, of which the second is the child of the first
+		for of == nil {
+			var m load.Message
+			if !g.Next(&m) {
+				t.Fatal("no trace has two spans")
+			}
+			if m.Bad || m.Repeat {
+				continue
+			}
+			s.Sent(start.Add(m.At), &m)
+			if traces[m.Root] = append(traces[m.Root], m); len(traces[m.Root]) == 2 && m.Seq == m.Root+1 &&
+				traces[m.Root][0].Seq == m.Root {
+				of = traces[m.Root]
+			}
+		}
+		at := start.Add(of[1].At)
+		if c.late {
+			at = at.Add(s.late.Behind)
+		}
+		s.Waited(at, &of[1])
+		for _, m := range of {
+			s.Output(at.Add(time.Minute), outputOf(t, &m))
+		}
+		balance := s.Ledger.Balance(0)
+		if balance.Of(ledger.Split).Count != 1 || len(balance.Incidents) != c.unexplained {
+			t.Errorf("%s: %+v, want %d", name, balance.Incidents, c.unexplained)
+		}
+	}
+}
+
+// outputOf returns the record of a segment of that span alone.
+func outputOf(t *testing.T, m *load.Message) ledger.Record {
+	t.Helper()
+	of := codec.New(1 << 20)
+	is, err := of.Decode(m.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	generation := buffer.Generation{TraceKey: is.TraceKey, Segment: is.ID,
+		ID: buffer.DeliveryID{Partition: m.Partition, Number: int64(m.Seq) + 1}}
+	chunks, err := of.Encode(generation, []buffer.Span{is.Span})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := ledger.Record{Partition: m.Partition, Offset: int64(m.Seq), Key: m.Key, Value: chunks[0].Value}
+	for key, text := range map[string]string{
+		ledger.HeaderSegment: is.ID.String(), ledger.HeaderTrace: is.Trace.String(),
+		ledger.HeaderProject: fmt.Sprint(is.Project), ledger.HeaderGeneration: generation.ID.String(),
+		ledger.HeaderChunkIndex: "0", ledger.HeaderChunkCount: "1",
+	} {
+		r.Headers = append(r.Headers, ledger.Header{Key: key, Value: []byte(text)})
+	}
+	return r
 }
 
 func TestSinkKnowsWhenRecordsCameOut(t *testing.T) {

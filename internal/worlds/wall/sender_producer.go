@@ -59,6 +59,7 @@ func (p *producer) send(ctx context.Context, m *load.Message) {
 	p.acks.sent()
 	p.client.Produce(ctx, record, func(r *kgo.Record, err error) {
 		p.acks.received(handed, time.Since(p.start), err)
+		p.sink.Waited(time.Now(), m)
 		if err == nil {
 			p.sink.Placed(m, r.Offset)
 		}
