@@ -160,11 +160,13 @@ func (l *Loop) collect() error {
 			switch {
 			case b.set:
 				p.course.catchUp(b.wall)
-				l.ledger.catchUp(p.number, b.wall)
+				if l.find(p.number) == p {
+					l.ledger.catchUp(p.number, b.wall)
+				}
 			case b.empty: // its turn comes again
 			case b.err == nil:
 				p.settle(b, l.config.MaxBatch)
-				l.ledger.add(b)
+				l.ledger.add(b, l.find(p.number) == p)
 			case p.ctx.Err() != nil:
 				// Given up with its partition, or with everything.
 			case !errors.Is(b.err, errSkipped):
