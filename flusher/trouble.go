@@ -166,15 +166,21 @@ func (r *Troubles) tell() {
 
 // Of returns the last error of an operation that fails for now, or nil.
 func (r *Troubles) Of(of Operation) error {
+	t, _ := r.Open(of)
+	return t.Err
+}
+
+// Open returns the trouble of an operation, and whether it fails for now.
+func (r *Troubles) Open(of Operation) (Trouble, bool) {
 	if !r.some.Load() {
-		return nil
+		return Trouble{}, false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if t := r.open[of]; t != nil {
-		return t.Err
+		return *t, true
 	}
-	return nil
+	return Trouble{}, false
 }
 
 // All returns what fails for now, the longest trouble first.

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"sluice/buffer"
@@ -11,7 +12,15 @@ import (
 // damages are what may be under the key of a trace that Claim or Load is asked about: commands, of which the
 // word KEY stands for it.
 var damages = map[string][][]string{
-	"no trace":         {{"DEL", "KEY"}, {"SET", "KEY", "damaged"}},
+	"no trace":                {{"DEL", "KEY"}, {"SET", "KEY", "damaged"}},
+	"a former one, cut short": {{"DEL", "KEY"}, {"SET", "KEY", "xx\x00"}},
+	"a former one that flies": {{"DEL", "KEY"}, {"SET", "KEY", "damaged\x00\x00\x01"}},
+	"a blob is gone": {{"EVAL", `
+if redis.call('TYPE', KEYS[1]).ok == 'string' then return redis.call('SET', KEYS[1], 'damaged') end
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if string.sub(field, 1, 1) == 'b' then redis.call('HDEL', KEYS[1], field) end
+end
+return 1`, "1", "KEY"}},
 	"the end of one":   {{"DEL", "KEY"}, {"SET", "KEY", "damaged, and as long as a small trace is at the least"}},
 	"a list":           {{"DEL", "KEY"}, {"LPUSH", "KEY", "x"}},
 	"a damaged record": {{"DEL", "KEY"}, {"HSET", "KEY", "0", "damaged"}},
@@ -79,6 +88,30 @@ func TestADamagedTraceIsSaidToBe(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// TestADamagedTraceStaysAsItIs: what cannot be read today, a later version may read.
+func TestADamagedTraceStaysAsItIs(t *testing.T) {
+	for _, p := range []place{onMiniredis, onFew, onRedis} {
+		for _, damaged := range []string{"damaged", "xx\x00", "damaged\x00\x00\x01"} {
+			t.Run(fmt.Sprintf("%s/%q", p.name, damaged), func(t *testing.T) {
+				within := namespace()
+				store := p.open(t).Fork(within, 0)
+				wiped(t, store)
+				c := &cycle{t: t, store: store}
+				must(t, c.fence())
+				must(t, c.attach(1))
+				must(t, c.enqueue())
+				key := within + "t:1:" + c.names[0].Trace.String()
+				must(t, store.Do(t.Context(), "SET", key, damaged))
+				if _, err := store.Claim(t.Context(), c.owner, c.names); !errors.Is(err, buffer.ErrDamaged) {
+					t.Errorf("Claim of %q: %v, want ErrDamaged", damaged, err)
+				}
+				must(t, store.Do(t.Context(), "EVAL",
+					"return redis.call('GET', KEYS[1]) == ARGV[1] or redis.error_reply('it is another')", "1", key, damaged))
+			})
 		}
 	}
 }

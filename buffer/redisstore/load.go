@@ -281,6 +281,9 @@ func (l *loader) blobs(ctx context.Context) error {
 			names, err := l.held(w, values[0])
 			if w.owned = names != nil; w.owned {
 				for parts := values[1:]; len(parts) >= 2; parts = parts[2:] {
+					if parts[0] == "" { // what is owned has all its blobs: to go on would be to flush without it
+						return errState
+					}
 					w.blobs = append(w.blobs, parts[0]+parts[1])
 				}
 			}

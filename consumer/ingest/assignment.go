@@ -103,11 +103,12 @@ func (l *Loop) leave(numbers []int32, lost bool) {
 }
 
 // release lets revoked partitions go of which nothing is in work and everything is committed. A
-// batch that cannot get into the store for now is not waited for: another member has more luck.
-func (l *Loop) release() {
+// batch that cannot get into the store for now is not waited for: another member has more luck. One
+// that is in the store, and waits for a dead letter, is for some time: its spans would come out again.
+func (l *Loop) release(now time.Time) {
 	l.leaving = slices.DeleteFunc(l.leaving, func(p *partition) bool {
 		if len(p.inWork) > 0 {
-			if l.troubles.Of(input(p.number)) != nil {
+			if trouble, some := l.troubles.Open(input(p.number)); some && !passes(trouble, now) {
 				p.cancel()
 			}
 			return false

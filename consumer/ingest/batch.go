@@ -57,8 +57,8 @@ func (l *Loop) ingest(ctx context.Context, b *batch) error {
 	if err := l.keep(ctx, b, traces); err != nil {
 		return err
 	}
-	for _, letter := range b.letters {
-		if err := l.deliver(ctx, b.number, letter); err != nil {
+	for i := range b.letters {
+		if err := l.deliver(ctx, b.number, b.letters[i:]); err != nil {
 			return err
 		}
 	}
@@ -85,9 +85,10 @@ func (b *batch) takeTurn() error {
 	return nil
 }
 
-// decode reads the messages: spans, dead letters (which are sent at once), dropped ones.
+// decode reads the messages: spans, dead letters (which are sent at once, while they are taken), dropped
+// ones.
 func (l *Loop) decode(ctx context.Context, b *batch) {
-	rules, first := l.ports.killSwitch(), b.agreed.to.Add(1)
+	rules, first, taken := l.ports.killSwitch(), b.agreed.to.Add(1), true
 	for i := range b.messages {
 		m := &b.messages[i]
 		clock := clockOf(m)
@@ -98,7 +99,7 @@ func (l *Loop) decode(ctx context.Context, b *batch) {
 		decoded, err := l.ports.Decoder.Decode(m.Value)
 		if err != nil {
 			letter := l.deadLetter(m, err)
-			l.send(ctx, letter)
+			taken = taken && l.send(ctx, letter)
 			b.letters = append(b.letters, letter)
 			continue
 		}

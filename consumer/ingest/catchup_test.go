@@ -193,3 +193,40 @@ func TestAMessageThatWaitedMovesNoClock(t *testing.T) {
 		r.end()
 	})
 }
+
+// lateCatchUp is a store in which the setting of a shard's clock waits.
+type lateCatchUp struct {
+	buffer.Store
+	gate chan struct{}
+}
+
+func (s lateCatchUp) Enqueue(ctx context.Context, shard buffer.Shard, update buffer.QueueUpdate) error {
+	if !update.Tick && len(update.Due) == 0 && update.Clock != 0 {
+		<-s.gate
+	}
+	return s.Store.Enqueue(ctx, shard, update)
+}
+
+// Set after its tenure, a clock says nothing of how far behind the partition is read.
+func TestACatchUpOfAnEarlierTenureSetsNoClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.broker.inTouch.Store(true)
+		store := lateCatchUp{r.steps, make(chan struct{})}
+		r.ports.Store = store
+		r.broker.append(0, time.Now().Add(-5*time.Minute), "x a a")
+		r.start(0)
+		settle(3 * time.Minute)
+		r.broker.change(flusher.Fetch{Revoked: []int32{0}})
+		settle(time.Second)
+		if got := r.broker.releasedNow(); len(got) > 0 {
+			t.Fatalf("released %v: nothing sets its clock", got)
+		}
+		close(store.gate)
+		settle(time.Second)
+		if got := r.loop.Counters().Partitions[0]; got.Clock != 0 || got.Wall != 0 {
+			t.Errorf("clock %v and wall %v of what is another's, want neither", got.Clock, got.Wall)
+		}
+		r.end()
+	})
+}

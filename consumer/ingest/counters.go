@@ -89,8 +89,9 @@ func (l *ledger) of(number int32) *PartitionCounters {
 	return counters
 }
 
-// add counts a batch that is in the store.
-func (l *ledger) add(b *batch) {
+// add counts a batch that is in the store. Its clock is the partition's if that is still assigned, by the
+// tenure that the batch is of.
+func (l *ledger) add(b *batch, current bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.of(b.number)
@@ -102,7 +103,7 @@ func (l *ledger) add(b *batch) {
 	c.DeadLetters += b.tally.DeadLetters
 	c.Skewed += b.tally.Skewed
 	c.Batches += b.tally.Batches
-	if b.tally.Batches > 0 {
+	if current && b.tally.Batches > 0 {
 		c.Clock, c.Wall = b.clock, b.wall
 	}
 	//order-free: sums

@@ -131,52 +131,156 @@ func TestDeadLetterOfWhichNothingIsTakenWaits(t *testing.T) {
 	})
 }
 
-// mute takes records, and never says what became of them.
-type mute struct{ sent *atomic.Int32 }
-
-func (m mute) Produce(context.Context, flusher.Record) flusher.Future {
-	m.sent.Add(1)
-	return silent{}
+// letterbox is a dead-letter topic's producer. Letters wait at its slot while it is full, and for their
+// acknowledgement until it is open.
+type letterbox struct {
+	*broker
+	full, open chan struct{} // closed: it is not, it is
+	tries      atomic.Int32
 }
 
-func (mute) Flush(context.Context) error { return nil }
-
-type silent struct{}
-
-func (silent) Wait(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+func (l *letterbox) Produce(ctx context.Context, record flusher.Record) flusher.Future {
+	l.tries.Add(1)
+	select {
+	case <-l.full:
+		return acknowledged{l, record}
+	case <-ctx.Done():
+		return outcome{ctx.Err()}
+	}
 }
 
-// A letter that Kafka does not acknowledge is a trouble that is said, and holds up neither a revoked
-// partition nor the end.
-func TestALetterThatIsNotAcknowledgedIsSaid(t *testing.T) {
-	for name, leave := range map[string]func(r *rig){
-		"revoked": func(r *rig) { r.broker.change(flusher.Fetch{Revoked: []int32{0}}) },
-		"drained": func(r *rig) { r.stop() },
-	} {
+type acknowledged struct {
+	*letterbox
+	record flusher.Record
+}
+
+func (a acknowledged) Wait(ctx context.Context) error {
+	select {
+	case <-a.open:
+		return a.broker.Produce(ctx, a.record).Wait(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// leaves are the ways in which partition 0 is let go of.
+var leaves = map[string]func(r *rig){
+	"revoked": func(r *rig) { r.broker.change(flusher.Fetch{Revoked: []int32{0}}) },
+	"drained": func(r *rig) { r.stop() },
+}
+
+// left tells whether it was.
+func left(r *rig) bool {
+	if fmt.Sprint(r.broker.releasedNow()) == "[0]" {
+		return true
+	}
+	select {
+	case err := <-r.ended:
+		r.ended <- err
+		return true
+	default:
+		return false
+	}
+}
+
+// A letter that Kafka does not take is a trouble that is said, and holds up neither a revoked partition nor
+// the end: one that nobody acknowledges, that there is no room for, or that is refused.
+func TestALetterThatIsNotTakenIsSaid(t *testing.T) {
+	refusal := errors.New("TOPIC_AUTHORIZATION_FAILED")
+	for kind, want := range map[string]error{"silent": errSilent, "without room": errSilent, "refused": refusal} {
+		for name, leave := range leaves {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t)
+					box := &letterbox{broker: r.broker, full: make(chan struct{}), open: make(chan struct{})}
+					switch kind {
+					case "silent":
+						close(box.full)
+					case "refused":
+						close(box.full)
+						close(box.open)
+						r.broker.refuse = func(flusher.Record) error { return refusal }
+					}
+					r.ports.DeadLetters = box
+					r.broker.append(0, time.Now(), "x a a", "bad", "no span", "none")
+					r.start(0)
+					settle(time.Minute)
+					if got := r.loop.troubles.Of(input(0)); !errors.Is(got, want) {
+						t.Errorf("trouble %v, want %v", got, want)
+					}
+					if got := box.tries.Load(); kind == "silent" && got != 3 {
+						t.Errorf("handed over %d times, want each letter once", got)
+					}
+					leave(r)
+					settle(5 * r.config.RetryMax)
+					if !left(r) {
+						t.Error("it holds on to the partition")
+						r.kill()
+						<-r.ended
+						return
+					}
+					r.end()
+					if got := r.broker.committedAt(0); got != 0 {
+						t.Errorf("committed %d though the letters are nowhere", got)
+					}
+				})
+			})
+		}
+	}
+}
+
+// What is in the store would come out a second time if it were not committed because a letter takes a few
+// seconds: while the leader of a partition is elected, say.
+func TestALetterThatComesLateIsWaitedFor(t *testing.T) {
+	for name, leave := range leaves {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
-				sent := atomic.Int32{}
-				r.ports.DeadLetters = mute{sent: &sent}
+				box := &letterbox{broker: r.broker, full: make(chan struct{}), open: make(chan struct{})}
+				close(box.full)
+				r.ports.DeadLetters = box
 				r.broker.append(0, time.Now(), "x a a", "bad")
 				r.start(0)
-				settle(time.Minute)
-				if got := r.loop.troubles.Of(input(0)); !errors.Is(got, errSilent) || sent.Load() != 1 {
-					t.Errorf("trouble %v, sent %d times; want that nothing is acknowledged, and once",
-						got, sent.Load())
-				}
+				settle(3 * time.Second)
 				leave(r)
-				settle(5 * r.config.RetryMax)
-				if name == "revoked" && fmt.Sprint(r.broker.releasedNow()) != "[0]" {
-					t.Errorf("released %v, want [0]", r.broker.releasedNow())
+				settle(4 * time.Second)
+				if left(r) {
+					t.Error("let go of before the letter was acknowledged")
+				}
+				close(box.open)
+				settle(2 * time.Second)
+				if got := r.broker.committedAt(0); !left(r) || got != 2 {
+					t.Errorf("let go of: %v, committed %d, want both messages", left(r), got)
 				}
 				r.end()
-				if got := r.broker.committedAt(0); got != 0 {
-					t.Errorf("committed %d though the letter is nowhere", got)
-				}
 			})
 		})
 	}
+}
+
+// Letters that found no room are all handed over once there is some, none waiting for the one before it.
+func TestLettersAreHandedOverOnceThereIsRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		box := &letterbox{broker: r.broker, full: make(chan struct{}), open: make(chan struct{})}
+		r.ports.DeadLetters = box
+		r.broker.append(0, time.Now(), "bad", "no span", "none")
+		r.start(0)
+		settle(time.Minute)
+		before := box.tries.Load()
+		close(box.full)
+		settle(time.Minute)
+		if got := box.tries.Load() - before; got < 2 || got > 3 {
+			t.Errorf("%d letters were handed over, want the rest of 3", got)
+		}
+		close(box.open)
+		settle(2 * time.Second)
+		if got := r.broker.committedAt(0); got != 3 || len(r.broker.deadLetters()) != 3 {
+			t.Errorf("committed %d, %d letters, want 3", got, len(r.broker.deadLetters()))
+		}
+		if began, over := r.journal.count("trying again"), r.journal.count("over"); began+over != 2 {
+			t.Errorf("said more than once:\n%s", r.journal)
+		}
+		r.end()
+	})
 }

@@ -25,6 +25,7 @@ type Loop struct {
 	commit     commit
 	ticker     ticker
 	draining   bool
+	handing    handing
 	delivered  int64     // the number of the last delivery
 	pollAt     time.Time // when the source is asked again
 
@@ -84,9 +85,10 @@ func (l *Loop) read(ctx, stop context.Context) error {
 		}
 		l.assign(now)
 		l.commitDone(ctx, now)
-		l.release()
+		l.handing.callOff(now)
+		l.release(now)
 		if l.draining {
-			l.yield()
+			l.yield(now)
 			if l.idle() {
 				l.giveUp()
 				return nil
@@ -128,13 +130,14 @@ func (l *Loop) giveUp() {
 }
 
 // yield lets go of batches for which the store has no room, while draining: the workers end with the
-// loop, so it may be that nobody makes any; and of those of which Kafka does not acknowledge a dead
-// letter, for which there is no end either. What is not stored is not committed, and another member
-// has more luck, as in release.
-func (l *Loop) yield() {
+// loop, so it may be that nobody makes any; and of those of which Kafka does not take a dead letter,
+// which may be for ever, too. What is not stored is not committed, and another member has more luck,
+// as in release.
+func (l *Loop) yield(now time.Time) {
 	for _, p := range l.partitions {
-		trouble := l.troubles.Of(input(p.number))
-		if len(p.inWork) > 0 && (errors.Is(trouble, buffer.ErrFull) || errors.Is(trouble, errSilent)) {
+		trouble, _ := l.troubles.Open(input(p.number))
+		lost := trouble.Step == letterStep && !passes(trouble, now)
+		if len(p.inWork) > 0 && (lost || errors.Is(trouble.Err, buffer.ErrFull)) {
 			p.cancel()
 		}
 	}
@@ -160,11 +163,13 @@ func (l *Loop) collect() error {
 			switch {
 			case b.set:
 				p.course.catchUp(b.wall)
-				l.ledger.catchUp(p.number, b.wall)
+				if l.find(p.number) == p {
+					l.ledger.catchUp(p.number, b.wall)
+				}
 			case b.empty: // its turn comes again
 			case b.err == nil:
 				p.settle(b, l.config.MaxBatch)
-				l.ledger.add(b)
+				l.ledger.add(b, l.find(p.number) == p)
 			case p.ctx.Err() != nil:
 				// Given up with its partition, or with everything.
 			case !errors.Is(b.err, errSkipped):

@@ -118,6 +118,49 @@ func TestLostPartitionIsNeverCommitted(t *testing.T) {
 	})
 }
 
+// A batch that ends when its tenure has, or another has begun, is counted, but says nothing of how far behind
+// the partition is read now.
+func TestABatchOfAnEarlierTenureSetsNoClock(t *testing.T) {
+	for name, again := range map[string][]int32{"left": nil, "again": {0}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				gates := []chan struct{}{make(chan struct{}), make(chan struct{})}
+				var calls atomic.Int32
+				r.steps.before = func(call string) error {
+					if n := calls.Add(1) - 1; call == "attach" && int(n) < 1 {
+						<-gates[0]
+					} else if call == "attach" {
+						<-gates[1]
+					}
+					return nil
+				}
+				r.start(0)
+				r.broker.append(0, time.Now(), "x a a")
+				settle(time.Second)
+				r.broker.change(flusher.Fetch{Revoked: []int32{0}})
+				settle(time.Second)
+				if again != nil {
+					r.broker.change(flusher.Fetch{Assigned: again})
+				}
+				settle(time.Second)
+				close(gates[0])
+				settle(time.Second)
+				got := r.loop.Counters().Partitions[0]
+				if got.Messages != 1 || got.Clock != 0 || got.Wall != 0 {
+					t.Errorf("%d messages, clock %v and wall %v; want 1, and neither", got.Messages, got.Clock, got.Wall)
+				}
+				close(gates[1])
+				settle(5 * time.Second)
+				if got := r.loop.Counters().Partitions[0]; again != nil && got.Wall == 0 {
+					t.Errorf("no clock after a batch of this tenure: %+v", got)
+				}
+				r.end()
+			})
+		})
+	}
+}
+
 // The batch of the first tenure hangs in the store and is given up; that must not let the first
 // batch of the second tenure be skipped while the next one is committed.
 func TestPartitionThatComesBackWaitsForItsEarlierTenure(t *testing.T) {

@@ -125,17 +125,21 @@ func TestADrainCommitsWhatFailedBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, away := range []bool{true, false} {
 			r := newRig(t)
-			err := errors.New("kafka is away")
-			r.broker.commitError = err
-			r.broker.refuse = func(flusher.Record) error { return err }
+			r.broker.commitError = errors.New("coordinator is away")
+			store := &switchable{err: buffer.ErrUnavailable}
+			store.off.Store(true)
+			r.steps.before = store.of
 			r.broker.append(0, time.Now(), "x a a")
-			r.broker.append(1, time.Now(), "no span")
 			r.start(0, 1)
+			settle(5 * time.Second)
+			store.off.Store(false)
+			r.broker.append(1, time.Now(), "y a a")
 			settle(time.Minute)
 			works := func() {
 				r.broker.mu.Lock()
-				r.broker.commitError, r.broker.refuse = nil, func(flusher.Record) error { return nil }
+				r.broker.commitError = nil
 				r.broker.mu.Unlock()
+				store.off.Store(true)
 			}
 			if !away {
 				works()

@@ -15,6 +15,7 @@ local function modern(key, value)
   if flying > 1 then return value end
   local ids = 8 * (low + 256 * high)
   local at = #value - 37 - 12 * flying - ids
+  if at < 1 then error('what is there is no trace') end -- before it is overwritten: a later version may read it
   value = sub(value, 1, at - 1) .. sub(value, at + 35, at + 34 + ids) .. sub(value, at + 20, at + 34)
     .. char(low, high) .. sub(value, at, at + 19) .. (flying == 1 and sub(value, -15, -4) or NOBODY)
     .. char(2 + flying)
