@@ -55,6 +55,7 @@ func TestSearchedRates(t *testing.T) {
 		"a step up":                   {times(3, 91, 100.1), times(3, 100, 110), nil, FoundUnclear, unclear, "-0.1 % to +20.9 %"},
 		"a step of many repeats":      {times(8, 100, 110), times(8, 91, 100.1), nil, FoundUnclear, unclear, "-19.0 % to +0.1 %"},
 		"a step, scattered":           {scattered(100), scattered(92), nil, FoundUnclear, unclear, ""},
+		"half a step, scattered":      {scattered(100), scattered(97), nil, FoundUnclear, unclear, ""},
 		"a step, by a rule":           {times(3, 100, 110), times(3, 91, 100.1), []string{"sustained >= -5%"}, FoundUnclear, unclear, ""},
 		"one repeat failed later":     {times(3, 100, 110), []bracket{{80, 88}, {80, 88}, {80, 101}}, nil, FoundUnclear, unclear, ""},
 		"less, and how much is open":  {times(3, 100, 110), times(3, 90, 99), nil, FoundUnclear, unclear, "-20.0 % to -1.0 %"},
@@ -84,6 +85,10 @@ func TestSearchedRates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := compare(t, capacities(c.a...), capacities(c.b...), usual(c.rules...))
 			row := got.Rows[0]
+			certain := c.want == FoundWorse || c.want == FoundBetter || strings.HasSuffix(name, "how much is open")
+			if row.Certain != certain {
+				t.Errorf("certain: %v, want %v", row.Certain, certain)
+			}
 			if row.Finding != c.want || got.Verdict != c.verdict || c.within != "" && row.within() != c.within {
 				t.Errorf("found %q, %q, within %s; want %q, %q, within %s; %+v", row.Finding, got.Verdict, row.within(), c.want,
 					c.verdict, c.within, row)
