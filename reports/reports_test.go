@@ -108,7 +108,7 @@ func charts() map[string]Chart {
 		cores := Cores{Workers: 0.3, Consumer: 0.4 + float64(i)*0.03, Redis: 0.3, Kafka: 0.2}
 		wide = append(wide, SweepRun{Processes: 4, Value: shards, Verdict: "passed", FlushersKeptUp: i < 3,
 			SpansPerSecond: 9000, OfferedPerSecond: 9000, Cores: cores,
-			SpanCosts: cores.PerSpan(20, 180_000)})
+			SpanCosts: costsOf(cores, 20, 180_000)})
 	}
 	sweepOver := NewSweep("steady", "real", "topology.partitions", wide)
 	costs, _ := sweepOver.CostChart()
@@ -189,7 +189,7 @@ func TestViews(t *testing.T) {
 		cores := Cores{Workers: float64(i), Kafka: 0.5}
 		runs = append(runs, SweepRun{Processes: processes, Value: strconv.Itoa(processes), Repeat: i,
 			Verdict: "passed", SpansPerSecond: rate, FreshnessP99: float64(i), OfferedPerSecond: 9000,
-			Cores: cores, SpanCosts: cores.PerSpan(2, 10_000)})
+			Cores: cores, SpanCosts: costsOf(cores, 2, 10_000)})
 	}
 	sweep := NewSweep("steady", "fakes", "", runs)
 	for name, view := range map[string]any{"timeline.json": timeline, "sweep.json": sweep} {

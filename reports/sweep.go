@@ -38,8 +38,7 @@ type SweepRun struct {
 	// not known.
 	WorkerBytesMax int64 `json:"worker_bytes_max"`
 	RedisBytesMax  int64 `json:"redis_bytes_max"`
-	// Cores used on average, from the begin of the load until all was out; and in the same time the
-	// processor time for each span that came out.
+	// Cores used on average, from the begin of the load until all was out; SpanCosts are CostsOf the run.
 	Cores
 	SpanCosts
 }
@@ -53,14 +52,36 @@ type SpanCosts struct {
 	ConsumerTime float64 `json:"consumer_us_per_span"`
 }
 
-// PerSpan is what each of some spans took, of cores that were used for so many seconds.
-func (c Cores) PerSpan(seconds float64, spans int64) SpanCosts {
+// CostsOf returns the processor time of a run, of UntilOut, for each of the spans that came out of it.
+func CostsOf(samples []Sample, spans int64) SpanCosts {
+	from, to := UntilOut(samples)
+	return CostsBetween(from, to, spans)
+}
+
+// UntilOut returns the first sample of a run, and that by which the last span was out, as far as the samples tell;
+// without samples, two that know nothing. What servers had used before is no span's, nor what they do while
+// the run waits for its end.
+func UntilOut(samples []Sample) (from, to Sample) {
+	if len(samples) == 0 {
+		return from, to
+	}
+	all := samples[len(samples)-1].Flushed
+	out := slices.IndexFunc(samples, func(s Sample) bool { return s.Flushed >= all })
+	return samples[0], samples[out]
+}
+
+// CostsBetween returns the processor time between two samples of a run for each of so many spans.
+func CostsBetween(from, to Sample, spans int64) SpanCosts {
 	if spans <= 0 {
 		return SpanCosts{}
 	}
-	each := seconds * 1e6 / float64(spans)
-	return SpanCosts{RedisTime: c.Redis * each, KafkaTime: c.Kafka * each,
-		WorkerTime: c.Workers * each, ConsumerTime: c.Consumer * each}
+	// A process that was replaced counts from 0 again: that is not negative use.
+	each := func(now, then float64) float64 { return max(0, now-then) * 1e6 / float64(spans) }
+	return SpanCosts{
+		RedisTime: each(to.CPURedis, from.CPURedis), KafkaTime: each(to.CPUKafka, from.CPUKafka),
+		WorkerTime:   each(to.CPUWorkers, from.CPUWorkers),
+		ConsumerTime: each(to.CPUConsumer, from.CPUConsumer),
+	}
 }
 
 // Sum is the processor time of all together.

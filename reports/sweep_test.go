@@ -57,7 +57,7 @@ func TestSweepOver(t *testing.T) {
 	for _, value := range []string{"256", "8", "256", "8"} {
 		cores := Cores{Redis: 0.5, Workers: 1}
 		runs = append(runs, SweepRun{Processes: 4, Value: value, SpansPerSecond: 100, FlushersKeptUp: true,
-			Cores: cores, SpanCosts: cores.PerSpan(10, 1_000_000)})
+			Cores: cores, SpanCosts: costsOf(cores, 10, 1_000_000)})
 	}
 	s := NewSweep("steady", "real", "topology.partitions", runs)
 	if len(s.Rows) != 2 || s.Rows[0].Value != "256" || s.Rows[1].Repeats != 2 || s.Rows[0].Sum() != 15 {
@@ -85,6 +85,26 @@ func TestSweepOver(t *testing.T) {
 	s.Rows[0].SpanCosts, s.Rows[1].SpanCosts = SpanCosts{}, SpanCosts{}
 	if _, ok := s.CostChart(); ok {
 		t.Error("there is a chart of costs that nobody knows")
+	}
+}
+
+// costsOf are the costs of some spans, of cores that were used for so many seconds.
+func costsOf(c Cores, seconds float64, spans int64) SpanCosts {
+	return CostsBetween(Sample{}, Sample{CPURedis: c.Redis * seconds, CPUKafka: c.Kafka * seconds, CPUWorkers: c.Workers * seconds,
+		CPUConsumer: c.Consumer * seconds}, spans)
+}
+
+// What a span took is what was used from the first sample until the last one was out, of who is known.
+func TestCostsOf(t *testing.T) {
+	samples := []Sample{{T: 0.1, CPURedis: 5, CPUWorkers: 2}, {T: 1, Flushed: 10, CPURedis: 6, CPUWorkers: 1},
+		{T: 2, Flushed: 20, CPURedis: 7, CPUWorkers: 1}, {T: 9, Flushed: 20, CPURedis: 90}}
+	if got, want := CostsOf(samples, 20), (SpanCosts{RedisTime: 1e5}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for _, got := range []SpanCosts{CostsOf(nil, 20), CostsOf(samples, 0), CostsOf(samples[:1], 20)} {
+		if got != (SpanCosts{}) {
+			t.Errorf("of nothing: %+v", got)
+		}
 	}
 }
 

@@ -230,15 +230,19 @@ func (c *capacityCommand) command(seed uint64) string {
 
 // chosen are the errors of settings that the search replaces by what it chooses.
 func (c *capacityCommand) chosen() (errs []error) {
+	const ofFaults = "a search leaves all faults out, and so what is expected of them"
 	instead := map[string]string{
-		"duration":                   "--duration sets how long each run is",
-		"topology.flusher_processes": "--processes sets the counts",
-		"faults":                     "a search leaves all faults out",
+		"duration":                    "--duration sets how long each run is",
+		"topology.flusher_processes":  "--processes sets the counts",
+		"workload.rate":               "--rate sets where the search begins",
+		"faults":                      "a search leaves all faults out",
+		"port_faults":                 "a search leaves those of the scenario out, and --port-fault plants others",
+		"expectations.restarts_min":   ofFaults,
+		"expectations.end":            ofFaults,
+		"expectations.throughput_min": "a search also goes below it",
 	}
 	if c.Target != nil {
 		instead["workload.rate"] = "with --target the search begins at the target with its headroom"
-	} else {
-		instead["workload.rate"] = "--rate sets where the search begins"
 	}
 	for _, set := range c.Set {
 		key, _, _ := strings.Cut(set, "=")

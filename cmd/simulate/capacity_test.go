@@ -77,16 +77,16 @@ func TestCapacity(t *testing.T) {
 }
 
 // TestCapacityOfALittleRedis: what waits in the steady state does not fit, so the target is not carried; with exit
-// code 13.
+// code 13, and no map of how a count recovers that is not recommended.
 func TestCapacityOfALittleRedis(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	code, out, errs := call("capacity", scenarioFile(t, quick), "--target", "500/s", "--most", "1000/s", "--processes", "1",
-		"--outage", "500ms", "--redis-memory", "100KiB", "--price", "redis=1", "--out", dir)
+		"--outage", "500ms", "--redis-memory", "100KiB", "--price", "redis=1", "--map", "--out", dir)
 	if code != judge.ExitExpectation || !strings.HasPrefix(out, "No recommendation: what waits at 500 spans/s, without any fault, takes ") ||
 		!strings.Contains(out, "\nGive Redis more memory") || strings.Contains(out, "Run 1 process") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
-	if r := readCapacity(t, dir); r.Recommended != nil || r.Refused == "" || len(r.Outlook.Trials) != 2 {
+	if r := readCapacity(t, dir); r.Recommended != nil || r.Refused == "" || len(r.Outlook.Trials) != 2 || r.Stability != nil {
 		t.Errorf("the file has %+v", r)
 	}
 }
@@ -252,6 +252,11 @@ func TestCapacityRefusesWhatItDrops(t *testing.T) {
 		"--set faults=[]: a search leaves all faults out":       {"--set", "faults=[]"},
 		"--set topology.flusher_processes=2: --processes":       {"--set", "topology.flusher_processes=2"},
 		"--rate sets where the search begins; leave it out":     {"--set", "workload.rate=constant 7/s"},
+		"--set workload.rate=constant 7/s: with --target the":   {"--target", "500/s", "--set", "workload.rate=constant 7/s"},
+		"--set port_faults=[]: a search leaves those of":        {"--set", "port_faults=[]"},
+		"restarts_min=1: a search leaves all faults out, and":   {"--set", "expectations.restarts_min=1"},
+		"--set expectations.end=budget: a search leaves all":    {"--set", "expectations.end=budget"},
+		"throughput_min=9/s: a search also goes below it":       {"--set", "expectations.throughput_min=9/s"},
 	} {
 		code, out, errs := call(append([]string{"capacity", path, "--most", "1000/s", "--processes", "1", "--outage", "0s",
 			"--out", filepath.Join(t.TempDir(), "out")}, more...)...)

@@ -49,7 +49,11 @@ func TestCapacityTrials(t *testing.T) {
 	if code != judge.ExitPassed || r.Outlook == nil || len(r.Outlook.Trials) != 1 || len(r.Outlook.Untried) != 1 ||
 		!strings.Contains(out, "When all workers are killed at once: not tried. Only a worker that is a process can crash") ||
 		!strings.Contains(out, "When Redis is stopped for 2s at 500 spans/s, ") {
-		t.Errorf("exit code %d, %+v\n%s%s", code, r.Outlook, out, errs)
+		t.Fatalf("exit code %d, %+v\n%s%s", code, r.Outlook, out, errs)
+	}
+	if trial := r.Outlook.Trials[0]; trial.Refused == 0 || trial.BatchGain <= 1 ||
+		!strings.Contains(out, " tries of a batch were refused, so that each was tried ") {
+		t.Errorf("%+v\n%s", trial, out)
 	}
 	given := append(flags, "--world", "real", "--redis", "127.0.0.1:1", "--kafka", "127.0.0.1:1", "--out", dir+"2")
 	for _, asked := range [][]string{{"--outage", "3s"}, {"--map", "--outage", "0s"}, {"--map"}} {

@@ -14,22 +14,26 @@ import (
 func TestDiffOfCapacity(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"a": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":100},{"processes":1,
-			"throughput":100},{"processes":1,"throughput":100}]}`,
-		"b": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":90},{"processes":1,
-			"throughput":90},{"processes":1,"throughput":90}]}`,
+		"a": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":100,"failed":110},{"processes":1,
+			"throughput":100,"failed":110},{"processes":1,"throughput":100,"failed":110}]}`,
+		"b": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":80,"failed":88},{"processes":1,
+			"throughput":80,"failed":88},{"processes":1,"throughput":80,"failed":88}]}`,
+		"a step of the search": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":91,"failed":100.1},
+			{"processes":1,"throughput":91,"failed":100.1},{"processes":1,"throughput":91,"failed":100.1}]}`,
+		"not found": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":100,"failed":0},
+			{"processes":1,"throughput":100,"failed":0},{"processes":1,"throughput":100,"failed":0}]}`,
 		"unfinished": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":90}],
 			"unfinished":"interrupted"}`,
 		"other": `{"scenario":"t","world":"virtual","points":[{"processes":1,"throughput":90}]}`,
 		"none":  `{"scenario":"s","world":"virtual","points":[]}`,
-		"unsafe": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":100,"probes":[
-			{"rate":100,"unsafe":"conservation: 3 lost"}]},{"processes":1,"throughput":100},{"processes":1,
-			"throughput":100}]}`,
-		"unsafe when stopped": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":100},
-			{"processes":1,"throughput":100},{"processes":1,"throughput":100}],
+		"unsafe": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":100,"failed":110,"probes":[
+			{"rate":100,"unsafe":"conservation: 3 lost"}]},{"processes":1,"throughput":100,"failed":110},{"processes":1,
+			"throughput":100,"failed":110}]}`,
+		"unsafe when stopped": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":100,"failed":110},
+			{"processes":1,"throughput":100,"failed":110},{"processes":1,"throughput":100,"failed":110}],
 			"outlook":{"trials":[{"processes":1,"unsafe":"conservation: 2 lost"}]}}`,
-		"unsafe cell": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":100},
-			{"processes":1,"throughput":100},{"processes":1,"throughput":100}],
+		"unsafe cell": `{"scenario":"s","world":"virtual","points":[{"processes":1,"throughput":100,"failed":110},
+			{"processes":1,"throughput":100,"failed":110},{"processes":1,"throughput":100,"failed":110}],
 			"stability":{"cells":[{"processes":1,"unsafe":"conservation: 1 lost"}]}}`,
 	} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
@@ -43,11 +47,13 @@ func TestDiffOfCapacity(t *testing.T) {
 		code int
 		text string
 	}{
-		"a":          {0, "verdict: no difference that matters"},
-		"b":          {judge.ExitExpectation, "verdict: worse: 1 process: sustained >= -5%"},
-		"unfinished": {judge.ExitUsage, "unfinished is not finished, so it cannot be compared: interrupted; run it again"},
-		"other":      {judge.ExitUsage, "not the same was run: scenario (s, and then t)"},
-		"none":       {judge.ExitUsage, "none has no runs in it"},
+		"a step of the search": {0, "verdict: no difference that matters; unclear of 1 figure, see the intervals\n"},
+		"not found":            {0, "-10.0 % or more"},
+		"a":                    {0, "verdict: no difference that matters"},
+		"b":                    {judge.ExitExpectation, "verdict: worse: 1 process: sustained >= -5%"},
+		"unfinished":           {judge.ExitUsage, "unfinished is not finished, so it cannot be compared: interrupted; run it again"},
+		"other":                {judge.ExitUsage, "not the same was run: scenario (s, and then t)"},
+		"none":                 {judge.ExitUsage, "none has no runs in it"},
 		"unsafe": {judge.ExitExpectation, "violated: verdict of the runs: 3 of 3 passed, and then 0 of 3; safety violated: " +
 			"conservation: 3 lost\nverdict: worse: verdict of the runs"},
 		"unsafe when stopped": {judge.ExitExpectation, "safety violated: conservation: 2 lost\nverdict: worse: verdict of the runs"},
@@ -57,6 +63,11 @@ func TestDiffOfCapacity(t *testing.T) {
 		if code != want.code || !strings.Contains(out+errs, want.text) {
 			t.Errorf("%s: exit code %d, want %d, %q\n%s%s", b, code, want.code, want.text, out, errs)
 		}
+	}
+	not := filepath.Join(dir, "not found")
+	if code, out, errs := call("diff", not, not); code != 0 || !strings.HasSuffix(out,
+		"verdict: no difference that matters; of 1 figure only lower bounds are known, raise --most\n") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
 

@@ -241,7 +241,7 @@ func readCapacitySet(dir string) (diff.Set, error) {
 	for _, p := range report.Points {
 		run := diff.Run{
 			Group: options.FormatCount(p.Processes, "process"), Verdict: judge.Verdicts[judge.ExitPassed],
-			Figures: diff.Figures{diff.Sustained: p.Throughput},
+			Figures: diff.Figures{diff.Sustained: p.Throughput}, Failed: p.Failed,
 		}
 		if run.Reason = report.UnsafeWith(p.Processes); run.Reason != "" {
 			run.Verdict = judge.Verdicts[judge.ExitSafety]

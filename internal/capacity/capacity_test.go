@@ -259,6 +259,15 @@ func TestEveryRun(t *testing.T) {
 	}
 }
 
+// TestHeadroomAsItWasGiven: the answer names what was asked for, and no rounder figure.
+func TestHeadroomAsItWasGiven(t *testing.T) {
+	for headroom, want := range map[float64]string{0.125: "with 12.5 % headroom", 0.3: "with 30 % headroom", 0: "with 0 % headroom"} {
+		if r := NewReport("steady", "virtual", 10000, headroom, points(WorkerCPU, 20000)); !strings.Contains(r.Headline, want) {
+			t.Errorf("no %q in %q", want, r.Headline)
+		}
+	}
+}
+
 // TestNoMoreByMoreProcesses: that more processes carry more is said only if they do by more than the search
 // leaves open; and unread input is no limit of theirs.
 func TestNoMoreByMoreProcesses(t *testing.T) {

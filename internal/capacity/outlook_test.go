@@ -110,6 +110,9 @@ func TestAmplifiers(t *testing.T) {
 	if g := float64(stopped.RepeatGain); math.Abs(g-1.001) > 1e-4 || stopped.RestartsEach != 1.5 {
 		t.Errorf("each came out %v times, and %v restarts of each", g, stopped.RestartsEach)
 	}
+	if o.Batches, o.Refused = 200, 50; p.Trial(o).Refused != 50 || p.Trial(o).BatchGain != 1.25 {
+		t.Errorf("of 200 batches, 50 tries were refused: %+v", p.Trial(o))
+	}
 	killed := Storm(scenarios.Default(), 2, 1000, 2000)
 	for _, c := range []struct {
 		trial Trial
@@ -121,6 +124,8 @@ func TestAmplifiers(t *testing.T) {
 		{Trial{Fault: killed.Faults, Repeated: 3100, RepeatGain: 1.31, Gain: 1.2, Pauses: 2}, "each span took 1.20 times the Redis time, 3,100 " +
 			"spans came out again (lease redelivery), so that each came out 1.31 times on average, 2 pauses of a shard's input",
 			"that spans come out again", 1.31},
+		{Trial{Refused: 1200, BatchGain: 1.4, RepeatGain: 1.31, Pauses: 1}, "1,200 tries of a batch were refused, so that each was tried " +
+			"1.4 times on average, 1 pause of a shard's input", "that batches are refused", 1.4},
 		{Trial{Gain: 2.5, RepeatGain: 1.31}, "each span took 2.50 times the Redis time", "the Redis time of a span", 2.5},
 		{Trial{Gain: Number(math.NaN()), RepeatGain: Number(math.NaN())}, "no amplifier was seen", "", 1.05},
 	} {

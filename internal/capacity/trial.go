@@ -38,13 +38,16 @@ type Trial struct {
 	// Gain is how much more Redis time a span that came out took from the fault on, until it was over,
 	// than before; RepeatGain how often a span came out meanwhile. 1 is no more, null is not known.
 	// Restarts, of which RestartsEach is the mean of a worker, Repeated spans and Pauses of input are what
-	// adds to it.
+	// adds to it; and Refused tries of batches of the input, with BatchGain, how often each was tried, in the
+	// whole run.
 	Gain         Number `json:"gain"`
 	RepeatGain   Number `json:"repeat_gain"`
 	Restarts     int    `json:"restarts"`
 	RestartsEach Number `json:"restarts_of_each_worker"`
 	Repeated     int64  `json:"repeated_spans"`
 	Pauses       int    `json:"pauses"`
+	Refused      int64  `json:"refused_batches"`
+	BatchGain    Number `json:"batch_gain"`
 	// Why is empty if the run was right but for its limits; otherwise what was violated.
 	Why string `json:"why,omitempty"`
 	// Unsafe is the safety invariant that was violated, with its reason; empty if none was.
@@ -239,7 +242,11 @@ func (p TrialPlan) Trial(o *judge.Outcome) Trial {
 	t := Trial{What: p.What, Fault: p.Faults, Processes: p.Processes, Rate: p.Rate,
 		Capacity: p.Capacity, OutageSeconds: p.Outage.Seconds(), WatchedSeconds: p.Watched.Seconds(),
 		PredictedSeconds: Number(drain(p.Rate, p.Capacity, p.Outage.Seconds())),
-		RecoverySeconds:  Number(math.Inf(1)), Gain: Number(math.NaN()), Pauses: o.Result.Pauses}
+		RecoverySeconds:  Number(math.Inf(1)), Gain: Number(math.NaN()), Pauses: o.Result.Pauses,
+		Refused: o.Refused, BatchGain: Number(math.NaN())}
+	if o.Batches > 0 {
+		t.BatchGain = Number(1 + float64(o.Refused)/float64(o.Batches))
+	}
 	r := p.Watch(o.Scenario)
 	r.samples = reports.Between(o.Samples, 0, o.Scenario.Duration.Seconds())
 	t.Path = pathOf(seconds(reports.Between(r.samples, r.from-1, math.Inf(1))))
@@ -327,6 +334,9 @@ func (t *Trial) strongest() (name string, gain float64) {
 	if g := float64(t.RepeatGain); g > gain {
 		name, gain = "that spans come out again", g
 	}
+	if g := float64(t.BatchGain); g > gain {
+		name, gain = "that batches are refused", g
+	}
 	return name, gain
 }
 
@@ -350,6 +360,13 @@ func (t *Trial) amplifiers() string {
 		}
 		if g := float64(t.RepeatGain); g > 1 {
 			text += fmt.Sprintf(", so that each came out %.4g times on average", g)
+		}
+		list = append(list, text)
+	}
+	if t.Refused > 0 {
+		text := grouped(float64(t.Refused)) + " tries of a batch were refused"
+		if g := float64(t.BatchGain); g > 1 {
+			text += fmt.Sprintf(", so that each was tried %.4g times on average", g)
 		}
 		list = append(list, text)
 	}

@@ -269,7 +269,8 @@ func TestRunOf(t *testing.T) {
 		Throughput: reports.Throughput{SpansPerSecond: 50}, Ledger: reports.Ledger{Sent: 1000, Flushed: 1000},
 		Freshness: reports.Quantiles{P50: 1, P99: 2, Count: 10},
 		Workers:   []reports.WorkerSummary{{Restarts: 1}, {Restarts: 2}}},
-		Samples: []reports.Sample{{CPURedis: 1, RedisBytesAll: 4e6}, {CPURedis: 1.003, RedisBytesAll: 2e6}}}
+		Samples: []reports.Sample{{CPURedis: 1, RedisBytesAll: 4e6}, {CPURedis: 1.003, Flushed: 1000, RedisBytesAll: 2e6},
+			{CPURedis: 1.009, Flushed: 1000}}} // while the run waited for its end
 	o.Scenario.Duration = 20 * time.Second
 	r := RunOf(o)
 	for f, want := range map[Figure]float64{Throughput: 50, FreshnessP50: 1, FreshnessP99: 2, RedisTime: 3,

@@ -12,7 +12,7 @@ import (
 // Figure is something that is measured of a run.
 type Figure string
 
-// The figures. Processor times are microseconds for each span that came out, over the whole run.
+// The figures. Processor times are microseconds for each span that came out, over the time of reports.CostsOf.
 const (
 	Throughput   Figure = "throughput"
 	FreshnessP50 Figure = "freshness_p50"
@@ -144,17 +144,16 @@ func RunOf(o *judge.Outcome) Run {
 	if len(o.Samples) < 2 || o.Result.Ledger.Flushed == 0 {
 		return r
 	}
-	first, last := o.Samples[0], o.Samples[len(o.Samples)-1]
+	from, to := reports.UntilOut(o.Samples)
+	costs := reports.CostsBetween(from, to, o.Result.Ledger.Flushed)
 	//order-free: each is for itself
-	for figure, of := range map[Figure]func(reports.Sample) float64{
-		RedisTime:    func(s reports.Sample) float64 { return s.CPURedis },
-		WorkerTime:   func(s reports.Sample) float64 { return s.CPUWorkers },
-		ConsumerTime: func(s reports.Sample) float64 { return s.CPUConsumer },
-		KafkaTime:    func(s reports.Sample) float64 { return s.CPUKafka },
-		HarnessTime:  func(s reports.Sample) float64 { return s.CPUHarness },
+	for figure, each := range map[Figure]float64{
+		RedisTime: costs.RedisTime, WorkerTime: costs.WorkerTime, ConsumerTime: costs.ConsumerTime,
+		KafkaTime:   costs.KafkaTime,
+		HarnessTime: (to.CPUHarness - from.CPUHarness) * 1e6 / float64(o.Result.Ledger.Flushed),
 	} {
-		if used := of(last) - of(first); used > 0 {
-			r.Figures[figure] = used * 1e6 / float64(o.Result.Ledger.Flushed)
+		if each > 0 {
+			r.Figures[figure] = each
 		}
 	}
 	most := int64(0)

@@ -86,7 +86,7 @@ func figuresBetween(samples []reports.Sample) Figures {
 		Throughput: float64(last.Flushed-first.Flushed) / took,
 		Offered:    float64(last.Sent-first.Sent) / took,
 	}
-	f.costs(first, last)
+	f.costs(reports.CostsBetween(first, last, last.Flushed-first.Flushed))
 	fresh := 0.0
 	for _, s := range samples[1:] {
 		took := float64(len(samples) - 1)

@@ -129,6 +129,10 @@ func (c *Comparison) measure(group string) {
 		}
 		row := Row{Group: group, Metric: m, A: sideOf(values[0]), B: sideOf(values[1]), Batch: long,
 			Ranks: 1, Shape: 1}
+		if m.Name == Sustained {
+			row.A.searched(failures(runsA))
+			row.B.searched(failures(runsB))
+		}
 		row.level = row.B.Median
 		if whole := collect(runsB, m.Name); len(whole) > 0 {
 			row.level = reports.Median(whole)
@@ -136,6 +140,7 @@ func (c *Comparison) measure(group string) {
 		row.judged = len(c.Rules) == 0 && m.Better != Neither ||
 			slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.Metric == m && r.Kind != BoundLevel })
 		row.Shift, row.Interval = shift(row.A.Values, row.B.Values)
+		row.widen()
 		row.Up, row.Down = moved(row.A.Values, row.B.Values)
 		c.Rows = append(c.Rows, row)
 	}
@@ -152,4 +157,17 @@ func collect(runs []Run, metric string) []float64 {
 	return values
 }
 
-func sideOf(values []float64) Side { return Side{len(values), reports.Median(values), values} }
+// failures returns the lowest rates that failed in the runs whose highest sustained rate is known.
+func failures(runs []Run) []float64 {
+	var rates []float64
+	for _, r := range runs {
+		if _, ok := r.Figures[Sustained]; ok {
+			rates = append(rates, r.Failed)
+		}
+	}
+	return rates
+}
+
+func sideOf(values []float64) Side {
+	return Side{N: len(values), Median: reports.Median(values), Values: values}
+}

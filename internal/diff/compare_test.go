@@ -294,11 +294,12 @@ func TestOneRunOfTheWallClock(t *testing.T) {
 	run := func(cost float64) Set {
 		s := Set{Kind: KindRun, World: "real"}
 		r := Run{Verdict: "passed"}
+		used := 0.0
 		for i := range 601 {
 			at := float64(i) / 10
-			wave := 1 + 0.01*float64(i%7)
+			used += cost * (1 + 0.01*float64(i%7)) / 10
 			r.Samples = append(r.Samples, reports.Sample{T: at, Sent: int64(100 * i), Flushed: int64(100 * i),
-				CPURedis: cost * wave * at})
+				CPURedis: used})
 		}
 		s.Runs = []Run{r}
 		return s
@@ -367,6 +368,13 @@ func TestEventByEvent(t *testing.T) {
 			}
 			checkJUnit(t, got)
 		})
+	}
+	// Runs that are the same may both be too slow: the figures say by how much.
+	var level bytes.Buffer
+	slow := compare(t, make("a", 1, "x"), make("a", 1, "x"), usual("redis_time <= 5"))
+	if err := slow.WriteText(&level); err != nil || slow.Code != judge.ExitExpectation || !strings.Contains(level.String(),
+		"\nredis_time  us/span  1  10.00  10.00 ") {
+		t.Errorf("%v, exit code %d\n%s", err, slow.Code, &level)
 	}
 	// A sweep keeps no events, nor does it say where its runs part.
 	kept := func(digest string, has bool) Set {

@@ -9,10 +9,13 @@ func (c *Comparison) test() {
 	for i := range c.Rows {
 		row := &c.Rows[i]
 		row.Certain = row.constants()
-		if !row.judged || row.Certain || row.equal() || leastP(row.A.N, row.B.N) > c.Alpha {
+		if !row.judged || row.Certain || row.equal() || row.bounds() || leastP(row.A.N, row.B.N) > c.Alpha {
 			continue
 		}
-		row.Ranks, row.Shape = rankTest(row.A.Values, row.B.Values), shapeTest(row.A.Values, row.B.Values)
+		row.tested = true
+		if a, b, apart := row.nearest(); apart { // else p is 1
+			row.Ranks, row.Shape = rankTest(a, b), shapeTest(a, b)
+		}
 		ps = append(ps, row.Ranks, row.Shape)
 		of = append(of, &row.Ranks, &row.Shape)
 	}
@@ -23,7 +26,8 @@ func (c *Comparison) test() {
 	for i := range c.Rows {
 		row := &c.Rows[i]
 		if row.split = row.Shape <= c.Alpha; row.split {
-			row.leastUp, row.leastDown = movedLeast(row.A.Values, row.B.Values)
+			a, b, _ := row.nearest()
+			row.leastUp, row.leastDown = movedLeast(a, b)
 		}
 		row.Certain = row.Certain || row.split || row.Ranks <= c.Alpha
 	}
@@ -33,7 +37,7 @@ func (c *Comparison) test() {
 func (c *Comparison) needed() int {
 	tests, n := 0, 2
 	for i := range c.Rows {
-		if row := &c.Rows[i]; row.judged && !row.constants() && !row.equal() {
+		if row := &c.Rows[i]; row.judged && !row.constants() && !row.equal() && !row.bounds() {
 			tests += 2
 		}
 	}
@@ -45,7 +49,7 @@ func (c *Comparison) needed() int {
 
 // few tells whether a row has so few values that no difference could be certain, however great.
 func (c *Comparison) few(row *Row) bool {
-	return leastP(row.A.N, row.B.N)*float64(max(c.Tests, 1)) > c.Alpha
+	return leastP(row.A.N, row.B.N)*float64(max(c.Tests, 1)) > c.Alpha && !row.overlap() && !row.bounds()
 }
 
 // find says what was found of each row.
@@ -57,6 +61,8 @@ func (c *Comparison) find() {
 		down := row.surely(false, least, row.share)
 		within := row.Interval != nil && max(row.share(row.Interval.High), -row.share(row.Interval.Low)) <= least
 		switch {
+		case row.bounds():
+			row.Finding = FoundBounds
 		case row.equal():
 			row.Finding = FoundSame
 		case row.Certain && row.Better == Neither && (up || down):

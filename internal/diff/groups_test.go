@@ -46,7 +46,7 @@ func TestGroupsOfSearches(t *testing.T) {
 	report := func(dir string, groups ...string) Set {
 		s := Set{Dir: dir, Kind: KindCapacity, World: "virtual"}
 		for _, group := range groups {
-			s.Runs = append(s.Runs, Run{Group: group, Figures: Figures{Sustained: 100}})
+			s.Runs = append(s.Runs, Run{Group: group, Figures: Figures{Sustained: 100}, Failed: 110})
 		}
 		return s
 	}

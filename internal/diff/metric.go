@@ -127,24 +127,14 @@ func FiguresOf(r reports.Result, samples []reports.Sample, duration float64) Fig
 	if during > 0 {
 		f[Waiting] = waiting / float64(during)
 	}
-	if n := len(samples); n > 0 {
-		f.costs(samples[0], samples[n-1])
-	}
+	f.costs(reports.CostsOf(samples, r.Ledger.Flushed))
 	f.forgetUnknown()
 	return f
 }
 
-// costs sets what each span took between two samples.
-func (f Figures) costs(from, to reports.Sample) {
-	spans := float64(to.Flushed - from.Flushed)
-	if spans <= 0 {
-		return
-	}
-	const micro = 1e6
-	f[RedisTime] = (to.CPURedis - from.CPURedis) * micro / spans
-	f[KafkaTime] = (to.CPUKafka - from.CPUKafka) * micro / spans
-	f[WorkerTime] = (to.CPUWorkers - from.CPUWorkers) * micro / spans
-	f[ConsumerTime] = (to.CPUConsumer - from.CPUConsumer) * micro / spans
+// costs sets what each span took; what is not known is 0.
+func (f Figures) costs(c reports.SpanCosts) {
+	f[RedisTime], f[KafkaTime], f[WorkerTime], f[ConsumerTime] = c.RedisTime, c.KafkaTime, c.WorkerTime, c.ConsumerTime
 }
 
 func (f Figures) forgetUnknown() {
@@ -160,9 +150,8 @@ func FiguresOfSweep(r reports.SweepRun) Figures {
 	f := Figures{
 		Throughput: r.SpansPerSecond, Offered: r.OfferedPerSecond, Drain: r.DrainSeconds,
 		WorkerMemory: float64(r.WorkerBytesMax), RedisMemory: float64(r.RedisBytesMax),
-		RedisTime: r.RedisTime, KafkaTime: r.KafkaTime, WorkerTime: r.WorkerTime,
-		ConsumerTime: r.ConsumerTime,
 	}
+	f.costs(r.SpanCosts)
 	if r.SpansPerSecond > 0 { // what never came out was not quick
 		f[FreshnessP50], f[FreshnessP99], f[LatencyP99] = r.FreshnessP50, r.FreshnessP99, r.LatencyP99
 	}

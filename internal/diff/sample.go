@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"sort"
@@ -16,6 +17,20 @@ import (
 type Interval struct {
 	Low  float64 `json:"low"`
 	High float64 `json:"high"`
+}
+
+// MarshalJSON writes null for an end that is not bounded.
+func (i Interval) MarshalJSON() ([]byte, error) {
+	end := func(v float64) *float64 {
+		if math.IsInf(v, 0) {
+			return nil
+		}
+		return &v
+	}
+	return json.Marshal(struct {
+		Low  *float64 `json:"low"`
+		High *float64 `json:"high"`
+	}{end(i.Low), end(i.High)})
 }
 
 // confidence is that of the intervals.

@@ -196,10 +196,12 @@ func TestCorrect(t *testing.T) {
 	}
 }
 
-// TestCostsAreThoseOfTheRun: what a server had used before is none of the run's spans.
+// TestCostsAreThoseOfTheRun: what a server had used before is none of the run's spans, nor is what it does once
+// they are out.
 func TestCostsAreThoseOfTheRun(t *testing.T) {
-	samples := []reports.Sample{{T: 0.1, CPURedis: 500, CPUKafka: 900}, {T: 5, CPURedis: 501, CPUKafka: 902, Flushed: 100_000}}
-	f := FiguresOf(reports.Result{}, samples, 5)
+	samples := []reports.Sample{{T: 0.1, CPURedis: 500, CPUKafka: 900}, {T: 5, CPURedis: 501, CPUKafka: 902, Flushed: 100_000},
+		{T: 9, CPURedis: 503, CPUKafka: 905, Flushed: 100_000}}
+	f := FiguresOf(reports.Result{Ledger: reports.Ledger{Flushed: 100_000}}, samples, 5)
 	if f[RedisTime] != 10 || f[KafkaTime] != 20 {
 		t.Errorf("a span took %v and %v us, want 10 and 20", f[RedisTime], f[KafkaTime])
 	}

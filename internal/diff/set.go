@@ -54,6 +54,9 @@ type Run struct {
 	// Digest stands for all that happened, in a virtual run; empty if it is not known.
 	Digest  string
 	Figures Figures
+	// Failed is the lowest rate that failed in a search whose highest that was carried is Sustained; 0 if
+	// none did.
+	Failed float64
 	// Samples are nil where they were not kept.
 	Samples []reports.Sample
 	// Events reads what happened.

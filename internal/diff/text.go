@@ -69,15 +69,36 @@ func (r *Row) signed(change float64) string {
 	return "+" + r.with(change)
 }
 
-// change is the shift in words.
-func (r *Row) change() string { return r.signed(r.Shift) }
+// change is the shift in words; "-" if nothing is known of it.
+func (r *Row) change() string {
+	if r.bounds() {
+		return "-"
+	}
+	return r.signed(r.Shift)
+}
 
 // within is the interval of the shift in words.
 func (r *Row) within() string {
 	if r.Interval == nil {
 		return "-"
 	}
+	switch low, high := math.IsInf(r.Interval.Low, 0), math.IsInf(r.Interval.High, 0); {
+	case low && high:
+		return "-"
+	case low:
+		return r.signed(r.Interval.High) + " or less"
+	case high:
+		return r.signed(r.Interval.Low) + " or more"
+	}
 	return r.signed(r.Interval.Low) + " to " + r.signed(r.Interval.High)
+}
+
+// median is that of a side in words, by how the metric writes a value.
+func (s *Side) median(value func(float64) string) string {
+	if s.AtLeast {
+		return "at least " + value(s.Median)
+	}
+	return value(s.Median)
 }
 
 // p is the smaller corrected p, in words; "-" if there was no test.
@@ -86,7 +107,7 @@ func (r *Row) p() string {
 	switch {
 	case r.constants():
 		return "constant"
-	case p >= 1 && (!r.judged || r.equal() || r.Finding == FoundTooFew):
+	case p >= 1 && (!r.tested || r.Finding == FoundTooFew):
 		return "-"
 	case p < 0.0001:
 		return "< 0.0001"
@@ -104,7 +125,11 @@ func (r *Row) finding() string {
 
 // detail is the row in a sentence.
 func (r *Row) detail() string {
-	text := fmt.Sprintf("%s, and then %s: %s", r.with(r.A.Median), r.with(r.B.Median), r.change())
+	text := fmt.Sprintf("%s, and then %s: ", r.A.median(r.with), r.B.median(r.with))
+	if r.bounds() {
+		return text + "no rate was too high, so that is all that is known; raise --most"
+	}
+	text += r.change()
 	if r.Interval != nil {
 		text += fmt.Sprintf(" (95 %%: %s)", r.within())
 	}
@@ -175,7 +200,7 @@ func (r *Row) cells() []string {
 	if unit == "" {
 		unit = "-"
 	}
-	return []string{r.Name, unit, n, r.value(r.A.Median), r.value(r.B.Median), r.change(), r.within(), r.p(),
+	return []string{r.Name, unit, n, r.A.median(r.value), r.B.median(r.value), r.change(), r.within(), r.p(),
 		r.finding()}
 }
 

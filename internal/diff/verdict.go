@@ -42,7 +42,12 @@ func (c *Comparison) judge() {
 func (c *Comparison) apply(r Rule, row *Row) reports.Judgement {
 	j := reports.Judgement{Name: row.named(r.Written), Verdict: reports.Passed, Detail: row.detail()}
 	if r.Kind == BoundLevel {
-		if r.Most && row.level > r.Value || !r.Most && row.level < r.Value {
+		beyond := r.Most && row.level > r.Value || !r.Most && row.level < r.Value
+		switch {
+		case row.B.AtLeast && beyond != r.Most: // the true rate may be any above
+			j.Verdict = reports.Unknown
+			j.Detail += "; it may be more than was tried"
+		case beyond:
 			j.Verdict = reports.Violated
 		}
 		if row.Batch > 0 {
@@ -169,6 +174,9 @@ func (c *Comparison) sumUp() {
 		if n := c.unclear(); n > 0 {
 			c.Verdict += fmt.Sprintf("; unclear of %s, see the intervals", options.FormatCount(n, "figure"))
 		}
+		if n := c.bounded(); n > 0 {
+			c.Verdict += fmt.Sprintf("; of %s only lower bounds are known, raise --most", options.FormatCount(n, "figure"))
+		}
 	}
 }
 
@@ -176,6 +184,16 @@ func (c *Comparison) sumUp() {
 func (c *Comparison) unclear() (n int) {
 	for _, row := range c.Rows {
 		if row.Finding == FoundUnclear || row.unsure {
+			n++
+		}
+	}
+	return n
+}
+
+// bounded counts the metrics of which nothing but lower bounds is known.
+func (c *Comparison) bounded() (n int) {
+	for _, row := range c.Rows {
+		if row.Finding == FoundBounds {
 			n++
 		}
 	}
@@ -207,7 +225,7 @@ func (c *Comparison) blind() (rows []*Row) {
 	}
 	for i := range c.Rows {
 		switch row := &c.Rows[i]; {
-		case !row.judged || row.equal():
+		case !row.judged || row.equal() || row.bounds():
 		case row.Finding == FoundTooFew:
 			rows = append(rows, row)
 		default:

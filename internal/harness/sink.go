@@ -297,6 +297,7 @@ func (s *Sink) Ended(at time.Time, consumer int, asked bool, done ingest.Counter
 		life.Letters += int64(p.DeadLetters)
 		life.Duplicates += int64(p.Duplicates)
 		life.Batches += int64(p.Batches)
+		life.Refused += int64(p.Retries)
 		life.Deleted += int64(p.Deleted)
 	}
 	s.mu.Lock()

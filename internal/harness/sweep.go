@@ -105,9 +105,8 @@ func measure(run *reports.SweepRun, o *judge.Outcome) {
 		run.RedisBytesMax = max(run.RedisBytesMax, s.RedisBytes)
 	}
 	// Short loads are flushed in the drain, most of them.
-	seconds += run.DrainSeconds
-	run.Cores = reports.CoresDuring(o.Samples, 0, seconds)
-	run.SpanCosts = run.PerSpan(seconds, r.Ledger.Flushed)
+	run.Cores = reports.CoresDuring(o.Samples, 0, seconds+run.DrainSeconds)
+	run.SpanCosts = reports.CostsOf(o.Samples, r.Ledger.Flushed)
 	why, _ := o.Decisive()
 	run.Reason = why.String()
 }

@@ -19,9 +19,9 @@ func TestMeasure(t *testing.T) {
 	o.Scenario.Duration = 5 * time.Second
 	o.Result.Ledger = reports.Ledger{Sent: 60_000, Flushed: 60_000}
 	o.Result.Run.DrainSeconds = 4
-	for i := range 245 {
+	for i := range 265 { // for 2 s after all was out
 		at := float64(i) / 10
-		o.Samples = append(o.Samples, reports.Sample{T: at, CPUWorkers: 0.5 * at, CPURedis: 0.25 * at})
+		o.Samples = append(o.Samples, reports.Sample{T: at, Flushed: min(60_000, int64(250*i)), CPUWorkers: 0.5 * at, CPURedis: 0.25 * at})
 	}
 	var run reports.SweepRun
 	measure(&run, o)

@@ -15,9 +15,10 @@ type Life struct {
 	T float64
 	// Drained is true if it ended in good order.
 	Drained bool
-	// Messages were read and stored, in Batches; of them Spans were spans, Letters dead letters.
+	// Messages were read and stored, in Batches; of them Spans were spans, Letters dead letters. Refused
+	// counts the tries of a batch that failed and were made again.
 	// Duplicates counts the spans that were known. Deleted messages were deleted before they were read.
-	Deleted                                       int64
+	Deleted, Refused                              int64
 	Messages, Spans, Letters, Duplicates, Batches int64
 }
 

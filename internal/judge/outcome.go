@@ -66,6 +66,9 @@ type Outcome struct {
 	Interrupted bool
 	// LoadSeconds is how long the load took: until its last message, about the scenario's duration.
 	LoadSeconds float64
+	// Batches of the input were stored, by all consumers as far as they said; Refused counts the tries of one
+	// that failed and were made again.
+	Batches, Refused int64
 }
 
 // Judge judges a run: its invariants, its expectations, and what follows for the whole.
@@ -73,6 +76,9 @@ func Judge(e *Evidence) *Outcome {
 	o := &Outcome{
 		Scenario: e.Scenario, Events: e.Events, Samples: e.Samples, Interrupted: e.Interrupted,
 		LoadSeconds: e.LoadSeconds, Watched: reports.Watched{Glances: glances(e.Looks)},
+	}
+	for _, l := range e.Lives {
+		o.Batches, o.Refused = o.Batches+l.Batches, o.Refused+l.Refused
 	}
 	b := e.Balance
 	// What the time-outs held back at first is not counted against the throughput.
