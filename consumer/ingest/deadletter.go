@@ -8,7 +8,7 @@ import (
 	"sluice/flusher"
 )
 
-// letter is a message that could not be decoded, on its way to the dead-letter topic.
+// letter is a message that is no span, or whose trace cannot be read, on its way to the dead-letter topic.
 type letter struct {
 	record   flusher.Record
 	future   flusher.Future
