@@ -246,7 +246,7 @@ var (
 	ErrUnavailable = errors.New("store is unavailable")
 	// ErrDamaged means that the store cannot read one of the traces that it was asked about: what it has of
 	// it is damaged, or was written by a later version. No other try helps, but the same call without that
-	// trace succeeds. Claim and Load return it.
+	// trace succeeds. Attach, Claim, Load and Ack return it.
 	ErrDamaged = errors.New("damaged")
 )
 

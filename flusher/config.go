@@ -46,7 +46,7 @@ type Config struct {
 	// NoTimeout waits forever. Default 30 s.
 	StopTimeout time.Duration
 	// ShutdownTimeout is how long workers may take to finish what is in flight at the end, before
-	// they are killed: 0 kills them at once, NoTimeout waits forever, but for FaultTimeout after a fault.
+	// they are killed: 0 kills them at once, NoTimeout waits forever, but for FaultTimeout if a fault ends it.
 	// Default 30 s.
 	ShutdownTimeout time.Duration
 	// CheckEvery is how often workers are judged. Default 100 ms.

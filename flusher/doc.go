@@ -58,7 +58,7 @@
 //     that is not up after BackpressureAfter, or that was under backpressure for longer; and for
 //     all shards while a Redis node is fuller than MaxMemory.
 //   - Whatever ends Run, it first ends every worker: asked to finish, killed after ShutdownTimeout
-//     (0: at once; NoTimeout: only if it hangs, or FaultTimeout after a fault), and waited for until
+//     (0: at once; NoTimeout: only if it hangs, or FaultTimeout if a fault ends it), and waited for until
 //     proven stopped.
 //
 // A supervisor that was itself frozen does not judge by beats from before it woke.

@@ -150,7 +150,8 @@ func (s *Supervisor) Fault() error {
 }
 
 // FaultTimeout is how long a supervisor that ends of a fault waits without a ShutdownTimeout: nobody asked for
-// that end, so nobody is there to say that it takes too long.
+// that end, so nobody is there to say that it takes too long. (A fault in an end that was asked for shortens
+// nothing: who wants to wait for what is in flight does so all the same, and is told of the fault.)
 const FaultTimeout = 30 * time.Second
 
 // ShutdownTimeout is that of the config; but if there is none, FaultTimeout once a fault ends the supervisor.

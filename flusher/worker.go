@@ -68,6 +68,8 @@ type shard struct {
 	drift Drift
 	// holding counts what is leased and not released, as far as the worker knows.
 	holding int
+	// left counts what is leased, and stays so until the next fence. See leave.
+	left int
 	// unsure is true after the answer of a Lease was lost: the store may have leased more. So it has
 	// if it says so, because it was set back.
 	unsure bool
@@ -96,6 +98,7 @@ type segment struct {
 	// is acknowledged.
 	spans         []buffer.Span
 	loaded, along bool
+	left          bool // see worker.leave
 	ids           []buffer.SpanID
 	outputs       []*output
 	// since is when it became due, as the shard's clock stood when it was leased, and acked when the

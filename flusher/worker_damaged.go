@@ -3,20 +3,22 @@ package flusher
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"sluice/buffer"
 )
 
 // Damaged is a generation that the store cannot read: its trace is damaged, or was written by a later
-// version. It stays where it is, and is tried again.
+// version. It stays where it is.
 type Damaged struct {
 	Shard buffer.Shard
 	buffer.Generation
-	// Step is what failed, claim or load, and Cause why.
+	// Step is what failed, claim, load or ack, and Cause why.
 	Step  Stage
 	Cause error
-	// Again is when it is tried again, in the shard's clock.
+	// Again is when it is tried again, in the shard's clock; 0: by the next owner of the shard. That is so of
+	// an ack: all of it is in Kafka.
 	Again time.Duration
 }
 
@@ -49,18 +51,40 @@ func apart[T any](
 // released, so that nothing is lost, nor a reason to end: whoever took the shard over would end of it, too.
 func (w *worker) setAside(seg *segment, stage Stage, cause error) error {
 	s := seg.shard
-	w.fails(unreadable(s), stage, fmt.Errorf("segment %v of trace %d:%v: %w",
-		seg.Segment, seg.Project, seg.Trace, cause))
-	if w.ports.Damaged != nil {
-		w.ports.Damaged(Damaged{
-			Shard: s.owner.Shard, Generation: seg.Generation, Step: stage, Cause: cause, Again: damagedAgain,
-		})
-	}
+	w.tellDamaged(seg, stage, cause, damagedAgain)
 	seg.Deadline = max(seg.Deadline, w.now(s)).Add(damagedAgain)
 	s.aside = max(s.aside, seg.Deadline)
 	// The clock may have gone back since all was taken: that look says nothing of what is put back now.
 	s.all = min(s.all, w.now(s))
 	return w.letGo(s, buffer.Release{Back: []buffer.Due{seg.Due}})
+}
+
+// leave lets go of a segment that Kafka has, and the store cannot delete. It stays leased, where nobody looks for
+// it before the shard is fenced: from the queue it would be taken, and produced, again and again. That is a
+// trouble for as long as the worker has the shard.
+func (w *worker) leave(seg *segment, stage Stage, cause error) error {
+	s := seg.shard
+	w.tellDamaged(seg, stage, cause, 0)
+	seg.left = true
+	s.holding--
+	s.left++
+	s.aside = never
+	return nil
+}
+
+// never is after every deadline.
+const never buffer.Instant = math.MaxInt64
+
+// tellDamaged says that the store cannot read a segment.
+func (w *worker) tellDamaged(seg *segment, stage Stage, cause error, again time.Duration) {
+	s := seg.shard
+	w.fails(unreadable(s), stage, fmt.Errorf("segment %v of trace %d:%v: %w",
+		seg.Segment, seg.Project, seg.Trace, cause))
+	if w.ports.Damaged != nil {
+		w.ports.Damaged(Damaged{
+			Shard: s.owner.Shard, Generation: seg.Generation, Step: stage, Cause: cause, Again: again,
+		})
+	}
 }
 
 // unreadable is the trouble that some segment of a shard cannot be read.

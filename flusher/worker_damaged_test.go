@@ -102,6 +102,90 @@ func TestADamagedTraceKeepsNoOtherFromItsWay(t *testing.T) {
 	}
 }
 
+func (s *unreadableStore) Ack(
+	ctx context.Context, owner buffer.Owner, flushed []buffer.Flushed,
+) ([]buffer.AckResult, error) {
+	names := make([]buffer.Generation, len(flushed))
+	for i := range flushed {
+		names[i] = flushed[i].Generation
+	}
+	if err := s.reads("ack", names); err != nil {
+		return nil, err
+	}
+	return s.Store.Ack(ctx, owner, flushed)
+}
+
+// TestATraceThatIsDamagedWhenItIsAcknowledgedComesOutOnce for each owner of its shard: Kafka has it. The worker
+// lives, also if it has to fence the shard itself, and all others are acknowledged.
+func TestATraceThatIsDamagedWhenItIsAcknowledgedComesOutOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		store := &unreadableStore{Store: b.store, step: "ack", trace: traceOf(30)}
+		b.faulty.Store = store
+		const traces = 25
+		put := func(but int) {
+			for n := range traces {
+				if n != but {
+					b.feed.put(t, 0, 10*n)
+				}
+			}
+		}
+		records := func(want int, when string) {
+			t.Helper()
+			if n := len(b.broker.all()); n != want {
+				t.Errorf("%s: %d records, want %d", when, n, want)
+			}
+			left := leftovers(t, b.store)
+			if len(left.Shards) != 1 || len(left.Shards[0].Leased) != 1 || len(left.Shards[0].Queued) != 0 {
+				t.Errorf("%s: left are %v, want one that is leased", when, left)
+			}
+		}
+		put(-1)
+		b.start(fence(t, b.store, 0)...)
+		time.Sleep(3 * time.Minute)
+		records(traces, "when it cannot be deleted")
+		put(3)
+		time.Sleep(10 * time.Second)
+		records(2*traces-1, "when others have come")
+		lost := true // the answer of the next lease
+		b.faulty.set(func(step string, after bool) error {
+			if step != "lease" || !after || !lost {
+				return nil
+			}
+			lost = false
+			return buffer.ErrUnavailable
+		})
+		time.Sleep(10 * time.Second)
+		records(2*traces, "when the worker has fenced the shard itself")
+		status, _ := b.inbox.last()
+		if len(status.Lost) > 0 || len(status.Troubles) != 1 || status.Troubles[0].Step != "ack" ||
+			!strings.Contains(status.Troubles[0].Error, "trace 1:"+traceOf(30).Trace.String()) {
+			t.Errorf("lost %v, troubles %+v; want one that names the trace", status.Lost, status.Troubles)
+		}
+		read := false
+		b.faulty.set(func(step string, after bool) error {
+			if step != "claim" || read {
+				return nil
+			}
+			read = true
+			return buffer.ErrDamaged
+		})
+		b.feed.put(t, 0, 500)
+		time.Sleep(3 * time.Minute)
+		records(2*traces+1, "when another could be read only later")
+		if status, _ := b.inbox.last(); len(status.Troubles) != 1 {
+			t.Errorf("when another could be read: troubles %+v, want that it cannot be deleted", status.Troubles)
+		}
+		if err := b.join(); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.damaged) != 3 || b.damaged[1].TraceKey != traceOf(30) || b.damaged[1].Step != flusher.StageAck ||
+			b.damaged[1].Again != 0 {
+			t.Errorf("told of %+v, want of the trace at each fence, and of another", b.damaged)
+		}
+	})
+}
+
 // TestADamagedTraceIsTriedNowAndThen: not in every cycle, and the trouble lasts as long as it fails.
 func TestADamagedTraceIsTriedNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

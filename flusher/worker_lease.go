@@ -120,7 +120,7 @@ func (w *worker) took(l *look) (leased []*segment, err error) {
 		s.all = min(l.asked, w.now(s))
 	}
 	s.holding += len(answer.Due)
-	s.unsure = answer.Outstanding > s.holding // the store has lost that it released them
+	s.unsure = answer.Outstanding > s.holding+s.left // the store has lost that it released them
 	now, wall := w.now(s), w.ports.Clock.Now()
 	due, early := dueBy(answer.Due, l.asked, now)
 	for _, due := range due {
@@ -268,7 +268,9 @@ func (w *worker) refence(f *refence, answered *bool) error {
 		repeated = true
 		return f.err
 	})
-	s.unsure = !ok
+	if s.unsure = !ok; ok {
+		s.left = 0 // it is in the queue again
+	}
 	return err
 }
 

@@ -144,7 +144,7 @@ func (w *worker) unbind() {
 	w.bound = nil
 }
 
-// ack lets the store delete what Kafka has, and returns it.
+// ack lets the store delete what Kafka has, and returns what it did.
 func (w *worker) ack(batch []*segment) ([]*segment, error) {
 	err := perShard(w, StageAck, batch, func(s *shard, part []*segment) ([]buffer.AckResult, error) {
 		flushed := make([]buffer.Flushed, len(part))
@@ -157,8 +157,8 @@ func (w *worker) ack(batch []*segment) ([]*segment, error) {
 			w.lose(s, false)
 		}
 		return nil
-	}, nil)
-	return held(batch), err
+	}, w.leave)
+	return slices.DeleteFunc(held(batch), func(seg *segment) bool { return seg.left }), err
 }
 
 // release drops what was acknowledged from what is leased, last of all: a worker that dies before

@@ -63,13 +63,13 @@ func (s *Store) Attach(
 			}
 			return classify(ctx, err)
 		}
-		err := calls.sendTexts(ctx, s.scripts.attach, func(n int, text string) {
+		err := unread(calls.sendTexts(ctx, s.scripts.attach, func(n int, text string) {
 			if i := left[n]; text == "" {
 				again = append(again, i)
 			} else {
 				answers[i] = readAttached(traces[i].TraceKey, text)
 			}
-		})
+		}))
 		if err != nil {
 			return answers, fmt.Errorf("attach %d traces: %w", len(traces), err)
 		}

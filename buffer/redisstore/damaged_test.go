@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"sluice/buffer"
@@ -32,6 +33,89 @@ end
 return 1`, "1", "KEY"}},
 }
 
+// damage puts something else under the key of a trace.
+func damage(t *testing.T, store *redisstore.Store, key string, commands [][]string) {
+	t.Helper()
+	for _, words := range commands {
+		words = slices.Clone(words)
+		for i, word := range words {
+			if word == "KEY" {
+				words[i] = key
+			}
+		}
+		must(t, store.Do(t.Context(), words...))
+	}
+}
+
+// TestAttachAndAckSayThatATraceIsDamaged, if they meet it; the others can be asked about without it.
+func TestAttachAndAckSayThatATraceIsDamaged(t *testing.T) {
+	for _, p := range []place{onMiniredis, onFew, onRedis} {
+		for form, shape := range map[string]func(*redisstore.Store) *redisstore.Store{
+			"small": func(s *redisstore.Store) *redisstore.Store { return s },
+			"hash":  (*redisstore.Store).Roomy,
+		} {
+			t.Run(p.name+"/"+form, func(t *testing.T) {
+				within := namespace()
+				store := shape(p.open(t).Fork(within, 0))
+				wiped(t, store)
+				c := &cycle{t: t, store: store}
+				must(t, c.fence())
+				var flushed []buffer.Flushed
+				for trace := range byte(3) {
+					must(t, c.attach(1+trace))
+					must(t, c.enqueue())
+					flushed = append(flushed, buffer.Flushed{Generation: c.names[0]})
+				}
+				_, err := store.Lease(t.Context(), c.owner, buffer.Seconds(3), 10)
+				must(t, err)
+				for i := range flushed {
+					f := &flushed[i]
+					claims, err := store.Claim(t.Context(), c.owner, []buffer.Generation{f.Generation})
+					must(t, err)
+					f.Along = claims[0].Loaded != nil
+					for _, span := range traceSpans(byte(1+i), 3)[0].Subtrees[0].Spans {
+						f.Spans = append(f.Spans, span.ID)
+					}
+				}
+				damage(t, store, within+"t:1:"+flushed[1].Trace.String(), damages["a list"])
+
+				attach := func(traces ...byte) error {
+					var batch []buffer.TraceBatch
+					for _, trace := range traces {
+						batch = append(batch, traceSpans(trace, 4)...)
+					}
+					answers, err := store.Attach(t.Context(), delivery(10), batch)
+					for _, answer := range answers {
+						if err == nil && (!answer.Done || answer.Stored+answer.Duplicates != 4) {
+							t.Errorf("attached %+v, want all 4", answer)
+						}
+					}
+					return err
+				}
+				ack := func(list ...buffer.Flushed) error {
+					results, err := store.Ack(t.Context(), c.owner, list)
+					for _, result := range results {
+						if err == nil && result == buffer.AckStale {
+							t.Errorf("acknowledged with %v", results)
+						}
+					}
+					return err
+				}
+				for step, err := range map[string]error{
+					"attach": attach(1, 2, 3), "attach of one": attach(2),
+					"ack": ack(flushed...), "ack of one": ack(flushed[1]),
+				} {
+					if !errors.Is(err, buffer.ErrDamaged) || buffer.Retryable(err) {
+						t.Errorf("%s: %v, want ErrDamaged", step, err)
+					}
+				}
+				must(t, attach(1, 3))
+				must(t, ack(flushed[0], flushed[2]))
+			})
+		}
+	}
+}
+
 // TestADamagedTraceIsSaidToBe: Claim or Load says so, and neither takes it for gone. The others can be asked
 // about without it.
 func TestADamagedTraceIsSaidToBe(t *testing.T) {
@@ -56,15 +140,7 @@ func TestADamagedTraceIsSaidToBe(t *testing.T) {
 					if leased, err := store.Lease(t.Context(), c.owner, buffer.Seconds(3), 10); err != nil || len(leased.Due) != 3 {
 						t.Fatalf("leased %v, %v, want 3", leased, err)
 					}
-					for _, words := range commands {
-						words = append([]string(nil), words...)
-						for i, word := range words {
-							if word == "KEY" {
-								words[i] = within + "t:1:" + names[1].Trace.String()
-							}
-						}
-						must(t, store.Do(t.Context(), words...))
-					}
+					damage(t, store, within+"t:1:"+names[1].Trace.String(), commands)
 					read := func(names ...buffer.Generation) ([]buffer.Loaded, error) {
 						claims, err := store.Claim(t.Context(), c.owner, names)
 						for _, claim := range claims {

@@ -139,7 +139,7 @@ func (s *Store) ackSome(
 			calls.add(1+len(f.Spans)/8, s.traceKey(f.TraceKey), ackArg(f))
 		}
 	}
-	err = calls.send(ctx, s.scripts.ack, func(first, n int, result rueidis.RedisResult) error {
+	err = unread(calls.send(ctx, s.scripts.ack, func(first, n int, result rueidis.RedisResult) error {
 		text, err := result.ToString()
 		if err := complete(len(text), n, err); err != nil {
 			return err
@@ -151,7 +151,7 @@ func (s *Store) ackSome(
 			}
 		}
 		return nil
-	})
+	}))
 	return others, err
 }
 
@@ -189,7 +189,7 @@ func (s *Store) ackParts(
 		}
 		for _, answer := range s.eval(ctx, s.scripts.ack, calls) {
 			text, err := answer.ToString()
-			if err = classify(ctx, err); err == nil {
+			if err = unread(classify(ctx, err)); err == nil {
 				err = complete(len(text), 1, nil)
 			}
 			if err != nil {
@@ -207,7 +207,7 @@ func (s *Store) sweep(ctx context.Context, key string) error {
 	for {
 		more, err := s.evalOne(ctx, s.scripts.sweep, call{keys: []string{key}}).AsInt64()
 		if err != nil || more == 0 {
-			return classify(ctx, err)
+			return unread(classify(ctx, err))
 		}
 	}
 }

@@ -197,7 +197,11 @@ func (l *Loop) attach(
 		attached, traces = divide(attached, answers, traces)
 		return err
 	})
-	return attached, err
+	if !errors.Is(err, buffer.ErrDamaged) {
+		return attached, err
+	}
+	answers, err := l.apart(ctx, b, delivery, traces, err)
+	return append(attached, answers...), err
 }
 
 // divide adds the answers that did come to those of earlier tries, and returns the traces that have

@@ -28,7 +28,7 @@ type PartitionCounters struct {
 	Paused   string
 	PausedAt buffer.Instant
 	// Messages were read; of them Spans were stored or recognised, Dropped fell to the kill
-	// switch, and DeadLetters could not be decoded.
+	// switch, and DeadLetters could not be decoded, or not be added to a damaged trace.
 	Messages, Spans, Dropped, DeadLetters uint64
 	// Deleted counts the messages that Kafka deleted before they were read, at most: the offsets of
 	// transactions count, too.

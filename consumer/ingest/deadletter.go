@@ -10,7 +10,7 @@ import (
 	"sluice/flusher"
 )
 
-// letter is a message that could not be decoded, on its way to the dead-letter topic.
+// letter is a message that is no span, or whose trace cannot be read, on its way to the dead-letter topic.
 type letter struct {
 	record   flusher.Record
 	future   flusher.Future     // nil if it is to be handed over
@@ -120,9 +120,9 @@ func passes(trouble flusher.Trouble, now time.Time) bool {
 	return trouble.Step == letterStep && now.Sub(trouble.Since) < letterWait
 }
 
-// deliver returns when the first of the letters is acknowledged; the others are those behind it. One that is too large for the dead-letter topic
-// too goes without its value, and then without its key. If not even the headers are taken, the
-// partition waits until they are: the message would be named nowhere.
+// deliver returns when the first of the letters is acknowledged; the others are those behind it. One that
+// is too large for the dead-letter topic, too, goes without its value, and then without its key. If not
+// even the headers are taken, the partition waits until they are: the message would be named nowhere.
 func (l *Loop) deliver(ctx context.Context, number int32, letters []*letter) error {
 	letter := letters[0]
 	try := func() error {

@@ -34,6 +34,8 @@ const (
 	// DeadLettered says how many messages of a batch could not be decoded, with the offset and
 	// the error of the first.
 	DeadLettered EventKind = "dead letters"
+	// TraceDamaged says the same of messages of a trace of which the store cannot read what it has.
+	TraceDamaged EventKind = "dead letters, since the store cannot read their trace"
 	// DeadLetterCut says that a message is too large for the dead-letter topic too, so that only
 	// its key and headers were sent; DeadLetterBare that not even the key was taken.
 	DeadLetterCut  EventKind = "dead letter without its value"

@@ -117,7 +117,7 @@ var (
 	shardDropped = counter("shard_dropped_total",
 		"Spans that the kill switch dropped.", "shard")
 	shardLetters = counter("shard_dead_letters_total",
-		"Messages sent to the dead-letter topic because they are not spans.", "shard")
+		"Messages sent to the dead-letter topic because they are not spans, or Redis cannot read their trace.", "shard")
 	shardSkewed = counter("shard_skewed_total",
 		"Messages whose timestamp disagrees with those around them, or is ahead of the wall clock.", "shard")
 	shardBatches = counter("shard_batches_total",

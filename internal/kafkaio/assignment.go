@@ -39,6 +39,8 @@ type partition struct {
 	failing bool
 	// released is closed when nothing of a revoked partition is in work; nil while it is owned.
 	released chan struct{}
+	// member is the id of the one to which the group has given it: this client may be another by now.
+	member string
 }
 
 // active tells whether Poll may return messages of the partition.
@@ -95,6 +97,18 @@ func (a *assignment) assign(numbers []int32) {
 	a.change(flusher.Fetch{Assigned: slices.Sorted(slices.Values(numbers))})
 }
 
+// admit notes as which member the client has its partitions, but for those that are revoked: it joins as
+// another, if it was not heard of for too long, and keeps what the group gives it again.
+func (a *assignment) admit(member string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.partitions { //order-free: each by itself
+		if p.released == nil {
+			p.member = member
+		}
+	}
+}
+
 // revoke drops what is held of the partitions and returns, for those that the member has, the
 // channels that are closed when they are released.
 func (a *assignment) revoke(numbers []int32) []<-chan struct{} {
@@ -108,7 +122,8 @@ func (a *assignment) revoke(numbers []int32) []<-chan struct{} {
 			continue
 		}
 		a.throttle(number, p, false)
-		*p = partition{released: make(chan struct{}), failing: p.failing} // which forget ends, at the client too
+		// What fails is ended by forget, at the client too.
+		*p = partition{released: make(chan struct{}), failing: p.failing, member: p.member}
 		revoked = append(revoked, number)
 		released = append(released, p.released)
 	}
@@ -337,9 +352,30 @@ func (a *assignment) wanted() bool {
 	return false
 }
 
-// has tells whether offsets of the partition may be committed.
+// has tells whether the partition is the member's, or was and is not released yet.
 func (a *assignment) has(number int32) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.partitions[number] != nil
+}
+
+// tenure returns the partition as Poll has told of it last; nil if it is not the member's, or is again, which
+// Poll has not told yet: who commits then has read it before.
+func (a *assignment) tenure(number int32) *partition {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.changes {
+		if slices.Contains(a.changes[i].Assigned, number) {
+			return nil
+		}
+	}
+	return a.partitions[number]
+}
+
+// isOf tells whether offsets that were taken in a tenure may be committed as this member's.
+func (a *assignment) isOf(number int32, tenure *partition, member string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.partitions[number]
+	return p != nil && p == tenure && p.member == member
 }

@@ -13,22 +13,31 @@ import (
 )
 
 // onAssigned is called by the client before it fetches new partitions.
-func (s *Source) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
+// (It is called also if there are none.)
+func (s *Source) onAssigned(_ context.Context, client *kgo.Client, assigned map[string][]int32) {
 	s.admitted.CompareAndSwap(nil, new(time.Now()))
 	if numbers := assigned[s.cfg.Topic]; len(numbers) > 0 {
 		s.touch.begin(numbers)
 		s.assignment.assign(numbers)
 	}
+	s.assignment.admit(memberOf(client))
+}
+
+// memberOf returns as which member of the group a client was let in last.
+func memberOf(client *kgo.Client) string {
+	member, _ := client.GroupMetadata()
+	return member
 }
 
 // onRevoked is called by the client when the group asks for partitions. The group gets them when
 // it returns.
-func (s *Source) onRevoked(ctx context.Context, _ *kgo.Client, revoked map[string][]int32) {
+func (s *Source) onRevoked(ctx context.Context, client *kgo.Client, revoked map[string][]int32) {
 	numbers := revoked[s.cfg.Topic]
 	if len(numbers) == 0 {
 		return
 	}
 	released := s.assignment.revoke(numbers)
+	s.assignment.admit(memberOf(client)) // to what is left: it need not wait for what goes
 	deadline := time.NewTimer(s.cfg.ReleaseTimeout())
 	defer deadline.Stop()
 	for _, done := range released {

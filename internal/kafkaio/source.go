@@ -269,6 +269,7 @@ func (s *Source) absorb(fetches kgo.Fetches) error {
 	})
 	s.take(taken)
 	s.fail(failed) // behind what was read of it
+	s.touch.empty()
 	return fatal
 }
 

@@ -1,6 +1,7 @@
 package kafkaio
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type touch struct {
 	answering   time.Time // since when there is no gap between the answers
 	gapMax      time.Duration
 	fetch       time.Time // when one last answered a fetch; zero if none has
+	emptied     time.Time // when all that the client held was last taken from it
 	questions   uint64    // how many fetches there were
 	// Each is by broker: when it last answered a fetch, what it was last asked, its last answer that had
 	// room left, and what is known of the last with something in it.
@@ -33,10 +35,10 @@ type touch struct {
 	partitions map[int32]*known
 }
 
-// question is a fetch: its number, and when it was written.
+// question is a fetch: its number, when it was written, and since when its broker has answered none.
 type question struct {
-	number uint64
-	at     time.Time
+	number    uint64
+	at, since time.Time
 }
 
 // room is an answer with room left: when it came, and the number of its question.
@@ -60,6 +62,7 @@ type known struct {
 	// broker. Not in the last of them is who pauses, or of whom the client does not know yet where to begin.
 	first, last uint64
 	asked       time.Time // when it was in one last
+	began       time.Time // when it was assigned, or this leader was first known
 	// queued is when something of it was read last, or first was asked: from then on it is the last of its
 	// broker's that is looked at for an answer.
 	queued time.Time
@@ -79,10 +82,12 @@ func (k *known) behind() bool { return k.next < k.end }
 var nobody = leader{-1, -1}
 
 // begin forgets what was known: what was read in another tenure says nothing of what there is now.
-func (k *known) begin() { *k = known{from: nobody} }
+func (k *known) begin() { *k = known{from: nobody, began: time.Now()} }
 
 // move forgets what was heard of another leader: that says nothing of what this one has. Offsets stay.
-func (k *known) move() { *k = known{from: nobody, next: k.next, high: k.high, end: k.end} }
+func (k *known) move() {
+	*k = known{from: nobody, began: time.Now(), next: k.next, high: k.high, end: k.end}
+}
 
 // in tells whether the last question of its broker has the partition in it.
 func (k *known) in(last question) bool { return k.last != 0 && k.last == last.number }
@@ -113,6 +118,11 @@ const answerAgeMax = time.Second
 func (t *touch) well() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.isWell()
+}
+
+// isWell is well for who holds mu.
+func (t *touch) isWell() bool {
 	if time.Since(t.fetch) > t.fetchAgeMax {
 		return false
 	}
@@ -217,7 +227,10 @@ func (t *touch) ask(broker int32, partitions []int32, lags map[int32]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.questions++
-	last, now := t.asked[broker], question{t.questions, time.Now()}
+	last, now := t.asked[broker], question{number: t.questions, at: time.Now()}
+	if now.since = now.at; t.waits(broker) {
+		now.since = last.since
+	}
 	t.asked[broker] = now
 	for _, p := range partitions {
 		k := t.of(p)
@@ -231,13 +244,44 @@ func (t *touch) ask(broker int32, partitions []int32, lags map[int32]int64) {
 	}
 }
 
-// missed tells whether a partition has not been asked for so long, while others of its broker are.
+// empty notes that all that the client held was taken from it: it asks each broker again.
+func (t *touch) empty() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.emptied = time.Now()
+}
+
+// waits tells whether a broker has not answered the last question. The caller holds mu.
+func (t *touch) waits(broker int32) bool {
+	last := t.asked[broker]
+	return last.number > 0 && !t.fetches[broker].After(last.at)
+}
+
+// missed tells whether a partition has not been asked for so long, while others of its broker are, or though
+// nothing keeps the client from it: it asks a broker for nothing as long as it holds an answer of it that was
+// not taken, so only the time until all was taken counts.
 func (t *touch) missed(broker, partition int32, age time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k, last := t.of(partition), t.asked[broker]
-	return time.Since(last.at) <= t.fetchAgeMax && !k.in(last) && time.Since(k.asked) >= age
+	idle := latest(k.began, k.asked)
+	if time.Since(last.at) <= t.fetchAgeMax {
+		return !k.in(last) && time.Since(idle) >= age
+	}
+	return t.isWell() && !t.waits(broker) && t.emptied.Sub(latest(idle, t.fetches[broker])) >= age
 }
+
+// hangs tells whether the broker of a partition has answered no fetch, for so long beyond what one may take,
+// while others do.
+func (t *touch) hangs(broker, partition int32, age time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	since := latest(t.asked[broker].since, t.of(partition).began)
+	return t.isWell() && t.waits(broker) && time.Since(since) >= t.fetchAgeMax+age
+}
+
+// latest returns the last of some moments.
+func latest(moments ...time.Time) time.Time { return slices.MaxFunc(moments, time.Time.Compare) }
 
 // unanswered tells whether nothing was heard of a partition for so long, though it was asked for, and its
 // broker has answered since, with room left. (One that is known to have more is spoken of.) Call silent before,

@@ -226,6 +226,75 @@ func TestRoomSaysNothingOfOthers(t *testing.T) {
 	})
 }
 
+// TestWhoIsAloneIsMissed: a partition is missed, too, if nothing at all is asked of its broker, so that none of
+// the client's questions tells that it is left out. Only if nothing is fetched at all that is no news of it.
+func TestWhoIsAloneIsMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait, age, other = 500 * time.Millisecond, 3 * time.Second, 2
+		sc := SourceConfig{FetchWait: wait, FetchLateMax: 2 * time.Second, FetchBytesMax: 1000}
+		touch, both := newTouch(NewBrokers(nil), sc), []int32{1, 3}
+		answer := func(broker int32) {
+			touch.OnBrokerRead(kgo.BrokerMetadata{NodeID: broker}, kmsg.Fetch.Int16(), 10, wait, 0, nil)
+		}
+		// goes lets time pass in which the other broker answers, and all that was fetched is taken or not.
+		goes := func(by time.Duration, taken bool) {
+			for ; by > 0; by -= wait {
+				touch.ask(other, []int32{2}, nil)
+				time.Sleep(wait)
+				answer(other)
+				if taken {
+					touch.empty()
+				}
+			}
+		}
+		wants := func(missed, hangs bool, when string) {
+			t.Helper()
+			if is := touch.missed(1, 1, age); is != missed {
+				t.Errorf("%s: missed is %v, want %v", when, is, missed)
+			}
+			if is := touch.hangs(1, 1, age); is != hangs {
+				t.Errorf("%s: its broker hangs is %v, want %v", when, is, hangs)
+			}
+		}
+		time.Sleep(time.Minute) // of another tenure
+		touch.begin(both)
+		wants(false, false, "when it is assigned")
+		goes(age-wait, true)
+		wants(false, false, "not for long")
+		goes(wait, true)
+		wants(true, false, "when it was not asked for since")
+		for epoch := range int32(2) {
+			touch.silent(leader{broker: 1, epoch: epoch}, 1)
+		}
+		wants(false, false, "when it has another leader")
+		goes(age, true)
+		wants(true, false, "when it was not asked for since then")
+		time.Sleep(3 * time.Second)
+		wants(false, false, "when no broker answers")
+		goes(wait, true)
+		touch.ask(1, both, nil)
+		wants(false, false, "when it is asked for")
+		goes(wait, true)
+		answer(1)
+		goes(2*age, false)
+		wants(false, false, "while its answer is not taken")
+		goes(wait, true)
+		wants(true, false, "when it is not asked for again once that is taken")
+		touch.ask(1, both, nil)
+		goes(5*time.Second, true)
+		wants(false, false, "when an answer is late")
+		touch.ask(1, both, nil)
+		goes(wait, true)
+		wants(false, true, "when its broker answers none")
+		touch.begin(both)
+		wants(false, false, "in another tenure")
+		answer(1)
+		touch.ask(1, both, nil)
+		goes(5*time.Second, true)
+		wants(false, false, "when an answer was late, and the next is")
+	})
+}
+
 // TestASilentBrokerIsToldFromTheOthers, by its partitions, as long as it does not answer fetches.
 func TestASilentBrokerIsToldFromTheOthers(t *testing.T) {
 	cluster := fake(t, kfake.NumBrokers(3), kfake.SeedTopics(6, "spans"))

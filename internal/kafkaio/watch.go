@@ -95,9 +95,9 @@ func (s *Source) judgeTopic(w *watch, topics kadm.TopicDetails, err error, now t
 	}
 }
 
-// missed returns a partition of which nothing is heard, while others of its broker are, and why; no words if
-// there is none. The client says nothing while it looks for the offset at which to begin, nor of a broker
-// that takes it to be at another leader epoch.
+// missed returns a partition of which nothing is heard, while others are, and why; no words if there is none. The
+// client says nothing while it looks for the offset at which to begin, nor of a broker that takes it to be at
+// another leader epoch, or that does not answer at all.
 func (s *Source) missed() (number int32, why string) {
 	for _, number := range s.assignment.wants() {
 		broker, _, err := s.client.PartitionLeader(s.cfg.Topic, number)
@@ -105,6 +105,8 @@ func (s *Source) missed() (number int32, why string) {
 		case err != nil:
 		case s.touch.missed(broker, number, wrongAfter):
 			return number, "where to begin is not known"
+		case s.touch.hangs(broker, number, wrongAfter):
+			return number, fmt.Sprintf("its broker, %d, answers no fetch", broker)
 		case s.isSilent(number) && s.touch.unanswered(broker, number, wrongAfter):
 			return number, "its broker is asked for it, and says nothing: it may know another leader epoch"
 		}

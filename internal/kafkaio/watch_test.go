@@ -98,6 +98,47 @@ func TestSourceThatFetchesNothingSaysSo(t *testing.T) {
 	}
 }
 
+// TestAPartitionAloneOnABrokerThatHangsIsNamed: where it begins is asked of that broker, so the client never
+// comes to ask for it; the other partition is fetched all the while.
+func TestAPartitionAloneOnABrokerThatHangsIsNamed(t *testing.T) {
+	for key, why := range map[kmsg.Key]string{
+		kmsg.ListOffsets: "where to begin is not known", kmsg.Fetch: "its broker, 1, answers no fetch",
+	} {
+		t.Run(key.Name(), func(t *testing.T) {
+			t.Parallel()
+			cluster := fake(t, kfake.NumBrokers(2), kfake.SeedTopics(2, "spans"))
+			cfg, _ := configFor(cluster.ListenAddrs()...)
+			for number := range int32(2) { // whose leaders are drawn else
+				if err := cluster.MoveTopicPartition("spans", number, number); err != nil {
+					t.Fatal(err)
+				}
+			}
+			again := make(chan struct{})
+			cluster.ControlKey(key.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+				cluster.KeepControl()
+				if cluster.CurrentNode() == 1 {
+					cluster.SleepControl(func() { <-again })
+				}
+				return nil, nil, false
+			})
+			s := source(t, cfg, nil)
+			until := func(words string) {
+				t.Helper()
+				eventually(t, "the source says: "+words, func() bool {
+					if _, err := s.Poll(t.Context(), 10, pollWait); err != nil {
+						t.Fatal(err)
+					}
+					err := s.Troubles().Of(finding)
+					return err == nil && words == "" || err != nil && err.Error() == words
+				})
+			}
+			until("partition 1 of topic spans is not fetched: " + why)
+			close(again)
+			until("")
+		})
+	}
+}
+
 // unknownOffsets answers that a broker knows no partition whose offsets are asked for.
 func unknownOffsets(cluster *kfake.Cluster) func(kmsg.Request) (kmsg.Response, error, bool) {
 	return func(r kmsg.Request) (kmsg.Response, error, bool) {

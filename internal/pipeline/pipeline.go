@@ -407,7 +407,7 @@ func (p *Pipeline) onIngest(e ingest.Event) {
 		ingest.PartitionsLost, ingest.DeadLettered, ingest.DeadLetterCut,
 		ingest.DeadLetterBare, ingest.ShutdownCut:
 		level = slog.LevelWarn
-	case ingest.MessagesDeleted:
+	case ingest.MessagesDeleted, ingest.TraceDamaged:
 		level = slog.LevelError
 	}
 	var attrs []slog.Attr

@@ -141,9 +141,14 @@ func logDeadLetter(log *slog.Logger, l flusher.DeadLetter) {
 		"bytes", l.Bytes, "error", l.Cause)
 }
 
-// logDamaged says that a segment cannot be flushed, and where it is.
+// logDamaged says that a segment cannot be flushed, or not be deleted, and where it is.
 func logDamaged(log *slog.Logger, d flusher.Damaged) {
-	log.Error("a segment in redis cannot be read: its trace is damaged, or of a later version; it stays there, and is tried again",
+	message := "a segment in redis cannot be read: its trace is damaged, or of a later version; it stays there, and is tried again"
+	if d.Step == flusher.StageAck {
+		message = "a segment is in kafka, and cannot be deleted from redis: its trace is damaged, or of a later version; " +
+			"it stays there, and comes out again once another worker gets the shard"
+	}
+	log.Error(message,
 		"shard", d.Shard, "trace", fmt.Sprintf("%d:%v", d.Project, d.Trace), "segment", d.Segment.String(),
 		"step", d.Step.String(), "again_in", d.Again, "error", d.Cause)
 }

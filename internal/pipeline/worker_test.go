@@ -36,7 +36,7 @@ func TestDeadLettersOfWorkersAreLogged(t *testing.T) {
 	}
 }
 
-// A segment that cannot be read has an ERROR that says which, and where.
+// A segment that cannot be read has an ERROR that says which, and where, and whether Kafka has it.
 func TestDamagedSegmentsAreLogged(t *testing.T) {
 	var text strings.Builder
 	logDamaged(slog.New(slog.NewTextHandler(&text, nil)), flusher.Damaged{
@@ -44,10 +44,16 @@ func TestDamagedSegmentsAreLogged(t *testing.T) {
 		Step: flusher.StageLoad, Cause: errors.New("a span of a later version"), Again: time.Minute,
 	})
 	for _, want := range []string{"level=ERROR", "shard=3", "trace=7:00000000000000000000000000000000",
-		"segment=0100000000000000", "step=load", "again_in=1m0s", `error="a span of a later version"`} {
+		"segment=0100000000000000", "step=load", "again_in=1m0s", `error="a span of a later version"`,
+		"a segment in redis cannot be read"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%s does not say %s", &text, want)
 		}
+	}
+	text.Reset()
+	logDamaged(slog.New(slog.NewTextHandler(&text, nil)), flusher.Damaged{Step: flusher.StageAck})
+	if want := "a segment is in kafka, and cannot be deleted from redis"; !strings.Contains(text.String(), want) {
+		t.Errorf("%s does not say %s", &text, want)
 	}
 }
 
