@@ -33,9 +33,10 @@ type member struct {
 	silent  time.Time // since when it is not heard of; zero while it is
 	gone    bool      // the group has given it up
 	lost    bool      // because it fell silent: it joins again when it hears of that, and is silent until then
-	// By partition: whether it is to give it back, what it reads next, whether it is paused, and how often it was
-	// given to it.
+	// By partition: whether it is to give it back, whether it has and the group has yet to hear of that, what it
+	// reads next, whether it is paused, and how often it was given to it.
 	wanted []bool
+	freed  []bool
 	next   []int64
 	paused []bool
 	given  []int
@@ -62,6 +63,7 @@ func (g *group) watch() {
 				m.silent = time.Time{} // nobody counts, and then everybody's session begins again
 			case g.up() && !m.process.Dead() && !m.process.Frozen():
 				m.silent = time.Time{} // a client whose heartbeat is not answered sends no other
+				m.giveBack()
 			case m.silent.IsZero():
 				m.silent = now
 			case now.Sub(m.silent) >= g.costs.Session:
@@ -73,8 +75,9 @@ func (g *group) watch() {
 
 // join adds a member. A static one that comes again takes over what it had at once.
 func (g *group) join(p *kernel.Process, static string) *member {
-	m := &member{group: g, conns: g.connect(), process: p, static: static, wanted: make([]bool, len(g.owners)),
-		next: make([]int64, len(g.owners)), paused: make([]bool, len(g.owners)), given: make([]int, len(g.owners))}
+	n := len(g.owners)
+	m := &member{group: g, conns: g.connect(), process: p, static: static, wanted: make([]bool, n),
+		freed: make([]bool, n), next: make([]int64, n), paused: make([]bool, n), given: make([]int, n)}
 	for at, old := range g.members {
 		if static == "" || old.static != static {
 			continue
@@ -86,6 +89,7 @@ func (g *group) join(p *kernel.Process, static string) *member {
 				g.give(int32(partition), m)
 			}
 		}
+		g.balance() // what it was to give back, and with its process has forgotten
 		return m
 	}
 	g.members = append(g.members, m)
@@ -100,7 +104,7 @@ func (g *group) leave(m *member, lost bool) {
 	for partition, owner := range g.owners {
 		if owner == m {
 			g.owners[partition] = nil
-			if !m.takeBack(int32(partition)) && lost {
+			if !m.takeBack(int32(partition)) && lost && !m.freed[partition] {
 				m.news.Lost = append(m.news.Lost, int32(partition))
 			}
 		}
@@ -121,6 +125,7 @@ func (m *member) takeBack(partition int32) bool {
 func (m *member) again() {
 	m.gone, m.lost, m.silent = false, false, time.Time{}
 	clear(m.wanted)
+	clear(m.freed)
 	m.members = append(m.members, m)
 	m.balance()
 }
@@ -248,7 +253,7 @@ func (b *kafka) inTouch() bool { return slices.ContainsFunc(b.brokers, (*link).u
 func (m *member) unheard() []int32 {
 	var list []int32
 	for p, owner := range m.owners {
-		if owner == m && !m.open(int32(p)) {
+		if owner == m && !m.freed[p] && !m.open(int32(p)) {
 			list = append(list, int32(p))
 		}
 	}
@@ -343,13 +348,29 @@ func (m *member) commit(p int32, next int64) {
 	m.k.Note("commit", int64(p), m.committed[p])
 }
 
-// Released implements flusher.Source.
+// Released implements flusher.Source. The group hears of it when the member can tell it.
 func (m *member) Released(partitions ...int32) {
 	if !m.k.Alive() {
 		return
 	}
 	for _, p := range partitions {
-		m.wanted[p] = false
+		m.freed[p] = true
+	}
+	if m.up() && !m.gone {
+		m.giveBack()
+	}
+}
+
+// giveBack has the group hear of what its member has let go of.
+func (m *member) giveBack() {
+	if !slices.Contains(m.freed, true) {
+		return
+	}
+	for p, freed := range m.freed {
+		if !freed {
+			continue
+		}
+		m.freed[p], m.wanted[p] = false, false
 		if m.owners[p] == m {
 			m.owners[p] = nil
 		}

@@ -130,6 +130,63 @@ func TestASessionExpiresBehindACut(t *testing.T) {
 	}
 }
 
+// TestWhatIsLetGoBehindACut: the group hears of it when the member can tell it, and gives it on then. If that takes
+// longer than a session it gives up the member, which hears only of the loss of what it still had.
+func TestWhatIsLetGoBehindACut(t *testing.T) {
+	session := DefaultCosts().Kafka.Session
+	s := scenarios.Default()
+	s.Topology.Partitions = 2
+	for text, expires := range map[string]bool{
+		"refuse kafka": true, "black-hole kafka": true, "black-hole kafka requests": true, "stop kafka": false,
+		"crash kafka": false, "hang kafka": false,
+	} {
+		for _, lasts := range []time.Duration{time.Second, session + time.Second} {
+			r := newRigOf(t, s)
+			r.poll("first", 0, flusher.Fetch{Assigned: []int32{0, 1}})
+			other := r.join(r.k.Main(), "")
+			got, err := r.Poll(t.Context(), 10, time.Second)
+			if err != nil || !slices.Equal(got.Revoked, []int32{1}) {
+				t.Fatalf("%+v, %v, want that 1 is to be given back", got, err)
+			}
+			undo, err := r.Break(parse(t, "at 1s "+text+" for 1m"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Released(1)
+			_ = r.k.Sleep(t.Context(), lasts-watchEvery)
+			if !(expires && lasts > session) && r.owners[1] != r.member {
+				t.Errorf("%s: the group has heard that 1 is free", text)
+			}
+			_ = r.k.Sleep(t.Context(), watchEvery)
+			if err := undo(); err != nil {
+				t.Fatal(err)
+			}
+			if expires && lasts > session {
+				r.poll(text+" is over", 0, flusher.Fetch{Lost: []int32{0}})
+				continue
+			}
+			_ = r.k.Sleep(t.Context(), 2*watchEvery)
+			if r.owners[0] != r.member || r.owners[1] != other {
+				t.Errorf("%s is over after %v, and the group has not heard that 1 is free", text, lasts)
+			}
+		}
+	}
+}
+
+// What a static member had not given back when it ended, another one gets from its successor.
+func TestASuccessorGivesBackToo(t *testing.T) {
+	s := scenarios.Default()
+	s.Topology.Partitions = 2
+	r := newRigOf(t, s)
+	r.leave(r.member, false)
+	rig{r.join(r.k.Main(), "static"), t}.poll("first", 0, flusher.Fetch{Assigned: []int32{0, 1}})
+	other := r.join(r.k.Main(), "")
+	next := r.join(r.k.Main(), "static")
+	if r.owners[0] != next || r.owners[1] != other {
+		t.Error("a partition that was asked for is not given on")
+	}
+}
+
 // What a member was given and lost before it heard of either, it never had.
 func TestWhatWasNotHeardOfIsNotLost(t *testing.T) {
 	r := newRig(t)
@@ -507,7 +564,7 @@ func TestACommitFromBeforeIsRefused(t *testing.T) {
 	r := newRig(t)
 	r.send()
 	r.poll("first", 1, assigned)
-	undo, err := r.Break(parse(t, "at 1s hang kafka for 1m"))
+	undo, err := r.Break(parse(t, "at 1s slow kafka requests by 1m for 1m"))
 	if err != nil {
 		t.Fatal(err)
 	}
