@@ -211,15 +211,15 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 		if !m.gone {
 			m.fetch(&fetch, limit)
 		}
+		if len(fetch.Batches) > 0 {
+			m.requests.Fetched++
+			m.burn(m.costs.Request)
+			m.travel(ctx, &fetch)
+		}
 		left := until.Sub(m.k.Now())
 		if left <= 0 || len(fetch.Batches)+len(fetch.Assigned)+len(fetch.Revoked)+len(fetch.Lost) > 0 {
-			if len(fetch.Batches) > 0 {
-				m.requests.Fetched++
-				m.burn(m.costs.Request)
-				m.travel(ctx, fetch.Batches)
-				if m.cpu != nil {
-					m.cpu.compute(m.perPoll)
-				}
+			if len(fetch.Batches) > 0 && m.cpu != nil {
+				m.cpu.compute(m.perPoll)
 			}
 			return fetch, nil
 		}
@@ -227,11 +227,11 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 	}
 }
 
-// travel returns when an answer with messages has come.
-func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
+// travel returns when the answers with messages have come. What does not come is read again.
+func (m *member) travel(ctx context.Context, fetch *flusher.Fetch) {
 	for _, conn := range m.conns { // one after the other
 		bytes := -1
-		for _, b := range batches {
+		for _, b := range fetch.Batches {
 			if m.of(b.Partition) != conn.link {
 				continue
 			}
@@ -240,10 +240,28 @@ func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
 				bytes += len(b.Messages[i].Key) + len(b.Messages[i].Value)
 			}
 		}
-		if bytes >= 0 {
-			conn.cross(ctx, answers, bytes, m.costs.Fetch+2*conn.hop)
+		if bytes >= 0 && !conn.cross(ctx, answers, bytes, m.costs.Fetch+2*conn.hop) {
+			m.unread(fetch, conn.link)
 		}
 	}
+}
+
+// unread takes out of a fetch what was on its way from a broker: the member has read none of it.
+func (m *member) unread(fetch *flusher.Fetch, from *link) {
+	fetch.Batches = slices.DeleteFunc(fetch.Batches, func(b flusher.Batch) bool {
+		is := m.of(b.Partition) == from
+		if is {
+			m.next[b.Partition] = b.Messages[0].Position.Offset
+		}
+		return is
+	})
+	fetch.Gaps = slices.DeleteFunc(fetch.Gaps, func(gap flusher.Gap) bool {
+		is := m.of(gap.Partition) == from
+		if is {
+			m.next[gap.Partition] = gap.From
+		}
+		return is
+	})
 }
 
 // inTouch tells whether some broker answers: one that does not may have left for good.

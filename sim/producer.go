@@ -35,7 +35,8 @@ type sending struct {
 	record    flusher.Record
 	partition int32
 	kept      bool // it is there, whatever its producer has heard
-	done      bool
+	decided   bool // the broker takes it, or never will
+	done      bool // and its producer has heard of that
 	err       error
 	cond      kernel.Cond
 }
@@ -119,12 +120,12 @@ func (l *lane) send(ctx context.Context, batch []*sending) {
 		l.requests.Produced++
 		// Beside this request there is one of who reads it.
 		cost := 2*l.costs.Request + each(len(batch), l.costs.Record) + perKB(bytes, l.costs.KB)
-		sent := l.k.Elapsed()
+		sent, breaks := l.k.Elapsed(), l.conn.breaks
 		err := l.conn.ask(ctx, patient, cost, bytes, func() (int, time.Duration) {
 			rest = nil
 			l.on.load(l.harness.Request)
 			for _, s := range batch {
-				if !s.done && !l.take(s, sent) {
+				if !s.decided && !l.take(s, sent) {
 					rest = append(rest, s)
 				}
 			}
@@ -132,8 +133,10 @@ func (l *lane) send(ctx context.Context, batch []*sending) {
 		})
 		if err == nil {
 			_ = l.k.Sleep(ctx, l.costs.Acknowledge)
-			l.settle(batch)
-			batch = rest
+			if l.conn.whole(answers, breaks) { // else the broker has not said so yet
+				l.settle(batch)
+				batch = rest
+			}
 		}
 		if len(batch) > 0 {
 			_ = l.k.Sleep(ctx, resend)
@@ -147,6 +150,9 @@ func (l *lane) send(ctx context.Context, batch []*sending) {
 
 // settle tells who waits for the records that the broker has decided on.
 func (l *lane) settle(batch []*sending) {
+	for _, s := range batch {
+		s.done = s.decided
+	}
 	kept := l.queue[:0]
 	for _, s := range l.queue {
 		if !s.done {
@@ -167,7 +173,7 @@ func (b *kafka) take(s *sending, sent time.Duration) bool {
 	size, partition := size(s.record), s.partition
 	if s.record.Topic == outputTopic {
 		if b.largest > 0 && size > b.largest {
-			s.done, s.err = true, fmt.Errorf("%d bytes: %w", size, flusher.ErrRecordTooLarge)
+			s.decided, s.err = true, fmt.Errorf("%d bytes: %w", size, flusher.ErrRecordTooLarge)
 			return true
 		}
 		if b.failing[partition] > 0 {
@@ -181,7 +187,7 @@ func (b *kafka) take(s *sending, sent time.Duration) bool {
 		}
 		return false
 	}
-	s.done = true
+	s.decided = true
 	if !s.kept {
 		b.keep(s, size)
 	}
