@@ -288,6 +288,30 @@ func TestAnAcknowledgementThatIsLost(t *testing.T) {
 	}
 }
 
+// TestWhatFails: a broker that fails takes neither segments nor dead letters, a partition only no segments.
+func TestWhatFails(t *testing.T) {
+	for text, letters := range map[string]bool{"fail kafka": false, "fail partition 0": true} {
+		r := newRig(t)
+		undo, err := r.Break(parse(t, "at 1s "+text+" for 1m"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		takes := func(topic string) bool {
+			s := &sending{record: flusher.Record{Topic: topic}}
+			return r.take(s, 0) && s.decided
+		}
+		if takes(outputTopic) || takes(letterTopic) != letters {
+			t.Errorf("%s: a segment is taken, or whether a dead letter is taken is not %v", text, letters)
+		}
+		if err := undo(); err != nil {
+			t.Fatal(err)
+		}
+		if !takes(letterTopic) || r.failing[0] != 0 {
+			t.Errorf("%s is over, and something is not taken", text)
+		}
+	}
+}
+
 // What a member was given and lost before it heard of either, it never had.
 func TestWhatWasNotHeardOfIsNotLost(t *testing.T) {
 	r := newRig(t)

@@ -25,7 +25,7 @@ type kafka struct {
 	sink    *harness.Sink
 	largest int           // bytes of a record that the output topic takes; 0: any
 	failing map[int32]int // faults by output partition under which it takes nothing
-	works   *kernel.Cond
+	refuses int           // faults under which the topic of dead letters takes nothing
 	// deposed are the partitions of each topic, and elections is whether a new leader has what the one
 	// before it was just writing.
 	deposed   []leadership
@@ -73,8 +73,7 @@ func newKafka(
 		elections: scenarios.Stream(s.Seed, "elections of leaders"),
 		harness:   costs.Harness, sink: sink,
 		largest: int(s.Topology.OutputRecordMax), failing: map[int32]int{},
-		works: k.NewCond("kafka takes records"), input: make([]partition, s.Topology.Partitions),
-		come: k.NewCond("input")}
+		input: make([]partition, s.Topology.Partitions), come: k.NewCond("input")}
 	b.group = newGroup(b, s.Topology.Partitions)
 	if b.costs.Idle > 0 {
 		k.Go("kafka idles", func() {
@@ -131,21 +130,31 @@ func (b *kafka) depose(partitions []int32) (undo func() error) {
 	}
 }
 
+// fail has the output topic, or that partition of it, take nothing; a fault of the broker that of dead
+// letters, too.
+func (b *kafka) fail(f scenarios.Fault) (undo func() error) {
+	partitions, letters := b.partitions(f), 0
+	if f.Target.Kind != scenarios.TargetPartition {
+		letters = 1
+	}
+	for _, p := range partitions {
+		b.failing[p]++
+	}
+	b.refuses += letters
+	return func() error {
+		for _, p := range partitions {
+			b.failing[p]--
+		}
+		b.refuses -= letters
+		return nil
+	}
+}
+
 // Break does a fault to the broker or to the way to it.
 func (b *kafka) Break(f scenarios.Fault) (undo func() error, err error) {
 	switch f.Verb {
 	case scenarios.VerbFail:
-		partitions := b.partitions(f)
-		for _, p := range partitions {
-			b.failing[p]++
-		}
-		return func() error {
-			for _, p := range partitions {
-				b.failing[p]--
-			}
-			b.works.Broadcast()
-			return nil
-		}, nil
+		return b.fail(f), nil
 	case scenarios.VerbDepose:
 		return b.depose(b.partitions(f)), nil
 	case scenarios.VerbDelete:

@@ -171,14 +171,16 @@ func (l *lane) settle(batch []*sending) {
 // lost is sent again, and recognised: the producer is idempotent. Sent is when its request was.
 func (b *kafka) take(s *sending, sent time.Duration) bool {
 	size, partition := size(s.record), s.partition
+	failing := b.refuses > 0
 	if s.record.Topic == outputTopic {
 		if b.largest > 0 && size > b.largest {
 			s.decided, s.err = true, fmt.Errorf("%d bytes: %w", size, flusher.ErrRecordTooLarge)
 			return true
 		}
-		if b.failing[partition] > 0 {
-			return false
-		}
+		failing = b.failing[partition] > 0
+	}
+	if failing {
+		return false
 	}
 	if leader := &b.deposed[partition]; leader.lacks > 0 {
 		// Its successor may have what the leader was given just before, but nobody says so.
