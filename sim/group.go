@@ -33,9 +33,10 @@ type member struct {
 	silent  time.Time // since when it is not heard of; zero while it is
 	gone    bool      // the group has given it up
 	lost    bool      // because it fell silent: it joins again when it hears of that, and is silent until then
-	// By partition: whether it is to give it back, what it reads next, whether it is paused, and how often it was
-	// given to it.
+	// By partition: whether it is to give it back, whether it has and the group has yet to hear of that, what it
+	// reads next, whether it is paused, and how often it was given to it.
 	wanted []bool
+	freed  []bool
 	next   []int64
 	paused []bool
 	given  []int
@@ -62,6 +63,7 @@ func (g *group) watch() {
 				m.silent = time.Time{} // nobody counts, and then everybody's session begins again
 			case g.up() && !m.process.Dead() && !m.process.Frozen():
 				m.silent = time.Time{} // a client whose heartbeat is not answered sends no other
+				m.giveBack()
 			case m.silent.IsZero():
 				m.silent = now
 			case now.Sub(m.silent) >= g.costs.Session:
@@ -73,8 +75,9 @@ func (g *group) watch() {
 
 // join adds a member. A static one that comes again takes over what it had at once.
 func (g *group) join(p *kernel.Process, static string) *member {
-	m := &member{group: g, conns: g.connect(), process: p, static: static, wanted: make([]bool, len(g.owners)),
-		next: make([]int64, len(g.owners)), paused: make([]bool, len(g.owners)), given: make([]int, len(g.owners))}
+	n := len(g.owners)
+	m := &member{group: g, conns: g.connect(), process: p, static: static, wanted: make([]bool, n),
+		freed: make([]bool, n), next: make([]int64, n), paused: make([]bool, n), given: make([]int, n)}
 	for at, old := range g.members {
 		if static == "" || old.static != static {
 			continue
@@ -86,6 +89,7 @@ func (g *group) join(p *kernel.Process, static string) *member {
 				g.give(int32(partition), m)
 			}
 		}
+		g.balance() // what it was to give back, and with its process has forgotten
 		return m
 	}
 	g.members = append(g.members, m)
@@ -100,7 +104,7 @@ func (g *group) leave(m *member, lost bool) {
 	for partition, owner := range g.owners {
 		if owner == m {
 			g.owners[partition] = nil
-			if !m.takeBack(int32(partition)) && lost {
+			if !m.takeBack(int32(partition)) && lost && !m.freed[partition] {
 				m.news.Lost = append(m.news.Lost, int32(partition))
 			}
 		}
@@ -121,6 +125,7 @@ func (m *member) takeBack(partition int32) bool {
 func (m *member) again() {
 	m.gone, m.lost, m.silent = false, false, time.Time{}
 	clear(m.wanted)
+	clear(m.freed)
 	m.members = append(m.members, m)
 	m.balance()
 }
@@ -206,15 +211,15 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 		if !m.gone {
 			m.fetch(&fetch, limit)
 		}
+		if len(fetch.Batches) > 0 {
+			m.requests.Fetched++
+			m.burn(m.costs.Request)
+			m.travel(ctx, &fetch)
+		}
 		left := until.Sub(m.k.Now())
 		if left <= 0 || len(fetch.Batches)+len(fetch.Assigned)+len(fetch.Revoked)+len(fetch.Lost) > 0 {
-			if len(fetch.Batches) > 0 {
-				m.requests.Fetched++
-				m.burn(m.costs.Request)
-				m.travel(ctx, fetch.Batches)
-				if m.cpu != nil {
-					m.cpu.compute(m.perPoll)
-				}
+			if len(fetch.Batches) > 0 && m.cpu != nil {
+				m.cpu.compute(m.perPoll)
 			}
 			return fetch, nil
 		}
@@ -222,11 +227,11 @@ func (m *member) Poll(ctx context.Context, limit int, wait time.Duration) (flush
 	}
 }
 
-// travel returns when an answer with messages has come.
-func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
+// travel returns when the answers with messages have come. What does not come is read again.
+func (m *member) travel(ctx context.Context, fetch *flusher.Fetch) {
 	for _, conn := range m.conns { // one after the other
 		bytes := -1
-		for _, b := range batches {
+		for _, b := range fetch.Batches {
 			if m.of(b.Partition) != conn.link {
 				continue
 			}
@@ -235,10 +240,28 @@ func (m *member) travel(ctx context.Context, batches []flusher.Batch) {
 				bytes += len(b.Messages[i].Key) + len(b.Messages[i].Value)
 			}
 		}
-		if bytes >= 0 {
-			conn.cross(ctx, answers, bytes, m.costs.Fetch+2*conn.hop)
+		if bytes >= 0 && !conn.cross(ctx, answers, bytes, m.costs.Fetch+2*conn.hop) {
+			m.unread(fetch, conn.link)
 		}
 	}
+}
+
+// unread takes out of a fetch what was on its way from a broker: the member has read none of it.
+func (m *member) unread(fetch *flusher.Fetch, from *link) {
+	fetch.Batches = slices.DeleteFunc(fetch.Batches, func(b flusher.Batch) bool {
+		is := m.of(b.Partition) == from
+		if is {
+			m.next[b.Partition] = b.Messages[0].Position.Offset
+		}
+		return is
+	})
+	fetch.Gaps = slices.DeleteFunc(fetch.Gaps, func(gap flusher.Gap) bool {
+		is := m.of(gap.Partition) == from
+		if is {
+			m.next[gap.Partition] = gap.From
+		}
+		return is
+	})
 }
 
 // inTouch tells whether some broker answers: one that does not may have left for good.
@@ -248,7 +271,7 @@ func (b *kafka) inTouch() bool { return slices.ContainsFunc(b.brokers, (*link).u
 func (m *member) unheard() []int32 {
 	var list []int32
 	for p, owner := range m.owners {
-		if owner == m && !m.open(int32(p)) {
+		if owner == m && !m.freed[p] && !m.open(int32(p)) {
 			list = append(list, int32(p))
 		}
 	}
@@ -343,13 +366,29 @@ func (m *member) commit(p int32, next int64) {
 	m.k.Note("commit", int64(p), m.committed[p])
 }
 
-// Released implements flusher.Source.
+// Released implements flusher.Source. The group hears of it when the member can tell it.
 func (m *member) Released(partitions ...int32) {
 	if !m.k.Alive() {
 		return
 	}
 	for _, p := range partitions {
-		m.wanted[p] = false
+		m.freed[p] = true
+	}
+	if m.up() && !m.gone {
+		m.giveBack()
+	}
+}
+
+// giveBack has the group hear of what its member has let go of.
+func (m *member) giveBack() {
+	if !slices.Contains(m.freed, true) {
+		return
+	}
+	for p, freed := range m.freed {
+		if !freed {
+			continue
+		}
+		m.freed[p], m.wanted[p] = false, false
 		if m.owners[p] == m {
 			m.owners[p] = nil
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +127,187 @@ func TestASessionExpiresBehindACut(t *testing.T) {
 			}
 			r.poll(text+" is over", 0, flusher.Fetch{Lost: []int32{0}})
 			r.poll("assigned again", 1, assigned)
+		}
+	}
+}
+
+// TestWhatIsLetGoBehindACut: the group hears of it when the member can tell it, and gives it on then. If that takes
+// longer than a session it gives up the member, which hears only of the loss of what it still had.
+func TestWhatIsLetGoBehindACut(t *testing.T) {
+	session := DefaultCosts().Kafka.Session
+	s := scenarios.Default()
+	s.Topology.Partitions = 2
+	for text, expires := range map[string]bool{
+		"refuse kafka": true, "black-hole kafka": true, "black-hole kafka requests": true, "stop kafka": false,
+		"crash kafka": false, "hang kafka": false,
+	} {
+		for _, lasts := range []time.Duration{time.Second, session + time.Second} {
+			r := newRigOf(t, s)
+			r.poll("first", 0, flusher.Fetch{Assigned: []int32{0, 1}})
+			other := r.join(r.k.Main(), "")
+			got, err := r.Poll(t.Context(), 10, time.Second)
+			if err != nil || !slices.Equal(got.Revoked, []int32{1}) {
+				t.Fatalf("%+v, %v, want that 1 is to be given back", got, err)
+			}
+			undo, err := r.Break(parse(t, "at 1s "+text+" for 1m"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Released(1)
+			_ = r.k.Sleep(t.Context(), lasts-watchEvery)
+			if !(expires && lasts > session) && r.owners[1] != r.member {
+				t.Errorf("%s: the group has heard that 1 is free", text)
+			}
+			_ = r.k.Sleep(t.Context(), watchEvery)
+			if err := undo(); err != nil {
+				t.Fatal(err)
+			}
+			if expires && lasts > session {
+				r.poll(text+" is over", 0, flusher.Fetch{Lost: []int32{0}})
+				continue
+			}
+			_ = r.k.Sleep(t.Context(), 2*watchEvery)
+			if r.owners[0] != r.member || r.owners[1] != other {
+				t.Errorf("%s is over after %v, and the group has not heard that 1 is free", text, lasts)
+			}
+		}
+	}
+}
+
+// What a static member had not given back when it ended, another one gets from its successor.
+func TestASuccessorGivesBackToo(t *testing.T) {
+	s := scenarios.Default()
+	s.Topology.Partitions = 2
+	r := newRigOf(t, s)
+	r.leave(r.member, false)
+	rig{r.join(r.k.Main(), "static"), t}.poll("first", 0, flusher.Fetch{Assigned: []int32{0, 1}})
+	other := r.join(r.k.Main(), "")
+	next := r.join(r.k.Main(), "static")
+	if r.owners[0] != next || r.owners[1] != other {
+		t.Error("a partition that was asked for is not given on")
+	}
+}
+
+// TestAFetchThatIsCut brings nothing, and no gap, however it is held up: what was on its way is read again.
+func TestAFetchThatIsCut(t *testing.T) {
+	type fault = scenarios.Fault
+	s := scenarios.Default()
+	s.Topology.Partitions, s.Faults = 1, []fault{{Verb: scenarios.VerbDelete}}
+	for name, held := range map[string]fault{
+		"nothing": {}, "slow": {Verb: scenarios.VerbSlow, By: 5 * time.Second, Direction: scenarios.Answers},
+		"throttle": {Verb: scenarios.VerbThrottle, To: 1, Direction: scenarios.Answers},
+	} {
+		for _, text := range []string{
+			"cut kafka", "refuse kafka for 1m", "stop kafka for 1m", "crash kafka for 1m", "black-hole kafka answers for 1m",
+		} {
+			r := newRigOf(t, s)
+			r.poll("first", 0, assigned)
+			r.send()
+			if _, err := r.Break(s.Faults[0]); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				r.send()
+			}
+			ease, in := func() error { return nil }, r.costs.Fetch/2
+			if held.Verb != "" {
+				ease, _ = r.breakDown(held)
+				in = time.Second / 2
+			}
+			undo := func() error { return nil }
+			r.k.Go("breaks", func() {
+				_ = r.k.Sleep(context.Background(), in)
+				end, err := r.Break(parse(t, "at 1s "+text))
+				if err != nil {
+					t.Error(err)
+				}
+				if end != nil {
+					undo = end
+				}
+			})
+			begin := r.k.Now()
+			fetch, err := r.Poll(t.Context(), 10, in)
+			if err != nil || len(fetch.Batches)+len(fetch.Gaps) > 0 {
+				t.Errorf("%s: a fetch that %s held up brings %+v, %v", text, name, fetch, err)
+			}
+			if took := r.k.Now().Sub(begin); took > in && held.Verb != "" && !strings.HasPrefix(text, "black-hole") {
+				t.Errorf("%s: a fetch that %s held up hears of that after %v, want %v", text, name, took, in)
+			}
+			if err := errors.Join(ease(), undo()); err != nil {
+				t.Error(err)
+			}
+			fetch, err = r.Poll(t.Context(), 10, time.Second)
+			if err != nil || len(fetch.Batches) != 1 || len(fetch.Batches[0].Messages) != 3 ||
+				!slices.Equal(fetch.Gaps, []flusher.Gap{{From: 0, To: 1}}) {
+				t.Errorf("%s is over, a fetch that %s held up is made again: %+v, %v", text, name, fetch, err)
+			}
+		}
+	}
+}
+
+// TestAnAcknowledgementThatIsLost: the record is there, once, and its producer knows nothing of that until it has
+// sent it again.
+func TestAnAcknowledgementThatIsLost(t *testing.T) {
+	for text, before := range map[string]bool{
+		"black-hole kafka answers": true, "refuse kafka": false, "crash kafka": false,
+	} {
+		r := newRig(t)
+		cpu := &processor{k: r.k, on: r.on.pipeline.Share("worker", 0), used: new(time.Duration)}
+		producer := r.newProducer(r.k.Main(), cpu, 0)
+		var undo func() error
+		breaks := func() (err error) {
+			undo, err = r.Break(parse(t, "at 1s "+text+" for 1m"))
+			return err
+		}
+		if before {
+			if err := breaks(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		future := producer.Produce(t.Context(), flusher.Record{Topic: letterTopic, Key: []byte("k")})
+		for r.offset == 0 {
+			_ = r.k.Sleep(t.Context(), r.hop)
+		}
+		if !before {
+			_ = r.k.Sleep(t.Context(), r.costs.Acknowledge/2)
+			if err := breaks(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait, cancel := r.k.WithTimeout(context.Background(), time.Second)
+		if err := future.Wait(wait); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: its producer hears of it: %v", text, err)
+		}
+		cancel()
+		if err := undo(); err != nil {
+			t.Fatal(err)
+		}
+		if err := future.Wait(t.Context()); err != nil || r.offset != 1 {
+			t.Errorf("%s is over: %v, it is there %d times", text, err, r.offset)
+		}
+	}
+}
+
+// TestWhatFails: a broker that fails takes neither segments nor dead letters, a partition only no segments.
+func TestWhatFails(t *testing.T) {
+	for text, letters := range map[string]bool{"fail kafka": false, "fail partition 0": true} {
+		r := newRig(t)
+		undo, err := r.Break(parse(t, "at 1s "+text+" for 1m"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		takes := func(topic string) bool {
+			s := &sending{record: flusher.Record{Topic: topic}}
+			return r.take(s, 0) && s.decided
+		}
+		if takes(outputTopic) || takes(letterTopic) != letters {
+			t.Errorf("%s: a segment is taken, or whether a dead letter is taken is not %v", text, letters)
+		}
+		if err := undo(); err != nil {
+			t.Fatal(err)
+		}
+		if !takes(letterTopic) || r.failing[0] != 0 {
+			t.Errorf("%s is over, and something is not taken", text)
 		}
 	}
 }
@@ -273,7 +455,7 @@ func TestALeaderThatIsDeposed(t *testing.T) {
 	_ = r.k.Sleep(context.Background(), time.Second)
 	undo := r.depose([]int32{0})
 	for _, s := range list {
-		if l.take(s, 0) || s.done {
+		if l.take(s, 0) || s.decided {
 			t.Fatal("it is acknowledged")
 		}
 	}
@@ -291,7 +473,7 @@ func TestALeaderThatIsDeposed(t *testing.T) {
 	}
 	_ = undo()
 	for _, s := range list {
-		if !l.take(s, r.k.Elapsed()) || !s.done {
+		if !l.take(s, r.k.Elapsed()) || !s.decided {
 			t.Fatal("it is refused")
 		}
 	}
@@ -507,7 +689,7 @@ func TestACommitFromBeforeIsRefused(t *testing.T) {
 	r := newRig(t)
 	r.send()
 	r.poll("first", 1, assigned)
-	undo, err := r.Break(parse(t, "at 1s hang kafka for 1m"))
+	undo, err := r.Break(parse(t, "at 1s slow kafka requests by 1m for 1m"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,10 +48,11 @@ type link struct {
 	refused          int              // faults that let no connection through
 	down             int              // of those, faults under which there is no server
 	frozen           int              // faults under which the server does nothing
+	breaks           int              // how often all connections were closed
 	under            []*request       // on the way or waiting, in order
 	waits            []*request       // at a server that is frozen
 	thawed, admitted *kernel.Cond
-	eased            *kernel.Cond // some direction is throttled or slowed down less
+	eased            *kernel.Cond // some direction is throttled or slowed down less, or connections broke
 	jitter           *rand.Rand   // draws how much longer than a hop messages are on the way; nil: they are not
 	jitterMax        time.Duration
 }
@@ -137,13 +138,26 @@ func (c *conn) throttled(direction, bytes int) time.Duration {
 }
 
 // cross returns when some bytes have passed in a direction, so much more time, and what faults slow a
-// request and its answer down by. What waits for its turn on a throttled connection goes on when nothing
-// throttles it any more, and what is slowed down when the fault ends.
-func (c *conn) cross(ctx context.Context, direction, bytes int, more time.Duration) {
+// request and its answer down by; false if they never come, or nobody waits for them any more.
+func (c *conn) cross(ctx context.Context, direction, bytes int, more time.Duration) (came bool) {
+	since := c.breaks
+	c.passed(ctx, direction, bytes, more)
+	return ctx.Err() == nil && c.whole(direction, since)
+}
+
+// whole tells whether what was sent in a direction when so many breaks had been comes through now.
+func (l *link) whole(direction, since int) bool {
+	return l.breaks == since && l.swallow[direction] == 0
+}
+
+// passed returns when what crosses has passed, or its connection is broken. What waits for its turn on a
+// throttled connection goes on when nothing throttles it any more, and what is slowed down when the fault ends.
+func (c *conn) passed(ctx context.Context, direction, bytes int, more time.Duration) {
+	breaks := c.breaks
 	turn := c.pass(direction, bytes)
 	until := c.k.Now().Add(turn)
 	for len(c.rates[direction]) > 0 && turn > 0 {
-		if c.eased.WaitFor(ctx, turn) != nil && ctx.Err() != nil {
+		if c.eased.WaitFor(ctx, turn) != nil && ctx.Err() != nil || c.breaks != breaks {
 			return
 		}
 		if turn = until.Sub(c.k.Now()); len(c.rates[direction]) == 0 {
@@ -153,7 +167,7 @@ func (c *conn) cross(ctx context.Context, direction, bytes int, more time.Durati
 	since := c.k.Elapsed() + max(turn, 0) + more
 	for slow := c.slow; slow != [2]time.Duration{}; {
 		until := since + slow[requests] + slow[answers]
-		if c.eased.WaitFor(ctx, until-c.k.Elapsed()) != nil {
+		if c.eased.WaitFor(ctx, until-c.k.Elapsed()) != nil || c.breaks != breaks {
 			return // it has come, or nobody waits for it
 		}
 		slow[requests], slow[answers] = min(slow[requests], c.slow[requests]), min(slow[answers], c.slow[answers])
@@ -271,7 +285,11 @@ func (l *link) comes(r *request, side int) {
 		l.k.After(in, func() { l.arrive(r) })
 		return
 	}
-	l.k.After(in, func() { l.finish(r, nil) })
+	l.k.After(in, func() {
+		if l.swallow[answers] == 0 {
+			l.finish(r, nil)
+		}
+	})
 }
 
 func (l *link) finish(r *request, err error) {
@@ -285,13 +303,15 @@ func (l *link) finish(r *request, err error) {
 	r.cond.Broadcast()
 }
 
-// cut breaks all connections.
+// cut breaks all connections: nothing that is on its way over them comes.
 func (l *link) cut() {
+	l.breaks++
 	broken := l.under
 	l.under, l.waits = nil, nil
 	for _, r := range broken {
 		l.finish(r, fmt.Errorf("%s: %w", l.name, errBroken))
 	}
+	l.eased.Broadcast()
 }
 
 // refuse lets nobody through until it is undone.

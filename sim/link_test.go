@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -43,6 +44,36 @@ func TestSlowEndsWithItsFault(t *testing.T) {
 				t.Errorf("direction %d: a poll took %v, want %v", side, took, want)
 			}
 			task.Wait()
+		}
+	}
+}
+
+// TestWhatIsOnItsWayIsSwallowed: a black hole that begins meanwhile takes it, as behind a proxy, and whoever asked
+// hears of that when it is over.
+func TestWhatIsOnItsWayIsSwallowed(t *testing.T) {
+	for side, direction := range []scenarios.Direction{scenarios.Requests, scenarios.Answers} {
+		r := newRig(t)
+		_, _ = r.breakDown(scenarios.Fault{Verb: scenarios.VerbSlow, By: 5 * time.Second, Direction: direction})
+		served, ended := false, false
+		var failed error
+		task := r.k.Go("asks", func() {
+			failed = r.connect()[0].ask(t.Context(), patient, 0, small, func() (int, time.Duration) {
+				served = true
+				return small, 0
+			})
+			ended = true
+		})
+		_ = r.k.Sleep(t.Context(), time.Second)
+		undo, _ := r.breakDown(scenarios.Fault{Verb: scenarios.VerbBlackHole, Direction: direction})
+		_ = r.k.Sleep(t.Context(), 10*time.Second)
+		if ended || served != (side == answers) {
+			t.Errorf("direction %d: it is served: %v, and answered: %v", side, served, ended)
+		}
+		if err := undo(); err != nil {
+			t.Fatal(err)
+		}
+		if task.Wait(); !errors.Is(failed, errBroken) {
+			t.Errorf("direction %d: %v", side, failed)
 		}
 	}
 }

@@ -39,26 +39,29 @@ func TestResumeOfWhoIsAwake(t *testing.T) {
 	}
 }
 
-// TestALateResumeWakesNobodyElse: it is given up before another fault freezes its target again.
+// TestALateResumeWakesNobodyElse: it is given up before another fault freezes its target again, whatever its
+// moment is.
 func TestALateResumeWakesNobodyElse(t *testing.T) {
-	s := scenarios.Default()
-	s.Name, s.Duration, s.Workload.Rate = "resume", 16*time.Second, scenarios.Constant(300)
-	s.Topology.Partitions, s.Topology.FlusherProcesses = 4, 2
-	s.Pipeline.MaxUnhealthy, s.Pipeline.Timeout, s.Pipeline.RootTimeout = 3*time.Second, 4*time.Second, 2*time.Second
-	s.Expectations.RepeatedSpansMax, s.Expectations.SplitSpansMax = scenarios.Unlimited, scenarios.Unlimited
-	for _, text := range []string{"at 1s hang worker 1", "at 6s resume worker 1", "at 10s hang worker 1"} {
-		var f scenarios.Fault
-		if err := f.UnmarshalText([]byte(text)); err != nil {
+	for _, moment := range []string{"at 6s", "when 1800 spans sent"} {
+		s := scenarios.Default()
+		s.Name, s.Duration, s.Workload.Rate = "resume", 16*time.Second, scenarios.Constant(300)
+		s.Topology.Partitions, s.Topology.FlusherProcesses = 4, 2
+		s.Pipeline.MaxUnhealthy, s.Pipeline.Timeout, s.Pipeline.RootTimeout = 3*time.Second, 4*time.Second, 2*time.Second
+		s.Expectations.RepeatedSpansMax, s.Expectations.SplitSpansMax = scenarios.Unlimited, scenarios.Unlimited
+		for _, text := range []string{"at 1s hang worker 1", moment + " resume worker 1", "at 10s hang worker 1"} {
+			var f scenarios.Fault
+			if err := f.UnmarshalText([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			s.Faults = append(s.Faults, f)
+		}
+		o, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{}})
+		if err != nil {
 			t.Fatal(err)
 		}
-		s.Faults = append(s.Faults, f)
-	}
-	o, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := o.Result.Workers[1].Restarts; got != 2 {
-		t.Errorf("worker 1 was restarted %d times, want once for each hang", got)
+		if got := o.Result.Workers[1].Restarts; got != 2 {
+			t.Errorf("%s: worker 1 was restarted %d times, want once for each hang", moment, got)
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ type injector struct {
 	state  []progress        // by occurrence
 	over   int               // so many of the first occurrences have happened: a plan may be long
 	causes []error           // why an occurrence failed
+	tried  []time.Duration   // by occurrence: how long after the start of the load it was first tried
 	active []*effect
 	undone []*effect // whose undo failed; healing tries again
 	healed bool
@@ -85,7 +86,8 @@ func newInjector(s scenarios.Scenario, system System, sink *Sink) *injector {
 		countsRestarts: slices.ContainsFunc(plan, func(o scenarios.Occurrence) bool {
 			return o.When.Kind == scenarios.MomentRestarted
 		}),
-		state: make([]progress, len(plan)), causes: make([]error, len(plan))}
+		state: make([]progress, len(plan)), causes: make([]error, len(plan)),
+		tried: make([]time.Duration, len(plan))}
 	for _, o := range plan {
 		if o.When.Kind == scenarios.MomentStage {
 			sink.whenStaged(i.staged)
@@ -258,8 +260,9 @@ func (i *injector) begin(n int, fault scenarios.Fault, elapsed time.Duration) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.tried[n] = cmp.Or(i.tried[n], elapsed)
 	switch {
-	case busy && (i.random[n] || isResume(fault)) && elapsed > fault.When.At+patience:
+	case busy && (i.random[n] || fault.Verb == scenarios.VerbResume) && elapsed > i.tried[n]+patience:
 		i.state[n], i.causes[n] = failed, err
 	case busy:
 		i.state[n], i.causes[n] = waiting, err
@@ -270,11 +273,6 @@ func (i *injector) begin(n int, fault scenarios.Fault, elapsed time.Duration) {
 		i.active = append(i.active, e)
 		i.covered.AddAll(stages)
 	}
-}
-
-// isResume tells whether a fault lets go on, at a time, what another has frozen.
-func isResume(f scenarios.Fault) bool {
-	return f.Verb == scenarios.VerbResume && f.When.Kind == scenarios.MomentAt
 }
 
 // end undoes an effect, and says so. What cannot be undone is kept for the healing.

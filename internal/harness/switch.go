@@ -69,5 +69,6 @@ func (i *injector) redraw(s scenarios.Scenario, seed uint64, now time.Duration) 
 		}
 		i.plan, i.random = append(i.plan, o), append(i.random, random)
 		i.state, i.causes = append(i.state, waiting), append(i.causes, nil)
+		i.tried = append(i.tried, 0)
 	}
 }

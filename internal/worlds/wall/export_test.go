@@ -31,8 +31,10 @@ func (s *System) KafkaOpts(pipeline bool) []kgo.Opt {
 // KafkaAddrs are the addresses of the brokers, in the order of their numbers.
 func (s *System) KafkaAddrs() []string { return s.kafka }
 
-// Input is the name of the input topic.
-func (s *System) Input() string { return s.input }
+// Input, Output and Letters are the names of the topics.
+func (s *System) Input() string   { return s.input }
+func (s *System) Output() string  { return s.output }
+func (s *System) Letters() string { return s.letters }
 
 // Servers are the addresses of all servers.
 func (s *System) Servers() []string { return slices.Concat(s.redis, s.kafka) }

@@ -108,11 +108,16 @@ var serverCases = []faultCase{
 	{"crash kafka for 1s", nil, func(b bench) { b.kafkaIsSilent(false) }, kafkaBack},
 	{"fail kafka for 1s", nil, func(b bench) {
 		b.refuses(b.s.Output(), 1)
+		b.refuses(b.s.Letters(), 1)
 		b.takes(b.s.Input(), 1)
-	}, func(b bench) { b.takes(b.s.Output(), 1) }},
+	}, func(b bench) {
+		b.takes(b.s.Output(), 1)
+		b.takes(b.s.Letters(), 1)
+	}},
 	{"fail partition 2 for 1s", nil, func(b bench) {
 		b.refuses(b.s.Output(), 2)
 		b.takes(b.s.Output(), 1)
+		b.takes(b.s.Letters(), 2)
 	}, func(b bench) { b.takes(b.s.Output(), 2) }},
 }
 

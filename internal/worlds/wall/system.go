@@ -32,8 +32,9 @@ type Servers struct {
 	ByNetwork func(scenarios.Fault) bool
 	// Made hears of each topic that was made, of so many partitions, before anybody uses it. Nil: nobody does.
 	Made func(topic string, partitions int) error
-	// Output are settings of the output topic, beside what the scenario wants of it.
-	Output map[string]int64
+	// Takers are settings of the topics that take what comes out, that of dead letters too, beside what the
+	// scenario wants of them.
+	Takers map[string]int64
 	// HidesMemory is true for a Redis that does not tell what memory it uses.
 	HidesMemory bool
 	// AskRedis is true for a Redis of which the backend does not tell what it computes: its nodes are

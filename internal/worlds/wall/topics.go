@@ -14,12 +14,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/internal/kafkaio"
+	"sluice/scenarios"
 )
 
 // DialMax bounds connecting to a server.
 const DialMax = 10 * time.Second
 
-// createTopics makes the run's topics, the output topic with what the scenario wants of it.
+// createTopics makes the run's topics, those that take what comes out with what is wanted of them.
 func (s *System) createTopics(ctx context.Context) error {
 	topology := s.setup.Scenario.Topology
 	made, err := kafkaio.CreateTopics(ctx, s.harnessConfig(), int32(topology.Partitions), kafkaio.BrokerDefault,
@@ -35,7 +36,7 @@ func (s *System) createTopics(ctx context.Context) error {
 			}
 		}
 	}
-	settings := maps.Clone(s.servers.Output)
+	settings := maps.Clone(s.servers.Takers)
 	if topology.OutputRecordMax > 0 {
 		if settings == nil {
 			settings = map[string]int64{}
@@ -43,11 +44,14 @@ func (s *System) createTopics(ctx context.Context) error {
 		// What the broker judges is a batch; one with a single record is a little larger than that.
 		settings["max.message.bytes"] = int64(topology.OutputRecordMax)
 	}
-	return s.setOutput(ctx, settings)
+	if err := s.set(ctx, s.output, settings); err != nil {
+		return err
+	}
+	return s.set(ctx, s.letters, s.servers.Takers)
 }
 
-// setOutput changes settings of the output topic.
-func (s *System) setOutput(ctx context.Context, settings map[string]int64) error {
+// set changes settings of a topic.
+func (s *System) set(ctx context.Context, topic string, settings map[string]int64) error {
 	var changes []kadm.AlterConfig
 	for name, value := range settings {
 		changes = append(changes, kadm.AlterConfig{
@@ -58,12 +62,12 @@ func (s *System) setOutput(ctx context.Context, settings map[string]int64) error
 		return nil
 	}
 	return s.Administer(ctx, func(ctx context.Context, admin *kadm.Client) error {
-		answers, err := admin.AlterTopicConfigs(ctx, changes, s.output)
+		answers, err := admin.AlterTopicConfigs(ctx, changes, topic)
 		if err == nil {
-			_, err = answers.On(s.output, func(r *kadm.AlterConfigsResponse) error { return r.Err })
+			_, err = answers.On(topic, func(r *kadm.AlterConfigsResponse) error { return r.Err })
 		}
 		if err != nil {
-			return fmt.Errorf("set %v of topic %s: %w", settings, s.output, err)
+			return fmt.Errorf("set %v of topic %s: %w", settings, topic, err)
 		}
 		return nil
 	})
@@ -95,8 +99,14 @@ func deleteGroup(ctx context.Context, admin *kadm.Client, group string) error {
 	return err
 }
 
-// Output is the name of the output topic.
-func (s *System) Output() string { return s.output }
+// Failing are the topics that take nothing while the broker fails: output and dead letters; of a partition
+// that fails the output's alone.
+func (s *System) Failing(t scenarios.Target) []string {
+	if t.Kind == scenarios.TargetPartition {
+		return []string{s.output}
+	}
+	return []string{s.output, s.letters}
+}
 
 // Redis are the addresses of Redis.
 func (s *System) Redis() []string { return s.redis }

@@ -144,9 +144,9 @@ func (s *fakes) Break(on *wall.System, f scenarios.Fault) (func() error, error) 
 	case f.Verb == scenarios.VerbFill:
 		return s.fill(on)
 	case f.Verb == scenarios.VerbFail:
-		return s.fail(f.Target, kerr.NotEnoughReplicas, on.Output(), kmsg.Produce), nil
+		return s.fail(f.Target, kerr.NotEnoughReplicas, on.Failing(f.Target), kmsg.Produce), nil
 	case f.Verb == scenarios.VerbDepose:
-		return s.fail(f.Target, kerr.NotLeaderForPartition, "", kmsg.Produce, kmsg.Fetch), nil
+		return s.fail(f.Target, kerr.NotLeaderForPartition, allTopics, kmsg.Produce, kmsg.Fetch), nil
 	}
 	return nil, fmt.Errorf("world fakes knows no %s of a server", f.Verb)
 }
@@ -208,16 +208,23 @@ func (s *fakes) fill(on *wall.System) (func() error, error) {
 	}, nil
 }
 
-// fail answers requests for partitions of a topic, or of all, with an error after which the client is to
-// try again: as a broker does that has lost too many replicas, or does not lead them any more.
+// allTopics is what kfake takes for all of them.
+var allTopics = []string{""}
+
+// fail answers requests for partitions of topics with an error after which the client is to try again: as
+// a broker does that has lost too many replicas, or does not lead them any more.
 func (s *fakes) fail(
-	t scenarios.Target, as *kerr.Error, topic string, requests ...kmsg.Key,
+	t scenarios.Target, as *kerr.Error, topics []string, requests ...kmsg.Key,
 ) (undo func() error) {
-	fault := kfake.Fault{Keys: requests, Topic: topic, Err: as, Count: -1}
-	if t.Kind == scenarios.TargetPartition {
-		fault.Partitions = []int32{int32(t.N)}
+	var faults []kfake.Fault
+	for _, topic := range topics {
+		fault := kfake.Fault{Keys: requests, Topic: topic, Err: as, Count: -1}
+		if t.Kind == scenarios.TargetPartition {
+			fault.Partitions = []int32{int32(t.N)}
+		}
+		faults = append(faults, fault)
 	}
-	handle := s.kafka.Fault(fault)
+	handle := s.kafka.Fault(faults...)
 	return func() error {
 		handle.Remove()
 		return nil

@@ -162,27 +162,31 @@ func breakKafka(n *kafkaNode, on *wall.System, f scenarios.Fault) (func() error,
 		if f.Target.Kind == scenarios.TargetPartition {
 			partitions = []int32{int32(f.Target.N)}
 		}
-		return func() error { return replicate(on, partitions, false) }, replicate(on, partitions, true)
+		topics := on.Failing(f.Target)
+		return func() error { return replicate(on, topics, partitions, false) },
+			replicate(on, topics, partitions, true)
 	}
 	return nil, fmt.Errorf("the harness knows no %s of Kafka", f.Verb)
 }
 
-// replicate puts a second replica of partitions of the output topic on the broker that is never
-// there, or takes it away. With it there are fewer replicas in sync than the topic wants, and the
-// broker takes no record.
-func replicate(on *wall.System, partitions []int32, absent bool) error {
+// replicate puts a second replica of partitions of topics on the broker that is never there, or takes
+// it away. With it there are fewer replicas in sync than the topic wants, and the broker takes no
+// record.
+func replicate(on *wall.System, topics []string, partitions []int32, absent bool) error {
 	changes := kadm.AlterPartitionAssignmentsReq{}
-	for _, p := range partitions {
-		if absent {
-			changes.Assign(on.Output(), p, []int32{servers.FirstBroker, servers.AbsentBroker})
-		} else {
-			changes.CancelAssign(on.Output(), p)
+	for _, topic := range topics {
+		for _, p := range partitions {
+			if absent {
+				changes.Assign(topic, p, []int32{servers.FirstBroker, servers.AbsentBroker})
+			} else {
+				changes.CancelAssign(topic, p)
+			}
 		}
 	}
 	return on.Administer(context.Background(), func(ctx context.Context, admin *kadm.Client) error {
 		answers, err := admin.AlterPartitionAssignments(ctx, changes)
 		if err = errors.Join(err, answers.Error()); err != nil {
-			return fmt.Errorf("change the replicas of topic %s: %w", on.Output(), err)
+			return fmt.Errorf("change the replicas of topics %v: %w", topics, err)
 		}
 		return nil
 	})

@@ -207,7 +207,7 @@ func (w World) start(ctx context.Context, scenario scenarios.Scenario) (wall.Ser
 	}
 	to.Kafka = []string{s.kafka.server.Addr}
 	if failsProduce(scenario) {
-		to.Output = map[string]int64{"min.insync.replicas": 2} // see replicate
+		to.Takers = map[string]int64{"min.insync.replicas": 2} // see replicate
 		return to, s.addAbsentBroker(ctx)
 	}
 	return to, nil
