@@ -204,8 +204,8 @@ func TestInjectorForcesAConsumerThatDoesNotStop(t *testing.T) {
 	r.ended = true
 	r.step(time.Second)
 	r.wait()
-	if missed, _, _ := r.missed(); len(missed) > 0 || r.sink.wasForced() != 25*time.Second {
-		t.Errorf("missed are %q, it was forced after %v", missed, r.sink.wasForced())
+	if missed, _, _ := r.missed(); len(missed) > 0 || r.sink.forced != 25*time.Second {
+		t.Errorf("missed are %q, it was forced after %v", missed, r.sink.forced)
 	}
 }
 
