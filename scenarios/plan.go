@@ -11,6 +11,8 @@ import (
 type Occurrence struct {
 	// Index is that of the fault in Scenario.Faults.
 	Index int
+	// Random is true if the seed draws when it happens, Drawn if it draws to which worker.
+	Random, Drawn bool
 	// Fault happens once: its moment is not a repeated one, and its target is drawn.
 	Fault
 }
@@ -34,7 +36,8 @@ func (s Scenario) Plan() []Occurrence {
 			if once.Target.Kind == TargetAnyWorker {
 				once.Target = Target{TargetWorker, random.IntN(s.Topology.Workers())}
 			}
-			plan = append(plan, Occurrence{i, once})
+			plan = append(plan, Occurrence{i, fault.When.Kind == MomentRandomly,
+				fault.Target.Kind == TargetAnyWorker, once})
 		}
 		at := fault.When.At
 		switch fault.When.Kind {
@@ -60,6 +63,17 @@ func (s Scenario) Plan() []Occurrence {
 		return cmp.Or(cmp.Compare(order(a.When), order(b.When)), cmp.Compare(a.When.At, b.When.At))
 	})
 	return plan
+}
+
+// Undrawn returns the random faults that are nowhere in a plan, since the seed draws no time for them.
+func (s Scenario) Undrawn(plan []Occurrence) (list []Fault) {
+	for i, fault := range s.Faults {
+		if fault.When.Kind == MomentRandomly &&
+			!slices.ContainsFunc(plan, func(o Occurrence) bool { return o.Index == i }) {
+			list = append(list, fault)
+		}
+	}
+	return list
 }
 
 func order(m Moment) int {

@@ -8,6 +8,7 @@ import (
 	"sluice/internal/harness"
 	"sluice/internal/judge"
 	"sluice/internal/portfault"
+	"sluice/reports"
 	"sluice/scenarios"
 	"sluice/sim"
 )
@@ -61,6 +62,36 @@ func TestALateResumeWakesNobodyElse(t *testing.T) {
 		}
 		if got := o.Result.Workers[1].Restarts; got != 2 {
 			t.Errorf("%s: worker 1 was restarted %d times, want once for each hang", moment, got)
+		}
+	}
+}
+
+// TestASlowStartOfNobody: where no process of a worker starts there is nothing to slow down, and a run that
+// names the fault among what it has tried would say too much.
+func TestASlowStartOfNobody(t *testing.T) {
+	for crash, want := range map[string]int{"at 1500ms crash worker 1": judge.ExitPassed,
+		"at 1500ms crash worker 0": judge.ExitExpectation} {
+		s := scenarios.Default()
+		s.Name, s.Duration, s.Workload.Rate = "slow-start", 6*time.Second, scenarios.Constant(300)
+		s.Topology.Partitions, s.Topology.FlusherProcesses = 4, 2
+		s.Pipeline.Timeout, s.Pipeline.RootTimeout = 4*time.Second, 2*time.Second
+		s.Expectations.RepeatedSpansMax, s.Expectations.SplitSpansMax = scenarios.Unlimited, scenarios.Unlimited
+		for _, text := range []string{"at 1s slow-start worker 1 by 500ms for 3s", crash} {
+			var f scenarios.Fault
+			if err := f.UnmarshalText([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			s.Faults = append(s.Faults, f)
+		}
+		o, err := harness.Run(t.Context(), harness.Config{Scenario: s, World: sim.World{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		blamed, _ := o.Decisive()
+		covers := len(o.Result.Coverage.Faults(reports.PartWorker)) == 2
+		if missing := strings.Contains(blamed.Detail, "no process of its target started"); o.Code != want ||
+			missing != (want != 0) || covers != (want == 0) {
+			t.Errorf("%s: %s, %v, covered are %v", crash, o.Result.Verdict, blamed, o.Result.Coverage)
 		}
 	}
 }

@@ -19,7 +19,6 @@ import (
 // by one task; each fault begins and ends in a task of its own, since both may take their time.
 type injector struct {
 	plan   []scenarios.Occurrence
-	random []bool // by occurrence: it is one of those drawn from the seed
 	system System
 	sink   *Sink
 	// countsRestarts is true if a moment depends on them.
@@ -66,6 +65,13 @@ const (
 // effect is a fault that was injected and whose direct effect lasts.
 type effect struct {
 	fault scenarios.Fault
+	// occurrence is its place in the plan, at when it began, and stages what it found then.
+	occurrence int
+	at         time.Time
+	stages     reports.Coverage
+	// waits is true as long as there was nothing that the fault could happen to: it says by itself when
+	// that comes (see happens), and has not happened if it never does.
+	waits bool
 	// until is when it is ended; zero if only over tells, or the healing.
 	until time.Time
 	// over tells whether the system has overcome it by itself; nil if it never does.
@@ -78,11 +84,7 @@ type effect struct {
 
 func newInjector(s scenarios.Scenario, system System, sink *Sink) *injector {
 	plan := s.Plan()
-	random := make([]bool, len(plan))
-	for n, occurrence := range plan {
-		random[n] = s.Faults[occurrence.Index].When.Kind == scenarios.MomentRandomly
-	}
-	i := &injector{plan: plan, random: random, system: system, sink: sink,
+	i := &injector{plan: plan, system: system, sink: sink,
 		countsRestarts: slices.ContainsFunc(plan, func(o scenarios.Occurrence) bool {
 			return o.When.Kind == scenarios.MomentRestarted
 		}),
@@ -204,13 +206,11 @@ func (i *injector) effects() []*effect {
 func (i *injector) take(e *effect) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for at, other := range i.active {
-		if other == e {
-			i.active = append(i.active[:at:at], i.active[at+1:]...)
-			return true
-		}
+	at := slices.Index(i.active, e)
+	if at >= 0 {
+		i.active = slices.Delete(i.active, at, at+1)
 	}
-	return false
+	return at >= 0
 }
 
 // restarts returns those of each worker, and which are on their way. One counts for a condition when
@@ -251,29 +251,42 @@ func (i *injector) begin(n int, fault scenarios.Fault, elapsed time.Duration) {
 	case err != nil:
 		i.note(fmt.Sprintf("fault %q could not be injected: %v", fault, err))
 	default:
-		i.sink.record.note(at, reports.Event{Kind: reports.EventFaultBegin, Worker: workerOf(fault),
-			Fault: fault.String()})
-		e.fault = fault
+		e.fault, e.occurrence, e.at, e.stages = fault, n, at, stages
 		if fault.For != scenarios.ForGood {
 			e.until = i.system.Now().Add(fault.For)
+		}
+		if !e.waits {
+			i.happens(e)
 		}
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.tried[n] = cmp.Or(i.tried[n], elapsed)
 	switch {
-	case busy && (i.random[n] || fault.Verb == scenarios.VerbResume) && elapsed > i.tried[n]+patience:
+	case busy && (i.plan[n].Random || fault.Verb == scenarios.VerbResume) && elapsed > i.tried[n]+patience:
 		i.state[n], i.causes[n] = failed, err
 	case busy:
 		i.state[n], i.causes[n] = waiting, err
 	case err != nil:
 		i.state[n], i.causes[n] = failed, err
 	default:
-		i.state[n] = happened
 		i.active = append(i.active, e)
-		i.covered.AddAll(stages)
 	}
 }
+
+// happens takes note that a fault does, since it began.
+func (i *injector) happens(e *effect) {
+	e.waits = false
+	i.sink.record.note(e.at, reports.Event{Kind: reports.EventFaultBegin, Worker: workerOf(e.fault),
+		Fault: e.fault.String()})
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.state[e.occurrence] = happened
+	i.covered.AddAll(e.stages)
+}
+
+// errNoStart is why a fault of processes that start did not happen.
+var errNoStart = errors.New("no process of its target started meanwhile")
 
 // end undoes an effect, and says so. What cannot be undone is kept for the healing.
 func (i *injector) end(e *effect) {
@@ -284,6 +297,12 @@ func (i *injector) end(e *effect) {
 			i.undone = append(i.undone, e)
 			i.mu.Unlock()
 		}
+	}
+	if e.waits {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.state[e.occurrence], i.causes[e.occurrence] = failed, errNoStart
+		return
 	}
 	i.sink.record.note(i.system.Now(), reports.Event{Kind: reports.EventFaultEnd,
 		Worker: workerOf(e.fault), Fault: e.fault.String()})
@@ -331,7 +350,7 @@ func (i *injector) endAll(last scenarios.Healing) {
 		if e.fault.Heals() > last || !i.take(e) {
 			continue
 		}
-		if e.fault.For != scenarios.ForGood {
+		if e.fault.For != scenarios.ForGood && !e.waits {
 			i.held = append(i.held, e.fault.Target)
 		}
 		i.end(e)
@@ -355,8 +374,8 @@ func (i *injector) turnShare() float64 {
 
 // missed returns why faults did not happen that should have: those whose condition was never met, whose
 // target another fault held, or that could not be injected. Apart are late ones, which only lacked
-// time: the load was over when theirs came, or their target was still on its way back; and random ones,
-// of which chance decides whether they find their target.
+// time: the load was over when theirs came, or their target was still on its way back; and those of which
+// chance decides whether they find their target: random ones, and a drawn worker that is to start.
 func (i *injector) missed() (missed, late, chance []string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -376,7 +395,7 @@ func (i *injector) missed() (missed, late, chance []string) {
 		case errors.Is(cause, ErrBusy) && !slices.ContainsFunc(i.held, target.Covers):
 			of = &late
 		}
-		if i.random[n] {
+		if occurrence.Random || occurrence.Drawn && errors.Is(cause, errNoStart) {
 			of = &chance
 		}
 		*of = append(*of, fmt.Sprintf("%v: %v", occurrence.Fault, cause))

@@ -221,7 +221,7 @@ func (i *injector) hitWorkers(f scenarios.Fault) (*effect, error) {
 	case scenarios.VerbCrashLoop:
 		e.step = i.crashLoop(f)
 	case scenarios.VerbSlowStart:
-		e.step, e.undo = i.slowStart(f, list)
+		i.slowStart(f, list, e)
 	default:
 		err = fmt.Errorf("a worker cannot %s", f.Verb)
 	}
@@ -279,10 +279,8 @@ func (i *injector) targets(f scenarios.Fault) []Process {
 	return list
 }
 
-// slowStart freezes every process of the target that is new, each for a while.
-func (i *injector) slowStart(
-	f scenarios.Fault, old []victim,
-) (step func(time.Time), undo func() error) {
+// slowStart has an effect freeze every process of the target that is new, each for a while.
+func (i *injector) slowStart(f scenarios.Fault, old []victim, e *effect) {
 	wakeAt := map[int]time.Time{} // by process; zero for those that are not slowed down
 	for _, v := range old {
 		wakeAt[v.Number] = time.Time{}
@@ -295,15 +293,19 @@ func (i *injector) slowStart(
 			}
 		}
 	}
-	step = func(now time.Time) {
+	e.waits = true
+	e.step = func(now time.Time) {
 		for _, p := range i.targets(f) {
 			if _, seen := wakeAt[p.Number]; !seen && i.do(ActFreeze, p) == nil {
 				wakeAt[p.Number] = now.Add(f.By)
+				if e.waits {
+					i.happens(e)
+				}
 			}
 		}
 		wake(now)
 	}
-	return step, func() error {
+	e.undo = func() error {
 		wake(i.system.Now().Add(f.By))
 		return nil
 	}

@@ -204,8 +204,8 @@ func TestInjectorForcesAConsumerThatDoesNotStop(t *testing.T) {
 	r.ended = true
 	r.step(time.Second)
 	r.wait()
-	if missed, _, _ := r.missed(); len(missed) > 0 || r.sink.wasForced() != 25*time.Second {
-		t.Errorf("missed are %q, it was forced after %v", missed, r.sink.wasForced())
+	if missed, _, _ := r.missed(); len(missed) > 0 || r.sink.forced != 25*time.Second {
+		t.Errorf("missed are %q, it was forced after %v", missed, r.sink.forced)
 	}
 }
 
@@ -231,6 +231,34 @@ func TestInjectorSlowsStarts(t *testing.T) {
 	r.at(t, 3900*time.Millisecond, stopped+" 102")
 	r.at(t, 4*time.Second, stopped+" 102", continued+" 102")
 	r.at(t, 5*time.Second, stopped+" 102", continued+" 102")
+}
+
+// TestInjectorSlowsNoStart: where no process starts meanwhile that fault did not happen, and covers nothing.
+func TestInjectorSlowsNoStart(t *testing.T) {
+	r := newRig(t, "at 1s slow-start worker 1 by 1s for 2s", "at 4s slow-start any worker by 1s for 1s",
+		"at 6s slow-start worker 0 by 1s for 1m", "at 6s slow-start worker 1 by 1s for 1m")
+	for _, at := range []time.Duration{1, 2, 3, 4, 5, 6} {
+		r.at(t, at*time.Second)
+	}
+	if len(r.covered)+len(r.heard(reports.EventFaultBegin)) > 0 {
+		t.Errorf("covered are %v", r.covered)
+	}
+	r.first.Processes[1] = 102
+	r.at(t, 7*time.Second, stopped+" 102")
+	if err := r.heal(); err != nil {
+		t.Fatal(err)
+	}
+	missed, late, chance := r.missed()
+	if len(missed) != 2 || missed[0] != "at 1s slow-start worker 1 by 1s for 2s: "+errNoStart.Error() ||
+		missed[1] != "at 6s slow-start worker 0 by 1s for 1m0s: "+errNoStart.Error() || len(late) > 0 ||
+		len(chance) != 1 || !strings.HasPrefix(chance[0], "at 4s slow-start worker ") {
+		t.Errorf("missed are %q, late %q, by chance %q", missed, late, chance)
+	}
+	began, ended := r.heard(reports.EventFaultBegin), r.heard(reports.EventFaultEnd)
+	if len(began) != 1 || len(ended) != 1 || began[0].Fault != "at 6s slow-start worker 1 by 1s for 1m0s" ||
+		len(r.covered) == 0 {
+		t.Errorf("events are %+v, %+v", began, ended)
+	}
 }
 
 // TestInjectorCountsItsTurns, and says of each fault that did not happen what its moment lacked.

@@ -396,17 +396,14 @@ func (r *run) finish(ctx context.Context, e *judge.Evidence) {
 		e.FinishErr = r.system.Finish(reading)
 		e.Left = r.remains(ctx)
 	}
-	e.ForcedAfter = r.sink.wasForced().Seconds()
 	e.MissedFaults, e.LateFaults, e.SkippedFaults = r.injector.missed()
 	if !r.deaf {
 		e.IdlePorts = r.hits.End(r.cfg.ports(), r.system.Now())
 	}
+	e.UndrawnFaults = r.cfg.Scenario.Undrawn(r.injector.plan)
 	e.Turns, e.Coverage = r.injector.turnShare(), r.injector.covered
 	e.Events, e.Moves = r.sink.record.record()
-	e.Lives = r.sink.ended()
-	e.Breaches, e.Withheld = r.sink.broken()
-	e.Losses, e.Ousters = r.sink.lost()
-	e.Crowds = r.sink.crowded()
+	r.sink.tell(e)
 	e.Looks, e.Changes, e.Samples = r.observer.looks, r.sink.record.changes, r.observer.samples
 	r.sink.record.fresh.tell(e)
 	e.Latency = r.sink.latency.Quantiles()

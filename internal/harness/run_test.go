@@ -126,6 +126,20 @@ faults:
 	}
 }
 
+// TestASlowStartOfNobody: none of its worker's processes starts, so it did not happen, here as in virtual time.
+func TestASlowStartOfNobody(t *testing.T) {
+	t.Parallel()
+	s := short(t, `
+faults:
+  - at 500ms slow-start worker 1 by 500ms for 1s
+`)
+	o := runOn(t, harness.Config{Scenario: s, World: fakes.World{}})
+	if blamed, _ := o.Decisive(); !strings.Contains(blamed.Detail, "missing: at 500ms slow-start worker 1 by 500ms") ||
+		len(o.Result.Faults) != 1 || o.Result.Faults[0].Injected || len(o.Result.Coverage) > 0 {
+		t.Errorf("%s: %v; faults are %v, covered %v", o.Result.Verdict, blamed, o.Result.Faults, o.Result.Coverage)
+	}
+}
+
 // TestHeadlessTracesAndBadMessages lets several producers send, among others, traces without a root
 // and messages that are no spans, while a worker is killed.
 func TestHeadlessTracesAndBadMessages(t *testing.T) {

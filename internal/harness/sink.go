@@ -321,31 +321,13 @@ func (s *Sink) Ended(at time.Time, consumer int, asked bool, done ingest.Counter
 	}
 }
 
-// ended returns the lives of consumers that are over.
-func (s *Sink) ended() []judge.Life {
+// tell adds to the evidence what was heard of consumers.
+func (s *Sink) tell(e *judge.Evidence) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.lives)
-}
-
-// broken returns the breaches of the store's contract, and what input was held back for no reason.
-func (s *Sink) broken() (ledger.Found, []judge.Withheld) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.breaches, slices.Clone(s.withheld)
-}
-
-// lost returns what consumers have said that the store has lost.
-func (s *Sink) lost() ([]judge.Loss, []judge.Ouster) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.losses), slices.Clone(s.ousters)
-}
-
-func (s *Sink) crowded() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.crowds.Count
+	e.Lives, e.Losses, e.Ousters = slices.Clone(s.lives), slices.Clone(s.losses), slices.Clone(s.ousters)
+	e.Breaches, e.Withheld, e.Crowds = s.breaches, slices.Clone(s.withheld), s.crowds.Count
+	e.ForcedAfter = s.forced.Seconds()
 }
 
 // whenFallen has a function called when a consumer ends that nobody asked to.
@@ -364,12 +346,6 @@ func (s *Sink) force(within time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forced = within
-}
-
-func (s *Sink) wasForced() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.forced
 }
 
 // forgive forgets it: the consumer is started again.

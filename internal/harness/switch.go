@@ -60,15 +60,13 @@ func (i *injector) redraw(s scenarios.Scenario, seed uint64, now time.Duration) 
 		}
 	}
 	for _, o := range s.Plan() {
-		random := s.Faults[o.Index].When.Kind == scenarios.MomentRandomly
 		switch {
 		case !toCome(o.When), o.When.Kind != scenarios.MomentAt && !waits[o.Index]:
 			continue
-		case !random && coin.IntN(2) == 0:
+		case !o.Random && coin.IntN(2) == 0:
 			continue
 		}
-		i.plan, i.random = append(i.plan, o), append(i.random, random)
-		i.state, i.causes = append(i.state, waiting), append(i.causes, nil)
+		i.plan, i.state, i.causes = append(i.plan, o), append(i.state, waiting), append(i.causes, nil)
 		i.tried = append(i.tried, 0)
 	}
 }

@@ -99,8 +99,10 @@ type Evidence struct {
 	// FinishErr means that not all of the output could be read.
 	FinishErr error
 	// MissedFaults did not happen, each with the reason; nor did LateFaults, for which the run had no
-	// time, and SkippedFaults, which are random ones that did not find their target.
+	// time, and SkippedFaults, which are those that chance led to nobody whom they could hit.
 	MissedFaults, LateFaults, SkippedFaults []string
+	// UndrawnFaults are random ones for which the seed drew no time.
+	UndrawnFaults []scenarios.Fault
 	// IdlePorts are faults at ports that hit no call.
 	IdlePorts []string
 	// Turns is how often who injects faults could look whether their moment had come, as a share of how

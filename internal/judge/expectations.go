@@ -22,7 +22,7 @@ func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
 		list = append(list, reports.Judgement{Name: name, Verdict: verdict,
 			Detail: fmt.Sprintf(format, args...)})
 	}
-	if len(e.Scenario.Plan()) > 0 {
+	if len(e.Scenario.Faults) > 0 {
 		list = append(list, e.judgeInjected())
 	}
 	add("open loop", e.Behind <= e.Slacks.Behind,
@@ -66,14 +66,17 @@ func judgeExpectations(e *Evidence, r *reports.Result) []reports.Judgement {
 
 // judgeInjected judges whether every fault happened. One that did not proves nothing. It is missed where
 // the scenario is to blame, or the system: its condition was never met, or its target not there. It is
-// unknown where the run lacked the time for it.
+// unknown where the run lacked the time for it. Where chance had it so it is only said.
 func (e *Evidence) judgeInjected() reports.Judgement {
 	planned := len(e.Scenario.Plan())
 	missing := slices.Concat(e.MissedFaults, e.LateFaults)
 	j := reports.Judgement{Name: "faults injected", Verdict: reports.Passed, Detail: fmt.Sprintf("%d of %d",
 		planned-len(missing)-len(e.SkippedFaults), planned)}
 	if n := len(e.SkippedFaults); n > 0 {
-		j.Detail += fmt.Sprintf(", %d random ones did not find their target in time", n)
+		j.Detail += fmt.Sprintf(", %s found nothing to hit in time", options.FormatCount(n, "random one"))
+	}
+	if n := len(e.UndrawnFaults); n > 0 {
+		j.Detail += fmt.Sprintf(", the seed drew no time for %s", options.FormatCount(n, "random one"))
 	}
 	j.Detail += prefixed(", missing: ", strings.Join(missing, "; "))
 	busy := e.busy()

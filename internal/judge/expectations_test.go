@@ -93,6 +93,11 @@ func TestAFaultThatDidNotHappen(t *testing.T) {
 			e.Behind, e.MissedFaults = e.Slacks.Behind+1, []string{"a"}
 		}, reports.Unknown, "missing: a; the load was 6.0s behind its time"},
 		"busy for nothing": {func(e *Evidence) { e.Turns = 0.1 }, reports.Passed, "1 of 1"},
+		"chance led it to nobody": {func(e *Evidence) { e.SkippedFaults = []string{"a"} },
+			reports.Passed, "0 of 1, 1 random one found nothing to hit in time"},
+		"its seed draws no time for it": {func(e *Evidence) {
+			e.UndrawnFaults = []scenarios.Fault{fault, fault}
+		}, reports.Passed, "1 of 1, the seed drew no time for 2 random ones"},
 	} {
 		e := clean()
 		e.Scenario.Faults = []scenarios.Fault{fault}
@@ -102,6 +107,23 @@ func TestAFaultThatDidNotHappen(t *testing.T) {
 			!strings.HasSuffix(j.Detail, c.says) {
 			t.Errorf("%s: %+v, want %s: %s", name, j, c.want, c.says)
 		}
+	}
+}
+
+// TestAFaultThatCameAtNoTimeIsInTheResult, also if it is the only one: a run that passed has not tried it.
+func TestAFaultThatCameAtNoTimeIsInTheResult(t *testing.T) {
+	var fault scenarios.Fault
+	if err := fault.UnmarshalText([]byte("randomly every 1h crash any worker")); err != nil {
+		t.Fatal(err)
+	}
+	e := clean()
+	e.Scenario.Faults, e.UndrawnFaults = []scenarios.Fault{fault}, []scenarios.Fault{fault}
+	o := Judge(e)
+	last := o.Result.Faults[len(o.Result.Faults)-1]
+	if first := o.Result.Expectations[0]; last.Injected || o.Code != ExitPassed ||
+		last.Fault != "randomly every 1h0m0s crash any worker: the seed drew no time for it" ||
+		first.Detail != "0 of 0, the seed drew no time for 1 random one" {
+		t.Errorf("%+v, %+v, %s", last, first, o.Result.Verdict)
 	}
 }
 

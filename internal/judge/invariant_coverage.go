@@ -3,10 +3,12 @@ package judge
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"sluice/buffer"
 	"sluice/flusher"
 	"sluice/internal/options"
+	"sluice/internal/portfault"
 	"sluice/reports"
 	"sluice/scenarios"
 )
@@ -74,7 +76,8 @@ func miscovered(e *Evidence, looks []Look, faults []reports.FaultSummary) (found
 					l.T, shard, owners[shard], shared[shard].from)
 				return found
 			}
-			if lacking[shard].lasts(owners[shard] == 0 && !spared, l.T, allowed) {
+			if lacking[shard].lasts(owners[shard] == 0 && !spared, l.T, allowed) &&
+				!waitsForSlow(e, faults, lacking[shard].from, l.T-allowed) {
 				found.add(l.T, "at %.3fs shard %d belonged to no worker, since %.3fs", l.T, shard,
 					lacking[shard].from)
 				return found
@@ -259,11 +262,63 @@ func (e *Evidence) givesUp(l Look) bool {
 	})
 }
 
-// suffers tells whether a fault lasts at a moment that may take away every worker.
+// suffers tells whether a fault lasts at a moment that may keep shards from every worker.
 func suffers(faults []reports.FaultSummary, t float64) bool {
 	return slices.ContainsFunc(faults, func(f reports.FaultSummary) bool {
-		return f.Worker == reports.NoWorker && f.From <= t && t <= f.To
+		return f.From <= t && t <= f.To && takesShards(f.Fault)
 	})
+}
+
+// takesShards tells whether shards may belong to no worker for as long as a fault lasts. A worker has those
+// that are assigned to its consumer, whether it runs or not. So what may take them is what ends or freezes
+// consumers, keeps them from their group, or keeps those who are to let go of a shard from storing and
+// committing what they have read of it; but not what is only slow, nor a full Redis, on which nobody waits
+// who is to let go.
+func takesShards(text string) bool {
+	var fault scenarios.Fault
+	if fault.UnmarshalText([]byte(text)) != nil {
+		return failsOnWayIn(text)
+	}
+	switch fault.Verb {
+	case scenarios.VerbSlow, scenarios.VerbFill, scenarios.VerbJump, scenarios.VerbDelete:
+		return false
+	}
+	return !hitsWorkers(fault)
+}
+
+// waitsForSlow tells whether slow calls explain that a shard has no worker from one time to another: who is
+// to let go of it waits for those that it has begun, each of which may be late on its way there and back.
+func waitsForSlow(e *Evidence, faults []reports.FaultSummary, from, to float64) bool {
+	late := 0.0
+	for _, f := range faults {
+		if f.From <= to && from <= f.To {
+			late += 2 * slowBy(f.Fault).Seconds()
+		}
+	}
+	// Two batches are on their way into the store, and then there are up to three commits.
+	bytes := e.Balance.Bytes / max(e.Balance.Flushed, 1) * int64(e.BatchMax)
+	rounds := buffer.RoundsMax(e.BatchMax, buffer.Bytes(bytes), buffer.AttachSpansMax, buffer.AttachBytesMax)
+	calls := 2*(rounds+2) + 3
+	return late > 0 && to-from <= float64(calls)*late
+}
+
+// slowBy is by how much calls on the way in are late in a fault.
+func slowBy(text string) time.Duration {
+	var fault scenarios.Fault
+	if fault.UnmarshalText([]byte(text)) == nil {
+		if fault.Verb != scenarios.VerbSlow {
+			return 0
+		}
+		return fault.By
+	}
+	by := time.Duration(0)
+	list, _ := portfault.Parse(text) // what is no such text is slow at none
+	for _, f := range list {
+		if slices.Contains(wayIn, f.Port) {
+			by += f.By
+		}
+	}
+	return by
 }
 
 // covers checks the shards of one consumer, and counts the owner of each.

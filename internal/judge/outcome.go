@@ -120,6 +120,10 @@ func Judge(e *Evidence) *Outcome {
 		o.Result.Faults = append(o.Result.Faults,
 			reports.FaultSummary{Fault: missed, Worker: reports.NoWorker})
 	}
+	for _, f := range e.UndrawnFaults {
+		o.Result.Faults = append(o.Result.Faults, reports.FaultSummary{Worker: reports.NoWorker,
+			Fault: f.String() + ": the seed drew no time for it"})
+	}
 	for _, inv := range invariants() {
 		verdict, detail := inv.judge(e)
 		j := reports.Judgement{Name: inv.name, Verdict: verdict, Detail: detail}

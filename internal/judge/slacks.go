@@ -15,7 +15,7 @@ type Slacks struct {
 	Handover float64
 	// Uncovered is how long a shard may be seen without a worker after a fault that hit more than a
 	// worker: the group waits for a member that fell silent, and then everything is assigned and
-	// started. While such a fault lasts, nothing is expected.
+	// started. While a fault lasts that keeps it from that, nothing is expected.
 	Uncovered float64
 	// Silence is how old what a consumer says of itself may be before it may have lost its
 	// partitions.

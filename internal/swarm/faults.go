@@ -91,6 +91,11 @@ func (d *drawer) aimed(seed uint64) {
 			d.starts(worker, at)
 			f.When = scenarios.Moment{Kind: scenarios.MomentAt, At: at + d.between(500*time.Millisecond, time.Second)}
 		}
+		if f.Verb == scenarios.VerbSlowStart { // which nothing comes of unless a process starts
+			f.For = max(f.For, lengthMax)
+			d.add(f)
+			f.Verb, f.By, f.For = scenarios.VerbCrash, 0, scenarios.ForGood
+		}
 		d.add(f)
 	}
 }
