@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every scenario of the library that a world can do, JOBS at a time (default 4, and 2 with servers
-# of their own), and says how each ended; for one that did not pass, the whole output follows. Arguments are flags of "simulate
-# run": scripts/library.sh --world real --servers start.
+# of their own), and says how each ended; for one that did not pass, the whole output follows. Arguments
+# are flags of "simulate run": scripts/library.sh --world real --servers start.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib.sh
