@@ -10,12 +10,13 @@ die() { say "error: $*"; exit 1; }
 # the foreground, or Ctrl-C would not reach it.
 within() { timeout --foreground --signal QUIT --kill-after 30s "$@"; }
 
-# once_more COMMAND... runs a scenario on the wall clock, and again if a figure was missed, or nobody could
-# tell (exit codes 13 and 14): what is safe, and that all ends well, does not depend on the machine.
+# once_more COMMAND... runs a scenario on the wall clock, and again if a figure was missed, nobody could
+# tell, or servers or workers did not come up in time (exit codes 13, 14 and 1): what is safe, and that all
+# ends well, does not depend on the machine.
 once_more() {
   local rc=0
   "$@" || rc=$?
-  case $rc in 13 | 14)
+  case $rc in 1 | 13 | 14)
     say "ended with $rc, once more: $*"
     rc=0
     "$@" || rc=$?

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every scenario of the library that a world can do, JOBS at a time (default 4), and says how
-# each ended; for one that did not pass, the whole output follows. Arguments are flags of "simulate
-# run": scripts/library.sh --world real --servers start.
+# Runs every scenario of the library that a world can do, JOBS at a time (default 4, and 2 with servers
+# of their own), and says how each ended; for one that did not pass, the whole output follows. Arguments
+# are flags of "simulate run": scripts/library.sh --world real --servers start.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/lib.sh
@@ -39,12 +39,14 @@ for file in scenarios/library/*.yaml; do
     left_out+=("$name: $(head -n 1 "$work/why")")
   fi
 done
-printf '%s\n' "${names[@]}" | xargs -P "${JOBS:-4}" -I NAME bash -c 'one "$@"' one NAME "$@"
-# A figure that was missed beside others, or that nobody could tell: once more, alone. What is safe, and
-# that all ends well, does not depend on the machine.
+jobs=4
+case " $* " in *" --servers start"*) jobs=2 ;; esac # a broker each
+printf '%s\n' "${names[@]}" | xargs -P "${JOBS:-$jobs}" -I NAME bash -c 'one "$@"' one NAME "$@"
+# A figure that was missed beside others, or that nobody could tell, and servers or workers that did not come
+# up in time: once more, alone. What is safe, and that all ends well, does not depend on the machine.
 for failed in "$work"/*.failed; do
   [ -e "$failed" ] || continue
-  case $(cat "$failed") in 13 | 14)
+  case $(cat "$failed") in 1 | 13 | 14)
     name=$(basename "$failed" .failed)
     rm -rf "$failed" "${work:?}/$name"
     say "$name once more, alone"

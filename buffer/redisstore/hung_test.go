@@ -17,7 +17,7 @@ func TestOpenAsksNodesSideBySide(t *testing.T) {
 	t.Parallel()
 	nodes := servertest.NewRedisCluster(t)
 	conf := config(servertest.Addrs(nodes)...)
-	conf.AnswerTimeout = 2 * time.Second // so long that a busy machine adds little to it
+	conf.AnswerTimeout = 4 * time.Second // so long that a busy machine adds little to it
 	conf.DialTimeout = conf.AnswerTimeout
 	for _, node := range nodes[1:] {
 		must(t, node.Freeze())

@@ -233,7 +233,8 @@ func TestCalibrateRestartsItsOwn(t *testing.T) {
 	if why := restarts(t, costs, true); why != "" {
 		t.Error(why)
 	}
-	if r, k := costs.Redis, costs.Kafka; r.Start <= 0 || r.Stop <= 0 || k.Start < 100*time.Millisecond || k.Stop <= 0 {
+	// Of one try of each, Redis' are what is left of a line through them: one that was late takes one to 0.
+	if r, k := costs.Redis, costs.Kafka; r.Start+r.Stop <= 0 || k.Start < 100*time.Millisecond || k.Stop <= 0 {
 		t.Errorf("%+v\n%+v", r, k)
 	}
 }
@@ -259,7 +260,7 @@ func compareOn(t *testing.T, costs string, servers []string) {
 // as fast as they are, and costs beyond all measure.
 func TestCompareEndsWithItsTolerance(t *testing.T) {
 	slow := filepath.Join(t.TempDir(), "slow.yaml")
-	if err := os.WriteFile(slow, []byte("redis: {call: 50ms}\n"), 0o600); err != nil {
+	if err := os.WriteFile(slow, []byte("redis: {segment: 400ms}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	mine := scenarioFile(t, quick)

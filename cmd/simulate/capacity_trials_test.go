@@ -72,9 +72,13 @@ func TestCapacityTrials(t *testing.T) {
 // TestCapacityOnGivenServers recommends on servers of others with the trial that is possible there.
 func TestCapacityOnGivenServers(t *testing.T) {
 	redis, kafka := servertest.RedisAddr(t), servertest.KafkaAddr(t)
-	dir := filepath.Join(t.TempDir(), "out")
-	code, out, errs := call("capacity", scenarioFile(t, quick), "--world", "real", "--redis", redis, "--kafka", kafka,
-		"--target", "300/s", "--headroom", "0", "--most", "300/s", "--processes", "1", "--out", dir)
+	var dir, out, errs string
+	code := judge.ExitExpectation
+	for try := 0; try < 3 && code == judge.ExitExpectation; try++ { // a busy machine may not carry even this
+		dir = filepath.Join(t.TempDir(), "out")
+		code, out, errs = call("capacity", scenarioFile(t, quick), "--world", "real", "--redis", redis, "--kafka", kafka,
+			"--target", "300/s", "--headroom", "0", "--most", "300/s", "--processes", "1", "--out", dir)
+	}
 	if code != judge.ExitPassed {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}

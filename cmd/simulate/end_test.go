@@ -104,7 +104,7 @@ func TestInterruptedWhenRunTwice(t *testing.T) {
 func TestResultsOutlastTheirReader(t *testing.T) {
 	built, mine, late := build(t), scenarioFile(t, quick), scenarioFile(t, quick+"expectations: {freshness_p99_max: 1ms}\n")
 	slow := filepath.Join(t.TempDir(), "slow.yaml")
-	if err := os.WriteFile(slow, []byte("redis: {call: 50ms}\n"), 0o600); err != nil {
+	if err := os.WriteFile(slow, []byte("redis: {segment: 400ms}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	failed, other := failing(t), failing(t)
@@ -113,7 +113,7 @@ func TestResultsOutlastTheirReader(t *testing.T) {
 		return append([]string{command, of}, flags...)
 	}
 	search := []string{"--processes", "1", "--most", "1000/s", "--outage", "0s", "--target"}
-	// Half a second's throughput may be that of a slow Redis by chance; seconds of freshness may not.
+	// Half a second's throughput may be that of a slow Redis by chance; ten seconds of freshness may not.
 	compared := []string{"--worlds", "virtual,fakes", "--tolerance", "1000%", "--freshness-factor"}
 	for _, c := range []struct {
 		file string // of the results; none if there are none

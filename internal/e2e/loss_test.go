@@ -143,10 +143,10 @@ func TestWhatNoQueueNames(t *testing.T) {
 	redis := oneRedis(t)
 	tr := newTraffic(t, servertest.KafkaAddr(t), small)
 	p := start(t, append(append(append(tr.args(), "--redis", redis.addrs()), options...),
-		"--timeout", "15s", "--root-timeout", "15s")...)
+		"--timeout", "40s", "--root-timeout", "40s")...)
 	tr.send()
 	<-tr.sent
-	until(t, 9*time.Second, "all is read", func() error {
+	until(t, 30*time.Second, "all is read", func() error {
 		if unread := p.samples("sluice_shard_unread_messages"); len(unread) < partitions || sum(unread) > 0 {
 			return fmt.Errorf("%v are unread", unread)
 		}

@@ -84,7 +84,14 @@ func catch(t *testing.T, world harness.World, d defects.Defect) {
 		return // they share a scenario
 	}
 	cfg.Defect = ""
-	if reason := unclean(runOn(t, cfg), d); reason != "" {
+	for range tries { // a machine that is too busy may miss this moment, too
+		outcome := runOn(t, cfg)
+		if reason = unclean(outcome, d); reason == "" || outcome.Code == judge.ExitSafety {
+			break
+		}
+		t.Log(reason)
+	}
+	if reason != "" {
 		t.Error(reason)
 	}
 }

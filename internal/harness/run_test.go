@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,13 +117,17 @@ func TestResumeOfAReplacedWorker(t *testing.T) {
 	s := short(t, `
 faults:
   - at 500ms hang worker 1
-  - at 3500ms resume worker 1
+  - when worker 1 restarted resume worker 1
 `)
-	s.Duration, s.Pipeline.MaxUnhealthy = 6*time.Second, 2*time.Second
-	o := runOn(t, harness.Config{Scenario: s, World: fakes.World{}})
-	if blamed, _ := o.Decisive(); !strings.Contains(blamed.Detail, "missing: at 3.5s resume worker 1") ||
-		o.Result.Workers[1].Restarts != 1 {
-		t.Errorf("%s: %v; worker 1 was restarted %d times", o.Result.Verdict, blamed, o.Result.Workers[1].Restarts)
+	s.Duration = 13 * time.Second // a supervisor that stood still gives the worker its time once more
+	r := runOn(t, harness.Config{Scenario: s, World: fakes.World{}}).Result
+	if r.Workers[1].Restarts < 1 { // more, if its successor stands still for long
+		t.Error("worker 1 was not restarted")
+	}
+	if !slices.ContainsFunc(r.Expectations, func(j reports.Judgement) bool {
+		return strings.Contains(j.Detail, "missing: when worker 1 restarted resume worker 1")
+	}) {
+		t.Errorf("%s: no word of the resume that did not happen: %v", r.Verdict, r.Expectations)
 	}
 }
 
@@ -198,7 +203,8 @@ faults:
 		if !ok {
 			verdict = reports.Passed
 		}
-		if j.Verdict != verdict {
+		unseen := !ok && j.Verdict == reports.Unknown // for want of looks, on a busy machine
+		if j.Verdict != verdict && !unseen {
 			t.Errorf("%s is %s: %s", j.Name, j.Verdict, j.Detail)
 		}
 	}
@@ -290,6 +296,7 @@ faults:
   - at 1300ms hang host for 1s
 expectations: {split_spans_max: unlimited}
 `)
+	s.Duration = 10 * time.Second // the host can hang only while no consumer starts or stops
 	outcome := runOn(t, harness.Config{Scenario: s, World: fakes.World{}})
 	expectPassed(t, outcome)
 	still, frozen := false, 0

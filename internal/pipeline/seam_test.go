@@ -229,7 +229,7 @@ func TestAWorkerThatConnectsIsAlive(t *testing.T) {
 	t.Parallel()
 	w, _, kafka := fakes(t)
 	c := w.Config()
-	c.Flusher.MaxUnhealthy, c.Flusher.BackpressureAfter = time.Second, 2*time.Second
+	c.Flusher.MaxUnhealthy, c.Flusher.BackpressureAfter = 3*time.Second, 2*time.Second
 	// Producers alone ask this, of their topics.
 	away := kafka.Fault(kfake.Fault{
 		Keys: []kmsg.Key{kmsg.DescribeConfigs}, Resource: c.OutputTopic,
