@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"sluice/flusher"
 )
 
 // onAssigned is called by the client before it fetches new partitions.
@@ -58,27 +60,49 @@ func (s *Source) onRevoked(ctx context.Context, client *kgo.Client, revoked map[
 	}
 }
 
-// refetchAfter is how long a member waits with an offset that it was refused before it joins again.
-const refetchAfter = 2 * time.Second
+// refetchMin and refetchMax bound how long a member waits with an offset that it was refused before it joins
+// again. That takes all partitions from it, and disturbs every other member: so the wait doubles while one
+// refusal follows another.
+const (
+	refetchMin = 2 * time.Second
+	refetchMax = time.Minute
+)
 
 // offsetsFetched is called by the client when it knows from where to read what was assigned. A partition
 // whose offset it was refused it reads never, unless the group gives it to another: so the session ends
 // with the error, and the next one asks again. It does not end at once, as that takes all partitions away.
 func (s *Source) offsetsFetched(ctx context.Context, _ *kgo.Client, answer *kmsg.OffsetFetchResponse) error {
+	err := refusedOffset(answer)
+	wait := s.refetchWait(err)
+	if err == nil {
+		return nil
+	}
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	select {
+	case <-over.C:
+		return err
+	case <-ctx.Done():
+		return ctx.Err() // the session ends already, and not for this
+	}
+}
+
+// refetchWait counts the refusals that followed one another, and returns how long to wait after the last.
+func (s *Source) refetchWait(err error) time.Duration {
+	if err == nil {
+		s.refetches.Store(0)
+		return 0
+	}
+	return flusher.Backoff(refetchMin, refetchMax, int(s.refetches.Add(1))-1)
+}
+
+func refusedOffset(answer *kmsg.OffsetFetchResponse) error {
 	for _, group := range answer.Groups {
 		for _, topic := range group.Topics {
 			for _, p := range topic.Partitions {
-				err := kerr.ErrorForCode(p.ErrorCode)
-				if err == nil {
-					continue
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return fmt.Errorf("offset of partition %d: %w", p.Partition, err)
 				}
-				wait := time.NewTimer(refetchAfter)
-				defer wait.Stop()
-				select {
-				case <-wait.C:
-				case <-ctx.Done():
-				}
-				return fmt.Errorf("offset of partition %d: %w", p.Partition, err)
 			}
 		}
 	}

@@ -366,6 +366,36 @@ func TestARefusedOffsetIsAskedForAgain(t *testing.T) {
 	})
 }
 
+// A member that is refused for long disturbs the group less and less, and at first again after an answer.
+func TestRefusedOffsetsAreAskedForMoreSlowly(t *testing.T) {
+	s := &Source{}
+	refused := kerr.GroupAuthorizationFailed
+	for _, want := range []time.Duration{2, 4, 8, 16, 32, 60, 60} {
+		if got := s.refetchWait(refused); got != want*time.Second {
+			t.Errorf("it waits %v, want %v", got, want*time.Second)
+		}
+	}
+	s.refetchWait(nil)
+	if got := s.refetchWait(refused); got != refetchMin {
+		t.Errorf("after an answer without a refusal it waits %v, want %v", got, refetchMin)
+	}
+}
+
+// A refusal is not why a session ends that was ended meanwhile.
+func TestARefusedOffsetWaitsNoLongerThanItsSession(t *testing.T) {
+	answer := kmsg.NewPtrOffsetFetchResponse()
+	answer.Groups = []kmsg.OffsetFetchResponseGroup{{Topics: []kmsg.OffsetFetchResponseGroupTopic{{
+		Partitions: []kmsg.OffsetFetchResponseGroupTopicPartition{
+			{Partition: 1, ErrorCode: kerr.GroupAuthorizationFailed.Code},
+		},
+	}}}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (&Source{}).offsetsFetched(ctx, nil, answer); !errors.Is(err, context.Canceled) {
+		t.Errorf("the session ends with %v, want %v", err, context.Canceled)
+	}
+}
+
 // Of what is given up late, only that is named which was not released before.
 func TestOnlyWhatIsLateIsGivenUp(t *testing.T) {
 	a := newAssignment(SourceConfig{HeldBytesMax: 1, HeldBytesTotal: 1}, func([]int32, bool) {})

@@ -43,6 +43,7 @@ type Source struct {
 	troubles   *flusher.Troubles
 	log        *slog.Logger
 	admitted   atomic.Pointer[time.Time] // when the group let it in first; nil: not yet
+	refetches  atomic.Int32              // how often offsets were refused one after another
 	hasRead    bool                      // a message; Poll's own
 	silence    silence                   // Poll's own
 	failing    failing                   // Poll's own
