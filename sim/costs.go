@@ -169,8 +169,8 @@ type Together struct {
 }
 
 // DefaultCosts are the built-in ones, for cores of a virtual machine of 2026. Those of Redis were
-// calibrated on 29 November 2026 with 2 virtual cores (AMD EPYC), and rounded; the others are the
-// medians of docs/performance.md, of which half of what a span takes in the program and in the
+// calibrated on 29 November 2026 with 2 virtual cores (AMD EPYC), and rounded; the others are that
+// day's medians, of docs/performance.md, of which half of what a span takes in the program and in the
 // workers is put on its bytes: scanning and copying.
 func DefaultCosts() Costs {
 	return Costs{
