@@ -176,6 +176,20 @@ func TestATraceThatIsDamagedWhenItIsAcknowledgedComesOutOnce(t *testing.T) {
 		if status, _ := b.inbox.last(); len(status.Troubles) != 1 {
 			t.Errorf("when another could be read: troubles %+v, want that it cannot be deleted", status.Troubles)
 		}
+		store.mended.Store(true)
+		again := true // the answer of a lease is lost
+		b.faulty.set(func(step string, after bool) error {
+			if step != "lease" || !after || !again {
+				return nil
+			}
+			again = false
+			return buffer.ErrUnavailable
+		})
+		b.feed.put(t, 0, 510)
+		time.Sleep(3 * time.Minute)
+		if status, _ = b.inbox.last(); len(status.Troubles) != 0 || len(leftovers(t, b.store).Shards) != 0 {
+			t.Errorf("troubles %+v and left are %v after it could be deleted", status.Troubles, leftovers(t, b.store))
+		}
 		if err := b.join(); err != nil {
 			t.Fatal(err)
 		}

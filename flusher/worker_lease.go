@@ -270,6 +270,9 @@ func (w *worker) refence(f *refence, answered *bool) error {
 	})
 	if s.unsure = !ok; ok {
 		s.left = 0 // it is in the queue again
+		if s.aside == never {
+			s.aside = w.now(s).Add(damagedAgain) // what still cannot be deleted is found by then
+		}
 	}
 	return err
 }

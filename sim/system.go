@@ -220,7 +220,6 @@ func (s *System) Send(ctx context.Context, start time.Time) (sent harness.Sent) 
 // place adds a message to the input.
 func (s *System) place(start time.Time, m *load.Message) {
 	at := m.Timestamp(start.Add(m.At + s.shifts[m.Partition]))
-	s.setup.Sink.Waited(s.Now(), m)
 	s.setup.Sink.Placed(m, s.kafka.add(m.Partition, at, m.Key, m.Value))
 }
 

@@ -207,7 +207,7 @@ func (s *Store) sweep(ctx context.Context, key string) error {
 	for {
 		more, err := s.evalOne(ctx, s.scripts.sweep, call{keys: []string{key}}).AsInt64()
 		if err != nil || more == 0 {
-			return unread(classify(ctx, err))
+			return classify(ctx, err)
 		}
 	}
 }

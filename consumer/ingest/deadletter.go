@@ -88,23 +88,15 @@ func (h *handing) done(of *letter) bool {
 
 // callOff ends what has taken too long.
 func (h *handing) callOff(now time.Time) {
-	for _, letter := range h.overdue(now) {
-		letter.end()
-	}
-}
-
-// overdue takes those out whose time is over.
-func (h *handing) overdue(now time.Time) (letters []*letter) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	//order-free: each for itself
 	for letter, until := range h.until {
 		if !now.Before(until) {
 			delete(h.until, letter)
-			letters = append(letters, letter)
+			letter.end() // before the letter can be handed over again
 		}
 	}
-	return letters
 }
 
 // letterStep is the step of the trouble that Kafka does not take a dead letter; letterWait is how long who

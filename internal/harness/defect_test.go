@@ -86,7 +86,8 @@ func catch(t *testing.T, world harness.World, d defects.Defect) {
 	cfg.Defect = ""
 	for range tries { // a machine that is too busy may miss this moment, too
 		outcome := runOn(t, cfg)
-		if reason = unclean(outcome, d); reason == "" || outcome.Code == judge.ExitSafety {
+		if reason = unclean(outcome, d); reason == "" || outcome.Code == judge.ExitSafety ||
+			outcome.Code == judge.ExitLiveness {
 			break
 		}
 		t.Log(reason)

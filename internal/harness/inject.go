@@ -285,8 +285,11 @@ func (i *injector) happens(e *effect) {
 	i.covered.AddAll(e.stages)
 }
 
-// errNoStart is why a fault of processes that start did not happen.
-var errNoStart = errors.New("no process of its target started meanwhile")
+// Why a fault of processes that start did not happen.
+var (
+	errNoStart  = errors.New("no process of its target started meanwhile")
+	errCutShort = fmt.Errorf("%w, and the load was over before its time was", errNoStart)
+)
 
 // end undoes an effect, and says so. What cannot be undone is kept for the healing.
 func (i *injector) end(e *effect) {
@@ -301,7 +304,9 @@ func (i *injector) end(e *effect) {
 	if e.waits {
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		i.state[e.occurrence], i.causes[e.occurrence] = failed, errNoStart
+		if i.state[e.occurrence], i.causes[e.occurrence] = failed, errNoStart; i.system.Now().Before(e.until) {
+			i.causes[e.occurrence] = errCutShort
+		}
 		return
 	}
 	i.sink.record.note(i.system.Now(), reports.Event{Kind: reports.EventFaultEnd,
@@ -392,7 +397,7 @@ func (i *injector) missed() (missed, late, chance []string) {
 				when.Kind == scenarios.MomentRestarted && i.last.isRestarting(when.Worker) {
 				of = &late
 			}
-		case errors.Is(cause, ErrBusy) && !slices.ContainsFunc(i.held, target.Covers):
+		case errors.Is(cause, ErrBusy) && !slices.ContainsFunc(i.held, target.Covers), errors.Is(cause, errCutShort):
 			of = &late
 		}
 		if occurrence.Random || occurrence.Drawn && errors.Is(cause, errNoStart) {

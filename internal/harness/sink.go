@@ -96,8 +96,7 @@ func (s *Sink) Sent(at time.Time, m *load.Message) {
 	s.Journal.Sent(at, m)
 }
 
-// Waited notes until when a message waited for Kafka's answer, whichever that was, or was given up: by
-// then it may have been written a moment ago, so it is as late as one that was sent late.
+// Waited notes until when a message waited for Kafka's answer, or was given up: it may be as late as that.
 func (s *Sink) Waited(at time.Time, m *load.Message) {
 	if s.since(at)-m.At >= s.late.Behind {
 		s.Ledger.Late(m.Root)

@@ -35,12 +35,12 @@ func judgeDrains(e *Evidence) (reports.Verdict, string) {
 		if p, ok := e.moving(); ok {
 			return unknown("%s", e.overloaded(p))
 		}
-		// Not what came only when the consumer was asked to stop.
-		if last := e.LastSeconds - e.LoadSeconds; e.missing() == 0 && last <= e.DrainSeconds {
-			return unknown("all spans were out, but only %.1fs after the load, when drain_max was over", last)
-		}
 		reason := strings.Join(append(slices.Clone(e.Stuck), e.held()...), "; ")
-		if e.Left.Hopeless() {
+		switch {
+		case e.missing() == 0 && e.Balance.BadLost == 0:
+			return violated("%.1fs after the load not everything had come out, and nothing did any more; what was "+
+				"left came when the consumers were asked to stop", e.DrainSeconds)
+		case e.Left.Hopeless():
 			reason = "none is left in the input or the store that could"
 		}
 		reason = cmp.Or(reason, "nothing says why")

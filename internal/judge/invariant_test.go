@@ -270,11 +270,8 @@ var plants = []plant{
 		e.Left.Store = held()
 		e.Left.Store.Shards = []buffer.ShardLeftovers{{Shard: 3, Queued: make([]buffer.Due, 1)}}
 	}, "liveness", reports.Violated, ExitLiveness},
-	{"a drain that ends too late", func(e *Evidence) {
-		e.Drained, e.DrainSeconds = false, 2
-	}, "liveness", reports.Unknown, ExitUnknown},
 	{"a drain that ends when the consumer is stopped", func(e *Evidence) {
-		e.Drained, e.DrainSeconds = false, 1.5
+		e.Drained, e.DrainSeconds = false, 2
 	}, "liveness", reports.Violated, ExitLiveness},
 	{"spans that no queue names", func(e *Evidence) {
 		e.Drained, e.Balance.Flushed, e.Balance.Buffered = false, 990, 10

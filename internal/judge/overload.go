@@ -39,7 +39,7 @@ func (e *Evidence) moving() (p pace, ok bool) {
 			p.looks = append(p.looks, l)
 		}
 	}
-	if len(p.looks) == 0 || e.Left.Hopeless() {
+	if len(p.looks) == 0 || e.Left.Hopeless() && e.missing() > 0 {
 		return pace{}, false
 	}
 	end := p.looks[len(p.looks)-1].T
@@ -61,6 +61,11 @@ func (p *pace) more() float64 { return float64(p.left) / p.rate() }
 // overloaded says what was still out, how fast it came, when it would have been done, and who held
 // it up.
 func (e *Evidence) overloaded(p pace) string {
+	if p.left == 0 {
+		return fmt.Sprintf("%.1fs after the load not everything had come out, but some still did, in the last %.1fs at "+
+			"%.0f/s, and the rest when the consumers were asked to stop. The limit was %s%s", e.DrainSeconds,
+			p.to.T-p.from.T, p.rate(), e.limit(p), p.processors())
+	}
 	return fmt.Sprintf("%.1fs after the load %s had not come out, but some still did, in the last "+
 		"%.1fs at %.0f/s; at that rate all would be out %.0fs after the load. The limit was %s%s",
 		e.DrainSeconds, options.FormatCount(p.left, "span"), p.to.T-p.from.T, p.rate(), e.DrainSeconds+p.more(), e.limit(p),

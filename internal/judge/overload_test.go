@@ -61,6 +61,18 @@ func TestOverloadIsNoStandstill(t *testing.T) {
 			drainedUntil(e, 2, 23)
 			e.Left = Remains{}
 		}, reports.Violated, "none is left"},
+		"to its end, and the rest at the stop": {func(e *Evidence) {
+			drainedUntil(e, 2, 23)
+			e.Left, e.Balance.Flushed, e.Balance.Lost = Remains{}, 1000, 0
+		}, reports.Unknown, "some still did, in the last 3.0s at 20/s, and the rest when the consumers were asked to stop. The limit was the workers"},
+		"stuck, and all the rest at the stop": {func(e *Evidence) {
+			drainedUntil(e, 2, 19)
+			e.Left, e.Balance.Flushed, e.Balance.Lost = Remains{}, 1000, 0
+		}, reports.Violated, "nothing did any more; what was left came when the consumers were asked to stop"},
+		"a letter that is stuck": {func(e *Evidence) {
+			drainedUntil(e, 2, 19)
+			e.Left, e.Balance.Flushed, e.Balance.Lost, e.Balance.BadLost = Remains{Waiting: 1}, 1000, 0, 1
+		}, reports.Violated, "nothing says why"},
 		"Redis": {func(e *Evidence) {
 			drainedUntil(e, 2, 23)
 			for i := range e.Samples {

@@ -146,7 +146,7 @@ func logDamaged(log *slog.Logger, d flusher.Damaged) {
 	message := "a segment in redis cannot be read: its trace is damaged, or of a later version; it stays there, and is tried again"
 	if d.Step == flusher.StageAck {
 		message = "a segment is in kafka, and cannot be deleted from redis: its trace is damaged, or of a later version; " +
-			"it stays there, and comes out again once another worker gets the shard"
+			"it stays there, and comes out again whenever its shard is fenced anew"
 	}
 	log.Error(message,
 		"shard", d.Shard, "trace", fmt.Sprintf("%d:%v", d.Project, d.Trace), "segment", d.Segment.String(),
