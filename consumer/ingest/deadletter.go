@@ -88,15 +88,24 @@ func (h *handing) done(of *letter) bool {
 
 // callOff ends what has taken too long.
 func (h *handing) callOff(now time.Time) {
+	for _, end := range h.overdue(now) {
+		end()
+	}
+}
+
+// overdue takes those out whose time is over, and returns what ends each: the letter's own may be another's by
+// then, since it can be handed over again.
+func (h *handing) overdue(now time.Time) (ends []context.CancelFunc) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	//order-free: each for itself
 	for letter, until := range h.until {
 		if !now.Before(until) {
 			delete(h.until, letter)
-			letter.end() // before the letter can be handed over again
+			ends = append(ends, letter.end)
 		}
 	}
+	return ends
 }
 
 // letterStep is the step of the trouble that Kafka does not take a dead letter; letterWait is how long who

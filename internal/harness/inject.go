@@ -88,8 +88,7 @@ func newInjector(s scenarios.Scenario, system System, sink *Sink) *injector {
 		countsRestarts: slices.ContainsFunc(plan, func(o scenarios.Occurrence) bool {
 			return o.When.Kind == scenarios.MomentRestarted
 		}),
-		state: make([]progress, len(plan)), causes: make([]error, len(plan)),
-		tried: make([]time.Duration, len(plan))}
+		state: make([]progress, len(plan)), causes: make([]error, len(plan)), tried: make([]time.Duration, len(plan))}
 	for _, o := range plan {
 		if o.When.Kind == scenarios.MomentStage {
 			sink.whenStaged(i.staged)
@@ -286,10 +285,8 @@ func (i *injector) happens(e *effect) {
 }
 
 // Why a fault of processes that start did not happen.
-var (
-	errNoStart  = errors.New("no process of its target started meanwhile")
-	errCutShort = fmt.Errorf("%w, and the load was over before its time was", errNoStart)
-)
+var errNoStart = errors.New("no process of its target started meanwhile")
+var errCutShort = fmt.Errorf("%w, and the load was over before its time was", errNoStart)
 
 // end undoes an effect, and says so. What cannot be undone is kept for the healing.
 func (i *injector) end(e *effect) {
@@ -302,11 +299,13 @@ func (i *injector) end(e *effect) {
 		}
 	}
 	if e.waits {
+		cause := errNoStart
+		if i.system.Now().Before(e.until) {
+			cause = errCutShort
+		}
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		if i.state[e.occurrence], i.causes[e.occurrence] = failed, errNoStart; i.system.Now().Before(e.until) {
-			i.causes[e.occurrence] = errCutShort
-		}
+		i.state[e.occurrence], i.causes[e.occurrence] = failed, cause
 		return
 	}
 	i.sink.record.note(i.system.Now(), reports.Event{Kind: reports.EventFaultEnd,

@@ -86,9 +86,7 @@ func (r *recorder) worker(at time.Time, worker int, state reports.State, text st
 	r.workerOf(at, firstConsumer, worker, state, text)
 }
 
-func (r *recorder) workerOf(
-	at time.Time, consumer, worker int, state reports.State, text string,
-) {
+func (r *recorder) workerOf(at time.Time, consumer, worker int, state reports.State, text string) {
 	r.note(at, reports.Event{Kind: reports.EventWorker, Consumer: consumer, Worker: worker, State: state,
 		Text: text})
 }
