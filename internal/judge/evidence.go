@@ -129,6 +129,9 @@ func (e *Evidence) missing() int64 {
 	return e.Balance.Sent - e.Balance.Flushed // what was excused may still be there
 }
 
+// allOut tells whether everything came out in the end, spans and dead letters.
+func (e *Evidence) allOut() bool { return e.missing() == 0 && e.Balance.BadLost == 0 }
+
 // whole tells whether the load was sent to its end.
 func (e *Evidence) whole() bool { return !e.fell() && !e.Interrupted && e.SendErr == nil }
 

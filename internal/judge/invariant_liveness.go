@@ -37,7 +37,7 @@ func judgeDrains(e *Evidence) (reports.Verdict, string) {
 		}
 		reason := strings.Join(append(slices.Clone(e.Stuck), e.held()...), "; ")
 		switch {
-		case e.missing() == 0 && e.Balance.BadLost == 0:
+		case e.allOut():
 			return violated("%.1fs after the load not everything had come out, and nothing did any more; what was "+
 				"left came when the consumers were asked to stop", e.DrainSeconds)
 		case e.Left.Hopeless():

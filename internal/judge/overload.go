@@ -39,7 +39,7 @@ func (e *Evidence) moving() (p pace, ok bool) {
 			p.looks = append(p.looks, l)
 		}
 	}
-	if len(p.looks) == 0 || e.Left.Hopeless() && e.missing() > 0 {
+	if len(p.looks) == 0 || e.Left.Hopeless() && !e.allOut() {
 		return pace{}, false
 	}
 	end := p.looks[len(p.looks)-1].T
@@ -61,7 +61,7 @@ func (p *pace) more() float64 { return float64(p.left) / p.rate() }
 // overloaded says what was still out, how fast it came, when it would have been done, and who held
 // it up.
 func (e *Evidence) overloaded(p pace) string {
-	if p.left == 0 {
+	if e.allOut() {
 		return fmt.Sprintf("%.1fs after the load not everything had come out, but some still did, in the last %.1fs at "+
 			"%.0f/s, and the rest when the consumers were asked to stop. The limit was %s%s", e.DrainSeconds,
 			p.to.T-p.from.T, p.rate(), e.limit(p), p.processors())
